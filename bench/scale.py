@@ -13,8 +13,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from cortex_policy.manage import listing, stamp
+from cortex_policy.manage import listing
 from cortex_policy.manage.diff import grants as grant_diff
+from cortex_policy.manage.stamp.verify import verify_stamp
+from cortex_policy.manage.stamp.write import write_stamp
 from cortex_policy.state import Root
 
 ROUNDS = 5
@@ -34,7 +36,7 @@ def made(top: Path, grants: int) -> Root:
     for number in range(0, grants, 10):
         (tools / f"tool-{number}.json").write_text(_text(number, 31))
     root = Root(str(top.resolve()), named=True)
-    stamp.write_stamp(root)
+    write_stamp(root, lambda _: None)
     return root
 
 
@@ -84,7 +86,7 @@ def measure(root: Root) -> None:
     """Time the functions, and the processes less the start of one, each next to a reading of the files."""
     functions: dict[str, Callable[[], object]] = {
         "grant_rows": lambda: listing.grant_rows(root),
-        "verify_stamp": lambda: stamp.verify_stamp(root),
+        "verify_stamp": lambda: verify_stamp(root),
         "compare_with_revision": lambda: grant_diff.compare_with_revision(root, "HEAD"),
     }
     print(f"| what | times reading | of {ROUNDS} rounds | under {MOST:.0f} |\n|---|--:|--:|---|")
@@ -109,7 +111,7 @@ def profile(root: Root) -> None:
     """Print where the functions spend their time."""
     for function in (
         lambda: listing.grant_rows(root),
-        lambda: stamp.verify_stamp(root),
+        lambda: verify_stamp(root),
         lambda: grant_diff.compare_with_revision(root, "HEAD"),
     ):
         profiler = cProfile.Profile()

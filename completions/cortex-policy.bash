@@ -225,7 +225,7 @@ _cortex_policy() {
             ;;
         'stamp write '*)
             offered=('' '')
-            flags='--root --wait --json -h --help'
+            flags='--root --allow-widening --wait --json -h --help'
             ;;
         'approvals '*)
             offered=('' 'requests')

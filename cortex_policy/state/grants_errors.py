@@ -40,6 +40,15 @@ def root_option(root: Root) -> str:
     return f" --root {quoted(root.path)}" if root.named else ""
 
 
+def hand_edit_hint(where: str, grant_id: str = "") -> str:
+    """Return what to do about grants, or one, that differ from their stamp; `where` is the option for the root."""
+    one = f" {grant_id}" if grant_id else ""
+    return (
+        f"see it with `cortex-policy diff{one} --against stamp{where}`; take it back with "
+        f"`cortex-policy undo{one}{where}`, or accept it with `cortex-policy stamp write{where}`"
+    )
+
+
 def root_error(here: str, roots: list[str]) -> GrantError:
     """Return the error for no root above the working directory, or more than one."""
     if roots:

@@ -143,12 +143,15 @@ def committed_entry(entry: HistoryEntry, stamp: "Stamp") -> HistoryEntry | None:
     After an interrupted rename and a hand edit, only half of the entry may be left.
     """
     changes = tuple(one for one in entry.changes if stamp.grants.get(one.id) == one.new)
-    if entry.version != stamp.version or not (changes or entry.has_unknown_previous):
+    is_whole = changes == entry.changes
+    if entry.version != stamp.version or not (changes or entry.has_unknown_previous or is_whole):
         return None
-    if changes == entry.changes:
+    if is_whole:
         return entry
     verdict = "widened" if any(one.new is not None for one in changes) else "narrowed"  # half of a rename is no rename
-    return HistoryEntry(entry.version, entry.written_at, entry.author, entry.command, verdict, "", changes)
+    return HistoryEntry(
+        entry.version, entry.written_at, entry.author, entry.command, verdict, "", changes, written=entry.written
+    )
 
 
 def read_history(root: Root, stamp: "Stamp | None") -> "Iterator[HistoryEntry | CorruptEntry]":
@@ -199,9 +202,11 @@ def unsafe_history_error(root: Root) -> GrantError | None:
 
 
 def is_owned_by_caller(root: Root) -> bool:
-    """Whether the history belongs to the caller, so that only the caller and root could have written it."""
-    with PolicyDirectory(TrustCheck(root), NAME) as directory:
-        return os.fstat(directory.descriptor).st_uid == os.geteuid()
+    """Whether the history, or the root if it has none, is the caller's, so that no other user wrote what is kept."""
+    for names in ((NAME,), ()):
+        with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(root), *names) as directory:
+            return os.fstat(directory.descriptor).st_uid == os.geteuid()
+    return False
 
 
 def _read_or_report(directory: PolicyDirectory, name: str) -> "HistoryEntry | CorruptEntry":

@@ -1,4 +1,4 @@
-"""The history entry of one write: its author, its meaning, and the bytes that it replaced."""
+"""The history entry of one write: its author, its meaning, the bytes that it replaced, and those that it wrote."""
 
 import json
 import re
@@ -11,10 +11,12 @@ from cortex_policy.state.stamp import VERSIONS, grant_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 FORMAT = 1
-MAX_ENTRY_BYTES = 1 << 23  # a grant of a mebibyte, each of its characters escaped
+MAX_TEXT_BYTES = 1 << 21  # of the texts that one entry keeps: the largest grant before and after
+MAX_ENTRY_BYTES = 1 << 24  # as many bytes of text, each character escaped
 MODES = 0o775  # more is never recorded
 MAX_GRANTS = 1000  # grants that one entry names
 MAX_WIDENED_LENGTH = 500  # characters of the text of what widened
@@ -26,7 +28,8 @@ _VERDICTS = (None, "same", "narrowed", "widened", "both")
 class GrantChange(Value):
     """One grant of a write: its digests before and after, None for absent, and the bytes and mode of before.
 
-    Without bytes, the grant was absent before, or its bytes are unknown.
+    Without bytes, the grant was absent before, or its bytes are unknown. If `old` is a hand edit that was undone, the
+    stamp had `new` already.
     """
 
     id: str
@@ -34,11 +37,17 @@ class GrantChange(Value):
     new: str | None
     data: bytes | None = None
     mode: int = 0o644
+    is_hand_edit: bool = False
 
     @property
     def is_known(self) -> bool:
         """Whether the grant can be restored."""
         return self.old is None or self.data is not None
+
+    @property
+    def stamped_before(self) -> str | None:
+        """The digest that the stamp had before the write."""
+        return self.new if self.is_hand_edit else self.old
 
 
 class Author(Value):
@@ -54,9 +63,10 @@ class Author(Value):
 
 
 class HistoryEntry(Value):
-    """One write: its version, time, author, command and meaning.
+    """One write: its version, time, author, command and meaning, and the texts that it wrote.
 
     `has_unknown_previous` is for a write that stamped grants which had no stamp before: their old bytes are unknown.
+    `previous` is the version before, if a merge skipped some.
     """
 
     version: int
@@ -67,6 +77,19 @@ class HistoryEntry(Value):
     widened: str
     changes: tuple[GrantChange, ...]
     has_unknown_previous: bool = False
+    written: tuple[bytes, ...] = ()
+    previous: int | None = None
+
+    @property
+    def previous_version(self) -> int:
+        """The version of the stamp before the write."""
+        return self.version - 1 if self.previous is None else self.previous
+
+    @property
+    def texts(self) -> "Iterator[bytes]":
+        """The texts that the entry keeps."""
+        yield from self.written
+        yield from (one.data for one in self.changes if one.data is not None)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -77,7 +100,7 @@ class HistoryEntry(Value):
 def encode_entry(entry: HistoryEntry) -> bytes:
     """Return the bytes of an entry."""
     author = entry.author
-    members = {
+    members: dict[str, Any] = {
         "format": FORMAT,
         "version": entry.version,
         "written_at": entry.written_at,
@@ -89,19 +112,28 @@ def encode_entry(entry: HistoryEntry) -> bytes:
         "widened": entry.widened,
         "blind": entry.has_unknown_previous,
         "grants": [_change_members(one) for one in entry.changes],
+        "written": [_text_members(text) for text in entry.written],
     }
+    if entry.previous is not None:
+        members["previous"] = entry.previous
     return json.dumps(members, indent=1).encode() + b"\n"
 
 
 def _change_members(one: GrantChange) -> "dict[str, Any]":
     members: dict[str, Any] = {"id": one.id, "old": one.old, "new": one.new}
+    if one.is_hand_edit:
+        members["hand_edit"] = True
     if one.data is not None:
         members["mode"] = one.mode
-        try:
-            members["text"] = one.data.decode()
-        except UnicodeDecodeError:
-            members["base64"] = b64encode(one.data).decode()
+        members |= _text_members(one.data)
     return members
+
+
+def _text_members(data: bytes) -> dict[str, str]:
+    try:
+        return {"text": data.decode()}
+    except UnicodeDecodeError:
+        return {"base64": b64encode(data).decode()}
 
 
 def decode_entry(data: bytes) -> HistoryEntry:
@@ -117,8 +149,16 @@ def decode_entry(data: bytes) -> HistoryEntry:
     changes = tuple(map(_decode_change, grants))
     if len({one.id for one in changes}) < len(changes):
         raise MalformedError("it names a grant twice")
-    when, author, command, verdict, widened = words
-    return HistoryEntry(version, when, author, command, verdict, widened, changes, document.get("blind") is True)
+    written, previous = document.get("written", []), to_whole_number(document.get("previous", version - 1))
+    if not isinstance(written, list) or not all(isinstance(one, dict) for one in written):
+        raise MalformedError("the texts that it wrote are malformed")
+    if previous is None or not 0 <= previous < version:
+        raise MalformedError("`previous` is not the version before")
+    return HistoryEntry(
+        version, *words, changes, document.get("blind") is True,
+        tuple(text for text in map(_decode_bytes, written) if text is not None),
+        None if previous == version - 1 else previous,
+    )  # fmt: skip
 
 
 def _decode_words(document: "dict[str, Any]") -> tuple[str, Author, str, str | None, str] | None:
@@ -142,7 +182,7 @@ def _decode_change(member: object) -> GrantChange:
         raise MalformedError(f"its members of `{grant_id}` are malformed")
     if data is not None and grant_digest(data) != old:  # INVARIANT: an entry never brings back other bytes
         raise MalformedError(f"the bytes of `{grant_id}` do not belong to their digest")
-    return GrantChange(grant_id, old, new, data, mode)
+    return GrantChange(grant_id, old, new, data, mode, member.get("hand_edit") is True)
 
 
 def _decode_bytes(member: "dict[str, Any]") -> bytes | None:

@@ -116,15 +116,14 @@ def _read_safe(root: Root) -> Stamp | None:
 
 
 def _mismatch_error(stamp: Stamp | None, grant_id: str, root: Root) -> GrantError:
-    from cortex_policy.state.grants_errors import root_option  # noqa: PLC0415 - only a failure needs it
+    from cortex_policy.state.grants_errors import hand_edit_hint, root_option  # noqa: PLC0415 - only a failure needs it
 
-    command = f"cortex-policy stamp write{root_option(root)}"
+    where = root_option(root)
     if stamp is None:
-        why, first = "there is no stamp, and the setting `stamp` requires one", ""
-    else:
-        why = f"`{grant_id}` does not match its stamp in version {stamp.version}"
-        first = f"looks at `cortex-policy show {grant_id}{root_option(root)}`, then "
-    return GrantError(STAMP_MISMATCH, why, f"an operator {first}accepts the grants with `{command}`")
+        why = "there is no stamp, and the setting `stamp` requires one"
+        return GrantError(STAMP_MISMATCH, why, f"an operator writes one with `cortex-policy stamp write{where}`")
+    why = f"`{grant_id}` does not match its stamp in version {stamp.version}"
+    return GrantError(STAMP_MISMATCH, why, f"an operator can {hand_edit_hint(where, grant_id)}")
 
 
 def decode_stamp(data: bytes, root: Root) -> Stamp:

@@ -72,7 +72,7 @@ WORDS: dict[str, list[list[str]]] = {  # what changes something comes last
     "undo": [["--dry-run"], ["git", "--dry-run"], ["{x}"], ["--allow-widening"]],
     "approve": [["{id}", "--yes"], ["{x}", "--yes"]],
     "deny": [["{id}"], ["{x}"]],
-    "stamp write": [[]],
+    "stamp write": [[], ["--allow-widening"]],
     "config set": [["history.keep", "9"], ["audit.file", "/{x}"], ["{x}", "{x}"]],
     "config unset": [["audit.file"], ["{x}"]],
     "config edit": [[]],

@@ -14,9 +14,11 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from cortex_policy.manage import stamp as manage_stamp
+from cortex_policy.manage.stamp.verify import verify_stamp
+from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
+from tests.support.stamps import stamp_grants
 
 PROGRAM = [sys.executable, "-m", "cortex_policy"]
 ALL = "(s)ave (e)dit again (d)iff e(x)it: "
@@ -33,7 +35,7 @@ def git(root: Path) -> Path:
     """Return a stamped grant, laid out as people write it."""
     for file in root.rglob("tools/*.json"):
         file.write_text(json.dumps(json.loads(file.read_text()), indent=2) + "\n")
-    manage_stamp.write_stamp(Root(str(root), named=False))
+    stamp_grants(Root(str(root), named=False))
     return root / ".cortex" / "policy" / "tools" / "git.json"
 
 
@@ -82,7 +84,7 @@ def version(git: Path) -> int:
     own = Root(str(git.parent.parent.parent.parent), named=False)
     stamp = stamps.read_stamp(own)
     assert stamp is not None
-    assert manage_stamp.verify_stamp(own) == ()
+    assert verify_stamp(own) == ()
     return stamp.version
 
 
@@ -302,8 +304,8 @@ def test_a_real_editor_opens_at_the_first_problem(git: Path, start: Start, edito
         pytest.skip(f"{editor} is not installed here; .ci/run installs it")
     head, brace, rest = git.read_text().partition("\n  ")
     good = f'{head}\n  "also": 1,{brace}{rest}'
-    git.write_text(good.replace('"also": 1,', '"also": 1,\n  "wrong" 1,'))
-    manage_stamp.write_stamp(Root(str(git.parent.parent.parent.parent), named=False))
+    with write_transaction(Root(str(git.parent.parent.parent.parent), named=False)) as writer:
+        writer.write("git", git.read_bytes(), good.replace('"also": 1,', '"also": 1,\n  "wrong" 1,').encode())
     child = start(editor)
     child.expect_exact("wrong")
     child.send(keys)

@@ -303,13 +303,13 @@ def test_an_answer_that_is_no_text_is_a_no(root: Path, monkeypatch: pytest.Monke
 
 def test_nobody_is_asked_for_what_would_be_refused(root: Path) -> None:
     """A grant that differs from its stamp is named first, with a command that finds its root from anywhere."""
-    run("stamp", "write")
+    run("stamp", "write", "--allow-widening")
     grant_file(root, "git").write_bytes(grant_file(root, "git").read_bytes() + b" ")
     for words in (("set", "git", "--allow", "push"), ("remove", "git"), ("rename", "git", "x")):
         code, said = Terminal(*words, "--root", str(root)).end()
         assert code == 23
         assert f"accept it with `cortex-policy stamp write --root {root}`" in said
-    run("stamp", "write", "--root", str(root))
+    run("stamp", "write", "--allow-widening", "--root", str(root))
     run("rename", "git", "x")
 
 

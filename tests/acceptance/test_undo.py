@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.manage import stamp
 from cortex_policy.state import Root
 from tests.support.command import PROGRAM
 from tests.support.command import run_command as run
 from tests.support.roots import grant_file
+from tests.support.stamps import stamp_grants
 from tests.support.terminal import Terminal
 
 
 @pytest.fixture
 def written(root: Path) -> Path:
     """Make a root with some writes behind it."""
-    stamp.write_stamp(Root(str(root), named=False))
+    stamp_grants(Root(str(root), named=False))
     run("set", "git", "--allow", "push", "--rate", "60", "--allow-widening")
     run("rename", "model-gateway", "gateway")
     run("set", "git", "--revoke", "tree")
@@ -134,15 +134,54 @@ def test_what_cannot_be_undone_is_said(written: Path, words: list[str], code: in
     assert run("log").stdout.startswith("4\t")
 
 
-def test_a_hand_edit_is_looked_at_first(written: Path) -> None:
-    """23 with the command that accepts it, after which there is no way back to before it; an older text comes back."""
+def test_a_hand_edit_is_shown_and_taken_back(written: Path) -> None:
+    """What it allows against what was stamped; the identical bytes come back, and the edit stays in the history."""
+    before = grant_file(written, "git").read_bytes()
+    edited = before.replace(b"60", b"61")
+    grant_file(written, "git").write_bytes(edited)
+    shown = run("diff", "--against", "stamp", "--fail-on", "widened", code=1).stdout
+    assert shown.startswith("git\trate\twidened\t60 becomes 61 a minute\n")
+    assert shown.endswith("all grants\toverall\twidened\t1 changed, 1 unchanged\n")
+    assert run("diff", "gateway", "--against", "stamp").stdout == "gateway\toverall\tsame\t\n"
+    assert run("show", "git", "--at", "4").stdout.encode() == before
+    done = json.loads(run("undo", "--json").stdout)
+    assert (done["hand_edits"], done["to"], done["version"], done["verdict"]) == (True, 4, 5, "narrowed")
+    assert grant_file(written, "git").read_bytes() == before
+    run("undo", "--allow-widening")
+    assert grant_file(written, "git").read_bytes() == edited
+    run("stamp", "verify")
+
+
+def test_a_hand_edit_can_be_accepted(written: Path) -> None:
+    """By the word `widen` if it may allow more; then it is a write like any other."""
+    before = grant_file(written, "git").read_bytes()
+    grant_file(written, "git").write_bytes(before.replace(b"60", b"61"))
+    refused = run("stamp", "write", code=3)
+    assert "git\trate\twidened\t60 becomes 61 a minute\n" in refused.stdout
+    assert "hint: add `--allow-widening`\n" in refused.stderr
+    terminal = Terminal("stamp", "write")
+    terminal.answer("type `widen` to save it: ", "widen")
+    code, said = terminal.end()
+    assert (code, "version 5, 2 grants" in said) == (0, True)
+    line = "\tstamp write git\thand edit, accepted; widened: 60 becomes 61 a minute\n"
+    assert run("log", "-n", "1").stdout.endswith(line)
+    grant_file(written, "git").write_bytes(before)
+    assert json.loads(run("stamp", "write", "--json").stdout)["verdict"] == "narrowed"
+    run("undo", "--allow-widening")
+    run("undo", "--to", "4")
+    assert grant_file(written, "git").read_bytes() == before
+
+
+def test_what_to_do_about_a_hand_edit_is_said_wherever_it_is_met(written: Path) -> None:
+    """Each hint has the three commands, and each can be typed."""
     grant_file(written, "git").write_bytes(grant_file(written, "git").read_bytes() + b" ")
-    assert "hint: look at it, then accept it with `cortex-policy stamp write`\n" in run("undo", code=23).stderr
-    run("stamp", "write")
-    assert "version 5 accepted a hand edit of `git`" in run("undo", code=3).stderr
-    assert "5\t" in run("log", "-n", "1").stdout
-    assert run("log", "-n", "1").stdout.endswith("\tstamp write git\thand edit, accepted\n")
-    run("undo", "--to", "1", "--allow-widening")
+    for words, code in ((["set", "git", "--rate", "9"], 23), (["undo", "--to", "1"], 23), (["stamp", "verify"], 1)):
+        said = run(*words, code=code).stderr
+        one = "" if words[0] == "stamp" else " git"
+        for command in (f"diff{one} --against stamp", f"undo{one}", "stamp write"):
+            assert f"`cortex-policy {command}`" in said
+    said = run("check", "git", "search", code=23, CORTEX_POLICY_STAMP="require").stderr
+    assert "hint: an operator can see it with `cortex-policy diff git --against stamp --root " in said
 
 
 def test_a_grant_is_shown_as_it_was(written: Path) -> None:

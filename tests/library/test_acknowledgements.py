@@ -12,7 +12,7 @@ from cortex_policy.core.model import StateError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.library.acknowledgements import prune_and_list_acknowledgements
 from cortex_policy.library.store import PolicyStore
-from cortex_policy.manage.stamp import wait_for_readers
+from cortex_policy.manage.stamp.wait import wait_for_readers
 from cortex_policy.state.grants import find_root
 from tests.support.command import result_of
 
@@ -29,7 +29,7 @@ with PolicyStore(reader="gateway") as store:
 @pytest.fixture
 def stamped(root: Path) -> Path:
     """Stamp the root."""
-    assert result_of("stamp", "write").returncode == 0
+    assert result_of("stamp", "write", "--allow-widening").returncode == 0
     return root
 
 

@@ -229,7 +229,9 @@ def test_a_required_stamp_is_checked_for_each_version(store: PolicyStore, root: 
         store.enforce("git", "tree")
     assert error.value.reason == "stamp_mismatch"
     subprocess.run(
-        [sys.executable, "-m", "cortex_policy", "stamp", "write", "--root", root], check=True, capture_output=True
+        [sys.executable, "-m", "cortex_policy", "stamp", "write", "--allow-widening", "--root", root],
+        check=True,
+        capture_output=True,
     )
     assert store.enforce("git", "tree")
     (root / ".cortex" / "policy" / "stamp.json").unlink()

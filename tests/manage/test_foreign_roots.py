@@ -14,7 +14,7 @@ from conftest import CALLER, by_caller
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import PROJECT, USER
-from cortex_policy.manage import emergency_stop, stamp
+from cortex_policy.manage import emergency_stop
 from cortex_policy.manage.cases.scaffold import write_first_cases
 from cortex_policy.manage.editing import operations
 from cortex_policy.manage.editing.set_fields import GrantEdit
@@ -27,6 +27,7 @@ from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.writer_lock import hold_writer_lock
 from tests.support.roots import grant_file
+from tests.support.stamps import stamp_grants
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root writes in the root of another user")
 GIVES = '{"tool": "t", "actions": [], "rate": {"perMinute": 1}}\n'
@@ -73,7 +74,7 @@ WRITES: dict[str, Callable[[Root], object]] = {
     "remove": lambda root: operations.remove_grant(root, "git", yes),
     "fmt": lambda root: list(operations.format_grants(root, ())),
     "undo": lambda root: (operations.remove_grant(root, "git", yes), undo_writes(root, UndoRequest(), yes)),
-    "stamp write": stamp.write_stamp,
+    "stamp write": stamp_grants,
     "init": lambda root: (shutil.rmtree(f"{root.path}/.cortex"), init_root.init_root(root.path)),
     "init --pre-commit": lambda root: init_root.init_root(root.path, with_hooks=True),
     "test --init": lambda root: write_first_cases(root, "git"),
@@ -134,7 +135,7 @@ def test_a_file_that_only_root_reads_does_not_get_into_the_history(theirs: Root,
     secret.chmod(0o600)
     try:
         os.link(secret, grant_file(theirs, "x"))
-        stamp.write_stamp(theirs)
+        operations.edit_grant(theirs, "git", GrantEdit(rate=7), yes)  # the first write stamps every file
         operations.remove_grant(theirs, "x", yes)
         assert secret.read_text() == "root:$6$secret\n"
     finally:
@@ -163,7 +164,7 @@ def test_a_root_that_a_link_leads_to_by_now_is_not_written(theirs: Root, root: P
     before = {path: path.lstat().st_mtime_ns for path in root.rglob("*")}
     for write in (
         lambda: operations.edit_grant(inner, "git", GrantEdit(rate=7), yes),
-        lambda: stamp.write_stamp(inner),
+        lambda: stamp_grants(inner),
         lambda: write_first_cases(inner, "git"),
         lambda: emergency_stop.resume_root(inner),
     ):

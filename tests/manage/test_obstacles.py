@@ -11,11 +11,12 @@ import pytest
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage import stamp as manage_stamp
+from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.transaction import writer as transaction_writer
 from cortex_policy.state import Root, atomic_write, writer_lock
 from cortex_policy.state import stamp as stamps
 from tests.support.roots import grant_file
+from tests.support.stamps import stamp_grants
 
 NEW = b'{"tool": "t", "actions": [], "rate": {"perMinute": 1}}'
 
@@ -28,7 +29,7 @@ def own(root: Path) -> Root:
 
 def differing(root: Root) -> list[str]:
     """Return the grants that differ from their stamp."""
-    return [finding.id for finding in manage_stamp.verify_stamp(root)]
+    return [finding.id for finding in verify_stamp(root)]
 
 
 @contextmanager
@@ -49,7 +50,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, word: str, error: OSError | None = 
 @pytest.mark.parametrize("act", ["write", "remove", "rename"])
 def test_a_hand_edit_between_two_steps_is_not_overwritten(own: Root, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
     """The grant is looked at again just before it is replaced; the edit is told as one afterwards."""
-    manage_stamp.write_stamp(own)
+    stamp_grants(own)
     old, real = grant_file(own, "git").read_bytes(), atomic_write.atomic_replace
 
     def edited(directory: int, name: str, *rest: object, **named: object) -> None:
@@ -72,7 +73,7 @@ def test_a_hand_edit_between_two_steps_is_not_overwritten(own: Root, monkeypatch
 
 def test_a_grant_made_by_hand_meanwhile_is_not_overwritten(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither by a new one nor by one that is renamed."""
-    manage_stamp.write_stamp(own)
+    stamp_grants(own)
     old, real = grant_file(own, "git").read_bytes(), atomic_write.atomic_replace
 
     def made(*args: object, **named: object) -> None:
@@ -91,7 +92,7 @@ def test_a_grant_made_by_hand_meanwhile_is_not_overwritten(own: Root, monkeypatc
 @pytest.mark.parametrize("act", ["write", "remove", "rename"])
 def test_the_grant_is_named_where_the_disk_refuses_it(own: Root, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
     """By the path where it stands."""
-    manage_stamp.write_stamp(own)
+    stamp_grants(own)
     old = grant_file(own, "git").read_bytes()
     word = "unlink" if act == "remove" else "rename"
     with (
@@ -109,7 +110,7 @@ def test_the_grant_is_named_where_the_disk_refuses_it(own: Root, monkeypatch: py
 @pytest.mark.parametrize("act", ["write", "remove", "rename"])
 def test_what_is_done_is_not_called_undone(own: Root, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
     """A directory that cannot be fsynced leaves it open what a loss of power does, no more."""
-    manage_stamp.write_stamp(own)
+    stamp_grants(own)
     old, real = grant_file(own, "git").read_bytes(), os.fsync
 
     def refusing(descriptor: int) -> None:
@@ -140,7 +141,7 @@ def test_the_first_write_changes_nothing_where_another_grant_cannot_be_stamped(o
 @pytest.mark.parametrize("name", ["\0", "../x", "a b", "x" * 300])
 def test_a_pending_name_that_is_no_id_is_a_broken_stamp(own: Root, name: str) -> None:
     """Nothing outside of the grants is looked at, and nothing of it is carried over."""
-    manage_stamp.write_stamp(own)
+    stamp_grants(own)
     stamp = stamps.read_stamp(own)
     assert stamp is not None
     Path(stamps.stamp_file(own.path)).write_bytes(
@@ -149,7 +150,7 @@ def test_a_pending_name_that_is_no_id_is_a_broken_stamp(own: Root, name: str) ->
     with pytest.raises(GrantError) as caught, transaction_writer.write_transaction(own):
         pass
     assert caught.value.exit_code == 23
-    assert manage_stamp.write_stamp(own)[0].version == 2
+    assert stamp_grants(own).version == 2
 
 
 @pytest.mark.parametrize("below", [".", "tools"])
@@ -157,7 +158,7 @@ def test_what_a_killed_writer_left_is_gone_after_the_next_stamp(own: Root, below
     """A stamp is a write too; what cannot be removed is in nobody's way."""
     left = Path(own.tools, "..", below, f"{atomic_write.TEMPORARY_PREFIX}1-2")
     left.write_text("half")
-    manage_stamp.write_stamp(own)
+    stamp_grants(own)
     assert not left.exists()
     left.mkdir()
     with transaction_writer.write_transaction(own) as writer:
@@ -220,7 +221,7 @@ def test_a_lock_that_excludes_nobody_any_more_saves_nothing(
     own: Root, act: str, happens: Callable[[Path], None]
 ) -> None:
     """Another writer may hold the one that others find: both would write."""
-    manage_stamp.write_stamp(own)
+    stamp_grants(own)
     old, before = grant_file(own, "git").read_bytes(), texts(own)
     with transaction_writer.write_transaction(own) as writer:
         happens(Path(own.tools).parent)
@@ -236,7 +237,7 @@ def test_no_stamp_is_written_under_a_lock_that_is_gone(
     own: Root, monkeypatch: pytest.MonkeyPatch, happens: Callable[[Path], None]
 ) -> None:
     """Another writer may have made a later one."""
-    manage_stamp.write_stamp(own)
+    stamp_grants(own)
     grant_file(own, "other").write_bytes(NEW)
     before, real = texts(own), stamps.encode_stamp
 
@@ -246,13 +247,13 @@ def test_no_stamp_is_written_under_a_lock_that_is_gone(
 
     monkeypatch.setattr(stamps, "encode_stamp", encoded)
     with pytest.raises(NotDoneError, match="while it was held"):
-        manage_stamp.write_stamp(own)
+        stamp_grants(own)
     assert texts(own) == before
 
 
 def test_what_another_writer_has_begun_is_not_healed(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who finds its lock gone in the midst of a write leaves everything as it stands by then."""
-    manage_stamp.write_stamp(own)
+    stamp_grants(own)
     old, real, stamp = (
         grant_file(own, "git").read_bytes(),
         atomic_write.atomic_replace,
@@ -291,7 +292,7 @@ def test_grants_are_not_looked_for_beside_another_lock(own: Root, monkeypatch: p
 
 def test_who_lost_the_lock_leaves_the_stamp_to_the_next(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once the grant is written another writer finishes that, and writes more: its version does not go back."""
-    manage_stamp.write_stamp(own)
+    stamp_grants(own)
     old, other = grant_file(own, "git").read_bytes(), grant_file(own, "model-gateway").read_bytes()
 
     def overtaken(_: int) -> None:

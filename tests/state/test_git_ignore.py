@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.settings import PROJECT
-from cortex_policy.manage import stamp
 from cortex_policy.manage.editing.operations import edit_grant
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.init.root import init_root
@@ -15,6 +14,7 @@ from cortex_policy.manage.settings.write import SettingsFile, set_value
 from cortex_policy.state import Root
 from cortex_policy.state.git_ignore import IGNORED_NAMES, names_not_ignored
 from cortex_policy.state.writer_lock import hold_writer_lock
+from tests.support.stamps import stamp_grants
 
 SAMPLES = {".lock": ".lock", ".edit-*": ".edit-git-1.json", "stop": "stop", "history/": "history/00000001-v2.json"}
 
@@ -25,7 +25,7 @@ def yes(_: object) -> None:
 
 WRITES: dict[str, Callable[[Root], object]] = {
     "set": lambda root: edit_grant(root, "git", GrantEdit(rate=7), yes),
-    "stamp write": stamp.write_stamp,
+    "stamp write": stamp_grants,
     "config set --project": lambda root: set_value(SettingsFile(PROJECT, root), "sensitive", "ask", yes),
     "init": lambda root: init_root(root.path),
 }

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.transaction import record
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root, history, history_entry
@@ -21,13 +20,14 @@ from cortex_policy.state import stamp as stamps
 from cortex_policy.state.history import CorruptEntry, HistoryLimits
 from cortex_policy.state.history_entry import Author, GrantChange, HistoryEntry
 from cortex_policy.state.stamp import grant_digest
+from tests.support.stamps import stamp_grants
 
 
 @pytest.fixture
 def own(root: Path) -> Root:
     """Name a stamped root."""
     own = Root(str(root), named=False)
-    manage_stamp.write_stamp(own)
+    stamp_grants(own)
     return own
 
 
@@ -127,9 +127,9 @@ def test_the_oldest_go_first(own: Root, monkeypatch: pytest.MonkeyPatch) -> None
 def test_nothing_is_kept_where_it_is_off(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even the directory."""
     own = Root(str(root), named=False)
-    for module in ("transaction.writer", "stamp"):
+    for module in ("transaction.writer", "stamp.write"):
         monkeypatch.setattr(f"cortex_policy.manage.{module}.history_limits", lambda _: HistoryLimits(0))
-    manage_stamp.write_stamp(own)
+    stamp_grants(own)
     write(own)
     assert not past(own).exists()
     assert found(own) == []

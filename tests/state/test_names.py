@@ -434,7 +434,7 @@ def test_a_write_by_an_old_descriptor_is_seen(root: Path, name: str) -> None:
     """Of each file that is read: a grant, settings, the stamp."""
     policy = root / ".cortex" / "policy"
     (policy / "config.toml").write_text('stamp = "require" \n#####')
-    command = [sys.executable, "-I", "-m", "cortex_policy", "stamp", "write"]
+    command = [sys.executable, "-I", "-m", "cortex_policy", "stamp", "write", "--allow-widening"]
     subprocess.run(command, check=True, capture_output=True)
     descriptor = through(policy / name)
     try:
@@ -487,7 +487,17 @@ def test_subscribers_and_readers_follow_the_name(tmp_path: Path) -> None:
     plant(tmp_path / "v1", actions=["tree"])
     plant(tmp_path / "v2", actions=["tree", "push"])
     for name in ("v1", "v2"):
-        command = [sys.executable, "-I", "-m", "cortex_policy", "stamp", "write", "--root", str(tmp_path / name)]
+        command = [
+            sys.executable,
+            "-I",
+            "-m",
+            "cortex_policy",
+            "stamp",
+            "write",
+            "--allow-widening",
+            "--root",
+            str(tmp_path / name),
+        ]
         subprocess.run(command, check=True, capture_output=True)
     (current := tmp_path / "current").symlink_to("v1")
     told: list[str] = []

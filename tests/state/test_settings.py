@@ -13,10 +13,10 @@ from conftest import CALLER
 from cortex_policy import state as host
 from cortex_policy.core.model import AccessDenied, GrantError, Settings
 from cortex_policy.library.functions import enforce, load_grant
-from cortex_policy.manage import stamp
 from cortex_policy.state import Root, settings, settings_directories
 from cortex_policy.state.enforcement import effective_settings, load_for_call
 from cortex_policy.state.settings import MAX_BYTES, read_setting
+from tests.support.stamps import stamp_grants
 
 PLACES = ("system", "user", "project")
 
@@ -324,7 +324,7 @@ def test_a_required_stamp_is_compared(root: Path, files: dict[str, Path]) -> Non
         assert caught.value.exit_code == 23
         assert "stamp write" in caught.value.hint
         assert caught.value.file == str(grant)
-        stamp.write_stamp(Root(str(root), named=True))
+        stamp_grants(Root(str(root), named=True))
         assert load_for_call("git")[1].stamp == "require"
     (policy / "tools/new.json").write_text(grant.read_text())
     with pytest.raises(GrantError, match="`new` does not match its stamp"):
@@ -334,7 +334,7 @@ def test_a_required_stamp_is_compared(root: Path, files: dict[str, Path]) -> Non
 def test_a_stamp_that_others_can_write_proves_nothing(root: Path, files: dict[str, Path]) -> None:
     """It is judged like a grant."""
     files["user"].write_text('stamp = "require"\n')
-    stamp.write_stamp(Root(str(root), named=True))
+    stamp_grants(Root(str(root), named=True))
     (root / ".cortex/policy/stamp.json").chmod(0o666)
     with pytest.raises(GrantError) as caught:
         load_grant("git")

@@ -13,8 +13,8 @@ from scribes import HEAD, NUMBER, SET, text_of
 
 from cortex_policy.core.decode import decode
 from cortex_policy.core.settings import PROJECT, USER
-from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.history import undo
+from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
@@ -22,7 +22,7 @@ from cortex_policy.state.atomic_write import TEMPORARY_PREFIX
 
 PATIENCE = 60.0
 COMMANDS = (
-    "stamp write", "undo --allow-widening", "undo --to {version} --allow-widening",
+    "stamp write --allow-widening", "undo --allow-widening", "undo --to {version} --allow-widening",
     "config set sensitive {value} --allow-widening", "config unset sensitive --allow-widening",
     "config set sensitive {value} --project --allow-widening", "config unset sensitive --project --allow-widening",
 )  # fmt: skip
@@ -93,7 +93,7 @@ class Commands:
         self._must(not self._left(), "a temporary file is left")
         self._must(0 <= stamp.version - before <= self.most and not stamp.pending, f"from version {before} to {stamp}")
         self.counts["had done it"] += stamp.version - before
-        reported = [finding.id for finding in manage_stamp.verify_stamp(self.root)]
+        reported = [finding.id for finding in verify_stamp(self.root)]
         expected = [SET[0]] if self.stamps and stamp.version == before else []
         self._must(reported == expected, f"reported are {reported}, not {expected}")
         for path in Path(self.root.tools).iterdir():

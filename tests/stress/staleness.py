@@ -85,7 +85,7 @@ class Writer:
     def by_set(self, _: bytes) -> None:
         """By a command, once it is told that what other means did was meant."""
         change = ["set", "git", "--rate", str(self.number), "--allow-widening"]
-        for words in (["stamp", "write"], change):
+        for words in (["stamp", "write", "--allow-widening"], change):
             line = [sys.executable, "-m", "cortex_policy", *words, "--root", str(self.root)]
             done = subprocess.run(line, capture_output=True, text=True, check=False)
             assert not done.returncode, done.stderr

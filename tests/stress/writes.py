@@ -30,9 +30,10 @@ from scribes import (
 )
 
 from cortex_policy.core.decode import decode
-from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.history import undo
 from cortex_policy.manage.history.log import entries_newest_first
+from cortex_policy.manage.stamp.verify import verify_stamp
+from cortex_policy.manage.stamp.write import write_stamp
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root, history
 from cortex_policy.state import stamp as stamps
@@ -71,7 +72,7 @@ def made(top: Path) -> Root:
     for grant_id in (*SET, *STILL, MOVED[0], WAVERING):
         (tools / f"{grant_id}.json").write_bytes(text_of(grant_id, 1000).encode())
     root = Root(str(top.resolve()), named=True)
-    manage_stamp.write_stamp(root)
+    write_stamp(root, lambda _: None)
     configured.made(root, top.parent / "config")
     return root
 
@@ -236,7 +237,7 @@ class Run:
 
     def _look_at_edits(self, files: dict[str, bytes], began: int) -> None:
         """Find each edit made by hand where it is reported, and nothing reported that is none."""
-        reported = {finding.id for finding in manage_stamp.verify_stamp(self.root)}
+        reported = {finding.id for finding in verify_stamp(self.root)}
         stand = {data[len('{"note": "hand ') :][: len(NUMBER)].decode(): name for name, data in files.items()}
         for number, edit in list(self.open.items()):
             if number not in stand:
@@ -263,9 +264,9 @@ class Run:
     def _accept(self) -> None:
         for data in self._files().values():  # a hand that changes a number in place does not know the rest
             self.evidence.note("made", grant_digest(data))
-        stamp, changed = manage_stamp.write_stamp(self.root)
-        self._must(changed and stamp.version == self.version + 1, "a hand edit could not be accepted")
-        self.version = stamp.version
+        done = write_stamp(self.root, lambda _: None)
+        self._must(done.is_written and done.stamp.version == self.version + 1, "a hand edit could not be accepted")
+        self.version = done.stamp.version
         self.open.clear()
         self.counts["stamp writes"] += 1
 

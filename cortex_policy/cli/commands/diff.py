@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from cortex_policy.manage.diff.grants import PolicyDiff
 
 
+STAMP = "stamp"  # not a revision; a branch of this name is `refs/heads/stamp`
+
+
 class FailOn(StrEnum):
     """A verdict that ends with 1."""
 
@@ -28,7 +31,9 @@ def diff(
     *,
     revision: Annotated[
         str | None,
-        typer.Option("--against", metavar="REV", help="Compare the grants, or OLD alone, with a git revision."),
+        typer.Option(
+            "--against", metavar="REV", help="Compare the grants, or OLD alone, with a git revision, or with `stamp`."
+        ),
     ] = None,
     fail_on: Annotated[
         FailOn | None, typer.Option("--fail-on", metavar="widened", help="Exit 1 if more may be allowed than before.")
@@ -43,11 +48,15 @@ def diff(
     argument that is newly declared, or newly a path, is widened: `undeclared_args` or `require_path` may have denied
     the call before.
 
+    `--against stamp` compares with what was stamped last, and so shows what was edited by hand. What was stamped is in
+    the history or in the last commit; if it is in neither, all that the grant allows is widened.
+
     OLD and NEW are ids, or files if they contain a `/` or end in `.json`. A scope that covers CI files, hooks or other
     files that run with the rights of others causes a warning.
 
     $ cortex-policy diff --against HEAD
     $ cortex-policy diff git --against main
+    $ cortex-policy diff --against stamp
     $ cortex-policy diff --against origin/main --fail-on widened --markdown
     $ cortex-policy diff git /tmp/git.json --json
     """
@@ -69,11 +78,14 @@ def diff(
 
 def _compare(old: str | None, new: str | None, root: str | None, revision: str | None) -> "PolicyDiff":
     from cortex_policy.manage.diff.grants import compare_ids_or_files, compare_with_revision  # noqa: PLC0415 - as above
+    from cortex_policy.manage.history.hand_edits import compare_with_stamp  # noqa: PLC0415 - as above
 
     if revision is not None and new is None:
         if old is not None and "/" in old:
             message = f"`{old}` is a file"
             raise UsageError(message, "with `--against` a grant is named by its id")
+        if revision == STAMP:
+            return compare_with_stamp(find_inner_root(root), old, track_progress)
         return compare_with_revision(find_inner_root(root), revision, old, track_progress)
     if old is None or new is None or revision is not None:
         message = "name two grants, or a revision with `--against`, for all grants or for one"

@@ -59,9 +59,9 @@ def _row(entry: HistoryEntry) -> tuple[str, ...]:
 def _meaning(entry: HistoryEntry) -> str:
     if entry.has_unknown_previous:
         return "recorded as found; cannot be undone"
-    if entry.verdict is None:
-        return "hand edit, accepted"
-    return f"{entry.verdict}: {entry.widened}" if entry.widened else entry.verdict
+    said = f"{entry.verdict}: {entry.widened}" if entry.widened else entry.verdict
+    accepted = "hand edit, accepted" if entry.command == "stamp write" else None
+    return "; ".join(filter(None, (accepted, said)))
 
 
 def _log_to_json(found: history_log.HistoryLog, entries: list[HistoryEntry]) -> dict[str, object]:

@@ -5,16 +5,17 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
-from cortex_policy.cli.options import JsonOption, RootOption, WaitOption, integer_parser, number_parser
-from cortex_policy.cli.output.printing import print_json
+from cortex_policy.cli.options import JsonOption, RootOption, WaitOption, WideningOption, integer_parser, number_parser
+from cortex_policy.cli.output.printing import print_hints, print_json
 from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.prompts import make_lock_wait
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.text import printable
-from cortex_policy.manage import stamp as manage_stamp
+from cortex_policy.manage.stamp import verify as stamp_verify
+from cortex_policy.manage.stamp import wait as stamp_wait
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants_errors import root_option
+from cortex_policy.state.grants_errors import hand_edit_hint, root_option
 
 stamp_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True)
 
@@ -36,7 +37,7 @@ def show(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy stamp show --json
     """
     policy_root = find_inner_root(root)
-    stamp, doubt = stamps.read_stamp(policy_root), manage_stamp.unsafe_stamp_error(policy_root)
+    stamp, doubt = stamps.read_stamp(policy_root), stamp_verify.unsafe_stamp_error(policy_root)
     if json:
         print_json({"stamp": _stamp_to_json(stamp), "warning": doubt.detail if doubt else None})
         return
@@ -57,8 +58,10 @@ def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy stamp verify --json
     """
     policy_root = find_inner_root(root)
-    findings = manage_stamp.verify_stamp(policy_root, track_progress)
-    doubt = manage_stamp.unsafe_stamp_error(policy_root)
+    findings, doubt = (
+        stamp_verify.verify_stamp(policy_root, track_progress),
+        stamp_verify.unsafe_stamp_error(policy_root),
+    )
     if json:
         listed = [{"id": finding.id or None, "problem": finding.problem} for finding in findings]
         status, warning = "fail" if findings else "ok", doubt.detail if doubt else None
@@ -67,24 +70,44 @@ def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
         _warn(doubt)
         for finding in findings:
             typer.echo(printable(f"{finding.id or 'stamp'}: {finding.problem}"))
-        command = f"cortex-policy stamp write{root_option(policy_root)}"
-        hint = printable(f"hint: look at the grants, then accept them with `{command}`")
-        typer.echo(hint if findings else "the grants are as stamped", err=bool(findings))
+        if findings:
+            print_hints([findings[0].hint or hand_edit_hint(root_option(policy_root))])
+        else:
+            typer.echo("the grants are as stamped")
     if findings:
         raise typer.Exit(1)
 
 
 @stamp_app.command(cls=CommandWithExamples)
-def write(root: RootOption = None, *, wait_seconds: WaitOption = 0.0, json: JsonOption = False) -> None:
-    """Record the current grants as the next version.
+def write(
+    root: RootOption = None,
+    *,
+    allow_widening: WideningOption = False,
+    wait_seconds: WaitOption = 0.0,
+    json: JsonOption = False,
+) -> None:
+    """Accept the grants as they are now, as the next version.
+
+    It prints what each grant that was edited by hand allows now, against what was stamped. If that may be more, it asks
+    on a terminal for the word `widen`; without a terminal it takes `--allow-widening`. It accepts no grant that does
+    not load. `diff --against stamp` shows the same and accepts nothing. What was stamped is in the history or in the
+    last commit; if it is in neither, all that the grant allows is widened.
 
     $ cortex-policy stamp write
+    $ cortex-policy stamp write --allow-widening
     """
-    stamp, changed = manage_stamp.write_stamp(find_inner_root(root), make_lock_wait(wait_seconds))
+    from cortex_policy.cli.confirm import make_widening_prompt_for_diff  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.output.diff import diff_to_json  # noqa: PLC0415
+    from cortex_policy.manage.stamp.write import write_stamp  # noqa: PLC0415
+
+    policy_root = find_inner_root(root)
+    consent = make_widening_prompt_for_diff(allowed=allow_widening, json=json, root=policy_root)
+    result = write_stamp(policy_root, consent, make_lock_wait(wait_seconds))
     if json:
-        print_json({"changed": changed, "stamp": _stamp_to_json(stamp)})
+        members = {"changed": result.is_written, "stamp": _stamp_to_json(result.stamp)}
+        print_json(members | diff_to_json(result.diff, "stamp"))
     else:
-        typer.echo(_stamp_line(stamp) if changed else f"nothing to do: {_stamp_line(stamp)}")
+        typer.echo(_stamp_line(result.stamp) if result.is_written else f"nothing to do: {_stamp_line(result.stamp)}")
 
 
 @stamp_app.command(cls=CommandWithExamples)
@@ -115,7 +138,7 @@ def wait(
     """
     policy_root = find_inner_root(root)
     if reader is not None:
-        confirmations = manage_stamp.wait_for_readers(policy_root, reader, version, timeout)
+        confirmations = stamp_wait.wait_for_readers(policy_root, reader, version, timeout)
         members = [{name: getattr(each, name) for name in each.__match_args__} for each in confirmations]
         lines = [printable(f"{each.reader}, process {each.pid}: version {each.version}") for each in confirmations]
         if json:
@@ -125,7 +148,7 @@ def wait(
         return
     if version is None:
         raise UsageError("`stamp wait` takes `--version N`, `--reader NAME`, or both")
-    stamp = manage_stamp.wait_for_version(policy_root, version, timeout)
+    stamp = stamp_wait.wait_for_version(policy_root, version, timeout)
     if json:
         print_json({"stamp": _stamp_to_json(stamp)})
     else:

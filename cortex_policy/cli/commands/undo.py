@@ -31,11 +31,13 @@ def undo(
     wait_seconds: WaitOption = 0.0,
     json: JsonOption = False,
 ) -> None:
-    """Undo the last write, or the last write of a grant.
+    """Undo a hand edit, else the last write.
 
-    It restores the exact bytes, prints what that means, and asks as `set` does. An undo is a write too: undo it to redo
-    the change. `--to` restores grants one by one, newest first; run it again to continue after an interruption. Hand
-    edits cannot be undone, nor can writes that `log` does not list: the setting `history.keep` says how many are kept.
+    With GRANT it undoes only what was done to that grant. It restores the exact bytes, prints what that means, and asks
+    as `set` does. A grant that was edited by hand goes back to what was stamped; one that was added by hand is removed
+    if it is named. An undo is a write too: undo it to redo the change. `--to` restores grants one by one, newest first;
+    run it again to continue after an interruption. Writes that `log` does not list cannot be undone: the setting
+    `history.keep` says how many are kept.
 
     $ cortex-policy undo
     $ cortex-policy undo git --dry-run
@@ -73,7 +75,8 @@ def _print_result(result: "UndoResult", option: str) -> None:
         print_diff(result.diff)
     if result.error is not None:
         typer.echo(printable(f"cortex-policy: stopped on the way back: {result.error.detail}"), err=True)
-        print_hints([f"the same again goes on from here: `cortex-policy undo --to {result.version}{option}`"])
+        to = "" if result.is_of_hand_edits else f" --to {result.version}"
+        print_hints([f"the same again goes on from here: `cortex-policy undo{to}{option}`"])
 
 
 def _step_sentence(step: "WriteResult") -> str:
@@ -92,5 +95,6 @@ def _result_to_json(result: "UndoResult") -> dict[str, object]:
         "version": written[-1].version if written else None,
         "to": result.version,
         "writes": [{"id": step.change.name, "version": step.version, "diff": step.diff} for step in result.steps],
+        "hand_edits": result.is_of_hand_edits,
         "problem": result.error.detail if result.error is not None else None,
     } | diff_to_json(result.diff, None)

@@ -34,7 +34,13 @@ def _rows(change: GrantDiff) -> list[tuple[str, ...]]:
 
 def _problems(change: GrantDiff) -> list[tuple[str, str, str]]:
     sides = (("old", change.old), ("new", change.new))
-    return [(side, "invalid", version.problem) for side, version in sides if version.problem]
+    return [(side, _state(version), version.problem) for side, version in sides if version.problem]
+
+
+def _state(version: GrantVersion) -> str:
+    if version.problem:
+        return "invalid" if version.is_known else "unknown"
+    return "valid" if version.grant is not None or version.is_settings else "absent"
 
 
 def _counts_text(found: PolicyDiff) -> str:
@@ -80,8 +86,7 @@ def _change_to_json(change: GrantDiff) -> dict[str, object]:
 
 
 def _version_to_json(version: GrantVersion) -> dict[str, object]:
-    state = "valid" if version.grant is not None or version.is_settings else "invalid" if version.problem else "absent"
-    return {"state": state, "problem": version.problem or None}
+    return {"state": _state(version), "problem": version.problem or None}
 
 
 def diff_to_markdown(found: PolicyDiff, revision: str | None) -> str:

@@ -22,14 +22,16 @@ if TYPE_CHECKING:
 
 
 class GrantVersion(Value):
-    """One side of a diff; `grant` is None if it does not exist, or if it is invalid, which `problem` says."""
+    """One side of a diff; `grant` is None if it does not exist, or if it is invalid or unknown: `problem` says why."""
 
     grant: Grant | None
     problem: str = ""
     is_settings: bool = False  # the settings file, which is compared along with the grants
+    is_known: bool = True
 
 
 ABSENT = GrantVersion(None)
+UNKNOWN = GrantVersion(None, "its text is not kept", is_known=False)
 
 
 class GrantDiff(Value):
@@ -70,13 +72,13 @@ def compare_ids_or_files(old: str, new: str, root: str | None = None) -> PolicyD
     """Compare two grants, each named by its id or its file; raise GrantError if one does not exist."""
     (before, faults), (after, more) = _read_side(old, root), _read_side(new, root)
     return PolicyDiff(
-        (_compare_versions(new, before, after),), 0, tuple(unsafe_warning(list(dict.fromkeys([*faults, *more]))))
+        (compare_versions(new, before, after),), 0, tuple(unsafe_warning(list(dict.fromkeys([*faults, *more]))))
     )
 
 
 def compare_bytes(grant_id: str, old: bytes | None, new: bytes | None) -> GrantDiff:
     """Compare the old and new bytes of a grant; None means no grant."""
-    return _compare_versions(grant_id, to_grant_version(old), to_grant_version(new))
+    return compare_versions(grant_id, to_grant_version(old), to_grant_version(new))
 
 
 def settings_diff(meaning: GrantComparison) -> GrantDiff:
@@ -96,7 +98,7 @@ def compare_with_revision(root: Root, revision: str, grant_id: str | None = None
     names = sorted({*before, *after})
     touched = [name for name in names if grant_id is not None or _differs(before.get(name), after.get(name))]
     changes = (
-        _compare_versions(name, to_grant_version(before.get(name)), to_grant_version(after.get(name)))
+        compare_versions(name, to_grant_version(before.get(name)), to_grant_version(after.get(name)))
         for name in touched
     )
     settings = _settings_diffs(root, revision) if grant_id is None else ()
@@ -175,6 +177,7 @@ def to_grant_version(found: "TextOrError | None") -> GrantVersion:
         return GrantVersion(None, error.detail)
 
 
-def _compare_versions(name: str, old: GrantVersion, new: GrantVersion) -> GrantDiff:
+def compare_versions(name: str, old: GrantVersion, new: GrantVersion) -> GrantDiff:
+    """Compare two sides of a diff; a side without a grant allows nothing, so what may be new is widened."""
     named = escalations(new.grant) if new.grant is not None else ()
     return GrantDiff(name, old, new, compare_grants(old.grant, new.grant), named)

@@ -1,7 +1,7 @@
 """Edit, create, copy, remove, rename and format grants: each is one write, and the caller consents before it."""
 
 from cortex_policy.core import Value
-from cortex_policy.core.decode import ID_HINT, MAX_BYTES, decode
+from cortex_policy.core.decode import ID_HINT, MAX_BYTES
 from cortex_policy.core.model import GRANT_INVALID, CortexPolicyError, GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
@@ -9,6 +9,7 @@ from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
 from cortex_policy.manage.diff.unified import unified_diff
 from cortex_policy.manage.editing import set_fields
 from cortex_policy.manage.editing.formatting import format_grant_text
+from cortex_policy.manage.editing.validity import require_valid_grant
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id, is_grant_id, read_grant
@@ -218,18 +219,7 @@ def _exists_error(root: Root, grant_id: str) -> NotDoneError:
 
 
 def _refuse_invalid(root: Root, grant_id: str, data: bytes) -> None:
-    try:
-        decode(data, grant_id)
-    except GrantError:
-        from cortex_policy.schema.lint import lint_grant  # noqa: PLC0415 - a valid grant needs no rules
-        from cortex_policy.schema.problems import to_problems  # noqa: PLC0415
-
-        first, *more = to_problems(f"{root.tools}/{grant_id}.json", data, lint_grant(data, grant_id)[1])
-        others = f" (and {len(more)} more)" if more else ""
-        detail = f"`{first.file}:{first.line}:{first.column}`: {first.message}{others}"
-        raise GrantError(
-            GRANT_INVALID, detail, f"fix it with `cortex-policy edit {grant_id}{root_option(root)}`"
-        ) from None
+    require_valid_grant(root, grant_id, data, f"fix it with `cortex-policy edit {grant_id}{root_option(root)}`")
 
 
 def _edit_bytes(root: Root, grant_id: str, old: bytes, edit: set_fields.GrantEdit) -> bytes:

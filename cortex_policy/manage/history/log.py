@@ -1,23 +1,25 @@
 """Read the history of a root: its writes, and a grant at an earlier version."""
 
+from contextlib import suppress
+
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
+from cortex_policy.manage.history.texts import find_texts
 from cortex_policy.manage.transaction.record import is_valid_grant
-from cortex_policy.manage.transaction.recovery import digest_or_none
 from cortex_policy.state import Root, history
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id
 from cortex_policy.state.grants_errors import root_option
 from cortex_policy.state.history import CorruptEntry, history_length
-from cortex_policy.state.history_entry import GrantChange, HistoryEntry
-from cortex_policy.state.stamp import Stamp
+from cortex_policy.state.history_entry import HistoryEntry
+from cortex_policy.state.stamp import Stamp, grant_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 LOG_HINT = "see the known writes with `cortex-policy log"
 
@@ -68,27 +70,31 @@ def grant_at(root: Root, grant_id: str, version: int) -> GrantAtVersion:
     stamp = stamps.read_stamp(root)
     if stamp is None:
         raise NotDoneError("there is no stamp, so there are no versions", f"make one with `{_stamp_command(root)}`")
-    change = _first_change_after(root, stamp, grant_id, version)
-    if change is not None and change.data is not None:
-        require_trusted_text(root, grant_id, change.data)
-    text = change.data if change is not None else _current_text(root, stamp, grant_id, version)
-    if text is None:
+    later = [
+        one
+        for entry in entries_since(root, stamp, version, history.read_history(root, stamp))
+        for one in entry.changes
+        if one.id == grant_id
+    ]
+    digest = later[-1].stamped_before if later else stamp.grants.get(grant_id)
+    if digest is None:
         hint = f"{LOG_HINT} {grant_id}{root_option(root)}`"
         raise GrantError(GRANT_NOT_FOUND, f"there was no `{grant_id}` at version {version}", hint)
-    return GrantAtVersion(
-        grant_id,
-        version,
-        text,
-        compare_bytes(grant_id, None, text),
-        history.unsafe_history_error(root) if change else None,
-    )
+    text = _current_text(root, grant_id)
+    if text is None or grant_digest(text) != digest:
+        text = find_texts(root, [digest]).get(digest)
+        if text is None:
+            raise unknown_text_error(root, grant_id, f"version {version} of `{grant_id}` is not kept")
+        require_trusted_text(root, grant_id, text)
+    change = compare_bytes(grant_id, None, text)
+    return GrantAtVersion(grant_id, version, text, change, history.unsafe_history_error(root) if later else None)
 
 
 def entries_newest_first(stamp: Stamp, found: "Iterable[HistoryEntry | CorruptEntry]") -> "Iterator[HistoryEntry]":
     """Yield the writes that led to a stamp, newest first, as long as each fits the state after it.
 
     Other entries are from another branch, or from a stamp that was removed since. Nothing is known of the time before
-    an entry that does not name its changes.
+    an entry that stamped grants which had no stamp.
     """
     state: dict[str, str | None] = {**stamp.grants}
     version = stamp.version
@@ -99,8 +105,8 @@ def entries_newest_first(stamp: Stamp, found: "Iterable[HistoryEntry | CorruptEn
             yield entry
             if entry.has_unknown_previous:
                 return
-            state |= {one.id: one.old for one in entry.changes}
-            version -= 1
+            state |= {one.id: one.stamped_before for one in entry.changes}
+            version = entry.previous_version
 
 
 def entries_since(
@@ -116,12 +122,60 @@ def entries_since(
         if entry.has_unknown_previous:
             raise NotDoneError(f"version {entry.version} recorded existing grants: the previous content was not kept")
         entries.append(entry)
-        reached -= 1
+        reached = entry.previous_version
+    if reached < version:
+        raise NotDoneError(f"version {version} was on another branch, which version {entries[-1].version} merged")
     if reached > version:
         raise NotDoneError(
             f"the history does not reach back to version {version}: {_end_of_history(root, stamp, reached)}"
         )
     return tuple(entries)
+
+
+def last_entry(root: Root, stamp: Stamp, grant_id: str | None) -> HistoryEntry:
+    """Return the last write of the root, or of a grant if no later write depends on it.
+
+    Raise NotDoneError if it is not known. A merge that changed nothing here is passed over.
+    """
+    found = tuple(history.read_history(root, stamp))
+    later: dict[str, int] = {}
+    has_gap = True
+    for entry in entries_newest_first(stamp, found):
+        if grant_id in entry.ids if grant_id is not None else entry.changes or entry.has_unknown_previous:
+            return _undoable(root, entry, later)
+        later |= {other: later.get(other, entry.version) for other in entry.ids}
+        has_gap = entry.previous_version > 0 and not entry.has_unknown_previous
+    beyond = _entry_beyond_gap(stamp, found, grant_id) if grant_id is not None and has_gap else None
+    if beyond is not None:
+        return _undoable(root, beyond, later)
+    what = f"how version {stamp.version} was made" if grant_id is None else f"a write of `{grant_id}` that led here"
+    raise NotDoneError(f"the history does not know {what}", f"{LOG_HINT}{root_option(root)}`")
+
+
+def _undoable(root: Root, entry: HistoryEntry, later: "Mapping[str, int]") -> HistoryEntry:
+    """Return the entry; raise NotDoneError if a later write has to be undone first, or nothing is known of before."""
+    for other in entry.ids:
+        if other in later:
+            hint = f"undo that first with `cortex-policy undo {other}{root_option(root)}`"
+            raise NotDoneError(f"version {entry.version} wrote `{other}` too, as did version {later[other]}", hint)
+    if entry.has_unknown_previous:
+        raise NotDoneError(f"version {entry.version} recorded existing grants: the previous content was not kept")
+    return entry
+
+
+def _entry_beyond_gap(
+    stamp: Stamp, found: "Iterable[HistoryEntry | CorruptEntry]", grant_id: str
+) -> HistoryEntry | None:
+    """Return the last known write that left a grant as it is stamped, if git merged or an entry is missing since.
+
+    None for a grant that is gone: it may never have been on this branch.
+    """
+    for entry in found:
+        if isinstance(entry, HistoryEntry) and grant_id in entry.ids and entry.version < stamp.version:
+            is_here = all(stamp.grants.get(one.id) == one.new for one in entry.changes)
+            if is_here and stamp.grants.get(grant_id) is not None:
+                return entry
+    return None
 
 
 def _end_of_history(root: Root, stamp: Stamp, reached: int) -> str:
@@ -131,16 +185,11 @@ def _end_of_history(root: Root, stamp: Stamp, reached: int) -> str:
     return f"what it knows begins after version {reached}; {see}"
 
 
-def require_content(root: Root, one: GrantChange, entry: HistoryEntry) -> None:
-    """Raise NotDoneError if the history does not have the old bytes of a grant."""
-    if not one.is_known:
-        why = (
-            "accepted a hand edit of" if entry.verdict is None else "replaced a text, too large to keep or no grant, of"
-        )
-        option = root_option(root)
-        known = f"see `cortex-policy log {one.id}{option}`, then `cortex-policy undo --to VERSION{option}`"
-        hint = f"an older text may be known: {known}"
-        raise NotDoneError(f"version {entry.version} {why} `{one.id}`: the previous content was not kept", hint)
+def unknown_text_error(root: Root, grant_id: str, detail: str) -> NotDoneError:
+    """Return the error for a text that neither the history nor the last commit has."""
+    option = root_option(root)
+    known = f"see `cortex-policy log {grant_id}{option}`, then `cortex-policy undo --to VERSION{option}`"
+    return NotDoneError(detail, f"an older text may be known: {known}")
 
 
 def require_trusted_text(root: Root, grant_id: str, text: bytes) -> None:
@@ -152,31 +201,10 @@ def require_trusted_text(root: Root, grant_id: str, text: bytes) -> None:
         )
 
 
-def _first_change_after(root: Root, stamp: Stamp, grant_id: str, version: int) -> GrantChange | None:
-    """Return what the first write after a version replaced; None if the grant was not written since."""
-    found = None
-    for entry in entries_since(root, stamp, version, history.read_history(root, stamp)):
-        for one in entry.changes:
-            if one.id == grant_id:
-                found = one, entry
-    if found is None:
-        return None
-    require_content(root, *found)
-    return found[0]
-
-
-def _current_text(root: Root, stamp: Stamp, grant_id: str, version: int) -> bytes | None:
-    try:
-        with PolicyDirectory(TrustCheck(root), "tools") as tools:
-            text: bytes | None = tools.read(f"{grant_id}.json", MAX_BYTES + 1)
-    except FileNotFoundError:
-        text = None
-    if digest_or_none(text) != stamp.grants.get(grant_id):
-        hint = f"look at it, then accept it with `{_stamp_command(root)}`"
-        raise NotDoneError(
-            f"version {version} of `{grant_id}` is not stored: the file was edited by hand after it", hint
-        )
-    return text
+def _current_text(root: Root, grant_id: str) -> bytes | None:
+    with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(root), "tools") as tools:
+        return tools.read(f"{grant_id}.json", MAX_BYTES + 1)
+    return None
 
 
 def _concerns(entry: HistoryEntry, grant_id: str | None) -> bool:

@@ -1,27 +1,33 @@
-"""Bring grants back to their state before a write, or at a version; each step is a write like any other."""
+"""Bring grants back to what was stamped, to their state before a write, or at a version; each step is a write."""
+
+from contextlib import suppress
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
-from cortex_policy.manage.diff.grants import PolicyDiff, compare_bytes
-from cortex_policy.manage.diff.unified import unified_diff
+from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.editing.operations import WriteResult
+from cortex_policy.manage.history.hand_edits import HandEdit, find_hand_edits
 from cortex_policy.manage.history.log import (
-    LOG_HINT,
-    entries_newest_first,
     entries_since,
-    require_content,
+    last_entry,
     require_trusted_text,
+    unknown_text_error,
 )
+from cortex_policy.manage.history.texts import find_texts
+from cortex_policy.manage.history.undo_steps import UndoStep, join_renames
+from cortex_policy.manage.transaction.record import may_keep
 from cortex_policy.manage.transaction.recovery import digest_or_none
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root, history
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id
-from cortex_policy.state.grants_errors import root_option
+from cortex_policy.state.grants_errors import hand_edit_hint, root_option
+from cortex_policy.state.history import history_length
 from cortex_policy.state.history_entry import GrantChange, HistoryEntry
+from cortex_policy.state.stamp import grant_digest
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait
 
 TYPE_CHECKING = False
@@ -36,39 +42,52 @@ if TYPE_CHECKING:
 
 
 class UndoRequest(Value):
-    """What to undo: the last write of the root, the last write of a grant, or all writes after a version."""
+    """What to undo: the last write of the root, the last write of a grant, or all writes after a version.
+
+    A hand edit is undone before the last write.
+    """
 
     id: str | None = None
     version: int | None = None
 
 
-class UndoStep(Value):
-    """One write of an undo: the old and new bytes of a grant (None: no grant); a new id makes it a rename."""
-
-    id: str
-    old: bytes | None
-    new: bytes | None
-    mode: int
-    new_id: str = ""
-
-    def preview(self) -> WriteResult:
-        """Return the result of the step, before it is made."""
-        if self.new_id:
-            return WriteResult(compare_bytes(self.new_id, self.old, self.old), _rename_diff(self.id, self.new_id))
-        return WriteResult(compare_bytes(self.id, self.old, self.new), unified_diff(self.id, self.old, self.new))
-
-
 class UndoResult(Value):
-    """The steps that were done, and the version they lead to; the error is the one that stopped the rest."""
+    """The steps that were done, and the version they lead to; the error is the one that stopped the rest.
+
+    `is_of_hand_edits` says that the steps take hand edits back, and no writes.
+    """
 
     version: int
     steps: tuple[WriteResult, ...]
+    is_of_hand_edits: bool
     error: CortexPolicyError | None = None
 
     @property
     def diff(self) -> PolicyDiff:
         """What all steps mean together."""
         return combine_diffs(self.steps)
+
+
+class _Plan(Value):
+    """The version to go back to, and the steps to it."""
+
+    version: int
+    steps: tuple[UndoStep, ...]
+
+    @property
+    def is_of_hand_edits(self) -> bool:
+        """Whether the steps take hand edits back."""
+        return any(step.is_hand_edit for step in self.steps)
+
+
+class _Return(Value):
+    """A grant that has to change back: its digest now and then, and the write of a version that changed it."""
+
+    id: str
+    current: str | None
+    digest: str | None
+    change: GrantChange
+    version: int
 
 
 def combine_diffs(steps: "Iterable[WriteResult]") -> PolicyDiff:
@@ -81,8 +100,8 @@ def preview_undo(root: Root, request: UndoRequest) -> UndoResult:
     stamp = stamps.read_stamp(root)
     if stamp is not None and stamp.pending:
         raise NotDoneError("a write is running, or was interrupted and the next write finishes it", "try again")
-    version, steps = _plan(root, stamp, request, lambda grant_id: _read_without_lock(root, grant_id))
-    return UndoResult(version, tuple(step.preview() for step in steps))
+    plan = _plan(root, stamp, request, lambda grant_id: _read_without_lock(root, grant_id))
+    return UndoResult(plan.version, tuple(step.preview() for step in plan.steps), plan.is_of_hand_edits)
 
 
 def undo_writes(root: Root, request: UndoRequest, consent: "Consent", lock_wait: LockWait = NO_WAIT) -> UndoResult:
@@ -91,30 +110,32 @@ def undo_writes(root: Root, request: UndoRequest, consent: "Consent", lock_wait:
     Ask for consent once, for all steps. After an error the finished steps stay; to continue, run the same again.
     """
     with write_transaction(root, lock_wait, "undo") as writer:
-        version, steps = _plan(root, writer.stamp(), request, writer.grants.read)
-        for step in steps:
+        plan = _plan(root, writer.stamp(), request, writer.grants.read)
+        for step in plan.steps:
             for grant_id in (step.id, *([step.new_id] if step.new_id else [])):
                 writer.grants.check_permissions(grant_id)
-        if steps:
-            consent(combine_diffs(step.preview() for step in steps))
-        return _run_steps(writer, version, steps)
+        if plan.steps:
+            consent(combine_diffs(step.preview() for step in plan.steps))
+        return _run_steps(writer, plan)
 
 
-def _run_steps(writer: "GrantWriter", version: int, steps: tuple[UndoStep, ...]) -> UndoResult:
+def _run_steps(writer: "GrantWriter", plan: _Plan) -> UndoResult:
     results: list[WriteResult] = []
-    for step in steps:
+    for step in plan.steps:
         try:
             stamped = _run_step(writer, step)
         except (CortexPolicyError, OSError) as error:
             if not results:
                 raise
-            return UndoResult(version, tuple(results), _as_policy_error(error))
+            return UndoResult(plan.version, tuple(results), plan.is_of_hand_edits, _as_policy_error(error))
         seen = step.preview()
         results.append(WriteResult(seen.change, seen.diff, is_written=True, version=stamped))
-    return UndoResult(version, tuple(results))
+    return UndoResult(plan.version, tuple(results), plan.is_of_hand_edits)
 
 
 def _run_step(writer: "GrantWriter", step: UndoStep) -> int | None:
+    if step.is_hand_edit:
+        return writer.undo_hand_edit(step.id, step.old, step.new)
     if step.new_id:
         return writer.rename(step.id, step.new_id, step.old or b"")
     if step.new is None:
@@ -128,7 +149,7 @@ def _as_policy_error(error: CortexPolicyError | OSError) -> CortexPolicyError:
     return NotDoneError(f"`{error.filename}`: {os_error_text(error)}")
 
 
-def _plan(root: Root, stamp: "Stamp | None", request: UndoRequest, read: "Read") -> tuple[int, tuple[UndoStep, ...]]:
+def _plan(root: Root, stamp: "Stamp | None", request: UndoRequest, read: "Read") -> _Plan:
     """Return the version to go back to, and the steps to it; raise if that is impossible."""
     if request.id is not None:
         check_id(request.id)
@@ -140,87 +161,82 @@ def _plan(root: Root, stamp: "Stamp | None", request: UndoRequest, read: "Read")
     if unsafe := history.unsafe_history_error(root):
         raise unsafe
     if request.version is not None:
-        entries, version = (
-            entries_since(root, stamp, request.version, history.read_history(root, stamp)),
-            request.version,
-        )
-    else:
-        entry = _last_entry(root, stamp, request.id)
-        entries, version = (entry,), entry.version - 1
-    return version, _steps(root, entries, read)
+        entries = entries_since(root, stamp, request.version, history.read_history(root, stamp))
+        return _Plan(request.version, _steps(root, _earliest_changes(entries, is_stamped=True), read))
+    if edits := _hand_edits(root, stamp, request.id, read):
+        return _Plan(stamp.version, tuple(_step_to_stamp(root, one) for one in edits))
+    entry = last_entry(root, stamp, request.id)
+    return _Plan(entry.previous_version, _steps(root, _earliest_changes((entry,), is_stamped=False), read))
 
 
-def _last_entry(root: Root, stamp: "Stamp", grant_id: str | None) -> HistoryEntry:
-    """Return the last write of the root, or of a grant if no later write depends on it."""
-    later: dict[str, int] = {}
-    for entry in entries_newest_first(stamp, history.read_history(root, stamp)):
-        if grant_id is None or grant_id in entry.ids:
-            for other in entry.ids:
-                if other in later:
-                    hint = f"undo that first with `cortex-policy undo {other}{root_option(root)}`"
-                    raise NotDoneError(
-                        f"version {entry.version} wrote `{other}` too, as did version {later[other]}", hint
-                    )
-            if not entry.changes:
-                raise NotDoneError(
-                    f"version {entry.version} recorded existing grants: the previous content was not kept"
-                )
-            return entry
-        later |= {other: later.get(other, entry.version) for other in entry.ids}
-    what = f"how version {stamp.version} was made" if grant_id is None else f"a write of `{grant_id}` that led here"
-    raise NotDoneError(f"the history does not know {what}", f"{LOG_HINT}{root_option(root)}`")
+def _hand_edits(root: Root, stamp: "Stamp", grant_id: str | None, read: "Read") -> tuple[HandEdit, ...]:
+    """Return the hand edits to undo; a grant that was added by hand is removed only if it is named."""
+    if grant_id is not None:
+        return find_hand_edits(root, stamp, {grant_id: read(grant_id)})
+    now: dict[str, bytes | None] = {}
+    for name in stamp.grants:
+        with suppress(GrantError):  # a link, or no file: it is not in the way of other grants
+            now[name] = read(name)
+    return find_hand_edits(root, stamp, now)
 
 
-def _steps(root: Root, entries: tuple[HistoryEntry, ...], read: "Read") -> tuple[UndoStep, ...]:
-    """Return a step for each grant that was written, newest first; the two halves of a rename are one step."""
+def _step_to_stamp(root: Root, edit: HandEdit) -> UndoStep:
+    """Return the step that takes a hand edit back; raise NotDoneError if a text would be lost, or is not known."""
+    if not edit.is_known:
+        raise unknown_text_error(root, edit.id, f"what was stamped as `{edit.id}` is not kept")
+    new = edit.new if isinstance(edit.new, bytes) else None
+    if edit.old is not None:
+        require_trusted_text(root, edit.id, edit.old)
+    if new is not None and not (
+        history_length(root.path) and may_keep(new, is_owned_by_caller=history.is_owned_by_caller(root))
+    ):
+        why = f"the history would not keep the hand edit of `{edit.id}`, so it would be lost"
+        raise NotDoneError(why, "move the file away, then try again")
+    return UndoStep(edit.id, new, edit.old, is_hand_edit=True)
+
+
+def _earliest_changes(entries: tuple[HistoryEntry, ...], *, is_stamped: bool) -> tuple[_Return, ...]:
+    """Return for each grant of some entries, newest first, what it is now and what it has to become.
+
+    That is what was stamped before the earliest entry, or else what was on disk before it.
+    """
     now: dict[str, str | None] = {}
     last_changes: dict[str, tuple[GrantChange, HistoryEntry]] = {}
     for entry in entries:
         for one in entry.changes:
             now.setdefault(one.id, one.new)
             last_changes[one.id] = one, entry
+    return tuple(
+        _Return(grant_id, now[grant_id], one.stamped_before if is_stamped else one.old, one, entry.version)
+        for grant_id, (one, entry) in last_changes.items()
+    )
+
+
+def _steps(root: Root, returns: tuple[_Return, ...], read: "Read") -> tuple[UndoStep, ...]:
+    """Return a step for each grant that has to change, newest first; the two halves of a rename are one step."""
+    due = [one for one in returns if one.digest != one.current]
+    kept = {grant_digest(one.change.data): one.change.data for one in due if one.change.data is not None}
+    kept |= find_texts(root, [one.digest for one in due if one.digest is not None and one.digest not in kept])
     steps = []
-    for grant_id, current in now.items():
-        one, entry = last_changes[grant_id]
-        if one.old != current:
-            require_content(root, one, entry)
-            if one.data is not None:
-                require_trusted_text(root, grant_id, one.data)
-            steps.append(UndoStep(grant_id, _read_unchanged(root, grant_id, current, read), one.data, one.mode))
-    return _join_renames(steps)
+    for one in due:
+        if one.digest is not None:
+            if one.digest not in kept:
+                why = f"version {one.version} replaced a text of `{one.id}` that is not kept"
+                raise unknown_text_error(root, one.id, why)
+            require_trusted_text(root, one.id, kept[one.digest])
+        new = None if one.digest is None else kept[one.digest]
+        steps.append(UndoStep(one.id, _read_unchanged(root, one.id, one.current, read), new, one.change.mode))
+    return join_renames(steps)
 
 
 def _read_unchanged(root: Root, grant_id: str, expected: str | None, read: "Read") -> bytes | None:
     """Return a grant; raise GrantError (23) if its bytes are not those of its last write."""
     data = read(grant_id)
     if digest_or_none(data) != expected:
-        hint = f"look at it, then accept it with `cortex-policy stamp write{root_option(root)}`"
-        raise GrantError(STAMP_MISMATCH, f"`{grant_id}` is not what its last write left", hint)
+        raise GrantError(
+            STAMP_MISMATCH, f"`{grant_id}` is not what its last write left", hand_edit_hint(root_option(root), grant_id)
+        )
     return data
-
-
-def _rename_diff(grant_id: str, other: str) -> str:
-    """Return the rename of a grant as git shows it."""
-    old, new = (f".cortex/policy/tools/{name}.json" for name in (grant_id, other))
-    return f"diff --git a/{old} b/{new}\nsimilarity index 100%\nrename from {old}\nrename to {new}\n"
-
-
-def _join_renames(steps: list[UndoStep]) -> tuple[UndoStep, ...]:
-    """Join the removal of a text under one id and its return under another into a rename."""
-    joined: dict[int, UndoStep] = {}
-    alone: dict[tuple[bool, bytes], list[int]] = {}  # places of steps that remove or bring back a text
-    for place, step in enumerate(steps):
-        is_gone, text = step.new is None, step.old if step.new is None else step.new if step.old is None else None
-        others = alone.get((not is_gone, text), []) if text is not None else []
-        if others:
-            first = others.pop(0)
-            removed, restored = (step, joined[first]) if is_gone else (joined[first], step)
-            joined[first] = UndoStep(removed.id, removed.old, None, restored.mode, restored.id)
-            continue
-        joined[place] = step
-        if text is not None:
-            alone.setdefault((is_gone, text), []).append(place)
-    return tuple(joined.values())
 
 
 def _read_without_lock(root: Root, grant_id: str) -> bytes | None:

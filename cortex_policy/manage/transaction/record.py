@@ -7,20 +7,27 @@ from cortex_policy.core.compare.grants import GrantComparison
 from cortex_policy.core.compare.verdicts import widens
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.model import GrantError
-from cortex_policy.manage.diff.grants import compare_bytes
+from cortex_policy.manage.diff.grants import PolicyDiff, compare_bytes
+from cortex_policy.manage.transaction.recovery import digest_or_none
 from cortex_policy.state import Root
 from cortex_policy.state.history import HistoryLimits, history_length
-from cortex_policy.state.history_entry import MAX_GRANTS, MAX_WIDENED_LENGTH, Author, GrantChange, HistoryEntry
-from cortex_policy.state.stamp import Stamp, grant_digest
+from cortex_policy.state.history_entry import (
+    MAX_GRANTS,
+    MAX_TEXT_BYTES,
+    MAX_WIDENED_LENGTH,
+    Author,
+    GrantChange,
+    HistoryEntry,
+)
+from cortex_policy.state.stamp import Stamp
 from cortex_policy.state.users import user_label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from cortex_policy.manage.transaction.recovery import GrantBytes
 
-STAMP_COMMAND = "stamp write"
 _SUDO_LENGTH = 64
 
 
@@ -37,36 +44,76 @@ def entry_for_write(
     meaning: GrantComparison | None = None,
     *,
     is_owned_by_caller: bool = True,
+    is_hand_edit: bool = False,
 ) -> HistoryEntry:
     """Return the entry of a write before it is made; without a meaning there must be one change, which gives it.
 
     In the root of another user only the text of a valid grant is kept: another file may hold a secret that only root
-    can read.
+    can read. `is_hand_edit` says that the old bytes are a hand edit, which the write takes back.
     """
     if meaning is None:
         ((grant_id, (old, new)),) = changes.items()
         meaning = compare_bytes(grant_id, old, new).meaning
-    widened = "; ".join(part.sentence for part in meaning.fields if widens(part.verdict) and part.sentence)
+    kept = {text for pair in changes.values() for text in pair if may_keep(text, is_owned_by_caller=is_owned_by_caller)}
     grant_changes = tuple(
-        _history_change(grant_id, old, new, modes.get(grant_id, 0o644), is_owned_by_caller=is_owned_by_caller)
+        GrantChange(
+            grant_id, digest_or_none(old), digest_or_none(new), old if old in kept else None,
+            modes.get(grant_id, 0o644), is_hand_edit,
+        )
         for grant_id, (old, new) in changes.items()
-    )
+    )  # fmt: skip
+    replaced = {old for old, _ in changes.values()}
+    written = tuple(new for _, new in changes.values() if new is not None and new in kept and new not in replaced)
+    widened = _widened_fields(meaning)[:MAX_WIDENED_LENGTH]
     return HistoryEntry(
-        version, _now(), current_author(), command, meaning.verdict, widened[:MAX_WIDENED_LENGTH], grant_changes
+        version, _now(), current_author(), command, meaning.verdict, widened, grant_changes, written=written
     )
 
 
-def entry_for_stamp(old: Stamp | None, new: Stamp) -> HistoryEntry:
-    """Return the entry of a stamp that accepts the current grants; their previous content is not known."""
+def entry_for_stamp(
+    command: str, old: Stamp | None, new: Stamp, texts: "GrantBytes", diff: PolicyDiff, *, is_owned_by_caller: bool
+) -> HistoryEntry:
+    """Return the entry of a new stamp, from the texts of the grants that differ from the old one.
+
+    Without an old stamp, what was before is not known.
+    """
+    before = old.grants if old is not None else {}
+    is_blind = old is None or len(texts) > MAX_GRANTS
+    kept = _texts_to_keep((text for pair in texts.values() for text in pair), is_owned_by_caller=is_owned_by_caller)
     changes = tuple(
-        GrantChange(grant_id, old.grants.get(grant_id), new.grants.get(grant_id))
-        for grant_id in sorted({*old.grants, *new.grants})
-        if old.grants.get(grant_id) != new.grants.get(grant_id)
-    ) if old is not None else ()  # fmt: skip
-    is_blind = old is None or len(changes) > MAX_GRANTS
-    return HistoryEntry(
-        new.version, _now(), current_author(), STAMP_COMMAND, None, "", () if is_blind else changes, is_blind
+        GrantChange(grant_id, before.get(grant_id), new.grants.get(grant_id), text if text in kept else None)
+        for grant_id, (text, _) in texts.items()
     )
+    return HistoryEntry(
+        new.version, _now(), current_author(), command, None if is_blind else diff.verdict, _widened(diff),
+        () if is_blind else changes, is_blind, tuple(text for _, text in texts.values() if text and text in kept),
+        None if old is None or old.version == new.version - 1 else old.version,
+    )  # fmt: skip
+
+
+def _texts_to_keep(texts: "Iterable[bytes | None]", *, is_owned_by_caller: bool) -> set[bytes]:
+    """Return the texts that an entry has room for."""
+    kept, left = set[bytes](), MAX_TEXT_BYTES
+    for text in texts:
+        if (
+            text is not None
+            and text not in kept
+            and len(text) <= left
+            and may_keep(text, is_owned_by_caller=is_owned_by_caller)
+        ):
+            kept.add(text)
+            left -= len(text)
+    return kept
+
+
+def _widened(diff: PolicyDiff) -> str:
+    """Return what the changes of some grants allow in addition, with their ids if there is more than one."""
+    said = [(one.name, _widened_fields(one.meaning)) for one in diff.changes]
+    return "; ".join(text if len(said) == 1 else f"{name}: {text}" for name, text in said if text)[:MAX_WIDENED_LENGTH]
+
+
+def _widened_fields(meaning: GrantComparison) -> str:
+    return "; ".join(part.sentence for part in meaning.fields if widens(part.verdict) and part.sentence)
 
 
 def current_author() -> Author:
@@ -79,13 +126,9 @@ def _now() -> str:
     return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())
 
 
-def _history_change(
-    grant_id: str, old: bytes | None, new: bytes | None, mode: int, *, is_owned_by_caller: bool
-) -> GrantChange:
-    before, after = (None if side is None else grant_digest(side) for side in (old, new))
-    # a longer file was not read to its end
-    is_kept = old is not None and len(old) <= MAX_BYTES and (is_owned_by_caller or is_valid_grant(old))
-    return GrantChange(grant_id, before, after, old if is_kept else None, mode)
+def may_keep(data: bytes | None, *, is_owned_by_caller: bool) -> bool:
+    """Whether the history keeps a text; a longer file was not read to its end."""
+    return data is not None and len(data) <= MAX_BYTES and (is_owned_by_caller or is_valid_grant(data))
 
 
 def is_valid_grant(data: bytes) -> bool:

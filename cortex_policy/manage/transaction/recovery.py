@@ -29,10 +29,9 @@ def recover(root: Root, lock: WriterLock, history: History) -> None:
         stamp = _finish_first_write(lock, history.pending())
     elif stamp.pending:
         now = {grant_id: _current_digest(lock, grant_id) for grant_id in stamp.pending}
-        sides = [(grant_id, *pair) for grant_id, pair in stamp.pending.items() if pair[0] != pair[1]]
-        completed = {grant_id: new for grant_id, _, new in sides if now[grant_id] == new}
+        completed = {grant_id: new for grant_id, (_, new) in stamp.pending.items() if now[grant_id] == new}
         # a write is one step: if one grant is still the old one, nothing was done. All else is a hand edit
-        if any(now[grant_id] == old for grant_id, old, _ in sides):
+        if any(now[grant_id] == old != new for grant_id, (old, new) in stamp.pending.items()):
             completed = {}
         stamp = _write_stamp(lock, Stamp(stamp.version + bool(completed), merge_digests(stamp.grants, completed), {}))
     history.finish_pending(stamp)
@@ -86,9 +85,13 @@ def digest_grants(tools: PolicyDirectory, track: "Track" = iter) -> dict[str, st
     return found
 
 
-def pending_digests(changes: "GrantBytes") -> dict[str, tuple[str | None, str | None]]:
-    """Return the old and new digests that a stamp records for pending changes."""
-    return {grant_id: (digest_or_none(old), digest_or_none(new)) for grant_id, (old, new) in changes.items()}
+def pending_digests(changes: "GrantBytes", *, is_hand_edit: bool) -> dict[str, tuple[str | None, str | None]]:
+    """Return the old and new digests that a stamp records for pending changes.
+
+    Readers accept both, so a hand edit that is undone is not among them: the new one takes its place.
+    """
+    pairs = {grant_id: (digest_or_none(old), digest_or_none(new)) for grant_id, (old, new) in changes.items()}
+    return {grant_id: (new if is_hand_edit else old, new) for grant_id, (old, new) in pairs.items()}
 
 
 def merge_digests(grants: "Mapping[str, str]", new: "Mapping[str, str | None]") -> dict[str, str]:

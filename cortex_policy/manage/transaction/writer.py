@@ -25,8 +25,9 @@ from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import atomic_replace, sync_directory
 from cortex_policy.state.grants import PolicyDirectory
-from cortex_policy.state.grants_errors import root_option
+from cortex_policy.state.grants_errors import hand_edit_hint, root_option
 from cortex_policy.state.history import History
+from cortex_policy.state.history_entry import HistoryEntry
 from cortex_policy.state.safe_directories import make_directory
 from cortex_policy.state.stamp import Stamp
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait, WriterLock, hold_writer_lock
@@ -79,20 +80,19 @@ class GrantWriter:
         GrantError (23) if it differs from its stamp.
         """
         self.grants.check_permissions(grant_id)
-
-        def step(verify: "Verify") -> None:
-            atomic_replace(self._tools.descriptor, f"{grant_id}.json", new, mode, verify)
-
-        return self._commit({grant_id: (old, new)}, step)
+        return self._commit({grant_id: (old, new)}, self._step(grant_id, new, mode))
 
     def remove(self, grant_id: str, old: bytes) -> int | None:
         """Remove a grant; return and raise as `write` does."""
+        return self._commit({grant_id: (old, None)}, self._step(grant_id, None))
 
-        def step(verify: "Verify") -> None:
-            verify()
-            os.unlink(f"{grant_id}.json", dir_fd=self._tools.descriptor)
+    def undo_hand_edit(self, grant_id: str, old: bytes | None, stamped: bytes | None) -> int | None:
+        """Replace a hand edit by the bytes that the stamp has, None for no grant; return as `write` does.
 
-        return self._commit({grant_id: (old, None)}, step)
+        Raise NotDoneError if it is no longer `old`, GrantError (23) if the stamp has other bytes.
+        """
+        self.grants.check_permissions(grant_id)
+        return self._commit({grant_id: (old, stamped)}, self._step(grant_id, stamped), is_hand_edit=True)
 
     def rename(self, grant_id: str, other: str, old: bytes) -> int | None:
         """Give a grant another id, by one rename of its file; return and raise as `write` does."""
@@ -103,6 +103,18 @@ class GrantWriter:
             os.rename(f"{grant_id}.json", f"{other}.json", src_dir_fd=tools, dst_dir_fd=tools)
 
         return self._commit({grant_id: (old, None), other: (None, old)}, step, GrantComparison(SAME, ()))
+
+    def _step(self, grant_id: str, new: bytes | None, mode: int = 0o644) -> "Callable[[Verify], None]":
+        """Return the step that writes a grant, or removes it."""
+
+        def step(verify: "Verify") -> None:
+            if new is not None:
+                atomic_replace(self._tools.descriptor, f"{grant_id}.json", new, mode, verify)
+                return
+            verify()
+            os.unlink(f"{grant_id}.json", dir_fd=self._tools.descriptor)
+
+        return step
 
     def check_stamped(self, grant_id: str, data: bytes | None) -> None:
         """Raise GrantError (23) if a grant differs from its stamp: `write` would refuse it."""
@@ -120,8 +132,7 @@ class GrantWriter:
 
     def _check_digest(self, stamp: Stamp, grant_id: str, digest: str | None) -> None:
         if stamp.grants.get(grant_id) != digest:
-            hint = f"look at it, then accept it with `cortex-policy stamp write{root_option(self.root)}`"
-            raise GrantError(STAMP_MISMATCH, f"`{grant_id}`", hint)
+            raise GrantError(STAMP_MISMATCH, f"`{grant_id}`", hand_edit_hint(root_option(self.root), grant_id))
 
     def _write_stamp(self, stamp: Stamp) -> None:
         atomic_replace(self._policy.descriptor, "stamp.json", stamps.encode_stamp(stamp), 0o644, self._lock.check_held)
@@ -134,11 +145,16 @@ class GrantWriter:
                 raise NotDoneError(f"`{grant_id}` {what}", "look at it, then try again")
 
     def _commit(
-        self, changes: "GrantBytes", step: "Callable[[Verify], None]", meaning: GrantComparison | None = None
+        self,
+        changes: "GrantBytes",
+        step: "Callable[[Verify], None]",
+        meaning: GrantComparison | None = None,
+        *,
+        is_hand_edit: bool = False,
     ) -> int | None:
         """Change grants, from the bytes they must have to the new ones, by one step that can fail."""
         self._check_unchanged(changes)
-        stamp = self._begin(changes, meaning)
+        stamp = self._begin(changes, meaning, is_hand_edit=is_hand_edit)
         try:
             step(lambda: self._check_unchanged(changes))
         except BaseException as error:
@@ -152,16 +168,17 @@ class GrantWriter:
         grants = merge_digests(stamp.grants, {grant_id: digest_or_none(new) for grant_id, (_, new) in changes.items()})
         return self._finish(Stamp(stamp.version + 1, grants, {}))
 
-    def _begin(self, changes: "GrantBytes", meaning: GrantComparison | None) -> Stamp:
+    def _begin(self, changes: "GrantBytes", meaning: GrantComparison | None, *, is_hand_edit: bool) -> Stamp:
         """Add what is pending to the stamp, and return the stamp as it was; raise if it does not allow a write."""
-        stamp, pairs = self._stamp_without_pending(), pending_digests(changes)
+        stamp, pairs = self._stamp_without_pending(), pending_digests(changes, is_hand_edit=is_hand_edit)
         if stamp is not None:
             for grant_id, (old, _) in pairs.items():
                 self._check_digest(stamp, grant_id, old)
         before = stamp or Stamp(0, digest_grants(self._tools), {})  # the first write stamps every grant
         if before.version + 1 not in stamps.VERSIONS:
             raise NotDoneError("the version of the stamp cannot go up any more")
-        self._begin_history(before.version + 1, changes, meaning)
+        if self._history.is_enabled:
+            self._history.begin(self._entry(before.version + 1, changes, meaning, is_hand_edit=is_hand_edit))
         if stamp is not None:
             try:
                 self._write_stamp(Stamp(stamp.version, stamp.grants, pairs))
@@ -177,14 +194,19 @@ class GrantWriter:
         self.recover()  # the disk refused the last step of the write before
         return self.stamp()
 
-    def _begin_history(self, version: int, changes: "GrantBytes", meaning: GrantComparison | None) -> None:
-        if self._history.is_enabled:
-            modes = {grant_id: self.grants.mode(grant_id) for grant_id, (old, _) in changes.items() if old is not None}
-            self._history.begin(
-                entry_for_write(
-                    self._command, version, changes, modes, meaning, is_owned_by_caller=self.grants.is_owned_by_caller
-                )
-            )
+    def _entry(
+        self, version: int, changes: "GrantBytes", meaning: GrantComparison | None, *, is_hand_edit: bool
+    ) -> HistoryEntry:
+        modes = {grant_id: self.grants.mode(grant_id) for grant_id, (old, _) in changes.items() if old is not None}
+        return entry_for_write(
+            self._command,
+            version,
+            changes,
+            modes,
+            meaning,
+            is_owned_by_caller=self.grants.is_owned_by_caller,
+            is_hand_edit=is_hand_edit,
+        )
 
     def _finish(self, stamp: Stamp) -> int | None:
         try:

@@ -9,15 +9,17 @@ import pytest
 from cortex_policy.core.decode import decode
 from cortex_policy.core.model import CortexPolicyError, GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage import stamp
 from cortex_policy.manage.diff.grants import GrantDiff as Meant
 from cortex_policy.manage.editing import operations
 from cortex_policy.manage.editing.new_grant import new_grant_text
 from cortex_policy.manage.editing.operations import WriteResult
 from cortex_policy.manage.editing.set_fields import GrantEdit
+from cortex_policy.manage.stamp.verify import verify_stamp
+from cortex_policy.manage.stamp.wait import wait_for_version
 from cortex_policy.manage.transaction import writer
 from cortex_policy.state import Root, atomic_write
 from cortex_policy.state import stamp as stamps
+from tests.support.stamps import stamp_grants
 
 TEXT = new_grant_text(GrantEdit(30, None, "t", ("read",)))
 Act = Callable[[Root, "operations.Consent"], WriteResult]
@@ -88,10 +90,10 @@ def test_a_no_changes_nothing(here: Root, name: str) -> None:
 @pytest.mark.parametrize("name", ACTS)
 def test_a_yes_is_one_version(here: Root, name: str) -> None:
     """The stamp belongs to what stands there, and the diff says what became of the text."""
-    stamp.write_stamp(here)
+    stamp_grants(here)
     done = ACTS[name](here, anybody)
     assert (done.is_written, done.version) == (True, 2)
-    assert stamp.verify_stamp(here) == ()
+    assert verify_stamp(here) == ()
     assert done.diff.startswith(
         "--- /dev/null\n" if name in {"new", "copy"} else "--- a/.cortex/policy/tools/git.json\n"
     )
@@ -206,7 +208,7 @@ def test_a_grant_that_is_not_there_is_told_with_those_that_are(here: Root, act: 
 
 def test_a_hand_edit_is_looked_at_first(here: Root) -> None:
     """23, by every act on that grant."""
-    stamp.write_stamp(here)
+    stamp_grants(here)
     Path(here.tools, "git.json").write_text(json.dumps({"tool": "t", "actions": ["x"], "rate": {"perMinute": 2}}))
     for name in ("set", "remove"):
         with pytest.raises(GrantError) as caught:
@@ -279,7 +281,7 @@ def test_fmt_tells_of_the_one_grant_that_the_disk_refuses(here: Root, monkeypatc
     assert first.write.version == 1
     assert isinstance(second.error, NotDoneError)
     assert second.error.detail == "`stamp.json`: no space left on device"
-    assert stamp.verify_stamp(here) == ()
+    assert verify_stamp(here) == ()
 
 
 def test_a_root_without_tools_has_nothing_to_lay_out(here: Root) -> None:
@@ -291,8 +293,8 @@ def test_a_root_without_tools_has_nothing_to_lay_out(here: Root) -> None:
 def test_waiting_for_a_version(here: Root) -> None:
     """At once where it is there, else until it is, or until the time-out."""
     with pytest.raises(NotDoneError, match="the stamp is not there, not at version 1 yet"):
-        stamp.wait_for_version(here, 1, 0)
-    stamp.write_stamp(here)
-    assert stamp.wait_for_version(here, 1) == stamps.read_stamp(here)
+        wait_for_version(here, 1, 0)
+    stamp_grants(here)
+    assert wait_for_version(here, 1) == stamps.read_stamp(here)
     with pytest.raises(NotDoneError, match="at version 1, not at version 2 yet"):
-        stamp.wait_for_version(here, 2, 0.1)
+        wait_for_version(here, 2, 0.1)

@@ -9,14 +9,16 @@ import pytest
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.diff.grants import GrantDiff
 from cortex_policy.manage.editing.session import EditResult, run_edit_session
+from cortex_policy.manage.stamp.verify import verify_stamp
+from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.schema.problems import Problem
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.writer_lock import LockWait
 from tests.support.roots import grant_file
+from tests.support.stamps import stamp_grants
 
 Step = Callable[[Path], str | None]
 pytestmark = pytest.mark.usefixtures("drafts_place")
@@ -66,7 +68,7 @@ class Script:
 def own(root: Path) -> Root:
     """Name a root whose grants are stamped."""
     found = Root(str(root), named=False)
-    manage_stamp.write_stamp(found)
+    stamp_grants(found)
     return found
 
 
@@ -114,7 +116,7 @@ def test_a_narrowing_is_saved_as_one_version(own: Root) -> None:
     assert seen == ["edit 0", "narrowed", "ask sedx", "diff -1", "ask sedx", "consent narrowed"]
     assert json.loads(grant_file(own).read_text())["rate"] == {"perMinute": 7}
     assert not drafts(own)
-    assert manage_stamp.verify_stamp(own) == ()
+    assert verify_stamp(own) == ()
 
 
 def test_a_widening_is_saved_with_its_word_alone(own: Root) -> None:
@@ -140,8 +142,8 @@ def rate_of(own: Root, number: int) -> Step:
 
 def test_a_grant_that_does_not_load_opens_at_its_first_problem(own: Root) -> None:
     """Unchanged it is still no grant: nothing is called well."""
-    grant_file(own).write_text('{\n\n"tool": }')
-    manage_stamp.write_stamp(own)
+    with write_transaction(own) as writer:
+        writer.write("git", grant_file(own).read_bytes(), b'{\n\n"tool": }')
     outcome, seen = run(own, lambda _: None, "x")
     assert outcome.status == "cancelled"
     assert seen == ["edit 3", "`git` is unchanged", "problem 3", "ask edx"]

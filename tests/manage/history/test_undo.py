@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,15 +18,16 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.model import CortexPolicyError, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.editing import operations, set_fields
-from cortex_policy.manage.history import log
+from cortex_policy.manage.history import log, undo_steps
 from cortex_policy.manage.history import undo as history_undo
 from cortex_policy.manage.history.undo import UndoRequest, UndoResult
+from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
+from tests.support.stamps import stamp_grants
 
 Texts = dict[str, bytes]
 A, B = b'{"tool": "a", "actions": ["x"], "rate": {"perMinute": 1}}', b"\xff no grant at all"
@@ -34,7 +37,7 @@ A, B = b'{"tool": "a", "actions": ["x"], "rate": {"perMinute": 1}}', b"\xff no g
 def own(root: Path) -> Root:
     """Name a stamped root."""
     own = Root(str(root), named=False)
-    manage_stamp.write_stamp(own)
+    stamp_grants(own)
     return own
 
 
@@ -56,7 +59,7 @@ def version(root: Root) -> int:
     """Return the version of the stamp, which belongs to the grants."""
     stamp = stamps.read_stamp(root)
     assert stamp is not None
-    assert manage_stamp.verify_stamp(root) == ()
+    assert verify_stamp(root) == ()
     return stamp.version
 
 
@@ -93,7 +96,7 @@ def founded(directory: str, *, stamped: bool) -> Root:
     os.makedirs(root.tools)
     Path(root.tools, "git.json").write_bytes(A)
     if stamped:
-        manage_stamp.write_stamp(root)
+        stamp_grants(root)
     return root
 
 
@@ -199,38 +202,160 @@ def test_mode_and_absence_come_back(own: Root) -> None:
     assert file.stat().st_mode & 0o777 == 0o640
 
 
-def test_nobody_is_asked_for_what_would_be_refused(own: Root) -> None:
-    """A hand edit stands; 23 until it was accepted, and that has no way back."""
-    set_rate(own, "git", 7)
-    file = Path(own.tools, "git.json")
-    file.write_bytes(file.read_bytes() + b" ")
+def hand_edit(root: Root, grant_id: str = "git") -> bytes:
+    """Change a grant by hand; return its bytes."""
+    file = Path(root.tools, f"{grant_id}.json")
+    file.write_bytes(file.read_bytes().replace(b"30", b"99").replace(b"60", b"99") + b" ")
+    return file.read_bytes()
+
+
+def test_a_hand_edit_goes_back_to_what_was_stamped_and_is_kept(own: Root) -> None:
+    """As a write of its own, so that caches drop it; undone in turn, the edit is back, and stamped."""
     before = texts(own)
-    for wanted in (UndoRequest(), UndoRequest("git"), UndoRequest(None, 1)):
-        with pytest.raises(GrantError) as caught:
-            history_undo.undo_writes(own, wanted, pytest.fail)
-        assert caught.value.exit_code == 23
-        assert "stamp write" in caught.value.hint
+    edited = hand_edit(own)
+    asked: list[PolicyDiff] = []
+    done = history_undo.undo_writes(own, UndoRequest(), asked.append)
+    assert (texts(own), version(own), done.is_of_hand_edits) == (before, 2, True)
+    assert [found.verdict for found in asked] == ["narrowed"]
+    assert log.grant_at(own, "git", 1).text == before["git"]
+    undo(own)
+    assert (texts(own)["git"], version(own)) == (edited, 3)
+    assert log.grant_at(own, "git", 2).text == before["git"]
+    undo(own, to=1)
     assert texts(own) == before
-    manage_stamp.write_stamp(own)
-    with pytest.raises(
-        NotDoneError, match="version 3 accepted a hand edit of `git`: the previous content was not kept"
-    ):
+
+
+def test_a_hand_edit_is_undone_after_and_before_writes(own: Root) -> None:
+    """The last write left what it goes back to, and it can be undone next."""
+    before = texts(own)
+    set_rate(own, "git", 7)
+    written = texts(own)
+    hand_edit(own)
+    undo(own, "git")
+    assert texts(own) == written
+    undo(own, to=1)
+    assert texts(own) == before
+    set_rate(own, "model-gateway", 7)
+    hand_edit(own)
+    undo(own)
+    assert texts(own)["git"] == before["git"]
+
+
+def test_a_grant_that_was_removed_by_hand_comes_back_and_one_that_was_added_goes_if_it_is_named(own: Root) -> None:
+    """Nothing is removed that nobody named."""
+    before = texts(own)
+    Path(own.tools, "git.json").rename(Path(own.tools, "x.json"))
+    undo(own)
+    assert texts(own) == {**before, "x": before["git"]}
+    undo(own, "x")
+    assert texts(own) == before
+    undo(own, "x")
+    assert texts(own) == {**before, "x": before["git"]}
+
+
+def test_what_does_not_load_goes_back_too(own: Root) -> None:
+    """It allowed nothing, so going back is asked for; its bytes are kept."""
+    before = texts(own)
+    Path(own.tools, "git.json").write_bytes(B)
+    asked: list[PolicyDiff] = []
+    history_undo.undo_writes(own, UndoRequest("git"), asked.append)
+    assert ([found.verdict for found in asked], texts(own)) == (["widened"], before)
+    undo(own)
+    assert texts(own)["git"] == B
+
+
+def test_a_hand_edit_that_the_history_would_not_keep_is_left(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too large, or no history: it would be lost."""
+    file = Path(own.tools, "git.json")
+    file.write_bytes(b" " * ((1 << 20) + 5))
+    with pytest.raises(NotDoneError, match="would not keep the hand edit of `git`, so it would be lost"):
         undo(own)
-    with pytest.raises(NotDoneError, match="was not kept"):
-        undo(own, to=2)
-    assert undo(own, to=1).steps  # that text is known
+    assert file.stat().st_size == (1 << 20) + 5
+    file.write_bytes(A)
+    monkeypatch.setenv("CORTEX_POLICY_HISTORY_KEEP", "0")
+    with pytest.raises(NotDoneError, match="would be lost"):
+        undo(own)
+    assert file.read_bytes() == A
+
+
+def test_a_stamped_text_that_is_nowhere_is_said_and_one_of_the_last_commit_comes_back(own: Root) -> None:
+    """A clone has no history; its digest proves the text."""
+    before = texts(own)
+    git = ["git", "-C", own.path, "-c", "user.name=a", "-c", "user.email=a@b"]
+    shutil.rmtree(Path(own.path, ".cortex/policy/history"))
+    edited = hand_edit(own)
+    with pytest.raises(NotDoneError, match="what was stamped as `git` is not kept"):
+        undo(own)
+    with pytest.raises(NotDoneError, match="version 1 of `git` is not kept"):
+        log.grant_at(own, "git", 1)
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "x"]):
+        subprocess.run([*git, *words], check=True)
+    with pytest.raises(NotDoneError, match="is not kept"):  # what was committed is the edit
+        undo(own)
+    Path(own.tools, "git.json").write_bytes(before["git"])
+    subprocess.run([*git, "commit", "-q", "-a", "-m", "y"], check=True)
+    Path(own.tools, "git.json").write_bytes(edited)
+    assert log.grant_at(own, "git", 1).text == before["git"]
+    undo(own)
+    assert texts(own) == before
+
+
+def test_going_back_to_a_version_overwrites_no_hand_edit(own: Root) -> None:
+    """23, and how to see it, take it back or accept it."""
+    set_rate(own, "git", 7)
+    hand_edit(own)
+    before = texts(own)
+    with pytest.raises(GrantError) as caught:
+        history_undo.undo_writes(own, UndoRequest(None, 1), pytest.fail)
+    assert caught.value.exit_code == 23
+    for command in ("diff git --against stamp", "undo git", "stamp write"):
+        assert f"`cortex-policy {command}`" in caught.value.hint
+    assert texts(own) == before
+
+
+def test_an_accepted_hand_edit_is_undone_like_any_write(own: Root) -> None:
+    """What was stamped before is kept, and so is what was accepted."""
+    before = texts(own)
+    edited = hand_edit(own)
+    stamp_grants(own)
+    hand_edit(own, "model-gateway")
+    undo(own, "model-gateway")
+    assert texts(own) == {**before, "git": edited}
+    undo(own, "git")
+    assert texts(own) == before
+    undo(own, to=2)
+    assert texts(own)["git"] == edited
     with pytest.raises(NotDoneError, match="version 1 recorded existing grants"):
         undo(own, to=0)
 
 
 def test_a_grant_made_by_hand_and_accepted_goes_again(own: Root) -> None:
     """It was not there: that is known."""
-    Path(own.tools, "x.json").write_bytes(B)
-    manage_stamp.write_stamp(own)
+    Path(own.tools, "x.json").write_bytes(A)
+    stamp_grants(own)
     undo(own)
     assert "x" not in texts(own)
     undo(own)
-    assert texts(own)["x"] == B
+    assert texts(own)["x"] == A
+
+
+def test_where_a_version_is_missing_a_grant_still_has_its_way_back(own: Root) -> None:
+    """Git merged, or an entry was lost: the last known write that left it so. The root as a whole has none."""
+    before = texts(own)
+    set_rate(own, "git", 7)
+    written = texts(own)
+    operations.remove_grant(own, "model-gateway", agree)
+    stamp = stamps.read_stamp(own)
+    assert stamp is not None
+    Path(own.tools, "model-gateway.json").write_bytes(before["model-gateway"])
+    merged = stamps.Stamp(9, {name: stamps.grant_digest(text) for name, text in written.items()}, {})
+    Path(stamps.stamp_file(own.path)).write_bytes(stamps.encode_stamp(merged))
+    with pytest.raises(NotDoneError, match="does not know how version 9 was made"):
+        undo(own)
+    undo(own, "git")
+    assert texts(own) == before
+    with pytest.raises(NotDoneError, match="a write of `model-gateway`"):
+        undo(own, "model-gateway")
 
 
 def test_where_the_history_ends_is_said(own: Root) -> None:
@@ -285,10 +410,9 @@ def test_another_branch_has_its_own_way_back(own: Root) -> None:
 
 def test_a_text_too_large_to_read_is_not_pretended_to_be_kept(own: Root) -> None:
     """It is removed, and does not come back cut."""
-    Path(own.tools, "x.json").write_bytes(b" " * ((1 << 20) + 5))
-    manage_stamp.write_stamp(own)
+    put(own, "x", b" " * ((1 << 20) + 1))
     put(own, "x", None)
-    with pytest.raises(NotDoneError, match="too large to keep"):
+    with pytest.raises(NotDoneError, match="replaced a text of `x` that is not kept"):
         undo(own)
 
 
@@ -356,8 +480,8 @@ def test_an_entry_that_no_write_makes_is_damage(own: Root) -> None:
 
 def test_many_writes_are_undone_at_once() -> None:
     """A grant that leaves and one that comes back are a rename; finding them takes no time by the square."""
-    steps = [history_undo.UndoStep(f"g{number}", A, None, 0o644) for number in range(20_000)]
-    back = [history_undo.UndoStep(f"h{number}", None, A, 0o600) for number in range(20_000)]
-    joined = history_undo._join_renames([*steps, *back])  # noqa: SLF001 - as many files would take longer than what is meant
+    steps = [undo_steps.UndoStep(f"g{number}", A, None, 0o644) for number in range(20_000)]
+    back = [undo_steps.UndoStep(f"h{number}", None, A, 0o600) for number in range(20_000)]
+    joined = undo_steps.join_renames([*steps, *back])
     assert [(one.id, one.new_id, one.mode) for one in joined[:2]] == [("g0", "h0", 0o600), ("g1", "h1", 0o600)]
     assert len(joined) == 20_000

@@ -12,9 +12,9 @@ from cortex_policy.core.escalation import escalations
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.library.functions import load_grant
-from cortex_policy.manage import stamp
 from cortex_policy.manage.init.pre_commit import HOOKS
 from cortex_policy.manage.init.root import init_root
+from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.state import Root
 from cortex_policy.state.grants import find_root
 
@@ -42,7 +42,7 @@ def test_a_root_is_made_with_a_harmless_example(empty: Path) -> None:
     grant = load_grant("example")
     assert grant.fs_scope
     assert escalations(grant) == ()
-    assert stamp.verify_stamp(founded.root) == ()
+    assert verify_stamp(founded.root) == ()
 
 
 def test_twice_is_once(empty: Path) -> None:

@@ -4,14 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.history import log, undo
+from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.stamp import Stamp, grant_digest
+from tests.support.stamps import stamp_grants
 
-OLD, NEW, HAND = (b'{"tool": "%s"}' % word for word in (b"old", b"new", b"hand"))
+OLD, NEW, HAND = (
+    b'{"tool": "%s", "actions": [], "rate": {"perMinute": 1}}' % word for word in (b"old", b"new", b"hand")
+)
 
 
 @pytest.fixture
@@ -25,7 +28,7 @@ def own(root: Path) -> Root:
 
 def healed(root: Root, pending: dict[str, tuple[bytes | None, bytes | None]], now: dict[str, bytes]) -> list[str]:
     """Return the version after healing, and what is reported."""
-    manage_stamp.write_stamp(root)
+    stamp_grants(root)
     pairs = {
         grant_id: tuple(None if side is None else grant_digest(side) for side in pair)
         for grant_id, pair in pending.items()
@@ -40,7 +43,7 @@ def healed(root: Root, pending: dict[str, tuple[bytes | None, bytes | None]], no
     stamp = stamps.read_stamp(root)
     assert stamp is not None
     assert not stamp.pending
-    return [str(stamp.version), *(finding.id for finding in manage_stamp.verify_stamp(root))]
+    return [str(stamp.version), *(finding.id for finding in verify_stamp(root))]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +81,7 @@ def test_a_rename_is_one_step_whatever_a_hand_did(own: Root, now: dict[str, byte
 
 def test_half_of_a_rename_has_its_way_back(own: Root) -> None:
     """Killed after it was renamed, and edited by hand then: the entry says what the stamp does, and no byte is lost."""
-    manage_stamp.write_stamp(own)
+    stamp_grants(own)
 
     def edited(_: Stamp) -> None:
         Path(own.tools, "other.json").write_bytes(HAND)
@@ -90,16 +93,16 @@ def test_half_of_a_rename_has_its_way_back(own: Root) -> None:
             writer.rename("git", "other", OLD)
     with write_transaction(own):
         pass
-    assert [finding.id for finding in manage_stamp.verify_stamp(own)] == ["other"]
+    assert [finding.id for finding in verify_stamp(own)] == ["other"]
     entry = log.read_history_log(own).entries[0]
     assert (entry.version, [(one.id, one.data) for one in entry.changes]) == (2, [("git", OLD)])
-    undo.undo_writes(own, undo.UndoRequest(), lambda _: None)
+    undo.undo_writes(own, undo.UndoRequest("git"), lambda _: None)
     assert (Path(own.tools, "git.json").read_bytes(), Path(own.tools, "other.json").read_bytes()) == (OLD, HAND)
 
 
 def test_a_stamp_that_is_removed_during_a_write_is_made_again(own: Root) -> None:
     """With the next version: the writer knows the last one."""
-    manage_stamp.write_stamp(own)
+    stamp_grants(own)
     file = Path(stamps.stamp_file(own.path))
     with write_transaction(own) as writer:
         real = writer._check_unchanged  # noqa: SLF001 - the instant between two steps
@@ -111,4 +114,4 @@ def test_a_stamp_that_is_removed_during_a_write_is_made_again(own: Root) -> None
 
         writer._check_unchanged = removed  # type: ignore[method-assign] # noqa: SLF001 - as above
         assert writer.write("git", OLD, NEW) == 2
-    assert manage_stamp.verify_stamp(own) == ()
+    assert verify_stamp(own) == ()

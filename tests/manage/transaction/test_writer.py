@@ -9,14 +9,15 @@ import pytest
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.history.log import entries_newest_first
+from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.transaction import writer as transaction_writer
 from cortex_policy.manage.transaction.writer import GrantWriter
 from cortex_policy.state import Root, atomic_write, history
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.history_entry import HistoryEntry
 from tests.support.roots import grant_file
+from tests.support.stamps import stamp_grants
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def version(root: Root) -> int:
     """Return the version of the stamp, which belongs to the grants."""
     stamp = stamps.read_stamp(root)
     assert stamp is not None
-    assert manage_stamp.verify_stamp(root) == ()
+    assert verify_stamp(root) == ()
     assert not stamp.pending
     return stamp.version
 
@@ -57,7 +58,7 @@ def test_the_first_write_stamps_every_grant(own: Root) -> None:
 
 def test_a_grant_is_made_renamed_and_removed(own: Root) -> None:
     """Each is one version, and no other grant is looked at again."""
-    manage_stamp.write_stamp(own)
+    stamp_grants(own)
     with transaction_writer.write_transaction(own) as writer:
         data = b'{"tool": "t", "actions": [], "rate": {"perMinute": 1}}'
         assert writer.write("new", None, data) == 2
@@ -79,11 +80,11 @@ def test_mode_is_kept(own: Root) -> None:
 
 def test_a_grant_that_differs_from_its_stamp_is_not_written(own: Root) -> None:
     """A hand edit is looked at first; another grant's is in nobody's way."""
-    manage_stamp.write_stamp(own)
+    stamp_grants(own)
     grant_file(own, "model-gateway").write_bytes(grant_file(own, "model-gateway").read_bytes() + b" ")
     with transaction_writer.write_transaction(own) as writer:
         assert put(writer) == 2
-        assert [finding.id for finding in manage_stamp.verify_stamp(own)] == ["model-gateway"]
+        assert [finding.id for finding in verify_stamp(own)] == ["model-gateway"]
         grant_file(own, "git").write_bytes(grant_file(own, "git").read_bytes() + b" ")
         before = Path(stamps.stamp_file(own.path)).read_bytes()
         with pytest.raises(GrantError) as caught:
@@ -129,7 +130,7 @@ def make(writer: GrantWriter) -> object:
 def test_a_kill_between_any_two_steps_leaves_a_whole_state(own: Root, act: Act, stamped: bool) -> None:
     """The next writer finishes or drops it by what stands there; no hand edit is hidden, and no file left."""
     if stamped:
-        manage_stamp.write_stamp(own)
+        stamp_grants(own)
     for step in range(1, 160):
         before = {path.name: path.read_bytes() for path in Path(own.tools).iterdir()}
         last = stamps.read_stamp(own)
@@ -148,7 +149,7 @@ def test_a_kill_between_any_two_steps_leaves_a_whole_state(own: Root, act: Act, 
             ]
             stamp = stamps.read_stamp(own)
             if stamp is not None:
-                assert manage_stamp.verify_stamp(own) == ()
+                assert verify_stamp(own) == ()
                 assert stamp.version == (last.version if last else 0) + (after != before)
                 assert replaced(own, stamp) == ({} if after == before else undone(before, after))
             else:
@@ -159,7 +160,45 @@ def test_a_kill_between_any_two_steps_leaves_a_whole_state(own: Root, act: Act, 
             path.unlink()
         for name, data in before.items():
             Path(own.tools, name).write_bytes(data)
-        manage_stamp.write_stamp(own) if stamped else Path(stamps.stamp_file(own.path)).unlink(missing_ok=True)
+        stamp_grants(own) if stamped else Path(stamps.stamp_file(own.path)).unlink(missing_ok=True)
+    raise AssertionError
+
+
+@pytest.mark.parametrize("now", [b"by hand", None])
+def test_a_kill_while_a_hand_edit_is_undone_loses_no_byte_and_never_lets_it_pass(own: Root, now: bytes | None) -> None:
+    """At each step the grant is the edit or what was stamped, no reader accepts the edit, and the edit is kept."""
+    stamp_grants(own)
+    file = grant_file(own, "git")
+    stamped = file.read_bytes()
+    for step in range(1, 160):
+        file.unlink(missing_ok=True) if now is None else file.write_bytes(now)
+        last = stamps.read_stamp(own)
+        child = os.fork()
+        if child == 0:
+            gc.disable()  # it would copy all that the tests hold
+            die_at(step)
+            with transaction_writer.write_transaction(own) as writer:
+                writer.undo_hand_edit("git", now, stamped)
+            os._exit(0)
+        died = os.waitpid(child, 0)[1] != 0
+        stamp = stamps.read_stamp(own)
+        assert stamp is not None
+        assert last is not None
+        edit = None if now is None else stamps.grant_digest(now)
+        assert not stamp.accepts("git", edit)
+        with transaction_writer.write_transaction(own) as writer:
+            found = writer.grants.read("git")
+            is_back = found == stamped
+            assert is_back or found == now
+        stamp = stamps.read_stamp(own)
+        assert stamp is not None
+        assert (stamp.version, stamp.pending) == (last.version + is_back, {})
+        assert [finding.id for finding in verify_stamp(own)] == ([] if is_back else ["git"])
+        if is_back:
+            (newest, *_) = entries_newest_first(stamp, history.read_history(own, stamp))
+            assert [(one.data, one.old, one.is_hand_edit) for one in newest.changes] == [(now, edit, True)]
+        if not died:
+            return
     raise AssertionError
 
 
@@ -198,7 +237,7 @@ def die_at(step: int) -> None:
 
 def test_a_hand_edit_after_an_interrupted_write_is_told_as_one(own: Root) -> None:
     """The pending digests hide nothing that is neither of them."""
-    manage_stamp.write_stamp(own)
+    stamp_grants(own)
     stamp = stamps.read_stamp(own)
     assert stamp is not None
     pending = stamps.Stamp(1, stamp.grants, {"git": (stamp.grants["git"], "sha256:other")})
@@ -206,7 +245,7 @@ def test_a_hand_edit_after_an_interrupted_write_is_told_as_one(own: Root) -> Non
     grant_file(own, "git").write_bytes(b"{}")
     with transaction_writer.write_transaction(own):
         pass
-    assert [finding.id for finding in manage_stamp.verify_stamp(own)] == ["git"]
+    assert [finding.id for finding in verify_stamp(own)] == ["git"]
 
 
 @pytest.mark.parametrize("step", [1, 2, 3])
@@ -214,7 +253,7 @@ def test_a_disk_that_refuses_changes_nothing_or_leaves_it_to_the_next_write(
     own: Root, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
     """The first step or the grant refused: nothing is changed. The last refused: the next write finishes it."""
-    manage_stamp.write_stamp(own)
+    stamp_grants(own)
     before, calls, real = grant_file(own, "git").read_bytes(), [0], atomic_write.atomic_replace
 
     def refusing(*args: object, **named: object) -> None:
@@ -236,6 +275,6 @@ def test_a_disk_that_refuses_changes_nothing_or_leaves_it_to_the_next_write(
         else:
             with transaction_writer.write_transaction(own) as writer:
                 assert put(writer) is None
-            assert manage_stamp.verify_stamp(own) == ()
+            assert verify_stamp(own) == ()
     with transaction_writer.write_transaction(own):
         assert version(own) == (1 if step < 3 else 2)

@@ -13,13 +13,14 @@ import pytest
 from conftest import CALLER, by_caller
 
 from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError
-from cortex_policy.manage import stamp
 from cortex_policy.manage.history import log, undo
+from cortex_policy.manage.stamp.verify import unsafe_stamp_error, verify_stamp
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import TEMPORARY_PREFIX
 from cortex_policy.state.grants import read_grant
+from tests.support.stamps import stamp_grants
 
 DATA = b'{"tool": "t", "actions": [], "rate": {"perMinute": 1}}'
 
@@ -52,7 +53,7 @@ def test_what_is_made_is_believed_whatever_the_mask(tmp_path: Path, mask: int, e
     assert stat.S_IMODE(Path(root.tools).stat().st_mode) == expected
     assert stat.S_IMODE(Path(root.tools, "t.json").stat().st_mode) == 0o644
     assert read_grant(root, "t").tool == "t"
-    assert stamp.unsafe_stamp_error(root) is None
+    assert unsafe_stamp_error(root) is None
 
 
 def test_a_directory_made_for_nothing_allows_nothing(tmp_path: Path) -> None:
@@ -108,7 +109,7 @@ def test_what_sudo_wrote_its_owner_can_undo(own: Path) -> None:
     """The history belongs to whom the root belongs to, whoever writes in it."""
     root = Root(str(own), named=False)
     with by_caller():
-        stamp.write_stamp(root)  # a lock and a stamp of theirs
+        stamp_grants(root)  # a lock and a stamp of theirs
     before = Path(root.tools, "git.json").read_bytes()
     put(root)
     with by_caller():
@@ -129,7 +130,7 @@ def rename(root: Root) -> None:
 def test_an_interrupt_at_any_line_leaves_a_whole_state(root: Path, act: Callable[[Root], None], stride: int) -> None:
     """The next writer finishes or drops what was begun; nothing is called a hand edit, and no file is left."""
     found = Root(str(root), named=False)
-    stamp.write_stamp(found)
+    stamp_grants(found)
     texts = {path: path.read_bytes() for path in Path(found.tools).iterdir()}
     step, ended = 0, False
     while not ended:
@@ -148,15 +149,15 @@ def test_an_interrupt_at_any_line_leaves_a_whole_state(root: Path, act: Callable
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         assert code in {0, 1}
         ended = code == 0
-        assert stamp.verify_stamp(found) == (), step
+        assert verify_stamp(found) == (), step
         with write_transaction(found):
-            assert stamp.verify_stamp(found) == (), step
+            assert verify_stamp(found) == (), step
         assert not [path for path in root.rglob("*") if path.name.startswith(TEMPORARY_PREFIX)]
         for path in Path(found.tools).iterdir():
             path.unlink()
         for path, data in texts.items():
             path.write_bytes(data)
-        stamp.write_stamp(found)
+        stamp_grants(found)
     assert step > 300
 
 

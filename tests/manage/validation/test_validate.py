@@ -10,8 +10,8 @@ from conftest import CALLER, GIT, by_caller
 
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage import unsafe_files
+from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.manage.validation.autofix import fix_files
 from cortex_policy.manage.validation.suppressions import RuleSelection, Suppressions, select_codes
 from cortex_policy.manage.validation.targets import ValidationTargets
@@ -20,6 +20,7 @@ from cortex_policy.schema.catalog import ERROR, RULES
 from cortex_policy.schema.problems import Report
 from cortex_policy.state import Root
 from cortex_policy.state.writer_lock import NO_WAIT
+from tests.support.stamps import stamp_grants
 
 EVERY = Suppressions(ValidationTargets((), (), ()), RuleSelection())
 SOUND = {"tool": "git", "actions": ["tree"], "rate": {"perMinute": 30}, "fsScope": ["docs"]}
@@ -31,7 +32,7 @@ def tools(root: Path) -> Path:
     directory = root / ".cortex" / "policy" / "tools"
     (directory / "model-gateway.json").unlink()
     (directory / "git.json").write_text(json.dumps(SOUND))
-    manage_stamp.write_stamp(Root(str(root), named=True))
+    stamp_grants(Root(str(root), named=True))
     return directory
 
 
@@ -291,7 +292,7 @@ def test_a_repair_is_a_write_with_a_stamp(tools: Path) -> None:
     assert refused.error is not None
     assert refused.error.exit_code == 23
     assert json.loads((tools / "git.json").read_text()) == grant
-    manage_stamp.write_stamp(Root(str(tools.parent.parent.parent), named=True))
+    stamp_grants(Root(str(tools.parent.parent.parent), named=True))
     (done,) = fix_files(where.files, look(), EVERY, NO_WAIT)
     assert (done.error, done.version) == (None, 3)
     assert json.loads((tools / "git.json").read_text()) == SOUND
@@ -301,12 +302,16 @@ def test_a_repair_is_a_write_with_a_stamp(tools: Path) -> None:
 def test_a_file_that_grew_since_it_was_looked_at_is_left(tools: Path) -> None:
     """What was read of it is not all: writing that back would lose the rest."""
     grown = json.dumps(SOUND | {"actions": ["a", "a"]}) + " " * (1 << 20) + "and more"
+    (tools / "git.json").write_text(json.dumps(SOUND | {"actions": ["a", "a"]}))
+    stamp_grants(Root(str(tools.parent.parent.parent), named=True))
     for file in (tools / "git.json", Path("x.json")):
         file.write_text(json.dumps(SOUND | {"actions": ["a", "a"]}))
-        manage_stamp.write_stamp(Root(str(tools.parent.parent.parent), named=True))
         report = look(str(file))
-        file.write_text(grown)
-        manage_stamp.write_stamp(Root(str(tools.parent.parent.parent), named=True))
+        if file.parent == tools:
+            with write_transaction(Root(str(tools.parent.parent.parent), named=True)) as writer:
+                writer.write("git", file.read_bytes(), grown.encode())
+        else:
+            file.write_text(grown)
         (done,) = fix_files(find_targets((str(file),), None).files, report, EVERY, NO_WAIT)
         assert isinstance(done.error, NotDoneError)
         assert file.read_text() == grown

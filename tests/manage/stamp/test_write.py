@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from functools import partial
@@ -13,20 +14,31 @@ from conftest import by_caller
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
+from cortex_policy.manage.diff.grants import PolicyDiff
+from cortex_policy.manage.history.log import read_history_log
 from cortex_policy.manage.listing import grant_rows
-from cortex_policy.manage.stamp import StampMismatch, verify_stamp, write_stamp
+from cortex_policy.manage.stamp.verify import StampMismatch, verify_stamp
+from cortex_policy.manage.stamp.write import StampResult, write_stamp
+from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from tests.support.command import result_of
 from tests.support.roots import grant_file
+from tests.support.stamps import agree, stamp_grants
 
 
 @pytest.fixture
 def stamped(root: Path) -> Root:
     """Stamp the scratch root."""
     found = Root(str(root), named=True)
-    write_stamp(found)
+    stamp_grants(found)
     return found
+
+
+def edit(root: Root) -> None:
+    """Edit a grant by hand."""
+    with grant_file(root).open("a") as file:
+        file.write("\n")
 
 
 def states(root: Root) -> dict[str, str]:
@@ -41,13 +53,12 @@ def test_the_first_write_stamps_every_grant_as_version_1(stamped: Root) -> None:
     assert (stamp.version, set(stamp.grants)) == (1, {"git", "model-gateway"})
     assert verify_stamp(stamped) == ()
     assert set(states(stamped).values()) == {"ok"}
-    assert write_stamp(stamped) == (stamp, False)
+    assert write_stamp(stamped, agree) == StampResult(stamp, is_written=False, diff=PolicyDiff((), 2, ()))
 
 
 def test_a_hand_edit_is_found_and_accepted_as_the_next_version(stamped: Root) -> None:
     """Edited, new and removed grants each have their word."""
-    with grant_file(stamped, "git").open("a") as file:
-        file.write("\n")
+    edit(stamped)
     grant_file(stamped, "new").write_text(grant_file(stamped, "git").read_text())
     grant_file(stamped, "model-gateway").unlink()
     assert verify_stamp(stamped) == (
@@ -56,8 +67,69 @@ def test_a_hand_edit_is_found_and_accepted_as_the_next_version(stamped: Root) ->
         StampMismatch("new", "is not stamped"),
     )
     assert states(stamped) == {"git": "differs", "new": "unstamped"}
-    stamp, changed = write_stamp(stamped)
-    assert (stamp.version, changed, verify_stamp(stamped)) == (2, True, ())
+    done = write_stamp(stamped, agree)
+    assert (done.stamp.version, done.is_written, verify_stamp(stamped)) == (2, True, ())
+
+
+def test_what_is_accepted_is_shown_first_and_a_refusal_changes_nothing(stamped: Root) -> None:
+    """Each grant against what was stamped; what is stamped are the bytes that were shown."""
+    file, stamp = grant_file(stamped), Path(stamps.stamp_file(stamped.path))
+    before, shown = stamp.read_bytes(), file.read_bytes().replace(b"30", b"99")
+    file.write_bytes(shown)
+
+    def refuse(found: PolicyDiff) -> None:
+        assert [(one.name, one.meaning.verdict) for one in found.changes] == [("git", "widened")]
+        raise NotDoneError("cancelled")
+
+    with pytest.raises(NotDoneError):
+        write_stamp(stamped, refuse)
+    assert stamp.read_bytes() == before
+    write_stamp(stamped, lambda _: edit(stamped))
+    found = stamps.read_stamp(stamped)
+    assert found is not None
+    assert found.grants["git"] == stamps.grant_digest(shown)
+    assert [finding.id for finding in verify_stamp(stamped)] == ["git"]
+
+
+def test_what_does_not_load_is_never_stamped(stamped: Root) -> None:
+    """21, with its place and what to do; nothing beside it is stamped either."""
+    edit(stamped)
+    grant_file(stamped, "new").write_text("<<<<<<< HEAD\n{}\n")
+    before = Path(stamps.stamp_file(stamped.path)).read_bytes()
+    with pytest.raises(GrantError) as caught:
+        write_stamp(stamped, pytest.fail)
+    assert (caught.value.exit_code, f"{grant_file(stamped, 'new')}:1:1" in caught.value.detail) == (21, True)
+    assert f"`cortex-policy undo new --root {stamped.path}`" in caught.value.hint
+    assert Path(stamps.stamp_file(stamped.path)).read_bytes() == before
+
+
+def test_a_stamped_text_that_is_not_kept_makes_all_that_is_allowed_widened(stamped: Root) -> None:
+    """It is said, and a grant that allows nothing now needs no consent."""
+    shutil.rmtree(Path(stamped.path, ".cortex/policy/history"))
+    edit(stamped)
+    grant_file(stamped, "model-gateway").unlink()
+    asked: list[PolicyDiff] = []
+    write_stamp(stamped, asked.append)
+    (found,) = asked
+    assert [(one.name, one.meaning.verdict) for one in found.changes] == [("git", "widened"), ("model-gateway", "same")]
+    assert [one.old.problem for one in found.changes] == ["its text is not kept"] * 2
+
+
+def test_a_write_that_was_interrupted_before_its_stamp_broke_keeps_what_it_replaced(stamped: Root) -> None:
+    """Git merges into a stamp that was not finished: the entry gets its name, since the grant is as it left it."""
+    old = grant_file(stamped).read_bytes()
+
+    def broken(_: object) -> None:
+        Path(stamps.stamp_file(stamped.path)).write_text("<<<<<<< ours\n")
+        raise KeyboardInterrupt
+
+    with write_transaction(stamped) as writer:
+        writer._finish = broken  # type: ignore[method-assign] # noqa: SLF001 - the instant between two steps
+        with pytest.raises(KeyboardInterrupt):
+            writer.write("git", old, old + b" ")
+    stamp_grants(stamped)
+    kept = [one.data for entry in read_history_log(stamped, "git").entries for one in entry.changes]
+    assert kept == [old]
 
 
 def test_equal_trees_have_equal_checksums(stamped: Root) -> None:
@@ -75,7 +147,7 @@ def test_the_version_goes_on_after_a_merge(stamped: Root) -> None:
     theirs = ours.replace('"version": 1', '"version": 7')
     file.write_text(f"<<<<<<< ours\n{ours}=======\n{theirs}>>>>>>> theirs\n")
     assert [finding.id for finding in verify_stamp(stamped)] == [""]
-    assert write_stamp(stamped)[0].version == 8
+    assert stamp_grants(stamped).version == 8
 
 
 @pytest.mark.parametrize("broken", ["", "<<<<<<< ours\n"])
@@ -86,8 +158,8 @@ def test_the_version_goes_up_by_one_however_it_is_spelled(stamped: Root, broken:
     """In a sound stamp and in a broken one."""
     file = Path(stamps.stamp_file(stamped.path))
     file.write_text(broken + file.read_text().replace('"version": 1', f'"version": {version}'))
-    grant_file(stamped, "git").write_text("{}")
-    assert write_stamp(stamped)[0].version == after
+    edit(stamped)
+    assert stamp_grants(stamped).version == after
 
 
 @pytest.mark.parametrize("version", ["9007199254740991", "999999999999999999", "9" * 4300, "9" * 5000, "1e400"])
@@ -95,10 +167,10 @@ def test_a_version_at_its_end_never_goes_back(stamped: Root, version: str) -> No
     """The write is refused, and says what to remove."""
     file = Path(stamps.stamp_file(stamped.path))
     file.write_text(file.read_text().replace('"version": 1', f'"version": {version}'))
-    grant_file(stamped, "git").write_text("{}")
+    edit(stamped)
     before = file.read_bytes()
     with pytest.raises(NotDoneError, match="cannot go up") as caught:
-        write_stamp(stamped)
+        stamp_grants(stamped)
     assert f"rm -r {file}" in caught.value.hint
     assert file.read_bytes() == before
 
@@ -111,7 +183,7 @@ def test_the_stamp_of_a_newer_program_is_left_alone(stamped: Root, broken: str, 
     file.write_text(broken + file.read_text().replace('"format": 1', f'"format": {word}'))
     before = file.read_bytes()
     with pytest.raises(NotDoneError, match="does not know"):
-        write_stamp(stamped)
+        stamp_grants(stamped)
     assert file.read_bytes() == before
     if not broken:
         with pytest.raises(GrantError) as caught:
@@ -124,19 +196,19 @@ def test_members_of_a_newer_program_are_not_dropped(stamped: Root) -> None:
     file = Path(stamps.stamp_file(stamped.path))
     file.write_text(file.read_text().replace('"format": 1', '"format": 1, "signature": "x"'))
     assert verify_stamp(stamped) == ()
-    assert write_stamp(stamped)[1] is False
-    grant_file(stamped, "git").write_text("{}")
+    assert not write_stamp(stamped, agree).is_written
+    edit(stamped)
     with pytest.raises(NotDoneError, match="`signature`"):
-        write_stamp(stamped)
+        stamp_grants(stamped)
 
 
 def test_a_grant_may_be_called_format(stamped: Root) -> None:
     """Its digest is no format."""
-    grant_file(stamped, "format").write_text("{}")
-    write_stamp(stamped)
+    grant_file(stamped, "format").write_bytes(grant_file(stamped).read_bytes())
+    stamp_grants(stamped)
     file = Path(stamps.stamp_file(stamped.path))
     file.write_text("<<<<<<< ours\n" + file.read_text())
-    assert write_stamp(stamped)[0].version == 3
+    assert stamp_grants(stamped).version == 3
 
 
 @pytest.mark.parametrize("kind", ["link", "hard link", "directory", "fifo"])
@@ -159,10 +231,10 @@ def test_what_is_no_stamp_is_never_written_over(stamped: Root, kind: str) -> Non
         stamps.read_stamp(stamped)
     assert refused.value.exit_code == 22
     with pytest.raises(NotDoneError) as caught:
-        write_stamp(stamped)
+        stamp_grants(stamped)
     subprocess.run(["sh", "-c", caught.value.hint.split("`")[1]], check=True)
     assert twin.exists()
-    assert write_stamp(stamped)[0].version == 1
+    assert stamp_grants(stamped).version == 1
 
 
 @pytest.mark.parametrize(
@@ -201,12 +273,12 @@ def test_encoding_and_reading_agree(stamped: Root) -> None:
 
 def test_a_writer_that_finds_the_lock_held_does_nothing(stamped: Root) -> None:
     """Exit 3, and the bytes are what they were."""
-    grant_file(stamped, "git").write_text("{}")
+    edit(stamped)
     before = Path(stamps.stamp_file(stamped.path)).read_bytes()
     with Path(stamped.path, ".cortex", "policy", ".lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(NotDoneError) as caught:
-            write_stamp(stamped)
+            stamp_grants(stamped)
     assert caught.value.exit_code == 3
     assert Path(stamps.stamp_file(stamped.path)).read_bytes() == before
 
@@ -215,12 +287,12 @@ def test_a_link_is_never_stamped(stamped: Root) -> None:
     """What no check believes has no digest."""
     grant_file(stamped, "link").symlink_to("git.json")
     with pytest.raises(GrantError) as caught:
-        write_stamp(stamped)
+        stamp_grants(stamped)
     assert caught.value.exit_code == 22
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "dangling link"])
-@pytest.mark.parametrize("work", [write_stamp, verify_stamp, grant_rows])
+@pytest.mark.parametrize("work", [stamp_grants, verify_stamp, grant_rows])
 def test_grants_in_no_real_directory_are_refused(
     stamped: Root, kind: str, work: Callable[[Root], object], tmp_path: Path
 ) -> None:
@@ -236,7 +308,7 @@ def test_grants_in_no_real_directory_are_refused(
     assert (caught.value.exit_code, caught.value.hint) == (22, f"put a real directory at `{tools}`")
 
 
-@pytest.mark.parametrize("work", [write_stamp, verify_stamp, stamps.read_stamp])
+@pytest.mark.parametrize("work", [stamp_grants, verify_stamp, stamps.read_stamp])
 def test_nothing_is_read_or_written_through_a_link(stamped: Root, work: Callable[[Root], object]) -> None:
     """The policy directory of somebody else stays as it is."""
     policy = Path(stamped.path, ".cortex", "policy")
@@ -257,7 +329,7 @@ def test_a_directory_that_cannot_be_read_is_not_written_to(own: Path) -> None:
     policy = own / ".cortex" / "policy"
     policy.chmod(0o300)
     with by_caller(), pytest.raises(GrantError, match="permission denied"):
-        write_stamp(Root(str(own), named=True))
+        stamp_grants(Root(str(own), named=True))
     assert [path.name for path in policy.iterdir()] == ["tools"]
 
 
@@ -265,13 +337,13 @@ def test_a_refusal_of_the_disk_names_the_stamp(own: Path) -> None:
     """Another owner's stamp cannot be given back to its owner; the lock has no part in it."""
     found = Root(str(own), named=True)
     with by_caller():
-        write_stamp(found)
+        stamp_grants(found)
     stamp = Path(stamps.stamp_file(str(own)))
     os.chown(stamp, 23456, -1)
-    grant_file(found, "git").write_text("{}")
+    edit(found)
     before = stamp.read_bytes()
     with by_caller(), pytest.raises(NotDoneError) as caught:
-        write_stamp(found)
+        stamp_grants(found)
     assert caught.value.detail == f"`{stamp}`: operation not permitted"
     assert stamp.read_bytes() == before
 
@@ -291,7 +363,7 @@ def test_a_stamp_that_others_can_write_is_shown_with_a_warning(stamped: Root) ->
         assert shown.returncode == 0
         assert f"warning: {said}\nhint: fix it with `chmod go-w {file.parent} {file}`\n" in shown.stderr
         assert json.loads(run(command, "--json").stdout)["warning"] == said
-    grant_file(stamped, "git").write_text("{}")
+    edit(stamped)
     assert run("write").returncode == 0
     assert file.stat().st_mode & 0o002 == 0
 
@@ -301,7 +373,10 @@ def test_the_command_line(root: Path) -> None:
     assert root.is_dir()
     assert run("verify").returncode == 1
     assert json.loads(run("show", "--json").stdout) == {"stamp": None, "warning": None}
-    assert run("write").stdout.startswith("version 1, 2 grants, sha256:")
+    assert run("write").returncode == 3
+    done = run("write", "--allow-widening")
+    assert "note: there is no stamp yet: every grant is new to it" in done.stderr
+    assert done.stdout.splitlines()[-1].startswith("version 1, 2 grants, sha256:")
     assert run("verify").returncode == 0
     assert json.loads(run("write", "--json").stdout)["changed"] is False
     assert list((root / ".cortex" / "policy").glob(".new-*")) == []

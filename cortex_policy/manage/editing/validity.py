@@ -1,0 +1,19 @@
+"""Refuse a text that is not a valid grant, with the place of its first error."""
+
+from cortex_policy.core.decode import decode
+from cortex_policy.core.model import GRANT_INVALID, GrantError
+from cortex_policy.state import Root
+
+
+def require_valid_grant(root: Root, grant_id: str, data: bytes, hint: str) -> None:
+    """Raise GrantError (21) with a hint unless a text decodes."""
+    try:
+        decode(data, grant_id)
+    except GrantError:
+        from cortex_policy.schema.lint import lint_grant  # noqa: PLC0415 - a valid grant needs no rules
+        from cortex_policy.schema.problems import to_problems  # noqa: PLC0415
+
+        first, *more = to_problems(f"{root.tools}/{grant_id}.json", data, lint_grant(data, grant_id)[1])
+        others = f" (and {len(more)} more)" if more else ""
+        detail = f"`{first.file}:{first.line}:{first.column}`: {first.message}{others}"
+        raise GrantError(GRANT_INVALID, detail, hint) from None

@@ -1,0 +1,83 @@
+"""Find the grants that differ from their stamp, and what was stamped."""
+
+from cortex_policy.core import Value
+from cortex_policy.core.not_done_error import NotDoneError
+from cortex_policy.manage.diff.grants import (
+    UNKNOWN,
+    GrantDiff,
+    PolicyDiff,
+    compare_versions,
+    read_grants,
+    to_grant_version,
+)
+from cortex_policy.manage.history.texts import find_texts
+from cortex_policy.manage.unsafe_files import unsafe_warning
+from cortex_policy.state import Root
+from cortex_policy.state import stamp as stamps
+from cortex_policy.state.grants import check_id, read_grant
+from cortex_policy.state.grants_errors import root_option
+from cortex_policy.state.stamp import Stamp, grant_digest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cortex_policy.manage.diff.git_revisions import TextOrError
+    from cortex_policy.manage.listing import Track
+
+
+class HandEdit(Value):
+    """A grant that differs from its stamp: the digest and the text that were stamped, and what it is now.
+
+    None is no grant; the text is None too if it is not kept.
+    """
+
+    id: str
+    stamped: str | None
+    old: bytes | None
+    new: "TextOrError | None"
+
+    @property
+    def is_known(self) -> bool:
+        """Whether what was stamped is known."""
+        return self.stamped is None or self.old is not None
+
+    @property
+    def change(self) -> GrantDiff:
+        """What the edit means; without the stamped text, all that is allowed now is widened."""
+        before = to_grant_version(self.old) if self.is_known else UNKNOWN
+        return compare_versions(self.id, before, to_grant_version(self.new))
+
+
+def find_hand_edits(root: Root, stamp: Stamp | None, now: "Mapping[str, TextOrError | None]") -> tuple[HandEdit, ...]:
+    """Return the grants that differ from the stamp, sorted by id, from what they are now."""
+    stamped = stamp.grants if stamp is not None else {}
+    edited = [name for name in sorted(now) if not (stamp is not None and stamp.accepts(name, _digest(now[name])))]
+    texts = find_texts(root, [stamped[name] for name in edited if name in stamped])
+    return tuple(
+        HandEdit(name, stamped.get(name), texts.get(stamped.get(name, "")), now[name]) for name in edited
+    )  # fmt: skip
+
+
+def compare_with_stamp(root: Root, grant_id: str | None = None, track: "Track" = iter) -> PolicyDiff:
+    """Compare the current grants, or one of them, with what was stamped; raise NotDoneError if there is no stamp."""
+    if grant_id is not None:
+        check_id(grant_id)
+    stamp = stamps.read_stamp(root)
+    if stamp is None:
+        hint = f"write one with `cortex-policy stamp write{root_option(root)}`"
+        raise NotDoneError("there is no stamp to compare with", hint)
+    found, faults = read_grants(root, grant_id, track)
+    names = {*found, *stamp.grants} if grant_id is None else {grant_id} & {*found, *stamp.grants}
+    if grant_id is not None and not names:
+        read_grant(root, grant_id)  # raises an error that names the ids that exist
+    changes = [one.change for one in find_hand_edits(root, stamp, {name: found.get(name) for name in names})]
+    if grant_id is not None and not changes:
+        same = to_grant_version(found.get(grant_id))
+        changes = [compare_versions(grant_id, same, same)]
+    return PolicyDiff(tuple(changes), len(names) - len(changes), tuple(unsafe_warning(faults)))
+
+
+def _digest(found: "TextOrError | None") -> str | None:
+    """Return the digest of a text, '' for a file that is no text of a grant: no stamp has it."""
+    return grant_digest(found) if isinstance(found, bytes) else None if found is None else ""

@@ -1,0 +1,34 @@
+"""Find the text of a digest: in the history, or in the last commit. The digest proves that it is the text."""
+
+from contextlib import suppress
+
+from cortex_policy.core.model import GrantError
+from cortex_policy.core.not_done_error import NotDoneError
+from cortex_policy.manage.diff.git_revisions import grants_at_revision
+from cortex_policy.state import Root, history
+from cortex_policy.state.history_entry import HistoryEntry
+from cortex_policy.state.stamp import grant_digest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+def find_texts(root: Root, digests: "Iterable[str]") -> dict[str, bytes]:
+    """Return the text of each digest that is kept anywhere; take no lock."""
+    missing, found = set(digests), dict[str, bytes]()
+    for text in _kept_texts(root) if missing else ():
+        if (digest := grant_digest(text)) in missing:
+            found[digest] = text
+            if len(found) == len(missing):
+                break
+    return found
+
+
+def _kept_texts(root: Root) -> "Iterator[bytes]":
+    with suppress(GrantError):  # the history is another user's, or none
+        for entry in history.read_history(root, None):
+            if isinstance(entry, HistoryEntry):
+                yield from entry.texts
+    with suppress(NotDoneError):  # there is no git, no repository, or no commit
+        yield from (text for text in grants_at_revision(root, "HEAD").values() if isinstance(text, bytes))

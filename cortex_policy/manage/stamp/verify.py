@@ -1,0 +1,71 @@
+"""Verify the stamp of a root."""
+
+from contextlib import suppress
+
+from cortex_policy.core import Value
+from cortex_policy.core.model import STAMP_MISMATCH, GrantError
+from cortex_policy.manage.transaction.recovery import digest_grants
+from cortex_policy.state import Root
+from cortex_policy.state import stamp as stamps
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck
+from cortex_policy.state.grants_errors import root_option
+from cortex_policy.state.stamp import Stamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from cortex_policy.manage.listing import Track
+
+
+class StampMismatch(Value):
+    """A grant that differs from the stamp; the id is empty if the stamp itself is wrong, with a hint."""
+
+    id: str
+    problem: str
+    hint: str = ""
+
+
+def unsafe_stamp_error(root: Root) -> GrantError | None:
+    """Return the error that a check raises for the modes and owners of the stamp and its directories."""
+    trust = TrustCheck(root)
+    try:
+        with suppress(FileNotFoundError), PolicyDirectory(trust) as policy:
+            policy.read("stamp.json", 0)
+        trust.raise_if_unsafe()
+    except GrantError as error:
+        return error
+    return None
+
+
+def verify_stamp(root: Root, track: "Track" = iter) -> tuple[StampMismatch, ...]:
+    """Return the grants that differ from the stamp, sorted by id."""
+    try:
+        stamp = stamps.read_stamp(root)
+    except GrantError as error:
+        if error.reason is not STAMP_MISMATCH or error.hint == stamps.NEWER:  # it may be valid for another program
+            raise
+        return (StampMismatch("", error.detail, error.hint),)
+    if stamp is None:
+        hint = f"write one with `cortex-policy stamp write{root_option(root)}`"
+        return (StampMismatch("", "there is no stamp", hint),)
+    found = digests_if_present(PolicyDirectory(TrustCheck(root), "tools"), track)
+    names = sorted({*found, *stamp.grants, *stamp.pending})
+    return tuple(
+        StampMismatch(grant_id, _mismatch(grant_id, found, stamp))
+        for grant_id in names
+        if not stamp.accepts(grant_id, found.get(grant_id))
+    )
+
+
+def digests_if_present(opening: "AbstractContextManager[PolicyDirectory]", track: "Track" = iter) -> dict[str, str]:
+    """Open a directory and return the digests of its grants; no digests if it does not exist."""
+    with suppress(FileNotFoundError), opening as tools:
+        return digest_grants(tools, track)
+    return {}
+
+
+def _mismatch(grant_id: str, found: dict[str, str], stamp: Stamp) -> str:
+    if grant_id not in found:
+        return "is stamped, and is not there"
+    return "differs from its stamp" if grant_id in stamp.grants else "is not stamped"
