@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.manage.init.pre_commit import HOOKS
+from tests.support.shared import build_once
 
 TOP = Path(__file__).parent.parent.parent
 TOOLS = Path(".cortex/policy/tools")
@@ -30,8 +31,9 @@ CONFIGURATION = """\
 class Place:
     """A machine of its own: nobody's git configuration, caches or variables, but the package index of this one."""
 
-    def __init__(self, directory: Path) -> None:
-        (directory / "gitconfig").write_text(CONFIGURATION)
+    def __init__(self, directory: Path, **more: str) -> None:
+        self.directory = directory
+        self.template = directory / "template"
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "PRE_COMMIT", "CORTEX_"))
         }
@@ -43,13 +45,8 @@ class Place:
             "PRE_COMMIT_HOME": str(directory / "pre-commit"),
             "VIRTUALENV_OVERRIDE_APP_DATA": str(directory / "virtualenv"),
             "PRE_COMMIT_COLOR": "never",
+            **more,
         }
-        self.template = directory / "template"
-        self._install(self._published(directory / "published"))
-        home = directory / "home"
-        home.mkdir()
-        # only now: what a user told pip was needed to install
-        self.environment |= {"HOME": str(home), "XDG_CONFIG_HOME": str(home), "XDG_CACHE_HOME": str(home)}
 
     def run(self, directory: Path, *words: str, **more: str) -> "subprocess.CompletedProcess[str]":
         """Run a program, and return what it said on either stream."""
@@ -58,13 +55,30 @@ class Place:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
 
+    def install(self) -> None:
+        """Make the repository that each test copies: a root with two grants, stamped and committed, and its hooks."""
+        (self.directory / "home").mkdir()
+        (self.directory / "gitconfig").write_text(CONFIGURATION)
+        tools = self.template / TOOLS
+        tools.mkdir(parents=True)
+        self._must(self.template, "git", "init", "-q")
+        (self.template / ".pre-commit-config.yaml").write_text(self._published(self.directory / "published"))
+        (self.template / ".gitignore").write_text(".lock\n")
+        for name in ("git", "files"):
+            grant = {"tool": name, "actions": ["tree"], "rate": {"perMinute": 30}, "fsScope": ["docs"]}
+            (tools / f"{name}.json").write_text(json.dumps(grant))
+        self._must(self.template, "cortex-policy", "fmt")
+        self._must(self.template, "git", "add", "-A")
+        self._must(self.template, "git", "commit", "-q", "-m", "x")
+        self._must(self.template, "pre-commit", "install", "--install-hooks")
+
     def _must(self, directory: Path, *words: str) -> str:
         done = self.run(directory, *words)
         assert done.returncode == 0, done.stdout
         return done.stdout
 
     def _published(self, directory: Path) -> str:
-        """Commit this working tree, as it stands, to a repository that a configuration can refer to."""
+        """Commit this working tree to a repository; return a configuration that refers to it."""
         names = self._must(TOP, "git", "ls-files", "-coz", "--exclude-standard").split("\0")
         for name in filter(None, names):
             if not name.startswith("tests/") and (TOP / name).is_file():
@@ -76,21 +90,6 @@ class Place:
         revision = self._must(directory, "git", "rev-parse", "HEAD").strip()
         hooks = "".join(f"      - id: {hook.id}\n" for hook in HOOKS)
         return f"repos:\n  - repo: {directory}\n    rev: {revision}\n    hooks:\n{hooks}"
-
-    def _install(self, configuration: str) -> None:
-        """Make the repository that each test has a copy of: a root with two grants, stamped and committed."""
-        tools = self.template / TOOLS
-        tools.mkdir(parents=True)
-        self._must(self.template, "git", "init", "-q")
-        (self.template / ".pre-commit-config.yaml").write_text(configuration)
-        (self.template / ".gitignore").write_text(".lock\n")
-        for name in ("git", "files"):
-            grant = {"tool": name, "actions": ["tree"], "rate": {"perMinute": 30}, "fsScope": ["docs"]}
-            (tools / f"{name}.json").write_text(json.dumps(grant))
-        self._must(self.template, "cortex-policy", "fmt")
-        self._must(self.template, "git", "add", "-A")
-        self._must(self.template, "git", "commit", "-q", "-m", "x")
-        self._must(self.template, "pre-commit", "install", "--install-hooks")
 
 
 class Repository:
@@ -134,8 +133,10 @@ def outcomes(said: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """Install the hooks, once: it takes as long as all the rest."""
-    return Place(tmp_path_factory.mktemp("hooks"))
+    """Install the hooks once, as the user who runs this: pip may need their settings. Then leave their home."""
+    directory = build_once(tmp_path_factory, "hooks", lambda directory: Place(directory).install())
+    home = str(directory / "home")
+    return Place(directory, HOME=home, XDG_CONFIG_HOME=home, XDG_CACHE_HOME=home)
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from zipfile import ZipFile
 
 import pytest
 
+from tests.support.shared import build_once
+
 CHECKOUT = Path(__file__).parents[2]
 PACKAGE = CHECKOUT / "cortex_policy"
 COMPLETIONS = {
@@ -22,9 +24,12 @@ COMPLETIONS = {
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the wheel once, with the backend itself: neither isolation nor a registry."""
-    directory = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(directory)]
-    subprocess.run(command, cwd=CHECKOUT, capture_output=True, check=True)
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d"]
+    directory = build_once(
+        tmp_path_factory,
+        "wheel",
+        lambda directory: subprocess.run([*command, directory], cwd=CHECKOUT, capture_output=True, check=True),
+    )
     (built,) = directory.glob("*.whl")
     return built
 
