@@ -91,17 +91,14 @@ def test_an_interrupted_wait_is_130_and_no_traceback(spent: Path, words: list[st
 @pytest.mark.parametrize(
     "value", ["bash_source", "source_bash", "zsh_source", "complete_bash", "bash_complete", "fish_complete", "1", ""]
 )
-@pytest.mark.parametrize("name", ["_CORTEX_POLICY_COMPLETE", "_CHECK_COMPLETE", "_PYTHON_M_CORTEX_POLICY_COMPLETE"])
-def test_completion_variables_never_answer(root: Path, name: str, value: str) -> None:
+@pytest.mark.parametrize(("words", "code"), [(["git", "--", "push"], 10), (["--help", "tree"], 2)])
+def test_completion_variables_never_answer(root: Path, value: str, words: list[str], code: int) -> None:
     """They would make Typer print a script, and exit 0."""
-    asked = {
-        name: value,
+    names = ("_CORTEX_POLICY_COMPLETE", "_CHECK_COMPLETE", "_PYTHON_M_CORTEX_POLICY_COMPLETE")
+    asked = dict.fromkeys(names, value) | {
         "COMP_WORDS": "cortex-policy check",
         "COMP_CWORD": "1",
         "_TYPER_COMPLETE_ARGS": "cortex-policy check ",
     }
-    for words, code in ((["git", "--", "push"], 10), (["--help", "tree"], 2)):
-        done = subprocess.run(
-            [*PROGRAM, *words], capture_output=True, check=False, cwd=root, env={**os.environ, **asked}
-        )
-        assert (done.returncode, done.stdout) == (code, b"")
+    done = subprocess.run([*PROGRAM, *words], capture_output=True, check=False, cwd=root, env={**os.environ, **asked})
+    assert (done.returncode, done.stdout) == (code, b"")

@@ -213,25 +213,25 @@ def test_the_model_reads_what_was_decided_on(model: Model, gateway: Gateway) -> 
     assert model.calls[1] == ("/v1/chat", b'{"model": "small"}')
 
 
-@pytest.mark.parametrize(
-    ("content", "status"),
-    [
-        (b"", 400),
-        (b"{", 400),
-        (b"[]", 400),
-        (b'{"model": NaN}', 400),
-        (b'{"temperature": 1e999}', 400),
-        (b"\xff", 400),
-        (b"[" * 100_000, 400),
-        (b'{"model": ' + b"[" * 100 + b"]" * 100 + b"}", 400),
-        (b" " * 1_000_001, 413),
-    ],
-    ids=["nothing", "half", "array", "nan", "infinite", "bytes", "deep", "nested", "long"],
-)
-def test_what_is_no_request_is_told(model: Model, gateway: Gateway, content: bytes, status: int) -> None:
-    """It reaches no model, and costs no budget."""
-    refused = gateway.client.post("/v1/chat", content=content)
-    assert problem(refused)[0] == status
+NO_REQUESTS = [
+    (b"", 400),
+    (b"{", 400),
+    (b"[]", 400),
+    (b'{"model": NaN}', 400),
+    (b'{"temperature": 1e999}', 400),
+    (b"\xff", 400),
+    (b"[" * 100_000, 400),
+    (b'{"model": ' + b"[" * 100 + b"]" * 100 + b"}", 400),
+    (b" " * 1_000_001, 413),
+]
+
+
+def test_what_is_no_request_is_refused_and_costs_nothing(model: Model, gateway: Gateway) -> None:
+    """It reaches no model, and the whole budget is left."""
+    for content, status in NO_REQUESTS:
+        refused = gateway.client.post("/v1/chat", content=content)
+        assert problem(refused)[0] == status, content[:40]
+    assert model.calls == []
     assert [gateway.ask().status_code for _ in range(31)] == [200] * 30 + [429]
     assert len(model.calls) == 30
 

@@ -300,10 +300,13 @@ def test_a_long_part_is_shortened() -> None:
 
 
 @pytest.mark.parametrize("piece", HOSTILE)
-@pytest.mark.parametrize("before", ["", *(pytest.param(bracket, marks=pytest.mark.storm) for bracket in "[{")])
-def test_hostile_text_is_explained(piece: str, before: str) -> None:
-    """A mebibyte of anything ends with findings, not in recursion."""
-    data = (before + piece * ((MAX_BYTES - 4) // len(piece.encode()))).encode()
+@pytest.mark.parametrize(
+    ("before", "size"),
+    [("", MAX_BYTES // 8), *(pytest.param(before, MAX_BYTES, marks=pytest.mark.storm) for before in ("", "[", "{"))],
+)
+def test_hostile_text_is_explained(piece: str, before: str, size: int) -> None:
+    """128 KiB of anything, a mebibyte in a storm, end with findings, not in recursion."""
+    data = (before + piece * ((size - 4) // len(piece.encode()))).encode()
     assert 1 <= len(find_syntax_errors(data)) <= MAX_FINDINGS
 
 
