@@ -6,7 +6,6 @@ A command that is not in `WORDS` fails those tests: whoever adds one says there 
 import gc
 import json
 import os
-import pkgutil
 import pty
 import select
 import signal
@@ -14,16 +13,14 @@ import subprocess
 import sys
 import time
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
-import cortex_policy
 from cortex_policy.cli.app import build_app
-from tests.support.command import result_of, run_command
+from tests.support.command import become_command, load_program, result_of, run_command
 
 HOSTILE = "##vso[task.a]\x1b[3J\x1b[5m\x9b5m\u202e\x7f\u2028\r##[b]\x85::c\ufeff"
 ENDLESS = (["rate", "watch"], ["approvals", "--watch"], ["audit", "tail", "--follow"], ["test", "--watch"])
@@ -176,7 +173,7 @@ def _run(words: list[str], way: str) -> Answer:
     if way == "pty":
         pid, screen = pty.fork()
         if pid == 0:
-            _become(words)
+            become_command(*words)
         return _ended(pid, seconds, screen, None)
     out, err = os.pipe(), os.pipe()
     pid = os.fork()
@@ -186,19 +183,12 @@ def _run(words: list[str], way: str) -> Answer:
         os.dup2(err[1], 2)
         for descriptor in (*out, *err):
             os.close(descriptor)
-        _become(words)
+        become_command(*words)
     os.close(out[1])
     os.close(err[1])
     if way == "gone":
         os.close(out[0])
     return _ended(pid, seconds, None if way == "gone" else out[0], err[0])
-
-
-def _become(words: list[str]) -> None:
-    from cortex_policy.main import main  # noqa: PLC0415 - in the child
-
-    sys.argv = ["cortex-policy", *words]
-    main()
 
 
 def _ended(pid: int, seconds: float, *descriptors: int | None) -> Answer:
@@ -226,14 +216,7 @@ def _ended(pid: int, seconds: float, *descriptors: int | None) -> Answer:
     return code, said[0], said[1]
 
 
-def _load_all() -> None:
-    """Load all that a command may need, so that no child does it again."""
-    for module in pkgutil.walk_packages(cortex_policy.__path__, "cortex_policy."):
-        if not module.name.endswith("__main__"):
-            import_module(module.name)
-    gc.freeze()  # a collection in a child would copy all of it
-
-
 if __name__ == "__main__":
-    _load_all()
+    load_program()
+    gc.freeze()  # a collection in a child would copy all of it
     json.dump([_run(call, sys.argv[1]) for call in json.load(sys.stdin)], sys.stdout)

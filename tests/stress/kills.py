@@ -2,8 +2,6 @@
 
 import os
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +17,7 @@ from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import TEMPORARY_PREFIX
+from tests.support.command import ForkedCommand, load_program
 
 PATIENCE = 60.0
 COMMANDS = (
@@ -49,20 +48,16 @@ class Commands:
         stamp = stamps.read_stamp(self.root)
         before, began = stamp.version if stamp is not None else 0, time.monotonic()
         words = [word.format(**filled) for word in self.words]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "cortex_policy", *words, "--root", self.root.path],
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        )  # fmt: skip
+        process = ForkedCommand(*words, "--root", self.root.path)
         if seconds < PATIENCE and self.chance.random() < 0.5:
             seconds = self._first_file(process, seconds)
-        try:
-            _, told = process.communicate(timeout=seconds)
-            self.counts["had ended before"] += 1
-            self._must(process.returncode == 0, f"it ended with {process.returncode}: {told!r}")
-        except subprocess.TimeoutExpired:
+        code = process.wait(seconds)
+        if code is None:
             process.kill()
-            process.communicate()
             self.counts["commands killed"] += 1
+        else:
+            self.counts["had ended before"] += 1
+            self._must(code == 0, f"it ended with {code}")
         took = time.monotonic() - began
         self._look(before)
         return took
@@ -74,10 +69,10 @@ class Commands:
             file.write_text(f"{HEAD}{number:0{len(NUMBER)}}{file.read_text()[len(HEAD + NUMBER) :]}")
         return {"n": 1000 + number}
 
-    def _first_file(self, process: "subprocess.Popen[bytes]", seconds: float) -> float:
+    def _first_file(self, process: ForkedCommand, seconds: float) -> float:
         """Wait for the first file that it writes, or its end; return how long to wait from then on."""
         end = time.monotonic() + 10 * seconds
-        while process.poll() is None and time.monotonic() < end:
+        while process.wait(0) is None and time.monotonic() < end:
             if any(name.startswith(TEMPORARY_PREFIX) for directory in self.watched for name in os.listdir(directory)):
                 return self.chance.random() * 0.0003
         return 1.0
@@ -176,6 +171,7 @@ def _of(words: Sequence[str]) -> type[Commands]:
 
 def kill_commands(root: Root, words: Sequence[str], kills: int, seed: int) -> tuple[dict[str, int], list[str]]:
     """Kill a command so often, most of the times near its end, where it writes."""
+    load_program()
     run, number = _of(words)(root, words, seed), 2
     whole = min(run.kill(1, PATIENCE), run.kill(2, PATIENCE))
     run.counts["had ended before"] = 0

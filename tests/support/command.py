@@ -2,18 +2,22 @@
 
 import gc
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO, Never
 from unittest.mock import patch
 
 from typer.testing import CliRunner
 
+import cortex_policy
 from cortex_policy import main
 
 PROGRAM = [sys.executable, "-m", "cortex_policy"]
@@ -66,6 +70,50 @@ def process_of(*words: str, given: str = "", cwd: Path | str | None = None, **va
 def hear_interrupts() -> None:
     """Undo, in a new process, what a shell does to programs in the background: Python would not be interrupted."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def load_program() -> None:
+    """Load all that a command may need, so that no process forked from this one does it again."""
+    for module in pkgutil.walk_packages(cortex_policy.__path__, "cortex_policy."):
+        if not module.name.endswith("__main__") and ".adapters" not in module.name:  # these say that they are old
+            import_module(module.name)
+
+
+def become_command(*words: str) -> Never:
+    """Run a command in this process, which has just been forked, and exit with its code."""
+    sys.argv = ["cortex-policy", *words]
+    main.main()
+
+
+class ForkedCommand:
+    """A command in a process forked from this one: a kill finds it at work, and not while Python starts."""
+
+    def __init__(self, *words: str) -> None:
+        self._code: int | None = None
+        self.pid = os.fork()
+        if self.pid == 0:
+            gc.disable()  # a collection would copy all that the tests hold
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 - not what pytest keeps
+            become_command(*words)
+
+    def wait(self, seconds: float) -> int | None:
+        """Wait at most so long for its end; return its exit code, None if it goes on."""
+        end = time.monotonic() + seconds
+        while self._code is None:
+            gone, status = os.waitpid(self.pid, os.WNOHANG)
+            if gone:
+                self._code = os.waitstatus_to_exitcode(status)
+            elif time.monotonic() >= end:
+                break
+            else:
+                time.sleep(0.0001)
+        return self._code
+
+    def kill(self) -> None:
+        """Kill it."""
+        os.kill(self.pid, signal.SIGKILL)
+        self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
 class _Exit(BaseException):
