@@ -198,7 +198,8 @@ def read_file_in_directory(place: str, file: str, directory: int) -> bytes:
             status, owner = os.fstat(descriptor), os.fstat(directory).st_uid if place == PROJECT else ROOT_USER
             _check_safe(place, file, descriptor, status, owner)
             data = read_all(descriptor, MAX_BYTES + 1)
-            if _is_stable(status, os.fstat(descriptor)):
+            looked = time_ns()  # INVARIANT: before the last status: a process that is held up in between would take a new file for an old one
+            if _is_stable(status, os.fstat(descriptor), looked):
                 return data
         finally:
             os.close(descriptor)
@@ -208,11 +209,11 @@ def read_file_in_directory(place: str, file: str, directory: int) -> bytes:
     raise invalid_settings_error(file, "it is being written all the time", "try again")
 
 
-def _is_stable(before: os.stat_result, after: os.stat_result) -> bool:
+def _is_stable(before: os.stat_result, after: os.stat_result, looked: int) -> bool:
     is_same = (before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (
         after.st_size, after.st_mtime_ns, after.st_ctime_ns
     )  # fmt: skip
-    return is_same and not 0 <= time_ns() - after.st_ctime_ns < STABLE_NS
+    return is_same and not looked - STABLE_NS < after.st_ctime_ns <= time_ns()
 
 
 def _check_safe(place: str, path: str, descriptor: int, status: os.stat_result, owner: int = ROOT_USER) -> None:

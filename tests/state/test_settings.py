@@ -390,6 +390,25 @@ def test_half_a_file_is_never_believed(root: Path, file: Path) -> None:
                 rounds += 1  # else this machine held up the writer for longer than anybody waits
 
 
+def test_a_reader_that_is_held_up_does_not_believe_half_a_file(
+    root: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file grows older while it waits for a processor, and is whole by then."""
+    file.write_text('stamp = "off"\n')
+    rest = ['sensitive = "deny"\n']
+
+    def held_up() -> int:
+        if rest:
+            with file.open("a") as stream:
+                stream.write(rest.pop())
+            time.sleep(2 * settings.STABLE_NS / 1e9)
+        return time.time_ns()
+
+    monkeypatch.setattr(settings, "time_ns", held_up)
+    assert effective_settings(str(root)).sensitive == "deny"
+    assert not rest
+
+
 def test_a_file_that_never_lies_still_is_not_believed(root: Path, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for ever."""
     file.write_text("")
