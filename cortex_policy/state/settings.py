@@ -198,7 +198,9 @@ def read_file_in_directory(place: str, file: str, directory: int) -> bytes:
             status, owner = os.fstat(descriptor), os.fstat(directory).st_uid if place == PROJECT else ROOT_USER
             _check_safe(place, file, descriptor, status, owner)
             data = read_all(descriptor, MAX_BYTES + 1)
-            looked = time_ns()  # INVARIANT: before the last status: a process that is held up in between would take a new file for an old one
+            looked = (
+                time_ns()
+            )  # INVARIANT: before the last status, or a new file looks old to a process held up in between
             if _is_stable(status, os.fstat(descriptor), looked):
                 return data
         finally:
