@@ -98,12 +98,12 @@ def _print_and_exit(code: int, message: str) -> "Never":
 
 def internal_error_text(error: BaseException) -> str:
     """Return one line that reports a bug: the place in the code and the error."""
-    trace, place = error.__traceback__, ""
+    trace, position = error.__traceback__, ""
     while trace is not None:
-        place = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
+        position = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
         trace = trace.tb_next
     detail = f"{str(error)!a:.200}".replace("[", "\\x5b")  # escaped: it may quote user input
-    return f"cortex-policy: a bug in this program at {place}: {type(error).__name__}: {detail}\n"
+    return f"cortex-policy: a bug in this program at {position}: {type(error).__name__}: {detail}\n"
 
 
 def _open_standard_descriptors() -> None:

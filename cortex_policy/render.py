@@ -113,7 +113,7 @@ def outcome_json_line(outcome: "CallOutcome", **more: object) -> str:
             "sha256": origin.sha256 if origin is not None else None,
         },
         "action": call.action or None,
-        "paths": [_path(place, scope) for place, scope in decision.paths] if decision is not None else [],
+        "paths": [_path(path, scope) for path, scope in decision.paths] if decision is not None else [],
         "rate": _rate(grant, decision.budget if decision is not None else None),
         "obligations": list(decision.obligations) if decision is not None else [],
         "approval": _approval(decision),
@@ -130,8 +130,8 @@ def _approval(decision: "Decision | None") -> dict[str, object] | None:
     return {"id": approval.id, "status": approval.status, "expires_in_seconds": approval.expires_in_seconds}
 
 
-def _path(place: "ResolvedPath", scope: str | None) -> dict[str, object]:
-    return {"argument": place.argument, "given": place.given, "resolved": place.resolved, "scope": scope}
+def _path(path: "ResolvedPath", scope: str | None) -> dict[str, object]:
+    return {"argument": path.argument, "given": path.given, "resolved": path.resolved, "scope": scope}
 
 
 def _rate(grant: "Grant | None", budget: "Budget | None") -> dict[str, object]:

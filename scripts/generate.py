@@ -37,8 +37,8 @@ def reference(top: Page) -> str:
 
 def newest_date(changelog: str) -> str:
     """Return the day in the first heading of a changelog that has one: each man page has it, and no clock is asked."""
-    found = re.search(r"^## \[[^]]+\] - ([0-9]{4}-[0-9]{2}-[0-9]{2})$", changelog, re.MULTILINE)
-    return found[1] if found else sys.exit("CHANGELOG.md: no heading has a date, as in `## [Unreleased] - 2026-11-30`")
+    match = re.search(r"^## \[[^]]+\] - ([0-9]{4}-[0-9]{2}-[0-9]{2})$", changelog, re.MULTILINE)
+    return match[1] if match else sys.exit("CHANGELOG.md: no heading has a date, as in `## [Unreleased] - 2026-11-30`")
 
 
 def generated() -> dict[str, str]:

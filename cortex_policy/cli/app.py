@@ -43,14 +43,14 @@ def build_app(names: "Iterable[str]" = COMMANDS) -> typer.Typer:
     app.callback()(program_options)
     for name in names:
         module, attribute = COMMANDS[name]
-        found = getattr(import_module(f"cortex_policy.cli.commands.{module}"), attribute)
-        if isinstance(found, typer.Typer):
-            app.add_typer(found, name=name)
+        command = getattr(import_module(f"cortex_policy.cli.commands.{module}"), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
         elif name in DECIDING:
-            kind, text = RunCommand if name == "run" else DecisionCommand, _help_text(name, found.__doc__)
-            app.command(name, cls=kind, add_help_option=False, help=text)(found)
+            kind, text = RunCommand if name == "run" else DecisionCommand, _help_text(name, command.__doc__)
+            app.command(name, cls=kind, add_help_option=False, help=text)(command)
         else:
-            app.command(name, cls=CommandWithExamples)(found)
+            app.command(name, cls=CommandWithExamples)(command)
     return app
 
 

@@ -32,14 +32,14 @@ def make_widening_prompt_for_diff(
 ) -> "Callable[[PolicyDiff], None]":
     """Return the same for several changes; it asks once."""
 
-    def show_and_ask(found: PolicyDiff) -> None:
+    def show_and_ask(diff: PolicyDiff) -> None:
         if not json:
-            print_diff(found)
+            print_diff(diff)
             if root is not None:
-                _print_impact(root, found)
-        elif widens(found.verdict) and not allowed:  # nobody can confirm a change that was not shown
+                _print_impact(root, diff)
+        elif widens(diff.verdict) and not allowed:  # nobody can confirm a change that was not shown
             raise NotDoneError("it may allow more than before", "add `--allow-widening`")
-        ask_widening(found.verdict, allowed=allowed)
+        ask_widening(diff.verdict, allowed=allowed)
 
     return show_and_ask
 
@@ -70,24 +70,24 @@ def print_result(result: "WriteResult", sentence: str, *, json: bool, root: "Roo
         typer.echo(printable(f"nothing to do: {sentence}"))
 
 
-def _print_impact(root: "Root", found: PolicyDiff) -> None:
+def _print_impact(root: "Root", diff: PolicyDiff) -> None:
     from cortex_policy.manage.replay.impact import impact_sentence  # noqa: PLC0415 - a command that reads no log need not load it
 
-    for past in filter(None, (impact_sentence(root, change) for change in found.changes)):
+    for past in filter(None, (impact_sentence(root, change) for change in diff.changes)):
         typer.echo(printable(past))
 
 
 def _impact_to_json(root: "Root", change: GrantDiff) -> dict[str, object]:
     from cortex_policy.manage.replay.impact import estimate_impact  # noqa: PLC0415 - as above
 
-    found = estimate_impact(root, change)
-    if isinstance(found, str):
-        return {"past": None, "notes": [found] if found else []}
+    impact = estimate_impact(root, change)
+    if isinstance(impact, str):
+        return {"past": None, "notes": [impact] if impact else []}
     counts = {
-        "calls": found.calls,
-        "no_to_yes": found.newly_allowed,
-        "yes_to_no": found.newly_denied,
-        "undecided": found.undecided,
+        "calls": impact.calls,
+        "no_to_yes": impact.newly_allowed,
+        "yes_to_no": impact.newly_denied,
+        "undecided": impact.undecided,
     }
     return {"past": counts}
 
@@ -98,9 +98,9 @@ def print_preview(root: "Root", planned: "WriteResult", *, json: bool) -> None:
         print_result(planned, "", json=True, root=root)
     elif planned.diff:
         print_grant_text(planned.diff)
-        found = PolicyDiff((planned.change,), 0, ())
-        print_diff(found)
-        _print_impact(root, found)
+        diff = PolicyDiff((planned.change,), 0, ())
+        print_diff(diff)
+        _print_impact(root, diff)
     else:
         typer.echo(printable(f"nothing to do: `{planned.change.name}` has these values already"))
 

@@ -88,12 +88,12 @@ class EditScreen:
         """Print a line."""
         typer.echo(printable(sentence), err=True)
 
-    def show_problems(self, found: "tuple[Problem, ...]") -> None:
+    def show_problems(self, problems: "tuple[Problem, ...]") -> None:
         """Print each problem with its line and a mark, as `validate` does."""
-        for block in problem_texts(found[:MAX_PROBLEMS], colour=False):
+        for block in problem_texts(problems[:MAX_PROBLEMS], colour=False):
             typer.echo(block, err=True)
-        if len(found) > MAX_PROBLEMS:
-            self.say(f"and {len(found) - MAX_PROBLEMS} more")
+        if len(problems) > MAX_PROBLEMS:
+            self.say(f"and {len(problems) - MAX_PROBLEMS} more")
 
     def show_change(self, change: GrantDiff) -> None:
         """Print what a change means, field by field."""

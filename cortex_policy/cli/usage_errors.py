@@ -63,12 +63,12 @@ def _describe(error: Any, message: str) -> tuple[str, str]:
     if hasattr(error, "possibilities"):
         known = [name for param in error.ctx.command.params for name in param.opts if name.startswith("-")]
         return f"unknown option `{error.option_name}`", did_you_mean(closest_word(error.option_name, known))
-    if found := _UNKNOWN_COMMAND.match(message):
-        name, known = found[1], list(error.ctx.command.commands)
+    if match := _UNKNOWN_COMMAND.match(message):
+        name, known = match[1], list(error.ctx.command.commands)
         meant = OTHER_WORDS.get(name, "") if error.ctx.parent is None else ""
         return f"unknown command `{name}`", did_you_mean(meant or closest_word(name, known))
-    if found := _EXTRA_WORDS.match(message):
-        return f"unexpected word `{found[1]}`", _path_hint(error, found[1])
+    if match := _EXTRA_WORDS.match(message):
+        return f"unexpected word `{match[1]}`", _path_hint(error, match[1])
     return _in_our_words(error, message), ""
 
 

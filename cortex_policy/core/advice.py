@@ -63,37 +63,37 @@ def _path(case: "ExplainContext") -> Advice:
     denied = [(given, resolved) for _, given, resolved, why in path_verdicts(case.grant, case.request) if why]
     if not denied:
         return Advice("", usable, advice="name a path, as with `--path P`")
-    places = [resolved for _, resolved in denied if resolved is not None]
-    if guard := next((resolved.protected_reason for resolved in places if resolved.protected_reason), ""):
+    paths = [resolved for _, resolved in denied if resolved is not None]
+    if guard := next((resolved.protected_reason for resolved in paths if resolved.protected_reason), ""):
         what = "what cannot be resolved" if "cannot be resolved" in guard else "what governs grants"
         return Advice(advice=f"no grant lets its tool touch {what}")
-    if len(places) < len(denied):
+    if len(paths) < len(denied):
         return Advice("", usable, advice="give a path as a string, or several as an array of strings")
-    same = [(resolved, found) for resolved in places[:MOST_PATHS] if (found := equivalent_scope(scopes, resolved))]
-    closest = next((found for resolved in places[:MOST_PATHS] if (found := closest_scope(scopes, resolved))), "")
+    same = [(resolved, found) for resolved in paths[:MOST_PATHS] if (found := equivalent_scope(scopes, resolved))]
+    closest = next((found for resolved in paths[:MOST_PATHS] if (found := closest_scope(scopes, resolved))), "")
     remedy = operator_commands.set_command(
         case.grant.id, "add-scope", operator_commands.scopes_that_allow(case.grant, case.decision)
     )
     if same:
         resolved, closest = same[0]
         return Advice(closest, usable, remedy, form_difference("the scope", resolved.given, closest))
-    return Advice(closest, usable, remedy, _did_you_mean_scope(closest, places) if remedy else _why_no_scope(places))
+    return Advice(closest, usable, remedy, _did_you_mean_scope(closest, paths) if remedy else _why_no_scope(paths))
 
 
-def _did_you_mean_scope(closest: str, places: "list[ResolvedPath]") -> str:
+def _did_you_mean_scope(closest: str, paths: "list[ResolvedPath]") -> str:
     """Ask whether another scope was meant, if one is spelled alike and begins differently."""
-    tops = {(resolved.normalized or resolved.given).partition("/")[0] for resolved in places}
+    tops = {(resolved.normalized or resolved.given).partition("/")[0] for resolved in paths}
     is_begun = closest.partition("/")[0] in tops
     return "" if is_begun or not closest else f"did you mean a path in `{closest}`? upper and lower case matter"
 
 
-def _why_no_scope(places: "list[ResolvedPath]") -> str:
+def _why_no_scope(paths: "list[ResolvedPath]") -> str:
     """Say why no scope can let these paths in."""
-    if any(path_syntax_problem(resolved.given) for resolved in places):
+    if any(path_syntax_problem(resolved.given) for resolved in paths):
         return "no scope can cover a path written like this: write it relative to the root or the working directory"
-    if any(resolved.error for resolved in places):
+    if any(resolved.error for resolved in paths):
         return "no scope can cover a path that cannot be resolved"
-    if any(resolved.normalized is None or resolved.resolved_inside is None for resolved in places):
+    if any(resolved.normalized is None or resolved.resolved_inside is None for resolved in paths):
         return "no scope reaches outside the root"
     return "no scope can be written for this path"
 

@@ -77,7 +77,7 @@ def call_fingerprint_text(grant: "Grant", origin: "Origin", request: "Request", 
             "grant": [grant.id, origin.sha256],
             "action": request.action,
             "args": request.args,
-            "places": [[place.argument, place.given, place.resolved] for place in request.paths],
+            "places": [[path.argument, path.given, path.resolved] for path in request.paths],
             "cost": request.cost,
             "cwd": cwd,
             "uid": uid,
@@ -107,11 +107,11 @@ def request_to_dict(grant: "Grant", origin: "Origin", request: "Request", cwd: s
     """Return what a human is shown of a call; the arguments are a text, however deep they are."""
     paths = [
         {
-            "argument": escape_surrogates(place.argument),
-            "given": escape_surrogates(place.given),
-            "resolved": escape_surrogates(place.resolved or ""),
+            "argument": escape_surrogates(path.argument),
+            "given": escape_surrogates(path.given),
+            "resolved": escape_surrogates(path.resolved or ""),
         }
-        for place in request.paths
+        for path in request.paths
     ]
     return {
         "dataClass": grant.data_class,
@@ -231,14 +231,14 @@ def _time_left(boot: str, at_ns: int, span: int, clock: TimeSinceBoot) -> int:
     return span - since if boot == clock.boot and at_ns >= 0 and 0 <= since < span else 0
 
 
-def lines_to_keep(found: "list[ApprovalRequest]", clock: TimeSinceBoot, timeout_seconds: int) -> bytes:
+def lines_to_keep(requests: "list[ApprovalRequest]", clock: TimeSinceBoot, timeout_seconds: int) -> bytes:
     """Return the lines that are still of use: what lives, what another program asks, and the last answers."""
     # INVARIANT: the lines of a call stay or go together, so that no approval outlives the line that says it was used
     live, answered = set[str](), list[str]()
-    for request in found:
+    for request in requests:
         if not request.call or request_status(request, clock, timeout_seconds).is_live:
             live.add(request.id)
         elif request.answers and request.boot == clock.boot:
             answered.append(request.id)
     live.update(answered[-MAX_ANSWERED:])
-    return b"".join(line + b"\n" for request in found if request.id in live for line in request.lines)
+    return b"".join(line + b"\n" for request in requests if request.id in live for line in request.lines)

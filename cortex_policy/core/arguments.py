@@ -173,12 +173,12 @@ _MAX_CACHED = 32  # lists
 
 def _enum_keys(listed: "list[object]") -> "frozenset[object]":
     """Return the keys of the values of an `enum`, kept for a while: a caller may give an array of any length."""
-    found = _enum_cache.get(id(listed))
-    if found is None or found[0] is not listed:
+    cached = _enum_cache.get(id(listed))
+    if cached is None or cached[0] is not listed:
         if len(_enum_cache) >= _MAX_CACHED:
             _enum_cache.clear()
-        found = _enum_cache[id(listed)] = listed, frozenset(map(_comparison_key, listed))
-    return found[1]
+        cached = _enum_cache[id(listed)] = listed, frozenset(map(_comparison_key, listed))
+    return cached[1]
 
 
 def _comparison_key(value: object, depth: int = 0) -> object:

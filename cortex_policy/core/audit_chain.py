@@ -57,9 +57,9 @@ def last_digest(data: bytes) -> tuple[str, int]:
     end = len(data)
     while (start := data.rfind(_MARK, 0, end)) >= 0:
         end = start + LENGTH
-        found = digest_at_end(data[start:end])
-        if found and data[end : end + 1] in (b"", b"\n"):
-            return found, end
+        digest = digest_at_end(data[start:end])
+        if digest and data[end : end + 1] in (b"", b"\n"):
+            return digest, end
         end = start
     return "", 0
 

@@ -109,7 +109,7 @@ def _data(event: Event, detail: str, digest: "Callable[[bytes], str]") -> dict[s
     if detail == FULL:
         data |= {"cwd": event.cwd, "cost": event.cost}
         if event.places is not None:
-            data["paths"] = [path_to_dict(place) for place in event.places]
+            data["paths"] = [path_to_dict(path) for path in event.places]
     return data
 
 
@@ -125,11 +125,11 @@ def recorded_arguments(args: "Mapping[str, object]", detail: str, digest: "Calla
     return args if detail == FULL else None
 
 
-def path_to_dict(place: ResolvedPath) -> dict[str, object]:
+def path_to_dict(path: ResolvedPath) -> dict[str, object]:
     """Return the members of a place but those at their default: a `landed` of '' is the root, none is outside of it."""
     members = {}
     for member, name in zip(PATH_MEMBERS, ResolvedPath.__match_args__, strict=True):
-        value = getattr(place, name)
+        value = getattr(path, name)
         if name in ("argument", "given") or value != getattr(ResolvedPath, name):
             members[member] = value
     return members

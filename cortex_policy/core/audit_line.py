@@ -140,9 +140,9 @@ class LineTemplate:
         return subject, f',"traceId":{trace}{self._end}{more}}}}}\n'
 
     def _paths_text(self, answer: "Decision", caller: Caller) -> str:
-        paths = json_text([path_to_dict(place) for place in _places(answer)], ",", ":")
+        paths = json_text([path_to_dict(path) for path in _places(answer)], ",", ":")
         return f',"cwd":{json_text(caller.cwd)},"cost":1,"paths":{paths}'
 
 
 def _places(answer: "Decision") -> "tuple[ResolvedPath, ...]":
-    return tuple([place for place, _ in answer.paths])
+    return tuple([path for path, _ in answer.paths])

@@ -131,15 +131,15 @@ class Automaton:
             if positions & self._end:
                 return FOUND
         positions &= accepted
-        found = self._again
+        next_positions = self._again
         while positions:
             bit = positions & -positions
             positions ^= bit
-            found |= self._follow[bit.bit_length() - 1]
-        found &= ~self._starts
-        if found & self._end:
+            next_positions |= self._follow[bit.bit_length() - 1]
+        next_positions &= ~self._starts
+        if next_positions & self._end:
             return FOUND
-        return self._state(found, word) if found or not self._end else DEAD
+        return self._state(next_positions, word) if next_positions or not self._end else DEAD
 
     def clear_cache_if_full(self) -> None:
         """Drop all cached states if there are too many moves; a search that is in one continues from it."""

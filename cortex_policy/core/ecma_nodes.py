@@ -90,13 +90,13 @@ class Series(PatternNode):
 
     def first_positions(self, base: int) -> int:
         """Return those of the first part, and of the next where that may be empty."""
-        found = 0
+        result = 0
         for part in self.parts:
-            found |= part.first_positions(base)
+            result |= part.first_positions(base)
             if not part.is_nullable:
                 break
             base += part.size
-        return found
+        return result
 
     def link_positions(self, positions: Positions, base: int, after: int) -> int:
         """Lead each part on to the next."""
@@ -122,19 +122,19 @@ class Choice(PatternNode):
 
     def first_positions(self, base: int) -> int:
         """Return those of every part."""
-        found = 0
+        result = 0
         for part in self.parts:
-            found |= part.first_positions(base)
+            result |= part.first_positions(base)
             base += part.size
-        return found
+        return result
 
     def link_positions(self, positions: Positions, base: int, after: int) -> int:
         """Lead each part on to what comes after all of them."""
-        found = 0
+        result = 0
         for part in self.parts:
-            found |= part.link_positions(positions, base, after)
+            result |= part.link_positions(positions, base, after)
             base += part.size
-        return found
+        return result
 
     def reverse(self) -> "PatternNode":
         """Return the same choice of reversed parts."""
@@ -159,11 +159,11 @@ class Repeat(PatternNode):
         """Return those of the first time, and of the next where that may be empty."""
         part = self.parts[0]
         copies = self.size // part.size if part.is_nullable else 1
-        found = 0
+        result = 0
         for _ in range(copies):
-            found |= part.first_positions(base)
+            result |= part.first_positions(base)
             base += part.size
-        return found
+        return result
 
     def link_positions(self, positions: Positions, base: int, after: int) -> int:
         """Link each repetition to the next, or out if there were enough; the last one of an open count to itself."""

@@ -213,23 +213,23 @@ _pattern_cache: dict[str, Regex | str] = {}
 
 def compile_pattern(pattern: str) -> Regex:
     """Return a compiled pattern, from a cache; raise PatternError if it is refused."""
-    found, shared = _pattern_cache.get(pattern), _thread.shared
-    if found is None:
+    compiled, shared = _pattern_cache.get(pattern), _thread.shared
+    if compiled is None:
         if shared is not None:
             shared.check()
         if len(_pattern_cache) >= _MAX_PATTERNS or sum(map(len, [*_pattern_cache])) + len(pattern) > _MAX_TEXT:
             _pattern_cache.clear()
         try:
-            found = Regex(pattern)
+            compiled = Regex(pattern)
         except PatternError as error:
-            found = str(error)
-        _pattern_cache[pattern] = found
+            compiled = str(error)
+        _pattern_cache[pattern] = compiled
         if shared is not None:
             shared.left -= (
                 _COMPILE_STEPS
                 + len(pattern)
-                + (_COMPILE_POSITION_STEPS * found.size if isinstance(found, Regex) else 0)
+                + (_COMPILE_POSITION_STEPS * compiled.size if isinstance(compiled, Regex) else 0)
             )
-    if isinstance(found, str):
-        raise PatternError(found)
-    return found
+    if isinstance(compiled, str):
+        raise PatternError(compiled)
+    return compiled

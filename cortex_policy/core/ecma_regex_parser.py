@@ -151,10 +151,10 @@ class _Parser(CharacterReader):
 
     def _set(self, bounds: int | tuple[int, ...]) -> CharacterSet:
         wanted = (bounds, bounds + 1) if isinstance(bounds, int) else bounds
-        found = self.sets.get(wanted)
-        if found is None:
-            found = self.sets[wanted] = CharacterSet(wanted)
-        return found
+        character_set = self.sets.get(wanted)
+        if character_set is None:
+            character_set = self.sets[wanted] = CharacterSet(wanted)
+        return character_set
 
     def _refuse_count(self, what: str) -> None:
         if self.peek() in _COUNTS:

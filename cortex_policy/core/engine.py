@@ -55,29 +55,28 @@ def counts_as_declared(grant: "Grant", name: str, value: object) -> bool:
     return name in ("path", "paths") or (bool(grant.fs_scope) and is_checked_as_path(grant, name, value))
 
 
-def _match_scopes(grant: "Grant", places: "Iterable[ResolvedPath]") -> "tuple[tuple[ResolvedPath, str | None], ...]":
+def _match_scopes(grant: "Grant", paths: "Iterable[ResolvedPath]") -> "tuple[tuple[ResolvedPath, str | None], ...]":
     """Return each place with the scope that allows it, None if none does or need to."""
     scopes = grant.fs_scope
     return tuple(
-        (place, None if path_violation(scopes, place) else matching_scope(scopes, place.resolved_inside))
-        for place in places
+        (path, None if path_violation(scopes, path) else matching_scope(scopes, path.resolved_inside)) for path in paths
     )
 
 
 def path_verdicts(grant: "Grant", request: "Request") -> "Iterator[tuple[str, str | None, ResolvedPath | None, str]]":
     """Yield (argument, path, its place, why it is denied) for each path in the arguments; an empty reason allows it."""
-    places = {(place.argument, place.given): place for place in request.paths}
+    path_by_key = {(path.argument, path.given): path for path in request.paths}
     for argument, given, is_path in path_arguments(grant, request.args):
         # INVARIANT: each path in the arguments meets a place made for it; a request without one is denied here
-        place = places.get((argument, given)) if given is not None else None
-        if place is not None:
-            why = path_violation(grant.fs_scope, place) if is_path else place.protected_reason
+        path = path_by_key.get((argument, given)) if given is not None else None
+        if path is not None:
+            why = path_violation(grant.fs_scope, path) if is_path else path.protected_reason
         elif given is None:
             why = "is neither a path nor an array of paths" if grant.fs_scope else ""
         else:
             why = "was not resolved"
         if is_path or why:
-            yield argument, given, place, why
+            yield argument, given, path, why
 
 
 def _path(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
@@ -211,8 +210,8 @@ def matching_scope(scopes: tuple[str, ...], relative: str | None) -> str | None:
 
 def _matching_scope_of_many(scopes: tuple[str, ...], relative: str) -> str | None:
     """Look the path and what is above it up among the scopes: a call may have many paths as well."""
-    found = _scope_cache.get(id(scopes))
-    if found is None or found[0] is not scopes:
+    cached = _scope_cache.get(id(scopes))
+    if cached is None or cached[0] is not scopes:
         known: dict[str, int] = {}
         for index, scope in enumerate(scopes):
             prefix = normalize_scope(scope)
@@ -220,8 +219,8 @@ def _matching_scope_of_many(scopes: tuple[str, ...], relative: str) -> str | Non
                 known.setdefault(prefix, index)
         if len(_scope_cache) >= _MAX_CACHED:
             _scope_cache.clear()
-        found = _scope_cache[id(scopes)] = scopes, known, max(map(len, known), default=0)
-    _, known, longest = found
+        cached = _scope_cache[id(scopes)] = scopes, known, max(map(len, known), default=0)
+    _, known, longest = cached
     first, end = len(scopes), relative.find("/")
     while 0 <= end <= longest:
         first = min(first, known.get(relative[:end], first))
@@ -230,19 +229,19 @@ def _matching_scope_of_many(scopes: tuple[str, ...], relative: str) -> str | Non
     return scopes[first] if first < len(scopes) else None
 
 
-def path_violation(scopes: tuple[str, ...], place: "ResolvedPath") -> str:
+def path_violation(scopes: tuple[str, ...], path: "ResolvedPath") -> str:
     """Return why a place is denied under these scopes, '' if it is allowed."""
-    if place.protected_reason:
-        return place.protected_reason
+    if path.protected_reason:
+        return path.protected_reason
     if not scopes:
         return ""
-    fault = path_syntax_problem(place.given) or place.error
+    fault = path_syntax_problem(path.given) or path.error
     if fault:
         return fault
-    if matching_scope(scopes, place.normalized) is None:
-        if place.normalized is not None or place.resolved is None or place.given.startswith("/"):
+    if matching_scope(scopes, path.normalized) is None:
+        if path.normalized is not None or path.resolved is None or path.given.startswith("/"):
             return "is in no scope"
-        return f"is `{place.resolved}` from the working directory, which is in no scope"
-    if matching_scope(scopes, place.resolved_inside) is None:
-        return f"leads to `{place.resolved}`, which is in no scope"
+        return f"is `{path.resolved}` from the working directory, which is in no scope"
+    if matching_scope(scopes, path.resolved_inside) is None:
+        return f"leads to `{path.resolved}`, which is in no scope"
     return ""

@@ -89,11 +89,11 @@ def looks_like_writing(action: str) -> bool:
 def _overlapping(scope: str) -> dict[str, str]:
     """Return who runs what a scope covers or lies in, here or in a directory below, each with the first such path."""
     parts = scope.casefold().split("/")
-    found: dict[str, str] = {}
+    overlapping: dict[str, str] = {}
     for start, head in enumerate(parts):
         for others, path, reason in _BY_HEAD.get(head, ()):
             if all(
                 part == other_part for part, other_part in zip(parts[start : start + len(others)], others, strict=False)
             ):
-                found.setdefault(reason, path)
-    return found
+                overlapping.setdefault(reason, path)
+    return overlapping

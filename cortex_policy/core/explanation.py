@@ -39,8 +39,8 @@ def explain(
     steps: list[RuleStep] = []
     for rule in RULES:
         is_asked = is_asked and (bool(case.rule) or decision.reason is ALLOWED)
-        found = list(EXPLAINERS[rule](case)) if is_asked else [RuleStep(rule, NOT_ASKED)]
-        steps += [_with_line(step, source, tree) for step in found]
+        rule_steps = list(EXPLAINERS[rule](case)) if is_asked else [RuleStep(rule, NOT_ASKED)]
+        steps += [_with_line(step, source, tree) for step in rule_steps]
         is_asked = is_asked and rule != case.rule
     advice = ADVISERS[case.rule](case) if case.rule else Advice()
     return Explanation(tuple(steps), advice.nearest, advice.allowed, advice.remedy, advice.advice)

@@ -83,33 +83,33 @@ def validated_arguments(args: object) -> "dict[str, object]":
     Paths of any type and bytes become strings, other mappings, sequences and sets dictionaries and lists.
     """
     try:
-        found = _Rebuilder().value({} if args is None else args, -1)
+        rebuilt = _Rebuilder().value({} if args is None else args, -1)
     except UsageError:
         raise
     except Exception as error:  # noqa: BLE001 - the methods of the caller's own types may raise anything
         message = f"an argument cannot be looked into: its own methods raise `{_name_of(type(error))}`"
         raise UsageError(message) from None
-    if type(found) is not dict:
+    if type(rebuilt) is not dict:
         message = f"arguments are a mapping, not `{_name_of(type(args))}`"
         raise UsageError(message)
-    return found
+    return rebuilt
 
 
 def _iterate(values: object) -> "list[object]":
     """Return the parts of an iterable; raise UsageError if there are more than a call may hold."""
-    found: list[object] = []
+    items: list[object] = []
     try:
         for value in values:  # type: ignore[attr-defined]
-            found.append(value)
-            if len(found) > MAX_PARTS:
+            items.append(value)
+            if len(items) > MAX_PARTS:
                 break
     except Exception as error:  # noqa: BLE001 - as above
         message = f"`{_name_of(type(values))}` cannot be iterated over: `{_name_of(type(error))}`"
         raise UsageError(message) from None
-    if len(found) > MAX_PARTS:
+    if len(items) > MAX_PARTS:
         message = f"a call holds more than {MAX_PARTS} values"
         raise UsageError(message)
-    return found
+    return items
 
 
 class _Rebuilder:

@@ -94,10 +94,10 @@ def node_at(root: JsonNode, pointer: str) -> JsonNode:
     """Return the value that a JSON Pointer names; raise UsageError if there is none."""
     node = root
     for step in split_pointer(pointer):
-        found = _child(node, step)
-        if found is None:
+        child = _child(node, step)
+        if child is None:
             raise UsageError(f"there is nothing at `{pointer}`")
-        node = found
+        node = child
     return node
 
 

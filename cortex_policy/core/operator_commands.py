@@ -55,13 +55,13 @@ def append_root_option(text: str, root: str | None) -> str:
 def scopes_that_allow(grant: "Grant", decision: "Decision") -> list[str]:
     """Return the scopes that would allow every path of the call; none if there are no such scopes, or too many."""
     missing: dict[str, None] = {}
-    for place, _ in decision.paths:
-        for relative in (place.normalized, place.resolved_inside):
+    for path, _ in decision.paths:
+        for relative in (path.normalized, path.resolved_inside):
             if (
                 relative is None
                 or normalize_scope(relative) != relative
-                or path_syntax_problem(place.given)
-                or place.error
+                or path_syntax_problem(path.given)
+                or path.error
             ):
                 return []  # it is outside the root, or is denied for its spelling
             if matching_scope((*grant.fs_scope, *missing), relative) is None:

@@ -65,7 +65,7 @@ class PreparedGrant:
         """
         if type(action) is not str or type(args) is not dict or action not in self._actions:
             return None
-        found = []
+        given_paths = []
         for name, value in tuple(args.items()):  # at once: another thread may change them
             kind = self._kinds.get(name) if type(name) is str else UNSUPPORTED
             if kind is None:
@@ -83,29 +83,29 @@ class PreparedGrant:
             elif kind == UNSUPPORTED or type(value) is not str:
                 return None
             elif kind == PATH:
-                found.append((name, value))
-        return found if found or not self._needs_path else None
+                given_paths.append((name, value))
+        return given_paths if given_paths or not self._needs_path else None
 
-    def try_allow(self, places: "list[ResolvedPath]", budget: Budget | None) -> Decision | None:
+    def try_allow(self, resolved_paths: "list[ResolvedPath]", budget: Budget | None) -> Decision | None:
         """Allow a call by its places, which neither a guard nor a fault denies; None to decline."""
-        if not places:
+        if not resolved_paths:
             return self._allowed_without_budget if budget is None else self._allowed
         covered = []
-        for place in places:
+        for path in resolved_paths:
             scope = None
             if self._grant.fs_scope:
-                scope = self._matching_scope(place.resolved_inside)
-                if scope is None or place.normalized != place.resolved_inside:
+                scope = self._matching_scope(path.resolved_inside)
+                if scope is None or path.normalized != path.resolved_inside:
                     return None
-            covered.append((place, scope))
+            covered.append((path, scope))
         return self._answer(budget, tuple(covered))
 
     def rate_denial(self, yes: Decision, budget: Budget) -> Decision:
         """Return the denial by the rate for a call that is allowed otherwise; the budget will have room again."""
         return Decision(RATE_LIMITED, rate_denial_text(budget), (), budget, yes.paths, self.digest)
 
-    def _answer(self, budget: Budget | None, places: "tuple[tuple[ResolvedPath, str | None], ...]") -> Decision:
-        return Decision(ALLOWED, "", self._obligations, budget, places, self.digest)
+    def _answer(self, budget: Budget | None, resolved_paths: "tuple[tuple[ResolvedPath, str | None], ...]") -> Decision:
+        return Decision(ALLOWED, "", self._obligations, budget, resolved_paths, self.digest)
 
     def _matching_scope(self, inside: str | None) -> str | None:
         if inside is not None:

@@ -67,8 +67,8 @@ class PathSet:
         whole = f"{path}/"
         # INVARIANT: of those that are no prefix of each other only the last one up to it can be its prefix
         index = bisect_right(self._outermost, whole)
-        found = self._outermost[index - 1] if index > 0 else None
-        return found[:-1] if found is not None and whole.startswith(found) else None
+        outermost = self._outermost[index - 1] if index > 0 else None
+        return outermost[:-1] if outermost is not None and whole.startswith(outermost) else None
 
     def count_in(self, path: str) -> int:
         """Return how many of them are this path or lie below it."""

@@ -156,12 +156,12 @@ def resolve_all(layers: "list[Layer]") -> list[EffectiveSetting]:
     return [resolve_setting(layers, setting.name) for setting in SETTINGS]
 
 
-def resolve_setting(found: "list[Layer]", name: str) -> EffectiveSetting:
+def resolve_setting(layers: "list[Layer]", name: str) -> EffectiveSetting:
     """Return the effective value of one setting."""
     written = [
-        SettingValue(layer.values[name], layer.place, layer.sources[name]) for layer in found if name in layer.values
+        SettingValue(layer.values[name], layer.place, layer.sources[name]) for layer in layers if name in layer.values
     ]
-    return _resolve(BY_NAME[name], written, is_locked=any(name in layer.locked for layer in found))
+    return _resolve(BY_NAME[name], written, is_locked=any(name in layer.locked for layer in layers))
 
 
 def _resolve(setting: Setting, written: "list[SettingValue]", *, is_locked: bool = False) -> EffectiveSetting:

@@ -75,17 +75,17 @@ def list_requests(root: str | None = None) -> tuple[RequestDetails, ...]:
     Those of other programs name no root, and are always among them.
     """
     with _open_store() as store:
-        found = [_details(request, store) for request in store.requests]
+        requests = [_details(request, store) for request in store.requests]
     wanted = None if root is None else escape_surrogates(os.path.realpath(root))
-    return tuple(details for details in found if wanted is None or details.root in (wanted, ""))
+    return tuple(details for details in requests if wanted is None or details.root in (wanted, ""))
 
 
 def get_request(request_id: str, root: str | None = None) -> RequestDetails:
     """Return a request by its id; raise NotDoneError if there is none."""
-    found = next((details for details in list_requests(root) if details.id == request_id), None)
-    if found is None:
+    request = next((details for details in list_requests(root) if details.id == request_id), None)
+    if request is None:
         raise _unknown_request_error(request_id)
-    return found
+    return request
 
 
 def answer_request(request_id: str, root: str | None = None, *, approved: bool, reason: str = "") -> AnswerResult:

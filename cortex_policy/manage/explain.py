@@ -92,12 +92,12 @@ def _decide_without_rate(
         return None
     if request is None or first_denial(grant, request, settings) is not None:
         return None
-    return Decision(ALLOWED, paths=tuple((place, None) for place in request.paths))
+    return Decision(ALLOWED, paths=tuple((path, None) for path in request.paths))
 
 
 def _explain(call: "Call", decided: _DecidedCall, text: bytes) -> Explanation:
     decision = decided.decision
-    request = Request(call.action, decided.args, tuple(place for place, _ in decision.paths), call.cost)
+    request = Request(call.action, decided.args, tuple(path for path, _ in decision.paths), call.cost)
     explanation = explain(decided.grant, text, request, decision, decided.settings)
     remedy, advice = explanation.remedy, explanation.advice
     if decision.reason is APPROVAL_REQUIRED and not remedy:
@@ -212,5 +212,5 @@ def _grant_error_steps(error: CortexPolicyError) -> list[RuleStep]:
     from cortex_policy.schema.lint import lint_grant  # noqa: PLC0415 - loads pydantic, which costs 136 ms
     from cortex_policy.schema.problems import to_problems  # noqa: PLC0415
 
-    found = [one for one in to_problems(error.file, data, lint_grant(data, grant_id)[1]) if one.severity == ERROR]
-    return [RuleStep("grant", FAILS, one.message, one.pointer, one.line) for one in found[:_MAX_ERRORS]]
+    errors = [one for one in to_problems(error.file, data, lint_grant(data, grant_id)[1]) if one.severity == ERROR]
+    return [RuleStep("grant", FAILS, one.message, one.pointer, one.line) for one in errors[:_MAX_ERRORS]]

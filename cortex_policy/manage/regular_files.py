@@ -11,13 +11,13 @@ _LOOK = getattr(os, "O_PATH", _READ) | os.O_CLOEXEC  # opens only the name: a de
 
 def read_regular_file(path: str, max_bytes: int) -> bytes:
     """Return at most `max_bytes` bytes of a regular file; raise OSError."""
-    found = os.open(path, _LOOK)
+    place = os.open(path, _LOOK)
     try:
-        _check(found)
+        _check(place)
         # INVARIANT: read the file that was checked, even if its name leads to another by now
-        descriptor = _reopen(found, path)
+        descriptor = _reopen(place, path)
     finally:
-        os.close(found)
+        os.close(place)
     try:
         _check(descriptor)
         return read_all(descriptor, max_bytes)
@@ -25,9 +25,9 @@ def read_regular_file(path: str, max_bytes: int) -> bytes:
         os.close(descriptor)
 
 
-def _reopen(found: int, path: str) -> int:
+def _reopen(place: int, path: str) -> int:
     try:
-        return os.open(f"/proc/self/fd/{found}", _READ)
+        return os.open(f"/proc/self/fd/{place}", _READ)
     except FileNotFoundError:  # there is no /proc
         return os.open(path, _READ)
 

@@ -57,8 +57,8 @@ def operator_settings_problems() -> list[Problem]:
 
 def problem_of(error: GrantError) -> Problem:
     """Return an error of settings as a problem at a line of its file."""
-    found = _SENTENCE.fullmatch(error.detail)
-    place, why = (found[1], found[2]) if found else ("", error.detail)
+    match = _SENTENCE.fullmatch(error.detail)
+    place, why = (match[1], match[2]) if match else ("", error.detail)
     file = display_path(place) if place.startswith("/") else place
     location = _locate(place, why)
     hint = error.hint.replace(place, file) if place else error.hint
@@ -84,8 +84,8 @@ def _locate_setting(name: str, lines: list[str]) -> _Location:
         header, key = _HEADER.match(text), _KEY.match(text)
         section = header[1] if header else section
         if (header and header[1] == name) or (key and f"{section}.{key[1]}".removeprefix(".") == name):
-            found = header or key
-            return _Location(number, found.start(1) + 1, found.end(1) + 1, text) if found else _Location()
+            match = header or key
+            return _Location(number, match.start(1) + 1, match.end(1) + 1, text) if match else _Location()
     return _Location()
 
 

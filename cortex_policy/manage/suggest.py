@@ -79,32 +79,32 @@ def suggest(
         for at, data in read_events(lines, root.path, counts):
             if at >= since - WARM_UP_SECONDS:
                 grouper.add(at, data, is_asked=at >= since)
-    found, remaining = _build_suggestions(root, list(grouper.groups.values()), policy)
+    suggestions, remaining = _build_suggestions(root, list(grouper.groups.values()), policy)
     helpless = [
         UndecidedCalls(grant_id, why, "" if is_full else FULL_ARGS_HINT, count)
         for (grant_id, why, is_full), count in grouper.unfixable.items()
     ]  # fmt: skip
     helpless += [UndecidedCalls(grant_id, why, "", count) for (grant_id, why), count in remaining.items()]
     helpless.sort(key=lambda one: -one.count)
-    return Suggestions(tuple(found), tuple(helpless), grouper.denied, grouper.allowed_now)
+    return Suggestions(tuple(suggestions), tuple(helpless), grouper.denied, grouper.allowed_now)
 
 
 def _build_suggestions(
     root: "Root", groups: list[DeniedGroup], policy: "Policy"
 ) -> tuple[list[Suggestion], dict[tuple[str, str], int]]:
     """Return the changes for the most calls, and how many calls of a grant have none, by why."""
-    found, remaining, size = list[Suggestion](), dict[tuple[str, str], int](), 0
+    suggestions, remaining, size = list[Suggestion](), dict[tuple[str, str], int](), 0
     for group in sorted(groups, key=lambda one: -one.calls):
         known = policy.get(group.grant_id)
         text = known if isinstance(known, bytes) else None
         size += len(text or b"") * (1 + sum(map(len, group.argument_changes.values())))
-        is_too_much = len(found) == MAX_SUGGESTIONS or size > _MAX_TEXT_BYTES
+        is_too_much = len(suggestions) == MAX_SUGGESTIONS or size > _MAX_TEXT_BYTES
         suggestion = TOO_MANY_CHANGES if is_too_much else _build_suggestion(root, group, text, policy)
         if isinstance(suggestion, str):
             remaining[group.grant_id, suggestion] = remaining.get((group.grant_id, suggestion), 0) + group.calls
         else:
-            found.append(suggestion)
-    return found, remaining
+            suggestions.append(suggestion)
+    return suggestions, remaining
 
 
 def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, policy: "Policy") -> Suggestion | str:

@@ -31,17 +31,17 @@ def permission_problems(root: Root, files: list[str], of_files: "Doubts") -> "It
     except GrantError as error:
         yield file_problem(display_path(holder_path(root.path)), "file-unreadable", error.detail, error.hint)
         return
-    found = dict.fromkeys([*trust.doubts, *of_files])  # reading a file opens its directories too
+    doubts = dict.fromkeys([*trust.doubts, *of_files])  # reading a file opens its directories too
     for kind, what in (
         (WRITERS, "can be changed by others"),
         (OWNER, "is somebody else's"),
         (UNKNOWN, "has an owner that this user namespace cannot distinguish from others"),
     ):
-        paths = [path for found_kind, path in found if found_kind == kind]
+        paths = [path for found_kind, path in doubts if found_kind == kind]
         if paths:
             message = f"{paths_summary(paths)} {what}, and `check` refuses that"
             yield file_problem(display_path(paths[0]), "file-unsafe", message, _hint(root, kind, paths))
-    known = {path for _, path in found}
+    known = {path for _, path in doubts}
     yield from _writable_by_groups(root, [path for path in (*_root_directories(root), *files) if path not in known])
 
 

@@ -91,9 +91,11 @@ class WayCounter:
         first = node.link_positions(positions, 0, positions.one << node.size)
         self.follow = [*positions.follow, 0]
         self.kinds = {
-            place: leaf.kind
-            for leaf, bits in positions.leaves.items() if isinstance(leaf, Assertion) for place in _positions_in(bits)
-        }  # fmt: skip
+            position: leaf.kind
+            for leaf, bits in positions.leaves.items()
+            if isinstance(leaf, Assertion)
+            for position in _positions_in(bits)
+        }
         self.automaton = Automaton(node, is_anchored=is_anchored)
         self.edges: dict[int, list[tuple[int, int]]] = {}
         self.first = self._edges(first)
@@ -109,41 +111,41 @@ class WayCounter:
         before = EDGE if not text.text else _is_word(text.text[-1])
         ways = self._pass_assertions(text.ways, before, _is_word(letter))
         accepted = self.automaton.positions_by_class[self.automaton.classes[ord(letter)]]
-        found: dict[int, int] = {}
-        for place, count in ways.items():
-            if accepted >> place & 1:
-                self._follow_edges(found, place, count)
+        next_ways: dict[int, int] = {}
+        for position, count in ways.items():
+            if accepted >> position & 1:
+                self._follow_edges(next_ways, position, count)
         if not self.is_anchored:
-            for place, count in self.first:
-                if self.kinds.get(place) != "^":
-                    found[place] = found.get(place, 0) + count
-        if not found or self.match in ways or self.match in found:
+            for position, count in self.first:
+                if self.kinds.get(position) != "^":
+                    next_ways[position] = next_ways.get(position, 0) + count
+        if not next_ways or self.match in ways or self.match in next_ways:
             return None
-        return TriedText(text.text + letter, found, text.tried + sum(found.values()))
+        return TriedText(text.text + letter, next_ways, text.tried + sum(next_ways.values()))
 
-    def _follow_edges(self, found: dict[int, int], place: int, count: int) -> None:
-        edges = self.edges.get(place)
+    def _follow_edges(self, next_ways: dict[int, int], position: int, count: int) -> None:
+        edges = self.edges.get(position)
         if edges is None:
-            edges = self.edges[place] = self._edges(self.follow[place])
+            edges = self.edges[position] = self._edges(self.follow[position])
         self.work.spend(len(edges) + 1)
         for target, times in edges:
-            found[target] = found.get(target, 0) + count * times
+            next_ways[target] = next_ways.get(target, 0) + count * times
 
     def _edges(self, follow: int) -> list[tuple[int, int]]:
         twice = getattr(follow, "twice", 0)
-        return [(place, 1 + (twice >> place & 1)) for place in _positions_in(int(follow))]
+        return [(position, 1 + (twice >> position & 1)) for position in _positions_in(int(follow))]
 
     def _pass_assertions(self, ways: dict[int, int], before: int, following: int) -> dict[int, int]:
         """Return ways with those through the assertions that hold, each passed once."""
-        pending, passed = [place for place in ways if place in self.kinds], set[int]()
+        pending, passed = [position for position in ways if position in self.kinds], set[int]()
         ways = dict(ways) if pending else ways
         while pending:
-            place = pending.pop()
-            passed.add(place)
-            kind, count = self.kinds[place], ways.pop(place, 0)
+            position = pending.pop()
+            passed.add(position)
+            kind, count = self.kinds[position], ways.pop(position, 0)
             is_border = (before > 0) != (following > 0)
             if kind != "$" and (before == EDGE if kind == "^" else is_border == (kind == "\\b")):
-                self._follow_edges(ways, place, count)
+                self._follow_edges(ways, position, count)
                 pending += [one for one in ways if one in self.kinds and one not in passed and one not in pending]
         return ways
 
@@ -151,12 +153,12 @@ class WayCounter:
 def sample_letters(automaton: Automaton) -> str:
     """Return a character of each class, one that people can read if there is one."""
     classes = automaton.classes
-    found: dict[str, str] = {}
+    letter_by_class: dict[str, str] = {}
     for low, behind, name in zip([0, *classes.cuts], [*classes.cuts, END], classes.names, strict=True):
         if low < behind:
             code = next((code for code in (97, 48, 33) if low <= code < behind), max(low, min(33, behind - 1)))
-            found.setdefault(name, chr(code))
-    return "".join(found.values())[:_MAX_LETTERS]
+            letter_by_class.setdefault(name, chr(code))
+    return "".join(letter_by_class.values())[:_MAX_LETTERS]
 
 
 def _is_word(letter: str) -> bool:

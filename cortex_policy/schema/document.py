@@ -74,8 +74,8 @@ def find_document_errors(document: Any) -> "tuple[Finding, ...]":
     try:
         GrantDocument.model_validate({key: _shorten(value) for key, value in document.items()})
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False)
-        return tuple(finding_of_error(document, dict(one)) for one in found)
+        errors = error.errors(include_url=False, include_context=False)
+        return tuple(finding_of_error(document, dict(one)) for one in errors)
     message = "the model takes what the decoder refuses"
     raise AssertionError(message)
 

@@ -52,9 +52,9 @@ def lint_grant(
     except GrantError:
         from cortex_policy.schema.document import find_document_errors  # noqa: PLC0415 - pydantic costs 136 ms
 
-        found = find_document_errors(document)
-        return None, found if found[0].code in NON_GRANT_CODES else tuple(
-            limit_per_code(chain(found, _key_findings(document)))
+        errors = find_document_errors(document)
+        return None, errors if errors[0].code in NON_GRANT_CODES else tuple(
+            limit_per_code(chain(errors, _key_findings(document)))
         )
     subject = ParsedGrant(document, grant, called, tuple(map(normalize_scope_cached, grant.fs_scope)), root)
     more = chain.from_iterable(rule(subject) for rule in GRANT_RULES)

@@ -128,8 +128,8 @@ def may_hold_settings(directory: str) -> bool:
 
 def home_directory() -> str:
     """Return the home directory of the caller, '' unless it is absolute."""
-    found = os.path.expanduser("~")  # INVARIANT: never relative: files in the working directory would become settings
-    return found.rstrip("/") if found.startswith("/") else ""
+    path = os.path.expanduser("~")  # INVARIANT: never relative: files in the working directory would become settings
+    return path.rstrip("/") if path.startswith("/") else ""
 
 
 def default_state_directory() -> str:

@@ -48,9 +48,9 @@ def decide_with_approval(
     text = call_fingerprint_text(grant, origin, request, working_directory(), os.geteuid())
     call = str(sha256(text.encode("ascii")).hexdigest())
     with ApprovalStore(settings, makes=not peek) as store:
-        found = _current_request(store, call)
-        if found is not None:
-            approval_request, current = found
+        request_and_status = _current_request(store, call)
+        if request_and_status is not None:
+            approval_request, current = request_and_status
             if current.status != APPROVED:
                 reason = denial_reason(approval_request)
                 return _denied_with_request(refused, approval_request.id, current, reason=reason)

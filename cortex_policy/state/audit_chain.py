@@ -25,10 +25,10 @@ def chain_line_after_file(text: bytes, descriptor: int, size: int, file: str) ->
 def _digest_before(file: str) -> str | None:
     """Return the last digest in the files before this one; None if they have none, or it is unknown."""
     try:
-        found = _newest_first(file)
+        older = _newest_first(file)
     except OSError:
         return None
-    for name in found:
+    for name in older:
         end = None if name != uncompressed_name(name) else _last_digest_of(name)
         if end != "":
             return end
@@ -54,11 +54,11 @@ def _last_digest_of(rotated: str) -> str | None:
             return None
         _wait_for_writer(descriptor)
         size = os.fstat(descriptor).st_size
-        found, _ = last_digest(_read_range(descriptor, max(0, size - SEARCHED_BYTES), size))
+        digest, _ = last_digest(_read_range(descriptor, max(0, size - SEARCHED_BYTES), size))
     except OSError:
         return None
     else:
-        return found or (None if size > SEARCHED_BYTES else "")
+        return digest or (None if size > SEARCHED_BYTES else "")
     finally:
         unlock_and_close(descriptor)
 

@@ -82,7 +82,7 @@ def _resolved_paths(call: "AnsweredCall") -> "tuple[ResolvedPath, ...] | None":
     """Return the resolved paths of a call; resolve them now if the answer came before that."""
     decision, origin = call.decision, call.grant.origin if call.grant is not None else None
     if decision is not None and decision.paths:
-        return tuple(place for place, _ in decision.paths)
+        return tuple(path for path, _ in decision.paths)
     if call.grant is None or origin is None:
         return None
     try:

@@ -88,11 +88,11 @@ class Draft:
 
 def leftover_drafts(file: str) -> list[str]:
     """Return the paths of the copies of a file that earlier sessions of the caller left."""
-    name, found = os.path.basename(file), []
-    for place in _places():
+    name, drafts = os.path.basename(file), []
+    for directory in _places():
         with suppress(OSError):  # it may be searchable but not listable
-            found += [f"{place}/{one}/{name}" for one in os.listdir(place) if one.startswith(_prefix(file))]
-    return sorted(filter(_is_ours, found))
+            drafts += [f"{directory}/{one}/{name}" for one in os.listdir(directory) if one.startswith(_prefix(file))]
+    return sorted(filter(_is_ours, drafts))
 
 
 def _is_ours(copy: str) -> bool:
@@ -106,18 +106,22 @@ def _is_ours(copy: str) -> bool:
 def _make_directory(file: str) -> str:
     """Make a directory for the copy of a file that nobody else can enter."""
     why = "only you and root may be able to write in it"
-    for place in _places():
+    for directory in _places():
         try:
-            return tempfile.mkdtemp(prefix=_prefix(file), dir=place)
+            return tempfile.mkdtemp(prefix=_prefix(file), dir=directory)
         except OSError as error:
-            why = f"`{place}`: {os_error_text(error)}"
+            why = f"`{directory}`: {os_error_text(error)}"
     raise NotDoneError(f"there is no directory for a private copy: {why}", "name one of your own in `TMPDIR`")
 
 
 def _places() -> list[str]:
     named = os.environ.get("TMPDIR", "")
-    places = [os.path.normpath(named)] if os.path.isabs(named) else []
-    return [place for place in dict.fromkeys((*places, *PLACES)) if os.path.isdir(place) and is_private_path(place)]
+    directories = [os.path.normpath(named)] if os.path.isabs(named) else []
+    return [
+        directory
+        for directory in dict.fromkeys((*directories, *PLACES))
+        if os.path.isdir(directory) and is_private_path(directory)
+    ]
 
 
 def _prefix(file: str) -> str:

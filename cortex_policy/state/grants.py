@@ -54,11 +54,11 @@ def _named_root(named: str) -> Root:
         raise GrantError(ROOT_NOT_FOUND, "the name of the root is empty or holds a NUL")
     try:
         path = os.path.realpath(named, strict=True)
-        found = may_hold_policy(path)
+        is_root = may_hold_policy(path)
     except (OSError, ValueError) as error:
         why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "cannot be read"
         raise GrantError(ROOT_NOT_FOUND, f"`{named}`: {why.lower()}") from None
-    if not found:
+    if not is_root:
         raise GrantError(ROOT_NOT_FOUND, f"`{path}` holds no .cortex/policy")
     return Root(path, named=True)
 

@@ -73,16 +73,16 @@ def _quote_yaml(word: str) -> str:
 
 def _roots_below(here: str, depth: int = 3) -> list[str]:
     """Return the first few roots at most `depth` directories below `here`, relative to it: one of them may be meant."""
-    found: list[str] = []
+    roots: list[str] = []
     for directory, below, _ in os.walk(here):
         name = os.path.relpath(directory, here)
         if ".cortex" in below and os.path.isdir(policy_path(directory)):
-            found.append(name)
+            roots.append(name)
         is_deep = name != os.curdir and name.count("/") + 1 >= depth
         below[:] = [] if is_deep else sorted(each for each in below if not each.startswith("."))
-        if len(found) >= MAX_SHOWN_ROOTS:
+        if len(roots) >= MAX_SHOWN_ROOTS:
             break
-    return found
+    return roots
 
 
 def unsafe_grant_error(
@@ -123,7 +123,7 @@ def _commands(doubts: Problems) -> "Iterator[str]":
 
 def _paths(doubts: Problems, kind: str) -> list[str]:
     """Return the paths with a doubt of this kind, each once."""
-    return list(dict.fromkeys(path for found, path in doubts if found == kind))
+    return list(dict.fromkeys(path for doubt_kind, path in doubts if doubt_kind == kind))
 
 
 def _hint_to_name_root(root: str, owner: int) -> str:

@@ -130,9 +130,9 @@ class History:
             names = [name for _, name in _numbered_names(directory)]
             excess = max(len(names) - max(self._limits.entries, 0), 0)
             before = time() - self._limits.days * DAY
-            for place, name in enumerate(names):
+            for index, name in enumerate(names):
                 status = os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False)
-                if place >= excess and (status.st_mtime >= before or place == len(names) - 1):
+                if index >= excess and (status.st_mtime >= before or index == len(names) - 1):
                     return
                 os.unlink(name, dir_fd=directory.descriptor)
 
@@ -169,9 +169,9 @@ def read_history(root: Root, stamp: "Stamp | None") -> "Iterator[HistoryEntry | 
                     more = f"it and older entries are not read: the history is larger than {MAX_BYTES >> 20} MiB"
                     yield CorruptEntry(f"{directory.path}/{name}", more)
                     break
-                found = _read_or_report(directory, name)
-                if found != known:  # it got its name in between
-                    yield found
+                entry = _read_or_report(directory, name)
+                if entry != known:  # it got its name in between
+                    yield entry
         own_names = {*(name for _, name in numbered), *_OURS}
         for name in sorted(set(os.listdir(directory.descriptor)) - own_names):
             if not name.startswith(".new-"):

@@ -78,8 +78,8 @@ def resolve_paths(
 
     Raises StateError if this process has no descriptor or memory left.
     """
-    found = {(argument, given): 1 for argument, given, _ in path_arguments(grant, args) if given is not None}
-    return tuple(_resolve_path(argument, given, origin, protected, grant.fs_scope, start) for argument, given in found)
+    paths = {(argument, given): 1 for argument, given, _ in path_arguments(grant, args) if given is not None}
+    return tuple(_resolve_path(argument, given, origin, protected, grant.fs_scope, start) for argument, given in paths)
 
 
 def working_directory() -> str | None:

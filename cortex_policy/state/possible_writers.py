@@ -25,16 +25,16 @@ def explain_trust_problems(
     target: int | str, status: os.stat_result, owners: "Container[int]", *, is_sticky_safe: bool = False
 ) -> list[tuple[str, str]]:
     """Return each doubt about an object, open or by its path; `grants.find_trust_problems` says what counts."""
-    found: list[tuple[str, str]] = []
+    doubts: list[tuple[str, str]] = []
     if not is_owner_known(status.st_uid):
-        found.append((UNKNOWN, "has an owner that this user namespace cannot distinguish from others"))
+        doubts.append((UNKNOWN, "has an owner that this user namespace cannot distinguish from others"))
     elif status.st_uid not in owners:
-        found.append((OWNER, f"belongs to user {status.st_uid}"))
+        doubts.append((OWNER, f"belongs to user {status.st_uid}"))
     if not (
         is_sticky_safe and status.st_mode & stat.S_ISVTX
     ):  # others can add names there, but not change those of the owner
-        found += [(WRITERS, sentence) for sentence in _other_writers(target, status, owners)]
-    return found
+        doubts += [(WRITERS, sentence) for sentence in _other_writers(target, status, owners)]
+    return doubts
 
 
 def is_owner_known(uid: int) -> bool:
@@ -120,12 +120,12 @@ def _named_writers(entries: dict[int, list[int]], status: os.stat_result, owners
 
 def _acl_entries(data: bytes) -> dict[int, list[int]]:
     """Return, by tag, the users and groups that an ACL allows to write; raise ValueError for an unknown version."""
-    found: dict[int, list[int]] = {}
+    entries: dict[int, list[int]] = {}
     if data and (int.from_bytes(data[:4], "little") != _ACL_VERSION or len(data) % _ACL_ENTRY != 4):  # noqa: PLR2004 - the header's size
         message = "unknown version"
         raise ValueError(message)
     for at in range(4, len(data), _ACL_ENTRY):
         tag, permissions = data[at], data[at + 2]
         if permissions & _WRITE:
-            found.setdefault(tag, []).append(int.from_bytes(data[at + 4 : at + _ACL_ENTRY], "little"))
-    return found
+            entries.setdefault(tag, []).append(int.from_bytes(data[at + 4 : at + _ACL_ENTRY], "little"))
+    return entries

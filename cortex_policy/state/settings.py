@@ -61,11 +61,11 @@ def read_uncached_settings(root: str | None, *, require_path: bool = False) -> S
     return settings_of_layers(read_layers(root, options, asks_all=False))
 
 
-def settings_of_layers(found: list[Layer]) -> Settings:
+def settings_of_layers(layers: list[Layer]) -> Settings:
     """Return the effective settings of these places, the weakest first."""
-    named = {name for layer in found for name in layer.values}  # the others are not set
+    named = {name for layer in layers for name in layer.values}  # the others are not set
     values: dict[str, Any] = {
-        field: resolve_setting(found, name).effective.value
+        field: resolve_setting(layers, name).effective.value
         for field in Settings.__match_args__
         if (name := field.replace("audit_", "audit.").replace("approvals_", "approvals.")) in named
     }
@@ -94,13 +94,13 @@ def read_layers(
     root: str | None, options: "Mapping[str, object] | None" = None, *, asks_all: bool = True
 ) -> list[Layer]:
     """Read all places, the weakest first; a check does not ask what is set for `validate` alone."""
-    found = [*map(shared_layer, SHARED_VARIABLES), *_operator_layers(), variables_layer(os.environ)]
+    layers = [*map(shared_layer, SHARED_VARIABLES), *_operator_layers(), variables_layer(os.environ)]
     if options:
         sources = {name: f"--{name.replace('_', '-')}" for name in options}
-        found.append(Layer(OPTION, options, sources))
+        layers.append(Layer(OPTION, options, sources))
     if root is not None:
-        found.append(_file_layer(PROJECT, root, asks_all=asks_all))
-    return found
+        layers.append(_file_layer(PROJECT, root, asks_all=asks_all))
+    return layers
 
 
 def shared_layer(variable: str) -> Layer:
@@ -222,13 +222,13 @@ def _check_safe(place: str, path: str, descriptor: int, status: os.stat_result, 
     """Raise GrantError for what another could have written: the system's settings are root's alone."""
     owners = {ROOT_USER} if place == SYSTEM else {ROOT_USER, os.geteuid(), owner}
     is_known = stat.S_ISDIR(status.st_mode) or (stat.S_ISREG(status.st_mode) and status.st_nlink == 1)
-    found = find_trust_problems(descriptor, status, owners)
+    doubts = find_trust_problems(descriptor, status, owners)
     if place == SYSTEM and status.st_mode & stat.S_IWGRP:  # users in group 0 could write it
-        found = [*found, ("writers", f"is writable by group {status.st_gid}")]
-    if found or not is_known:
+        doubts = [*doubts, ("writers", f"is writable by group {status.st_gid}")]
+    if doubts or not is_known:
         from cortex_policy.state.settings_errors import unsafe_settings_error  # noqa: PLC0415 - only a failure needs it
 
-        raise unsafe_settings_error(path, status, found)
+        raise unsafe_settings_error(path, status, doubts)
 
 
 def decode_layer(place: str, file: str, data: bytes, *, asks_all: bool = True) -> Layer:

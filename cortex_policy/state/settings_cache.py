@@ -45,12 +45,12 @@ def cached_settings(root: str, variables: "dict[str, str]") -> Settings:
     try:
         before = _snapshot(root, user)
         name = _copy_name(root, user, variables, before)
-        found = _load(directory, name)
-        if found is None:
-            found = _read_settings(root)
+        settings = _load(directory, name)
+        if settings is None:
+            settings = _read_settings(root)
             if _snapshot(root, user) == before:  # else the settings may be newer than the name
-                _store(directory, name, found)
-        return found
+                _store(directory, name, settings)
+        return settings
     finally:
         os.close(directory)
 
@@ -151,7 +151,7 @@ def _load(directory: int, name: str) -> Settings | None:
         os.close(descriptor)
 
 
-def _store(directory: int, name: str, found: Settings) -> None:
+def _store(directory: int, name: str, settings: Settings) -> None:
     """Write a copy to the directory of rate state, in place of earlier ones of the same sources.
 
     If it cannot be written, the files are read the next time as well.
@@ -163,7 +163,7 @@ def _store(directory: int, name: str, found: Settings) -> None:
         temporary = f"{_NEW}{os.getpid()}"
         descriptor = os.open(temporary, _WRITE_NEW, 0o600, dir_fd=directory)
         try:
-            members = {field: getattr(found, field) for field in found.__match_args__}
+            members = {field: getattr(settings, field) for field in settings.__match_args__}
             os.write(descriptor, dumps(members).encode())  # a partial copy is invalid
             os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
         finally:

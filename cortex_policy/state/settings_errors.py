@@ -26,9 +26,9 @@ def invalid_settings_error(source: str, why: str, hint: str = "") -> GrantError:
     return GrantError(SETTINGS_INVALID, f"`{source}`: {why}", hint)
 
 
-def unsafe_settings_error(path: str, status: os.stat_result, found: "list[tuple[str, str]]") -> GrantError:
+def unsafe_settings_error(path: str, status: os.stat_result, doubts: "list[tuple[str, str]]") -> GrantError:
     """Return the error for a file or directory that another user could have written."""
-    for kind, sentence in found:
+    for kind, sentence in doubts:
         owner = 0 if path.startswith("/etc/") else os.geteuid()
         fixes = {OWNER: f"fix it with `chown {owner} {quote(path)}`", UNKNOWN: NAMESPACE_HINT}
         return invalid_settings_error(

@@ -49,11 +49,11 @@ def approvals(
         return
     root = None if every else _listed_root(root)
     if not watch:
-        found = list_requests(root)
+        requests = list_requests(root)
         if json:
-            print_json({"requests": [request_to_json(one) for one in found]})
+            print_json({"requests": [request_to_json(one) for one in requests]})
         else:
-            print_rows(request_columns(every=every), [request_row(one, every=every) for one in found])
+            print_rows(request_columns(every=every), [request_row(one, every=every) for one in requests])
     elif live.can_redraw() and not json:
         live.redraw_until_quit(lambda height: _table(root, height, every=every))
     else:
@@ -91,12 +91,12 @@ def _table(root: str | None, height: int, *, every: bool) -> "Table":
     from cortex_policy.cli.output.approvals import request_columns, request_row  # noqa: PLC0415 - as above
     from cortex_policy.manage.approvals import list_requests  # noqa: PLC0415
 
-    found = list_requests(root)
-    more = len(found) - height
+    requests = list_requests(root)
+    more = len(requests) - height
     caption = f"q ends; {more} earlier" if more > 0 else "q ends"
     table = Table(box=None, pad_edge=False, caption=caption, caption_justify="left")
     for column in request_columns(every=every):
         table.add_column(column, no_wrap=True)
-    for one in found[-height:]:
+    for one in requests[-height:]:
         table.add_row(*(Text(printable(cell)) for cell in request_row(one, every=every)))
     return table

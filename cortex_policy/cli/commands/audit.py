@@ -53,12 +53,12 @@ def verify(
     from cortex_policy.manage.audit.files import open_logs  # noqa: PLC0415
 
     with open_logs(audit_output.named_or_configured_logs(logs)) as files:
-        found = audit_verify.verify_chain(files, expected, lambda lines: track_progress(lines, what="lines"))
+        result = audit_verify.verify_chain(files, expected, lambda lines: track_progress(lines, what="lines"))
     if json:
-        print_json(audit_output.verification_to_json(found))
+        print_json(audit_output.verification_to_json(result))
     else:
-        audit_output.print_verification(found)
-    if found.breaks:
+        audit_output.print_verification(result)
+    if result.breaks:
         raise typer.Exit(1)
 
 
@@ -116,13 +116,13 @@ def stats(
     from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
 
     counts = ReadCounts()
-    found = query.count_calls(
+    stats = query.count_calls(
         _read_calls(logs, query.CallFilter(_start_time(since), _root_path(root)), counts), bar_chart.MAX_ROWS
     )
     if json:
-        print_json(audit_output.stats_to_json(found, counts))
+        print_json(audit_output.stats_to_json(stats, counts))
         return
-    audit_output.print_stats(found)
+    audit_output.print_stats(stats)
     audit_output.print_skipped(counts)
 
 

@@ -40,11 +40,11 @@ def single_wait(values: list[str] | None) -> float:
 
 def single_cost(values: list[str] | None) -> int:
     """Return the number of `--cost`."""
-    found = parse_number_option("--cost", _single_value("--cost", values, "1"))
-    if found is None:
+    cost = parse_number_option("--cost", _single_value("--cost", values, "1"))
+    if cost is None:
         message = "--cost takes an integer of at least 1."
         raise typer.BadParameter(message)
-    return int(found)
+    return int(cost)
 
 
 def single_exit_code(name: str, values: list[str] | None) -> int | None:

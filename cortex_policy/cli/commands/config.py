@@ -43,12 +43,12 @@ def list_settings(root: RootOption = None, *, json: JsonOption = False) -> None:
     from cortex_policy.manage.settings.effective import resolve_valid_settings, root_or_none  # noqa: PLC0415
     from cortex_policy.manage.settings_problems import problem_of  # noqa: PLC0415
 
-    found = root_or_none(inner_root_path(root))
-    resolved, errors = resolve_valid_settings(found)
+    policy_root = root_or_none(inner_root_path(root))
+    resolved, errors = resolve_valid_settings(policy_root)
     problems = [problem_of(error) for error in errors]
     if json:
         print_json({
-            "root": found.path if found is not None else None,
+            "root": policy_root.path if policy_root is not None else None,
             "settings": [_setting_to_json(one) for one in resolved],
             "problems": [problem_to_json(one) for one in problems],
         })  # fmt: skip

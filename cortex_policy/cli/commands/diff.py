@@ -65,14 +65,14 @@ def diff(
     if markdown and json:
         message = "--json and --markdown cannot be combined."
         raise typer.BadParameter(message)
-    found = _compare(old, new, root, revision)
+    result = _compare(old, new, root, revision)
     if json:
-        print_json(diff_output.diff_to_json(found, revision))
+        print_json(diff_output.diff_to_json(result, revision))
     elif markdown:
-        typer.echo(diff_output.diff_to_markdown(found, revision))
+        typer.echo(diff_output.diff_to_markdown(result, revision))
     else:
-        diff_output.print_diff(found)
-    if fail_on is not None and diff_output.widens(found.verdict):
+        diff_output.print_diff(result)
+    if fail_on is not None and diff_output.widens(result.verdict):
         raise typer.Exit(1)
 
 

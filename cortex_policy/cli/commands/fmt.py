@@ -37,13 +37,13 @@ def fmt(
     """
     from cortex_policy.manage.editing import operations  # noqa: PLC0415 - only writers need it
 
-    found, names, is_dry = find_inner_root(root), tuple(grant_ids or ()), check or diff
-    _print_warnings(found, names)
+    policy_root, names, is_dry = find_inner_root(root), tuple(grant_ids or ()), check or diff
+    _print_warnings(policy_root, names)
     results = []
     for result in (
-        operations.preview_format(found, names)
+        operations.preview_format(policy_root, names)
         if is_dry
-        else operations.format_grants(found, names, make_lock_wait(wait_seconds))
+        else operations.format_grants(policy_root, names, make_lock_wait(wait_seconds))
     ):
         results.append(result)
         if not json:
@@ -56,7 +56,7 @@ def fmt(
         raise typer.Exit(code)
     if is_dry and any(result.differs for result in results):
         if not json:
-            typer.echo(printable(f"hint: format with `cortex-policy fmt{root_option(found)}`"), err=True)
+            typer.echo(printable(f"hint: format with `cortex-policy fmt{root_option(policy_root)}`"), err=True)
         raise typer.Exit(1)
 
 

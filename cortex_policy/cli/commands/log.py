@@ -36,18 +36,18 @@ def log(
     $ cortex-policy log git -n 5
     $ cortex-policy log --json
     """
-    found = history_log.read_history_log(find_inner_root(root), grant_id)
-    entries = list(islice(found.entries, most))
+    history = history_log.read_history_log(find_inner_root(root), grant_id)
+    entries = list(islice(history.entries, most))
     if json:
-        print_json(_log_to_json(found, entries))
+        print_json(_log_to_json(history, entries))
         return
     print_rows(COLUMNS, [_row(entry) for entry in entries])
-    for corrupt in found.corrupt_entries:
+    for corrupt in history.corrupt_entries:
         typer.echo(printable(f"warning: `{corrupt.file}`: {corrupt.problem}"), err=True)
-    print_warning(found.unsafe_error)
+    print_warning(history.unsafe_error)
     if not entries:
         of = f" of `{grant_id}`" if grant_id is not None else ""
-        why = "" if found.is_enabled else ": the setting `history.keep` is 0"
+        why = "" if history.is_enabled else ": the setting `history.keep` is 0"
         typer.echo(printable(f"no write{of} is known{why}"), err=True)
 
 
@@ -64,11 +64,11 @@ def _meaning(entry: HistoryEntry) -> str:
     return "; ".join(filter(None, (accepted, said)))
 
 
-def _log_to_json(found: history_log.HistoryLog, entries: list[HistoryEntry]) -> dict[str, object]:
+def _log_to_json(history: history_log.HistoryLog, entries: list[HistoryEntry]) -> dict[str, object]:
     return {
         "entries": [_entry_to_json(entry) for entry in entries],
-        "problems": [{"file": corrupt.file, "problem": corrupt.problem} for corrupt in found.corrupt_entries],
-        "warning": found.unsafe_error.detail if found.unsafe_error is not None else None,
+        "problems": [{"file": corrupt.file, "problem": corrupt.problem} for corrupt in history.corrupt_entries],
+        "warning": history.unsafe_error.detail if history.unsafe_error is not None else None,
     }
 
 

@@ -40,9 +40,9 @@ def stop(
     result: list[tuple[Root, emergency_stop.StopResult]] = []
     failed: list[CortexPolicyError] = []
     roots = find_all_roots(root)
-    for found in roots:
+    for policy_root in roots:
         try:
-            result.append((found, emergency_stop.stop_root(found, reason)))
+            result.append((policy_root, emergency_stop.stop_root(policy_root, reason)))
         except CortexPolicyError as error:  # stop the others anyway
             failed.append(error)
     if json and result:

@@ -55,20 +55,20 @@ def print_skipped(counts: "ReadCounts") -> None:
         typer.echo(f"note: {sentence}", err=True)
 
 
-def print_verification(found: "VerifyResult") -> None:
+def print_verification(result: "VerifyResult") -> None:
     """Print where the chain is broken, what was read, and the head."""
-    for problem in found.breaks:
+    for problem in result.breaks:
         typer.echo(message_line(f"{problem.file}:{problem.line}: {_break_text(problem)}"))
-    if found.more_breaks:
-        typer.echo(f"and {plural(found.more_breaks, 'problem')} more")
-    for note in found.notes:
+    if result.more_breaks:
+        typer.echo(f"and {plural(result.more_breaks, 'problem')} more")
+    for note in result.notes:
         typer.echo(printable(f"note: {note}"), err=True)
-    without = f", {found.unchained} without a digest" if found.unchained else ""
-    torn = f", {found.torn} torn" if found.torn else ""
-    others = f", {found.others} of other programs" if found.others else ""
-    files = f" in {len(found.files)} files" if len(found.files) > 1 else ""
-    typer.echo(f"{plural(found.lines, 'line')}{files}: {found.chained} chained{without}{torn}{others}")
-    typer.echo(f"head: {found.head or 'none'}")
+    without = f", {result.unchained} without a digest" if result.unchained else ""
+    torn = f", {result.torn} torn" if result.torn else ""
+    others = f", {result.others} of other programs" if result.others else ""
+    files = f" in {len(result.files)} files" if len(result.files) > 1 else ""
+    typer.echo(f"{plural(result.lines, 'line')}{files}: {result.chained} chained{without}{torn}{others}")
+    typer.echo(f"head: {result.head or 'none'}")
 
 
 def _break_text(problem: "ChainBreak") -> str:
@@ -76,38 +76,38 @@ def _break_text(problem: "ChainBreak") -> str:
     return f"{to}{problem.why}"
 
 
-def verification_to_json(found: "VerifyResult") -> dict[str, Any]:
+def verification_to_json(result: "VerifyResult") -> dict[str, Any]:
     """Return the result of a verification as JSON members."""
     return {
-        "status": "fail" if found.breaks else "ok",
-        "files": list(found.files),
-        "lines": found.lines,
-        "chained": found.chained,
-        "unchained": found.unchained,
-        "torn": found.torn,
-        "others": found.others,
-        "head": found.head or None,
+        "status": "fail" if result.breaks else "ok",
+        "files": list(result.files),
+        "lines": result.lines,
+        "chained": result.chained,
+        "unchained": result.unchained,
+        "torn": result.torn,
+        "others": result.others,
+        "head": result.head or None,
         "problems": [
             {"file": one.file, "line": one.line, "end_line": one.end_line, "message": one.why}
-            for one in found.breaks
+            for one in result.breaks
         ],
-        "more_problems": found.more_breaks,
-        "notes": list(found.notes),
+        "more_problems": result.more_breaks,
+        "notes": list(result.notes),
     }  # fmt: skip
 
 
-def print_stats(found: "CallStats") -> None:
+def print_stats(stats: "CallStats") -> None:
     """Print call counts: bars and a table on a terminal, else one tab-separated row per number."""
-    rows: list[tuple[str, ...]] = [(*kind, str(count)) for kind, count in found.kinds]
+    rows: list[tuple[str, ...]] = [(*kind, str(count)) for kind, count in stats.kinds]
     if not sys.stdout.isatty():
-        for one in found.spans:
+        for one in stats.spans:
             typer.echo(f"time\t{utc_text(one.at)}\t{one.allowed}\t{one.denied}")
         print_rows((), [("calls", *row) for row in rows])
         return
-    typer.echo(f"{plural(found.calls, 'call')}, {found.allowed} allowed, {found.calls - found.allowed} denied")
-    if found.spans and found.first is not None and found.last is not None:
-        typer.echo(f"from {utc_text(found.first)} to {utc_text(found.last)}\n")
-        for line in bar_lines(found, _terminal_width()):
+    typer.echo(f"{plural(stats.calls, 'call')}, {stats.allowed} allowed, {stats.calls - stats.allowed} denied")
+    if stats.spans and stats.first is not None and stats.last is not None:
+        typer.echo(f"from {utc_text(stats.first)} to {utc_text(stats.last)}\n")
+        for line in bar_lines(stats, _terminal_width()):
             typer.echo(line)
         typer.echo("")
         print_rows(COLUMNS, rows[:MAX_KINDS_SHOWN])
@@ -119,21 +119,21 @@ def _terminal_width() -> int:
     return shutil.get_terminal_size().columns
 
 
-def stats_to_json(found: "CallStats", counts: "ReadCounts") -> dict[str, Any]:
+def stats_to_json(stats: "CallStats", counts: "ReadCounts") -> dict[str, Any]:
     """Return the statistics as JSON members."""
     return {
         "lines": counts.lines,
         "unreadable": counts.unreadable,
         "other_roots": counts.other_roots,
-        "calls": found.calls,
-        "allowed": found.allowed,
-        "denied": found.calls - found.allowed,
-        "first_at": None if found.first is None else utc_text(found.first),
-        "last_at": None if found.last is None else utc_text(found.last),
-        "span_seconds": found.span_seconds,
-        "spans": [{"at": utc_text(one.at), "allowed": one.allowed, "denied": one.denied} for one in found.spans],
+        "calls": stats.calls,
+        "allowed": stats.allowed,
+        "denied": stats.calls - stats.allowed,
+        "first_at": None if stats.first is None else utc_text(stats.first),
+        "last_at": None if stats.last is None else utc_text(stats.last),
+        "span_seconds": stats.span_seconds,
+        "spans": [{"at": utc_text(one.at), "allowed": one.allowed, "denied": one.denied} for one in stats.spans],
         "kinds": [
             {"id": grant, "action": action, "reason": reason, "calls": count}
-            for (grant, action, reason), count in found.kinds
+            for (grant, action, reason), count in stats.kinds
         ],
     }

@@ -14,18 +14,18 @@ _UNITS = ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute"), (1, "second"))
 _BAR_CHARACTERS = (("█", "░"), ("#", "."))  # allowed, denied; the second where the first cannot be printed
 
 
-def bar_lines(found: "CallStats", width: int) -> list[str]:
+def bar_lines(stats: "CallStats", width: int) -> list[str]:
     """Return the lines of a bar chart, within the width if that leaves room for bars."""
     marks = _bar_characters()
-    labels = [_time_label(span.at, found) for span in found.spans]
-    counts = [f"{span.allowed} / {span.denied}" for span in found.spans]
-    max_calls = max(span.allowed + span.denied for span in found.spans)
+    labels = [_time_label(span.at, stats) for span in stats.spans]
+    counts = [f"{span.allowed} / {span.denied}" for span in stats.spans]
+    max_calls = max(span.allowed + span.denied for span in stats.spans)
     cells = max(_MIN_CELLS, width - max(map(len, labels)) - max(map(len, counts)) - 2)
     rows = [
         f"{label} {_bar(span, max_calls, cells, marks)} {count}"
-        for label, span, count in zip(labels, found.spans, counts, strict=True)
+        for label, span, count in zip(labels, stats.spans, counts, strict=True)
     ]
-    return [*rows, f"{marks[0]} allowed {marks[1]} denied, by {_unit_text(found.span_seconds)}"]
+    return [*rows, f"{marks[0]} allowed {marks[1]} denied, by {_unit_text(stats.span_seconds)}"]
 
 
 def utc_text(at: float) -> str:
@@ -40,12 +40,12 @@ def _format_time(at: float, form: str) -> str:
         return str(int(at))
 
 
-def _time_label(at: int, found: "CallStats") -> str:
-    first, width = found.spans[0].at, found.span_seconds
+def _time_label(at: int, stats: "CallStats") -> str:
+    first, width = stats.spans[0].at, stats.span_seconds
     if width >= _DAY:
         return _format_time(at, "%Y-%m-%d")
     clock = "%H:%M:%S" if width < _MINUTE else "%H:%M"
-    return _format_time(at, clock if at // _DAY == first // _DAY == found.spans[-1].at // _DAY else f"%m-%d {clock}")
+    return _format_time(at, clock if at // _DAY == first // _DAY == stats.spans[-1].at // _DAY else f"%m-%d {clock}")
 
 
 def _bar(span: "TimeSpan", max_calls: int, cells: int, marks: tuple[str, str]) -> str:

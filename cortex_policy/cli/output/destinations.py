@@ -18,16 +18,16 @@ STDOUT = ""
 
 def parse_destinations(words: list[str], formats: "Iterable[str]") -> dict[str, str]:
     """Return each format with its file; raise UsageError for an unknown format or a destination used twice."""
-    known, found = list(formats), dict[str, str]()
+    known, destinations = list(formats), dict[str, str]()
     for word in words:
         name, equals, file = word.partition("=")
         if name not in known:
             raise UsageError(f"unknown format `{name}`", f"the formats are {', '.join(known)}")
-        if name in found or (equals and not file) or file in found.values():
+        if name in destinations or (equals and not file) or file in destinations.values():
             hint = f"give all but one of them a file, as in `--output {known[-1]}=report`"
             raise UsageError(f"`--output {word}`: each format and each place is named once", hint)
-        found[name] = file
-    return found
+        destinations[name] = file
+    return destinations
 
 
 def uses_colour(name: str, file: str) -> bool:

@@ -14,15 +14,15 @@ OVERALL = "overall"
 MAX_WARNINGS = 100  # that people are shown
 
 
-def print_diff(found: PolicyDiff) -> None:
+def print_diff(diff: PolicyDiff) -> None:
     """Print a line for each changed field and the overall verdict; notes and warnings go to stderr."""
-    rows = [row for change in found.changes for row in _rows(change)]
-    if len(found.changes) != 1 or found.unchanged:
-        rows.append(("all grants", OVERALL, found.verdict, _counts_text(found)))
+    rows = [row for change in diff.changes for row in _rows(change)]
+    if len(diff.changes) != 1 or diff.unchanged:
+        rows.append(("all grants", OVERALL, diff.verdict, _counts_text(diff)))
     print_rows(COLUMNS, rows)
-    for note in found.notes:
+    for note in diff.notes:
         typer.echo(printable(f"note: {note}"), err=True)
-    for warning in _warnings(found):
+    for warning in _warnings(diff):
         typer.echo(printable(f"warning: {warning}"), err=True)
 
 
@@ -43,27 +43,27 @@ def _state(version: GrantVersion) -> str:
     return "valid" if version.grant is not None or version.is_settings else "absent"
 
 
-def _counts_text(found: PolicyDiff) -> str:
-    counts = Counter(change.status for change in found.changes) + Counter(unchanged=found.unchanged)
+def _counts_text(diff: PolicyDiff) -> str:
+    counts = Counter(change.status for change in diff.changes) + Counter(unchanged=diff.unchanged)
     return ", ".join(f"{counts[word]} {word}" for word in ("added", "removed", "changed", "unchanged") if counts[word])
 
 
-def _warnings(found: PolicyDiff) -> list[str]:
-    named = [f"{change.name}: {each.sentence}" for change in found.changes for each in change.escalations]
-    every = [*found.warnings, *named]
+def _warnings(diff: PolicyDiff) -> list[str]:
+    named = [f"{change.name}: {each.sentence}" for change in diff.changes for each in change.escalations]
+    every = [*diff.warnings, *named]
     more = [f"and {len(every) - MAX_WARNINGS:,} more; `--json` has all"] if len(every) > MAX_WARNINGS else []
     return [*map(truncate, every[:MAX_WARNINGS]), *more]
 
 
-def diff_to_json(found: PolicyDiff, revision: str | None) -> dict[str, object]:
+def diff_to_json(diff: PolicyDiff, revision: str | None) -> dict[str, object]:
     """Return the JSON members."""
     return {
-        "verdict": found.verdict,
+        "verdict": diff.verdict,
         "against": revision,
-        "changes": [_change_to_json(change) for change in found.changes],
-        "unchanged": found.unchanged,
-        "warnings": list(found.warnings),
-        "notes": list(found.notes),
+        "changes": [_change_to_json(change) for change in diff.changes],
+        "unchanged": diff.unchanged,
+        "warnings": list(diff.warnings),
+        "notes": list(diff.notes),
     }
 
 
@@ -89,11 +89,11 @@ def _version_to_json(version: GrantVersion) -> dict[str, object]:
     return {"state": _state(version), "problem": version.problem or None}
 
 
-def diff_to_markdown(found: PolicyDiff, revision: str | None) -> str:
+def diff_to_markdown(diff: PolicyDiff, revision: str | None) -> str:
     """Return Markdown lists for a pull request; text of a grant is escaped."""
     since = f" since {_code_span(revision)}" if revision is not None else ""
-    blocks = [[f"### Grants{since}: {_bold(found.verdict)}"], *([_code_span(note)] for note in found.notes)]
-    for change in found.changes:
+    blocks = [[f"### Grants{since}: {_bold(diff.verdict)}"], *([_code_span(note)] for note in diff.notes)]
+    for change in diff.changes:
         head = f"- {_code_span(change.name)} {change.status}: {_bold(change.meaning.verdict)}"
         lines = [
             f"  - {field} {_bold(verdict)}: {_code_span(sentence)}"
@@ -101,9 +101,9 @@ def diff_to_markdown(found: PolicyDiff, revision: str | None) -> str:
             if sentence
         ]
         blocks.append([head, *lines])
-    if warnings := _warnings(found):
+    if warnings := _warnings(diff):
         blocks.append(["> [!WARNING]", *(f"> - {_code_span(warning)}" for warning in warnings)])
-    return "\n\n".join("\n".join(block) for block in [*blocks, [_counts_text(found) or "no grants"]])
+    return "\n\n".join("\n".join(block) for block in [*blocks, [_counts_text(diff) or "no grants"]])
 
 
 def _bold(verdict: str) -> str:

@@ -80,7 +80,7 @@ def _step_lines(step: RuleStep, *, is_coloured: bool) -> list[str]:
 
 def _hanging_indent(head: str, text: str, end: str = "") -> list[str]:
     """Wrap a text behind its head; quotations and long words are not broken. The end is escaped already."""
-    unbroken = _QUOTATION.sub(lambda found: found[0].replace(" ", _NO_BREAK), printable(text))
+    unbroken = _QUOTATION.sub(lambda match: match[0].replace(" ", _NO_BREAK), printable(text))
     text = f"{unbroken} {end}".strip()
     lines = wrap(text, _WIDTH - len(head), break_long_words=False, break_on_hyphens=False) or [""]
     heads = [head, *[" " * len(head)] * (len(lines) - 1)]
@@ -97,14 +97,17 @@ def closest_value_phrase(rule: str, nearest: str) -> str:
 
 def _advice_rows(call_explanation: "CallExplanation") -> list[tuple[str, ...]]:
     """Return what would help, each with its label; the operator's command stays on one line, to be copied."""
-    found, rule, owner = call_explanation.explanation, _deciding_step(call_explanation).rule, call_explanation.owner
-    closest = closest_value_phrase(rule, found.nearest)
-    allowed = _ALLOWED.get(rule, "") + join_words(found.allowed, _MAX_ALLOWED_BYTES) if found.allowed else ""
+    explanation, owner = call_explanation.explanation, call_explanation.owner
+    rule = _deciding_step(call_explanation).rule
+    closest = closest_value_phrase(rule, explanation.nearest)
+    allowed = (
+        _ALLOWED.get(rule, "") + join_words(explanation.allowed, _MAX_ALLOWED_BYTES) if explanation.allowed else ""
+    )
     rows = [
         ("nearest", closest),
         ("allowed", allowed),
-        ("hint", found.advice.replace(f"`{_working_directory()}", "`")),
-        ("operator", "", found.remedy.replace(" ", _NO_BREAK)),
+        ("hint", explanation.advice.replace(f"`{_working_directory()}", "`")),
+        ("operator", "", explanation.remedy.replace(" ", _NO_BREAK)),
         ("run by", _owner_phrase(owner) if owner is not None else ""),
         ("note", call_explanation.note),
     ]
@@ -130,7 +133,7 @@ def _working_directory() -> str:
 
 
 def _explanation_to_json(call_explanation: "CallExplanation") -> dict[str, object]:
-    found = call_explanation.explanation
+    explanation = call_explanation.explanation
     return {
         "steps": [
             {
@@ -141,12 +144,12 @@ def _explanation_to_json(call_explanation: "CallExplanation") -> dict[str, objec
                 "line": step.line or None,
                 "pointer": step.pointer or None,
             }
-            for step in found.steps
+            for step in explanation.steps
         ],
-        "nearest": found.nearest or None,
-        "allowed": list(found.allowed),
-        "remedy": found.remedy or None,
-        "advice": found.advice or None,
+        "nearest": explanation.nearest or None,
+        "allowed": list(explanation.allowed),
+        "remedy": explanation.remedy or None,
+        "advice": explanation.advice or None,
         "owner": call_explanation.owner.name if call_explanation.owner is not None else None,
         "note": call_explanation.note or None,
     }

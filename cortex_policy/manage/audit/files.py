@@ -40,17 +40,17 @@ def open_logs(names: "Sequence[str]") -> "Iterator[list[tuple[str, BinaryIO]]]":
     The newest is opened first and no file twice, so that a file renamed in between is not missed.
     """
     with ExitStack() as stack:
-        found: list[tuple[str, BinaryIO]] = []
+        logs: list[tuple[str, BinaryIO]] = []
         seen = set()
         for name in reversed(names):
             is_gone = name != STDIN and not os.path.lexists(name)
-            if is_gone and len(names) > 1 and (found or name != names[0]):
+            if is_gone and len(names) > 1 and (logs or name != names[0]):
                 continue  # it was removed or renamed in between
             file = stack.enter_context(open_log_for_reading(name))
             if (identity := inode_of(file)) not in seen:
                 seen.add(identity)
-                found.append((name, file))
-        yield found[::-1]
+                logs.append((name, file))
+        yield logs[::-1]
 
 
 def inode_of(file: "BinaryIO") -> tuple[int, int]:

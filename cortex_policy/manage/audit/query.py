@@ -91,11 +91,11 @@ def read_open_logs(
     return iter(tracked(line for _, file in files for line in read_log(file, counts)))
 
 
-def count_calls(found: "Iterable[tuple[Event, bytes]]", max_spans: int) -> CallStats:
+def count_calls(calls: "Iterable[tuple[Event, bytes]]", max_spans: int) -> CallStats:
     """Count calls by kind, and over time in at most `max_spans` spans of a round length."""
     counter = _Counter()
     with garbage_collector_paused():
-        for (at, data), _ in found:
+        for (at, data), _ in calls:
             counter.add(at, data)
     return counter.result(max_spans)
 

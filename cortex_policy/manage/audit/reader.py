@@ -57,8 +57,8 @@ def parse_since(word: str, now: float) -> float:
 
 
 def _timestamp(text: str) -> float:
-    found = datetime.fromisoformat(text)
-    return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
+    time = datetime.fromisoformat(text)
+    return (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).timestamp()
 
 
 def root_event_names(root: str) -> frozenset[str]:
@@ -172,9 +172,9 @@ def _split_lines(file: "BinaryIO", counts: ReadCounts) -> "Iterator[bytes]":
     """Yield lines, with one block in memory at a time; drop lines that are longer than any event."""
     rest, is_too_long = b"", False
     while block := file.read(_BLOCK):
-        first, *found = block.split(b"\n")
+        first, *lines = block.split(b"\n")
         rest = b"" if is_too_long else rest + first
-        if not found:
+        if not lines:
             if len(rest) > MAX_LINE_BYTES:
                 rest, is_too_long = b"", True
             continue
@@ -182,7 +182,7 @@ def _split_lines(file: "BinaryIO", counts: ReadCounts) -> "Iterator[bytes]":
             counts.lines += 1
             counts.unreadable += 1
             rest, is_too_long = b"", False
-        *whole, last = chain((rest,), found)
+        *whole, last = chain((rest,), lines)
         rest = last
         yield from filter(bytes.strip, whole)
     if is_too_long:
@@ -202,11 +202,11 @@ def read_last_lines(name: str, before: "Sequence[str]", max_lines: int, max_byte
 
     If the log holds fewer lines, the newest rotated file is read too.
     """
-    found = _last_lines(name, max_lines, max_bytes) if os.path.lexists(name) else []
+    lines = _last_lines(name, max_lines, max_bytes) if os.path.lexists(name) else []
     with suppress(FileNotFoundError):
-        if before and len(found) < max_lines and (left := max_bytes - sum(map(len, found))) > 0:
-            found = [*_last_lines(before[-1], max_lines - len(found), left), *found]
-    return found
+        if before and len(lines) < max_lines and (bytes_left := max_bytes - sum(map(len, lines))) > 0:
+            lines = [*_last_lines(before[-1], max_lines - len(lines), bytes_left), *lines]
+    return lines
 
 
 def _last_lines(name: str, max_lines: int, max_bytes: int) -> list[bytes]:
@@ -214,8 +214,8 @@ def _last_lines(name: str, max_lines: int, max_bytes: int) -> list[bytes]:
         size = file.seek(0, os.SEEK_END)
         start = max(0, size - max_bytes)
         file.seek(start)
-        found = file.read(max_bytes).split(b"\n")
-    return [line for line in (found[1:] if start else found) if line.strip()][-max_lines:]
+        lines = file.read(max_bytes).split(b"\n")
+    return [line for line in (lines[1:] if start else lines) if line.strip()][-max_lines:]
 
 
 @contextmanager

@@ -23,16 +23,16 @@ def tail_log(file: str, max_lines: int, is_over: "Callable[[], bool] | None" = N
     """
     names = [name for name in list_log_files(file) if uncompressed_name(name) == name]
     with open_logs(names) as files:
-        found: list[bytes] = []
+        all_lines: list[bytes] = []
         position = 0
         for _, log in reversed(files):
-            if len(found) >= max_lines and position:
+            if len(all_lines) >= max_lines and position:
                 break
-            lines, end = _last_lines(log, max_lines - len(found))
-            found[:0], position = lines, position or end
+            lines, end = _last_lines(log, max_lines - len(all_lines))
+            all_lines[:0], position = lines, position or end
         current = os.fdopen(os.dup(files[-1][1].fileno()), "rb")
     with current:
-        yield from found
+        yield from all_lines
         if is_over is not None:
             current.seek(position)
             yield from _new_lines(file, current, is_over)
@@ -84,7 +84,7 @@ def _rest_of_log(log: "BinaryIO") -> "Iterator[bytes]":
 
 def _open_newer_logs(file: str, current: "BinaryIO") -> "list[BinaryIO]":
     """Open the files that came after this one, the oldest first; none while this one has its name."""
-    seen, found = {inode_of(current)}, []
+    seen, logs = {inode_of(current)}, []
     for name in reversed(list_log_files(file)):
         log: BinaryIO | None = None
         if uncompressed_name(name) == name:
@@ -99,5 +99,5 @@ def _open_newer_logs(file: str, current: "BinaryIO") -> "list[BinaryIO]":
                 break
             continue
         seen.add(identity)
-        found.append(log)
-    return found[::-1]
+        logs.append(log)
+    return logs[::-1]

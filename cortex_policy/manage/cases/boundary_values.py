@@ -202,10 +202,10 @@ def _values_beside(value: "Any") -> "list[Any]":
 
 def _texts_beside_pattern(pattern: str, good: "list[Any]") -> list[str]:
     """Return texts that a pattern without anchors, or with another letter, would match; then some others."""
-    found = []
+    texts = []
     for seed in sample_texts(pattern)[:2]:
-        found += [f"!{seed}", f"{seed}!", f"{seed}\n", seed.upper(), seed[1:], seed[:-1]]
-    return [*found, *(value for value in good if isinstance(value, str)), "", "0", "_", "!", "?!"]
+        texts += [f"!{seed}", f"{seed}!", f"{seed}\n", seed.upper(), seed[1:], seed[:-1]]
+    return [*texts, *(value for value in good if isinstance(value, str)), "", "0", "_", "!", "?!"]
 
 
 def _without_duplicates(values: "Any") -> "list[Any]":

@@ -84,9 +84,9 @@ class CaseEvidence:
         decision = seen.decision
         if decision.allowed:
             self.has_path = self.has_path or bool(seen.request.paths)
-            self._inside += [place.normalized for place in seen.request.paths if place.normalized is not None]
+            self._inside += [path.normalized for path in seen.request.paths if path.normalized is not None]
         elif decision.reason == PATH_OUTSIDE_SCOPE:
-            self._beside += [place.normalized for place in seen.request.paths if place.normalized is not None]
+            self._beside += [path.normalized for path in seen.request.paths if path.normalized is not None]
 
     def _note_budget(self, seen: PassedCase) -> None:
         action, decision = seen.request.action, seen.decision

@@ -40,7 +40,7 @@ def plan_case_run(words: tuple[str, ...], named: str | None) -> RunPlan:
     if not words:
         root = find_root(named)
         return RunPlan(tuple(_targets_in(root.tests, root)), (root,))
-    found: dict[str, CaseFileTarget] = {}
+    target_by_path: dict[str, CaseFileTarget] = {}
     problems = []
     for word in words:
         path = absolute_path(word)
@@ -54,8 +54,8 @@ def plan_case_run(words: tuple[str, ...], named: str | None) -> RunPlan:
                     f"the name of a case file ends in `{TOML_SUFFIX}` or `{JSON_SUFFIX}`",
                 )
             )
-        found |= {target.path: target for target in targets}
-    return RunPlan(tuple(found.values()), (), tuple(problems))
+        target_by_path |= {target.path: target for target in targets}
+    return RunPlan(tuple(target_by_path.values()), (), tuple(problems))
 
 
 def _why_no_case_file(path: str) -> str:

@@ -20,7 +20,7 @@ class LineNumbers:
         self._text = text
         self._node: JsonNode | None = parse_tree(text) if is_json else None
         # a file may have thousands of cases: its newlines are found once
-        self._newlines = [found.start() for found in re.finditer("\n", text)] if is_json else []
+        self._newlines = [match.start() for match in re.finditer("\n", text)] if is_json else []
         self._lines: list[str] = []
         self._known: dict[tuple[object, ...], int] = {}
         self._sections: dict[tuple[object, ...], int] = {}
@@ -36,7 +36,7 @@ class LineNumbers:
         return self._line_in_toml(keys)
 
     def _read_toml(self) -> None:
-        blanked = _MULTILINE_STRING.sub(lambda found: "\n" * found[0].count("\n"), self._text)
+        blanked = _MULTILINE_STRING.sub(lambda match: "\n" * match[0].count("\n"), self._text)
         self._lines = blanked.split("\n")
         cases = 0
         for number, line in enumerate(self._lines, 1):

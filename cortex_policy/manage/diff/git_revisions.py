@@ -43,19 +43,19 @@ def grants_at_revision(root: Root, revision: str, grant_id: str | None = None) -
     of a branch without a commit.
     """
     tree = _tree_id(root.path, revision)
-    found: dict[str, TextOrError] = {}
+    grants: dict[str, TextOrError] = {}
     digests: dict[str, str] = {}
     for name, mode, digest, size in _list_grant_files(root.path, tree):
         if not is_grant_id(name) or grant_id not in {None, name}:
             continue
         if mode not in _FILE_MODES:
-            found[name] = GrantError(GRANT_UNSAFE, "it is a link, or not a regular file")
+            grants[name] = GrantError(GRANT_UNSAFE, "it is a link, or not a regular file")
         elif size > MAX_BYTES:
-            found[name] = GrantError(GRANT_INVALID, f"larger than {MAX_BYTES} bytes")
+            grants[name] = GrantError(GRANT_INVALID, f"larger than {MAX_BYTES} bytes")
         else:
             digests[name] = digest
     texts = _read_objects(root.path, digests.values())
-    return found | dict(zip(digests, texts, strict=True))
+    return grants | dict(zip(digests, texts, strict=True))
 
 
 def settings_at_revision(root: Root, revision: str) -> bytes | None:

@@ -122,7 +122,7 @@ def read_grants(
     root: Root, grant_id: str | None = None, track: "Track" = iter
 ) -> "tuple[dict[str, TextOrError], list[str]]":
     """Return the text of the current grants, and what is unsafe about their files, which only `check` refuses."""
-    found: dict[str, TextOrError] = {}
+    texts: dict[str, TextOrError] = {}
     trust = TrustCheck(root)
     with suppress(FileNotFoundError), PolicyDirectory(trust, "tools") as tools:
         faults = list(trust.faults)
@@ -130,10 +130,10 @@ def read_grants(
             if grant_id in {None, name}:
                 tools.trust = trust.without_findings()  # each file has its own faults
                 with suppress(FileNotFoundError):  # removed after the listing
-                    found[name] = _text_or_error(tools, name)
+                    texts[name] = _text_or_error(tools, name)
                 faults += tools.trust.faults
-        return found, faults
-    return found, trust.faults
+        return texts, faults
+    return texts, trust.faults
 
 
 def _text_or_error(tools: PolicyDirectory, name: str) -> "TextOrError":
@@ -167,12 +167,16 @@ def _differs(old: "TextOrError | None", new: "TextOrError | None") -> bool:
     return not isinstance(old, bytes) or old != new
 
 
-def to_grant_version(found: "TextOrError | None") -> GrantVersion:
+def to_grant_version(text_or_error: "TextOrError | None") -> GrantVersion:
     """Return a text, or its error, as one side of a diff."""
-    if found is None:
+    if text_or_error is None:
         return ABSENT
     try:
-        return GrantVersion(decode(found)) if isinstance(found, bytes) else GrantVersion(None, found.detail)
+        return (
+            GrantVersion(decode(text_or_error))
+            if isinstance(text_or_error, bytes)
+            else GrantVersion(None, text_or_error.detail)
+        )
     except GrantError as error:
         return GrantVersion(None, error.detail)
 

@@ -98,10 +98,10 @@ def remove_grant(root: Root, grant_id: str, consent: "Consent", lock_wait: LockW
     check_id(grant_id)
     with write_transaction(root, lock_wait, "remove") as writer:
         old = _read(writer, grant_id)
-        found = _preview(grant_id, old, None)
+        result = _preview(grant_id, old, None)
         writer.check_stamped(grant_id, old)
-        consent(found.change)
-        return WriteResult(found.change, found.diff, is_written=True, version=writer.remove(grant_id, old))
+        consent(result.change)
+        return WriteResult(result.change, result.diff, is_written=True, version=writer.remove(grant_id, old))
 
 
 def rename_grant(root: Root, grant_id: str, other: str, lock_wait: LockWait = NO_WAIT) -> WriteResult:
@@ -170,14 +170,14 @@ def _write(
     consent: "Consent | None" = None,
     mode: int = 0o644,
 ) -> WriteResult:
-    found = _preview(grant_id, old, new)
-    if found.change.new.grant is None:
+    result = _preview(grant_id, old, new)
+    if result.change.new.grant is None:
         raise AssertionError("an edit went wrong: nothing was written")  # a bug in this program
     if consent is not None:
         writer.grants.check_permissions(grant_id)  # do not ask about a change that would be refused
         writer.check_stamped(grant_id, old)
-        consent(found.change)
-    return WriteResult(found.change, found.diff, is_written=True, version=writer.write(grant_id, old, new, mode))
+        consent(result.change)
+    return WriteResult(result.change, result.diff, is_written=True, version=writer.write(grant_id, old, new, mode))
 
 
 def _preview(grant_id: str, old: bytes | None, new: bytes | None) -> WriteResult:

@@ -43,7 +43,7 @@ class EditorUI(Protocol):
     def say(self, sentence: str) -> None:
         """Show a sentence."""
 
-    def show_problems(self, found: tuple[Problem, ...]) -> None:
+    def show_problems(self, problems: tuple[Problem, ...]) -> None:
         """Show errors and warnings."""
 
     def show_change(self, change: GrantDiff) -> None:
@@ -172,29 +172,29 @@ class EditSession:
         if not text.strip() and text != self._original:
             self._screen.say(f"`{self._id}` was emptied, and an empty file is not a grant")
             return _Review(text)
-        loads, found = self._problems(text)
+        loads, problems = self._problems(text)
         if text == self._original:
             self._screen.say(f"`{self._id}` is unchanged")
             if loads:
                 return _Review(text, "")
-        return self._review_grant(text, found, loads=loads)
+        return self._review_grant(text, problems, loads=loads)
 
-    def _review_grant(self, text: bytes, found: tuple[Problem, ...], *, loads: bool) -> _Review:
-        if found:
-            self._screen.show_problems(found)
+    def _review_grant(self, text: bytes, problems: tuple[Problem, ...], *, loads: bool) -> _Review:
+        if problems:
+            self._screen.show_problems(problems)
         if not loads:
-            return _Review(text, EDIT + DIFF + EXIT, _first_line(found))
+            return _Review(text, EDIT + DIFF + EXIT, _first_line(problems))
         change = compare_bytes(self._id, self._original, text)
         self._screen.show_change(change)
         if past := self._impact_of(change):
             self._screen.say(past)
-        return _Review(text, SAVE + EDIT + DIFF + EXIT, _first_line(found), change)
+        return _Review(text, SAVE + EDIT + DIFF + EXIT, _first_line(problems), change)
 
     def _problems(self, text: bytes) -> tuple[bool, tuple[Problem, ...]]:
         """Return whether a text is a grant, and its errors and warnings."""
         subject, findings = lint_grant(text, self._id, self._id)
-        found = to_problems(f"{self._id}.json", text, findings)
-        return subject is not None, tuple(one for one in found if one.severity != NOTE)
+        problems = to_problems(f"{self._id}.json", text, findings)
+        return subject is not None, tuple(one for one in problems if one.severity != NOTE)
 
     def _read(self) -> bytes | None:
         """Read the copy; if it is missing or not a regular file, say so and return None."""
@@ -211,5 +211,5 @@ def background_editor_error() -> NotDoneError:
     return NotDoneError(ENDED_AT_ONCE, hint)
 
 
-def _first_line(found: tuple[Problem, ...]) -> int:
-    return found[0].line if found else 0
+def _first_line(problems: tuple[Problem, ...]) -> int:
+    return problems[0].line if problems else 0

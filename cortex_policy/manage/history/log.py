@@ -51,9 +51,9 @@ def read_history_log(root: Root, grant_id: str | None = None) -> HistoryLog:
         stamp = stamps.read_stamp(root)
     except GrantError:  # commands that need the stamp report it
         stamp = None
-    found = tuple(history.read_history(root, stamp))
-    written = tuple(one for one in found if isinstance(one, HistoryEntry) and _concerns(one, grant_id))
-    corrupt_entries = tuple(one for one in found if isinstance(one, CorruptEntry))
+    entries = tuple(history.read_history(root, stamp))
+    written = tuple(one for one in entries if isinstance(one, HistoryEntry) and _concerns(one, grant_id))
+    corrupt_entries = tuple(one for one in entries if isinstance(one, CorruptEntry))
     return HistoryLog(written, corrupt_entries, history.unsafe_history_error(root), bool(written) or _is_enabled(root))
 
 
@@ -90,7 +90,7 @@ def grant_at(root: Root, grant_id: str, version: int) -> GrantAtVersion:
     return GrantAtVersion(grant_id, version, text, change, history.unsafe_history_error(root) if later else None)
 
 
-def entries_newest_first(stamp: Stamp, found: "Iterable[HistoryEntry | CorruptEntry]") -> "Iterator[HistoryEntry]":
+def entries_newest_first(stamp: Stamp, entries: "Iterable[HistoryEntry | CorruptEntry]") -> "Iterator[HistoryEntry]":
     """Yield the writes that led to a stamp, newest first, as long as each fits the state after it.
 
     Other entries are from another branch, or from a stamp that was removed since. Nothing is known of the time before
@@ -98,7 +98,7 @@ def entries_newest_first(stamp: Stamp, found: "Iterable[HistoryEntry | CorruptEn
     """
     state: dict[str, str | None] = {**stamp.grants}
     version = stamp.version
-    for entry in found:
+    for entry in entries:
         if not isinstance(entry, HistoryEntry) or entry.version != version:
             continue
         if all(state.get(one.id) == one.new for one in entry.changes):

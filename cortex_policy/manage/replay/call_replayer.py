@@ -68,13 +68,13 @@ class CallReplayer:
 
     def grant(self, grant_id: str) -> "Grant | GrantError":
         """Return a grant, or the error of loading it."""
-        found = self._loaded.get(grant_id)
-        if found is None:
+        loaded = self._loaded.get(grant_id)
+        if loaded is None:
             text = self._policy.get(grant_id)
             if text is None:
                 return _GRANT_NOT_FOUND  # never cached: a log may name any number of grants
-            found = self._loaded[grant_id] = decode_or_error(text, grant_id)
-        return found
+            loaded = self._loaded[grant_id] = decode_or_error(text, grant_id)
+        return loaded
 
     def relevant_part(self, data: "dict[str, Any]", grant: Grant) -> Grant:
         """Return the part of a grant that matters to a call."""
@@ -143,7 +143,7 @@ def _answers_by_path(grant: Grant, data: "dict[str, Any]") -> "dict[str, Any] | 
 
     It is less if the path has one spelling, is the whole argument, and its declaration checks only the type.
     """
-    found: dict[str, Any] = {}
+    answers: dict[str, Any] = {}
     args, paths = data["args"], data["paths"]
     for place in paths if has_full_args(data) and isinstance(paths, list) else (None,):
         if not isinstance(place, dict) or place.keys() != _PLAIN_PATH_MEMBERS:
@@ -156,8 +156,8 @@ def _answers_by_path(grant: Grant, data: "dict[str, Any]") -> "dict[str, Any] | 
         declaration = grant.args.get(name, {})
         if not isinstance(declaration, dict) or not _SAME_FOR_ANY_TEXT.issuperset(declaration):
             return None
-        found[name] = [matching_scope(grant.fs_scope, given), path_syntax_problem(given)]
-    return found
+        answers[name] = [matching_scope(grant.fs_scope, given), path_syntax_problem(given)]
+    return answers
 
 
 def decode_or_error(text: "TextOrError | Grant", grant_id: str) -> "Grant | GrantError":

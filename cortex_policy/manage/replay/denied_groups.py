@@ -69,13 +69,15 @@ class DeniedGroup:
         self.argument_changes: dict[tuple[str, str], list[object]] = {}
         self.windows: dict[str, HitWindow] = {}
 
-    def add(self, found: MissingPermissions) -> bool:
+    def add(self, permissions: MissingPermissions) -> bool:
         """Add what one more call lacks; return False if it is too much to list."""
-        self.actions |= dict.fromkeys(found.actions)
-        self.scopes |= {scope: None for scope in found.scopes if matching_scope(tuple(self.scopes), scope) is None}
+        self.actions |= dict.fromkeys(permissions.actions)
+        self.scopes |= {
+            scope: None for scope in permissions.scopes if matching_scope(tuple(self.scopes), scope) is None
+        }
         if len(self.scopes) > _MAX_DIRECTORIES:
             self.scopes = dict.fromkeys(merge_scopes(tuple(self.scopes)))
-        return all(self._add_argument_change(one) for one in found.arguments)
+        return all(self._add_argument_change(one) for one in permissions.arguments)
 
     def _add_argument_change(self, change: ArgumentChange) -> bool:
         values = self.argument_changes.setdefault((change.name, change.keyword), [])
@@ -153,21 +155,21 @@ class DenialGrouper:
 
     def _add_denied(self, at: float, data: "dict[str, Any]", grant: Grant) -> None:
         key = decision_key(data)
-        found = self._missing.get(key) if key is not None else None
-        if found is None:
+        missing = self._missing.get(key) if key is not None else None
+        if missing is None:
             with self._replayer.steps as steps:
                 before = steps.skipped_searches
-                found = find_missing_permissions(self._replayer.relevant_part(data, grant), data, self._settings)
-                found = found if steps.skipped_searches == before else TOO_SLOW
+                missing = find_missing_permissions(self._replayer.relevant_part(data, grant), data, self._settings)
+                missing = missing if steps.skipped_searches == before else TOO_SLOW
             if len(self._missing) >= MAX_CACHED:
                 self._missing.clear()
-            self._missing[key] = found
-        if isinstance(found, str):
-            self._mark_unfixable(data, found)
+            self._missing[key] = missing
+        if isinstance(missing, str):
+            self._mark_unfixable(data, missing)
             return
-        declared = tuple((one.name, one.keyword) for one in found.arguments)
-        group = self._group(data, (found.actions, bool(found.scopes), declared))
-        if group is not None and group.add(found):
+        declared = tuple((one.name, one.keyword) for one in missing.arguments)
+        group = self._group(data, (missing.actions, bool(missing.scopes), declared))
+        if group is not None and group.add(missing):
             self._count(group, at, data, self._window(grant.tool, data["action"]), grant.rate.per_minute)
 
     def _count(self, group: DeniedGroup, at: float, data: "dict[str, Any]", base: HitWindow, limit: int) -> None:
@@ -222,7 +224,7 @@ def _scopes_of_unresolved(data: "dict[str, Any]") -> tuple[str, ...] | str:
         is_pathless = not any(is_path_if_string(_EMPTY_GRANT, str(name)) for name in data["args"])
         return () if is_pathless else "the log does not hold the paths that a new grant would need as scopes"
     root, cwd = data.get("root"), data["cwd"]
-    found: dict[str, None] = {}
+    all_scopes: dict[str, None] = {}
     for argument, given, is_path in path_arguments(_EMPTY_GRANT, data["args"]):
         if not is_path:
             continue
@@ -233,5 +235,5 @@ def _scopes_of_unresolved(data: "dict[str, Any]") -> tuple[str, ...] | str:
         scopes = smallest_scopes(ResolvedPath(argument, given, relative, relative, path))
         if isinstance(scopes, str):
             return scopes
-        found |= dict.fromkeys(scopes)
-    return tuple(found)
+        all_scopes |= dict.fromkeys(scopes)
+    return tuple(all_scopes)

@@ -51,10 +51,10 @@ class EditImpact(Value):
 
 def impact_sentence(root: "Root", change: "GrantDiff") -> str:
     """Return a sentence on what a change means for the last calls, or why that is unknown; '' without a log."""
-    found = estimate_impact(root, change)
-    if isinstance(found, EditImpact):
-        return found.sentence
-    return f"note: {found}" if found else ""
+    impact = estimate_impact(root, change)
+    if isinstance(impact, EditImpact):
+        return impact.sentence
+    return f"note: {impact}" if impact else ""
 
 
 def estimate_impact(root: "Root", change: "GrantDiff") -> EditImpact | str:
@@ -64,13 +64,13 @@ def estimate_impact(root: "Root", change: "GrantDiff") -> EditImpact | str:
         if not isinstance(named, str):
             return ""
         with garbage_collector_paused():
-            found = compare_decisions(
+            impact = compare_decisions(
                 root, change, read_last_lines(named, _unpacked_rotations(named), MAX_LINES, MAX_BYTES)
             )
     except (OSError, CortexPolicyError) as error:  # an edit works without a log
         why = os_error_text(error)
         return f"the audit log says nothing of this change: {why}"
-    return found if found.calls else ""
+    return impact if impact.calls else ""
 
 
 def _unpacked_rotations(log: str) -> list[str]:
@@ -83,8 +83,8 @@ def compare_decisions(root: "Root", change: "GrantDiff", lines: list[bytes]) -> 
     """Decide the calls of a grant in these lines by its old and its new text."""
     name, settings = change.name, effective_settings(root.path)
     quoted = f'"{name}"'.encode()  # an id has one spelling: most lines of other grants need not be decoded
-    found = read_events((line for line in lines if quoted in line), root.path, ReadCounts())
-    calls = [call for call in found if call[1]["grant"] == name]
+    events = read_events((line for line in lines if quoted in line), root.path, ReadCounts())
+    calls = [call for call in events if call[1]["grant"] == name]
     old, new = _grant_or_error(change.old), _grant_or_error(change.new)
     before = _replay_calls(name, calls, old, new, settings)
     # the old text denied these by the known hits alone: no hits from before the log were needed

@@ -48,33 +48,33 @@ class MissingPermissions(Value):
 
 def find_missing_permissions(grant: Grant, data: "dict[str, Any]", settings: "Settings") -> MissingPermissions | str:
     """Return what every rule but the rate needs to pass, or a sentence that says why no change helps."""
-    found = MissingPermissions()
+    permissions = MissingPermissions()
     for _ in range(_MAX_CHANGES):
-        answer = first_recorded_denial(with_permissions(grant, found), data, settings)
+        answer = first_recorded_denial(with_permissions(grant, permissions), data, settings)
         if answer is None:
-            return found
+            return permissions
         if isinstance(answer, UndecidedReason):
             return str(answer)
-        more = _add_missing(found, with_permissions(grant, found), data, answer)
+        more = _add_missing(permissions, with_permissions(grant, permissions), data, answer)
         if isinstance(more, str):
             return more
-        found = more
+        permissions = more
     return "too much of it would have to change"
 
 
-def with_permissions(grant: Grant, found: MissingPermissions) -> Grant:
+def with_permissions(grant: Grant, permissions: MissingPermissions) -> Grant:
     """Return a grant with the missing permissions added."""
     args = dict(grant.args)
-    for one in found.arguments:
+    for one in permissions.arguments:
         args[one.name] = change_declaration(args[one.name], one)
     return Grant(
         grant.id,
         grant.tool,
-        grant.actions + found.actions,
+        grant.actions + permissions.actions,
         grant.rate,
         args,
         grant.data_class,
-        grant.fs_scope + found.scopes,
+        grant.fs_scope + permissions.scopes,
     )
 
 
@@ -86,24 +86,28 @@ def change_declaration(declaration: object, change: ArgumentChange) -> "dict[str
 
 
 def _add_missing(
-    found: MissingPermissions, grant: Grant, data: "dict[str, Any]", answer: str
+    permissions: MissingPermissions, grant: Grant, data: "dict[str, Any]", answer: str
 ) -> MissingPermissions | str:
     if answer == ACTION_NOT_ALLOWED:
         action = data["action"]
-        return MissingPermissions((action,), found.scopes, found.arguments) if action else "an action has a name"
+        return (
+            MissingPermissions((action,), permissions.scopes, permissions.arguments)
+            if action
+            else "an action has a name"
+        )
     if answer == ARGUMENT_NOT_ALLOWED and has_full_args(data):
         change = _smallest_change(grant.args, data["args"])
         return (
             change
             if isinstance(change, str)
-            else MissingPermissions(found.actions, found.scopes, (*found.arguments, change))
+            else MissingPermissions(permissions.actions, permissions.scopes, (*permissions.arguments, change))
         )
     if answer == PATH_OUTSIDE_SCOPE and has_full_args(data):
         scopes = _missing_scopes(grant, data)
         return (
             scopes
             if isinstance(scopes, str)
-            else MissingPermissions(found.actions, found.scopes + scopes, found.arguments)
+            else MissingPermissions(permissions.actions, permissions.scopes + scopes, permissions.arguments)
         )
     return "a human approves it, not a grant" if answer == APPROVAL_REQUIRED else f"{answer.replace('_', ' ')}"
 
@@ -125,51 +129,51 @@ def _smallest_change(declarations: "Mapping[str, object]", args: "dict[str, Any]
 
 
 def _possible_changes(name: str, declaration: "dict[str, Any]", value: object) -> list[ArgumentChange]:
-    found = []
+    changes = []
     if (
         isinstance(declaration.get("enum"), list)
         and isinstance(value, str | int)
         and len(str(value)) <= _MAX_ENUM_LENGTH
     ):
-        found.append(ArgumentChange(name, "enum", value))
+        changes.append(ArgumentChange(name, "enum", value))
     for keyword, measure in _MEASURES.items():
         is_sized = keyword in ("minimum", "maximum") or isinstance(value, str | list)
         if keyword in declaration and is_sized:
-            found.append(ArgumentChange(name, keyword, measure(value)))
-    return found
+            changes.append(ArgumentChange(name, keyword, measure(value)))
+    return changes
 
 
 def _missing_scopes(grant: Grant, data: "dict[str, Any]") -> tuple[str, ...] | str:
     """Return scopes for the paths that no scope covers, or why there are none."""
-    known = {(place.argument, place.given): place for place in recorded_paths(data)}
-    found: dict[str, None] = {}
+    known = {(path.argument, path.given): path for path in recorded_paths(data)}
+    all_scopes: dict[str, None] = {}
     for argument, given, is_path in path_arguments(grant, data["args"]):
         if not is_path:
             continue
-        place = known.get((argument, given)) if given is not None else None
-        if place is None:
+        path = known.get((argument, given)) if given is not None else None
+        if path is None:
             return "a path of it is none"
-        if not path_violation(grant.fs_scope, place):
+        if not path_violation(grant.fs_scope, path):
             continue
-        scopes = smallest_scopes(place)
+        scopes = smallest_scopes(path)
         if isinstance(scopes, str):
             return scopes
-        found |= dict.fromkeys(scopes)
-    return tuple(found) or "a path is required"
+        all_scopes |= dict.fromkeys(scopes)
+    return tuple(all_scopes) or "a path is required"
 
 
-def smallest_scopes(place: ResolvedPath) -> list[str] | str:
+def smallest_scopes(path: ResolvedPath) -> list[str] | str:
     """Return the smallest scopes that cover a path in both spellings, or why there are none."""
-    if place.protected_reason:
+    if path.protected_reason:
         return "a path that governs grants is in no scope"
-    if why := path_syntax_problem(place.given) or place.error:
+    if why := path_syntax_problem(path.given) or path.error:
         return f"a path of it {why}"
-    found = []
-    for relative in dict.fromkeys((place.normalized, place.resolved_inside)):  # both spellings must be in scope
+    scopes = []
+    for relative in dict.fromkeys((path.normalized, path.resolved_inside)):  # both spellings must be in scope
         if relative is None:
             return "a path of it leads out of the root"
         scope = relative.rpartition("/")[0] or relative
         if not relative or normalize_scope(scope) is None or scope.casefold().split("/")[0] == ".cortex":
             return "no scope that is smaller than the root can hold a path of it"
-        found.append(scope)
-    return found
+        scopes.append(scope)
+    return scopes

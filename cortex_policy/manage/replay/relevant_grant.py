@@ -35,6 +35,8 @@ class GrantParts:
         )
 
     def _scopes_for(self, data: "dict[str, Any]") -> tuple[str, ...]:
-        spellings = [path for place in recorded_paths(data) for path in (place.normalized, place.resolved_inside)]
-        found = (self._scopes.outermost_around(path) for path in spellings if path is not None)
-        return tuple(dict.fromkeys((*self._one_scope, *(scope for scope in found if scope is not None))))
+        spellings = [
+            path for recorded in recorded_paths(data) for path in (recorded.normalized, recorded.resolved_inside)
+        ]
+        outermost = (self._scopes.outermost_around(path) for path in spellings if path is not None)
+        return tuple(dict.fromkeys((*self._one_scope, *(scope for scope in outermost if scope is not None))))

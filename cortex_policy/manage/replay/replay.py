@@ -136,16 +136,16 @@ def load_policy(root: Root, proposed: str | None = None) -> "Policy":
 
 
 def _read_directory(path: str) -> "Policy":
-    found: dict[str, Any] = {}
+    texts: dict[str, Any] = {}
     for name in os.listdir(path):
         if grant_id := grant_id_of_file(name):
             file = f"{path}/{name}"
             # opening a pipe would wait for a writer
             is_file = os.path.isfile(file)
-            found[grant_id] = read_grant_file(file) if is_file else GrantError(GRANT_UNSAFE, "it is no regular file")
-    if not found:
+            texts[grant_id] = read_grant_file(file) if is_file else GrantError(GRANT_UNSAFE, "it is no regular file")
+    if not texts:
         raise UsageError(f"`{path}` holds no grants", "name a directory of `ID.json` files, a root or a git revision")
-    return found
+    return texts
 
 
 class _AnswerGroups:
@@ -172,16 +172,16 @@ class _AnswerGroups:
 
     def flips(self) -> tuple[Flip, ...]:
         """Return the flips: the newly allowed ones first, then by frequency."""
-        found = [Flip(*key, count, to_example(data)) for key, (count, data) in self._flips.items()]
-        return tuple(sorted(found, key=lambda flip: (not flip.allows, -flip.count, flip.grant)))
+        all_flips = [Flip(*key, count, to_example(data)) for key, (count, data) in self._flips.items()]
+        return tuple(sorted(all_flips, key=lambda flip: (not flip.allows, -flip.count, flip.grant)))
 
     def undecided(self) -> tuple[UndecidedCalls, ...]:
         """Return the undecided calls, the most frequent first."""
-        found = [
+        undecided_calls = [
             UndecidedCalls(grant, why, "" if full else FULL_ARGS_HINT, count)
             for (grant, why, full), count in self._unknown.items()
         ]
-        return tuple(sorted(found, key=lambda one: (-one.count, one.grant)))
+        return tuple(sorted(undecided_calls, key=lambda one: (-one.count, one.grant)))
 
 
 def _bounded_key(groups: "dict[Any, Any]", key: "tuple[Any, ...]") -> "tuple[Any, ...]":

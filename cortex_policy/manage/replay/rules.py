@@ -65,14 +65,14 @@ def is_beyond_log(data: "dict[str, Any]", why: str) -> bool:
 
 
 def first_recorded_denial(
-    found: "Grant | GrantError", data: "dict[str, Any]", settings: Settings
+    grant_or_error: "Grant | GrantError", data: "dict[str, Any]", settings: Settings
 ) -> "Reason | UndecidedReason | None":
     """Decide an event by every rule but the rate; return None if all pass."""
-    if isinstance(found, GrantError):
-        return found.reason
-    if data["action"] not in found.actions:
+    if isinstance(grant_or_error, GrantError):
+        return grant_or_error.reason
+    if data["action"] not in grant_or_error.actions:
         return ACTION_NOT_ALLOWED
-    answer = (_decide_with_values if has_full_args(data) else _decide_with_names)(found, data, settings)
+    answer = (_decide_with_values if has_full_args(data) else _decide_with_names)(grant_or_error, data, settings)
     if answer is None and data["reason"] not in _GRANT_REASONS:
         return UnknowableReason(f"{data['reason'].message} then, which is not for a grant to say")
     return answer
@@ -82,14 +82,14 @@ def _decide_with_values(grant: Grant, data: "dict[str, Any]", settings: Settings
     """Decide with the unknown paths at their worst; if that denies, decide with them at their best."""
     recorded, args = data["reason"], data["args"]
     approved, paths = _was_approved(recorded), [*path_arguments(grant, args)]
-    places = tuple(_worst_and_best_paths(grant, paths, data))
+    path_pairs = tuple(_worst_and_best_paths(grant, paths, data))
     # the call may have been made with `--require-path`
     strict = recorded == PATH_OUTSIDE_SCOPE and not any(given is not None and is_path for _, given, is_path in paths)
-    is_lost = any(bad is not good for bad, good in places)
-    worst = Request(data["action"], args, tuple([place for place, _ in places]), 1, approved is True)
+    is_lost = any(bad is not good for bad, good in path_pairs)
+    worst = Request(data["action"], args, tuple([path for path, _ in path_pairs]), 1, approved is True)
     no = first_denial(grant, worst, Settings(**{**vars(settings), "require_path": True}) if strict else settings)
     if no is not None and (is_lost or strict or approved is None):
-        best = Request(data["action"], args, tuple([place for _, place in places]), 1, approved is not False)
+        best = Request(data["action"], args, tuple([path for _, path in path_pairs]), 1, approved is not False)
         no = first_denial(grant, best, settings)
         if no is None:
             return UNRESOLVED_PATH if is_lost else PATH_REQUIRED if strict else UNKNOWN_APPROVAL
@@ -100,36 +100,36 @@ def _worst_and_best_paths(
     grant: Grant, paths: "list[tuple[str, str | None, bool]]", data: "dict[str, Any]"
 ) -> "Iterator[tuple[ResolvedPath, ResolvedPath]]":
     """Yield each path that a grant checks, at its worst and at its best."""
-    known = {(place.argument, place.given): place for place in recorded_paths(data)} if paths else {}
+    known = {(path.argument, path.given): path for path in recorded_paths(data)} if paths else {}
     for argument, given, _ in paths:
         if given is None:
             continue
-        place = known.get((argument, given))
-        if place is None:
+        path = known.get((argument, given))
+        if path is None:
             within = next(filter(normalize_scope, grant.fs_scope), None)
             yield (
                 ResolvedPath(argument, given, protected_reason="is not in the log"),
                 ResolvedPath(argument, given, within, within, within),
             )
-        elif _may_depend_on_scopes(place):
-            part = place.argument, place.given, place.normalized, place.resolved_inside, place.resolved
+        elif _may_depend_on_scopes(path):
+            part = path.argument, path.given, path.normalized, path.resolved_inside, path.resolved
             yield (
-                ResolvedPath(*part, "leads elsewhere", place.protected_reason),
-                ResolvedPath(*part, "", place.protected_reason),
+                ResolvedPath(*part, "leads elsewhere", path.protected_reason),
+                ResolvedPath(*part, "", path.protected_reason),
             )
         else:
-            yield place, place
+            yield path, path
 
 
-def _may_depend_on_scopes(place: ResolvedPath) -> bool:
+def _may_depend_on_scopes(path: ResolvedPath) -> bool:
     """Whether removing its `..` changes where it leads: that is an error under some scopes only."""
-    return place.resolved is not None and place.normalized != place.resolved_inside and ".." in place.given.split("/")
+    return path.resolved is not None and path.normalized != path.resolved_inside and ".." in path.given.split("/")
 
 
 def recorded_paths(data: "dict[str, Any]") -> "Iterator[ResolvedPath]":
     """Yield the paths of a call as they were resolved then; malformed ones are skipped."""
-    found = data.get("paths")
-    for one in found if isinstance(found, list) else ():
+    paths = data.get("paths")
+    for one in paths if isinstance(paths, list) else ():
         if isinstance(one, dict):
             argument, given, collapsed, landed, resolved, fault, guard = map(one.get, PATH_MEMBERS)
             faults = ("" if fault is None else fault), ("" if guard is None else guard)

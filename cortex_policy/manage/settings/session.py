@@ -70,8 +70,8 @@ class _Session:
             elif text == (self._original or b""):
                 self._screen.say("the settings are unchanged")
                 return EditResult("unchanged")
-            found = _LINE.search(fault)
-            line = int(found[1]) if found else 0
+            match = _LINE.search(fault)
+            line = int(match[1]) if match else 0
             answer = self._ask_operator(None if fault else text)
             if answer == SAVE and text is not None:
                 install_text(self._target, self._original, text, self._patience)

@@ -71,12 +71,12 @@ def _candidates(text: str, name: str, value: object) -> "Iterator[str]":
     section, _, key = name.rpartition(".")
     sections = _sections(lines)
     for index, line in enumerate(lines):
-        found = _PAIR.match(line)
-        if found and name in (found[2], f"{sections[index]}.{found[2]}"):
+        match = _PAIR.match(line)
+        if match and name in (match[2], f"{sections[index]}.{match[2]}"):
             put = (
                 ""
                 if value is UNSET
-                else f"{found[1]}{toml_literal(value)}{found[4].rstrip()}{_line_ending(line, text)}"
+                else f"{match[1]}{toml_literal(value)}{match[4].rstrip()}{_line_ending(line, text)}"
             )
             yield "".join([*lines[:index], put, *lines[index + 1 :]])
     if value is UNSET:
@@ -91,8 +91,8 @@ def _sections(lines: list[str]) -> list[str]:
     """Return the section of each line."""
     sections, section = [], ""
     for line in lines:
-        found = _HEADER.match(line)
-        section = found[1] if found else section
+        match = _HEADER.match(line)
+        section = match[1] if match else section
         sections.append(section)
     return sections
 

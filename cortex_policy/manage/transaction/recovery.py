@@ -78,11 +78,11 @@ def supported_version(old: Stamp, file: str) -> int:
 
 def digest_grants(tools: PolicyDirectory, track: "Track" = iter) -> dict[str, str]:
     """Return the digest of each grant's bytes; raise GrantError if one is a link or not a regular file."""
-    found: dict[str, str] = {}
+    digests: dict[str, str] = {}
     for grant_id in track(tools.grant_ids()):
         with suppress(FileNotFoundError):  # removed since it was listed
-            found[grant_id] = grant_digest(tools.read(f"{grant_id}.json", MAX_BYTES + 1))
-    return found
+            digests[grant_id] = grant_digest(tools.read(f"{grant_id}.json", MAX_BYTES + 1))
+    return digests
 
 
 def pending_digests(changes: "GrantBytes", *, is_hand_edit: bool) -> dict[str, tuple[str | None, str | None]]:

@@ -60,10 +60,10 @@ class Suppressions:
             return self._codes
         return project.codes.difference(*(expand_code(word) for _, word in project.pairs_for(file)))
 
-    def filter_problems(self, found: "Iterable[Problem]") -> "Iterator[Problem]":
+    def filter_problems(self, problems: "Iterable[Problem]") -> "Iterator[Problem]":
         """Yield the problems that are not suppressed, and a note for each suppression that matched none."""
         used: set[tuple[str, str, str]] = set()
-        for one in chain(found, self.problems):
+        for one in chain(problems, self.problems):
             project = self._project_of(one.file)
             if one.code not in (self._codes if project is None else project.codes):
                 continue

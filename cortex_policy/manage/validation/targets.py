@@ -57,17 +57,17 @@ def named_targets(words: tuple[str, ...], root: Root | None) -> ValidationTarget
 
     `root` is the tree for files that are not grants of another root.
     """
-    found: dict[str, ValidationTarget] = {}
+    target_by_path: dict[str, ValidationTarget] = {}
     roots: dict[str, None] = {}
     problems: list[Problem] = []
     for word in words:
         files, more = _directory_targets(word, problems) if os.path.isdir(word) else ([_file_target(word)], ())
         for target in files:
             target_in_root = target if target.root or root is None else target._replace(root=root.path)
-            found.setdefault(target_in_root.path, target_in_root)
+            target_by_path.setdefault(target_in_root.path, target_in_root)
         roots.update(dict.fromkeys(more))
     return ValidationTargets(
-        tuple(found.values()), tuple(roots), tuple(problems), root.path if root is not None else ""
+        tuple(target_by_path.values()), tuple(roots), tuple(problems), root.path if root is not None else ""
     )
 
 

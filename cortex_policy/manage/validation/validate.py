@@ -38,8 +38,8 @@ def validate(targets: ValidationTargets, suppressions: Suppressions, track: "Tra
     with FileInspector(targets.root_for_check) as inspector:
         results = track(parallel_map(targets.files, inspector.inspect), len(targets.files))
         reports = list(zip(targets.files, results, strict=True))
-        found = chain(targets.problems, _find_problems(targets, reports, inspector))
-        problems = [_as_error(one) if strict else one for one in suppressions.filter_problems(found)]
+        all_problems = chain(targets.problems, _find_problems(targets, reports, inspector))
+        problems = [_as_error(one) if strict else one for one in suppressions.filter_problems(all_problems)]
     return Report(len(reports), tuple(sorted(problems, key=_sort_key)))
 
 

@@ -43,9 +43,9 @@ def catastrophic_patterns(subject: "ParsedGrant") -> "Iterator[Finding]":
     work = WorkLimit(_MAX_WORK)
     for name, declaration in subject.grant.args.items():
         for steps, declared in _find_patterns(declaration, ("args", name)):
-            found, moves = _check_pattern(*declared)
-            if found:
-                yield Finding("arg-pattern", f"`{name}` has a pattern {found[0]}", found[1], json_pointer(*steps))
+            problem, moves = _check_pattern(*declared)
+            if problem:
+                yield Finding("arg-pattern", f"`{name}` has a pattern {problem[0]}", problem[1], json_pointer(*steps))
             try:
                 work.spend(moves)
             except TooMuchWorkError:

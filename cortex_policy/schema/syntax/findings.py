@@ -58,10 +58,10 @@ class Findings:
 
     def in_order(self) -> tuple[Finding, ...]:
         """Return the findings in the order of the text."""
-        found = list(self._findings)
+        findings = list(self._findings)
         for index, others in self._repeated.values():
-            one = found[index]
+            one = findings[index]
             places = "place" if others == 1 else "places"
             message = f"{one.message}, and in {others} more {places}" if others else one.message
-            found[index] = Finding(one.code, message, one.hint, span=one.span)
-        return tuple(sorted(found, key=lambda one: (one.span or (0, 0), one.code)))
+            findings[index] = Finding(one.code, message, one.hint, span=one.span)
+        return tuple(sorted(findings, key=lambda one: (one.span or (0, 0), one.code)))

@@ -121,8 +121,8 @@ def find_wrapping(text: str, start: int) -> Wrapping | None:
 
 
 def _find_json(text: str, start: int) -> int | None:
-    found = _OBJECT.search(text, start)
-    return found.start() if found else None
+    match = _OBJECT.search(text, start)
+    return match.start() if match else None
 
 
 def note_wrapping(text: str, around: Wrapping, end: int | None, findings: Findings) -> None:

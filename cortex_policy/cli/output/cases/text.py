@@ -57,7 +57,7 @@ def file_error_text(problem: CaseFileProblem, *, colour: bool = False) -> str:
 
 def results_summary(outcome: SuiteResult) -> str:
     """Return the numbers of cases and failures, and the coverage."""
-    cases, failed = (sum(map(len, found)) for found in _cases(outcome))
+    cases, failed = (sum(map(len, results)) for results in _cases(outcome))
     broken = sum(bool(one.errors) for one in outcome.files)
     parts = [f"{plural(cases, 'case')} in {plural(len(outcome.files), 'file')}"]
     well = "none failed" if broken else "all pass"

@@ -24,7 +24,7 @@ def render_report(report: Report) -> str:
     cases = [_case(xml_text(file), problems) for file, problems in files.items()]
     if report.files > len(cases) or not cases:
         cases.append(_case("all other files" if cases else "all files", []))
-    others = (one for found in files.values() if not _fails(found) for one in found)
+    others = (one for problems in files.values() if not _fails(problems) for one in problems)
     return suites_xml("validate", cases, _text(others))
 
 

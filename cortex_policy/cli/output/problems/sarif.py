@@ -90,12 +90,12 @@ def _artifact(problem: Problem) -> dict[str, str]:
     return {"uri": f"file://{uri}"} if os.path.isabs(path) else {"uri": uri, "uriBaseId": "%SRCROOT%"}
 
 
-def _region(place: Problem | Replacement) -> dict[str, int]:
+def _region(part: Problem | Replacement) -> dict[str, int]:
     return {
-        "startLine": place.line,
-        "startColumn": place.column,
-        "endLine": place.end_line,
-        "endColumn": place.end_column,
+        "startLine": part.line,
+        "startColumn": part.column,
+        "endLine": part.end_line,
+        "endColumn": part.end_column,
     }
 
 
