@@ -280,7 +280,7 @@ _cortex_policy() {
             flags='--root --check --diff --wait --json -h --help'
             ;;
         'help '*)
-            offered=('' 'check enforce run explain list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init config schema completions help')
+            offered=('' 'check enforce run explain status list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init config schema completions help')
             flags='-h --help'
             ;;
         'init '*)
@@ -343,6 +343,10 @@ _cortex_policy() {
             offered=('' 'show verify wait write')
             flags='-h --help'
             ;;
+        'status '*)
+            offered=('')
+            flags='--root --watch --json -h --help'
+            ;;
         'stop '*)
             offered=('')
             flags='--root --reason --json -h --help'
@@ -364,7 +368,7 @@ _cortex_policy() {
             flags='--root --strict --fix --select --ignore --output --wait --json -h --help'
             ;;
         *)
-            offered=('approvals approve audit check completions config copy deny diff edit enforce explain fmt help init list log new rate remove rename replay resume rule run schema set show stamp stop suggest test undo validate')
+            offered=('approvals approve audit check completions config copy deny diff edit enforce explain fmt help init list log new rate remove rename replay resume rule run schema set show stamp status stop suggest test undo validate')
             flags='--root -V --version -h --help'
             ;;
     esac

@@ -10,6 +10,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "explain": ("explain", "explain"),
     },
     "See": {
+        "status": ("status", "status"),
         "list": ("list", "list_grants"),
         "show": ("show", "show"),
         "log": ("log", "log"),

@@ -11,7 +11,8 @@ _DENIAL_CODES = range(10, 20)
 _ERROR_CODES = range(20, 30)
 _NOT_DONE = 3
 _GENERAL_CODES = {
-    1: "findings: what was validated or tested is wrong, what was verified differs, or what was compared allows more",
+    1: "findings: what was validated or tested is wrong, what was verified differs, what was compared"
+    " allows more, or every check is denied",
     2: "usage",
     3: "not done, nothing was changed",
     70: "a bug in this program; every exit code except 0 means: not allowed",
@@ -25,7 +26,7 @@ _WRITERS = ("init", "new", "set", "remove", "rename", "copy", "fmt", "edit", "un
 _STATE_READERS = ("rate", "approvals", "approve", "deny")  # they read what calls have left behind
 _ROOTLESS = ("completions", "rule", "schema", "help")
 _COMMANDS_OF_CODE = {
-    1: ("validate", "test", "stamp", "diff", "fmt", "replay", "audit"),
+    1: ("validate", "test", "stamp", "diff", "fmt", "replay", "audit", "status"),
     23: (*DECIDING, *_WRITERS),
     24: (*DECIDING, *_STATE_READERS),
     27: (*DECIDING, *_STATE_READERS, *_WRITERS, "config", "audit", "replay", "suggest"),

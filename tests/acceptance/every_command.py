@@ -23,7 +23,13 @@ from cortex_policy.cli.app import build_app
 from tests.support.command import become_command, load_program, result_of, run_command
 
 HOSTILE = "##vso[task.a]\x1b[3J\x1b[5m\x9b5m\u202e\x7f\u2028\r##[b]\x85::c\ufeff"
-ENDLESS = (["rate", "watch"], ["approvals", "--watch"], ["audit", "tail", "--follow"], ["test", "--watch"])
+ENDLESS = (
+    ["rate", "watch"],
+    ["status", "--watch"],
+    ["approvals", "--watch"],
+    ["audit", "tail", "--follow"],
+    ["test", "--watch"],
+)
 Answer = tuple[int, str, str]  # exit code, output, error
 ANSWER = b"xq\n\x04"  # ends a screen, a prompt, a question
 STOP = ["stop", "--reason", "{x}"]
@@ -34,6 +40,7 @@ WORDS: dict[str, list[list[str]]] = {  # what changes something comes last
     "run": [["git", "{x}", "--", "true"], ["git", "a", "--arg", "{x}={x}", "--path", "{x}", "--", "true"], ["git", "a", "--", "{x}"], ["git", "a", "--", "./{x}/"], ["git", "{x}", "--for-each", "--", "echo", "{}"]],
     "explain": [["git", "{x}"], ["git", "{x}", "--path", "{x}"], ["git", "a", "--arg", "{x}=1"]],
     "list": [[]],
+    "status": [[], ["--watch"]],
     "show": [["git"], ["ask"], ["bad"], ["{x}"], ["git", "--at", "1"]],
     "diff": [["git", "ask"], ["--against", "HEAD"], ["--against", "HEAD", "--markdown"], ["--against", "{x}"], ["git", "./{x}"]],
     "log": [[], ["git"], ["{x}"]],

@@ -5,15 +5,16 @@ from typing import TYPE_CHECKING
 import typer
 
 from cortex_policy.cli.commands import config_file
-from cortex_policy.cli.commands.config_file import NameArgument, format_setting
+from cortex_policy.cli.commands.config_file import NameArgument
 from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.printing import print_json, print_rows
+from cortex_policy.cli.output.settings import format_setting, setting_to_json
 from cortex_policy.cli.roots import inner_root_path
 from cortex_policy.core.text import printable
 
 if TYPE_CHECKING:
-    from cortex_policy.core.settings import EffectiveSetting, SettingValue
+    from cortex_policy.core.settings import EffectiveSetting
 
 COLUMNS = ("SETTING", "VALUE", "FROM", "HIDES")
 config_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True)
@@ -49,7 +50,7 @@ def list_settings(root: RootOption = None, *, json: JsonOption = False) -> None:
     if json:
         print_json({
             "root": policy_root.path if policy_root is not None else None,
-            "settings": [_setting_to_json(one) for one in resolved],
+            "settings": [setting_to_json(one) for one in resolved],
             "problems": [problem_to_json(one) for one in problems],
         })  # fmt: skip
     else:
@@ -72,7 +73,7 @@ def get(name: NameArgument, root: RootOption = None, *, json: JsonOption = False
     setting = find_setting(name)
     resolved = next(one for one in resolve_settings(root_or_none(inner_root_path(root))) if one.setting is setting)
     if json:
-        print_json(_setting_to_json(resolved))
+        print_json(setting_to_json(resolved))
     elif resolved.effective.value is not None:
         typer.echo(printable(format_setting(resolved.effective.value)))
 
@@ -93,16 +94,3 @@ def _row(resolved: "EffectiveSetting") -> tuple[str, ...]:
 def _shown(value: object) -> str:
     """Return a value for the table, in which nothing is blank."""
     return "-" if value is None else str(value) if value in ([], {}) else format_setting(value)
-
-
-def _setting_to_json(resolved: "EffectiveSetting") -> dict[str, object]:
-    return {
-        "name": resolved.setting.name,
-        **_value_to_json(resolved.effective),
-        "locked": resolved.is_locked,
-        "hidden": [_value_to_json(one) for one in resolved.overridden],
-    }
-
-
-def _value_to_json(one: "SettingValue") -> dict[str, object]:
-    return {"value": one.value, "place": one.place, "source": one.source or None}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cortex_policy.cli.options import RootOption, WaitOption, WideningOption
+from cortex_policy.cli.output.settings import format_setting
 from cortex_policy.cli.prompts import is_interactive, make_lock_wait
 from cortex_policy.cli.roots import find_inner_root, inner_root_path
 from cortex_policy.core.model import GrantError, UsageError
@@ -161,12 +162,3 @@ def _print_if_overridden(target: "SettingsFile", name: str) -> None:
 
 def _source_text(written: "SettingValue") -> str:
     return f"`{written.source}`" if written.source else "the default"
-
-
-def format_setting(value: Any) -> str:
-    """Return a setting's value as a user types it."""
-    if isinstance(value, list):
-        return ",".join(value)
-    if isinstance(value, dict):
-        return " ".join(f"{name}={','.join(codes)}" for name, codes in value.items())
-    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,11 +1,13 @@
 """`rate watch`: draw budgets on a terminal, print changes in a pipe."""
 
+import shutil
 from typing import TYPE_CHECKING
 
 from cortex_policy.cli.acting_user import UserOption, run_as_user
 from cortex_policy.cli.options import JsonOption, OptionalGrantArgument, RootOption
 from cortex_policy.cli.output import live
 from cortex_policy.cli.output.budget_owner import owner_sentence, print_owner
+from cortex_policy.cli.output.budget_table import budget_line, budget_table
 from cortex_policy.cli.output.printing import budget_to_json, escaped_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
@@ -17,10 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
 
-BAR_WIDTH = 30  # cells
 TITLE_HEIGHT = 2  # lines: it is folded on a narrow terminal
 
 
@@ -53,20 +52,13 @@ def _watch(root: Root, grant_id: str | None, *, json: bool) -> None:
         return
     if not json:
         print_owner(owner, root)
-    live.print_changes_until_closed(lambda: _rows(root, grant_id, _line if not json else _json_line))
+    live.print_changes_until_closed(lambda: _rows(root, grant_id, budget_line if not json else _json_line))
 
 
 def _rows(root: Root, grant_id: str | None, text_of: "Callable[[BudgetStatus], str]") -> "Iterator[live.Row]":
     for one in list_budgets(root, grant_id):
         # the state that shows a change leaves out the wait, which changes all the time
-        yield (one.id, one.action), _line(one), text_of(one)
-
-
-def _line(one: BudgetStatus) -> str:
-    budget = one.budget
-    if budget is None:
-        return printable(f"{one.id} {one.action or '-'}: {one.problem}")
-    return printable(f"{one.id} {one.action}: {budget.used} of {budget.limit} used{one.problem and f', {one.problem}'}")
+        yield (one.id, one.action), budget_line(one), text_of(one)
 
 
 def _json_line(one: BudgetStatus) -> str:
@@ -77,34 +69,10 @@ def _screen(root: Root, grant_id: str | None, title: str, height: int) -> "Group
     from rich.console import Group  # noqa: PLC0415 - only a terminal needs it
     from rich.text import Text  # noqa: PLC0415
 
-    return Group(Text(printable(title)), _table(list_budgets(root, grant_id), height - TITLE_HEIGHT))
-
-
-def _table(rows: tuple[BudgetStatus, ...], height: int) -> "Table":
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    more = len(rows) - height
-    caption = f"q ends; {more} more, name a grant to see them" if more > 0 else "q ends"
-    table = Table(box=None, pad_edge=False, caption=caption, caption_justify="left")
-    for column in ("ID", "ACTION", "USED", "", "NEXT"):
-        table.add_column(column, no_wrap=True)
-    for one in rows[:height]:
-        budget = one.budget
-        used = f"{budget.used}/{budget.limit}" if budget is not None else "-"
-        wait = budget.retry_after_seconds if budget is not None else None
-        next_free = one.problem or (f"{wait:.1f}s" if wait else "now")
-        table.add_row(
-            *map(Text, map(printable, (one.id, one.action or "-", used))), _bar(one), Text(printable(next_free))
-        )
-    return table
-
-
-def _bar(one: BudgetStatus) -> "Text":
-    from rich.text import Text  # noqa: PLC0415
-
-    budget = one.budget
-    if budget is None:
-        return Text("?" * BAR_WIDTH, style="yellow")
-    full = -(-BAR_WIDTH * min(budget.used, budget.limit) // budget.limit)
-    return Text("#" * full + "." * (BAR_WIDTH - full), style="red" if budget.retry_after_seconds else "green")
+    budgets = list_budgets(root, grant_id)
+    shown = budgets[: max(1, height - TITLE_HEIGHT)]
+    more = len(budgets) - len(shown)
+    last = f"q ends; {more} more, name a grant to see them" if more > 0 else "q ends"
+    return Group(
+        Text(printable(title)), budget_table(shown, shutil.get_terminal_size().columns), Text(last, style="dim")
+    )

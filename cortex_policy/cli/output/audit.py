@@ -30,17 +30,20 @@ def named_or_configured_logs(logs: list[str] | None) -> list[str]:
 
 def call_line(event: "Event") -> str:
     """Return a call as one line: in columns for a terminal, with tabs for a pipe."""
-    _, data = event
-    answer = "yes" if data["decision"] else "no"
-    args = json.dumps(data["args"])
-    shown = "" if args in ("{}", "[]") else args if len(args) <= MAX_ARGS_SHOWN else f"{args[:MAX_ARGS_SHOWN]}..."
-    cells = [data["time"], answer, data["grant"], data["action"], str(data["reason"]), shown]
-    if data.get("peek") is True:
-        cells[1] += " (peek)"
+    cells = call_cells(event)
     if sys.stdout.isatty():
         cells[1] = cells[1].ljust(3)
         return "  ".join(map(message_line, cells)).rstrip()
     return "\t".join(map(message_line, cells))
+
+
+def call_cells(event: "Event") -> list[str]:
+    """Return a call in words: the time, the answer, grant, action, reason and arguments."""
+    _, data = event
+    answer = f"{'yes' if data['decision'] else 'no'}{' (peek)' * (data.get('peek') is True)}"
+    args = json.dumps(data["args"])
+    shown = "" if args in ("{}", "[]") else args if len(args) <= MAX_ARGS_SHOWN else f"{args[:MAX_ARGS_SHOWN]}..."
+    return [data["time"], answer, data["grant"], data["action"], str(data["reason"]), shown]
 
 
 def event_line(line: bytes) -> str:

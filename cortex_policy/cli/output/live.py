@@ -47,11 +47,12 @@ def print_changes_until_closed(rows: "Callable[[], Iterable[Row]]") -> None:
     reader.register(1, 0)  # only errors: the reading end was closed
     last_shown: dict[Hashable, str] = {}
     while True:
+        shown: dict[Hashable, str] = {}  # without rows that are gone, so that it does not grow
         for key, state, line in rows():
-            if last_shown.get(key) != state:
-                last_shown[key] = state
-                if not write_line(line):
-                    return
+            shown[key] = state
+            if last_shown.get(key) != state and not write_line(line):
+                return
+        last_shown = shown
         if reader.poll(POLL_SECONDS * 1000):
             return
 

@@ -1,0 +1,46 @@
+"""`status`: show on one screen whether checks can be allowed, and what decides it."""
+
+from typing import Annotated
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.roots import find_inner_root
+
+
+def status(
+    root: RootOption = None,
+    *,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Keep showing budgets, the last calls and what waits for a human.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Show whether checks can be allowed, and what decides it.
+
+    The root, the settings that somebody set and where, whose budgets are counted and where, an emergency stop, the
+    stamp, the audit log, and the calls that wait for a human. It exits with 1 if every check is denied, and says why.
+    It makes and writes nothing. With `--watch` it draws budgets, the last calls and waiting calls on a terminal until
+    `q`; in a pipe it prints a line for each change.
+
+    $ cortex-policy status
+    $ cortex-policy status --json --root /srv/repo
+    $ cortex-policy status --watch
+    """
+    policy_root = find_inner_root(root)
+    if watch:
+        from cortex_policy.cli.commands.status_watch import watch_status  # noqa: PLC0415 - only with the option
+
+        watch_status(policy_root, json=json)
+        return
+    from cortex_policy.cli.output.printing import print_json  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.status import print_status, status_to_json  # noqa: PLC0415
+    from cortex_policy.manage.status import read_status  # noqa: PLC0415
+
+    found = read_status(policy_root)
+    if json:
+        print_json(status_to_json(found))
+    else:
+        print_status(found)
+    if found.is_denied:
+        raise typer.Exit(1)

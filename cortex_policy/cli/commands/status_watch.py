@@ -1,0 +1,65 @@
+"""`status --watch`: draw an overview on a terminal, print changes in a pipe."""
+
+import shutil
+from typing import TYPE_CHECKING
+
+from cortex_policy.cli.output import live
+from cortex_policy.cli.output.approvals import request_to_json
+from cortex_policy.cli.output.audit import call_cells
+from cortex_policy.cli.output.budget_table import budget_line
+from cortex_policy.cli.output.denials import denials_to_json
+from cortex_policy.cli.output.overview import overview_screen
+from cortex_policy.cli.output.printing import budget_to_json, escaped_json
+from cortex_policy.core.text import message_line
+from cortex_policy.manage.overview import read_overview
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from cortex_policy.manage.overview import Overview
+    from cortex_policy.state import Root
+
+    # the kind and key of a row, the cells whose change is a change of the row, and what JSON says of it
+    Change = tuple[str, tuple[object, ...], tuple[str, ...], dict[str, object]]
+
+
+def watch_status(root: "Root", *, json: bool) -> None:
+    """Show the overview of a root until it is ended."""
+    if live.can_redraw() and not json:
+        live.redraw_until_quit(
+            lambda height: overview_screen(read_overview(root), shutil.get_terminal_size().columns, height)
+        )
+        return
+    text_of = _json_line if json else _line
+    live.print_changes_until_closed(lambda: _rows(read_overview(root), text_of))
+
+
+def _rows(overview: "Overview", text_of: "Callable[[Change], str]") -> "Iterator[live.Row]":
+    for change in _changes(overview):
+        kind, key, cells, _ = change
+        yield (kind, *key), repr(cells), text_of(change)
+
+
+def _changes(overview: "Overview") -> "Iterator[Change]":
+    status = overview.status
+    sentences = status.denials.sentences or ([status.unusable.detail] if status.unusable is not None else [])
+    members = {"status": "denied" if status.is_denied else "ok", **denials_to_json(status.denials)}
+    yield "checks", (), tuple(sentences) or ("can be allowed",), members
+    for budget in overview.budgets:
+        yield "budget", (budget.id, budget.action), (budget_line(budget),), budget_to_json(budget)
+    for request in status.requests:
+        cells = (request.id, request.grant, request.action, request.args)
+        yield "approval", (request.id,), cells, request_to_json(request)
+    for at, data in overview.calls:
+        call = {**data, "reason": str(data["reason"])}
+        yield "call", (at, data["grant"], data["action"]), tuple(call_cells((at, data))), call
+
+
+def _line(change: "Change") -> str:
+    kind, _, cells, _ = change
+    return "\t".join(map(message_line, (kind, *cells)))
+
+
+def _json_line(change: "Change") -> str:
+    kind, _, _, members = change
+    return escaped_json({"kind": kind, **members})

@@ -1,0 +1,105 @@
+"""The screen of `status --watch`: whether checks can be allowed, budgets, the last calls, and the calls that wait."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from cortex_policy.cli.output.approvals import requester_name
+from cortex_policy.cli.output.audit import call_cells
+from cortex_policy.cli.output.budget_owner import owner_sentence
+from cortex_policy.cli.output.budget_table import budget_table
+from cortex_policy.cli.output.fitted_table import fitted_table
+from cortex_policy.core.text import message_line
+
+if TYPE_CHECKING:
+    from rich.console import Group, RenderableType
+    from rich.text import Text
+
+    from cortex_policy.manage.approvals import RequestDetails
+    from cortex_policy.manage.audit.reader import Event
+    from cortex_policy.manage.budgets import BudgetStatus
+    from cortex_policy.manage.overview import Overview
+
+CALL_COLUMNS = ("TIME", "", "GRANT", "ACTION", "REASON", "ARGUMENTS")
+REQUEST_COLUMNS = ("ID", "LEFT", "CALL", "BY", "ARGUMENTS")
+FIXED_LINES = 8  # three titles, the heads of three tables, the root, and the last line
+
+
+def overview_screen(overview: "Overview", width: int, height: int) -> "Group":
+    """Return the screen; what waits for a human has its place first, then the last calls, then budgets."""
+    from rich.console import Group  # noqa: PLC0415 - only a terminal needs it
+
+    head = _head(overview)
+    left = max(3, height - FIXED_LINES - len(head))
+    requests = overview.status.requests[: max(1, left // 4)]
+    left -= len(requests)
+    calls = overview.calls[-max(1, left - min(len(overview.budgets), left // 2)) :]
+    budgets = sorted(overview.budgets, key=_share_left)[: max(1, left - len(calls))]
+    return Group(
+        *head,
+        *_budget_part(overview, budgets, width),
+        *_call_part(overview, calls, width),
+        *_request_part(overview, requests, width),
+        _text("q ends", "dim"),
+    )
+
+
+def _share_left(one: "BudgetStatus") -> float:
+    """Return what is left of a budget, so that the emptiest comes first; unknown ones come before all."""
+    return -1.0 if one.budget is None else one.budget.remaining / one.budget.limit
+
+
+def _head(overview: "Overview") -> "list[Text]":
+    status = overview.status
+    sentences = status.denials.sentences or ([status.unusable.detail] if status.unusable is not None else [])
+    state = "checks are denied" if sentences else "checks can be allowed"
+    first = _text(f"{status.root.path}: {state}", "bold red" if sentences else "bold")
+    return [first, *(_text(sentence, "red") for sentence in sentences)]
+
+
+def _budget_part(overview: "Overview", shown: "list[BudgetStatus]", width: int) -> "list[RenderableType]":
+    owner, more = overview.status.owner, len(overview.budgets) - len(shown)
+    title = owner_sentence(owner) if owner is not None else "budgets: unknown, as the settings are invalid"
+    return [_title(title, more, "cortex-policy rate watch"), *([budget_table(shown, width)] if shown else [])]
+
+
+def _call_part(overview: "Overview", shown: "tuple[Event, ...]", width: int) -> "list[RenderableType]":
+    if overview.calls_problem:
+        return [_title(f"last calls: {overview.calls_problem}")]
+    if not shown:
+        return [_title("last calls: none is logged")]
+    return [_title("last calls"), fitted_table(CALL_COLUMNS, [_call_row(event) for event in reversed(shown)], width)]
+
+
+def _call_row(event: "Event") -> "list[Text]":
+    at, data = event
+    _, *cells = call_cells(event)
+    shown = [_text(cell) for cell in (datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S"), *cells)]
+    shown[1].stylize("green" if data["decision"] else "red")
+    return shown
+
+
+def _request_part(overview: "Overview", shown: "tuple[RequestDetails, ...]", width: int) -> "list[RenderableType]":
+    waiting, error = overview.status.requests, overview.status.requests_error
+    if error is not None:
+        return [_title(f"approvals cannot be read: {error.detail}")]
+    if not waiting:
+        return [_title("no call waits for a human")]
+    title = _title(
+        "waiting for a human, until `cortex-policy approve ID`", len(waiting) - len(shown), "cortex-policy approvals"
+    )
+    return [title, fitted_table(REQUEST_COLUMNS, [_request_row(one) for one in shown], width)]
+
+
+def _request_row(one: "RequestDetails") -> "list[Text]":
+    left, call = f"{one.expires_in_seconds or 0:.0f}s", f"{one.grant} {one.action}".strip()
+    return [_text(cell) for cell in (one.id, left, call, requester_name(one), one.args)]
+
+
+def _title(text: str, more: int = 0, command: str = "") -> "Text":
+    return _text(f"{text}; {more} more: `{command}`" if more > 0 else text, "bold")
+
+
+def _text(text: str, style: str = "") -> "Text":
+    from rich.text import Text  # noqa: PLC0415 - as above
+
+    return Text(message_line(text), style=style)
