@@ -10,7 +10,7 @@ from statistics import median
 
 from replay import decoded
 
-from cortex_policy.core.audit_chain import chain_first_line, chain_line, digest_at_end
+from cortex_policy.core.audit_chain import chain_first_line, chain_line, digest_of_line
 from cortex_policy.core.audit_event import Event, to_json_line
 from cortex_policy.manage.audit import verify
 from cortex_policy.manage.audit.files import open_logs
@@ -33,7 +33,7 @@ def log(file: Path, count: int, detail: str) -> None:
             event = Event(*words, args, is_allowed=True, reason="allowed", root="/srv/repo")
             text = to_json_line(event, detail, digest)
             text = chain_line(text, before, b"", digest) if before else chain_first_line(text, None, digest)
-            before = digest_at_end(text[:-1])
+            before = digest_of_line(text[:-1])
             out.write(text)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from pages import Page, takes_value
 
 from cortex_policy.cli.command_table import COMMANDS, PROGRAM
-from cortex_policy.cli.commands.diff import FailOn as DiffFailOn
-from cortex_policy.cli.commands.replay import FailOn
+from cortex_policy.cli.commands.diff import DiffFailOn
+from cortex_policy.cli.commands.replay import ReplayFailOn
 from cortex_policy.cli.output.cases import FORMATS as TRIAL_FORMATS
 from cortex_policy.cli.output.problems import FORMATS
 from cortex_policy.core.decode import DATA_CLASSES
@@ -32,7 +32,7 @@ CHOICES = {
     ("validate", "select"): CODES, ("validate", "ignore"): CODES, ("validate", "output"): " ".join(FORMATS),
     ("set", "data_class"): " ".join(DATA_CLASSES), ("new", "data_class"): " ".join(DATA_CLASSES),
     ("test", "init"): "ids", ("test", "output"): " ".join(TRIAL_FORMATS), ("suggest", "grant_id"): "ids",
-    ("replay", "proposed"): "trees", ("replay", "fail_on"): " ".join(FailOn),
+    ("replay", "proposed"): "trees", ("replay", "fail_on"): " ".join(ReplayFailOn),
     ("diff", "revision"): "revisions", ("diff", "fail_on"): " ".join(DiffFailOn),
     ("show", "at"): "versions", ("undo", "to"): "versions",
     ("audit show", "grant"): "ids", ("audit show", "reason"): " ".join(map(str, REASONS)),

@@ -3,7 +3,7 @@
 from cortex_policy.core import Value, operator_commands
 from cortex_policy.core.arguments import argument_violation
 from cortex_policy.core.closest_match import closest_scope, closest_value, closest_word, first_violation
-from cortex_policy.core.engine import normalize_scope, path_syntax_problem, path_verdicts
+from cortex_policy.core.engine import check_paths, normalize_scope, path_syntax_problem
 from cortex_policy.core.rule_steps import MOST_PATHS, RULES
 from cortex_policy.core.text import did_you_mean
 from cortex_policy.core.unicode_equivalence import equivalent_scope, equivalent_word, form_difference
@@ -60,7 +60,7 @@ def _arguments(case: "ExplainContext") -> Advice:
 def _path(case: "ExplainContext") -> Advice:
     scopes = case.grant.fs_scope
     usable = tuple(scope for scope in scopes if normalize_scope(scope) is not None)
-    denied = [(given, resolved) for _, given, resolved, why in path_verdicts(case.grant, case.request) if why]
+    denied = [(given, resolved) for _, given, resolved, why in check_paths(case.grant, case.request) if why]
     if not denied:
         return Advice("", usable, advice="name a path, as with `--path P`")
     paths = [resolved for _, resolved in denied if resolved is not None]

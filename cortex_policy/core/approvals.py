@@ -66,7 +66,7 @@ class RequestStatus(Value):
         return self.left_ns > 0
 
 
-def call_fingerprint_text(grant: "Grant", origin: "Origin", request: "Request", cwd: str | None, uid: int) -> str:
+def text_to_fingerprint(grant: "Grant", origin: "Origin", request: "Request", cwd: str | None, uid: int) -> str:
     """Return the one text of all that an approval is bound to: any difference makes another text.
 
     A relative word may be a path even if it is not declared as one, so that the working directory always counts.

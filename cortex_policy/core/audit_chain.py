@@ -44,7 +44,7 @@ def chain_first_line(text: bytes, follows: str | None, digest: "Digest") -> byte
     return chain_line(b"".join((text.removesuffix(_CLOSING), _FOLLOWS, named, _CLOSING)), "", b"", digest)
 
 
-def digest_at_end(line: bytes) -> str:
+def digest_of_line(line: bytes) -> str:
     """Return the digest at the end of a line without its newline, '' if it is not chained."""
     end = line[-LENGTH:]
     value = end[len(_MARK) : -len(_END)]
@@ -52,12 +52,12 @@ def digest_at_end(line: bytes) -> str:
     return value.decode() if is_chained else ""
 
 
-def last_digest(data: bytes) -> tuple[str, int]:
+def last_digest_in(data: bytes) -> tuple[str, int]:
     """Return the digest of the last chained line in some bytes, and the line's end without newline; ('', 0) if none."""
     end = len(data)
     while (start := data.rfind(_MARK, 0, end)) >= 0:
         end = start + LENGTH
-        digest = digest_at_end(data[start:end])
+        digest = digest_of_line(data[start:end])
         if digest and data[end : end + 1] in (b"", b"\n"):
             return digest, end
         end = start
@@ -69,7 +69,7 @@ def hashed_part(line: bytes) -> bytes:
     return line[:-LENGTH]
 
 
-def previous_digest(part: bytes) -> str | None:
+def digest_in_follows(part: bytes) -> str | None:
     """Return the digest in `follows` of the hashed part of a line, '' for null; None if the line begins no chain."""
     if part.endswith(_FOLLOWS + b"null"):
         return ""

@@ -195,10 +195,10 @@ def decode(data: bytes, grant_id: str = "") -> Grant:
         document = decode_json(data)
     except MalformedError as error:
         raise GrantError(GRANT_INVALID, str(error)) from None
-    return grant_from_document(document, grant_id)
+    return decode_document(document, grant_id)
 
 
-def grant_from_document(document: object, grant_id: str = "") -> Grant:
+def decode_document(document: object, grant_id: str = "") -> Grant:
     """Return the grant of a decoded document; raise GrantError (grant_invalid) as `decode` does."""
     if not isinstance(document, dict):
         raise GrantError(GRANT_INVALID, "a grant is a JSON object")

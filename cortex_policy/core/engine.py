@@ -63,7 +63,7 @@ def _match_scopes(grant: "Grant", paths: "Iterable[ResolvedPath]") -> "tuple[tup
     )
 
 
-def path_verdicts(grant: "Grant", request: "Request") -> "Iterator[tuple[str, str | None, ResolvedPath | None, str]]":
+def check_paths(grant: "Grant", request: "Request") -> "Iterator[tuple[str, str | None, ResolvedPath | None, str]]":
     """Yield (argument, path, its place, why it is denied) for each path in the arguments; an empty reason allows it."""
     path_by_key = {(path.argument, path.given): path for path in request.paths}
     for argument, given, is_path in path_arguments(grant, request.args):
@@ -81,7 +81,7 @@ def path_verdicts(grant: "Grant", request: "Request") -> "Iterator[tuple[str, st
 
 def _path(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
     seen = False
-    for argument, given, _, why in path_verdicts(grant, request):
+    for argument, given, _, why in check_paths(grant, request):
         seen = seen or given is not None
         if why:
             what = f"`{given}`" if given is not None else f"argument `{argument}`"

@@ -3,7 +3,7 @@
 from cortex_policy.core import Value
 from cortex_policy.core.arguments import argument_violation
 from cortex_policy.core.closest_match import Violation, closest_scope, first_violation
-from cortex_policy.core.engine import matching_scope, path_syntax_problem, path_verdicts, undeclared_violation
+from cortex_policy.core.engine import check_paths, matching_scope, path_syntax_problem, undeclared_violation
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
@@ -112,7 +112,7 @@ def _names(names: list[str]) -> str:
 
 def _path(case: ExplainContext) -> "Iterator[RuleStep]":
     verdicts = dict.fromkeys((PASSES, DENIES), 0)
-    for argument, given, resolved, why in path_verdicts(case.grant, case.request):
+    for argument, given, resolved, why in check_paths(case.grant, case.request):
         verdict = DENIES if why else PASSES
         verdicts[verdict] += 1
         if verdicts[verdict] <= MOST_PATHS:

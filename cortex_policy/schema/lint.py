@@ -3,21 +3,21 @@
 from collections import Counter
 from itertools import chain
 
-from cortex_policy.core.decode import MalformedError, decode_json, grant_from_document
+from cortex_policy.core.decode import MalformedError, decode_document, decode_json
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.scope_prefix import normalize_scope_cached
 from cortex_policy.schema.fixes import Fix, apply_fix, max_fixes
 from cortex_policy.schema.problems import MAX_FINDINGS, Finding
-from cortex_policy.schema.rules.arguments import catastrophic_patterns, unenforceable_declarations
-from cortex_policy.schema.rules.keys import ineffective_restrictions, misspelled_keys, tool_id_mismatch
-from cortex_policy.schema.rules.parsed_grant import ParsedGrant
-from cortex_policy.schema.rules.scopes import (
+from cortex_policy.schema.rules.actions_and_scopes import (
     escalating_scopes,
     missing_scopes,
     redundant_scopes,
     suspicious_actions,
     unmatchable_scopes,
 )
+from cortex_policy.schema.rules.arguments import catastrophic_patterns, unenforceable_declarations
+from cortex_policy.schema.rules.keys import ineffective_restrictions, misspelled_keys, tool_id_mismatch
+from cortex_policy.schema.rules.parsed_grant import ParsedGrant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def lint_grant(
 
         return None, diagnose.find_syntax_errors(data)
     try:
-        grant = grant_from_document(document, grant_id)
+        grant = decode_document(document, grant_id)
     except GrantError:
         from cortex_policy.schema.document import find_document_errors  # noqa: PLC0415 - pydantic costs 136 ms
 

@@ -5,12 +5,12 @@ from time import time_ns
 
 from cortex_policy.core.approvals import (
     MAX_LINE_BYTES,
-    call_fingerprint_text,
     denial_reason,
     escape_surrogates,
     request_status,
     request_to_dict,
     request_to_line,
+    text_to_fingerprint,
 )
 from cortex_policy.core.audit_event import format_timestamp
 from cortex_policy.core.engine import decide_rate
@@ -45,7 +45,7 @@ def decide_with_approval(
     A new call becomes a request; an approved call uses up its approval, unless `peek`. Raises StateError if the
     approvals file or the ledger cannot be used.
     """
-    text = call_fingerprint_text(grant, origin, request, working_directory(), os.geteuid())
+    text = text_to_fingerprint(grant, origin, request, working_directory(), os.geteuid())
     call = str(sha256(text.encode("ascii")).hexdigest())
     with ApprovalStore(settings, makes=not peek) as store:
         request_and_status = _current_request(store, call)

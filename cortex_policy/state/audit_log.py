@@ -10,7 +10,7 @@ from _weakref import ref
 from time import monotonic
 
 from cortex_policy import state as host
-from cortex_policy.core.audit_chain import CLOSING, DIGEST, LENGTH, chain_ending, digest_at_end
+from cortex_policy.core.audit_chain import CLOSING, DIGEST, LENGTH, chain_ending, digest_of_line
 from cortex_policy.core.model import StateError
 from cortex_policy.state import sha256
 from cortex_policy.state.audit_file import (
@@ -185,7 +185,7 @@ class AuditLog:
                 return False
             end = _pread(log, _TAIL_LENGTH, size - _TAIL_LENGTH if size > _TAIL_LENGTH else 0)
             before = (
-                self._before if end == self._end else digest_at_end(end[:-1]).encode() if end[-1:] == b"\n" else b""
+                self._before if end == self._end else digest_of_line(end[:-1]).encode() if end[-1:] == b"\n" else b""
             )
             if before:
                 body = text[:CLOSING]

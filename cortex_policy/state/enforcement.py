@@ -92,9 +92,9 @@ def check_root_stop(policy: "PolicyDirectory") -> None:
 def require_stamp(grant: "Grant", settings: Settings) -> Settings:
     """Return the settings; raise GrantError (stamp_mismatch) if they require a stamp, and it differs."""
     if settings.stamp == "require":
-        from cortex_policy.state.stamp import check_stamp  # noqa: PLC0415 - only if it is asked for
+        from cortex_policy.state.stamp import raise_if_not_stamped  # noqa: PLC0415 - only if it is asked for
 
-        check_stamp(grant)
+        raise_if_not_stamped(grant)
     return settings
 
 

@@ -134,7 +134,7 @@ class Ledger:
 
                 locked = rebuild_budget(directory, key, ring, counted, rings.now_ticks())
                 ring = Ring(locked, key.identity)
-            return self._apply(ring, directory, limit, cost, consume=consume)
+            return self._decide_by_ring(ring, directory, limit, cost, consume=consume)
         except DamagedFileError:
             from cortex_policy.state.ledger_maintenance import replace_damaged_budget  # noqa: PLC0415 - only if it is damaged
 
@@ -145,7 +145,7 @@ class Ledger:
             if locked != descriptor:
                 unlock_and_close(locked)
 
-    def _apply(self, ring: Ring, directory: int, limit: int, cost: int, *, consume: bool) -> Budget:
+    def _decide_by_ring(self, ring: Ring, directory: int, limit: int, cost: int, *, consume: bool) -> Budget:
         counted, now = min(limit, MAX_LIMIT), rings.now_ticks()
         wait = ring.wait_ticks(counted, cost, now)
         consumed = cost if consume and not wait else 0

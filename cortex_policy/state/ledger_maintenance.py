@@ -5,7 +5,7 @@ import stat
 import sys
 
 from cortex_policy.core.model import StateError
-from cortex_policy.state import is_at_its_name, lock_file, time_namespace, unlock_and_close, unlock_file
+from cortex_policy.state import is_still_at_its_name, lock_file, time_namespace, unlock_and_close, unlock_file
 from cortex_policy.state.ledger_ring import (
     AT_HEAD,
     BROKEN,
@@ -191,7 +191,7 @@ def _remove_idle(directory: int, name: str, now: int) -> None:
     try:
         lock_file(descriptor, waits=False)
         # INVARIANT: no ring is read from a removed file: that would revive it for processes that have it mapped
-        if is_at_its_name(descriptor) and (ring := Ring(descriptor)).is_idle(now):
+        if is_still_at_its_name(descriptor) and (ring := Ring(descriptor)).is_idle(now):
             ring.mark_removed()
             os.unlink(name, dir_fd=directory)
     except (OSError, DamagedFileError, StateError):

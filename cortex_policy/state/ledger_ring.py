@@ -6,7 +6,7 @@ import time
 
 from cortex_policy.state import (
     CLOCK,
-    is_at_its_name,
+    is_still_at_its_name,
     lock_file,
     sha256,
     state_error,
@@ -216,7 +216,7 @@ def open_budget_file(directory: int, name: str) -> int | None:
             raise wrong_kind_error(error) from None
         try:
             lock_file(descriptor)
-            if is_at_its_name(descriptor):
+            if is_still_at_its_name(descriptor):
                 return descriptor
         except BaseException:
             unlock_and_close(descriptor)

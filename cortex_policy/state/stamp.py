@@ -30,7 +30,7 @@ class Stamp(Value):
     @property
     def checksum(self) -> str:
         """The digest of all ids and their digests, so that equal trees have equal checksums."""
-        return checksum(self.grants)
+        return checksum_of(self.grants)
 
     def accepts(self, grant_id: str, digest: str | None) -> bool:
         """Whether a grant's digest (None for absent) is the stamped one, or either of a pending write."""
@@ -42,7 +42,7 @@ def grant_digest(data: bytes) -> str:
     return f"sha256:{sha256(data).hexdigest()}"
 
 
-def checksum(grants: "Mapping[str, str]") -> str:
+def checksum_of(grants: "Mapping[str, str]") -> str:
     """Return the checksum over the sorted lines `<id> <digest>`."""
     return grant_digest("".join(f"{grant_id} {grants[grant_id]}\n" for grant_id in sorted(grants)).encode())
 
@@ -82,7 +82,7 @@ def read_stamp(root: Root) -> Stamp | None:
     return decode_stamp(data, root) if data is not None else None
 
 
-def check_stamp(grant: "Grant") -> None:
+def raise_if_not_stamped(grant: "Grant") -> None:
     """Raise GrantError (stamp_mismatch) if there is no stamp, or it does not accept the grant."""
     origin = grant.origin
     if origin is None:

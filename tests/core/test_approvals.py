@@ -13,12 +13,12 @@ from cortex_policy.core.approvals import (
     MAX_LINE_BYTES,
     ApprovalRequest,
     TimeSinceBoot,
-    call_fingerprint_text,
     escape_surrogates,
     lines_to_keep,
     parse_requests,
     request_status,
     request_to_line,
+    text_to_fingerprint,
 )
 from cortex_policy.core.model import Grant, Origin, Rate, Request, ResolvedPath
 
@@ -132,7 +132,7 @@ CALL = Request("a", {"n": 1, "path": "x"}, (ResolvedPath("path", "x", "x", "x", 
 def bound(args: object = None, cwd: str | None = "/r", uid: int = 0, origin: Origin = ORIGIN, **more: Any) -> str:
     """Return what a call is bound to, but for these."""
     call = {"action": CALL.action, "args": CALL.args if args is None else args, "paths": CALL.paths, **more}
-    return call_fingerprint_text(GRANT, origin, Request(**call), cwd, uid)
+    return text_to_fingerprint(GRANT, origin, Request(**call), cwd, uid)
 
 
 def test_the_same_call_is_bound_to_the_same_text() -> None:
@@ -157,7 +157,7 @@ def test_each_part_of_a_call_makes_another_text() -> None:
         )),
     ]  # fmt: skip
     assert len({*texts, *others}) == len(texts) + len(others)
-    assert call_fingerprint_text(Grant("h", "t", ("a",), Rate(1), {}), ORIGIN, CALL, "/r", 0) != bound()
+    assert text_to_fingerprint(Grant("h", "t", ("a",), Rate(1), {}), ORIGIN, CALL, "/r", 0) != bound()
 
 
 def test_what_is_of_use_is_kept_and_its_lines_stay_together() -> None:

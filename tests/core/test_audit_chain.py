@@ -10,11 +10,11 @@ from cortex_policy.core.audit_chain import (
     LENGTH,
     chain_first_line,
     chain_line,
-    digest_at_end,
+    digest_in_follows,
+    digest_of_line,
     hashed_part,
     is_prefix_of_event,
-    last_digest,
-    previous_digest,
+    last_digest_in,
 )
 from cortex_policy.core.audit_event import FULL, Event, to_json_line
 
@@ -45,13 +45,13 @@ def text_of(args: dict[str, object], action: str = "tree") -> bytes:
 def test_a_line_is_chained_by_what_a_shell_can_hash() -> None:
     """The digits of the one before, what stands between, and the line up to the member; and it stays one JSON object."""
     first = chain_first_line(text_of({}), None, digest)
-    before = digest_at_end(first[:-1])
+    before = digest_of_line(first[:-1])
     second = chain_line(text_of({"n": 1}), before, b"{torn\n", digest)
     data = json.loads(second)["data"]
     body = second.split(b', "chain"')[0]
     assert data["chain"] == "sha256:" + digest(before.encode() + b"{torn\n" + body)
     assert "follows" not in data
-    assert (previous_digest(hashed_part(first[:-1])), previous_digest(hashed_part(second[:-1]))) == ("", None)
+    assert (digest_in_follows(hashed_part(first[:-1])), digest_in_follows(hashed_part(second[:-1]))) == ("", None)
     assert list(json.loads(first)["data"])[-2:] == ["follows", "chain"]
 
 
@@ -59,8 +59,8 @@ def test_a_line_that_begins_a_file_names_the_end_of_the_one_before() -> None:
     """It is hashed by itself, so that it can be verified where the other file is gone."""
     text = chain_first_line(text_of({}), "ab" * 32, digest)[:-1]
     assert json.loads(text)["data"]["follows"] == f"sha256:{'ab' * 32}"
-    assert previous_digest(hashed_part(text)) == "ab" * 32
-    assert digest_at_end(text) == digest(hashed_part(text))
+    assert digest_in_follows(hashed_part(text)) == "ab" * 32
+    assert digest_of_line(text) == digest(hashed_part(text))
 
 
 @given(st.dictionaries(st.text(), values), st.text())
@@ -69,15 +69,15 @@ def test_no_argument_passes_for_a_digest(args: dict[str, object], action: str) -
     text = chain_line(text_of(args, action), "00" * 32, b"", digest)[:-1]
     assert text.count(b', "c') == 1
     for end in range(len(text)):
-        assert not digest_at_end(text[:end])
+        assert not digest_of_line(text[:end])
         assert is_prefix_of_event(text[:end])
-        assert last_digest(text[:end]) == ("", 0)
-    assert digest_at_end(text) == json.loads(text)["data"]["chain"].removeprefix("sha256:")
+        assert last_digest_in(text[:end]) == ("", 0)
+    assert digest_of_line(text) == json.loads(text)["data"]["chain"].removeprefix("sha256:")
 
 
 def test_an_object_named_chain_is_none() -> None:
     """What a caller gives has no blank before its names."""
-    assert last_digest(text_of(HOSTILE)) == ("", 0)
+    assert last_digest_in(text_of(HOSTILE)) == ("", 0)
 
 
 @given(st.dictionaries(st.text(), values), st.integers(0, 400))
@@ -85,12 +85,12 @@ def test_the_last_digest_is_found_over_torn_lines(args: dict[str, object], cut: 
     """With where its line ends, whatever came after."""
     first = chain_first_line(text_of(args), None, digest)
     torn = chain_line(text_of(HOSTILE), "11" * 32, b"", digest)[: cut - 1]
-    torn = torn[:-1] if digest_at_end(torn[:-1]) or digest_at_end(torn) else torn
-    torn = b"" if digest_at_end(torn) else torn
-    expected = digest_at_end(first[:-1]), len(first) - 1
+    torn = torn[:-1] if digest_of_line(torn[:-1]) or digest_of_line(torn) else torn
+    torn = b"" if digest_of_line(torn) else torn
+    expected = digest_of_line(first[:-1]), len(first) - 1
     for data in (first, first[:-1], first + torn, first + torn + b"\n" + torn):
-        assert last_digest(data) == expected
-        assert last_digest(data[-LENGTH - 2 * len(torn) - 3 :])[0] == expected[0]
+        assert last_digest_in(data) == expected
+        assert last_digest_in(data[-LENGTH - 2 * len(torn) - 3 :])[0] == expected[0]
 
 
 def test_what_comes_after_a_digest_is_no_torn_line() -> None:

@@ -174,7 +174,10 @@ def use_approvals(own: Path) -> None:
 
 
 FILES = {
-    ".cortex/policy/stamp.json": (22, lambda own: stamp.check_stamp(read_grant(Root(str(own), named=True), "git"))),
+    ".cortex/policy/stamp.json": (
+        22,
+        lambda own: stamp.raise_if_not_stamped(read_grant(Root(str(own), named=True), "git")),
+    ),
     ".cortex/policy/config.toml": (27, lambda own: effective_settings(str(own))),
     "cortex-policy/config.toml": (27, lambda own: effective_settings(str(own))),
     "log": (24, use_log),

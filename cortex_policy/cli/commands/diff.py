@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 STAMP = "stamp"  # not a revision; a branch of this name is `refs/heads/stamp`
 
 
-class FailOn(StrEnum):
+class DiffFailOn(StrEnum):
     """A verdict that ends with 1."""
 
     WIDENED = "widened"
@@ -36,7 +36,8 @@ def diff(
         ),
     ] = None,
     fail_on: Annotated[
-        FailOn | None, typer.Option("--fail-on", metavar="widened", help="Exit 1 if more may be allowed than before.")
+        DiffFailOn | None,
+        typer.Option("--fail-on", metavar="widened", help="Exit 1 if more may be allowed than before."),
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")] = False,
     json: JsonOption = False,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cortex_policy.manage.replay.replay import ReplayResult
 
 
-class FailOn(StrEnum):
+class ReplayFailOn(StrEnum):
     """What ends with 1."""
 
     ALLOW = "allow"
@@ -38,7 +38,7 @@ def replay(
     ] = None,
     since: SinceOption = None,
     fail_on: Annotated[
-        FailOn | None,
+        ReplayFailOn | None,
         typer.Option(
             "--fail-on", metavar="allow|deny|any", help="Exit 1 if a call becomes allowed, denied, or either."
         ),
@@ -73,9 +73,9 @@ def replay(
         raise typer.Exit(1)
 
 
-def _has_failing_flip(result: "ReplayResult", fail_on: FailOn) -> bool:
+def _has_failing_flip(result: "ReplayResult", fail_on: ReplayFailOn) -> bool:
     opens, closes = (
-        fail_on is not FailOn.DENY and result.newly_allowed,
-        fail_on is not FailOn.ALLOW and result.newly_denied,
+        fail_on is not ReplayFailOn.DENY and result.newly_allowed,
+        fail_on is not ReplayFailOn.ALLOW and result.newly_denied,
     )
     return bool(opens or closes)

@@ -17,7 +17,7 @@ from cortex_policy.core.compare.verdicts import (
     WIDENED,
     FieldComparison,
     combine_verdicts,
-    join_parts,
+    join_nonempty,
     quote_words,
     shorten_value,
     verdict_of,
@@ -115,13 +115,13 @@ def _declaration_sentence(old: Grant, new: Grant, name: str, verdict: str) -> st
         sentence += (
             "; `undeclared_args` allows it now" if name in new.args and _becomes_declared(old, new, name) else ""
         )
-        return join_parts(sentence, path)
+        return join_nonempty(sentence, path)
     words = [
         _keyword_sentence(keyword, before, after)
         for keyword in {**before, **after}
         if keyword in KEYWORDS and _keyword_text(before, keyword) != _keyword_text(after, keyword)
     ]
-    return join_parts(*words, path) or (
+    return join_nonempty(*words, path) or (
         "means the same in other words" if verdict == SAME else "has a different declaration"
     )
 

@@ -13,7 +13,7 @@ from cortex_policy.core.compare.verdicts import (
     WIDENED,
     FieldComparison,
     combine_verdicts,
-    join_changes,
+    join_verb_phrases,
     quote_words,
     shorten_value,
     verdict_of,
@@ -71,7 +71,7 @@ def _actions(old: Grant, new: Grant) -> FieldComparison:
     before, after = dict.fromkeys(old.actions), dict.fromkeys(new.actions)
     added = [action for action in after if action not in before]
     dropped = [action for action in before if action not in after]
-    sentence = join_changes(("adds", added), ("drops", dropped))
+    sentence = join_verb_phrases(("adds", added), ("drops", dropped))
     if not sentence and old.actions != new.actions:
         sentence = "the same actions in other words"
     return FieldComparison("actions", verdict_of(is_inside=not added, is_covered=not dropped), sentence)
@@ -125,7 +125,8 @@ def _scope_sentence(old: Grant, new: Grant, added: list[str], dropped: list[str]
     gone = [prefix for prefix in dropped if not left.count_in(prefix)]
     cut = [prefix for prefix in dropped if left.count_in(prefix)]
     return (
-        join_changes(("adds", added), ("drops", gone), ("keeps only a part of", cut)) or "the same paths in other words"
+        join_verb_phrases(("adds", added), ("drops", gone), ("keeps only a part of", cut))
+        or "the same paths in other words"
     )
 
 

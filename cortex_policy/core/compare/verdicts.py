@@ -40,12 +40,12 @@ def verdict_of(*, is_inside: bool, is_covered: bool) -> str:
     return WIDENED if is_covered else BOTH
 
 
-def join_changes(*parts: "tuple[str, list[str]]") -> str:
+def join_verb_phrases(*parts: "tuple[str, list[str]]") -> str:
     """Return a sentence of verbs with their words; one without words is left out."""
     return "; ".join(f"{verb} {quote_words(words)}" for verb, words in parts if words)
 
 
-def join_parts(*parts: str) -> str:
+def join_nonempty(*parts: str) -> str:
     """Return the parts of a sentence that say something, with commas between."""
     return ", ".join(part for part in parts if part)
 

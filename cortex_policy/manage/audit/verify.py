@@ -8,9 +8,9 @@ from cortex_policy.core import Value
 from cortex_policy.core.audit_chain import (
     DIGITS,
     PREFIX,
-    digest_at_end,
+    digest_in_follows,
+    digest_of_line,
     hashed_part,
-    previous_digest,
 )
 from cortex_policy.core.model import UsageError
 from cortex_policy.manage.audit.line_kinds import EVENT, OTHER, TORN, kind_of_line, torn_line_error
@@ -117,7 +117,7 @@ class _ChainVerifier:
         """Add the next line, with its newline."""
         self._number += 1
         text = line.removesuffix(b"\n")
-        digest = digest_at_end(text)
+        digest = digest_of_line(text)
         if not digest:
             self._set_aside(line)
             return
@@ -209,7 +209,7 @@ class _ChainVerifier:
 
     def _check_start(self, part: bytes, digest: str) -> None:
         """Check a line that does not continue the chain: it starts a new chain, or is a break."""
-        follows, first = previous_digest(part), self._aside[0][0] if self._aside else self._number
+        follows, first = digest_in_follows(part), self._aside[0][0] if self._aside else self._number
         if follows is None:
             self._add_break(first, self._number, _BROKEN if self._before else "goes on from lines that are missing")
         elif sha256(part).hexdigest() != digest:

@@ -136,8 +136,8 @@ def test_equal_trees_have_equal_checksums(stamped: Root) -> None:
     """The checksum covers ids and digests, in no order of the disk."""
     stamp = stamps.read_stamp(stamped)
     assert stamp is not None
-    assert stamps.checksum(dict(reversed(stamp.grants.items()))) == stamp.checksum
-    assert stamps.checksum({**stamp.grants, "x": "sha256:0"}) != stamp.checksum
+    assert stamps.checksum_of(dict(reversed(stamp.grants.items()))) == stamp.checksum
+    assert stamps.checksum_of({**stamp.grants, "x": "sha256:0"}) != stamp.checksum
 
 
 def test_the_version_goes_on_after_a_merge(stamped: Root) -> None:
