@@ -27,8 +27,9 @@ def copy(
     $ cortex-policy copy git git-docs --allow-widening
     """
     from cortex_policy.cli import confirm  # noqa: PLC0415 - only writers need them
+    from cortex_policy.cli.output import write_result  # noqa: PLC0415
     from cortex_policy.manage.editing import operations  # noqa: PLC0415
 
     consent = confirm.make_widening_prompt(allowed=allow_widening, json=json)
     result = operations.copy_grant(find_inner_root(root), grant_id, new_id, consent, make_lock_wait(wait_seconds))
-    confirm.print_result(result, f"copied `{grant_id}` to `{new_id}`", json=json)
+    write_result.print_result(result, f"copied `{grant_id}` to `{new_id}`", json=json)

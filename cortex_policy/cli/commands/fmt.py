@@ -68,7 +68,7 @@ def _print_warnings(root: "Root", grant_ids: tuple[str, ...]) -> None:
 
 
 def _print_result(result: "FormatResult", *, with_diff: bool) -> None:
-    from cortex_policy.cli.confirm import print_grant_text, version_text  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.write_result import print_grant_text, version_text  # noqa: PLC0415 - as above
 
     if result.error is not None:
         typer.echo(printable(f"{result.id}: {result.error}"), err=True)

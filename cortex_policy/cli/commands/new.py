@@ -39,6 +39,7 @@ def new(  # noqa: PLR0913 - one parameter for each option
     """
     from cortex_policy.cli import confirm  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.commands import new_prompts  # noqa: PLC0415
+    from cortex_policy.cli.output import write_result  # noqa: PLC0415
     from cortex_policy.manage.editing import operations  # noqa: PLC0415
     from cortex_policy.manage.editing.argument_words import parse_declaration  # noqa: PLC0415
     from cortex_policy.manage.editing.new_grant import new_grant_text  # noqa: PLC0415
@@ -56,8 +57,8 @@ def new(  # noqa: PLR0913 - one parameter for each option
         edit = new_prompts.ask_missing(new_id, edit)
     text = new_grant_text(edit, new_id)
     if dry_run:
-        confirm.print_preview(policy_root, operations.preview_new(policy_root, new_id, text), json=json)
+        write_result.print_preview(policy_root, operations.preview_new(policy_root, new_id, text), json=json)
         return
     consent = confirm.make_widening_prompt(allowed=allow_widening, json=json)
     result = operations.create_grant(policy_root, new_id, text, consent, make_lock_wait(wait_seconds))
-    confirm.print_result(result, f"made `{new_id}`", json=json)
+    write_result.print_result(result, f"made `{new_id}`", json=json)

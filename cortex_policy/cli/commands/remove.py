@@ -25,8 +25,9 @@ def remove(
     $ cortex-policy remove git --yes --json
     """
     from cortex_policy.cli import confirm  # noqa: PLC0415 - only writers need them
+    from cortex_policy.cli.output import write_result  # noqa: PLC0415
     from cortex_policy.manage.editing import operations  # noqa: PLC0415
 
     consent = confirm.make_yes_no_prompt(f"remove `{grant_id}`?", yes=yes, json=json)
     result = operations.remove_grant(find_inner_root(root), grant_id, consent, make_lock_wait(wait_seconds))
-    confirm.print_result(result, f"removed `{grant_id}`", json=json)
+    write_result.print_result(result, f"removed `{grant_id}`", json=json)

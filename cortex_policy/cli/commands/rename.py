@@ -23,8 +23,8 @@ def rename(
 
     $ cortex-policy rename git git-map
     """
-    from cortex_policy.cli import confirm  # noqa: PLC0415 - only writers need them
+    from cortex_policy.cli.output import write_result  # noqa: PLC0415 - only writers need them
     from cortex_policy.manage.editing import operations  # noqa: PLC0415
 
     result = operations.rename_grant(find_inner_root(root), grant_id, new_id, make_lock_wait(wait_seconds))
-    confirm.print_result(result, f"renamed `{grant_id}` to `{new_id}`", json=json)
+    write_result.print_result(result, f"renamed `{grant_id}` to `{new_id}`", json=json)

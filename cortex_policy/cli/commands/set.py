@@ -58,6 +58,7 @@ def set_grant(  # noqa: PLR0913 - one parameter for each option
     $ cortex-policy set git --arg 'ref=string,pattern=^[a-z]{1\,20}$'
     """
     from cortex_policy.cli import confirm  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.output import write_result  # noqa: PLC0415
     from cortex_policy.manage.editing import operations  # noqa: PLC0415
     from cortex_policy.manage.editing.argument_words import parse_declaration  # noqa: PLC0415
     from cortex_policy.manage.editing.set_fields import GrantEdit  # noqa: PLC0415
@@ -70,9 +71,9 @@ def set_grant(  # noqa: PLR0913 - one parameter for each option
         raise UsageError("say what to set", "see `cortex-policy set --help`")
     policy_root = find_inner_root(root)
     if dry_run:
-        confirm.print_preview(policy_root, operations.preview_edit(policy_root, grant_id, edit), json=json)
+        write_result.print_preview(policy_root, operations.preview_edit(policy_root, grant_id, edit), json=json)
         return
     consent = confirm.make_widening_prompt(allowed=allow_widening, json=json, root=policy_root)
     result = operations.edit_grant(policy_root, grant_id, edit, consent, make_lock_wait(wait_seconds))
     sentence = f"saved `{grant_id}`" if result.is_written else f"`{grant_id}` has these values already"
-    confirm.print_result(result, sentence, json=json, root=policy_root)
+    write_result.print_result(result, sentence, json=json, root=policy_root)

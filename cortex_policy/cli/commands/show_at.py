@@ -4,8 +4,8 @@ import sys
 from base64 import b64encode
 from typing import TYPE_CHECKING
 
-from cortex_policy.cli.confirm import print_grant_text
 from cortex_policy.cli.output.printing import print_json, print_warning
+from cortex_policy.cli.output.write_result import print_grant_text
 from cortex_policy.cli.streams import write_bytes
 from cortex_policy.manage.history import log
 from cortex_policy.state.stamp import grant_digest

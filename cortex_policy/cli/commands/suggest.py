@@ -51,9 +51,9 @@ def suggest(
 
 
 def _print_suggestions(result: "Suggestions", counts: "ReadCounts") -> None:
-    from cortex_policy.cli.confirm import print_grant_text  # noqa: PLC0415
     from cortex_policy.cli.output import replay  # noqa: PLC0415 - as above
     from cortex_policy.cli.output.printing import print_hints  # noqa: PLC0415
+    from cortex_policy.cli.output.write_result import print_grant_text  # noqa: PLC0415
 
     for one in result.suggestions:
         for line in _suggestion_lines(one):

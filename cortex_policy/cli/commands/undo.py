@@ -61,8 +61,8 @@ def undo(
 
 
 def _print_result(result: "UndoResult", option: str) -> None:
-    from cortex_policy.cli.confirm import print_grant_text  # noqa: PLC0415 - as above
     from cortex_policy.cli.output.diff import print_diff  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.write_result import print_grant_text  # noqa: PLC0415 - as above
 
     if not result.steps:
         typer.echo(f"nothing to do: the grants are as at version {result.version} already")
@@ -80,7 +80,7 @@ def _print_result(result: "UndoResult", option: str) -> None:
 
 
 def _step_sentence(step: "WriteResult") -> str:
-    from cortex_policy.cli.confirm import version_text  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.write_result import version_text  # noqa: PLC0415 - as above
 
     what = "removed" if step.change.status == "removed" else "brought back"
     return f"{what} `{step.change.name}`, {version_text(step.version)}"
