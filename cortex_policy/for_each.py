@@ -70,11 +70,18 @@ def run_child(become: "Callable[[], int]") -> int:
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     except KeyboardInterrupt:
         if child:
-            os.waitpid(child, 0)  # a terminal interrupts it too, and it may clean up; a second interrupt leaves it
+            _wait_for_end(child)  # a terminal interrupts it too, and it may clean up; a second interrupt leaves it
         raise
     finally:
         _signal.signal(_signal.SIGCHLD, inherited)
     return code if code >= 0 else _SIGNAL_BASE - code
+
+
+def _wait_for_end(child: int) -> None:
+    try:
+        os.waitpid(child, 0)
+    except ChildProcessError:  # it had ended when the interrupt came
+        return
 
 
 def _become_child(become: "Callable[[], int]", inherited: "Any") -> "Never":

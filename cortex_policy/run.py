@@ -160,7 +160,7 @@ def _fill_in(run: Run, decision: "Decision | None") -> list[str]:
     if not _is_path_needed(run):
         return list(run.command)
     for place, _ in decision.paths if decision is not None else ():
-        if place.argument == "path" and place.resolved is not None and not place.error:
+        if place.argument == "path" and place.resolved is not None:
             return [word.replace(PLACEHOLDER, place.resolved) for word in run.command]
     message = f"`{PLACEHOLDER}` stands for a path, and `{run.call.paths[0]}` cannot be resolved to one{COUNTED}"
     raise UsageError(message)

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
@@ -75,8 +76,8 @@ def test_for_each_takes_names_as_they_are(root: Path) -> None:
 
 def test_for_each_gives_its_commands_no_input() -> None:
     """Else a command would eat the paths that follow."""
-    done = for_each("docs/a\ndocs/b\n", "sh", "-c", 'cat; echo "$1"', "sh", "{}")
-    assert done.stdout.count("\n") == 2
+    done = for_each("docs/a\n" + f"{'x' * 60_000}\n" * 4, "sh", "-c", "wc -c", "sh", "{}")  # more than is read at once
+    assert (done.stdout.split(), done.stderr.count("\n")) == (["0"], 4)
 
 
 def test_for_each_works_on_a_list_that_has_no_end() -> None:
@@ -153,6 +154,26 @@ def test_for_each_ends_with_130_after_an_interrupt_and_starts_no_other_command()
         os.killpg(process.pid, signal.SIGINT)
         rest, said = process.communicate(timeout=60)
     assert (process.returncode, rest, said) == (130, "cleaned\n", "")
+
+
+def test_for_each_ends_with_130_if_the_interrupt_comes_as_the_command_ends() -> None:
+    """Nothing is left to wait for, and that is no error."""
+    program = """
+import os, sys
+from cortex_policy import main
+wait = os.waitpid
+def interrupted(*words):
+    os.waitpid = wait
+    wait(*words)
+    raise KeyboardInterrupt
+os.waitpid = interrupted
+sys.argv = ["cortex-policy", "run", "git", "tree", "--for-each", "--", "echo", "{}"]
+main.main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], input="docs/a\ndocs/b\n", capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.count("\n"), done.stderr) == (130, 1, "")
 
 
 def _paths_of(data: bytes, *, nul: bool) -> list[str]:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Never
 
 import pytest
 
@@ -12,6 +13,16 @@ from tests.support.doors import BOTH_DOORS, Door
 from tests.support.roots import grant_file
 
 pytestmark = pytest.mark.usefixtures("root")
+
+
+@pytest.fixture(autouse=True)
+def stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail if a test would become a command itself, in place of a process that it starts."""
+
+    def fail(*words: object) -> Never:
+        pytest.fail(f"became {words}")
+
+    monkeypatch.setattr(os, "execv", fail)
 
 
 def used(action: str = "tree") -> int:
@@ -164,11 +175,12 @@ def test_the_command_is_found_without_a_path(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_command_may_be_a_script_without_an_interpreter(root: Path) -> None:
     """Then it is one of the shell, as everywhere; a name that begins with `-` is no option of it."""
-    script = root / "-c"
+    script = root / "-c" / "-c"
+    script.parent.mkdir()
     script.write_text('echo "ran $1"\n')
     script.chmod(0o755)
-    assert process_of("run", "git", "tree", "--", "./-c", "a").stdout == "ran a\n"
-    assert process_of("run", "git", "tree", "--", "-c", "a", PATH=f":{os.environ['PATH']}").stdout == "ran a\n"
+    assert process_of("run", "git", "tree", "--", "-c/-c", "a").stdout == "ran a\n"
+    assert process_of("run", "git", "tree", "--", "-c", "a", PATH=f"-c:{os.environ['PATH']}").stdout == "ran a\n"
 
 
 def test_the_command_that_the_system_refuses_after_the_decision_has_the_same_codes(root: Path) -> None:
