@@ -189,19 +189,19 @@ _cortex_policy() {
             ;;
         'config set '*)
             offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify validate.select validate.ignore validate.suppress' 'values')
-            flags='--root --user --project --system --allow-widening --wait -h --help'
+            flags='--root --user --project --system --allow-widening --wait -q --quiet -h --help'
             ;;
         'config unset '*)
             offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify validate.select validate.ignore validate.suppress')
-            flags='--root --user --project --system --allow-widening --wait -h --help'
+            flags='--root --user --project --system --allow-widening --wait -q --quiet -h --help'
             ;;
         'rate purge '*)
             offered=('' '')
-            flags='--root --user --yes --json -h --help'
+            flags='--root --user --yes --json -q --quiet -h --help'
             ;;
         'rate reset '*)
             offered=('' '' 'ids' 'actions')
-            flags='--root --user --yes --json -h --help'
+            flags='--root --user --yes --json -q --quiet -h --help'
             ;;
         'rate show '*)
             offered=('' '' 'ids')
@@ -225,7 +225,7 @@ _cortex_policy() {
             ;;
         'stamp write '*)
             offered=('' '')
-            flags='--root --allow-widening --wait --json -h --help'
+            flags='--root --allow-widening --wait --json -q --quiet -h --help'
             ;;
         'approvals '*)
             offered=('' 'requests')
@@ -233,7 +233,7 @@ _cortex_policy() {
             ;;
         'approve '*)
             offered=('' 'requests')
-            flags='--root --yes --json -h --help'
+            flags='--root --yes --json -q --quiet -h --help'
             ;;
         'audit '*)
             offered=('' 'show stats tail verify')
@@ -253,11 +253,11 @@ _cortex_policy() {
             ;;
         'copy '*)
             offered=('' 'ids' '')
-            flags='--root --allow-widening --wait --json -h --help'
+            flags='--root --dry-run --allow-widening --wait --json -q --quiet -h --help'
             ;;
         'deny '*)
             offered=('' 'requests')
-            flags='--root --reason --json -h --help'
+            flags='--root --reason --json -q --quiet -h --help'
             ;;
         'diff '*)
             offered=('' 'ids' 'ids')
@@ -277,7 +277,7 @@ _cortex_policy() {
             ;;
         'fmt '*)
             offered=('' 'ids' 'ids' 'ids' 'ids' 'ids' 'ids' 'ids' 'ids')
-            flags='--root --check --diff --wait --json -h --help'
+            flags='--root --check --diff --wait --json -q --quiet -h --help'
             ;;
         'help '*)
             offered=('' 'check enforce run explain status list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init config schema completions help')
@@ -285,7 +285,7 @@ _cortex_policy() {
             ;;
         'init '*)
             offered=('')
-            flags='--root --pre-commit --wait --json -h --help'
+            flags='--root --pre-commit --wait --json -q --quiet -h --help'
             ;;
         'list '*)
             offered=('')
@@ -297,7 +297,7 @@ _cortex_policy() {
             ;;
         'new '*)
             offered=('' '')
-            flags='--root --tool --allow --rate --scope --data-class --arg --dry-run --allow-widening --wait --json -h --help'
+            flags='--root --tool --allow --rate --scope --data-class --arg --dry-run --allow-widening --wait --json -q --quiet -h --help'
             ;;
         'rate '*)
             offered=('' 'purge reset show watch')
@@ -305,11 +305,11 @@ _cortex_policy() {
             ;;
         'remove '*)
             offered=('' 'ids')
-            flags='--root --yes --wait --json -h --help'
+            flags='--root --dry-run --yes --wait --json -q --quiet -h --help'
             ;;
         'rename '*)
             offered=('' 'ids' '')
-            flags='--root --wait --json -h --help'
+            flags='--root --dry-run --wait --json -q --quiet -h --help'
             ;;
         'replay '*)
             offered=('' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
@@ -317,7 +317,7 @@ _cortex_policy() {
             ;;
         'resume '*)
             offered=('')
-            flags='--root --json -h --help'
+            flags='--root --json -q --quiet -h --help'
             ;;
         'rule '*)
             offered=('' 'syntax shape key tool action scope arg budget file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none file-ignore stamp-missing stamp-broken stamp-differs settings-invalid settings-unused')
@@ -333,7 +333,7 @@ _cortex_policy() {
             ;;
         'set '*)
             offered=('' 'ids')
-            flags='--root --rate --data-class --allow --revoke --add-scope --remove-scope --arg --drop-arg --tool --dry-run --allow-widening --wait --json -h --help'
+            flags='--root --rate --data-class --allow --revoke --add-scope --remove-scope --arg --drop-arg --tool --dry-run --allow-widening --wait --json -q --quiet -h --help'
             ;;
         'show '*)
             offered=('' 'ids')
@@ -349,7 +349,7 @@ _cortex_policy() {
             ;;
         'stop '*)
             offered=('')
-            flags='--root --reason --json -h --help'
+            flags='--root --reason --json -q --quiet -h --help'
             ;;
         'suggest '*)
             offered=('' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
@@ -361,7 +361,7 @@ _cortex_policy() {
             ;;
         'undo '*)
             offered=('' 'ids')
-            flags='--root --to --dry-run --allow-widening --wait --json -h --help'
+            flags='--root --to --dry-run --allow-widening --wait --json -q --quiet -h --help'
             ;;
         'validate '*)
             offered=('' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')

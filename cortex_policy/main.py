@@ -56,12 +56,12 @@ def run(argv: list[str]) -> int:
 
         from cortex_policy.cli.commands.validate_argv import parse_validate_argv  # noqa: PLC0415
         from cortex_policy.cli.commands.validate_run import run_validate  # noqa: PLC0415
-        from cortex_policy.cli.exit_guard import run_guarded  # noqa: PLC0415
+        from cortex_policy.cli.exit_guard import Invocation, run_guarded  # noqa: PLC0415
 
         options = parse_validate_argv(argv[1:])
         if options is not None:
             gc.disable()  # validating ten thousand grants makes no reference cycles
-            return run_guarded(lambda: run_validate(options), lambda: options.fix)
+            return run_guarded(lambda: run_validate(options), Invocation(changes=options.fix, is_json=options.json))
     from cortex_policy.cli.app import run_typer  # noqa: PLC0415 - loads Typer
 
     return run_typer(argv)

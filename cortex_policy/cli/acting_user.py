@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.exit_guard import run_guarded
+from cortex_policy.cli.exit_guard import Invocation, run_guarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,10 +15,11 @@ UserOption = Annotated[
 ]
 
 
-def run_as_user(name: str | None, command: "Callable[[], None]", *, changes: bool = False) -> None:
+def run_as_user(name: str | None, command: "Callable[[], None]", *, changes: bool = False, json: bool = False) -> None:
     """Run what a command does as a user, by name or number; None is the caller.
 
-    `changes` says whether it does more than print. Its exit code becomes the code of this command.
+    `changes` says whether it does more than print, `json` whether programs read its output. Its exit code becomes the
+    code of this command.
     """
     from cortex_policy.manage.other_user import find_user, run_as  # noqa: PLC0415 - only with the option
 
@@ -31,6 +32,6 @@ def run_as_user(name: str | None, command: "Callable[[], None]", *, changes: boo
         command()
         return 0
 
-    code = run_as(user, run, lambda inner: run_guarded(inner, lambda: changes))
+    code = run_as(user, run, lambda inner: run_guarded(inner, Invocation(changes=changes, is_json=json)))
     if code:
         raise typer.Exit(code)

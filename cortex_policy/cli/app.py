@@ -9,7 +9,7 @@ import typer
 
 from cortex_policy.cli.command_table import ALIASES, COMMANDS, PROGRAM
 from cortex_policy.cli.exit_codes import DECIDING, is_decision_command
-from cortex_policy.cli.exit_guard import run_guarded
+from cortex_policy.cli.exit_guard import Invocation, run_guarded
 from cortex_policy.cli.help import CommandWithExamples, DecisionCommand, ProgramGroup, RunCommand
 from cortex_policy.cli.options import ROOT_HELP
 from cortex_policy.cli.usage_errors import USAGE_ERROR, print_help_instead, print_usage_error
@@ -89,9 +89,9 @@ def program_options(
 
 def run_typer(words: list[str]) -> int:
     """Run one command line with Typer and return its exit code."""
-    noted: list[bool] = []
     words = _move_root(words)
-    return run_guarded(lambda: _invoke(words, noted), lambda: is_decision_command(words) or any(noted))
+    invocation = Invocation(changes=is_decision_command(words))
+    return run_guarded(lambda: _invoke(words, invocation), invocation)
 
 
 def _move_root(words: list[str]) -> list[str]:
@@ -107,7 +107,7 @@ def _move_root(words: list[str]) -> list[str]:
     return [*rest[:options], f"--root={value}", *rest[options:]]
 
 
-def _invoke(words: list[str], noted: list[bool]) -> int:
+def _invoke(words: list[str], invocation: Invocation) -> int:
     first = words[0] if words else ""
     command = typer.main.get_command(build_app([first] if first in COMMANDS and first != "help" else COMMANDS))
     if is_decision_command(words) and words[1:] == ["--help"]:
@@ -123,7 +123,7 @@ def _invoke(words: list[str], noted: list[bool]) -> int:
         typer.echo(f"{PROGRAM}: {message_line(wanted)}\nhint: see `{PROGRAM} {about}--help`", err=True)
         return USAGE_ERROR
     try:
-        code = command.main(words, PROGRAM, _NO_VARIABLE, standalone_mode=False, obj=noted)
+        code = command.main(words, PROGRAM, _NO_VARIABLE, standalone_mode=False, obj=invocation)
     except _USAGE_ERROR as error:
         if is_decision_command(words) and getattr(error, "option_name", "") in HELP_OPTIONS:
             print_help_instead(words, error)

@@ -38,7 +38,7 @@ _CHANGING = frozenset((
     *DECIDING, *_WRITERS, "undo", "stop", "resume", "approve", "deny", "stamp write", "config set", "config unset",
     "config edit", "rate reset", "rate purge",
 ))  # fmt: skip
-_DRY_RUN_OPTIONS = {"set": ("dry_run",), "new": ("dry_run",), "undo": ("dry_run",), "fmt": ("check", "diff")}
+_DRY_RUN_OPTIONS = ("dry_run", "check", "diff")
 _CHANGING_OPTIONS = {"validate": ("fix",), "test": ("init",)}
 
 
@@ -50,8 +50,8 @@ def is_decision_command(words: list[str]) -> bool:
 def changes_something(command: str, options: "Mapping[str, object]") -> bool:
     """Return whether a command with these options does more than print."""
     if command in _CHANGING_OPTIONS:
-        return any(options[name] for name in _CHANGING_OPTIONS[command])
-    return command in _CHANGING and not any(options[name] for name in _DRY_RUN_OPTIONS.get(command, ()))
+        return any(options.get(name) for name in _CHANGING_OPTIONS[command])
+    return command in _CHANGING and not any(options.get(name) for name in _DRY_RUN_OPTIONS)
 
 
 def exit_codes(command: str | None = None) -> list[tuple[int, str]]:

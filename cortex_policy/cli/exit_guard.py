@@ -6,18 +6,29 @@ import sys
 
 from cortex_policy.cli.streams import open_streams, stdout_write_error
 from cortex_policy.core.model import NOT_DONE, CortexPolicyError
-from cortex_policy.core.text import message_line, os_error_text
+from cortex_policy.core.text import escape_json, message_line, os_error_text, truncate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def run_guarded(command: "Callable[[], int]", changes: "Callable[[], bool]" = lambda: False) -> int:
+class Invocation:
+    """What is known of a command line by the time its command runs."""
+
+    changes: bool  # it does more than print, or its exit code is a decision
+    is_json: bool  # programs read its output
+
+    def __init__(self, *, changes: bool = False, is_json: bool = False) -> None:
+        """Take what is known before."""
+        self.changes, self.is_json = changes, is_json
+
+
+def run_guarded(command: "Callable[[], int]", invocation: Invocation) -> int:
     """Run a command and return its exit code, even if its output cannot be written.
 
     If the command only printed and its output could not be written, the exit code is 3, unless the reader closed the
-    pipe. `changes` returns, after the command ran, whether it did more than print, or its exit code is a decision.
+    pipe. Where programs read the output, an error is printed there too, unless something was printed already.
     """
     if sys.stdin is None:  # it was closed; `main` has opened it on /dev/null
         sys.stdin = os.fdopen(0, closefd=False)
@@ -26,10 +37,12 @@ def run_guarded(command: "Callable[[], int]", changes: "Callable[[], bool]" = la
         code = command()
     except CortexPolicyError as error:
         print_error(error)
+        if invocation.is_json:
+            print_json_error(str(error), error.hint, error.exit_code)
         code = error.exit_code
     sys.stdout.flush()
     lost = stdout_write_error()
-    if code == 0 and lost is not None and lost.errno != errno.EPIPE and not changes():
+    if code == 0 and lost is not None and lost.errno != errno.EPIPE and not invocation.changes:
         sys.stderr.write(f"cortex-policy: the output cannot be written: {os_error_text(lost)}\n")
         code = NOT_DONE.exit_code
     sys.stderr.flush()
@@ -40,3 +53,13 @@ def print_error(error: CortexPolicyError) -> None:
     """Print an error and its hint."""
     hint = f"hint: {message_line(error.hint)}\n" if error.hint else ""
     sys.stderr.write(f"cortex-policy: {message_line(str(error))}\n{hint}")
+
+
+def print_json_error(message: str, hint: str, exit_code: int) -> None:
+    """Print an error on standard output as JSON, unless a reader has got something else there already."""
+    if getattr(sys.stdout, "is_used", False):
+        return
+    import json  # noqa: PLC0415 - only an error needs it
+
+    error = {"message": truncate(message), "hint": truncate(hint) or None, "exit_code": exit_code}
+    sys.stdout.write(escape_json(json.dumps({"error": error})) + "\n")

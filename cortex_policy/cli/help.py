@@ -6,6 +6,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from cortex_policy.cli.command_table import GROUPS, PROGRAM
 from cortex_policy.cli.exit_codes import changes_something, exit_codes
+from cortex_policy.cli.exit_guard import Invocation
 from cortex_policy.run import split_argv
 
 _PROMPT = "$ "
@@ -65,8 +66,9 @@ class CommandWithExamples(_ExamplesHelp, TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Run it."""
-        if isinstance(ctx.obj, list):
-            ctx.obj.append(changes_something(ctx.command_path.partition(" ")[2], ctx.params))
+        if isinstance(ctx.obj, Invocation):
+            ctx.obj.changes |= changes_something(ctx.command_path.partition(" ")[2], ctx.params)
+            ctx.obj.is_json = bool(ctx.params.get("json")) and not ctx.params.get("quiet")
         return super().invoke(ctx)
 
 

@@ -1,4 +1,7 @@
-"""The arguments and options that several commands have, and how their numbers are read."""
+"""The arguments and options that several commands have: one declaration each, so that they are alike everywhere.
+
+A test holds every command to it: an option of one of these names is this one.
+"""
 
 from math import isnan
 from typing import TYPE_CHECKING, Annotated
@@ -59,7 +62,9 @@ OptionalGrantArgument = Annotated[
 ]
 RootOption = Annotated[str | None, typer.Option("--root", metavar="DIR", help=ROOT_HELP)]
 JsonOption = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the diff and what it means; write nothing.")]
+QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print only errors and hints.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print what would be written; write nothing.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 WideningOption = Annotated[
     bool, typer.Option("--allow-widening", help="Save without asking even if it may allow more than before.")
 ]
@@ -76,4 +81,7 @@ WaitOption = Annotated[
 SinceOption = Annotated[
     str | None,
     typer.Option("--since", metavar="WHEN", help="Only calls since then: `24h`, `90m`, `7d` ago or a time."),
+]
+GrantOption = Annotated[
+    str | None, typer.Option("--grant", metavar="GRANT", help="Only calls of this grant.", show_default=False)
 ]

@@ -18,13 +18,17 @@ _STYLE = re.compile(r"(\x1b\[[0-9;]*m)")
 class RawStream:
     """A stream that records a write error instead of raising it, so that the exit code stays the same."""
 
+    is_used: bool  # whether anything was written
+
     def __init__(self, stream: "TextIO") -> None:
         """Take Python's stream, which may be closed, full or broken."""
         self._stream = stream
         self.failure: OSError | None = None
+        self.is_used = False
 
     def write(self, text: str) -> int:
         """Write a text unescaped."""
+        self.is_used = True
         try:
             return self._stream.write(text)
         except OSError as error:
@@ -36,6 +40,7 @@ class RawStream:
     def write_bytes(self, data: bytes) -> None:
         """Write bytes unchanged."""
         self.flush()
+        self.is_used = True
         try:
             self._stream.buffer.write(data)
         except OSError as error:

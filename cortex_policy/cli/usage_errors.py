@@ -8,6 +8,7 @@ import typer
 
 from cortex_policy.cli.command_table import OTHER_WORDS, PROGRAM
 from cortex_policy.cli.exit_codes import is_decision_command
+from cortex_policy.cli.exit_guard import print_json_error
 from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.text import did_you_mean, message_line
@@ -30,6 +31,8 @@ def print_usage_error(words: list[str], error: Any) -> None:
     command = _command_of(words, error)
     hint = " ".join(filter(None, (guess, f"see `{command} --help`")))
     _print(words, f"{command}: {message_line(message)}\nhint: {message_line(hint)}", message)
+    if not is_decision_command(words) and "--json" in words and not _QUIET_OPTIONS.intersection(words):
+        print_json_error(message, hint, USAGE_ERROR)
 
 
 def print_help_instead(words: list[str], error: Any) -> None:

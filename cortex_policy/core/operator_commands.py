@@ -37,7 +37,7 @@ def program_command(*words: str) -> str:
 
 def set_command(grant_id: str, option: str, values: "Sequence[str]") -> str:
     """Return the command that sets these values of a grant, '' if there are none or one cannot be typed."""
-    if not values:
+    if not values or (option == "allow" and "," in "".join(values)):  # `set` takes that for several actions
         return ""
     words: list[str] = []
     for value in values:

@@ -79,7 +79,7 @@ def test_json_is_one_object(root: Path) -> None:
     }  # fmt: skip
     assert not json.loads(run("set", "git", "--rate", "61", "--json", "--dry-run").stdout)["changed"]
     refused = run("set", "git", "--rate", "61", "--json", code=3)
-    assert refused.stdout == ""
+    assert json.loads(refused.stdout)["error"]["hint"] == "add `--allow-widening`"
     assert "--allow-widening" in refused.stderr
     for words in (["copy", "git", "a", "--allow-widening"], ["rename", "a", "b"], ["remove", "b", "--yes"]):
         assert json.loads(run(*words, "--json").stdout)["changed"]

@@ -119,7 +119,7 @@ def test_several_formats_come_from_one_run(root: Path) -> None:
         (["--ignore", "x"], "unknown rule `x`"),
         (["-", "-"], "can be read once"),
         (["-", "--fix"], "standard input cannot be fixed"),
-        (["--nope"], "no such option"),
+        (["--nope"], "unknown option"),
         (["--stric"], "--strict"),
     ],
 )

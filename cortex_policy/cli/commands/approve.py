@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.options import JsonOption, RootOption, YesOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.prompts import ask_yes_no
+from cortex_policy.cli.quiet import can_be_quiet
 from cortex_policy.core.text import printable
 from cortex_policy.state.roots import raise_if_ambiguous
 
@@ -15,11 +16,12 @@ RequestArgument = Annotated[
 ]
 
 
+@can_be_quiet
 def approve(
     request_id: RequestArgument,
     root: RootOption = None,
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: YesOption = False,
     json: JsonOption = False,
 ) -> None:
     """Allow one call that waits for a human, once.
@@ -43,6 +45,7 @@ def approve(
     _answer(request_id, root, approved=True, json=json)
 
 
+@can_be_quiet
 def deny(
     request_id: RequestArgument,
     root: RootOption = None,

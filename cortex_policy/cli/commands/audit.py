@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.commands.audit_tail import OfRootOption, tail
 from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
-from cortex_policy.cli.options import JSON_HELP, JsonOption, SinceOption
+from cortex_policy.cli.options import JSON_HELP, GrantOption, JsonOption, SinceOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.streams import write_line
 
@@ -71,7 +71,7 @@ def show(
     root: OfRootOption = None,
     *,
     since: SinceOption = None,
-    grant: Annotated[str | None, typer.Option("--grant", metavar="ID", help="Only calls of this grant.")] = None,
+    grant_id: GrantOption = None,
     reason: Annotated[
         str | None, typer.Option("--reason", metavar="WORD", help="Only answers with this reason.")
     ] = None,
@@ -88,7 +88,8 @@ def show(
     from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
 
     counts = ReadCounts()
-    call_filter = query.CallFilter(_start_time(since), _root_path(root), grant, query.parse_reason_word(reason), denied)
+    word = query.parse_reason_word(reason)
+    call_filter = query.CallFilter(_start_time(since), _root_path(root), grant_id, word, denied)
     for event, line in _read_calls(logs, call_filter, counts):
         if not write_line(audit_output.event_line(line) if json else audit_output.call_line(event)):
             return

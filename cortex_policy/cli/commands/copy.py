@@ -4,16 +4,19 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import GrantArgument, JsonOption, RootOption, WaitOption, WideningOption
+from cortex_policy.cli.options import DryRunOption, GrantArgument, JsonOption, RootOption, WaitOption, WideningOption
 from cortex_policy.cli.prompts import make_lock_wait
+from cortex_policy.cli.quiet import can_be_quiet
 from cortex_policy.cli.roots import find_inner_root
 
 
+@can_be_quiet
 def copy(
     grant_id: GrantArgument,
     new_id: Annotated[str, typer.Argument(metavar="NEW", help="Id of the new one.", show_default=False)],
     root: RootOption = None,
     *,
+    dry_run: DryRunOption = False,
     allow_widening: WideningOption = False,
     wait_seconds: WaitOption = 0.0,
     json: JsonOption = False,
@@ -28,8 +31,12 @@ def copy(
     """
     from cortex_policy.cli import confirm  # noqa: PLC0415 - only writers need them
     from cortex_policy.cli.output import write_result  # noqa: PLC0415
-    from cortex_policy.manage.editing import operations  # noqa: PLC0415
+    from cortex_policy.manage.editing import operations, previews  # noqa: PLC0415
 
+    policy_root = find_inner_root(root)
+    if dry_run:
+        write_result.print_preview(policy_root, previews.preview_copy(policy_root, grant_id, new_id), json=json)
+        return
     consent = confirm.make_widening_prompt(allowed=allow_widening, json=json)
-    result = operations.copy_grant(find_inner_root(root), grant_id, new_id, consent, make_lock_wait(wait_seconds))
+    result = operations.copy_grant(policy_root, grant_id, new_id, consent, make_lock_wait(wait_seconds))
     write_result.print_result(result, f"copied `{grant_id}` to `{new_id}`", json=json)

@@ -7,15 +7,17 @@ import typer
 from cortex_policy.cli.options import JsonOption, RootOption, WaitOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.prompts import make_lock_wait
+from cortex_policy.cli.quiet import can_be_quiet
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
 from cortex_policy.state.grants_errors import root_option
 
 if TYPE_CHECKING:
-    from cortex_policy.manage.editing.operations import FormatResult
+    from cortex_policy.manage.editing.previews import FormatResult
     from cortex_policy.state import Root
 
 
+@can_be_quiet
 def fmt(
     grant_ids: Annotated[
         list[str] | None, typer.Argument(metavar="GRANTS", help="Ids of grants, else all.", show_default=False)
@@ -35,13 +37,13 @@ def fmt(
     $ cortex-policy fmt git --diff
     $ cortex-policy fmt --check
     """
-    from cortex_policy.manage.editing import operations  # noqa: PLC0415 - only writers need it
+    from cortex_policy.manage.editing import operations, previews  # noqa: PLC0415 - only writers need it
 
     policy_root, names, is_dry = find_inner_root(root), tuple(grant_ids or ()), check or diff
     _print_warnings(policy_root, names)
     results = []
     for result in (
-        operations.preview_format(policy_root, names)
+        previews.preview_format(policy_root, names)
         if is_dry
         else operations.format_grants(policy_root, names, make_lock_wait(wait_seconds))
     ):

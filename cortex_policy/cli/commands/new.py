@@ -4,12 +4,14 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption, WaitOption, WideningOption, value_option
+from cortex_policy.cli.options import DryRunOption, JsonOption, RootOption, WaitOption, WideningOption, value_option
 from cortex_policy.cli.prompts import is_interactive, make_lock_wait
+from cortex_policy.cli.quiet import can_be_quiet
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import UsageError
 
 
+@can_be_quiet
 def new(  # noqa: PLR0913 - one parameter for each option
     new_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the new grant.", show_default=False)],
     root: RootOption = None,
@@ -20,9 +22,7 @@ def new(  # noqa: PLR0913 - one parameter for each option
     scope: Annotated[list[str] | None, value_option("P", "Allow only paths below P; repeatable. Default: all.")] = None,
     data_class: Annotated[str | None, value_option("C", "public, internal or sensitive; else internal.")] = None,
     arg: Annotated[list[str] | None, value_option("NAME=TYPE", "Declare an argument; repeatable.")] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the grant and what it allows; write nothing.")
-    ] = False,
+    dry_run: DryRunOption = False,
     allow_widening: WideningOption = False,
     wait_seconds: WaitOption = 0.0,
     json: JsonOption = False,
@@ -40,12 +40,12 @@ def new(  # noqa: PLR0913 - one parameter for each option
     from cortex_policy.cli import confirm  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.commands import new_prompts  # noqa: PLC0415
     from cortex_policy.cli.output import write_result  # noqa: PLC0415
-    from cortex_policy.manage.editing import operations  # noqa: PLC0415
+    from cortex_policy.manage.editing import operations, previews  # noqa: PLC0415
     from cortex_policy.manage.editing.argument_words import parse_declaration  # noqa: PLC0415
     from cortex_policy.manage.editing.new_grant import new_grant_text  # noqa: PLC0415
     from cortex_policy.manage.editing.set_fields import GrantEdit  # noqa: PLC0415
 
-    operations.check_new_id(new_id)
+    previews.check_new_id(new_id)
     declared = tuple(map(parse_declaration, arg or ()))
     edit = GrantEdit(rate, data_class, tool, tuple(allow or ()), add_scopes=tuple(scope or ()), declare=declared)
     new_grant_text(edit)  # what was said must fit before more is asked for
@@ -53,11 +53,11 @@ def new(  # noqa: PLR0913 - one parameter for each option
     if rate is None or not allow:
         if not is_interactive() or json:
             raise UsageError("a new grant takes `--allow` and `--rate`", "see `cortex-policy new --help`")
-        operations.check_absent(policy_root, new_id)
+        previews.check_absent(policy_root, new_id)
         edit = new_prompts.ask_missing(new_id, edit)
     text = new_grant_text(edit, new_id)
     if dry_run:
-        write_result.print_preview(policy_root, operations.preview_new(policy_root, new_id, text), json=json)
+        write_result.print_preview(policy_root, previews.preview_new(policy_root, new_id, text), json=json)
         return
     consent = confirm.make_widening_prompt(allowed=allow_widening, json=json)
     result = operations.create_grant(policy_root, new_id, text, consent, make_lock_wait(wait_seconds))

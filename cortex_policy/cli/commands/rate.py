@@ -7,10 +7,11 @@ import typer
 from cortex_policy.cli.acting_user import UserOption, run_as_user
 from cortex_policy.cli.commands.rate_watch import watch
 from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
-from cortex_policy.cli.options import GrantArgument, JsonOption, OptionalGrantArgument, RootOption
+from cortex_policy.cli.options import GrantArgument, JsonOption, OptionalGrantArgument, RootOption, YesOption
 from cortex_policy.cli.output.budget_owner import owner_to_json, print_owner
 from cortex_policy.cli.output.printing import budget_to_json, print_hints, print_json, print_rows
 from cortex_policy.cli.prompts import ask_yes_no
+from cortex_policy.cli.quiet import can_be_quiet
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import join_words, plural, printable
 from cortex_policy.manage import budgets
@@ -21,7 +22,6 @@ from cortex_policy.state.grants import find_root
 
 rate_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True)
 COLUMNS = ("ID", "ACTION", "USED", "LIMIT", "LEFT", "NEXT", "STATE")
-YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 @rate_app.callback()
@@ -49,7 +49,7 @@ def show(
     $ sudo cortex-policy rate show --user agent
     """
     policy_root = find_inner_root(root)
-    run_as_user(user, lambda: _show(policy_root, grant_id, json=json))
+    run_as_user(user, lambda: _show(policy_root, grant_id, json=json), json=json)
 
 
 def _show(root: Root, grant_id: str | None, *, json: bool) -> None:
@@ -82,6 +82,7 @@ rate_app.command("watch", cls=CommandWithExamples)(watch)
 
 
 @rate_app.command(cls=CommandWithExamples)
+@can_be_quiet
 def reset(
     grant_id: GrantArgument,
     action: Annotated[
@@ -102,7 +103,7 @@ def reset(
     $ sudo cortex-policy rate reset git --user agent
     """
     policy_root = find_root(root)
-    run_as_user(user, lambda: _reset(policy_root, grant_id, action, yes=yes, json=json), changes=True)
+    run_as_user(user, lambda: _reset(policy_root, grant_id, action, yes=yes, json=json), changes=True, json=json)
 
 
 def _reset(root: Root, grant_id: str, action: str | None, *, yes: bool, json: bool) -> None:
@@ -120,6 +121,7 @@ def _reset(root: Root, grant_id: str, action: str | None, *, yes: bool, json: bo
 
 
 @rate_app.command(cls=CommandWithExamples)
+@can_be_quiet
 def purge(
     root: RootOption = None, *, user: UserOption = None, yes: YesOption = False, json: JsonOption = False
 ) -> None:
@@ -131,7 +133,7 @@ def purge(
     $ cortex-policy rate purge --yes
     """
     policy_root = find_root(root)
-    run_as_user(user, lambda: _purge(policy_root, yes=yes, json=json), changes=True)
+    run_as_user(user, lambda: _purge(policy_root, yes=yes, json=json), changes=True, json=json)
 
 
 def _purge(root: Root, *, yes: bool, json: bool) -> None:

@@ -1,19 +1,18 @@
 """`remove`: remove a grant."""
 
-from typing import Annotated
-
-import typer
-
-from cortex_policy.cli.options import GrantArgument, JsonOption, RootOption, WaitOption
+from cortex_policy.cli.options import DryRunOption, GrantArgument, JsonOption, RootOption, WaitOption, YesOption
 from cortex_policy.cli.prompts import make_lock_wait
+from cortex_policy.cli.quiet import can_be_quiet
 from cortex_policy.cli.roots import find_inner_root
 
 
+@can_be_quiet
 def remove(
     grant_id: GrantArgument,
     root: RootOption = None,
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
     wait_seconds: WaitOption = 0.0,
     json: JsonOption = False,
 ) -> None:
@@ -26,8 +25,12 @@ def remove(
     """
     from cortex_policy.cli import confirm  # noqa: PLC0415 - only writers need them
     from cortex_policy.cli.output import write_result  # noqa: PLC0415
-    from cortex_policy.manage.editing import operations  # noqa: PLC0415
+    from cortex_policy.manage.editing import operations, previews  # noqa: PLC0415
 
+    policy_root = find_inner_root(root)
+    if dry_run:
+        write_result.print_preview(policy_root, previews.preview_remove(policy_root, grant_id), json=json)
+        return
     consent = confirm.make_yes_no_prompt(f"remove `{grant_id}`?", yes=yes, json=json)
-    result = operations.remove_grant(find_inner_root(root), grant_id, consent, make_lock_wait(wait_seconds))
+    result = operations.remove_grant(policy_root, grant_id, consent, make_lock_wait(wait_seconds))
     write_result.print_result(result, f"removed `{grant_id}`", json=json)

@@ -4,16 +4,19 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption, WaitOption
+from cortex_policy.cli.options import DryRunOption, JsonOption, RootOption, WaitOption
 from cortex_policy.cli.prompts import make_lock_wait
+from cortex_policy.cli.quiet import can_be_quiet
 from cortex_policy.cli.roots import find_inner_root
 
 
+@can_be_quiet
 def rename(
     grant_id: Annotated[str, typer.Argument(metavar="OLD", help="Id of the grant.", show_default=False)],
     new_id: Annotated[str, typer.Argument(metavar="NEW", help="Its new id.", show_default=False)],
     root: RootOption = None,
     *,
+    dry_run: DryRunOption = False,
     wait_seconds: WaitOption = 0.0,
     json: JsonOption = False,
 ) -> None:
@@ -24,7 +27,15 @@ def rename(
     $ cortex-policy rename git git-map
     """
     from cortex_policy.cli.output import write_result  # noqa: PLC0415 - only writers need them
-    from cortex_policy.manage.editing import operations  # noqa: PLC0415
+    from cortex_policy.manage.editing import operations, previews  # noqa: PLC0415
 
-    result = operations.rename_grant(find_inner_root(root), grant_id, new_id, make_lock_wait(wait_seconds))
+    policy_root = find_inner_root(root)
+    if dry_run:
+        planned = previews.preview_rename(policy_root, grant_id, new_id)
+        if json:
+            write_result.print_result(planned, "", json=True)
+        else:
+            typer.echo(f"`{grant_id}` would be renamed to `{new_id}`")
+        return
+    result = operations.rename_grant(policy_root, grant_id, new_id, make_lock_wait(wait_seconds))
     write_result.print_result(result, f"renamed `{grant_id}` to `{new_id}`", json=json)

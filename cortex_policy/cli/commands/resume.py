@@ -4,11 +4,13 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.printing import print_hints, print_json, stop_to_json
+from cortex_policy.cli.quiet import can_be_quiet
 from cortex_policy.core.text import printable
 from cortex_policy.manage import emergency_stop
 from cortex_policy.state.grants import find_root
 
 
+@can_be_quiet
 def resume(root: RootOption = None, *, json: JsonOption = False) -> None:
     """End the emergency stop of a root.
 

@@ -12,10 +12,12 @@ from cortex_policy.cli.options import (
     value_option,
 )
 from cortex_policy.cli.prompts import make_lock_wait
+from cortex_policy.cli.quiet import can_be_quiet
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import UsageError
 
 
+@can_be_quiet
 def set_grant(  # noqa: PLR0913 - one parameter for each option
     grant_id: GrantArgument,
     root: RootOption = None,
@@ -59,7 +61,7 @@ def set_grant(  # noqa: PLR0913 - one parameter for each option
     """
     from cortex_policy.cli import confirm  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.output import write_result  # noqa: PLC0415
-    from cortex_policy.manage.editing import operations  # noqa: PLC0415
+    from cortex_policy.manage.editing import operations, previews  # noqa: PLC0415
     from cortex_policy.manage.editing.argument_words import parse_declaration  # noqa: PLC0415
     from cortex_policy.manage.editing.set_fields import GrantEdit  # noqa: PLC0415
 
@@ -71,7 +73,7 @@ def set_grant(  # noqa: PLR0913 - one parameter for each option
         raise UsageError("say what to set", "see `cortex-policy set --help`")
     policy_root = find_inner_root(root)
     if dry_run:
-        write_result.print_preview(policy_root, operations.preview_edit(policy_root, grant_id, edit), json=json)
+        write_result.print_preview(policy_root, previews.preview_edit(policy_root, grant_id, edit), json=json)
         return
     consent = confirm.make_widening_prompt(allowed=allow_widening, json=json, root=policy_root)
     result = operations.edit_grant(policy_root, grant_id, edit, consent, make_lock_wait(wait_seconds))

@@ -9,6 +9,7 @@ from cortex_policy.cli.options import JsonOption, RootOption, WaitOption, Wideni
 from cortex_policy.cli.output.printing import print_hints, print_json
 from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.prompts import make_lock_wait
+from cortex_policy.cli.quiet import can_be_quiet
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.text import printable
@@ -79,6 +80,7 @@ def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
 
 
 @stamp_app.command(cls=CommandWithExamples)
+@can_be_quiet
 def write(
     root: RootOption = None,
     *,

@@ -6,6 +6,7 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.printing import print_hints, print_json, stop_to_json
+from cortex_policy.cli.quiet import can_be_quiet
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.text import printable
 from cortex_policy.manage import emergency_stop
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from cortex_policy.state import Root
 
 
+@can_be_quiet
 def stop(
     root: RootOption = None,
     *,

@@ -1,11 +1,11 @@
 """`suggest`: find the smallest changes that would allow denied calls."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from cortex_policy.cli.commands.replay import LogsArgument
-from cortex_policy.cli.options import JsonOption, RootOption, SinceOption
+from cortex_policy.cli.options import GrantOption, JsonOption, RootOption, SinceOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import message_line, plural
@@ -21,9 +21,7 @@ def suggest(
     root: RootOption = None,
     *,
     since: SinceOption = None,
-    grant_id: Annotated[
-        str | None, typer.Option("--grant", metavar="GRANT", help="Only calls of this grant.", show_default=False)
-    ] = None,
+    grant_id: GrantOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show the smallest changes that would allow denied calls.

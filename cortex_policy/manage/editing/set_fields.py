@@ -106,27 +106,28 @@ def _scope_hint(scope: str) -> str:
 
 
 def _edit_actions(actions: tuple[str, ...], edit: GrantEdit) -> tuple[str, ...]:
-    for action in edit.allow:
-        if action in actions:
-            raise UsageError(f"`{action}` is allowed already")
+    added = tuple(action for action in edit.allow if action not in actions)
+    for action in added:
+        if "," in action and not any("," in known for known in actions):
+            options = " ".join(f"--allow {word}" for word in action.split(",") if word)
+            hint = f"name each action by itself, as in `{options}`; a comma in a name takes an editor"
+            raise UsageError(f"`{action}` would be one action with a comma in its name", hint)
     for action in edit.revoke:
         if action not in actions:
             raise UsageError(
                 f"`{action}` is not allowed, so it cannot be revoked", _list_hint("actions", action, actions)
             )
-    return tuple(action for action in actions + edit.allow if action not in edit.revoke)
+    return tuple(action for action in actions + added if action not in edit.revoke)
 
 
 def _edit_scopes(scopes: tuple[str, ...], edit: GrantEdit) -> tuple[str, ...]:
     present = {_normalize(scope) for scope in scopes}
-    for scope in edit.add_scopes:
-        if _normalize(scope) in present:
-            raise UsageError(f"`{scope}` is a scope already")
+    added = tuple(scope for scope in edit.add_scopes if _normalize(scope) not in present)
     for scope in edit.remove_scopes:
         if _normalize(scope) not in present:
             raise UsageError(f"unknown scope `{scope}`: it cannot be removed", _list_hint("scopes", scope, scopes))
     removed = {_normalize(scope) for scope in edit.remove_scopes}
-    return tuple(scope for scope in scopes + edit.add_scopes if _normalize(scope) not in removed)
+    return tuple(scope for scope in scopes + added if _normalize(scope) not in removed)
 
 
 def _edit_args(args: "Mapping[str, object]", edit: GrantEdit) -> "dict[str, object]":

@@ -10,9 +10,9 @@ from cortex_policy.core.decode import decode
 from cortex_policy.core.model import CortexPolicyError, GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import GrantDiff as Meant
-from cortex_policy.manage.editing import operations
+from cortex_policy.manage.editing import operations, previews
 from cortex_policy.manage.editing.new_grant import new_grant_text
-from cortex_policy.manage.editing.operations import WriteResult
+from cortex_policy.manage.editing.previews import WriteResult
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.stamp.wait import wait_for_version
@@ -124,7 +124,7 @@ def test_what_holds_already_writes_nothing(here: Root) -> None:
 def test_a_plan_is_what_would_be_written(here: Root) -> None:
     """Nothing is, not even a lock."""
     wanted = GrantEdit(rate=60)
-    planned = operations.preview_edit(here, "git", wanted)
+    planned = previews.preview_edit(here, "git", wanted)
     assert not planned.is_written
     assert not Path(here.path, ".cortex", "policy", ".lock").exists()
     done = operations.edit_grant(here, "git", wanted, anybody)
@@ -151,7 +151,7 @@ def test_an_invalid_grant_is_named_with_its_place(here: Root, act: Act) -> None:
         act(here, unasked)
     assert caught.value.exit_code == 21
     with pytest.raises(GrantError, match=r"git\.json:2:3"):
-        operations.preview_edit(here, "git", GrantEdit(rate=1))
+        previews.preview_edit(here, "git", GrantEdit(rate=1))
     assert ACTS["remove"](here, anybody).change.old.problem
     assert not file.exists()
 
@@ -164,12 +164,12 @@ def test_no_grant_is_overwritten(here: Root) -> None:
         lambda: operations.copy_grant(here, "git", "model-gateway", unasked),
         lambda: operations.rename_grant(here, "git", "model-gateway"),
         lambda: operations.rename_grant(here, "git", "git"),
-        lambda: operations.check_absent(here, "git"),
+        lambda: previews.check_absent(here, "git"),
     ):
         with pytest.raises(NotDoneError, match="exists already"):
             act()
     assert standing(here) == before
-    operations.check_absent(here, "other")
+    previews.check_absent(here, "other")
 
 
 def test_ids_that_cannot_be_touch_no_disk(here: Root) -> None:
@@ -191,7 +191,7 @@ def test_ids_that_cannot_be_touch_no_disk(here: Root) -> None:
     "act",
     [
         lambda root: operations.edit_grant(root, "gti", GrantEdit(rate=1), unasked),
-        lambda root: operations.preview_edit(root, "gti", GrantEdit(rate=1)),
+        lambda root: previews.preview_edit(root, "gti", GrantEdit(rate=1)),
         lambda root: operations.copy_grant(root, "gti", "x", unasked),
         lambda root: operations.remove_grant(root, "gti", unasked),
         lambda root: operations.rename_grant(root, "gti", "x"),
@@ -242,7 +242,7 @@ def test_fmt_lays_out_each_grant_as_a_write_of_its_own(here: Root) -> None:
     Path(here.tools, "broken.json").write_text("{")
     Path(here.tools, "good.json").write_text(TEXT)
     before = standing(here)
-    planned = list(operations.preview_format(here, ()))
+    planned = list(previews.preview_format(here, ()))
     assert standing(here) == before
     done = list(operations.format_grants(here, ()))
     assert [one.id for one in done] == ["broken", "git", "good", "model-gateway"]
@@ -251,7 +251,7 @@ def test_fmt_lays_out_each_grant_as_a_write_of_its_own(here: Root) -> None:
     assert [one.error is not None for one in done] == [True, False, False, False]
     assert all(one.write.change.meaning.verdict == "same" for one in done if one.write)
     assert not any(one.differs for one in operations.format_grants(here, ("git", "good", "git")))
-    assert not [one for one in operations.preview_format(here, ("good",)) if one.differs]
+    assert not [one for one in previews.preview_format(here, ("good",)) if one.differs]
 
 
 def test_fmt_refuses_a_layout_that_would_be_too_large(here: Root) -> None:
@@ -287,7 +287,7 @@ def test_fmt_tells_of_the_one_grant_that_the_disk_refuses(here: Root, monkeypatc
 def test_a_root_without_tools_has_nothing_to_lay_out(here: Root) -> None:
     """It is no error."""
     Path(here.tools).rename(f"{here.tools}-away")
-    assert list(operations.preview_format(here, ())) == []
+    assert list(previews.preview_format(here, ())) == []
 
 
 def test_waiting_for_a_version(here: Root) -> None:

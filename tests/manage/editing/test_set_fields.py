@@ -120,6 +120,29 @@ def test_a_scope_that_never_matches_may_go() -> None:
 
 
 @pytest.mark.parametrize(
+    "wanted",
+    [
+        GrantEdit(allow=("tree",)),
+        GrantEdit(add_scopes=("packages/",)),
+        GrantEdit(add_scopes=("docs",)),
+        GrantEdit(rate=30),
+        GrantEdit(rate=30, allow=("tree", "search"), add_scopes=("docs",)),
+    ],
+)
+def test_what_a_grant_has_already_changes_nothing(wanted: GrantEdit) -> None:
+    """A script may run twice."""
+    applied = apply_edit(GIT, wanted, "git")
+    assert applied.is_unchanged
+    assert applied.text == GIT
+
+
+def test_a_comma_in_a_name_is_taken_where_names_have_commas() -> None:
+    """Elsewhere it is a list that was meant."""
+    text = GIT.replace('"search"', '"a,b"')
+    assert apply_edit(text, GrantEdit(allow=("a,b", "c,d")), "git").after.actions[-2:] == ("a,b", "c,d")
+
+
+@pytest.mark.parametrize(
     ("wanted", "why", "hint"),
     [
         (GrantEdit(rate=0), "a rate is an integer of at least 1", "cortex-policy stop"),
@@ -127,11 +150,10 @@ def test_a_scope_that_never_matches_may_go() -> None:
         (GrantEdit(allow=("",)), "the name of an action is empty", ""),
         (GrantEdit(data_class="intern"), "unknown data class `intern`", "did you mean `internal`? classes: public"),
         (GrantEdit(data_class="x"), "unknown data class `x`", "classes: public, internal, sensitive"),
-        (GrantEdit(allow=("tree",)), "`tree` is allowed already", ""),
+        (GrantEdit(allow=("a,b",)), "`a,b` would be one action", "by itself, as in `--allow a --allow b`"),
         (GrantEdit(allow=("x", "x")), "the action `x` is given twice", ""),
         (GrantEdit(allow=("x",), revoke=("x",)), "the action `x` is given twice", ""),
         (GrantEdit(revoke=("serch",)), "`serch` is not allowed", "did you mean `search`? its actions: tree, search"),
-        (GrantEdit(add_scopes=("packages/",)), "`packages/` is a scope already", ""),
         (GrantEdit(add_scopes=("src", "src/")), "the scope `src/` is given twice", ""),
         (
             GrantEdit(remove_scopes=("package",)),
