@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, Never
 
-    from cortex_policy.check import Call
+    from cortex_policy.check import Call, Notice
     from cortex_policy.run import Run
 
 INTERNAL_ERROR = 70
@@ -50,7 +50,7 @@ def run(argv: list[str]) -> int:
         if run_words is not None:
             from cortex_policy.run import become_command  # noqa: PLC0415 - as in `_answer`
 
-            become_command(run_words)
+            become_command(run_words, _wait_notice(run_words.call))
     if argv[:1] == ["validate"]:
         import gc  # noqa: PLC0415 - no check needs it
 
@@ -71,12 +71,7 @@ def _answer(call: "Call") -> "Never":
     """Decide a call, print what it asks for, and exit with its code; a silent allow loads no renderer."""
     from cortex_policy.check import decide_call  # noqa: PLC0415
 
-    notice = None
-    if call.wait_seconds:
-        from cortex_policy.cli.output.wait_notice import wait_notice  # noqa: PLC0415 - few calls wait
-
-        notice = wait_notice(call)
-    outcome = decide_call(call, notice)
+    outcome = decide_call(call, _wait_notice(call))
     if outcome.is_silent:
         os._exit(outcome.exit_code)
     from cortex_policy.render import render, write_and_exit  # noqa: PLC0415
@@ -86,6 +81,14 @@ def _answer(call: "Call") -> "Never":
 
         write_and_exit(render_explanation(outcome))
     write_and_exit(render(outcome))
+
+
+def _wait_notice(call: "Call") -> "Notice | None":
+    if not call.wait_seconds:
+        return None
+    from cortex_policy.cli.output.wait_notice import wait_notice  # noqa: PLC0415 - few calls wait
+
+    return wait_notice(call)
 
 
 def _print_and_exit(code: int, message: str) -> "Never":

@@ -9,9 +9,9 @@ from cortex_policy.program import COUNTED, execute, execution_error, find_progra
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Never
 
+    from cortex_policy.check import Notice
     from cortex_policy.core.model import Decision
 
 PLACEHOLDER = "{}"
@@ -44,51 +44,58 @@ def parse_exit_code(text: str) -> int | None:
     return int(digits) if 0 < len(digits) <= len(str(MAX_EXIT_CODE)) and int(digits) <= MAX_EXIT_CODE else None
 
 
-def become_command(run: Run) -> "Never":
-    """Decide a call and become its command, or run the command for each path; a denial exits with its code."""
+def become_command(run: Run, notice: "Notice | None" = None) -> "Never":
+    """Decide a call and become its command, or run the command for each path; a denial exits with its code.
+
+    The notice tells people that a call waits.
+    """
     try:
         _check_words(run)
         program = find_program(run.command[0])
     except CortexPolicyError as error:
-        os._exit(report_error(run, error))
+        os._exit(_report_error(run, error))
     if run.for_each:
-        os._exit(_run_for_each(run, program))
-    words = decide_command(run)
-    os._exit(words if isinstance(words, int) else report_error(run, execute(program, words)))
+        os._exit(_run_for_each(run, program, notice))
+    words = _decide(run, notice)
+    os._exit(words if isinstance(words, int) else _report_error(run, execute(program, words)))
 
 
-def _run_for_each(run: Run, program: str) -> int:
+def _run_for_each(run: Run, program: str, notice: "Notice | None") -> int:
     """Decide each path on standard input, and run the command for each allowed one; return the first code but 0."""
-    from cortex_policy.for_each import read_paths, run_child  # noqa: PLC0415 - few runs have a list
+    from cortex_policy.for_each import read_paths  # noqa: PLC0415 - few runs have a list
 
     first = 0
     try:
         for path in read_paths(nul=run.nul):
-            words = decide_command(Run(**{**vars(run), "call": Call(**{**vars(run.call), "paths": (path,)})}))
-            code = words if isinstance(words, int) else run_child(_become(run, program, words))
+            words = _decide(Run(**{**vars(run), "call": Call(**{**vars(run.call), "paths": (path,)})}), notice)
+            code = words if isinstance(words, int) else _run_in_child(run, program, words)
             first = first or code
-    except (OSError, UsageError) as error:  # no process can be started, or the list is none
-        failure = execution_error(program, error) if isinstance(error, OSError) else error
-        code = report_error(run, failure)
+    except UsageError as error:  # the list is none
+        code = _report_error(run, error)
         return first or code
     return first
 
 
-def _become(run: Run, program: str, words: list[str]) -> "Callable[[], int]":
-    return lambda: report_error(run, execute(program, words))
+def _run_in_child(run: Run, program: str, words: list[str]) -> int:
+    from cortex_policy.for_each import run_child  # noqa: PLC0415 - as above
+
+    try:
+        return run_child(lambda: _report_error(run, execute(program, words)))
+    except OSError as error:  # no process can be started
+        return _report_error(run, execution_error(program, error))
 
 
-def decide_command(run: Run) -> "list[str] | int":
+def _decide(run: Run, notice: "Notice | None") -> "list[str] | int":
     """Decide a call; return the words of its command, or the exit code of an error or denial, which is printed."""
     try:
         _check_path(run)
-        outcome = decide_call(run.call)
+        outcome = decide_call(run.call, notice)
         return _report(run, outcome) if outcome.exit_code else _fill_in(run, outcome.decision)
     except UsageError as error:
-        return report_error(run, error)
+        return _report_error(run, error)
 
 
-def report_error(run: Run, error: CortexPolicyError) -> int:
+def _report_error(run: Run, error: CortexPolicyError) -> int:
     """Print why a command does not run, and return the exit code."""
     return _report(run, CallOutcome(run.call, None, None, error, 0))
 

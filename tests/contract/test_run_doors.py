@@ -31,7 +31,7 @@ def by_typer(words: list[str]) -> "Run | int":
     """Return the Run that Typer builds, or the code it ends with."""
     runs: list[Run] = []
 
-    def become_command(run: Run) -> None:
+    def become_command(run: Run, _: object) -> None:
         runs.append(run)
         raise SystemExit(0)
 

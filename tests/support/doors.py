@@ -1,4 +1,4 @@
-"""The doors by which a call can be decided: the plain words of `check`, Typer's, and `enforce`."""
+"""The doors by which a call can be decided: the plain words of `check` and `run`, Typer's, and `enforce`."""
 
 import sys
 from collections.abc import Callable
@@ -22,7 +22,7 @@ class Door:
 
 def result_of_typer(*words: str, **options: Any) -> Done:
     """Run a command in this process by Typer's door, however plain its words are."""
-    with patch.object(main, "parse_check_argv", lambda *_: None):
+    with patch.multiple(main, parse_check_argv=lambda *_: None, parse_run_argv=lambda *_: None):
         return result_of(*words, **options)
 
 
@@ -38,6 +38,10 @@ def code_of_enforce(grant: str, action: str, args: dict[str, object] | None = No
 FAST = Door(result_of, PROGRAM)
 TYPER = Door(
     result_of_typer,
-    [sys.executable, "-c", "from cortex_policy import main; main.parse_check_argv = lambda *words: None; main.main()"],
+    [
+        sys.executable,
+        "-c",
+        "from cortex_policy import main; main.parse_check_argv = main.parse_run_argv = lambda *words: None; main.main()",
+    ],
 )
 BOTH_DOORS = pytest.mark.parametrize("door", [FAST, TYPER], ids=["fast", "typer"])

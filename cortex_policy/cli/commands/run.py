@@ -7,6 +7,7 @@ import typer
 from cortex_policy.check import Call
 from cortex_policy.cli.commands import check_options as options
 from cortex_policy.cli.options import GrantArgument, value_option
+from cortex_policy.cli.output.wait_notice import wait_notice
 from cortex_policy.run import Run, become_command
 
 
@@ -65,12 +66,11 @@ def run(  # noqa: PLR0913 - the options of a call
         quiet=options.single_flag("--quiet", quiet),
         command="run",
     )
-    become_command(
-        Run(
-            call,
-            tuple(command or ()),
-            options.single_exit_code("--denied-exit", denied_exit),
-            options.single_flag("--for-each", for_each),
-            options.single_flag("-0", nul),
-        )
+    words = Run(
+        call,
+        tuple(command or ()),
+        options.single_exit_code("--denied-exit", denied_exit),
+        options.single_flag("--for-each", for_each),
+        options.single_flag("-0", nul),
     )
+    become_command(words, wait_notice(call))

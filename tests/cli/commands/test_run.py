@@ -124,8 +124,9 @@ def test_a_denied_call_that_needs_a_human_says_how_one_allows_it(root: Path) -> 
     """In the one line; once it is approved, the command runs."""
     grant_file(root).write_text(grant_file(root).read_text().replace("internal", "sensitive"))
     asked = {"CORTEX_POLICY_SENSITIVE": "ask"}
-    done = result_of("run", "git", "tree", "--", "true", **asked)
-    assert done.returncode == 13
+    assert result_of("run", "git", "tree", "--", "true", **asked).returncode == 13
+    done = result_of("run", "git", "tree", "--wait", "0.1", "--", "true", **asked)
+    assert (done.returncode, "waits for a human: cortex-policy approve " in done.stderr.split("\n")[0]) == (13, True)
     command = done.stderr.partition("`cortex-policy approve ")[2].partition("`")[0]
     run_command("approve", command, "--yes", **asked)
     assert process_of("run", "git", "tree", "--", "echo", "ran", **asked).stdout == "ran\n"
