@@ -54,7 +54,7 @@ ERRORS: list[CortexPolicyError] = [
     cortex_policy.GrantError(model.GRANT_UNSAFE, "what", "chmod"),
     cortex_policy.StateError(model.STATE_UNAVAILABLE, "what"),
     AccessDenied(Decision(model.RATE_LIMITED, "none left", (), BUDGET)),
-    denied_error(NO),
+    denied_error(NO, GRANT, "tree"),
     EmergencyStopped(EmergencyStop("/etc/stop", is_of_host=True), Root("/r", named=True)),
     UsageError("what", "how"),
     AuditLogError("/log", "is full", "df"),
