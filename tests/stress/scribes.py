@@ -82,8 +82,8 @@ class Watched(transaction_writer.GrantWriter):
         self.evidence.note("look", os.getpid(), time.monotonic_ns())
         super()._check_unchanged(changes)
 
-    def _commit(self, *given: Any) -> int | None:
-        version = super()._commit(*given)
+    def _commit(self, *given: Any, **named: Any) -> int | None:
+        version = super()._commit(*given, **named)
         if version is None:
             raise AssertionError
         self.numbers.add("written")
