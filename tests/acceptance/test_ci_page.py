@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from cortex_policy.manage.init.pre_commit import HOOKS
+from tests.support.checkout import page
 
-PAGE = (Path(__file__).parent.parent.parent / "docs" / "ci.md").read_text()
+PAGE = page("ci")
 GITHUB, GITLAB, PRE_COMMIT = (
     yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 )

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-PAGE = (Path(__file__).parent.parent.parent / "docs" / "deploy.md").read_text()
+from tests.support.checkout import page
+
+PAGE = page("deploy")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 PROGRAM = "/opt/cortex-policy/bin/cortex-policy"
 Done = subprocess.CompletedProcess[str]

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-PAGE = (Path(__file__).parent.parent.parent / "docs" / "explain.md").read_text()
+from tests.support.checkout import page
+
+PAGE = page("explain")
 (GRANT,) = re.findall(r"^```json\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 TRANSCRIPTS = re.findall(r"^```console\n\$ (cortex-policy [^\n]*)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 BROKEN = '{\n  "tool": "broken",\n  "actions": "run",\n  "rate": {"perMinute": 0}\n}\n'

@@ -13,13 +13,13 @@ from cortex_policy.core.path_arguments import LAST_WORDS, PATH_NAMES
 from cortex_policy.manage.editing.argument_words import parse_declaration
 from cortex_policy.schema.document import json_schema
 from cortex_policy.schema.keywords import DECLARATION_KEYWORDS
+from tests.support.checkout import CHECKOUT, page
 from tests.support.command import result_of
 from tests.support.command import run_command as run
 from tests.support.roots import grant_file
 
-TOP = Path(__file__).parent.parent.parent
-PAGE = (TOP / "docs" / "grant.md").read_text()
-MAN = (TOP / "man" / "man5" / "cortex-policy-grant.5").read_text()
+PAGE = page("grant")
+MAN = (CHECKOUT / "man" / "man5" / "cortex-policy-grant.5").read_text()
 (EXAMPLE,) = re.findall(r"^```json\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 COMMANDS = [shlex.split(line, comments=True) for block in re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
             for line in block.replace("\\\n", "").splitlines()]  # fmt: skip

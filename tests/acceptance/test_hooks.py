@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.manage.init.pre_commit import HOOKS
+from tests.support.checkout import CHECKOUT
 from tests.support.shared import build_once
 
-TOP = Path(__file__).parent.parent.parent
 TOOLS = Path(".cortex/policy/tools")
 SUFFIXES = {hook.name: hook.id.removeprefix("cortex-policy-") for hook in HOOKS}
 PASSED = dict.fromkeys(SUFFIXES.values(), "Passed")
@@ -79,11 +79,11 @@ class Place:
 
     def _published(self, directory: Path) -> str:
         """Commit this working tree to a repository; return a configuration that refers to it."""
-        names = self._must(TOP, "git", "ls-files", "-coz", "--exclude-standard").split("\0")
+        names = self._must(CHECKOUT, "git", "ls-files", "-coz", "--exclude-standard").split("\0")
         for name in filter(None, names):
-            if not name.startswith("tests/") and (TOP / name).is_file():
+            if not name.startswith("tests/") and (CHECKOUT / name).is_file():
                 (directory / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(TOP / name, directory / name)
+                shutil.copy(CHECKOUT / name, directory / name)
         self._must(directory, "git", "init", "-q")
         self._must(directory, "git", "add", "-A")
         self._must(directory, "git", "commit", "-q", "-m", "x")
@@ -148,7 +148,7 @@ def repository(place: Place, tmp_path: Path) -> Repository:
 
 def test_the_manifest_is_one(place: Place) -> None:
     """As pre-commit reads it."""
-    assert place.run(TOP, "pre-commit", "validate-manifest", ".pre-commit-hooks.yaml").returncode == 0
+    assert place.run(CHECKOUT, "pre-commit", "validate-manifest", ".pre-commit-hooks.yaml").returncode == 0
 
 
 def test_a_change_by_the_program_that_allows_less_is_committed(repository: Repository) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from support.command import result_of
 
-PAGE = (Path(__file__).parents[2] / "docs" / "migrate.md").read_text()
+from tests.support.checkout import page
+
+PAGE = page("migrate")
 CALLS = [
     (json.loads(scope), action, json.loads(args), original, here)
     for scope, action, args, original, here in re.findall(

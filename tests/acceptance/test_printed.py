@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.cli.exit_codes import DECIDING
-from tests.acceptance.every_command import HOSTILE, WORDS, Answer, all_calls, hostile_root, is_endless, leaves, ran
+from tests.support.every_command import HOSTILE, WORDS, Answer, all_calls, hostile_root, is_endless, leaves, ran
 
 COMMANDS = re.compile(r"##[a-z0-9_.-]*\[|^\s*::", re.MULTILINE | re.IGNORECASE)
 # what our own tables, bars and screens send: colours, the cursor, the other screen

@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-PAGE = (Path(__file__).parents[2] / "docs" / "python.md").read_text()
+from tests.support.checkout import page
+
+PAGE = page("python")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 COMMANDS = re.findall(r"^\$ cortex-policy (.+)$", PAGE, re.MULTILINE)
 # what the page leaves to its reader: a log, and calls of what it has made

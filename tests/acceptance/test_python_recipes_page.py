@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-PAGE = (Path(__file__).parents[2] / "docs" / "python-recipes.md").read_text()
+from tests.support.checkout import page
+
+PAGE = page("python-recipes")
 FASTAPI, DJANGO, PYTEST = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 FILES = '{"tool": "files", "actions": ["write"], "rate": {"perMinute": 1}, "fsScope": ["docs"]}'
 

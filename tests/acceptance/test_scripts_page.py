@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-PAGE = (Path(__file__).parents[2] / "docs" / "scripts.md").read_text()
+from tests.support.checkout import page
+
+PAGE = page("scripts")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 SCRIPTS = [block for block in BLOCKS if block.startswith("#!")]
 COMMANDS = [block for block in BLOCKS if not block.startswith("#!")]

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-TOP = Path(__file__).parent.parent.parent
+from tests.support.checkout import CHECKOUT
 
 
 @pytest.fixture
 def generate(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Import the generator as its script does."""
-    monkeypatch.syspath_prepend(str(TOP / "scripts"))
+    monkeypatch.syspath_prepend(str(CHECKOUT / "scripts"))
     import generate  # type: ignore[import-not-found]  # noqa: PLC0415 - found by the line above
 
     return generate
@@ -48,8 +48,8 @@ def test_a_change_by_hand_is_noticed(
 ) -> None:
     """It is named and ends with 1; without --check it is written again."""
     for copied in ("man", "completions", "docs"):
-        shutil.copytree(TOP / copied, tmp_path / copied)
-    shutil.copy(TOP / "CHANGELOG.md", tmp_path)
+        shutil.copytree(CHECKOUT / copied, tmp_path / copied)
+    shutil.copy(CHECKOUT / "CHANGELOG.md", tmp_path)
     monkeypatch.setattr(generate, "TOP", tmp_path)
     file = tmp_path / name
     before = file.read_text()
@@ -67,8 +67,8 @@ def test_man_pages_have_the_date_of_the_changelog(generate: Any) -> None:
     assert generate.newest_date(text.replace("[Unreleased]", "[Unreleased] - 2026-03-04")) == "2026-03-04"
     with pytest.raises(SystemExit, match="no heading has a date"):
         generate.newest_date("## [Unreleased]\n\n## [1.0.0] - soon\n")
-    date = generate.newest_date((TOP / "CHANGELOG.md").read_text())
-    for file in (TOP / "man").rglob("*.[15]"):
+    date = generate.newest_date((CHECKOUT / "CHANGELOG.md").read_text())
+    for file in (CHECKOUT / "man").rglob("*.[15]"):
         section = file.suffix[1:]
         assert f' "{section}" "{date}" ' in file.read_text().splitlines()[0]
 
@@ -114,7 +114,7 @@ def test_man_pages_please_groff() -> None:
     """Not one warning."""
     if shutil.which("groff") is None:
         pytest.skip("groff is not installed here; .ci/run installs it")
-    for file in sorted((TOP / "man").rglob("*.[15]")):
+    for file in sorted((CHECKOUT / "man").rglob("*.[15]")):
         done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", file], capture_output=True, text=True, check=True)
         assert not done.stderr
         assert re.search(r"cortex-policy +[0-9]{4}-[0-9]{2}-[0-9]{2} +CORTEX", done.stdout.splitlines()[-1])

@@ -7,7 +7,8 @@ from shutil import copyfile, copytree, ignore_patterns
 
 import pytest
 
-CHECKOUT = Path(__file__).resolve().parent.parent.parent
+from tests.support.checkout import CHECKOUT
+
 LINTER = Path(sys.executable).parent / "lint-imports"
 TOP = "{}\n"
 LAZY = "\n\ndef late() -> None:\n    {}\n"

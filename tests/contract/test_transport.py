@@ -67,7 +67,8 @@ ERRORS: list[CortexPolicyError] = [
 def known(error: CortexPolicyError) -> tuple[object, ...]:
     """Return all that an error says."""
     said = (error.reason, error.detail, error.hint, error.exit_code, error.root, error.file, error.sha256)
-    return (type(error), str(error), error.args, *said, getattr(error, "decision", None))
+    call = (getattr(error, name, None) for name in ("grant", "action", "decision"))
+    return (type(error), str(error), error.args, *said, *call)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=NAMES)

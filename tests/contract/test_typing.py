@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-USES = Path(__file__).parent.parent / "typing" / "uses.py"
+from tests.support.checkout import CHECKOUT
+
+USES = CHECKOUT / "tests" / "typing" / "uses.py"
 
 
 WRONG = USES.read_text().replace("count: int = stats.hits", "count: str = stats.hits")
@@ -27,7 +29,7 @@ def errors(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[str
     (directory / "misspelt.py").write_text(MISSPELT)
     check = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(directory / "cache"), str(USES)]
     done = subprocess.run(
-        [*check, *map(str, directory.glob("*.py"))], capture_output=True, text=True, check=False, cwd=USES.parents[2]
+        [*check, *map(str, directory.glob("*.py"))], capture_output=True, text=True, check=False, cwd=CHECKOUT
     )
     assert "checked 3 source files" in done.stdout, done.stdout + done.stderr
     lines = [line for line in done.stdout.splitlines() if ": error:" in line]

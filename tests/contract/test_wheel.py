@@ -10,9 +10,9 @@ from zipfile import ZipFile
 
 import pytest
 
+from tests.support.checkout import CHECKOUT
 from tests.support.shared import build_once
 
-CHECKOUT = Path(__file__).parents[2]
 PACKAGE = CHECKOUT / "cortex_policy"
 COMPLETIONS = {
     "share/bash-completion/completions/cortex-policy": "cortex-policy.bash",

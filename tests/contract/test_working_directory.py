@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import cortex_policy
+from tests.support.checkout import CHECKOUT
 
 HOSTILE = 'import os\nos.write(1, b"the working directory answers")\nos._exit(0)\n'
 PACKAGES = ("filelock", "platformdirs", "pydantic", "pydantic_core", "rich", "tomli_w", "typer", "typing_extensions")
-CHECKOUT = Path(__file__).parents[2]
 PROBE = "import sys; print(*sys.modules)"
 
 

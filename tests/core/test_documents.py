@@ -8,8 +8,8 @@ import pytest
 from cortex_policy.core.model import GRANT_INVALID, GrantError
 from cortex_policy.library.functions import load_grant
 from cortex_policy.state.grants import is_grant_id
+from tests.support.checkout import DOCUMENTS
 
-DOCUMENTS = Path(__file__).parent.parent / "documents"
 VALID = sorted(DOCUMENTS.glob("valid/*.json"))
 INVALID = sorted(DOCUMENTS.glob("invalid/*.json"))
 

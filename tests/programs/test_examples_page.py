@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from copies import EXAMPLES, Example
+
+from tests.support.examples import EXAMPLES, Example
 
 PAGE = (EXAMPLES / "README.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)

@@ -16,7 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from copies import Example
+
+from tests.support.examples import Example
 
 pytest.importorskip("uvicorn", reason="the gateway comes with the extra `examples`")
 httpx = pytest.importorskip("httpx", reason="the gateway comes with the extra `examples`")

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from copies import Example
 
 from cortex_policy import PolicyStore
+from tests.support.examples import Example
 
 if TYPE_CHECKING:
     import subprocess

@@ -19,11 +19,11 @@ from cortex_policy.manage.cases.runner import GrantUnderTest, run_file
 from cortex_policy.manage.cases.scaffold import draft_case_file, write_first_cases
 from cortex_policy.manage.cases.serializer import to_toml
 from cortex_policy.state import Root
+from tests.support.checkout import CHECKOUT
 from tests.support.json_documents import grants
 from tests.support.mutants import score
 
-TOP = Path(__file__).parents[3]
-FILES = [*(TOP / ".cortex/policy/tools").glob("*.json"), *(TOP / "tests/documents/valid").glob("*.json")]
+FILES = [*(CHECKOUT / ".cortex/policy/tools").glob("*.json"), *(CHECKOUT / "tests/documents/valid").glob("*.json")]
 # a pattern that asks for a letter already asks for a length of 1
 IDLE = {"every-key": {"argument repo: no minLength", "argument repo: minLength 0"}}
 

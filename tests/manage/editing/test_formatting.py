@@ -8,9 +8,10 @@ from hypothesis import given
 
 from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.manage.editing.formatting import format_grant_text
+from tests.support.checkout import DOCUMENTS
 from tests.support.json_documents import MANY, TOKEN, documents
 
-VALID = sorted((Path(__file__).parents[2] / "documents" / "valid").glob("*.json"))
+VALID = sorted((DOCUMENTS / "valid").glob("*.json"))
 
 
 @MANY

@@ -12,9 +12,10 @@ from cortex_policy.core.json_tree import node_at, parse_tree
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.manage.editing import set_fields
 from cortex_policy.manage.editing.set_fields import GrantEdit, apply_edit
+from tests.support.checkout import DOCUMENTS
 from tests.support.json_documents import MANY, TOKEN, grant_texts
 
-VALID = sorted((Path(__file__).parents[2] / "documents" / "valid").glob("*.json"))
+VALID = sorted((DOCUMENTS / "valid").glob("*.json"))
 GIT = """{
   "tool": "git-map",
   "actions": ["tree", "search"],

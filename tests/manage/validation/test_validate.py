@@ -20,6 +20,7 @@ from cortex_policy.schema.catalog import ERROR, RULES
 from cortex_policy.schema.problems import Report
 from cortex_policy.state import Root
 from cortex_policy.state.writer_lock import NO_WAIT
+from tests.support.checkout import CHECKOUT
 from tests.support.stamps import stamp_grants
 
 EVERY = Suppressions(ValidationTargets((), (), ()), RuleSelection())
@@ -339,8 +340,7 @@ def test_standard_input_can_be_read_once() -> None:
 
 def test_the_project_s_own_grants_have_no_errors() -> None:
     """They are README's example."""
-    top = Path(__file__).parents[3]
-    assert look(str(top / ".cortex")).status == "ok"
+    assert look(str(CHECKOUT / ".cortex")).status == "ok"
     assert GIT["tool"] == "git-map"
 
 

@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 import pytest
-from reports import REAL
 
 from cortex_policy.cli.output.problems import FORMATS
+from tests.support.reports import REAL
 
 SCRIPT = (
     "import sys; import cortex_policy.cli.output.problems; print([name for name in sys.modules if '.formats.' in name])"

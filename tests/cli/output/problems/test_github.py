@@ -5,11 +5,11 @@ from collections import Counter
 
 import pytest
 from hypothesis import given
-from reports import REAL, hostile, is_quiet, many, reports
 
 from cortex_policy.cli.output.problems.github import MAX_ANNOTATIONS, render_report
 from cortex_policy.core.text import printable
 from cortex_policy.schema.problems import Problem, Report
+from tests.support.reports import REAL, hostile, is_quiet, many, reports
 
 # `::name key=value,key=value::data`; data escapes %, CR and LF, and a value `:` and `,` as well
 VALUE = r"(?:[^%\r\n:,]|%25|%0D|%0A|%3A|%2C)+"

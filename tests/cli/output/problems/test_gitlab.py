@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 from hypothesis import given
-from reports import HOSTILE, REAL, hostile, many, reports
 
 from cortex_policy.cli.output.problems.gitlab import render_report
 from cortex_policy.core.text import printable
 from cortex_policy.schema.problems import Problem, Report
+from tests.support.reports import HOSTILE, REAL, hostile, many, reports
 
 
 def entries(*problems: Problem) -> list[dict[str, Any]]:

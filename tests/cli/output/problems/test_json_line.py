@@ -3,10 +3,10 @@
 import json
 
 from hypothesis import given
-from reports import REAL, reports
 
 from cortex_policy.cli.output.problems.json_line import render_report
 from cortex_policy.schema.problems import Problem, Report
+from tests.support.reports import REAL, reports
 
 
 def test_a_problem_has_all_its_members() -> None:

@@ -6,13 +6,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
-from reports import REAL, hostile, many, reports
 from xmlschema import XMLSchema
 
 from cortex_policy.cli.output.problems.junit import render_report
 from cortex_policy.cli.output.problems.text import problem_texts
 from cortex_policy.core.text import printable
 from cortex_policy.schema.problems import Report
+from tests.support.reports import REAL, hostile, many, reports
 
 JENKINS = XMLSchema(Path(__file__).parent / "jenkins-junit.xsd")
 # what the schema of Ant asks for; the schema itself is under the LGPL, and so not here

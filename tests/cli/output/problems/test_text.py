@@ -5,12 +5,12 @@ import re
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from reports import REAL, hostile, is_quiet, reports
 from rich.cells import cell_len
 
 from cortex_policy.cli.output.problems.text import render_report
 from cortex_policy.core.text import printable
 from cortex_policy.schema.problems import MAX_LINE_LENGTH, Finding, Problem, Report, to_problems
+from tests.support.reports import REAL, hostile, is_quiet, reports
 
 GOLDEN = """\
 .cortex/policy/tools/git.json:2:10: note: the tool is `日本 git`, the file `git` [tool-id]

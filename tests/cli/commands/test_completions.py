@@ -12,6 +12,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from tests.support.checkout import CHECKOUT
+
 CASES = [
     (
         "cortex-policy ",
@@ -160,7 +162,7 @@ printf '<<ready>>'
 
 def script(shell: str) -> Path:
     """Return the shipped script of a shell."""
-    return Path(__file__).parents[2] / "completions" / SCRIPTS[shell]
+    return CHECKOUT / "completions" / SCRIPTS[shell]
 
 
 class Terminal:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.checkout import page
 from tests.support.command import PROGRAM
 from tests.support.command import run_command as run
 from tests.support.logs import event
@@ -69,8 +70,8 @@ def test_a_shell_can_make_a_digest(log: Path) -> None:
     """As docs/audit.md says, of the fifth line."""
     for _ in range(5):
         call()
-    page = (Path(__file__).parents[2] / "docs" / "audit.md").read_text()
-    recipe = page[page.index("before=$(") :].partition("```")[0].replace("audit.jsonl", str(log))
+    text = page("audit")
+    recipe = text[text.index("before=$(") :].partition("```")[0].replace("audit.jsonl", str(log))
     made = subprocess.run(["sh", "-c", recipe], capture_output=True, text=True, check=True).stdout.split()[0]
     assert log.read_text().splitlines()[4].endswith(f', "chain":"sha256:{made}"}}}}')
 

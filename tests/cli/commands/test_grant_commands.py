@@ -5,19 +5,19 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pexpect
 import pytest
 
 from cortex_policy.core.decode import decode
+from tests.support.checkout import DOCUMENTS
 from tests.support.command import PROGRAM, result_of
 from tests.support.command import run_command as run
 from tests.support.roots import grant_file
 from tests.support.terminal import Terminal
 
-VALID = sorted((Path(__file__).parent.parent / "documents" / "valid").glob("*.json"))
+VALID = sorted((DOCUMENTS / "valid").glob("*.json"))
 
 
 @pytest.mark.parametrize("example", VALID, ids=lambda path: path.stem)
@@ -156,57 +156,6 @@ def test_the_hint_of_a_denial_is_the_command_that_allows_it(root: Path) -> None:
         assert "`cortex-policy " not in run("check", *words, code=code).stderr.partition("hint: ")[2]
 
 
-def test_what_init_says_next_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the directory itself, or anywhere with its name."""
-    for name, words in (("here", ()), ("a b", ("--root", str(tmp_path / "a b")))):
-        (tmp_path / name).mkdir()
-        monkeypatch.chdir(tmp_path / name if not words else tmp_path)
-        said = run("init", *words).stdout.splitlines()
-        for line in [line for line in said if line.startswith("  cortex-policy ")]:
-            command = line.removeprefix("  cortex-policy ") + (" --allow-widening" if " new " in line else "")
-            subprocess.run(["bash", "-c", f'"$0" -m cortex_policy {command}', sys.executable], check=True)
-        made_files = {path.name for path in (tmp_path / name).rglob("*.json") if path.parent.name != "history"}
-        assert made_files == {"example.json", "git.json", "stamp.json"}
-        assert run("init", *words).stdout == f"nothing to do: `{tmp_path / name}` is a root already\n"
-    made = json.loads(run("init", "--root", str(tmp_path / "here"), "--json").stdout)
-    assert made == {"changed": False, "root": str(tmp_path / "here"), "made": [], "hooks": None}
-
-
-def test_fmt_names_what_it_would_change(root: Path) -> None:
-    """1 and nothing written with --check and --diff; 21 where one is invalid."""
-    before = grant_file(root, "git").read_bytes()
-    done = run("fmt", "--check", code=1)
-    assert done.stdout == "`git` would be formatted\n`model-gateway` would be formatted\n"
-    assert done.stderr == "hint: format with `cortex-policy fmt`\n"
-    diff = run("fmt", "git", "--diff", code=1).stdout
-    assert grant_file(root, "git").read_bytes() == before
-    assert run("fmt").stdout == "formatted `git`, version 1\nformatted `model-gateway`, version 2\n"
-    after = grant_file(root, "git").read_bytes()
-    assert decode(after) == decode(before)
-    grant_file(root, "git").write_bytes(before)
-    subprocess.run(["git", "apply", "-"], input=diff, text=True, check=True, cwd=root)
-    assert grant_file(root, "git").read_bytes() == after
-    assert run("fmt", "--check").stdout == "nothing to do: the layout is canonical\n"
-    grant_file(root, "broken").write_text("{")
-    assert "broken: grant invalid: " in run("fmt", code=21).stderr
-    run("fmt", "missing", code=20)
-
-
-def test_stamp_wait_ends_when_the_version_is_there(root: Path) -> None:
-    """It takes no lock, so the write goes on."""
-    waiter = subprocess.Popen(
-        [*PROGRAM, "stamp", "wait", "--version", "1", "--timeout", "60", "--json"], stdout=subprocess.PIPE, text=True
-    )
-    time.sleep(0.5)
-    assert waiter.poll() is None
-    run("set", "git", "--rate", "1")
-    out, _ = waiter.communicate(timeout=60)
-    assert waiter.returncode == 0
-    assert json.loads(out)["stamp"]["version"] == 1
-    assert run("stamp", "wait", "--version", "1").stdout.startswith("version 1, ")
-    assert root.exists()
-
-
 def test_a_lock_that_is_held_is_waited_for(root: Path) -> None:
     """At most as long as is said."""
     held = "import sys, time; from cortex_policy.state import Root; from cortex_policy.state.writer_lock import hold_writer_lock\n"
@@ -338,51 +287,6 @@ def test_a_hint_finds_the_root_that_was_named(root: Path, monkeypatch: pytest.Mo
     assert f"`cortex-policy stamp write --root {root}`" in run("stamp", "verify", *where, code=1).stderr
     (root / ".cortex" / "policy" / "stamp.json").write_text("{")
     assert f"`cortex-policy stamp write --root {root}`" in run("rename", "git", "x", *where, code=23).stderr
-
-
-@pytest.mark.parametrize(("line", "code"), [("y", 0), ("YES", 0), ("n", 3), ("", 3)])
-def test_removal_asks(root: Path, line: str, code: int) -> None:
-    """What it means stands above the question."""
-    terminal = Terminal("remove", "git")
-    terminal.answer("remove `git`? [y/N]: ", line)
-    assert terminal.end()[0] == code
-    assert "narrowed" in terminal.said
-    assert grant_file(root, "git").exists() == (code != 0)
-
-
-def test_new_asks_for_what_is_missing(root: Path) -> None:
-    """With a default where there is a sensible one; an answer that does not fit is asked for again."""
-    terminal = Terminal("new", "notes", "--data-class", "public")
-    terminal.answer("tool [notes]: ", "")
-    terminal.answer("actions it may do, such as read write: ", "")
-    terminal.answer(
-        "name at least one action\r\nhint: Ctrl-D cancels\r\nactions it may do, such as read write: ", "a, b a"
-    )
-    terminal.answer("`a` is given twice\r\nactions it may do, such as read write: ", "read, list")
-    terminal.answer("(none: any path): ", "/docs")
-    terminal.answer("did you mean `docs`?", "docs src")
-    terminal.answer("calls a minute, of each action [30]: ", "many")
-    terminal.answer("a rate is an integer of at least 1\r\ncalls a minute, of each action [30]: ", "")
-    terminal.answer("type `widen` to save it: ", "widen")
-    code, said = terminal.end()
-    assert code == 0
-    assert "notes may read, list below docs, src, 30 a minute, public" in " ".join(said.split())
-    grant = decode(grant_file(root, "notes").read_bytes())
-    assert (grant.tool, grant.actions, grant.fs_scope) == ("notes", ("read", "list"), ("docs", "src"))
-    assert (grant.rate.per_minute, grant.data_class) == (30, "public")
-
-
-@pytest.mark.parametrize("leave", [lambda child: child.sendeof(), lambda child: child.sendintr()], ids=["eof", "intr"])
-def test_leaving_the_questions_makes_nothing(root: Path, leave: Callable[["pexpect.spawn[str]"], None]) -> None:
-    """The end of input is a no, and Ctrl-C is what it always is."""
-    terminal = Terminal("new", "notes")
-    terminal.expect("tool [notes]: ")
-    leave(terminal.child)
-    assert terminal.end()[0] in {3, 130}
-    assert not grant_file(root, "notes").exists()
-    terminal = Terminal("new", "git")
-    assert terminal.end()[0] == 3
-    assert "`git` exists already" in terminal.said
 
 
 def test_a_terminal_sees_no_control_characters(root: Path) -> None:

@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests.support.checkout import CHECKOUT, page
 from tests.support.command import PROGRAM, result_of, run_command
 from tests.support.terminal import Terminal
 
@@ -246,8 +247,7 @@ def test_a_watch_ends_when_nobody_reads_it_any_more(tests: Path) -> None:
 
 def test_the_case_file_of_the_page_runs(tests: Path) -> None:
     """As it stands there; only that it is not complete is told."""
-    page = Path(__file__).parent.parent.parent / "docs" / "test.md"
-    (example,) = re.findall(r"^```toml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    (example,) = re.findall(r"^```toml\n(.*?)^```", page("test"), re.MULTILINE | re.DOTALL)
     (tests / "git.cases.toml").write_text(example)
     (file,) = json.loads(run("--json", code=1).stdout)["files"]
     assert not file["problems"]
@@ -256,8 +256,7 @@ def test_the_case_file_of_the_page_runs(tests: Path) -> None:
 
 def test_the_cases_of_this_project_pass_and_cover_it() -> None:
     """As in its own CI."""
-    top = Path(__file__).parent.parent.parent
     done = subprocess.run(
-        [*PROGRAM, "test", "--fail-under", "100"], cwd=top, capture_output=True, text=True, check=False
+        [*PROGRAM, "test", "--fail-under", "100"], cwd=CHECKOUT, capture_output=True, text=True, check=False
     )  # fmt: skip
     assert done.returncode == 0, done

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.checkout import DOCUMENTS
 from tests.support.command import PROGRAM, Done, result_of, run_command
 from tests.support.terminal import Terminal
 
-PROBLEMS = Path(__file__).parent.parent / "documents" / "problems"
+PROBLEMS = DOCUMENTS / "problems"
 SOUND = {"tool": "x", "actions": ["tree"], "rate": {"perMinute": 30}, "fsScope": ["docs"]}
 
 

@@ -20,6 +20,7 @@ import pytest
 import typer
 
 from cortex_policy.cli.app import build_app
+from tests.support.checkout import CHECKOUT
 from tests.support.command import become_command, load_program, result_of, run_command
 
 HOSTILE = "##vso[task.a]\x1b[3J\x1b[5m\x9b5m\u202e\x7f\u2028\r##[b]\x85::c\ufeff"
@@ -114,7 +115,7 @@ def hostile_root(directory: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in {"CORTEX_AUDIT_LOG": str(root / "log"), "XDG_CONFIG_HOME": str(directory / "config"),
         "CORTEX_POLICY_STATE_DIR": str(directory / "s"),"CORTEX_RUN_ID": HOSTILE, "EDITOR": "true",
                         "CORTEX_POLICY_SENSITIVE": "ask", "SUDO_USER": HOSTILE, "COLUMNS": "60",
-                        "TERM": "xterm", "PYTHONPATH": str(Path(__file__).parents[2])}.items():  # fmt: skip
+                        "TERM": "xterm", "PYTHONPATH": str(CHECKOUT)}.items():  # fmt: skip
         monkeypatch.setenv(name, value)
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
     subprocess.run([*git, "init", "-q", "-b", "main"], check=True)

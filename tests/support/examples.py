@@ -13,8 +13,9 @@ import pytest
 from cortex_policy.state import ledger_ring
 from cortex_policy.state.ledger import Ledger
 from cortex_policy.state.settings import find_state_directory
+from tests.support.checkout import CHECKOUT
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = CHECKOUT / "examples"
 SECOND = 1_000_000_000 >> ledger_ring.TICK_BITS
 
 

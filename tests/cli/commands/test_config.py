@@ -143,8 +143,8 @@ def test_an_operator_edits_until_it_is_valid(mine: Path) -> None:
 
 def test_what_loosens_needs_a_word_or_an_option(mine: Path) -> None:
     """As for a grant: the option in a script, the word on a terminal."""
-    run("stamp", "write", "--allow-widening")
-    run("config", "set", "stamp", "require")
+    assert run("stamp", "write", "--allow-widening").returncode == 0
+    assert run("config", "set", "stamp", "require").returncode == 0
     for words in (("set", "stamp", "off"), ("unset", "stamp")):
         refused = run("config", *words)
         assert (refused.returncode, mine.read_text()) == (3, 'stamp = "require"\n')
