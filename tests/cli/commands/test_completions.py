@@ -12,15 +12,11 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from cortex_policy.cli.command_table import COMMANDS
 from tests.support.checkout import CHECKOUT
 
 CASES = [
-    (
-        "cortex-policy ",
-        {"check", "enforce", "run", "list", "show", "diff", "edit", "explain", "rate", "stamp", "completions"}
-        | {"init", "new", "set", "remove", "rename", "copy", "fmt", "validate", "rule", "schema", "log", "undo", "stop"}
-        | {"resume", "config", "test", "replay", "suggest", "audit", "approve", "approvals", "deny", "help"},
-    ),
+    ("cortex-policy ", set(COMMANDS)),
     ("cortex-policy ch", {"check"}),
     ("cortex-policy set ", {"git", "model-gateway"}),
     ("cortex-policy set --allow push g", {"git"}),
