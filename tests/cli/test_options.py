@@ -8,8 +8,8 @@ import pytest
 from cortex_policy.cli import options
 from cortex_policy.cli.exit_codes import DECIDING, changes_something
 from cortex_policy.cli.options import integer_parser, number_parser
-from tests.acceptance.every_command import leaves
 from tests.support.command import result_of
+from tests.support.every_command import leaves
 
 
 def names_of(info: Any) -> set[str]:
