@@ -263,6 +263,10 @@ _cortex_policy() {
             offered=('' 'ids' 'ids')
             flags='--root --against --fail-on --markdown --json -h --help'
             ;;
+        'doctor '*)
+            offered=('')
+            flags='--root --json -h --help'
+            ;;
         'edit '*)
             offered=('' 'ids')
             flags='--root --wait -h --help'
@@ -280,7 +284,7 @@ _cortex_policy() {
             flags='--root --check --diff --wait --json -q --quiet -h --help'
             ;;
         'help '*)
-            offered=('' 'check enforce run explain status list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init config schema completions help')
+            offered=('' 'check enforce run explain status list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init doctor config schema completions help')
             flags='-h --help'
             ;;
         'init '*)
@@ -368,7 +372,7 @@ _cortex_policy() {
             flags='--root --strict --fix --select --ignore --output --wait --json -h --help'
             ;;
         *)
-            offered=('approvals approve audit check completions config copy deny diff edit enforce explain fmt help init list log new rate remove rename replay resume rule run schema set show stamp status stop suggest test undo validate')
+            offered=('approvals approve audit check completions config copy deny diff doctor edit enforce explain fmt help init list log new rate remove rename replay resume rule run schema set show stamp status stop suggest test undo validate')
             flags='--root -V --version -h --help'
             ;;
     esac

@@ -12,7 +12,7 @@ _ERROR_CODES = range(20, 30)
 _NOT_DONE = 3
 _GENERAL_CODES = {
     1: "findings: what was validated or tested is wrong, what was verified differs, what was compared"
-    " allows more, or every check is denied",
+    " allows more, every check is denied, or `doctor` found a problem",
     2: "usage",
     3: "not done, nothing was changed",
     70: "a bug in this program; every exit code except 0 means: not allowed",
@@ -26,7 +26,7 @@ _WRITERS = ("init", "new", "set", "remove", "rename", "copy", "fmt", "edit", "un
 _STATE_READERS = ("rate", "approvals", "approve", "deny")  # they read what calls have left behind
 _ROOTLESS = ("completions", "rule", "schema", "help")
 _COMMANDS_OF_CODE = {
-    1: ("validate", "test", "stamp", "diff", "fmt", "replay", "audit", "status"),
+    1: ("validate", "test", "stamp", "diff", "fmt", "replay", "audit", "status", "doctor"),
     23: (*DECIDING, *_WRITERS),
     24: (*DECIDING, *_STATE_READERS),
     27: (*DECIDING, *_STATE_READERS, *_WRITERS, "config", "audit", "replay", "suggest"),

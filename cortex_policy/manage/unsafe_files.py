@@ -13,7 +13,7 @@ from cortex_policy.state.possible_writers import NAMESPACE_HINT, OWNER, UNKNOWN,
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     Doubts = Iterable[tuple[str, str]]  # as a `TrustCheck` collects them
 
@@ -41,8 +41,7 @@ def permission_problems(root: Root, files: list[str], of_files: "Doubts") -> "It
         if paths:
             message = f"{paths_summary(paths)} {what}, and `check` refuses that"
             yield file_problem(display_path(paths[0]), "file-unsafe", message, _hint(root, kind, paths))
-    known = {path for _, path in doubts}
-    yield from _writable_by_groups(root, [path for path in (*_root_directories(root), *files) if path not in known])
+    yield from group_writer_problems(root, files, {path for _, path in doubts})
 
 
 def unsafe_warning(faults: list[str]) -> list[str]:
@@ -98,15 +97,15 @@ def _root_directories(root: Root) -> "Iterator[str]":
     yield from (root.path, holder_path(root.path), root.policy, root.tools)
 
 
-def _writable_by_groups(root: Root, paths: list[str]) -> "Iterator[Problem]":
-    """Report other members of the private groups that may write: `check` does not look them up."""
+def group_writer_problems(root: Root, files: list[str], known: "Container[str]" = ()) -> "Iterator[Problem]":
+    """Report other members of the private groups that may write what is not known as unsafe: no check looks them up."""
     from cortex_policy.state.users import user_name_or_empty  # noqa: PLC0415 - as in `group_members`
 
     groups: dict[int, str] = {}
-    for path in paths:
+    for path in (*_root_directories(root), *files):
         with suppress(OSError, ValueError):
             status = os.lstat(path)
-            if group_may_write(path, status):
+            if path not in known and group_may_write(path, status):
                 groups.setdefault(status.st_gid, path)
     for gid, path in groups.items():
         others = sorted(group_members(gid) - {user_name_or_empty(uid) for uid in (0, gid, os.geteuid())})

@@ -13,7 +13,7 @@ from cortex_policy.core.model import REASONS
 from tests.support.command import result_of, run_command
 
 LINES = [
-    "check git tree", "run git push -- true", "run git tree -- ./missing", "explain git tree", "list", "status", "show git", "show git --at 1", "diff git model-gateway",
+    "check git tree", "run git push -- true", "run git tree -- ./missing", "explain git tree", "list", "status", "doctor", "show git", "show git --at 1", "diff git model-gateway",
     "diff git --against HEAD", "edit git", "init", "new x --tool x --allow a --rate 3", "set git --rate 31 --allow-widening",
     "remove git --yes", "rename git other", "copy git other", "fmt", "fmt --check", "log", "undo", "validate", "rule",
     "test", "test --init git", "replay", "suggest", "stop", "resume", "approvals", "approve 1f0c9a7e", "deny 1f0c9a7e",

@@ -42,6 +42,7 @@ WORDS: dict[str, list[list[str]]] = {  # what changes something comes last
     "explain": [["git", "{x}"], ["git", "{x}", "--path", "{x}"], ["git", "a", "--arg", "{x}=1"]],
     "list": [[]],
     "status": [[], ["--watch"]],
+    "doctor": [[]],
     "show": [["git"], ["ask"], ["bad"], ["{x}"], ["git", "--at", "1"]],
     "diff": [["git", "ask"], ["--against", "HEAD"], ["--against", "HEAD", "--markdown"], ["--against", "{x}"], ["git", "./{x}"]],
     "log": [[], ["git"], ["{x}"]],

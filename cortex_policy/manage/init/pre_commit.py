@@ -126,16 +126,30 @@ def configure_hooks(root: "Root", top: str) -> HookConfiguration:
     return HookConfiguration(file, MADE, block)
 
 
-def _existing_configuration(file: str, below: str, directory: int) -> HookConfiguration:
-    text = ""
-    with suppress(
-        OSError
-    ):  # a link is not followed: another user may have chosen its target, such as a device that acts when opened
+def read_configuration(top: str) -> str:
+    """Return the configuration at the top of a repository as text; '' if there is none, or it cannot be read."""
+    with suppress(OSError):
+        directory = open_without_links(top)
+        try:
+            return _read_in(directory)
+        finally:
+            os.close(directory)
+    return ""
+
+
+def _read_in(directory: int) -> str:
+    """Read the configuration in a directory; a link is not followed: another user may have chosen its target."""
+    with suppress(OSError):
         descriptor = os.open(CONFIGURATION, _READ, dir_fd=directory)
         try:
-            text = read_all(descriptor, MAX_BYTES).decode("utf-8", "replace")
+            return read_all(descriptor, MAX_BYTES).decode("utf-8", "replace")
         finally:
             os.close(descriptor)
+    return ""
+
+
+def _existing_configuration(file: str, below: str, directory: int) -> HookConfiguration:
+    text = _read_in(directory)
     expected = [f"id: {hook.id}" for hook in HOOKS] + [line.strip() for line in _arguments(below)]
     status = COMPLETE if all(line in text for line in expected) else KEPT
     around = re.search(r"^( *)- repo:", text, re.MULTILINE)  # the items of a list have one indentation

@@ -1,0 +1,47 @@
+"""`doctor`: check each thing that can be wrong on this machine."""
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.roots import find_inner_root
+from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
+from cortex_policy.state import Root
+
+
+def doctor(root: RootOption = None, *, json: JsonOption = False) -> None:
+    """Check each thing that can be wrong on this machine.
+
+    Each check is ok, a warning or a problem, with the command that fixes it, and the command that was tried. It asks
+    your shell for completions, which runs your start-up files, writes and locks a file beside the rate state, and makes
+    the lock of the audit log as a check does. It exits with 1 if there is a problem.
+
+    $ cortex-policy doctor
+    $ cortex-policy doctor --json --root /srv/repo
+    """
+    from cortex_policy.cli.output.doctor import print_counts, print_result, result_to_json  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.output.printing import print_json  # noqa: PLC0415
+    from cortex_policy.manage.doctor.result import PROBLEM  # noqa: PLC0415
+    from cortex_policy.manage.doctor.run import run_checks, worst_status  # noqa: PLC0415
+
+    policy_root = _root_or_none(root)
+    results = []
+    for result in run_checks(policy_root):
+        results.append(result)
+        if not json:
+            print_result(result)
+    if json:
+        name = policy_root.path if policy_root is not None else None
+        print_json({"status": worst_status(results), "root": name, "checks": [result_to_json(one) for one in results]})
+    else:
+        print_counts(results)
+    if worst_status(results) == PROBLEM:
+        raise typer.Exit(1)
+
+
+def _root_or_none(name: str | None) -> Root | None:
+    try:
+        return find_inner_root(name)
+    except GrantError as error:
+        if name is not None or error.reason is not ROOT_NOT_FOUND:
+            raise
+        return None

@@ -1,0 +1,53 @@
+"""Print what `doctor` found: for people with the command that fixes it, for programs as members."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+from cortex_policy.cli.streams import styled_stream
+from cortex_policy.core.text import message_line
+from cortex_policy.manage.doctor.result import OK, PROBLEM, STATUSES, WARNING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cortex_policy.manage.doctor.result import CheckResult
+
+STATUS_WIDTH, ID_WIDTH = 9, 19
+_STYLES = {OK: "32", WARNING: "33", PROBLEM: "1;31"}
+
+
+def print_result(result: "CheckResult") -> None:
+    """Print a result: a line for it, one for the command that fixes it, and one for what was tried if that failed."""
+    status = f"{result.status:<{STATUS_WIDTH}}"
+    if sys.stdout.isatty():
+        status = f"\x1b[{_STYLES[result.status]}m{status}\x1b[0m"
+    _print(f"{status}{result.id:<{ID_WIDTH}}{message_line(result.message)}")
+    indent = " " * (STATUS_WIDTH + ID_WIDTH)
+    if result.status != OK:
+        for label, command in (("fix", result.command), ("tried", result.tried)):
+            if command:
+                _print(f"{indent}{label}: {message_line(command)}")
+
+
+def _print(line: str) -> None:
+    typer.echo(line, file=styled_stream(sys.stdout), color=True)
+
+
+def print_counts(results: "Iterable[CheckResult]") -> None:
+    """Print how many results there are of each status."""
+    found = [result.status for result in results]
+    counts = [f"{found.count(status)} {status}" for status in STATUSES if status in found]
+    typer.echo(f"{len(found)} checks: {', '.join(counts)}")
+
+
+def result_to_json(result: "CheckResult") -> dict[str, object]:
+    """Return a result as JSON members."""
+    return {
+        "id": result.id,
+        "status": result.status,
+        "message": result.message,
+        "command": result.command or None,
+        "tried": result.tried or None,
+    }

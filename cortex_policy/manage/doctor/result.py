@@ -1,0 +1,76 @@
+"""What a check of `doctor` found, and how it tries a program."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from contextlib import suppress
+from shlex import join
+
+from cortex_policy.core import Value
+from cortex_policy.core.model import CortexPolicyError
+from cortex_policy.state.safe_directories import is_private_path
+
+OK, WARNING, PROBLEM = STATUSES = ("ok", "warning", "problem")
+TIMEOUT_SECONDS = 15
+_COMMAND = re.compile("`([a-z][a-z0-9_.-]* [^`]+)`")
+
+
+class CheckResult(Value):
+    """One thing that was looked at, the command that fixes it ('' if none does), and the command that was tried."""
+
+    id: str
+    status: str
+    message: str
+    command: str = ""
+    tried: str = ""
+
+
+class Trial(Value):
+    """A program that was run: its command line, exit code and output; the code is None if it did not run, with why."""
+
+    tried: str
+    code: int | None
+    output: str
+
+
+def error_result(check_id: str, error: CortexPolicyError, status: str = PROBLEM) -> CheckResult:
+    """Return a result for an error, with the command of its hint; a hint without one is a part of the message."""
+    sentence, command = error.detail or str(error), command_in(error.hint)
+    return CheckResult(
+        check_id, status, f"{sentence}; {error.hint}" if error.hint and not command else sentence, command
+    )
+
+
+def command_in(hint: str) -> str:
+    """Return the first command in a hint, '' if it has none."""
+    found = _COMMAND.search(hint)
+    return found[1] if found else ""
+
+
+def find_program(name: str) -> tuple[str, str]:
+    """Return the path of a program, and why it must not be run, if so: another user could have replaced it."""
+    path = shutil.which(name) or ""
+    if path and not (os.path.isabs(path) and is_private_path(path)):
+        return path, f"`{path}` can be replaced by another user"
+    return path, ""
+
+
+def run_program(*words: str, **variables: str) -> Trial:
+    """Run a program that was found, without a terminal or input, and end it after a while."""
+    tried = join([os.path.basename(words[0]), *words[1:]])
+    try:
+        with subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, errors="replace", env=os.environ | variables, start_new_session=True,
+        ) as process:  # fmt: skip
+            try:
+                output, _ = process.communicate(timeout=TIMEOUT_SECONDS)
+            except subprocess.TimeoutExpired:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                return Trial(tried, None, f"it did not end within {TIMEOUT_SECONDS} seconds")
+    except OSError as error:
+        return Trial(tried, None, os.strerror(error.errno or 0).lower())
+    return Trial(tried, process.returncode, output.strip())

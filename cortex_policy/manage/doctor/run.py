@@ -1,0 +1,41 @@
+"""Run every check of `doctor`."""
+
+from cortex_policy.core.model import GrantError
+from cortex_policy.manage.doctor.hooks import check_hooks
+from cortex_policy.manage.doctor.host import check_host
+from cortex_policy.manage.doctor.installation import check_installation
+from cortex_policy.manage.doctor.result import PROBLEM, WARNING, CheckResult
+from cortex_policy.manage.doctor.root import check_root
+from cortex_policy.manage.doctor.state import check_state
+from cortex_policy.manage.global_denials import find_global_denials
+from cortex_policy.state import Root
+from cortex_policy.state.settings import read_uncached_settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def run_checks(root: Root | None) -> "Iterator[CheckResult]":
+    """Yield the result of each check, of this machine and of a root; None if there is no root here."""
+    if root is None:
+        yield CheckResult("root", WARNING, "there is no policy root here", "cortex-policy init")
+        yield from check_host(None, "")
+    else:
+        denials = find_global_denials(root)
+        yield from check_root(root, denials)
+        try:
+            settings = read_uncached_settings(root.path)
+        except GrantError:  # the result of the settings says why
+            pass
+        else:
+            yield from check_state(settings, denials)
+            yield from check_host(root, settings.state_dir or "")
+        yield check_hooks(root)
+    yield from check_installation(root)
+
+
+def worst_status(results: "list[CheckResult]") -> str:
+    """Return the worst status of all."""
+    found = {one.status for one in results}
+    return next((status for status in (PROBLEM, WARNING) if status in found), "ok")
