@@ -1,5 +1,6 @@
 """Write man pages, completions, hooks, the reference and the picture: python scripts/generate.py [--check]."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from cortex_policy.cli.exit_codes import exit_codes
 from cortex_policy.core.settings import SETTINGS
 from cortex_policy.manage.init.pre_commit import hooks_manifest
 from cortex_policy.schema.catalog import RULES
+from cortex_policy.schema.editor_schema import editor_schema
 
 TOP = Path(__file__).parent.parent
 MADE_BY = "<!-- made by scripts/generate.py -->"
@@ -51,6 +53,7 @@ def generated() -> dict[str, str]:
         "man/man5/cortex-policy-grant.5": grant_page(date),
         **completions(top),
         ".pre-commit-hooks.yaml": hooks_manifest(),
+        "cortex_policy/schema/grant.schema.json": json.dumps(editor_schema(), indent=2) + "\n",
         "docs/reference.md": reference(top),
         "docs/first-steps.svg": picture(),
     }

@@ -24,7 +24,7 @@ DECIDING = ("check", "enforce", "explain", "run")  # their exit codes are answer
 _SUCCESS = {None: "allowed, or done", "run": "allowed, and the command ended with 0; its other codes are its own"}
 _WRITERS = ("init", "new", "set", "remove", "rename", "copy", "fmt", "edit", "undo", "stamp")
 _STATE_READERS = ("rate", "approvals", "approve", "deny")  # they read what calls have left behind
-_ROOTLESS = ("completions", "rule", "schema", "help")
+_ROOTLESS = ("completions", "rule", "help")
 _COMMANDS_OF_CODE = {
     1: ("validate", "test", "stamp", "diff", "fmt", "replay", "audit", "status", "doctor"),
     23: (*DECIDING, *_WRITERS),
@@ -39,7 +39,7 @@ _CHANGING = frozenset((
     "config edit", "rate reset", "rate purge",
 ))  # fmt: skip
 _DRY_RUN_OPTIONS = ("dry_run", "check", "diff")
-_CHANGING_OPTIONS = {"validate": ("fix",), "test": ("init",)}
+_CHANGING_OPTIONS = {"validate": ("fix",), "test": ("init",), "schema": ("install",)}
 
 
 def is_decision_command(words: list[str]) -> bool:

@@ -40,6 +40,7 @@ def test_nothing_has_drifted(generate: Any) -> None:
         ("man/man1/cortex-policy-check.1", "EXIT STATUS"),
         ("docs/reference.md", "| 2 | usage |"),
         ("docs/first-steps.svg", "allowed,"),
+        ("cortex_policy/schema/grant.schema.json", "perMinute"),
         ("completions/_cortex-policy", "--root"),
     ],
 )
@@ -47,7 +48,7 @@ def test_a_change_by_hand_is_noticed(
     generate: Any, name: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is named and ends with 1; without --check it is written again."""
-    for copied in ("man", "completions", "docs"):
+    for copied in ("man", "completions", "docs", "cortex_policy/schema"):
         shutil.copytree(CHECKOUT / copied, tmp_path / copied)
     shutil.copy(CHECKOUT / "CHANGELOG.md", tmp_path)
     monkeypatch.setattr(generate, "TOP", tmp_path)

@@ -64,10 +64,10 @@ def test_man_pages_and_completions_lie_where_they_are_looked_for(members: dict[s
 
 
 def test_the_package_is_whole(members: dict[str, bytes]) -> None:
-    """Every module, the completions that `completions` prints, and the mark that says it is typed."""
+    """Every module, the schema for editors, the completions that `completions` prints, the mark that it is typed."""
     modules = {str(file.relative_to(PACKAGE)) for file in PACKAGE.rglob("*.py")}
     scripts = {f"completions/{file}" for file in COMPLETIONS.values()}
-    assert below(members, "cortex_policy/").keys() == modules | scripts | {"py.typed"}
+    assert below(members, "cortex_policy/").keys() == modules | scripts | {"py.typed", "schema/grant.schema.json"}
 
 
 def test_nothing_leaks_in(members: dict[str, bytes]) -> None:

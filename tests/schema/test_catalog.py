@@ -9,7 +9,8 @@ from cortex_policy.schema.catalog import ERROR, NOTE, RULES, WARNING, LintRule, 
 from cortex_policy.schema.lint import lint_grant
 
 GRANT = {"tool": "t", "actions": ["read"], "rate": {"perMinute": 30}}
-WITH_EXAMPLE = [rule for rule in RULES if rule.example and rule.code != "key-schema"]  # that one needs a directory
+OF_A_DIRECTORY = ("key-schema", "key-other-schema")
+WITH_EXAMPLE = [rule for rule in RULES if rule.example and rule.code not in OF_A_DIRECTORY]
 
 
 def text_of(example: str) -> bytes:

@@ -1,16 +1,44 @@
-"""`schema`: print the JSON Schema of a grant, for editors and other validators."""
+"""`schema`: print the JSON Schema of a grant, or install the one for editors."""
 
-from cortex_policy.cli.options import JsonOption
+from typing import Annotated
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption, WaitOption
 from cortex_policy.cli.output.printing import print_json
+from cortex_policy.cli.prompts import make_lock_wait
+from cortex_policy.cli.roots import find_inner_root
+from cortex_policy.core.text import printable
 
 
-def schema(*, json: JsonOption = False) -> None:
+def schema(
+    root: RootOption = None,
+    *,
+    install: Annotated[
+        bool, typer.Option("--install", help="Write `.cortex/policy/grant.schema.json`, for editors.")
+    ] = False,
+    wait_seconds: WaitOption = 0.0,
+    json: JsonOption = False,
+) -> None:
     """Print the JSON Schema of a grant.
 
     It describes which grants load. `validate` also warns about doubtful grants that load.
 
-    $ cortex-policy schema > .cortex/grant.schema.json
+    `--install` writes a schema for editors, which also knows the keywords of `args` and misspelled keys. An editor such
+    as VS Code then completes a grant and underlines mistakes, if its `$schema` is `../grant.schema.json`. `new` and
+    `init` install it, too, and a grant that they make names it.
+
+    $ cortex-policy schema --install
+    $ cortex-policy schema > grant.schema.json
     """
+    if install:
+        from cortex_policy.manage.editor_schema import NAME, install_schema  # noqa: PLC0415 - only this needs it
+
+        found = find_inner_root(root)
+        is_written, file = install_schema(found, make_lock_wait(wait_seconds)), f"{found.policy}/{NAME}"
+        said = f"wrote {file}" if is_written else f"nothing to do: {file} is the schema of this version"
+        typer.echo(printable(said)) if not json else print_json({"changed": is_written, "file": file})
+        return
     from cortex_policy.schema.document import json_schema  # noqa: PLC0415 - pydantic costs 136 ms
 
     print_json(json_schema(), indent=None if json else 2)

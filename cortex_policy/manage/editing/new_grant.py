@@ -2,8 +2,11 @@
 
 from cortex_policy.manage.editing.formatting import format_grant_text
 from cortex_policy.manage.editing.set_fields import GrantEdit, apply_edit
+from cortex_policy.manage.editor_schema import LINK
 
-_NEW_GRANT = '{"tool": "%s", "actions": [], "rate": {"perMinute": 1}, "dataClass": "internal"}'
+_NEW_GRANT = (
+    f'{{"$schema": "{LINK}", "tool": "%s", "actions": [], "rate": {{"perMinute": 1}}, "dataClass": "internal"}}'
+)
 
 
 def new_grant_text(wanted: GrantEdit, grant_id: str = "t") -> str:

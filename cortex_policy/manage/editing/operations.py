@@ -17,6 +17,7 @@ from cortex_policy.manage.editing.previews import (  # fmt: skip
     refuse_invalid,
 )
 from cortex_policy.manage.editing.set_fields import GrantEdit
+from cortex_policy.manage.editor_schema import create_schema
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state.grants import check_id
@@ -45,11 +46,13 @@ def edit_grant(
 def create_grant(
     root: Root, grant_id: str, text: str, consent: "Consent", lock_wait: LockWait = NO_WAIT
 ) -> WriteResult:
-    """Write a new grant."""
+    """Write a new grant, and the schema that it names if there is none."""
     check_new_id(grant_id)
     with write_transaction(root, lock_wait, "new") as writer:
         _refuse_existing(writer, grant_id)
-        return _write(writer, grant_id, None, text.encode(), consent)
+        written = _write(writer, grant_id, None, text.encode(), consent)
+        create_schema(writer.policy.descriptor)
+        return written
 
 
 def copy_grant(root: Root, grant_id: str, other: str, consent: "Consent", lock_wait: LockWait = NO_WAIT) -> WriteResult:

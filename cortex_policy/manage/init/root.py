@@ -6,6 +6,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
+from cortex_policy.manage import editor_schema
 from cortex_policy.manage.editing.new_grant import new_grant_text
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.init.pre_commit import MADE, HookConfiguration, configure_hooks, find_repository
@@ -44,8 +45,8 @@ def init_root(named: str | None = None, lock_wait: LockWait = NO_WAIT, *, with_h
 
 
 def _create_missing(root: Root, lock_wait: LockWait) -> list[str]:
-    ignoring = f"{root.policy}/{git_ignore.NAME}"
-    had_tools, had_ignoring = os.path.isdir(root.tools), os.path.lexists(ignoring)
+    beside = [f"{root.policy}/{name}" for name in (git_ignore.NAME, editor_schema.NAME)]
+    had_tools, existing = os.path.isdir(root.tools), [path for path in beside if os.path.lexists(path)]
     try:
         _make_directories(root.path)
     except OSError as error:
@@ -56,7 +57,8 @@ def _create_missing(root: Root, lock_wait: LockWait) -> list[str]:
             writer.write(EXAMPLE, None, new_grant_text(_EXAMPLE_EDIT).encode())
             created.append(f"{root.tools}/{EXAMPLE}.json")
         git_ignore.create_git_ignore(writer.policy.descriptor)
-    return [*created, ignoring] if os.path.lexists(ignoring) and not had_ignoring else created
+        editor_schema.create_schema(writer.policy.descriptor)
+    return [*created, *(path for path in beside if path not in existing and os.path.lexists(path))]
 
 
 def _root_name(named: str | None) -> str:

@@ -10,7 +10,7 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.regular_files import read_regular_file
 from cortex_policy.manage.validation.targets import STDIN, ValidationTarget, root_option_here
-from cortex_policy.manage.validation.tree_rules import WorkingTree, broken_schema_link
+from cortex_policy.manage.validation.tree_rules import WorkingTree, schema_link_findings
 from cortex_policy.schema.lint import limit_per_code, lint_grant
 from cortex_policy.schema.problems import Problem, file_problem, to_problems
 from cortex_policy.state import read_all
@@ -111,7 +111,7 @@ class FileInspector:
 
     def _tree_findings(self, target: ValidationTarget, subject: "ParsedGrant") -> "Iterator[Finding]":
         if "$schema" in subject.document and target.path != STDIN:
-            yield from broken_schema_link(subject, os.path.dirname(target.path))
+            yield from schema_link_findings(subject, os.path.dirname(target.path), is_in_place=target.is_in_place)
         if target.root:
             yield from self._tree(target.root).check_scopes(subject)
 

@@ -6,6 +6,7 @@ from shlex import quote
 
 from cortex_policy.core.decode import ID_HINT, grant_id_of_file
 from cortex_policy.core.model import GrantError
+from cortex_policy.manage import editor_schema
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.manage.validation.targets import TOOLS_SUFFIX, root_option_here
 from cortex_policy.schema.problems import Finding, Problem, file_problem, to_problems
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
     Pair = tuple[ValidationTarget, FileReport]
 
-_POLICY_FILES = frozenset(("tools", "tests", "stamp.json", "history", "config.toml", "stop", ".lock"))
+_POLICY_FILES = frozenset((
+    "tools", "tests", "stamp.json", "history", "config.toml", "stop", ".lock", editor_schema.NAME,
+))  # fmt: skip
 _READ_BY_OTHERS = (".git", "README")  # what git and people keep anywhere
 MAX_NAMED = 3
 _MAX_GITIGNORE_BYTES = 1 << 16  # bytes of a file for git
@@ -55,6 +58,7 @@ def root_problems(path: str, reports: "list[Pair]") -> "Iterator[Problem]":
         yield file_problem(display_path(root.tools), "file-none", "there are no grants in it", hint)
     yield from _stray_files(root)
     yield from _gitignore_problems(root)
+    yield from _schema_problems(root)
     yield from _stamp_problems(root, reports)
 
 
@@ -103,6 +107,19 @@ def _gitignore_problems(root: Root) -> "Iterator[Problem]":
         yield file_problem(
             file, "file-ignore", f"it does not ignore {names}", f"add them: `printf '%s\\n' {lines} >> {quote(file)}`"
         )
+
+
+def _schema_problems(root: Root) -> "Iterator[Problem]":
+    """Find an installed schema for editors that is not the one of this version."""
+    file = display_path(f"{root.policy}/{editor_schema.NAME}")
+    try:
+        installed = editor_schema.installed_schema(root)
+    except GrantError as error:
+        yield file_problem(file, "file-schema", error.detail, error.hint)
+        return
+    if installed not in (None, editor_schema.schema_bytes()):
+        hint = f"write it again with `cortex-policy schema --install{root_option_here(root.path)}`"
+        yield file_problem(file, "file-schema", "it is not the schema of this version", hint)
 
 
 def _stamp_problems(root: Root, reports: "list[Pair]") -> "Iterator[Problem]":

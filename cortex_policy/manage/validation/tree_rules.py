@@ -8,6 +8,8 @@ from cortex_policy.core.json_text import json_text
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.text import did_you_mean
 from cortex_policy.core.unicode_equivalence import form_difference
+from cortex_policy.manage.editor_schema import LINK
+from cortex_policy.manage.validation.targets import root_option_here
 from cortex_policy.schema.problems import Finding
 
 TYPE_CHECKING = False
@@ -99,12 +101,17 @@ def _json_hint(name: str) -> str:
     return f"write it as {json_text(name)}, which is JSON for the name in the tree"
 
 
-def broken_schema_link(subject: "ParsedGrant", directory: str) -> "Iterator[Finding]":
-    """Find a `$schema` that names a file that does not exist."""
+def schema_link_findings(subject: "ParsedGrant", directory: str, *, is_in_place: bool) -> "Iterator[Finding]":
+    """Find a `$schema` that names a file that does not exist, or in a root another one than the installed schema."""
     link = subject.document.get("$schema")
-    if not isinstance(link, str) or "\0" in link or not link or "://" in link:
+    if not isinstance(link, str) or not link or "\0" in link:
         return
-    path = os.path.join(directory, link.partition("#")[0])
-    if not os.path.exists(path):
-        hint = "write one with `cortex-policy schema > FILE`, or remove the key"
+    is_file, path = "://" not in link, os.path.join(directory, link.partition("#")[0])
+    is_ours = is_file and os.path.normpath(path) == os.path.normpath(os.path.join(directory, LINK))
+    install = f"`cortex-policy schema --install{root_option_here(subject.root) if subject.root else ''}`"
+    if is_file and not os.path.exists(path):
+        hint = f"write it with {install}" if is_ours else f"name `{LINK}`, which {install} writes, or remove the key"
         yield Finding("key-schema", f"`{link}` leads nowhere", hint, "/$schema")
+    elif is_in_place and not is_ours:
+        hint = f"editors use it; the schema of this program is `{LINK}`, which {install} writes"
+        yield Finding("key-other-schema", f"`{link}` is another schema", hint, "/$schema")

@@ -26,7 +26,7 @@ _LIST_HINT = "list what is allowed in `actions` and `fsScope` instead"
 _REMOVE_HINT = "take the grant away instead, with `cortex-policy remove`"
 _RATE_HINT = 'the one rate is "perMinute"'
 # what reads like a restriction, without case, `_` and `-`, and what to do instead
-_UNENFORCED = {
+UNENFORCED_KEYS = {
     **dict.fromkeys(("enabled", "disabled", "disable", "active", "inactive", "paused", "revoked"), _REMOVE_HINT),
     **dict.fromkeys(("expires", "expiry", "expiresat", "notafter", "notbefore", "validuntil", "until"), _REMOVE_HINT),
     **dict.fromkeys(("deny", "denied", "denylist", "denyactions", "block", "blocked", "blocklist"), _LIST_HINT),
@@ -47,7 +47,7 @@ _UNENFORCED_PREFIXES = {
 }
 _FIRST_WORD = re.compile("[A-Za-z][a-z]*")
 _ALIASES = {"scope": "fsScope", "scopes": "fsScope", "paths": "fsScope", "class": "dataClass", "arguments": "args"}
-_KEY_BY_NORMAL_FORM = {known.lower(): known for known in GRANT_KEYS} | _ALIASES
+KEY_BY_NORMAL_FORM = {known.lower(): known for known in GRANT_KEYS} | _ALIASES
 _MIN_LIKENESS = 0.85  # `agents` is no `args`
 
 
@@ -84,7 +84,7 @@ def ineffective_restrictions(document: "Mapping[str, Any]") -> "Iterator[Finding
 def _restriction_hint(key: str) -> str | None:
     """Return what to do instead of a key that reads like a restriction."""
     first = _FIRST_WORD.match(key)
-    return _UNENFORCED.get(_normalize(key)) or (
+    return UNENFORCED_KEYS.get(_normalize(key)) or (
         _UNENFORCED_PREFIXES.get(first[0].lower()) if first is not None else None
     )
 
@@ -107,8 +107,8 @@ def similar_key(key: str) -> str:
     """Return the key of a grant that another one looks like, '' for none."""
     if key in _GRANT_KEY_SET:
         return key
-    matches = get_close_matches(_normalize(key), _KEY_BY_NORMAL_FORM, 1, _MIN_LIKENESS)
-    return _KEY_BY_NORMAL_FORM[matches[0]] if matches and _normalize(key) not in _UNENFORCED else ""
+    matches = get_close_matches(_normalize(key), KEY_BY_NORMAL_FORM, 1, _MIN_LIKENESS)
+    return KEY_BY_NORMAL_FORM[matches[0]] if matches and _normalize(key) not in UNENFORCED_KEYS else ""
 
 
 @cache

@@ -20,7 +20,7 @@ def test_what_init_says_next_can_be_typed(tmp_path: Path, monkeypatch: pytest.Mo
             command = line.removeprefix("  cortex-policy ") + (" --allow-widening" if " new " in line else "")
             subprocess.run(["bash", "-c", f'"$0" -m cortex_policy {command}', sys.executable], check=True)
         made_files = {path.name for path in (tmp_path / name).rglob("*.json") if path.parent.name != "history"}
-        assert made_files == {"example.json", "git.json", "stamp.json"}
+        assert made_files == {"example.json", "git.json", "grant.schema.json", "stamp.json"}
         assert run("init", *words).stdout == f"nothing to do: `{tmp_path / name}` is a root already\n"
     made = json.loads(run("init", "--root", str(tmp_path / "here"), "--json").stdout)
     assert made == {"changed": False, "root": str(tmp_path / "here"), "made": [], "hooks": None}

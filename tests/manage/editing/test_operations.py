@@ -220,7 +220,7 @@ def test_a_hand_edit_is_looked_at_first(here: Root) -> None:
 def test_a_draft_is_canonical_and_valid() -> None:
     """Only what was said is in it, and the class."""
     assert TEXT == (
-        '{\n  "tool": "t",\n  "actions": ["read"],\n  "rate": {\n    "perMinute": 30\n  },\n'
+        '{\n  "$schema": "../grant.schema.json",\n  "tool": "t",\n  "actions": ["read"],\n  "rate": {\n    "perMinute": 30\n  },\n'
         '  "dataClass": "internal"\n}\n'
     )
     text = new_grant_text(GrantEdit(5, "public", "u", ("a", "b"), add_scopes=("docs",)))

@@ -1,5 +1,6 @@
 """A root is made once, where it is not ambiguous, and nothing in it is overwritten."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -36,7 +37,9 @@ def test_a_root_is_made_with_a_harmless_example(empty: Path) -> None:
     finally:
         os.umask(old)
     policy = empty / ".cortex" / "policy"
-    assert founded.created == tuple(map(str, (policy / "tools", policy / "tools/example.json", policy / ".gitignore")))
+    made = ("tools", "tools/example.json", ".gitignore", "grant.schema.json")
+    assert founded.created == tuple(str(policy / name) for name in made)
+    assert json.loads((policy / "tools/example.json").read_text())["$schema"] == "../grant.schema.json"
     assert (policy / ".gitignore").read_text() == ".lock\n.edit-*\nstop\nhistory/\n.new-*\n"
     assert find_root() == founded.root
     grant = load_grant("example")
@@ -59,6 +62,7 @@ def test_only_what_is_missing_is_made(empty: Path) -> None:
     (empty / ".cortex/policy/tools").mkdir(parents=True)
     (empty / ".cortex/policy/tools/mine.json").write_text("{}")
     (empty / ".cortex/policy/.gitignore").write_text("stamp.json\n")
+    (empty / ".cortex/policy/grant.schema.json").write_text("mine")
     assert init_root().created == ()
     assert (empty / ".cortex/policy/.gitignore").read_text() == "stamp.json\n"
     (empty / ".cortex/policy/tools/mine.json").unlink()
@@ -70,7 +74,8 @@ def test_below_a_root_none_is_made(root: Path) -> None:
     with pytest.raises(NotDoneError, match="is a root already"):
         init_root(str(root / "docs"))
     assert list((root / "docs").glob(".cortex")) == []
-    assert init_root().created == (str(root / ".cortex/policy/.gitignore"),)
+    policy = root / ".cortex/policy"
+    assert init_root().created == (str(policy / ".gitignore"), str(policy / "grant.schema.json"))
 
 
 def test_a_directory_above_that_cannot_be_examined_counts_as_a_root(own: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.manage.validation.tree_rules import WorkingTree, broken_schema_link
+from cortex_policy.manage.validation.tree_rules import WorkingTree, schema_link_findings
 from cortex_policy.schema.lint import lint_grant
 from cortex_policy.schema.rules.parsed_grant import ParsedGrant
 
@@ -60,14 +60,29 @@ def test_a_hostile_scope_is_no_error(root: Path, scope: str) -> None:
     assert codes[-1:] == ["scope-absent"]
 
 
-@pytest.mark.parametrize(("link", "is_told"), [
-    ("../../../schema.json", True), ("git.json", False), ("git.json#/definitions/x", False), ("", False), ("a\0b", False),
-    ("https://example.com/s.json", False), ("file:///nope", False), (5, False),
+@pytest.mark.parametrize(("link", "code", "hint"), [
+    ("../../../schema.json", "key-schema", "name `../grant.schema.json`, which `cortex-policy schema --install` writes, or remove the key"),
+    ("../grant.schema.json", "key-schema", "write it with `cortex-policy schema --install`"),
+    ("git.json#/definitions/x", "key-other-schema", "the schema of this program is `../grant.schema.json`"),
+    ("https://example.com/s.json", "key-other-schema", ""), ("file:///nope", "key-other-schema", ""),
+    ("", "", ""), ("a\0b", "", ""), (5, "", ""),
 ])  # fmt: skip
-def test_a_schema_link_to_a_file_that_is_not_there_is_told(root: Path, link: object, *, is_told: bool) -> None:
-    """One to the web cannot be looked up here."""
-    found = list(broken_schema_link(subject(**{"$schema": link}), str(root / ".cortex" / "policy" / "tools")))
-    assert [one.code for one in found] == ["key-schema"] * is_told
+def test_a_schema_link_is_looked_up(root: Path, link: object, code: str, hint: str) -> None:
+    """One that leads nowhere is a warning, another schema a note; one to the web cannot be looked up here."""
+    found = list(
+        schema_link_findings(subject(**{"$schema": link}), str(root / ".cortex" / "policy" / "tools"), is_in_place=True)
+    )
+    assert [one.code for one in found] == ([code] if code else [])
+    assert all(hint in one.hint for one in found)
+
+
+@pytest.mark.parametrize("link", ["../grant.schema.json", "./../grant.schema.json#", "../../policy/grant.schema.json"])
+def test_the_installed_schema_is_no_finding(root: Path, link: str) -> None:
+    """However the way to it is spelled; outside of a root any schema that exists is right."""
+    tools = root / ".cortex" / "policy" / "tools"
+    (tools.parent / "grant.schema.json").write_text("{}")
+    for given, is_in_place in ((link, True), ("https://example.com/s.json", False)):
+        assert not list(schema_link_findings(subject(**{"$schema": given}), str(tools), is_in_place=is_in_place))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,44 @@
+"""The schema of grants for editors, installed beside the grants: `$schema` of a grant names it."""
+
+import os
+from contextlib import suppress
+
+from cortex_policy import schema
+from cortex_policy.state import Root
+from cortex_policy.state.atomic_write import atomic_create, atomic_replace
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck
+from cortex_policy.state.writer_lock import NO_WAIT, LockWait, hold_writer_lock
+
+NAME = "grant.schema.json"
+LINK = f"../{NAME}"  # from a grant
+
+
+def schema_bytes() -> bytes:
+    """Return the schema, which `scripts/generate.py` has made."""
+    with open(os.path.join(schema.__path__[0], NAME), "rb") as file:
+        return file.read()
+
+
+def create_schema(policy: int) -> None:
+    """Create the schema in an open policy directory; never change an existing file."""
+    with suppress(OSError):  # FileExistsError: `validate` says if it differs. Other errors must not stop a write
+        atomic_create(policy, NAME, schema_bytes())
+
+
+def install_schema(root: Root, lock_wait: LockWait = NO_WAIT) -> bool:
+    """Write the schema into a root; return whether it was missing or another one.
+
+    Raise NotDoneError if another process writes, or if the file cannot be written.
+    """
+    with hold_writer_lock(root, lock_wait) as lock:
+        if installed_schema(root) == schema_bytes():
+            return False
+        atomic_replace(lock.policy.descriptor, NAME, schema_bytes())
+    return True
+
+
+def installed_schema(root: Root) -> bytes | None:
+    """Return the schema in a root, None if there is none; raise GrantError if it is not a regular file."""
+    with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(root)) as policy:
+        return policy.read(NAME, len(schema_bytes()) + 1)
+    return None
