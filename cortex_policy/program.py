@@ -80,7 +80,7 @@ def execute(program: str, words: list[str]) -> CortexPolicyError:
         except OSError as error:
             from errno import ENOEXEC  # noqa: PLC0415 - few programs are scripts without `#!`
 
-            if error.errno != ENOEXEC:
+            if error.errno != ENOEXEC or _is_binary(program):
                 raise
             # a script without `#!` is one of the shell; a name with `-` first would be its option
             script = f"./{program}" if program.startswith("-") else program
@@ -88,6 +88,12 @@ def execute(program: str, words: list[str]) -> CortexPolicyError:
     except OSError as error:
         _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)  # so that no reader that has gone changes the exit code
         return execution_error(program, error)
+
+
+def _is_binary(file: str) -> bool:
+    """Whether a file is no text, such as a program of another machine: a shell would take its bytes for commands."""
+    with open(file, "rb", buffering=0) as content:
+        return b"\0" in content.read(128)
 
 
 def _restore_environment() -> None:

@@ -185,15 +185,19 @@ def test_the_command_may_be_a_script_without_an_interpreter(root: Path) -> None:
 
 
 def test_the_command_that_the_system_refuses_after_the_decision_has_the_same_codes(root: Path) -> None:
-    """A script without its interpreter, too long a word: the call is counted, and the message says so."""
+    """No interpreter, too long a word, a program of another machine: the call is counted, and the message says so."""
     script = root / "script"
     script.write_text("#!/nowhere/interpreter\n")
     script.chmod(0o755)
+    binary = root / "binary"
+    binary.write_bytes(b"touch ran\n\0")
+    binary.chmod(0o755)
     long = ("--path", f"docs/{'x' * 200}", "--", "true", "{}" * 700)
-    for words, code in ((("--", "./script"), 127), (long, 126)):
+    for words, code in ((("--", "./script"), 127), (long, 126), (("--", "./binary"), 126)):
         done = process_of("run", "git", "tree", *words)
         assert (done.returncode, "; the call was counted, and the command did not run" in done.stderr) == (code, True)
-    assert used() == 2
+    assert used() == 3
+    assert not (root / "ran").exists()
 
 
 @pytest.mark.parametrize("words", [("git", "tree"), ("git", "tree", "--"), ("git", "tree", "ls"), ("git", "tree", "ls", "--", "ls"), ("git", "--", "tree", "ls"), ("--", "git", "tree", "ls"), ("git", "tree", "--path", "--", "true")])  # fmt: skip
