@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from cortex_policy.manage.doctor.result import CheckResult
 
 STATUS_WIDTH, ID_WIDTH = 9, 19
+_LOOKS = (
+    "df ",
+    "ls ",
+    "fuser ",
+    "cortex-policy status",
+    "cortex-policy diff",
+    "cortex-policy validate",
+)  # what they print says what to do
 _STYLES = {OK: "32", WARNING: "33", PROBLEM: "1;31"}
 
 
@@ -26,9 +34,10 @@ def print_result(result: "CheckResult") -> None:
     _print(f"{status}{result.id:<{ID_WIDTH}}{message_line(result.message)}")
     indent = " " * (STATUS_WIDTH + ID_WIDTH)
     if result.status != OK:
-        for label, command in (("fix", result.command), ("tried", result.tried)):
+        label = "see" if result.command.startswith(_LOOKS) else "fix"
+        for what, command in ((label, result.command), ("tried", result.tried)):
             if command:
-                _print(f"{indent}{label}: {message_line(command)}")
+                _print(f"{indent}{what}: {message_line(command)}")
 
 
 def _print(line: str) -> None:
