@@ -506,7 +506,7 @@ complete -c cortex-policy -n '__cortex_policy_in show' -l at -x -a '(__cortex_po
 complete -c cortex-policy -n '__cortex_policy_in show' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in show' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 stamp' -a merge -d 'Put the stamp right after a merge, a rebase or a cherry-pick'
-complete -c cortex-policy -n '__cortex_policy_at 0 stamp' -a merge-files -d 'Merge two versions of a stamp into OURS; git runs this (init --git)'
+complete -c cortex-policy -n '__cortex_policy_at 0 stamp' -a merge-files -d 'Merge two versions of a stamp into OURS, as git asks for it'
 complete -c cortex-policy -n '__cortex_policy_at 0 stamp' -a show -d 'Show the stamp\'s version and checksum'
 complete -c cortex-policy -n '__cortex_policy_at 0 stamp' -a verify -d 'Compare the grants with their stamp; exit 1 if they differ'
 complete -c cortex-policy -n '__cortex_policy_at 0 stamp' -a wait -d 'Wait until the stamp, or a reader, is at a version or later'

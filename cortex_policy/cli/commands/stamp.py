@@ -148,9 +148,10 @@ def merge_files(
     ours: Annotated[str, typer.Argument(metavar="OURS", help="Our stamp; it becomes the merged one.")],
     theirs: Annotated[str, typer.Argument(metavar="THEIRS", help="The other stamp.")],
 ) -> None:
-    """Merge two versions of a stamp into OURS; git runs this (`init --git`).
+    """Merge two versions of a stamp into OURS, as git asks for it.
 
-    If both sides changed the same grant, it exits with 1, and OURS has all three versions for `stamp merge`.
+    `init --git` lets git run it. If both sides changed the same grant, it exits with 1, and OURS has all three versions
+    for `stamp merge`.
 
     $ cortex-policy stamp merge-files base.json ours.json theirs.json
     """

@@ -53,7 +53,7 @@ CASES = [
     ("cortex-policy check --root '../../an other' ", {"quoted"}),
     ("cortex-policy check --root ~/home ", {"quoted"}),
     ("cortex-policy check --root nowhere ", set()),
-    ("cortex-policy stamp ", {"show", "verify", "write", "wait"}),
+    ("cortex-policy stamp ", {"merge", "merge-files", "show", "verify", "wait", "write"}),
     ("cortex-policy stamp show --j", {"--json"}),
     ("cortex-policy show m", {"model-gateway"}),
     ("cortex-policy undo ", {"git", "model-gateway"}),
