@@ -213,7 +213,7 @@ _cortex_policy() {
             ;;
         'stamp merge '*)
             offered=('' '')
-            flags='--root --wait --json -h --help'
+            flags='--root --wait --json -q --quiet -h --help'
             ;;
         'stamp merge-files '*)
             offered=('' '' 'files' 'files' 'files')

@@ -515,6 +515,7 @@ complete -c cortex-policy -n '__cortex_policy_in stamp' -s h -l help -d 'Show th
 complete -c cortex-policy -n '__cortex_policy_in stamp merge' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in stamp merge' -l wait -x -d 'Wait up to SECONDS for another writer'
 complete -c cortex-policy -n '__cortex_policy_in stamp merge' -l json -d 'Output JSON on a single line'
+complete -c cortex-policy -n '__cortex_policy_in stamp merge' -s q -l quiet -d 'Print only errors and hints'
 complete -c cortex-policy -n '__cortex_policy_in stamp merge' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 stamp merge-files' -F
 complete -c cortex-policy -n '__cortex_policy_at 1 stamp merge-files' -F

@@ -113,6 +113,7 @@ def write(
 
 
 @stamp_app.command(cls=CommandWithExamples)
+@can_be_quiet
 def merge(root: RootOption = None, *, wait_seconds: WaitOption = 0.0, json: JsonOption = False) -> None:
     """Put the stamp right after a merge, a rebase or a cherry-pick.
 
