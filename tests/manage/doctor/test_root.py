@@ -9,7 +9,6 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from conftest import CALLER
 
 from cortex_policy.manage import unsafe_files
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult
@@ -19,6 +18,7 @@ from cortex_policy.manage.global_denials import find_global_denials
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.settings import read_uncached_settings
 from tests.support.command import run_command
+from tests.support.users import CALLER
 
 POLICY = Path(".cortex/policy")
 
