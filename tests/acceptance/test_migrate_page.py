@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 
 import pytest
-from support.command import result_of
 
 from tests.support.checkout import page
+from tests.support.command import result_of
 
 PAGE = page("migrate")
 CALLS = [
