@@ -136,7 +136,7 @@ _cortex_policy() {
     case "$value ${plain[*]-} " in
         '--root '*) compopt -o dirnames 2>/dev/null; return ;; # readline quotes files better than we could
         '--path '*) compopt -o default 2>/dev/null; return ;; # bash 3.2 has no compopt and offers nothing
-        '--against diff '*) choices=" stamp $(_cortex_policy_revisions "$tools")" ;;
+        '--against diff '*) choices=" $(_cortex_policy_revisions "$tools")" ;;
         '--at show '*) choices=" $(_cortex_policy_versions "$tools")" ;;
         '--data-class new '*) choices='public internal sensitive' ;;
         '--data-class set '*) choices='public internal sensitive' ;;
@@ -146,6 +146,14 @@ _cortex_policy() {
         '--grant suggest '*) choices=" $(_cortex_policy_ids "$tools")" ;;
         '--ignore validate '*) choices='syntax shape key tool action scope arg budget file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema key-other-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none file-ignore file-schema stamp-missing stamp-broken stamp-differs settings-invalid settings-unused' ;;
         '--init test '*) choices=" $(_cortex_policy_ids "$tools")" ;;
+        '--output approvals '*) choices='table tsv' ;;
+        '--output config list '*) choices='table tsv' ;;
+        '--output diff '*) choices='table tsv' ;;
+        '--output list '*) choices='table tsv' ;;
+        '--output log '*) choices='table tsv' ;;
+        '--output rate show '*) choices='table tsv' ;;
+        '--output replay '*) choices='table tsv' ;;
+        '--output rule '*) choices='table tsv' ;;
         '--output test '*) choices='text json junit' ;;
         '--output validate '*) choices='text json github gitlab sarif junit' ;;
         '--reason audit show '*) choices='allowed action_not_allowed argument_not_allowed path_outside_scope approval_required rate_limited stopped grant_not_found grant_invalid grant_unsafe stamp_mismatch state_unavailable root_not_found root_ambiguous settings_invalid' ;;
@@ -181,7 +189,7 @@ _cortex_policy() {
             ;;
         'config list '*)
             offered=('' '')
-            flags='--root --json -h --help'
+            flags='--root --output --json -h --help'
             ;;
         'config path '*)
             offered=('' '')
@@ -205,19 +213,11 @@ _cortex_policy() {
             ;;
         'rate show '*)
             offered=('' '' 'ids')
-            flags='--root --user --json -h --help'
+            flags='--root --user --output --json -h --help'
             ;;
         'rate watch '*)
             offered=('' '' 'ids')
             flags='--root --user --json -h --help'
-            ;;
-        'stamp merge '*)
-            offered=('' '')
-            flags='--root --wait --json -q --quiet -h --help'
-            ;;
-        'stamp merge-files '*)
-            offered=('' '' 'files' 'files' 'files')
-            flags='-h --help'
             ;;
         'stamp show '*)
             offered=('' '')
@@ -237,7 +237,7 @@ _cortex_policy() {
             ;;
         'approvals '*)
             offered=('' 'requests')
-            flags='--root --all --watch --json -h --help'
+            flags='--root --all --watch --output --json -h --help'
             ;;
         'approve '*)
             offered=('' 'requests')
@@ -269,7 +269,7 @@ _cortex_policy() {
             ;;
         'diff '*)
             offered=('' 'ids' 'ids')
-            flags='--root --against --fail-on --markdown --json -h --help'
+            flags='--root --against --fail-on --markdown --output --json -h --help'
             ;;
         'doctor '*)
             offered=('')
@@ -297,15 +297,15 @@ _cortex_policy() {
             ;;
         'init '*)
             offered=('')
-            flags='--root --pre-commit --git --wait --json -q --quiet -h --help'
+            flags='--root --pre-commit --wait --json -q --quiet -h --help'
             ;;
         'list '*)
             offered=('')
-            flags='--root --json -h --help'
+            flags='--root --output --json -h --help'
             ;;
         'log '*)
             offered=('' 'ids')
-            flags='--root -n --number --json -h --help'
+            flags='--root -n --number --output --json -h --help'
             ;;
         'new '*)
             offered=('' '')
@@ -325,7 +325,7 @@ _cortex_policy() {
             ;;
         'replay '*)
             offered=('' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
-            flags='--root --with --since --fail-on --json -h --help'
+            flags='--root --with --since --fail-on --output --json -h --help'
             ;;
         'resume '*)
             offered=('')
@@ -333,7 +333,7 @@ _cortex_policy() {
             ;;
         'rule '*)
             offered=('' 'syntax shape key tool action scope arg budget file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema key-other-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none file-ignore file-schema stamp-missing stamp-broken stamp-differs settings-invalid settings-unused')
-            flags='--json -h --help'
+            flags='--output --json -h --help'
             ;;
         'run '*)
             offered=('' 'ids' 'actions' '' '' '' '' '' '' '' '')
@@ -352,7 +352,7 @@ _cortex_policy() {
             flags='--root --at --json -h --help'
             ;;
         'stamp '*)
-            offered=('' 'merge merge-files show verify wait write')
+            offered=('' 'show verify wait write')
             flags='-h --help'
             ;;
         'status '*)

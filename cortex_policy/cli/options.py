@@ -3,6 +3,7 @@
 A test holds every command to it: an option of one of these names is this one.
 """
 
+from enum import StrEnum
 from math import isnan
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,6 +60,24 @@ def value_option(metavar: str, sentence: str) -> object:
 GrantArgument = Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)]
 OptionalGrantArgument = Annotated[
     str | None, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)
+]
+
+
+class TableFormat(StrEnum):
+    """How rows are printed."""
+
+    TABLE = "table"
+    TSV = "tsv"
+
+
+TableOption = Annotated[
+    TableFormat | None,
+    typer.Option(
+        "--output",
+        metavar="table|tsv",
+        show_default=False,
+        help="Print a table, or lines with tabs; else a table on a terminal only.",
+    ),
 ]
 RootOption = Annotated[str | None, typer.Option("--root", metavar="DIR", help=ROOT_HELP)]
 JsonOption = Annotated[bool, typer.Option("--json", help=JSON_HELP)]

@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import sys
+from contextlib import suppress
 
 from cortex_policy.core.text import escape_output
 
@@ -111,7 +112,26 @@ def styled_stream(stream: "TextIO") -> "TextIO":
     """Return a stream that lets colours pass, for a text whose values are escaped already."""
     if not isinstance(stream, EscapingStream):
         return stream
-    return EscapingStream(stream.raw, keeps_styles=stream.isatty())  # type: ignore[return-value]
+    return EscapingStream(stream.raw, keeps_styles=wants_colour(is_terminal=stream.isatty()))  # type: ignore[return-value]
+
+
+def wants_colour(*, is_terminal: bool) -> bool:
+    """Return whether people want colours: on a terminal, unless the usual variables say otherwise."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if any(os.environ.get(name, "0") not in ("", "0") for name in ("FORCE_COLOR", "CLICOLOR_FORCE")):
+        return True
+    return is_terminal and os.environ.get("TERM") not in ("dumb", "unknown")
+
+
+def terminal_width() -> int | None:
+    """Return the columns of the terminal that people look at, None if there is none."""
+    if (columns := os.environ.get("COLUMNS", "")).isdecimal() and int(columns) > 0:
+        return int(columns)
+    for descriptor in (1, 2, 0):  # a pager or `watch` has the first
+        with suppress(OSError):
+            return os.get_terminal_size(descriptor).columns or None
+    return None
 
 
 def write_bytes(data: bytes) -> None:

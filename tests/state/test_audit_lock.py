@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from conftest import CALLER, by_caller
 
 from cortex_policy.core.model import AccessDenied, Settings
 from cortex_policy.library.functions import enforce, load_grant
@@ -18,7 +19,6 @@ from cortex_policy.state import audit_file, audit_log
 from cortex_policy.state.audit_errors import AuditLogError
 from cortex_policy.state.audit_log import AuditLog
 from tests.support.logs import verified
-from tests.support.users import CALLER, by_caller
 
 LINE = b'{"data":{"n":1}}\n'
 EACH = 200

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.options import JsonOption, RootOption, TableOption
 from cortex_policy.cli.output.printing import escaped_json, print_json
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
 from cortex_policy.core.text import printable
@@ -12,7 +12,7 @@ from cortex_policy.core.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rich.table import Table
+    from rich.console import Group
 
     from cortex_policy.cli.output.live import Row
 
@@ -25,6 +25,7 @@ def approvals(
     *,
     every: Annotated[bool, typer.Option("--all", help="Include the calls of all roots.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Keep running and show what changes.")] = False,
+    output: TableOption = None,
     json: JsonOption = False,
 ) -> None:
     """List the calls that wait for a human.
@@ -53,9 +54,9 @@ def approvals(
         if json:
             print_json({"requests": [request_to_json(one) for one in requests]})
         else:
-            print_rows(request_columns(every=every), [request_row(one, every=every) for one in requests])
+            print_rows(request_columns(every=every), [request_row(one, every=every) for one in requests], output)
     elif live.can_redraw() and not json:
-        live.redraw_until_quit(lambda height: _table(root, height, every=every))
+        live.redraw_until_quit(lambda height: _screen(root, height, every=every))
     else:
         live.print_changes_until_closed(lambda: _rows(root, json=json, every=every))
 
@@ -84,19 +85,19 @@ def _rows(root: str | None, *, json: bool, every: bool) -> "Iterator[Row]":
         yield one.id, one.status, line
 
 
-def _table(root: str | None, height: int, *, every: bool) -> "Table":
-    from rich.table import Table  # noqa: PLC0415 - only a terminal needs it
+def _screen(root: str | None, height: int, *, every: bool) -> "Group":
+    import shutil  # noqa: PLC0415 - only a terminal needs these
+
+    from rich.console import Group  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     from cortex_policy.cli.output.approvals import request_columns, request_row  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.fitted_table import fitted_table  # noqa: PLC0415
     from cortex_policy.manage.approvals import list_requests  # noqa: PLC0415
 
     requests = list_requests(root)
     more = len(requests) - height
-    caption = f"q ends; {more} earlier" if more > 0 else "q ends"
-    table = Table(box=None, pad_edge=False, caption=caption, caption_justify="left")
-    for column in request_columns(every=every):
-        table.add_column(column, no_wrap=True)
-    for one in requests[-height:]:
-        table.add_row(*(Text(printable(cell)) for cell in request_row(one, every=every)))
-    return table
+    rows = [[Text(printable(cell)) for cell in request_row(one, every=every)] for one in requests[-height:]]
+    last = f"q ends; {more} earlier" if more > 0 else "q ends"
+    table = fitted_table(request_columns(every=every), rows, shutil.get_terminal_size().columns)
+    return Group(table, Text(last, style="dim"))

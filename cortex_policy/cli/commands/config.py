@@ -7,7 +7,7 @@ import typer
 from cortex_policy.cli.commands import config_file
 from cortex_policy.cli.commands.config_file import NameArgument
 from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
-from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.options import JsonOption, RootOption, TableOption
 from cortex_policy.cli.output.printing import print_json, print_rows
 from cortex_policy.cli.output.settings import format_setting, setting_to_json
 from cortex_policy.cli.roots import inner_root_path
@@ -30,7 +30,7 @@ def config() -> None:
 
 
 @config_app.command("list", cls=CommandWithExamples)
-def list_settings(root: RootOption = None, *, json: JsonOption = False) -> None:
+def list_settings(root: RootOption = None, *, output: TableOption = None, json: JsonOption = False) -> None:
     """List the settings, their sources, and what they override.
 
     `-` means that a setting is not set. What is invalid is printed first, and the exit code is 27, as of every check.
@@ -56,7 +56,7 @@ def list_settings(root: RootOption = None, *, json: JsonOption = False) -> None:
     else:
         for text in problem_texts(problems):
             typer.echo(text, err=True)
-        print_rows(COLUMNS, [_row(one) for one in resolved])
+        print_rows(COLUMNS, [_row(one) for one in resolved], output)
     if errors:
         raise typer.Exit(errors[0].exit_code)
 

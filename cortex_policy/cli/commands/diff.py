@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.options import JsonOption, RootOption, TableOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.roots import find_inner_root, inner_root_path
@@ -24,7 +24,7 @@ class DiffFailOn(StrEnum):
     WIDENED = "widened"
 
 
-def diff(
+def diff(  # noqa: PLR0913 - one parameter for each option
     old: Annotated[str | None, typer.Argument(metavar="OLD", help="Id or file of a grant.", show_default=False)] = None,
     new: Annotated[str | None, typer.Argument(metavar="NEW", help="Another one.", show_default=False)] = None,
     root: RootOption = None,
@@ -40,6 +40,7 @@ def diff(
         typer.Option("--fail-on", metavar="widened", help="Exit 1 if more may be allowed than before."),
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")] = False,
+    output: TableOption = None,
     json: JsonOption = False,
 ) -> None:
     """Report whether a change allows more than before, or less.
@@ -72,7 +73,7 @@ def diff(
     elif markdown:
         typer.echo(diff_output.diff_to_markdown(result, revision))
     else:
-        diff_output.print_diff(result)
+        diff_output.print_diff(result, output)
     if fail_on is not None and diff_output.widens(result.verdict):
         raise typer.Exit(1)
 

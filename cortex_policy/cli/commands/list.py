@@ -2,7 +2,7 @@
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.options import JsonOption, RootOption, TableOption
 from cortex_policy.cli.output.denials import denials_to_json, print_denials
 from cortex_policy.cli.output.printing import print_hints, print_json, print_rows
 from cortex_policy.cli.output.progress import track_progress
@@ -14,7 +14,7 @@ from cortex_policy.manage.listing import GrantRow, grant_rows, stamp_error
 COLUMNS = ("ID", "TOOL", "ACTIONS", "SCOPE", "RATE", "CLASS", "STATE")
 
 
-def list_grants(root: RootOption = None, *, json: JsonOption = False) -> None:
+def list_grants(root: RootOption = None, *, output: TableOption = None, json: JsonOption = False) -> None:
     """List the grants, and what is wrong with them.
 
     A table on a terminal, else one line per grant, separated by tabs. Why every check is denied, if it is, goes
@@ -33,7 +33,7 @@ def list_grants(root: RootOption = None, *, json: JsonOption = False) -> None:
         grants = [_row_to_json(row) for row in listed]
         print_json({"root": policy_root.path, **denials_to_json(denials), "grants": grants})
         return
-    print_rows(COLUMNS, [_row(row) for row in listed])
+    print_rows(COLUMNS, [_row(row) for row in listed], output)
     for row in listed:
         if row.problem:
             typer.echo(printable(f"{row.id}: {row.problem}"), err=True)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption, integer_parser
+from cortex_policy.cli.options import JsonOption, RootOption, TableOption, integer_parser
 from cortex_policy.cli.output.printing import print_json, print_rows, print_warning
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
@@ -24,6 +24,7 @@ def log(
     most: Annotated[
         int | None, typer.Option("-n", "--number", metavar="N", parser=integer_parser(0), help="Show at most N writes.")
     ] = None,
+    output: TableOption = None,
     json: JsonOption = False,
 ) -> None:
     """List the writes of grants, the last first.
@@ -41,7 +42,7 @@ def log(
     if json:
         print_json(_log_to_json(history, entries))
         return
-    print_rows(COLUMNS, [_row(entry) for entry in entries])
+    print_rows(COLUMNS, [_row(entry) for entry in entries], output)
     for corrupt in history.corrupt_entries:
         typer.echo(printable(f"warning: `{corrupt.file}`: {corrupt.problem}"), err=True)
     print_warning(history.unsafe_error)

@@ -7,7 +7,15 @@ import typer
 from cortex_policy.cli.acting_user import UserOption, run_as_user
 from cortex_policy.cli.commands.rate_watch import watch
 from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
-from cortex_policy.cli.options import GrantArgument, JsonOption, OptionalGrantArgument, RootOption, YesOption
+from cortex_policy.cli.options import (
+    GrantArgument,
+    JsonOption,
+    OptionalGrantArgument,
+    RootOption,
+    TableFormat,
+    TableOption,
+    YesOption,
+)
 from cortex_policy.cli.output.budget_owner import owner_to_json, print_owner
 from cortex_policy.cli.output.printing import budget_to_json, print_hints, print_json, print_rows
 from cortex_policy.cli.prompts import ask_yes_no
@@ -38,6 +46,7 @@ def show(
     root: RootOption = None,
     *,
     user: UserOption = None,
+    output: TableOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show what is left of each budget.
@@ -49,10 +58,10 @@ def show(
     $ sudo cortex-policy rate show --user agent
     """
     policy_root = find_inner_root(root)
-    run_as_user(user, lambda: _show(policy_root, grant_id, json=json), json=json)
+    run_as_user(user, lambda: _show(policy_root, grant_id, output, json=json), json=json)
 
 
-def _show(root: Root, grant_id: str | None, *, json: bool) -> None:
+def _show(root: Root, grant_id: str | None, output: TableFormat | None, *, json: bool) -> None:
     owner = current_owner()
     statuses = budgets.list_budgets(root, grant_id)
     if json:
@@ -64,7 +73,7 @@ def _show(root: Root, grant_id: str | None, *, json: bool) -> None:
         print_json({**members, "budgets": [budget_to_json(one) for one in statuses]})
     else:
         print_owner(owner, root)
-        print_rows(COLUMNS, [_row(one) for one in statuses])
+        print_rows(COLUMNS, [_row(one) for one in statuses], output)
         print_hints(one.hint for one in statuses)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption, SinceOption
+from cortex_policy.cli.options import JsonOption, RootOption, SinceOption, TableOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.not_done_error import NotDoneError
@@ -43,6 +43,7 @@ def replay(
             "--fail-on", metavar="allow|deny|any", help="Exit 1 if a call becomes allowed, denied, or either."
         ),
     ] = None,
+    output: TableOption = None,
     json: JsonOption = False,
 ) -> None:
     """Decide past calls again, and list the changed answers.
@@ -66,7 +67,7 @@ def replay(
     if json:
         print_json(replay_output.replay_to_json(result))
     else:
-        replay_output.print_replay(result)
+        replay_output.print_replay(result, output)
     if fail_on is not None and result.is_inconclusive:  # a gate that sees nothing lets everything through
         raise NotDoneError("no call of the log could be decided", "see the reasons with `cortex-policy replay --json`")
     if fail_on is not None and _has_failing_flip(result, fail_on):

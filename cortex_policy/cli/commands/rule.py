@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption
+from cortex_policy.cli.options import JsonOption, TableOption
 from cortex_policy.cli.output.printing import print_json
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ def rule(
         str | None, typer.Argument(metavar="CODE", help="A rule or a group, else all.", show_default=False)
     ] = None,
     *,
+    output: TableOption = None,
     json: JsonOption = False,
 ) -> None:
     """Explain a rule of `validate`, or list them all.
@@ -34,7 +35,9 @@ def rule(
     else:
         from cortex_policy.cli.output.printing import print_rows  # noqa: PLC0415
 
-        print_rows(("CODE", "SEVERITY", "WHAT IT FINDS"), [(one.code, one.severity, one.sentence) for one in rules])
+        print_rows(
+            ("CODE", "SEVERITY", "WHAT IT FINDS"), [(one.code, one.severity, one.sentence) for one in rules], output
+        )
 
 
 def _explain(rule: "LintRule") -> str:

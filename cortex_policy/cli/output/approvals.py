@@ -6,12 +6,12 @@ from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.text import printable
 from cortex_policy.manage.approvals import RequestDetails
 
-_COLUMNS = ("ID", "STATE", "LEFT", "CALL", "BY", "ARGUMENTS")
+_COLUMNS = ("ID", "STATE", "LEFT", "CALL", "BY")
 
 
 def request_columns(*, every: bool) -> tuple[str, ...]:
     """Return the heads of the table; the root has one if there are several."""
-    return (*_COLUMNS, "ROOT") if every else _COLUMNS
+    return (*_COLUMNS, *(["ROOT"] if every else []), "ARGUMENTS")
 
 
 def request_row(details: RequestDetails, *, every: bool) -> tuple[str, ...]:
@@ -19,7 +19,7 @@ def request_row(details: RequestDetails, *, every: bool) -> tuple[str, ...]:
     time_left = f"{details.expires_in_seconds:.0f}s" if details.expires_in_seconds is not None else "-"
     call = f"{details.grant} {details.action}" if details.grant else details.action
     root = (details.root or "-",) if every else ()
-    return details.id, details.status, time_left, call, requester_name(details), details.args, *root
+    return details.id, details.status, time_left, call, requester_name(details), *root, details.args
 
 
 def requester_name(details: RequestDetails) -> str:

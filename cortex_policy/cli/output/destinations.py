@@ -1,10 +1,9 @@
 """Where each format of a report is written: one to standard output, others to files."""
 
-import os
 import sys
 
 from cortex_policy.cli.exit_guard import print_error
-from cortex_policy.cli.streams import raw_stream, styled_stream
+from cortex_policy.cli.streams import raw_stream, styled_stream, wants_colour
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
@@ -31,8 +30,8 @@ def parse_destinations(words: list[str], formats: "Iterable[str]") -> dict[str, 
 
 
 def uses_colour(name: str, file: str) -> bool:
-    """Return whether to use colours: for text on a terminal without NO_COLOR."""
-    return name == "text" and file == STDOUT and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    """Return whether to use colours: for text on standard output, if people want them there."""
+    return name == "text" and file == STDOUT and wants_colour(is_terminal=sys.stdout.isatty())
 
 
 def write_report(text: str, name: str, file: str) -> bool:

@@ -1,6 +1,7 @@
 """A diff of grants as rows, as JSON and as Markdown."""
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -9,17 +10,20 @@ from cortex_policy.core.compare.verdicts import widens
 from cortex_policy.core.text import printable, truncate
 from cortex_policy.manage.diff.grants import GrantDiff, GrantVersion, PolicyDiff
 
+if TYPE_CHECKING:
+    from cortex_policy.cli.options import TableFormat
+
 COLUMNS = ("ID", "FIELD", "VERDICT", "WHAT CHANGED")
 OVERALL = "overall"
 MAX_WARNINGS = 100  # that people are shown
 
 
-def print_diff(diff: PolicyDiff) -> None:
+def print_diff(diff: PolicyDiff, output: "TableFormat | None" = None) -> None:
     """Print a line for each changed field and the overall verdict; notes and warnings go to stderr."""
     rows = [row for change in diff.changes for row in _rows(change)]
     if len(diff.changes) != 1 or diff.unchanged:
         rows.append(("all grants", OVERALL, diff.verdict, _counts_text(diff)))
-    print_rows(COLUMNS, rows)
+    print_rows(COLUMNS, rows, output)
     for note in diff.notes:
         typer.echo(printable(f"note: {note}"), err=True)
     for warning in _warnings(diff):

@@ -4,6 +4,7 @@ import os
 import re
 from textwrap import wrap
 
+from cortex_policy.cli.streams import wants_colour
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.rule_steps import DENIES, FAILS, PASSES, RuleStep
 from cortex_policy.core.text import escape_output, join_words, message_line, printable, truncate
@@ -36,7 +37,7 @@ def render_explanation(outcome: "CallOutcome") -> RenderedCall:
     if call.json:
         return RenderedCall(code, outcome_json_line(outcome, explanation=_explanation_to_json(explained)) + "\n")
     is_out = call.command == "explain" or bool(outcome.decision)
-    is_coloured = os.isatty(1 if is_out else 2) and not os.environ.get("NO_COLOR")
+    is_coloured = wants_colour(is_terminal=os.isatty(1 if is_out else 2))
     head = [message_line(headline(outcome)), *_decision_lines(explained, outcome)]
     rows = [line for step in explained.explanation.steps for line in _step_lines(step, is_coloured=is_coloured)]
     more = [

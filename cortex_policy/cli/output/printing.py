@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cortex_policy.cli.streams import styled_stream
+from cortex_policy.cli.options import TableFormat
+from cortex_policy.cli.streams import styled_stream, terminal_width, wants_colour
 from cortex_policy.core.text import escape_json, message_line
 
 if TYPE_CHECKING:
@@ -27,14 +28,29 @@ def print_json(value: object, indent: int | None = None) -> None:
     typer.echo(escaped_json(value, indent))
 
 
-def print_rows(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """Print rows of words, aligned on a terminal, with tabs in a pipe; a word of more than 4 kB is cut."""
+def print_rows(columns: tuple[str, ...], rows: list[tuple[str, ...]], output: TableFormat | None = None) -> None:
+    """Print rows of words, as a table on a terminal, else with tabs; a word of more than 4 kB is cut."""
     shown = [tuple(map(message_line, row)) for row in rows]
-    if sys.stdout.isatty():
-        _print_table(columns, shown)
-    else:
+    if output is None:
+        output = TableFormat.TABLE if sys.stdout.isatty() else TableFormat.TSV
+    if output is TableFormat.TSV:
         for row in shown:
             typer.echo("\t".join(row))
+        return
+    print_table(columns, shown)
+
+
+def print_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Print rows as wide as the terminal; their texts are escaped already."""
+    from cortex_policy.cli.output.table_layout import table_lines  # noqa: PLC0415 - a pipe needs none
+
+    is_coloured = wants_colour(is_terminal=sys.stdout.isatty())
+    lines = table_lines(columns, rows, terminal_width(), _bold if is_coloured else str)
+    styled_stream(sys.stdout).write("".join(f"{line}\n" for line in lines))
+
+
+def _bold(text: str) -> str:
+    return f"\x1b[1m{text}\x1b[0m"
 
 
 def print_hints(hints: "Iterable[str]") -> None:
@@ -77,17 +93,3 @@ def budget_to_json(one: "BudgetStatus") -> dict[str, object]:
         "retry_after_seconds": budget.retry_after_seconds if budget is not None else None,
         "problem": one.problem or None,
     }
-
-
-def _print_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    from rich.console import Console  # noqa: PLC0415 - only a terminal needs 45 ms of it
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    table = Table(box=None, pad_edge=False)
-    for column, cells in zip(columns, zip(*rows, strict=True) if rows else [()] * len(columns), strict=True):
-        # nothing is cut off: lists wrap, and words fold where even that is not enough
-        table.add_column(column, overflow="fold", no_wrap=not any(", " in cell for cell in cells))
-    for row in rows:
-        table.add_row(*map(Text, row))
-    Console(file=styled_stream(sys.stdout)).print(table)

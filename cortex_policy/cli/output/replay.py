@@ -17,6 +17,7 @@ from cortex_policy.state.settings import read_setting
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cortex_policy.cli.options import TableFormat
     from cortex_policy.manage.replay.replay import CallExample, Flip, ReplayResult
     from cortex_policy.state import Root
 
@@ -42,9 +43,9 @@ def configured_log(root: "Root | None") -> str:
     raise UsageError("no audit log is configured", hint)
 
 
-def print_replay(result: "ReplayResult") -> None:
+def print_replay(result: "ReplayResult", output: "TableFormat | None" = None) -> None:
     """Print calls whose answer changes, calls that cannot be decided, and counts."""
-    print_rows(COLUMNS, [_row(flip) for flip in result.flips])
+    print_rows(COLUMNS, [_row(flip) for flip in result.flips], output)
     for one in result.undecided:
         calls = plural(one.count, "call")
         typer.echo(message_line(f"undecided: {one.grant}: {calls}: {one.why}"), err=True)

@@ -3,15 +3,13 @@
 import json
 import subprocess
 import time
-
-import pytest
+from pathlib import Path
 
 from tests.support.command import PROGRAM
 from tests.support.command import run_command as run
 
 
-@pytest.mark.usefixtures("root")
-def test_stamp_wait_ends_when_the_version_is_there() -> None:
+def test_stamp_wait_ends_when_the_version_is_there(root: Path) -> None:
     """It takes no lock, so the write goes on."""
     waiter = subprocess.Popen(
         [*PROGRAM, "stamp", "wait", "--version", "1", "--timeout", "60", "--json"], stdout=subprocess.PIPE, text=True
@@ -23,3 +21,4 @@ def test_stamp_wait_ends_when_the_version_is_there() -> None:
     assert waiter.returncode == 0
     assert json.loads(out)["stamp"]["version"] == 1
     assert run("stamp", "wait", "--version", "1").stdout.startswith("version 1, ")
+    assert root.exists()

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from conftest import GIT
 from xmlschema import XMLSchema
 
 from cortex_policy.cli.output.cases import FORMATS
@@ -14,7 +15,6 @@ from cortex_policy.manage.cases.coverage import measure_coverage
 from cortex_policy.manage.cases.model import Case, CaseFile, CaseFileProblem
 from cortex_policy.manage.cases.runner import FileResult, GrantUnderTest, run_file
 from cortex_policy.manage.cases.suite import SuiteResult
-from tests.support.roots import GIT
 
 JENKINS = XMLSchema(Path(__file__).parent.parent / "problems" / "jenkins-junit.xsd")
 DATA = json.dumps(GIT, indent=2).encode()
