@@ -99,3 +99,10 @@ def _escape_commands(line: str, bracket: str = _BRACKET, colon: str = _COLON) ->
 def plural(number: int, noun: str) -> str:
     """Return a number with its noun, such as `1 file` or `3 files`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration in its largest unit, such as `3 minutes`."""
+    units = ((86_400, "day"), (3600, "hour"), (60, "minute"))
+    size, noun = next((unit for unit in units if seconds >= unit[0]), (1, "second"))
+    return plural(max(0, int(seconds // size)), noun)

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from time import gmtime, localtime, strftime
+from time import gmtime, strftime
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import STOPPED, AccessDenied, Decision, GrantError
@@ -12,9 +12,6 @@ from cortex_policy.state.users import user_label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from time import struct_time
-
     from cortex_policy.core.model import Origin
 
 NAME = "stop"
@@ -40,7 +37,7 @@ class EmergencyStop(Value):
         """Describe it in one sentence."""
         if self.fault is not None:
             return self.fault
-        since = _format_time("since %Y-%m-%d %H:%M", localtime, self.stopped_at)
+        since = f"since {self.timestamp}" if self.timestamp is not None else None
         by = f"by {self.by}" if self.by is not None else None
         facts = " ".join(filter(None, ("on this host" if self.is_of_host else None, by, since)))
         return f"{facts}: {self.reason}" if self.reason else facts
@@ -48,7 +45,10 @@ class EmergencyStop(Value):
     @property
     def timestamp(self) -> str | None:
         """When it was written, in UTC as RFC 3339."""
-        return _format_time("%Y-%m-%dT%H:%M:%SZ", gmtime, self.stopped_at)
+        try:
+            return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(self.stopped_at)) if self.stopped_at is not None else None
+        except (OSError, OverflowError, ValueError):  # a file may claim any time
+            return None
 
     @property
     def hint(self) -> str:
@@ -189,10 +189,3 @@ def _first_line(name: str, directory: int | None) -> str | None:
     lines = data[:MAX_REASON_BYTES].decode("utf-8", "replace").strip().splitlines() or [""]
     is_cut = len(data) > MAX_REASON_BYTES and len(lines) == 1
     return (f"{lines[0]} ..." if is_cut else lines[0].rstrip()) or None
-
-
-def _format_time(form: str, clock: "Callable[[float], struct_time]", moment: float | None) -> str | None:
-    try:
-        return strftime(form, clock(moment)) if moment is not None else None
-    except (OSError, OverflowError, ValueError):  # a file may claim any time
-        return None

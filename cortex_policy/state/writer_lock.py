@@ -4,11 +4,11 @@ import json
 import os
 import stat
 from contextlib import contextmanager, suppress
-from time import localtime, monotonic, sleep, strftime, time
+from time import monotonic, sleep, time
 
 from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import os_error_text
+from cortex_policy.core.text import duration_text, os_error_text
 from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import remove_temporaries
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.05
 MAX_HOLDER_BYTES = 1024  # bytes of a holder's description
+LONG_SECONDS = 60  # seconds that only a person holds it
 
 
 def _ignore(_: str) -> None:
@@ -37,6 +38,13 @@ class LockWait(Value):
 
 
 NO_WAIT = LockWait()
+
+
+class LockHolder(Value):
+    """Who holds a lock, and what else to do than wait."""
+
+    sentence: str
+    advice: str = ""
 
 
 class WriterLock:
@@ -69,10 +77,11 @@ class WriterLock:
 
 
 @contextmanager
-def hold_writer_lock(root: Root, lock_wait: LockWait = NO_WAIT) -> "Iterator[WriterLock]":
+def hold_writer_lock(root: Root, lock_wait: LockWait = NO_WAIT, command: str = "") -> "Iterator[WriterLock]":
     """Hold the writers' lock of a root; first remove the files that killed writers left.
 
-    Raise NotDoneError if another holds it, or the disk refuses a write; GrantError (22) if a link is on the path.
+    Others are told the command that holds it. Raise NotDoneError if another holds it, or the disk refuses a write;
+    GrantError (22) if a link is on the path.
     """
     policy = PolicyDirectory(TrustCheck(root))
     try:
@@ -80,7 +89,7 @@ def hold_writer_lock(root: Root, lock_wait: LockWait = NO_WAIT) -> "Iterator[Wri
             check_not_replaced(policy)
             descriptor = _acquire(policy, lock_wait)
             try:
-                _write_holder(descriptor)
+                _write_holder(descriptor, command)
                 lock = WriterLock(policy, descriptor)
                 remove_temporaries(policy.descriptor)
                 for name in ("tools", "history"):
@@ -124,7 +133,7 @@ def _acquire(policy: PolicyDirectory, lock_wait: LockWait) -> int:
     while True:
         descriptor = _open_lock_file(policy)
         try:
-            acquire_lock(descriptor, _describe_holder, lock_wait, deadline)
+            acquire_lock(descriptor, _read_holder, lock_wait, deadline)
             if _is_current(descriptor, policy):
                 _give_to_owner(descriptor, policy)
                 return descriptor
@@ -135,7 +144,7 @@ def _acquire(policy: PolicyDirectory, lock_wait: LockWait) -> int:
 
 
 def acquire_lock(
-    descriptor: int, holder: "Callable[[int], str]", lock_wait: LockWait = NO_WAIT, deadline: float | None = None
+    descriptor: int, holder: "Callable[[int], LockHolder]", lock_wait: LockWait = NO_WAIT, deadline: float | None = None
 ) -> None:
     """Lock an open file or directory; raise NotDoneError, naming its holder, if that takes too long."""
     from filelock import lock_descriptor  # noqa: PLC0415 - 50 ms, and only a writer needs it
@@ -143,9 +152,10 @@ def acquire_lock(
     is_reported, deadline = False, monotonic() + lock_wait.seconds if deadline is None else deadline
     while not lock_descriptor(descriptor, blocking=False):
         if not deadline > monotonic():  # also for a NaN
-            raise NotDoneError(holder(descriptor), "wait with `--wait 60`")
+            found = holder(descriptor)
+            raise NotDoneError(found.sentence, f"wait with `--wait 60`{found.advice}")
         if not is_reported:
-            lock_wait.on_wait(f"{holder(descriptor)}; waiting at most {lock_wait.seconds:g} seconds")
+            lock_wait.on_wait(f"{holder(descriptor).sentence}; waiting at most {lock_wait.seconds:g} seconds")
             is_reported = True
         sleep(POLL_SECONDS)
 
@@ -167,22 +177,27 @@ def _give_to_owner(descriptor: int, policy: PolicyDirectory) -> None:
         os.fchown(descriptor, *owner)
 
 
-def _write_holder(descriptor: int) -> None:
+def _write_holder(descriptor: int, command: str) -> None:
     """Write the holder and the time into the lock file, for processes that find it locked."""
-    holder = {"user": user_label(os.geteuid()), "pid": os.getpid(), "host": os.uname().nodename, "since": int(time())}
+    holder = {
+        "user": user_label(os.geteuid()), "pid": os.getpid(), "host": os.uname().nodename, "since": int(time()),
+        "command": command,
+    }  # fmt: skip
     text = json.dumps(holder).encode()
     with suppress(OSError):  # only information for others; a full disk fails the write itself
         os.pwrite(descriptor, text + b"\n", 0)  # first the new text, then its end: never without a holder
         os.ftruncate(descriptor, len(text) + 1)
 
 
-def _describe_holder(descriptor: int) -> str:
-    """Return who holds the lock and since when, as far as the file says."""
+def _read_holder(descriptor: int) -> LockHolder:
+    """Return who holds the lock and for how long, as far as the file says."""
     try:
         holder = json.loads(os.pread(descriptor, MAX_HOLDER_BYTES, 0).splitlines()[0])
-        elsewhere = "" if holder["host"] == os.uname().nodename else f" on {holder['host']}"
-        since, today = localtime(holder["since"]), strftime("%Y-%m-%d")
-        began = strftime("%H:%M" if strftime("%Y-%m-%d", since) == today else "%Y-%m-%d %H:%M", since)
-        return f"{holder['user']} (pid {holder['pid']}{elsewhere}) has been writing grants since {began}"
-    except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
-        return "another process is writing grants"
+        is_here, pid, seconds = holder["host"] == os.uname().nodename, int(holder["pid"]), time() - holder["since"]
+        elsewhere = "" if is_here else f" on {holder['host']}"
+        what = f"in `{holder['command']}`" if holder.get("command") else "writing grants"
+        sentence = f"{holder['user']} (pid {pid}{elsewhere}) has been {what} for {duration_text(seconds)}"
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
+        return LockHolder("another process is writing grants")
+    is_old = is_here and pid > 1 and seconds >= LONG_SECONDS  # the kernel frees the lock of a process that has ended
+    return LockHolder(sentence, f"; if nobody sits there, `kill {pid}` ends it and keeps its text" if is_old else "")

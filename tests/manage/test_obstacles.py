@@ -188,7 +188,7 @@ def test_a_lock_file_that_was_removed_is_not_waited_for(own: Root, monkeypatch: 
     monkeypatch.setattr(writer_lock, "sleep", gone)
     with writer_lock.hold_writer_lock(own, writer_lock.LockWait(5)):
         assert lock.exists()
-        with pytest.raises(NotDoneError, match="has been writing grants since"), writer_lock.hold_writer_lock(own):
+        with pytest.raises(NotDoneError, match="has been writing grants for"), writer_lock.hold_writer_lock(own):
             pass
 
 
@@ -276,8 +276,8 @@ def test_grants_are_not_looked_for_beside_another_lock(own: Root, monkeypatch: p
     """A directory that is swapped between the lock and its grants is not written to, nor is anything in it removed."""
     policy, real = Path(own.tools).parent, writer_lock._write_holder  # noqa: SLF001 - the instant between two steps
 
-    def signed(descriptor: int) -> None:
-        real(descriptor)
+    def signed(descriptor: int, command: str) -> None:
+        real(descriptor, command)
         swapped(policy)
         (policy / "tools" / f"{atomic_write.TEMPORARY_PREFIX}1-2").write_text("of another writer")
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption, TableOption, integer_parser
+from cortex_policy.cli.output.local_times import local_times
 from cortex_policy.cli.output.printing import print_json, print_rows, print_warning
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
@@ -30,8 +31,8 @@ def log(
     """List the writes of grants, the last first.
 
     It prints when and by whom, and what the write allowed in addition: a table on a terminal, else one line per write,
-    separated by tabs. Times are UTC. The setting `history.keep` limits the number of writes; each write drops those
-    older than 90 days.
+    separated by tabs. Times are local on a terminal, else UTC. The setting `history.keep` limits the number of writes;
+    each write drops those older than 90 days.
 
     $ cortex-policy log
     $ cortex-policy log git -n 5
@@ -54,7 +55,7 @@ def log(
 
 def _row(entry: HistoryEntry) -> tuple[str, ...]:
     what = f"{entry.command} {', '.join(entry.ids)}".strip()
-    return (str(entry.version), entry.written_at, str(entry.author), what, _meaning(entry))
+    return (str(entry.version), local_times(entry.written_at), str(entry.author), what, _meaning(entry))
 
 
 def _meaning(entry: HistoryEntry) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.output.local_times import local_times
 from cortex_policy.cli.output.printing import print_hints, print_json, stop_to_json
 from cortex_policy.cli.quiet import can_be_quiet
 from cortex_policy.core.model import CortexPolicyError
@@ -61,7 +62,7 @@ def _stop_to_json(root: "Root", result: emergency_stop.StopResult) -> dict[str, 
 
 
 def _print_result(root: "Root", result: emergency_stop.StopResult, reason: str, *, is_one: bool) -> None:
-    sentence = result.stop.sentence if is_one else f"{result.stop.sentence}: {root.path}"
+    sentence = local_times(result.stop.sentence if is_one else f"{result.stop.sentence}: {root.path}")
     typer.echo(printable(f"stopped {sentence}" if result.is_changed else f"nothing to do: stopped {sentence}"))
     is_lost = reason and (not result.is_changed or result.stop.reason is None)
     lost = f"your reason is not kept; a reason is the first line of `{result.stop.file}`" if is_lost else ""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from cortex_policy.cli.output.local_times import local_times
 from cortex_policy.cli.streams import styled_stream
 from cortex_policy.core.text import message_line
 from cortex_policy.manage.doctor.result import OK, PROBLEM, STATUSES, WARNING
@@ -31,7 +32,7 @@ def print_result(result: "CheckResult") -> None:
     status = f"{result.status:<{STATUS_WIDTH}}"
     if sys.stdout.isatty():
         status = f"\x1b[{_STYLES[result.status]}m{status}\x1b[0m"
-    _print(f"{status}{result.id:<{ID_WIDTH}}{message_line(result.message)}")
+    _print(f"{status}{result.id:<{ID_WIDTH}}{message_line(local_times(result.message))}")
     indent = " " * (STATUS_WIDTH + ID_WIDTH)
     if result.status != OK:
         label = "see" if result.command.startswith(_LOOKS) else "fix"

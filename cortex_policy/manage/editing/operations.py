@@ -37,7 +37,7 @@ def edit_grant(
 ) -> WriteResult:
     """Change a grant; if it has these values already, write nothing and ask nobody."""
     check_id(grant_id)
-    with write_transaction(root, lock_wait, "set") as writer:
+    with write_transaction(root, lock_wait, "set", grant_id) as writer:
         old = _read(writer, grant_id)
         new = edited_bytes(root, grant_id, old, edit)
         return preview(grant_id, old, old) if new == old else _write(writer, grant_id, old, new, consent)
@@ -48,7 +48,7 @@ def create_grant(
 ) -> WriteResult:
     """Write a new grant, and the schema that it names if there is none."""
     check_new_id(grant_id)
-    with write_transaction(root, lock_wait, "new") as writer:
+    with write_transaction(root, lock_wait, "new", grant_id) as writer:
         _refuse_existing(writer, grant_id)
         written = _write(writer, grant_id, None, text.encode(), consent)
         create_schema(writer.policy.descriptor)
@@ -59,7 +59,7 @@ def copy_grant(root: Root, grant_id: str, other: str, consent: "Consent", lock_w
     """Write the bytes of a grant as a new one."""
     check_id(grant_id)
     check_new_id(other)
-    with write_transaction(root, lock_wait, "copy") as writer:
+    with write_transaction(root, lock_wait, "copy", grant_id) as writer:
         data = _read(writer, grant_id)
         _refuse_existing(writer, other)
         refuse_invalid(root, grant_id, data)
@@ -69,7 +69,7 @@ def copy_grant(root: Root, grant_id: str, other: str, consent: "Consent", lock_w
 def remove_grant(root: Root, grant_id: str, consent: "Consent", lock_wait: LockWait = NO_WAIT) -> WriteResult:
     """Remove a grant, whether it is valid or not."""
     check_id(grant_id)
-    with write_transaction(root, lock_wait, "remove") as writer:
+    with write_transaction(root, lock_wait, "remove", grant_id) as writer:
         old = _read(writer, grant_id)
         result = preview(grant_id, old, None)
         writer.check_stamped(grant_id, old)
@@ -81,7 +81,7 @@ def rename_grant(root: Root, grant_id: str, other: str, lock_wait: LockWait = NO
     """Give a grant another id; it allows the same, so nobody is asked."""
     check_id(grant_id)
     check_new_id(other)
-    with write_transaction(root, lock_wait, "rename") as writer:
+    with write_transaction(root, lock_wait, "rename", grant_id) as writer:
         old = _read(writer, grant_id)
         _refuse_existing(writer, other)
         if not writer.grants.is_owned_by_caller:

@@ -76,7 +76,7 @@ def run_edit_session(root: Root, grant_id: str, lock_wait: LockWait, screen: Edi
     one, and a text that was not saved is kept in a file, whose path is shown.
     """
     check_id(grant_id)
-    with write_transaction(root, lock_wait, "edit") as writer:
+    with write_transaction(root, lock_wait, "edit", grant_id) as writer:
         original = _read_original(writer, grant_id)
         file = f"{root.tools}/{grant_id}.json"
         for path in leftover_drafts(file):

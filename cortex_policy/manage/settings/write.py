@@ -38,7 +38,7 @@ from cortex_policy.state.settings import (
     settings_directory_of,
     settings_file,
 )
-from cortex_policy.state.writer_lock import NO_WAIT, LockWait, acquire_lock, hold_writer_lock
+from cortex_policy.state.writer_lock import NO_WAIT, LockHolder, LockWait, acquire_lock, hold_writer_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _lock_directory(target: SettingsFile, lock_wait: LockWait) -> "Iterator[Lock
         os.makedirs(path, PUBLIC_MODE | 0o111 if target.place == SYSTEM else 0o700, exist_ok=True)
         with open_settings_directory(target.place, target.root_path) as directory:
             # lock the directory itself: no lock file is left behind
-            acquire_lock(directory, lambda _: f"another process is writing `{target.file}`", lock_wait)
+            acquire_lock(directory, lambda _: LockHolder(f"another process is writing `{target.file}`"), lock_wait)
             remove_temporaries(directory)
             yield directory, lambda: None
     except OSError as error:

@@ -42,12 +42,14 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def write_transaction(root: Root, lock_wait: LockWait = NO_WAIT, command: str = "write") -> "Iterator[GrantWriter]":
+def write_transaction(
+    root: Root, lock_wait: LockWait = NO_WAIT, command: str = "write", grant_id: str = ""
+) -> "Iterator[GrantWriter]":
     """Hold the writers' lock, and recover the last write; raise NotDoneError if it is taken, or the disk fails.
 
-    The history records the command as the cause of the writes.
+    The history records the command as the cause of the writes; who waits is told it, with the grant.
     """
-    with hold_writer_lock(root, lock_wait) as lock:
+    with hold_writer_lock(root, lock_wait, f"{command} {grant_id}".strip()) as lock:
         make_directory(lock.policy.descriptor, "tools")
         with lock.open_tools() as tools:
             writer = GrantWriter(root, lock, tools, command)

@@ -252,7 +252,7 @@ def test_the_second_of_two_is_told_who_is_the_first(git: Path, start: Start, oth
     while not (top / "started").exists():
         assert first.isalive()
     refused = start("true", other)
-    refused.expect(rf"\w+ \(pid {first.pid}\) has been writing grants since \d\d:\d\d\r\n")
+    refused.expect(rf"\w+ \(pid {first.pid}\) has been in `edit git` for \d+ seconds?\r\n")
     refused.expect_exact("--wait 60")
     assert ended(refused) == 3
     second = start(script('sed -i \'s/"tool": "/&x/\' "$1"'), other, "--wait", "60")

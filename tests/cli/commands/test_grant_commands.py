@@ -183,7 +183,7 @@ def test_who_waits_at_a_terminal_is_told_for_whom(root: Path) -> None:
         holder.communicate("")
     code, said = terminal.end()
     assert code == 0
-    assert f"(pid {holder.pid}) has been writing grants since " in told
+    assert f"(pid {holder.pid}) has been writing grants for " in told
     assert said.count("waiting") == 1
 
 

@@ -238,6 +238,6 @@ def test_another_writer_is_waited_for(written: Path) -> None:
         assert holder.stdout is not None
         holder.stdout.readline()
         began = time.monotonic()
-        assert "has been writing grants" in run("undo", "--allow-widening", code=3).stderr
+        assert "has been in `write` for " in run("undo", "--allow-widening", code=3).stderr
         run("undo", "--allow-widening", "--wait", "30")
         assert time.monotonic() - began > 1
