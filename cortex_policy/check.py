@@ -122,8 +122,10 @@ def _decide_until_settled(
         arguments = _parse_arguments(call)
         deadline = time.monotonic() + call.wait_seconds
         call_args = {**arguments.values, **arguments.untyped}
-        is_kept = call.command != "explain"  # an explanation is not recorded
-        with AuditedCall(call.grant, call.action, call_args, call.cost, peek=call.peek, is_kept=is_kept) as audited:
+        is_recorded = call.command != "explain"
+        with AuditedCall(
+            call.grant, call.action, call_args, call.cost, peek=call.peek, is_recorded=is_recorded
+        ) as audited:
             while True:
                 grant, settings = load_for_call(call.grant, call.root, require_path=call.require_path)
                 args = {**arguments.values, **_coerce_all(grant, arguments.untyped)}

@@ -187,13 +187,14 @@ def read_preconditions(name: UnresolvedRoot) -> Preconditions:
     check_host_stop()
     root = name.resolve()
     trust = TrustCheck(root)
-    with PolicyDirectory(trust) as policy:
-        check_root_stop(policy)
-        policy.descend("tools")
+    with PolicyDirectory(trust) as directory:
+        check_root_stop(directory)
+        directory.descend("tools")
     trust.raise_if_unsafe()
     settings = effective_settings(root.path)
-    top, _, above, last = identities = tuple(policy.identities)
-    protected = protected_paths(Origin(root.path, "", "", top, above, last), settings)
+    root_identity, _, policy_identity, tools_identity = identities = tuple(directory.identities)
+    origin = Origin(root.path, "", "", root_identity, policy_identity, tools_identity)
+    protected = protected_paths(origin, settings)
     stamp = _stamp_identity(root) if settings.stamp == "require" else None
     plain_root = find_fast_lookup_root(root.path, protected)
     return Preconditions(root, identities, settings, protected, stamp, plain_root, len(plain_root or ""))

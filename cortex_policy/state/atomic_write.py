@@ -16,17 +16,17 @@ _WRONG_KINDS = (errno.ELOOP, errno.EMLINK, errno.ENXIO)
 
 
 def atomic_replace(
-    directory: int, name: str, data: bytes, mode: int = 0o644, look: "Callable[[], None]" = lambda: None
+    directory: int, name: str, data: bytes, mode: int = 0o644, verify: "Callable[[], None]" = lambda: None
 ) -> None:
     """Replace a file of an open directory atomically; keep its owner, mode, access control list and attributes.
 
-    `mode` is that of a new file. Nobody else may write to either (`inherited_attributes`). `look` is called just before
-    the file is replaced, and may raise to prevent it. Raises OSError, which names the file, if nothing was changed.
+    `mode` is that of a new file. Nobody else may write to either (`inherited_attributes`). `verify` is called just
+    before the file is replaced, and may raise to prevent it. Raises OSError, which names the file, if nothing changed.
     """
     try:
         old = _open_old(directory, name)
         try:
-            _replace(directory, name, data, mode, old, look)
+            _replace(directory, name, data, mode, old, verify)
         finally:
             if old is not None:
                 os.close(old)
@@ -84,10 +84,10 @@ def _open_old(directory: int, name: str) -> int | None:
     return descriptor
 
 
-def _replace(directory: int, name: str, data: bytes, mode: int, old: int | None, look: "Callable[[], None]") -> None:
+def _replace(directory: int, name: str, data: bytes, mode: int, old: int | None, verify: "Callable[[], None]") -> None:
     temporary = _write_temporary(directory, data, mode, old)
     try:
-        look()
+        verify()
         os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
     except BaseException:
         with suppress(OSError):  # only the first error is reported; an interrupt may come after the rename

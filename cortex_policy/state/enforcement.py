@@ -140,15 +140,16 @@ def decide_and_consume(
         settings = _with_state_directory(settings)
     request = build_request(grant, origin, action, args, settings, cost)
     decision = first_denial(grant, request, settings)
-    counted = Ledger(origin.root_identity, settings.state_dir or "") if budgets is None else budgets
+    if budgets is None:
+        budgets = Ledger(origin.root_identity, settings.state_dir or "")
     if decision is not None:
         if decision.reason is not APPROVAL_REQUIRED or settings.sensitive != "ask":
             return decision
         from cortex_policy.state.approval_check import decide_with_approval  # noqa: PLC0415 - only if a human is asked
 
-        return decide_with_approval(grant, origin, request, settings, counted, decision, peek=peek)
-    take = counted.peek if peek else counted.take
-    return decide_rate(grant, request, take(grant.tool, action, grant.rate.per_minute, cost))
+        return decide_with_approval(grant, origin, request, settings, budgets, decision, peek=peek)
+    ask = budgets.peek if peek else budgets.take
+    return decide_rate(grant, request, ask(grant.tool, action, grant.rate.per_minute, cost))
 
 
 def _with_state_directory(settings: Settings) -> Settings:
@@ -179,11 +180,11 @@ class AuditedCall:
     settings: "Settings"
 
     def __init__(
-        self, grant_id: str, action: str, args: "Mapping[str, object]", cost: int, *, peek: bool, is_kept: bool = True,
-        sinks: "Iterable[Sink]" = (),
+        self, grant_id: str, action: str, args: "Mapping[str, object]", cost: int, *, peek: bool,
+        is_recorded: bool = True, sinks: "Iterable[Sink]" = (),
     ) -> None:  # fmt: skip
-        """Store the call, before its grant is known; without `is_kept` it is never written."""
-        self._is_kept, self._sinks = is_kept, tuple(sinks)
+        """Store the call, before its grant is known; without `is_recorded` it is never written."""
+        self._is_recorded, self._sinks = is_recorded, tuple(sinks)
         self.grant_id, self.action, self.args, self.cost, self.peek = grant_id, action, args, cost, peek
         self.settings = DEFAULTS
         self.grant: Grant | None = None
@@ -235,12 +236,18 @@ class AuditedCall:
             emit_event(self, error, self._log, self._sinks)
 
     def _open_log(self, settings: Settings) -> None:
+        """Open the log of these settings, which may have changed since the last decision of a call that waits.
+
+        For a call that is not recorded, only raise StateError if its line could not be written.
+        """
         self._close_log()
-        if settings.audit_file is not None and self._is_kept:
+        if settings.audit_file is None:
+            return
+        if self._is_recorded:
             from cortex_policy.state.audit_log import open_audit_log  # noqa: PLC0415 - only if a log is set
 
             self._log = open_audit_log(settings)
-        elif settings.audit_file is not None:
+        else:
             from cortex_policy.state.audit_preflight import check_writable  # noqa: PLC0415 - as above
 
             check_writable(settings)

@@ -217,26 +217,26 @@ class PolicyDirectory:
         return sorted(filter(None, map(grant_id_of_file, names)))
 
 
-def read_grant(root: Root, grant_id: str, look: "Callable[[PolicyDirectory], None]" = lambda _: None) -> Grant:
+def read_grant(root: Root, grant_id: str, check_policy: "Callable[[PolicyDirectory], None]" = lambda _: None) -> Grant:
     """Read and decode one grant by descriptors; raise GrantError (20, 21, 22), which says what was known by then.
 
-    `look` sees the policy directory before anything in it is read, and raises to prevent that.
+    `check_policy` gets the open policy directory before anything in it is read, and raises to prevent that.
     """
     check_id(grant_id)
     trust, file, data = TrustCheck(root), f"{root.tools}/{grant_id}.json", None
     try:
-        with PolicyDirectory(trust) as tools:
-            look(tools)
-            tools.descend("tools")
-            data = tools.read(f"{grant_id}.json", MAX_BYTES + 1)
-            if sys.platform == "darwin" and grant_id not in tools.grant_ids():  # file systems there ignore case
+        with PolicyDirectory(trust) as directory:
+            check_policy(directory)
+            directory.descend("tools")
+            data = directory.read(f"{grant_id}.json", MAX_BYTES + 1)
+            if sys.platform == "darwin" and grant_id not in directory.grant_ids():  # file systems there ignore case
                 raise FileNotFoundError(None, None, file)  # noqa: TRY301 - as if it had not been found
         trust.raise_if_unsafe()
         grant = decode(data, grant_id)
     except (FileNotFoundError, GrantError) as error:
         raise unread_grant_error(error, trust, grant_id, data) from None
-    top, _, policy, last = tools.identities
-    origin = Origin(root.path, file, sha256(data).hexdigest(), top, policy, last)
+    root_identity, _, policy_identity, tools_identity = directory.identities
+    origin = Origin(root.path, file, sha256(data).hexdigest(), root_identity, policy_identity, tools_identity)
     return Grant(grant.id, grant.tool, grant.actions, grant.rate, grant.args, grant.data_class, grant.fs_scope, origin)
 
 

@@ -30,7 +30,7 @@ class ProtectedPaths(Value):
 
     `holder` is `.cortex`: it is guarded itself, by whatever name, and not what else lies in it.
 
-    Beside a log, whatever has one of the `beginnings` of its name is one that was rotated.
+    `logs` guard what they were rotated to as well: what begins with one of their `rotated_prefixes`.
     """
 
     identities: frozenset[Identity]
@@ -115,8 +115,8 @@ def _resolve_path(
         why = f"cannot be resolved: {error}"
         return ResolvedPath(argument, given, inside, error=why, protected_reason=guard or why)
     resolved, followed = walk.path, other.path
-    if walk.is_met or other.is_met:
-        guard = f"leads to `{resolved if walk.is_met else followed}`, which governs grants"
+    if walk.is_protected or other.is_protected:
+        guard = f"leads to `{resolved if walk.is_protected else followed}`, which governs grants"
     guard = (
         guard or _protection_by_name(resolved, protected, origin) or _protection_by_name(followed, protected, origin)
     )
@@ -136,8 +136,8 @@ class _PathWalk:
     """A way as the kernel follows it, one component at a time from the directory that it has reached.
 
     `path` is where it ends. `fault` says why the kernel finds nothing there; from there on it goes as a program goes
-    that drops `missing/..` before it opens, as most libraries do. `is_met`: something that governs is on it. Raises
-    Unfollowed where it cannot be followed.
+    that drops `missing/..` before it opens, as most libraries do. `is_protected`: it ends at or below what governs
+    grants. Raises UnresolvablePathError where it cannot be followed.
     """
 
     def __init__(self, path: str, protected: ProtectedPaths, device: int) -> None:
@@ -151,14 +151,14 @@ class _PathWalk:
         self._here = _open_component("/", None)
         try:
             self._trail.append(self._point("", os.fstat(self._here)))
-            self._is_file = self._is_met_file = False
+            self._is_file = self._is_protected_file = False
             while self._left:
                 self._step(self._left.pop())
         finally:
             os.close(self._here)
         self.path = "/".join([name for name, _, _ in self._trail] + self._below) or "/"
         is_holder = not self._below and self._trail[-1][1] == protected.holder
-        self.is_met = is_holder or self._trail[-1][2] or (self._is_file and self._is_met_file)
+        self.is_protected = is_holder or self._trail[-1][2] or (self._is_file and self._is_protected_file)
 
     def _step(self, part: str) -> None:
         if part in (".", ".."):
@@ -210,7 +210,7 @@ class _PathWalk:
             self._trail.append(self._point(part, status))
         else:
             self._below.append(part)
-            self._is_file, self._is_met_file = True, (status.st_dev, status.st_ino) in self._identities
+            self._is_file, self._is_protected_file = True, (status.st_dev, status.st_ino) in self._identities
 
     def _follow_link(self, link: str, device: int) -> None:
         self._links += 1

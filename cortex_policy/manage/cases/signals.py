@@ -72,7 +72,7 @@ def leave_block_on_signal() -> "Iterator[None]":
 
 @contextmanager
 def defer_signals() -> "Iterator[Callable[[], AbstractContextManager[None]]]":
-    """Defer a signal of `cleanup_on_signal` to the end of the block, or to an inner block that allows signals.
+    """Defer a signal of `leave_block_on_signal` to the end of the block, or to an inner block that allows signals.
 
     So what is created before the inner block is removed: `with defer_signals() as allow`, then `with allow()`.
     """

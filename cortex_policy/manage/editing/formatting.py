@@ -10,7 +10,7 @@ _UNIT = "  "
 def format_grant_text(text: str) -> str:
     """Lay out a JSON text: two spaces a level, one key a line, arrays on one line if they fit, LF at the end.
 
-    Keys keep their order, numbers and strings their spelling. Raise Malformed if `decode_json` refuses the text.
+    Keys keep their order, numbers and strings their spelling. Raise MalformedError if `decode_json` refuses the text.
     """
     decode_json(text.encode())
     return _layout(text, parse_tree(text), 0, 0) + "\n"

@@ -74,7 +74,8 @@ def remove_grant(root: Root, grant_id: str, consent: "Consent", lock_wait: LockW
         result = preview(grant_id, old, None)
         writer.check_stamped(grant_id, old)
         consent(result.change)
-        return WriteResult(result.change, result.diff, is_written=True, version=writer.remove(grant_id, old))
+        version = writer.remove(grant_id, old)
+        return WriteResult(result.change, result.diff, is_written=True, version=version)
 
 
 def rename_grant(root: Root, grant_id: str, other: str, lock_wait: LockWait = NO_WAIT) -> WriteResult:
@@ -87,7 +88,8 @@ def rename_grant(root: Root, grant_id: str, other: str, lock_wait: LockWait = NO
         if not writer.grants.is_owned_by_caller:
             refuse_invalid(root, grant_id, old)
         change = compare_bytes(other, old, old)
-        return WriteResult(change, "", is_written=True, version=writer.rename(grant_id, other, old))
+        version = writer.rename(grant_id, other, old)
+        return WriteResult(change, "", is_written=True, version=version)
 
 
 def format_grants(root: Root, grant_ids: tuple[str, ...], lock_wait: LockWait = NO_WAIT) -> "Iterator[FormatResult]":
@@ -121,14 +123,16 @@ def _write(
     consent: "Consent | None" = None,
     mode: int = 0o644,
 ) -> WriteResult:
+    """Ask for consent, unless nobody needs to, then write; what would be refused is refused before anybody is asked."""
     result = preview(grant_id, old, new)
     if result.change.new.grant is None:
         raise AssertionError("an edit went wrong: nothing was written")  # a bug in this program
     if consent is not None:
-        writer.grants.check_permissions(grant_id)  # do not ask about a change that would be refused
+        writer.grants.check_permissions(grant_id)
         writer.check_stamped(grant_id, old)
         consent(result.change)
-    return WriteResult(result.change, result.diff, is_written=True, version=writer.write(grant_id, old, new, mode))
+    version = writer.write(grant_id, old, new, mode)
+    return WriteResult(result.change, result.diff, is_written=True, version=version)
 
 
 def _read(writer: "GrantWriter", grant_id: str) -> bytes:

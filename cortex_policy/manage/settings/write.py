@@ -161,12 +161,13 @@ def _replace(target: SettingsFile, locked: "LockedDirectory", original: bytes | 
     """Replace the text that was read, while the lock is held."""
     directory, is_held = locked
 
-    def look() -> None:
+    def verify() -> None:
         is_held()
         if _current_text(target, directory) != original:
             raise NotDoneError(f"`{target.file}` was changed in the meantime", "try again")
 
-    atomic_replace(directory, NAME, data, PRIVATE_MODE if target.place not in (SYSTEM, PROJECT) else PUBLIC_MODE, look)
+    mode = PRIVATE_MODE if target.place not in (SYSTEM, PROJECT) else PUBLIC_MODE
+    atomic_replace(directory, NAME, data, mode, verify)
     if target.place == PROJECT:
         git_ignore.create_git_ignore(directory)
 

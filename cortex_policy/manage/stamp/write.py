@@ -118,7 +118,7 @@ def replace_stamp(lock: WriterLock, history: History, new: Stamp, entry: History
     """Write the entry and the stamp, while the lock is held."""
     history.begin(entry)
     try:
-        atomic_replace(lock.policy.descriptor, "stamp.json", stamps.encode_stamp(new), look=lock.check_held)
+        atomic_replace(lock.policy.descriptor, "stamp.json", stamps.encode_stamp(new), verify=lock.check_held)
     except BaseException:
         history.drop_failed(None)
         raise

@@ -66,11 +66,11 @@ def _fix_other_file(target: "ValidationTarget", fix: "Callable[[bytes], bytes]",
         name = os.path.basename(target.path)
         old = _read(directory, name)
 
-        def look() -> None:
+        def verify() -> None:
             if _read(directory, name) != old:
                 raise NotDoneError("it has changed in between", "look at it, then try again")
 
-        atomic_replace(directory, name, _apply_fixes(old, fix), look=look)
+        atomic_replace(directory, name, _apply_fixes(old, fix), verify=verify)
     finally:
         os.close(directory)
 

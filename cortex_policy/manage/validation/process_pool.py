@@ -61,7 +61,7 @@ def _start_worker(
         raise
     if pid:
         os.close(writing)
-        return pid, open(reading, "rb")  # closed by `spread`
+        return pid, open(reading, "rb")  # closed by `_stop_workers`
     os.close(reading)
     gc.disable()  # nothing made here is a cycle, and what was made before would be copied
     with suppress(BaseException):  # INVARIANT: a child never leaves this function; the pipe has said why
