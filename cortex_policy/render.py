@@ -4,7 +4,7 @@ import os
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import USED, UsageError
-from cortex_policy.core.text import escape_json, escape_output, message_line
+from cortex_policy.core.text import escape_json_output, escape_output, message_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def outcome_json_line(outcome: "CallOutcome", **more: object) -> str:
         reason, message = str(decision.reason), decision.message
     # an error names the file if it got that far
     origin = grant.origin if grant is not None else error
-    return escape_json(json_text({
+    return escape_json_output(json_text({
         "decision": bool(decision),
         "reason": reason,
         "message": message,

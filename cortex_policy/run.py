@@ -62,7 +62,7 @@ def become_command(run: Run, notice: "Notice | None" = None) -> "Never":
 
 def _run_for_each(run: Run, program: str, notice: "Notice | None") -> int:
     """Decide each path on standard input, and run the command for each allowed one; return the first code but 0."""
-    from cortex_policy.for_each import read_paths  # noqa: PLC0415 - few runs have a list
+    from cortex_policy.run_for_each import read_paths  # noqa: PLC0415 - few runs have a list
 
     first = 0
     try:
@@ -77,7 +77,7 @@ def _run_for_each(run: Run, program: str, notice: "Notice | None") -> int:
 
 
 def _run_in_child(run: Run, program: str, words: list[str]) -> int:
-    from cortex_policy.for_each import run_child  # noqa: PLC0415 - as above
+    from cortex_policy.run_for_each import run_child  # noqa: PLC0415 - as above
 
     try:
         return run_child(lambda: _report_error(run, execute(program, words)))

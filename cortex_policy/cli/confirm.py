@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from cortex_policy.cli.output.diff import print_diff, widens
 from cortex_policy.cli.output.write_result import print_impact
-from cortex_policy.cli.prompts import ask_widening, ask_yes_no
+from cortex_policy.cli.prompts import ask_yes_no, require_widening_consent
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
 
@@ -35,7 +35,7 @@ def make_widening_prompt_for_diff(
                 print_impact(root, diff)
         elif widens(diff.verdict) and not allowed:  # nobody can confirm a change that was not shown
             raise NotDoneError("it may allow more than before", "add `--allow-widening`")
-        ask_widening(diff.verdict, allowed=allowed)
+        require_widening_consent(diff.verdict, allowed=allowed)
 
     return show_and_ask
 

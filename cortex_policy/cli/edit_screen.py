@@ -15,7 +15,7 @@ import typer
 
 from cortex_policy.cli.output.diff import print_diff
 from cortex_policy.cli.output.problems.text import problem_texts
-from cortex_policy.cli.prompts import ask_widening
+from cortex_policy.cli.prompts import require_widening_consent
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text, printable
 from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
@@ -44,7 +44,7 @@ class EditScreen:
         """Take the editor's command line, and the file's name in a diff."""
         self._editor, self._name = editor, name
 
-    def edit(self, path: str, line: int) -> str:
+    def run_editor(self, path: str, line: int) -> str:
         """Run the editor, which gets Ctrl-C; restore the terminal when it ends."""
         sys.stdout.flush()
         started = monotonic()
@@ -78,7 +78,7 @@ class EditScreen:
     def consent(self, change: GrantDiff) -> bool:
         """Ask for the word that lets a grant be widened."""
         try:
-            ask_widening(change.meaning.verdict, allowed=False)
+            require_widening_consent(change.meaning.verdict, allowed=False)
         except NotDoneError:
             self.say("it was not saved")
             return False

@@ -18,7 +18,7 @@ def ask_yes_no(question: str, *, yes: bool) -> None:
         raise NotDoneError("cancelled")
 
 
-def ask_widening(verdict: str, *, allowed: bool) -> None:
+def require_widening_consent(verdict: str, *, allowed: bool) -> None:
     """Ask for the word `widen` if a change may allow more than before; raise NotDoneError for any other answer."""
     if allowed or not widens(verdict):
         return

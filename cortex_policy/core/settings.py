@@ -182,7 +182,7 @@ def _resolve(setting: Setting, written: "list[SettingValue]", *, is_locked: bool
     return EffectiveSetting(setting, effective, tuple(overridden), is_locked)
 
 
-def is_valid_at(place: str, name: str, value: object) -> bool:
+def is_valid_setting(place: str, name: str, value: object) -> bool:
     """Whether a place may give a setting of this name this value."""
     setting = BY_NAME.get(name)
     return setting is not None and place in setting.places and setting.accepts(value)

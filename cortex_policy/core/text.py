@@ -1,6 +1,6 @@
 """Text of others, so that what reads it does not act on it: a terminal, the log of a job, a reader of a list.
 
-What leaves the program goes through `escape`, a value that has to stay in its line through `printable` before that.
+What leaves the program goes through `escape_output`, a value that has to stay in its line through `printable` before.
 A job's log takes for a command what Azure, GitHub and TeamCity do: `##`, a word, `[` anywhere in a line, in upper or
 lower case, and `::` at its start, after spaces too.
 """
@@ -25,13 +25,13 @@ def escape_output(text: str, before: str = "") -> str:
     return "\n".join([_escape_line(before + first)[len(before) :], *map(_escape_line, more)])
 
 
-def escape_json(text: str) -> str:
-    """Escape a text of JSON in ASCII by JSON's own rules: a reader gets the same values."""
+def escape_json_output(text: str) -> str:
+    """Escape a complete JSON text in ASCII by JSON's own rules: a reader gets the same values."""
     return _escape_commands(text, "\\u005b").replace("\x7f", "\\u007f")
 
 
-def escape_xml(text: str) -> str:
-    """Escape a text of XML by XML's own rules."""
+def escape_xml_output(text: str) -> str:
+    """Escape a complete XML document by XML's own rules; `&` and `<` in its texts were escaped before."""
     shown = "".join(one if one.isprintable() or one in "\t\n" else f"&#{ord(one)};" for one in text)
     return "\n".join(_escape_commands(line, "&#91;", "&#58;") for line in shown.split("\n"))
 

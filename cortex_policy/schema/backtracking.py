@@ -101,7 +101,7 @@ class WayCounter:
         self.first = self._edges(first)
         self.is_anchored = is_anchored
 
-    def start(self) -> TriedText:
+    def empty_text(self) -> TriedText:
         """Return the empty text."""
         return TriedText("", dict(self.first), 0)
 

@@ -47,8 +47,8 @@ class Draft:
             why = "is a link" if error.errno in _LINKS else f"cannot be read: {os_error_text(error)}"
             raise NotDoneError(f"`{self.path}` {why}") from None
 
-    def remove_unless_changed(self, *known: bytes) -> bool:
-        """Remove it if its text is empty or known; return whether it was kept."""
+    def keep_if_changed(self, *known: bytes) -> bool:
+        """Return whether its text was kept; one that is empty or known is removed instead."""
         try:
             text = self._read()
         except FileNotFoundError:

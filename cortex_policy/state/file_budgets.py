@@ -9,7 +9,7 @@ from cortex_policy.core.model import Budget, StateError
 from cortex_policy.state import boot_id
 from cortex_policy.state.ledger import Ledger, open_budget_directory
 from cortex_policy.state.ledger_ring import BudgetFileKey, open_budget_file
-from cortex_policy.state.mapped_file import MappedFile, budget_of_denial, hit_function, is_still_full, map_file
+from cortex_policy.state.mapped_file import MappedFile, budget_of_denial, hit_function, is_still_full, map_and_unlock
 from cortex_policy.state.settings import find_state_directory
 
 TYPE_CHECKING = False
@@ -112,7 +112,7 @@ class FileBudgets(Ledger):
                 descriptor = open_budget_file(directory, key.name)
             finally:
                 os.close(directory)
-            return map_file(descriptor, key) if descriptor is not None else None
+            return map_and_unlock(descriptor, key) if descriptor is not None else None
         except (OSError, StateError, ValueError):  # the hit itself is decided; the next one goes the same long way
             return None
 

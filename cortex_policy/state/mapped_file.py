@@ -162,7 +162,7 @@ def _take_hits(file: MappedFile) -> "Generator[bool, int, None]":  # noqa: C901,
             flock(descriptor, unlocked)
 
 
-def map_file(descriptor: int, key: BudgetFileKey) -> MappedFile | None:
+def map_and_unlock(descriptor: int, key: BudgetFileKey) -> MappedFile | None:
     """Map a locked file and unlock it; None if it is damaged, or closed for now."""
     try:
         ring = Ring(descriptor, key.identity)

@@ -22,7 +22,7 @@ from cortex_policy.core.settings import (
     USER,
     Layer,
     flatten_tables,
-    is_valid_at,
+    is_valid_setting,
     resolve_setting,
     settings_by_variable,
     shared_value_or_text,
@@ -247,7 +247,7 @@ def decode_layer(place: str, file: str, data: bytes, *, asks_all: bool = True) -
     if place == PROJECT and not asks_all:
         values = {name: value for name, value in values.items() if not name.startswith(_VALIDATION)}
     for name, value in values.items():
-        if not is_valid_at(place, name, value):
+        if not is_valid_setting(place, name, value):
             from cortex_policy.state.settings_errors import wrong_key_error  # noqa: PLC0415 - only a failure needs it
 
             raise wrong_key_error(place, file, name, value)

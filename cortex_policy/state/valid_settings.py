@@ -15,7 +15,7 @@ from cortex_policy.core.settings import (
     USER,
     Layer,
     flatten_tables,
-    is_valid_at,
+    is_valid_setting,
 )
 from cortex_policy.core.toml import decode_toml
 from cortex_policy.state.settings import (
@@ -61,7 +61,7 @@ def _valid_file_layer(place: str, root: str | None, errors: list[GrantError]) ->
     except GrantError as error:
         values = _values_of(data)
         locked = values.pop(LOCKED, []) if place == SYSTEM else []
-        wrong = {name: value for name, value in values.items() if not is_valid_at(place, name, value)}
+        wrong = {name: value for name, value in values.items() if not is_valid_setting(place, name, value)}
         # without a wrong key the file cannot be trusted or parsed, or what it locks is wrong
         errors += [wrong_key_error(place, file, name, value) for name, value in wrong.items()] or [error]
         valid = {name: value for name, value in values.items() if name not in wrong}

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from cortex_policy.core.text import (
     MAX_MESSAGE_BYTES,
     did_you_mean,
-    escape_json,
+    escape_json_output,
     escape_output,
-    escape_xml,
+    escape_xml_output,
     join_words,
     message_line,
     os_error_text,
@@ -60,7 +60,7 @@ def test_what_leaves_in_parts_is_what_leaves_at_once(parts: list[str]) -> None:
 @example({"##": ["##vso[x]", "\\##[", "\x7f"]})
 def test_a_reader_of_json_gets_the_same_values(value: object) -> None:
     """By JSON's own rules."""
-    text = escape_json(json.dumps(value))
+    text = escape_json_output(json.dumps(value))
     assert json.loads(text) == value
     assert escape_output(text) == text
 
@@ -73,7 +73,7 @@ def test_a_reader_of_xml_gets_the_same_text(text: str) -> None:
     )
     element = ET.Element("a", {"b": text})
     element.text = text
-    written = escape_xml(ET.tostring(element, "unicode"))
+    written = escape_xml_output(ET.tostring(element, "unicode"))
     read = ET.fromstring(written)  # noqa: S314 - our own
     assert (read.get("b"), read.text or "") == (text, text)
     assert escape_output(written) == written

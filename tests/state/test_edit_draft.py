@@ -43,9 +43,9 @@ def test_what_is_known_or_empty_is_removed_with_all_that_lies_beside_it(drafts_p
             Path(draft.path).unlink()
         else:
             Path(draft.path).write_bytes(text)
-        assert not draft.remove_unless_changed(b"old", b"new")
+        assert not draft.keep_if_changed(b"old", b"new")
         assert list(drafts_place.iterdir()) == []
-    assert Draft(FILE, b"text", 9).remove_unless_changed(b"old", b"new")
+    assert Draft(FILE, b"text", 9).keep_if_changed(b"old", b"new")
 
 
 @pytest.mark.parametrize("kind", ["link", "second name", "pipe", "directory"])
@@ -65,7 +65,7 @@ def test_what_is_no_text_is_left_and_not_read(drafts_place: Path, kind: str) -> 
         path.mkdir()
     with pytest.raises(NotDoneError):
         draft.read(b"last")
-    assert draft.remove_unless_changed()
+    assert draft.keep_if_changed()
     assert path.lstat()
 
 

@@ -13,7 +13,7 @@ from cortex_policy.cli.roots import find_inner_root, inner_root_path
 from cortex_policy.cli.streams import raw_stream
 from cortex_policy.core import Value
 from cortex_policy.core.model import NOT_DONE, CortexPolicyError, UsageError
-from cortex_policy.core.text import escape_json, printable
+from cortex_policy.core.text import escape_json_output, printable
 from cortex_policy.manage.cases.discovery import RunPlan, plan_case_run
 from cortex_policy.manage.cases.signals import leave_block_on_signal
 from cortex_policy.manage.cases.suite import SuiteResult, coverage_percent
@@ -60,7 +60,7 @@ def init_cases(grant_id: str, options: CaseRunOptions) -> int:
             "percent": percent,
             "uncovered": list(result.coverage.unmet),
         }
-        sys.stdout.write(escape_json(json.dumps(members)) + "\n")
+        sys.stdout.write(escape_json_output(json.dumps(members)) + "\n")
         return 0
     lines = [f"wrote {result.cases} cases to `{result.file}`, which cover {int(percent)}% of `{grant_id}`"]
     lines += [f"not covered: {requirement}" for requirement in result.coverage.unmet]

@@ -10,7 +10,7 @@ import typer
 from cortex_policy.cli.output.bar_chart import bar_lines, utc_text
 from cortex_policy.cli.output.printing import print_rows
 from cortex_policy.cli.output.replay import MAX_ARGS_SHOWN, configured_log, skipped_sentences
-from cortex_policy.core.text import escape_json, message_line, plural, printable
+from cortex_policy.core.text import escape_json_output, message_line, plural, printable
 from cortex_policy.manage.audit.files import list_log_files
 from cortex_policy.manage.audit.reader import oldest_first
 
@@ -49,7 +49,7 @@ def call_cells(event: "Event") -> list[str]:
 def event_line(line: bytes) -> str:
     """Return the line of an event as logged; in ASCII if a terminal could act on it."""
     text = line.decode("ascii", "replace").rstrip("\r\n")
-    return escape_json(text if printable(text) == text and text.isascii() else json.dumps(json.loads(line)))
+    return escape_json_output(text if printable(text) == text and text.isascii() else json.dumps(json.loads(line)))
 
 
 def print_skipped(counts: "ReadCounts") -> None:

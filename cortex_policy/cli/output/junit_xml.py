@@ -2,7 +2,7 @@
 
 from xml.etree import ElementTree as ET
 
-from cortex_policy.core.text import escape_xml, printable
+from cortex_policy.core.text import escape_xml_output, printable
 
 # Ant's schema asks for both; the same report is the same text everywhere
 _FIXED_ATTRIBUTES = {"timestamp": "1970-01-01T00:00:00", "hostname": "localhost", "time": "0"}
@@ -23,7 +23,7 @@ def suites_xml(command: str, cases: list[ET.Element], output: str) -> str:
     ET.SubElement(suite, "system-out").text = output
     ET.SubElement(suite, "system-err")
     ET.indent(suites)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{escape_xml(ET.tostring(suites, "unicode"))}\n'
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{escape_xml_output(ET.tostring(suites, "unicode"))}\n'
 
 
 def xml_text(value: str) -> str:

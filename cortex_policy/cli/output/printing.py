@@ -8,7 +8,7 @@ import typer
 
 from cortex_policy.cli.options import TableFormat
 from cortex_policy.cli.streams import styled_stream, terminal_width, wants_colour
-from cortex_policy.core.text import escape_json, message_line
+from cortex_policy.core.text import escape_json_output, message_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def escaped_json(value: object, indent: int | None = None) -> str:
     """Return a value as JSON, escaped so that no terminal or CI job acts on it; it parses to the same value."""
-    return escape_json(json.dumps(value, indent=indent))
+    return escape_json_output(json.dumps(value, indent=indent))
 
 
 def print_json(value: object, indent: int | None = None) -> None:

@@ -38,7 +38,7 @@ def write_first_cases(root: Root, grant_id: str) -> FirstCases:
         why = f"`{grant_id}` has {entries:,} actions, arguments and scopes, and first cases are for {MAX_CANDIDATES:,}"
         raise NotDoneError(why, "write cases of what matters by hand")
     names = [f"{grant_id}{suffix}" for suffix in (TOML_SUFFIX, JSON_SUFFIX)]
-    file, coverage = draft_case_file(subject, display_path(f"{root.tests}/{names[0]}"))
+    file, coverage = case_file_and_coverage(subject, display_path(f"{root.tests}/{names[0]}"))
     data = to_toml(file).encode()
     if len(data) > MAX_BYTES:
         raise NotDoneError(
@@ -56,7 +56,7 @@ def write_first_cases(root: Root, grant_id: str) -> FirstCases:
     return FirstCases(file.file, len(file.cases), coverage)
 
 
-def draft_case_file(subject: GrantUnderTest, name: str) -> tuple[CaseFile, Coverage]:
+def case_file_and_coverage(subject: GrantUnderTest, name: str) -> tuple[CaseFile, Coverage]:
     """Return the first cases of a grant, marked complete if they cover everything."""
     cases = generate_cases(subject.grant, name)
     coverage = measure_coverage(subject.grant, subject.file, [run_file(cases, subject).passed_cases])

@@ -28,7 +28,7 @@ ENDED_AT_ONCE = "the editor ended at once"
 class EditorUI(Protocol):
     """The screen and keyboard of the operator."""
 
-    def edit(self, path: str, line: int) -> str:
+    def run_editor(self, path: str, line: int) -> str:
         """Let the operator edit a file, from a line on (0: any); return what went wrong, else ''.
 
         ENDED_AT_ONCE means that the editor ended sooner than anybody can read.
@@ -93,7 +93,7 @@ def run_edit_session(root: Root, grant_id: str, lock_wait: LockWait, screen: Edi
         try:
             return session.run()
         finally:
-            if session.may_still_be_open or draft.remove_unless_changed(original, session.saved):
+            if session.may_still_be_open or draft.keep_if_changed(original, session.saved):
                 screen.say(f"the text was left in `{draft.path}`")
 
 
@@ -136,7 +136,7 @@ class EditSession:
         """Edit until the text is saved, unchanged or given up."""
         line = _first_line(self._problems(self._original)[1])
         while True:
-            review = self._review_text(self._screen.edit(self._draft.path, line))
+            review = self._review_text(self._screen.run_editor(self._draft.path, line))
             if not review.choices:
                 return EditResult("unchanged")
             answer = self._ask_operator(review)

@@ -48,7 +48,7 @@ class CallReplayer:
     ) -> None:
         """Add a call, with the answer of every rule but the rate."""
         windows = self._windows
-        windows.advance(at)
+        windows.answer_due_calls(at)
         if isinstance(answer, Reason):
             self._on_result(call_id, answer)
             return

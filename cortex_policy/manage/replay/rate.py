@@ -110,7 +110,7 @@ class RateReplay:
         self._waiting: deque[tuple[float, _BudgetBounds, int, dict[str, Any], int, Any]] = deque()
         self._latest = self._start = float("-inf")
 
-    def advance(self, at: float) -> None:
+    def answer_due_calls(self, at: float) -> None:
         """Answer the calls that waited long enough; if the clock was set back, start again without any hits."""
         if at > self._latest:
             if self._start == float("-inf"):

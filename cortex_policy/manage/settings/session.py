@@ -41,7 +41,7 @@ def run_settings_session(target: SettingsFile, lock_wait: LockWait, screen: "Edi
     try:
         return session.run()
     finally:
-        if session.may_still_be_open or draft.remove_unless_changed(original or b"", session.saved):
+        if session.may_still_be_open or draft.keep_if_changed(original or b"", session.saved):
             screen.say(f"the text was left in `{draft.path}`")
 
 
@@ -59,7 +59,7 @@ class _Session:
         """Edit until the text is saved, unchanged or given up."""
         line = 0
         while True:
-            failure = self._screen.edit(self._draft.path, line)
+            failure = self._screen.run_editor(self._draft.path, line)
             text = self._read()
             self.may_still_be_open = failure == ENDED_AT_ONCE and text == (self._original or b"")
             if self.may_still_be_open:

@@ -38,7 +38,7 @@ def unenforceable_declarations(subject: "ParsedGrant") -> "Iterator[Finding]":
             yield from _declaration_findings(name, declaration, ("args", name))
 
 
-def catastrophic_patterns(subject: "ParsedGrant") -> "Iterator[Finding]":
+def slow_or_unmatchable_patterns(subject: "ParsedGrant") -> "Iterator[Finding]":
     """Find patterns that are slow, in other readers of the grant or here, and patterns that nothing matches."""
     work = WorkLimit(_MAX_WORK)
     for name, declaration in subject.grant.args.items():

@@ -32,7 +32,7 @@ class Script:
         self.steps = list(steps)
         self.seen: list[str] = []
 
-    def edit(self, path: str, line: int) -> str:
+    def run_editor(self, path: str, line: int) -> str:
         step = self.steps.pop(0)
         assert callable(step)
         self.seen.append(f"edit {line}")

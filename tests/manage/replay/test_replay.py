@@ -192,7 +192,7 @@ def test_what_a_window_holds_is_bounded() -> None:
     windows = RateReplay(lambda *_: None)
     data = {"reason": ALLOWED, "args": []}
     for number in range(100_000):
-        windows.advance(number / 10)
+        windows.answer_due_calls(number / 10)
         windows.add_possible(number / 10, ("git", "tree"), data)
     (budget,) = windows._budgets.values()  # noqa: SLF001 - nothing else shows it
     assert len(budget.possible) + len(budget.doubtful) < 2_000

@@ -275,7 +275,7 @@ class Screen:
         self._steps, self._keys, self.said, self.asked = list(steps), list(keys), "", ""
         self.agrees = [True]
 
-    def edit(self, path: str, _: int) -> str:
+    def run_editor(self, path: str, _: int) -> str:
         step = self._steps.pop(0)
         if callable(step):
             return step(Path(path))

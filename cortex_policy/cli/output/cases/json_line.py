@@ -2,7 +2,7 @@
 
 import json
 
-from cortex_policy.core.text import escape_json
+from cortex_policy.core.text import escape_json_output
 from cortex_policy.manage.cases.coverage import Coverage
 from cortex_policy.manage.cases.runner import CaseResult, FileResult
 from cortex_policy.manage.cases.suite import SuiteResult, coverage_percent
@@ -12,7 +12,7 @@ def render_results(outcome: SuiteResult) -> str:
     """Return one line."""
     results = [result for one in outcome.files for result in one.results]
     failed = sum(bool(result.failures) for result in results)
-    return escape_json(json.dumps({
+    return escape_json_output(json.dumps({
         "status": "ok" if outcome.is_passed else "fail",
         "passed": len(results) - failed,
         "failed": failed,

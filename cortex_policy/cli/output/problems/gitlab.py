@@ -3,7 +3,7 @@
 import json
 
 from cortex_policy.cli.output.problems.shared import fingerprints, message_and_hint_lines, report_path
-from cortex_policy.core.text import escape_json
+from cortex_policy.core.text import escape_json_output
 from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
 from cortex_policy.schema.problems import Problem, Report
 
@@ -13,7 +13,7 @@ _SEVERITIES = {ERROR: "major", WARNING: "minor", NOTE: "info"}
 def render_report(report: Report) -> str:
     """Return a JSON array with one problem per line."""
     entries = map(_entry, report.problems, fingerprints(report.problems))
-    return escape_json("[" + ",\n".join(map(json.dumps, entries)) + "]\n")
+    return escape_json_output("[" + ",\n".join(map(json.dumps, entries)) + "]\n")
 
 
 def _entry(problem: Problem, fingerprint: str) -> dict[str, object]:

@@ -5,7 +5,7 @@ import os
 from urllib.parse import quote
 
 from cortex_policy.cli.output.problems.shared import SEVERITIES, fingerprints, message_and_hint_lines, report_path
-from cortex_policy.core.text import escape_json, plural
+from cortex_policy.core.text import escape_json_output, plural
 from cortex_policy.schema.catalog import rule_of
 from cortex_policy.schema.problems import Problem, Replacement, Report
 
@@ -31,7 +31,7 @@ def render_report(report: Report) -> str:
         **({"invocations": [_invocation(more)]} if more > 0 else {}),
         "results": results,
     }
-    return escape_json(json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})) + "\n"
+    return escape_json_output(json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})) + "\n"
 
 
 def _driver(codes: list[str]) -> dict[str, object]:
