@@ -136,7 +136,7 @@ _cortex_policy() {
     case "$value ${plain[*]-} " in
         '--root '*) compopt -o dirnames 2>/dev/null; return ;; # readline quotes files better than we could
         '--path '*) compopt -o default 2>/dev/null; return ;; # bash 3.2 has no compopt and offers nothing
-        '--against diff '*) choices=" $(_cortex_policy_revisions "$tools")" ;;
+        '--against diff '*) choices=" stamp $(_cortex_policy_revisions "$tools")" ;;
         '--at show '*) choices=" $(_cortex_policy_versions "$tools")" ;;
         '--data-class new '*) choices='public internal sensitive' ;;
         '--data-class set '*) choices='public internal sensitive' ;;
@@ -219,6 +219,14 @@ _cortex_policy() {
             offered=('' '' 'ids')
             flags='--root --user --json -h --help'
             ;;
+        'stamp merge '*)
+            offered=('' '')
+            flags='--root --wait --json -q --quiet -h --help'
+            ;;
+        'stamp merge-files '*)
+            offered=('' '' 'files' 'files' 'files')
+            flags='-h --help'
+            ;;
         'stamp show '*)
             offered=('' '')
             flags='--root --json -h --help'
@@ -297,7 +305,7 @@ _cortex_policy() {
             ;;
         'init '*)
             offered=('')
-            flags='--root --pre-commit --wait --json -q --quiet -h --help'
+            flags='--root --pre-commit --git --wait --json -q --quiet -h --help'
             ;;
         'list '*)
             offered=('')
@@ -352,7 +360,7 @@ _cortex_policy() {
             flags='--root --at --json -h --help'
             ;;
         'stamp '*)
-            offered=('' 'show verify wait write')
+            offered=('' 'merge merge-files show verify wait write')
             flags='-h --help'
             ;;
         'status '*)

@@ -25,7 +25,7 @@ OFFERS = {
     "action": "actions", "shell": "bash zsh fish", "paths": "files", "code": CODES,
     "command": "",  # it is complete behind `--`: each template does that
     "name": " ".join(BY_NAME), "request_id": "requests", "value": "values", "logs": "files", "log": "files",
-    "words": " ".join(COMMANDS),
+    "words": " ".join(COMMANDS), "base": "files", "ours": "files", "theirs": "files",
 }  # fmt: skip
 # and for the value of an option of a command
 CHOICES = {
@@ -33,24 +33,24 @@ CHOICES = {
     ("set", "data_class"): " ".join(DATA_CLASSES), ("new", "data_class"): " ".join(DATA_CLASSES),
     ("test", "init"): "ids", ("test", "output"): " ".join(TRIAL_FORMATS), ("suggest", "grant_id"): "ids",
     ("replay", "proposed"): "trees", ("replay", "fail_on"): " ".join(ReplayFailOn),
-    ("diff", "revision"): "revisions", ("diff", "fail_on"): " ".join(DiffFailOn),
+    ("diff", "revision"): "sides", ("diff", "fail_on"): " ".join(DiffFailOn),
     ("show", "at"): "versions", ("undo", "to"): "versions",
     ("audit show", "grant_id"): "ids", ("audit show", "reason"): " ".join(map(str, REASONS)),
 }  # fmt: skip
-# how a shell takes these, the grants' ids, the versions of the stamp, git's revisions, and these or a directory
+# how a shell takes these, the grants' ids, the versions of the stamp, the stamp or git's revisions, and these or a directory
 CHOOSING = {
     "bash": {
         "": "choices='{}'",
         "ids": 'choices=" $(_cortex_policy_ids "$tools")"',  # never empty: nothing else is offered there
         "versions": 'choices=" $(_cortex_policy_versions "$tools")"',
-        "revisions": 'choices=" $(_cortex_policy_revisions "$tools")"',
+        "sides": 'choices=" stamp $(_cortex_policy_revisions "$tools")"',
         "trees": 'compopt -o plusdirs 2>/dev/null; choices=" $(_cortex_policy_revisions "$tools")"',
     },
     "_cortex-policy": {
         "": "_wanted values expl value compadd - {}; return",
         "ids": '_wanted grants expl grant compadd - ${(f)"$(_cortex_policy_ids $tools)"}; return',
         "versions": '_wanted versions expl version compadd - ${(f)"$(_cortex_policy_versions $tools)"}; return',
-        "revisions": '_wanted revisions expl revision compadd - ${(f)"$(_cortex_policy_revisions $tools)"}; return',
+        "sides": '_wanted revisions expl revision compadd - stamp ${(f)"$(_cortex_policy_revisions $tools)"}; return',
         "trees": "_alternative 'revisions:revision:compadd - ${(f)\"$(_cortex_policy_revisions $tools)\"}'"
         " 'directories:directory:_directories'; return",
     },
@@ -58,7 +58,7 @@ CHOOSING = {
 }
 FISH = {
     "ids": "(__cortex_policy_ids)", "versions": "(__cortex_policy_versions)", "requests": "(__cortex_policy_requests)",
-    "revisions": "(__cortex_policy_revisions)", "trees": "(__cortex_policy_revisions; __fish_complete_directories)",
+    "sides": "(echo stamp; __cortex_policy_revisions)", "trees": "(__cortex_policy_revisions; __fish_complete_directories)",
 }  # fmt: skip
 MOST_OFFERED = 8  # of an argument that may be repeated
 FILES, DIRECTORIES = ("path",), ("root",)

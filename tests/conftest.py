@@ -7,25 +7,18 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from cortex_policy.library import preconditions
+from cortex_policy.state import Root
+from tests.support.roots import GIT
+from tests.support.stamps import stamp_grants
+from tests.support.users import CALLER
 
 collect_ignore_glob = [] if sys.platform == "linux" else ["stress/*"]  # it knows the process files of Linux
-CALLER = 12345  # an ordinary user
-GIT = {
-    "tool": "git-map",
-    "actions": ["tree", "snippet", "search"],
-    "args": {"repo": {"type": "string"}, "path": {"type": "string"}},
-    "dataClass": "internal",
-    "rate": {"perMinute": 30},
-    "fsScope": ["apps/cortex-os", "packages", "docs"],
-}
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -66,6 +59,26 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
+@pytest.fixture
+def found_root(root: Path) -> Root:
+    """Name the root as a command finds it from where it is run."""
+    return Root(str(root), named=False)
+
+
+@pytest.fixture
+def stamped_root(found_root: Root) -> Root:
+    """Stamp the grants of the root."""
+    stamp_grants(found_root)
+    return found_root
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Set an audit log, which does not exist yet."""
+    monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "log"))
+    return tmp_path / "log"
+
+
 @pytest.fixture(params=["told", "unwatched"])
 def ears(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     """Let stores learn of changes from the kernel alone, and never by the clock; or not from the kernel."""
@@ -100,21 +113,6 @@ def drafts_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     place.mkdir(mode=0o700)
     monkeypatch.setenv("TMPDIR", str(place))
     return place
-
-
-@contextmanager
-def by_caller() -> Iterator[None]:
-    """Be the caller, an ordinary user, for a while."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can become another user")
-    os.setegid(CALLER)
-    os.seteuid(CALLER)
-    try:
-        with patch.dict(os.environ, XDG_CONFIG_HOME="/nowhere"):  # settings of their own, not those of root
-            yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
 
 
 # from bytecode a process starts in half the time, as it does for users

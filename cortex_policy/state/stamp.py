@@ -53,12 +53,16 @@ def stamp_file(root: str) -> str:
 
 
 def encode_stamp(stamp: Stamp) -> bytes:
-    """Return the bytes of a stamp: one grant a line, sorted, so that a merge touches few lines."""
+    """Return the bytes of a stamp: one grant a line, sorted.
+
+    Git takes changes of neighbouring lines for a conflict, so empty lines keep the grants apart. Only the lines of
+    version and checksum, which every write changes, are then left to `stamp merge`.
+    """
     import json  # noqa: PLC0415 - 8 ms, and only writers need it
 
     lines = [f"    {json.dumps(grant_id)}: {json.dumps(stamp.grants[grant_id])}" for grant_id in sorted(stamp.grants)]
-    body = ",\n".join(lines)
-    grants = f"{{\n{body}\n  }}" if lines else "{}"
+    body = ",\n\n".join(lines)
+    grants = f"{{\n\n{body}\n\n  }}" if lines else "{}"
     pending = f',\n  "pending": {json.dumps(dict(stamp.pending), sort_keys=True)}' if stamp.pending else ""
     head = f'  "format": {FORMAT},\n  "version": {stamp.version},\n  "checksum": "{stamp.checksum}",\n'
     return f'{{\n{head}  "grants": {grants}{pending}\n}}\n'.encode()
@@ -129,13 +133,20 @@ def _mismatch_error(stamp: Stamp | None, grant_id: str, root: Root) -> GrantErro
 def decode_stamp(data: bytes, root: Root) -> Stamp:
     """Decode the stamp of a root; raise GrantError (stamp_mismatch), which names the file, if it is broken."""
     try:
-        return _decode_document(decode_json(data, MAX_BYTES))
+        return parse_stamp(data)
     except MalformedError as error:
         from cortex_policy.state.grants_errors import root_option  # noqa: PLC0415 - only a failure needs it
 
-        command = f"cortex-policy stamp write{root_option(root)}"
-        hint = NEWER if isinstance(error, _NewerFormat) else f"make a new one with `{command}`"
+        merge, write = (f"`cortex-policy stamp {word}{root_option(root)}`" for word in ("merge", "write"))
+        hint = (
+            NEWER if isinstance(error, _NewerFormat) else f"after a merge use {merge}; else make a new one with {write}"
+        )
         raise GrantError(STAMP_MISMATCH, f"`{stamp_file(root.path)}`: {error}", hint) from None
+
+
+def parse_stamp(data: bytes) -> Stamp:
+    """Decode a stamp; raise MalformedError if it is broken."""
+    return _decode_document(decode_json(data, MAX_BYTES))
 
 
 class _NewerFormat(MalformedError):

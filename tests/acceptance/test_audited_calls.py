@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.command import result_of
 from tests.support.doors import BOTH_DOORS, FAST, TYPER, Door, code_of_enforce
+from tests.support.logs import events
 
 
 @pytest.fixture(autouse=True)
@@ -23,11 +24,6 @@ def log(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / ".cortex/policy/tools/once.json").write_text(once)
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "log"))
     return tmp_path / "log"
-
-
-def events(log: Path) -> list[dict[str, Any]]:
-    """Read the lines of a log; none where it is not there."""
-    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
 
 def timeless(event: dict[str, Any]) -> dict[str, Any]:

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import CALLER, by_caller
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.state import settings_directories, settings_errors
 from cortex_policy.state.enforcement import effective_settings
+from tests.support.users import CALLER, by_caller
 
 USED_LATER = settings_errors  # the caller may not be able to read our modules
 

@@ -6,11 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import by_caller
 
 from cortex_policy import load_grant
 from cortex_policy.core.model import GrantError
 from tests.support.command import result_of as run
+from tests.support.users import by_caller
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from cortex_policy.check import Call, CallOutcome
 from cortex_policy.cli import app
 from cortex_policy.cli.commands import check
 from tests.support.chance import chance
-from tests.support.doors import BOTH_DOORS, Door
+from tests.support.doors import BOTH_DOORS, Door, split_line
 
 PLAIN = [
     "git tree", "git tree --path docs/x", "--path docs/x git tree", "git --path a tree --path b", "git tree --path=a=b",
@@ -49,11 +49,6 @@ TYPER_KNOWS_BETTER = [
 TABLE = [*PLAIN, *USAGE, *TYPER_KNOWS_BETTER]
 
 
-def split(line: str) -> list[str]:
-    """Return the words of a line of the table."""
-    return line.split(" ") if line else []
-
-
 def by_typer(words: list[str]) -> "Call | int":
     """Return the Call that Typer builds, or the code it ends with."""
     calls: list[Call] = []
@@ -73,9 +68,9 @@ def by_typer(words: list[str]) -> "Call | int":
 @pytest.mark.parametrize("line", TABLE)
 def test_what_the_fast_door_reads_typer_reads_the_same(line: str) -> None:
     """Plain words make the same Call whoever reads them; the rest is left to Typer, and is usage where it is wrong."""
-    call = main.parse_check_argv(split(line))
+    call = main.parse_check_argv(split_line(line))
     assert (call is not None) == (line in PLAIN)
-    read = by_typer(split(line))
+    read = by_typer(split_line(line))
     if call is not None:
         assert read == call
     elif line in USAGE:

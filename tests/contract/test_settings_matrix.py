@@ -26,6 +26,7 @@ from cortex_policy.core.settings import (
 )
 from cortex_policy.state.settings import read_layers
 from tests.support.doors import FAST, TYPER, code_of_enforce
+from tests.support.logs import events
 
 STEPS = (SYSTEM, USER, ENVIRONMENT)  # each wins over those before it
 
@@ -205,11 +206,6 @@ def test_all_doors_write_to_the_audit_log_that_is_set(stage: Stage, tmp_path: Pa
     stage.put(place, BY_NAME["audit.file"], str(tmp_path / "log"))
     assert answers() == {0}
     assert len(events(tmp_path / "log")) == 3
-
-
-def events(log: Path) -> list[dict[str, Any]]:
-    """Read the lines of an audit log."""
-    return [json.loads(line) for line in log.read_text().splitlines()]
 
 
 def kind_of(event: dict[str, Any]) -> str:

@@ -11,7 +11,6 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import GIT
 
 import cortex_policy
 from cortex_policy import AccessDenied, ApprovalRequired, CortexPolicyError, Decision, PolicyStore, Reason, load_grant
@@ -24,6 +23,7 @@ from cortex_policy.state import Root
 from cortex_policy.state.approval_store import ApprovalStoreError
 from cortex_policy.state.audit_errors import AuditLogError
 from cortex_policy.state.emergency_stop import EmergencyStop, EmergencyStopped
+from tests.support.roots import GIT
 
 WAYS: list[Callable[[object], object]] = [
     copy.copy,

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from cortex_policy.cli import app
 from cortex_policy.cli.commands import validate_argv, validate_run
 from cortex_policy.cli.commands.validate_run import ValidateOptions
+from tests.support.doors import split_line
 
 PLAIN = [
     "", "a.json", "-", "a b c", "--strict", "--fix a", "a --json", "--select scope a", "--select=scope,key --ignore x",
@@ -19,11 +20,6 @@ TYPER_KNOWS_BETTER = [
     "--help", "--wait 3", "--wait=x", "--strict=1", "--stric", "-x", "--", "-- -a", "--root", "--root -x", "--select",
     "--root a --root b", "--output --json", "a --nope", "--no-strict",
 ]  # fmt: skip
-
-
-def split(line: str) -> list[str]:
-    """Return the words of a line."""
-    return line.split(" ") if line else []
 
 
 def by_typer(words: list[str]) -> "ValidateOptions | int":
@@ -42,13 +38,13 @@ def by_typer(words: list[str]) -> "ValidateOptions | int":
 @pytest.mark.parametrize("line", PLAIN)
 def test_the_plain_door_reads_what_typer_reads(line: str) -> None:
     """To the last member."""
-    assert validate_argv.parse_validate_argv(split(line)) == by_typer(split(line)) is not None
+    assert validate_argv.parse_validate_argv(split_line(line)) == by_typer(split_line(line)) is not None
 
 
 @pytest.mark.parametrize("line", TYPER_KNOWS_BETTER)
 def test_the_plain_door_declines_what_is_not_plain(line: str) -> None:
     """Typer has the help, and the words for mistakes."""
-    assert validate_argv.parse_validate_argv(split(line)) is None
+    assert validate_argv.parse_validate_argv(split_line(line)) is None
 
 
 words = st.sampled_from(

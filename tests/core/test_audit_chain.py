@@ -1,6 +1,5 @@
 """The chain through an audit log: what is hashed, and that no argument passes for a digest."""
 
-import hashlib
 import json
 
 from hypothesis import given
@@ -17,6 +16,7 @@ from cortex_policy.core.audit_chain import (
     last_digest_in,
 )
 from cortex_policy.core.audit_event import FULL, Event, to_json_line
+from tests.support.logs import digest
 
 values = st.recursive(
     st.none()
@@ -28,11 +28,6 @@ values = st.recursive(
     max_leaves=6,
 )
 HOSTILE = {"a": {"b": 1, "chain": f"sha256:{'0' * 64}"}}
-
-
-def digest(data: bytes) -> str:
-    """Return what the log takes for a digest."""
-    return hashlib.sha256(data).hexdigest()
 
 
 def text_of(args: dict[str, object], action: str = "tree") -> bytes:

@@ -1,6 +1,5 @@
 """A line of the audit log: what it says at each level, and that nothing breaks it."""
 
-import hashlib
 import json
 import math
 from typing import Any
@@ -19,15 +18,11 @@ from cortex_policy.core.audit_event import (
     to_json_line,
 )
 from cortex_policy.core.model import ResolvedPath
+from tests.support.logs import digest
 
 AT = 1_795_595_292_123_456_789
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 PLACES = (ResolvedPath("path", "docs", "docs", "", "/r", error="holds a NUL"), ResolvedPath("file", "/x"))
-
-
-def digest(data: bytes) -> str:
-    """Return what the log takes for a digest."""
-    return hashlib.sha256(data).hexdigest()
 
 
 def fingerprint(text: str) -> str:

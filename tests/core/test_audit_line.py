@@ -1,13 +1,12 @@
 """Lines of one grant and action, written from what they share: byte for byte those that an event makes by itself."""
 
-import hashlib
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.audit_event import MAX_LINE_BYTES, Event, to_json_line
 from cortex_policy.core.audit_line import Caller, LineTemplate
 from cortex_policy.core.model import ALLOWED, RATE_LIMITED, Decision, ResolvedPath
+from tests.support.logs import digest
 
 texts = st.text(max_size=20)
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=300) | st.sampled_from(["docs/x"])
@@ -26,11 +25,6 @@ calls = st.lists(
     min_size=1,
     max_size=4,
 )  # fmt: skip
-
-
-def digest(data: bytes) -> str:
-    """Return what the log takes for a digest."""
-    return hashlib.sha256(data).hexdigest()
 
 
 def by_event(names: tuple[str, str, str, str | None], detail: str, number: int, call: tuple) -> bytes:  # type: ignore[type-arg]

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import GIT
 
 from cortex_policy import load_grant_async
 from cortex_policy.core.model import AccessDenied, Grant, GrantError, UsageError
 from cortex_policy.library.async_loader import AsyncExecutor
 from cortex_policy.library.store import PolicyStore
+from tests.support.roots import GIT
 
 STILL = 0.03
 PATH = {"path": "docs/guide.md"}

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import GIT
 
 from cortex_policy import state as host
 from cortex_policy.core.model import AccessDenied, Decision, GrantError, StateError, UsageError
@@ -21,6 +20,7 @@ from cortex_policy.library import preconditions
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore
 from cortex_policy.state.memory_budgets import MemoryBudgets
+from tests.support.roots import GIT
 
 STILL = 0.03  # seconds after which a file that was written may be kept
 PATH = {"path": "docs/guide.md"}

@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import GIT
 
 from cortex_policy.library import polling
 from cortex_policy.library.store import PolicyStore
 from cortex_policy.library.subscriptions import GrantChanged
+from tests.support.roots import GIT
 
 PATIENCE = 20  # seconds, of which it needs a fraction
 

@@ -4,13 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import by_caller
 
 from cortex_policy import state as host
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage import emergency_stop
 from cortex_policy.state import Root
+from tests.support.users import by_caller
 
 
 def test_who_may_not_write_is_told_how_the_host_is_stopped(own: Path) -> None:

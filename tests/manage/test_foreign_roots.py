@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import CALLER, by_caller
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
@@ -27,14 +26,11 @@ from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.writer_lock import hold_writer_lock
 from tests.support.roots import grant_file
-from tests.support.stamps import stamp_grants
+from tests.support.stamps import agree, stamp_grants
+from tests.support.users import CALLER, by_caller
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root writes in the root of another user")
 GIVES = '{"tool": "t", "actions": [], "rate": {"perMinute": 1}}\n'
-
-
-def yes(_: object) -> None:
-    """Agree."""
 
 
 @pytest.fixture
@@ -67,18 +63,18 @@ def remember(root: Root, grant_id: str, data: bytes, mode: int) -> None:
 
 
 WRITES: dict[str, Callable[[Root], object]] = {
-    "set": lambda root: operations.edit_grant(root, "git", GrantEdit(rate=7), yes),
-    "new": lambda root: operations.create_grant(root, "new", GIVES, yes),
-    "copy": lambda root: operations.copy_grant(root, "git", "copy", yes),
+    "set": lambda root: operations.edit_grant(root, "git", GrantEdit(rate=7), agree),
+    "new": lambda root: operations.create_grant(root, "new", GIVES, agree),
+    "copy": lambda root: operations.copy_grant(root, "git", "copy", agree),
     "rename": lambda root: operations.rename_grant(root, "git", "renamed"),
-    "remove": lambda root: operations.remove_grant(root, "git", yes),
+    "remove": lambda root: operations.remove_grant(root, "git", agree),
     "fmt": lambda root: list(operations.format_grants(root, ())),
-    "undo": lambda root: (operations.remove_grant(root, "git", yes), undo_writes(root, UndoRequest(), yes)),
+    "undo": lambda root: (operations.remove_grant(root, "git", agree), undo_writes(root, UndoRequest(), agree)),
     "stamp write": stamp_grants,
     "init": lambda root: (shutil.rmtree(f"{root.path}/.cortex"), init_root.init_root(root.path)),
     "init --pre-commit": lambda root: init_root.init_root(root.path, with_hooks=True),
     "test --init": lambda root: write_first_cases(root, "git"),
-    "config set --project": lambda root: set_value(SettingsFile(PROJECT, root), "sensitive", "ask", yes),
+    "config set --project": lambda root: set_value(SettingsFile(PROJECT, root), "sensitive", "ask", agree),
 }
 
 
@@ -90,7 +86,7 @@ def test_what_root_writes_is_the_owners_and_they_go_on(theirs: Root, write: str)
     WRITES[write](theirs)
     assert {name for name, mode in modes(theirs).items() if mode & ~0o644} == set()
     with by_caller():
-        operations.create_grant(find_root(theirs.path), "next", GIVES, yes)
+        operations.create_grant(find_root(theirs.path), "next", GIVES, agree)
 
 
 @pytest.mark.parametrize("mode", [0o4755, 0o2755, 0o1644, 0o777, 0o100644])
@@ -98,7 +94,7 @@ def test_a_mode_that_no_write_recorded_is_no_entry(theirs: Root, mode: int) -> N
     """No set-user-ID program comes back."""
     remember(theirs, "x", GIVES.encode(), mode)
     with pytest.raises(NotDoneError, match="the history does not know"):
-        undo_writes(theirs, UndoRequest(), yes)
+        undo_writes(theirs, UndoRequest(), agree)
     assert not grant_file(theirs, "x").exists()
 
 
@@ -106,7 +102,7 @@ def test_a_mode_that_no_write_recorded_is_no_entry(theirs: Root, mode: int) -> N
 def test_a_grant_comes_back_as_the_owners_and_runs_nowhere(theirs: Root, mode: int, kept: int) -> None:
     """The owner's own group may write, as a check allows; nobody may execute."""
     remember(theirs, "x", GIVES.encode(), mode)
-    undo_writes(theirs, UndoRequest(), yes)
+    undo_writes(theirs, UndoRequest(), agree)
     assert modes(theirs)["x.json"] == kept
     assert grant_file(theirs, "x").read_text() == GIVES
 
@@ -116,7 +112,7 @@ def test_only_a_grant_comes_back(theirs: Root, data: bytes) -> None:
     """Neither by undo nor by a look at the past; the owner, who could write it anyway, gets what was there."""
     remember(theirs, "x", data, 0o644)
     for ask in (
-        lambda: undo_writes(theirs, UndoRequest(), yes),
+        lambda: undo_writes(theirs, UndoRequest(), agree),
         lambda: undo.preview_undo(theirs, UndoRequest()),
         lambda: log.grant_at(theirs, "x", 1),
     ):
@@ -124,7 +120,7 @@ def test_only_a_grant_comes_back(theirs: Root, data: bytes) -> None:
             ask()
     assert not grant_file(theirs, "x").exists()
     with by_caller():
-        undo_writes(find_root(theirs.path), UndoRequest(), yes)
+        undo_writes(find_root(theirs.path), UndoRequest(), agree)
     assert grant_file(theirs, "x").read_bytes() == data
 
 
@@ -135,8 +131,8 @@ def test_a_file_that_only_root_reads_does_not_get_into_the_history(theirs: Root,
     secret.chmod(0o600)
     try:
         os.link(secret, grant_file(theirs, "x"))
-        operations.edit_grant(theirs, "git", GrantEdit(rate=7), yes)  # the first write stamps every file
-        operations.remove_grant(theirs, "x", yes)
+        operations.edit_grant(theirs, "git", GrantEdit(rate=7), agree)  # the first write stamps every file
+        operations.remove_grant(theirs, "x", agree)
         assert secret.read_text() == "root:$6$secret\n"
     finally:
         secret.unlink()
@@ -148,7 +144,7 @@ def test_an_old_file_of_root_becomes_the_owners(theirs: Root) -> None:
     """With its set-user-ID bit gone, as for any."""
     os.chown(grant_file(theirs), 0, 0)
     grant_file(theirs).chmod(0o4755)
-    operations.edit_grant(theirs, "git", GrantEdit(rate=7), yes)
+    operations.edit_grant(theirs, "git", GrantEdit(rate=7), agree)
     assert modes(theirs)["git.json"] == 0o644
 
 
@@ -163,7 +159,7 @@ def test_a_root_that_a_link_leads_to_by_now_is_not_written(theirs: Root, root: P
     emergency_stop.stop_root(find_root(str(root)))
     before = {path: path.lstat().st_mtime_ns for path in root.rglob("*")}
     for write in (
-        lambda: operations.edit_grant(inner, "git", GrantEdit(rate=7), yes),
+        lambda: operations.edit_grant(inner, "git", GrantEdit(rate=7), agree),
         lambda: stamp_grants(inner),
         lambda: write_first_cases(inner, "git"),
         lambda: emergency_stop.resume_root(inner),
@@ -216,7 +212,7 @@ def test_root_s_own_settings_are_not_where_another_user_leads_them(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(own / way))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(NotDoneError, match="another user decides where") as caught:
-        set_value(SettingsFile(USER), "sensitive", "ask", yes)
+        set_value(SettingsFile(USER), "sensitive", "ask", agree)
     assert "XDG_CONFIG_HOME" in caught.value.hint
     assert list(system.iterdir()) == []
     assert not (own / "config").exists()
@@ -241,4 +237,4 @@ def test_a_grant_that_others_can_write_is_not_closed_by_a_write(
     assert (grant_file(theirs).read_bytes(), grant_file(theirs).stat().st_mode & 0o777) == (before, mode)
     os.chown(grant_file(theirs), CALLER, CALLER)
     grant_file(theirs).chmod(mode & ~0o002)
-    operations.edit_grant(theirs, "git", GrantEdit(rate=7), yes)
+    operations.edit_grant(theirs, "git", GrantEdit(rate=7), agree)

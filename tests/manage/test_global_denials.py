@@ -7,12 +7,12 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from conftest import by_caller
 
 from cortex_policy.manage.global_denials import find_global_denials
 from cortex_policy.state import Root
 from cortex_policy.state.grants import find_root
 from tests.support.command import result_of, run_command
+from tests.support.users import by_caller
 
 POLICY = Path(".cortex/policy")
 

@@ -21,12 +21,6 @@ from tests.support.stamps import stamp_grants
 NEW = b'{"tool": "t", "actions": [], "rate": {"perMinute": 1}}'
 
 
-@pytest.fixture
-def own(root: Path) -> Root:
-    """Name the root."""
-    return Root(str(root), named=False)
-
-
 def differing(root: Root) -> list[str]:
     """Return the grants that differ from their stamp."""
     return [finding.id for finding in verify_stamp(root)]
@@ -48,70 +42,80 @@ def failing(monkeypatch: pytest.MonkeyPatch, word: str, error: OSError | None = 
 
 
 @pytest.mark.parametrize("act", ["write", "remove", "rename"])
-def test_a_hand_edit_between_two_steps_is_not_overwritten(own: Root, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
+def test_a_hand_edit_between_two_steps_is_not_overwritten(
+    found_root: Root, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
     """The grant is looked at again just before it is replaced; the edit is told as one afterwards."""
-    stamp_grants(own)
-    old, real = grant_file(own, "git").read_bytes(), atomic_write.atomic_replace
+    stamp_grants(found_root)
+    old, real = grant_file(found_root, "git").read_bytes(), atomic_write.atomic_replace
 
     def edited(directory: int, name: str, *rest: object, **named: object) -> None:
         real(directory, name, *rest, **named)  # type: ignore[arg-type]
-        if b"pending" in Path(stamps.stamp_file(own.path)).read_bytes():
-            grant_file(own, "git").write_bytes(old + b" ")
+        if b"pending" in Path(stamps.stamp_file(found_root.path)).read_bytes():
+            grant_file(found_root, "git").write_bytes(old + b" ")
 
     monkeypatch.setattr(transaction_writer, "atomic_replace", edited)
     with (
-        transaction_writer.write_transaction(own) as writer,
+        transaction_writer.write_transaction(found_root) as writer,
         pytest.raises(NotDoneError, match="changed by hand in the meantime"),
     ):
         writer.write("git", old, NEW) if act == "write" else getattr(writer, act)(
             "git", *["x"] * (act == "rename"), old
         )
-    assert grant_file(own, "git").read_bytes() == old + b" "
-    assert differing(own) == ["git"]
-    assert sorted(os.listdir(own.tools)) == ["git.json", "model-gateway.json"]
+    assert grant_file(found_root, "git").read_bytes() == old + b" "
+    assert differing(found_root) == ["git"]
+    assert sorted(os.listdir(found_root.tools)) == ["git.json", "model-gateway.json"]
 
 
-def test_a_grant_made_by_hand_meanwhile_is_not_overwritten(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_grant_made_by_hand_meanwhile_is_not_overwritten(found_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither by a new one nor by one that is renamed."""
-    stamp_grants(own)
-    old, real = grant_file(own, "git").read_bytes(), atomic_write.atomic_replace
+    stamp_grants(found_root)
+    old, real = grant_file(found_root, "git").read_bytes(), atomic_write.atomic_replace
 
     def made(*args: object, **named: object) -> None:
         real(*args, **named)  # type: ignore[arg-type]
-        if b"pending" in Path(stamps.stamp_file(own.path)).read_bytes():
-            grant_file(own, "other").write_bytes(b"{}")
+        if b"pending" in Path(stamps.stamp_file(found_root.path)).read_bytes():
+            grant_file(found_root, "other").write_bytes(b"{}")
 
     monkeypatch.setattr(transaction_writer, "atomic_replace", made)
     for act in ("write", "rename"):
-        with transaction_writer.write_transaction(own) as writer, pytest.raises(NotDoneError, match="exists already"):
+        with (
+            transaction_writer.write_transaction(found_root) as writer,
+            pytest.raises(NotDoneError, match="exists already"),
+        ):
             writer.write("other", None, NEW) if act == "write" else writer.rename("git", "other", old)
-        assert (grant_file(own, "git").read_bytes(), grant_file(own, "other").read_bytes()) == (old, b"{}")
-        grant_file(own, "other").unlink()
+        assert (grant_file(found_root, "git").read_bytes(), grant_file(found_root, "other").read_bytes()) == (
+            old,
+            b"{}",
+        )
+        grant_file(found_root, "other").unlink()
 
 
 @pytest.mark.parametrize("act", ["write", "remove", "rename"])
-def test_the_grant_is_named_where_the_disk_refuses_it(own: Root, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
+def test_the_grant_is_named_where_the_disk_refuses_it(
+    found_root: Root, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
     """By the path where it stands."""
-    stamp_grants(own)
-    old = grant_file(own, "git").read_bytes()
+    stamp_grants(found_root)
+    old = grant_file(found_root, "git").read_bytes()
     word = "unlink" if act == "remove" else "rename"
     with (
         failing(monkeypatch, word),
         pytest.raises(NotDoneError) as caught,
-        transaction_writer.write_transaction(own) as writer,
+        transaction_writer.write_transaction(found_root) as writer,
     ):
         writer.write("git", old, NEW) if act == "write" else getattr(writer, act)(
             "git", *["x"] * (act == "rename"), old
         )
-    assert f"`{grant_file(own, 'git')}`" in caught.value.detail
-    assert grant_file(own, "git").read_bytes() == old
+    assert f"`{grant_file(found_root, 'git')}`" in caught.value.detail
+    assert grant_file(found_root, "git").read_bytes() == old
 
 
 @pytest.mark.parametrize("act", ["write", "remove", "rename"])
-def test_what_is_done_is_not_called_undone(own: Root, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
+def test_what_is_done_is_not_called_undone(found_root: Root, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
     """A directory that cannot be fsynced leaves it open what a loss of power does, no more."""
-    stamp_grants(own)
-    old, real = grant_file(own, "git").read_bytes(), os.fsync
+    stamp_grants(found_root)
+    old, real = grant_file(found_root, "git").read_bytes(), os.fsync
 
     def refusing(descriptor: int) -> None:
         if os.path.isdir(f"/dev/fd/{descriptor}"):
@@ -119,55 +123,55 @@ def test_what_is_done_is_not_called_undone(own: Root, monkeypatch: pytest.Monkey
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", refusing)
-    with transaction_writer.write_transaction(own) as writer:
+    with transaction_writer.write_transaction(found_root) as writer:
         done = (
             writer.write("git", old, NEW)
             if act == "write"
             else getattr(writer, act)("git", *["x"] * (act == "rename"), old)
         )
     assert done == 2
-    assert differing(own) == []
+    assert differing(found_root) == []
 
 
-def test_the_first_write_changes_nothing_where_another_grant_cannot_be_stamped(own: Root) -> None:
+def test_the_first_write_changes_nothing_where_another_grant_cannot_be_stamped(found_root: Root) -> None:
     """It looks at them before it writes."""
-    old = grant_file(own, "git").read_bytes()
-    grant_file(own, "link").symlink_to("git.json")
-    with transaction_writer.write_transaction(own) as writer, pytest.raises(GrantError):
+    old = grant_file(found_root, "git").read_bytes()
+    grant_file(found_root, "link").symlink_to("git.json")
+    with transaction_writer.write_transaction(found_root) as writer, pytest.raises(GrantError):
         writer.write("git", old, NEW)
-    assert grant_file(own, "git").read_bytes() == old
+    assert grant_file(found_root, "git").read_bytes() == old
 
 
 @pytest.mark.parametrize("name", ["\0", "../x", "a b", "x" * 300])
-def test_a_pending_name_that_is_no_id_is_a_broken_stamp(own: Root, name: str) -> None:
+def test_a_pending_name_that_is_no_id_is_a_broken_stamp(found_root: Root, name: str) -> None:
     """Nothing outside of the grants is looked at, and nothing of it is carried over."""
-    stamp_grants(own)
-    stamp = stamps.read_stamp(own)
+    stamp_grants(found_root)
+    stamp = stamps.read_stamp(found_root)
     assert stamp is not None
-    Path(stamps.stamp_file(own.path)).write_bytes(
+    Path(stamps.stamp_file(found_root.path)).write_bytes(
         stamps.encode_stamp(stamps.Stamp(1, stamp.grants, {name: ("sha256:", None)}))
     )
-    with pytest.raises(GrantError) as caught, transaction_writer.write_transaction(own):
+    with pytest.raises(GrantError) as caught, transaction_writer.write_transaction(found_root):
         pass
     assert caught.value.exit_code == 23
-    assert stamp_grants(own).version == 2
+    assert stamp_grants(found_root).version == 2
 
 
 @pytest.mark.parametrize("below", [".", "tools"])
-def test_what_a_killed_writer_left_is_gone_after_the_next_stamp(own: Root, below: str) -> None:
+def test_what_a_killed_writer_left_is_gone_after_the_next_stamp(found_root: Root, below: str) -> None:
     """A stamp is a write too; what cannot be removed is in nobody's way."""
-    left = Path(own.tools, "..", below, f"{atomic_write.TEMPORARY_PREFIX}1-2")
+    left = Path(found_root.tools, "..", below, f"{atomic_write.TEMPORARY_PREFIX}1-2")
     left.write_text("half")
-    stamp_grants(own)
+    stamp_grants(found_root)
     assert not left.exists()
     left.mkdir()
-    with transaction_writer.write_transaction(own) as writer:
+    with transaction_writer.write_transaction(found_root) as writer:
         assert writer.write("other", None, NEW) == 2
 
 
-def test_a_lock_file_that_was_removed_is_not_waited_for(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_file_that_was_removed_is_not_waited_for(found_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who gets the lock of a file that is gone takes the one that stands there."""
-    lock = Path(own.tools).parent / ".lock"
+    lock = Path(found_root.tools).parent / ".lock"
 
     def gone(_: float) -> None:
         os.close(held.pop())
@@ -186,9 +190,12 @@ def test_a_lock_file_that_was_removed_is_not_waited_for(own: Root, monkeypatch: 
 
     monkeypatch.setattr(writer_lock, "_open_lock_file", opened)
     monkeypatch.setattr(writer_lock, "sleep", gone)
-    with writer_lock.hold_writer_lock(own, writer_lock.LockWait(5)):
+    with writer_lock.hold_writer_lock(found_root, writer_lock.LockWait(5)):
         assert lock.exists()
-        with pytest.raises(NotDoneError, match="has been writing grants for"), writer_lock.hold_writer_lock(own):
+        with (
+            pytest.raises(NotDoneError, match="has been writing grants for"),
+            writer_lock.hold_writer_lock(found_root),
+        ):
             pass
 
 
@@ -218,46 +225,46 @@ def swapped(policy: Path) -> None:
 @pytest.mark.parametrize("happens", [removed, replaced, swapped])
 @pytest.mark.parametrize("act", ["write", "remove", "rename"])
 def test_a_lock_that_excludes_nobody_any_more_saves_nothing(
-    own: Root, act: str, happens: Callable[[Path], None]
+    found_root: Root, act: str, happens: Callable[[Path], None]
 ) -> None:
     """Another writer may hold the one that others find: both would write."""
-    stamp_grants(own)
-    old, before = grant_file(own, "git").read_bytes(), texts(own)
-    with transaction_writer.write_transaction(own) as writer:
-        happens(Path(own.tools).parent)
+    stamp_grants(found_root)
+    old, before = grant_file(found_root, "git").read_bytes(), texts(found_root)
+    with transaction_writer.write_transaction(found_root) as writer:
+        happens(Path(found_root.tools).parent)
         with pytest.raises(NotDoneError, match="while it was held"):
             writer.write("git", old, NEW) if act == "write" else getattr(writer, act)(
                 "git", *["x"] * (act == "rename"), old
             )
-    assert texts(own) == before
+    assert texts(found_root) == before
 
 
 @pytest.mark.parametrize("happens", [removed, replaced, swapped])
 def test_no_stamp_is_written_under_a_lock_that_is_gone(
-    own: Root, monkeypatch: pytest.MonkeyPatch, happens: Callable[[Path], None]
+    found_root: Root, monkeypatch: pytest.MonkeyPatch, happens: Callable[[Path], None]
 ) -> None:
     """Another writer may have made a later one."""
-    stamp_grants(own)
-    grant_file(own, "other").write_bytes(NEW)
-    before, real = texts(own), stamps.encode_stamp
+    stamp_grants(found_root)
+    grant_file(found_root, "other").write_bytes(NEW)
+    before, real = texts(found_root), stamps.encode_stamp
 
     def encoded(stamp: stamps.Stamp) -> bytes:
-        happens(Path(own.tools).parent)
+        happens(Path(found_root.tools).parent)
         return real(stamp)
 
     monkeypatch.setattr(stamps, "encode_stamp", encoded)
     with pytest.raises(NotDoneError, match="while it was held"):
-        stamp_grants(own)
-    assert texts(own) == before
+        stamp_grants(found_root)
+    assert texts(found_root) == before
 
 
-def test_what_another_writer_has_begun_is_not_healed(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_another_writer_has_begun_is_not_healed(found_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who finds its lock gone in the midst of a write leaves everything as it stands by then."""
-    stamp_grants(own)
+    stamp_grants(found_root)
     old, real, stamp = (
-        grant_file(own, "git").read_bytes(),
+        grant_file(found_root, "git").read_bytes(),
         atomic_write.atomic_replace,
-        Path(stamps.stamp_file(own.path)),
+        Path(stamps.stamp_file(found_root.path)),
     )
 
     def overtaken(directory: int, name: str, *rest: object, **named: object) -> None:
@@ -266,15 +273,18 @@ def test_what_another_writer_has_begun_is_not_healed(own: Root, monkeypatch: pyt
         stamp.write_bytes(stamp.read_bytes().replace(b'"git": [', b'"other": ['))
 
     monkeypatch.setattr(transaction_writer, "atomic_replace", overtaken)
-    with pytest.raises(NotDoneError, match="while it was held"), transaction_writer.write_transaction(own) as writer:
+    with (
+        pytest.raises(NotDoneError, match="while it was held"),
+        transaction_writer.write_transaction(found_root) as writer,
+    ):
         writer.write("git", old, NEW)
     assert b'"other": [' in stamp.read_bytes()
-    assert grant_file(own, "git").read_bytes() == old
+    assert grant_file(found_root, "git").read_bytes() == old
 
 
-def test_grants_are_not_looked_for_beside_another_lock(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_grants_are_not_looked_for_beside_another_lock(found_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """A directory that is swapped between the lock and its grants is not written to, nor is anything in it removed."""
-    policy, real = Path(own.tools).parent, writer_lock._write_holder  # noqa: SLF001 - the instant between two steps
+    policy, real = Path(found_root.tools).parent, writer_lock._write_holder  # noqa: SLF001 - the instant between two steps
 
     def signed(descriptor: int, command: str) -> None:
         real(descriptor, command)
@@ -284,41 +294,41 @@ def test_grants_are_not_looked_for_beside_another_lock(own: Root, monkeypatch: p
     monkeypatch.setattr(writer_lock, "_write_holder", signed)
     with (
         pytest.raises(NotDoneError, match="was replaced while its lock was held"),
-        transaction_writer.write_transaction(own),
+        transaction_writer.write_transaction(found_root),
     ):
         pass
     assert (policy / "tools" / f"{atomic_write.TEMPORARY_PREFIX}1-2").exists()
 
 
-def test_who_lost_the_lock_leaves_the_stamp_to_the_next(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_lost_the_lock_leaves_the_stamp_to_the_next(found_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once the grant is written another writer finishes that, and writes more: its version does not go back."""
-    stamp_grants(own)
-    old, other = grant_file(own, "git").read_bytes(), grant_file(own, "model-gateway").read_bytes()
+    stamp_grants(found_root)
+    old, other = grant_file(found_root, "git").read_bytes(), grant_file(found_root, "model-gateway").read_bytes()
 
     def overtaken(_: int) -> None:
         monkeypatch.undo()
-        removed(Path(own.tools).parent)
-        with transaction_writer.write_transaction(own) as second:
+        removed(Path(found_root.tools).parent)
+        with transaction_writer.write_transaction(found_root) as second:
             assert second.write("model-gateway", other, NEW) == 3
 
-    with transaction_writer.write_transaction(own) as writer:
+    with transaction_writer.write_transaction(found_root) as writer:
         monkeypatch.setattr(transaction_writer, "sync_directory", overtaken)
         assert writer.write("git", old, NEW) is None
-    stamp = stamps.read_stamp(own)
+    stamp = stamps.read_stamp(found_root)
     assert stamp is not None
-    assert (stamp.version, stamp.pending, differing(own)) == (3, {}, [])
+    assert (stamp.version, stamp.pending, differing(found_root)) == (3, {}, [])
 
 
 @pytest.mark.parametrize("words", [("clean", "-fdxq"), ("checkout", "-q", "other"), ("stash", "-q", "-u")])
-def test_a_lock_that_git_took_or_replaced_excludes_nobody(own: Root, words: tuple[str, ...]) -> None:
+def test_a_lock_that_git_took_or_replaced_excludes_nobody(found_root: Root, words: tuple[str, ...]) -> None:
     """Its holder writes nothing any more; whoever comes next gets the new one."""
 
     def git(*command: str) -> None:
         identity = ("-c", "user.name=x", "-c", "user.email=x@example.org")
-        subprocess.run(["git", *identity, "-C", own.path, *command], check=True, capture_output=True)
+        subprocess.run(["git", *identity, "-C", found_root.path, *command], check=True, capture_output=True)
 
     git("init", "-q")
-    lock = Path(own.tools).parent / ".lock"
+    lock = Path(found_root.tools).parent / ".lock"
     if words[0] == "checkout":  # somebody committed one
         git("checkout", "-q", "-b", "other")
         lock.write_text("other")
@@ -330,12 +340,12 @@ def test_a_lock_that_git_took_or_replaced_excludes_nobody(own: Root, words: tupl
     else:
         git("add", "-A")
         git("commit", "-q", "-m", "x")
-    old = grant_file(own, "git").read_bytes()
-    with transaction_writer.write_transaction(own) as writer:
+    old = grant_file(found_root, "git").read_bytes()
+    with transaction_writer.write_transaction(found_root) as writer:
         git("checkout", "-q", "--", ".")
         git(*words)
-        with transaction_writer.write_transaction(own):
+        with transaction_writer.write_transaction(found_root):
             pass
         with pytest.raises(NotDoneError, match="while it was held"):
             writer.write("git", old, NEW)
-    assert grant_file(own, "git").read_bytes() == old
+    assert grant_file(found_root, "git").read_bytes() == old

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import CALLER, by_caller
 
 from cortex_policy import state as host
 from cortex_policy.core.audit_event import format_timestamp
@@ -29,6 +28,7 @@ from cortex_policy.state import approval_check, approval_store
 from cortex_policy.state.approval_store import ApprovalStoreError
 from cortex_policy.state.enforcement import decide_and_consume, effective_settings
 from cortex_policy.state.memory_budgets import MemoryBudgets
+from tests.support.users import CALLER, by_caller
 
 RECORDS = {"tool": "records", "actions": ["read"], "rate": {"perMinute": 2}, "dataClass": "sensitive"}
 

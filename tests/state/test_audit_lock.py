@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import CALLER, by_caller
 
 from cortex_policy.core.model import AccessDenied, Settings
 from cortex_policy.library.functions import enforce, load_grant
@@ -19,6 +18,7 @@ from cortex_policy.state import audit_file, audit_log
 from cortex_policy.state.audit_errors import AuditLogError
 from cortex_policy.state.audit_log import AuditLog
 from tests.support.logs import verified
+from tests.support.users import CALLER, by_caller
 
 LINE = b'{"data":{"n":1}}\n'
 EACH = 200

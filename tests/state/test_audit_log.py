@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import CALLER, by_caller
 
 from cortex_policy import state as host
 from cortex_policy.core.model import AccessDenied, CortexPolicyError, Grant, Rate, Settings, StateError, UsageError
@@ -23,21 +22,12 @@ from cortex_policy.state.audit_log import AuditLog, open_audit_log
 from cortex_policy.state.audit_record import emit_event
 from cortex_policy.state.enforcement import AuditedCall
 from tests.support.acls import USER, granting, put_acl
+from tests.support.logs import events
+from tests.support.users import CALLER, by_caller
+
+pytestmark = pytest.mark.usefixtures("root")
 
 Make = Callable[[Path], object]
-
-
-@pytest.fixture
-def log(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Set an audit log, which is not there yet."""
-    assert root.is_dir()
-    monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "log"))
-    return tmp_path / "log"
-
-
-def events(log: Path) -> list[dict[str, Any]]:
-    """Read the lines of a log."""
-    return [json.loads(line) for line in log.read_text().splitlines() if line]
 
 
 def data(log: Path) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import by_caller
 
 from cortex_policy.core.model import AccessDenied, Settings
 from cortex_policy.library.functions import enforce, load_grant
@@ -16,6 +15,7 @@ from cortex_policy.manage.audit.files import list_log_files, open_logs
 from cortex_policy.manage.audit.verify import VerifyResult
 from cortex_policy.state.audit_errors import AuditLogError
 from cortex_policy.state.audit_log import AuditLog
+from tests.support.users import by_caller
 
 LINE = b'{"data":{"n":%06d}}\n'
 MOST = 1000

@@ -6,12 +6,12 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from conftest import CALLER, by_caller
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.state import edit_draft
 from cortex_policy.state.edit_draft import Draft, leftover_drafts
 from cortex_policy.state.safe_directories import is_private_path
+from tests.support.users import CALLER, by_caller
 
 FILE = "/srv/repo/.cortex/policy/tools/git.json"
 

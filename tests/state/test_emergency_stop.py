@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import CALLER, by_caller
 
 from cortex_policy import render, state
 from cortex_policy.check import Call
@@ -16,6 +15,7 @@ from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.state import Root, emergency_stop, enforcement, grants_errors
 from cortex_policy.state.memory_budgets import MemoryBudgets
 from tests.support.answers import answer
+from tests.support.users import CALLER, by_caller
 
 STRANGER = 23456
 assert render  # and `remedies`: loaded here, where it can be read; the caller of some tests cannot

@@ -14,19 +14,15 @@ from cortex_policy.manage.settings.write import SettingsFile, set_value
 from cortex_policy.state import Root
 from cortex_policy.state.git_ignore import IGNORED_NAMES, names_not_ignored
 from cortex_policy.state.writer_lock import hold_writer_lock
-from tests.support.stamps import stamp_grants
+from tests.support.stamps import agree, stamp_grants
 
 SAMPLES = {".lock": ".lock", ".edit-*": ".edit-git-1.json", "stop": "stop", "history/": "history/00000001-v2.json"}
 
 
-def yes(_: object) -> None:
-    """Agree."""
-
-
 WRITES: dict[str, Callable[[Root], object]] = {
-    "set": lambda root: edit_grant(root, "git", GrantEdit(rate=7), yes),
+    "set": lambda root: edit_grant(root, "git", GrantEdit(rate=7), agree),
     "stamp write": stamp_grants,
-    "config set --project": lambda root: set_value(SettingsFile(PROJECT, root), "sensitive", "ask", yes),
+    "config set --project": lambda root: set_value(SettingsFile(PROJECT, root), "sensitive", "ask", agree),
     "init": lambda root: init_root(root.path),
 }
 

@@ -8,11 +8,11 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from conftest import CALLER, by_caller
 
 from cortex_policy.core.model import CortexPolicyError, GrantError
 from cortex_policy.state import Root
 from cortex_policy.state.grants import find_root, read_grant
+from tests.support.users import CALLER, by_caller
 
 STRANGER = 23456
 

@@ -23,14 +23,6 @@ from cortex_policy.state.stamp import grant_digest
 from tests.support.stamps import stamp_grants
 
 
-@pytest.fixture
-def own(root: Path) -> Root:
-    """Name a stamped root."""
-    own = Root(str(root), named=False)
-    stamp_grants(own)
-    return own
-
-
 def past(root: Root) -> Path:
     """Return the directory of the history."""
     return Path(root.path, ".cortex", "policy", "history")
@@ -95,73 +87,73 @@ def test_what_was_not_written_so_is_no_entry(change: dict[str, object]) -> None:
         history_entry.decode_entry(json.dumps(json.loads(history_entry.encode_entry(entry())) | change).encode())
 
 
-def test_each_write_is_a_private_file_that_git_ignores(own: Root) -> None:
+def test_each_write_is_a_private_file_that_git_ignores(stamped_root: Root) -> None:
     """Named by its order and its version; nothing is pending afterwards."""
-    write(own, 2)
-    assert names(own) == ["00000001-v1.json", "00000002-v2.json", "00000003-v3.json"]
-    assert stat.S_IMODE(past(own).stat().st_mode) == 0o700
-    assert {stat.S_IMODE(path.stat().st_mode) for path in past(own).iterdir()} == {0o600}
-    assert (past(own) / ".gitignore").read_text() == "*\n"
-    last = found(own)[0]
+    write(stamped_root, 2)
+    assert names(stamped_root) == ["00000001-v1.json", "00000002-v2.json", "00000003-v3.json"]
+    assert stat.S_IMODE(past(stamped_root).stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in past(stamped_root).iterdir()} == {0o600}
+    assert (past(stamped_root) / ".gitignore").read_text() == "*\n"
+    last = found(stamped_root)[0]
     assert isinstance(last, HistoryEntry)
     assert (last.version, last.command, last.verdict, last.ids) == (3, "set", "same", ("git",))
 
 
-def test_the_oldest_go_first(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oldest_go_first(stamped_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """So many are kept, none older than so many days but the last; files of others are left."""
     monkeypatch.setattr(record, "history_limits", lambda _: HistoryLimits(3, 90))
     monkeypatch.setattr("cortex_policy.manage.transaction.writer.history_limits", lambda _: HistoryLimits(3, 90))
-    write(own, 5)
-    assert names(own) == ["00000004-v4.json", "00000005-v5.json", "00000006-v6.json"]
-    (past(own) / "notes.txt").write_text("mine")
-    for name in names(own):
-        os.utime(past(own) / name, (0, time.time() - 91 * history.DAY))
-    write(own)
-    assert names(own) == ["00000007-v7.json"]
-    assert (past(own) / "notes.txt").exists()
+    write(stamped_root, 5)
+    assert names(stamped_root) == ["00000004-v4.json", "00000005-v5.json", "00000006-v6.json"]
+    (past(stamped_root) / "notes.txt").write_text("mine")
+    for name in names(stamped_root):
+        os.utime(past(stamped_root) / name, (0, time.time() - 91 * history.DAY))
+    write(stamped_root)
+    assert names(stamped_root) == ["00000007-v7.json"]
+    assert (past(stamped_root) / "notes.txt").exists()
     monkeypatch.setattr("cortex_policy.manage.transaction.writer.history_limits", lambda _: HistoryLimits(0))
-    write(own)
-    assert names(own) == []
+    write(stamped_root)
+    assert names(stamped_root) == []
 
 
 def test_nothing_is_kept_where_it_is_off(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even the directory."""
-    own = Root(str(root), named=False)
+    stamped_root = Root(str(root), named=False)
     for module in ("transaction.writer", "stamp.write"):
         monkeypatch.setattr(f"cortex_policy.manage.{module}.history_limits", lambda _: HistoryLimits(0))
-    stamp_grants(own)
-    write(own)
-    assert not past(own).exists()
-    assert found(own) == []
+    stamp_grants(stamped_root)
+    write(stamped_root)
+    assert not past(stamped_root).exists()
+    assert found(stamped_root) == []
 
 
-def test_order_is_that_of_the_writes_not_of_versions(own: Root) -> None:
+def test_order_is_that_of_the_writes_not_of_versions(stamped_root: Root) -> None:
     """Where the stamp was removed, versions begin anew."""
-    write(own, 2)
-    Path(stamps.stamp_file(own.path)).unlink()
-    write(own, 1)
-    assert [one.version for one in found(own) if isinstance(one, HistoryEntry)] == [1, 3, 2, 1]
+    write(stamped_root, 2)
+    Path(stamps.stamp_file(stamped_root.path)).unlink()
+    write(stamped_root, 1)
+    assert [one.version for one in found(stamped_root) if isinstance(one, HistoryEntry)] == [1, 3, 2, 1]
 
 
-def test_an_entry_without_its_write_is_dropped(own: Root) -> None:
+def test_an_entry_without_its_write_is_dropped(stamped_root: Root) -> None:
     """It was never made, and nobody is told that it was."""
-    write(own)
-    stamp = stamps.read_stamp(own)
+    write(stamped_root)
+    stamp = stamps.read_stamp(stamped_root)
     assert stamp is not None
-    (past(own) / "pending.json").write_bytes(history_entry.encode_entry(entry(version=stamp.version + 1)))
-    assert [one.version for one in found(own) if isinstance(one, HistoryEntry)] == [2, 1]
-    with write_transaction(own):
-        assert not (past(own) / "pending.json").exists()
-    assert names(own) == ["00000001-v1.json", "00000002-v2.json"]
+    (past(stamped_root) / "pending.json").write_bytes(history_entry.encode_entry(entry(version=stamp.version + 1)))
+    assert [one.version for one in found(stamped_root) if isinstance(one, HistoryEntry)] == [2, 1]
+    with write_transaction(stamped_root):
+        assert not (past(stamped_root) / "pending.json").exists()
+    assert names(stamped_root) == ["00000001-v1.json", "00000002-v2.json"]
 
 
-def test_an_entry_whose_write_was_made_is_told_before_it_has_its_name(own: Root) -> None:
+def test_an_entry_whose_write_was_made_is_told_before_it_has_its_name(stamped_root: Root) -> None:
     """And gets it from the next writer."""
-    write(own)
-    (past(own) / "00000002-v2.json").rename(past(own) / "pending.json")
-    assert [one.version for one in found(own) if isinstance(one, HistoryEntry)] == [2, 1]
-    with write_transaction(own):
-        assert names(own) == ["00000001-v1.json", "00000002-v2.json"]
+    write(stamped_root)
+    (past(stamped_root) / "00000002-v2.json").rename(past(stamped_root) / "pending.json")
+    assert [one.version for one in found(stamped_root) if isinstance(one, HistoryEntry)] == [2, 1]
+    with write_transaction(stamped_root):
+        assert names(stamped_root) == ["00000001-v1.json", "00000002-v2.json"]
 
 
 def link(file: Path) -> None:
@@ -187,65 +179,67 @@ def other_version(file: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [link, hard_link, torn, other_version, Path.mkdir, os.mkfifo])
-def test_what_is_no_entry_is_told_and_never_followed(own: Root, kind: Callable[[Path], None]) -> None:
+def test_what_is_no_entry_is_told_and_never_followed(stamped_root: Root, kind: Callable[[Path], None]) -> None:
     """It stops no write, and hides no entry beside it."""
-    write(own)
-    kind(past(own) / "00000009-v7.json")
-    told = found(own)
+    write(stamped_root)
+    kind(past(stamped_root) / "00000009-v7.json")
+    told = found(stamped_root)
     assert isinstance(told[0], CorruptEntry)
     assert told[0].file.endswith("00000009-v7.json")
     assert [one.version for one in told if isinstance(one, HistoryEntry)] == [2, 1]
-    write(own)
+    write(stamped_root)
 
 
 @pytest.mark.parametrize("kind", [link, Path.mkdir, os.mkfifo])
-def test_no_write_goes_through_what_stands_in_the_place_of_an_entry(own: Root, kind: Callable[[Path], None]) -> None:
+def test_no_write_goes_through_what_stands_in_the_place_of_an_entry(
+    stamped_root: Root, kind: Callable[[Path], None]
+) -> None:
     """3, and nothing was changed."""
-    write(own)
-    kind(past(own) / "pending.json")
-    before = Path(own.tools, "git.json").read_bytes()
+    write(stamped_root)
+    kind(past(stamped_root) / "pending.json")
+    before = Path(stamped_root.tools, "git.json").read_bytes()
     with pytest.raises(NotDoneError, match="is not a regular file"):
-        write(own)
-    assert Path(own.tools, "git.json").read_bytes() == before
+        write(stamped_root)
+    assert Path(stamped_root.tools, "git.json").read_bytes() == before
 
 
-def test_a_torn_pending_entry_is_cleared_away(own: Root) -> None:
+def test_a_torn_pending_entry_is_cleared_away(stamped_root: Root) -> None:
     """Ours are whole, or not there."""
-    write(own)
-    torn(past(own) / "pending.json")
-    write(own)
-    assert names(own)[-1] == "00000003-v3.json"
+    write(stamped_root)
+    torn(past(stamped_root) / "pending.json")
+    write(stamped_root)
+    assert names(stamped_root)[-1] == "00000003-v3.json"
 
 
-def test_a_linked_history_is_never_written_through(own: Root, tmp_path: Path) -> None:
+def test_a_linked_history_is_never_written_through(stamped_root: Root, tmp_path: Path) -> None:
     """22, wherever it leads."""
-    write(own)
-    past(own).rename(tmp_path / "elsewhere")
-    past(own).symlink_to(tmp_path / "elsewhere")
+    write(stamped_root)
+    past(stamped_root).rename(tmp_path / "elsewhere")
+    past(stamped_root).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(Exception, match="is a link") as caught:
-        write(own)
+        write(stamped_root)
     assert getattr(caught.value, "exit_code", 0) == 22
     assert len(list((tmp_path / "elsewhere").glob("*.json"))) == 2
 
 
-def test_a_history_that_others_can_write_is_doubted(own: Root) -> None:
+def test_a_history_that_others_can_write_is_doubted(stamped_root: Root) -> None:
     """What they put there would come back as a grant."""
-    write(own)
-    assert history.unsafe_history_error(own) is None
-    past(own).chmod(0o777)
-    doubt = history.unsafe_history_error(own)
+    write(stamped_root)
+    assert history.unsafe_history_error(stamped_root) is None
+    past(stamped_root).chmod(0o777)
+    doubt = history.unsafe_history_error(stamped_root)
     assert doubt is not None
     assert "history` is writable by everyone" in doubt.detail
     assert "chmod go-w" in doubt.hint
 
 
-def test_a_history_that_is_too_large_is_read_no_further(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_history_that_is_too_large_is_read_no_further(stamped_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """The last writes are known; the first file that is not read is named."""
-    write(own, 5)
-    sizes = [(past(own) / name).stat().st_size for name in names(own)]
+    write(stamped_root, 5)
+    sizes = [(past(stamped_root) / name).stat().st_size for name in names(stamped_root)]
     monkeypatch.setattr(history, "MAX_BYTES", sizes[-1] + sizes[-2])
-    *known, damage = found(own)
+    *known, damage = found(stamped_root)
     assert len(known) == 2
     assert isinstance(damage, CorruptEntry)
-    assert damage.file.endswith(names(own)[-3])
+    assert damage.file.endswith(names(stamped_root)[-3])
     assert "the history is larger than" in damage.problem

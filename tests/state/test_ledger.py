@@ -11,7 +11,6 @@ from subprocess import PIPE, Popen
 from tempfile import TemporaryDirectory
 
 import pytest
-from conftest import by_caller
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +22,7 @@ from cortex_policy.state.file_budgets import FileBudgets
 from cortex_policy.state.ledger import Ledger
 from cortex_policy.state.ledger_ring import WINDOW_TICKS
 from cortex_policy.state.settings import find_state_directory
+from tests.support.users import by_caller
 
 FRESH = count()
 

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import GIT
 
 from cortex_policy import state as host
 from cortex_policy.core.model import AccessDenied, GrantError
 from cortex_policy.library import preconditions
 from cortex_policy.library.store import PolicyStore
+from tests.support.roots import GIT
 
 STILL = 0.03  # seconds after which a file that was written may be kept
 EXCHANGE = 2  # of renameat2

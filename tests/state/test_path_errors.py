@@ -9,7 +9,6 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from conftest import by_caller
 
 from cortex_policy.core.model import AccessDenied, StateError
 from cortex_policy.library.functions import enforce, load_grant
@@ -17,6 +16,7 @@ from cortex_policy.library.store import PolicyStore
 from cortex_policy.state.enforcement import decide_and_consume
 from cortex_policy.state.memory_budgets import MemoryBudgets
 from cortex_policy.state.paths import MAX_COMPONENTS, MAX_LINKS
+from tests.support.users import by_caller
 
 LONG = "d" * 200
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import CALLER, by_caller
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +19,7 @@ from cortex_policy.state.audit_log import AuditLog
 from cortex_policy.state.enforcement import effective_settings
 from cortex_policy.state.grants import find_trust_problems, read_grant
 from tests.support.acls import NAMED_GROUP, USER, granting, put_acl
+from tests.support.users import CALLER, by_caller
 
 USED_LATER = (audit_errors, grants_errors, settings_errors)  # the caller may not be able to read our modules
 FRIEND, GROUP = 23456, 34567

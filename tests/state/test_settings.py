@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import CALLER
 
 from cortex_policy import state as host
 from cortex_policy.core.model import AccessDenied, GrantError, Settings
@@ -17,6 +16,7 @@ from cortex_policy.state import Root, settings, settings_directories
 from cortex_policy.state.enforcement import effective_settings, load_for_call
 from cortex_policy.state.settings import MAX_BYTES, read_setting
 from tests.support.stamps import stamp_grants
+from tests.support.users import CALLER
 
 PLACES = ("system", "user", "project")
 

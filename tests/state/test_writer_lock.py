@@ -25,21 +25,15 @@ with hold_writer_lock(Root(sys.argv[1], named=False)):
 
 
 @pytest.fixture
-def own(root: Path) -> Root:
-    """Name the root."""
-    return Root(str(root), named=False)
-
-
-@pytest.fixture
-def lock(own: Root) -> Path:
+def lock(found_root: Root) -> Path:
     """Name the lock."""
-    return Path(own.path, ".cortex", "policy", ".lock")
+    return Path(found_root.path, ".cortex", "policy", ".lock")
 
 
 @contextmanager
-def held(own: Root) -> Iterator[subprocess.Popen[str]]:
+def held(found_root: Root) -> Iterator[subprocess.Popen[str]]:
     """Let another process hold the lock."""
-    words = [sys.executable, "-c", HOLDER, own.path]
+    words = [sys.executable, "-c", HOLDER, found_root.path]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
@@ -47,10 +41,10 @@ def held(own: Root) -> Iterator[subprocess.Popen[str]]:
         holder.kill()
 
 
-def test_who_comes_second_is_told_who_was_first(own: Root, lock: Path) -> None:
+def test_who_comes_second_is_told_who_was_first(found_root: Root, lock: Path) -> None:
     """By user, process and time, and how to wait."""
-    with held(own) as holder:
-        with pytest.raises(NotDoneError) as caught, hold_writer_lock(own):
+    with held(found_root) as holder:
+        with pytest.raises(NotDoneError) as caught, hold_writer_lock(found_root):
             pass
         user = users.user_label(os.geteuid())
         assert caught.value.detail.startswith(f"{user} (pid {holder.pid}) has been writing grants for ")
@@ -59,16 +53,18 @@ def test_who_comes_second_is_told_who_was_first(own: Root, lock: Path) -> None:
         who = json.loads(lock.read_text())
         lock.write_text(json.dumps({**who, "host": "elsewhere", "since": 0}))
         with pytest.raises(NotDoneError, match=rf"\(pid {holder.pid} on elsewhere\) has been .* for \d+ days$"):
-            hold_writer_lock(own).__enter__()
+            hold_writer_lock(found_root).__enter__()
 
 
 @pytest.mark.parametrize(
     ("pid", "host", "age", "is_advised"),
     [(0, "", 59, False), (0, "", 600, True), (0, "elsewhere", 600, False), (1, "", 600, False), (-1, "", 600, False)],
 )
-def test_a_long_edit_may_be_ended(own: Root, lock: Path, pid: int, host: str, age: int, *, is_advised: bool) -> None:
+def test_a_long_edit_may_be_ended(
+    found_root: Root, lock: Path, pid: int, host: str, age: int, *, is_advised: bool
+) -> None:
     """Whoever waits is told which grant is edited, and how to end a session that somebody left."""
-    with held(own) as holder:
+    with held(found_root) as holder:
         who = json.loads(lock.read_text())
         said = {
             "pid": pid or holder.pid,
@@ -78,7 +74,7 @@ def test_a_long_edit_may_be_ended(own: Root, lock: Path, pid: int, host: str, ag
         }
         lock.write_text(json.dumps({**who, **said}))
         with pytest.raises(NotDoneError, match="has been in `edit git` for ") as caught:
-            hold_writer_lock(own).__enter__()
+            hold_writer_lock(found_root).__enter__()
         advice = f"; if nobody sits there, `kill {holder.pid}` ends it and keeps its text"
         assert caught.value.hint == f"wait with `--wait 60`{advice if is_advised else ''}"
 
@@ -86,35 +82,35 @@ def test_a_long_edit_may_be_ended(own: Root, lock: Path, pid: int, host: str, ag
 @pytest.mark.parametrize(
     "text", ["", "\n", "x", "[]", "{}", '{"host": 1}', "\0" * 5000, "[" * 5000, '{"host": "x", "since": 1e99}']
 )
-def test_a_holder_that_says_nothing_of_use_holds_it_all_the_same(own: Root, lock: Path, text: str) -> None:
+def test_a_holder_that_says_nothing_of_use_holds_it_all_the_same(found_root: Root, lock: Path, text: str) -> None:
     """What it says is only said."""
-    with held(own):
+    with held(found_root):
         lock.write_text(text)
-        with pytest.raises(NotDoneError, match="another process is writing grants"), hold_writer_lock(own):
+        with pytest.raises(NotDoneError, match="another process is writing grants"), hold_writer_lock(found_root):
             pass
 
 
-def test_what_a_dead_holder_said_is_in_nobodys_way(own: Root, lock: Path) -> None:
+def test_what_a_dead_holder_said_is_in_nobodys_way(found_root: Root, lock: Path) -> None:
     """The lock is free, and the next one writes its own name over it, however long the old one was."""
-    with held(own) as holder:
+    with held(found_root) as holder:
         pass
     assert holder.pid == json.loads(lock.read_text())["pid"]
     lock.write_text(lock.read_text() + "x" * 5000)
-    with hold_writer_lock(own):
+    with hold_writer_lock(found_root):
         assert json.loads(lock.read_text())["pid"] == os.getpid()
 
 
-def test_a_lock_that_is_a_second_name_of_another_file_is_not_written(own: Root, lock: Path) -> None:
+def test_a_lock_that_is_a_second_name_of_another_file_is_not_written(found_root: Root, lock: Path) -> None:
     """Nothing is written to what stands elsewhere."""
-    other = Path(own.path, "other")
+    other = Path(found_root.path, "other")
     other.write_text("kept")
     lock.hardlink_to(other)
-    with pytest.raises(NotDoneError, match="more than one link"), hold_writer_lock(own):
+    with pytest.raises(NotDoneError, match="more than one link"), hold_writer_lock(found_root):
         pass
     assert other.read_text() == "kept"
 
 
-def test_who_cannot_say_so_writes_all_the_same(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_cannot_say_so_writes_all_the_same(found_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk stops the write itself, if it has to; a user without a name has a number."""
 
     def refusing(*_: object) -> int:
@@ -125,6 +121,6 @@ def test_who_cannot_say_so_writes_all_the_same(own: Root, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(os, "pwrite", refusing)
     monkeypatch.setattr(users.pwd, "getpwuid", nameless)
-    with hold_writer_lock(own) as held_lock:
+    with hold_writer_lock(found_root) as held_lock:
         assert held_lock.policy.path
     assert users.user_label(os.geteuid()) == f"user {os.geteuid()}"

@@ -5,12 +5,12 @@ import random
 from pathlib import Path
 
 from cortex_policy.core.settings import PROJECT, USER
-from cortex_policy.manage.diff.grants import GrantDiff
 from cortex_policy.manage.settings.toml_edit import set_in_text
 from cortex_policy.manage.settings.write import SettingsFile, set_value, unset_value
 from cortex_policy.state import Root
 from cortex_policy.state.settings import read_layers
 from cortex_policy.state.writer_lock import LockWait
+from tests.support.stamps import agree
 
 NAME, VALUES, PLACES = "sensitive", ("allow", "ask", "deny"), (USER, PROJECT)
 # long, so that a half of it would be seen to be one
@@ -33,10 +33,6 @@ def _reached() -> frozenset[str]:
 
 
 TEXTS = _reached()
-
-
-def agree(_: GrantDiff) -> None:
-    """Say yes."""
 
 
 def target(place: str, root: Root) -> SettingsFile:

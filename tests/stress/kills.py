@@ -12,6 +12,7 @@ from scribes import HEAD, NUMBER, SET, text_of
 from cortex_policy.core.decode import decode
 from cortex_policy.core.settings import PROJECT, USER
 from cortex_policy.manage.history import undo
+from cortex_policy.manage.stamp.merge import merge_stamp
 from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
@@ -21,14 +22,15 @@ from tests.support.command import ForkedCommand, load_program
 
 PATIENCE = 60.0
 COMMANDS = (
-    "stamp write --allow-widening", "undo --allow-widening", "undo --to {version} --allow-widening",
+    "stamp write --allow-widening", "stamp merge", f"undo {SET[0]} --allow-widening", "undo --allow-widening",
+    "undo --to {version} --allow-widening",
     "config set sensitive {value} --allow-widening", "config unset sensitive --allow-widening",
     "config set sensitive {value} --project --allow-widening", "config unset sensitive --project --allow-widening",
 )  # fmt: skip
 
 
 class Commands:
-    """A command that writes once, started again and again and killed; one that stamps follows an edit made by hand."""
+    """A command that writes once, started again and again and killed; some of them after an edit made by hand."""
 
     most = 1  # versions that it makes
 
@@ -36,7 +38,7 @@ class Commands:
         self.root, self.words, self.chance = root, words, random.Random(seed)
         self.policy = Path(root.tools).parent
         self.watched = [self.policy, Path(root.tools)]  # where it makes files
-        self.stamps = words[0] == "stamp"
+        self.edits = words[0] == "stamp" or SET[0] in words
         if words[0] == "undo":  # there must be something
             write(root, SET[0], 2)
         self.counts = dict.fromkeys(("commands killed", "had ended before", "interrupted", "had done it"), 0)
@@ -45,8 +47,7 @@ class Commands:
     def kill(self, number: int, seconds: float) -> float:
         """Start one and kill it after so many seconds, then let the next command heal; return how long it took."""
         filled = self._prepared(number)
-        stamp = stamps.read_stamp(self.root)
-        before, began = stamp.version if stamp is not None else 0, time.monotonic()
+        before, began = self._version(), time.monotonic()
         words = [word.format(**filled) for word in self.words]
         process = ForkedCommand(*words, "--root", self.root.path)
         if seconds < PATIENCE and self.chance.random() < 0.5:
@@ -62,9 +63,13 @@ class Commands:
         self._look(before)
         return took
 
+    def _version(self) -> int:
+        stamp = stamps.read_stamp(self.root)
+        return stamp.version if stamp is not None else 0
+
     def _prepared(self, number: int) -> dict[str, object]:
         """Make what the command is about; return what its words leave open."""
-        if self.stamps:
+        if self.edits:
             file = Path(self.root.tools, f"{SET[0]}.json")
             file.write_text(f"{HEAD}{number:0{len(NUMBER)}}{file.read_text()[len(HEAD + NUMBER) :]}")
         return {"n": 1000 + number}
@@ -89,7 +94,7 @@ class Commands:
         self._must(0 <= stamp.version - before <= self.most and not stamp.pending, f"from version {before} to {stamp}")
         self.counts["had done it"] += stamp.version - before
         reported = [finding.id for finding in verify_stamp(self.root)]
-        expected = [SET[0]] if self.stamps and stamp.version == before else []
+        expected = [SET[0]] if self.edits and stamp.version == before else []
         self._must(reported == expected, f"reported are {reported}, not {expected}")
         for path in Path(self.root.tools).iterdir():
             decode(path.read_bytes())
@@ -100,6 +105,39 @@ class Commands:
     def _must(self, holds: bool, sentence: str) -> None:
         if not holds:
             self.faults.append(f"{' '.join(self.words)}: {sentence}")
+
+
+class Merging(Commands):
+    """`stamp merge`: the stamp is the conflict or the merged one, and what our side had is never lost."""
+
+    def _prepared(self, number: int) -> dict[str, object]:
+        ours = stamps.read_stamp(self.root)
+        assert ours is not None
+        file = Path(self.root.tools, f"{SET[0]}.json")
+        self.old, new = file.read_bytes(), text_of(SET[0], 2000 + number).encode()
+        theirs = stamps.Stamp(ours.version + 1, {**ours.grants, SET[0]: stamps.grant_digest(new)}, {})
+        file.write_bytes(new)
+        self.version = theirs.version + 1
+        sides = (stamps.encode_stamp(side) for side in (ours, theirs))
+        self.conflict = b"<<<<<<< ours\n%b=======\n%b>>>>>>> theirs\n" % tuple(sides)
+        Path(stamps.stamp_file(self.root.path)).write_bytes(self.conflict)
+        return {}
+
+    def _version(self) -> int:
+        return self.version - 1
+
+    def _look(self, before: int) -> None:
+        text = Path(stamps.stamp_file(self.root.path)).read_bytes()
+        if text == self.conflict:
+            merge_stamp(self.root)
+            self.counts["had done it"] -= 1
+        super()._look(before)
+        self._must(self._version_of_stamp() == self.version, f"version {self.version} did not follow")
+        undo.undo_writes(self.root, undo.UndoRequest(), lambda _: None)
+        self._must(Path(self.root.tools, f"{SET[0]}.json").read_bytes() == self.old, "our side did not come back")
+
+    def _version_of_stamp(self) -> int:
+        return super()._version()
 
 
 class GoingBack(Commands):
@@ -166,7 +204,9 @@ def write(root: Root, grant_id: str, rate: int) -> None:
 
 
 def _of(words: Sequence[str]) -> type[Commands]:
-    return Configuring if words[0] == "config" else GoingBack if "--to" in words else Commands
+    if words[0] == "config":
+        return Configuring
+    return Merging if "merge" in words else GoingBack if "--to" in words else Commands
 
 
 def kill_commands(root: Root, words: Sequence[str], kills: int, seed: int) -> tuple[dict[str, int], list[str]]:

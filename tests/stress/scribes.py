@@ -123,7 +123,7 @@ class Worker:
             if configured.configure(self.root, chance):
                 self.numbers.add("settings written")
         elif chance.random() < UNDONE:
-            self._undo(undo.UndoRequest(chance.choice((self.fresh, *MOVED, WAVERING, WAVERING))))
+            self._undo(undo.UndoRequest(chance.choice((self.fresh, *MOVED, *STILL, WAVERING, WAVERING))))
         else:
             self._once(chance.choice((self._set, self._set, self._move, self._make, self._waver)), chance)
 

@@ -11,11 +11,11 @@ from scribes import SET, text_of
 from writes import made
 
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import TEMPORARY_PREFIX
+from tests.support.stamps import stamp_version
 
 PAGE = 4096
 
@@ -47,14 +47,6 @@ def fill(disk: Path, pages: int) -> None:
     with filler.open("wb", buffering=0) as file:
         for _ in range(status.f_bfree - pages):
             file.write(b"x" * PAGE)
-
-
-def version(root: Root) -> int:
-    """Return the version of the stamp, from which nothing differs."""
-    stamp = stamps.read_stamp(root)
-    assert stamp is not None
-    assert verify_stamp(root) == ()
-    return stamp.version
 
 
 def run(root: Root, *words: str) -> "subprocess.CompletedProcess[str]":
@@ -89,13 +81,13 @@ def test_a_full_disk_refuses_a_write_or_the_last_step_of_it(disk: Path, pages: i
         assert file.read_bytes() == new
         assert done in ((2 if stamped else 1), None)
     if stamped:
-        version(root)  # readers accept it as it stands
+        stamp_version(root)  # readers accept it as it stands
     assert not [path for path in disk.rglob("*") if path.name.startswith(TEMPORARY_PREFIX)]
     (disk / "filler").unlink()
     with write_transaction(root):
         now = file.read_bytes()
     if stamped:
-        assert version(root) == 1 + (now == new)
+        assert stamp_version(root) == 1 + (now == new)
 
 
 def test_a_full_disk_refuses_a_stamp(disk: Path) -> None:
@@ -112,7 +104,7 @@ def test_a_full_disk_refuses_a_stamp(disk: Path) -> None:
     assert not [path for path in disk.rglob("*") if path.name.startswith(TEMPORARY_PREFIX)]
     (disk / "filler").unlink()
     assert run(root, "stamp", "write", "--allow-widening").returncode == 0
-    assert version(root) == 2
+    assert stamp_version(root) == 2
 
 
 @pytest.mark.parametrize("locked", [True, False])
@@ -130,4 +122,4 @@ def test_a_read_only_disk_refuses_all(disk: Path, locked: bool) -> None:
     assert (done.returncode, done.stdout) == (3, "")
     assert f"`{lock}`: read-only file system" in done.stderr
     assert run(root, "stamp", "verify").returncode == 0
-    assert version(root) == 1
+    assert stamp_version(root) == 1

@@ -8,17 +8,13 @@ from processes import DeathByDeath
 
 from cortex_policy import state as host
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
-from cortex_policy.manage.diff.grants import GrantDiff
 from cortex_policy.manage.settings.write import SettingsFile, set_value, unset_value
 from cortex_policy.state import Root
 from cortex_policy.state.enforcement import effective_settings
+from tests.support.stamps import agree
 
 OLD = '# by hand\nsensitive = "ask"\n'
 NEW = '# by hand\nsensitive = "deny"\n'
-
-
-def yes(_: GrantDiff) -> None:
-    """Agree."""
 
 
 @pytest.mark.parametrize("place", [SYSTEM, USER, PROJECT])
@@ -29,10 +25,10 @@ def test_a_writer_of_settings_that_dies_leaves_one_of_both(
     monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
     target = SettingsFile(place, Root(str(root), named=True))
     file = Path(target.file)
-    set_value(target, "sensitive", "ask", yes)  # makes the directory
+    set_value(target, "sensitive", "ask", agree)  # makes the directory
     before = {*os.listdir(file.parent), *([".lock"] if place == PROJECT else [])}
     seen = set()
-    death = DeathByDeath(lambda: set_value(target, "sensitive", "deny", yes))
+    death = DeathByDeath(lambda: set_value(target, "sensitive", "deny", agree))
     while not death.is_over:
         file.write_text(OLD)
         death.die()
@@ -41,8 +37,8 @@ def test_a_writer_of_settings_that_dies_leaves_one_of_both(
         seen.add(text)
         assert effective_settings(str(root)).sensitive in ("ask", "deny")
         file.write_text(OLD)
-        assert set_value(target, "require_path", "true", yes)
-        assert unset_value(target, "require_path", yes)
+        assert set_value(target, "require_path", "true", agree)
+        assert unset_value(target, "require_path", agree)
         assert set(os.listdir(file.parent)) <= before
     assert seen == {OLD, NEW}
     assert death.at > 10

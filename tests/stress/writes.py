@@ -15,6 +15,7 @@ from pathlib import Path
 import configured
 from kills import COMMANDS, kill_commands
 from scribes import (
+    HEAD,
     MOVED,
     NUMBER,
     SET,
@@ -77,6 +78,11 @@ def made(top: Path) -> Root:
     return root
 
 
+def _number_of(data: bytes) -> str:
+    """Return the number that a hand left in a text."""
+    return data[len(HEAD) :][: len(NUMBER)].decode()
+
+
 class Run:
     """One crash run, in rounds: some workers live, are killed one after the other, and then all is looked at."""
 
@@ -93,6 +99,7 @@ class Run:
                 "hand edits",
                 "caught",
                 "overtaken",
+                "taken back",
                 "stamp writes",
                 "healed by the next command",
                 "entries",
@@ -203,7 +210,7 @@ class Run:
         self._must([one.version for one in back] == expected, f"{back} are not {expected}")
         state: dict[str, str | None] = {**stamp.grants}
         for entry in back:
-            state |= {one.id: one.old for one in entry.changes}
+            state |= {one.id: one.stamped_before for one in entry.changes}
         was = {name: digest for name, digest in state.items() if digest is not None}
         self._must(was == self.grants, f"the entries lead to {was}, not {self.grants}")
         self.counts["entries"] += len(back)
@@ -238,9 +245,13 @@ class Run:
     def _look_at_edits(self, files: dict[str, bytes], began: int) -> None:
         """Find each edit made by hand where it is reported, and nothing reported that is none."""
         reported = {finding.id for finding in verify_stamp(self.root)}
-        stand = {data[len('{"note": "hand ') :][: len(NUMBER)].decode(): name for name, data in files.items()}
+        stand = {_number_of(data): name for name, data in files.items()}
+        undone = self._undone_edits()
         for number, edit in list(self.open.items()):
-            if number not in stand:
+            if number in undone:  # by a worker, which kept it; another one may have undone that
+                del self.open[number]
+                self.counts["taken back"] += 1
+            elif number not in stand:
                 del self.open[number]
                 self.counts["overtaken"] += 1
                 self._must(self._overlaps(edit, began), f"an edit of {edit.grant_id} was overwritten")
@@ -249,6 +260,12 @@ class Run:
                 self.counts["caught"] += edit.ended >= began
         alarms = reported - {stand[number] for number in self.open}
         self._must(not alarms, f"false alarms: {alarms}")
+
+    def _undone_edits(self) -> set[str]:
+        """Return the numbers of the hand edits that the history says to have undone, with their bytes."""
+        entries = (one for one in history.read_history(self.root, self._stamp()) if isinstance(one, HistoryEntry))
+        changes = (change for entry in entries for change in entry.changes if change.is_hand_edit)
+        return {_number_of(change.data) for change in changes if change.data is not None}
 
     def _overlaps(self, edit: Edit, began: int) -> bool:
         """Whether a worker had looked for the last time, and not replaced the file yet, when an edit was made."""

@@ -45,3 +45,8 @@ TYPER = Door(
     ],
 )
 BOTH_DOORS = pytest.mark.parametrize("door", [FAST, TYPER], ids=["fast", "typer"])
+
+
+def split_line(line: str) -> list[str]:
+    """Return the words of a line of a table."""
+    return line.split(" ") if line else []

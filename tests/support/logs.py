@@ -1,9 +1,11 @@
 """Audit logs as the writer makes them, for what reads them."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from cortex_policy.manage.audit import verify
 from cortex_policy.manage.audit.files import list_log_files, open_logs
@@ -52,3 +54,13 @@ def verified(log: Path) -> verify.VerifyResult:
         found = verify.verify_chain(files, None, iter)
     assert found.breaks == ()
     return found
+
+
+def events(log: Path) -> list[dict[str, Any]]:
+    """Return the events of a log, none if it does not exist; an empty line is none."""
+    return [json.loads(line) for line in log.read_text().splitlines() if line] if log.exists() else []
+
+
+def digest(data: bytes) -> str:
+    """Return SHA-256 in hexadecimal, by the standard library."""
+    return hashlib.sha256(data).hexdigest()

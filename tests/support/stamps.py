@@ -1,8 +1,9 @@
-"""Stamp the grants of a root, as most tests begin."""
+"""Stamp the grants of a root, as most tests begin, and look at the stamp."""
 
+from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.stamp.write import write_stamp
 from cortex_policy.state import Root
-from cortex_policy.state.stamp import Stamp
+from cortex_policy.state.stamp import Stamp, read_stamp
 
 
 def agree(_: object) -> None:
@@ -12,3 +13,12 @@ def agree(_: object) -> None:
 def stamp_grants(root: Root) -> Stamp:
     """Accept the grants as they are now."""
     return write_stamp(root, agree).stamp
+
+
+def stamp_version(root: Root) -> int:
+    """Return the version of the stamp, which must belong to the grants."""
+    stamp = read_stamp(root)
+    assert stamp is not None
+    assert verify_stamp(root) == ()
+    assert not stamp.pending
+    return stamp.version

@@ -23,6 +23,9 @@ def init(
     pre_commit: Annotated[
         bool, typer.Option("--pre-commit", help="Create `.pre-commit-config.yaml` too, or print what to add to it.")
     ] = False,
+    git: Annotated[
+        bool, typer.Option("--git", help="Let git merge the stamp: write `.gitattributes`, and settings of this clone.")
+    ] = False,
     wait_seconds: WaitOption = 0.0,
     json: JsonOption = False,
 ) -> None:
@@ -34,27 +37,38 @@ def init(
     The pre-commit hooks check before each commit that the grants are valid, formatted and stamped, and report whether
     they allow more. They run the installed cortex-policy.
 
+    Every write changes the stamp, so git takes two branches for a conflict even if they changed different grants. With
+    `--git` git asks this program to merge the stamp. The settings are in `.git/config`: run it once in each clone.
+
     $ cortex-policy init
-    $ cortex-policy init --pre-commit
+    $ cortex-policy init --pre-commit --git
     $ cortex-policy init --root /srv/repo
     """
     from cortex_policy.manage.init.root import init_root  # noqa: PLC0415 - no other command needs it
 
-    result = init_root(root, make_lock_wait(wait_seconds), with_hooks=pre_commit)
+    result = init_root(root, make_lock_wait(wait_seconds), with_hooks=pre_commit, with_driver=git)
     if json:
         print_json(_result_to_json(result))
         return
-    for line in [*_result_lines(result), *_hook_lines(result)]:
+    for line in [*_result_lines(result), *_hook_lines(result), *_driver_lines(result)]:
         typer.echo(printable(line))
 
 
 def _result_to_json(result: "InitResult") -> dict[str, object]:
-    hooks = result.hooks
+    hooks, driver = result.hooks, result.driver
     return {
-        "changed": bool(result.created),
+        "changed": bool(result.created or (driver is not None and driver.changed_settings)),
         "root": result.root.path,
         "made": list(result.created),
         "hooks": {"file": hooks.file, "status": hooks.status, "block": hooks.block} if hooks is not None else None,
+        "git": {
+            "file": driver.file,
+            "status": driver.status,
+            "attribute": driver.attribute,
+            "settings": dict(driver.settings),
+        }
+        if driver is not None
+        else None,
     }
 
 
@@ -68,6 +82,24 @@ def _hook_lines(result: "InitResult") -> list[str]:
     if hooks.status == "complete":
         return [f"nothing to do: the hooks are in `{hooks.file}`"]
     return [f"kept {hooks.file} as it is; put this under its `repos:`", "", *hooks.block.splitlines(), "", *next_lines]
+
+
+def _driver_lines(result: "InitResult") -> list[str]:
+    driver = result.driver
+    if driver is None:
+        return []
+    kept = (
+        [f"kept {driver.file} as it is; add this line to it:", f"  {driver.attribute}"]
+        if driver.status == "kept"
+        else []
+    )
+    if not driver.changed_settings:
+        return kept or ["nothing to do: git merges the stamp by this program"]
+    return [
+        *kept,
+        "set in the settings of this clone:",
+        *(f"  {name}={value}" for name, value in driver.changed_settings),
+    ]
 
 
 def _result_lines(result: "InitResult") -> list[str]:

@@ -113,6 +113,59 @@ def write(
 
 
 @stamp_app.command(cls=CommandWithExamples)
+@can_be_quiet
+def merge(root: RootOption = None, *, wait_seconds: WaitOption = 0.0, json: JsonOption = False) -> None:
+    """Put the stamp right after a merge, a rebase or a cherry-pick.
+
+    It accepts each grant that one of the two sides had stamped, and writes a version after both: whether git left
+    conflict markers in the stamp, or a version or checksum of one side. Each side had its own question, so it asks
+    none, and prints what changes for this side. A grant that neither side had stamped is reported (exit 1) and still
+    differs from its stamp; one with conflict markers has to be resolved first (21).
+
+    $ cortex-policy stamp merge && git add .cortex/policy/stamp.json
+    """
+    from cortex_policy.cli.output.diff import diff_to_json, print_diff  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.manage.stamp.merge import merge_stamp  # noqa: PLC0415
+
+    policy_root = find_inner_root(root)
+    result = merge_stamp(policy_root, make_lock_wait(wait_seconds))
+    if json:
+        members = {"changed": result.is_written, "stamp": _stamp_to_json(result.stamp)}
+        print_json(members | {"unstamped": list(result.unstamped)} | diff_to_json(result.diff, None))
+    else:
+        if result.is_written:
+            print_diff(result.diff)
+        typer.echo(_stamp_line(result.stamp) if result.is_written else f"nothing to do: {_stamp_line(result.stamp)}")
+        for grant_id in result.unstamped:
+            typer.echo(printable(f"{grant_id}: neither side had stamped it as it is now"), err=True)
+            print_hints([hand_edit_hint(root_option(policy_root), grant_id)])
+    if result.unstamped:
+        raise typer.Exit(1)
+
+
+@stamp_app.command(name="merge-files", cls=CommandWithExamples)
+def merge_files(
+    base: Annotated[str, typer.Argument(metavar="BASE", help="The stamp before both sides.", show_default=False)],
+    ours: Annotated[str, typer.Argument(metavar="OURS", help="Our stamp; it becomes the merged one.")],
+    theirs: Annotated[str, typer.Argument(metavar="THEIRS", help="The other stamp.")],
+) -> None:
+    """Merge two versions of a stamp into OURS, as git asks for it.
+
+    `init --git` lets git run it. If both sides changed the same grant, it exits with 1, and OURS has all three versions
+    for `stamp merge`.
+
+    $ cortex-policy stamp merge-files base.json ours.json theirs.json
+    """
+    from cortex_policy.manage.stamp.merge_files import merge_stamp_files  # noqa: PLC0415 - no other command needs it
+
+    merge = merge_stamp_files(base, ours, theirs)
+    if merge.conflict:
+        typer.echo(printable(f"stamp.json: {merge.conflict}"), err=True)
+        print_hints(["resolve the grants, then run `cortex-policy stamp merge`"])
+        raise typer.Exit(1)
+
+
+@stamp_app.command(cls=CommandWithExamples)
 def wait(
     root: RootOption = None,
     *,

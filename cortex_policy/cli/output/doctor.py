@@ -1,6 +1,8 @@
 """Print what `doctor` found: for people with the command that fixes it, for programs as members."""
 
 import sys
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import typer
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from cortex_policy.manage.doctor.result import CheckResult
 
 STATUS_WIDTH, ID_WIDTH = 9, 19
+MIN_WIDTH = 20  # cells of a message
 _LOOKS = (
     "df ",
     "ls ",
@@ -29,16 +32,23 @@ _STYLES = {OK: "32", WARNING: "33", PROBLEM: "1;31"}
 
 def print_result(result: "CheckResult") -> None:
     """Print a result: a line for it, one for the command that fixes it, and one for what was tried if that failed."""
-    status = f"{result.status:<{STATUS_WIDTH}}"
+    message, status = message_line(local_times(result.message)), f"{result.status:<{STATUS_WIDTH}}"
     if sys.stdout.isatty():
+        message = _folded(message)
         status = f"\x1b[{_STYLES[result.status]}m{status}\x1b[0m"
-    _print(f"{status}{result.id:<{ID_WIDTH}}{message_line(local_times(result.message))}")
-    indent = " " * (STATUS_WIDTH + ID_WIDTH)
+    _print(f"{status}{result.id:<{ID_WIDTH}}{message}")
     if result.status != OK:
         label = "see" if result.command.startswith(_LOOKS) else "fix"
         for what, command in ((label, result.command), ("tried", result.tried)):
-            if command:
-                _print(f"{indent}{what}: {message_line(command)}")
+            if command:  # never folded, so that it can be copied
+                _print(f"{'':<{STATUS_WIDTH}}{what}: {message_line(command)}")
+
+
+def _folded(message: str) -> str:
+    """Fold a message between words, in its column."""
+    indent = " " * (STATUS_WIDTH + ID_WIDTH)
+    width = max(MIN_WIDTH, get_terminal_size().columns - len(indent))
+    return f"\n{indent}".join(wrap(message, width, break_long_words=False, break_on_hyphens=False))
 
 
 def _print(line: str) -> None:

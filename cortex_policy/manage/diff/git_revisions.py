@@ -54,18 +54,18 @@ def grants_at_revision(root: Root, revision: str, grant_id: str | None = None) -
             grants[name] = GrantError(GRANT_INVALID, f"larger than {MAX_BYTES} bytes")
         else:
             digests[name] = digest
-    texts = _read_objects(root.path, digests.values())
+    texts = read_objects(root.path, digests.values())
     return grants | dict(zip(digests, texts, strict=True))
 
 
 def settings_at_revision(root: Root, revision: str) -> bytes | None:
     """Return the project's settings of a revision, None if it has none; raise as `grants_at_revision` does."""
-    listed = _output(_run_git(root.path, "ls-tree", "-z", _tree_id(root.path, revision), SETTINGS))
+    listed = _output(run_git(root.path, "ls-tree", "-z", _tree_id(root.path, revision), SETTINGS))
     if not listed:
         return None
     mode, _, digest = listed.partition(b"\t")[0].split()
     return (
-        _read_objects(root.path, [digest.decode()])[0] if mode in _FILE_MODES else b"no file"
+        read_objects(root.path, [digest.decode()])[0] if mode in _FILE_MODES else b"no file"
     )  # which is not TOML, so that it is reported
 
 
@@ -73,7 +73,7 @@ def _tree_id(root: str, revision: str) -> str:
     if not revision or revision.startswith("-") or "\0" in revision:
         message = f"`{revision}` cannot be a revision"
         raise UsageError(message, "name a branch, a tag or a commit")
-    process = _run_git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{tree}}")
+    process = run_git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{tree}}")
     tree = process.stdout.strip().decode("utf-8", "replace")
     if process.returncode == 0 and tree.isalnum():
         return tree
@@ -87,13 +87,13 @@ def _tree_id(root: str, revision: str) -> str:
 
 def _is_unborn(root: str) -> bool:
     """Whether HEAD names a branch without a commit; a broken branch does not count as one."""
-    names_a_branch = _run_git(root, "symbolic-ref", "--quiet", "HEAD").returncode == 0
-    return names_a_branch and _run_git(root, "rev-parse", "--verify", "--quiet", "HEAD").returncode != 0
+    names_a_branch = run_git(root, "symbolic-ref", "--quiet", "HEAD").returncode == 0
+    return names_a_branch and run_git(root, "rev-parse", "--verify", "--quiet", "HEAD").returncode != 0
 
 
 def _list_grant_files(root: str, tree: str) -> "Iterator[tuple[str, bytes, str, int]]":
     """Yield the stem, mode, digest and size of each JSON file; paths are relative to the root."""
-    for line in _output(_run_git(root, "ls-tree", "-z", "-l", tree, TOOLS)).split(b"\0"):
+    for line in _output(run_git(root, "ls-tree", "-z", "-l", tree, TOOLS)).split(b"\0"):
         meta, _, path = line.partition(b"\t")
         name = os.path.basename(path)
         if name.endswith(b".json"):
@@ -101,12 +101,12 @@ def _list_grant_files(root: str, tree: str) -> "Iterator[tuple[str, bytes, str, 
             yield os.fsdecode(name[:-5]), mode, digest.decode(), int(size) if size.isdigit() else 0
 
 
-def _read_objects(root: str, digests: "Iterable[str]") -> list[bytes]:
-    """Return the content of objects, in order, from one git process."""
+def read_objects(root: str, digests: "Iterable[str]") -> list[bytes]:
+    """Return the content of objects, in order, from one git process; raise NotDoneError if one is missing."""
     request = "".join(f"{digest}\n" for digest in digests).encode()
     if not request:
         return []
-    output, at, texts = _output(_run_git(root, "cat-file", "--batch", stdin=request)), 0, []
+    output, at, texts = _output(run_git(root, "cat-file", "--batch", stdin=request)), 0, []
     while at < len(output):
         end = output.index(b"\n", at)
         header = output[at:end].split()
@@ -119,7 +119,8 @@ def _read_objects(root: str, digests: "Iterable[str]") -> list[bytes]:
     return texts
 
 
-def _run_git(root: str, *words: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+def run_git(root: str, *words: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+    """Run git in a root; raise NotDoneError if it cannot be run. Its exit code is the caller's to judge."""
     # variables GIT_* of a hook or an agent may lead to another repository, or write traces
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:

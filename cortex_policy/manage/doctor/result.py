@@ -36,17 +36,16 @@ class Trial(Value):
 
 
 def error_result(check_id: str, error: CortexPolicyError, status: str = PROBLEM) -> CheckResult:
-    """Return a result for an error, with the command of its hint; a hint without one is a part of the message."""
+    """Return a result for an error, with the command of its hint; a hint that says more is a part of the message."""
     sentence, command = error.detail or str(error), command_in(error.hint)
-    return CheckResult(
-        check_id, status, f"{sentence}; {error.hint}" if error.hint and not command else sentence, command
-    )
+    more = f"; {error.hint}" if error.hint and not command else ""
+    return CheckResult(check_id, status, sentence + more, command)
 
 
 def command_in(hint: str) -> str:
-    """Return the first command in a hint, '' if it has none."""
-    found = _COMMAND.search(hint)
-    return found[1] if found else ""
+    """Return the command with which a hint ends, '' if it has none, or several."""
+    found = _COMMAND.findall(hint)
+    return str(found[0]) if len(found) == 1 and hint.endswith(f"`{found[0]}`") else ""
 
 
 def find_program(name: str) -> tuple[str, str]:

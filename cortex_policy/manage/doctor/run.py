@@ -1,5 +1,7 @@
 """Run every check of `doctor`."""
 
+from contextlib import suppress
+
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.doctor.hooks import check_hooks
 from cortex_policy.manage.doctor.host import check_host
@@ -22,17 +24,19 @@ def run_checks(root: Root | None) -> "Iterator[CheckResult]":
         yield CheckResult("root", WARNING, "there is no policy root here", "cortex-policy init")
         yield from check_host(None, "")
     else:
-        denials = find_global_denials(root)
-        yield from check_root(root, denials)
-        try:
-            settings = read_uncached_settings(root.path)
-        except GrantError:  # the result of the settings says why
-            pass
-        else:
-            yield from check_state(settings, denials)
-            yield from check_host(root, settings.state_dir or "")
-        yield check_hooks(root)
+        yield from _root_checks(root)
     yield from check_installation(root)
+
+
+def _root_checks(root: Root) -> "Iterator[CheckResult]":
+    denials, state_dir = find_global_denials(root), ""
+    yield from check_root(root, denials)
+    with suppress(GrantError):  # the result of the settings says why
+        settings = read_uncached_settings(root.path)
+        state_dir = settings.state_dir or ""
+        yield from check_state(settings, denials)
+    yield from check_host(root, state_dir)
+    yield check_hooks(root)
 
 
 def worst_status(results: "list[CheckResult]") -> str:

@@ -148,8 +148,11 @@ def last_entry(root: Root, stamp: Stamp, grant_id: str | None) -> HistoryEntry:
     beyond = _entry_beyond_gap(stamp, found, grant_id) if grant_id is not None and has_gap else None
     if beyond is not None:
         return _undoable(root, beyond, later)
-    what = f"how version {stamp.version} was made" if grant_id is None else f"a write of `{grant_id}` that led here"
-    raise NotDoneError(f"the history does not know {what}", f"{LOG_HINT}{root_option(root)}`")
+    hint = f"{LOG_HINT}{root_option(root)}`"
+    if grant_id is not None:
+        raise NotDoneError(f"the history does not know a write of `{grant_id}` that led here", hint)
+    one = f"undo the last known write of a grant with `cortex-policy undo GRANT{root_option(root)}`"
+    raise NotDoneError(f"the history does not know how version {stamp.version} was made", f"{hint}; {one}")
 
 
 def _undoable(root: Root, entry: HistoryEntry, later: "Mapping[str, int]") -> HistoryEntry:

@@ -9,6 +9,7 @@ from cortex_policy.core.text import os_error_text
 from cortex_policy.manage import editor_schema
 from cortex_policy.manage.editing.new_grant import new_grant_text
 from cortex_policy.manage.editing.set_fields import GrantEdit
+from cortex_policy.manage.init.merge_driver import MergeDriver, check_repository, install_merge_driver
 from cortex_policy.manage.init.pre_commit import MADE, HookConfiguration, configure_hooks, find_repository
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root, git_ignore
@@ -21,14 +22,17 @@ _EXAMPLE_EDIT = GrantEdit(rate=30, data_class="public", tool=EXAMPLE, allow=("re
 
 
 class InitResult(Value):
-    """A root, the files created for it (absolute paths), and its hooks if they were requested."""
+    """A root, the files created for it (absolute paths), and its hooks and its merge driver if they were requested."""
 
     root: Root
     created: tuple[str, ...]
     hooks: HookConfiguration | None = None
+    driver: MergeDriver | None = None
 
 
-def init_root(named: str | None = None, lock_wait: LockWait = NO_WAIT, *, with_hooks: bool = False) -> InitResult:
+def init_root(
+    named: str | None = None, lock_wait: LockWait = NO_WAIT, *, with_hooks: bool = False, with_driver: bool = False
+) -> InitResult:
     """Create what a root lacks, in the named directory or the working directory; overwrite nothing.
 
     Raise NotDoneError if a directory above is a root already: checks below it could not tell which root to use.
@@ -36,12 +40,14 @@ def init_root(named: str | None = None, lock_wait: LockWait = NO_WAIT, *, with_h
     path = _resolve_directory(_root_name(named))
     _refuse_outer(path)
     top = find_repository(path) if with_hooks else None
+    if with_driver:
+        check_repository(path)
     root = Root(path, named=named is not None)
     created = _create_missing(root, lock_wait)
-    if top is None:
-        return InitResult(root, tuple(created))
-    hooks = configure_hooks(root, top)
-    return InitResult(root, (*created, hooks.file) if hooks.status == MADE else tuple(created), hooks)
+    hooks = configure_hooks(root, top) if top is not None else None
+    driver = install_merge_driver(root) if with_driver else None
+    created += [one.file for one in (hooks, driver) if one is not None and one.status == MADE]
+    return InitResult(root, tuple(created), hooks, driver)
 
 
 def _create_missing(root: Root, lock_wait: LockWait) -> list[str]:

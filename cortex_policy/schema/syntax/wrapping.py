@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _MARKER = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?=[ \r\n]|\Z)[^\r\n]*+", re.MULTILINE)
 _CONFLICT = re.compile(r"<\|?=>")
-_CONFLICT_HINT = "keep one side, delete the markers, then run `cortex-policy stamp write`"
+_CONFLICT_HINT = "resolve it and delete the markers, then run `cortex-policy stamp merge`"
 _LINE = re.compile(r"[^\n]*+")
 _NOT_BREAKS = re.compile(r"[^\r\n]")
 # a brace that looks like the one of an object: not `${X}`, not a function's body

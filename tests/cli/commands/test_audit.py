@@ -14,13 +14,7 @@ from tests.support.command import run_command as run
 from tests.support.logs import event
 from tests.support.terminal import Terminal
 
-
-@pytest.fixture
-def log(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Set an audit log."""
-    assert root.is_dir()
-    monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "log"))
-    return tmp_path / "log"
+pytestmark = pytest.mark.usefixtures("root")
 
 
 def call(action: str = "tree", **environment: str) -> None:

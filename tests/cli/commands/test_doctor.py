@@ -26,7 +26,7 @@ def test_each_check_is_a_line_and_the_last_line_counts_them() -> None:
     run_command("stop", "--reason", "the token leaked")
     stopped = run_command("doctor", code=1).stdout
     assert "problem  stop               stopped by " in stopped
-    assert "\n                            fix: cortex-policy resume\n" in stopped
+    assert "\n         fix: cortex-policy resume\n" in stopped
 
 
 @pytest.mark.usefixtures("root")
@@ -46,6 +46,15 @@ def test_without_a_root_the_machine_is_checked(tmp_path: Path) -> None:
     assert shown["root"] is None
     assert shown["checks"][0]["command"] == "cortex-policy init"
     run_command("doctor", "--root", "/nonexist", code=25)
+
+
+@pytest.mark.usefixtures("root")
+def test_a_message_folds_on_a_narrow_terminal_and_a_command_does_not() -> None:
+    """Between words, below its own beginning."""
+    run_command("stop")
+    said = Terminal("doctor", columns=60).end()[1]
+    assert "\r\n                            write what leads to the grants\r\n" in said
+    assert "\r\n         fix: cortex-policy resume\r\n" in said
 
 
 @pytest.mark.usefixtures("root")

@@ -9,7 +9,6 @@ from unittest.mock import patch
 
 import pexpect
 import pytest
-from conftest import CALLER, by_caller
 
 from cortex_policy.check import Call
 from cortex_policy.manage import explain
@@ -17,6 +16,7 @@ from cortex_policy.state.users import user_label, who_may_replace
 from tests.support.answers import answer
 from tests.support.command import PROGRAM
 from tests.support.command import result_of as run
+from tests.support.users import CALLER, by_caller
 
 MEMBERS = ["steps", "nearest", "allowed", "remedy", "advice", "owner", "note"]
 CALLS = [

@@ -23,4 +23,4 @@ def test_what_init_says_next_can_be_typed(tmp_path: Path, monkeypatch: pytest.Mo
         assert made_files == {"example.json", "git.json", "grant.schema.json", "stamp.json"}
         assert run("init", *words).stdout == f"nothing to do: `{tmp_path / name}` is a root already\n"
     made = json.loads(run("init", "--root", str(tmp_path / "here"), "--json").stdout)
-    assert made == {"changed": False, "root": str(tmp_path / "here"), "made": [], "hooks": None}
+    assert made == {"changed": False, "root": str(tmp_path / "here"), "made": [], "hooks": None, "git": None}

@@ -11,7 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import CALLER, by_caller
 
 from cortex_policy.state import Root, boot_id, default_state_directory
 from cortex_policy.state.enforcement import decide_and_consume
@@ -19,6 +18,7 @@ from cortex_policy.state.grants import find_root, read_grant
 from cortex_policy.state.ledger import budget_directory_name
 from tests.support.command import PROGRAM, process_of, run_command
 from tests.support.terminal import Terminal
+from tests.support.users import CALLER, by_caller
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 THEIRS = f"/dev/shm/cortex-policy-{CALLER}"  # noqa: S108 - the default

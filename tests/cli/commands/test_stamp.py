@@ -3,13 +3,15 @@
 import json
 import subprocess
 import time
-from pathlib import Path
+
+import pytest
 
 from tests.support.command import PROGRAM
 from tests.support.command import run_command as run
 
 
-def test_stamp_wait_ends_when_the_version_is_there(root: Path) -> None:
+@pytest.mark.usefixtures("root")
+def test_stamp_wait_ends_when_the_version_is_there() -> None:
     """It takes no lock, so the write goes on."""
     waiter = subprocess.Popen(
         [*PROGRAM, "stamp", "wait", "--version", "1", "--timeout", "60", "--json"], stdout=subprocess.PIPE, text=True
@@ -21,4 +23,3 @@ def test_stamp_wait_ends_when_the_version_is_there(root: Path) -> None:
     assert waiter.returncode == 0
     assert json.loads(out)["stamp"]["version"] == 1
     assert run("stamp", "wait", "--version", "1").stdout.startswith("version 1, ")
-    assert root.exists()

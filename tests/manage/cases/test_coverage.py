@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from conftest import GIT
 
 from cortex_policy.core.decode import decode
 from cortex_policy.core.model import REASONS
@@ -12,6 +11,7 @@ from cortex_policy.manage.cases.coverage import Coverage, measure_coverage
 from cortex_policy.manage.cases.model import NANOSECONDS, Case, CaseFile
 from cortex_policy.manage.cases.runner import GrantUnderTest, run_file
 from cortex_policy.manage.cases.suite import coverage_percent
+from tests.support.roots import GIT
 
 WORDS = {str(reason): reason for reason in REASONS}
 ONE = {"tool": "t", "actions": ["a"], "rate": {"perMinute": 2}}

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import GIT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +21,7 @@ from cortex_policy.state import Root
 from tests.support.checkout import CHECKOUT
 from tests.support.json_documents import grants
 from tests.support.mutants import score
+from tests.support.roots import GIT
 
 FILES = [*(CHECKOUT / ".cortex/policy/tools").glob("*.json"), *(CHECKOUT / "tests/documents/valid").glob("*.json")]
 # a pattern that asks for a letter already asks for a length of 1

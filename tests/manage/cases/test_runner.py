@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import GIT
 
 from cortex_policy.core.decode import decode
 from cortex_policy.core.model import REASONS, Settings
@@ -21,6 +20,7 @@ from cortex_policy.manage.cases.runner import (
 )
 from cortex_policy.manage.cases.sandbox import FileTree
 from cortex_policy.state.enforcement import decide_and_consume
+from tests.support.roots import GIT
 
 WORDS = {str(reason): reason for reason in REASONS}
 Run = Callable[..., FileResult]

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import GIT
 
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.manage.diff.grants import PolicyDiff, compare_ids_or_files, compare_with_revision
 from cortex_policy.state import Root
 from tests.support.command import result_of
+from tests.support.roots import GIT
 
 SMALL = {"tool": "x", "actions": ["a"], "rate": {"perMinute": 1}, "fsScope": ["docs"]}
 

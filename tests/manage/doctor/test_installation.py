@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import CALLER, by_caller
 
 from cortex_policy.manage.doctor import installation, result
 from cortex_policy.manage.doctor.installation import check_installation
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult
 from cortex_policy.state.grants import find_root
+from tests.support.users import CALLER, by_caller
 
 COMPLETIONS = Path(__file__).resolve().parents[3] / "completions"
 

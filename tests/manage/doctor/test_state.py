@@ -6,7 +6,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import CALLER, by_caller
 
 from cortex_policy.manage.doctor import state as doctor_state
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult
@@ -14,6 +13,7 @@ from cortex_policy.manage.doctor.state import check_state
 from cortex_policy.manage.global_denials import find_global_denials
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.settings import read_uncached_settings
+from tests.support.users import CALLER, by_caller
 
 
 def results() -> dict[str, CheckResult]:
@@ -99,13 +99,11 @@ def test_a_lock_of_the_log_that_cannot_be_made_is_a_warning(
     assert state.is_dir()
 
 
-def test_a_log_on_a_network_file_system_is_a_warning(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("root")
+def test_a_log_on_a_network_file_system_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its chain may break."""
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "log"))
     (tmp_path / "log").touch(mode=0o600)
     assert results()["audit-file-system"].status == OK
     monkeypatch.setattr(doctor_state, "is_local", lambda path: path != str(tmp_path))
     assert results()["audit-file-system"].status == WARNING
-    assert root.is_dir()

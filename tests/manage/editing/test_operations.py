@@ -19,7 +19,7 @@ from cortex_policy.manage.stamp.wait import wait_for_version
 from cortex_policy.manage.transaction import writer
 from cortex_policy.state import Root, atomic_write
 from cortex_policy.state import stamp as stamps
-from tests.support.stamps import stamp_grants
+from tests.support.stamps import agree, stamp_grants
 
 TEXT = new_grant_text(GrantEdit(30, None, "t", ("read",)))
 Act = Callable[[Root, "operations.Consent"], WriteResult]
@@ -29,12 +29,6 @@ ACTS: dict[str, Act] = {
     "copy": lambda root, consent: operations.copy_grant(root, "git", "other", consent),
     "remove": lambda root, consent: operations.remove_grant(root, "git", consent),
 }
-
-
-@pytest.fixture
-def here(root: Path) -> Root:
-    """Name the root."""
-    return Root(str(root), named=False)
 
 
 def standing(root: Root) -> dict[str, bytes]:
@@ -53,30 +47,26 @@ def unasked(_: Meant) -> None:
     raise AssertionError
 
 
-def anybody(_: Meant) -> None:
-    """Say yes."""
-
-
 @pytest.mark.parametrize(("mode", "expected"), [(0o600, 0o600), (0o640, 0o640), (0o644, 0o644), (0o646, 0o644)])
-def test_a_copy_is_read_by_those_who_could_read_it(here: Root, mode: int, expected: int) -> None:
+def test_a_copy_is_read_by_those_who_could_read_it(found_root: Root, mode: int, expected: int) -> None:
     """Its mode is that of the grant that it is made of, and never lets everyone write."""
-    Path(here.tools, "git.json").chmod(mode)
-    operations.copy_grant(here, "git", "other", anybody)
-    assert Path(here.tools, "other.json").stat().st_mode & 0o777 == expected
+    Path(found_root.tools, "git.json").chmod(mode)
+    operations.copy_grant(found_root, "git", "other", agree)
+    assert Path(found_root.tools, "other.json").stat().st_mode & 0o777 == expected
 
 
 @pytest.mark.parametrize("name", ACTS)
-def test_a_no_changes_nothing(here: Root, name: str) -> None:
+def test_a_no_changes_nothing(found_root: Root, name: str) -> None:
     """It is asked with the meaning of the very change, before anything is written."""
-    before, seen = standing(here), []
+    before, seen = standing(found_root), []
 
     def no(change: Meant) -> None:
         seen.append((change.name, change.status, change.meaning.verdict))
         raise NotDoneError("no")
 
     with pytest.raises(NotDoneError):
-        ACTS[name](here, no)
-    assert standing(here) == before
+        ACTS[name](found_root, no)
+    assert standing(found_root) == before
     assert seen == [
         {
             "set": ("git", "changed", "widened"),
@@ -88,103 +78,103 @@ def test_a_no_changes_nothing(here: Root, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ACTS)
-def test_a_yes_is_one_version(here: Root, name: str) -> None:
+def test_a_yes_is_one_version(found_root: Root, name: str) -> None:
     """The stamp belongs to what stands there, and the diff says what became of the text."""
-    stamp_grants(here)
-    done = ACTS[name](here, anybody)
+    stamp_grants(found_root)
+    done = ACTS[name](found_root, agree)
     assert (done.is_written, done.version) == (True, 2)
-    assert verify_stamp(here) == ()
+    assert verify_stamp(found_root) == ()
     assert done.diff.startswith(
         "--- /dev/null\n" if name in {"new", "copy"} else "--- a/.cortex/policy/tools/git.json\n"
     )
 
 
-def test_a_rename_asks_nobody(here: Root) -> None:
+def test_a_rename_asks_nobody(found_root: Root) -> None:
     """It keeps the bytes, and means the same."""
-    before = Path(here.tools, "git.json").read_bytes()
-    done = operations.rename_grant(here, "git", "map")
+    before = Path(found_root.tools, "git.json").read_bytes()
+    done = operations.rename_grant(found_root, "git", "map")
     assert (done.is_written, done.version, done.change.status, done.change.meaning.verdict) == (
         True,
         1,
         "unchanged",
         "same",
     )
-    assert Path(here.tools, "map.json").read_bytes() == before
-    assert not Path(here.tools, "git.json").exists()
+    assert Path(found_root.tools, "map.json").read_bytes() == before
+    assert not Path(found_root.tools, "git.json").exists()
 
 
-def test_what_holds_already_writes_nothing(here: Root) -> None:
+def test_what_holds_already_writes_nothing(found_root: Root) -> None:
     """No stamp either, and nobody is asked."""
-    before = standing(here)
-    done = operations.edit_grant(here, "git", GrantEdit(rate=30, data_class="internal"), unasked)
+    before = standing(found_root)
+    done = operations.edit_grant(found_root, "git", GrantEdit(rate=30, data_class="internal"), unasked)
     assert (done.is_written, done.version, done.diff) == (False, None, "")
-    assert standing(here) == before
+    assert standing(found_root) == before
 
 
-def test_a_plan_is_what_would_be_written(here: Root) -> None:
+def test_a_plan_is_what_would_be_written(found_root: Root) -> None:
     """Nothing is, not even a lock."""
     wanted = GrantEdit(rate=60)
-    planned = previews.preview_edit(here, "git", wanted)
+    planned = previews.preview_edit(found_root, "git", wanted)
     assert not planned.is_written
-    assert not Path(here.path, ".cortex", "policy", ".lock").exists()
-    done = operations.edit_grant(here, "git", wanted, anybody)
+    assert not Path(found_root.path, ".cortex", "policy", ".lock").exists()
+    done = operations.edit_grant(found_root, "git", wanted, agree)
     assert (done.change, done.diff) == (planned.change, planned.diff)
 
 
-def test_line_endings_and_all_other_bytes_are_kept(here: Root) -> None:
+def test_line_endings_and_all_other_bytes_are_kept(found_root: Root) -> None:
     """Bytes are decoded without translating newlines."""
-    file = Path(here.tools, "git.json")
+    file = Path(found_root.tools, "git.json")
     text = '{\r\n\t"tool": "t\\u00e4ä",\r\n\t"actions": [],\r\n\t"rate": {"perMinute": 30.0}, "x": 1e2}'.encode()
     file.write_bytes(text)
-    done = operations.edit_grant(here, "git", GrantEdit(allow=("a",)), anybody)
+    done = operations.edit_grant(found_root, "git", GrantEdit(allow=("a",)), agree)
     assert file.read_bytes() == text.replace(b"[]", b'["a"]')
     assert done.diff.endswith('"x": 1e2}\n\\ No newline at end of file\n')
     assert '-\t"actions": [],\r\n+\t"actions": ["a"],\r\n' in done.diff
 
 
 @pytest.mark.parametrize("act", [ACTS["set"], ACTS["copy"]])
-def test_an_invalid_grant_is_named_with_its_place(here: Root, act: Act) -> None:
+def test_an_invalid_grant_is_named_with_its_place(found_root: Root, act: Act) -> None:
     """It is neither changed nor copied; removed it may be."""
-    file = Path(here.tools, "git.json")
+    file = Path(found_root.tools, "git.json")
     file.write_text('{\n  "tool": }')
     with pytest.raises(GrantError, match=r"git\.json:2:3`: the key `tool` has no value") as caught:
-        act(here, unasked)
+        act(found_root, unasked)
     assert caught.value.exit_code == 21
     with pytest.raises(GrantError, match=r"git\.json:2:3"):
-        previews.preview_edit(here, "git", GrantEdit(rate=1))
-    assert ACTS["remove"](here, anybody).change.old.problem
+        previews.preview_edit(found_root, "git", GrantEdit(rate=1))
+    assert ACTS["remove"](found_root, agree).change.old.problem
     assert not file.exists()
 
 
-def test_no_grant_is_overwritten(here: Root) -> None:
+def test_no_grant_is_overwritten(found_root: Root) -> None:
     """By none of those that make one."""
-    before = standing(here)
+    before = standing(found_root)
     for act in (
-        lambda: operations.create_grant(here, "git", TEXT, unasked),
-        lambda: operations.copy_grant(here, "git", "model-gateway", unasked),
-        lambda: operations.rename_grant(here, "git", "model-gateway"),
-        lambda: operations.rename_grant(here, "git", "git"),
-        lambda: previews.check_absent(here, "git"),
+        lambda: operations.create_grant(found_root, "git", TEXT, unasked),
+        lambda: operations.copy_grant(found_root, "git", "model-gateway", unasked),
+        lambda: operations.rename_grant(found_root, "git", "model-gateway"),
+        lambda: operations.rename_grant(found_root, "git", "git"),
+        lambda: previews.check_absent(found_root, "git"),
     ):
         with pytest.raises(NotDoneError, match="exists already"):
             act()
-    assert standing(here) == before
-    previews.check_absent(here, "other")
+    assert standing(found_root) == before
+    previews.check_absent(found_root, "other")
 
 
-def test_ids_that_cannot_be_touch_no_disk(here: Root) -> None:
+def test_ids_that_cannot_be_touch_no_disk(found_root: Root) -> None:
     """A new one is an error of usage, an old one cannot be found."""
     for word in ("", "../x", ".x", "a/b", "x" * 129):
         for new in (
-            lambda word=word: operations.create_grant(here, word, TEXT, unasked),
-            lambda word=word: operations.copy_grant(here, "git", word, unasked),
-            lambda word=word: operations.rename_grant(here, "git", word),
+            lambda word=word: operations.create_grant(found_root, word, TEXT, unasked),
+            lambda word=word: operations.copy_grant(found_root, "git", word, unasked),
+            lambda word=word: operations.rename_grant(found_root, "git", word),
         ):
             with pytest.raises(UsageError, match="cannot be an id"):
                 new()
         with pytest.raises(GrantError, match="cannot be an id"):
-            operations.remove_grant(here, word, unasked)
-    assert not Path(here.path, ".cortex", "policy", ".lock").exists()
+            operations.remove_grant(found_root, word, unasked)
+    assert not Path(found_root.path, ".cortex", "policy", ".lock").exists()
 
 
 @pytest.mark.parametrize(
@@ -197,24 +187,24 @@ def test_ids_that_cannot_be_touch_no_disk(here: Root) -> None:
         lambda root: operations.rename_grant(root, "gti", "x"),
     ],
 )
-def test_a_grant_that_is_not_there_is_told_with_those_that_are(here: Root, act: Callable[[Root], object]) -> None:
+def test_a_grant_that_is_not_there_is_told_with_those_that_are(found_root: Root, act: Callable[[Root], object]) -> None:
     """And with the command that would make it."""
     with pytest.raises(CortexPolicyError) as caught:
-        act(here)
+        act(found_root)
     assert caught.value.exit_code == 20
     assert "did you mean `git`?" in caught.value.hint
     assert "`cortex-policy new gti`" in caught.value.hint
 
 
-def test_a_hand_edit_is_looked_at_first(here: Root) -> None:
+def test_a_hand_edit_is_looked_at_first(found_root: Root) -> None:
     """23, by every act on that grant."""
-    stamp_grants(here)
-    Path(here.tools, "git.json").write_text(json.dumps({"tool": "t", "actions": ["x"], "rate": {"perMinute": 2}}))
+    stamp_grants(found_root)
+    Path(found_root.tools, "git.json").write_text(json.dumps({"tool": "t", "actions": ["x"], "rate": {"perMinute": 2}}))
     for name in ("set", "remove"):
         with pytest.raises(GrantError) as caught:
-            ACTS[name](here, anybody)
+            ACTS[name](found_root, agree)
         assert caught.value.exit_code == 23
-    assert ACTS["new"](here, anybody).version == 2
+    assert ACTS["new"](found_root, agree).version == 2
 
 
 def test_a_draft_is_canonical_and_valid() -> None:
@@ -237,35 +227,37 @@ def test_a_draft_is_canonical_and_valid() -> None:
             new_grant_text(wrong)
 
 
-def test_fmt_lays_out_each_grant_as_a_write_of_its_own(here: Root) -> None:
+def test_fmt_lays_out_each_grant_as_a_write_of_its_own(found_root: Root) -> None:
     """Those that are canonical are left alone, and one that is invalid stops no other."""
-    Path(here.tools, "broken.json").write_text("{")
-    Path(here.tools, "good.json").write_text(TEXT)
-    before = standing(here)
-    planned = list(previews.preview_format(here, ()))
-    assert standing(here) == before
-    done = list(operations.format_grants(here, ()))
+    Path(found_root.tools, "broken.json").write_text("{")
+    Path(found_root.tools, "good.json").write_text(TEXT)
+    before = standing(found_root)
+    planned = list(previews.preview_format(found_root, ()))
+    assert standing(found_root) == before
+    done = list(operations.format_grants(found_root, ()))
     assert [one.id for one in done] == ["broken", "git", "good", "model-gateway"]
     assert [one.differs for one in done] == [one.differs for one in planned] == [False, True, False, True]
     assert [one.write and one.write.version for one in done] == [None, 1, None, 2]
     assert [one.error is not None for one in done] == [True, False, False, False]
     assert all(one.write.change.meaning.verdict == "same" for one in done if one.write)
-    assert not any(one.differs for one in operations.format_grants(here, ("git", "good", "git")))
-    assert not [one for one in previews.preview_format(here, ("good",)) if one.differs]
+    assert not any(one.differs for one in operations.format_grants(found_root, ("git", "good", "git")))
+    assert not [one for one in previews.preview_format(found_root, ("good",)) if one.differs]
 
 
-def test_fmt_refuses_a_layout_that_would_be_too_large(here: Root) -> None:
+def test_fmt_refuses_a_layout_that_would_be_too_large(found_root: Root) -> None:
     """And passes over what is not there."""
     rows = ",".join(['{"a":[{"a":[{}]}]}'] * 25_000)
-    Path(here.tools, "git.json").write_text(f'{{"tool":"t","actions":[],"rate":{{"perMinute":1}},"rules":[{rows}]}}')
-    git, missing = operations.format_grants(here, ("git", "missing"))
+    Path(found_root.tools, "git.json").write_text(
+        f'{{"tool":"t","actions":[],"rate":{{"perMinute":1}},"rules":[{rows}]}}'
+    )
+    git, missing = operations.format_grants(found_root, ("git", "missing"))
     assert git.error is not None
     assert "larger than" in git.error.detail
     assert missing.error is not None
     assert missing.error.exit_code == 20
 
 
-def test_fmt_tells_of_the_one_grant_that_the_disk_refuses(here: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fmt_tells_of_the_one_grant_that_the_disk_refuses(found_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those before it are written, and told as such."""
     real, calls = atomic_write.atomic_replace, [0]
 
@@ -276,25 +268,25 @@ def test_fmt_tells_of_the_one_grant_that_the_disk_refuses(here: Root, monkeypatc
         real(*args, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(writer, "atomic_replace", refusing)
-    first, second = operations.format_grants(here, ())
+    first, second = operations.format_grants(found_root, ())
     assert first.write is not None
     assert first.write.version == 1
     assert isinstance(second.error, NotDoneError)
     assert second.error.detail == "`stamp.json`: no space left on device"
-    assert verify_stamp(here) == ()
+    assert verify_stamp(found_root) == ()
 
 
-def test_a_root_without_tools_has_nothing_to_lay_out(here: Root) -> None:
+def test_a_root_without_tools_has_nothing_to_lay_out(found_root: Root) -> None:
     """It is no error."""
-    Path(here.tools).rename(f"{here.tools}-away")
-    assert list(previews.preview_format(here, ())) == []
+    Path(found_root.tools).rename(f"{found_root.tools}-away")
+    assert list(previews.preview_format(found_root, ())) == []
 
 
-def test_waiting_for_a_version(here: Root) -> None:
+def test_waiting_for_a_version(found_root: Root) -> None:
     """At once where it is there, else until it is, or until the time-out."""
     with pytest.raises(NotDoneError, match="the stamp is not there, not at version 1 yet"):
-        wait_for_version(here, 1, 0)
-    stamp_grants(here)
-    assert wait_for_version(here, 1) == stamps.read_stamp(here)
+        wait_for_version(found_root, 1, 0)
+    stamp_grants(found_root)
+    assert wait_for_version(found_root, 1) == stamps.read_stamp(found_root)
     with pytest.raises(NotDoneError, match="at version 1, not at version 2 yet"):
-        wait_for_version(here, 2, 0.1)
+        wait_for_version(found_root, 2, 0.1)

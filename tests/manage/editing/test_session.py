@@ -18,7 +18,6 @@ from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.writer_lock import LockWait
 from tests.support.roots import grant_file
-from tests.support.stamps import stamp_grants
 
 Step = Callable[[Path], str | None]
 pytestmark = pytest.mark.usefixtures("drafts_place")
@@ -64,17 +63,9 @@ class Script:
         self.seen.append(f"diff {len(new) - len(old)}")
 
 
-@pytest.fixture
-def own(root: Path) -> Root:
-    """Name a root whose grants are stamped."""
-    found = Root(str(root), named=False)
-    stamp_grants(found)
-    return found
-
-
-def drafts(own: Root) -> list[Path]:
+def drafts(stamped_root: Root) -> list[Path]:
     """Return what is left of sessions: nothing of it in the root."""
-    assert not list(Path(own.path).rglob(".edit-*"))
+    assert not list(Path(stamped_root.path).rglob(".edit-*"))
     return [path for path in Path(os.environ["TMPDIR"]).rglob("*") if not path.is_dir()]
 
 
@@ -93,137 +84,139 @@ def rate(number: int) -> Step:
     return run
 
 
-def run(own: Root, *steps: Step | str | BaseException) -> tuple[EditResult, list[str]]:
+def run(stamped_root: Root, *steps: Step | str | BaseException) -> tuple[EditResult, list[str]]:
     """Run a session to its end."""
     script = Script(*steps)
-    outcome = run_edit_session(own, "git", LockWait(), script)
+    outcome = run_edit_session(stamped_root, "git", LockWait(), script)
     assert not script.steps
     return outcome, script.seen
 
 
-def kept(own: Root, before: bytes, text: bytes) -> bool:
+def kept(stamped_root: Root, before: bytes, text: bytes) -> bool:
     """Whether the grant is as before, and the text was left where only its owner reads it."""
-    (draft,) = drafts(own)
+    (draft,) = drafts(stamped_root)
     return (
-        grant_file(own).read_bytes() == before and draft.read_bytes() == text and draft.stat().st_mode & 0o777 == 0o600
+        grant_file(stamped_root).read_bytes() == before
+        and draft.read_bytes() == text
+        and draft.stat().st_mode & 0o777 == 0o600
     )
 
 
-def test_a_narrowing_is_saved_as_one_version(own: Root) -> None:
+def test_a_narrowing_is_saved_as_one_version(stamped_root: Root) -> None:
     """What it means is shown first; nothing is left beside the grants."""
-    outcome, seen = run(own, rate(7), "d", "s")
+    outcome, seen = run(stamped_root, rate(7), "d", "s")
     assert outcome == EditResult("saved", 2)
     assert seen == ["edit 0", "narrowed", "ask sedx", "diff -1", "ask sedx", "consent narrowed"]
-    assert json.loads(grant_file(own).read_text())["rate"] == {"perMinute": 7}
-    assert not drafts(own)
-    assert verify_stamp(own) == ()
+    assert json.loads(grant_file(stamped_root).read_text())["rate"] == {"perMinute": 7}
+    assert not drafts(stamped_root)
+    assert verify_stamp(stamped_root) == ()
 
 
-def test_a_widening_is_saved_with_its_word_alone(own: Root) -> None:
+def test_a_widening_is_saved_with_its_word_alone(stamped_root: Root) -> None:
     """Without it the question is asked again."""
-    outcome, seen = run(own, rate(70), "s", "no", "s", "widen")
+    outcome, seen = run(stamped_root, rate(70), "s", "no", "s", "widen")
     assert outcome.status == "saved"
     assert seen[1:] == ["widened", "ask sedx", "consent widened", "ask sedx", "consent widened"]
 
 
-def test_what_does_not_load_cannot_be_saved(own: Root) -> None:
+def test_what_does_not_load_cannot_be_saved(stamped_root: Root) -> None:
     """The problem is shown and waits; the editor opens at it again, and there is no other way to save."""
-    before = grant_file(own).read_bytes()
-    outcome, seen = run(own, put('{\n"tool": 1,\n}'), "d", "e", rate_of(own, 7), "s")
+    before = grant_file(stamped_root).read_bytes()
+    outcome, seen = run(stamped_root, put('{\n"tool": 1,\n}'), "d", "e", rate_of(stamped_root, 7), "s")
     assert outcome.status == "saved"
     assert seen[:6] == ["edit 0", "problem 2", "ask edx", f"diff {14 - len(before)}", "ask edx", "edit 2"]
-    assert json.loads(grant_file(own).read_text())["rate"] == {"perMinute": 7}
+    assert json.loads(grant_file(stamped_root).read_text())["rate"] == {"perMinute": 7}
 
 
-def rate_of(own: Root, number: int) -> Step:
+def rate_of(stamped_root: Root, number: int) -> Step:
     """Return an editor that writes the grant as it was, with another rate."""
-    return put(grant_file(own).read_text().replace("30", str(number)))
+    return put(grant_file(stamped_root).read_text().replace("30", str(number)))
 
 
-def test_a_grant_that_does_not_load_opens_at_its_first_problem(own: Root) -> None:
+def test_a_grant_that_does_not_load_opens_at_its_first_problem(stamped_root: Root) -> None:
     """Unchanged it is still no grant: nothing is called well."""
-    with write_transaction(own) as writer:
-        writer.write("git", grant_file(own).read_bytes(), b'{\n\n"tool": }')
-    outcome, seen = run(own, lambda _: None, "x")
+    with write_transaction(stamped_root) as writer:
+        writer.write("git", grant_file(stamped_root).read_bytes(), b'{\n\n"tool": }')
+    outcome, seen = run(stamped_root, lambda _: None, "x")
     assert outcome.status == "cancelled"
     assert seen == ["edit 3", "`git` is unchanged", "problem 3", "ask edx"]
-    assert not drafts(own)
+    assert not drafts(stamped_root)
 
 
-def test_unchanged_is_nothing_to_do(own: Root) -> None:
+def test_unchanged_is_nothing_to_do(stamped_root: Root) -> None:
     """No version, no question, no file."""
-    outcome, seen = run(own, lambda path: path.write_bytes(path.read_bytes()) and None)
+    outcome, seen = run(stamped_root, lambda path: path.write_bytes(path.read_bytes()) and None)
     assert outcome == EditResult("unchanged")
     assert seen == ["edit 0", "`git` is unchanged"]
-    assert not drafts(own)
-    stamp = stamps.read_stamp(own)
+    assert not drafts(stamped_root)
+    stamp = stamps.read_stamp(stamped_root)
     assert stamp is not None
     assert stamp.version == 1
 
 
 @pytest.mark.parametrize("text", ["", " \n"])
-def test_emptied_is_told_and_nothing_is_left(own: Root, text: str) -> None:
+def test_emptied_is_told_and_nothing_is_left(stamped_root: Root, text: str) -> None:
     """It is no way to remove a grant."""
-    before = grant_file(own).read_bytes()
-    outcome, seen = run(own, put(text) if text else lambda path: path.write_bytes(b"") and None, "x")
+    before = grant_file(stamped_root).read_bytes()
+    outcome, seen = run(stamped_root, put(text) if text else lambda path: path.write_bytes(b"") and None, "x")
     assert outcome.status == "cancelled"
     assert seen[1:] == ["`git` was emptied, and an empty file is not a grant", "ask ex"]
-    assert grant_file(own).read_bytes() == before
-    assert not drafts(own)
+    assert grant_file(stamped_root).read_bytes() == before
+    assert not drafts(stamped_root)
 
 
-def test_an_exit_leaves_the_text_and_names_it(own: Root) -> None:
+def test_an_exit_leaves_the_text_and_names_it(stamped_root: Root) -> None:
     """The grant is as it was, and the next session tells where the text is."""
-    before = grant_file(own).read_bytes()
-    _, seen = run(own, put("{"), "x")
-    assert kept(own, before, b"{")
-    (draft,) = drafts(own)
+    before = grant_file(stamped_root).read_bytes()
+    _, seen = run(stamped_root, put("{"), "x")
+    assert kept(stamped_root, before, b"{")
+    (draft,) = drafts(stamped_root)
     assert seen[-1] == f"the text was left in `{draft}`"
-    _, seen = run(own, lambda _: None)
+    _, seen = run(stamped_root, lambda _: None)
     assert seen[0] == f"note: an earlier session left its text in `{draft}`"
-    assert kept(own, before, b"{")
+    assert kept(stamped_root, before, b"{")
 
 
 @pytest.mark.parametrize("ended", [KeyboardInterrupt(), RuntimeError(), SystemExit()])
-def test_whatever_ends_a_session_leaves_the_text(own: Root, ended: BaseException) -> None:
+def test_whatever_ends_a_session_leaves_the_text(stamped_root: Root, ended: BaseException) -> None:
     """Ctrl-C and a bug of ours too."""
-    before = grant_file(own).read_bytes()
+    before = grant_file(stamped_root).read_bytes()
     with pytest.raises(type(ended)):
-        run(own, put("{}"), ended)
-    assert kept(own, before, b"{}")
+        run(stamped_root, put("{}"), ended)
+    assert kept(stamped_root, before, b"{}")
 
 
-def test_a_hand_edit_meanwhile_is_kept_and_so_is_the_text(own: Root) -> None:
+def test_a_hand_edit_meanwhile_is_kept_and_so_is_the_text(stamped_root: Root) -> None:
     """Neither is lost to the other."""
 
     def both(path: Path) -> None:
         rate(7)(path)
-        grant_file(own).write_text("by hand")
+        grant_file(stamped_root).write_text("by hand")
 
     script = Script(both, "s")
     with pytest.raises(NotDoneError, match="was changed by hand in the meantime"):
-        run_edit_session(own, "git", LockWait(), script)
-    (draft,) = drafts(own)
+        run_edit_session(stamped_root, "git", LockWait(), script)
+    (draft,) = drafts(stamped_root)
     assert script.seen[-1] == f"the text was left in `{draft}`"
     assert json.loads(draft.read_text())["rate"] == {"perMinute": 7}
-    assert grant_file(own).read_text() == "by hand"
+    assert grant_file(stamped_root).read_text() == "by hand"
 
 
-def test_a_disk_that_refuses_the_save_takes_no_text(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_refuses_the_save_takes_no_text(stamped_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """The grant is as it was."""
-    before = grant_file(own).read_bytes()
+    before = grant_file(stamped_root).read_bytes()
 
     def refusing(*_: object) -> None:
         raise OSError(28, "no space left on device", "x")
 
     monkeypatch.setattr("cortex_policy.manage.transaction.writer.atomic_replace", refusing)
     with pytest.raises(NotDoneError, match="no space left"):
-        run(own, rate(7), "s")
-    assert grant_file(own).read_bytes() == before
-    assert len(drafts(own)) == 1
+        run(stamped_root, rate(7), "s")
+    assert grant_file(stamped_root).read_bytes() == before
+    assert len(drafts(stamped_root)) == 1
 
 
-def test_a_disk_that_takes_no_copy_starts_no_editor(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_takes_no_copy_starts_no_editor(stamped_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """And nothing is left of it."""
     real = os.write
 
@@ -233,40 +226,40 @@ def test_a_disk_that_takes_no_copy_starts_no_editor(own: Root, monkeypatch: pyte
         raise OSError(28, "no space left on device")
 
     monkeypatch.setattr(os, "write", refusing)
-    grant_file(own).write_bytes(grant_file(own).read_bytes()[:17])
-    Path(stamps.stamp_file(own.path)).unlink()
+    grant_file(stamped_root).write_bytes(grant_file(stamped_root).read_bytes()[:17])
+    Path(stamps.stamp_file(stamped_root.path)).unlink()
     with pytest.raises(NotDoneError, match=r"git\.json`: no space left"):
-        run(own)
-    assert not drafts(own)
+        run(stamped_root)
+    assert not drafts(stamped_root)
 
 
-def test_an_editor_that_fails_saves_nothing(own: Root) -> None:
+def test_an_editor_that_fails_saves_nothing(stamped_root: Root) -> None:
     """It is said, and its text is there when it is opened again."""
 
     def failing(path: Path) -> str:
         rate(7)(path)
         return "it failed"
 
-    outcome, seen = run(own, failing, "e", lambda _: None, "s")
+    outcome, seen = run(stamped_root, failing, "e", lambda _: None, "s")
     assert outcome.status == "saved"
     assert seen == ["edit 0", "it failed", "ask ex", "edit 0", "narrowed", "ask sedx", "consent narrowed"]
 
 
-def test_an_editor_that_removes_the_file_loses_no_earlier_text(own: Root) -> None:
+def test_an_editor_that_removes_the_file_loses_no_earlier_text(stamped_root: Root) -> None:
     """The last text is there again."""
 
     def unlink(path: Path) -> None:
         path.unlink()
 
-    _, seen = run(own, put("{"), "e", unlink, "e", lambda _: None, "x")
-    assert [path.read_bytes() for path in drafts(own)] == [b"{"]
+    _, seen = run(stamped_root, put("{"), "e", unlink, "e", lambda _: None, "x")
+    assert [path.read_bytes() for path in drafts(stamped_root)] == [b"{"]
     assert "the editor removed the file; it is there again with its last text" in seen
-    drafts(own)[0].unlink()
-    _, seen = run(own, unlink, "x")
-    assert not drafts(own)
+    drafts(stamped_root)[0].unlink()
+    _, seen = run(stamped_root, unlink, "x")
+    assert not drafts(stamped_root)
 
 
-def test_an_editor_may_replace_the_file(own: Root) -> None:
+def test_an_editor_may_replace_the_file(stamped_root: Root) -> None:
     """By a rename, with the old one as a backup beside it, which goes too."""
 
     def replace(path: Path) -> None:
@@ -276,37 +269,37 @@ def test_an_editor_may_replace_the_file(own: Root) -> None:
         path.rename(path.with_name(path.name + "~"))
         new.rename(path)
 
-    outcome, _ = run(own, replace, "s")
+    outcome, _ = run(stamped_root, replace, "s")
     assert outcome.status == "saved"
-    assert not drafts(own)
+    assert not drafts(stamped_root)
 
 
-def test_a_link_in_place_of_the_file_is_not_followed(own: Root, tmp_path: Path) -> None:
+def test_a_link_in_place_of_the_file_is_not_followed(stamped_root: Root, tmp_path: Path) -> None:
     """It is said, and left."""
     other = tmp_path / "other.json"
-    other.write_text(grant_file(own).read_text().replace("30", "31"))
-    before = grant_file(own).read_bytes()
+    other.write_text(grant_file(stamped_root).read_text().replace("30", "31"))
+    before = grant_file(stamped_root).read_bytes()
 
     def link(path: Path) -> None:
         path.unlink()
         path.symlink_to(other)
 
-    outcome, seen = run(own, link, "x")
+    outcome, seen = run(stamped_root, link, "x")
     assert outcome.status == "cancelled"
     assert "is a link" in seen[1]
     assert seen[-1].startswith("the text was left in ")
-    assert grant_file(own).read_bytes() == before
+    assert grant_file(stamped_root).read_bytes() == before
 
 
-def test_a_text_of_more_than_a_mebibyte_is_a_problem(own: Root) -> None:
+def test_a_text_of_more_than_a_mebibyte_is_a_problem(stamped_root: Root) -> None:
     """It is left whole."""
-    text = grant_file(own).read_text() + " " * (1 << 21)
-    _, seen = run(own, put(text), "x")
+    text = grant_file(stamped_root).read_text() + " " * (1 << 21)
+    _, seen = run(stamped_root, put(text), "x")
     assert seen[1:3] == ["problem 1", "ask edx"]
-    assert drafts(own)[0].stat().st_size == len(text)
+    assert drafts(stamped_root)[0].stat().st_size == len(text)
 
 
-def test_nobody_else_opens_a_copy_and_no_writer_removes_it(own: Root) -> None:
+def test_nobody_else_opens_a_copy_and_no_writer_removes_it(stamped_root: Root) -> None:
     """It has a directory of its own, which only the operator enters."""
     sizes: list[int] = []
 
@@ -315,23 +308,23 @@ def test_nobody_else_opens_a_copy_and_no_writer_removes_it(own: Root) -> None:
         sizes.append(path.parent.stat().st_mode & 0o777)
         path.write_text("{")
 
-    run(own, look, "x")
-    run(own, lambda _: None)
+    run(stamped_root, look, "x")
+    run(stamped_root, lambda _: None)
     assert sizes == [0o600, 0o700]
-    assert len(drafts(own)) == 1
+    assert len(drafts(stamped_root)) == 1
 
 
-def test_what_cannot_be_saved_is_not_edited(own: Root) -> None:
+def test_what_cannot_be_saved_is_not_edited(stamped_root: Root) -> None:
     """A hand edit is stamped first; a missing grant is told with those there are; a giant is for other hands."""
-    grant_file(own).write_bytes(grant_file(own).read_bytes() + b"\n")
+    grant_file(stamped_root).write_bytes(grant_file(stamped_root).read_bytes() + b"\n")
     with pytest.raises(GrantError) as caught:
-        run(own)
+        run(stamped_root)
     assert caught.value.exit_code == 23
     for wrong in ("gti", "../x"):
         with pytest.raises(GrantError) as caught:
-            run_edit_session(own, wrong, LockWait(), Script())
+            run_edit_session(stamped_root, wrong, LockWait(), Script())
         assert caught.value.exit_code == 20
-    grant_file(own).write_bytes(b" " * ((1 << 20) + 1))
+    grant_file(stamped_root).write_bytes(b" " * ((1 << 20) + 1))
     with pytest.raises(NotDoneError, match="larger than"):
-        run(own)
-    assert not drafts(own)
+        run(stamped_root)
+    assert not drafts(stamped_root)

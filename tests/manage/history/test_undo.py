@@ -23,26 +23,13 @@ from cortex_policy.manage.editing import operations, set_fields
 from cortex_policy.manage.history import log, undo_steps
 from cortex_policy.manage.history import undo as history_undo
 from cortex_policy.manage.history.undo import UndoRequest, UndoResult
-from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from tests.support.stamps import stamp_grants
+from tests.support.stamps import agree, stamp_grants, stamp_version
 
 Texts = dict[str, bytes]
 A, B = b'{"tool": "a", "actions": ["x"], "rate": {"perMinute": 1}}', b"\xff no grant at all"
-
-
-@pytest.fixture
-def own(root: Path) -> Root:
-    """Name a stamped root."""
-    own = Root(str(root), named=False)
-    stamp_grants(own)
-    return own
-
-
-def agree(_: object) -> None:
-    """Say yes."""
 
 
 def undo(root: Root, grant_id: str | None = None, to: int | None = None) -> UndoResult:
@@ -53,14 +40,6 @@ def undo(root: Root, grant_id: str | None = None, to: int | None = None) -> Undo
 def texts(root: Root) -> Texts:
     """Return the bytes of all grants."""
     return {path.stem: path.read_bytes() for path in Path(root.tools).glob("*.json")}
-
-
-def version(root: Root) -> int:
-    """Return the version of the stamp, which belongs to the grants."""
-    stamp = stamps.read_stamp(root)
-    assert stamp is not None
-    assert verify_stamp(root) == ()
-    return stamp.version
 
 
 def put(root: Root, grant_id: str, data: bytes | None) -> None:
@@ -107,11 +86,11 @@ def there_and_back(root: Root, write: Callable[[Root], object], states: dict[int
         write(root)
     after = texts(root)
     if after != before:
-        states[version(root)] = after
+        states[stamp_version(root)] = after
         for expected in (before, after):
             undo(root)
             assert texts(root) == expected
-            states[version(root)] = expected
+            states[stamp_version(root)] = expected
 
 
 @settings(max_examples=60)
@@ -130,7 +109,7 @@ def test_undo_after_any_write_gives_the_identical_bytes(
         for number in data.draw(st.lists(st.sampled_from(sorted(states)), max_size=3)) if len(states) > 1 else ():
             undo(root, to=number)
             assert texts(root) == states[number]
-            assert version(root) >= number
+            assert stamp_version(root) >= number
 
 
 @settings(max_examples=30)
@@ -143,62 +122,62 @@ def test_writes_are_undone_one_by_one(writes: list[Callable[[Root], object]]) ->
         for write in writes:
             with suppress(CortexPolicyError):
                 write(root)
-            states.setdefault(version(root), texts(root))
+            states.setdefault(stamp_version(root), texts(root))
         for number in sorted(states, reverse=True):
             undo(root, to=number)
             assert texts(root) == states[number]
 
 
-def test_one_grant_is_undone_past_writes_of_others(own: Root) -> None:
+def test_one_grant_is_undone_past_writes_of_others(stamped_root: Root) -> None:
     """What others wrote stays."""
-    before = texts(own)
-    set_rate(own, "git", 7)
-    set_rate(own, "model-gateway", 8)
-    after = texts(own)
-    undo(own, "git")
-    assert texts(own) == {"git": before["git"], "model-gateway": after["model-gateway"]}
-    assert version(own) == 4
+    before = texts(stamped_root)
+    set_rate(stamped_root, "git", 7)
+    set_rate(stamped_root, "model-gateway", 8)
+    after = texts(stamped_root)
+    undo(stamped_root, "git")
+    assert texts(stamped_root) == {"git": before["git"], "model-gateway": after["model-gateway"]}
+    assert stamp_version(stamped_root) == 4
 
 
-def test_a_rename_is_undone_as_one_write(own: Root) -> None:
+def test_a_rename_is_undone_as_one_write(stamped_root: Root) -> None:
     """By either id, unless one of the two was written since."""
-    before = texts(own)
-    operations.rename_grant(own, "git", "x")
-    undo(own, "git")
-    assert (texts(own), version(own)) == (before, 3)
-    undo(own, "x")
-    set_rate(own, "x", 9)
+    before = texts(stamped_root)
+    operations.rename_grant(stamped_root, "git", "x")
+    undo(stamped_root, "git")
+    assert (texts(stamped_root), stamp_version(stamped_root)) == (before, 3)
+    undo(stamped_root, "x")
+    set_rate(stamped_root, "x", 9)
     with pytest.raises(NotDoneError, match="version 4 wrote `x` too, as did version 5") as caught:
-        undo(own, "git")
+        undo(stamped_root, "git")
     assert caught.value.hint == "undo that first with `cortex-policy undo x`"
-    done = undo(own, to=1)
-    assert texts(own) == before
+    done = undo(stamped_root, to=1)
+    assert texts(stamped_root) == before
     assert [step.change.name for step in done.steps] == ["x", "git"]
 
 
-def test_a_version_comes_back_without_the_states_between(own: Root) -> None:
+def test_a_version_comes_back_without_the_states_between(stamped_root: Root) -> None:
     """Each grant that differs is one write, and what was wide for a while is never wide again; as planned."""
-    set_rate(own, "git", 7)
+    set_rate(stamped_root, "git", 7)
     for rate in (900, 8):
-        set_rate(own, "model-gateway", rate)
-        set_rate(own, "git", rate)
+        set_rate(stamped_root, "model-gateway", rate)
+        set_rate(stamped_root, "git", rate)
     asked: list[PolicyDiff] = []
-    planned = history_undo.preview_undo(own, UndoRequest(None, 2))
-    done = history_undo.undo_writes(own, UndoRequest(None, 2), asked.append)
+    planned = history_undo.preview_undo(stamped_root, UndoRequest(None, 2))
+    done = history_undo.undo_writes(stamped_root, UndoRequest(None, 2), asked.append)
     assert [step.change.name for step in done.steps] == ["git", "model-gateway"]
     assert [step.diff for step in done.steps] == [step.diff for step in planned.steps]
     assert [found.verdict for found in asked] == ["both"]
-    assert version(own) == 8
-    assert undo(own, to=2).steps == ()
-    assert version(own) == 8
+    assert stamp_version(stamped_root) == 8
+    assert undo(stamped_root, to=2).steps == ()
+    assert stamp_version(stamped_root) == 8
 
 
-def test_mode_and_absence_come_back(own: Root) -> None:
+def test_mode_and_absence_come_back(stamped_root: Root) -> None:
     """A grant that was private is private again."""
-    file = Path(own.tools, "git.json")
+    file = Path(stamped_root.tools, "git.json")
     file.chmod(0o640)
-    put(own, "git", None)
-    undo(own)
+    put(stamped_root, "git", None)
+    undo(stamped_root)
     assert file.stat().st_mode & 0o777 == 0o640
 
 
@@ -209,186 +188,191 @@ def hand_edit(root: Root, grant_id: str = "git") -> bytes:
     return file.read_bytes()
 
 
-def test_a_hand_edit_goes_back_to_what_was_stamped_and_is_kept(own: Root) -> None:
+def test_a_hand_edit_goes_back_to_what_was_stamped_and_is_kept(stamped_root: Root) -> None:
     """As a write of its own, so that caches drop it; undone in turn, the edit is back, and stamped."""
-    before = texts(own)
-    edited = hand_edit(own)
+    before = texts(stamped_root)
+    edited = hand_edit(stamped_root)
     asked: list[PolicyDiff] = []
-    done = history_undo.undo_writes(own, UndoRequest(), asked.append)
-    assert (texts(own), version(own), done.is_of_hand_edits) == (before, 2, True)
+    done = history_undo.undo_writes(stamped_root, UndoRequest(), asked.append)
+    assert (texts(stamped_root), stamp_version(stamped_root), done.is_of_hand_edits) == (before, 2, True)
     assert [found.verdict for found in asked] == ["narrowed"]
-    assert log.grant_at(own, "git", 1).text == before["git"]
-    undo(own)
-    assert (texts(own)["git"], version(own)) == (edited, 3)
-    assert log.grant_at(own, "git", 2).text == before["git"]
-    undo(own, to=1)
-    assert texts(own) == before
+    assert log.grant_at(stamped_root, "git", 1).text == before["git"]
+    undo(stamped_root)
+    assert (texts(stamped_root)["git"], stamp_version(stamped_root)) == (edited, 3)
+    assert log.grant_at(stamped_root, "git", 2).text == before["git"]
+    undo(stamped_root, to=1)
+    assert texts(stamped_root) == before
 
 
-def test_a_hand_edit_is_undone_after_and_before_writes(own: Root) -> None:
+def test_a_hand_edit_is_undone_after_and_before_writes(stamped_root: Root) -> None:
     """The last write left what it goes back to, and it can be undone next."""
-    before = texts(own)
-    set_rate(own, "git", 7)
-    written = texts(own)
-    hand_edit(own)
-    undo(own, "git")
-    assert texts(own) == written
-    undo(own, to=1)
-    assert texts(own) == before
-    set_rate(own, "model-gateway", 7)
-    hand_edit(own)
-    undo(own)
-    assert texts(own)["git"] == before["git"]
+    before = texts(stamped_root)
+    set_rate(stamped_root, "git", 7)
+    written = texts(stamped_root)
+    hand_edit(stamped_root)
+    undo(stamped_root, "git")
+    assert texts(stamped_root) == written
+    undo(stamped_root, to=1)
+    assert texts(stamped_root) == before
+    set_rate(stamped_root, "model-gateway", 7)
+    hand_edit(stamped_root)
+    undo(stamped_root)
+    assert texts(stamped_root)["git"] == before["git"]
 
 
-def test_a_grant_that_was_removed_by_hand_comes_back_and_one_that_was_added_goes_if_it_is_named(own: Root) -> None:
+def test_a_grant_that_was_removed_by_hand_comes_back_and_one_that_was_added_goes_if_it_is_named(
+    stamped_root: Root,
+) -> None:
     """Nothing is removed that nobody named."""
-    before = texts(own)
-    Path(own.tools, "git.json").rename(Path(own.tools, "x.json"))
-    undo(own)
-    assert texts(own) == {**before, "x": before["git"]}
-    undo(own, "x")
-    assert texts(own) == before
-    undo(own, "x")
-    assert texts(own) == {**before, "x": before["git"]}
+    before = texts(stamped_root)
+    Path(stamped_root.tools, "git.json").rename(Path(stamped_root.tools, "x.json"))
+    undo(stamped_root)
+    assert texts(stamped_root) == {**before, "x": before["git"]}
+    undo(stamped_root, "x")
+    assert texts(stamped_root) == before
+    undo(stamped_root, "x")
+    assert texts(stamped_root) == {**before, "x": before["git"]}
 
 
-def test_what_does_not_load_goes_back_too(own: Root) -> None:
+def test_what_does_not_load_goes_back_too(stamped_root: Root) -> None:
     """It allowed nothing, so going back is asked for; its bytes are kept."""
-    before = texts(own)
-    Path(own.tools, "git.json").write_bytes(B)
+    before = texts(stamped_root)
+    Path(stamped_root.tools, "git.json").write_bytes(B)
     asked: list[PolicyDiff] = []
-    history_undo.undo_writes(own, UndoRequest("git"), asked.append)
-    assert ([found.verdict for found in asked], texts(own)) == (["widened"], before)
-    undo(own)
-    assert texts(own)["git"] == B
+    history_undo.undo_writes(stamped_root, UndoRequest("git"), asked.append)
+    assert ([found.verdict for found in asked], texts(stamped_root)) == (["widened"], before)
+    undo(stamped_root)
+    assert texts(stamped_root)["git"] == B
 
 
-def test_a_hand_edit_that_the_history_would_not_keep_is_left(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hand_edit_that_the_history_would_not_keep_is_left(
+    stamped_root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Too large, or no history: it would be lost."""
-    file = Path(own.tools, "git.json")
+    file = Path(stamped_root.tools, "git.json")
     file.write_bytes(b" " * ((1 << 20) + 5))
     with pytest.raises(NotDoneError, match="would not keep the hand edit of `git`, so it would be lost"):
-        undo(own)
+        undo(stamped_root)
     assert file.stat().st_size == (1 << 20) + 5
     file.write_bytes(A)
     monkeypatch.setenv("CORTEX_POLICY_HISTORY_KEEP", "0")
     with pytest.raises(NotDoneError, match="would be lost"):
-        undo(own)
+        undo(stamped_root)
     assert file.read_bytes() == A
 
 
-def test_a_stamped_text_that_is_nowhere_is_said_and_one_of_the_last_commit_comes_back(own: Root) -> None:
+def test_a_stamped_text_that_is_nowhere_is_said_and_one_of_the_last_commit_comes_back(stamped_root: Root) -> None:
     """A clone has no history; its digest proves the text."""
-    before = texts(own)
-    git = ["git", "-C", own.path, "-c", "user.name=a", "-c", "user.email=a@b"]
-    shutil.rmtree(Path(own.path, ".cortex/policy/history"))
-    edited = hand_edit(own)
+    before = texts(stamped_root)
+    git = ["git", "-C", stamped_root.path, "-c", "user.name=a", "-c", "user.email=a@b"]
+    shutil.rmtree(Path(stamped_root.path, ".cortex/policy/history"))
+    edited = hand_edit(stamped_root)
     with pytest.raises(NotDoneError, match="what was stamped as `git` is not kept"):
-        undo(own)
+        undo(stamped_root)
     with pytest.raises(NotDoneError, match="version 1 of `git` is not kept"):
-        log.grant_at(own, "git", 1)
+        log.grant_at(stamped_root, "git", 1)
     for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "x"]):
         subprocess.run([*git, *words], check=True)
     with pytest.raises(NotDoneError, match="is not kept"):  # what was committed is the edit
-        undo(own)
-    Path(own.tools, "git.json").write_bytes(before["git"])
+        undo(stamped_root)
+    Path(stamped_root.tools, "git.json").write_bytes(before["git"])
     subprocess.run([*git, "commit", "-q", "-a", "-m", "y"], check=True)
-    Path(own.tools, "git.json").write_bytes(edited)
-    assert log.grant_at(own, "git", 1).text == before["git"]
-    undo(own)
-    assert texts(own) == before
+    Path(stamped_root.tools, "git.json").write_bytes(edited)
+    assert log.grant_at(stamped_root, "git", 1).text == before["git"]
+    undo(stamped_root)
+    assert texts(stamped_root) == before
 
 
-def test_going_back_to_a_version_overwrites_no_hand_edit(own: Root) -> None:
+def test_going_back_to_a_version_overwrites_no_hand_edit(stamped_root: Root) -> None:
     """23, and how to see it, take it back or accept it."""
-    set_rate(own, "git", 7)
-    hand_edit(own)
-    before = texts(own)
+    set_rate(stamped_root, "git", 7)
+    hand_edit(stamped_root)
+    before = texts(stamped_root)
     with pytest.raises(GrantError) as caught:
-        history_undo.undo_writes(own, UndoRequest(None, 1), pytest.fail)
+        history_undo.undo_writes(stamped_root, UndoRequest(None, 1), pytest.fail)
     assert caught.value.exit_code == 23
     for command in ("diff git --against stamp", "undo git", "stamp write"):
         assert f"`cortex-policy {command}`" in caught.value.hint
-    assert texts(own) == before
+    assert texts(stamped_root) == before
 
 
-def test_an_accepted_hand_edit_is_undone_like_any_write(own: Root) -> None:
+def test_an_accepted_hand_edit_is_undone_like_any_write(stamped_root: Root) -> None:
     """What was stamped before is kept, and so is what was accepted."""
-    before = texts(own)
-    edited = hand_edit(own)
-    stamp_grants(own)
-    hand_edit(own, "model-gateway")
-    undo(own, "model-gateway")
-    assert texts(own) == {**before, "git": edited}
-    undo(own, "git")
-    assert texts(own) == before
-    undo(own, to=2)
-    assert texts(own)["git"] == edited
+    before = texts(stamped_root)
+    edited = hand_edit(stamped_root)
+    stamp_grants(stamped_root)
+    hand_edit(stamped_root, "model-gateway")
+    undo(stamped_root, "model-gateway")
+    assert texts(stamped_root) == {**before, "git": edited}
+    undo(stamped_root, "git")
+    assert texts(stamped_root) == before
+    undo(stamped_root, to=2)
+    assert texts(stamped_root)["git"] == edited
     with pytest.raises(NotDoneError, match="version 1 recorded existing grants"):
-        undo(own, to=0)
+        undo(stamped_root, to=0)
 
 
-def test_a_grant_made_by_hand_and_accepted_goes_again(own: Root) -> None:
+def test_a_grant_made_by_hand_and_accepted_goes_again(stamped_root: Root) -> None:
     """It was not there: that is known."""
-    Path(own.tools, "x.json").write_bytes(A)
-    stamp_grants(own)
-    undo(own)
-    assert "x" not in texts(own)
-    undo(own)
-    assert texts(own)["x"] == A
+    Path(stamped_root.tools, "x.json").write_bytes(A)
+    stamp_grants(stamped_root)
+    undo(stamped_root)
+    assert "x" not in texts(stamped_root)
+    undo(stamped_root)
+    assert texts(stamped_root)["x"] == A
 
 
-def test_where_a_version_is_missing_a_grant_still_has_its_way_back(own: Root) -> None:
+def test_where_a_version_is_missing_a_grant_still_has_its_way_back(stamped_root: Root) -> None:
     """Git merged, or an entry was lost: the last known write that left it so. The root as a whole has none."""
-    before = texts(own)
-    set_rate(own, "git", 7)
-    written = texts(own)
-    operations.remove_grant(own, "model-gateway", agree)
-    stamp = stamps.read_stamp(own)
+    before = texts(stamped_root)
+    set_rate(stamped_root, "git", 7)
+    written = texts(stamped_root)
+    operations.remove_grant(stamped_root, "model-gateway", agree)
+    stamp = stamps.read_stamp(stamped_root)
     assert stamp is not None
-    Path(own.tools, "model-gateway.json").write_bytes(before["model-gateway"])
+    Path(stamped_root.tools, "model-gateway.json").write_bytes(before["model-gateway"])
     merged = stamps.Stamp(9, {name: stamps.grant_digest(text) for name, text in written.items()}, {})
-    Path(stamps.stamp_file(own.path)).write_bytes(stamps.encode_stamp(merged))
+    Path(stamps.stamp_file(stamped_root.path)).write_bytes(stamps.encode_stamp(merged))
     with pytest.raises(NotDoneError, match="does not know how version 9 was made"):
-        undo(own)
-    undo(own, "git")
-    assert texts(own) == before
+        undo(stamped_root)
+    undo(stamped_root, "git")
+    assert texts(stamped_root) == before
     with pytest.raises(NotDoneError, match="a write of `model-gateway`"):
-        undo(own, "model-gateway")
+        undo(stamped_root, "model-gateway")
 
 
-def test_where_the_history_ends_is_said(own: Root) -> None:
+def test_where_the_history_ends_is_said(stamped_root: Root) -> None:
     """Pruned, damaged, off for a while, or of another branch: no guess."""
     for rate in (7, 8, 9):
-        set_rate(own, "git", rate)
-    file = next(Path(own.path).rglob("00000003-v3.json"))
+        set_rate(stamped_root, "git", rate)
+    file = next(Path(stamped_root.path).rglob("00000003-v3.json"))
     kept = file.read_bytes()
     file.write_bytes(b"{")
-    assert history_undo.preview_undo(own, UndoRequest()).version == 3
+    assert history_undo.preview_undo(stamped_root, UndoRequest()).version == 3
     with pytest.raises(NotDoneError, match="does not reach back to version 2: what it knows begins after version 3"):
-        undo(own, to=2)
+        undo(stamped_root, to=2)
     with pytest.raises(NotDoneError, match="a write of `model-gateway`"):
-        undo(own, "model-gateway")
+        undo(stamped_root, "model-gateway")
     entry = json.loads(kept)
     entry["grants"][0]["new"] = "sha256:another"
     file.write_text(json.dumps(entry))
     with pytest.raises(NotDoneError, match="begins after version 3"):
-        log.grant_at(own, "git", 2)
+        log.grant_at(stamped_root, "git", 2)
     file.write_bytes(kept)
-    next(Path(own.path).rglob("00000004-v4.json")).unlink()
+    next(Path(stamped_root.path).rglob("00000004-v4.json")).unlink()
     with pytest.raises(NotDoneError, match="does not know how version 4 was made"):
-        undo(own)
+        undo(stamped_root)
     with pytest.raises(NotDoneError, match="is at version 4, not at version 5 yet"):
-        undo(own, to=5)
+        undo(stamped_root, to=5)
 
 
-def test_another_branch_has_its_own_way_back(own: Root) -> None:
+def test_another_branch_has_its_own_way_back(stamped_root: Root) -> None:
     """Git moves grants and stamp; entries of both sides stay, and each applies only on its own."""
 
     def side() -> dict[Path, bytes]:
         return {
-            path: path.read_bytes() for path in (*Path(own.tools).glob("*.json"), Path(stamps.stamp_file(own.path)))
+            path: path.read_bytes()
+            for path in (*Path(stamped_root.tools).glob("*.json"), Path(stamps.stamp_file(stamped_root.path)))
         }
 
     def checkout(files: dict[Path, bytes]) -> None:
@@ -396,31 +380,31 @@ def test_another_branch_has_its_own_way_back(own: Root) -> None:
             path.write_bytes(data)
 
     base = side()
-    set_rate(own, "git", 7)
-    set_rate(own, "git", 8)
+    set_rate(stamped_root, "git", 7)
+    set_rate(stamped_root, "git", 8)
     ours = side()
     checkout(base)
-    set_rate(own, "git", 9)
-    undo(own, to=1)
-    assert texts(own)["git"] == base[Path(own.tools, "git.json")]
+    set_rate(stamped_root, "git", 9)
+    undo(stamped_root, to=1)
+    assert texts(stamped_root)["git"] == base[Path(stamped_root.tools, "git.json")]
     checkout(ours)
-    undo(own, to=1)
-    assert texts(own)["git"] == base[Path(own.tools, "git.json")]
+    undo(stamped_root, to=1)
+    assert texts(stamped_root)["git"] == base[Path(stamped_root.tools, "git.json")]
 
 
-def test_a_text_too_large_to_read_is_not_pretended_to_be_kept(own: Root) -> None:
+def test_a_text_too_large_to_read_is_not_pretended_to_be_kept(stamped_root: Root) -> None:
     """It is removed, and does not come back cut."""
-    put(own, "x", b" " * ((1 << 20) + 1))
-    put(own, "x", None)
+    put(stamped_root, "x", b" " * ((1 << 20) + 1))
+    put(stamped_root, "x", None)
     with pytest.raises(NotDoneError, match="replaced a text of `x` that is not kept"):
-        undo(own)
+        undo(stamped_root)
 
 
-def test_a_disk_that_fills_up_on_the_way_tells_how_far_it_came(own: Root) -> None:
+def test_a_disk_that_fills_up_on_the_way_tells_how_far_it_came(stamped_root: Root) -> None:
     """The same again goes on from there."""
-    before = texts(own)
-    set_rate(own, "git", 7)
-    set_rate(own, "model-gateway", 7)
+    before = texts(stamped_root)
+    set_rate(stamped_root, "git", 7)
+    set_rate(stamped_root, "model-gateway", 7)
     real, calls = os.rename, SimpleNamespace(left=6)
 
     def renamed(*args: object, **named: object) -> None:
@@ -430,37 +414,37 @@ def test_a_disk_that_fills_up_on_the_way_tells_how_far_it_came(own: Root) -> Non
         real(*args, **named)  # type: ignore[arg-type]
 
     with patch.object(os, "rename", renamed):
-        done = undo(own, to=1)
+        done = undo(stamped_root, to=1)
     assert [step.change.name for step in done.steps] == ["model-gateway"]
     assert done.error is not None
     assert "no space left" in done.error.detail
-    assert undo(own, to=1).error is None
-    assert texts(own) == before
+    assert undo(stamped_root, to=1).error is None
+    assert texts(stamped_root) == before
 
 
-def test_a_history_that_others_can_write_brings_nothing_back(own: Root) -> None:
+def test_a_history_that_others_can_write_brings_nothing_back(stamped_root: Root) -> None:
     """22."""
-    set_rate(own, "git", 7)
-    next(Path(own.path).rglob("00000002-v2.json")).chmod(0o666)
+    set_rate(stamped_root, "git", 7)
+    next(Path(stamped_root.path).rglob("00000002-v2.json")).chmod(0o666)
     with pytest.raises(GrantError) as caught:
-        undo(own)
+        undo(stamped_root)
     assert caught.value.exit_code == 22
 
 
-def test_a_refusal_changes_nothing(own: Root) -> None:
+def test_a_refusal_changes_nothing(stamped_root: Root) -> None:
     """Who does not consent has what was there."""
-    set_rate(own, "git", 7)
-    before = texts(own)
+    set_rate(stamped_root, "git", 7)
+    before = texts(stamped_root)
 
     def refuse(_: PolicyDiff) -> None:
         raise NotDoneError("cancelled")
 
     with pytest.raises(NotDoneError):
-        history_undo.undo_writes(own, UndoRequest(), refuse)
-    assert (texts(own), version(own)) == (before, 2)
+        history_undo.undo_writes(stamped_root, UndoRequest(), refuse)
+    assert (texts(stamped_root), stamp_version(stamped_root)) == (before, 2)
 
 
-def test_an_entry_that_no_write_makes_is_damage(own: Root) -> None:
+def test_an_entry_that_no_write_makes_is_damage(stamped_root: Root) -> None:
     """One that names tens of thousands of grants would be looked at for minutes."""
     digest = f"sha256:{hashlib.sha256(A).hexdigest()}"
     gone = {"old": digest, "new": None, "mode": 0o644, "text": A.decode()}
@@ -469,13 +453,13 @@ def test_an_entry_that_no_write_makes_is_damage(own: Root) -> None:
         "command": "remove", "verdict": "narrowed", "widened": "", "blind": False,
         "grants": [{"id": f"g{number}", **gone} for number in range(20_000)],
     }  # fmt: skip
-    history = Path(own.path, ".cortex/policy/history")
+    history = Path(stamped_root.path, ".cortex/policy/history")
     history.mkdir(0o700, exist_ok=True)
     for file in history.glob("0*"):
         file.unlink()
     (history / "00000001-v1.json").write_text(json.dumps(entry))
     with pytest.raises(NotDoneError, match="the history does not know"):
-        history_undo.preview_undo(own, UndoRequest())
+        history_undo.preview_undo(stamped_root, UndoRequest())
 
 
 def test_many_writes_are_undone_at_once() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import CALLER, by_caller
 
 from cortex_policy.core.escalation import escalations
 from cortex_policy.core.model import GrantError
@@ -18,6 +17,7 @@ from cortex_policy.manage.init.root import init_root
 from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.state import Root
 from cortex_policy.state.grants import find_root
+from tests.support.users import CALLER, by_caller
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import CALLER
 
 from cortex_policy import state as host
 from cortex_policy.core.not_done_error import NotDoneError
@@ -13,11 +12,9 @@ from cortex_policy.manage.settings.consequences import new_denial
 from cortex_policy.manage.settings.write import SettingsFile, set_value, unset_value
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.stamp import Stamp, encode_stamp
+from tests.support.stamps import agree
 from tests.support.terminal import Terminal
-
-
-def yes(_: object) -> None:
-    """Agree."""
+from tests.support.users import CALLER
 
 
 @pytest.fixture
@@ -41,7 +38,7 @@ def test_a_setting_that_would_deny_every_check_is_not_written(
 ) -> None:
     """It is said why, and what helps."""
     with pytest.raises(NotDoneError, match=f"every check would answer 2[34]: .*{why}") as caught:
-        set_value(mine, name, value, yes)
+        set_value(mine, name, value, agree)
     assert caught.value.hint
     assert not Path(mine.file).exists()
 
@@ -49,7 +46,7 @@ def test_a_setting_that_would_deny_every_check_is_not_written(
 def test_what_a_check_could_use_is_written(mine: SettingsFile, tmp_path: Path) -> None:
     """Nothing is made for it: neither the log nor the directory."""
     for name, path in (("audit.file", tmp_path / "log"), ("state_dir", tmp_path / "new")):
-        assert set_value(mine, name, str(path), yes)
+        assert set_value(mine, name, str(path), agree)
         assert not path.exists()
 
 
@@ -57,22 +54,22 @@ def test_a_denial_that_was_there_before_keeps_nothing_from_being_set(mine: Setti
     """Else the operator could fix one thing only after the other; what may fail denies nothing."""
     log = tmp_path / "directory/log"
     log.parent.mkdir()
-    assert set_value(mine, "audit.file", str(log), yes)
+    assert set_value(mine, "audit.file", str(log), agree)
     log.parent.rmdir()
-    assert set_value(mine, "sensitive", "ask", yes)
-    assert set_value(mine, "audit.on_error", "ignore", yes)
+    assert set_value(mine, "sensitive", "ask", agree)
+    assert set_value(mine, "audit.on_error", "ignore", agree)
     with pytest.raises(NotDoneError, match="its directory does not exist"):
-        set_value(mine, "audit.on_error", "deny", yes)
+        set_value(mine, "audit.on_error", "deny", agree)
     with pytest.raises(NotDoneError, match="its directory does not exist"):
-        unset_value(mine, "audit.on_error", yes)
-    assert unset_value(mine, "audit.file", yes)
+        unset_value(mine, "audit.on_error", agree)
+    assert unset_value(mine, "audit.file", agree)
 
 
 def test_the_environment_of_this_shell_hides_nothing(mine: SettingsFile, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next shell does not have it."""
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_FILE", "/tmp/log")  # noqa: S108 - never made
     with pytest.raises(NotDoneError, match="its directory does not exist"):
-        set_value(mine, "audit.file", "/nonexist/log", yes)
+        set_value(mine, "audit.file", "/nonexist/log", agree)
 
 
 def test_a_project_may_require_a_stamp_that_is_there(mine: SettingsFile) -> None:
@@ -80,23 +77,21 @@ def test_a_project_may_require_a_stamp_that_is_there(mine: SettingsFile) -> None
     root = find_root()
     project = SettingsFile(PROJECT, root)
     with pytest.raises(NotDoneError, match="there is no stamp") as caught:
-        set_value(project, "stamp", "require", yes)
+        set_value(project, "stamp", "require", agree)
     assert "`cortex-policy stamp write`" in caught.value.hint
     Path(root.tools).with_name("stamp.json").write_bytes(encode_stamp(Stamp(1, {}, {})))
-    assert set_value(project, "stamp", "require", yes)
+    assert set_value(project, "stamp", "require", agree)
     assert mine.root == root
 
 
+@pytest.mark.usefixtures("root")
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_root_sets_a_log_of_another_user_for_the_system(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_root_sets_a_log_of_another_user_for_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What that user may write root cannot tell; what nobody can write root can."""
     monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
     log = tmp_path / "log"
     log.touch(mode=0o600)
     os.chown(log, CALLER, CALLER)
-    assert root.is_dir()
     theirs, nobodys = (f'[audit]\nfile = "{name}"\n'.encode() for name in (log, "/nonexist/log"))
     assert new_denial(SYSTEM, find_root(), None, theirs) is None
     assert "its directory does not exist" in str(new_denial(SYSTEM, find_root(), None, nobodys))

@@ -23,12 +23,9 @@ from cortex_policy.manage.settings.toml_edit import set_in_text, toml_literal
 from cortex_policy.manage.settings.write import SettingsFile, install_text, set_value, unset_value
 from cortex_policy.state import Root
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait, hold_writer_lock
+from tests.support.stamps import agree
 
 MINE = SettingsFile(USER)
-
-
-def yes(_: GrantDiff) -> None:
-    """Agree."""
 
 
 @pytest.fixture
@@ -46,20 +43,20 @@ def test_a_home_that_is_not_absolute_is_refused(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     monkeypatch.setenv("HOME", "somewhere")
     with pytest.raises(NotDoneError, match="this system keeps them in"):
-        set_value(MINE, "history.keep", "30", yes)
+        set_value(MINE, "history.keep", "30", agree)
     assert not os.listdir()
 
 
 def test_a_setting_makes_its_file_and_is_unset_again(mine: Path) -> None:
     """Nobody else may read it, and the second time there is nothing to do."""
-    assert set_value(MINE, "history.keep", "30", yes)
-    assert set_value(MINE, "require_path", "true", yes)
-    assert not set_value(MINE, "require_path", "1", yes)
+    assert set_value(MINE, "history.keep", "30", agree)
+    assert set_value(MINE, "require_path", "true", agree)
+    assert not set_value(MINE, "require_path", "1", agree)
     assert mine.read_text() == "require_path = true\n\n[history]\nkeep = 30\n"
     assert mine.stat().st_mode & 0o777 == 0o600
     assert mine.parent.stat().st_mode & 0o777 == 0o700
-    assert unset_value(MINE, "history.keep", yes)
-    assert not unset_value(MINE, "history.keep", yes)
+    assert unset_value(MINE, "history.keep", agree)
+    assert not unset_value(MINE, "history.keep", agree)
     assert tomllib.loads(mine.read_text()) == {"require_path": True, "history": {}}
     assert os.listdir(mine.parent) == ["config.toml"]
 
@@ -68,7 +65,7 @@ def test_the_files_of_system_and_project_can_be_read_by_all(mine: Path, root: Pa
     """Others go by them too."""
     assert not mine.exists()
     for target in (SettingsFile(SYSTEM), SettingsFile(PROJECT, Root(str(root), named=True))):
-        assert set_value(target, "sensitive", "deny", yes)
+        assert set_value(target, "sensitive", "deny", agree)
         assert Path(target.file).stat().st_mode & 0o777 == 0o644
     assert [one.effective.place for one in resolve_settings(root_or_none(None)) if one.setting.name == "sensitive"] == [
         SYSTEM
@@ -86,7 +83,7 @@ def test_the_files_of_system_and_project_can_be_read_by_all(mine: Path, root: Pa
 def test_what_cannot_be_set_is_usage(mine: Path, name: str, text: str, error: str) -> None:
     """And makes no file."""
     with pytest.raises(UsageError) as caught:
-        set_value(MINE, name, text, yes)
+        set_value(MINE, name, text, agree)
     assert error in caught.value.hint
     assert not mine.exists()
 
@@ -94,12 +91,12 @@ def test_what_cannot_be_set_is_usage(mine: Path, name: str, text: str, error: st
 def test_a_project_takes_what_tightens_and_what_is_for_validate(root: Path) -> None:
     """Rules must be known; a table has no single value."""
     target = SettingsFile(PROJECT, Root(str(root), named=True))
-    assert set_value(target, "validate.ignore", "key, scope-absent", yes)
-    assert set_value(target, "validate.ignore", "key", yes)
+    assert set_value(target, "validate.ignore", "key, scope-absent", agree)
+    assert set_value(target, "validate.ignore", "key", agree)
     assert Path(target.file).read_text() == '[validate]\nignore = ["key"]\n'
     for name, text in (("validate.select", "keys"), ("editor", "vi"), ("validate.suppress", "x")):
         with pytest.raises(UsageError):
-            set_value(target, name, text, yes)
+            set_value(target, name, text, agree)
 
 
 def test_a_file_that_is_wrong_is_left_as_it_is(mine: Path) -> None:
@@ -108,7 +105,7 @@ def test_a_file_that_is_wrong_is_left_as_it_is(mine: Path) -> None:
     for text in ("sensitive = 'no'\n", "x", "locked = []\n"):
         mine.write_text(text)
         with pytest.raises(GrantError):
-            set_value(MINE, "stamp", "require", yes)
+            set_value(MINE, "stamp", "require", agree)
         assert mine.read_text() == text
 
 
@@ -116,21 +113,21 @@ def test_a_lock_cannot_lose_what_it_locks(mine: Path) -> None:
     """The lock would be one of nothing; another value is no less locked."""
     assert not mine.exists()
     target = SettingsFile(SYSTEM)
-    set_value(target, "stamp", "require", yes)
+    set_value(target, "stamp", "require", agree)
     file = Path(target.file)
     file.write_text('locked = ["stamp"]  # ours\n' + file.read_text())
     with pytest.raises(NotDoneError, match="`stamp` is locked in") as caught:
-        unset_value(target, "stamp", yes)
+        unset_value(target, "stamp", agree)
     assert caught.value.hint == "take it out of `locked` with `cortex-policy config edit --system`"
-    assert set_value(target, "stamp", "off", yes)
+    assert set_value(target, "stamp", "off", agree)
     assert file.read_text() == 'locked = ["stamp"]  # ours\nstamp = "off"\n'
 
 
 def test_another_write_in_between_is_noticed(mine: Path) -> None:
     """What was written meanwhile is not lost."""
-    set_value(MINE, "stamp", "require", yes)
+    set_value(MINE, "stamp", "require", agree)
     before = mine.read_bytes()
-    set_value(MINE, "sensitive", "ask", yes)
+    set_value(MINE, "sensitive", "ask", agree)
     with pytest.raises(NotDoneError, match="changed in the meantime"):
         install_text(MINE, before, b"")
     with pytest.raises(NotDoneError, match="changed in the meantime"):
@@ -141,20 +138,20 @@ def test_another_write_in_between_is_noticed(mine: Path) -> None:
 
 def test_writers_exclude_each_other(mine: Path, root: Path) -> None:
     """The user's directory is locked meanwhile; the project's file has the lock of the grants."""
-    set_value(MINE, "stamp", "require", yes)
+    set_value(MINE, "stamp", "require", agree)
     descriptor = os.open(mine.parent, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     with pytest.raises(NotDoneError, match="another process is writing"):
-        set_value(MINE, "stamp", "off", yes)
+        set_value(MINE, "stamp", "off", agree)
     told: list[str] = []
     with pytest.raises(NotDoneError, match="another process is writing"):
-        unset_value(MINE, "stamp", yes, LockWait(0.1, told.append))
+        unset_value(MINE, "stamp", agree, LockWait(0.1, told.append))
     assert told == [f"another process is writing `{mine}`; waiting at most 0.1 seconds"]
     patience = LockWait(30, lambda _: os.close(descriptor))  # they end once they are waited for
-    assert set_value(MINE, "stamp", "off", yes, patience)
+    assert set_value(MINE, "stamp", "off", agree, patience)
     here = Root(str(root), named=True)
     with hold_writer_lock(here), pytest.raises(NotDoneError, match="writing grants"):
-        set_value(SettingsFile(PROJECT, here), "stamp", "require", yes, NO_WAIT)
+        set_value(SettingsFile(PROJECT, here), "stamp", "require", agree, NO_WAIT)
 
 
 def test_a_link_is_not_written_through(mine: Path, tmp_path: Path) -> None:
@@ -163,7 +160,7 @@ def test_a_link_is_not_written_through(mine: Path, tmp_path: Path) -> None:
     (tmp_path / "other").write_text("")
     mine.symlink_to(tmp_path / "other")
     with pytest.raises(GrantError, match="link"):
-        set_value(MINE, "stamp", "require", yes)
+        set_value(MINE, "stamp", "require", agree)
     assert (tmp_path / "other").read_text() == ""
 
 
@@ -323,7 +320,7 @@ def test_a_text_that_is_given_up_is_left_and_named(mine: Path) -> None:
 
 def test_nothing_changed_is_nothing_done(mine: Path) -> None:
     """And leaves nothing."""
-    set_value(MINE, "stamp", "require", yes)
+    set_value(MINE, "stamp", "require", agree)
     screen: Any = Screen(None, keys="")
     assert run_settings_session(MINE, NO_WAIT, screen).status == "unchanged"
     assert "left in" not in screen.said
@@ -357,7 +354,7 @@ def test_a_file_that_cannot_be_read_as_settings_can_be_mended(mine: Path) -> Non
 
 def test_what_loosens_is_shown_and_asked_for(mine: Path) -> None:
     """Who says no may go on, and still say yes; what tightens is saved unasked."""
-    set_value(MINE, "sensitive", "deny", yes)
+    set_value(MINE, "sensitive", "deny", agree)
     screen: Any = Screen('sensitive = "ask"\n', keys=SAVE + DIFF + SAVE)
     screen.agrees = [False, True]
     assert run_settings_session(MINE, NO_WAIT, screen).status == "saved"

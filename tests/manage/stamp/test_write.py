@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import by_caller
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
@@ -25,6 +24,7 @@ from cortex_policy.state import stamp as stamps
 from tests.support.command import result_of
 from tests.support.roots import grant_file
 from tests.support.stamps import agree, stamp_grants
+from tests.support.users import by_caller
 
 
 @pytest.fixture

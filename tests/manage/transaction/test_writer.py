@@ -17,22 +17,7 @@ from cortex_policy.state import Root, atomic_write, history
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.history_entry import HistoryEntry
 from tests.support.roots import grant_file
-from tests.support.stamps import stamp_grants
-
-
-@pytest.fixture
-def own(root: Path) -> Root:
-    """Name the root."""
-    return Root(str(root), named=False)
-
-
-def version(root: Root) -> int:
-    """Return the version of the stamp, which belongs to the grants."""
-    stamp = stamps.read_stamp(root)
-    assert stamp is not None
-    assert verify_stamp(root) == ()
-    assert not stamp.pending
-    return stamp.version
+from tests.support.stamps import stamp_grants, stamp_version
 
 
 def changed(data: bytes) -> bytes:
@@ -47,56 +32,56 @@ def put(writer: GrantWriter) -> int | None:
     return writer.write("git", old, changed(old))
 
 
-def test_the_first_write_stamps_every_grant(own: Root) -> None:
+def test_the_first_write_stamps_every_grant(found_root: Root) -> None:
     """As version 1; each write after it adds one."""
-    with transaction_writer.write_transaction(own) as writer:
+    with transaction_writer.write_transaction(found_root) as writer:
         assert put(writer) == 1
-        assert version(own) == 1
+        assert stamp_version(found_root) == 1
         assert put(writer) == 2
-    assert version(own) == 2
+    assert stamp_version(found_root) == 2
 
 
-def test_a_grant_is_made_renamed_and_removed(own: Root) -> None:
+def test_a_grant_is_made_renamed_and_removed(found_root: Root) -> None:
     """Each is one version, and no other grant is looked at again."""
-    stamp_grants(own)
-    with transaction_writer.write_transaction(own) as writer:
+    stamp_grants(found_root)
+    with transaction_writer.write_transaction(found_root) as writer:
         data = b'{"tool": "t", "actions": [], "rate": {"perMinute": 1}}'
         assert writer.write("new", None, data) == 2
         assert writer.rename("new", "other", data) == 3
         assert (writer.grants.read("new"), writer.grants.read("other")) == (None, data)
-        assert version(own) == 3
+        assert stamp_version(found_root) == 3
         assert writer.remove("other", data) == 4
-    assert version(own) == 4
-    assert not grant_file(own, "other").exists()
+    assert stamp_version(found_root) == 4
+    assert not grant_file(found_root, "other").exists()
 
 
-def test_mode_is_kept(own: Root) -> None:
+def test_mode_is_kept(found_root: Root) -> None:
     """An operator's choice survives a write."""
-    grant_file(own, "git").chmod(0o640)
-    with transaction_writer.write_transaction(own) as writer:
+    grant_file(found_root, "git").chmod(0o640)
+    with transaction_writer.write_transaction(found_root) as writer:
         put(writer)
-    assert grant_file(own, "git").stat().st_mode & 0o777 == 0o640
+    assert grant_file(found_root, "git").stat().st_mode & 0o777 == 0o640
 
 
-def test_a_grant_that_differs_from_its_stamp_is_not_written(own: Root) -> None:
+def test_a_grant_that_differs_from_its_stamp_is_not_written(found_root: Root) -> None:
     """A hand edit is looked at first; another grant's is in nobody's way."""
-    stamp_grants(own)
-    grant_file(own, "model-gateway").write_bytes(grant_file(own, "model-gateway").read_bytes() + b" ")
-    with transaction_writer.write_transaction(own) as writer:
+    stamp_grants(found_root)
+    grant_file(found_root, "model-gateway").write_bytes(grant_file(found_root, "model-gateway").read_bytes() + b" ")
+    with transaction_writer.write_transaction(found_root) as writer:
         assert put(writer) == 2
-        assert [finding.id for finding in verify_stamp(own)] == ["model-gateway"]
-        grant_file(own, "git").write_bytes(grant_file(own, "git").read_bytes() + b" ")
-        before = Path(stamps.stamp_file(own.path)).read_bytes()
+        assert [finding.id for finding in verify_stamp(found_root)] == ["model-gateway"]
+        grant_file(found_root, "git").write_bytes(grant_file(found_root, "git").read_bytes() + b" ")
+        before = Path(stamps.stamp_file(found_root.path)).read_bytes()
         with pytest.raises(GrantError) as caught:
             put(writer)
     assert caught.value.exit_code == 23
-    assert Path(stamps.stamp_file(own.path)).read_bytes() == before
+    assert Path(stamps.stamp_file(found_root.path)).read_bytes() == before
 
 
-def test_bytes_that_somebody_changed_meanwhile_are_never_overwritten(own: Root) -> None:
+def test_bytes_that_somebody_changed_meanwhile_are_never_overwritten(found_root: Root) -> None:
     """Nor is a grant that is there already, or was removed."""
-    old = grant_file(own, "git").read_bytes()
-    with transaction_writer.write_transaction(own) as writer:
+    old = grant_file(found_root, "git").read_bytes()
+    with transaction_writer.write_transaction(found_root) as writer:
         for wrong in (None, old + b" "):
             with pytest.raises(NotDoneError):
                 writer.write("git", wrong, b"{}")
@@ -104,7 +89,7 @@ def test_bytes_that_somebody_changed_meanwhile_are_never_overwritten(own: Root) 
             writer.rename("git", "model-gateway", old)
         with pytest.raises(NotDoneError):
             writer.remove("missing", b"{}")
-    assert grant_file(own, "git").read_bytes() == old
+    assert grant_file(found_root, "git").read_bytes() == old
 
 
 Act = Callable[[GrantWriter], object]
@@ -133,75 +118,77 @@ def make(writer: GrantWriter) -> object:
         *(pytest.param(act, False, marks=pytest.mark.storm) for act in (rename, remove, make)),
     ],
 )  # fmt: skip
-def test_a_kill_between_any_two_steps_leaves_a_whole_state(own: Root, act: Act, stamped: bool) -> None:
+def test_a_kill_between_any_two_steps_leaves_a_whole_state(found_root: Root, act: Act, stamped: bool) -> None:
     """The next writer finishes or drops it by what stands there; no hand edit is hidden, and no file left."""
     if stamped:
-        stamp_grants(own)
+        stamp_grants(found_root)
     for step in range(1, 160):
-        before = {path.name: path.read_bytes() for path in Path(own.tools).iterdir()}
-        last = stamps.read_stamp(own)
+        before = {path.name: path.read_bytes() for path in Path(found_root.tools).iterdir()}
+        last = stamps.read_stamp(found_root)
         child = os.fork()
         if child == 0:
             gc.disable()  # it would copy all that the tests hold
             die_at(step)
-            with transaction_writer.write_transaction(own) as writer:
+            with transaction_writer.write_transaction(found_root) as writer:
                 act(writer)
             os._exit(0)
         died = os.waitpid(child, 0)[1] != 0
-        with transaction_writer.write_transaction(own):
-            after = {path.name: path.read_bytes() for path in Path(own.tools).iterdir()}
+        with transaction_writer.write_transaction(found_root):
+            after = {path.name: path.read_bytes() for path in Path(found_root.tools).iterdir()}
             assert not [
-                path for path in Path(own.path).rglob("*") if path.name.startswith(atomic_write.TEMPORARY_PREFIX)
+                path for path in Path(found_root.path).rglob("*") if path.name.startswith(atomic_write.TEMPORARY_PREFIX)
             ]
-            stamp = stamps.read_stamp(own)
+            stamp = stamps.read_stamp(found_root)
             if stamp is not None:
-                assert verify_stamp(own) == ()
+                assert verify_stamp(found_root) == ()
                 assert stamp.version == (last.version if last else 0) + (after != before)
-                assert replaced(own, stamp) == ({} if after == before else undone(before, after))
+                assert replaced(found_root, stamp) == ({} if after == before else undone(before, after))
             else:
                 assert not stamped
         if not died:
             return
-        for path in Path(own.tools).iterdir():
+        for path in Path(found_root.tools).iterdir():
             path.unlink()
         for name, data in before.items():
-            Path(own.tools, name).write_bytes(data)
-        stamp_grants(own) if stamped else Path(stamps.stamp_file(own.path)).unlink(missing_ok=True)
+            Path(found_root.tools, name).write_bytes(data)
+        stamp_grants(found_root) if stamped else Path(stamps.stamp_file(found_root.path)).unlink(missing_ok=True)
     raise AssertionError
 
 
 @pytest.mark.parametrize("now", [b"by hand", None])
-def test_a_kill_while_a_hand_edit_is_undone_loses_no_byte_and_never_lets_it_pass(own: Root, now: bytes | None) -> None:
+def test_a_kill_while_a_hand_edit_is_undone_loses_no_byte_and_never_lets_it_pass(
+    found_root: Root, now: bytes | None
+) -> None:
     """At each step the grant is the edit or what was stamped, no reader accepts the edit, and the edit is kept."""
-    stamp_grants(own)
-    file = grant_file(own, "git")
+    stamp_grants(found_root)
+    file = grant_file(found_root, "git")
     stamped = file.read_bytes()
     for step in range(1, 160):
         file.unlink(missing_ok=True) if now is None else file.write_bytes(now)
-        last = stamps.read_stamp(own)
+        last = stamps.read_stamp(found_root)
         child = os.fork()
         if child == 0:
             gc.disable()  # it would copy all that the tests hold
             die_at(step)
-            with transaction_writer.write_transaction(own) as writer:
+            with transaction_writer.write_transaction(found_root) as writer:
                 writer.undo_hand_edit("git", now, stamped)
             os._exit(0)
         died = os.waitpid(child, 0)[1] != 0
-        stamp = stamps.read_stamp(own)
+        stamp = stamps.read_stamp(found_root)
         assert stamp is not None
         assert last is not None
         edit = None if now is None else stamps.grant_digest(now)
         assert not stamp.accepts("git", edit)
-        with transaction_writer.write_transaction(own) as writer:
+        with transaction_writer.write_transaction(found_root) as writer:
             found = writer.grants.read("git")
             is_back = found == stamped
             assert is_back or found == now
-        stamp = stamps.read_stamp(own)
+        stamp = stamps.read_stamp(found_root)
         assert stamp is not None
         assert (stamp.version, stamp.pending) == (last.version + is_back, {})
-        assert [finding.id for finding in verify_stamp(own)] == ([] if is_back else ["git"])
+        assert [finding.id for finding in verify_stamp(found_root)] == ([] if is_back else ["git"])
         if is_back:
-            (newest, *_) = entries_newest_first(stamp, history.read_history(own, stamp))
+            (newest, *_) = entries_newest_first(stamp, history.read_history(found_root, stamp))
             assert [(one.data, one.old, one.is_hand_edit) for one in newest.changes] == [(now, edit, True)]
         if not died:
             return
@@ -241,26 +228,26 @@ def die_at(step: int) -> None:
         setattr(os, word, dying(getattr(os, word)))
 
 
-def test_a_hand_edit_after_an_interrupted_write_is_told_as_one(own: Root) -> None:
+def test_a_hand_edit_after_an_interrupted_write_is_told_as_one(found_root: Root) -> None:
     """The pending digests hide nothing that is neither of them."""
-    stamp_grants(own)
-    stamp = stamps.read_stamp(own)
+    stamp_grants(found_root)
+    stamp = stamps.read_stamp(found_root)
     assert stamp is not None
     pending = stamps.Stamp(1, stamp.grants, {"git": (stamp.grants["git"], "sha256:other")})
-    Path(stamps.stamp_file(own.path)).write_bytes(stamps.encode_stamp(pending))
-    grant_file(own, "git").write_bytes(b"{}")
-    with transaction_writer.write_transaction(own):
+    Path(stamps.stamp_file(found_root.path)).write_bytes(stamps.encode_stamp(pending))
+    grant_file(found_root, "git").write_bytes(b"{}")
+    with transaction_writer.write_transaction(found_root):
         pass
-    assert [finding.id for finding in verify_stamp(own)] == ["git"]
+    assert [finding.id for finding in verify_stamp(found_root)] == ["git"]
 
 
 @pytest.mark.parametrize("step", [1, 2, 3])
 def test_a_disk_that_refuses_changes_nothing_or_leaves_it_to_the_next_write(
-    own: Root, monkeypatch: pytest.MonkeyPatch, step: int
+    found_root: Root, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
     """The first step or the grant refused: nothing is changed. The last refused: the next write finishes it."""
-    stamp_grants(own)
-    before, calls, real = grant_file(own, "git").read_bytes(), [0], atomic_write.atomic_replace
+    stamp_grants(found_root)
+    before, calls, real = grant_file(found_root, "git").read_bytes(), [0], atomic_write.atomic_replace
 
     def refusing(*args: object, **named: object) -> None:
         calls[0] += 1
@@ -273,14 +260,14 @@ def test_a_disk_that_refuses_changes_nothing_or_leaves_it_to_the_next_write(
         if step < 3:
             with (
                 pytest.raises(NotDoneError, match="no space left"),
-                transaction_writer.write_transaction(own) as writer,
+                transaction_writer.write_transaction(found_root) as writer,
             ):
                 put(writer)
-            assert grant_file(own, "git").read_bytes() == before
-            assert version(own) == 1
+            assert grant_file(found_root, "git").read_bytes() == before
+            assert stamp_version(found_root) == 1
         else:
-            with transaction_writer.write_transaction(own) as writer:
+            with transaction_writer.write_transaction(found_root) as writer:
                 assert put(writer) is None
-            assert verify_stamp(own) == ()
-    with transaction_writer.write_transaction(own):
-        assert version(own) == (1 if step < 3 else 2)
+            assert verify_stamp(found_root) == ()
+    with transaction_writer.write_transaction(found_root):
+        assert stamp_version(found_root) == (1 if step < 3 else 2)

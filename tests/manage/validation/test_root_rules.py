@@ -10,7 +10,6 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
-from conftest import CALLER, by_caller
 
 from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError
 from cortex_policy.manage.history import log, undo
@@ -21,6 +20,7 @@ from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import TEMPORARY_PREFIX
 from cortex_policy.state.grants import read_grant
 from tests.support.stamps import stamp_grants
+from tests.support.users import CALLER, by_caller
 
 DATA = b'{"tool": "t", "actions": [], "rate": {"perMinute": 1}}'
 

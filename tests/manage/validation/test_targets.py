@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from conftest import by_caller
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.validation.suppressions import RuleSelection, Suppressions
 from cortex_policy.manage.validation.targets import named_targets, root_targets
 from cortex_policy.manage.validation.validate import find_targets, validate
 from cortex_policy.state import Root
+from tests.support.users import by_caller
 
 
 def names(*words: str, root: Root | None = None) -> list[str]:

@@ -6,7 +6,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import CALLER, GIT, by_caller
 
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.not_done_error import NotDoneError
@@ -21,7 +20,9 @@ from cortex_policy.schema.problems import Report
 from cortex_policy.state import Root
 from cortex_policy.state.writer_lock import NO_WAIT
 from tests.support.checkout import CHECKOUT
+from tests.support.roots import GIT
 from tests.support.stamps import stamp_grants
+from tests.support.users import CALLER, by_caller
 
 EVERY = Suppressions(ValidationTargets((), (), ()), RuleSelection())
 SOUND = {"tool": "git", "actions": ["tree"], "rate": {"perMinute": 30}, "fsScope": ["docs"]}

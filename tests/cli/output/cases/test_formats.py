@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from conftest import GIT
 from xmlschema import XMLSchema
 
 from cortex_policy.cli.output.cases import FORMATS
@@ -15,6 +14,7 @@ from cortex_policy.manage.cases.coverage import measure_coverage
 from cortex_policy.manage.cases.model import Case, CaseFile, CaseFileProblem
 from cortex_policy.manage.cases.runner import FileResult, GrantUnderTest, run_file
 from cortex_policy.manage.cases.suite import SuiteResult
+from tests.support.roots import GIT
 
 JENKINS = XMLSchema(Path(__file__).parent.parent / "problems" / "jenkins-junit.xsd")
 DATA = json.dumps(GIT, indent=2).encode()

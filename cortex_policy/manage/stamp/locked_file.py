@@ -1,0 +1,87 @@
+"""Read and replace the file of the stamp while the writers' lock is held, whether it can be decoded or not."""
+
+import re
+from contextlib import suppress
+from shlex import quote
+
+from cortex_policy.core.model import GrantError
+from cortex_policy.core.not_done_error import NotDoneError
+from cortex_policy.manage.transaction.grant_files import GrantFiles
+from cortex_policy.state import Root, git_ignore
+from cortex_policy.state import stamp as stamps
+from cortex_policy.state.atomic_write import atomic_replace
+from cortex_policy.state.grants import PolicyDirectory
+from cortex_policy.state.history import History
+from cortex_policy.state.history_entry import HistoryEntry
+from cortex_policy.state.stamp import Stamp
+from cortex_policy.state.writer_lock import WriterLock
+
+
+def settle_by_files(history: History, digests: dict[str, str]) -> None:
+    """Name the entry of a write that was interrupted before its stamp broke, if the grants are as it left them.
+
+    What only stamped them replaced nothing.
+    """
+    entry = history.pending()
+    if entry is not None and not entry.command.startswith("stamp "):
+        history.finish_pending(Stamp(entry.version, digests, {}))
+
+
+def replace_stamp(lock: WriterLock, history: History, new: Stamp, entry: HistoryEntry) -> None:
+    """Write the entry and the stamp, while the lock is held."""
+    history.begin(entry)
+    try:
+        atomic_replace(lock.policy.descriptor, "stamp.json", stamps.encode_stamp(new), verify=lock.check_held)
+    except BaseException:
+        history.drop_failed(None)
+        raise
+    history.commit_and_prune(new)
+    git_ignore.create_git_ignore(lock.policy.descriptor)
+
+
+def is_owned_by_caller(lock: WriterLock) -> bool:
+    """Whether the grants are the caller's."""
+    with suppress(FileNotFoundError), lock.open_tools() as tools:
+        return GrantFiles(tools).is_owned_by_caller
+    return False
+
+
+def read_stamp_file(policy: PolicyDirectory, file: str) -> bytes:
+    """Return the bytes of the stamp; raise NotDoneError if it is not a regular file, which is never removed."""
+    try:
+        return stamps.read_stamp_bytes(policy) or b""
+    except GrantError as error:
+        raise NotDoneError(error.detail, _removal_hint(file) if error.hint else "") from None
+
+
+def decode_or_none(root: Root, data: bytes) -> Stamp | None:
+    """Return the stamp, None if there is none, or if a merge or a hand broke it."""
+    try:
+        return stamps.decode_stamp(data, root)
+    except GrantError:
+        return None
+
+
+def last_version(data: bytes, file: str) -> int:
+    """Return the highest version in the text of a broken stamp, with or without conflict markers; 0 if there is none.
+
+    Raise NotDoneError if the stamp is not broken, but of a format that only a newer program knows.
+    """
+    text = data.decode("utf-8", "replace")
+    # a grant can be called `format` too: then a digest follows, or a pair of digests
+    for word in re.findall(r'"format"\s*:\s*(?!\[|"sha256:)([^\s,}]+)', text):
+        if word != str(stamps.FORMAT):
+            raise NotDoneError(f"`{file}` is of format {word}, which this program does not know", stamps.NEWER)
+    numbers = re.findall(r'"version"\s*:\s*([0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)', text)
+    return max((int(min(float(number), stamps.VERSIONS.stop)) for number in numbers), default=0)
+
+
+def _removal_hint(file: str) -> str:
+    return f"look at it, then remove it with `rm -r {quote(file)}`"
+
+
+def next_version(last: int, file: str) -> int:
+    """Return the version after the last one; raise NotDoneError if there is none."""
+    if last + 1 not in stamps.VERSIONS:
+        raise NotDoneError(f"the version in `{file}` cannot go up any more", _removal_hint(file))
+    return last + 1

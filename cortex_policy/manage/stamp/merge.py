@@ -1,0 +1,127 @@
+"""Put the stamp right after a merge: it accepts what either side had stamped, and nothing else."""
+
+from contextlib import suppress
+
+from cortex_policy.core import Value
+from cortex_policy.core.model import CortexPolicyError
+from cortex_policy.core.not_done_error import NotDoneError
+from cortex_policy.manage.diff.grants import PolicyDiff
+from cortex_policy.manage.editing.validity import require_valid_grant
+from cortex_policy.manage.history.hand_edits import find_hand_edits
+from cortex_policy.manage.stamp.locked_file import (
+    decode_or_none,
+    is_owned_by_caller,
+    next_version,
+    read_stamp_file,
+    replace_stamp,
+    settle_by_files,
+)
+from cortex_policy.manage.stamp.sides import MergeSides, read_sides
+from cortex_policy.manage.stamp.write import read_differing_grants
+from cortex_policy.manage.transaction.record import entry_for_stamp, history_limits
+from cortex_policy.manage.transaction.recovery import recover, supported_version
+from cortex_policy.state import Root
+from cortex_policy.state import stamp as stamps
+from cortex_policy.state.grants_errors import root_option
+from cortex_policy.state.history import History
+from cortex_policy.state.stamp import Stamp
+from cortex_policy.state.writer_lock import NO_WAIT, LockWait, WriterLock, hold_writer_lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class MergeResult(Value):
+    """The stamp, whether it was written, what it accepts that ours did not, and the grants that no side had stamped."""
+
+    stamp: Stamp
+    is_written: bool
+    diff: PolicyDiff
+    unstamped: tuple[str, ...]
+
+
+def merge_stamp(root: Root, lock_wait: LockWait = NO_WAIT) -> MergeResult:
+    """Write a stamp of the grants that either side of a merge had stamped, with a version after both.
+
+    A grant that neither side had stamped still differs from it. Raise GrantError (21) if such a grant does not load,
+    NotDoneError if the stamp is broken and says nothing.
+    """
+    with hold_writer_lock(root, lock_wait) as lock:
+        history, file = History(lock, history_limits(root)), stamps.stamp_file(root.path)
+        with suppress(CortexPolicyError):  # an error here is reported below, or the stamp is made again
+            recover(root, lock, history)
+        data = read_stamp_file(lock.policy, file)
+        current = decode_or_none(root, data)
+        if current is not None:
+            supported_version(current, file)
+        sides = read_sides(root, data, is_broken=current is None)
+        if sides is None and current is not None:
+            sides = MergeSides(current, current, None)
+        if sides is None:
+            hint = f"make a new one with `cortex-policy stamp write{root_option(root)}`"
+            raise NotDoneError(f"`{file}` holds no stamp that could be merged", hint)
+        return _merge(root, lock, history, sides, current)
+
+
+def _merge(root: Root, lock: WriterLock, history: History, sides: MergeSides, current: Stamp | None) -> MergeResult:
+    newest = max(sides.ours.version, sides.theirs.version)
+    later = current if current is not None and current.version > newest else None  # written since the merge
+    before = later or Stamp(sides.ours.version, sides.ours.grants, {})
+    digests, texts = read_differing_grants(lock, before)
+    if current is None:
+        settle_by_files(history, digests)
+    grants, unstamped = merge_grants(sides, later, digests)
+    for grant_id in unstamped:
+        _refuse_invalid(root, grant_id, texts.get(grant_id))
+    changed = {name: text for name, text in texts.items() if grants.get(name) != before.grants.get(name)}
+    edits = find_hand_edits(root, before, changed)
+    diff = PolicyDiff(tuple(one.change for one in edits), len(grants) - len(edits), ())
+    if current is not None and current.grants == grants and current.version >= newest:
+        return MergeResult(current, is_written=False, diff=diff, unstamped=unstamped)
+    new = Stamp(next_version(max(newest, before.version), stamps.stamp_file(root.path)), grants, {})
+    replaced = {edit.id: (edit.old, changed[edit.id]) for edit in edits}
+    is_own = is_owned_by_caller(lock)
+    entry = entry_for_stamp("stamp merge", before, new, replaced, diff, is_owned_by_caller=is_own)
+    replace_stamp(lock, history, new, entry)
+    return MergeResult(new, is_written=True, diff=diff, unstamped=unstamped)
+
+
+def merge_grants(
+    sides: MergeSides, current: Stamp | None, digests: "Mapping[str, str]"
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the digests of a merged stamp, and the grants that differ from it, from the digests of all grants.
+
+    INVARIANT: a digest is accepted only if a stamp has it for this grant, or for one that the other side renamed to it.
+    """
+    known = [sides.ours, sides.theirs, *([current] if current is not None else [])]
+    before = current or sides.ours
+    grants: dict[str, str] = {}
+    unstamped = []
+    for grant_id in sorted({*digests, *(name for side in known for name in side.grants)}):
+        digest = digests.get(grant_id)
+        if not (any(side.accepts(grant_id, digest) for side in known) or _is_renamed(sides, grant_id, digest)):
+            unstamped.append(grant_id)
+            digest = before.grants.get(grant_id)
+        if digest is not None:
+            grants[grant_id] = digest
+    return grants, tuple(unstamped)
+
+
+def _is_renamed(sides: MergeSides, grant_id: str, digest: str | None) -> bool:
+    """Whether one side renamed a grant to this id, and the other changed that grant to this digest."""
+    base = sides.base
+    if base is None or digest is None or grant_id in base.grants:
+        return False
+    return any(
+        old not in renaming.grants and base.grants.get(old) == renaming.grants.get(grant_id)
+        for renaming, changing in ((sides.ours, sides.theirs), (sides.theirs, sides.ours))
+        for old, stamped in changing.grants.items()
+        if stamped == digest
+    )
+
+
+def _refuse_invalid(root: Root, grant_id: str, text: bytes | None) -> None:
+    if text is not None:
+        hint = f"resolve it, then run `cortex-policy stamp merge{root_option(root)}` again"
+        require_valid_grant(root, grant_id, text, hint)

@@ -1,0 +1,85 @@
+"""Merge the files of two stamps, as git asks a merge driver to."""
+
+from cortex_policy.core import Value
+from cortex_policy.core.decode import MalformedError
+from cortex_policy.core.not_done_error import NotDoneError
+from cortex_policy.core.text import os_error_text
+from cortex_policy.state import stamp as stamps
+from cortex_policy.state.stamp import Stamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class FileMerge(Value):
+    """The bytes of the merged file, and why it still has to be merged, '' if it need not."""
+
+    data: bytes
+    conflict: str = ""
+
+
+def merge_stamp_files(base: str, ours: str, theirs: str) -> FileMerge:
+    """Merge the stamps of two files into ours, and return the result; raise NotDoneError if a file cannot be used.
+
+    An empty base means that both sides are new. After a conflict the file has all three stamps, between markers.
+    """
+    try:
+        merge = merge_stamp_bytes(*map(_read, (base, ours, theirs)))
+        with open(ours, "wb") as file:
+            file.write(merge.data)
+    except OSError as error:
+        raise NotDoneError(f"`{error.filename}`: {os_error_text(error)}") from None
+    return merge
+
+
+def _read(name: str) -> bytes:
+    with open(name, "rb") as file:
+        data = file.read(stamps.MAX_BYTES + 1)
+    if len(data) > stamps.MAX_BYTES:
+        raise NotDoneError(f"`{name}` is larger than {stamps.MAX_BYTES} bytes")
+    return data
+
+
+def merge_stamp_bytes(base: bytes, ours: bytes, theirs: bytes) -> FileMerge:
+    """Merge two stamps: each grant is that of the side which changed it, and the version comes after both."""
+    try:
+        before = stamps.parse_stamp(base) if base else Stamp(0, {}, {})
+        first, second = stamps.parse_stamp(ours), stamps.parse_stamp(theirs)
+    except MalformedError as error:
+        return _conflict(base, ours, theirs, f"a stamp is broken: {error}")
+    if any(side.pending or side.unknown for side in (first, second)):
+        return _conflict(base, ours, theirs, "a stamp was not finished, or has members unknown to this program")
+    both = sorted(_changed_on_both_sides(before, first, second))
+    if both:
+        names = ", ".join(f"`{name}`" for name in both)
+        return _conflict(base, ours, theirs, f"both sides changed {names}")
+    version = max(first.version, second.version) + 1
+    if version not in stamps.VERSIONS:
+        return _conflict(base, ours, theirs, "the version cannot go up any more")
+    return FileMerge(stamps.encode_stamp(Stamp(version, _merge_digests(before, first, second), {})))
+
+
+def _changed_on_both_sides(base: Stamp, ours: Stamp, theirs: Stamp) -> "Iterator[str]":
+    for name in {*base.grants, *ours.grants, *theirs.grants}:
+        old, first, second = (side.grants.get(name) for side in (base, ours, theirs))
+        if first != second and old not in (first, second):
+            yield name
+
+
+def _merge_digests(base: Stamp, ours: Stamp, theirs: Stamp) -> dict[str, str]:
+    grants = dict(ours.grants)
+    for name in {*base.grants, *theirs.grants}:
+        old, new = base.grants.get(name), theirs.grants.get(name)
+        if new != old:
+            grants.pop(name, None)
+            grants |= {name: new} if new is not None else {}
+    return grants
+
+
+def _conflict(base: bytes, ours: bytes, theirs: bytes, why: str) -> FileMerge:
+    """Return the file of a conflict; a base that was a conflict itself would not be told from ours."""
+    base = base if b"<<<<<<<" not in base else b""
+    parts = ((b"<<<<<<< ours", ours), (b"||||||| base", base), (b"=======", theirs), (b">>>>>>> theirs", b""))
+    lines = (line for marker, text in parts for line in (marker, *text.splitlines()))
+    return FileMerge(b"".join(line + b"\n" for line in lines), why)

@@ -1,0 +1,63 @@
+"""What the text of a broken stamp says of the two sides of a merge."""
+
+import pytest
+
+from cortex_policy.core.not_done_error import NotDoneError
+from cortex_policy.manage.stamp.sides import MergeSides, split_sides
+from cortex_policy.state.stamp import Stamp, encode_stamp
+
+OURS, THEIRS = Stamp(4, {"a": "sha256:2", "b": "sha256:1"}, {}), Stamp(6, {"a": "sha256:1", "b": "sha256:3"}, {})
+HEAD = '<<<<<<< HEAD\n  "version": 4,\n  "checksum": "sha256:x",\n'
+TAIL = '=======\n  "version": 6,\n  "checksum": "sha256:y",\n>>>>>>> one\n'
+REST = '  "grants": {\n\n    "a": "sha256:2",\n\n    "b": "sha256:3"\n\n  }\n}\n'
+
+
+def test_lines_that_git_merged_are_of_both_sides() -> None:
+    """Each digest was stamped on one of them; the version is told apart."""
+    both = {"a": "sha256:2", "b": "sha256:3"}
+    assert split_sides(f"{{\n{HEAD}{TAIL}{REST}".encode(), "x") == MergeSides(
+        Stamp(4, both, {}), Stamp(6, both, {}), None
+    )
+    base = '||||||| 1f0c9a7\n  "version": 3,\n  "checksum": "sha256:z",\n'
+    found = split_sides(f"{{\n{HEAD}{base}{TAIL}{REST}".encode(), "x")
+    assert found == MergeSides(Stamp(4, both, {}), Stamp(6, both, {}), Stamp(3, both, {}))
+
+
+def test_lines_that_git_joined_are_told_apart() -> None:
+    """`merge=union` keeps both lines of a conflict."""
+    text = REST.replace('    "b"', '    "b": "sha256:1",\n    "b"')
+    found = split_sides(f'{{\n  "version": 4,\n  "version": 6,\n{text}'.encode(), "x")
+    assert found == MergeSides(
+        Stamp(6, {"a": "sha256:2", "b": "sha256:1"}, {}), Stamp(6, {"a": "sha256:2", "b": "sha256:3"}, {}), None
+    )
+
+
+def test_a_pending_write_counts() -> None:
+    """A reader would accept either of its digests."""
+    pending = Stamp(4, OURS.grants, {"a": ("sha256:2", None), "c": (None, "sha256:5")})
+    found = split_sides(
+        b"<<<<<<< ours\n" + encode_stamp(pending) + b"=======\n" + encode_stamp(THEIRS) + b">>>>>>> theirs\n", "x"
+    )
+    assert found == MergeSides(pending, THEIRS, None)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "<<<<<<< ours\n", '{"format": 1, "version": 7}', '{"checksum": "sha256:1", "grants": {}}']
+)
+def test_a_text_without_grants_has_no_sides(text: str) -> None:
+    """The checksum is none, and there is nothing to accept."""
+    assert split_sides(text.encode(), "x") is None
+
+
+def test_a_newer_format_is_left_alone() -> None:
+    """It may say what this program cannot read."""
+    with pytest.raises(NotDoneError, match="of format 2"):
+        split_sides(encode_stamp(OURS).replace(b'"format": 1', b'"format": 2'), "x")
+
+
+def test_what_cannot_be_an_id_is_not_taken_over() -> None:
+    """It would break the stamp again."""
+    long = "a" * 129
+    found = split_sides(encode_stamp(OURS).replace(b'"a"', f'"{long}"'.encode()), "x")
+    assert found is not None
+    assert set(found.ours.grants) == {"b"}
