@@ -377,7 +377,7 @@ _cortex_policy() {
             ;;
         'test '*)
             offered=('' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
-            flags='--root --init --filter --fail-under --output --watch --json -h --help'
+            flags='--root --init --update --filter --fail-under --output --watch --json -h --help'
             ;;
         'undo '*)
             offered=('' 'ids')

@@ -579,6 +579,7 @@ complete -c cortex-policy -n '__cortex_policy_at 6 test' -F
 complete -c cortex-policy -n '__cortex_policy_at 7 test' -F
 complete -c cortex-policy -n '__cortex_policy_in test' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in test' -l init -x -a '(__cortex_policy_ids)' -d 'Write a first case file that covers a grant'
+complete -c cortex-policy -n '__cortex_policy_in test' -l update -d 'With --init: write the generated cases again, and keep your own'
 complete -c cortex-policy -n '__cortex_policy_in test' -l filter -x -d 'Run only cases whose name or file contains TEXT'
 complete -c cortex-policy -n '__cortex_policy_in test' -l fail-under -x -d 'Fail if coverage is below PERCENT'
 complete -c cortex-policy -n '__cortex_policy_in test' -l output -x -a 'text json junit' -d 'Print as text, json or junit; repeatable'

@@ -15,12 +15,14 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import PROJECT, USER
 from cortex_policy.manage import emergency_stop
 from cortex_policy.manage.cases.scaffold import write_first_cases
+from cortex_policy.manage.cases.update import update_cases
 from cortex_policy.manage.editing import operations
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.history import log, undo
 from cortex_policy.manage.history.undo import UndoRequest, undo_writes
 from cortex_policy.manage.init import root as init_root
 from cortex_policy.manage.settings.write import SettingsFile, set_value
+from cortex_policy.manage.stamp.merge import merge_stamp
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import find_root
@@ -74,6 +76,18 @@ WRITES: dict[str, Callable[[Root], object]] = {
     "init": lambda root: (shutil.rmtree(f"{root.path}/.cortex"), init_root.init_root(root.path)),
     "init --pre-commit": lambda root: init_root.init_root(root.path, with_hooks=True),
     "test --init": lambda root: write_first_cases(root, "git"),
+    "test --init --update": lambda root: (
+        write_first_cases(root, "git"),
+        operations.edit_grant(root, "git", GrantEdit(rate=7), agree),
+        update_cases(root, "git"),
+    ),
+    "stamp merge": lambda root: (
+        stamp_grants(root),
+        Path(stamps.stamp_file(root.path)).write_bytes(
+            Path(stamps.stamp_file(root.path)).read_bytes().replace(b'"version": 1', b'"version": 1, "version": 2')
+        ),
+        merge_stamp(root),
+    ),
     "config set --project": lambda root: set_value(SettingsFile(PROJECT, root), "sensitive", "ask", agree),
 }
 

@@ -48,7 +48,7 @@ WORDS: dict[str, list[list[str]]] = {  # what changes something comes last
     "log": [[], ["git"], ["{x}"]],
     "validate": [[], ["{x}"], ["--select", "{x}"], ["--output", "github"], ["--output", "gitlab"], ["--output", "sarif"], ["--output", "junit"], ["--output", "{x}"], ["--fix"]],
     "rule": [[], ["scope-dead"], ["{x}"]],
-    "test": [[], ["--output", "junit"], ["--output", "json"], ["--filter", "{x}"], ["{x}"], ["--init", "ask"], ["--init", "{x}"], ["--watch"]],
+    "test": [[], ["--init", "ask", "--update"], ["--output", "junit"], ["--output", "json"], ["--filter", "{x}"], ["{x}"], ["--init", "ask"], ["--init", "{x}"], ["--watch"]],
     "replay": [["log"], ["log", "--with", "HEAD"], ["log", "--with", "{x}"], ["{x}"]],
     "suggest": [["log"], ["{x}"]],
     "approvals": [[], ["{id}"], ["{x}"], ["--watch"]],

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption, number_parser
+from cortex_policy.core.model import UsageError
 
 
 def run_test_cases(  # noqa: PLR0913 - one parameter for each option
@@ -17,6 +18,9 @@ def run_test_cases(  # noqa: PLR0913 - one parameter for each option
     init: Annotated[
         str | None, typer.Option("--init", metavar="GRANT", help="Write a first case file that covers a grant.")
     ] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="With --init: write the generated cases again, and keep your own.")
+    ] = False,
     text: Annotated[
         str | None, typer.Option("--filter", metavar="TEXT", help="Run only cases whose name or file contains TEXT.")
     ] = None,
@@ -42,14 +46,20 @@ def run_test_cases(  # noqa: PLR0913 - one parameter for each option
     temporary root, with a clock that only a case advances: rate state, stamp, audit log and settings are not touched.
     If a case fails, the exit code is 1.
 
+    `--init` generates cases that cover a grant. After a change that was meant, `--update` writes them again: your own
+    cases, below the line that says so, keep every byte.
+
     $ cortex-policy test --init git
     $ cortex-policy test
+    $ cortex-policy test --init git --update
     $ cortex-policy test --filter scope --watch
     $ cortex-policy test --fail-under 100 --output text --output junit=cases.xml
     """
     from cortex_policy.cli.commands.test_run import CaseRunOptions, init_cases, run_test_command  # noqa: PLC0415 - no other command needs it
 
-    options = CaseRunOptions(tuple(paths or ()), root, text or "", fail_under, tuple(output or ()), json, watch)
+    options = CaseRunOptions(tuple(paths or ()), root, text or "", fail_under, tuple(output or ()), json, watch, update)
+    if update and init is None:
+        raise UsageError("`--update` goes with `--init GRANT`", "see `cortex-policy test --help`")
     code = run_test_command(options) if init is None else init_cases(init, options)
     if code:
         raise typer.Exit(code)

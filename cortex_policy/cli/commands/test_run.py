@@ -32,6 +32,7 @@ class CaseRunOptions(Value):
     output: tuple[str, ...] = ()
     json: bool = False
     watch: bool = False
+    update: bool = False
 
 
 def run_test_command(options: CaseRunOptions) -> int:
@@ -45,13 +46,15 @@ def run_test_command(options: CaseRunOptions) -> int:
 
 
 def init_cases(grant_id: str, options: CaseRunOptions) -> int:
-    """Write a first case file and print its coverage of the grant."""
-    from cortex_policy.manage.cases.scaffold import write_first_cases as begin_cases  # noqa: PLC0415 - only this needs it
+    """Write a first case file, or its generated cases again, and print its coverage of the grant."""
+    from cortex_policy.manage.cases.scaffold import write_first_cases as begin_cases  # noqa: PLC0415 - only this needs them
+    from cortex_policy.manage.cases.update import update_cases  # noqa: PLC0415
 
-    if options != CaseRunOptions(root=options.root, json=options.json):
-        raise UsageError("`--init` writes a case file, and runs none", "leave out all but `--root` and `--json`")
+    if options != CaseRunOptions(root=options.root, json=options.json, update=options.update):
+        hint = "leave out all but `--update`, `--root` and `--json`"
+        raise UsageError("`--init` writes a case file, and runs none", hint)
     with leave_block_on_signal():
-        result = begin_cases(find_inner_root(options.root), grant_id)
+        result = (update_cases if options.update else begin_cases)(find_inner_root(options.root), grant_id)
     percent = coverage_percent([result.coverage])
     if options.json:
         members = {
@@ -59,10 +62,14 @@ def init_cases(grant_id: str, options: CaseRunOptions) -> int:
             "cases": result.cases,
             "percent": percent,
             "uncovered": list(result.coverage.unmet),
+            "own_cases": result.own_cases,
+            "changed": result.is_written,
         }
         sys.stdout.write(escape_json_output(json.dumps(members)) + "\n")
         return 0
-    lines = [f"wrote {result.cases} cases to `{result.file}`, which cover {int(percent)}% of `{grant_id}`"]
+    kept = f", kept {result.own_cases} of yours" if result.own_cases else ""
+    done = f"wrote {result.cases} cases to" if result.is_written else f"nothing to do: {result.cases} cases are in"
+    lines = [f"{done} `{result.file}`{kept}, which cover {int(percent)}% of `{grant_id}`"]
     lines += [f"not covered: {requirement}" for requirement in result.coverage.unmet]
     sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
     return 0

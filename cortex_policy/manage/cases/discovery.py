@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_TESTS_SUFFIX = "/.cortex/policy/tests"
+TESTS_SUFFIX = "/.cortex/policy/tests"
 
 
 class CaseFileTarget(Value):
@@ -93,6 +93,6 @@ def _targets_in(directory: str, root: Root) -> "Iterator[CaseFileTarget]":
 
 def _root_of(directory: str, named: str | None) -> Root:
     """Return the root that a tests directory belongs to, else the one that is named or found."""
-    if named is None and directory.endswith(_TESTS_SUFFIX):
-        return Root(os.path.realpath(directory.removesuffix(_TESTS_SUFFIX) or "/"), named=True)
+    if named is None and directory.endswith(TESTS_SUFFIX):
+        return Root(os.path.realpath(directory.removesuffix(TESTS_SUFFIX) or "/"), named=True)
     return find_inner_and_outer_roots(named)[0]

@@ -52,9 +52,12 @@ class CandidateCase(Value):
     expect: "Reason"
 
 
-def generate_cases(grant: Grant, file: str) -> CaseFile:
-    """Return cases that all pass on a grant and cover as much of it as possible."""
-    tree = _build_tree(grant)
+def generate_cases(grant: Grant, file: str, beside: CaseFile | None = None) -> CaseFile:
+    """Return cases that all pass on a grant and cover as much of it as possible.
+
+    Beside the cases of another file they have other names, and its tree as well.
+    """
+    tree = _build_tree(grant) if beside is None else _build_tree(grant).join(beside.tree)
     decided = []
     with sandbox(tree) as root, SharedSteps(_MAX_STEPS) as steps:
         for candidate in islice(_candidates(grant), MAX_CANDIDATES):
@@ -63,7 +66,12 @@ def generate_cases(grant: Grant, file: str) -> CaseFile:
                 break
             if answer == candidate.expect:
                 decided.append(candidate)
-    return CaseFile(file, grant.id, tree=tree, cases=tuple(_with_clock(grant, decided)))
+    return CaseFile(
+        file,
+        grant.id,
+        tree=tree,
+        cases=tuple(_with_clock(grant, decided, {case.name for case in beside.cases} if beside is not None else set())),
+    )
 
 
 def _decide(grant: Grant, candidate: CandidateCase, root: Sandbox) -> "Reason":
@@ -180,12 +188,11 @@ def _short_json(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004 - so that a name fits in a line
 
 
-def _with_clock(grant: Grant, candidates: "list[CandidateCase]") -> "Iterator[Case]":
+def _with_clock(grant: Grant, candidates: "list[CandidateCase]", names: set[str]) -> "Iterator[Case]":
     """Turn calls into cases; the clock advances so that no earlier case uses up the budget of a later one."""
     first = next((candidate for candidate in candidates if candidate.expect is ALLOWED), None)
     required = (HUMAN_APPROVAL,) if grant.data_class == "sensitive" else ()
     used: dict[str, int] = {}
-    names: set[str] = set()
     for candidate in _distinct_calls(candidates):
         advance = 0
         if candidate.expect is ALLOWED:

@@ -59,7 +59,10 @@ class CaseFileProblem(Value):
 
 
 class CaseFile(Value):
-    """The cases of one grant, in the order in which they run, and the errors of its file."""
+    """The cases of one grant, in the order in which they run, and the errors of its file.
+
+    `own_line` is the line behind which the cases are not generated, 0 if the file does not say.
+    """
 
     file: str
     grant_id: str = ""
@@ -70,6 +73,7 @@ class CaseFile(Value):
     grant_line: int = 1
     complete_line: int = 1
     errors: tuple[CaseFileProblem, ...] = ()
+    own_line: int = 0
 
 
 def is_case_file(name: str) -> bool:

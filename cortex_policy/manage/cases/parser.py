@@ -25,6 +25,7 @@ from cortex_policy.manage.cases.model import (
     CaseFileProblem,
 )
 from cortex_policy.manage.cases.sandbox import FileTree
+from cortex_policy.manage.cases.serializer import find_own_cases
 from cortex_policy.manage.regular_files import read_regular_file
 
 TYPE_CHECKING = False
@@ -43,12 +44,20 @@ def read_case_file(path: str, shown: str) -> CaseFile:
     """Read a case file; what is wrong with it is in its errors."""
     try:
         data = _read_bytes(path)
-        document = decode_json(data) if path.endswith(JSON_SUFFIX) else decode_toml(data)
+    except (MalformedError, OSError) as error:
+        return CaseFile(shown, errors=(CaseFileProblem(shown, 1, os_error_text(error)),))
+    return parse_case_file(data, shown, is_json=path.endswith(JSON_SUFFIX))
+
+
+def parse_case_file(data: bytes, shown: str, *, is_json: bool) -> CaseFile:
+    """Parse the bytes of a case file; what is wrong with it is in its errors."""
+    try:
+        document = decode_json(data) if is_json else decode_toml(data)
     except MalformedError as error:
         return CaseFile(shown, errors=(CaseFileProblem(shown, 1, str(error)),))
-    except OSError as error:
-        return CaseFile(shown, errors=(CaseFileProblem(shown, 1, os_error_text(error)),))
-    return _CaseFileParser(shown, LineNumbers(data.decode(), is_json=path.endswith(JSON_SUFFIX))).parse(document)
+    text = data.decode()
+    own_line = 0 if is_json else find_own_cases(text)
+    return _CaseFileParser(shown, LineNumbers(text, is_json=is_json), own_line).parse(document)
 
 
 def _read_bytes(path: str) -> bytes:
@@ -144,8 +153,8 @@ _SETTINGS_MEMBERS: "Members" = {
 class _CaseFileParser:
     """Parses one document, and collects its errors."""
 
-    def __init__(self, file: str, lines: LineNumbers) -> None:
-        self._file, self._lines = file, lines
+    def __init__(self, file: str, lines: LineNumbers, own_line: int) -> None:
+        self._file, self._lines, self._own_line = file, lines, own_line
         self._errors: list[CaseFileProblem] = []
 
     def parse(self, document: "Any") -> CaseFile:
@@ -182,7 +191,7 @@ class _CaseFileParser:
         )
         return CaseFile(
             self._file, known.get("grant", ""), settings, tree, cases, known.get("complete", False),
-            grant_line, complete_line, tuple(sorted(self._errors, key=lambda error: error.line)),
+            grant_line, complete_line, tuple(sorted(self._errors, key=lambda error: error.line)), self._own_line,
         )  # fmt: skip
 
     def _parse_case(self, document: "dict[str, Any]", index: int) -> Case | None:

@@ -59,6 +59,7 @@ class FileResult(Value):
     results: tuple[CaseResult, ...] = ()
     errors: tuple[CaseFileProblem, ...] = ()
     passed_cases: tuple[PassedCase, ...] = ()
+    own_line: int = 0  # the cases before this line are generated
 
     @property
     def failed_cases(self) -> tuple[CaseResult, ...]:
@@ -78,7 +79,7 @@ def run_file(file: CaseFile, subject: GrantUnderTest) -> FileResult:
                 raise NotDoneError(why, "give shorter values, or have fewer of these cases")
     if file.is_complete and not any(result.failures for result in results):
         results += _missing_coverage(file, subject, run.seen)
-    return FileResult(file.file, file.grant_id, tuple(results), (), tuple(run.seen))
+    return FileResult(file.file, file.grant_id, tuple(results), (), tuple(run.seen), file.own_line)
 
 
 def _missing_coverage(file: CaseFile, subject: GrantUnderTest, seen: list[PassedCase]) -> "Iterator[CaseResult]":

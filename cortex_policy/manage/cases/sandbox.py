@@ -33,6 +33,14 @@ class FileTree(Value):
         names = [*named, *self.files, *(path for path, _ in self.links)]
         return frozenset([*named, *(around for name in names for around in _parents_of(name))])
 
+    def join(self, other: "FileTree") -> "FileTree":
+        """Return a tree with the contents of both; where both have a link, it is ours."""
+        return FileTree(
+            tuple(dict.fromkeys((*self.directories, *other.directories))),
+            tuple(dict.fromkeys((*self.files, *other.files))),
+            tuple((dict(other.links) | dict(self.links)).items()),
+        )
+
     def find_errors(self) -> "Iterator[str]":
         """Yield errors of paths that cannot be created, or would be created outside of the sandbox."""
         links, targets = zip(*self.links, strict=True) if self.links else ((), ())

@@ -22,46 +22,60 @@ from cortex_policy.state.writer_lock import check_not_replaced
 
 
 class FirstCases(Value):
-    """A case file that was written: its number of cases, and their coverage of the grant."""
+    """A case file: its numbers of generated cases and of people's, their coverage, and whether it was written."""
 
     file: str
     cases: int
     coverage: Coverage
+    own_cases: int = 0
+    is_written: bool = True
 
 
 def write_first_cases(root: Root, grant_id: str) -> FirstCases:
     """Write the first cases of a grant; raise NotDoneError if it has cases, GrantError if it cannot be read."""
     check_id(grant_id)
     subject = GrantLoader().load(root, grant_id)
-    entries = len(subject.grant.actions) + len(subject.grant.args) + len(subject.grant.fs_scope)
-    if entries > MAX_CANDIDATES:
-        why = f"`{grant_id}` has {entries:,} actions, arguments and scopes, and first cases are for {MAX_CANDIDATES:,}"
-        raise NotDoneError(why, "write cases of what matters by hand")
     names = [f"{grant_id}{suffix}" for suffix in (TOML_SUFFIX, JSON_SUFFIX)]
     file, coverage = case_file_and_coverage(subject, display_path(f"{root.tests}/{names[0]}"))
-    data = to_toml(file).encode()
-    if len(data) > MAX_BYTES:
-        raise NotDoneError(
-            f"`{file.file}` would be larger than {MAX_BYTES} bytes", "write cases of what matters by hand"
-        )
+    data = case_file_bytes(file)
     try:
         with PolicyDirectory(TrustCheck(root)) as policy:
             check_not_replaced(policy)
             _write(policy.descriptor, names, data)
     except FileExistsError as error:
         where = display_path(f"{root.tests}/{error.filename}")
-        raise NotDoneError(f"`{where}` is there already", f"run it with `cortex-policy test {quote(where)}`") from None
+        hint = f"run it with `cortex-policy test {quote(where)}`, or add `--update` to write its generated cases again"
+        raise NotDoneError(f"`{where}` is there already", hint) from None
     except OSError as error:
         raise NotDoneError(f"`{file.file}` cannot be written: {os_error_text(error)}") from None
     return FirstCases(file.file, len(file.cases), coverage)
 
 
+def case_file_bytes(file: CaseFile, own_text: str = "") -> bytes:
+    """Return the bytes of a case file, with the text of people's cases; raise NotDoneError if it is too large."""
+    data = (to_toml(file) + own_text).encode()
+    if len(data) > MAX_BYTES:
+        why = f"`{file.file}` would be larger than {MAX_BYTES} bytes"
+        raise NotDoneError(why, "write cases of what matters by hand")
+    return data
+
+
 def case_file_and_coverage(subject: GrantUnderTest, name: str) -> tuple[CaseFile, Coverage]:
-    """Return the first cases of a grant, marked complete if they cover everything."""
+    """Return the first cases of a grant, marked complete if they cover everything; raise NotDoneError if it is huge."""
+    check_size(subject)
     cases = generate_cases(subject.grant, name)
     coverage = measure_coverage(subject.grant, subject.file, [run_file(cases, subject).passed_cases])
     file = CaseFile(name, cases.grant_id, tree=cases.tree, cases=cases.cases, is_complete=not coverage.unmet)
     return file, coverage
+
+
+def check_size(subject: GrantUnderTest) -> None:
+    """Raise NotDoneError if a grant says more than generated cases can show."""
+    grant = subject.grant
+    entries = len(grant.actions) + len(grant.args) + len(grant.fs_scope)
+    if entries > MAX_CANDIDATES:
+        why = f"`{grant.id}` has {entries:,} actions, arguments and scopes, and first cases are for {MAX_CANDIDATES:,}"
+        raise NotDoneError(why, "write cases of what matters by hand")
 
 
 def _write(policy: int, names: list[str], data: bytes) -> None:

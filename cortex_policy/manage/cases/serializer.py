@@ -13,18 +13,29 @@ _HEADER = """\
 # What `{grant}` allows and what it denies, run by `cortex-policy test`. The cases run in their order on one budget and
 # one clock, which stands still until a case advances it.
 """
+_OWN_CASES = "# Your own cases go below this line:"
 _BARE_KEY_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
+def own_cases_line(grant_id: str) -> str:
+    """Return the line behind which the cases that people write begin."""
+    return f"{_OWN_CASES} cortex-policy test --init {grant_id} --update writes those above again"
+
+
+def find_own_cases(text: str) -> int:
+    """Return the number of the line behind which people's cases begin, 0 if a file has no such line."""
+    return next((number for number, line in enumerate(text.split("\n"), 1) if line.startswith(_OWN_CASES)), 0)
+
+
 def to_toml(file: CaseFile) -> str:
-    """Return a case file as TOML."""
+    """Return a case file as TOML, up to where people's own cases begin."""
     lines = [_HEADER.format(grant=file.grant_id), f"grant = {_format_value(file.grant_id)}"]
     if file.is_complete:
         lines.append("complete = true  # what the grant says and no case shows fails, too")
     lines += _tree_lines(file.tree)
     for case in file.cases:
         lines += ["", "[[case]]", *(f"{name} = {value}" for name, value in _case_members(case))]
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, "", own_cases_line(file.grant_id), ""])
 
 
 def _tree_lines(tree: FileTree) -> list[str]:

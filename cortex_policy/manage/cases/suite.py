@@ -44,7 +44,7 @@ class SuiteResult(Value):
         matching = [
             FileResult(
                 one.file, one.grant_id, tuple(r for r in one.results if text in r.case.name or text in one.file),
-                one.errors, one.passed_cases,
+                one.errors, one.passed_cases, one.own_line,
             ) for one in self.files
         ]  # fmt: skip
         return SuiteResult(tuple(one for one in matching if one.results or one.errors), self.coverage, self.warnings)

@@ -58,6 +58,25 @@ def test_a_first_file_covers_its_grant_and_passes() -> None:
     assert "is there already" in run("--init", "git", code=3).stderr
     assert run("--init", "nobody", code=20).stderr
     assert run("--init", "git", "--watch", code=2).stderr
+    assert "`--update` goes with `--init GRANT`" in run("--update", code=2).stderr
+
+
+def test_generated_cases_are_written_again_after_a_change(root: Path) -> None:
+    """The failure names the command; it keeps what people wrote, and says so."""
+    run("--init", "git")
+    with (root / TESTS / "git.cases.toml").open("a") as file:
+        file.write('\n[[case]]\nname = "mine"\naction = "tree"\nexpect = "allowed"\n')
+    run()
+    run_command("set", "git", "--rate", "5")
+    failed = run(code=1)
+    hint = "generated cases failed\n  hint: if the change was meant, write them again with `cortex-policy test --init git --update`\n"
+    assert f"{TESTS}/git.cases.toml: {hint}" in failed.stdout
+    wrote = run("--init", "git", "--update").stdout
+    assert re.match(r"wrote \d+ cases to `.*git\.cases\.toml`, kept 1 of yours, which cover 100% of `git`\n", wrote)
+    assert run().returncode == 0
+    done = json.loads(run("--init", "git", "--update", "--json").stdout)
+    assert (done["changed"], done["own_cases"]) == (False, 1)
+    assert run("--init", "git", "--update").stdout.startswith("nothing to do: ")
 
 
 def test_a_case_that_fails_is_shown_with_the_rule_that_decided(tests: Path) -> None:

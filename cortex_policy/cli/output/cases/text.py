@@ -5,7 +5,8 @@ import os
 from cortex_policy.cli.output.explanation import closest_value_phrase
 from cortex_policy.core.text import escape_output, message_line, plural, printable
 from cortex_policy.manage.cases.coverage import Coverage
-from cortex_policy.manage.cases.model import CaseFileProblem
+from cortex_policy.manage.cases.discovery import TESTS_SUFFIX
+from cortex_policy.manage.cases.model import TOML_SUFFIX, CaseFileProblem
 from cortex_policy.manage.cases.runner import COMPLETENESS_CASE, CaseResult, FileResult
 from cortex_policy.manage.cases.suite import SuiteResult, coverage_percent
 from cortex_policy.manage.validation.targets import TOOLS_SUFFIX, root_option_here
@@ -17,6 +18,7 @@ _RED, _YELLOW = "1;31", "1;33"
 def render_results(outcome: SuiteResult, *, colour: bool = False) -> str:
     """Return a passage for each failed case and each grant not fully covered, then the summary line."""
     blocks = [failure_text(one, result, colour=colour) for one in outcome.files for result in one.failed_cases]
+    blocks += [_update_text(one) for one in outcome.files if _can_be_updated(one)]
     blocks += [file_error_text(problem, colour=colour) for one in outcome.files for problem in one.errors]
     reported = {
         one.grant_id for one in outcome.files for result in one.failed_cases if result.case.name == COMPLETENESS_CASE
@@ -53,6 +55,20 @@ def file_error_text(problem: CaseFileProblem, *, colour: bool = False) -> str:
     place = f"{printable(problem.file)}:{problem.line}"
     head = f"{place}: {_colour('error', _RED, colour=colour)}: {message_line(problem.message)}"
     return f"{head}\n  hint: {message_line(problem.hint)}" if problem.hint else head
+
+
+def _can_be_updated(one: FileResult) -> bool:
+    """Whether generated cases of a file failed, and can be written again."""
+    is_generated = os.path.basename(one.file) == f"{one.grant_id}{TOML_SUFFIX}"
+    return is_generated and any(result.case.line < one.own_line for result in one.failed_cases)
+
+
+def _update_text(one: FileResult) -> str:
+    """Return the command that writes the generated cases of a file again."""
+    root = os.path.abspath(one.file).removesuffix(f"{TESTS_SUFFIX}/{os.path.basename(one.file)}")
+    command = printable(f"cortex-policy test --init {one.grant_id} --update{root_option_here(root)}")
+    hint = f"if the change was meant, write them again with `{command}`"
+    return f"{printable(one.file)}: generated cases failed\n  hint: {hint}"
 
 
 def results_summary(outcome: SuiteResult) -> str:

@@ -1,0 +1,84 @@
+"""Write the generated cases of a file again after its grant has changed, and keep those that people wrote."""
+
+import os
+
+from cortex_policy.core.decode import MAX_BYTES
+from cortex_policy.core.model import Settings
+from cortex_policy.core.not_done_error import NotDoneError
+from cortex_policy.core.text import os_error_text
+from cortex_policy.manage.cases.coverage import measure_coverage
+from cortex_policy.manage.cases.generator import generate_cases
+from cortex_policy.manage.cases.model import TOML_SUFFIX, CaseFile
+from cortex_policy.manage.cases.parser import parse_case_file
+from cortex_policy.manage.cases.runner import run_file
+from cortex_policy.manage.cases.sandbox import FileTree
+from cortex_policy.manage.cases.scaffold import FirstCases, case_file_bytes, check_size, write_first_cases
+from cortex_policy.manage.cases.serializer import own_cases_line
+from cortex_policy.manage.cases.suite import GrantLoader
+from cortex_policy.manage.path_names import display_path
+from cortex_policy.state import Root
+from cortex_policy.state.atomic_write import atomic_replace
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id
+from cortex_policy.state.writer_lock import check_not_replaced
+
+
+def update_cases(root: Root, grant_id: str) -> FirstCases:
+    """Write the generated cases of a grant again, or its first cases; people's cases keep every byte.
+
+    Raise NotDoneError if the file cannot be updated, GrantError if the grant cannot be read.
+    """
+    check_id(grant_id)
+    name = f"{grant_id}{TOML_SUFFIX}"
+    try:
+        with PolicyDirectory(TrustCheck(root), "tests") as directory:
+            check_not_replaced(directory)
+            data = directory.read(name, MAX_BYTES + 1)
+            result, new = _generate_again(root, grant_id, data)
+            if new == data:
+                return result
+            atomic_replace(directory.descriptor, name, new, verify=lambda: _check_unchanged(directory, name, data))
+            return FirstCases(result.file, result.cases, result.coverage, result.own_cases)
+    except FileNotFoundError:
+        return write_first_cases(root, grant_id)
+    except OSError as error:
+        file = display_path(os.path.join(root.tests, name))
+        raise NotDoneError(f"`{file}` cannot be written: {os_error_text(error)}") from None
+
+
+def _generate_again(root: Root, grant_id: str, data: bytes) -> tuple[FirstCases, bytes]:
+    subject = GrantLoader().load(root, grant_id)
+    check_size(subject)
+    old = parse_case_file(data, display_path(f"{root.tests}/{grant_id}{TOML_SUFFIX}"), is_json=False)
+    _refuse_unknown(old, grant_id)
+    own_cases = tuple(case for case in old.cases if case.line > old.own_line)
+    # without people's cases nothing else needs the old tree
+    beside = CaseFile(old.file, grant_id, tree=old.tree if own_cases else FileTree(), cases=own_cases)
+    generated = generate_cases(subject.grant, old.file, beside)
+    for error in generated.tree.find_errors():
+        raise NotDoneError(f"`{old.file}`: `[tree]` does not fit the grant any more: {error}", "change it by hand")
+    every = CaseFile(old.file, grant_id, tree=generated.tree, cases=(*generated.cases, *own_cases))
+    cover = measure_coverage(subject.grant, subject.file, [run_file(every, subject).passed_cases])
+    is_complete = old.is_complete and not cover.unmet
+    file = CaseFile(old.file, grant_id, tree=generated.tree, cases=generated.cases, is_complete=is_complete)
+    own_text = "".join(data.decode().split("\n", old.own_line)[old.own_line :])
+    result = FirstCases(old.file, len(generated.cases), cover, len(own_cases), is_written=False)
+    return result, case_file_bytes(file, own_text)
+
+
+def _refuse_unknown(old: CaseFile, grant_id: str) -> None:
+    """Raise NotDoneError for a file whose generated cases are not known, or were not generated as it says."""
+    for error in old.errors:
+        raise NotDoneError(f"`{error.file}:{error.line}`: {error.message}", error.hint)
+    if old.grant_id != grant_id:
+        raise NotDoneError(f"`{old.file}` has the cases of `{old.grant_id}`", "write cases of both by hand")
+    if not old.own_line:
+        hint = f"put this line above your own cases, or at its end: `{own_cases_line(grant_id)}`"
+        raise NotDoneError(f"`{old.file}` does not say which of its cases were generated", hint)
+    if old.settings != Settings():
+        hint = "move your cases for these settings to a file of their own"
+        raise NotDoneError(f"`{old.file}` has `[settings]`, and cases are generated without", hint)
+
+
+def _check_unchanged(directory: PolicyDirectory, name: str, data: bytes) -> None:
+    if directory.read(name, MAX_BYTES + 1) != data:
+        raise NotDoneError(f"`{display_path(directory.path)}/{name}` was changed in the meantime", "try again")
