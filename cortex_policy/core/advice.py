@@ -6,7 +6,7 @@ from cortex_policy.core.closest_match import closest_scope, closest_value, close
 from cortex_policy.core.engine import check_paths, normalize_scope, path_syntax_problem
 from cortex_policy.core.rule_steps import MOST_PATHS, RULES
 from cortex_policy.core.text import did_you_mean
-from cortex_policy.core.unicode_equivalence import equivalent_scope, equivalent_word, form_difference
+from cortex_policy.core.unicode_equivalence import equivalent_word, form_difference, scope_covering_in_nfc
 from cortex_policy.core.value_text import format_values
 
 TYPE_CHECKING = False
@@ -69,7 +69,7 @@ def _path(case: "ExplainContext") -> Advice:
         return Advice(advice=f"no grant lets its tool touch {what}")
     if len(paths) < len(denied):
         return Advice("", usable, advice="give a path as a string, or several as an array of strings")
-    same = [(resolved, found) for resolved in paths[:MOST_PATHS] if (found := equivalent_scope(scopes, resolved))]
+    same = [(resolved, found) for resolved in paths[:MOST_PATHS] if (found := scope_covering_in_nfc(scopes, resolved))]
     closest = next((found for resolved in paths[:MOST_PATHS] if (found := closest_scope(scopes, resolved))), "")
     remedy = operator_commands.set_command(
         case.grant.id, "add-scope", operator_commands.scopes_that_allow(case.grant, case.decision)

@@ -5,7 +5,7 @@ from difflib import SequenceMatcher
 from cortex_policy.core import Value
 from cortex_policy.core.arguments import argument_violation, declaration_problem
 from cortex_policy.core.engine import matching_scope, normalize_scope
-from cortex_policy.core.unicode_equivalence import equivalent_scope, equivalent_word
+from cortex_policy.core.unicode_equivalence import equivalent_word, scope_covering_in_nfc
 from cortex_policy.core.value_text import format_values
 
 TYPE_CHECKING = False
@@ -121,7 +121,7 @@ def _is_number(value: object) -> "TypeGuard[int | float]":
 
 def closest_scope(scopes: tuple[str, ...], resolved: "ResolvedPath") -> str:
     """Return the scope with which a path shares most: its first components, else its spelling; '' if none does."""
-    if same := equivalent_scope(scopes, resolved):
+    if same := scope_covering_in_nfc(scopes, resolved):
         return same
     inner_path = next(
         (one for one in (resolved.normalized, resolved.resolved_inside) if one and matching_scope(scopes, one) is None),

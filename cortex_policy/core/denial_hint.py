@@ -71,10 +71,10 @@ def _same_scope(scopes: tuple[str, ...], decision: "Decision") -> str:
     ]
     if not paths:
         return ""
-    from cortex_policy.core.unicode_equivalence import equivalent_scope, form_difference  # noqa: PLC0415 - as above
+    from cortex_policy.core.unicode_equivalence import form_difference, scope_covering_in_nfc  # noqa: PLC0415 - as above
 
     for resolved in paths[:_MAX_COMPARED]:
-        if same := equivalent_scope(scopes, resolved):
+        if same := scope_covering_in_nfc(scopes, resolved):
             return f"; {form_difference('the scope', resolved.given, same)}"
     return ""
 

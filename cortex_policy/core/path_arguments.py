@@ -39,11 +39,6 @@ def path_likelihood_of_name(name: str) -> int:
     return PERHAPS if any(word.casefold() in LAST_WORDS for word in _last_words(name)) else NO
 
 
-def is_path_argument(grant: "Grant", name: str) -> bool:
-    """Whether the grant treats a top-level argument of this name as a path, whatever its value."""
-    return path_likelihood(grant, name) == YES
-
-
 def is_path_if_string(grant: "Grant", name: str) -> bool:
     """Whether the grant treats a top-level argument of this name as a path if it is a string."""
     return path_likelihood(grant, name) != NO

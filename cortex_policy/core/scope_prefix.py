@@ -20,7 +20,7 @@ def normalize_scope_cached(scope: str) -> str | None:
     return normalize_scope(scope)
 
 
-def suggest_prefix(scope: str) -> str | None:
+def repair_scope(scope: str) -> str | None:
     """Return the nearest prefix that can match, None if nothing of the scope is left.
 
     What follows a glob is dropped: no prefix can say it, and the proposal covers more.

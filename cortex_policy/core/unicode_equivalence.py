@@ -19,7 +19,7 @@ def equivalent_word(word: str, words: "Sequence[str]") -> str:
     return next((other for other in words[:_MAX_WORDS] if other != word and normalize("NFC", other) == plain), "")
 
 
-def equivalent_scope(scopes: tuple[str, ...], resolved: "ResolvedPath") -> str:
+def scope_covering_in_nfc(scopes: tuple[str, ...], resolved: "ResolvedPath") -> str:
     """Return the scope that a path would be in if both were written in one normal form, '' if there is none."""
     for relative in (resolved.normalized, resolved.resolved_inside):
         if relative is None or matching_scope(scopes, relative) is not None:

@@ -94,7 +94,7 @@ class CachedGrant:
             return prepared.try_allow([], prepared.full_budget if with_budget else None) if paths == [] else None
         if len(paths) == 1:
             return path_cache.try_allow(*paths[0], with_budget=with_budget)
-        resolved = path_cache.resolve(paths)
+        resolved = path_cache.try_resolve(paths)
         if resolved is None:
             return None
         return prepared.try_allow(resolved, prepared.full_budget if with_budget else None)

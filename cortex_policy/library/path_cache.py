@@ -61,7 +61,7 @@ class PathCache:
             return decision if with_budget else without_budget
         return None
 
-    def resolve(self, paths: "list[tuple[str, str]]") -> "list[ResolvedPath] | None":
+    def try_resolve(self, paths: "list[tuple[str, str]]") -> "list[ResolvedPath] | None":
         """Resolve several paths; None if one of them is not ordinary."""
         resolved = []
         for argument, given in paths:

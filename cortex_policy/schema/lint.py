@@ -17,7 +17,7 @@ from cortex_policy.schema.rules.actions_and_scopes import (
 )
 from cortex_policy.schema.rules.arguments import slow_or_unmatchable_patterns, unenforceable_declarations
 from cortex_policy.schema.rules.keys import ineffective_restrictions, misspelled_keys, tool_id_mismatch
-from cortex_policy.schema.rules.parsed_grant import ParsedGrant
+from cortex_policy.schema.rules.lint_subject import LintSubject
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ GRANT_RULES = (
 
 def lint_grant(
     data: bytes, grant_id: str = "", called: str = "ID", root: str = ""
-) -> tuple[ParsedGrant | None, tuple[Finding, ...]]:
+) -> tuple[LintSubject | None, tuple[Finding, ...]]:
     """Decode the bytes of a grant as `check` does; return the grant, or None, and all findings.
 
     The id is the stem of its file, and `called` how a command names it: its id, where it lies in its place.
@@ -56,7 +56,7 @@ def lint_grant(
         return None, errors if errors[0].code in NON_GRANT_CODES else tuple(
             limit_per_code(chain(errors, _key_findings(document)))
         )
-    subject = ParsedGrant(document, grant, called, tuple(map(normalize_scope_cached, grant.fs_scope)), root)
+    subject = LintSubject(document, grant, called, tuple(map(normalize_scope_cached, grant.fs_scope)), root)
     more = chain.from_iterable(rule(subject) for rule in GRANT_RULES)
     return subject, tuple(limit_per_code(chain(_key_findings(document), more)))
 

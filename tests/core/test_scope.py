@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.engine import matching_scope, normalize_scope, path_syntax_problem, path_violation
 from cortex_policy.core.model import ResolvedPath
-from cortex_policy.core.scope_prefix import suggest_prefix
+from cortex_policy.core.scope_prefix import repair_scope
 
 
 @pytest.mark.parametrize(
@@ -70,12 +70,12 @@ def test_a_guarded_place_is_denied_whatever_the_scope() -> None:
 )  # fmt: skip
 def test_a_scope_that_never_matches_has_a_nearest_prefix(scope: str, prefix: str | None) -> None:
     """What it was meant to say, as far as a prefix can; none where that would be the root or leave it."""
-    assert suggest_prefix(scope) == prefix
+    assert repair_scope(scope) == prefix
 
 
 def test_a_scope_that_matches_is_its_own_proposal() -> None:
     """Without the one `/` that is dropped anyway."""
-    assert suggest_prefix("docs/") == "docs"
+    assert repair_scope("docs/") == "docs"
 
 
 parts = st.sampled_from(["a", "b", "ab", "", "..", "a*", "é", " a"])

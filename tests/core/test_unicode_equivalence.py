@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cortex_policy.core.closest_match import closest_scope, closest_word
 from cortex_policy.core.engine import matching_scope, normalize_scope
 from cortex_policy.core.model import ResolvedPath
-from cortex_policy.core.unicode_equivalence import equivalent_scope, equivalent_word, form_difference
+from cortex_policy.core.unicode_equivalence import equivalent_word, form_difference, scope_covering_in_nfc
 
 NFC, NFD = "docs/caf\u00e9", "docs/cafe\u0301"
 
@@ -19,15 +19,15 @@ def test_the_scope_that_a_path_reads_like_is_found(scope: str, path: str) -> Non
     """It is no scope of the path, and the nearest of all."""
     there = ResolvedPath("path", path, path, path, f"/{path}")
     assert matching_scope((scope,), path) is None
-    assert equivalent_scope(("docs/other", scope), there) == scope == closest_scope(("docs/other", scope), there)
+    assert scope_covering_in_nfc(("docs/other", scope), there) == scope == closest_scope(("docs/other", scope), there)
 
 
 def test_what_is_in_a_scope_has_no_twin() -> None:
     """Nor has what is outside the root, or reads in another way."""
     scopes = (NFC, NFD)
-    assert equivalent_scope(scopes, ResolvedPath("path", NFC, NFC, NFC)) == ""
-    assert equivalent_scope(scopes, ResolvedPath("path", "/etc", None, None)) == ""
-    assert equivalent_scope(scopes, ResolvedPath("path", "docs/cafe", "docs/cafe", "docs/cafe")) == ""
+    assert scope_covering_in_nfc(scopes, ResolvedPath("path", NFC, NFC, NFC)) == ""
+    assert scope_covering_in_nfc(scopes, ResolvedPath("path", "/etc", None, None)) == ""
+    assert scope_covering_in_nfc(scopes, ResolvedPath("path", "docs/cafe", "docs/cafe", "docs/cafe")) == ""
 
 
 def test_an_action_that_reads_like_one_that_is_allowed_is_found() -> None:
@@ -56,7 +56,7 @@ def test_a_twin_is_found_wherever_both_forms_of_a_scope_differ(scope: str, rest:
         and matching_scope((one,), path) is None
         and normalize_scope(normalize("NFC", one)) is not None
     )
-    found = equivalent_scope((one,), ResolvedPath("path", path, path, path))
+    found = scope_covering_in_nfc((one,), ResolvedPath("path", path, path, path))
     if is_other:
         assert found == one
     else:

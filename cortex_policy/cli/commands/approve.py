@@ -7,7 +7,7 @@ import typer
 from cortex_policy.cli.options import JsonOption, RootOption, YesOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.prompts import ask_yes_no
-from cortex_policy.cli.quiet import can_be_quiet
+from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.core.text import printable
 from cortex_policy.state.roots import raise_if_ambiguous
 
@@ -16,7 +16,7 @@ RequestArgument = Annotated[
 ]
 
 
-@can_be_quiet
+@add_quiet_option
 def approve(
     request_id: RequestArgument,
     root: RootOption = None,
@@ -45,7 +45,7 @@ def approve(
     _answer(request_id, root, approved=True, json=json)
 
 
-@can_be_quiet
+@add_quiet_option
 def deny(
     request_id: RequestArgument,
     root: RootOption = None,

@@ -10,7 +10,7 @@ import typer
 from cortex_policy.cli.options import RootOption, WaitOption, WideningOption
 from cortex_policy.cli.output.settings import format_setting
 from cortex_policy.cli.prompts import is_interactive, make_lock_wait
-from cortex_policy.cli.quiet import can_be_quiet
+from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root, inner_root_path
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
@@ -56,7 +56,7 @@ def with_settings_file_options(command: "Callable[..., None]") -> "Callable[...,
     return run
 
 
-@can_be_quiet
+@add_quiet_option
 @with_settings_file_options
 def set_setting(
     target: "SettingsFile",
@@ -86,7 +86,7 @@ def set_setting(
     _print_if_overridden(target, name)
 
 
-@can_be_quiet
+@add_quiet_option
 @with_settings_file_options
 def unset(
     target: "SettingsFile",

@@ -6,11 +6,11 @@ import typer
 
 from cortex_policy.cli.options import DryRunOption, GrantArgument, JsonOption, RootOption, WaitOption, WideningOption
 from cortex_policy.cli.prompts import make_lock_wait
-from cortex_policy.cli.quiet import can_be_quiet
+from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 
 
-@can_be_quiet
+@add_quiet_option
 def copy(
     grant_id: GrantArgument,
     new_id: Annotated[str, typer.Argument(metavar="NEW", help="Id of the new one.", show_default=False)],

@@ -7,7 +7,7 @@ import typer
 from cortex_policy.cli.options import JsonOption, RootOption, WaitOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.prompts import make_lock_wait
-from cortex_policy.cli.quiet import can_be_quiet
+from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
 from cortex_policy.state.grants_errors import root_option
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cortex_policy.state import Root
 
 
-@can_be_quiet
+@add_quiet_option
 def fmt(
     grant_ids: Annotated[
         list[str] | None, typer.Argument(metavar="GRANTS", help="Ids of grants, else all.", show_default=False)

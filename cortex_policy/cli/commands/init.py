@@ -7,14 +7,14 @@ import typer
 from cortex_policy.cli.options import JsonOption, WaitOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.prompts import make_lock_wait
-from cortex_policy.cli.quiet import can_be_quiet
+from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.core.text import printable
 
 if TYPE_CHECKING:
     from cortex_policy.manage.init.root import InitResult
 
 
-@can_be_quiet
+@add_quiet_option
 def init(
     root: Annotated[
         str | None, typer.Option("--root", metavar="DIR", help="Create it in DIR, else in the working directory.")

@@ -6,12 +6,12 @@ import typer
 
 from cortex_policy.cli.options import DryRunOption, JsonOption, RootOption, WaitOption, WideningOption, value_option
 from cortex_policy.cli.prompts import is_interactive, make_lock_wait
-from cortex_policy.cli.quiet import can_be_quiet
+from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import UsageError
 
 
-@can_be_quiet
+@add_quiet_option
 def new(  # noqa: PLR0913 - one parameter for each option
     new_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the new grant.", show_default=False)],
     root: RootOption = None,

@@ -19,7 +19,7 @@ from cortex_policy.cli.options import (
 from cortex_policy.cli.output.budget_owner import owner_to_json, print_owner
 from cortex_policy.cli.output.printing import budget_to_json, print_hints, print_json, print_rows
 from cortex_policy.cli.prompts import ask_yes_no
-from cortex_policy.cli.quiet import can_be_quiet
+from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import join_words, plural, printable
 from cortex_policy.manage import budgets
@@ -91,7 +91,7 @@ rate_app.command("watch", cls=CommandWithExamples)(watch)
 
 
 @rate_app.command(cls=CommandWithExamples)
-@can_be_quiet
+@add_quiet_option
 def reset(
     grant_id: GrantArgument,
     action: Annotated[
@@ -130,7 +130,7 @@ def _reset(root: Root, grant_id: str, action: str | None, *, yes: bool, json: bo
 
 
 @rate_app.command(cls=CommandWithExamples)
-@can_be_quiet
+@add_quiet_option
 def purge(
     root: RootOption = None, *, user: UserOption = None, yes: YesOption = False, json: JsonOption = False
 ) -> None:

@@ -2,11 +2,11 @@
 
 from cortex_policy.cli.options import DryRunOption, GrantArgument, JsonOption, RootOption, WaitOption, YesOption
 from cortex_policy.cli.prompts import make_lock_wait
-from cortex_policy.cli.quiet import can_be_quiet
+from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 
 
-@can_be_quiet
+@add_quiet_option
 def remove(
     grant_id: GrantArgument,
     root: RootOption = None,

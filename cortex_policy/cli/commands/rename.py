@@ -6,11 +6,11 @@ import typer
 
 from cortex_policy.cli.options import DryRunOption, JsonOption, RootOption, WaitOption
 from cortex_policy.cli.prompts import make_lock_wait
-from cortex_policy.cli.quiet import can_be_quiet
+from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 
 
-@can_be_quiet
+@add_quiet_option
 def rename(
     grant_id: Annotated[str, typer.Argument(metavar="OLD", help="Id of the grant.", show_default=False)],
     new_id: Annotated[str, typer.Argument(metavar="NEW", help="Its new id.", show_default=False)],

@@ -7,13 +7,13 @@ import typer
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.local_times import local_times
 from cortex_policy.cli.output.printing import print_hints, print_json, stop_to_json
-from cortex_policy.cli.quiet import can_be_quiet
+from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.core.text import printable
 from cortex_policy.manage import emergency_stop
 from cortex_policy.state.grants import find_root
 
 
-@can_be_quiet
+@add_quiet_option
 def resume(root: RootOption = None, *, json: JsonOption = False) -> None:
     """End the emergency stop of a root.
 

@@ -12,12 +12,12 @@ from cortex_policy.cli.options import (
     value_option,
 )
 from cortex_policy.cli.prompts import make_lock_wait
-from cortex_policy.cli.quiet import can_be_quiet
+from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import UsageError
 
 
-@can_be_quiet
+@add_quiet_option
 def set_grant(  # noqa: PLR0913 - one parameter for each option
     grant_id: GrantArgument,
     root: RootOption = None,

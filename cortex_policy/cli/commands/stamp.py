@@ -9,7 +9,7 @@ from cortex_policy.cli.options import JsonOption, RootOption, WaitOption, Wideni
 from cortex_policy.cli.output.printing import print_hints, print_json
 from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.prompts import make_lock_wait
-from cortex_policy.cli.quiet import can_be_quiet
+from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.text import printable
@@ -80,7 +80,7 @@ def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
 
 
 @stamp_app.command(cls=CommandWithExamples)
-@can_be_quiet
+@add_quiet_option
 def write(
     root: RootOption = None,
     *,
@@ -113,7 +113,7 @@ def write(
 
 
 @stamp_app.command(cls=CommandWithExamples)
-@can_be_quiet
+@add_quiet_option
 def merge(root: RootOption = None, *, wait_seconds: WaitOption = 0.0, json: JsonOption = False) -> None:
     """Put the stamp right after a merge, a rebase or a cherry-pick.
 

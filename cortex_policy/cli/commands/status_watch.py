@@ -1,4 +1,4 @@
-"""`status --watch`: draw an overview on a terminal, print changes in a pipe."""
+"""`status --watch`: draw an live_status on a terminal, print changes in a pipe."""
 
 import shutil
 from typing import TYPE_CHECKING
@@ -8,15 +8,15 @@ from cortex_policy.cli.output.approvals import request_to_json
 from cortex_policy.cli.output.audit import call_cells
 from cortex_policy.cli.output.budget_table import budget_line
 from cortex_policy.cli.output.denials import denials_to_json
-from cortex_policy.cli.output.overview import overview_screen
 from cortex_policy.cli.output.printing import budget_to_json, escaped_json
+from cortex_policy.cli.output.status_watch import status_screen
 from cortex_policy.core.text import message_line
-from cortex_policy.manage.overview import read_overview
+from cortex_policy.manage.live_status import read_live_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cortex_policy.manage.overview import Overview
+    from cortex_policy.manage.live_status import LiveStatus
     from cortex_policy.state import Root
 
     # the kind and key of a row, the cells whose change is a change of the row, and what JSON says of it
@@ -24,33 +24,33 @@ if TYPE_CHECKING:
 
 
 def watch_status(root: "Root", *, json: bool) -> None:
-    """Show the overview of a root until it is ended."""
+    """Show the status of a root, live, until it is ended."""
     if live.can_redraw() and not json:
         live.redraw_until_quit(
-            lambda height: overview_screen(read_overview(root), shutil.get_terminal_size().columns, height)
+            lambda height: status_screen(read_live_status(root), shutil.get_terminal_size().columns, height)
         )
         return
     text_of = _json_line if json else _line
-    live.print_changes_until_closed(lambda: _rows(read_overview(root), text_of))
+    live.print_changes_until_closed(lambda: _rows(read_live_status(root), text_of))
 
 
-def _rows(overview: "Overview", text_of: "Callable[[Change], str]") -> "Iterator[live.Row]":
-    for change in _changes(overview):
+def _rows(live_status: "LiveStatus", text_of: "Callable[[Change], str]") -> "Iterator[live.Row]":
+    for change in _changes(live_status):
         kind, key, cells, _ = change
         yield (kind, *key), repr(cells), text_of(change)
 
 
-def _changes(overview: "Overview") -> "Iterator[Change]":
-    status = overview.status
+def _changes(live_status: "LiveStatus") -> "Iterator[Change]":
+    status = live_status.status
     sentences = status.denials.sentences or ([status.unusable.detail] if status.unusable is not None else [])
     members = {"status": "denied" if status.is_denied else "ok", **denials_to_json(status.denials)}
     yield "checks", (), tuple(sentences) or ("can be allowed",), members
-    for budget in overview.budgets:
+    for budget in live_status.budgets:
         yield "budget", (budget.id, budget.action), (budget_line(budget),), budget_to_json(budget)
     for request in status.requests:
         cells = (request.id, request.grant, request.action, request.args)
         yield "approval", (request.id,), cells, request_to_json(request)
-    for at, data in overview.calls:
+    for at, data in live_status.calls:
         call = {**data, "reason": str(data["reason"])}
         yield "call", (at, data["grant"], data["action"]), tuple(call_cells((at, data))), call
 

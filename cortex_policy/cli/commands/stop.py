@@ -7,7 +7,7 @@ import typer
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.local_times import local_times
 from cortex_policy.cli.output.printing import print_hints, print_json, stop_to_json
-from cortex_policy.cli.quiet import can_be_quiet
+from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.text import printable
 from cortex_policy.manage import emergency_stop
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cortex_policy.state import Root
 
 
-@can_be_quiet
+@add_quiet_option
 def stop(
     root: RootOption = None,
     *,

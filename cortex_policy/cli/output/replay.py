@@ -57,7 +57,7 @@ def print_replay(result: "ReplayResult", output: "TableFormat | None" = None) ->
 
 def flips_summary(result: "ReplayResult") -> str:
     """Return the number of answers that change, and of undecided calls."""
-    unknown = f", {result.undecided_calls} undecided" if result.undecided_calls else ""
+    unknown = f", {result.undecided_count} undecided" if result.undecided_count else ""
     return f"{result.newly_allowed} no -> yes, {result.newly_denied} yes -> no{unknown}"
 
 
@@ -91,7 +91,7 @@ def replay_to_json(result: "ReplayResult") -> dict[str, Any]:
         "same": result.same,
         "no_to_yes": result.newly_allowed,
         "yes_to_no": result.newly_denied,
-        "undecided": result.undecided_calls,
+        "undecided": result.undecided_count,
         "unreadable": result.unreadable,
         "other_roots": result.other_roots,
         "earlier": result.earlier,

@@ -29,7 +29,7 @@ def satisfies(declaration: object, value: object) -> bool:
     return not argument_violation({"": declaration}, {"": value})
 
 
-def enforced_keywords(declaration: "Declaration") -> list[str]:
+def keywords_that_deny_alone(declaration: "Declaration") -> list[str]:
     """Return the keywords that can deny a value by themselves."""
     return [keyword for keyword in declaration if keyword in KEYWORDS - {"format", "items"}]
 
@@ -52,7 +52,7 @@ def invalid_values_by_keyword(declaration: object, words: tuple[str, ...] = ()) 
     """Yield (keyword, value): the value violates it, and no other one if possible; `items.` means inside an array."""
     if not isinstance(declaration, dict) or declaration_problem(declaration, 0):
         return
-    for keyword in enforced_keywords(declaration):
+    for keyword in keywords_that_deny_alone(declaration):
         rest = {name: bound for name, bound in declaration.items() if name != keyword}
         close_values = [
             value

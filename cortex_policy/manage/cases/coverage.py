@@ -21,9 +21,9 @@ from cortex_policy.core.model import (
 from cortex_policy.core.path_arguments import is_path_if_string
 from cortex_policy.core.scope_prefix import PathSet
 from cortex_policy.manage.cases.boundary_values import (
-    enforced_keywords,
     invalid_values_by_keyword,
     is_bound_too_large,
+    keywords_that_deny_alone,
     valid_values,
     violates,
 )
@@ -197,7 +197,7 @@ def _argument_requirements(grant: Grant, name: str, declaration: object) -> "Ite
         accepts_nothing(grant.args, name),
         {keyword for keyword, _ in invalid_values_of_argument(grant, name)},
     )
-    for keyword in enforced_keywords(declaration):
+    for keyword in keywords_that_deny_alone(declaration):
         if not is_void:
             yield Requirement(f"a `{name}` meets its `{keyword}`", lambda shown: name in shown.passed)
         if keyword in missed or is_bound_too_large(keyword, declaration[keyword]):

@@ -66,7 +66,7 @@ def with_permissions(grant: Grant, permissions: MissingPermissions) -> Grant:
     """Return a grant with the missing permissions added."""
     args = dict(grant.args)
     for one in permissions.arguments:
-        args[one.name] = change_declaration(args[one.name], one)
+        args[one.name] = with_argument_change(args[one.name], one)
     return Grant(
         grant.id,
         grant.tool,
@@ -78,7 +78,7 @@ def with_permissions(grant: Grant, permissions: MissingPermissions) -> Grant:
     )
 
 
-def change_declaration(declaration: object, change: ArgumentChange) -> "dict[str, Any]":
+def with_argument_change(declaration: object, change: ArgumentChange) -> "dict[str, Any]":
     """Return a declaration that accepts the value."""
     assert isinstance(declaration, dict)  # noqa: S101 - nothing else is ever proposed to be changed
     value = [*declaration["enum"], change.value] if change.keyword == "enum" else change.value
@@ -120,7 +120,9 @@ def _smallest_change(declarations: "Mapping[str, object]", args: "dict[str, Any]
             continue
         tries = _possible_changes(name, declaration, value) if isinstance(declaration, dict) else []
         fit = [
-            one for one in tries if not argument_violation({name: change_declaration(declaration, one)}, {name: value})
+            one
+            for one in tries
+            if not argument_violation({name: with_argument_change(declaration, one)}, {name: value})
         ]
         if len(fit) == 1:
             return fit[0]

@@ -74,7 +74,7 @@ class ReplayResult(Value):
     @property
     def calls(self) -> int:
         """How many calls were replayed."""
-        return self.same + self.newly_allowed + self.newly_denied + self.undecided_calls
+        return self.same + self.newly_allowed + self.newly_denied + self.undecided_count
 
     @property
     def newly_allowed(self) -> int:
@@ -89,11 +89,11 @@ class ReplayResult(Value):
     @property
     def is_inconclusive(self) -> bool:
         """Whether there may have been calls, but none was decided: such a replay shows nothing."""
-        decided = self.calls - self.undecided_calls
-        return not decided and bool(self.undecided_calls or self.unreadable or self.other_roots)
+        decided = self.calls - self.undecided_count
+        return not decided and bool(self.undecided_count or self.unreadable or self.other_roots)
 
     @property
-    def undecided_calls(self) -> int:
+    def undecided_count(self) -> int:
         """How many calls cannot be decided again."""
         return sum(one.count for one in self.undecided)
 
@@ -177,11 +177,11 @@ class _AnswerGroups:
 
     def undecided(self) -> tuple[UndecidedCalls, ...]:
         """Return the undecided calls, the most frequent first."""
-        undecided_calls = [
+        undecided_count = [
             UndecidedCalls(grant, why, "" if full else FULL_ARGS_HINT, count)
             for (grant, why, full), count in self._unknown.items()
         ]
-        return tuple(sorted(undecided_calls, key=lambda one: (-one.count, one.grant)))
+        return tuple(sorted(undecided_count, key=lambda one: (-one.count, one.grant)))
 
 
 def _bounded_key(groups: "dict[Any, Any]", key: "tuple[Any, ...]") -> "tuple[Any, ...]":

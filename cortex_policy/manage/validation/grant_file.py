@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from cortex_policy.schema.problems import Finding
-    from cortex_policy.schema.rules.parsed_grant import ParsedGrant
+    from cortex_policy.schema.rules.lint_subject import LintSubject
     from cortex_policy.state import Root
 
 
@@ -109,7 +109,7 @@ class FileInspector:
             self._trusts[root] = TrustCheck(self._as_checked(root))
         return self._trusts[root]
 
-    def _tree_findings(self, target: ValidationTarget, subject: "ParsedGrant") -> "Iterator[Finding]":
+    def _tree_findings(self, target: ValidationTarget, subject: "LintSubject") -> "Iterator[Finding]":
         if "$schema" in subject.document and target.path != STDIN:
             yield from schema_link_findings(subject, os.path.dirname(target.path), is_in_place=target.is_in_place)
         if target.root:

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cortex_policy.schema.rules.parsed_grant import ParsedGrant
+    from cortex_policy.schema.rules.lint_subject import LintSubject
 
 
 class WorkingTree:
@@ -28,7 +28,7 @@ class WorkingTree:
         self._known: dict[str, tuple[str, str, str]] = {}
         self._listed: dict[str, dict[str, str]] = {}
 
-    def check_scopes(self, subject: "ParsedGrant") -> "Iterator[Finding]":
+    def check_scopes(self, subject: "LintSubject") -> "Iterator[Finding]":
         """Find scopes that do not exist, or are links to a place out of every scope."""
         scopes = subject.grant.fs_scope
         for index, (scope, prefix) in enumerate(zip(scopes, subject.prefixes, strict=True)):
@@ -101,7 +101,7 @@ def _json_hint(name: str) -> str:
     return f"write it as {json_text(name)}, which is JSON for the name in the tree"
 
 
-def schema_link_findings(subject: "ParsedGrant", directory: str, *, is_in_place: bool) -> "Iterator[Finding]":
+def schema_link_findings(subject: "LintSubject", directory: str, *, is_in_place: bool) -> "Iterator[Finding]":
     """Find a `$schema` that names a file that does not exist, or in a root another one than the installed schema."""
     link = subject.document.get("$schema")
     if not isinstance(link, str) or not link or "\0" in link:

@@ -5,7 +5,7 @@ from shlex import quote
 
 from cortex_policy.core.escalation import escalations, looks_like_writing
 from cortex_policy.core.json_tree import json_pointer
-from cortex_policy.core.scope_prefix import suggest_prefix
+from cortex_policy.core.scope_prefix import repair_scope
 from cortex_policy.core.text import did_you_mean
 from cortex_policy.schema.fixes import Fix
 from cortex_policy.schema.problems import Finding
@@ -14,13 +14,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cortex_policy.schema.rules.parsed_grant import ParsedGrant
+    from cortex_policy.schema.rules.lint_subject import LintSubject
 
 _GLOB_CHARACTERS = frozenset("*?[]{}")
 _PROTECTED = ".cortex/policy"
 
 
-def suspicious_actions(subject: "ParsedGrant") -> "Iterator[Finding]":
+def suspicious_actions(subject: "LintSubject") -> "Iterator[Finding]":
     """Find actions that are probably mistakes."""
     actions = subject.grant.actions
     if not actions:
@@ -44,7 +44,7 @@ def suspicious_actions(subject: "ParsedGrant") -> "Iterator[Finding]":
         seen.add(action)
 
 
-def unmatchable_scopes(subject: "ParsedGrant") -> "Iterator[Finding]":
+def unmatchable_scopes(subject: "LintSubject") -> "Iterator[Finding]":
     """Find scopes that no path can match."""
     for index, (scope, prefix) in enumerate(zip(subject.grant.fs_scope, subject.prefixes, strict=True)):
         if prefix is None:
@@ -55,7 +55,7 @@ def unmatchable_scopes(subject: "ParsedGrant") -> "Iterator[Finding]":
             yield Finding("scope-guarded", message, "remove it: all in it is denied", json_pointer("fsScope", index))
 
 
-def redundant_scopes(subject: "ParsedGrant") -> "Iterator[Finding]":
+def redundant_scopes(subject: "LintSubject") -> "Iterator[Finding]":
     """Find scopes that another one covers; of two that say the same, the later one."""
     scopes, prefixes = subject.grant.fs_scope, subject.prefixes
     spelled = dict(zip(reversed(prefixes), reversed(scopes), strict=True))
@@ -74,7 +74,7 @@ def redundant_scopes(subject: "ParsedGrant") -> "Iterator[Finding]":
         seen.add(prefix)
 
 
-def missing_scopes(subject: "ParsedGrant") -> "Iterator[Finding]":
+def missing_scopes(subject: "LintSubject") -> "Iterator[Finding]":
     """Find grants without scopes that write or touch sensitive data."""
     grant = subject.grant
     if grant.fs_scope:
@@ -89,7 +89,7 @@ def missing_scopes(subject: "ParsedGrant") -> "Iterator[Finding]":
         yield Finding("scope-sensitive", "its data is sensitive, and it may be asked for any path", hint, "/dataClass")
 
 
-def escalating_scopes(subject: "ParsedGrant") -> "Iterator[Finding]":
+def escalating_scopes(subject: "LintSubject") -> "Iterator[Finding]":
     """Find scopes that cover files that others run."""
     places = {prefix: index for index, prefix in reversed(list(enumerate(subject.prefixes)))}
     for one in escalations(subject.grant):
@@ -122,10 +122,10 @@ def _why_unmatchable(scope: str) -> str:
     return next((reason for reason, holds in reasons.items() if holds), "it has an empty component")
 
 
-def _scope_hint(subject: "ParsedGrant", scope: str) -> str:
+def _scope_hint(subject: "LintSubject", scope: str) -> str:
     """Say what would match; it allows more than nothing, so it is for an operator to decide."""
     called, root = subject.id_in_commands, subject.root.rstrip("/")
-    prefix = suggest_prefix(scope.removeprefix(root) if scope.startswith(f"{root}/") else scope)
+    prefix = repair_scope(scope.removeprefix(root) if scope.startswith(f"{root}/") else scope)
     if not scope.isprintable():  # no command that is shown could be typed
         return f"remove it with `cortex-policy edit {called}`; without any scope, any path is allowed"
     command = f"cortex-policy set {called}{_scope_option('remove', scope)}"

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cortex_policy.core.ecma_regex_parser import Pattern
-    from cortex_policy.schema.rules.parsed_grant import ParsedGrant
+    from cortex_policy.schema.rules.lint_subject import LintSubject
 
 _MAX_WORK = 4_000_000  # for a grant: some seconds
 _MAX_SHOWN = 24  # characters of a value
 
 
-def unenforceable_declarations(subject: "ParsedGrant") -> "Iterator[Finding]":
+def unenforceable_declarations(subject: "LintSubject") -> "Iterator[Finding]":
     """Find declarations that deny every call with the argument."""
     if subject.grant.args.get("type") == "object" and isinstance(subject.grant.args.get("properties"), dict):
         message = "`args` is the JSON Schema of an object, and must name each argument itself"
@@ -38,7 +38,7 @@ def unenforceable_declarations(subject: "ParsedGrant") -> "Iterator[Finding]":
             yield from _declaration_findings(name, declaration, ("args", name))
 
 
-def slow_or_unmatchable_patterns(subject: "ParsedGrant") -> "Iterator[Finding]":
+def slow_or_unmatchable_patterns(subject: "LintSubject") -> "Iterator[Finding]":
     """Find patterns that are slow, in other readers of the grant or here, and patterns that nothing matches."""
     work = WorkLimit(_MAX_WORK)
     for name, declaration in subject.grant.args.items():

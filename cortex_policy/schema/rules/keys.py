@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from cortex_policy.schema.rules.parsed_grant import ParsedGrant
+    from cortex_policy.schema.rules.lint_subject import LintSubject
 
 GRANT_KEYS = ("tool", "actions", "args", "dataClass", "rate", "fsScope")
 PER_MINUTE = "perMinute"
@@ -89,7 +89,7 @@ def _restriction_hint(key: str) -> str | None:
     )
 
 
-def tool_id_mismatch(subject: "ParsedGrant") -> "Iterator[Finding]":
+def tool_id_mismatch(subject: "LintSubject") -> "Iterator[Finding]":
     """Find a tool whose name differs from the id of its file."""
     grant = subject.grant
     if grant.id and grant.id != grant.tool:

@@ -55,7 +55,7 @@ def test_a_change_flips_what_it_decides(line: str, change: dict[str, object], af
     """Each rule, in both directions."""
     done = replayed([line], changed(**change))
     assert [flip[1:] for flip in flips(done)] == [(after, 1)]
-    assert (done.calls, done.undecided_calls) == (1, 0)
+    assert (done.calls, done.undecided_count) == (1, 0)
 
 
 def test_flips_to_yes_come_first_each_with_its_first_call() -> None:
@@ -97,7 +97,7 @@ UNKNOWN = [
 def test_what_the_log_does_not_say_is_undecided(line: str, change: dict[str, object]) -> None:
     """Neither a flip nor the same."""
     done = replayed([line], changed(**change))
-    assert (done.flips, done.same, done.undecided_calls) == ((), 0, 1)
+    assert (done.flips, done.same, done.undecided_count) == ((), 0, 1)
     assert done.undecided[0].why
 
 
@@ -125,7 +125,7 @@ def test_what_no_value_can_change_is_decided(line: str, change: dict[str, object
     """By names alone, or by what holds of a path under any scope."""
     done = replayed([line, event(100, "other", "action_not_allowed")], changed(**change))
     if after is None:
-        assert done.undecided_calls <= ("rate_limited" in line)  # the log may start in mid-window
+        assert done.undecided_count <= ("rate_limited" in line)  # the log may start in mid-window
         assert not done.flips
     else:
         assert flips(done) == [("allowed", after, 1)]
@@ -143,7 +143,7 @@ def test_a_smaller_rate_limits_and_a_larger_one_lets_pass() -> None:
 def test_a_denial_by_rate_in_the_first_minute_of_a_log_is_left_open() -> None:
     """Hits from before its first line may have filled the window."""
     done = replayed([event(0, "tree", "rate_limited")])
-    assert (done.flips, done.undecided_calls) == ((), 1)
+    assert (done.flips, done.undecided_count) == ((), 1)
     assert "log starts" in done.undecided[0].why
 
 
@@ -175,7 +175,7 @@ def test_a_path_of_a_log_may_be_anything(member: str, value: object) -> None:
     done = replayed([line])
     assert done.calls == 1
     if value in (1, [], {"a": 1}):
-        assert done.undecided_calls == 1
+        assert done.undecided_count == 1
 
 
 def test_paths_that_a_grant_treats_alike_are_told_apart_where_it_does_not() -> None:
@@ -216,7 +216,7 @@ def test_a_clock_that_was_set_back_is_no_error() -> None:
     """What was in the windows is not known then, and a denial by rate stays open."""
     lines = [event(10_000 + n, "tree") for n in range(3)] + [event(0, "tree"), event(1, "tree", "rate_limited")]
     done = replayed(lines)
-    assert (done.flips, done.undecided_calls) == ((), 1)
+    assert (done.flips, done.undecided_count) == ((), 1)
 
 
 def test_a_directory_a_root_and_a_revision_are_policies(tmp_path: Path, root: Path) -> None:
@@ -301,7 +301,7 @@ def test_a_full_log_is_decided_as_the_engine_decides(
         spelled = tuple(recorded_paths({"paths": found}))
         expected.append(decide(decode(text), Request(action, args, spelled)).allowed)
     done = replayed(lines, {"git": text})
-    assert (done.newly_allowed, done.undecided_calls) == (sum(expected), 0)
+    assert (done.newly_allowed, done.undecided_count) == (sum(expected), 0)
 
 
 def test_a_directory_may_hold_anything(tmp_path: Path) -> None:
@@ -332,4 +332,4 @@ def test_no_name_of_an_argument_proves_that_a_path_was_given(tmp_path: Path) -> 
     (tmp_path / ".cortex" / "policy" / "config.toml").write_text("require_path = true\n")
     root = Root(str(tmp_path), named=True)
     done = replay(root, [event(0, "tree", args=["path"], full=False).encode()], ReadCounts(), changed(fsScope=[]))
-    assert (done.same, done.undecided_calls, done.flips) == (0, 1, ())
+    assert (done.same, done.undecided_count, done.flips) == (0, 1, ())

@@ -8,10 +8,10 @@ import pytest
 
 from cortex_policy.manage.validation.tree_rules import WorkingTree, schema_link_findings
 from cortex_policy.schema.lint import lint_grant
-from cortex_policy.schema.rules.parsed_grant import ParsedGrant
+from cortex_policy.schema.rules.lint_subject import LintSubject
 
 
-def subject(*scopes: str, **keys: object) -> ParsedGrant:
+def subject(*scopes: str, **keys: object) -> LintSubject:
     """Return a grant with these scopes."""
     grant = {"tool": "t", "actions": ["read"], "rate": {"perMinute": 1}, "fsScope": scopes}
     found, _ = lint_grant(json.dumps(grant | keys).encode())

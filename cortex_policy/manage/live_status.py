@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_CALLS = 200
 
 
-class Overview(Value):
+class LiveStatus(Value):
     """The state of a root, its budgets, and its last calls; `calls_problem` says why there are none, if so."""
 
     status: RootStatus
@@ -28,13 +28,13 @@ class Overview(Value):
     calls_problem: str
 
 
-def read_overview(root: Root) -> Overview:
+def read_live_status(root: Root) -> LiveStatus:
     """Return what happens in a root at this moment, as far as it can be read."""
     budgets: tuple[BudgetStatus, ...] = ()
     with suppress(GrantError, StateError):  # one that denies every check: the status says which
         budgets = list_budgets(root)
     calls, problem = _calls(root)
-    return Overview(read_status(root), budgets, calls, problem)
+    return LiveStatus(read_status(root), budgets, calls, problem)
 
 
 def _calls(root: Root) -> "tuple[tuple[Event, ...], str]":

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def can_be_quiet(command: "Callable[..., None]") -> "Callable[..., None]":
+def add_quiet_option(command: "Callable[..., None]") -> "Callable[..., None]":
     """Add `-q` to a command: errors are still printed, and who would have to be asked is not asked but refused."""
 
     @wraps(command)

@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 from cortex_policy.core.model import Grant
 
 
-class ParsedGrant(NamedTuple):
+class LintSubject(NamedTuple):
     """A decoded grant document and its grant, which knows the id of its file, '' if it has none.
 
-    `called` is how a command that changes it would name it; `root` is the directory its scopes start at, '' if that
-    is not known; `prefixes` are its scopes as they are compared, None for
-    one that never matches. There are thousands of these: a `Value` takes five times as long.
+    `id_in_commands` is how a command that changes it would name it; `root` is the directory its scopes start at, ''
+    if that is not known; `prefixes` are its scopes as they are compared, None for one that never matches. There are
+    thousands of these: a `Value` takes five times as long.
     """
 
     document: dict[str, Any]

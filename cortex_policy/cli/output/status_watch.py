@@ -18,28 +18,28 @@ if TYPE_CHECKING:
     from cortex_policy.manage.approvals import RequestDetails
     from cortex_policy.manage.audit.reader import Event
     from cortex_policy.manage.budgets import BudgetStatus
-    from cortex_policy.manage.overview import Overview
+    from cortex_policy.manage.live_status import LiveStatus
 
 CALL_COLUMNS = ("TIME", "", "GRANT", "ACTION", "REASON", "ARGUMENTS")
 REQUEST_COLUMNS = ("ID", "LEFT", "CALL", "BY", "ARGUMENTS")
 FIXED_LINES = 8  # three titles, the heads of three tables, the root, and the last line
 
 
-def overview_screen(overview: "Overview", width: int, height: int) -> "Group":
+def status_screen(live_status: "LiveStatus", width: int, height: int) -> "Group":
     """Return the screen; what waits for a human has its place first, then the last calls, then budgets."""
     from rich.console import Group  # noqa: PLC0415 - only a terminal needs it
 
-    head = _head(overview)
+    head = _head(live_status)
     left = max(3, height - FIXED_LINES - len(head))
-    requests = overview.status.requests[: max(1, left // 4)]
+    requests = live_status.status.requests[: max(1, left // 4)]
     left -= len(requests)
-    calls = overview.calls[-max(1, left - min(len(overview.budgets), left // 2)) :]
-    budgets = sorted(overview.budgets, key=_share_left)[: max(1, left - len(calls))]
+    calls = live_status.calls[-max(1, left - min(len(live_status.budgets), left // 2)) :]
+    budgets = sorted(live_status.budgets, key=_share_left)[: max(1, left - len(calls))]
     return Group(
         *head,
-        *_budget_part(overview, budgets, width),
-        *_call_part(overview, calls, width),
-        *_request_part(overview, requests, width),
+        *_budget_part(live_status, budgets, width),
+        *_call_part(live_status, calls, width),
+        *_request_part(live_status, requests, width),
         _text("q ends", "dim"),
     )
 
@@ -49,23 +49,23 @@ def _share_left(one: "BudgetStatus") -> float:
     return -1.0 if one.budget is None else one.budget.remaining / one.budget.limit
 
 
-def _head(overview: "Overview") -> "list[Text]":
-    status = overview.status
+def _head(live_status: "LiveStatus") -> "list[Text]":
+    status = live_status.status
     sentences = status.denials.sentences or ([status.unusable.detail] if status.unusable is not None else [])
     state = "checks are denied" if sentences else "checks can be allowed"
     first = _text(f"{status.root.path}: {state}", "bold red" if sentences else "bold")
     return [first, *(_text(local_times(sentence), "red") for sentence in sentences)]
 
 
-def _budget_part(overview: "Overview", shown: "list[BudgetStatus]", width: int) -> "list[RenderableType]":
-    owner, more = overview.status.owner, len(overview.budgets) - len(shown)
+def _budget_part(live_status: "LiveStatus", shown: "list[BudgetStatus]", width: int) -> "list[RenderableType]":
+    owner, more = live_status.status.owner, len(live_status.budgets) - len(shown)
     title = owner_sentence(owner) if owner is not None else "budgets: unknown, as the settings are invalid"
     return [_title(title, more, "cortex-policy rate watch"), *([budget_table(shown, width)] if shown else [])]
 
 
-def _call_part(overview: "Overview", shown: "tuple[Event, ...]", width: int) -> "list[RenderableType]":
-    if overview.calls_problem:
-        return [_title(f"last calls: {overview.calls_problem}")]
+def _call_part(live_status: "LiveStatus", shown: "tuple[Event, ...]", width: int) -> "list[RenderableType]":
+    if live_status.calls_problem:
+        return [_title(f"last calls: {live_status.calls_problem}")]
     if not shown:
         return [_title("last calls: none is logged")]
     return [_title("last calls"), fitted_table(CALL_COLUMNS, [_call_row(event) for event in reversed(shown)], width)]
@@ -79,8 +79,8 @@ def _call_row(event: "Event") -> "list[Text]":
     return shown
 
 
-def _request_part(overview: "Overview", shown: "tuple[RequestDetails, ...]", width: int) -> "list[RenderableType]":
-    waiting, error = overview.status.requests, overview.status.requests_error
+def _request_part(live_status: "LiveStatus", shown: "tuple[RequestDetails, ...]", width: int) -> "list[RenderableType]":
+    waiting, error = live_status.status.requests, live_status.status.requests_error
     if error is not None:
         return [_title(f"approvals cannot be read: {error.detail}")]
     if not waiting:
