@@ -51,7 +51,9 @@ def _search_error(name: str, files: list[str]) -> CortexPolicyError:
     except OSError as error:
         return execution_error(files[0], error, "")
     if S_ISREG(mode):
-        return CortexPolicyError(COMMAND_NOT_EXECUTABLE, f"`{files[0]}` is not executable", "`chmod +x` makes it so")
+        return CortexPolicyError(
+            COMMAND_NOT_EXECUTABLE, f"`{files[0]}` is not executable", "make it executable with `chmod +x`"
+        )
     what = "directory" if S_ISDIR(mode) else "special file"
     return CortexPolicyError(COMMAND_NOT_EXECUTABLE, f"`{files[0]}` is a {what}")
 

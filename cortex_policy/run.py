@@ -140,9 +140,7 @@ def _check_path(run: Run) -> None:
     if _is_path_needed(run) and (len(paths) != 1 or not paths[0]):
         given = f"{len(paths)} are given" if len(paths) > 1 else "it is empty" if paths else "no `--path` is given"
         message = f"`{PLACEHOLDER}` stands for one path, and {given}"
-        raise UsageError(
-            message, "" if paths else f"`{PLACEHOLDER}` that is no path needs other words: `{{ }}` in JSON"
-        )
+        raise UsageError(message, "" if paths else "to pass an empty JSON object, write `{ }`")
 
 
 def _shell_script(command: tuple[str, ...]) -> str:

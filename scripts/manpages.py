@@ -26,7 +26,7 @@ FILES = (
 ENVIRONMENT = (
     ("CORTEX_POLICY_ROOT", "The absolute path of the root; `--root` wins over it."),
     ("CORTEX_POLICY_STATE_DIR", "The absolute path of the directory of rate state."),
-    ("CORTEX_POLICY_*", "Settings, see `cortex-policy-config`(5); one that is none is answered with 27."),
+    ("CORTEX_POLICY_*", "Settings, see `cortex-policy-config`(5); an unknown one makes every check fail with 27."),
     ("CORTEX_AUDIT_LOG", "The absolute path of the audit log, if no setting names one."),
     ("CORTEX_HITL_STORE", "The absolute path of the file of waiting calls, if no setting names one."),
     (
@@ -35,18 +35,18 @@ ENVIRONMENT = (
     ),
 )
 SETTINGS_FILES = (
-    (f"{SYSTEM_SETTINGS}/config.toml", "The system's, which is root's alone."),
+    (f"{SYSTEM_SETTINGS}/config.toml", "The settings of the system; only root writes them."),
     (
         "~/.config/cortex-policy/config.toml",
-        "The user's; below XDG_CONFIG_HOME if that is absolute, and on macOS in ~/Library/Application Support.",
+        "The settings of the user; below XDG_CONFIG_HOME if that is absolute, and on macOS in ~/Library/Application Support.",
     ),
-    ("DIR/.cortex/policy/config.toml", "The project's, which can only tighten."),
+    ("DIR/.cortex/policy/config.toml", "The settings of the project, which can only be stricter."),
 )
 SETTINGS_TEXT = (
-    "Settings are what an operator decides beside the grants. They are in TOML files and in the environment, and any error in them, also an unknown key, makes every check answer 27: no setting is skipped.",
-    "The system's file, the user's, the environment, an option: the later wins. What the system's file names in `locked` wins over all of these. The project's file and options count last, over a lock too, and only if they are stricter.",
-    "A variable is called like its setting: `history.keep` is `CORTEX_POLICY_HISTORY_KEEP`. An empty one is an error, since its meaning is unclear; unset it.",
-    "A file is trusted if it is a plain file of at most 64 KiB, not a link, that belongs to its user (the system's to root) and that nobody else can write. `cortex-policy config list` says what counts, where it came from and what it hid.",
+    "Settings hold for all grants of a root, a user or a system. They are in TOML files and in the environment. Any error in them, also an unknown key, makes every check fail with exit code 27: no setting is skipped.",
+    "Settings come from the system's file, the user's file, the environment and options; later sources override earlier ones, except for settings that the system's file lists in `locked`. The project's file and options are applied last, even to locked settings, but only if they are stricter.",
+    "A variable is named after its setting: `history.keep` is `CORTEX_POLICY_HISTORY_KEEP`. An empty variable is an error, because its meaning is unclear; unset it.",
+    "A file is trusted if it is a plain file of at most 64 KiB, not a link, that belongs to its user (the system's to root) and that nobody else can write. `cortex-policy config list` shows each value in effect, its source and what it overrides.",
 )
 SETTINGS_EXAMPLE = (
     f'{LOCKED} = ["sensitive"]  # in the system\'s file',

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 UserOption = Annotated[
-    str | None, typer.Option("--user", metavar="NAME", help="As this user, whose budgets are other ones (root only).")
+    str | None, typer.Option("--user", metavar="NAME", help="Use the budgets of this user (root only).")
 ]
 
 

@@ -114,14 +114,14 @@ class ProgramGroup(GroupWithExamples):
 class DecisionCommand(CommandWithExamples):
     """A command whose exit code is the decision: its help ends with all exit codes.
 
-    `--help` is none of its options: beside other words it would end with 0, which means allowed.
+    `--help` is not among its options: with other words it would end with 0, which means allowed.
     """
 
     def help_records(self, ctx: Any) -> dict[str, list[tuple[str, str]]]:
         """Return the records, with one for `--help`."""
         records = super().help_records(ctx)
         return records | {
-            "Options": [*records["Options"], ("-h, --help", "Print this help; only a sole `--help` exits with 0.")]
+            "Options": [*records["Options"], ("-h, --help", "Print this help; exits with 0 only without other words.")]
         }
 
     def format_epilog(self, _: Any, formatter: Any) -> None:

@@ -99,7 +99,7 @@ WaitOption = Annotated[
 ]
 SinceOption = Annotated[
     str | None,
-    typer.Option("--since", metavar="WHEN", help="Only calls since then: `24h`, `90m`, `7d` ago or a time."),
+    typer.Option("--since", metavar="WHEN", help="Only calls since a time: `24h`, `90m` or `7d` ago, or a date."),
 ]
 GrantOption = Annotated[
     str | None, typer.Option("--grant", metavar="GRANT", help="Only calls of this grant.", show_default=False)

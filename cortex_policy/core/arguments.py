@@ -88,7 +88,7 @@ def _is_count(value: object) -> bool:
 def declaration_problem(declaration: object, depth: int) -> str:
     """Say why a declaration cannot be enforced, '' if it can."""
     if not isinstance(declaration, dict) or depth > MAX_DEPTH:
-        return "has a declaration that is no object"
+        return "has a declaration that is not an object"
     for keyword, value in declaration.items():
         if not _is_enforceable(keyword, value):
             return f"is declared with `{keyword}`, which cannot be enforced"
@@ -196,7 +196,7 @@ def _violation(declaration: object, value: object, depth: int, work: _PatternWor
     if not isinstance(declaration, dict) or depth > MAX_DEPTH:
         return "is nested too deep"
     if not _kind(value) or (_kind(value) == "number" and not _is_number(value)):
-        return "is no JSON value that could meet its declaration"
+        return "is not a JSON value, so it cannot meet its declaration"
     types = _types(declaration["type"]) or () if "type" in declaration else ()
     why = _value_violation(declaration, types, value)
     if why or (value is None and "null" in types):

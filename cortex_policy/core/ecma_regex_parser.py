@@ -120,7 +120,7 @@ class _Parser(CharacterReader):
         if opening == "<":
             name = self.read_until(">")
             if not name or name[0] in DIGITS or not _NAME.issuperset(name) or name in self.names:
-                self.fail("a name of a group that is none, is used twice, or is not of ASCII letters", start)
+                self.fail("a group name that is invalid, is used twice, or has other than ASCII letters", start)
             self.names.add(name)
 
     def _close_group(self) -> None:

@@ -73,12 +73,12 @@ def validated_path(value: object) -> str:
             return str.__str__(given)
         return os.fsdecode(bytes.__bytes__(given))  # type: ignore[arg-type]
     except Exception:  # noqa: BLE001 - `__fspath__` of the caller's own
-        message = f"`{_name_of(type(value))}` is no path"
+        message = f"`{_name_of(type(value))}` is not a path"
         raise UsageError(message) from None
 
 
 def validated_arguments(args: object) -> "dict[str, object]":
-    """Return the arguments of a call; raise UsageError if they are no mapping, or a value cannot be looked into.
+    """Return the arguments of a call; raise UsageError if they are not a mapping, or a value cannot be examined.
 
     Paths of any type and bytes become strings, other mappings, sequences and sets dictionaries and lists.
     """
@@ -87,7 +87,7 @@ def validated_arguments(args: object) -> "dict[str, object]":
     except UsageError:
         raise
     except Exception as error:  # noqa: BLE001 - the methods of the caller's own types may raise anything
-        message = f"an argument cannot be looked into: its own methods raise `{_name_of(type(error))}`"
+        message = f"an argument cannot be examined: its own methods raise `{_name_of(type(error))}`"
         raise UsageError(message) from None
     if type(rebuilt) is not dict:
         message = f"arguments are a mapping, not `{_name_of(type(args))}`"
@@ -160,7 +160,7 @@ class _Rebuilder:
         for key, part in pairs:
             name = _name(key)
             if name in members:
-                message = f"two names of arguments are both `{name:.60}`"
+                message = f"two arguments have the name `{name:.60}`"
                 raise UsageError(message)
             members[name] = self.value(part, depth + 1)
         return members
@@ -186,7 +186,7 @@ def _name(key: object) -> str:
         return int.__repr__(key)
     if issubclass(kind, float):
         return float.__repr__(key)
-    message = f"a name of type `{_name_of(kind)}` cannot be looked into"
+    message = f"a name of type `{_name_of(kind)}` cannot be examined"
     raise UsageError(message, "name arguments by strings")
 
 
@@ -196,6 +196,4 @@ def _has_path(kind: type) -> bool:
 
 
 def _unreadable_error(kind: type) -> UsageError:
-    return UsageError(
-        f"an argument of type `{_name_of(kind)}` cannot be looked into", "pass JSON values, paths or bytes"
-    )
+    return UsageError(f"an argument of type `{_name_of(kind)}` cannot be examined", "pass JSON values, paths or bytes")

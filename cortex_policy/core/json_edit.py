@@ -102,7 +102,7 @@ def rename_key(text: str, pointer: str, key: str) -> str:
     """Give the member at a pointer another key."""
     node = node_at(_tree(text), pointer)
     if node.key is None:
-        raise UsageError(f"`{pointer}` is no member of an object")
+        raise UsageError(f"`{pointer}` is not a member of an object")
     return _splice(text, node.key_start, node.key_end, _canonical_text(key))
 
 
@@ -114,7 +114,7 @@ def _tree(text: str) -> JsonNode:
 def _container(root: JsonNode, pointer: str, kind: str) -> JsonNode:
     node = node_at(root, pointer)
     if node.kind != kind:
-        raise UsageError(f"`{pointer}` is no {kind}")
+        raise UsageError(f"`{pointer}` is not an {kind}")
     return node
 
 

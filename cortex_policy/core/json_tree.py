@@ -86,7 +86,7 @@ def split_pointer(pointer: str) -> tuple[str, ...]:
     """Return the unescaped steps of a JSON Pointer; raise UsageError if it is none."""
     first, *rest = pointer.split("/")
     if first or re.search("~(?![01])", pointer):
-        raise UsageError(f"`{pointer}` is no JSON Pointer", "one is empty, or reads like /rate/perMinute")
+        raise UsageError(f"`{pointer}` is not a JSON Pointer", "one is empty, or reads like /rate/perMinute")
     return tuple(step.replace("~1", "/").replace("~0", "~") for step in rest)
 
 

@@ -25,7 +25,7 @@ class Reason(str):
         # INVARIANT: only ALLOWED itself allows, so nothing else may come back as ALLOWED from `pickle` or `copy`
         word = str.__str__(self)
         if known_reason(word) is not self:
-            message = f"`{word}` is a reason of its own, which cannot be distinguished from ours elsewhere"
+            message = f"`{word}` is not a reason of this program, so it cannot be copied"
             raise ValueError(message)
         return known_reason, (word,)
 
@@ -61,7 +61,7 @@ def known_reason(word: str) -> Reason:
     for reason in (*REASONS, NOT_DONE, USAGE):
         if reason == word:
             return reason
-    message = f"this version knows no reason `{word}`"
+    message = f"unknown reason `{word}`"
     raise ValueError(message)
 
 

@@ -131,7 +131,7 @@ def _path_step(
 ) -> RuleStep:
     if resolved is not None:
         return _resolved_path_step(scopes, resolved, why)
-    sentence = f"`{given}` {why}" if given is not None else f"argument `{argument}` {why or 'is no path'}"
+    sentence = f"`{given}` {why}" if given is not None else f"argument `{argument}` {why or 'is not a path'}"
     return RuleStep("path", DENIES if why else PASSES, sentence, "/fsScope" if scopes else "")
 
 

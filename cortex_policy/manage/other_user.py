@@ -102,7 +102,7 @@ def become(user: User) -> None:
             os.setresgid(*[user.groups[0]] * 3)
             os.setresuid(*[user.uid] * 3)
     except OSError as error:
-        raise NotDoneError(f"uid {user.uid} cannot be become: {os_error_text(error)}") from None
+        raise NotDoneError(f"this process cannot act as uid {user.uid}: {os_error_text(error)}") from None
     _check_no_way_back(user)
     os.environ.pop("XDG_CONFIG_HOME", None)  # root's
     os.environ["HOME"] = user.home or "/"
@@ -116,7 +116,7 @@ def _check_no_way_back(user: User) -> None:
     except OSError:  # it may not, or there is no root here
         if is_whole:
             return
-    raise NotDoneError(f"the rights of root would stay with uid {user.uid}")
+    raise NotDoneError(f"uid {user.uid} would keep the rights of root")
 
 
 @contextmanager

@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from cortex_policy.manage.replay.call_replayer import Policy
     from cortex_policy.state import Root
 
-UNTYPABLE = "its action or its path holds what nobody can type"
+UNTYPABLE = "its action or its path has characters that cannot be typed"
 MAX_SUGGESTIONS = 100
 _MAX_TEXT_BYTES = 3 << 20  # bytes of grants that are written and compared, each as often as something in it changes
 TOO_MANY_CHANGES = "there are more changes than are suggested at once; those for the most calls come first"
-TOO_WIDE = "its paths lie in too many directories for a scope that is no wider than needed"
+TOO_WIDE = "its paths lie in too many directories for a narrow scope"
 
 
 class Suggestion(Value):

@@ -33,7 +33,7 @@ DECLARATION_KEYWORDS = (
     Keyword("items", DECLARATION, "a declaration", "Each item of the array meets this declaration."),
     Keyword(
         "format", TEXT, "`path` or `not-path`",
-        "`path`: the value is a path, whatever the argument is called. `not-path`: it is none.",
+        "`path`: the value is a path, whatever the argument is called. `not-path`: it is not a path.",
     ),
 )  # fmt: skip
 KEYWORD_BY_NAME = {keyword.name: keyword for keyword in DECLARATION_KEYWORDS}

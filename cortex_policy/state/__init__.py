@@ -249,5 +249,8 @@ def is_still_at_its_name(descriptor: int) -> bool:
     """Whether a locked file of state is still the one at its name; raise StateError for a wrong kind of object."""
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_nlink > 1:
-        raise state_error("a state file is not a plain file of ours", "drop it with `cortex-policy rate purge`")
+        raise state_error(
+            "a state file has another owner, more than one link or the wrong type",
+            "drop it with `cortex-policy rate purge`",
+        )
     return status.st_nlink == 1

@@ -117,7 +117,7 @@ def _request_approval(
 ) -> tuple[Decision, bytes]:
     """Add a request for a call to the approvals file; return the denial and the line, b'' if nobody could answer."""
     if not store.timeout_seconds:
-        return _with_approval(refused, None, "the setting `approvals.timeout_seconds` leaves nobody time to"), b""
+        return _with_approval(refused, None, "the setting `approvals.timeout_seconds` leaves no time to answer"), b""
     requests_of_grant = [one for one in store.requests if _requester(one) == (grant.id, escape_surrogates(origin.root))]
     waiting = sum(
         request_status(one, store.clock, store.timeout_seconds).status == WAITING for one in requests_of_grant

@@ -175,7 +175,7 @@ def read_history(root: Root, stamp: "Stamp | None") -> "Iterator[HistoryEntry | 
         own_names = {*(name for _, name in numbered), *_OURS}
         for name in sorted(set(os.listdir(directory.descriptor)) - own_names):
             if not name.startswith(".new-"):
-                yield CorruptEntry(f"{directory.path}/{name}", "it is no entry")
+                yield CorruptEntry(f"{directory.path}/{name}", "it is not an entry")
 
 
 def _committed_pending(directory: PolicyDirectory, stamp: "Stamp | None") -> HistoryEntry | None:

@@ -45,7 +45,10 @@ def wrong_kind_error(error: OSError, shown: str = "", parent: int | None = None)
         return state_error(
             f"`{shown}` is a link, or not a directory", f"look at it, then remove it with `rm -r {quote(shown)}`"
         )
-    return state_error("a state file is not a plain file of ours", "drop it with `cortex-policy rate purge`")
+    return state_error(
+        "a state file has another owner, more than one link or the wrong type",
+        "drop it with `cortex-policy rate purge`",
+    )
 
 
 def unsafe_directory_error(shown: str, status: os.stat_result) -> StateError:

@@ -103,7 +103,7 @@ def _resolve_path(
     try:
         os.fsencode(absolute)
     except UnicodeEncodeError:
-        return ResolvedPath(argument, given, error="is no path of this system")
+        return ResolvedPath(argument, given, error="is not a path of this system")
     collapsed = collapse(absolute)
     inside = _inside_root(collapsed, origin)
     guard = _protection_by_name(collapsed, protected, origin)
@@ -244,7 +244,7 @@ class _PathWalk:
         return name, identity, identity in self._identities or (bool(self._trail) and self._trail[-1][2])
 
 
-_NO_DIRECTORY = {True: "is no directory", False: "does not exist, and a `..` follows"}
+_NO_DIRECTORY = {True: "is not a directory", False: "does not exist, and a `..` follows"}
 
 
 def _parts(path: str) -> list[str]:

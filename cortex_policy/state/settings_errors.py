@@ -75,7 +75,7 @@ def wrong_variable_error(variable: str, text: str, setting: Setting | None) -> G
     if setting is None:
         return invalid_settings_error(variable, "unknown setting", _variable_hint(variable))
     what = f"it is {quote_value(text)}" if text else "it is empty"
-    return invalid_settings_error(variable, what, f"it must be {setting.expected}; unset it to leave it to others")
+    return invalid_settings_error(variable, what, f"it must be {setting.expected}; unset it to use the other sources")
 
 
 def _variable_hint(variable: str) -> str:

@@ -155,7 +155,7 @@ class _NewerFormat(MalformedError):
 
 def _decode_document(document: object) -> Stamp:
     if not isinstance(document, dict) or "format" not in document:
-        message = "it is no stamp"
+        message = "it is not a stamp"
         raise MalformedError(message)
     if document["format"] != FORMAT:
         message = "its format is unknown to this program"

@@ -15,7 +15,7 @@ NAN, INFINITY = float("nan"), float("inf")
 
 
 def missed(declaration: object, value: object) -> str:
-    """Say how a value misses its declaration, '' where it meets it."""
+    """Say how a value violates its declaration, '' where it meets it."""
     return argument_violation({"x": declaration}, {"x": value})
 
 

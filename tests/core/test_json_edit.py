@@ -213,8 +213,8 @@ def test_an_edit_needs_what_it_names() -> None:
     """A pointer to nothing, to another kind, or to the whole."""
     for text, edit in (
         ("there is nothing", lambda: remove_value('{"a": 1}', "/b")),
-        ("is no array", lambda: append_item('{"a": 1}', "/a", 1)),
-        ("is no object", lambda: insert_member("[]", "", "a", 1)),
+        ("is not an array", lambda: append_item('{"a": 1}', "/a", 1)),
+        ("is not an object", lambda: insert_member("[]", "", "a", 1)),
         ("is there already", lambda: insert_member('{"a": 1}', "", "a", 2)),
         ("whole document", lambda: remove_value("[]", "")),
     ):

@@ -130,7 +130,7 @@ def test_only_a_grant_comes_back(theirs: Root, data: bytes) -> None:
         lambda: undo.preview_undo(theirs, UndoRequest()),
         lambda: log.grant_at(theirs, "x", 1),
     ):
-        with pytest.raises(NotDoneError, match="is no grant"):
+        with pytest.raises(NotDoneError, match="is not a grant"):
             ask()
     assert not grant_file(theirs, "x").exists()
     with by_caller():

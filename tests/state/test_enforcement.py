@@ -121,7 +121,7 @@ def test_what_cannot_be_looked_into_is_refused() -> None:
     grant = load_grant("model-gateway")
     assert enforce(grant, "chat", {"content": b"\xff"})
     for value in (bytearray(b"x"), memoryview(b"x"), range(10**12), iter(["x"]), object(), 1j):
-        with pytest.raises(UsageError, match="cannot be looked into"):
+        with pytest.raises(UsageError, match="cannot be examined"):
             enforce(grant, "chat", {"content": value})
     with pytest.raises(UsageError, match="arguments are a mapping"):
         enforce(grant, "chat", [1])  # type: ignore[arg-type]

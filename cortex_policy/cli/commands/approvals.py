@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def approvals(
     request_id: Annotated[
-        str | None, typer.Argument(metavar="ID", help="One request, in full.", show_default=False)
+        str | None, typer.Argument(metavar="ID", help="Show one request in full.", show_default=False)
     ] = None,
     root: RootOption = None,
     *,

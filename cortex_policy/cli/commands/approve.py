@@ -12,7 +12,7 @@ from cortex_policy.core.text import printable
 from cortex_policy.state.roots import raise_if_ambiguous
 
 RequestArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="Id of the request, as the denial names it.", show_default=False)
+    str, typer.Argument(metavar="ID", help="Id of the request, from the denial.", show_default=False)
 ]
 
 
@@ -57,8 +57,8 @@ def deny(
 ) -> None:
     """Deny a call that waits for a human.
 
-    It also revokes an approval that was not used yet. A `check` that waits for the answer ends at once. For the time of
-    the setting `approvals.timeout_seconds`, the same call is denied without a new request.
+    It also revokes an approval that was not used yet. A `check` that waits for the answer ends at once. For as long as
+    `approvals.timeout_seconds` says, the same call is denied without a new request.
 
     $ cortex-policy deny 1f0c9a7e
     $ cortex-policy deny 1f0c9a7e --reason "not during the freeze"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cortex_policy.manage.audit.reader import Event, ReadCounts
 
 audit_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True)
-_LOGS_HELP = "Audit logs, also `.gz`; `-` is stdin. Else `audit.file` and what it was rotated to."
+_LOGS_HELP = "Audit logs, also `.gz`; `-` is stdin. Default: `audit.file` and its rotated files."
 LogsArgument = Annotated[list[str] | None, typer.Argument(metavar="LOGS", help=_LOGS_HELP, show_default=False)]
 
 

@@ -9,13 +9,13 @@ from cortex_policy.cli.streams import write_line
 
 POLL_SECONDS = 0.2
 OfRootOption = Annotated[
-    str | None, typer.Option("--root", metavar="DIR", help="Only calls of this root, else of all.")
+    str | None, typer.Option("--root", metavar="DIR", help="Only calls of this root; default: all roots.")
 ]
 
 
 def tail(
     log: Annotated[
-        str | None, typer.Argument(metavar="LOG", help="An audit log, else `audit.file`.", show_default=False)
+        str | None, typer.Argument(metavar="LOG", help="An audit log; default: `audit.file`.", show_default=False)
     ] = None,
     root: OfRootOption = None,
     *,

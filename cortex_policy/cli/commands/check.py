@@ -40,7 +40,7 @@ def check(  # noqa: PLR0913 - the options of a call
     text in names that end in path, file, dir or folder, such as `outputPath` or `log_file`. `--path` is the argument
     `path`. docs/explain.md lists all names.
 
-    Only a sole `check --help` or `check --version` exits with 0: beside other words they answer no call.
+    `check --help` and `check --version` exit with 0 only without other words, so they never look like an allowed call.
 
     $ cortex-policy check git tree --path docs/x || exit
     $ cortex-policy check git tree --path docs/x --peek --json

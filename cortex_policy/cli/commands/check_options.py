@@ -62,7 +62,7 @@ def flag_option(*names: str, sentence: str) -> object:
     return typer.Option(*names, count=True, metavar="", show_default=False, help=sentence)
 
 
-ActionArgument = Annotated[str, typer.Argument(metavar="ACTION", help="What the tool would do.", show_default=False)]
+ActionArgument = Annotated[str, typer.Argument(metavar="ACTION", help="The action of the tool.", show_default=False)]
 PathOption = Annotated[list[str] | None, value_option("P", "A path of the call, as typed; repeatable.")]
 ArgOption = Annotated[list[str] | None, value_option("K=V", "Another argument of the call; repeatable.")]
 ArgsOption = Annotated[list[str] | None, value_option("JSON|-", "Arguments as one JSON object; - reads it from stdin.")]

@@ -33,7 +33,7 @@ def config() -> None:
 def list_settings(root: RootOption = None, *, output: TableOption = None, json: JsonOption = False) -> None:
     """List the settings, their sources, and what they override.
 
-    `-` means that a setting is not set. What is invalid is printed first, and the exit code is 27, as of every check.
+    `-` means that a setting is not set. Invalid settings come first, with exit code 27, as for every check.
     `cortex-policy-config`(5) explains each setting.
 
     $ cortex-policy config list

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the setting.", show_default=False)]
 UserOption = Annotated[bool, typer.Option("--user", help="Your user settings, which is the default.")]
-ProjectOption = Annotated[bool, typer.Option("--project", help="The settings of the project, which can only tighten.")]
+ProjectOption = Annotated[
+    bool, typer.Option("--project", help="The settings of the project, which can only be stricter.")
+]
 SystemOption = Annotated[bool, typer.Option("--system", help="The settings of the system (root only).")]
 
 
@@ -61,7 +63,7 @@ def with_settings_file_options(command: "Callable[..., None]") -> "Callable[...,
 def set_setting(
     target: "SettingsFile",
     name: NameArgument,
-    value: Annotated[str, typer.Argument(metavar="VALUE", help="What to set it to.", show_default=False)],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="The new value.", show_default=False)],
     *,
     allow_widening: WideningOption = False,
     wait_seconds: WaitOption = 0.0,

@@ -13,7 +13,7 @@ from cortex_policy.cli.roots import find_inner_root
 @add_quiet_option
 def copy(
     grant_id: GrantArgument,
-    new_id: Annotated[str, typer.Argument(metavar="NEW", help="Id of the new one.", show_default=False)],
+    new_id: Annotated[str, typer.Argument(metavar="NEW", help="Id of the new grant.", show_default=False)],
     root: RootOption = None,
     *,
     dry_run: DryRunOption = False,
@@ -21,7 +21,7 @@ def copy(
     wait_seconds: WaitOption = 0.0,
     json: JsonOption = False,
 ) -> None:
-    """Create a grant with the bytes of another.
+    """Copy a grant to a new id.
 
     Both are grants of the same tool and share its budgets; `set NEW --tool NAME` separates them. It asks for
     confirmation as `new` does. No grant is overwritten.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @add_quiet_option
 def fmt(
     grant_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="GRANTS", help="Ids of grants, else all.", show_default=False)
+        list[str] | None, typer.Argument(metavar="GRANTS", help="Ids of grants; default: all.", show_default=False)
     ] = None,
     root: RootOption = None,
     *,

@@ -8,7 +8,7 @@ import typer
 def show_help(
     context: typer.Context,
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="COMMAND", help="The words of a command.", show_default=False)
+        list[str] | None, typer.Argument(metavar="COMMAND", help="The command to explain.", show_default=False)
     ] = None,
 ) -> None:
     """Print the help of a command.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @add_quiet_option
 def init(
     root: Annotated[
-        str | None, typer.Option("--root", metavar="DIR", help="Create it in DIR, else in the working directory.")
+        str | None, typer.Option("--root", metavar="DIR", help="Where to create it; default: the working directory.")
     ] = None,
     *,
     pre_commit: Annotated[

@@ -18,7 +18,7 @@ COLUMNS = ("VERSION", "WHEN", "WHO", "WHAT", "MEANING")
 
 def log(
     grant_id: Annotated[
-        str | None, typer.Argument(metavar="GRANT", help="Id of a grant, else all.", show_default=False)
+        str | None, typer.Argument(metavar="GRANT", help="Id of a grant; default: all.", show_default=False)
     ] = None,
     root: RootOption = None,
     *,

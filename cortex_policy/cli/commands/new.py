@@ -16,11 +16,13 @@ def new(  # noqa: PLR0913 - one parameter for each option
     new_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the new grant.", show_default=False)],
     root: RootOption = None,
     *,
-    tool: Annotated[str | None, value_option("NAME", "The tool, which names the budget; else ID.")] = None,
+    tool: Annotated[
+        str | None, value_option("NAME", "Name of the tool that the budget belongs to; default: ID.")
+    ] = None,
     allow: Annotated[list[str] | None, value_option("ACTION", "Allow an action; repeatable.")] = None,
     rate: Annotated[int | None, value_option("N", "Calls per minute allowed for each action.")] = None,
     scope: Annotated[list[str] | None, value_option("P", "Allow only paths below P; repeatable. Default: all.")] = None,
-    data_class: Annotated[str | None, value_option("C", "public, internal or sensitive; else internal.")] = None,
+    data_class: Annotated[str | None, value_option("C", "public, internal or sensitive; default: internal.")] = None,
     arg: Annotated[list[str] | None, value_option("NAME=TYPE", "Declare an argument; repeatable.")] = None,
     dry_run: DryRunOption = False,
     allow_widening: WideningOption = False,

@@ -34,7 +34,7 @@ COLUMNS = ("ID", "ACTION", "USED", "LIMIT", "LEFT", "NEXT", "STATE")
 
 @rate_app.callback()
 def rate() -> None:
-    """Show, watch, reset or purge what the rates leave.
+    """Show, watch, reset or purge budgets.
 
     A budget belongs to a tool and an action, and slides: a hit counts for 60 seconds. Grants of one tool share it.
     """
@@ -95,7 +95,7 @@ rate_app.command("watch", cls=CommandWithExamples)(watch)
 def reset(
     grant_id: GrantArgument,
     action: Annotated[
-        str | None, typer.Argument(metavar="ACTION", help="One action, else all.", show_default=False)
+        str | None, typer.Argument(metavar="ACTION", help="One action; default: all.", show_default=False)
     ] = None,
     root: RootOption = None,
     *,

@@ -13,7 +13,7 @@ from cortex_policy.cli.roots import find_inner_root
 @add_quiet_option
 def rename(
     grant_id: Annotated[str, typer.Argument(metavar="OLD", help="Id of the grant.", show_default=False)],
-    new_id: Annotated[str, typer.Argument(metavar="NEW", help="Its new id.", show_default=False)],
+    new_id: Annotated[str, typer.Argument(metavar="NEW", help="The new id.", show_default=False)],
     root: RootOption = None,
     *,
     dry_run: DryRunOption = False,

@@ -49,8 +49,8 @@ def replay(
     """Decide past calls again, and list the changed answers.
 
     It uses today's grants and settings, or the grants of a branch or a directory. Nothing is counted or written, and no
-    path is looked up. A call whose log line lacks something, such as arguments by default, is reported as undecided:
-    set `audit.args = "full"` to record arguments.
+    path is looked up. If a log line does not hold enough to decide its call again, the call is reported as undecided:
+    set `audit.args = "full"` to record all arguments.
 
     $ cortex-policy replay
     $ cortex-policy replay audit.jsonl --with main --since 24h

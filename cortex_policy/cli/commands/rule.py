@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def rule(
     code: Annotated[
-        str | None, typer.Argument(metavar="CODE", help="A rule or a group, else all.", show_default=False)
+        str | None, typer.Argument(metavar="CODE", help="A rule or a group; default: all.", show_default=False)
     ] = None,
     *,
     output: TableOption = None,

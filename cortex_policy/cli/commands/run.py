@@ -31,11 +31,11 @@ def run(  # noqa: PLR0913 - the options of a call
     ] = 0,
     nul: Annotated[int, options.flag_option("-0", sentence="The paths of --for-each end with NUL.")] = 0,
     denied_exit: Annotated[
-        list[str] | None, value_option("N", "The exit code of a denial instead of 10-29, 1 to 255.")
+        list[str] | None, value_option("N", "Exit code of a denial, 1 to 255, instead of 10-29.")
     ] = None,
     quiet: options.QuietFlag = 0,
 ) -> None:
-    """Decide a call, and become the command if it is allowed.
+    """Decide a call, and run a command if it is allowed.
 
     It decides like `check`. If the call is allowed, the process becomes COMMAND: same process id, input, outputs and
     environment. A denial exits with its code, and the command does not run. The command is looked up before the call is

@@ -34,7 +34,7 @@ def set_grant(  # noqa: PLR0913 - one parameter for each option
     drop_arg: Annotated[
         list[str] | None, value_option("NAME", "Remove the declaration of an argument; repeatable.")
     ] = None,
-    tool: Annotated[str | None, value_option("NAME", "The tool, which names the budget.")] = None,
+    tool: Annotated[str | None, value_option("NAME", "Name of the tool that the budget belongs to.")] = None,
     dry_run: DryRunOption = False,
     allow_widening: WideningOption = False,
     wait_seconds: WaitOption = 0.0,
@@ -48,9 +48,9 @@ def set_grant(  # noqa: PLR0913 - one parameter for each option
 
     `--arg` takes a name, a type and any number of keywords: NAME=TYPE,KEYWORD=VALUE; or a declaration as JSON:
     NAME={JSON}. The types are string, number, integer, boolean, array, object and null; `cortex-policy-grant`(5) lists
-    the keywords. `|` is between the values of `enum`, and between types. `items` takes the type of the items,
-    `items.KEYWORD` a keyword of them. A comma inside of a value is `\,`. A newly declared argument widens, as the
-    setting `undeclared_args` may have denied it.
+    the keywords. Separate values of `enum`, or types, by `|`. `items` takes the type of the items, `items.KEYWORD` a
+    keyword of them. A comma inside of a value is `\,`. A newly declared argument widens, because the setting
+    `undeclared_args` may have denied it.
 
     $ cortex-policy set git --rate 60 --dry-run
     $ cortex-policy set git --allow push --allow-widening

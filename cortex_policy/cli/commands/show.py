@@ -22,14 +22,15 @@ def show(
     root: RootOption = None,
     *,
     at: Annotated[
-        int | None, typer.Option("--at", metavar="VERSION", parser=integer_parser(0), help="Its text at a version.")
+        int | None,
+        typer.Option("--at", metavar="VERSION", parser=integer_parser(0), help="Print its text at this version."),
     ] = None,
     json: JsonOption = False,
 ) -> None:
     """Show a grant, its file, and what is left of its budgets.
 
     With `--at` it prints the text of the grant at a version of the stamp, byte for byte; `log` lists the versions.
-    Why every check is denied, if it is, is printed first.
+    If every check is denied, the reason comes first.
 
     $ cortex-policy show git
     $ cortex-policy show git --json

@@ -90,9 +90,9 @@ def write(
 ) -> None:
     """Accept the grants as they are now, as the next version.
 
-    It prints what each grant that was edited by hand allows now, against what was stamped. If that may be more, it asks
-    on a terminal for the word `widen`; without a terminal it takes `--allow-widening`. It accepts no grant that does
-    not load. `diff --against stamp` shows the same and accepts nothing. What was stamped is in the history or in the
+    It compares each grant that was edited by hand with what was stamped. If it may allow more than before, it asks on a
+    terminal for the word `widen`; without a terminal it takes `--allow-widening`. A grant that does not load is not
+    accepted. `diff --against stamp` shows the same and accepts nothing. What was stamped is in the history or in the
     last commit; if it is in neither, all that the grant allows is widened.
 
     $ cortex-policy stamp write
@@ -173,7 +173,7 @@ def wait(
         int | None, typer.Option("--version", metavar="N", parser=integer_parser(1), help="The version to wait for.")
     ] = None,
     reader: Annotated[
-        str | None, typer.Option("--reader", metavar="NAME", help="Wait until every process of this reader runs it.")
+        str | None, typer.Option("--reader", metavar="NAME", help="Wait until every process of this reader uses it.")
     ] = None,
     timeout: Annotated[
         float | None,

@@ -18,10 +18,10 @@ def status(
 ) -> None:
     """Show whether checks can be allowed, and what decides it.
 
-    The root, the settings that somebody set and where, whose budgets are counted and where, an emergency stop, the
+    It shows the root, the settings that are set and where, whose budgets are counted and where, an emergency stop, the
     stamp, the audit log, and the calls that wait for a human. It exits with 1 if every check is denied, and says why.
-    It makes and writes nothing. With `--watch` it draws budgets, the last calls and waiting calls on a terminal until
-    `q`; in a pipe it prints a line for each change.
+    It writes nothing. With `--watch` it draws budgets, the last calls and waiting calls on a terminal until `q`; in a
+    pipe it prints a line for each change.
 
     $ cortex-policy status
     $ cortex-policy status --json --root /srv/repo

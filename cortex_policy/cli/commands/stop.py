@@ -65,5 +65,5 @@ def _print_result(root: "Root", result: emergency_stop.StopResult, reason: str, 
     sentence = local_times(result.stop.sentence if is_one else f"{result.stop.sentence}: {root.path}")
     typer.echo(printable(f"stopped {sentence}" if result.is_changed else f"nothing to do: stopped {sentence}"))
     is_lost = reason and (not result.is_changed or result.stop.reason is None)
-    lost = f"your reason is not kept; a reason is the first line of `{result.stop.file}`" if is_lost else ""
+    lost = f"your reason was not saved; write it in the first line of `{result.stop.file}`" if is_lost else ""
     print_hints([f"end it with `{resume_command(root)}`", lost])

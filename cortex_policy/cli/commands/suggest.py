@@ -27,8 +27,8 @@ def suggest(
     """Show the smallest changes that would allow denied calls.
 
     For each change it prints the diff, how many calls it would have allowed, what else it would allow, and the command
-    that makes it. Nothing is applied: a denied call may have been denied on purpose. What the log does not contain is
-    never guessed.
+    that makes it. Nothing is applied: a denied call may have been denied on purpose. It never guesses what the log does
+    not contain.
 
     $ cortex-policy suggest --since 24h
     $ cortex-policy suggest /var/log/cortex/audit.jsonl --grant git --json

@@ -11,7 +11,9 @@ from cortex_policy.core.model import UsageError
 def run_test_cases(  # noqa: PLR0913 - one parameter for each option
     paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PATHS", help="Case files or directories; else those of the root.", show_default=False),
+        typer.Argument(
+            metavar="PATHS", help="Case files or directories; default: those of the root.", show_default=False
+        ),
     ] = None,
     root: RootOption = None,
     *,

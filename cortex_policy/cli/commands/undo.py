@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @add_quiet_option
 def undo(
     grant_id: Annotated[
-        str | None, typer.Argument(metavar="GRANT", help="Id of a grant, else all.", show_default=False)
+        str | None, typer.Argument(metavar="GRANT", help="Id of a grant; default: all.", show_default=False)
     ] = None,
     root: RootOption = None,
     *,
@@ -76,9 +76,9 @@ def _print_result(result: "UndoResult", option: str) -> None:
     if result.steps and not result.steps[0].is_written:
         print_diff(result.diff)
     if result.error is not None:
-        typer.echo(printable(f"cortex-policy: stopped on the way back: {result.error.detail}"), err=True)
+        typer.echo(printable(f"cortex-policy: the undo stopped before its end: {result.error.detail}"), err=True)
         to = "" if result.is_of_hand_edits else f" --to {result.version}"
-        print_hints([f"the same again goes on from here: `cortex-policy undo{to}{option}`"])
+        print_hints([f"to continue, run `cortex-policy undo{to}{option}`"])
 
 
 def _step_sentence(step: "WriteResult") -> str:

@@ -15,7 +15,7 @@ def validate(  # noqa: PLR0913 - one parameter for each option
     paths: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="PATHS", help="Files, directories, or - ; else the grants of the root.", show_default=False
+            metavar="PATHS", help="Files, directories or -; default: the grants of the root.", show_default=False
         ),
     ] = None,
     root: RootOption = None,
@@ -32,7 +32,7 @@ def validate(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Report what is wrong with grants, and how to fix it.
 
-    Errors exit with 1, warnings alone with 0. What keeps a file from being read is always reported. A directory means
+    Errors exit with 1, warnings alone with 0. A file that cannot be read is always reported. A directory means
     the grants of all roots in it, or else its JSON files. `cortex-policy rule CODE` explains a code.
 
     $ cortex-policy validate

@@ -72,4 +72,8 @@ def print_grant_text(text: str) -> None:
 
 def version_text(version: int | None) -> str:
     """Return a phrase that names the version of a write."""
-    return f"version {version}" if version is not None else "to be stamped by the next write: the disk refused it now"
+    return (
+        f"version {version}"
+        if version is not None
+        else "not stamped yet, as the disk refused it; the next write stamps it"
+    )

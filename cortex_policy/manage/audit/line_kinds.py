@@ -26,7 +26,7 @@ def kind_of_line(line: bytes) -> int:
 def torn_line_error(line: bytes) -> str:
     """Return the error of a torn line that no chained line follows, '' if it is only cut off."""
     if line.endswith(b"\n"):
-        return "is no event, and no line after it says that it was there"
+        return "is not an event, and no later line covers it"
     return "" if is_prefix_of_event(line) else "was changed"
 
 

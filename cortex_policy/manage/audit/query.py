@@ -63,7 +63,7 @@ def parse_reason_word(word: str | None) -> str | None:
     """Return a word if it is a reason, or None; raise UsageError for an unknown reason."""
     words = [str(reason) for reason in REASONS]
     if word is not None and word not in words:
-        raise UsageError(f"`{word}` is no reason", f"name one of {', '.join(words)}")
+        raise UsageError(f"unknown reason `{word}`", f"name one of {', '.join(words)}")
     return word
 
 

@@ -74,7 +74,7 @@ def _parse_digest(word: str | None) -> str | None:
         return None
     digits = word.removeprefix(PREFIX).lower()
     if len(digits) != DIGITS or not set("0123456789abcdef").issuperset(digits):
-        raise UsageError(f"`{word}` is no digest", "name one that `cortex-policy audit verify` printed as its head")
+        raise UsageError(f"`{word}` is not a digest", "name one that `cortex-policy audit verify` printed as its head")
     return digits
 
 

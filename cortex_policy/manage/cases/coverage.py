@@ -130,9 +130,9 @@ def measure_coverage(grant: Grant, file: str, runs: "Iterable[Iterable[PassedCas
                 break
             (met if is_met else unmet).append(requirement.sentence)
     if steps.is_used_up:
-        unmet.append(f"the rest is as meant: its patterns take more than {MAX_SHARED_STEPS:,} steps to look further")
+        unmet.append(f"the rest, which was not examined: its patterns take more than {MAX_SHARED_STEPS:,} steps")
     elif next(required, None) is not None:
-        unmet.append(f"the rest is as meant: no more than {MAX_REQUIREMENTS:,} things are looked for")
+        unmet.append(f"the rest, which was not examined: at most {MAX_REQUIREMENTS:,} requirements are")
     return Coverage(grant.id, file, bool(files), tuple(met), tuple(unmet))
 
 
@@ -190,7 +190,7 @@ def _has_allowed(action: str, shown: CaseEvidence) -> bool:
 
 def _argument_requirements(grant: Grant, name: str, declaration: object) -> "Iterator[Requirement]":
     if declaration_problem(declaration, 0) or not isinstance(declaration, dict):
-        yield Requirement(f"no `{name}` is taken", lambda shown: name in shown.missed)
+        yield Requirement(f"a call with `{name}` is denied", lambda shown: name in shown.missed)
         return
     # no requirement without a possible case: an argument that no value satisfies, a keyword that none violates
     is_void, missed = (
@@ -199,11 +199,15 @@ def _argument_requirements(grant: Grant, name: str, declaration: object) -> "Ite
     )
     for keyword in keywords_that_deny_alone(declaration):
         if not is_void:
-            yield Requirement(f"a `{name}` meets its `{keyword}`", lambda shown: name in shown.passed)
+            yield Requirement(f"a `{name}` that meets its `{keyword}`", lambda shown: name in shown.passed)
         if keyword in missed or is_bound_too_large(keyword, declaration[keyword]):
-            yield Requirement(f"a `{name}` misses its `{keyword}`", partial(_has_violation, declaration, name, keyword))
+            yield Requirement(
+                f"a `{name}` that violates its `{keyword}`", partial(_has_violation, declaration, name, keyword)
+            )
     for keyword in sorted(missed - declaration.keys()):  # those inside
-        yield Requirement(f"a `{name}` misses its `{keyword}`", partial(_has_violation, declaration, name, keyword))
+        yield Requirement(
+            f"a `{name}` that violates its `{keyword}`", partial(_has_violation, declaration, name, keyword)
+        )
     if "enum" in declaration:
         for value in valid_values_of_argument(grant, name):
             yield Requirement(f"`{name}` may be {value!r:.80}", partial(_has_taken, name, json_equality_key(value)))

@@ -61,7 +61,7 @@ def plan_case_run(words: tuple[str, ...], named: str | None) -> RunPlan:
 def _why_no_case_file(path: str) -> str:
     if os.path.isdir(path):
         return "it holds no case file"
-    return "it is no case file" if os.path.exists(path) else "no such file or directory"
+    return "it is not a case file" if os.path.exists(path) else "no such file or directory"
 
 
 def _file_targets(path: str, named: str | None) -> list[CaseFileTarget]:

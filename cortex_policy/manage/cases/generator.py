@@ -167,11 +167,11 @@ def _path_candidates(grant: Grant, action: str, name: str) -> "Iterator[Candidat
 
 def _argument_candidates(grant: Grant, action: str, name: str) -> "Iterator[CandidateCase]":
     for value in valid_values_of_argument(grant, name):
-        for expected, label in ((ALLOWED, "is taken"), (PATH_OUTSIDE_SCOPE, "is taken, and outside of every scope")):
+        for expected, label in ((ALLOWED, "is allowed"), (PATH_OUTSIDE_SCOPE, "is outside of every scope")):
             yield CandidateCase(f"{name} {_short_json(value)} {label}", action, {name: value}, expected)
     for keyword, value in invalid_values_of_argument(grant, name):
         yield CandidateCase(
-            f"{name} {_short_json(value)} misses its {keyword}", action, {name: value}, ARGUMENT_NOT_ALLOWED
+            f"{name} {_short_json(value)} violates its {keyword}", action, {name: value}, ARGUMENT_NOT_ALLOWED
         )
     yield CandidateCase(f"{name} cannot be given", action, {name: "text"}, ARGUMENT_NOT_ALLOWED)
     if is_path_if_string(grant, name):

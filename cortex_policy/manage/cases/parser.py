@@ -160,7 +160,7 @@ class _CaseFileParser:
     def parse(self, document: "Any") -> CaseFile:
         """Return the file with the cases that can be run."""
         if not isinstance(document, dict):
-            self._add_error("it is no object", (), "write members as in `cortex-policy test --init ID`")
+            self._add_error("it is not an object", (), "write members as in `cortex-policy test --init ID`")
             return self._build_file({}, ())
         known = self._valid_members(document, _FILE_MEMBERS, (), ("grant", "case"))
         cases = [self._parse_case(one, index) for index, one in enumerate(known.get("case", ())[: MAX_CASES + 1])]
@@ -184,7 +184,7 @@ class _CaseFileParser:
         directories = tree.all_directories()
         for case in cases:
             if case.cwd and case.cwd.rstrip("/") not in directories:
-                why = truncate_message(f"`{case.cwd}` is no directory of the tree")
+                why = truncate_message(f"`{case.cwd}` is not a directory of the tree")
                 self._errors.append(CaseFileProblem(self._file, case.line, why, "name it in `directories`"))
         grant_line, complete_line = (
             self._lines.line_of((name,) if name in known else ()) for name in ("grant", "complete")
@@ -229,7 +229,7 @@ class _CaseFileParser:
             if len(self._errors) > MAX_ERRORS:
                 break
             if name not in members:
-                self._add_error(f"`{name}` means nothing here", (*keys, name), _name_hint(name, members))
+                self._add_error(f"`{name}` is unknown here", (*keys, name), _name_hint(name, members))
             elif not members[name][0](value):
                 hint = _name_hint(value, EXPECTABLE_REASONS) if name == "expect" and isinstance(value, str) else ""
                 self._add_error(f"`{name}` must be {members[name][1]}", (*keys, name), hint)
@@ -239,7 +239,7 @@ class _CaseFileParser:
 
     def _add_error(self, message: str, keys: tuple[object, ...], hint: str = "") -> None:
         if len(self._errors) == MAX_ERRORS:
-            self._errors.append(CaseFileProblem(self._file, 1, "it has more flaws, which are not looked for"))
+            self._errors.append(CaseFileProblem(self._file, 1, "it has more problems; fix these first"))
         if len(self._errors) < MAX_ERRORS:
             self._errors.append(CaseFileProblem(self._file, self._lines.line_of(keys), truncate_message(message), hint))
 

@@ -51,7 +51,7 @@ class FileTree(Value):
             return
         for path in every:
             if not _is_tree_path(path.removesuffix("/") if path in self.directories else path):
-                yield f"`{path}` is no path of a tree"
+                yield f"`{path}` is not a path of a tree"
         for target in targets:
             if "\0" in target:
                 yield f"`{target}` holds a NUL"

@@ -94,7 +94,7 @@ def _completions_result() -> CheckResult:
     """Ask the user's shell, with its start-up files, whether it completes the program."""
     name = os.path.basename(os.environ.get("SHELL", ""))
     if name not in SHELLS:
-        return CheckResult("completions", OK, "the shell is none of bash, zsh and fish")
+        return CheckResult("completions", OK, "the shell is not bash, zsh or fish")
     shell, unsafe = find_program(name)
     if not shell or unsafe:
         return CheckResult("completions", WARNING, unsafe or f"`{name}` is not on PATH")

@@ -52,7 +52,7 @@ def _parse_json(name: str, text: str) -> "Declaration":
     try:
         declaration: Declaration = decode_json(text.encode())
     except (MalformedError, UnicodeEncodeError) as error:
-        raise UsageError(f"the declaration of `{name}` is no JSON: {error}", _FORM) from None
+        raise UsageError(f"the declaration of `{name}` is not JSON: {error}", _FORM) from None
     return declaration
 
 
@@ -123,7 +123,7 @@ def _parse_literal(keyword: Keyword, text: str) -> object:
     try:
         return decode_json(text.encode())
     except (MalformedError, UnicodeEncodeError):
-        raise UsageError(f"`{keyword.name}` is `{text}`, which is no JSON", keyword_hint(keyword.name)) from None
+        raise UsageError(f"`{keyword.name}` is `{text}`, which is not JSON", keyword_hint(keyword.name)) from None
 
 
 def _hint_for(declaration: "Declaration") -> str:

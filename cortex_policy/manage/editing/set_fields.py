@@ -73,7 +73,7 @@ def _check_edit(edit: GrantEdit) -> None:
     if edit.rate is not None and edit.rate < 1:
         raise UsageError(
             "a rate is an integer of at least 1",
-            "to block all calls use `cortex-policy stop`, or remove the actions with `--revoke`",
+            "to block all calls, use `cortex-policy stop`, or remove the actions with `--revoke`",
         )
     if edit.tool == "":
         raise UsageError("the name of a tool is empty")

@@ -184,8 +184,8 @@ def _entry_beyond_gap(
 def _end_of_history(root: Root, stamp: Stamp, reached: int) -> str:
     see = f"see it with `cortex-policy log{root_option(root)}`"
     if reached == stamp.version:
-        return f"it does not know how version {reached} was made; {see}"
-    return f"what it knows begins after version {reached}; {see}"
+        return f"it does not say how version {reached} was made; {see}"
+    return f"it begins after version {reached}; {see}"
 
 
 def unknown_text_error(root: Root, grant_id: str, detail: str) -> NotDoneError:
@@ -200,7 +200,7 @@ def require_trusted_text(root: Root, grant_id: str, text: bytes) -> None:
     if not (is_valid_grant(text) or history.is_owned_by_caller(root)):
         hint = "the owner of the history can bring it back"
         raise NotDoneError(
-            f"what the history has of `{grant_id}` is no grant, and another user could have written it", hint
+            f"what the history has of `{grant_id}` is not a grant, and another user could have written it", hint
         )
 
 

@@ -229,7 +229,7 @@ def _scopes_of_unresolved(data: "dict[str, Any]") -> tuple[str, ...] | str:
         if not is_path:
             continue
         if given is None or not isinstance(root, str) or not isinstance(cwd, str):
-            return "a path of it is none"
+            return "one of its paths is invalid"
         path, below = collapse(given if given.startswith("/") else f"{cwd}/{given}"), root.rstrip("/") + "/"
         relative = path.removeprefix(below) if path.startswith(below) else None
         scopes = smallest_scopes(ResolvedPath(argument, given, relative, relative, path))

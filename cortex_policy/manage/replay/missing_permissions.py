@@ -126,7 +126,7 @@ def _smallest_change(declarations: "Mapping[str, object]", args: "dict[str, Any]
         ]
         if len(fit) == 1:
             return fit[0]
-        return f"argument `{name}` misses its declaration, and no one change of that is the obvious one"
+        return f"argument `{name}` violates its declaration, which could be changed in several ways"
     return "an argument is not declared, or holds an object, which the settings deny"
 
 
@@ -154,7 +154,7 @@ def _missing_scopes(grant: Grant, data: "dict[str, Any]") -> tuple[str, ...] | s
             continue
         path = known.get((argument, given)) if given is not None else None
         if path is None:
-            return "a path of it is none"
+            return "one of its paths is invalid"
         if not path_violation(grant.fs_scope, path):
             continue
         scopes = smallest_scopes(path)
@@ -173,7 +173,7 @@ def smallest_scopes(path: ResolvedPath) -> list[str] | str:
     scopes = []
     for relative in dict.fromkeys((path.normalized, path.resolved_inside)):  # both spellings must be in scope
         if relative is None:
-            return "a path of it leads out of the root"
+            return "one of its paths leads out of the root"
         scope = relative.rpartition("/")[0] or relative
         if not relative or normalize_scope(scope) is None or scope.casefold().split("/")[0] == ".cortex":
             return "no scope that is smaller than the root can hold a path of it"

@@ -32,7 +32,7 @@ _LONG_WINDOW = WINDOW_SECONDS + MAX_LAG
 _SHORT_WINDOW = WINDOW_SECONDS - 4 * MAX_LAG
 _GRAIN_SECONDS = 0.01  # hits this close count as one entry with their sum: so a window has a bounded number of entries
 LOG_TOO_SHORT = UnknowableReason("the log starts less than a minute before, and the hits of that minute are not known")
-BUDGET_UNKNOWN = UndecidedReason("calls that are undecided themselves may have taken the last of its rate")
+BUDGET_UNKNOWN = UndecidedReason("other undecided calls may have used up its rate")
 
 
 class _BudgetBounds:

@@ -142,7 +142,7 @@ def _read_directory(path: str) -> "Policy":
             file = f"{path}/{name}"
             # opening a pipe would wait for a writer
             is_file = os.path.isfile(file)
-            texts[grant_id] = read_grant_file(file) if is_file else GrantError(GRANT_UNSAFE, "it is no regular file")
+            texts[grant_id] = read_grant_file(file) if is_file else GrantError(GRANT_UNSAFE, "it is not a regular file")
     if not texts:
         raise UsageError(f"`{path}` holds no grants", "name a directory of `ID.json` files, a root or a git revision")
     return texts

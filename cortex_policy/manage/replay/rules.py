@@ -74,7 +74,7 @@ def first_recorded_denial(
         return ACTION_NOT_ALLOWED
     answer = (_decide_with_values if has_full_args(data) else _decide_with_names)(grant_or_error, data, settings)
     if answer is None and data["reason"] not in _GRANT_REASONS:
-        return UnknowableReason(f"{data['reason'].message} then, which is not for a grant to say")
+        return UnknowableReason(f"{data['reason'].message} then, which grants do not decide")
     return answer
 
 

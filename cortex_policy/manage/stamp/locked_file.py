@@ -83,5 +83,5 @@ def _removal_hint(file: str) -> str:
 def next_version(last: int, file: str) -> int:
     """Return the version after the last one; raise NotDoneError if there is none."""
     if last + 1 not in stamps.VERSIONS:
-        raise NotDoneError(f"the version in `{file}` cannot go up any more", _removal_hint(file))
+        raise NotDoneError(f"the version in `{file}` is at its maximum", _removal_hint(file))
     return last + 1

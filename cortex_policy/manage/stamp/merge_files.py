@@ -56,7 +56,7 @@ def merge_stamp_bytes(base: bytes, ours: bytes, theirs: bytes) -> FileMerge:
         return _conflict(base, ours, theirs, f"both sides changed {names}")
     version = max(first.version, second.version) + 1
     if version not in stamps.VERSIONS:
-        return _conflict(base, ours, theirs, "the version cannot go up any more")
+        return _conflict(base, ours, theirs, "the version is at its maximum")
     return FileMerge(stamps.encode_stamp(Stamp(version, _merge_digests(before, first, second), {})))
 
 

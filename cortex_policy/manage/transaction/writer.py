@@ -178,7 +178,7 @@ class GrantWriter:
                 self._check_digest(stamp, grant_id, old)
         before = stamp or Stamp(0, digest_grants(self._tools), {})  # the first write stamps every grant
         if before.version + 1 not in stamps.VERSIONS:
-            raise NotDoneError("the version of the stamp cannot go up any more")
+            raise NotDoneError("the version of the stamp is at its maximum")
         if self._history.is_enabled:
             self._history.begin(self._entry(before.version + 1, changes, meaning, is_hand_edit=is_hand_edit))
         if stamp is not None:

@@ -53,7 +53,7 @@ class WorkingTree:
                 return (
                     ("", "", "")
                     if target == path
-                    else ("scope-link", f"`{target}`", "list what it leads to, or nothing")
+                    else ("scope-link", f"`{target}`", "list what it leads to, or remove the scope")
                 )
             to = target[len(self._root) + 1 :]
             return "scope-link", to, f"add `{to}` too, if that is meant"

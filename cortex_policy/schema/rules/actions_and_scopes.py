@@ -94,7 +94,7 @@ def escalating_scopes(subject: "LintSubject") -> "Iterator[Finding]":
     places = {prefix: index for index, prefix in reversed(list(enumerate(subject.prefixes)))}
     for one in escalations(subject.grant):
         if one.scope:
-            hint = "name narrower scopes, or let nobody write there"
+            hint = "name narrower scopes, or allow no action that writes"
             yield Finding("scope-escalation", one.sentence, hint, json_pointer("fsScope", places[one.scope]))
 
 

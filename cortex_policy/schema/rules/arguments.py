@@ -56,7 +56,7 @@ def slow_or_unmatchable_patterns(subject: "LintSubject") -> "Iterator[Finding]":
 
 def _declaration_findings(name: str, declaration: object, steps: tuple[str, ...]) -> "Iterator[Finding]":
     if not isinstance(declaration, dict):
-        message = f"`{name}` has a declaration that is no object, so every call with it is denied"
+        message = f"`{name}` has a declaration that is not an object, so every call with it is denied"
         yield Finding("arg-keyword", message, 'declare it as in {"type": "string"}', json_pointer(*steps))
         return
     for keyword, value in declaration.items():

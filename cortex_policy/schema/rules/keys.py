@@ -66,7 +66,7 @@ def misspelled_keys(document: "Mapping[str, Any]") -> "Iterator[Finding]":
 
 
 def _unknown_key(steps: tuple[str, ...], known: str, fix: Fix | None) -> Finding:
-    message = f"`{steps[-1]}` means nothing: a {'rate' if len(steps) > 1 else 'grant'} has no such key"
+    message = f"`{steps[-1]}` has no effect: a {'rate' if len(steps) > 1 else 'grant'} has no such key"
     return Finding("key-unknown", message, did_you_mean(known), json_pointer(*steps), at_key=True, fix=fix)
 
 

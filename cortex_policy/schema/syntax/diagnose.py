@@ -53,7 +53,7 @@ def _note_bytes(data: bytes, findings: Findings) -> None:
     elif wide := _wide_encoding(data):
         findings.add("syntax-encoding", (0, 1), f"it is {wide[:6]}, not UTF-8", _convert_hint(wide))
     elif _CONTROL.search(data) and not _is_utf8(data):
-        findings.add("syntax-encoding", (0, 1), "it is no text", "is this the right file?")
+        findings.add("syntax-encoding", (0, 1), "it is not text", "is this the right file?")
     else:
         _note_encoding(data, findings)
         _note_text(data.decode("utf-8", "replace"), findings)

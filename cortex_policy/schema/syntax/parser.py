@@ -191,7 +191,7 @@ class TolerantParser:
         elif piece.startswith(":") and self.brackets.inner.kind == "[":
             hint = "a key and its value belong in `{` and `}`"
         else:
-            hint = "what follows was not read"
+            hint = "the rest was not read"
         self.findings.add(
             "syntax-json", (token.start, token.start + len(piece)), f"{expected}, not {quote(piece)}", hint
         )

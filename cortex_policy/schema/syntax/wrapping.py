@@ -162,7 +162,7 @@ def _trailing_finding(parser: "TolerantParser", line: str, rest: int) -> tuple[s
         one_each = "\n" not in text[parser.start : parser.end]
         is_lines = one_each and all(part[:1] in ("{", "") for part in text[rest:].split("\n"))
         what = "JSON Lines, an object a line" if is_lines and line[0] == "{" else "a second value after the first"
-        return "syntax-json", what, "a file holds one grant: write each into its own"
+        return "syntax-json", what, "a file holds one grant: write each grant into its own file"
     if line in (",", ";"):
         return "syntax-comma", f"`{line}` after the value", "delete it"
     if left := _LEFTOVERS.match(line):

@@ -75,8 +75,8 @@ def test_words_and_files_that_are_none_are_told(log: Path, monkeypatch: pytest.M
     assert "no such file" in run("audit", "verify", code=3).stderr
     assert "no such file" in run("audit", "tail", "--follow", code=3).stderr
     call()
-    assert "is no digest" in run("audit", "verify", "--expect", "abc", code=2).stderr
-    assert "is no reason" in run("audit", "show", "--reason", "because", code=2).stderr
+    assert "is not a digest" in run("audit", "verify", "--expect", "abc", code=2).stderr
+    assert "unknown reason" in run("audit", "show", "--reason", "because", code=2).stderr
     assert "unknown time" in run("audit", "stats", "--since", "x", code=2).stderr
     assert "no policy root" in run("audit", "show", "--root", "/nowhere", code=25).stderr
     assert run("audit", "verify", str(log.parent), code=3).stderr

@@ -64,7 +64,7 @@ def test_who_is_behind_sudo_is_named(root: Path, monkeypatch: pytest.MonkeyPatch
     run("set", "git", "--rate", "7")
     assert "ann\\x1b[2J as root" in run("log").stdout
     (root / ".cortex" / "policy" / "history" / "x\x1b.json").write_text("{}")
-    assert "history/x\\x1b.json`: it is no entry" in run("log").stderr
+    assert "history/x\\x1b.json`: it is not an entry" in run("log").stderr
 
 
 def test_a_script_undoes_and_undoes_that(written: Path) -> None:

@@ -206,7 +206,7 @@ def test_a_head_that_was_kept_is_found_again(tmp_path: Path) -> None:
     last = verify(*names[:-1]).head
     assert not verify(names[-1], expected=last).breaks  # it says what it follows
     assert verify(names[-1], expected=head).breaks or head == last
-    with pytest.raises(UsageError, match="is no digest"):
+    with pytest.raises(UsageError, match="is not a digest"):
         verify(log, expected="sha256:1234")
 
 

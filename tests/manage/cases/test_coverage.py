@@ -84,14 +84,14 @@ def test_each_keyword_is_to_be_met_and_missed() -> None:
     grant = ONE | {"args": {"n": {"minimum": 1, "maximum": 5}, "e": {"enum": [1, "x"]}}}
     cases = [case("argument_not_allowed", args={"n": 9}), case("allowed", args={"n": 1, "e": 1.0})]
     unmet = [said for said in cover(grant, cases).unmet if "`n`" in said or "`e`" in said]
-    assert unmet == ["a `n` misses its `minimum`", "a `e` misses its `enum`", "`e` may be 'x'"]
+    assert unmet == ["a `n` that violates its `minimum`", "a `e` that violates its `enum`", "`e` may be 'x'"]
 
 
 def test_a_keyword_that_nothing_can_miss_is_not_asked_for() -> None:
     """Else no grant that has one could be covered; one that is far away is."""
     grant = ONE | {"args": {"n": {"minLength": 0, "maxLength": 10**6}}}
     assert [said for said in cover(grant).unmet if "`n`" in said] == [
-        "a `n` meets its `minLength`", "a `n` meets its `maxLength`", "a `n` misses its `maxLength`",
+        "a `n` that meets its `minLength`", "a `n` that meets its `maxLength`", "a `n` that violates its `maxLength`",
     ]  # fmt: skip
 
 

@@ -41,13 +41,13 @@ def test_very_many_flaws_are_not_looked_for(tmp_path: Path) -> None:
 
 
 FLAWS = {
-    "an unknown member of the file": ('grants = "git"\n' + HEAD + CASE, 1, "`grants` means nothing here", "did you mean `grant`?"),
+    "an unknown member of the file": ('grants = "git"\n' + HEAD + CASE, 1, "`grants` is unknown here", "did you mean `grant`?"),
     "no grant": (CASE, 1, "`grant` is missing", "the id of a grant"),
     "a grant that is no id": ('grant = "../git"\n' + CASE, 1, "`grant` must be the id of a grant", ""),
     "no expectation": (HEAD + CASE.replace('expect = "allowed"\n', ""), 3, "`expect` is missing", "action_not_allowed"),
     "an unknown reason": (HEAD + CASE.replace("allowed", "alowed"), 6, "`expect` must be one of allowed", "did you mean `allowed`?"),
     "a reason of another kind": (HEAD + CASE.replace("allowed", "grant_unsafe"), 6, "`expect` must be one of", ""),
-    "an unknown member of a case": (HEAD + CASE + "time = 2\n", 7, "`time` means nothing here", "did you mean `times`?"),
+    "an unknown member of a case": (HEAD + CASE + "time = 2\n", 7, "`time` is unknown here", "did you mean `times`?"),
     "the same name twice": (HEAD + CASE + CASE, 8, "a case is called `a` in line 3 already", ""),
     "too many calls": (HEAD + CASE + "times = 10001\n", 7, "`times` must be a whole number from 1 to 10000", ""),
     "no calls": (HEAD + CASE + "times = 0\n", 7, "`times` must be", ""),
@@ -61,10 +61,10 @@ FLAWS = {
     "a giant that is left": (HEAD + CASE + f"remaining = 0x{'f' * 5000}\n", 7, "`remaining` must be", ""),
     "arguments that are no object": (HEAD + CASE + "args = '[1]'\n", 7, "`args` must be", ""),
     "a name of two lines": (HEAD + CASE.replace('"a"', '"a\\nb"'), 4, "`name` must be a text of one line", ""),
-    "a setting of another kind": (HEAD + "[settings]\nstamp = 'off'\n" + CASE, 3, "`stamp` means nothing here", ""),
+    "a setting of another kind": (HEAD + "[settings]\nstamp = 'off'\n" + CASE, 3, "`stamp` is unknown here", ""),
     "a setting with a wrong value": (HEAD + "[settings]\nsensitive = 'no'\n" + CASE, 3, "`sensitive` must be one of allow", ""),
-    "a path out of the tree": (HEAD + "[tree]\nfiles = ['../x']\n" + CASE, 2, "`../x` is no path of a tree", "relative"),
-    "a working directory that is not there": (HEAD + CASE + "cwd = 'docs'\n", 3, "`docs` is no directory of the tree", "`directories`"),
+    "a path out of the tree": (HEAD + "[tree]\nfiles = ['../x']\n" + CASE, 2, "`../x` is not a path of a tree", "relative"),
+    "a working directory that is not there": (HEAD + CASE + "cwd = 'docs'\n", 3, "`docs` is not a directory of the tree", "`directories`"),
     "no TOML": ("grant = \n", 1, "it is not TOML", ""),
     "cases that are no tables": (HEAD + "case = 1\n", 2, "`case` must be tables `[[case]]`", ""),
 }  # fmt: skip
@@ -103,7 +103,7 @@ def test_lines_are_found_around_long_texts_and_tables_of_arguments(tmp_path: Pat
     text = HEAD + CASE + '[case.args]\npath = """\n[[case]]\nname = 1\n"""\n' + CASE.replace('"a"', '"b"') + "x = 1\n"
     file = given(tmp_path, text)
     assert [case.line for case in file.cases] == [3, 13]
-    assert [(flaw.line, flaw.message) for flaw in file.errors] == [(17, "`x` means nothing here")]
+    assert [(flaw.line, flaw.message) for flaw in file.errors] == [(17, "`x` is unknown here")]
 
 
 def test_what_is_no_plain_file_is_not_waited_for(tmp_path: Path) -> None:

@@ -52,18 +52,18 @@ def test_a_word_declares_an_argument(word: str, declaration: dict[str, Any]) -> 
     ("x=string,pattern=^a{1,3}$", "`3}$` in the declaration of `x` is not KEYWORD=VALUE", r"a comma inside of a value is `\,`"),
     ("x=integer,minimum=1,minimum=2", "`minimum` is given twice", ""),
     ("x=integer,type=string", "`type` is given twice", ""),
-    ("x=integer,minimum=one", "`minimum` is `one`, which is no JSON", "`minimum` takes a number"),
-    ("x=integer,enum=1|b", "`enum` is `b`, which is no JSON", "`enum` takes an array of values"),
+    ("x=integer,minimum=one", "`minimum` is `one`, which is not JSON", "`minimum` takes a number"),
+    ("x=integer,enum=1|b", "`enum` is `b`, which is not JSON", "`enum` takes an array of values"),
     ("x=string,minLength=-1", "`x` is declared with `minLength`, which cannot be enforced", "takes a whole number"),
     ("x=string,format=uri", "`x` is declared with `format`", 'the formats are "path" and "not-path"'),
     ("x=string,pattern=(", "a group that is not closed", "flag `u`"),
     ("x=integer,minLength=3", "no value meets the declaration of `x`", "`minLength` denies every value of the type"),
     ('x={"minLength": 1, "minimum": 1}', "no value meets the declaration of `x`", "contradict"),
-    ('x={"type": "string"', "the declaration of `x` is no JSON", "NAME={JSON}"),
+    ('x={"type": "string"', "the declaration of `x` is not JSON", "NAME={JSON}"),
     ('x={"typ": "string"}', "`x` is declared with `typ`", "did you mean `type`?"),
     ('x={"items": {"formt": 1}}', "`x` (its items) is declared with `formt`", "did you mean `format`?"),
-    ('x={"items": 1}', "`x` (its items) has a declaration that is no object", ""),
-    ('x={"a": "\udcff"}', "is no JSON", ""),
+    ('x={"items": 1}', "`x` (its items) has a declaration that is not an object", ""),
+    ('x={"a": "\udcff"}', "is not JSON", ""),
 ])  # fmt: skip
 def test_what_does_not_fit_is_said(word: str, why: str, hint: str) -> None:
     """With what was meant, where that can be guessed."""

@@ -167,7 +167,7 @@ BYTES: dict[bytes, Expected] = {
     '{"a": "b"}'.encode("utf-16-le"): [("encoding", 1, 1, "it is UTF-16, not UTF-8")],
     '{"a": "b"}'.encode("utf-16-be"): [("encoding", 1, 1, "it is UTF-16, not UTF-8")],
     '{"a": 1}'.encode("utf-32"): [("encoding", 1, 1, "it is UTF-32, not UTF-8")],
-    b"\x1f\x8b\x08\0abc": [("encoding", 1, 1, "it is no text")],
+    b"\x1f\x8b\x08\0abc": [("encoding", 1, 1, "it is not text")],
     b'{"a": 1}'.ljust(MAX_BYTES + 1): [("limit", 1, 1, "1,048,577 bytes are more than a grant may have")],
 }  # fmt: skip
 CASES = {
