@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NEEDED = {"filelock": "filelock", "limits": "limits", "pyrate_limiter": "pyrate-limiter", "throttled": "throttled-py"}
 HEAD = (
-    "| limiter | processes | keys | calls/s | of ours | p50 us | p99 us | p99.9 us | fair | admitted of may | share |"
+    "| limiter | processes | keys | calls/s | times ours | p50 us | p99 us | p99.9 us | fair | admitted of may | share |"
 )
 
 
@@ -93,7 +93,7 @@ def beside_a_busy_thread() -> None:
 
     for name in (FILE, MEMORY, PYRATE):
         alone, beside = beside_a_busy_thread(name, 1.0)
-        print(f"- {name}, one CPU-bound thread beside it: {beside:,.0f} calls/s, alone {alone:,.0f}")
+        print(f"- {name}, with one CPU-bound thread: {beside:,.0f} calls/s, alone {alone:,.0f}")
 
 
 def compare(plan: Plan) -> None:

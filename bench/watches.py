@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 
 ROUNDS, CALLS = 100, 20
-TOLD, NEVER, FEW = "told by the kernel", "never told", "with few watches left"
+TOLD, NEVER, FEW = "with events of the kernel", "without events", "with few watches left"
 LIMITS = {"no instance": ("instances", 0), "no watch": ("watches", 0), "5 watches": ("watches", 5)}
 GRANT = '{"tool": "git-map", "actions": ["tree"], "rate": {"perMinute": 1000000}, "fsScope": ["docs"]}'
 
@@ -69,7 +69,7 @@ def report(root: Path) -> None:
     print(
         f"Python {sys.version.split()[0]}, {os.cpu_count()} cores; {ROUNDS} rounds of {CALLS} decisions with a path\n"
     )
-    print("| a decision | us, best | us, median | times never told |\n|---|--:|--:|--:|")
+    print("| a decision | us, best | us, median | times without events |\n|---|--:|--:|--:|")
     for name, took in found.items():
         print(f"| {name} | {min(took):.1f} | {median(took):.1f} | {min(took) / min(found[NEVER]):.2f} |")
     few = max(min(took) for name, took in found.items() if name.startswith(FEW))
