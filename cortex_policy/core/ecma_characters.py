@@ -101,7 +101,7 @@ class CharacterReader:
                 self.at += 1
                 high = self._class_atom(start)
                 if not isinstance(low, int) or not isinstance(high, int) or low > high:
-                    self.fail("a range that has no order")
+                    self.fail("a range that ends before it starts")
                 ranges.append((low, high + 1))
             else:
                 ranges += [(low, low + 1)] if isinstance(low, int) else _ranges(low)

@@ -129,7 +129,7 @@ def test_a_denial_does_not_list_what_nobody_reads(root: Path, command: str) -> N
          "its cases make 260,000 calls, and may make 250,000"),
         ({"tree": {"files": ["/".join(["a"] * 300_000)]}}, "its paths have more than 20,000 parts"),
         ({"tree": {"files": [f"a/b/c/{index}" for index in range(6_000)]}}, "its paths have more than 20,000 parts"),
-        ({f"k{index}": 1 for index in range(50_000)}, "it has more flaws"),
+        ({f"k{index}": 1 for index in range(50_000)}, "it has more problems"),
     ],
 )  # fmt: skip
 def test_a_case_file_says_what_is_too_much(root: Path, more: dict[str, Any], why: str) -> None:

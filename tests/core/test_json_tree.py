@@ -178,5 +178,5 @@ def test_a_pointer_may_name_nothing(pointer: str) -> None:
 @pytest.mark.parametrize("pointer", ["a", "#/a", "/a~", "/~2"])
 def test_some_texts_are_no_pointers(pointer: str) -> None:
     """Said before anything is looked up."""
-    with pytest.raises(UsageError, match="no JSON Pointer"):
+    with pytest.raises(UsageError, match="not a JSON Pointer"):
         split_pointer(pointer)

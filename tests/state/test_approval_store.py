@@ -222,7 +222,7 @@ def test_what_is_over_is_answered_no_more(monkeypatch: pytest.MonkeyPatch) -> No
 def test_nobody_is_asked_where_nobody_has_time(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A timeout of nothing is a no without a request."""
     monkeypatch.setenv("CORTEX_HITL_TIMEOUT_MS", "999")
-    with pytest.raises(ApprovalRequired, match="leaves nobody time") as caught:
+    with pytest.raises(ApprovalRequired, match="leaves no time") as caught:
         read()
     assert caught.value.request_id is None
     assert not file.read_bytes()

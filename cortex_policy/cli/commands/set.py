@@ -48,9 +48,9 @@ def set_grant(  # noqa: PLR0913 - one parameter for each option
 
     `--arg` takes a name, a type and any number of keywords: NAME=TYPE,KEYWORD=VALUE; or a declaration as JSON:
     NAME={JSON}. The types are string, number, integer, boolean, array, object and null; `cortex-policy-grant`(5) lists
-    the keywords. Separate values of `enum`, or types, by `|`. `items` takes the type of the items, `items.KEYWORD` a
-    keyword of them. A comma inside of a value is `\,`. A newly declared argument widens, because the setting
-    `undeclared_args` may have denied it.
+    the keywords. Separate values of `enum`, or types, by `|`. `items` takes the type of the items, and `items.KEYWORD`
+    a value of one of their keywords. A comma inside of a value is `\,`. A newly declared argument widens, because the
+    setting `undeclared_args` may have denied it.
 
     $ cortex-policy set git --rate 60 --dry-run
     $ cortex-policy set git --allow push --allow-widening

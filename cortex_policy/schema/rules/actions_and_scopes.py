@@ -39,7 +39,7 @@ def suspicious_actions(subject: "LintSubject") -> "Iterator[Finding]":
                 "action-blank", f"`{action}` has spaces around it", did_you_mean(action.strip()), index
             )
         elif "*" in action:
-            hint = "list each action: they are compared to the letter"
+            hint = "list each action: they are compared exactly"
             yield _action_finding("action-glob", f"`{action}` allows the action of that name and no other", hint, index)
         seen.add(action)
 

@@ -82,7 +82,7 @@ class TolerantParser:
             frame.awaits = VALUE
             return False
         if token.kind == "{" and self.tokenizer.is_followed_by('"}'):
-            self.brackets.note_unbalanced((token.start, token.end), "`{` opens nothing", "delete it")
+            self.brackets.note_unbalanced((token.start, token.end), "this `{` is one too many", "delete it")
             return True
         if not token.is_scalar:
             raise self._lost(token, "expecting a key in double quotes")

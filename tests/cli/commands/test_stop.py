@@ -158,7 +158,7 @@ def test_who_stopped_first_is_who_is_told(stop: Path) -> None:
     again = run("stop", "--reason", "another")
     assert again.stdout.startswith("nothing to do: stopped by ")
     assert again.stdout.endswith(f": {kept}\n")
-    assert f"a reason is the first line of `{stop}`" in again.stderr
+    assert f"write it in the first line of `{stop}`" in again.stderr
     ended = json.loads(run("resume", "--json").stdout)
     assert (ended["changed"], ended["ended"]["reason"], ended["stopped"]) == (True, kept, None)
     assert json.loads(run("resume", "--json").stdout)["changed"] is False
@@ -263,5 +263,5 @@ def test_a_full_disk_loses_the_reason_and_not_the_stop(root: Path, tmp_path: Pat
     done = on_host(shell, "sh", "-c", both, sys.executable, code=15)
     assert "stopped by " in done.stdout
     assert "why" not in done.stdout
-    assert "your reason is not kept" in done.stderr
+    assert "your reason was not saved" in done.stderr
     assert "emergency stop" in done.stderr

@@ -36,7 +36,7 @@ def test_very_many_flaws_are_not_looked_for(tmp_path: Path) -> None:
         flaws = given(tmp_path, HEAD + "".join(f"a{index} = 1\n" for index in range(5_000)) + CASE).errors
     finally:
         sys.setprofile(None)
-    assert "it has more flaws" in flaws[0].message
+    assert "it has more problems" in flaws[0].message
     assert guesses < 100
 
 

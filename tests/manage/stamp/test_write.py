@@ -169,7 +169,7 @@ def test_a_version_at_its_end_never_goes_back(stamped: Root, version: str) -> No
     file.write_text(file.read_text().replace('"version": 1', f'"version": {version}'))
     edit(stamped)
     before = file.read_bytes()
-    with pytest.raises(NotDoneError, match="cannot go up") as caught:
+    with pytest.raises(NotDoneError, match="is at its maximum") as caught:
         stamp_grants(stamped)
     assert f"rm -r {file}" in caught.value.hint
     assert file.read_bytes() == before

@@ -100,7 +100,7 @@ MARKS: dict[str, Expected] = {
     '{"a" * 1}': [("json", 1, 6, "expecting `:`, not `*`")],
     '{\\"a\\": 1}': [("json", 1, 2, 'expecting a key in double quotes, not `\\"a\\":`')],
     '\xa0{\xa0"a": 1}': [("json", 1, 1, "U+00A0 is not whitespace in JSON, and in 1 more place")],
-    '{"a": {{"b": 1}}}': [("json", 1, 8, "`{` opens nothing")],
+    '{"a": {{"b": 1}}}': [("json", 1, 8, "this `{` is one too many")],
     '{"a": "b": 1}}': [("json", 1, 7, "the `{` before the key `b` is missing")],
     '{"a": [1,2}': [("json", 1, 7, "`[` is never closed")],
     '{"a": [1, 2}, "b": 3}': [("json", 1, 12, "`}` closes the `[` of line 1 column 7")],
