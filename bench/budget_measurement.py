@@ -22,7 +22,7 @@ WARM_LIMIT = 1000  # of the key that warms up: some of it is admitted, some not
 
 
 class Group(NamedTuple):
-    """What is asked: a limit a minute, by so many processes, of one key or one each."""
+    """What is asked: a limit a minute, by this number of processes, of one key or one each."""
 
     limit: int
     processes: int

@@ -163,7 +163,7 @@ def _is_meant(found: object, expected: Any) -> bool:
 def schemas(files: dict[str, bytes], draft: str) -> Iterator[Verdict]:
     """Judge each value of a schema all of whose keywords we know or refuse, as an argument.
 
-    A keyword of ours denies values of another kind, which JSON Schema lets pass: that is `stricter`. `refused` is a
+    Here a keyword denies values of another type, which JSON Schema allows: that is `stricter`. `refused` is a
     schema that is a broken declaration, with which every call is denied.
     """
     for name, data in files.items():

@@ -125,7 +125,7 @@ def verdicts() -> None:
 
 
 def sequence(budgets: MemoryBudgets | FileBudgets, clock: FakeClock, began: int) -> tuple[str, int]:
-    """Return the digest of all verdicts in their order, and how many were a yes."""
+    """Return the digest of all verdicts in their order, and how many were allowed."""
     chance, said = random.Random(2026), bytearray()  # noqa: S311 - chance that a seed repeats
     for number in range(ASKED):
         clock.now = began + number * 1_000_000 + chance.randrange(500_000)

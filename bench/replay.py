@@ -38,7 +38,7 @@ def made(top: Path) -> Root:
 
 
 def log(root: Root, file: Path, count: int, kind: str) -> None:
-    """Write a log of so many calls, ten a second; `distinct` calls never name a path twice."""
+    """Write a log of this number of calls, ten a second; `distinct` calls never name a path twice."""
     chance = random.Random(count)  # noqa: S311 - a log that repeats
     start = datetime(2026, 11, 25, tzinfo=UTC)
     with file.open("w") as out:

@@ -68,7 +68,7 @@ def scratch_root(top: Path) -> None:
 
 
 def nanoseconds(call: Decide, times: int) -> float:
-    """Return what a call takes of the processor, over so many: waiting for a turn is the machine's, not the call's."""
+    """Return the processor time of a call, averaged over a number of calls: waiting does not count."""
     clock, again = time.thread_time_ns, range(times)
     began = clock()
     for _ in again:

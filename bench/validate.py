@@ -13,7 +13,7 @@ from typing import NamedTuple
 from startup import installed, milliseconds, scratch_environment
 
 PEER = "check-jsonschema>=0.33"
-BROKEN = 10  # one file of so many has a problem
+BROKEN = 10  # one file in this number has a problem
 
 
 class Case(NamedTuple):
@@ -34,7 +34,7 @@ CASES = (
 
 
 def made(top: Path, name: str, grants: int, *, is_broken: bool) -> Path:
-    """Make a root of so many grants."""
+    """Make a root with this number of grants."""
     tools = top / name / ".cortex" / "policy" / "tools"
     tools.mkdir(parents=True)
     for directory in ("apps/cortex-os", "packages", "docs"):

@@ -24,7 +24,7 @@ def digest(data: bytes) -> str:
 
 
 def log(file: Path, count: int, detail: str) -> None:
-    """Write a chained log of so many calls."""
+    """Write a chained log of this number of calls."""
     before = ""
     with file.open("wb") as out:
         for number in range(count):

@@ -127,7 +127,7 @@ function __cortex_policy_in -d 'whether the plain words begin with these'
     end
 end
 
-function __cortex_policy_at -d 'whether there are so many plain words behind these'
+function __cortex_policy_at -d 'whether there are this number of plain words behind these'
     test (count (__cortex_policy_plain)) -eq (math $argv[1] + (count $argv) - 1)
     and __cortex_policy_in $argv[2..]
 end

@@ -5,7 +5,7 @@ from os import getcwd
 
 
 def drop_working_directory(path: list[str]) -> None:
-    """Take off the path what `-m` put first: a file there named as a module of ours would answer in our place."""
+    """Remove from the path what `-m` put first: a file there with the name of one of our modules would answer instead."""
     try:
         is_first = path[:1] == [getcwd()]
     except OSError:  # it was removed, and so `-m` put nothing

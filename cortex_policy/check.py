@@ -85,7 +85,7 @@ class _Arguments(Value):
 
 
 def parse_number_option(option: str, text: str) -> float | int | None:
-    """Return the number an option's text stands for, None if it is no plain number or out of range."""
+    """Return the number an option's text stands for, None if it is not a plain number or out of range."""
     whole, _, fraction = text.partition(".")
     if not whole or not _DIGITS.issuperset(whole + fraction):
         return None

@@ -130,7 +130,7 @@ class DecisionCommand(CommandWithExamples):
 
 
 class RunCommand(DecisionCommand):
-    """A command that decides, and runs the words after `--`, which are no options of ours, whatever they look like."""
+    """A command that decides, and runs the words after `--`, which are never options of this program."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return the arguments' names with `--` before the command."""

@@ -54,7 +54,7 @@ def finding_for_non_grant(document: object) -> Finding | None:
     if isinstance(link, str) and _GRANT_SCHEMA.search(link):
         return None  # it says what it means to be
     hint = "a grant has `tool`, `actions` and `rate`; make one with `cortex-policy new ID`, or move this file away"
-    return Finding("shape-other", f"it is JSON, but no tool grant: it has {_list_keys(document)}", hint)
+    return Finding("shape-other", f"it is JSON, but not a tool grant: it has {_list_keys(document)}", hint)
 
 
 def finding_of_error(document: "Mapping[str, object]", error: "Mapping[str, object]") -> Finding:
@@ -62,7 +62,7 @@ def finding_of_error(document: "Mapping[str, object]", error: "Mapping[str, obje
     steps = error["loc"]
     if not isinstance(steps, tuple):
         message = "an error without a place"
-        raise AssertionError(message)  # noqa: TRY004 - a bug of ours
+        raise AssertionError(message)  # noqa: TRY004 - a bug in this program
     if error["type"] == "missing":
         return _missing_key_finding(document, steps)
     value = error["input"]

@@ -12,7 +12,7 @@ def notify_human(line: bytes) -> str:
     """Run the program that `approvals.notify` names, with a request's line as its input; return why that failed, or ''.
 
     Only the system and the user can set it: a project or an environment must not choose what an operator's check runs.
-    It gets no variable of ours. After 5 seconds it is killed, with all that it started in its process group.
+    It gets no variables of this program. After 5 seconds it is killed, with all that it started in its process group.
     """
     from cortex_policy.state.settings import read_setting  # noqa: PLC0415 - only a new request needs these
 

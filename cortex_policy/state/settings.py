@@ -265,7 +265,7 @@ def _decode_locks(file: str, locked: object, values: "Mapping[str, object]") -> 
 
 
 def variables_layer(environment: "Mapping[str, str | None]") -> Layer:
-    """Return what the environment says; raise GrantError for a variable of ours that is no setting, or no value."""
+    """Return what the environment says; raise GrantError for an unknown variable of this program, or an invalid value."""
     values: dict[str, object] = {}
     sources: dict[str, str] = {}
     for variable in environment:

@@ -39,7 +39,7 @@ class State(TypedDict):
 
 
 class Unacceptable(Exception):
-    """A body is no request; carries the status of the answer."""
+    """A body is not a request; carries the status of the answer."""
 
     def __init__(self, status: HTTPStatus, detail: str) -> None:
         """Say what is wrong with it."""
@@ -55,7 +55,7 @@ def create() -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[State]:
         client = httpx.AsyncClient(base_url=upstream, timeout=PATIENCE)
         async with client, PolicyStore(reader="gateway") as store:
-            for error in store.preload([GRANT]).failures.values():  # each call is answered with 503 until it is mended
+            for error in store.preload([GRANT]).failures.values():  # each call is answered with 503 until it is fixed
                 log.warning("%a; %a", str(error), error.hint)
             yield {"store": store, "upstream": client}
 
@@ -96,9 +96,9 @@ async def health(request: Request) -> Response:
 
 
 async def read(request: Request) -> tuple[dict[str, Any], str]:
-    """Return a body, and how it is handed on: encoded anew, so that the model reads what was decided on.
+    """Return a body, and how it is handed on: encoded again, so that the model reads what was decided on.
 
-    Of a name that comes twice, the model might take the other. Raises Unacceptable for what is no object, or too long.
+    If a name comes twice, the model might take the other one. Raises Unacceptable for what is not an object, or too long.
     """
     received = bytearray()
     async for chunk in request.stream():
@@ -116,7 +116,7 @@ async def read(request: Request) -> tuple[dict[str, Any], str]:
 
 
 async def refusal(store: PolicyStore, denied: AccessDenied) -> Response:
-    """Answer a no: 429 where waiting helps, 503 while an operator has stopped everything, else 403."""
+    """Answer a denied call: 429 if waiting helps, 503 while an operator has stopped everything, else 403."""
     reason, budget = denied.reason, denied.decision.budget
     if denied.decision.retryable and budget is not None and budget.retry_after_seconds is not None:
         seconds = max(1, math.ceil(budget.retry_after_seconds))
@@ -133,7 +133,7 @@ async def refusal(store: PolicyStore, denied: AccessDenied) -> Response:
 
 
 def undecided(error: CortexPolicyError) -> Response:
-    """Answer where nothing can be decided, which is a no: details name files of this host, and go to the log alone."""
+    """Answer a call that cannot be decided, so it is denied: details name files of this host, and go to the log alone."""
     log.warning("%a; %a", str(error), error.hint)
     status = HTTPStatus.BAD_REQUEST if error.exit_code == NO_CALL else HTTPStatus.SERVICE_UNAVAILABLE
     return problem(status, error.reason.message, error.reason)

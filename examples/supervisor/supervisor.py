@@ -36,7 +36,7 @@ def answered(store: PolicyStore, request: dict[str, Any]) -> dict[str, object]:
         replace(place.resolved, data)
     except AccessDenied as denied:
         return refused(denied.reason, str(denied), denied.hint, seconds_until(denied))
-    except CortexPolicyError as error:  # it could not be decided, which is a no as well
+    except CortexPolicyError as error:  # it could not be decided, so it is denied as well
         return refused(error.reason, str(error), error.hint)
     except UnicodeEncodeError:
         return refused("bad_request", "`text` holds what UTF-8 cannot say")
@@ -58,7 +58,7 @@ def seconds_until(denied: AccessDenied) -> float | None:
 
 
 def replace(resolved: str, data: bytes) -> None:
-    """Make a file anew at a resolved path; whoever puts a link on the way after the decision gets an error."""
+    """Replace a file at a resolved path; a link that appeared on the way after the decision raises an error."""
     *directories, name = resolved.split("/")[1:]
     with ExitStack() as opened:
         here = held(opened, os.open("/", ONWARD))

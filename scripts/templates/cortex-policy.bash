@@ -142,7 +142,7 @@ _cortex_policy() {
     [[ $current == -* ]] && place=$flags
     [[ $choices ]] && place=$choices current=${current#--*=}
     head=''
-    [[ $current == *:* ]] && head=${current%:*}: # what stands before the last break stays on the line
+    [[ $current == *:* ]] && head=${current%:*}: # what is before the last break stays on the line
     current=${current//[\"\']/}
     for word in $place; do
         [[ $word == "$current"* ]] && COMPREPLY+=("${word#"$head"}")

@@ -291,6 +291,6 @@ def test_a_path_may_be_text_bytes_or_path_like() -> None:
     """As `open` takes them."""
     assert [validated_path(value) for value in (Text("a"), b"a", PurePosixPath("a"))] == ["a", "a", "a"]
     for value in (5, None, Failing()):
-        with pytest.raises(UsageError, match="is no path"):
+        with pytest.raises(UsageError, match="is not a path"):
             validated_path(value)
     assert os.fsencode(validated_path(b"\xff")) == b"\xff"

@@ -46,7 +46,7 @@ def diff(  # noqa: PLR0913 - one parameter for each option
     """Report whether a change allows more than before, or less.
 
     The verdict is same, narrowed, widened or both. It compares the calls that are allowed: `docs` and `docs/` are the
-    same. A change that is not proven to allow nothing more is widened. An absent or invalid grant allows nothing. An
+    same. A change counts as widened unless it is proven to allow nothing more. An absent or invalid grant allows nothing. An
     argument that is newly declared, or newly a path, is widened: `undeclared_args` or `require_path` may have denied
     the call before.
 

@@ -36,8 +36,8 @@ def undo(
     """Undo a hand edit, else the last write.
 
     With GRANT it undoes only what was done to that grant. It restores the exact bytes, prints what that means, and asks
-    as `set` does. A grant that was edited by hand goes back to what was stamped; one that was added by hand is removed
-    if it is named. An undo is a write too: undo it to redo the change. `--to` restores grants one by one, newest first;
+    as `set` does. It takes a hand edit back to what was stamped; a grant that was added by hand is only removed if you
+    name it. An undo is a write too: undo it to redo the change. `--to` restores grants one by one, newest first;
     run it again to continue after an interruption. Writes that `log` does not list cannot be undone: the setting
     `history.keep` says how many are kept.
 

@@ -118,7 +118,7 @@ def _advice_rows(call_explanation: "CallExplanation") -> list[tuple[str, ...]]:
 def _owner_phrase(owner: "Owner") -> str:
     where = f"write in {_relative_path(owner.directory)}"
     others = "root" if owner.name == "root" else f"{owner.name} or root"
-    return f"you, who may {where}" if owner.is_caller else f"{others}; you may not {where}"
+    return f"you, as you may {where}" if owner.is_caller else f"{others}; you may not {where}"
 
 
 def _relative_path(path: str) -> str:

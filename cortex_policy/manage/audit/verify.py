@@ -219,7 +219,7 @@ class _ChainVerifier:
         elif not self._ended:
             self._begin_chain(follows)
         elif not follows and self._is_behind_packed:
-            self._notes.append(f"`{self._file}` names no file before it, which was packed by then")
+            self._notes.append(f"`{self._file}` does not name the file before it, which was compressed by then")
         elif follows != self._ended:
             self._add_break(
                 self._number, self._number, "does not follow the file before: lines between them are missing"

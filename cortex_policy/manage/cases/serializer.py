@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _HEADER = """\
 # What `{grant}` allows and what it denies, run by `cortex-policy test`. The cases run in their order on one budget and
-# one clock, which stands still until a case advances it.
+# one clock, which only moves when a case advances it.
 """
 _OWN_CASES = "# Your own cases go below this line:"
 _BARE_KEY_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
@@ -31,7 +31,7 @@ def to_toml(file: CaseFile) -> str:
     """Return a case file as TOML, up to where people's own cases begin."""
     lines = [_HEADER.format(grant=file.grant_id), f"grant = {_format_value(file.grant_id)}"]
     if file.is_complete:
-        lines.append("complete = true  # what the grant says and no case shows fails, too")
+        lines.append("complete = true  # also fails if a part of the grant has no case")
     lines += _tree_lines(file.tree)
     for case in file.cases:
         lines += ["", "[[case]]", *(f"{name} = {value}" for name, value in _case_members(case))]

@@ -78,7 +78,7 @@ def _can_lock(name: str) -> bool:
 
 
 def _removal_result(state_dir: str) -> CheckResult:
-    """Check whether the system removes the rate state at the last logout, so that budgets start anew."""
+    """Check whether the system removes the rate state at the last logout, so that budgets start full again."""
     name, fine = "remove-ipc", CheckResult("remove-ipc", OK, "a logout removes no rate state")
     if sys.platform != "linux" or not state_dir.startswith(SHARED_MEMORY) or os.geteuid() < FIRST_USER:
         return fine

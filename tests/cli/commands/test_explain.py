@@ -199,7 +199,7 @@ def test_it_says_who_may_run_the_command(own: Path) -> None:
     tools = own / ".cortex" / "policy" / "tools"
     call = Call("git", "push", root=str(own), explain=True)
     with by_caller():
-        assert f"run by     you, who may write in {tools}\n" in answer(call).err
+        assert f"run by     you, as you may write in {tools}\n" in answer(call).err
     os.chown(tools, 0, 0)
     os.chown(tools / "git.json", 0, 0)
     with by_caller():

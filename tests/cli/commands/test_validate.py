@@ -27,8 +27,8 @@ CORPUS = {
     ],
     "shell": [("syntax-shell", "error", 1, 1, "shell", "")],
     "json-schema": [("shape-schema", "error", 1, 1, "JSON Schema", "")],
-    "another-shape": [("shape-other", "error", 1, 1, "no tool grant", "cortex-policy new")],
-    "services": [("shape-other", "error", 1, 1, "no tool grant", "cortex-policy new")],
+    "another-shape": [("shape-other", "error", 1, 1, "not a tool grant", "cortex-policy new")],
+    "services": [("shape-other", "error", 1, 1, "not a tool grant", "cortex-policy new")],
 }  # fmt: skip
 
 

@@ -271,7 +271,7 @@ def test_a_file_whose_forerunner_was_packed_begins_a_chain(tmp_path: Path) -> No
     with open_logs(list_log_files(str(log))) as files:
         found = audit_verify.verify_chain(files, None, iter)
     assert (found.breaks, found.chained) == ((), 5)
-    assert found.notes == (f"`{log}` names no file before it, which was packed by then",)
+    assert found.notes == (f"`{log}` does not name the file before it, which was compressed by then",)
     older.write_bytes(data)
     assert [(one.file, one.line) for one in verify(older, log).breaks] == [(str(log), 1)]
 
