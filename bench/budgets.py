@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from budget_measurement import Cell
 
 NEEDED = {"filelock": "filelock", "limits": "limits", "pyrate_limiter": "pyrate-limiter", "throttled": "throttled-py"}
-HEAD = "| limiter | processes | keys | calls/s | times ours | p50 us | p99 us | p99.9 us | fair | admitted of may | share |"
+HEAD = (
+    "| limiter | processes | keys | calls/s | of this | p50 us | p99 us | p99.9 us | fair | admitted of may | share |"
+)
 
 
 class Plan(NamedTuple):

@@ -25,7 +25,7 @@ COMMANDS = (("list",), ("stamp", "verify"), ("diff", "--against", "HEAD"))
 
 
 def made(top: Path, grants: int) -> Root:
-    """Make a root with this number of stamped grants in a git repository, where every tenth was changed since the commit."""
+    """Make a root with this number of stamped grants in a git repository; every tenth was changed after the commit."""
     tools = top / ".cortex" / "policy" / "tools"
     tools.mkdir(parents=True)
     for number in range(grants):

@@ -5,7 +5,7 @@ from os import getcwd
 
 
 def drop_working_directory(path: list[str]) -> None:
-    """Remove from the path what `-m` put first: a file there with the name of one of our modules would answer instead."""
+    """Remove from the path what `-m` put first: a file there could be imported in place of one of our modules."""
     try:
         is_first = path[:1] == [getcwd()]
     except OSError:  # it was removed, and so `-m` put nothing

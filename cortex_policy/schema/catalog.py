@@ -47,7 +47,7 @@ RULES = (
     LintRule("key-other-schema", NOTE, "`$schema` names another schema", "editors check the grant against that one, which may not say what is enforced", '"$schema": "https://example.org/tool.json"', '"$schema": "../grant.schema.json"'),
     LintRule("tool-id", NOTE, "the file is not called like its tool", "calls name the file, budgets and audit the tool"),
     LintRule("action-none", WARNING, "there are no actions", "it allows no call at all", '"actions": []', '"actions": ["tree"]'),
-    LintRule("action-empty", WARNING, "an action has no name", "nobody asks for it", '"actions": ["tree", ""]', '"actions": ["tree"]'),
+    LintRule("action-empty", WARNING, "an action has no name", "no call can name it", '"actions": ["tree", ""]', '"actions": ["tree"]'),
     LintRule("action-blank", WARNING, "an action has spaces around it", "actions are compared exactly", '"actions": ["tree "]', '"actions": ["tree"]'),
     LintRule("action-glob", WARNING, "an action looks like a pattern", "actions are compared exactly: `*` allows the action `*` alone", '"actions": ["*"]', '"actions": ["tree", "search"]'),
     LintRule("action-twice", WARNING, "an action appears twice", "once is enough", '"actions": ["tree", "tree"]', '"actions": ["tree"]'),

@@ -265,7 +265,7 @@ def _decode_locks(file: str, locked: object, values: "Mapping[str, object]") -> 
 
 
 def variables_layer(environment: "Mapping[str, str | None]") -> Layer:
-    """Return what the environment says; raise GrantError for an unknown variable of this program, or an invalid value."""
+    """Return the settings of the environment; raise GrantError for an unknown variable, or an invalid value."""
     values: dict[str, object] = {}
     sources: dict[str, str] = {}
     for variable in environment:

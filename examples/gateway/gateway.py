@@ -98,7 +98,7 @@ async def health(request: Request) -> Response:
 async def read(request: Request) -> tuple[dict[str, Any], str]:
     """Return a body, and how it is handed on: encoded again, so that the model reads what was decided on.
 
-    If a name comes twice, the model might take the other one. Raises Unacceptable for what is not an object, or too long.
+    If a name comes twice, the model might take the other one. Raises Unacceptable if it is too long or not an object.
     """
     received = bytearray()
     async for chunk in request.stream():
@@ -133,7 +133,7 @@ async def refusal(store: PolicyStore, denied: AccessDenied) -> Response:
 
 
 def undecided(error: CortexPolicyError) -> Response:
-    """Answer a call that cannot be decided, so it is denied: details name files of this host, and go to the log alone."""
+    """Deny a call that cannot be decided. The details name files of this host, so only the log gets them."""
     log.warning("%a; %a", str(error), error.hint)
     status = HTTPStatus.BAD_REQUEST if error.exit_code == NO_CALL else HTTPStatus.SERVICE_UNAVAILABLE
     return problem(status, error.reason.message, error.reason)

@@ -68,7 +68,7 @@ CASES: list[tuple[Any, list[tuple[str, str, str, str]]]] = [
     (None, [("shape-other", "", "and this is null", "")]),
     (1.5, [("shape-other", "", "and this is a number", "")]),
     ({"command": "npx", "args": ["-y"], "env": {}}, [("shape-other", "", "it has `command`, `args`, `env`", "")]),
-    ({"version": 1, "agents": {}}, [("shape-other", "", "no tool grant: it has `version`, `agents`", "cortex-policy new ID")]),
+    ({"version": 1, "agents": {}}, [("shape-other", "", "not a tool grant: it has `version`, `agents`", "cortex-policy new ID")]),
     ({"type": "object", "properties": {"tool": {}}}, [("shape-schema", "", "it is a JSON Schema", "")]),
     ({"$schema": "http://json-schema.org/draft-07/schema#"}, [("shape-schema", "", "it is a JSON Schema", "")]),
 ]  # fmt: skip

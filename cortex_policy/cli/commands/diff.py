@@ -46,12 +46,12 @@ def diff(  # noqa: PLR0913 - one parameter for each option
     """Report whether a change allows more than before, or less.
 
     The verdict is same, narrowed, widened or both. It compares the calls that are allowed: `docs` and `docs/` are the
-    same. A change counts as widened unless it is proven to allow nothing more. An absent or invalid grant allows nothing. An
-    argument that is newly declared, or newly a path, is widened: `undeclared_args` or `require_path` may have denied
-    the call before.
+    same. A change counts as widened unless it is proven to allow nothing more. An absent or invalid grant allows
+    nothing. An argument that is newly declared, or newly a path, is widened: `undeclared_args` or `require_path` may
+    have denied the call before.
 
-    `--against stamp` compares with what was stamped last, and so shows what was edited by hand. What was stamped is in
-    the history or in the last commit; if it is in neither, all that the grant allows is widened.
+    `--against stamp` compares with what was stamped last, and so shows what was edited by hand. If the
+    stamped text is neither in the history nor in the last commit, the whole grant counts as widened.
 
     OLD and NEW are ids, or files if they contain a `/` or end in `.json`. A scope that covers CI files, hooks or other
     files that run with the rights of others causes a warning.

@@ -36,7 +36,7 @@ COLUMNS = ("ID", "ACTION", "USED", "LIMIT", "LEFT", "NEXT", "STATE")
 def rate() -> None:
     """Show, watch, reset or purge budgets.
 
-    A budget belongs to a tool and an action, and slides: a hit counts for 60 seconds. Grants of one tool share it.
+    A budget belongs to a tool and an action; grants of one tool share it. Each hit counts for 60 seconds.
     """
 
 

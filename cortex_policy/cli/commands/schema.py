@@ -26,7 +26,7 @@ def schema(
 
     `--install` writes a schema for editors, which also knows the keywords of `args` and misspelled keys. An editor such
     as VS Code then completes a grant and underlines mistakes, if its `$schema` is `../grant.schema.json`. `new` and
-    `init` install it, too, and a grant that they make names it.
+    `init` also install it, and name it in the grants that they create.
 
     $ cortex-policy schema --install
     $ cortex-policy schema > grant.schema.json

@@ -92,8 +92,8 @@ def write(
 
     It compares each grant that was edited by hand with what was stamped. If it may allow more than before, it asks on a
     terminal for the word `widen`; without a terminal it takes `--allow-widening`. A grant that does not load is not
-    accepted. `diff --against stamp` shows the same and accepts nothing. What was stamped is in the history or in the
-    last commit; if it is in neither, all that the grant allows is widened.
+    accepted. `diff --against stamp` shows the same and accepts nothing. If the stamped text is neither in the
+    history nor in the last commit, the whole grant counts as widened.
 
     $ cortex-policy stamp write
     $ cortex-policy stamp write --allow-widening
