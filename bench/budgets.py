@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NEEDED = {"filelock": "filelock", "limits": "limits", "pyrate_limiter": "pyrate-limiter", "throttled": "throttled-py"}
 HEAD = (
-    "| limiter | processes | keys | calls/s | of this | p50 us | p99 us | p99.9 us | fair | admitted of may | share |"
+    "| limiter | processes | keys | calls/s | ratio | p50 us | p99 us | p99.9 us | fair | admitted of may | share |"
 )
 
 
