@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from budget_measurement import Cell
 
 NEEDED = {"filelock": "filelock", "limits": "limits", "pyrate_limiter": "pyrate-limiter", "throttled": "throttled-py"}
-HEAD = (
-    "| limiter | processes | keys | calls/s | ratio | p50 us | p99 us | p99.9 us | fair | admitted of may | share |"
-)
+HEAD = "| limiter | processes | keys | calls/s | ratio | p50 us | p99 us | p99.9 us | fair | admitted of may | share |"
 
 
 class Plan(NamedTuple):
