@@ -210,7 +210,7 @@ def _coerce(grant: "Grant", name: str, word: str) -> object:
         if _is_loose_json(word):
             why = "not UTF-8" if isinstance(error, UnicodeEncodeError) else error
             message = f"`--arg {name}` is not strict JSON, but other parsers may accept it: {why}"
-            raise UsageError(message, "correct it, or declare it a string in `args` of the grant") from None
+            raise UsageError(message, "correct it, or declare it as a string in `args` of the grant") from None
         return word
     # INVARIANT: the caller opens the path as typed, so the rules must check that text and no parsed form of it
     is_path = path_certainty != NO and not types and (value is None or isinstance(value, str))

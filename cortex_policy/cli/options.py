@@ -76,7 +76,7 @@ TableOption = Annotated[
         "--output",
         metavar="table|tsv",
         show_default=False,
-        help="Print a table, or lines with tabs; else a table on a terminal only.",
+        help="Print a table, or lines with tabs; default: a table only on a terminal.",
     ),
 ]
 RootOption = Annotated[str | None, typer.Option("--root", metavar="DIR", help=ROOT_HELP)]

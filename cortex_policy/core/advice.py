@@ -66,7 +66,7 @@ def _path(case: "ExplainContext") -> Advice:
     paths = [resolved for _, resolved in denied if resolved is not None]
     if guard := next((resolved.protected_reason for resolved in paths if resolved.protected_reason), ""):
         what = "what cannot be resolved" if "cannot be resolved" in guard else "what governs grants"
-        return Advice(advice=f"no grant lets its tool touch {what}")
+        return Advice(advice=f"no grant may allow access to {what}")
     if len(paths) < len(denied):
         return Advice("", usable, advice="give a path as a string, or several as an array of strings")
     same = [(resolved, found) for resolved in paths[:MOST_PATHS] if (found := scope_covering_in_nfc(scopes, resolved))]

@@ -44,7 +44,7 @@ def _path_hint(grant: "Grant", decision: "Decision", file: str, root: str | None
     if any(place.protected_reason.startswith("cannot be resolved") for place, _ in decision.paths):
         return "name a path that can be followed: an absolute one, or from a directory that exists"
     if any(place.protected_reason for place, _ in decision.paths):
-        return "no grant lets its tool touch what governs it"
+        return "no grant may allow access to what governs it"
     allowing = _command(grant, root, "add-scope", scopes_that_allow(grant, decision))
     scopes = [scope for scope in grant.fs_scope if normalize_scope(scope) is not None]
     if scopes:

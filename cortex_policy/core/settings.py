@@ -119,7 +119,7 @@ SETTINGS = (
     Setting("validate.select", CODES, [], (PROJECT,), "The rules that `validate` reports; without any, all."),
     Setting("validate.ignore", CODES, [], (PROJECT,), "The rules that `validate` does not report."),
     Setting("validate.suppress", SUPPRESSIONS, {}, (PROJECT,),
-            "The rules that `validate` does not report of some files, by patterns of their paths in the root."),
+            "The rules that `validate` does not report for some files, by patterns of their paths in the root."),
 )  # fmt: skip
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 _TABLES = ("history", "audit", "approvals", "validate")

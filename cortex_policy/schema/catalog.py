@@ -52,7 +52,7 @@ RULES = (
     LintRule("action-glob", WARNING, "an action looks like a pattern", "actions are compared exactly: `*` allows the action `*` alone", '"actions": ["*"]', '"actions": ["tree", "search"]'),
     LintRule("action-twice", WARNING, "an action appears twice", "once is enough", '"actions": ["tree", "tree"]', '"actions": ["tree"]'),
     LintRule("scope-dead", ERROR, "a scope can never match", "scopes are prefixes, compared as they are written", '"fsScope": ["docs/**"]', '"fsScope": ["docs"]'),
-    LintRule("scope-guarded", WARNING, "a scope lies in `.cortex`", "no grant lets its tool touch what governs it", '"fsScope": [".cortex/policy"]'),
+    LintRule("scope-guarded", WARNING, "a scope lies in `.cortex`", "no grant may allow access to what governs it", '"fsScope": [".cortex/policy"]'),
     LintRule("scope-covered", NOTE, "a scope is covered by another", "the wider one allows all of it", '"fsScope": ["docs", "docs/api"]', '"fsScope": ["docs"]'),
     LintRule("scope-case", WARNING, "a scope is spelled in another case than the tree", "scopes are compared with their case"),
     LintRule("scope-absent", WARNING, "a scope points to nothing", "it allows what may be made there later"),

@@ -181,7 +181,7 @@ def _decode_change(member: object) -> GrantChange:
     if not _is_digest_or_none(old) or not _is_digest_or_none(new) or not isinstance(mode, int) or mode & ~MODES:
         raise MalformedError(f"its members of `{grant_id}` are malformed")
     if data is not None and grant_digest(data) != old:  # INVARIANT: an entry never brings back other bytes
-        raise MalformedError(f"the bytes of `{grant_id}` do not belong to their digest")
+        raise MalformedError(f"the bytes of `{grant_id}` do not match their digest")
     return GrantChange(grant_id, old, new, data, mode, member.get("hand_edit") is True)
 
 

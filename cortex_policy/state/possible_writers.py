@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 OWNER, UNKNOWN, WRITERS = "owner", "unknown", "writers"  # the kind of problem, which decides the fix
 WHOLE_RANGE = ["0", "0", "4294967295"]
-NAMESPACE_HINT = "ask outside of this user namespace, or map its owner into it"
+NAMESPACE_HINT = "run the check outside of this user namespace, or map the owner into it"
 _ACL = "system.posix_acl_access"
 _ACL_VERSION, _ACL_ENTRY = 2, 8
 _USER, _OWN_GROUP, _GROUP = 0x02, 0x04, 0x08  # tags of entries

@@ -251,7 +251,7 @@ def test_no_call_leads_into_the_log_it_is_written_to(root: Path, log: Path, door
     for path in (str(log), "../log", "alias"):
         done = door.result_of("check", "model-gateway", "chat", "--path", path)
         assert done.returncode == 12
-        assert "no grant lets its tool touch what governs it" in done.stderr
+        assert "no grant may allow access to what governs it" in done.stderr
     assert len(events(log)) == 3
 
 

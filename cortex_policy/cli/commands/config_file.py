@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cortex_policy.manage.settings.write import SettingsFile
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the setting.", show_default=False)]
-UserOption = Annotated[bool, typer.Option("--user", help="Your user settings, which is the default.")]
+UserOption = Annotated[bool, typer.Option("--user", help="Your user settings (default).")]
 ProjectOption = Annotated[
     bool, typer.Option("--project", help="The settings of the project, which can only be stricter.")
 ]

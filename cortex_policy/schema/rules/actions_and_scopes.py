@@ -51,7 +51,7 @@ def unmatchable_scopes(subject: "LintSubject") -> "Iterator[Finding]":
             message = f"`{scope}` can never match: {_why_unmatchable(scope)}"
             yield Finding("scope-dead", message, _scope_hint(subject, scope), json_pointer("fsScope", index))
         elif prefix == _PROTECTED or prefix.startswith(_PROTECTED + "/"):
-            message = f"`{scope}` lies in what governs the grants, which no grant lets its tool touch"
+            message = f"`{scope}` lies in `.cortex`, which no scope can cover"
             yield Finding("scope-guarded", message, "remove it: all in it is denied", json_pointer("fsScope", index))
 
 
