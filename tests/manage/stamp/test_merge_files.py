@@ -57,7 +57,7 @@ SOUND = Stamp(3, {"a": "sha256:1"}, {})
         (encode_stamp(SOUND).replace(b'"format": 1', b'"format": 2'), "a stamp is broken"),
         (encode_stamp(SOUND).replace(b'"format": 1', b'"format": 1, "hooks": "x"'), "members unknown to this program"),
         (encode_stamp(Stamp(3, SOUND.grants, {"a": ("sha256:1", None)})), "was not finished"),
-        (encode_stamp(Stamp(VERSIONS.stop - 1, SOUND.grants, {})), "cannot go up any more"),
+        (encode_stamp(Stamp(VERSIONS.stop - 1, SOUND.grants, {})), "is at its maximum"),
     ],
 )
 def test_what_cannot_be_merged_is_left_whole(side: bytes, why: str) -> None:
