@@ -98,7 +98,7 @@ def test_a_change_that_is_not_fails_and_leaves_its_reports(job: Job) -> None:
     (job.checkout / TOOLS / "more.json").write_text('{"tool": "x", "actions": ["a"], "rate": {"perMinute": 1}}')
     codes, printed, summary = by_github(job)
     assert codes == [1, 1, 1, 1]
-    assert printed[0].startswith("::error file=.cortex/policy/tools/example.json,line=7,")
+    assert printed[0].startswith("::error file=.cortex/policy/tools/example.json,line=8,")
     assert "**widened**" in summary
     assert by_gitlab(job, CI_MERGE_REQUEST_DIFF_BASE_SHA=job.base) == [1, 1, 1, 1]
     (sarif,) = (step["with"]["sarif_file"] for step in STEPS if "upload-sarif" in step.get("uses", ""))
