@@ -59,7 +59,7 @@ def headline(outcome: "CallOutcome") -> str:
     if isinstance(error, UsageError):
         return f"cortex-policy {call.command}: {error.detail}"
     if decision is not None and decision.allowed:
-        return _allowed_text(decision)
+        return f"{_allowed_text(decision)}{_unchecked_scope_text(outcome)}"
     return f"{call.grant} {call.action}: {decision.message if decision is not None else error}"
 
 
@@ -85,6 +85,13 @@ def _allowed_text(decision: "Decision") -> str:
         return f"allowed{remaining}; a human approved it (request `{decision.approval.id}`)"
     needs = f"; needs {', '.join(decision.obligations)}" if decision.obligations else ""
     return f"allowed{remaining}{needs}"
+
+
+def _unchecked_scope_text(outcome: "CallOutcome") -> str:
+    """Say that a call of a scoped grant named no path: it may be a `--path` that was forgotten."""
+    grant, decision = outcome.grant, outcome.decision
+    is_unchecked = grant is not None and grant.fs_scope and decision is not None and not decision.paths
+    return "; it names no path, so no scope was checked" if is_unchecked else ""
 
 
 def outcome_json_line(outcome: "CallOutcome", **more: object) -> str:

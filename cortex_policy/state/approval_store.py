@@ -232,9 +232,10 @@ class ApprovalStore:
         if error.errno == errno.EISDIR or self.file.endswith("/"):
             return ApprovalStoreError(self.file, "it is a directory", "name a file in it")
         if isinstance(error, FileNotFoundError):
-            return ApprovalStoreError(
-                self.file, "its directory does not exist", f"make it with `mkdir -p {quote(directory)}`"
-            )
+            from cortex_policy.state.users import make_directory_command  # noqa: PLC0415 - only a failure needs it
+
+            fix = f"make it with `{make_directory_command(directory)}`"
+            return ApprovalStoreError(self.file, "its directory does not exist", fix)
         from cortex_policy.core.text import os_error_text  # noqa: PLC0415 - only a failure needs it
 
         why = os_error_text(error)

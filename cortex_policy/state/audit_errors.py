@@ -9,7 +9,7 @@ from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.state.grants import find_trust_problems
 from cortex_policy.state.possible_writers import NAMESPACE_HINT, OWNER, UNKNOWN
-from cortex_policy.state.users import replace_by_copy_command
+from cortex_policy.state.users import make_directory_command, replace_by_copy_command
 
 _LINKS = (errno.ELOOP, errno.EMLINK)
 _NO_FILE = "name a regular file, and pass on its lines with `cortex-policy audit tail --number 0 --follow --json`"
@@ -31,7 +31,9 @@ def audit_os_error(file: str, error: OSError) -> AuditLogError:
     """Return the error for a file that cannot be opened, locked or written."""
     directory = os.path.dirname(file)
     if error.errno == errno.ENOENT:
-        return AuditLogError(file, "its directory does not exist", f"make it with `mkdir -p {quote(directory)}`")
+        return AuditLogError(
+            file, "its directory does not exist", f"make it with `{make_directory_command(directory)}`"
+        )
     if error.errno in _LINKS and os.path.islink(file):
         if file.startswith(_DEVICES):
             return AuditLogError(file, "it is not a regular file", _NO_FILE)

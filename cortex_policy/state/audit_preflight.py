@@ -32,7 +32,7 @@ def _check_can_create(file: str) -> None:
     if not os.path.isdir(directory):
         raise audit_os_error(file, OSError(errno.ENOENT, ""))
     if not os.access(directory, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
-        raise audit_os_error(file, OSError(errno.EACCES, ""))
+        raise audit_os_error(file, OSError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 def _is_disk_full(directory: str) -> bool:

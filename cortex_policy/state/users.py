@@ -30,6 +30,14 @@ def who_may_replace(path: str) -> Owner:
     return Owner(user_label(owner), is_caller=False, directory=directory)
 
 
+def make_directory_command(directory: str) -> str:
+    """Return the command that makes a directory in which the caller may write, also where only root may make it."""
+    if who_may_replace(directory).is_caller:
+        return f"mkdir -p {quote(directory)}"
+    user = user_name_or_empty(os.geteuid()) or str(os.geteuid())
+    return f"sudo install -d -o {quote(user)} {quote(directory)}"
+
+
 def user_label(number: int) -> str:
     """Return the name of a user, else their number."""
     return user_name_or_empty(number) or f"user {number}"

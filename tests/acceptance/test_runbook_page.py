@@ -28,6 +28,7 @@ PLACES = {"/srv/repo": "{place}/root", "/var/log/agent": "{place}/logs", "/srv/a
 TYPED = {**PLACES, "sudo -u agent ": "", "sudo ": "", "--user agent": f"--user {UID}"}
 # what the test prints -> what the page prints
 NAMES = {
+    "mkdir -p {place}/logs": "sudo install -d -o agent /var/log/agent",
     "{place}/config": "/home/agent/.config", f"/dev/shm/cortex-policy-{UID}": "/dev/shm/cortex-policy-1000",  # noqa: S108 - of the page
     f"{user_label(UID)} (uid {UID})": "agent (uid 1000)", f"by user {UID} ": "by root ", **{new: old for old, new in PLACES.items()},
 }  # fmt: skip

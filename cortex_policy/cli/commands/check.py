@@ -38,7 +38,7 @@ def check(  # noqa: PLR0913 - the options of a call
 
     An argument is a path if the grant declares `"format": "path"`, or by its name: `path`, `file`, `dest`, `cwd`, and
     text in names that end in path, file, dir or folder, such as `outputPath` or `log_file`. `--path` is the argument
-    `path`. docs/explain.md lists all names.
+    `path`. `cortex-policy-grant`(5) lists all names.
 
     `check --help` and `check --version` exit with 0 only without other words, so they never look like an allowed call.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cortex_policy.cli.output.bar_chart import bar_lines, utc_text
+from cortex_policy.cli.output.local_times import local_times
 from cortex_policy.cli.output.printing import print_rows
 from cortex_policy.cli.output.replay import MAX_ARGS_SHOWN, configured_log, skipped_sentences
 from cortex_policy.core.text import escape_json_output, message_line, plural, printable
@@ -32,6 +33,7 @@ def call_line(event: "Event") -> str:
     """Return a call as one line: in columns for a terminal, with tabs for a pipe."""
     cells = call_cells(event)
     if sys.stdout.isatty():
+        cells[0] = local_times(cells[0])
         cells[1] = cells[1].ljust(3)
         return "  ".join(map(message_line, cells)).rstrip()
     return "\t".join(map(message_line, cells))
@@ -109,7 +111,7 @@ def print_stats(stats: "CallStats") -> None:
         return
     typer.echo(f"{plural(stats.calls, 'call')}, {stats.allowed} allowed, {stats.calls - stats.allowed} denied")
     if stats.spans and stats.first is not None and stats.last is not None:
-        typer.echo(f"from {utc_text(stats.first)} to {utc_text(stats.last)}\n")
+        typer.echo(local_times(f"from {utc_text(stats.first)} to {utc_text(stats.last)}\n"))
         for line in bar_lines(stats, _terminal_width()):
             typer.echo(line)
         typer.echo("")

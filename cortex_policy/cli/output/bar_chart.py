@@ -1,7 +1,7 @@
 """Calls over time as bars, as wide as the terminal and readable without colour."""
 
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ def bar_lines(stats: "CallStats", width: int) -> list[str]:
         f"{label} {_bar(span, max_calls, cells, marks)} {count}"
         for label, span, count in zip(labels, stats.spans, counts, strict=True)
     ]
-    return [*rows, f"{marks[0]} allowed {marks[1]} denied, by {_unit_text(stats.span_seconds)}"]
+    zone = " in UTC" if stats.span_seconds >= _DAY else ""
+    return [*rows, f"{marks[0]} allowed {marks[1]} denied, by {_unit_text(stats.span_seconds)}{zone}"]
 
 
 def utc_text(at: float) -> str:
@@ -33,19 +34,21 @@ def utc_text(at: float) -> str:
     return _format_time(at, "%Y-%m-%dT%H:%M:%SZ")
 
 
-def _format_time(at: float, form: str) -> str:
+def _format_time(at: float, form: str, zone: tzinfo | None = UTC) -> str:
+    """Return a time in a zone, None for the local one."""
     try:
-        return datetime.fromtimestamp(at, UTC).strftime(form)
+        return datetime.fromtimestamp(at, zone).strftime(form)
     except (ValueError, OverflowError, OSError):
         return str(int(at))
 
 
 def _time_label(at: int, stats: "CallStats") -> str:
-    first, width = stats.spans[0].at, stats.span_seconds
-    if width >= _DAY:
+    """Return the local time of a bar, and the UTC date of a bar that is a whole day."""
+    if stats.span_seconds >= _DAY:
         return _format_time(at, "%Y-%m-%d")
-    clock = "%H:%M:%S" if width < _MINUTE else "%H:%M"
-    return _format_time(at, clock if at // _DAY == first // _DAY == stats.spans[-1].at // _DAY else f"%m-%d {clock}")
+    clock = "%H:%M:%S" if stats.span_seconds < _MINUTE else "%H:%M"
+    first_day, last_day = (_format_time(one.at, "%m-%d", None) for one in (stats.spans[0], stats.spans[-1]))
+    return _format_time(at, clock if first_day == last_day else f"%m-%d {clock}", None)
 
 
 def _bar(span: "TimeSpan", max_calls: int, cells: int, marks: tuple[str, str]) -> str:

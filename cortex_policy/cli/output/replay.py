@@ -39,7 +39,7 @@ def configured_log(root: "Root | None") -> str:
     named = read_setting("audit.file", root.path if root is not None else None)
     if isinstance(named, str):
         return named
-    hint = "name one, or set one with `cortex-policy config set audit.file /var/log/cortex/audit.jsonl`"
+    hint = "name one, run this as the user whose log it is, or set one with `cortex-policy config set audit.file FILE`"
     raise UsageError("no audit log is configured", hint)
 
 

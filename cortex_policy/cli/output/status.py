@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import typer
@@ -16,6 +17,7 @@ from cortex_policy.core.text import join_words, message_line, plural
 
 if TYPE_CHECKING:
     from cortex_policy.core.settings import EffectiveSetting
+    from cortex_policy.manage.budget_owner import BudgetOwner
     from cortex_policy.manage.status import RootStatus
 
     Line = tuple[str, str]  # a label, '' for more of the last one, and a text
@@ -41,6 +43,7 @@ def status_lines(status: "RootStatus") -> "list[Line]":
     return [
         ("root", root),
         *_check_lines(status),
+        *[(HINT, _other_user_text(status, one)) for one in status.other_owners],
         *_labelled("stop", [stop.sentence for stop in status.denials.stops] or ["none"]),
         ("grants", _grants_text(status)),
         *_labelled("settings", [_setting_text(one) for one in status.settings] or ["none is set"]),
@@ -63,6 +66,11 @@ def _check_lines(status: "RootStatus") -> "list[Line]":
         return [("checks", "can be allowed")]
     pairs = zip(sentences, hints, strict=True)
     return [line for sentence, hint in pairs for line in ((DENIED, sentence), (HINT, hint)) if line[1]]
+
+
+def _other_user_text(status: "RootStatus", other: "BudgetOwner") -> str:
+    user, root = quote(other.user or f"#{other.uid}"), quote(status.root.path)
+    return f"{other.label} may have other settings: `sudo -u {user} cortex-policy status --root {root}`"
 
 
 def _grants_text(status: "RootStatus") -> str:

@@ -179,8 +179,8 @@ def test_ctrl_c_ends_what_follows(log: Path) -> None:
 
 def drawn(width: int, **environment: str) -> list[str]:
     """Return what `audit stats` draws on a terminal of this width."""
-    plain = {"COLUMNS": str(width), "TERM": "dumb", "NO_COLOR": "1"}
-    code, text = Terminal("audit", "stats", rows=50, columns=width, **plain, **environment).end()
+    plain = {"COLUMNS": str(width), "TERM": "dumb", "NO_COLOR": "1", "TZ": "UTC", **environment}
+    code, text = Terminal("audit", "stats", rows=50, columns=width, **plain).end()
     assert code == 0
     return [line for line in text.split("\r\n") if "█" in line or "░" in line or "#" in line]
 
@@ -200,6 +200,16 @@ def test_a_plot_is_as_wide_as_the_terminal(log: Path, width: int) -> None:
     assert rows[-1].count("█") > 10 * rows[1].count("█") > 0
     assert legend == "█ allowed ░ denied, by minute"
     assert "#" in drawn(width, PYTHONIOENCODING="ascii")[-1]
+
+
+def test_a_bar_has_a_local_time_and_a_whole_day_the_date_of_utc(log: Path) -> None:
+    """A day of UTC is none elsewhere, so the legend says which day is counted."""
+    log.write_text("\n".join([event(0, "tree"), event(60, "tree")]))
+    assert drawn(80, TZ="Asia/Tokyo")[0].startswith("17:00")
+    log.write_text("\n".join([event(0, "tree"), event(86_400 * 20, "tree")]))
+    first, *_, legend = drawn(80, TZ="Asia/Tokyo")
+    assert re.match(r"\d{4}-\d\d-\d\d ", first)
+    assert legend.endswith("by day in UTC")
 
 
 def test_numbers_in_a_pipe_are_rows(log: Path) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -11,6 +12,7 @@ import pytest
 
 import cortex_policy
 from tests.support.command import process_of, result_of
+from tests.support.terminal import Terminal
 
 check = partial(result_of, "check")
 TABLE = [
@@ -336,3 +338,19 @@ def test_json_tells_what_is_known_of_a_grant_that_cannot_be_used(root: Path) -> 
     file.write_text("{")
     file.chmod(0o644)
     assert told("git", "tree")["file"] == str(file)
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (("git", "tree"), "; it names no path, so no scope was checked"),
+        (("git", "tree", "--path", "docs/x"), ""),
+        (("model-gateway", "chat"), ""),
+    ],
+)
+def test_a_terminal_is_told_if_a_scoped_grant_got_no_path(call: tuple[str, ...], said: str) -> None:
+    """It may be a `--path` that was forgotten."""
+    code, text = Terminal("check", *call).end()
+    assert code == 0
+    assert re.fullmatch(rf"allowed, \d+ of \d+ left{said}", text.strip())

@@ -62,6 +62,13 @@ def test_root_sees_its_own_budgets_and_who_else_has_some(used: Root, tmp_path: P
     ]
 
 
+def test_status_of_root_names_the_command_that_shows_what_the_other_user_finds(used: Root) -> None:
+    """Checks of a service are denied by settings that root does not have."""
+    command = f"`sudo -u '#{CALLER}' cortex-policy status --root {used.path}`"
+    _, _, hint, *_ = run_command("status", "--root", used.path).stdout.splitlines()
+    assert hint == f"hint       uid {CALLER} may have other settings: {command}"
+
+
 def test_root_sees_and_resets_the_budgets_of_a_user(used: Root) -> None:
     """It is said whose they are; the next call of that user finds a full budget."""
     count, shown = left(used, "--user", str(CALLER))

@@ -42,7 +42,7 @@ def test_one_screen_says_all_of_it(busy: Path, state: Path, tmp_path: Path) -> N
     ("variables", "said", "hint"),
     [
         ({"CORTEX_POLICY_FOO": "1"}, "CORTEX_POLICY_FOO`: unknown setting; every check answers 27", "unset it"),
-        ({"CORTEX_AUDIT_LOG": "/nonexist/log"}, "its directory does not exist; every check answers 24", "`mkdir -p /nonexist`"),
+        ({"CORTEX_AUDIT_LOG": "/nonexist/log"}, "its directory does not exist; every check answers 24", " /nonexist`"),
         ({"CORTEX_POLICY_STATE_DIR": "/nonexist/x"}, "no such file or directory; every check answers 24", "name a local directory"),
         ({"CORTEX_POLICY_STAMP": "require"}, "requires one; every check answers 23", "`cortex-policy stamp write`"),
     ],

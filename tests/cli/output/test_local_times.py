@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,19 @@ def test_a_time_is_made_local(utc: str, local: str, monkeypatch: pytest.MonkeyPa
 def test_a_pipe_gets_what_programs_read() -> None:
     """Standard output is none of a terminal here."""
     assert local_times("since 2026-11-29T15:28:05Z: x") == "since 2026-11-29T15:28:05Z: x"
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("command", ["show", "stats", "tail"])
+def test_calls_of_the_log_have_local_times_on_a_terminal_alone(command: str, tmp_path: Path) -> None:
+    """As writes have, so that both are read side by side."""
+    log = str(tmp_path / "log")
+    run_command("check", "git", "tree", "--path", "docs/x", CORTEX_AUDIT_LOG=log)
+    code, text = Terminal("audit", command, log, TZ="Asia/Tokyo").end()
+    assert code == 0
+    assert LOCAL.search(text)
+    assert not UTC.search(text)
+    assert UTC.search(run_command("audit", command, log, TZ="Asia/Tokyo").stdout)
 
 
 @pytest.mark.usefixtures("root")
