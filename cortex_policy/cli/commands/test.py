@@ -48,8 +48,8 @@ def run_test_cases(  # noqa: PLR0913 - one parameter for each option
     temporary root, with a clock that only a case advances: rate state, stamp, audit log and settings are not touched.
     If a case fails, the exit code is 1.
 
-    `--init` generates cases that cover a grant. After a change that was meant, `--update` writes them again: your own
-    cases, below the line that says so, keep every byte.
+    `--init` generates cases that cover a grant. `--update` writes them again after an intended change; the cases that
+    you wrote yourself, below the marked line, stay as they are.
 
     $ cortex-policy test --init git
     $ cortex-policy test

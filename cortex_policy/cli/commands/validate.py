@@ -32,8 +32,8 @@ def validate(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Report what is wrong with grants, and how to fix it.
 
-    Errors exit with 1, warnings alone with 0. A file that cannot be read is always reported. A directory means
-    the grants of all roots in it, or else its JSON files. `cortex-policy rule CODE` explains a code.
+    Errors exit with 1, warnings alone with 0. A file that cannot be read is always reported. For a directory, it
+    validates the grants of all roots in it; without a root, its JSON files. `cortex-policy rule CODE` explains a code.
 
     $ cortex-policy validate
     $ cortex-policy validate --strict --output github --output sarif=grants.sarif
