@@ -143,6 +143,7 @@ _cortex_policy() {
         '--fail-on diff '*) choices='widened' ;;
         '--fail-on replay '*) choices='allow deny any' ;;
         '--grant audit show '*) choices=" $(_cortex_policy_ids "$tools")" ;;
+        '--grant audit stats '*) choices=" $(_cortex_policy_ids "$tools")" ;;
         '--grant suggest '*) choices=" $(_cortex_policy_ids "$tools")" ;;
         '--ignore validate '*) choices='syntax shape key tool action scope arg budget file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema key-other-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none file-ignore file-schema stamp-missing stamp-broken stamp-differs settings-invalid settings-unused' ;;
         '--init test '*) choices=" $(_cortex_policy_ids "$tools")" ;;
@@ -169,7 +170,7 @@ _cortex_policy() {
             ;;
         'audit stats '*)
             offered=('' '' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
-            flags='--root --since --json -h --help'
+            flags='--root --since --grant --json -h --help'
             ;;
         'audit tail '*)
             offered=('' '' 'files')

@@ -216,6 +216,7 @@ complete -c cortex-policy -n '__cortex_policy_at 6 audit stats' -F
 complete -c cortex-policy -n '__cortex_policy_at 7 audit stats' -F
 complete -c cortex-policy -n '__cortex_policy_in audit stats' -l root -x -a '(__fish_complete_directories)' -d 'Only calls of this root; default: all roots'
 complete -c cortex-policy -n '__cortex_policy_in audit stats' -l since -x -d 'Only calls since a time: 24h, 90m or 7d ago, or a date'
+complete -c cortex-policy -n '__cortex_policy_in audit stats' -l grant -x -a '(__cortex_policy_ids)' -d 'Only calls of this grant'
 complete -c cortex-policy -n '__cortex_policy_in audit stats' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in audit stats' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 audit tail' -F

@@ -35,7 +35,7 @@ CHOICES = {
     ("replay", "proposed"): "trees", ("replay", "fail_on"): " ".join(ReplayFailOn),
     ("diff", "revision"): "sides", ("diff", "fail_on"): " ".join(DiffFailOn),
     ("show", "at"): "versions", ("undo", "to"): "versions",
-    ("audit show", "grant_id"): "ids", ("audit show", "reason"): " ".join(map(str, REASONS)),
+    ("audit show", "grant_id"): "ids", ("audit stats", "grant_id"): "ids", ("audit show", "reason"): " ".join(map(str, REASONS)),
 }  # fmt: skip
 # how a shell takes these, the grants' ids, the versions of the stamp, the stamp or git's revisions, and these or a directory
 CHOOSING = {

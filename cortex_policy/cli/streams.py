@@ -144,9 +144,9 @@ def write_bytes(data: bytes) -> None:
         out.buffer.write(data)
 
 
-def write_line(line: str) -> bool:
-    """Write a line to standard output at once; return False if it cannot be written."""
-    sys.stdout.write(f"{line}\n")
+def write_line(line: str, *, styled: bool = False) -> bool:
+    """Write a line to standard output at once, with its colours if it has any; return False if that is impossible."""
+    (styled_stream(sys.stdout) if styled else sys.stdout).write(f"{line}\n")
     sys.stdout.flush()
     return stdout_write_error() is None
 

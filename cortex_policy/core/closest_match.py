@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _FIRST_KEYWORDS = ("type", "enum", "const")  # in the order of the engine; the rest as they are declared
 _MIN_LIKENESS = 0.6
+_MIN_LIKENESS_OF_OTHERS = 0.75  # of a word that begins differently
+_MIN_START = 3  # characters of a word that stands for the only one that begins so
 _MAX_WORDS = 500  # words that are compared
 _MAX_NUMBER = 10**15  # the integers of floats
 _MAX_LENGTH = 200  # characters that are compared: the work is their square
@@ -33,16 +35,23 @@ class Violation(Value):
 
 
 def closest_word(word: str, words: "Sequence[str]", max_words: int = _MAX_WORDS) -> str:
-    """Return the word that is most like another, '' if none is close; compare at most `max_words` words."""
+    """Return the word that is most like another, '' if none is close; compare at most `max_words` words.
+
+    The start of one word alone stands for it. Few mistype the first letter: another one needs to be closer.
+    """
     if same := equivalent_word(word, words):
         return same
+    completed = [other for other in words[:max_words] if other.casefold().startswith(word.casefold())]
+    if len(word) >= _MIN_START and len(completed) == 1:
+        return completed[0]
 
     def likeness(other: str) -> float:
         pair = word[:_MAX_LENGTH].casefold(), other[:_MAX_LENGTH].casefold()
         return SequenceMatcher(None, *pair, autojunk=False).ratio()
 
     best = max(words[:max_words], key=likeness, default="")
-    return best if best and likeness(best) >= _MIN_LIKENESS else ""
+    is_same_start = bool(best) and best[:1].casefold() == word[:1].casefold()
+    return best if best and likeness(best) >= (_MIN_LIKENESS if is_same_start else _MIN_LIKENESS_OF_OTHERS) else ""
 
 
 def first_violation(declarations: "Mapping[str, object]", given: "Mapping[str, object]") -> Violation:

@@ -8,7 +8,6 @@ from cortex_policy.cli.commands.audit_tail import OfRootOption, tail
 from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
 from cortex_policy.cli.options import JSON_HELP, GrantOption, JsonOption, SinceOption
 from cortex_policy.cli.output.printing import print_json
-from cortex_policy.cli.streams import write_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from cortex_policy.manage.audit.query import CallFilter
     from cortex_policy.manage.audit.reader import Event, ReadCounts
 
+LOOKAHEAD = 200  # calls that decide how wide columns are
 audit_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True)
 _LOGS_HELP = "Audit logs, also `.gz`; `-` is stdin. Default: `audit.file` and its rotated files."
 LogsArgument = Annotated[list[str] | None, typer.Argument(metavar="LOGS", help=_LOGS_HELP, show_default=False)]
@@ -84,16 +84,16 @@ def show(
     $ cortex-policy audit show --grant git --reason rate_limited --json
     """
     from cortex_policy.cli.output import audit as audit_output  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.output.call_table import print_calls  # noqa: PLC0415
     from cortex_policy.manage.audit import query  # noqa: PLC0415
     from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
 
     counts = ReadCounts()
     word = query.parse_reason_word(reason)
     call_filter = query.CallFilter(_start_time(since), _root_path(root), grant_id, word, denied)
-    for event, line in _read_calls(logs, call_filter, counts):
-        if not write_line(audit_output.event_line(line) if json else audit_output.call_line(event)):
-            return
-    audit_output.print_skipped(counts)
+    calls = _read_calls(logs, call_filter, counts)
+    if print_calls(calls, json=json, with_root=root is None, lookahead=LOOKAHEAD):
+        audit_output.print_skipped(counts)
 
 
 @audit_app.command(cls=CommandWithExamples)
@@ -102,13 +102,15 @@ def stats(
     root: OfRootOption = None,
     *,
     since: SinceOption = None,
+    grant_id: GrantOption = None,
     json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
 ) -> None:
     """Count the calls in the log, over time and by grant.
 
-    On a terminal it draws bars of allowed and denied calls; in a pipe it prints one line per number. Times are UTC.
+    On a terminal it draws bars of allowed and denied calls, in local time; in a pipe it prints one line per number.
 
     $ cortex-policy audit stats --since 7d
+    $ cortex-policy audit stats --grant git
     $ cortex-policy audit stats --json
     """
     from cortex_policy.cli.output import audit as audit_output  # noqa: PLC0415 - no other command needs them
@@ -117,9 +119,8 @@ def stats(
     from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
 
     counts = ReadCounts()
-    stats = query.count_calls(
-        _read_calls(logs, query.CallFilter(_start_time(since), _root_path(root)), counts), bar_chart.MAX_ROWS
-    )
+    call_filter = query.CallFilter(_start_time(since), _root_path(root), grant_id)
+    stats = query.count_calls(_read_calls(logs, call_filter, counts), bar_chart.MAX_ROWS)
     if json:
         print_json(audit_output.stats_to_json(stats, counts))
         return

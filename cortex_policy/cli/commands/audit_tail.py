@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import integer_parser
-from cortex_policy.cli.streams import write_line
 
 POLL_SECONDS = 0.2
 OfRootOption = Annotated[
@@ -32,7 +31,7 @@ def tail(
     $ cortex-policy audit tail
     $ cortex-policy audit tail -n 0 --follow --json
     """
-    from cortex_policy.cli.output import audit  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.output.call_table import print_calls  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.output.replay import configured_log  # noqa: PLC0415
     from cortex_policy.manage.audit.query import CallFilter, filter_calls  # noqa: PLC0415
     from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
@@ -41,9 +40,7 @@ def tail(
 
     call_filter = CallFilter(root=find_root(root).path if root is not None else None)
     lines = tail_log(log or configured_log(None), number, _wait_for_close if follow else None)
-    for event, line in filter_calls(lines, call_filter, ReadCounts()):
-        if not write_line(audit.event_line(line) if json else audit.call_line(event)):
-            return
+    print_calls(filter_calls(lines, call_filter, ReadCounts()), json=json, with_root=root is None)
 
 
 def _wait_for_close() -> bool:

@@ -1,14 +1,14 @@
 """Print calls of an audit log, the result of its verification, and statistics."""
 
-import json
 import shutil
 import sys
+from json import dumps, loads
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from cortex_policy.cli.output.bar_chart import bar_lines, utc_text
-from cortex_policy.cli.output.local_times import local_times
+from cortex_policy.cli.output.local_times import local_time
 from cortex_policy.cli.output.printing import print_rows
 from cortex_policy.cli.output.replay import MAX_ARGS_SHOWN, configured_log, skipped_sentences
 from cortex_policy.core.text import escape_json_output, message_line, plural, printable
@@ -30,28 +30,27 @@ def named_or_configured_logs(logs: list[str] | None) -> list[str]:
 
 
 def call_line(event: "Event") -> str:
-    """Return a call as one line: in columns for a terminal, with tabs for a pipe."""
-    cells = call_cells(event)
-    if sys.stdout.isatty():
-        cells[0] = local_times(cells[0])
-        cells[1] = cells[1].ljust(3)
-        return "  ".join(map(message_line, cells)).rstrip()
-    return "\t".join(map(message_line, cells))
+    """Return a call as one line with tabs; its root comes last."""
+    return "\t".join(map(message_line, [*call_cells(event), str(event[1].get("root") or "-")]))
 
 
 def call_cells(event: "Event") -> list[str]:
     """Return a call in words: the time, the answer, grant, action, reason and arguments."""
     _, data = event
     answer = f"{'yes' if data['decision'] else 'no'}{' (peek)' * (data.get('peek') is True)}"
-    args = json.dumps(data["args"])
-    shown = "" if args in ("{}", "[]") else args if len(args) <= MAX_ARGS_SHOWN else f"{args[:MAX_ARGS_SHOWN]}..."
-    return [data["time"], answer, data["grant"], data["action"], str(data["reason"]), shown]
+    return [data["time"], answer, data["grant"], data["action"], str(data["reason"]), arguments_text(event)]
+
+
+def arguments_text(event: "Event") -> str:
+    """Return the arguments of a call as JSON, cut if they are long; nothing if it had none."""
+    args = dumps(event[1]["args"])
+    return "" if args in ("{}", "[]") else args if len(args) <= MAX_ARGS_SHOWN else f"{args[:MAX_ARGS_SHOWN]}..."
 
 
 def event_line(line: bytes) -> str:
     """Return the line of an event as logged; in ASCII if a terminal could act on it."""
     text = line.decode("ascii", "replace").rstrip("\r\n")
-    return escape_json_output(text if printable(text) == text and text.isascii() else json.dumps(json.loads(line)))
+    return escape_json_output(text if printable(text) == text and text.isascii() else dumps(loads(line)))
 
 
 def print_skipped(counts: "ReadCounts") -> None:
@@ -111,7 +110,8 @@ def print_stats(stats: "CallStats") -> None:
         return
     typer.echo(f"{plural(stats.calls, 'call')}, {stats.allowed} allowed, {stats.calls - stats.allowed} denied")
     if stats.spans and stats.first is not None and stats.last is not None:
-        typer.echo(local_times(f"from {utc_text(stats.first)} to {utc_text(stats.last)}\n"))
+        first, last = local_time(utc_text(stats.first)), local_time(utc_text(stats.last))
+        typer.echo(f"at {first}\n" if first == last else f"from {first} to {last}\n")
         for line in bar_lines(stats, _terminal_width()):
             typer.echo(line)
         typer.echo("")

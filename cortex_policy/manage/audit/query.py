@@ -1,7 +1,9 @@
 """Queries of an audit log: calls by filter, and counts of calls by kind and over time."""
 
 from cortex_policy.core import Value
+from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.model import REASONS, UsageError
+from cortex_policy.core.text import did_you_mean
 from cortex_policy.manage.audit.reader import garbage_collector_paused, read_events, read_log
 
 TYPE_CHECKING = False
@@ -63,7 +65,8 @@ def parse_reason_word(word: str | None) -> str | None:
     """Return a word if it is a reason, or None; raise UsageError for an unknown reason."""
     words = [str(reason) for reason in REASONS]
     if word is not None and word not in words:
-        raise UsageError(f"unknown reason `{word}`", f"name one of {', '.join(words)}")
+        guess = did_you_mean(closest_word(word, words))
+        raise UsageError(f"unknown reason `{word}`", f"{guess}{' ' * bool(guess)}the reasons are {', '.join(words)}")
     return word
 
 
