@@ -18,9 +18,11 @@ from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import TEMPORARY_PREFIX
+from cortex_policy.state.writer_lock import LockWait
 from tests.support.command import ForkedCommand, load_program
 
 PATIENCE = 60.0
+SETTLING = LockWait(5)  # a program that a killed command was starting has its lock until it runs
 COMMANDS = (
     "stamp write --allow-widening", "stamp merge", f"undo {SET[0]} --allow-widening", "undo --allow-widening",
     "undo --to {version} --allow-widening",
@@ -86,7 +88,7 @@ class Commands:
         left = self._left()
         stamp = stamps.read_stamp(self.root)
         self.counts["interrupted"] += bool(left) or (stamp is not None and bool(stamp.pending))
-        with write_transaction(self.root):
+        with write_transaction(self.root, SETTLING):
             pass
         stamp = stamps.read_stamp(self.root)
         assert stamp is not None
@@ -129,7 +131,7 @@ class Merging(Commands):
     def _look(self, before: int) -> None:
         text = Path(stamps.stamp_file(self.root.path)).read_bytes()
         if text == self.conflict:
-            merge_stamp(self.root)
+            merge_stamp(self.root, SETTLING)
             self.counts["had done it"] -= 1
         super()._look(before)
         self._must(self._version_of_stamp() == self.version, f"version {self.version} did not follow")
