@@ -91,7 +91,7 @@ def _unchecked_scope_text(outcome: "CallOutcome") -> str:
     """Say that a call of a scoped grant named no path: it may be a `--path` that was forgotten."""
     grant, decision = outcome.grant, outcome.decision
     is_unchecked = grant is not None and grant.fs_scope and decision is not None and not decision.paths
-    return "; it names no path, so no scope was checked" if is_unchecked else ""
+    return "; no path was named, so fsScope was not checked" if is_unchecked else ""
 
 
 def outcome_json_line(outcome: "CallOutcome", **more: object) -> str:

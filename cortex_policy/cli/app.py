@@ -81,7 +81,7 @@ def program_options(
     A grant is a JSON file, `.cortex/policy/tools/<id>.json`, in the directory you work in or one above it. Only exit
     code 0 means allowed: a call that cannot be decided is denied.
 
-    $ cortex-policy check git tree --path docs/x || exit
+    $ cortex-policy check git tree --path docs/x --require-path || exit
     $ cortex-policy list
     $ cortex-policy show git
     """

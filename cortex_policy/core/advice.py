@@ -4,6 +4,7 @@ from cortex_policy.core import Value, operator_commands
 from cortex_policy.core.arguments import argument_violation
 from cortex_policy.core.closest_match import closest_scope, closest_value, closest_word, first_violation
 from cortex_policy.core.engine import check_paths, normalize_scope, path_syntax_problem
+from cortex_policy.core.path_likeness import unchecked_paths
 from cortex_policy.core.rule_steps import MOST_PATHS, RULES
 from cortex_policy.core.text import did_you_mean
 from cortex_policy.core.unicode_equivalence import equivalent_word, form_difference, scope_covering_in_nfc
@@ -78,6 +79,16 @@ def _path(case: "ExplainContext") -> Advice:
         resolved, closest = same[0]
         return Advice(closest, usable, remedy, form_difference("the scope", resolved.given, closest))
     return Advice(closest, usable, remedy, _did_you_mean_scope(closest, paths) if remedy else _why_no_scope(paths))
+
+
+def advise_allowed(case: "ExplainContext") -> Advice:
+    """Advise on a call that is allowed: declare as a path what looks like one, so that its scope is checked."""
+    grant, args = case.grant, case.request.args
+    alike = dict.fromkeys(name for name, *_ in unchecked_paths(grant, args)) if grant.fs_scope else {}
+    texts = [name for name in alike if name not in grant.args and isinstance(args[name], str) and "=" not in name]
+    words = [f"{name}=string,format=path" for name in texts[:MOST_PATHS]]
+    remedy = operator_commands.set_command(grant.id, "arg", words)
+    return Advice(remedy=remedy, advice="an operator can declare what looks like a path" if remedy else "")
 
 
 def _did_you_mean_scope(closest: str, paths: "list[ResolvedPath]") -> str:

@@ -1,7 +1,7 @@
 """Each rule of a decision with the line of the grant that decided, and what would change the answer."""
 
 from cortex_policy.core import Value
-from cortex_policy.core.advice import ADVISERS, Advice
+from cortex_policy.core.advice import ADVISERS, Advice, advise_allowed
 from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.json_tree import line_and_column, node_at, parse_tree
 from cortex_policy.core.model import ALLOWED
@@ -42,7 +42,8 @@ def explain(
         rule_steps = list(EXPLAINERS[rule](case)) if is_asked else [RuleStep(rule, NOT_ASKED)]
         steps += [_with_line(step, source, tree) for step in rule_steps]
         is_asked = is_asked and rule != case.rule
-    advice = ADVISERS[case.rule](case) if case.rule else Advice()
+    unruled = advise_allowed(case) if decision.reason is ALLOWED else Advice()
+    advice = ADVISERS[case.rule](case) if case.rule else unruled
     return Explanation(tuple(steps), advice.nearest, advice.allowed, advice.remedy, advice.advice)
 
 

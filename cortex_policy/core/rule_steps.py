@@ -12,7 +12,8 @@ from cortex_policy.core.model import (
     PATH_OUTSIDE_SCOPE,
     RATE_LIMITED,
 )
-from cortex_policy.core.path_arguments import is_checked_as_path
+from cortex_policy.core.path_arguments import is_checked_as_path, path_arguments
+from cortex_policy.core.path_likeness import unchecked_paths
 from cortex_policy.core.text import join_words
 from cortex_policy.core.value_text import format_value
 
@@ -123,7 +124,23 @@ def _path(case: ExplainContext) -> "Iterator[RuleStep]":
     if case.rule == "path" and not verdicts[DENIES]:
         yield RuleStep("path", DENIES, "no path was given, and one is required (`--require-path`, or the settings)")
     elif not any(verdicts.values()):
-        yield RuleStep("path", PASSES, "the call names no path")
+        unchecked = ", so `fsScope` is not checked" if case.grant.fs_scope else ""
+        yield RuleStep("path", PASSES, f"the call names no path{unchecked}", "/fsScope" if unchecked else "")
+    yield from _not_treated_as_paths(case)
+
+
+def _not_treated_as_paths(case: ExplainContext) -> "Iterator[RuleStep]":
+    """Say which arguments are paths and which are not, and name each text among those that looks like a path."""
+    paths, others = list[str](), list[str]()
+    for name, value in case.request.args.items():
+        is_path = any(is_path for *_, is_path in path_arguments(case.grant, {name: value}))
+        (paths if is_path else others).append(f"`{name}`")
+    if others:
+        treated = [f"treated as paths: {join_words(paths)}"] if paths else []
+        yield RuleStep("path", PASSES, "; ".join([*treated, f"not treated as paths: {join_words(others)}"]))
+    for name, label, text in unchecked_paths(case.grant, case.request.args)[:MOST_PATHS]:
+        pointer = json_pointer("args", name) if name in case.grant.args else ""
+        yield RuleStep("path", PASSES, f"`{label}` is not checked as a path, but `{text}` looks like one", pointer)
 
 
 def _path_step(

@@ -18,6 +18,7 @@ from cortex_policy.schema.rules.actions_and_scopes import (
 from cortex_policy.schema.rules.arguments import slow_or_unmatchable_patterns, unenforceable_declarations
 from cortex_policy.schema.rules.keys import ineffective_restrictions, misspelled_keys, tool_id_mismatch
 from cortex_policy.schema.rules.lint_subject import LintSubject
+from cortex_policy.schema.rules.pathlike_arguments import pathlike_arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ MAX_ROUNDS = 5  # a key that is spelled right now may hold what is to be repaire
 KEY_RULES = (misspelled_keys, ineffective_restrictions)  # they also check a document that is not a grant yet
 GRANT_RULES = (
     tool_id_mismatch, suspicious_actions, unmatchable_scopes, redundant_scopes, missing_scopes, escalating_scopes,
-    unenforceable_declarations, slow_or_unmatchable_patterns,
+    unenforceable_declarations, slow_or_unmatchable_patterns, pathlike_arguments,
 )  # fmt: skip
 
 

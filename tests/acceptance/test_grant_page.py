@@ -86,6 +86,14 @@ def test_every_word_that_makes_a_path_is_listed() -> None:
     assert all(in_man(word) for word in PATH_NAMES | LAST_WORDS)
 
 
+def test_help_lists_every_word_that_makes_a_path() -> None:
+    """Of the command that asks, and so on its man page."""
+    shown = prose(run("check", "--help").stdout.replace("\n", " "))
+    names = re.search("is one of (.*?)\\. Text is also a path if the last word of its name is (.*?), as in", shown)
+    assert names is not None
+    assert [set(re.split(", | or ", listed)) for listed in names.groups()] == [PATH_NAMES, LAST_WORDS]
+
+
 def test_the_example_is_valid_and_denies_as_it_says(root: Path) -> None:
     """Each call by another rule, and the calls that it describes pass."""
     grant_file(root).write_text(EXAMPLE)

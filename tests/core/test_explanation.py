@@ -82,9 +82,51 @@ def test_a_yes_passes_every_rule_and_says_by_which_line() -> None:
     found, decision = explained("snippet", {"path": "packages/a/x", "lines": 3}, at("packages/a/x"))
     assert decision.reason is ALLOWED
     assert [(step.rule, step.verdict, step.line) for step in found.steps] == [
-        ("action", PASSES, 5), ("arguments", PASSES, 8), ("path", PASSES, 26), ("approval", PASSES, 20), ("rate", PASSES, 22),
+        ("action", PASSES, 5), ("arguments", PASSES, 8), ("path", PASSES, 26), ("path", PASSES, 0),
+        ("approval", PASSES, 20), ("rate", PASSES, 22),
     ]  # fmt: skip
     assert (found.nearest, found.allowed, found.remedy) == ("", (), "")
+
+
+def path_sentences(args: Mapping[str, object], *places: ResolvedPath) -> list[tuple[str, int]]:
+    """Return what is said of the paths of an allowed call, and the lines."""
+    found, decision = explained("tree", args, *places)
+    assert decision.reason is ALLOWED
+    return [(step.message, step.line) for step in found.steps if step.rule == "path"]
+
+
+def test_each_argument_is_said_to_be_a_path_or_none() -> None:
+    """And a value that looks like one and is not is named, with the line of its declaration."""
+    place = at("docs/x")
+    assert path_sentences({"path": "docs/x"}, place) == [("`docs/x` lies in scope `docs`", 25)]
+    inside = ResolvedPath("o.log_file", "docs/x", "docs/x", "docs/x", "/r/docs/x")
+    args = {
+        "path": "docs/x",
+        "o": {"log_file": "docs/x", "n": ["x", "a/b"]},
+        "lines": 3,
+        "target": "/etc/passwd",
+        "tags": ["a/b"],
+    }
+    assert path_sentences(args, place, inside)[2:] == [
+        ("treated as paths: `path`, `o`; not treated as paths: `lines`, `target`, `tags`", 0),
+        ("`o.n[1]` is not checked as a path, but `a/b` looks like one", 0),
+        ("`target` is not checked as a path, but `/etc/passwd` looks like one", 0),
+        ("`tags[0]` is not checked as a path, but `a/b` looks like one", 13),
+    ]
+
+
+def test_a_call_that_names_no_path_is_said_to_pass_the_scope_unchecked() -> None:
+    """Where the grant has one."""
+    assert path_sentences({}) == [("the call names no path, so `fsScope` is not checked", 24)]
+    assert path_sentences({"lines": 1})[1:] == [("not treated as paths: `lines`", 0)]
+
+
+def test_an_operator_is_told_how_to_declare_what_looks_like_a_path() -> None:
+    """By a command, where the declaration is new and the value is text."""
+    args = {"target": "/etc/passwd", "tags": ["a/b"], "o": {"x": "a/b"}, "a=b": "/x", "q": "x", "ref": "a/b"}
+    found, _ = explained("tree", args)
+    assert found.remedy == "cortex-policy set git --arg target=string,format=path --arg ref=string,format=path"
+    assert explained("tree", {"q": "x"})[0].remedy == ""
 
 
 def test_what_reads_like_something_allowed_is_asked_back_first() -> None:
@@ -199,7 +241,7 @@ def test_what_stands_in_no_line_has_none() -> None:
     request = Request("a", {"path": "x", "n": 1}, (place,))
     found = explain(grant, text, request, decide(grant, request))
     assert [(step.rule, step.line) for step in found.steps] == [
-        ("action", 1), ("arguments", 0), ("path", 0), ("approval", 0), ("rate", 1),
+        ("action", 1), ("arguments", 0), ("path", 0), ("path", 0), ("approval", 0), ("rate", 1),
     ]  # fmt: skip
     assert all(step.verdict == PASSES for step in found.steps)
 

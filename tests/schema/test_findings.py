@@ -236,7 +236,7 @@ def test_a_pattern_is_reported_that_stops_an_engine_which_backtracks(pattern: st
 @pytest.mark.parametrize("pattern", QUICK)
 def test_a_pattern_is_not_reported_that_no_value_makes_slow(pattern: str) -> None:
     """Some repeat what repeats itself, but match at the first try, or have one way only."""
-    assert found(args={"x": {"pattern": pattern}}) == []
+    assert "arg-pattern" not in {code for code, _ in found(args={"x": {"pattern": pattern}})}
 
 
 @pytest.mark.parametrize("pattern", ["a^", "$a", "[]", r"a\bb", "^a{2}b$c", r"\B\b"])

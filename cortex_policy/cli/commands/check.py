@@ -36,13 +36,19 @@ def check(  # noqa: PLR0913 - the options of a call
     Only exit code 0 means allowed. 10-19 mean denied; 20-29 mean that no decision was possible, which denies the call
     too. A denial names on stderr the rule that denied and what would be allowed.
 
-    An argument is a path if the grant declares `"format": "path"`, or by its name: `path`, `file`, `dest`, `cwd`, and
-    text in names that end in path, file, dir or folder, such as `outputPath` or `log_file`. `--path` is the argument
-    `path`. `cortex-policy-grant`(5) lists all names.
+    An argument is a path if the grant declares it with `"format": "path"`, or if its name, ignoring case, `_` and `-`,
+    is one of path, paths, file, files, filepath, filename, targetpath, targetfile, notebookpath, source, src,
+    destination, dest, oldpath, newpath, dir, directory, cwd, folder, workdir, workingdirectory. Text is also a path if
+    the last word of its name is path, paths, pathname, filepath, filepaths, file, files, filename, filenames, dir,
+    dirs, directory, directories, folder or folders, as in `outputPath` and `log_file`. `--path` is the argument `path`.
+
+    Only paths are compared with `fsScope`: any other argument, such as `target`, may hold any path, and a call without
+    a path is allowed unless `--require-path` or the settings deny it. `explain` says which arguments were treated as
+    paths; `cortex-policy-grant`(5) says more.
 
     `check --help` and `check --version` exit with 0 only without other words, so they never look like an allowed call.
 
-    $ cortex-policy check git tree --path docs/x || exit
+    $ cortex-policy check git tree --path docs/x --require-path || exit
     $ cortex-policy check git tree --path docs/x --peek --json
     $ cortex-policy check git snippet --path docs/x --arg lines=40
     $ cortex-policy check git search --args '{"path": "docs", "repo": "x"}'

@@ -25,6 +25,8 @@ def explain(  # noqa: PLR0913 - the options of a call
     is still allowed, the operator's command, and who may run it. The exit code is that of the decision: only 0 means
     allowed.
 
+    It says which arguments were treated as paths, and names a value that looks like a path and was not.
+
     `check --explain` prints the same for a call that it counts.
 
     $ cortex-policy explain git tree --path docs/x

@@ -28,13 +28,17 @@ if TYPE_CHECKING:
 
 
 class FileReport(NamedTuple):
-    """The problems of a file, the tool and actions of its budgets, its digest, and doubts about who may write it."""
+    """The problems of a file, the tool and actions of its budgets, its digest, and doubts about who may write it.
+
+    `has_scope` says whether the grant has an `fsScope`.
+    """
 
     problems: tuple[Problem, ...] = ()
     tool: str = ""
     actions: tuple[str, ...] = ()
     digest: str | None = None
     doubts: tuple[tuple[str, str], ...] = ()
+    has_scope: bool = False
 
 
 class FileInspector:
@@ -74,8 +78,11 @@ class FileInspector:
         problems = to_problems(target.shown, data, findings) if findings else ()
         if not target.is_in_place and subject is not None:
             problems = (*_location_problems(target), *problems)
-        tool, actions = (subject.grant.tool, subject.grant.actions) if subject is not None else ("", ())
-        return FileReport(problems, tool, actions, grant_digest(data), tuple(trust.doubts[known:]))
+        digest, doubts = grant_digest(data), tuple(trust.doubts[known:])
+        if subject is None:
+            return FileReport(problems, digest=digest, doubts=doubts)
+        grant = subject.grant
+        return FileReport(problems, grant.tool, grant.actions, digest, doubts, bool(grant.fs_scope))
 
     def read(self, target: ValidationTarget) -> bytes:
         """Return the bytes of a file, at most one more than a grant may have; read a root's grant as `check` does."""

@@ -10,6 +10,7 @@ from cortex_policy.manage.validation.process_pool import parallel_map
 from cortex_policy.manage.validation.root_rules import root_problems, shared_budgets
 from cortex_policy.manage.validation.suppressions import Suppressions
 from cortex_policy.manage.validation.targets import STDIN, ValidationTargets, named_targets, root_targets
+from cortex_policy.manage.validation.unchecked_calls import unchecked_calls
 from cortex_policy.schema.catalog import ERROR, WARNING
 from cortex_policy.schema.problems import Problem, Report
 from cortex_policy.state.grants import find_root
@@ -63,6 +64,7 @@ def _find_problems(targets: ValidationTargets, reports: "list[Pair]", inspector:
         )
         yield from permission_problems(targets.root_for_check(root), files, doubts)
         if root in targets.roots:
+            yield from unchecked_calls(root, [target.id for target, one in root_reports if one.has_scope])
             yield from root_problems(root, root_reports)
 
 

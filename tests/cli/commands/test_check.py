@@ -344,7 +344,7 @@ def test_json_tells_what_is_known_of_a_grant_that_cannot_be_used(root: Path) -> 
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (("git", "tree"), "; it names no path, so no scope was checked"),
+        (("git", "tree"), "; no path was named, so fsScope was not checked"),
         (("git", "tree", "--path", "docs/x"), ""),
         (("model-gateway", "chat"), ""),
     ],

@@ -21,6 +21,13 @@ DOUBTFUL = {
 }
 
 
+@pytest.fixture(autouse=True)
+def strict_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deny what a grant with scopes allows unchecked: it is noted otherwise."""
+    monkeypatch.setenv("CORTEX_POLICY_REQUIRE_PATH", "true")
+    monkeypatch.setenv("CORTEX_POLICY_UNDECLARED_ARGS", "deny")
+
+
 @pytest.fixture
 def config(root: Path) -> Path:
     """Stand in a root whose grants leave much to be said; name the settings of the project."""

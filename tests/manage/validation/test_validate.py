@@ -28,6 +28,13 @@ EVERY = Suppressions(ValidationTargets((), (), ()), RuleSelection())
 SOUND = {"tool": "git", "actions": ["tree"], "rate": {"perMinute": 30}, "fsScope": ["docs"]}
 
 
+@pytest.fixture(autouse=True)
+def strict_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deny what a grant with scopes allows unchecked: it is noted otherwise."""
+    monkeypatch.setenv("CORTEX_POLICY_REQUIRE_PATH", "true")
+    monkeypatch.setenv("CORTEX_POLICY_UNDECLARED_ARGS", "deny")
+
+
 @pytest.fixture
 def tools(root: Path) -> Path:
     """Stand in a root with one grant, stamped, that nothing is to be said of."""
