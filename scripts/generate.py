@@ -48,7 +48,7 @@ def generated() -> dict[str, str]:
     top = top_page()
     date = newest_date((TOP / "CHANGELOG.md").read_text())
     return {
-        **{f"man/man1/{page.name}.1": man_page(page, date) for page in [top, *top.pages]},
+        **{f"man/man1/{page.name}.1": man_page(page, top, date) for page in top.every()},
         "man/man5/cortex-policy-config.5": settings_page(date),
         "man/man5/cortex-policy-grant.5": grant_page(date),
         **completions(top),

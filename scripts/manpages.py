@@ -64,7 +64,7 @@ SETTINGS_EXAMPLE = (
 )
 
 
-def man_page(page: Page, date: str) -> str:
+def man_page(page: Page, top: Page, date: str) -> str:
     """Return one man page; the page of a group lists its subcommands."""
     purpose = page.sentence[0].lower() + page.sentence[1:].rstrip(".")
     codes = exit_codes(page.below[0] if page.below else None)
@@ -80,7 +80,7 @@ def man_page(page: Page, date: str) -> str:
         section("EXAMPLES", verbatim(line for sub in _told(page) for line in sub.examples)),
         section("EXIT STATUS", tagged((str(code), meaning) for code, meaning in codes)),
         *(_places() if page.has_root else ()),
-        section("SEE ALSO", _see_also(page)),
+        section("SEE ALSO", _see_also(page, top)),
     )
     title = f'.TH "{roff(page.name.upper())}" "1" "{date}" "{PROGRAM}" "User Commands"\n.nh\n.ad l'
     return "\n".join([title, *filter(None, sections)]) + "\n"
@@ -168,7 +168,11 @@ def verbatim(lines: Iterable[str]) -> str:
     return f".nf\n{text}\n.fi" if text else ""
 
 
-def _see_also(page: Page) -> str:
-    names = [PROGRAM] if page.below else [sub.name for sub in page.pages]
-    files = [f".BR {roff(PROGRAM)}\\-{name} (5)" for name in ("config", "grant")]
-    return ",\n".join([*(f".BR {roff(name)} (1)" for name in names), *files])
+def _see_also(page: Page, top: Page) -> str:
+    """Return the pages that a reader of this one may want next: its group, or those of what it is a part of."""
+    group = next((names for names in GROUPS.values() if page.below and page.below[0] in names), {})
+    near = [sub for sub in top.pages if sub.below[0] in group] if len(page.below) == 1 else []
+    family = [sub for sub in top.every() if page.below and sub.below[:1] == page.below[:1]]
+    pages = [top, *family, *near] if page.below else page.pages
+    names = [name for name in dict.fromkeys(sub.name for sub in pages) if name != page.name]
+    return ",\n".join(f".BR {roff(name)} (1)" for name in names)

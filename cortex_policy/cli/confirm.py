@@ -14,17 +14,19 @@ if TYPE_CHECKING:
     from cortex_policy.state import Root
 
 
-def make_widening_prompt(*, allowed: bool, json: bool, root: "Root | None" = None) -> "Callable[[GrantDiff], None]":
+def make_widening_prompt(
+    *, allowed: bool, json: bool, root: "Root | None" = None, again: bool = False
+) -> "Callable[[GrantDiff], None]":
     """Return a function that shows a change, and asks for consent if it may allow more than before.
 
     With a root it also prints the change's effect on the last calls.
     """
-    show_and_ask = make_widening_prompt_for_diff(allowed=allowed, json=json, root=root)
+    show_and_ask = make_widening_prompt_for_diff(allowed=allowed, json=json, root=root, again=again)
     return lambda change: show_and_ask(PolicyDiff((change,), 0, ()))
 
 
 def make_widening_prompt_for_diff(
-    *, allowed: bool, json: bool, root: "Root | None" = None
+    *, allowed: bool, json: bool, root: "Root | None" = None, again: bool = False
 ) -> "Callable[[PolicyDiff], None]":
     """Return the same for several changes; it asks once."""
 
@@ -35,7 +37,7 @@ def make_widening_prompt_for_diff(
                 print_impact(root, diff)
         elif widens(diff.verdict) and not allowed:  # nobody can confirm a change that was not shown
             raise NotDoneError("it may allow more than before", "add `--allow-widening`")
-        require_widening_consent(diff.verdict, allowed=allowed)
+        require_widening_consent(diff.verdict, allowed=allowed, again=again)
 
     return show_and_ask
 

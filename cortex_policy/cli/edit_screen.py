@@ -30,10 +30,16 @@ if TYPE_CHECKING:
     from cortex_policy.schema.problems import Problem
 
 KEY_LABELS = {SAVE: "(s)ave", EDIT: "(e)dit again", DIFF: "(d)iff", EXIT: "e(x)it"}
+KEY_MEANINGS = {
+    SAVE: "save the text",
+    EDIT: "go back to the editor",
+    DIFF: "show the lines that differ",
+    EXIT: "leave without saving; the text is kept in a file of its own",
+}
 MAX_PROBLEMS = 10  # problems
 QUICK_EXIT_SECONDS = 1.0  # seconds
 _READ_SIZE = 64  # what a key sends at once
-_END_KEYS = ("", "\x04")
+_END_KEY = "\x04"
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-9;?]*.?|O.?|.)?")
 
 
@@ -71,7 +77,11 @@ class EditScreen:
         answer = EXIT
         with _restore_terminal(), suppress(termios.error), _handle_signals(pose, signal.SIGCONT):
             pose()
-            answer = next((key for key in _read_keys() if key in choices), EXIT)
+            for key in _read_keys():
+                if len(key) == 1 and key in choices:
+                    answer = key
+                    break
+                typer.echo(f"\n{_explain(choices)}\n{question}", nl=False, err=True)
         typer.echo(answer, err=True)
         return answer
 
@@ -106,6 +116,11 @@ class EditScreen:
             typer.echo("\t".join(map(printable, line.split("\t"))), err=True)
 
 
+def _explain(choices: str) -> str:
+    """Return what each key does, for an operator who has pressed another one."""
+    return "\n".join(f"  {key}  {KEY_MEANINGS[key]}" for key in choices)
+
+
 @contextmanager
 def _handle_signals(handler: "Callable[[int, FrameType | None], None]", *numbers: signal.Signals) -> "Iterator[None]":
     """Handle signals in a block; unlike `SIG_IGN`, an editor does not inherit a handler."""
@@ -132,13 +147,17 @@ def _restore_terminal() -> "Iterator[None]":
 
 
 def _read_keys() -> "Iterator[str]":
-    """Yield keys until the input ends; skip keys that send a sequence, like arrows."""
+    """Yield keys until the input ends; skip keys that send a sequence, like arrows.
+
+    Several keys at once were pasted, and answer nothing: they come as one key that is no choice.
+    """
     while True:
         try:
             pressed = os.read(0, _READ_SIZE).decode("latin-1")
         except OSError:  # the terminal is gone
             return
-        for key in _ESCAPE_SEQUENCE.sub("", pressed) if pressed else [""]:
-            if key in _END_KEYS:
-                return
-            yield key.lower()
+        keys = _ESCAPE_SEQUENCE.sub("", pressed)
+        if not pressed or _END_KEY in keys:
+            return
+        if keys:
+            yield keys.lower()

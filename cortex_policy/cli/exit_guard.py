@@ -36,9 +36,11 @@ def run_guarded(command: "Callable[[], int]", invocation: Invocation) -> int:
     try:
         code = command()
     except CortexPolicyError as error:
-        print_error(error)
+        # a command that only reads has nothing that it could have left unchanged
+        message = error.detail if error.reason is NOT_DONE and not invocation.changes else ""
+        print_error(error, message)
         if invocation.is_json:
-            print_json_error(str(error), error.hint, error.exit_code)
+            print_json_error(message or str(error), error.hint, error.exit_code)
         code = error.exit_code
     sys.stdout.flush()
     lost = stdout_write_error()
@@ -49,10 +51,10 @@ def run_guarded(command: "Callable[[], int]", invocation: Invocation) -> int:
     return code
 
 
-def print_error(error: CortexPolicyError) -> None:
-    """Print an error and its hint."""
+def print_error(error: CortexPolicyError, message: str = "") -> None:
+    """Print an error, in other words if there are any, and its hint."""
     hint = f"hint: {message_line(error.hint)}\n" if error.hint else ""
-    sys.stderr.write(f"cortex-policy: {message_line(str(error))}\n{hint}")
+    sys.stderr.write(f"cortex-policy: {message_line(message or str(error))}\n{hint}")
 
 
 def print_json_error(message: str, hint: str, exit_code: int) -> None:

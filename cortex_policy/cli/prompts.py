@@ -18,12 +18,18 @@ def ask_yes_no(question: str, *, yes: bool) -> None:
         raise NotDoneError("cancelled")
 
 
-def require_widening_consent(verdict: str, *, allowed: bool) -> None:
-    """Ask for the word `widen` if a change may allow more than before; raise NotDoneError for any other answer."""
+def require_widening_consent(verdict: str, *, allowed: bool, again: bool = False) -> None:
+    """Ask for the word `widen` if a change may allow more than before; raise NotDoneError for any other answer.
+
+    With `again`, only an empty line and the end of input cancel: other answers would lose what was typed before.
+    """
     if allowed or not widens(verdict):
         return
-    if _read_answer("it may allow more than before; type `widen` to save it", "--allow-widening") != "widen":
-        raise NotDoneError("cancelled")
+    question = "it may allow more than before; type `widen` to save it"
+    while (answer := _read_answer(question, "--allow-widening")) != "widen":
+        if not (again and answer):
+            raise NotDoneError("cancelled")
+        typer.echo(printable(f"`{answer}` is not `widen`; an empty line cancels"), err=True)
 
 
 def make_lock_wait(wait_seconds: float) -> LockWait:

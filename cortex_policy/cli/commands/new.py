@@ -52,7 +52,8 @@ def new(  # noqa: PLR0913 - one parameter for each option
     edit = GrantEdit(rate, data_class, tool, tuple(allow or ()), add_scopes=tuple(scope or ()), declare=declared)
     new_grant_text(edit)  # what was said must fit before more is asked for
     policy_root = find_inner_root(root)
-    if rate is None or not allow:
+    is_interview = rate is None or not allow
+    if is_interview:
         if not is_interactive() or json:
             raise UsageError("a new grant takes `--allow` and `--rate`", "see `cortex-policy new --help`")
         previews.check_absent(policy_root, new_id)
@@ -61,6 +62,6 @@ def new(  # noqa: PLR0913 - one parameter for each option
     if dry_run:
         write_result.print_preview(policy_root, previews.preview_new(policy_root, new_id, text), json=json)
         return
-    consent = confirm.make_widening_prompt(allowed=allow_widening, json=json)
+    consent = confirm.make_widening_prompt(allowed=allow_widening, json=json, again=is_interview)
     result = operations.create_grant(policy_root, new_id, text, consent, make_lock_wait(wait_seconds))
     write_result.print_result(result, f"made `{new_id}`", json=json)

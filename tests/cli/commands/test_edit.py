@@ -18,6 +18,7 @@ from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
+from tests.support.command import result_of
 from tests.support.stamps import stamp_grants
 
 PROGRAM = [sys.executable, "-m", "cortex_policy"]
@@ -330,3 +331,11 @@ def test_an_editor_that_goes_on_in_the_background_keeps_its_text(git: Path, star
     assert "unchanged" not in str(child.before)
     assert left.read_bytes() == git.read_bytes()
     assert version(git) == 1
+
+
+@pytest.mark.usefixtures("root")
+def test_an_unknown_grant_is_told_before_the_terminal() -> None:
+    """Who mistypes an id learns that first, where no editor could be opened either."""
+    done = result_of("edit", "gti")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (20, "cortex-policy: grant not found")
+    assert "did you mean `git`?" in done.stderr

@@ -73,3 +73,16 @@ def test_leaving_the_questions_makes_nothing(root: Path, leave: Callable[["pexpe
     terminal = Terminal("new", "git")
     assert terminal.end()[0] == 3
     assert "`git` exists already" in terminal.said
+
+
+@pytest.mark.usefixtures("root")
+def test_a_wrong_word_after_the_questions_loses_no_answer() -> None:
+    """It is asked again; an empty line cancels."""
+    for last, code in (("widen", 0), ("", 3)):
+        terminal = Terminal("new", f"deploy{code}")
+        for question, line in (("tool", ""), ("actions", "run"), ("paths", "docs"), ("minute", "5"), ("data", "")):
+            terminal.answer(question, line)
+        terminal.answer("type `widen` to save it", "yes")
+        terminal.expect("`yes` is not `widen`; an empty line cancels")
+        terminal.answer("type `widen` to save it", last)
+        assert terminal.end()[0] == code
