@@ -3,8 +3,8 @@
 from cortex_policy.core import Value, operator_commands
 from cortex_policy.core.arguments import argument_violation
 from cortex_policy.core.closest_match import closest_scope, closest_value, closest_word, first_violation
-from cortex_policy.core.engine import check_paths, normalize_scope, path_syntax_problem
-from cortex_policy.core.path_likeness import unchecked_paths
+from cortex_policy.core.engine import check_paths, counts_as_declared, normalize_scope, path_syntax_problem
+from cortex_policy.core.path_likeness import looks_like_path, unchecked_paths
 from cortex_policy.core.rule_steps import MOST_PATHS, RULES
 from cortex_policy.core.text import did_you_mean
 from cortex_policy.core.unicode_equivalence import equivalent_word, form_difference, scope_covering_in_nfc
@@ -42,11 +42,9 @@ def _action(case: "ExplainContext") -> Advice:
 
 
 def _arguments(case: "ExplainContext") -> Advice:
-    remedy = operator_commands.program_command("edit", case.grant.id)
     if not argument_violation(case.grant.args, case.request.args):
-        known = (f"the arguments {format_values(list(case.grant.args))}",) if case.grant.args else ()
-        advice = "leave it out; an operator can declare it in `args`, an object by `const` or `enum`"
-        return Advice("", known, remedy, advice)
+        return _undeclared_arguments(case)
+    remedy = operator_commands.program_command("edit", case.grant.id)
     violation = first_violation(case.grant.args, case.request.args)
     if not violation.allowed:
         return Advice(remedy=remedy, advice="no value passes until the declaration is fixed")
@@ -56,6 +54,27 @@ def _arguments(case: "ExplainContext") -> Advice:
         remedy,
         "give a value that is allowed; an operator can change the declaration",
     )
+
+
+def _undeclared_arguments(case: "ExplainContext") -> Advice:
+    grant, args = case.grant, case.request.args
+    names = [name for name in args if name not in grant.args and not counts_as_declared(grant, name, args[name])]
+    words = [f"{name}={word}" for name in names if "=" not in name and (word := _declaration_word(args[name]))]
+    is_complete = bool(names) and len(words) == len(names) <= MOST_PATHS
+    remedy = operator_commands.set_command(grant.id, "arg", words if is_complete else [])
+    near = did_you_mean(closest_word(names[0], tuple(grant.args))) if names else ""
+    known = (f"the arguments {format_values(list(grant.args))}",) if grant.args else ()
+    advice = "leave it out; an operator can declare it in `args`, an object by `const` or `enum`"
+    return Advice("", known, remedy or operator_commands.program_command("edit", grant.id), f"{near} {advice}".strip())
+
+
+def _declaration_word(value: object) -> str:
+    """Return the declaration of a scalar for `set --arg`, '' for another value."""
+    if isinstance(value, str):
+        return "string,format=path" if looks_like_path(value) else "string"
+    if isinstance(value, bool):
+        return "boolean"
+    return "integer" if isinstance(value, int) else "number" if isinstance(value, float) else ""
 
 
 def _path(case: "ExplainContext") -> Advice:

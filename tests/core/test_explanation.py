@@ -129,6 +129,19 @@ def test_an_operator_is_told_how_to_declare_what_looks_like_a_path() -> None:
     assert explained("tree", {"q": "x"})[0].remedy == ""
 
 
+@pytest.mark.parametrize(("args", "remedy", "hint"), [
+    ({"line": 3, "q": "x", "dry": True, "at": 1.5}, "set git --arg line=integer --arg q=string --arg dry=boolean --arg at=number", "did you mean `lines`?"),
+    ({"out": "/srv/x", "log_file": "docs/x"}, "set git --arg out=string,format=path", "leave it out"),
+    ({"o": {"a": 1}}, "edit git", "leave it out"), ({"q": "x", "o": [1]}, "edit git", "leave it out"), ({"a=b": 1}, "edit git", "leave it out"),
+])  # fmt: skip
+def test_what_is_not_declared_can_be_declared_by_a_command(args: dict[str, Any], remedy: str, hint: str) -> None:
+    """All of it at once, or else in an editor; first whether another name was meant."""
+    places = tuple(ResolvedPath(name, "docs/x", "docs/x", "docs/x", "/r/docs/x") for name in args if name == "log_file")
+    found, _ = explained("tree", args, *places, settings=Settings(undeclared_args="deny"))
+    assert found.remedy == f"cortex-policy {remedy}"
+    assert found.advice.startswith(hint)
+
+
 def test_what_reads_like_something_allowed_is_asked_back_first() -> None:
     """A word that was mistyped is no reason to allow it; what reads like nothing is not asked about."""
     assert explained("tre")[0].advice == "did you mean `tree`? an operator can allow `tre` beside it"
@@ -165,7 +178,7 @@ DENIALS: list[tuple[dict[str, Any], tuple[str, str, int], tuple[str, tuple[str, 
      ("", (), "cortex-policy edit git")),
     ({"args": {"other": 1}, "settings": Settings(undeclared_args="deny")},
      ("arguments", "`other` is not declared in `args`, and the setting `undeclared_args` is `deny`", 7),
-     ("", ('the arguments "lines", "mode", "tags", "odd"',), "cortex-policy edit git")),
+     ("", ('the arguments "lines", "mode", "tags", "odd"',), "cortex-policy set git --arg other=integer")),
     ({"places": [at("etc/x")]}, ("path", "`etc/x` is in no scope", 24),
      ("", ("docs", "packages/a"), "cortex-policy set git --add-scope etc/x")),
     ({"places": [at("Docs/x")]}, ("path", "`Docs/x` is in no scope", 25),
