@@ -51,7 +51,7 @@ class Place:
     def run(self, directory: Path, *words: str, **more: str) -> "subprocess.CompletedProcess[str]":
         """Run a program, and return what it said on either stream."""
         return subprocess.run(
-            words, cwd=directory, env=self.environment | more, text=True, check=False, timeout=120,
+            words, cwd=directory, env=self.environment | more, text=True, check=False, timeout=600,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
 

@@ -49,6 +49,7 @@ def test_a_misspelt_name_is_refused(errors: Callable[[str], list[str]]) -> None:
     assert "PolicyStor" in other
 
 
+@pytest.mark.storm
 @pytest.mark.skipif(find_spec("pyright") is None, reason="pyright comes with the extra `dev`")
 @pytest.mark.skipif(shutil.which("node") is None, reason="pyright needs node, which it would download")
 def test_every_public_name_has_a_type(tmp_path: Path) -> None:

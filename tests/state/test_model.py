@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -18,6 +17,7 @@ from cortex_policy.state.ledger import Ledger
 from cortex_policy.state.ledger_ring import TICK_BITS, WINDOW_TICKS
 from cortex_policy.state.memory_budgets import MemoryBudgets
 from cortex_policy.state.settings import find_state_directory
+from tests.support.chance import inputs
 
 LIMITS = st.sampled_from([1, 2, 2, 3, 3, 10, 17, 30, 33, 62, 63, 64, 500])
 COSTS = st.sampled_from([1, 1, 1, 2, 7, 30, 40])
@@ -170,7 +170,7 @@ class Memory(Budgets):
         self.askers = [MemoryBudgets()]
 
 
-TestFiles = Files.TestCase
-TestFiles.settings = settings(max_examples=300, stateful_step_count=50)  # with fewer some faults go unseen
-TestMemory = Memory.TestCase
-TestMemory.settings = settings(max_examples=200, stateful_step_count=50)
+TestFiles = pytest.mark.chance(Files.TestCase)
+TestFiles.settings = inputs(500, stateful_step_count=50)  # 100 without a storm: other tests see each fault that was put in by hand
+TestMemory = pytest.mark.chance(Memory.TestCase)
+TestMemory.settings = inputs(300, stateful_step_count=50)

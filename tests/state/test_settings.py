@@ -385,7 +385,8 @@ def test_half_a_file_is_never_believed(root: Path, file: Path) -> None:
                 stream.flush()
                 instants.append(time.monotonic_ns())
             found = answer.result()
-            if all(after - before < settings.STABLE_NS for before, after in pairwise(instants)):
+            # a time stamp may be half of that old already
+            if all(after - before < settings.STABLE_NS // 2 for before, after in pairwise(instants)):
                 assert found.sensitive == "deny"
                 rounds += 1  # else this machine held up the writer for longer than anybody waits
 
@@ -412,5 +413,6 @@ def test_a_reader_that_is_held_up_does_not_believe_half_a_file(
 def test_a_file_that_never_lies_still_is_not_believed(root: Path, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for ever."""
     file.write_text("")
+    monkeypatch.setattr(settings, "time_ns", lambda: file.stat().st_ctime_ns)  # however slow this machine is
     monkeypatch.setattr(settings, "sleep", lambda _: file.write_text("#"))
     assert "written all the time" in refused(root).detail

@@ -297,7 +297,8 @@ def test_the_command_line(root: Path) -> None:
 def test_words_that_do_not_fit_are_usage_errors(words: tuple[str, ...]) -> None:
     """2, never 1: a script must be able to tell."""
     done = run(*words)
-    assert (done.returncode, done.stdout) == (2, "")
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["error"]["hint"] if "--json" in words else not done.stdout
     assert "hint: " in done.stderr
 
 
