@@ -170,7 +170,8 @@ class Memory(Budgets):
         self.askers = [MemoryBudgets()]
 
 
+# a fifth of these without a storm: other tests see each fault that was put in by hand
 TestFiles = pytest.mark.chance(Files.TestCase)
-TestFiles.settings = inputs(500, stateful_step_count=50)  # 100 without a storm: other tests see each fault that was put in by hand
+TestFiles.settings = inputs(500, stateful_step_count=50)
 TestMemory = pytest.mark.chance(Memory.TestCase)
 TestMemory.settings = inputs(300, stateful_step_count=50)
