@@ -121,10 +121,10 @@ end
 
 function __cortex_policy_in -d 'whether the plain words begin with these'
     __cortex_policy_after_dashes; and return 1
+    test -z "$argv[1]"; and return
     set -l plain (__cortex_policy_plain)
-    for index in (seq (count $argv))
-        test "$plain[$index]" = $argv[$index]; or return 1
-    end
+    set -l count (count $argv)
+    test "$plain[1..$count]" = "$argv"
 end
 
 function __cortex_policy_at -d 'whether there are this number of plain words behind these'
