@@ -175,8 +175,7 @@ def _explain_failure(call: "Call", error: CortexPolicyError, stage: str = "") ->
     verdict = DENIES if error.reason is STOPPED else FAILS
     faults = _grant_error_steps(error)
     steps = faults or [RuleStep(stage, verdict, _error_message(call, error))]
-    more = "; see `cortex-policy validate`" if faults else ""
-    explanation = Explanation((*steps, *(RuleStep(rule, NOT_ASKED) for rule in RULES)), advice=f"{error.hint}{more}")
+    explanation = Explanation((*steps, *(RuleStep(rule, NOT_ASKED) for rule in RULES)), advice=error.hint)
     path = _path_to_fix(error)
     note = ""
     if error.reason is GRANT_UNSAFE:

@@ -155,7 +155,7 @@ def add_root_and_file(error: GrantError, root: Root, file: str, data: bytes | No
         return error
     error.file = file
     if error.reason is GRANT_INVALID:
-        error.hint = f"fix `{file}`"
+        error.hint = f"see what to fix with `cortex-policy validate {quoted(file)}`"
     if data is not None and len(data) <= MAX_BYTES:
         error.sha256 = sha256(data).hexdigest()
     return error

@@ -88,6 +88,8 @@ def _variable_hint(variable: str) -> str:
 def known_name_hint(word: str, known: "Iterable[str]") -> str:
     """Return a hint at the closest name, or all names."""
     known = list(known)
+    if inside := [name for name in known if name.startswith(f"{word}.")]:
+        return f"the settings in it are {', '.join(inside)}"
     return did_you_mean(closest_word(word, known)) or f"the settings are {', '.join(known)}"
 
 

@@ -107,7 +107,7 @@ def _advice_rows(call_explanation: "CallExplanation") -> list[tuple[str, ...]]:
     rows = [
         ("nearest", closest),
         ("allowed", allowed),
-        ("hint", explanation.advice.replace(f"`{_working_directory()}", "`")),
+        ("hint", explanation.advice.replace(f"`{_working_directory()}", "`").replace(f" {_working_directory()}", " ")),
         ("operator", "", explanation.remedy.replace(" ", _NO_BREAK)),
         ("run by", _owner_phrase(owner) if owner is not None else ""),
         ("note", call_explanation.note),
