@@ -286,7 +286,7 @@ _cortex_policy() {
             ;;
         'edit '*)
             offered=('' 'ids')
-            flags='--root --wait -h --help'
+            flags='--root --resume --wait -h --help'
             ;;
         'enforce '*)
             offered=('' 'ids' 'actions')

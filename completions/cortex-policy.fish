@@ -325,6 +325,7 @@ complete -c cortex-policy -n '__cortex_policy_in doctor' -l json -d 'Output JSON
 complete -c cortex-policy -n '__cortex_policy_in doctor' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 edit' -a '(__cortex_policy_ids)'
 complete -c cortex-policy -n '__cortex_policy_in edit' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in edit' -l resume -d 'Go on with the text that the last session left'
 complete -c cortex-policy -n '__cortex_policy_in edit' -l wait -x -d 'Wait up to SECONDS for another writer'
 complete -c cortex-policy -n '__cortex_policy_in edit' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 enforce' -a '(__cortex_policy_ids)'

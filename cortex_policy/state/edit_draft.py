@@ -27,9 +27,17 @@ class Draft:
 
     path: str
 
-    def __init__(self, file: str, text: bytes, max_bytes: int) -> None:
-        """Copy the text of a file; at most `max_bytes` bytes of it are read. Raise NotDoneError on failure."""
-        self.path, self._max_bytes = f"{_make_directory(file)}/{os.path.basename(file)}", max_bytes
+    def __init__(self, file: str, text: bytes | None, max_bytes: int) -> None:
+        """Copy the text of a file, or take the copy that was left last if the text is None.
+
+        At most `max_bytes` bytes of it are read. Raise NotDoneError on failure.
+        """
+        self._max_bytes = max_bytes
+        if text is None:
+            self.path = _last_draft(file)
+            self.read(b"")  # one that is a link, say, is refused
+            return
+        self.path = f"{_make_directory(file)}/{os.path.basename(file)}"
         try:
             self._write(text)
         except BaseException:
@@ -93,6 +101,14 @@ def leftover_drafts(file: str) -> list[str]:
         with suppress(OSError):  # it may be searchable but not listable
             drafts += [f"{directory}/{one}/{name}" for one in os.listdir(directory) if one.startswith(_prefix(file))]
     return sorted(filter(_is_ours, drafts))
+
+
+def _last_draft(file: str) -> str:
+    """Return the path of the copy that was left last."""
+    try:
+        return max(leftover_drafts(file), key=lambda path: os.lstat(path).st_mtime_ns)
+    except (ValueError, OSError):
+        raise NotDoneError("no earlier session left a text") from None
 
 
 def _is_ours(copy: str) -> bool:

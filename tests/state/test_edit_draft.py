@@ -138,3 +138,19 @@ def test_a_place_that_cannot_be_listed_is_no_error(monkeypatch: pytest.MonkeyPat
     finally:
         place.chmod(0o700)
         shutil.rmtree(place)
+
+
+def test_the_copy_that_was_left_last_is_taken_again(drafts_place: Path) -> None:
+    """Its bytes and its place; where there is none, that is said, and a link is not followed."""
+    with pytest.raises(NotDoneError, match="no earlier session left a text"):
+        Draft(FILE, None, 9)
+    Draft(FILE, b"one", 9)
+    last = Draft(FILE, b"two", 9)
+    os.utime(last.path, ns=(1 << 62, 1 << 62))
+    again = Draft(FILE, None, 9)
+    assert (again.path, again.read(b"")) == (last.path, b"two")
+    Path(last.path).unlink()
+    Path(last.path).symlink_to(drafts_place / "secret")
+    os.utime(last.path, ns=(1 << 62, 1 << 62), follow_symlinks=False)
+    with pytest.raises(NotDoneError, match="is a link"):
+        Draft(FILE, None, 9)

@@ -1,6 +1,7 @@
 """`edit`: change a grant in an editor; it is saved if it loads, after its meaning was shown."""
 
 import os
+from typing import Annotated
 
 import typer
 
@@ -16,6 +17,7 @@ def edit(
     grant_id: GrantArgument,
     root: RootOption = None,
     *,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the text that the last session left.")] = False,
     wait_seconds: WaitOption = 0.0,
 ) -> None:
     """Edit a grant in your editor, and save it if it loads.
@@ -30,6 +32,7 @@ def edit(
 
     $ cortex-policy edit git
     $ cortex-policy edit git --wait 60
+    $ cortex-policy edit git --resume
     $ EDITOR="code --wait" cortex-policy edit git
     """
     from cortex_policy.cli.edit_screen import EditScreen  # noqa: PLC0415 - no other command needs it
@@ -46,7 +49,7 @@ def edit(
         hint = "use `cortex-policy set`, or edit the file by hand, then run `cortex-policy stamp write`"
         raise NotDoneError("an editor needs a terminal", hint)
     terminal = EditScreen(choose_editor(os.environ, configured_editor(policy_root)), f"{grant_id}.json")
-    outcome = run(policy_root, grant_id, make_lock_wait(wait_seconds), terminal)
+    outcome = run(policy_root, grant_id, make_lock_wait(wait_seconds), terminal, resume=resume)
     if outcome.status == "cancelled":
         raise NotDoneError("cancelled")
     if outcome.status == "saved":

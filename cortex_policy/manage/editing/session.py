@@ -69,19 +69,25 @@ class _Review(Value):
     change: GrantDiff | None = None
 
 
-def run_edit_session(root: Root, grant_id: str, lock_wait: LockWait, screen: EditorUI) -> EditResult:
+def run_edit_session(
+    root: Root, grant_id: str, lock_wait: LockWait, screen: EditorUI, *, resume: bool = False
+) -> EditResult:
     """Let an operator edit a grant while the writers' lock is held.
 
-    Raise NotDoneError or GrantError if that is impossible. However the session ends, the grant is the old or the new
-    one, and a text that was not saved is kept in a file, whose path is shown.
+    With `resume` it goes on with the text that the last session left. Raise NotDoneError or GrantError if that is
+    impossible. However the session ends, the grant is the old or the new one, and a text that was not saved is kept in
+    a file, whose path is shown.
     """
     check_id(grant_id)
     with write_transaction(root, lock_wait, "edit", grant_id) as writer:
         original = _read_original(writer, grant_id)
         file = f"{root.tools}/{grant_id}.json"
-        for path in leftover_drafts(file):
-            screen.say(f"note: an earlier session left its text in `{path}`")
-        draft = Draft(file, original, MAX_BYTES + 1)
+        if resume:
+            draft = Draft(file, None, MAX_BYTES + 1)
+        else:
+            for path in leftover_drafts(file):
+                screen.say(f"note: an earlier session left its text in `{path}`; `--resume` goes on with the last one")
+            draft = Draft(file, original, MAX_BYTES + 1)
         session = EditSession(
             grant_id,
             original,

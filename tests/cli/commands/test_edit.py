@@ -339,3 +339,36 @@ def test_an_unknown_grant_is_told_before_the_terminal() -> None:
     done = result_of("edit", "gti")
     assert (done.returncode, done.stderr.splitlines()[0]) == (20, "cortex-policy: grant not found")
     assert "did you mean `git`?" in done.stderr
+
+
+def test_a_text_that_was_left_can_be_gone_on_with(git: Path, start: Start) -> None:
+    """The note says how; once it is saved, nothing is left."""
+    first = start(script('sed -i s/30/7/ "$1"'))
+    first.expect_exact(ALL)
+    first.send("x")
+    assert ended(first) == 3
+    assert "30" in git.read_text()
+    second = start("true", "git", "--resume")
+    second.expect_exact(ALL)
+    second.send("s")
+    second.expect_exact("saved `git`")
+    assert ended(second) == 0
+    assert '"perMinute": 7' in git.read_text()
+    assert drafts(git) == []
+    third = start("true", "git", "--resume")
+    third.expect_exact("no earlier session left a text")
+    assert ended(third) == 3
+
+
+def test_a_wrong_key_lists_the_choices_and_a_paste_answers_nothing(git: Path, start: Start) -> None:
+    """A pasted `s` saves nothing; Enter and `?` say what the keys do."""
+    before = git.read_bytes()
+    child = start(script('sed -i s/30/7/ "$1"'))
+    child.expect_exact(ALL)
+    for keys in ("?", "\r", "sss save"):
+        child.send(keys)
+        child.expect_exact("s  save the text")
+        child.expect_exact(ALL)
+    child.send("x")
+    assert ended(child) == 3
+    assert git.read_bytes() == before

@@ -37,7 +37,7 @@ def test_what_the_write_would_refuse_is_refused(line: str) -> None:
     """With the same code and the same words."""
     dry = run_command(*line.split(), "--dry-run", code=code_of(line))
     real = run_command(*line.split(), "--allow-widening" if "copy" in line else "--json", code=code_of(line))
-    assert dry.stderr == real.stderr
+    assert dry.stderr == real.stderr.replace("not done, nothing was changed: ", "")  # a dry run changes nothing anyway
 
 
 def code_of(line: str) -> int:

@@ -173,7 +173,7 @@ def test_an_exit_leaves_the_text_and_names_it(stamped_root: Root) -> None:
     (draft,) = drafts(stamped_root)
     assert seen[-1] == f"the text was left in `{draft}`"
     _, seen = run(stamped_root, lambda _: None)
-    assert seen[0] == f"note: an earlier session left its text in `{draft}`"
+    assert seen[0] == f"note: an earlier session left its text in `{draft}`; `--resume` goes on with the last one"
     assert kept(stamped_root, before, b"{")
 
 
