@@ -11,6 +11,7 @@ from cortex_policy.library.file_identity import Identity, identity_of, is_stable
 from cortex_policy.library.path_lookup import UnresolvedRoot
 from cortex_policy.library.polling import report_thread_error
 from cortex_policy.state import Root
+from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.grants import read_grant
 
 TYPE_CHECKING = False
@@ -108,9 +109,9 @@ class Subscriptions:
             if state == _ABSENT:
                 del self._known[grant_id]
             if state.sha256 != known.sha256:
-                yield GrantChanged(
-                    grant_id, known.sha256, state.sha256, compare_grants(known.grant, state.grant).verdict
-                )
+                settings = comparison_settings(root.path if root is not None else None)
+                verdict = compare_grants(known.grant, state.grant, settings).verdict
+                yield GrantChanged(grant_id, known.sha256, state.sha256, verdict)
 
 
 def _grant_ids(root: Root | None) -> list[str]:

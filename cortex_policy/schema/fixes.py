@@ -4,8 +4,9 @@ from cortex_policy.core import Value
 from cortex_policy.core.compare.grants import compare_grants
 from cortex_policy.core.compare.verdicts import NARROWED, SAME
 from cortex_policy.core.decode import decode
+from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.json_edit import remove_value, rename_key
-from cortex_policy.core.model import GrantError, UsageError
+from cortex_policy.core.model import GrantError, Settings, UsageError
 
 _MAX_BYTES_READ = 1 << 20  # bytes, in all repairs of one file: each reads the whole of it several times
 
@@ -22,11 +23,11 @@ def max_fixes(data: bytes) -> int:
     return max(1, _MAX_BYTES_READ // max(1, len(data)))
 
 
-def apply_fix(text: str, fix: Fix) -> str | None:
+def apply_fix(text: str, fix: Fix, settings: Settings = DEFAULTS) -> str | None:
     """Return the fixed text; None if it would allow more than before: an operator decides that."""
     try:
         new = remove_value(text, fix.pointer) if fix.new_key is None else rename_key(text, fix.pointer, fix.new_key)
-        meaning = compare_grants(decode(text.encode()), decode(new.encode()))
+        meaning = compare_grants(decode(text.encode()), decode(new.encode()), settings)
     except (GrantError, UsageError):  # the meaning is unknown
         return None
     return new if meaning.verdict in (SAME, NARROWED) else None

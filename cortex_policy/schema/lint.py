@@ -4,7 +4,8 @@ from collections import Counter
 from itertools import chain
 
 from cortex_policy.core.decode import MalformedError, decode_document, decode_json
-from cortex_policy.core.model import GrantError
+from cortex_policy.core.engine import DEFAULTS
+from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.core.scope_prefix import normalize_scope_cached
 from cortex_policy.schema.fixes import Fix, apply_fix, max_fixes
 from cortex_policy.schema.problems import MAX_FINDINGS, Finding
@@ -75,14 +76,14 @@ def limit_per_code(findings: "Iterable[Finding]") -> "Iterator[Finding]":
             yield finding
 
 
-def apply_fixes(data: bytes, codes: frozenset[str]) -> bytes:
+def apply_fixes(data: bytes, codes: frozenset[str], settings: Settings = DEFAULTS) -> bytes:
     """Return the bytes of a grant with the certain fixes of these codes; text that does not decode stays as it is."""
     fixes_left = max_fixes(data)
     for _ in range(MAX_ROUNDS):
         text = data.decode("utf-8", "surrogateescape")
         fixes = [one.fix for one in lint_grant(data)[1] if one.fix is not None and one.code in codes]
         for fix in sorted(fixes, key=_last_first)[:fixes_left]:
-            text = apply_fix(text, fix) or text
+            text = apply_fix(text, fix, settings) or text
         fixes_left = max(0, fixes_left - len(fixes))
         before, data = data, text.encode("utf-8", "surrogateescape")
         if data == before or not fixes_left:

@@ -1,7 +1,9 @@
 """A problem: what a rule found, with its position in the text of a grant."""
 
 from cortex_policy.core import Value
+from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.json_tree import JsonNode, JsonSyntaxError, line_and_column, node_at, parse_tree
+from cortex_policy.core.model import Settings
 from cortex_policy.schema.catalog import ERROR, severity_of
 from cortex_policy.schema.fixes import apply_fix, max_fixes
 
@@ -80,8 +82,10 @@ def file_problem(file: str, code: str, message: str, hint: str = "") -> Problem:
     return Problem(file, 1, 1, 1, 1, "", code, severity_of(code), message, hint)
 
 
-def to_problems(file: str, data: bytes, findings: "Iterable[Finding]") -> tuple[Problem, ...]:
-    """Return findings as problems of a file, in the order of its lines."""
+def to_problems(
+    file: str, data: bytes, findings: "Iterable[Finding]", settings: Settings = DEFAULTS
+) -> tuple[Problem, ...]:
+    """Return findings as problems of a file, in the order of its lines; a fix must not widen under the settings."""
     text = data.decode("utf-8", "replace")
     try:
         root = parse_tree(text)
@@ -92,11 +96,12 @@ def to_problems(file: str, data: bytes, findings: "Iterable[Finding]") -> tuple[
     for finding in findings:
         fix = finding.fix if fixes_left else None
         fixes_left -= fix is not None
-        problems.append(_locate_finding(file, text, root, finding, fix))
+        new = apply_fix(text, fix, settings) if fix is not None else None
+        problems.append(_locate_finding(file, text, root, finding, new))
     return tuple(sorted(problems, key=lambda one: (one.line, one.column, one.code)))
 
 
-def _locate_finding(file: str, text: str, root: JsonNode | None, finding: Finding, fix: "Fix | None") -> Problem:
+def _locate_finding(file: str, text: str, root: JsonNode | None, finding: Finding, new: str | None) -> Problem:
     start, end = finding.span or _text_span(root, finding)
     line, column = line_and_column(text, start)
     first = text.rfind("\n", 0, start) + 1
@@ -106,7 +111,7 @@ def _locate_finding(file: str, text: str, root: JsonNode | None, finding: Findin
     return Problem(
         file, line, column, *line_and_column(text, max(start, end)), finding.pointer, finding.code,
         severity_of(finding.code), finding.message, finding.hint,
-        _replacement(text, fix), whole[shown : shown + MAX_LINE_LENGTH], shown + 1,
+        _replacement(text, new), whole[shown : shown + MAX_LINE_LENGTH], shown + 1,
     )  # fmt: skip
 
 
@@ -119,8 +124,7 @@ def _text_span(root: JsonNode | None, finding: Finding) -> tuple[int, int]:
     return (node.start, node.end) if finding.pointer else (node.start, node.start + 1)
 
 
-def _replacement(text: str, fix: "Fix | None") -> Replacement | None:
-    new = apply_fix(text, fix) if fix is not None else None
+def _replacement(text: str, new: str | None) -> Replacement | None:
     if new is None:
         return None
     min_length = min(len(text), len(new))

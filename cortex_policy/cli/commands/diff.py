@@ -48,7 +48,8 @@ def diff(  # noqa: PLR0913 - one parameter for each option
     The verdict is same, narrowed, widened or both. It compares the calls that are allowed: `docs` and `docs/` are the
     same. A change counts as widened unless it is proven to allow nothing more. An absent or invalid grant allows
     nothing. An argument that is newly declared, or newly a path, is widened: `undeclared_args` or `require_path` may
-    have denied the call before.
+    have denied the call before. So is the first scope of a grant where `undeclared_args` is `deny`, as it makes
+    undeclared paths pass.
 
     `--against stamp` compares with what was stamped last, and so shows what was edited by hand. If the
     stamped text is neither in the history nor in the last commit, the whole grant counts as widened.

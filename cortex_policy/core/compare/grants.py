@@ -1,8 +1,9 @@
 """What a change of a grant means: whether it allows more than before, less, or the same.
 
 The sets of allowed calls are compared, and a set counts as a subset only if that is proven: `same` and
-`narrowed` are proofs, `widened` and `both` say that there is none. They hold under the default settings, and where
-`require_path` or `undeclared_args` deny more: what counts as a path, or is declared, then lets a call pass.
+`narrowed` are proofs, `widened` and `both` say that there is none. They hold under the given settings, and also where
+`require_path` or `undeclared_args` deny more: what counts as a path, or is declared, then lets a call pass. Only the
+first scope of a grant needs the setting: with `undeclared_args = "deny"` it makes undeclared paths pass.
 """
 
 from cortex_policy.core import Value
@@ -19,8 +20,8 @@ from cortex_policy.core.compare.verdicts import (
     verdict_of,
 )
 from cortex_policy.core.decode import DATA_CLASSES
-from cortex_policy.core.engine import normalize_scope
-from cortex_policy.core.model import Grant
+from cortex_policy.core.engine import DEFAULTS, normalize_scope
+from cortex_policy.core.model import Grant, Settings
 from cortex_policy.core.scope_prefix import normalized_scopes
 
 
@@ -31,11 +32,11 @@ class GrantComparison(Value):
     fields: tuple[FieldComparison, ...]
 
 
-def compare_grants(old: Grant | None, new: Grant | None) -> GrantComparison:
+def compare_grants(old: Grant | None, new: Grant | None, settings: Settings = DEFAULTS) -> GrantComparison:
     """Compare two grants by the calls that they allow; None is a grant that is absent or invalid, and allows none."""
     before, after = old is not None and bool(old.actions), new is not None and bool(new.actions)
     if old is not None and new is not None and before and after:
-        fields = tuple(field(old, new) for field in _FIELDS)
+        fields = (*(field(old, new) for field in _FIELDS), _fs_scope(old, new, settings))
         return GrantComparison(combine_verdicts(field.verdict for field in fields), fields)
     if after:
         return _whole_grant(WIDENED, f"new: {describe_grant(new)}")
@@ -92,14 +93,15 @@ def _data_class(old: Grant, new: Grant) -> FieldComparison:
     return FieldComparison("dataClass", verdict, sentence)
 
 
-def _fs_scope(old: Grant, new: Grant) -> FieldComparison:
+def _fs_scope(old: Grant, new: Grant, settings: Settings) -> FieldComparison:
     before, after = old.fs_scope, new.fs_scope
     added, dropped = _scopes_outside(after, before), _scopes_outside(before, after)
     # INVARIANT: no scope at all is any path; scopes that never match are no path
     is_inside, is_covered = not before or bool(after and not added), not after or bool(before and not dropped)
-    return FieldComparison(
-        "fsScope", verdict_of(is_inside=is_inside, is_covered=is_covered), _scope_sentence(old, new, added, dropped)
-    )
+    sentence = _scope_sentence(old, new, added, dropped)
+    if after and not before and settings.undeclared_args != "allow":
+        is_inside, sentence = False, f"{sentence}; `undeclared_args` allows undeclared paths there now"
+    return FieldComparison("fsScope", verdict_of(is_inside=is_inside, is_covered=is_covered), sentence)
 
 
 def _scopes_outside(scopes: tuple[str, ...], others: tuple[str, ...]) -> list[str]:
@@ -130,4 +132,4 @@ def _scope_sentence(old: Grant, new: Grant, added: list[str], dropped: list[str]
     )
 
 
-_FIELDS = (_tool, _actions, _rate, compare_arguments, _data_class, _fs_scope)
+_FIELDS = (_tool, _actions, _rate, compare_arguments, _data_class)

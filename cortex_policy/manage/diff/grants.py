@@ -6,13 +6,15 @@ from cortex_policy.core import Value
 from cortex_policy.core.compare.grants import GrantComparison, compare_grants
 from cortex_policy.core.compare.verdicts import SAME, combine_verdicts
 from cortex_policy.core.decode import MAX_BYTES, decode
+from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.escalation import Escalation, escalations
-from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError
+from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Settings
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.git_revisions import NoCommitsError, grants_at_revision
 from cortex_policy.manage.diff.settings import compare_settings_with_revision
 from cortex_policy.manage.unsafe_files import unsafe_warning
 from cortex_policy.state import Root
+from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id, find_root, read_grant
 
 TYPE_CHECKING = False
@@ -71,14 +73,21 @@ class PolicyDiff(Value):
 def compare_ids_or_files(old: str, new: str, root: str | None = None) -> PolicyDiff:
     """Compare two grants, each named by its id or its file; raise GrantError if one does not exist."""
     (before, faults), (after, more) = _read_side(old, root), _read_side(new, root)
-    return PolicyDiff(
-        (compare_versions(new, before, after),), 0, tuple(unsafe_warning(list(dict.fromkeys([*faults, *more]))))
-    )
+    change = compare_versions(new, before, after, _settings_of_root(root))
+    return PolicyDiff((change,), 0, tuple(unsafe_warning(list(dict.fromkeys([*faults, *more])))))
 
 
-def compare_bytes(grant_id: str, old: bytes | None, new: bytes | None) -> GrantDiff:
+def _settings_of_root(named: str | None) -> Settings:
+    """Return the settings of a root, or those of operators if there is no root."""
+    path = None
+    with suppress(GrantError):
+        path = find_root(named).path
+    return comparison_settings(path)
+
+
+def compare_bytes(grant_id: str, old: bytes | None, new: bytes | None, settings: Settings = DEFAULTS) -> GrantDiff:
     """Compare the old and new bytes of a grant; None means no grant."""
-    return compare_versions(grant_id, to_grant_version(old), to_grant_version(new))
+    return compare_versions(grant_id, to_grant_version(old), to_grant_version(new), settings)
 
 
 def settings_diff(meaning: GrantComparison) -> GrantDiff:
@@ -97,8 +106,9 @@ def compare_with_revision(root: Root, revision: str, grant_id: str | None = None
         read_grant(root, grant_id)  # raises an error that names the ids that exist
     names = sorted({*before, *after})
     touched = [name for name in names if grant_id is not None or _differs(before.get(name), after.get(name))]
+    effective = comparison_settings(root.path)
     changes = (
-        compare_versions(name, to_grant_version(before.get(name)), to_grant_version(after.get(name)))
+        compare_versions(name, to_grant_version(before.get(name)), to_grant_version(after.get(name)), effective)
         for name in touched
     )
     settings = _settings_diffs(root, revision) if grant_id is None else ()
@@ -181,7 +191,7 @@ def to_grant_version(text_or_error: "TextOrError | None") -> GrantVersion:
         return GrantVersion(None, error.detail)
 
 
-def compare_versions(name: str, old: GrantVersion, new: GrantVersion) -> GrantDiff:
+def compare_versions(name: str, old: GrantVersion, new: GrantVersion, settings: Settings = DEFAULTS) -> GrantDiff:
     """Compare two sides of a diff; a side without a grant allows nothing, so what may be new is widened."""
     named = escalations(new.grant) if new.grant is not None else ()
-    return GrantDiff(name, old, new, compare_grants(old.grant, new.grant), named)
+    return GrantDiff(name, old, new, compare_grants(old.grant, new.grant, settings), named)

@@ -40,7 +40,7 @@ def edit_grant(
     with write_transaction(root, lock_wait, "set", grant_id) as writer:
         old = _read(writer, grant_id)
         new = edited_bytes(root, grant_id, old, edit)
-        return preview(grant_id, old, old) if new == old else _write(writer, grant_id, old, new, consent)
+        return preview(writer.root, grant_id, old, old) if new == old else _write(writer, grant_id, old, new, consent)
 
 
 def create_grant(
@@ -71,7 +71,7 @@ def remove_grant(root: Root, grant_id: str, consent: "Consent", lock_wait: LockW
     check_id(grant_id)
     with write_transaction(root, lock_wait, "remove", grant_id) as writer:
         old = _read(writer, grant_id)
-        result = preview(grant_id, old, None)
+        result = preview(writer.root, grant_id, old, None)
         writer.check_stamped(grant_id, old)
         consent(result.change)
         version = writer.remove(grant_id, old)
@@ -108,7 +108,7 @@ def _format_grant(writer: "GrantWriter", grant_id: str) -> WriteResult:
     old = _read(writer, grant_id)
     new = formatted_bytes(writer.root, grant_id, old)
     if new == old:
-        return preview(grant_id, old, old)
+        return preview(writer.root, grant_id, old, old)
     try:
         return _write(writer, grant_id, old, new)
     except OSError as error:  # the error of this grant alone: those before it are written
@@ -124,7 +124,7 @@ def _write(
     mode: int = 0o644,
 ) -> WriteResult:
     """Ask for consent, unless nobody needs to, then write; what would be refused is refused before anybody is asked."""
-    result = preview(grant_id, old, new)
+    result = preview(writer.root, grant_id, old, new)
     if result.change.new.grant is None:
         raise AssertionError("an edit went wrong: nothing was written")  # a bug in this program
     if consent is not None:

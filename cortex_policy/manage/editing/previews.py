@@ -10,6 +10,7 @@ from cortex_policy.manage.editing.formatting import format_grant_text
 from cortex_policy.manage.editing.set_fields import GrantEdit, apply_edit
 from cortex_policy.manage.editing.validity import require_valid_grant
 from cortex_policy.state import Root
+from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id, is_grant_id, read_grant
 from cortex_policy.state.grants_errors import root_option
 
@@ -44,14 +45,14 @@ def preview_edit(root: Root, grant_id: str, edit: GrantEdit) -> WriteResult:
     """Return what `edit_grant` would write, without a lock."""
     check_id(grant_id)
     old = _read_without_lock(root, grant_id)
-    return preview(grant_id, old, edited_bytes(root, grant_id, old, edit))
+    return preview(root, grant_id, old, edited_bytes(root, grant_id, old, edit))
 
 
 def preview_new(root: Root, grant_id: str, text: str) -> WriteResult:
     """Return what `create_grant` would write, without a lock."""
     check_new_id(grant_id)
     check_absent(root, grant_id)
-    return preview(grant_id, None, text.encode())
+    return preview(root, grant_id, None, text.encode())
 
 
 def preview_copy(root: Root, grant_id: str, other: str) -> WriteResult:
@@ -61,13 +62,13 @@ def preview_copy(root: Root, grant_id: str, other: str) -> WriteResult:
     data = _read_without_lock(root, grant_id)
     check_absent(root, other)
     refuse_invalid(root, grant_id, data)
-    return preview(other, None, data)
+    return preview(root, other, None, data)
 
 
 def preview_remove(root: Root, grant_id: str) -> WriteResult:
     """Return what `remove_grant` would remove, without a lock."""
     check_id(grant_id)
-    return preview(grant_id, _read_without_lock(root, grant_id), None)
+    return preview(root, grant_id, _read_without_lock(root, grant_id), None)
 
 
 def preview_rename(root: Root, grant_id: str, other: str) -> WriteResult:
@@ -84,7 +85,7 @@ def preview_format(root: Root, grant_ids: tuple[str, ...]) -> "Iterator[FormatRe
     for grant_id in ids_or_all(root, grant_ids):
         try:
             old = _read_without_lock(root, grant_id)
-            yield FormatResult(grant_id, preview(grant_id, old, formatted_bytes(root, grant_id, old)))
+            yield FormatResult(grant_id, preview(root, grant_id, old, formatted_bytes(root, grant_id, old)))
         except GrantError as error:
             yield FormatResult(grant_id, None, error)
 
@@ -101,9 +102,10 @@ def check_absent(root: Root, grant_id: str) -> None:
         raise exists_error(root, grant_id)
 
 
-def preview(grant_id: str, old: bytes | None, new: bytes | None) -> WriteResult:
+def preview(root: Root, grant_id: str, old: bytes | None, new: bytes | None) -> WriteResult:
     """Return what it means to replace one text of a grant by another; None is an absent grant."""
-    return WriteResult(compare_bytes(grant_id, old, new), unified_diff(grant_id, old, new))
+    change = compare_bytes(grant_id, old, new, comparison_settings(root.path))
+    return WriteResult(change, unified_diff(grant_id, old, new))
 
 
 def _read_without_lock(root: Root, grant_id: str) -> bytes:

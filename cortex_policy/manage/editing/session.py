@@ -1,6 +1,5 @@
 """The loop of `edit`: open the editor, check the text, ask; a text that is not a valid grant is never saved."""
 
-from functools import partial
 from typing import Protocol
 
 from cortex_policy.core import Value
@@ -13,13 +12,12 @@ from cortex_policy.schema.catalog import NOTE
 from cortex_policy.schema.lint import lint_grant
 from cortex_policy.schema.problems import Problem, to_problems
 from cortex_policy.state import Root
+from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.edit_draft import Draft, leftover_drafts
 from cortex_policy.state.grants import TrustCheck, check_id, unread_grant_error
 from cortex_policy.state.writer_lock import LockWait
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 SAVE, EDIT, DIFF, EXIT = "s", "e", "d", "x"
 ENDED_AT_ONCE = "the editor ended at once"
@@ -88,14 +86,7 @@ def run_edit_session(
             for path in leftover_drafts(file):
                 screen.say(f"note: an earlier session left its text in `{path}`; `--resume` goes on with the last one")
             draft = Draft(file, original, MAX_BYTES + 1)
-        session = EditSession(
-            grant_id,
-            original,
-            draft,
-            screen,
-            lambda new: writer.write(grant_id, original, new),
-            partial(impact_sentence, root),
-        )
+        session = EditSession(writer, grant_id, original, draft, screen)
         try:
             return session.run()
         finally:
@@ -122,18 +113,9 @@ class EditSession:
     may_still_be_open: bool
     saved: bytes
 
-    def __init__(
-        self,
-        grant_id: str,
-        original: bytes,
-        draft: Draft,
-        screen: EditorUI,
-        save: "Callable[[bytes], int | None]",
-        impact_of: "Callable[[GrantDiff], str]" = lambda _: "",
-    ) -> None:
-        """Take the grant, the copy, the operator's screen, what saves a text and what estimates its impact."""
-        self._id, self._original, self._draft, self._screen, self._save = grant_id, original, draft, screen, save
-        self._impact_of = impact_of
+    def __init__(self, writer: GrantWriter, grant_id: str, original: bytes, draft: Draft, screen: EditorUI) -> None:
+        """Take what writes the grant, the grant, the copy and the operator's screen."""
+        self._writer, self._id, self._original, self._draft, self._screen = writer, grant_id, original, draft, screen
         self._last = original
         self.saved = original
         self.may_still_be_open = False  # whether an editor may have the copy open in the background
@@ -147,7 +129,7 @@ class EditSession:
                 return EditResult("unchanged")
             answer = self._ask_operator(review)
             if answer == SAVE:
-                version = self._save(review.text)
+                version = self._writer.write(self._id, self._original, review.text)
                 self.saved = review.text
                 return EditResult("saved", version)
             if answer == EXIT:
@@ -190,9 +172,10 @@ class EditSession:
             self._screen.show_problems(problems)
         if not loads:
             return _Review(text, EDIT + DIFF + EXIT, _first_line(problems))
-        change = compare_bytes(self._id, self._original, text)
+        root = self._writer.root
+        change = compare_bytes(self._id, self._original, text, comparison_settings(root.path))
         self._screen.show_change(change)
-        if past := self._impact_of(change):
+        if past := impact_sentence(root, change):
             self._screen.say(past)
         return _Review(text, SAVE + EDIT + DIFF + EXIT, _first_line(problems), change)
 

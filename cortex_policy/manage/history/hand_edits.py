@@ -1,6 +1,7 @@
 """Find the grants that differ from their stamp, and what was stamped."""
 
 from cortex_policy.core import Value
+from cortex_policy.core.model import Settings
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import (
     UNKNOWN,
@@ -14,6 +15,7 @@ from cortex_policy.manage.history.texts import find_texts
 from cortex_policy.manage.unsafe_files import unsafe_warning
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
+from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.grants import check_id, read_grant
 from cortex_policy.state.grants_errors import root_option
 from cortex_policy.state.stamp import Stamp, grant_digest
@@ -42,11 +44,10 @@ class HandEdit(Value):
         """Whether what was stamped is known."""
         return self.stamped is None or self.old is not None
 
-    @property
-    def change(self) -> GrantDiff:
-        """What the edit means; without the stamped text, all that is allowed now is widened."""
+    def change(self, settings: Settings) -> GrantDiff:
+        """Return what the edit means; without the stamped text, all that is allowed now is widened."""
         before = to_grant_version(self.old) if self.is_known else UNKNOWN
-        return compare_versions(self.id, before, to_grant_version(self.new))
+        return compare_versions(self.id, before, to_grant_version(self.new), settings)
 
 
 def find_hand_edits(root: Root, stamp: Stamp | None, now: "Mapping[str, TextOrError | None]") -> tuple[HandEdit, ...]:
@@ -71,7 +72,9 @@ def compare_with_stamp(root: Root, grant_id: str | None = None, track: "Track" =
     names = {*found, *stamp.grants} if grant_id is None else {grant_id} & {*found, *stamp.grants}
     if grant_id is not None and not names:
         read_grant(root, grant_id)  # raises an error that names the ids that exist
-    changes = [one.change for one in find_hand_edits(root, stamp, {name: found.get(name) for name in names})]
+    edits = find_hand_edits(root, stamp, {name: found.get(name) for name in names})
+    settings = comparison_settings(root.path)
+    changes = [edit.change(settings) for edit in edits]
     if grant_id is not None and not changes:
         same = to_grant_version(found.get(grant_id))
         changes = [compare_versions(grant_id, same, same)]

@@ -23,6 +23,7 @@ from cortex_policy.manage.transaction.recovery import digest_or_none
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root, history
 from cortex_policy.state import stamp as stamps
+from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id
 from cortex_policy.state.grants_errors import hand_edit_hint, root_option
 from cortex_policy.state.history import history_length
@@ -101,7 +102,8 @@ def preview_undo(root: Root, request: UndoRequest) -> UndoResult:
     if stamp is not None and stamp.pending:
         raise NotDoneError("a write is running, or was interrupted and the next write finishes it", "try again")
     plan = _plan(root, stamp, request, lambda grant_id: _read_without_lock(root, grant_id))
-    return UndoResult(plan.version, tuple(step.preview() for step in plan.steps), plan.is_of_hand_edits)
+    settings = comparison_settings(root.path)
+    return UndoResult(plan.version, tuple(step.preview(settings) for step in plan.steps), plan.is_of_hand_edits)
 
 
 def undo_writes(root: Root, request: UndoRequest, consent: "Consent", lock_wait: LockWait = NO_WAIT) -> UndoResult:
@@ -115,7 +117,8 @@ def undo_writes(root: Root, request: UndoRequest, consent: "Consent", lock_wait:
             for grant_id in (step.id, *([step.new_id] if step.new_id else [])):
                 writer.grants.check_permissions(grant_id)
         if plan.steps:
-            consent(combine_diffs(step.preview() for step in plan.steps))
+            settings = comparison_settings(root.path)
+            consent(combine_diffs(step.preview(settings) for step in plan.steps))
         return _run_steps(writer, plan)
 
 
@@ -128,7 +131,7 @@ def _run_steps(writer: "GrantWriter", plan: _Plan) -> UndoResult:
             if not results:
                 raise
             return UndoResult(plan.version, tuple(results), plan.is_of_hand_edits, _as_policy_error(error))
-        seen = step.preview()
+        seen = step.preview(comparison_settings(writer.root.path))
         results.append(WriteResult(seen.change, seen.diff, is_written=True, version=stamped))
     return UndoResult(plan.version, tuple(results), plan.is_of_hand_edits)
 

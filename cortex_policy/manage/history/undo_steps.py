@@ -1,6 +1,7 @@
 """The steps of an undo: each is one write of one grant."""
 
 from cortex_policy.core import Value
+from cortex_policy.core.model import Settings
 from cortex_policy.manage.diff.grants import compare_bytes
 from cortex_policy.manage.diff.unified import unified_diff
 from cortex_policy.manage.editing.operations import WriteResult
@@ -19,11 +20,13 @@ class UndoStep(Value):
     new_id: str = ""
     is_hand_edit: bool = False
 
-    def preview(self) -> WriteResult:
-        """Return the result of the step, before it is made."""
+    def preview(self, settings: Settings) -> WriteResult:
+        """Return the result of the step under the settings, before it is made."""
         if self.new_id:
             return WriteResult(compare_bytes(self.new_id, self.old, self.old), _rename_diff(self.id, self.new_id))
-        return WriteResult(compare_bytes(self.id, self.old, self.new), unified_diff(self.id, self.old, self.new))
+        return WriteResult(
+            compare_bytes(self.id, self.old, self.new, settings), unified_diff(self.id, self.old, self.new)
+        )
 
 
 def _rename_diff(grant_id: str, other: str) -> str:

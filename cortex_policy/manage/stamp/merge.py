@@ -22,6 +22,7 @@ from cortex_policy.manage.transaction.record import entry_for_stamp, history_lim
 from cortex_policy.manage.transaction.recovery import recover, supported_version
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
+from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.grants_errors import root_option
 from cortex_policy.state.history import History
 from cortex_policy.state.stamp import Stamp
@@ -76,7 +77,8 @@ def _merge(root: Root, lock: WriterLock, history: History, sides: MergeSides, cu
         _refuse_invalid(root, grant_id, texts.get(grant_id))
     changed = {name: text for name, text in texts.items() if grants.get(name) != before.grants.get(name)}
     edits = find_hand_edits(root, before, changed)
-    diff = PolicyDiff(tuple(one.change for one in edits), len(grants) - len(edits), ())
+    settings = comparison_settings(root.path)
+    diff = PolicyDiff(tuple(edit.change(settings) for edit in edits), len(grants) - len(edits), ())
     if current is not None and current.grants == grants and current.version >= newest:
         return MergeResult(current, is_written=False, diff=diff, unstamped=unstamped)
     new = Stamp(next_version(max(newest, before.version), stamps.stamp_file(root.path)), grants, {})

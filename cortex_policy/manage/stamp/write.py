@@ -21,6 +21,7 @@ from cortex_policy.manage.transaction.record import entry_for_stamp, history_lim
 from cortex_policy.manage.transaction.recovery import recover, supported_version
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
+from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.grants_errors import root_option
 from cortex_policy.state.history import History
 from cortex_policy.state.stamp import Stamp, grant_digest
@@ -63,7 +64,8 @@ def write_stamp(root: Root, consent: "Consent", lock_wait: LockWait = NO_WAIT) -
             settle_by_files(history, digests)
         edits = find_hand_edits(root, old, now)
         notes = (_NO_STAMP if not data else _BROKEN_STAMP,) if old is None and edits else ()
-        diff = PolicyDiff(tuple(one.change for one in edits), len(digests) - len(now), (), notes)
+        settings = comparison_settings(root.path)
+        diff = PolicyDiff(tuple(edit.change(settings) for edit in edits), len(digests) - len(now), (), notes)
         if old is not None and old.grants == digests and not old.pending:
             return StampResult(old, is_written=False, diff=diff)
         version = next_version(supported_version(old, file) if old is not None else last_version(data, file), file)

@@ -7,7 +7,7 @@ from cortex_policy.core.compare.grants import GrantComparison
 from cortex_policy.core.compare.verdicts import widens
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.model import GrantError
-from cortex_policy.manage.diff.grants import PolicyDiff, compare_bytes
+from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.transaction.recovery import digest_or_none
 from cortex_policy.state import Root
 from cortex_policy.state.history import HistoryLimits, history_length
@@ -41,19 +41,16 @@ def entry_for_write(
     version: int,
     changes: "GrantBytes",
     modes: "Mapping[str, int]",
-    meaning: GrantComparison | None = None,
+    meaning: GrantComparison,
     *,
     is_owned_by_caller: bool = True,
     is_hand_edit: bool = False,
 ) -> HistoryEntry:
-    """Return the entry of a write before it is made; without a meaning there must be one change, which gives it.
+    """Return the entry of a write before it is made.
 
     In the root of another user only the text of a valid grant is kept: another file may hold a secret that only root
     can read. `is_hand_edit` says that the old bytes are a hand edit, which the write takes back.
     """
-    if meaning is None:
-        ((grant_id, (old, new)),) = changes.items()
-        meaning = compare_bytes(grant_id, old, new).meaning
     kept = {text for pair in changes.values() for text in pair if may_keep(text, is_owned_by_caller=is_owned_by_caller)}
     grant_changes = tuple(
         GrantChange(

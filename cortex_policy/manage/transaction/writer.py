@@ -11,6 +11,7 @@ from cortex_policy.core.compare.grants import GrantComparison
 from cortex_policy.core.compare.verdicts import SAME
 from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
+from cortex_policy.manage.diff.grants import compare_bytes
 from cortex_policy.manage.transaction.grant_files import GrantFiles
 from cortex_policy.manage.transaction.record import entry_for_write, history_limits
 from cortex_policy.manage.transaction.recovery import (
@@ -24,6 +25,7 @@ from cortex_policy.manage.transaction.recovery import (
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import atomic_replace, sync_directory
+from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.grants import PolicyDirectory
 from cortex_policy.state.grants_errors import hand_edit_hint, root_option
 from cortex_policy.state.history import History
@@ -200,6 +202,9 @@ class GrantWriter:
         self, version: int, changes: "GrantBytes", meaning: GrantComparison | None, *, is_hand_edit: bool
     ) -> HistoryEntry:
         modes = {grant_id: self.grants.mode(grant_id) for grant_id, (old, _) in changes.items() if old is not None}
+        if meaning is None:
+            ((grant_id, (old, new)),) = changes.items()
+            meaning = compare_bytes(grant_id, old, new, comparison_settings(self.root.path)).meaning
         return entry_for_write(
             self._command,
             version,

@@ -12,6 +12,7 @@ from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.schema.lint import apply_fixes
 from cortex_policy.state import Root, read_all
 from cortex_policy.state.atomic_write import atomic_replace
+from cortex_policy.state.comparison_settings import comparison_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def fix_files(
                 suppressions.reported_codes(target.shown),
             )
             try:
-                yield FixResult(target.shown, write(target, partial(apply_fixes, codes=codes), lock_wait))
+                fix = partial(apply_fixes, codes=codes, settings=comparison_settings(target.root or None))
+                yield FixResult(target.shown, write(target, fix, lock_wait))
             except (GrantError, NotDoneError) as error:
                 yield FixResult(target.shown, error=error)
             except OSError as error:

@@ -6,7 +6,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.model import GrantError
+from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.regular_files import read_regular_file
 from cortex_policy.manage.validation.targets import STDIN, ValidationTarget, root_option_here
@@ -14,6 +14,7 @@ from cortex_policy.manage.validation.tree_rules import WorkingTree, schema_link_
 from cortex_policy.schema.lint import limit_per_code, lint_grant
 from cortex_policy.schema.problems import Problem, file_problem, to_problems
 from cortex_policy.state import read_all
+from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.stamp import grant_digest
 
@@ -52,6 +53,7 @@ class FileInspector:
         self._options: dict[str, str] = {}
         self._trusts: dict[str, TrustCheck] = {}
         self._trees: dict[str, WorkingTree] = {}
+        self._known_settings: dict[str, Settings] = {}
 
     def __enter__(self) -> "Self":
         """Open nothing yet."""
@@ -75,7 +77,7 @@ class FileInspector:
         subject, findings = lint_grant(data, target.id, self._id_in_commands(target), target.root)
         if subject is not None:
             findings = tuple(limit_per_code(chain(findings, self._tree_findings(target, subject))))
-        problems = to_problems(target.shown, data, findings) if findings else ()
+        problems = to_problems(target.shown, data, findings, self._settings(target.root)) if findings else ()
         if not target.is_in_place and subject is not None:
             problems = (*_location_problems(target), *problems)
         digest, doubts = grant_digest(data), tuple(trust.doubts[known:])
@@ -110,6 +112,11 @@ class FileInspector:
         if root not in self._trees:
             self._trees[root] = WorkingTree(root)
         return self._trees[root]
+
+    def _settings(self, root: str) -> Settings:
+        if root not in self._known_settings:
+            self._known_settings[root] = comparison_settings(root or None)
+        return self._known_settings[root]
 
     def _trust(self, root: str) -> TrustCheck:
         if root not in self._trusts:

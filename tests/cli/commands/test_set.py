@@ -73,3 +73,23 @@ def test_a_wrong_declaration_changes_nothing(root: Path, words: tuple[str, ...],
     for more in ((), ("--dry-run",)):
         assert said in run("set", "git", *words, *more, code=2).stderr
     assert grant_file(root).read_bytes() == before
+
+
+def test_a_first_scope_narrows_unless_undeclared_arguments_are_denied(root: Path) -> None:
+    """Then it makes undeclared paths pass, so it asks; the same holds for a diff, for `--fix`, and in the log."""
+    words = ("set", "model-gateway", "--add-scope", "docs")
+    assert "narrowed\tany path becomes docs\n" in run(*words).stdout
+    run("undo", "--allow-widening")
+    run("config", "set", "undeclared_args", "deny", "--project")
+    run("check", "model-gateway", "chat", "--arg", "log_file=docs/x", code=11)
+    assert (
+        "both\tany path becomes docs; `undeclared_args` allows undeclared paths there now" in run(*words, code=3).stdout
+    )
+    run(*words, "--allow-widening")
+    run("check", "model-gateway", "chat", "--arg", "log_file=docs/x")
+    assert json.loads(run("log", "model-gateway", "--json").stdout)["entries"][0]["verdict"] == "both"
+    misspelled = grant_file(root, "model-gateway").read_text().replace("fsScope", "fsscope")
+    grant_file(root, "other").write_text(misspelled)
+    assert "repairs" not in run("validate", "--select", "key-unknown").stdout
+    run("config", "set", "undeclared_args", "allow", "--project", "--allow-widening")
+    assert "repairs" in run("validate", "--select", "key-unknown").stdout

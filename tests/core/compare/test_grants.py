@@ -13,7 +13,7 @@ from cortex_policy.core.compare.grants import compare_grants, describe_grant
 from cortex_policy.core.compare.verdicts import BOTH, NARROWED, SAME, WIDENED, combine_verdicts, widens
 from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.core.ecma_regex import SharedSteps
-from cortex_policy.core.engine import first_denial, matching_scope
+from cortex_policy.core.engine import DEFAULTS, first_denial, matching_scope
 from cortex_policy.core.model import Grant, Rate, Request, ResolvedPath, Settings
 from cortex_policy.core.path_arguments import path_arguments
 from tests.support.chance import chance
@@ -67,6 +67,21 @@ def became(field: str, old: Grant, new: Grant) -> tuple[str, str]:
 def test_a_field(field: str, old: dict[str, object], new: dict[str, object], verdict: str, sentence: str) -> None:
     """Each has its verdict, and a sentence that an operator understands."""
     assert became(field, changed(**old), changed(**new)) == (verdict, sentence)
+
+
+DENYING = Settings(undeclared_args="deny")
+
+
+@pytest.mark.parametrize(("old", "new", "verdict"), [
+    ((), ("docs",), BOTH), ((), ("*",), BOTH), (("docs",), (), WIDENED), (("docs",), ("docs/a",), NARROWED), (("*",), ("docs",), WIDENED),
+])  # fmt: skip
+def test_a_first_scope_lets_undeclared_paths_pass_where_they_were_denied(
+    old: tuple[str, ...], new: tuple[str, ...], verdict: str
+) -> None:
+    """With `undeclared_args = "deny"`: what the path rule checks counts as declared in a grant with scopes alone."""
+    found = compare_grants(changed(fs_scope=old), changed(fs_scope=new), DENYING).fields[-1]
+    assert (found.field, found.verdict) == ("fsScope", verdict)
+    assert ("`undeclared_args` allows undeclared paths there now" in found.sentence) == (verdict == BOTH)
 
 
 TEXT = {"type": "string"}
@@ -321,15 +336,16 @@ def edits(draw: st.DrawFn) -> tuple[Grant, Grant]:
     return old, new
 
 
-def is_inside(new: Grant, old: Grant, calls: dict[int, list[set[tuple[str, int]]]]) -> bool:
+def is_inside(new: Grant, old: Grant, calls: dict[int, list[set[tuple[str, int]]]], under: Settings) -> bool:
     """Whether the engine allows nothing more, as far as the enumeration can see, under any of the settings.
 
-    The first scope of a grant makes all its path arguments known, and so lets them pass `undeclared_args`; each must lie
-    in that scope. Before, any path passed as `path`: that is no widening.
+    The first scope of a grant makes all its path arguments known, and so lets them pass `undeclared_args`: only that
+    verdict depends on the settings that hold.
     """
     classes = DATA_CLASSES.index
     is_first_scope = bool(new.fs_scope) and not old.fs_scope
-    settings = [index for index, rules in enumerate(RULES) if not (is_first_scope and rules.undeclared_args == "deny")]
+    is_left_out = is_first_scope and under.undeclared_args == "allow"
+    settings = [index for index, rules in enumerate(RULES) if not (is_left_out and rules.undeclared_args == "deny")]
     return not calls[id(new)][0] or (
         all(calls[id(new)][index] <= calls[id(old)][index] for index in settings)
         and new.tool == old.tool
@@ -344,12 +360,12 @@ def is_inside(new: Grant, old: Grant, calls: dict[int, list[set[tuple[str, int]]
 def test_no_verdict_is_wrong(pair: tuple[Grant, Grant]) -> None:
     """`same` is equal and `narrowed` is inside for each call that is tried, in both directions of an edit."""
     calls = {id(grant): allowed(grant) for grant in pair}
-    for old, new in (pair, pair[::-1]):
-        verdict = compare_grants(old, new).verdict
+    for (old, new), under in product((pair, pair[::-1]), (DEFAULTS, DENYING)):
+        verdict = compare_grants(old, new, under).verdict
         if verdict in {SAME, NARROWED}:
-            assert is_inside(new, old, calls)
+            assert is_inside(new, old, calls, under)
         if verdict == SAME:
-            assert is_inside(old, new, calls)
+            assert is_inside(old, new, calls, under)
     assert compare_grants(pair[0], pair[0]).verdict == SAME
 
 
