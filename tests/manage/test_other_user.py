@@ -73,7 +73,7 @@ def test_a_child_that_is_killed_is_not_done() -> None:
 def test_root_is_nobody_to_become() -> None:
     """The work is not begun."""
     assert child("print('done')", "User(0, (0,))") == [
-        "not done, nothing was changed: the rights of root would stay with uid 0", "code 3"
+        "not done, nothing was changed: uid 0 would keep the rights of root", "code 3"
     ]  # fmt: skip
 
 

@@ -114,7 +114,7 @@ def test_a_file_that_does_not_say_what_is_generated_is_left(own: Root) -> None:
     [
         ("[tree]", '[settings]\nsensitive = "ask"\n\n[tree]', r"has `\[settings\]`"),
         ('grant = "git"', 'grant = "model-gateway"', "has the cases of `model-gateway`"),
-        ("[[case]]", "[[case]]\nodd = 1", "`odd` means nothing here"),
+        ("[[case]]", "[[case]]\nodd = 1", "`odd` is unknown here"),
         ("[[case]]", "[[case", "git.cases.toml:1`: "),
     ],
 )

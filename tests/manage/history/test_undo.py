@@ -349,7 +349,7 @@ def test_where_the_history_ends_is_said(stamped_root: Root) -> None:
     kept = file.read_bytes()
     file.write_bytes(b"{")
     assert history_undo.preview_undo(stamped_root, UndoRequest()).version == 3
-    with pytest.raises(NotDoneError, match="does not reach back to version 2: what it knows begins after version 3"):
+    with pytest.raises(NotDoneError, match="does not reach back to version 2: it begins after version 3"):
         undo(stamped_root, to=2)
     with pytest.raises(NotDoneError, match="a write of `model-gateway`"):
         undo(stamped_root, "model-gateway")
