@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DEFAULTS = Settings()
 _FEW_SCOPES, _MAX_CACHED = 16, 32  # scopes that are looked at one by one, and grants with more whose scopes are kept
-_scope_cache: "dict[int, tuple[tuple[str, ...], dict[str, int], int]]" = {}
+_scope_cache: "dict[int, tuple[tuple[str, ...], dict[str, int], frozenset[int]]]" = {}
 _GLOBS, _INVALID_COMPONENTS = frozenset("*?[]{}\\"), frozenset(("", ".", ".."))
 
 
@@ -219,11 +219,12 @@ def _matching_scope_of_many(scopes: tuple[str, ...], relative: str) -> str | Non
                 known.setdefault(prefix, index)
         if len(_scope_cache) >= _MAX_CACHED:
             _scope_cache.clear()
-        cached = _scope_cache[id(scopes)] = scopes, known, max(map(len, known), default=0)
-    _, known, longest = cached
+        cached = _scope_cache[id(scopes)] = scopes, known, frozenset(map(len, known))
+    _, known, lengths = cached
     first, end = len(scopes), relative.find("/")
-    while 0 <= end <= longest:
-        first = min(first, known.get(relative[:end], first))
+    while end >= 0:
+        if end in lengths:  # a path may have half a million parts
+            first = min(first, known.get(relative[:end], first))
         end = relative.find("/", end + 1)
     first = min(first, known.get(relative, first))
     return scopes[first] if first < len(scopes) else None
@@ -242,6 +243,6 @@ def path_violation(scopes: tuple[str, ...], path: "ResolvedPath") -> str:
         if path.normalized is not None or path.resolved is None or path.given.startswith("/"):
             return "is in no scope"
         return f"is `{path.resolved}` from the working directory, which is in no scope"
-    if matching_scope(scopes, path.resolved_inside) is None:
+    if path.resolved_inside != path.normalized and matching_scope(scopes, path.resolved_inside) is None:
         return f"leads to `{path.resolved}`, which is in no scope"
     return ""

@@ -114,8 +114,12 @@ def _nested_paths(label: str, value: object, depth: int, *, is_inner: bool) -> "
     if depth > MAX_DEPTH:
         yield label, None, True
         return
-    names = list(value) if isinstance(value, dict) else [""] * len(value)
-    for name, (inner, part) in zip(names, _parts(label, value), strict=True):
+    if not isinstance(value, dict):
+        for index, part in enumerate(value):
+            if isinstance(part, dict | list | tuple):  # of half a million numbers none needs a label
+                yield from _nested_paths(f"{label}[{index}]", part, depth + 1, is_inner=is_inner)
+        return
+    for name, (inner, part) in zip(value, _parts(label, value), strict=True):
         likelihood = path_likelihood_of_name(name) if name else NO
         yield from _paths(inner, part, likelihood, is_inner=is_inner)
         yield from _nested_paths(inner, part, depth + 1, is_inner=is_inner or likelihood != NO)

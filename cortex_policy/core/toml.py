@@ -11,6 +11,7 @@ _WHITESPACE = " \t"
 _DIGITS = "0123456789"
 _BARE = _DIGITS + "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-"
 _MAX_DIGITS = 18
+_MAX_LINE_LENGTH = 4096  # characters: each word that is read copies the rest of its line
 Table = dict[str, "Any"]
 
 
@@ -72,7 +73,7 @@ class _SimpleReader:
     def _simple_lines(text: str) -> "Iterator[str]":
         for whole in text.split("\n"):
             line = whole.strip(_WHITESPACE)
-            if not line.isprintable():
+            if len(line) > _MAX_LINE_LENGTH or not line.isprintable():
                 raise _NotSimpleError
             yield "" if line[:1] == "#" else line
 

@@ -11,12 +11,18 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import ResolvedPath
 
 _MAX_WORDS = 500  # words that are compared
+_MAX_LENGTH = 1_000  # characters of a word: the work grows with the square of the marks in a row
+
+
+def to_nfc(text: str) -> str:
+    """Return a text in normal form C; a very long one as it is."""
+    return normalize("NFC", text) if len(text) <= _MAX_LENGTH else text
 
 
 def equivalent_word(word: str, words: "Sequence[str]") -> str:
     """Return the word that is another one in another normal form, '' if there is none."""
-    plain = normalize("NFC", word)
-    return next((other for other in words[:_MAX_WORDS] if other != word and normalize("NFC", other) == plain), "")
+    plain = to_nfc(word)
+    return next((other for other in words[:_MAX_WORDS] if other != word and to_nfc(other) == plain), "")
 
 
 def scope_covering_in_nfc(scopes: tuple[str, ...], resolved: "ResolvedPath") -> str:
@@ -24,10 +30,10 @@ def scope_covering_in_nfc(scopes: tuple[str, ...], resolved: "ResolvedPath") -> 
     for relative in (resolved.normalized, resolved.resolved_inside):
         if relative is None or matching_scope(scopes, relative) is not None:
             continue
-        plain = normalize("NFC", relative)
+        plain = to_nfc(relative)
         for scope in scopes[:_MAX_WORDS]:
             prefix = normalize_scope(scope)
-            if prefix is not None and matching_scope((normalize("NFC", prefix),), plain) is not None:
+            if prefix is not None and matching_scope((to_nfc(prefix),), plain) is not None:
                 return scope
     return ""
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cortex_policy.core.closest_match import closest_scope
 from cortex_policy.core.engine import matching_scope, normalize_scope, path_syntax_problem, path_violation
 from cortex_policy.core.model import ResolvedPath
 from cortex_policy.core.scope_prefix import repair_scope
@@ -95,3 +96,13 @@ def test_any_number_of_paths_meets_any_number_of_scopes() -> None:
     """Where each path is compared with each scope this takes minutes."""
     scopes = tuple(f"v{number}" for number in range(5_000))
     assert all(matching_scope(scopes, f"v4999/{number}") for number in range(100_000))
+
+
+def test_a_path_of_very_many_parts_is_looked_up() -> None:
+    """Each of half a million prefixes would be a copy of half a mebibyte."""
+    deep = "a/" * 500_000 + "a"
+    scopes = (*(f"docs/{number}" for number in range(20)), deep)
+    assert matching_scope(scopes, f"{deep}/b") == deep
+    assert matching_scope(scopes, deep[:-2]) is None
+    there = ResolvedPath("path", deep, deep[:-2], deep[:-2])
+    assert closest_scope(tuple(f"a/{number}" for number in range(500)), there) == "a/0"

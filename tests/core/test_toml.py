@@ -56,3 +56,13 @@ def test_what_is_no_toml_says_why(data: bytes, why: str) -> None:
     """In the words of `tomllib`."""
     with pytest.raises(MalformedError, match=why):
         decode_toml(data)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("a = [" + '"",' * 50_000 + "]\n", [""] * 50_000), ('a = "' + "x" * 5_000 + '"\n', "x" * 5_000)],
+)
+def test_a_long_line_is_left_to_tomllib(text: str, value: object) -> None:
+    """The plain reader copies the rest of it for each word."""
+    assert read_simple_toml(text) is None
+    assert decode_toml(text.encode()) == {"a": value}

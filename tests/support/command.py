@@ -162,7 +162,7 @@ def _directory(path: Path | str | None) -> Iterator[None]:
 def _process_state() -> Iterator[None]:
     """Put back what a command may change because its process ends with it."""
     handlers = {number: signal.getsignal(number) for number in _SIGNALS}
-    is_collecting, mask = gc.isenabled(), os.umask(0o022)
+    is_collecting, threshold, mask = gc.isenabled(), gc.get_threshold(), os.umask(0o022)
     os.umask(mask)
     try:
         yield
@@ -170,6 +170,7 @@ def _process_state() -> Iterator[None]:
         for number, handler in handlers.items():
             signal.signal(number, handler)
         os.umask(mask)
+        gc.set_threshold(*threshold)
         if is_collecting:
             gc.enable()
 

@@ -1,13 +1,12 @@
 """Rules that need the working tree: the targets of scopes and schema links."""
 
 import os
-from unicodedata import normalize
 
 from cortex_policy.core.engine import matching_scope
 from cortex_policy.core.json_text import json_text
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.text import did_you_mean
-from cortex_policy.core.unicode_equivalence import form_difference
+from cortex_policy.core.unicode_equivalence import form_difference, to_nfc
 from cortex_policy.manage.editor_schema import LINK
 from cortex_policy.manage.validation.targets import root_option_here
 from cortex_policy.schema.problems import Finding
@@ -93,7 +92,7 @@ class WorkingTree:
 
 def _fold_name(name: str) -> str:
     """Return a name without its case and its Unicode normal form."""
-    return normalize("NFC", normalize("NFC", name).casefold())
+    return to_nfc(to_nfc(name).casefold())
 
 
 def _json_hint(name: str) -> str:
