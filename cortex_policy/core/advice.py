@@ -1,8 +1,7 @@
 """What would help a denied call: the closest match, what is allowed, and a command for the operator."""
 
 from cortex_policy.core import Value, operator_commands
-from cortex_policy.core.arguments import argument_violation
-from cortex_policy.core.closest_match import closest_scope, closest_value, closest_word, first_violation
+from cortex_policy.core.closest_match import closest_scope, closest_value, closest_word
 from cortex_policy.core.engine import check_paths, counts_as_declared, normalize_scope, path_syntax_problem
 from cortex_policy.core.path_likeness import looks_like_path, unchecked_paths
 from cortex_policy.core.rule_steps import MOST_PATHS, RULES
@@ -42,10 +41,10 @@ def _action(case: "ExplainContext") -> Advice:
 
 
 def _arguments(case: "ExplainContext") -> Advice:
-    if not argument_violation(case.grant.args, case.request.args):
+    violation = case.violation
+    if violation is None:
         return _undeclared_arguments(case)
     remedy = operator_commands.program_command("edit", case.grant.id)
-    violation = first_violation(case.grant.args, case.request.args)
     if not violation.allowed:
         return Advice(remedy=remedy, advice="no value passes until the declaration is fixed")
     return Advice(

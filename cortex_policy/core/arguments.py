@@ -1,4 +1,7 @@
-"""The argument rule: JSON-Schema fragments, of which no restriction is ignored silently."""
+"""The argument rule: JSON-Schema fragments, of which no restriction is ignored silently.
+
+It is one module, though a long one: a check with arguments loads all of it.
+"""
 
 from cortex_policy.core.decode import MAX_DEPTH
 
@@ -13,14 +16,18 @@ TYPES = ("string", "number", "integer", "boolean", "array", "object", "null")
 ANNOTATIONS = frozenset((
     "title", "description", "default", "examples", "$comment", "deprecated", "readOnly", "writeOnly",
 ))  # fmt: skip
+_OF_ANY_KIND = ("type", "enum", "const")  # keywords that are looked at first
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _LENGTHS = {"minLength": "string", "maxLength": "string", "minItems": "array", "maxItems": "array"}
 
 
-class _PatternWork:
-    """The steps that the patterns of one call have taken; None before the first one."""
+class _Work:
+    """The steps that the patterns of one call have taken, and the item that does not match, after those in it."""
 
     steps: "StepLimit | None" = None
+
+    def __init__(self) -> None:
+        self.items: list[object] = []
 
 
 def path_format(declarations: "Mapping[str, object]", name: str) -> str | None:
@@ -44,13 +51,29 @@ def declared_type(declarations: "Mapping[str, object]", name: str) -> tuple[str,
 
 def argument_violation(declarations: "Mapping[str, object]", given: "Mapping[str, object]") -> str:
     """Say which argument does not match its declaration, and why; '' if all match."""
-    work = _PatternWork()
+    name, why, _ = find_violation(declarations, given)
+    return f"`{name}` {why}" if why else ""
+
+
+def find_violation(
+    declarations: "Mapping[str, object]", given: "Mapping[str, object]"
+) -> "tuple[str, str, list[object]]":
+    """Return the first argument that does not match its declaration, and why; '' if all match.
+
+    If an item of it does not match, this item comes last of those returned, after the items inside it.
+    """
+    work = _Work()
     for name, value in given.items():
         if name in declarations:
             why = declaration_problem(declarations[name], 0) or _violation(declarations[name], value, 0, work)
             if why:
-                return f"`{name}` {why}"
-    return ""
+                return name, why, work.items
+    return "", "", []
+
+
+def value_violation(declaration: object, value: object) -> str:
+    """Say why a value does not match a declaration without a problem; '' if it does."""
+    return _violation(declaration, value, 0, _Work())
 
 
 def contains_object(value: object) -> bool:
@@ -71,8 +94,10 @@ def is_annotation_keyword(keyword: str) -> bool:
 
 def _types(value: object) -> tuple[str, ...] | None:
     """Return declared types; None if the declaration is broken."""
+    if isinstance(value, str):
+        return (value,) if value in TYPES else None
     words = value if isinstance(value, list) else [value]
-    if not words or not all(isinstance(word, str) and word in TYPES for word in words):
+    if not 0 < len(words) <= len(TYPES) or not all(isinstance(word, str) and word in TYPES for word in words):
         return None
     return tuple(words)
 
@@ -125,15 +150,16 @@ def _pattern_error(pattern: str) -> str:
     return ""
 
 
-def _pattern_violation(pattern: str, value: object, work: _PatternWork) -> str:
+def _pattern_violation(pattern: str, value: object, work: _Work) -> str:
     from cortex_policy.core.ecma_regex import PatternLimitError, StepLimit, compile_pattern  # noqa: PLC0415 - as above
 
-    expected = f"must match `pattern` {pattern}"
-    work.steps = work.steps or StepLimit()
+    work.steps, why = work.steps or StepLimit(), ""
     try:
-        return "" if isinstance(value, str) and compile_pattern(pattern).search(value, work.steps) else expected
+        if isinstance(value, str) and compile_pattern(pattern).search(value, work.steps):
+            return ""
     except PatternLimitError as limit:
-        return f"{expected} {limit}"
+        why = f" {limit}"
+    return f"must match `pattern` {pattern}{why}"
 
 
 def _kind(value: object) -> str:
@@ -167,32 +193,40 @@ def _is_same(left: object, right: object, depth: int = 0) -> bool:
     return left == right
 
 
-_enum_cache: "dict[int, tuple[list[object], frozenset[object]]]" = {}
-_MAX_CACHED = 32  # lists
+class _EnumCache(dict[int, "tuple[list[object], dict[object, object]]"]):
+    """The different values of each `enum`, by their keys: all those of a grant fit, however many lists it has."""
+
+    size = 0  # keys, and lists
+    max_size = 1 << 18
 
 
-def _enum_keys(listed: "list[object]") -> "frozenset[object]":
-    """Return the keys of the values of an `enum`, kept for a while: a caller may give an array of any length."""
+_enum_cache = _EnumCache()
+
+
+def enum_values(listed: "list[object]") -> "dict[object, object]":
+    """Return the different values of an `enum` by their keys, kept for a while: an array may have any length."""
     cached = _enum_cache.get(id(listed))
     if cached is None or cached[0] is not listed:
-        if len(_enum_cache) >= _MAX_CACHED:
+        if _enum_cache.size >= _enum_cache.max_size:
             _enum_cache.clear()
-        cached = _enum_cache[id(listed)] = listed, frozenset(map(_comparison_key, listed))
+            _enum_cache.size = 0
+        cached = _enum_cache[id(listed)] = listed, {comparison_key(value): value for value in listed}
+        _enum_cache.size += len(cached[1]) + 1
     return cached[1]
 
 
-def _comparison_key(value: object, depth: int = 0) -> object:
+def comparison_key(value: object, depth: int = 0) -> object:
     """Return what two values share if they are the same, and no others do; NaN is none, itself included."""
     if depth > MAX_DEPTH or value != value:  # noqa: PLR0124 - NaN
         return object()
     if isinstance(value, dict):
-        return "object", frozenset([(name, _comparison_key(part, depth + 1)) for name, part in value.items()])
+        return "object", frozenset([(name, comparison_key(part, depth + 1)) for name, part in value.items()])
     if isinstance(value, list | tuple):
-        return "array", tuple([_comparison_key(part, depth + 1) for part in value])
-    return _kind(value), value
+        return "array", tuple([comparison_key(part, depth + 1) for part in value])
+    return ("boolean", value) if isinstance(value, bool) else value  # to Python `true` equals 1
 
 
-def _violation(declaration: object, value: object, depth: int, work: _PatternWork) -> str:
+def _violation(declaration: object, value: object, depth: int, work: _Work) -> str:
     if not isinstance(declaration, dict) or depth > MAX_DEPTH:
         return "is nested too deep"
     if not _kind(value) or (_kind(value) == "number" and not _is_number(value)):
@@ -202,7 +236,7 @@ def _violation(declaration: object, value: object, depth: int, work: _PatternWor
     if why or (value is None and "null" in types):
         return why  # null that the type names: the other keywords speak of other kinds
     for keyword, bound in declaration.items():
-        if why := _keyword_violation(keyword, bound, value, depth, work):
+        if keyword not in _OF_ANY_KIND and (why := _keyword_violation(keyword, bound, value, depth, work)):
             return why
     return ""
 
@@ -210,7 +244,7 @@ def _violation(declaration: object, value: object, depth: int, work: _PatternWor
 def _value_violation(declaration: "dict[str, Any]", types: tuple[str, ...], value: object) -> str:
     if types and not any(_has_type(value, word) for word in types):
         return f"must be of type {' or '.join(types)}, not {_kind(value)}"
-    if "enum" in declaration and _comparison_key(value) not in _enum_keys(declaration["enum"]):
+    if "enum" in declaration and comparison_key(value) not in enum_values(declaration["enum"]):
         from cortex_policy.core.value_text import format_values  # noqa: PLC0415 - only a denial needs it
 
         return f"must be one of `enum`: {format_values(declaration['enum'])}"
@@ -221,7 +255,7 @@ def _value_violation(declaration: "dict[str, Any]", types: tuple[str, ...], valu
     return ""
 
 
-def _keyword_violation(keyword: str, bound: "object", value: "object", depth: int, work: _PatternWork) -> str:
+def _keyword_violation(keyword: str, bound: "object", value: "object", depth: int, work: _Work) -> str:
     kind = _kind(value)
     if keyword in _BOUNDS:
         return "" if kind == "number" and _is_within_bound(keyword, value, bound) else f"must meet `{keyword}` {bound}"
@@ -234,7 +268,10 @@ def _keyword_violation(keyword: str, bound: "object", value: "object", depth: in
     if keyword == "items":
         if kind != "array":
             return "must be an array"
-        return next((f"(an item) {why}" for part in value if (why := _violation(bound, part, depth + 1, work))), "")  # type: ignore[attr-defined]
+        for part in value:  # type: ignore[attr-defined]
+            if why := _violation(bound, part, depth + 1, work):
+                work.items.append(part)
+                return f"(an item) {why}"
     return ""
 
 

@@ -3,7 +3,7 @@
 from difflib import SequenceMatcher
 
 from cortex_policy.core import Value
-from cortex_policy.core.arguments import argument_violation, declaration_problem
+from cortex_policy.core.arguments import argument_violation, declaration_problem, find_violation
 from cortex_policy.core.engine import matching_scope, normalize_scope
 from cortex_policy.core.unicode_equivalence import equivalent_word, scope_covering_in_nfc
 from cortex_policy.core.value_text import format_values
@@ -20,13 +20,15 @@ _MIN_LIKENESS = 0.6
 _MIN_LIKENESS_OF_OTHERS = 0.75  # of a word that begins differently
 _MIN_START = 3  # characters of a word that stands for the only one that begins so
 _MAX_WORDS = 500  # words that are compared
+_MAX_PATH_LENGTH = 4096  # characters of a path or a scope that are compared
 _MAX_NUMBER = 10**15  # the integers of floats
 _MAX_LENGTH = 200  # characters that are compared: the work is their square
 
 
 class Violation(Value):
-    """The keyword that an argument violates: its keys below `args`, the value, and what is allowed."""
+    """The keyword that an argument violates: why, its keys below `args`, the value, and what is allowed."""
 
+    why: str
     keys: tuple[str, ...]
     keyword: str
     bound: object
@@ -54,23 +56,20 @@ def closest_word(word: str, words: "Sequence[str]", max_words: int = _MAX_WORDS)
     return best if best and likeness(best) >= (_MIN_LIKENESS if is_same_start else _MIN_LIKENESS_OF_OTHERS) else ""
 
 
-def first_violation(declarations: "Mapping[str, object]", given: "Mapping[str, object]") -> Violation:
-    """Return the first violation; some argument must be known to violate its declaration."""
-    name = next(
-        name for name in given if name in declarations and argument_violation(declarations, {name: given[name]})
-    )
-    return _violation((name,), declarations[name], given[name])
-
-
-def _violation(keys: tuple[str, ...], declaration: object, value: object) -> Violation:
+def first_violation(declarations: "Mapping[str, object]", given: "Mapping[str, object]") -> Violation | None:
+    """Return the first violation, None if all arguments match."""
+    name, why, items = find_violation(declarations, given)
+    if not why:
+        return None
+    declaration: Any = declarations[name]
+    for _ in items:
+        declaration = declaration["items"]
+    value, keys = [*items, given[name]][0], (name, *["items"] * len(items))
     keyword = _violated_keyword(declaration, value)
-    if not isinstance(declaration, dict) or not keyword:
-        return Violation(keys, "", None, value, "")
-    bound = declaration[keyword]
-    if keyword == "items" and isinstance(value, list | tuple) and not declaration_problem({keyword: bound}, 0):
-        return _violation((*keys, keyword), bound, next(part for part in value if _violates(bound, part)))
+    if not keyword:
+        return Violation(f"`{name}` {why}", keys, "", None, value, "")
     allowed = "" if declaration_problem(declaration, 0) else f"{_label(keys)}: {_describe_declaration(declaration)}"
-    return Violation((*keys, keyword), keyword, bound, value, allowed)
+    return Violation(f"`{name}` {why}", (*keys, keyword), keyword, declaration[keyword], value, allowed)
 
 
 def _label(keys: tuple[str, ...]) -> str:
@@ -136,11 +135,11 @@ def closest_scope(scopes: tuple[str, ...], resolved: "ResolvedPath") -> str:
         (one for one in (resolved.normalized, resolved.resolved_inside) if one and matching_scope(scopes, one) is None),
         None,
     )
-    inner_path = inner_path if inner_path is not None else resolved.given
+    inner_path = (inner_path if inner_path is not None else resolved.given)[:_MAX_PATH_LENGTH]
     if not inner_path:
         return ""
     matching = [scope for scope in scopes[:_MAX_WORDS] if normalize_scope(scope) is not None]
-    shared = {scope: _count_shared_components(inner_path, scope) for scope in matching}
+    shared = {scope: _count_shared_components(inner_path, scope[:_MAX_PATH_LENGTH]) for scope in matching}
     best = max(matching, key=lambda scope: shared[scope], default="")
     if best and shared[best]:
         return best

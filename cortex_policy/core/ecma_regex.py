@@ -29,6 +29,7 @@ _COMPILE_STEPS, _COMPILE_POSITION_STEPS = (
     100,
     20,
 )  # steps that take about as long as to make a pattern, and each of its positions
+_SEARCH_STEPS = 20  # and to search an empty value
 _PIECE = 16  # characters that are looked up at once
 _STRETCH = 1024  # characters whose classes are found at once: a lookahead may need no more than the first ones
 _MAX_PATTERNS, _MAX_TEXT = 64, 1 << 18  # patterns that are kept, and the characters of all of them
@@ -113,6 +114,14 @@ class SharedSteps:
 _thread = _ThreadState()
 
 
+def spend_shared_steps(count: int) -> bool:
+    """Take steps from the shared bound of this thread, for work that is no search; return whether any are left."""
+    if _thread.shared is None:
+        return True
+    _thread.shared.left -= count
+    return not _thread.shared.is_used_up
+
+
 class Regex:
     """A pattern; may be used by several threads at once."""
 
@@ -158,7 +167,7 @@ class Regex:
             return self._search_forwards(text, steps) if self._is_forward else self._search_backwards(text, steps)
         finally:
             if shared is not None:
-                shared.left -= steps.taken
+                shared.left -= steps.taken + _SEARCH_STEPS
 
     def _search_forwards(self, text: str, steps: StepLimit) -> bool:
         return all(search_part(automaton, text, steps) == holds for automaton, holds in self._automata())

@@ -1,8 +1,7 @@
 """The result of each rule for a call, in sentences, and the place in the grant that decided."""
 
 from cortex_policy.core import Value
-from cortex_policy.core.arguments import argument_violation
-from cortex_policy.core.closest_match import Violation, closest_scope, first_violation
+from cortex_policy.core.closest_match import Violation, closest_scope
 from cortex_policy.core.engine import check_paths, matching_scope, path_syntax_problem, undeclared_violation
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import (
@@ -50,12 +49,13 @@ class RuleStep(Value):
 
 
 class ExplainContext(Value):
-    """A decision beside all that it was made of."""
+    """A decision beside all that it was made of; `violation` is that of its arguments, if they were denied for one."""
 
     grant: "Grant"
     request: "Request"
     decision: "Decision"
     settings: "Settings"
+    violation: Violation | None = None
 
     @property
     def rule(self) -> str:
@@ -74,12 +74,10 @@ def _action(case: ExplainContext) -> "Iterator[RuleStep]":
 def _arguments(case: ExplainContext) -> "Iterator[RuleStep]":
     declared, given = case.grant.args, case.request.args
     if case.rule == "arguments":
-        why = argument_violation(declared, given)
-        if why:
-            violation = first_violation(declared, given)
-            yield RuleStep(
-                "arguments", DENIES, _violation_sentence(violation, why), json_pointer("args", *violation.keys)
-            )
+        violation = case.violation
+        if violation is not None:
+            pointer = json_pointer("args", *violation.keys)
+            yield RuleStep("arguments", DENIES, _violation_sentence(violation), pointer)
         else:
             why = undeclared_violation(case.grant, given, case.settings)
             yield RuleStep("arguments", DENIES, why, json_pointer("args") if declared else "")
@@ -96,14 +94,11 @@ def _arguments(case: ExplainContext) -> "Iterator[RuleStep]":
     yield RuleStep("arguments", PASSES, "; ".join(sentence) or "the call has none", pointer)
 
 
-def _violation_sentence(violation: Violation, why: str) -> str:
+def _violation_sentence(violation: Violation) -> str:
     is_plain = isinstance(violation.value, str | int | float)
     # a type says already what came, and of a broken declaration (which allows nothing) no value is to blame
-    return (
-        f"{why}, and is {format_value(violation.value)}"
-        if is_plain and violation.allowed and violation.keyword != "type"
-        else why
-    )
+    is_shown = is_plain and violation.allowed and violation.keyword != "type"
+    return f"{violation.why}, and is {format_value(violation.value)}" if is_shown else violation.why
 
 
 def _names(names: list[str]) -> str:

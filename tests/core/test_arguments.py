@@ -9,7 +9,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cortex_policy.core.arguments import MAX_DEPTH, argument_violation, declared_type, path_format
+from cortex_policy.core.arguments import (
+    MAX_DEPTH,
+    _enum_cache,
+    argument_violation,
+    comparison_key,
+    declared_type,
+    path_format,
+)
+from tests.support.work import counted
 
 NAN, INFINITY = float("nan"), float("inf")
 
@@ -372,3 +380,25 @@ def test_an_array_of_any_length_is_looked_up_in_an_enum_of_any_length() -> None:
     """Where each value is compared with each other one this takes ten minutes."""
     listed = [f"v{number}" for number in range(3_000)]
     assert not argument_violation({"x": {"items": {"enum": listed}}}, {"x": listed[-1:] * 100_000})
+
+
+def test_however_many_lists_a_grant_has_each_is_looked_through_once() -> None:
+    """A call may ask for more of them than are kept of other grants."""
+    declarations = {f"x{index}": {"enum": [index, *range(1_000)]} for index in range(100)}
+    for _ in range(3):
+        with counted(comparison_key) as work:
+            assert not argument_violation(declarations, dict.fromkeys(declarations, 7))
+    assert work["comparison_key"] == 100
+
+
+def test_very_many_values_are_not_kept() -> None:
+    """A service has the grants of many."""
+    for number in range(4):
+        assert not argument_violation({"x": {"enum": list(range(200_000))}}, {"x": number})
+    assert sum(len(found) for _, found in _enum_cache.values()) <= 500_000
+
+
+def test_a_list_of_types_has_each_once() -> None:
+    """Each value is compared with each type."""
+    assert not missed({"type": ["string", "number", "integer", "boolean", "array", "object", "null"]}, 1)
+    assert "cannot be enforced" in missed({"type": ["string", "null"] * 4}, "a")

@@ -2,6 +2,7 @@
 
 import json
 
+from cortex_policy.core import truncate_message
 from cortex_policy.core.arguments import declaration_problem, declared_type
 from cortex_policy.core.compare.declarations import (
     KEYWORDS,
@@ -31,7 +32,7 @@ _MAX_REPORTED = 20  # arguments of one change
 
 def compare_arguments(old: Grant, new: Grant) -> FieldComparison:
     """Compare the declarations of two grants, argument by argument."""
-    names = [name for name in {**old.args, **new.args} if _declaration_text(old, name) != _declaration_text(new, name)]
+    names = _changed_arguments(old, new)
     changes, unproven = _argument_verdicts(old, new, names) if names else ({}, "")
     reported = [
         f"{quote_words((name,))} {_declaration_sentence(old, new, name, changes[name])}"
@@ -43,7 +44,14 @@ def compare_arguments(old: Grant, new: Grant) -> FieldComparison:
     sentence = sentence.removesuffix("; ")
     if not sentence and list(old.args) != list(new.args):
         sentence = "the same arguments in another order"
-    return FieldComparison("args", combine_verdicts(changes.values()), sentence)
+    return FieldComparison("args", combine_verdicts(changes.values()), truncate_message(sentence))
+
+
+def _changed_arguments(old: Grant, new: Grant) -> list[str]:
+    """Return the arguments whose declarations differ as text: to Python `1`, `1.0` and `true` are equal."""
+    if json.dumps(old.args) == json.dumps(new.args):
+        return []
+    return [name for name in {**old.args, **new.args} if _declaration_text(old, name) != _declaration_text(new, name)]
 
 
 def _reported_arguments(changes: dict[str, str]) -> list[str]:
@@ -72,7 +80,7 @@ def _argument_verdicts(old: Grant, new: Grant, names: list[str]) -> tuple[dict[s
 
 
 def _declaration_text(grant: Grant, name: str) -> str:
-    """Return a declaration as text: to Python `1`, `1.0` and `true` are equal."""
+    """Return a declaration as text."""
     return json.dumps(grant.args[name]) if name in grant.args else ""
 
 

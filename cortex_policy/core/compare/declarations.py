@@ -2,12 +2,19 @@
 
 from math import inf
 
-from cortex_policy.core.arguments import argument_violation, contains_object, declaration_problem, declared_type
-from cortex_policy.core.json_text import canonical_json
+from cortex_policy.core.arguments import (
+    comparison_key,
+    contains_object,
+    declaration_problem,
+    declared_type,
+    enum_values,
+    value_violation,
+)
+from cortex_policy.core.ecma_regex import spend_shared_steps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Mapping
     from typing import Any
 
     Declarations = Mapping[str, object]
@@ -24,36 +31,60 @@ _KINDS_OF_KEYWORD = (
     | dict.fromkeys(("minLength", "maxLength", "pattern"), _KINDS["string"])
     | dict.fromkeys(("minItems", "maxItems", "items"), _KINDS["array"])
 )
+_STEPS_OF_A_VALUE = 5  # steps in patterns that take about as long as to look at a value
 KEYWORDS = frozenset(("type", "enum", "const", "format")) | _KINDS_OF_KEYWORD.keys()
 
 
 def accepts_nothing(declarations: "Declarations", name: str) -> bool:
     """Whether every value of this argument is proven to be denied."""
-    if name not in declarations:
-        return False
-    declaration = declarations[name]
-    if not isinstance(declaration, dict) or declaration_problem(declaration, 0) or not _kinds(declaration):
-        return True
-    return _listed_values(declaration) is not None and not any(True for _ in _accepted_values(declaration))
+    return name in declarations and (_is_broken(declarations[name]) or _is_empty(declarations[name]))
 
 
 def is_subset(new: "Declarations", old: "Declarations", name: str) -> bool:
     """Whether every value that `new` allows for this argument is proven to be allowed by `old` too."""
-    if accepts_nothing(new, name) or name not in old:
+    if name in new and _is_broken(new[name]):
         return True
-    if name not in new or accepts_nothing(old, name):
+    if name in old and _is_broken(old[name]):
+        return name in new and _is_empty(new[name])
+    return _is_subset(new, old, name)
+
+
+def _is_broken(declaration: object) -> bool:
+    return not isinstance(declaration, dict) or bool(declaration_problem(declaration, 0))
+
+
+# INVARIANT: what is below is asked of declarations that are not broken: to find that out takes a look at all `items`
+def _is_empty(declaration: "Any") -> bool:
+    """Whether every value is proven to be denied."""
+    if not _kinds(declaration):
+        return True
+    values, rest = _different_values(declaration), _without_list(declaration)
+    if values is None:
         return False
-    new_declaration, old_declaration = new[name], old[name]
-    if not isinstance(new_declaration, dict) or not isinstance(old_declaration, dict):
-        return False  # a broken declaration was answered above
-    if _listed_values(new_declaration) is not None:
-        rest, known = _without_list(old_declaration), _listed_values(old_declaration)
-        keys = None if known is None else set(map(_key, known))
-        return all(
-            (keys is None or _key(value) in keys) and not argument_violation({"": rest}, {"": value})
-            for value in _accepted_values(new_declaration)
-        )
-    return _listed_values(old_declaration) is None and _is_within(new_declaration, old_declaration)
+    for value in values:
+        if not value_violation(rest, value):
+            return False
+        spend_shared_steps(_STEPS_OF_A_VALUE)
+    return True
+
+
+def _is_subset(new: "Declarations", old: "Declarations", name: str) -> bool:
+    new_declaration: Any = new.get(name)
+    old_declaration: Any = old.get(name)
+    if name not in old or (name in new and _is_empty(new_declaration)):
+        return True
+    if name not in new or _is_empty(old_declaration):
+        return False
+    values, known = _different_values(new_declaration), _different_values(old_declaration)
+    if values is None:
+        return known is None and _is_within(new_declaration, old_declaration)
+    keys = None if known is None else set(map(comparison_key, known))
+    rest, old_rest = _without_list(new_declaration), _without_list(old_declaration)
+    return all(
+        value_violation(rest, value)
+        or not ((keys is not None and comparison_key(value) not in keys) or value_violation(old_rest, value))
+        for value in values
+    )
 
 
 def allows_text(declarations: "Declarations", name: str) -> bool:
@@ -72,17 +103,6 @@ def enumerates_objects(declarations: "Declarations", name: str) -> bool:
     declaration = declarations.get(name)
     values = _listed_values(declaration) if isinstance(declaration, dict) else None
     return values is not None and any(map(contains_object, values))
-
-
-def _accepted_values(declaration: "dict[str, Any]") -> "Iterator[Any]":
-    """Yield the values that a declaration lists and allows."""
-    rest = _without_list(declaration)
-    return (value for value in _listed_values(declaration) or [] if not argument_violation({"": rest}, {"": value}))
-
-
-def _key(value: object) -> object:
-    """Return a key that is the same for equal values only."""
-    return value if isinstance(value, str) else (canonical_json(value),)
 
 
 def _without_list(declaration: "dict[str, Any]") -> "dict[str, Any]":
@@ -108,6 +128,13 @@ def _listed_values(declaration: "dict[str, Any]") -> "list[Any] | None":
     if "const" in declaration:
         return [declaration["const"]]
     return declaration.get("enum")
+
+
+def _different_values(declaration: "dict[str, Any]") -> "Collection[Any] | None":
+    """Return the values that a declaration lists, each once; None if it lists none."""
+    if "const" in declaration:
+        return [declaration["const"]]
+    return enum_values(declaration["enum"]).values() if "enum" in declaration else None
 
 
 def _kinds(declaration: "dict[str, Any]") -> set[str]:
@@ -137,7 +164,7 @@ def _are_strings_within(new: "dict[str, Any]", old: "dict[str, Any]") -> bool:
 
 def _are_arrays_within(new: "dict[str, Any]", old: "dict[str, Any]") -> bool:
     is_empty = new.get("maxItems") == 0
-    return (is_empty or is_subset(_items(new), _items(old), "items")) and _is_narrower(
+    return (is_empty or _is_subset(_items(new), _items(old), "items")) and _is_narrower(
         _sizes(new, "Items"), _sizes(old, "Items")
     )
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cortex_policy.core.arguments import argument_violation
+from cortex_policy.core.arguments import argument_violation, declaration_problem, value_violation
 from cortex_policy.core.compare.declarations import accepts_nothing, is_subset
 from cortex_policy.core.compare.grants import compare_grants, describe_grant
 from cortex_policy.core.compare.verdicts import BOTH, NARROWED, SAME, WIDENED, combine_verdicts, widens
@@ -17,6 +17,7 @@ from cortex_policy.core.engine import DEFAULTS, first_denial, matching_scope
 from cortex_policy.core.model import Grant, Rate, Request, ResolvedPath, Settings
 from cortex_policy.core.path_arguments import path_arguments
 from tests.support.chance import chance
+from tests.support.work import counted
 
 NAN = float("nan")
 GRANT = Grant("git", "git-map", ("tree", "search"), Rate(30), {}, "internal", ("docs",))
@@ -400,3 +401,36 @@ def test_of_many_arguments_those_that_may_allow_more_are_told_first() -> None:
     assert sentence.startswith("x999 ")
     assert sentence.endswith("; 980 more")
     assert len(sentence) < 4000
+
+
+def nested(declaration: dict[str, Any], depth: int, **members: Any) -> dict[str, Any]:
+    """Return the declaration of arrays in arrays, around another one."""
+    for _ in range(depth):
+        declaration = {"items": declaration, **members}
+    return declaration
+
+
+@pytest.mark.parametrize("inner", [{"enum": ["a"]}, {"maxLength": 2, "pattern": "^a+$"}])
+def test_arrays_in_arrays_are_looked_through_once(inner: dict[str, Any]) -> None:
+    """Not once more for each array around them."""
+    old, new = (nested(inner, 60, minItems=1, maxItems=most) for most in (2, 3))
+    with counted(declaration_problem, value_violation) as work:
+        assert became("args", changed(args={"x": old}), changed(args={"x": new}))[0] == WIDENED
+    assert work["declaration_problem"] < 60 * 12
+    assert work["value_violation"] < 60 * 12
+
+
+@pytest.mark.parametrize("more", [{}, {"minLength": 1}])
+def test_a_value_that_a_list_has_very_often_is_looked_at_once(more: dict[str, Any]) -> None:
+    """A grant of 1 MiB may have it half a million times."""
+    old, new = {"enum": ["a"] * 10_000, **more}, {"enum": ["a"] * 9_000 + ["b"], **more}
+    with counted(value_violation) as work:
+        assert became("args", changed(args={"x": old}), changed(args={"x": new}))[0] == WIDENED
+    assert work["value_violation"] < 20
+
+
+def test_what_every_value_of_a_list_misses_takes_steps() -> None:
+    """So that a log does not have it looked at without end."""
+    with SharedSteps() as steps:
+        assert accepts_nothing({"x": {"enum": [*range(1_000)], "minimum": 1_000}}, "x")
+    assert steps.left < SharedSteps().left - 1_000
