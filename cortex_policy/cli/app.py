@@ -1,5 +1,6 @@
 """How Typer runs the commands of the table, with reliable exit codes."""
 
+import gc
 from importlib import import_module
 from inspect import cleandoc
 from shutil import get_terminal_size
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 HELP_OPTIONS = ("--help", "-h")
 VERSION_OPTIONS = ("--version", "-V")
 _MAX_WIDTH = 80
+_GARBAGE_OBJECTS = 200_000  # new objects after which the collector looks for cycles
 _NO_VARIABLE = "="  # of no environment: a real one could make Typer print a completion script and exit 0
 _USAGE_ERROR: Any = typer.BadParameter.__base__  # Typer gives the base of its errors no public name before 0.28
 
@@ -89,6 +91,8 @@ def program_options(
 
 def run_typer(words: list[str]) -> int:
     """Run one command line with Typer and return its exit code."""
+    # a grant of 1 MiB has half a million values without cycles: the collector would look at them again and again
+    gc.set_threshold(_GARBAGE_OBJECTS, 100, 100)
     words = _move_root(words)
     invocation = Invocation(changes=is_decision_command(words))
     return run_guarded(lambda: _invoke(words, invocation), invocation)

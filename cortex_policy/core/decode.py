@@ -87,21 +87,24 @@ class _Context:
 _scan: "Callable[[str, int], tuple[Any, int]]" = make_scanner(_Context())  # type: ignore[arg-type, unused-ignore]
 
 
-def _check_tree(value: object, depth: int) -> None:
-    """Refuse what only shows in the decoded value: lone surrogates, and containers nested too deep."""
-    if isinstance(value, str):
-        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-            message = "a lone surrogate in a string"
-            raise MalformedError(message)
-    elif isinstance(value, dict | list):
-        if depth == MAX_DEPTH:
+def _check_tree(value: object) -> None:
+    """Refuse what only shows in the decoded value: containers nested too deep, and lone surrogates."""
+    level = [value]  # what is equally deep: a text may hold half a million values
+    for depth in range(MAX_DEPTH + 1):
+        for part in level:
+            if isinstance(part, str) and not part.isascii() and _has_surrogate(part):
+                message = "a lone surrogate in a string"
+                raise MalformedError(message)
+        lists = [part for part in level if isinstance(part, list)]
+        dicts = [part for part in level if isinstance(part, dict)]
+        if depth == MAX_DEPTH and (lists or dicts):
             message = f"nested deeper than {MAX_DEPTH}"
             raise MalformedError(message)
-        for part in value:
-            _check_tree(part, depth + 1)
-        if isinstance(value, dict):
-            for part in value.values():
-                _check_tree(part, depth + 1)
+        level = [inner for part in (*lists, *dicts, *map(dict.values, dicts)) for inner in part]
+
+
+def _has_surrogate(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _line_and_column(text: str, offset: int) -> str:
@@ -159,7 +162,7 @@ def decode_json(data: bytes, max_bytes: int = MAX_BYTES) -> "Any":
     value = _scan_all(text)
     # a walk is only due where an escape or enough brackets could hide something
     if "\\u" in text or text.count("[") + text.count("{") > MAX_DEPTH:
-        _check_tree(value, 0)
+        _check_tree(value)
     return value
 
 

@@ -15,7 +15,9 @@ from cortex_policy.core.model import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+
+    Edit = tuple[int, int, str]  # a span of the text, and what comes in its place
 
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 _LINE_START = re.compile(r"(?:\r\n|\n|\r)[ \t]*\Z")
@@ -38,64 +40,33 @@ class Style(Value):
 
 def replace_value(text: str, pointer: str, value: object) -> str:
     """Set the value at a pointer; keep the text if the value is the same."""
-    root = _tree(text)
-    node = node_at(root, pointer)
-    if _canonical_text(json.loads(text[node.start : node.end])) == _canonical_text(value):
-        return text
-    if isinstance(value, dict | list):
-        written = _format(value, _style(text, root), _indent(text, node.start_with_key))
-    else:
-        written = _canonical_text(value)  # no look at the style of all of it
-    return _splice(text, node.start, node.end, written)
+    return _splice(text, *_replacement(text, pointer, value))
 
 
-def append_item(text: str, pointer: str, value: object) -> str:
-    """Add an element at the end of the array at a pointer."""
-    root = _tree(text)
-    return _add(text, root, _container(root, pointer, "array"), "", value)
+def append_items(text: str, pointer: str, values: "Sequence[object]") -> str:
+    """Add elements at the end of the array at a pointer, as if one after the other."""
+    for index in (0, 1):  # then two others show what parts them
+        text = _splice(text, *_items(text, pointer, values[index : index + 1])) if values[index:] else text
+    return _splice(text, *_items(text, pointer, values[2:])) if values[2:] else text
 
 
 def insert_member(text: str, pointer: str, key: str, value: object) -> str:
     """Add a member at the end of the object at a pointer; raise UsageError if the key is there already."""
-    root = _tree(text)
-    node = _container(root, pointer, "object")
-    if any(part.key == key for part in node.children):
-        raise UsageError(f"`{key}` is there already")
-    colon = _colon(text, reversed(node.children)) or _style(text, root).colon
-    return _add(text, root, node, _canonical_text(key) + colon, value)
+    return _splice(text, *_member(text, pointer, key, value))
 
 
 def remove_value(text: str, pointer: str) -> str:
     """Remove the element or the member at a pointer, and one separator with it."""
-    root = _tree(text)
-    node = node_at(root, pointer)
-    if node is root:
-        raise UsageError("the whole document cannot be removed")
-    parent = node_at(root, pointer.rpartition("/")[0])
-    before = [part for part in parent.children if part.start < node.start]
-    after = [part for part in parent.children if part.start > node.start]
-    if before:
-        return _splice(text, before[-1].end, node.end, "")
-    if after:
-        return _splice(text, node.start_with_key, after[0].start_with_key, "")
-    # INVARIANT: whitespace after the bracket alone are those that `_add` found in an empty container: they stay
-    start = node.start_with_key if node.end == parent.end - 1 else parent.start + 1
-    return _splice(text, start, parent.end - 1, "")
+    return _splice(text, *_removal(text, pointer))
 
 
 def remove_items(text: str, pointer: str, indexes: "set[int]") -> str:
     """Remove these elements of the array at a pointer, as if one after the other."""
     if not indexes:
         return text
-    parts = _container(_tree(text), pointer, "array").children
-    remaining = [index for index in range(len(parts)) if index not in indexes]
-    if not remaining:
+    if len(indexes) == len(_container(_tree(text), pointer, "array").children):
         return remove_value(remove_items(text, pointer, indexes - {0}), f"{pointer}/0")
-    first, *others = remaining
-    # each but the first keeps what parts it from the one before it
-    pieces = [text[parts[index - 1].end : parts[index].end] for index in others]
-    written = "".join([text[parts[first].start : parts[first].end], *pieces])
-    return _splice(text, parts[0].start, parts[-1].end, written)
+    return _splice(text, *_removal_of_items(text, pointer, indexes))
 
 
 def rename_key(text: str, pointer: str, key: str) -> str:
@@ -104,6 +75,58 @@ def rename_key(text: str, pointer: str, key: str) -> str:
     if node.key is None:
         raise UsageError(f"`{pointer}` is not a member of an object")
     return _splice(text, node.key_start, node.key_end, _canonical_text(key))
+
+
+# INVARIANT: an edit is made without a tree, which may take 100 MB: what needs one returns the span and its new text
+def _replacement(text: str, pointer: str, value: object) -> "Edit":
+    root = _tree(text)
+    node = node_at(root, pointer)
+    old = text[node.start : node.end]
+    if _canonical_text(json.loads(old)) == _canonical_text(value):
+        return node.start, node.end, old
+    if not isinstance(value, dict | list):
+        return node.start, node.end, _canonical_text(value)  # no look at the style of all of it
+    return node.start, node.end, _format(value, _style(text, root), _indent(text, node.start_with_key))
+
+
+def _items(text: str, pointer: str, values: "Sequence[object]") -> "Edit":
+    root = _tree(text)
+    return _addition(text, root, _container(root, pointer, "array"), "", values)
+
+
+def _member(text: str, pointer: str, key: str, value: object) -> "Edit":
+    root = _tree(text)
+    node = _container(root, pointer, "object")
+    if any(part.key == key for part in node.children):
+        raise UsageError(f"`{key}` is there already")
+    colon = _colon(text, reversed(node.children)) or _style(text, root).colon
+    return _addition(text, root, node, _canonical_text(key) + colon, [value])
+
+
+def _removal(text: str, pointer: str) -> "Edit":
+    root = _tree(text)
+    node = node_at(root, pointer)
+    if node is root:
+        raise UsageError("the whole document cannot be removed")
+    parent = node_at(root, pointer.rpartition("/")[0])
+    before = [part for part in parent.children if part.start < node.start]
+    after = [part for part in parent.children if part.start > node.start]
+    if before:
+        return before[-1].end, node.end, ""
+    if after:
+        return node.start_with_key, after[0].start_with_key, ""
+    # INVARIANT: whitespace after the bracket alone are those that `_addition` found in an empty container: they stay
+    start = node.start_with_key if node.end == parent.end - 1 else parent.start + 1
+    return start, parent.end - 1, ""
+
+
+def _removal_of_items(text: str, pointer: str, indexes: "set[int]") -> "Edit":
+    parts = _container(_tree(text), pointer, "array").children
+    first, *others = [index for index in range(len(parts)) if index not in indexes]
+    # each but the first keeps what parts it from the one before it
+    pieces = [text[parts[index - 1].end : parts[index].end] for index in others]
+    written = "".join([text[parts[first].start : parts[first].end], *pieces])
+    return parts[0].start, parts[-1].end, written
 
 
 def _tree(text: str) -> JsonNode:
@@ -118,16 +141,16 @@ def _container(root: JsonNode, pointer: str, kind: str) -> JsonNode:
     return node
 
 
-def _add(text: str, root: JsonNode, node: JsonNode, prefix: str, value: object) -> str:
+def _addition(text: str, root: JsonNode, node: JsonNode, prefix: str, values: "Sequence[object]") -> "Edit":
     style, indent = _style(text, root), _indent(text, node.start_with_key)
     if not node.children:
         spaces = text[node.start + 1 : node.end - 1]
         opening, closing = (spaces, "") if spaces else _brackets(node.kind, style, indent)
         deeper = indent + style.unit if _NEWLINE.search(opening) else indent
-        return _splice(text, node.start + 1, node.end - 1, opening + prefix + _format(value, style, deeper) + closing)
-    written = _format(value, style, _indent(text, node.children[-1].start_with_key))
-    end = node.children[-1].end
-    return _splice(text, end, end, _separator(text, node, style) + prefix + written)
+        return node.start + 1, node.end - 1, opening + prefix + _format(values[0], style, deeper) + closing
+    indent, end = _indent(text, node.children[-1].start_with_key), node.children[-1].end
+    separator = _separator(text, node, style)
+    return end, end, "".join(separator + prefix + _format(value, style, indent) for value in values)
 
 
 def _separator(text: str, node: JsonNode, style: Style) -> str:

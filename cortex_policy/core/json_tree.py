@@ -33,23 +33,22 @@ class JsonSyntaxError(MalformedError):
 class JsonNode:
     """A value and its span; `kind` is object, array, string, number or word.
 
-    `children` are the values of an object's members or an array's elements, in order; a member's value knows its key.
-    It has slots, as a text of 1 MiB may hold half a million of them.
+    `children` are the values of an object's members or an array's elements, in order. It has slots, and few of them, as
+    a text of 1 MiB may hold half a million of them.
     """
 
-    __slots__ = ("children", "end", "key", "key_end", "key_start", "kind", "start")
+    __slots__ = ("children", "end", "kind", "start")
     kind: str
     start: int
     end: int
     children: "tuple[JsonNode, ...]"
-    key: str | None
-    key_start: int
-    key_end: int
+    key: str | None = None
+    key_start: int = 0
+    key_end: int = 0
 
     def __init__(self, kind: str, start: int, end: int, children: "tuple[JsonNode, ...]" = ()) -> None:
         """Span a value that has no key."""
         self.kind, self.start, self.end, self.children = kind, start, end, children
-        self.key, self.key_start, self.key_end = None, 0, 0
 
     @property
     def start_with_key(self) -> int:
@@ -58,9 +57,22 @@ class JsonNode:
 
     def walk(self) -> "Iterator[JsonNode]":
         """Yield this value and all inside it, in the order of the text."""
-        yield self
-        for part in self.children:
-            yield from part.walk()
+        left = [self]
+        while left:
+            node = left.pop()
+            yield node
+            left += reversed(node.children)
+
+
+class _MemberNode(JsonNode):
+    """The value of an object's member, with its key and the span of that."""
+
+    __slots__ = ("key", "key_end", "key_start")
+
+    def __init__(self, node: JsonNode, key: str, start: int, end: int) -> None:
+        """Give a value a key."""
+        super().__init__(node.kind, node.start, node.end, node.children)
+        self.key, self.key_start, self.key_end = key, start, end
 
 
 def parse_tree(text: str) -> JsonNode:
@@ -144,9 +156,7 @@ def _member(text: str, start: int, depth: int) -> JsonNode:
     colon = _skip(text, end)
     if not text.startswith(":", colon):
         raise JsonSyntaxError(text, colon, "expecting `:`")
-    value = _value(text, _skip(text, colon + 1), depth)
-    value.key, value.key_start, value.key_end = json.loads(text[start:end]), start, end
-    return value
+    return _MemberNode(_value(text, _skip(text, colon + 1), depth), json.loads(text[start:end]), start, end)
 
 
 def _string_end(text: str, start: int) -> int:

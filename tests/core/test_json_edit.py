@@ -8,10 +8,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cortex_policy.core.decode import MalformedError, decode_json
-from cortex_policy.core.json_edit import append_item, insert_member, remove_value, replace_value
+from cortex_policy.core.json_edit import append_items, insert_member, remove_value, replace_value
 from cortex_policy.core.json_tree import node_at, parse_tree
 from cortex_policy.core.model import UsageError
 from tests.support.json_documents import MANY, TOKEN, documents, pointers, same, values
+from tests.support.work import counted
 
 NEW = "a key that no document has"
 
@@ -50,7 +51,7 @@ def test_an_element_added_and_removed_leaves_the_same_bytes(text: str, value: ob
     """In every layout; in between, nothing but the new element and its separators is there."""
     pointer = chosen(data, text, list)
     node = node_at(parse_tree(text), pointer)
-    new = append_item(text, pointer, value)
+    new = append_items(text, pointer, [value])
     assert same(decoded(new), edited(text, pointer, len(node.children), value))
     start, end = (node.children[-1].end,) * 2 if node.children else (node.start + 1, node.end - 1)
     assert is_insertion(text, new, start, end)
@@ -138,7 +139,7 @@ def without(document: Any, pointer: str) -> Any:
 )
 def test_an_element_looks_like_its_siblings(old: str, new: str) -> None:
     """Indent, separators and line endings are theirs, or the document's where it has none."""
-    assert append_item(old, "/a", "x") == new
+    assert append_items(old, "/a", ["x"]) == new
 
 
 @pytest.mark.parametrize(
@@ -187,7 +188,7 @@ def test_a_spelling_stays_where_its_value_does() -> None:
 
 def test_strings_are_escaped_where_json_asks_for_it() -> None:
     """And stand as they are elsewhere."""
-    assert append_item("[]", "", 'ä"\\\n🔧') == r'["ä\"\\\n🔧"]'
+    assert append_items("[]", "", ['ä"\\\n🔧']) == r'["ä\"\\\n🔧"]'
 
 
 @pytest.mark.parametrize(
@@ -213,7 +214,7 @@ def test_an_edit_needs_what_it_names() -> None:
     """A pointer to nothing, to another kind, or to the whole."""
     for text, edit in (
         ("there is nothing", lambda: remove_value('{"a": 1}', "/b")),
-        ("is not an array", lambda: append_item('{"a": 1}', "/a", 1)),
+        ("is not an array", lambda: append_items('{"a": 1}', "/a", [1])),
         ("is not an object", lambda: insert_member("[]", "", "a", 1)),
         ("is there already", lambda: insert_member('{"a": 1}', "", "a", 2)),
         ("whole document", lambda: remove_value("[]", "")),
@@ -226,4 +227,25 @@ def test_an_edit_needs_what_it_names() -> None:
 def test_an_edit_needs_a_text_that_decodes(text: str) -> None:
     """What a grant may not hold is not edited around."""
     with pytest.raises(MalformedError):
-        append_item(text, "", 1)
+        append_items(text, "", [1])
+
+
+@MANY
+@given(documents, st.lists(values, min_size=1, max_size=5), st.data())
+def test_elements_appended_at_once_are_laid_out_as_one_after_the_other(
+    text: str, added: list[object], data: st.DataObject
+) -> None:
+    """To the byte."""
+    pointer = chosen(data, text, list)
+    one_by_one = text
+    for value in added:
+        one_by_one = append_items(one_by_one, pointer, [value])
+    assert append_items(text, pointer, added) == one_by_one
+
+
+def test_a_thousand_elements_take_three_looks_at_the_text() -> None:
+    """Each look at a grant of 1 MiB takes a second."""
+    with counted(parse_tree) as work:
+        new = append_items('{"a": []}', "/a", [f"x{number}" for number in range(1_000)])
+    assert len(decoded(new)["a"]) == 1_000
+    assert work["parse_tree"] == 3

@@ -2,7 +2,7 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import ID_HINT, MAX_BYTES
-from cortex_policy.core.model import GRANT_INVALID, CortexPolicyError, GrantError, UsageError
+from cortex_policy.core.model import CortexPolicyError, GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
 from cortex_policy.manage.diff.unified import unified_diff
@@ -139,18 +139,18 @@ def refuse_invalid(root: Root, grant_id: str, data: bytes) -> None:
 
 def edited_bytes(root: Root, grant_id: str, old: bytes, edit: GrantEdit) -> bytes:
     """Return the text of a grant after an edit: the same object if the edit changes nothing."""
-    refuse_invalid(root, grant_id, old)
-    applied = apply_edit(old.decode(), edit, grant_id)
+    try:
+        applied = apply_edit(old.decode(), edit, grant_id)
+    except (GrantError, UnicodeDecodeError):
+        refuse_invalid(root, grant_id, old)  # it says more
+        raise
     return old if applied.is_unchanged else applied.text.encode()
 
 
 def formatted_bytes(root: Root, grant_id: str, old: bytes) -> bytes:
     """Return the text of a grant in canonical layout; raise GrantError if it is too large then."""
     refuse_invalid(root, grant_id, old)
-    new = format_grant_text(old.decode()).encode()
-    if len(new) > MAX_BYTES:
-        raise GrantError(GRANT_INVALID, f"`{grant_id}` would be larger than {MAX_BYTES} bytes in its canonical layout")
-    return new
+    return format_grant_text(old.decode()).encode()
 
 
 def ids_or_all(root: Root, grant_ids: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,10 +1,12 @@
 """Change fields in the text of a grant, and leave the rest of the text as it is."""
 
+import json
+
 from cortex_policy.core import Value
 from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.decode import DATA_CLASSES, decode, decode_json
 from cortex_policy.core.engine import normalize_scope
-from cortex_policy.core.json_edit import append_item, insert_member, remove_items, remove_value, replace_value
+from cortex_policy.core.json_edit import append_items, insert_member, remove_items, remove_value, replace_value
 from cortex_policy.core.json_text import canonical_json
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import Grant, Rate, UsageError
@@ -106,18 +108,19 @@ def _scope_hint(scope: str) -> str:
 
 
 def _edit_actions(actions: tuple[str, ...], edit: GrantEdit) -> tuple[str, ...]:
-    added = tuple(action for action in edit.allow if action not in actions)
+    present, revoked = set(actions), set(edit.revoke)
+    added = tuple(action for action in edit.allow if action not in present)
     for action in added:
         if "," in action and not any("," in known for known in actions):
             options = " ".join(f"--allow {word}" for word in action.split(",") if word)
             hint = f"name each action by itself, as in `{options}`; a comma in a name takes an editor"
             raise UsageError(f"`{action}` would be one action with a comma in its name", hint)
     for action in edit.revoke:
-        if action not in actions:
+        if action not in present:
             raise UsageError(
                 f"`{action}` is not allowed, so it cannot be revoked", _list_hint("actions", action, actions)
             )
-    return tuple(action for action in actions + added if action not in edit.revoke)
+    return tuple(action for action in actions + added if action not in revoked)
 
 
 def _edit_scopes(scopes: tuple[str, ...], edit: GrantEdit) -> tuple[str, ...]:
@@ -140,7 +143,9 @@ def _edit_args(args: "Mapping[str, object]", edit: GrantEdit) -> "dict[str, obje
 
 def _is_same(left: Grant, right: Grant) -> bool:
     """Whether two grants are the same; to Python `1` and `true` are equal."""
-    return left == right and canonical_json(dict(left.args)) == canonical_json(dict(right.args))
+    if left != right or json.dumps(left.args) == json.dumps(right.args):
+        return left == right
+    return canonical_json(dict(left.args)) == canonical_json(dict(right.args))
 
 
 def _normalize(scope: str) -> str:
@@ -166,7 +171,7 @@ def _rewrite(text: str, before: Grant, after: Grant) -> str:
         text = _set_member(text, "dataClass", after.data_class)
     text = _update_list(text, "actions", before.actions, after.actions)
     text = _update_args(text, before.args, after.args)
-    if after.fs_scope and "fsScope" not in decode_json(text.encode()):
+    if after.fs_scope and not before.fs_scope and "fsScope" not in decode_json(text.encode()):
         return insert_member(text, "", "fsScope", list(after.fs_scope))
     return _update_list(text, "fsScope", before.fs_scope, after.fs_scope)
 
@@ -180,19 +185,17 @@ def _set_member(text: str, key: str, value: str) -> str:
 def _update_list(text: str, key: str, before: tuple[str, ...], after: tuple[str, ...]) -> str:
     """Append the new items, then remove the old: an array that is never empty keeps its style."""
     old_items, new_items = set(before), set(after)
-    for word in after:
-        if word not in old_items:
-            text = append_item(text, f"/{key}", word)
+    text = append_items(text, f"/{key}", [word for word in after if word not in old_items])
     return remove_items(text, f"/{key}", {index for index, word in enumerate(before) if word not in new_items})
 
 
 def _update_args(text: str, before: "Mapping[str, object]", after: "Mapping[str, object]") -> str:
-    if after and "args" not in decode_json(text.encode()):
+    if after and not before and "args" not in decode_json(text.encode()):
         return insert_member(text, "", "args", dict(after))
     for name, declaration in after.items():
         if name not in before:
             text = insert_member(text, "/args", name, declaration)
-        elif canonical_json(declaration) != canonical_json(before[name]):
+        elif declaration is not before[name] and canonical_json(declaration) != canonical_json(before[name]):
             text = replace_value(text, json_pointer("args", name), declaration)
     for name in before:
         if name not in after:

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 
 from cortex_policy.core.decode import MalformedError, decode_json
-from cortex_policy.manage.editing.formatting import format_grant_text
+from cortex_policy.core.model import GrantError
+from cortex_policy.manage.editing.formatting import _Layout, format_grant_text
 from tests.support.checkout import DOCUMENTS
 from tests.support.json_documents import MANY, TOKEN, documents
+from tests.support.work import counted
 
 VALID = sorted((DOCUMENTS / "valid").glob("*.json"))
 
@@ -67,3 +69,19 @@ def test_what_does_not_decode_is_not_laid_out(text: str) -> None:
     """It is to be mended first."""
     with pytest.raises(MalformedError):
         format_grant_text(text)
+
+
+def test_arrays_in_arrays_are_measured_once() -> None:
+    """Not again for each array around them."""
+    text = json.dumps([[[[[["x" * 30] * 5] * 5] * 5] * 5] * 5])
+    with counted(_Layout.width) as work:
+        format_grant_text(text)
+    assert work["width"] < 3 * text.count("x" * 30) * 2
+
+
+def test_a_layout_that_is_too_large_is_not_made() -> None:
+    """Of 1 MiB of brackets it has 25."""
+    text = json.dumps([json.loads("[" * 60 + "]" * 60)] * 8_000, separators=(",", ":"))
+    with counted(_Layout.add) as work, pytest.raises(GrantError, match="canonical layout is larger than 1048576 bytes"):
+        format_grant_text(text)
+    assert work["add"] < text.count("[") / 4
