@@ -2,13 +2,14 @@
 
 from math import inf
 
-from cortex_policy.core.arguments import argument_violation, declaration_problem
+from cortex_policy.core.arguments import declaration_problem, value_violation
 from cortex_policy.core.compare.declarations import KEYWORDS
+from cortex_policy.core.ecma_regex import spend_shared_steps
 from cortex_policy.manage.cases.regex_samples import sample_texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     Declaration = dict[str, Any]
@@ -21,12 +22,14 @@ _NUMBER_KEYWORDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"
 _LENGTH_KEYWORDS = ("minLength", "maxLength")
 _SIZE_KEYWORDS = ("minItems", "maxItems")
 _MAX_LISTED = 3  # values of a list that others are tried beside
+_STEPS_OF_A_VALUE = 40  # steps in patterns that take about as long as to look at a character of a value
+_MAX_NUMBER = 10**300  # what is larger is no float
 _STEP = 0.01  # beside a bound of numbers that need not be whole
 
 
 def satisfies(declaration: object, value: object) -> bool:
-    """Whether a value satisfies a declaration."""
-    return not argument_violation({"": declaration}, {"": value})
+    """Whether a value satisfies a declaration without a problem; False if the shared steps are used up."""
+    return spend_shared_steps(_STEPS_OF_A_VALUE * (1 + _size_of(value))) and not value_violation(declaration, value)
 
 
 def keywords_that_deny_alone(declaration: "Declaration") -> list[str]:
@@ -36,6 +39,8 @@ def keywords_that_deny_alone(declaration: "Declaration") -> list[str]:
 
 def is_bound_too_large(keyword: str, bound: object) -> bool:
     """Whether a value that violates a keyword would be too long to generate."""
+    if keyword in _NUMBER_KEYWORDS:
+        return not _is_readable(bound)
     return keyword in (*_LENGTH_KEYWORDS, *_SIZE_KEYWORDS) and isinstance(bound, int | float) and bound >= MAX_SIZE
 
 
@@ -45,7 +50,16 @@ def valid_values(declaration: object, words: tuple[str, ...] = ()) -> "list[Any]
         return []
     # what it lists meets that, and a list may be long
     rest = {keyword: bound for keyword, bound in declaration.items() if keyword != "enum" or "const" in declaration}
-    return _without_duplicates(value for value in _candidates(declaration, words) if satisfies(rest, value))
+    return _without_duplicates(_satisfying(rest, _candidates(declaration, words)))
+
+
+def _satisfying(declaration: object, values: "Iterable[Any]") -> "Iterator[Any]":
+    """Yield the values that satisfy a declaration, until the shared steps are used up: there may be a million."""
+    for value in values:
+        if satisfies(declaration, value):
+            yield value
+        elif not spend_shared_steps(0):
+            return
 
 
 def invalid_values_by_keyword(declaration: object, words: tuple[str, ...] = ()) -> "Iterator[tuple[str, Any]]":
@@ -129,11 +143,12 @@ def _number_candidates(declaration: "Declaration") -> "Iterator[float]":
     yield from (1, 0)
 
 
-def _numbers_beside(bound: float) -> tuple[float, ...]:
+def _numbers_beside(bound: float) -> "tuple[float, ...]":
     """Return the numbers next to a bound, whole ones and others."""
-    return (
-        (bound - 1, bound + 1, bound - _STEP, bound + _STEP) if bound == bound // 1 else (bound - _STEP, bound + _STEP)
-    )
+    if not _is_readable(bound):
+        return ()
+    whole = (bound - 1, bound + 1) if bound == bound // 1 else ()
+    return (*whole, bound - _STEP, bound + _STEP)
 
 
 def _array_candidates(declaration: "Declaration", words: tuple[str, ...]) -> "Iterator[list[Any]]":
@@ -191,7 +206,7 @@ def _values_near_keyword(keyword: str, declaration: "Declaration", words: tuple[
 
 def _type_of(value: object) -> str:
     """Return the name of the narrowest type of a value."""
-    return next(word for word in ("integer", *_ONE_OF_EACH_TYPE) if satisfies({"type": word}, value))
+    return next(word for word in ("integer", *_ONE_OF_EACH_TYPE) if not value_violation({"type": word}, value))
 
 
 def _values_beside(value: "Any") -> "list[Any]":
@@ -208,8 +223,15 @@ def _texts_beside_pattern(pattern: str, good: "list[Any]") -> list[str]:
     return [*texts, *(value for value in good if isinstance(value, str)), "", "0", "_", "!", "?!"]
 
 
+def _is_readable(value: object) -> bool:
+    """Whether no number in a value has more digits than people read, or than a case file may hold."""
+    if isinstance(value, dict | list):
+        return all(map(_is_readable, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, int) or abs(value) < _MAX_NUMBER
+
+
 def _without_duplicates(values: "Any") -> "list[Any]":
     seen: dict[str, Any] = {}
-    for value in values:
+    for value in filter(_is_readable, values):
         seen.setdefault(repr(value), value)
     return list(seen.values())

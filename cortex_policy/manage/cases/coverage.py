@@ -130,7 +130,7 @@ def measure_coverage(grant: Grant, file: str, runs: "Iterable[Iterable[PassedCas
                 break
             (met if is_met else unmet).append(requirement.sentence)
     if steps.is_used_up:
-        unmet.append(f"the rest, which was not examined: its patterns take more than {MAX_SHARED_STEPS:,} steps")
+        unmet.append(f"the rest, which was not examined: its values take more than {MAX_SHARED_STEPS:,} steps")
     elif next(required, None) is not None:
         unmet.append(f"the rest, which was not examined: at most {MAX_REQUIREMENTS:,} requirements are")
     return Coverage(grant.id, file, bool(files), tuple(met), tuple(unmet))

@@ -3,6 +3,7 @@
 from itertools import islice
 
 from cortex_policy.core import Value
+from cortex_policy.core.arguments import declaration_problem
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
 from cortex_policy.core.engine import first_denial, normalize_scope
 from cortex_policy.core.model import (
@@ -17,6 +18,7 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.core.path_arguments import is_path_if_string
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
+from cortex_policy.core.text import truncate
 from cortex_policy.manage.cases.boundary_values import satisfies
 from cortex_policy.manage.cases.coverage import invalid_values_of_argument, outermost_prefixes, valid_values_of_argument
 from cortex_policy.manage.cases.model import MAX_HITS, MAX_TIMES, NANOSECONDS, Case, CaseFile
@@ -38,6 +40,7 @@ _MAX_DIRECTORIES = (
 )  # each scope has at least this many candidates, so that none of a later one is tried
 _MAX_LENGTH, _MAX_DEPTH = 1000, 40  # characters and parts of a directory
 _MAX_PARTS = 2_000  # of all directories: each is made, and a call that is tried goes through some
+_MAX_NAME_BYTES = 400  # bytes of the name of a case
 _LINK = "out-of-scope"
 _OTHER_ACTIONS = ("write", "delete", "push", "exec")
 _PATH_NAMES = ("path", "file", "source", "destination", "cwd")
@@ -136,10 +139,14 @@ def _path_argument(grant: Grant) -> str:
     declared = [name for name in grant.args if is_path_if_string(grant, name)]
     probes = (OUTSIDE_DIRECTORY, *outermost_prefixes(grant))
     for name in (*_PATH_NAMES, *declared):
-        is_text = name not in grant.args or all(satisfies(grant.args[name], probe) for probe in probes)
-        if is_text and is_path_if_string(grant, name):
+        if is_path_if_string(grant, name) and all(_satisfies_declaration(grant, name, probe) for probe in probes):
             return name
     return ""
+
+
+def _satisfies_declaration(grant: Grant, name: str, value: str) -> bool:
+    declaration = grant.args.get(name, {})
+    return not declaration_problem(declaration, 0) and satisfies(declaration, value)
 
 
 def _path_candidates(grant: Grant, action: str, name: str) -> "Iterator[CandidateCase]":
@@ -241,7 +248,8 @@ def _exhaust_budget(limit: int, action: str, names: set[str]) -> "Iterator[Case]
 
 
 def _unique_name(name: str, names: set[str]) -> str:
-    plain = "".join(letter if letter.isprintable() else f"U+{ord(letter):04X}" for letter in name)
+    short = truncate(name, _MAX_NAME_BYTES)
+    plain = "".join(letter if letter.isprintable() else f"U+{ord(letter):04X}" for letter in short)
     word, number = plain, 2
     while word in names:
         word, number = f"{plain} ({number})", number + 1

@@ -173,9 +173,7 @@ class _CaseFileParser:
         for case in filter(None, cases):
             first = names.setdefault(case.name, case.line)
             if first != case.line:
-                self._errors.append(
-                    CaseFileProblem(self._file, case.line, f"a case is called `{case.name}` in line {first} already")
-                )
+                self._add_problem(case.line, f"a case is called `{case.name}` in line {first} already")
         return self._build_file(known, tuple(filter(None, cases)))
 
     def _build_file(self, known: "dict[str, Any]", cases: tuple[Case, ...]) -> CaseFile:
@@ -184,8 +182,8 @@ class _CaseFileParser:
         directories = tree.all_directories()
         for case in cases:
             if case.cwd and case.cwd.rstrip("/") not in directories:
-                why = truncate_message(f"`{case.cwd}` is not a directory of the tree")
-                self._errors.append(CaseFileProblem(self._file, case.line, why, "name it in `directories`"))
+                why = f"`{case.cwd}` is not a directory of the tree"
+                self._add_problem(case.line, why, "name it in `directories`")
         grant_line, complete_line = (
             self._lines.line_of((name,) if name in known else ()) for name in ("grant", "complete")
         )
@@ -238,10 +236,13 @@ class _CaseFileParser:
         return known
 
     def _add_error(self, message: str, keys: tuple[object, ...], hint: str = "") -> None:
+        self._add_problem(self._lines.line_of(keys) if len(self._errors) < MAX_ERRORS else 1, message, hint)
+
+    def _add_problem(self, line: int, message: str, hint: str = "") -> None:
         if len(self._errors) == MAX_ERRORS:
             self._errors.append(CaseFileProblem(self._file, 1, "it has more problems; fix these first"))
         if len(self._errors) < MAX_ERRORS:
-            self._errors.append(CaseFileProblem(self._file, self._lines.line_of(keys), truncate_message(message), hint))
+            self._errors.append(CaseFileProblem(self._file, line, truncate_message(message), hint))
 
 
 def _name_hint(word: str, known: "Mapping[str, object]") -> str:

@@ -1,7 +1,9 @@
 """Sample texts that match a pattern, built from its parts."""
 
+from functools import lru_cache
+
 from cortex_policy.core.ecma_nodes import CharacterSet, Choice, Repeat, Series
-from cortex_policy.core.ecma_regex import PatternError, PatternLimitError, Regex, compile_pattern
+from cortex_policy.core.ecma_regex import PatternError, PatternLimitError, Regex, compile_pattern, spend_shared_steps
 from cortex_policy.core.ecma_regex_parser import parse_pattern
 
 TYPE_CHECKING = False
@@ -16,11 +18,20 @@ MAX_LENGTH = 1_000
 def sample_texts(pattern: str) -> list[str]:
     """Return some texts that match an ECMA pattern, the likeliest first; none if none is found."""
     try:
-        regex, body = compile_pattern(pattern), parse_pattern(pattern).body
+        return _sample_texts(pattern)
     except (PatternError, PatternLimitError):
         return []
+
+
+@lru_cache(100)  # they are asked for with each keyword beside the pattern
+def _sample_texts(pattern: str) -> list[str]:
+    """Return the texts; raise PatternError, or PatternLimitError if the shared steps are used up."""
+    regex, body = compile_pattern(pattern), parse_pattern(pattern).body
     texts = [text for more in (0, 1, 2) if len(text := _sample(body, more)) <= MAX_LENGTH]
-    return [text for text in dict.fromkeys([*texts, *_COMMON_TEXTS]) if _matches(regex, text)]
+    found = [text for text in dict.fromkeys([*texts, *_COMMON_TEXTS]) if _matches(regex, text)]
+    if not spend_shared_steps(0):  # then some were not tried
+        raise PatternLimitError
+    return found
 
 
 def _matches(regex: Regex, text: str) -> bool:

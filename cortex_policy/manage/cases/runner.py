@@ -2,12 +2,13 @@
 
 from collections import deque
 
-from cortex_policy.core import Value
+from cortex_policy.core import Value, truncate_message
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
 from cortex_policy.core.engine import decide_rate, first_denial
 from cortex_policy.core.explanation import explain
 from cortex_policy.core.model import ALLOWED, Budget, Decision, Grant, Reason, Request
 from cortex_policy.core.not_done_error import NotDoneError
+from cortex_policy.core.path_arguments import path_arguments
 from cortex_policy.core.rule_steps import DENIED_BY, DENIES, RuleStep
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.manage.cases.coverage import PassedCase, measure_coverage
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from cortex_policy.manage.cases.sandbox import Sandbox
 
+MAX_PATHS = 50_000  # of the cases of a file: each is looked up on the disk
 MOST_WHYS = 100  # failed cases of a file that are explained
 _MOST_EXPLAINED = 2 << 20  # bytes of the grant that this reads: an explanation reads all of them
 COMPLETENESS_CASE = "complete"  # how the case is called that a file with `complete = true` has at its end
@@ -97,7 +99,7 @@ class _CaseRunner:
         """Start with full budgets."""
         self.seen: list[PassedCase] = []
         self._settings, self._subject, self._root = file.settings, subject, root
-        self._now = 0  # nanoseconds
+        self._now = self._paths = 0  # nanoseconds, and how many paths there were
         self._hits: dict[str, deque[tuple[int, int]]] = {}  # by action: when, and how many
         self._used: dict[str, int] = {}  # by action: all of them
         self._whys, self._most_whys = 0, min(MOST_WHYS, _MOST_EXPLAINED // max(1, len(subject.text)))
@@ -114,7 +116,7 @@ class _CaseRunner:
             call += 1
             decision = refused if refused is not None else self._decide_by_rate(request)
             is_last = call == calls or not decision.allowed  # what counts nothing is denied again each time
-            wrong = tuple(self._find_failures(case, decision, call, is_last=is_last))
+            wrong = tuple(map(truncate_message, self._find_failures(case, decision, call, is_last=is_last)))
             if wrong:
                 return CaseResult(case, decision.reason, wrong, self._explain_failure(case, request, decision))
             # a call that fits is answered as the one before it: only the first and the last are decided
@@ -132,7 +134,11 @@ class _CaseRunner:
         return times
 
     def _build_request(self, case: Case) -> Request:
+        """Resolve the paths of a case; raise NotDoneError if there are too many of them."""
         root = self._root
+        self._paths += sum(1 for _ in path_arguments(self._subject.grant, case.args))
+        if self._paths > MAX_PATHS:
+            raise NotDoneError(f"up to `{case.name:.100}` the cases have more than {MAX_PATHS:,} paths", "give fewer")
         paths = resolve_paths(
             self._subject.grant, root.origin, case.args, root.protected, root.start_directory(case.cwd)
         )

@@ -15,7 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MAX_PARTS, _MAX_LENGTH = 20_000, 4_000  # each prefix of a path is made
+# each prefix of a path is made, and removed by a function that calls itself
+_MAX_PARTS, _MAX_PATH_PARTS, _MAX_LENGTH = 10_000, 200, 4_000
 ROOT_PLACEHOLDER = "<root>"  # how it is called in what is printed: its real name is another one in each run
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -46,11 +47,15 @@ class FileTree(Value):
         links, targets = zip(*self.links, strict=True) if self.links else ((), ())
         ends = [*self.files, *links]
         every = (*self.directories, *ends)
-        if any(len(path) > _MAX_LENGTH for path in every) or sum(path.count("/") + 1 for path in every) > _MAX_PARTS:
-            yield f"its paths have more than {_MAX_PARTS:,} parts, or one has more than {_MAX_LENGTH:,} characters"
+        parts = sum(path.count("/") + 1 for path in every)
+        is_long = any(len(path) > _MAX_LENGTH or path.count("/") >= _MAX_PATH_PARTS for path in every)
+        if is_long or parts > _MAX_PARTS:
+            one = f"one has more than {_MAX_PATH_PARTS} parts or {_MAX_LENGTH:,} characters"
+            yield f"its paths have more than {_MAX_PARTS:,} parts, or {one}"
             return
+        named = frozenset(self.directories)
         for path in every:
-            if not _is_tree_path(path.removesuffix("/") if path in self.directories else path):
+            if not _is_tree_path(path.removesuffix("/") if path in named else path):
                 yield f"`{path}` is not a path of a tree"
         for target in targets:
             if "\0" in target:

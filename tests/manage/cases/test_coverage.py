@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cortex_policy.core.arguments import value_violation
 from cortex_policy.core.decode import decode
 from cortex_policy.core.model import REASONS
 from cortex_policy.manage.cases.coverage import Coverage, measure_coverage
@@ -12,6 +13,7 @@ from cortex_policy.manage.cases.model import NANOSECONDS, Case, CaseFile
 from cortex_policy.manage.cases.runner import GrantUnderTest, run_file
 from cortex_policy.manage.cases.suite import coverage_percent
 from tests.support.roots import GIT
+from tests.support.work import counted
 
 WORDS = {str(reason): reason for reason in REASONS}
 ONE = {"tool": "t", "actions": ["a"], "rate": {"perMinute": 2}}
@@ -107,3 +109,38 @@ def test_sensitive_data_is_to_be_seen_with_its_obligation() -> None:
 def test_nothing_to_show_is_all_of_it() -> None:
     """As for a root without grants."""
     assert coverage_percent([]) == 100
+
+
+def nested(declaration: dict[str, Any], depth: int) -> dict[str, Any]:
+    """Return the declaration of arrays in arrays, around another one."""
+    for _ in range(depth):
+        declaration = {"type": "array", "items": declaration, "minItems": 1, "maxItems": 9}
+    return declaration
+
+
+@pytest.mark.parametrize(
+    "declaration",
+    [nested({"type": "string", "pattern": "^a+$", "enum": ["a", "b"]}, 55), nested({"enum": [*range(20_000)]}, 55)],
+)
+def test_what_takes_too_many_steps_is_not_looked_for(declaration: dict[str, Any]) -> None:
+    """Values of arrays in arrays are arrays in arrays, and each is tried against each keyword."""
+    with counted(value_violation) as work:
+        found = cover({**ONE, "args": {"x": declaration}})
+    assert "its values take more than" in found.unmet[-1]
+    assert work["value_violation"] < 300_000
+
+
+@pytest.mark.parametrize(
+    "declaration",
+    [
+        {"minimum": -(10**4_299), "maximum": 10**4_299},
+        {"exclusiveMinimum": 10**4_299, "enum": [10**4_299, 10**4_300 - 1]},
+        {"items": {"const": 10**4_300 - 1}},
+        {"minLength": 10**4_299, "maxItems": 10**4_299},
+    ],
+)
+def test_numbers_that_nobody_can_read_are_not_tried(declaration: dict[str, Any]) -> None:
+    """What is next to them cannot even be printed; the declaration counts all the same."""
+    found = cover({**ONE, "args": {"x": declaration}})
+    assert found.unmet
+    assert all("999" not in said for said in found.unmet)

@@ -140,3 +140,18 @@ def test_headers_full_of_blanks_take_no_time(tmp_path: Path) -> None:
     """A line is read once."""
     (flaw,) = given(tmp_path, HEAD + "[" + " " * 500_000 + "tree]\n").errors
     assert flaw.message == "`case` is missing"
+
+
+@pytest.mark.parametrize("suffix", ["json", "toml"])
+def test_names_and_directories_of_any_length_are_cut_in_what_is_said(tmp_path: Path, suffix: str) -> None:
+    """And of very many flaws only some are told."""
+    long = "x" * 10_000
+    members = f'"name": "{long}", "action": "tree", "expect": "allowed", "cwd": "{long}"'
+    one = "\n[[case]]\n" + "\n".join(part.strip().replace('": ', '" = ', 1) for part in members.split(","))
+    cases = ",\n".join([f"{{{members}}}"] * 40)
+    text = HEAD + one * 40 if suffix == "toml" else f'{{"grant": "git", "case": [{cases}]}}'
+    flaws = given(tmp_path, text, suffix).errors
+    assert len(flaws) == 51
+    assert "it has more flaws, which are not looked for" in [flaw.message for flaw in flaws]
+    assert sum("is called" in flaw.message for flaw in flaws) == 39
+    assert max(len(flaw.message) for flaw in flaws) <= 4_100

@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
+from cortex_policy.core.arguments import _violation
 from cortex_policy.core.decode import decode
 from cortex_policy.core.model import REASONS, Settings
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.library.functions import load_grant
 from cortex_policy.manage.cases.model import NANOSECONDS, Case, CaseFile
 from cortex_policy.manage.cases.runner import (
     COMPLETENESS_CASE,
+    MAX_PATHS,
     MOST_WHYS,
     CaseResult,
     FileResult,
@@ -20,7 +23,9 @@ from cortex_policy.manage.cases.runner import (
 )
 from cortex_policy.manage.cases.sandbox import FileTree
 from cortex_policy.state.enforcement import decide_and_consume
+from cortex_policy.state.paths import resolve_paths
 from tests.support.roots import GIT
+from tests.support.work import counted
 
 WORDS = {str(reason): reason for reason in REASONS}
 Run = Callable[..., FileResult]
@@ -201,3 +206,32 @@ def test_of_very_many_failures_the_first_are_explained() -> None:
     tested = run(*(case("allowed", "push") for _ in range(MOST_WHYS + 5)))
     assert len(wrong(tested)) == MOST_WHYS + 5
     assert sum(result.why is not None for result in tested.results) == MOST_WHYS
+
+
+def test_cases_of_very_many_paths_are_refused() -> None:
+    """Before the disk is asked for each."""
+    many = {"paths": [f"docs/{number}" for number in range(MAX_PATHS)]}
+    with (
+        counted(resolve_paths) as work,
+        pytest.raises(NotDoneError, match="up to `two` the cases have more than 50,000"),
+    ):
+        run(case("allowed", args={"path": "docs"}, name="one"), case("allowed", args=many, name="two"))
+    assert work["resolve_paths"] == 1
+
+
+def test_why_a_long_array_is_denied_takes_one_more_look_at_it() -> None:
+    """One to decide, one to explain."""
+    grant = {**GIT, "args": {"x": {"items": {"items": {"maxLength": 3}}}}}
+    values = [["a"] * 100] * 10 + [["a"] * 99 + ["long"]]
+    with counted(_violation) as work:
+        found = run(case("allowed", args={"x": values}), grant=grant)
+    assert found.results[0].why is not None
+    assert "(an item) (an item) must meet `maxLength` 3" in found.results[0].why.step.message
+    assert work["_violation"] < 1_111 * 2 + 20
+
+
+def test_what_a_failed_case_says_is_cut() -> None:
+    """Whatever the case expects, and however long it is."""
+    long = "x" * 20_000
+    made = case("allowed", tool=long, obligations=(long,))
+    assert max(map(len, run(made).results[0].failures)) <= 4_100

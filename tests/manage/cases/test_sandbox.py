@@ -26,6 +26,9 @@ HOSTILE = [
     FileTree(files=("a",), links=(("a", "/srv"),)),
     FileTree(links=(("a", "b\0c"),)),
     FileTree(links=(("../a", "b"),)),
+    FileTree(directories=("/".join(["a"] * 201),)),  # Python removes it by a function that calls itself
+    FileTree(files=tuple(f"a/{number}" for number in range(5_001))),
+    FileTree(files=("a" * 4_001,)),
 ]
 
 
