@@ -2,11 +2,10 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.closest_match import closest_word
-from cortex_policy.core.decode import decode
-from cortex_policy.core.json_edit import append_item, replace_value
+from cortex_policy.core.escalation import Escalation, escalations
+from cortex_policy.core.json_edit import append_items, replace_value
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import GrantError, UsageError
-from cortex_policy.core.text import MAX_MESSAGE_BYTES
 from cortex_policy.manage.audit.reader import garbage_collector_paused, read_events
 from cortex_policy.manage.diff.grants import compare_bytes
 from cortex_policy.manage.diff.unified import unified_diff
@@ -15,13 +14,16 @@ from cortex_policy.manage.editing.new_grant import new_grant_text
 from cortex_policy.manage.replay.call_replayer import CallReplayer
 from cortex_policy.manage.replay.denied_groups import (
     MAX_SCOPES,
+    MAX_TYPED,
     NO_GRANT,
     RATE_TOO_LOW,
+    UNTYPABLE,
     DenialGrouper,
     DeniedGroup,
     merge_scopes,
 )
-from cortex_policy.manage.replay.replay import WARM_UP_SECONDS, CallExample, UndecidedCalls, load_policy, to_example
+from cortex_policy.manage.replay.past_call import CallExample, to_example
+from cortex_policy.manage.replay.replay import WARM_UP_SECONDS, UndecidedCalls, load_policy
 from cortex_policy.manage.replay.rules import FULL_ARGS_HINT
 from cortex_policy.state.enforcement import effective_settings
 from cortex_policy.state.grants_errors import quoted, root_option
@@ -30,15 +32,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cortex_policy.core.escalation import Escalation
     from cortex_policy.manage.audit.reader import ReadCounts
     from cortex_policy.manage.diff.grants import GrantDiff
     from cortex_policy.manage.replay.call_replayer import Policy
     from cortex_policy.state import Root
 
-UNTYPABLE = "its action or its path has characters that cannot be typed"
 MAX_SUGGESTIONS = 100
-_MAX_TEXT_BYTES = 3 << 20  # bytes of grants that are written and compared, each as often as something in it changes
+_MAX_TEXT_BYTES = 1 << 19  # bytes of grants that are written and compared before the last change
 TOO_MANY_CHANGES = "there are more changes than are suggested at once; those for the most calls come first"
 TOO_WIDE = "its paths lie in too many directories for a narrow scope"
 
@@ -97,8 +97,8 @@ def _build_suggestions(
     for group in sorted(groups, key=lambda one: -one.calls):
         known = policy.get(group.grant_id)
         text = known if isinstance(known, bytes) else None
-        size += len(text or b"") * (1 + sum(map(len, group.argument_changes.values())))
         is_too_much = len(suggestions) == MAX_SUGGESTIONS or size > _MAX_TEXT_BYTES
+        size += len(text or b"") * (1 + len(group.argument_changes))
         suggestion = TOO_MANY_CHANGES if is_too_much else _build_suggestion(root, group, text, policy)
         if isinstance(suggestion, str):
             remaining[group.grant_id, suggestion] = remaining.get((group.grant_id, suggestion), 0) + group.calls
@@ -113,7 +113,7 @@ def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, poli
         return TOO_WIDE
     values = [value for values in group.argument_changes.values() for value in values if isinstance(value, str)]
     words = (*group.actions, *scopes, *values)
-    if not all(map(str.isprintable, words)) or sum(map(len, words)) > MAX_MESSAGE_BYTES // 2:
+    if not all(map(str.isprintable, words)) or sum(map(len, words)) > MAX_TYPED:
         return UNTYPABLE
     rate = group.peak if group.kind in (RATE_TOO_LOW, NO_GRANT) else None
     tool = group.grant_id if group.kind == NO_GRANT else None
@@ -123,7 +123,9 @@ def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, poli
     except (UsageError, GrantError) as error:
         return error.detail
     change = compare_bytes(group.grant_id, text, new.encode())
-    before = set(_known_escalations(text))
+    if change.new.problem:
+        return change.new.problem
+    before = set(escalations(change.old.grant)) if change.old.grant is not None else set[Escalation]()
     return Suggestion(
         change,
         _command(root, group, edit),
@@ -143,17 +145,11 @@ def _nearest(group: DeniedGroup, change: "GrantDiff", policy: "Policy") -> str:
     return next((closest for action in group.actions if (closest := closest_word(action, known))), "")
 
 
-def _known_escalations(text: bytes | None) -> "tuple[Escalation, ...]":
-    return compare_bytes("", None, text).escalations if text is not None else ()
-
-
 def _edit_text(text: str, group: DeniedGroup, edit: set_fields.GrantEdit) -> str:
     new = set_fields.apply_edit(text, edit).text if edit != set_fields.GrantEdit() else text
     for (name, keyword), values in group.argument_changes.items():
-        for value in values:
-            at = json_pointer("args", name, keyword)
-            new = append_item(new, at, value) if keyword == "enum" else replace_value(new, at, value)
-    decode(new.encode(), group.grant_id)
+        at = json_pointer("args", name, keyword)
+        new = append_items(new, at, values) if keyword == "enum" else replace_value(new, at, values[0])
     return new
 
 

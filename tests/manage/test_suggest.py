@@ -5,12 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from cortex_policy.core.arguments import comparison_key
 from cortex_policy.core.ecma_regex import SharedSteps
+from cortex_policy.core.json_tree import parse_tree
 from cortex_policy.manage.audit.reader import ReadCounts
+from cortex_policy.manage.replay.denied_groups import UNTYPABLE
 from cortex_policy.manage.replay.replay import replay
 from cortex_policy.manage.suggest import TOO_WIDE, Suggestions, suggest
 from cortex_policy.state import Root
 from tests.support.logs import event, on_path, place
+from tests.support.work import counted, peak_memory
 
 GRANT = {
     "tool": "git",
@@ -176,3 +180,43 @@ def test_nothing_is_suggested_for_what_takes_too_many_steps(tree: Path) -> None:
         done = suggested(tree, lines)
     assert done.suggestions == ()
     assert {"steps in patterns" in one.why for one in done.unfixable} == {True}
+
+
+def test_a_value_that_a_long_list_lacks_is_not_looked_up_in_a_copy_of_it(tree: Path) -> None:
+    """Of each call that was denied for one."""
+    values = [f"v{number}" for number in range(5_000)]
+    (tree / ".cortex/policy/tools/git.json").write_text(json.dumps({**GRANT, "args": {"mode": {"enum": values}}}))
+    lines = [event(n, "tree", DENIED[1], args={"mode": f"w{n}"}) for n in range(8)]
+    with counted(comparison_key) as work:
+        done = suggested(tree, lines)
+    assert [one.calls + one.above_rate for one in done.suggestions] == [8]
+    assert work["comparison_key"] < len(values) * 10
+
+
+def test_of_a_large_grant_one_change_is_suggested(tree: Path) -> None:
+    """That for the most calls: each takes seconds."""
+    many = {f"x{number}": {} for number in range(70_000)}
+    (tree / ".cortex/policy/tools/git.json").write_text(json.dumps({**GRANT, "args": many}, separators=(",", ":")))
+    lines = [event(n, f"push{n % 3}", DENIED[0]) for n in range(7)]
+    with counted(parse_tree) as work:
+        done = suggested(tree, lines)
+    assert [one.command for one in done.suggestions] == ["cortex-policy set git --allow push0"]
+    assert sum(one.count for one in done.unfixable) == 4
+    assert work["parse_tree"] == 1
+
+
+def test_arguments_of_a_mebibyte_are_not_kept_for_suggestions(tree: Path) -> None:
+    """There may be one for each of 200 groups."""
+    values = [f"v{number}" for number in range(50_000)]
+    lines = (event(n, f"push{n}", DENIED[0], args={"x": values}).encode() for n in range(12))
+    with peak_memory(25 << 20):
+        done = suggest(Root(str(tree), named=False), lines, ReadCounts())
+    assert len(done.suggestions) == 12
+    assert done.suggestions[0].example.args == ["x"]
+
+
+def test_an_action_that_nobody_can_type_is_not_kept(tree: Path) -> None:
+    """Neither of a grant nor of a grant that does not exist."""
+    lines = [event(n, "x" * 100_000, "action_not_allowed", grant=grant) for n, grant in enumerate(("git", "other"))]
+    done = suggested(tree, lines)
+    assert (done.suggestions, [one.why for one in done.unfixable]) == ((), [UNTYPABLE, UNTYPABLE])

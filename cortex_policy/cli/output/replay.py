@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cortex_policy.cli.options import TableFormat
-    from cortex_policy.manage.replay.replay import CallExample, Flip, ReplayResult
+    from cortex_policy.manage.replay.past_call import CallExample
+    from cortex_policy.manage.replay.replay import Flip, ReplayResult
     from cortex_policy.state import Root
 
 COLUMNS = ("ANSWER", "GRANT", "REASON", "CALLS", "FOR EXAMPLE")

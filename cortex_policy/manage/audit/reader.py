@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MAX_LINE_BYTES = 2 << 20  # bytes of a line
 STDIN = "-"
 _BLOCK = 1 << 18
-_MAX_BYTES_TO_FIRST_EVENT = 1 << 16  # bytes to search for the first event
+_MAX_BYTES_TO_FIRST_EVENT = MAX_LINE_BYTES  # bytes to search for the first event
 _decode = JSONDecoder().raw_decode
 _TYPE_PREFIX = "com.cortex."
 _REASON_BY_WORD = {str(reason): reason for reason in REASONS}
@@ -135,7 +135,8 @@ def _first_event_time(name: str) -> float:
     """Return when the first event was logged, 0 if there is none near the beginning."""
     try:
         with open_log_for_reading(name) as file:
-            return next(map(_event_time, filter(_event_time, file.readlines(_MAX_BYTES_TO_FIRST_EVENT))), 0.0)
+            lines = file.read(_MAX_BYTES_TO_FIRST_EVENT).split(b"\n")  # one line may be of any length
+            return next(map(_event_time, filter(_event_time, lines)), 0.0)
     except (NotDoneError, EOFError, OSError, zlib.error):
         return 0.0
 

@@ -3,10 +3,12 @@
 import os
 from collections import deque
 
+from cortex_policy.core import truncate_message
 from cortex_policy.core.engine import matching_scope
 from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, Grant, GrantError, Rate, ResolvedPath
 from cortex_policy.core.path_arguments import collapse, is_path_if_string, path_arguments
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
+from cortex_policy.core.text import MAX_MESSAGE_BYTES
 from cortex_policy.manage.replay.call_replayer import MAX_CACHED, TOO_SLOW, CallReplayer, decision_key
 from cortex_policy.manage.replay.missing_permissions import (
     ArgumentChange,
@@ -14,6 +16,7 @@ from cortex_policy.manage.replay.missing_permissions import (
     find_missing_permissions,
     smallest_scopes,
 )
+from cortex_policy.manage.replay.past_call import PastCall, past_call
 from cortex_policy.manage.replay.rate import add_hits, cost_of, drop_expired_hits
 from cortex_policy.manage.replay.rules import has_full_args, is_beyond_log
 from cortex_policy.state.grants import is_grant_id
@@ -30,6 +33,8 @@ MAX_SCOPES = 5  # directories of one group that are listed one by one
 _MAX_DIRECTORIES = 1000
 _MAX_VALUES = 10  # of an `enum`
 _EMPTY_GRANT = Grant("", "-", (), Rate(1), {})
+MAX_TYPED = MAX_MESSAGE_BYTES // 2  # characters of the words of a command that people type
+UNTYPABLE = "its action or its path has characters that cannot be typed"
 TOO_MANY_GROUPS = "the log holds too many kinds of denied calls"
 RATE_TOO_LOW, NO_GRANT = "rate", "new"
 
@@ -56,11 +61,11 @@ class HitWindow:
 class DeniedGroup:
     """Denied calls that lack the same permissions: their number, the first one, and what would allow them all."""
 
-    first: "dict[str, Any]"
+    first: PastCall
     grant_id: str
     kind: str
 
-    def __init__(self, grant_id: str, kind: str, first: "dict[str, Any]") -> None:
+    def __init__(self, grant_id: str, kind: str, first: PastCall) -> None:
         """Start without calls."""
         self.grant_id, self.kind, self.first = grant_id, kind, first
         self.calls = self.within_rate = self.peak = 0
@@ -71,7 +76,8 @@ class DeniedGroup:
 
     def add(self, permissions: MissingPermissions) -> bool:
         """Add what one more call lacks; return False if it is too much to list."""
-        self.actions |= dict.fromkeys(permissions.actions)
+        if len(self.actions) <= MAX_TYPED:  # with more it is not suggested
+            self.actions |= dict.fromkeys(permissions.actions)
         self.scopes |= {
             scope: None for scope in permissions.scopes if matching_scope(tuple(self.scopes), scope) is None
         }
@@ -164,8 +170,8 @@ class DenialGrouper:
             if len(self._missing) >= MAX_CACHED:
                 self._missing.clear()
             self._missing[key] = missing
-        if isinstance(missing, str):
-            self._mark_unfixable(data, missing)
+        if isinstance(missing, str) or len(data["action"]) > MAX_TYPED:
+            self._mark_unfixable(data, missing if isinstance(missing, str) else UNTYPABLE)
             return
         declared = tuple((one.name, one.keyword) for one in missing.arguments)
         group = self._group(data, (missing.actions, bool(missing.scopes), declared))
@@ -191,6 +197,8 @@ class DenialGrouper:
         scopes = _scopes_of_unresolved(data)
         if isinstance(scopes, str):
             self._mark_unfixable(data, scopes)
+        elif len(data["action"]) > MAX_TYPED:
+            self._mark_unfixable(data, UNTYPABLE)
         elif (group := self._group(data, (NO_GRANT, bool(scopes)))) is not None:
             group.add(MissingPermissions((data["action"],), scopes))
             self._count(group, at, data, HitWindow(), 1 << 62)
@@ -208,11 +216,12 @@ class DenialGrouper:
             name = (
                 kind if isinstance(kind, str) else NO_GRANT if isinstance(kind, tuple) and kind[0] == NO_GRANT else ""
             )
-            group = self.groups[key] = DeniedGroup(data["grant"], name, data)
+            group = self.groups[key] = DeniedGroup(data["grant"], name, past_call(data))
         return group
 
     def _mark_unfixable(self, data: "dict[str, Any]", why: str) -> None:
-        key = data["grant"], why, is_beyond_log(data, why)
+        is_beyond = is_beyond_log(why, is_full=has_full_args(data))
+        key = truncate_message(data["grant"]), truncate_message(why), is_beyond
         if key not in self.unfixable and len(self.unfixable) >= MAX_GROUPS:
             key = "(others)", TOO_MANY_GROUPS, True
         self.unfixable[key] = self.unfixable.get(key, 0) + 1

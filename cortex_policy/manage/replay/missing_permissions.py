@@ -79,10 +79,9 @@ def with_permissions(grant: Grant, permissions: MissingPermissions) -> Grant:
 
 
 def with_argument_change(declaration: object, change: ArgumentChange) -> "dict[str, Any]":
-    """Return a declaration that accepts the value."""
+    """Return a declaration that accepts the value; of an `enum`, which may be long, it has the new value alone."""
     assert isinstance(declaration, dict)  # noqa: S101 - nothing else is ever proposed to be changed
-    value = [*declaration["enum"], change.value] if change.keyword == "enum" else change.value
-    return declaration | {change.keyword: value}
+    return declaration | {change.keyword: [change.value] if change.keyword == "enum" else change.value}
 
 
 def _add_missing(

@@ -107,7 +107,7 @@ class RateReplay:
         """Take the function that gets each answer with the id of its call."""
         self._on_result, self._known_denials = on_result, known_denials
         self._budgets: dict[str, _BudgetBounds] = {}
-        self._waiting: deque[tuple[float, _BudgetBounds, int, dict[str, Any], int, Any]] = deque()
+        self._waiting: deque[tuple[float, _BudgetBounds, int, Reason, bool, int, Any]] = deque()
         self._latest = self._start = float("-inf")
 
     def answer_due_calls(self, at: float) -> None:
@@ -126,9 +126,10 @@ class RateReplay:
         """Add a call that every other rule allows."""
         budget = self._budgets.get(key) or self._budgets.setdefault(key, _BudgetBounds())
         cost = cost_of(data)
-        if data["reason"] is ALLOWED and "peek" not in data:
+        is_peek = "peek" in data
+        if data["reason"] is ALLOWED and not is_peek:
             budget.coming += cost
-        self._waiting.append((at, budget, limit, data, cost, call_id))
+        self._waiting.append((at, budget, limit, data["reason"], is_peek, cost, call_id))
 
     def add_possible(self, at: float, key: str, data: "dict[str, Any]") -> None:
         """Add a call that may have been allowed."""
@@ -144,8 +145,7 @@ class RateReplay:
     def _answer_until(self, until: float) -> None:
         waiting = self._waiting
         while waiting and waiting[0][0] < until:
-            at, budget, limit, data, cost, call_id = waiting.popleft()
-            is_peek, recorded = "peek" in data, data["reason"]
+            at, budget, limit, recorded, is_peek, cost, call_id = waiting.popleft()
             if recorded is ALLOWED and not is_peek:
                 budget.coming -= cost
             budget.drop_expired(at)

@@ -1,6 +1,5 @@
 """Decide past calls again by today's grants or by proposed ones, and report the answers that change."""
 
-import json
 import os
 
 from cortex_policy.core import Value
@@ -10,6 +9,7 @@ from cortex_policy.manage.audit.reader import ReadCounts, garbage_collector_paus
 from cortex_policy.manage.diff.git_revisions import grants_at_revision
 from cortex_policy.manage.diff.grants import read_grant_file, read_grants
 from cortex_policy.manage.replay.call_replayer import CallReplayer
+from cortex_policy.manage.replay.past_call import CallExample, PastCall, past_call, to_example
 from cortex_policy.manage.replay.rules import FULL_ARGS_HINT, UndecidedReason, is_beyond_log
 from cortex_policy.state import Root
 from cortex_policy.state.enforcement import effective_settings
@@ -25,15 +25,6 @@ if TYPE_CHECKING:
 MAX_GROUPS = 1000  # of flips, and of undecided calls; a log may name any grant
 OTHERS = "(others)"
 WARM_UP_SECONDS = 61.0  # seconds of calls before the wanted ones: their hits count
-_MAX_SHOWN = 300  # characters of the arguments of an example
-
-
-class CallExample(Value):
-    """One call of a group, as recorded in its event."""
-
-    action: str
-    args: object
-    time: str
 
 
 class Flip(Value):
@@ -110,7 +101,7 @@ def replay(
     with garbage_collector_paused():
         for at, data in read_events(lines, root.path, counts):
             if at >= since:
-                replayer.add(at, data, data, replayer.decide_by_rules(data))
+                replayer.add(at, data, past_call(data), replayer.decide_by_rules(data))
             else:
                 earlier += 1
                 if at >= since - WARM_UP_SECONDS:
@@ -156,23 +147,24 @@ class _AnswerGroups:
         self._unknown: dict[tuple[str, UndecidedReason, bool], int] = {}
         self.same = 0
 
-    def add(self, data: "dict[str, Any] | None", answer: "Reason | UndecidedReason") -> None:
+    def add(self, call: PastCall | None, answer: "Reason | UndecidedReason") -> None:
         """Count the answer to one call."""
-        if data is None:
+        if call is None:
             return
-        before = data["reason"]
+        before = call.reason
         if isinstance(answer, UndecidedReason):
-            key = _bounded_key(self._unknown, (data["grant"], answer, is_beyond_log(data, answer)))
+            is_beyond = is_beyond_log(answer, is_full=call.has_full_args)
+            key = _bounded_key(self._unknown, (call.grant, answer, is_beyond))
             self._unknown[key] = self._unknown.get(key, 0) + 1
         elif (before is ALLOWED) is (answer is ALLOWED):
             self.same += 1
         else:
-            group = self._flips.setdefault(_bounded_key(self._flips, (data["grant"], before, answer)), [0, data])
+            group = self._flips.setdefault(_bounded_key(self._flips, (call.grant, before, answer)), [0, call])
             group[0] += 1
 
     def flips(self) -> tuple[Flip, ...]:
         """Return the flips: the newly allowed ones first, then by frequency."""
-        all_flips = [Flip(*key, count, to_example(data)) for key, (count, data) in self._flips.items()]
+        all_flips = [Flip(*key, count, to_example(call)) for key, (count, call) in self._flips.items()]
         return tuple(sorted(all_flips, key=lambda flip: (not flip.allows, -flip.count, flip.grant)))
 
     def undecided(self) -> tuple[UndecidedCalls, ...]:
@@ -186,11 +178,3 @@ class _AnswerGroups:
 
 def _bounded_key(groups: "dict[Any, Any]", key: "tuple[Any, ...]") -> "tuple[Any, ...]":
     return key if key in groups or len(groups) < MAX_GROUPS else (OTHERS, *key[1:])
-
-
-def to_example(data: "dict[str, Any]") -> CallExample:
-    """Return a call as an example; large arguments are reduced to their names, or left out."""
-    args = data["args"]
-    if isinstance(args, dict) and len(json.dumps(args)) > _MAX_SHOWN:
-        args = list(args)
-    return CallExample(data["action"], args if len(json.dumps(args)) <= _MAX_SHOWN else None, data["time"])

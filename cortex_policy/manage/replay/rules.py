@@ -1,5 +1,6 @@
 """Decide a past call again by every rule but the rate, from its event: allowed, denied or unknown, never a guess."""
 
+from cortex_policy.core import truncate_message
 from cortex_policy.core.audit_event import PATH_MEMBERS
 from cortex_policy.core.compare.declarations import accepts_nothing
 from cortex_policy.core.engine import first_denial, normalize_scope
@@ -24,7 +25,7 @@ from cortex_policy.core.path_arguments import path_arguments
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
+    from typing import Any, Self
 
     Static = "Reason | Unknown | None"
 
@@ -38,9 +39,13 @@ _TEXT = (str, type(None))
 
 
 class UndecidedReason(str):
-    """Why a call cannot be decided again."""
+    """Why a call cannot be decided again; a log may hold names of any length."""
 
     __slots__ = ()
+
+    def __new__(cls, why: str) -> "Self":
+        """Cut a long one."""
+        return super().__new__(cls, truncate_message(why))
 
 
 class UnknowableReason(UndecidedReason):
@@ -59,9 +64,9 @@ def has_full_args(data: "dict[str, Any]") -> bool:
     return "cwd" in data and type(data["args"]) is dict
 
 
-def is_beyond_log(data: "dict[str, Any]", why: str) -> bool:
-    """Whether a more detailed log would not help to decide a call."""
-    return has_full_args(data) or isinstance(why, UnknowableReason)
+def is_beyond_log(why: str, *, is_full: bool) -> bool:
+    """Whether a more detailed log would not help to decide a call, whose event holds all that one can."""
+    return is_full or isinstance(why, UnknowableReason)
 
 
 def first_recorded_denial(

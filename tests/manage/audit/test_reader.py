@@ -12,15 +12,18 @@ from hypothesis import strategies as st
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.audit.files import list_log_files
+from cortex_policy.manage.audit.query import CallFilter, count_calls, filter_calls
 from cortex_policy.manage.audit.reader import (
     MAX_LINE_BYTES,
     ReadCounts,
+    oldest_first,
     parse_since,
     read_events,
     read_last_lines,
     read_logs,
 )
 from tests.support.logs import START, event
+from tests.support.work import peak_memory
 
 NOW = 1_800_000_000.0
 GOOD = event(0, "tree")
@@ -222,3 +225,21 @@ def test_the_last_lines_go_on_where_the_log_was_rotated(tmp_path: Path) -> None:
     assert read_last_lines(str(log), [f"{log}.1"], 4, 99) == [b"2", b"3", b"4", b"5"]
     assert read_last_lines(str(log), [f"{log}.1"], 2, 99) == [b"4", b"5"]
     assert read_last_lines(str(log), [f"{log}.1"], 9, 5) == [b"3", b"4", b"5"]
+
+
+def test_the_first_line_of_a_log_may_be_of_any_length(tmp_path: Path) -> None:
+    """Which of two logs is older is found without all of it: packed, it takes no room on the disk."""
+    names = [str(tmp_path / name) for name in ("a.gz", "b.gz")]
+    for name in names:
+        with gzip.open(name, "wb") as file:
+            file.write(b"x" * (50 << 20))
+    with peak_memory(20 << 20):
+        assert oldest_first(names) == names
+
+
+def test_names_of_any_length_are_cut_in_counts() -> None:
+    """Ten thousand kinds of calls are kept."""
+    lines = [event(n, f"{n}{'x' * 100_000}", grant="g" * 100_000).encode() for n in range(3)]
+    found = count_calls(filter_calls(lines, CallFilter(), ReadCounts()), 10)
+    assert len(found.kinds) == 3
+    assert max(len(word) for kind, _ in found.kinds for word in kind) <= 4_100

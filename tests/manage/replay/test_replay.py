@@ -20,6 +20,7 @@ from cortex_policy.manage.replay.rules import recorded_paths
 from cortex_policy.state import Root
 from tests.support.json_documents import MANY
 from tests.support.logs import event, on_path, place
+from tests.support.work import peak_memory
 
 GRANT = {"tool": "git", "actions": ["tree"], "rate": {"perMinute": 3}, "fsScope": ["docs"]}
 
@@ -333,3 +334,28 @@ def test_no_name_of_an_argument_proves_that_a_path_was_given(tmp_path: Path) -> 
     root = Root(str(tmp_path), named=True)
     done = replay(root, [event(0, "tree", args=["path"], full=False).encode()], ReadCounts(), changed(fsScope=[]))
     assert (done.same, done.undecided_count, done.flips) == (0, 1, ())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "grant", "flipped"), [(0, "git", 0), (1, "none", 12)], ids=["at the same time", "of many grants"]
+)
+def test_arguments_of_a_mebibyte_are_not_kept(seconds: int, grant: str, flipped: int) -> None:
+    """Neither of calls that wait for those after them, nor of the first one of each group."""
+    values = [f"v{number}" for number in range(50_000)]
+    lines = (
+        event(n * seconds, "tree", grant=f"{grant}{n * seconds or ''}", args={"x": values}).encode() for n in range(12)
+    )
+    with peak_memory(25 << 20):
+        done = replay(Root("/r", named=True), lines, ReadCounts(), changed(fsScope=[], rate={"perMinute": 99}))
+    assert done.calls == 12
+    assert len(done.flips) == flipped
+    assert all(flip.example.args == ["x"] for flip in done.flips)
+
+
+def test_names_of_a_mebibyte_are_cut_in_what_is_kept() -> None:
+    """Those of grants, of actions, and of arguments in why a call cannot be decided."""
+    long = "x" * 100_000
+    lines = [event(0, long, grant=long), event(1, "tree", args=[long], full=False)]
+    done = replayed(lines, changed(args={long: {}}))
+    flip, left = done.flips[0], done.undecided[0]
+    assert max(len(flip.grant), len(flip.example.action), len(left.why)) <= 4_100
