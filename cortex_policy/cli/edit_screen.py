@@ -17,7 +17,7 @@ from cortex_policy.cli.output.diff import print_diff
 from cortex_policy.cli.output.problems.text import problem_texts
 from cortex_policy.cli.prompts import require_widening_consent
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import os_error_text, printable
+from cortex_policy.core.text import message_line, os_error_text, printable
 from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
 from cortex_policy.manage.diff.unified import readable_diff
 from cortex_policy.manage.editing.editor_command import command_to_open
@@ -96,7 +96,7 @@ class EditScreen:
 
     def say(self, sentence: str) -> None:
         """Print a line."""
-        typer.echo(printable(sentence), err=True)
+        typer.echo(message_line(sentence), err=True)
 
     def show_problems(self, problems: "tuple[Problem, ...]") -> None:
         """Print each problem with its line and a mark, as `validate` does."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 NON_GRANT_CODES = ("shape-other", "shape-schema")
+_LONG_POINTER = 1_000  # characters that count as one more finding: all below one long name have it
 MAX_ROUNDS = 5  # a key that is spelled right now may hold what is to be repaired
 KEY_RULES = (misspelled_keys, ineffective_restrictions)  # they also check a document that is not a grant yet
 GRANT_RULES = (
@@ -71,9 +72,9 @@ def limit_per_code(findings: "Iterable[Finding]") -> "Iterator[Finding]":
     """Yield findings, at most MAX_FINDINGS of each code: those of one code must not hide those of another."""
     seen: Counter[str] = Counter()
     for finding in findings:
-        seen[finding.code] += 1
-        if seen[finding.code] <= MAX_FINDINGS:
+        if seen[finding.code] < MAX_FINDINGS:
             yield finding
+        seen[finding.code] += 1 + len(finding.pointer) // _LONG_POINTER
 
 
 def apply_fixes(data: bytes, codes: frozenset[str], settings: Settings = DEFAULTS) -> bytes:

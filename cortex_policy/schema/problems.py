@@ -1,6 +1,6 @@
 """A problem: what a rule found, with its position in the text of a grant."""
 
-from cortex_policy.core import Value
+from cortex_policy.core import Value, truncate_message
 from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.json_tree import JsonNode, JsonSyntaxError, line_and_column, node_at, parse_tree
 from cortex_policy.core.model import Settings
@@ -79,7 +79,7 @@ class Report(Value):
 
 def file_problem(file: str, code: str, message: str, hint: str = "") -> Problem:
     """Return a problem of a whole file or directory."""
-    return Problem(file, 1, 1, 1, 1, "", code, severity_of(code), message, hint)
+    return Problem(file, 1, 1, 1, 1, "", code, severity_of(code), truncate_message(message), truncate_message(hint))
 
 
 def to_problems(
@@ -110,7 +110,7 @@ def _locate_finding(file: str, text: str, root: JsonNode | None, finding: Findin
     shown = max(0, column - 1 - MAX_LINE_LENGTH // 2) if len(whole) > MAX_LINE_LENGTH else 0
     return Problem(
         file, line, column, *line_and_column(text, max(start, end)), finding.pointer, finding.code,
-        severity_of(finding.code), finding.message, finding.hint,
+        severity_of(finding.code), truncate_message(finding.message), truncate_message(finding.hint),
         _replacement(text, new), whole[shown : shown + MAX_LINE_LENGTH], shown + 1,
     )  # fmt: skip
 

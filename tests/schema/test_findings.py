@@ -276,3 +276,16 @@ def test_a_command_in_a_hint_can_be_typed() -> None:
     assert "`cortex-policy set t --root /r --remove-scope='-x/**' --add-scope=-x`" in option
     (control,) = hints("a\n/**")
     assert "`cortex-policy edit t --root /r`" in control
+
+
+@pytest.mark.parametrize("letter", ["x", "\n", "\U000e0041"])
+def test_findings_below_one_long_name_are_few_and_their_messages_short(letter: str) -> None:
+    """Each has the name in its place, so that a hundred of them would be a hundred names."""
+    name = letter * (200_000 // len(letter.encode()))
+    data = json.dumps(
+        {**GRANT, "args": {name: {f"k{number}": 1 for number in range(200)}}}, ensure_ascii=False
+    ).encode()
+    found = to_problems("x", data, lint_grant(data)[1])
+    assert "arg-keyword" in [problem.code for problem in found]
+    assert sum(len(problem.pointer) for problem in found) < 1 << 20
+    assert max(len(problem.message.encode()) for problem in found) <= 4_100

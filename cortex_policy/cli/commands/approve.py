@@ -8,7 +8,7 @@ from cortex_policy.cli.options import JsonOption, RootOption, YesOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.prompts import ask_yes_no
 from cortex_policy.cli.quiet_option import add_quiet_option
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import message_line
 from cortex_policy.state.roots import raise_if_ambiguous
 
 RequestArgument = Annotated[
@@ -78,4 +78,4 @@ def _answer(request_id: str, root: str | None, *, approved: bool, reason: str = 
         return
     call = f"{details.grant} {details.action}" if details.grant else details.action
     sentence = f"{details.status} {details.id}: {call}"
-    typer.echo(printable(sentence if result.is_changed else f"nothing to do: {sentence}"))
+    typer.echo(message_line(sentence if result.is_changed else f"nothing to do: {sentence}"))

@@ -15,7 +15,7 @@ from cortex_policy.cli.roots import find_inner_root, inner_root_path
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import message_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +84,7 @@ def set_setting(
         target, name, value, make_widening_prompt(allowed=allow_widening, json=False), make_lock_wait(wait_seconds)
     )
     sentence = f"set `{name}` to `{value}` in `{target.file}`"
-    typer.echo(printable(sentence if is_changed else f"nothing to do: {sentence}"))
+    typer.echo(message_line(sentence if is_changed else f"nothing to do: {sentence}"))
     _print_if_overridden(target, name)
 
 
@@ -111,7 +111,7 @@ def unset(
         target, name, make_widening_prompt(allowed=allow_widening, json=False), make_lock_wait(wait_seconds)
     )
     sentence = f"`{name}` is not set in `{target.file}`"
-    typer.echo(printable(sentence if is_changed else f"nothing to do: {sentence}"))
+    typer.echo(message_line(sentence if is_changed else f"nothing to do: {sentence}"))
 
 
 @with_settings_file_options
@@ -146,7 +146,7 @@ def edit(target: "SettingsFile", *, wait_seconds: WaitOption = 0.0) -> None:
     if outcome.status == "cancelled":
         raise NotDoneError("cancelled")
     if outcome.status == "saved":
-        typer.echo(printable(f"saved `{target.file}`"))
+        typer.echo(message_line(f"saved `{target.file}`"))
 
 
 def _print_if_overridden(target: "SettingsFile", name: str) -> None:
@@ -156,12 +156,13 @@ def _print_if_overridden(target: "SettingsFile", name: str) -> None:
     try:
         winner = next(one.effective for one in resolve_settings(target.root) if one.setting.name == name)
     except GrantError as error:  # in another place: this one was written all the same
-        typer.echo(printable(f"warning: every check is denied: {error.detail}"), err=True)
-        typer.echo(printable(f"hint: {error.hint}"), err=True)
+        typer.echo(message_line(f"warning: every check is denied: {error.detail}"), err=True)
+        typer.echo(message_line(f"hint: {error.hint}"), err=True)
         return
     if winner.place != target.place:
         typer.echo(
-            printable(f"note: {_source_text(winner)} says `{format_setting(winner.value)}`, and that counts"), err=True
+            message_line(f"note: {_source_text(winner)} says `{format_setting(winner.value)}`, and that counts"),
+            err=True,
         )
 
 

@@ -9,7 +9,7 @@ from cortex_policy.cli.options import GrantArgument, RootOption, WaitOption
 from cortex_policy.cli.prompts import is_interactive, make_lock_wait
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import message_line
 from cortex_policy.state.grants import check_id
 
 
@@ -54,4 +54,4 @@ def edit(
         raise NotDoneError("cancelled")
     if outcome.status == "saved":
         stamped = "the next write finishes its stamp" if outcome.version is None else f"version {outcome.version}"
-        typer.echo(printable(f"saved `{grant_id}`, {stamped}"))
+        typer.echo(message_line(f"saved `{grant_id}`, {stamped}"))

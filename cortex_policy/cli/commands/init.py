@@ -8,7 +8,7 @@ from cortex_policy.cli.options import JsonOption, WaitOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.prompts import make_lock_wait
 from cortex_policy.cli.quiet_option import add_quiet_option
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import message_line
 
 if TYPE_CHECKING:
     from cortex_policy.manage.init.root import InitResult
@@ -51,7 +51,7 @@ def init(
         print_json(_result_to_json(result))
         return
     for line in [*_result_lines(result), *_hook_lines(result), *_driver_lines(result)]:
-        typer.echo(printable(line))
+        typer.echo(message_line(line))
 
 
 def _result_to_json(result: "InitResult") -> dict[str, object]:

@@ -7,7 +7,7 @@ from cortex_policy.cli.output.denials import denials_to_json, print_denials
 from cortex_policy.cli.output.printing import print_hints, print_json, print_rows
 from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import message_line
 from cortex_policy.manage.global_denials import find_global_denials
 from cortex_policy.manage.listing import GrantRow, grant_rows, stamp_error
 
@@ -36,13 +36,13 @@ def list_grants(root: RootOption = None, *, output: TableOption = None, json: Js
     print_rows(COLUMNS, [_row(row) for row in listed], output)
     for row in listed:
         if row.problem:
-            typer.echo(printable(f"{row.id}: {row.problem}"), err=True)
+            typer.echo(message_line(f"{row.id}: {row.problem}"), err=True)
     broken = stamp_error(policy_root)
     if broken is not None:
-        typer.echo(printable(f"stamp: {broken.detail}"), err=True)
+        typer.echo(message_line(f"stamp: {broken.detail}"), err=True)
     print_hints([*denials.hints, *(row.hint for row in listed), broken.hint if broken is not None else ""])
     if not listed:
-        typer.echo(printable(f"there are no grants in {policy_root.tools}"), err=True)
+        typer.echo(message_line(f"there are no grants in {policy_root.tools}"), err=True)
 
 
 def _row(row: GrantRow) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from cortex_policy.cli.options import JsonOption, RootOption, TableOption, integ
 from cortex_policy.cli.output.local_times import local_times
 from cortex_policy.cli.output.printing import print_json, print_rows, print_warning
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import message_line
 from cortex_policy.manage.history import log as history_log
 from cortex_policy.state.history_entry import HistoryEntry
 
@@ -45,12 +45,12 @@ def log(
         return
     print_rows(COLUMNS, [_row(entry) for entry in entries], output)
     for corrupt in history.corrupt_entries:
-        typer.echo(printable(f"warning: `{corrupt.file}`: {corrupt.problem}"), err=True)
+        typer.echo(message_line(f"warning: `{corrupt.file}`: {corrupt.problem}"), err=True)
     print_warning(history.unsafe_error)
     if not entries:
         of = f" of `{grant_id}`" if grant_id is not None else ""
         why = "" if history.is_enabled else ": the setting `history.keep` is 0"
-        typer.echo(printable(f"no write{of} is known{why}"), err=True)
+        typer.echo(message_line(f"no write{of} is known{why}"), err=True)
 
 
 def _row(entry: HistoryEntry) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from cortex_policy.cli.output.printing import budget_to_json, print_hints, print
 from cortex_policy.cli.prompts import ask_yes_no
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import join_words, plural, printable
+from cortex_policy.core.text import join_words, message_line, plural
 from cortex_policy.manage import budgets
 from cortex_policy.manage.budget_owner import current_owner, other_owners
 from cortex_policy.manage.budgets import BudgetStatus
@@ -124,9 +124,9 @@ def _reset(root: Root, grant_id: str, action: str | None, *, yes: bool, json: bo
     if json:
         print_json({**owner_to_json(owner), "reset": list(done)})
     elif done:
-        typer.echo(printable(f"reset for {owner.label}: {join_words(done)}"))
+        typer.echo(message_line(f"reset for {owner.label}: {join_words(done)}"))
     else:
-        typer.echo(printable(f"nothing to do: no hits of {owner.label} were counted"))
+        typer.echo(message_line(f"nothing to do: no hits of {owner.label} were counted"))
 
 
 @rate_app.command(cls=CommandWithExamples)
@@ -154,4 +154,4 @@ def _purge(root: Root, *, yes: bool, json: bool) -> None:
     if json:
         print_json({**owner_to_json(owner), "removed": removed})
     else:
-        typer.echo(printable(f"removed {plural(removed, 'file')} of {owner.label}"))
+        typer.echo(message_line(f"removed {plural(removed, 'file')} of {owner.label}"))

@@ -10,7 +10,7 @@ from cortex_policy.cli.output.budget_owner import owner_sentence, print_owner
 from cortex_policy.cli.output.budget_table import budget_line, budget_table
 from cortex_policy.cli.output.printing import budget_to_json, escaped_json
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import message_line
 from cortex_policy.manage.budget_owner import current_owner
 from cortex_policy.manage.budgets import BudgetStatus, list_budgets
 from cortex_policy.state import Root
@@ -74,5 +74,5 @@ def _screen(root: Root, grant_id: str | None, title: str, height: int) -> "Group
     more = len(budgets) - len(shown)
     last = f"q ends; {more} more, name a grant to see them" if more > 0 else "q ends"
     return Group(
-        Text(printable(title)), budget_table(shown, shutil.get_terminal_size().columns), Text(last, style="dim")
+        Text(message_line(title)), budget_table(shown, shutil.get_terminal_size().columns), Text(last, style="dim")
     )

@@ -8,7 +8,7 @@ from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.local_times import local_times
 from cortex_policy.cli.output.printing import print_hints, print_json, stop_to_json
 from cortex_policy.cli.quiet_option import add_quiet_option
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import message_line
 from cortex_policy.manage import emergency_stop
 from cortex_policy.state.grants import find_root
 
@@ -29,7 +29,7 @@ def resume(root: RootOption = None, *, json: JsonOption = False) -> None:
         print_json({**members, "stopped": stop_to_json(remaining[0] if remaining else None)})
         return
     ended = f"resumed; it was stopped {local_times(result.stop.sentence)}" if result.stop is not None else "resumed"
-    typer.echo(printable(ended if result.is_changed else f"nothing to do: there is no stop in {policy_root.path}"))
+    typer.echo(message_line(ended if result.is_changed else f"nothing to do: there is no stop in {policy_root.path}"))
     for stop in remaining:
-        typer.echo(printable(local_times(f"still stopped {stop.sentence}", sys.stderr)), err=True)
+        typer.echo(message_line(local_times(f"still stopped {stop.sentence}", sys.stderr)), err=True)
     print_hints(stop.hint for stop in remaining)

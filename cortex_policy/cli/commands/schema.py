@@ -8,7 +8,7 @@ from cortex_policy.cli.options import JsonOption, RootOption, WaitOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.prompts import make_lock_wait
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import message_line
 
 
 def schema(
@@ -37,7 +37,7 @@ def schema(
         found = find_inner_root(root)
         is_written, file = install_schema(found, make_lock_wait(wait_seconds)), f"{found.policy}/{NAME}"
         said = f"wrote {file}" if is_written else f"nothing to do: {file} is the schema of this version"
-        typer.echo(printable(said)) if not json else print_json({"changed": is_written, "file": file})
+        typer.echo(message_line(said)) if not json else print_json({"changed": is_written, "file": file})
         return
     from cortex_policy.schema.document import json_schema  # noqa: PLC0415 - pydantic costs 136 ms
 

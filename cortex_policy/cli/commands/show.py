@@ -11,7 +11,7 @@ from cortex_policy.cli.output.denials import denials_to_json
 from cortex_policy.cli.output.local_times import local_times
 from cortex_policy.cli.output.printing import budget_to_json, print_json
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import join_words, printable
+from cortex_policy.core.text import join_words, message_line
 from cortex_policy.manage.budget_owner import BudgetOwner
 from cortex_policy.manage.budgets import BudgetStatus, GrantBudgets, grant_budgets
 from cortex_policy.manage.global_denials import GlobalDenials, error_sentence, find_global_denials
@@ -49,7 +49,7 @@ def show(
         print_json({**denials_to_json(denials), **_grant_to_json(seen, policy_root.path, file)})
         return
     for name, value in [*_denial_lines(denials), *_lines(seen, file)]:
-        typer.echo(printable(f"{name:<8}{value}"))
+        typer.echo(message_line(f"{name:<8}{value}"))
 
 
 def _denial_lines(denials: GlobalDenials) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from cortex_policy.cli.prompts import make_lock_wait
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import GrantError, UsageError
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import message_line
 from cortex_policy.manage.stamp import verify as stamp_verify
 from cortex_policy.manage.stamp import wait as stamp_wait
 from cortex_policy.state import stamp as stamps
@@ -45,7 +45,7 @@ def show(root: RootOption = None, *, json: JsonOption = False) -> None:
     _warn(doubt)
     if stamp is None:
         typer.echo(
-            printable(f"there is no stamp; write one with `cortex-policy stamp write{root_option(policy_root)}`")
+            message_line(f"there is no stamp; write one with `cortex-policy stamp write{root_option(policy_root)}`")
         )
     else:
         typer.echo(_stamp_line(stamp))
@@ -70,7 +70,7 @@ def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
     else:
         _warn(doubt)
         for finding in findings:
-            typer.echo(printable(f"{finding.id or 'stamp'}: {finding.problem}"))
+            typer.echo(message_line(f"{finding.id or 'stamp'}: {finding.problem}"))
         if findings:
             print_hints([findings[0].hint or hand_edit_hint(root_option(policy_root))])
         else:
@@ -137,7 +137,7 @@ def merge(root: RootOption = None, *, wait_seconds: WaitOption = 0.0, json: Json
             print_diff(result.diff)
         typer.echo(_stamp_line(result.stamp) if result.is_written else f"nothing to do: {_stamp_line(result.stamp)}")
         for grant_id in result.unstamped:
-            typer.echo(printable(f"{grant_id}: neither side had stamped it as it is now"), err=True)
+            typer.echo(message_line(f"{grant_id}: neither side had stamped it as it is now"), err=True)
             print_hints([hand_edit_hint(root_option(policy_root), grant_id)])
     if result.unstamped:
         raise typer.Exit(1)
@@ -160,7 +160,7 @@ def merge_files(
 
     merge = merge_stamp_files(base, ours, theirs)
     if merge.conflict:
-        typer.echo(printable(f"stamp.json: {merge.conflict}"), err=True)
+        typer.echo(message_line(f"stamp.json: {merge.conflict}"), err=True)
         print_hints(["resolve the grants, then run `cortex-policy stamp merge`"])
         raise typer.Exit(1)
 
@@ -195,7 +195,7 @@ def wait(
     if reader is not None:
         confirmations = stamp_wait.wait_for_readers(policy_root, reader, version, timeout)
         members = [{name: getattr(each, name) for name in each.__match_args__} for each in confirmations]
-        lines = [printable(f"{each.reader}, process {each.pid}: version {each.version}") for each in confirmations]
+        lines = [message_line(f"{each.reader}, process {each.pid}: version {each.version}") for each in confirmations]
         if json:
             print_json({"readers": members})
         else:
@@ -212,8 +212,8 @@ def wait(
 
 def _warn(doubt: GrantError | None) -> None:
     if doubt is not None:
-        typer.echo(printable(f"warning: {doubt.detail}"), err=True)
-        typer.echo(printable(f"hint: {doubt.hint}"), err=True)
+        typer.echo(message_line(f"warning: {doubt.detail}"), err=True)
+        typer.echo(message_line(f"hint: {doubt.hint}"), err=True)
 
 
 def _stamp_line(stamp: stamps.Stamp) -> str:

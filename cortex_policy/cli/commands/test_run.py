@@ -13,7 +13,7 @@ from cortex_policy.cli.roots import find_inner_root, inner_root_path
 from cortex_policy.cli.streams import raw_stream
 from cortex_policy.core import Value
 from cortex_policy.core.model import NOT_DONE, CortexPolicyError, UsageError
-from cortex_policy.core.text import escape_json_output, printable
+from cortex_policy.core.text import escape_json_output, message_line
 from cortex_policy.manage.cases.discovery import RunPlan, plan_case_run
 from cortex_policy.manage.cases.signals import leave_block_on_signal
 from cortex_policy.manage.cases.suite import SuiteResult, coverage_percent
@@ -71,14 +71,14 @@ def init_cases(grant_id: str, options: CaseRunOptions) -> int:
     done = f"wrote {result.cases} cases to" if result.is_written else f"nothing to do: {result.cases} cases are in"
     lines = [f"{done} `{result.file}`{kept}, which cover {int(percent)}% of `{grant_id}`"]
     lines += [f"not covered: {requirement}" for requirement in result.coverage.unmet]
-    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
+    sys.stdout.write("".join(f"{message_line(line)}\n" for line in lines))
     return 0
 
 
 def _run(plan: RunPlan, options: CaseRunOptions, outs: dict[str, str]) -> int:
     outcome = run_cases(plan, lambda items: track_progress(items, what="case files"))
     outcome = outcome.filter(options.filter) if options.filter else outcome
-    sys.stderr.write("".join(f"warning: {printable(warning)}\n" for warning in outcome.warnings))
+    sys.stderr.write("".join(f"warning: {message_line(warning)}\n" for warning in outcome.warnings))
     sys.stderr.flush()
     is_written = True
     for name, file in outs.items():
@@ -93,7 +93,7 @@ def _exit_code(outcome: SuiteResult, options: CaseRunOptions) -> int:
     """Return the exit code; print a reason other than a failed case."""
     code = 0 if outcome.is_passed else 1
     if options.filter and not outcome.files:
-        sys.stderr.write(printable(f"no case matches `{options.filter}`") + "\n")
+        sys.stderr.write(message_line(f"no case matches `{options.filter}`") + "\n")
         code = 1
     if options.fail_under is not None and outcome.percent < options.fail_under:
         sys.stderr.write(
@@ -124,7 +124,7 @@ def _watch(options: CaseRunOptions, root: str | None, outs: dict[str, str]) -> i
         except CortexPolicyError as error:  # a file in the middle of being written, or a root that is gone
             if str(error) != known:
                 known = str(error)
-                sys.stderr.write(f"cortex-policy: {printable(known)}\n")
+                sys.stderr.write(f"cortex-policy: {message_line(known)}\n")
         sys.stdout.flush()
         sys.stderr.flush()
         if reader.poll(POLL_SECONDS * 1000):

@@ -9,7 +9,7 @@ from cortex_policy.cli.output.printing import print_hints, print_json
 from cortex_policy.cli.prompts import make_lock_wait
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import message_line
 from cortex_policy.state.grants_errors import root_option
 
 if TYPE_CHECKING:
@@ -70,13 +70,13 @@ def _print_result(result: "UndoResult", option: str) -> None:
         typer.echo(f"nothing to do: the grants are as at version {result.version} already")
     for step in result.steps:
         if step.is_written:
-            typer.echo(printable(_step_sentence(step)))
+            typer.echo(message_line(_step_sentence(step)))
         else:
             print_grant_text(step.diff)
     if result.steps and not result.steps[0].is_written:
         print_diff(result.diff)
     if result.error is not None:
-        typer.echo(printable(f"cortex-policy: the undo stopped before its end: {result.error.detail}"), err=True)
+        typer.echo(message_line(f"cortex-policy: the undo stopped before its end: {result.error.detail}"), err=True)
         to = "" if result.is_of_hand_edits else f" --to {result.version}"
         print_hints([f"to continue, run `cortex-policy undo{to}{option}`"])
 

@@ -10,7 +10,7 @@ from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.roots import inner_root_path
 from cortex_policy.core import Value
 from cortex_policy.core.model import GRANT_UNSAFE, NOT_DONE, SETTINGS_INVALID, UsageError
-from cortex_policy.core.text import message_line, printable
+from cortex_policy.core.text import message_line
 from cortex_policy.manage.validation import validate
 from cortex_policy.manage.validation.suppressions import RuleSelection, Suppressions
 from cortex_policy.manage.validation.targets import STDIN
@@ -92,9 +92,9 @@ def _apply_fixes(
     for done in fix_files(targets.files, report, suppressions, make_lock_wait(wait_seconds)):
         if done.error is None:
             version = f", version {done.version}" if done.version is not None else ""
-            sys.stderr.write(printable(f"fixed `{done.file}`{version}") + "\n")
+            sys.stderr.write(message_line(f"fixed `{done.file}`{version}") + "\n")
         else:
             hint = f" ({done.error.hint})" if done.error.hint else ""
-            sys.stderr.write(printable(f"not fixed: `{done.file}`: {done.error}{hint}") + "\n")
+            sys.stderr.write(message_line(f"not fixed: `{done.file}`: {done.error}{hint}") + "\n")
             is_fixed = False
     return is_fixed

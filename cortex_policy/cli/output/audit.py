@@ -66,7 +66,7 @@ def print_verification(result: "VerifyResult") -> None:
     if result.more_breaks:
         typer.echo(f"and {plural(result.more_breaks, 'problem')} more")
     for note in result.notes:
-        typer.echo(printable(f"note: {note}"), err=True)
+        typer.echo(message_line(f"note: {note}"), err=True)
     without = f", {result.unchained} without a digest" if result.unchained else ""
     torn = f", {result.torn} torn" if result.torn else ""
     others = f", {result.others} of other programs" if result.others else ""

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from cortex_policy.cli.output.fitted_table import GAP, MIN_LAST, column_width, fitted_table
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import message_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ def budget_table(budgets: "Sequence[BudgetStatus]", width: int) -> "Table":
     """Return a table of budgets with a bar each, which is shorter on a narrow terminal."""
     from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
 
-    rows = [[Text(printable(cell)) for cell in _cells(one)] for one in budgets]
+    rows = [[Text(message_line(cell)) for cell in _cells(one)] for one in budgets]
     taken = sum(column_width(COLUMNS, rows, number) + 2 * GAP for number in range(3)) + 2 * GAP
     length = max(MIN_BAR, min(MAX_BAR, width - taken - MIN_LAST))
     for row, one in zip(rows, budgets, strict=True):
@@ -33,8 +33,10 @@ def budget_line(one: "BudgetStatus") -> str:
     """Return a budget as one line; it does not change while nothing is counted."""
     budget = one.budget
     if budget is None:
-        return printable(f"{one.id} {one.action or '-'}: {one.problem}")
-    return printable(f"{one.id} {one.action}: {budget.used} of {budget.limit} used{one.problem and f', {one.problem}'}")
+        return message_line(f"{one.id} {one.action or '-'}: {one.problem}")
+    return message_line(
+        f"{one.id} {one.action}: {budget.used} of {budget.limit} used{one.problem and f', {one.problem}'}"
+    )
 
 
 def _cells(one: "BudgetStatus") -> tuple[str, ...]:

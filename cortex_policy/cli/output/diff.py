@@ -7,7 +7,7 @@ import typer
 
 from cortex_policy.cli.output.printing import print_rows
 from cortex_policy.core.compare.verdicts import widens
-from cortex_policy.core.text import printable, truncate
+from cortex_policy.core.text import message_line
 from cortex_policy.manage.diff.grants import GrantDiff, GrantVersion, PolicyDiff
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ def print_diff(diff: PolicyDiff, output: "TableFormat | None" = None) -> None:
         rows.append(("all grants", OVERALL, diff.verdict, _counts_text(diff)))
     print_rows(COLUMNS, rows, output)
     for note in diff.notes:
-        typer.echo(printable(f"note: {note}"), err=True)
+        typer.echo(message_line(f"note: {note}"), err=True)
     for warning in _warnings(diff):
-        typer.echo(printable(f"warning: {warning}"), err=True)
+        typer.echo(message_line(f"warning: {warning}"), err=True)
 
 
 def _rows(change: GrantDiff) -> list[tuple[str, ...]]:
@@ -56,7 +56,7 @@ def _warnings(diff: PolicyDiff) -> list[str]:
     named = [f"{change.name}: {each.sentence}" for change in diff.changes for each in change.escalations]
     every = [*diff.warnings, *named]
     more = [f"and {len(every) - MAX_WARNINGS:,} more; `--json` has all"] if len(every) > MAX_WARNINGS else []
-    return [*map(truncate, every[:MAX_WARNINGS]), *more]
+    return [*every[:MAX_WARNINGS], *more]
 
 
 def diff_to_json(diff: PolicyDiff, revision: str | None) -> dict[str, object]:
@@ -116,7 +116,7 @@ def _bold(verdict: str) -> str:
 
 def _code_span(text: str) -> str:
     """Return a code span with more backticks than the text has in a row, so that the text cannot end it."""
-    shown = printable(text)
+    shown = message_line(text)
     fence = "`" * (1 + max((len(run) for run in _backtick_runs(shown)), default=0))
     return f"{fence} {shown} {fence}" if "`" in shown else f"{fence}{shown}{fence}"
 

@@ -43,7 +43,7 @@ def render_explanation(outcome: "CallOutcome") -> RenderedCall:
     more = [
         line
         for label, *texts in _advice_rows(explained)
-        for line in _hanging_indent(f"{label:<{_COLUMN}}", *map(truncate, texts))
+        for line in _hanging_indent(f"{label:<{_COLUMN}}", *map(message_line, texts))
     ]
     text = "".join(f"{line}\n" for line in [*head, "", *rows, *([""] if more else []), *more])
     return RenderedCall(code, out=text) if is_out else RenderedCall(code, err=text)
@@ -72,7 +72,7 @@ def _decision_lines(call_explanation: "CallExplanation", outcome: "CallOutcome")
 
 def _step_lines(step: RuleStep, *, is_coloured: bool) -> list[str]:
     head = f"{step.rule:<{_COLUMN}}{step.verdict:<{_COLUMN}}"
-    lines = _hanging_indent(head, truncate(step.message), f"(line{_NO_BREAK}{step.line})" if step.line else "")
+    lines = _hanging_indent(head, message_line(step.message), f"(line{_NO_BREAK}{step.line})" if step.line else "")
     if is_coloured and step.verdict in _STYLES:
         coloured_verdict = f"\x1b[{_STYLES[step.verdict]}m{step.verdict}\x1b[0m"
         lines[0] = lines[0].replace(step.verdict, coloured_verdict, 1)
@@ -140,17 +140,17 @@ def _explanation_to_json(call_explanation: "CallExplanation") -> dict[str, objec
             {
                 "rule": step.rule,
                 "verdict": step.verdict,
-                "said": step.message or None,
+                "said": truncate(step.message) or None,
                 "file": call_explanation.file if step.line else None,
                 "line": step.line or None,
                 "pointer": step.pointer or None,
             }
             for step in explanation.steps
         ],
-        "nearest": explanation.nearest or None,
+        "nearest": truncate(explanation.nearest) or None,
         "allowed": list(explanation.allowed),
         "remedy": explanation.remedy or None,
-        "advice": explanation.advice or None,
+        "advice": truncate(explanation.advice) or None,
         "owner": call_explanation.owner.name if call_explanation.owner is not None else None,
         "note": call_explanation.note or None,
     }

@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.output.diff import diff_to_json, print_diff
 from cortex_policy.cli.output.printing import print_json
-from cortex_policy.core.text import escape_output, printable
+from cortex_policy.core.text import escape_output, message_line
 from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ def print_result(result: "WriteResult", sentence: str, *, json: bool, root: "Roo
         past = _impact_to_json(root, result.change) if root is not None else {}
         print_json(members | diff_to_json(PolicyDiff((result.change,), 0, ()), None) | past)
     elif result.is_written:
-        typer.echo(printable(f"{sentence}, {version_text(result.version)}"))
+        typer.echo(message_line(f"{sentence}, {version_text(result.version)}"))
     else:
-        typer.echo(printable(f"nothing to do: {sentence}"))
+        typer.echo(message_line(f"nothing to do: {sentence}"))
 
 
 def print_impact(root: "Root", diff: PolicyDiff) -> None:
@@ -34,7 +34,7 @@ def print_impact(root: "Root", diff: PolicyDiff) -> None:
     from cortex_policy.manage.replay.impact import impact_sentence  # noqa: PLC0415 - a command that reads no log need not load it
 
     for past in filter(None, (impact_sentence(root, change) for change in diff.changes)):
-        typer.echo(printable(past))
+        typer.echo(message_line(past))
 
 
 def _impact_to_json(root: "Root", change: GrantDiff) -> dict[str, object]:
@@ -62,7 +62,7 @@ def print_preview(root: "Root", planned: "WriteResult", *, json: bool) -> None:
         print_diff(diff)
         print_impact(root, diff)
     else:
-        typer.echo(printable(f"nothing to do: `{planned.change.name}` has these values already"))
+        typer.echo(message_line(f"nothing to do: `{planned.change.name}` has these values already"))
 
 
 def print_grant_text(text: str) -> None:

@@ -58,7 +58,7 @@ class WorkingTree:
             return "scope-link", to, f"add `{to}` too, if that is meant"
         similar = self._spelling_in_tree(prefix)
         if similar:
-            if normalize("NFC", similar) == normalize("NFC", prefix):
+            if to_nfc(similar) == to_nfc(prefix):
                 difference = form_difference("the tree's", prefix, similar)
                 return "scope-absent", f"does not exist: {difference}", _json_hint(similar)
             return "scope-case", f"is spelled `{similar}` in the tree, and case counts", did_you_mean(similar)

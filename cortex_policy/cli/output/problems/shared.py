@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from cortex_policy.core.text import plural, printable
+from cortex_policy.core.text import message_line, plural
 from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
 from cortex_policy.schema.problems import Problem
 
@@ -29,7 +29,7 @@ def report_path(problem: Problem) -> str:
 
 def message_and_hint_lines(problem: Problem) -> list[str]:
     """Return the message and then the lines of the hint, with invisible characters escaped."""
-    return [printable(line) for line in [problem.message, *_hint_lines(problem)]]
+    return [message_line(line) for line in [problem.message, *_hint_lines(problem)]]
 
 
 def fingerprints(problems: Iterable[Problem]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from itertools import groupby
 from unicodedata import category, east_asian_width
 
 from cortex_policy.cli.output.problems.shared import has_location, severity_summary
-from cortex_policy.core.text import escape_output, plural, printable
+from cortex_policy.core.text import escape_output, message_line, plural, printable
 from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
 from cortex_policy.schema.problems import MAX_LINE_LENGTH, Problem, Report
 
@@ -48,7 +48,7 @@ def report_summary(report: Report) -> str:
 def _heading(problem: Problem, colour: bool) -> str:  # noqa: FBT001 - it has no default
     place = f":{problem.line}:{problem.column}" if has_location(problem) else ""
     severity = _colour(problem.severity, problem, colour)
-    return f"{printable(problem.file)}{place}: {severity}: {printable(problem.message)} [{printable(problem.code)}]"
+    return f"{printable(problem.file)}{place}: {severity}: {message_line(problem.message)} [{printable(problem.code)}]"
 
 
 def _excerpt(problem: Problem, colour: bool) -> list[str]:  # noqa: FBT001
@@ -93,7 +93,7 @@ def _character_width(character: str) -> int:
 
 def _hint(hint: str) -> list[str]:
     first, *more = hint.split("\n")
-    return [f"  hint: {printable(first)}", *(f"        {printable(line)}" for line in more)] if hint else []
+    return [f"  hint: {message_line(first)}", *(f"        {message_line(line)}" for line in more)] if hint else []
 
 
 def _fix(number: int, is_fixable: bool) -> list[str]:  # noqa: FBT001
