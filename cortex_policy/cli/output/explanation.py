@@ -42,8 +42,8 @@ def render_explanation(outcome: "CallOutcome") -> RenderedCall:
     rows = [line for step in explained.explanation.steps for line in _step_lines(step, is_coloured=is_coloured)]
     more = [
         line
-        for label, *texts in _advice_rows(explained)
-        for line in _hanging_indent(f"{label:<{_COLUMN}}", *map(message_line, texts))
+        for label, text, *end in _advice_rows(explained)
+        for line in _hanging_indent(f"{label:<{_COLUMN}}", message_line(text), *map(truncate, end))
     ]
     text = "".join(f"{line}\n" for line in [*head, "", *rows, *([""] if more else []), *more])
     return RenderedCall(code, out=text) if is_out else RenderedCall(code, err=text)
