@@ -35,7 +35,7 @@ def answered(store: PolicyStore, request: dict[str, Any]) -> dict[str, object]:
             return refused("not_written", place.error)
         replace(place.resolved, data)
     except AccessDenied as denied:
-        return refused(denied.reason, str(denied), denied.hint, seconds_until(denied))
+        return refused(denied.reason, str(denied), advice(denied), seconds_until(denied))
     except CortexPolicyError as error:  # it could not be decided, so it is denied as well
         return refused(error.reason, str(error), error.hint)
     except UnicodeEncodeError:
@@ -49,6 +49,15 @@ def refused(reason: str, message: str, hint: str = "", retry_after_seconds: floa
     """Return the answer for what was not written; only what can be cured by waiting says how long."""
     answer = {"written": False, "reason": reason, "message": message}
     return answer | {"hint": hint or None, "retry_after_seconds": retry_after_seconds}
+
+
+def advice(denied: AccessDenied) -> str:
+    """Say what an agent may do instead: the hint of a denial by its grant has a command that is only for operators."""
+    if denied.grant is None:
+        return denied.hint
+    if denied.reason == "path_outside_scope":
+        return f"write below {' or '.join(denied.grant.fs_scope)}"
+    return ""
 
 
 def seconds_until(denied: AccessDenied) -> float | None:

@@ -170,7 +170,7 @@ class Memory(Budgets):
         self.askers = [MemoryBudgets()]
 
 
-# a fifth of these without a storm: other tests see each fault that was put in by hand
+# a fifth of these without a storm: all of them take a minute
 TestFiles = pytest.mark.chance(Files.TestCase)
 TestFiles.settings = inputs(500, stateful_step_count=50)
 TestMemory = pytest.mark.chance(Memory.TestCase)
