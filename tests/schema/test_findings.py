@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.compare.grants import compare_grants
 from cortex_policy.core.compare.verdicts import NARROWED, SAME
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.schema.catalog import RULES
 from cortex_policy.schema.lint import apply_fixes, lint_grant
-from cortex_policy.schema.problems import to_problems
+from cortex_policy.schema.problems import MAX_FINDINGS, to_problems
+from tests.support.work import counted
 
 EVERY = frozenset(rule.code for rule in RULES)
 GRANT = {"tool": "t", "actions": ["read"], "rate": {"perMinute": 30}}
@@ -289,3 +291,15 @@ def test_findings_below_one_long_name_are_few_and_their_messages_short(letter: s
     assert "arg-keyword" in [problem.code for problem in found]
     assert sum(len(problem.pointer) for problem in found) < 1 << 20
     assert max(len(problem.message.encode()) for problem in found) <= 4_100
+
+
+@pytest.mark.parametrize(
+    "args",
+    [{"x": {f"k{number}": 1 for number in range(2_000)}}, {f"x{number}": {"minLenght": 1} for number in range(2_000)}],
+)
+def test_what_is_not_reported_is_not_guessed_at(args: dict[str, object]) -> None:
+    """To guess what a keyword was meant to be takes a comparison with each."""
+    with counted(closest_word) as work:
+        found = lint_grant(json.dumps({**GRANT, "args": args}).encode())[1]
+    assert [finding.code for finding in found].count("arg-keyword") == MAX_FINDINGS
+    assert work["closest_word"] <= MAX_FINDINGS

@@ -1,13 +1,14 @@
 """Rules about declared arguments: what `check` denies because it cannot enforce it, and patterns that are slow."""
 
 from functools import lru_cache
+from itertools import islice
 
 from cortex_policy.core.arguments import declaration_problem
 from cortex_policy.core.ecma_regex import MAX_STEPS, PatternError, compile_pattern
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.schema.backtracking import TooMuchWorkError, WorkLimit
 from cortex_policy.schema.keywords import keyword_hint
-from cortex_policy.schema.problems import Finding
+from cortex_policy.schema.problems import MAX_FINDINGS, Finding
 from cortex_policy.schema.slow_patterns import (
     MAX_VALUE_LENGTH,
     MAX_WAYS,
@@ -28,7 +29,11 @@ _MAX_SHOWN = 24  # characters of a value
 
 
 def unenforceable_declarations(subject: "LintSubject") -> "Iterator[Finding]":
-    """Find declarations that deny every call with the argument."""
+    """Find declarations that deny every call with the argument: as many as are reported, since each is guessed at."""
+    return islice(_unenforceable_declarations(subject), MAX_FINDINGS)
+
+
+def _unenforceable_declarations(subject: "LintSubject") -> "Iterator[Finding]":
     if subject.grant.args.get("type") == "object" and isinstance(subject.grant.args.get("properties"), dict):
         message = "`args` is the JSON Schema of an object, and must name each argument itself"
         yield Finding("arg-keyword", message, "write what `properties` holds straight into `args`", "/args")
