@@ -13,15 +13,14 @@ from cortex_policy.manage.editing import set_fields
 from cortex_policy.manage.editing.new_grant import new_grant_text
 from cortex_policy.manage.replay.call_replayer import CallReplayer
 from cortex_policy.manage.replay.denied_groups import (
-    MAX_SCOPES,
     MAX_TYPED,
     NO_GRANT,
     RATE_TOO_LOW,
     UNTYPABLE,
     DenialGrouper,
     DeniedGroup,
-    merge_scopes,
 )
+from cortex_policy.manage.replay.missing_permissions import MAX_SCOPES, merge_scopes
 from cortex_policy.manage.replay.past_call import CallExample, to_example
 from cortex_policy.manage.replay.replay import WARM_UP_SECONDS, UndecidedCalls, load_policy
 from cortex_policy.manage.replay.rules import FULL_ARGS_HINT

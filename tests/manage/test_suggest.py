@@ -7,6 +7,7 @@ import pytest
 
 from cortex_policy.core.arguments import comparison_key
 from cortex_policy.core.ecma_regex import SharedSteps
+from cortex_policy.core.engine import normalize_scope
 from cortex_policy.core.json_tree import parse_tree
 from cortex_policy.manage.audit.reader import ReadCounts
 from cortex_policy.manage.replay.denied_groups import UNTYPABLE
@@ -220,3 +221,22 @@ def test_an_action_that_nobody_can_type_is_not_kept(tree: Path) -> None:
     lines = [event(n, "x" * 100_000, "action_not_allowed", grant=grant) for n, grant in enumerate(("git", "other"))]
     done = suggested(tree, lines)
     assert (done.suggestions, [one.why for one in done.unfixable]) == ((), [UNTYPABLE, UNTYPABLE])
+
+
+@pytest.mark.parametrize(
+    ("directory", "scopes"),
+    [("d{}/e", None), ("src/{}/e", ("src",)), ("src/b/{}", ("src/b",)), ("src", ("src",))],
+    ids=["in many directories", "in one", "in one below it", "in the same"],
+)
+def test_paths_of_any_number_are_looked_up_and_not_compared(
+    tree: Path, directory: str, scopes: tuple[str, ...] | None
+) -> None:
+    """Each with each takes minutes for a log of 1 MiB."""
+    lines = [on_path(n, "tree", f"{directory.format(n)}/x", DENIED[2]) for n in range(2_500)]
+    with counted(normalize_scope) as work:
+        done = suggested(tree, lines)
+    if scopes is None:
+        assert (done.suggestions, [one.why for one in done.unfixable]) == ((), [TOO_WIDE])
+    else:
+        assert [one.command for one in done.suggestions] == [f"cortex-policy set git --add-scope {scopes[0]}"]
+    assert work["normalize_scope"] < len(lines) * 40

@@ -54,7 +54,7 @@ def parse_case_file(data: bytes, shown: str, *, is_json: bool) -> CaseFile:
     try:
         document = decode_json(data) if is_json else decode_toml(data)
     except MalformedError as error:
-        return CaseFile(shown, errors=(CaseFileProblem(shown, 1, str(error)),))
+        return CaseFile(shown, errors=(CaseFileProblem(shown, 1, truncate_message(str(error))),))
     text = data.decode()
     own_line = 0 if is_json else find_own_cases(text)
     return _CaseFileParser(shown, LineNumbers(text, is_json=is_json), own_line).parse(document)

@@ -1,19 +1,20 @@
 """Denied calls of a log, grouped by the permissions that they lacked."""
 
-import os
 from collections import deque
 
 from cortex_policy.core import truncate_message
-from cortex_policy.core.engine import matching_scope
 from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, Grant, GrantError, Rate, ResolvedPath
 from cortex_policy.core.path_arguments import collapse, is_path_if_string, path_arguments
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.core.text import MAX_MESSAGE_BYTES
 from cortex_policy.manage.replay.call_replayer import MAX_CACHED, TOO_SLOW, CallReplayer, decision_key
 from cortex_policy.manage.replay.missing_permissions import (
+    MAX_SCOPES,
     ArgumentChange,
     MissingPermissions,
     find_missing_permissions,
+    merge_scopes,
+    outermost_scopes,
     smallest_scopes,
 )
 from cortex_policy.manage.replay.past_call import PastCall, past_call
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Settings
 
 MAX_GROUPS = 200  # a log may name any grant and action
-MAX_SCOPES = 5  # directories of one group that are listed one by one
 _MAX_DIRECTORIES = 1000
 _MAX_VALUES = 10  # of an `enum`
 _EMPTY_GRANT = Grant("", "-", (), Rate(1), {})
@@ -71,6 +71,7 @@ class DeniedGroup:
         self.calls = self.within_rate = self.peak = 0
         self.actions: dict[str, None] = {}
         self.scopes: dict[str, None] = {}
+        self._tops: set[str] = set()  # the first directories of the scopes
         self.argument_changes: dict[tuple[str, str], list[object]] = {}
         self.windows: dict[str, HitWindow] = {}
 
@@ -78,11 +79,12 @@ class DeniedGroup:
         """Add what one more call lacks; return False if it is too much to list."""
         if len(self.actions) <= MAX_TYPED:  # with more it is not suggested
             self.actions |= dict.fromkeys(permissions.actions)
-        self.scopes |= {
-            scope: None for scope in permissions.scopes if matching_scope(tuple(self.scopes), scope) is None
-        }
-        if len(self.scopes) > _MAX_DIRECTORIES:
-            self.scopes = dict.fromkeys(merge_scopes(tuple(self.scopes)))
+        if len(self._tops) <= MAX_SCOPES:  # with more it is not suggested
+            self.scopes |= dict.fromkeys(permissions.scopes)
+            self._tops |= {scope.partition("/")[0] for scope in permissions.scopes}
+        if len(self.scopes) > 2 * _MAX_DIRECTORIES:
+            widest = outermost_scopes(tuple(self.scopes))
+            self.scopes = dict.fromkeys(widest if len(widest) <= _MAX_DIRECTORIES else merge_scopes(widest))
         return all(self._add_argument_change(one) for one in permissions.arguments)
 
     def _add_argument_change(self, change: ArgumentChange) -> bool:
@@ -95,19 +97,6 @@ class DeniedGroup:
                 return False
             values.append(change.value)
         return True
-
-
-def merge_scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
-    """Return a few scopes that hold all directories; if there are too many, the common path of each top directory."""
-    widest = [
-        scope for scope in scopes if matching_scope(tuple(other for other in scopes if other != scope), scope) is None
-    ]
-    if len(widest) <= MAX_SCOPES:
-        return tuple(widest)
-    tops: dict[str, list[str]] = {}
-    for scope in widest:
-        tops.setdefault(scope.partition("/")[0], []).append(scope)
-    return tuple(os.path.commonpath(below) for below in tops.values())
 
 
 class DenialGrouper:

@@ -1,5 +1,7 @@
 """What a grant lacks to allow one past call: the smallest change, or why no grant should allow it."""
 
+import os
+
 from cortex_policy.core import Value
 from cortex_policy.core.arguments import argument_violation
 from cortex_policy.core.engine import normalize_scope, path_syntax_problem, path_violation
@@ -12,6 +14,7 @@ from cortex_policy.core.model import (
     ResolvedPath,
 )
 from cortex_policy.core.path_arguments import path_arguments
+from cortex_policy.core.scope_prefix import PathSet
 from cortex_policy.manage.replay.rules import UndecidedReason, first_recorded_denial, has_full_args, recorded_paths
 
 TYPE_CHECKING = False
@@ -27,6 +30,7 @@ _MEASURES = {
     "minItems": len, "maxItems": len,
 }  # fmt: skip
 _MAX_ENUM_LENGTH = 200  # characters of a value that is added to an `enum`
+MAX_SCOPES = 5  # directories of one group that are listed one by one
 _MAX_CHANGES = 8  # more than a call has arguments to change
 
 
@@ -178,3 +182,20 @@ def smallest_scopes(path: ResolvedPath) -> list[str] | str:
             return "no scope that is smaller than the root can hold a path of it"
         scopes.append(scope)
     return scopes
+
+
+def merge_scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a few scopes that hold all directories; if there are too many, the common path of each top directory."""
+    widest = outermost_scopes(scopes)
+    if len(widest) <= MAX_SCOPES:
+        return widest
+    tops: dict[str, list[str]] = {}
+    for scope in widest:
+        tops.setdefault(scope.partition("/")[0], []).append(scope)
+    return tuple(os.path.commonpath(below) for below in tops.values())
+
+
+def outermost_scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the scopes that lie in no other one."""
+    every = PathSet(scopes)
+    return tuple(scope for scope in dict.fromkeys(scopes) if every.is_outermost(scope))

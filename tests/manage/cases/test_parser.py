@@ -142,6 +142,13 @@ def test_headers_full_of_blanks_take_no_time(tmp_path: Path) -> None:
     assert flaw.message == "`case` is missing"
 
 
+def test_why_a_file_cannot_be_read_is_cut(tmp_path: Path) -> None:
+    """A key that it has twice may be of any length."""
+    key = "x" * 100_000
+    flaws = given(tmp_path, f'{{"{key}": 1, "{key}": 2}}', "json").errors
+    assert [len(flaw.message) <= 4_100 for flaw in flaws] == [True]
+
+
 @pytest.mark.parametrize("suffix", ["json", "toml"])
 def test_names_and_directories_of_any_length_are_cut_in_what_is_said(tmp_path: Path, suffix: str) -> None:
     """And of very many flaws only some are told."""
