@@ -198,9 +198,8 @@ def read_file_in_directory(place: str, file: str, directory: int) -> bytes:
             status, owner = os.fstat(descriptor), os.fstat(directory).st_uid if place == PROJECT else ROOT_USER
             _check_safe(place, file, descriptor, status, owner)
             data = read_all(descriptor, MAX_BYTES + 1)
-            looked = (
-                time_ns()
-            )  # INVARIANT: before the last status, or a new file looks old to a process held up in between
+            # INVARIANT: before the last status, or a new file looks old to a process that is held up in between
+            looked = time_ns()
             if _is_stable(status, os.fstat(descriptor), looked):
                 return data
         finally:

@@ -2,6 +2,8 @@
 
 import os
 
+from cortex_policy.core.model import WAITING
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.check import Call
@@ -20,7 +22,7 @@ class WaitNotice:
     def show(self, decision: "Decision", seconds_left: float) -> None:
         """Name a new request at once; on a terminal, count down in one line."""
         approval = decision.approval
-        if approval is not None and approval.id != self._request_id:
+        if approval is not None and approval.status == WAITING and approval.id != self._request_id:
             self._request_id = approval.id
             command = f"cortex-policy approve {approval.id}"
             self._write(self._erase() + f"request {approval.id} waits for a human: {command}\n")

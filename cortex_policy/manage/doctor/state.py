@@ -85,14 +85,7 @@ def _removal_result(state_dir: str) -> CheckResult:
     user = user_name_or_empty(os.geteuid())
     if not os.path.isdir(SYSTEMD) or os.path.exists(f"{LINGER}/{user}"):
         return fine
-    words = (
-        "get-property",
-        "org.freedesktop.login1",
-        "/org/freedesktop/login1",
-        "org.freedesktop.login1.Manager",
-        "RemoveIPC",
-    )
-    trial = run_program("busctl", *words)
+    trial = run_program("busctl", *_ASK_LOGIND)
     if trial.output == "b false":
         return CheckResult(name, OK, fine.message, tried=trial.tried)
     known = "" if trial.output == "b true" else " if `RemoveIPC` is on, as it is by default"

@@ -129,6 +129,18 @@ def test_a_call_that_waits_for_budget_counts_down_on_a_terminal_alone(root: Path
     assert terminal.end()[0] == 14
 
 
+def test_an_approved_call_that_waits_for_budget_asks_no_human_again(root: Path) -> None:
+    """The request that it names is approved already."""
+    file = root / ".cortex/policy/tools/records.json"
+    file.write_text(file.read_text().replace('"perMinute": 3', '"perMinute": 1'))
+    for words in (CALL, (*CALL[:3], "--path", "docs/y")):
+        run(*words)
+        assert run("approve", waiting(), "--yes").returncode == 0
+        done = run(*words, "--wait", "0.2")
+    assert (done.returncode, done.stderr.count("\n")) == (14, 2)
+    assert "waits for a human" not in done.stderr
+
+
 def test_an_approval_that_is_closed_is_refused_before_anybody_is_asked() -> None:
     """A human is not shown a call that can no longer be answered."""
     run(*CALL)
