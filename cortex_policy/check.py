@@ -7,7 +7,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.arguments import declared_type
 from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
 from cortex_policy.core.model import WAITING, CortexPolicyError, UsageError
-from cortex_policy.core.path_arguments import NO, YES, path_likelihood
+from cortex_policy.core.path_arguments import ALWAYS, NEVER, path_condition
 from cortex_policy.state import read_all
 from cortex_policy.state.enforcement import AuditedCall, load_for_call
 
@@ -201,8 +201,8 @@ def _coerce_all(grant: "Grant", words: "dict[str, str]") -> "dict[str, object]":
 
 def _coerce(grant: "Grant", name: str, word: str) -> object:
     """Give a word the type its grant declares; without a declaration it is JSON if it parses as JSON, else a string."""
-    path_certainty, types = path_likelihood(grant, name), declared_type(grant.args, name)
-    if path_certainty == YES or "string" in types:
+    condition, types = path_condition(grant, name), declared_type(grant.args, name)
+    if condition == ALWAYS or "string" in types:
         return word
     try:
         value: object = decode_json(word.encode())
@@ -213,7 +213,7 @@ def _coerce(grant: "Grant", name: str, word: str) -> object:
             raise UsageError(message, "correct it, or declare it as a string in `args` of the grant") from None
         return word
     # INVARIANT: the caller opens the path as typed, so the rules must check that text and no parsed form of it
-    is_path = path_certainty != NO and not types and (value is None or isinstance(value, str))
+    is_path = condition != NEVER and not types and (value is None or isinstance(value, str))
     return word if is_path else value
 
 

@@ -49,13 +49,13 @@ def declared_type(declarations: "Mapping[str, object]", name: str) -> tuple[str,
     return _types(declaration.get("type")) or () if isinstance(declaration, dict) else ()
 
 
-def argument_violation(declarations: "Mapping[str, object]", given: "Mapping[str, object]") -> str:
+def argument_violation_text(declarations: "Mapping[str, object]", given: "Mapping[str, object]") -> str:
     """Say which argument does not match its declaration, and why; '' if all match."""
-    name, why, _ = find_violation(declarations, given)
+    name, why, _ = find_argument_violation(declarations, given)
     return f"`{name}` {why}" if why else ""
 
 
-def find_violation(
+def find_argument_violation(
     declarations: "Mapping[str, object]", given: "Mapping[str, object]"
 ) -> "tuple[str, str, list[object]]":
     """Return the first argument that does not match its declaration, and why; '' if all match.
@@ -71,7 +71,7 @@ def find_violation(
     return "", "", []
 
 
-def value_violation(declaration: object, value: object) -> str:
+def value_violation_text(declaration: object, value: object) -> str:
     """Say why a value does not match a declaration without a problem; '' if it does."""
     return _violation(declaration, value, 0, _Work())
 

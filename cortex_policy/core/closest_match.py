@@ -3,7 +3,7 @@
 from difflib import SequenceMatcher
 
 from cortex_policy.core import Value
-from cortex_policy.core.arguments import argument_violation, declaration_problem, find_violation
+from cortex_policy.core.arguments import argument_violation_text, declaration_problem, find_argument_violation
 from cortex_policy.core.engine import matching_scope, normalize_scope
 from cortex_policy.core.unicode_equivalence import equivalent_word, scope_covering_in_nfc
 from cortex_policy.core.value_text import format_values
@@ -25,7 +25,7 @@ _MAX_NUMBER = 10**15  # the integers of floats
 _MAX_LENGTH = 200  # characters that are compared: the work is their square
 
 
-class Violation(Value):
+class ArgumentViolation(Value):
     """The keyword that an argument violates: why, its keys below `args`, the value, and what is allowed."""
 
     why: str
@@ -56,9 +56,11 @@ def closest_word(word: str, words: "Sequence[str]", max_words: int = _MAX_WORDS)
     return best if best and likeness(best) >= (_MIN_LIKENESS if is_same_start else _MIN_LIKENESS_OF_OTHERS) else ""
 
 
-def first_violation(declarations: "Mapping[str, object]", given: "Mapping[str, object]") -> Violation | None:
-    """Return the first violation, None if all arguments match."""
-    name, why, items = find_violation(declarations, given)
+def first_argument_violation(
+    declarations: "Mapping[str, object]", given: "Mapping[str, object]"
+) -> ArgumentViolation | None:
+    """Return the first violation of a declaration, None if all arguments match."""
+    name, why, items = find_argument_violation(declarations, given)
     if not why:
         return None
     declaration: Any = declarations[name]
@@ -67,9 +69,9 @@ def first_violation(declarations: "Mapping[str, object]", given: "Mapping[str, o
     value, keys = [*items, given[name]][0], (name, *["items"] * len(items))
     keyword = _violated_keyword(declaration, value)
     if not keyword:
-        return Violation(f"`{name}` {why}", keys, "", None, value, "")
+        return ArgumentViolation(f"`{name}` {why}", keys, "", None, value, "")
     allowed = "" if declaration_problem(declaration, 0) else f"{_label(keys)}: {_describe_declaration(declaration)}"
-    return Violation(f"`{name}` {why}", (*keys, keyword), keyword, declaration[keyword], value, allowed)
+    return ArgumentViolation(f"`{name}` {why}", (*keys, keyword), keyword, declaration[keyword], value, allowed)
 
 
 def _label(keys: tuple[str, ...]) -> str:
@@ -89,7 +91,7 @@ def _violated_keyword(declaration: object, value: object) -> str:
 
 
 def _violates(declaration: object, value: object) -> bool:
-    return bool(argument_violation({"": declaration}, {"": value}))
+    return bool(argument_violation_text({"": declaration}, {"": value}))
 
 
 def _describe_declaration(declaration: "dict[str, Any]") -> str:
@@ -109,7 +111,7 @@ def _describe_declaration(declaration: "dict[str, Any]") -> str:
     return ", ".join(parts)
 
 
-def closest_value(violation: Violation) -> str:
+def closest_value(violation: ArgumentViolation) -> str:
     """Return the value that comes nearest to one that misses a list or a bound, '' if none does."""
     value, bound = violation.value, violation.bound
     if isinstance(value, str):

@@ -1,6 +1,6 @@
 """The decision: every rule in its order, and the first that fails decides."""
 
-from cortex_policy.core.arguments import argument_violation, contains_object, has_enum_or_const
+from cortex_policy.core.arguments import argument_violation_text, contains_object, has_enum_or_const
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -12,7 +12,7 @@ from cortex_policy.core.model import (
     Decision,
     Settings,
 )
-from cortex_policy.core.path_arguments import is_checked_as_path, path_arguments
+from cortex_policy.core.path_arguments import is_path_argument, path_arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,12 +33,12 @@ def _action(grant: "Grant", request: "Request", _: Settings) -> Decision | None:
 
 
 def _arguments(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
-    why = argument_violation(grant.args, request.args) if grant.args else ""
-    why = why or undeclared_violation(grant, request.args, settings)
+    why = argument_violation_text(grant.args, request.args) if grant.args else ""
+    why = why or undeclared_argument_text(grant, request.args, settings)
     return Decision(ARGUMENT_NOT_ALLOWED, why) if why else None
 
 
-def undeclared_violation(grant: "Grant", args: "Mapping[str, object]", settings: Settings) -> str:
+def undeclared_argument_text(grant: "Grant", args: "Mapping[str, object]", settings: Settings) -> str:
     """Say which argument the setting `undeclared_args` denies, and why; '' if none."""
     if settings.undeclared_args == "allow":
         return ""
@@ -52,14 +52,15 @@ def undeclared_violation(grant: "Grant", args: "Mapping[str, object]", settings:
 
 def counts_as_declared(grant: "Grant", name: str, value: object) -> bool:
     """Whether an undeclared argument counts as declared: it is a path, and the grant limits paths."""
-    return name in ("path", "paths") or (bool(grant.fs_scope) and is_checked_as_path(grant, name, value))
+    return name in ("path", "paths") or (bool(grant.fs_scope) and is_path_argument(grant, name, value))
 
 
 def _match_scopes(grant: "Grant", paths: "Iterable[ResolvedPath]") -> "tuple[tuple[ResolvedPath, str | None], ...]":
     """Return each place with the scope that allows it, None if none does or need to."""
     scopes = grant.fs_scope
     return tuple(
-        (path, None if path_violation(scopes, path) else matching_scope(scopes, path.resolved_inside)) for path in paths
+        (path, None if path_violation_text(scopes, path) else matching_scope(scopes, path.resolved_inside))
+        for path in paths
     )
 
 
@@ -70,7 +71,7 @@ def check_paths(grant: "Grant", request: "Request") -> "Iterator[tuple[str, str 
         # INVARIANT: each path in the arguments meets a place made for it; a request without one is denied here
         path = path_by_key.get((argument, given)) if given is not None else None
         if path is not None:
-            why = path_violation(grant.fs_scope, path) if is_path else path.protected_reason
+            why = path_violation_text(grant.fs_scope, path) if is_path else path.protected_reason
         elif given is None:
             why = "is neither a path nor an array of paths" if grant.fs_scope else ""
         else:
@@ -230,7 +231,7 @@ def _matching_scope_of_many(scopes: tuple[str, ...], relative: str) -> str | Non
     return scopes[first] if first < len(scopes) else None
 
 
-def path_violation(scopes: tuple[str, ...], path: "ResolvedPath") -> str:
+def path_violation_text(scopes: tuple[str, ...], path: "ResolvedPath") -> str:
     """Return why a place is denied under these scopes, '' if it is allowed."""
     if path.protected_reason:
         return path.protected_reason

@@ -21,33 +21,33 @@ LAST_WORDS = frozenset((
     "path", "paths", "pathname", "filepath", "filepaths", "file", "files", "filename", "filenames", "dir", "dirs",
     "directory", "directories", "folder", "folders",
 ))  # fmt: skip
-NO, PERHAPS, YES = range(3)  # whether an argument is a path: never, if it is text, always
+NEVER, IF_TEXT, ALWAYS = range(3)  # when an argument is a path
 
 
-def path_likelihood(grant: "Grant", name: str) -> int:
-    """Return whether a top-level argument is a path, by its name and declaration: NO, PERHAPS or YES."""
+def path_condition(grant: "Grant", name: str) -> int:
+    """Return when a top-level argument is a path, by its name and declaration: NEVER, IF_TEXT or ALWAYS."""
     declared = path_format(grant.args, name)
     if declared is not None:
-        return YES if declared == "path" else NO
-    return path_likelihood_of_name(name)
+        return ALWAYS if declared == "path" else NEVER
+    return path_condition_of_name(name)
 
 
-def path_likelihood_of_name(name: str) -> int:
-    """Return whether an argument is a path, by its name alone: NO, PERHAPS or YES."""
+def path_condition_of_name(name: str) -> int:
+    """Return when an argument is a path, by its name alone: NEVER, IF_TEXT or ALWAYS."""
     if name.casefold().replace("_", "").replace("-", "") in PATH_NAMES:
-        return YES
-    return PERHAPS if any(word.casefold() in LAST_WORDS for word in _last_words(name)) else NO
+        return ALWAYS
+    return IF_TEXT if any(word.casefold() in LAST_WORDS for word in _last_words(name)) else NEVER
 
 
-def is_path_if_string(grant: "Grant", name: str) -> bool:
-    """Whether the grant treats a top-level argument of this name as a path if it is a string."""
-    return path_likelihood(grant, name) != NO
+def can_be_path(grant: "Grant", name: str) -> bool:
+    """Whether the grant treats a top-level argument of this name as a path if its value is text."""
+    return path_condition(grant, name) != NEVER
 
 
-def is_checked_as_path(grant: "Grant", name: str, value: object) -> bool:
-    """Whether the path rule checks a top-level argument of this name and value."""
-    likelihood = path_likelihood(grant, name)
-    return likelihood == YES or next(_paths(name, value, likelihood, is_inner=False), None) is not None
+def is_path_argument(grant: "Grant", name: str, value: object) -> bool:
+    """Whether a top-level argument of this name with this value is a path, so that the path rule checks it."""
+    condition = path_condition(grant, name)
+    return condition == ALWAYS or next(_paths(name, value, condition, is_inner=False), None) is not None
 
 
 def path_arguments(grant: "Grant", args: "Mapping[str, object]") -> "Iterator[tuple[str, str | None, bool]]":
@@ -57,14 +57,14 @@ def path_arguments(grant: "Grant", args: "Mapping[str, object]") -> "Iterator[tu
     deep. Text inside such a value is yielded too: it may name files that govern grants.
     """
     for name, value in args.items():
-        likelihood = path_likelihood(grant, name)
-        yield from _paths(name, value, likelihood, is_inner=False)
-        yield from _nested_paths(name, value, 1, is_inner=likelihood != NO)
+        condition = path_condition(grant, name)
+        yield from _paths(name, value, condition, is_inner=False)
+        yield from _nested_paths(name, value, 1, is_inner=condition != NEVER)
 
 
-def _paths(label: str, value: object, likelihood: int, *, is_inner: bool) -> "Iterator[PathArgument]":
+def _paths(label: str, value: object, condition: int, *, is_inner: bool) -> "Iterator[PathArgument]":
     """Yield the paths of a value by its name, and other text in it unless an outer value did so (`is_inner`)."""
-    if likelihood == NO or value is None:
+    if condition == NEVER or value is None:
         return
     if isinstance(value, str):
         yield label, value, True
@@ -74,7 +74,7 @@ def _paths(label: str, value: object, likelihood: int, *, is_inner: bool) -> "It
         for index, part in enumerate(parts):
             yield f"{label}[{index}]", part, True
         return
-    if likelihood == PERHAPS and not any(isinstance(part, str | dict | list | tuple) for part in parts):
+    if condition == IF_TEXT and not any(isinstance(part, str | dict | list | tuple) for part in parts):
         return  # `max_files`, `with_dir`
     if not all(isinstance(part, dict) and _holds_path(part, 1) for part in parts):
         yield label, None, True
@@ -88,7 +88,7 @@ def _holds_path(value: object, depth: int) -> bool:
         return False
     if isinstance(value, dict):
         return any(
-            (path_likelihood_of_name(name) != NO and _is_text(part)) or _holds_path(part, depth + 1)
+            (path_condition_of_name(name) != NEVER and _is_text(part)) or _holds_path(part, depth + 1)
             for name, part in value.items()
         )
     return isinstance(value, list | tuple) and any(_holds_path(part, depth + 1) for part in value)
@@ -120,9 +120,9 @@ def _nested_paths(label: str, value: object, depth: int, *, is_inner: bool) -> "
                 yield from _nested_paths(f"{label}[{index}]", part, depth + 1, is_inner=is_inner)
         return
     for name, (inner, part) in zip(value, _parts(label, value), strict=True):
-        likelihood = path_likelihood_of_name(name) if name else NO
-        yield from _paths(inner, part, likelihood, is_inner=is_inner)
-        yield from _nested_paths(inner, part, depth + 1, is_inner=is_inner or likelihood != NO)
+        condition = path_condition_of_name(name) if name else NEVER
+        yield from _paths(inner, part, condition, is_inner=is_inner)
+        yield from _nested_paths(inner, part, depth + 1, is_inner=is_inner or condition != NEVER)
 
 
 def _parts(

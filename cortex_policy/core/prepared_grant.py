@@ -7,7 +7,7 @@ would have answered too (a property test holds it to that).
 from cortex_policy.core.arguments import declaration_problem, is_annotation_keyword
 from cortex_policy.core.engine import counts_as_declared, normalize_scope, rate_denial_text
 from cortex_policy.core.model import ALLOWED, HUMAN_APPROVAL, RATE_LIMITED, Budget, Decision, Settings
-from cortex_policy.core.path_arguments import is_path_if_string
+from cortex_policy.core.path_arguments import can_be_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class PreparedGrant:
             return UNSUPPORTED
         if not is_declared and self._needs_declared and not counts_as_declared(self._grant, name, ""):
             return UNSUPPORTED
-        if is_path_if_string(self._grant, name):  # what of it is no string, the engine looks at
+        if can_be_path(self._grant, name):  # what of it is no string, the engine looks at
             return PATH
         return STRING if is_declared else SCALAR
 

@@ -1,8 +1,8 @@
 """The result of each rule for a call, in sentences, and the place in the grant that decided."""
 
 from cortex_policy.core import Value
-from cortex_policy.core.closest_match import Violation, closest_scope
-from cortex_policy.core.engine import check_paths, matching_scope, path_syntax_problem, undeclared_violation
+from cortex_policy.core.closest_match import ArgumentViolation, closest_scope
+from cortex_policy.core.engine import check_paths, matching_scope, path_syntax_problem, undeclared_argument_text
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
@@ -11,7 +11,7 @@ from cortex_policy.core.model import (
     PATH_OUTSIDE_SCOPE,
     RATE_LIMITED,
 )
-from cortex_policy.core.path_arguments import is_checked_as_path, path_arguments
+from cortex_policy.core.path_arguments import is_path_argument, path_arguments
 from cortex_policy.core.path_likeness import unchecked_paths
 from cortex_policy.core.text import join_words
 from cortex_policy.core.value_text import format_value
@@ -55,7 +55,7 @@ class ExplainContext(Value):
     request: "Request"
     decision: "Decision"
     settings: "Settings"
-    violation: Violation | None = None
+    violation: ArgumentViolation | None = None
 
     @property
     def rule(self) -> str:
@@ -79,12 +79,12 @@ def _arguments(case: ExplainContext) -> "Iterator[RuleStep]":
             pointer = json_pointer("args", *violation.keys)
             yield RuleStep("arguments", DENIES, _violation_sentence(violation), pointer)
         else:
-            why = undeclared_violation(case.grant, given, case.settings)
+            why = undeclared_argument_text(case.grant, given, case.settings)
             yield RuleStep("arguments", DENIES, why, json_pointer("args") if declared else "")
         return
     known, free, paths = list[str](), list[str](), list[str]()
     for name, value in given.items():
-        (known if name in declared else paths if is_checked_as_path(case.grant, name, value) else free).append(name)
+        (known if name in declared else paths if is_path_argument(case.grant, name, value) else free).append(name)
     sentence = [
         *([f"{_names(known)} as declared"] if known else []),
         *([f"{_names(free)} not declared, so any value is allowed"] if free else []),
@@ -94,7 +94,7 @@ def _arguments(case: ExplainContext) -> "Iterator[RuleStep]":
     yield RuleStep("arguments", PASSES, "; ".join(sentence) or "the call has none", pointer)
 
 
-def _violation_sentence(violation: Violation) -> str:
+def _violation_sentence(violation: ArgumentViolation) -> str:
     is_plain = isinstance(violation.value, str | int | float)
     # a type says already what came, and of a broken declaration (which allows nothing) no value is to blame
     is_shown = is_plain and violation.allowed and violation.keyword != "type"

@@ -5,7 +5,7 @@ import stat
 from contextlib import contextmanager, suppress
 from shlex import quote as quoted
 
-from cortex_policy import state as host
+from cortex_policy import state
 from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text, printable
@@ -46,7 +46,7 @@ class ResumeResult(Value):
 
 def active_stops(root: Root) -> tuple[EmergencyStop, ...]:
     """Return the stops that deny every call of a root, the host's first."""
-    return tuple(filter(None, (find_host_stop(host.SYSTEM_SETTINGS), find_root_stop(root))))
+    return tuple(filter(None, (find_host_stop(state.SYSTEM_SETTINGS), find_root_stop(root))))
 
 
 def stop_root(root: Root, reason: str = "") -> StopResult:

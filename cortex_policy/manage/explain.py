@@ -209,7 +209,7 @@ def _grant_error_steps(error: CortexPolicyError) -> list[RuleStep]:
         return []
     from cortex_policy.schema.catalog import ERROR  # noqa: PLC0415
     from cortex_policy.schema.lint import lint_grant  # noqa: PLC0415 - loads pydantic, which costs 136 ms
-    from cortex_policy.schema.problems import to_problems  # noqa: PLC0415
+    from cortex_policy.schema.problems import locate_problems  # noqa: PLC0415
 
-    errors = [one for one in to_problems(error.file, data, lint_grant(data, grant_id)[1]) if one.severity == ERROR]
+    errors = [one for one in locate_problems(error.file, data, lint_grant(data, grant_id)[1]) if one.severity == ERROR]
     return [RuleStep("grant", FAILS, one.message, one.pointer, one.line) for one in errors[:_MAX_ERRORS]]

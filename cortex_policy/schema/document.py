@@ -9,12 +9,12 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from cortex_policy.core.decode import to_whole_number
-from cortex_policy.schema.document_errors import finding_for_non_grant, finding_of_error
-from cortex_policy.schema.problems import MAX_FINDINGS
+from cortex_policy.schema.document_errors import document_error_problem, non_grant_problem
+from cortex_policy.schema.problems import MAX_PROBLEMS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.schema.problems import Finding
+    from cortex_policy.schema.problems import UnlocatedProblem
 
 
 def _to_integer(value: object) -> object:
@@ -66,16 +66,16 @@ class GrantDocument(BaseModel):
     )
 
 
-def find_document_errors(document: Any) -> "tuple[Finding, ...]":
-    """Return all errors of a value that is no grant, or one finding if it was never meant as a grant."""
-    other = finding_for_non_grant(document)
+def find_document_errors(document: Any) -> "tuple[UnlocatedProblem, ...]":
+    """Return all errors of a value that is no grant, or one problem if it was never meant as a grant."""
+    other = non_grant_problem(document)
     if other is not None:
         return (other,)
     try:
         GrantDocument.model_validate({key: _shorten(value) for key, value in document.items()})
     except ValidationError as error:
         errors = error.errors(include_url=False, include_context=False)
-        return tuple(finding_of_error(document, dict(one)) for one in errors)
+        return tuple(document_error_problem(document, dict(one)) for one in errors)
     message = "the model takes what the decoder refuses"
     raise AssertionError(message)
 
@@ -85,7 +85,7 @@ def _shorten(value: Any) -> Any:
     if not isinstance(value, list):
         return value
     wrong = [index for index, part in enumerate(value) if not isinstance(part, str)]
-    return value[: wrong[MAX_FINDINGS - 1] + 1] if len(wrong) > MAX_FINDINGS else value
+    return value[: wrong[MAX_PROBLEMS - 1] + 1] if len(wrong) > MAX_PROBLEMS else value
 
 
 def json_schema() -> dict[str, Any]:

@@ -6,7 +6,7 @@ from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.text import did_you_mean
-from cortex_policy.schema.problems import Finding
+from cortex_policy.schema.problems import UnlocatedProblem
 from cortex_policy.schema.rules.keys import GRANT_KEYS, is_like_per_minute, similar_key
 
 TYPE_CHECKING = False
@@ -36,11 +36,11 @@ _GRANT_SCHEMA = re.compile("tool|grant", re.IGNORECASE)
 _SCHEMA_HINT = "see what a grant looks like with `cortex-policy schema`"
 
 
-def finding_for_non_grant(document: object) -> Finding | None:
-    """Return the one finding for a value that was never meant as a grant, None for one that may have been."""
+def non_grant_problem(document: object) -> UnlocatedProblem | None:
+    """Return the one problem for a value that was never meant as a grant, None for one that may have been."""
     if not isinstance(document, dict):
         type_name = _TYPE_NAMES.get(type(document), "null" if document is None else "a number")
-        return Finding("shape-other", f"a grant is a JSON object, and this is {type_name}", _SCHEMA_HINT)
+        return UnlocatedProblem("shape-other", f"a grant is a JSON object, and this is {type_name}", _SCHEMA_HINT)
     link = document.get("$schema")
     if not document or any(similar_key(key) in _DISTINCTIVE_KEYS for key in document):
         return None
@@ -50,30 +50,30 @@ def finding_for_non_grant(document: object) -> Finding | None:
         "definitions",
     } & document.keys():
         hint = "a schema describes grants, and belongs elsewhere; make a grant with `cortex-policy new ID`"
-        return Finding("shape-schema", "it is a JSON Schema, not a grant", hint)
+        return UnlocatedProblem("shape-schema", "it is a JSON Schema, not a grant", hint)
     if isinstance(link, str) and _GRANT_SCHEMA.search(link):
         return None  # it says what it means to be
     hint = "a grant has `tool`, `actions` and `rate`; make one with `cortex-policy new ID`, or move this file away"
-    return Finding("shape-other", f"it is JSON, but not a tool grant: it has {_list_keys(document)}", hint)
+    return UnlocatedProblem("shape-other", f"it is JSON, but not a tool grant: it has {_list_keys(document)}", hint)
 
 
-def finding_of_error(document: "Mapping[str, object]", error: "Mapping[str, object]") -> Finding:
-    """Return the finding for an error of the model: a key that is missing, or a value that is wrong."""
+def document_error_problem(document: "Mapping[str, object]", error: "Mapping[str, object]") -> UnlocatedProblem:
+    """Return the problem for an error of the model: a key that is missing, or a value that is wrong."""
     steps = error["loc"]
     if not isinstance(steps, tuple):
         message = "an error without a place"
         raise AssertionError(message)  # noqa: TRY004 - a bug in this program
     if error["type"] == "missing":
-        return _missing_key_finding(document, steps)
+        return _missing_key_problem(document, steps)
     value = error["input"]
     code = "shape-value" if error["type"] in _VALUE_ERRORS or isinstance(value, float) else "shape-type"
     must_be = _EXPECTED.get(steps, "a string")
     kind = "the string " if isinstance(value, str) and code == "shape-type" else ""
     message = f"`{_label(steps)}` is {kind}{_describe_value(value)}, and must be {must_be}"
-    return Finding(code, message, _suggestion(steps, value), json_pointer(*steps))
+    return UnlocatedProblem(code, message, _suggestion(steps, value), json_pointer(*steps))
 
 
-def _missing_key_finding(document: "Mapping[str, object]", steps: tuple[object, ...]) -> Finding:
+def _missing_key_problem(document: "Mapping[str, object]", steps: tuple[object, ...]) -> UnlocatedProblem:
     key = str(steps[-1])
     if len(steps) == 1:
         similar = [one for one in document if one not in GRANT_KEYS and similar_key(one) == key]
@@ -83,7 +83,7 @@ def _missing_key_finding(document: "Mapping[str, object]", steps: tuple[object, 
     hint = f"add {_EXAMPLE_MEMBERS[key]}"
     if similar:
         hint = f"`{similar[0]}` is another key: {did_you_mean(key)}"
-    return Finding("shape-missing", f"`{_label(steps)}` is missing", hint, json_pointer(*steps[:-1]))
+    return UnlocatedProblem("shape-missing", f"`{_label(steps)}` is missing", hint, json_pointer(*steps[:-1]))
 
 
 def _label(steps: tuple[object, ...]) -> str:

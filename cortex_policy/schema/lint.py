@@ -8,7 +8,7 @@ from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.core.scope_prefix import normalize_scope_cached
 from cortex_policy.schema.fixes import Fix, apply_fix, max_fixes
-from cortex_policy.schema.problems import MAX_FINDINGS, Finding
+from cortex_policy.schema.problems import MAX_PROBLEMS, UnlocatedProblem
 from cortex_policy.schema.rules.actions_and_scopes import (
     escalating_scopes,
     missing_scopes,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 NON_GRANT_CODES = ("shape-other", "shape-schema")
-_LONG_POINTER = 1_000  # characters that count as one more finding: all below one long name have it
+_LONG_POINTER = 1_000  # characters that count as one more problem: all below one long name have it
 MAX_ROUNDS = 5  # a key that is spelled right now may hold what is to be repaired
 KEY_RULES = (misspelled_keys, ineffective_restrictions)  # they also check a document that is not a grant yet
 GRANT_RULES = (
@@ -38,8 +38,8 @@ GRANT_RULES = (
 
 def lint_grant(
     data: bytes, grant_id: str = "", called: str = "ID", root: str = ""
-) -> tuple[LintSubject | None, tuple[Finding, ...]]:
-    """Decode the bytes of a grant as `check` does; return the grant, or None, and all findings.
+) -> tuple[LintSubject | None, tuple[UnlocatedProblem, ...]]:
+    """Decode the bytes of a grant as `check` does; return the grant, or None, and all problems.
 
     The id is the stem of its file, and `called` how a command names it: its id, where it lies in its place.
     The root is where its scopes start.
@@ -57,24 +57,24 @@ def lint_grant(
 
         errors = find_document_errors(document)
         return None, errors if errors[0].code in NON_GRANT_CODES else tuple(
-            limit_per_code(chain(errors, _key_findings(document)))
+            limit_per_code(chain(errors, _key_problems(document)))
         )
     subject = LintSubject(document, grant, called, tuple(map(normalize_scope_cached, grant.fs_scope)), root)
     more = chain.from_iterable(rule(subject) for rule in GRANT_RULES)
-    return subject, tuple(limit_per_code(chain(_key_findings(document), more)))
+    return subject, tuple(limit_per_code(chain(_key_problems(document), more)))
 
 
-def _key_findings(document: "dict[str, Any]") -> "Iterator[Finding]":
+def _key_problems(document: "dict[str, Any]") -> "Iterator[UnlocatedProblem]":
     return chain.from_iterable(rule(document) for rule in KEY_RULES)
 
 
-def limit_per_code(findings: "Iterable[Finding]") -> "Iterator[Finding]":
-    """Yield findings, at most MAX_FINDINGS of each code: those of one code must not hide those of another."""
+def limit_per_code(problems: "Iterable[UnlocatedProblem]") -> "Iterator[UnlocatedProblem]":
+    """Yield problems, at most MAX_PROBLEMS of each code: those of one code must not hide those of another."""
     seen: Counter[str] = Counter()
-    for finding in findings:
-        if seen[finding.code] < MAX_FINDINGS:
-            yield finding
-        seen[finding.code] += 1 + len(finding.pointer) // _LONG_POINTER
+    for problem in problems:
+        if seen[problem.code] < MAX_PROBLEMS:
+            yield problem
+        seen[problem.code] += 1 + len(problem.pointer) // _LONG_POINTER
 
 
 def apply_fixes(data: bytes, codes: frozenset[str], settings: Settings = DEFAULTS) -> bytes:

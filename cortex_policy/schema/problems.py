@@ -1,4 +1,4 @@
-"""A problem: what a rule found, with its position in the text of a grant."""
+"""What a rule found wrong in the text of a grant, before and after its place in the file is known."""
 
 from cortex_policy.core import Value, truncate_message
 from cortex_policy.core.engine import DEFAULTS
@@ -13,15 +13,16 @@ if TYPE_CHECKING:
 
     from cortex_policy.schema.fixes import Fix
 
-MAX_FINDINGS = 100  # in one file
+MAX_PROBLEMS = 100  # in one file
 MAX_LINE_LENGTH = 100  # characters of a line
 
 
-class Finding(Value):
-    """What a rule found, not yet placed: at the value or the key that a JSON Pointer names, else at a span of the text.
+class UnlocatedProblem(Value):
+    """What a rule found wrong, before its line and column are known.
 
-    The span is a pair of offsets. The message is one sentence, lower case, with text of the file in backticks;
-    the hint says what can be done, '' for nothing.
+    It is at the value or the key that a JSON Pointer names, else at a span of the text, a pair of offsets.
+    The message is one sentence, lower case, with text of the file in backticks. The hint says what can be done,
+    and may be empty.
     """
 
     code: str
@@ -44,10 +45,10 @@ class Replacement(Value):
 
 
 class Problem(Value):
-    """One finding of validation (docs/validate.md); lines and columns start at 1, columns count characters.
+    """Something wrong at a place of a file (docs/validate.md).
 
-    The end is the place after the last character. `source` is the line, or what surrounds the place in a long one, and
-    starts at the column `source_column`.
+    Lines and columns start at 1, columns count characters. The end is the place after the last character.
+    `source` is the line, or what surrounds the place in a long one, and starts at the column `source_column`.
     """
 
     file: str
@@ -82,10 +83,10 @@ def file_problem(file: str, code: str, message: str, hint: str = "") -> Problem:
     return Problem(file, 1, 1, 1, 1, "", code, severity_of(code), truncate_message(message), truncate_message(hint))
 
 
-def to_problems(
-    file: str, data: bytes, findings: "Iterable[Finding]", settings: Settings = DEFAULTS
+def locate_problems(
+    file: str, data: bytes, unlocated: "Iterable[UnlocatedProblem]", settings: Settings = DEFAULTS
 ) -> tuple[Problem, ...]:
-    """Return findings as problems of a file, in the order of its lines; a fix must not widen under the settings."""
+    """Give problems their places in a file, and sort them by line; a fix must not widen under the settings."""
     text = data.decode("utf-8", "replace")
     try:
         root = parse_tree(text)
@@ -93,35 +94,35 @@ def to_problems(
         root = None  # what was found there has a span
     fixes_left = max_fixes(data)
     problems = []
-    for finding in findings:
-        fix = finding.fix if fixes_left else None
+    for problem in unlocated:
+        fix = problem.fix if fixes_left else None
         fixes_left -= fix is not None
         new = apply_fix(text, fix, settings) if fix is not None else None
-        problems.append(_locate_finding(file, text, root, finding, new))
+        problems.append(_locate_problem(file, text, root, problem, new))
     return tuple(sorted(problems, key=lambda one: (one.line, one.column, one.code)))
 
 
-def _locate_finding(file: str, text: str, root: JsonNode | None, finding: Finding, new: str | None) -> Problem:
-    start, end = finding.span or _text_span(root, finding)
+def _locate_problem(file: str, text: str, root: JsonNode | None, problem: UnlocatedProblem, new: str | None) -> Problem:
+    start, end = problem.span or _text_span(root, problem)
     line, column = line_and_column(text, start)
     first = text.rfind("\n", 0, start) + 1
     last = text.find("\n", start)
     whole = text[first : last if last >= 0 else None].removesuffix("\r")
     shown = max(0, column - 1 - MAX_LINE_LENGTH // 2) if len(whole) > MAX_LINE_LENGTH else 0
     return Problem(
-        file, line, column, *line_and_column(text, max(start, end)), finding.pointer, finding.code,
-        severity_of(finding.code), truncate_message(finding.message), truncate_message(finding.hint),
+        file, line, column, *line_and_column(text, max(start, end)), problem.pointer, problem.code,
+        severity_of(problem.code), truncate_message(problem.message), truncate_message(problem.hint),
         _replacement(text, new), whole[shown : shown + MAX_LINE_LENGTH], shown + 1,
     )  # fmt: skip
 
 
-def _text_span(root: JsonNode | None, finding: Finding) -> tuple[int, int]:
+def _text_span(root: JsonNode | None, problem: UnlocatedProblem) -> tuple[int, int]:
     if root is None:
         return 0, 0
-    node = node_at(root, finding.pointer)
-    if finding.at_key:
+    node = node_at(root, problem.pointer)
+    if problem.at_key:
         return node.key_start, node.key_end
-    return (node.start, node.end) if finding.pointer else (node.start, node.start + 1)
+    return (node.start, node.end) if problem.pointer else (node.start, node.start + 1)
 
 
 def _replacement(text: str, new: str | None) -> Replacement | None:

@@ -5,10 +5,19 @@ import os
 import stat
 from shlex import quote
 
-from cortex_policy import state as host
 from cortex_policy.core.approvals import TimeSinceBoot, lines_to_keep, parse_requests
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
-from cortex_policy.state import lock_file, read_all, sha256, state_directory, unlock_and_close
+from cortex_policy.state import (
+    CLOCK,
+    boot_id,
+    fcntl,
+    lock_file,
+    read_all,
+    sha256,
+    state_directory,
+    time_namespace,
+    unlock_and_close,
+)
 from cortex_policy.state.atomic_write import atomic_replace
 from cortex_policy.state.grants import find_trust_problems
 from cortex_policy.state.ledger import open_state_directory
@@ -46,8 +55,8 @@ def read_boot_time() -> TimeSinceBoot:
     """Return the time since boot, and an id of this boot and its clock."""
     import time  # noqa: PLC0415 - loaded by the interpreter anyway
 
-    boot = sha256(b"approvals %d " % host.time_namespace() + host.boot_id()).hexdigest()[:16]
-    return TimeSinceBoot(boot, time.clock_gettime_ns(host.CLOCK))
+    boot = sha256(b"approvals %d " % time_namespace() + boot_id()).hexdigest()[:16]
+    return TimeSinceBoot(boot, time.clock_gettime_ns(CLOCK))
 
 
 def approvals_file(settings: "Settings") -> str:
@@ -80,7 +89,7 @@ class ApprovalStore:
 
     def __enter__(self) -> "Self":
         """Open, lock and read it; raise StateError."""
-        if host.fcntl is None:
+        if fcntl is None:
             raise ApprovalStoreError(self.file, "this platform has no file locks")
         try:
             self._open()

@@ -9,7 +9,7 @@ from _thread import allocate_lock, get_ident
 from _weakref import ref
 from time import monotonic
 
-from cortex_policy import state as host
+from cortex_policy import state
 from cortex_policy.core.audit_chain import CLOSING, DIGEST, LENGTH, chain_ending, digest_of_line
 from cortex_policy.core.model import StateError
 from cortex_policy.state import sha256
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 _TAIL_LENGTH = LENGTH + 1  # bytes: a digest with the newline behind it
 _NO_WAIT_SECONDS = 60.0  # seconds
 _lstat, _pread, _write = os.lstat, os.pread, os.write
-if host.fcntl is not None:
-    _flock, _TRY, _UNLOCK = host.fcntl.flock, host.fcntl.LOCK_EX | host.fcntl.LOCK_NB, host.fcntl.LOCK_UN
+if state.fcntl is not None:
+    _flock, _TRY, _UNLOCK = state.fcntl.flock, state.fcntl.LOCK_EX | state.fcntl.LOCK_NB, state.fcntl.LOCK_UN
 _logs: "set[ref[AuditLog]]" = set()
 
 
@@ -211,9 +211,9 @@ class AuditLog:
 
         Raises StateError after a second; no line takes that long.
         """
-        if monotonic() - since > host.MAX_LOCK_WAIT:  # for another thread
+        if monotonic() - since > state.MAX_LOCK_WAIT:  # for another thread
             raise self._lock_timeout()
-        host.wait_for_lock(lock if lock >= 0 else log)
+        state.wait_for_lock(lock if lock >= 0 else log)
         if lock < 0:
             return True
         try:

@@ -5,7 +5,7 @@ One module of more than 250 lines: each module costs a check time.
 
 import os
 
-from cortex_policy import state as host
+from cortex_policy import state
 from cortex_policy.core.engine import DEFAULTS, decide_rate, first_denial
 from cortex_policy.core.model import (
     APPROVAL_REQUIRED,
@@ -74,11 +74,11 @@ def _is_setting(variable: str) -> bool:
 def check_host_stop() -> None:
     """Raise AccessDenied if the host has an emergency stop."""
     # a directory that is a link to nowhere, as to a mount that is gone, may have held a stop
-    is_lost = os.path.islink(host.SYSTEM_SETTINGS) and not os.path.isdir(host.SYSTEM_SETTINGS)
-    if is_lost or exists_or_unknown(f"{host.SYSTEM_SETTINGS}/stop"):
+    is_lost = os.path.islink(state.SYSTEM_SETTINGS) and not os.path.isdir(state.SYSTEM_SETTINGS)
+    if is_lost or exists_or_unknown(f"{state.SYSTEM_SETTINGS}/stop"):
         from cortex_policy.state.emergency_stop import host_stop_denial  # noqa: PLC0415 - only a denial needs it
 
-        raise host_stop_denial(host.SYSTEM_SETTINGS)
+        raise host_stop_denial(state.SYSTEM_SETTINGS)
 
 
 def check_root_stop(policy: "PolicyDirectory") -> None:

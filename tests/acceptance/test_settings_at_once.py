@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy import state as host
 from tests.support.command import result_of
 
 ALLOWED, DENIED, UNSAFE, NO_ROOT, INVALID = 0, 13, 22, 25, 27
@@ -35,7 +34,7 @@ def file(request: pytest.FixtureRequest, root: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """Ask as a caller does, by the door that a plain `check` takes; /etc alone lies elsewhere."""
-    monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
+    monkeypatch.setattr("cortex_policy.state.SYSTEM_SETTINGS", str(tmp_path / "etc"))
     return lambda: result_of("check", "records", "read", "-q").returncode
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from cortex_policy import state as host
 from cortex_policy.core.settings import (
     BY_NAME,
     CODES,
@@ -39,7 +38,7 @@ class Stage:
         self.files = {SYSTEM: self.system, USER: top / "config/cortex-policy", PROJECT: root / ".cortex/policy"}
         self.options: dict[str, object] = {}
         self._monkeypatch = monkeypatch
-        monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(self.system))
+        monkeypatch.setattr("cortex_policy.state.SYSTEM_SETTINGS", str(self.system))
 
     def clear(self) -> None:
         """Forget the options, and where the tests keep their rate state."""

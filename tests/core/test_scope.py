@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.closest_match import closest_scope
-from cortex_policy.core.engine import matching_scope, normalize_scope, path_syntax_problem, path_violation
+from cortex_policy.core.engine import matching_scope, normalize_scope, path_syntax_problem, path_violation_text
 from cortex_policy.core.model import ResolvedPath
 from cortex_policy.core.scope_prefix import repair_scope
 
@@ -46,10 +46,10 @@ def test_a_scope_covers_itself_and_what_lies_below() -> None:
 
 def test_both_spellings_must_be_in_scope() -> None:
     """A link out of scope is denied, and so is a link into it from outside."""
-    assert not path_violation(("docs",), ResolvedPath("path", "docs/x", "docs/x", "docs/x", "/r/docs/x"))
-    assert path_violation(("docs",), ResolvedPath("path", "docs/x", "docs/x", "content/x", "/r/content/x"))
-    assert path_violation(("docs",), ResolvedPath("path", "link/x", "link/x", "docs/x", "/r/docs/x"))
-    assert not path_violation(
+    assert not path_violation_text(("docs",), ResolvedPath("path", "docs/x", "docs/x", "docs/x", "/r/docs/x"))
+    assert path_violation_text(("docs",), ResolvedPath("path", "docs/x", "docs/x", "content/x", "/r/content/x"))
+    assert path_violation_text(("docs",), ResolvedPath("path", "link/x", "link/x", "docs/x", "/r/docs/x"))
+    assert not path_violation_text(
         ("docs", "content"), ResolvedPath("path", "docs/x", "docs/x", "content/x", "/r/content/x")
     )
 
@@ -57,8 +57,8 @@ def test_both_spellings_must_be_in_scope() -> None:
 def test_a_guarded_place_is_denied_whatever_the_scope() -> None:
     """No grant lets its tool change what governs it."""
     guarded = ResolvedPath("path", "docs/x", "docs/x", "docs/x", "/r/docs/x", protected_reason="governs")
-    assert path_violation((), guarded)
-    assert path_violation(("docs",), guarded)
+    assert path_violation_text((), guarded)
+    assert path_violation_text(("docs",), guarded)
 
 
 @pytest.mark.parametrize(

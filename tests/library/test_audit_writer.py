@@ -13,11 +13,10 @@ from typing import Any, Never
 
 import pytest
 
-from cortex_policy import state as host
 from cortex_policy.core.model import AccessDenied, StateError
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore
-from cortex_policy.state import audit_log
+from cortex_policy.state import _locks_held, audit_log
 from cortex_policy.state.audit_errors import AuditLogError
 from cortex_policy.state.memory_budgets import MemoryBudgets
 from tests.support.logs import verified
@@ -370,4 +369,4 @@ def test_nothing_stays_open(log: Path, root: Path, is_closed: bool) -> None:
         del store
         gc.collect()
     assert not {str(log), f"{log}.lock"} & set(opened_here())
-    assert not host._locks_held  # noqa: SLF001 - what a fork would close
+    assert not _locks_held

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy import state as host
 from cortex_policy.core.model import AccessDenied, Decision, GrantError, StateError, UsageError
 from cortex_policy.library import preconditions
 from cortex_policy.library.functions import enforce, load_grant
@@ -189,7 +188,7 @@ def test_a_stop_of_the_host_denies_from_the_next_call_on(
 ) -> None:
     """Even if its directory did not exist before."""
     system = tmp_path / "etc" / "cortex-policy"
-    monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(system))
+    monkeypatch.setattr("cortex_policy.state.SYSTEM_SETTINGS", str(system))
     time.sleep(STILL)
     with PolicyStore(root) as store:
         for _ in range(2):

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy import state as host
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage import emergency_stop
@@ -66,7 +65,7 @@ def test_a_link_is_removed_and_not_what_it_leads_to(root: Path) -> None:
 
 def test_both_stops_stand_and_the_host_comes_first(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a root whose directories no check believes, too."""
-    monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(tmp_path))
+    monkeypatch.setattr("cortex_policy.state.SYSTEM_SETTINGS", str(tmp_path))
     found = Root(str(root), named=True)
     assert emergency_stop.active_stops(found) == ()
     (tmp_path / "stop").touch()

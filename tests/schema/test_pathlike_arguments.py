@@ -11,8 +11,8 @@ from cortex_policy.schema.lint import lint_grant
 def found(**args: Any) -> list[str]:
     """Return the arguments that are warned of."""
     grant = {"tool": "t", "actions": ["read"], "rate": {"perMinute": 30}, "args": args, "fsScope": ["docs"]}
-    findings = lint_grant(json.dumps(grant).encode(), "t")[1]
-    return [one.pointer.removeprefix("/args/") for one in findings if one.code == "arg-pathlike"]
+    problems = lint_grant(json.dumps(grant).encode(), "t")[1]
+    return [one.pointer.removeprefix("/args/") for one in problems if one.code == "arg-pathlike"]
 
 
 TEXT = {"type": "string"}

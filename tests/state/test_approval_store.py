@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from cortex_policy import state as host
 from cortex_policy.core.audit_event import format_timestamp
 from cortex_policy.core.model import (
     AccessDenied,
@@ -24,7 +23,7 @@ from cortex_policy.core.model import (
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore
 from cortex_policy.manage.approvals import answer_request, list_requests
-from cortex_policy.state import approval_check, approval_store
+from cortex_policy.state import approval_check, approval_store, state_error
 from cortex_policy.state.approval_store import ApprovalStoreError
 from cortex_policy.state.enforcement import decide_and_consume, effective_settings
 from cortex_policy.state.memory_budgets import MemoryBudgets
@@ -169,7 +168,7 @@ def test_an_approval_is_kept_where_a_race_for_the_rate_is_lost(fails_at: str, ho
             if name != fails_at:
                 return asked(*words)
             if how == "fails":
-                raise host.state_error("its disk")
+                raise state_error("its disk")
             while MemoryBudgets.take(self, *words).consumed:
                 continue
             return asked(*words)
@@ -494,7 +493,7 @@ def test_variables_of_the_original_are_the_weakest(tmp_path: Path, monkeypatch: 
         pytest.skip("only root can write settings of the system")
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/config.toml").write_text(f'locked = ["approvals.file"]\napprovals.file = "{tmp_path}/etc/a"\n')
-    monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
+    monkeypatch.setattr("cortex_policy.state.SYSTEM_SETTINGS", str(tmp_path / "etc"))
     assert effective_settings(os.getcwd()).approvals_file == f"{tmp_path}/etc/a"
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from cortex_policy import state as host
 from cortex_policy.core.model import AccessDenied, CortexPolicyError, Grant, Rate, Settings, StateError, UsageError
 from cortex_policy.library.functions import enforce, load_grant
+from cortex_policy.state import _locks_held
 from cortex_policy.state.audit_errors import AuditLogError
 from cortex_policy.state.audit_log import AuditLog, open_audit_log
 from cortex_policy.state.audit_record import emit_event
@@ -349,7 +349,7 @@ def test_a_directory_that_went_meanwhile_is_told(log: Path, tmp_path: Path) -> N
     with pytest.raises(AuditLogError, match="not a directory"):
         written(one)
     one.close()
-    assert not host._locks_held  # noqa: SLF001 - what a fork would close
+    assert not _locks_held
 
 
 def test_nothing_stays_open(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -369,7 +369,7 @@ def test_nothing_stays_open(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with suppress(UsageError):
         enforce(load_grant("git"), "tree", cost=0)
     assert sorted(os.listdir("/dev/fd")) == before
-    assert not host._locks_held  # noqa: SLF001 - what a fork would close
+    assert not _locks_held
     assert len(kept) == 2
 
 

@@ -12,9 +12,8 @@ from types import FrameType
 
 import pytest
 
-from cortex_policy import state as host
 from cortex_policy.core.model import StateError
-from cortex_policy.state import file_budgets, ledger, ledger_maintenance, ledger_ring, mapped_file
+from cortex_policy.state import CLOCK, boot_id, file_budgets, ledger, ledger_maintenance, ledger_ring, mapped_file
 from cortex_policy.state.file_budgets import FileBudgets
 from cortex_policy.state.ledger import Ledger
 from cortex_policy.state.ledger_ring import BudgetFileKey
@@ -35,14 +34,14 @@ def budgets(state: Path) -> FileBudgets:
 @pytest.fixture
 def directory() -> Iterator[int]:
     """Open the directory of the files."""
-    descriptor = ledger.open_budget_directory(ROOT, host.boot_id(), find_state_directory())
+    descriptor = ledger.open_budget_directory(ROOT, boot_id(), find_state_directory())
     yield descriptor
     os.close(descriptor)
 
 
 def name(action: str) -> str:
     """Return the name of a file."""
-    return BudgetFileKey(host.boot_id(), "t", action).name
+    return BudgetFileKey(boot_id(), "t", action).name
 
 
 def test_mapped_and_unmapped_hits_are_one_budget(budgets: FileBudgets) -> None:
@@ -191,7 +190,7 @@ def test_a_signal_that_asks_in_the_middle_of_a_hit_is_not_answered_from_it(
             said.append("")
             with pytest.raises(StateError, match="another process holds it"):
                 budgets.hit("t", "a", 10)
-        return time.clock_gettime_ns(host.CLOCK)
+        return time.clock_gettime_ns(CLOCK)
 
     monkeypatch.setattr(mapped_file, "clock_gettime_ns", interrupted)
     assert budgets.hit("t", "a", 10)
@@ -290,7 +289,7 @@ def test_slots_of_several_hits_answer_as_those_of_one_process_do(
     for module in (ledger_ring, mapped_file):
         monkeypatch.setattr(module, "EXACT_LIMIT", 20)
         monkeypatch.setattr(module, "COARSE_SLOTS", 8)
-    now = time.clock_gettime_ns(host.CLOCK)
+    now = time.clock_gettime_ns(CLOCK)
     monkeypatch.setattr(mapped_file, "clock_gettime_ns", lambda _: now)
     monkeypatch.setattr(ledger_ring, "now_ticks", lambda: now >> ledger_ring.TICK_BITS)
     monkeypatch.setattr(mapped_file, "now_ticks", lambda: now >> ledger_ring.TICK_BITS)
@@ -308,7 +307,7 @@ def test_slots_of_several_hits_answer_as_those_of_one_process_do(
 
 def test_hits_of_all_who_ask_are_those_of_an_exact_log(budgets: FileBudgets, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever looked ahead how many hits fit, and whatever limit each asks."""
-    now = time.clock_gettime_ns(host.CLOCK)
+    now = time.clock_gettime_ns(CLOCK)
     monkeypatch.setattr(mapped_file, "clock_gettime_ns", lambda _: now)
     for module in (ledger_ring, mapped_file):
         monkeypatch.setattr(module, "now_ticks", lambda: now >> ledger_ring.TICK_BITS)
@@ -332,7 +331,7 @@ def test_a_head_that_went_back_by_whole_turns_lets_no_more_hits_pass(
     budgets: FileBudgets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a mapped file said of hits ahead was of the head before."""
-    clock, limit = time.clock_gettime_ns(host.CLOCK), 30
+    clock, limit = time.clock_gettime_ns(CLOCK), 30
     now = clock - 300_000_000_000
     monkeypatch.setattr(mapped_file, "clock_gettime_ns", lambda _: now)
     for module in (ledger_ring, mapped_file):

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy import state as host
 from cortex_policy.core.model import AccessDenied, GrantError
 from cortex_policy.library import preconditions
 from cortex_policy.library.store import PolicyStore
@@ -399,7 +398,7 @@ def test_a_stop_of_the_host_is_the_one_that_its_name_leads_to(
     etc = tmp_path / "etc"
     (etc / "real").mkdir(parents=True)
     (etc / "cortex-policy").symlink_to("real")
-    monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(etc / "cortex-policy"))
+    monkeypatch.setattr("cortex_policy.state.SYSTEM_SETTINGS", str(etc / "cortex-policy"))
     with PolicyStore(root) as store:
         for _ in range(2):
             assert store.decide("git", "tree")

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from cortex_policy import state as host
 from cortex_policy.core.model import AccessDenied, GrantError, Settings
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.state import Root, settings, settings_directories
@@ -30,7 +29,7 @@ def file(request: pytest.FixtureRequest, files: dict[str, Path]) -> Path:
 @pytest.fixture
 def files(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     """Name the settings files, which are not there yet."""
-    monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
+    monkeypatch.setattr("cortex_policy.state.SYSTEM_SETTINGS", str(tmp_path / "etc"))
     found = {
         "system": tmp_path / "etc/config.toml",
         "user": tmp_path / "config/cortex-policy/config.toml",

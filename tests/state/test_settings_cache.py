@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from cortex_policy import state as host
 from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.state.enforcement import effective_settings
 from cortex_policy.state.settings import read_uncached_settings
@@ -27,7 +26,7 @@ TEXTS = (
 @pytest.fixture
 def files(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     """Name the settings files of the user and of the project."""
-    monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
+    monkeypatch.setattr("cortex_policy.state.SYSTEM_SETTINGS", str(tmp_path / "etc"))
     user = tmp_path / "config/cortex-policy/config.toml"
     user.parent.mkdir(parents=True)
     return user, root / ".cortex/policy/config.toml"

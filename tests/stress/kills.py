@@ -95,7 +95,7 @@ class Commands:
         self._must(not self._left(), "a temporary file is left")
         self._must(0 <= stamp.version - before <= self.most and not stamp.pending, f"from version {before} to {stamp}")
         self.counts["had done it"] += stamp.version - before
-        reported = [finding.id for finding in verify_stamp(self.root)]
+        reported = [problem.id for problem in verify_stamp(self.root)]
         expected = [SET[0]] if self.edits and stamp.version == before else []
         self._must(reported == expected, f"reported are {reported}, not {expected}")
         for path in Path(self.root.tools).iterdir():

@@ -16,7 +16,7 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.schema.catalog import RULES
 from cortex_policy.schema.document import GrantDocument
 from cortex_policy.schema.lint import apply_fixes, lint_grant
-from cortex_policy.schema.problems import to_problems
+from cortex_policy.schema.problems import locate_problems
 from tests.support.json_documents import Layout, laid_out
 
 LIMIT_SECONDS = 20  # for one document: a hang, on any machine
@@ -87,11 +87,11 @@ def _broken(data: bytes, random: Random) -> bytes:
 
 def verdict(data: bytes) -> str:
     """Examine a document, and hold all that is said of it against each other; return the codes that were found."""
-    subject, findings = lint_grant(data, "git-map", "git-map")
+    subject, unlocated = lint_grant(data, "git-map", "git-map")
     loads = _loads(data)
     assert loads == (subject is not None), data
-    assert loads or findings, data
-    problems = to_problems("f", data, findings)
+    assert loads or unlocated, data
+    problems = locate_problems("f", data, unlocated)
     lines = data.decode("utf-8", "replace").split("\n")
     for one in problems:
         assert 1 <= one.line <= len(lines), (data, one)
@@ -100,7 +100,7 @@ def verdict(data: bytes) -> str:
         assert one.message, data
     assert _decodes(data) == _scans(data) or not _decodes(data), data
     assert _loads(apply_fixes(data, EVERY)) == loads, data
-    return " ".join(sorted({one.code for one in findings})) or "nothing"
+    return " ".join(sorted({one.code for one in unlocated})) or "nothing"
 
 
 def _loads(data: bytes) -> bool:

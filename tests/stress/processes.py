@@ -1,5 +1,6 @@
 """Children that do one thing and die where they are told to."""
 
+import fcntl
 import gc
 import mmap
 import os
@@ -12,7 +13,6 @@ from typing import Any
 
 import cortex_policy.state.ledger_directory
 import cortex_policy.state.ledger_maintenance  # noqa: F401
-from cortex_policy import state as host
 from cortex_policy.core.model import StateError
 
 PATIENCE = 30.0  # seconds after which a process hangs; never a measure of speed
@@ -76,7 +76,7 @@ class Death:
         """Wrap all calls that the ledger makes."""
         for name in SYSTEM_CALLS:
             setattr(os, name, self._counted(getattr(os, name)))
-        host.fcntl.flock = self._counted(host.fcntl.flock)
+        fcntl.flock = self._counted(fcntl.flock)
 
     def step(self) -> None:
         """Count one call, and die at the last."""

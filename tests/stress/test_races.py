@@ -1,5 +1,6 @@
 """Interleavings that opened a budget, ended in a traceback or hung; each is forced, not waited for."""
 
+import fcntl
 import os
 import resource
 import shutil
@@ -15,9 +16,16 @@ from typing import Any
 import pytest
 from processes import ALLOWED, UNKNOWN, answer, ended, in_child, start
 
-from cortex_policy import state as host
 from cortex_policy.core.model import StateError
-from cortex_policy.state import boot_id, file_budgets, ledger, ledger_directory, ledger_maintenance, mapped_file
+from cortex_policy.state import (
+    boot_id,
+    file_budgets,
+    ledger,
+    ledger_directory,
+    ledger_maintenance,
+    mapped_file,
+    state_error,
+)
 from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.file_budgets import FileBudgets
 from cortex_policy.state.ledger import Ledger, open_budget_directory
@@ -69,7 +77,7 @@ def test_a_sweep_revives_no_file_that_was_replaced_while_it_opened_it(monkeypatc
     """It opened the old file by name; meanwhile an edit replaced it, and a service still has it mapped."""
     service = FileBudgets(ROOT)
     assert service.hit("t", "a", 6)
-    name, opened, lock = BudgetFileKey(boot_id(), "t", "a").name, os.open, host.fcntl.flock
+    name, opened, lock = BudgetFileKey(boot_id(), "t", "a").name, os.open, fcntl.flock
     seen: list[int] = []
 
     def slow_open(path: Any, flags: int, *args: Any, **named: Any) -> int:
@@ -79,12 +87,12 @@ def test_a_sweep_revives_no_file_that_was_replaced_while_it_opened_it(monkeypatc
         return descriptor
 
     def edit(*_: object) -> None:
-        monkeypatch.setattr(host.fcntl, "flock", lock)
+        monkeypatch.setattr(fcntl, "flock", lock)
         monkeypatch.setattr(os, "open", opened)
         assert Ledger(ROOT, find_state_directory()).take("t", "a", 50).consumed == 1
 
     monkeypatch.setattr(os, "open", slow_open)
-    monkeypatch.setattr(host.fcntl, "flock", lambda *args: (edit() if seen else None, lock(*args))[1])
+    monkeypatch.setattr(fcntl, "flock", lambda *args: (edit() if seen else None, lock(*args))[1])
     sweep()
     assert hits(service, "t", 6) == 4
     assert Ledger(ROOT, find_state_directory()).peek("t", "a", 6).used == 6
@@ -103,7 +111,7 @@ def test_damage_found_after_an_edit_closes_the_file_that_others_may_have_mapped(
     other, closed = FileBudgets(ROOT), ledger_maintenance.replace_damaged_budget
 
     def slow_close(*args: Any) -> None:
-        monkeypatch.setattr(host, "MAX_LOCK_WAIT", 0.001)
+        monkeypatch.setattr("cortex_policy.state.MAX_LOCK_WAIT", 0.001)
         try:
             file = other._map_file("t", "a")
             if file is not None:
@@ -227,7 +235,7 @@ def test_a_sweep_waits_for_nobody(state: Path) -> None:
 
 def test_a_hit_that_was_taken_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even where its file cannot be kept open for the next one."""
-    for error in (host.state_error("another process holds it"), OSError(24, "full"), ValueError("cut short")):
+    for error in (state_error("another process holds it"), OSError(24, "full"), ValueError("cut short")):
 
         def broken(*_: object, error: Exception = error) -> int:
             raise error

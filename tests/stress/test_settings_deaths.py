@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from processes import DeathByDeath
 
-from cortex_policy import state as host
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
 from cortex_policy.manage.settings.write import SettingsFile, set_value, unset_value
 from cortex_policy.state import Root
@@ -22,7 +21,7 @@ def test_a_writer_of_settings_that_dies_leaves_one_of_both(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     """Killed at each system call of `config set`: what counts is one of both, and the next write sweeps."""
-    monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
+    monkeypatch.setattr("cortex_policy.state.SYSTEM_SETTINGS", str(tmp_path / "etc"))
     target = SettingsFile(place, Root(str(root), named=True))
     file = Path(target.file)
     set_value(target, "sensitive", "ask", agree)  # makes the directory

@@ -244,7 +244,7 @@ class Run:
 
     def _look_at_edits(self, files: dict[str, bytes], began: int) -> None:
         """Find each edit made by hand where it is reported, and nothing reported that is none."""
-        reported = {finding.id for finding in verify_stamp(self.root)}
+        reported = {problem.id for problem in verify_stamp(self.root)}
         stand = {_number_of(data): name for name, data in files.items()}
         undone = self._undone_edits()
         for number, edit in list(self.open.items()):

@@ -1,4 +1,4 @@
-"""Reports to draw: one of real findings, one of hostile words, and any at all."""
+"""Reports to draw: one of real problems, one of hostile words, and any at all."""
 
 import os
 
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cortex_policy.schema.catalog import RULES
 from cortex_policy.schema.fixes import Fix
-from cortex_policy.schema.problems import Finding, Problem, Replacement, Report, file_problem, to_problems
+from cortex_policy.schema.problems import Problem, Replacement, Report, UnlocatedProblem, file_problem, locate_problems
 
 GRANT = """{
 \t"tool": "日本 git",
@@ -19,17 +19,17 @@ GRANT = """{
 }
 """
 FOUND = (
-    Finding("tool-id", "the tool is `日本 git`, the file `git`", pointer="/tool"),
-    Finding("action-twice", "the action `tree` appears twice", pointer="/actions/1", fix=Fix("/actions/1")),
-    Finding("key-unknown", "`fsscope` is no key of a grant", "did you mean `fsScope`?", "/fsscope"),
-    Finding("scope-dead", "the scope `docs/**` can never match", "write `docs`", "/fsScope/0"),
+    UnlocatedProblem("tool-id", "the tool is `日本 git`, the file `git`", pointer="/tool"),
+    UnlocatedProblem("action-twice", "the action `tree` appears twice", pointer="/actions/1", fix=Fix("/actions/1")),
+    UnlocatedProblem("key-unknown", "`fsscope` is no key of a grant", "did you mean `fsScope`?", "/fsscope"),
+    UnlocatedProblem("scope-dead", "the scope `docs/**` can never match", "write `docs`", "/fsScope/0"),
 )
 CHMOD = "run `chmod go-w .cortex/policy/tools/*`"
 TOOLS = ".cortex/policy/tools"
 REAL = Report(
     5,
     (
-        *to_problems(f"{TOOLS}/git.json", GRANT.encode(), FOUND),
+        *locate_problems(f"{TOOLS}/git.json", GRANT.encode(), FOUND),
         file_problem(f"{TOOLS}/hg.json", "file-unsafe", "everyone may write to it", CHMOD),
         file_problem(f"{TOOLS}/svn.json", "file-unsafe", "everyone may write to it", CHMOD),
         file_problem(".cortex/policy/stamp.json", "stamp-missing", "there is no stamp"),

@@ -8,7 +8,7 @@ from cortex_policy.core.arguments import (
     declaration_problem,
     declared_type,
     enum_values,
-    value_violation,
+    value_violation_text,
 )
 from cortex_policy.core.ecma_regex import spend_shared_steps
 
@@ -62,7 +62,7 @@ def _is_empty(declaration: "Any") -> bool:
     if values is None:
         return False
     for value in values:
-        if not value_violation(rest, value):
+        if not value_violation_text(rest, value):
             return False
         spend_shared_steps(_STEPS_OF_A_VALUE)
     return True
@@ -81,8 +81,8 @@ def _is_subset(new: "Declarations", old: "Declarations", name: str) -> bool:
     keys = None if known is None else set(map(comparison_key, known))
     rest, old_rest = _without_list(new_declaration), _without_list(old_declaration)
     return all(
-        value_violation(rest, value)
-        or not ((keys is not None and comparison_key(value) not in keys) or value_violation(old_rest, value))
+        value_violation_text(rest, value)
+        or not ((keys is not None and comparison_key(value) not in keys) or value_violation_text(old_rest, value))
         for value in values
     )
 

@@ -2,7 +2,7 @@
 
 from math import inf
 
-from cortex_policy.core.arguments import declaration_problem, value_violation
+from cortex_policy.core.arguments import declaration_problem, value_violation_text
 from cortex_policy.core.compare.declarations import KEYWORDS
 from cortex_policy.core.ecma_regex import spend_shared_steps
 from cortex_policy.manage.cases.regex_samples import sample_texts
@@ -29,7 +29,8 @@ _STEP = 0.01  # beside a bound of numbers that need not be whole
 
 def satisfies(declaration: object, value: object) -> bool:
     """Whether a value satisfies a declaration without a problem; False if the shared steps are used up."""
-    return spend_shared_steps(_STEPS_OF_A_VALUE * (1 + _size_of(value))) and not value_violation(declaration, value)
+    has_steps = spend_shared_steps(_STEPS_OF_A_VALUE * (1 + _size_of(value)))
+    return has_steps and not value_violation_text(declaration, value)
 
 
 def keywords_that_deny_alone(declaration: "Declaration") -> list[str]:
@@ -206,7 +207,7 @@ def _values_near_keyword(keyword: str, declaration: "Declaration", words: tuple[
 
 def _type_of(value: object) -> str:
     """Return the name of the narrowest type of a value."""
-    return next(word for word in ("integer", *_ONE_OF_EACH_TYPE) if not value_violation({"type": word}, value))
+    return next(word for word in ("integer", *_ONE_OF_EACH_TYPE) if not value_violation_text({"type": word}, value))
 
 
 def _values_beside(value: "Any") -> "list[Any]":

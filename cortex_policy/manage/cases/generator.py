@@ -16,7 +16,7 @@ from cortex_policy.core.model import (
     Grant,
     Request,
 )
-from cortex_policy.core.path_arguments import is_path_if_string
+from cortex_policy.core.path_arguments import can_be_path
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.core.text import truncate
 from cortex_policy.manage.cases.boundary_values import satisfies
@@ -136,10 +136,10 @@ def _action_candidates(grant: Grant) -> "Iterator[CandidateCase]":
 
 def _path_argument(grant: Grant) -> str:
     """Return the name of an argument that accepts any path."""
-    declared = [name for name in grant.args if is_path_if_string(grant, name)]
+    declared = [name for name in grant.args if can_be_path(grant, name)]
     probes = (OUTSIDE_DIRECTORY, *outermost_prefixes(grant))
     for name in (*_PATH_NAMES, *declared):
-        if is_path_if_string(grant, name) and all(_satisfies_declaration(grant, name, probe) for probe in probes):
+        if can_be_path(grant, name) and all(_satisfies_declaration(grant, name, probe) for probe in probes):
             return name
     return ""
 
@@ -181,7 +181,7 @@ def _argument_candidates(grant: Grant, action: str, name: str) -> "Iterator[Cand
             f"{name} {_short_json(value)} violates its {keyword}", action, {name: value}, ARGUMENT_NOT_ALLOWED
         )
     yield CandidateCase(f"{name} cannot be given", action, {name: "text"}, ARGUMENT_NOT_ALLOWED)
-    if is_path_if_string(grant, name):
+    if can_be_path(grant, name):
         for path in (".cortex/policy", OUTSIDE_DIRECTORY):
             for value in (path, [path]):
                 yield CandidateCase(f"{name} {_short_json(value)} is a path", action, {name: value}, PATH_OUTSIDE_SCOPE)

@@ -10,7 +10,7 @@ from cortex_policy.manage.replay.impact import impact_sentence
 from cortex_policy.manage.transaction.writer import GrantWriter, write_transaction
 from cortex_policy.schema.catalog import NOTE
 from cortex_policy.schema.lint import lint_grant
-from cortex_policy.schema.problems import Problem, to_problems
+from cortex_policy.schema.problems import Problem, locate_problems
 from cortex_policy.state import Root
 from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.edit_draft import Draft, leftover_drafts
@@ -181,8 +181,8 @@ class EditSession:
 
     def _problems(self, text: bytes) -> tuple[bool, tuple[Problem, ...]]:
         """Return whether a text is a grant, and its errors and warnings."""
-        subject, findings = lint_grant(text, self._id, self._id)
-        problems = to_problems(f"{self._id}.json", text, findings)
+        subject, unlocated = lint_grant(text, self._id, self._id)
+        problems = locate_problems(f"{self._id}.json", text, unlocated)
         return subject is not None, tuple(one for one in problems if one.severity != NOTE)
 
     def _read(self) -> bytes | None:

@@ -11,9 +11,9 @@ def require_valid_grant(root: Root, grant_id: str, data: bytes, hint: str) -> No
         decode(data, grant_id)
     except GrantError:
         from cortex_policy.schema.lint import lint_grant  # noqa: PLC0415 - a valid grant needs no rules
-        from cortex_policy.schema.problems import to_problems  # noqa: PLC0415
+        from cortex_policy.schema.problems import locate_problems  # noqa: PLC0415
 
-        first, *more = to_problems(f"{root.tools}/{grant_id}.json", data, lint_grant(data, grant_id)[1])
+        first, *more = locate_problems(f"{root.tools}/{grant_id}.json", data, lint_grant(data, grant_id)[1])
         others = f" (and {len(more)} more)" if more else ""
         detail = f"`{first.file}:{first.line}:{first.column}`: {first.message}{others}"
         raise GrantError(GRANT_INVALID, detail, hint) from None

@@ -10,9 +10,9 @@ from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.regular_files import read_regular_file
 from cortex_policy.manage.validation.targets import STDIN, ValidationTarget, root_option_here
-from cortex_policy.manage.validation.tree_rules import WorkingTree, schema_link_findings
+from cortex_policy.manage.validation.tree_rules import WorkingTree, schema_link_problems
 from cortex_policy.schema.lint import limit_per_code, lint_grant
-from cortex_policy.schema.problems import Problem, file_problem, to_problems
+from cortex_policy.schema.problems import Problem, file_problem, locate_problems
 from cortex_policy.state import read_all
 from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Self
 
-    from cortex_policy.schema.problems import Finding
+    from cortex_policy.schema.problems import UnlocatedProblem
     from cortex_policy.schema.rules.lint_subject import LintSubject
     from cortex_policy.state import Root
 
@@ -74,10 +74,10 @@ class FileInspector:
             return FileReport((file_problem(target.shown, "file-missing", "it is not there", hint),))
         except (OSError, GrantError, ValueError) as error:
             return FileReport((_unreadable_problem(target, error),))
-        subject, findings = lint_grant(data, target.id, self._id_in_commands(target), target.root)
+        subject, unlocated = lint_grant(data, target.id, self._id_in_commands(target), target.root)
         if subject is not None:
-            findings = tuple(limit_per_code(chain(findings, self._tree_findings(target, subject))))
-        problems = to_problems(target.shown, data, findings, self._settings(target.root)) if findings else ()
+            unlocated = tuple(limit_per_code(chain(unlocated, self._tree_problems(target, subject))))
+        problems = locate_problems(target.shown, data, unlocated, self._settings(target.root)) if unlocated else ()
         if not target.is_in_place and subject is not None:
             problems = (*_location_problems(target), *problems)
         digest, doubts = grant_digest(data), tuple(trust.doubts[known:])
@@ -123,9 +123,9 @@ class FileInspector:
             self._trusts[root] = TrustCheck(self._as_checked(root))
         return self._trusts[root]
 
-    def _tree_findings(self, target: ValidationTarget, subject: "LintSubject") -> "Iterator[Finding]":
+    def _tree_problems(self, target: ValidationTarget, subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
         if "$schema" in subject.document and target.path != STDIN:
-            yield from schema_link_findings(subject, os.path.dirname(target.path), is_in_place=target.is_in_place)
+            yield from schema_link_problems(subject, os.path.dirname(target.path), is_in_place=target.is_in_place)
         if target.root:
             yield from self._tree(target.root).check_scopes(subject)
 

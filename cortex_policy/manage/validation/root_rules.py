@@ -9,7 +9,7 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.manage import editor_schema
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.manage.validation.targets import TOOLS_SUFFIX, root_option_here
-from cortex_policy.schema.problems import Finding, Problem, file_problem, to_problems
+from cortex_policy.schema.problems import Problem, UnlocatedProblem, file_problem, locate_problems
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import TEMPORARY_PREFIX
@@ -44,10 +44,12 @@ def shared_budgets(reports: "list[Pair]", inspector: "FileInspector") -> "Iterat
         shared.pop(target.id, None)
         for other, key in sorted(shared.items()):
             message = f"it shares the budget `{key}` with `{other}`"
-            finding = Finding("budget-shared", message, "name another tool, if each is to have its own", "/tool")
+            problem = UnlocatedProblem(
+                "budget-shared", message, "name another tool, if each is to have its own", "/tool"
+            )
             with suppress(OSError, GrantError):  # removed or changed since it was inspected
                 data = inspector.read(target)
-                yield from to_problems(target.shown, data, [finding])
+                yield from locate_problems(target.shown, data, [problem])
 
 
 def root_problems(path: str, reports: "list[Pair]") -> "Iterator[Problem]":

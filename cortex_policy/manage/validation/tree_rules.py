@@ -9,7 +9,7 @@ from cortex_policy.core.text import did_you_mean
 from cortex_policy.core.unicode_equivalence import form_difference, to_nfc
 from cortex_policy.manage.editor_schema import LINK
 from cortex_policy.manage.validation.targets import root_option_here
-from cortex_policy.schema.problems import Finding
+from cortex_policy.schema.problems import UnlocatedProblem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class WorkingTree:
         self._known: dict[str, tuple[str, str, str]] = {}
         self._listed: dict[str, dict[str, str]] = {}
 
-    def check_scopes(self, subject: "LintSubject") -> "Iterator[Finding]":
+    def check_scopes(self, subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
         """Find scopes that do not exist, or are links to a place out of every scope."""
         scopes = subject.grant.fs_scope
         for index, (scope, prefix) in enumerate(zip(scopes, subject.prefixes, strict=True)):
@@ -39,7 +39,7 @@ class WorkingTree:
                     continue
                 why = f"is a link to `{why}`, which no scope covers, so all in it is denied"
             if code:
-                yield Finding(code, f"`{scope}` {why}", hint, json_pointer("fsScope", index))
+                yield UnlocatedProblem(code, f"`{scope}` {why}", hint, json_pointer("fsScope", index))
 
     def _check_prefix(self, prefix: str) -> tuple[str, str, str]:
         """Return the code, the message and a hint; for a link, its target below the root in place of the message."""
@@ -100,7 +100,7 @@ def _json_hint(name: str) -> str:
     return f"write it as {json_text(name)}, which is JSON for the name in the tree"
 
 
-def schema_link_findings(subject: "LintSubject", directory: str, *, is_in_place: bool) -> "Iterator[Finding]":
+def schema_link_problems(subject: "LintSubject", directory: str, *, is_in_place: bool) -> "Iterator[UnlocatedProblem]":
     """Find a `$schema` that names a file that does not exist, or in a root another one than the installed schema."""
     link = subject.document.get("$schema")
     if not isinstance(link, str) or not link or "\0" in link:
@@ -110,7 +110,7 @@ def schema_link_findings(subject: "LintSubject", directory: str, *, is_in_place:
     install = f"`cortex-policy schema --install{root_option_here(subject.root) if subject.root else ''}`"
     if is_file and not os.path.exists(path):
         hint = f"write it with {install}" if is_ours else f"name `{LINK}`, which {install} writes, or remove the key"
-        yield Finding("key-schema", f"`{link}` leads nowhere", hint, "/$schema")
+        yield UnlocatedProblem("key-schema", f"`{link}` leads nowhere", hint, "/$schema")
     elif is_in_place and not is_ours:
         hint = f"editors use it; the schema of this program is `{LINK}`, which {install} writes"
-        yield Finding("key-other-schema", f"`{link}` is another schema", hint, "/$schema")
+        yield UnlocatedProblem("key-other-schema", f"`{link}` is another schema", hint, "/$schema")

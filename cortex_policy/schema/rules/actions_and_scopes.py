@@ -8,7 +8,7 @@ from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.scope_prefix import repair_scope
 from cortex_policy.core.text import did_you_mean
 from cortex_policy.schema.fixes import Fix
-from cortex_policy.schema.problems import Finding
+from cortex_policy.schema.problems import UnlocatedProblem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,42 +20,44 @@ _GLOB_CHARACTERS = frozenset("*?[]{}")
 _PROTECTED = ".cortex/policy"
 
 
-def suspicious_actions(subject: "LintSubject") -> "Iterator[Finding]":
+def suspicious_actions(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
     """Find actions that are probably mistakes."""
     actions = subject.grant.actions
     if not actions:
         hint = f"allow one with `cortex-policy set {subject.id_in_commands} --allow ACTION`"
-        yield Finding("action-none", "there are no actions, so it allows nothing", hint, "/actions")
+        yield UnlocatedProblem("action-none", "there are no actions, so it allows nothing", hint, "/actions")
     seen: set[str] = set()
     for index, action in enumerate(actions):
         if action in seen:
-            yield _action_finding(
+            yield _action_problem(
                 "action-twice", f"`{action}` appears twice", "once is enough", index, is_too_many=True
             )
         elif not action:
-            yield _action_finding("action-empty", "an action has no name", "remove it", index, is_too_many=True)
+            yield _action_problem("action-empty", "an action has no name", "remove it", index, is_too_many=True)
         elif action != action.strip():
-            yield _action_finding(
+            yield _action_problem(
                 "action-blank", f"`{action}` has spaces around it", did_you_mean(action.strip()), index
             )
         elif "*" in action:
             hint = "list each action: they are compared exactly"
-            yield _action_finding("action-glob", f"`{action}` allows the action of that name and no other", hint, index)
+            yield _action_problem("action-glob", f"`{action}` allows the action of that name and no other", hint, index)
         seen.add(action)
 
 
-def unmatchable_scopes(subject: "LintSubject") -> "Iterator[Finding]":
+def unmatchable_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
     """Find scopes that no path can match."""
     for index, (scope, prefix) in enumerate(zip(subject.grant.fs_scope, subject.prefixes, strict=True)):
         if prefix is None:
             message = f"`{scope}` can never match: {_why_unmatchable(scope)}"
-            yield Finding("scope-dead", message, _scope_hint(subject, scope), json_pointer("fsScope", index))
+            yield UnlocatedProblem("scope-dead", message, _scope_hint(subject, scope), json_pointer("fsScope", index))
         elif prefix == _PROTECTED or prefix.startswith(_PROTECTED + "/"):
             message = f"`{scope}` lies in `.cortex`, which no scope can cover"
-            yield Finding("scope-guarded", message, "remove it: all in it is denied", json_pointer("fsScope", index))
+            yield UnlocatedProblem(
+                "scope-guarded", message, "remove it: all in it is denied", json_pointer("fsScope", index)
+            )
 
 
-def redundant_scopes(subject: "LintSubject") -> "Iterator[Finding]":
+def redundant_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
     """Find scopes that another one covers; of two that say the same, the later one."""
     scopes, prefixes = subject.grant.fs_scope, subject.prefixes
     spelled = dict(zip(reversed(prefixes), reversed(scopes), strict=True))
@@ -70,11 +72,11 @@ def redundant_scopes(subject: "LintSubject") -> "Iterator[Finding]":
                 f"is covered by `{spelled[wider]}`" if wider is not None else "appears twice"
             )
             at = json_pointer("fsScope", index)
-            yield Finding("scope-covered", message, "remove it: nothing changes", at, fix=Fix(at))
+            yield UnlocatedProblem("scope-covered", message, "remove it: nothing changes", at, fix=Fix(at))
         seen.add(prefix)
 
 
-def missing_scopes(subject: "LintSubject") -> "Iterator[Finding]":
+def missing_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
     """Find grants without scopes that write or touch sensitive data."""
     grant = subject.grant
     if grant.fs_scope:
@@ -83,24 +85,26 @@ def missing_scopes(subject: "LintSubject") -> "Iterator[Finding]":
     for index, action in enumerate(grant.actions):
         if looks_like_writing(action):
             message = f"`{action}` probably writes, and no scope limits it"
-            yield Finding("scope-none", message, hint, json_pointer("actions", index))
+            yield UnlocatedProblem("scope-none", message, hint, json_pointer("actions", index))
             break
     if grant.data_class == "sensitive":
-        yield Finding("scope-sensitive", "its data is sensitive, and it may be asked for any path", hint, "/dataClass")
+        yield UnlocatedProblem(
+            "scope-sensitive", "its data is sensitive, and it may be asked for any path", hint, "/dataClass"
+        )
 
 
-def escalating_scopes(subject: "LintSubject") -> "Iterator[Finding]":
+def escalating_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
     """Find scopes that cover files that others run."""
     places = {prefix: index for index, prefix in reversed(list(enumerate(subject.prefixes)))}
     for one in escalations(subject.grant):
         if one.scope:
             hint = "name narrower scopes, or allow no action that writes"
-            yield Finding("scope-escalation", one.sentence, hint, json_pointer("fsScope", places[one.scope]))
+            yield UnlocatedProblem("scope-escalation", one.sentence, hint, json_pointer("fsScope", places[one.scope]))
 
 
-def _action_finding(code: str, message: str, hint: str, index: int, *, is_too_many: bool = False) -> Finding:
+def _action_problem(code: str, message: str, hint: str, index: int, *, is_too_many: bool = False) -> UnlocatedProblem:
     at = json_pointer("actions", index)
-    return Finding(code, message, hint, at, fix=Fix(at) if is_too_many else None)
+    return UnlocatedProblem(code, message, hint, at, fix=Fix(at) if is_too_many else None)
 
 
 def _parent_directories(prefix: str, lengths: list[int]) -> "Iterator[str]":

@@ -8,7 +8,7 @@ from cortex_policy.core.ecma_regex import MAX_STEPS, PatternError, compile_patte
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.schema.backtracking import TooMuchWorkError, WorkLimit
 from cortex_policy.schema.keywords import keyword_hint
-from cortex_policy.schema.problems import MAX_FINDINGS, Finding
+from cortex_policy.schema.problems import MAX_PROBLEMS, UnlocatedProblem
 from cortex_policy.schema.slow_patterns import (
     MAX_VALUE_LENGTH,
     MAX_WAYS,
@@ -28,48 +28,50 @@ _MAX_WORK = 4_000_000  # for a grant: some seconds
 _MAX_SHOWN = 24  # characters of a value
 
 
-def unenforceable_declarations(subject: "LintSubject") -> "Iterator[Finding]":
+def unenforceable_declarations(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
     """Find declarations that deny every call with the argument: as many as are reported, since each is guessed at."""
-    return islice(_unenforceable_declarations(subject), MAX_FINDINGS)
+    return islice(_unenforceable_declarations(subject), MAX_PROBLEMS)
 
 
-def _unenforceable_declarations(subject: "LintSubject") -> "Iterator[Finding]":
+def _unenforceable_declarations(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
     if subject.grant.args.get("type") == "object" and isinstance(subject.grant.args.get("properties"), dict):
         message = "`args` is the JSON Schema of an object, and must name each argument itself"
-        yield Finding("arg-keyword", message, "write what `properties` holds straight into `args`", "/args")
+        yield UnlocatedProblem("arg-keyword", message, "write what `properties` holds straight into `args`", "/args")
         return
     for name, declaration in subject.grant.args.items():
         if declaration_problem(declaration, 0):
-            yield from _declaration_findings(name, declaration, ("args", name))
+            yield from _declaration_problems(name, declaration, ("args", name))
 
 
-def slow_or_unmatchable_patterns(subject: "LintSubject") -> "Iterator[Finding]":
+def slow_or_unmatchable_patterns(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
     """Find patterns that are slow, in other readers of the grant or here, and patterns that nothing matches."""
     work = WorkLimit(_MAX_WORK)
     for name, declaration in subject.grant.args.items():
         for steps, declared in _find_patterns(declaration, ("args", name)):
             problem, moves = _check_pattern(*declared)
             if problem:
-                yield Finding("arg-pattern", f"`{name}` has a pattern {problem[0]}", problem[1], json_pointer(*steps))
+                yield UnlocatedProblem(
+                    "arg-pattern", f"`{name}` has a pattern {problem[0]}", problem[1], json_pointer(*steps)
+                )
             try:
                 work.spend(moves)
             except TooMuchWorkError:
                 message = f"the patterns behind that of `{name}` are too much work to look for slow ones"
-                yield Finding("arg-pattern", message, "have fewer in one grant", json_pointer(*steps))
+                yield UnlocatedProblem("arg-pattern", message, "have fewer in one grant", json_pointer(*steps))
                 return
 
 
-def _declaration_findings(name: str, declaration: object, steps: tuple[str, ...]) -> "Iterator[Finding]":
+def _declaration_problems(name: str, declaration: object, steps: tuple[str, ...]) -> "Iterator[UnlocatedProblem]":
     if not isinstance(declaration, dict):
         message = f"`{name}` has a declaration that is not an object, so every call with it is denied"
-        yield Finding("arg-keyword", message, 'declare it as in {"type": "string"}', json_pointer(*steps))
+        yield UnlocatedProblem("arg-keyword", message, 'declare it as in {"type": "string"}', json_pointer(*steps))
         return
     for keyword, value in declaration.items():
         if keyword == "items":
-            yield from _declaration_findings(name, value, (*steps, keyword))
+            yield from _declaration_problems(name, value, (*steps, keyword))
         elif declaration_problem({keyword: value}, 0):
             message = f"`{name}` {declaration_problem({keyword: value}, 0)}, so every call with it is denied"
-            yield Finding("arg-keyword", message, keyword_hint(keyword), json_pointer(*steps, keyword))
+            yield UnlocatedProblem("arg-keyword", message, keyword_hint(keyword), json_pointer(*steps, keyword))
 
 
 def _find_patterns(declaration: object, steps: tuple[str, ...]) -> "Iterator[tuple[tuple[str, ...], tuple[str, int]]]":

@@ -9,7 +9,7 @@ from itertools import chain
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.text import did_you_mean
 from cortex_policy.schema.fixes import Fix
-from cortex_policy.schema.problems import Finding
+from cortex_policy.schema.problems import UnlocatedProblem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ KEY_BY_NORMAL_FORM = {known.lower(): known for known in GRANT_KEYS} | _ALIASES
 _MIN_LIKENESS = 0.85  # `agents` is no `args`
 
 
-def misspelled_keys(document: "Mapping[str, Any]") -> "Iterator[Finding]":
+def misspelled_keys(document: "Mapping[str, Any]") -> "Iterator[UnlocatedProblem]":
     """Find keys that look like one of a grant's."""
     similar_keys = {key: similar_key(key) for key in _unrecognized_keys(document)}
     key_counts = Counter([*similar_keys.values(), *document])
@@ -65,12 +65,12 @@ def misspelled_keys(document: "Mapping[str, Any]") -> "Iterator[Finding]":
             yield _unknown_key(("rate", key), PER_MINUTE, None)
 
 
-def _unknown_key(steps: tuple[str, ...], known: str, fix: Fix | None) -> Finding:
+def _unknown_key(steps: tuple[str, ...], known: str, fix: Fix | None) -> UnlocatedProblem:
     message = f"`{steps[-1]}` has no effect: a {'rate' if len(steps) > 1 else 'grant'} has no such key"
-    return Finding("key-unknown", message, did_you_mean(known), json_pointer(*steps), at_key=True, fix=fix)
+    return UnlocatedProblem("key-unknown", message, did_you_mean(known), json_pointer(*steps), at_key=True, fix=fix)
 
 
-def ineffective_restrictions(document: "Mapping[str, Any]") -> "Iterator[Finding]":
+def ineffective_restrictions(document: "Mapping[str, Any]") -> "Iterator[UnlocatedProblem]":
     """Find keys that look like a restriction but restrict nothing."""
     rate = document.get("rate")
     below = (("rate", key) for key in rate if key != PER_MINUTE) if isinstance(rate, dict) else ()
@@ -78,7 +78,7 @@ def ineffective_restrictions(document: "Mapping[str, Any]") -> "Iterator[Finding
         hint = _restriction_hint(steps[-1])
         if hint is not None:
             message = f"`{steps[-1]}` restricts nothing: no check knows it"
-            yield Finding("key-idle", message, hint, json_pointer(*steps), at_key=True)
+            yield UnlocatedProblem("key-idle", message, hint, json_pointer(*steps), at_key=True)
 
 
 def _restriction_hint(key: str) -> str | None:
@@ -89,12 +89,12 @@ def _restriction_hint(key: str) -> str | None:
     )
 
 
-def tool_id_mismatch(subject: "LintSubject") -> "Iterator[Finding]":
+def tool_id_mismatch(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
     """Find a tool whose name differs from the id of its file."""
     grant = subject.grant
     if grant.id and grant.id != grant.tool:
         hint = f"calls say `{grant.id}`; budgets and the audit log say `{grant.tool}`"
-        yield Finding("tool-id", f"the id `{grant.id}` is not the tool `{grant.tool}`", hint, "/tool")
+        yield UnlocatedProblem("tool-id", f"the id `{grant.id}` is not the tool `{grant.tool}`", hint, "/tool")
 
 
 def _unrecognized_keys(document: "Mapping[str, Any]") -> "Iterator[str]":

@@ -2,11 +2,11 @@
 
 import re
 
-from cortex_policy.core.arguments import argument_violation, declaration_problem, path_format
+from cortex_policy.core.arguments import argument_violation_text, declaration_problem, path_format
 from cortex_policy.core.json_tree import json_pointer
-from cortex_policy.core.path_arguments import NO, path_likelihood
+from cortex_policy.core.path_arguments import NEVER, path_condition
 from cortex_policy.core.path_likeness import is_pathlike_name, looks_like_path
-from cortex_policy.schema.problems import Finding
+from cortex_policy.schema.problems import UnlocatedProblem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,20 +19,20 @@ _SAMPLES = ("/etc/passwd", "../x", "a/b")
 _PATTERN_OF_PATHS = re.compile(r"\^?(?:\\?\.){0,2}\\?/|\^?~|\^[\w-]+\\?/")  # begins with the start of a path
 
 
-def pathlike_arguments(subject: "LintSubject") -> "Iterator[Finding]":
+def pathlike_arguments(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
     """Find declared strings, also in arrays, that look like paths although no scope limits them."""
     for name, declaration in subject.grant.args.items():
         text = _string_declaration(declaration) if _is_left_open(subject, name) else None
         if text is not None and (is_pathlike_name(name) or _has_path_values(text)) and _may_be_path(text):
             hint = 'add `"format": "path"`, or `"format": "not-path"` if it is none'
             message = f"`{name}` looks like a path and is not treated as one"
-            yield Finding("arg-pathlike", message, hint, json_pointer("args", name), at_key=True)
+            yield UnlocatedProblem("arg-pathlike", message, hint, json_pointer("args", name), at_key=True)
 
 
 def _is_left_open(subject: "LintSubject", name: str) -> bool:
     """Whether neither the name nor the declaration says that an argument is a path, or none."""
     declarations = subject.grant.args
-    return path_likelihood(subject.grant, name) == NO and path_format(declarations, name) is None
+    return path_condition(subject.grant, name) == NEVER and path_format(declarations, name) is None
 
 
 def _string_declaration(declaration: object) -> "dict[str, Any] | None":
@@ -52,7 +52,7 @@ def _may_be_path(declaration: "dict[str, Any]") -> bool:
         return any(isinstance(value, str) and looks_like_path(value) for value in listed)
     if _PATTERN_OF_PATHS.match(declaration.get("pattern", "")):
         return True
-    return any(not argument_violation({"": declaration}, {"": sample}) for sample in _SAMPLES)
+    return any(not argument_violation_text({"": declaration}, {"": sample}) for sample in _SAMPLES)
 
 
 def _has_path_values(declaration: "dict[str, Any]") -> bool:

@@ -1,12 +1,12 @@
 """The open brackets of a text that is nearly JSON, and those that do not pair."""
 
 from cortex_policy.core.decode import MAX_DEPTH
-from cortex_policy.schema.syntax.findings import position_text
 from cortex_policy.schema.syntax.frames import COLON, NEXT, VALUE, Frame, note_commas, note_missing_value
+from cortex_policy.schema.syntax.problem_list import position_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.schema.syntax.findings import Findings
+    from cortex_policy.schema.syntax.problem_list import ProblemList
     from cortex_policy.schema.syntax.tokens import Token, Tokenizer
 
 CLOSERS = {"{": "}", "[": "]", "": ""}
@@ -25,9 +25,9 @@ class Brackets:
     inner: Frame
     is_unbalanced: bool
 
-    def __init__(self, text: str, findings: "Findings", tokenizer: "Tokenizer", start: int) -> None:
+    def __init__(self, text: str, problems: "ProblemList", tokenizer: "Tokenizer", start: int) -> None:
         """Start with the frame of the whole text."""
-        self._text, self._findings, self._tokenizer = text, findings, tokenizer
+        self._text, self._problems, self._tokenizer = text, problems, tokenizer
         self.is_unbalanced = False
         self.inner = Frame("", start, 0)
         self._frames = [self.inner]
@@ -45,7 +45,7 @@ class Brackets:
             self._is_deep = True
             message = f"nested deeper than {MAX_DEPTH}"
             hint = "a grant is flat: is this the right file?"
-            self._findings.add("syntax-limit", (token.start, token.end), message, hint)
+            self._problems.add("syntax-limit", (token.start, token.end), message, hint)
         if len(self._frames) > MAX_REPAIR_DEPTH:
             raise UnrecognizedError
         self._counts[token.kind] += 1
@@ -78,12 +78,12 @@ class Brackets:
     def note_unbalanced(self, span: tuple[int, int], message: str, hint: str) -> None:
         """Note that brackets do not pair, once: whatever else does not pair may follow from it."""
         if not self.is_unbalanced:
-            self._findings.add("syntax-json", span, message, hint)
+            self._problems.add("syntax-json", span, message, hint)
         self.is_unbalanced = True
 
     def note_unclosed(self) -> None:
         """Note the brackets that are open at the end of the text."""
-        note_commas(self.inner, "", self._findings)
+        note_commas(self.inner, "", self._problems)
         frames = self._frames[1:]
         if not frames or self._tokenizer.is_cut_off:
             return
@@ -112,9 +112,9 @@ class Brackets:
 
     def _pop(self, token: "Token") -> Frame:
         frame, tokenizer = self._remove_inner(), self._tokenizer
-        note_commas(frame, token.kind, self._findings)
+        note_commas(frame, token.kind, self._problems)
         if frame.awaits in (COLON, VALUE) and frame.kind == "{":
-            note_missing_value(frame, self._findings)
+            note_missing_value(frame, self._problems)
         is_outdented = tokenizer.is_first_on_line(token) and token.start - tokenizer.line_start < frame.indent
         if self._suspect is None and is_outdented:
             self._suspect = (frame, token)  # its bracket is further left than its line

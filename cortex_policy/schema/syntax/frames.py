@@ -1,6 +1,6 @@
 """The open objects and arrays of a text that is nearly JSON."""
 
-from cortex_policy.schema.syntax.findings import Findings, position_text, quote
+from cortex_policy.schema.syntax.problem_list import ProblemList, position_text, quote
 from cortex_policy.schema.syntax.tokens import Token
 
 # what a frame awaits
@@ -38,26 +38,26 @@ class Frame:
         self.awaits = ITEM
 
 
-def note_commas(frame: Frame, closing_bracket: str, findings: Findings) -> None:
+def note_commas(frame: Frame, closing_bracket: str, problems: ProblemList) -> None:
     """Note the commas that are not between two items; a closer follows, or an item."""
     extra_commas = frame.commas if closing_bracket or not frame.count else frame.commas[1:]
     frame.commas = []
     if extra_commas:
         what = f"a comma before `{closing_bracket}`" if closing_bracket else "a comma too many"
-        findings.add("syntax-comma", (extra_commas[0], extra_commas[-1] + 1), what, "delete it")
+        problems.add("syntax-comma", (extra_commas[0], extra_commas[-1] + 1), what, "delete it")
 
 
-def note_duplicate_key(frame: Frame, token: Token, text: str, findings: Findings) -> None:
+def note_duplicate_key(frame: Frame, token: Token, text: str, problems: ProblemList) -> None:
     """Note a key that its object has already."""
     first = frame.keys.setdefault(token.text, token.start)
-    if first != token.start and not findings.is_full:
+    if first != token.start and not problems.is_full:
         message = f"the key {quote(token.text)} appears twice, first at {position_text(text, first)}"
-        findings.add("syntax-key", (token.start, token.end), message, "delete one of them")
+        problems.add("syntax-key", (token.start, token.end), message, "delete one of them")
 
 
-def note_missing_value(frame: Frame, findings: Findings) -> None:
+def note_missing_value(frame: Frame, problems: ProblemList) -> None:
     """Note that no value follows the last key."""
     key = frame.key
     frame.count += 1
     message = f"the key {quote(key.text)} has no value"
-    findings.add("syntax-json", (key.start, key.end), message, "write `: ` and a value after it")
+    problems.add("syntax-json", (key.start, key.end), message, "write `: ` and a value after it")

@@ -6,7 +6,6 @@ The parser stops at the first thing it does not recognize and notes it: what fol
 import re
 
 from cortex_policy.schema.syntax.brackets import CLOSERS, OPENERS, Brackets, UnrecognizedError
-from cortex_policy.schema.syntax.findings import Findings, position_text, quote
 from cortex_policy.schema.syntax.frames import (
     COLON,
     ITEM,
@@ -17,6 +16,7 @@ from cortex_policy.schema.syntax.frames import (
     note_duplicate_key,
     note_missing_value,
 )
+from cortex_policy.schema.syntax.problem_list import ProblemList, position_text, quote
 from cortex_policy.schema.syntax.tokens import Token, Tokenizer
 
 _PIECE = re.compile(r"[^\s,\[\]{}]{1,41}|.?", re.DOTALL)
@@ -30,15 +30,15 @@ class TolerantParser:
     tokenizer: Tokenizer
     brackets: Brackets
 
-    def __init__(self, text: str, findings: Findings, start: int = 0) -> None:
+    def __init__(self, text: str, problems: ProblemList, start: int = 0) -> None:
         """Start before the value."""
         self.text = text
-        self.findings = findings
-        self.tokenizer = Tokenizer(text, findings, start)
-        self.brackets = Brackets(text, findings, self.tokenizer, start)
+        self.problems = problems
+        self.tokenizer = Tokenizer(text, problems, start)
+        self.brackets = Brackets(text, problems, self.tokenizer, start)
         self.start = start
         self.end: int | None = None
-        self._own = range(0)  # findings about the last token
+        self._own = range(0)  # problems about the last token
         self._last = Token("", start, start)  # scalar
         self._steps = {ITEM: self._item, COLON: self._colon, VALUE: self._value, NEXT: self._next}
 
@@ -46,7 +46,7 @@ class TolerantParser:
         """Parse until the value ends, the text ends, or something is not recognized."""
         self.start = self.tokenizer.skip_blanks()
         try:
-            while self.end is None and not self.findings.is_full:
+            while self.end is None and not self.problems.is_full:
                 token = self._next_token()
                 if token.kind == "end":
                     self.brackets.note_unclosed()
@@ -59,9 +59,9 @@ class TolerantParser:
     def _next_token(self) -> Token:
         frame = self.brackets.inner
         self.tokenizer.skip_blanks()
-        known = len(self.findings)
+        known = len(self.problems)
         token = self.tokenizer.next(key=frame.kind == "{" and frame.awaits in (ITEM, NEXT))
-        self._own = range(known, len(self.findings))
+        self._own = range(known, len(self.problems))
         return token
 
     def _take(self, token: Token) -> None:
@@ -77,7 +77,7 @@ class TolerantParser:
         if token.kind in _SEPARATORS:
             self._separator(frame, token)
             return True
-        note_commas(frame, "", self.findings)
+        note_commas(frame, "", self.problems)
         if frame.kind == "[":
             frame.awaits = VALUE
             return False
@@ -86,7 +86,7 @@ class TolerantParser:
             return True
         if not token.is_scalar:
             raise self._lost(token, "expecting a key in double quotes")
-        note_duplicate_key(frame, token, self.text, self.findings)
+        note_duplicate_key(frame, token, self.text, self.problems)
         frame.key, frame.end, frame.awaits = token, token.end, COLON
         return True
 
@@ -94,23 +94,23 @@ class TolerantParser:
         if token.kind == "=":
             span = (token.start, token.end)
             symbol = self.text[token.start : token.end]
-            self.findings.add_repeated(
+            self.problems.add_repeated(
                 "=", "syntax-json", span, f"`{symbol}` is used where JSON has a colon", "write `:`"
             )
         frame.awaits = VALUE
         if token.kind in (":", "="):
             return True
         if token.kind in _SEPARATORS:
-            note_missing_value(frame, self.findings)
+            note_missing_value(frame, self.problems)
             frame.awaits = NEXT
         elif token.is_scalar and self.tokenizer.is_followed_by(":"):
-            note_missing_value(frame, self.findings)
+            note_missing_value(frame, self.problems)
             frame.awaits = ITEM
         elif token.kind == "junk":
             raise self._lost(token, "expecting `:`")
         else:
             message = f"a colon is missing after the key {quote(frame.key.text)}"
-            self.findings.add("syntax-json", self._after(frame.end), message, "write `:`")
+            self.problems.add("syntax-json", self._after(frame.end), message, "write `:`")
         return False
 
     def _value(self, frame: Frame, token: Token) -> bool:
@@ -120,9 +120,9 @@ class TolerantParser:
             self._last = token
             self._complete(token.end)
         elif token.kind == ":" and frame.kind == "{":
-            self.findings.add_repeated("::", "syntax-json", (token.start, token.end), "a colon too many", "delete it")
+            self.problems.add_repeated("::", "syntax-json", (token.start, token.end), "a colon too many", "delete it")
         elif token.kind in _SEPARATORS and frame.kind == "{":
-            note_missing_value(frame, self.findings)
+            note_missing_value(frame, self.problems)
             frame.awaits = NEXT
             return False
         else:
@@ -143,7 +143,7 @@ class TolerantParser:
         is_item = token.is_scalar and self.tokenizer.is_followed_by(":=") if frame.kind == "{" else token.is_value
         if not is_item:
             raise self._lost(token, f"expecting `,` or `{CLOSERS[frame.kind]}`")
-        self.findings.add("syntax-json", self._after(frame.end), "a comma is missing", "write `,`")
+        self.problems.add("syntax-json", self._after(frame.end), "a comma is missing", "write `,`")
         frame.awaits = ITEM
         return False
 
@@ -152,7 +152,7 @@ class TolerantParser:
         message = f"the `{{` before the key {quote(key.text)} is missing"
         self.brackets.note_unbalanced((key.start, key.end), message, "write `{`")
         self.brackets.open(Token("{", key.start, key.end))
-        note_duplicate_key(self.brackets.inner, key, self.text, self.findings)
+        note_duplicate_key(self.brackets.inner, key, self.text, self.problems)
         self.brackets.inner.key, self.brackets.inner.awaits = key, VALUE
 
     def _close_missing(self, key: Token) -> None:
@@ -162,13 +162,13 @@ class TolerantParser:
         self.brackets.note_unbalanced((frame.start, frame.start + 1), "`[` is never closed", hint)
         self.brackets.close_arrays()
         self._complete(key.start)
-        note_duplicate_key(self.brackets.inner, key, self.text, self.findings)
+        note_duplicate_key(self.brackets.inner, key, self.text, self.problems)
         self.brackets.inner.key, self.brackets.inner.awaits = key, VALUE
 
     def _separator(self, frame: Frame, token: Token) -> None:
         if token.kind == ";":
             message = "`;` is used where JSON has a comma"
-            self.findings.add_repeated(";", "syntax-comma", (token.start, token.end), message, "write `,`")
+            self.problems.add_repeated(";", "syntax-comma", (token.start, token.end), message, "write `,`")
         frame.add_comma(token.start)
 
     def _complete(self, end: int) -> None:
@@ -184,7 +184,7 @@ class TolerantParser:
         return end, end + (self.text[end : end + 1] not in ("", "\n", "\r"))
 
     def _lost(self, token: Token, expected: str) -> UnrecognizedError:
-        self.findings.remove(self._own)  # a fault inside a token does not matter where no token belongs
+        self.problems.remove(self._own)  # a fault inside a token does not matter where no token belongs
         piece = match[0] if (match := _PIECE.match(self.text, token.start)) else ""
         if piece.startswith('\\"'):
             hint = "the quotes are escaped: delete the backslashes"
@@ -192,7 +192,7 @@ class TolerantParser:
             hint = "a key and its value belong in `{` and `}`"
         else:
             hint = "the rest was not read"
-        self.findings.add(
+        self.problems.add(
             "syntax-json", (token.start, token.start + len(piece)), f"{expected}, not {quote(piece)}", hint
         )
         return UnrecognizedError()

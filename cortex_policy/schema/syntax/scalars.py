@@ -4,7 +4,7 @@ import json
 import re
 
 from cortex_policy.core.decode import MAX_DIGITS
-from cortex_policy.schema.syntax.findings import Findings, quote
+from cortex_policy.schema.syntax.problem_list import ProblemList, quote
 
 Span = tuple[int, int]
 
@@ -33,29 +33,29 @@ def unescape(content: str) -> str:
         return content
 
 
-def note_word(word: str, span: Span, findings: Findings) -> bool:
+def note_word(word: str, span: Span, problems: ProblemList) -> bool:
     """Note a bare word that means a value and is not how JSON writes it; say whether it is one."""
     low = word.lower()
     if low.lstrip("+-") in _NON_NUMBERS:
-        findings.add("syntax-number", span, f"{quote(word)} is not a number of JSON", "write a number")
+        problems.add("syntax-number", span, f"{quote(word)} is not a number of JSON", "write a number")
         return True
     if word not in ("true", "false", "null") and low in _WORDS:
         hint = f"JSON writes `{_WORDS[low]}`"
-        findings.add_repeated(f"word {word}", "syntax-json", span, f"{quote(word)} is not JSON", hint)
+        problems.add_repeated(f"word {word}", "syntax-json", span, f"{quote(word)} is not JSON", hint)
     return low in _WORDS
 
 
-def note_number(digits: str, span: Span, findings: Findings) -> None:
+def note_number(digits: str, span: Span, problems: ProblemList) -> None:
     """Note what is wrong with a number, nothing for one of JSON."""
     if not _NUMBER.fullmatch(digits):
-        findings.add("syntax-number", span, f"{quote(digits)} is not a number of JSON", _number_hint(digits))
+        problems.add("syntax-number", span, f"{quote(digits)} is not a number of JSON", _number_hint(digits))
     elif digits.lstrip("-").isdigit():
         length = len(digits.lstrip("-"))
         if length > MAX_DIGITS:
             message = f"an integer of {length:,} digits, more than {MAX_DIGITS:,}"
-            findings.add("syntax-number", span, message, "write a smaller one")
+            problems.add("syntax-number", span, message, "write a smaller one")
     elif float(digits) in (float("inf"), float("-inf")):
-        findings.add("syntax-number", span, f"{quote(digits)} is too large for a number", "write a smaller one")
+        problems.add("syntax-number", span, f"{quote(digits)} is too large for a number", "write a smaller one")
 
 
 def _number_hint(digits: str) -> str:
@@ -72,35 +72,35 @@ def _number_hint(digits: str) -> str:
     )
 
 
-def note_string_content(text: str, span: Span, findings: Findings, *, double: bool = True) -> None:
+def note_string_content(text: str, span: Span, problems: ProblemList, *, double: bool = True) -> None:
     """Note what a string must not contain, the first of each kind; the span is that of its content."""
     seen = set()
     for match in _STRING_PARTS.finditer(text, *span):
         kind = match.lastgroup
         if kind and kind not in seen and (double or match[0] != r"\'"):
             seen.add(kind)
-            _NOTERS[kind](match, span, findings)
+            _NOTERS[kind](match, span, problems)
 
 
-def _note_lone_surrogate(match: re.Match[str], _: Span, findings: Findings) -> None:
+def _note_lone_surrogate(match: re.Match[str], _: Span, problems: ProblemList) -> None:
     hint = "write the character itself, or both halves of its pair"
-    findings.add("syntax-string", match.span(), f"`{match[0]}` is half of a character, a lone surrogate", hint)
+    problems.add("syntax-string", match.span(), f"`{match[0]}` is half of a character, a lone surrogate", hint)
 
 
-def _note_escape(match: re.Match[str], _: Span, findings: Findings) -> None:
+def _note_escape(match: re.Match[str], _: Span, problems: ProblemList) -> None:
     escaped = match[0][1:]
     hint = (
         f"write `{escaped}` without the backslash" if escaped in ("'", "`", "$") else "write `\\\\` for one backslash"
     )
-    findings.add("syntax-json", match.span(), f"`{match[0]}` is not an escape of JSON", hint)
+    problems.add("syntax-json", match.span(), f"`{match[0]}` is not an escape of JSON", hint)
 
 
-def _note_control(match: re.Match[str], span: Span, findings: Findings) -> None:
+def _note_control(match: re.Match[str], span: Span, problems: ProblemList) -> None:
     unnamed = (f"the control character U+{ord(match[0]):04X}", f"\\u{ord(match[0]):04x}")
     name, escape = _CONTROLS.get(match[0], unnamed)
     # a line break cannot be underlined: the text before it is
     place = (span[0] - 1, match.start()) if match[0] in "\r\n" else match.span()
-    findings.add("syntax-json", place, f"{name} in a string", f"write `{escape}`")
+    problems.add("syntax-json", place, f"{name} in a string", f"write `{escape}`")
 
 
 _NOTERS = {"lone": _note_lone_surrogate, "escape": _note_escape, "control": _note_control}

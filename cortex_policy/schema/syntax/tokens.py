@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from cortex_policy.schema.syntax.findings import Findings, quote
+from cortex_policy.schema.syntax.problem_list import ProblemList, quote
 from cortex_policy.schema.syntax.scalars import note_number, note_string_content, note_word, unescape
 
 # every pattern reads a character once: hostile text of 1 MiB must not cost more than plain text does
@@ -57,15 +57,15 @@ class Tokenizer:
     """Reads a text token by token, from an offset on."""
 
     text: str
-    findings: Findings
+    problems: ProblemList
     position: int
     is_cut_off: bool
     indent: int
     line_start: int
 
-    def __init__(self, text: str, findings: Findings, start: int = 0) -> None:
+    def __init__(self, text: str, problems: ProblemList, start: int = 0) -> None:
         """Start before the first token."""
-        self.text, self.findings, self.position = text, findings, start
+        self.text, self.problems, self.position = text, problems, start
         self.indent = 0  # of the line of the last word
         self.is_cut_off = False  # the text ends within a string or a comment
         self.line_start = 0  # where the line starts
@@ -112,7 +112,7 @@ class Tokenizer:
     def _note_odd_spaces(self, unusual: re.Match[str]) -> None:
         name = f"U+{ord(unusual[0][0]):04X}"
         message, hint = f"{name} is not whitespace in JSON", "write a space; a web page or an editor put it there"
-        self.findings.add_repeated(name, "syntax-json", unusual.span(), message, hint)
+        self.problems.add_repeated(name, "syntax-json", unusual.span(), message, hint)
         self.position = unusual.end()
 
     def _note_comment(self) -> None:
@@ -129,7 +129,7 @@ class Tokenizer:
         quoted = quote(lines[0].rstrip("\r") + "…" * bool(lines[1]))
         message = f"{quoted} is a comment{' that does not end' if self.is_cut_off else ''}"
         hint = 'delete it, or keep what it says in a key: `"$comment": "..."`'
-        self.findings.add("syntax-comment", (start, start + len(comment)), message, hint)
+        self.problems.add("syntax-comment", (start, start + len(comment)), message, hint)
         self._advance(end)
 
     def _read(self, start: int, *, key: bool) -> Token:
@@ -151,9 +151,9 @@ class Tokenizer:
         if key:
             return self._missing_quotes(start, end, "the key ")
         if match.re is _NUMBER:
-            note_number(word, match.span(), self.findings)
+            note_number(word, match.span(), self.problems)
             return Token("scalar", start, end)
-        if note_word(word, match.span(), self.findings):
+        if note_word(word, match.span(), self.problems):
             return Token("scalar", start, end)
         end = max(end, start + len(self.text[start : _match_end(_BARE_TEXT, self.text, start)].rstrip()))
         if self._has_closing_quote(end):
@@ -169,7 +169,7 @@ class Tokenizer:
     def _missing_opening_quote(self, start: int, end: int) -> Token:
         word = self.text[start:end]
         message = f"the quote before {quote(word)} is missing"
-        self.findings.add("syntax-quotes", (start, end + 1), message, f"write {quote(_in_quotes(word))}")
+        self.problems.add("syntax-quotes", (start, end + 1), message, f"write {quote(_in_quotes(word))}")
         return Token("string", start, end + 1, word)
 
     def _missing_quotes(self, start: int, end: int, what: str) -> Token:
@@ -177,7 +177,7 @@ class Tokenizer:
         message = f"{what}{quote(word)} has no quotes"
         # keys without quotes are a habit (JavaScript); a value without is a slip
         kind = "bare keys" if what else f"bare at {start}"
-        self.findings.add_repeated(kind, "syntax-quotes", (start, end), message, f"write {quote(_in_quotes(word))}")
+        self.problems.add_repeated(kind, "syntax-quotes", (start, end), message, f"write {quote(_in_quotes(word))}")
         return Token("bare", start, end, word)
 
     def _read_string(self, start: int, *, key: bool) -> Token:
@@ -196,10 +196,10 @@ class Tokenizer:
         if opener != '"':
             kind = _QUOTE_NAMES.get(opener, "typographic quotes")
             hint = f"write {quote(_in_quotes(content))}: JSON has double quotes only"
-            self.findings.add_repeated(
+            self.problems.add_repeated(
                 kind, "syntax-quotes", (start, close + 1), f"{kind} around {quote(content)}", hint
             )
-        note_string_content(self.text, (start + 1, close), self.findings, double=opener == '"')
+        note_string_content(self.text, (start + 1, close), self.problems, double=opener == '"')
         self.line_start = max(self.line_start, self.text.rfind("\n", start, close) + 1)
         return Token("string", start, close + 1, unescape(content))
 
@@ -215,8 +215,8 @@ class Tokenizer:
             last = following
         if last > close:
             message = "a quote within a string is not escaped"
-            self.findings.add("syntax-quotes", (close, close + 1), message, 'write `\\"`')
-        note_string_content(self.text, (start + 1, last), self.findings)
+            self.problems.add("syntax-quotes", (close, close + 1), message, 'write `\\"`')
+        note_string_content(self.text, (start + 1, last), self.problems)
         return Token("string", start, last + 1, self.text[start + 1 : last])
 
     def _multiline_string(self, start: int, body: int, closers: str, *, key: bool) -> Token:
@@ -236,8 +236,8 @@ class Tokenizer:
         self.is_cut_off = _match_end(_WHITESPACE, self.text, end) == len(self.text)
         more = ", and see whether the file was cut off" if self.is_cut_off else ""
         hint = f"write {quote(_in_quotes(content))}{more}"
-        self.findings.add("syntax-json", (start, end), f"the string {quote(content)} does not end", hint)
-        note_string_content(self.text, (start + 1, end), self.findings, double=self.text[start] == _DOUBLE)
+        self.problems.add("syntax-json", (start, end), f"the string {quote(content)} does not end", hint)
+        note_string_content(self.text, (start + 1, end), self.problems, double=self.text[start] == _DOUBLE)
         return Token("string", start, end, content)
 
 

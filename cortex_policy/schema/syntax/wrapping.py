@@ -3,7 +3,7 @@
 import re
 
 from cortex_policy.core import Value
-from cortex_policy.schema.syntax.findings import Findings, position_text, quote
+from cortex_policy.schema.syntax.problem_list import ProblemList, position_text, quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Wrapping(Value):
     json_start: int | None
 
 
-def note_merge_conflicts(text: str, findings: Findings) -> str | None:
+def note_merge_conflicts(text: str, problems: ProblemList) -> str | None:
     """Note the conflicts of a merge; return the text with one side of each blanked, None if they do not pair."""
     markers = list(_MARKER.finditer(text))
     symbols = "".join(marker[0][0] for marker in markers)
@@ -69,7 +69,7 @@ def note_merge_conflicts(text: str, findings: Findings) -> str | None:
     for group in _CONFLICT.finditer(symbols):
         first, *_, final = conflict = markers[group.start() : group.end()]
         message = f"a merge conflict between {_side_name(first)} and {_side_name(final)}"
-        findings.add("syntax-conflict", (first.start(), final.end()), message, _CONFLICT_HINT)
+        problems.add("syntax-conflict", (first.start(), final.end()), message, _CONFLICT_HINT)
         ours = slice(first.end(), conflict[1].start())
         pieces += [
             text[last : first.start()],
@@ -81,7 +81,7 @@ def note_merge_conflicts(text: str, findings: Findings) -> str | None:
     strays = _CONFLICT.sub(lambda group: "." * len(group[0]), symbols)
     stray = next((marker for marker, symbol in zip(markers, strays, strict=True) if symbol != "."), None)
     if stray:
-        findings.add("syntax-conflict", stray.span(), f"{quote(stray[0])} is left of a merge conflict", _CONFLICT_HINT)
+        problems.add("syntax-conflict", stray.span(), f"{quote(stray[0])} is left of a merge conflict", _CONFLICT_HINT)
         return None
     return "".join([*pieces, text[last:]])
 
@@ -95,11 +95,11 @@ def _blank_out(part: str) -> str:
     return _NOT_BREAKS.sub(" ", part)
 
 
-def note_other_format(text: str, start: int, findings: Findings) -> bool:
+def note_other_format(text: str, start: int, problems: ProblemList) -> bool:
     """Note what the text is in place of JSON; say whether that is known."""
     for pattern, message, hint in _OTHER_FORMATS:
         if pattern.match(text, start):
-            findings.add("syntax-json", (start, _line_end(text, start)), message, hint)
+            problems.add("syntax-json", (start, _line_end(text, start)), message, hint)
             return True
     return False
 
@@ -125,33 +125,33 @@ def _find_json(text: str, start: int) -> int | None:
     return match.start() if match else None
 
 
-def note_wrapping(text: str, around: Wrapping, end: int | None, findings: Findings) -> None:
+def note_wrapping(text: str, around: Wrapping, end: int | None, problems: ProblemList) -> None:
     """Note what surrounds JSON, and where the JSON starts and ends."""
     if around.json_start is None:
         span, message = (around.start, _line_end(text, around.start)), f"it is {around.what}, and no JSON is in it"
-        findings.add(around.code, span, message, _OBJECT_HINT)
+        problems.add(around.code, span, message, _OBJECT_HINT)
         return
     message = f"{around.what} surrounds the JSON, which begins at {position_text(text, around.json_start)}"
     last = "its last `}`" if end is None else f"the `}}` at {position_text(text, end - 1)}"
     before = text[around.start : around.json_start].strip()
     before = "all" if "\n" in before else quote(before)
     hint = f"delete {before} before it, and all that follows {last}"
-    findings.add(around.code, (around.start, around.json_start), message, hint)
+    problems.add(around.code, (around.start, around.json_start), message, hint)
 
 
-def note_trailing_text(parser: "TolerantParser", findings: Findings) -> None:
+def note_trailing_text(parser: "TolerantParser", problems: ProblemList) -> None:
     """Note what follows the value that was read to its end, unless that is a follow-up."""
     text, end = parser.text, parser.end or 0
     rest = parser.tokenizer.skip_blanks()
     line = text[rest : _line_end(text, rest)].rstrip()
     if not line or parser.brackets.is_unbalanced:
         return
-    code, message, hint = _trailing_finding(parser, line, rest)
+    code, message, hint = _trailing_problem(parser, line, rest)
     span = (rest, rest + len(line)) if message != _MISSING_BRACE else (parser.start, end)
-    findings.add(code, span, message, hint)
+    problems.add(code, span, message, hint)
 
 
-def _trailing_finding(parser: "TolerantParser", line: str, rest: int) -> tuple[str, str, str]:
+def _trailing_problem(parser: "TolerantParser", line: str, rest: int) -> tuple[str, str, str]:
     """Return the code, the message and the hint for a line after the value."""
     text = parser.text
     if line[0] == ":" and text[parser.start] not in "{[":

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cortex_policy.core.arguments import argument_violation, declaration_problem, value_violation
+from cortex_policy.core.arguments import argument_violation_text, declaration_problem, value_violation_text
 from cortex_policy.core.compare.declarations import accepts_nothing, is_subset
 from cortex_policy.core.compare.grants import compare_grants, describe_grant
 from cortex_policy.core.compare.verdicts import BOTH, NARROWED, SAME, WIDENED, combine_verdicts, widens
@@ -306,10 +306,10 @@ def test_no_declaration_is_wrongly_inside_another(pair: tuple[dict[str, Any], di
     """Each value that is tried and meets the new one meets the old one too, as the engine sees it."""
     one, two = ({"a": declaration} for declaration in pair)
     for old, new in ((one, two), (two, one), ({}, one), (one, {})):
-        meets = [value for value in [*VALUES, "abc", "docs", "xx"] if not argument_violation(new, {"a": value})]
+        meets = [value for value in [*VALUES, "abc", "docs", "xx"] if not argument_violation_text(new, {"a": value})]
         assert not (meets and accepts_nothing(new, "a"))
         if is_subset(new, old, "a"):
-            assert not [value for value in meets if argument_violation(old, {"a": value})]
+            assert not [value for value in meets if argument_violation_text(old, {"a": value})]
     assert is_subset(one, {"a": dict(reversed(pair[0].items()))}, "a")
 
 
@@ -414,19 +414,19 @@ def nested(declaration: dict[str, Any], depth: int, **members: Any) -> dict[str,
 def test_arrays_in_arrays_are_looked_through_once(inner: dict[str, Any]) -> None:
     """Not once more for each array around them."""
     old, new = (nested(inner, 60, minItems=1, maxItems=most) for most in (2, 3))
-    with counted(declaration_problem, value_violation) as work:
+    with counted(declaration_problem, value_violation_text) as work:
         assert became("args", changed(args={"x": old}), changed(args={"x": new}))[0] == WIDENED
     assert work["declaration_problem"] < 60 * 12
-    assert work["value_violation"] < 60 * 12
+    assert work["value_violation_text"] < 60 * 12
 
 
 @pytest.mark.parametrize("more", [{}, {"minLength": 1}])
 def test_a_value_that_a_list_has_very_often_is_looked_at_once(more: dict[str, Any]) -> None:
     """A grant of 1 MiB may have it half a million times."""
     old, new = {"enum": ["a"] * 10_000, **more}, {"enum": ["a"] * 9_000 + ["b"], **more}
-    with counted(value_violation) as work:
+    with counted(value_violation_text) as work:
         assert became("args", changed(args={"x": old}), changed(args={"x": new}))[0] == WIDENED
-    assert work["value_violation"] < 20
+    assert work["value_violation_text"] < 20
 
 
 def test_what_every_value_of_a_list_misses_takes_steps() -> None:

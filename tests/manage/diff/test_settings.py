@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy import state as host
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
 from cortex_policy.manage.diff.grants import compare_with_revision
 from cortex_policy.manage.settings.write import SettingsFile, widening_of
@@ -114,7 +113,7 @@ NOT_WEAKER = [
 @pytest.fixture
 def system(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Name the system's file, which is not there yet."""
-    monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
+    monkeypatch.setattr("cortex_policy.state.SYSTEM_SETTINGS", str(tmp_path / "etc"))
     (tmp_path / "etc").mkdir(mode=0o755)
     assert root.is_dir()
     return tmp_path / "etc/config.toml"

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy import state as host
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
 from cortex_policy.manage.settings.consequences import new_denial
@@ -88,7 +87,7 @@ def test_a_project_may_require_a_stamp_that_is_there(mine: SettingsFile) -> None
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 def test_root_sets_a_log_of_another_user_for_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What that user may write root cannot tell; what nobody can write root can."""
-    monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
+    monkeypatch.setattr("cortex_policy.state.SYSTEM_SETTINGS", str(tmp_path / "etc"))
     log = tmp_path / "log"
     log.touch(mode=0o600)
     os.chown(log, CALLER, CALLER)

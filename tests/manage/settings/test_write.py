@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy import state as host
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER, flatten_tables
@@ -31,7 +30,7 @@ MINE = SettingsFile(USER)
 @pytest.fixture
 def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drafts_place: Path) -> Path:
     """Name the user's file, which is not there yet."""
-    monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
+    monkeypatch.setattr("cortex_policy.state.SYSTEM_SETTINGS", str(tmp_path / "etc"))
     assert drafts_place.is_dir()
     return tmp_path / "config/cortex-policy/config.toml"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.manage.validation.tree_rules import WorkingTree, schema_link_findings
+from cortex_policy.manage.validation.tree_rules import WorkingTree, schema_link_problems
 from cortex_policy.schema.lint import lint_grant
 from cortex_policy.schema.rules.lint_subject import LintSubject
 
@@ -70,19 +70,19 @@ def test_a_hostile_scope_is_no_error(root: Path, scope: str) -> None:
 def test_a_schema_link_is_looked_up(root: Path, link: object, code: str, hint: str) -> None:
     """One that leads nowhere is a warning, another schema a note; one to the web cannot be looked up here."""
     found = list(
-        schema_link_findings(subject(**{"$schema": link}), str(root / ".cortex" / "policy" / "tools"), is_in_place=True)
+        schema_link_problems(subject(**{"$schema": link}), str(root / ".cortex" / "policy" / "tools"), is_in_place=True)
     )
     assert [one.code for one in found] == ([code] if code else [])
     assert all(hint in one.hint for one in found)
 
 
 @pytest.mark.parametrize("link", ["../grant.schema.json", "./../grant.schema.json#", "../../policy/grant.schema.json"])
-def test_the_installed_schema_is_no_finding(root: Path, link: str) -> None:
+def test_the_installed_schema_is_no_problem(root: Path, link: str) -> None:
     """However the way to it is spelled; outside of a root any schema that exists is right."""
     tools = root / ".cortex" / "policy" / "tools"
     (tools.parent / "grant.schema.json").write_text("{}")
     for given, is_in_place in ((link, True), ("https://example.com/s.json", False)):
-        assert not list(schema_link_findings(subject(**{"$schema": given}), str(tools), is_in_place=is_in_place))
+        assert not list(schema_link_problems(subject(**{"$schema": given}), str(tools), is_in_place=is_in_place))
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
 from cortex_policy.core.json_tree import JsonSyntaxError, line_and_column, parse_tree
 from cortex_policy.schema.catalog import RULES
-from cortex_policy.schema.problems import to_problems
+from cortex_policy.schema.problems import locate_problems
 from cortex_policy.schema.syntax.diagnose import find_syntax_errors
-from cortex_policy.schema.syntax.findings import MAX_FINDINGS, Findings
 from cortex_policy.schema.syntax.parser import TolerantParser
+from cortex_policy.schema.syntax.problem_list import MAX_PROBLEMS, ProblemList
 from tests.support.json_documents import MANY, documents, grant_texts
 
 Expected = list[tuple[str, int, int, str]]
@@ -216,18 +216,18 @@ def stop_of(text: str) -> int:
 
 
 def check(data: bytes) -> None:
-    """Check what holds of the findings of any bytes."""
+    """Check what holds of the problems of any bytes."""
     text = data.decode("utf-8", "replace")
-    findings = find_syntax_errors(data)
-    assert bool(findings) == is_refused(data)
-    spans = [finding.span or (-1, -1) for finding in findings]
+    problems = find_syntax_errors(data)
+    assert bool(problems) == is_refused(data)
+    spans = [problem.span or (-1, -1) for problem in problems]
     assert spans == sorted(spans, key=lambda span: span[0])
     assert all(0 <= start <= end <= len(text) for start, end in spans)
-    assert all(finding.code.startswith("syntax-") and finding.message for finding in findings)
-    assert len(findings) <= MAX_FINDINGS
-    assert len(to_problems("x", data, findings)) == len(findings)
-    is_other = any(finding.code in ABOUT_ALL or finding.message.startswith("it ") for finding in findings)
-    assert is_other or not findings or spans[0][0] <= stop_of(text), "the first mistake is among those that were found"
+    assert all(problem.code.startswith("syntax-") and problem.message for problem in problems)
+    assert len(problems) <= MAX_PROBLEMS
+    assert len(locate_problems("x", data, problems)) == len(problems)
+    is_other = any(problem.code in ABOUT_ALL or problem.message.startswith("it ") for problem in problems)
+    assert is_other or not problems or spans[0][0] <= stop_of(text), "the first mistake is among those that were found"
 
 
 @pytest.mark.parametrize("data", CASES, ids=lambda data: repr(data[:40]))
@@ -248,14 +248,14 @@ def test_a_cause_is_named_and_placed(data: bytes) -> None:
 def test_a_case_keeps_what_holds_for_all(data: bytes) -> None:
     """Places inside of the text, in its order."""
     check(data)
-    assert all(finding.hint for finding in find_syntax_errors(data))
+    assert all(problem.hint for problem in find_syntax_errors(data))
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.code.startswith("syntax-") and rule.example])
 def test_a_rule_finds_its_own_example(rule: object) -> None:
     """And nothing in the fixed one."""
     example, corrected, code = (getattr(rule, name) for name in ("example", "fixed_example", "code"))
-    assert [finding.code for finding in find_syntax_errors(example.encode())] == [code]
+    assert [problem.code for problem in find_syntax_errors(example.encode())] == [code]
     assert not find_syntax_errors(corrected.encode())
 
 
@@ -268,8 +268,8 @@ def slips() -> Iterator[str]:
             yield text[:at] + text[at] + text[at:]
 
 
-def test_one_slip_is_one_finding() -> None:
-    """Whichever character of a grant is missing or appears twice, no finding follows from another."""
+def test_one_slip_is_one_problem() -> None:
+    """Whichever character of a grant is missing or appears twice, no problem follows from another."""
     wrong = [text for text in slips() if is_refused(text.encode())]
     assert len(wrong) > 200
     assert [text for text in wrong if len(find_syntax_errors(text.encode())) != 1] == []
@@ -305,9 +305,9 @@ def test_a_long_part_is_shortened() -> None:
     [("", MAX_BYTES // 8), *(pytest.param(before, MAX_BYTES, marks=pytest.mark.storm) for before in ("", "[", "{"))],
 )
 def test_hostile_text_is_explained(piece: str, before: str, size: int) -> None:
-    """128 KiB of anything, a mebibyte in a storm, end with findings, not in recursion."""
+    """128 KiB of anything, a mebibyte in a storm, end with problems, not in recursion."""
     data = (before + piece * ((size - 4) // len(piece.encode()))).encode()
-    assert 1 <= len(find_syntax_errors(data)) <= MAX_FINDINGS
+    assert 1 <= len(find_syntax_errors(data)) <= MAX_PROBLEMS
 
 
 def test_many_brackets_that_do_not_pair_are_explained() -> None:
@@ -321,7 +321,7 @@ def test_many_brackets_that_do_not_pair_are_explained() -> None:
 @given(documents)
 def test_nothing_is_found_in_json(text: str) -> None:
     """The tolerant reader repairs nothing there, and reads to the end of the value."""
-    notes = Findings()
+    notes = ProblemList()
     reader = TolerantParser(text, notes).parse()
     assert not notes
     assert reader.end == len(text.rstrip(" \t\r\n"))
@@ -330,13 +330,13 @@ def test_nothing_is_found_in_json(text: str) -> None:
 @MANY
 @given(MUTATED | st.lists(PIECES, max_size=12).map("".join))
 @example('x = "')
-def test_findings_exist_where_text_is_refused(text: str) -> None:
+def test_problems_exist_where_text_is_refused(text: str) -> None:
     """Exactly there, whatever stands in it."""
     check(text.encode("utf-8", "surrogatepass"))
 
 
 @MANY
 @given(st.binary(max_size=64) | st.builds(lambda text, cut: text.encode("utf-16")[cut:], documents, st.integers(0, 3)))
-def test_findings_exist_where_bytes_are_refused(data: bytes) -> None:
+def test_problems_exist_where_bytes_are_refused(data: bytes) -> None:
     """Whatever their encoding is."""
     check(data)

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from cortex_policy.cli.output.problems.text import render_report
 from cortex_policy.core.text import printable
-from cortex_policy.schema.problems import MAX_LINE_LENGTH, Finding, Problem, Report, to_problems
+from cortex_policy.schema.problems import MAX_LINE_LENGTH, Problem, Report, UnlocatedProblem, locate_problems
 from tests.support.reports import REAL, hostile, is_quiet, reports
 
 GOLDEN = """\
@@ -106,7 +106,7 @@ def test_a_place_of_many_lines_is_marked_to_the_end_of_its_first() -> None:
 def test_a_long_line_is_cut_where_nothing_is_meant() -> None:
     """Dots stand for what is left out."""
     text = "[" + "1, " * 99 + '"b", ' + "2, " * 99 + "3]"
-    (problem,) = to_problems("a", text.encode(), [Finding("shape-type", "it is wrong", pointer="/99")])
+    (problem,) = locate_problems("a", text.encode(), [UnlocatedProblem("shape-type", "it is wrong", pointer="/99")])
     line, marks = rows(problem)
     assert line.startswith("...")
     assert line.endswith("...")

@@ -1,9 +1,9 @@
-"""What is noted while a text is read that is not JSON: at most 100 findings, one for each cause."""
+"""What is noted while a text is read that is not JSON: at most 100 problems, one for each cause."""
 
 from cortex_policy.core.json_tree import line_and_column
-from cortex_policy.schema.problems import Finding
+from cortex_policy.schema.problems import UnlocatedProblem
 
-MAX_FINDINGS = 100
+MAX_PROBLEMS = 100
 MAX_QUOTED = 40  # characters of the file in a message
 
 
@@ -17,26 +17,26 @@ def position_text(text: str, offset: int) -> str:
     return "line {} column {}".format(*line_and_column(text, offset))
 
 
-class Findings:
-    """Collects findings in the order in which they are found."""
+class ProblemList:
+    """Collects syntax problems in the order in which they are found."""
 
     def __init__(self) -> None:
         """Start with none."""
-        self._findings: list[Finding] = []
+        self._problems: list[UnlocatedProblem] = []
         self._repeated: dict[str, tuple[int, int]] = {}
 
     def __len__(self) -> int:
-        return len(self._findings)
+        return len(self._problems)
 
     @property
     def is_full(self) -> bool:
-        """Whether there are as many findings as anybody reads."""
-        return len(self._findings) >= MAX_FINDINGS
+        """Whether there are as many problems as anybody reads."""
+        return len(self._problems) >= MAX_PROBLEMS
 
     def add(self, code: str, span: tuple[int, int], message: str, hint: str = "") -> None:
-        """Note one finding."""
+        """Note one problem."""
         if not self.is_full:
-            self._findings.append(Finding(code, message, hint, span=span))
+            self._problems.append(UnlocatedProblem(code, message, hint, span=span))
 
     def add_repeated(self, kind: str, code: str, span: tuple[int, int], message: str, hint: str) -> None:
         """Note a repeated mistake once, at its first position, and count the others."""
@@ -44,24 +44,24 @@ class Findings:
             index, others = self._repeated[kind]
             self._repeated[kind] = (index, others + 1)
         elif not self.is_full:
-            self._repeated[kind] = (len(self._findings), 0)
+            self._repeated[kind] = (len(self._problems), 0)
             self.add(code, span, message, hint)
 
     def remove(self, indexes: range) -> None:
-        """Drop some findings by their numbers, as they were noted."""
-        del self._findings[indexes.start : indexes.stop]
+        """Drop some problems by their numbers, as they were noted."""
+        del self._problems[indexes.start : indexes.stop]
         self._repeated = {
             kind: (index - len(indexes) if index >= indexes.stop else index, others)
             for kind, (index, others) in self._repeated.items()
             if index not in indexes
         }
 
-    def in_order(self) -> tuple[Finding, ...]:
-        """Return the findings in the order of the text."""
-        findings = list(self._findings)
+    def in_order(self) -> tuple[UnlocatedProblem, ...]:
+        """Return the problems in the order of the text."""
+        problems = list(self._problems)
         for index, others in self._repeated.values():
-            one = findings[index]
+            one = problems[index]
             places = "place" if others == 1 else "places"
             message = f"{one.message}, and in {others} more {places}" if others else one.message
-            findings[index] = Finding(one.code, message, one.hint, span=one.span)
-        return tuple(sorted(findings, key=lambda one: (one.span or (0, 0), one.code)))
+            problems[index] = UnlocatedProblem(one.code, message, one.hint, span=one.span)
+        return tuple(sorted(problems, key=lambda one: (one.span or (0, 0), one.code)))

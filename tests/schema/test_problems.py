@@ -13,7 +13,7 @@ from cortex_policy.core.compare.verdicts import NARROWED, SAME
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.schema.catalog import RULES
 from cortex_policy.schema.lint import apply_fixes, lint_grant
-from cortex_policy.schema.problems import MAX_FINDINGS, to_problems
+from cortex_policy.schema.problems import MAX_PROBLEMS, locate_problems
 from tests.support.work import counted
 
 EVERY = frozenset(rule.code for rule in RULES)
@@ -169,7 +169,7 @@ def test_no_repair_ever_allows_more(names: list[str], prefixes: list[str], scope
 def test_a_giant_of_nothing_but_problems_is_told_in_part() -> None:
     """Else it would take for ever."""
     data = json.dumps(GRANT | {"actions": ["a"] * 100_000, "fsScope": ["b"] * 50_000}).encode()
-    assert Counter(one.code for one in to_problems("f", data, lint_grant(data)[1])) == {
+    assert Counter(one.code for one in locate_problems("f", data, lint_grant(data)[1])) == {
         "action-twice": 100,
         "scope-covered": 100,
     }
@@ -192,7 +192,7 @@ def test_a_giant_takes_seconds(keys: dict[str, object]) -> None:
     """It took hours, and so would have held up whoever waits for the gate."""
     data = json.dumps(GRANT | keys, separators=(",", ":")).encode()
     assert len(data) <= MAX_BYTES
-    to_problems("f", data, lint_grant(data)[1])
+    locate_problems("f", data, lint_grant(data)[1])
     assert len(apply_fixes(data, EVERY)) <= len(data)
 
 
@@ -203,7 +203,7 @@ def test_what_is_told_in_part_hides_nothing_else() -> None:
     assert codes == {"key-unknown", "action-twice", "action-glob", "scope-guarded", "scope-dead", "scope-covered"}
 
 
-def test_findings_come_in_the_order_of_the_file_in_every_process() -> None:
+def test_problems_come_in_the_order_of_the_file_in_every_process() -> None:
     """That of a set is another in each, and which are told of many would be."""
     keys = {f"fs{'-' * number}Scope": number for number in range(1, 300)}
     pointers = [pointer for code, pointer in found(**keys) if code == "key-unknown"]
@@ -214,7 +214,7 @@ def test_a_key_with_a_rival_is_not_repaired() -> None:
     """Which of both was meant is not certain."""
     data = json.dumps(GRANT | {"scope": ["docs"], "fsscope": ["src"]}).encode()
     assert apply_fixes(data, EVERY) == data
-    assert [one.fix for one in to_problems("f", data, lint_grant(data)[1])] == [None, None]
+    assert [one.fix for one in locate_problems("f", data, lint_grant(data)[1])] == [None, None]
 
 
 SLOW = [
@@ -281,13 +281,13 @@ def test_a_command_in_a_hint_can_be_typed() -> None:
 
 
 @pytest.mark.parametrize("letter", ["x", "\n", "\U000e0041"])
-def test_findings_below_one_long_name_are_few_and_their_messages_short(letter: str) -> None:
+def test_problems_below_one_long_name_are_few_and_their_messages_short(letter: str) -> None:
     """Each has the name in its place, so that a hundred of them would be a hundred names."""
     name = letter * (200_000 // len(letter.encode()))
     data = json.dumps(
         {**GRANT, "args": {name: {f"k{number}": 1 for number in range(200)}}}, ensure_ascii=False
     ).encode()
-    found = to_problems("x", data, lint_grant(data)[1])
+    found = locate_problems("x", data, lint_grant(data)[1])
     assert "arg-keyword" in [problem.code for problem in found]
     assert sum(len(problem.pointer) for problem in found) < 1 << 20
     assert max(len(problem.message.encode()) for problem in found) <= 4_100
@@ -301,5 +301,5 @@ def test_what_is_not_reported_is_not_guessed_at(args: dict[str, object]) -> None
     """To guess what a keyword was meant to be takes a comparison with each."""
     with counted(closest_word) as work:
         found = lint_grant(json.dumps({**GRANT, "args": args}).encode())[1]
-    assert [finding.code for finding in found].count("arg-keyword") == MAX_FINDINGS
-    assert work["closest_word"] <= MAX_FINDINGS
+    assert [problem.code for problem in found].count("arg-keyword") == MAX_PROBLEMS
+    assert work["closest_word"] <= MAX_PROBLEMS
