@@ -150,6 +150,7 @@ _cortex_policy() {
         '--output approvals '*) choices='table tsv' ;;
         '--output config list '*) choices='table tsv' ;;
         '--output diff '*) choices='table tsv' ;;
+        '--output hook status '*) choices='table tsv' ;;
         '--output list '*) choices='table tsv' ;;
         '--output log '*) choices='table tsv' ;;
         '--output rate show '*) choices='table tsv' ;;
@@ -203,6 +204,10 @@ _cortex_policy() {
         'config unset '*)
             offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify validate.select validate.ignore validate.suppress')
             flags='--root --user --project --system --allow-widening --wait -q --quiet -h --help'
+            ;;
+        'hook status '*)
+            offered=('' '')
+            flags='--root --output --json -h --help'
             ;;
         'rate purge '*)
             offered=('' '')
@@ -301,7 +306,11 @@ _cortex_policy() {
             flags='--root --check --diff --wait --json -q --quiet -h --help'
             ;;
         'help '*)
-            offered=('' 'check enforce run explain status list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init doctor config schema completions help')
+            offered=('' 'check enforce run explain status list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init hook doctor config schema completions help')
+            flags='-h --help'
+            ;;
+        'hook '*)
+            offered=('' 'status')
             flags='-h --help'
             ;;
         'init '*)
@@ -389,7 +398,7 @@ _cortex_policy() {
             flags='--root --strict --fix --select --ignore --output --wait --json -h --help'
             ;;
         *)
-            offered=('approvals approve audit check completions config copy deny diff doctor edit enforce explain fmt help init list log new rate remove rename replay resume rule run schema set show stamp status stop suggest test undo validate')
+            offered=('approvals approve audit check completions config copy deny diff doctor edit enforce explain fmt help hook init list log new rate remove rename replay resume rule run schema set show stamp status stop suggest test undo validate')
             flags='--root -V --version -h --help'
             ;;
     esac

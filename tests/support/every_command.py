@@ -57,6 +57,7 @@ WORDS: dict[str, list[list[str]]] = {  # what changes something comes last
     "stamp show": [[]],
     "stamp verify": [[]],
     "stamp wait": [["--version", "1"], ["--reader", "{x}", "--timeout", "0"]],
+    "hook status": [[]],
     "config list": [[]],
     "config get": [["audit.file"], ["{x}"]],
     "config path": [[]],

@@ -1,0 +1,23 @@
+"""`hook`: put checks in front of an agent's tools, and look after them.
+
+The line that an agent runs, `hook AGENT --root DIR`, does not come here: `main` answers it without Typer.
+"""
+
+import typer
+
+from cortex_policy.cli.commands import hook_status
+from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
+
+hook_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True)
+
+
+@hook_app.callback()
+def hook() -> None:
+    """Put checks in front of an agent's tools.
+
+    The agents are claude, codex, gemini, cursor, copilot and vscode. An agent asks its hook before each call of a tool,
+    and the hook denies what the grants do not allow.
+    """
+
+
+hook_app.command("status", cls=CommandWithExamples)(hook_status.status)

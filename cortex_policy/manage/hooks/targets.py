@@ -1,0 +1,92 @@
+"""Where each agent reads its hooks from: a settings file for each level (docs/agents.md)."""
+
+import os
+import sys
+
+from cortex_policy.core import Value
+from cortex_policy.core.not_done_error import NotDoneError
+from cortex_policy.state import home_directory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LEVELS = USER, PROJECT, MANAGED = ("user", "project", "managed")
+
+
+class AgentFiles(Value):
+    """An agent's settings files: the variable that moves its directory, and the file of each level.
+
+    The user's file is below the agent's directory, the project's below the root. A level that is '' does not exist.
+    """
+
+    title: str
+    variable: str
+    directory: str
+    user: str
+    project: str
+    managed: str
+    managed_on_macos: str
+
+
+AGENT_FILES = {
+    "claude": AgentFiles(
+        "Claude Code", "CLAUDE_CONFIG_DIR", ".claude", "settings.json", ".claude/settings.json",
+        "/etc/claude-code/managed-settings.json", "/Library/Application Support/ClaudeCode/managed-settings.json",
+    ),
+    "codex": AgentFiles(
+        "Codex", "CODEX_HOME", ".codex", "hooks.json", ".codex/hooks.json",
+        "/etc/codex/requirements.toml", "/etc/codex/requirements.toml",
+    ),
+    "gemini": AgentFiles(
+        "Gemini CLI", "", ".gemini", "settings.json", ".gemini/settings.json",
+        "/etc/gemini-cli/settings.json", "/Library/Application Support/GeminiCli/settings.json",
+    ),
+    "cursor": AgentFiles(
+        "Cursor", "", ".cursor", "hooks.json", ".cursor/hooks.json",
+        "/etc/cursor/hooks.json", "/Library/Application Support/Cursor/hooks.json",
+    ),
+    "copilot": AgentFiles(
+        "Copilot CLI", "COPILOT_HOME", ".copilot", "hooks/cortex-policy.json", ".github/hooks/cortex-policy.json",
+        "/etc/github-copilot/policy.d/cortex-policy.json", "/etc/github-copilot/policy.d/cortex-policy.json",
+    ),
+    "vscode": AgentFiles(
+        "VS Code", "", ".copilot", "hooks/cortex-policy-vscode.json", ".github/hooks/cortex-policy-vscode.json",
+        "", "",
+    ),
+}  # fmt: skip
+
+
+class HookTarget(Value):
+    """The settings file of an agent at one level: absolute, perhaps not there yet."""
+
+    agent: str
+    level: str
+    file: str
+
+
+def hook_target(agent: str, level: str, root: str, environment: "Mapping[str, str]") -> HookTarget:
+    """Return the settings file of an agent at a level; raise NotDoneError if the agent has no such file."""
+    files = AGENT_FILES[agent]
+    if level == MANAGED:
+        file = files.managed_on_macos if sys.platform == "darwin" else files.managed
+        if not file:
+            raise NotDoneError(f"{files.title} has no managed settings", "use `--user`")
+        return HookTarget(agent, level, file)
+    if level == PROJECT:
+        return HookTarget(agent, level, f"{root.rstrip('/')}/{files.project}")
+    return HookTarget(agent, level, f"{agent_directory(agent, environment)}/{files.user}")
+
+
+def agent_directory(agent: str, environment: "Mapping[str, str]") -> str:
+    """Return the directory of an agent's settings of the user; raise NotDoneError unless it is absolute."""
+    files = AGENT_FILES[agent]
+    named = environment.get(files.variable, "") if files.variable else ""
+    if named:
+        if not os.path.isabs(named):
+            raise NotDoneError(f"`{files.variable}` is not absolute", "set it to an absolute path, or unset it")
+        return os.path.normpath(named)
+    home = home_directory()
+    if not home:
+        raise NotDoneError("the home directory is not known", "set HOME to an absolute path")
+    return f"{home}/{files.directory}"
