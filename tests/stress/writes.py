@@ -32,7 +32,7 @@ from scribes import (
 
 from cortex_policy.core.decode import decode
 from cortex_policy.manage.history import undo
-from cortex_policy.manage.history.log import entries_newest_first
+from cortex_policy.manage.history.writes import entries_newest_first
 from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.stamp.write import write_stamp
 from cortex_policy.manage.transaction.writer import write_transaction

@@ -10,7 +10,7 @@ from cortex_policy.cli.output.local_times import local_times
 from cortex_policy.cli.output.printing import print_json, print_rows, print_warning
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import message_line
-from cortex_policy.manage.history import log as history_log
+from cortex_policy.manage.history.writes import WriteHistory, read_write_history
 from cortex_policy.state.history_entry import HistoryEntry
 
 COLUMNS = ("VERSION", "WHEN", "WHO", "WHAT", "MEANING")
@@ -38,7 +38,7 @@ def log(
     $ cortex-policy log git -n 5
     $ cortex-policy log --json
     """
-    history = history_log.read_history_log(find_inner_root(root), grant_id)
+    history = read_write_history(find_inner_root(root), grant_id)
     entries = list(islice(history.entries, most))
     if json:
         print_json(_log_to_json(history, entries))
@@ -66,7 +66,7 @@ def _meaning(entry: HistoryEntry) -> str:
     return "; ".join(filter(None, (accepted, said)))
 
 
-def _log_to_json(history: history_log.HistoryLog, entries: list[HistoryEntry]) -> dict[str, object]:
+def _log_to_json(history: WriteHistory, entries: list[HistoryEntry]) -> dict[str, object]:
     return {
         "entries": [_entry_to_json(entry) for entry in entries],
         "problems": [{"file": corrupt.file, "problem": corrupt.problem} for corrupt in history.corrupt_entries],

@@ -10,14 +10,14 @@ from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.editing.previews import WriteResult
 from cortex_policy.manage.history.hand_edits import HandEdit, find_hand_edits
-from cortex_policy.manage.history.log import (
+from cortex_policy.manage.history.texts import find_texts
+from cortex_policy.manage.history.undo_steps import UndoStep, join_renames
+from cortex_policy.manage.history.writes import (
     entries_since,
     last_entry,
     require_trusted_text,
     unknown_text_error,
 )
-from cortex_policy.manage.history.texts import find_texts
-from cortex_policy.manage.history.undo_steps import UndoStep, join_renames
 from cortex_policy.manage.transaction.record import may_keep
 from cortex_policy.manage.transaction.recovery import digest_or_none
 from cortex_policy.manage.transaction.writer import write_transaction

@@ -14,7 +14,7 @@ import pytest
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import PolicyDiff
-from cortex_policy.manage.history.log import read_history_log
+from cortex_policy.manage.history.writes import read_write_history
 from cortex_policy.manage.listing import grant_rows
 from cortex_policy.manage.stamp.verify import StampMismatch, verify_stamp
 from cortex_policy.manage.stamp.write import StampResult, write_stamp
@@ -128,7 +128,7 @@ def test_a_write_that_was_interrupted_before_its_stamp_broke_keeps_what_it_repla
         with pytest.raises(KeyboardInterrupt):
             writer.write("git", old, old + b" ")
     stamp_grants(stamped)
-    kept = [one.data for entry in read_history_log(stamped, "git").entries for one in entry.changes]
+    kept = [one.data for entry in read_write_history(stamped, "git").entries for one in entry.changes]
     assert kept == [old]
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.manage.history import log, undo
+from cortex_policy.manage.history import undo
+from cortex_policy.manage.history.writes import read_write_history
 from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
@@ -94,7 +95,7 @@ def test_half_of_a_rename_has_its_way_back(own: Root) -> None:
     with write_transaction(own):
         pass
     assert [finding.id for finding in verify_stamp(own)] == ["other"]
-    entry = log.read_history_log(own).entries[0]
+    entry = read_write_history(own).entries[0]
     assert (entry.version, [(one.id, one.data) for one in entry.changes]) == (2, [("git", OLD)])
     undo.undo_writes(own, undo.UndoRequest("git"), lambda _: None)
     assert (Path(own.tools, "git.json").read_bytes(), Path(own.tools, "other.json").read_bytes()) == (OLD, HAND)

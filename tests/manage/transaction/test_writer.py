@@ -9,7 +9,7 @@ import pytest
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.history.log import entries_newest_first
+from cortex_policy.manage.history.writes import entries_newest_first
 from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.transaction import writer as transaction_writer
 from cortex_policy.manage.transaction.writer import GrantWriter

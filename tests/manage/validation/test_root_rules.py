@@ -12,7 +12,8 @@ from types import FrameType
 import pytest
 
 from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError
-from cortex_policy.manage.history import log, undo
+from cortex_policy.manage.history import undo
+from cortex_policy.manage.history.writes import read_write_history
 from cortex_policy.manage.stamp.verify import unsafe_stamp_error, verify_stamp
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
@@ -113,7 +114,7 @@ def test_what_sudo_wrote_its_owner_can_undo(own: Path) -> None:
     before = Path(root.tools, "git.json").read_bytes()
     put(root)
     with by_caller():
-        assert [one.author.uid for one in log.read_history_log(root).entries] == [0, CALLER]
+        assert [one.author.uid for one in read_write_history(root).entries] == [0, CALLER]
         undo.undo_writes(root, undo.UndoRequest(), lambda _: None)
     assert Path(root.tools, "git.json").read_bytes() == before
     assert {path.stat().st_uid for path in (own / ".cortex" / "policy").rglob("history*")} == {CALLER}

@@ -21,10 +21,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-LOG_HINT = "see the known writes with `cortex-policy log"
+_KNOWN_WRITES_HINT = "see the known writes with `cortex-policy log"
 
 
-class HistoryLog(Value):
+class WriteHistory(Value):
     """The writes, newest first, corrupt entries, the error if others can write the history, and whether it is on."""
 
     entries: tuple[HistoryEntry, ...]
@@ -43,7 +43,7 @@ class GrantAtVersion(Value):
     unsafe_error: GrantError | None = None
 
 
-def read_history_log(root: Root, grant_id: str | None = None) -> HistoryLog:
+def read_write_history(root: Root, grant_id: str | None = None) -> WriteHistory:
     """Return the writes of a root, or of one of its grants, without a lock."""
     if grant_id is not None:
         check_id(grant_id)
@@ -54,7 +54,9 @@ def read_history_log(root: Root, grant_id: str | None = None) -> HistoryLog:
     entries = tuple(history.read_history(root, stamp))
     written = tuple(one for one in entries if isinstance(one, HistoryEntry) and _concerns(one, grant_id))
     corrupt_entries = tuple(one for one in entries if isinstance(one, CorruptEntry))
-    return HistoryLog(written, corrupt_entries, history.unsafe_history_error(root), bool(written) or _is_enabled(root))
+    return WriteHistory(
+        written, corrupt_entries, history.unsafe_history_error(root), bool(written) or _is_enabled(root)
+    )
 
 
 def _is_enabled(root: Root) -> bool:
@@ -78,7 +80,7 @@ def grant_at(root: Root, grant_id: str, version: int) -> GrantAtVersion:
     ]
     digest = later[-1].stamped_before if later else stamp.grants.get(grant_id)
     if digest is None:
-        hint = f"{LOG_HINT} {grant_id}{root_option(root)}`"
+        hint = f"{_KNOWN_WRITES_HINT} {grant_id}{root_option(root)}`"
         raise GrantError(GRANT_NOT_FOUND, f"there was no `{grant_id}` at version {version}", hint)
     text = _current_text(root, grant_id)
     if text is None or grant_digest(text) != digest:
@@ -148,7 +150,7 @@ def last_entry(root: Root, stamp: Stamp, grant_id: str | None) -> HistoryEntry:
     beyond = _entry_beyond_gap(stamp, found, grant_id) if grant_id is not None and has_gap else None
     if beyond is not None:
         return _undoable(root, beyond, later)
-    hint = f"{LOG_HINT}{root_option(root)}`"
+    hint = f"{_KNOWN_WRITES_HINT}{root_option(root)}`"
     if grant_id is not None:
         raise NotDoneError(f"the history does not know a write of `{grant_id}` that led here", hint)
     one = f"undo the last known write of a grant with `cortex-policy undo GRANT{root_option(root)}`"
