@@ -87,12 +87,12 @@ class _Context:
 _scan: "Callable[[str, int], tuple[Any, int]]" = make_scanner(_Context())  # type: ignore[arg-type, unused-ignore]
 
 
-def _check_tree(value: object) -> None:
+def _check_tree(value: object, *, allow_surrogates: bool) -> None:
     """Refuse what only shows in the decoded value: containers nested too deep, and lone surrogates."""
     level = [value]  # what is equally deep: a text may hold half a million values
     for depth in range(MAX_DEPTH + 1):
-        for part in level:
-            if isinstance(part, str) and not part.isascii() and _has_surrogate(part):
+        for part in () if allow_surrogates else level:
+            if isinstance(part, str) and has_surrogate(part):
                 message = "a lone surrogate in a string"
                 raise MalformedError(message)
         lists = [part for part in level if isinstance(part, list)]
@@ -103,8 +103,9 @@ def _check_tree(value: object) -> None:
         level = [inner for part in (*lists, *dicts, *map(dict.values, dicts)) for inner in part]
 
 
-def _has_surrogate(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
+def has_surrogate(text: str) -> bool:
+    """Whether a text holds half of a character, which cannot be written as UTF-8."""
+    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _line_and_column(text: str, offset: int) -> str:
@@ -146,8 +147,11 @@ def _scan_all(text: str) -> "Any":
     return value
 
 
-def decode_json(data: bytes, max_bytes: int = MAX_BYTES) -> "Any":
-    """Decode one JSON value as strictly as a grant; raise MalformedError with the cause."""
+def decode_json(data: bytes, max_bytes: int = MAX_BYTES, *, allow_surrogates: bool = False) -> "Any":
+    """Decode one JSON value as strictly as a grant; raise MalformedError with the cause.
+
+    With `allow_surrogates` a string may hold lone surrogates: the caller must look for them in whatever it judges.
+    """
     if len(data) > max_bytes:
         message = f"larger than {max_bytes} bytes"
         raise MalformedError(message)
@@ -162,7 +166,7 @@ def decode_json(data: bytes, max_bytes: int = MAX_BYTES) -> "Any":
     value = _scan_all(text)
     # a walk is only due where an escape or enough brackets could hide something
     if "\\u" in text or text.count("[") + text.count("{") > MAX_DEPTH:
-        _check_tree(value)
+        _check_tree(value, allow_surrogates=allow_surrogates)
     return value
 
 
