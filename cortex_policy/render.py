@@ -60,7 +60,7 @@ def headline(outcome: "CallOutcome") -> str:
         return f"cortex-policy {call.command}: {error.detail}"
     if decision is not None and decision.allowed:
         return f"{_allowed_text(decision)}{_unchecked_scope_text(outcome)}"
-    return f"{call.grant} {call.action}: {decision.message if decision is not None else error}"
+    return f"{call.grant} {call.action}: {decision.message if decision is not None else error.message if error else ''}"
 
 
 def hint(outcome: "CallOutcome") -> str:
@@ -101,7 +101,7 @@ def outcome_json_line(outcome: "CallOutcome", **more: object) -> str:
     call, decision, error, grant = outcome.call, outcome.decision, outcome.error, outcome.grant
     reason, message = None, None
     if error is not None:
-        message = str(error)
+        message = error.message
         reason = None if isinstance(error, UsageError) else str(error.reason)  # usage is not a reason of a decision
     elif decision is not None:
         reason, message = str(decision.reason), decision.message

@@ -231,11 +231,12 @@ class Decision(Value):
 
 
 class CortexPolicyError(Exception):
-    """The root of all errors that a call or a file can cause; says what was known of root and file by then."""
+    """The root of all errors that a call or a file can cause; says what was known of grant, root and file by then."""
 
     reason: Reason
     detail: str
     hint: str
+    grant_id: str | None = None
     root: str | None = None
     file: str | None = None
     sha256: str | None = None
@@ -250,9 +251,25 @@ class CortexPolicyError(Exception):
         return _new_error, (type(self), self.args), vars(self).copy()
 
     @property
+    def message(self) -> str:
+        """The sentence of the reason, with what it was about, but without the grant."""
+        return f"{self.reason.message}: {self.detail}" if self.detail else self.reason.message
+
+    def __str__(self) -> str:
+        if self.grant_id is None:
+            return self.message
+        where = f" (root `{self.root}`)" if self.root is not None and self.root not in self.message else ""
+        return f"{self.grant_id}: {self.message}{where}"
+
+    @property
     def exit_code(self) -> int:
         """The exit code of the reason."""
         return self.reason.exit_code
+
+
+def add_grant(error: CortexPolicyError, grant_id: str, root: str | None) -> None:
+    """Say in an error which grant of which root a program was about to use, unless that is known already."""
+    error.grant_id, error.root = error.grant_id or grant_id, error.root or root
 
 
 def _new_error(kind: "type[CortexPolicyError]", args: "tuple[object, ...]") -> CortexPolicyError:
@@ -284,8 +301,7 @@ class AccessDenied(CortexPolicyError):
         del self.hint  # until it is asked for
 
     def __str__(self) -> str:
-        message = super().__str__()
-        return f"{self.grant.id} {self.action}: {message}" if self.grant is not None else message
+        return f"{self.grant.id} {self.action}: {self.message}" if self.grant is not None else super().__str__()
 
 
 class ApprovalRequired(AccessDenied):

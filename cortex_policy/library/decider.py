@@ -2,7 +2,17 @@
 
 from cortex_policy.core.engine import decide_rate, first_denial
 from cortex_policy.core.input_values import validated_arguments, validated_count, validated_text
-from cortex_policy.core.model import AccessDenied, Budget, Decision, Grant, Request, StateError, UsageError
+from cortex_policy.core.model import (
+    AccessDenied,
+    Budget,
+    Decision,
+    Grant,
+    GrantError,
+    Request,
+    StateError,
+    UsageError,
+    add_grant,
+)
 from cortex_policy.library.cache import CachedGrant, GrantCache, StoreStats
 from cortex_policy.library.functions import denied_error
 from cortex_policy.library.path_lookup import UnresolvedRoot
@@ -187,7 +197,11 @@ class Decider:
         self._check_open()
         name = validated_text(grant_id, "an id")
         check_id(name)
-        return self._cache.read(name, lambda: load(name))
+        try:
+            return self._cache.read(name, lambda: load(name))
+        except GrantError as error:
+            add_grant(error, name, self.root.path)
+            raise
 
     def _load_for_call(self, grant_id: str) -> "tuple[Grant, Settings]":
         check_host_stop()

@@ -3,7 +3,14 @@
 from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.input_objects import validated_grant
 from cortex_policy.core.input_values import validated_arguments, validated_count, validated_path, validated_text
-from cortex_policy.core.model import APPROVAL_REQUIRED, HUMAN_APPROVAL, AccessDenied, ApprovalRequired
+from cortex_policy.core.model import (
+    APPROVAL_REQUIRED,
+    HUMAN_APPROVAL,
+    AccessDenied,
+    ApprovalRequired,
+    GrantError,
+    add_grant,
+)
 from cortex_policy.state import resource_shortage_error
 from cortex_policy.state.emergency_stop import raise_if_stopped_since
 from cortex_policy.state.enforcement import AuditedCall, check_host_stop, effective_settings, require_stamp
@@ -28,10 +35,14 @@ def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "
     grant_id = validated_text(grant_id, "an id")
     check_id(grant_id)
     path = None if root is None else validated_path(root)
+    policy_root = None
     try:
         policy_root = find_root(path)
         grant = read_grant(policy_root, grant_id)
         require_stamp(grant, effective_settings(policy_root.path))
+    except GrantError as error:
+        add_grant(error, grant_id, policy_root.path if policy_root is not None else None)
+        raise
     except OSError as error:
         raise resource_shortage_error(error) or error from None
     return grant

@@ -65,13 +65,13 @@ def explain_call(outcome: "CallOutcome") -> CallExplanation:
     call = outcome.call
     grant, args, settings, error = outcome.grant, outcome.args, outcome.settings, outcome.error
     if error is not None and _is_audit_error(error):  # it is opened before any rule is checked
-        return _explain_failure(call, error, "audit")
+        return _explain_failure(error, "audit")
     origin = grant.origin if grant is not None else None
     if grant is None or args is None or settings is None or origin is None:
-        return _explain_failure(call, error) if error is not None else CallExplanation(Explanation(()))
+        return _explain_failure(error) if error is not None else CallExplanation(Explanation(()))
     decision = outcome.decision if error is None else _decide_without_rate(call, grant, args, settings)
     if decision is None:
-        return _explain_failure(call, error) if error is not None else CallExplanation(Explanation(()))
+        return _explain_failure(error) if error is not None else CallExplanation(Explanation(()))
     decided = _DecidedCall(grant, args, settings, decision, origin.root, origin.file)
     text = _read_decided_bytes(origin.root, grant.id, origin.sha256)
     explanation = _explain(call, decided, text or b"")
@@ -169,24 +169,18 @@ def _is_audit_error(error: CortexPolicyError) -> bool:
     return isinstance(error, AuditLogError)
 
 
-def _explain_failure(call: "Call", error: CortexPolicyError, stage: str = "") -> CallExplanation:
+def _explain_failure(error: CortexPolicyError, stage: str = "") -> CallExplanation:
     """Explain a call that failed before any rule was checked."""
     stage = stage or ("stop" if error.reason is STOPPED else str(error.reason).partition("_")[0])
     verdict = DENIES if error.reason is STOPPED else FAILS
     faults = _grant_error_steps(error)
-    steps = faults or [RuleStep(stage, verdict, _error_message(call, error))]
+    steps = faults or [RuleStep(stage, verdict, error.detail or error.reason.message)]
     explanation = Explanation((*steps, *(RuleStep(rule, NOT_ASKED) for rule in RULES)), advice=error.hint)
     path = _path_to_fix(error)
     note = ""
     if error.reason is GRANT_UNSAFE:
         note = "root alone can run that" if "chown " in error.hint else "its owner or root can fix it"
     return CallExplanation(explanation, error.file, who_may_replace(path) if path and error.hint else None, note)
-
-
-def _error_message(call: "Call", error: CortexPolicyError) -> str:
-    if error.reason is GRANT_NOT_FOUND and not error.detail and error.root is not None:
-        return f"there is no `{call.grant}.json` in `{policy_path(error.root)}/tools`"
-    return error.detail or error.reason.message
 
 
 def _path_to_fix(error: CortexPolicyError) -> str:

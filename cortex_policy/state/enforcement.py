@@ -17,6 +17,8 @@ from cortex_policy.core.model import (
     GrantError,
     Request,
     Settings,
+    UsageError,
+    add_grant,
 )
 from cortex_policy.state import (
     STATE_DIR,
@@ -213,6 +215,9 @@ class AuditedCall:
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         """Record the answer; raise StateError if this process is out of descriptors or memory."""
         lack = resource_shortage_error(error)
+        if isinstance(error, CortexPolicyError) and not isinstance(error, UsageError):
+            origin = self.grant.origin if self.grant is not None else None
+            add_grant(error, self.grant_id, origin.root if origin is not None else None)
         try:
             self._finish(lack or error)
         except OSError as another:

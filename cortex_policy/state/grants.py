@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 
+_ROOT_HINT = "name the directory that holds .cortex/policy; `cortex-policy init` makes one"
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -31,7 +32,7 @@ def find_root(named: str | None = None) -> Root:
     if named is None:
         named = os.environ.get("CORTEX_POLICY_ROOT") or None
         if named is not None and not named.startswith("/"):
-            raise GrantError(ROOT_NOT_FOUND, f"CORTEX_POLICY_ROOT is not absolute: `{named}`")
+            raise GrantError(ROOT_NOT_FOUND, f"CORTEX_POLICY_ROOT is not absolute: `{named}`", _ROOT_HINT)
     if named is not None:
         return _named_root(named)
     try:
@@ -51,15 +52,15 @@ def find_root(named: str | None = None) -> Root:
 
 def _named_root(named: str) -> Root:
     if not named or "\0" in named:
-        raise GrantError(ROOT_NOT_FOUND, "the name of the root is empty or holds a NUL")
+        raise GrantError(ROOT_NOT_FOUND, "the name of the root is empty or holds a NUL", _ROOT_HINT)
     try:
         path = os.path.realpath(named, strict=True)
         is_root = may_hold_policy(path)
     except (OSError, ValueError) as error:
         why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "cannot be read"
-        raise GrantError(ROOT_NOT_FOUND, f"`{named}`: {why.lower()}") from None
+        raise GrantError(ROOT_NOT_FOUND, f"`{named}`: {why.lower()}", _ROOT_HINT) from None
     if not is_root:
-        raise GrantError(ROOT_NOT_FOUND, f"`{path}` holds no .cortex/policy")
+        raise GrantError(ROOT_NOT_FOUND, f"`{path}` holds no .cortex/policy", _ROOT_HINT)
     return Root(path, named=True)
 
 

@@ -163,7 +163,7 @@ def add_root_and_file(error: GrantError, root: Root, file: str, data: bytes | No
 
 def missing_directory_error(path: str) -> GrantError:
     """Return the error for a directory that is missing."""
-    return GrantError(GRANT_NOT_FOUND, f"`{path}` does not exist")
+    return GrantError(GRANT_NOT_FOUND, f"`{path}` does not exist", "make what is missing with `cortex-policy init`")
 
 
 def unknown_grant_error(root: Root, grant_id: str, known: list[str]) -> GrantError:
@@ -173,4 +173,8 @@ def unknown_grant_error(root: Root, grant_id: str, known: list[str]) -> GrantErr
     shown = ", ".join(known[:MAX_SHOWN_IDS]) + (" ..." if len(known) > MAX_SHOWN_IDS else "")
     hint += f"known grants: {shown}" if known else "there are no grants here yet"
     new = f"cortex-policy new {grant_id}{root_option(root)}"
-    return GrantError(GRANT_NOT_FOUND, "", f"{hint}; an operator makes it with `{new}`")
+    return GrantError(
+        GRANT_NOT_FOUND,
+        f"there is no `{grant_id}.json` in `{root.tools}`",
+        f"{hint}; an operator makes it with `{new}`",
+    )

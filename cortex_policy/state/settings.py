@@ -235,7 +235,7 @@ def decode_layer(place: str, file: str, data: bytes, *, asks_all: bool = True) -
     if len(data) > MAX_BYTES:
         from cortex_policy.state.settings_errors import invalid_settings_error  # noqa: PLC0415 - only a failure needs it
 
-        raise invalid_settings_error(file, f"it is larger than {MAX_BYTES} bytes")
+        raise invalid_settings_error(file, f"it is larger than {MAX_BYTES} bytes", f"shorten `{file}`")
     try:
         values = flatten_tables(decode_toml(data))
     except MalformedError as error:

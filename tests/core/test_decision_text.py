@@ -2,11 +2,13 @@
 
 import copy
 import pickle
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from cortex_policy import AccessDenied, Decision, PolicyStore, UsageError, enforce, load_grant
+from cortex_policy import AccessDenied, Decision, GrantError, PolicyStore, UsageError, enforce, load_grant
 from cortex_policy.core.model import ALLOWED, PATH_OUTSIDE_SCOPE, RATE_LIMITED, Approval, Budget, ResolvedPath
 
 INSIDE = ResolvedPath("path", "docs/x", "docs/x", "docs/x", "/srv/repo/docs/x")
@@ -101,3 +103,63 @@ def test_wrong_arguments_raise_a_public_error(root: Path) -> None:
     """A caller can catch it by name."""
     with pytest.raises(UsageError, match="cost"):
         enforce(load_grant("git", root), "tree", cost=0)
+
+
+def _unset_json(root: Path) -> None:
+    (root / ".cortex/policy/tools/git.json").write_text("{")
+
+
+def _open_to_all(root: Path) -> None:
+    (root / ".cortex/policy/tools/git.json").chmod(0o666)
+
+
+def _require_stamp(root: Path) -> None:
+    (root / ".cortex/policy/config.toml").write_text('stamp = "require"\n')
+    (root / ".cortex/policy/stamp.json").write_text("{}")
+
+
+def _break_settings(root: Path) -> None:
+    (root / ".cortex/policy/config.toml").write_text("stamp = 3\n")
+
+
+def _remove_grant(root: Path) -> None:
+    (root / ".cortex/policy/tools/git.json").unlink()
+
+
+def _remove_grants(root: Path) -> None:
+    shutil.rmtree(root / ".cortex/policy/tools")
+
+
+def _remove_root(root: Path) -> None:
+    root.rename(root.with_name("moved"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (_remove_grant, 20), (_remove_grants, 20), (_unset_json, 21), (_open_to_all, 22), (_require_stamp, 23),
+        (_remove_root, 25), (_break_settings, 27),
+    ],
+)  # fmt: skip
+def test_an_error_of_loading_names_the_grant_and_the_root_and_says_what_would_help(
+    root: Path, spoil: Callable[[Path], None], code: int
+) -> None:
+    """In each way that a program loads a grant; after `pickle` too."""
+    with PolicyStore(root) as store:
+        held = load_grant("git", root)
+        spoil(root)
+        calls: list[Callable[[], object]] = [
+            lambda: load_grant("git", root), lambda: store.load("git"), lambda: store.decide("git", "tree"),
+            lambda: store.enforce("git", "tree"),
+        ]  # fmt: skip
+        if code in (23, 27):  # a grant that is loaded already does not see its file
+            calls.append(lambda: enforce(held, "tree"))
+        for call in calls:
+            with pytest.raises(GrantError) as caught:
+                call()
+            error = caught.value
+            assert (error.exit_code, error.grant_id, error.root or str(root)) == (code, "git", str(root))
+            assert str(error).startswith(f"git: {error.message}")
+            assert str(root) in str(error)
+            assert error.hint
+            assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 - made here

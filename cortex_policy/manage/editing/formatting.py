@@ -24,7 +24,9 @@ def format_grant_text(text: str) -> str:
 
 def _check_size(size: int) -> None:
     if size > MAX_BYTES:
-        raise GrantError(GRANT_INVALID, f"its canonical layout is larger than {MAX_BYTES} bytes")
+        raise GrantError(
+            GRANT_INVALID, f"its canonical layout is larger than {MAX_BYTES} bytes", "leave its layout as it is"
+        )
 
 
 class _Layout:

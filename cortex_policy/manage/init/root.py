@@ -72,7 +72,9 @@ def _root_name(named: str | None) -> str:
         return named
     name = os.environ.get("CORTEX_POLICY_ROOT") or os.curdir
     if name != os.curdir and not name.startswith("/"):
-        raise GrantError(ROOT_NOT_FOUND, f"CORTEX_POLICY_ROOT is not absolute: `{name}`")
+        raise GrantError(
+            ROOT_NOT_FOUND, f"CORTEX_POLICY_ROOT is not absolute: `{name}`", "name an absolute path, or unset it"
+        )
     return name
 
 

@@ -159,7 +159,7 @@ def check_codes(file: str, values: "Mapping[str, Any]") -> None:
     for pattern in values.get("validate.suppress", {}):
         if len(pattern) > _LONGEST:
             raise invalid_settings_error(
-                file, f"`{pattern[:40]}...` in `validate.suppress` is longer than {_LONGEST} characters"
+                file, f"`{pattern[:40]}...` in `validate.suppress` is longer than {_LONGEST} characters", "shorten it"
             )
     lists = (values.get("validate.select", ()), values.get("validate.ignore", ()))
     for code in chain(*lists, *values.get("validate.suppress", {}).values()):

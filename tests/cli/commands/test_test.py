@@ -148,7 +148,9 @@ def test_several_formats_are_written_at_once(tests: Path, tmp_path: Path) -> Non
 def test_what_cannot_be_run_is_a_finding(tests: Path) -> None:
     """A broken file, a grant that is gone or broken, and a directory without cases."""
     (tests / "git.cases.toml").write_text("grant = 'gti'\n" + PASSES.replace(HEAD, ""))
-    assert "git.cases.toml:1: error: `gti`: grant not found\n  hint: did you mean `git`?" in run(code=1).stdout
+    said = run(code=1).stdout
+    assert "git.cases.toml:1: error: `gti`: grant not found: there is no `gti.json` in " in said
+    assert "\n  hint: did you mean `git`?" in said
     (tests / "git.cases.toml").write_text("x")
     assert "it is not TOML" in run(code=1).stdout
     (tests / "git.cases.toml").unlink()
