@@ -47,6 +47,7 @@ class Event(Value):
     run: str = ""
     trace: str | None = None
     approval: str | None = None
+    is_repeat: bool = False
 
 
 def to_json_line(event: Event, detail: str, digest: "Callable[[bytes], str]") -> bytes:
@@ -104,6 +105,8 @@ def _data(event: Event, detail: str, digest: "Callable[[bytes], str]") -> dict[s
     }
     if event.is_peek:
         data["peek"] = True
+    if event.is_repeat:
+        data["repeat"] = True
     if event.approval is not None:
         data["approval"] = event.approval
     if detail == FULL:

@@ -161,6 +161,7 @@ class Budget(Value):
     """What a rate leaves: hits in the window, hits left, seconds until the call (or, once consumed, one more) fits.
 
     No seconds: waiting cures nothing. `closed`: its file was damaged, and denies every call until a window has passed.
+    `repeat`: another line of an agent's settings has delivered the same call before, and its hit was taken then.
     """
 
     limit: int
@@ -169,6 +170,7 @@ class Budget(Value):
     retry_after_seconds: float | None
     consumed: int
     closed: bool = False
+    repeat: bool = False
 
 
 WAITING, APPROVED, DENIED, USED, EXPIRED = "waiting", "approved", "denied", "used", "expired"

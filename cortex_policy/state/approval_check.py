@@ -48,6 +48,9 @@ def decide_with_approval(
     text = text_to_fingerprint(grant, origin, request, working_directory(), os.geteuid())
     call = str(sha256(text.encode("ascii")).hexdigest())
     with ApprovalStore(settings, makes=not peek) as store:
+        if _is_repeat(grant, request, budgets):  # asked with the store locked: the first delivery may be spending
+            ask = budgets.peek if peek else budgets.take
+            return decide_rate(grant, request, ask(grant.tool, request.action, grant.rate.per_minute, request.cost))
         request_and_status = _current_request(store, call)
         if request_and_status is not None:
             approval_request, current = request_and_status
@@ -59,6 +62,13 @@ def decide_with_approval(
             return refused
         decision, line = _request_approval(store, grant, origin, request, call, refused)
     return _notify(decision, line) if line else decision
+
+
+def _is_repeat(grant: "Grant", request: "Request", budgets: "Ledger | MemoryBudgets") -> bool:
+    """Whether another line of an agent's settings has delivered the call, so that its approval was spent then."""
+    if getattr(budgets, "delivery", None) is None:
+        return False
+    return budgets.peek(grant.tool, request.action, grant.rate.per_minute, request.cost).repeat
 
 
 def _notify(decision: Decision, line: bytes) -> Decision:

@@ -75,6 +75,7 @@ def _event_of(call: "AnsweredCall", error: CortexPolicyError | None, *, with_pla
         _resolved_paths(call) if with_places else None, root, working_directory(), read_stamp_version(root),
         os.environ.get("CORTEX_RUN_ID", ""), parse_trace_id(os.environ.get("TRACEPARENT", "")),
         decision.approval.id if decision is not None and decision.approval is not None else None,
+        decision is not None and decision.budget is not None and decision.budget.repeat,
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from cortex_policy.state import (
 )
 from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.ledger_ring import (
+    DELIVERIES,
     OPEN_STATE_FILE,
     SWEEP_MARKER,
     BudgetFileKey,
@@ -23,6 +24,10 @@ from cortex_policy.state.ledger_ring import (
     Ring,
     open_budget_file,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.state.deliveries import Delivery
 
 MAX_LIMIT = 1 << 44
 
@@ -68,11 +73,15 @@ def open_state_directory(name: str, parent: int | None, shown: str) -> int:
 class Ledger:
     """The budgets of one root; opens its files at each call and keeps none open."""
 
+    delivery: "Delivery | None"
     root_identity: tuple[int, int]
 
-    def __init__(self, root_identity: tuple[int, int], state_dir: str) -> None:
-        """Take the root's (device, inode), which names its directory, and the state directory that holds it."""
-        self.root_identity, self._state_dir = root_identity, state_dir
+    def __init__(self, root_identity: tuple[int, int], state_dir: str, delivery: "Delivery | None" = None) -> None:
+        """Take the root's (device, inode), which names its directory, and the state directory that holds it.
+
+        The hit of a delivery is not taken again if another line of an agent's settings has delivered the same call.
+        """
+        self.root_identity, self._state_dir, self.delivery = root_identity, state_dir, delivery
 
     @property
     def state_dir(self) -> str:
@@ -134,6 +143,8 @@ class Ledger:
 
                 locked = rebuild_budget(directory, key, ring, counted, rings.now_ticks())
                 ring = Ring(locked, key.identity)
+            if self.delivery is not None:
+                return self._decide_delivery(self.delivery, ring, directory, limit, cost, consume=consume)
             return self._decide_by_ring(ring, directory, limit, cost, consume=consume)
         except DamagedFileError:
             from cortex_policy.state.ledger_maintenance import replace_damaged_budget  # noqa: PLC0415 - only if it is damaged
@@ -144,6 +155,26 @@ class Ledger:
         finally:
             if locked != descriptor:
                 unlock_and_close(locked)
+
+    def _decide_delivery(
+        self, delivery: "Delivery", ring: Ring, directory: int, limit: int, cost: int, *, consume: bool
+    ) -> Budget:
+        from cortex_policy.state.deliveries import DeliveryTable  # noqa: PLC0415 - only the hooks of agents need it
+
+        now, descriptor = rings.now_ticks(), _open_deliveries(directory, makes=consume)
+        try:
+            table = DeliveryTable(descriptor, ring.identity, delivery, now)
+            if table.is_repeat and now >= ring.closed:
+                budget = _budget_of_repeat(ring, limit, now)
+            else:
+                budget = self._decide_by_ring(ring, directory, limit, cost, consume=consume)
+            # INVARIANT: after the hit: a process that is killed in between has counted once too often, never too seldom
+            if consume and (budget.consumed or budget.repeat):
+                table.add()
+        finally:
+            if descriptor is not None:
+                unlock_and_close(descriptor)
+        return budget
 
     def _decide_by_ring(self, ring: Ring, directory: int, limit: int, cost: int, *, consume: bool) -> Budget:
         counted, now = min(limit, MAX_LIMIT), rings.now_ticks()
@@ -157,6 +188,22 @@ class Ledger:
             _sweep_if_due(directory, now)
         seconds = (wait << rings.TICK_BITS) / 1e9
         return Budget(limit, used, max(0, limit - used), seconds, consumed, closed=now < ring.closed)
+
+
+def _open_deliveries(directory: int, *, makes: bool) -> int | None:
+    """Open and lock the table of deliveries; None if there is none, and it is not to be made."""
+    descriptor = open_budget_file(directory, DELIVERIES)
+    if descriptor is not None or not makes:
+        return descriptor
+    from cortex_policy.state.deliveries import empty_table  # noqa: PLC0415 - once in a root's life
+    from cortex_policy.state.ledger_maintenance import create_state_file  # noqa: PLC0415 - as above
+
+    return create_state_file(directory, DELIVERIES, empty_table())
+
+
+def _budget_of_repeat(ring: Ring, limit: int, now: int) -> Budget:
+    used = ring.used(min(limit, MAX_LIMIT), now)
+    return Budget(limit, used, max(0, limit - used), 0.0, 0, repeat=True)
 
 
 def _can_rebuild(ring: Ring, limit: int) -> bool:

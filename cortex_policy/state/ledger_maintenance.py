@@ -9,6 +9,7 @@ from cortex_policy.state import is_still_at_its_name, lock_file, time_namespace,
 from cortex_policy.state.ledger_ring import (
     AT_HEAD,
     BROKEN,
+    DELIVERIES,
     HEADER,
     NOTHING,
     SWEEP_MARKER,
@@ -23,19 +24,25 @@ from cortex_policy.state.ledger_ring import (
 )
 
 _NEW = ".new-"  # the process id of the maker follows
+_NO_BUDGETS = (SWEEP_MARKER, DELIVERIES)
 
 
 def create_budget(directory: int, key: BudgetFileKey, limit: int) -> int:
     """Make the file of a key unless another process just did; return it open and locked."""
+    return create_state_file(directory, key.name, _ring_bytes(key, limit, []))
+
+
+def create_state_file(directory: int, name: str, data: memoryview) -> int:
+    """Make a file of these bytes unless another process just made one; return it open and locked."""
     while True:
         lock_file(directory)
         try:
-            os.stat(key.name, dir_fd=directory, follow_symlinks=False)
+            os.stat(name, dir_fd=directory, follow_symlinks=False)
         except FileNotFoundError:
-            return _publish(directory, key, _ring_bytes(key, limit, []))
+            return _publish(directory, name, data)
         finally:
             unlock_file(directory)
-        descriptor = open_budget_file(directory, key.name)
+        descriptor = open_budget_file(directory, name)
         if descriptor is not None:
             return descriptor
 
@@ -43,7 +50,7 @@ def create_budget(directory: int, key: BudgetFileKey, limit: int) -> int:
 def replace_damaged_budget(directory: int, key: BudgetFileKey, damaged: int, limit: int, now: int) -> None:
     """Replace a damaged file, which is open and locked, by an empty one that is closed for one window."""
     _mark_broken(damaged)
-    unlock_and_close(_publish(directory, key, _ring_bytes(key, limit, [], closed=now + WINDOW_TICKS)))
+    unlock_and_close(_publish(directory, key.name, _ring_bytes(key, limit, [], closed=now + WINDOW_TICKS)))
 
 
 def rebuild_budget(directory: int, key: BudgetFileKey, ring: Ring, limit: int, now: int) -> int:
@@ -55,7 +62,7 @@ def rebuild_budget(directory: int, key: BudgetFileKey, ring: Ring, limit: int, n
     live = [
         slots[((oldest + min(first + step, hits) - 1) // ring.hits_per_slot) & mask] for first in range(0, hits, step)
     ]
-    return _publish(directory, key, _ring_bytes(key, limit, live, closed=ring.closed, head=hits), ring)
+    return _publish(directory, key.name, _ring_bytes(key, limit, live, closed=ring.closed, head=hits), ring)
 
 
 def _ring_bytes(key: BudgetFileKey, limit: int, live: list[int], *, closed: int = 0, head: int = 0) -> memoryview:
@@ -80,8 +87,8 @@ def _pack_words(words: list[int]) -> bytes:
     return packed.tobytes()
 
 
-def _publish(directory: int, key: BudgetFileKey, data: memoryview, old: Ring | None = None) -> int:
-    """Put a file at the name of a key, in place of an old one; return it open and locked."""
+def _publish(directory: int, name: str, data: memoryview, old: Ring | None = None) -> int:
+    """Put a file at a name, in place of an old one; return it open and locked."""
     temporary = f"{_NEW}{os.getpid()}-{os.urandom(8).hex()}"
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, 0o600, dir_fd=directory)
@@ -92,7 +99,7 @@ def _publish(directory: int, key: BudgetFileKey, data: memoryview, old: Ring | N
         if old is not None:
             old.mark_removed()
         # INVARIANT: a file at its name is always complete; anything shorter is damage
-        os.rename(temporary, key.name, src_dir_fd=directory, dst_dir_fd=directory)
+        os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
     except BaseException:
         unlock_and_close(descriptor)
         os.unlink(temporary, dir_fd=directory)
@@ -118,9 +125,9 @@ def remove_all_budgets(directory: int) -> int:
     removed = 0
     for name in os.listdir(directory):
         status = os.stat(name, dir_fd=directory, follow_symlinks=False)
-        if name == SWEEP_MARKER or not _is_plain(status):
+        if name in _NO_BUDGETS or not _is_plain(status):
             _remove(directory, name, status)
-            removed += name != SWEEP_MARKER
+            removed += name not in _NO_BUDGETS
         else:
             removed += remove_budget(directory, name)
     return removed
@@ -191,10 +198,21 @@ def _remove_idle(directory: int, name: str, now: int) -> None:
     try:
         lock_file(descriptor, waits=False)
         # INVARIANT: no ring is read from a removed file: that would revive it for processes that have it mapped
-        if is_still_at_its_name(descriptor) and (ring := Ring(descriptor)).is_idle(now):
+        if not is_still_at_its_name(descriptor):
+            return
+        if name == DELIVERIES:
+            _remove_idle_deliveries(directory, descriptor, now)
+        elif (ring := Ring(descriptor)).is_idle(now):
             ring.mark_removed()
             os.unlink(name, dir_fd=directory)
     except (OSError, DamagedFileError, StateError):
         return  # in use, or damaged: the next call reports it
     finally:
         unlock_and_close(descriptor)
+
+
+def _remove_idle_deliveries(directory: int, descriptor: int, now: int) -> None:
+    from cortex_policy.state.deliveries import is_idle_table  # noqa: PLC0415 - only if agents' hooks are used
+
+    if is_idle_table(descriptor, now):
+        os.unlink(DELIVERIES, dir_fd=directory)

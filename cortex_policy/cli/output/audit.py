@@ -37,8 +37,13 @@ def call_line(event: "Event") -> str:
 def call_cells(event: "Event") -> list[str]:
     """Return a call in words: the time, the answer, grant, action, reason and arguments."""
     _, data = event
-    answer = f"{'yes' if data['decision'] else 'no'}{' (peek)' * (data.get('peek') is True)}"
+    answer = f"{'yes' if data['decision'] else 'no'}{without_hit_text(data)}"
     return [data["time"], answer, data["grant"], data["action"], str(data["reason"]), arguments_text(event)]
+
+
+def without_hit_text(data: "dict[str, Any]") -> str:
+    """Return why a call took no hit, as in ` (peek)`; '' if it is not known to have taken none."""
+    return "".join(f" ({word})" for word in ("peek", "repeat") if data.get(word) is True)
 
 
 def arguments_text(event: "Event") -> str:

@@ -4,7 +4,7 @@ import sys
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from cortex_policy.cli.output.audit import arguments_text, call_line, event_line
+from cortex_policy.cli.output.audit import arguments_text, call_line, event_line, without_hit_text
 from cortex_policy.cli.output.local_times import local_time
 from cortex_policy.cli.output.table_layout import GAP, cell_width
 from cortex_policy.cli.streams import terminal_width, wants_colour, write_line
@@ -88,10 +88,9 @@ class CallTable:
     def _cells(self, event: "Event") -> list[str]:
         _, data = event
         answer = "allowed" if data["decision"] else f"denied: {data['reason']}"
-        peek = " (peek)" if data.get("peek") is True else ""
         root = str(data.get("root") or "-")  # a hostile line may have any value here
         root = self._here if root in self._names_of_here else root
-        cells = (local_time(data["time"]), f"{answer}{peek}", data["grant"], data["action"], root)
+        cells = (local_time(data["time"]), f"{answer}{without_hit_text(data)}", data["grant"], data["action"], root)
         return [message_line(str(cell)) for cell in cells[: len(self._columns)]]
 
     def _padded(self, cells: list[str]) -> list[str]:

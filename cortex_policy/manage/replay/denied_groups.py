@@ -18,7 +18,7 @@ from cortex_policy.manage.replay.missing_permissions import (
     smallest_scopes,
 )
 from cortex_policy.manage.replay.past_call import PastCall, past_call
-from cortex_policy.manage.replay.rate import add_hits, cost_of, drop_expired_hits
+from cortex_policy.manage.replay.rate import add_hits, cost_of, drop_expired_hits, takes_no_hit
 from cortex_policy.manage.replay.rules import has_full_args, is_beyond_log
 from cortex_policy.state.grants import is_grant_id
 from cortex_policy.state.ledger_ring import budget_key
@@ -133,7 +133,7 @@ class DenialGrouper:
     def _add_allowed(self, at: float, data: "dict[str, Any]", grant: Grant, *, is_denied: bool) -> None:
         window, cost = self._window(grant.tool, data["action"]), cost_of(data)
         demand = window.total_with(at, cost)
-        if "peek" not in data:
+        if not takes_no_hit(data):
             window.add(at, cost)
         if is_denied and demand > grant.rate.per_minute and data["reason"] is RATE_LIMITED:
             group = self._group(data, RATE_TOO_LOW)
@@ -175,7 +175,7 @@ class DenialGrouper:
         group.peak = max(group.peak, demand)
         if demand <= limit:
             group.within_rate += 1
-            if "peek" not in data:
+            if not takes_no_hit(data):
                 window.add(at, cost)
 
     def _add_without_grant(self, at: float, data: "dict[str, Any]", error: GrantError) -> None:

@@ -126,14 +126,14 @@ class RateReplay:
         """Add a call that every other rule allows."""
         budget = self._budgets.get(key) or self._budgets.setdefault(key, _BudgetBounds())
         cost = cost_of(data)
-        is_peek = "peek" in data
+        is_peek = takes_no_hit(data)
         if data["reason"] is ALLOWED and not is_peek:
             budget.coming += cost
         self._waiting.append((at, budget, limit, data["reason"], is_peek, cost, call_id))
 
     def add_possible(self, at: float, key: str, data: "dict[str, Any]") -> None:
         """Add a call that may have been allowed."""
-        if "peek" not in data:
+        if not takes_no_hit(data):
             budget = self._budgets.get(key) or self._budgets.setdefault(key, _BudgetBounds())
             budget.drop_expired(at - 4 * MAX_LAG)  # no waiting call is older
             budget.add_possible(at, cost_of(data))
@@ -179,3 +179,8 @@ def cost_of(data: "dict[str, Any]") -> int:
     """Return the hits that a call asked for, 1 if its event does not say."""
     cost = data.get("cost", 1)
     return cost if type(cost) is int and cost > 0 else 1
+
+
+def takes_no_hit(data: "dict[str, Any]") -> bool:
+    """Whether a call took no hit though it was allowed: it only peeked, or its hit was taken at an earlier delivery."""
+    return "peek" in data or "repeat" in data
