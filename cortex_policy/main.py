@@ -145,23 +145,32 @@ def parse_run_argv(argv: list[str]) -> "Run | None":
 
 def _parse_words(argv: list[str], flags: "dict[str, str]", options: "dict[str, str]") -> "dict[str, Any] | None":
     """Return the fields of a call, None if the words are not plain."""
-    from cortex_policy.check import parse_number_option  # noqa: PLC0415
-
-    plain: list[str] = []
+    names: list[str] = []
     fields: dict[str, Any] = {}
     rest = iter(argv)
     for word in rest:
         if not word.startswith("-"):
-            plain.append(word)
+            names.append(word)
         elif not _parse_option(word, rest, fields, flags, options):
             return None
+    if len(names) != 2 or not _parse_numbers(fields):  # noqa: PLR2004 - a grant and an action
+        return None
+    fields["grant"], fields["action"] = names
+    return fields
+
+
+def _parse_numbers(fields: "dict[str, Any]") -> bool:
+    """Give the options that are numbers their values; return False if one is not a number in its range."""
+    if fields.keys().isdisjoint(_NUMBER_OPTIONS.values()):
+        return True
+    from cortex_policy.check import parse_number_option  # noqa: PLC0415 - as in `run`
+
     for option, field in _NUMBER_OPTIONS.items():
         if field in fields:
             fields[field] = parse_number_option(option, fields[field])
-    if len(plain) != 2 or None in fields.values():  # noqa: PLR2004 - a grant and an action
-        return None
-    fields["grant"], fields["action"] = plain
-    return fields
+            if fields[field] is None:
+                return False
+    return True
 
 
 def _parse_option(

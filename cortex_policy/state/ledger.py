@@ -106,86 +106,96 @@ class Ledger:
         if min(limit, MAX_LIMIT) < cost:
             return Budget(limit, 0, limit, None, 0)
         try:
-            return self._open_and_decide(tool, action, limit, cost, consume=consume)
+            boot = boot_id()
+            key = BudgetFileKey(boot, tool, action)
+            directory = open_budget_directory(self.root_identity, boot, self.state_dir)
+            try:
+                return _LedgerCall(directory, key, limit, cost, self.delivery, consume=consume).decide()
+            finally:
+                os.close(directory)
         except OSError as error:
             from cortex_policy.state.ledger_directory import unusable_error  # noqa: PLC0415 - only a failure needs it
 
             raise unusable_error(error, self.state_dir) from None
 
-    def _open_and_decide(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
-        boot = boot_id()
-        key = BudgetFileKey(boot, tool, action)
-        directory = open_budget_directory(self.root_identity, boot, self.state_dir)
-        try:
-            descriptor = open_budget_file(directory, key.name)
-            if descriptor is None and consume:
-                from cortex_policy.state.ledger_maintenance import create_budget  # noqa: PLC0415 - once in a key's life
 
-                descriptor = create_budget(directory, key, min(limit, MAX_LIMIT))
-            if descriptor is None:
-                return Budget(limit, 0, limit, 0.0, 0)
-            try:
-                return self._decide_by_file(descriptor, directory, key, limit, cost, consume=consume)
-            finally:
-                unlock_and_close(descriptor)
+class _LedgerCall:
+    """The hits that one call wants of one budget, and the open directory of its file."""
+
+    __slots__ = "_consume", "_cost", "_counted", "_delivery", "_directory", "_key", "_limit"
+
+    def __init__(
+        self, directory: int, key: BudgetFileKey, limit: int, cost: int, delivery: "Delivery | None", *, consume: bool
+    ) -> None:
+        self._directory, self._key, self._delivery = directory, key, delivery
+        self._limit, self._counted, self._cost, self._consume = limit, min(limit, MAX_LIMIT), cost, consume
+
+    def decide(self) -> Budget:
+        """Open the file, or create it for the first hit, and decide."""
+        descriptor = open_budget_file(self._directory, self._key.name)
+        if descriptor is None and self._consume:
+            from cortex_policy.state.ledger_maintenance import create_budget  # noqa: PLC0415 - once in a key's life
+
+            descriptor = create_budget(self._directory, self._key, self._counted)
+        if descriptor is None:
+            return Budget(self._limit, 0, self._limit, 0.0, 0)
+        try:
+            return self._decide_by_file(descriptor)
         finally:
-            os.close(directory)
+            unlock_and_close(descriptor)
 
-    def _decide_by_file(
-        self, descriptor: int, directory: int, key: BudgetFileKey, limit: int, cost: int, *, consume: bool
-    ) -> Budget:
-        counted, locked = min(limit, MAX_LIMIT), descriptor
+    def _decide_by_file(self, descriptor: int) -> Budget:
+        """Decide by a locked file; replace it first if it is too small for the limit, or if it is damaged."""
+        locked = descriptor
         try:
-            ring = Ring(descriptor, key.identity)
+            ring = Ring(descriptor, self._key.identity)
             # INVARIANT: a ring that is not rebuilt holds more than the limit, so that nothing is taken
-            if consume and ring.is_too_small(counted) and _can_rebuild(ring, counted):
+            if self._consume and ring.is_too_small(self._counted) and _can_rebuild(ring, self._counted):
                 from cortex_policy.state.ledger_maintenance import rebuild_budget  # noqa: PLC0415 - only if a limit was edited
 
-                locked = rebuild_budget(directory, key, ring, counted, rings.now_ticks())
-                ring = Ring(locked, key.identity)
-            if self.delivery is not None:
-                return self._decide_delivery(self.delivery, ring, directory, limit, cost, consume=consume)
-            return self._decide_by_ring(ring, directory, limit, cost, consume=consume)
+                locked = rebuild_budget(self._directory, self._key, ring, self._counted, rings.now_ticks())
+                ring = Ring(locked, self._key.identity)
+            return self._decide_by_ring(ring) if self._delivery is None else self._decide_delivery(self._delivery, ring)
         except DamagedFileError:
             from cortex_policy.state.ledger_maintenance import replace_damaged_budget  # noqa: PLC0415 - only if it is damaged
 
             # INVARIANT: the file is still locked, so that nobody maps it before it is replaced
-            replace_damaged_budget(directory, key, locked, counted, rings.now_ticks())
+            replace_damaged_budget(self._directory, self._key, locked, self._counted, rings.now_ticks())
             raise state_error("it was damaged, and is closed for one minute", "try again in a minute") from None
         finally:
             if locked != descriptor:
                 unlock_and_close(locked)
 
-    def _decide_delivery(
-        self, delivery: "Delivery", ring: Ring, directory: int, limit: int, cost: int, *, consume: bool
-    ) -> Budget:
+    def _decide_delivery(self, delivery: "Delivery", ring: Ring) -> Budget:
+        """Decide by the ring, but take nothing if another line of an agent's settings has delivered the same call."""
         from cortex_policy.state.deliveries import DeliveryTable  # noqa: PLC0415 - only the hooks of agents need it
 
-        now, descriptor = rings.now_ticks(), _open_deliveries(directory, makes=consume)
+        now, descriptor = rings.now_ticks(), _open_deliveries(self._directory, makes=self._consume)
         try:
             table = DeliveryTable(descriptor, ring.identity, delivery, now)
             if table.is_repeat and now >= ring.closed:
-                budget = _budget_of_repeat(ring, limit, now)
+                budget = _budget_of_repeat(ring, self._limit, now)
             else:
-                budget = self._decide_by_ring(ring, directory, limit, cost, consume=consume)
+                budget = self._decide_by_ring(ring)
             # INVARIANT: after the hit: a process that is killed in between has counted once too often, never too seldom
-            if consume and (budget.consumed or budget.repeat):
+            if self._consume and (budget.consumed or budget.repeat):
                 table.add()
         finally:
             if descriptor is not None:
                 unlock_and_close(descriptor)
         return budget
 
-    def _decide_by_ring(self, ring: Ring, directory: int, limit: int, cost: int, *, consume: bool) -> Budget:
-        counted, now = min(limit, MAX_LIMIT), rings.now_ticks()
-        wait = ring.wait_ticks(counted, cost, now)
-        consumed = cost if consume and not wait else 0
+    def _decide_by_ring(self, ring: Ring) -> Budget:
+        """Take the hits if they fit, and return the budget after that."""
+        limit, counted, now = self._limit, self._counted, rings.now_ticks()
+        wait = ring.wait_ticks(counted, self._cost, now)
+        consumed = self._cost if self._consume and not wait else 0
         if consumed:
-            ring.add(cost, now)
+            ring.add(consumed, now)
             wait = ring.wait_ticks(counted, 1, now)  # until one more fits
         used = ring.used(counted, now)
         if consumed and consumed == used:  # its window was empty: others may be, too
-            _sweep_if_due(directory, now)
+            _sweep_if_due(self._directory, now)
         seconds = (wait << rings.TICK_BITS) / 1e9
         return Budget(limit, used, max(0, limit - used), seconds, consumed, closed=now < ring.closed)
 

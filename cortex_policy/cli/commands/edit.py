@@ -36,15 +36,15 @@ def edit(
     $ EDITOR="code --wait" cortex-policy edit git
     """
     from cortex_policy.cli.edit_screen import EditScreen  # noqa: PLC0415 - no other command needs it
-    from cortex_policy.manage.editing import previews  # noqa: PLC0415
+    from cortex_policy.manage.editing import grant_ids  # noqa: PLC0415
     from cortex_policy.manage.editing.editor_command import choose_editor  # noqa: PLC0415
     from cortex_policy.manage.editing.session import run_edit_session as run  # noqa: PLC0415
     from cortex_policy.manage.settings.effective import configured_editor  # noqa: PLC0415
 
     policy_root = find_inner_root(root)
     check_id(grant_id)
-    if grant_id not in previews.ids_or_all(policy_root, ()):
-        raise previews.missing_error(policy_root, grant_id)
+    if grant_id not in grant_ids.ids_or_all(policy_root, ()):
+        raise grant_ids.missing_error(policy_root, grant_id)
     if not is_interactive():
         hint = "use `cortex-policy set`, or edit the file by hand, then run `cortex-policy stamp write`"
         raise NotDoneError("an editor needs a terminal", hint)

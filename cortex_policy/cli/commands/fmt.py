@@ -13,7 +13,7 @@ from cortex_policy.core.text import message_line
 from cortex_policy.state.grants_errors import root_option
 
 if TYPE_CHECKING:
-    from cortex_policy.manage.editing.previews import FormatResult
+    from cortex_policy.manage.editing.results import FormatResult
     from cortex_policy.state import Root
 
 

@@ -42,12 +42,12 @@ def new(  # noqa: PLR0913 - one parameter for each option
     from cortex_policy.cli import confirm  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.commands import new_prompts  # noqa: PLC0415
     from cortex_policy.cli.output import write_result  # noqa: PLC0415
-    from cortex_policy.manage.editing import operations, previews  # noqa: PLC0415
+    from cortex_policy.manage.editing import grant_ids, operations, previews  # noqa: PLC0415
     from cortex_policy.manage.editing.argument_words import parse_declaration  # noqa: PLC0415
     from cortex_policy.manage.editing.new_grant import new_grant_text  # noqa: PLC0415
     from cortex_policy.manage.editing.set_fields import GrantEdit  # noqa: PLC0415
 
-    previews.check_new_id(new_id)
+    grant_ids.check_new_id(new_id)
     declared = tuple(map(parse_declaration, arg or ()))
     edit = GrantEdit(rate, data_class, tool, tuple(allow or ()), add_scopes=tuple(scope or ()), declare=declared)
     new_grant_text(edit)  # what was said must fit before more is asked for
@@ -56,7 +56,7 @@ def new(  # noqa: PLR0913 - one parameter for each option
     if is_interview:
         if not is_interactive() or json:
             raise UsageError("a new grant takes `--allow` and `--rate`", "see `cortex-policy new --help`")
-        previews.check_absent(policy_root, new_id)
+        grant_ids.check_absent(policy_root, new_id)
         edit = new_prompts.ask_missing(new_id, edit)
     text = new_grant_text(edit, new_id)
     if dry_run:

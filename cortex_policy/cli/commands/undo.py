@@ -13,7 +13,7 @@ from cortex_policy.core.text import message_line
 from cortex_policy.state.grants_errors import root_option
 
 if TYPE_CHECKING:
-    from cortex_policy.manage.editing.previews import WriteResult
+    from cortex_policy.manage.editing.results import WriteResult
     from cortex_policy.manage.history.undo import UndoResult
 
 

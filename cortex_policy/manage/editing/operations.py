@@ -4,19 +4,11 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
-from cortex_policy.manage.editing.previews import (  # fmt: skip
-    FormatResult,
-    WriteResult,
-    check_new_id,
-    edited_bytes,
-    exists_error,
-    formatted_bytes,
-    ids_or_all,
-    missing_error,
-    preview,
-    refuse_invalid,
-)
+from cortex_policy.manage.editing.grant_ids import check_new_id, exists_error, ids_or_all, missing_error
+from cortex_policy.manage.editing.new_bytes import edit_bytes, format_bytes
+from cortex_policy.manage.editing.results import FormatResult, WriteResult, preview_change
 from cortex_policy.manage.editing.set_fields import GrantEdit
+from cortex_policy.manage.editing.validity import require_valid_grant
 from cortex_policy.manage.editor_schema import create_schema
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
@@ -39,8 +31,10 @@ def edit_grant(
     check_id(grant_id)
     with write_transaction(root, lock_wait, "set", grant_id) as writer:
         old = _read(writer, grant_id)
-        new = edited_bytes(root, grant_id, old, edit)
-        return preview(writer.root, grant_id, old, old) if new == old else _write(writer, grant_id, old, new, consent)
+        new = edit_bytes(root, grant_id, old, edit)
+        if new == old:
+            return preview_change(writer.root, grant_id, old, old)
+        return _write(writer, grant_id, old, new, consent)
 
 
 def create_grant(
@@ -62,7 +56,7 @@ def copy_grant(root: Root, grant_id: str, other: str, consent: "Consent", lock_w
     with write_transaction(root, lock_wait, "copy", grant_id) as writer:
         data = _read(writer, grant_id)
         _refuse_existing(writer, other)
-        refuse_invalid(root, grant_id, data)
+        require_valid_grant(root, grant_id, data)
         return _write(writer, other, None, data, consent, writer.grants.mode(grant_id))
 
 
@@ -71,7 +65,7 @@ def remove_grant(root: Root, grant_id: str, consent: "Consent", lock_wait: LockW
     check_id(grant_id)
     with write_transaction(root, lock_wait, "remove", grant_id) as writer:
         old = _read(writer, grant_id)
-        result = preview(writer.root, grant_id, old, None)
+        result = preview_change(writer.root, grant_id, old, None)
         writer.check_stamped(grant_id, old)
         consent(result.change)
         version = writer.remove(grant_id, old)
@@ -86,7 +80,7 @@ def rename_grant(root: Root, grant_id: str, other: str, lock_wait: LockWait = NO
         old = _read(writer, grant_id)
         _refuse_existing(writer, other)
         if not writer.grants.is_owned_by_caller:
-            refuse_invalid(root, grant_id, old)
+            require_valid_grant(root, grant_id, old)
         change = compare_bytes(other, old, old)
         version = writer.rename(grant_id, other, old)
         return WriteResult(change, "", is_written=True, version=version)
@@ -106,9 +100,9 @@ def format_grants(root: Root, grant_ids: tuple[str, ...], lock_wait: LockWait = 
 
 def _format_grant(writer: "GrantWriter", grant_id: str) -> WriteResult:
     old = _read(writer, grant_id)
-    new = formatted_bytes(writer.root, grant_id, old)
+    new = format_bytes(writer.root, grant_id, old)
     if new == old:
-        return preview(writer.root, grant_id, old, old)
+        return preview_change(writer.root, grant_id, old, old)
     try:
         return _write(writer, grant_id, old, new)
     except OSError as error:  # the error of this grant alone: those before it are written
@@ -124,7 +118,7 @@ def _write(
     mode: int = 0o644,
 ) -> WriteResult:
     """Ask for consent, unless nobody needs to, then write; what would be refused is refused before anybody is asked."""
-    result = preview(writer.root, grant_id, old, new)
+    result = preview_change(writer.root, grant_id, old, new)
     if result.change.new.grant is None:
         raise AssertionError("an edit went wrong: nothing was written")  # a bug in this program
     if consent is not None:

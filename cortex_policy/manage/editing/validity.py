@@ -3,10 +3,11 @@
 from cortex_policy.core.decode import decode
 from cortex_policy.core.model import GRANT_INVALID, GrantError
 from cortex_policy.state import Root
+from cortex_policy.state.grants_errors import root_option
 
 
-def require_valid_grant(root: Root, grant_id: str, data: bytes, hint: str) -> None:
-    """Raise GrantError (21) with a hint unless a text decodes."""
+def require_valid_grant(root: Root, grant_id: str, data: bytes, hint: str = "") -> None:
+    """Raise GrantError (21) unless a text decodes; its hint is to edit the grant, if none is given."""
     try:
         decode(data, grant_id)
     except GrantError:
@@ -16,4 +17,5 @@ def require_valid_grant(root: Root, grant_id: str, data: bytes, hint: str) -> No
         first, *more = locate_problems(f"{root.tools}/{grant_id}.json", data, lint_grant(data, grant_id)[1])
         others = f" (and {len(more)} more)" if more else ""
         detail = f"`{first.file}:{first.line}:{first.column}`: {first.message}{others}"
+        hint = hint or f"fix it with `cortex-policy edit {grant_id}{root_option(root)}`"
         raise GrantError(GRANT_INVALID, detail, hint) from None

@@ -8,7 +8,7 @@ from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantErr
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.grants import PolicyDiff
-from cortex_policy.manage.editing.previews import WriteResult
+from cortex_policy.manage.editing.results import WriteResult
 from cortex_policy.manage.history.hand_edits import HandEdit, find_hand_edits
 from cortex_policy.manage.history.texts import find_texts
 from cortex_policy.manage.history.undo_steps import UndoStep, join_renames

@@ -84,11 +84,11 @@ class GrantWriter:
         GrantError (23) if it differs from its stamp.
         """
         self.grants.check_permissions(grant_id)
-        return self._commit({grant_id: (old, new)}, self._step(grant_id, new, mode))
+        return self._commit({grant_id: (old, new)}, lambda verify: self._replace_file(grant_id, new, mode, verify))
 
     def remove(self, grant_id: str, old: bytes) -> int | None:
         """Remove a grant; return and raise as `write` does."""
-        return self._commit({grant_id: (old, None)}, self._step(grant_id, None))
+        return self._commit({grant_id: (old, None)}, lambda verify: self._remove_file(grant_id, verify))
 
     def undo_hand_edit(self, grant_id: str, old: bytes | None, stamped: bytes | None) -> int | None:
         """Replace a hand edit by the bytes that the stamp has, None for no grant; return as `write` does.
@@ -96,29 +96,32 @@ class GrantWriter:
         Raise NotDoneError if it is no longer `old`, GrantError (23) if the stamp has other bytes.
         """
         self.grants.check_permissions(grant_id)
-        return self._commit({grant_id: (old, stamped)}, self._step(grant_id, stamped), is_hand_edit=True)
+
+        def step(verify: "Verify") -> None:
+            if stamped is None:
+                self._remove_file(grant_id, verify)
+            else:
+                self._replace_file(grant_id, stamped, 0o644, verify)
+
+        return self._commit({grant_id: (old, stamped)}, step, is_hand_edit=True)
 
     def rename(self, grant_id: str, other: str, old: bytes) -> int | None:
         """Give a grant another id, by one rename of its file; return and raise as `write` does."""
+        changes = {grant_id: (old, None), other: (None, old)}
+        same = GrantComparison(SAME, ())
+        return self._commit(changes, lambda verify: self._rename_file(grant_id, other, verify), same)
 
-        def step(verify: "Verify") -> None:
-            verify()
-            tools = self._tools.descriptor
-            os.rename(f"{grant_id}.json", f"{other}.json", src_dir_fd=tools, dst_dir_fd=tools)
+    def _replace_file(self, grant_id: str, new: bytes, mode: int, verify: "Verify") -> None:
+        atomic_replace(self._tools.descriptor, f"{grant_id}.json", new, mode, verify)
 
-        return self._commit({grant_id: (old, None), other: (None, old)}, step, GrantComparison(SAME, ()))
+    def _remove_file(self, grant_id: str, verify: "Verify") -> None:
+        verify()
+        os.unlink(f"{grant_id}.json", dir_fd=self._tools.descriptor)
 
-    def _step(self, grant_id: str, new: bytes | None, mode: int = 0o644) -> "Callable[[Verify], None]":
-        """Return the step that writes a grant, or removes it."""
-
-        def step(verify: "Verify") -> None:
-            if new is not None:
-                atomic_replace(self._tools.descriptor, f"{grant_id}.json", new, mode, verify)
-                return
-            verify()
-            os.unlink(f"{grant_id}.json", dir_fd=self._tools.descriptor)
-
-        return step
+    def _rename_file(self, grant_id: str, other: str, verify: "Verify") -> None:
+        verify()
+        tools = self._tools.descriptor
+        os.rename(f"{grant_id}.json", f"{other}.json", src_dir_fd=tools, dst_dir_fd=tools)
 
     def check_stamped(self, grant_id: str, data: bytes | None) -> None:
         """Raise GrantError (23) if a grant differs from its stamp: `write` would refuse it."""
@@ -156,7 +159,10 @@ class GrantWriter:
         *,
         is_hand_edit: bool = False,
     ) -> int | None:
-        """Change grants, from the bytes they must have to the new ones, by one step that can fail."""
+        """Change grants, from the bytes they must have to the new ones, by one step that can fail.
+
+        The step writes, removes or renames the file. It calls `verify` as the last thing before that.
+        """
         self._check_unchanged(changes)
         stamp = self._begin(changes, meaning, is_hand_edit=is_hand_edit)
         try:

@@ -10,9 +10,9 @@ from cortex_policy.core.decode import decode
 from cortex_policy.core.model import CortexPolicyError, GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import GrantDiff as Meant
-from cortex_policy.manage.editing import operations, previews
+from cortex_policy.manage.editing import grant_ids, operations, previews
 from cortex_policy.manage.editing.new_grant import new_grant_text
-from cortex_policy.manage.editing.previews import WriteResult
+from cortex_policy.manage.editing.results import WriteResult
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.stamp.wait import wait_for_version
@@ -154,12 +154,12 @@ def test_no_grant_is_overwritten(found_root: Root) -> None:
         lambda: operations.copy_grant(found_root, "git", "model-gateway", unasked),
         lambda: operations.rename_grant(found_root, "git", "model-gateway"),
         lambda: operations.rename_grant(found_root, "git", "git"),
-        lambda: previews.check_absent(found_root, "git"),
+        lambda: grant_ids.check_absent(found_root, "git"),
     ):
         with pytest.raises(NotDoneError, match="exists already"):
             act()
     assert standing(found_root) == before
-    previews.check_absent(found_root, "other")
+    grant_ids.check_absent(found_root, "other")
 
 
 def test_ids_that_cannot_be_touch_no_disk(found_root: Root) -> None:

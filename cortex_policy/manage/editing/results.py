@@ -1,0 +1,36 @@
+"""What a change of a grant means, and whether it was written."""
+
+from cortex_policy.core import Value
+from cortex_policy.core.model import CortexPolicyError
+from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
+from cortex_policy.manage.diff.unified import unified_diff
+from cortex_policy.state import Root
+from cortex_policy.state.comparison_settings import comparison_settings
+
+
+class WriteResult(Value):
+    """The result for one grant: what the change means, its unified diff, and whether it was written."""
+
+    change: GrantDiff
+    diff: str
+    is_written: bool = False
+    version: int | None = None  # of the stamp; None if nothing was written, or if the next write finishes the stamp
+
+
+class FormatResult(Value):
+    """The result of formatting one grant, or the error that prevented it."""
+
+    id: str
+    write: WriteResult | None
+    error: CortexPolicyError | None = None
+
+    @property
+    def differs(self) -> bool:
+        """Whether its layout is not the canonical one, or was not before the write."""
+        return self.write is not None and bool(self.write.diff)
+
+
+def preview_change(root: Root, grant_id: str, old: bytes | None, new: bytes | None) -> WriteResult:
+    """Return what it means to replace one text of a grant by another; None is an absent grant."""
+    change = compare_bytes(grant_id, old, new, comparison_settings(root.path))
+    return WriteResult(change, unified_diff(grant_id, old, new))
