@@ -2,10 +2,10 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from cortex_policy.core.access_denied import AccessDenied as AccessDenied
+    from cortex_policy.core.access_denied import ApprovalRequired as ApprovalRequired
     from cortex_policy.core.audit_sink import Sink as Sink
     from cortex_policy.core.engine import decide as decide
-    from cortex_policy.core.model import AccessDenied as AccessDenied
-    from cortex_policy.core.model import ApprovalRequired as ApprovalRequired
     from cortex_policy.core.model import CortexPolicyError as CortexPolicyError
     from cortex_policy.core.model import Decision as Decision
     from cortex_policy.core.model import Grant as Grant
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     guarded = enforced
 
 _HOMES = {
-    "AccessDenied": "core.model",
-    "ApprovalRequired": "core.model",
+    "AccessDenied": "core.access_denied",
+    "ApprovalRequired": "core.access_denied",
     "CallableSink": "library.sinks",
     "CortexPolicyError": "core.model",
     "Decision": "core.model",

@@ -7,8 +7,6 @@ _MAX_SHORT = 1000  # characters, of at most four bytes each
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, ClassVar, Never, dataclass_transform
-
-    from cortex_policy.core.model import AccessDenied
 else:
 
     def dataclass_transform(**_: object) -> object:
@@ -95,18 +93,6 @@ class DeprecatedField:
 
         warn_deprecated(f"{kind.__name__}.{self._old}", self._new)
         return getattr(kind if value is None else value, self._new)
-
-
-class LazyHint:
-    """The hint of a denial. It is made when it is asked for: most programs only count denials."""
-
-    def __get__(self, error: "AccessDenied | None", kind: type) -> object:
-        if error is None:
-            return self
-        from cortex_policy.core.denial_hint import error_hint  # noqa: PLC0415 - see above
-
-        error.hint = error_hint(error)
-        return error.hint
 
 
 def truncate_message(text: str) -> str:

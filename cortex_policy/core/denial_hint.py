@@ -1,6 +1,5 @@
 """What would help a denied call, in one line: what the grant allows, and the operator's command that would allow it."""
 
-from cortex_policy.core import truncate_message
 from cortex_policy.core.engine import normalize_scope
 from cortex_policy.core.model import ACTION_NOT_ALLOWED, ARGUMENT_NOT_ALLOWED, PATH_OUTSIDE_SCOPE, RATE_LIMITED
 from cortex_policy.core.operator_commands import append_root_option, approval_hint, scopes_that_allow, set_command
@@ -10,7 +9,7 @@ _MAX_COMPARED = 20  # paths of a call
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.core.model import AccessDenied, Decision, Grant
+    from cortex_policy.core.model import Decision, Grant
 
 
 def denial_hint(grant: "Grant", action: str, decision: "Decision", root: str | None) -> str:
@@ -30,14 +29,6 @@ def denial_hint(grant: "Grant", action: str, decision: "Decision", root: str | N
     if not decision.obligations:
         return "`cortex-policy config get sensitive --json` says where that is set"
     return approval_hint(decision)
-
-
-def error_hint(error: "AccessDenied") -> str:
-    """Return the hint of a denial that was raised, '' if nothing helps."""
-    if error.grant is None:
-        return ""
-    root = error.grant.origin.root if error.grant.origin is not None else None
-    return truncate_message(denial_hint(error.grant, error.action, error.decision, root))
 
 
 def _path_hint(grant: "Grant", decision: "Decision", file: str, root: str | None) -> str:

@@ -5,6 +5,7 @@ This module is loaded only when an old name is used.
 
 import sys
 import warnings
+from importlib import import_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,14 +21,30 @@ FIELDS = {
         "guard": "protected_reason",
     },
 }
+MOVED = {  # of `core.model`
+    "AccessDenied": ("cortex_policy.core.access_denied", "AccessDenied"),
+    "ApprovalRequired": ("cortex_policy.core.access_denied", "ApprovalRequired"),
+    "Place": ("cortex_policy.core.model", "ResolvedPath"),
+}
 _IMPORTLIB = "<frozen importlib._bootstrap>"
 
 
-def warn_deprecated(old: str, new: str) -> None:
-    """Warn the caller of the function that calls this."""
-    caller = sys._getframe(2)  # noqa: SLF001 - the same as a stack level
+def warn_deprecated(old: str, new: str, depth: int = 2) -> None:
+    """Warn the caller of the function that calls this, or another one so many calls away."""
+    caller = sys._getframe(depth)  # noqa: SLF001 - the same as a stack level
     if caller.f_code.co_filename != _IMPORTLIB:  # it asks for each name of `from cortex_policy import ...` first
-        warnings.warn(f"`{old}` is deprecated: use `{new}`", DeprecationWarning, stacklevel=3)
+        warnings.warn(f"`{old}` is deprecated: use `{new}`", DeprecationWarning, stacklevel=depth + 1)
+
+
+def find_moved_name(module: str, name: str) -> object:
+    """Return what a module had by this name; raise AttributeError if it had none, warn if the name is another now."""
+    if name not in MOVED:
+        message = f"module `{module}` has no attribute `{name}`"
+        raise AttributeError(message)
+    home, new = MOVED[name]
+    if new != name:
+        warn_deprecated(name, new, depth=3)
+    return getattr(import_module(home), new)
 
 
 def rename_old_keywords(class_name: str, keywords: "Mapping[str, object]") -> "Mapping[str, object] | None":

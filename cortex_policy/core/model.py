@@ -1,6 +1,6 @@
 """The values that all parts exchange, and the errors that they raise: one module, as a check pays for each."""
 
-from cortex_policy.core import DeprecatedField, LazyHint, Value, truncate_message
+from cortex_policy.core import DeprecatedField, Value, truncate_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -245,9 +245,8 @@ class CortexPolicyError(Exception):
 
     def __init__(self, reason: Reason, detail: str = "", hint: str = "") -> None:
         """Keep the reason, what it was about, and a hint that can be typed."""
-        detail, hint = truncate_message(detail), truncate_message(hint)
-        super().__init__(f"{reason.message}: {detail}" if detail else reason.message)
-        self.reason, self.detail, self.hint = reason, detail, hint
+        self.reason, self.detail, self.hint = reason, truncate_message(detail), truncate_message(hint)
+        super().__init__(self.message)
 
     def __reduce__(self) -> "tuple[Any, ...]":
         return _new_error, (type(self), self.args), vars(self).copy()
@@ -269,11 +268,6 @@ class CortexPolicyError(Exception):
         return self.reason.exit_code
 
 
-def add_grant(error: CortexPolicyError, grant_id: str, root: str | None) -> None:
-    """Say in an error which grant of which root a program was about to use, unless that is known already."""
-    error.grant_id, error.root = error.grant_id or grant_id, error.root or root
-
-
 def _new_error(kind: "type[CortexPolicyError]", args: "tuple[object, ...]") -> CortexPolicyError:
     """Make an error without calling its constructor; `pickle` and `copy` set its attributes."""
     return kind.__new__(kind, *args)
@@ -287,34 +281,6 @@ class StateError(CortexPolicyError):
     """The rate state could not be read or written: exit 24."""
 
 
-class AccessDenied(CortexPolicyError):
-    """A call was denied: exit 10-15; carries the decision, and the grant and the action if they are known."""
-
-    decision: Decision
-    grant: Grant | None = None
-    action: str = ""
-    if not TYPE_CHECKING:
-        hint = LazyHint()
-
-    def __init__(self, decision: Decision, grant: Grant | None = None, action: str = "") -> None:
-        """Take the reason and the detail of the decision; of what the call asked, what is known."""
-        super().__init__(decision.reason, decision.detail)
-        self.decision, self.grant, self.action = decision, grant, action
-        del self.hint  # until it is asked for
-
-    def __str__(self) -> str:
-        return f"{self.grant.id} {self.action}: {self.message}" if self.grant is not None else super().__str__()
-
-
-class ApprovalRequired(AccessDenied):
-    """A call was denied until a human has approved it: exit 13."""
-
-    @property
-    def request_id(self) -> str | None:
-        """What `cortex-policy approve` takes; None if no human could be asked."""
-        return self.decision.approval.id if self.decision.approval is not None else None
-
-
 class UsageError(CortexPolicyError):
     """The arguments of a call do not fit together: exit 2."""
 
@@ -326,11 +292,9 @@ class UsageError(CortexPolicyError):
 if not TYPE_CHECKING:  # a type checker would take any name for one of the module's
 
     def __getattr__(name: str) -> object:
-        """Find `Place` by its old name, which pickles of an older version hold."""
-        if name != "Place":
-            message = f"module `{__name__}` has no attribute `{name}`"
-            raise AttributeError(message)
-        from cortex_policy.core.deprecated import warn_deprecated  # noqa: PLC0415 - only old names need it
+        """Find what this module had in an older version, whose pickles name it."""
+        if name.startswith("__"):  # each import asks for `__path__`
+            raise AttributeError(name)
+        from cortex_policy.core.deprecated import find_moved_name  # noqa: PLC0415 - only old names need it
 
-        warn_deprecated("Place", "ResolvedPath")
-        return ResolvedPath
+        return find_moved_name(__name__, name)

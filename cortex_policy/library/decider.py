@@ -1,24 +1,16 @@
 """Decisions from memory: the part of a store that an ordinary call needs."""
 
+from cortex_policy.core.access_denied import AccessDenied
 from cortex_policy.core.engine import decide_rate, first_denial
 from cortex_policy.core.input_values import validated_arguments, validated_count, validated_text
-from cortex_policy.core.model import (
-    AccessDenied,
-    Budget,
-    Decision,
-    Grant,
-    GrantError,
-    Request,
-    StateError,
-    UsageError,
-    add_grant,
-)
+from cortex_policy.core.model import Budget, Decision, Grant, GrantError, Request, StateError, UsageError
 from cortex_policy.library.cache import CachedGrant, GrantCache, StoreStats
 from cortex_policy.library.functions import denied_error
 from cortex_policy.library.path_lookup import UnresolvedRoot
 from cortex_policy.state import resource_shortage_error
 from cortex_policy.state.enforcement import (
     AuditedCall,
+    add_grant_id,
     check_host_stop,
     effective_settings,
     load_for_call_in_root,
@@ -200,7 +192,7 @@ class Decider:
         try:
             return self._cache.read(name, lambda: load(name))
         except GrantError as error:
-            add_grant(error, name, self.root.path)
+            add_grant_id(error, name, self.root.path)
             raise
 
     def _load_for_call(self, grant_id: str) -> "tuple[Grant, Settings]":

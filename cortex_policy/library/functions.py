@@ -1,19 +1,19 @@
 """What a program calls without a store: load a grant, and enforce it."""
 
+from cortex_policy.core.access_denied import AccessDenied, ApprovalRequired
 from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.input_objects import validated_grant
 from cortex_policy.core.input_values import validated_arguments, validated_count, validated_path, validated_text
-from cortex_policy.core.model import (
-    APPROVAL_REQUIRED,
-    HUMAN_APPROVAL,
-    AccessDenied,
-    ApprovalRequired,
-    GrantError,
-    add_grant,
-)
+from cortex_policy.core.model import APPROVAL_REQUIRED, HUMAN_APPROVAL, GrantError
 from cortex_policy.state import resource_shortage_error
 from cortex_policy.state.emergency_stop import raise_if_stopped_since
-from cortex_policy.state.enforcement import AuditedCall, check_host_stop, effective_settings, require_stamp
+from cortex_policy.state.enforcement import (
+    AuditedCall,
+    add_grant_id,
+    check_host_stop,
+    effective_settings,
+    require_stamp,
+)
 from cortex_policy.state.grants import check_id, find_root, read_grant
 
 TYPE_CHECKING = False
@@ -41,7 +41,7 @@ def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "
         grant = read_grant(policy_root, grant_id)
         require_stamp(grant, effective_settings(policy_root.path))
     except GrantError as error:
-        add_grant(error, grant_id, policy_root.path if policy_root is not None else None)
+        add_grant_id(error, grant_id, policy_root.path if policy_root is not None else None)
         raise
     except OSError as error:
         raise resource_shortage_error(error) or error from None

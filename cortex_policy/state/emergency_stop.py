@@ -5,7 +5,8 @@ import stat
 from time import gmtime, strftime
 
 from cortex_policy.core import Value
-from cortex_policy.core.model import STOPPED, AccessDenied, Decision, GrantError
+from cortex_policy.core.access_denied import AccessDenied
+from cortex_policy.core.model import STOPPED, Decision, GrantError
 from cortex_policy.state import Root, exists_or_unknown, policy_path, read_all
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.users import user_label

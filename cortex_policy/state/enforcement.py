@@ -18,7 +18,6 @@ from cortex_policy.core.model import (
     Request,
     Settings,
     UsageError,
-    add_grant,
 )
 from cortex_policy.state import (
     STATE_DIR,
@@ -167,6 +166,11 @@ def build_request(
     return Request(action, args, resolve_paths(grant, origin, args, protected_paths(origin, settings)), cost)
 
 
+def add_grant_id(error: CortexPolicyError, grant_id: str, root: str | None) -> None:
+    """Say in an error which grant of which root a program was about to use, unless that is known already."""
+    error.grant_id, error.root = error.grant_id or grant_id, error.root or root
+
+
 class AuditedCall:
     """One call and its answer, which is written to the audit log and the sinks, whatever it is.
 
@@ -217,7 +221,7 @@ class AuditedCall:
         lack = resource_shortage_error(error)
         if isinstance(error, CortexPolicyError) and not isinstance(error, UsageError):
             origin = self.grant.origin if self.grant is not None else None
-            add_grant(error, self.grant_id, origin.root if origin is not None else None)
+            add_grant_id(error, self.grant_id, origin.root if origin is not None else None)
         try:
             self._finish(lack or error)
         except OSError as another:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from cortex_policy import load_grant_async
-from cortex_policy.core.model import AccessDenied, Grant, GrantError, UsageError
+from cortex_policy.core.access_denied import AccessDenied
+from cortex_policy.core.model import Grant, GrantError, UsageError
 from cortex_policy.library.async_loader import AsyncExecutor
 from cortex_policy.library.store import PolicyStore
 from tests.support.roots import GIT

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.core.model import AccessDenied, Decision, GrantError, StateError, UsageError
+from cortex_policy.core.access_denied import AccessDenied
+from cortex_policy.core.model import Decision, GrantError, StateError, UsageError
 from cortex_policy.library import preconditions
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore

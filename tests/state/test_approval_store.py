@@ -11,15 +11,9 @@ from typing import Any
 
 import pytest
 
+from cortex_policy.core.access_denied import AccessDenied, ApprovalRequired
 from cortex_policy.core.audit_event import format_timestamp
-from cortex_policy.core.model import (
-    AccessDenied,
-    Approval,
-    ApprovalRequired,
-    CortexPolicyError,
-    GrantError,
-    StateError,
-)
+from cortex_policy.core.model import Approval, CortexPolicyError, GrantError, StateError
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore
 from cortex_policy.manage.approvals import answer_request, list_requests

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.core.model import AccessDenied, Settings
+from cortex_policy.core.access_denied import AccessDenied
+from cortex_policy.core.model import Settings
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore
 from cortex_policy.state import audit_file, audit_log

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from cortex_policy.core.model import AccessDenied, CortexPolicyError, Grant, Rate, Settings, StateError, UsageError
+from cortex_policy.core.access_denied import AccessDenied
+from cortex_policy.core.model import CortexPolicyError, Grant, Rate, Settings, StateError, UsageError
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.state import _locks_held
 from cortex_policy.state.audit_errors import AuditLogError

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.core.model import AccessDenied, Settings
+from cortex_policy.core.access_denied import AccessDenied
+from cortex_policy.core.model import Settings
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.manage.audit import verify as audit_verify
 from cortex_policy.manage.audit.files import list_log_files, open_logs

@@ -9,8 +9,9 @@ import pytest
 
 from cortex_policy import render, state
 from cortex_policy.check import Call
+from cortex_policy.core.access_denied import AccessDenied
 from cortex_policy.core.engine import decide
-from cortex_policy.core.model import AccessDenied, Request
+from cortex_policy.core.model import Request
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.state import Root, emergency_stop, enforcement, grants_errors
 from cortex_policy.state.memory_budgets import MemoryBudgets

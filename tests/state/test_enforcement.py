@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from cortex_policy.core.model import AccessDenied, Budget, CortexPolicyError, GrantError, UsageError
+from cortex_policy.core.access_denied import AccessDenied
+from cortex_policy.core.model import Budget, CortexPolicyError, GrantError, UsageError
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.state.enforcement import decide_and_consume
 

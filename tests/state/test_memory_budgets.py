@@ -6,7 +6,8 @@ from threading import Barrier, Thread
 
 import pytest
 
-from cortex_policy.core.model import AccessDenied, StateError, UsageError
+from cortex_policy.core.access_denied import AccessDenied
+from cortex_policy.core.model import StateError, UsageError
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.state import memory_budgets
 from cortex_policy.state.ledger_ring import TICK_BITS, WINDOW_TICKS

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.core.model import AccessDenied, GrantError
+from cortex_policy.core.access_denied import AccessDenied
+from cortex_policy.core.model import GrantError
 from cortex_policy.library import preconditions
 from cortex_policy.library.store import PolicyStore
 from tests.support.roots import GIT

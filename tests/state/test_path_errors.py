@@ -10,7 +10,8 @@ from threading import Event, Thread
 
 import pytest
 
-from cortex_policy.core.model import AccessDenied, StateError
+from cortex_policy.core.access_denied import AccessDenied
+from cortex_policy.core.model import StateError
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore
 from cortex_policy.state.enforcement import decide_and_consume

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from cortex_policy.core.model import AccessDenied, GrantError, Settings
+from cortex_policy.core.access_denied import AccessDenied
+from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.state import Root, settings, settings_directories
 from cortex_policy.state.enforcement import effective_settings, load_for_call

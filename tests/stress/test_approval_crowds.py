@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from processes import DeathByDeath, ended, start
 
-from cortex_policy.core.model import ApprovalRequired, CortexPolicyError
+from cortex_policy.core.access_denied import ApprovalRequired
+from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.manage.approvals import answer_request, list_requests
 
