@@ -1,17 +1,150 @@
 """Files that switch a hook or its policy off, or hold secrets: no tool of an agent may touch them (docs/hooks.md)."""
 
+from cortex_policy.core.path_arguments import collapse
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from cortex_policy.core.hooks.payload import ToolCall
     from cortex_policy.core.hooks.rules import HookRules
 
-# our own list of tools that only read: they may read what is guarded, but what is in `_SECRET`
+# our own list of tools that only read: they may read what is guarded, but no secrets
 READERS = frozenset((
     "Read", "Grep", "Glob", "LS", "view", "read_file", "read_many_files", "list_directory", "glob",
     "search_file_content", "grep",
 ))  # fmt: skip
+_OWN = (".codex", ".gemini", ".copilot")  # directories of agents, which also hold what is not guarded
+_NOT_GUARDED = frozenset((
+    "skills", "sessions", "session-state", "tmp", "plans", "memories", "agents.md", "gemini.md",
+))  # fmt: skip
+_POLICY, _SECRET = ".cortex", ".env"
+_PAIRS = frozenset((
+    (".claude", "agents"), (".github", "hooks"), (".github", "copilot"), (".cursor", "hooks.json"),
+    (".cursor", "mcp.json"), (".vscode", "mcp.json"),
+))  # fmt: skip
+_HOLDERS = frozenset((".claude", ".github", ".cursor", ".vscode"))  # of pairs: whoever moves one replaces them
+_SINGLE = frozenset((_POLICY, _SECRET, ".mcp.json"))
+_MARKS = (*_OWN, *_HOLDERS, *_SINGLE)
+# HFS+ does not see these characters in a name
+_INVISIBLE = dict.fromkeys((*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF))
+_SEPARATORS = " \t\n\r\v\f'\"`=:,;|&<>()"
+_BLANKS = str.maketrans(dict.fromkeys(_SEPARATORS, " "))
+_UNQUOTED = str.maketrans({"'": "", '"': "", "\\": "", "{": " ", "}": " "} | dict.fromkeys("=:,;|&<>()`", " "))
 
 
 def guard_denial(path: str, call: "ToolCall", rules: "HookRules", home: str) -> str:
     """Return why a tool may not touch an absolute path, '' if no guarded file is there: as spelled, or resolved."""
-    return f"not built yet: {path} {call.tool} {rules.guard} {home}"
+    parts = _components(collapse(path))
+    is_reader = call.tool in READERS and not call.mcp
+    if is_reader:
+        return _sentence((_SECRET,)) if _SECRET in parts else ""
+    found = _guarded_part(parts) or (tuple(parts[-1:]) if parts and parts[-1] in _HOLDERS else ())
+    if found:
+        return _sentence(found)
+    is_listed = any(_is_at_or_below(parts, _components(file)) for file in _with_home(rules.guard, home))
+    return _sentence(("",)) if is_listed else ""
+
+
+def word_denial(command: str, directories: "Sequence[str]", rules: "HookRules", home: str) -> str:
+    """Return why a shell command is denied for a word that names a guarded file, '' if none does.
+
+    In a directory such as `.claude` the word `settings.json` does.
+    """
+    folded = _fold(command)
+    holders = [[parts[-1]] for parts in map(_components, directories) if parts and parts[-1] in _HOLDERS]
+    is_marked = any(mark in text for text in (folded, folded.translate(_UNQUOTED)) for mark in _MARKS)
+    if not is_marked and not rules.guard and not holders:
+        return ""
+    listed = [_components(file) for file in _with_home(rules.guard, home)]
+    for word in _words(folded):
+        shown = _expand_home(word, home)
+        parts = [part for part in word.split("/") if part not in ("", ".")]
+        for spelled in (parts, _components(collapse(shown)), *(holder + parts for holder in holders)):
+            if found := _guarded_part(spelled):
+                return _sentence(found)
+        if shown.startswith("/") and any(_is_at_or_below(_components(collapse(shown)), file) for file in listed):
+            return _sentence(("",))
+    return ""
+
+
+def _words(folded: str) -> "Iterator[str]":
+    """Yield the words of a command, as docs/hooks.md splits them, and as they are without quotes and braces."""
+    seen: set[str] = set()
+    for text in (folded.translate(_BLANKS), folded.replace("\\\n", "").translate(_UNQUOTED)):
+        for word in text.split():
+            if word not in seen:
+                seen.add(word)
+                yield word
+
+
+def expand_path(text: str, home: str) -> "Iterator[str]":
+    """Yield a path as programs may read it: as it is, without outer blanks and backslashes, from home, from a URL."""
+    yield text
+    trimmed = text.strip().replace("\\", "/")
+    shown = _expand_home(trimmed, home)
+    if shown != text:
+        yield shown
+    if shown[:5].casefold() == "file:":
+        rest = shown[5:]
+        if rest.startswith("//"):
+            rest = rest[2:]
+            rest = rest[max(rest.find("/"), 0) :]  # without the host
+        yield _percent_decoded(rest)
+
+
+def _expand_home(text: str, home: str) -> str:
+    for mark in ("~", "$HOME", "${HOME}", "$home", "${home}"):  # a folded word too
+        if text == mark or text.startswith(f"{mark}/"):
+            return home + text[len(mark) :]
+    return text
+
+
+def _percent_decoded(text: str) -> str:
+    first, *rest = text.split("%")
+    parts = [first.encode("utf-8", "surrogatepass")]
+    for part in rest:
+        try:
+            parts.append(bytes([int(part[:2], 16)]) + part[2:].encode("utf-8", "surrogatepass"))
+        except ValueError:
+            parts.append(b"%" + part.encode("utf-8", "surrogatepass"))
+    return b"".join(parts).decode("utf-8", "replace")
+
+
+def _with_home(files: "Sequence[str]", home: str) -> "Iterator[str]":
+    return (_expand_home(file, home) for file in files)
+
+
+def _fold(text: str) -> str:
+    """Return a text without case, and without characters that a file system may ignore."""
+    return text.lower() if text.isascii() else text.translate(_INVISIBLE).casefold()
+
+
+def _components(path: str) -> list[str]:
+    return [part for part in _fold(path).split("/") if part]
+
+
+def _is_at_or_below(parts: list[str], above: list[str]) -> bool:
+    return bool(above) and parts[: len(above)] == above
+
+
+def _guarded_part(parts: list[str]) -> tuple[str, ...]:
+    """Return the components that make a path guarded, at any depth; none if it is not."""
+    for index, part in enumerate(parts):
+        inner = parts[index + 1] if index + 1 < len(parts) else ""
+        if part in _SINGLE or (part in _OWN and inner not in _NOT_GUARDED):
+            return (part,)
+        is_settings = part == ".claude" and inner.startswith("settings") and inner.endswith(".json")
+        if is_settings or (part, inner) in _PAIRS:
+            return part, inner
+    return ()
+
+
+def _sentence(found: tuple[str, ...]) -> str:
+    name = "/".join(found)
+    if name == _SECRET:
+        return "a file called `.env` holds secrets, and is closed to every tool"
+    if name == _POLICY:
+        return "it touches the policy that this very call is checked by, which is closed to every tool"
+    what = f"`{name}`" if name else "a file on the list of guarded files"
+    return f"{what} decides what agents and their hooks do, and is closed to every tool that may write"

@@ -1,10 +1,28 @@
 """The inputs of a tool's call: labels that name some of them, what is ignored, what is not Unicode."""
 
+from cortex_policy.core.decode import MAX_DEPTH, has_surrogate
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    Found = list[tuple[str, object]]
+    from collections.abc import Iterator
+
+    Place = tuple[str | int, ...]
 
 _EACH = "[]"
+_DIRECTORY_NAMES = frozenset(("dirpath", "workdir", "workingdirectory", "cwd", "dir", "directory"))
+_COMMAND_NAMES = frozenset(("command", "cmd", "commands", "script"))
+
+
+class InputError(ValueError):
+    """A call that is denied before any grant is asked; says why to a model.
+
+    `is_final`: no other input makes it allowed, so only a human can help.
+    """
+
+    def __init__(self, why: str, *, is_final: bool = False) -> None:
+        """Take the sentence, lower case, without a full stop."""
+        super().__init__(why)
+        self.is_final = is_final
 
 
 def parse_label(label: str) -> tuple[tuple[str, ...], bool] | None:
@@ -12,19 +30,113 @@ def parse_label(label: str) -> tuple[tuple[str, ...], bool] | None:
 
     A step is the name of a member, or `[]` for each part of an array.
     """
-    is_optional = label.endswith("?")
     steps: list[str] = []
     for part in label.removesuffix("?").split("."):
         name = part
         while name.endswith(_EACH):
             name = name.removesuffix(_EACH)
-        if not name or "[" in name or "]" in name or "?" in name:
+        if not name or not {"[", "]", "?"}.isdisjoint(name):
             return None
         steps += [name, *[_EACH] * ((len(part) - len(name)) // 2)]
-    return tuple(steps), is_optional
+    return (tuple(steps), label.endswith("?")) if len(steps) <= MAX_DEPTH else None
 
 
 def has_name(label: str, name: str) -> bool:
     """Whether a label leads through a member of this name."""
     parsed = parse_label(label)
     return parsed is not None and name in parsed[0]
+
+
+def values_at(inputs: "dict[str, object]", label: str) -> "Iterator[tuple[Place, object]]":
+    """Yield each value that a label names, with its place; None for one that is absent or null.
+
+    Of an array that is absent or empty nothing is yielded. Raises InputError if the label does not fit the inputs.
+    """
+    parsed = parse_label(label)
+    yield from _values(inputs, parsed[0] if parsed is not None else (label,), ())
+
+
+def _values(value: object, steps: "tuple[str, ...]", place: "Place") -> "Iterator[tuple[Place, object]]":
+    if not steps:
+        yield place, value
+    elif steps[0] == _EACH:
+        if value is not None and not isinstance(value, list):
+            raise InputError(f"`{spell_place(place)}` is not an array")
+        for index, part in enumerate(value or ()):
+            yield from _values(part, steps[1:], (*place, index))
+    else:
+        if value is not None and not isinstance(value, dict):
+            raise InputError(f"`{spell_place(place)}` is not an object")
+        yield from _values((value or {}).get(steps[0]), steps[1:], (*place, steps[0]))
+
+
+def spell_place(place: "Place") -> str:
+    """Return a place as a label: `edits[0].target`."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).removeprefix(".")
+
+
+def without_names(value: object, names: "frozenset[str]") -> object:
+    """Return a value without the members of these names, at any depth."""
+    if isinstance(value, dict):
+        return {name: without_names(part, names) for name, part in value.items() if name not in names}
+    return [without_names(part, names) for part in value] if isinstance(value, list) else value
+
+
+def holds_surrogate(value: object) -> bool:
+    """Whether a name or a text in a value holds half of a character."""
+    left = [value]
+    while left:
+        part = left.pop()
+        if isinstance(part, str):
+            if has_surrogate(part):
+                return True
+        elif isinstance(part, dict):
+            left += part
+            left += part.values()
+        elif isinstance(part, list):
+            left += part
+    return False
+
+
+def texts_in(value: object) -> "Iterator[str]":
+    """Yield each text in a value, in its order."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from texts_in(part)
+
+
+def directories_in(inputs: "dict[str, object]") -> "Iterator[str]":
+    """Yield what a call names as the directory that it runs in: relative paths may start there."""
+    for _, name, value in _members((), inputs):
+        if _fold(name) in _DIRECTORY_NAMES:
+            yield from (text for text in texts_in(value) if text)
+
+
+def commands_in(inputs: "dict[str, object]", patches: "frozenset[Place]") -> "Iterator[str]":
+    """Yield each shell command of a call, but those at the places of patches.
+
+    The words of an array are one command, unless it is called `commands`.
+    """
+    for place, name, value in _members((), inputs):
+        folded = _fold(name)
+        if folded in _COMMAND_NAMES and place not in patches:
+            is_words = isinstance(value, list) and folded != "commands" and all(isinstance(one, str) for one in value)
+            yield from (" ".join(texts_in(value)),) if is_words else texts_in(value)
+
+
+def _members(place: "Place", value: object) -> "Iterator[tuple[Place, str, object]]":
+    """Yield the place, the name and the value of each member in a value, at any depth."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield (*place, name), name, part
+            yield from _members((*place, name), part)
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            if isinstance(part, dict | list):
+                yield from _members((*place, index), part)
+
+
+def _fold(name: str) -> str:
+    return name.casefold().replace("_", "").replace("-", "")

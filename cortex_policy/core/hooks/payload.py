@@ -66,7 +66,9 @@ def _agent_by_event(document: "Members", named: str) -> str:
         return "claude"
     if "tool_use_id" in document:
         return named if named == "vscode" else "claude"
-    return named if named in ("claude", "vscode") else "copilot"
+    if "timestamp" in document:
+        return "copilot"
+    return named if named in ("claude", "copilot", "vscode") else ""
 
 
 def read_tool_call(document: object, named: str) -> ToolCall:

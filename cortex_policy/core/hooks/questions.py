@@ -1,11 +1,37 @@
 """What the call of a tool asks: the grants that must all allow it, or why it is denied already (docs/hooks.md)."""
 
 from cortex_policy.core import Value
+from cortex_policy.core.decode import has_surrogate
+from cortex_policy.core.hooks.fit import action_of, fitting_rules
+from cortex_policy.core.hooks.guarded_files import expand_path, guard_denial, word_denial
+from cortex_policy.core.hooks.inputs import (
+    InputError,
+    commands_in,
+    directories_in,
+    holds_surrogate,
+    texts_in,
+    values_at,
+    without_names,
+)
+from cortex_policy.core.hooks.path_values import glob_patterns, path_values
+from cortex_policy.core.hooks.payload import CANARY, ToolCall
+from cortex_policy.core.hooks.rule_problems import DENY
+from cortex_policy.core.model import Grant, Rate
+from cortex_policy.core.path_arguments import path_arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.core.hooks.payload import ToolCall
-    from cortex_policy.core.hooks.rules import HookRules
+    from collections.abc import Iterable, Iterator
+
+    from cortex_policy.core.hooks.fit import Fit
+    from cortex_policy.core.hooks.inputs import Place
+    from cortex_policy.core.hooks.rules import HookRule, HookRules
+
+    PathValues = list[tuple[str, str]]
+
+MAX_DIRECTORIES = 16  # from which the relative paths of one call are judged
+PATCH_TOOL = "apply_patch"
+_BY_NAME_ALONE = Grant("", "-", (), Rate(1), {})  # declares nothing: only names tell which inputs are paths
 
 
 class GrantQuestion(Value):
@@ -41,6 +67,106 @@ class Ruling(Value):
     paths: tuple[str, ...] = ()
 
 
-def rule_on(call: "ToolCall", rules: "HookRules", root: str, home: str) -> Ruling:
-    """Return what the rules say of a call; `root` and `home` are absolute."""
-    return Ruling(f"not built yet: {call.tool} {rules.unmapped} {root} {home}")
+def rule_on(call: "ToolCall", rules: "HookRules", home: str) -> Ruling:
+    """Return what the rules say of a call; `home` is absolute. Whatever is in doubt is denied."""
+    try:
+        return _Judge(call, rules, home).ruling()
+    except InputError as error:
+        from cortex_policy.core.hooks.ruling_reason import ruling_reason  # noqa: PLC0415 - only a denial needs it
+
+        return Ruling(ruling_reason(call.tool, str(error), is_final=error.is_final))
+
+
+class _Judge:
+    """Judges one call by the rules; each step raises InputError if it denies the call."""
+
+    def __init__(self, call: "ToolCall", rules: "HookRules", home: str) -> None:
+        if CANARY in (call.tool, *(tool for _, tool in call.mcp)):
+            why = f"`{CANARY}` is no tool: a hook always denies it, which shows that it works"
+            raise InputError(why, is_final=True)
+        self._call, self._rules, self._home = call, rules, home
+        self._fits = fitting_rules(call, rules)
+        named = dict.fromkeys(directories_in(call.inputs))
+        if len(named) >= MAX_DIRECTORIES:
+            raise InputError("the call names too many directories to start in")
+        places = (one if one.startswith("/") else f"{call.cwd}/{one}" for one in named)
+        self._directories = tuple(dict.fromkeys((call.cwd, *places)))
+        self._paths: dict[str, None] = {}
+
+    def ruling(self) -> Ruling:
+        """Return the grants to ask, and the paths that may lead to guarded files."""
+        fitting = [self._rules.rules[index] for index, _ in self._fits]
+        self._check_names(fitting)
+        questions = list(self._questions(self._fits, self._call))
+        for command in commands_in(self._call.inputs, self._patch_places(fitting)):
+            questions += self._command_questions(command)
+        return Ruling("", tuple(questions), tuple(self._paths))
+
+    def _check_names(self, fitting: "list[HookRule]") -> None:
+        """Guard what the call takes for a path by its name, or by what it is: a URL of a file, a pattern."""
+        inputs = self._call.inputs
+        self._guard(path for _, path, _ in path_arguments(_BY_NAME_ALONE, inputs) if path is not None)
+        self._guard(text for text in texts_in(inputs) if text.lstrip()[:5].casefold() == "file:")
+        self._guard(pattern for rule in fitting for _, pattern in glob_patterns(rule, inputs))
+
+    def _guard(self, paths: "Iterable[str]") -> None:
+        """Raise InputError for a path that leads to a guarded file, as text; note where else it may lead."""
+        for path in dict.fromkeys(paths):
+            if "\0" in path or has_surrogate(path):
+                raise InputError("a path holds a NUL or half of a character")
+            for spelled in expand_path(path, self._home):
+                tops = ("",) if spelled.startswith("/") else self._directories
+                for place in [f"{top}/{spelled}" if top else spelled for top in tops]:
+                    if why := guard_denial(place, self._call, self._rules, self._home):
+                        raise InputError(why, is_final=True)
+                    self._paths[place] = None
+
+    def _questions(
+        self, fits: "list[Fit]", call: "ToolCall", patched: "PathValues | None" = None
+    ) -> "Iterator[GrantQuestion]":
+        """Yield what the grants of these rules are asked; for patched files, without a hit."""
+        for position, (index, part) in enumerate(fits):
+            rule = self._rules.rules[index]
+            if rule.decide == DENY:
+                raise InputError(f"rule {index + 1} of the hooks denies `{call.tool}`", is_final=True)
+            args = without_names(call.inputs, frozenset(rule.ignore)) if rule.ignore else call.inputs
+            if holds_surrogate(args):
+                raise InputError("an input holds half of a character, which cannot be judged")
+            values = path_values(rule, call) if patched is None else patched
+            self._guard(path for _, path in values)
+            if rule.grant and isinstance(args, dict):
+                yield GrantQuestion(
+                    index + 1, rule.grant, action_of(rule, part, call.inputs), args, tuple(values), self._directories,
+                    rule.within_root, rule.no_path, consumes=position == 0 and patched is None,
+                )  # fmt: skip
+        last = self._rules.rules[fits[-1][0]] if fits else None
+        if self._rules.unmapped == DENY and (last is None or (last.subagents is not None and last.grant)):
+            raise InputError(f"no rule of the hooks allows `{call.tool}`", is_final=True)
+        if last is None and holds_surrogate(call.inputs):
+            raise InputError("an input holds half of a character, which cannot be judged")
+
+    def _patch_places(self, fitting: "list[HookRule]") -> "frozenset[Place]":
+        labels = [label for rule in fitting for label in rule.patch]
+        return frozenset(place for label in labels for place, _ in values_at(self._call.inputs, label))
+
+    def _command_questions(self, command: str) -> "Iterator[GrantQuestion]":
+        """Yield what a patch in a shell command asks; raise InputError for a command that no grant can allow."""
+        from cortex_policy.core.hooks.shell_commands import shell_denial  # noqa: PLC0415 - only for shells
+
+        if has_surrogate(command):
+            raise InputError("a command holds half of a character, which cannot be judged")
+        if why := shell_denial(command):
+            raise InputError(why)
+        if why := word_denial(command, self._directories, self._rules, self._home):
+            raise InputError(f"a word of the command is guarded: {why}", is_final=True)
+        if "*** begin patch" in command.casefold():
+            yield from self._patch_questions(command)
+
+    def _patch_questions(self, command: str) -> "Iterator[GrantQuestion]":
+        from cortex_policy.core.hooks.patches import patch_in_command, patched_files  # noqa: PLC0415 - few hold one
+
+        patch, call = patch_in_command(command), self._call
+        inner = ToolCall(**{**vars(call), "tool": PATCH_TOOL, "mcp": (), "inputs": {"command": patch}})
+        files = [(PATCH_TOOL, file) for file in patched_files(patch)]
+        self._guard(file for _, file in files)
+        yield from self._questions(fitting_rules(inner, self._rules), inner, files)

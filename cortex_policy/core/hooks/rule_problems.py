@@ -47,7 +47,7 @@ def rule_problems(document: object) -> list[RuleProblem]:
         return [RuleProblem((), WRONG_VALUE, "a hooks.toml is a table")]
     problems = _unknown_keys((), document, _FILE_KEYS)
     number = document.get("format")
-    if number != FORMAT or isinstance(number, bool):
+    if type(number) is not int or number != FORMAT:
         keys: Keys = ("format",) if "format" in document else ()
         problems.append(RuleProblem(keys, WRONG_VALUE, f"`format` must be {FORMAT}", f"write `format = {FORMAT}`"))
     problems += _choice_problems((), document, "unmapped", (PASS, DENY))

@@ -1,0 +1,103 @@
+"""Why a grant denies a call, as a model should read it: which rule, what is still allowed, what helps (docs/hooks.md).
+
+INVARIANT: no sentence holds a command that changes a grant, or a path of the policy: a model with a shell would use it.
+"""
+
+from math import ceil
+
+from cortex_policy.core.hooks.ruling_reason import ASK, CHANGE, without_policy
+from cortex_policy.core.model import (
+    ACTION_NOT_ALLOWED,
+    APPROVAL_REQUIRED,
+    ARGUMENT_NOT_ALLOWED,
+    GRANT_NOT_FOUND,
+    PATH_OUTSIDE_SCOPE,
+    RATE_LIMITED,
+    STATE_UNAVAILABLE,
+    STOPPED,
+)
+from cortex_policy.core.text import join_words, truncate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.core.hooks.questions import GrantQuestion
+    from cortex_policy.core.model import CortexPolicyError, Decision, Grant
+
+_MAX_WORDS_BYTES = 600  # of one list
+_BROKEN = "Nothing can be allowed until a human has fixed it. Do not try again; tell the user."
+
+
+def decision_reason(question: "GrantQuestion", grant: "Grant", decision: "Decision") -> str:
+    """Return why a grant denied a call."""
+    return f"{_asked(question)}: {_why(question, grant, decision)}"
+
+
+def _asked(question: "GrantQuestion") -> str:
+    return f"denied by rule {question.rule}, which asks grant `{question.grant}` for `{truncate(question.action, 200)}`"
+
+
+def _why(question: "GrantQuestion", grant: "Grant", decision: "Decision") -> str:
+    if decision.reason is ACTION_NOT_ALLOWED:
+        return f"the grant allows only {_listed(grant.actions)}. {ASK}"
+    if decision.reason is ARGUMENT_NOT_ALLOWED:
+        return f"{without_policy(decision.detail) or 'an argument is not allowed'}. {CHANGE}"
+    if decision.reason is PATH_OUTSIDE_SCOPE:
+        return (
+            f"{without_policy(decision.detail) or 'a path is not allowed'}. {allowed_paths(question, grant)} {CHANGE}"
+        )
+    if decision.reason is APPROVAL_REQUIRED:
+        return _approval(decision)
+    if decision.reason is RATE_LIMITED:
+        return _rate(grant, decision)
+    return f"{decision.reason.message}. {ASK}"
+
+
+def allowed_paths(question: "GrantQuestion", grant: "Grant") -> str:
+    """Return the sentence about the paths that a call may name."""
+    if grant.fs_scope:
+        return f"Allowed is what lies in {_listed(grant.fs_scope)}, below the root of the project."
+    return "Allowed is what lies below the root of the project." if question.within_root else ""
+
+
+def _approval(decision: "Decision") -> str:
+    if decision.obligations:
+        return "a human must approve this very call first. Tell the user, and try again once it is approved."
+    return f"calls for sensitive data are denied. {ASK}"
+
+
+def _rate(grant: "Grant", decision: "Decision") -> str:
+    seconds = decision.budget.retry_after_seconds if decision.budget is not None else None
+    limit = f"the grant allows {grant.rate.per_minute} calls a minute, and they are used"
+    if seconds is None:
+        return f"{limit}. {ASK}"
+    return f"{limit}. Wait {max(1, ceil(seconds))} seconds, then try the same call again, once."
+
+
+def outside_root_reason(question: "GrantQuestion", path: str) -> str:
+    """Return why a path outside of the root is denied, before the grant is asked."""
+    where = "Allowed is what lies below the root of the project."
+    return (
+        f"{_asked(question)}: `{truncate(path, 300)}` lies outside of the project, or leads out of it. {where} {CHANGE}"
+    )
+
+
+def no_path_reason(question: "GrantQuestion", grant: "Grant") -> str:
+    """Return why a call without a path is denied by a grant with scopes."""
+    return f"{_asked(question)}: no path was found in the call. {allowed_paths(question, grant)} {CHANGE}"
+
+
+def error_reason(error: "CortexPolicyError") -> str:
+    """Return why a call is denied that could not be decided, or that an emergency stop denies."""
+    if error.reason is STOPPED:
+        return (
+            "denied: an emergency stop is in force for every tool. Stop working, do not try again, and tell the user."
+        )
+    if error.reason is GRANT_NOT_FOUND:
+        return f"denied: the rule asks a grant that does not exist. {_BROKEN}"
+    if error.reason is STATE_UNAVAILABLE:
+        return f"denied: calls cannot be counted at the moment. {_BROKEN}"
+    return f"denied: the call could not be decided ({error.reason.message}). {_BROKEN}"
+
+
+def _listed(words: "tuple[str, ...]") -> str:
+    return join_words([f"`{word}`" for word in words], _MAX_WORDS_BYTES) or "nothing"

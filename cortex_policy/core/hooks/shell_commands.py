@@ -1,0 +1,108 @@
+"""What a shell command may not be: a shell that stays open, or our own program where it changes something."""
+
+_INTERPRETERS = frozenset((
+    "sh", "bash", "rbash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "csh", "tcsh", "nu", "elvish", "xonsh", "pwsh",
+    "powershell", "python", "pypy", "ipython", "node", "nodejs", "deno", "bun", "ruby", "irb", "perl", "php", "lua",
+    "luajit", "r", "julia", "tclsh", "jshell", "ghci", "scala", "groovysh", "osascript",
+))  # fmt: skip
+_STARTERS = frozenset((
+    "env", "sudo", "doas", "exec", "command", "builtin", "nohup", "setsid", "time", "nice", "ionice", "stdbuf",
+    "unbuffer", "busybox", "toybox", "timeout", "uv", "poetry", "pipenv", "run", "then", "do", "!",
+))  # fmt: skip
+_ENDS = ("--version", "--help", "-V", "--test")  # options with which an interpreter reads nothing
+_ENDS_OF_SOME = ("-v", "-h")  # a shell takes them for something else
+_WITH_SHORT = frozenset(("node", "nodejs", "perl", "ruby", "php", "lua"))
+_VERSION = "0123456789.-"
+_PARTS = str.maketrans(dict.fromkeys(";&(){}", "\n"))
+_SPECIAL = " \t\r\n;&|(){}<>"
+PROGRAM_NAMES = ("cortex-policy", "cortex_policy")
+READING = frozenset(("check", "enforce", "run", "explain", "list", "show", "validate", "test", "diff"))
+# every other command of the program; a test compares them
+CHANGING = frozenset((
+    "approvals", "approve", "audit", "completions", "config", "copy", "deny", "doctor", "edit", "fmt", "help", "hook",
+    "init", "log", "new", "rate", "remove", "rename", "replay", "resume", "rule", "schema", "serve", "set", "stamp",
+    "status", "stop", "suggest", "undo",
+))  # fmt: skip
+_SEGMENTS = str.maketrans(dict.fromkeys(";&|", "\n"))
+_BLANKS = str.maketrans(dict.fromkeys("'\"`=:,<>()", " "))
+_UNQUOTED = str.maketrans({"'": "", '"': "", "\\": ""})
+
+
+def shell_denial(command: str) -> str:
+    """Return why a shell command is denied whatever a grant says, '' if it is not."""
+    if "\0" in command:
+        return "the command holds a NUL"
+    if opens_shell(command):
+        return "the command starts a shell or an interpreter and nothing else, whose input no hook would see"
+    if changes_policy(command):
+        return "the command runs the program that checks this call, with more than a question"
+    return ""
+
+
+def opens_shell(command: str) -> bool:
+    """Whether a command, or a part of it, is only a shell or an interpreter, bare or with options such as `-i`."""
+    text = _without_quotes(command.replace("\\\n", ""))
+    here = text.replace("<<<", "   ").find("<<")  # what follows that line is text
+    end = text.find("\n", here) if here >= 0 else -1
+    parts = text[: end if end >= 0 else None].replace("||", "\n").translate(_PARTS).split("\n")
+    # what comes behind a `|` reads from a pipe
+    return any(_is_open_shell(part.partition("|")[0]) for part in parts)
+
+
+def _without_quotes(command: str) -> str:
+    """Return a command without its quotes; what they keep from the shell becomes `_`."""
+    shown, quote, is_escaped = list[str](), "", False
+    for one in command:
+        if is_escaped or (quote and one != quote and (one != "\\" or quote == "'")):
+            shown.append("_" if one in _SPECIAL else one)
+            is_escaped = False
+        elif one == "\\":
+            is_escaped = True
+        elif one in "'\"":
+            quote = "" if quote else one
+        else:
+            shown.append(one)
+    return "".join(shown)
+
+
+def _is_open_shell(part: str) -> bool:
+    """Whether a part of a command is an interpreter that reads what comes from the agent."""
+    source = part.partition("<")[2].lstrip("< ")
+    if source and not source.startswith(("&", "/dev/")):
+        return False
+    words = part.partition("<")[0].partition(">")[0].split()
+    names = [word for word in words if word[:1] != "-" and "=" not in word and not word.isdecimal()]
+    programs = [name for word in names if (name := word.rpartition("/")[2].casefold()) not in _STARTERS]
+    options = [word for word in words if word[:1] == "-"]
+    if len(programs) != 1 or words[:2] in (["command", "-v"], ["command", "-V"]):
+        return False
+    kind = programs[0].rstrip(_VERSION)
+    is_done = len(options) == 1 and options[0] in _ENDS + (_ENDS_OF_SOME if kind in _WITH_SHORT else ())
+    return kind in _INTERPRETERS and not is_done
+
+
+def changes_policy(command: str) -> bool:
+    """Whether a command runs our program with anything but what only asks."""
+    folded = command.casefold().replace("\\\n", "")
+    texts = (folded, folded.translate(_UNQUOTED))
+    if not any(name in text for text in texts for name in PROGRAM_NAMES):
+        return False
+    lines = (line for text in texts for line in text.translate(_SEGMENTS).split("\n"))
+    return any(_changes_policy(line.translate(_BLANKS).split()) for line in lines)
+
+
+def _changes_policy(words: list[str]) -> bool:
+    for at, word in enumerate(words):
+        if not any(_is_program(part) for part in word.split("/")):
+            continue
+        rest = words[at + 1 :]
+        if not rest or rest[0] in READING:
+            continue
+        is_run = at == 0 or (words[at - 1][:1] == "-" and words[at - 1].endswith("m"))
+        if rest[0][:1] == "$" or (is_run and rest[0][:1] != "-") or not CHANGING.isdisjoint(rest):
+            return True
+    return False
+
+
+def _is_program(part: str) -> bool:
+    return part in PROGRAM_NAMES or part.removeprefix("-m").startswith(("cortex_policy.", *PROGRAM_NAMES[1:2]))
