@@ -263,7 +263,7 @@ _cortex_policy() {
             ;;
         'check '*)
             offered=('' 'ids' 'actions')
-            flags='--path --arg --args --root --wait --cost --peek --require-path --explain --json -q --quiet'
+            flags='--path --arg --args --root --cost --require-path --wait --peek --explain --json -q --quiet'
             ;;
         'completions '*)
             offered=('' 'bash zsh fish')
@@ -295,7 +295,7 @@ _cortex_policy() {
             ;;
         'enforce '*)
             offered=('' 'ids' 'actions')
-            flags='--path --arg --args --root --wait --cost --peek --require-path --explain --json -q --quiet'
+            flags='--path --arg --args --root --cost --require-path --wait --peek --explain --json -q --quiet'
             ;;
         'explain '*)
             offered=('' 'ids' 'actions')
@@ -355,7 +355,7 @@ _cortex_policy() {
             ;;
         'run '*)
             offered=('' 'ids' 'actions' '' '' '' '' '' '' '' '')
-            flags='--path --arg --args --root --wait --cost --require-path --for-each -0 --denied-exit -q --quiet'
+            flags='--path --arg --args --root --cost --require-path --wait --for-each -0 --denied-exit -q --quiet'
             ;;
         'schema '*)
             offered=('')

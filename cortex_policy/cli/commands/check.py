@@ -1,30 +1,24 @@
 """`check` and `enforce` for Typer: `main` handles plain command lines itself; both call `decide_call`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from cortex_policy.check import Call, decide_call
 from cortex_policy.cli.commands import check_options as options
-from cortex_policy.cli.options import GrantArgument
 from cortex_policy.cli.output.explanation import render_explanation
 from cortex_policy.cli.output.wait_notice import wait_notice
+from cortex_policy.cli.shared_options import with_options_of
 from cortex_policy.render import render, write_and_exit
 
 
-def check(  # noqa: PLR0913 - the options of a call
+@with_options_of(options.call_fields)
+def check(
+    fields: dict[str, Any],
     context: typer.Context,
-    grant: GrantArgument,
-    action: options.ActionArgument,
     *,
-    path: options.PathOption = None,
-    arg: options.ArgOption = None,
-    args: options.ArgsOption = None,
-    root: options.RootOption = None,
     wait: options.WaitOption = None,
-    cost: options.CostOption = None,
     peek: Annotated[int, options.flag_option("--peek", sentence="Decide, but count nothing.")] = 0,
-    require_path: options.RequirePathFlag = 0,
     explain: Annotated[
         int, options.flag_option("--explain", sentence="Also print the result of each rule, with its line.")
     ] = 0,
@@ -56,20 +50,13 @@ def check(  # noqa: PLR0913 - the options of a call
     $ cortex-policy check git tree --root /srv/repo -q && echo yes
     """
     call = Call(
-        grant,
-        action,
-        tuple(path or ()),
-        tuple(arg or ()),
-        options.single_text("--args", args),
-        options.single_text("--root", root),
-        options.single_wait(wait),
-        options.single_cost(cost),
-        options.single_flag("--peek", peek),
-        options.single_flag("--require-path", require_path),
-        options.single_flag("--explain", explain),
-        options.single_flag("--json", json),
-        options.single_flag("--quiet", quiet),
-        context.info_name or "check",
+        **fields,
+        wait_seconds=options.single_wait(wait),
+        peek=options.single_flag("--peek", peek),
+        explain=options.single_flag("--explain", explain),
+        json=options.single_flag("--json", json),
+        quiet=options.single_flag("--quiet", quiet),
+        command=context.info_name or "check",
     )
     outcome = decide_call(call, wait_notice(call))
     write_and_exit(render_explanation(outcome) if call.explain else render(outcome))

@@ -1,11 +1,11 @@
 """The options of a call, each given once, with the values that `main` accepts too."""
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from cortex_policy.check import MAX_WAIT_SECONDS, parse_number_option
-from cortex_policy.cli.options import JSON_HELP, ROOT_HELP, value_option
+from cortex_policy.cli.options import JSON_HELP, ROOT_HELP, GrantArgument, value_option
 from cortex_policy.run import MAX_EXIT_CODE, parse_exit_code
 
 T = TypeVar("T")
@@ -72,3 +72,27 @@ RequirePathFlag = Annotated[int, flag_option("--require-path", sentence="Deny a 
 WaitOption = Annotated[list[str] | None, value_option("SECONDS", "Wait up to SECONDS for budget, 0 to 3600.")]
 QuietFlag = Annotated[int, flag_option("-q", "--quiet", sentence="Print nothing; the exit code is the answer.")]
 JsonFlag = Annotated[int, flag_option("--json", sentence=JSON_HELP)]
+
+
+def call_fields(  # noqa: PLR0913 - the options that every command for a call has
+    grant: GrantArgument,
+    action: ActionArgument,
+    *,
+    path: PathOption = None,
+    arg: ArgOption = None,
+    args: ArgsOption = None,
+    root: RootOption = None,
+    cost: CostOption = None,
+    require_path: RequirePathFlag = 0,
+) -> dict[str, Any]:
+    """Return the fields of a call that these options set."""
+    return {
+        "grant": grant,
+        "action": action,
+        "paths": tuple(path or ()),
+        "arg_words": tuple(arg or ()),
+        "args_json": single_text("--args", args),
+        "root": single_text("--root", root),
+        "cost": single_cost(cost),
+        "require_path": single_flag("--require-path", require_path),
+    }

@@ -88,9 +88,9 @@ def _row(resolved: "EffectiveSetting") -> tuple[str, ...]:
     winner = resolved.effective
     origin = f"{winner.place}: {winner.source}" if winner.source else winner.place
     overridden = ", ".join(f"{format_setting(one.value)} ({one.place}: {one.source})" for one in resolved.overridden)
-    return (resolved.setting.name, _shown(winner.value), f"{origin}{' (locked)' * resolved.is_locked}", overridden)
+    return (resolved.setting.name, _cell_text(winner.value), f"{origin}{' (locked)' * resolved.is_locked}", overridden)
 
 
-def _shown(value: object) -> str:
+def _cell_text(value: object) -> str:
     """Return a value for the table, in which nothing is blank."""
     return "-" if value is None else str(value) if value in ([], {}) else format_setting(value)

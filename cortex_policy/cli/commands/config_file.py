@@ -1,9 +1,7 @@
 """`config set | unset | path | edit`: commands on one settings file, and the options that name it."""
 
 import os
-from functools import wraps
-from inspect import Parameter, Signature, signature
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,14 +10,13 @@ from cortex_policy.cli.output.settings import format_setting
 from cortex_policy.cli.prompts import is_interactive, make_lock_wait
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root, inner_root_path
+from cortex_policy.cli.shared_options import with_options_of
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
 from cortex_policy.core.text import message_line, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cortex_policy.core.settings import SettingValue
     from cortex_policy.manage.settings.write import SettingsFile
 
@@ -44,22 +41,8 @@ def _settings_file(
     return SettingsFile(SYSTEM if system else USER, root_or_none(inner_root_path(root)))
 
 
-def with_settings_file_options(command: "Callable[..., None]") -> "Callable[..., None]":
-    """Replace a command's first parameter by the options that name a settings file."""
-    naming, (_, *own_parameters) = signature(_settings_file).parameters, signature(command).parameters.values()
-    parameters = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in (*naming.values(), *own_parameters)]
-
-    @wraps(command)
-    def run(**given: Any) -> None:
-        command(_settings_file(**{name: given.pop(name) for name in naming}), **given)
-
-    run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {one.name: one.annotation for one in parameters}
-    return run
-
-
 @add_quiet_option
-@with_settings_file_options
+@with_options_of(_settings_file)
 def set_setting(
     target: "SettingsFile",
     name: NameArgument,
@@ -89,7 +72,7 @@ def set_setting(
 
 
 @add_quiet_option
-@with_settings_file_options
+@with_options_of(_settings_file)
 def unset(
     target: "SettingsFile",
     name: NameArgument,
@@ -114,7 +97,7 @@ def unset(
     typer.echo(message_line(sentence if is_changed else f"nothing to do: {sentence}"))
 
 
-@with_settings_file_options
+@with_options_of(_settings_file)
 def path(target: "SettingsFile") -> None:
     """Print the path of a settings file, even if it does not exist.
 
@@ -124,7 +107,7 @@ def path(target: "SettingsFile") -> None:
     typer.echo(printable(target.file))
 
 
-@with_settings_file_options
+@with_options_of(_settings_file)
 def edit(target: "SettingsFile", *, wait_seconds: WaitOption = 0.0) -> None:
     """Edit a settings file, and save it if it is valid.
 

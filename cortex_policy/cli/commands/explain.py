@@ -1,24 +1,16 @@
 """`explain`: explain a decision rule by rule, without counting the call."""
 
+from typing import Any
+
 from cortex_policy.check import Call, decide_call
 from cortex_policy.cli.commands import check_options as options
-from cortex_policy.cli.options import GrantArgument
 from cortex_policy.cli.output.explanation import render_explanation
+from cortex_policy.cli.shared_options import with_options_of
 from cortex_policy.render import write_and_exit
 
 
-def explain(  # noqa: PLR0913 - the options of a call
-    grant: GrantArgument,
-    action: options.ActionArgument,
-    *,
-    path: options.PathOption = None,
-    arg: options.ArgOption = None,
-    args: options.ArgsOption = None,
-    root: options.RootOption = None,
-    cost: options.CostOption = None,
-    require_path: options.RequirePathFlag = 0,
-    json: options.JsonFlag = 0,
-) -> None:
+@with_options_of(options.call_fields)
+def explain(fields: dict[str, Any], *, json: options.JsonFlag = 0) -> None:
     """Explain a decision rule by rule, and count nothing.
 
     For each rule it prints the result and the line of the grant. For a denial it prints the nearest allowed value, what
@@ -33,18 +25,6 @@ def explain(  # noqa: PLR0913 - the options of a call
     $ cortex-policy explain git snippet --path docs/x --arg lines=400
     $ cortex-policy explain model-gateway chat --cost 90 --json
     """
-    call = Call(
-        grant,
-        action,
-        tuple(path or ()),
-        tuple(arg or ()),
-        options.single_text("--args", args),
-        options.single_text("--root", root),
-        cost=options.single_cost(cost),
-        peek=True,
-        require_path=options.single_flag("--require-path", require_path),
-        explain=True,
-        json=options.single_flag("--json", json),
-        command="explain",
-    )
+    is_json = options.single_flag("--json", json)
+    call = Call(**fields, peek=True, explain=True, json=is_json, command="explain")
     write_and_exit(render_explanation(decide_call(call)))

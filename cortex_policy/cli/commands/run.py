@@ -1,31 +1,26 @@
 """`run` for Typer: `main` handles plain command lines itself; both go to `become_command`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from cortex_policy.check import Call
 from cortex_policy.cli.commands import check_options as options
-from cortex_policy.cli.options import GrantArgument, value_option
+from cortex_policy.cli.options import value_option
 from cortex_policy.cli.output.wait_notice import wait_notice
+from cortex_policy.cli.shared_options import with_options_of
 from cortex_policy.run import Run, become_command
 
 
-def run(  # noqa: PLR0913 - the options of a call
-    grant: GrantArgument,
-    action: options.ActionArgument,
+@with_options_of(options.call_fields)
+def run(
+    fields: dict[str, Any],
     command: Annotated[
         list[str] | None,
         typer.Argument(metavar="COMMAND...", help="The command and its arguments, after `--`.", show_default=False),
     ] = None,
     *,
-    path: options.PathOption = None,
-    arg: options.ArgOption = None,
-    args: options.ArgsOption = None,
-    root: options.RootOption = None,
     wait: options.WaitOption = None,
-    cost: options.CostOption = None,
-    require_path: options.RequirePathFlag = 0,
     for_each: Annotated[
         int, options.flag_option("--for-each", sentence="Decide each path on stdin, one a line, by itself.")
     ] = 0,
@@ -54,15 +49,8 @@ def run(  # noqa: PLR0913 - the options of a call
     $ find docs -print0 | cortex-policy run git tree --for-each -0 -- ls -d {}
     """
     call = Call(
-        grant,
-        action,
-        tuple(path or ()),
-        tuple(arg or ()),
-        options.single_text("--args", args),
-        options.single_text("--root", root),
-        options.single_wait(wait),
-        options.single_cost(cost),
-        require_path=options.single_flag("--require-path", require_path),
+        **fields,
+        wait_seconds=options.single_wait(wait),
         quiet=options.single_flag("--quiet", quiet),
         command="run",
     )

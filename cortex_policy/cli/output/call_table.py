@@ -75,15 +75,15 @@ class CallTable:
         self.fit(event)
         head = [] if self._has_head else [self._head()]
         self._has_head = True
-        cells = self._padded(self._cells(event))
-        cells[1] = self._styled(cells[1], _STYLES[bool(event[1]["decision"])])
+        cells = self._pad(self._cells(event))
+        cells[1] = self._style(cells[1], _STYLES[bool(event[1]["decision"])])
         line, arguments = (" " * GAP).join(cells), message_line(arguments_text(event))
         if self._width is None or sum(self._widths) + GAP * len(cells) + cell_width(arguments) <= self._width:
             return [*head, f"{line}{' ' * GAP}{arguments}".rstrip()]
         return [*head, line.rstrip(), f"{' ' * INDENT}{arguments}"]
 
     def _head(self) -> str:
-        return self._styled((" " * GAP).join([*self._padded(list(self._columns)), LAST_COLUMN]), "1")
+        return self._style((" " * GAP).join([*self._pad(list(self._columns)), LAST_COLUMN]), "1")
 
     def _cells(self, event: "Event") -> list[str]:
         _, data = event
@@ -93,8 +93,8 @@ class CallTable:
         cells = (local_time(data["time"]), f"{answer}{without_hit_text(data)}", data["grant"], data["action"], root)
         return [message_line(str(cell)) for cell in cells[: len(self._columns)]]
 
-    def _padded(self, cells: list[str]) -> list[str]:
+    def _pad(self, cells: list[str]) -> list[str]:
         return [cell + " " * (size - cell_width(cell)) for cell, size in zip(cells, self._widths, strict=True)]
 
-    def _styled(self, text: str, style: str) -> str:
+    def _style(self, text: str, style: str) -> str:
         return f"\x1b[{style}m{text}\x1b[0m" if self._is_coloured else text

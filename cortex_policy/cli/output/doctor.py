@@ -34,7 +34,7 @@ def print_result(result: "CheckResult") -> None:
     """Print a result: a line for it, one for the command that fixes it, and one for what was tried if that failed."""
     message, status = message_line(local_times(result.message)), f"{result.status:<{STATUS_WIDTH}}"
     if sys.stdout.isatty():
-        message = _folded(message)
+        message = _fold_message(message)
         status = f"\x1b[{_STYLES[result.status]}m{status}\x1b[0m"
     _print(f"{status}{result.id:<{ID_WIDTH}}{message}")
     if result.status != OK:
@@ -44,7 +44,7 @@ def print_result(result: "CheckResult") -> None:
                 _print(f"{'':<{STATUS_WIDTH}}{what}: {message_line(command)}")
 
 
-def _folded(message: str) -> str:
+def _fold_message(message: str) -> str:
     """Fold a message between words, in its column."""
     indent = " " * (STATUS_WIDTH + ID_WIDTH)
     width = max(MIN_WIDTH, get_terminal_size().columns - len(indent))

@@ -44,17 +44,17 @@ def status_lines(status: "RootStatus") -> "list[Line]":
         ("root", root),
         *_check_lines(status),
         *[(HINT, _other_user_text(status, one)) for one in status.other_owners],
-        *_labelled("stop", [stop.sentence for stop in status.denials.stops] or ["none"]),
+        *_label_lines("stop", [stop.sentence for stop in status.denials.stops] or ["none"]),
         ("grants", _grants_text(status)),
-        *_labelled("settings", [_setting_text(one) for one in status.settings] or ["none is set"]),
-        *_labelled("budgets", _budget_texts(status)),
+        *_label_lines("settings", [_setting_text(one) for one in status.settings] or ["none is set"]),
+        *_label_lines("budgets", _budget_texts(status)),
         ("audit log", _audit_text(status)),
         ("stamp", _stamp_text(status)),
-        *_labelled("approvals", _approval_texts(status)),
+        *_label_lines("approvals", _approval_texts(status)),
     ]
 
 
-def _labelled(label: str, texts: list[str]) -> "list[Line]":
+def _label_lines(label: str, texts: list[str]) -> "list[Line]":
     return [("" if number else label, text) for number, text in enumerate(texts)]
 
 

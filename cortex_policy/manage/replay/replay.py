@@ -108,7 +108,13 @@ def replay(
                     replayer.add(at, data, None, replayer.decide_by_rules(data))
         replayer.finish()
     return ReplayResult(
-        groups.flips(), groups.undecided(), groups.same, counts.lines, counts.unreadable, counts.other_roots, earlier
+        groups.flips(),
+        groups.undecided(),
+        groups.same,
+        counts.lines,
+        counts.unreadable,
+        counts.other_roots,
+        earlier,
     )
 
 
@@ -169,11 +175,11 @@ class _AnswerGroups:
 
     def undecided(self) -> tuple[UndecidedCalls, ...]:
         """Return the undecided calls, the most frequent first."""
-        undecided_count = [
+        calls = [
             UndecidedCalls(grant, why, "" if full else FULL_ARGS_HINT, count)
             for (grant, why, full), count in self._unknown.items()
         ]
-        return tuple(sorted(undecided_count, key=lambda one: (-one.count, one.grant)))
+        return tuple(sorted(calls, key=lambda one: (-one.count, one.grant)))
 
 
 def _bounded_key(groups: "dict[Any, Any]", key: "tuple[Any, ...]") -> "tuple[Any, ...]":

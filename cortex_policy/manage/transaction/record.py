@@ -61,7 +61,7 @@ def entry_for_write(
     )  # fmt: skip
     replaced = {old for old, _ in changes.values()}
     written = tuple(new for _, new in changes.values() if new is not None and new in kept and new not in replaced)
-    widened = _widened_fields(meaning)[:MAX_WIDENED_LENGTH]
+    widened = _widening_sentences(meaning)[:MAX_WIDENED_LENGTH]
     return HistoryEntry(
         version, _now(), current_author(), command, meaning.verdict, widened, grant_changes, written=written
     )
@@ -82,7 +82,7 @@ def entry_for_stamp(
         for grant_id, (text, _) in texts.items()
     )
     return HistoryEntry(
-        new.version, _now(), current_author(), command, None if is_blind else diff.verdict, _widened(diff),
+        new.version, _now(), current_author(), command, None if is_blind else diff.verdict, _widening_text(diff),
         () if is_blind else changes, is_blind, tuple(text for _, text in texts.values() if text and text in kept),
         None if old is None or old.version == new.version - 1 else old.version,
     )  # fmt: skip
@@ -103,13 +103,13 @@ def _texts_to_keep(texts: "Iterable[bytes | None]", *, is_owned_by_caller: bool)
     return kept
 
 
-def _widened(diff: PolicyDiff) -> str:
+def _widening_text(diff: PolicyDiff) -> str:
     """Return what the changes of some grants allow in addition, with their ids if there is more than one."""
-    said = [(one.name, _widened_fields(one.meaning)) for one in diff.changes]
+    said = [(one.name, _widening_sentences(one.meaning)) for one in diff.changes]
     return "; ".join(text if len(said) == 1 else f"{name}: {text}" for name, text in said if text)[:MAX_WIDENED_LENGTH]
 
 
-def _widened_fields(meaning: GrantComparison) -> str:
+def _widening_sentences(meaning: GrantComparison) -> str:
     return "; ".join(part.sentence for part in meaning.fields if widens(part.verdict) and part.sentence)
 
 
