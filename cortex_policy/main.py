@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
+DENIED_TO_AGENT = 2
 CHECK_NAMES = ("check", "enforce")
+HOOK_COMMANDS = ("install", "uninstall", "status", "doctor", "edit", "init", "serve")  # Typer's; others are agents
+HELP = (["--help"], ["-h"])
 _COMMON_FLAGS = {"--require-path": "require_path", "--quiet": "quiet", "-q": "quiet"}
 _CHECK_FLAGS = {**_COMMON_FLAGS, "--peek": "peek", "--explain": "explain", "--json": "json"}
 _RUN_FLAGS = {**_COMMON_FLAGS, "--for-each": "for_each", "-0": "nul"}
@@ -25,6 +28,8 @@ _RUN_OPTIONS = {**_CHECK_OPTIONS, "--denied-exit": "denied_exit"}
 
 def main() -> "Never":
     """Run the command line of this process and exit with its code."""
+    if _is_call_of_agent(sys.argv[1:]):
+        _answer_agent(sys.argv[2:])
     code, message = INTERNAL_ERROR, ""
     try:
         _open_standard_descriptors()
@@ -65,6 +70,28 @@ def run(argv: list[str]) -> int:
     from cortex_policy.cli.app import run_typer  # noqa: PLC0415 - loads Typer
 
     return run_typer(argv)
+
+
+def _is_call_of_agent(argv: list[str]) -> bool:
+    """Whether the words are those of a hook that answers an agent, or wrong words in such a line."""
+    return argv[:1] == ["hook"] and argv[1:2] not in [[name] for name in HOOK_COMMANDS] and argv[1:] not in HELP
+
+
+def _answer_agent(argv: list[str]) -> "Never":
+    """Answer an agent, and exit: if that is not possible at all, then with a denial."""
+    why = ""
+    try:
+        from cortex_policy.hook import answer_agent  # noqa: PLC0415 - see `run`
+
+        answer_agent(argv, _open_standard_descriptors(), internal_error_text)
+    except BaseException as error:  # noqa: BLE001 - every way out is a denial
+        why = internal_error_text(error)
+    try:
+        from cortex_policy.core.hooks.answers import denial_output  # noqa: PLC0415 - as above
+
+        os.write(1, denial_output(argv[0] if argv else "", why)[0])
+    finally:
+        _print_and_exit(DENIED_TO_AGENT, why)
 
 
 def _answer(call: "Call") -> "Never":
@@ -109,13 +136,19 @@ def internal_error_text(error: BaseException) -> str:
     return f"cortex-policy: a bug in this program at {position}: {type(error).__name__}: {detail}\n"
 
 
-def _open_standard_descriptors() -> None:
-    """Open each of descriptors 0-2 that is closed, else the ledger file could get number 2 and the denial's text."""
+def _open_standard_descriptors() -> list[int]:
+    """Open each of descriptors 0-2 that is closed, else the ledger file could get number 2 and the denial's text.
+
+    Return those.
+    """
+    closed = []
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+            closed.append(descriptor)
+    return closed
 
 
 def parse_check_argv(argv: list[str], command: str = "check") -> "Call | None":

@@ -162,7 +162,7 @@ def _with_state_directory(settings: Settings) -> Settings:
 def build_request(
     grant: "Grant", origin: "Origin", action: str, args: "Mapping[str, object]", settings: Settings, cost: int = 1
 ) -> Request:
-    """Return the request of a call, with its paths resolved."""
+    """Return the request of a call, with its paths resolved from the working directory."""
     return Request(action, args, resolve_paths(grant, origin, args, protected_paths(origin, settings)), cost)
 
 
@@ -209,12 +209,16 @@ class AuditedCall:
         budgets: "Ledger | MemoryBudgets | None" = None,
     ) -> "Decision":
         """Decide the call by a grant, and store the decision."""
-        self.grant, self.args, self.settings = grant, args, settings
-        self._open_log(settings)
+        self.begin(grant, args, settings)
         self.decision = decide_and_consume(
             grant, self.action, args, cost=self.cost, peek=self.peek, settings=settings, budgets=budgets
         )
         return self.decision
+
+    def begin(self, grant: "Grant", args: "Mapping[str, object]", settings: Settings) -> None:
+        """Store by what the call is decided, and open the log, before anything is consumed."""
+        self.grant, self.args, self.settings = grant, args, settings
+        self._open_log(settings)
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         """Record the answer; raise StateError if this process is out of descriptors or memory."""

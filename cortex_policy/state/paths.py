@@ -108,9 +108,9 @@ def _resolve_path(
     inside = _inside_root(collapsed, origin)
     guard = _protection_by_name(collapsed, protected, origin)
     try:
-        walk = _PathWalk(absolute, protected, origin.root_identity[0])
+        walk = PathWalk(absolute, protected, origin.root_identity[0])
         # a program that collapses a path before it opens it follows other links than the kernel
-        other = walk if collapsed == absolute else _PathWalk(collapsed, protected, origin.root_identity[0])
+        other = walk if collapsed == absolute else PathWalk(collapsed, protected, origin.root_identity[0])
     except UnresolvablePathError as error:
         why = f"cannot be resolved: {error}"
         return ResolvedPath(argument, given, inside, error=why, protected_reason=guard or why)
@@ -132,7 +132,7 @@ def _resolve_path(
     return ResolvedPath(argument, given, inside, resolved_inside, resolved, fault, guard)
 
 
-class _PathWalk:
+class PathWalk:
     """A way as the kernel follows it, one component at a time from the directory that it has reached.
 
     `path` is where it ends. `fault` says why the kernel finds nothing there; from there on it goes as a program goes
@@ -141,6 +141,7 @@ class _PathWalk:
     """
 
     def __init__(self, path: str, protected: ProtectedPaths, device: int) -> None:
+        """Follow an absolute path; a link on another device than this may be one of a proc file system."""
         self.fault = ""
         self._identities, self._device = protected.identities, device
         self._links = self._components = 0

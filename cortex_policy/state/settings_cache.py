@@ -1,7 +1,7 @@
 """A copy of the effective settings beside the rate state, so that a check need not decode, check and resolve them.
 
 The name of a copy is a hash of all that it depends on: the bytes of the files, who may write them, the variables. If
-any of that changes, the name changes too, so that a copy is never stale.
+any of that changes, the name changes too, so that a copy is never stale. Other decoded files have copies there as well.
 """
 
 import os
@@ -23,36 +23,40 @@ from cortex_policy.state import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     FileState = tuple[int | bytes, ...]
 
 FORMAT = 2  # goes up with each change in the meaning of settings
 NAME = "config.toml"
 PREFIX = "settings-"
 MAX_BYTES = 1 << 16
+MAX_COPY_BYTES = 1 << 20
 COMPARED_FIELDS = 8  # parts of a file's state that a copy depends on; the others are times
 SOURCE_DIGITS = 8  # digits of a name that are the hash of the files and variables
 MAX_COPIES = 64  # copies, of as many roots
-_NEW = ".new-settings-"
+_NEW = ".new-"
 _WRITE_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def cached_settings(root: str, variables: "dict[str, str]") -> Settings:
     """Return the effective settings for a root and these variables; raise GrantError (settings_invalid)."""
     system, user = settings_directories()
-    directory = -1 if may_hold_settings(system) else _open_state_directory()
+    directory = -1 if may_hold_settings(system) else open_copies(os.environ.get(STATE_DIR))
     if directory < 0:  # without a safe directory there are no copies: the files are read each time
         return _read_settings(root)
     try:
         before = _snapshot(root, user)
         name = _copy_name(root, user, variables, before)
-        settings = _load(directory, name)
+        settings = _settings_of(load_copy(directory, name))
         if settings is None:
             settings = _read_settings(root)
             if _snapshot(root, user) == before:  # else the settings may be newer than the name
-                _store(directory, name, settings)
+                members: dict[str, Any] = {field: getattr(settings, field) for field in settings.__match_args__}
+                store_copy(directory, PREFIX, name, members)
         return settings
     finally:
-        os.close(directory)
+        close_copies(directory)
 
 
 def _read_settings(root: str) -> Settings:
@@ -61,9 +65,13 @@ def _read_settings(root: str) -> Settings:
     return read_uncached_settings(root)
 
 
-def _open_state_directory() -> int:
+def _settings_of(members: "dict[str, Any] | None") -> Settings | None:
+    is_whole = members is not None and tuple(members) == Settings.__match_args__
+    return Settings(**members) if is_whole else None  # type: ignore[arg-type] # as they were stored
+
+
+def open_copies(named: str | None) -> int:
     """Open the directory of rate state; -1 if it is missing, or not ours alone; the ledger reports that."""
-    named = os.environ.get(STATE_DIR)
     where = default_state_directory() if named is None else named
     try:
         directory = os.open(where, OPEN_DIRECTORY) if where.startswith("/") else -1
@@ -76,6 +84,12 @@ def _open_state_directory() -> int:
         return directory
     os.close(directory)
     return -1
+
+
+def close_copies(directory: int) -> None:
+    """Close the directory, if it is open."""
+    if directory >= 0:
+        os.close(directory)
 
 
 def _snapshot(root: str, user: str) -> "list[FileState]":
@@ -134,36 +148,39 @@ def _copy_name(root: str, user: str, variables: "dict[str, str]", seen: "list[Fi
     return f"{PREFIX}{mark}-{sha256(repr(depends).encode()).hexdigest()[:32]}"
 
 
-def _load(directory: int, name: str) -> Settings | None:
-    """Return the settings in a copy, None if there is none, or it is invalid."""
+def load_copy(directory: int, name: str) -> "dict[str, Any] | None":
+    """Return the members of a copy, None if there is none, or it is invalid."""
     try:
-        descriptor = os.open(name, OPEN_FILE, dir_fd=directory)
+        descriptor = os.open(name, OPEN_FILE, dir_fd=directory) if directory >= 0 else -1
     except OSError:
+        return None
+    if descriptor < 0:
         return None
     try:
         status = os.fstat(descriptor)
-        members = decode_json(read_all(descriptor, MAX_BYTES)) if status.st_uid == os.geteuid() else None
-        is_whole = isinstance(members, dict) and tuple(members) == Settings.__match_args__
-        return Settings(**members) if is_whole else None  # type: ignore[arg-type] # as `_store` wrote them
+        members = decode_json(read_all(descriptor, MAX_COPY_BYTES)) if status.st_uid == os.geteuid() else None
     except (OSError, MalformedError):  # perhaps after a loss of power
         return None
     finally:
         os.close(descriptor)
+    return members if isinstance(members, dict) else None
 
 
-def _store(directory: int, name: str, settings: Settings) -> None:
+def store_copy(directory: int, kind: str, name: str, members: "dict[str, Any]") -> None:
     """Write a copy to the directory of rate state, in place of earlier ones of the same sources.
 
-    If it cannot be written, the files are read the next time as well.
+    `name` begins with `kind`, and eight digits for the sources. If it cannot be written, the files are read the next
+    time as well.
     """
+    if directory < 0:
+        return
     from json import dumps  # noqa: PLC0415 - once for each edit
 
     try:
-        _prune(directory, name)
-        temporary = f"{_NEW}{os.getpid()}"
+        _prune(directory, kind, name)
+        temporary = f"{_NEW}{kind}{os.getpid()}"
         descriptor = os.open(temporary, _WRITE_NEW, 0o600, dir_fd=directory)
         try:
-            members = {field: getattr(settings, field) for field in settings.__match_args__}
             os.write(descriptor, dumps(members).encode())  # a partial copy is invalid
             os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
         finally:
@@ -172,12 +189,13 @@ def _store(directory: int, name: str, settings: Settings) -> None:
         return
 
 
-def _prune(directory: int, name: str) -> None:
+def _prune(directory: int, kind: str, name: str) -> None:
     """Remove the stale copies of these sources and those of a crash, and all copies if there are too many."""
-    others = [other for other in os.listdir(directory) if other.startswith((PREFIX, _NEW))]
-    of_these = name[: len(PREFIX) + SOURCE_DIGITS]
+    new = f"{_NEW}{kind}"
+    others = [other for other in os.listdir(directory) if other.startswith((kind, new))]
+    of_these = name[: len(kind) + SOURCE_DIGITS]
     for other in others:
-        if other.startswith((of_these, _NEW)) or len(others) > MAX_COPIES:
+        if other.startswith((of_these, new)) or len(others) > MAX_COPIES:
             try:
                 os.unlink(other, dir_fd=directory)
             except OSError:  # another process was faster

@@ -1,0 +1,203 @@
+"""The process of one hook call: read what an agent sends before it runs a tool, and answer (docs/hooks.md).
+
+A child decides, and the parent answers: it touches no file of the policy, so that nothing can make it wait. Every way
+out is a denial but one: the child has decided in time, said so in a whole message, and ended well.
+"""
+
+import _signal  # type: ignore[import-not-found, unused-ignore]  # `signal` loads `enum`, which costs 6 ms
+import os
+import time
+
+from cortex_policy.core.hooks.answers import NO_OPINION, denial_output
+from cortex_policy.core.hooks.payload import AGENTS, MAX_BYTES
+from cortex_policy.hook_words import HookWords, HookWordsError, named_agent, parse_hook_words
+from cortex_policy.state import read_all
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Never
+
+    ErrorText = Callable[[BaseException], str]
+
+DENIED = 2
+INPUT_SECONDS = 2.0
+OUTPUT_SECONDS = 1.0  # for a denial that nobody reads
+MAX_MESSAGE = 1 << 14
+# the child's message: a line with the agent of the payload, once it is known, then one of the two others
+_AGENT, _PASS, _DENY = b"agent:", b"pass", b"deny:"
+_VARIABLES = ("CORTEX_", "PYTHON", "XDG_")
+# INVARIANT: a timer that repeats: a signal that comes just before a system call does not interrupt it
+_REPEAT_SECONDS = 0.05
+_MAX_DESCRIPTORS = 1 << 16
+_DEADLY_SIGNALS = tuple(
+    getattr(_signal, name)
+    for name in (
+        "SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGVTALRM", "SIGPROF", "SIGIO",
+    )
+)  # fmt: skip
+
+
+def answer_agent(argv: list[str], closed: list[int], error_text: "ErrorText") -> "Never":
+    """Answer one hook call and exit: 0 if the policy has no objection, else 2.
+
+    `closed` are those of the descriptors 0-2 that were closed, `error_text` describes a bug.
+    """
+    for name in [name for name in os.environ if name.startswith(_VARIABLES)]:
+        del os.environ[name]
+    process = HookProcess(named_agent(argv), error_text)
+    try:
+        process.handle_signals()
+        if closed:
+            process.deny("the agent runs this hook with a closed standard input, output or error")
+        process.answer(parse_hook_words(argv))
+    except HookWordsError as error:
+        process.deny(str(error))
+    except BaseException as error:  # noqa: BLE001 - every way out is a denial
+        process.deny(process.failure_text(error))
+    process.deny("no answer was found")
+
+
+class HookProcess:
+    """One process that answers an agent, and its child."""
+
+    def __init__(self, agent: str, error_text: "ErrorText") -> None:
+        """Take the agent that the command line names, '' for none."""
+        self._agent, self._error_text = agent, error_text
+        self._process, self._child = os.getpid(), 0
+        self._message = b""
+        self._late = "it did not end in time"
+
+    def handle_signals(self) -> None:
+        """Deny on each signal that would end this process without an answer."""
+        _signal.signal(_signal.SIGALRM, lambda *_: self.deny(self._late))
+        for number in _DEADLY_SIGNALS:
+            _signal.signal(number, lambda *_: self.deny("the hook was stopped by a signal before it had decided"))
+        _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # else the child cannot be waited for
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (_signal.SIGALRM, *_DEADLY_SIGNALS))
+
+    def answer(self, words: HookWords) -> "Never":
+        """Read the call of a tool, let a child decide it, and answer what it says."""
+        end = time.monotonic() + words.deadline_seconds
+        self._set_timer(min(INPUT_SECONDS, words.deadline_seconds), "the agent did not end its input in time")
+        data = read_all(0, MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            self.deny(f"the agent sent more than {MAX_BYTES >> 20} MiB")
+        late = f"the policy was not read and applied within {words.deadline_seconds:g} seconds; try again later"
+        self._set_timer(max(end - time.monotonic(), _REPEAT_SECONDS), late)
+        reader = self._fork(words, data)
+        while part := os.read(reader, MAX_MESSAGE):
+            self._message += part
+            if len(self._message) > MAX_MESSAGE:
+                self.deny("the hook's own message is too long")
+        self._answer_message(os.waitpid(self._child, 0)[1])
+
+    def _set_timer(self, seconds: float, late: str) -> None:
+        self._late = late
+        _signal.setitimer(_signal.ITIMER_REAL, seconds, _REPEAT_SECONDS)
+
+    def _fork(self, words: HookWords, data: bytes) -> int:
+        """Start the child that decides, and return the end of a pipe from which to read its message."""
+        reader, writer = os.pipe()
+        self._child = os.fork()
+        if self._child == 0:
+            self._decide(words, data, writer)
+        os.close(writer)
+        return reader
+
+    def _decide(self, words: HookWords, data: bytes, writer: int) -> "Never":
+        code = 1
+        try:
+            for number in (_signal.SIGALRM, *_DEADLY_SIGNALS):
+                _signal.signal(number, _signal.SIG_DFL)
+            _signal.setitimer(_signal.ITIMER_REAL, words.deadline_seconds + 1)  # ends it if the parent was killed
+            _keep_only(writer)
+            from cortex_policy.hook_decision import decide_payload  # noqa: PLC0415 - in the child, which may hang
+
+            try:
+                reason = decide_payload(
+                    words, data, lambda agent: _write_all(writer, b"%s%s\n" % (_AGENT, agent.encode()))
+                )
+            except Exception as error:  # noqa: BLE001 - a bug denies
+                reason = self.failure_text(error)
+            denial = reason.encode("utf-8", "backslashreplace")[: MAX_MESSAGE // 2]
+            _write_all(writer, _DENY + denial if reason else _PASS)
+            code = 0
+        finally:
+            os._exit(code)
+
+    def _answer_message(self, status: int) -> "Never":
+        _, verdict = self._split_message()
+        if status == 0 and verdict == _PASS:
+            self._pass()
+        if verdict.startswith(_DENY):
+            self.deny(verdict[len(_DENY) :].decode("utf-8", "replace"))
+        self.deny("the process that applies the policy ended without an answer; try again once")
+
+    def _pass(self) -> "Never":
+        """Answer that the policy has no objection, and exit with 0."""
+        try:
+            is_written = os.write(1, NO_OPINION) == len(NO_OPINION)
+        except OSError:
+            is_written = False
+        if is_written:
+            os._exit(0)
+        self.deny("the hook's standard output cannot be written")
+
+    def deny(self, reason: str) -> "Never":
+        """Answer that the call is denied, and exit with 2; only the first of several denials is written."""
+        if os.getpid() != self._process:  # a signal came before the child had its own handlers
+            os._exit(1)
+        try:
+            for number in _DEADLY_SIGNALS:
+                _signal.signal(number, _signal.SIG_IGN)
+            _signal.signal(_signal.SIGALRM, lambda *_: os._exit(DENIED))
+            _signal.setitimer(_signal.ITIMER_REAL, OUTPUT_SECONDS, _REPEAT_SECONDS)
+            self._kill_child()
+            output, error = denial_output(self._split_message()[0], reason)
+            _write_once(2, error)
+            _write_once(1, output)
+        finally:
+            os._exit(DENIED)
+
+    def _kill_child(self) -> None:
+        if self._child:
+            try:
+                os.kill(self._child, _signal.SIGKILL)
+            except OSError:
+                return  # it has ended
+
+    def _split_message(self) -> tuple[str, bytes]:
+        """Return the agent that the payload is of, else the one that the command line names, and the verdict."""
+        head, newline, rest = self._message.partition(b"\n")
+        told = head.removeprefix(_AGENT).decode("ascii", "replace")
+        is_told = bool(newline) and head.startswith(_AGENT) and told in ("", *AGENTS)
+        return (told, rest) if is_told else (self._agent, self._message)
+
+    def failure_text(self, error: BaseException) -> str:
+        """Say what the system did not give to the hook, or where this program has a bug."""
+        if isinstance(error, OSError):
+            return (
+                f"the hook could not run: {(error.strerror or 'an error of the system').lower()}; try again later, once"
+            )
+        return "the hook could not run: out of memory" if isinstance(error, MemoryError) else self._error_text(error)
+
+
+def _keep_only(descriptor: int) -> None:
+    """Close all descriptors but one: an agent waits until every process has closed its pipes."""
+    os.closerange(0, descriptor)
+    os.closerange(descriptor + 1, _MAX_DESCRIPTORS)
+    for _ in range(3):
+        os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def _write_once(descriptor: int, data: bytes) -> None:
+    try:
+        os.write(descriptor, data)
+    except OSError:
+        return  # closed or full: the exit code says it as well
