@@ -10,9 +10,9 @@ from cortex_policy.core.audit_event import format_timestamp
 from cortex_policy.core.json_text import json_text
 from cortex_policy.core.model import APPROVED, DENIED, EXPIRED, USED, WAITING, Settings
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.transaction.record import current_author
 from cortex_policy.state.approval_store import ApprovalStore
 from cortex_policy.state.enforcement import effective_settings
+from cortex_policy.state.history_entry import current_author
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

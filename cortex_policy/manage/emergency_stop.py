@@ -11,6 +11,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text, printable
 from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import sync_directory
+from cortex_policy.state.command_record import CommandRecorder, new_record
 from cortex_policy.state.emergency_stop import (
     MAX_REASON_BYTES,
     NAME,
@@ -31,17 +32,19 @@ _OTHERWISE = "stop the whole host with `sudo mkdir -p /etc/cortex-policy && sudo
 
 
 class StopResult(Value):
-    """The stop in effect, and whether it is new."""
+    """The stop in effect, whether it is new, and why it could not be recorded, '' if it was."""
 
     stop: EmergencyStop
     is_changed: bool
+    unrecorded: str = ""
 
 
 class ResumeResult(Value):
-    """The stop that was ended, and whether there was one."""
+    """The stop that was ended, whether there was one, and why that could not be recorded, '' if it was."""
 
     stop: EmergencyStop | None
     is_changed: bool
+    unrecorded: str = ""
 
 
 def active_stops(root: Root) -> tuple[EmergencyStop, ...]:
@@ -62,7 +65,13 @@ def stop_root(root: Root, reason: str = "") -> StopResult:
         raise NotDoneError(
             f"`{policy.path}/{NAME}` was removed in the meantime, or its directory was replaced", "try again"
         )
-    return StopResult(stop, is_made)
+    # INVARIANT: only now, so that nothing can keep calls from being stopped
+    unrecorded = (
+        CommandRecorder(new_record("stop", detail=stop.reason or ""), root.path).record_done().problem
+        if is_made
+        else ""
+    )
+    return StopResult(stop, is_made, unrecorded)
 
 
 def resume_root(root: Root) -> ResumeResult:
@@ -73,9 +82,11 @@ def resume_root(root: Root) -> ResumeResult:
         with suppress(FileNotFoundError):  # there is none, or another operator was faster
             mode = os.stat(NAME, dir_fd=policy.descriptor, follow_symlinks=False).st_mode
             remove = os.rmdir if stat.S_ISDIR(mode) else os.unlink
-            remove(NAME, dir_fd=policy.descriptor)
-            sync_directory(policy.descriptor)
-            return ResumeResult(ended, is_changed=True)
+            was = f"ended the stop {ended.sentence}" if ended is not None else ""
+            with CommandRecorder(new_record("resume", detail=was), root.path) as recorder:
+                remove(NAME, dir_fd=policy.descriptor)
+                sync_directory(policy.descriptor)
+            return ResumeResult(ended, is_changed=True, unrecorded=recorder.problem)
     return ResumeResult(None, is_changed=False)
 
 

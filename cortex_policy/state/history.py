@@ -14,11 +14,11 @@ from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.model import GRANT_UNSAFE, CortexPolicyError, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
-from cortex_policy.state import Root, history_entry
+from cortex_policy.state import Root, exists_or_unknown, history_entry
 from cortex_policy.state.atomic_write import atomic_replace, sync_directory
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.history_entry import HistoryEntry
-from cortex_policy.state.safe_directories import make_directory
+from cortex_policy.state.safe_directories import make_directory, open_below
 from cortex_policy.state.settings import read_setting
 
 TYPE_CHECKING = False
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from cortex_policy.state.stamp import Stamp
     from cortex_policy.state.writer_lock import WriterLock
 
-PENDING, IGNORED, NAME = "pending.json", ".gitignore", "history"
+PENDING, IGNORED, NAME, COMMANDS = "pending.json", ".gitignore", "history", "commands"
 _NAME = re.compile(r"([0-9]{8,18})-v([0-9]{1,16})\.json")
-_OURS = (PENDING, IGNORED)
+_OURS = (PENDING, IGNORED, COMMANDS)
 DAY = 86_400
 MAX_BYTES = 96 << 20  # of all entries that are read, the newest first
 
@@ -71,10 +71,8 @@ class History:
             return
         policy = self._lock.policy
         try:
-            make_directory(policy.descriptor, NAME, 0o700)
+            create_history_directory(policy.descriptor)
             with self._lock.open_below(NAME) as directory:
-                if not _exists(directory, IGNORED):
-                    atomic_replace(directory.descriptor, IGNORED, b"*\n", 0o600)
                 atomic_replace(
                     directory.descriptor, PENDING, history_entry.encode_entry(entry), 0o600, self._lock.check_held
                 )
@@ -135,6 +133,17 @@ class History:
                 if index >= excess and (status.st_mtime >= before or index == len(names) - 1):
                     return
                 os.unlink(name, dir_fd=directory.descriptor)
+
+
+def create_history_directory(top: int, mode: int = 0o700) -> None:
+    """Make the directory of the history below an open one, unless it exists; git ignores it."""
+    make_directory(top, NAME, mode)
+    directory = open_below(top, NAME)
+    try:
+        if not exists_or_unknown(IGNORED, directory):
+            atomic_replace(directory, IGNORED, b"*\n", mode & 0o666)
+    finally:
+        os.close(directory)
 
 
 def committed_entry(entry: HistoryEntry, stamp: "Stamp") -> HistoryEntry | None:
@@ -233,14 +242,6 @@ def _numbered_names(directory: PolicyDirectory) -> list[tuple[int, str]]:
     except OSError as error:
         raise GrantError(GRANT_UNSAFE, f"`{directory.path}`: {os_error_text(error)}") from None
     return sorted((int(match[1]), name) for name in names if (match := _NAME.fullmatch(name)))
-
-
-def _exists(directory: PolicyDirectory, name: str) -> bool:
-    try:
-        os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def history_length(root: str) -> int:

@@ -1,13 +1,16 @@
 """The history entry of one write: its author, its meaning, the bytes that it replaced, and those that it wrote."""
 
 import json
+import os
 import re
 from base64 import b64decode, b64encode
+from time import gmtime, strftime
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError, decode_json, to_whole_number
 from cortex_policy.state.grants import is_grant_id
 from cortex_policy.state.stamp import VERSIONS, grant_digest
+from cortex_policy.state.users import user_label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ MAX_ENTRY_BYTES = 1 << 24  # as many bytes of text, each character escaped
 MODES = 0o775  # more is never recorded
 MAX_GRANTS = 1000  # grants that one entry names
 MAX_WIDENED_LENGTH = 500  # characters of the text of what widened
+_SUDO_LENGTH = 64
 _COMMAND = re.compile(r"[a-z][a-z -]{0,31}")
 _WRITTEN_AT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _VERDICTS = (None, "same", "narrowed", "widened", "both")
@@ -60,6 +64,17 @@ class Author(Value):
     def __str__(self) -> str:
         """Return the user, with the one behind `sudo`."""
         return f"{self.sudo_user} as {self.user}" if self.sudo_user else self.user
+
+
+def current_author() -> Author:
+    """Return the user who runs this, and the user behind sudo."""
+    behind = os.environ.get("SUDO_USER", "")[:_SUDO_LENGTH] if os.geteuid() == 0 else ""
+    return Author(user_label(os.geteuid()), os.geteuid(), behind or None)
+
+
+def current_time() -> str:
+    """Return the time as entries have it."""
+    return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())
 
 
 class HistoryEntry(Value):
@@ -141,7 +156,7 @@ def decode_entry(data: bytes) -> HistoryEntry:
     document = decode_json(data, MAX_ENTRY_BYTES)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise MalformedError("its format is unknown to this program")
-    version, grants, words = to_whole_number(document.get("version")), document.get("grants"), _decode_words(document)
+    version, grants, words = to_whole_number(document.get("version")), document.get("grants"), decode_words(document)
     if version is None or version not in VERSIONS or not isinstance(grants, list) or words is None:
         raise MalformedError("a member is missing or malformed")
     if len(grants) > MAX_GRANTS:
@@ -161,7 +176,8 @@ def decode_entry(data: bytes) -> HistoryEntry:
     )  # fmt: skip
 
 
-def _decode_words(document: "dict[str, Any]") -> tuple[str, Author, str, str | None, str] | None:
+def decode_words(document: "dict[str, Any]") -> tuple[str, Author, str, str | None, str] | None:
+    """Return the time, the author, the command, the verdict and what widened; None if one of them is malformed."""
     texts = [document.get(name) for name in ("written_at", "command", "user", "widened")]
     uid, behind, verdict = document.get("uid"), document.get("sudo_user"), document.get("verdict")
     if not isinstance(uid, int) or not isinstance(behind, str | None) or verdict not in _VERDICTS:

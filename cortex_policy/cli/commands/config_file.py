@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.options import RootOption, WaitOption, WideningOption
+from cortex_policy.cli.output.printing import print_unrecorded
 from cortex_policy.cli.output.settings import format_setting
 from cortex_policy.cli.prompts import is_interactive, make_lock_wait
 from cortex_policy.cli.quiet_option import add_quiet_option
@@ -63,11 +64,12 @@ def set_setting(
     from cortex_policy.cli.confirm import make_widening_prompt  # noqa: PLC0415 - as everywhere in this module
     from cortex_policy.manage.settings.write import set_value  # noqa: PLC0415
 
-    is_changed = set_value(
+    done = set_value(
         target, name, value, make_widening_prompt(allowed=allow_widening, json=False), make_lock_wait(wait_seconds)
     )
+    print_unrecorded("config set", done.unrecorded)
     sentence = f"set `{name}` to `{value}` in `{target.file}`"
-    typer.echo(message_line(sentence if is_changed else f"nothing to do: {sentence}"))
+    typer.echo(message_line(sentence if done else f"nothing to do: {sentence}"))
     _print_if_overridden(target, name)
 
 
@@ -90,11 +92,12 @@ def unset(
     from cortex_policy.cli.confirm import make_widening_prompt  # noqa: PLC0415
     from cortex_policy.manage.settings.write import unset_value  # noqa: PLC0415
 
-    is_changed = unset_value(
+    done = unset_value(
         target, name, make_widening_prompt(allowed=allow_widening, json=False), make_lock_wait(wait_seconds)
     )
+    print_unrecorded("config unset", done.unrecorded)
     sentence = f"`{name}` is not set in `{target.file}`"
-    typer.echo(message_line(sentence if is_changed else f"nothing to do: {sentence}"))
+    typer.echo(message_line(sentence if done else f"nothing to do: {sentence}"))
 
 
 @with_options_of(_settings_file)

@@ -1,5 +1,6 @@
 """`rate`: show what is left of the budgets, and reset them."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -17,7 +18,7 @@ from cortex_policy.cli.options import (
     YesOption,
 )
 from cortex_policy.cli.output.budget_owner import owner_to_json, print_owner
-from cortex_policy.cli.output.printing import budget_to_json, print_hints, print_json, print_rows
+from cortex_policy.cli.output.printing import budget_to_json, print_hints, print_json, print_rows, print_unrecorded
 from cortex_policy.cli.prompts import ask_yes_no
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
@@ -26,7 +27,9 @@ from cortex_policy.manage import budgets
 from cortex_policy.manage.budget_owner import current_owner, other_owners
 from cortex_policy.manage.budgets import BudgetStatus
 from cortex_policy.state import Root
+from cortex_policy.state.command_record import CommandRecorder, new_record
 from cortex_policy.state.grants import find_root
+from cortex_policy.state.users import user_label
 
 rate_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True)
 COLUMNS = ("ID", "ACTION", "USED", "LIMIT", "LEFT", "NEXT", "STATE")
@@ -112,7 +115,10 @@ def reset(
     $ sudo cortex-policy rate reset git --user agent
     """
     policy_root = find_root(root)
-    run_as_user(user, lambda: _reset(policy_root, grant_id, action, yes=yes, json=json), changes=True, json=json)
+    record = new_record("rate reset", f"{grant_id} {action or ''}".rstrip(), _of_user(user), grant_id=grant_id)
+    with CommandRecorder(record, policy_root.path) as recorder:
+        run_as_user(user, lambda: _reset(policy_root, grant_id, action, yes=yes, json=json), changes=True, json=json)
+    print_unrecorded("rate reset", recorder.problem)
 
 
 def _reset(root: Root, grant_id: str, action: str | None, *, yes: bool, json: bool) -> None:
@@ -129,6 +135,10 @@ def _reset(root: Root, grant_id: str, action: str | None, *, yes: bool, json: bo
         typer.echo(message_line(f"nothing to do: no hits of {owner.label} were counted"))
 
 
+def _of_user(name: str | None) -> str:
+    return f"the budgets of {name or user_label(os.geteuid())}"
+
+
 @rate_app.command(cls=CommandWithExamples)
 @add_quiet_option
 def purge(
@@ -142,7 +152,9 @@ def purge(
     $ cortex-policy rate purge --yes
     """
     policy_root = find_root(root)
-    run_as_user(user, lambda: _purge(policy_root, yes=yes, json=json), changes=True, json=json)
+    with CommandRecorder(new_record("rate purge", "", _of_user(user)), policy_root.path) as recorder:
+        run_as_user(user, lambda: _purge(policy_root, yes=yes, json=json), changes=True, json=json)
+    print_unrecorded("rate purge", recorder.problem)
 
 
 def _purge(root: Root, *, yes: bool, json: bool) -> None:

@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.local_times import local_times
-from cortex_policy.cli.output.printing import print_hints, print_json, stop_to_json
+from cortex_policy.cli.output.printing import print_hints, print_json, print_unrecorded, stop_to_json
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.text import message_line
@@ -53,6 +53,8 @@ def stop(
         print_json({**first, "others": others})
     for one in () if json else result:
         _print_result(*one, reason, is_one=len(roots) == 1)
+    for _, done in result:
+        print_unrecorded("stop", done.unrecorded)
     if failed:
         raise failed[0]
 

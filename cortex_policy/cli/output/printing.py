@@ -66,6 +66,12 @@ def print_warning(doubt: "GrantError | None") -> None:
         print_hints([doubt.hint])
 
 
+def print_unrecorded(command: str, problem: str) -> None:
+    """Say on stderr that a command is done, but is not in the log."""
+    if problem:
+        typer.echo(message_line(f"warning: `{command}` is done, but the log does not have it: {problem}"), err=True)
+
+
 def stop_to_json(stop: "EmergencyStop | None") -> dict[str, object] | None:
     """Return an emergency stop as JSON members, None if there is none."""
     if stop is None:

@@ -74,7 +74,9 @@ class _Session:
             line = int(match[1]) if match else 0
             answer = self._ask_operator(None if fault else text)
             if answer == SAVE and text is not None:
-                install_text(self._target, self._original, text, self._patience)
+                done = install_text(self._target, self._original, text, self._patience)
+                if done.unrecorded:
+                    self._screen.say(f"the log does not have it: {done.unrecorded}")
                 self.saved = text
                 return EditResult("saved")
             if answer == EXIT:

@@ -22,11 +22,13 @@ from cortex_policy.manage.diff.grants import settings_diff
 from cortex_policy.manage.diff.settings import compare_settings_texts
 from cortex_policy.manage.settings.consequences import new_denial
 from cortex_policy.manage.settings.effective import find_setting
+from cortex_policy.manage.settings.record import settings_record
 from cortex_policy.manage.settings.toml_edit import UNSET, set_in_text
 from cortex_policy.manage.validation.suppressions import check_codes
 from cortex_policy.schema.catalog import expand_code
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state.atomic_write import atomic_replace, remove_temporaries
+from cortex_policy.state.command_record import CommandRecorder
 from cortex_policy.state.inherited_attributes import ROOT
 from cortex_policy.state.safe_directories import is_private_path
 from cortex_policy.state.settings import (
@@ -69,8 +71,20 @@ class SettingsFile(Value):
         return settings_file(self.place, self.root_path)
 
 
-def set_value(target: SettingsFile, name: str, text: str, consent: "Consent", lock_wait: LockWait = NO_WAIT) -> bool:
-    """Write a setting; return whether that changed the file. Raise UsageError for a value that cannot be set.
+class SettingsWrite(Value):
+    """Whether a command changed a settings file, and why that could not be recorded, '' if it was; true if it did."""
+
+    is_changed: bool
+    unrecorded: str = ""
+
+    def __bool__(self) -> bool:
+        return self.is_changed
+
+
+def set_value(
+    target: SettingsFile, name: str, text: str, consent: "Consent", lock_wait: LockWait = NO_WAIT
+) -> SettingsWrite:
+    """Write a setting. Raise UsageError for a value that cannot be set.
 
     Ask for consent if it may allow more than before.
     """
@@ -86,12 +100,12 @@ def set_value(target: SettingsFile, name: str, text: str, consent: "Consent", lo
     return _rewrite(target, name, value, consent, lock_wait)
 
 
-def unset_value(target: SettingsFile, name: str, consent: "Consent", lock_wait: LockWait = NO_WAIT) -> bool:
-    """Remove a setting; return whether the file had it. Ask for consent if that may allow more than before."""
+def unset_value(target: SettingsFile, name: str, consent: "Consent", lock_wait: LockWait = NO_WAIT) -> SettingsWrite:
+    """Remove a setting. Ask for consent if that may allow more than before."""
     _check_place(target, find_setting(name))
-    return read_settings_file(target.place, target.root_path) is not None and _rewrite(
-        target, name, UNSET, consent, lock_wait
-    )
+    if read_settings_file(target.place, target.root_path) is None:
+        return SettingsWrite(is_changed=False)
+    return _rewrite(target, name, UNSET, consent, lock_wait)
 
 
 def widening_of(target: SettingsFile, old: bytes | None, new: bytes) -> "GrantDiff | None":
@@ -112,11 +126,13 @@ def check_not_all_denied(target: SettingsFile, original: bytes | None, after: by
         raise NotDoneError(f"every check would answer {error.exit_code}: {error}", error.hint)
 
 
-def install_text(target: SettingsFile, original: bytes | None, data: bytes, lock_wait: LockWait = NO_WAIT) -> None:
+def install_text(
+    target: SettingsFile, original: bytes | None, data: bytes, lock_wait: LockWait = NO_WAIT
+) -> SettingsWrite:
     """Replace the text that was read by another; raise NotDoneError if the file has changed since."""
     check_settings_text(target, data)
     with _lock_directory(target, lock_wait) as locked:
-        _replace(target, locked, original, data)
+        return _replace(target, locked, original, data, "config edit")
 
 
 def _check_place(target: SettingsFile, setting: Setting) -> None:
@@ -125,19 +141,18 @@ def _check_place(target: SettingsFile, setting: Setting) -> None:
         raise UsageError(f"`{setting.name}` cannot be set by the {target.place}", f"it can be set by: {where}")
 
 
-def _rewrite(target: SettingsFile, name: str, value: object, consent: "Consent", lock_wait: LockWait) -> bool:
+def _rewrite(target: SettingsFile, name: str, value: object, consent: "Consent", lock_wait: LockWait) -> SettingsWrite:
     with _lock_directory(target, lock_wait) as locked:
         original = read_settings_file(target.place, target.root_path)
         after = _edit_text(target, original or b"", name, value)
         if after == (original or b""):
-            return False
+            return SettingsWrite(is_changed=False)
         _check_not_locked(target, original, name, value)
         check_settings_text(target, after)  # do not ask about a text that cannot be installed
         check_not_all_denied(target, original, after)
         if (change := widening_of(target, original, after)) is not None:
             consent(change)
-        _replace(target, locked, original, after)
-        return True
+        return _replace(target, locked, original, after, "config unset" if value is UNSET else "config set")
 
 
 def _check_not_locked(target: SettingsFile, original: bytes | None, name: str, value: object) -> None:
@@ -157,8 +172,10 @@ def _edit_text(target: SettingsFile, before: bytes, name: str, value: object) ->
         ) from None
 
 
-def _replace(target: SettingsFile, locked: "LockedDirectory", original: bytes | None, data: bytes) -> None:
-    """Replace the text that was read, while the lock is held."""
+def _replace(
+    target: SettingsFile, locked: "LockedDirectory", original: bytes | None, data: bytes, command: str
+) -> SettingsWrite:
+    """Replace the text that was read, while the lock is held; record what the command changes."""
     directory, is_held = locked
 
     def verify() -> None:
@@ -167,9 +184,12 @@ def _replace(target: SettingsFile, locked: "LockedDirectory", original: bytes | 
             raise NotDoneError(f"`{target.file}` was changed in the meantime", "try again")
 
     mode = PRIVATE_MODE if target.place not in (SYSTEM, PROJECT) else PUBLIC_MODE
-    atomic_replace(directory, NAME, data, mode, verify)
+    record = settings_record(command, target.place, target.file, original, data)
+    with CommandRecorder(record, target.root_path) as recorder:
+        atomic_replace(directory, NAME, data, mode, verify)
     if target.place == PROJECT:
         git_ignore.create_git_ignore(directory)
+    return SettingsWrite(is_changed=True, unrecorded=recorder.problem)
 
 
 def _current_text(target: SettingsFile, directory: int) -> bytes | None:

@@ -1,8 +1,5 @@
 """Make the history entry of a write: who wrote, when, by which command, and what it means."""
 
-import os
-from time import gmtime, strftime
-
 from cortex_policy.core.compare.grants import GrantComparison
 from cortex_policy.core.compare.verdicts import widens
 from cortex_policy.core.decode import MAX_BYTES, decode
@@ -15,20 +12,18 @@ from cortex_policy.state.history_entry import (
     MAX_GRANTS,
     MAX_TEXT_BYTES,
     MAX_WIDENED_LENGTH,
-    Author,
     GrantChange,
     HistoryEntry,
+    current_author,
+    current_time,
 )
 from cortex_policy.state.stamp import Stamp
-from cortex_policy.state.users import user_label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from cortex_policy.manage.transaction.recovery import GrantBytes
-
-_SUDO_LENGTH = 64
 
 
 def history_limits(root: Root) -> HistoryLimits:
@@ -63,7 +58,7 @@ def entry_for_write(
     written = tuple(new for _, new in changes.values() if new is not None and new in kept and new not in replaced)
     widened = _widening_sentences(meaning)[:MAX_WIDENED_LENGTH]
     return HistoryEntry(
-        version, _now(), current_author(), command, meaning.verdict, widened, grant_changes, written=written
+        version, current_time(), current_author(), command, meaning.verdict, widened, grant_changes, written=written
     )
 
 
@@ -82,7 +77,8 @@ def entry_for_stamp(
         for grant_id, (text, _) in texts.items()
     )
     return HistoryEntry(
-        new.version, _now(), current_author(), command, None if is_blind else diff.verdict, _widening_text(diff),
+        new.version, current_time(), current_author(), command,
+        None if is_blind else diff.verdict, _widening_text(diff),
         () if is_blind else changes, is_blind, tuple(text for _, text in texts.values() if text and text in kept),
         None if old is None or old.version == new.version - 1 else old.version,
     )  # fmt: skip
@@ -111,16 +107,6 @@ def _widening_text(diff: PolicyDiff) -> str:
 
 def _widening_sentences(meaning: GrantComparison) -> str:
     return "; ".join(part.sentence for part in meaning.fields if widens(part.verdict) and part.sentence)
-
-
-def current_author() -> Author:
-    """Return the user who runs this, and the user behind sudo."""
-    behind = os.environ.get("SUDO_USER", "")[:_SUDO_LENGTH] if os.geteuid() == 0 else ""
-    return Author(user_label(os.geteuid()), os.geteuid(), behind or None)
-
-
-def _now() -> str:
-    return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())
 
 
 def may_keep(data: bytes | None, *, is_owned_by_caller: bool) -> bool:

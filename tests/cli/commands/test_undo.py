@@ -33,7 +33,8 @@ def test_the_log_says_who_did_what_and_what_it_widened(written: Path) -> None:
     assert [line[0] for line in lines] == ["4", "3", "2", "1"]
     assert [line[3] for line in lines] == ["set git", "rename model-gateway, gateway", "set git", "stamp write"]
     assert [line[4] for line in lines] == [
-        "narrowed", "same", "widened: adds push; 30 becomes 60 a minute", "recorded as found; cannot be undone",
+        "narrowed: actions drops tree", "same", "widened: actions adds push; rate 30 becomes 60 a minute",
+        "recorded as found; cannot be undone",
     ]  # fmt: skip
     assert all(line[1].endswith("Z") and line[2] for line in lines)
     assert [line.split("\t")[0] for line in run("log", "gateway").stdout.splitlines()] == ["3", "1"]
@@ -51,7 +52,8 @@ def test_a_log_of_nothing_says_so(root: Path) -> None:
     """Nor does it make anything."""
     assert run("log").stderr == "no write is known\n"
     assert run("log", "git").stderr == "no write of `git` is known\n"
-    assert json.loads(run("log", "--json").stdout) == {"entries": [], "problems": [], "warning": None}
+    nothing = {"entries": [], "commands": [], "problems": [], "warning": None}
+    assert json.loads(run("log", "--json").stdout) == nothing
     run("log", "../x", code=20)
     assert not (root / ".cortex" / "policy" / "history").exists()
 
@@ -163,7 +165,7 @@ def test_a_hand_edit_can_be_accepted(written: Path) -> None:
     terminal.answer("type `widen` to save it: ", "widen")
     code, said = terminal.end()
     assert (code, "version 5, 2 grants" in said) == (0, True)
-    line = "\tstamp write git\thand edit, accepted; widened: 60 becomes 61 a minute\n"
+    line = "\tstamp write git\thand edit, accepted; widened: rate 60 becomes 61 a minute\n"
     assert run("log", "-n", "1").stdout.endswith(line)
     grant_file(written, "git").write_bytes(before)
     assert json.loads(run("stamp", "write", "--json").stdout)["verdict"] == "narrowed"

@@ -1,0 +1,36 @@
+"""The record of a command that changes a settings file: which settings, from what to what."""
+
+from cortex_policy.core.compare.verdicts import SAME
+from cortex_policy.core.model import GrantError
+from cortex_policy.core.settings import LOCKED
+from cortex_policy.manage.diff.settings import compare_settings_texts
+from cortex_policy.state.command_record import CommandRecord, new_record
+from cortex_policy.state.settings import decode_layer
+from cortex_policy.state.settings_errors import quote_value
+
+
+def settings_record(command: str, place: str, file: str, old: bytes | None, new: bytes) -> CommandRecord:
+    """Return the record of a command that replaces the old text of a settings file by a new one."""
+    meaning = compare_settings_texts(place, file, old, new)
+    before, after = _values(place, file, old or b""), _values(place, file, new)
+    changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    said = {name: f"{_shown(before, name)} becomes {_shown(after, name)}" for name in changed}
+    detail = ", ".join(text if len(said) == 1 else f"{name} {text}" for name, text in said.items())
+    subject = ", ".join(changed) or "comments"
+    return new_record(command, subject, detail, verdict=meaning.verdict if meaning else SAME, place=place)
+
+
+def _values(place: str, file: str, text: bytes) -> dict[str, object]:
+    """Return what a text sets and locks, nothing if it is invalid."""
+    try:
+        layer = decode_layer(place, file, text)
+    except GrantError:
+        return {}
+    return {**layer.values, **({LOCKED: list(layer.locked)} if layer.locked else {})}
+
+
+def _shown(values: dict[str, object], name: str) -> str:
+    value = values.get(name)
+    if value is None:
+        return "not set"
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else quote_value(value)

@@ -1,0 +1,227 @@
+"""Records of commands that write no grant: `stop`, `resume`, `rate reset`, `config set`. One file for each.
+
+They are in `history/commands` beside what the command changed: in a policy directory, or a directory of settings. A
+record is `...-begun.json` until its command is done, so that one whose command was killed can be told from the others.
+No command fails because it cannot be recorded.
+"""
+
+import json
+import os
+import re
+import stat
+from contextlib import suppress
+from time import time_ns
+
+from cortex_policy.core import Value
+from cortex_policy.core.decode import MalformedError, decode_json
+from cortex_policy.core.model import CortexPolicyError
+from cortex_policy.core.settings import PROJECT, SYSTEM
+from cortex_policy.core.text import os_error_text
+from cortex_policy.state import OPEN_FILE, history_entry, read_all
+from cortex_policy.state.atomic_write import atomic_replace, sync_directory
+from cortex_policy.state.grants import find_trust_problems
+from cortex_policy.state.history import COMMANDS, DAY, NAME, CorruptEntry, create_history_directory
+from cortex_policy.state.history_entry import MAX_WIDENED_LENGTH, Author, current_author, current_time
+from cortex_policy.state.safe_directories import make_directory, open_below
+from cortex_policy.state.settings import open_settings_directory, read_setting, settings_directory_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any, Self
+
+FORMAT = 1
+MAX_BYTES = 1 << 14  # of a record
+MAX_RECORDS, MAX_DAYS = 500, 90  # that are kept
+_BEGUN = "-begun.json"
+_NAME = re.compile(r"[0-9]{20}-[0-9]{1,10}(-begun)?\.json")
+_PRIVATE, _PUBLIC = 0o600, 0o644
+
+
+class CommandRecord(Value):
+    """One command: its author and time, what it was about, and what it changed.
+
+    `place` is whose settings or grants it changed: the system's, the user's or the project's. A `grant_id` is known
+    if it was about one grant. `is_finished` is false if the command was killed, so that nobody knows what it did.
+    `begun_ns` orders records of one second.
+    """
+
+    written_at: str
+    author: Author
+    command: str
+    subject: str = ""
+    detail: str = ""
+    verdict: str | None = None
+    grant_id: str | None = None
+    place: str = PROJECT
+    is_finished: bool = True
+    begun_ns: int = 0
+
+
+def new_record(
+    command: str, subject: str = "", detail: str = "", *,
+    verdict: str | None = None, grant_id: str | None = None, place: str = PROJECT,
+) -> CommandRecord:  # fmt: skip
+    """Return the record of a command that the caller runs now."""
+    author, now = current_author(), current_time()
+    return CommandRecord(now, author, command, subject, detail, verdict, grant_id, place, begun_ns=time_ns())
+
+
+class CommandRecorder:
+    """Records a command that runs inside of `with`, unless it raises; `problem` says why it could not be recorded."""
+
+    def __init__(self, record: CommandRecord, root: str | None) -> None:
+        """Take the record, and the root whose project settings apply."""
+        self.problem: str = ""
+        self._record, self._root = record, root
+        self._name, self._is_enabled = f"{record.begun_ns:020}-{os.getpid()}", _is_enabled(root)
+
+    def __enter__(self) -> "Self":
+        """Record that the command has begun."""
+        self._try(lambda directory: self._write(directory, self._begun))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Record that the command is done, or take back what was recorded."""
+        if not self.problem:
+            self._try(self._finish if kind is None else lambda directory: os.unlink(self._begun, dir_fd=directory))
+
+    def record_done(self) -> "Self":
+        """Record a command that is done already, since it must not wait for its record."""
+        self._try(lambda directory: self._write(directory, f"{self._name}.json"))
+        return self
+
+    @property
+    def _begun(self) -> str:
+        return f"{self._name}{_BEGUN}"
+
+    def _write(self, directory: int, name: str) -> None:
+        mode = _PUBLIC if self._record.place == SYSTEM else _PRIVATE
+        atomic_replace(directory, name, encode_record(self._record), mode)
+        _prune(directory)
+
+    def _finish(self, directory: int) -> None:
+        os.rename(self._begun, f"{self._name}.json", src_dir_fd=directory, dst_dir_fd=directory)
+        sync_directory(directory)
+
+    def _try(self, work: "Callable[[int], None]") -> None:
+        """Call a function with the directory of the records; no error leaves this."""
+        try:
+            if self._is_enabled:
+                with open_settings_directory(self._record.place, self._root) as top:
+                    _work_in_commands(top, self._record.place, work)
+        except CortexPolicyError as error:
+            self.problem = error.message
+        except OSError as error:
+            self.problem = f"`{_path(self._record.place, self._root)}`: {os_error_text(error)}"
+
+
+def read_command_records(place: str, root: str | None) -> "Iterator[CommandRecord | CorruptEntry]":
+    """Yield the records of a place, newest first, and files that are no records; raise OSError or GrantError."""
+    with open_settings_directory(place, root) as top:
+        owners = {0, os.geteuid(), *([os.fstat(top).st_uid] if place == PROJECT else [])}
+        history = open_below(top, NAME)
+        try:
+            directory = open_below(history, COMMANDS)
+        finally:
+            os.close(history)
+        try:
+            for name in sorted(os.listdir(directory), reverse=True):
+                if _NAME.fullmatch(name):
+                    yield _read_or_report(directory, name, place, root, owners)
+        finally:
+            os.close(directory)
+
+
+def _read_or_report(
+    directory: int, name: str, place: str, root: str | None, owners: set[int]
+) -> CommandRecord | CorruptEntry:
+    try:
+        return decode_record(_read(directory, name, owners), place, name)
+    except OSError as error:
+        why = os_error_text(error)
+    except MalformedError as error:
+        why = str(error)
+    return CorruptEntry(f"{_path(place, root)}/{name}", why)
+
+
+def _read(directory: int, name: str, owners: set[int]) -> bytes:
+    """Return the bytes of a record; raise MalformedError if another user could have written them."""
+    descriptor = os.open(name, OPEN_FILE, dir_fd=directory)
+    try:
+        status = os.fstat(descriptor)
+        if problems := find_trust_problems(descriptor, status, owners):
+            raise MalformedError(f"it {problems[0][1]}")
+        return read_all(descriptor, MAX_BYTES + 1) if stat.S_ISREG(status.st_mode) else b""
+    finally:
+        os.close(descriptor)
+
+
+def encode_record(record: CommandRecord) -> bytes:
+    """Return the bytes of a record."""
+    author = record.author
+    members: dict[str, Any] = {
+        "format": FORMAT,
+        "written_at": record.written_at,
+        "user": author.user,
+        "uid": author.uid,
+        "sudo_user": author.sudo_user,
+        "command": record.command,
+        "subject": record.subject[:MAX_WIDENED_LENGTH],
+        "detail": record.detail[:MAX_WIDENED_LENGTH],
+        "verdict": record.verdict,
+        "grant": record.grant_id,
+    }
+    return json.dumps(members, indent=1).encode() + b"\n"
+
+
+def decode_record(data: bytes, place: str, name: str) -> CommandRecord:
+    """Decode a record in a file of this name; raise MalformedError with the cause for what no `encode_record` wrote."""
+    document = decode_json(data, MAX_BYTES)
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise MalformedError("its format is unknown to this program")
+    words = history_entry.decode_words({**document, "widened": ""})
+    subject, detail, grant_id = (document.get(name) for name in ("subject", "detail", "grant"))
+    if words is None or not (isinstance(subject, str) and isinstance(detail, str) and isinstance(grant_id, str | None)):
+        raise MalformedError("a member is missing or malformed")
+    written_at, author, command, verdict, _ = words
+    is_finished, begun_ns = not name.endswith(_BEGUN), int(name[:20])
+    return CommandRecord(written_at, author, command, subject, detail, verdict, grant_id, place, is_finished, begun_ns)
+
+
+def _work_in_commands(top: int, place: str, work: "Callable[[int], None]") -> None:
+    """Call a function with the directory of the records below an open one, which is made if it does not exist."""
+    mode = _PUBLIC | 0o111 if place == SYSTEM else _PRIVATE | 0o100
+    create_history_directory(top, mode)
+    history = open_below(top, NAME)
+    try:
+        make_directory(history, COMMANDS, mode)
+        directory = open_below(history, COMMANDS)
+    finally:
+        os.close(history)
+    try:
+        work(directory)
+    finally:
+        os.close(directory)
+
+
+def _prune(directory: int) -> None:
+    names = sorted(name for name in os.listdir(directory) if _NAME.fullmatch(name))
+    oldest = time_ns() - MAX_DAYS * DAY * 1_000_000_000
+    for index, name in enumerate(names[:-1]):  # the newest one stays
+        if index >= len(names) - MAX_RECORDS and int(name[:20]) >= oldest:
+            return
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=directory)
+
+
+def _path(place: str, root: str | None) -> str:
+    return f"{settings_directory_of(place, root)}/{NAME}/{COMMANDS}"
+
+
+def _is_enabled(root: str | None) -> bool:
+    """Whether a history is kept; if the settings are invalid, it is."""
+    try:
+        return read_setting("history.keep", root) != 0
+    except CortexPolicyError:
+        return True
