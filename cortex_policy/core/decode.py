@@ -17,6 +17,7 @@ MAX_DEPTH = 64
 MAX_DIGITS = 4300
 DATA_CLASSES = ("public", "internal", "sensitive")
 MAX_ID_LENGTH = 128
+HOOKS = "hooks.toml"  # the rules of agents' hooks: stamped beside the grants under this name, so no grant has it
 _WHITESPACE = " \t\n\r"
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 _ID_CHARACTERS = _LETTERS | frozenset("._-")
@@ -31,7 +32,7 @@ ID_HINT = "an id is letters, digits, `.`, `_` and `-`, and starts with a letter 
 
 def is_grant_id(word: str) -> bool:
     """Whether a word can name a grant at all."""
-    return 0 < len(word) <= MAX_ID_LENGTH and word[0] in _LETTERS and _ID_CHARACTERS.issuperset(word)
+    return 0 < len(word) <= MAX_ID_LENGTH and word[0] in _LETTERS and _ID_CHARACTERS.issuperset(word) and word != HOOKS
 
 
 def grant_id_of_file(name: str) -> str:

@@ -151,7 +151,7 @@ def committed_entry(entry: HistoryEntry, stamp: "Stamp") -> HistoryEntry | None:
 
     After an interrupted rename and a hand edit, only half of the entry may be left.
     """
-    changes = tuple(one for one in entry.changes if stamp.grants.get(one.id) == one.new)
+    changes = tuple(one for one in entry.changes if stamp.digests.get(one.id) == one.new)
     is_whole = changes == entry.changes
     if entry.version != stamp.version or not (changes or entry.has_unknown_previous or is_whole):
         return None

@@ -8,7 +8,7 @@ from time import gmtime, strftime
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError, decode_json, to_whole_number
-from cortex_policy.state.grants import is_grant_id
+from cortex_policy.state.policy_files import is_policy_name
 from cortex_policy.state.stamp import VERSIONS, grant_digest
 from cortex_policy.state.users import user_label
 
@@ -30,7 +30,9 @@ _VERDICTS = (None, "same", "narrowed", "widened", "both")
 
 
 class GrantChange(Value):
-    """One grant of a write: its digests before and after, None for absent, and the bytes and mode of before.
+    """One file of a write: its digests before and after, None for absent, and the bytes and mode of before.
+
+    The id is that of a grant, or `hooks.toml`.
 
     Without bytes, the grant was absent before, or its bytes are unknown. If `old` is a hand edit that was undone, the
     stamp had `new` already.
@@ -191,7 +193,11 @@ def decode_words(document: "dict[str, Any]") -> tuple[str, Author, str, str | No
 
 
 def _decode_change(member: object) -> GrantChange:
-    if not isinstance(member, dict) or not isinstance(grant_id := member.get("id"), str) or not is_grant_id(grant_id):
+    if (
+        not isinstance(member, dict)
+        or not isinstance(grant_id := member.get("id"), str)
+        or not is_policy_name(grant_id)
+    ):
         raise MalformedError("it names an id that no grant can have")
     old, new, mode, data = member.get("old"), member.get("new"), member.get("mode", 0o644), _decode_bytes(member)
     if not _is_digest_or_none(old) or not _is_digest_or_none(new) or not isinstance(mode, int) or mode & ~MODES:

@@ -1,7 +1,7 @@
 """The stamp of the grants: a version and checksum, so that a cache of grants knows when to drop them."""
 
 from cortex_policy.core import Value
-from cortex_policy.core.decode import MalformedError, decode_json, to_whole_number
+from cortex_policy.core.decode import HOOKS, MalformedError, decode_json, to_whole_number
 from cortex_policy.core.model import STAMP_MISMATCH, GrantError
 from cortex_policy.state import Root, policy_path, sha256
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, is_grant_id
@@ -14,37 +14,42 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 MAX_BYTES = 1 << 24  # 100,000 grants
-MEMBERS = ("format", "version", "checksum", "grants", "pending")
+MEMBERS = ("format", "version", "checksum", "grants", "hooks", "pending")
 NEWER = "use the program that wrote it, or upgrade this one"
 VERSIONS = range(1, 1 << 53)  # whole numbers in every reader's language
 
 
 class Stamp(Value):
-    """A version, the digest of each grant, and the digests of writes that were interrupted (old, new)."""
+    """A version, the digest of each grant and of `hooks.toml`, and those of writes that were interrupted (old, new)."""
 
     version: int
-    grants: "Mapping[str, str]"
+    digests: "Mapping[str, str]"
     pending: "Mapping[str, tuple[str | None, str | None]]"
     unknown: tuple[str, ...] = ()  # members that a newer program wrote
 
     @property
     def checksum(self) -> str:
-        """The digest of all ids and their digests, so that equal trees have equal checksums."""
-        return checksum_of(self.grants)
+        """The digest of all names and their digests, so that equal trees have equal checksums."""
+        return checksum_of(self.digests)
 
-    def accepts(self, grant_id: str, digest: str | None) -> bool:
-        """Whether a grant's digest (None for absent) is the stamped one, or either of a pending write."""
-        return digest == self.grants.get(grant_id) or digest in self.pending.get(grant_id, ())
+    @property
+    def grants(self) -> dict[str, str]:
+        """The digest of each grant."""
+        return {name: self.digests[name] for name in self.digests if name != HOOKS}
+
+    def accepts(self, name: str, digest: str | None) -> bool:
+        """Whether a digest of a grant, or of `hooks.toml`, is stamped, or of a pending write; None is no such file."""
+        return digest == self.digests.get(name) or digest in self.pending.get(name, ())
 
 
 def grant_digest(data: bytes) -> str:
-    """Return the digest of a grant's bytes."""
+    """Return the digest of the bytes of a grant, or of `hooks.toml`."""
     return f"sha256:{sha256(data).hexdigest()}"
 
 
-def checksum_of(grants: "Mapping[str, str]") -> str:
-    """Return the checksum over the sorted lines `<id> <digest>`."""
-    return grant_digest("".join(f"{grant_id} {grants[grant_id]}\n" for grant_id in sorted(grants)).encode())
+def checksum_of(digests: "Mapping[str, str]") -> str:
+    """Return the checksum over the sorted lines `<name> <digest>`."""
+    return grant_digest("".join(f"{name} {digests[name]}\n" for name in sorted(digests)).encode())
 
 
 def stamp_file(root: str) -> str:
@@ -60,12 +65,14 @@ def encode_stamp(stamp: Stamp) -> bytes:
     """
     import json  # noqa: PLC0415 - 8 ms, and only writers need it
 
-    lines = [f"    {json.dumps(grant_id)}: {json.dumps(stamp.grants[grant_id])}" for grant_id in sorted(stamp.grants)]
+    of_grants = stamp.grants
+    lines = [f"    {json.dumps(grant_id)}: {json.dumps(of_grants[grant_id])}" for grant_id in sorted(of_grants)]
     body = ",\n\n".join(lines)
     grants = f"{{\n\n{body}\n\n  }}" if lines else "{}"
+    hooks = f',\n  "hooks": {json.dumps(stamp.digests[HOOKS])}' if HOOKS in stamp.digests else ""
     pending = f',\n  "pending": {json.dumps(dict(stamp.pending), sort_keys=True)}' if stamp.pending else ""
     head = f'  "format": {FORMAT},\n  "version": {stamp.version},\n  "checksum": "{stamp.checksum}",\n'
-    return f'{{\n{head}  "grants": {grants}{pending}\n}}\n'.encode()
+    return f'{{\n{head}  "grants": {grants}{hooks}{pending}\n}}\n'.encode()
 
 
 def read_stamp_bytes(policy: PolicyDirectory) -> bytes | None:
@@ -160,18 +167,18 @@ def _decode_document(document: object) -> Stamp:
     if document["format"] != FORMAT:
         message = "its format is unknown to this program"
         raise _NewerFormat(message)
-    version, grants, pending = (
+    version, digests, pending = (
         to_whole_number(document.get("version")),
-        document.get("grants", {}),
+        _decode_digests(document),
         document.get("pending", {}),
     )
-    if version is None or version not in VERSIONS or not _are_digests(grants) or not _are_pending(pending):
-        message = "`version`, `grants` or `pending` is malformed"
+    if version is None or version not in VERSIONS or digests is None or not _are_pending(pending):
+        message = "`version`, `grants`, `hooks` or `pending` is malformed"
         raise MalformedError(message)
-    pairs = {grant_id: (old, new) for grant_id, (old, new) in pending.items()}
-    stamp = Stamp(version, grants, pairs, tuple(sorted(document.keys() - set(MEMBERS))))
+    pairs = {name: (old, new) for name, (old, new) in pending.items()}
+    stamp = Stamp(version, digests, pairs, tuple(sorted(document.keys() - set(MEMBERS))))
     if document.get("checksum") != stamp.checksum:
-        message = "`checksum` does not belong to `grants`"
+        message = f"`checksum` does not belong to `grants`{' and `hooks`' if HOOKS in digests else ''}"
         raise MalformedError(message)
     return stamp
 
@@ -180,13 +187,17 @@ def _is_digest(value: object) -> bool:
     return isinstance(value, str) and value.startswith("sha256:")
 
 
-def _are_digests(grants: object) -> bool:
-    return isinstance(grants, dict) and all(is_grant_id(name) and _is_digest(value) for name, value in grants.items())
+def _decode_digests(document: "dict[str, object]") -> dict[str, str] | None:
+    grants = document.get("grants", {})
+    if not isinstance(grants, dict) or not all(map(is_grant_id, grants)):
+        return None
+    digests = {**grants, HOOKS: document["hooks"]} if "hooks" in document else grants
+    return digests if all(map(_is_digest, digests.values())) else None
 
 
 def _are_pending(pending: object) -> bool:
     return isinstance(pending, dict) and all(
-        is_grant_id(name)
+        (name == HOOKS or is_grant_id(name))
         and isinstance(pair, list)
         and [side is None or _is_digest(side) for side in pair] == [True] * 2
         for name, pair in pending.items()

@@ -131,7 +131,7 @@ def test_only_a_grant_comes_back(theirs: Root, data: bytes) -> None:
         lambda: undo.preview_undo(theirs, UndoRequest()),
         lambda: grant_at(theirs, "x", 1),
     ):
-        with pytest.raises(NotDoneError, match="is not a grant"):
+        with pytest.raises(NotDoneError, match="is not valid"):
             ask()
     assert not grant_file(theirs, "x").exists()
     with by_caller():

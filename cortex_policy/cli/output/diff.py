@@ -44,7 +44,8 @@ def _problems(change: GrantDiff) -> list[tuple[str, str, str]]:
 def _state(version: GrantVersion) -> str:
     if version.problem:
         return "invalid" if version.is_known else "unknown"
-    return "valid" if version.grant is not None or version.is_settings else "absent"
+    is_there = version.grant is not None or version.rules is not None or version.is_settings
+    return "valid" if is_there else "absent"
 
 
 def _counts_text(diff: PolicyDiff) -> str:

@@ -1,14 +1,13 @@
-"""Read the grants and settings of a git revision, without running anything that the repository configures."""
+"""Read grants, `hooks.toml` and settings of a git revision, without running what the repository configures."""
 
 import os
 import subprocess
 
-from cortex_policy.core.decode import MAX_BYTES
+from cortex_policy.core.decode import HOOKS, MAX_BYTES, grant_id_of_file
 from cortex_policy.core.model import GRANT_INVALID, GRANT_UNSAFE, GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.state import Root
-from cortex_policy.state.grants import is_grant_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     TextOrError = bytes | GrantError  # the text of a grant, or why checks refuse it
 
 TOOLS = ".cortex/policy/tools/"
+HOOKS_FILE = f".cortex/policy/{HOOKS}"
 SETTINGS = ".cortex/policy/config.toml"
 # INVARIANT: a repository that others can write must not run programs when it is compared: only plumbing commands are
 # called, which use no pager, filter or external diff; no fsmonitor, no fetching of missing objects
@@ -36,30 +36,35 @@ class NoCommitsError(NotDoneError):
     """The branch has no commit yet; the first commit is compared with no grants."""
 
 
-def grants_at_revision(root: Root, revision: str, grant_id: str | None = None) -> "dict[str, TextOrError]":
-    """Return the text of each grant of a revision, or of one grant; nothing if the directory is missing.
+def grants_at_revision(root: Root, revision: str) -> "dict[str, TextOrError]":
+    """Return the text of each grant of a revision; raise as `policy_at_revision` does."""
+    return {name: text for name, text in policy_at_revision(root, revision).items() if name != HOOKS}
+
+
+def policy_at_revision(root: Root, revision: str, name: str | None = None) -> "dict[str, TextOrError]":
+    """Return the text of each grant of a revision and of its `hooks.toml`, or of one of them, if they exist.
 
     Raise UsageError if a word cannot be a revision, NotDoneError if git does not know it, NoCommitsError for the HEAD
     of a branch without a commit.
     """
     tree = _tree_id(root.path, revision)
-    grants: dict[str, TextOrError] = {}
+    found: dict[str, TextOrError] = {}
     digests: dict[str, str] = {}
-    for name, mode, digest, size in _list_grant_files(root.path, tree):
-        if not is_grant_id(name) or grant_id not in {None, name}:
+    for found_name, mode, digest, size in _list_policy_files(root.path, tree):
+        if name not in {None, found_name}:
             continue
         if mode not in _FILE_MODES:
-            grants[name] = GrantError(GRANT_UNSAFE, "it is a link, or not a regular file")
+            found[found_name] = GrantError(GRANT_UNSAFE, "it is a link, or not a regular file")
         elif size > MAX_BYTES:
-            grants[name] = GrantError(GRANT_INVALID, f"larger than {MAX_BYTES} bytes")
+            found[found_name] = GrantError(GRANT_INVALID, f"larger than {MAX_BYTES} bytes")
         else:
-            digests[name] = digest
+            digests[found_name] = digest
     texts = read_objects(root.path, digests.values())
-    return grants | dict(zip(digests, texts, strict=True))
+    return found | dict(zip(digests, texts, strict=True))
 
 
 def settings_at_revision(root: Root, revision: str) -> bytes | None:
-    """Return the project's settings of a revision, None if it has none; raise as `grants_at_revision` does."""
+    """Return the project's settings of a revision, None if it has none; raise as `policy_at_revision` does."""
     listed = _output(run_git(root.path, "ls-tree", "-z", _tree_id(root.path, revision), SETTINGS))
     if not listed:
         return None
@@ -91,14 +96,14 @@ def _is_unborn(root: str) -> bool:
     return names_a_branch and run_git(root, "rev-parse", "--verify", "--quiet", "HEAD").returncode != 0
 
 
-def _list_grant_files(root: str, tree: str) -> "Iterator[tuple[str, bytes, str, int]]":
-    """Yield the stem, mode, digest and size of each JSON file; paths are relative to the root."""
-    for line in _output(run_git(root, "ls-tree", "-z", "-l", tree, TOOLS)).split(b"\0"):
+def _list_policy_files(root: str, tree: str) -> "Iterator[tuple[str, bytes, str, int]]":
+    """Yield the name, mode, digest and size of each grant and of `hooks.toml`; paths are relative to the root."""
+    for line in _output(run_git(root, "ls-tree", "-z", "-l", tree, TOOLS, HOOKS_FILE)).split(b"\0"):
         meta, _, path = line.partition(b"\t")
-        name = os.path.basename(path)
-        if name.endswith(b".json"):
+        file = os.fsdecode(os.path.basename(path))
+        if name := file if file == HOOKS else grant_id_of_file(file):
             mode, _, digest, size = meta.split()
-            yield os.fsdecode(name[:-5]), mode, digest.decode(), int(size) if size.isdigit() else 0
+            yield name, mode, digest.decode(), int(size) if size.isdigit() else 0
 
 
 def read_objects(root: str, digests: "Iterable[str]") -> list[bytes]:

@@ -4,21 +4,25 @@ from contextlib import suppress
 
 from cortex_policy.core import Value
 from cortex_policy.core.compare.grants import GrantComparison, compare_grants
+from cortex_policy.core.compare.hooks import compare_hook_rules
 from cortex_policy.core.compare.verdicts import SAME, combine_verdicts
-from cortex_policy.core.decode import MAX_BYTES, decode
+from cortex_policy.core.decode import HOOKS, MAX_BYTES, decode
 from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.escalation import Escalation, escalations
+from cortex_policy.core.hooks.rules_text import decode_rules_text
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Settings
 from cortex_policy.core.text import os_error_text
-from cortex_policy.manage.diff.git_revisions import NoCommitsError, grants_at_revision
+from cortex_policy.manage.diff.git_revisions import NoCommitsError, policy_at_revision
 from cortex_policy.manage.diff.settings import compare_settings_with_revision
 from cortex_policy.manage.unsafe_files import unsafe_warning
 from cortex_policy.state import Root
 from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id, find_root, read_grant
+from cortex_policy.state.policy_files import check_policy_name, raise_missing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from cortex_policy.core.hooks.rules import HookRules
     from cortex_policy.manage.diff.git_revisions import TextOrError
     from cortex_policy.manage.listing import Track
 
@@ -30,6 +34,7 @@ class GrantVersion(Value):
     problem: str = ""
     is_settings: bool = False  # the settings file, which is compared along with the grants
     is_known: bool = True
+    rules: "HookRules | None" = None  # of `hooks.toml`, which is no grant
 
 
 ABSENT = GrantVersion(None)
@@ -85,9 +90,9 @@ def _settings_of_root(named: str | None) -> Settings:
     return comparison_settings(path)
 
 
-def compare_bytes(grant_id: str, old: bytes | None, new: bytes | None, settings: Settings = DEFAULTS) -> GrantDiff:
-    """Compare the old and new bytes of a grant; None means no grant."""
-    return compare_versions(grant_id, to_grant_version(old), to_grant_version(new), settings)
+def compare_bytes(name: str, old: bytes | None, new: bytes | None, settings: Settings = DEFAULTS) -> GrantDiff:
+    """Compare the old and new bytes of a grant, or of `hooks.toml`; None means no such file."""
+    return compare_versions(name, to_grant_version(name, old), to_grant_version(name, new), settings)
 
 
 def settings_diff(meaning: GrantComparison) -> GrantDiff:
@@ -97,18 +102,23 @@ def settings_diff(meaning: GrantComparison) -> GrantDiff:
 
 
 def compare_with_revision(root: Root, revision: str, grant_id: str | None = None, track: "Track" = iter) -> PolicyDiff:
-    """Compare the current grants, or one of them, with a git revision; before the first commit there are none."""
+    """Compare the current grants and `hooks.toml`, or one of them, with a git revision.
+
+    Before the first commit there are none.
+    """
     if grant_id is not None:
-        check_id(grant_id)
+        check_policy_name(grant_id)
     before, notes = _read_revision(root, revision, grant_id)
-    after, faults = read_grants(root, grant_id, track)
+    after, faults = read_policy(root, grant_id, track)
     if grant_id is not None and not before and not after:
-        read_grant(root, grant_id)  # raises an error that names the ids that exist
+        raise_missing(root, grant_id)
     names = sorted({*before, *after})
     touched = [name for name in names if grant_id is not None or _differs(before.get(name), after.get(name))]
     effective = comparison_settings(root.path)
     changes = (
-        compare_versions(name, to_grant_version(before.get(name)), to_grant_version(after.get(name)), effective)
+        compare_versions(
+            name, to_grant_version(name, before.get(name)), to_grant_version(name, after.get(name)), effective
+        )
         for name in touched
     )
     settings = _settings_diffs(root, revision) if grant_id is None else ()
@@ -123,7 +133,7 @@ def _settings_diffs(root: Root, revision: str) -> tuple[GrantDiff, ...]:
 
 def _read_revision(root: Root, revision: str, grant_id: str | None) -> "tuple[dict[str, TextOrError], tuple[str, ...]]":
     try:
-        return grants_at_revision(root, revision, grant_id), ()
+        return policy_at_revision(root, revision, grant_id), ()
     except NoCommitsError as error:
         return {}, (f"{error.detail}: compared with no grants at all",)
 
@@ -140,28 +150,41 @@ def read_grants(
             if grant_id in {None, name}:
                 tools.trust = trust.without_findings()  # each file has its own faults
                 with suppress(FileNotFoundError):  # removed after the listing
-                    texts[name] = _text_or_error(tools, name)
+                    texts[name] = _text_or_error(tools, f"{name}.json")
                 faults += tools.trust.faults
         return texts, faults
     return texts, trust.faults
 
 
-def _text_or_error(tools: PolicyDirectory, name: str) -> "TextOrError":
+def read_policy(
+    root: Root, name: str | None = None, track: "Track" = iter
+) -> "tuple[dict[str, TextOrError], list[str]]":
+    """Return the same of the grants and `hooks.toml`, or of one of them."""
+    texts, faults = read_grants(root, name, track)
+    if name in {None, HOOKS}:
+        trust = TrustCheck(root)
+        with suppress(FileNotFoundError), PolicyDirectory(trust) as policy:
+            texts[HOOKS] = _text_or_error(policy, HOOKS)
+        faults = list(dict.fromkeys([*faults, *trust.faults]))
+    return texts, faults
+
+
+def _text_or_error(directory: PolicyDirectory, file: str) -> "TextOrError":
     try:
-        return tools.read(f"{name}.json", MAX_BYTES + 1)
+        return directory.read(file, MAX_BYTES + 1)
     except GrantError as error:
         return error
 
 
 def _read_side(word: str, root: str | None) -> tuple[GrantVersion, list[str]]:
     if "/" in word or word.endswith(".json"):
-        return to_grant_version(read_grant_file(word)), []
+        return to_grant_version(word, read_grant_file(word)), []
     check_id(word)
     where = find_root(root)
     found, faults = read_grants(where, word)
     if word not in found:
         read_grant(where, word)  # raises an error that names the ids that exist
-    return to_grant_version(found.get(word)), faults
+    return to_grant_version(word, found.get(word)), faults
 
 
 def read_grant_file(name: str) -> bytes:
@@ -177,21 +200,23 @@ def _differs(old: "TextOrError | None", new: "TextOrError | None") -> bool:
     return not isinstance(old, bytes) or old != new
 
 
-def to_grant_version(text_or_error: "TextOrError | None") -> GrantVersion:
-    """Return a text, or its error, as one side of a diff."""
+def to_grant_version(name: str, text_or_error: "TextOrError | None") -> GrantVersion:
+    """Return a text of a grant or of `hooks.toml`, or its error, as one side of a diff."""
     if text_or_error is None:
         return ABSENT
     try:
-        return (
-            GrantVersion(decode(text_or_error))
-            if isinstance(text_or_error, bytes)
-            else GrantVersion(None, text_or_error.detail)
-        )
+        if not isinstance(text_or_error, bytes):
+            return GrantVersion(None, text_or_error.detail)
+        if name == HOOKS:
+            return GrantVersion(None, rules=decode_rules_text(text_or_error))
+        return GrantVersion(decode(text_or_error))
     except GrantError as error:
         return GrantVersion(None, error.detail)
 
 
 def compare_versions(name: str, old: GrantVersion, new: GrantVersion, settings: Settings = DEFAULTS) -> GrantDiff:
     """Compare two sides of a diff; a side without a grant allows nothing, so what may be new is widened."""
+    if name == HOOKS:
+        return GrantDiff(name, old, new, compare_hook_rules(old.rules, new.rules), ())
     named = escalations(new.grant) if new.grant is not None else ()
     return GrantDiff(name, old, new, compare_grants(old.grant, new.grant, settings), named)

@@ -3,6 +3,8 @@
 import re
 from difflib import SequenceMatcher
 
+from cortex_policy.state.policy_files import path_below_policy
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,10 +28,10 @@ def _lines(data: bytes) -> list[str]:
     return [*lines, f"{rest}\n\\ no newline at the end"] if rest else lines
 
 
-def unified_diff(grant_id: str, old: bytes | None, new: bytes | None) -> str:
-    """Return a unified diff of two texts of a grant, '' if they are equal; None means no grant."""
-    name = f".cortex/policy/tools/{grant_id}.json"
-    before, after = "/dev/null" if old is None else f"a/{name}", "/dev/null" if new is None else f"b/{name}"
+def unified_diff(name: str, old: bytes | None, new: bytes | None) -> str:
+    """Return a unified diff of two texts of a grant or of `hooks.toml`, '' if they are equal; None means no file."""
+    path = f".cortex/policy/{path_below_policy(name)}"
+    before, after = "/dev/null" if old is None else f"a/{path}", "/dev/null" if new is None else f"b/{path}"
     lines = _diff_lines(_whole_lines(old), _whole_lines(new), before, after, "\n")
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 

@@ -1,6 +1,5 @@
 """What a change of a grant would write: worked out without a lock."""
 
-from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.diff.grants import compare_bytes
 from cortex_policy.manage.editing.grant_ids import check_absent, check_new_id, ids_or_all, missing_error
@@ -9,7 +8,8 @@ from cortex_policy.manage.editing.results import FormatResult, WriteResult, prev
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.editing.validity import require_valid_grant
 from cortex_policy.state import Root
-from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id
+from cortex_policy.state.grants import check_id
+from cortex_policy.state.policy_files import read_policy_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ def preview_format(root: Root, grant_ids: tuple[str, ...]) -> "Iterator[FormatRe
 
 
 def _read_without_lock(root: Root, grant_id: str) -> bytes:
-    try:
-        with PolicyDirectory(TrustCheck(root), "tools") as tools:
-            return tools.read(f"{grant_id}.json", MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise missing_error(root, grant_id) from None
+    data = read_policy_file(root, grant_id)
+    if data is None:
+        raise missing_error(root, grant_id)
+    return data

@@ -1,4 +1,4 @@
-"""Find the grants that differ from their stamp, and what was stamped."""
+"""Find the grants that differ from their stamp, or `hooks.toml` if it does, and what was stamped."""
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import Settings
@@ -8,7 +8,7 @@ from cortex_policy.manage.diff.grants import (
     GrantDiff,
     PolicyDiff,
     compare_versions,
-    read_grants,
+    read_policy,
     to_grant_version,
 )
 from cortex_policy.manage.history.texts import find_texts
@@ -16,8 +16,8 @@ from cortex_policy.manage.unsafe_files import unsafe_warning
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.comparison_settings import comparison_settings
-from cortex_policy.state.grants import check_id, read_grant
 from cortex_policy.state.grants_errors import root_option
+from cortex_policy.state.policy_files import check_policy_name, raise_missing
 from cortex_policy.state.stamp import Stamp, grant_digest
 
 TYPE_CHECKING = False
@@ -46,13 +46,13 @@ class HandEdit(Value):
 
     def change(self, settings: Settings) -> GrantDiff:
         """Return what the edit means; without the stamped text, all that is allowed now is widened."""
-        before = to_grant_version(self.old) if self.is_known else UNKNOWN
-        return compare_versions(self.id, before, to_grant_version(self.new), settings)
+        before = to_grant_version(self.id, self.old) if self.is_known else UNKNOWN
+        return compare_versions(self.id, before, to_grant_version(self.id, self.new), settings)
 
 
 def find_hand_edits(root: Root, stamp: Stamp | None, now: "Mapping[str, TextOrError | None]") -> tuple[HandEdit, ...]:
     """Return the grants that differ from the stamp, sorted by id, from what they are now."""
-    stamped = stamp.grants if stamp is not None else {}
+    stamped = stamp.digests if stamp is not None else {}
     edited = [name for name in sorted(now) if not (stamp is not None and stamp.accepts(name, _digest(now[name])))]
     texts = find_texts(root, [stamped[name] for name in edited if name in stamped])
     return tuple(
@@ -61,22 +61,25 @@ def find_hand_edits(root: Root, stamp: Stamp | None, now: "Mapping[str, TextOrEr
 
 
 def compare_with_stamp(root: Root, grant_id: str | None = None, track: "Track" = iter) -> PolicyDiff:
-    """Compare the current grants, or one of them, with what was stamped; raise NotDoneError if there is no stamp."""
+    """Compare the current grants and `hooks.toml`, or one of them, with what was stamped.
+
+    Raise NotDoneError if there is no stamp.
+    """
     if grant_id is not None:
-        check_id(grant_id)
+        check_policy_name(grant_id)
     stamp = stamps.read_stamp(root)
     if stamp is None:
         hint = f"write one with `cortex-policy stamp write{root_option(root)}`"
         raise NotDoneError("there is no stamp to compare with", hint)
-    found, faults = read_grants(root, grant_id, track)
-    names = {*found, *stamp.grants} if grant_id is None else {grant_id} & {*found, *stamp.grants}
+    found, faults = read_policy(root, grant_id, track)
+    names = {*found, *stamp.digests} if grant_id is None else {grant_id} & {*found, *stamp.digests}
     if grant_id is not None and not names:
-        read_grant(root, grant_id)  # raises an error that names the ids that exist
+        raise_missing(root, grant_id)
     edits = find_hand_edits(root, stamp, {name: found.get(name) for name in names})
     settings = comparison_settings(root.path)
     changes = [edit.change(settings) for edit in edits]
     if grant_id is not None and not changes:
-        same = to_grant_version(found.get(grant_id))
+        same = to_grant_version(grant_id, found.get(grant_id))
         changes = [compare_versions(grant_id, same, same)]
     return PolicyDiff(tuple(changes), len(names) - len(changes), tuple(unsafe_warning(faults)))
 

@@ -3,7 +3,6 @@
 from contextlib import suppress
 
 from cortex_policy.core import Value
-from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
@@ -24,10 +23,10 @@ from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root, history
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.comparison_settings import comparison_settings
-from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id
 from cortex_policy.state.grants_errors import hand_edit_hint, root_option
 from cortex_policy.state.history import history_length
 from cortex_policy.state.history_entry import GrantChange, HistoryEntry
+from cortex_policy.state.policy_files import check_policy_name, read_policy_file
 from cortex_policy.state.stamp import grant_digest
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait
 
@@ -101,7 +100,7 @@ def preview_undo(root: Root, request: UndoRequest) -> UndoResult:
     stamp = stamps.read_stamp(root)
     if stamp is not None and stamp.pending:
         raise NotDoneError("a write is running, or was interrupted and the next write finishes it", "try again")
-    plan = _plan(root, stamp, request, lambda grant_id: _read_without_lock(root, grant_id))
+    plan = _plan(root, stamp, request, lambda name: read_policy_file(root, name))
     settings = comparison_settings(root.path)
     return UndoResult(plan.version, tuple(step.preview(settings) for step in plan.steps), plan.is_of_hand_edits)
 
@@ -155,7 +154,7 @@ def _as_policy_error(error: CortexPolicyError | OSError) -> CortexPolicyError:
 def _plan(root: Root, stamp: "Stamp | None", request: UndoRequest, read: "Read") -> _Plan:
     """Return the version to go back to, and the steps to it; raise if that is impossible."""
     if request.id is not None:
-        check_id(request.id)
+        check_policy_name(request.id)
         if request.version is not None:
             raise UsageError("an id and `--to` do not go together", "leave out one of them")
     if stamp is None:
@@ -177,7 +176,7 @@ def _hand_edits(root: Root, stamp: "Stamp", grant_id: str | None, read: "Read") 
     if grant_id is not None:
         return find_hand_edits(root, stamp, {grant_id: read(grant_id)})
     now: dict[str, bytes | None] = {}
-    for name in stamp.grants:
+    for name in stamp.digests:
         with suppress(GrantError):  # a link, or no file: it is not in the way of other grants
             now[name] = read(name)
     return find_hand_edits(root, stamp, now)
@@ -191,7 +190,7 @@ def _step_to_stamp(root: Root, edit: HandEdit) -> UndoStep:
     if edit.old is not None:
         require_trusted_text(root, edit.id, edit.old)
     if new is not None and not (
-        history_length(root.path) and may_keep(new, is_owned_by_caller=history.is_owned_by_caller(root))
+        history_length(root.path) and may_keep(edit.id, new, is_owned_by_caller=history.is_owned_by_caller(root))
     ):
         why = f"the history would not keep the hand edit of `{edit.id}`, so it would be lost"
         raise NotDoneError(why, "move the file away, then try again")
@@ -240,11 +239,3 @@ def _read_unchanged(root: Root, grant_id: str, expected: str | None, read: "Read
             STAMP_MISMATCH, f"`{grant_id}` is not what its last write left", hand_edit_hint(root_option(root), grant_id)
         )
     return data
-
-
-def _read_without_lock(root: Root, grant_id: str) -> bytes | None:
-    try:
-        with PolicyDirectory(TrustCheck(root), "tools") as tools:
-            return tools.read(f"{grant_id}.json", MAX_BYTES + 1)
-    except FileNotFoundError:
-        return None

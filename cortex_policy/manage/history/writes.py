@@ -1,20 +1,17 @@
-"""Read the history of a root: its writes, and a grant at an earlier version."""
-
-from contextlib import suppress
+"""Read the history of a root: its writes, and a grant or `hooks.toml` at an earlier version."""
 
 from cortex_policy.core import Value
-from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
 from cortex_policy.manage.history.texts import find_texts
-from cortex_policy.manage.transaction.record import is_valid_grant
+from cortex_policy.manage.transaction.record import is_valid_text
 from cortex_policy.state import Root, history
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id
 from cortex_policy.state.grants_errors import root_option
 from cortex_policy.state.history import CorruptEntry, history_length
 from cortex_policy.state.history_entry import HistoryEntry
+from cortex_policy.state.policy_files import check_policy_name, read_policy_file
 from cortex_policy.state.stamp import Stamp, grant_digest
 
 TYPE_CHECKING = False
@@ -46,7 +43,7 @@ class GrantAtVersion(Value):
 def read_write_history(root: Root, grant_id: str | None = None) -> WriteHistory:
     """Return the writes of a root, or of one of its grants, without a lock."""
     if grant_id is not None:
-        check_id(grant_id)
+        check_policy_name(grant_id)
     try:
         stamp = stamps.read_stamp(root)
     except GrantError:  # commands that need the stamp report it
@@ -68,7 +65,7 @@ def _is_enabled(root: Root) -> bool:
 
 def grant_at(root: Root, grant_id: str, version: int) -> GrantAtVersion:
     """Return a grant as it was at a version; raise GrantError (20) if there was none, NotDoneError if unknown."""
-    check_id(grant_id)
+    check_policy_name(grant_id)
     stamp = stamps.read_stamp(root)
     if stamp is None:
         raise NotDoneError("there is no stamp, so there are no versions", f"make one with `{_stamp_command(root)}`")
@@ -78,11 +75,11 @@ def grant_at(root: Root, grant_id: str, version: int) -> GrantAtVersion:
         for one in entry.changes
         if one.id == grant_id
     ]
-    digest = later[-1].stamped_before if later else stamp.grants.get(grant_id)
+    digest = later[-1].stamped_before if later else stamp.digests.get(grant_id)
     if digest is None:
         hint = f"{_KNOWN_WRITES_HINT} {grant_id}{root_option(root)}`"
         raise GrantError(GRANT_NOT_FOUND, f"there was no `{grant_id}` at version {version}", hint)
-    text = _current_text(root, grant_id)
+    text = read_policy_file(root, grant_id)
     if text is None or grant_digest(text) != digest:
         text = find_texts(root, [digest]).get(digest)
         if text is None:
@@ -98,7 +95,7 @@ def entries_newest_first(stamp: Stamp, entries: "Iterable[HistoryEntry | Corrupt
     Other entries are from another branch, or from a stamp that was removed since. Nothing is known of the time before
     an entry that stamped grants which had no stamp.
     """
-    state: dict[str, str | None] = {**stamp.grants}
+    state: dict[str, str | None] = {**stamp.digests}
     version = stamp.version
     for entry in entries:
         if not isinstance(entry, HistoryEntry) or entry.version != version:
@@ -177,8 +174,8 @@ def _entry_beyond_gap(
     """
     for entry in found:
         if isinstance(entry, HistoryEntry) and grant_id in entry.ids and entry.version < stamp.version:
-            is_here = all(stamp.grants.get(one.id) == one.new for one in entry.changes)
-            if is_here and stamp.grants.get(grant_id) is not None:
+            is_here = all(stamp.digests.get(one.id) == one.new for one in entry.changes)
+            if is_here and stamp.digests.get(grant_id) is not None:
                 return entry
     return None
 
@@ -198,18 +195,12 @@ def unknown_text_error(root: Root, grant_id: str, detail: str) -> NotDoneError:
 
 
 def require_trusted_text(root: Root, grant_id: str, text: bytes) -> None:
-    """Raise NotDoneError for a text that is not a grant, if another user can write the history."""
-    if not (is_valid_grant(text) or history.is_owned_by_caller(root)):
+    """Raise NotDoneError for a text that is not valid, if another user can write the history."""
+    if not (is_valid_text(grant_id, text) or history.is_owned_by_caller(root)):
         hint = "the owner of the history can bring it back"
         raise NotDoneError(
-            f"what the history has of `{grant_id}` is not a grant, and another user could have written it", hint
+            f"what the history has of `{grant_id}` is not valid, and another user could have written it", hint
         )
-
-
-def _current_text(root: Root, grant_id: str) -> bytes | None:
-    with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(root), "tools") as tools:
-        return tools.read(f"{grant_id}.json", MAX_BYTES + 1)
-    return None
 
 
 def _concerns(entry: HistoryEntry, grant_id: str | None) -> bool:

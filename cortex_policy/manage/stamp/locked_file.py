@@ -42,7 +42,7 @@ def replace_stamp(lock: WriterLock, history: History, new: Stamp, entry: History
 def is_owned_by_caller(lock: WriterLock) -> bool:
     """Whether the grants are the caller's."""
     with suppress(FileNotFoundError), lock.open_tools() as tools:
-        return GrantFiles(tools).is_owned_by_caller
+        return GrantFiles(lock.policy, tools).is_owned_by_caller
     return False
 
 

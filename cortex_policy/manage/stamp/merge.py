@@ -6,7 +6,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import PolicyDiff
-from cortex_policy.manage.editing.validity import require_valid_grant
+from cortex_policy.manage.editing.validity import require_valid_text
 from cortex_policy.manage.history.hand_edits import find_hand_edits
 from cortex_policy.manage.stamp.locked_file import (
     decode_or_none,
@@ -17,7 +17,7 @@ from cortex_policy.manage.stamp.locked_file import (
     settle_by_files,
 )
 from cortex_policy.manage.stamp.sides import MergeSides, read_sides
-from cortex_policy.manage.stamp.write import read_differing_grants
+from cortex_policy.manage.stamp.write import read_differing_files
 from cortex_policy.manage.transaction.record import entry_for_stamp, history_limits
 from cortex_policy.manage.transaction.recovery import recover, supported_version
 from cortex_policy.state import Root
@@ -68,18 +68,18 @@ def merge_stamp(root: Root, lock_wait: LockWait = NO_WAIT) -> MergeResult:
 def _merge(root: Root, lock: WriterLock, history: History, sides: MergeSides, current: Stamp | None) -> MergeResult:
     newest = max(sides.ours.version, sides.theirs.version)
     later = current if current is not None and current.version > newest else None  # written since the merge
-    before = later or Stamp(sides.ours.version, sides.ours.grants, {})
-    digests, texts = read_differing_grants(lock, before)
+    before = later or Stamp(sides.ours.version, sides.ours.digests, {})
+    digests, texts = read_differing_files(lock, before)
     if current is None:
         settle_by_files(history, digests)
     grants, unstamped = merge_grants(sides, later, digests)
     for grant_id in unstamped:
         _refuse_invalid(root, grant_id, texts.get(grant_id))
-    changed = {name: text for name, text in texts.items() if grants.get(name) != before.grants.get(name)}
+    changed = {name: text for name, text in texts.items() if grants.get(name) != before.digests.get(name)}
     edits = find_hand_edits(root, before, changed)
     settings = comparison_settings(root.path)
     diff = PolicyDiff(tuple(edit.change(settings) for edit in edits), len(grants) - len(edits), ())
-    if current is not None and current.grants == grants and current.version >= newest:
+    if current is not None and current.digests == grants and current.version >= newest:
         return MergeResult(current, is_written=False, diff=diff, unstamped=unstamped)
     new = Stamp(next_version(max(newest, before.version), stamps.stamp_file(root.path)), grants, {})
     replaced = {edit.id: (edit.old, changed[edit.id]) for edit in edits}
@@ -100,11 +100,11 @@ def merge_grants(
     before = current or sides.ours
     grants: dict[str, str] = {}
     unstamped = []
-    for grant_id in sorted({*digests, *(name for side in known for name in side.grants)}):
+    for grant_id in sorted({*digests, *(name for side in known for name in side.digests)}):
         digest = digests.get(grant_id)
         if not (any(side.accepts(grant_id, digest) for side in known) or _is_renamed(sides, grant_id, digest)):
             unstamped.append(grant_id)
-            digest = before.grants.get(grant_id)
+            digest = before.digests.get(grant_id)
         if digest is not None:
             grants[grant_id] = digest
     return grants, tuple(unstamped)
@@ -113,12 +113,12 @@ def merge_grants(
 def _is_renamed(sides: MergeSides, grant_id: str, digest: str | None) -> bool:
     """Whether one side renamed a grant to this id, and the other changed that grant to this digest."""
     base = sides.base
-    if base is None or digest is None or grant_id in base.grants:
+    if base is None or digest is None or grant_id in base.digests:
         return False
     return any(
-        old not in renaming.grants and base.grants.get(old) == renaming.grants.get(grant_id)
+        old not in renaming.digests and base.digests.get(old) == renaming.digests.get(grant_id)
         for renaming, changing in ((sides.ours, sides.theirs), (sides.theirs, sides.ours))
-        for old, stamped in changing.grants.items()
+        for old, stamped in changing.digests.items()
         if stamped == digest
     )
 
@@ -126,4 +126,4 @@ def _is_renamed(sides: MergeSides, grant_id: str, digest: str | None) -> bool:
 def _refuse_invalid(root: Root, grant_id: str, text: bytes | None) -> None:
     if text is not None:
         hint = f"resolve it, then run `cortex-policy stamp merge{root_option(root)}` again"
-        require_valid_grant(root, grant_id, text, hint)
+        require_valid_text(root, grant_id, text, hint)

@@ -61,16 +61,16 @@ def merge_stamp_bytes(base: bytes, ours: bytes, theirs: bytes) -> FileMerge:
 
 
 def _changed_on_both_sides(base: Stamp, ours: Stamp, theirs: Stamp) -> "Iterator[str]":
-    for name in {*base.grants, *ours.grants, *theirs.grants}:
-        old, first, second = (side.grants.get(name) for side in (base, ours, theirs))
+    for name in {*base.digests, *ours.digests, *theirs.digests}:
+        old, first, second = (side.digests.get(name) for side in (base, ours, theirs))
         if first != second and old not in (first, second):
             yield name
 
 
 def _merge_digests(base: Stamp, ours: Stamp, theirs: Stamp) -> dict[str, str]:
-    grants = dict(ours.grants)
-    for name in {*base.grants, *theirs.grants}:
-        old, new = base.grants.get(name), theirs.grants.get(name)
+    grants = dict(ours.digests)
+    for name in {*base.digests, *theirs.digests}:
+        old, new = base.digests.get(name), theirs.digests.get(name)
         if new != old:
             grants.pop(name, None)
             grants |= {name: new} if new is not None else {}

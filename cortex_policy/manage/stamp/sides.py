@@ -4,7 +4,7 @@ import re
 from contextlib import suppress
 
 from cortex_policy.core import Value
-from cortex_policy.core.decode import MalformedError
+from cortex_policy.core.decode import HOOKS, MalformedError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.git_merges import merged_versions, unmerged_versions
 from cortex_policy.manage.stamp.locked_file import last_version
@@ -17,6 +17,7 @@ from cortex_policy.state.stamp import Stamp
 _PATH = ".cortex/policy/stamp.json"
 _DIGEST = r'"(sha256:[^"]*)"'
 _GRANT = re.compile(rf'"([A-Za-z0-9][A-Za-z0-9._-]*)"\s*:\s*{_DIGEST}')
+_HOOKS = re.compile(rf'"hooks"\s*:\s*{_DIGEST}')
 _PENDING = re.compile(rf'"([A-Za-z0-9][A-Za-z0-9._-]*)"\s*:\s*\[\s*(?:null|{_DIGEST})\s*,\s*(?:null|{_DIGEST})\s*\]')
 _MARKERS = {"<": "ours", "|": "base", "=": "theirs", ">": "all"}
 _MARKER = re.compile(r"([<|=>])\1{6}(?!\1)")
@@ -87,7 +88,7 @@ def split_sides(data: bytes, file: str) -> MergeSides | None:
             if side in {"all", name}:
                 lines.append(line)
     ours, theirs = _scan("".join(parts["ours"]), file), _scan("".join(parts["theirs"]), file, is_last=True)
-    if not ours.grants and not theirs.grants:
+    if not ours.digests and not theirs.digests:
         return None
     return MergeSides(ours, theirs, _scan("".join(parts["base"]), file) if has_base else None)
 
@@ -96,7 +97,10 @@ def _scan(text: str, file: str, *, is_last: bool = False) -> Stamp:
     """Return what a text says, decodable or not; of two digests of a grant the first one, or the last."""
     version = last_version(text.encode("utf-8", "replace"), file)
     start = re.search(r'"grants"\s*:\s*\{', text)  # the checksum before it is no grant
-    pairs = [pair for pair in _GRANT.findall(text, start.end() if start else 0) if is_grant_id(pair[0])]
-    grants = dict(pairs if is_last else reversed(pairs))
+    begin = start.end() if start else 0
+    end = max(text.find("}", begin), 0) or len(text)  # what follows the grants is the digest of `hooks.toml`
+    pairs = [pair for pair in _GRANT.findall(text, begin, end) if is_grant_id(pair[0])]
+    pairs += [(HOOKS, digest) for digest in _HOOKS.findall(text, end)]
+    digests = dict(pairs if is_last else reversed(pairs))
     pending = {name: (old or None, new or None) for name, old, new in _PENDING.findall(text)}
-    return Stamp(version, grants, pending)
+    return Stamp(version, digests, pending)

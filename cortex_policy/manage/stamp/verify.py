@@ -3,23 +3,22 @@
 from contextlib import suppress
 
 from cortex_policy.core import Value
+from cortex_policy.core.decode import HOOKS, MAX_BYTES
 from cortex_policy.core.model import STAMP_MISMATCH, GrantError
-from cortex_policy.manage.transaction.recovery import digest_grants
+from cortex_policy.manage.transaction.grant_files import GrantFiles
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.grants_errors import root_option
-from cortex_policy.state.stamp import Stamp
+from cortex_policy.state.stamp import Stamp, grant_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from cortex_policy.manage.listing import Track
 
 
 class StampMismatch(Value):
-    """A grant that differs from the stamp; the id is empty if the stamp itself is wrong, with a hint."""
+    """A grant or `hooks.toml` that differs from the stamp; no id and a hint if the stamp itself is wrong."""
 
     id: str
     problem: str
@@ -49,8 +48,8 @@ def verify_stamp(root: Root, track: "Track" = iter) -> tuple[StampMismatch, ...]
     if stamp is None:
         hint = f"write one with `cortex-policy stamp write{root_option(root)}`"
         return (StampMismatch("", "there is no stamp", hint),)
-    found = digests_if_present(PolicyDirectory(TrustCheck(root), "tools"), track)
-    names = sorted({*found, *stamp.grants, *stamp.pending})
+    found = _current_digests(root, track)
+    names = sorted({*found, *stamp.digests, *stamp.pending})
     return tuple(
         StampMismatch(grant_id, _mismatch(grant_id, found, stamp))
         for grant_id in names
@@ -58,14 +57,16 @@ def verify_stamp(root: Root, track: "Track" = iter) -> tuple[StampMismatch, ...]
     )
 
 
-def digests_if_present(opening: "AbstractContextManager[PolicyDirectory]", track: "Track" = iter) -> dict[str, str]:
-    """Open a directory and return the digests of its grants; no digests if it does not exist."""
-    with suppress(FileNotFoundError), opening as tools:
-        return digest_grants(tools, track)
+def _current_digests(root: Root, track: "Track") -> dict[str, str]:
+    with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(root)) as policy:
+        with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(root), "tools") as tools:
+            return GrantFiles(policy, tools).digests(track)
+        with suppress(FileNotFoundError):
+            return {HOOKS: grant_digest(policy.read(HOOKS, MAX_BYTES + 1))}
     return {}
 
 
 def _mismatch(grant_id: str, found: dict[str, str], stamp: Stamp) -> str:
     if grant_id not in found:
         return "is stamped, and is not there"
-    return "differs from its stamp" if grant_id in stamp.grants else "is not stamped"
+    return "differs from its stamp" if grant_id in stamp.digests else "is not stamped"

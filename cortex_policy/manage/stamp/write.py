@@ -3,9 +3,10 @@
 from contextlib import suppress
 
 from cortex_policy.core import Value
+from cortex_policy.core.decode import HOOKS
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.manage.diff.grants import PolicyDiff
-from cortex_policy.manage.editing.validity import require_valid_grant
+from cortex_policy.manage.editing.validity import require_valid_text
 from cortex_policy.manage.history.hand_edits import HandEdit, find_hand_edits
 from cortex_policy.manage.stamp.locked_file import (
     decode_or_none,
@@ -59,14 +60,14 @@ def write_stamp(root: Root, consent: "Consent", lock_wait: LockWait = NO_WAIT) -
             recover(root, lock, history)
         data = read_stamp_file(lock.policy, file)
         old = decode_or_none(root, data)
-        digests, now = read_differing_grants(lock, old)
+        digests, now = read_differing_files(lock, old)
         if old is None:
             settle_by_files(history, digests)
         edits = find_hand_edits(root, old, now)
         notes = (_NO_STAMP if not data else _BROKEN_STAMP,) if old is None and edits else ()
         settings = comparison_settings(root.path)
         diff = PolicyDiff(tuple(edit.change(settings) for edit in edits), len(digests) - len(now), (), notes)
-        if old is not None and old.grants == digests and not old.pending:
+        if old is not None and old.digests == digests and not old.pending:
             return StampResult(old, is_written=False, diff=diff)
         version = next_version(supported_version(old, file) if old is not None else last_version(data, file), file)
         for edit in edits:
@@ -82,19 +83,19 @@ def write_stamp(root: Root, consent: "Consent", lock_wait: LockWait = NO_WAIT) -
         return StampResult(new, is_written=True, diff=diff)
 
 
-def read_differing_grants(lock: WriterLock, stamp: Stamp | None) -> tuple[dict[str, str], dict[str, bytes | None]]:
-    """Return the digest of every grant, and the bytes of those that differ from a stamp, None for no grant."""
+def read_differing_files(lock: WriterLock, stamp: Stamp | None) -> tuple[dict[str, str], dict[str, bytes | None]]:
+    """Return the digest of every file, and the bytes of those that differ from a stamp, None for no file."""
     digests: dict[str, str] = {}
-    stamped = stamp.grants if stamp is not None else {}
+    stamped = stamp.digests if stamp is not None else {}
     differing: dict[str, bytes | None] = {}
     with suppress(FileNotFoundError), lock.open_tools() as tools:
-        files = GrantFiles(tools)
-        for grant_id in tools.grant_ids():
-            data = files.read(grant_id)
+        files = GrantFiles(lock.policy, tools)
+        for name in (*tools.grant_ids(), HOOKS):
+            data = files.read(name)
             if data is not None:
-                digests[grant_id] = grant_digest(data)
-                if digests[grant_id] != stamped.get(grant_id):
-                    differing[grant_id] = data
+                digests[name] = grant_digest(data)
+                if digests[name] != stamped.get(name):
+                    differing[name] = data
     return digests, differing | dict.fromkeys(stamped.keys() - digests.keys())
 
 
@@ -102,4 +103,4 @@ def _refuse_invalid(root: Root, edit: HandEdit) -> None:
     if isinstance(edit.new, bytes):
         where = root_option(root)
         hint = f"fix the file, or take it back with `cortex-policy undo {edit.id}{where}`"
-        require_valid_grant(root, edit.id, edit.new, hint)
+        require_valid_text(root, edit.id, edit.new, hint)

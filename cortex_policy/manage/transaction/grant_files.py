@@ -1,50 +1,68 @@
-"""The grant files of a root: their bytes, their modes, and who else can write them."""
+"""The grants of a root, and its `hooks.toml`: their bytes, their modes, and who else can write them."""
 
 import os
 import stat
 from contextlib import suppress
 from shlex import quote
 
-from cortex_policy.core.decode import MAX_BYTES
+from cortex_policy.core.decode import HOOKS, MAX_BYTES
 from cortex_policy.core.model import GRANT_UNSAFE, GrantError
 from cortex_policy.state.history_entry import MODES
 from cortex_policy.state.possible_writers import WRITERS
+from cortex_policy.state.stamp import grant_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from cortex_policy.manage.listing import Track
     from cortex_policy.state.grants import PolicyDirectory
 
 
 class GrantFiles:
-    """Reads the grants in a directory that is open, while its owner holds the writers' lock."""
+    """Reads them in directories that are open, while their owner holds the writers' lock."""
 
-    def __init__(self, tools: "PolicyDirectory") -> None:
-        """Take the open directory of the grants."""
-        self._tools = tools
+    def __init__(self, policy: "PolicyDirectory", tools: "PolicyDirectory") -> None:
+        """Take the open policy directory, and that of the grants."""
+        self._policy, self._tools = policy, tools
+
+    def place(self, name: str) -> "tuple[PolicyDirectory, str]":
+        """Return the open directory that has a file, and the file's name in it."""
+        return (self._policy, name) if name == HOOKS else (self._tools, f"{name}.json")
 
     @property
     def is_owned_by_caller(self) -> bool:
         """Whether the directory is the caller's, so that the caller wrote the grants, not another user."""
         return os.fstat(self._tools.descriptor).st_uid == os.geteuid()
 
-    def read(self, grant_id: str) -> bytes | None:
-        """Return the bytes of a grant, None if it does not exist."""
+    def read(self, name: str) -> bytes | None:
+        """Return the bytes of a file, None if it does not exist."""
+        directory, file = self.place(name)
         try:
-            return self._tools.read(f"{grant_id}.json", MAX_BYTES + 1)
+            return directory.read(file, MAX_BYTES + 1)
         except FileNotFoundError:
             return None
 
-    def mode(self, grant_id: str) -> int:
-        """Return the permissions of a grant, for a copy of it; everyone never gets write access."""
-        status = os.stat(f"{grant_id}.json", dir_fd=self._tools.descriptor, follow_symlinks=False)
+    def mode(self, name: str) -> int:
+        """Return the permissions of a file, for a copy of it; everyone never gets write access."""
+        directory, file = self.place(name)
+        status = os.stat(file, dir_fd=directory.descriptor, follow_symlinks=False)
         return stat.S_IMODE(status.st_mode) & MODES
 
-    def check_permissions(self, grant_id: str) -> None:
-        """Raise GrantError (22) if others can write a grant: checks refuse it, and a write would make it look safe."""
-        trust = self._tools.trust
+    def digests(self, track: "Track" = iter) -> dict[str, str]:
+        """Return the digest of each file; raise GrantError if one is a link or not a regular file."""
+        found: dict[str, str] = {}
+        for name in [*track(self._tools.grant_ids()), HOOKS]:
+            data = self.read(name)
+            if data is not None:  # else it was removed since it was listed
+                found[name] = grant_digest(data)
+        return found
+
+    def check_permissions(self, name: str) -> None:
+        """Raise GrantError (22) if others can write a file: checks refuse it, and a write would make it look safe."""
+        directory, file_name = self.place(name)
+        trust = directory.trust
         known = len(trust.doubts)
         with suppress(FileNotFoundError):
-            self._tools.read(f"{grant_id}.json", 0)
+            directory.read(file_name, 0)
         for (kind, file), fault in zip(trust.doubts[known:], trust.faults[known:], strict=True):
             if kind == WRITERS:
                 others = "o" if fault.endswith("everyone") else "go"  # the owner's own group may write

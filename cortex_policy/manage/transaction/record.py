@@ -2,7 +2,8 @@
 
 from cortex_policy.core.compare.grants import GrantComparison
 from cortex_policy.core.compare.verdicts import widens
-from cortex_policy.core.decode import MAX_BYTES, decode
+from cortex_policy.core.decode import HOOKS, MAX_BYTES, decode
+from cortex_policy.core.hooks.rules_text import decode_rules_text
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.transaction.recovery import digest_or_none
@@ -46,7 +47,12 @@ def entry_for_write(
     In the root of another user only the text of a valid grant is kept: another file may hold a secret that only root
     can read. `is_hand_edit` says that the old bytes are a hand edit, which the write takes back.
     """
-    kept = {text for pair in changes.values() for text in pair if may_keep(text, is_owned_by_caller=is_owned_by_caller)}
+    kept = {
+        text
+        for name, pair in changes.items()
+        for text in pair
+        if may_keep(name, text, is_owned_by_caller=is_owned_by_caller)
+    }
     grant_changes = tuple(
         GrantChange(
             grant_id, digest_or_none(old), digest_or_none(new), old if old in kept else None,
@@ -69,11 +75,13 @@ def entry_for_stamp(
 
     Without an old stamp, what was before is not known.
     """
-    before = old.grants if old is not None else {}
+    before = old.digests if old is not None else {}
     is_blind = old is None or len(texts) > MAX_GRANTS
-    kept = _texts_to_keep((text for pair in texts.values() for text in pair), is_owned_by_caller=is_owned_by_caller)
+    kept = _texts_to_keep(
+        ((name, text) for name, pair in texts.items() for text in pair), is_owned_by_caller=is_owned_by_caller
+    )
     changes = tuple(
-        GrantChange(grant_id, before.get(grant_id), new.grants.get(grant_id), text if text in kept else None)
+        GrantChange(grant_id, before.get(grant_id), new.digests.get(grant_id), text if text in kept else None)
         for grant_id, (text, _) in texts.items()
     )
     return HistoryEntry(
@@ -84,15 +92,15 @@ def entry_for_stamp(
     )  # fmt: skip
 
 
-def _texts_to_keep(texts: "Iterable[bytes | None]", *, is_owned_by_caller: bool) -> set[bytes]:
-    """Return the texts that an entry has room for."""
+def _texts_to_keep(texts: "Iterable[tuple[str, bytes | None]]", *, is_owned_by_caller: bool) -> set[bytes]:
+    """Return the texts that an entry has room for, from those of named files."""
     kept, left = set[bytes](), MAX_TEXT_BYTES
-    for text in texts:
+    for name, text in texts:
         if (
             text is not None
             and text not in kept
             and len(text) <= left
-            and may_keep(text, is_owned_by_caller=is_owned_by_caller)
+            and may_keep(name, text, is_owned_by_caller=is_owned_by_caller)
         ):
             kept.add(text)
             left -= len(text)
@@ -109,15 +117,15 @@ def _widening_sentences(meaning: GrantComparison) -> str:
     return "; ".join(part.sentence for part in meaning.fields if widens(part.verdict) and part.sentence)
 
 
-def may_keep(data: bytes | None, *, is_owned_by_caller: bool) -> bool:
-    """Whether the history keeps a text; a longer file was not read to its end."""
-    return data is not None and len(data) <= MAX_BYTES and (is_owned_by_caller or is_valid_grant(data))
+def may_keep(name: str, data: bytes | None, *, is_owned_by_caller: bool) -> bool:
+    """Whether the history keeps a text of a file; a longer file was not read to its end."""
+    return data is not None and len(data) <= MAX_BYTES and (is_owned_by_caller or is_valid_text(name, data))
 
 
-def is_valid_grant(data: bytes) -> bool:
-    """Whether a text decodes as a grant."""
+def is_valid_text(name: str, data: bytes) -> bool:
+    """Whether a text decodes as what its file must be: a grant, or the rules of agents' hooks."""
     try:
-        decode(data)
+        decode_rules_text(data) if name == HOOKS else decode(data)
     except GrantError:
         return False
     return True

@@ -1,9 +1,9 @@
-"""Finish or drop an interrupted write, as the grants on disk show, not as the write intended."""
+"""Finish or drop an interrupted write, as the grants and `hooks.toml` on disk show, not as the write intended."""
 
 from contextlib import suppress
 
-from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.not_done_error import NotDoneError
+from cortex_policy.manage.transaction.grant_files import GrantFiles
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import atomic_replace
@@ -16,10 +16,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cortex_policy.manage.listing import Track
     from cortex_policy.state.history_entry import HistoryEntry
 
-    GrantBytes = Mapping[str, tuple[bytes | None, bytes | None]]  # the old and new bytes of each grant; None: no grant
+    # the old and new bytes of each grant by its id, and of `hooks.toml` by its name; None: no such file
+    GrantBytes = Mapping[str, tuple[bytes | None, bytes | None]]
 
 
 def recover(root: Root, lock: WriterLock, history: History) -> None:
@@ -28,12 +28,12 @@ def recover(root: Root, lock: WriterLock, history: History) -> None:
     if stamp is None:
         stamp = _finish_first_write(lock, history.pending())
     elif stamp.pending:
-        now = {grant_id: _current_digest(lock, grant_id) for grant_id in stamp.pending}
-        completed = {grant_id: new for grant_id, (_, new) in stamp.pending.items() if now[grant_id] == new}
-        # a write is one step: if one grant is still the old one, nothing was done. All else is a hand edit
-        if any(now[grant_id] == old != new for grant_id, (old, new) in stamp.pending.items()):
+        now = {name: _current_digest(lock, name) for name in stamp.pending}
+        completed = {name: new for name, (_, new) in stamp.pending.items() if now[name] == new}
+        # a write is one step: if one file is still the old one, nothing was done. All else is a hand edit
+        if any(now[name] == old != new for name, (old, new) in stamp.pending.items()):
             completed = {}
-        stamp = _write_stamp(lock, Stamp(stamp.version + bool(completed), merge_digests(stamp.grants, completed), {}))
+        stamp = _write_stamp(lock, Stamp(stamp.version + bool(completed), merge_digests(stamp.digests, completed), {}))
     history.finish_pending(stamp)
 
 
@@ -44,7 +44,7 @@ def _finish_first_write(lock: WriterLock, entry: "HistoryEntry | None") -> Stamp
     if any(_current_digest(lock, one.id) != one.new for one in entry.changes):
         return None
     with suppress(FileNotFoundError), lock.open_tools() as tools:
-        return _write_stamp(lock, Stamp(1, digest_grants(tools), {}))
+        return _write_stamp(lock, Stamp(1, GrantFiles(lock.policy, tools).digests(), {}))
     return None
 
 
@@ -53,9 +53,9 @@ def _write_stamp(lock: WriterLock, stamp: Stamp) -> Stamp:
     return stamp
 
 
-def _current_digest(lock: WriterLock, grant_id: str) -> str | None:
+def _current_digest(lock: WriterLock, name: str) -> str | None:
     with suppress(FileNotFoundError), lock.open_tools() as tools:
-        return grant_digest(tools.read(f"{grant_id}.json", MAX_BYTES + 1))
+        return digest_or_none(GrantFiles(lock.policy, tools).read(name))
     return None
 
 
@@ -76,29 +76,20 @@ def supported_version(old: Stamp, file: str) -> int:
     return old.version
 
 
-def digest_grants(tools: PolicyDirectory, track: "Track" = iter) -> dict[str, str]:
-    """Return the digest of each grant's bytes; raise GrantError if one is a link or not a regular file."""
-    digests: dict[str, str] = {}
-    for grant_id in track(tools.grant_ids()):
-        with suppress(FileNotFoundError):  # removed since it was listed
-            digests[grant_id] = grant_digest(tools.read(f"{grant_id}.json", MAX_BYTES + 1))
-    return digests
-
-
 def pending_digests(changes: "GrantBytes", *, is_hand_edit: bool) -> dict[str, tuple[str | None, str | None]]:
     """Return the old and new digests that a stamp records for pending changes.
 
     Readers accept both, so a hand edit that is undone is not among them: the new one takes its place.
     """
-    pairs = {grant_id: (digest_or_none(old), digest_or_none(new)) for grant_id, (old, new) in changes.items()}
-    return {grant_id: (new if is_hand_edit else old, new) for grant_id, (old, new) in pairs.items()}
+    pairs = {name: (digest_or_none(old), digest_or_none(new)) for name, (old, new) in changes.items()}
+    return {name: (new if is_hand_edit else old, new) for name, (old, new) in pairs.items()}
 
 
-def merge_digests(grants: "Mapping[str, str]", new: "Mapping[str, str | None]") -> dict[str, str]:
-    """Return the digests of grants after a change; None removes a grant."""
-    return {grant_id: digest for grant_id, digest in {**grants, **new}.items() if digest is not None}
+def merge_digests(digests: "Mapping[str, str]", new: "Mapping[str, str | None]") -> dict[str, str]:
+    """Return the digests of a stamp after a change; None removes one."""
+    return {name: digest for name, digest in {**digests, **new}.items() if digest is not None}
 
 
 def digest_or_none(data: bytes | None) -> str | None:
-    """Return the digest of a grant's bytes, None for no grant."""
+    """Return the digest of a file's bytes, None for no file."""
     return None if data is None else grant_digest(data)

@@ -1,4 +1,4 @@
-"""Write grants under the writers' lock.
+"""Write grants, and `hooks.toml` by that name, under the writers' lock.
 
 The order: the history entry, a stamp that names the pending change, the grant, the final stamp. The next
 writer that takes the lock finishes or drops an interrupted write.
@@ -16,7 +16,6 @@ from cortex_policy.manage.transaction.grant_files import GrantFiles
 from cortex_policy.manage.transaction.record import entry_for_write, history_limits
 from cortex_policy.manage.transaction.recovery import (
     current_stamp,
-    digest_grants,
     digest_or_none,
     merge_digests,
     pending_digests,
@@ -30,6 +29,7 @@ from cortex_policy.state.grants import PolicyDirectory
 from cortex_policy.state.grants_errors import hand_edit_hint, root_option
 from cortex_policy.state.history import History
 from cortex_policy.state.history_entry import HistoryEntry
+from cortex_policy.state.policy_files import path_below_policy
 from cortex_policy.state.safe_directories import make_directory
 from cortex_policy.state.stamp import Stamp
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait, WriterLock, hold_writer_lock
@@ -67,7 +67,7 @@ class GrantWriter:
 
     def __init__(self, root: Root, lock: WriterLock, tools: PolicyDirectory, command: str) -> None:
         """Take the lock, the open directory of the grants, and the command for the history."""
-        self.grants = GrantFiles(tools)
+        self.grants = GrantFiles(lock.policy, tools)
         self.root, self._lock, self._policy, self._tools = root, lock, lock.policy, tools
         self._command, self._history = command, History(lock, history_limits(root))
 
@@ -112,11 +112,13 @@ class GrantWriter:
         return self._commit(changes, lambda verify: self._rename_file(grant_id, other, verify), same)
 
     def _replace_file(self, grant_id: str, new: bytes, mode: int, verify: "Verify") -> None:
-        atomic_replace(self._tools.descriptor, f"{grant_id}.json", new, mode, verify)
+        directory, file = self.grants.place(grant_id)
+        atomic_replace(directory.descriptor, file, new, mode, verify)
 
     def _remove_file(self, grant_id: str, verify: "Verify") -> None:
+        directory, file = self.grants.place(grant_id)
         verify()
-        os.unlink(f"{grant_id}.json", dir_fd=self._tools.descriptor)
+        os.unlink(file, dir_fd=directory.descriptor)
 
     def _rename_file(self, grant_id: str, other: str, verify: "Verify") -> None:
         verify()
@@ -138,7 +140,7 @@ class GrantWriter:
         return current_stamp(self.root, self._policy)
 
     def _check_digest(self, stamp: Stamp, grant_id: str, digest: str | None) -> None:
-        if stamp.grants.get(grant_id) != digest:
+        if stamp.digests.get(grant_id) != digest:
             raise GrantError(STAMP_MISMATCH, f"`{grant_id}`", hand_edit_hint(root_option(self.root), grant_id))
 
     def _write_stamp(self, stamp: Stamp) -> None:
@@ -172,11 +174,11 @@ class GrantWriter:
                 self._lock.check_held()  # without the lock, another writer's change may be pending
                 self.recover()
             if isinstance(error, OSError):
-                raise OSError(error.errno, error.strerror, f"tools/{next(iter(changes))}.json") from None
+                raise OSError(error.errno, error.strerror, path_below_policy(next(iter(changes)))) from None
             raise
-        sync_directory(self._tools.descriptor)
-        grants = merge_digests(stamp.grants, {grant_id: digest_or_none(new) for grant_id, (_, new) in changes.items()})
-        return self._finish(Stamp(stamp.version + 1, grants, {}))
+        sync_directory(self.grants.place(next(iter(changes)))[0].descriptor)
+        digests = merge_digests(stamp.digests, {name: digest_or_none(new) for name, (_, new) in changes.items()})
+        return self._finish(Stamp(stamp.version + 1, digests, {}))
 
     def _begin(self, changes: "GrantBytes", meaning: GrantComparison | None, *, is_hand_edit: bool) -> Stamp:
         """Add what is pending to the stamp, and return the stamp as it was; raise if it does not allow a write."""
@@ -184,14 +186,14 @@ class GrantWriter:
         if stamp is not None:
             for grant_id, (old, _) in pairs.items():
                 self._check_digest(stamp, grant_id, old)
-        before = stamp or Stamp(0, digest_grants(self._tools), {})  # the first write stamps every grant
+        before = stamp or Stamp(0, self.grants.digests(), {})  # the first write stamps all there is
         if before.version + 1 not in stamps.VERSIONS:
             raise NotDoneError("the version of the stamp is at its maximum")
         if self._history.is_enabled:
             self._history.begin(self._entry(before.version + 1, changes, meaning, is_hand_edit=is_hand_edit))
         if stamp is not None:
             try:
-                self._write_stamp(Stamp(stamp.version, stamp.grants, pairs))
+                self._write_stamp(Stamp(stamp.version, stamp.digests, pairs))
             except BaseException:
                 self._history.drop_failed(stamp)
                 raise

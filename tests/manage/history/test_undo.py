@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cortex_policy.core.decode import HOOKS
 from cortex_policy.core.model import CortexPolicyError, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import PolicyDiff
@@ -39,12 +40,14 @@ def undo(root: Root, grant_id: str | None = None, to: int | None = None) -> Undo
 
 
 def texts(root: Root) -> Texts:
-    """Return the bytes of all grants."""
-    return {path.stem: path.read_bytes() for path in Path(root.tools).glob("*.json")}
+    """Return the bytes of all grants, and of `hooks.toml`."""
+    hooks = Path(root.policy, HOOKS)
+    found = {path.stem: path.read_bytes() for path in Path(root.tools).glob("*.json")}
+    return {**found, HOOKS: hooks.read_bytes()} if hooks.exists() else found
 
 
 def put(root: Root, grant_id: str, data: bytes | None) -> None:
-    """Write any bytes, or remove a grant."""
+    """Write any bytes, or remove a file."""
     with write_transaction(root, command="edit") as writer:
         old = writer.grants.read(grant_id)
         if data is not None:
@@ -59,6 +62,7 @@ def set_rate(root: Root, grant_id: str, rate: int) -> None:
 
 
 IDS = st.sampled_from(["git", "a", "b"])
+NAMES = st.sampled_from(["git", "a", HOOKS])
 WRITES: list[st.SearchStrategy[Callable[[Root], object]]] = [
     st.builds(lambda one, rate: lambda root: set_rate(root, one, rate), IDS, st.integers(1, 9)),
     st.builds(lambda one, other: lambda root: operations.copy_grant(root, one, other, agree), IDS, IDS),
@@ -66,7 +70,7 @@ WRITES: list[st.SearchStrategy[Callable[[Root], object]]] = [
     st.builds(lambda one: lambda root: operations.remove_grant(root, one, agree), IDS),
     st.builds(lambda one: lambda root: operations.create_grant(root, one, A.decode() + "\n", agree), IDS),
     st.just(lambda root: list(operations.format_grants(root, ("git",)))),
-    st.builds(lambda one, data: lambda root: put(root, one, data), IDS, st.binary(max_size=8)),
+    st.builds(lambda one, data: lambda root: put(root, one, data), NAMES, st.binary(max_size=8)),
 ]
 
 

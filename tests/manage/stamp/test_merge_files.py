@@ -55,7 +55,10 @@ SOUND = Stamp(3, {"a": "sha256:1"}, {})
     [
         (b"{", "a stamp is broken"),
         (encode_stamp(SOUND).replace(b'"format": 1', b'"format": 2'), "a stamp is broken"),
-        (encode_stamp(SOUND).replace(b'"format": 1', b'"format": 1, "hooks": "x"'), "members unknown to this program"),
+        (
+            encode_stamp(SOUND).replace(b'"format": 1', b'"format": 1, "signers": "x"'),
+            "members unknown to this program",
+        ),
         (encode_stamp(Stamp(3, SOUND.grants, {"a": ("sha256:1", None)})), "was not finished"),
         (encode_stamp(Stamp(VERSIONS.stop - 1, SOUND.grants, {})), "is at its maximum"),
     ],

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cortex_policy.core.decode import HOOKS
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.stamp.sides import MergeSides, split_sides
 from cortex_policy.state.stamp import Stamp, encode_stamp
@@ -29,6 +30,15 @@ def test_lines_that_git_joined_are_told_apart() -> None:
     found = split_sides(f'{{\n  "version": 4,\n  "version": 6,\n{text}'.encode(), "x")
     assert found == MergeSides(
         Stamp(6, {"a": "sha256:2", "b": "sha256:1"}, {}), Stamp(6, {"a": "sha256:2", "b": "sha256:3"}, {}), None
+    )
+
+
+def test_the_rules_of_hooks_are_of_both_sides_too() -> None:
+    """A grant may be called `hooks`: it is told from the member that the stamp has for `hooks.toml`."""
+    text = REST.replace('"b"', '"hooks"').replace("  }\n}", '  },\n  "hooks": "sha256:7"\n}')
+    both = {"a": "sha256:2", "hooks": "sha256:3", HOOKS: "sha256:7"}
+    assert split_sides(f"{{\n{HEAD}{TAIL}{text}".encode(), "x") == MergeSides(
+        Stamp(4, both, {}), Stamp(6, both, {}), None
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cortex_policy.core.decode import HOOKS
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.history.writes import entries_newest_first
@@ -16,6 +17,7 @@ from cortex_policy.manage.transaction.writer import GrantWriter
 from cortex_policy.state import Root, atomic_write, history
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.history_entry import HistoryEntry
+from cortex_policy.state.policy_files import path_below_policy
 from tests.support.roots import grant_file
 from tests.support.stamps import stamp_grants, stamp_version
 
@@ -93,6 +95,36 @@ def test_bytes_that_somebody_changed_meanwhile_are_never_overwritten(found_root:
 
 
 Act = Callable[[GrantWriter], object]
+RULES = b'format = 1\n\n[[rule]]\ntools = ["Read"]\ndecide = "pass"\n'
+
+
+def files(root: Root) -> dict[str, bytes]:
+    """Return the bytes of each grant and of `hooks.toml`, by name."""
+    hooks = Path(root.policy, HOOKS)
+    found = {path.stem: path.read_bytes() for path in Path(root.tools).iterdir()}
+    return {**found, HOOKS: hooks.read_bytes()} if hooks.exists() else found
+
+
+def restore(root: Root, before: dict[str, bytes]) -> None:
+    """Make the files what they were, by hand."""
+    for name in {*files(root), *before}:
+        file = Path(root.policy, path_below_policy(name))
+        file.write_bytes(before[name]) if name in before else file.unlink()
+
+
+def make_hooks(writer: GrantWriter) -> object:
+    """Write the first rules of hooks."""
+    return writer.write(HOOKS, None, RULES)
+
+
+def put_hooks(writer: GrantWriter) -> object:
+    """Change the rules of hooks."""
+    return writer.write(HOOKS, RULES, RULES.replace(b"Read", b"Grep"))
+
+
+def remove_hooks(writer: GrantWriter) -> object:
+    """Remove the rules of hooks."""
+    return writer.remove(HOOKS, RULES)
 
 
 def rename(writer: GrantWriter) -> object:
@@ -113,17 +145,20 @@ def make(writer: GrantWriter) -> object:
 @pytest.mark.parametrize(
     ("act", "stamped"),
     [
-        (put, True), (put, False), (rename, True),
+        (put, True), (put, False), (rename, True), (make_hooks, True), (make_hooks, False), (put_hooks, True),
+        (remove_hooks, True),
         *(pytest.param(act, True, marks=pytest.mark.storm) for act in (remove, make)),
         *(pytest.param(act, False, marks=pytest.mark.storm) for act in (rename, remove, make)),
     ],
 )  # fmt: skip
 def test_a_kill_between_any_two_steps_leaves_a_whole_state(found_root: Root, act: Act, stamped: bool) -> None:
     """The next writer finishes or drops it by what stands there; no hand edit is hidden, and no file left."""
+    if act in (put_hooks, remove_hooks):
+        Path(found_root.policy, HOOKS).write_bytes(RULES)
     if stamped:
         stamp_grants(found_root)
     for step in range(1, 160):
-        before = {path.name: path.read_bytes() for path in Path(found_root.tools).iterdir()}
+        before = files(found_root)
         last = stamps.read_stamp(found_root)
         child = os.fork()
         if child == 0:
@@ -134,7 +169,7 @@ def test_a_kill_between_any_two_steps_leaves_a_whole_state(found_root: Root, act
             os._exit(0)
         died = os.waitpid(child, 0)[1] != 0
         with transaction_writer.write_transaction(found_root):
-            after = {path.name: path.read_bytes() for path in Path(found_root.tools).iterdir()}
+            after = files(found_root)
             assert not [
                 path for path in Path(found_root.path).rglob("*") if path.name.startswith(atomic_write.TEMPORARY_PREFIX)
             ]
@@ -147,10 +182,7 @@ def test_a_kill_between_any_two_steps_leaves_a_whole_state(found_root: Root, act
                 assert not stamped
         if not died:
             return
-        for path in Path(found_root.tools).iterdir():
-            path.unlink()
-        for name, data in before.items():
-            Path(found_root.tools, name).write_bytes(data)
+        restore(found_root, before)
         stamp_grants(found_root) if stamped else Path(stamps.stamp_file(found_root.path)).unlink(missing_ok=True)
     raise AssertionError
 
@@ -203,7 +235,7 @@ def replaced(root: Root, stamp: stamps.Stamp) -> dict[str, bytes | None]:
     last = [
         one for one in entries_newest_first(stamp, found) if one.version == stamp.version and one.command == "write"
     ]
-    return {f"{one.id}.json": one.data for entry in last for one in entry.changes}
+    return {one.id: one.data for entry in last for one in entry.changes}
 
 
 def undone(before: dict[str, bytes], after: dict[str, bytes]) -> dict[str, bytes | None]:

@@ -1,0 +1,46 @@
+"""The files that the stamp covers: each grant by its id, and the rules of agents' hooks by the name `hooks.toml`."""
+
+from cortex_policy.core.decode import HOOKS, MAX_BYTES, is_grant_id
+from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError
+from cortex_policy.state import Root
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id, read_grant
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Never
+
+
+def is_policy_name(word: str) -> bool:
+    """Whether a stamp can have a digest under a name: that of a grant, or of `hooks.toml`."""
+    return word == HOOKS or is_grant_id(word)
+
+
+def check_policy_name(word: str) -> None:
+    """Raise GrantError (grant_not_found) for a word that can name no grant, and is not `hooks.toml`."""
+    if word != HOOKS:
+        check_id(word)
+
+
+def path_below_policy(name: str) -> str:
+    """Return the path of a file below `.cortex/policy`."""
+    return name if name == HOOKS else f"tools/{name}.json"
+
+
+def read_policy_file(root: Root, name: str) -> bytes | None:
+    """Return the bytes of a file, None if it does not exist; take no lock. Raise GrantError (22) for a link."""
+    *above, file = path_below_policy(name).split("/")
+    try:
+        with PolicyDirectory(TrustCheck(root), *above) as directory:
+            return directory.read(file, MAX_BYTES + 1)
+    except FileNotFoundError:
+        return None
+
+
+def raise_missing(root: Root, name: str) -> "Never":
+    """Raise GrantError (20) for a file that does not exist; for a grant it names those that exist."""
+    from cortex_policy.state.grants_errors import root_option  # noqa: PLC0415 - only a failure needs it
+
+    if name != HOOKS:
+        read_grant(root, name)
+    hint = f"make one with `cortex-policy hook init{root_option(root)}`" if name == HOOKS else "try again"
+    raise GrantError(GRANT_NOT_FOUND, f"there is no `{root.policy}/{path_below_policy(name)}`", hint)

@@ -1,0 +1,132 @@
+"""`hooks.toml` is a file of the policy: stamped, in the history, compared, undone and merged as grants are."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cortex_policy.core.decode import HOOKS
+from cortex_policy.manage.stamp.merge_files import merge_stamp_bytes
+from cortex_policy.manage.transaction.writer import write_transaction
+from cortex_policy.state import Root
+from cortex_policy.state import stamp as stamps
+from tests.support.command import run_command
+from tests.support.stamps import stamp_grants
+
+RULES = b'# what agents may do\nformat = 1\n\n[[rule]]\ntools = ["Read"]\ndecide = "pass"\n'
+MORE = RULES.replace(b'"Read"', b'"Read", "Grep"')
+
+
+@pytest.fixture
+def file(root: Path) -> Path:
+    """Name the file of a root whose grants are stamped; it does not exist yet."""
+    stamp_grants(Root(str(root), named=True))
+    return root / ".cortex" / "policy" / HOOKS
+
+
+def write(file: Path, data: bytes) -> None:
+    """Write it as commands do."""
+    with write_transaction(Root(str(file.parents[2]), named=True), command="hook edit") as writer:
+        writer.write(HOOKS, writer.grants.read(HOOKS), data)
+
+
+def test_a_write_is_stamped_beside_the_grants(file: Path) -> None:
+    """In a member of its own; the checksum covers it."""
+    before = json.loads(Path(file.parent, "stamp.json").read_bytes())
+    write(file, RULES)
+    after = json.loads(Path(file.parent, "stamp.json").read_bytes())
+    assert (after["version"], after["hooks"]) == (2, stamps.grant_digest(RULES))
+    assert after["grants"] == before["grants"]
+    lines = sorted(f"{name} {digest}\n" for name, digest in {**after["grants"], HOOKS: after["hooks"]}.items())
+    assert after["checksum"] == stamps.grant_digest("".join(lines).encode())
+    run_command("stamp", "verify")
+
+
+def test_each_write_is_in_the_history_and_can_be_undone(file: Path) -> None:
+    """Also the first one, after which there is no such file again."""
+    write(file, RULES)
+    write(file, MORE)
+    entries = json.loads(run_command("log", HOOKS, "--json").stdout)["entries"]
+    assert [(entry["version"], entry["command"]) for entry in entries[:2]] == [(3, "hook edit"), (2, "hook edit")]
+    assert run_command("show", HOOKS, "--at", "2").stdout.encode() == RULES
+    run_command("undo", HOOKS)
+    assert file.read_bytes() == RULES
+    run_command("undo", "--to", "1")
+    assert not file.exists()
+    run_command("stamp", "verify")
+
+
+def test_undo_asks_for_the_word_where_more_would_pass(file: Path) -> None:
+    """As every other way to more."""
+    write(file, MORE)
+    write(file, RULES)
+    assert "widen" in run_command("undo", HOOKS, code=3).stderr
+    run_command("undo", HOOKS, "--allow-widening")
+    assert file.read_bytes() == MORE
+
+
+def test_a_hand_edit_is_named_everywhere_and_goes_back(file: Path) -> None:
+    """Or is accepted."""
+    write(file, RULES)
+    file.write_bytes(MORE)
+    assert HOOKS in run_command("stamp", "verify", code=1).stdout
+    assert f"{HOOKS}: warning: `{HOOKS}` does not match its stamp" in run_command("validate").stdout
+    assert HOOKS in run_command("status").stdout
+    change = json.loads(run_command("diff", HOOKS, "--against", "stamp", "--json").stdout)["changes"]
+    assert [(one["id"], one["verdict"]) for one in change] == [(HOOKS, "widened")]
+    run_command("undo")
+    assert file.read_bytes() == RULES
+    file.write_bytes(MORE)
+    run_command("stamp", "write", code=3)
+    run_command("stamp", "write", "--allow-widening")
+    run_command("stamp", "verify")
+    run_command("undo")
+    assert file.read_bytes() == RULES
+
+
+def test_what_is_invalid_is_never_stamped(file: Path) -> None:
+    """A hook denies every call then."""
+    write(file, RULES)
+    file.write_bytes(RULES.replace(b"tools", b"tool"))
+    assert "unknown key" in run_command("stamp", "write", "--allow-widening", code=21).stderr
+
+
+def test_it_is_compared_with_a_revision(file: Path, root: Path) -> None:
+    """With the grants, or alone."""
+
+    def git(*words: str) -> None:
+        subprocess.run(
+            ["git", "-c", "user.name=x", "-c", "user.email=x", *words], cwd=root, check=True, capture_output=True
+        )
+
+    write(file, RULES)
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "x")
+    assert "unchanged" in run_command("diff", "--against", "HEAD").stdout
+    write(file, MORE)
+    for words in ((), (HOOKS,)):
+        done = run_command("diff", *words, "--against", "HEAD", "--fail-on", "widened", code=1)
+        assert "Read, Grep" in done.stdout
+
+
+def test_two_stamps_are_merged_with_it(file: Path) -> None:
+    """Each side's change is taken; both sides' is a conflict."""
+    base = Path(file.parent, "stamp.json").read_bytes()
+    write(file, RULES)
+    ours = Path(file.parent, "stamp.json").read_bytes()
+    merged = merge_stamp_bytes(base, ours, base)
+    assert stamps.parse_stamp(merged.data).digests[HOOKS] == stamps.grant_digest(RULES)
+    write(file, MORE)
+    theirs = Path(file.parent, "stamp.json").read_bytes()
+    assert HOOKS in merge_stamp_bytes(base, ours, theirs).conflict
+
+
+@pytest.mark.parametrize("words", [("check", HOOKS, "x"), ("edit", HOOKS), ("set", HOOKS, "--rate", "3")])
+def test_no_grant_has_its_name(file: Path, words: tuple[str, ...]) -> None:
+    """Not even one whose file has it."""
+    grant = Path(file.parent, "tools", f"{HOOKS}.json")
+    grant.write_text('{"tool": "t", "actions": ["x"], "rate": {"perMinute": 1}}')
+    assert "hook edit" in run_command(*words, code=20).stderr
+    assert "rename the grant" in run_command("validate").stdout
