@@ -1,0 +1,39 @@
+"""A pattern of file names starts with a path, and may not lead out of it."""
+
+import pytest
+
+from cortex_policy.core.hooks.globs import glob_directory
+from cortex_policy.core.hooks.inputs import InputError
+
+
+@pytest.mark.parametrize(
+    ("pattern", "directory"),
+    [
+        ("docs/*.md", "docs/"), ("docs/a*", "docs/"), ("/etc/*", "/etc/"), ("/*", "/"), ("**/*.py", ""), ("a?", "a"),
+        ("../x/[ab]", "../x/"), ("docs/guide.md", "docs/guide.md"), ("a/{b,c}", "a/"), ("", ""), ("*", ""),
+        ("a/*...b", "a/"), ("a/*/..b", "a/"),
+    ],
+)  # fmt: skip
+def test_the_path_ends_before_the_first_wildcard(pattern: str, directory: str) -> None:
+    """At a whole component."""
+    assert glob_directory(pattern) == directory
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "*/../x",
+        "*/..",
+        "a/{..,b}/x",
+        "{../x,y}",
+        "a/*/../../..",
+        "{/etc/passwd,x}",
+        "{x,/etc/passwd}",
+        "{~/x,y}",
+        "*/@(..|x)/y",
+    ],
+)
+def test_what_may_lead_out_is_refused(pattern: str) -> None:
+    """A `..` behind a wildcard, or an alternative that starts elsewhere."""
+    with pytest.raises(InputError):
+        glob_directory(pattern)

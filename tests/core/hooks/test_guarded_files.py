@@ -1,0 +1,179 @@
+"""Files that decide what agents and their hooks do are closed to every tool, however they are spelled."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cortex_policy.core.hooks.guarded_files import READERS, guard_denial, word_denial
+from cortex_policy.core.hooks.rules import HookRules
+from tests.support.hook_calls import HOME, call, ruling
+
+PASS = HookRules("pass", ("/etc/agents/settings", "/opt/config"), ())
+GUARDED = [
+    ".claude/settings.json", ".claude/settings.local.json", ".claude/settings-x.json", ".claude/agents",
+    ".claude/agents/reviewer.md", ".codex", ".codex/config.toml", ".codex/hooks.json", ".gemini", ".gemini/settings.json",
+    ".github/hooks/x.json", ".github/copilot/settings.json", ".copilot", ".copilot/hooks/x.json", ".cursor/hooks.json",
+    ".vscode/mcp.json", ".mcp.json", ".cursor/mcp.json", ".env", ".gemini/.env", ".cortex", ".cortex/policy/hooks.toml",
+    ".codex/skills/../config.toml", ".gemini/tmp/.env", ".codex/sessions/.codex/x",
+]  # fmt: skip
+FREE = [
+    ".claude/commands/x.md", ".claude/settings.json.md", ".claude/plans/x", ".codex/skills/x", ".codex/sessions/x",
+    ".copilot/session-state/x", ".gemini/tmp/x", ".gemini/GEMINI.md", ".codex/AGENTS.md", ".codex/memories/x",
+    ".github/workflows/x.yml", ".cursor/rules/x", ".vscode/settings.json", ".envrc", ".env.example", "x.env", "codex/x",
+    "settings.json", "mcp.json", ".cortexes", "a/.claude.json",
+]  # fmt: skip
+
+
+def is_denied(path: str, tool: str = "Write", **more: str) -> bool:
+    """Whether a tool without a rule may not touch a path."""
+    return ruling(call(tool, inputs={"file_path": path}, **more), PASS).denial != ""
+
+
+@pytest.mark.parametrize("path", GUARDED)
+@pytest.mark.parametrize(
+    "top", ["", "./", "deep/er/", "/repo/", "/home/u/", "~/", "$HOME/", "${HOME}/", "a/../", "//repo//"]
+)
+def test_a_guarded_file_is_denied_at_any_depth(path: str, top: str) -> None:
+    """Below the root, the payload's directory, or home."""
+    assert is_denied(top + path)
+    assert is_denied(top + path + "/")
+    assert is_denied((top + path).replace(".c", ".C").replace(".g", ".G").replace("s", "S").replace("$HOME", "~"))
+
+
+@pytest.mark.parametrize("path", FREE)
+@pytest.mark.parametrize("top", ["", "/repo/a/", "~/"])
+def test_what_lies_beside_is_not_guarded(path: str, top: str) -> None:
+    """Skills, sessions and the like are what agents write themselves."""
+    assert not is_denied(top + path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".//.claude//settings.json", "./.claude/./settings.json", "x/../.claude/settings.json", " .env", ".env ",
+        ".claude\\settings.json", "file:///repo/.env", "FILE:///repo/%2Eenv", "file:/repo/.claude/settings%2ejson",
+        "file://localhost/repo/.codex/config.toml", "file:.env", ".\u200denv", ".\ufeffcodex/config.toml",
+        ".claude/\u017fettings.json", "/opt/config", "/opt/config/x", "/OPT/Config/x", "/opt/x/../config/x",
+        "/etc/agents/settings", ".claude", ".github", "a/.cursor/", ".vscode", ".env/bin/python",
+    ],
+)  # fmt: skip
+def test_no_spelling_gets_around(path: str) -> None:
+    """As programs, file systems and URLs spell one file."""
+    assert is_denied(path)
+
+
+@pytest.mark.parametrize("path", ["x\0y", ".env\0", "\ud800"])
+def test_what_no_file_can_be_called_is_denied(path: str) -> None:
+    """A program may read it only in part."""
+    assert is_denied(path)
+
+
+def test_every_input_that_is_a_path_counts() -> None:
+    """Nested ones, arrays, names in any case, and URLs of files by any name."""
+    for inputs in (
+        {"edits": [{"file_path": "a"}, {"file_path": ".env"}]},
+        {"PATHS": ["a", ".env"]},
+        {"options": {"output_File": ".env"}},
+        {"source": "a", "destination": ".env"},
+        {"uri": "file:///repo/.env"},
+        {"resources": [{"uri": " File:///repo/.env"}]},
+        {"cwd": "/repo/.codex"},
+        {"path": [{"x": ".env"}]},
+        {"file_path": "settings.json", "dir_path": ".claude"},
+        {"file_path": "settings.json", "options": {"working_directory": "/elsewhere/.claude"}},
+    ):
+        assert ruling(call("any", inputs=inputs), PASS).denial, inputs
+        assert ruling(call("any", inputs=inputs, mcp=(("s", "t"),)), PASS).denial, inputs
+
+
+def test_a_relative_path_starts_at_the_directory_of_the_payload() -> None:
+    """The agent may have changed into it."""
+    assert is_denied("settings.json", cwd="/repo/.claude")
+    assert is_denied("../.env", cwd="/repo/a")
+    assert not is_denied("settings.json", cwd="/repo")
+
+
+@pytest.mark.parametrize("tool", sorted(READERS))
+def test_our_readers_may_read_all_but_secrets(tool: str) -> None:
+    """A model may look at its settings."""
+    for path in GUARDED:
+        assert is_denied(path, tool) == (".env" in path), path
+    assert not is_denied("/opt/config", tool)
+    assert is_denied(".ENV", tool)
+
+
+def test_a_reader_is_one_by_its_exact_name_and_never_of_a_server() -> None:
+    """A server may call anything `read_file`."""
+    assert is_denied(".codex/config.toml", "read")
+    assert is_denied(".codex/config.toml", "NotebookRead")
+    assert ruling(call("read_file", mcp=(("s", "read_file"),), inputs={"path": ".codex/x"}), PASS).denial
+
+
+def test_the_reason_says_what_it_is_and_that_a_human_decides() -> None:
+    """And no path of the policy."""
+    why = ruling(call("Write", inputs={"file_path": ".cortex/policy/hooks.toml"}), PASS).denial
+    assert "policy" in why
+    assert ".cortex" not in why
+    assert "only a human" in why
+    assert "`.claude/settings.json`" in ruling(call("Write", inputs={"path": ".claude/settings.json"}), PASS).denial
+
+
+def test_the_caller_gets_each_way_to_resolve() -> None:
+    """A link may lead to a guarded file, so each path is resolved, from each directory."""
+    asked = call("any", inputs={"path": "a/../b", "dir_path": "sub", "files": ["/x//y", "~/z", "file:///q%20r"]})
+    assert ruling(asked, PASS).paths == (
+        "/repo/a/../b", "/repo/sub/a/../b", "/repo/sub", "/repo/sub/sub", "/x//y", "/repo/~/z", "/repo/sub/~/z",
+        "/home/u/z", "/repo/file:///q%20r", "/repo/sub/file:///q%20r", "/q r",
+    )  # fmt: skip
+
+
+def test_where_a_path_resolves_to_is_asked_in_the_same_way() -> None:
+    """By the place that the kernel found."""
+    one = call("Write")
+    assert guard_denial("/repo/.claude/settings.json", one, PASS, HOME)
+    assert guard_denial("/opt/config/x", one, PASS, HOME)
+    assert guard_denial("/repo/src/x", one, PASS, HOME) == ""
+    assert guard_denial("/", one, PASS, HOME) == ""
+
+
+@given(st.sampled_from(GUARDED), st.text("ab./", max_size=12), st.text("/.", max_size=4), st.randoms())
+def test_a_guarded_name_in_any_case_and_depth_is_denied(path: str, top: str, end: str, chance: object) -> None:
+    """With any directory before it, and slashes and dots behind it that lead nowhere else."""
+    cased = "".join(one.upper() if chance.random() < 0.5 else one for one in path)  # type: ignore[attr-defined]
+    assert is_denied(f"{top}/{cased}/{end.replace('..', '.')}")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cat .env", "cat ./.env", "cat '.env'", 'cat ".ENV"', "cat<.env", "X=.env", "a:.env:b", "echo x>.env", "(cat .env)",
+        "ls .cortex", "ls .cortex/", "rm -rf .codex", "vi ~/.claude/settings.json", "cat $HOME/.gemini/settings.json",
+        "cat a,.env", "cp x .claude/agents/y.md", "ls .claude/agents", "ls .github/copilot", "x .vscode/mcp.json",
+        "git commit -m 'read .env'", "cat .//.claude//settings.json", "cat .claude/./settings.json", "cat .codex/skills/../x",
+        "cat .e''nv", "cat .e\\nv", "cat .co\\\ndex/x", "cat .mcp.json|sh", "cat /OPT/config/x", "tar cf x /opt/config",
+        "cat `echo .env`", "cat $(echo .env)", "a\t.env", "a\r\n.env", "cat x/.env/y", "cat ~/../../opt/config",
+        "cp x {.codex,b}/config.toml", "echo `.env`",
+    ],
+)  # fmt: skip
+def test_a_word_of_a_shell_command_that_names_one_denies(command: str) -> None:
+    """Split at blanks, quotes and `= : , ; | & < > ( )`, and once more without quotes."""
+    assert word_denial(command, ("/repo",), PASS, HOME)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ls", "ls .claude", "cat .env.example", "cat .envrc", "echo env", "cat .codex/skills/x", "git add .github/workflows",
+        "cat settings.json", "ls .vscode", "cat .claude/commands/x", "cat /etc/agents", "python x.env.py", "cat /optional/config",
+    ],
+)  # fmt: skip
+def test_other_words_do_not(command: str) -> None:
+    """Names are compared whole."""
+    assert word_denial(command, ("/repo",), PASS, HOME) == ""
+
+
+def test_in_a_directory_of_an_agent_a_bare_name_is_one() -> None:
+    """The shell may have changed into it."""
+    assert word_denial("cat > settings.json", ("/repo/.claude",), PASS, HOME)
+    assert word_denial("rm hooks/x", ("/repo", "/repo/.github"), PASS, HOME)
+    assert word_denial("cat > settings.json", ("/repo",), PASS, HOME) == ""

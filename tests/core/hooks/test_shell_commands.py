@@ -1,0 +1,80 @@
+"""A shell that stays open is a channel without hooks, and our own program may only be asked."""
+
+import pytest
+
+from cortex_policy.cli.command_table import COMMANDS
+from cortex_policy.core.hooks.shell_commands import CHANGING, READING, changes_policy, opens_shell, shell_denial
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "bash", "sh", " zsh ", "/bin/bash", "bash -i", "bash -l", "bash --norc -i", "python", "python3", "python3.12 -i",
+        "python -", "node", "node -i", "irb", "perl", "R", "'bash'", 'b"as"h', "b\\ash", "env bash", "exec bash", "sudo sh",
+        "FOO=1 bash", "nohup bash &", "cd x && bash", "cd x; python3", "true || sh", "x\nbash", "(bash)", "{ bash; }",
+        "time python", "timeout 100 bash", "bash > log", "bash 2>&1", "bash </dev/stdin", "python <&0", "bash | tee log",
+        "busybox sh", "uv run python", "bash -s", "bash -v", "bash -h", "node -v -i", "if x; then bash; fi", "ba\\\nsh",
+    ],
+)  # fmt: skip
+def test_a_bare_shell_or_interpreter_is_denied(command: str) -> None:
+    """Whatever starts it, and whatever precedes it."""
+    assert opens_shell(command)
+    assert "interpreter" in shell_denial(command)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "", "ls", "bash x.sh", "bash -c ls", "python -m pytest", "python x.py", "python -c 'import x'", "python --version",
+        "bash --version", "node -v", "perl -v", "python3 -V", "which python", "command -v python", "type bash", "node --test",
+        "echo x | python", "curl x | sh", "bash < x.sh", "python3 - <<'EOF'\nbash\nEOF", "cat > x <<EOF\npython\nnode\nEOF",
+        "git commit -m 'use python; bash'", 'echo "a; sh"', "echo a\\;bash", "pip install python", "npm run node", "rbash.txt",
+        "for p in python node; do echo $p; done", "ssh host", "python3 <<< 'print(1)'",
+    ],
+)  # fmt: skip
+def test_one_with_something_to_run_is_not(command: str) -> None:
+    """It ends by itself."""
+    assert not opens_shell(command)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cortex-policy set git --allow x", "cortex_policy edit x", "python -m cortex_policy set x", "python -mcortex_policy set",
+        "python -Im cortex_policy undo", "/usr/bin/cortex-policy stop", "env -i cortex-policy approve 1", "x; cortex-policy new y",
+        "cortex-policy --root /x set y", "sh -c 'cortex-policy set x'", "CORTEX-POLICY set x", "cortex-policy 's'et x",
+        "cort\\ex-policy set x", "cortex-policy $X", "cortex-policy $(echo set)", "xargs cortex-policy hook install",
+        "python cortex_policy/__main__.py set x", "python -m cortex_policy.main rename a b", "uvx cortex-policy rate reset",
+        "cortex-policy unknown-command", "cortex-policy check x; cortex-policy set x", "cortex-policy\\\n set x",
+        "cortex-policy check | cortex-policy config set", "cortex-policy approvals", "cortex-policy 'set'",
+    ],
+)  # fmt: skip
+def test_our_program_may_not_change_anything(command: str) -> None:
+    """Neither grants, nor settings, nor stops, nor hooks."""
+    assert changes_policy(command)
+    assert "program that checks" in shell_denial(command)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(f"cortex-policy {command} x" for command in sorted(READING)), "python -m cortex_policy check git tree", "cortex-policy",
+        "cortex-policy --help", "cortex-policy --version", "pip install cortex-policy", "cd cortex-policy && ls", "ls set",
+        "grep -rn cortex_policy src", "ruff check cortex_policy tests", "git clone https://x/cortex-policy y",
+        "cortex-policy check set edit", "my-cortex-policy set x", "cat cortex-policyx set",
+    ],
+)  # fmt: skip
+def test_it_may_be_asked(command: str) -> None:
+    """What only reads is allowed, and so is its name."""
+    assert not changes_policy(command)
+
+
+def test_each_command_of_the_program_is_known() -> None:
+    """A new one either changes something or only reads."""
+    assert set(COMMANDS) <= CHANGING | READING
+    assert not CHANGING & READING
+
+
+def test_a_nul_denies() -> None:
+    """Shells drop it or stop there."""
+    assert "NUL" in shell_denial("ls\0")
