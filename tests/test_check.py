@@ -42,7 +42,7 @@ calls = st.builds(
 @example(Call("git", "tree", root="\ud800", json=True))
 @example(Call("git", "tree", cost=10**4000, explain=True))
 @pytest.mark.usefixtures("root")
-def test_any_words_get_an_answer(call: Call) -> None:
+def test_any_words_after_check_get_an_answer(call: Call) -> None:
     """No text raises; a no says why unless it is to be quiet; JSON is one line that says what the code says."""
     given_answer = answer(call)
     assert given_answer.exit_code in {0, 2, 10, 11, 12, 14, 20, 25}
@@ -62,7 +62,7 @@ def test_any_words_get_an_answer(call: Call) -> None:
 @example(Call("git", "tree", cost=10**4000))
 @example(Call("git", "tree", args_json='{"paths": ["\\u0000`", "a b`"]}'))
 @pytest.mark.usefixtures("root")
-def test_any_words_are_explained(call: Call) -> None:
+def test_any_words_after_explain_get_an_answer(call: Call) -> None:
     """On stdout alone unless they do not fit together, and each line can be printed."""
     asked = Call(**{**vars(call), "explain": True, "peek": True, "quiet": False, "command": "explain"})
     told = answer(asked)

@@ -124,7 +124,7 @@ def test_for_each_takes_paths_from_one_place(words: tuple[str, ...]) -> None:
     assert result_of("run", "git", "tree", "--for-each", "--for-each", "--", "true", "{}").returncode == 2
 
 
-def test_for_each_decides_each_path_anew(root: Path) -> None:
+def test_for_each_decides_each_path_by_the_grant_of_that_moment(root: Path) -> None:
     """What was taken back meanwhile is denied."""
     stop = root / ".cortex/policy/stop"
     done = for_each("docs/a\ndocs/b\n", "sh", "-c", f"echo $1; touch {stop}", "sh", "{}")
@@ -192,9 +192,7 @@ def _reader(data: bytes) -> Callable[[int, int], bytes]:
     st.booleans(),
     st.booleans(),
 )
-def test_a_list_is_its_names_whatever_they_are_and_however_they_come(
-    names: list[bytes], nul: bool, is_open: bool
-) -> None:
+def test_any_list_is_split_into_its_names(names: list[bytes], nul: bool, is_open: bool) -> None:
     """Each comes back as the bytes that it is; the last one may lack its end."""
     end = b"\0" if nul else b"\n"
     data = end.join(names) + (b"" if is_open and names[-1] else end)

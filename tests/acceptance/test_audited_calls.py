@@ -125,7 +125,7 @@ def nest(root: Path) -> None:
     ],
 )  # fmt: skip
 @BOTH_DOORS
-def test_what_could_not_be_decided_is_written_too(
+def test_calls_that_could_not_be_decided_are_written_too(
     root: Path, log: Path, door: Door, spoil: Any, reason: str, code: int
 ) -> None:  # fmt: skip
     """The settings that name the log are no root's."""
@@ -150,7 +150,7 @@ def test_a_stop_denies_enforce_and_is_written(root: Path, log: Path) -> None:
 
 
 @BOTH_DOORS
-def test_words_that_are_no_call_and_settings_that_are_wrong_are_not_written(
+def test_usage_errors_and_wrong_settings_are_not_written(
     root: Path, log: Path, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody decided, and nobody knows the log."""
@@ -235,7 +235,7 @@ def test_a_log_that_cannot_be_written_is_ignored_where_that_is_set(
 
 
 @BOTH_DOORS
-def test_outputs_that_are_gone_change_nothing(log: Path, door: Door) -> None:
+def test_a_call_is_logged_even_if_its_outputs_are_closed(log: Path, door: Door) -> None:
     """With all three closed, no answer and no hit lands in the log."""
     command = " ".join([f"'{word}'" for word in [*door.argv, "check", "git", "push"]])
     done = subprocess.run(["sh", "-c", f"{command} <&- >&- 2>&-"], check=False, timeout=60)
@@ -245,7 +245,7 @@ def test_outputs_that_are_gone_change_nothing(log: Path, door: Door) -> None:
 
 
 @BOTH_DOORS
-def test_no_call_leads_into_the_log_it_is_written_to(root: Path, log: Path, door: Door) -> None:
+def test_no_call_may_write_to_its_own_log(root: Path, log: Path, door: Door) -> None:
     """By its name, through a link, and before it is there."""
     (root / "alias").symlink_to(log)
     for path in (str(log), "../log", "alias"):
@@ -255,7 +255,7 @@ def test_no_call_leads_into_the_log_it_is_written_to(root: Path, log: Path, door
     assert len(events(log)) == 3
 
 
-def test_a_fingerprint_is_what_a_shell_makes_of_the_value(log: Path) -> None:
+def test_a_fingerprint_is_the_digest_that_a_shell_computes(log: Path) -> None:
     """As docs/audit.md says."""
     assert result_of("check", "git", "tree", "--path", "docs/x").returncode == 0
     shell = "printf '\"docs/x\"' | sha256sum | cut -c1-16"

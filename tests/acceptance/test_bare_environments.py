@@ -30,7 +30,7 @@ def test_a_relative_path_says_from_where_it_was_read(root: Path) -> None:
     assert "`docs/x` is `/docs/x` from the working directory, which is in no scope" in done.stderr
 
 
-def test_a_working_directory_that_is_gone_is_told_with_a_hint_that_helps(root: Path, tmp_path: Path) -> None:
+def test_a_deleted_working_directory_is_reported_with_a_useful_hint(root: Path, tmp_path: Path) -> None:
     """A relative path cannot be judged there, an absolute one can."""
     program = (
         "import os, subprocess, sys; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone');"
@@ -45,7 +45,7 @@ def test_a_working_directory_that_is_gone_is_told_with_a_hint_that_helps(root: P
 
 
 @pytest.mark.parametrize("home", ["somewhere", None])
-def test_without_a_home_nothing_in_the_working_directory_is_taken_for_settings(
+def test_without_a_home_the_working_directory_holds_no_settings(
     root: Path, home: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A checkout may hold a directory `~`, or one of the name that HOME is."""
@@ -66,7 +66,7 @@ def test_without_a_home_nothing_in_the_working_directory_is_taken_for_settings(
     assert effective_settings(None).sensitive == "allow"
 
 
-def test_the_home_of_another_user_is_named_as_what_is_wrong(
+def test_a_home_of_another_user_is_named_in_the_error(
     own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As `sudo -E` leaves it."""
@@ -82,7 +82,7 @@ def test_the_home_of_another_user_is_named_as_what_is_wrong(
     assert tmp_path.is_dir()
 
 
-def test_what_lies_beside_the_program_is_no_module_of_it(tmp_path: Path) -> None:
+def test_modules_beside_the_program_are_not_imported(tmp_path: Path) -> None:
     """A directory of programs is no place to import from."""
     program = shutil.copy(Path(sys.executable).with_name("cortex-policy"), tmp_path)
     (tmp_path / "cortex_policy.py").write_text("raise SystemExit('another module answers')")

@@ -85,7 +85,7 @@ def ran(*words: str) -> tuple[int, str, str]:
 @pytest.mark.parametrize(
     "shape", [shape if shape in QUICK else pytest.param(shape, marks=pytest.mark.storm) for shape in SHAPES]
 )
-def test_no_grant_keeps_a_command_busy(root: Path, shape: str) -> None:
+def test_a_hostile_grant_keeps_no_command_busy(root: Path, shape: str) -> None:
     """Each command on it ends, with a code of its own, and with messages that somebody can read."""
     grant = text(shape)
     (root / ".cortex/policy/tools/g.json").write_text(grant)
@@ -98,7 +98,7 @@ def test_no_grant_keeps_a_command_busy(root: Path, shape: str) -> None:
         assert "Traceback" not in err
 
 
-def test_diffs_of_many_lines_end(root: Path) -> None:
+def test_diffs_of_many_lines_finish(root: Path) -> None:
     """Of a grant of each shape that still fits once each value has a line of its own."""
     for number, shape in enumerate(SHAPES):
         (root / f".cortex/policy/tools/g{number}.json").write_text(text(shape, MAX_BYTES // 3))
@@ -112,7 +112,7 @@ def test_diffs_of_many_lines_end(root: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["check", "explain"])
-def test_a_denial_does_not_list_what_nobody_reads(root: Path, command: str) -> None:
+def test_a_denial_lists_at_most_a_few_words(root: Path, command: str) -> None:
     """Of 20,000 actions a hint has some, and how many more there are; of a long word its start and its end."""
     grant = {**BASE, "actions": [f"a{index}" for index in range(20_000)]}
     (root / ".cortex/policy/tools/g.json").write_text(json.dumps(grant))
@@ -135,7 +135,7 @@ def test_a_denial_does_not_list_what_nobody_reads(root: Path, command: str) -> N
         ({f"k{index}": 1 for index in range(50_000)}, "it has more problems"),
     ],
 )  # fmt: skip
-def test_a_case_file_says_what_is_too_much(root: Path, more: dict[str, Any], why: str) -> None:
+def test_a_case_file_that_is_too_large_says_what_to_reduce(root: Path, more: dict[str, Any], why: str) -> None:
     """Before anything of it is run."""
     tests = root / ".cortex/policy/tests"
     tests.mkdir()
@@ -189,7 +189,7 @@ LOGS: dict[str, Callable[[int], str]] = {
 @pytest.mark.parametrize(
     "calls", [pytest.param(one, marks=pytest.mark.storm) if one == "both" else one for one in LOGS]
 )
-def test_no_log_keeps_a_command_busy(root: Path, calls: str, shape: str) -> None:
+def test_a_hostile_log_keeps_no_command_busy(root: Path, calls: str, shape: str) -> None:
     """Each call is looked up in a grant, not compared with all of it; each change of a grant is bounded work."""
     (root / ".cortex/policy/tools/g.json").write_text(text(shape))
     lines = (LOGS[calls](n).replace('"cwd": "/r"', json.dumps({"cwd": str(root)})[1:-1]) for n in range(2_500))

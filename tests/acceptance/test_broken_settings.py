@@ -22,7 +22,7 @@ def broken(root: Path, tmp_path: Path) -> Path:
     return file
 
 
-def test_list_says_so_after_a_stop_and_before_the_grants() -> None:
+def test_list_reports_that_all_is_denied_after_a_stop_and_before_the_grants() -> None:
     """As a check meets them; it lists the grants all the same."""
     done = run("list")
     first, second, ending, hint, *_ = done.stderr.splitlines()
@@ -34,7 +34,7 @@ def test_list_says_so_after_a_stop_and_before_the_grants() -> None:
     assert done.returncode == 0
 
 
-def test_show_says_so_in_its_first_lines() -> None:
+def test_show_reports_that_all_is_denied_in_its_first_lines() -> None:
     """With what helps in the next one."""
     first, second, third, *_ = run("show", "git").stdout.splitlines()
     assert first.startswith("stopped ")
@@ -44,7 +44,7 @@ def test_show_says_so_in_its_first_lines() -> None:
 
 
 @pytest.mark.parametrize("words", [("list",), ("show", "git")])
-def test_json_has_a_member_for_it(words: tuple[str, ...], broken: Path) -> None:
+def test_json_has_a_member_for_the_global_denial(words: tuple[str, ...], broken: Path) -> None:
     """It is null where nothing is wrong."""
     settings = json.loads(run(*words, "--json").stdout)["settings"]
     assert settings["problem"] == f"`{broken}`: {SAID}"
@@ -53,7 +53,7 @@ def test_json_has_a_member_for_it(words: tuple[str, ...], broken: Path) -> None:
     assert json.loads(run(*words, "--json").stdout)["settings"] is None
 
 
-def test_cases_warn_of_it_first() -> None:
+def test_the_command_test_warns_of_the_global_denial_first() -> None:
     """They run on no settings but their own, and so their code is theirs."""
     done = run("test")
     assert done.stderr.startswith("warning: settings invalid: ")
@@ -62,7 +62,7 @@ def test_cases_warn_of_it_first() -> None:
     assert f"{SAID}; every check answers 27; the settings are " in warning
 
 
-def test_validate_ends_with_1(broken: Path) -> None:
+def test_validate_exits_with_1_if_all_is_denied(broken: Path) -> None:
     """At the line, first of all."""
     done = run("validate")
     assert done.stdout.startswith(f"{broken}:1:1: error: {SAID} [settings-invalid]\n")

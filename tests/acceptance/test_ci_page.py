@@ -82,7 +82,7 @@ def by_gitlab(job: Job, **variables: str) -> list[int]:
     return [job.run(command, **variables).returncode for command in ours(GITLAB["grants"]["script"])]
 
 
-def test_a_change_that_is_well_passes(job: Job) -> None:
+def test_a_valid_change_passes_ci(job: Job) -> None:
     """On both, and on the main branch, where GitLab has nothing to compare with."""
     codes, _, summary = by_github(job)
     assert (codes, summary.splitlines()[0]) == ([0, 0, 0, 0], "### Grants since `origin/main`: same")
@@ -90,7 +90,7 @@ def test_a_change_that_is_well_passes(job: Job) -> None:
     assert by_gitlab(job) == [0, 0, 0, 0]
 
 
-def test_a_change_that_is_not_fails_and_leaves_its_reports(job: Job) -> None:
+def test_an_invalid_change_fails_ci_and_leaves_its_reports(job: Job) -> None:
     """Each command for its own reason; annotations are printed, and reports lie where the service looks."""
     job.must("cortex-policy set example --allow write --allow-widening")
     grant = job.checkout / TOOLS / "example.json"
@@ -107,13 +107,13 @@ def test_a_change_that_is_not_fails_and_leaves_its_reports(job: Job) -> None:
         assert "example.json" in (job.checkout / name).read_text(), name
 
 
-def test_what_comes_after_a_failure_is_run_all_the_same() -> None:
+def test_ci_steps_after_a_failure_run_too() -> None:
     """An upload above all: a step is left out after one that failed, unless it says so."""
     first = next(at for at, step in enumerate(STEPS) if "validate" in step.get("run", ""))
     assert all("!cancelled()" in step["if"] for step in STEPS[first + 1 :])
 
 
-def test_what_is_compared_is_there() -> None:
+def test_ci_compares_with_a_revision_that_exists() -> None:
     """Both services clone without history unless they are asked for it."""
     assert STEPS[0]["with"]["fetch-depth"] == 0
     assert GITLAB["grants"]["variables"]["GIT_DEPTH"] == "0"

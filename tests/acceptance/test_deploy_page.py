@@ -42,7 +42,7 @@ def run(command: str, root: Path, program: Path, **variables: str) -> Done:
     return subprocess.run(["sh", "-c", command], cwd="/", env=environment, text=True, capture_output=True, check=False)
 
 
-def test_the_unit_is_one_and_its_check_says_yes(root: Path, program: Path, tmp_path: Path) -> None:
+def test_the_systemd_unit_is_valid_and_its_check_allows(root: Path, program: Path, tmp_path: Path) -> None:
     """Below a link, as a dynamic user has it; systemd finds no fault with it where it is installed."""
     (text,) = blocks("ini")
     unit = configparser.RawConfigParser(strict=False)
@@ -109,7 +109,7 @@ def test_the_script_for_sudo_lets_nobody_name_another_root(root: Path, program: 
         assert done.returncode == 0
 
 
-def test_grants_of_a_configmap_are_refused_and_the_init_container_cures_that(
+def test_grants_of_a_configmap_are_refused_until_an_init_container_copies_them(
     root: Path, program: Path, tmp_path: Path
 ) -> None:
     """Its command is run over links as Kubernetes makes them."""

@@ -46,7 +46,7 @@ def within(most: int) -> "partial[None]":
 
 
 @pytest.mark.parametrize("most", range(5, 16))
-def test_a_check_without_descriptors_is_no_bug(root: Path, most: int) -> None:
+def test_a_check_without_free_descriptors_reports_no_bug(root: Path, most: int) -> None:
     """It denies, and says what to raise."""
     assert root == Path.cwd()
     command = [sys.executable, "-I", "-m", "cortex_policy", "check", "git", "tree", "--path", "docs/x"]
@@ -57,7 +57,7 @@ def test_a_check_without_descriptors_is_no_bug(root: Path, most: int) -> None:
 
 
 @pytest.mark.parametrize("way", ["load", "kept", "cold", "warm", "read", "decide"])
-def test_a_service_without_descriptors_gets_an_error_of_ours(root: Path, way: str) -> None:
+def test_a_service_without_free_descriptors_gets_a_cortex_policy_error(root: Path, way: str) -> None:
     """And an answer once there are some again."""
     assert root == Path.cwd()
     command = [sys.executable, "-I", "-c", PYTHON, way]

@@ -50,7 +50,7 @@ def machine(request: pytest.FixtureRequest, root: Path, tmp_path: Path) -> Machi
     return machine
 
 
-def test_what_was_logged_is_answered_as_it_was(machine: Machine) -> None:
+def test_replay_gives_each_logged_call_its_logged_answer(machine: Machine) -> None:
     """No answer flips; what a log of fingerprints does not hold is undecided, and nothing else is."""
     found = machine.json("replay", "--fail-on", "any")
     scoped = 4  # by paths that were asked of scopes
@@ -68,7 +68,7 @@ def test_a_narrowed_grant_flips_what_it_takes_back(machine: Machine) -> None:
     machine.run("replay", "--fail-on", "allow", code=1)
 
 
-def test_what_is_suggested_makes_the_call_a_yes(machine: Machine) -> None:
+def test_the_suggested_command_makes_the_call_allowed(machine: Machine) -> None:
     """Each command as it is printed: then its example is allowed, and no other grant was touched."""
     found = machine.json("suggest", "--since", "1h")["suggestions"]
     assert isinstance(found, list)

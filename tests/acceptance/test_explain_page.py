@@ -25,7 +25,7 @@ def shell(root: Path) -> dict[str, str]:
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
-def test_five_denials_stand_on_the_page() -> None:
+def test_the_explain_page_shows_five_denials() -> None:
     """Each of another rule or kind."""
     assert len(TRANSCRIPTS) == 5
     assert len({re.search("^rule: .*", printed, re.MULTILINE)[0] for _, printed in TRANSCRIPTS[:3]}) == 3  # type: ignore[index]

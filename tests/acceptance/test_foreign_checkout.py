@@ -18,7 +18,7 @@ def foreign(root: Path) -> Path:
     return root
 
 
-def test_a_check_says_that_it_is_enough_to_name_the_root(foreign: Path) -> None:
+def test_a_refused_check_says_that_naming_the_root_is_enough(foreign: Path) -> None:
     """And it is."""
     done = run("check", "git", "tree", "--path", "docs/x", cwd=foreign)
     assert done.returncode == 22
@@ -27,7 +27,7 @@ def test_a_check_says_that_it_is_enough_to_name_the_root(foreign: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [("validate",), ("test",), ("fmt", "--check"), ("list",), ("diff", "git", "git")])
-def test_whoever_looks_at_it_is_warned(foreign: Path, words: tuple[str, ...]) -> None:
+def test_every_command_that_reads_the_grant_warns(foreign: Path, words: tuple[str, ...]) -> None:
     """Once for all of it, except that each grant of a list has a line of its own."""
     tests = foreign / ".cortex/policy/tests"
     tests.mkdir()

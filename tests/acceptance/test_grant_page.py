@@ -105,7 +105,7 @@ def test_the_example_is_valid_and_denies_as_it_says(root: Path) -> None:
     run("check", "git", "Tree", code=10)
 
 
-def test_the_command_makes_the_example(root: Path) -> None:
+def test_the_command_creates_the_example_grant(root: Path) -> None:
     """Every key of it but the order."""
     grant_file(root).unlink()
     (made,) = [words for words in COMMANDS if words[:2] == ["cortex-policy", "new"]]
@@ -115,7 +115,7 @@ def test_the_command_makes_the_example(root: Path) -> None:
     assert expected.keys() - new.keys() <= {"$schema"}
 
 
-def test_each_way_to_declare_an_argument_is_one() -> None:
+def test_each_way_to_declare_an_argument_gives_the_same_declaration() -> None:
     """As a shell hands it over."""
     spelled = [shlex.split(text) for text in re.findall(r"^- `(--arg [^`]+)`", PAGE, re.MULTILINE)]
     assert [parse_declaration(word)[0] for _, word in spelled] == ["mode", "files", "ref", "ref"]
@@ -124,7 +124,9 @@ def test_each_way_to_declare_an_argument_is_one() -> None:
 @pytest.mark.parametrize(("words", "call", "code"), [
     ("require_path true", ("--arg", "note=x"), 12), ("undeclared_args deny", ("--arg", "note=x"), 11),
 ])  # fmt: skip
-def test_the_settings_deny_what_passes_without_them(root: Path, words: str, call: tuple[str, ...], code: int) -> None:
+def test_stricter_settings_deny_what_the_defaults_allow(
+    root: Path, words: str, call: tuple[str, ...], code: int
+) -> None:
     """By the commands on the page."""
     command = f"cortex-policy config set {words} --project"
     assert f"`{command}`" in PAGE

@@ -41,14 +41,14 @@ def commands(text: str) -> list[list[str]]:
     return [shlex.split(one) for one in found]
 
 
-def test_a_case_file_that_is_there_already(awkward: Path) -> None:
+def test_a_case_file_that_exists_already_leads_to_update(awkward: Path) -> None:
     """The hint names it in one word."""
     told(awkward.parent, "test", "--init", "example", "--root", NAME)
     ((*_, word),) = commands(told(awkward.parent, "test", "--init", "example", "--root", NAME))
     assert (awkward.parent / word).is_file()
 
 
-def test_settings_that_others_can_write(awkward: Path) -> None:
+def test_settings_that_others_can_write_lead_to_chmod(awkward: Path) -> None:
     """The hint closes the file, and no other."""
     settings = awkward / ".cortex/policy/config.toml"
     settings.write_text("")
@@ -57,13 +57,13 @@ def test_settings_that_others_can_write(awkward: Path) -> None:
     assert any((awkward.parent / words[-1]).samefile(settings) for words in found if words[0] == "chmod")
 
 
-def test_a_grant_without_cases(awkward: Path) -> None:
+def test_a_grant_without_cases_leads_to_test_init(awkward: Path) -> None:
     """The hint names the root, which is not found from there."""
     ((*words,),) = commands(told(awkward.parent, "test", "--root", NAME))
     assert words[-2:] == ["--root", str(awkward)]
 
 
-def test_a_hook_that_finds_no_root(awkward: Path) -> None:
+def test_a_hook_without_a_root_leads_to_the_root_option(awkward: Path) -> None:
     """What is put into a configuration is one word of a list, whatever a directory is called."""
     odd = awkward.parent / "x, --help]"
     (odd / ".cortex/policy").mkdir(parents=True)

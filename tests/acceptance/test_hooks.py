@@ -146,7 +146,7 @@ def repository(place: Place, tmp_path: Path) -> Repository:
     return Repository(place, tmp_path / "repository")
 
 
-def test_the_manifest_is_one(place: Place) -> None:
+def test_the_manifest_is_the_generated_one(place: Place) -> None:
     """As pre-commit reads it."""
     assert place.run(CHECKOUT, "pre-commit", "validate-manifest", ".pre-commit-hooks.yaml").returncode == 0
 
@@ -157,7 +157,7 @@ def test_a_change_by_the_program_that_allows_less_is_committed(repository: Repos
     assert repository.commit()[0] == PASSED
 
 
-def test_a_commit_that_touches_no_grant_is_none_of_their_business(repository: Repository) -> None:
+def test_a_commit_that_touches_no_grant_passes_the_hooks(repository: Repository) -> None:
     """What is filtered by files is skipped, and the rest finds nothing."""
     (repository.top / "x").write_text("x")
     assert repository.commit()[0] == PASSED | BY_FILES
@@ -180,7 +180,7 @@ def test_a_grant_that_is_a_link_stops_the_commit(repository: Repository) -> None
     assert "link.json" in said
 
 
-def test_a_deleted_grant_is_told_although_the_commit_has_no_files(repository: Repository) -> None:
+def test_a_deleted_grant_is_reported_although_the_commit_has_no_files(repository: Repository) -> None:
     """By the stamp; removed by the program, it is as stamped."""
     repository.run("git", "rm", "-q", str(TOOLS / "git.json"))
     came, said = repository.commit_staged()
@@ -194,7 +194,7 @@ def test_a_deleted_grant_is_told_although_the_commit_has_no_files(repository: Re
 
 
 @pytest.mark.storm
-def test_a_renamed_grant_is_told(repository: Repository) -> None:
+def test_a_renamed_grant_is_reported(repository: Repository) -> None:
     """By the stamp, if git renamed it, and as one that was not there before: who asks for it had a no."""
     repository.run("git", "mv", str(TOOLS / "git.json"), str(TOOLS / "tig.json"))
     came, said = repository.commit_staged()
@@ -235,7 +235,7 @@ def test_before_the_first_commit_nothing_was_allowed(repository: Repository) -> 
     assert repository.commit(SKIP="cortex-policy-widen")[0] == PASSED | {"widen": "Skipped"}
 
 
-def test_a_widened_grant_stops_the_commit_until_it_is_meant(repository: Repository) -> None:
+def test_a_widened_grant_stops_the_commit_until_it_is_accepted(repository: Repository) -> None:
     """What it allows more is shown, and how to go on."""
     repository.run("cortex-policy", "set", "git", "--allow", "push", "--allow-widening")
     came, said = repository.commit()
@@ -245,7 +245,7 @@ def test_a_widened_grant_stops_the_commit_until_it_is_meant(repository: Reposito
     assert repository.commit(SKIP="cortex-policy-widen")[0] == PASSED | {"widen": "Skipped"}
 
 
-def test_what_is_staged_is_what_counts(repository: Repository) -> None:
+def test_only_staged_content_counts(repository: Repository) -> None:
     """Neither what was taken back since hides it, nor does a stamp help that stays behind."""
     repository.edit("git", actions=["tree", "push"])
     repository.run("git", "add", "-A")
@@ -259,7 +259,7 @@ def test_what_is_staged_is_what_counts(repository: Repository) -> None:
     assert "stamp.json, as staged" in said
 
 
-def test_a_layout_of_ones_own_is_shown_and_not_written(repository: Repository) -> None:
+def test_a_custom_layout_is_reported_and_not_rewritten(repository: Repository) -> None:
     """With the command that mends it."""
     file = repository.top / TOOLS / "git.json"
     file.write_text(json.dumps(json.loads(file.read_text())))
@@ -273,7 +273,7 @@ def test_a_layout_of_ones_own_is_shown_and_not_written(repository: Repository) -
 
 
 @pytest.mark.storm
-def test_all_files_are_looked_at_on_demand(repository: Repository) -> None:
+def test_all_files_are_checked_on_demand(repository: Repository) -> None:
     """As in CI: what was committed past the hooks is found."""
     assert outcomes(repository.run("pre-commit", "run", "--all-files")) == PASSED
     repository.edit("git", rate={"perMinute": 0})
@@ -322,7 +322,7 @@ def test_in_a_monorepo_hooks_work_with_their_root(monorepo: Repository) -> None:
 
 
 @pytest.mark.parametrize("below", [pytest.param(".", marks=pytest.mark.storm), "services/a b"])
-def test_what_init_writes_works_as_it_stands(place: Place, tmp_path: Path, below: str) -> None:
+def test_what_init_writes_works_unchanged(place: Place, tmp_path: Path, below: str) -> None:
     """Hooks that run cortex-policy as it is installed, for a root at the top or below it."""
     top = tmp_path / "made"
     (top / below).mkdir(parents=True)
@@ -338,7 +338,7 @@ def test_what_init_writes_works_as_it_stands(place: Place, tmp_path: Path, below
     assert made.commit()[0] == PASSED | {"stamp": "Failed", "widen": "Failed"}
 
 
-def test_a_configuration_that_is_there_is_kept_and_what_to_put_in_it_is_printed(place: Place, tmp_path: Path) -> None:
+def test_an_existing_configuration_is_kept_and_the_lines_to_add_are_printed(place: Place, tmp_path: Path) -> None:
     """What is printed fits; what refers to the hooks already needs nothing."""
     kept = Repository(place, tmp_path)
     kept.run("git", "init", "-q")

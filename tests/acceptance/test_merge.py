@@ -203,7 +203,7 @@ def test_grants_that_were_added_and_removed_are_merged(repository: Repository, d
 
 
 @pytest.mark.parametrize("way", ["-X ours", "union", "checkout --ours", "committed", "no program"])
-def test_a_stamp_that_was_resolved_otherwise_is_put_right(repository: Repository, way: str) -> None:
+def test_a_stamp_with_a_wrong_resolution_is_repaired(repository: Repository, way: str) -> None:
     """By an option of git, by its own driver, by hand and staged, by hand and committed, by a driver that is gone."""
     repository.both({"a": 6, "b": 7}, {"c": 8})
     attributes = Path(repository.root.policy, ".gitattributes")

@@ -29,7 +29,9 @@ def inner(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     "words",
     [("check", "git", "tree"), ("explain", "git", "tree")],
 )
-def test_what_decides_names_both_roots_and_how_to_pin_each(inner: Path, root: Path, words: tuple[str, ...]) -> None:
+def test_an_ambiguous_root_names_both_roots_and_how_to_pin_each(
+    inner: Path, root: Path, words: tuple[str, ...]
+) -> None:
     """The inner one first; a nested directory never widens what an outer one allows."""
     done = run(*words, cwd=inner)
     assert done.returncode == 26
@@ -57,7 +59,7 @@ LOOKS = [
 
 
 @pytest.mark.parametrize("words", LOOKS, ids=" ".join)
-def test_what_looks_or_proves_takes_the_inner_root_and_says_so(inner: Path, root: Path, words: tuple[str, ...]) -> None:
+def test_commands_that_read_take_the_inner_root_and_say_so(inner: Path, root: Path, words: tuple[str, ...]) -> None:
     """In one line on standard error, so that its output stays what it is."""
     note = f"note: the root is `{inner}`; name another with `--root`: `{root}`\n"
     done = run(*words, cwd=inner)
@@ -68,7 +70,7 @@ def test_what_looks_or_proves_takes_the_inner_root_and_says_so(inner: Path, root
     assert (pinned.returncode, pinned.stdout) == (done.returncode, done.stdout)
 
 
-def test_what_writes_takes_the_inner_root(inner: Path, root: Path) -> None:
+def test_commands_that_write_take_the_inner_root(inner: Path, root: Path) -> None:
     """And leaves the outer one alone."""
     before = (root / ".cortex/policy/tools/git.json").read_bytes()
     assert run("set", "git", "--rate", "7", cwd=inner).returncode == 0
@@ -76,7 +78,7 @@ def test_what_writes_takes_the_inner_root(inner: Path, root: Path) -> None:
     assert (root / ".cortex/policy/tools/git.json").read_bytes() == before
 
 
-def test_words_that_name_files_need_no_root(inner: Path) -> None:
+def test_commands_that_name_files_need_no_root(inner: Path) -> None:
     """Nothing is said of any."""
     done = run("validate", ".cortex/policy/tools/git.json", cwd=inner)
     assert "note: the root" not in done.stderr
@@ -122,6 +124,6 @@ def test_a_root_that_cannot_be_stopped_does_not_save_the_others(inner: Path, roo
     [("resume",), ("approve", "1f0c9a7e", "--yes"), ("deny", "1f0c9a7e"), ("rate", "reset", "git", "--yes"), ("rate", "purge", "--yes")],
     ids=" ".join,
 )  # fmt: skip
-def test_what_gives_something_back_wants_a_name(inner: Path, words: tuple[str, ...]) -> None:
+def test_commands_that_give_back_budget_need_a_name(inner: Path, words: tuple[str, ...]) -> None:
     """It would be the wrong root's as easily."""
     assert run(*words, cwd=inner).returncode == 26

@@ -42,7 +42,9 @@ def holds_no_text(state: Path) -> bool:
     [">&-", "2>&-", ">&- 2>&-", ">&- 2>&- <&-", ">/dev/full 2>/dev/full", ">/dev/full", "2>/dev/full", "| head -c0"],
 )
 @pytest.mark.parametrize(("words", "code"), CODES)
-def test_no_output_changes_the_code(spent: Path, state: Path, redirection: str, words: str, code: int) -> None:
+def test_a_closed_output_changes_no_exit_code(
+    spent: Path, state: Path, redirection: str, words: str, code: int
+) -> None:
     """Closed, full or broken outputs leave the exit code as it was decided, and no text in the ledger."""
     line = f"set -o pipefail; {shlex.join(PROGRAM)} {words} {redirection}"
     done = subprocess.run(["bash", "-c", line], capture_output=True, check=False, timeout=30, cwd=spent)
@@ -68,7 +70,7 @@ def test_a_broken_pipe_changes_nothing(spent: Path, state: Path, words: str, cod
 
 
 @pytest.mark.parametrize("words", [["once", "a"], ["once", "--", "a"]], ids=["fast", "typer"])
-def test_an_interrupted_wait_is_130_and_no_traceback(spent: Path, words: list[str]) -> None:
+def test_an_interrupted_wait_exits_with_130_and_no_traceback(spent: Path, words: list[str]) -> None:
     """Ctrl-C while it waits for budget."""
     line = [*PROGRAM, "--wait", "3000", "--args", "-", *words]
     with subprocess.Popen(
@@ -92,7 +94,7 @@ def test_an_interrupted_wait_is_130_and_no_traceback(spent: Path, words: list[st
     "value", ["bash_source", "source_bash", "zsh_source", "complete_bash", "bash_complete", "fish_complete", "1", ""]
 )
 @pytest.mark.parametrize(("words", "code"), [(["git", "--", "push"], 10), (["--help", "tree"], 2)])
-def test_completion_variables_never_answer(root: Path, value: str, words: list[str], code: int) -> None:
+def test_completion_variables_never_make_a_check_answer(root: Path, value: str, words: list[str], code: int) -> None:
     """They would make Typer print a script, and exit 0."""
     names = ("_CORTEX_POLICY_COMPLETE", "_CHECK_COMPLETE", "_PYTHON_M_CORTEX_POLICY_COMPLETE")
     asked = dict.fromkeys(names, value) | {

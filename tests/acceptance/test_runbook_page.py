@@ -55,7 +55,7 @@ def commands_and_outputs(section: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_each_section_prints_what_the_page_shows(root: Path, tmp_path: Path, name: str) -> None:
+def test_each_section_prints_what_the_runbook_shows(root: Path, tmp_path: Path, name: str) -> None:
     """To the letter, but for numbers, times and names; where there is an /etc and a /dev/shm of the test alone."""
     if (
         shutil.which("unshare") is None

@@ -227,7 +227,7 @@ def test_a_link_in_its_place_counts_at_once(
     assert check() == DENIED
 
 
-def test_what_is_no_file_counts_at_once(file: Path, check: Callable[[], int]) -> None:
+def test_a_directory_or_a_pipe_in_place_of_the_file_counts_at_once(file: Path, check: Callable[[], int]) -> None:
     """A directory, or a pipe that nobody writes to."""
     file.write_text(YES)
     assert check() == ALLOWED

@@ -30,7 +30,7 @@ def touched(tmp_path: Path, *words: str, calls: str = "%file") -> tuple[int, set
 
 @pytest.mark.parametrize("word", ["../model-gateway", "/etc/passwd", "", ".hidden", "git/../git", "x" * 129, "git\n"])
 @pytest.mark.usefixtures("root")
-def test_a_word_that_is_no_id_touches_no_file_of_ours(tmp_path: Path, word: str) -> None:
+def test_a_word_that_cannot_be_an_id_reads_no_file(tmp_path: Path, word: str) -> None:
     """Neither below the root nor in the state directory; only whether settings name an audit log is looked up."""
     assert touched(tmp_path, word, "chat") == (20, {tmp_path / "config/cortex-policy/config.toml"})
 

@@ -81,7 +81,7 @@ def test_the_version_has_the_name_of_the_program(option: str) -> None:
 
 
 @pytest.mark.parametrize("option", ["--version", "-V", "--help", "-h"])
-def test_before_a_command_they_stand_alone(option: str) -> None:
+def test_help_and_version_before_a_command_take_no_other_words(option: str) -> None:
     """Else the words of a caller could end with 0."""
     assert run_command(option, "check", code=2).stderr == (
         f"cortex-policy: use `{option}` on its own\nhint: see `cortex-policy check --help`\n"

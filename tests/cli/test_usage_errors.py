@@ -30,7 +30,7 @@ TOLD = [
 
 
 @pytest.mark.parametrize(("line", "said", "guess"), TOLD)
-def test_a_usage_error_is_told(line: str, said: str, guess: str) -> None:
+def test_a_usage_error_names_the_nearest_word_and_exits_with_2(line: str, said: str, guess: str) -> None:
     """Lower case, user input in backticks, with the nearest word where there is one, and 2."""
     done = result_of(*line.split(" "))
     first, hint = done.stderr.splitlines()
@@ -46,7 +46,7 @@ def test_a_group_alone_shows_its_help(line: str) -> None:
     assert done.stderr.startswith("Usage: ")
 
 
-def test_other_words_lead_to_a_command() -> None:
+def test_unknown_commands_lead_to_existing_ones() -> None:
     """Nobody is sent to a command that does not exist, and no command is hidden by such a word."""
     assert set(OTHER_WORDS.values()) <= {*COMMANDS, "--version"}
     assert not set(OTHER_WORDS) & set(COMMANDS)

@@ -66,7 +66,7 @@ def by_typer(words: list[str]) -> "Call | int":
 
 
 @pytest.mark.parametrize("line", TABLE)
-def test_what_the_fast_door_reads_typer_reads_the_same(line: str) -> None:
+def test_plain_words_are_read_like_typer_reads_them(line: str) -> None:
     """Plain words make the same Call whoever reads them; the rest is left to Typer, and is usage where it is wrong."""
     call = main.parse_check_argv(split_line(line))
     assert (call is not None) == (line in PLAIN)
@@ -94,7 +94,7 @@ groups = (
 
 @chance(400)
 @given(st.lists(groups, max_size=4).flatmap(lambda some: st.permutations([("git",), ("tree",), *some])))
-def test_no_words_are_read_in_two_ways(parts: list[tuple[str, ...]]) -> None:
+def test_any_words_are_read_the_same_by_main_and_typer(parts: list[tuple[str, ...]]) -> None:
     """Whatever the fast door makes of any words, Typer makes of them too, and nothing raises."""
     words = [word for part in parts for word in part]
     call = main.parse_check_argv(words)
@@ -138,7 +138,7 @@ def told(program: list[str], line: tuple[str, ...], state: Path) -> tuple[int, b
 
 
 @pytest.mark.parametrize("line", WHOLE, ids=repr)
-def test_both_doors_say_the_same_bytes(root: Path, state: Path, line: tuple[str, ...]) -> None:
+def test_main_and_typer_print_the_same_bytes(root: Path, state: Path, line: tuple[str, ...]) -> None:
     """Whole processes: the program as it is, and one whose fast door always declines."""
     once = '{"tool": "once", "actions": ["a"], "rate": {"perMinute": 1}}'
     (root / ".cortex" / "policy" / "tools" / "once.json").write_text(once)

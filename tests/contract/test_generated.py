@@ -26,7 +26,7 @@ def pages(generate: Any) -> list[Any]:
     return list(generate.top_page().every())
 
 
-def test_nothing_has_drifted(generate: Any) -> None:
+def test_no_generated_file_has_drifted(generate: Any) -> None:
     """Man pages, completions and the reference say what the commands say; the picture shows what they print."""
     assert generate.drifted() == {}
     with pytest.raises(SystemExit) as left:
@@ -89,7 +89,7 @@ def test_every_command_has_examples(pages: list[Any]) -> None:
             assert all(" ".join(page.words) in example for example in page.examples)
 
 
-def test_what_completions_know_is_there(generate: Any, pages: list[Any]) -> None:
+def test_every_word_in_the_completions_exists(generate: Any, pages: list[Any]) -> None:
     """A word for an option or an argument that is gone, or is called otherwise, would be offered nowhere."""
     import shells  # type: ignore[import-not-found]  # noqa: PLC0415 - found once the generator is
 
@@ -110,7 +110,7 @@ def test_help_reads_well_at_80_columns(pages: list[Any], monkeypatch: pytest.Mon
         assert all(sub.sentence in shown for sub in page.pages)
 
 
-def test_man_pages_please_groff() -> None:
+def test_groff_reads_the_man_pages_without_warnings() -> None:
     """Not one warning."""
     if shutil.which("groff") is None:
         pytest.skip("groff is not installed here; .ci/run installs it")

@@ -59,7 +59,7 @@ def test_the_package_has_no_circle(copy: Path) -> None:
         ("manage/listing.py", TYPED, "cli.app", "not allowed to import cortex_policy.cli"),
     ],
 )
-def test_a_circle_or_an_import_upwards_is_refused(
+def test_import_linter_refuses_a_circle_and_an_import_upwards(
     copy: Path, module: str, form: str, imported: str, sentence: str
 ) -> None:
     """At the top, inside a function, and for a type checker alone."""

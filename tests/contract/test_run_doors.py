@@ -43,7 +43,7 @@ def by_typer(words: list[str]) -> "Run | int":
 
 
 @pytest.mark.parametrize("line", [*PLAIN, *NOT_PLAIN])
-def test_both_doors_read_the_same_words(line: str) -> None:
+def test_run_words_are_read_the_same_by_main_and_typer(line: str) -> None:
     """What is not plain is left to Typer."""
     words = line.split(" ")
     run, read = main.parse_run_argv(words), by_typer(words)
@@ -59,7 +59,7 @@ parts = st.sampled_from(
 
 @chance(400)
 @given(st.lists(parts, max_size=9))
-def test_no_words_are_read_in_two_ways(words: list[str]) -> None:
+def test_any_run_words_are_read_the_same_by_main_and_typer(words: list[str]) -> None:
     """Whatever the fast door makes of any words, Typer makes of them too; the command is what follows the first `--`."""
     run = main.parse_run_argv(words)
     if run is not None:

@@ -128,7 +128,7 @@ def expected_of(setting: Setting, said: dict[str, object]) -> tuple[str, object]
 
 
 @pytest.mark.parametrize("setting", [one for one in SETTINGS if SYSTEM in one.places], ids=lambda one: one.name)
-def test_a_lock_of_the_system_wins_over_all_that_could_loosen(stage: Stage, tmp_path: Path, setting: Setting) -> None:
+def test_a_system_lock_wins_over_every_place_that_could_widen(stage: Stage, tmp_path: Path, setting: Setting) -> None:
     """User and environment count for nothing; a project that is stricter still does."""
     first, *_, last = values_of(setting, tmp_path)
     stage.clear()
@@ -178,7 +178,7 @@ def record(stage: Stage) -> None:
         if (place, value) != (OPTION, False)
     ],
 )
-def test_all_doors_answer_by_a_setting_wherever_it_stands(stage: Stage, name: str, value: object, place: str) -> None:
+def test_every_entry_point_follows_a_setting_from_any_place(stage: Stage, name: str, value: object, place: str) -> None:
     """The fast door, Typer's, and `enforce`."""
     record(stage)
     setting = BY_NAME[name]
@@ -189,7 +189,7 @@ def test_all_doors_answer_by_a_setting_wherever_it_stands(stage: Stage, name: st
 
 
 @pytest.mark.parametrize("place", [SYSTEM, USER, ENVIRONMENT])
-def test_all_doors_count_in_the_state_directory_that_is_set(stage: Stage, tmp_path: Path, place: str) -> None:
+def test_every_entry_point_counts_in_the_configured_state_directory(stage: Stage, tmp_path: Path, place: str) -> None:
     """And nowhere else."""
     record(stage)
     stage.clear()
@@ -199,7 +199,7 @@ def test_all_doors_count_in_the_state_directory_that_is_set(stage: Stage, tmp_pa
 
 
 @pytest.mark.parametrize("place", BY_NAME["audit.file"].places)
-def test_all_doors_write_to_the_audit_log_that_is_set(stage: Stage, tmp_path: Path, place: str) -> None:
+def test_every_entry_point_writes_to_the_configured_audit_log(stage: Stage, tmp_path: Path, place: str) -> None:
     """One line each, and nowhere else."""
     record(stage)
     stage.put(place, BY_NAME["audit.file"], str(tmp_path / "log"))
@@ -215,7 +215,7 @@ def kind_of(event: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("level", BY_NAME["audit.args"].values)
 @pytest.mark.parametrize("place", BY_NAME["audit.args"].places)
-def test_all_doors_say_as_much_as_is_set(
+def test_every_entry_point_records_as_much_as_is_configured(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, level: str
 ) -> None:
     """Of their arguments and of the working directory."""
@@ -228,7 +228,7 @@ def test_all_doors_say_as_much_as_is_set(
 
 @pytest.mark.parametrize(("value", "code"), [("deny", 24), ("ignore", 0)])
 @pytest.mark.parametrize("place", BY_NAME["audit.on_error"].places)
-def test_all_doors_deny_what_cannot_be_written_unless_that_is_ignored(
+def test_every_entry_point_denies_if_the_log_cannot_be_written_unless_ignored(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, value: str, code: int
 ) -> None:
     """A log in a directory that is not there."""
@@ -242,7 +242,7 @@ SEEN = {"state_dir", "audit.file", "audit.args", "audit.on_error"} | {name for n
 
 
 @pytest.mark.parametrize("name", [one.name for one in SETTINGS if one.name not in SEEN])
-def test_all_doors_agree_on_the_others(stage: Stage, tmp_path: Path, name: str) -> None:
+def test_every_entry_point_agrees_on_the_other_settings(stage: Stage, tmp_path: Path, name: str) -> None:
     """They change no answer."""
     record(stage)
     setting = BY_NAME[name]

@@ -72,7 +72,7 @@ def known(error: CortexPolicyError) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("way", WAYS, ids=NAMES)
-def test_a_value_arrives_as_it_left(way: Callable[[object], object]) -> None:
+def test_a_pickled_value_is_equal_after_loading(way: Callable[[object], object]) -> None:
     """With whatever it holds."""
     for value in VALUES:
         found = way(value)
@@ -82,7 +82,7 @@ def test_a_value_arrives_as_it_left(way: Callable[[object], object]) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS, ids=NAMES)
-def test_a_reason_stays_one_object(way: Callable[[object], object]) -> None:
+def test_a_pickled_reason_is_the_same_object_after_loading(way: Callable[[object], object]) -> None:
     """It is compared by `is`."""
     for reason in (*REASONS, NOT_DONE, USAGE):
         assert way(reason) is reason
@@ -92,7 +92,7 @@ def test_a_reason_stays_one_object(way: Callable[[object], object]) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS, ids=NAMES)
-def test_an_error_arrives_as_it_left(way: Callable[[object], object]) -> None:
+def test_a_pickled_error_is_equal_after_loading(way: Callable[[object], object]) -> None:
     """With what was learned of it after it was made."""
     for error in ERRORS:
         error.root, error.file, error.sha256 = "/r", "/r/f", "0" * 64
@@ -103,7 +103,7 @@ def test_an_error_arrives_as_it_left(way: Callable[[object], object]) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:`cortex_policy.adapters.sinks` is deprecated:DeprecationWarning")
-def test_every_error_of_the_package_is_among_them() -> None:
+def test_every_error_of_the_package_is_pickled_in_this_test() -> None:
     """One that is added has to arrive too."""
     for module in pkgutil.walk_packages(cortex_policy.__path__, "cortex_policy."):
         if not module.name.endswith("__main__"):

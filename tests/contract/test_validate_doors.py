@@ -36,13 +36,13 @@ def by_typer(words: list[str]) -> "ValidateOptions | int":
 
 
 @pytest.mark.parametrize("line", PLAIN)
-def test_the_plain_door_reads_what_typer_reads(line: str) -> None:
+def test_validate_words_are_read_the_same_by_main_and_typer(line: str) -> None:
     """To the last member."""
     assert validate_argv.parse_validate_argv(split_line(line)) == by_typer(split_line(line)) is not None
 
 
 @pytest.mark.parametrize("line", TYPER_KNOWS_BETTER)
-def test_the_plain_door_declines_what_is_not_plain(line: str) -> None:
+def test_words_that_are_not_plain_are_left_to_typer(line: str) -> None:
     """Typer has the help, and the words for mistakes."""
     assert validate_argv.parse_validate_argv(split_line(line)) is None
 
@@ -54,7 +54,7 @@ words = st.sampled_from(
 
 
 @given(st.lists(words, max_size=4))
-def test_whatever_is_asked_the_doors_agree(line: list[str]) -> None:
+def test_any_validate_words_are_read_the_same_by_main_and_typer(line: list[str]) -> None:
     """Or the plain one declines."""
     asked = validate_argv.parse_validate_argv(line)
     assert asked is None or asked == by_typer(line)

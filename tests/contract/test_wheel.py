@@ -63,20 +63,20 @@ def test_man_pages_and_completions_lie_where_they_are_looked_for(members: dict[s
     assert below(members, ".data/data/") == pages | scripts
 
 
-def test_the_package_is_whole(members: dict[str, bytes]) -> None:
+def test_the_wheel_has_every_file_of_the_package(members: dict[str, bytes]) -> None:
     """Every module, the schema for editors, the completions that `completions` prints, the mark that it is typed."""
     modules = {str(file.relative_to(PACKAGE)) for file in PACKAGE.rglob("*.py")}
     scripts = {f"completions/{file}" for file in COMPLETIONS.values()}
     assert below(members, "cortex_policy/").keys() == modules | scripts | {"py.typed", "schema/grant.schema.json"}
 
 
-def test_nothing_leaks_in(members: dict[str, bytes]) -> None:
+def test_the_wheel_has_no_other_files(members: dict[str, bytes]) -> None:
     """No tests, no grants of this project, no caches; the licence is there."""
     beside = {name for name in members if not name.startswith(("cortex_policy/", ".data/"))}
     assert beside == {f".dist-info/{name}" for name in ("METADATA", "RECORD", "WHEEL", "licenses/LICENSE")}
 
 
-def test_the_description_links_to_nothing_that_is_not_there(members: dict[str, bytes]) -> None:
+def test_links_of_the_description_lead_to_existing_pages(members: dict[str, bytes]) -> None:
     """A package index shows README without the files beside it; the project's addresses are whole."""
     head, _, description = members[".dist-info/METADATA"].decode().partition("\n\n")
     assert "\nDescription-Content-Type: text/markdown" in head
@@ -122,7 +122,7 @@ def test_an_installed_check_needs_no_dependency(wheel: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("root")
-def test_it_starts_from_a_path_that_is_too_long_for_a_first_line(wheel: Path, tmp_path: Path) -> None:
+def test_the_program_starts_from_a_path_too_long_for_a_shebang_line(wheel: Path, tmp_path: Path) -> None:
     """A shell reads the script then, and starts the interpreter beside it; by a link, too."""
     programs = installed(wheel, tmp_path / ("d" * 120) / ("d" * 120))
     assert len(str(programs)) > 255
@@ -153,7 +153,7 @@ def test_a_path_with_a_space_never_allows(wheel: Path, tmp_path: Path) -> None:
 @pytest.mark.skipif(shutil.which("uv") is None, reason="uv is not installed")
 @pytest.mark.usefixtures("root")
 @pytest.mark.parametrize("name", ["venv", "a b", "d" * 200])
-def test_what_uv_writes_starts_everywhere(wheel: Path, tmp_path: Path, name: str) -> None:
+def test_a_script_written_by_uv_starts_everywhere(wheel: Path, tmp_path: Path, name: str) -> None:
     """It writes a line for a shell before ours."""
     directory = tmp_path / name
     subprocess.run(["uv", "venv", "-q", "-p", sys.executable, directory], check=True)

@@ -53,14 +53,14 @@ def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         ("check --no-such-option", 2),
     ],
 )
-def test_no_module_of_the_working_directory_answers(hostile: Path, words: str, code: int) -> None:
+def test_no_module_of_the_working_directory_is_imported(hostile: Path, words: str, code: int) -> None:
     """Neither for a plain check nor for a command that loads half the standard library."""
     done = run("-m", "cortex_policy", *words.split(), cwd=hostile)
     assert (done.returncode, "working directory" in done.stdout) == (code, False), done.stderr
 
 
 @pytest.mark.parametrize("words", [["-m"], ["-P", "-m"]])
-def test_what_the_operator_names_stays_on_the_path(hostile: Path, words: list[str]) -> None:
+def test_directories_of_pythonpath_stay_on_the_path(hostile: Path, words: list[str]) -> None:
     """`-m` adds one entry, and that one is taken off: PYTHONPATH is the word of whoever starts the program."""
     command = ["env", f"PYTHONPATH={hostile}", sys.executable, *words, "cortex_policy", "check", "git", "push"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=hostile)
@@ -73,7 +73,7 @@ def test_a_directory_that_is_run_keeps_its_own_path(root: Path) -> None:
     assert done.returncode == 10, done.stderr
 
 
-def test_nobody_is_told_to_start_it_without_isolation() -> None:
+def test_no_page_or_hint_starts_python_without_isolation() -> None:
     """Neither by a page, a hint, a hook nor an example: before our first line Python itself looks where it stands."""
     listed = subprocess.run(["git", "ls-files"], cwd=CHECKOUT, capture_output=True, text=True, check=False).stdout
     files = [CHECKOUT / name for name in listed.splitlines() if not name.startswith(("tests/", "bench/"))]

@@ -77,7 +77,9 @@ def how(*lines: object, at: float = 120, boot: str = "b", timeout: int = 60) -> 
         ((REQUEST | {"timeout_seconds": 1e9},), {}, "expired"),
     ],
 )
-def test_a_request_stands(lines: tuple[object, ...], more: dict[str, Any], expected: str) -> None:
+def test_a_request_has_one_status_by_its_clock_and_answers(
+    lines: tuple[object, ...], more: dict[str, Any], expected: str
+) -> None:
     """By its own clock and its answers: one no outweighs every yes, and what is used stays so."""
     assert how(*lines, **more) == expected
 
@@ -100,7 +102,7 @@ def test_only_a_boolean_approves(line: dict[str, object], word: object) -> None:
         json.dumps(YES | {"requestId": ["a"]}),
     ],
 )  # fmt: skip
-def test_a_line_that_says_nothing_readable_is_no_answer(line: str) -> None:
+def test_an_unreadable_line_does_not_answer(line: str) -> None:
     """Torn, with a key twice, too long, or of another kind; and it takes no other line with it."""
     assert how(REQUEST, line) == "waiting"
     assert how(REQUEST, line, YES) == "approved"
@@ -160,7 +162,7 @@ def test_each_part_of_a_call_makes_another_text() -> None:
     assert text_to_fingerprint(Grant("h", "t", ("a",), Rate(1), {}), ORIGIN, CALL, "/r", 0) != bound()
 
 
-def test_what_is_of_use_is_kept_and_its_lines_stay_together() -> None:
+def test_useful_lines_are_kept_and_stay_together() -> None:
     """What lives, what another program asks, and the last answers; no yes stays without what used it."""
     foreign = {"id": "f", "type": "request", "runId": "r", "node": "n", "proposal": {}, "ts": "2020-01-01T00:00:00Z"}
     names = [f"n{number}" for number in range(MAX_ANSWERED + 5)]

@@ -151,7 +151,7 @@ def test_a_number_of_items_is_met_by_arrays_alone(declaration: dict[str, object]
 @pytest.mark.parametrize(
     "declaration", [{}, {"type": "number"}, {"type": TYPES}, {"enum": [NAN]}, {"const": NAN}, {"minimum": 0}]
 )
-def test_nan_and_what_is_no_json_meet_nothing(declaration: object, value: object) -> None:
+def test_nan_and_other_values_without_json_match_no_declaration(declaration: object, value: object) -> None:
     """Not even a declaration that asks for nothing; nor as an item, nor inside what is compared."""
     assert missed(declaration, value)
     assert missed({"items": declaration}, [value])
@@ -191,7 +191,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("keyword", "value"), BROKEN)
-def test_what_cannot_be_enforced_denies_and_is_named(keyword: str, value: object) -> None:
+def test_a_declaration_that_cannot_be_enforced_denies_and_is_named(keyword: str, value: object) -> None:
     """Unknown, misspelled or broken: no value passes, at the top and in items, beside keywords that it meets."""
     for declaration in ({keyword: value}, {"description": "text", keyword: value}):
         for given_value in SOME:
@@ -208,7 +208,7 @@ def test_a_declaration_that_is_no_object_denies(declaration: object) -> None:
         assert "not an object" in missed({"items": declaration}, [value])
 
 
-def test_only_given_arguments_are_looked_at() -> None:
+def test_only_given_arguments_are_checked() -> None:
     """Undeclared ones pass, declared ones may be absent, broken declarations of absent ones deny nothing."""
     declarations = {"n": {"type": "integer"}, "bad": {"type": "text"}}
     assert argument_violation_text(declarations, {}) == ""
@@ -217,7 +217,7 @@ def test_only_given_arguments_are_looked_at() -> None:
     assert argument_violation_text({}, {"n": object()}) == ""
 
 
-def test_nesting_ends_in_a_no_and_never_in_a_traceback() -> None:
+def test_deep_nesting_is_denied_without_a_traceback() -> None:
     """Declarations, values and compared values alike, up to the depth of a grant and far beyond it."""
     for depth, passes in ((MAX_DEPTH, True), (MAX_DEPTH + 1, False), (100_000, False)):
         value = nested(0, lambda inner: [inner], depth)
@@ -341,7 +341,7 @@ declarations = st.recursive(
 @given(declarations, values)
 @example({"const": [1]}, [True])
 @example({"type": "array", "items": {"const": 1}}, [1.0])
-def test_it_agrees_with_a_second_opinion(declaration: dict[str, object], value: object) -> None:
+def test_argument_checks_agree_with_a_second_implementation(declaration: dict[str, object], value: object) -> None:
     """Any sound declaration and any JSON value."""
     assert (missed(declaration, value) == "") == meets(declaration, value)
 
@@ -370,7 +370,7 @@ def test_a_value_is_in_an_enum_if_it_is_one_of_its_values(value: object, listed:
     )
 
 
-def test_what_is_not_equal_to_itself_is_in_no_enum() -> None:
+def test_a_value_not_equal_to_itself_is_in_no_enum() -> None:
     """Not even where the very same object is listed."""
     odd = [float("nan")]
     assert argument_violation_text({"x": {"enum": [odd]}}, {"x": odd})

@@ -70,7 +70,7 @@ def test_no_argument_passes_for_a_digest(args: dict[str, object], action: str) -
     assert digest_of_line(text) == json.loads(text)["data"]["chain"].removeprefix("sha256:")
 
 
-def test_an_object_named_chain_is_none() -> None:
+def test_an_argument_named_chain_is_not_the_chain_member() -> None:
     """What a caller gives has no blank before its names."""
     assert last_digest_in(text_of(HOSTILE)) == ("", 0)
 
@@ -88,7 +88,7 @@ def test_the_last_digest_is_found_over_torn_lines(args: dict[str, object], cut: 
         assert last_digest_in(data[-LENGTH - 2 * len(torn) - 3 :])[0] == expected[0]
 
 
-def test_what_comes_after_a_digest_is_no_torn_line() -> None:
+def test_text_after_a_digest_differs_from_a_torn_line() -> None:
     """The end of a line that was changed is told from one that is missing."""
     text = chain_first_line(text_of({}), None, digest)[:-1]
     assert not is_prefix_of_event(text[:-1] + b"x")

@@ -65,7 +65,7 @@ def test_an_event_is_a_cloud_event_whose_data_says_what_was_answered() -> None:
     }  # fmt: skip
 
 
-def test_names_are_names_alone() -> None:
+def test_audit_args_names_records_names_alone() -> None:
     """In the order they were given."""
     data = read(event(), NAMES)["data"]
     assert data["args"] == ["path", "n"]
@@ -73,7 +73,7 @@ def test_names_are_names_alone() -> None:
     assert not {"cwd", "cost", "paths"} & data.keys()
 
 
-def test_full_holds_what_it_takes_to_decide_again() -> None:
+def test_audit_args_full_records_enough_to_decide_again() -> None:
     """A place that lands on the root says so; what lies outside of it has no `landed`."""
     data = read(event(cost=3, is_peek=True), FULL)["data"]
     assert data["args"] == {"path": "docs", "n": 1.0}
@@ -91,7 +91,7 @@ def test_full_holds_what_it_takes_to_decide_again() -> None:
     ]
 
 
-def test_what_is_not_known_is_left_out() -> None:
+def test_unknown_values_are_left_out_of_an_event() -> None:
     """No root, no directory, no path that was resolved."""
     data = read(event(root=None, cwd=None, places=None), FULL)["data"]
     assert data["root"] is None
@@ -108,7 +108,7 @@ def test_run_trace_and_version_are_passed_on() -> None:
 
 
 @pytest.mark.parametrize("detail", [NAMES, FINGERPRINTS, FULL])
-def test_no_name_and_no_value_breaks_a_line(detail: str) -> None:
+def test_no_name_or_value_breaks_a_line(detail: str) -> None:
     """Line breaks, quotes, surrogates, numbers that are none."""
     hostile = 'a"\n\r\u2028\x1b[31m\udcff/%\\'
     args = {hostile: [hostile, math.nan, math.inf, 10**5000, {hostile: None}]}

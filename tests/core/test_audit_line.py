@@ -59,7 +59,7 @@ def test_a_line_that_is_too_long_says_less() -> None:
     assert len(text) < MAX_LINE_BYTES
 
 
-def test_as_many_texts_as_come_are_told_apart() -> None:
+def test_any_number_of_texts_has_different_fingerprints() -> None:
     """Their fingerprints are kept for a while, and no longer."""
     names, answer = ("git", "git-map", "tree", "/r"), Decision(ALLOWED, "", (), None, ())
     form = LineTemplate(*names, "fingerprints", digest)

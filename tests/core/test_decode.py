@@ -50,7 +50,7 @@ def test_a_rate_is_an_integer_of_at_least_one(number: str) -> None:
         b"{'tool': 't'}", MINIMAL.encode("utf-16"),
     ],
 )  # fmt: skip
-def test_what_the_rules_refuse_is_grant_invalid(data: bytes) -> None:
+def test_documents_that_the_rules_refuse_are_invalid(data: bytes) -> None:
     """Each broken document is refused with our own error and a cause."""
     with pytest.raises(GrantError) as caught:
         decode(data)
@@ -96,7 +96,7 @@ mutated = st.builds(
 
 
 @given(st.binary(max_size=200) | st.lists(pieces, max_size=9).map(b"".join) | mutated)
-def test_no_bytes_raise_anything_but_our_own(data: bytes) -> None:
+def test_any_bytes_decode_or_raise_a_grant_error(data: bytes) -> None:
     """Whatever stands in the file, the answer is a Grant or a GrantError."""
     try:
         decode(data)

@@ -55,7 +55,7 @@ def test_an_invalid_example_is_refused_in_these_words(file: Path, tools: Path) -
     assert str(tools / file.name) in caught.value.hint
 
 
-def test_the_examples_are_there() -> None:
+def test_the_example_directories_are_complete() -> None:
     """An empty directory would test nothing; each name is an id, and each refusal has its words and no other's."""
     assert len(VALID) >= 10
     assert len(INVALID) >= 20

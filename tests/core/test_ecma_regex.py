@@ -74,7 +74,7 @@ def test_lookahead_at_the_very_start_holds_where_the_match_begins(by: str, text:
     r"[b-a]", r"[\w-a]", r"[a-\d]", r"[\d-\w]", r"\1", r"(a)\1", r"\k<a>", r"(?<a>a)\k<a>", r"\k", r"\p{L}", r"\P{Lu}", "(?<=a)b", "(?<!a)b", "a(?=b)", "(?:(?=a)b)",
     "a|(?=b)", "(?=a)|b", "(?=(?=a)a)", "^.(?!b)", "(?:)(?=a)",
 ])  # fmt: skip
-def test_what_is_no_pattern_or_not_supported_is_refused(text: str) -> None:
+def test_invalid_and_unsupported_patterns_are_refused(text: str) -> None:
     """What the grammar with `u` has not, what Python has besides, backreferences, and looking around elsewhere."""
     with pytest.raises(PatternError, match=r"at character [0-9]+$"):
         compile_pattern(text)
@@ -89,7 +89,7 @@ def test_what_is_no_pattern_or_not_supported_is_refused(text: str) -> None:
     ("x[b-a]", "a range that ends before it starts, at character 5"), ("a{,5}", "a `{` that begins no count, at character 2"), ("(?i)a", "a group that begins with an unknown `(?`, at character 1"),
     ("^{3}", "a count after an assertion, at character 2"), ("x(a", "a group that is not closed, at character 2"),
 ])  # fmt: skip
-def test_what_is_refused_is_named_with_its_place(text: str, what: str) -> None:
+def test_a_refused_pattern_is_named_with_its_position(text: str, what: str) -> None:
     """Characters count from 1."""
     with pytest.raises(PatternError) as caught:
         compile_pattern(text)
@@ -128,7 +128,7 @@ def test_a_pattern_has_at_most_a_thousand_positions(text: str, is_taken: bool) -
     ],
 )
 @pytest.mark.parametrize("letter", ["a", "x", " ", ",", "a "])
-def test_what_stops_engines_that_backtrack_ends_at_once(by: str, letter: str) -> None:
+def test_patterns_that_stop_backtracking_engines_finish_at_once(by: str, letter: str) -> None:
     """With 4,000 characters: `re` would take longer than the world is old."""
     assert matches(letter * 4000 + "!", by=by) is False
 
@@ -217,7 +217,7 @@ def test_verdicts_do_not_depend_on_what_was_asked_before(text: str, seed: int) -
     assert fresh.search(text) == again
 
 
-def test_what_is_kept_has_bounds() -> None:
+def test_every_cache_of_patterns_has_bounds() -> None:
     """Of a pattern whose states have no end, of characters without end, of values and of patterns without end."""
     regex = Regex("^(?:a|b)*a(?:a|b){12}$")
     chance = random.Random(1)  # noqa: S311 - it repeats
@@ -273,7 +273,7 @@ def test_other_threads_get_a_turn_every_20_000_steps(monkeypatch: pytest.MonkeyP
     assert turns == [0] * (300_000 // 20_000 - 1)  # the last bound ends it
 
 
-def test_the_worst_that_is_known_ends() -> None:
+def test_the_slowest_known_patterns_finish() -> None:
     """States without end, each of hundreds of positions, and a character never met before at each step."""
     began = time.monotonic()
     chance = random.Random(2)  # noqa: S311 - it repeats
@@ -301,7 +301,7 @@ ALIKE = st.recursive(
 @given(ALIKE, st.booleans(), st.lists(st.text("ab1 _.-\n", max_size=8), min_size=4, max_size=4))
 @settings(max_examples=300)
 @example(by="(?:a*)*", is_whole=True, texts=["", "a", "b", "aab"])
-def test_it_agrees_with_re_where_both_mean_the_same(by: str, is_whole: bool, texts: list[str]) -> None:
+def test_matching_agrees_with_re_where_both_mean_the_same(by: str, is_whole: bool, texts: list[str]) -> None:
     r"""Which is of ASCII, without `$` and `\B`, and with `.` spelled out."""
     text = f"^(?:{by})" if is_whole else by
     known = re.compile(
@@ -322,7 +322,7 @@ def test_any_text_is_a_pattern_or_refused(by: str, text: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
-def test_it_agrees_with_node() -> None:
+def test_matching_agrees_with_node() -> None:
     """Some made by chance; bench/foreign_suites.py asks of 100,000."""
     chance = random.Random(14)  # noqa: S311 - it repeats
     cases = [(pattern(chance), [value(chance) for _ in range(6)]) for _ in range(2_000)]
@@ -339,7 +339,7 @@ def test_it_agrees_with_node() -> None:
                 assert "\\B" in by, f"stricter: {json.dumps([by, text])}"
 
 
-def test_a_shared_bound_is_that_of_its_thread_and_of_what_it_stands_in() -> None:
+def test_a_shared_step_limit_belongs_to_its_thread() -> None:
     """Whoever enforces in another thread meets none of it; what is done inside counts outside."""
     letters = Regex("^a+$")
     with SharedSteps(60) as outer:

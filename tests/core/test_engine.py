@@ -48,7 +48,7 @@ def test_the_first_rule_that_fails_decides(
     assert decide(GRANT, request, hits, 1.0, Settings(sensitive="ask")).reason is expected
 
 
-def test_a_decision_is_true_only_where_it_is_a_yes() -> None:
+def test_a_decision_is_true_only_if_it_allows() -> None:
     """`if decide(...)` cannot be read the wrong way."""
     request = Request("tree", {})
     assert decide(GRANT, request)
@@ -63,7 +63,7 @@ def test_a_path_that_comes_without_its_place_is_denied() -> None:
 
 
 @pytest.mark.parametrize("value", [3, {"a": "docs"}, ["docs", 3], [None], True])
-def test_a_path_that_is_no_text_is_denied_in_a_scoped_grant(value: object) -> None:
+def test_a_path_that_is_not_text_is_denied_in_a_scoped_grant(value: object) -> None:
     """Only a string or an array of strings is a path; null counts as absent."""
     assert decide(GRANT, Request("tree", {"path": value})).reason is PATH_OUTSIDE_SCOPE
     assert decide(GRANT, Request("tree", {"path": None}))

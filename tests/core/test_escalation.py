@@ -23,12 +23,12 @@ def test_every_path_of_the_table_is_named(path: str) -> None:
 @pytest.mark.parametrize(
     "scope", ["docs", "docs/Makefile.md", "github/workflows", ".github/ISSUE_TEMPLATE", "src/git", ".gitignore", "*", "", "/"]
 )  # fmt: skip
-def test_other_scopes_are_not(scope: str) -> None:
+def test_scopes_that_nobody_runs_are_not_escalations(scope: str) -> None:
     """What nobody runs, and what never matches."""
     assert named(scope) == []
 
 
-def test_each_scope_is_named_once_for_each_who_runs_it() -> None:
+def test_each_scope_is_named_once_for_each_program_that_runs_it() -> None:
     """The sentence says which, what and who; a grant without actions lets nothing happen."""
     assert named("docs", ".github/", ".github", "Makefile") == [
         (".github", ".github/workflows"),
@@ -44,7 +44,7 @@ def test_each_scope_is_named_once_for_each_who_runs_it() -> None:
 @pytest.mark.parametrize(
     "action", ["write", "fs.write", "write_file", "writeFile", "WRITE-FILE", "HTTPPut", "git:push", "Bash", "exec", "file/delete2"]
 )  # fmt: skip
-def test_without_a_scope_writing_counts(action: str) -> None:
+def test_a_grant_without_a_scope_escalates_if_it_writes(action: str) -> None:
     """However it is spelled."""
     assert looks_like_writing(action)
     (found,) = escalations(Grant("g", "t", ("read", action), Rate(1), {}))
@@ -54,12 +54,12 @@ def test_without_a_scope_writing_counts(action: str) -> None:
 @pytest.mark.parametrize(
     "action", ["read", "tree", "search", "credit", "chat", "embeddings", "", "settings", "runtime-info"]
 )
-def test_without_a_scope_reading_does_not(action: str) -> None:
+def test_a_grant_without_a_scope_does_not_escalate_if_it_reads(action: str) -> None:
     """Else every unscoped grant would be named."""
     assert not looks_like_writing(action)
     assert named(actions=(action,)) == []
 
 
-def test_the_words_are_lower_case() -> None:
+def test_the_sentences_are_lower_case() -> None:
     """They are compared with words in lower case."""
     assert all(word.isalpha() and word.islower() for word in WRITING)

@@ -77,7 +77,7 @@ def denial(found: Explanation) -> RuleStep:
     return next(step for step in found.steps if step.verdict == DENIES)
 
 
-def test_a_yes_passes_every_rule_and_says_by_which_line() -> None:
+def test_an_allowed_call_passes_every_rule_with_its_line() -> None:
     """In the order of the rules."""
     found, decision = explained("snippet", {"path": "packages/a/x", "lines": 3}, at("packages/a/x"))
     assert decision.reason is ALLOWED
@@ -95,7 +95,7 @@ def path_sentences(args: Mapping[str, object], *places: ResolvedPath) -> list[tu
     return [(step.message, step.line) for step in found.steps if step.rule == "path"]
 
 
-def test_each_argument_is_said_to_be_a_path_or_none() -> None:
+def test_each_argument_is_described_as_a_path_or_not() -> None:
     """And a value that looks like one and is not is named, with the line of its declaration."""
     place = at("docs/x")
     assert path_sentences({"path": "docs/x"}, place) == [("`docs/x` lies in scope `docs`", 25)]
@@ -121,7 +121,7 @@ def test_a_call_that_names_no_path_is_said_to_pass_the_scope_unchecked() -> None
     assert path_sentences({"lines": 1})[1:] == [("not treated as paths: `lines`", 0)]
 
 
-def test_an_operator_is_told_how_to_declare_what_looks_like_a_path() -> None:
+def test_an_operator_learns_how_to_declare_an_argument_that_looks_like_a_path() -> None:
     """By a command, where the declaration is new and the value is text."""
     args = {"target": "/etc/passwd", "tags": ["a/b"], "o": {"x": "a/b"}, "a=b": "/x", "q": "x", "ref": "a/b"}
     found, _ = explained("tree", args)
@@ -134,7 +134,9 @@ def test_an_operator_is_told_how_to_declare_what_looks_like_a_path() -> None:
     ({"out": "/srv/x", "log_file": "docs/x"}, "set git --arg out=string,format=path", "leave it out"),
     ({"o": {"a": 1}}, "edit git", "leave it out"), ({"q": "x", "o": [1]}, "edit git", "leave it out"), ({"a=b": 1}, "edit git", "leave it out"),
 ])  # fmt: skip
-def test_what_is_not_declared_can_be_declared_by_a_command(args: dict[str, Any], remedy: str, hint: str) -> None:
+def test_an_undeclared_argument_is_declared_by_the_suggested_command(
+    args: dict[str, Any], remedy: str, hint: str
+) -> None:
     """All of it at once, or else in an editor; first whether another name was meant."""
     places = tuple(ResolvedPath(name, "docs/x", "docs/x", "docs/x", "/r/docs/x") for name in args if name == "log_file")
     found, _ = explained("tree", args, *places, settings=Settings(undeclared_args="deny"))
@@ -142,7 +144,7 @@ def test_what_is_not_declared_can_be_declared_by_a_command(args: dict[str, Any],
     assert found.advice.startswith(hint)
 
 
-def test_what_reads_like_something_allowed_is_asked_back_first() -> None:
+def test_a_likely_typo_is_questioned_before_it_is_allowed() -> None:
     """A word that was mistyped is no reason to allow it; what reads like nothing is not asked about."""
     assert explained("tre")[0].advice == "did you mean `tree`? an operator can allow `tre` beside it"
     assert (
@@ -213,7 +215,7 @@ DENIALS: list[tuple[dict[str, Any], tuple[str, str, int], tuple[str, tuple[str, 
 
 
 @pytest.mark.parametrize(("call", "step", "help_"), DENIALS, ids=[step[1] for _, step, _ in DENIALS])
-def test_a_no_says_which_rule_which_line_and_what_would_help(
+def test_a_denial_names_the_rule_the_line_and_what_would_help(
     call: dict[str, Any], step: tuple[str, str, int], help_: tuple[str, tuple[str, ...], str]
 ) -> None:
     """Rules before it pass, those behind it are not asked."""
@@ -228,7 +230,7 @@ def test_a_no_says_which_rule_which_line_and_what_would_help(
     assert all(step.verdict == NOT_ASKED for step in found.steps if RULES.index(step.rule) > at_rule)
 
 
-def test_each_path_has_a_step_of_its_own() -> None:
+def test_each_path_has_its_own_step() -> None:
     """Those behind the first that is denied too: they are mended together."""
     found, _ = explained("tree", {"path": "docs/x", "file": "etc/x", "dir": "usr"}, at("docs/x"), BESIDE, ABOVE)
     paths = [(step.verdict, step.line) for step in found.steps if step.rule == "path"]
@@ -236,7 +238,7 @@ def test_each_path_has_a_step_of_its_own() -> None:
     assert found.remedy == "cortex-policy set git --add-scope etc/x --add-scope usr"
 
 
-def test_of_many_paths_the_first_of_a_kind_are_told() -> None:
+def test_of_many_paths_the_first_of_each_kind_are_shown() -> None:
     """And how many there are besides; no command has room for so many scopes."""
     files = [f"etc/{number}" for number in range(30)]
     places = [ResolvedPath(f"files[{number}]", path, path, path, f"/r/{path}") for number, path in enumerate(files)]
@@ -247,7 +249,7 @@ def test_of_many_paths_the_first_of_a_kind_are_told() -> None:
     assert (told[0].verdict == DENIES, found.remedy) == (True, "")
 
 
-def test_what_stands_in_no_line_has_none() -> None:
+def test_a_rule_without_a_line_in_the_grant_has_no_line() -> None:
     """A grant without `args`, `fsScope` and `dataClass` passes by their absence."""
     text = b'{"tool": "t", "actions": ["a"], "rate": {"perMinute": 1}}'
     grant, place = decode(text, "t"), ResolvedPath("path", "x", "x", "x", "/r/x")
@@ -259,7 +261,7 @@ def test_what_stands_in_no_line_has_none() -> None:
     assert all(step.verdict == PASSES for step in found.steps)
 
 
-def test_a_decision_of_no_rule_leaves_all_unasked() -> None:
+def test_a_decision_before_the_rules_asks_no_rule() -> None:
     """An emergency stop stands before them."""
     found = explain(GRANT, TEXT, Request("tree", {}), Decision(STOPPED))
     assert [step.verdict for step in found.steps] == [NOT_ASKED] * 5
@@ -302,7 +304,7 @@ names = st.sampled_from(["path", "lines", "a/b", "~", "", "log_file"])
     st.booleans(),
     st.sampled_from(["allow", "deny"]),
 )
-def test_whatever_is_decided_can_be_explained(
+def test_any_decision_can_be_explained(
     declared: dict[str, object],
     args: dict[str, object],
     scopes: list[str],

@@ -188,14 +188,14 @@ class Endless(UserList[str]):
     type("ListPath", (list,), {"__fspath__": lambda _: "etc"})(), type("Odd", (), {"__fspath__": lambda _: 5})(),
     type("Pairs", (UserDict,), {"items": lambda _: [1]})(), type("Class", (), {"__class__": property(lambda _: dict)})(),
 ])  # fmt: skip
-def test_what_has_no_such_value_is_refused(value: object) -> None:
+def test_a_value_of_an_unknown_type_is_refused(value: object) -> None:
     """In an error of ours, whatever its methods raise."""
     for args in ({"x": value}, {"x": [value]}, value):
         with pytest.raises(UsageError):
             validated_arguments(args)
 
 
-def test_nothing_that_a_type_says_of_itself_is_believed() -> None:
+def test_methods_of_the_type_of_a_value_are_not_trusted() -> None:
     """Neither its class, nor what it equals, nor what its metaclass answers."""
     assert validated_arguments({"x": Liar()}) == {"x": ".cortex/policy"}
 

@@ -203,7 +203,7 @@ def test_strings_are_escaped_where_json_asks_for_it() -> None:
         ("x" * (1 << 20), "larger than"),
     ],
 )
-def test_what_no_grant_may_hold_is_not_written(value: object, why: str) -> None:
+def test_values_that_no_grant_may_hold_are_not_written(value: object, why: str) -> None:
     """With the cause."""
     text = "[" * 62 + "0" + "]" * 62
     with pytest.raises(UsageError, match=why):

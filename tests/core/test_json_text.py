@@ -36,7 +36,7 @@ class Loud(float):
 
 
 @given(trees)
-def test_the_text_stands_for_the_value(value: object) -> None:
+def test_the_text_reads_back_as_the_value(value: object) -> None:
     """Whatever reads JSON reads it back, from one line of ASCII."""
     for text in (json_text(value), json_text(value, ",", ":"), canonical_json(value)):
         assert json.loads(text) == value
@@ -66,13 +66,13 @@ def test_the_order_of_members_makes_no_other_canonical_text(value: dict[str, obj
         (-0.0, "-0.0"), ("\udcff\x00\u2028", '"\\udcff\\u0000\\u2028"'),
     ],
 )  # fmt: skip
-def test_what_json_does_not_know_is_a_string_and_no_value_breaks_the_text(value: object, text: str) -> None:
+def test_values_without_json_are_written_as_strings(value: object, text: str) -> None:
     """Values of Python callers are written, whatever they are."""
     assert json_text(value) == text
     assert json.loads(canonical_json([value]))
 
 
-def test_other_types_are_a_bug_of_the_caller() -> None:
+def test_unknown_types_raise_a_type_error() -> None:
     """Nothing is guessed."""
     with pytest.raises(TypeError, match="no JSON for set"):
         json_text([{1}])

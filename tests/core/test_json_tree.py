@@ -70,7 +70,7 @@ def test_the_tree_of_a_document_is_its_value(text: str) -> None:
 
 @MANY
 @given(MUTATED | st.lists(PIECES, max_size=8).map("".join))
-def test_it_agrees_with_json_on_what_is_json(text: str) -> None:
+def test_the_tree_parser_agrees_with_json(text: str) -> None:
     """Whatever stands in the text; where it stops lies inside of it."""
     stop = stop_of(text)
     if stop is None:
@@ -82,7 +82,7 @@ def test_it_agrees_with_json_on_what_is_json(text: str) -> None:
 
 @MANY
 @given(documents, st.integers(0, 1 << 16))
-def test_it_stops_at_the_token_that_is_wrong(text: str, at: int) -> None:
+def test_parsing_stops_at_the_wrong_token(text: str, at: int) -> None:
     """A stray character is found where it stands, or where the word around it starts."""
     at %= len(text) + 1
     broken = text[:at] + "@" + text[at:]
@@ -128,14 +128,14 @@ def test_a_text_cut_short_is_missing_its_end(text: str, at: int) -> None:
         ("[" * 100_000, 64, "nested deeper than 64"),
     ],
 )
-def test_it_says_where_it_stops_and_why(text: str, offset: int, why: str) -> None:
+def test_a_syntax_error_says_where_and_why_parsing_stopped(text: str, offset: int, why: str) -> None:
     """In words that fit behind a line and a column."""
     with pytest.raises(JsonSyntaxError) as caught:
         parse_tree(text)
     assert (caught.value.offset, caught.value.why) == (offset, why)
 
 
-def test_what_stops_it_is_malformed() -> None:
+def test_a_syntax_error_is_a_malformed_error() -> None:
     """As from `decode_json`, with the place in front."""
     with pytest.raises(MalformedError, match=r"^line 2 column 4: text after the value$"):
         parse_tree("{\n}  x")
@@ -176,7 +176,7 @@ def test_a_pointer_may_name_nothing(pointer: str) -> None:
 
 
 @pytest.mark.parametrize("pointer", ["a", "#/a", "/a~", "/~2"])
-def test_some_texts_are_no_pointers(pointer: str) -> None:
+def test_texts_that_are_not_pointers_are_refused(pointer: str) -> None:
     """Said before anything is looked up."""
     with pytest.raises(UsageError, match="not a JSON Pointer"):
         split_pointer(pointer)

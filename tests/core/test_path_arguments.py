@@ -33,7 +33,7 @@ def is_allowed(grant: Grant, args: dict[str, Any], settings: Settings | None = N
     "path", "PATH", "file_path", "file-path", "FilePath", "targetFile", "notebook_path", "cwd", "folder", "work_dir", "workingDirectory",
     "WORKING-DIRECTORY", "p_a_t_h",
 ])  # fmt: skip
-def test_some_names_are_paths_whatever_they_hold(name: str) -> None:
+def test_some_names_are_always_paths(name: str) -> None:
     """Compared without case, `_` and `-`."""
     assert path_condition_of_name(name) == ALWAYS
 
@@ -54,7 +54,7 @@ def test_some_names_are_paths_if_they_hold_text(name: str) -> None:
     "name",
     ["pathology", "profile", "filter", "query", "", "_", "7", "path_count", "files2x", "dirty", "empathy", "xpath"],
 )
-def test_other_names_are_no_paths(name: str) -> None:
+def test_other_names_are_not_paths(name: str) -> None:
     """`profile` is one word, and ends in no other."""
     assert path_condition_of_name(name) == NEVER
     assert is_allowed(grant_of(), {name: "etc/x"})
@@ -65,7 +65,7 @@ def test_other_names_are_no_paths(name: str) -> None:
     st.sampled_from([*PATH_NAMES, "paths", "folders"]),
     st.sampled_from(["_", "-", ".", "1"]),
 )
-def test_whatever_stands_before_a_word_that_is_a_path_is_part_of_one(start: str, word: str, joint: str) -> None:
+def test_any_prefix_before_a_path_word_makes_a_path_name(start: str, word: str, joint: str) -> None:
     """However it is joined; names of no word of ours, as `cwd`, count alone."""
     last_words = ("path", "paths", "file", "files", "dir", "directory", "folder", "folders", "filename", "filepath")
     if word in last_words:
@@ -74,7 +74,7 @@ def test_whatever_stands_before_a_word_that_is_a_path_is_part_of_one(start: str,
 
 
 @pytest.mark.parametrize("value", [3, 2.5, True, [1, 2], [True], None, []])
-def test_what_holds_no_text_is_a_path_by_its_whole_name_alone(value: object) -> None:
+def test_a_value_without_text_is_a_path_only_by_its_whole_name(value: object) -> None:
     """`max_files`, `with_dir`: numbers and booleans."""
     assert is_allowed(grant_of(), {"max_files": value})
     assert is_allowed(grant_of(), {"path": value}) == (value in (None, []))
@@ -92,7 +92,7 @@ def test_an_object_is_judged_by_its_members(name: str, value: object, expected: 
     assert is_allowed(grant_of({"declared": {"format": "path"}}), {name: value}) == expected
 
 
-def test_text_in_what_is_no_path_may_not_govern() -> None:
+def test_text_of_an_argument_that_is_not_a_path_may_not_name_protected_files() -> None:
     """In a grant without scope, where nothing else is asked; it meets no `require_path` either."""
     free = grant_of(scopes=())
     for value in ({"note": "gov"}, ["gov", 1], [["gov"]], {"a": [{"b": "gov"}]}):
@@ -114,7 +114,7 @@ def test_a_declaration_makes_a_path_or_exempts_one() -> None:
     assert list(path_arguments(grant, args)) == found
 
 
-def test_paths_below_paths_are_looked_at_once() -> None:
+def test_nested_paths_are_examined_once() -> None:
     """A tree of objects that are all called `path` is no work beyond its size."""
     tree: dict[str, Any] = {"x": "docs/x"}
     for _ in range(60):

@@ -16,7 +16,7 @@ def test_a_text_that_is_spelled_like_a_path_looks_like_one(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "x", "readme.md", "https://example.org/x", "either / or", "a b/c", "...", "x" * 5000 + "/y", "1.5"]
 )
-def test_other_texts_do_not(text: str) -> None:
+def test_other_texts_do_not_look_like_paths(text: str) -> None:
     """A bare name may be one of a file, but most are not."""
     assert not looks_like_path(text)
 
@@ -32,6 +32,6 @@ def test_a_name_whose_last_word_is_of_a_place_looks_like_a_path(name: str) -> No
 @pytest.mark.parametrize(
     "name", ["profile", "profiles", "xpath", "target_name", "query", "q", "", "42", "filter", "message", "repo"]
 )
-def test_other_names_do_not(name: str) -> None:
+def test_other_names_do_not_look_like_paths(name: str) -> None:
     """`target_name` is a name."""
     assert not is_pathlike_name(name)

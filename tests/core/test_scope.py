@@ -13,13 +13,13 @@ from cortex_policy.core.scope_prefix import repair_scope
 @pytest.mark.parametrize(
     "text", ["", "a\0b", "a\nb", "a\x85b", "~/x", "~", "file:x", "https://e", "a\\b", " a", "a ", "a\u3000"]
 )
-def test_some_spellings_are_denied(text: str) -> None:
+def test_some_spellings_of_paths_are_denied(text: str) -> None:
     """What another program may read differently is no path of a scoped grant."""
     assert path_syntax_problem(text)
 
 
 @pytest.mark.parametrize("text", ["a", "a:b", "c:x", "a~", "./a", "/a b/c", "ä", "1ab:x"])
-def test_ordinary_spellings_pass(text: str) -> None:
+def test_ordinary_spellings_of_paths_pass(text: str) -> None:
     """One letter before a colon, a blank inside, a tilde elsewhere: fine."""
     assert not path_syntax_problem(text)
 

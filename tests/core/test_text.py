@@ -44,7 +44,7 @@ def test_a_value_is_shown(text: str, shown: str) -> None:
 @example([":", ":x"])
 @example([" \t", "::x"])
 @example(["##v", "so[", "\n"])
-def test_what_leaves_in_parts_is_what_leaves_at_once(parts: list[str]) -> None:
+def test_escaping_in_parts_equals_escaping_at_once(parts: list[str]) -> None:
     """Nothing is put together of harmless parts."""
     before, left = "", ""
     for part in parts:
@@ -113,12 +113,12 @@ def test_a_message_is_bounded_as_it_is_printed(letter: str) -> None:
         (ValueError("embedded null byte"), "embedded null byte"),
     ],
 )  # fmt: skip
-def test_what_the_system_answered_is_said_in_lower_case(error: Exception, shown: str) -> None:
+def test_errors_of_the_system_are_printed_in_lower_case(error: Exception, shown: str) -> None:
     """An error without a number says what it holds."""
     assert os_error_text(error) == shown
 
 
-def test_no_name_was_meant() -> None:
+def test_without_a_close_name_there_is_no_suggestion() -> None:
     """Without a close name there is no hint."""
     assert (did_you_mean("git"), did_you_mean("")) == ("did you mean `git`?", "")
 

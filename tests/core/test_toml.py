@@ -25,7 +25,7 @@ words = st.sampled_from([
 @example("[a]\nb.c = 1\n[a.b]\n")
 @example("[a.b]\n[a]\n")
 @example("a = [\n")
-def test_what_the_plain_reader_reads_tomllib_reads_the_same(text: str) -> None:
+def test_the_simple_toml_reader_agrees_with_tomllib(text: str) -> None:
     """It may decline; it never reads something else."""
     read = read_simple_toml(text)
     if read is not None:
@@ -43,7 +43,7 @@ def test_what_the_plain_reader_reads_tomllib_reads_the_same(text: str) -> None:
         '[validate]\nignore = [\n    "scope-absent",  # made later\n    "key",\n]\n\n[validate.suppress]\n"tools/*.json" = ["tool-id"]\n',
     ],
 )  # fmt: skip
-def test_settings_as_people_write_them_need_no_tomllib(text: str) -> None:
+def test_usual_settings_need_no_tomllib(text: str) -> None:
     """It takes longer than the whole check."""
     assert read_simple_toml(text) == tomllib.loads(text)
 
@@ -52,7 +52,7 @@ def test_settings_as_people_write_them_need_no_tomllib(text: str) -> None:
     ("data", "why"),
     [(b"\xff", "not UTF-8"), (b"a = ", "not TOML: invalid value"), (b"a = " + b"[" * 5000, "nested too deep")],
 )
-def test_what_is_no_toml_says_why(data: bytes, why: str) -> None:
+def test_invalid_toml_is_reported_in_the_words_of_tomllib(data: bytes, why: str) -> None:
     """In the words of `tomllib`."""
     with pytest.raises(MalformedError, match=why):
         decode_toml(data)

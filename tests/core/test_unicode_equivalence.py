@@ -22,7 +22,7 @@ def test_the_scope_that_a_path_reads_like_is_found(scope: str, path: str) -> Non
     assert scope_covering_in_nfc(("docs/other", scope), there) == scope == closest_scope(("docs/other", scope), there)
 
 
-def test_what_is_in_a_scope_has_no_twin() -> None:
+def test_a_path_in_scope_has_no_equivalent_scope() -> None:
     """Nor has what is outside the root, or reads in another way."""
     scopes = (NFC, NFD)
     assert scope_covering_in_nfc(scopes, ResolvedPath("path", NFC, NFC, NFC)) == ""

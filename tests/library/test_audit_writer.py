@@ -358,7 +358,7 @@ def opened_here() -> list[str]:
 
 
 @pytest.mark.parametrize("is_closed", [True, False])
-def test_nothing_stays_open(log: Path, root: Path, is_closed: bool) -> None:
+def test_a_closed_or_dropped_store_leaves_nothing_open(log: Path, root: Path, is_closed: bool) -> None:
     """Neither after the store is closed, nor if it is only dropped."""
     store = PolicyStore(root)
     store.preload()

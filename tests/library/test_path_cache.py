@@ -139,7 +139,7 @@ def test_a_call_that_is_allowed_fast_is_allowed_by_the_engine(
 
 @whatever
 @given(st.lists(st.sampled_from(PARTS[:12]), min_size=1, max_size=5), st.sampled_from(["", "docs", "docs/a"]))
-def test_ordinary_paths_are_answered_fast(maze: Path, parts: list[str], where: str) -> None:
+def test_a_path_without_links_is_allowed_without_the_engine(maze: Path, parts: list[str], where: str) -> None:
     """Any path that is no link and leads through none; otherwise the fast path would never be used."""
     entry = entry_of(Grant("git", "g", ("tree",), Rate(1), {}, "internal", ("docs", "packages")), Settings())
     given_path = "/".join(parts)

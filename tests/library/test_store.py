@@ -248,7 +248,7 @@ def test_environment_variables_apply_within_moments(root: Path, monkeypatch: pyt
         assert store.decide("git", "tree").reason == "path_outside_scope"
 
 
-def test_nothing_is_read_twice_without_a_reason(store: PolicyStore) -> None:
+def test_an_unchanged_grant_is_read_once(store: PolicyStore) -> None:
     """And uses of kept grants are counted."""
     before = store.stats()
     for _ in range(50):

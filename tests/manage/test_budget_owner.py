@@ -51,7 +51,7 @@ def test_another_user_counts_if_a_call_was_counted_there(place: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["another owner", "link", "file", "odd names", "another root"])
-def test_what_is_not_a_users_own_state_is_nobodys(place: Path, tmp_path: Path, kind: str) -> None:
+def test_state_that_another_user_could_write_has_no_owner(place: Path, tmp_path: Path, kind: str) -> None:
     """Nothing is followed, and nothing in it is read."""
     match kind:
         case "another owner":

@@ -42,7 +42,7 @@ def tree(root: Root) -> BudgetStatus:
 run = partial(result_of, "rate")
 
 
-def test_each_action_of_each_grant_stands_alone(used: Root) -> None:
+def test_each_action_of_each_grant_has_its_own_budget(used: Root) -> None:
     """Used, left and limit, for every action there is."""
     left = {(one.id, one.action): one.budget.remaining for one in list_budgets(used) if one.budget is not None}
     assert left == {
@@ -50,7 +50,7 @@ def test_each_action_of_each_grant_stands_alone(used: Root) -> None:
     }  # fmt: skip
 
 
-def test_a_grant_that_cannot_be_read_is_a_standing(used: Root) -> None:
+def test_an_unreadable_grant_is_listed_with_its_problem(used: Root) -> None:
     """Its problem is told, and the others are still there."""
     Path(used.tools, "broken.json").write_text("{")
     broken, *others = list_budgets(used)
@@ -68,7 +68,7 @@ def test_a_reset_gives_back_one_action_or_all(used: Root) -> None:
         reset_budgets(used, "git", "push")
 
 
-def test_damage_shows_until_it_is_healed(used: Root, state: Path) -> None:
+def test_damage_is_shown_until_it_is_repaired(used: Root, state: Path) -> None:
     """The one that notices says so, later ones say how long it is closed, and a reset opens it."""
     (file,) = files(state)
     os.truncate(file, 10)
@@ -129,7 +129,7 @@ def test_show_prints_lines_or_json(used: Root) -> None:
 
 
 @pytest.mark.parametrize("words", [("reset", "git"), ("purge",)])
-def test_nothing_is_given_back_unasked(used: Root, words: tuple[str, ...]) -> None:
+def test_no_budget_is_reset_without_consent(used: Root, words: tuple[str, ...]) -> None:
     """Without a terminal only `--yes` is a yes; nothing else changes anything."""
     refused = run(*words)
     assert refused.returncode == 3
@@ -152,7 +152,7 @@ def test_a_reset_asks_on_a_terminal(used: Root, said: str, code: int, left: int)
     assert budget.remaining == left
 
 
-def test_a_watch_in_a_pipe_tells_each_change_until_nobody_reads(used: Root) -> None:
+def test_a_watch_in_a_pipe_prints_each_change_until_its_reader_goes_away(used: Root) -> None:
     """One line for each change; it ends with its reader."""
     with subprocess.Popen([*PROGRAM, "rate", "watch", "git"], stdout=subprocess.PIPE, text=True) as watch:
         assert watch.stdout is not None
@@ -176,7 +176,7 @@ def test_a_watch_on_a_terminal_ends_with_a_key(key: str, code: int) -> None:
 
 
 @pytest.mark.usefixtures("used")
-def test_a_watch_that_is_interrupted_answers_130() -> None:
+def test_an_interrupted_watch_exits_with_130() -> None:
     """In a pipe too, without a traceback."""
     with subprocess.Popen(
         [*PROGRAM, "rate", "watch"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -201,7 +201,7 @@ def test_an_unsafe_grant_is_shown_with_what_is_wrong(used: Root) -> None:
     assert (told.returncode, "chmod go-w" in told.stderr) == (0, True)
 
 
-def test_a_root_that_is_gone_is_no_bug(used: Root) -> None:
+def test_a_root_that_is_gone_is_reported(used: Root) -> None:
     """It is told as such."""
     Path(used.path).rename(f"{used.path}-away")
     with pytest.raises(GrantError, match="no policy root"):
@@ -221,7 +221,7 @@ def test_damage_to_one_budget_hides_no_other(used: Root, state: Path) -> None:
     assert "snippet: 30 of 30 left" in shown.stdout
 
 
-def test_what_is_asked_of_nobody_is_not_done(used: Root) -> None:
+def test_a_question_that_nobody_can_answer_means_no(used: Root) -> None:
     """A closed input is no terminal and no yes."""
     done = subprocess.run(
         ["bash", "-c", f"{' '.join(PROGRAM)} rate reset git <&-"], capture_output=True, text=True, check=False
@@ -239,7 +239,7 @@ def test_a_watch_on_a_dumb_terminal_prints_lines() -> None:
     assert terminal.end()[0] == 130
 
 
-def test_the_denial_after_damage_says_so(used: Root, state: Path) -> None:
+def test_a_denial_after_damage_says_so(used: Root, state: Path) -> None:
     """It is no full budget."""
     (file,) = files(state)
     os.truncate(file, 10)
@@ -249,7 +249,7 @@ def test_the_denial_after_damage_says_so(used: Root, state: Path) -> None:
     assert "closed for a minute after damage" in decision.message
 
 
-def test_it_tells_what_is_left_of_each_action(root: Path) -> None:
+def test_show_prints_what_is_left_of_each_action(root: Path) -> None:
     """And takes nothing itself."""
     enforce(load_grant("git"), "tree", {"path": "docs/x"})
     seen = grant_budgets(Root(str(root), named=True), "git")
@@ -258,7 +258,7 @@ def test_it_tells_what_is_left_of_each_action(root: Path) -> None:
     assert seen.row.state == "unstamped"
 
 
-def test_a_state_that_cannot_be_read_is_said_and_no_error(root: Path, state: Path) -> None:
+def test_unreadable_state_is_reported_without_an_error(root: Path, state: Path) -> None:
     """An operator still sees the grant."""
     state.chmod(0o755)
     seen = grant_budgets(Root(str(root), named=True), "git")
@@ -266,7 +266,7 @@ def test_a_state_that_cannot_be_read_is_said_and_no_error(root: Path, state: Pat
     assert all("open to others" in one.problem for one in seen.budgets)
 
 
-def test_a_grant_that_is_not_there_is_an_error_with_the_ids_there_are(root: Path) -> None:
+def test_a_missing_grant_is_reported_with_the_existing_ids(root: Path) -> None:
     """With a guess at what was meant."""
     with pytest.raises(GrantError) as caught:
         grant_budgets(Root(str(root), named=True), "gti")

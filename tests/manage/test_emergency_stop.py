@@ -12,7 +12,7 @@ from cortex_policy.state import Root
 from tests.support.users import by_caller
 
 
-def test_who_may_not_write_is_told_how_the_host_is_stopped(own: Path) -> None:
+def test_a_user_without_write_access_learns_how_to_stop_the_host(own: Path) -> None:
     """And changes nothing, neither to stop nor to resume."""
     found, policy = Root(str(own), named=True), own / ".cortex" / "policy"
     os.chown(policy, 0, 0)
@@ -28,7 +28,7 @@ def test_who_may_not_write_is_told_how_the_host_is_stopped(own: Path) -> None:
     assert (policy / "stop").exists()
 
 
-def test_what_is_gone_meanwhile_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_that_is_gone_meanwhile_is_reported(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stop that does not stand when it is looked for is not done; no policy directory, neither."""
     found = Root(str(root), named=True)
     with monkeypatch.context() as patch:
@@ -42,7 +42,7 @@ def test_what_is_gone_meanwhile_is_told(root: Path, monkeypatch: pytest.MonkeyPa
             call(found)
 
 
-def test_a_stop_that_nobody_can_read_is_ended_unread(root: Path) -> None:
+def test_an_unreadable_stop_can_be_ended(root: Path) -> None:
     """What resumes is the name that goes, whatever it was."""
     found, file = Root(str(root), named=True), root / ".cortex" / "policy" / "stop"
     os.mkfifo(file)
@@ -63,7 +63,9 @@ def test_a_link_is_removed_and_not_what_it_leads_to(root: Path) -> None:
     assert (root / "target").read_text() == "x"
 
 
-def test_both_stops_stand_and_the_host_comes_first(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_stop_of_the_host_comes_before_that_of_the_root(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In a root whose directories no check believes, too."""
     monkeypatch.setattr("cortex_policy.state.SYSTEM_SETTINGS", str(tmp_path))
     found = Root(str(root), named=True)

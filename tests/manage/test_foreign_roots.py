@@ -94,7 +94,7 @@ WRITES: dict[str, Callable[[Root], object]] = {
 
 
 @pytest.mark.parametrize("write", WRITES)
-def test_what_root_writes_is_the_owners_and_they_go_on(theirs: Root, write: str) -> None:
+def test_files_that_root_writes_belong_to_the_owner_of_the_root(theirs: Root, write: str) -> None:
     """Directories, the lock and the history too: they can write next."""
     with by_caller():
         (Path(theirs.path) / ".git").mkdir()
@@ -105,7 +105,7 @@ def test_what_root_writes_is_the_owners_and_they_go_on(theirs: Root, write: str)
 
 
 @pytest.mark.parametrize("mode", [0o4755, 0o2755, 0o1644, 0o777, 0o100644])
-def test_a_mode_that_no_write_recorded_is_no_entry(theirs: Root, mode: int) -> None:
+def test_an_entry_with_a_mode_that_no_write_records_is_corrupt(theirs: Root, mode: int) -> None:
     """No set-user-ID program comes back."""
     remember(theirs, "x", GIVES.encode(), mode)
     with pytest.raises(NotDoneError, match="the history does not know"):
@@ -114,7 +114,7 @@ def test_a_mode_that_no_write_recorded_is_no_entry(theirs: Root, mode: int) -> N
 
 
 @pytest.mark.parametrize(("mode", "kept"), [(0o755, 0o644), (0o664, 0o664), (0o600, 0o600), (0o775, 0o664)])
-def test_a_grant_comes_back_as_the_owners_and_runs_nowhere(theirs: Root, mode: int, kept: int) -> None:
+def test_a_grant_that_comes_back_belongs_to_the_owner_and_is_not_executable(theirs: Root, mode: int, kept: int) -> None:
     """The owner's own group may write, as a check allows; nobody may execute."""
     remember(theirs, "x", GIVES.encode(), mode)
     undo_writes(theirs, UndoRequest(), agree)
@@ -123,7 +123,7 @@ def test_a_grant_comes_back_as_the_owners_and_runs_nowhere(theirs: Root, mode: i
 
 
 @pytest.mark.parametrize("data", [b"\x7fELF\0", b"#!/bin/sh\n", b"{}"])
-def test_only_a_grant_comes_back(theirs: Root, data: bytes) -> None:
+def test_only_a_valid_grant_comes_back(theirs: Root, data: bytes) -> None:
     """Neither by undo nor by a look at the past; the owner, who could write it anyway, gets what was there."""
     remember(theirs, "x", data, 0o644)
     for ask in (
@@ -198,7 +198,7 @@ def test_a_lock_with_another_name_is_never_written(theirs: Root) -> None:
         other.unlink()
 
 
-def test_a_pipe_in_place_of_a_file_holds_nobody_up(theirs: Root) -> None:
+def test_a_pipe_in_place_of_a_file_blocks_nothing(theirs: Root) -> None:
     """It is no lock, no grant and no configuration."""
     (Path(theirs.path) / ".git").mkdir()
     os.mkfifo(Path(theirs.path) / ".pre-commit-config.yaml")

@@ -91,7 +91,7 @@ def here(root: Path) -> Iterator[Root]:
 
 
 @pytest.mark.parametrize(("wrong", "code"), WRONG.values(), ids=WRONG)
-def test_what_is_found_is_what_each_check_answers(here: Root, wrong: Callable[[], None], code: int) -> None:
+def test_every_reported_denial_is_that_of_each_check(here: Root, wrong: Callable[[], None], code: int) -> None:
     """With a hint, and nothing else is found; where nothing is wrong, checks are allowed."""
     assert not find_global_denials(here)
     assert result_of("check", "model-gateway", "chat", "--peek").returncode == 0
@@ -122,7 +122,7 @@ def test_list_show_and_validate_say_it_first(wrong: Callable[[], None], code: in
     assert is_in_report or said in validated.stderr.splitlines()[0]
 
 
-def test_nothing_is_made_or_written(here: Root, state: Path, tmp_path: Path) -> None:
+def test_looking_for_denials_writes_nothing(here: Root, state: Path, tmp_path: Path) -> None:
     """Neither state nor a log, which might then belong to the wrong user."""
     state.rmdir()
     os.environ["CORTEX_AUDIT_LOG"] = str(tmp_path / "log")
@@ -139,7 +139,7 @@ def test_a_log_that_may_fail_and_a_stamp_that_is_not_required_deny_nothing(here:
     assert not find_global_denials(here)
 
 
-def test_all_of_it_is_found_at_once(here: Root) -> None:
+def test_all_denials_are_found_at_once(here: Root) -> None:
     """To fix one must not bring up the next; what depends on unknown settings is unknown."""
     _stop()
     _modes()

@@ -31,7 +31,7 @@ def test_a_broken_grant_is_a_row_and_never_the_end_of_the_list(root: Path) -> No
     assert "chmod go-w" in listed["model-gateway"].hint
 
 
-def test_no_directory_is_an_empty_list(tmp_path: Path) -> None:
+def test_a_missing_directory_is_an_empty_list(tmp_path: Path) -> None:
     """A root may be new."""
     assert grant_rows(Root(str(tmp_path), named=True)) == ()
 
@@ -64,7 +64,7 @@ def test_a_table_cuts_nothing_off(root: Path) -> None:
     assert "\u2026" not in table
 
 
-def test_a_broken_stamp_and_an_empty_root_are_told(root: Path) -> None:
+def test_a_broken_stamp_and_an_empty_root_are_reported(root: Path) -> None:
     """Beside the list, where a program does not read them."""
     (root / ".cortex" / "policy" / "stamp.json").write_text("{")
     broken = run_command("list")

@@ -112,7 +112,9 @@ def test_the_grant_is_named_where_the_disk_refuses_it(
 
 
 @pytest.mark.parametrize("act", ["write", "remove", "rename"])
-def test_what_is_done_is_not_called_undone(found_root: Root, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
+def test_a_finished_write_is_never_reported_as_not_done(
+    found_root: Root, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
     """A directory that cannot be fsynced leaves it open what a loss of power does, no more."""
     stamp_grants(found_root)
     old, real = grant_file(found_root, "git").read_bytes(), os.fsync
@@ -143,7 +145,7 @@ def test_the_first_write_changes_nothing_where_another_grant_cannot_be_stamped(f
 
 
 @pytest.mark.parametrize("name", ["\0", "../x", "a b", "x" * 300])
-def test_a_pending_name_that_is_no_id_is_a_broken_stamp(found_root: Root, name: str) -> None:
+def test_a_pending_name_that_is_not_an_id_is_a_broken_stamp(found_root: Root, name: str) -> None:
     """Nothing outside of the grants is looked at, and nothing of it is carried over."""
     stamp_grants(found_root)
     stamp = stamps.read_stamp(found_root)
@@ -158,7 +160,7 @@ def test_a_pending_name_that_is_no_id_is_a_broken_stamp(found_root: Root, name: 
 
 
 @pytest.mark.parametrize("below", [".", "tools"])
-def test_what_a_killed_writer_left_is_gone_after_the_next_stamp(found_root: Root, below: str) -> None:
+def test_files_of_a_killed_writer_are_gone_after_the_next_stamp(found_root: Root, below: str) -> None:
     """A stamp is a write too; what cannot be removed is in nobody's way."""
     left = Path(found_root.tools, "..", below, f"{atomic_write.TEMPORARY_PREFIX}1-2")
     left.write_text("half")
@@ -169,7 +171,7 @@ def test_what_a_killed_writer_left_is_gone_after_the_next_stamp(found_root: Root
         assert writer.write("other", None, NEW) == 2
 
 
-def test_a_lock_file_that_was_removed_is_not_waited_for(found_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_removed_lock_file_does_not_block(found_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who gets the lock of a file that is gone takes the one that stands there."""
     lock = Path(found_root.tools).parent / ".lock"
 
@@ -224,7 +226,7 @@ def swapped(policy: Path) -> None:
 
 @pytest.mark.parametrize("happens", [removed, replaced, swapped])
 @pytest.mark.parametrize("act", ["write", "remove", "rename"])
-def test_a_lock_that_excludes_nobody_any_more_saves_nothing(
+def test_a_writer_whose_lock_file_was_replaced_writes_nothing(
     found_root: Root, act: str, happens: Callable[[Path], None]
 ) -> None:
     """Another writer may hold the one that others find: both would write."""
@@ -240,7 +242,7 @@ def test_a_lock_that_excludes_nobody_any_more_saves_nothing(
 
 
 @pytest.mark.parametrize("happens", [removed, replaced, swapped])
-def test_no_stamp_is_written_under_a_lock_that_is_gone(
+def test_a_writer_without_its_lock_writes_no_stamp(
     found_root: Root, monkeypatch: pytest.MonkeyPatch, happens: Callable[[Path], None]
 ) -> None:
     """Another writer may have made a later one."""
@@ -258,7 +260,7 @@ def test_no_stamp_is_written_under_a_lock_that_is_gone(
     assert texts(found_root) == before
 
 
-def test_what_another_writer_has_begun_is_not_healed(found_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_writer_without_its_lock_recovers_nothing(found_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who finds its lock gone in the midst of a write leaves everything as it stands by then."""
     stamp_grants(found_root)
     old, real, stamp = (
@@ -300,7 +302,9 @@ def test_grants_are_not_looked_for_beside_another_lock(found_root: Root, monkeyp
     assert (policy / "tools" / f"{atomic_write.TEMPORARY_PREFIX}1-2").exists()
 
 
-def test_who_lost_the_lock_leaves_the_stamp_to_the_next(found_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_writer_that_lost_the_lock_leaves_the_stamp_to_the_next(
+    found_root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Once the grant is written another writer finishes that, and writes more: its version does not go back."""
     stamp_grants(found_root)
     old, other = grant_file(found_root, "git").read_bytes(), grant_file(found_root, "model-gateway").read_bytes()
@@ -320,7 +324,7 @@ def test_who_lost_the_lock_leaves_the_stamp_to_the_next(found_root: Root, monkey
 
 
 @pytest.mark.parametrize("words", [("clean", "-fdxq"), ("checkout", "-q", "other"), ("stash", "-q", "-u")])
-def test_a_lock_that_git_took_or_replaced_excludes_nobody(found_root: Root, words: tuple[str, ...]) -> None:
+def test_a_lock_that_git_removed_or_replaced_is_lost(found_root: Root, words: tuple[str, ...]) -> None:
     """Its holder writes nothing any more; whoever comes next gets the new one."""
 
     def git(*command: str) -> None:

@@ -11,7 +11,7 @@ from cortex_policy.manage.regular_files import read_regular_file
 
 
 @pytest.mark.parametrize("name", ["pipe", "/dev/null", "."])
-def test_what_is_no_regular_file_is_refused(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_not_regular_is_refused(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pipe without a writer, a device, a directory; links to them too."""
     monkeypatch.chdir(tmp_path)
     os.mkfifo("pipe")
@@ -21,7 +21,7 @@ def test_what_is_no_regular_file_is_refused(tmp_path: Path, name: str, monkeypat
             read_regular_file(each, 9)
 
 
-def test_whoever_swaps_a_file_for_a_pipe_gets_neither_opened_nor_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_swapped_in_for_a_file_is_neither_opened_nor_waited_for(tmp_path: Path) -> None:
     """There is no instant between the look and the opening."""
     file, pipe, name = tmp_path / "file", tmp_path / "pipe", tmp_path / "name"
     file.write_text("text")

@@ -83,7 +83,7 @@ def test_a_variable_is_named_as_the_place(config: Path, monkeypatch: pytest.Monk
     assert (one.file, one.line, one.source) == (name, 1, "")
 
 
-def test_each_place_is_told(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_place_with_a_problem_is_reported(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """To fix one must not bring up the next."""
     config.write_text("bogus = 1\n")
     Path(".cortex/policy/config.toml").write_text("stamp = 'require'\nstate_dir = '/x'\n")
@@ -101,7 +101,7 @@ def test_a_draft_outside_of_any_root_is_judged_by_itself(config: Path, tmp_path:
     assert CODE not in {one.code for one in look(str(draft)).problems}
 
 
-def test_what_concerns_validate_alone_stops_no_check(config: Path) -> None:
+def test_wrong_settings_of_validate_deny_no_check(config: Path) -> None:
     """So that whoever looks at grants does not warn of it."""
     Path(".cortex/policy/config.toml").write_text("[validate]\nignroe = []\n")
     assert settings_error(str(Path.cwd())) is None
@@ -114,7 +114,7 @@ def test_what_concerns_validate_alone_stops_no_check(config: Path) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.sampled_from("abk.=[]'\"\n\t 1`:#\r\u2028\x0c\0é"), max_size=40))
-def test_any_text_has_a_place_in_it(config: Path, text: str) -> None:
+def test_an_error_in_any_text_has_its_place(config: Path, text: str) -> None:
     """Whatever is in the file: it is told where a check would answer 27, and nowhere else."""
     config.write_text(text, newline="")
     try:

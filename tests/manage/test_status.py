@@ -30,7 +30,7 @@ def test_a_root_in_order_can_allow_checks(state: Path) -> None:
     assert (found.owner.uid, found.owner.state_dir) == (os.geteuid(), str(state))
 
 
-def test_nothing_is_made_or_written(tools: Path, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_status_writes_nothing(tools: Path, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A directory of state that root makes would be in the way of the user whose it is."""
     state.rmdir()
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "log"))
@@ -64,7 +64,7 @@ def test_a_root_without_a_grant_that_can_be_used_allows_nothing(tools: Path) -> 
     assert "`cortex-policy new ID`" in unusable.hint
 
 
-def test_waiting_calls_of_this_root_alone_are_there(
+def test_only_waiting_calls_of_this_root_are_listed(
     tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Answered ones and those of other roots are not."""

@@ -78,7 +78,7 @@ def test_the_smallest_change_is_named(tree: Path, lines: list[str], expected: li
 
 
 @pytest.mark.parametrize(("lines", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-def test_what_is_suggested_would_have_allowed_them(tree: Path, lines: list[str], expected: object) -> None:
+def test_a_suggestion_would_have_allowed_its_calls(tree: Path, lines: list[str], expected: object) -> None:
     """Replayed on the texts of its diffs, every call passes; none is applied."""
     before = (tree / ".cortex" / "policy" / "tools" / "git.json").read_bytes()
     assert expected
@@ -111,7 +111,7 @@ HELPLESS = [
 
 
 @pytest.mark.parametrize("line", [case[1] for case in HELPLESS], ids=[case[0] for case in HELPLESS])
-def test_what_no_change_should_allow_or_nobody_knows_is_said(tree: Path, line: str) -> None:
+def test_calls_that_no_change_should_allow_are_reported(tree: Path, line: str) -> None:
     """Never a scope that is wider than its paths need, and never a guess."""
     done = suggested(tree, [line])
     assert done.suggestions == ()
@@ -141,21 +141,21 @@ def test_a_scope_that_others_run_is_a_warning(tree: Path) -> None:
     assert [one.path for one in done.suggestions[0].escalations] == [".github/workflows"]
 
 
-def test_calls_above_the_rate_are_told_apart(tree: Path) -> None:
+def test_calls_above_the_rate_are_counted_separately(tree: Path) -> None:
     """A change allows no more of them than the rate does."""
     lines = [on_path(n, "push", "docs/x", "action_not_allowed") for n in range(5)]
     only = suggested(tree, lines).suggestions[0]
     assert (only.calls, only.above_rate) == (3, 2)
 
 
-def test_what_passes_by_now_needs_nothing(tree: Path) -> None:
+def test_calls_that_pass_now_need_no_change(tree: Path) -> None:
     """Other grants are left out where one is named."""
     lines = [on_path(0, "tree", "docs/x", "path_outside_scope"), event(0, "x", "grant_not_found", grant="other")]
     done = suggested(tree, lines, "git")
     assert (done.suggestions, done.denied, done.allowed_now) == ((), 1, 1)
 
 
-def test_what_may_have_been_mistyped_is_asked_back(tree: Path) -> None:
+def test_a_likely_typo_is_questioned(tree: Path) -> None:
     """A grant or an action that reads like one that is there: then nothing need be allowed."""
     lines = [event(0, "tre", "action_not_allowed"), event(1, "tree", "grant_not_found", grant="gti")]
     assert [one.nearest for one in suggested(tree, lines).suggestions] == ["tree", "git"]
@@ -168,13 +168,13 @@ def test_what_may_have_been_mistyped_is_asked_back(tree: Path) -> None:
     [event(0, "\x1b[31mx\x9b", "action_not_allowed"), *on_paths("src/a\n--allow push/x"),
      event(0, "\x9b", "grant_not_found", grant="llm")],
 )  # fmt: skip
-def test_what_nobody_can_type_is_not_suggested(tree: Path, line: str) -> None:
+def test_words_that_cannot_be_typed_are_not_suggested(tree: Path, line: str) -> None:
     """Whoever wrote it into the log meant a terminal, or the shell of whoever copies the command."""
     done = suggested(tree, [line])
     assert (done.suggestions, [one.count for one in done.unfixable]) == ((), [1])
 
 
-def test_nothing_is_suggested_for_what_takes_too_many_steps(tree: Path) -> None:
+def test_patterns_that_take_too_many_steps_lead_to_no_suggestion(tree: Path) -> None:
     """Nobody knows then which declaration is missed."""
     lines = [event(n, "tree", DENIED[1], args={"mode": "slow", "name": "b" * (n + 99)}) for n in range(3)]
     with SharedSteps(0):
@@ -216,7 +216,7 @@ def test_arguments_of_a_mebibyte_are_not_kept_for_suggestions(tree: Path) -> Non
     assert done.suggestions[0].example.args == ["x"]
 
 
-def test_an_action_that_nobody_can_type_is_not_kept(tree: Path) -> None:
+def test_an_action_that_cannot_be_typed_is_not_kept(tree: Path) -> None:
     """Neither of a grant nor of a grant that does not exist."""
     lines = [event(n, "x" * 100_000, "action_not_allowed", grant=grant) for n, grant in enumerate(("git", "other"))]
     done = suggested(tree, lines)

@@ -43,7 +43,7 @@ def block(word: str) -> str:
     return found
 
 
-def test_every_grant_is_valid_and_wholly_shown_by_its_cases(checkout: Path) -> None:
+def test_every_example_grant_is_valid_and_covered_by_its_cases(checkout: Path) -> None:
     """As the page does it; only a grant with scopes has notes."""
     done = pasted(checkout, block("validate --strict"))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -51,13 +51,13 @@ def test_every_grant_is_valid_and_wholly_shown_by_its_cases(checkout: Path) -> N
     assert len(re.findall(r"cases in 1 file, all pass; coverage 100%$", done.stdout, re.MULTILINE)) == 3
 
 
-def test_the_supervisor_does_what_the_page_says(checkout: Path) -> None:
+def test_the_supervisor_works_as_its_page_says(checkout: Path) -> None:
     """Two of four are written."""
     done = pasted(checkout, block("supervisor.py"))
     assert (done.returncode, done.stdout.count('"written": true'), done.stdout.count("\n")) == (1, 2, 4), done.stderr
 
 
-def test_the_workers_do_what_the_page_says(checkout: Path) -> None:
+def test_the_workers_work_as_their_page_says(checkout: Path) -> None:
     """Where ten of the budget were used almost a minute ago, what is left of the forty comes soon after the twentieth."""
     budget = Example("workers", checkout / "elsewhere")
     budget.root = checkout / "examples" / "workers"

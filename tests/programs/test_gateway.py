@@ -183,7 +183,7 @@ def test_workers_of_one_server_share_it_and_follow_the_operator(example: Example
     assert len(model.calls) == 35
 
 
-def test_whoever_waits_as_long_as_told_is_served(example: Example, model: Model, gateway: Gateway) -> None:
+def test_a_client_that_waits_as_long_as_told_is_served(example: Example, model: Model, gateway: Gateway) -> None:
     """Whole seconds are rounded up: asking then is never too early."""
     example.spend("model-gateway", "chat", *[58.5] * 30)
     refused = gateway.ask()
@@ -193,7 +193,7 @@ def test_whoever_waits_as_long_as_told_is_served(example: Example, model: Model,
     assert len(model.calls) == 1
 
 
-def test_each_operation_has_its_own_budget(example: Example, gateway: Gateway) -> None:
+def test_each_operation_of_the_gateway_has_its_own_budget(example: Example, gateway: Gateway) -> None:
     """Chat is used up, embeddings are not, and what is no operation never reaches the model."""
     example.spend("model-gateway", "chat", *[1.0] * 30)
     assert problem(gateway.ask("chat")) == (429, "rate_limited")
@@ -227,7 +227,7 @@ NO_REQUESTS = [
 ]
 
 
-def test_what_is_no_request_is_refused_and_costs_nothing(model: Model, gateway: Gateway) -> None:
+def test_an_invalid_request_is_refused_and_takes_no_budget(model: Model, gateway: Gateway) -> None:
     """It reaches no model, and the whole budget is left."""
     for content, status in NO_REQUESTS:
         refused = gateway.client.post("/v1/chat", content=content)
@@ -237,7 +237,7 @@ def test_what_is_no_request_is_refused_and_costs_nothing(model: Model, gateway: 
     assert len(model.calls) == 30
 
 
-def test_a_stop_is_a_no_until_it_ends(example: Example, model: Model, gateway: Gateway) -> None:
+def test_a_stop_denies_until_it_ends(example: Example, model: Model, gateway: Gateway) -> None:
     """503 without a time; by whom and why stands in the log, and not in the answer."""
     assert gateway.ask().status_code == 200
     example.operator("stop", "--reason", "the token leaked")
@@ -251,7 +251,7 @@ def test_a_stop_is_a_no_until_it_ends(example: Example, model: Model, gateway: G
     assert len(model.calls) == 2
 
 
-def test_what_cannot_be_decided_is_a_no_until_it_is_mended(example: Example, model: Model) -> None:
+def test_an_undecidable_request_is_denied_until_the_fault_is_fixed(example: Example, model: Model) -> None:
     """From the start on: 503, a name of this host in the log alone, and no restart once it is mended."""
     grant = example.root / ".cortex" / "policy" / "tools" / "model-gateway.json"
     text = grant.read_text()
@@ -287,7 +287,7 @@ def test_the_loop_goes_on_while_a_budget_is_held(gateway: Gateway, state: Path) 
         assert call.result(START).status_code == 200
 
 
-def test_a_model_that_is_away_is_told(example: Example, model: Model) -> None:
+def test_an_unreachable_model_is_reported(example: Example, model: Model) -> None:
     """As the fault of neither side of the grant."""
     away = model.url
     model.server_close()
@@ -295,7 +295,7 @@ def test_a_model_that_is_away_is_told(example: Example, model: Model) -> None:
         assert problem(gateway.ask()) == (502, None)
 
 
-def test_it_ends_as_a_service_manager_wants(gateway: Gateway) -> None:
+def test_the_gateway_stops_cleanly_on_sigterm(gateway: Gateway) -> None:
     """The store is closed with the application; nothing is left to complain of."""
     assert gateway.ask().status_code == 200
     assert gateway.end() in (0, -signal.SIGTERM)  # uvicorn passes the signal on once it is done

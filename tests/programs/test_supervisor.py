@@ -24,7 +24,7 @@ def answers(supervisor: Example, *requests: dict[str, Any], code: int) -> list[d
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_the_requests_beside_it_are_answered(supervisor: Example) -> None:
+def test_each_example_request_gets_its_answer(supervisor: Example) -> None:
     """Two are written, one into a directory made for it; two are not, with what to do instead."""
     done = supervisor.run(str(supervisor.root), given=(supervisor.root / "requests.jsonl").read_text())
     told = [json.loads(line) for line in done.stdout.splitlines()]
@@ -35,7 +35,7 @@ def test_the_requests_beside_it_are_answered(supervisor: Example) -> None:
     assert "governs grants" in told[3]["message"]
 
 
-def test_a_link_that_was_there_leads_nowhere_else(supervisor: Example) -> None:
+def test_an_existing_link_is_resolved_before_the_decision(supervisor: Example) -> None:
     """Of a directory or of a file, it is resolved before it is decided."""
     artefacts = supervisor.root / "artefacts"
     (artefacts / "out").symlink_to("../../outside")
@@ -92,7 +92,7 @@ def test_the_budget_is_exact_and_says_when_it_frees(supervisor: Example) -> None
     assert len(list((supervisor.root / "artefacts").glob("[0-9]*"))) == 30
 
 
-def test_what_is_no_request_is_told_and_costs_nothing(supervisor: Example) -> None:
+def test_an_invalid_request_is_reported_and_takes_no_budget(supervisor: Example) -> None:
     """Whatever it is: the supervisor goes on, and the next agent has the whole budget."""
     lines = ["", "{", "[]", "[" * 100_000, '{"path": 1, "text": ""}', '{"path": "artefacts/x"}']
     lines += ['{"path": "artefacts/x", "text": "\\ud800"}', '{"path": "artefacts/\\ud800", "text": ""}']
@@ -104,14 +104,14 @@ def test_what_is_no_request_is_told_and_costs_nothing(supervisor: Example) -> No
     assert all(answer["written"] for answer in answers(supervisor, *requests, code=0))
 
 
-def test_what_cannot_be_written_is_told(supervisor: Example) -> None:
+def test_a_path_that_cannot_be_written_is_reported(supervisor: Example) -> None:
     """A directory stands there, say; and no draft is left."""
     (told,) = answers(supervisor, {"path": "artefacts", "text": "x"}, code=1)
     assert (told["reason"], told["message"]) == ("not_written", "is a directory")
     assert [path.name for path in supervisor.root.iterdir() if path.name.startswith(".new")] == []
 
 
-def test_nothing_of_an_agent_reaches_the_terminal_as_it_is(supervisor: Example) -> None:
+def test_text_of_an_agent_is_escaped_on_the_terminal(supervisor: Example) -> None:
     """What would set its title is told in ASCII."""
     done = supervisor.run(
         str(supervisor.root), given='{"agent": "\\u001b]0;x\\u0007", "path": "\\u009b2J", "text": ""}\n'
@@ -120,7 +120,7 @@ def test_nothing_of_an_agent_reaches_the_terminal_as_it_is(supervisor: Example) 
     assert all(character.isprintable() or character == "\n" for character in done.stdout)
 
 
-def test_a_stop_and_a_broken_grant_are_a_no(supervisor: Example) -> None:
+def test_a_stop_and_a_broken_grant_deny(supervisor: Example) -> None:
     """Each with the operator's way out."""
     request = {"path": "artefacts/x", "text": "x"}
     supervisor.operator("stop", "--reason", "token leaked")
@@ -134,7 +134,7 @@ def test_a_stop_and_a_broken_grant_are_a_no(supervisor: Example) -> None:
     assert not (supervisor.root / "artefacts" / "x").exists()
 
 
-def test_a_root_that_is_none_is_told(supervisor: Example, tmp_path: Path) -> None:
+def test_a_missing_root_is_reported(supervisor: Example, tmp_path: Path) -> None:
     """In a sentence, with an exit code that is neither 0 nor 1."""
     for root in (tmp_path / "absent", tmp_path / "outside"):
         done = supervisor.run(str(root))

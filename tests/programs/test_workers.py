@@ -66,7 +66,7 @@ def test_two_processes_share_one_budget_to_the_last_job(workers: Example) -> Non
     assert sorted(job["job"] for job in [*at_first, *rest]) == sorted([*range(1, 42)] * 2)
 
 
-def test_who_waits_gets_what_frees(workers: Example) -> None:
+def test_a_waiting_worker_gets_the_budget_that_frees(workers: Example) -> None:
     """Thirty hits that leave their window in a second or two: nobody gives up meanwhile, and all is done."""
     workers.spend("digests", "compute", *[59.0 - number / 20 for number in range(30)])
     (workers.root / "jobs.txt").write_text("sha256 a\nblake2b b\n" * 5)
@@ -76,7 +76,7 @@ def test_who_waits_gets_what_frees(workers: Example) -> None:
     assert sorted(job["job"] for job in told(out.splitlines())) == list(range(1, 11))
 
 
-def test_who_waits_does_not_ask_meanwhile(workers: Example) -> None:
+def test_a_waiting_worker_does_not_ask_meanwhile(workers: Example) -> None:
     """Four jobs that wait a second are refused when they first ask, and hardly again before there is budget."""
     workers.spend("digests", "compute", *[58.5] * 30)
     program, done = workers.module(), []
@@ -112,7 +112,7 @@ def test_work_that_fails_ends_no_worker(workers: Example) -> None:
     assert sorted((job["done"], job.get("reason")) for job in jobs) == [(False, "failed")] * 8 + [(True, None)]
 
 
-def test_a_stop_ends_what_waits(workers: Example) -> None:
+def test_a_stop_ends_waiting_workers(workers: Example) -> None:
     """Whoever sleeps learns of it when it asks again; what is asked from now on learns of it at once."""
     workers.operator("stop", "--reason", "token leaked")
     done = workers.run(str(workers.root), str(workers.root / "jobs.txt"))
@@ -120,7 +120,7 @@ def test_a_stop_ends_what_waits(workers: Example) -> None:
     assert (done.returncode, len(jobs), {job["reason"] for job in jobs}) == (1, 40, {"stopped"})
 
 
-def test_what_cannot_be_read_is_told(workers: Example, tmp_path: Path) -> None:
+def test_unreadable_input_is_reported(workers: Example, tmp_path: Path) -> None:
     """A file that is absent, one that is no text, a root that is none."""
     (tmp_path / "binary").write_bytes(b"sha256 \xff\n")
     jobs = str(workers.root / "jobs.txt")
@@ -129,7 +129,7 @@ def test_what_cannot_be_read_is_told(workers: Example, tmp_path: Path) -> None:
         assert (done.returncode, done.stderr.count("\n"), done.stderr[:9]) == (3, 1, "workers: "), done.stderr
 
 
-def test_a_reader_that_goes_away_ends_it(workers: Example) -> None:
+def test_a_reader_that_goes_away_ends_the_workers(workers: Example) -> None:
     """Without a traceback."""
     pool = started(workers)
     assert pool.stdout is not None

@@ -32,7 +32,7 @@ def test_the_example_of_a_rule_is_found_by_it_and_by_no_other_of_its_group(rule:
 
 
 @pytest.mark.parametrize("rule", [rule for rule in WITH_EXAMPLE if rule.fixed_example], ids=lambda rule: rule.code)
-def test_the_mended_example_is_not_found(rule: LintRule) -> None:
+def test_a_repaired_example_is_no_longer_reported(rule: LintRule) -> None:
     """So that what `rule` proposes helps."""
     assert rule.code not in {one.code for one in lint_grant(text_of(rule.fixed_example))[1]}
 
@@ -45,7 +45,7 @@ def test_codes_are_unique_and_say_their_group() -> None:
     assert {rule.severity for rule in RULES} == {ERROR, WARNING, NOTE}
 
 
-def test_a_word_stands_for_a_code_or_a_group() -> None:
+def test_a_word_selects_a_code_or_a_group() -> None:
     """Both are what people type."""
     assert expand_code("scope-dead") == {"scope-dead"}
     assert {"scope-dead", "scope-covered"} < expand_code("scope")
@@ -55,7 +55,7 @@ def test_a_word_stands_for_a_code_or_a_group() -> None:
 @pytest.mark.parametrize(
     ("word", "near"), [("scope-ded", "scope-dead"), ("scopes", "scope"), ("actions-twice", "action-twice")]
 )
-def test_an_unknown_code_is_told_with_the_nearest(word: str, near: str) -> None:
+def test_an_unknown_code_is_refused_with_the_nearest(word: str, near: str) -> None:
     """A typo in a configuration must not select nothing in silence."""
     for ask in (expand_code, rule_of):
         with pytest.raises(UsageError) as caught:

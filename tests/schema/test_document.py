@@ -75,7 +75,9 @@ CASES: list[tuple[Any, list[tuple[str, str, str, str]]]] = [
 
 
 @pytest.mark.parametrize(("document", "expected"), CASES)
-def test_all_that_is_wrong_is_told_at_its_place(document: Any, expected: list[tuple[str, str, str, str]]) -> None:
+def test_every_error_of_a_document_is_reported_at_its_place(
+    document: Any, expected: list[tuple[str, str, str, str]]
+) -> None:
     """In our words, with what would do."""
     found = find_document_errors(document)
     assert [(one.code, one.pointer) for one in found] == [(code, at) for code, at, _, _ in expected]
@@ -156,14 +158,14 @@ def test_model_decoder_and_schema_agree(document: Any, random: Random, changes: 
 
 @chance(500)
 @given(grants, st.randoms(use_true_random=False))
-def test_what_the_original_s_schema_takes_is_taken(document: Any, random: Random) -> None:
+def test_documents_that_the_schema_of_the_original_accepts_are_accepted(document: Any, random: Random) -> None:
     """All but a tool without a name."""
     document = changed(document, random)
     if ORIGINAL.is_valid(document) and document["tool"]:
         assert not is_refused(document)
 
 
-def test_the_schema_is_one() -> None:
+def test_the_json_schema_is_valid() -> None:
     """By the draft it names, and editors show what each key is."""
     Draft202012Validator.check_schema(json_schema())
     assert json_schema()["$schema"] == "https://json-schema.org/draft/2020-12/schema"

@@ -53,7 +53,7 @@ DECLARATIONS = st.recursive(
 
 @chance(500)
 @given(DECLARATIONS)
-def test_it_refuses_the_declarations_that_cannot_be_enforced(declaration: object) -> None:
+def test_the_editor_schema_refuses_declarations_that_cannot_be_enforced(declaration: object) -> None:
     """Exactly these, but it compiles no pattern."""
     problem = declaration_problem(declaration, 0)
     assert SCHEMA.is_valid({**GRANT, "args": {"x": declaration}}) == (
@@ -78,7 +78,7 @@ def test_a_key_that_is_spelled_wrong_or_restricts_nothing_is_refused(key: str) -
     st.randoms(use_true_random=False),
     st.booleans(),
 )
-def test_it_never_refuses_a_key_in_which_validate_sees_nothing(word: str, random: Any, is_rate: bool) -> None:
+def test_the_editor_schema_accepts_every_key_that_validate_accepts(word: str, random: Any, is_rate: bool) -> None:
     """Nor a key of a rate."""
     key = "".join(random.choice([letter, letter.upper(), letter + random.choice(["", "_", "-"])]) for letter in word)
     document = (

@@ -31,7 +31,7 @@ def test_a_string_with_the_name_of_a_place_is_warned_of(declaration: dict[str, A
     {"type": "integer"}, {"type": "object"}, {**TEXT, "format": "path"}, {**TEXT, "format": "not-path"}, {"enum": ["debug", "release"]},
     {"const": "x"}, {"pattern": "^[a-z]+$"}, {"maxLength": 2}, {"type": "array", "items": {**TEXT, "format": "path"}}, {"type": "strin"}, 3,
 ])  # fmt: skip
-def test_what_is_no_text_or_can_be_no_path_is_not(declaration: Any) -> None:
+def test_arguments_that_cannot_be_paths_get_no_warning(declaration: Any) -> None:
     """And what the grant says to be a path, or none."""
     assert found(target=declaration) == []
 

@@ -82,7 +82,7 @@ CASES: list[tuple[dict[str, object], list[tuple[str, str]]]] = [
 
 
 @pytest.mark.parametrize(("keys", "expected"), CASES)
-def test_a_rule_finds_what_it_is_for(keys: dict[str, object], expected: list[tuple[str, str]]) -> None:
+def test_each_rule_reports_its_own_problems(keys: dict[str, object], expected: list[tuple[str, str]]) -> None:
     """With the place in the document."""
     assert found(**keys) == expected
 
@@ -92,7 +92,7 @@ def test_a_file_without_an_id_may_have_any_tool() -> None:
     assert found("") == []
 
 
-def test_keys_are_told_of_what_does_not_load_too() -> None:
+def test_keys_of_an_invalid_document_are_reported_too() -> None:
     """All at once; but nothing of what was never meant as a grant."""
     assert found(rate=5, fsscope=[], enabled=False) == [
         ("shape-type", "/rate"), ("key-unknown", "/fsscope"), ("key-idle", "/enabled"),
@@ -147,7 +147,7 @@ def test_only_what_was_chosen_is_repaired() -> None:
     assert json.loads(apply_fixes(data, EVERY - {"action-empty"}))["actions"] == ["a", ""]
 
 
-def test_what_does_not_load_is_not_repaired() -> None:
+def test_an_invalid_document_is_not_repaired() -> None:
     """It allows nothing, so any repair would allow more."""
     for data in (b'{"tool": "t",}', b"\xff", b'{"actions": ["a", "a"]}'):
         assert apply_fixes(data, EVERY) == data
@@ -166,7 +166,7 @@ def test_no_repair_ever_allows_more(names: list[str], prefixes: list[str], scope
     assert apply_fixes(new, EVERY) == new
 
 
-def test_a_giant_of_nothing_but_problems_is_told_in_part() -> None:
+def test_at_most_a_hundred_problems_of_one_code_are_reported() -> None:
     """Else it would take for ever."""
     data = json.dumps(GRANT | {"actions": ["a"] * 100_000, "fsScope": ["b"] * 50_000}).encode()
     assert Counter(one.code for one in locate_problems("f", data, lint_grant(data)[1])) == {
@@ -188,7 +188,7 @@ GIANTS: list[dict[str, object]] = [
     [pytest.param(keys, marks=pytest.mark.storm) if "actions" in keys else keys for keys in GIANTS],
     ids=["deep", "deep-git", "twice", "covered"],
 )
-def test_a_giant_takes_seconds(keys: dict[str, object]) -> None:
+def test_a_very_large_grant_is_validated_within_seconds(keys: dict[str, object]) -> None:
     """It took hours, and so would have held up whoever waits for the gate."""
     data = json.dumps(GRANT | keys, separators=(",", ":")).encode()
     assert len(data) <= MAX_BYTES
@@ -196,7 +196,7 @@ def test_a_giant_takes_seconds(keys: dict[str, object]) -> None:
     assert len(apply_fixes(data, EVERY)) <= len(data)
 
 
-def test_what_is_told_in_part_hides_nothing_else() -> None:
+def test_many_problems_of_one_code_hide_no_others() -> None:
     """A hundred doubts about actions passed a scope that can never match."""
     scopes = [".cortex/policy/x"] * 200 + ["docs/**"]
     codes = {code for code, _ in found(actions=["a"] * 200 + ["*"], fsScope=scopes, fsscope=1)}
@@ -259,7 +259,7 @@ def test_a_short_value_needs_few_steps() -> None:
     ("(?:" * 300 + "a" + ")" * 300, "more than 64 groups in each other, at character 193"), ("^[a-z", "a class that is not closed, at character 2"),
     ("^.{1,1000}$", "more than 1,000 positions, counts unrolled, at character 1"), (r"^\p{L}$", "its tables change with Unicode, at character 2"),
 ])  # fmt: skip
-def test_what_is_wrong_with_a_pattern_is_said_with_its_place(pattern: str, why: str) -> None:
+def test_a_wrong_pattern_is_reported_with_its_place(pattern: str, why: str) -> None:
     """And that every call is denied."""
     [problem] = lint_grant(json.dumps(GRANT | {"args": {"x": {"pattern": pattern}}}).encode(), "t", "t")[1]
     assert problem.code == "arg-keyword"
@@ -297,7 +297,7 @@ def test_problems_below_one_long_name_are_few_and_their_messages_short(letter: s
     "args",
     [{"x": {f"k{number}": 1 for number in range(2_000)}}, {f"x{number}": {"minLenght": 1} for number in range(2_000)}],
 )
-def test_what_is_not_reported_is_not_guessed_at(args: dict[str, object]) -> None:
+def test_unreported_keywords_are_not_compared(args: dict[str, object]) -> None:
     """To guess what a keyword was meant to be takes a comparison with each."""
     with counted(closest_word) as work:
         found = lint_grant(json.dumps({**GRANT, "args": args}).encode())[1]

@@ -32,7 +32,7 @@ def write_script(file: Path, text: str) -> None:
     file.chmod(0o755)
 
 
-def test_it_gets_the_line_of_a_new_request_once(program: Path) -> None:
+def test_the_notifier_gets_the_line_of_a_new_request_once(program: Path) -> None:
     """As JSON on its standard input, without variables of ours, in `/`; a repeated call tells nobody again."""
     write_script(program, f'{{ cat; env | grep -c ^CORTEX_; pwd; }} >> "{program}.log"; echo noise; echo noise >&2')
     first, again = run(*CALL), run(*CALL)
@@ -79,7 +79,7 @@ def test_a_program_that_hangs_is_killed_with_its_children(program: Path, monkeyp
 
 
 @pytest.mark.parametrize("place", ["project", "environment"])
-def test_only_the_system_and_the_user_can_name_it(
+def test_only_system_and_user_settings_can_name_the_notifier(
     root: Path, program: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     """Anywhere else it is an invalid setting, which denies every call."""
@@ -92,7 +92,7 @@ def test_only_the_system_and_the_user_can_name_it(
     assert not Path(f"{program}.ran").exists()
 
 
-def test_a_peek_tells_nobody(program: Path) -> None:
+def test_a_peek_notifies_nobody(program: Path) -> None:
     """It makes no request."""
     write_script(program, f'touch "{program}.ran"')
     assert run(*CALL, "--peek").returncode == 13

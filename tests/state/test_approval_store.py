@@ -185,7 +185,7 @@ def test_a_denied_call_stays_denied_and_asks_nobody_again() -> None:
     assert [plea.status for plea in list_requests()] == ["denied"]
 
 
-def test_a_no_takes_an_unused_yes_back() -> None:
+def test_a_denial_withdraws_an_unused_approval() -> None:
     """And no yes comes after it."""
     request_id = waits()
     answer_request(request_id, approved=True)
@@ -196,7 +196,7 @@ def test_a_no_takes_an_unused_yes_back() -> None:
         read()
 
 
-def test_what_is_over_is_answered_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_request_cannot_be_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Used, expired or unknown."""
     request_id = waits()
     answer_request(request_id, approved=True)
@@ -212,7 +212,7 @@ def test_what_is_over_is_answered_no_more(monkeypatch: pytest.MonkeyPatch) -> No
         answer_request(late, approved=True)
 
 
-def test_nobody_is_asked_where_nobody_has_time(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_timeout_of_zero_denies_without_a_request(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A timeout of nothing is a no without a request."""
     monkeypatch.setenv("CORTEX_HITL_TIMEOUT_MS", "999")
     with pytest.raises(ApprovalRequired, match="leaves no time") as caught:
@@ -221,7 +221,7 @@ def test_nobody_is_asked_where_nobody_has_time(file: Path, monkeypatch: pytest.M
     assert not file.read_bytes()
 
 
-def test_a_timeout_of_any_size_is_no_bug(tmp_path: Path) -> None:
+def test_a_timeout_of_any_size_is_accepted(tmp_path: Path) -> None:
     """It is a year at most."""
     directory = tmp_path / "config/cortex-policy"
     directory.mkdir(parents=True)
@@ -264,14 +264,14 @@ def test_a_flood_is_bounded(file: Path, root: Path) -> None:
         enforce(load_grant("other"), "read")
 
 
-def test_what_no_human_reads_is_not_asked(file: Path) -> None:
+def test_a_request_too_long_to_read_is_denied(file: Path) -> None:
     """A request is a line that can be looked at."""
     with pytest.raises(ApprovalRequired, match="too long"):
         read(text="x" * (1 << 16))
     assert not file.read_bytes()
 
 
-def test_a_docket_does_not_grow(file: Path) -> None:
+def test_old_answers_are_removed_from_the_approvals_file(file: Path) -> None:
     """Old answers go, the last ones stay."""
     grant = load_grant("records")
     for n in range(150):
@@ -347,7 +347,7 @@ def shared(file: Path) -> None:
         pytest.param(foreign, f"belongs to user {CALLER}", marks=pytest.mark.skipif(os.geteuid() != 0, reason="root alone")),
     ],
 )  # fmt: skip
-def test_a_file_that_nobody_can_believe_is_a_no(file: Path, make: Callable[[Path], object], why: str) -> None:
+def test_an_unsafe_approvals_file_denies(file: Path, make: Callable[[Path], object], why: str) -> None:
     """24, and nothing is written."""
     grant = load_grant("records")
     make(file)
@@ -359,7 +359,7 @@ def test_a_file_that_nobody_can_believe_is_a_no(file: Path, make: Callable[[Path
     assert file.lstat().st_size == before
 
 
-def test_a_directory_that_is_not_there_is_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_directory_of_approvals_is_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error says how to."""
     monkeypatch.setenv("CORTEX_HITL_STORE", str(tmp_path / "gone" / "hitl"))
     with pytest.raises(ApprovalStoreError, match="its directory does not exist") as caught:
@@ -367,7 +367,7 @@ def test_a_directory_that_is_not_there_is_not_made(tmp_path: Path, monkeypatch: 
     assert caught.value.hint == f"make it with `mkdir -p {tmp_path}/gone`"
 
 
-def test_an_approval_of_a_foreign_user_is_not_believed(file: Path) -> None:
+def test_an_approval_by_another_user_is_refused(file: Path) -> None:
     """Even where it fits: the file became theirs after it was written."""
     if os.geteuid() != 0:
         pytest.skip("only root can be somebody else")
@@ -379,7 +379,9 @@ def test_an_approval_of_a_foreign_user_is_not_believed(file: Path) -> None:
     assert read()
 
 
-def test_root_answers_in_the_docket_of_another_user(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_root_may_answer_in_the_approvals_file_of_another_user(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And leaves it theirs."""
     tmp_path.chmod(0o755)
     theirs = own / "theirs"
@@ -426,7 +428,7 @@ def test_an_original_that_says_another_word_than_true_approves_nothing(file: Pat
     assert waits() == request_id
 
 
-def test_half_a_line_takes_no_other_with_it(file: Path) -> None:
+def test_a_torn_line_hides_no_other_line(file: Path) -> None:
     """A writer died in it."""
     first = waits(n=1)
     with file.open("a") as opened:
@@ -439,7 +441,7 @@ def test_half_a_line_takes_no_other_with_it(file: Path) -> None:
 
 
 @pytest.mark.parametrize("spelled", ["{file}", "{file.parent}/./hitl.jsonl", "docs/to-store"])
-def test_no_path_of_a_call_leads_to_the_docket(root: Path, file: Path, spelled: str) -> None:
+def test_no_path_of_a_call_reaches_the_approvals_file(root: Path, file: Path, spelled: str) -> None:
     """Whatever the scope says."""
     waits(n=1)
     (root / "docs/to-store").symlink_to(file)
@@ -447,9 +449,7 @@ def test_no_path_of_a_call_leads_to_the_docket(root: Path, file: Path, spelled: 
         enforce(load_grant("model-gateway"), "chat", {"path": spelled.format(file=file)})
 
 
-def test_beside_the_rate_state_is_where_it_lies_unless_said_otherwise(
-    state: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_approvals_file_is_beside_the_rate_state_by_default(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the same user and root alone can write."""
     monkeypatch.delenv("CORTEX_HITL_STORE")
     answer_request(waits(), approved=True)
@@ -467,9 +467,7 @@ def test_beside_the_rate_state_is_where_it_lies_unless_said_otherwise(
         ("CORTEX_HITL_TIMEOUT_MS", ""), ("CORTEX_HITL_TIMEOUT_MS", "-1"), ("CORTEX_HITL_TIMEOUT_MS", "1e9"),
     ],
 )  # fmt: skip
-def test_a_variable_of_the_original_that_says_nothing_clear_is_a_no(
-    monkeypatch: pytest.MonkeyPatch, variable: str, text: str
-) -> None:
+def test_an_unclear_variable_of_the_original_denies(monkeypatch: pytest.MonkeyPatch, variable: str, text: str) -> None:
     """27, with its name."""
     monkeypatch.setenv(variable, text)
     with pytest.raises(GrantError, match=variable) as caught:
@@ -491,7 +489,7 @@ def test_variables_of_the_original_are_the_weakest(tmp_path: Path, monkeypatch: 
     assert effective_settings(os.getcwd()).approvals_file == f"{tmp_path}/etc/a"
 
 
-def test_a_full_disk_or_a_held_lock_is_a_no(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_or_a_held_lock_denies(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And no line is left half."""
     answer_request(waits(), approved=True)
     before, write = file.read_bytes(), os.write

@@ -78,7 +78,9 @@ def test_a_write_that_fails_leaves_the_old_bytes_and_no_other_file(
     assert names(file) == ["x"]
 
 
-def test_what_is_done_is_never_called_undone(directory: int, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_after_the_rename_is_never_reported_as_not_done(
+    directory: int, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A directory that cannot be flushed comes after the rename."""
     flush = os.fsync
 
@@ -143,7 +145,7 @@ def acl(file: Path, *entries: str) -> list[str]:
     return listed.splitlines()
 
 
-def test_who_was_let_in_by_a_list_still_is(directory: int, file: Path) -> None:
+def test_an_access_control_list_is_kept(directory: int, file: Path) -> None:
     """And by the list of its directory only where the old file had no other."""
     file.write_bytes(b"one")
     file.chmod(0o640)
@@ -153,7 +155,7 @@ def test_who_was_let_in_by_a_list_still_is(directory: int, file: Path) -> None:
     assert "user:4711:r--" in before
 
 
-def test_a_list_that_lets_others_write_is_bounded(directory: int, file: Path) -> None:
+def test_an_access_control_list_that_lets_others_write_is_restricted(directory: int, file: Path) -> None:
     """One that lets the caller or root write, whom a check trusts anyway, is kept whole."""
     if os.geteuid() != 0:
         pytest.skip("only root gives a group away")
@@ -167,7 +169,7 @@ def test_a_list_that_lets_others_write_is_bounded(directory: int, file: Path) ->
         assert mask in acl(file)
 
 
-def test_a_list_of_the_directory_is_for_new_files(directory: int, file: Path) -> None:
+def test_the_default_list_of_a_directory_applies_to_new_files(directory: int, file: Path) -> None:
     """A file that was without one stays without; a new one lets nobody else write."""
     file.write_bytes(b"one")
     before = acl(file)
@@ -178,7 +180,7 @@ def test_a_list_of_the_directory_is_for_new_files(directory: int, file: Path) ->
     assert "mask::r--" in acl(file.with_name("new"))
 
 
-def test_what_the_owner_noted_on_a_file_is_kept(directory: int, file: Path) -> None:
+def test_extended_attributes_of_the_owner_are_kept(directory: int, file: Path) -> None:
     """Whatever its length; an empty note too."""
     file.write_bytes(b"one")
     notes = {"user.origin": b"https://example.org", "user.empty": b""}
@@ -188,7 +190,9 @@ def test_what_the_owner_noted_on_a_file_is_kept(directory: int, file: Path) -> N
     assert xattrs(file) == notes
 
 
-def test_what_cannot_be_kept_is_not_lost(directory: int, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attributes_that_cannot_be_kept_prevent_the_write(
+    directory: int, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing is written then, and the note is named."""
     file.write_bytes(b"one")
     note(file, "user.origin", b"x")
@@ -204,7 +208,7 @@ def test_what_cannot_be_kept_is_not_lost(directory: int, file: Path, monkeypatch
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file capabilities")
-def test_what_the_kernel_notes_is_its_own(directory: int, file: Path) -> None:
+def test_attributes_of_the_kernel_are_not_copied(directory: int, file: Path) -> None:
     """A capability goes with the bytes that it was for."""
     file.write_bytes(b"one")
     note(file, "security.capability", bytes.fromhex("0100000200200000000000000000000000000000"))
@@ -214,7 +218,7 @@ def test_what_the_kernel_notes_is_its_own(directory: int, file: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o4755, 0o2755, 0o1777, 0o777])
-def test_no_file_runs_or_is_open(directory: int, file: Path, mode: int) -> None:
+def test_no_written_file_is_executable_or_world_writable(directory: int, file: Path, mode: int) -> None:
     """Whether its mode is given or was there before."""
     atomic_replace(directory, "x", b"one", mode)
     assert file.stat().st_mode & 0o7777 & ~0o664 == 0
@@ -231,7 +235,7 @@ def test_a_group_may_write_where_it_is_the_owners_own(file: Path) -> None:
     assert allowed_mode(0o664, 1000, 0) == (0o664 if os.getegid() == 0 else 0o644)
 
 
-def test_a_file_is_made_whole_and_takes_no_place(directory: int, file: Path) -> None:
+def test_a_new_file_is_complete_and_replaces_none(directory: int, file: Path) -> None:
     """Not even that of a link which leads nowhere."""
     atomic_create(directory, "x", b"one", 0o600)
     assert (file.read_bytes(), file.stat().st_mode & 0o777, file.stat().st_nlink) == (b"one", 0o600, 1)

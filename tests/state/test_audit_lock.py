@@ -62,7 +62,9 @@ def test_a_lock_is_made_with_the_log_for_its_owner_alone(log: Path) -> None:
     assert lock_of(log).read_bytes() == b""
 
 
-def test_who_may_only_read_the_log_stops_no_call(log: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_who_may_only_read_the_log_blocks_no_call(
+    log: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Neither one that opens the log for each call, nor one that keeps it open."""
     assert root.is_dir()
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(log))
@@ -78,7 +80,7 @@ def test_who_may_only_read_the_log_stops_no_call(log: Path, root: Path, monkeypa
     assert verified(log).chained == 5
 
 
-def test_who_holds_the_lock_is_waited_for_and_given_up(log: Path) -> None:
+def test_a_held_lock_is_waited_for_at_most_a_second(log: Path) -> None:
     """After a second, since no honest writer holds it as long; the hint names the lock."""
     one = opened(log)
     one.append(LINE)
@@ -109,7 +111,7 @@ def readable(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [listen, link, readable, Path.mkdir])
-def test_what_others_could_hold_is_no_lock(log: Path, make: Callable[[Path], object]) -> None:
+def test_a_lock_file_that_others_could_hold_is_not_used(log: Path, make: Callable[[Path], object]) -> None:
     """It is left alone, and the log itself is locked."""
     make(lock_of(log))
     one = opened(log)
@@ -120,7 +122,7 @@ def test_what_others_could_hold_is_no_lock(log: Path, make: Callable[[Path], obj
     assert verified(log).chained == 1
 
 
-def test_a_lock_of_another_user_is_none(log: Path) -> None:
+def test_a_lock_file_of_another_user_is_not_used(log: Path) -> None:
     """But one of root is believed, as a log of root is."""
     if os.geteuid() != 0:
         pytest.skip("only root can be somebody else")
@@ -169,7 +171,7 @@ def test_a_group_that_may_write_the_log_may_hold_its_lock(log: Path) -> None:
     assert lock_of(log).stat().st_gid == log.stat().st_gid
 
 
-def test_a_lock_that_cannot_be_made_stops_nobody(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_file_that_cannot_be_made_blocks_no_call(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk without room for one more name, for example; nothing half made is left."""
 
     def full(*_: object) -> None:
@@ -193,7 +195,7 @@ def test_a_log_on_another_device_than_its_name_has_no_lock(log: Path) -> None:
 
 
 @pytest.mark.parametrize("away", [lambda path: path.unlink(), lambda path: path.rename(f"{path}.1")])
-def test_a_lock_that_goes_parts_no_writers(log: Path, away: Callable[[Path], object]) -> None:
+def test_writers_with_an_old_and_a_new_lock_file_write_one_chain(log: Path, away: Callable[[Path], object]) -> None:
     """One has the old lock open and another finds a new one: their lines are still one chain."""
     old = opened(log)
     old.append(LINE)
@@ -212,7 +214,7 @@ def test_a_lock_that_goes_parts_no_writers(log: Path, away: Callable[[Path], obj
     assert verified(log).chained == 2 * EACH + 1
 
 
-def test_who_has_an_old_lock_looks_for_the_new_one_where_a_reader_is_in_the_way(log: Path) -> None:
+def test_a_writer_with_a_replaced_lock_file_looks_for_the_new_one(log: Path) -> None:
     """Nobody else tells them apart then."""
     old = opened(log)
     old.append(LINE)
@@ -259,7 +261,7 @@ def test_a_writer_without_the_lock_is_waited_for(log: Path) -> None:
 
 
 @pytest.mark.usefixtures("root")
-def test_no_call_leads_into_the_lock(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_call_may_write_to_the_lock_of_its_log(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor is it one of the files that a log was rotated to."""
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(log))
     for path in (lock_of(log), Path(str(lock_of(log)).upper())):

@@ -85,7 +85,7 @@ def test_a_tight_umask_does_not_shut_the_next_writer_out(log: Path) -> None:
     [((5,), UsageError), (({1: object()},), UsageError), (({"x": 1j},), UsageError)],
     ids=["5", "object", "complex"],
 )
-def test_words_that_do_not_fit_together_are_no_answer(log: Path, words: tuple[Any, ...], error: type) -> None:
+def test_words_that_do_not_fit_together_are_not_logged(log: Path, words: tuple[Any, ...], error: type) -> None:
     """Nobody decided."""
     with pytest.raises(error):
         enforce(load_grant("git"), "tree", *words)
@@ -140,7 +140,7 @@ def test_the_version_of_the_stamp_is_read_leniently(log: Path, root: Path, text:
     assert data(log)["version"] == version
 
 
-def test_a_stamp_that_is_no_file_holds_nobody_up(log: Path, root: Path) -> None:
+def test_a_stamp_that_is_not_a_file_blocks_no_call(log: Path, root: Path) -> None:
     """A FIFO, a link, a directory."""
     stamp = root / ".cortex/policy/stamp.json"
     makes: list[Make] = [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir]
@@ -183,7 +183,7 @@ def open_to_all(path: Path) -> None:
         (open_to_all, "it is writable by everyone", "chmod go-w {}"), (lambda path: path.symlink_to("nowhere"), "it is a link", "rm {}"),
     ],
 )  # fmt: skip
-def test_what_is_no_plain_file_of_ours_is_refused(log: Path, make: Make, why: str, hint: str) -> None:
+def test_a_log_that_is_not_our_regular_file_is_refused(log: Path, make: Make, why: str, hint: str) -> None:
     """At once, with the command that mends it, and nothing is counted."""
     make(log)
     for action in ("tree", "push"):
@@ -248,7 +248,7 @@ def _opening(log: Path) -> AuditLogError:
     return caught.value
 
 
-def test_what_cannot_be_written_is_ignored_where_that_is_set(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_of_the_log_are_ignored_if_the_settings_say_so(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The answers stand; nothing but the log is ignored."""
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_ON_ERROR", "ignore")
     log.mkdir()
@@ -261,7 +261,7 @@ def test_what_cannot_be_written_is_ignored_where_that_is_set(log: Path, monkeypa
 
 
 @pytest.mark.parametrize("tail", ["{", '{"half": "of a li', "\0" * 100])
-def test_a_line_that_was_torn_takes_no_other_with_it(log: Path, tail: str) -> None:
+def test_a_torn_line_spoils_no_other_line(log: Path, tail: str) -> None:
     """The next writer ends it first."""
     tree()
     with log.open("a") as file:
@@ -324,7 +324,7 @@ def test_a_log_renamed_away_gets_no_more_lines(log: Path) -> None:
     assert stat.S_IMODE(Path(f"{log}.1").stat().st_mode) == 0o600
 
 
-def test_what_took_the_place_of_the_log_meanwhile_is_judged(log: Path) -> None:
+def test_a_file_that_replaced_the_log_meanwhile_is_checked(log: Path) -> None:
     """A link is none, whatever stood there when the call began."""
     one = AuditLog(Settings(audit_file=str(log)))
     log.unlink()
@@ -334,7 +334,7 @@ def test_what_took_the_place_of_the_log_meanwhile_is_judged(log: Path) -> None:
     one.close()
 
 
-def test_a_directory_that_went_meanwhile_is_told(log: Path, tmp_path: Path) -> None:
+def test_a_directory_that_is_gone_meanwhile_is_reported(log: Path, tmp_path: Path) -> None:
     """Whether it is gone or something else stands there, and nothing stays locked."""
     directory = tmp_path / "logs"
     directory.mkdir()
@@ -353,7 +353,7 @@ def test_a_directory_that_went_meanwhile_is_told(log: Path, tmp_path: Path) -> N
     assert not _locks_held
 
 
-def test_nothing_stays_open(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_logged_call_leaves_nothing_open(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even while an exception remembers the call."""
     tree()
     before, kept = sorted(os.listdir("/dev/fd")), []
@@ -374,7 +374,7 @@ def test_nothing_stays_open(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(kept) == 2
 
 
-def test_no_call_leads_into_the_log(log: Path, root: Path) -> None:
+def test_no_call_may_write_to_its_log(log: Path, root: Path) -> None:
     """By no name, whatever the scope, and that is written too."""
     (root / "alias").symlink_to(log)
     (root / "hard").write_text("")

@@ -65,21 +65,21 @@ def test_a_log_that_would_grow_over_the_size_is_rotated(log: Path) -> None:
     assert {stat.S_IMODE(Path(name).stat().st_mode) for name in names} == {0o600}
 
 
-def test_without_a_size_none_is_rotated(log: Path) -> None:
+def test_without_a_size_no_log_is_rotated(log: Path) -> None:
     """As before."""
     for number in range(60):
         append(log, number, most=0)
     assert sorted(os.listdir(log.parent)) == ["log", "log.lock"]
 
 
-def test_a_line_that_is_longer_than_the_size_stands_alone(log: Path) -> None:
+def test_a_line_longer_than_the_size_gets_its_own_file(log: Path) -> None:
     """It is not dropped, and no file is empty."""
     for number in range(4):
         append(log, number, most=1)
     assert [numbers(name) for name in list_log_files(str(log))] == [[0], [1], [2], [3]]
 
 
-def test_none_is_kept_where_none_is_wanted(log: Path) -> None:
+def test_no_rotated_log_is_kept_if_none_is_wanted(log: Path) -> None:
     """A new chain begins."""
     for number in range(10):
         append(log, number, keep=0)
@@ -88,7 +88,7 @@ def test_none_is_kept_where_none_is_wanted(log: Path) -> None:
     assert verify(log).breaks == ()
 
 
-def test_what_is_more_than_is_kept_is_dropped(log: Path) -> None:
+def test_rotated_logs_above_the_number_are_removed(log: Path) -> None:
     """Once fewer are to be kept."""
     for number in range(12):
         append(log, number, keep=9, most=1)
@@ -169,14 +169,14 @@ def test_a_directory_that_nobody_may_write_to_stops_rotation(own: Path) -> None:
     "make",
     [os.mkfifo, lambda path: path.symlink_to("/etc/passwd"), lambda path: path.write_text("no digest\n"), Path.mkdir, lambda path: path.touch(0o666)],
 )  # fmt: skip
-def test_whatever_stands_where_the_file_before_should_a_chain_begins(log: Path, make: Callable[[Path], object]) -> None:
+def test_a_chain_begins_if_the_file_before_is_not_regular(log: Path, make: Callable[[Path], object]) -> None:
     """It is neither waited for nor followed."""
     make(Path(f"{log}.1"))
     append(log, 0)
     assert b', "follows":null' in log.read_bytes()
 
 
-def test_the_file_before_is_read_once_nobody_writes_to_it(log: Path) -> None:
+def test_the_file_before_is_read_after_its_last_writer(log: Path) -> None:
     """A writer may still be at work in a file that another program renamed; who never ends is a reader."""
     append(log, 0)
     log.rename(f"{log}.1")
@@ -215,7 +215,7 @@ def test_a_first_line_that_was_torn_does_not_part_the_files(log: Path) -> None:
     assert (found.breaks, found.torn, found.chained) == ((), 1, 2)
 
 
-def test_no_call_leads_into_what_was_rotated(root: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_call_may_write_to_a_rotated_log(root: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By whatever name it was rotated, whether it is there or not."""
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(log))
     (root / "alias").symlink_to(f"{log}.1")
@@ -238,7 +238,7 @@ def test_no_call_leads_into_what_was_rotated(root: Path, log: Path, monkeypatch:
         enforce(grant, "chat", {"path": f"{log}.1"})
 
 
-def test_no_call_leads_into_what_was_rotated_before_its_extension(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_call_may_write_to_a_log_rotated_before_its_extension(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`audit-20261129.jsonl` is the log as well, as logrotate's `extension` names it."""
     monkeypatch.setenv("CORTEX_AUDIT_LOG", f"{root}/audit.jsonl")
     grant = load_grant("model-gateway")
@@ -249,7 +249,7 @@ def test_no_call_leads_into_what_was_rotated_before_its_extension(root: Path, mo
 
 
 @pytest.mark.usefixtures("root")
-def test_rotation_is_set_like_all_else(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rotation_follows_the_settings(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By variables here."""
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(log))
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_MAX_BYTES", "1")

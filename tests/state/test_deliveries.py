@@ -104,7 +104,7 @@ def test_a_mark_lasts_two_minutes(deliver: Deliver, clock: Clock) -> None:
     assert deliver("a", "fourth") is True
 
 
-def test_a_mark_of_the_future_is_no_mark(deliver: Deliver, clock: Clock) -> None:
+def test_a_mark_of_the_future_does_not_count(deliver: Deliver, clock: Clock) -> None:
     """It is damage, or of another clock."""
     assert deliver("a", "user") is True
     clock.now -= 1

@@ -34,7 +34,7 @@ def test_a_copy_has_the_name_of_its_file_in_a_directory_of_its_own(drafts_place:
     )
 
 
-def test_what_is_known_or_empty_is_removed_with_all_that_lies_beside_it(drafts_place: Path) -> None:
+def test_an_unchanged_or_empty_draft_is_removed_with_its_directory(drafts_place: Path) -> None:
     """An editor may have left a backup there."""
     for text in (b"old", b"new", b" \n", None):
         draft = Draft(FILE, b"text", 9)
@@ -49,7 +49,7 @@ def test_what_is_known_or_empty_is_removed_with_all_that_lies_beside_it(drafts_p
 
 
 @pytest.mark.parametrize("kind", ["link", "second name", "pipe", "directory"])
-def test_what_is_no_text_is_left_and_not_read(drafts_place: Path, kind: str) -> None:
+def test_a_draft_that_is_not_a_text_file_is_left_unread(drafts_place: Path, kind: str) -> None:
     """Nothing waits for a pipe either."""
     draft, other = Draft(FILE, b"text", 9), drafts_place / "other"
     other.write_bytes(b"other")
@@ -70,7 +70,7 @@ def test_what_is_no_text_is_left_and_not_read(drafts_place: Path, kind: str) -> 
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be fooled by a directory of another user")
-def test_no_place_is_one_that_another_user_can_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_draft_is_made_where_another_user_could_change_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not theirs, nor below theirs, nor behind a link of theirs; the usual places are."""
     theirs, ours = tmp_path / "theirs", tmp_path / "ours"
     for directory in (theirs, ours, theirs / "below"):
@@ -86,7 +86,7 @@ def test_no_place_is_one_that_another_user_can_change(tmp_path: Path, monkeypatc
         draft.remove()
 
 
-def test_without_a_place_nothing_is_edited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_safe_directory_nothing_is_edited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And it is said how to name one."""
     monkeypatch.setattr(edit_draft, "PLACES", ())
     monkeypatch.setenv("TMPDIR", str(tmp_path / "missing"))
@@ -95,7 +95,7 @@ def test_without_a_place_nothing_is_edited(tmp_path: Path, monkeypatch: pytest.M
     assert "TMPDIR" in caught.value.hint
 
 
-def test_a_directory_is_ours_alone_if_all_that_leads_there_is(tmp_path: Path) -> None:
+def test_a_directory_is_private_if_all_above_it_are_safe(tmp_path: Path) -> None:
     """The sticky bit protects a name in it; a link is followed."""
     inner = tmp_path / "a" / "b"
     inner.mkdir(parents=True)
@@ -111,7 +111,7 @@ def test_a_directory_is_ours_alone_if_all_that_leads_there_is(tmp_path: Path) ->
         assert is_private_path(str(tmp_path / "a")) is expected
 
 
-def test_another_user_s_directory_is_not_ours(tmp_path: Path) -> None:
+def test_a_directory_of_another_user_is_not_private(tmp_path: Path) -> None:
     """Whatever its modes, and neither is what lies in it."""
     if os.geteuid() != 0:
         pytest.skip("only root can give a directory away")
@@ -123,7 +123,7 @@ def test_another_user_s_directory_is_not_ours(tmp_path: Path) -> None:
     assert not is_private_path(str(inner))
 
 
-def test_a_place_that_cannot_be_listed_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_directory_that_cannot_be_listed_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     """A copy is made in it all the same; what others remove meanwhile is nobody's."""
     place = Path(tempfile.mkdtemp(dir="/tmp"))
     os.chown(place, CALLER if os.geteuid() == 0 else -1, -1)

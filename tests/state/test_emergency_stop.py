@@ -97,7 +97,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_name_is_a_stop_whatever_it_names(root: Path, kind: str) -> None:
+def test_any_object_with_the_name_of_a_stop_stops(root: Path, kind: str) -> None:
     """For a check, a peek, a call that was loaded before, and in words that any terminal may show."""
     grant = load_grant("git")
     KINDS[kind](policy(root) / "stop")
@@ -114,7 +114,7 @@ def test_a_name_is_a_stop_whatever_it_names(root: Path, kind: str) -> None:
         assert not caught.value.decision.retryable
 
 
-def test_what_is_not_there_stops_nothing(root: Path) -> None:
+def test_a_missing_stop_stops_nothing(root: Path) -> None:
     """Names beside it are no stop, and what is gone is none any more."""
     for name in ("stop.json", ".stop", "stop~", "stopped"):
         (policy(root) / name).touch()
@@ -142,7 +142,7 @@ def test_what_is_not_there_stops_nothing(root: Path) -> None:
     lambda tools: tools.parent.rename(tools.parent.parent / "away") and tools.parent.symlink_to("away"),
     lambda tools: tools.parent.parent.rename(tools.parents[2] / "away") and tools.parent.parent.symlink_to("away"),
 ])  # fmt: skip
-def test_a_stop_wins_over_whatever_else_is_wrong(root: Path, damage: Callable[[Path], object]) -> None:
+def test_a_stop_is_reported_before_any_other_fault(root: Path, damage: Callable[[Path], object]) -> None:
     """A grant that is missing, broken or unsafe, settings, directories that no check believes."""
     (policy(root) / "stop").write_text("why")
     damage(policy(root) / "tools")
@@ -152,7 +152,9 @@ def test_a_stop_wins_over_whatever_else_is_wrong(root: Path, damage: Callable[[P
     assert code() in {20, 21, 22, 27}
 
 
-def test_no_root_and_no_id_stay_what_they_are(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_root_and_an_invalid_id_are_reported_as_such(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A word that can name no grant touches no disk, and where there is no root there is no stop of it."""
     (policy(root) / "stop").touch()
     assert answer(Call("../git", "tree", quiet=True)).exit_code == 20
@@ -179,7 +181,7 @@ def callers(own: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("mode", [0, 0o100, 0o200, 0o400, 0o600])
 @pytest.mark.parametrize("name", [".cortex/policy", ".cortex"])
-def test_a_directory_that_cannot_be_looked_into_stops(callers: Path, name: str, mode: int) -> None:
+def test_a_directory_that_cannot_be_searched_stops(callers: Path, name: str, mode: int) -> None:
     """Nobody knows what stands there; where only its list is hidden it is refused as ever, unless a stop stands."""
     with by_caller():
         grant = load_grant("git", callers)
@@ -230,7 +232,7 @@ def test_a_denied_call_takes_nothing(root: Path) -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "second link"])
 @pytest.mark.usefixtures("root")
-def test_the_host_is_stopped_by_a_name_of_any_kind(host: Path, kind: str) -> None:
+def test_any_object_with_the_name_of_a_host_stop_stops(host: Path, kind: str) -> None:
     """Every root of it, and a call that finds none."""
     grant = load_grant("git")
     host.mkdir()
@@ -243,7 +245,7 @@ def test_the_host_is_stopped_by_a_name_of_any_kind(host: Path, kind: str) -> Non
 
 
 @pytest.mark.usefixtures("root")
-def test_what_hides_the_stop_of_the_host_stops_it(host: Path) -> None:
+def test_an_unreachable_directory_of_the_host_stops(host: Path) -> None:
     """A file in the place of its directory, a loop, a link to a mount that is gone; a link to a directory is one."""
     host.write_text("")
     assert code() == 15
@@ -259,7 +261,7 @@ def test_what_hides_the_stop_of_the_host_stops_it(host: Path) -> None:
     assert code() == 15
 
 
-def test_a_directory_of_the_host_that_is_shut_stops_it(callers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_directory_of_the_host_that_may_not_be_entered_stops(callers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """To whom it is shut."""
     host = callers / "host"
     monkeypatch.setattr(state, "SYSTEM_SETTINGS", str(host))
@@ -271,7 +273,7 @@ def test_a_directory_of_the_host_that_is_shut_stops_it(callers: Path, monkeypatc
         assert code(root=str(callers)) == 0
 
 
-def test_what_is_known_of_a_stop(root: Path) -> None:
+def test_a_stop_is_reported_with_its_reason_owner_and_time(root: Path) -> None:
     """Its first line, cut where it is long; its owner, with a name or without; its time, if that is one."""
     file, where = policy(root) / "stop", Root(str(root), named=False)
 
@@ -299,7 +301,7 @@ def test_what_is_known_of_a_stop(root: Path) -> None:
 
 
 @pytest.mark.usefixtures("root")
-def test_a_stop_that_ends_while_it_is_told_denied_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_that_ends_during_the_report_denied_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """The decision fell by what was seen first."""
     grant = load_grant("git")
     for module in (enforcement, emergency_stop):

@@ -71,7 +71,7 @@ def test_a_cost_of_any_size_is_denied_in_our_words() -> None:
 
 
 @pytest.mark.usefixtures("root")
-def test_only_a_yes_consumes() -> None:
+def test_only_an_allowed_call_consumes_budget() -> None:
     """Whichever rule says no, and a peek, leave the budget alone."""
     grant = load_grant("git")
     for action, args in (
@@ -110,14 +110,14 @@ def test_path_like_objects_and_collections_are_looked_into() -> None:
      UserList([BytesPath(b".cortex/policy/x")]), UserDict({"file": ".cortex/policy/x"}), {"a": [b"", {"file": b".cortex/policy"}]}],
 )  # fmt: skip
 @pytest.mark.usefixtures("root")
-def test_no_type_of_a_path_reaches_what_governs_grants(path: object) -> None:
+def test_no_type_of_path_reaches_protected_files(path: object) -> None:
     """A grant without scope looks into the same types as one with a scope."""
     with pytest.raises(AccessDenied, match="governs grants"):
         enforce(load_grant("model-gateway"), "chat", {"path": path})
 
 
 @pytest.mark.usefixtures("root")
-def test_what_cannot_be_looked_into_is_refused() -> None:
+def test_values_that_cannot_be_examined_are_refused() -> None:
     """A path may hide in it; bytes are text of the system."""
     grant = load_grant("model-gateway")
     assert enforce(grant, "chat", {"content": b"\xff"})

@@ -137,7 +137,7 @@ def test_damage_to_a_mapped_file_is_noticed(budgets: FileBudgets, state: Path) -
     assert FileBudgets(ROOT).peek("t", "a", 10).closed
 
 
-def test_no_more_files_stay_open_than_it_says(budgets: FileBudgets) -> None:
+def test_the_number_of_open_files_is_bounded(budgets: FileBudgets) -> None:
     """Many keys are counted exactly with few descriptors."""
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(2):
@@ -179,7 +179,7 @@ def test_signals_that_interrupt_hits_cost_no_exactness(budgets: FileBudgets) -> 
     assert budgets.peek("t", "d", 5000).used == 5000
 
 
-def test_a_signal_that_asks_in_the_middle_of_a_hit_is_not_answered_from_it(
+def test_a_signal_handler_gets_no_answer_in_the_middle_of_a_hit(
     budgets: FileBudgets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its handler waits for the lock that the hit holds, gets 24, and the count stays exact."""
@@ -199,7 +199,7 @@ def test_a_signal_that_asks_in_the_middle_of_a_hit_is_not_answered_from_it(
 
 
 @pytest.mark.parametrize("kind", [KeyError, ValueError, StopIteration])
-def test_what_a_signal_raises_in_the_middle_of_a_hit_is_what_the_caller_gets(
+def test_an_exception_of_a_signal_handler_reaches_the_caller(
     budgets: FileBudgets, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
     """Whatever it is; it is not taken for a file that must be opened again, and the next hit counts on."""
@@ -214,7 +214,7 @@ def test_what_a_signal_raises_in_the_middle_of_a_hit_is_what_the_caller_gets(
     assert [budgets.hit("t", "a", 3) for _ in range(3)] == [True, True, False]
 
 
-def test_a_word_of_ones_is_no_head(budgets: FileBudgets, state: Path) -> None:
+def test_a_word_with_all_bits_set_is_not_a_head(budgets: FileBudgets, state: Path) -> None:
     """A file just mapped has no head that such a word could be taken for."""
     assert budgets.hit("t", "a", 10)
     (file,) = state.rglob(name("a"))
@@ -227,7 +227,7 @@ def test_a_word_of_ones_is_no_head(budgets: FileBudgets, state: Path) -> None:
         asked.hit("t", "a", 10)
 
 
-def test_no_limit_of_nought_is_asked_of_a_file_just_mapped(budgets: FileBudgets) -> None:
+def test_a_limit_of_zero_is_checked_before_the_first_hit(budgets: FileBudgets) -> None:
     """A limit is judged before the first hit, too."""
     assert budgets
     for limit in (0, -1, 10**30):
@@ -263,7 +263,7 @@ def test_a_thread_that_asks_in_the_middle_of_a_hit_of_another_has_a_file_of_its_
 
 
 @pytest.mark.parametrize("limits", [(5,), (5, 3), (3, 5)])
-def test_a_denial_is_told_as_any_process_would_tell_it(limits: tuple[int, ...]) -> None:
+def test_a_denial_from_memory_equals_that_of_any_process(limits: tuple[int, ...]) -> None:
     """Where it can be told from memory alone; used, remaining and the wait are those of the file."""
     budgets, file = FileBudgets(ROOT), Ledger(ROOT, find_state_directory())
     told = 0
@@ -345,7 +345,7 @@ def test_a_head_that_went_back_by_whole_turns_lets_no_more_hits_pass(
     assert sum(budgets.hit("t", "turns", limit) for _ in range(100)) == limit - 3
 
 
-def test_a_denial_of_slots_of_several_hits_is_told_without_the_file(budgets: FileBudgets) -> None:
+def test_a_denial_of_coarse_slots_is_answered_from_memory(budgets: FileBudgets) -> None:
     """As fast as one of exact slots, and with the same words."""
     limit = 3_000_000
     assert budgets.take("t", "many", limit, limit).consumed == limit
@@ -359,7 +359,7 @@ def test_a_denial_of_slots_of_several_hits_is_told_without_the_file(budgets: Fil
     assert 0 < told.retry_after_seconds - asked.retry_after_seconds < 1
 
 
-def test_no_number_of_another_type_is_a_hit(budgets: FileBudgets) -> None:
+def test_a_limit_of_another_type_is_taken_by_its_value(budgets: FileBudgets) -> None:
     """Whatever it says of itself: it is taken by its value."""
 
     class Never(int):

@@ -29,7 +29,7 @@ WRITES: dict[str, Callable[[Root], object]] = {
 
 @pytest.mark.parametrize("write", WRITES)
 @pytest.mark.parametrize("other", ["none", "text", "link"])
-def test_the_first_writer_makes_it(root: Path, write: str, other: str) -> None:
+def test_the_first_writer_makes_the_gitignore(root: Path, write: str, other: str) -> None:
     """One that exists is never changed, nor is what a link names."""
     file = root / ".cortex" / "policy" / ".gitignore"
     if other == "text":
@@ -46,7 +46,7 @@ def test_the_first_writer_makes_it(root: Path, write: str, other: str) -> None:
         assert not file.exists()
 
 
-def test_whoever_writes_nothing_makes_none(root: Path) -> None:
+def test_a_reader_makes_no_gitignore(root: Path) -> None:
     """A look takes the lock as well."""
     with hold_writer_lock(Root(str(root), named=False)):
         pass
@@ -60,7 +60,7 @@ def test_whoever_writes_nothing_makes_none(root: Path) -> None:
         ".*\n", "stop*\n", ".loc[k]\n", "!stop\n", "sto\n", "hist*/\n",
     ],
 )  # fmt: skip
-def test_what_it_lacks_is_what_git_would_take(tmp_path: Path, text: str) -> None:
+def test_names_that_git_would_add_are_reported(tmp_path: Path, text: str) -> None:
     """Git itself is asked."""
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     (tmp_path / ".gitignore").write_text(text)

@@ -60,7 +60,7 @@ def test_a_stranger_may_own_a_root_that_is_named_and_none_that_is_found(own: Pat
     assert refused(lambda: read_grant(Root(str(own), named=True), "git")).exit_code == 22
 
 
-def test_a_hard_link_is_believed_where_it_is_roots_alone(own: Path) -> None:
+def test_a_hard_link_is_trusted_only_if_root_alone_can_write(own: Path) -> None:
     """Whoever links a file of somebody else's under an id must not make it a grant."""
     file = own / ".cortex" / "policy" / "tools" / "git.json"
     (own / "twin").hardlink_to(file)
@@ -87,7 +87,7 @@ def test_an_ancestor_that_cannot_be_examined_counts_as_a_root(own: Path, monkeyp
 
 
 @pytest.mark.parametrize("kind", ["link", "hard link", "directory", "fifo", "dangling link"])
-def test_what_is_wrong_is_told_at_once_and_mended_by_one_command(root: Path, kind: str) -> None:
+def test_all_unsafe_modes_are_fixed_by_one_command(root: Path, kind: str) -> None:
     """A grant of the wrong kind in a directory that is open to all: both are named, and in one hint."""
     found = Root(str(root), named=True)
     tools = Path(found.tools)
@@ -123,7 +123,7 @@ def test_what_is_wrong_is_told_at_once_and_mended_by_one_command(root: Path, kin
 
 
 @pytest.mark.parametrize("name", [".cortex", "policy", "tools"])
-def test_a_directory_on_the_way_is_no_link(root: Path, name: str) -> None:
+def test_a_directory_on_the_way_may_not_be_a_link(root: Path, name: str) -> None:
     """Nor a file."""
     path = next(path for path in root.rglob(name))
     real = path.rename(root / "real")
@@ -168,7 +168,7 @@ def test_an_error_says_what_was_known(root: Path) -> None:
     assert known("git") == (22, found.path, str(file), None)
 
 
-def test_a_hook_without_a_root_is_told_which_ones_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hook_without_a_root_names_the_roots_below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It runs at the top of a repository: a root made there would make those below ambiguous. A shell is told to."""
     monkeypatch.chdir(tmp_path)
     for name in ("c/d/e", "b", "a/far/too/deep", ".hidden", "z", "y"):

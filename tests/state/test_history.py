@@ -81,7 +81,7 @@ def test_hostile_bytes_come_back_identical(data: bytes) -> None:
         {"grants": [{"id": "git", "old": None, "new": None, "mode": -1}]},
     ],
 )  # fmt: skip
-def test_what_was_not_written_so_is_no_entry(change: dict[str, object]) -> None:
+def test_an_entry_with_another_digest_is_corrupt(change: dict[str, object]) -> None:
     """Above all bytes that do not belong to their digest."""
     with pytest.raises(MalformedError):
         history_entry.decode_entry(json.dumps(json.loads(history_entry.encode_entry(entry())) | change).encode())
@@ -116,7 +116,7 @@ def test_the_oldest_go_first(stamped_root: Root, monkeypatch: pytest.MonkeyPatch
     assert names(stamped_root) == []
 
 
-def test_nothing_is_kept_where_it_is_off(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_history_is_kept_if_it_is_off(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even the directory."""
     stamped_root = Root(str(root), named=False)
     for module in ("transaction.writer", "stamp.write"):
@@ -147,7 +147,7 @@ def test_an_entry_without_its_write_is_dropped(stamped_root: Root) -> None:
     assert names(stamped_root) == ["00000001-v1.json", "00000002-v2.json"]
 
 
-def test_an_entry_whose_write_was_made_is_told_before_it_has_its_name(stamped_root: Root) -> None:
+def test_an_entry_of_a_finished_write_is_listed_before_it_is_renamed(stamped_root: Root) -> None:
     """And gets it from the next writer."""
     write(stamped_root)
     (past(stamped_root) / "00000002-v2.json").rename(past(stamped_root) / "pending.json")
@@ -179,7 +179,7 @@ def other_version(file: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [link, hard_link, torn, other_version, Path.mkdir, os.mkfifo])
-def test_what_is_no_entry_is_told_and_never_followed(stamped_root: Root, kind: Callable[[Path], None]) -> None:
+def test_a_corrupt_entry_is_reported_and_never_followed(stamped_root: Root, kind: Callable[[Path], None]) -> None:
     """It stops no write, and hides no entry beside it."""
     write(stamped_root)
     kind(past(stamped_root) / "00000009-v7.json")
@@ -191,9 +191,7 @@ def test_what_is_no_entry_is_told_and_never_followed(stamped_root: Root, kind: C
 
 
 @pytest.mark.parametrize("kind", [link, Path.mkdir, os.mkfifo])
-def test_no_write_goes_through_what_stands_in_the_place_of_an_entry(
-    stamped_root: Root, kind: Callable[[Path], None]
-) -> None:
+def test_no_write_follows_a_link_in_place_of_an_entry(stamped_root: Root, kind: Callable[[Path], None]) -> None:
     """3, and nothing was changed."""
     write(stamped_root)
     kind(past(stamped_root) / "pending.json")
@@ -222,7 +220,7 @@ def test_a_linked_history_is_never_written_through(stamped_root: Root, tmp_path:
     assert len(list((tmp_path / "elsewhere").glob("*.json"))) == 2
 
 
-def test_a_history_that_others_can_write_is_doubted(stamped_root: Root) -> None:
+def test_a_history_that_others_can_write_has_an_unsafe_error(stamped_root: Root) -> None:
     """What they put there would come back as a grant."""
     write(stamped_root)
     assert history.unsafe_history_error(stamped_root) is None

@@ -117,7 +117,7 @@ def test_budgets_are_in_one_place_with_or_without_a_login(monkeypatch: pytest.Mo
         max_size=60,
     ),
 )  # fmt: skip
-def test_it_agrees_with_the_window_rule(book: Ledger, clock: Clock, steps: list[tuple[int, int, int]]) -> None:
+def test_the_ledger_agrees_with_the_window_rule(book: Ledger, clock: Clock, steps: list[tuple[int, int, int]]) -> None:
     """Hits, costs and limits edited up and down: the same answers as a list of times gives."""
     hits: list[float] = []
     action = str(next(FRESH))
@@ -231,7 +231,7 @@ def test_a_state_directory_open_to_others_is_refused(book: Ledger, state: Path) 
 
 
 @pytest.mark.parametrize("kind", ["directory", "closed directory", "link", "file"])
-def test_a_name_that_another_user_owns_is_an_error_that_root_can_mend(kind: str, state: Path) -> None:
+def test_a_directory_of_another_user_is_an_error_that_root_can_fix(kind: str, state: Path) -> None:
     """A second choice would be a second budget."""
     state.rmdir()
     with in_shared_directory() as shared:

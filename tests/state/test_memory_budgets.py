@@ -64,7 +64,7 @@ def test_a_ring_is_as_long_as_its_busiest_minute(clock: list[int]) -> None:
     assert list(budgets._rings) == ["t:b"]  # noqa: SLF001
 
 
-def test_a_key_that_was_swept_begins_anew_for_whoever_still_holds_it(clock: list[int]) -> None:
+def test_a_swept_key_starts_empty_for_a_thread_that_still_has_its_ring(clock: list[int]) -> None:
     """A hit that found its ring before the sweep does not count in it afterwards."""
     budgets = MemoryBudgets()
     budgets.hit("t", "a", 1)

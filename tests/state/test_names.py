@@ -162,7 +162,7 @@ WAYS = {
 
 @NAMES
 @pytest.mark.parametrize(("lay", "change"), WAYS.values(), ids=WAYS)
-def test_a_root_is_the_one_that_its_name_leads_to(
+def test_a_root_is_the_directory_that_its_name_leads_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lay: Callable[[Path], str], change: Callable[[Path], None]
 ) -> None:
     """With its grants, its identity, and budgets of its own; by a relative name too, from wherever the process goes."""
@@ -192,7 +192,7 @@ def test_a_root_is_the_one_that_its_name_leads_to(
 
 
 @NAMES
-def test_where_a_name_leads_is_trusted_anew(tmp_path: Path) -> None:
+def test_the_directory_that_a_name_leads_to_is_checked_again(tmp_path: Path) -> None:
     """A root that others may write is refused however good the one before was; stops and settings are its own."""
     plant(tmp_path / "v1")
     plant(tmp_path / "open").chmod(0o777)
@@ -215,7 +215,7 @@ def test_where_a_name_leads_is_trusted_anew(tmp_path: Path) -> None:
 
 @NAMES
 @pytest.mark.parametrize("gone", ["link", "root", "policy"])
-def test_a_root_that_is_gone_is_said_to_be_so(tmp_path: Path, gone: str) -> None:
+def test_a_root_that_is_gone_is_reported_as_such(tmp_path: Path, gone: str) -> None:
     """And one that comes back decides again."""
     plant(tmp_path / "v1")
     (tmp_path / "current").symlink_to("v1")
@@ -464,7 +464,7 @@ def test_a_write_by_another_name_is_seen(root: Path, tmp_path: Path) -> None:
 
 
 @NAMES
-def test_what_governs_is_guarded_where_its_name_leads(
+def test_protected_files_are_found_where_their_name_leads(
     root: Path, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A directory of state that comes to lie in the root is no place for a tool, from the next decision on."""
@@ -565,7 +565,7 @@ with PolicyStore(root) as store:
     ("kind", "most"),
     [("instances", "0"), ("watches", "0"), ("watches", "3"), ("watches", "enough but for the grant")],
 )
-def test_no_watch_that_is_not_to_be_had_is_asked_for_again_and_again(
+def test_a_watch_that_is_not_available_is_not_requested_again_at_once(
     root: Path, kind: str, most: str, retry: int
 ) -> None:
     """Each decision looks for itself, and sees what was written. Once some are left they are used, after a while."""
@@ -580,7 +580,7 @@ def test_no_watch_that_is_not_to_be_had_is_asked_for_again_and_again(
     assert done.stdout.split() == expected
 
 
-def test_a_system_that_does_not_say_what_lies_where_is_looked_at_each_time(
+def test_without_mount_information_every_decision_examines_the_files(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without `/proc` nobody knows whether the kernel tells of every change; what is kept is used all the same."""

@@ -71,7 +71,7 @@ def test_a_way_longer_than_a_path_may_be_is_followed_to_its_end(chain: Path, pat
 
 
 @pytest.mark.usefixtures("root")
-def test_long_text_that_leads_nowhere_passes_an_unscoped_grant() -> None:
+def test_long_text_that_is_not_a_path_passes_an_unscoped_grant() -> None:
     """A long URL, a name that no file system has, and a long way below what does not exist."""
     absent = ("x" * 5000, f"docs/{'y' * 300}", "missing/" + "a/" * 5000 + "z", "/".join([LONG] * 50))
     for path in (f"https://example.com/?q={'x' * 9000}", *absent):
@@ -81,7 +81,7 @@ def test_long_text_that_leads_nowhere_passes_an_unscoped_grant() -> None:
 
 
 @pytest.mark.usefixtures("root")
-def test_what_is_too_long_to_exist_is_in_no_scope() -> None:
+def test_a_name_too_long_to_exist_is_in_no_scope() -> None:
     """A component of 300 letters, where a file system allows 255."""
     assert not is_allowed(f"docs/{'y' * 300}", "git")
     assert is_allowed(f"docs/{'y' * 200}", "git")
@@ -196,7 +196,7 @@ def test_a_link_on_another_device_is_followed(root: Path) -> None:
 
 
 @pytest.mark.usefixtures("root")
-def test_without_a_descriptor_nobody_can_decide() -> None:
+def test_without_a_free_descriptor_every_call_is_denied() -> None:
     """24, and no traceback; the next call is decided."""
     grant = load_grant("git")
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -215,7 +215,7 @@ def test_without_a_descriptor_nobody_can_decide() -> None:
     assert decide_and_consume(grant, "tree", {"path": "docs/x"}, peek=True)
 
 
-def test_no_descriptor_is_left_open(root: Path) -> None:
+def test_resolving_a_path_leaves_no_descriptor_open(root: Path) -> None:
     """By a yes, a no, or a way that cannot be followed."""
     (root / "docs" / "loop").symlink_to("loop")
     grant, before = load_grant("git"), len(os.listdir("/dev/fd"))
@@ -224,7 +224,7 @@ def test_no_descriptor_is_left_open(root: Path) -> None:
     assert len(os.listdir("/dev/fd")) == before
 
 
-def test_renames_while_a_way_is_followed_lead_nowhere_else(root: Path) -> None:
+def test_renames_during_the_resolution_lead_to_no_protected_file(root: Path) -> None:
     """A directory and a link into the policy that change places a thousand times: each answer was true at an instant."""
     (root / "docs" / "a").mkdir()
     (root / "docs" / "b").symlink_to("../.cortex/policy/tools")
@@ -246,7 +246,7 @@ def test_renames_while_a_way_is_followed_lead_nowhere_else(root: Path) -> None:
         thread.join()
 
 
-def test_a_working_directory_in_no_namespace_of_ours_denies(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_working_directory_outside_of_the_namespace_denies(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel then names it `(unreachable)/x`, which is no way from our root."""
     assert root.is_dir()
     monkeypatch.setattr(os, "getcwd", lambda: "(unreachable)/docs")

@@ -82,7 +82,7 @@ def test_a_path_never_escapes_its_scope_by_any_spelling(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=400)
 @given(parts=st.lists(PARTS | GOVERNING, max_size=7), absolute=st.booleans(), start=STARTS)
-def test_no_spelling_leads_to_what_governs_grants(
+def test_no_spelling_of_a_path_reaches_protected_files(
     maze: Path, monkeypatch: pytest.MonkeyPatch, parts: list[str], absolute: bool, start: str
 ) -> None:
     """Whatever a grant without scope allows, the kernel would not find in the policy or the state directory."""
@@ -101,13 +101,13 @@ def test_no_spelling_leads_to_what_governs_grants(
      "docs/up/.cortex/policy", "missing/../.cortex/policy/x", "docs/missing/../to-policy/git.json",
      "docs/to-policy/missing/../git.json", "docs/file/../to-policy/git.json", "/etc/cortex-policy/config.toml", "/proc/self/cwd", "/dev/fd/0"],
 )  # fmt: skip
-def test_what_governs_grants_is_out_of_reach(maze: Path, path: str) -> None:
+def test_an_unscoped_grant_reaches_no_protected_file(maze: Path, path: str) -> None:
     """No unscoped grant reaches the policy, the settings, or a link inside /proc."""
     (maze / "docs" / "file").write_text("")
     assert not decide_and_consume(load_grant("model-gateway"), "chat", {"path": path})
 
 
-def test_the_state_directory_is_out_of_reach(maze: Path, state: Path) -> None:
+def test_no_grant_reaches_the_state_directory(maze: Path, state: Path) -> None:
     """By its name and by a link to it, there or not yet."""
     (maze / "docs" / "state").symlink_to(state)
     for path in (str(state), f"{state}/x", "docs/state/x"):
@@ -115,7 +115,7 @@ def test_the_state_directory_is_out_of_reach(maze: Path, state: Path) -> None:
         assert not decide_and_consume(load_grant("git"), "tree", {"path": path})
 
 
-def test_a_file_is_no_directory(maze: Path) -> None:
+def test_a_path_below_a_file_is_denied(maze: Path) -> None:
     """`..` after a file, and `/` behind one, are errors of the kernel and so denied."""
     (maze / "docs" / "file").write_text("")
     grant = load_grant("git")
@@ -145,13 +145,13 @@ def test_a_deleted_working_directory_denies_relative_paths(
 
 
 @pytest.mark.parametrize("path", ["\ud800", "docs/\0", "x" * 5000, "docs/" + "y" * 300])
-def test_what_is_no_path_here_is_denied_without_a_traceback(maze: Path, path: str) -> None:
+def test_text_that_cannot_be_a_path_is_denied_without_a_traceback(maze: Path, path: str) -> None:
     """Text that the system cannot name, or that is too long for it."""
     assert maze.is_dir()
     assert not decide_and_consume(load_grant("git"), "tree", {"path": path})
 
 
-def test_text_collapses_like_text() -> None:
+def test_collapsing_is_done_on_text_alone() -> None:
     """No links are looked at."""
     assert collapse("//a/./b//../c/..") == "/a"
     assert collapse("/../..") == "/"
@@ -162,7 +162,7 @@ def test_text_collapses_like_text() -> None:
     "docs/up/docs/file/../../.cortex/policy/x", "docs/link/../up/.cortex/policy/tools/git.json",
     "docs/self/.cortex/policy/nope/../x", ".cortex/policy/tools/git.json\0.txt", "docs/up/.cortex/policy\0", "docs/up/.cortex",
 ])  # fmt: skip
-def test_what_governs_grants_is_out_of_reach_however_a_program_reads_a_path(maze: Path, path: str) -> None:
+def test_protected_files_are_out_of_reach_of_every_reading_of_a_path(maze: Path, path: str) -> None:
     """As the kernel does, collapsed first, with missing parts dropped, or up to a NUL."""
     (maze / "docs" / "file").write_text("x")
     decision = decide_and_consume(load_grant("model-gateway"), "chat", {"path": path})

@@ -60,7 +60,7 @@ def file(tmp_path: Path) -> Path:
         (((NAMED_GROUP, 4, GROUP), (USER, 4, FRIEND)), 4, 6, []),
     ],
 )  # fmt: skip
-def test_an_acl_is_a_doubt_where_it_lets_somebody_else_write(
+def test_an_acl_that_lets_others_write_is_a_problem(
     file: Path, entries: tuple[tuple[int, int, int], ...], own: int, mask: int, expected: list[str]
 ) -> None:
     """Not where it lets them read, where its mask takes that away, or where it names who is trusted anyway."""
@@ -76,7 +76,7 @@ def test_the_mode_of_a_file_with_an_acl_shows_the_mask_and_no_group(file: Path) 
 
 
 @given(data=st.binary(max_size=60))
-def test_an_acl_that_is_none_is_a_doubt(data: bytes) -> None:
+def test_an_invalid_acl_is_a_problem(data: bytes) -> None:
     """Whatever a file system answers, and never an error of Python's."""
     status = os.stat_result((0o100664, 1, 1, 1, 1000, 1000, 0, 0, 0, 0))
     original, possible_writers.read_acl = possible_writers.read_acl, lambda _: data
@@ -121,7 +121,7 @@ def test_group_0_may_write_where_the_caller_is_in_it(file: Path) -> None:
     assert doubts_of(file, (CALLER, 0)) == []
 
 
-def test_a_sticky_bit_is_no_excuse_but_for_the_root_directory(tmp_path: Path) -> None:
+def test_a_sticky_bit_is_accepted_only_on_the_root_directory(tmp_path: Path) -> None:
     """In other directories, who may add a name may add a grant."""
     tmp_path.chmod(0o1777)
     assert doubts_of(tmp_path, (os.geteuid(),), is_sticky_safe=True) == []
@@ -157,7 +157,7 @@ WAYS = [open_by_group, open_by_acl, open_to_all, give_away]
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("member", MEMBERS)
-def test_whatever_leads_to_a_grant_is_refused_where_others_may_write_it(
+def test_a_grant_is_refused_if_others_may_write_anything_above_it(
     own: Path, member: str, way: Callable[[Path], None]
 ) -> None:
     """One function judges them all."""
@@ -194,7 +194,7 @@ FILES = {
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", FILES)
-def test_whatever_else_decides_is_refused_where_others_may_write_it(
+def test_stamps_settings_and_logs_are_refused_if_others_may_write_them(
     own: Path, name: str, way: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stamps, settings, logs and approvals are judged as grants are."""
@@ -272,7 +272,7 @@ def test_the_overflow_user_is_trusted_where_no_namespace_hides_anybody(file: Pat
 
 @pytest.mark.usefixtures("as_root")
 @pytest.mark.parametrize("make", [os.link, os.symlink])
-def test_no_hint_lets_root_copy_what_another_user_put_there(root: Path, make: Callable[[Path, Path], None]) -> None:
+def test_no_hint_makes_root_copy_a_file_of_another_user(root: Path, make: Callable[[Path, Path], None]) -> None:
     """Whoever owns the directory chooses what `cp` reads, and by a link of the new name what it writes."""
     tools = root / ".cortex" / "policy" / "tools"
     os.chown(tools / "git.json", FRIEND, FRIEND)  # a second name of a file of root is nobody's fault

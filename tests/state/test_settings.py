@@ -54,7 +54,7 @@ def refused(root: Path) -> GrantError:
     return caught.value
 
 
-def test_where_nothing_is_set_the_defaults_count(root: Path, files: dict[str, Path]) -> None:
+def test_without_settings_the_defaults_count(root: Path, files: dict[str, Path]) -> None:
     """Directories without a file are nothing, and so is an empty file."""
     assert effective_settings(str(root)) == nothing_set()
     files["user"].write_text("")
@@ -128,7 +128,7 @@ def test_modes_and_removal_count_at_once_too(root: Path, file: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o666, 0o646, 0o622])
-def test_a_file_that_others_can_write_is_not_believed(root: Path, file: Path, mode: int) -> None:
+def test_a_settings_file_that_others_can_write_is_refused(root: Path, file: Path, mode: int) -> None:
     """Not even where it says nothing."""
     file.write_text("")
     file.chmod(mode)
@@ -139,7 +139,7 @@ def test_a_file_that_others_can_write_is_not_believed(root: Path, file: Path, mo
     assert f"chmod go-w {file}" in error.hint
 
 
-def test_a_directory_that_others_can_write_is_not_believed(root: Path, files: dict[str, Path]) -> None:
+def test_a_settings_directory_that_others_can_write_is_refused(root: Path, files: dict[str, Path]) -> None:
     """They could replace the file."""
     for place in ("system", "user"):
         files[place].write_text("")
@@ -148,7 +148,7 @@ def test_a_directory_that_others_can_write_is_not_believed(root: Path, files: di
         files[place].parent.chmod(0o755)
 
 
-def test_the_file_of_the_system_is_roots_and_of_its_group_nobody_writes_it(root: Path, files: dict[str, Path]) -> None:
+def test_the_system_file_belongs_to_root_and_its_group_may_not_write(root: Path, files: dict[str, Path]) -> None:
     """A group that is the caller's own is no better."""
     files["system"].write_text("")
     files["system"].chmod(0o664)
@@ -159,7 +159,7 @@ def test_the_file_of_the_system_is_roots_and_of_its_group_nobody_writes_it(root:
     assert effective_settings(str(root)) == nothing_set()
 
 
-def test_a_stranger_is_not_believed(root: Path, file: Path) -> None:
+def test_a_settings_file_of_another_user_is_refused(root: Path, file: Path) -> None:
     """An owner who is neither the caller nor root."""
     file.write_text("")
     os.chown(file, CALLER, -1)
@@ -167,7 +167,7 @@ def test_a_stranger_is_not_believed(root: Path, file: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["link", "dangling", "fifo", "directory", "hard link"])
-def test_what_is_no_plain_file_is_not_believed(root: Path, tmp_path: Path, file: Path, kind: str) -> None:
+def test_a_settings_file_that_is_not_regular_is_refused(root: Path, tmp_path: Path, file: Path, kind: str) -> None:
     """Nor followed, nor waited for."""
     other = tmp_path / "other"
     if kind in ("link", "hard link"):
@@ -182,7 +182,7 @@ def test_what_is_no_plain_file_is_not_believed(root: Path, tmp_path: Path, file:
     assert str(file) in refused(root).detail
 
 
-def test_a_directory_behind_a_link_is_not_believed(root: Path, tmp_path: Path, files: dict[str, Path]) -> None:
+def test_a_settings_directory_behind_a_link_is_refused(root: Path, tmp_path: Path, files: dict[str, Path]) -> None:
     """It is called absent by nobody."""
     files["user"].write_text("")
     files["user"].parent.rename(tmp_path / "real")
@@ -201,7 +201,7 @@ def test_a_directory_behind_a_link_is_not_believed(root: Path, tmp_path: Path, f
         ("[histroy]", "unknown setting `histroy`", ""), ("a = 1979-05-27", "unknown setting `a`", ""), ("\ufeff", "not TOML", ""), ("x = 1\n" * 20000, f"larger than {MAX_BYTES}", ""),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_named_with_what_to_do(root: Path, file: Path, text: str, why: str, hint: str) -> None:
+def test_every_wrong_setting_is_named_with_its_fix(root: Path, file: Path, text: str, why: str, hint: str) -> None:
     """Nothing is skipped: neither what is unknown nor what is nearly right."""
     file.write_text(text)
     error = refused(root)
@@ -221,13 +221,13 @@ def test_what_is_wrong_is_named_with_what_to_do(root: Path, file: Path, text: st
         "audit.file = '/x'",
     ],
 )
-def test_a_project_sets_nothing_that_is_not_its_business(root: Path, files: dict[str, Path], text: str) -> None:
+def test_a_project_can_set_only_stricter_values(root: Path, files: dict[str, Path], text: str) -> None:
     """It may only say no more often."""
     files["project"].write_text(text)
     refused(root)
 
 
-def test_a_check_does_not_look_into_what_is_for_validate(root: Path, files: dict[str, Path]) -> None:
+def test_a_check_ignores_settings_of_validate(root: Path, files: dict[str, Path]) -> None:
     """A code that a newer program knows must not stop every call."""
     files["project"].write_text('[validate]\nignore = ["from-tomorrow"]\nnew = {}\n')
     assert effective_settings(str(root)) == nothing_set()
@@ -275,9 +275,7 @@ def test_a_number_may_be_as_long_in_a_variable_as_in_a_file(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("home", ["relative", "", "~", "./"])
-def test_no_settings_of_the_user_lie_below_the_working_directory(
-    root: Path, monkeypatch: pytest.MonkeyPatch, home: str
-) -> None:
+def test_user_settings_are_never_below_a_relative_home(root: Path, monkeypatch: pytest.MonkeyPatch, home: str) -> None:
     """Not where HOME is no absolute path: whoever may write in the tree would set what counts."""
     monkeypatch.delenv("XDG_CONFIG_HOME")
     monkeypatch.setenv("HOME", home)
@@ -341,7 +339,7 @@ def test_a_stamp_that_others_can_write_proves_nothing(root: Path, files: dict[st
     assert caught.value.exit_code == 22
 
 
-def test_a_grant_that_was_loaded_before_is_no_way_round_a_setting(root: Path, files: dict[str, Path]) -> None:
+def test_a_loaded_grant_follows_later_settings(root: Path, files: dict[str, Path]) -> None:
     """Each call asks anew, for the stamp too."""
     grant = load_grant("git")
     assert enforce(grant, "tree")
@@ -353,7 +351,7 @@ def test_a_grant_that_was_loaded_before_is_no_way_round_a_setting(root: Path, fi
         enforce(grant, "tree", {"path": str(root / "docs/x")})
 
 
-def test_what_is_set_is_told_of_the_rest_too(files: dict[str, Path]) -> None:
+def test_a_single_setting_is_read_with_the_others(files: dict[str, Path]) -> None:
     """For whoever needs one value."""
     assert read_setting("history.keep") == 100
     files["user"].write_text("history.keep = 0\n")
@@ -369,7 +367,7 @@ def test_the_settings_stay_out_of_reach_of_every_grant(root: Path, files: dict[s
             enforce(load_grant("model-gateway", str(root)), "chat", {"path": path})
 
 
-def test_half_a_file_is_never_believed(root: Path, file: Path) -> None:
+def test_a_half_written_file_is_never_used(root: Path, file: Path) -> None:
     """Whoever writes in place, as some editors do, is waited for: the end may be what denies."""
     file.write_text('stamp = "off"\nsensitive = "deny"\n')
     rounds = 0
@@ -393,9 +391,7 @@ def test_half_a_file_is_never_believed(root: Path, file: Path) -> None:
                 assert effective_settings(str(root)).sensitive == "deny"
 
 
-def test_a_reader_that_is_held_up_does_not_believe_half_a_file(
-    root: Path, file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_slow_reader_uses_no_half_written_file(root: Path, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its file grows older while it waits for a processor, and is whole by then."""
     file.write_text('stamp = "off"\n')
     rest = ['sensitive = "deny"\n']
@@ -412,7 +408,7 @@ def test_a_reader_that_is_held_up_does_not_believe_half_a_file(
     assert not rest
 
 
-def test_a_file_that_never_lies_still_is_not_believed(root: Path, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_keeps_changing_is_refused(root: Path, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for ever."""
     file.write_text("")
     monkeypatch.setattr(settings, "time_ns", lambda: file.stat().st_ctime_ns)  # however slow this machine is

@@ -121,7 +121,7 @@ WAYS = (rewritten, renamed_over, linked, removed, opened_to_others, moved_with_i
 )  # fmt: skip
 @example([(renamed_over, 0, TEXTS[1], False), (rewritten, 0, TEXTS[2], True)])  # as long as before, and as old
 @example([(renamed_over, 1, TEXTS[1], False), (moved_with_its_directory, 1, TEXTS[2], True)])
-def test_whatever_is_done_to_a_file_counts_at_once(
+def test_any_change_of_a_file_counts_at_once(
     root: Path,
     files: tuple[Path, Path],
     edits: list[tuple[Callable[[Path, str], None], int, str, bool]],
@@ -147,9 +147,7 @@ def test_a_root_has_one_copy_and_all_have_few(root: Path, state: Path, files: tu
     kept(root, state)
 
 
-def test_where_the_system_sets_something_no_copy_counts(
-    root: Path, state: Path, files: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_with_system_settings_no_copy_counts(root: Path, state: Path, files: tuple[Path, Path], tmp_path: Path) -> None:
     """It may lock, and the environment, which says where copies are, must not get around that."""
     files[0].write_text('sensitive = "deny"\n')
     kept(root, state)
@@ -171,7 +169,7 @@ def test_a_directory_that_is_not_ours_alone_holds_no_copies(
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"sensitive": "allow"}', "\0" * 90])
-def test_a_copy_that_is_not_whole_is_none(root: Path, state: Path, files: tuple[Path, Path], text: str) -> None:
+def test_an_incomplete_copy_does_not_count(root: Path, state: Path, files: tuple[Path, Path], text: str) -> None:
     """A disk may lose power, and an older program know fewer settings."""
     files[0].write_text('sensitive = "deny"\n')
     kept(root, state).write_text(text)
@@ -192,7 +190,7 @@ def test_copies_are_for_one_state_directory(
 
 
 @pytest.mark.parametrize("named", ["", "relative"])
-def test_a_name_of_the_state_directory_that_is_none_leads_nowhere(
+def test_an_invalid_state_directory_holds_no_copy(
     root: Path, files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
 ) -> None:
     """The ledger refuses it, once every other rule lets a call pass."""

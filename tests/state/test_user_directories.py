@@ -31,7 +31,7 @@ def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_
 @pytest.mark.parametrize(
     "variable", [None, "/srv/settings", "/srv/settings/", "settings", "./settings", "~/settings", "", " "]
 )
-def test_settings_are_where_platformdirs_has_them(
+def test_settings_are_where_platformdirs_expects_them(
     system: str, variable: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Unset, absolute, relative and blank: what is not absolute is ignored."""

@@ -11,7 +11,7 @@ from cortex_policy.state.users import make_directory_command
 from tests.support.users import CALLER, by_caller
 
 
-def test_who_may_make_a_directory_makes_it(tmp_path: Path) -> None:
+def test_a_user_who_may_make_the_directory_gets_the_plain_command(tmp_path: Path) -> None:
     """With the directories above it."""
     assert make_directory_command(f"{tmp_path}/a b/c") == f"mkdir -p '{tmp_path}/a b/c'"
 

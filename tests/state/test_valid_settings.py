@@ -47,13 +47,13 @@ def test_a_wrong_key_hides_no_right_one(mine: Path, root: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("text", ["sensitive = ask\n", "x" * (1 << 17), "\0", "sensitive = 'ask'\nsensitive = 'ask'\n"])
-def test_a_file_that_is_not_toml_gives_nothing(mine: Path, text: str) -> None:
+def test_a_file_that_is_not_toml_gives_no_settings(mine: Path, text: str) -> None:
     """And one error."""
     mine.write_text(text)
     assert (values(USER), len(read_valid_layers(None)[1])) == ({}, 1)
 
 
-def test_a_file_that_others_can_write_gives_nothing(mine: Path) -> None:
+def test_a_file_that_others_can_write_gives_no_settings(mine: Path) -> None:
     """They may have written any of it."""
     mine.write_text('sensitive = "ask"\n')
     mine.chmod(0o666)
@@ -63,7 +63,7 @@ def test_a_file_that_others_can_write_gives_nothing(mine: Path) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(LINES, max_size=6))
-def test_there_is_an_error_where_a_check_has_one_and_nowhere_else(mine: Path, lines: list[str]) -> None:
+def test_settings_have_an_error_exactly_if_a_check_has_one(mine: Path, lines: list[str]) -> None:
     """Without an error the layers are those of a check."""
     mine.write_text("".join(f"{line}\n" for line in lines))
     found, errors = read_valid_layers(None)

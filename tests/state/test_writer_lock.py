@@ -41,7 +41,7 @@ def held(found_root: Root) -> Iterator[subprocess.Popen[str]]:
         holder.kill()
 
 
-def test_who_comes_second_is_told_who_was_first(found_root: Root, lock: Path) -> None:
+def test_the_second_writer_learns_who_holds_the_lock(found_root: Root, lock: Path) -> None:
     """By user, process and time, and how to wait."""
     with held(found_root) as holder:
         with pytest.raises(NotDoneError) as caught, hold_writer_lock(found_root):
@@ -82,7 +82,7 @@ def test_a_long_edit_may_be_ended(
 @pytest.mark.parametrize(
     "text", ["", "\n", "x", "[]", "{}", '{"host": 1}', "\0" * 5000, "[" * 5000, '{"host": "x", "since": 1e99}']
 )
-def test_a_holder_that_says_nothing_of_use_holds_it_all_the_same(found_root: Root, lock: Path, text: str) -> None:
+def test_an_unreadable_holder_still_holds_the_lock(found_root: Root, lock: Path, text: str) -> None:
     """What it says is only said."""
     with held(found_root):
         lock.write_text(text)
@@ -90,7 +90,7 @@ def test_a_holder_that_says_nothing_of_use_holds_it_all_the_same(found_root: Roo
             pass
 
 
-def test_what_a_dead_holder_said_is_in_nobodys_way(found_root: Root, lock: Path) -> None:
+def test_a_lock_of_a_dead_holder_is_free(found_root: Root, lock: Path) -> None:
     """The lock is free, and the next one writes its own name over it, however long the old one was."""
     with held(found_root) as holder:
         pass
@@ -110,7 +110,7 @@ def test_a_lock_that_is_a_second_name_of_another_file_is_not_written(found_root:
     assert other.read_text() == "kept"
 
 
-def test_who_cannot_say_so_writes_all_the_same(found_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_holder_that_cannot_write_its_name_still_writes(found_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk stops the write itself, if it has to; a user without a name has a number."""
 
     def refusing(*_: object) -> int:

@@ -84,7 +84,7 @@ def test_each_of_eight_approvals_is_used_by_one_caller() -> None:
 
 
 @pytest.mark.usefixtures("docket")
-def test_whoever_dies_at_any_system_call_leaves_no_second_yes() -> None:
+def test_a_kill_at_any_system_call_approves_no_second_call() -> None:
     """Each step one caller dies one system call later; then another one asks, and a third."""
     deaths, seen, death = 0, set[bool](), DeathByDeath(lambda: call(n=1))
     approve(n=1)
@@ -100,7 +100,7 @@ def test_whoever_dies_at_any_system_call_leaves_no_second_yes() -> None:
 
 
 @pytest.mark.usefixtures("docket")
-def test_whoever_dies_while_asking_or_answering_leaves_a_docket_that_is_read() -> None:
+def test_a_kill_while_asking_or_answering_leaves_a_readable_file() -> None:
     """Half a line takes no other with it, and half an answer is none."""
     n = 0
     asking = DeathByDeath(lambda: call(n=n))
@@ -122,7 +122,7 @@ def test_whoever_dies_while_asking_or_answering_leaves_a_docket_that_is_read() -
 
 @pytest.mark.storm
 @pytest.mark.usefixtures("docket")
-def test_a_storm_of_kills_leaves_no_second_yes(tmp_path: Path) -> None:
+def test_a_storm_of_kills_approves_no_second_call(tmp_path: Path) -> None:
     """Four callers loop, and note each yes before they go on; they are killed at random, and others take their place."""
     notes, chosen = tmp_path / "notes", random.Random(7)
     ids: list[str] = []

@@ -86,7 +86,7 @@ def test_a_hit_that_dies_is_counted_or_not_but_never_half(cost: int) -> None:
         assert answers.count(ALLOWED) in ((LIMIT - 2, LIMIT - 2 - cost) if died else (LIMIT - 2 - cost,))
 
 
-def test_a_torn_hit_of_many_lets_nobody_over() -> None:
+def test_a_torn_hit_of_many_exceeds_no_limit() -> None:
     """Killed while its cost is written around the end of the ring."""
     tool = ""
     death = DeathByDeath(lambda: Ledger(ROOT, find_state_directory()).take(tool, "a", LIMIT, LIMIT))
@@ -125,7 +125,7 @@ def test_an_edit_of_the_limit_that_dies_loses_no_hit() -> None:
         assert drained(tool, services, 50).count(ALLOWED) == 50 - LIMIT if not died else True
 
 
-def test_one_who_notices_damage_and_dies_opens_nothing(state: Path) -> None:
+def test_a_kill_while_damage_is_handled_frees_no_budget(state: Path) -> None:
     """Killed at each call while the damaged file is replaced: others notice it, or find it closed."""
     tool = ""
     death = DeathByDeath(lambda: Ledger(ROOT, find_state_directory()).take(tool, "a", LIMIT))
@@ -149,7 +149,7 @@ def flip(file: Path, offset: int) -> None:
     os.close(descriptor)
 
 
-def test_a_drop_that_dies_has_dropped_all_or_nothing() -> None:
+def test_a_kill_while_a_budget_is_dropped_drops_all_or_nothing() -> None:
     """Killed at each call: one budget or a second one, and no service counts on in a file that is gone."""
     tool = ""
 
@@ -166,7 +166,7 @@ def test_a_drop_that_dies_has_dropped_all_or_nothing() -> None:
         assert answers.count(ALLOWED) in ((LIMIT - 4, LIMIT) if died else (LIMIT,))
 
 
-def test_a_sweep_that_dies_hurts_neither_idle_budgets_nor_live_ones() -> None:
+def test_a_kill_during_a_sweep_harms_no_budget() -> None:
     """Killed at each call of a sweep over idle and live files that services have mapped."""
     idle = live = ""
     death = DeathByDeath(lambda: ledger_maintenance.remove_idle_budgets(directory(), rings.now_ticks()))
@@ -223,7 +223,7 @@ def test_a_service_that_dies_between_its_stores_is_counted_or_not(at: int) -> No
     assert answers.count(ALLOWED) == LIMIT - 3 - (at // 2)
 
 
-def test_what_killed_makers_left_is_swept(state: Path) -> None:
+def test_files_of_killed_creators_are_swept(state: Path) -> None:
     """No more files than live keys."""
     left: set[str] = set()
     death = DeathByDeath(lambda: Ledger(ROOT, find_state_directory()).take("orphan", "a", LIMIT))

@@ -57,7 +57,7 @@ def run(root: Root, *words: str) -> "subprocess.CompletedProcess[str]":
 
 @pytest.mark.parametrize("stamped", [True, False])
 @pytest.mark.parametrize("pages", range(12))
-def test_a_full_disk_refuses_a_write_or_the_last_step_of_it(disk: Path, pages: int, stamped: bool) -> None:
+def test_a_full_disk_refuses_a_write_or_its_last_step(disk: Path, pages: int, stamped: bool) -> None:
     """Whichever file is the first that does not fit, it is named; the next write heals."""
     root = made(disk / "root")
     file = Path(root.tools, f"{SET[0]}.json")
@@ -108,7 +108,7 @@ def test_a_full_disk_refuses_a_stamp(disk: Path) -> None:
 
 
 @pytest.mark.parametrize("locked", [True, False])
-def test_a_read_only_disk_refuses_all(disk: Path, locked: bool) -> None:
+def test_a_read_only_disk_refuses_every_write(disk: Path, locked: bool) -> None:
     """The lock is the first file that is written, and is named."""
     root = made(disk / "root")
     lock = Path(root.tools).parent / ".lock"

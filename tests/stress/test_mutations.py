@@ -3,7 +3,7 @@
 from mutations import run
 
 
-def test_mutated_grants_are_examined_without_a_surprise() -> None:
+def test_mutated_grants_raise_no_unexpected_error() -> None:
     """A few of the hundred thousand that are examined by hand."""
     seen = run(1_500, 2026)
     assert seen["nothing"]

@@ -143,7 +143,7 @@ def test_every_flipped_byte_is_noticed_or_harmless(budget: Budget) -> None:
 
 
 @pytest.mark.parametrize("what", ["emptied", "truncated", "swapped", "other bytes"])
-def test_damage_is_told_once_then_closed_for_a_window_then_healed(
+def test_damage_is_reported_then_closed_for_a_window_then_repaired(
     budget: Budget, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     """24, then 14 by every way, then the whole budget."""
@@ -233,7 +233,7 @@ def filled(small: Path) -> Path:
     return ballast
 
 
-def test_a_full_disk_makes_nobody_go_over(tmp_path: Path, small: Path) -> None:
+def test_a_full_disk_exceeds_no_limit(tmp_path: Path, small: Path) -> None:
     """What is there goes on counting; what is not there yet is an error, and leaves nothing behind."""
     budget = Budget(tmp_path / "scratch", small)
     assert budget.hit() == ALLOWED
@@ -306,7 +306,7 @@ def test_another_time_namespace_gets_no_second_budget(budget: Budget) -> None:
         assert budget.check() == DENIED
 
 
-def test_a_stopped_holder_is_waited_for_and_then_told(budget: Budget) -> None:
+def test_a_stopped_holder_is_waited_for_and_then_reported(budget: Budget) -> None:
     """Stopped in the middle of a hit: callers answer within their wait, never allow, and go on when it goes on."""
     read, write = os.pipe()
 

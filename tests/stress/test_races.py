@@ -73,7 +73,7 @@ def hits(service: FileBudgets, tool: str, limit: int) -> int:
     return admitted
 
 
-def test_a_sweep_revives_no_file_that_was_replaced_while_it_opened_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_drops_no_file_that_was_replaced_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     """It opened the old file by name; meanwhile an edit replaced it, and a service still has it mapped."""
     service = FileBudgets(ROOT)
     assert service.hit("t", "a", 6)
@@ -142,7 +142,7 @@ def test_a_sweep_leaves_files_of_another_clock_alone(state: Path) -> None:
     assert Ledger(ROOT, find_state_directory()).take("t", "a", 3).consumed == 0
 
 
-def test_a_full_file_table_is_answered_at_every_count_of_free_descriptors(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_call_gets_an_answer_at_every_number_of_free_descriptors(capfd: pytest.CaptureFixture[str]) -> None:
     """Allowed or unknown, no traceback, and no descriptor closed that is somebody else's."""
     admitted = 0
     for way in (
@@ -210,14 +210,14 @@ def test_housekeeping_that_fails_changes_no_answer(state: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("name", [".new-99999999999999999999999-x", ".new--", ".new-x", ".new-4194999-x", "\udcff"])
-def test_a_sweep_passes_over_strange_names(state: Path, name: str) -> None:
+def test_a_sweep_skips_unknown_names(state: Path, name: str) -> None:
     """They are none of ours."""
     assert Ledger(ROOT, find_state_directory()).take("t", "a", 3).consumed == 1
     (place(state) / name).mkdir()
     sweep()
 
 
-def test_a_sweep_waits_for_nobody(state: Path) -> None:
+def test_a_sweep_never_blocks(state: Path) -> None:
     """A FIFO where its note should be."""
     assert Ledger(ROOT, find_state_directory()).take("t", "a", 3).consumed == 1
     (place(state) / ".swept").unlink()
@@ -233,7 +233,7 @@ def test_a_sweep_waits_for_nobody(state: Path) -> None:
     assert in_child(work) == ALLOWED
 
 
-def test_a_hit_that_was_taken_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hit_that_was_taken_is_reported_as_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even where its file cannot be kept open for the next one."""
     for error in (state_error("another process holds it"), OSError(24, "full"), ValueError("cut short")):
 
@@ -246,7 +246,7 @@ def test_a_hit_that_was_taken_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> 
     assert Ledger(ROOT, find_state_directory()).take("t", "a", 3).consumed == 0
 
 
-def test_a_budget_of_any_size_can_be_used_up_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_budget_of_any_size_can_be_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """The count of hits never outgrows its word, and forgets none that counts."""
     now = [50_000_000]
     monkeypatch.setattr(rings, "now_ticks", lambda: now[0])

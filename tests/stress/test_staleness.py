@@ -7,7 +7,7 @@ import staleness
 WRITES, DECISIONS = 60, 10_000
 
 
-def test_no_decision_is_older_than_the_last_write_that_had_returned(tmp_path: Path) -> None:
+def test_no_decision_is_older_than_the_last_finished_write(tmp_path: Path) -> None:
     """A short run of `staleness.py`: eight means, two processes of readers, threads that share a store."""
     outcome = staleness.run(tmp_path, WRITES, seed=2026)
     assert outcome.stale == []

@@ -180,7 +180,7 @@ def test_a_check_that_waits_ends_with_the_answer(door: Door, answer: tuple[str, 
     assert (waiter.returncode, "was denied by a human" in said) == (code, code == 13)
 
 
-def test_a_wait_for_nobody_ends_with_its_time() -> None:
+def test_a_wait_for_an_approval_that_never_comes_ends_with_a_denial() -> None:
     """The answer is the denial."""
     done = run(*CALL, "--wait", "0.3")
     assert (done.returncode, "waits for a human" in done.stderr) == (13, True)
@@ -205,7 +205,7 @@ def test_the_order_of_rules_stays() -> None:
     assert listed() == []
 
 
-def test_what_waits_is_listed_and_shown_in_full(root: Path) -> None:
+def test_waiting_requests_are_listed_and_shown_in_full(root: Path) -> None:
     """What a terminal would act on is escaped, and nothing is left out."""
     hostile = "\x1b[31m\u202e\n" + "x" * 3000
     run("check", "records", "read", "--path", "docs/x", "--arg", f"text={hostile}", "--cost", "2")
@@ -294,7 +294,7 @@ def test_the_audit_log_names_the_request(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("words", [("approve", "x", "--yes"), ("deny", "x"), ("approvals",), ("approvals", "--watch")])
-def test_a_docket_that_nobody_can_believe_is_told(
+def test_an_unsafe_approvals_file_is_reported_with_its_fix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
     """24, with what to do."""

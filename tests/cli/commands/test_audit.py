@@ -70,7 +70,7 @@ def test_a_shell_can_make_a_digest(log: Path) -> None:
     assert log.read_text().splitlines()[4].endswith(f', "chain":"sha256:{made}"}}}}')
 
 
-def test_words_and_files_that_are_none_are_told(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_words_and_missing_files_are_reported_with_a_hint(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With 2 or 3, and what helps."""
     assert "no such file" in run("audit", "verify", code=3).stderr
     assert "no such file" in run("audit", "tail", "--follow", code=3).stderr
@@ -104,7 +104,7 @@ def test_calls_are_listed_by_what_is_asked_for(log: Path, root: Path) -> None:
     assert len(run("audit", "show", "--since", "1970-01-01").stdout.splitlines()) == 3
 
 
-def test_no_terminal_acts_on_what_a_log_holds(log: Path) -> None:
+def test_text_of_a_log_is_escaped_on_a_terminal(log: Path) -> None:
     """Names, actions, times and arguments are escaped, of whatever type the members are."""
     evil = "\x1b]0;x\x07\u202e\x9b2J"
     hostile = [event(0, evil, grant=evil, args={evil: evil}), event(0, "a", args={"n": ["x" * 5000]})]

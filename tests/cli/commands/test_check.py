@@ -112,7 +112,7 @@ TABLE = [
 
 @pytest.mark.parametrize(("words", "code"), TABLE, ids=lambda part: " ".join(part) if isinstance(part, tuple) else None)
 @pytest.mark.usefixtures("root")
-def test_exit_codes(words: tuple[str, ...], code: int) -> None:
+def test_each_command_line_has_its_exit_code(words: tuple[str, ...], code: int) -> None:
     """Each command line of the contract answers with its exit code, and a no says why."""
     done = check(*words)
     assert done.returncode == code, done.stderr
@@ -151,7 +151,7 @@ def test_an_error_of_usage_is_json_where_json_is_asked_for(words: tuple[str, ...
 
 @pytest.mark.usefixtures("root")
 @pytest.mark.parametrize("word", ["--help", "--version"])
-def test_help_and_version_make_no_call_a_yes(word: str) -> None:
+def test_help_and_version_never_look_like_an_allowed_call(word: str) -> None:
     """Before `check` they stand alone, as they do after it."""
     done = result_of(word, "check", "git", "push")
     assert done.returncode == 2
@@ -239,7 +239,7 @@ def test_roots_are_never_guessed(root: Path, tmp_path: Path) -> None:
     assert f"chmod go-w {root}/.cortex" in unsafe.stderr
 
 
-def test_a_grant_that_others_can_write_is_not_believed(root: Path) -> None:
+def test_a_grant_that_others_can_write_is_refused(root: Path) -> None:
     """The denial names the command that mends it."""
     file = root / ".cortex" / "policy" / "tools" / "git.json"
     file.chmod(0o646)
@@ -283,7 +283,7 @@ def test_settings_are_never_skipped(root: Path) -> None:
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("root")
-def test_a_no_says_what_was_wrong_and_what_would_help(words: tuple[str, ...], sentences: tuple[str, ...]) -> None:
+def test_a_denial_says_what_was_wrong_and_what_would_help(words: tuple[str, ...], sentences: tuple[str, ...]) -> None:
     """In one line and a hint, each once, with what the caller gave escaped."""
     said = check(*words).stderr
     assert all(sentence in said for sentence in sentences), said
@@ -349,7 +349,7 @@ def test_json_tells_what_is_known_of_a_grant_that_cannot_be_used(root: Path) -> 
         (("model-gateway", "chat"), ""),
     ],
 )
-def test_a_terminal_is_told_if_a_scoped_grant_got_no_path(call: tuple[str, ...], said: str) -> None:
+def test_a_terminal_gets_a_note_if_a_scoped_grant_got_no_path(call: tuple[str, ...], said: str) -> None:
     """It may be a `--path` that was forgotten."""
     code, text = Terminal("check", *call).end()
     assert code == 0

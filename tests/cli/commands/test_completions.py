@@ -285,7 +285,7 @@ def terminal(request: pytest.FixtureRequest, below: Path) -> Iterator[Terminal]:
 
 
 @pytest.mark.parametrize(("line", "expected"), CASES, ids=[line for line, _ in CASES])
-def test_tab(terminal: Terminal, below: Path, line: str, expected: set[str]) -> None:
+def test_tab_completes_every_candidate(terminal: Terminal, below: Path, line: str, expected: set[str]) -> None:
     """TAB completes the one candidate; where there are more, these are all."""
     assert terminal.candidates(line, "\t" if len(expected) == 1 else "\x0f") == expected
     assert not (below / "owned").exists()

@@ -31,7 +31,7 @@ def test_a_setting_is_set_seen_hidden_and_unset(root: Path, mine: Path) -> None:
     assert run("config", "get", "sensitive", CORTEX_POLICY_SENSITIVE="ask").stdout == "ask\n"
 
 
-def test_a_list_for_programs_says_all_of_it(root: Path, mine: Path) -> None:
+def test_config_as_json_has_every_setting_and_its_source(root: Path, mine: Path) -> None:
     """One line; null where there is nothing."""
     run("config", "set", "history.keep", "3")
     listed = json.loads(
@@ -48,7 +48,7 @@ def test_a_list_for_programs_says_all_of_it(root: Path, mine: Path) -> None:
     assert json.loads(run("config", "get", "history.keep", "--json").stdout)["value"] == 3
 
 
-def test_where_there_is_no_root_the_others_count(tmp_path: Path, mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_root_the_other_settings_count(tmp_path: Path, mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The project's alone needs one."""
     monkeypatch.chdir(tmp_path)
     assert run("config", "list").returncode == 0
@@ -66,14 +66,16 @@ def test_where_there_is_no_root_the_others_count(tmp_path: Path, mine: Path, mon
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("mine")
-def test_a_mistake_is_told_with_what_was_meant(words: tuple[str, ...], code: int, said: str) -> None:
+def test_a_wrong_setting_suggests_the_right_one_and_changes_nothing(
+    words: tuple[str, ...], code: int, said: str
+) -> None:
     """And changes nothing."""
     done = run("config", *words)
     assert done.returncode == code
     assert said in done.stderr
 
 
-def test_settings_that_cannot_be_believed_are_27(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unsafe_settings_exit_with_27(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For every command that goes by them: those that only look for rate state too, where they could name it."""
     monkeypatch.delenv("CORTEX_POLICY_STATE_DIR")
     mine.parent.mkdir(parents=True)
@@ -141,7 +143,7 @@ def test_an_operator_edits_until_it_is_valid(mine: Path) -> None:
     assert mine.read_text() == 'sensitive = "deny"\n'
 
 
-def test_what_loosens_needs_a_word_or_an_option(mine: Path) -> None:
+def test_a_setting_that_widens_needs_confirmation_or_an_option(mine: Path) -> None:
     """As for a grant: the option in a script, the word on a terminal."""
     assert run("stamp", "write", "--allow-widening").returncode == 0
     assert run("config", "set", "stamp", "require").returncode == 0

@@ -89,7 +89,7 @@ def version(git: Path) -> int:
     return stamp.version
 
 
-def test_from_a_syntax_error_to_a_saved_grant(git: Path, start: Start) -> None:
+def test_an_edit_leads_from_a_syntax_error_to_a_saved_grant(git: Path, start: Start) -> None:
     """The problem is shown with its line, and waits for a key; then the meaning, the diff, and one version."""
     child = start(script('sed -i "3s/\\[/\\[\\[/" "$1"', 'sed -i "3s/\\[\\[/\\[/; s/30/7/" "$1"'))
     child.expect_exact("git.json:3:14: error: `[` is never closed [syntax-json]\r\n")
@@ -203,7 +203,9 @@ def test_a_terminal_that_goes_away_is_an_exit(git: Path) -> None:
         (script("stty -echo -icanon; exit 1"), "the editor ended with status 1", EITHER),
     ],
 )
-def test_what_an_editor_may_do_is_told(git: Path, start: Start, editor: str, said: str, prompt: str) -> None:
+def test_an_editor_that_empties_or_removes_the_file_is_reported(
+    git: Path, start: Start, editor: str, said: str, prompt: str
+) -> None:
     """And asked about; there is nothing to save, and nothing to leave."""
     before = git.read_bytes()
     child = start(editor)
@@ -215,7 +217,7 @@ def test_what_an_editor_may_do_is_told(git: Path, start: Start, editor: str, sai
     assert (git.read_bytes(), drafts(git)) == (before, [])
 
 
-def test_ctrl_c_in_the_editor_belongs_to_it(git: Path, start: Start) -> None:
+def test_an_editor_may_handle_ctrl_c_itself(git: Path, start: Start) -> None:
     """One that takes it goes on; one that dies of it is told like any other."""
     child = start(
         script('trap "sleep 1.1; echo caught; exit 0" INT; echo ready; sleep 20 & wait', "echo ready; exec sleep 20")
@@ -246,7 +248,7 @@ def test_without_a_terminal_nothing_is_edited(git: Path) -> None:
 
 
 @pytest.mark.parametrize("other", ["git", "model-gateway"])
-def test_the_second_of_two_is_told_who_is_the_first(git: Path, start: Start, other: str) -> None:
+def test_the_second_editor_learns_who_is_the_first(git: Path, start: Start, other: str) -> None:
     """One that waits finds what the first one saved, on one grant or on two: no update is lost."""
     top = git.parent.parent.parent.parent
     first = start(shlex.join(["sh", "-c", WAITS, "editor"]))
@@ -280,7 +282,7 @@ KEYS = {
 
 
 @pytest.mark.parametrize("editor", KEYS)
-def test_a_real_editor(git: Path, start: Start, editor: str) -> None:
+def test_a_real_editor_gets_the_terminal(git: Path, start: Start, editor: str) -> None:
     """It has the terminal to itself, and gives it back."""
     if shutil.which(editor) is None:
         pytest.skip(f"{editor} is not installed here; .ci/run installs it")
@@ -334,7 +336,7 @@ def test_an_editor_that_goes_on_in_the_background_keeps_its_text(git: Path, star
 
 
 @pytest.mark.usefixtures("root")
-def test_an_unknown_grant_is_told_before_the_terminal() -> None:
+def test_an_unknown_grant_is_reported_even_without_a_terminal() -> None:
     """Who mistypes an id learns that first, where no editor could be opened either."""
     done = result_of("edit", "gti")
     assert done.returncode == 20

@@ -59,14 +59,14 @@ def test_explain_counts_nothing_and_check_does() -> None:
 
 
 @pytest.mark.usefixtures("root")
-def test_without_it_the_members_are_as_they_were() -> None:
+def test_check_without_explain_has_the_same_members_as_before() -> None:
     """One more is there where it is asked for."""
     plain, more = (json.loads(run("check", "git", "push", "--json", *word).stdout) for word in ([], ["--explain"]))
     assert [*plain, "explanation"] == list(more)
 
 
 @pytest.mark.usefixtures("root")
-def test_words_that_do_not_fit_are_usage() -> None:
+def test_words_that_do_not_fit_together_are_usage_errors() -> None:
     """Told on stderr by the name of the command, or in JSON without an explanation; help is no answer to a call."""
     for words in (["git"], ["git", "tree", "--cost", "0"], ["git", "tree", "--arg", "x"], ["git", "--help"],
                   ["git", "tree", "--help"], ["git", "tree", "--wait", "1"], ["git", "tree", "--json", "--json"]):  # fmt: skip
@@ -102,7 +102,7 @@ def test_a_root_that_was_named_is_named_in_the_command(root: Path) -> None:
     [(["git", "push"], []), (["git", "tree"], ["--path", "packages2/x y"]), (["git", "tree"], ["--cost", "31"])],
 )
 @pytest.mark.usefixtures("root")
-def test_the_command_makes_it_a_yes(words: list[str], args: list[str]) -> None:
+def test_the_printed_command_makes_the_call_allowed(words: list[str], args: list[str]) -> None:
     """Typed into a shell as it is printed."""
     command = rows(run("explain", *words, *args).stdout)["operator"]
     python = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -124,7 +124,7 @@ def test_the_command_frees_a_budget(root: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["project", "user"])
-def test_what_is_set_for_sensitive_data_is_found_and_taken_back(root: Path, place: str) -> None:
+def test_the_setting_for_sensitive_data_is_found_and_can_be_undone(root: Path, place: str) -> None:
     """The command is for the file that sets it; what the environment sets no command takes back."""
     (root / ".cortex" / "policy" / "tools" / "mail.json").write_text(
         '{"tool": "mail", "actions": ["send"], "dataClass": "sensitive", "rate": {"perMinute": 1}}'
@@ -140,7 +140,7 @@ def test_what_is_set_for_sensitive_data_is_found_and_taken_back(root: Path, plac
     assert "`CORTEX_POLICY_SENSITIVE`" in asked.stdout
 
 
-def test_what_is_wrong_with_a_grant_has_its_lines(root: Path) -> None:
+def test_an_invalid_grant_is_explained_with_its_lines(root: Path) -> None:
     """Where it is no grant, and where it is no JSON; no rule was asked."""
     file = root / ".cortex" / "policy" / "tools" / "git.json"
     for text, lines in (
@@ -194,7 +194,7 @@ def test_a_grant_that_changes_after_the_decision_lends_no_lines(root: Path) -> N
     assert rows(said)["note"] == "the grant has changed since the decision, so no lines are named"
 
 
-def test_it_says_who_may_run_the_command(own: Path) -> None:
+def test_explain_says_who_may_run_the_command(own: Path) -> None:
     """The caller where the system lets them write, else the owner of the directory."""
     tools = own / ".cortex" / "policy" / "tools"
     call = Call("git", "push", root=str(own), explain=True)

@@ -21,7 +21,7 @@ VALID = sorted((DOCUMENTS / "valid").glob("*.json"))
 
 
 @pytest.mark.parametrize("example", VALID, ids=lambda path: path.stem)
-def test_there_and_back_gives_identical_bytes(root: Path, example: Path) -> None:
+def test_a_change_and_its_reverse_give_identical_bytes(root: Path, example: Path) -> None:
     """An action added and removed, a rate set and set back, whatever the layout."""
     file, before = grant_file(root, "x"), example.read_bytes()
     file.write_bytes(before)
@@ -37,7 +37,7 @@ def test_there_and_back_gives_identical_bytes(root: Path, example: Path) -> None
     assert file.read_bytes() == (before.replace(spelling, b"30") if spelling else before)
 
 
-def test_a_script_says_yes_before_it_widens(root: Path) -> None:
+def test_a_script_must_confirm_a_widening(root: Path) -> None:
     """Else 3, with what it would mean and nothing written; the stamp goes up by one for each write."""
     before = grant_file(root, "git").read_bytes()
     done = run("set", "git", "--allow", "push", "--add-scope", ".github", code=3)
@@ -111,7 +111,7 @@ def test_json_is_one_object(root: Path) -> None:
         (("stamp", "wait", "--version", "1", "--timeout", "0.1"), 3, "the stamp is not there"),
     ],
 )  # fmt: skip
-def test_a_no_says_why(root: Path, words: tuple[str, ...], code: int, said: str) -> None:
+def test_a_refusal_says_why(root: Path, words: tuple[str, ...], code: int, said: str) -> None:
     """And changes nothing."""
     grant_file(root, "broken").write_text("{")
     before = {path: path.read_bytes() for path in grant_file(root, "x").parent.iterdir()}
@@ -168,7 +168,7 @@ def test_a_lock_that_is_held_is_waited_for(root: Path) -> None:
     holder.communicate()
 
 
-def test_who_waits_at_a_terminal_is_told_for_whom(root: Path) -> None:
+def test_a_waiting_writer_on_a_terminal_learns_who_holds_the_lock(root: Path) -> None:
     """Once, and how long at most."""
     held = "import sys; from cortex_policy.state import Root; from cortex_policy.state.writer_lock import hold_writer_lock\n"
     held += "with hold_writer_lock(Root(sys.argv[1], named=True)): print(flush=True); sys.stdin.read()"
@@ -187,7 +187,7 @@ def test_who_waits_at_a_terminal_is_told_for_whom(root: Path) -> None:
     assert said.count("waiting") == 1
 
 
-def test_no_update_is_lost_among_many(root: Path) -> None:
+def test_eight_writers_at_once_lose_no_update(root: Path) -> None:
     """Eight at a time on one grant: all that they set is there, and each was a version of its own."""
     words = [*PROGRAM, "set", "git", "--allow-widening", "--wait", "60", "--allow"]
     writers = [subprocess.Popen([*words, f"a{nth}"], stdout=subprocess.DEVNULL) for nth in range(8)]
@@ -197,7 +197,7 @@ def test_no_update_is_lost_among_many(root: Path) -> None:
 
 
 @pytest.mark.parametrize("word", [b"\xff", "\ud800".encode("utf-8", "surrogatepass")])
-def test_bytes_that_are_no_text_are_no_part_of_a_grant(root: Path, word: bytes) -> None:
+def test_invalid_utf_8_is_refused_in_every_field(root: Path, word: bytes) -> None:
     """Neither from `set` nor from `new`."""
     for words in ([b"set", b"git"], [b"new", b"x", b"--rate", b"1"]):
         for option in (b"--allow", b"--tool"):
@@ -217,7 +217,7 @@ def test_widening_asks_for_the_word(root: Path, line: str, code: int) -> None:
     assert (b"push" in grant_file(root, "git").read_bytes()) == (code == 0)
 
 
-def test_what_was_typed_before_the_question_is_no_answer(root: Path) -> None:
+def test_what_was_typed_before_the_question_does_not_answer_it(root: Path) -> None:
     """Nobody says yes to what was not shown yet, not even in a paste."""
     before = grant_file(root, "git").read_bytes()
     terminal = Terminal("set", "git", "--allow", "push")
@@ -227,7 +227,7 @@ def test_what_was_typed_before_the_question_is_no_answer(root: Path) -> None:
     assert grant_file(root, "git").read_bytes() == before
 
 
-def test_who_does_not_see_what_it_means_is_not_asked(root: Path) -> None:
+def test_without_a_terminal_for_the_meaning_no_question_is_asked(root: Path) -> None:
     """Where the output is not a terminal: the meaning stands there."""
     before = grant_file(root, "git").read_bytes()
     for words in ("set git --allow push", "remove git", "new x", "copy git x"):
@@ -239,7 +239,7 @@ def test_who_does_not_see_what_it_means_is_not_asked(root: Path) -> None:
     assert grant_file(root, "git").read_bytes() == before
 
 
-def test_an_answer_that_is_no_text_is_a_no(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_is_not_text_means_no(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And no bug of this program, in any locale."""
     monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
     terminal = Terminal("set", "git", "--allow", "push")
@@ -250,7 +250,7 @@ def test_an_answer_that_is_no_text_is_a_no(root: Path, monkeypatch: pytest.Monke
     assert b"push" not in grant_file(root, "git").read_bytes()
 
 
-def test_nobody_is_asked_for_what_would_be_refused(root: Path) -> None:
+def test_no_question_is_asked_if_the_write_would_be_refused(root: Path) -> None:
     """A grant that differs from its stamp is named first, with a command that finds its root from anywhere."""
     run("stamp", "write", "--allow-widening")
     grant_file(root, "git").write_bytes(grant_file(root, "git").read_bytes() + b" ")
@@ -262,7 +262,7 @@ def test_nobody_is_asked_for_what_would_be_refused(root: Path) -> None:
     run("rename", "git", "x")
 
 
-def test_what_everyone_could_write_is_not_believed_by_being_written(root: Path) -> None:
+def test_a_write_does_not_make_an_unsafe_grant_trusted(root: Path) -> None:
     """No check believed it, and a write closes it: a change that narrows would have let in whatever stands there."""
     file = grant_file(root, "git")
     file.write_text('{"tool": "t", "actions": ["all"], "rate": {"perMinute": 9}}')

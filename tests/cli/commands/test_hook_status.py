@@ -9,7 +9,7 @@ from tests.support.command import run_command
 
 
 @pytest.mark.usefixtures("root")
-def test_it_lists_the_settings_files_of_each_agent(tmp_path: Path) -> None:
+def test_hook_status_lists_the_settings_files_of_each_agent(tmp_path: Path) -> None:
     """Also those that do not exist."""
     settings = tmp_path / ".claude/settings.json"
     settings.parent.mkdir()

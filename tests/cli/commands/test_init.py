@@ -10,7 +10,7 @@ import pytest
 from tests.support.command import run_command as run
 
 
-def test_what_init_says_next_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_command_that_init_prints_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the directory itself, or anywhere with its name."""
     for name, words in (("here", ()), ("a b", ("--root", str(tmp_path / "a b")))):
         (tmp_path / name).mkdir()

@@ -82,14 +82,14 @@ def test_root_sees_and_resets_the_budgets_of_a_user(used: Root) -> None:
     assert Path(THEIRS).stat().st_uid == CALLER
 
 
-def test_a_purge_is_the_users(used: Root) -> None:
+def test_a_purge_for_a_user_removes_the_state_of_that_user(used: Root) -> None:
     """As a reset is."""
     done = process_of("rate", "purge", "--root", used.path, "--user", str(CALLER), "--yes")
     assert (done.returncode, done.stdout) == (0, f"removed 1 file of uid {CALLER}\n")
     assert left(used, "--user", str(CALLER))[0] == 0
 
 
-def test_nothing_is_done_with_the_rights_of_root(used: Root, tmp_path: Path) -> None:
+def test_no_work_for_another_user_is_done_as_root(used: Root, tmp_path: Path) -> None:
     """What only root may read or write is refused, also where the user's settings or variables lead there."""
     secret = tmp_path / "secret"
     secret.mkdir(mode=0o700)
@@ -104,7 +104,7 @@ def test_nothing_is_done_with_the_rights_of_root(used: Root, tmp_path: Path) -> 
     assert (secret / "kept").exists()
 
 
-def test_roots_own_settings_are_not_the_users(used: Root, tmp_path: Path) -> None:
+def test_settings_of_root_do_not_apply_to_the_user(used: Root, tmp_path: Path) -> None:
     """Root's name a directory of root's."""
     settings = tmp_path / "config/cortex-policy/config.toml"
     settings.parent.mkdir(parents=True)
@@ -144,14 +144,14 @@ def test_a_watch_that_is_ended_leaves_no_process(used: Root, number: int, code: 
     ("name", "said"),
     [("nobody-of-this-name", "unknown user `nobody-of-this-name`"), (str((1 << 32) - 1), "unknown user"), ("-1", "unknown user")],
 )  # fmt: skip
-def test_a_user_who_is_none_is_a_usage_error(used: Root, name: str, said: str) -> None:
+def test_an_unknown_user_is_a_usage_error(used: Root, name: str, said: str) -> None:
     """Among them the number that the kernel takes for `unchanged`: root would stay root."""
     done = run_command("rate", "show", "--root", used.path, f"--user={name}", code=2)
     assert said in done.stderr
     assert not done.stdout
 
 
-def test_root_itself_needs_no_child(used: Root, state: Path) -> None:
+def test_root_needs_no_child_process_for_its_own_state(used: Root, state: Path) -> None:
     """By name or number."""
     for name in ("root", "0"):
         done = run_command(
@@ -160,7 +160,7 @@ def test_root_itself_needs_no_child(used: Root, state: Path) -> None:
         assert json.loads(done.stdout)["uid"] == 0
 
 
-def test_nobody_but_root_acts_as_another_user(used: Root) -> None:
+def test_only_root_can_act_as_another_user(used: Root) -> None:
     """The hint says how to ask for it."""
     with by_caller():
         done = run_command("rate", "show", "--root", used.path, "--user", "0", code=3)

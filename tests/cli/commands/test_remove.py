@@ -9,7 +9,7 @@ from tests.support.terminal import Terminal
 
 
 @pytest.mark.parametrize(("line", "code"), [("y", 0), ("YES", 0), ("n", 3), ("", 3)])
-def test_removal_asks(root: Path, line: str, code: int) -> None:
+def test_remove_asks_first(root: Path, line: str, code: int) -> None:
     """What it means stands above the question."""
     terminal = Terminal("remove", "git")
     terminal.answer("remove `git`? [y/N]: ", line)

@@ -125,7 +125,7 @@ def test_edit_says_it_before_it_asks(log: Path) -> None:
     assert terminal.end()[0] == 3
 
 
-def test_what_is_suggested_can_be_typed(log: Path) -> None:
+def test_the_suggested_command_can_be_typed(log: Path) -> None:
     """And then nothing is left to suggest."""
     done = run("suggest", str(log))
     assert "git: would have allowed 2 calls: push" in done.stdout

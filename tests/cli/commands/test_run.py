@@ -201,7 +201,7 @@ def test_the_command_that_the_system_refuses_after_the_decision_has_the_same_cod
 
 
 @pytest.mark.parametrize("words", [("git", "tree"), ("git", "tree", "--"), ("git", "tree", "ls"), ("git", "tree", "ls", "--", "ls"), ("git", "--", "tree", "ls"), ("--", "git", "tree", "ls"), ("git", "tree", "--path", "--", "true")])  # fmt: skip
-def test_the_command_stands_behind_two_dashes(words: tuple[str, ...]) -> None:
+def test_the_command_follows_two_dashes(words: tuple[str, ...]) -> None:
     """The first `--` ends the options, also where a value is missing: no value of a variable moves it."""
     done = result_of("run", *words)
     assert (done.returncode, done.stdout) == (2, "")

@@ -14,13 +14,13 @@ def codes() -> set[str]:
     return {one["code"] for one in json.loads(run("validate", "--output", "json").stdout)["problems"]}
 
 
-def test_it_is_printed(root: Path) -> None:
+def test_the_schema_is_printed(root: Path) -> None:
     """Whatever lies around; nothing is written."""
     assert json.loads(run("schema").stdout) == json.loads(run("schema", "--json").stdout) == json_schema()
     assert not (root / ".cortex" / "policy" / "grant.schema.json").exists()
 
 
-def test_it_is_installed_beside_the_grants(root: Path) -> None:
+def test_the_schema_is_installed_beside_the_grants(root: Path) -> None:
     """Once; `validate` knows it, and says if it is another version's."""
     file = root / ".cortex" / "policy" / "grant.schema.json"
     assert run("schema", "--install").stdout == f"wrote {file}\n"
@@ -34,7 +34,7 @@ def test_it_is_installed_beside_the_grants(root: Path) -> None:
     assert "file-schema" not in codes()
 
 
-def test_it_is_not_written_through_a_link(root: Path) -> None:
+def test_the_schema_is_not_written_through_a_link(root: Path) -> None:
     """Nor over a directory: `validate` says so too."""
     file = root / ".cortex" / "policy" / "grant.schema.json"
     (root / "elsewhere").write_text("kept")
@@ -47,7 +47,7 @@ def test_it_is_not_written_through_a_link(root: Path) -> None:
     assert "is not a regular file" in run("schema", "--install", code=22).stderr
 
 
-def test_a_new_grant_names_it_and_installs_it(root: Path) -> None:
+def test_a_new_grant_names_the_schema_and_installs_it(root: Path) -> None:
     """Where there is none; one that is there is left, and so is a grant that names another."""
     file = root / ".cortex" / "policy" / "grant.schema.json"
     run("new", "a", "--allow", "read", "--rate", "1", "--allow-widening")

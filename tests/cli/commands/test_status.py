@@ -23,7 +23,7 @@ def busy(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
-def test_one_screen_says_all_of_it(busy: Path, state: Path, tmp_path: Path) -> None:
+def test_status_shows_everything_on_one_screen(busy: Path, state: Path, tmp_path: Path) -> None:
     """In a pipe a line for each, with the label in front."""
     request = json.loads(run_command("approvals", "--json").stdout)["requests"][0]["id"]
     lines = run_command("status").stdout.splitlines()
@@ -48,7 +48,7 @@ def test_one_screen_says_all_of_it(busy: Path, state: Path, tmp_path: Path) -> N
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("root")
-def test_what_denies_every_check_is_said_first_and_exits_with_1(
+def test_status_starts_with_what_denies_every_check_and_exits_with_1(
     variables: dict[str, str], said: str, hint: str
 ) -> None:
     """With what helps; programs find it in `denied`."""
@@ -73,7 +73,7 @@ def test_a_stop_and_an_unsafe_root_exit_with_1(root: Path) -> None:
     assert "is a link, or not a directory; every check answers 22" in run_command("status", code=1).stdout
 
 
-def test_outside_of_a_root_there_is_no_state(tmp_path: Path) -> None:
+def test_status_outside_of_a_root_is_an_error(tmp_path: Path) -> None:
     """As for every command."""
     assert result_of("status", cwd=tmp_path).returncode == 25
 

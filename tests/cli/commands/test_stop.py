@@ -58,7 +58,7 @@ def stop(root: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_stop_of_any_kind_stops_both_doors_and_is_ended(stop: Path, kind: str) -> None:
+def test_a_stop_of_any_kind_denies_check_and_enforce_until_it_ends(stop: Path, kind: str) -> None:
     """With all members in JSON, nothing to say where nothing is to be said, and the same bytes from both."""
     KINDS[kind](stop)
     for words in (("git", "tree"), ("nope", "x"), ("git", "tree", "--wait", "9"), ("git", "tree", "--explain")):
@@ -145,7 +145,7 @@ def test_a_stop_needs_nothing_else_to_be_in_order(root: Path, stop: Path) -> Non
     assert stop.stat().st_size == 0
 
 
-def test_who_stopped_first_is_who_is_told(stop: Path) -> None:
+def test_the_first_of_several_stops_is_reported(stop: Path) -> None:
     """Of eight at a time one makes it, and no later word replaces its own."""
     makers = [
         subprocess.Popen([*PROGRAM, "stop", "--json", "--reason", f"reason {nth}"], stdout=subprocess.PIPE)
@@ -199,7 +199,7 @@ def test_list_and_show_say_it_first(root: Path, stop: Path) -> None:
     run("set", "git", "--rate", "3")
 
 
-def test_what_cannot_be_made_or_ended_is_told(root: Path, stop: Path) -> None:
+def test_a_stop_that_cannot_be_made_or_ended_is_reported(root: Path, stop: Path) -> None:
     """With what would stop the host instead, and nothing changed."""
     (stop / "below").mkdir(parents=True)
     said = run("resume", code=3).stderr
@@ -232,7 +232,7 @@ def test_no_grant_lets_its_tool_end_a_stop(stop: Path) -> None:
     "mkdir /etc/cortex-policy; mkfifo /etc/cortex-policy/stop", "ln -s nowhere /etc/cortex-policy",
 ])  # fmt: skip
 @pytest.mark.usefixtures("root")
-def test_the_host_is_stopped(tmp_path: Path, shell: str) -> None:
+def test_a_stop_of_the_host_denies_every_check(tmp_path: Path, shell: str) -> None:
     """Every check on it, below a root or not; no `resume` of a root ends it."""
     denied = on_host(shell, *PROGRAM, "check", "git", "tree", code=15)
     assert denied.stderr.startswith("git tree: emergency stop: ")

@@ -90,7 +90,7 @@ def test_a_case_that_fails_is_shown_with_the_rule_that_decided(tests: Path) -> N
     assert "1 case in 1 file, 1 failed; coverage 0%" in done.stdout
 
 
-def test_nothing_real_is_touched_or_asked(tests: Path, state: Path, tmp_path: Path) -> None:
+def test_a_test_run_touches_no_real_state(tests: Path, state: Path, tmp_path: Path) -> None:
     """Not rate state, nor stamp, nor log, nor settings: they may even be broken, and a stop may stand."""
     (tests / "git.cases.toml").write_text(PASSES)
     policy = tests.parent
@@ -114,7 +114,7 @@ def test_the_answer_is_the_same_from_anywhere(tests: Path, tmp_path: Path) -> No
     assert (elsewhere.returncode, there["files"]) == (1, here["files"])
 
 
-def test_only_what_matches_is_judged(tests: Path) -> None:
+def test_only_cases_that_match_the_filter_are_reported(tests: Path) -> None:
     """All cases run, and a filter that matches nothing is no success."""
     more = '[[case]]\nname = "search"\naction = "search"\nexpect = "allowed"\n'
     (tests / "git.cases.toml").write_text(FAILS + more)
@@ -145,7 +145,7 @@ def test_several_formats_are_written_at_once(tests: Path, tmp_path: Path) -> Non
     )
 
 
-def test_what_cannot_be_run_is_a_finding(tests: Path) -> None:
+def test_broken_files_and_missing_cases_fail_the_run(tests: Path) -> None:
     """A broken file, a grant that is gone or broken, and a directory without cases."""
     (tests / "git.cases.toml").write_text("grant = 'gti'\n" + PASSES.replace(HEAD, ""))
     said = run(code=1).stdout
@@ -243,7 +243,7 @@ def test_a_run_that_is_killed_leaves_no_scratch_root(tests: Path, tmp_path: Path
     assert not any(temporary.iterdir())
 
 
-def test_a_watch_on_a_terminal_begins_anew_each_time(tests: Path) -> None:
+def test_a_watch_on_a_terminal_clears_the_screen_each_time(tests: Path) -> None:
     """And Ctrl-C ends it."""
     (tests / "git.cases.toml").write_text(FAILS)
     terminal = Terminal("test", "--watch")
@@ -256,7 +256,7 @@ def test_a_watch_on_a_terminal_begins_anew_each_time(tests: Path) -> None:
     assert terminal.end()[0] == 130
 
 
-def test_a_watch_ends_when_nobody_reads_it_any_more(tests: Path) -> None:
+def test_a_watch_ends_if_its_reader_goes_away(tests: Path) -> None:
     """As `rate watch` does."""
     (tests / "git.cases.toml").write_text(PASSES)
     child = subprocess.Popen([*PROGRAM, "test", "--watch"], stdout=subprocess.PIPE, text=True)

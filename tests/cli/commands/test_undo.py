@@ -48,7 +48,7 @@ def test_the_log_says_who_did_what_and_what_it_widened(written: Path) -> None:
     assert grant_file(written, "gateway").exists()
 
 
-def test_a_log_of_nothing_says_so(root: Path) -> None:
+def test_log_says_if_there_is_no_history(root: Path) -> None:
     """Nor does it make anything."""
     assert run("log").stderr == "no write is known\n"
     assert run("log", "git").stderr == "no write of `git` is known\n"
@@ -58,7 +58,7 @@ def test_a_log_of_nothing_says_so(root: Path) -> None:
     assert not (root / ".cortex" / "policy" / "history").exists()
 
 
-def test_who_is_behind_sudo_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_names_the_user_behind_sudo(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With what would act on a terminal escaped; what is no entry is told."""
     if os.geteuid() != 0:
         pytest.skip("only root is believed")
@@ -128,7 +128,7 @@ def test_the_word_is_asked_for_on_a_terminal(written: Path) -> None:
         (["nothing"], 3, "does not know a write of `nothing`"),
     ],
 )
-def test_what_cannot_be_undone_is_said(written: Path, words: list[str], code: int, said: str) -> None:
+def test_undo_says_why_it_cannot_undo(written: Path, words: list[str], code: int, said: str) -> None:
     """Nothing is changed."""
     before = grant_file(written, "git").read_bytes()
     assert said in run("undo", *words, code=code).stderr
@@ -174,7 +174,7 @@ def test_a_hand_edit_can_be_accepted(written: Path) -> None:
     assert grant_file(written, "git").read_bytes() == before
 
 
-def test_what_to_do_about_a_hand_edit_is_said_wherever_it_is_met(written: Path) -> None:
+def test_every_hint_about_a_hand_edit_names_the_three_commands(written: Path) -> None:
     """Each hint has the three commands, and each can be typed."""
     grant_file(written, "git").write_bytes(grant_file(written, "git").read_bytes() + b" ")
     for words, code in ((["set", "git", "--rate", "9"], 23), (["undo", "--to", "1"], 23), (["stamp", "verify"], 1)):
@@ -202,7 +202,7 @@ def test_a_grant_is_shown_as_it_was(written: Path) -> None:
     assert (code, '"perMinute": 30' in said) == (0, True)
 
 
-def test_bytes_that_are_no_text_are_shown_as_they_were(root: Path) -> None:
+def test_invalid_utf_8_of_an_old_version_is_shown_escaped(root: Path) -> None:
     """On a terminal escaped, in JSON packed."""
     data = b'{"tool": "\xff\x1b[2J"}'
     grant_file(root, "x").write_bytes(data)
@@ -215,7 +215,7 @@ def test_bytes_that_are_no_text_are_shown_as_they_were(root: Path) -> None:
     assert grant_file(root, "x").read_bytes() == data
 
 
-def test_a_history_that_others_can_write_is_told(written: Path) -> None:
+def test_a_history_that_others_can_write_is_reported(written: Path) -> None:
     """Whoever reads a text of old must not take it for what was; going back by it is refused."""
     (written / ".cortex" / "policy" / "history").chmod(0o777)
     for words in (["log"], ["show", "git", "--at", "1"]):
@@ -225,7 +225,7 @@ def test_a_history_that_others_can_write_is_told(written: Path) -> None:
     run("undo", "--allow-widening", code=22)
 
 
-def test_where_no_history_is_kept_it_is_told(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_history_that_is_off_is_reported(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next write drops what was kept."""
     monkeypatch.setenv("CORTEX_POLICY_HISTORY_KEEP", "0")
     run("set", "git", "--rate", "1")

@@ -33,7 +33,7 @@ CORPUS = {
 
 
 @pytest.mark.parametrize("name", CORPUS)
-def test_files_that_people_point_at_it_are_told_for_what_they_are(root: Path, name: str) -> None:
+def test_files_that_are_not_grants_are_reported_as_what_they_are(root: Path, name: str) -> None:
     """In JSON and in text, each with its line and column, and only once."""
     (root / "apps" / "core").mkdir(parents=True)
     tools = root / "elsewhere" / "tools"
@@ -131,7 +131,7 @@ def test_wrong_words_are_usage(words: list[str], said: str) -> None:
 
 
 @pytest.mark.usefixtures("root")
-def test_a_report_that_cannot_be_written_is_no_success() -> None:
+def test_a_report_that_cannot_be_written_is_a_failure() -> None:
     """Though there was nothing to report."""
     assert "cannot be written: no such file" in run("--output", "json=gone/x.json", code=3).stderr
 
@@ -168,7 +168,7 @@ def test_hostile_names_and_values_reach_no_terminal(root: Path) -> None:
         assert not any(line.startswith("::error::") for line in out.splitlines())
 
 
-def test_fix_mends_what_is_certain_and_says_what_is_left(root: Path) -> None:
+def test_fix_repairs_what_is_certain_and_reports_the_rest(root: Path) -> None:
     """Each a write with a stamp; the exit code is that of what is left."""
     tools = root / ".cortex" / "policy" / "tools"
     (tools / "x.json").write_text(
@@ -185,7 +185,7 @@ def test_fix_mends_what_is_certain_and_says_what_is_left(root: Path) -> None:
     assert json.loads((tools.parent / "stamp.json").read_text())["version"] == 1
 
 
-def test_what_cannot_be_mended_is_said(root: Path) -> None:
+def test_fix_reports_what_it_cannot_repair(root: Path) -> None:
     """Here because another holds the lock, or the grant differs from its stamp."""
     tools = root / ".cortex" / "policy" / "tools"
     run_command("stamp", "write", "--allow-widening")
@@ -195,7 +195,7 @@ def test_what_cannot_be_mended_is_said(root: Path) -> None:
     assert "cortex-policy stamp write" in done.stderr
 
 
-def test_what_cannot_be_looked_at_is_told_whatever_is_selected(root: Path) -> None:
+def test_unreadable_files_are_reported_even_if_their_rule_is_not_selected(root: Path) -> None:
     """It was called valid, with 0: no rule had seen it."""
     (root / "x.json").write_text("{")
     done = run("x.json", "gone.json", "--select", "scope", "--json", code=1)

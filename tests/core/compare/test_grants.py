@@ -65,7 +65,9 @@ def became(field: str, old: Grant, new: Grant) -> tuple[str, str]:
         ("fsScope", {}, {"fs_scope": ("docs-x",)}, BOTH, "adds docs-x; drops docs"),
     ],
 )  # fmt: skip
-def test_a_field(field: str, old: dict[str, object], new: dict[str, object], verdict: str, sentence: str) -> None:
+def test_each_changed_field_has_its_verdict_and_sentence(
+    field: str, old: dict[str, object], new: dict[str, object], verdict: str, sentence: str
+) -> None:
     """Each has its verdict, and a sentence that an operator understands."""
     assert became(field, changed(**old), changed(**new)) == (verdict, sentence)
 
@@ -137,7 +139,7 @@ TEXT = {"type": "string"}
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("scope", [(), ("docs",), ("never/**",)])
-def test_the_arguments(
+def test_each_changed_argument_has_its_verdict(
     old: dict[str, object], new: dict[str, object], verdict: str, sentence: str | None, scope: tuple[str, ...]
 ) -> None:
     """A dropped or changed rule widens unless it is proven not to; with a scope or without."""
@@ -145,7 +147,7 @@ def test_the_arguments(
     assert found == (verdict, found[1] if sentence is None else sentence)
 
 
-def test_one_that_allows_nothing_is_compared_as_a_whole() -> None:
+def test_a_grant_that_allows_nothing_is_compared_as_a_whole() -> None:
     """An absent or invalid grant allowed nothing, and so does one without actions."""
     empty = changed(actions=())
     assert compare_grants(None, GRANT).verdict == compare_grants(empty, GRANT).verdict == WIDENED
@@ -202,7 +204,7 @@ def places(scopes: tuple[str, ...]) -> set[str]:
 
 
 @given(st.lists(st.sampled_from(SCOPES), max_size=4), st.lists(st.sampled_from(SCOPES), max_size=4))
-def test_scopes_agree_with_brute_force(before: list[str], after: list[str]) -> None:
+def test_scope_comparison_agrees_with_brute_force(before: list[str], after: list[str]) -> None:
     """Exactly: never a wrong `same` or `narrowed`, and never a missed one."""
     old, new = places(tuple(before)), places(tuple(after))
     expected = (SAME if old <= new else NARROWED) if new <= old else WIDENED if old <= new else BOTH
@@ -379,9 +381,7 @@ def test_no_verdict_is_wrong(pair: tuple[Grant, Grant]) -> None:
         ({"pattern": "^b+$"}, {"const": "b" * 50}),
     ],
 )
-def test_what_takes_too_many_steps_to_compare_is_proven_neither_way(
-    before: dict[str, Any], after: dict[str, Any]
-) -> None:
+def test_comparisons_that_take_too_many_steps_prove_nothing(before: dict[str, Any], after: dict[str, Any]) -> None:
     """Neither narrowed nor the same: where patterns are no longer matched, nothing is known of the values."""
     grants = changed(args={"x": before}), changed(args={"x": after})
     assert became("args", *grants)[0] != BOTH
@@ -391,7 +391,7 @@ def test_what_takes_too_many_steps_to_compare_is_proven_neither_way(
     assert sentence.endswith("steps, so that not all is proven")
 
 
-def test_of_many_arguments_those_that_may_allow_more_are_told_first() -> None:
+def test_arguments_that_may_allow_more_are_reported_first() -> None:
     """A sentence that somebody can read, in which no widening hides."""
     many = {f"x{number}": {"maximum": 2} for number in range(1000)}
     verdict, sentence = became(
@@ -421,7 +421,7 @@ def test_arrays_in_arrays_are_looked_through_once(inner: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize("more", [{}, {"minLength": 1}])
-def test_a_value_that_a_list_has_very_often_is_looked_at_once(more: dict[str, Any]) -> None:
+def test_a_value_repeated_in_a_list_is_compared_once(more: dict[str, Any]) -> None:
     """A grant of 1 MiB may have it half a million times."""
     old, new = {"enum": ["a"] * 10_000, **more}, {"enum": ["a"] * 9_000 + ["b"], **more}
     with counted(value_violation_text) as work:
@@ -429,7 +429,7 @@ def test_a_value_that_a_list_has_very_often_is_looked_at_once(more: dict[str, An
     assert work["value_violation_text"] < 20
 
 
-def test_what_every_value_of_a_list_misses_takes_steps() -> None:
+def test_values_that_match_nothing_in_a_list_use_up_steps() -> None:
     """So that a log does not have it looked at without end."""
     with SharedSteps() as steps:
         assert accepts_nothing({"x": {"enum": [*range(1_000)], "minimum": 1_000}}, "x")

@@ -8,7 +8,7 @@ from cortex_policy.core.hooks.answers import MAX_REASON_BYTES, NO_OPINION, denia
 from cortex_policy.core.hooks.payload import AGENTS
 
 
-def test_no_opinion_is_one_empty_object() -> None:
+def test_an_answer_without_an_opinion_is_an_empty_object() -> None:
     """Cursor takes nothing at all for a failed hook."""
     assert NO_OPINION == b"{}\n"
 

@@ -44,13 +44,13 @@ def test_every_key_is_decoded() -> None:
     assert decoded == HookRules("pass", ("/a",), (rule,))
 
 
-def test_what_is_absent_is_strict() -> None:
+def test_missing_rules_deny() -> None:
     """No rule, no guarded files, and a call that no rule fits is denied."""
     assert decode_rules({"format": 1}) == HookRules("deny", (), ())
     assert decode_rules(document(RULE)).rules[0] == HookRule(("Write",), grant="fs.write", action="write")
 
 
-def test_no_sub_agents_and_any_sub_agent_differ() -> None:
+def test_an_empty_list_of_sub_agents_differs_from_a_missing_one() -> None:
     """`[]` is the main agent alone."""
     empty, absent = decode_rules(document(RULE | {"subagents": []}, RULE)).rules
     assert empty.subagents == ()

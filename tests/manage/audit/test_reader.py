@@ -47,14 +47,14 @@ UNREADABLE = [
 
 
 @pytest.mark.parametrize("line", UNREADABLE)
-def test_a_line_that_is_no_call_is_counted(line: bytes) -> None:
+def test_a_line_that_is_not_a_call_is_counted(line: bytes) -> None:
     """Torn, another event, a hostile one: the next one is read."""
     found, tally = read(line, GOOD.encode())
     assert (found, tally.lines, tally.unreadable) == (1, 2, 1)
 
 
 @given(st.binary(max_size=60), st.integers(0, len(GOOD)))
-def test_no_line_ends_the_reading(noise: bytes, at: int) -> None:
+def test_any_line_may_be_read(noise: bytes, at: int) -> None:
     """Whatever stands in it."""
     text = GOOD.encode()
     found, tally = read(noise, text[:at] + noise + text[at:], text)
@@ -93,7 +93,7 @@ def test_a_time_is_a_while_ago_or_a_date(word: str, at: float) -> None:
 
 
 @pytest.mark.parametrize("word", ["", "yesterday", "-1h", "24", "1.5h", "h", "9" * 40 + "d"])
-def test_another_word_is_no_time(word: str) -> None:
+def test_other_words_are_not_times(word: str) -> None:
     """It is said how to say it."""
     with pytest.raises(UsageError):
         parse_since(word, NOW)
@@ -157,7 +157,7 @@ def test_the_tail_holds_whole_lines_only(tmp_path: Path) -> None:
     assert read_last_lines(str(file), [], 9, 8) == [b"ccc"]
 
 
-def test_what_was_rotated_away_comes_before_the_log(tmp_path: Path) -> None:
+def test_rotated_logs_come_before_the_log(tmp_path: Path) -> None:
     """By its number; what only looks like one is none, and a log that is not there yet is left out."""
     log = tmp_path / "audit.jsonl"
     for name in ("audit.jsonl.2.gz", "audit.jsonl.10", "audit.jsonl.1", "audit.jsonl.old", "audit_jsonl.3", "b.1"):

@@ -63,7 +63,7 @@ def tampered(scratch: Path, lines: Iterable[bytes]) -> VerifyResult:
     return verify(scratch)
 
 
-def test_what_was_written_verifies(scratch: Path, written: list[bytes]) -> None:
+def test_a_written_log_verifies(scratch: Path, written: list[bytes]) -> None:
     """And the head is the digest of the last line."""
     found = tampered(scratch, written)
     assert (found.breaks, found.notes) == ((), ())
@@ -118,7 +118,7 @@ def test_lines_that_changed_places_are_found(scratch: Path, written: list[bytes]
 
 
 @given(st.data())
-def test_a_line_that_stands_twice_is_found(scratch: Path, written: list[bytes], data: st.DataObject) -> None:
+def test_a_repeated_line_is_found(scratch: Path, written: list[bytes], data: st.DataObject) -> None:
     """Wherever the second one stands."""
     number = data.draw(st.integers(0, len(written) - 1))
     at = data.draw(st.integers(number + 1, len(written)))
@@ -213,7 +213,7 @@ def test_a_head_that_was_kept_is_found_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "make", [lambda: b"\n" * 2000, lambda: bytes(range(256)) * 400, lambda: b"{" * 5000, lambda: b""]
 )
-def test_what_is_no_log_ends_a_verification_in_words(tmp_path: Path, make: Callable[[], bytes]) -> None:
+def test_a_file_that_is_not_a_log_is_reported(tmp_path: Path, make: Callable[[], bytes]) -> None:
     """Nothing is raised, and the named problems are not without number."""
     log = tmp_path / "log"
     log.write_bytes(make())

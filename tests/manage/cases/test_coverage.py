@@ -65,13 +65,13 @@ def test_a_budget_must_be_used_up_and_come_back_in_one_file() -> None:
         ("apps/cortex-os/../x", True),
     ],
 )
-def test_a_scope_is_shown_by_what_lies_beside_it(denied: str, is_shown: bool) -> None:
+def test_a_scope_is_covered_by_a_denied_path_beside_it(denied: str, is_shown: bool) -> None:
     """Not by any path that is denied."""
     found = cover(GIT, [case("path_outside_scope", "tree", args={"path": denied})])
     assert ("a path beside `apps/cortex-os` is denied" in found.met) == is_shown
 
 
-def test_a_scope_that_can_show_nothing_is_not_asked_for() -> None:
+def test_a_scope_without_a_path_beside_it_is_not_required() -> None:
     """One that never matches, and one that lies in another."""
     found = cover(ONE | {"fsScope": ["docs/a", "docs", "/x", "docs/*"]})
     assert [said for said in found.unmet if "path" in said] == [
@@ -81,7 +81,7 @@ def test_a_scope_that_can_show_nothing_is_not_asked_for() -> None:
     assert "no path is allowed" in cover(ONE | {"fsScope": ["/x"]}).unmet
 
 
-def test_each_keyword_is_to_be_met_and_missed() -> None:
+def test_each_keyword_must_be_satisfied_and_violated() -> None:
     """A number that is too large shows nothing of the smallest; equal numbers are one value."""
     grant = ONE | {"args": {"n": {"minimum": 1, "maximum": 5}, "e": {"enum": [1, "x"]}}}
     cases = [case("argument_not_allowed", args={"n": 9}), case("allowed", args={"n": 1, "e": 1.0})]
@@ -89,7 +89,7 @@ def test_each_keyword_is_to_be_met_and_missed() -> None:
     assert unmet == ["a `n` that violates its `minimum`", "a `e` that violates its `enum`", "`e` may be 'x'"]
 
 
-def test_a_keyword_that_nothing_can_miss_is_not_asked_for() -> None:
+def test_a_keyword_that_nothing_can_violate_is_not_required() -> None:
     """Else no grant that has one could be covered; one that is far away is."""
     grant = ONE | {"args": {"n": {"minLength": 0, "maxLength": 10**6}}}
     assert [said for said in cover(grant).unmet if "`n`" in said] == [
@@ -97,7 +97,7 @@ def test_a_keyword_that_nothing_can_miss_is_not_asked_for() -> None:
     ]  # fmt: skip
 
 
-def test_sensitive_data_is_to_be_seen_with_its_obligation() -> None:
+def test_sensitive_data_requires_a_case_with_its_obligation() -> None:
     """By a case that names it."""
     grant = ONE | {"dataClass": "sensitive"}
     said = "an allowed call has its obligations"
@@ -106,7 +106,7 @@ def test_sensitive_data_is_to_be_seen_with_its_obligation() -> None:
     assert said not in cover(ONE).unmet
 
 
-def test_nothing_to_show_is_all_of_it() -> None:
+def test_coverage_without_requirements_is_complete() -> None:
     """As for a root without grants."""
     assert coverage_percent([]) == 100
 
@@ -122,7 +122,7 @@ def nested(declaration: dict[str, Any], depth: int) -> dict[str, Any]:
     "declaration",
     [nested({"type": "string", "pattern": "^a+$", "enum": ["a", "b"]}, 55), nested({"enum": [*range(20_000)]}, 55)],
 )
-def test_what_takes_too_many_steps_is_not_looked_for(declaration: dict[str, Any]) -> None:
+def test_requirements_that_take_too_many_steps_are_skipped(declaration: dict[str, Any]) -> None:
     """Values of arrays in arrays are arrays in arrays, and each is tried against each keyword."""
     with counted(value_violation_text) as work:
         found = cover({**ONE, "args": {"x": declaration}})
@@ -139,7 +139,7 @@ def test_what_takes_too_many_steps_is_not_looked_for(declaration: dict[str, Any]
         {"minLength": 10**4_299, "maxItems": 10**4_299},
     ],
 )
-def test_numbers_that_nobody_can_read_are_not_tried(declaration: dict[str, Any]) -> None:
+def test_numbers_too_long_to_print_are_not_tried(declaration: dict[str, Any]) -> None:
     """What is next to them cannot even be printed; the declaration counts all the same."""
     found = cover({**ONE, "args": {"x": declaration}})
     assert found.unmet

@@ -85,9 +85,7 @@ def test_arguments_of_every_kind_are_covered(name: str, tmp_path: Path) -> None:
 
 @given(grants)
 @settings(max_examples=60)
-def test_whatever_a_grant_says_its_first_cases_pass(
-    tmp_path_factory: pytest.TempPathFactory, document: dict[str, Any]
-) -> None:
+def test_first_cases_of_any_grant_pass(tmp_path_factory: pytest.TempPathFactory, document: dict[str, Any]) -> None:
     """As they are read back, however odd its words are."""
     file, _ = first(document, tmp_path_factory.getbasetemp())
     assert not file.errors
@@ -115,7 +113,7 @@ GIANTS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", GIANTS)
-def test_giants_are_left_to_people(name: str, tmp_path: Path) -> None:
+def test_very_large_grants_get_no_generated_cases(name: str, tmp_path: Path) -> None:
     """What no case shows is told, and the file is not called complete."""
     document = GIT | {"args": {"x": GIANTS[name]}}
     file, cover = first(document, tmp_path)
@@ -124,7 +122,7 @@ def test_giants_are_left_to_people(name: str, tmp_path: Path) -> None:
     assert not run_file(file, subject(document)).failed_cases
 
 
-def test_it_is_never_written_over_another(root: Path) -> None:
+def test_a_first_case_file_never_overwrites_another_file(root: Path) -> None:
     """Neither in TOML nor in JSON; and a directory that is a link is not written into."""
     where = Root(str(root), named=True)
     tests = root / ".cortex" / "policy" / "tests"

@@ -23,7 +23,7 @@ def given(directory: Path, text: str, suffix: str = "toml") -> CaseFile:
     return read_case_file(str(file), "x")
 
 
-def test_very_many_flaws_are_not_looked_for(tmp_path: Path) -> None:
+def test_only_the_first_errors_of_a_file_are_searched(tmp_path: Path) -> None:
     """To guess what each was meant to be took seconds."""
     guesses = 0
 
@@ -71,7 +71,7 @@ FLAWS = {
 
 
 @pytest.mark.parametrize("name", FLAWS)
-def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, name: str) -> None:
+def test_an_error_in_a_case_file_has_its_line(tmp_path: Path, name: str) -> None:
     """And only that."""
     text, line, message, hint = FLAWS[name]
     flaws = given(tmp_path, text).errors
@@ -93,7 +93,7 @@ def test_json_says_the_same_as_toml(tmp_path: Path) -> None:
     assert flaw.line == 12
 
 
-def test_a_key_that_stands_twice_in_json_is_refused(tmp_path: Path) -> None:
+def test_a_repeated_key_in_json_is_refused(tmp_path: Path) -> None:
     """As in a grant: readers differ in which one counts."""
     assert "duplicate key" in given(tmp_path, '{"grant": "a", "grant": "b", "case": []}', "json").errors[0].message
 
@@ -106,7 +106,7 @@ def test_lines_are_found_around_long_texts_and_tables_of_arguments(tmp_path: Pat
     assert [(flaw.line, flaw.message) for flaw in file.errors] == [(17, "`x` is unknown here")]
 
 
-def test_what_is_no_plain_file_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_case_file_that_is_not_a_regular_file_is_refused_at_once(tmp_path: Path) -> None:
     """A pipe, a directory, nothing at all, or a giant."""
     os.mkfifo(tmp_path / "pipe.cases.toml")
     (tmp_path / "d.cases.toml").mkdir()
@@ -130,7 +130,7 @@ def test_a_device_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert not opened
 
 
-def test_too_many_cases_are_told(tmp_path: Path) -> None:
+def test_too_many_cases_are_refused(tmp_path: Path) -> None:
     """Rather than run for ever."""
     cases = [{"name": str(number), "action": "", "expect": "allowed"} for number in range(MAX_CASES + 1)]
     assert "more than" in given(tmp_path, json.dumps({"grant": "git", "case": cases}), "json").errors[0].message
@@ -150,7 +150,7 @@ def test_why_a_file_cannot_be_read_is_cut(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["json", "toml"])
-def test_names_and_directories_of_any_length_are_cut_in_what_is_said(tmp_path: Path, suffix: str) -> None:
+def test_names_of_any_length_are_cut_in_messages(tmp_path: Path, suffix: str) -> None:
     """And of very many flaws only some are told."""
     long = "x" * 10_000
     members = f'"name": "{long}", "action": "tree", "expect": "allowed", "cwd": "{long}"'

@@ -20,7 +20,7 @@ def test_usual_patterns_have_samples(pattern: str) -> None:
 
 
 @given(st.text(st.sampled_from("ab1^$.*+?{}()[]|\\-dws,2:!=<>"), max_size=12))
-def test_what_is_offered_matches(pattern: str) -> None:
+def test_every_sample_matches_its_pattern(pattern: str) -> None:
     """Of any pattern, broken ones included."""
     try:
         regex = compile_pattern(pattern)
@@ -39,6 +39,6 @@ def test_what_is_offered_matches(pattern: str) -> None:
         "^" + "(" * 500 + "a" + ")" * 500 + "$",
     ],
 )
-def test_giants_take_no_memory(pattern: str) -> None:
+def test_samples_of_very_large_patterns_take_little_memory(pattern: str) -> None:
     """They have none."""
     assert not [text for text in sample_texts(pattern) if len(text) > 1000]

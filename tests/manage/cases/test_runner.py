@@ -79,7 +79,7 @@ def test_the_first_of_several_calls_that_is_not_as_expected_is_named() -> None:
     assert "perMinute" in lines[found.why.step.line - 1]
 
 
-def test_what_is_nearest_to_what_was_expected_is_told() -> None:
+def test_the_closest_allowed_value_is_reported() -> None:
     """A scope one letter off."""
     (found,) = wrong(run(case("allowed", args={"path": "package/x"})))
     assert found.why is not None
@@ -87,7 +87,7 @@ def test_what_is_nearest_to_what_was_expected_is_told() -> None:
     assert found.why.step.rule == "path"
 
 
-def test_what_let_a_call_pass_is_told_where_it_should_not_have() -> None:
+def test_the_rule_that_let_a_call_pass_is_reported() -> None:
     """The rule that was expected to deny, and the scope that it went by."""
     (found,) = wrong(run(case("path_outside_scope", args={"path": "docs/x"})))
     assert found.why is not None
@@ -104,7 +104,7 @@ def test_what_let_a_call_pass_is_told_where_it_should_not_have() -> None:
         (case("allowed", tool="other"), "expected the budget of `other`, got that of `git-map`"),
     ],
 )  # fmt: skip
-def test_whatever_else_is_not_as_expected_is_told(made: Case, said: str) -> None:
+def test_every_other_unexpected_value_is_reported(made: Case, said: str) -> None:
     """One by one."""
     assert [found.failures for found in wrong(run(made))] == [(said,)]
 
@@ -230,7 +230,7 @@ def test_why_a_long_array_is_denied_takes_one_more_look_at_it() -> None:
     assert work["_violation"] < 1_111 * 2 + 20
 
 
-def test_what_a_failed_case_says_is_cut() -> None:
+def test_messages_of_a_failed_case_are_cut() -> None:
     """Whatever the case expects, and however long it is."""
     long = "x" * 20_000
     made = case("allowed", tool=long, obligations=(long,))

@@ -47,7 +47,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return directory
 
 
-def test_a_tree_stands_as_it_says_and_is_removed(temporary: Path) -> None:
+def test_a_tree_has_the_described_files_and_is_removed(temporary: Path) -> None:
     """Links keep the text of their target."""
     tree = FileTree(("docs/a/", "empty"), ("src/x.py",), (("docs/out", "../../outside"), ("etc", "/etc")))
     assert not list(tree.find_errors())
@@ -64,21 +64,21 @@ def test_a_tree_stands_as_it_says_and_is_removed(temporary: Path) -> None:
     assert not list(temporary.iterdir())
 
 
-def test_it_is_removed_after_an_interrupt_too(temporary: Path) -> None:
+def test_a_tree_is_removed_after_an_interrupt(temporary: Path) -> None:
     """Whatever ends it."""
     with pytest.raises(KeyboardInterrupt), sandbox(FileTree(("a",), ("b/c",))):
         raise KeyboardInterrupt
     assert not list(temporary.iterdir())
 
 
-def test_a_name_that_the_disk_refuses_is_told(temporary: Path) -> None:
+def test_a_name_that_the_disk_refuses_is_reported(temporary: Path) -> None:
     """And leaves nothing."""
     with pytest.raises(NotDoneError, match="the tree cannot be made"), sandbox(FileTree(("x" * 300,))):
         pass
     assert not list(temporary.iterdir())
 
 
-def test_without_a_temporary_directory_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_temporary_directory_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is nobody's fault but the machine's."""
     monkeypatch.setattr(tempfile, "tempdir", os.fspath(tmp_path / "gone"))
     with pytest.raises(NotDoneError, match="no temporary directory"), sandbox(FileTree()):

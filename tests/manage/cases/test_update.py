@@ -118,7 +118,7 @@ def test_a_file_that_does_not_say_what_is_generated_is_left(own: Root) -> None:
         ("[[case]]", "[[case", "git.cases.toml:1`: "),
     ],
 )
-def test_what_cannot_be_updated_is_said(own: Root, old: str, new: str, why: str) -> None:
+def test_a_case_file_that_cannot_be_updated_is_reported(own: Root, old: str, new: str, why: str) -> None:
     """3, and nothing is written."""
     case_file(own).write_text(case_file(own).read_text().replace(old, new, 1))
     before = case_file(own).read_bytes()
@@ -127,7 +127,7 @@ def test_what_cannot_be_updated_is_said(own: Root, old: str, new: str, why: str)
     assert case_file(own).read_bytes() == before
 
 
-def test_without_a_file_it_is_the_first_one(root: Path) -> None:
+def test_an_update_without_a_file_writes_the_first_one(root: Path) -> None:
     """Nor is a file of JSON changed, which can hold no such line."""
     own = Root(str(root), named=False)
     assert update_cases(own, "git").is_written

@@ -103,7 +103,7 @@ def test_before_the_first_commit_nothing_was_allowed(root: Path, hashed_by: str,
     assert compare_with_revision(Root(str(root), named=True), head) == first
 
 
-def test_what_git_does_not_know_is_never_nothing(root: Path) -> None:
+def test_an_unknown_revision_is_an_error_and_never_empty(root: Path) -> None:
     """Any other revision before the first commit, and a HEAD that is broken, are errors."""
     git(root, "init", "-q", "-b", "main")
     branch = root / ".git" / "refs" / "heads" / "main"
@@ -117,7 +117,7 @@ def test_what_git_does_not_know_is_never_nothing(root: Path) -> None:
         assert caught.value.exit_code == 3
 
 
-def test_the_first_commit_is_told_as_such(root: Path) -> None:
+def test_the_first_commit_is_reported_as_such(root: Path) -> None:
     """As a note beside the lines, in JSON, and in the Markdown of a pull request."""
     git(root, "init", "-q")
     note = "`HEAD` has no commit yet: compared with no grants at all"
@@ -152,7 +152,7 @@ def test_invalid_grants_allow_nothing_and_are_shown_as_such(committed: Root) -> 
     ]  # fmt: skip
 
 
-def test_what_no_check_would_believe_is_compared_and_warned_of(committed: Root) -> None:
+def test_unsafe_grants_are_compared_with_a_warning(committed: Root) -> None:
     """Some CI systems clone with umask 0."""
     file = write(Path(committed.path), "git", {**GIT, "actions": ["tree"]})
     file.chmod(0o666)
@@ -164,7 +164,7 @@ def test_what_no_check_would_believe_is_compared_and_warned_of(committed: Root) 
     assert compare_ids_or_files("git", "git", committed.path).warnings == found.warnings
 
 
-def test_nothing_of_the_repository_or_the_environment_is_run_or_followed(
+def test_comparing_runs_nothing_of_the_repository(
     committed: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever can write to the repository runs nothing by being compared, and lies about no revision."""
@@ -201,7 +201,7 @@ def test_nothing_of_the_repository_or_the_environment_is_run_or_followed(
         ("HEAD:.cortex", 3, "knows no revision"), ("$(touch owned)", 3, "knows no revision"), ("HEAD\n", 3, "knows no revision"),
     ],
 )  # fmt: skip
-def test_a_word_that_is_no_revision_is_told(committed: Root, revision: str, code: int, said: str) -> None:
+def test_a_word_that_is_not_a_revision_is_refused(committed: Root, revision: str, code: int, said: str) -> None:
     """It is never an option, and nothing is compared."""
     with pytest.raises(CortexPolicyError, match=said) as caught:
         compare_with_revision(committed, revision)
@@ -209,7 +209,7 @@ def test_a_word_that_is_no_revision_is_told(committed: Root, revision: str, code
     assert caught.value.hint
 
 
-def test_what_stands_in_the_way_of_git_is_told(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_git_is_reported(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No repository, an object that is not there, no git: 3, never a comparison with nothing."""
     found = Root(str(root), named=True)
     with pytest.raises(CortexPolicyError, match="not a git repository") as caught:
@@ -243,7 +243,7 @@ def test_two_grants_are_named_by_id_or_file(root: Path, tmp_path: Path) -> None:
         assert caught.value.exit_code == 20
 
 
-def test_one_grant_that_is_on_neither_side_is_not_found(committed: Root) -> None:
+def test_a_grant_that_is_on_neither_side_is_not_found(committed: Root) -> None:
     """With the ids that are."""
     with pytest.raises(CortexPolicyError) as caught:
         compare_with_revision(committed, "HEAD", "gti")
@@ -253,7 +253,7 @@ def test_one_grant_that_is_on_neither_side_is_not_found(committed: Root) -> None
 run = partial(result_of, "diff")
 
 
-def test_the_command_line(root: Path) -> None:
+def test_diff_on_the_command_line_prints_lines_and_warnings(root: Path) -> None:
     """Plain lines in a pipe, `--fail-on widened` ends with 1 for widened and both alone, and warnings go to stderr."""
     git(root, "init", "-q")
     commit(root)
@@ -302,7 +302,7 @@ def test_words_that_do_not_fit_are_usage_errors(words: tuple[str, ...]) -> None:
     assert "hint: " in done.stderr
 
 
-def test_the_text_of_a_grant_is_nothing_but_text(root: Path) -> None:
+def test_the_text_of_a_grant_is_escaped_in_a_diff(root: Path) -> None:
     """Neither in a terminal nor in the Markdown of a pull request."""
     git(root, "init", "-q")
     commit(root)

@@ -20,6 +20,6 @@ MISSING = "\\ no newline at the end"
         (b"a\n", b"", ["--- x (old)", "+++ x (new)", "@@ -1 +0,0 @@", "-a"]),
     ],
 )
-def test_lines_that_differ(old: bytes, new: bytes, expected: list[str]) -> None:
+def test_differing_lines_are_shown(old: bytes, new: bytes, expected: list[str]) -> None:
     """The ends of lines and of the text too."""
     assert readable_diff(old, new, "x") == expected

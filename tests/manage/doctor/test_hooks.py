@@ -54,7 +54,7 @@ def test_a_hook_that_the_configuration_lacks_is_named(repository: Path) -> None:
     assert check_hooks(find_root()).status == OK
 
 
-def test_a_program_that_is_missing_or_does_not_run_is_told(
+def test_a_program_that_is_missing_or_does_not_run_is_reported(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A commit would fail, or check nothing."""

@@ -69,7 +69,7 @@ def test_a_call_that_is_not_decided_is_a_problem(place: Path, monkeypatch: pytes
     assert place.is_dir()
 
 
-def test_a_program_that_scripts_do_not_find_or_that_does_not_run_is_told(place: Path, tmp_path: Path) -> None:
+def test_a_program_that_scripts_cannot_find_or_run_is_reported(place: Path, tmp_path: Path) -> None:
     """As in an environment whose path has a space; another installation, too, is named."""
     program(place, "cortex-policy", "exit 127")
     assert results()["program"].status == PROBLEM

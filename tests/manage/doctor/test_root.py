@@ -85,7 +85,7 @@ def test_a_root_in_order_is_ok() -> None:
 
 
 @pytest.mark.parametrize(("name", "wrong"), WRONG.items(), ids=WRONG)
-def test_what_denies_every_check_is_a_problem_that_its_command_fixes(name: str, wrong: Callable[[], None]) -> None:
+def test_a_denial_of_every_check_is_a_problem_that_its_command_fixes(name: str, wrong: Callable[[], None]) -> None:
     """Typed in a shell, as it is printed."""
     wrong()
     assert {check for check, one in results().items() if one.status == PROBLEM} - {"grants"} == {name}

@@ -65,7 +65,7 @@ def test_a_word_declares_an_argument(word: str, declaration: dict[str, Any]) -> 
     ('x={"items": 1}', "`x` (its items) has a declaration that is not an object", ""),
     ('x={"a": "\udcff"}', "is not JSON", ""),
 ])  # fmt: skip
-def test_what_does_not_fit_is_said(word: str, why: str, hint: str) -> None:
+def test_words_that_do_not_fit_are_refused(word: str, why: str, hint: str) -> None:
     """With what was meant, where that can be guessed."""
     with pytest.raises(UsageError) as caught:
         parse_declaration(word)

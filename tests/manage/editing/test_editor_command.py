@@ -19,7 +19,7 @@ def program(directory: Path, name: str, target: str = "") -> Path:
     return file
 
 
-def test_the_operator_chooses() -> None:
+def test_visual_comes_before_editor() -> None:
     """VISUAL before EDITOR, with arguments; blank ones are none."""
     assert choose_editor({"VISUAL": "code --wait", "EDITOR": "vi"}) == ["code", "--wait"]
     assert choose_editor({"VISUAL": " ", "EDITOR": "'/my editors/ed' -p x"}) == ["/my editors/ed", "-p", "x"]
@@ -27,7 +27,7 @@ def test_the_operator_chooses() -> None:
         choose_editor({"EDITOR": "'vi"})
 
 
-def test_one_that_is_installed_is_the_fallback(tmp_path: Path) -> None:
+def test_an_installed_editor_is_the_fallback(tmp_path: Path) -> None:
     """The first of the list; without any, how to name one."""
     with pytest.raises(NotDoneError) as caught:
         choose_editor({"PATH": str(tmp_path)})
@@ -73,7 +73,7 @@ def test_a_name_is_followed_to_its_program(tmp_path: Path, monkeypatch: pytest.M
     assert command_to_open(["vi"], "F", 3) == ["vi", "F"]
 
 
-def test_without_a_problem_there_is_no_line() -> None:
+def test_without_a_problem_the_editor_gets_no_line() -> None:
     """The first line is where every editor starts."""
     assert command_to_open(["vi"], "F", 0) == command_to_open(["vi"], "F", 1) == ["vi", "F"]
     assert command_to_open(["code"], "F", 0) == ["code", "--wait", "F"]

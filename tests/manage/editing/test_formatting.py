@@ -18,7 +18,7 @@ VALID = sorted((DOCUMENTS / "valid").glob("*.json"))
 
 @MANY
 @given(documents)
-def test_only_the_layout_changes(text: str) -> None:
+def test_formatting_changes_only_the_layout(text: str) -> None:
     """The value is equal, and each token is spelled as before."""
     new = format_grant_text(text)
     assert TOKEN.findall(new) == TOKEN.findall(text)
@@ -28,7 +28,7 @@ def test_only_the_layout_changes(text: str) -> None:
 
 @MANY
 @given(documents)
-def test_the_layout_is_canonical(text: str) -> None:
+def test_any_layout_becomes_the_same_canonical_layout(text: str) -> None:
     """However a document was laid out, it looks the same afterwards."""
     tokens = TOKEN.findall(text)
     assert format_grant_text(" ".join(tokens)) == format_grant_text("\r\n\t".join(tokens)) == format_grant_text(text)
@@ -36,7 +36,7 @@ def test_the_layout_is_canonical(text: str) -> None:
     assert not any(line != line.rstrip(" ") or "\t" in line for line in format_grant_text(text).split("\n"))
 
 
-def test_a_grant_in_its_canonical_layout() -> None:
+def test_a_grant_has_the_expected_canonical_layout() -> None:
     """One key a line, arrays on one line where they fit."""
     text = """
     {"tool":"git", "actions": [
@@ -65,7 +65,7 @@ def test_an_example_keeps_its_tokens(file: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"a": 1, "a": 2}', "[NaN]", "[" * 65 + "]" * 65])
-def test_what_does_not_decode_is_not_laid_out(text: str) -> None:
+def test_a_text_that_does_not_decode_is_not_formatted(text: str) -> None:
     """It is to be mended first."""
     with pytest.raises(MalformedError):
         format_grant_text(text)

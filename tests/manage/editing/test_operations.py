@@ -48,7 +48,7 @@ def unasked(_: Meant) -> None:
 
 
 @pytest.mark.parametrize(("mode", "expected"), [(0o600, 0o600), (0o640, 0o640), (0o644, 0o644), (0o646, 0o644)])
-def test_a_copy_is_read_by_those_who_could_read_it(found_root: Root, mode: int, expected: int) -> None:
+def test_a_copy_has_the_mode_of_the_original(found_root: Root, mode: int, expected: int) -> None:
     """Its mode is that of the grant that it is made of, and never lets everyone write."""
     Path(found_root.tools, "git.json").chmod(mode)
     operations.copy_grant(found_root, "git", "other", agree)
@@ -56,7 +56,7 @@ def test_a_copy_is_read_by_those_who_could_read_it(found_root: Root, mode: int, 
 
 
 @pytest.mark.parametrize("name", ACTS)
-def test_a_no_changes_nothing(found_root: Root, name: str) -> None:
+def test_a_refused_consent_changes_nothing(found_root: Root, name: str) -> None:
     """It is asked with the meaning of the very change, before anything is written."""
     before, seen = standing(found_root), []
 
@@ -78,7 +78,7 @@ def test_a_no_changes_nothing(found_root: Root, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ACTS)
-def test_a_yes_is_one_version(found_root: Root, name: str) -> None:
+def test_a_consent_writes_one_version(found_root: Root, name: str) -> None:
     """The stamp belongs to what stands there, and the diff says what became of the text."""
     stamp_grants(found_root)
     done = ACTS[name](found_root, agree)
@@ -89,7 +89,7 @@ def test_a_yes_is_one_version(found_root: Root, name: str) -> None:
     )
 
 
-def test_a_rename_asks_nobody(found_root: Root) -> None:
+def test_a_rename_asks_for_no_consent(found_root: Root) -> None:
     """It keeps the bytes, and means the same."""
     before = Path(found_root.tools, "git.json").read_bytes()
     done = operations.rename_grant(found_root, "git", "map")
@@ -103,7 +103,7 @@ def test_a_rename_asks_nobody(found_root: Root) -> None:
     assert not Path(found_root.tools, "git.json").exists()
 
 
-def test_what_holds_already_writes_nothing(found_root: Root) -> None:
+def test_an_edit_that_changes_nothing_writes_nothing(found_root: Root) -> None:
     """No stamp either, and nobody is asked."""
     before = standing(found_root)
     done = operations.edit_grant(found_root, "git", GrantEdit(rate=30, data_class="internal"), unasked)
@@ -111,7 +111,7 @@ def test_what_holds_already_writes_nothing(found_root: Root) -> None:
     assert standing(found_root) == before
 
 
-def test_a_plan_is_what_would_be_written(found_root: Root) -> None:
+def test_a_preview_is_what_would_be_written(found_root: Root) -> None:
     """Nothing is, not even a lock."""
     wanted = GrantEdit(rate=60)
     planned = previews.preview_edit(found_root, "git", wanted)
@@ -162,7 +162,7 @@ def test_no_grant_is_overwritten(found_root: Root) -> None:
     grant_ids.check_absent(found_root, "other")
 
 
-def test_ids_that_cannot_be_touch_no_disk(found_root: Root) -> None:
+def test_invalid_ids_touch_no_disk(found_root: Root) -> None:
     """A new one is an error of usage, an old one cannot be found."""
     for word in ("", "../x", ".x", "a/b", "x" * 129):
         for new in (
@@ -187,7 +187,7 @@ def test_ids_that_cannot_be_touch_no_disk(found_root: Root) -> None:
         lambda root: operations.rename_grant(root, "gti", "x"),
     ],
 )
-def test_a_grant_that_is_not_there_is_told_with_those_that_are(found_root: Root, act: Callable[[Root], object]) -> None:
+def test_a_missing_grant_is_reported_with_the_existing_ids(found_root: Root, act: Callable[[Root], object]) -> None:
     """And with the command that would make it."""
     with pytest.raises(CortexPolicyError) as caught:
         act(found_root)
@@ -196,7 +196,7 @@ def test_a_grant_that_is_not_there_is_told_with_those_that_are(found_root: Root,
     assert "`cortex-policy new gti`" in caught.value.hint
 
 
-def test_a_hand_edit_is_looked_at_first(found_root: Root) -> None:
+def test_a_hand_edit_must_be_accepted_first(found_root: Root) -> None:
     """23, by every act on that grant."""
     stamp_grants(found_root)
     Path(found_root.tools, "git.json").write_text(json.dumps({"tool": "t", "actions": ["x"], "rate": {"perMinute": 2}}))
@@ -257,7 +257,7 @@ def test_fmt_refuses_a_layout_that_would_be_too_large(found_root: Root) -> None:
     assert missing.error.exit_code == 20
 
 
-def test_fmt_tells_of_the_one_grant_that_the_disk_refuses(found_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fmt_reports_the_grant_that_the_disk_refuses(found_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those before it are written, and told as such."""
     real, calls = atomic_write.atomic_replace, [0]
 
@@ -276,13 +276,13 @@ def test_fmt_tells_of_the_one_grant_that_the_disk_refuses(found_root: Root, monk
     assert verify_stamp(found_root) == ()
 
 
-def test_a_root_without_tools_has_nothing_to_lay_out(found_root: Root) -> None:
+def test_a_root_without_tools_has_nothing_to_format(found_root: Root) -> None:
     """It is no error."""
     Path(found_root.tools).rename(f"{found_root.tools}-away")
     assert list(previews.preview_format(found_root, ())) == []
 
 
-def test_waiting_for_a_version(found_root: Root) -> None:
+def test_waiting_for_a_version_ends_when_it_exists_or_times_out(found_root: Root) -> None:
     """At once where it is there, else until it is, or until the time-out."""
     with pytest.raises(NotDoneError, match="the stamp is not there, not at version 1 yet"):
         wait_for_version(found_root, 1, 0)

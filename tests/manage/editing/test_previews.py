@@ -18,7 +18,7 @@ PREVIEWS = {
 
 
 @pytest.mark.parametrize("name", PREVIEWS)
-def test_a_preview_is_what_the_write_then_says(root: Path, name: str) -> None:
+def test_a_preview_equals_the_result_of_the_write(root: Path, name: str) -> None:
     """The same meaning and the same diff; before it, no file has changed."""
     before = sorted(root.rglob("*"))
     look, write = PREVIEWS[name]
@@ -33,7 +33,7 @@ def test_a_preview_is_what_the_write_then_says(root: Path, name: str) -> None:
     "line", ["copy git model-gateway", "copy nope x", "rename git model-gateway", "rename nope x", "remove nope", "copy git a/b"]
 )  # fmt: skip
 @pytest.mark.usefixtures("root")
-def test_what_the_write_would_refuse_is_refused(line: str) -> None:
+def test_a_preview_refuses_what_the_write_would_refuse(line: str) -> None:
     """With the same code and the same words."""
     dry = run_command(*line.split(), "--dry-run", code=code_of(line))
     real = run_command(*line.split(), "--allow-widening" if "copy" in line else "--json", code=code_of(line))

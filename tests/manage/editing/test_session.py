@@ -119,7 +119,7 @@ def test_a_widening_is_saved_with_its_word_alone(stamped_root: Root) -> None:
     assert seen[1:] == ["widened", "ask sedx", "consent widened", "ask sedx", "consent widened"]
 
 
-def test_what_does_not_load_cannot_be_saved(stamped_root: Root) -> None:
+def test_a_text_that_does_not_load_cannot_be_saved(stamped_root: Root) -> None:
     """The problem is shown and waits; the editor opens at it again, and there is no other way to save."""
     before = grant_file(stamped_root).read_bytes()
     outcome, seen = run(stamped_root, put('{\n"tool": 1,\n}'), "d", "e", rate_of(stamped_root, 7), "s")
@@ -143,7 +143,7 @@ def test_a_grant_that_does_not_load_opens_at_its_first_problem(stamped_root: Roo
     assert not drafts(stamped_root)
 
 
-def test_unchanged_is_nothing_to_do(stamped_root: Root) -> None:
+def test_an_unchanged_text_saves_nothing(stamped_root: Root) -> None:
     """No version, no question, no file."""
     outcome, seen = run(stamped_root, lambda path: path.write_bytes(path.read_bytes()) and None)
     assert outcome == EditResult("unchanged")
@@ -155,7 +155,7 @@ def test_unchanged_is_nothing_to_do(stamped_root: Root) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " \n"])
-def test_emptied_is_told_and_nothing_is_left(stamped_root: Root, text: str) -> None:
+def test_an_emptied_text_is_reported_and_saves_nothing(stamped_root: Root, text: str) -> None:
     """It is no way to remove a grant."""
     before = grant_file(stamped_root).read_bytes()
     outcome, seen = run(stamped_root, put(text) if text else lambda path: path.write_bytes(b"") and None, "x")
@@ -178,7 +178,7 @@ def test_an_exit_leaves_the_text_and_names_it(stamped_root: Root) -> None:
 
 
 @pytest.mark.parametrize("ended", [KeyboardInterrupt(), RuntimeError(), SystemExit()])
-def test_whatever_ends_a_session_leaves_the_text(stamped_root: Root, ended: BaseException) -> None:
+def test_a_session_that_ends_in_any_way_leaves_the_text(stamped_root: Root, ended: BaseException) -> None:
     """Ctrl-C and a bug of ours too."""
     before = grant_file(stamped_root).read_bytes()
     with pytest.raises(type(ended)):
@@ -299,7 +299,7 @@ def test_a_text_of_more_than_a_mebibyte_is_a_problem(stamped_root: Root) -> None
     assert drafts(stamped_root)[0].stat().st_size == len(text)
 
 
-def test_nobody_else_opens_a_copy_and_no_writer_removes_it(stamped_root: Root) -> None:
+def test_a_copy_is_readable_only_by_the_operator_and_kept_by_writers(stamped_root: Root) -> None:
     """It has a directory of its own, which only the operator enters."""
     sizes: list[int] = []
 
@@ -314,7 +314,7 @@ def test_nobody_else_opens_a_copy_and_no_writer_removes_it(stamped_root: Root) -
     assert len(drafts(stamped_root)) == 1
 
 
-def test_what_cannot_be_saved_is_not_edited(stamped_root: Root) -> None:
+def test_a_grant_that_cannot_be_saved_is_not_edited(stamped_root: Root) -> None:
     """A hand edit is stamped first; a missing grant is told with those there are; a giant is for other hands."""
     grant_file(stamped_root).write_bytes(grant_file(stamped_root).read_bytes() + b"\n")
     with pytest.raises(GrantError) as caught:

@@ -26,7 +26,7 @@ GIT = """{
 MINIMAL = '{"tool": "t", "actions": [], "rate": {"perMinute": 1}}'
 
 
-def test_all_of_a_change_is_one_text() -> None:
+def test_all_options_of_an_edit_change_one_text() -> None:
     """Every option at once; what is not named stays as it stands."""
     wanted = GrantEdit(60, "public", "git", ("blame",), ("tree",), ("src",), ("packages",))
     edit = apply_edit(GIT, wanted, "git")
@@ -39,7 +39,7 @@ def test_all_of_a_change_is_one_text() -> None:
     assert not edit.is_unchanged
 
 
-def test_what_is_missing_is_inserted() -> None:
+def test_missing_keys_are_inserted() -> None:
     """`fsScope` and `dataClass` are no required keys."""
     edit = apply_edit(MINIMAL, GrantEdit(data_class="sensitive", add_scopes=("docs", "src"), allow=("a",)))
     assert edit.text == (
@@ -89,7 +89,7 @@ def test_an_argument_that_is_declared_so_already_is_left_alone(
 @pytest.mark.parametrize(
     "wanted", [GrantEdit(), GrantEdit(rate=30), GrantEdit(tool="git-map"), GrantEdit(data_class="internal")]
 )
-def test_what_holds_already_is_left_alone(wanted: GrantEdit) -> None:
+def test_values_that_are_set_already_are_left_alone(wanted: GrantEdit) -> None:
     """By a default, or in another spelling."""
     edit = apply_edit(GIT, wanted)
     assert edit.is_unchanged
@@ -103,7 +103,7 @@ def test_an_array_that_gets_all_new_words_keeps_its_style() -> None:
     assert edit.text == text.replace('"a",\n\t\t"b"', '"c"')
 
 
-def test_a_word_that_stands_twice_goes_whole() -> None:
+def test_every_repetition_of_a_word_is_removed() -> None:
     """An action revoked is not allowed by its second mention, nor a path by another spelling of its scope."""
     assert apply_edit(MINIMAL.replace("[]", '["a", "b", "a"]'), GrantEdit(revoke=("a",))).after.actions == ("b",)
     assert apply_edit(GIT, GrantEdit(remove_scopes=("docs",))).after.fs_scope == ("packages", "a//b")
@@ -130,7 +130,7 @@ def test_a_scope_that_never_matches_may_go() -> None:
         GrantEdit(rate=30, allow=("tree", "search"), add_scopes=("docs",)),
     ],
 )
-def test_what_a_grant_has_already_changes_nothing(wanted: GrantEdit) -> None:
+def test_an_edit_applied_twice_changes_nothing(wanted: GrantEdit) -> None:
     """A script may run twice."""
     applied = apply_edit(GIT, wanted, "git")
     assert applied.is_unchanged
@@ -170,7 +170,7 @@ def test_a_comma_in_a_name_is_taken_where_names_have_commas() -> None:
         (GrantEdit(tool="\udcff"), "a lone surrogate cannot be written", ""),
     ],
 )
-def test_what_does_not_fit_is_said(wanted: GrantEdit, why: str, hint: str) -> None:
+def test_edits_that_do_not_fit_are_refused(wanted: GrantEdit, why: str, hint: str) -> None:
     """With what was meant, where that can be guessed."""
     with pytest.raises(UsageError) as caught:
         apply_edit(GIT, wanted)
@@ -178,14 +178,14 @@ def test_what_does_not_fit_is_said(wanted: GrantEdit, why: str, hint: str) -> No
     assert hint in caught.value.hint
 
 
-def test_the_hint_where_nothing_is_known() -> None:
+def test_without_a_close_word_the_hint_lists_none() -> None:
     """A grant without actions has none to propose."""
     with pytest.raises(UsageError) as caught:
         apply_edit(MINIMAL, GrantEdit(revoke=("a",)))
     assert caught.value.hint == "its actions: none"
 
 
-def test_a_text_that_is_no_grant_is_not_edited() -> None:
+def test_a_text_that_is_not_a_grant_is_not_edited() -> None:
     """Its own problem comes first."""
     with pytest.raises(GrantError, match="`rate` is missing"):
         apply_edit("{}", GrantEdit(rate=5))
@@ -199,7 +199,7 @@ def test_an_edit_that_went_wrong_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("file", VALID, ids=lambda file: file.stem)
-def test_an_example_survives_there_and_back(file: Path) -> None:
+def test_an_example_is_the_same_after_an_edit_and_its_reverse(file: Path) -> None:
     """The same bytes; a rate that was not spelled canonically comes back as its number."""
     text = file.read_bytes().decode()
     grant = decode(text.encode())

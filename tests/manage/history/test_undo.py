@@ -239,7 +239,7 @@ def test_a_grant_that_was_removed_by_hand_comes_back_and_one_that_was_added_goes
     assert texts(stamped_root) == {**before, "x": before["git"]}
 
 
-def test_what_does_not_load_goes_back_too(stamped_root: Root) -> None:
+def test_an_invalid_hand_edit_is_undone_too(stamped_root: Root) -> None:
     """It allowed nothing, so going back is asked for; its bytes are kept."""
     before = texts(stamped_root)
     Path(stamped_root.tools, "git.json").write_bytes(B)
@@ -266,7 +266,7 @@ def test_a_hand_edit_that_the_history_would_not_keep_is_left(
     assert file.read_bytes() == A
 
 
-def test_a_stamped_text_that_is_nowhere_is_said_and_one_of_the_last_commit_comes_back(stamped_root: Root) -> None:
+def test_an_unknown_stamped_text_is_reported_and_one_in_git_comes_back(stamped_root: Root) -> None:
     """A clone has no history; its digest proves the text."""
     before = texts(stamped_root)
     git = ["git", "-C", stamped_root.path, "-c", "user.name=a", "-c", "user.email=a@b"]
@@ -327,7 +327,7 @@ def test_a_grant_made_by_hand_and_accepted_goes_again(stamped_root: Root) -> Non
     assert texts(stamped_root)["x"] == A
 
 
-def test_where_a_version_is_missing_a_grant_still_has_its_way_back(stamped_root: Root) -> None:
+def test_a_grant_can_be_undone_across_a_missing_version(stamped_root: Root) -> None:
     """Git merged, or an entry was lost: the last known write that left it so. The root as a whole has none."""
     before = texts(stamped_root)
     set_rate(stamped_root, "git", 7)
@@ -346,7 +346,7 @@ def test_where_a_version_is_missing_a_grant_still_has_its_way_back(stamped_root:
         undo(stamped_root, "model-gateway")
 
 
-def test_where_the_history_ends_is_said(stamped_root: Root) -> None:
+def test_undo_says_where_the_history_ends(stamped_root: Root) -> None:
     """Pruned, damaged, off for a while, or of another branch: no guess."""
     for rate in (7, 8, 9):
         set_rate(stamped_root, "git", rate)
@@ -397,7 +397,7 @@ def test_another_branch_has_its_own_way_back(stamped_root: Root) -> None:
     assert texts(stamped_root)["git"] == base[Path(stamped_root.tools, "git.json")]
 
 
-def test_a_text_too_large_to_read_is_not_pretended_to_be_kept(stamped_root: Root) -> None:
+def test_a_text_that_is_too_large_is_not_kept_in_part(stamped_root: Root) -> None:
     """It is removed, and does not come back cut."""
     put(stamped_root, "x", b" " * ((1 << 20) + 1))
     put(stamped_root, "x", None)
@@ -436,7 +436,7 @@ def test_a_history_that_others_can_write_brings_nothing_back(stamped_root: Root)
     assert caught.value.exit_code == 22
 
 
-def test_a_refusal_changes_nothing(stamped_root: Root) -> None:
+def test_a_refused_undo_changes_nothing(stamped_root: Root) -> None:
     """Who does not consent has what was there."""
     set_rate(stamped_root, "git", 7)
     before = texts(stamped_root)
@@ -449,7 +449,7 @@ def test_a_refusal_changes_nothing(stamped_root: Root) -> None:
     assert (texts(stamped_root), stamp_version(stamped_root)) == (before, 2)
 
 
-def test_an_entry_that_no_write_makes_is_damage(stamped_root: Root) -> None:
+def test_an_entry_that_no_write_makes_is_corrupt(stamped_root: Root) -> None:
     """One that names tens of thousands of grants would be looked at for minutes."""
     digest = f"sha256:{hashlib.sha256(A).hexdigest()}"
     gone = {"old": digest, "new": None, "mode": 0o644, "text": A.decode()}

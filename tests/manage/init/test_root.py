@@ -48,7 +48,7 @@ def test_a_root_is_made_with_a_harmless_example(empty: Path) -> None:
     assert verify_stamp(founded.root) == ()
 
 
-def test_twice_is_once(empty: Path) -> None:
+def test_init_twice_changes_nothing_the_second_time(empty: Path) -> None:
     """The second time nothing is missing."""
     init_root()
     file = empty / ".cortex/policy/tools/example.json"
@@ -57,7 +57,7 @@ def test_twice_is_once(empty: Path) -> None:
     assert file.read_text() == "mine"
 
 
-def test_only_what_is_missing_is_made(empty: Path) -> None:
+def test_init_makes_only_what_is_missing(empty: Path) -> None:
     """Grants that stand there want no example."""
     (empty / ".cortex/policy/tools").mkdir(parents=True)
     (empty / ".cortex/policy/tools/mine.json").write_text("{}")
@@ -69,7 +69,7 @@ def test_only_what_is_missing_is_made(empty: Path) -> None:
     assert init_root().created == (str(empty / ".cortex/policy/tools/example.json"),)
 
 
-def test_below_a_root_none_is_made(root: Path) -> None:
+def test_init_below_a_root_makes_none(root: Path) -> None:
     """Not by its name either: it would be ambiguous."""
     with pytest.raises(NotDoneError, match="is a root already"):
         init_root(str(root / "docs"))
@@ -101,7 +101,7 @@ def test_the_named_directory_wins(empty: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("name", ["missing", "file", "\0"])
-def test_what_is_no_directory_is_no_root(empty: Path, name: str) -> None:
+def test_a_root_must_be_a_directory(empty: Path, name: str) -> None:
     """It is named."""
     (empty / "file").touch()
     with pytest.raises(GrantError):
@@ -109,7 +109,7 @@ def test_what_is_no_directory_is_no_root(empty: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("link", [".cortex", ".cortex/policy", ".cortex/policy/tools"])
-def test_nothing_is_made_through_a_link(empty: Path, tmp_path: Path, link: str) -> None:
+def test_init_makes_nothing_through_a_link(empty: Path, tmp_path: Path, link: str) -> None:
     """Wherever it stands on the way."""
     (tmp_path / "elsewhere").mkdir()
     (empty / link).parent.mkdir(parents=True, exist_ok=True)
@@ -119,7 +119,7 @@ def test_nothing_is_made_through_a_link(empty: Path, tmp_path: Path, link: str) 
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-def test_a_disk_that_refuses_is_told(empty: Path) -> None:
+def test_an_error_of_the_disk_is_reported(empty: Path) -> None:
     """A file stands in the way."""
     (empty / ".cortex").touch()
     with pytest.raises(NotDoneError, match="not a directory"):
@@ -165,7 +165,7 @@ def test_a_configuration_that_is_there_is_kept(repository: Path, around: str) ->
     assert again.status == "complete"
 
 
-def test_what_stands_in_place_of_a_configuration_is_kept_too(repository: Path, tmp_path: Path) -> None:
+def test_a_link_or_directory_in_place_of_a_configuration_is_kept(repository: Path, tmp_path: Path) -> None:
     """A link that leads nowhere is not followed, and a directory is left."""
     file = repository / ".pre-commit-config.yaml"
     file.symlink_to(tmp_path / "nowhere")
@@ -193,14 +193,14 @@ def test_a_root_below_is_named_in_the_hooks_of_its_repository(repository: Path, 
     assert hooks.status == "kept"
 
 
-def test_without_a_repository_nothing_is_made(empty: Path) -> None:
+def test_without_a_repository_no_hook_is_configured(empty: Path) -> None:
     """Its hooks would be looked for by nobody."""
     with pytest.raises(NotDoneError, match="not in a git repository"):
         init_root(with_hooks=True)
     assert list(empty.iterdir()) == []
 
 
-def test_where_nothing_can_be_written_nothing_is_made(own: Path) -> None:
+def test_if_the_configuration_cannot_be_written_no_root_is_made(own: Path) -> None:
     """Neither the root below nor the configuration."""
     shutil.rmtree(own / ".cortex")
     (own / ".git").mkdir()

@@ -29,7 +29,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("lines", "change", "sentence"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-def test_both_texts_are_asked(lines: list[str], change: dict[str, object], sentence: str) -> None:
+def test_an_impact_compares_both_texts(lines: list[str], change: dict[str, object], sentence: str) -> None:
     """What earlier edits changed is none of this one's doing."""
     new = compare_bytes("git", json.dumps(GRANT).encode(), json.dumps({**GRANT, **change}).encode())
     found = compare_decisions(Root("/r", named=True), new, [line.encode() for line in lines])
@@ -49,7 +49,7 @@ def said(root: Path) -> str:
     return impact_sentence(Root(str(root), named=True), compare_bytes("git", json.dumps(GRANT).encode(), wider))
 
 
-def test_an_edit_needs_no_log(root: Path, log: Path) -> None:
+def test_an_edit_works_without_a_log(root: Path, log: Path) -> None:
     """One that is absent, empty, no text or no file says nothing, or why."""
     assert said(root) == ""
     log.write_bytes(b"")
@@ -70,7 +70,7 @@ def test_only_the_end_of_a_long_log_is_read(root: Path, log: Path) -> None:
     assert said(root) == f"of the last {MAX_LINES} calls: 501 no -> yes, 0 yes -> no"
 
 
-def test_settings_that_are_wrong_break_no_edit(root: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_settings_do_not_stop_an_edit(root: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The line is left out, and says why."""
     log.write_text(event(0, "push", "action_not_allowed"))
     monkeypatch.setenv("CORTEX_POLICY_SENSITIVE", "perhaps")

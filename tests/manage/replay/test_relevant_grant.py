@@ -23,7 +23,7 @@ DECLARATIONS = st.dictionaries(
     st.lists(WORDS), SCOPES, DECLARATIONS, WORDS, PATHS, PATHS, PATHS, st.booleans(),
     st.sampled_from(["allowed", "action_not_allowed", "path_outside_scope"]), st.sampled_from(["allow", "deny"]),
 )  # fmt: skip
-def test_the_part_answers_as_the_whole(  # noqa: PLR0913, PLR0917 - all that an answer depends on
+def test_the_relevant_part_of_a_grant_decides_as_the_whole(  # noqa: PLR0913, PLR0917 - all that an answer depends on
     actions: list[str], scopes: list[str], args: dict[str, object], action: str, path: str, collapsed: str,
     landed: str, full: bool, reason: str, undeclared: str,
 ) -> None:  # fmt: skip

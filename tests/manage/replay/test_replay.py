@@ -59,7 +59,7 @@ def test_a_change_flips_what_it_decides(line: str, change: dict[str, object], af
     assert (done.calls, done.undecided_count) == (1, 0)
 
 
-def test_flips_to_yes_come_first_each_with_its_first_call() -> None:
+def test_newly_allowed_flips_come_first_with_their_first_call() -> None:
     """Grouped by grant and reasons, the most frequent first."""
     lines = [on_path(0, "tree", "docs/a"), *(on_path(n, "push", f"src/{n}", "action_not_allowed") for n in (1, 2))]
     lines.append(on_path(3, "tree", "src/a", "path_outside_scope"))
@@ -95,14 +95,14 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize(("line", "change"), [case[1:] for case in UNKNOWN], ids=[case[0] for case in UNKNOWN])
-def test_what_the_log_does_not_say_is_undecided(line: str, change: dict[str, object]) -> None:
+def test_a_call_with_unknown_arguments_is_undecided(line: str, change: dict[str, object]) -> None:
     """Neither a flip nor the same."""
     done = replayed([line], changed(**change))
     assert (done.flips, done.same, done.undecided_count) == ((), 0, 1)
     assert done.undecided[0].why
 
 
-def test_a_fuller_log_is_advised_where_it_would_help() -> None:
+def test_full_arguments_are_suggested_if_they_would_help() -> None:
     """What no log could tell is told once, however much of each call it holds."""
     stops = [on_path(0, "tree", "docs/x", "stopped"), event(1, "tree", "stopped", full=False)]
     (one,) = replayed(stops).undecided
@@ -122,7 +122,9 @@ KNOWN = [
 
 
 @pytest.mark.parametrize(("line", "change", "after"), [case[1:] for case in KNOWN], ids=[case[0] for case in KNOWN])
-def test_what_no_value_can_change_is_decided(line: str, change: dict[str, object], after: str | None) -> None:
+def test_a_call_that_any_value_would_decide_alike_is_decided(
+    line: str, change: dict[str, object], after: str | None
+) -> None:
     """By names alone, or by what holds of a path under any scope."""
     done = replayed([line, event(100, "other", "action_not_allowed")], changed(**change))
     if after is None:
@@ -162,7 +164,7 @@ def test_calls_before_the_time_that_was_asked_for_count_by_their_hits_alone() ->
     assert (flips(done), done.calls, done.earlier) == ([("allowed", "rate_limited", 1)], 1, 3)
 
 
-def test_a_cost_of_any_size_is_one() -> None:
+def test_a_cost_of_any_size_is_replayed() -> None:
     """Larger than any float."""
     lines = [event(n, "tree", "rate_limited", cost=10**400, args={"at": "x"}, full=n % 2 == 0) for n in range(4)]
     assert replayed(lines).flips == ()
@@ -188,7 +190,7 @@ def test_paths_that_a_grant_treats_alike_are_told_apart_where_it_does_not() -> N
     assert replayed(lines, changed(rate={"perMinute": 9}, args={"path": {"type": "integer"}})).newly_denied == 5
 
 
-def test_what_a_window_holds_is_bounded() -> None:
+def test_rate_windows_of_a_replay_are_bounded() -> None:
     """Also where every call is undecided."""
     windows = RateReplay(lambda *_: None)
     data = {"reason": ALLOWED, "args": []}
@@ -213,7 +215,7 @@ def test_any_number_of_grants_in_a_log_makes_a_bounded_report() -> None:
     assert done.newly_denied == MAX_GROUPS + 50
 
 
-def test_a_clock_that_was_set_back_is_no_error() -> None:
+def test_a_clock_that_was_set_back_is_accepted() -> None:
     """What was in the windows is not known then, and a denial by rate stays open."""
     lines = [event(10_000 + n, "tree") for n in range(3)] + [event(0, "tree"), event(1, "tree", "rate_limited")]
     done = replayed(lines)
@@ -316,7 +318,7 @@ def test_a_directory_may_hold_anything(tmp_path: Path) -> None:
     assert found.keys() == {"git", "pipe", "zero", "directory"}
 
 
-def test_what_takes_too_many_steps_in_patterns_is_undecided() -> None:
+def test_calls_that_take_too_many_pattern_steps_are_undecided() -> None:
     """The calls up to there are decided; one without patterns is, too."""
     lines = [event(n, "tree", args={"x": "ab" * (40 + n)}) for n in range(3)] + [event(9, "push")]
     with SharedSteps(500):
@@ -327,7 +329,7 @@ def test_what_takes_too_many_steps_in_patterns_is_undecided() -> None:
     assert (done.same, left.count) == (1, 2)
 
 
-def test_no_name_of_an_argument_proves_that_a_path_was_given(tmp_path: Path) -> None:
+def test_the_name_of_an_argument_does_not_prove_that_a_path_was_given(tmp_path: Path) -> None:
     """Without its value `path` may be null, which `require_path` denies."""
     (tmp_path / ".cortex" / "policy").mkdir(parents=True)
     (tmp_path / ".cortex" / "policy" / "config.toml").write_text("require_path = true\n")

@@ -42,7 +42,7 @@ def test_a_setting_that_would_deny_every_check_is_not_written(
     assert not Path(mine.file).exists()
 
 
-def test_what_a_check_could_use_is_written(mine: SettingsFile, tmp_path: Path) -> None:
+def test_settings_that_a_check_could_use_are_written(mine: SettingsFile, tmp_path: Path) -> None:
     """Nothing is made for it: neither the log nor the directory."""
     for name, path in (("audit.file", tmp_path / "log"), ("state_dir", tmp_path / "new")):
         assert set_value(mine, name, str(path), agree)
@@ -71,7 +71,7 @@ def test_the_environment_of_this_shell_hides_nothing(mine: SettingsFile, monkeyp
         set_value(mine, "audit.file", "/nonexist/log", agree)
 
 
-def test_a_project_may_require_a_stamp_that_is_there(mine: SettingsFile) -> None:
+def test_a_project_may_require_an_existing_stamp(mine: SettingsFile) -> None:
     """Not before."""
     root = find_root()
     project = SettingsFile(PROJECT, root)
@@ -96,7 +96,7 @@ def test_root_sets_a_log_of_another_user_for_the_system(tmp_path: Path, monkeypa
     assert "its directory does not exist" in str(new_denial(SYSTEM, find_root(), None, nobodys))
 
 
-def test_an_edited_text_is_not_saved_either(mine: SettingsFile) -> None:
+def test_an_edited_text_that_would_deny_every_check_is_not_saved(mine: SettingsFile) -> None:
     """The editor is offered again."""
     editor = """sh -c 'echo "[audit]" > "$1"; echo "file = \\"/nonexist/log\\"" >> "$1"' editor"""
     terminal = Terminal("config", "edit", columns=250, EDITOR=editor)

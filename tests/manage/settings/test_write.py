@@ -79,7 +79,7 @@ def test_the_files_of_system_and_project_can_be_read_by_all(mine: Path, root: Pa
         ("require_path", "", "true or false"), ("state_dir", "here", "absolute"), ("validate.select", "key", "project"), ("locked", "x", "settings are"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_set_is_usage(mine: Path, name: str, text: str, error: str) -> None:
+def test_an_invalid_setting_is_a_usage_error_and_makes_no_file(mine: Path, name: str, text: str, error: str) -> None:
     """And makes no file."""
     with pytest.raises(UsageError) as caught:
         set_value(MINE, name, text, agree)
@@ -317,7 +317,7 @@ def test_a_text_that_is_given_up_is_left_and_named(mine: Path) -> None:
     assert left.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_nothing_changed_is_nothing_done(mine: Path) -> None:
+def test_an_unchanged_text_writes_nothing(mine: Path) -> None:
     """And leaves nothing."""
     set_value(MINE, "stamp", "require", agree)
     screen: Any = Screen(None, keys="")
@@ -343,7 +343,7 @@ def test_an_editor_that_fails_or_removes_its_file_saves_nothing(mine: Path) -> N
     assert not mine.exists()
 
 
-def test_a_file_that_cannot_be_read_as_settings_can_be_mended(mine: Path) -> None:
+def test_an_invalid_settings_file_can_be_repaired_in_an_editor(mine: Path) -> None:
     """That is what an editor is for."""
     mine.parent.mkdir(parents=True)
     mine.write_text("sensitive = ")
@@ -351,7 +351,7 @@ def test_a_file_that_cannot_be_read_as_settings_can_be_mended(mine: Path) -> Non
     assert run_settings_session(MINE, NO_WAIT, screen).status == "saved"
 
 
-def test_what_loosens_is_shown_and_asked_for(mine: Path) -> None:
+def test_settings_that_widen_are_shown_and_need_consent(mine: Path) -> None:
     """Who says no may go on, and still say yes; what tightens is saved unasked."""
     set_value(MINE, "sensitive", "deny", agree)
     screen: Any = Screen('sensitive = "ask"\n', keys=SAVE + DIFF + SAVE)

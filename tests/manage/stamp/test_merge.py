@@ -148,7 +148,7 @@ def test_a_stale_checksum_is_made_again(own: Root) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "<<<<<<< ours\n"])
-def test_a_stamp_that_says_nothing_is_no_merge(own: Root, text: str) -> None:
+def test_a_stamp_without_grants_cannot_be_merged(own: Root, text: str) -> None:
     """3, and the command that makes a new one."""
     stamp_path(own).write_text(text)
     with pytest.raises(NotDoneError, match="holds no stamp that could be merged") as caught:
@@ -156,7 +156,7 @@ def test_a_stamp_that_says_nothing_is_no_merge(own: Root, text: str) -> None:
     assert "stamp write" in caught.value.hint
 
 
-def test_what_a_write_replaced_is_kept_if_a_merge_broke_its_stamp(own: Root) -> None:
+def test_replaced_bytes_are_kept_if_a_merge_broke_the_stamp(own: Root) -> None:
     """It was killed before it wrote the stamp, and git merged then."""
     old = grant_file(own).read_bytes()
     theirs = stamp_path(own).read_bytes()
@@ -200,7 +200,7 @@ GRANTS = st.dictionaries(IDS, DIGESTS)
 
 
 @given(base=GRANTS, ours=GRANTS, theirs=GRANTS, now=GRANTS)
-def test_no_digest_is_accepted_that_no_side_has(
+def test_only_digests_of_one_side_are_accepted(
     base: dict[str, str], ours: dict[str, str], theirs: dict[str, str], now: dict[str, str]
 ) -> None:
     """For this grant, or for one that was renamed to it; what is not accepted is named, and differs."""

@@ -24,7 +24,7 @@ def merged(*sides: Stamp) -> Stamp:
 
 
 @given(base=STAMPS, ours=STAMPS, theirs=STAMPS)
-def test_each_grant_is_that_of_the_side_which_changed_it(base: Stamp, ours: Stamp, theirs: Stamp) -> None:
+def test_each_grant_has_the_digest_of_the_side_that_changed_it(base: Stamp, ours: Stamp, theirs: Stamp) -> None:
     """The version comes after both; if both sides changed a grant otherwise, the file has all three stamps."""
     merge = merge_stamp_bytes(*map(encode_stamp, (base, ours, theirs)))
     names = {*base.grants, *ours.grants, *theirs.grants}
@@ -63,7 +63,7 @@ SOUND = Stamp(3, {"a": "sha256:1"}, {})
         (encode_stamp(Stamp(VERSIONS.stop - 1, SOUND.grants, {})), "is at its maximum"),
     ],
 )
-def test_what_cannot_be_merged_is_left_whole(side: bytes, why: str) -> None:
+def test_a_conflict_that_cannot_be_merged_is_left_whole(side: bytes, why: str) -> None:
     """Both sides stand between markers."""
     for ours, theirs in ((side, encode_stamp(SOUND)), (encode_stamp(SOUND), side)):
         merge = merge_stamp_bytes(encode_stamp(SOUND), ours, theirs)
@@ -72,7 +72,7 @@ def test_what_cannot_be_merged_is_left_whole(side: bytes, why: str) -> None:
         assert theirs.rstrip() in merge.data
 
 
-def test_a_base_with_markers_is_left_out() -> None:
+def test_a_base_between_markers_is_ignored() -> None:
     """Git merges the bases of a criss-cross merge first: that conflict must not be taken for this one."""
     inner = merge_stamp_bytes(b"", encode_stamp(SOUND), encode_stamp(Stamp(9, {"a": "sha256:9"}, {})))
     ours, theirs = Stamp(4, {"a": "sha256:2"}, {}), Stamp(5, {"a": "sha256:3"}, {})
@@ -80,7 +80,7 @@ def test_a_base_with_markers_is_left_out() -> None:
     assert split_sides(merge.data, "stamp.json") == MergeSides(ours, theirs, Stamp(0, {}, {}))
 
 
-def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_reported(tmp_path: Path) -> None:
     """3, with its name; ours is as it was."""
     ours = tmp_path / "ours"
     ours.write_bytes(encode_stamp(SOUND))

@@ -24,7 +24,7 @@ def test_lines_that_git_merged_are_of_both_sides() -> None:
     assert found == MergeSides(Stamp(4, both, {}), Stamp(6, both, {}), Stamp(3, both, {}))
 
 
-def test_lines_that_git_joined_are_told_apart() -> None:
+def test_lines_that_a_union_merge_joined_are_separated() -> None:
     """`merge=union` keeps both lines of a conflict."""
     text = REST.replace('    "b"', '    "b": "sha256:1",\n    "b"')
     found = split_sides(f'{{\n  "version": 4,\n  "version": 6,\n{text}'.encode(), "x")
@@ -65,7 +65,7 @@ def test_a_newer_format_is_left_alone() -> None:
         split_sides(encode_stamp(OURS).replace(b'"format": 1', b'"format": 2'), "x")
 
 
-def test_what_cannot_be_an_id_is_not_taken_over() -> None:
+def test_a_name_that_cannot_be_an_id_is_dropped() -> None:
     """It would break the stamp again."""
     long = "a" * 129
     found = split_sides(encode_stamp(OURS).replace(b'"a"', f'"{long}"'.encode()), "x")

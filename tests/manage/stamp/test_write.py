@@ -71,7 +71,7 @@ def test_a_hand_edit_is_found_and_accepted_as_the_next_version(stamped: Root) ->
     assert (done.stamp.version, done.is_written, verify_stamp(stamped)) == (2, True, ())
 
 
-def test_what_is_accepted_is_shown_first_and_a_refusal_changes_nothing(stamped: Root) -> None:
+def test_hand_edits_are_shown_before_they_are_accepted(stamped: Root) -> None:
     """Each grant against what was stamped; what is stamped are the bytes that were shown."""
     file, stamp = grant_file(stamped), Path(stamps.stamp_file(stamped.path))
     before, shown = stamp.read_bytes(), file.read_bytes().replace(b"30", b"99")
@@ -91,7 +91,7 @@ def test_what_is_accepted_is_shown_first_and_a_refusal_changes_nothing(stamped: 
     assert [finding.id for finding in verify_stamp(stamped)] == ["git"]
 
 
-def test_what_does_not_load_is_never_stamped(stamped: Root) -> None:
+def test_an_invalid_grant_is_never_stamped(stamped: Root) -> None:
     """21, with its place and what to do; nothing beside it is stamped either."""
     edit(stamped)
     grant_file(stamped, "new").write_text("<<<<<<< HEAD\n{}\n")
@@ -212,7 +212,7 @@ def test_a_grant_may_be_called_format(stamped: Root) -> None:
 
 
 @pytest.mark.parametrize("kind", ["link", "hard link", "directory", "fifo"])
-def test_what_is_no_stamp_is_never_written_over(stamped: Root, kind: str) -> None:
+def test_a_file_that_is_not_a_stamp_is_never_overwritten(stamped: Root, kind: str) -> None:
     """3, and what to remove; another write would not help."""
     file = Path(stamps.stamp_file(stamped.path))
     twin = file.rename(file.parent / "twin")
@@ -243,7 +243,7 @@ def test_what_is_no_stamp_is_never_written_over(stamped: Root, kind: str) -> Non
      ('"version": 1', '"version": "1"'),
      ("sha256:", "md5:"), ('"git"', '"gti"'), ('"git"', '"../git"')],
 )  # fmt: skip
-def test_a_stamp_that_was_changed_by_hand_is_not_believed(stamped: Root, old: str, new: str) -> None:
+def test_a_stamp_that_was_changed_by_hand_is_refused(stamped: Root, old: str, new: str) -> None:
     """Each part is checked, and the checksum holds the grants together."""
     file = Path(stamps.stamp_file(stamped.path))
     file.write_text(file.read_text().replace(old, new, 1))
@@ -309,7 +309,7 @@ def test_grants_in_no_real_directory_are_refused(
 
 
 @pytest.mark.parametrize("work", [stamp_grants, verify_stamp, stamps.read_stamp])
-def test_nothing_is_read_or_written_through_a_link(stamped: Root, work: Callable[[Root], object]) -> None:
+def test_stamping_follows_no_link(stamped: Root, work: Callable[[Root], object]) -> None:
     """The policy directory of somebody else stays as it is."""
     policy = Path(stamped.path, ".cortex", "policy")
     real = policy.rename(policy.parent / "real")
@@ -368,7 +368,7 @@ def test_a_stamp_that_others_can_write_is_shown_with_a_warning(stamped: Root) ->
     assert file.stat().st_mode & 0o002 == 0
 
 
-def test_the_command_line(root: Path) -> None:
+def test_stamp_on_the_command_line_has_its_exit_codes_and_json(root: Path) -> None:
     """Exit 1 with findings, 0 without; JSON on each."""
     assert root.is_dir()
     assert run("verify").returncode == 1

@@ -57,7 +57,9 @@ def healed(root: Root, pending: dict[str, tuple[bytes | None, bytes | None]], no
         ({"git": NEW, "x": HAND}, ["2", "x"]),
     ],
 )
-def test_a_change_is_finished_dropped_or_a_hand_edit(own: Root, now: dict[str, bytes], expected: list[str]) -> None:
+def test_an_interrupted_write_is_finished_or_dropped_or_left_as_a_hand_edit(
+    own: Root, now: dict[str, bytes], expected: list[str]
+) -> None:
     """By what stands there."""
     assert healed(own, {"git": (OLD, NEW)}, now) == expected
 
@@ -80,7 +82,7 @@ def test_a_rename_is_one_step_whatever_a_hand_did(own: Root, now: dict[str, byte
     assert healed(own, {"git": (OLD, None), "other": (None, OLD)}, now) == expected
 
 
-def test_half_of_a_rename_has_its_way_back(own: Root) -> None:
+def test_a_half_finished_rename_can_be_undone(own: Root) -> None:
     """Killed after it was renamed, and edited by hand then: the entry says what the stamp does, and no byte is lost."""
     stamp_grants(own)
 

@@ -260,7 +260,7 @@ def die_at(step: int) -> None:
         setattr(os, word, dying(getattr(os, word)))
 
 
-def test_a_hand_edit_after_an_interrupted_write_is_told_as_one(found_root: Root) -> None:
+def test_a_hand_edit_after_an_interrupted_write_is_reported_as_one(found_root: Root) -> None:
     """The pending digests hide nothing that is neither of them."""
     stamp_grants(found_root)
     stamp = stamps.read_stamp(found_root)

@@ -41,12 +41,12 @@ def test_results_come_in_order(monkeypatch: pytest.MonkeyPatch, started: list[in
     assert none_stays(started)
 
 
-def test_few_things_are_not_worth_a_process() -> None:
+def test_a_few_items_start_no_process() -> None:
     """A fork costs more than it saves."""
     assert set(parallel_map(range(MIN_PARALLEL - 1), lambda _: os.getpid())) == {os.getpid()}
 
 
-def test_many_are_worked_on_by_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_items_are_shared_among_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there are processors."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
     workers = set(parallel_map(MANY, lambda _: os.getpid()))
@@ -54,7 +54,7 @@ def test_many_are_worked_on_by_others(monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.getpid() not in workers
 
 
-def test_a_bug_there_ends_as_one_here(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_in_a_process_is_raised_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """With where it was; it must not end as a finding, or as nothing."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
@@ -62,7 +62,7 @@ def test_a_bug_there_ends_as_one_here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("call", ["fork", "pipe"])
-def test_where_no_process_can_be_started_one_does_it(
+def test_without_processes_the_work_is_done_here(
     monkeypatch: pytest.MonkeyPatch, started: list[int], call: str
 ) -> None:
     """A container may have few; it was a bug, 70. Whoever was started is ended, and no descriptor stays open."""
@@ -81,7 +81,7 @@ def test_where_no_process_can_be_started_one_does_it(
     assert len(os.listdir("/dev/fd")) == before
 
 
-def test_a_process_that_is_killed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_process_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A part that nobody looked at is no part without problems."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
 
@@ -94,7 +94,7 @@ def test_a_process_that_is_killed_is_told(monkeypatch: pytest.MonkeyPatch) -> No
         list(parallel_map(MANY, work))
 
 
-def test_who_stops_listening_leaves_nobody_behind(monkeypatch: pytest.MonkeyPatch, started: list[int]) -> None:
+def test_a_reader_that_stops_early_leaves_no_process(monkeypatch: pytest.MonkeyPatch, started: list[int]) -> None:
     """Results larger than a pipe, and a reader that goes after the first."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
     results = parallel_map(MANY, lambda item: str(item) * 10_000)

@@ -46,7 +46,7 @@ def bare(tmp_path: Path) -> Root:
 
 
 @pytest.mark.parametrize(("mask", "expected"), [(0o077, 0o700), (0o000, 0o755), (0o022, 0o755)])
-def test_what_is_made_is_believed_whatever_the_mask(tmp_path: Path, mask: int, expected: int) -> None:
+def test_new_files_are_trusted_under_any_umask(tmp_path: Path, mask: int, expected: int) -> None:
     """Nobody else can write to the directory, a grant, the stamp or the lock."""
     root = bare(tmp_path)
     with masked(mask), write_transaction(root) as writer:
@@ -83,7 +83,7 @@ def test_a_directory_that_hands_its_group_down_makes_grants_of_that_group(own: P
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
-def test_what_another_user_left_stops_nobody(own: Path) -> None:
+def test_files_of_another_user_stop_no_write(own: Path) -> None:
     """In a sticky directory it cannot be removed."""
     root = Root(str(own), named=False)
     left = Path(root.tools, f"{TEMPORARY_PREFIX}1-2")
@@ -106,7 +106,7 @@ def put(root: Root) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
-def test_what_sudo_wrote_its_owner_can_undo(own: Path) -> None:
+def test_the_owner_can_undo_what_sudo_wrote(own: Path) -> None:
     """The history belongs to whom the root belongs to, whoever writes in it."""
     root = Root(str(own), named=False)
     with by_caller():

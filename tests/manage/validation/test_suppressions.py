@@ -54,7 +54,7 @@ ALL = {
 }  # fmt: skip
 
 
-def test_without_settings_all_is_reported(config: Path) -> None:
+def test_without_settings_every_problem_is_reported(config: Path) -> None:
     """An empty file changes nothing."""
     assert found() == ALL
     config.write_text("")
@@ -116,7 +116,7 @@ def test_modes_are_a_warning_as_elsewhere(config: Path) -> None:
     assert ("git.json", "key-idle") not in found()
 
 
-def test_what_is_suppressed_is_not_repaired(config: Path) -> None:
+def test_suppressed_problems_are_not_repaired(config: Path) -> None:
     """A repair is for what is reported."""
     config.write_text('[validate.suppress]\n"git.json" = ["action-twice"]\n')
     where = find_targets((), None)
@@ -127,7 +127,7 @@ def test_what_is_suppressed_is_not_repaired(config: Path) -> None:
     assert json.loads((config.parent / "tools/git.json").read_text())["actions"] == ["tree", "tree"]
 
 
-def test_an_unknown_code_is_usage_where_there_is_no_root(tmp_path: Path) -> None:
+def test_an_unknown_code_is_a_usage_error_even_without_a_root(tmp_path: Path) -> None:
     """It is said before anything is looked at."""
     (tmp_path / "x.json").write_text("{}")
     with pytest.raises(UsageError, match="unknown rule `nope`"):

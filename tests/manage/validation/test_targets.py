@@ -26,7 +26,7 @@ def make(directory: Path, *ids: str) -> Path:
     return directory
 
 
-def test_no_words_are_the_grants_of_the_root(root: Path) -> None:
+def test_without_words_the_grants_of_the_root_are_validated(root: Path) -> None:
     """Sorted, with the root to be looked at as a whole."""
     where = find_targets((), None)
     assert [target.shown for target in where.files] == [
@@ -41,7 +41,7 @@ def test_a_root_without_a_directory_of_grants_has_none(tmp_path: Path) -> None:
     assert root_targets(Root(str(tmp_path), named=True)).files == ()
 
 
-def test_a_directory_stands_for_the_grants_of_every_root_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_directory_means_the_grants_of_every_root_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A monorepo has several; what else is JSON there is none of ours."""
     make(tmp_path / "a", "x", "y")
     make(tmp_path / "b" / "c", "x")
@@ -56,7 +56,7 @@ def test_a_directory_stands_for_the_grants_of_every_root_in_it(tmp_path: Path, m
     assert named_targets((".",), None).roots == (str(tmp_path / "a"), str(tmp_path / "b" / "c"))
 
 
-def test_a_directory_without_a_root_stands_for_its_json_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_directory_without_a_root_means_its_json_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Grants may be looked at before they are put in their place."""
     (tmp_path / "d" / "e").mkdir(parents=True)
     (tmp_path / "d" / ".git").mkdir()
@@ -66,7 +66,7 @@ def test_a_directory_without_a_root_stands_for_its_json_files(tmp_path: Path, mo
     assert names("d") == ["d/a.json", "d/b.json", "d/e/c.json"]
 
 
-def test_a_directory_without_any_is_a_problem(tmp_path: Path) -> None:
+def test_a_directory_without_json_files_is_a_problem(tmp_path: Path) -> None:
     """A gate that looks at nothing must say so."""
     (problem,) = named_targets((str(tmp_path),), None).problems
     assert (problem.code, problem.severity) == ("file-missing", "error")
@@ -116,7 +116,7 @@ def test_a_file_beside_the_grants_is_read_by_its_own_name(root: Path) -> None:
     assert [one.code for one in report.problems] == ["syntax-json"]
 
 
-def test_a_link_comes_before_the_dots_that_follow_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_links_are_followed_before_dots_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As for whoever opens the file: another one must not be looked at in its place."""
     (tmp_path / "far" / "below").mkdir(parents=True)
     (tmp_path / "link").symlink_to("far/below")
@@ -127,7 +127,7 @@ def test_a_link_comes_before_the_dots_that_follow_it(tmp_path: Path, monkeypatch
     assert (target.path, target.shown) == (str(tmp_path / "far" / "x.json"), str(tmp_path / "far" / "x.json"))
 
 
-def test_a_working_directory_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deleted_working_directory_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was a bug, 70; absolute paths need none."""
     make(tmp_path / "a", "x")
     (tmp_path / "gone").mkdir()
@@ -140,17 +140,17 @@ def test_a_working_directory_that_is_gone_is_told(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("name", ["x.txt", ".json", "-.json", "a b.json", "x.json.orig"])
-def test_a_name_that_can_be_none_is_no_id(name: str) -> None:
+def test_a_file_name_that_cannot_be_an_id_has_none(name: str) -> None:
     """No check can name it."""
     assert named_targets((name if name != "-.json" else "./-.json",), None).files[0].id == ""
 
 
-def test_a_file_is_looked_at_once(root: Path) -> None:
+def test_a_file_that_is_named_twice_is_validated_once(root: Path) -> None:
     """Though it is named twice, or by its directory too."""
     assert len(names(".cortex/policy/tools/git.json", str(root), ".cortex/policy/tools/../tools/git.json")) == 2
 
 
-def test_a_root_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+def test_a_missing_root_is_an_error(tmp_path: Path) -> None:
     """As for every command."""
     with pytest.raises(GrantError):
         find_targets((), str(tmp_path))

@@ -24,13 +24,13 @@ def told(root: Path, *scopes: str) -> list[tuple[str, str]]:
     return [(one.code, one.pointer) for one in WorkingTree(str(root)).check_scopes(subject(*scopes))]
 
 
-def test_a_scope_that_is_there_is_no_problem(root: Path) -> None:
+def test_an_existing_scope_is_accepted(root: Path) -> None:
     """A file or a directory, with a slash or without."""
     (root / "a.txt").touch()
     assert told(root, "docs", "packages/a/", "a.txt") == []
 
 
-def test_a_scope_that_leads_to_nothing_is_told(root: Path) -> None:
+def test_a_missing_scope_is_reported(root: Path) -> None:
     """One that can never match has another rule."""
     assert told(root, "docs", "gone", "a/**", "docs/gone") == [
         ("scope-absent", "/fsScope/1"),
@@ -38,13 +38,13 @@ def test_a_scope_that_leads_to_nothing_is_told(root: Path) -> None:
     ]
 
 
-def test_a_scope_in_another_case_is_told_with_the_right_one(root: Path) -> None:
+def test_a_scope_in_another_case_is_reported_with_the_right_one(root: Path) -> None:
     """At any depth."""
     (one,) = WorkingTree(str(root)).check_scopes(subject("Packages/A"))
     assert (one.code, one.hint) == ("scope-case", "did you mean `packages/a`?")
 
 
-def test_a_link_is_told_unless_what_it_leads_to_is_in_scope_too(root: Path) -> None:
+def test_a_link_out_of_scope_is_reported(root: Path) -> None:
     """A path is compared before and after links are followed."""
     os.symlink("packages/a", root / "short")
     assert told(root, "short") == [("scope-link", "/fsScope/0")]
@@ -54,7 +54,7 @@ def test_a_link_is_told_unless_what_it_leads_to_is_in_scope_too(root: Path) -> N
 
 
 @pytest.mark.parametrize("scope", ["a\0b", "x" * 300, "a\nb", "\ud7ff"])
-def test_a_hostile_scope_is_no_error(root: Path, scope: str) -> None:
+def test_a_hostile_scope_raises_no_error(root: Path, scope: str) -> None:
     """Whatever it says, the next one is looked at."""
     codes = [code for code, _ in told(root, scope, "gone")]
     assert codes[-1:] == ["scope-absent"]
@@ -77,7 +77,7 @@ def test_a_schema_link_is_looked_up(root: Path, link: object, code: str, hint: s
 
 
 @pytest.mark.parametrize("link", ["../grant.schema.json", "./../grant.schema.json#", "../../policy/grant.schema.json"])
-def test_the_installed_schema_is_no_problem(root: Path, link: str) -> None:
+def test_the_installed_schema_is_accepted(root: Path, link: str) -> None:
     """However the way to it is spelled; outside of a root any schema that exists is right."""
     tools = root / ".cortex" / "policy" / "tools"
     (tools.parent / "grant.schema.json").write_text("{}")
@@ -89,7 +89,7 @@ def test_the_installed_schema_is_no_problem(root: Path, link: str) -> None:
     ("scope", "there", "forms"),
     [("caf\u00e9", "cafe\u0301", "NFC instead of NFD"), ("cafe\u0301", "caf\u00e9", "NFD instead of NFC")],
 )
-def test_a_scope_in_another_normal_form_is_told_as_that(root: Path, scope: str, there: str, forms: str) -> None:
+def test_a_scope_in_another_normal_form_is_reported_as_such(root: Path, scope: str, there: str, forms: str) -> None:
     """Both look the same, so the hint spells the one in the tree in ASCII."""
     (root / "docs" / there).mkdir()
     (found,) = WorkingTree(str(root)).check_scopes(subject(f"docs/{scope}"))

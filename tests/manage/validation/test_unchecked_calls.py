@@ -16,7 +16,7 @@ def notes(*words: str) -> str:
     return run("validate", *CODES, *words).stdout
 
 
-def test_both_are_noted_once_for_all_grants_of_a_root(root: Path) -> None:
+def test_unchecked_calls_are_noted_once_for_all_grants_of_a_root(root: Path) -> None:
     """With the names of the first; a grant without scopes is not among them."""
     assert "a call that names no path is allowed, whatever `fsScope` says: `git` [scope-no-path]" in notes()
     assert (
@@ -29,7 +29,7 @@ def test_both_are_noted_once_for_all_grants_of_a_root(root: Path) -> None:
 
 
 @pytest.mark.usefixtures("root")
-def test_the_commands_in_the_hints_end_them() -> None:
+def test_the_suggested_commands_end_the_notes() -> None:
     """Each its own."""
     run(*shlex.split("config set require_path true --project"))
     assert "config set require_path true --project" not in notes()
@@ -44,7 +44,7 @@ def test_a_hint_names_a_root_that_is_elsewhere(root: Path, monkeypatch: pytest.M
     assert f"undeclared_args deny --project --root {root}`" in notes("--root", str(root))
 
 
-def test_nothing_is_noted_of_files_alone_or_of_a_root_without_scopes(root: Path) -> None:
+def test_single_files_and_roots_without_scopes_get_no_note(root: Path) -> None:
     """The settings belong to the root."""
     assert "scope-no-path" not in notes(str(grant_file(root)))
     grant_file(root).unlink()

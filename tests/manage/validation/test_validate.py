@@ -62,14 +62,14 @@ def found(*words: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.usefixtures("tools")
-def test_a_sound_root_has_no_problems() -> None:
+def test_a_valid_root_has_no_problems() -> None:
     """And says how many files were looked at."""
     assert look() == Report(1, ())
     assert look().status == "ok"
 
 
 @pytest.mark.usefixtures("tools")
-def test_a_file_that_is_missing_or_no_file_is_a_problem_and_not_the_end() -> None:
+def test_a_missing_file_is_a_problem_and_the_others_are_validated() -> None:
     """What comes after it is looked at."""
     os.mkfifo("pipe.json")
     assert found("gone.json", "pipe.json", "/dev/null", "a\0b", ".cortex/policy/tools/git.json") == [
@@ -99,7 +99,7 @@ def test_a_link_on_the_way_is_an_error(root: Path, tools: Path) -> None:
     assert {code for _, code in found()} >= {"file-unreadable"}
 
 
-def test_modes_are_one_warning_with_the_command_that_mends_all(tools: Path) -> None:
+def test_unsafe_modes_are_one_warning_with_one_command(tools: Path) -> None:
     """Some CI systems clone with umask 0."""
     for path in (tools, tools / "git.json"):
         path.chmod(path.stat().st_mode | 0o022)
@@ -116,7 +116,7 @@ def test_modes_are_one_warning_with_the_command_that_mends_all(tools: Path) -> N
     assert "file-unsafe" not in {one.code for one in look().problems}
 
 
-def test_owners_are_told_with_the_command_that_mends_them(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_owners_are_reported_with_the_command_that_fixes_them(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stranger's grant is refused by every check."""
     monkeypatch.chdir(own)
     os.chown(own / ".cortex/policy/tools/git.json", 4321, 4321)
@@ -124,7 +124,7 @@ def test_owners_are_told_with_the_command_that_mends_them(own: Path, monkeypatch
     assert one.hint == f"fix it with `chown {os.geteuid()} .cortex/policy/tools/git.json`"
 
 
-def test_what_is_read_by_nobody_is_told(tools: Path) -> None:
+def test_files_that_no_check_reads_are_reported(tools: Path) -> None:
     """A grant beside its directory, a name that is no id, a directory, a text that `edit` left; what git keeps is not."""
     for name in (
         "../policy.json",
@@ -143,7 +143,7 @@ def test_what_is_read_by_nobody_is_told(tools: Path) -> None:
     ]  # fmt: skip
 
 
-def test_what_git_would_take_is_named(tools: Path) -> None:
+def test_files_that_git_would_add_are_named(tools: Path) -> None:
     """Where somebody has said what git ignores there; nobody is told to write such a file."""
     ignored = tools.parent / ".gitignore"
     ignored.write_text(".lock\n.edit-*\n")
@@ -160,7 +160,7 @@ def test_what_git_would_take_is_named(tools: Path) -> None:
     assert found() == []
 
 
-def test_a_grant_that_differs_from_its_stamp_is_told_and_one_that_is_gone(tools: Path) -> None:
+def test_grants_that_differ_from_the_stamp_are_reported(tools: Path) -> None:
     """By hand, with nobody told."""
     (tools / "git.json").write_text(json.dumps(SOUND) + "\n")
     assert found() == [("tools/git.json", "stamp-differs")]
@@ -168,7 +168,7 @@ def test_a_grant_that_differs_from_its_stamp_is_told_and_one_that_is_gone(tools:
     assert found() == [("stamp.json", "stamp-differs"), ("tools", "file-none")]
 
 
-def test_a_stamp_that_is_missing_or_broken_is_told(tools: Path) -> None:
+def test_a_missing_or_broken_stamp_is_reported(tools: Path) -> None:
     """With the command that writes it."""
     stamp = tools.parent / "stamp.json"
     stamp.write_text("{")
@@ -180,7 +180,7 @@ def test_a_stamp_that_is_missing_or_broken_is_told(tools: Path) -> None:
     )  # fmt: skip
 
 
-def test_a_single_file_is_not_held_against_the_stamp(tools: Path) -> None:
+def test_a_single_file_is_not_compared_with_the_stamp(tools: Path) -> None:
     """A hook is handed the files of a commit, and the stamp has a hook of its own."""
     (tools / "git.json").write_text(json.dumps(SOUND) + "\n")
     assert found(".cortex/policy/tools/git.json") == []
@@ -205,7 +205,7 @@ def test_grants_share_a_budget_by_its_text(tools: Path) -> None:
 
 
 @pytest.mark.usefixtures("tools")
-def test_a_file_elsewhere_is_told_that_no_check_finds_it() -> None:
+def test_a_file_outside_of_its_directory_is_reported() -> None:
     """In a directory called `tools` it may be on its way."""
     Path("x.json").write_text(json.dumps(SOUND | {"tool": "x"}))
     (Path("draft") / "tools").mkdir(parents=True)
@@ -280,7 +280,7 @@ def test_only_chosen_codes_count(tools: Path) -> None:
     assert look(wanted=RuleSelection((), ("scope-dead", "stamp"))) == Report(1, ())
 
 
-def test_many_files_are_looked_at_as_one_is(tools: Path) -> None:
+def test_many_files_have_the_same_problems_as_each_alone(tools: Path) -> None:
     """By several processes, with the same problems."""
     for number in range(700):
         (tools / f"g{number}.json").write_text(
@@ -308,7 +308,7 @@ def test_a_repair_is_a_write_with_a_stamp(tools: Path) -> None:
     assert look().problems == ()
 
 
-def test_a_file_that_grew_since_it_was_looked_at_is_left(tools: Path) -> None:
+def test_a_file_that_grew_meanwhile_is_not_repaired(tools: Path) -> None:
     """What was read of it is not all: writing that back would lose the rest."""
     grown = json.dumps(SOUND | {"actions": ["a", "a"]}) + " " * (1 << 20) + "and more"
     (tools / "git.json").write_text(json.dumps(SOUND | {"actions": ["a", "a"]}))

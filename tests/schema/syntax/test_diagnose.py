@@ -275,7 +275,7 @@ def test_one_slip_is_one_problem() -> None:
     assert [text for text in wrong if len(find_syntax_errors(text.encode())) != 1] == []
 
 
-def test_a_missing_bracket_is_said_with_what_mends_it() -> None:
+def test_a_missing_bracket_is_reported_with_its_fix() -> None:
     """The hint can be typed."""
     assert find_syntax_errors(b'{"a": [1, {"b": 2')[0].hint.startswith("write `}]}` at the end")
     suspect = find_syntax_errors(b'{\n  "rate": {\n    "perMinute": 30,\n  "a": []\n}\n')[0]
@@ -319,7 +319,7 @@ def test_many_brackets_that_do_not_pair_are_explained() -> None:
 
 @MANY
 @given(documents)
-def test_nothing_is_found_in_json(text: str) -> None:
+def test_valid_json_has_no_syntax_problems(text: str) -> None:
     """The tolerant reader repairs nothing there, and reads to the end of the value."""
     notes = ProblemList()
     reader = TolerantParser(text, notes).parse()

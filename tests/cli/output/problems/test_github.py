@@ -68,18 +68,18 @@ def test_the_tenth_of_more_says_how_many_there_are(severity: str) -> None:
     )
 
 
-def test_a_file_below_here_has_no_dot_before_it() -> None:
+def test_a_path_below_the_working_directory_starts_without_a_dot() -> None:
     """GitHub joins it to the root of the checkout."""
     problem = Problem("./a,b:c.json", 1, 1, 1, 2, "", "tool-id", "note", "so")
     assert "file=a%2Cb%3Ac.json," in render_report(Report(1, (problem,)))
 
 
-def test_no_problem_is_no_line() -> None:
+def test_a_report_without_problems_prints_no_line() -> None:
     """There is nothing to show."""
     assert render_report(Report(3, ())) == ""
 
 
-def test_nothing_that_a_file_says_is_a_command() -> None:
+def test_text_of_a_file_is_never_a_workflow_command() -> None:
     """One line, whatever its words are."""
     ((kind, properties, data),) = commands(hostile())
     assert (kind, properties["title"]) == ("error", "scope-dead")

@@ -35,7 +35,7 @@ def test_each_problem_is_an_entry() -> None:
     assert [entry["severity"] for entry in entries(*REAL.problems)[:3]] == ["info", "minor", "minor"]
 
 
-def test_a_fingerprint_outlives_lines_above_it() -> None:
+def test_a_fingerprint_stays_the_same_if_lines_are_added_above() -> None:
     """GitLab takes another one for a new problem."""
     problem = REAL.problems[3]
     later = moved(problem, file=f"./{problem.file}", line=99, end_line=99, severity="warning", hint="", source="")
@@ -48,12 +48,12 @@ def test_equal_problems_have_fingerprints_of_their_own() -> None:
     assert len({entry["fingerprint"] for entry in entries(*same)}) == 3
 
 
-def test_no_problem_is_an_empty_array() -> None:
+def test_a_report_without_problems_is_an_empty_array() -> None:
     """Which says that all is well, as no file would not."""
     assert render_report(Report(3, ())) == "[]\n"
 
 
-def test_nothing_that_a_file_says_is_acted_on() -> None:
+def test_text_of_a_file_is_escaped() -> None:
     """It is seen as escapes, and can be stored."""
     (entry,) = entries(*hostile().problems)
     hint = " ".join(map(printable, f"hint: {HOSTILE}".split("\n")))

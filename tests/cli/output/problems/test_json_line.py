@@ -29,7 +29,7 @@ def test_a_problem_has_all_its_members() -> None:
     assert [problem["fix"] for problem in read["problems"][2:]] == [None] * 5
 
 
-def test_no_error_is_ok() -> None:
+def test_warnings_alone_have_the_status_ok() -> None:
     """Warnings alone do not fail."""
     assert render_report(Report(1, REAL.problems[:2])).startswith('{"status": "ok", "files": 1, "problems": [{')
 

@@ -82,12 +82,12 @@ def test_a_file_with_an_error_is_a_test_that_failed() -> None:
         (Report(2, many("note", 1)), ["a", "all other files"]),
     ],
 )
-def test_there_is_always_a_test(report: Report, names: list[str]) -> None:
+def test_a_report_without_problems_has_one_passed_test(report: Report, names: list[str]) -> None:
     """A service that finds none takes the job for broken."""
     assert [case.get("name") for case in suite_of(report).iter("testcase")] == names
 
 
-def test_nothing_that_a_file_says_is_markup_or_lost() -> None:
+def test_text_of_a_file_is_escaped_and_complete() -> None:
     """What XML has no way to write is seen as an escape."""
     (failure,) = suite_of(hostile()).iter("failure")
     assert "a\\n::error::b\\r%0A\\x1b[31m\\u202ec\\x00]]>&<\"'{0}" in str(failure.text)

@@ -118,7 +118,7 @@ def test_the_page_of_the_project_is_named_where_its_metadata_know_one(
     assert run_of(REAL)["tool"]["driver"]["informationUri"] == "https://h.example/a, b"
 
 
-def test_no_more_results_than_github_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_report_has_at_most_as_many_results_as_github_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The most severe are kept, and the log says how many are not in it."""
     assert sarif.MAX_RESULTS == 25_000
     monkeypatch.setattr(sarif, "MAX_RESULTS", MOST)  # the schema takes seconds for as many
@@ -132,7 +132,7 @@ def test_no_more_results_than_github_takes(monkeypatch: pytest.MonkeyPatch) -> N
     assert "invocations" not in full
 
 
-def test_nothing_that_a_file_says_is_a_link_or_a_placeholder() -> None:
+def test_text_of_a_file_is_never_a_link_or_a_placeholder() -> None:
     """A viewer would make them of plain text."""
     (result,) = run_of(hostile())["results"]
     assert "]\\x28http" in result["message"]["text"]
@@ -140,7 +140,7 @@ def test_nothing_that_a_file_says_is_a_link_or_a_placeholder() -> None:
     assert result["fixes"][0]["artifactChanges"][0]["replacements"][0]["insertedContent"]["text"] == HOSTILE
 
 
-def test_no_problem_is_a_run_without_results() -> None:
+def test_a_report_without_problems_is_a_run_without_results() -> None:
     """Which closes what was open."""
     assert run_of(Report(3, ()))["results"] == []
 

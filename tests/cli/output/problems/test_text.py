@@ -55,7 +55,7 @@ def rows(problem: Problem) -> tuple[str, str]:
     return line.removeprefix("  1 | "), marks.removeprefix("    | ")
 
 
-def test_each_problem_stands_with_its_line_and_its_remedy() -> None:
+def test_each_problem_has_its_line_and_its_hint() -> None:
     """A remedy of several stands once, and what is about a whole file has no line."""
     assert render_report(REAL) == GOLDEN
 
@@ -93,7 +93,7 @@ def test_the_last_line_counts(report: Report, said: str) -> None:
         ("::b", (2, 3), ":\\x3ab", "     ^"),
     ],
 )
-def test_marks_stand_below_what_is_meant(source: str, span: tuple[int, int], line: str, marks: str) -> None:
+def test_marks_are_below_the_characters_they_mean(source: str, span: tuple[int, int], line: str, marks: str) -> None:
     """Columns of a screen are counted: characters may take none, two, or as many as their escape has."""
     assert rows(line_of(source, *span)) == (line, marks)
 
@@ -132,7 +132,7 @@ def test_colour_is_never_the_only_sign() -> None:
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == render_report(REAL)
 
 
-def test_nothing_that_a_file_says_reaches_the_terminal() -> None:
+def test_text_of_a_file_reaches_the_terminal_escaped() -> None:
     """Its words are seen as escapes."""
     text = render_report(hostile())
     assert is_quiet(text)
