@@ -205,9 +205,17 @@ _cortex_policy() {
             offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify validate.select validate.ignore validate.suppress')
             flags='--root --user --project --system --allow-widening --wait -q --quiet -h --help'
             ;;
+        'hook install '*)
+            offered=('' '' 'claude codex gemini cursor copilot vscode')
+            flags='--root --user --project --managed --dry-run --yes --json -q --quiet -h --help'
+            ;;
         'hook status '*)
             offered=('' '')
             flags='--root --output --json -h --help'
+            ;;
+        'hook uninstall '*)
+            offered=('' '' 'claude codex gemini cursor copilot vscode')
+            flags='--root --user --project --managed --dry-run --yes --json -q --quiet -h --help'
             ;;
         'rate purge '*)
             offered=('' '')
@@ -310,7 +318,7 @@ _cortex_policy() {
             flags='-h --help'
             ;;
         'hook '*)
-            offered=('' 'status')
+            offered=('' 'install status uninstall')
             flags='-h --help'
             ;;
         'init '*)

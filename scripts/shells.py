@@ -12,6 +12,7 @@ from cortex_policy.cli.commands.replay import ReplayFailOn
 from cortex_policy.cli.output.cases import FORMATS as TRIAL_FORMATS
 from cortex_policy.cli.output.problems import FORMATS
 from cortex_policy.core.decode import DATA_CLASSES
+from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.core.model import REASONS
 from cortex_policy.core.settings import BY_NAME, CHOICE, PATH, SETTINGS, SWITCH, Setting
 from cortex_policy.core.settings import CODES as CODES_KIND
@@ -23,6 +24,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 OFFERS = {
     "grant": "ids", "grant_id": "ids", "grant_ids": "ids", "old": "ids", "new": "ids", "new_id": "",
     "action": "actions", "shell": "bash zsh fish", "paths": "files", "code": CODES,
+    "agent": " ".join(AGENTS),
     "command": "",  # it is complete behind `--`: each template does that
     "name": " ".join(BY_NAME), "request_id": "requests", "value": "values", "logs": "files", "log": "files",
     "words": " ".join(COMMANDS), "base": "files", "ours": "files", "theirs": "files",

@@ -36,7 +36,7 @@ _COMMANDS_OF_CODE = {
 # they change something, or their exit code is the answer: an output that cannot be written is not their error
 _CHANGING = frozenset((
     *DECIDING, *_WRITERS, "undo", "stop", "resume", "approve", "deny", "stamp write", "stamp merge",
-    "config set", "config unset", "config edit", "rate reset", "rate purge",
+    "hook install", "hook uninstall", "config set", "config unset", "config edit", "rate reset", "rate purge",
 ))  # fmt: skip
 _DRY_RUN_OPTIONS = ("dry_run", "check", "diff")
 _CHANGING_OPTIONS = {"validate": ("fix",), "test": ("init",), "schema": ("install",)}

@@ -39,7 +39,7 @@ AGENT_FILES = {
         "/etc/codex/requirements.toml", "/etc/codex/requirements.toml",
     ),
     "gemini": AgentFiles(
-        "Gemini CLI", "", ".gemini", "settings.json", ".gemini/settings.json",
+        "Gemini CLI", "GEMINI_CLI_HOME", ".gemini", "settings.json", ".gemini/settings.json",
         "/etc/gemini-cli/settings.json", "/Library/Application Support/GeminiCli/settings.json",
     ),
     "cursor": AgentFiles(
@@ -64,6 +64,11 @@ class HookTarget(Value):
     level: str
     file: str
 
+    @property
+    def is_toml(self) -> bool:
+        """Whether it is Codex's file of requirements."""
+        return self.file.endswith(".toml")
+
 
 def hook_target(agent: str, level: str, root: str, environment: "Mapping[str, str]") -> HookTarget:
     """Return the settings file of an agent at a level; raise NotDoneError if the agent has no such file."""
@@ -85,7 +90,8 @@ def agent_directory(agent: str, environment: "Mapping[str, str]") -> str:
     if named:
         if not os.path.isabs(named):
             raise NotDoneError(f"`{files.variable}` is not absolute", "set it to an absolute path, or unset it")
-        return os.path.normpath(named)
+        # Gemini's variable names what stands for the home directory
+        return os.path.normpath(f"{named}/{files.directory}" if agent == "gemini" else named)
     home = home_directory()
     if not home:
         raise NotDoneError("the home directory is not known", "set HOME to an absolute path")

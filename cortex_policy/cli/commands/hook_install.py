@@ -1,0 +1,140 @@
+"""`hook install` and `hook uninstall`: change the settings of an agent."""
+
+import os
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cortex_policy.cli.options import DryRunOption, JsonOption, RootOption, YesOption
+from cortex_policy.cli.output.printing import print_json
+from cortex_policy.cli.prompts import ask_yes_no
+from cortex_policy.cli.quiet_option import add_quiet_option
+from cortex_policy.cli.roots import find_inner_root
+from cortex_policy.core.model import UsageError
+from cortex_policy.core.text import message_line
+
+if TYPE_CHECKING:
+    from cortex_policy.manage.hooks.install_checks import Step
+    from cortex_policy.manage.hooks.installation import SettingsChange
+    from cortex_policy.manage.hooks.targets import HookTarget
+    from cortex_policy.state import Root
+
+
+class Agent(StrEnum):
+    """An agent whose hooks this program knows."""
+
+    CLAUDE = "claude"
+    CODEX = "codex"
+    GEMINI = "gemini"
+    CURSOR = "cursor"
+    COPILOT = "copilot"
+    VSCODE = "vscode"
+
+
+AgentArgument = Annotated[
+    Agent, typer.Argument(metavar="AGENT", help="claude, codex, gemini, cursor, copilot or vscode.", show_default=False)
+]
+UserOption = Annotated[bool, typer.Option("--user", help="Your own settings of the agent; this is the default.")]
+ProjectOption = Annotated[bool, typer.Option("--project", help="The agent's settings in the root.")]
+ManagedOption = Annotated[bool, typer.Option("--managed", help="The agent's settings for all users of this host.")]
+
+
+@add_quiet_option
+def install(  # noqa: PLR0913 - one parameter for each option
+    agent: AgentArgument,
+    root: RootOption = None,
+    *,
+    user: UserOption = False,
+    project: ProjectOption = False,
+    managed: ManagedOption = False,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Let an agent ask the grants of a root before each call of a tool.
+
+    It adds one entry to the settings of the agent and leaves every other byte as it is. It shows the change and asks;
+    without a terminal it takes `--yes`. The line names this Python, this program and the root by absolute paths, and
+    runs without any variable of the agent's environment. With `--project` the agent says where the root is.
+
+    $ cortex-policy hook install claude --dry-run
+    $ cortex-policy hook install codex --yes
+    $ cortex-policy hook install gemini --project
+    $ sudo cortex-policy hook install copilot --managed --root /srv/repo
+    """
+    from cortex_policy.manage.hooks import install_checks, installation  # noqa: PLC0415 - no other command needs them
+
+    policy_root = find_inner_root(root)
+    target = _target(agent, policy_root, user=user, project=project, managed=managed)
+    install_checks.check_environment(os.environ)
+    install_checks.check_program()
+    change = installation.plan_install(target, policy_root.path)
+    steps = install_checks.remaining_steps(target, policy_root)
+    question = "" if dry_run else f"install the hook in `{target.file}`?"
+    _apply(change, steps, ("installed the hook in", "the hook is already in"), question, yes=yes, json=json)
+
+
+@add_quiet_option
+def uninstall(  # noqa: PLR0913 - one parameter for each option
+    agent: AgentArgument,
+    root: RootOption = None,
+    *,
+    user: UserOption = False,
+    project: ProjectOption = False,
+    managed: ManagedOption = False,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Remove the hook from the settings of an agent.
+
+    Every other byte stays, and a file that `hook install` made is removed. It shows the change and asks; without a
+    terminal it takes `--yes`. Only `--project` needs a root.
+
+    $ cortex-policy hook uninstall claude
+    $ cortex-policy hook uninstall codex --yes
+    """
+    from cortex_policy.manage.hooks import installation  # noqa: PLC0415 - no other command needs it
+
+    policy_root = find_inner_root(root) if project else None
+    target = _target(agent, policy_root, user=user, project=project, managed=managed)
+    change = installation.plan_uninstall(target)
+    question = "" if dry_run else f"remove the hook from `{target.file}`?"
+    _apply(change, [], ("removed the hook from", "there is no hook in"), question, yes=yes, json=json)
+
+
+def _apply(
+    change: "SettingsChange", steps: "list[Step]", sentences: tuple[str, str], question: str, *, yes: bool, json: bool
+) -> None:
+    """Show a change, ask and write it, and print the result; without a question only show it.
+
+    `sentences` are for a change that was written, and for one that is not needed.
+    """
+    from cortex_policy.cli.output.hooks import change_to_json, print_settings_diff, print_steps  # noqa: PLC0415 - see above
+    from cortex_policy.manage.hooks.installation import write_change  # noqa: PLC0415
+
+    if not json:
+        print_settings_diff(change)
+    if change.is_needed and question:
+        ask_yes_no(question, yes=yes)
+        write_change(change)
+    if json:
+        print_json(change_to_json(change, steps))
+        return
+    done, nothing = sentences
+    if not change.is_needed:
+        typer.echo(message_line(f"nothing to do: {nothing} `{change.target.file}`"))
+    elif question:
+        typer.echo(message_line(f"{done} `{change.target.file}`"))
+    print_steps(steps)
+
+
+def _target(agent: Agent, root: "Root | None", *, user: bool, project: bool, managed: bool) -> "HookTarget":
+    """Return the settings file that the options name; raise UsageError if they name several."""
+    from cortex_policy.manage.hooks.targets import LEVELS, USER, hook_target  # noqa: PLC0415 - see above
+
+    levels = [level for level, is_given in zip(LEVELS, (user, project, managed), strict=True) if is_given] or [USER]
+    if len(levels) > 1:
+        raise UsageError(f"`--{levels[0]}` and `--{levels[1]}` name two places", "use one of them")
+    return hook_target(agent, levels[0], root.path if root is not None else "", os.environ)

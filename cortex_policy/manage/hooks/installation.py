@@ -1,0 +1,107 @@
+"""Install the hook in an agent's settings, and uninstall it: the new text, what the agent still wants, the write."""
+
+from cortex_policy.core import Value
+from cortex_policy.core.decode import MalformedError
+from cortex_policy.core.not_done_error import NotDoneError
+from cortex_policy.manage.hooks import requirements_edit, settings_edit
+from cortex_policy.manage.hooks.entry import HookEntry, document_members, hook_entry, managed_directory
+from cortex_policy.manage.hooks.handlers import find_handlers
+from cortex_policy.manage.hooks.installed_lines import is_hook_line
+from cortex_policy.manage.hooks.jsonc import BOM, BYTE_ORDER_MARK, COMMENT, parse_json_text
+from cortex_policy.manage.hooks.settings_files import SettingsFile, read_settings_file, write_settings_file
+from cortex_policy.manage.hooks.targets import AGENT_FILES, USER, HookTarget
+
+_PRIVATE_MODE, _PUBLIC_MODE = 0o600, 0o644
+# what agents take that strict JSON lacks (docs/agents.md); where more is found, they ignore the whole file
+_TAKES = {"claude": (BYTE_ORDER_MARK,), "gemini": (COMMENT,)}
+
+
+class SettingsChange(Value):
+    """The settings file of an agent as it is, and its new bytes; None for no file."""
+
+    target: HookTarget
+    file: SettingsFile
+    data: bytes | None
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether anything changes."""
+        return self.data != self.file.data
+
+
+def plan_install(target: HookTarget, root: str) -> SettingsChange:
+    """Return the change that installs the hook; none is needed if exactly this line is installed already.
+
+    Lines of other versions, or made by hand, are replaced. Raises NotDoneError if the agent would not run the line.
+    """
+    file, entry = _read(target), hook_entry(target, root)
+    edit = _with_requirements if target.is_toml else _with_entry
+    try:
+        return _change(target, file, edit(file.text, target, entry))
+    except (MalformedError, NotDoneError) as error:
+        raise _in_file(target, error) from None
+
+
+def plan_uninstall(target: HookTarget) -> SettingsChange:
+    """Return the change that removes each line of this program from a settings file."""
+    file = _read(target)
+    try:
+        return _change(target, file, _without_lines(file.text, target))
+    except (MalformedError, NotDoneError) as error:
+        raise _in_file(target, error) from None
+
+
+def write_change(change: SettingsChange) -> None:
+    """Write a change; raise NotDoneError if the file has changed since it was read."""
+    mode = _PRIVATE_MODE if change.target.level == USER else _PUBLIC_MODE
+    write_settings_file(change.file, change.data, mode)
+
+
+def check_extras(target: HookTarget, text: str) -> None:
+    """Raise NotDoneError if a text has what makes its agent ignore it; MalformedError for more than that."""
+    for kind, line in parse_json_text(text).extras:
+        if kind not in _TAKES.get(target.agent, ()):
+            message = f"it has {kind} in line {line}, so {AGENT_FILES[target.agent].title} ignores all of it"
+            raise NotDoneError(message, "write plain JSON")
+
+
+def _read(target: HookTarget) -> SettingsFile:
+    return read_settings_file(target.file, follows=target.agent != "cursor")
+
+
+def _change(target: HookTarget, file: SettingsFile, text: str | None) -> SettingsChange:
+    return SettingsChange(target, file, None if text is None else text.encode())
+
+
+def _with_entry(text: str | None, target: HookTarget, entry: HookEntry) -> str | None:
+    if text is not None and text.strip(f" \t\r\n{BOM}"):
+        check_extras(target, text)
+        ours = [place for place in find_handlers(parse_json_text(text)) if is_hook_line(place.handler)]
+        if len(ours) == 1 and (ours[0].event, ours[0].group) == (entry.event, entry.value):
+            return text
+    return settings_edit.add_entry(_without_lines(text, target), entry.event, entry.value, entry.others)
+
+
+def _with_requirements(text: str | None, target: HookTarget, entry: HookEntry) -> str | None:
+    ours = [one for one in requirements_edit.managed_hooks(text or "") if is_hook_line(one)]
+    if ours == [entry.handler]:
+        return text
+    return requirements_edit.add_managed_hook(_without_lines(text, target), entry.value, managed_directory())
+
+
+def _without_lines(text: str | None, target: HookTarget) -> str | None:
+    if text is None:
+        return None
+    if target.is_toml:
+        rest = requirements_edit.remove_managed_hook(text)
+        if any(map(is_hook_line, requirements_edit.managed_hooks(rest or ""))):
+            raise NotDoneError("it has a hook of this program that `hook install` did not write", "remove it by hand")
+        return rest
+    return settings_edit.remove_entries(text, is_hook_line, document_members(target.agent))
+
+
+def _in_file(target: HookTarget, error: Exception) -> NotDoneError:
+    """Return an error about the text of a file with the name of the file."""
+    if isinstance(error, NotDoneError):
+        return NotDoneError(f"`{target.file}`: {error.detail}", error.hint)
+    return NotDoneError(f"`{target.file}`: {error}", "correct it first: its agent cannot read it either")

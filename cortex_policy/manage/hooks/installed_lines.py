@@ -1,0 +1,49 @@
+"""Recognize the lines of this program in an agent's settings, also those of other versions and made by hand."""
+
+import re
+
+from cortex_policy.core import Value
+from cortex_policy.core.hooks.payload import AGENTS
+from cortex_policy.core.operator_commands import quote_word
+
+_LINE = re.compile(rf"cortex[-_]policy['\"]?\s+hook\s+({'|'.join((*AGENTS, 'auto'))})\b(.*)", re.DOTALL)
+_OPTION = r"--{}[ =](?:'([^']*)'|\"([^\"]*)\"|([^\s;&<>]+))"
+_ROOT, _TAG = re.compile(_OPTION.format("root")), re.compile(_OPTION.format("install"))
+
+
+class HookLine(Value):
+    """A line that runs the hook: its command as text, its agent, and its root and tag, '' if it names none."""
+
+    command: str
+    agent: str
+    root: str
+    tag: str
+
+
+def read_hook_line(handler: "dict[str, object]") -> HookLine | None:
+    """Return the line of a handler, None if it runs something else."""
+    command = command_text(handler)
+    match = _LINE.search(command)
+    if match is None:
+        return None
+    return HookLine(command, match[1], _value(_ROOT, match[2]), _value(_TAG, match[2]))
+
+
+def is_hook_line(handler: "dict[str, object]") -> bool:
+    """Whether a handler runs the hook of this program."""
+    return read_hook_line(handler) is not None
+
+
+def command_text(handler: "dict[str, object]") -> str:
+    """Return the command of a handler as one text; of `sh -c TEXT` it is the text."""
+    program = next((str(handler[key]) for key in ("exec", "command", "bash") if key in handler), "")
+    arguments = handler.get("args")
+    words = [str(word) for word in arguments] if isinstance(arguments, list) else []
+    if words[:1] == ["-c"] and words[1:]:
+        return words[1]
+    return " ".join([program, *map(quote_word, words)]) if words else program
+
+
+def _value(option: re.Pattern[str], text: str) -> str:
+    match = option.search(text)
+    return next(filter(None, match.groups()), "") if match else ""

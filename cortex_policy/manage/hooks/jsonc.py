@@ -1,0 +1,53 @@
+"""JSON as agents' settings have it: with comments, a comma before a closing bracket, and a byte order mark.
+
+Each is blanked by as many spaces, so that the strict parser gives the spans of the text as it is.
+"""
+
+import json
+import re
+
+from cortex_policy.core import Value
+from cortex_policy.core.json_tree import JsonNode, line_and_column, parse_tree
+
+COMMENT, TRAILING_COMMA, BYTE_ORDER_MARK = ("a comment", "a comma before a closing bracket", "a byte order mark")
+BOM = "\ufeff"
+_STRING = r'"(?:[^"\\]|\\.)*+"'
+_COMMENTS = re.compile(rf"({_STRING})|//[^\r\n]*+|/\*.*?\*/", re.DOTALL)
+_TRAILING_COMMAS = re.compile(rf"({_STRING})|,(?=\s*[\]}}])", re.DOTALL)
+_NOT_NEWLINE = re.compile(r"[^\r\n]")
+
+
+class JsonText(Value):
+    """A text, the same without comments, its tree, and what strict JSON lacks of it, with the line.
+
+    All offsets are those of the text: `uncommented` has spaces for comments.
+    """
+
+    text: str
+    uncommented: str
+    tree: JsonNode
+    extras: "tuple[tuple[str, int], ...]"
+
+    def value_of(self, node: JsonNode) -> object:
+        """Return the value of a node."""
+        return json.loads(_strict(self.uncommented[node.start : node.end], []))
+
+
+def parse_json_text(text: str) -> JsonText:
+    """Parse a text; raise MalformedError, which says where, if more than this parts it from JSON."""
+    extras = list[tuple[str, int]]()
+    without_bom = text
+    if text.startswith(BOM):
+        extras.append((BYTE_ORDER_MARK, 1))
+        without_bom = f" {text[1:]}"
+    uncommented = _COMMENTS.sub(lambda match: match[1] or _blank(match, COMMENT, extras), without_bom)
+    return JsonText(text, uncommented, parse_tree(_strict(uncommented, extras)), tuple(extras))
+
+
+def _strict(uncommented: str, extras: "list[tuple[str, int]]") -> str:
+    return _TRAILING_COMMAS.sub(lambda match: match[1] or _blank(match, TRAILING_COMMA, extras), uncommented)
+
+
+def _blank(match: re.Match[str], kind: str, extras: "list[tuple[str, int]]") -> str:
+    extras.append((kind, line_and_column(match.string, match.start())[0]))
+    return _NOT_NEWLINE.sub(" ", match[0])

@@ -1,0 +1,138 @@
+"""Add an entry to the hooks in the text of an agent's settings, and remove it: every byte of others survives.
+
+`remove_entries` gives back the text that `add_entry` was given. What it must know for that is in the layout: brackets
+that `add_entry` opened have whitespace before their end, and behind an entry in empty brackets of others there is none.
+"""
+
+import re
+
+from cortex_policy.core.json_tree import JsonNode
+from cortex_policy.core.not_done_error import NotDoneError
+from cortex_policy.manage.hooks.handlers import HOOKS, HandlerPlace, find_handlers, find_member
+from cortex_policy.manage.hooks.json_layout import CREATED, Layout, format_value, indent_of, layout_at
+from cortex_policy.manage.hooks.jsonc import BOM, JsonText, parse_json_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    IsOurs = Callable[[dict[str, object]], bool]
+
+_LINE_REST = re.compile(r"(?:[ \t]*+(?:/\*[^\r\n]*?\*/|//[^\r\n]*+))*+")  # the comments behind a value, on its line
+_BLANKS = " \t\r\n"
+
+
+def add_entry(text: str | None, event: str, entry: object, others: "dict[str, object]") -> str:
+    """Add an entry to the list of an event; raise NotDoneError if the document has no place for it.
+
+    `others` are the members that the document must have besides its hooks. A missing file (None) is created with a
+    final newline, an empty one without.
+    """
+    if text is None or not text.strip(_BLANKS + BOM):
+        created = _created_text({event: [entry]}, others)
+        return f"{created}\n" if text is None else text + created
+    document = parse_json_text(text)
+    root = _of_kind(document.tree, "object", "it")
+    for key, value in others.items():
+        if find_member(root, key) is None:
+            raise NotDoneError(f"it has no `{key}`", f'add `"{key}": {value}` to it')
+    hooks = find_member(root, HOOKS)
+    if hooks is None:
+        return _insert(document, root, HOOKS, {event: [entry]})
+    entries = find_member(_of_kind(hooks, "object", f"`{HOOKS}`"), event)
+    if entries is None:
+        return _insert(document, hooks, event, [entry])
+    return _insert(document, _of_kind(entries, "array", f"`{HOOKS}.{event}`"), None, entry)
+
+
+def remove_entries(text: str, is_ours: "IsOurs", others: "dict[str, object]") -> str | None:
+    """Remove the handlers that are ours, with all that was made for them; None if that is the whole file."""
+    while text.strip(_BLANKS + BOM):
+        document = parse_json_text(text)
+        ours = [place for place in find_handlers(document) if is_ours(place.handler)]
+        if not ours:
+            break
+        created = _created_text({ours[0].event: [ours[0].group]}, others)
+        before = text.removesuffix(created)
+        if text == f"{created}\n":
+            return None
+        if before != text and not before.strip(_BLANKS + BOM):
+            return before
+        text = _remove(document, _made_for(document, ours[-1]))
+    return text
+
+
+def _created_text(events: "dict[str, object]", others: "dict[str, object]") -> str:
+    """Return the text of a document with nothing else; no edit puts hooks before another member."""
+    return format_value({HOOKS: events, **others}, CREATED, "")
+
+
+def _of_kind(node: JsonNode, kind: str, name: str) -> JsonNode:
+    if node.kind != kind:
+        raise NotDoneError(f"{name} is not an {kind}", "correct the file first")
+    return node
+
+
+def _insert(document: JsonText, parent: JsonNode, key: str | None, value: object) -> str:
+    """Add a value at the end of an object or array."""
+    text, layout = document.text, layout_at(document, parent)
+    prefix = "" if key is None else f"{format_value(key, layout, '')}{layout.colon}"
+    if not parent.children:  # its whitespace stays before the value, and none comes behind
+        end = parent.end - 1
+        return f"{text[:end]}{prefix}{format_value(value, layout, '')}{text[end:]}"
+    last = parent.children[-1]
+    indent = indent_of(text, last.start_with_key) if layout.unit else ""
+    gap = f"{layout.newline}{indent}" if layout.unit else layout.comma[1:]
+    written = f"{gap}{prefix}{format_value(value, layout, indent)}"
+    comma = _comma_behind(document, last)
+    start = _end_of_comments(text, last.end if comma is None else comma + 1, layout)
+    if comma is not None:
+        return f"{text[:start]}{written},{text[start:]}"
+    return f"{text[: last.end]},{text[last.end : start]}{written}{text[start:]}"
+
+
+def _end_of_comments(text: str, offset: int, layout: Layout) -> int:
+    """Return where the comments of a value end, which are on its line; text on one line goes before them."""
+    return _LINE_REST.match(text, offset).end() if layout.unit else offset  # type: ignore[union-attr] # always matches
+
+
+def _made_for(document: JsonText, place: HandlerPlace) -> JsonNode:
+    """Return the outermost value that was made for a handler: itself, its group, or the brackets around that."""
+    if not place.is_alone:
+        return place.node
+    inner, hooks = place.group_node, find_member(document.tree, HOOKS)
+    for outer in (find_member(hooks, place.event) if hooks is not None else None, hooks):
+        if outer is None or len(outer.children) > 1 or not _is_made_for(document, outer, inner):
+            break
+        inner = outer
+    return inner
+
+
+def _is_made_for(document: JsonText, outer: JsonNode, inner: JsonNode) -> bool:
+    """Whether brackets were opened for what is in them: whitespace before their end, and no comment inside."""
+    before, behind = document.text[outer.start + 1 : inner.start_with_key], document.text[inner.end : outer.end - 1]
+    return bool(behind) and not (before + behind).strip(_BLANKS)
+
+
+def _remove(document: JsonText, node: JsonNode) -> str:
+    """Remove a value, the whitespace before it, and one comma."""
+    text, start = document.text, node.start_with_key
+    parent = next(outer for outer in document.tree.walk() if node in outer.children)
+    index = parent.children.index(node)
+    comma = _comma_behind(document, node)
+    if index == 0 and comma is not None and len(parent.children) > 1:
+        return text[:start] + text[parent.children[1].start_with_key :]
+    if index == 0:
+        return text[:start] + text[node.end if comma is None else comma + 1 :]
+    gap = len(text[:start].rstrip(_BLANKS))
+    if comma is not None:
+        return text[:gap] + text[comma + 1 :]
+    before = _comma_behind(document, parent.children[index - 1]) or gap
+    return text[:before] + text[before + 1 : gap] + text[node.end :]
+
+
+def _comma_behind(document: JsonText, node: JsonNode) -> int | None:
+    """Return where the comma behind a value is, None if there is none."""
+    rest = document.uncommented[node.end :]
+    offset = len(rest) - len(rest.lstrip(_BLANKS))
+    return node.end + offset if rest[offset : offset + 1] == "," else None

@@ -1,0 +1,42 @@
+"""The shell text around a hook for agents that would let a call run if the hook crashes, is missing or hangs.
+
+It exits with 0 or 2 as the program does, and with 2 and a reason for everything else, in dash, bash and busybox.
+"""
+
+import os
+
+from cortex_policy.core.not_done_error import NotDoneError
+
+WATCHDOG_SECONDS = 12
+FAILED = "cortex-policy: the check itself failed, so the call is denied; a human has to look at the hook"
+_SLEEP_PLACES = ("/bin/sleep", "/usr/bin/sleep", "/run/current-system/sw/bin/sleep")
+# names that no environment has: Gemini replaces `$NAME` in its settings by a variable of that name.
+# 3: the payload, which a program in the background gets from nowhere else; 4: standard error, which the shell's own
+# notices about jobs do not get. The program's exit ends the watchdog: `sleep` is killed, and only if it ends by itself
+# the program is. INVARIANT: the watchdog holds neither 0-2 nor their copies: agents wait until their pipes are closed
+_TEXT = """\
+exec 3<&0 4>&2 2>/dev/null
+{program} <&3 2>&4 3<&- 4>&- & hook_pid=$!
+hook_timer=$( ( {sleep} {seconds} <&- >&- & echo $!; exec >&-; wait $! && kill -9 $hook_pid ) <&- 2>&- 3<&- 4>&- & )
+trap 'kill -9 $hook_pid $hook_timer; echo "{failed}" >&4; exit 2' HUP INT TERM
+exec 3<&-
+wait $hook_pid
+hook_exit=$?
+kill -9 $hook_timer
+case $hook_exit in 0|2) exit $hook_exit; esac
+echo "{failed} ($hook_exit)" >&4
+exit 2"""
+
+
+def wrap_command(program: str, seconds: float = WATCHDOG_SECONDS) -> str:
+    """Return shell text that runs a command line of one program, and ends it after some seconds."""
+    lines = _TEXT.format(program=program, sleep=_sleep_program(), seconds=seconds, failed=FAILED)
+    return "; ".join(lines.splitlines())
+
+
+def _sleep_program() -> str:
+    """Return the path of `sleep`: the PATH of an agent is not ours."""
+    for path in _SLEEP_PLACES:
+        if os.access(path, os.X_OK):
+            return path
+    raise NotDoneError("`sleep` is not found, and the hook would have no watchdog", "install coreutils")

@@ -1,0 +1,180 @@
+"""The wrapper in each shell that an agent may use: as the hook ends, or with 2 and a reason."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from shlex import quote, split
+
+import pytest
+
+from cortex_policy.manage.hooks.wrapper import FAILED, wrap_command
+
+SHELLS = ("dash -c", "bash -c", "bash --norc --noprofile -c", "busybox sh -c")
+PAYLOAD = b'{"tool_name":"Bash",\x00\xff"x":"\n\n"}' * 8000  # more than a pipe holds, and no newline at its end
+Done = subprocess.CompletedProcess[bytes]
+SECONDS = 30
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request: pytest.FixtureRequest) -> list[str]:
+    """Return the words that run a text in a shell."""
+    words = split(str(request.param))
+    if shutil.which(words[0]) is None:
+        pytest.skip(f"{words[0]} is not installed")
+    return words
+
+
+def run_wrapped(shell: list[str], program: str, payload: bytes = b"{}", seconds: float = SECONDS) -> Done:
+    """Run a command line in the wrapper; `seconds` are the watchdog's."""
+    return subprocess.run(
+        [*shell, wrap_command(program, seconds)], input=payload, capture_output=True, check=False, timeout=60
+    )
+
+
+def sh(text: str) -> str:
+    """Return a command line of one program that does what a text says."""
+    return f"/bin/sh -c {quote(text)}"
+
+
+def processes_with(mark: str) -> list[str]:
+    """Return the command lines of all processes that have a mark in theirs."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:  # it has ended
+                continue
+            if mark in words and int(entry.name) != os.getpid():
+                found.append(words)
+    return found
+
+
+def wait_until_gone(mark: str) -> None:
+    """Wait until no process has a mark; fail if one stays."""
+    for _ in range(200):
+        if not processes_with(mark):
+            return
+        time.sleep(0.01)
+    pytest.fail(f"still there: {processes_with(mark)}")
+
+
+@pytest.mark.parametrize("code", [0, 2])
+def test_the_answer_of_a_hook_passes_unchanged(shell: list[str], code: int) -> None:
+    """Both streams to the last byte: trailing newlines, NUL, no newline."""
+    done = run_wrapped(shell, sh(rf"printf 'a\n\n\0b\n\n'; printf 'why\n\n\0' >&2; exit {code}"))
+    assert (done.returncode, done.stdout, done.stderr) == (code, b"a\n\n\0b\n\n", b"why\n\n\0")
+
+
+def test_the_payload_reaches_the_hook_unchanged(shell: list[str]) -> None:
+    """Also if it is more than a pipe holds."""
+    done = run_wrapped(shell, "/bin/cat", PAYLOAD)
+    assert (done.returncode, done.stdout, done.stderr) == (0, PAYLOAD, b"")
+
+
+def test_a_hook_that_reads_no_payload_blocks_nothing(shell: list[str]) -> None:
+    """The agent's pipe is closed with the call."""
+    assert run_wrapped(shell, sh("exit 2"), PAYLOAD).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("program", "code"),
+    [
+        (sh("exit 1"), 1),
+        (sh("exit 10"), 10),
+        (sh("exit 127"), 127),
+        ("/no/such/program hook codex", 127),
+        ("/etc hook codex", 126),
+        (sh("kill -KILL $$"), 137),
+        (sh("kill -TERM $$"), 143),
+        (sh("kill -SEGV $$"), 139),
+    ],
+)
+def test_a_hook_that_fails_denies_with_a_reason(shell: list[str], program: str, code: int) -> None:
+    """Every code but 0 and 2, a signal, a missing program: an agent would take most of them for no opinion."""
+    done = run_wrapped(shell, program)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.endswith(f"{FAILED} ({code})\n".encode())
+
+
+def test_a_hook_that_hangs_is_ended_and_denied(shell: list[str]) -> None:
+    """What it printed before stays before the reason."""
+    done = run_wrapped(shell, sh("echo x; exec sleep 61.25"), seconds=0.3)
+    assert (done.returncode, done.stdout) == (2, b"x\n")
+    assert done.stderr == f"{FAILED} (137)\n".encode()
+    wait_until_gone("61.25")
+
+
+def test_a_hook_that_ignores_signals_is_ended_too(shell: list[str]) -> None:
+    """By the one that nothing can ignore."""
+    done = run_wrapped(shell, sh("trap '' HUP INT TERM; exec sleep 61.25"), seconds=0.3)
+    assert done.returncode == 2
+    wait_until_gone("61.25")
+
+
+@pytest.mark.parametrize("program", [sh("exit 0"), sh("exit 2"), sh("kill -9 $$"), "/no/such/program"])
+def test_the_watchdog_ends_with_the_call(shell: list[str], program: str) -> None:
+    """However it ends."""
+    run_wrapped(shell, program, seconds=3599.25)
+    wait_until_gone("3599.25")
+
+
+def test_the_watchdog_holds_no_pipe_of_the_agent(shell: list[str]) -> None:
+    """Some agents wait until their pipes are closed, and then let the call run."""
+    with subprocess.Popen(
+        [*shell, wrap_command("/bin/cat", 3598.25)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        while not (sleepers := _sleepers("3598.25")):
+            time.sleep(0.01)
+        pipes = {os.readlink(f"/proc/{process.pid}/fd/{number}") for number in (0, 1)}
+        for pid in [*sleepers, *map(_parent, sleepers)]:
+            assert not pipes & set(_open_files(pid))
+            assert not {"0", "1", "2"} & set(os.listdir(f"/proc/{pid}/fd"))
+        process.stdin.close()
+        assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_wrapper_that_is_ended_denies(shell: list[str], number: signal.Signals) -> None:
+    """An agent takes a death by signal for no opinion."""
+    with subprocess.Popen(
+        [*shell, wrap_command(sh("echo x; exec sleep 62.25"), SECONDS)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"x\n"
+        time.sleep(0.3)  # until it waits
+        process.send_signal(number)
+        _, reason = process.communicate(timeout=30)
+    assert (process.returncode, reason) == (2, f"{FAILED}\n".encode())
+    wait_until_gone("62.25")
+
+
+def _sleepers(seconds: str) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if words[0].endswith(b"sleep") and seconds.encode() in words:
+                found.append(int(entry.name))
+    return found
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def _open_files(pid: int) -> list[str]:
+    return [os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")]
