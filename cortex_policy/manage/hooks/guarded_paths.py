@@ -1,0 +1,104 @@
+"""Add paths to `guard` in `hooks.toml`, and leave the rest of its text, comments too, as it is."""
+
+import re
+
+from cortex_policy.core.decode import HOOKS, MalformedError
+from cortex_policy.core.not_done_error import NotDoneError
+from cortex_policy.core.toml import decode_toml
+from cortex_policy.manage.editing.results import WriteResult, preview_change
+from cortex_policy.manage.editing.validity import require_valid_text
+from cortex_policy.manage.settings.toml_edit import toml_literal
+from cortex_policy.manage.transaction.writer import write_transaction
+from cortex_policy.state import Root
+from cortex_policy.state.grants_errors import root_option
+from cortex_policy.state.policy_files import raise_missing, read_policy_file
+from cortex_policy.state.writer_lock import NO_WAIT, LockWait
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+_TABLE = re.compile(r"^[ \t]*\[", re.MULTILINE)
+_GUARD = re.compile(r"^[ \t]*guard[ \t]*=[ \t]*\[", re.MULTILINE)
+_REST_OF_LINE = re.compile(r"[ \t]*(?:#[^\n]*)?\r?\n")
+
+
+def preview_guarded_paths(root: Root, paths: "Iterable[str]") -> WriteResult:
+    """Return what `add_guarded_paths` would write, without a lock."""
+    return _change(root, read_policy_file(root, HOOKS), paths)[1]
+
+
+def add_guarded_paths(
+    root: Root, paths: "Iterable[str]", lock_wait: LockWait = NO_WAIT, command: str = "hook install"
+) -> WriteResult:
+    """Add absolute paths to `guard`, those that it lacks; ask nobody, since a rule only denies more then.
+
+    Raise GrantError (20, 21, 23) if there is no valid `hooks.toml` that agrees with its stamp, NotDoneError if its text
+    cannot be edited.
+    """
+    with write_transaction(root, lock_wait, command) as writer:
+        old = writer.grants.read(HOOKS)
+        new, result = _change(root, old, paths)
+        if new == old:
+            return result
+        version = writer.write(HOOKS, old, new)
+        return WriteResult(result.change, result.diff, is_written=True, version=version)
+
+
+def _change(root: Root, old: bytes | None, paths: "Iterable[str]") -> tuple[bytes, WriteResult]:
+    if old is None:
+        raise_missing(root, HOOKS)
+    hint = f"fix it with `cortex-policy hook edit{root_option(root)}`"
+    require_valid_text(root, HOOKS, old, hint)
+    new = add_to_guard(old.decode(), tuple(paths)).encode()
+    require_valid_text(root, HOOKS, new, "name absolute paths")
+    return new, preview_change(root, HOOKS, old, new)
+
+
+def add_to_guard(text: str, paths: "Sequence[str]") -> str:
+    """Return the text of a valid `hooks.toml` with more guarded paths; raise NotDoneError if that needs a person."""
+    before = decode_toml(text.encode())
+    known = before.get("guard", [])
+    missing = [path for path in dict.fromkeys(paths) if path not in known]
+    if not missing:
+        return text
+    try:
+        literals = [toml_literal(path) for path in missing]
+        for candidate in _candidates(text, literals, "\r\n" if "\r\n" in text else "\n"):
+            if _is_right(candidate, before | {"guard": [*missing, *known]}):
+                return candidate
+    except UnicodeEncodeError:
+        raise NotDoneError("a path to guard is not UTF-8") from None
+    raise NotDoneError("`guard` cannot be found in the text", "add the paths with `cortex-policy hook edit`")
+
+
+def _is_right(text: str, expected: dict[str, object]) -> bool:
+    try:
+        return decode_toml(text.encode()) == expected
+    except MalformedError:
+        return False
+
+
+def _candidates(text: str, literals: list[str], ending: str) -> "Iterator[str]":
+    """Yield texts that may have the paths: in the list that exists, or in a new one above the first rule."""
+    table = _TABLE.search(text)
+    end = table.start() if table else len(text)
+    for found in _GUARD.finditer(text, 0, end):
+        at = found.end()
+        if rest := _REST_OF_LINE.match(text, at):
+            lines = "".join(f"    {literal},{ending}" for literal in literals)
+            yield f"{text[: rest.end()]}{lines}{text[rest.end() :]}"
+        for separator in ("", ", "):
+            yield f"{text[:at]}{', '.join(literals)}{separator}{text[at:]}"
+    at = _end_of_keys(text, end)
+    gap = "" if text[:at].endswith("\n") else ending
+    yield f"{text[:at]}{gap}guard = [{', '.join(literals)}]{ending}{text[at:]}"
+
+
+def _end_of_keys(text: str, end: int) -> int:
+    """Return where the last line above the rules that is not blank or a comment ends."""
+    at = last = 0
+    for line in text[:end].splitlines(keepends=True):
+        at += len(line)
+        last = at if line.strip() and not line.lstrip().startswith("#") else last
+    return last
