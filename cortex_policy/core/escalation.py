@@ -29,7 +29,10 @@ RUN_LATER: dict[str, tuple[str, ...]] = {
         ".envrc", ".vscode", ".idea", ".devcontainer", ".devcontainer.json", ".exrc", ".nvim.lua", ".dir-locals.el",
         ".bashrc", ".bash_profile", ".profile", ".zshrc", ".zshenv", ".config/fish", ".ssh", ".local/bin",
     ),
-    "an agent runs it": (".claude", ".cursor", ".mcp.json", ".gemini", ".codex"),
+    "an agent runs it": (
+        ".claude", ".cursor", ".mcp.json", ".gemini", ".codex", ".copilot", ".github/hooks", ".github/copilot",
+    ),
+    "programs start with its variables": (".env",),
 }  # fmt: skip
 WRITING = frozenset((
     "add", "append", "apply", "bash", "build", "change", "checkout", "cmd", "command", "commit", "copy", "cp",

@@ -6,6 +6,12 @@ from cortex_policy.core.engine import normalize_scope
 from cortex_policy.core.escalation import RUN_LATER, WRITING, escalations, looks_like_writing
 from cortex_policy.core.model import Grant, Rate
 
+GUARDED = (
+    ".claude/settings.json", ".claude/settings.local.json", ".claude/agents/x.md", ".codex/config.toml", ".gemini/x",
+    ".github/hooks/x.json", ".github/copilot/settings.json", ".copilot/hooks/x.json", ".cursor/hooks.json",
+    ".vscode/mcp.json", ".mcp.json", ".cursor/mcp.json", ".env", ".gemini/.env",
+)  # fmt: skip
+
 
 def named(*scopes: str, actions: tuple[str, ...] = ("read",)) -> list[tuple[str, str]]:
     """Return each scope that is named, with the path it is named for."""
@@ -20,6 +26,13 @@ def test_every_path_of_the_table_is_named(path: str) -> None:
         assert scope.removesuffix("/") in [found for found, _ in named(scope)]
 
 
+@pytest.mark.parametrize("file", GUARDED)
+def test_the_files_that_hooks_guard_are_named(file: str) -> None:
+    """At any depth; what is below `.cortex` no scope can cover."""
+    assert named(file)
+    assert named(f"apps/{file}")
+
+
 @pytest.mark.parametrize(
     "scope", ["docs", "docs/Makefile.md", "github/workflows", ".github/ISSUE_TEMPLATE", "src/git", ".gitignore", "*", "", "/"]
 )  # fmt: skip
@@ -32,11 +45,12 @@ def test_each_scope_is_named_once_for_each_program_that_runs_it() -> None:
     """The sentence says which, what and who; a grant without actions lets nothing happen."""
     assert named("docs", ".github/", ".github", "Makefile") == [
         (".github", ".github/workflows"),
+        (".github", ".github/hooks"),
         ("Makefile", "Makefile"),
     ]
-    (found,) = escalations(Grant("g", "t", ("x",), Rate(1), {}, fs_scope=(".github",)))
+    (found,) = escalations(Grant("g", "t", ("x",), Rate(1), {}, fs_scope=(".github/workflows",)))
     assert found.sentence == (
-        "scope `.github` covers `.github/workflows`: CI runs it, with more rights than the tool has"
+        "scope `.github/workflows` covers `.github/workflows`: CI runs it, with more rights than the tool has"
     )
     assert named(".github", actions=()) == []
 
