@@ -94,6 +94,8 @@ def unsafe_grant_error(
     else is wrong, it is enough to name it. A `path` is an object that is no `kind`, or that failed with `error`.
     """
     faults, commands, advice = list(faults), [], []
+    if error is not None and error.errno == errno.EACCES and (hint := _hint_to_read(path)):
+        return GrantError(GRANT_UNSAFE, f"`{path}`: {os_error_text(error)}", hint)
     if error is not None and error.errno not in (*_LINKS, *_WRONG_KINDS):
         faults.append(f"`{path}`: {os_error_text(error)}")
         advice += [OPEN_FILES_HINT] if error.errno in _DESCRIPTORS else []
@@ -109,10 +111,27 @@ def unsafe_grant_error(
         advice.append(NAMESPACE_HINT)
     if commands:
         advice.insert(0, f"fix it with `{' && '.join(commands)}`")
-    naming = (
-        _hint_to_name_root(root, stranger) if stranger is not None and len(faults) == len(_paths(doubts, OWNER)) else ""
+    if stranger is not None and len(faults) == len(_paths(doubts, OWNER)):
+        naming = f"{_hint_to_name_root(root, stranger)}; else "
+        return GrantError(GRANT_UNSAFE, f"`{root}` belongs to {user_label(stranger)}", naming + "; ".join(advice))
+    return GrantError(GRANT_UNSAFE, "; ".join(faults), "; ".join(advice))
+
+
+def foreign_history_error(root: str, owner: int) -> GrantError:
+    """Return the error for a history in a root of another user that was found, not named."""
+    user = user_label(owner)
+    return GrantError(
+        GRANT_UNSAFE, f"the history belongs to {user}, who could have changed it", _hint_to_name_root(root, owner)
     )
-    return GrantError(GRANT_UNSAFE, "; ".join(faults), naming + "; ".join(advice))
+
+
+def _hint_to_read(path: str) -> str:
+    """Return who can read what the caller cannot, '' if that is unknown, or the caller could."""
+    try:
+        owner = os.lstat(path).st_uid
+    except OSError:
+        return ""
+    return "" if owner == os.geteuid() else f"run this as {user_label(owner)} or root, who may read it"
 
 
 def _commands(doubts: Problems) -> "Iterator[str]":
@@ -127,9 +146,9 @@ def _paths(doubts: Problems, kind: str) -> list[str]:
 
 
 def _hint_to_name_root(root: str, owner: int) -> str:
-    """Return the first half of a hint for a checkout of another user, where naming the root is enough."""
+    """Return the hint for a checkout of another user, where naming the root is enough."""
     name = f"`--root {quoted(root)}` or CORTEX_POLICY_ROOT"
-    return f"if {user_label(owner)} may say what is allowed, name the root with {name}; else "
+    return f"if {user_label(owner)} may say what is allowed, name the root with {name}"
 
 
 def _is_mounted_by_kubernetes(path: str) -> bool:

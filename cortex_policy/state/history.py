@@ -106,7 +106,7 @@ class History:
                 return
             if known != entry:
                 atomic_replace(directory.descriptor, PENDING, history_entry.encode_entry(known), 0o600)
-            last = max((number for number, _ in _numbered_names(directory)), default=0)
+            last = max((number for number, _ in numbered_names(directory)), default=0)
             name = f"{last + 1:08}-v{known.version}.json"
             os.rename(PENDING, name, src_dir_fd=directory.descriptor, dst_dir_fd=directory.descriptor)
             sync_directory(directory.descriptor)
@@ -125,7 +125,7 @@ class History:
     def _prune(self) -> None:
         # the oldest first; the last write stays, however old it is
         with suppress(OSError), self._lock.open_below(NAME) as directory:
-            names = [name for _, name in _numbered_names(directory)]
+            names = [name for _, name in numbered_names(directory)]
             excess = max(len(names) - max(self._limits.entries, 0), 0)
             before = time() - self._limits.days * DAY
             for index, name in enumerate(names):
@@ -169,7 +169,7 @@ def read_history(root: Root, stamp: "Stamp | None") -> "Iterator[HistoryEntry | 
         known = _committed_pending(directory, stamp)
         if known is not None:
             yield known
-        numbered = _numbered_names(directory)
+        numbered = numbered_names(directory)
         remaining = MAX_BYTES
         for _, name in reversed(numbered):
             with suppress(FileNotFoundError):  # pruned since it was listed
@@ -196,28 +196,6 @@ def _committed_pending(directory: PolicyDirectory, stamp: "Stamp | None") -> His
     return None
 
 
-def unsafe_history_error(root: Root) -> GrantError | None:
-    """Return the error for a history that others can write to: `undo` would make their bytes a grant."""
-    trust = TrustCheck(root)
-    top = f"{root.policy}/{NAME}"
-    try:
-        with suppress(FileNotFoundError), PolicyDirectory(trust, NAME) as directory:
-            for _, name in _numbered_names(directory):
-                with suppress(FileNotFoundError, GrantError):  # a link is reported as damage
-                    directory.read(name, 0)
-    except GrantError as error:
-        return error
-    return trust.unsafe_error() if any(path.startswith(top) for _, path in trust.doubts) else None
-
-
-def is_owned_by_caller(root: Root) -> bool:
-    """Whether the history, or the root if it has none, is the caller's, so that no other user wrote what is kept."""
-    for names in ((NAME,), ()):
-        with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(root), *names) as directory:
-            return os.fstat(directory.descriptor).st_uid == os.geteuid()
-    return False
-
-
 def _read_or_report(directory: PolicyDirectory, name: str) -> "HistoryEntry | CorruptEntry":
     file = f"{directory.path}/{name}"
     try:
@@ -236,7 +214,8 @@ def _read_or_none(directory: PolicyDirectory, name: str) -> HistoryEntry | None:
         return None
 
 
-def _numbered_names(directory: PolicyDirectory) -> list[tuple[int, str]]:
+def numbered_names(directory: PolicyDirectory) -> list[tuple[int, str]]:
+    """Return the numbers and names of the entries, the oldest first; raise GrantError if they cannot be listed."""
     try:
         names = os.listdir(directory.descriptor)
     except OSError as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import result_of as run
+from tests.support.users import by_caller
 
 
 @pytest.fixture
@@ -37,3 +38,31 @@ def test_every_command_that_reads_the_grant_warns(foreign: Path, words: tuple[st
     assert said.count("`check` refuses that") == 1 or (words == ("list",) and "unsafe" in said)
     named = run(*words, "--root", str(foreign), cwd=foreign)
     assert "check` refuses" not in named.stdout + named.stderr
+
+
+def test_the_log_of_another_users_root_warns_in_one_sentence(foreign: Path) -> None:
+    """However many writes it has; naming the root says that this user is trusted."""
+    for rate in ("7", "6"):
+        run("set", "git", "--rate", rate, "--root", str(foreign))
+    done = run("log", cwd=foreign)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 2)
+    assert done.stderr.splitlines() == [
+        "warning: the history belongs to user 4321, who could have changed it",
+        f"hint: if user 4321 may say what is allowed, name the root with `--root {foreign}` or CORTEX_POLICY_ROOT",
+    ]
+    assert run("log", "--root", str(foreign), cwd=foreign).stderr == ""
+    assert run("check", "git", "tree", cwd=foreign).stderr.splitlines()[0].endswith(f"`{foreign}` belongs to user 4321")
+
+
+def test_who_may_not_read_a_history_is_told_who_may(own: Path) -> None:
+    """Not to take the files."""
+    history = own / ".cortex/policy/history"
+    history.mkdir(0o700)
+    os.chown(history, 4321, 4321)
+    with by_caller():
+        done = run("log", "--root", str(own), cwd="/")
+    assert done.returncode == 22
+    assert done.stderr.splitlines() == [
+        f"cortex-policy: grant file is unsafe: `{history}`: permission denied",
+        "hint: run this as user 4321 or root, who may read it",
+    ]

@@ -20,7 +20,7 @@ from cortex_policy.manage.history.writes import (
 from cortex_policy.manage.transaction.record import may_keep
 from cortex_policy.manage.transaction.recovery import digest_or_none
 from cortex_policy.manage.transaction.writer import write_transaction
-from cortex_policy.state import Root, history
+from cortex_policy.state import Root, history, history_trust
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.grants_errors import hand_edit_hint, root_option
@@ -160,7 +160,7 @@ def _plan(root: Root, stamp: "Stamp | None", request: UndoRequest, read: "Read")
     if stamp is None:
         hint = f"make one with `cortex-policy stamp write{root_option(root)}`"
         raise NotDoneError("there is no stamp, so the last write is not known", hint)
-    if unsafe := history.unsafe_history_error(root):
+    if unsafe := history_trust.unsafe_history_error(root):
         raise unsafe
     if request.version is not None:
         entries = entries_since(root, stamp, request.version, history.read_history(root, stamp))
@@ -190,7 +190,7 @@ def _step_to_stamp(root: Root, edit: HandEdit) -> UndoStep:
     if edit.old is not None:
         require_trusted_text(root, edit.id, edit.old)
     if new is not None and not (
-        history_length(root.path) and may_keep(edit.id, new, is_owned_by_caller=history.is_owned_by_caller(root))
+        history_length(root.path) and may_keep(edit.id, new, is_owned_by_caller=history_trust.is_owned_by_caller(root))
     ):
         why = f"the history would not keep the hand edit of `{edit.id}`, so it would be lost"
         raise NotDoneError(why, "move the file away, then try again")

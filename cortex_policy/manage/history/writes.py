@@ -6,7 +6,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
 from cortex_policy.manage.history.texts import find_texts
 from cortex_policy.manage.transaction.record import is_valid_text
-from cortex_policy.state import Root, history
+from cortex_policy.state import Root, history, history_trust
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants_errors import root_option
 from cortex_policy.state.history import CorruptEntry, history_length
@@ -52,7 +52,7 @@ def read_write_history(root: Root, grant_id: str | None = None) -> WriteHistory:
     written = tuple(one for one in entries if isinstance(one, HistoryEntry) and _concerns(one, grant_id))
     corrupt_entries = tuple(one for one in entries if isinstance(one, CorruptEntry))
     return WriteHistory(
-        written, corrupt_entries, history.unsafe_history_error(root), bool(written) or _is_enabled(root)
+        written, corrupt_entries, history_trust.unsafe_history_error(root), bool(written) or _is_enabled(root)
     )
 
 
@@ -86,7 +86,7 @@ def grant_at(root: Root, grant_id: str, version: int) -> GrantAtVersion:
             raise unknown_text_error(root, grant_id, f"version {version} of `{grant_id}` is not kept")
         require_trusted_text(root, grant_id, text)
     change = compare_bytes(grant_id, None, text)
-    return GrantAtVersion(grant_id, version, text, change, history.unsafe_history_error(root) if later else None)
+    return GrantAtVersion(grant_id, version, text, change, history_trust.unsafe_history_error(root) if later else None)
 
 
 def entries_newest_first(stamp: Stamp, entries: "Iterable[HistoryEntry | CorruptEntry]") -> "Iterator[HistoryEntry]":
@@ -196,7 +196,7 @@ def unknown_text_error(root: Root, grant_id: str, detail: str) -> NotDoneError:
 
 def require_trusted_text(root: Root, grant_id: str, text: bytes) -> None:
     """Raise NotDoneError for a text that is not valid, if another user can write the history."""
-    if not (is_valid_text(grant_id, text) or history.is_owned_by_caller(root)):
+    if not (is_valid_text(grant_id, text) or history_trust.is_owned_by_caller(root)):
         hint = "the owner of the history can bring it back"
         raise NotDoneError(
             f"what the history has of `{grant_id}` is not valid, and another user could have written it", hint

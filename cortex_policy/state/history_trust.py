@@ -1,0 +1,37 @@
+"""Who could have written a history: `undo` would make their bytes a grant."""
+
+import os
+from contextlib import suppress
+
+from cortex_policy.core.model import GrantError
+from cortex_policy.state import Root
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck
+from cortex_policy.state.grants_errors import foreign_history_error
+from cortex_policy.state.history import NAME, numbered_names
+from cortex_policy.state.possible_writers import OWNER
+
+
+def unsafe_history_error(root: Root) -> GrantError | None:
+    """Return the error for a history that others can write to, None if nobody else can."""
+    trust = TrustCheck(root)
+    top = f"{root.policy}/{NAME}"
+    try:
+        with suppress(FileNotFoundError), PolicyDirectory(trust, NAME) as directory:
+            for _, name in numbered_names(directory):
+                with suppress(FileNotFoundError, GrantError):  # a link is reported as damage
+                    directory.read(name, 0)
+    except GrantError as error:
+        return error
+    if not any(path.startswith(top) for _, path in trust.doubts):
+        return None
+    if not root.named and trust.others == {trust.root_owner} and all(kind == OWNER for kind, _ in trust.doubts):
+        return foreign_history_error(root.path, trust.root_owner)
+    return trust.unsafe_error()
+
+
+def is_owned_by_caller(root: Root) -> bool:
+    """Whether the history, or the root if it has none, is the caller's, so that no other user wrote what is kept."""
+    for names in ((NAME,), ()):
+        with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(root), *names) as directory:
+            return os.fstat(directory.descriptor).st_uid == os.geteuid()
+    return False
