@@ -205,6 +205,10 @@ _cortex_policy() {
             offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify validate.select validate.ignore validate.suppress')
             flags='--root --user --project --system --allow-widening --wait -q --quiet -h --help'
             ;;
+        'hook edit '*)
+            offered=('' '')
+            flags='--root --resume --wait -h --help'
+            ;;
         'hook install '*)
             offered=('' '' 'claude codex gemini cursor copilot vscode')
             flags='--root --user --project --managed --dry-run --yes --json -q --quiet -h --help'
@@ -318,7 +322,7 @@ _cortex_policy() {
             flags='-h --help'
             ;;
         'hook '*)
-            offered=('' 'install status uninstall')
+            offered=('' 'edit install status uninstall')
             flags='-h --help'
             ;;
         'init '*)

@@ -1,7 +1,7 @@
 """`edit`: change a grant in an editor; it is saved if it loads, after its meaning was shown."""
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,13 +11,19 @@ from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import message_line
 from cortex_policy.state.grants import check_id
+from cortex_policy.state.policy_files import path_below_policy
+
+if TYPE_CHECKING:
+    from cortex_policy.state import Root
+
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with the text that the last session left.")]
 
 
 def edit(
     grant_id: GrantArgument,
     root: RootOption = None,
     *,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the text that the last session left.")] = False,
+    resume: ResumeOption = False,
     wait_seconds: WaitOption = 0.0,
 ) -> None:
     """Edit a grant in your editor, and save it if it loads.
@@ -35,23 +41,29 @@ def edit(
     $ cortex-policy edit git --resume
     $ EDITOR="code --wait" cortex-policy edit git
     """
-    from cortex_policy.cli.edit_screen import EditScreen  # noqa: PLC0415 - no other command needs it
-    from cortex_policy.manage.editing import grant_ids  # noqa: PLC0415
-    from cortex_policy.manage.editing.editor_command import choose_editor  # noqa: PLC0415
-    from cortex_policy.manage.editing.session import run_edit_session as run  # noqa: PLC0415
-    from cortex_policy.manage.settings.effective import configured_editor  # noqa: PLC0415
+    from cortex_policy.manage.editing import grant_ids  # noqa: PLC0415 - no other command needs it
 
     policy_root = find_inner_root(root)
     check_id(grant_id)
     if grant_id not in grant_ids.ids_or_all(policy_root, ()):
         raise grant_ids.missing_error(policy_root, grant_id)
+    hint = "use `cortex-policy set`, or edit the file by hand, then run `cortex-policy stamp write`"
+    edit_on_terminal(policy_root, grant_id, wait_seconds, hint, resume=resume)
+
+
+def edit_on_terminal(root: "Root", name: str, wait_seconds: float, hint: str, *, resume: bool) -> None:
+    """Edit a grant, or `hooks.toml`, in the operator's editor; the hint says what to do without a terminal."""
+    from cortex_policy.cli.edit_screen import EditScreen  # noqa: PLC0415 - no other command needs it
+    from cortex_policy.manage.editing.editor_command import choose_editor  # noqa: PLC0415
+    from cortex_policy.manage.editing.session import run_edit_session as run  # noqa: PLC0415
+    from cortex_policy.manage.settings.effective import configured_editor  # noqa: PLC0415
+
     if not is_interactive():
-        hint = "use `cortex-policy set`, or edit the file by hand, then run `cortex-policy stamp write`"
         raise NotDoneError("an editor needs a terminal", hint)
-    terminal = EditScreen(choose_editor(os.environ, configured_editor(policy_root)), f"{grant_id}.json")
-    outcome = run(policy_root, grant_id, make_lock_wait(wait_seconds), terminal, resume=resume)
+    screen = EditScreen(choose_editor(os.environ, configured_editor(root)), os.path.basename(path_below_policy(name)))
+    outcome = run(root, name, make_lock_wait(wait_seconds), screen, resume=resume)
     if outcome.status == "cancelled":
         raise NotDoneError("cancelled")
     if outcome.status == "saved":
         stamped = "the next write finishes its stamp" if outcome.version is None else f"version {outcome.version}"
-        typer.echo(message_line(f"saved `{grant_id}`, {stamped}"))
+        typer.echo(message_line(f"saved `{name}`, {stamped}"))

@@ -8,7 +8,7 @@ from cortex_policy.manage.editing.grant_ids import check_new_id, exists_error, i
 from cortex_policy.manage.editing.new_bytes import edit_bytes, format_bytes
 from cortex_policy.manage.editing.results import FormatResult, WriteResult, preview_change
 from cortex_policy.manage.editing.set_fields import GrantEdit
-from cortex_policy.manage.editing.validity import require_valid_grant
+from cortex_policy.manage.editing.validity import require_valid_text
 from cortex_policy.manage.editor_schema import create_schema
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
@@ -56,7 +56,7 @@ def copy_grant(root: Root, grant_id: str, other: str, consent: "Consent", lock_w
     with write_transaction(root, lock_wait, "copy", grant_id) as writer:
         data = _read(writer, grant_id)
         _refuse_existing(writer, other)
-        require_valid_grant(root, grant_id, data)
+        require_valid_text(root, grant_id, data)
         return _write(writer, other, None, data, consent, writer.grants.mode(grant_id))
 
 
@@ -80,7 +80,7 @@ def rename_grant(root: Root, grant_id: str, other: str, lock_wait: LockWait = NO
         old = _read(writer, grant_id)
         _refuse_existing(writer, other)
         if not writer.grants.is_owned_by_caller:
-            require_valid_grant(root, grant_id, old)
+            require_valid_text(root, grant_id, old)
         change = compare_bytes(other, old, old)
         version = writer.rename(grant_id, other, old)
         return WriteResult(change, "", is_written=True, version=version)

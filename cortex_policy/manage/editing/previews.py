@@ -6,7 +6,7 @@ from cortex_policy.manage.editing.grant_ids import check_absent, check_new_id, i
 from cortex_policy.manage.editing.new_bytes import edit_bytes, format_bytes
 from cortex_policy.manage.editing.results import FormatResult, WriteResult, preview_change
 from cortex_policy.manage.editing.set_fields import GrantEdit
-from cortex_policy.manage.editing.validity import require_valid_grant
+from cortex_policy.manage.editing.validity import require_valid_text
 from cortex_policy.state import Root
 from cortex_policy.state.grants import check_id
 from cortex_policy.state.policy_files import read_policy_file
@@ -36,7 +36,7 @@ def preview_copy(root: Root, grant_id: str, other: str) -> WriteResult:
     check_new_id(other)
     data = _read_without_lock(root, grant_id)
     check_absent(root, other)
-    require_valid_grant(root, grant_id, data)
+    require_valid_text(root, grant_id, data)
     return preview_change(root, other, None, data)
 
 

@@ -1,20 +1,22 @@
-"""The loop of `edit`: open the editor, check the text, ask; a text that is not a valid grant is never saved."""
+"""The loop of `edit` and `hook edit`: open the editor, check the text, ask; a text that is not valid is never saved."""
 
 from typing import Protocol
 
 from cortex_policy.core import Value
-from cortex_policy.core.decode import MAX_BYTES
+from cortex_policy.core.decode import HOOKS, MAX_BYTES
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
+from cortex_policy.manage.editing.validity import find_text_problems
 from cortex_policy.manage.replay.impact import impact_sentence
+from cortex_policy.manage.transaction.record import is_valid_text
 from cortex_policy.manage.transaction.writer import GrantWriter, write_transaction
 from cortex_policy.schema.catalog import NOTE
-from cortex_policy.schema.lint import lint_grant
-from cortex_policy.schema.problems import Problem, locate_problems
+from cortex_policy.schema.problems import Problem
 from cortex_policy.state import Root
 from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.edit_draft import Draft, leftover_drafts
-from cortex_policy.state.grants import TrustCheck, check_id, unread_grant_error
+from cortex_policy.state.grants import TrustCheck, unread_grant_error
+from cortex_policy.state.policy_files import check_policy_name, path_below_policy, raise_missing
 from cortex_policy.state.writer_lock import LockWait
 
 TYPE_CHECKING = False
@@ -68,25 +70,25 @@ class _Review(Value):
 
 
 def run_edit_session(
-    root: Root, grant_id: str, lock_wait: LockWait, screen: EditorUI, *, resume: bool = False
+    root: Root, name: str, lock_wait: LockWait, screen: EditorUI, *, resume: bool = False
 ) -> EditResult:
-    """Let an operator edit a grant while the writers' lock is held.
+    """Let an operator edit a grant, or `hooks.toml`, while the writers' lock is held.
 
     With `resume` it goes on with the text that the last session left. Raise NotDoneError or GrantError if that is
-    impossible. However the session ends, the grant is the old or the new one, and a text that was not saved is kept in
+    impossible. However the session ends, the file is the old or the new one, and a text that was not saved is kept in
     a file, whose path is shown.
     """
-    check_id(grant_id)
-    with write_transaction(root, lock_wait, "edit", grant_id) as writer:
-        original = _read_original(writer, grant_id)
-        file = f"{root.tools}/{grant_id}.json"
+    check_policy_name(name)
+    with write_transaction(root, lock_wait, "hook edit" if name == HOOKS else "edit", name) as writer:
+        original = _read_original(writer, name)
+        file = f"{root.policy}/{path_below_policy(name)}"
         if resume:
             draft = Draft(file, None, MAX_BYTES + 1)
         else:
             for path in leftover_drafts(file):
                 screen.say(f"note: an earlier session left its text in `{path}`; `--resume` goes on with the last one")
             draft = Draft(file, original, MAX_BYTES + 1)
-        session = EditSession(writer, grant_id, original, draft, screen)
+        session = EditSession(writer, name, original, draft, screen)
         try:
             return session.run()
         finally:
@@ -94,42 +96,44 @@ def run_edit_session(
                 screen.say(f"the text was left in `{draft.path}`")
 
 
-def _read_original(writer: GrantWriter, grant_id: str) -> bytes:
-    """Return the bytes of a grant that can be saved after editing; it may be invalid."""
+def _read_original(writer: GrantWriter, name: str) -> bytes:
+    """Return the bytes of a file that can be saved after editing; it may be invalid."""
     root = writer.root
-    original, file = writer.grants.read(grant_id), f"{root.tools}/{grant_id}.json"
+    original, file = writer.grants.read(name), f"{root.policy}/{path_below_policy(name)}"
     if original is None:
-        raise unread_grant_error(FileNotFoundError(None, None, file), TrustCheck(root), grant_id)
+        if name == HOOKS:
+            raise_missing(root, name)
+        raise unread_grant_error(FileNotFoundError(None, None, file), TrustCheck(root), name)
     if len(original) > MAX_BYTES:
         raise NotDoneError(f"`{file}` is larger than {MAX_BYTES} bytes", "fix it by hand")
-    writer.grants.check_permissions(grant_id)
-    writer.check_stamped(grant_id, original)
+    writer.grants.check_permissions(name)
+    writer.check_stamped(name, original)
     return original
 
 
 class EditSession:
-    """One operator, one grant, and a copy of it to work on."""
+    """One operator, one grant or `hooks.toml`, and a copy of it to work on."""
 
     may_still_be_open: bool
     saved: bytes
 
-    def __init__(self, writer: GrantWriter, grant_id: str, original: bytes, draft: Draft, screen: EditorUI) -> None:
-        """Take what writes the grant, the grant, the copy and the operator's screen."""
-        self._writer, self._id, self._original, self._draft, self._screen = writer, grant_id, original, draft, screen
+    def __init__(self, writer: GrantWriter, name: str, original: bytes, draft: Draft, screen: EditorUI) -> None:
+        """Take what writes the file, its name and bytes, the copy and the operator's screen."""
+        self._writer, self._name, self._original, self._draft, self._screen = writer, name, original, draft, screen
         self._last = original
         self.saved = original
         self.may_still_be_open = False  # whether an editor may have the copy open in the background
 
     def run(self) -> EditResult:
         """Edit until the text is saved, unchanged or given up."""
-        line = _first_line(self._problems(self._original)[1])
+        line = _first_line(self._find_problems(self._original)[1])
         while True:
             review = self._review_text(self._screen.run_editor(self._draft.path, line))
             if not review.choices:
                 return EditResult("unchanged")
             answer = self._ask_operator(review)
             if answer == SAVE:
-                version = self._writer.write(self._id, self._original, review.text)
+                version = self._writer.write(self._name, self._original, review.text)
                 self.saved = review.text
                 return EditResult("saved", version)
             if answer == EXIT:
@@ -158,32 +162,31 @@ class EditSession:
         if failure and not was_fast:
             return _Review(text)
         if not text.strip() and text != self._original:
-            self._screen.say(f"`{self._id}` was emptied, and an empty file is not a grant")
+            self._screen.say(f"`{self._name}` was emptied, and an empty file is not valid")
             return _Review(text)
-        loads, problems = self._problems(text)
+        loads, problems = self._find_problems(text)
         if text == self._original:
-            self._screen.say(f"`{self._id}` is unchanged")
+            self._screen.say(f"`{self._name}` is unchanged")
             if loads:
                 return _Review(text, "")
-        return self._review_grant(text, problems, loads=loads)
+        return self._review_meaning(text, problems, loads=loads)
 
-    def _review_grant(self, text: bytes, problems: tuple[Problem, ...], *, loads: bool) -> _Review:
+    def _review_meaning(self, text: bytes, problems: tuple[Problem, ...], *, loads: bool) -> _Review:
         if problems:
             self._screen.show_problems(problems)
         if not loads:
             return _Review(text, EDIT + DIFF + EXIT, _first_line(problems))
         root = self._writer.root
-        change = compare_bytes(self._id, self._original, text, comparison_settings(root.path))
+        change = compare_bytes(self._name, self._original, text, comparison_settings(root.path))
         self._screen.show_change(change)
         if past := impact_sentence(root, change):
             self._screen.say(past)
         return _Review(text, SAVE + EDIT + DIFF + EXIT, _first_line(problems), change)
 
-    def _problems(self, text: bytes) -> tuple[bool, tuple[Problem, ...]]:
-        """Return whether a text is a grant, and its errors and warnings."""
-        subject, unlocated = lint_grant(text, self._id, self._id)
-        problems = locate_problems(f"{self._id}.json", text, unlocated)
-        return subject is not None, tuple(one for one in problems if one.severity != NOTE)
+    def _find_problems(self, text: bytes) -> tuple[bool, tuple[Problem, ...]]:
+        """Return whether a text is valid, and its errors and warnings."""
+        problems = find_text_problems(self._name, text)
+        return is_valid_text(self._name, text), tuple(one for one in problems if one.severity != NOTE)
 
     def _read(self) -> bytes | None:
         """Read the copy; if it is missing or not a regular file, say so and return None."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cortex_policy.core.decode import HOOKS
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import GrantDiff
@@ -160,7 +161,7 @@ def test_an_emptied_text_is_reported_and_saves_nothing(stamped_root: Root, text:
     before = grant_file(stamped_root).read_bytes()
     outcome, seen = run(stamped_root, put(text) if text else lambda path: path.write_bytes(b"") and None, "x")
     assert outcome.status == "cancelled"
-    assert seen[1:] == ["`git` was emptied, and an empty file is not a grant", "ask ex"]
+    assert seen[1:] == ["`git` was emptied, and an empty file is not valid", "ask ex"]
     assert grant_file(stamped_root).read_bytes() == before
     assert not drafts(stamped_root)
 
@@ -328,3 +329,60 @@ def test_a_grant_that_cannot_be_saved_is_not_edited(stamped_root: Root) -> None:
     with pytest.raises(NotDoneError, match="larger than"):
         run(stamped_root)
     assert not drafts(stamped_root)
+
+
+RULES = 'format = 1 # ours\n\n[[rule]]\ntools = ["Read"]\ndecide = "pass"\n'
+
+
+@pytest.fixture
+def hooks(stamped_root: Root) -> Path:
+    """Write rules of hooks, as the second version."""
+    with write_transaction(stamped_root) as writer:
+        writer.write(HOOKS, None, RULES.encode())
+    return Path(stamped_root.policy, HOOKS)
+
+
+def run_hooks(root: Root, *steps: Step | str | BaseException, resume: bool = False) -> tuple[EditResult, list[str]]:
+    """Run a session with the rules of hooks to its end."""
+    script = Script(*steps)
+    outcome = run_edit_session(root, HOOKS, LockWait(), script, resume=resume)
+    assert not script.steps
+    return outcome, script.seen
+
+
+def test_rules_of_hooks_are_edited_as_grants_are(stamped_root: Root, hooks: Path) -> None:
+    """From an error back to the editor, then to one more version."""
+    wrong, right = RULES.replace("tools", "tool"), RULES.replace("pass", "deny")
+    outcome, seen = run_hooks(stamped_root, put(wrong), "e", put(right), "d", "s")
+    assert outcome == EditResult("saved", 3)
+    assert [line for line in seen if "problem" not in line and "edit" not in line] == [
+        "ask edx", "narrowed", "ask sedx", "diff 0", "ask sedx", "consent narrowed",
+    ]  # fmt: skip
+    assert hooks.read_text() == right
+    assert verify_stamp(stamped_root) == ()
+    assert drafts(stamped_root) == []
+
+
+def test_rules_of_hooks_that_let_more_pass_want_the_word(stamped_root: Root, hooks: Path) -> None:
+    """Without it nothing is saved, and the text is kept for the next session."""
+    wider = RULES.replace('"Read"', '"Read", "Bash"')
+    outcome, seen = run_hooks(stamped_root, put(wider), "s", "no", "x")
+    assert (outcome.status, hooks.read_text()) == ("cancelled", RULES)
+    assert "consent widened" in seen
+    (draft,) = drafts(stamped_root)
+    assert draft.read_text() == wider
+    outcome, _ = run_hooks(stamped_root, lambda _: None, "s", "widen", resume=True)
+    assert (outcome, hooks.read_text()) == (EditResult("saved", 3), wider)
+
+
+def test_rules_of_hooks_that_differ_from_their_stamp_are_not_edited(stamped_root: Root, hooks: Path) -> None:
+    """Nor such as do not exist; the hints say what to do."""
+    hooks.write_text(RULES + "# by hand\n")
+    with pytest.raises(GrantError) as caught:
+        run_hooks(stamped_root)
+    assert caught.value.exit_code == 23
+    assert f"undo {HOOKS}" in caught.value.hint
+    hooks.unlink()
+    with pytest.raises(GrantError) as caught:
+        run_hooks(stamped_root)
+    assert "hook init" in caught.value.hint
