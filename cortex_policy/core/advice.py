@@ -6,7 +6,7 @@ from cortex_policy.core.engine import check_paths, counts_as_declared, normalize
 from cortex_policy.core.path_likeness import looks_like_path, unchecked_paths
 from cortex_policy.core.rule_steps import MOST_PATHS, RULES
 from cortex_policy.core.text import did_you_mean
-from cortex_policy.core.unicode_equivalence import equivalent_word, form_difference, scope_covering_in_nfc
+from cortex_policy.core.unicode_equivalence import equivalent_word, normal_form_difference, scope_covering_in_nfc
 from cortex_policy.core.value_text import format_values
 
 TYPE_CHECKING = False
@@ -35,7 +35,9 @@ def _action(case: "ExplainContext") -> Advice:
         closest_word(action, actions),
     )
     if closest == equivalent_word(action, actions):
-        return Advice(closest, actions, remedy, form_difference("the action", action, closest) if closest else "")
+        return Advice(
+            closest, actions, remedy, normal_form_difference("the action", action, closest) if closest else ""
+        )
     advice = f"{did_you_mean(closest)} an operator can allow `{action}` beside it" if closest else ""
     return Advice(closest, actions, remedy, advice)
 
@@ -95,7 +97,7 @@ def _path(case: "ExplainContext") -> Advice:
     )
     if same:
         resolved, closest = same[0]
-        return Advice(closest, usable, remedy, form_difference("the scope", resolved.given, closest))
+        return Advice(closest, usable, remedy, normal_form_difference("the scope", resolved.given, closest))
     return Advice(closest, usable, remedy, _did_you_mean_scope(closest, paths) if remedy else _why_no_scope(paths))
 
 

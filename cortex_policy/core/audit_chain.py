@@ -30,10 +30,10 @@ DIGEST = slice(-len(_LAST) - DIGITS, -len(_LAST))  # in a line of this module, w
 def chain_line(text: bytes, before: str, since: bytes, digest: "Digest") -> bytes:
     """Return a line with its digest; `since` is the bytes between it and the line whose digest is `before`."""
     body = text.removesuffix(_CLOSING)
-    return body + chain_ending(digest(b"".join((before.encode(), since, body))))
+    return body + chain_suffix(digest(b"".join((before.encode(), since, body))))
 
 
-def chain_ending(digest: str) -> bytes:
+def chain_suffix(digest: str) -> bytes:
     """Return the end of a chained line, with this digest."""
     return _MARK + digest.encode() + _LAST
 

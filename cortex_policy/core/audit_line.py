@@ -42,7 +42,7 @@ class Caller(Value):
 UNKNOWN_CALLER = Caller()
 
 
-class LineTemplate:
+class AuditLineTemplate:
     """What the lines of one grant and action have in common; `detail` says how much they show of arguments."""
 
     is_full: bool

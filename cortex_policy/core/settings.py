@@ -193,26 +193,26 @@ def settings_by_variable() -> "dict[str, Setting]":
     return {setting.variable: setting for setting in SETTINGS if ENVIRONMENT in setting.places}
 
 
-def flatten_tables(document: "dict[str, object]", prefix: str = "") -> "dict[str, object]":
+def settings_by_name(document: "dict[str, object]", prefix: str = "") -> "dict[str, object]":
     """Return the values of a document by the names of settings; `locked` and unknown keys keep theirs."""
     values: dict[str, object] = {}
     for key, value in document.items():
         name = prefix + (key if "." not in key else f'"{key}"')
         if isinstance(value, dict) and name not in BY_NAME and (value or name in _TABLES):
-            values |= flatten_tables(value, f"{name}.")
+            values |= settings_by_name(value, f"{name}.")
         else:
             values[name] = value
     return values
 
 
-def shared_value_or_text(variable: str, text: str) -> object:
+def parse_shared_value(variable: str, text: str) -> object:
     """Return the value of a variable that all programs here share; milliseconds are rounded down to seconds."""
     if variable != HITL_TIMEOUT:
         return text
     return int(text) // 1000 if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else text
 
 
-def value_or_text(setting: Setting, text: str) -> object:
+def parse_setting_value(setting: Setting, text: str) -> object:
     """Return the value of a setting from its text; text that is no value is returned unchanged."""
     if setting.kind == SWITCH:
         return _SWITCH_WORDS.get(text, text)

@@ -5,7 +5,7 @@ from hashlib import sha256
 from time import time_ns
 
 from cortex_policy.core.audit_event import parse_trace_id
-from cortex_policy.core.audit_line import UNKNOWN_CALLER, Caller, LineTemplate
+from cortex_policy.core.audit_line import UNKNOWN_CALLER, AuditLineTemplate, Caller
 from cortex_policy.core.model import StateError
 from cortex_policy.state.audit_log import AuditLog
 from cortex_policy.state.audit_record import read_stamp_version
@@ -75,10 +75,10 @@ class AuditWriter:
         if self._log is not None:
             self._log.close()
 
-    def _line_form(self, entry: "CachedGrant", action: str) -> LineTemplate:
+    def _line_form(self, entry: "CachedGrant", action: str) -> AuditLineTemplate:
         grant, detail = entry.grant, entry.settings.audit_args
         root = grant.origin.root if grant.origin is not None else None
-        form = entry.lines[action] = LineTemplate(grant.id, grant.tool, action, root, detail, _digest)
+        form = entry.lines[action] = AuditLineTemplate(grant.id, grant.tool, action, root, detail, _digest)
         return form
 
     def _stamp_version(self, entry: "CachedGrant") -> int | None:

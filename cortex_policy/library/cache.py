@@ -8,7 +8,7 @@ from time import monotonic_ns, perf_counter
 from cortex_policy.core import Value
 from cortex_policy.core.model import Decision, Grant, Settings
 from cortex_policy.core.prepared_grant import PreparedGrant
-from cortex_policy.library.file_identity import Identity, identity_of, is_stable
+from cortex_policy.library.file_identity import Identity, identity_of, is_next_change_noticeable
 from cortex_policy.library.inotify import FIONREAD, NO_EVENTS, ioctl
 from cortex_policy.library.openat2 import Openat2
 from cortex_policy.library.path_cache import PathCache
@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from cortex_policy.core.audit_line import LineTemplate
+    from cortex_policy.core.audit_line import AuditLineTemplate
 
 _lstat = os.lstat
 _NO_ARGUMENTS: dict[str, object] = {}
@@ -80,7 +80,7 @@ class CachedGrant:
         self.identity, self.preconditions = identity, preconditions
         self.generation = 0  # in which its file was last verified
         self.prepared = PreparedGrant(grant, settings)
-        self.lines: dict[str, LineTemplate] = {}  # of the audit log, by action
+        self.lines: dict[str, AuditLineTemplate] = {}  # of the audit log, by action
         self.path_cache = PathCache(self.prepared, preconditions, root_lookup) if preconditions is not None else None
 
     def try_allow(self, action: str, args: "Mapping[str, object] | None", *, with_budget: bool) -> Decision | None:
@@ -246,4 +246,4 @@ def _stable_identity(file: str) -> Identity | None:
         identity = identity_of(_lstat(file))
     except OSError:
         return None
-    return identity if is_stable(identity) else None
+    return identity if is_next_change_noticeable(identity) else None

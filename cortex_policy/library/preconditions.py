@@ -11,7 +11,7 @@ from time import monotonic_ns
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError, Origin, Settings
-from cortex_policy.library.file_identity import Identity, identity_of, is_stable
+from cortex_policy.library.file_identity import Identity, identity_of, is_next_change_noticeable
 from cortex_policy.library.inotify import CONTENT, ENTRIES, ITSELF, Inotify
 from cortex_policy.library.path_lookup import UnresolvedRoot, find_fast_lookup_root, resolve_name
 from cortex_policy.state import Root, holder_path, policy_path, settings_directories
@@ -203,7 +203,7 @@ def read_preconditions(name: UnresolvedRoot) -> Preconditions:
 def _stamp_identity(root: Root) -> Identity:
     status = os.lstat(f"{root.policy}/stamp.json")
     identity = identity_of(status)
-    if not is_stable(identity):
+    if not is_next_change_noticeable(identity):
         raise OSError(None, "it may be written again with the same time stamp")
     return identity
 

@@ -7,7 +7,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.compare.grants import compare_grants
 from cortex_policy.core.decode import grant_id_of_file
 from cortex_policy.core.model import CortexPolicyError, Grant, GrantError
-from cortex_policy.library.file_identity import Identity, identity_of, is_stable
+from cortex_policy.library.file_identity import Identity, identity_of, is_next_change_noticeable
 from cortex_policy.library.path_lookup import UnresolvedRoot
 from cortex_policy.library.polling import report_thread_error
 from cortex_policy.state import Root
@@ -131,7 +131,7 @@ def _identity(root: Root | None, grant_id: str) -> Identity | None:
 
 def _read_state(root: Root | None, grant_id: str) -> _GrantState:
     identity = _identity(root, grant_id)
-    stable = identity if identity is not None and is_stable(identity) else None
+    stable = identity if identity is not None and is_next_change_noticeable(identity) else None
     try:
         grant = read_grant(root, grant_id) if root is not None else None
     except CortexPolicyError:

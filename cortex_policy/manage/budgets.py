@@ -95,7 +95,7 @@ def _budget_status(ledger: Ledger, row: GrantRow, grant: Grant, action: str) -> 
     return BudgetStatus(row.id, grant.tool, action, budget, problem, row.hint)
 
 
-def action_or_all(root: Root, grant_id: str, action: str | None = None) -> tuple[str, ...]:
+def selected_actions(root: Root, grant_id: str, action: str | None = None) -> tuple[str, ...]:
     """Return all actions of a grant, or the named one; raise UsageError if the grant does not have it."""
     check_id(grant_id)
     actions = read_grant(root, grant_id).actions
@@ -109,7 +109,7 @@ def action_or_all(root: Root, grant_id: str, action: str | None = None) -> tuple
 
 def reset_budgets(root: Root, grant_id: str, action: str | None = None) -> tuple[str, ...]:
     """Forget the calls of one action of a grant, or of all; return the actions that had any."""
-    actions, tool, boot = action_or_all(root, grant_id, action), read_grant(root, grant_id).tool, boot_id()
+    actions, tool, boot = selected_actions(root, grant_id, action), read_grant(root, grant_id).tool, boot_id()
 
     def forget(directory: int) -> tuple[str, ...]:
         return tuple(word for word in actions if remove_budget(directory, BudgetFileKey(boot, tool, word).name))

@@ -52,10 +52,10 @@ def settings_warnings(roots: "Iterable[str]") -> list[str]:
 
 def operator_settings_problems() -> list[Problem]:
     """Return the problems of the settings of the system, of the user and of the environment."""
-    return [problem_of(error) for error in read_valid_layers(None)[1]]
+    return [to_problem(error) for error in read_valid_layers(None)[1]]
 
 
-def problem_of(error: GrantError) -> Problem:
+def to_problem(error: GrantError) -> Problem:
     """Return an error of settings as a problem at a line of its file."""
     match = _SENTENCE.fullmatch(error.detail)
     place, why = (match[1], match[2]) if match else ("", error.detail)

@@ -10,7 +10,7 @@ from _weakref import ref
 from time import monotonic
 
 from cortex_policy import state
-from cortex_policy.core.audit_chain import CLOSING, DIGEST, LENGTH, chain_ending, digest_of_line
+from cortex_policy.core.audit_chain import CLOSING, DIGEST, LENGTH, chain_suffix, digest_of_line
 from cortex_policy.core.model import StateError
 from cortex_policy.state import sha256
 from cortex_policy.state.audit_file import (
@@ -189,7 +189,7 @@ class AuditLog:
             )
             if before:
                 body = text[:CLOSING]
-                end = chain_ending(self._sha256(before + body).hexdigest())
+                end = chain_suffix(self._sha256(before + body).hexdigest())
                 text = body + end
             else:
                 text = self._chain_line_to_files(text, size)

@@ -29,7 +29,7 @@ def unsafe_history_error(root: Root) -> GrantError | None:
     return trust.unsafe_error()
 
 
-def is_owned_by_caller(root: Root) -> bool:
+def is_history_owned_by_caller(root: Root) -> bool:
     """Whether the history, or the root if it has none, is the caller's, so that no other user wrote what is kept."""
     for names in ((NAME,), ()):
         with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(root), *names) as directory:

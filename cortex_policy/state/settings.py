@@ -21,12 +21,12 @@ from cortex_policy.core.settings import (
     SYSTEM,
     USER,
     Layer,
-    flatten_tables,
     is_valid_setting,
+    parse_setting_value,
+    parse_shared_value,
     resolve_setting,
+    settings_by_name,
     settings_by_variable,
-    shared_value_or_text,
-    value_or_text,
 )
 from cortex_policy.core.toml import decode_toml
 from cortex_policy.state import (
@@ -94,7 +94,7 @@ def read_layers(
     root: str | None, options: "Mapping[str, object] | None" = None, *, asks_all: bool = True
 ) -> list[Layer]:
     """Read all places, the weakest first; a check does not ask what is set for `validate` alone."""
-    layers = [*map(shared_layer, SHARED_VARIABLES), *_operator_layers(), variables_layer(os.environ)]
+    layers = [*map(shared_variables_layer, SHARED_VARIABLES), *_operator_layers(), variables_layer(os.environ)]
     if options:
         sources = {name: f"--{name.replace('_', '-')}" for name in options}
         layers.append(Layer(OPTION, options, sources))
@@ -103,12 +103,12 @@ def read_layers(
     return layers
 
 
-def shared_layer(variable: str) -> Layer:
+def shared_variables_layer(variable: str) -> Layer:
     """Return what a variable says that other programs know too; it counts where nothing else says the same."""
     text, name = os.environ.get(variable), SHARED_VARIABLES[variable]
     if text is None:
         return Layer(ENVIRONMENT, {}, {})
-    value = shared_value_or_text(variable, text)
+    value = parse_shared_value(variable, text)
     if not BY_NAME[name].accepts(value):
         from cortex_policy.state.settings_errors import wrong_variable_error  # noqa: PLC0415 - only a failure needs it
 
@@ -237,7 +237,7 @@ def decode_layer(place: str, file: str, data: bytes, *, asks_all: bool = True) -
 
         raise invalid_settings_error(file, f"it is larger than {MAX_BYTES} bytes", f"shorten `{file}`")
     try:
-        values = flatten_tables(decode_toml(data))
+        values = settings_by_name(decode_toml(data))
     except MalformedError as error:
         from cortex_policy.state.settings_errors import invalid_settings_error  # noqa: PLC0415 - only a failure needs it
 
@@ -272,7 +272,7 @@ def variables_layer(environment: "Mapping[str, str | None]") -> Layer:
         if text is None:
             continue
         setting = settings_by_variable().get(variable)
-        value = value_or_text(setting, text) if setting is not None else None
+        value = parse_setting_value(setting, text) if setting is not None else None
         # a state directory that is none is the ledger's to refuse
         if setting is None or not (setting.accepts(value) or setting.name == "state_dir"):
             from cortex_policy.state.settings_errors import wrong_variable_error  # noqa: PLC0415 - only a failure needs it

@@ -14,8 +14,8 @@ from cortex_policy.core.settings import (
     SYSTEM,
     USER,
     Layer,
-    flatten_tables,
     is_valid_setting,
+    settings_by_name,
 )
 from cortex_policy.core.toml import decode_toml
 from cortex_policy.state.settings import (
@@ -23,7 +23,7 @@ from cortex_policy.state.settings import (
     decode_layer,
     read_settings_file,
     settings_file,
-    shared_layer,
+    shared_variables_layer,
     variables_layer,
 )
 from cortex_policy.state.settings_errors import wrong_key_error
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 def read_valid_layers(root: str | None) -> tuple[list[Layer], list[GrantError]]:
     """Return what is valid in each place, the weakest first, and an error for each thing that is not."""
     errors: list[GrantError] = []
-    layers = [_layer_or_none(shared_layer, variable, errors) for variable in SHARED_VARIABLES]
+    layers = [_layer_or_none(shared_variables_layer, variable, errors) for variable in SHARED_VARIABLES]
     layers += [_valid_file_layer(place, None, errors) for place in (SYSTEM, USER)]
     layers += [_layer_or_none(variables_layer, {name: os.environ[name]}, errors) for name in os.environ]
     if root is not None:
@@ -71,6 +71,6 @@ def _valid_file_layer(place: str, root: str | None, errors: list[GrantError]) ->
 
 def _values_of(data: bytes) -> "dict[str, object]":
     try:
-        return flatten_tables(decode_toml(data)) if len(data) <= MAX_BYTES else {}
+        return settings_by_name(decode_toml(data)) if len(data) <= MAX_BYTES else {}
     except MalformedError:
         return {}

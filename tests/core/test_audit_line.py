@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.audit_event import MAX_LINE_BYTES, Event, to_json_line
-from cortex_policy.core.audit_line import Caller, LineTemplate
+from cortex_policy.core.audit_line import AuditLineTemplate, Caller
 from cortex_policy.core.model import ALLOWED, RATE_LIMITED, Decision, ResolvedPath
 from tests.support.logs import digest
 
@@ -45,7 +45,7 @@ def test_every_line_is_the_one_of_its_event(
     calls: list,  # type: ignore[type-arg]
 ) -> None:
     """Whatever names, arguments and callers hold, at any time and in any order."""
-    form = LineTemplate(*names, detail, digest)
+    form = AuditLineTemplate(*names, detail, digest)
     for number, call in enumerate(calls):
         assert form.line(f"{number:032}", *call) == by_event(names, detail, number, call)
 
@@ -54,7 +54,7 @@ def test_a_line_that_is_too_long_says_less() -> None:
     """As the line of its event does."""
     names, answer = ("git", "git-map", "tree", "/r"), Decision(ALLOWED, "", (), None, ())
     call = (1, None, {"x": "y" * MAX_LINE_BYTES}, answer, Caller())
-    text = LineTemplate(*names, "full", digest).line("0" * 32, *call)
+    text = AuditLineTemplate(*names, "full", digest).line("0" * 32, *call)
     assert text == by_event(names, "full", 0, call)
     assert len(text) < MAX_LINE_BYTES
 
@@ -62,7 +62,7 @@ def test_a_line_that_is_too_long_says_less() -> None:
 def test_any_number_of_texts_has_different_fingerprints() -> None:
     """Their fingerprints are kept for a while, and no longer."""
     names, answer = ("git", "git-map", "tree", "/r"), Decision(ALLOWED, "", (), None, ())
-    form = LineTemplate(*names, "fingerprints", digest)
+    form = AuditLineTemplate(*names, "fingerprints", digest)
     for _ in range(2):
         for number in range(1200):
             call = (1, None, {"x": str(number)}, answer, Caller())

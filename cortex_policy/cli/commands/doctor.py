@@ -18,7 +18,7 @@ def doctor(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy doctor
     $ cortex-policy doctor --json --root /srv/repo
     """
-    from cortex_policy.cli.output.doctor import print_counts, print_result, result_to_json  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.output.doctor import print_check_result, print_counts, result_to_json  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.output.printing import print_json  # noqa: PLC0415
     from cortex_policy.manage.doctor.result import PROBLEM  # noqa: PLC0415
     from cortex_policy.manage.doctor.run import run_checks, worst_status  # noqa: PLC0415
@@ -28,7 +28,7 @@ def doctor(root: RootOption = None, *, json: JsonOption = False) -> None:
     for result in run_checks(policy_root):
         results.append(result)
         if not json:
-            print_result(result)
+            print_check_result(result)
     if json:
         name = policy_root.path if policy_root is not None else None
         print_json({"status": worst_status(results), "root": name, "checks": [result_to_json(one) for one in results]})

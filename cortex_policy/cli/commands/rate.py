@@ -122,7 +122,7 @@ def reset(
 
 
 def _reset(root: Root, grant_id: str, action: str | None, *, yes: bool, json: bool) -> None:
-    owner, actions = current_owner(), budgets.action_or_all(root, grant_id, action)
+    owner, actions = current_owner(), budgets.selected_actions(root, grant_id, action)
     if not json:
         print_owner(owner, root)
     ask_yes_no(f"forget the hits of {grant_id} {join_words(actions)}?", yes=yes)

@@ -41,7 +41,7 @@ def watch(
     """
     policy_root = find_inner_root(root)
     if user is not None:
-        live.load_screen()
+        live.preload_screen_modules()
     run_as_user(user, lambda: _watch(policy_root, grant_id, json=json))
 
 

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.local_times import local_times
+from cortex_policy.cli.output.local_times import localize_times
 from cortex_policy.cli.output.printing import print_hints, print_json, print_unrecorded, stop_to_json
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.core.text import message_line
@@ -29,8 +29,8 @@ def resume(root: RootOption = None, *, json: JsonOption = False) -> None:
         members = {"root": policy_root.path, "changed": result.is_changed, "ended": stop_to_json(result.stop)}
         print_json({**members, "stopped": stop_to_json(remaining[0] if remaining else None)})
         return
-    ended = f"resumed; it was stopped {local_times(result.stop.sentence)}" if result.stop is not None else "resumed"
+    ended = f"resumed; it was stopped {localize_times(result.stop.sentence)}" if result.stop is not None else "resumed"
     typer.echo(message_line(ended if result.is_changed else f"nothing to do: there is no stop in {policy_root.path}"))
     for stop in remaining:
-        typer.echo(message_line(local_times(f"still stopped {stop.sentence}", sys.stderr)), err=True)
+        typer.echo(message_line(localize_times(f"still stopped {stop.sentence}", sys.stderr)), err=True)
     print_hints(stop.hint for stop in remaining)

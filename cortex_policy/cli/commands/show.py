@@ -8,7 +8,7 @@ import typer
 from cortex_policy.cli.options import GrantArgument, JsonOption, RootOption, integer_parser
 from cortex_policy.cli.output.budget_owner import owner_sentence, owner_to_json
 from cortex_policy.cli.output.denials import denials_to_json
-from cortex_policy.cli.output.local_times import local_times
+from cortex_policy.cli.output.local_times import localize_times
 from cortex_policy.cli.output.printing import budget_to_json, print_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import join_words, message_line
@@ -54,7 +54,10 @@ def show(
 
 def _denial_lines(denials: GlobalDenials) -> list[tuple[str, str]]:
     lines = [line for error in denials.errors for line in (("broken", error_sentence(error)), ("hint", error.hint))]
-    return [*(("stopped", local_times(stop.sentence)) for stop in denials.stops), *filter(lambda line: line[1], lines)]
+    return [
+        *(("stopped", localize_times(stop.sentence)) for stop in denials.stops),
+        *filter(lambda line: line[1], lines),
+    ]
 
 
 def _lines(seen: GrantBudgets, file: str) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.local_times import local_times
+from cortex_policy.cli.output.local_times import localize_times
 from cortex_policy.cli.output.printing import print_hints, print_json, print_unrecorded, stop_to_json
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.core.model import CortexPolicyError
@@ -64,7 +64,7 @@ def _stop_to_json(root: "Root", result: emergency_stop.StopResult) -> dict[str, 
 
 
 def _print_result(root: "Root", result: emergency_stop.StopResult, reason: str, *, is_one: bool) -> None:
-    sentence = local_times(result.stop.sentence if is_one else f"{result.stop.sentence}: {root.path}")
+    sentence = localize_times(result.stop.sentence if is_one else f"{result.stop.sentence}: {root.path}")
     typer.echo(message_line(f"stopped {sentence}" if result.is_changed else f"nothing to do: stopped {sentence}"))
     is_lost = reason and (not result.is_changed or result.stop.reason is None)
     lost = f"your reason was not saved; write it in the first line of `{result.stop.file}`" if is_lost else ""

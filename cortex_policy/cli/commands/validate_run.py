@@ -3,7 +3,7 @@
 import sys
 
 from cortex_policy.cli.output.destinations import STDOUT, parse_destinations, uses_colour, write_report
-from cortex_policy.cli.output.local_times import local_times
+from cortex_policy.cli.output.local_times import localize_times
 from cortex_policy.cli.output.problems import FORMATS
 from cortex_policy.cli.output.problems.text import render_report, report_summary
 from cortex_policy.cli.output.progress import track_progress
@@ -65,7 +65,7 @@ def _print_denials(targets: "ValidationTargets") -> None:
     for root in targets.roots:
         denials = find_global_denials(targets.root_for_check(root)).without(SETTINGS_INVALID, GRANT_UNSAFE)
         for line in [
-            *(local_times(one, sys.stderr) for one in denials.sentences),
+            *(localize_times(one, sys.stderr) for one in denials.sentences),
             *(f"hint: {hint}" for hint in filter(None, denials.hints)),
         ]:
             sys.stderr.write(f"{message_line(line)}\n")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cortex_policy.cli.output.bar_chart import bar_lines, utc_text
-from cortex_policy.cli.output.local_times import local_time
+from cortex_policy.cli.output.local_times import localize_time
 from cortex_policy.cli.output.printing import print_rows
 from cortex_policy.cli.output.replay import MAX_ARGS_SHOWN, configured_log, skipped_sentences
 from cortex_policy.core.text import escape_json_output, message_line, plural, printable
@@ -115,7 +115,7 @@ def print_stats(stats: "CallStats") -> None:
         return
     typer.echo(f"{plural(stats.calls, 'call')}, {stats.allowed} allowed, {stats.calls - stats.allowed} denied")
     if stats.spans and stats.first is not None and stats.last is not None:
-        first, last = local_time(utc_text(stats.first)), local_time(utc_text(stats.last))
+        first, last = localize_time(utc_text(stats.first)), localize_time(utc_text(stats.last))
         typer.echo(f"at {first}\n" if first == last else f"from {first} to {last}\n")
         for line in bar_lines(stats, _terminal_width()):
             typer.echo(line)

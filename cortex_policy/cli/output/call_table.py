@@ -5,12 +5,12 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from cortex_policy.cli.output.audit import arguments_text, call_line, event_line, without_hit_text
-from cortex_policy.cli.output.local_times import local_time
+from cortex_policy.cli.output.local_times import localize_time
 from cortex_policy.cli.output.table_layout import GAP, cell_width
 from cortex_policy.cli.streams import terminal_width, wants_colour, write_line
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.text import message_line
-from cortex_policy.manage.audit.reader import root_event_names
+from cortex_policy.manage.audit.reader import root_names_in_events
 from cortex_policy.state.roots import find_inner_and_outer_roots
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class CallTable:
         `here` is the path of a root that the log may know by its fingerprint alone.
         """
         self._width, self._is_coloured, self._here = width, is_coloured, here or ""
-        self._names_of_here = root_event_names(here) if here is not None else frozenset()
+        self._names_of_here = root_names_in_events(here) if here is not None else frozenset()
         self._columns = COLUMNS if with_root else COLUMNS[:-1]
         self._widths = [len(column) for column in self._columns]
         self._has_head = False
@@ -90,7 +90,7 @@ class CallTable:
         answer = "allowed" if data["decision"] else f"denied: {data['reason']}"
         root = str(data.get("root") or "-")  # a hostile line may have any value here
         root = self._here if root in self._names_of_here else root
-        cells = (local_time(data["time"]), f"{answer}{without_hit_text(data)}", data["grant"], data["action"], root)
+        cells = (localize_time(data["time"]), f"{answer}{without_hit_text(data)}", data["grant"], data["action"], root)
         return [message_line(str(cell)) for cell in cells[: len(self._columns)]]
 
     def _pad(self, cells: list[str]) -> list[str]:

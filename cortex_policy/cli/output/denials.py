@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cortex_policy.cli.output.local_times import local_times
+from cortex_policy.cli.output.local_times import localize_times
 from cortex_policy.cli.output.printing import stop_to_json
 from cortex_policy.core.text import message_line
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def print_denials(denials: "GlobalDenials") -> None:
     """Print a sentence for each reason on stderr; its hint comes later, with the other hints."""
     for sentence in denials.sentences:
-        typer.echo(message_line(local_times(sentence, sys.stderr)), err=True)
+        typer.echo(message_line(localize_times(sentence, sys.stderr)), err=True)
 
 
 def denials_to_json(denials: "GlobalDenials") -> dict[str, object]:

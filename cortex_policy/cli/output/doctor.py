@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cortex_policy.cli.output.local_times import local_times
+from cortex_policy.cli.output.local_times import localize_times
 from cortex_policy.cli.streams import styled_stream
 from cortex_policy.core.text import message_line
 from cortex_policy.manage.doctor.result import OK, PROBLEM, STATUSES, WARNING
@@ -30,9 +30,9 @@ _LOOKS = (
 _STYLES = {OK: "32", WARNING: "33", PROBLEM: "1;31"}
 
 
-def print_result(result: "CheckResult") -> None:
+def print_check_result(result: "CheckResult") -> None:
     """Print a result: a line for it, one for the command that fixes it, and one for what was tried if that failed."""
-    message, status = message_line(local_times(result.message)), f"{result.status:<{STATUS_WIDTH}}"
+    message, status = message_line(localize_times(result.message)), f"{result.status:<{STATUS_WIDTH}}"
     if sys.stdout.isatty():
         message = _fold_message(message)
         status = f"\x1b[{_STYLES[result.status]}m{status}\x1b[0m"

@@ -22,7 +22,7 @@ def can_redraw() -> bool:
     return sys.stdout.isatty() and sys.stdin.isatty() and os.environ.get("TERM") not in ("dumb", "unknown", None)
 
 
-def load_screen() -> None:
+def preload_screen_modules() -> None:
     """Load all that a redraw needs, for a process that may soon not be allowed to read these modules."""
     import io  # noqa: PLC0415 - as in `redraw_until_quit`
     import tty  # noqa: F401, PLC0415

@@ -10,17 +10,17 @@ if TYPE_CHECKING:
 _UTC_TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)")
 
 
-def local_times(text: str, stream: "TextIO | None" = None) -> str:
+def localize_times(text: str, stream: "TextIO | None" = None) -> str:
     """Return a text of ours with each UTC time in it made local, if the stream is a terminal; None is standard output.
 
     Seconds are the finest that people are shown.
     """
     if not (stream if stream is not None else sys.stdout).isatty():
         return text
-    return _UTC_TIME.sub(lambda found: local_time(found[0]), text)
+    return _UTC_TIME.sub(lambda found: localize_time(found[0]), text)
 
 
-def local_time(timestamp: str) -> str:
+def localize_time(timestamp: str) -> str:
     """Return a UTC time as local time with its offset, such as `2026-11-30 00:28:05+09:00`; else the text itself."""
     from datetime import datetime  # noqa: PLC0415 - only a terminal needs it
 

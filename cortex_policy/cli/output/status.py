@@ -10,7 +10,7 @@ import typer
 from cortex_policy.cli.output.approvals import request_to_json
 from cortex_policy.cli.output.budget_owner import owner_sentence, owner_to_json
 from cortex_policy.cli.output.denials import denials_to_json
-from cortex_policy.cli.output.local_times import local_times
+from cortex_policy.cli.output.local_times import localize_times
 from cortex_policy.cli.output.settings import format_setting, setting_to_json
 from cortex_policy.cli.streams import styled_stream
 from cortex_policy.core.text import join_words, message_line, plural
@@ -29,7 +29,7 @@ _STYLES = {DENIED: "bold red", HINT: "dim"}
 
 def print_status(status: "RootStatus") -> None:
     """Print the state: on a terminal in two columns that fold, else a line for each text."""
-    lines = [(label, message_line(local_times(text))) for label, text in status_lines(status)]
+    lines = [(label, message_line(localize_times(text))) for label, text in status_lines(status)]
     if sys.stdout.isatty():
         _print_columns(lines)
         return

@@ -8,7 +8,7 @@ from cortex_policy.cli.output.audit import call_cells
 from cortex_policy.cli.output.budget_owner import owner_sentence
 from cortex_policy.cli.output.budget_table import budget_table
 from cortex_policy.cli.output.fitted_table import fitted_table
-from cortex_policy.cli.output.local_times import local_times
+from cortex_policy.cli.output.local_times import localize_times
 from cortex_policy.core.text import message_line
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _head(live_status: "LiveStatus") -> "list[Text]":
     sentences = status.denials.sentences or ([status.unusable.detail] if status.unusable is not None else [])
     state = "checks are denied" if sentences else "checks can be allowed"
     first = _text(f"{status.root.path}: {state}", "bold red" if sentences else "bold")
-    return [first, *(_text(local_times(sentence), "red") for sentence in sentences)]
+    return [first, *(_text(localize_times(sentence), "red") for sentence in sentences)]
 
 
 def _budget_part(live_status: "LiveStatus", shown: "list[BudgetStatus]", width: int) -> "list[RenderableType]":

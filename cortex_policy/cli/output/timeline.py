@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from cortex_policy.cli.output.local_times import local_times
+from cortex_policy.cli.output.local_times import localize_times
 from cortex_policy.core.compare.verdicts import SAME
 from cortex_policy.manage.history.timeline import Timeline, entry_changes
 from cortex_policy.state.command_record import CommandRecord
@@ -27,7 +27,7 @@ def step_to_row(step: "Step", texts: "Texts") -> tuple[str, ...]:
     else:
         version, what = str(step.version), f"{step.command} {', '.join(step.ids)}".strip()
         meaning = _entry_meaning(step, texts)
-    return (version, local_times(step.written_at), str(step.author), what, meaning)
+    return (version, localize_times(step.written_at), str(step.author), what, meaning)
 
 
 def _command_text(record: CommandRecord) -> str:
@@ -38,7 +38,7 @@ def _command_text(record: CommandRecord) -> str:
 
 def _command_meaning(record: CommandRecord) -> str:
     is_verdict = record.verdict not in (None, SAME)
-    said = f"{record.verdict}: {record.detail}" if is_verdict else local_times(record.detail)
+    said = f"{record.verdict}: {record.detail}" if is_verdict else localize_times(record.detail)
     return said if record.is_finished else "; ".join(filter(None, (INTERRUPTED, said)))
 
 

@@ -13,7 +13,7 @@ from cortex_policy.core.audit_chain import (
     hashed_part,
 )
 from cortex_policy.core.model import UsageError
-from cortex_policy.manage.audit.line_kinds import EVENT, OTHER, TORN, kind_of_line, torn_line_error
+from cortex_policy.manage.audit.line_kinds import EVENT, OTHER, TORN, kind_of_unchained_line, torn_line_error
 from cortex_policy.state.audit_rotated_names import uncompressed_name
 
 TYPE_CHECKING = False
@@ -159,7 +159,7 @@ class _ChainVerifier:
 
     def _set_aside(self, line: bytes) -> None:
         """Remember a line without a digest."""
-        kind = kind_of_line(line)
+        kind = kind_of_unchained_line(line)
         if self._before:
             self._since = self._since or sha256(self._before.encode())
             self._keep_state(self._since.copy(), kind)

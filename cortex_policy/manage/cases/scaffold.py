@@ -36,7 +36,7 @@ def write_first_cases(root: Root, grant_id: str) -> FirstCases:
     check_id(grant_id)
     subject = GrantLoader().load(root, grant_id)
     names = [f"{grant_id}{suffix}" for suffix in (TOML_SUFFIX, JSON_SUFFIX)]
-    file, coverage = case_file_and_coverage(subject, display_path(f"{root.tests}/{names[0]}"))
+    file, coverage = generate_case_file(subject, display_path(f"{root.tests}/{names[0]}"))
     data = case_file_bytes(file)
     try:
         with PolicyDirectory(TrustCheck(root)) as policy:
@@ -60,16 +60,16 @@ def case_file_bytes(file: CaseFile, own_text: str = "") -> bytes:
     return data
 
 
-def case_file_and_coverage(subject: GrantUnderTest, name: str) -> tuple[CaseFile, Coverage]:
+def generate_case_file(subject: GrantUnderTest, name: str) -> tuple[CaseFile, Coverage]:
     """Return the first cases of a grant, marked complete if they cover everything; raise NotDoneError if it is huge."""
-    check_size(subject)
+    check_grant_size(subject)
     cases = generate_cases(subject.grant, name)
     coverage = measure_coverage(subject.grant, subject.file, [run_file(cases, subject).passed_cases])
     file = CaseFile(name, cases.grant_id, tree=cases.tree, cases=cases.cases, is_complete=not coverage.unmet)
     return file, coverage
 
 
-def check_size(subject: GrantUnderTest) -> None:
+def check_grant_size(subject: GrantUnderTest) -> None:
     """Raise NotDoneError if a grant says more than generated cases can show."""
     grant = subject.grant
     entries = len(grant.actions) + len(grant.args) + len(grant.fs_scope)

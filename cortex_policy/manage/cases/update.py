@@ -12,7 +12,7 @@ from cortex_policy.manage.cases.model import TOML_SUFFIX, CaseFile
 from cortex_policy.manage.cases.parser import parse_case_file
 from cortex_policy.manage.cases.runner import run_file
 from cortex_policy.manage.cases.sandbox import FileTree
-from cortex_policy.manage.cases.scaffold import FirstCases, case_file_bytes, check_size, write_first_cases
+from cortex_policy.manage.cases.scaffold import FirstCases, case_file_bytes, check_grant_size, write_first_cases
 from cortex_policy.manage.cases.serializer import own_cases_line
 from cortex_policy.manage.cases.suite import GrantLoader
 from cortex_policy.manage.path_names import display_path
@@ -47,7 +47,7 @@ def update_cases(root: Root, grant_id: str) -> FirstCases:
 
 def _generate_again(root: Root, grant_id: str, data: bytes) -> tuple[FirstCases, bytes]:
     subject = GrantLoader().load(root, grant_id)
-    check_size(subject)
+    check_grant_size(subject)
     old = parse_case_file(data, display_path(f"{root.tests}/{grant_id}{TOML_SUFFIX}"), is_json=False)
     _refuse_unknown(old, grant_id)
     own_cases = tuple(case for case in old.cases if case.line > old.own_line)

@@ -27,7 +27,7 @@ class CheckResult(Value):
     tried: str = ""
 
 
-class Trial(Value):
+class ProgramRun(Value):
     """A program that was run: its command line, exit code and output; the code is None if it did not run, with why."""
 
     tried: str
@@ -37,18 +37,18 @@ class Trial(Value):
 
 def error_result(check_id: str, error: CortexPolicyError, status: str = PROBLEM) -> CheckResult:
     """Return a result for an error, with the command of its hint; a hint that says more is a part of the message."""
-    sentence, command = error.detail or str(error), command_in(error.hint)
+    sentence, command = error.detail or str(error), command_at_end(error.hint)
     more = f"; {error.hint}" if error.hint and not command else ""
     return CheckResult(check_id, status, sentence + more, command)
 
 
-def command_in(hint: str) -> str:
+def command_at_end(hint: str) -> str:
     """Return the command with which a hint ends, '' if it has none, or several."""
     found = _COMMAND.findall(hint)
     return str(found[0]) if len(found) == 1 and hint.endswith(f"`{found[0]}`") else ""
 
 
-def find_program(name: str) -> tuple[str, str]:
+def find_trusted_program(name: str) -> tuple[str, str]:
     """Return the path of a program, and why it must not be run, if so: another user could have replaced it."""
     path = shutil.which(name) or ""
     if path and not (os.path.isabs(path) and is_private_path(path)):
@@ -56,7 +56,7 @@ def find_program(name: str) -> tuple[str, str]:
     return path, ""
 
 
-def run_program(*words: str, **variables: str) -> Trial:
+def run_program(*words: str, **variables: str) -> ProgramRun:
     """Run a program that was found, without a terminal or input, and end it after a while."""
     tried = join([os.path.basename(words[0]), *words[1:]])
     try:
@@ -69,7 +69,7 @@ def run_program(*words: str, **variables: str) -> Trial:
             except subprocess.TimeoutExpired:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-                return Trial(tried, None, f"it did not end within {TIMEOUT_SECONDS} seconds")
+                return ProgramRun(tried, None, f"it did not end within {TIMEOUT_SECONDS} seconds")
     except OSError as error:
-        return Trial(tried, None, os.strerror(error.errno or 0).lower())
-    return Trial(tried, process.returncode, output.strip())
+        return ProgramRun(tried, None, os.strerror(error.errno or 0).lower())
+    return ProgramRun(tried, process.returncode, output.strip())

@@ -11,7 +11,7 @@ from cortex_policy.core.model import (
     GrantError,
 )
 from cortex_policy.core.text import plural
-from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, command_in, error_result
+from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, command_at_end, error_result
 from cortex_policy.manage.global_denials import GlobalDenials
 from cortex_policy.manage.listing import grant_rows
 from cortex_policy.manage.stamp.verify import verify_stamp
@@ -62,7 +62,7 @@ def _root_result(root: Root) -> CheckResult:
 
 def _stop_results(denials: GlobalDenials) -> "Iterator[CheckResult]":
     for stop, hint in zip(denials.stops, denials.hints, strict=False):
-        yield CheckResult("stop", PROBLEM, f"stopped {stop.sentence}", command_in(hint))
+        yield CheckResult("stop", PROBLEM, f"stopped {stop.sentence}", command_at_end(hint))
     if not denials.stops:
         yield CheckResult("stop", OK, "there is no emergency stop")
 
@@ -74,7 +74,7 @@ def _member_results(root: Root) -> "Iterator[CheckResult]":
     except GrantError:
         files = []
     problems = group_writer_problems(root, files)
-    found = [CheckResult("members", WARNING, one.message, command_in(one.hint)) for one in problems]
+    found = [CheckResult("members", WARNING, one.message, command_at_end(one.hint)) for one in problems]
     yield from found or [CheckResult("members", OK, "no group lets others write")]
 
 
@@ -107,5 +107,5 @@ def _stamp_result(root: Root, denials: GlobalDenials) -> CheckResult:
         message = f"{plural(len(names), 'grant')} differ from it: {', '.join(names[:MAX_NAMED])}"
         return CheckResult("stamp", WARNING, message, f"cortex-policy diff --against stamp{root_option(root)}")
     if found and found[0].problem != "there is no stamp":
-        return CheckResult("stamp", WARNING, found[0].problem, command_in(found[0].hint))
+        return CheckResult("stamp", WARNING, found[0].problem, command_at_end(found[0].hint))
     return CheckResult("stamp", OK, found[0].problem if found else "the grants are as stamped")

@@ -7,7 +7,7 @@ from cortex_policy.manage.editing.validity import require_valid_text
 from cortex_policy.state import Root
 
 
-def edit_bytes(root: Root, grant_id: str, old: bytes, edit: GrantEdit) -> bytes:
+def edit_grant_bytes(root: Root, grant_id: str, old: bytes, edit: GrantEdit) -> bytes:
     """Return the text of a grant after an edit: the same object if the edit changes nothing."""
     try:
         applied = apply_edit(old.decode(), edit, grant_id)
@@ -17,7 +17,7 @@ def edit_bytes(root: Root, grant_id: str, old: bytes, edit: GrantEdit) -> bytes:
     return old if applied.is_unchanged else applied.text.encode()
 
 
-def format_bytes(root: Root, grant_id: str, old: bytes) -> bytes:
+def format_grant_bytes(root: Root, grant_id: str, old: bytes) -> bytes:
     """Return the text of a grant in canonical layout; raise GrantError if it is too large then."""
     require_valid_text(root, grant_id, old)
     return format_grant_text(old.decode()).encode()

@@ -5,7 +5,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
 from cortex_policy.manage.editing.grant_ids import check_new_id, exists_error, ids_or_all, missing_error
-from cortex_policy.manage.editing.new_bytes import edit_bytes, format_bytes
+from cortex_policy.manage.editing.new_bytes import edit_grant_bytes, format_grant_bytes
 from cortex_policy.manage.editing.results import FormatResult, WriteResult, preview_change
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.editing.validity import require_valid_text
@@ -31,7 +31,7 @@ def edit_grant(
     check_id(grant_id)
     with write_transaction(root, lock_wait, "set", grant_id) as writer:
         old = _read(writer, grant_id)
-        new = edit_bytes(root, grant_id, old, edit)
+        new = edit_grant_bytes(root, grant_id, old, edit)
         if new == old:
             return preview_change(writer.root, grant_id, old, old)
         return _write(writer, grant_id, old, new, consent)
@@ -100,7 +100,7 @@ def format_grants(root: Root, grant_ids: tuple[str, ...], lock_wait: LockWait = 
 
 def _format_grant(writer: "GrantWriter", grant_id: str) -> WriteResult:
     old = _read(writer, grant_id)
-    new = format_bytes(writer.root, grant_id, old)
+    new = format_grant_bytes(writer.root, grant_id, old)
     if new == old:
         return preview_change(writer.root, grant_id, old, old)
     try:

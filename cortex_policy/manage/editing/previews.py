@@ -3,7 +3,7 @@
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.diff.grants import compare_bytes
 from cortex_policy.manage.editing.grant_ids import check_absent, check_new_id, ids_or_all, missing_error
-from cortex_policy.manage.editing.new_bytes import edit_bytes, format_bytes
+from cortex_policy.manage.editing.new_bytes import edit_grant_bytes, format_grant_bytes
 from cortex_policy.manage.editing.results import FormatResult, WriteResult, preview_change
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.editing.validity import require_valid_text
@@ -20,7 +20,7 @@ def preview_edit(root: Root, grant_id: str, edit: GrantEdit) -> WriteResult:
     """Return what `edit_grant` would write, without a lock."""
     check_id(grant_id)
     old = _read_without_lock(root, grant_id)
-    return preview_change(root, grant_id, old, edit_bytes(root, grant_id, old, edit))
+    return preview_change(root, grant_id, old, edit_grant_bytes(root, grant_id, old, edit))
 
 
 def preview_new(root: Root, grant_id: str, text: str) -> WriteResult:
@@ -60,7 +60,7 @@ def preview_format(root: Root, grant_ids: tuple[str, ...]) -> "Iterator[FormatRe
     for grant_id in ids_or_all(root, grant_ids):
         try:
             old = _read_without_lock(root, grant_id)
-            yield FormatResult(grant_id, preview_change(root, grant_id, old, format_bytes(root, grant_id, old)))
+            yield FormatResult(grant_id, preview_change(root, grant_id, old, format_grant_bytes(root, grant_id, old)))
         except GrantError as error:
             yield FormatResult(grant_id, None, error)
 

@@ -17,7 +17,7 @@ from cortex_policy.manage.history.writes import (
     require_trusted_text,
     unknown_text_error,
 )
-from cortex_policy.manage.transaction.record import may_keep
+from cortex_policy.manage.transaction.record import is_kept_in_history
 from cortex_policy.manage.transaction.recovery import digest_or_none
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root, history, history_trust
@@ -190,7 +190,8 @@ def _step_to_stamp(root: Root, edit: HandEdit) -> UndoStep:
     if edit.old is not None:
         require_trusted_text(root, edit.id, edit.old)
     if new is not None and not (
-        history_length(root.path) and may_keep(edit.id, new, is_owned_by_caller=history_trust.is_owned_by_caller(root))
+        history_length(root.path)
+        and is_kept_in_history(edit.id, new, is_owned_by_caller=history_trust.is_history_owned_by_caller(root))
     ):
         why = f"the history would not keep the hand edit of `{edit.id}`, so it would be lost"
         raise NotDoneError(why, "move the file away, then try again")

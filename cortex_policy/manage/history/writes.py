@@ -196,7 +196,7 @@ def unknown_text_error(root: Root, grant_id: str, detail: str) -> NotDoneError:
 
 def require_trusted_text(root: Root, grant_id: str, text: bytes) -> None:
     """Raise NotDoneError for a text that is not valid, if another user can write the history."""
-    if not (is_valid_text(grant_id, text) or history_trust.is_owned_by_caller(root)):
+    if not (is_valid_text(grant_id, text) or history_trust.is_history_owned_by_caller(root)):
         hint = "the owner of the history can bring it back"
         raise NotDoneError(
             f"what the history has of `{grant_id}` is not valid, and another user could have written it", hint

@@ -15,11 +15,11 @@ from cortex_policy.manage.replay.missing_permissions import (
     find_missing_permissions,
     merge_scopes,
     outermost_scopes,
-    smallest_scopes,
+    smallest_scopes_for_path,
 )
 from cortex_policy.manage.replay.past_call import PastCall, past_call
-from cortex_policy.manage.replay.rate import add_hits, cost_of, drop_expired_hits, takes_no_hit
-from cortex_policy.manage.replay.rules import has_full_args, is_beyond_log
+from cortex_policy.manage.replay.rate import add_hits, drop_expired_hits, requested_cost, takes_no_hit
+from cortex_policy.manage.replay.rules import has_full_args, is_undecidable_by_any_log
 from cortex_policy.state.grants import is_grant_id
 from cortex_policy.state.ledger_ring import budget_key
 
@@ -131,7 +131,7 @@ class DenialGrouper:
             self._add_denied(at, data, grant)
 
     def _add_allowed(self, at: float, data: "dict[str, Any]", grant: Grant, *, is_denied: bool) -> None:
-        window, cost = self._window(grant.tool, data["action"]), cost_of(data)
+        window, cost = self._window(grant.tool, data["action"]), requested_cost(data)
         demand = window.total_with(at, cost)
         if not takes_no_hit(data):
             window.add(at, cost)
@@ -169,7 +169,7 @@ class DenialGrouper:
 
     def _count(self, group: DeniedGroup, at: float, data: "dict[str, Any]", base: HitWindow, limit: int) -> None:
         """Count a call of a group, and whether the rate has room for it besides the calls that are allowed already."""
-        cost, window = cost_of(data), group.windows.setdefault(data["action"], HitWindow())
+        cost, window = requested_cost(data), group.windows.setdefault(data["action"], HitWindow())
         demand = base.total_with(at, 0) + window.total_with(at, cost)
         group.calls += 1
         group.peak = max(group.peak, demand)
@@ -209,7 +209,7 @@ class DenialGrouper:
         return group
 
     def _mark_unfixable(self, data: "dict[str, Any]", why: str) -> None:
-        is_beyond = is_beyond_log(why, is_full=has_full_args(data))
+        is_beyond = is_undecidable_by_any_log(why, is_full=has_full_args(data))
         key = truncate_message(data["grant"]), truncate_message(why), is_beyond
         if key not in self.unfixable and len(self.unfixable) >= MAX_GROUPS:
             key = "(others)", TOO_MANY_GROUPS, True
@@ -230,7 +230,7 @@ def _scopes_of_unresolved(data: "dict[str, Any]") -> tuple[str, ...] | str:
             return "one of its paths is invalid"
         path, below = collapse(given if given.startswith("/") else f"{cwd}/{given}"), root.rstrip("/") + "/"
         relative = path.removeprefix(below) if path.startswith(below) else None
-        scopes = smallest_scopes(ResolvedPath(argument, given, relative, relative, path))
+        scopes = smallest_scopes_for_path(ResolvedPath(argument, given, relative, relative, path))
         if isinstance(scopes, str):
             return scopes
         all_scopes |= dict.fromkeys(scopes)

@@ -160,14 +160,14 @@ def _missing_scopes(grant: Grant, data: "dict[str, Any]") -> tuple[str, ...] | s
             return "one of its paths is invalid"
         if not path_violation_text(grant.fs_scope, path):
             continue
-        scopes = smallest_scopes(path)
+        scopes = smallest_scopes_for_path(path)
         if isinstance(scopes, str):
             return scopes
         all_scopes |= dict.fromkeys(scopes)
     return tuple(all_scopes) or "a path is required"
 
 
-def smallest_scopes(path: ResolvedPath) -> list[str] | str:
+def smallest_scopes_for_path(path: ResolvedPath) -> list[str] | str:
     """Return the smallest scopes that cover a path in both spellings, or why there are none."""
     if path.protected_reason:
         return "a path that governs grants is in no scope"

@@ -10,7 +10,7 @@ from cortex_policy.manage.diff.git_revisions import grants_at_revision
 from cortex_policy.manage.diff.grants import read_grant_file, read_grants
 from cortex_policy.manage.replay.call_replayer import CallReplayer
 from cortex_policy.manage.replay.past_call import CallExample, PastCall, past_call, to_example
-from cortex_policy.manage.replay.rules import FULL_ARGS_HINT, UndecidedReason, is_beyond_log
+from cortex_policy.manage.replay.rules import FULL_ARGS_HINT, UndecidedReason, is_undecidable_by_any_log
 from cortex_policy.state import Root
 from cortex_policy.state.enforcement import effective_settings
 from cortex_policy.state.grants import find_root, may_hold_policy
@@ -159,7 +159,7 @@ class _AnswerGroups:
             return
         before = call.reason
         if isinstance(answer, UndecidedReason):
-            is_beyond = is_beyond_log(answer, is_full=call.has_full_args)
+            is_beyond = is_undecidable_by_any_log(answer, is_full=call.has_full_args)
             key = _bounded_key(self._unknown, (call.grant, answer, is_beyond))
             self._unknown[key] = self._unknown.get(key, 0) + 1
         elif (before is ALLOWED) is (answer is ALLOWED):

@@ -64,7 +64,7 @@ def has_full_args(data: "dict[str, Any]") -> bool:
     return "cwd" in data and type(data["args"]) is dict
 
 
-def is_beyond_log(why: str, *, is_full: bool) -> bool:
+def is_undecidable_by_any_log(why: str, *, is_full: bool) -> bool:
     """Whether a more detailed log would not help to decide a call, whose event holds all that one can."""
     return is_full or isinstance(why, UnknowableReason)
 

@@ -17,8 +17,8 @@ from cortex_policy.manage.settings.write import (
     SettingsFile,
     check_not_all_denied,
     check_settings_text,
+    find_widening,
     install_text,
-    widening_of,
 )
 from cortex_policy.state.edit_draft import Draft, leftover_drafts
 from cortex_policy.state.settings import MAX_BYTES, read_settings_file
@@ -86,7 +86,7 @@ class _Session:
         """Ask what to do with a text (None: it cannot be saved); show what it widens, and ask for consent to that."""
         if text is None:
             return self._screen.ask(EDIT + EXIT)
-        change = widening_of(self._target, self._original, text)
+        change = find_widening(self._target, self._original, text)
         if change is not None:
             self._screen.show_change(change)
         while True:

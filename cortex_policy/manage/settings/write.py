@@ -15,12 +15,12 @@ from cortex_policy.core.settings import (
     SYSTEM,
     USER,
     Setting,
-    value_or_text,
+    parse_setting_value,
 )
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.grants import settings_diff
 from cortex_policy.manage.diff.settings import compare_settings_texts
-from cortex_policy.manage.settings.consequences import new_denial
+from cortex_policy.manage.settings.consequences import find_new_denial
 from cortex_policy.manage.settings.effective import find_setting
 from cortex_policy.manage.settings.record import settings_record
 from cortex_policy.manage.settings.toml_edit import UNSET, set_in_text
@@ -92,7 +92,7 @@ def set_value(
     _check_place(target, setting)
     if setting.kind == SUPPRESSIONS:
         raise UsageError(f"`{name}` is not a single value", f"use `cortex-policy config edit --{PROJECT}`")
-    value = value_or_text(setting, text)
+    value = parse_setting_value(setting, text)
     if not setting.accepts(value):
         raise UsageError(f"`{name}` cannot be `{text}`", f"it must be {setting.expected}")
     for code in value if setting.kind == CODES and isinstance(value, list) else ():
@@ -108,7 +108,7 @@ def unset_value(target: SettingsFile, name: str, consent: "Consent", lock_wait: 
     return _rewrite(target, name, UNSET, consent, lock_wait)
 
 
-def widening_of(target: SettingsFile, old: bytes | None, new: bytes) -> "GrantDiff | None":
+def find_widening(target: SettingsFile, old: bytes | None, new: bytes) -> "GrantDiff | None":
     """Return what a new text means if it may allow more than the old one, else None."""
     meaning = compare_settings_texts(target.place, target.file, old, new)
     return settings_diff(meaning) if meaning is not None and widens(meaning.verdict) else None
@@ -121,7 +121,7 @@ def check_settings_text(target: SettingsFile, data: bytes) -> None:
 
 def check_not_all_denied(target: SettingsFile, original: bytes | None, after: bytes) -> None:
     """Raise NotDoneError if every check would be denied because of the new text."""
-    error = new_denial(target.place, target.root, original, after)
+    error = find_new_denial(target.place, target.root, original, after)
     if error is not None:
         raise NotDoneError(f"every check would answer {error.exit_code}: {error}", error.hint)
 
@@ -150,7 +150,7 @@ def _rewrite(target: SettingsFile, name: str, value: object, consent: "Consent",
         _check_not_locked(target, original, name, value)
         check_settings_text(target, after)  # do not ask about a text that cannot be installed
         check_not_all_denied(target, original, after)
-        if (change := widening_of(target, original, after)) is not None:
+        if (change := find_widening(target, original, after)) is not None:
             consent(change)
         return _replace(target, locked, original, after, "config unset" if value is UNSET else "config set")
 

@@ -17,7 +17,7 @@ from cortex_policy.state.stamp import Stamp
 from cortex_policy.state.writer_lock import WriterLock
 
 
-def settle_by_files(history: History, digests: dict[str, str]) -> None:
+def name_interrupted_entry(history: History, digests: dict[str, str]) -> None:
     """Name the entry of a write that was interrupted before its stamp broke, if the grants are as it left them.
 
     What only stamped them replaced nothing.
@@ -39,7 +39,7 @@ def replace_stamp(lock: WriterLock, history: History, new: Stamp, entry: History
     git_ignore.create_git_ignore(lock.policy.descriptor)
 
 
-def is_owned_by_caller(lock: WriterLock) -> bool:
+def are_grants_owned_by_caller(lock: WriterLock) -> bool:
     """Whether the grants are the caller's."""
     with suppress(FileNotFoundError), lock.open_tools() as tools:
         return GrantFiles(lock.policy, tools).is_owned_by_caller
@@ -54,7 +54,7 @@ def read_stamp_file(policy: PolicyDirectory, file: str) -> bytes:
         raise NotDoneError(error.detail, _removal_hint(file) if error.hint else "") from None
 
 
-def decode_or_none(root: Root, data: bytes) -> Stamp | None:
+def decode_stamp_or_none(root: Root, data: bytes) -> Stamp | None:
     """Return the stamp, None if there is none, or if a merge or a hand broke it."""
     try:
         return stamps.decode_stamp(data, root)

@@ -9,17 +9,17 @@ from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.editing.validity import require_valid_text
 from cortex_policy.manage.history.hand_edits import find_hand_edits
 from cortex_policy.manage.stamp.locked_file import (
-    decode_or_none,
-    is_owned_by_caller,
+    are_grants_owned_by_caller,
+    decode_stamp_or_none,
+    name_interrupted_entry,
     next_version,
     read_stamp_file,
     replace_stamp,
-    settle_by_files,
 )
 from cortex_policy.manage.stamp.sides import MergeSides, read_sides
 from cortex_policy.manage.stamp.write import read_differing_files
 from cortex_policy.manage.transaction.record import entry_for_stamp, history_limits
-from cortex_policy.manage.transaction.recovery import recover, supported_version
+from cortex_policy.manage.transaction.recovery import recover, require_supported_version
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.comparison_settings import comparison_settings
@@ -53,9 +53,9 @@ def merge_stamp(root: Root, lock_wait: LockWait = NO_WAIT) -> MergeResult:
         with suppress(CortexPolicyError):  # an error here is reported below, or the stamp is made again
             recover(root, lock, history)
         data = read_stamp_file(lock.policy, file)
-        current = decode_or_none(root, data)
+        current = decode_stamp_or_none(root, data)
         if current is not None:
-            supported_version(current, file)
+            require_supported_version(current, file)
         sides = read_sides(root, data, is_broken=current is None)
         if sides is None and current is not None:
             sides = MergeSides(current, current, None)
@@ -71,7 +71,7 @@ def _merge(root: Root, lock: WriterLock, history: History, sides: MergeSides, cu
     before = later or Stamp(sides.ours.version, sides.ours.digests, {})
     digests, texts = read_differing_files(lock, before)
     if current is None:
-        settle_by_files(history, digests)
+        name_interrupted_entry(history, digests)
     grants, unstamped = merge_grants(sides, later, digests)
     for grant_id in unstamped:
         _refuse_invalid(root, grant_id, texts.get(grant_id))
@@ -83,7 +83,7 @@ def _merge(root: Root, lock: WriterLock, history: History, sides: MergeSides, cu
         return MergeResult(current, is_written=False, diff=diff, unstamped=unstamped)
     new = Stamp(next_version(max(newest, before.version), stamps.stamp_file(root.path)), grants, {})
     replaced = {edit.id: (edit.old, changed[edit.id]) for edit in edits}
-    is_own = is_owned_by_caller(lock)
+    is_own = are_grants_owned_by_caller(lock)
     entry = entry_for_stamp("stamp merge", before, new, replaced, diff, is_owned_by_caller=is_own)
     replace_stamp(lock, history, new, entry)
     return MergeResult(new, is_written=True, diff=diff, unstamped=unstamped)

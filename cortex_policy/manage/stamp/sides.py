@@ -8,7 +8,7 @@ from cortex_policy.core.decode import HOOKS, MalformedError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.git_merges import merged_versions, unmerged_versions
 from cortex_policy.manage.stamp.locked_file import last_version
-from cortex_policy.manage.transaction.recovery import supported_version
+from cortex_policy.manage.transaction.recovery import require_supported_version
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import is_grant_id
@@ -68,7 +68,7 @@ def _read_side(text: bytes | None, file: str) -> Stamp | None:
         stamp = stamps.parse_stamp(text)
     except MalformedError:
         return _scan(text.decode("utf-8", "replace"), file)
-    supported_version(stamp, file)
+    require_supported_version(stamp, file)
     return stamp
 
 

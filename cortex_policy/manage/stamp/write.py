@@ -9,17 +9,17 @@ from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.editing.validity import require_valid_text
 from cortex_policy.manage.history.hand_edits import HandEdit, find_hand_edits
 from cortex_policy.manage.stamp.locked_file import (
-    decode_or_none,
-    is_owned_by_caller,
+    are_grants_owned_by_caller,
+    decode_stamp_or_none,
     last_version,
+    name_interrupted_entry,
     next_version,
     read_stamp_file,
     replace_stamp,
-    settle_by_files,
 )
 from cortex_policy.manage.transaction.grant_files import GrantFiles
 from cortex_policy.manage.transaction.record import entry_for_stamp, history_limits
-from cortex_policy.manage.transaction.recovery import recover, supported_version
+from cortex_policy.manage.transaction.recovery import recover, require_supported_version
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.comparison_settings import comparison_settings
@@ -59,24 +59,26 @@ def write_stamp(root: Root, consent: "Consent", lock_wait: LockWait = NO_WAIT) -
         with suppress(CortexPolicyError):  # an error here is reported below, or the stamp is made again
             recover(root, lock, history)
         data = read_stamp_file(lock.policy, file)
-        old = decode_or_none(root, data)
+        old = decode_stamp_or_none(root, data)
         digests, now = read_differing_files(lock, old)
         if old is None:
-            settle_by_files(history, digests)
+            name_interrupted_entry(history, digests)
         edits = find_hand_edits(root, old, now)
         notes = (_NO_STAMP if not data else _BROKEN_STAMP,) if old is None and edits else ()
         settings = comparison_settings(root.path)
         diff = PolicyDiff(tuple(edit.change(settings) for edit in edits), len(digests) - len(now), (), notes)
         if old is not None and old.digests == digests and not old.pending:
             return StampResult(old, is_written=False, diff=diff)
-        version = next_version(supported_version(old, file) if old is not None else last_version(data, file), file)
+        version = next_version(
+            require_supported_version(old, file) if old is not None else last_version(data, file), file
+        )
         for edit in edits:
             _refuse_invalid(root, edit)
         consent(diff)
         # INVARIANT: the digests are those of the texts that were shown
         new = Stamp(version, digests, {})
         texts = {edit.id: (edit.old, now[edit.id]) for edit in edits}
-        is_own = is_owned_by_caller(lock)
+        is_own = are_grants_owned_by_caller(lock)
         replace_stamp(
             lock, history, new, entry_for_stamp("stamp write", old, new, texts, diff, is_owned_by_caller=is_own)
         )

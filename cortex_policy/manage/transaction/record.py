@@ -51,7 +51,7 @@ def entry_for_write(
         text
         for name, pair in changes.items()
         for text in pair
-        if may_keep(name, text, is_owned_by_caller=is_owned_by_caller)
+        if is_kept_in_history(name, text, is_owned_by_caller=is_owned_by_caller)
     }
     grant_changes = tuple(
         GrantChange(
@@ -100,7 +100,7 @@ def _texts_to_keep(texts: "Iterable[tuple[str, bytes | None]]", *, is_owned_by_c
             text is not None
             and text not in kept
             and len(text) <= left
-            and may_keep(name, text, is_owned_by_caller=is_owned_by_caller)
+            and is_kept_in_history(name, text, is_owned_by_caller=is_owned_by_caller)
         ):
             kept.add(text)
             left -= len(text)
@@ -117,7 +117,7 @@ def _widening_sentences(meaning: GrantComparison) -> str:
     return "; ".join(part.sentence for part in meaning.fields if widens(part.verdict) and part.sentence)
 
 
-def may_keep(name: str, data: bytes | None, *, is_owned_by_caller: bool) -> bool:
+def is_kept_in_history(name: str, data: bytes | None, *, is_owned_by_caller: bool) -> bool:
     """Whether the history keeps a text of a file; a longer file was not read to its end."""
     return data is not None and len(data) <= MAX_BYTES and (is_owned_by_caller or is_valid_text(name, data))
 

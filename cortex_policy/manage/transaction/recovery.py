@@ -64,11 +64,11 @@ def current_stamp(root: Root, policy: PolicyDirectory) -> Stamp | None:
     data = stamps.read_stamp_bytes(policy)
     stamp = stamps.decode_stamp(data, root) if data is not None else None
     if stamp is not None:
-        supported_version(stamp, stamps.stamp_file(root.path))
+        require_supported_version(stamp, stamps.stamp_file(root.path))
     return stamp
 
 
-def supported_version(old: Stamp, file: str) -> int:
+def require_supported_version(old: Stamp, file: str) -> int:
     """Return the version of a stamp; raise NotDoneError if a newer program wrote members unknown to this one."""
     if old.unknown:
         names = ", ".join(f"`{name}`" for name in old.unknown)

@@ -9,7 +9,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.settings import PROJECT
 from cortex_policy.manage.path_names import display_path
-from cortex_policy.manage.settings_problems import operator_settings_problems, problem_of
+from cortex_policy.manage.settings_problems import operator_settings_problems, to_problem
 from cortex_policy.schema.catalog import RULES, expand_code
 from cortex_policy.schema.problems import Problem, file_problem
 from cortex_policy.state import Root
@@ -88,7 +88,7 @@ class Suppressions:
         try:
             values = self._read_settings(root)
         except GrantError as error:
-            self.problems.append(problem_of(error))
+            self.problems.append(to_problem(error))
             values = {}
         select = self._wanted.select or values.get("validate.select", ())
         ignore = self._wanted.ignore or values.get("validate.ignore", ())

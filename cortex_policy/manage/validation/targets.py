@@ -44,7 +44,7 @@ class ValidationTargets(Value):
 
     def root_for_check(self, path: str) -> Root:
         """Return a root as a check in this directory finds it: naming a root makes its owner trusted."""
-        return Root(path, named=True) if path == self.named_root else root_as_found(path)
+        return Root(path, named=True) if path == self.named_root else root_for_commands_here(path)
 
 
 def root_targets(root: Root) -> ValidationTargets:
@@ -80,7 +80,7 @@ def root_option_here(root: str) -> str:
     return root_option(Root(root, named=True))
 
 
-def root_as_found(path: str) -> Root:
+def root_for_commands_here(path: str) -> Root:
     """Return a root as a command in this directory finds it; as a named one if the command must name it."""
     return _find_same_root(path) or Root(path, named=True)
 

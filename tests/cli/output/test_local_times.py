@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.cli.output.local_times import local_time, local_times
+from cortex_policy.cli.output.local_times import localize_time, localize_times
 from tests.support.command import run_command
 from tests.support.terminal import Terminal
 
@@ -28,12 +28,12 @@ def test_a_time_is_made_local(utc: str, local: str, monkeypatch: pytest.MonkeyPa
     """With its offset, so that nobody has to guess; what no calendar has stays as it is."""
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
-    assert local_time(utc) == local
+    assert localize_time(utc) == local
 
 
 def test_a_pipe_gets_what_programs_read() -> None:
     """Standard output is none of a terminal here."""
-    assert local_times("since 2026-11-29T15:28:05Z: x") == "since 2026-11-29T15:28:05Z: x"
+    assert localize_times("since 2026-11-29T15:28:05Z: x") == "since 2026-11-29T15:28:05Z: x"
 
 
 @pytest.mark.usefixtures("root")

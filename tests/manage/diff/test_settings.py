@@ -10,7 +10,7 @@ import pytest
 
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
 from cortex_policy.manage.diff.grants import compare_with_revision
-from cortex_policy.manage.settings.write import SettingsFile, widening_of
+from cortex_policy.manage.settings.write import SettingsFile, find_widening
 from cortex_policy.state import Root
 
 GIT = ("git", "-c", "user.name=a", "-c", "user.email=a@localhost")
@@ -121,7 +121,7 @@ def system(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def told(place: str, root: Path, old: str, new: str) -> list[str]:
     """Return what would be asked about, nothing where nothing is asked."""
-    change = widening_of(SettingsFile(place, Root(str(root), named=True)), old.encode(), new.encode())
+    change = find_widening(SettingsFile(place, Root(str(root), named=True)), old.encode(), new.encode())
     return [part.sentence for part in change.meaning.fields] if change is not None else []
 
 
