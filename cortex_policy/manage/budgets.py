@@ -46,7 +46,7 @@ class BudgetStatus(Value):
     hint: str = ""
 
 
-class GrantBudgets(Value):
+class GrantWithBudgets(Value):
     """The row of a grant, and the budget of each of its actions; the owner is None if settings hide where it counts."""
 
     row: GrantRow
@@ -58,24 +58,24 @@ def list_budgets(root: Root, grant_id: str | None = None) -> tuple[BudgetStatus,
     """Return the budget of each action, of one grant or of all; a grant that cannot be read has an item too."""
     ledger = ledger_of(root)
     rows = grant_rows(root) if grant_id is None else (grant_row(root, grant_id),)
-    return tuple(status for row in rows for status in budgets_of_row(ledger, row))
+    return tuple(status for row in rows for status in action_budgets(ledger, row))
 
 
-def grant_budgets(root: Root, grant_id: str) -> GrantBudgets:
+def grant_with_budgets(root: Root, grant_id: str) -> GrantWithBudgets:
     """Return one grant with its budgets; raise GrantError (grant_not_found) if it does not exist."""
     row, owner = grant_row(root, grant_id), None
     try:
         owner = current_owner()
-        statuses = budgets_of_row(ledger_of(root), row)
+        statuses = action_budgets(ledger_of(root), row)
     except (GrantError, StateError) as error:
         if error.reason not in (SETTINGS_INVALID, STATE_UNAVAILABLE):
             raise
         actions = row.grant.actions[:MOST_ACTIONS] if row.grant is not None else ()
         statuses = tuple(BudgetStatus(row.id, "", action, None, error.detail, error.hint) for action in actions)
-    return GrantBudgets(row, statuses if row.grant is not None else (), owner)
+    return GrantWithBudgets(row, statuses if row.grant is not None else (), owner)
 
 
-def budgets_of_row(ledger: Ledger, row: GrantRow) -> tuple[BudgetStatus, ...]:
+def action_budgets(ledger: Ledger, row: GrantRow) -> tuple[BudgetStatus, ...]:
     """Return the budget of each action of a grant; each also names what is wrong with the grant."""
     grant = row.grant
     if grant is None:

@@ -30,7 +30,7 @@ class ProtectedPaths(Value):
 
     `holder` is `.cortex`: it is guarded itself, by whatever name, and not what else lies in it.
 
-    `logs` guard what they were rotated to as well: what begins with one of their `rotated_prefixes`.
+    `logs` guard what they were rotated to as well: what begins with one of their `rotated_log_prefixes`.
     """
 
     identities: frozenset[Identity]
@@ -280,7 +280,7 @@ def _inside_root(collapsed: str, origin: "Origin") -> str | None:
     return None
 
 
-def rotated_prefixes(log: str) -> tuple[str, ...]:
+def rotated_log_prefixes(log: str) -> tuple[str, ...]:
     """Return how the names of rotated logs begin, without case: a time may come before the extension."""
     name = log.casefold()
     stem = os.path.splitext(name)[0]
@@ -294,6 +294,6 @@ def _protection_by_name(path: str, protected: ProtectedPaths, origin: "Origin") 
         if folded == name.casefold() or folded.startswith(name.casefold() + "/"):
             return f"lies in `{name}`, which governs grants"
     for name in protected.logs:
-        if folded.startswith(rotated_prefixes(name)):
+        if folded.startswith(rotated_log_prefixes(name)):
             return f"lies beside `{name}`, which remembers calls"
     return f"is `{holder}`, which holds what governs grants" if folded == holder.casefold() else ""

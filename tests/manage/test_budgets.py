@@ -12,7 +12,7 @@ import pytest
 
 from cortex_policy.core.model import RATE_LIMITED, GrantError, StateError, UsageError
 from cortex_policy.library.functions import enforce, load_grant
-from cortex_policy.manage.budgets import BudgetStatus, grant_budgets, list_budgets, purge_budgets, reset_budgets
+from cortex_policy.manage.budgets import BudgetStatus, grant_with_budgets, list_budgets, purge_budgets, reset_budgets
 from cortex_policy.state import Root
 from cortex_policy.state.enforcement import decide_and_consume
 from cortex_policy.state.grants import read_grant
@@ -213,7 +213,7 @@ def test_damage_to_one_budget_hides_no_other(used: Root, state: Path) -> None:
     """`show` tells of each action by itself, and when the damaged one opens."""
     (file,) = files(state)
     os.truncate(file, 10)
-    first = grant_budgets(used, "git").budgets
+    first = grant_with_budgets(used, "git").budgets
     assert [one.problem for one in first][1:] == ["", ""]
     assert "damaged" in first[0].problem
     shown = run_command("show", "git")
@@ -252,7 +252,7 @@ def test_a_denial_after_damage_says_so(used: Root, state: Path) -> None:
 def test_show_prints_what_is_left_of_each_action(root: Path) -> None:
     """And takes nothing itself."""
     enforce(load_grant("git"), "tree", {"path": "docs/x"})
-    seen = grant_budgets(Root(str(root), named=True), "git")
+    seen = grant_with_budgets(Root(str(root), named=True), "git")
     left = {one.action: one.budget.remaining for one in seen.budgets if one.budget is not None}
     assert left == {"tree": 29, "snippet": 30, "search": 30}
     assert seen.row.state == "unstamped"
@@ -261,7 +261,7 @@ def test_show_prints_what_is_left_of_each_action(root: Path) -> None:
 def test_unreadable_state_is_reported_without_an_error(root: Path, state: Path) -> None:
     """An operator still sees the grant."""
     state.chmod(0o755)
-    seen = grant_budgets(Root(str(root), named=True), "git")
+    seen = grant_with_budgets(Root(str(root), named=True), "git")
     assert [one.budget for one in seen.budgets] == [None] * 3
     assert all("open to others" in one.problem for one in seen.budgets)
 
@@ -269,7 +269,7 @@ def test_unreadable_state_is_reported_without_an_error(root: Path, state: Path) 
 def test_a_missing_grant_is_reported_with_the_existing_ids(root: Path) -> None:
     """With a guess at what was meant."""
     with pytest.raises(GrantError) as caught:
-        grant_budgets(Root(str(root), named=True), "gti")
+        grant_with_budgets(Root(str(root), named=True), "gti")
     assert caught.value.exit_code == 20
     assert "did you mean `git`" in caught.value.hint
 

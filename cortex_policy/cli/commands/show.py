@@ -13,7 +13,7 @@ from cortex_policy.cli.output.printing import budget_to_json, print_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import join_words, message_line
 from cortex_policy.manage.budget_owner import BudgetOwner
-from cortex_policy.manage.budgets import BudgetStatus, GrantBudgets, grant_budgets
+from cortex_policy.manage.budgets import BudgetStatus, GrantWithBudgets, grant_with_budgets
 from cortex_policy.manage.global_denials import GlobalDenials, error_sentence, find_global_denials
 
 
@@ -42,7 +42,7 @@ def show(
 
         print_grant_at_version(policy_root, grant_id, at, json=json)
         return
-    seen = grant_budgets(policy_root, grant_id)
+    seen = grant_with_budgets(policy_root, grant_id)
     file = f"{policy_root.tools}/{grant_id}.json"
     denials = find_global_denials(policy_root)
     if json:
@@ -60,7 +60,7 @@ def _denial_lines(denials: GlobalDenials) -> list[tuple[str, str]]:
     ]
 
 
-def _lines(seen: GrantBudgets, file: str) -> list[tuple[str, str]]:
+def _lines(seen: GrantWithBudgets, file: str) -> list[tuple[str, str]]:
     row, grant = seen.row, seen.row.grant
     lines = [("id", row.id), ("state", f"{row.state}: {row.problem}" if row.problem else row.state), ("file", file)]
     if row.hint:
@@ -90,7 +90,7 @@ def _budget_text(one: BudgetStatus) -> str:
     return f"{budget.remaining} of {budget.limit} left{wait}"
 
 
-def _grant_to_json(seen: GrantBudgets, root: str, file: str) -> dict[str, object]:
+def _grant_to_json(seen: GrantWithBudgets, root: str, file: str) -> dict[str, object]:
     row, grant = seen.row, seen.row.grant
     origin = grant.origin if grant is not None else None
     return {

@@ -8,7 +8,7 @@ from cortex_policy.manage.hooks.entry import HookEntry, document_members, hook_e
 from cortex_policy.manage.hooks.handlers import find_handlers
 from cortex_policy.manage.hooks.installed_lines import is_hook_line
 from cortex_policy.manage.hooks.jsonc import BOM, BYTE_ORDER_MARK, COMMENT, parse_json_text
-from cortex_policy.manage.hooks.settings_files import SettingsFile, read_settings_file, write_settings_file
+from cortex_policy.manage.hooks.settings_files import AgentSettingsFile, read_agent_settings, write_agent_settings
 from cortex_policy.manage.hooks.targets import AGENT_FILES, USER, HookTarget
 
 _PRIVATE_MODE, _PUBLIC_MODE = 0o600, 0o644
@@ -20,7 +20,7 @@ class SettingsChange(Value):
     """The settings file of an agent as it is, and its new bytes; None for no file."""
 
     target: HookTarget
-    file: SettingsFile
+    file: AgentSettingsFile
     data: bytes | None
 
     @property
@@ -54,7 +54,7 @@ def plan_uninstall(target: HookTarget) -> SettingsChange:
 def write_change(change: SettingsChange) -> None:
     """Write a change; raise NotDoneError if the file has changed since it was read."""
     mode = _PRIVATE_MODE if change.target.level == USER else _PUBLIC_MODE
-    write_settings_file(change.file, change.data, mode)
+    write_agent_settings(change.file, change.data, mode)
 
 
 def check_extras(target: HookTarget, text: str) -> None:
@@ -65,11 +65,11 @@ def check_extras(target: HookTarget, text: str) -> None:
             raise NotDoneError(message, "write plain JSON")
 
 
-def _read(target: HookTarget) -> SettingsFile:
-    return read_settings_file(target.file, follows=target.agent != "cursor")
+def _read(target: HookTarget) -> AgentSettingsFile:
+    return read_agent_settings(target.file, follows=target.agent != "cursor")
 
 
-def _change(target: HookTarget, file: SettingsFile, text: str | None) -> SettingsChange:
+def _change(target: HookTarget, file: AgentSettingsFile, text: str | None) -> SettingsChange:
     return SettingsChange(target, file, None if text is None else text.encode())
 
 

@@ -40,7 +40,7 @@ def indent_of(text: str, offset: int) -> str:
     return _INDENT.match(_line_before(text, offset))[0]  # type: ignore[index] # no spaces match too
 
 
-def format_value(value: object, layout: Layout, indent: str) -> str:
+def json_value_text(value: object, layout: Layout, indent: str) -> str:
     """Return a value as JSON; a list of words is on one line.
 
     Other brackets have whitespace before their end, which `settings_edit` relies on.
@@ -51,7 +51,8 @@ def format_value(value: object, layout: Layout, indent: str) -> str:
     pairs = value.items() if isinstance(value, dict) else [(None, part) for part in value]
     deeper = indent + layout.unit
     parts = [
-        ("" if key is None else json.dumps(key, ensure_ascii=False) + layout.colon) + format_value(part, layout, deeper)
+        ("" if key is None else json.dumps(key, ensure_ascii=False) + layout.colon)
+        + json_value_text(part, layout, deeper)
         for key, part in pairs
     ]
     opening, closing = "[]" if is_list else "{}"

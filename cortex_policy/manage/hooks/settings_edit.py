@@ -9,7 +9,7 @@ import re
 from cortex_policy.core.json_tree import JsonNode
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks.handlers import HOOKS, HandlerPlace, find_handlers, find_member
-from cortex_policy.manage.hooks.json_layout import CREATED, Layout, format_value, indent_of, layout_at
+from cortex_policy.manage.hooks.json_layout import CREATED, Layout, indent_of, json_value_text, layout_at
 from cortex_policy.manage.hooks.jsonc import BOM, JsonText, parse_json_text
 
 TYPE_CHECKING = False
@@ -64,7 +64,7 @@ def remove_entries(text: str, is_ours: "IsOurs", others: "dict[str, object]") ->
 
 def _created_text(events: "dict[str, object]", others: "dict[str, object]") -> str:
     """Return the text of a document with nothing else; no edit puts hooks before another member."""
-    return format_value({HOOKS: events, **others}, CREATED, "")
+    return json_value_text({HOOKS: events, **others}, CREATED, "")
 
 
 def _of_kind(node: JsonNode, kind: str, name: str) -> JsonNode:
@@ -76,14 +76,14 @@ def _of_kind(node: JsonNode, kind: str, name: str) -> JsonNode:
 def _insert(document: JsonText, parent: JsonNode, key: str | None, value: object) -> str:
     """Add a value at the end of an object or array."""
     text, layout = document.text, layout_at(document, parent)
-    prefix = "" if key is None else f"{format_value(key, layout, '')}{layout.colon}"
+    prefix = "" if key is None else f"{json_value_text(key, layout, '')}{layout.colon}"
     if not parent.children:  # its whitespace stays before the value, and none comes behind
         end = parent.end - 1
-        return f"{text[:end]}{prefix}{format_value(value, layout, '')}{text[end:]}"
+        return f"{text[:end]}{prefix}{json_value_text(value, layout, '')}{text[end:]}"
     last = parent.children[-1]
     indent = indent_of(text, last.start_with_key) if layout.unit else ""
     gap = f"{layout.newline}{indent}" if layout.unit else layout.comma[1:]
-    written = f"{gap}{prefix}{format_value(value, layout, indent)}"
+    written = f"{gap}{prefix}{json_value_text(value, layout, indent)}"
     comma = _comma_behind(document, last)
     start = _end_of_comments(text, last.end if comma is None else comma + 1, layout)
     if comma is not None:

@@ -14,7 +14,7 @@ from cortex_policy.state.safe_directories import is_private_path, make_directory
 MAX_BYTES = 8 << 20
 
 
-class SettingsFile(Value):
+class AgentSettingsFile(Value):
     """A settings file as it was read: the path of the file itself, behind links, and its bytes; None if missing."""
 
     path: str
@@ -29,21 +29,21 @@ class SettingsFile(Value):
             raise NotDoneError(f"`{self.path}` is not UTF-8", "save it as UTF-8 first") from None
 
 
-def read_settings_file(file: str, *, follows: bool = True) -> SettingsFile:
+def read_agent_settings(file: str, *, follows: bool = True) -> AgentSettingsFile:
     """Read a settings file; raise NotDoneError if it cannot be read, or if a link to it must not be followed."""
     path = _behind_links(file, follows=follows)
     try:
         data = _read_regular(path)
     except FileNotFoundError:
-        return SettingsFile(path, None)
+        return AgentSettingsFile(path, None)
     except OSError as error:
         raise NotDoneError(f"`{file}` cannot be read: {os_error_text(error)}") from None
     if len(data) > MAX_BYTES:
         raise NotDoneError(f"`{file}` is larger than {MAX_BYTES >> 20} MiB")
-    return SettingsFile(path, data)
+    return AgentSettingsFile(path, data)
 
 
-def write_settings_file(old: SettingsFile, data: bytes | None, mode: int) -> None:
+def write_agent_settings(old: AgentSettingsFile, data: bytes | None, mode: int) -> None:
     """Replace the bytes that were read, None to remove the file; raise NotDoneError if it has changed since.
 
     Owner, mode and access control list stay; `mode` is that of a new file. Missing directories are made.
@@ -59,9 +59,9 @@ def write_settings_file(old: SettingsFile, data: bytes | None, mode: int) -> Non
         raise NotDoneError(f"`{old.path}` cannot be written: {os_error_text(error)}") from None
 
 
-def _write(directory: int, name: str, old: SettingsFile, data: bytes | None, mode: int) -> None:
+def _write(directory: int, name: str, old: AgentSettingsFile, data: bytes | None, mode: int) -> None:
     def verify() -> None:
-        if read_settings_file(old.path) != old:
+        if read_agent_settings(old.path) != old:
             raise NotDoneError(f"`{old.path}` was changed meanwhile", "run it again")
 
     if data is None:
