@@ -123,7 +123,7 @@ _cortex_policy() {
             value=''
         elif [[ $word == --root=* ]]; then
             root=${word#*=}
-        elif [[ " --add-scope --against --allow --arg --args --at --cost --data-class --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reader --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --user --version --wait --with -n " == *" $word "* ]]; then
+        elif [[ " --add-scope --against --allow --arg --args --at --batch --cost --data-class --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reader --reason --remove-scope --request --revoke --root --scope --select --since --timeout --to --tool --user --version --wait --with -n " == *" $word "* ]]; then
             value=$word
         elif [[ $word != -* ]]; then
             plain+=("$word")
@@ -275,7 +275,7 @@ _cortex_policy() {
             ;;
         'check '*)
             offered=('' 'ids' 'actions')
-            flags='--path --arg --args --root --cost --require-path --wait --peek --explain --json -q --quiet'
+            flags='--path --arg --args --root --cost --require-path --wait --peek --explain --json -q --quiet --batch --request'
             ;;
         'completions '*)
             offered=('' 'bash zsh fish')
@@ -307,7 +307,7 @@ _cortex_policy() {
             ;;
         'enforce '*)
             offered=('' 'ids' 'actions')
-            flags='--path --arg --args --root --cost --require-path --wait --peek --explain --json -q --quiet'
+            flags='--path --arg --args --root --cost --require-path --wait --peek --explain --json -q --quiet --batch --request'
             ;;
         'explain '*)
             offered=('' 'ids' 'actions')

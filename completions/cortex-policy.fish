@@ -9,7 +9,7 @@ function __cortex_policy_plain -d 'the plain words before the cursor, the comman
     for word in $words
         if test $skip = 1
             set skip 0
-        else if contains -- $word --add-scope --against --allow --arg --args --at --cost --data-class --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reader --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --user --version --wait --with -n
+        else if contains -- $word --add-scope --against --allow --arg --args --at --batch --cost --data-class --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reader --reason --remove-scope --request --revoke --root --scope --select --since --timeout --to --tool --user --version --wait --with -n
             set skip 1
         else if not string match -q -- '-*' $word
             printf '%s\n' $word
@@ -250,6 +250,8 @@ complete -c cortex-policy -n '__cortex_policy_in check' -l peek -d 'Decide, but 
 complete -c cortex-policy -n '__cortex_policy_in check' -l explain -d 'Also print the result of each rule, with its line'
 complete -c cortex-policy -n '__cortex_policy_in check' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in check' -s q -l quiet -d 'Print nothing; the exit code is the answer'
+complete -c cortex-policy -n '__cortex_policy_in check' -l batch -x -d 'Answer calls, one JSON object on each line'
+complete -c cortex-policy -n '__cortex_policy_in check' -l request -x -d 'Answer an AuthZEN 1.0 request'
 complete -c cortex-policy -n '__cortex_policy_at 0 completions' -a 'bash zsh fish'
 complete -c cortex-policy -n '__cortex_policy_in completions' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 config' -a edit -d 'Edit a settings file, and save it if it is valid'
@@ -342,6 +344,8 @@ complete -c cortex-policy -n '__cortex_policy_in enforce' -l peek -d 'Decide, bu
 complete -c cortex-policy -n '__cortex_policy_in enforce' -l explain -d 'Also print the result of each rule, with its line'
 complete -c cortex-policy -n '__cortex_policy_in enforce' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in enforce' -s q -l quiet -d 'Print nothing; the exit code is the answer'
+complete -c cortex-policy -n '__cortex_policy_in enforce' -l batch -x -d 'Answer calls, one JSON object on each line'
+complete -c cortex-policy -n '__cortex_policy_in enforce' -l request -x -d 'Answer an AuthZEN 1.0 request'
 complete -c cortex-policy -n '__cortex_policy_at 0 explain' -a '(__cortex_policy_ids)'
 complete -c cortex-policy -n '__cortex_policy_at 1 explain' -a '(__cortex_policy_actions (__cortex_policy_plain)[2])'
 complete -c cortex-policy -n '__cortex_policy_in explain' -l path -rF -d 'A path of the call, as typed; repeatable'

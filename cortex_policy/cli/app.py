@@ -11,7 +11,7 @@ import typer
 from cortex_policy.cli.command_table import ALIASES, COMMANDS, PROGRAM
 from cortex_policy.cli.exit_codes import DECIDING, is_decision_command
 from cortex_policy.cli.exit_guard import Invocation, run_guarded
-from cortex_policy.cli.help import CommandWithExamples, DecisionCommand, ProgramGroup, RunCommand
+from cortex_policy.cli.help import CheckCommand, CommandWithExamples, DecisionCommand, ProgramGroup, RunCommand
 from cortex_policy.cli.options import ROOT_HELP
 from cortex_policy.cli.usage_errors import USAGE_ERROR, print_help_instead, print_usage_error
 from cortex_policy.core.text import message_line
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 HELP_OPTIONS = ("--help", "-h")
 VERSION_OPTIONS = ("--version", "-V")
 _MAX_WIDTH = 80
+_DECISION_COMMANDS = {"explain": DecisionCommand, "run": RunCommand}
 _GARBAGE_OBJECTS = 200_000  # new objects after which the collector looks for cycles
 _NO_VARIABLE = "="  # of no environment: a real one could make Typer print a completion script and exit 0
 _USAGE_ERROR: Any = typer.BadParameter.__base__  # Typer gives the base of its errors no public name before 0.28
@@ -49,7 +50,7 @@ def build_app(names: "Iterable[str]" = COMMANDS) -> typer.Typer:
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)
         elif name in DECIDING:
-            kind, text = RunCommand if name == "run" else DecisionCommand, _help_text(name, command.__doc__)
+            kind, text = _DECISION_COMMANDS.get(name, CheckCommand), _help_text(name, command.__doc__)
             app.command(name, cls=kind, add_help_option=False, help=text)(command)
         else:
             app.command(name, cls=CommandWithExamples)(command)

@@ -129,6 +129,18 @@ class DecisionCommand(CommandWithExamples):
         _write_section(formatter, "Exit codes", [f"{code:<4} {meaning}" for code, meaning in exit_codes(self.name)])
 
 
+class CheckCommand(DecisionCommand):
+    """`check`, which takes a call in words, or requests from a file."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the words; GRANT and ACTION may only be missing if a file has the calls."""
+        words, _ = split_argv(args)
+        if any(word.partition("=")[0] in ("--batch", "--request") for word in words):
+            for param in self.params:
+                param.required = False
+        return super().parse_args(ctx, args)
+
+
 class RunCommand(DecisionCommand):
     """A command that decides, and runs the words after `--`, which are never options of this program."""
 

@@ -9,7 +9,14 @@ from cortex_policy.core.model import Budget, StateError
 from cortex_policy.state import boot_id
 from cortex_policy.state.ledger import Ledger, open_budget_directory
 from cortex_policy.state.ledger_ring import BudgetFileKey, open_budget_file
-from cortex_policy.state.mapped_file import MappedFile, budget_of_denial, hit_function, is_still_full, map_and_unlock
+from cortex_policy.state.mapped_file import (
+    MappedFile,
+    budget_of_denial,
+    hit_function,
+    is_still_full,
+    map_and_unlock,
+    use_after_hit,
+)
 from cortex_policy.state.settings import find_state_directory
 
 TYPE_CHECKING = False
@@ -69,6 +76,21 @@ class FileBudgets(Ledger):
             if file is not None and file.denied_until and is_still_full(file, limit):
                 return budget_of_denial(file, limit)
         return None
+
+    def use_after_hit(self, tool: str, action: str, limit: int) -> tuple[int, float]:
+        """Return what is used right after a `hit` of this process, and the seconds until one more fits.
+
+        Hits that others took in between are in it. Raises StateError if the file must be read and cannot be.
+        """
+        try:
+            file = self._kept[tool][action][1]
+        except KeyError:
+            file = None
+        use = use_after_hit(file, limit) if file is not None else None
+        if use is None:
+            budget = self.peek(tool, action, limit)
+            use = budget.used, budget.retry_after_seconds or 0.0
+        return use
 
     def forget(self) -> None:
         """Close the files that are kept open; the next hit of a key opens its file again."""

@@ -33,6 +33,7 @@ _SECOND = (10**9 >> TICK_BITS) * PRIME
 _TRY, _UNLOCK = fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_UN
 _flock = fcntl.flock
 _NEVER = 1 << 63  # no word is that
+_FEW_STEPS = 4
 
 
 class MappedFile:
@@ -43,6 +44,7 @@ class MappedFile:
         "denied_limit",
         "denied_until",
         "descriptor",
+        "first_used",
         "hits_per_slot",
         "limit_end",
         "look_at",
@@ -57,6 +59,7 @@ class MappedFile:
     denied_limit: int
     denied_until: int
     descriptor: int
+    first_used: int
     hits_per_slot: int
     min_limit: int
     look_at: int
@@ -79,6 +82,7 @@ class MappedFile:
         self.min_limit = max(EXACT_LIMIT, (ring.hits_per_slot - 1) * COARSE_SLOTS) + 1 if ring.hits_per_slot > 1 else 1
         self.look_at = now_ticks() * PRIME + ring.tag + _SECOND  # then its name is looked up again
         self.denied_limit = self.denied_head = self.denied_until = 0
+        self.first_used = 0  # all hits below this number have left the window
 
     def __del__(self) -> None:
         os.close(self.descriptor)
@@ -204,3 +208,44 @@ def budget_of_denial(file: MappedFile, limit: int) -> Budget | None:
     if limit != full or (before != tag and before > now - _SPAN) or now >= until:
         return None
     return Budget(limit, limit, 0, ((until - now) // PRIME << TICK_BITS) / 1e9, 0)
+
+
+def use_after_hit(file: MappedFile, limit: int) -> tuple[int, float] | None:
+    """Return what is used right after a hit of this process, and the seconds until one more fits.
+
+    None if the file must be read. Nothing is locked: hits that others took by now are in it.
+    """
+    tag, word = file.tag, file.words[AT_HEAD]
+    if word < 0 or word % PRIME != tag or not file.min_limit <= limit < file.limit_end:
+        return None
+    head = word // PRIME
+    now = (clock_gettime_ns(CLOCK) >> TICK_BITS) * PRIME + tag
+    first = _first_used(file, head, now - _SPAN)
+    oldest = file.slots[(head - limit) & file.mask] if head >= limit else tag
+    if first is None or oldest % PRIME != tag:
+        return None
+    wait = max(0, (oldest + _SPAN - now) // PRIME) if oldest != tag else 0
+    return head - first, (wait << TICK_BITS) / 1e9
+
+
+def _first_used(file: MappedFile, head: int, expired: int) -> int | None:
+    """Return the number of the oldest hit in the window, most often that of the last time; None if it is damaged."""
+    slots, mask, tag, size = file.slots, file.mask, file.tag, len(file.words) - HEADER // WORD
+    lowest = max(0, head - (size - 1) * file.hits_per_slot)
+    low = file.first_used if lowest <= file.first_used <= head else lowest
+    high, steps = head, 0
+    while low < high:
+        # a few have left since the last time; if more have, they are found by halving, as the ring is ordered
+        middle = low if steps < _FEW_STEPS else (low + high) // 2
+        word = slots[middle & mask]
+        if word % PRIME != tag:
+            return None
+        if word != tag and word > expired:
+            if middle == low:
+                break
+            high = middle
+        else:
+            low = middle + 1
+        steps += 1
+    file.first_used = low
+    return low

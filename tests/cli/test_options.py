@@ -36,14 +36,14 @@ OTHERS = {
 }
 WITHOUT_ROOT = {"stamp merge-files", "audit verify", "rule", "completions", "help"}
 WITHOUT_JSON = {
-    "stamp merge-files", "completions", "help", "edit", "config edit", "config set", "config unset", "config path",
+    "stamp merge-files", "completions", "help", "edit", "hook edit", "config edit", "config set", "config unset", "config path",
 }  # fmt: skip
 # what these change is one thing that their own words name, or they ask first
 WITHOUT_DRY_RUN = {
-    "edit", "init", "stop", "resume", "approve", "deny", "stamp write", "stamp merge", "config set", "config unset",
+    "edit", "hook edit", "init", "stop", "resume", "approve", "deny", "stamp write", "stamp merge", "config set", "config unset",
     "config edit", "rate reset", "rate purge",
 }  # fmt: skip
-WITHOUT_QUIET = {"edit", "config edit"}
+WITHOUT_QUIET = {"edit", "hook edit", "config edit"}
 Command = pytest.mark.parametrize("name", [name for name in leaves() if name not in DECIDING])
 
 

@@ -378,3 +378,25 @@ def test_a_limit_of_another_type_is_taken_by_its_value(budgets: FileBudgets) -> 
     assert budgets.peek("t", "never", 2).used == 2
     assert not budgets.hit("t", "never", Never(2), Never(1))
     assert not budgets.hit("t", "other", 5, Never(6))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_a_hit_leaves_is_what_the_file_says(seed: int, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the limit changes, others hit, and hits leave the window."""
+    assert state.is_dir()
+    draw, now = random.Random(seed), [ledger_ring.now_ticks()]  # noqa: S311 - no secret
+    monkeypatch.setattr(ledger_ring, "now_ticks", lambda: now[0])
+    monkeypatch.setattr(mapped_file, "now_ticks", lambda: now[0])
+    monkeypatch.setattr(mapped_file, "clock_gettime_ns", lambda _: now[0] << ledger_ring.TICK_BITS)
+    mine, other = FileBudgets(ROOT), Ledger(ROOT, find_state_directory())
+    limits = [draw.choice((1, 3, 10, 100, 5_000_000))] * 20 + [2, 50, 7, 300]
+    taken = 0
+    for _ in range(150):
+        limit = draw.choice(limits)
+        now[0] += draw.choice((0, 1, 1000, ledger_ring.WINDOW_TICKS // 50, ledger_ring.WINDOW_TICKS // 3))
+        other.take("t", "a", limit, draw.choice((1, 1, 5)))
+        if mine.hit("t", "a", limit):
+            said = other.peek("t", "a", limit)
+            assert mine.use_after_hit("t", "a", limit) == (said.used, said.retry_after_seconds)
+            taken += 1
+    assert taken

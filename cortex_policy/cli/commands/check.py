@@ -6,6 +6,7 @@ import typer
 
 from cortex_policy.check import Call, decide_call
 from cortex_policy.cli.commands import check_options as options
+from cortex_policy.cli.options import value_option
 from cortex_policy.cli.output.explanation import render_explanation
 from cortex_policy.cli.output.wait_notice import wait_notice
 from cortex_policy.cli.shared_options import with_options_of
@@ -13,7 +14,7 @@ from cortex_policy.render import render, write_and_exit
 
 
 @with_options_of(options.call_fields)
-def check(
+def check(  # noqa: PLR0913 - the options of a call, and of requests
     fields: dict[str, Any],
     context: typer.Context,
     *,
@@ -24,6 +25,8 @@ def check(
     ] = 0,
     json: options.JsonFlag = 0,
     quiet: options.QuietFlag = 0,
+    batch: Annotated[list[str] | None, value_option("FILE|-", "Answer calls, one JSON object on each line.")] = None,
+    request: Annotated[list[str] | None, value_option("FILE|-", "Answer an AuthZEN 1.0 request.")] = None,
 ) -> None:
     """Decide a call, and count it if it is allowed.
 
@@ -40,6 +43,11 @@ def check(
     a path is allowed unless `--require-path` or the settings deny it. `explain` says which arguments were treated as
     paths; `cortex-policy-grant`(5) says more.
 
+    With `--batch`, each line of FILE (`-` is stdin) is a call, such as `{"grant": "git", "action": "tree", "args":
+    {"path": "docs/x"}}`; it may have `cost`, `peek` and `id`. Its answer is one line with the members of `--json` and
+    the same `id`. The exit code is 0 only if there was a line and each was allowed. With `--request`, FILE is one
+    AuthZEN 1.0 request, which is counted only if its `context.consume` is true.
+
     `check --help` and `check --version` exit with 0 only without other words, so they never look like an allowed call.
 
     $ cortex-policy check git tree --path docs/x --require-path || exit
@@ -48,7 +56,10 @@ def check(
     $ cortex-policy check git search --args '{"path": "docs", "repo": "x"}'
     $ cortex-policy check model-gateway chat --wait 30 --cost 2
     $ cortex-policy check git tree --root /srv/repo -q && echo yes
+    $ cortex-policy check --batch calls.jsonl > answers.jsonl
     """
+    if batch or request:
+        raise typer.Exit(_answer_requests(context, fields, batch, request))
     call = Call(
         **fields,
         wait_seconds=options.single_wait(wait),
@@ -60,3 +71,19 @@ def check(
     )
     outcome = decide_call(call, wait_notice(call))
     write_and_exit(render_explanation(outcome) if call.explain else render(outcome))
+
+
+def _answer_requests(
+    context: typer.Context, fields: dict[str, Any], batch: list[str] | None, request: list[str] | None
+) -> int:
+    """Answer the requests of a file; raise if the words name a call too."""
+    from cortex_policy.batch.answerer import Answerer  # noqa: PLC0415 - a call in words needs none of it
+    from cortex_policy.cli.commands.check_requests import answer_batch, answer_request  # noqa: PLC0415
+
+    option, answer = ("--batch", answer_batch) if batch else ("--request", answer_request)
+    given = {name for name, value in context.params.items() if value}
+    if given - {option[2:], "root", "require_path", "json"}:
+        message = f"{option} takes no other words than --root and --require-path."
+        raise typer.BadParameter(message)
+    file = options.single_text(option, batch or request) or ""
+    return answer(file, Answerer(fields["root"], require_path=fields["require_path"]))

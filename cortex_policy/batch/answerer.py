@@ -1,0 +1,94 @@
+"""One request in, one answer out: what `check --batch` and all other ways to ask have in common."""
+
+from time import perf_counter_ns
+
+from cortex_policy.batch.answer_line import AnswerLines, answer_text, id_text
+from cortex_policy.batch.authzen import CONSUME
+from cortex_policy.batch.decider import BatchDecider
+from cortex_policy.batch.request_line import BadRequestError, RequestLine, parse_request_line
+from cortex_policy.check import Call, CallOutcome, decide_call
+from cortex_policy.core.decode import decode_json
+from cortex_policy.core.model import CortexPolicyError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_NANOSECONDS = 1000
+
+
+class Answerer:
+    """Answers requests for the grants of one root, in the order in which they come."""
+
+    def __init__(self, root: str | None = None, *, require_path: bool = False) -> None:
+        """Look for the root at the first request, and again as long as there is none."""
+        self._root, self._require_path = root, require_path
+        self._decider: BatchDecider | None = None
+        self._lines = AnswerLines()
+
+    def answer(self, line: bytes) -> tuple[str, int]:
+        """Return the answer to a request, a line of JSON, and the exit code that `check` would have."""
+        start = perf_counter_ns()
+        try:
+            request = parse_request_line(line)
+        except BadRequestError as error:
+            outcome = CallOutcome(Call("", "", json=True), None, None, error, 0)
+            return answer_text(outcome, id_text(error.id) if error.has_id else ""), error.exit_code
+        id_member = id_text(request.id) if request.has_id else ""
+        return self._answer_ordinary(request, id_member, start) or self._answer_any(request, id_member)
+
+    def ask(self, grant: str, action: str, args: "dict[str, Any]", is_counted: bool) -> "dict[str, Any]":  # noqa: FBT001 - as AuthZEN asks
+        """Return the members of the answer to a call that need not be counted.
+
+        An argument that a request cannot carry, since the word has a meaning there, is never taken for absent.
+        """
+        if self._declares(grant, CONSUME):
+            message = f"the grant declares an argument `{CONSUME}`, which a request cannot carry"
+            raise UsageError(message)
+        request = RequestLine({"grant": grant, "action": action, "args": args, "peek": not is_counted})
+        text, _ = self._answer_any(request, "")
+        members: dict[str, Any] = decode_json(text.encode())
+        return members
+
+    def _declares(self, grant: str, argument: str) -> bool:
+        try:
+            self._decider = self._decider or BatchDecider(self._root)
+            return argument in self._decider.load(grant).args
+        except CortexPolicyError:  # the decision itself says why
+            return False
+
+    def _answer_ordinary(self, request: RequestLine, id_member: str, start: int) -> tuple[str, int] | None:
+        """Answer a call that the kept grants allow; None if it must be decided in full."""
+        decider = self._decider
+        if decider is None or request.peek or request.cost != 1 or self._require_path:
+            return None
+        try:
+            taken = decider.try_take(request.grant, request.action, request.args)
+        except CortexPolicyError as error:
+            outcome = CallOutcome(_call(request), None, None, error, (perf_counter_ns() - start) // _NANOSECONDS)
+            return answer_text(outcome, id_member), outcome.exit_code
+        if taken is None:
+            return None
+        entry, decision, used, seconds = taken
+        microseconds = (perf_counter_ns() - start) // _NANOSECONDS
+        if decision:
+            return self._lines.allowed(entry, request.action, decision, (used, seconds), microseconds, id_member), 0
+        outcome = CallOutcome(_call(request), entry.grant, decision, None, microseconds)
+        return answer_text(outcome, id_member), outcome.exit_code
+
+    def _answer_any(self, request: RequestLine, id_member: str) -> tuple[str, int]:
+        call = _call(request, self._root, require_path=self._require_path)
+        try:
+            decider = self._decider = self._decider or BatchDecider(self._root)
+        except CortexPolicyError:  # no root: `check` says which rule denies, and records it
+            outcome = decide_call(call)
+        else:
+            outcome = decider.decide_call(call, request.args)
+        return answer_text(outcome, id_member), outcome.exit_code
+
+
+def _call(request: RequestLine, root: str | None = None, *, require_path: bool = False) -> Call:
+    return Call(
+        request.grant, request.action, root=root, cost=request.cost, peek=request.peek, require_path=require_path,
+        json=True,
+    )  # fmt: skip

@@ -1,0 +1,105 @@
+"""AuthZEN 1.0 requests: an evaluation, or several with their three semantics (docs/requests.md#authzen).
+
+A request is a question and consumes nothing, unless `context.consume` is true. The subject is required by the
+standard, and decides nothing: a grant belongs to a tool, whoever calls.
+"""
+
+from cortex_policy.core.model import GRANT_NOT_FOUND, UsageError
+from cortex_policy.core.text import did_you_mean
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    # grant, action, arguments, whether it is counted -> the members of `check --json`
+    Ask = Callable[[str, str, dict[str, Any], bool], dict[str, Any]]
+
+RESOURCE_TYPE = "tool"
+CONSUME = "consume"
+EXECUTE_ALL = "execute_all"
+STOP_AT = {"deny_on_first_deny": False, "permit_on_first_permit": True}  # the decision that ends the evaluations
+_REQUIRED = (("subject", "type"), ("subject", "id"), ("resource", "type"), ("resource", "id"), ("action", "name"))
+_BAD_REQUEST = 400
+
+
+def answer_document(document: object, ask: "Ask") -> "tuple[dict[str, Any], int]":
+    """Return the answer to a request, and the first exit code that is not 0; raise UsageError if it is none.
+
+    With `permit_on_first_permit` the code is 0 if one evaluation is permitted.
+    """
+    if not isinstance(document, dict):
+        raise UsageError("the request is not a JSON object")
+    evaluations = document.get("evaluations", [])
+    if not isinstance(evaluations, list):
+        raise UsageError("`evaluations` must be an array")
+    if not evaluations:  # as the standard says: the same as one evaluation
+        return _evaluate(document, ask)
+    stop_at = _stop_at(document)
+    answers: list[dict[str, Any]] = []
+    codes: list[int] = []
+    for one in evaluations:
+        answer, code = _evaluate_item(document, one, ask)
+        answers.append(answer)
+        codes.append(code)
+        if answer["decision"] is stop_at:
+            break
+    is_permitted = stop_at is True and codes[-1] == 0
+    return {"evaluations": answers}, 0 if is_permitted else next(filter(None, codes), 0)
+
+
+def error_answer(error: UsageError) -> "tuple[dict[str, Any], int]":
+    """Return the answer to what is no request."""
+    status = {"status": _BAD_REQUEST, "message": f"{error.detail}; {error.hint}" if error.hint else error.detail}
+    return {"decision": False, "context": {"error": status}}, error.exit_code
+
+
+def _stop_at(document: "dict[str, Any]") -> bool | None:
+    options = document.get("options", {})
+    word = options.get("evaluations_semantic", EXECUTE_ALL) if isinstance(options, dict) else options
+    if word != EXECUTE_ALL and not (isinstance(word, str) and word in STOP_AT):
+        from cortex_policy.core.closest_match import closest_word  # noqa: PLC0415 - only a wrong request needs it
+
+        known = (EXECUTE_ALL, *STOP_AT)
+        guess = closest_word(word, known) if isinstance(word, str) else ""
+        raise UsageError(f"`options.evaluations_semantic` must be one of {', '.join(known)}", did_you_mean(guess))
+    return STOP_AT.get(word)
+
+
+def _evaluate_item(document: "dict[str, Any]", one: object, ask: "Ask") -> "tuple[dict[str, Any], int]":
+    """Evaluate one item, whose members replace those of the whole request; an error is its own answer."""
+    try:
+        return _evaluate(document | one if isinstance(one, dict) else None, ask)
+    except UsageError as error:
+        return error_answer(error)
+
+
+def _evaluate(request: "dict[str, Any] | None", ask: "Ask") -> "tuple[dict[str, Any], int]":
+    if request is None:
+        raise UsageError("an evaluation is not a JSON object")
+    for part, member in _REQUIRED:
+        _check_member(request, part, member)
+    args = request.get("context", {})
+    if not isinstance(args, dict):
+        raise UsageError("`context` must be an object")
+    is_counted = args.get(CONSUME, False)
+    if not isinstance(is_counted, bool):
+        raise UsageError(f"`context.{CONSUME}` must be true or false")
+    kind = request["resource"]["type"]
+    if kind != RESOURCE_TYPE:
+        message = f"resources are of the type `{RESOURCE_TYPE}`, not `{kind}`"
+        reason, code = str(GRANT_NOT_FOUND), GRANT_NOT_FOUND.exit_code
+        return {"decision": False, "context": {"reason": reason, "message": message, "exit_code": code}}, code
+    plain = {name: value for name, value in args.items() if name != CONSUME}
+    members = ask(request["resource"]["id"], request["action"]["name"], plain, is_counted)
+    decision = members.pop("decision")
+    return {"decision": decision, "context": members}, members["exit_code"]
+
+
+def _check_member(request: "dict[str, Any]", part: str, member: str) -> None:
+    entity = request.get(part)
+    if entity is None or (isinstance(entity, dict) and member not in entity):
+        raise UsageError(f"`{part if entity is None else f'{part}.{member}'}` is missing")
+    if not isinstance(entity, dict) or not isinstance(entity[member], str):
+        where, kind = (f"{part}.{member}", "a string") if isinstance(entity, dict) else (part, "an object")
+        raise UsageError(f"`{where}` must be {kind}")

@@ -1,0 +1,78 @@
+"""Decide requests one after another, as `check` would, with grants and settings kept in memory."""
+
+from time import perf_counter_ns
+
+from cortex_policy.check import Call, CallOutcome
+from cortex_policy.core.model import CortexPolicyError, Settings
+from cortex_policy.library.decider import Decider
+from cortex_policy.library.path_lookup import find_unresolved_root
+from cortex_policy.library.store import DEFAULT_MAX_GRANTS
+from cortex_policy.state import resource_shortage_error
+from cortex_policy.state.enforcement import AuditedCall
+from cortex_policy.state.file_budgets import FileBudgets
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from cortex_policy.core.model import Decision, Grant
+    from cortex_policy.library.cache import CachedGrant
+
+
+class BatchDecider(Decider):
+    """Decides the requests of one root; what one process decides, every other sees in the same files."""
+
+    def __init__(self, root: str | None) -> None:
+        """Find the root; raise GrantError (25, 26) if there is none."""
+        super().__init__(find_unresolved_root(root), DEFAULT_MAX_GRANTS, None)
+
+    def try_take(
+        self, grant_id: str, action: str, args: "dict[str, Any]"
+    ) -> "tuple[CachedGrant, Decision, int, float] | None":
+        """Decide and count an ordinary call; None if it must be decided in full, and nothing was counted.
+
+        Of an allowed one also return what is used by now, and the seconds until one more fits. Raises StateError or
+        AuditLogError, as `enforce` does.
+        """
+        entry = self._cache.get_fresh(grant_id)
+        allowed = entry.try_allow(action, args, with_budget=False) if entry is not None else None
+        if entry is None or allowed is None:
+            return None
+        grant, budgets = entry.grant, self._budgets_of(entry)
+        limit = grant.rate.per_minute
+        if entry.settings.audit_file is not None:
+            decision = self._count_and_log(entry, action, args, allowed)
+        elif budgets.hit(grant.tool, action, limit):
+            decision = allowed
+        else:
+            decision = self._rate_denial(entry, action, allowed)
+        if decision is None:
+            return None
+        if not decision:
+            return entry, decision, 0, 0.0
+        assert isinstance(budgets, FileBudgets)  # noqa: S101 - nobody gave others
+        return entry, decision, *budgets.use_after_hit(grant.tool, action, limit)
+
+    def decide_call(self, call: Call, args: "Mapping[str, object]") -> CallOutcome:
+        """Decide any call as `check` does; an error that prevents a decision is in the outcome."""
+        start = perf_counter_ns()
+        grant: Grant | None = None
+        decision: Decision | None = None
+        error: CortexPolicyError | None = None
+        settings: Settings | None = None
+        try:
+            with AuditedCall(call.grant, call.action, args, call.cost, peek=call.peek) as audited:
+                entry = self._cache.get_fresh(call.grant) or self._read_grant(call.grant, self._load_for_call)
+                grant, settings = entry.grant, entry.settings
+                if call.require_path:
+                    settings = Settings(**{**vars(settings), "require_path": True})
+                decision = audited.decide(grant, args, settings, self._budgets_of(entry))
+        except CortexPolicyError as caught:
+            decision, error = None, caught
+        except OSError as caught:
+            lack = resource_shortage_error(caught)
+            if lack is None:
+                raise
+            decision, error = None, lack
+        return CallOutcome(call, grant, decision, error, (perf_counter_ns() - start) // 1000, dict(args), settings)

@@ -1,0 +1,74 @@
+"""`check --batch` and `check --request`: calls that come as JSON instead of words."""
+
+import errno
+import os
+import stat
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from cortex_policy.batch.answerer import Answerer
+from cortex_policy.batch.authzen import answer_document, error_answer
+from cortex_policy.batch.stream import AnswerStream
+from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
+from cortex_policy.core.json_text import json_text
+from cortex_policy.core.model import NOT_DONE, UsageError
+from cortex_policy.core.not_done_error import NotDoneError
+from cortex_policy.core.text import escape_json_output, os_error_text
+from cortex_policy.state import read_all
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_STDIN = "-"
+
+
+def answer_batch(file: str, answerer: Answerer) -> int:
+    """Answer each line of a file on standard output, and return the exit code."""
+    stream = AnswerStream(answerer.answer)
+    with _open_file(file) as source:
+        try:
+            stream.answer_all(source, 1)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # nobody reads the rest, and what was not answered was not allowed
+                return stream.first_code or NOT_DONE.exit_code
+            raise NotDoneError(f"the lines of `{file}` cannot be answered: {os_error_text(error)}") from None
+    return stream.exit_code
+
+
+def answer_request(file: str, answerer: Answerer) -> int:
+    """Answer an AuthZEN request on standard output, and return the exit code."""
+    with _open_file(file) as source:
+        try:
+            document = decode_json(read_all(source, MAX_BYTES + 1))
+            answer, code = answer_document(document, answerer.ask)
+        except MalformedError as error:
+            answer, code = error_answer(UsageError(f"the request is not JSON: {error}"))
+        except UsageError as error:
+            answer, code = error_answer(error)
+        except OSError as error:
+            raise _unreadable(file, error) from None
+    sys.stdout.write(escape_json_output(json_text(answer)) + "\n")
+    return code
+
+
+@contextmanager
+def _open_file(file: str) -> "Iterator[int]":
+    """Open a file of requests, or standard input; raise UsageError if it cannot be read."""
+    if file == _STDIN:
+        yield 0
+        return
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    except (OSError, ValueError) as error:
+        raise _unreadable(file, error) from None
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _unreadable(file: str, error: Exception) -> UsageError:
+    return UsageError(f"`{file}` cannot be read: {os_error_text(error)}")
