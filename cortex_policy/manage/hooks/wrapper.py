@@ -8,6 +8,7 @@ import os
 from cortex_policy.core.not_done_error import NotDoneError
 
 WATCHDOG_SECONDS = 12
+DENIED = "cortex-policy denied this call"  # after the reason, and alone if the program could not print it
 FAILED = "cortex-policy: the check itself failed, so the call is denied; a human has to look at the hook"
 _SLEEP_PLACES = ("/bin/sleep", "/usr/bin/sleep", "/run/current-system/sw/bin/sleep")
 # names that no environment has: Gemini replaces `$NAME` in its settings by a variable of that name.
@@ -23,14 +24,14 @@ exec 3<&-
 wait $hook_pid
 hook_exit=$?
 kill -9 $hook_timer
-case $hook_exit in 0|2) exit $hook_exit; esac
+case $hook_exit in 0) exit 0;; 2) echo "{denied}" >&4; exit 2;; esac
 echo "{failed} ($hook_exit)" >&4
 exit 2"""
 
 
 def wrap_command(program: str, seconds: float = WATCHDOG_SECONDS) -> str:
     """Return shell text that runs a command line of one program, and ends it after some seconds."""
-    lines = _TEXT.format(program=program, sleep=_sleep_program(), seconds=seconds, failed=FAILED)
+    lines = _TEXT.format(program=program, sleep=_sleep_program(), seconds=seconds, failed=FAILED, denied=DENIED)
     return "; ".join(lines.splitlines())
 
 

@@ -11,7 +11,7 @@ from shlex import quote, split
 
 import pytest
 
-from cortex_policy.manage.hooks.wrapper import FAILED, wrap_command
+from cortex_policy.manage.hooks.wrapper import DENIED, FAILED, wrap_command
 
 SHELLS = ("dash -c", "bash -c", "bash --norc --noprofile -c", "busybox sh -c")
 PAYLOAD = b'{"tool_name":"Bash",\x00\xff"x":"\n\n"}' * 8000  # more than a pipe holds, and no newline at its end
@@ -65,11 +65,17 @@ def wait_until_gone(mark: str) -> None:
     pytest.fail(f"still there: {processes_with(mark)}")
 
 
-@pytest.mark.parametrize("code", [0, 2])
-def test_the_answer_of_a_hook_passes_unchanged(shell: list[str], code: int) -> None:
-    """Both streams to the last byte: trailing newlines, NUL, no newline."""
+@pytest.mark.parametrize(("code", "more"), [(0, ""), (2, f"{DENIED}\n")])
+def test_the_answer_of_a_hook_passes_unchanged(shell: list[str], code: int, more: str) -> None:
+    """Both streams to the last byte: trailing newlines, NUL, no newline; a denial gets a line more."""
     done = run_wrapped(shell, sh(rf"printf 'a\n\n\0b\n\n'; printf 'why\n\n\0' >&2; exit {code}"))
-    assert (done.returncode, done.stdout, done.stderr) == (code, b"a\n\n\0b\n\n", b"why\n\n\0")
+    assert (done.returncode, done.stdout, done.stderr) == (code, b"a\n\n\0b\n\n", b"why\n\n\0" + more.encode())
+
+
+def test_a_denial_that_the_hook_cannot_print_has_a_reason(shell: list[str]) -> None:
+    """Codex and Gemini CLI let a call run after exit code 2 without a word."""
+    done = run_wrapped(shell, sh("exec >&- 2>&-; exit 2"))
+    assert (done.returncode, done.stdout, done.stderr) == (2, b"", f"{DENIED}\n".encode())
 
 
 def test_the_payload_reaches_the_hook_unchanged(shell: list[str]) -> None:
