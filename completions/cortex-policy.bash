@@ -183,7 +183,7 @@ _cortex_policy() {
             ;;
         'config edit '*)
             offered=('' '')
-            flags='--root --user --project --system --wait -h --help'
+            flags='--root --user --project --system --resume --wait -h --help'
             ;;
         'config get '*)
             offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify validate.select validate.ignore validate.suppress')
@@ -195,15 +195,15 @@ _cortex_policy() {
             ;;
         'config path '*)
             offered=('' '')
-            flags='--root --user --project --system -h --help'
+            flags='--root --user --project --system --json -h --help'
             ;;
         'config set '*)
             offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify validate.select validate.ignore validate.suppress' 'values')
-            flags='--root --user --project --system --allow-widening --wait -q --quiet -h --help'
+            flags='--root --user --project --system --allow-widening --wait --json -q --quiet -h --help'
             ;;
         'config unset '*)
             offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify validate.select validate.ignore validate.suppress')
-            flags='--root --user --project --system --allow-widening --wait -q --quiet -h --help'
+            flags='--root --user --project --system --allow-widening --wait --json -q --quiet -h --help'
             ;;
         'hook edit '*)
             offered=('' '')

@@ -21,7 +21,7 @@ from cortex_policy.core.text import message_line, os_error_text, printable
 from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
 from cortex_policy.manage.diff.unified import readable_diff
 from cortex_policy.manage.editing.editor_command import command_to_open
-from cortex_policy.manage.editing.session import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE
+from cortex_policy.manage.editing.loop import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -87,6 +87,7 @@ YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 WideningOption = Annotated[
     bool, typer.Option("--allow-widening", help="Save without asking even if it may allow more than before.")
 ]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with the text that the last session left.")]
 WaitOption = Annotated[
     float,
     typer.Option(

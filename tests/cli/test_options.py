@@ -36,7 +36,7 @@ OTHERS = {
 }
 WITHOUT_ROOT = {"stamp merge-files", "audit verify", "rule", "completions", "help"}
 WITHOUT_JSON = {
-    "stamp merge-files", "completions", "help", "edit", "hook edit", "config edit", "config set", "config unset", "config path",
+    "stamp merge-files", "completions", "help", "edit", "hook edit", "config edit",
 }  # fmt: skip
 # what these change is one thing that their own words name, or they ask first
 WITHOUT_DRY_RUN = {

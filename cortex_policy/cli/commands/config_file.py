@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.options import RootOption, WaitOption, WideningOption
-from cortex_policy.cli.output.printing import print_unrecorded
-from cortex_policy.cli.output.settings import format_setting
+from cortex_policy.cli.options import JsonOption, ResumeOption, RootOption, WaitOption, WideningOption
+from cortex_policy.cli.output.printing import print_json, print_unrecorded
+from cortex_policy.cli.output.settings import format_setting, setting_to_json
 from cortex_policy.cli.prompts import is_interactive, make_lock_wait
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root, inner_root_path
@@ -18,7 +18,7 @@ from cortex_policy.core.settings import PROJECT, SYSTEM, USER
 from cortex_policy.core.text import message_line, printable
 
 if TYPE_CHECKING:
-    from cortex_policy.core.settings import SettingValue
+    from cortex_policy.core.settings import EffectiveSetting, SettingValue
     from cortex_policy.manage.settings.write import SettingsFile
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the setting.", show_default=False)]
@@ -51,6 +51,7 @@ def set_setting(
     *,
     allow_widening: WideningOption = False,
     wait_seconds: WaitOption = 0.0,
+    json: JsonOption = False,
 ) -> None:
     """Set a setting in a file; its comments stay.
 
@@ -65,12 +66,16 @@ def set_setting(
     from cortex_policy.manage.settings.write import set_value  # noqa: PLC0415
 
     done = set_value(
-        target, name, value, make_widening_prompt(allowed=allow_widening, json=False), make_lock_wait(wait_seconds)
+        target, name, value, make_widening_prompt(allowed=allow_widening, json=json), make_lock_wait(wait_seconds)
     )
     print_unrecorded("config set", done.unrecorded)
+    effective = _effective_setting(target, name)
+    if json:
+        print_json(_write_to_json(target, name, effective, is_changed=done.is_changed))
+        return
     sentence = f"set `{name}` to `{value}` in `{target.file}`"
     typer.echo(message_line(sentence if done else f"nothing to do: {sentence}"))
-    _print_if_overridden(target, name)
+    _print_if_overridden(target, effective)
 
 
 @add_quiet_option
@@ -81,6 +86,7 @@ def unset(
     *,
     allow_widening: WideningOption = False,
     wait_seconds: WaitOption = 0.0,
+    json: JsonOption = False,
 ) -> None:
     """Remove a setting from a file.
 
@@ -93,25 +99,32 @@ def unset(
     from cortex_policy.manage.settings.write import unset_value  # noqa: PLC0415
 
     done = unset_value(
-        target, name, make_widening_prompt(allowed=allow_widening, json=False), make_lock_wait(wait_seconds)
+        target, name, make_widening_prompt(allowed=allow_widening, json=json), make_lock_wait(wait_seconds)
     )
     print_unrecorded("config unset", done.unrecorded)
+    if json:
+        print_json(_write_to_json(target, name, _effective_setting(target, name), is_changed=done.is_changed))
+        return
     sentence = f"`{name}` is not set in `{target.file}`"
     typer.echo(message_line(sentence if done else f"nothing to do: {sentence}"))
 
 
 @with_options_of(_settings_file)
-def path(target: "SettingsFile") -> None:
+def path(target: "SettingsFile", *, json: JsonOption = False) -> None:
     """Print the path of a settings file, even if it does not exist.
 
     $ cortex-policy config path
     $ cortex-policy config path --project
+    $ cortex-policy config path --system --json
     """
+    if json:
+        print_json({**_file_to_json(target), "exists": os.path.lexists(target.file)})
+        return
     typer.echo(printable(target.file))
 
 
 @with_options_of(_settings_file)
-def edit(target: "SettingsFile", *, wait_seconds: WaitOption = 0.0) -> None:
+def edit(target: "SettingsFile", *, resume: ResumeOption = False, wait_seconds: WaitOption = 0.0) -> None:
     """Edit a settings file, and save it if it is valid.
 
     It opens a private copy in the editor of the setting `editor`, `$VISUAL` or `$EDITOR`. A text that is not saved is
@@ -119,6 +132,7 @@ def edit(target: "SettingsFile", *, wait_seconds: WaitOption = 0.0) -> None:
 
     $ cortex-policy config edit
     $ cortex-policy config edit --project
+    $ cortex-policy config edit --resume
     """
     from cortex_policy.cli.edit_screen import EditScreen  # noqa: PLC0415
     from cortex_policy.manage.editing.editor_command import choose_editor  # noqa: PLC0415
@@ -128,24 +142,39 @@ def edit(target: "SettingsFile", *, wait_seconds: WaitOption = 0.0) -> None:
     if not is_interactive():
         raise NotDoneError("an editor needs a terminal", "use `cortex-policy config set`")
     terminal = EditScreen(choose_editor(os.environ, configured_editor(target.root)), os.path.basename(target.file))
-    outcome = run(target, make_lock_wait(wait_seconds), terminal)
+    outcome = run(target, make_lock_wait(wait_seconds), terminal, resume=resume)
     if outcome.status == "cancelled":
         raise NotDoneError("cancelled")
     if outcome.status == "saved":
         typer.echo(message_line(f"saved `{target.file}`"))
 
 
-def _print_if_overridden(target: "SettingsFile", name: str) -> None:
-    """Print a note if another source overrides what was set."""
+def _effective_setting(target: "SettingsFile", name: str) -> "EffectiveSetting | None":
+    """Return a setting after the write; None, with a warning on stderr, if settings elsewhere are invalid."""
     from cortex_policy.manage.settings.effective import resolve_settings  # noqa: PLC0415
 
     try:
-        winner = next(one.effective for one in resolve_settings(target.root) if one.setting.name == name)
-    except GrantError as error:  # in another place: this one was written all the same
+        return next(one for one in resolve_settings(target.root) if one.setting.name == name)
+    except GrantError as error:  # this one was written all the same
         typer.echo(message_line(f"warning: every check is denied: {error.detail}"), err=True)
         typer.echo(message_line(f"hint: {error.hint}"), err=True)
-        return
-    if winner.place != target.place:
+        return None
+
+
+def _file_to_json(target: "SettingsFile") -> dict[str, object]:
+    return {"file": target.file, "place": target.place}
+
+
+def _write_to_json(
+    target: "SettingsFile", name: str, effective: "EffectiveSetting | None", *, is_changed: bool
+) -> dict[str, object]:
+    setting = setting_to_json(effective) if effective is not None else None
+    return {**_file_to_json(target), "name": name, "changed": is_changed, "effective": setting}
+
+
+def _print_if_overridden(target: "SettingsFile", effective: "EffectiveSetting | None") -> None:
+    """Print a note if another source overrides what was set."""
+    if effective is not None and (winner := effective.effective).place != target.place:
         typer.echo(
             message_line(f"note: {_source_text(winner)} says `{format_setting(winner.value)}`, and that counts"),
             err=True,

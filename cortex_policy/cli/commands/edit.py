@@ -1,11 +1,11 @@
 """`edit`: change a grant in an editor; it is saved if it loads, after its meaning was shown."""
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from cortex_policy.cli.options import GrantArgument, RootOption, WaitOption
+from cortex_policy.cli.options import GrantArgument, ResumeOption, RootOption, WaitOption
 from cortex_policy.cli.prompts import is_interactive, make_lock_wait
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.not_done_error import NotDoneError
@@ -15,8 +15,6 @@ from cortex_policy.state.policy_files import path_below_policy
 
 if TYPE_CHECKING:
     from cortex_policy.state import Root
-
-ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with the text that the last session left.")]
 
 
 def edit(

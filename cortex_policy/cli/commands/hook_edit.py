@@ -1,14 +1,14 @@
 """`hook edit`: change the rules of agents' hooks in an editor."""
 
-from cortex_policy.cli.commands.edit import ResumeOption, edit_on_terminal
-from cortex_policy.cli.options import RootOption, WaitOption
+from cortex_policy.cli.commands.edit import edit_on_terminal
+from cortex_policy.cli.options import ResumeOption, RootOption, WaitOption
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.decode import HOOKS
 from cortex_policy.state.policy_files import raise_missing, read_policy_file
 
 
 def edit(root: RootOption = None, *, resume: ResumeOption = False, wait_seconds: WaitOption = 0.0) -> None:
-    """Edit the rules of agents' hooks in your editor, and save them if they are valid.
+    """Edit the rules of hooks, and save them if they are valid.
 
     The rules are `.cortex/policy/hooks.toml`. It works as `edit` does for a grant: it shows what is wrong with the text
     and whether more calls would pass than before, and asks before it saves. A text that is not saved is kept, and its

@@ -131,7 +131,7 @@ def test_an_operator_edits_until_it_is_valid(mine: Path) -> None:
     editor = """sh -c 'if grep -q hope "$1"; then sed -i s/hope/deny/ "$1"; else sed -i s/ask/hope/ "$1"; fi' editor"""
     terminal = Terminal("config", "edit", columns=250, CORTEX_POLICY_EDITOR=editor, EDITOR="false")
     terminal.expect("`sensitive` is `hope`; it must be `allow`, `ask` or `deny`")
-    terminal.expect("(e)dit again e(x)it: ")
+    terminal.expect("(e)dit again (d)iff e(x)it: ")
     assert mine.read_text() == 'sensitive = "ask"\n'
     terminal.press("e")
     terminal.expect("(s)ave (e)dit again (d)iff e(x)it: ")
@@ -141,6 +141,47 @@ def test_an_operator_edits_until_it_is_valid(mine: Path) -> None:
     terminal.expect(f"saved `{mine}`")
     assert terminal.end()[0] == 0
     assert mine.read_text() == 'sensitive = "deny"\n'
+
+
+@pytest.mark.usefixtures("drafts_place")
+def test_a_text_of_settings_that_was_left_can_be_gone_on_with(mine: Path) -> None:
+    """As for a grant; an editor that does not start loses nothing of it."""
+    run("config", "set", "sensitive", "ask")
+    first = Terminal("config", "edit", columns=250, EDITOR="sh -c 'sed -i s/ask/deny/ \"$1\"' editor")
+    first.expect("e(x)it: ")
+    first.press("x")
+    assert first.end()[0] == 3
+    broken = Terminal("config", "edit", "--resume", columns=250, EDITOR="/nonexist/editor")
+    broken.expect("the editor `/nonexist/editor` does not start: ")
+    broken.expect("(e)dit again e(x)it: ")
+    broken.press("x")
+    assert "the text was left in `" in broken.end()[1]
+    last = Terminal("config", "edit", "--resume", columns=250, EDITOR="true")
+    last.expect("e(x)it: ")
+    last.press("s")
+    assert last.end()[0] == 0
+    assert mine.read_text() == 'sensitive = "deny"\n'
+    assert "no earlier session left a text" in Terminal("config", "edit", "--resume", EDITOR="true").end()[1]
+
+
+def test_what_a_command_did_to_a_file_is_json_too(root: Path, mine: Path) -> None:
+    """Which file, whether it changed, and what is in effect now; one that widens needs its option."""
+    done = json.loads(run("config", "set", "sensitive", "ask", "--json").stdout)
+    effective = {
+        "name": "sensitive", "value": "ask", "place": "user", "source": str(mine), "locked": False, "hidden": []
+    }  # fmt: skip
+    assert done == {
+        "file": str(mine), "place": "user", "name": "sensitive", "changed": True, "effective": effective
+    }  # fmt: skip
+    assert json.loads(run("config", "set", "sensitive", "ask", "--json").stdout)["changed"] is False
+    refused = run("config", "unset", "sensitive", "--json")
+    assert (refused.returncode, json.loads(refused.stdout)["error"]["hint"]) == (3, "add `--allow-widening`")
+    done = json.loads(run("config", "unset", "sensitive", "--json", "--allow-widening").stdout)
+    assert (done["changed"], done["effective"]["place"]) == (True, "default")
+    project = f"{root}/.cortex/policy/config.toml"
+    assert json.loads(run("config", "path", "--project", "--json").stdout) == {
+        "file": project, "place": "project", "exists": False
+    }  # fmt: skip
 
 
 def test_a_setting_that_widens_needs_confirmation_or_an_option(mine: Path) -> None:

@@ -103,7 +103,7 @@ def test_an_edited_text_that_would_deny_every_check_is_not_saved(mine: SettingsF
     terminal.expect(
         "every check would answer 24: audit log `/nonexist/log`: its directory does not exist; make it with "
     )
-    terminal.expect("(e)dit again e(x)it: ")
+    terminal.expect("(e)dit again (d)iff e(x)it: ")
     terminal.press("x")
     assert terminal.end()[0] == 3
     assert not Path(mine.file).exists()

@@ -15,7 +15,7 @@ from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER, settings_by_name
 from cortex_policy.manage.diff.grants import GrantDiff
-from cortex_policy.manage.editing.session import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE
+from cortex_policy.manage.editing.loop import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE
 from cortex_policy.manage.settings.effective import resolve_settings, root_or_none
 from cortex_policy.manage.settings.session import run_settings_session
 from cortex_policy.manage.settings.toml_edit import set_in_text, toml_literal
@@ -310,7 +310,7 @@ def test_a_text_that_is_given_up_is_left_and_named(mine: Path) -> None:
     """The file is as before."""
     screen: Any = Screen("sensitve = 1\n", keys=EXIT)
     assert run_settings_session(MINE, NO_WAIT, screen).status == "cancelled"
-    assert screen.asked == EDIT + EXIT
+    assert screen.asked == EDIT + DIFF + EXIT
     assert not mine.exists()
     left = Path(screen.said.partition("left in `")[2].partition("`")[0])
     assert left.read_text() == "sensitve = 1\n"
