@@ -2,15 +2,17 @@
 
 A child decides, and the parent answers: it touches no file of the policy, so that nothing can make it wait. Every way
 out is a denial but one: the child has decided in time, said so in a whole message, and ended well.
+
+One module of more than 250 lines, as each module costs a hook time.
 """
 
 import _signal  # type: ignore[import-not-found, unused-ignore]  # `signal` loads `enum`, which costs 6 ms
 import os
 import time
 
-from cortex_policy.core.hooks.answers import NO_OPINION, denial_output
+from cortex_policy.core import Value
+from cortex_policy.core.hooks.answers import NO_OPINION, denial_output, model_reason
 from cortex_policy.core.hooks.payload import AGENTS, MAX_BYTES
-from cortex_policy.hook_words import HookWords, HookWordsError, named_agent, parse_hook_words
 from cortex_policy.state import read_all
 
 TYPE_CHECKING = False
@@ -18,8 +20,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Never
 
+    Decide = Callable[[Callable[[str], object]], str]
     ErrorText = Callable[[BaseException], str]
 
+ANY_AGENT = "auto"  # the payload alone says which; for tests
+DEADLINE_SECONDS = 8.0
+MAX_DEADLINE_SECONDS = 3600.0
+MAX_TAG_LENGTH = 64
+_DIGITS = frozenset("0123456789")
+_TAG_CHARACTERS = _DIGITS | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._-")
+_FIELDS = {"--root": "root", "--deadline": "deadline_seconds", "--install": "tag"}
 DENIED = 2
 INPUT_SECONDS = 2.0
 OUTPUT_SECONDS = 1.0  # for a denial that nobody reads
@@ -36,6 +46,19 @@ _DEADLY_SIGNALS = tuple(
         "SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGVTALRM", "SIGPROF", "SIGIO",
     )
 )  # fmt: skip
+
+
+class HookWordsError(ValueError):
+    """The words are not those of an installed line: every call of a tool is denied; says why."""
+
+
+class HookWords(Value):
+    """The words of an installed line; `agent` is '' if the payload alone says which it is."""
+
+    agent: str
+    root: str
+    deadline_seconds: float = DEADLINE_SECONDS
+    tag: str = ""
 
 
 def answer_agent(argv: list[str], closed: list[int], error_text: "ErrorText") -> "Never":
@@ -83,9 +106,15 @@ class HookProcess:
         data = read_all(0, MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             self.deny(f"the agent sent more than {MAX_BYTES >> 20} MiB")
+        # before the fork: in the child, modules take half as much time again
+        from cortex_policy.hook_decision import decide_payload  # noqa: PLC0415 - once signals are handled
+
         late = f"the policy was not read and applied within {words.deadline_seconds:g} seconds; try again later"
         self._set_timer(max(end - time.monotonic(), _REPEAT_SECONDS), late)
-        reader = self._fork(words, data)
+        reader = self._fork(
+            lambda tell_agent: decide_payload(data, words.agent, words.root, words.tag, tell_agent),
+            words.deadline_seconds + 1,
+        )
         while part := os.read(reader, MAX_MESSAGE):
             self._message += part
             if len(self._message) > MAX_MESSAGE:
@@ -96,32 +125,27 @@ class HookProcess:
         self._late = late
         _signal.setitimer(_signal.ITIMER_REAL, seconds, _REPEAT_SECONDS)
 
-    def _fork(self, words: HookWords, data: bytes) -> int:
-        """Start the child that decides, and return the end of a pipe from which to read its message."""
+    def _fork(self, decide: "Decide", seconds: float) -> int:
+        """Start the child that decides, for so long at most; return the end of a pipe that gets its message."""
         reader, writer = os.pipe()
         self._child = os.fork()
         if self._child == 0:
-            self._decide(words, data, writer)
+            self._decide(decide, seconds, writer)
         os.close(writer)
         return reader
 
-    def _decide(self, words: HookWords, data: bytes, writer: int) -> "Never":
+    def _decide(self, decide: "Decide", seconds: float, writer: int) -> "Never":
         code = 1
         try:
             for number in (_signal.SIGALRM, *_DEADLY_SIGNALS):
                 _signal.signal(number, _signal.SIG_DFL)
-            _signal.setitimer(_signal.ITIMER_REAL, words.deadline_seconds + 1)  # ends it if the parent was killed
+            _signal.setitimer(_signal.ITIMER_REAL, seconds)  # ends it if the parent was killed
             _keep_only(writer)
-            from cortex_policy.hook_decision import decide_payload  # noqa: PLC0415 - in the child, which may hang
-
             try:
-                reason = decide_payload(
-                    words, data, lambda agent: _write_all(writer, b"%s%s\n" % (_AGENT, agent.encode()))
-                )
+                reason = decide(lambda agent: _write_all(writer, b"%s%s\n" % (_AGENT, agent.encode())))
             except Exception as error:  # noqa: BLE001 - a bug denies
                 reason = self.failure_text(error)
-            denial = reason.encode("utf-8", "backslashreplace")[: MAX_MESSAGE // 2]
-            _write_all(writer, _DENY + denial if reason else _PASS)
+            _write_all(writer, _DENY + model_reason(reason).encode("utf-8", "backslashreplace") if reason else _PASS)
             code = 0
         finally:
             os._exit(code)
@@ -201,3 +225,51 @@ def _write_once(descriptor: int, data: bytes) -> None:
         os.write(descriptor, data)
     except OSError:
         return  # closed or full: the exit code says it as well
+
+
+def named_agent(argv: list[str]) -> str:
+    """Return the agent that the words name, '' if they name none."""
+    return argv[0] if argv and argv[0] in AGENTS else ""
+
+
+def parse_hook_words(argv: list[str]) -> HookWords:
+    """Parse the words after `hook`; raise HookWordsError for any others than an installed line has."""
+    agent = named_agent(argv)
+    if not agent and argv[:1] != [ANY_AGENT]:
+        raise _words_error(f"it must name an agent: {', '.join(AGENTS)}")
+    fields: dict[str, str] = {}
+    rest = iter(argv[1:])
+    for word in rest:
+        option, equals, after = word.partition("=")
+        value = after if equals else next(rest, None)
+        name = _FIELDS.get(option)
+        if name is None or value is None or name in fields:
+            raise _words_error(f"`{option}` is unknown, given twice, or lacks its value")
+        fields[name] = value
+    root = fields.get("root", "")
+    if not root.startswith("/"):
+        raise _words_error("it must name the directory of the policy, `--root` with an absolute path")
+    return HookWords(agent, root, _parse_seconds(fields.get("deadline_seconds")), _parse_tag(fields.get("tag")))
+
+
+def _parse_seconds(text: str | None) -> float:
+    if text is None:
+        return DEADLINE_SECONDS
+    whole, _, fraction = text.partition(".")
+    seconds = float(text) if whole and _DIGITS.issuperset(whole + fraction) else 0.0
+    if not 0 < seconds <= MAX_DEADLINE_SECONDS:
+        raise _words_error(f"`--deadline` must be more than 0 and at most {MAX_DEADLINE_SECONDS:.0f} seconds")
+    return seconds
+
+
+def _parse_tag(text: str | None) -> str:
+    if text is not None and not (0 < len(text) <= MAX_TAG_LENGTH and _TAG_CHARACTERS.issuperset(text)):
+        raise _words_error(f"`--install` must be letters, digits, `.`, `_` and `-`, at most {MAX_TAG_LENGTH}")
+    return text or ""
+
+
+def _words_error(why: str) -> HookWordsError:
+    return HookWordsError(
+        f"the command line of this hook is wrong: {why}. No call of a tool passes until an operator has installed "
+        "the hook again with `cortex-policy hook install`"
+    )

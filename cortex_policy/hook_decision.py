@@ -5,9 +5,9 @@ import os
 from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.engine import first_denial
 from cortex_policy.core.hooks import PayloadError
+from cortex_policy.core.hooks.guarded_files import guard_denial
 from cortex_policy.core.hooks.payload import MAX_BYTES, agent_of, read_tool_call
 from cortex_policy.core.hooks.questions import rule_on
-from cortex_policy.core.json_text import canonical_json
 from cortex_policy.core.model import (
     ALLOWED,
     GRANT_INVALID,
@@ -20,88 +20,100 @@ from cortex_policy.core.model import (
     Request,
     Settings,
 )
-from cortex_policy.core.path_arguments import path_arguments
+from cortex_policy.core.path_arguments import collapse, path_arguments
 from cortex_policy.state import home_directory, sha256
 from cortex_policy.state.deliveries import Delivery
-from cortex_policy.state.enforcement import AuditedCall, check_host_stop, decide_and_consume, load_for_call_in_root
+from cortex_policy.state.enforcement import AuditedCall, check_host_stop, decide_request, load_for_call_in_root
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.hooks_file import load_hook_rules
 from cortex_policy.state.ledger import Ledger
-from cortex_policy.state.paths import UnresolvablePathError, protected_paths, resolve_paths
+from cortex_policy.state.paths import PathWalk, ProtectedPaths, UnresolvablePathError, protected_paths, resolve_paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from cortex_policy.core.hooks.payload import ToolCall
-    from cortex_policy.core.hooks.questions import GrantQuestion
-    from cortex_policy.core.hooks.rules import HookRules
-    from cortex_policy.core.model import Grant
-    from cortex_policy.hook_words import HookWords
+    from cortex_policy.core.hooks.questions import GrantQuestion, Ruling
+    from cortex_policy.core.model import Grant, Origin
     from cortex_policy.state import Root
 
+    Guard = Callable[[str], str]  # why a path may not be touched, '' if it may
 
-def decide_payload(words: "HookWords", data: bytes, tell_agent: "Callable[[str], object]") -> str:
+
+_NOTHING = ProtectedPaths(frozenset(), ())
+_NO_DEVICE = -1  # so that each link is looked at, whatever file system it is in
+
+
+def decide_payload(data: bytes, named: str, root: str, tag: str, tell_agent: "Callable[[str], object]") -> str:
     """Return why a call is denied, in words for a model; '' if the policy has no objection.
 
-    `tell_agent` gets the agent that the payload is of, '' for none.
+    `named`, `root` and `tag` are of the installed line: the agent, '' for any, the root, and its tag. `tell_agent` gets
+    the agent that the payload is of, '' for none.
     """
     try:
         document = decode_json(data, MAX_BYTES, allow_surrogates=True)
-        tell_agent(agent_of(document, words.agent))
-        call = read_tool_call(document, words.agent)
+        tell_agent(agent_of(document, named))
+        call = read_tool_call(document, named)
     except MalformedError as error:
         return f"denied: what the agent sent is not JSON as the policy reads it: {error}"
     except PayloadError as error:
         return f"denied: the agent sent what the policy cannot read: {error}"
     try:
-        return _decide_call(words, call)
+        return _decide_call(call, root, tag)
     except CortexPolicyError as error:
         from cortex_policy.core.hooks.reasons import error_reason  # noqa: PLC0415 - only a denial needs it
 
         return error_reason(error)
 
 
-def _decide_call(words: "HookWords", call: "ToolCall") -> str:
+def _decide_call(call: "ToolCall", named_root: str, tag: str) -> str:
     check_host_stop()
-    root = find_root(words.root)
+    root = find_root(named_root)
     try:
         rules = load_hook_rules(root)
     except GrantError as error:
         return _rules_error_reason(call, error)
     home = home_directory()
     ruling = rule_on(call, rules, home)
-    denial = ruling.denial or _guard_denial(ruling.paths, call, rules, home)
-    if denial or not ruling.questions:
-        return denial
+
+    def guard(path: str) -> str:
+        return guard_denial(path, call, rules, home)
+
+    if ruling.denial:
+        return ruling.denial
+    if why := _guarded_end(ruling.paths, guard):
+        return _ruling_reason(call, why)
+    if not ruling.questions:
+        return ""
     try:
         os.chdir(call.cwd)  # relative paths of the call, and the audit log, start there
-    except OSError as error:
-        return f"the working directory of the call cannot be entered: {os.strerror(error.errno or 0).lower()}"
-    return _GrantQuestions(root, call, words.tag, ruling.questions).first_denial()
+    except (OSError, ValueError):
+        return _ruling_reason(call, "its working directory cannot be entered")
+    return _GrantQuestions(root, call, tag, ruling, guard).first_denial()
 
 
 def _rules_error_reason(call: "ToolCall", error: GrantError) -> str:
-    from cortex_policy.core.hooks.reasons import error_reason  # noqa: PLC0415 - only a denial needs these
-    from cortex_policy.core.hooks.ruling_reason import ruling_reason  # noqa: PLC0415
+    if error.reason is GRANT_NOT_FOUND:
+        return _ruling_reason(call, "there are no rules for the tools of agents")
+    if error.reason is GRANT_INVALID:
+        return _ruling_reason(call, "the rules for the tools of agents are not valid")
+    from cortex_policy.core.hooks.reasons import error_reason  # noqa: PLC0415 - only a denial needs it
 
-    whys = {GRANT_NOT_FOUND: "do not exist", GRANT_INVALID: "are not valid"}
-    why = whys.get(error.reason)
-    if why is None:
-        return error_reason(error)
-    return ruling_reason(call.tool, f"the rules for the tools of agents {why}", is_final=True)
+    return error_reason(error)
 
 
-def _guard_denial(paths: tuple[str, ...], call: "ToolCall", rules: "HookRules", home: str) -> str:
+def _ruling_reason(call: "ToolCall", why: str) -> str:
+    from cortex_policy.core.hooks.ruling_reason import ruling_reason  # noqa: PLC0415 - only a denial needs it
+
+    return ruling_reason(call.tool, why, is_final=True)
+
+
+def _guarded_end(paths: tuple[str, ...], guard: "Guard") -> str:
     """Return why one of these paths may not be touched once its links are followed, '' if all may."""
-    if not paths:
-        return ""
-    from cortex_policy.core.hooks.guarded_files import guard_denial  # noqa: PLC0415 - only if the call names a path
-    from cortex_policy.state.final_paths import final_paths  # noqa: PLC0415 - as above
-
     for path in paths:
         try:
-            denials = [guard_denial(end, call, rules, home) for end in final_paths(path)]
+            denials = list(map(guard, _final_paths(path)))
         except UnresolvablePathError as error:
             return f"`{path}` cannot be resolved: {error}"
         if why := next(filter(None, denials), ""):
@@ -109,15 +121,25 @@ def _guard_denial(paths: tuple[str, ...], call: "ToolCall", rules: "HookRules", 
     return ""
 
 
+def _final_paths(path: str) -> set[str]:
+    """Return where an absolute path ends if links are followed before its `..` are collapsed, and after."""
+    text = path.partition("\0")[0]  # what C reads of it
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        raise UnresolvablePathError("it is not a path of this system") from None
+    return {PathWalk(way, _NOTHING, _NO_DEVICE).path for way in {text, collapse(text)}}
+
+
 class _GrantQuestions:
     """What the grants are asked about one call: all must allow it, and one hit is taken."""
 
-    def __init__(self, root: "Root", call: "ToolCall", tag: str, questions: "tuple[GrantQuestion, ...]") -> None:
-        self._root, self._call = root, call
-        text = canonical_json([call.session, call.call_id, call.tool, call.inputs])
-        self._delivery = Delivery(sha256(text.encode("ascii")).digest(), tag)
-        self._counted = next((question for question in questions if question.consumes), None)
-        others = [question for question in questions if question is not self._counted]
+    def __init__(self, root: "Root", call: "ToolCall", tag: str, ruling: "Ruling", guard: "Guard") -> None:
+        self._root, self._cwd, self._guard = root, call.cwd, guard
+        identity = ascii((call.session, call.call_id, call.tool, call.inputs))
+        self._delivery = Delivery(sha256(identity.encode("ascii")).digest(), tag)
+        self._counted = next((question for question in ruling.questions if question.consumes), None)
+        others = [question for question in ruling.questions if question is not self._counted]
         # INVARIANT: the hit comes last, so that none is taken for a call that another grant denies
         self._questions = others if self._counted is None else [*others, self._counted]
 
@@ -140,60 +162,62 @@ class _GrantQuestions:
         return decision_reason(question, grant, audited.decision)
 
     def _decide(self, question: "GrantQuestion", grant: "Grant", audited: AuditedCall) -> Decision:
-        denial = self._path_denial(question, grant, audited.args, audited.settings)
+        origin, settings = _origin_of(grant), audited.settings
+        protected = protected_paths(origin, settings)
+        # from the working directory of the call first, which is that of this process by now
+        requests = [
+            Request(question.action, audited.args, resolve_paths(grant, origin, audited.args, protected, start))
+            for start in (None, *(directory for directory in question.directories if directory != self._cwd))
+        ]
+        denial = self._first_path_denial(question, grant, requests, settings)
         if denial is not None:
             return denial
-        decision = decide_and_consume(
-            grant, question.action, audited.args, peek=audited.peek, settings=audited.settings,
-            budgets=None if audited.peek else self._ledger(grant, audited.settings),
-        )  # fmt: skip
+        budgets = Ledger(origin.root_identity, settings.state_dir or "", None if audited.peek else self._delivery)
+        decision = decide_request(grant, origin, requests[0], settings, budgets, peek=audited.peek)
         if audited.peek and decision.reason is RATE_LIMITED and self._is_repeat():
             return Decision(ALLOWED, "", (), decision.budget, decision.paths)  # its own hit may fill this budget
         return decision
 
-    def _ledger(self, grant: "Grant", settings: Settings) -> Ledger:
-        if grant.origin is None:
-            message = "a grant of a root has an origin"
-            raise RuntimeError(message)
-        return Ledger(grant.origin.root_identity, settings.state_dir or "", self._delivery)
+    def _first_path_denial(
+        self, question: "GrantQuestion", grant: "Grant", requests: list[Request], settings: Settings
+    ) -> Decision | None:
+        """Deny paths outside of the root or guarded, and those that are denied from another directory of the call."""
+        for request in requests:
+            why = _outside_root(grant, request) if question.within_root else ""
+            ends = [path.resolved for path in request.paths if path.resolved is not None]
+            why = why or next(filter(None, map(self._guard, ends)), "")
+            if why:
+                return Decision(PATH_OUTSIDE_SCOPE, why, paths=tuple((path, None) for path in request.paths))
+        for request in requests[1:]:
+            denial = first_denial(grant, Request(request.action, request.args, request.paths, approved=True), settings)
+            if denial is not None:
+                return denial
+        return None
 
     def _is_repeat(self) -> bool:
         """Whether the hit of this call was taken at an earlier delivery."""
         if self._counted is None:
             return False
         grant, settings = load_for_call_in_root(self._root, self._counted.grant)
-        return self._ledger(grant, settings).peek(grant.tool, self._counted.action, grant.rate.per_minute).repeat
-
-    def _path_denial(
-        self, question: "GrantQuestion", grant: "Grant", args: "Mapping[str, object]", settings: Settings
-    ) -> Decision | None:
-        """Deny paths outside of the root, and those that are denied from another directory of the call."""
-        directories = dict.fromkeys([self._call.cwd, *question.directories])
-        if grant.origin is None or (len(directories) == 1 and not question.within_root):
-            return None
-        for directory in directories:
-            paths = resolve_paths(grant, grant.origin, args, protected_paths(grant.origin, settings), directory)
-            request = Request(question.action, args, paths, approved=True)
-            if question.within_root and (given := _path_outside_root(grant, request)) is not None:
-                return Decision(
-                    PATH_OUTSIDE_SCOPE,
-                    f"{given} lies outside of the project, or leads out of it",
-                    paths=tuple((path, None) for path in paths),
-                )
-            denial = first_denial(grant, request, settings) if directory != self._call.cwd else None
-            if denial is not None:
-                return denial
-        return None
+        budgets = Ledger(_origin_of(grant).root_identity, settings.state_dir or "", self._delivery)
+        return budgets.peek(grant.tool, self._counted.action, grant.rate.per_minute).repeat
 
 
-def _path_outside_root(grant: "Grant", request: Request) -> str | None:
-    """Return the first path that is not below the root, as text and resolved; None if all are."""
+def _origin_of(grant: "Grant") -> "Origin":
+    if grant.origin is None:
+        raise GrantError(GRANT_INVALID, "it was not loaded from a root")
+    return grant.origin
+
+
+def _outside_root(grant: "Grant", request: Request) -> str:
+    """Return a sentence about the first path that is not below the root, as text or resolved; '' if all are."""
     path_by_key = {(path.argument, path.given): path for path in request.paths}
     for argument, given, is_path in path_arguments(grant, request.args):
         path = path_by_key.get((argument, given)) if given is not None else None
         if is_path and (path is None or path.normalized is None or path.resolved_inside is None):
-            return f"argument `{argument}`" if given is None else f"`{given}`"
-    return None
+            what = f"argument `{argument}`" if given is None else f"`{given}`"
+            return f"{what} lies outside of the project, or leads out of it"
+    return ""
 
 
 def _with_path_values(grant: "Grant", question: "GrantQuestion") -> "dict[str, object]":

@@ -79,6 +79,9 @@ def _is_call_of_agent(argv: list[str]) -> bool:
 
 def _answer_agent(argv: list[str]) -> "Never":
     """Answer an agent, and exit: if that is not possible at all, then with a denial."""
+    import gc  # noqa: PLC0415 - built in
+
+    gc.disable()  # a run of it while modules are loaded takes as long as five of them
     why = ""
     try:
         from cortex_policy.hook import answer_agent  # noqa: PLC0415 - see `run`

@@ -24,6 +24,7 @@ except ImportError:
     from hashlib import sha256
 
 from cortex_policy.core import Value
+from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
 
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -34,6 +35,7 @@ CLOCK = time.CLOCK_MONOTONIC_RAW if sys.platform == "darwin" else time.CLOCK_BOO
 BOOT_PREFIX = 8  # digits in the name of a root's state that identify its boot
 SPINS, YIELDS, MAX_LOCK_WAIT = 20, 20, 1.0
 DEFAULT_OVERFLOW_UID, NO_USER = 65534, -1
+MAX_COPY_BYTES = 1 << 20  # of what was decoded and is kept beside the rate state
 OPEN_FILES_HINT = "raise the limit of open files (`ulimit -n`), or close some"
 
 
@@ -146,6 +148,40 @@ def state_directory(path: str | None) -> str:
     if not path.startswith("/") or "\0" in path:
         raise state_error(f"{STATE_DIR} is not absolute", "set it to an absolute path, or unset it")
     return path
+
+
+def open_copies(named: str | None) -> int:
+    """Open the directory of rate state; -1 if it is missing, or not ours alone; the ledger reports that."""
+    where = default_state_directory() if named is None else named
+    try:
+        directory = os.open(where, OPEN_DIRECTORY) if where.startswith("/") else -1
+    except (OSError, ValueError):
+        return -1
+    if directory < 0:
+        return directory
+    status = os.fstat(directory)
+    if status.st_uid == os.geteuid() and not status.st_mode & 0o077:
+        return directory
+    os.close(directory)
+    return -1
+
+
+def load_copy(directory: int, name: str) -> "dict[str, object] | None":
+    """Return the members of a copy, None if there is none, or it is invalid."""
+    try:
+        descriptor = os.open(name, OPEN_FILE, dir_fd=directory) if directory >= 0 else -1
+    except OSError:
+        return None
+    if descriptor < 0:
+        return None
+    try:
+        status = os.fstat(descriptor)
+        members = decode_json(read_all(descriptor, MAX_COPY_BYTES)) if status.st_uid == os.geteuid() else None
+    except (OSError, MalformedError):  # perhaps after a loss of power
+        return None
+    finally:
+        os.close(descriptor)
+    return members if isinstance(members, dict) else None
 
 
 _overflow_uids: list[int] = []

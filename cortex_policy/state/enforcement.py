@@ -140,9 +140,22 @@ def decide_and_consume(
     if settings.state_dir is None:
         settings = _with_state_directory(settings)
     request = build_request(grant, origin, action, args, settings, cost)
-    decision = first_denial(grant, request, settings)
     if budgets is None:
         budgets = Ledger(origin.root_identity, settings.state_dir or "")
+    return decide_request(grant, origin, request, settings, budgets, peek=peek)
+
+
+def decide_request(
+    grant: "Grant",
+    origin: "Origin",
+    request: Request,
+    settings: Settings,
+    budgets: "Ledger | MemoryBudgets",
+    *,
+    peek: bool = False,
+) -> "Decision":
+    """Decide a call whose paths are resolved; if it is allowed, consume budget, unless `peek`."""
+    decision = first_denial(grant, request, settings)
     if decision is not None:
         if decision.reason is not APPROVAL_REQUIRED or settings.sensitive != "ask":
             return decision
@@ -150,7 +163,7 @@ def decide_and_consume(
 
         return decide_with_approval(grant, origin, request, settings, budgets, decision, peek=peek)
     ask = budgets.peek if peek else budgets.take
-    return decide_rate(grant, request, ask(grant.tool, action, grant.rate.per_minute, cost))
+    return decide_rate(grant, request, ask(grant.tool, request.action, grant.rate.per_minute, request.cost))
 
 
 def _with_state_directory(settings: Settings) -> Settings:

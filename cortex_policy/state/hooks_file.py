@@ -3,22 +3,21 @@
 A decoded copy is kept beside that of the settings. Its name is a hash of the file's bytes, so that it is never stale.
 """
 
-from cortex_policy.core.decode import MalformedError
-from cortex_policy.core.hooks.rules import HookRulesError, decode_rules, rules_to_document
-from cortex_policy.core.model import GRANT_INVALID, GRANT_NOT_FOUND, GRANT_UNSAFE, STAMP_MISMATCH, GrantError
-from cortex_policy.state import Root, sha256
+import os
+
+from cortex_policy.core.decode import HOOKS, MAX_BYTES
+from cortex_policy.core.hooks.rules import HookRule, rules_from_document, rules_to_document
+from cortex_policy.core.model import GRANT_NOT_FOUND, GRANT_UNSAFE, GrantError
+from cortex_policy.state import Root, load_copy, open_copies, sha256
 from cortex_policy.state.enforcement import check_root_stop, effective_settings
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.settings_cache import close_copies, load_copy, open_copies, store_copy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.core.hooks.rules import HookRules
     from cortex_policy.core.model import Settings
 
-NAME = "hooks.toml"
-MAX_BYTES = 1 << 20
-FORMAT = 1  # goes up with each change in the meaning of a copy
+FORMAT = 1  # goes up with each change in the meaning of rules
 _PREFIX = "hooks-"
 
 
@@ -28,7 +27,9 @@ def load_hook_rules(root: Root) -> "HookRules":
     settings = effective_settings(root.path)
     digest = str(sha256(data).hexdigest())
     if settings.stamp == "require":
-        _require_stamp(root, f"sha256:{digest}")
+        from cortex_policy.state.stamp import require_stamped  # noqa: PLC0415 - only if it is asked for
+
+        require_stamped(root, HOOKS, f"sha256:{digest}")
     return _cached_rules(root, settings, data, digest)
 
 
@@ -38,7 +39,7 @@ def _read(root: Root) -> bytes:
     try:
         with PolicyDirectory(trust) as policy:
             check_root_stop(policy)
-            data = policy.read(NAME, MAX_BYTES + 1)
+            data = policy.read(HOOKS, MAX_BYTES + 1)
     except FileNotFoundError as error:
         trust.raise_if_unsafe()
         raise GrantError(GRANT_NOT_FOUND, f"`{error.filename}` does not exist", "make it with `hook init`") from None
@@ -49,44 +50,32 @@ def _read(root: Root) -> bytes:
             raise_if_unreadable(root)
         raise
     trust.raise_if_unsafe()
-    if len(data) > MAX_BYTES:
-        raise _invalid(f"it is larger than {MAX_BYTES} bytes")
     return data
-
-
-def _require_stamp(root: Root, digest: str) -> None:
-    from cortex_policy.state.stamp import read_stamp  # noqa: PLC0415 - only if it is asked for
-
-    stamp = read_stamp(root)
-    if stamp is None or not stamp.accepts(NAME, digest):
-        raise GrantError(STAMP_MISMATCH, f"`{NAME}` does not match the stamp")
 
 
 def _cached_rules(root: Root, settings: "Settings", data: bytes, digest: str) -> "HookRules":
     directory = open_copies(settings.state_dir or "")
     try:
-        name = f"{_PREFIX}{sha256(root.path.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}-{FORMAT}-{digest}"
+        name = _copy_name(root, digest)
         copy = load_copy(directory, name)
-        try:
-            if copy is not None:
-                return decode_rules(copy)
-        except HookRulesError:  # a copy that another version wrote, or half of one
-            pass
-        rules = _decode(data)
-        store_copy(directory, _PREFIX, name, rules_to_document(rules))
-        return rules
+        if copy is not None:
+            return rules_from_document(copy)
+        return _decode_and_store(data, directory, name)
     finally:
-        close_copies(directory)
+        if directory >= 0:
+            os.close(directory)
 
 
-def _decode(data: bytes) -> "HookRules":
-    from cortex_policy.core.toml import decode_toml  # noqa: PLC0415 - once for each edit
-
-    try:
-        return decode_rules(decode_toml(data))
-    except (MalformedError, HookRulesError) as error:
-        raise _invalid(str(error)) from None
+def _copy_name(root: Root, digest: str) -> str:
+    where = sha256(os.fsencode(root.path)).hexdigest()[:8]
+    depends = repr((FORMAT, HookRule.__match_args__, digest)).encode("ascii")
+    return f"{_PREFIX}{where}-{sha256(depends).hexdigest()[:32]}"
 
 
-def _invalid(why: str) -> GrantError:
-    return GrantError(GRANT_INVALID, f"`{NAME}`: {why}", "see what to fix with `cortex-policy validate`")
+def _decode_and_store(data: bytes, directory: int, name: str) -> "HookRules":
+    from cortex_policy.core.hooks.rules_text import decode_rules_text  # noqa: PLC0415 - once for each edit
+    from cortex_policy.state.settings_cache import store_copy  # noqa: PLC0415 - as above
+
+    rules = decode_rules_text(data)
+    store_copy(directory, _PREFIX, name, rules_to_document(rules))
+    return rules

@@ -6,15 +6,14 @@ any of that changes, the name changes too, so that a copy is never stale. Other 
 
 import os
 
-from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.model import Settings
 from cortex_policy.state import (
-    OPEN_DIRECTORY,
     OPEN_FILE,
     STATE_DIR,
-    default_state_directory,
     holder_path,
+    load_copy,
     may_hold_settings,
+    open_copies,
     policy_path,
     read_all,
     settings_directories,
@@ -31,7 +30,6 @@ FORMAT = 2  # goes up with each change in the meaning of settings
 NAME = "config.toml"
 PREFIX = "settings-"
 MAX_BYTES = 1 << 16
-MAX_COPY_BYTES = 1 << 20
 COMPARED_FIELDS = 8  # parts of a file's state that a copy depends on; the others are times
 SOURCE_DIGITS = 8  # digits of a name that are the hash of the files and variables
 MAX_COPIES = 64  # copies, of as many roots
@@ -56,7 +54,7 @@ def cached_settings(root: str, variables: "dict[str, str]") -> Settings:
                 store_copy(directory, PREFIX, name, members)
         return settings
     finally:
-        close_copies(directory)
+        os.close(directory)
 
 
 def _read_settings(root: str) -> Settings:
@@ -68,28 +66,6 @@ def _read_settings(root: str) -> Settings:
 def _settings_of(members: "dict[str, Any] | None") -> Settings | None:
     is_whole = members is not None and tuple(members) == Settings.__match_args__
     return Settings(**members) if is_whole else None  # type: ignore[arg-type] # as they were stored
-
-
-def open_copies(named: str | None) -> int:
-    """Open the directory of rate state; -1 if it is missing, or not ours alone; the ledger reports that."""
-    where = default_state_directory() if named is None else named
-    try:
-        directory = os.open(where, OPEN_DIRECTORY) if where.startswith("/") else -1
-    except (OSError, ValueError):
-        return -1
-    if directory < 0:
-        return directory
-    status = os.fstat(directory)
-    if status.st_uid == os.geteuid() and not status.st_mode & 0o077:
-        return directory
-    os.close(directory)
-    return -1
-
-
-def close_copies(directory: int) -> None:
-    """Close the directory, if it is open."""
-    if directory >= 0:
-        os.close(directory)
 
 
 def _snapshot(root: str, user: str) -> "list[FileState]":
@@ -146,24 +122,6 @@ def _copy_name(root: str, user: str, variables: "dict[str, str]", seen: "list[Fi
     )
     mark = sha256(repr(sources).encode()).hexdigest()[:SOURCE_DIGITS]
     return f"{PREFIX}{mark}-{sha256(repr(depends).encode()).hexdigest()[:32]}"
-
-
-def load_copy(directory: int, name: str) -> "dict[str, Any] | None":
-    """Return the members of a copy, None if there is none, or it is invalid."""
-    try:
-        descriptor = os.open(name, OPEN_FILE, dir_fd=directory) if directory >= 0 else -1
-    except OSError:
-        return None
-    if descriptor < 0:
-        return None
-    try:
-        status = os.fstat(descriptor)
-        members = decode_json(read_all(descriptor, MAX_COPY_BYTES)) if status.st_uid == os.geteuid() else None
-    except (OSError, MalformedError):  # perhaps after a loss of power
-        return None
-    finally:
-        os.close(descriptor)
-    return members if isinstance(members, dict) else None
 
 
 def store_copy(directory: int, kind: str, name: str, members: "dict[str, Any]") -> None:

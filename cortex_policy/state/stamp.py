@@ -100,13 +100,17 @@ def raise_if_not_stamped(grant: "Grant") -> None:
         return  # it was not read from a file, so no stamp applies
     root = Root(origin.root, named=True)  # the path to it was checked when the grant was read
     try:
-        stamp = _read_safe(root)
-        if stamp is not None and stamp.accepts(grant.id, f"sha256:{origin.sha256}"):
-            return
-        raise _mismatch_error(stamp, grant.id, root)
+        require_stamped(root, grant.id, f"sha256:{origin.sha256}")
     except GrantError as error:
         error.root, error.file, error.sha256 = origin.root, origin.file, origin.sha256
         raise
+
+
+def require_stamped(root: Root, name: str, digest: str) -> None:
+    """Raise GrantError (stamp_mismatch, or grant_unsafe) if the stamp does not accept a file of the policy."""
+    stamp = _read_safe(root)
+    if stamp is None or not stamp.accepts(name, digest):
+        raise _mismatch_error(stamp, name, root)
 
 
 def check_stamp_exists(root: Root) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 from cortex_policy.core.decode import decode_json
 from cortex_policy.core.hooks.payload import MAX_BYTES, ToolCall, read_tool_call
 from cortex_policy.core.hooks.questions import Ruling, rule_on
-from cortex_policy.core.hooks.rules import HookRules, decode_rules
+from cortex_policy.core.hooks.rule_problems import decode_rules
+from cortex_policy.core.hooks.rules import HookRules
 
 PAYLOADS = sorted((Path(__file__).parent.parent / "documents" / "payloads").glob("*.json"))
 HOME = "/home/u"

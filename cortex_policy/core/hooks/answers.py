@@ -1,11 +1,26 @@
-"""What a hook writes: nothing that allows, or a denial in the terms of one agent (docs/hooks.md)."""
+"""What a hook writes: nothing that allows, or a denial in the terms of one agent (docs/hooks.md).
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    Members = dict[str, object]
+INVARIANT: a reason that is one short line needs no other module: the file system may hang while a hook denies.
+"""
+
+try:
+    from _json import encode_basestring_ascii
+except ImportError:  # another Python implementation
+    from json.encoder import encode_basestring_ascii  # type: ignore[assignment, unused-ignore]
 
 NO_OPINION = b"{}\n"
 MAX_REASON_BYTES = 2000
+_NESTED = (
+    '"hookSpecificOutput": {"hookEventName": "PreToolUse", "permissionDecision": "deny", "permissionDecisionReason": ?}'
+)
+_FLAT = '"permissionDecision": "deny", "permissionDecisionReason": ?'
+_GEMINI = '"decision": "deny", "reason": ?'
+# INVARIANT: Gemini takes the decision of the JSON whatever the exit code is, so it must be among the keys
+_ALL = f'"decision": "block", "reason": ?, "permission": "deny", "user_message": ?, {_FLAT}, {_NESTED}'
+# Cursor shows standard output to the model as it is, and standard error if there is none
+_MEMBERS = {
+    "claude": _NESTED, "codex": _NESTED, "vscode": _NESTED, "copilot": _FLAT, "gemini": _GEMINI, "cursor": "",
+}  # fmt: skip
 
 
 def denial_output(agent: str, reason: str) -> tuple[bytes, bytes]:
@@ -13,37 +28,20 @@ def denial_output(agent: str, reason: str) -> tuple[bytes, bytes]:
 
     An agent that is not known ('') gets the keys of all of them.
     """
-    from cortex_policy.core.json_text import json_text  # noqa: PLC0415 - an allowed call does not need it
-
-    text = model_reason(reason)
-    error = text.encode("utf-8", "backslashreplace") + b"\n"
-    members = _denial_members(agent, text)
-    # Cursor shows standard output to the model as it is, and standard error if there is none
-    return (f"{json_text(members)}\n".encode() if members else b""), error
+    text = reason if _is_short_line(reason) else model_reason(reason)
+    members = _MEMBERS.get(agent, _ALL).replace("?", encode_basestring_ascii(text))
+    output = f"{{{members}}}\n" if members else ""
+    return output.encode("ascii"), text.encode("utf-8", "backslashreplace") + b"\n"
 
 
-def _denial_members(agent: str, text: str) -> "Members":
-    nested: Members = {
-        "hookSpecificOutput": {
-            "hookEventName": "PreToolUse", "permissionDecision": "deny", "permissionDecisionReason": text,
-        },
-    }  # fmt: skip
-    flat: Members = {"permissionDecision": "deny", "permissionDecisionReason": text}
-    if agent in ("claude", "codex", "vscode"):
-        return nested
-    if agent == "copilot":
-        return flat
-    if agent == "gemini":
-        return {"decision": "deny", "reason": text}
-    if agent == "cursor":
-        return {}
-    # INVARIANT: Gemini takes the decision of the JSON whatever the exit code is, so it must be among the keys
-    return {"decision": "block", "reason": text, "permission": "deny", "user_message": text, **flat, **nested}
+def _is_short_line(text: str) -> bool:
+    is_printable = text.isprintable() and "##" not in text and ":" not in text[:1]
+    return is_printable and bool(text.strip()) and len(text.encode()) <= MAX_REASON_BYTES
 
 
 def model_reason(text: str) -> str:
     """Return a reason as a model may read it: one line of at most 2 kB, control characters escaped, never empty."""
-    from cortex_policy.core.text import printable, truncate  # noqa: PLC0415 - only a denial needs it
+    from cortex_policy.core.text import printable, truncate  # noqa: PLC0415 - few denials need it
 
     shown = truncate(printable(truncate(text.strip(), MAX_REASON_BYTES)), MAX_REASON_BYTES)
     return shown or "denied by the policy of this project"

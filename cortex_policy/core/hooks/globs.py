@@ -1,6 +1,6 @@
 """Patterns of file names: the path that one starts with (docs/hooks.md)."""
 
-from cortex_policy.core.hooks.inputs import InputError
+from cortex_policy.core.hooks import InputError
 
 _WILD = "*?[{"
 _BOUNDS = "/{},|()!@+?*[]\\"  # what may stand around a `..` that is a component, in a pattern

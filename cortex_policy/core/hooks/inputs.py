@@ -1,28 +1,22 @@
-"""The inputs of a tool's call: labels that name some of them, what is ignored, what is not Unicode."""
+"""The inputs of a tool's call: labels that name some of them, paths that a rule names, what is ignored, commands."""
 
 from cortex_policy.core.decode import MAX_DEPTH, has_surrogate
+from cortex_policy.core.hooks import InputError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cortex_policy.core.hooks.payload import ToolCall
+    from cortex_policy.core.hooks.rules import HookRule
+
+    Inputs = dict[str, object]
+    PathValue = tuple[str, str]
     Place = tuple[str | int, ...]
 
 _EACH = "[]"
 _DIRECTORY_NAMES = frozenset(("dirpath", "workdir", "workingdirectory", "cwd", "dir", "directory"))
 _COMMAND_NAMES = frozenset(("command", "cmd", "commands", "script"))
-
-
-class InputError(ValueError):
-    """A call that is denied before any grant is asked; says why to a model.
-
-    `is_final`: no other input makes it allowed, so only a human can help.
-    """
-
-    def __init__(self, why: str, *, is_final: bool = False) -> None:
-        """Take the sentence, lower case, without a full stop."""
-        super().__init__(why)
-        self.is_final = is_final
 
 
 def parse_label(label: str) -> tuple[tuple[str, ...], bool] | None:
@@ -140,3 +134,64 @@ def _members(place: "Place", value: object) -> "Iterator[tuple[Place, str, objec
 
 def _fold(name: str) -> str:
     return name.casefold().replace("_", "").replace("-", "")
+
+
+def path_values(rule: "HookRule", call: "ToolCall") -> "list[PathValue]":
+    """Return (label, path) for each path that a rule names; raise InputError for one that is not there."""
+    values = [pair for label in rule.paths for pair in _plain_paths(label, call)]
+    for place, pattern in glob_patterns(rule, call.inputs):
+        values += _glob_paths(place, pattern, call.inputs)
+    for label in rule.patch:
+        values += _patch_paths(label, call.inputs)
+    return values
+
+
+def _plain_paths(label: str, call: "ToolCall") -> "Iterator[PathValue]":
+    parsed = parse_label(label)
+    is_optional = parsed is not None and parsed[1]
+    for place, value in values_at(call.inputs, label):
+        if value is None and is_optional:
+            yield spell_place(place), call.cwd
+        else:
+            yield from _texts(spell_place(place), value)
+
+
+def _texts(place: str, value: object) -> "Iterator[PathValue]":
+    if value is None:
+        raise InputError(f"the call needs the input `{place}`, which is a path")
+    parts = value if isinstance(value, list) else [value]
+    for part in parts:
+        if not isinstance(part, str):
+            raise InputError(f"the input `{place}` is not a path")
+        yield place, part
+
+
+def glob_patterns(rule: "HookRule", inputs: "Inputs") -> "Iterator[PathValue]":
+    """Yield (label, pattern) for each pattern of file names that a rule names; one may be absent."""
+    for label in rule.globs:
+        for place, value in values_at(inputs, label):
+            if value is not None:
+                yield from _texts(spell_place(place), value)
+
+
+def _glob_paths(place: str, pattern: str, inputs: "Inputs") -> "Iterator[PathValue]":
+    from cortex_policy.core.hooks.globs import glob_directory  # noqa: PLC0415 - few tools take patterns
+
+    directory, top = glob_directory(pattern), inputs.get("path")
+    if directory:
+        yield place, directory
+        if isinstance(top, str) and top and not directory.startswith("/"):  # where the search starts
+            yield place, f"{top}/{directory}"
+
+
+def _patch_paths(label: str, inputs: "Inputs") -> "Iterator[PathValue]":
+    from cortex_policy.core.hooks.patches import patched_files  # noqa: PLC0415 - few tools take patches
+
+    parsed = parse_label(label)
+    for place, value in values_at(inputs, label):
+        if value is None and parsed is not None and parsed[1]:
+            continue
+        if not isinstance(value, str):
+            raise InputError(f"the input `{spell_place(place)}` is not a patch")
+        for file in patched_files(value):
+            yield spell_place(place), file

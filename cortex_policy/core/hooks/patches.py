@@ -1,6 +1,6 @@
 """The text of `apply_patch`: the files that it names, alone or inside a shell command (docs/hooks.md)."""
 
-from cortex_policy.core.hooks.inputs import InputError
+from cortex_policy.core.hooks import InputError
 
 BEGIN, END = "*** begin patch", "*** end patch"
 _FILES = ("*** add file:", "*** update file:", "*** delete file:")

@@ -2,20 +2,20 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import has_surrogate
-from cortex_policy.core.hooks.fit import action_of, fitting_rules
+from cortex_policy.core.hooks import DENY, InputError
 from cortex_policy.core.hooks.guarded_files import expand_path, guard_denial, word_denial
 from cortex_policy.core.hooks.inputs import (
-    InputError,
     commands_in,
     directories_in,
+    glob_patterns,
     holds_surrogate,
+    path_values,
     texts_in,
     values_at,
     without_names,
 )
-from cortex_policy.core.hooks.path_values import glob_patterns, path_values
 from cortex_policy.core.hooks.payload import CANARY, ToolCall
-from cortex_policy.core.hooks.rule_problems import DENY
+from cortex_policy.core.hooks.rules import action_of, fitting_rules
 from cortex_policy.core.model import Grant, Rate
 from cortex_policy.core.path_arguments import path_arguments
 
@@ -23,9 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from cortex_policy.core.hooks.fit import Fit
     from cortex_policy.core.hooks.inputs import Place
-    from cortex_policy.core.hooks.rules import HookRule, HookRules
+    from cortex_policy.core.hooks.rules import Fit, HookRule, HookRules
 
     PathValues = list[tuple[str, str]]
 

@@ -2,8 +2,19 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import is_grant_id
+from cortex_policy.core.hooks import (
+    DENY,
+    FORMAT,
+    INPUT_ACTION,
+    LABEL_KEYS,
+    PASS,
+    RULE_KEYS,
+    TEXT_KEYS,
+    TOOL_ACTION,
+)
 from cortex_policy.core.hooks.inputs import has_name, parse_label
 from cortex_policy.core.hooks.payload import AGENTS
+from cortex_policy.core.hooks.rules import HookRules, rules_from_document
 from cortex_policy.core.path_arguments import NEVER, path_condition_of_name
 
 TYPE_CHECKING = False
@@ -15,17 +26,14 @@ if TYPE_CHECKING:
     Keys = tuple[str | int, ...]
     Texts = dict[str, list[tuple[int, str]]]
 
-FORMAT = 1
-PASS, DENY = "pass", "deny"
-TOOL_ACTION, INPUT_ACTION = "{tool}", "{input."
 RESERVED_ID = "hooks.toml"  # the stamp has this file under this name
-NAME_KEYS = ("tools", "mcp")
-LABEL_KEYS = ("paths", "globs", "patch")
-TEXT_KEYS = (*NAME_KEYS, "agents", "subagents", *LABEL_KEYS, "ignore")
-RULE_KEYS = (*NAME_KEYS, "agents", "subagents", "grant", "action", "decide", "within", *LABEL_KEYS, "ignore", "no_path")
 _FILE_KEYS = ("format", "unmapped", "guard", "rule")
 _OF_GRANTS = ("action", "within", "no_path")  # keys that only a rule with a grant may have
 UNKNOWN_KEY, WRONG_VALUE, WRONG_RULE, IGNORED_PATH = "hooks-key", "hooks-value", "hooks-rule", "hooks-ignore"
+
+
+class HookRulesError(ValueError):
+    """A hooks.toml that is not what it should be: each call of a tool is denied."""
 
 
 class RuleProblem(Value):
@@ -39,6 +47,20 @@ class RuleProblem(Value):
     message: str
     hint: str = ""
     at_key: bool = False
+
+
+def decode_rules(document: object) -> HookRules:
+    """Return the rules of a decoded hooks.toml; raise HookRulesError with its first problem."""
+    problems = rule_problems(document)
+    if problems or not isinstance(document, dict):
+        raise HookRulesError(problem_sentence(problems[0]))
+    return rules_from_document(document)
+
+
+def problem_sentence(problem: RuleProblem) -> str:
+    """Return a problem with the number of its rule."""
+    in_rule = problem.keys[:1] == ("rule",) and len(problem.keys) > 1
+    return f"rule {int(problem.keys[1]) + 1}: {problem.message}" if in_rule else problem.message
 
 
 def rule_problems(document: object) -> list[RuleProblem]:

@@ -1,17 +1,18 @@
-"""The rules of hooks.toml: which grant and which action the call of a tool asks for (docs/hooks.md)."""
+"""The rules of hooks.toml: which of them a call fits, and which grant and action it asks then (docs/hooks.md)."""
 
 from cortex_policy.core import Value
-from cortex_policy.core.hooks.rule_problems import DENY, FORMAT, RULE_KEYS, TEXT_KEYS, RuleProblem, rule_problems
+from cortex_policy.core.decode import has_surrogate
+from cortex_policy.core.hooks import DENY, FORMAT, INPUT_ACTION, RULE_KEYS, TEXT_KEYS, TOOL_ACTION, InputError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
+    from cortex_policy.core.hooks.payload import ToolCall
+
+    Fit = tuple[int, str]  # the index of a rule, and what its `{tool}` stands for
     Members = dict[str, Any]
-
-
-class HookRulesError(ValueError):
-    """A hooks.toml that is not what it should be: each call of a tool is denied."""
 
 
 class HookRule(Value):
@@ -44,19 +45,10 @@ class HookRules(Value):
     rules: tuple[HookRule, ...]
 
 
-def decode_rules(document: object) -> HookRules:
-    """Return the rules of a decoded hooks.toml, or of its copy; raise HookRulesError with its first problem."""
-    problems = rule_problems(document)
-    if problems or not isinstance(document, dict):
-        raise HookRulesError(problem_sentence(problems[0]))
+def rules_from_document(document: "Members") -> HookRules:
+    """Return the rules of a document without a problem, as `rules_to_document` returns it."""
     rules = tuple(map(_decode_rule, document.get("rule", ())))
     return HookRules(document.get("unmapped", DENY), tuple(document.get("guard", ())), rules)
-
-
-def problem_sentence(problem: RuleProblem) -> str:
-    """Return a problem with the number of its rule."""
-    in_rule = problem.keys[:1] == ("rule",) and len(problem.keys) > 1
-    return f"rule {int(problem.keys[1]) + 1}: {problem.message}" if in_rule else problem.message
 
 
 def _decode_rule(rule: "Members") -> HookRule:
@@ -80,3 +72,85 @@ def _rule_to_document(rule: HookRule) -> "Members":
         if value or (value == () and key in ("agents", "subagents")):
             document[key] = list(value) if isinstance(value, tuple) else value
     return document
+
+
+def fitting_rules(call: "ToolCall", rules: "HookRules") -> "list[Fit]":
+    """Return the rules that decide a call: the first that fits, and behind one for sub-agents with a grant the next.
+
+    Raises InputError if the name of an MCP tool can be read in several ways that do not fit the same rules.
+    """
+    first, *others = [list(_fits_of_reading(call, reading, rules)) for reading in call.mcp or (None,)]
+    if any(other != first for other in others):
+        names = " or ".join(f"`{server}/{tool}`" for server, tool in call.mcp[:3])
+        raise InputError(f"`{call.tool}` may be {names}, for which the rules differ")
+    return first
+
+
+def _fits_of_reading(call: "ToolCall", reading: tuple[str, str] | None, rules: "HookRules") -> "Iterator[Fit]":
+    for index, rule in enumerate(rules.rules):
+        part = _fitting_part(call, reading, rule)
+        if part is not None:
+            yield index, part if rule.action == TOOL_ACTION else ""
+            if rule.subagents is None or not rule.grant:
+                return
+
+
+def _fitting_part(call: "ToolCall", reading: tuple[str, str] | None, rule: "HookRule") -> str | None:
+    """Return what `{tool}` stands for in a rule that a call fits, None if it does not fit."""
+    if rule.agents is not None and call.agent not in rule.agents:
+        return None
+    if rule.subagents is not None and (
+        call.subagent not in rule.subagents if rule.subagents else call.subagent is not None
+    ):
+        return None
+    if reading is None:
+        parts = (wildcard_part(pattern, call.tool) for pattern in rule.tools)
+        return next((part for part in parts if part is not None), None)
+    server, tool = reading
+    pairs = (pattern.partition("/") for pattern in rule.mcp)
+    is_fit = any(
+        wildcard_part(left, server) is not None and wildcard_part(right, tool) is not None for left, _, right in pairs
+    )
+    return tool if is_fit else None
+
+
+def wildcard_part(pattern: str, name: str) -> str | None:
+    """Return what the one `*` of a pattern stands for, '' if it has none or more; None if the name does not match.
+
+    A `*` is any run of characters but `/`.
+    """
+    patterns, names = pattern.split("/"), name.split("/")
+    if len(patterns) != len(names) or not all(map(_matches, patterns, names)):
+        return None
+    if pattern.count("*") != 1:
+        return ""
+    before, _, after = pattern.partition("*")
+    return name[len(before) : len(name) - len(after)]
+
+
+def _matches(pattern: str, name: str) -> bool:
+    if "*" not in pattern:
+        return pattern == name
+    first, *inner, last = pattern.split("*")
+    if len(name) < len(first) + len(last) or not name.startswith(first) or not name.endswith(last):
+        return False
+    at, end = len(first), len(name) - len(last)
+    for part in inner:
+        found = name.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
+
+
+def action_of(rule: "HookRule", part: str, inputs: "dict[str, object]") -> str:
+    """Return the action that a rule asks its grant; raise InputError if an input that names it is not a text."""
+    if rule.action == TOOL_ACTION:
+        action: object = part
+    elif rule.action.startswith(INPUT_ACTION):
+        action = inputs.get(rule.action[len(INPUT_ACTION) : -1])
+    else:
+        return rule.action
+    if not isinstance(action, str) or not action or has_surrogate(action):
+        raise InputError(f"the action of this call, {rule.action}, is not a text")
+    return action

@@ -1,12 +1,16 @@
 """The bytes of hooks.toml to its rules."""
 
 from cortex_policy.core.decode import HOOKS, MAX_BYTES, MalformedError
-from cortex_policy.core.hooks.rules import HookRules, HookRulesError, decode_rules
+from cortex_policy.core.hooks.rule_problems import HookRulesError, decode_rules
 from cortex_policy.core.model import GRANT_INVALID, GrantError
 from cortex_policy.core.toml import decode_toml
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.core.hooks.rules import HookRules
 
-def decode_rules_text(data: bytes) -> HookRules:
+
+def decode_rules_text(data: bytes) -> "HookRules":
     """Decode the bytes of hooks.toml; raise GrantError (21), which says what is wrong first."""
     if len(data) > MAX_BYTES:
         raise GrantError(GRANT_INVALID, f"`{HOOKS}` is larger than {MAX_BYTES} bytes")

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from cortex_policy.core.hooks.rule_problems import rule_problems
-from cortex_policy.core.hooks.rules import HookRule, HookRules, HookRulesError, decode_rules, rules_to_document
+from cortex_policy.core.hooks.rule_problems import HookRulesError, decode_rules, rule_problems
+from cortex_policy.core.hooks.rules import HookRule, HookRules, rules_from_document, rules_to_document
 from tests.support.hook_calls import RULES
 
 RULE = {"tools": ["Write"], "grant": "fs.write", "action": "write"}
@@ -61,9 +61,9 @@ def test_rules_come_back_from_their_document() -> None:
     """The copy that a hook reads says what the file says."""
     for text in (RULES, "format = 1", 'format = 1\nunmapped = "pass"'):
         decoded = decode_rules(tomllib.loads(text))
-        assert decode_rules(rules_to_document(decoded)) == decoded
+        assert decode_rules(rules_to_document(decoded)) == rules_from_document(rules_to_document(decoded)) == decoded
     decoded = decode_rules(document({"tools": ["a"], "decide": "deny", "subagents": []}, RULE | {"no_path": True}))
-    assert decode_rules(rules_to_document(decoded)) == decoded
+    assert decode_rules(rules_to_document(decoded)) == rules_from_document(rules_to_document(decoded)) == decoded
 
 
 @pytest.mark.parametrize(
