@@ -5,7 +5,7 @@ import re
 import sys
 from pathlib import Path
 
-from grant_page import grant_page
+from format_pages import FORMAT_PAGES, format_page
 from manpages import man_page, settings_page
 from pages import Page, top_page
 from picture import picture
@@ -50,7 +50,7 @@ def generated() -> dict[str, str]:
     return {
         **{f"man/man1/{page.name}.1": man_page(page, top, date) for page in top.every()},
         "man/man5/cortex-policy-config.5": settings_page(date),
-        "man/man5/cortex-policy-grant.5": grant_page(date),
+        **{f"man/man5/cortex-policy-{page.name}.5": format_page(page, date) for page in FORMAT_PAGES},
         **completions(top),
         ".pre-commit-hooks.yaml": hooks_manifest(),
         "cortex_policy/schema/grant.schema.json": json.dumps(editor_schema(), indent=2) + "\n",

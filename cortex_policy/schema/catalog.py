@@ -66,6 +66,16 @@ RULES = (
     LintRule("arg-pathlike", WARNING, "an argument looks like a path and is not treated as one", "no scope limits it, and it may name the policy itself", '"args": {"target": {"type": "string"}}', '"args": {"target": {"type": "string", "format": "path"}}'),
     LintRule("arg-undeclared", NOTE, "a grant with `fsScope` allows undeclared arguments", "only names tell which of them are paths, so others may hold any path"),
     LintRule("budget-shared", NOTE, "two grants share one budget", "a budget belongs to a tool and an action, not to a file"),
+    LintRule("hooks-syntax", ERROR, "a `hooks.toml` is not TOML, or too large", "it cannot be read, so every call of a tool is denied", "format = 1\n[[rule]\n", 'format = 1\n[[rule]]\ntools = ["Write"]\ngrant = "fs.write"\naction = "write"'),
+    LintRule("hooks-key", ERROR, "a `hooks.toml` has a key that does not exist", "a restriction with a typo would be skipped in silence, so every call of a tool is denied", 'format = 1\n[[rule]]\ntools = ["Write"]\ngrant = "fs.write"\naction = "write"\nignored = ["content"]', 'format = 1\n[[rule]]\ntools = ["Write"]\ngrant = "fs.write"\naction = "write"\nignore = ["content"]'),
+    LintRule("hooks-value", ERROR, "a value in `hooks.toml` is wrong", "it would have to be guessed, so every call of a tool is denied", 'format = 1\nunmapped = "allow"', 'format = 1\nunmapped = "pass"'),
+    LintRule("hooks-rule", ERROR, "the keys of a rule in `hooks.toml` do not fit together", "it would have to be guessed what the rule means, so every call of a tool is denied", 'format = 1\n[[rule]]\ntools = ["Write"]\ngrant = "fs.write"', 'format = 1\n[[rule]]\ntools = ["Write"]\ngrant = "fs.write"\naction = "write"'),
+    LintRule("hooks-ignore", ERROR, "a rule in `hooks.toml` ignores an input that is a path by its name", "a path is always judged, so every call of a tool is denied", 'format = 1\n[[rule]]\ntools = ["Write"]\ngrant = "fs.write"\naction = "write"\nignore = ["file_path"]', 'format = 1\n[[rule]]\ntools = ["Write"]\ngrant = "fs.write"\naction = "write"\nignore = ["content"]'),
+    LintRule("hooks-tool", WARNING, "a rule in `hooks.toml` names no tool that an agent has built in, but one is like it", "names are compared exactly, so the rule would not fit", 'format = 1\n[[rule]]\ntools = ["write"]\nagents = ["claude"]\ngrant = "fs.write"\naction = "write"', 'format = 1\n[[rule]]\ntools = ["Write"]\nagents = ["claude"]\ngrant = "fs.write"\naction = "write"'),
+    LintRule("hooks-subagents", WARNING, "a rule for sub-agents can apply to agents that do not tell which one calls", "such a rule takes every call of theirs for one of the main agent", 'format = 1\n[[rule]]\ntools = ["Write"]\nsubagents = ["reviewer"]\ngrant = "fs.write"\naction = "write"', 'format = 1\n[[rule]]\ntools = ["Write"]\nagents = ["claude", "codex"]\nsubagents = ["reviewer"]\ngrant = "fs.write"\naction = "write"'),
+    LintRule("hooks-unreachable", WARNING, "no call reaches a rule in `hooks.toml`, or one of its names", "the first rule that fits decides", 'format = 1\n[[rule]]\ntools = ["W*"]\ndecide = "pass"\n[[rule]]\ntools = ["Write"]\ngrant = "fs.write"\naction = "write"', 'format = 1\n[[rule]]\ntools = ["Write"]\ngrant = "fs.write"\naction = "write"\n[[rule]]\ntools = ["W*"]\ndecide = "pass"'),
+    LintRule("hooks-grant", ERROR, "a rule in `hooks.toml` names a grant that does not exist", "each call that it fits is denied"),
+    LintRule("hooks-action", WARNING, "a rule in `hooks.toml` asks for an action that its grant does not have", "each call that it fits is denied"),
     LintRule("file-missing", ERROR, "it is not there, or a directory without a grant", "only what was named is validated"),
     LintRule("file-unreadable", ERROR, "it cannot be read", "an unreadable grant allows nothing"),
     LintRule("file-unsafe", WARNING, "others could change it", "`check` refuses it, see `cortex-policy check --help`"),
@@ -81,6 +91,13 @@ RULES = (
     LintRule("settings-invalid", ERROR, "settings cannot be trusted or read", "no setting is skipped, so every check answers 27"),
     LintRule("settings-unused", NOTE, "a suppression suppresses nothing", "its problem is fixed, and the next one of its kind would be hidden"),
 )  # fmt: skip
+HOOK_ERRORS = (
+    "hooks-syntax",
+    "hooks-key",
+    "hooks-value",
+    "hooks-rule",
+    "hooks-ignore",
+)  # every call of a tool is denied
 _BY_CODE = {rule.code: rule for rule in RULES}
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from cortex_policy.core.model import UsageError
 from cortex_policy.schema.catalog import ERROR, NOTE, RULES, WARNING, LintRule, expand_code, rule_of
+from cortex_policy.schema.hook_rules import lint_hook_rules
 from cortex_policy.schema.lint import lint_grant
 
 GRANT = {"tool": "t", "actions": ["read"], "rate": {"perMinute": 30}}
@@ -20,21 +21,26 @@ def text_of(example: str) -> bytes:
     return json.dumps(GRANT | json.loads("{" + example + "}")).encode()
 
 
+def codes_in(rule: LintRule, example: str) -> set[str]:
+    """Return the codes of what is found in an example: a grant, a key of one, or a `hooks.toml`."""
+    lint = lint_hook_rules if rule.code.startswith("hooks-") else lint_grant
+    return {one.code for one in lint(text_of(example))[1]}
+
+
 @pytest.mark.parametrize("rule", WITH_EXAMPLE, ids=lambda rule: rule.code)
 def test_the_example_of_a_rule_is_found_by_it_and_by_no_other_of_its_group(rule: LintRule) -> None:
     """So that what `rule` shows is true."""
     if rule.code.startswith(("syntax", "shape")):
-        found = {one.code for one in lint_grant(text_of(rule.example))[1]}
-        assert rule.code in found
+        assert rule.code in codes_in(rule, rule.example)
         return
-    found = {one.code for one in lint_grant(text_of(rule.example))[1]}
+    found = codes_in(rule, rule.example)
     assert {code for code in found if code.partition("-")[0] == rule.code.partition("-")[0]} == {rule.code}
 
 
 @pytest.mark.parametrize("rule", [rule for rule in WITH_EXAMPLE if rule.fixed_example], ids=lambda rule: rule.code)
 def test_a_repaired_example_is_no_longer_reported(rule: LintRule) -> None:
     """So that what `rule` proposes helps."""
-    assert rule.code not in {one.code for one in lint_grant(text_of(rule.fixed_example))[1]}
+    assert rule.code not in codes_in(rule, rule.fixed_example)
 
 
 def test_codes_are_unique_and_say_their_group() -> None:

@@ -33,7 +33,8 @@ def validate(  # noqa: PLR0913 - one parameter for each option
     """Report what is wrong with grants, and how to fix it.
 
     Errors exit with 1, warnings alone with 0. A file that cannot be read is always reported. For a directory, it
-    validates the grants of all roots in it; without a root, its JSON files. `cortex-policy rule CODE` explains a code.
+    validates the grants of all roots in it; without a root, its JSON files. The rules of agents' hooks (`hooks.toml`)
+    are validated with the grants of their root. `cortex-policy rule CODE` explains a code.
 
     $ cortex-policy validate
     $ cortex-policy validate --strict --output github --output sarif=grants.sarif

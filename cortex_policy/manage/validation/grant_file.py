@@ -1,14 +1,15 @@
-"""Inspect the file of one grant: its text and its location."""
+"""Inspect the file of one grant, or the rules of agents' hooks: its text and its location."""
 
 import os
 from contextlib import ExitStack
 from itertools import chain
 from typing import NamedTuple
 
-from cortex_policy.core.decode import MAX_BYTES
+from cortex_policy.core.decode import HOOKS, MAX_BYTES
 from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.regular_files import read_regular_file
+from cortex_policy.manage.validation.hooks_file import hook_rules_problems
 from cortex_policy.manage.validation.targets import STDIN, ValidationTarget, root_option_here
 from cortex_policy.manage.validation.tree_rules import WorkingTree, schema_link_problems
 from cortex_policy.schema.lint import limit_per_code, lint_grant
@@ -74,6 +75,9 @@ class FileInspector:
             return FileReport((file_problem(target.shown, "file-missing", "it is not there", hint),))
         except (OSError, GrantError, ValueError) as error:
             return FileReport((_unreadable_problem(target, error),))
+        if target.id == HOOKS:
+            problems = hook_rules_problems(target, data, self._directory)
+            return FileReport(problems, digest=grant_digest(data), doubts=tuple(trust.doubts[known:]))
         subject, unlocated = lint_grant(data, target.id, self._id_in_commands(target), target.root)
         if subject is not None:
             unlocated = tuple(limit_per_code(chain(unlocated, self._tree_problems(target, subject))))
@@ -88,6 +92,9 @@ class FileInspector:
 
     def read(self, target: ValidationTarget) -> bytes:
         """Return the bytes of a file, at most one more than a grant may have; read a root's grant as `check` does."""
+        if target.is_in_place and target.id == HOOKS:
+            with PolicyDirectory(self._trust(target.root)) as policy:
+                return policy.read(HOOKS, MAX_BYTES + 1)
         if target.is_in_place:
             return self._directory(target.root).read(f"{target.id}.json", MAX_BYTES + 1)
         if target.path == STDIN:

@@ -10,7 +10,7 @@ from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.settings import PROJECT
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.manage.settings_problems import operator_settings_problems, to_problem
-from cortex_policy.schema.catalog import RULES, expand_code
+from cortex_policy.schema.catalog import HOOK_ERRORS, RULES, expand_code
 from cortex_policy.schema.problems import Problem, file_problem
 from cortex_policy.state import Root
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 _LONGEST = 500  # characters of a pattern: to make one ready is quadratic work
 ALL_CODES = frozenset(rule.code for rule in RULES)
 _ALWAYS_SELECTED = frozenset(
-    chain.from_iterable(map(expand_code, ("syntax", "shape", "file-missing", "file-unreadable", "settings-invalid")))
+    chain.from_iterable(
+        map(expand_code, ("syntax", "shape", *HOOK_ERRORS, "file-missing", "file-unreadable", "settings-invalid"))
+    )
 )
 
 

@@ -4,7 +4,7 @@ import os
 from typing import NamedTuple
 
 from cortex_policy.core import Value
-from cortex_policy.core.decode import grant_id_of_file
+from cortex_policy.core.decode import HOOKS, grant_id_of_file
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.path_names import display_path
@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 TOOLS_SUFFIX = "/.cortex/policy/tools"
-_POLICY_SUFFIXES = ("/.cortex", "/.cortex/policy", TOOLS_SUFFIX)
+_POLICY_SUFFIX = "/.cortex/policy"
+_POLICY_SUFFIXES = ("/.cortex", _POLICY_SUFFIX, TOOLS_SUFFIX)
 
 
 class ValidationTarget(NamedTuple):
     """A file to validate: its path, its path for people, the root whose grant or tree it is ('' for none), and its id.
 
-    The id is '' if the name of the file is no valid id.
+    The id is '' if the name of the file is no valid id, and `hooks.toml` for the rules of agents' hooks.
     """
 
     path: str
@@ -48,8 +49,8 @@ class ValidationTargets(Value):
 
 
 def root_targets(root: Root) -> ValidationTargets:
-    """Return the grants of a root."""
-    return ValidationTargets(tuple(_tools_targets(root.path)), (root.path,), (), root.path if root.named else "")
+    """Return the files of a root: its grants, and the rules of agents' hooks if it has them."""
+    return ValidationTargets(tuple(_files_of_root(root.path)), (root.path,), (), root.path if root.named else "")
 
 
 def named_targets(words: tuple[str, ...], root: Root | None) -> ValidationTargets:
@@ -108,11 +109,11 @@ def absolute_path(word: str) -> str:
 def _file_target(word: str) -> ValidationTarget:
     if word == STDIN:
         return ValidationTarget(STDIN, "<stdin>")
-    path, grant_id = absolute_path(word), _grant_id(word)
+    path, grant_id = absolute_path(word), _id_of(word)
     seen = os.path.normpath(word)
     if os.path.abspath(seen) != path:
         seen = path
-    top = _root_of(os.path.dirname(path))
+    top = _root_of(os.path.dirname(path), _POLICY_SUFFIX if grant_id == HOOKS else TOOLS_SUFFIX)
     return ValidationTarget(path, seen, top or "", top is not None and bool(grant_id), grant_id)
 
 
@@ -133,11 +134,11 @@ def _directory_targets(word: str, problems: list[Problem]) -> "tuple[list[Valida
             roots.append(os.path.realpath(directory))
         others += [f"{directory.rstrip('/')}/{name}" for name in sorted(names) if name.endswith(".json")]
     if roots:
-        return [target for root in roots for target in _tools_targets(root)], tuple(roots)
+        return [target for root in roots for target in _files_of_root(root)], tuple(roots)
     if not others:
         hint = "name another directory, or make a grant with `cortex-policy new ID`"
         problems.append(file_problem(os.path.normpath(word), "file-missing", "it holds no grant", hint))
-    return [ValidationTarget(path, display_path(path), id=_grant_id(path)) for path in others], ()
+    return [ValidationTarget(path, display_path(path), id=_id_of(path)) for path in others], ()
 
 
 def _roots_of_policy(directory: str) -> list[str]:
@@ -146,8 +147,15 @@ def _roots_of_policy(directory: str) -> list[str]:
     return [os.path.realpath(top) for top in tops if may_hold_policy(top)]
 
 
-def _root_of(directory: str) -> str | None:
-    return os.path.realpath(directory.removesuffix(TOOLS_SUFFIX) or "/") if directory.endswith(TOOLS_SUFFIX) else None
+def _root_of(directory: str, suffix: str) -> str | None:
+    return os.path.realpath(directory.removesuffix(suffix) or "/") if directory.endswith(suffix) else None
+
+
+def _files_of_root(root: str) -> "Iterator[ValidationTarget]":
+    yield from _tools_targets(root)
+    file = f"{Root(root, named=True).policy}/{HOOKS}"
+    if os.path.lexists(file):
+        yield ValidationTarget(file, display_path(file), root, is_in_place=True, id=HOOKS)
 
 
 def _tools_targets(root: str) -> "Iterator[ValidationTarget]":
@@ -164,5 +172,6 @@ def _tools_targets(root: str) -> "Iterator[ValidationTarget]":
         yield ValidationTarget(directory + name, seen + name, root, is_in_place=True, id=grant_id)
 
 
-def _grant_id(path: str) -> str:
-    return grant_id_of_file(os.path.basename(path))
+def _id_of(path: str) -> str:
+    name = os.path.basename(path)
+    return HOOKS if name == HOOKS else grant_id_of_file(name)

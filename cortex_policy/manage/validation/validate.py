@@ -1,7 +1,8 @@
-"""Validate grants: report every problem of every file, even if some files cannot be read."""
+"""Validate grants and the rules of agents' hooks: report every problem, even if some files cannot be read."""
 
 from itertools import chain
 
+from cortex_policy.core.decode import HOOKS
 from cortex_policy.core.model import UsageError
 from cortex_policy.manage.settings_problems import CODE
 from cortex_policy.manage.unsafe_files import permission_problems
@@ -52,20 +53,21 @@ def _sort_key(problem: Problem) -> tuple[object, ...]:
 def _find_problems(targets: ValidationTargets, reports: "list[Pair]", inspector: FileInspector) -> "Iterator[Problem]":
     for _, one in reports:
         yield from one.problems
-    grants: dict[str, list[Pair]] = {root: [] for root in targets.roots}
+    in_place: dict[str, list[Pair]] = {root: [] for root in targets.roots}
     for target, one in reports:
         if target.is_in_place:
-            grants.setdefault(target.root, []).append((target, one))
-    for root, root_reports in grants.items():
-        yield from shared_budgets(root_reports, inspector)
+            in_place.setdefault(target.root, []).append((target, one))
+    for root, root_reports in in_place.items():
+        grants = [(target, one) for target, one in root_reports if target.id != HOOKS]
+        yield from shared_budgets(grants, inspector)
         files, doubts = (
             [target.path for target, _ in root_reports],
             [doubt for _, one in root_reports for doubt in one.doubts],
         )
         yield from permission_problems(targets.root_for_check(root), files, doubts)
         if root in targets.roots:
-            yield from unchecked_calls(root, [target.id for target, one in root_reports if one.has_scope])
-            yield from root_problems(root, root_reports)
+            yield from unchecked_calls(root, [target.id for target, one in grants if one.has_scope])
+            yield from root_problems(root, grants)
 
 
 def _as_error(problem: Problem) -> Problem:

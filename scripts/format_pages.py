@@ -1,8 +1,8 @@
-"""The man page of a grant, made from its page in docs: the two cannot differ."""
+"""The man pages of files, made from their pages in docs: the two cannot differ."""
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from manpages import roff, section, tagged, verbatim
 
@@ -11,28 +11,61 @@ from cortex_policy.cli.app import PROGRAM
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PAGE = Path(__file__).parent.parent / "docs" / "grant.md"
-FILES = (
-    ("DIR/.cortex/policy/tools/ID.json", "A grant. DIR is the root."),
-    ("DIR/.cortex/policy/grant.schema.json", "The schema for editors, as `cortex-policy schema --install` writes it."),
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+class FormatPage(NamedTuple):
+    """What a man page of section 5 has besides the page in docs: its name, what it is about, its files, others to read."""
+
+    name: str
+    about: str
+    source: str
+    files: tuple[tuple[str, str], ...]
+    see_also: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+FORMAT_PAGES = (
+    FormatPage(
+        "grant",
+        f"what a grant of {PROGRAM} may hold",
+        "grant.md",
+        (
+            ("DIR/.cortex/policy/tools/ID.json", "A grant. DIR is the root."),
+            (
+                "DIR/.cortex/policy/grant.schema.json",
+                "The schema for editors, as `cortex-policy schema --install` writes it.",
+            ),
+        ),
+        ("check", "explain", "new", "rule", "schema", "set", "validate"),
+        ("config", "hooks"),
+    ),
+    FormatPage(
+        "hooks",
+        f"the rules of agents' hooks in {PROGRAM}",
+        "hooks.md",
+        (("DIR/.cortex/policy/hooks.toml", "The rules. DIR is the root."),),
+        ("check", "hook", "rule", "validate"),
+        ("config", "grant"),
+    ),
 )
-SEE_ALSO = ("check", "explain", "new", "rule", "schema", "set", "validate")
 _BLOCK = re.compile(r"^```[a-z]*\n([\s\S]*?)^```$|((?:^(?!```).+\n)+)", re.MULTILINE)
 _LINK = re.compile(r"\[([^\]]+)\]\([^)]+\)")
 
 
-def grant_page(date: str) -> str:
-    """Return the man page of a grant."""
-    (_, first), *others = _sections(PAGE.read_text(encoding="utf-8"))
-    pages = ",\n".join(f".BR {PROGRAM}\\-{name} (1)" for name in SEE_ALSO)
+def format_page(page: FormatPage, date: str) -> str:
+    """Return the man page of a format of files."""
+    (_, first), *others = _sections((DOCS / page.source).read_text(encoding="utf-8"))
+    links = [f".BR {PROGRAM}\\-{name} (1)" for name in page.see_also]
+    links += [f".BR {PROGRAM}\\-{name} (5)" for name in page.others]
     sections = (
-        section("NAME", f"{PROGRAM}\\-grant \\- what a grant of {PROGRAM} may hold"),
+        section("NAME", f"{PROGRAM}\\-{page.name} \\- {page.about}"),
         section("DESCRIPTION", first),
         *(section(title.upper(), body) for title, body in others),
-        section("FILES", tagged(FILES)),
-        section("SEE ALSO", f"{pages},\n.BR {PROGRAM}\\-config (5)"),
+        section("FILES", tagged(page.files)),
+        section("SEE ALSO", ",\n".join(links)),
     )
-    title = f'.TH "{PROGRAM.upper()}\\-GRANT" "5" "{date}" "{PROGRAM}" "File Formats"\n.nh\n.ad l'
+    title = f'.TH "{PROGRAM.upper()}\\-{page.name.upper()}" "5" "{date}" "{PROGRAM}" "File Formats"\n.nh\n.ad l'
     return "\n".join([title, *sections]) + "\n"
 
 

@@ -1,0 +1,36 @@
+"""Inspect the rules of agents' hooks: their text, and the grants that they name."""
+
+from functools import partial
+
+from cortex_policy.core.decode import HOOKS, MAX_BYTES, decode
+from cortex_policy.schema.hook_rules import lint_hook_rules
+from cortex_policy.schema.problems import Problem, file_problem, locate_problems
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cortex_policy.manage.validation.targets import ValidationTarget
+    from cortex_policy.state.grants import PolicyDirectory
+
+
+def hook_rules_problems(
+    target: "ValidationTarget", data: bytes, open_tools: "Callable[[str], PolicyDirectory]"
+) -> tuple[Problem, ...]:
+    """Return the problems of a hooks.toml; `open_tools` opens the grants of a root."""
+    find_actions = partial(_find_actions, open_tools, target.root) if target.root else None
+    _, problems = lint_hook_rules(data, find_actions)
+    located = locate_problems(target.shown, data, problems) if problems else ()
+    if target.is_in_place:
+        return located
+    return file_problem(
+        target.shown, "file-outside", "no hook finds it there", f"hooks read `.cortex/policy/{HOOKS}`"
+    ), *located
+
+
+def _find_actions(open_tools: "Callable[[str], PolicyDirectory]", root: str, grant_id: str) -> tuple[str, ...] | None:
+    """Return the actions of a grant, None if there is none; raise GrantError if it cannot be read."""
+    try:
+        return decode(open_tools(root).read(f"{grant_id}.json", MAX_BYTES + 1), grant_id).actions
+    except FileNotFoundError:
+        return None
