@@ -339,7 +339,7 @@ _cortex_policy() {
             ;;
         'new '*)
             offered=('' '')
-            flags='--root --tool --allow --rate --scope --data-class --arg --dry-run --allow-widening --wait --json -q --quiet -h --help'
+            flags='--tool --allow --rate --scope --data-class --arg --root --dry-run --allow-widening --wait --json -q --quiet -h --help'
             ;;
         'rate '*)
             offered=('' 'purge reset show watch')
@@ -375,7 +375,7 @@ _cortex_policy() {
             ;;
         'set '*)
             offered=('' 'ids')
-            flags='--root --rate --data-class --allow --revoke --add-scope --remove-scope --arg --drop-arg --tool --dry-run --allow-widening --wait --json -q --quiet -h --help'
+            flags='--rate --data-class --allow --revoke --add-scope --remove-scope --arg --drop-arg --tool --root --dry-run --allow-widening --wait --json -q --quiet -h --help'
             ;;
         'show '*)
             offered=('' 'ids')

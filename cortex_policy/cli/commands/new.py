@@ -1,6 +1,6 @@
 """`new`: create a grant from options or from answers."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -8,13 +8,14 @@ from cortex_policy.cli.options import DryRunOption, JsonOption, RootOption, Wait
 from cortex_policy.cli.prompts import is_interactive, make_lock_wait
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
+from cortex_policy.cli.shared_options import with_options_of
 from cortex_policy.core.model import UsageError
 
+if TYPE_CHECKING:
+    from cortex_policy.manage.editing.set_fields import GrantEdit
 
-@add_quiet_option
-def new(  # noqa: PLR0913 - one parameter for each option
-    new_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the new grant.", show_default=False)],
-    root: RootOption = None,
+
+def _edit(
     *,
     tool: Annotated[
         str | None, value_option("NAME", "Name of the tool that the budget belongs to; default: ID.")
@@ -24,6 +25,21 @@ def new(  # noqa: PLR0913 - one parameter for each option
     scope: Annotated[list[str] | None, value_option("P", "Allow only paths below P; repeatable. Default: all.")] = None,
     data_class: Annotated[str | None, value_option("C", "public, internal or sensitive; default: internal.")] = None,
     arg: Annotated[list[str] | None, value_option("NAME=TYPE", "Declare an argument; repeatable.")] = None,
+) -> "GrantEdit":
+    from cortex_policy.manage.editing.argument_words import parse_declaration  # noqa: PLC0415 - only writers need it
+    from cortex_policy.manage.editing.set_fields import GrantEdit  # noqa: PLC0415
+
+    declared = tuple(map(parse_declaration, arg or ()))
+    return GrantEdit(rate, data_class, tool, tuple(allow or ()), add_scopes=tuple(scope or ()), declare=declared)
+
+
+@add_quiet_option
+@with_options_of(_edit)
+def new(
+    edit: "GrantEdit",
+    new_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the new grant.", show_default=False)],
+    root: RootOption = None,
+    *,
     dry_run: DryRunOption = False,
     allow_widening: WideningOption = False,
     wait_seconds: WaitOption = 0.0,
@@ -43,16 +59,12 @@ def new(  # noqa: PLR0913 - one parameter for each option
     from cortex_policy.cli.commands import new_prompts  # noqa: PLC0415
     from cortex_policy.cli.output import write_result  # noqa: PLC0415
     from cortex_policy.manage.editing import grant_ids, operations, previews  # noqa: PLC0415
-    from cortex_policy.manage.editing.argument_words import parse_declaration  # noqa: PLC0415
     from cortex_policy.manage.editing.new_grant import new_grant_text  # noqa: PLC0415
-    from cortex_policy.manage.editing.set_fields import GrantEdit  # noqa: PLC0415
 
     grant_ids.check_new_id(new_id)
-    declared = tuple(map(parse_declaration, arg or ()))
-    edit = GrantEdit(rate, data_class, tool, tuple(allow or ()), add_scopes=tuple(scope or ()), declare=declared)
     new_grant_text(edit)  # what was said must fit before more is asked for
     policy_root = find_inner_root(root)
-    is_interview = rate is None or not allow
+    is_interview = edit.rate is None or not edit.allow
     if is_interview:
         if not is_interactive() or json:
             raise UsageError("a new grant takes `--allow` and `--rate`", "see `cortex-policy new --help`")

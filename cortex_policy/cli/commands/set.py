@@ -1,6 +1,6 @@
 """`set`: change a grant in one write."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cortex_policy.cli.options import (
     DryRunOption,
@@ -14,13 +14,14 @@ from cortex_policy.cli.options import (
 from cortex_policy.cli.prompts import make_lock_wait
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
+from cortex_policy.cli.shared_options import with_options_of
 from cortex_policy.core.model import UsageError
 
+if TYPE_CHECKING:
+    from cortex_policy.manage.editing.set_fields import GrantEdit
 
-@add_quiet_option
-def set_grant(  # noqa: PLR0913 - one parameter for each option
-    grant_id: GrantArgument,
-    root: RootOption = None,
+
+def _edit(  # noqa: PLR0913 - one parameter for each field
     *,
     rate: Annotated[int | None, value_option("N", "Calls per minute allowed for each action.")] = None,
     data_class: Annotated[str | None, value_option("C", "public, internal or sensitive.")] = None,
@@ -35,6 +36,23 @@ def set_grant(  # noqa: PLR0913 - one parameter for each option
         list[str] | None, value_option("NAME", "Remove the declaration of an argument; repeatable.")
     ] = None,
     tool: Annotated[str | None, value_option("NAME", "Name of the tool that the budget belongs to.")] = None,
+) -> "GrantEdit":
+    from cortex_policy.manage.editing.argument_words import parse_declaration  # noqa: PLC0415 - only writers need it
+    from cortex_policy.manage.editing.set_fields import GrantEdit  # noqa: PLC0415
+
+    return GrantEdit(
+        rate, data_class, tool, tuple(allow or ()), tuple(revoke or ()), tuple(add_scope or ()),
+        tuple(remove_scope or ()), tuple(map(parse_declaration, arg or ())), tuple(drop_arg or ()),
+    )  # fmt: skip
+
+
+@add_quiet_option
+@with_options_of(_edit)
+def set_grant(
+    edit: "GrantEdit",
+    grant_id: GrantArgument,
+    root: RootOption = None,
+    *,
     dry_run: DryRunOption = False,
     allow_widening: WideningOption = False,
     wait_seconds: WaitOption = 0.0,
@@ -62,13 +80,8 @@ def set_grant(  # noqa: PLR0913 - one parameter for each option
     from cortex_policy.cli import confirm  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.output import write_result  # noqa: PLC0415
     from cortex_policy.manage.editing import operations, previews  # noqa: PLC0415
-    from cortex_policy.manage.editing.argument_words import parse_declaration  # noqa: PLC0415
     from cortex_policy.manage.editing.set_fields import GrantEdit  # noqa: PLC0415
 
-    edit = GrantEdit(
-        rate, data_class, tool, tuple(allow or ()), tuple(revoke or ()), tuple(add_scope or ()),
-        tuple(remove_scope or ()), tuple(map(parse_declaration, arg or ())), tuple(drop_arg or ()),
-    )  # fmt: skip
     if edit == GrantEdit():
         raise UsageError("say what to set", "see `cortex-policy set --help`")
     policy_root = find_inner_root(root)
