@@ -125,3 +125,22 @@ settings.register_profile("project", deadline=None, suppress_health_check=[Healt
 settings.load_profile("project")
 settings.register_profile("storm", parent=settings.get_profile("project"), max_examples=300)
 settings.register_profile("thorough", parent=settings.get_profile("project"), max_examples=20_000)  # by hand
+
+
+@pytest.fixture
+def agents_home(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: ARG001 - it stands in the root
+    """Give the caller a home without settings of agents, and no variable that a hook would not see."""
+    names = (
+        "CORTEX_POLICY_STATE_DIR",
+        "XDG_CONFIG_HOME",
+        "CLAUDE_CONFIG_DIR",
+        "CODEX_HOME",
+        "COPILOT_HOME",
+        "GEMINI_CLI_HOME",
+    )
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    return home

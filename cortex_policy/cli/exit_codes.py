@@ -26,7 +26,7 @@ _WRITERS = ("init", "new", "set", "remove", "rename", "copy", "fmt", "edit", "un
 _STATE_READERS = ("rate", "approvals", "approve", "deny")  # they read what calls have left behind
 _ROOTLESS = ("completions", "rule", "help")
 _COMMANDS_OF_CODE = {
-    1: ("validate", "test", "stamp", "diff", "fmt", "replay", "audit", "status", "doctor"),
+    1: ("validate", "test", "stamp", "diff", "fmt", "replay", "audit", "status", "doctor", "hook"),
     23: (*DECIDING, *_WRITERS),
     24: (*DECIDING, *_STATE_READERS),
     27: (*DECIDING, *_STATE_READERS, *_WRITERS, "config", "audit", "replay", "suggest"),

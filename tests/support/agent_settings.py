@@ -1,10 +1,15 @@
-"""Settings files of agents as people have them; None is a file that does not exist."""
+"""Settings files of agents: as people have them, and with the hook."""
+
+import os
+from pathlib import Path
 
 from cortex_policy.core.hooks.payload import AGENTS
+from cortex_policy.manage.hooks.targets import USER, hook_target
+from tests.support.command import run_command
 
 CLAUDE, CODEX, GEMINI, CURSOR, COPILOT, VSCODE = AGENTS
 _OTHER = '{"type": "command", "command": "/usr/local/bin/notify", "timeout": 5}'
-SETTINGS: dict[str, tuple[str, str | None]] = {
+SETTINGS: dict[str, tuple[str, str | None]] = {  # None is a file that does not exist
     "missing": (CLAUDE, None),
     "empty": (CLAUDE, ""),
     "only a newline": (CODEX, "\n"),
@@ -64,3 +69,13 @@ SETTINGS: dict[str, tuple[str, str | None]] = {
     "missing, of Copilot": (COPILOT, None),
     "missing, of VS Code": (VSCODE, None),
 }
+
+
+def settings_of(agent: str) -> Path:
+    """Return the user's settings file of an agent."""
+    return Path(hook_target(agent, USER, "", os.environ).file)
+
+
+def install_hook(agent: str, *options: str) -> None:
+    """Install the hook of the root that the caller stands in."""
+    run_command("hook", "install", agent, "--yes", *options)

@@ -52,7 +52,7 @@ def install(  # noqa: PLR0913 - one parameter for each option
     yes: YesOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Let an agent ask the grants of a root before each call of a tool.
+    """Let an agent ask the grants before each call of a tool.
 
     It adds one entry to the settings of the agent and leaves every other byte as it is. It shows the change and asks;
     without a terminal it takes `--yes`. The line names this Python, this program and the root by absolute paths, and

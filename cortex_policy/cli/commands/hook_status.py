@@ -1,31 +1,37 @@
-"""`hook status`: which agents have a hook."""
+"""`hook status`: which agents have a hook, and whether they run it."""
 
-from typing import TYPE_CHECKING
+import os
+
+import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption, TableOption
 from cortex_policy.cli.output.printing import print_json, print_rows
-from cortex_policy.cli.roots import find_inner_root
+from cortex_policy.cli.roots import inner_root_path
+from cortex_policy.core.text import message_line
 
-if TYPE_CHECKING:
-    from cortex_policy.manage.hooks.status import SettingsFileStatus
-
-COLUMNS = ("AGENT", "LEVEL", "EXISTS", "FILE")
+COLUMNS = ("AGENT", "LEVEL", "LINE", "ROOT", "FILE")
 
 
 def status(root: RootOption = None, *, output: TableOption = None, json: JsonOption = False) -> None:
-    """Show the settings files in which agents look for hooks.
+    """Show which agents have a hook, and whether they run it.
+
+    It reads the settings of you, of the root and of this host, and runs nothing. A line is current if `hook install`
+    would write the same. A problem is a line that the agent skips or that is not current, a word that switches hooks
+    off, or a file that the agent cannot read. With a problem it exits with 1.
 
     $ cortex-policy hook status
     $ cortex-policy hook status --json
     """
-    from cortex_policy.manage.hooks.status import hook_statuses  # noqa: PLC0415 - no other command needs it
+    from cortex_policy.cli.output.hooks import status_rows, status_to_json  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.manage.hooks.status import hook_statuses  # noqa: PLC0415
 
-    files = list(hook_statuses(find_inner_root(root).path))
+    statuses = list(hook_statuses(os.path.abspath(inner_root_path(root) or os.curdir), os.environ))
     if json:
-        print_json({"files": [{name: getattr(one, name) for name in one.__match_args__} for one in files]})
+        print_json({"agents": [status_to_json(one) for one in statuses]})
     else:
-        print_rows(COLUMNS, [_row(one) for one in files], output)
-
-
-def _row(one: "SettingsFileStatus") -> tuple[str, ...]:
-    return (one.agent, one.level, "yes" if one.exists else "no", one.file)
+        print_rows(COLUMNS, [row for one in statuses for row in status_rows(one)], output)
+        for one in statuses:
+            for kind, sentence in [("problem", each) for each in one.problems] + [("note", each) for each in one.notes]:
+                typer.echo(message_line(f"{kind}: {sentence}"))
+    if any(one.problems for one in statuses):
+        raise typer.Exit(1)

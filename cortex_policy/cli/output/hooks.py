@@ -1,4 +1,4 @@
-"""A change of an agent's settings as a diff, what is left to do after it, and both as JSON."""
+"""A change of an agent's settings as a diff, what is left to do after it, and which hooks are installed."""
 
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from cortex_policy.manage.diff.unified import readable_diff
 if TYPE_CHECKING:
     from cortex_policy.manage.hooks.install_checks import Step
     from cortex_policy.manage.hooks.installation import SettingsChange
+    from cortex_policy.manage.hooks.status import AgentStatus
 
 
 def print_settings_diff(change: "SettingsChange") -> None:
@@ -35,6 +36,33 @@ def change_to_json(change: "SettingsChange", steps: "list[Step]") -> dict[str, o
         "diff": "\n".join(_diff_lines(change)),
         "left_to_do": [{"sentence": step.sentence, "command": step.command or None} for step in steps],
     }
+
+
+def status_rows(status: "AgentStatus") -> list[tuple[str, ...]]:
+    """Return a row for each installed line of an agent, or one that says that there is none."""
+    rows: list[tuple[str, ...]] = [
+        (status.agent, hook.level, "current" if hook.is_current else "other", hook.line.root or "-", hook.file)
+        for hook in status.hooks
+    ]
+    return rows or [(status.agent, "-", "none", "-", "-")]
+
+
+def status_to_json(status: "AgentStatus") -> dict[str, object]:
+    """Return the status of an agent as JSON members."""
+    hooks = [
+        {
+            "level": hook.level,
+            "file": hook.file,
+            "command": hook.line.command,
+            "agent": hook.line.agent,
+            "root": hook.line.root or None,
+            "tag": hook.line.tag or None,
+            "is_current": hook.is_current,
+            "trust": hook.trust or None,
+        }
+        for hook in status.hooks
+    ]
+    return {"agent": status.agent, "hooks": hooks, "problems": list(status.problems), "notes": list(status.notes)}
 
 
 def _diff_lines(change: "SettingsChange") -> list[str]:

@@ -7,6 +7,7 @@ import sysconfig
 from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.operator_commands import quote_word
+from cortex_policy.manage.hooks.switches import HOOK_NAME
 from cortex_policy.manage.hooks.targets import AGENT_FILES, MANAGED, PROJECT, HookTarget
 from cortex_policy.manage.hooks.wrapper import wrap_command
 from cortex_policy.state import home_directory, sha256_hex
@@ -105,7 +106,7 @@ def _handler(agent: str, words: "tuple[str, ...]", *, is_shell: bool) -> "dict[s
         command = {"command": wrapped} if is_shell else {"exec": _SHELL, "args": ["-c", wrapped]}
         return {"type": "command", **command, "timeoutSec": TIMEOUT_SECONDS}
     if agent == "gemini":
-        return {"type": "command", "name": "cortex-policy", "command": wrapped, "timeout": TIMEOUT_SECONDS * 1000}
+        return {"type": "command", "name": HOOK_NAME, "command": wrapped, "timeout": TIMEOUT_SECONDS * 1000}
     return {"type": "command", "command": wrapped, "timeout": TIMEOUT_SECONDS}
 
 

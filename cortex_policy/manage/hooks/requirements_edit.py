@@ -19,7 +19,7 @@ def add_managed_hook(text: str | None, group: "dict[str, object]", directory: st
 
     `directory` is that of managed hooks, if the text names none. Raises NotDoneError if the text leaves no place.
     """
-    before = _decode(text or "")
+    before = decode_requirements(text or "")
     newline = "\r\n" if "\r\n" in (text or "") else "\n"
     lines = [_BEGIN]
     for table, key, value in (("features", "hooks", True), ("hooks", "managed_dir", directory)):
@@ -46,7 +46,7 @@ def remove_managed_hook(text: str) -> str | None:
 
 def managed_hooks(text: str) -> "list[dict[str, object]]":
     """Return the handlers before a tool, each with the matcher of its group."""
-    hooks = _decode(text).get("hooks")
+    hooks = decode_requirements(text).get("hooks")
     groups = hooks.get("PreToolUse") if isinstance(hooks, dict) else None
     return [
         handler
@@ -77,7 +77,7 @@ def _group_lines(group: "dict[str, object]") -> list[str]:
 def _check(text: str, group: "dict[str, object]") -> None:
     """Raise NotDoneError if Codex would not read the group, or not have hooks switched on."""
     try:
-        document = _decode(text)
+        document = decode_requirements(text)
     except NotDoneError:
         document = {}
     hooks = document.get("hooks")
@@ -88,7 +88,8 @@ def _check(text: str, group: "dict[str, object]") -> None:
         )
 
 
-def _decode(text: str) -> "dict[str, object]":
+def decode_requirements(text: str) -> "dict[str, object]":
+    """Return the document of a text; raise NotDoneError unless it is TOML."""
     try:
         return decode_toml(text.encode())
     except MalformedError as error:

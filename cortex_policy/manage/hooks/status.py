@@ -1,31 +1,125 @@
-"""Which agents have a hook of this program, and in which settings file."""
-
-import os
+"""Which agents have a hook of this program, whether they run it, and whether it is the line of this version."""
 
 from cortex_policy.core import Value
+from cortex_policy.core.decode import MalformedError
+from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.hooks.targets import AGENT_FILES, LEVELS, hook_target
+from cortex_policy.core.text import join_words
+from cortex_policy.manage.hooks import codex_trust, requirements_edit
+from cortex_policy.manage.hooks.entry import PROJECT_VARIABLE, hook_entry
+from cortex_policy.manage.hooks.handlers import HandlerPlace, find_handlers
+from cortex_policy.manage.hooks.installation import check_extras
+from cortex_policy.manage.hooks.installed_lines import HookLine, read_hook_line
+from cortex_policy.manage.hooks.jsonc import BOM, parse_json_text
+from cortex_policy.manage.hooks.settings_files import read_agent_settings
+from cortex_policy.manage.hooks.sources import files_read_by
+from cortex_policy.manage.hooks.switches import SettingsDocument, find_switches
+from cortex_policy.manage.hooks.targets import AGENT_FILES, MANAGED, HookTarget, agent_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+_NAME = b"cortex"  # of this program in a settings file
 
 
-class SettingsFileStatus(Value):
-    """A settings file of an agent, and whether it exists."""
+class InstalledHook(Value):
+    """A line of this program in a settings file: its level, and whether `hook install` would write just this.
 
-    agent: str
+    `trust` is '' if the agent asks for none.
+    """
+
     level: str
     file: str
-    exists: bool
+    line: HookLine
+    is_current: bool
+    trust: str
 
 
-def hook_statuses(root: str) -> "Iterator[SettingsFileStatus]":
-    """Yield the settings file of each agent at each level it has."""
-    for agent in AGENT_FILES:
-        for level in LEVELS:
-            try:
-                target = hook_target(agent, level, root, os.environ)
-            except NotDoneError:  # the agent has no file there
-                continue
-            yield SettingsFileStatus(agent, level, target.file, os.path.lexists(target.file))
+class AgentStatus(Value):
+    """The lines for an agent, a sentence about each reason why it may not run them, and what else to know."""
+
+    agent: str
+    hooks: tuple[InstalledHook, ...]
+    problems: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def hook_statuses(root: str, environment: "Mapping[str, str]") -> "Iterator[AgentStatus]":
+    """Yield the status of each agent; a root of '' has no settings of a project."""
+    for agent in AGENTS:
+        problems = list[str]()
+        documents = [
+            document
+            for level, file in files_read_by(agent, root, environment)
+            if (document := _read(HookTarget(agent, level, file), problems)) is not None
+        ]
+        read = [hook for document in documents for hook in _hooks_in(document, environment)]
+        hooks = tuple(hook for hook in read if hook.line.agent == agent)
+        if hooks:
+            problems += _problems(agent, hooks, documents)
+        yield AgentStatus(agent, hooks, tuple(problems), _notes(agent, read) if hooks else ())
+
+
+def _read(target: HookTarget, problems: list[str]) -> SettingsDocument | None:
+    """Return a document; if its agent cannot read it, add a problem, unless it has nothing to do with this program."""
+    data = b""
+    try:
+        file = read_agent_settings(target.file)
+        data, text = file.data or b"", file.text or ""
+        if target.is_toml:
+            return SettingsDocument(target, requirements_edit.decode_requirements(text), ())
+        if not text.strip(f" \t\r\n{BOM}"):
+            return None
+        check_extras(target, text)
+        document = parse_json_text(text)
+        return SettingsDocument(target, document.value_of(document.tree), tuple(find_handlers(document)))
+    except (NotDoneError, MalformedError) as error:
+        if _NAME in data or not data:
+            why = error.detail if isinstance(error, NotDoneError) else str(error)
+            problems.append(f"{AGENT_FILES[target.agent].title} does not read `{target.file}`: {why}")
+        return None
+
+
+def _hooks_in(document: SettingsDocument, environment: "Mapping[str, str]") -> "Iterator[InstalledHook]":
+    target = document.target
+    for handler, place in document.handlers:
+        line = read_hook_line(handler)
+        if line is not None:
+            trust = _trust(target, place, environment)
+            yield InstalledHook(target.level, target.file, line, _is_current(target, line, handler, place), trust)
+
+
+def _is_current(target: HookTarget, line: HookLine, handler: "dict[str, object]", place: HandlerPlace | None) -> bool:
+    try:
+        root = "/" if line.root == f"${PROJECT_VARIABLE}" else line.root
+        entry = hook_entry(HookTarget(line.agent, target.level, target.file), root)
+    except (NotDoneError, KeyError):
+        return False
+    return handler == entry.handler and (place is None or (place.group, place.event) == (entry.value, entry.event))
+
+
+def _trust(target: HookTarget, place: HandlerPlace | None, environment: "Mapping[str, str]") -> str:
+    if target.agent != "codex" or target.level == MANAGED:
+        return ""
+    if place is None:
+        return "unknown"
+    return codex_trust.codex_trust(target.file, place, f"{agent_directory('codex', environment)}/config.toml")
+
+
+def _problems(agent: str, hooks: tuple[InstalledHook, ...], documents: list[SettingsDocument]) -> "Iterator[str]":
+    title = AGENT_FILES[agent].title
+    yield from find_switches(agent, {hook.level for hook in hooks}, documents)
+    for hook in hooks:
+        if hook.trust and hook.trust != codex_trust.TRUSTED:
+            yield f"{title} skips the line in `{hook.file}`: it is {hook.trust}; trust it in `/hooks`"
+        if not hook.is_current:
+            yield f"the line in `{hook.file}` is not the one that `hook install` writes now"
+
+
+def _notes(agent: str, read: list[InstalledHook]) -> tuple[str, ...]:
+    """Return a sentence about several lines: some agents run those of other agents too."""
+    if len(read) == 1:
+        return ()
+    files = join_words(tuple(f"`{hook.file}`" for hook in read))
+    return (f"{AGENT_FILES[agent].title} may run {len(read)} lines for each call, which is counted once: {files}",)

@@ -1,7 +1,6 @@
 """`hook install` and `hook uninstall`."""
 
 import json
-import os
 import stat
 from pathlib import Path
 
@@ -9,32 +8,10 @@ import pytest
 
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.manage.hooks.installed_lines import HookLine, read_hook_line
-from cortex_policy.manage.hooks.targets import USER, hook_target
-from tests.support.agent_settings import SETTINGS
+from tests.support.agent_settings import SETTINGS, settings_of
 from tests.support.command import run_command
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: ARG001 - stand in the root
-    """Give the caller a home of its own, and no variable that the hook would not see."""
-    for name in (
-        "CORTEX_POLICY_STATE_DIR",
-        "XDG_CONFIG_HOME",
-        "CLAUDE_CONFIG_DIR",
-        "CODEX_HOME",
-        "COPILOT_HOME",
-        "GEMINI_CLI_HOME",
-    ):
-        monkeypatch.delenv(name, raising=False)
-    home = tmp_path / "home"
-    home.mkdir()
-    monkeypatch.setenv("HOME", str(home))
-    return home
-
-
-def settings_of(agent: str) -> Path:
-    """Return the user's settings file of an agent."""
-    return Path(hook_target(agent, USER, "", os.environ).file)
+pytestmark = pytest.mark.usefixtures("agents_home")
 
 
 def handlers_in(text: str) -> list[dict[str, object]]:
@@ -70,14 +47,14 @@ def test_install_and_uninstall_give_the_file_back_byte_for_byte(name: str) -> No
 
 
 @pytest.mark.parametrize("agent", AGENTS)
-def test_the_line_names_everything_by_absolute_paths(agent: str, home: Path, root: Path) -> None:
+def test_the_line_names_everything_by_absolute_paths(agent: str, agents_home: Path, root: Path) -> None:
     """No variable of the agent's environment, and a tag."""
     run_command("hook", "install", agent, "--yes")
     line = line_in(settings_of(agent))
     assert (line.agent, line.root) == (agent, str(root))
     assert line.tag.startswith(f"{agent}-user-")
     words = line.command.split()
-    assert words[words.index("/usr/bin/env") + 1 : words.index("hook")][:2] == ["-i", f"HOME={home}"]
+    assert words[words.index("/usr/bin/env") + 1 : words.index("hook")][:2] == ["-i", f"HOME={agents_home}"]
     assert words[words.index("--deadline") + 1] == "8"
 
 
@@ -200,9 +177,9 @@ def test_settings_that_only_a_variable_finds_are_refused(tmp_path: Path) -> None
     assert "the hook does not see `XDG_CONFIG_HOME`" in done.stderr
 
 
-def test_mode_and_link_of_a_settings_file_stay(home: Path) -> None:
+def test_mode_and_link_of_a_settings_file_stay(agents_home: Path) -> None:
     """People keep such files elsewhere, and link them."""
-    file, real = settings_of("claude"), home / "dotfiles/claude.json"
+    file, real = settings_of("claude"), agents_home / "dotfiles/claude.json"
     real.parent.mkdir()
     file.parent.mkdir()
     real.write_text('{\n  "model": "opus"\n}\n')
@@ -216,15 +193,15 @@ def test_mode_and_link_of_a_settings_file_stay(home: Path) -> None:
     assert real.read_text() == '{\n  "model": "opus"\n}\n'
 
 
-def test_a_link_is_refused_where_the_agent_reads_none_or_nothing_is_behind_it(home: Path) -> None:
+def test_a_link_is_refused_where_the_agent_reads_none_or_nothing_is_behind_it(agents_home: Path) -> None:
     """Cursor refuses links."""
     file = settings_of("cursor")
     file.parent.mkdir()
-    file.symlink_to(home / "other.json")
+    file.symlink_to(agents_home / "other.json")
     assert "its agent reads none" in run_command("hook", "install", "cursor", "--yes", code=3).stderr
     file = settings_of("claude")
     file.parent.mkdir()
-    file.symlink_to(home / "other.json")
+    file.symlink_to(agents_home / "other.json")
     assert "leads nowhere" in run_command("hook", "install", "claude", "--yes", code=3).stderr
 
 

@@ -1,18 +1,127 @@
-"""`hook status`."""
+"""`hook status`: who has a hook, and what keeps an agent from running it."""
 
 import json
+import os
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cortex_policy.core.hooks.payload import AGENTS
+from cortex_policy.manage.hooks.codex_trust import definition_hash
+from cortex_policy.manage.hooks.handlers import find_handlers
+from cortex_policy.manage.hooks.jsonc import parse_json_text
+from tests.support.agent_settings import install_hook, settings_of
 from tests.support.command import run_command
 
+pytestmark = pytest.mark.usefixtures("agents_home")
 
-@pytest.mark.usefixtures("root")
-def test_hook_status_lists_the_settings_files_of_each_agent(tmp_path: Path) -> None:
-    """Also those that do not exist."""
-    settings = tmp_path / ".claude/settings.json"
-    settings.parent.mkdir()
-    settings.write_text("{}")
-    found = json.loads(run_command("hook", "status", "--json", HOME=str(tmp_path)).stdout)["files"]
-    assert {"agent": "claude", "level": "user", "file": str(settings), "exists": True} in found
+
+def statuses(code: int = 0) -> dict[str, dict[str, Any]]:
+    """Return what `hook status` says of each agent."""
+    found = json.loads(run_command("hook", "status", "--json", code=code).stdout)["agents"]
+    return {one["agent"]: one for one in found}
+
+
+def trust_in_codex(hash_: str = "") -> None:
+    """Write what Codex writes when a person trusts the hook."""
+    file = settings_of("codex")
+    place = find_handlers(parse_json_text(file.read_text()))[0]
+    lines = [
+        f'[hooks.state."{os.path.realpath(file)}:pre_tool_use:0:0"]',
+        f'trusted_hash = "{hash_ or definition_hash(place)}"',
+    ]
+    (file.parent / "config.toml").write_text("\n".join(lines) + "\n")
+
+
+def test_without_hooks_each_agent_has_none() -> None:
+    """Settings of others are no problem, whatever is in them."""
+    settings_of("claude").parent.mkdir()
+    settings_of("claude").write_text('{"disableAllHooks": true, /* broken }')
+    found = statuses()
+    assert list(found) == list(AGENTS)
+    assert all(not one["hooks"] and not one["problems"] for one in found.values())
+
+
+@pytest.mark.parametrize("agent", [agent for agent in AGENTS if agent != "codex"])
+def test_an_installed_line_is_current(agent: str, root: Path) -> None:
+    """With its root, tag and command."""
+    install_hook(agent)
+    one = statuses()[agent]
+    hook = one["hooks"][0]
+    assert (hook["is_current"], hook["level"], hook["root"], hook["trust"]) == (True, "user", str(root), None)
+    assert f"--install {hook['tag']}" in hook["command"]
+    assert one["problems"] == []
+    assert f"{agent}\tuser\tcurrent\t{root}\t{settings_of(agent)}\n" in run_command("hook", "status").stdout
+
+
+def test_a_line_of_codex_runs_only_if_it_is_trusted() -> None:
+    """And again after each change: Codex keeps a hash of the definition."""
+    install_hook("codex")
+    assert "it is not trusted; trust it in `/hooks`" in statuses(1)["codex"]["problems"][0]
+    trust_in_codex()
+    assert statuses()["codex"]["hooks"][0]["trust"] == "trusted"
+    trust_in_codex("sha256:0")
+    assert statuses(1)["codex"]["hooks"][0]["trust"] == "changed since it was trusted"
+
+
+def test_the_hash_of_a_definition_is_that_of_codex() -> None:
+    """Codex 0.171.0 ran this hook with this hash, and skipped it with another."""
+    text = '{"hooks":{"PreToolUse":[{"matcher":"*","hooks":[{"type":"command","command":"é x","timeout":2}]}]}}'
+    known = '{"event_name":"pre_tool_use","hooks":[{"async":false,"command":"é x","timeout":2,"type":"command"}],"matcher":"*"}'
+    place = find_handlers(parse_json_text(text))[0]
+    assert definition_hash(place) == f"sha256:{sha256(known.encode()).hexdigest()}"
+
+
+@pytest.mark.parametrize(
+    ("agent", "file", "text", "said"),
+    [
+        ("claude", "root/.claude/settings.local.json", '{"disableAllHooks": true}', "`disableAllHooks` in"),
+        ("claude", "home/.claude/settings.local.json", '{"disableAllHooks": true}', "`disableAllHooks` in"),
+        ("gemini", "root/.gemini/settings.json", '{"hooksConfig": {"enabled": false}}', "`hooksConfig.enabled` in"),
+        ("gemini", "root/.gemini/settings.json", '{"hooksConfig": {"disabled": ["cortex-policy"]}}', "`hooksConfig.disabled` in"),
+        ("codex", "root/.codex/config.toml", "[features]\nhooks = false\n", "`features.hooks` in"),
+        ("copilot", "root/.github/copilot/settings.json", '{"disableAllHooks": true}', "`disableAllHooks` in"),
+        ("copilot", "root/.claude/settings.json", '{"disableAllHooks": true}', "`disableAllHooks` in"),
+    ],
+)  # fmt: skip
+def test_a_word_that_switches_hooks_off_is_a_problem(
+    agent: str, file: str, text: str, said: str, tmp_path: Path
+) -> None:
+    """Also one in a file of the repository, which an agent could have written."""
+    install_hook(agent)
+    if agent == "codex":
+        trust_in_codex()
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_text(text)
+    problems = statuses(1)[agent]["problems"]
+    assert [problem.startswith(said) and "switches it off" in problem for problem in problems] == [True]
+
+
+@pytest.mark.parametrize(
+    ("agent", "before", "after", "said"),
+    [
+        ("claude", '"onFailure": "block"', '"onFailure": "continue"', "is not the one that `hook install` writes now"),
+        ("claude", '"matcher": "*"', '"matcher": "Bash"', "is not the one that `hook install` writes now"),
+        ("claude", '"hooks": {', '// mine\n"hooks": {', "Claude Code does not read"),
+        ("copilot", '"version": 1', '"version": 1,', "Copilot CLI does not read"),
+    ],
+)  # fmt: skip
+def test_a_line_that_was_changed_is_a_problem(agent: str, before: str, after: str, said: str) -> None:
+    """It may not deny all that it should."""
+    install_hook(agent)
+    text = settings_of(agent).read_text()
+    assert before in text
+    settings_of(agent).write_text(text.replace(before, after, 1))
+    assert said in statuses(1)[agent]["problems"][0]
+
+
+def test_two_lines_are_noted() -> None:
+    """They are no hole: a call is counted once."""
+    install_hook("claude")
+    install_hook("claude", "--project")
+    one = statuses()["claude"]
+    assert [hook["level"] for hook in one["hooks"]] == ["user", "project"]
+    assert one["hooks"][1]["root"] == "$CLAUDE_PROJECT_DIR"
+    assert "may run 2 lines for each call" in one["notes"][0]
