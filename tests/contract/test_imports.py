@@ -7,11 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.hooks import assert_allowed, make_scene
+
 OURS = {
     "cortex_policy", "cortex_policy.check", "cortex_policy.core", "cortex_policy.core.arguments",
     "cortex_policy.core.decode", "cortex_policy.core.engine", "cortex_policy.core.model", "cortex_policy.core.path_arguments", "cortex_policy.main",
     "cortex_policy.state", "cortex_policy.state.enforcement", "cortex_policy.state.grants",
     "cortex_policy.state.ledger", "cortex_policy.state.paths", "cortex_policy.state.ledger_ring",
+}  # fmt: skip
+HOOK = (OURS - {"cortex_policy.check"}) | {
+    "cortex_policy.core.hooks", "cortex_policy.core.hooks.answers", "cortex_policy.core.hooks.guarded_files",
+    "cortex_policy.core.hooks.inputs", "cortex_policy.core.hooks.payload", "cortex_policy.core.hooks.questions",
+    "cortex_policy.core.hooks.rules", "cortex_policy.hook", "cortex_policy.hook_decision",
+    "cortex_policy.state.deliveries", "cortex_policy.state.hooks_file",
 }  # fmt: skip
 HASH = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
 PROGRAM = """
@@ -53,6 +61,30 @@ def test_a_run_loads_two_modules_more() -> None:
     code, *modules = loaded(program)
     assert code == "0"
     assert set(modules) == OURS | {"cortex_policy.run", "cortex_policy.program", "_json", "fcntl", HASH}
+
+
+def test_a_hook_loads_exactly_this(root: Path, tmp_path: Path) -> None:
+    """An allowed call that is counted, once the rules have a copy: the child tells what it has loaded when it ends."""
+    scene = make_scene(root, tmp_path)
+    marker = tmp_path / "modules"
+    scene.before = f"""
+import os, sys
+parent, leave = os.getpid(), os._exit
+def tell(code):
+    if os.getpid() != parent:
+        open({str(marker)!r}, "w").write(" ".join(sys.modules))
+    leave(code)
+os._exit = tell
+"""
+    assert_allowed(scene.ask("claude"))
+    assert_allowed(scene.ask("claude"))
+    modules = set(marker.read_text().split())
+    assert {name for name in modules if name.startswith("cortex_policy")} == HOOK
+    assert {"_json", "fcntl", HASH} <= modules
+    assert (
+        not {"dataclasses", "enum", "hashlib", "json", "pathlib", "re", "select", "signal", "tomllib", "typing"}
+        & modules
+    )
 
 
 def test_a_check_with_settings_loads_one_module_more(root: Path, tmp_path: Path) -> None:
