@@ -30,7 +30,7 @@ def render(outcome: "CallOutcome") -> RenderedCall:
     if outcome.call.json:
         return RenderedCall(code, outcome_json_line(outcome) + "\n")
     remedy = hint(outcome)
-    lines = map(message_line, [answer_line(outcome), *([f"hint: {remedy}"] if remedy else [])])
+    lines = map(message_line, [decision_line(outcome), *([f"hint: {remedy}"] if remedy else [])])
     is_one_line = outcome.call.command == "run" and not isinstance(outcome.error, UsageError)
     text = escape_output(("; " if is_one_line else "\n").join(lines) + "\n")
     return RenderedCall(code, out=text) if outcome.decision else RenderedCall(code, err=text)
@@ -53,7 +53,7 @@ def write_output(output: RenderedCall) -> None:
             continue
 
 
-def answer_line(outcome: "CallOutcome") -> str:
+def decision_line(outcome: "CallOutcome") -> str:
     """Return the answer in one line, not yet escaped."""
     call, decision, error = outcome.call, outcome.decision, outcome.error
     if isinstance(error, UsageError):

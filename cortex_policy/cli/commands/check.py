@@ -78,9 +78,9 @@ def _answer_requests(
 ) -> int:
     """Answer the requests of a file; raise if the words name a call too."""
     from cortex_policy.batch.answerer import Answerer  # noqa: PLC0415 - a call in words needs none of it
-    from cortex_policy.cli.commands.check_requests import answer_batch, answer_request  # noqa: PLC0415
+    from cortex_policy.cli.commands.check_requests import answer_authzen_request, answer_batch  # noqa: PLC0415
 
-    option, answer = ("--batch", answer_batch) if batch else ("--request", answer_request)
+    option, answer = ("--batch", answer_batch) if batch else ("--request", answer_authzen_request)
     given = {name for name, value in context.params.items() if value}
     if given - {option[2:], "root", "require_path", "json"}:
         message = f"{option} takes no other words than --root and --require-path."

@@ -36,7 +36,7 @@ def answer_batch(file: str, answerer: Answerer) -> int:
     return stream.exit_code
 
 
-def answer_request(file: str, answerer: Answerer) -> int:
+def answer_authzen_request(file: str, answerer: Answerer) -> int:
     """Answer an AuthZEN request on standard output, and return the exit code."""
     with _open_file(file) as source:
         try:

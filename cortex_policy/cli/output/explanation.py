@@ -9,7 +9,7 @@ from cortex_policy.core.model import UsageError
 from cortex_policy.core.rule_steps import DENIES, FAILS, PASSES, RuleStep
 from cortex_policy.core.text import escape_output, join_words, message_line, printable, truncate
 from cortex_policy.manage.explain import explain_call
-from cortex_policy.render import RenderedCall, answer_line, outcome_json_line, render
+from cortex_policy.render import RenderedCall, decision_line, outcome_json_line, render
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def render_explanation(outcome: "CallOutcome") -> RenderedCall:
         return RenderedCall(code, outcome_json_line(outcome, explanation=_explanation_to_json(explained)) + "\n")
     is_out = call.command == "explain" or bool(outcome.decision)
     is_coloured = wants_colour(is_terminal=os.isatty(1 if is_out else 2))
-    head = [message_line(answer_line(outcome)), *_decision_lines(explained, outcome)]
+    head = [message_line(decision_line(outcome)), *_decision_lines(explained, outcome)]
     rows = [line for step in explained.explanation.steps for line in _step_lines(step, is_coloured=is_coloured)]
     more = [
         line
