@@ -1,5 +1,6 @@
 """What the tests share: a scratch root like the one a newcomer makes, and its own rate state."""
 
+import gc
 import json
 import os
 import shutil
@@ -7,6 +8,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -15,10 +17,35 @@ from hypothesis import HealthCheck, settings
 from cortex_policy.library import preconditions
 from cortex_policy.state import Root
 from tests.support.roots import GIT
+from tests.support.small_process import SmallProcess
 from tests.support.stamps import stamp_grants
 from tests.support.users import CALLER
 
+SMALL = SmallProcess()  # before any test is loaded
 collect_ignore_glob = [] if sys.platform == "linux" else ["stress/*"]  # it knows the process files of Linux
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Let no collection of garbage look at thousands of collected tests again: it took a seventh of the whole run."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """End the small process."""
+    SMALL.end()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test that is marked `forks` in a small process: each fork of a worker with all tests takes 20 ms."""
+    if pyfuncitem.get_closest_marker("forks") is None:
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in signature(pyfuncitem.obj).parameters}
+    if failure := SMALL.run(pyfuncitem.obj, arguments):
+        pytest.fail(failure, pytrace=False)
+    return True
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -16,6 +16,7 @@ from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.manage.approvals import answer_request, list_requests
 
+pytestmark = pytest.mark.forks
 CALLERS = 8
 YES, NO = 0, 14
 

@@ -50,6 +50,7 @@ def lines(*logs: Path) -> list[bytes]:
     return [line for log in logs for line in log.read_bytes().splitlines()]
 
 
+@pytest.mark.forks
 @pytest.mark.parametrize("text", ["", LONG])
 def test_eight_processes_lose_no_line_and_tear_none(log: Path, text: str) -> None:
     """Each writes 200; all of them are there, and each writer's in its order."""
@@ -81,10 +82,10 @@ def test_eight_processes_that_rotate_lose_no_line(log: Path, most: int, monkeypa
     assert verified(log).chained == WRITERS * each
 
 
-def test_a_writer_that_dies_at_any_step_of_a_rotation_loses_nothing(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.forks
+def test_a_writer_that_dies_at_any_step_of_a_rotation_loses_nothing(log: Path) -> None:
     """Before each of its system calls, or in the middle of a write: others go on, and the chain holds."""
-    monkeypatch.setenv("CORTEX_POLICY_AUDIT_MAX_BYTES", "1")
-    monkeypatch.setenv("CORTEX_POLICY_AUDIT_KEEP", "10000")
+    os.environ.update(CORTEX_POLICY_AUDIT_MAX_BYTES="1", CORTEX_POLICY_AUDIT_KEEP="10000")
     write_many(0, 3)
     deaths, died = DeathByDeath(lambda: not write_many(1, 1)), 0
     while deaths.die():

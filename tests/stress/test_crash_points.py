@@ -14,6 +14,7 @@ from cortex_policy.state.ledger import Ledger, open_budget_directory
 from cortex_policy.state.ledger_ring import WINDOW_TICKS, BudgetFileKey
 from cortex_policy.state.settings import find_state_directory
 
+pytestmark = pytest.mark.forks
 ROOT = (1, 2)
 LIMIT = 6
 FRESH = count()

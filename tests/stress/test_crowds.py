@@ -31,6 +31,7 @@ def admitted(work: list[object], report: Path) -> int:
     return sum(int((report / str(index)).read_text()) for index in range(len(work)))
 
 
+@pytest.mark.forks
 @pytest.mark.parametrize("cost", [1, 7])
 def test_eight_writers_by_both_ways_admit_exactly_the_limit(tmp_path: Path, cost: int) -> None:
     """On one key, with whole costs."""
@@ -46,6 +47,7 @@ def test_eight_writers_by_both_ways_admit_exactly_the_limit(tmp_path: Path, cost
     assert Ledger(ROOT, find_state_directory()).peek("t", "a", 210).used == 210
 
 
+@pytest.mark.forks
 def test_eight_writers_on_many_keys_admit_exactly_the_limits(tmp_path: Path) -> None:
     """Whoever comes first makes the file."""
 

@@ -16,12 +16,11 @@ OLD = '# by hand\nsensitive = "ask"\n'
 NEW = '# by hand\nsensitive = "deny"\n'
 
 
+@pytest.mark.forks
 @pytest.mark.parametrize("place", [SYSTEM, USER, PROJECT])
-def test_a_writer_of_settings_that_dies_leaves_one_of_both(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
-) -> None:
+def test_a_writer_of_settings_that_dies_leaves_one_of_both(root: Path, tmp_path: Path, place: str) -> None:
     """Killed at each system call of `config set`: what counts is one of both, and the next write sweeps."""
-    monkeypatch.setattr("cortex_policy.state.SYSTEM_SETTINGS", str(tmp_path / "etc"))
+    pytest.MonkeyPatch().setattr("cortex_policy.state.SYSTEM_SETTINGS", str(tmp_path / "etc"))  # for good: in a child
     target = SettingsFile(place, Root(str(root), named=True))
     file = Path(target.file)
     set_value(target, "sensitive", "ask", agree)  # makes the directory

@@ -13,6 +13,7 @@ from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state.stamp import grant_digest
 
 
+@pytest.mark.forks
 @pytest.mark.parametrize("kills", [80, pytest.param(150, marks=pytest.mark.storm)])
 def test_killed_writers_leave_whole_states_and_hide_no_hand(kills: int) -> None:
     """No false alarm, no temporary file, no version that goes back, and each edit by hand reported."""

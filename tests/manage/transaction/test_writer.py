@@ -142,6 +142,7 @@ def make(writer: GrantWriter) -> object:
     return writer.write("other", None, writer.grants.read("git") or b"")
 
 
+@pytest.mark.forks
 @pytest.mark.parametrize(
     ("act", "stamped"),
     [
@@ -187,6 +188,7 @@ def test_a_kill_between_any_two_steps_leaves_a_whole_state(found_root: Root, act
     raise AssertionError
 
 
+@pytest.mark.forks
 @pytest.mark.parametrize("now", [b"by hand", None])
 def test_a_kill_while_a_hand_edit_is_undone_loses_no_byte_and_never_lets_it_pass(
     found_root: Root, now: bytes | None

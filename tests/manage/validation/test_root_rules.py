@@ -126,6 +126,7 @@ def rename(root: Root) -> None:
         writer.rename("git", "other", writer.grants.read("git") or b"")
 
 
+@pytest.mark.forks
 @pytest.mark.parametrize("stride", [61, pytest.param(7, marks=pytest.mark.storm)])
 @pytest.mark.parametrize("act", [put, rename])
 def test_an_interrupt_at_any_line_leaves_a_whole_state(root: Path, act: Callable[[Root], None], stride: int) -> None:
