@@ -70,9 +70,14 @@ def install(  # noqa: PLR0913 - one parameter for each option
     install_checks.check_environment(os.environ)
     install_checks.check_program()
     change = installation.plan_install(target, policy_root.path)
-    steps = install_checks.remaining_steps(target, policy_root)
-    question = "" if dry_run else f"install the hook in `{target.file}`?"
-    _apply(change, steps, ("installed the hook in", "the hook is already in"), question, yes=yes, json=json)
+    paths = install_checks.guarded_additions(target, change.file.path, os.environ)
+    steps = install_checks.remaining_steps(target, policy_root, paths)
+    _show(change, json=json)
+    if not dry_run:
+        _confirm(change, f"install the hook in `{target.file}`?", yes=yes)
+        install_checks.guard_settings(policy_root, paths)  # first: with it, only more is denied
+        installation.write_change(change)
+    _print_result(change, steps, ("installed the hook in", "the hook is already in"), is_preview=dry_run, json=json)
 
 
 @add_quiet_option
@@ -100,32 +105,38 @@ def uninstall(  # noqa: PLR0913 - one parameter for each option
     policy_root = find_inner_root(root) if project else None
     target = _target(agent, policy_root, user=user, project=project, managed=managed)
     change = installation.plan_uninstall(target)
-    question = "" if dry_run else f"remove the hook from `{target.file}`?"
-    _apply(change, [], ("removed the hook from", "there is no hook in"), question, yes=yes, json=json)
+    _show(change, json=json)
+    if not dry_run:
+        _confirm(change, f"remove the hook from `{target.file}`?", yes=yes)
+        installation.write_change(change)
+    _print_result(change, [], ("removed the hook from", "there is no hook in"), is_preview=dry_run, json=json)
 
 
-def _apply(
-    change: "SettingsChange", steps: "list[Step]", sentences: tuple[str, str], question: str, *, yes: bool, json: bool
-) -> None:
-    """Show a change, ask and write it, and print the result; without a question only show it.
-
-    `sentences` are for a change that was written, and for one that is not needed.
-    """
-    from cortex_policy.cli.output.hooks import change_to_json, print_settings_diff, print_steps  # noqa: PLC0415 - see above
-    from cortex_policy.manage.hooks.installation import write_change  # noqa: PLC0415
+def _show(change: "SettingsChange", *, json: bool) -> None:
+    from cortex_policy.cli.output.hooks import print_settings_diff  # noqa: PLC0415 - see above
 
     if not json:
         print_settings_diff(change)
-    if change.is_needed and question:
+
+
+def _confirm(change: "SettingsChange", question: str, *, yes: bool) -> None:
+    if change.is_needed:
         ask_yes_no(question, yes=yes)
-        write_change(change)
+
+
+def _print_result(
+    change: "SettingsChange", steps: "list[Step]", sentences: tuple[str, str], *, is_preview: bool, json: bool
+) -> None:
+    """Print what was done; `sentences` are for a change that was written, and for one that is not needed."""
+    from cortex_policy.cli.output.hooks import change_to_json, print_steps  # noqa: PLC0415 - see above
+
     if json:
         print_json(change_to_json(change, steps))
         return
     done, nothing = sentences
     if not change.is_needed:
         typer.echo(message_line(f"nothing to do: {nothing} `{change.target.file}`"))
-    elif question:
+    elif not is_preview:
         typer.echo(message_line(f"{done} `{change.target.file}`"))
     print_steps(steps)
 

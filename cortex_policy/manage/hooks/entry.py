@@ -43,12 +43,17 @@ def hook_entry(target: HookTarget, root: str) -> HookEntry:
     handler = _handler(agent, words, is_shell=target.level == PROJECT)
     value: dict[str, object] = {"matcher": ".*" if agent == "gemini" else "*", "hooks": [handler]}
     is_flat = agent in ("cursor", "copilot", "vscode")
-    return HookEntry(_EVENTS.get(agent, "PreToolUse"), handler if is_flat else value, document_members(agent))
+    return HookEntry(_EVENTS.get(agent, "PreToolUse"), handler if is_flat else value, document_members(target))
 
 
-def document_members(agent: str) -> "dict[str, object]":
-    """Return the members besides `hooks` that the document of an agent must have."""
-    return {"version": 1} if agent in _VERSIONED else {}
+def document_members(target: HookTarget) -> "dict[str, object]":
+    """Return the members besides `hooks` that a settings file must have, or the hook would not run.
+
+    A project cannot switch hooks off where Gemini's managed settings switch them on.
+    """
+    if target.agent in _VERSIONED:
+        return {"version": 1}
+    return {"hooksConfig": {"enabled": True}} if (target.agent, target.level) == ("gemini", MANAGED) else {}
 
 
 def hook_words(target: HookTarget, root: str) -> tuple[str, ...]:
@@ -97,8 +102,9 @@ def _handler(agent: str, words: "tuple[str, ...]", *, is_shell: bool) -> "dict[s
     """Return the handler of an agent: one simple command where its switch fails closed, else with the wrapper."""
     line = shell_line(words)
     if agent == "claude":
-        command = {"command": line} if is_shell else {"command": words[0], "args": list(words[1:])}
-        return {"type": "command", **command, "timeout": TIMEOUT_SECONDS, "onFailure": "block"}
+        # INVARIANT: no `args`: Cursor runs the hooks of Claude's settings without them, and `/usr/bin/env` alone would
+        # print every variable
+        return {"type": "command", "command": line, "timeout": TIMEOUT_SECONDS, "onFailure": "block"}
     if agent == "cursor":
         return {"command": line, "timeout": TIMEOUT_SECONDS, "failClosed": True}
     wrapped = wrap_command(line)

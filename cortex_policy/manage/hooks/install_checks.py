@@ -4,11 +4,13 @@ import os
 import subprocess
 
 from cortex_policy.core import Value
+from cortex_policy.core.decode import HOOKS
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import OTHER_VARIABLES, PREFIX, SHARED_VARIABLES
 from cortex_policy.core.text import join_words, os_error_text
 from cortex_policy.manage.hooks.entry import installed_program
-from cortex_policy.manage.hooks.targets import AGENT_FILES, MANAGED, PROJECT, HookTarget
+from cortex_policy.manage.hooks.guarded_paths import add_guarded_paths
+from cortex_policy.manage.hooks.targets import AGENT_FILES, MANAGED, PROJECT, USER, HookTarget, agent_directory
 from cortex_policy.state import Root, home_directory, may_hold_settings, settings_directories
 from cortex_policy.state.grants_errors import root_option
 
@@ -16,7 +18,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-HOOKS = "hooks.toml"
 _TRIAL_SECONDS = 15
 _STEPS = {
     (
@@ -75,25 +76,40 @@ def check_program() -> None:
 
 
 def guarded_additions(target: HookTarget, path: str, environment: "Mapping[str, str]") -> tuple[str, ...]:
-    """Return what `guard` of hooks.toml needs for a settings file, whose real path is given: file and directory.
+    """Return what `guard` of hooks.toml needs for a settings file, whose real path is given.
 
-    Nothing where agents have their settings by default: the hook guards those names anyway.
+    It needs the file and its directory, unless they are where agents have them by default: the hook guards those names
+    anyway. Of a file behind a link it needs the path.
     """
     variable = AGENT_FILES[target.agent].variable
-    is_moved = target.level == MANAGED or (target.level != PROJECT and bool(environment.get(variable, "")))
-    if not is_moved and path == target.file:
-        return ()
-    paths = (target.file, path) if path == target.file else (target.file, path, os.path.dirname(path))
-    return tuple(dict.fromkeys((*paths, os.path.dirname(target.file)) if is_moved else paths))
+    paths = [path] if path != target.file else []
+    if target.level == MANAGED:
+        paths += [target.file, os.path.dirname(target.file)]
+    elif target.level == USER and environment.get(variable, ""):
+        paths += [target.file, agent_directory(target.agent, environment)]
+    return tuple(dict.fromkeys(paths))
 
 
-def remaining_steps(target: HookTarget, root: Root) -> list[Step]:
-    """Return what a person has to do until the agent's calls are checked."""
+def guard_settings(root: Root, paths: tuple[str, ...]) -> None:
+    """Add paths to `guard` of the hooks.toml of a root; without that file every call is denied anyway."""
+    if paths and has_rules(root):
+        add_guarded_paths(root, paths)
+
+
+def has_rules(root: Root) -> bool:
+    """Whether a root has a hooks.toml."""
+    return os.path.lexists(f"{root.policy}/{HOOKS}")
+
+
+def remaining_steps(target: HookTarget, root: Root, paths: tuple[str, ...]) -> list[Step]:
+    """Return what a person has to do until the agent's calls are checked; `paths` are to be guarded."""
     steps = []
-    if not os.path.exists(f"{root.policy}/{HOOKS}"):
-        steps.append(
-            Step(f"every call is denied until there is a {HOOKS}", f"cortex-policy hook init{root_option(root)}")
-        )
+    if not has_rules(root):
+        command = f"cortex-policy hook init{root_option(root)}"
+        steps.append(Step(f"every call is denied until there is a {HOOKS}", command))
+    if not has_rules(root) and paths:
+        files = join_words(tuple(f"`{path}`" for path in paths))
+        steps.append(Step(f"once there is one, run this command again, so that it guards {files}"))
     if (sentence := _STEPS.get((target.agent, target.level))) is not None:
         steps.append(Step(sentence))
     if target.agent == "claude":

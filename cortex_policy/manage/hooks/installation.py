@@ -52,7 +52,9 @@ def plan_uninstall(target: HookTarget) -> SettingsChange:
 
 
 def write_change(change: SettingsChange) -> None:
-    """Write a change; raise NotDoneError if the file has changed since it was read."""
+    """Write a change if one is needed; raise NotDoneError if the file has changed since it was read."""
+    if not change.is_needed:
+        return
     mode = _PRIVATE_MODE if change.target.level == USER else _PUBLIC_MODE
     write_agent_settings(change.file, change.data, mode)
 
@@ -97,7 +99,7 @@ def _without_lines(text: str | None, target: HookTarget) -> str | None:
         if any(map(is_hook_line, requirements_edit.managed_hooks(rest or ""))):
             raise NotDoneError("it has a hook of this program that `hook install` did not write", "remove it by hand")
         return rest
-    return settings_edit.remove_entries(text, is_hook_line, document_members(target.agent))
+    return settings_edit.remove_entries(text, is_hook_line, document_members(target))
 
 
 def _in_file(target: HookTarget, error: Exception) -> NotDoneError:

@@ -1,14 +1,13 @@
 """Recognize the lines of this program in an agent's settings, also those of other versions and made by hand."""
 
 import re
+from shlex import split
 
 from cortex_policy.core import Value
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.core.operator_commands import quote_word
 
 _LINE = re.compile(rf"cortex[-_]policy['\"]?\s+hook\s+({'|'.join((*AGENTS, 'auto'))})\b(.*)", re.DOTALL)
-_OPTION = r"--{}[ =](?:'([^']*)'|\"([^\"]*)\"|([^\s;&<>]+))"
-_ROOT, _TAG = re.compile(_OPTION.format("root")), re.compile(_OPTION.format("install"))
 
 
 class HookLine(Value):
@@ -26,7 +25,8 @@ def read_hook_line(handler: "dict[str, object]") -> HookLine | None:
     match = _LINE.search(command)
     if match is None:
         return None
-    return HookLine(command, match[1], _value(_ROOT, match[2]), _value(_TAG, match[2]))
+    words = _shell_words(match[2])
+    return HookLine(command, match[1], _option(words, "--root"), _option(words, "--install"))
 
 
 def is_hook_line(handler: "dict[str, object]") -> bool:
@@ -44,6 +44,18 @@ def command_text(handler: "dict[str, object]") -> str:
     return " ".join([program, *map(quote_word, words)]) if words else program
 
 
-def _value(option: re.Pattern[str], text: str) -> str:
-    match = option.search(text)
-    return next(filter(None, match.groups()), "") if match else ""
+def _shell_words(text: str) -> list[str]:
+    try:
+        return split(text)
+    except ValueError:  # a quote that is not closed: no shell runs it
+        return []
+
+
+def _option(words: list[str], name: str) -> str:
+    """Return the value of an option in the words of a shell's text, '' if it has none."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word == name:
+            return following
+        if word.startswith(f"{name}="):
+            return word.partition("=")[2].rstrip(";")
+    return ""

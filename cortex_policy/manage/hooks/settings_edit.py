@@ -4,6 +4,7 @@
 that `add_entry` opened have whitespace before their end, and behind an entry in empty brackets of others there is none.
 """
 
+import json
 import re
 
 from cortex_policy.core.json_tree import JsonNode
@@ -34,8 +35,9 @@ def add_entry(text: str | None, event: str, entry: object, others: "dict[str, ob
     document = parse_json_text(text)
     root = _of_kind(document.tree, "object", "it")
     for key, value in others.items():
-        if find_member(root, key) is None:
-            raise NotDoneError(f"it has no `{key}`", f'add `"{key}": {value}` to it')
+        if not _has_member(document, root, key, value):
+            member = f'"{key}": {json.dumps(value)}'
+            raise NotDoneError(f"it has no `{member}`, so the hook would not run", "add that first")
     hooks = find_member(root, HOOKS)
     if hooks is None:
         return _insert(document, root, HOOKS, {event: [entry]})
@@ -65,6 +67,15 @@ def remove_entries(text: str, is_ours: "IsOurs", others: "dict[str, object]") ->
 def _created_text(events: "dict[str, object]", others: "dict[str, object]") -> str:
     """Return the text of a document with nothing else; no edit puts hooks before another member."""
     return json_value_text({HOOKS: events, **others}, CREATED, "")
+
+
+def _has_member(document: JsonText, root: JsonNode, key: str, value: object) -> bool:
+    """Whether an object has a member with this value, or with an object that has its members."""
+    node = find_member(root, key)
+    found = document.value_of(node) if node is not None else None
+    if isinstance(found, dict) and isinstance(value, dict):
+        return value.items() <= found.items()
+    return found == value
 
 
 def _of_kind(node: JsonNode, kind: str, name: str) -> JsonNode:

@@ -2,6 +2,7 @@
 
 import json
 import stat
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -147,7 +148,7 @@ def test_a_dry_run_writes_nothing() -> None:
         ("claude", '{"hooks": []}', "`hooks` is not an object"),
         ("claude", '{"hooks": {"PreToolUse": {}}}', "`hooks.PreToolUse` is not an array"),
         ("claude", '{"hooks": {}, "hooks": {}}', "`hooks` is there twice"),
-        ("cursor", '{"hooks": {}}', "it has no `version`"),
+        ("cursor", '{"hooks": {}}', 'it has no `"version": 1`'),
     ],
 )
 def test_a_file_that_its_agent_would_ignore_is_refused(agent: str, text: str, said: str) -> None:
@@ -191,6 +192,53 @@ def test_mode_and_link_of_a_settings_file_stay(agents_home: Path) -> None:
     assert stat.S_IMODE(real.stat().st_mode) == 0o640
     run_command("hook", "uninstall", "claude", "--yes")
     assert real.read_text() == '{\n  "model": "opus"\n}\n'
+
+
+RULES = 'format = 1\nunmapped = "deny"\n'
+
+
+@pytest.mark.parametrize("variable", ["CLAUDE_CONFIG_DIR", "CODEX_HOME", "COPILOT_HOME", "GEMINI_CLI_HOME"])
+def test_settings_that_a_variable_moved_are_found_and_guarded(variable: str, root: Path, tmp_path: Path) -> None:
+    """The hook guards only the usual places by itself."""
+    rules, moved = root / ".cortex/policy/hooks.toml", tmp_path / "moved"
+    rules.write_text(RULES)
+    agent = {"CLAUDE_CONFIG_DIR": "claude", "CODEX_HOME": "codex", "COPILOT_HOME": "copilot"}.get(variable, "gemini")
+    done = run_command("hook", "install", agent, "--yes", "--json", **{variable: str(moved)})
+    file = json.loads(done.stdout)["file"]
+    assert Path(file).is_relative_to(moved)
+    directory = moved / ".gemini" if agent == "gemini" else moved
+    assert tomllib.loads(rules.read_text())["guard"] == [file, str(directory)]
+    text = rules.read_text()
+    run_command("hook", "install", agent, "--yes", **{variable: str(moved)})
+    assert rules.read_text() == text
+
+
+def test_settings_behind_a_link_are_guarded(agents_home: Path, root: Path) -> None:
+    """Under the name that no agent knows."""
+    rules, real = root / ".cortex/policy/hooks.toml", agents_home / "dotfiles/claude.json"
+    rules.write_text(RULES)
+    real.parent.mkdir()
+    real.write_text("{}")
+    settings_of("claude").parent.mkdir()
+    settings_of("claude").symlink_to(real)
+    run_command("hook", "install", "claude", "--dry-run")
+    assert rules.read_text() == RULES
+    run_command("hook", "install", "claude", "--yes")
+    assert tomllib.loads(rules.read_text())["guard"] == [str(real)]
+
+
+def test_without_rules_a_person_is_told_what_to_do() -> None:
+    """Until then every call is denied."""
+    steps = json.loads(run_command("hook", "install", "vscode", "--yes", "--json").stdout)["left_to_do"]
+    assert steps[0]["command"] == "cortex-policy hook init"
+
+
+def test_usual_settings_need_no_guard(root: Path) -> None:
+    """The hook knows their names."""
+    rules = root / ".cortex/policy/hooks.toml"
+    rules.write_text(RULES)
+    run_command("hook", "install", "claude", "--yes")
+    assert rules.read_text() == RULES
 
 
 def test_a_link_is_refused_where_the_agent_reads_none_or_nothing_is_behind_it(agents_home: Path) -> None:
