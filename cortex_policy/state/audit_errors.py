@@ -23,7 +23,9 @@ class AuditLogError(StateError):
         """Say which file, and why."""
         super().__init__(STATE_UNAVAILABLE, f"audit log `{file}`: {why}", hint)
 
-    def __str__(self) -> str:
+    @property
+    def message(self) -> str:
+        """What failed: a log or a file of requests is not rate state."""
         return self.detail
 
 

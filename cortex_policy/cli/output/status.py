@@ -43,7 +43,7 @@ def status_lines(status: "RootStatus") -> "list[Line]":
     return [
         ("root", root),
         *_check_lines(status),
-        *[(HINT, _other_user_text(status, one)) for one in status.other_owners],
+        *[(HINT, _other_user_text(status, one)) for one in status.others.owners],
         *_label_lines("stop", [stop.sentence for stop in status.denials.stops] or ["none"]),
         ("grants", _grants_text(status)),
         *_label_lines("settings", [_setting_text(one) for one in status.settings] or ["none is set"]),
@@ -86,8 +86,9 @@ def _setting_text(one: "EffectiveSetting") -> str:
 def _budget_texts(status: "RootStatus") -> list[str]:
     if status.owner is None:
         return ["unknown: the settings are invalid"]
-    others = [f"also counted by {one.label}, in {one.state_dir}" for one in status.other_owners]
-    return [owner_sentence(status.owner).removeprefix("budgets "), *others]
+    others = [f"also counted by {one.label}, in {one.state_dir}" for one in status.others.owners]
+    skipped = [f"not looked at: {what}" for what in status.others.not_looked_at]
+    return [owner_sentence(status.owner).removeprefix("budgets "), *others, *skipped]
 
 
 def _audit_text(status: "RootStatus") -> str:
@@ -139,7 +140,11 @@ def status_to_json(status: "RootStatus") -> dict[str, object]:
         "unusable": {"problem": unusable.detail, "hint": unusable.hint} if unusable is not None else None,
         "grants": dict(Counter(row.state for row in status.grants)),
         "configured": [setting_to_json(one) for one in status.settings],
-        "budgets": {**owner, "other_users": [owner_to_json(one) for one in status.other_owners]},
+        "budgets": {
+            **owner,
+            "other_users": [owner_to_json(one) for one in status.others.owners],
+            "not_looked_at": list(status.others.not_looked_at),
+        },
         "audit": _audit_to_json(status),
         "stamp": _stamp_to_json(status),
         "approvals": {
