@@ -5,7 +5,7 @@ import os
 from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.engine import first_denial
 from cortex_policy.core.hooks import PayloadError
-from cortex_policy.core.hooks.guarded_files import guard_denial
+from cortex_policy.core.hooks.guarded_files import PLACES, guard_denial
 from cortex_policy.core.hooks.payload import MAX_BYTES, agent_of, read_tool_call
 from cortex_policy.core.hooks.questions import rule_on
 from cortex_policy.core.model import (
@@ -31,7 +31,7 @@ from cortex_policy.state.paths import PathWalk, ProtectedPaths, UnresolvablePath
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from cortex_policy.core.hooks.payload import ToolCall
     from cortex_policy.core.hooks.questions import GrantQuestion, Ruling
@@ -76,12 +76,14 @@ def _decide_call(call: "ToolCall", named_root: str, tag: str) -> str:
         return _rules_error_reason(call, error)
     home = home_directory()
     ruling = rule_on(call, rules, home)
-
-    def guard(path: str) -> str:
-        return guard_denial(path, call, rules, home)
-
     if ruling.denial:
         return ruling.denial
+    links = _guarded_links(dict.fromkeys((root.path, call.cwd, home)), rules.guard) if ruling.paths else []
+
+    def guard(path: str) -> str:
+        spellings = [path, *(name + path[len(end) :] for name, end in links if f"{path}/".startswith(f"{end}/"))]
+        return next(filter(None, (guard_denial(one, call, rules) for one in spellings)), "")
+
     if why := _guarded_end(ruling.paths, guard):
         return _ruling_reason(call, why)
     if not ruling.questions:
@@ -107,6 +109,13 @@ def _ruling_reason(call: "ToolCall", why: str) -> str:
     from cortex_policy.core.hooks.ruling_reason import ruling_reason  # noqa: PLC0415 - only a denial needs it
 
     return ruling_reason(call.tool, why, is_final=True)
+
+
+def _guarded_links(tops: "Iterable[str]", guard: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return each guarded name that is, or leads through, a link, and where that ends: it is closed there as well."""
+    places = [*(f"{top}/{name}" for top in tops for name in PLACES), *guard]
+    ends = [(place, os.path.realpath(place)) for place in places if os.path.lexists(place)]
+    return [(place, end) for place, end in ends if end != place]
 
 
 def _guarded_end(paths: tuple[str, ...], guard: "Guard") -> str:

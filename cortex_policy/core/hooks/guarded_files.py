@@ -26,14 +26,24 @@ _PAIRS = frozenset((
 _HOLDERS = frozenset((".claude", ".github", ".cursor", ".vscode"))  # of pairs: whoever moves one replaces them
 _SINGLE = frozenset((_POLICY, _SECRET, ".mcp.json"))
 _MARKS = (*_OWN, *_HOLDERS, *_SINGLE)
+# where a guarded file or its directory may be a link, below the root, the working directory and home
+PLACES = (
+    *_OWN,
+    *_HOLDERS,
+    *_SINGLE,
+    *map("/".join, sorted(_PAIRS)),
+    ".claude/settings.json",
+    ".claude/settings.local.json",
+)
 # HFS+ does not see these characters in a name
 _INVISIBLE = dict.fromkeys((*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF))
+_PARTS_OF_PATTERN = str.maketrans(dict.fromkeys("{},()|!@+", "/"))
 _SEPARATORS = " \t\n\r\v\f'\"`=:,;|&<>()"
 _BLANKS = str.maketrans(dict.fromkeys(_SEPARATORS, " "))
 _UNQUOTED = str.maketrans({"'": "", '"': "", "\\": "", "{": " ", "}": " "} | dict.fromkeys("=:,;|&<>()`", " "))
 
 
-def guard_denial(path: str, call: "ToolCall", rules: "HookRules", home: str) -> str:
+def guard_denial(path: str, call: "ToolCall", rules: "HookRules") -> str:
     """Return why a tool may not touch an absolute path, '' if no guarded file is there: as spelled, or resolved."""
     parts = _components(collapse(path))
     is_reader = call.tool in READERS and not call.mcp
@@ -42,8 +52,17 @@ def guard_denial(path: str, call: "ToolCall", rules: "HookRules", home: str) -> 
     found = _guarded_part(parts) or (tuple(parts[-1:]) if parts and parts[-1] in _HOLDERS else ())
     if found:
         return _sentence(found)
-    is_listed = any(_is_at_or_below(parts, _components(file)) for file in _with_home(rules.guard, home))
+    is_listed = any(_is_at_or_below(parts, _components(collapse(file))) for file in rules.guard)
     return _sentence(("",)) if is_listed else ""
+
+
+def pattern_denial(pattern: str) -> str:
+    """Return why a pattern of file names is denied, '' if it does not name secrets."""
+    for part in _fold(pattern).translate(_PARTS_OF_PATTERN).split("/"):
+        start = part[: min((at for at in map(part.find, "*?[") if at >= 0), default=len(part))]
+        if part == _SECRET or (start != part and len(start) > 1 and _SECRET.startswith(start)):
+            return _sentence((_SECRET,))
+    return ""
 
 
 def word_denial(command: str, directories: "Sequence[str]", rules: "HookRules", home: str) -> str:
@@ -56,7 +75,7 @@ def word_denial(command: str, directories: "Sequence[str]", rules: "HookRules", 
     is_marked = any(mark in text for text in (folded, folded.translate(_UNQUOTED)) for mark in _MARKS)
     if not is_marked and not rules.guard and not holders:
         return ""
-    listed = [_components(file) for file in _with_home(rules.guard, home)]
+    listed = [_components(collapse(file)) for file in rules.guard]
     for word in _words(folded):
         shown = _expand_home(word, home)
         parts = [part for part in word.split("/") if part not in ("", ".")]
@@ -109,10 +128,6 @@ def _percent_decoded(text: str) -> str:
         except ValueError:
             parts.append(b"%" + part.encode("utf-8", "surrogatepass"))
     return b"".join(parts).decode("utf-8", "replace")
-
-
-def _with_home(files: "Sequence[str]", home: str) -> "Iterator[str]":
-    return (_expand_home(file, home) for file in files)
 
 
 def _fold(text: str) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _EACH = "[]"
 _DIRECTORY_NAMES = frozenset(("dirpath", "workdir", "workingdirectory", "cwd", "dir", "directory"))
+_PATTERN_NAMES = frozenset(("glob", "globs", "include", "includes", "includepattern"))
 _COMMAND_NAMES = frozenset(("command", "cmd", "commands", "script"))
 
 
@@ -108,6 +109,13 @@ def directories_in(inputs: "dict[str, object]") -> "Iterator[str]":
             yield from (text for text in texts_in(value) if text)
 
 
+def patterns_in(call: "ToolCall") -> "Iterator[str]":
+    """Yield each text that a tool takes for a pattern of file names, by its name alone, without backslashes."""
+    for place, name, value in _members((), call.inputs):
+        if _fold(name) in _PATTERN_NAMES or (place == ("pattern",) and call.tool in ("Glob", "glob")):
+            yield from (text.replace("\\", "") for text in texts_in(value))
+
+
 def commands_in(inputs: "dict[str, object]", patches: "frozenset[Place]") -> "Iterator[str]":
     """Yield each shell command of a call, but those at the places of patches.
 
@@ -167,11 +175,11 @@ def _texts(place: str, value: object) -> "Iterator[PathValue]":
 
 
 def glob_patterns(rule: "HookRule", inputs: "Inputs") -> "Iterator[PathValue]":
-    """Yield (label, pattern) for each pattern of file names that a rule names; one may be absent."""
+    """Yield (label, pattern) for each pattern that a rule names and that is there, without backslashes."""
     for label in rule.globs:
         for place, value in values_at(inputs, label):
             if value is not None:
-                yield from _texts(spell_place(place), value)
+                yield from ((label, text.replace("\\", "")) for label, text in _texts(spell_place(place), value))
 
 
 def _glob_paths(place: str, pattern: str, inputs: "Inputs") -> "Iterator[PathValue]":

@@ -3,13 +3,14 @@
 from cortex_policy.core import Value
 from cortex_policy.core.decode import has_surrogate
 from cortex_policy.core.hooks import DENY, InputError
-from cortex_policy.core.hooks.guarded_files import expand_path, guard_denial, word_denial
+from cortex_policy.core.hooks.guarded_files import expand_path, guard_denial, pattern_denial, word_denial
 from cortex_policy.core.hooks.inputs import (
     commands_in,
     directories_in,
     glob_patterns,
     holds_surrogate,
     path_values,
+    patterns_in,
     texts_in,
     values_at,
     without_names,
@@ -106,7 +107,11 @@ class _Judge:
         inputs = self._call.inputs
         self._guard(path for _, path, _ in path_arguments(_BY_NAME_ALONE, inputs) if path is not None)
         self._guard(text for text in texts_in(inputs) if text.lstrip()[:5].casefold() == "file:")
-        self._guard(pattern for rule in fitting for _, pattern in glob_patterns(rule, inputs))
+        patterns = [pattern for rule in fitting for _, pattern in glob_patterns(rule, inputs)]
+        for pattern in (*patterns, *patterns_in(self._call)):
+            spelled = f"{self._call.cwd}/{pattern}"
+            if why := pattern_denial(pattern) or guard_denial(spelled, self._call, self._rules):
+                raise InputError(why, is_final=True)
 
     def _guard(self, paths: "Iterable[str]") -> None:
         """Raise InputError for a path that leads to a guarded file, as text; note where else it may lead."""
@@ -116,7 +121,7 @@ class _Judge:
             for spelled in expand_path(path, self._home):
                 tops = ("",) if spelled.startswith("/") else self._directories
                 for place in [f"{top}/{spelled}" if top else spelled for top in tops]:
-                    if why := guard_denial(place, self._call, self._rules, self._home):
+                    if why := guard_denial(place, self._call, self._rules):
                         raise InputError(why, is_final=True)
                     self._paths[place] = None
 

@@ -43,7 +43,7 @@ def _why(question: "GrantQuestion", grant: "Grant", decision: "Decision") -> str
         return f"{without_policy(decision.detail) or 'an argument is not allowed'}. {CHANGE}"
     if decision.reason is PATH_OUTSIDE_SCOPE:
         return (
-            f"{without_policy(decision.detail) or 'a path is not allowed'}. {allowed_paths(question, grant)} {CHANGE}"
+            f"{without_policy(decision.detail) or 'a path is not allowed'}. {_allowed_paths(question, grant)} {CHANGE}"
         )
     if decision.reason is APPROVAL_REQUIRED:
         return _approval(decision)
@@ -52,7 +52,7 @@ def _why(question: "GrantQuestion", grant: "Grant", decision: "Decision") -> str
     return f"{decision.reason.message}. {ASK}"
 
 
-def allowed_paths(question: "GrantQuestion", grant: "Grant") -> str:
+def _allowed_paths(question: "GrantQuestion", grant: "Grant") -> str:
     """Return the sentence about the paths that a call may name."""
     if grant.fs_scope:
         return f"Allowed is what lies in {_listed(grant.fs_scope)}, below the root of the project."
@@ -71,19 +71,6 @@ def _rate(grant: "Grant", decision: "Decision") -> str:
     if seconds is None:
         return f"{limit}. {ASK}"
     return f"{limit}. Wait {max(1, ceil(seconds))} seconds, then try the same call again, once."
-
-
-def outside_root_reason(question: "GrantQuestion", path: str) -> str:
-    """Return why a path outside of the root is denied, before the grant is asked."""
-    where = "Allowed is what lies below the root of the project."
-    return (
-        f"{_asked(question)}: `{truncate(path, 300)}` lies outside of the project, or leads out of it. {where} {CHANGE}"
-    )
-
-
-def no_path_reason(question: "GrantQuestion", grant: "Grant") -> str:
-    """Return why a call without a path is denied by a grant with scopes."""
-    return f"{_asked(question)}: no path was found in the call. {allowed_paths(question, grant)} {CHANGE}"
 
 
 def error_reason(error: "CortexPolicyError") -> str:

@@ -3,7 +3,7 @@
 _INTERPRETERS = frozenset((
     "sh", "bash", "rbash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "csh", "tcsh", "nu", "elvish", "xonsh", "pwsh",
     "powershell", "python", "pypy", "ipython", "node", "nodejs", "deno", "bun", "ruby", "irb", "perl", "php", "lua",
-    "luajit", "r", "julia", "tclsh", "jshell", "ghci", "scala", "groovysh", "osascript",
+    "luajit", "r", "julia", "tclsh", "jshell", "ghci", "scala", "groovysh", "osascript", "$shell",
 ))  # fmt: skip
 _STARTERS = frozenset((
     "env", "sudo", "doas", "exec", "command", "builtin", "nohup", "setsid", "time", "nice", "ionice", "stdbuf",
@@ -41,7 +41,7 @@ def shell_denial(command: str) -> str:
 
 def opens_shell(command: str) -> bool:
     """Whether a command, or a part of it, is only a shell or an interpreter, bare or with options such as `-i`."""
-    text = _without_quotes(command.replace("\\\n", ""))
+    text = _without_quotes(command.replace("\\\n", "").replace("${", "$"))
     here = text.replace("<<<", "   ").find("<<")  # what follows that line is text
     end = text.find("\n", here) if here >= 0 else -1
     parts = text[: end if end >= 0 else None].replace("||", "\n").translate(_PARTS).split("\n")
@@ -74,7 +74,7 @@ def _is_open_shell(part: str) -> bool:
     names = [word for word in words if word[:1] != "-" and "=" not in word and not word.isdecimal()]
     programs = [name for word in names if (name := word.rpartition("/")[2].casefold()) not in _STARTERS]
     options = [word for word in words if word[:1] == "-"]
-    if len(programs) != 1 or words[:2] in (["command", "-v"], ["command", "-V"]):
+    if len(programs) != 1 or ("command" in words and options[:1] in (["-v"], ["-V"])):
         return False
     kind = programs[0].rstrip(_VERSION)
     is_done = len(options) == 1 and options[0] in _ENDS + (_ENDS_OF_SOME if kind in _WITH_SHORT else ())

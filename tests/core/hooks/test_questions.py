@@ -281,8 +281,9 @@ def test_a_pattern_is_a_path_up_to_its_first_wildcard() -> None:
     assert paths(call("t", inputs={"pattern": "**"}), rule) == paths(call("t"), rule) == ()
     found = paths(call("t", inputs={"pattern": "../x/*", "path": "sub"}), rule)
     assert found == (("pattern", "../x/"), ("pattern", "sub/../x/"))
+    assert paths(call("t", inputs={"pattern": "a\\/\\b\\*"}), rule) == (("pattern", "a/"),)
     given = one_rule(f'tools = ["t"]\ngrant = "g"\naction = "a"\n{rule}')
-    for pattern in ("*/../x", 1, ["a", 1], {"a": "b"}, "**/.env", "*/.codex/x", "a\0"):
+    for pattern in ("*/../x", "*/\\.\\./x", 1, ["a", 1], {"a": "b"}, "**/.env", "*/.codex/x", "a\0"):
         assert denial(call("t", inputs={"pattern": pattern}), given)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from cortex_policy.core.hooks.answers import model_reason
 from cortex_policy.core.hooks.questions import GrantQuestion
-from cortex_policy.core.hooks.reasons import decision_reason, error_reason, no_path_reason, outside_root_reason
+from cortex_policy.core.hooks.reasons import decision_reason, error_reason
 from cortex_policy.core.hooks.ruling_reason import ruling_reason
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
@@ -96,19 +96,12 @@ def test_no_path_of_the_policy_is_named(detail: str) -> None:
         assert "the policy that this very call is checked by" in text
 
 
-def test_a_path_outside_of_the_root_and_a_missing_one_are_named() -> None:
-    """Before the grant is asked."""
-    assert "`/etc/x` lies outside of the project" in outside_root_reason(QUESTION, "/etc/x")
-    assert "no path was found" in no_path_reason(QUESTION, GRANT)
-    assert "`docs`, `src`" in no_path_reason(QUESTION, GRANT)
-
-
 def test_a_reason_stays_short_whatever_it_is_about() -> None:
     """A grant may have thousands of words, and a call megabytes."""
     large = Grant("g", "t", tuple(f"action-{one}" for one in range(5000)), Rate(1), {}, "internal", ("a" * 3000,) * 50)
     for text in (
         reason(Decision(ACTION_NOT_ALLOWED), large), reason(Decision(PATH_OUTSIDE_SCOPE, "x" * 10**6), large),
-        ruling_reason("t" * 10**5, "y" * 10**6, is_final=False), outside_root_reason(QUESTION, "z" * 10**6),
+        ruling_reason("t" * 10**5, "y" * 10**6, is_final=False),
     ):  # fmt: skip
         shown = model_reason(text)
         assert len(shown.encode()) <= 2000

@@ -14,6 +14,7 @@ from cortex_policy.core.hooks.shell_commands import CHANGING, READING, changes_p
         "FOO=1 bash", "nohup bash &", "cd x && bash", "cd x; python3", "true || sh", "x\nbash", "(bash)", "{ bash; }",
         "time python", "timeout 100 bash", "bash > log", "bash 2>&1", "bash </dev/stdin", "python <&0", "bash | tee log",
         "busybox sh", "uv run python", "bash -s", "bash -v", "bash -h", "node -v -i", "if x; then bash; fi", "ba\\\nsh",
+        "$SHELL", "exec ${SHELL} -l",
     ],
 )  # fmt: skip
 def test_a_bare_shell_or_interpreter_is_denied(command: str) -> None:
@@ -26,7 +27,7 @@ def test_a_bare_shell_or_interpreter_is_denied(command: str) -> None:
     "command",
     [
         "", "ls", "bash x.sh", "bash -c ls", "python -m pytest", "python x.py", "python -c 'import x'", "python --version",
-        "bash --version", "node -v", "perl -v", "python3 -V", "which python", "command -v python", "type bash", "node --test",
+        "bash --version", "node -v", "perl -v", "python3 -V", "which python", "command -v python", "! command -v node", "type bash", "node --test",
         "echo x | python", "curl x | sh", "bash < x.sh", "python3 - <<'EOF'\nbash\nEOF", "cat > x <<EOF\npython\nnode\nEOF",
         "git commit -m 'use python; bash'", 'echo "a; sh"', "echo a\\;bash", "pip install python", "npm run node", "rbash.txt",
         "for p in python node; do echo $p; done", "ssh host", "python3 <<< 'print(1)'",
