@@ -1,6 +1,7 @@
 """Recognize the lines of this program in an agent's settings, also those of other versions and made by hand."""
 
 import re
+from itertools import pairwise
 from shlex import split
 
 from cortex_policy.core import Value
@@ -53,7 +54,7 @@ def _shell_words(text: str) -> list[str]:
 
 def _option(words: list[str], name: str) -> str:
     """Return the value of an option in the words of a shell's text, '' if it has none."""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in pairwise([*words, ""]):
         if word == name:
             return following
         if word.startswith(f"{name}="):

@@ -11,6 +11,7 @@ from cortex_policy.manage.hooks.installed_lines import read_hook_line
         ({"command": "/x/cortex-policy hook claude --root /r --install t"}, "claude", "/r"),
         ({"command": "/x/cortex-policy", "args": ["hook", "claude", "--root", "/a b"]}, "claude", "/a b"),
         ({"exec": "/bin/sh", "args": ["-c", "'/x y/cortex-policy' hook copilot --root=/r; exit 2"]}, "copilot", "/r"),
+        ({"command": "cortex-policy hook codex"}, "codex", ""),
         ({"command": "python -m cortex_policy hook gemini || exit 2"}, "gemini", ""),
         ({"bash": 'cortex-policy hook copilot --root "$CLAUDE_PROJECT_DIR"'}, "copilot", "$CLAUDE_PROJECT_DIR"),
     ],
