@@ -1,4 +1,4 @@
-"""Whether Codex runs a hook: it skips one whose definition is not trusted, without a word (docs/agents.md)."""
+"""Whether Codex runs a hook: it skips one whose definition is not trusted, without a word (docs/hook-install.md)."""
 
 import json
 import os

@@ -12,7 +12,7 @@ from cortex_policy.manage.hooks.settings_files import AgentSettingsFile, read_ag
 from cortex_policy.manage.hooks.targets import AGENT_FILES, USER, HookTarget
 
 _PRIVATE_MODE, _PUBLIC_MODE = 0o600, 0o644
-# what agents take that strict JSON lacks (docs/agents.md); where more is found, they ignore the whole file
+# what agents take that strict JSON lacks (docs/hook-install.md); where more is found, they ignore the whole file
 _TAKES = {"claude": (BYTE_ORDER_MARK,), "gemini": (COMMENT,)}
 
 

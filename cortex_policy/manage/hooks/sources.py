@@ -1,4 +1,4 @@
-"""The files in which an agent looks for hooks, or for a word that switches them off (docs/agents.md)."""
+"""The files in which an agent looks for hooks, or for a word that switches them off (docs/hook-install.md)."""
 
 import os
 from glob import escape, glob

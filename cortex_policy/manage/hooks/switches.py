@@ -1,4 +1,4 @@
-"""Words in an agent's settings that switch hooks off (docs/agents.md)."""
+"""Words in an agent's settings that switch hooks off (docs/hook-install.md)."""
 
 from cortex_policy.core import Value
 from cortex_policy.manage.hooks.targets import MANAGED, HookTarget

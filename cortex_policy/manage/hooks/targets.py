@@ -1,4 +1,4 @@
-"""Where each agent reads its hooks from: a settings file for each level (docs/agents.md)."""
+"""Where each agent reads its hooks from: a settings file for each level (docs/hook-install.md)."""
 
 import os
 import sys

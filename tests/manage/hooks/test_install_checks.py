@@ -1,0 +1,47 @@
+"""What must hold before a hook is installed."""
+
+from pathlib import Path
+
+import pytest
+
+from cortex_policy.core.not_done_error import NotDoneError
+from cortex_policy.manage.hooks import install_checks
+from cortex_policy.manage.hooks.install_checks import check_program, guarded_additions
+from cortex_policy.manage.hooks.targets import MANAGED, PROJECT, USER, HookTarget
+
+
+def test_a_program_that_needs_a_variable_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hook has none: each call would be denied."""
+    script = tmp_path / "cortex-policy"
+    script.write_text("import os, sys\nsys.exit(0 if os.environ.get('PYTHONPATH') else 'no module named x')\n")
+    monkeypatch.setenv("PYTHONPATH", "/x")
+    monkeypatch.setattr(install_checks, "installed_program", lambda: ("/usr/bin/env", str(script)))
+    with pytest.raises(NotDoneError, match="does not run"):
+        check_program()
+
+
+def test_the_installed_program_runs_as_a_hook_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the caller's environment is."""
+    monkeypatch.setenv("PYTHONPATH", "/no/such")
+    check_program()
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "variables", "expected"),
+    [
+        (HookTarget("claude", USER, "/h/.claude/settings.json"), "/h/.claude/settings.json", {}, ()),
+        (HookTarget("claude", PROJECT, "/r/.claude/settings.json"), "/r/.claude/settings.json", {"CLAUDE_CONFIG_DIR": "/c"}, ()),
+        (HookTarget("claude", USER, "/h/.claude/settings.json"), "/h/dot/c.json", {}, ("/h/dot/c.json",)),
+        (HookTarget("claude", USER, "/c/settings.json"), "/c/settings.json", {"CLAUDE_CONFIG_DIR": "/c"}, ("/c/settings.json", "/c")),
+        (
+            HookTarget("copilot", USER, "/c/hooks/cortex-policy.json"), "/c/hooks/cortex-policy.json", {"COPILOT_HOME": "/c"},
+            ("/c/hooks/cortex-policy.json", "/c"),
+        ),
+        (HookTarget("cursor", MANAGED, "/etc/cursor/hooks.json"), "/etc/cursor/hooks.json", {}, ("/etc/cursor/hooks.json", "/etc/cursor")),
+    ],
+)  # fmt: skip
+def test_what_is_not_guarded_by_its_name_is_added(
+    target: HookTarget, path: str, variables: dict[str, str], expected: tuple[str, ...]
+) -> None:
+    """The file and the directory that was moved; of a link the file behind it."""
+    assert guarded_additions(target, path, variables) == expected
