@@ -123,7 +123,7 @@ _cortex_policy() {
             value=''
         elif [[ $word == --root=* ]]; then
             root=${word#*=}
-        elif [[ " --add-scope --against --allow --arg --args --at --batch --cost --data-class --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reader --reason --remove-scope --request --revoke --root --scope --select --since --timeout --to --tool --user --version --wait --with -n " == *" $word "* ]]; then
+        elif [[ " --add-scope --against --agent --allow --arg --args --at --batch --cost --data-class --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reader --reason --remove-scope --request --revoke --root --scope --select --since --timeout --to --tool --user --version --wait --with -n " == *" $word "* ]]; then
             value=$word
         elif [[ $word != -* ]]; then
             plain+=("$word")
@@ -137,6 +137,7 @@ _cortex_policy() {
         '--root '*) compopt -o dirnames 2>/dev/null; return ;; # readline quotes files better than we could
         '--path '*) compopt -o default 2>/dev/null; return ;; # bash 3.2 has no compopt and offers nothing
         '--against diff '*) choices=" stamp $(_cortex_policy_revisions "$tools")" ;;
+        '--agent hook init '*) choices='claude codex gemini cursor copilot vscode' ;;
         '--at show '*) choices=" $(_cortex_policy_versions "$tools")" ;;
         '--data-class new '*) choices='public internal sensitive' ;;
         '--data-class set '*) choices='public internal sensitive' ;;
@@ -208,6 +209,10 @@ _cortex_policy() {
         'hook edit '*)
             offered=('' '')
             flags='--root --resume --wait -h --help'
+            ;;
+        'hook init '*)
+            offered=('' '')
+            flags='--root --agent --dry-run --yes --wait --json -q --quiet -h --help'
             ;;
         'hook install '*)
             offered=('' '' 'claude codex gemini cursor copilot vscode')
@@ -322,7 +327,7 @@ _cortex_policy() {
             flags='-h --help'
             ;;
         'hook '*)
-            offered=('' 'edit install status uninstall')
+            offered=('' 'edit init install status uninstall')
             flags='-h --help'
             ;;
         'init '*)

@@ -9,7 +9,7 @@ function __cortex_policy_plain -d 'the plain words before the cursor, the comman
     for word in $words
         if test $skip = 1
             set skip 0
-        else if contains -- $word --add-scope --against --allow --arg --args --at --batch --cost --data-class --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reader --reason --remove-scope --request --revoke --root --scope --select --since --timeout --to --tool --user --version --wait --with -n
+        else if contains -- $word --add-scope --against --agent --allow --arg --args --at --batch --cost --data-class --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reader --reason --remove-scope --request --revoke --root --scope --select --since --timeout --to --tool --user --version --wait --with -n
             set skip 1
         else if not string match -q -- '-*' $word
             printf '%s\n' $word
@@ -377,6 +377,7 @@ complete -c cortex-policy -n '__cortex_policy_in fmt' -s h -l help -d 'Show this
 complete -c cortex-policy -n '__cortex_policy_at 0 help' -a 'check enforce run explain status list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init hook doctor config schema completions help'
 complete -c cortex-policy -n '__cortex_policy_in help' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 hook' -a edit -d 'Edit the rules of hooks, and save them if they are valid'
+complete -c cortex-policy -n '__cortex_policy_at 0 hook' -a init -d 'Write first rules of hooks, and the grants that they name'
 complete -c cortex-policy -n '__cortex_policy_at 0 hook' -a install -d 'Let an agent ask the grants before each call of a tool'
 complete -c cortex-policy -n '__cortex_policy_at 0 hook' -a status -d 'Show which agents have a hook, and whether they run it'
 complete -c cortex-policy -n '__cortex_policy_at 0 hook' -a uninstall -d 'Remove the hook from the settings of an agent'
@@ -385,6 +386,14 @@ complete -c cortex-policy -n '__cortex_policy_in hook edit' -l root -x -a '(__fi
 complete -c cortex-policy -n '__cortex_policy_in hook edit' -l resume -d 'Go on with the text that the last session left'
 complete -c cortex-policy -n '__cortex_policy_in hook edit' -l wait -x -d 'Wait up to SECONDS for another writer'
 complete -c cortex-policy -n '__cortex_policy_in hook edit' -s h -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_in hook init' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in hook init' -l agent -x -a 'claude codex gemini cursor copilot vscode' -d 'An agent that will ask; repeatable. Default: those found here'
+complete -c cortex-policy -n '__cortex_policy_in hook init' -l dry-run -d 'Print what would be written; write nothing'
+complete -c cortex-policy -n '__cortex_policy_in hook init' -l yes -d 'Do not ask'
+complete -c cortex-policy -n '__cortex_policy_in hook init' -l wait -x -d 'Wait up to SECONDS for another writer'
+complete -c cortex-policy -n '__cortex_policy_in hook init' -l json -d 'Output JSON on a single line'
+complete -c cortex-policy -n '__cortex_policy_in hook init' -s q -l quiet -d 'Print only errors and hints'
+complete -c cortex-policy -n '__cortex_policy_in hook init' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 hook install' -a 'claude codex gemini cursor copilot vscode'
 complete -c cortex-policy -n '__cortex_policy_in hook install' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in hook install' -l user -d 'Your own settings of the agent; this is the default'

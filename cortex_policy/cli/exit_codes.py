@@ -27,16 +27,17 @@ _STATE_READERS = ("rate", "approvals", "approve", "deny")  # they read what call
 _ROOTLESS = ("completions", "rule", "help")
 _COMMANDS_OF_CODE = {
     1: ("validate", "test", "stamp", "diff", "fmt", "replay", "audit", "status", "doctor", "hook"),
-    23: (*DECIDING, *_WRITERS),
+    23: (*DECIDING, *_WRITERS, "hook"),
     24: (*DECIDING, *_STATE_READERS),
-    27: (*DECIDING, *_STATE_READERS, *_WRITERS, "config", "audit", "replay", "suggest"),
+    27: (*DECIDING, *_STATE_READERS, *_WRITERS, "config", "audit", "replay", "suggest", "hook"),
     126: ("run",),
     127: ("run",),
 }
 # they change something, or their exit code is the answer: an output that cannot be written is not their error
 _CHANGING = frozenset((
-    *DECIDING, *_WRITERS, "undo", "stop", "resume", "approve", "deny", "stamp write", "stamp merge",
-    "hook install", "hook uninstall", "config set", "config unset", "config edit", "rate reset", "rate purge",
+    *DECIDING, *_WRITERS, "undo", "stop", "resume", "approve", "deny", "stamp write", "stamp merge", "hook init",
+    "hook edit", "hook install", "hook uninstall", "config set", "config unset", "config edit", "rate reset",
+    "rate purge",
 ))  # fmt: skip
 _DRY_RUN_OPTIONS = ("dry_run", "check", "diff")
 _CHANGING_OPTIONS = {"validate": ("fix",), "test": ("init",), "schema": ("install",)}

@@ -5,7 +5,7 @@ The line that an agent runs, `hook AGENT --root DIR`, does not come here: `main`
 
 import typer
 
-from cortex_policy.cli.commands import hook_edit, hook_install, hook_status
+from cortex_policy.cli.commands import hook_edit, hook_init, hook_install, hook_status
 from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
 
 hook_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True)
@@ -20,6 +20,7 @@ def hook() -> None:
     """
 
 
+hook_app.command("init", cls=CommandWithExamples)(hook_init.init)
 hook_app.command("install", cls=CommandWithExamples)(hook_install.install)
 hook_app.command("uninstall", cls=CommandWithExamples)(hook_install.uninstall)
 hook_app.command("edit", cls=CommandWithExamples)(hook_edit.edit)

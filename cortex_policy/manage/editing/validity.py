@@ -26,22 +26,9 @@ def require_valid_text(root: Root, name: str, data: bytes, hint: str = "") -> No
 
 def find_text_problems(name: str, data: bytes, file: str = "") -> "tuple[Problem, ...]":
     """Return what `validate` says of a text alone; the file is named by its base name, if by nothing else."""
-    file = file or path_below_policy(name).rpartition("/")[2]
-    if name == HOOKS:
-        return _find_rules_problems(data, file)
-    from cortex_policy.schema.lint import lint_grant  # noqa: PLC0415 - a valid grant needs no rules
+    from cortex_policy.schema.hook_rules import lint_hook_rules  # noqa: PLC0415 - a valid text needs no rules
+    from cortex_policy.schema.lint import lint_grant  # noqa: PLC0415
     from cortex_policy.schema.problems import locate_problems  # noqa: PLC0415
 
-    return locate_problems(file, data, lint_grant(data, name, name)[1])
-
-
-def _find_rules_problems(data: bytes, file: str) -> "tuple[Problem, ...]":
-    from cortex_policy.core.hooks.rules_text import decode_rules_text  # noqa: PLC0415 - as above
-    from cortex_policy.schema.catalog import ERROR  # noqa: PLC0415
-    from cortex_policy.schema.problems import Problem  # noqa: PLC0415
-
-    try:
-        decode_rules_text(data)
-    except GrantError as error:
-        return (Problem(file, 1, 1, 1, 1, "", "hooks-value", ERROR, error.detail),)
-    return ()
+    _, problems = lint_hook_rules(data) if name == HOOKS else lint_grant(data, name, name)
+    return locate_problems(file or path_below_policy(name).rpartition("/")[2], data, problems)

@@ -5,7 +5,6 @@ from contextlib import suppress
 from cortex_policy.core import Value
 from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.editing.results import WriteResult
 from cortex_policy.manage.history.hand_edits import HandEdit, find_hand_edits
@@ -19,7 +18,7 @@ from cortex_policy.manage.history.writes import (
 )
 from cortex_policy.manage.transaction.record import is_kept_in_history
 from cortex_policy.manage.transaction.recovery import digest_or_none
-from cortex_policy.manage.transaction.writer import write_transaction
+from cortex_policy.manage.transaction.writer import as_policy_error, write_transaction
 from cortex_policy.state import Root, history, history_trust
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.comparison_settings import comparison_settings
@@ -129,7 +128,7 @@ def _run_steps(writer: "GrantWriter", plan: _Plan) -> UndoResult:
         except (CortexPolicyError, OSError) as error:
             if not results:
                 raise
-            return UndoResult(plan.version, tuple(results), plan.is_of_hand_edits, _as_policy_error(error))
+            return UndoResult(plan.version, tuple(results), plan.is_of_hand_edits, as_policy_error(error))
         seen = step.preview(comparison_settings(writer.root.path))
         results.append(WriteResult(seen.change, seen.diff, is_written=True, version=stamped))
     return UndoResult(plan.version, tuple(results), plan.is_of_hand_edits)
@@ -143,12 +142,6 @@ def _run_step(writer: "GrantWriter", step: UndoStep) -> int | None:
     if step.new is None:
         return writer.remove(step.id, step.old or b"")
     return writer.write(step.id, step.old, step.new, step.mode)
-
-
-def _as_policy_error(error: CortexPolicyError | OSError) -> CortexPolicyError:
-    if isinstance(error, CortexPolicyError):
-        return error
-    return NotDoneError(f"`{error.filename}`: {os_error_text(error)}")
 
 
 def _plan(root: Root, stamp: "Stamp | None", request: UndoRequest, read: "Read") -> _Plan:

@@ -11,6 +11,7 @@ from cortex_policy.core.compare.grants import GrantComparison
 from cortex_policy.core.compare.verdicts import SAME
 from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
+from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.grants import compare_bytes
 from cortex_policy.manage.transaction.grant_files import GrantFiles
 from cortex_policy.manage.transaction.record import entry_for_write, history_limits
@@ -231,3 +232,10 @@ class GrantWriter:
         self._history.commit_and_prune(stamp)
         git_ignore.create_git_ignore(self._policy.descriptor)
         return stamp.version
+
+
+def as_policy_error(error: CortexPolicyError | OSError) -> CortexPolicyError:
+    """Return an error of a write as one that can be reported: the file that the disk refused, and why."""
+    if isinstance(error, CortexPolicyError):
+        return error
+    return NotDoneError(f"`{error.filename}`: {os_error_text(error)}")

@@ -18,6 +18,7 @@ from cortex_policy.state import Root, atomic_write, history
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.history_entry import HistoryEntry
 from cortex_policy.state.policy_files import path_below_policy
+from tests.support.crashes import die_at
 from tests.support.roots import grant_file
 from tests.support.stamps import stamp_grants, stamp_version
 
@@ -243,23 +244,6 @@ def replaced(root: Root, stamp: stamps.Stamp) -> dict[str, bytes | None]:
 def undone(before: dict[str, bytes], after: dict[str, bytes]) -> dict[str, bytes | None]:
     """Return what has to come back, None for what has to go."""
     return {name: before.get(name) for name in {*before, *after} if before.get(name) != after.get(name)}
-
-
-def die_at(step: int) -> None:
-    """Let this process die just before a step that changes the disk, counted from one."""
-    left = [step]
-
-    def dying(real: Callable[..., object]) -> Callable[..., object]:
-        def call(*args: object, **named: object) -> object:
-            left[0] -= 1
-            if left[0] == 0:
-                os.kill(os.getpid(), 9)
-            return real(*args, **named)
-
-        return call
-
-    for word in ("rename", "unlink", "write", "fsync", "fchmod", "open"):
-        setattr(os, word, dying(getattr(os, word)))
 
 
 def test_a_hand_edit_after_an_interrupted_write_is_reported_as_one(found_root: Root) -> None:

@@ -1,0 +1,114 @@
+"""`hook init`: write the first rules of agents' hooks, and the grants that they name."""
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cortex_policy.cli.commands.hook_install import Agent
+from cortex_policy.cli.options import DryRunOption, JsonOption, RootOption, WaitOption, YesOption
+from cortex_policy.cli.output.printing import print_hints, print_json
+from cortex_policy.cli.prompts import ask_yes_no, make_lock_wait
+from cortex_policy.cli.quiet_option import add_quiet_option
+from cortex_policy.cli.roots import find_inner_root
+from cortex_policy.core.not_done_error import NotDoneError
+from cortex_policy.core.text import message_line
+from cortex_policy.state.grants_errors import root_option
+
+if TYPE_CHECKING:
+    from cortex_policy.manage.hooks.first_setup import Consent, FirstSetup
+
+
+@add_quiet_option
+def init(
+    root: RootOption = None,
+    *,
+    agent: Annotated[
+        list[Agent] | None,
+        typer.Option("--agent", metavar="AGENT", help="An agent that will ask; repeatable. Default: those found here."),
+    ] = None,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    wait_seconds: WaitOption = 0.0,
+    json: JsonOption = False,
+) -> None:
+    """Write first rules of hooks, and the grants that they name.
+
+    The rules are `.cortex/policy/hooks.toml`. They tell readers, writers, shells, tools of MCP servers and harmless
+    tools apart, with comments. Only grants that do not exist are written. Agents are found by their directory of
+    settings or their program. Writing is allowed in the directories of the root whose names nobody runs later; all
+    else is denied until you change it.
+
+    It shows all files and asks; without a terminal it takes `--yes`. Nothing is overwritten. Each file is one write,
+    which `cortex-policy undo` takes back.
+
+    $ cortex-policy hook init --dry-run
+    $ cortex-policy hook init --agent claude --agent codex --yes
+    """
+    from cortex_policy.manage.hooks import first_setup  # noqa: PLC0415 - no other command needs it
+
+    policy_root = find_inner_root(root)
+    agents = tuple(dict.fromkeys(one.value for one in agent)) if agent else first_setup.find_agents(os.environ)
+    if not agents:
+        raise NotDoneError("no agent was found", "name one with `--agent claude`, for example")
+    if dry_run:
+        setup = first_setup.preview_first_setup(policy_root, agents)
+        if not json:
+            _print_files(setup)
+    else:
+        setup = first_setup.write_first_setup(
+            policy_root, agents, _make_prompt(yes=yes, json=json), make_lock_wait(wait_seconds)
+        )
+    if json:
+        print_json(_setup_to_json(setup))
+    elif not dry_run:
+        _print_result(setup, root_option(policy_root))
+    if setup.error is not None:
+        raise typer.Exit(setup.error.exit_code)
+
+
+def _make_prompt(*, yes: bool, json: bool) -> "Consent":
+    def show_and_ask(setup: "FirstSetup") -> None:
+        if not json:
+            _print_files(setup)
+        ask_yes_no("write these files?", yes=yes)
+
+    return show_and_ask
+
+
+def _print_files(setup: "FirstSetup") -> None:
+    from cortex_policy.cli.output.diff import print_diff  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.write_result import print_grant_text  # noqa: PLC0415 - as above
+
+    typer.echo(message_line(f"rules for {', '.join(setup.agents)}:"))
+    for step in setup.steps:
+        print_grant_text(step.diff)
+    print_diff(setup.diff)
+
+
+def _print_result(setup: "FirstSetup", option: str) -> None:
+    from cortex_policy.cli.output.write_result import version_text  # noqa: PLC0415 - as above
+
+    for step in setup.steps:
+        typer.echo(message_line(f"made `{step.change.name}`, {version_text(step.version)}"))
+    if setup.error is not None:
+        typer.echo(message_line(f"cortex-policy: stopped before the end: {setup.error.detail}"), err=True)
+        print_hints([f"to continue, run `cortex-policy hook init{option}` again"])
+        return
+    typer.echo(message_line(f"take all of it back with `cortex-policy undo --to {setup.version}{option}`"))
+    typer.echo("next, let an agent ask:")
+    for agent in setup.agents:
+        typer.echo(message_line(f"  cortex-policy hook install {agent}{option}"))
+
+
+def _setup_to_json(setup: "FirstSetup") -> dict[str, object]:
+    from cortex_policy.cli.output.diff import diff_to_json  # noqa: PLC0415 - as above
+
+    written = [step for step in setup.steps if step.is_written]
+    return {
+        "changed": bool(written),
+        "version": written[-1].version if written else None,
+        "agents": list(setup.agents),
+        "writes": [{"id": step.change.name, "version": step.version, "diff": step.diff} for step in setup.steps],
+        "problem": setup.error.detail if setup.error is not None else None,
+    } | diff_to_json(setup.diff, None)

@@ -1,0 +1,125 @@
+"""`hook init`: the first rules for the agents of a user, and each grant that they name and that does not exist."""
+
+import os
+import shutil
+from contextlib import suppress
+
+from cortex_policy.core import Value
+from cortex_policy.core.decode import HOOKS
+from cortex_policy.core.escalation import escalations
+from cortex_policy.core.hooks.payload import AGENTS
+from cortex_policy.core.hooks.rules_text import decode_rules_text
+from cortex_policy.core.model import CortexPolicyError, Grant, Rate
+from cortex_policy.core.not_done_error import NotDoneError
+from cortex_policy.core.scope_prefix import normalize_scope_cached
+from cortex_policy.manage.diff.grants import PolicyDiff
+from cortex_policy.manage.editing.results import WriteResult, preview_change
+from cortex_policy.manage.hooks.first_rules import first_grants, rules_text
+from cortex_policy.manage.hooks.targets import agent_directory
+from cortex_policy.manage.transaction.writer import as_policy_error, write_transaction
+from cortex_policy.state import Root
+from cortex_policy.state.grants_errors import root_option
+from cortex_policy.state.policy_files import read_policy_file
+from cortex_policy.state.stamp import read_stamp
+from cortex_policy.state.writer_lock import LockWait
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Consent = Callable[["FirstSetup"], None]  # raises if the answer is no
+    Read = Callable[[str], bytes | None]
+
+PROGRAMS = {
+    "claude": ("claude",), "codex": ("codex",), "gemini": ("gemini",), "cursor": ("cursor-agent", "cursor"),
+    "copilot": ("copilot",), "vscode": ("code",),
+}  # fmt: skip
+USUAL_SCOPES = ("docs", "src", "tests")  # if the root has no directory yet
+MAX_SCOPES = 50
+
+
+class FirstSetup(Value):
+    """What `hook init` writes for some agents: a step for each grant that does not exist, and one for the rules, last.
+
+    `version` is that of the stamp before, 0 without a stamp. The error is the one that stopped the rest.
+    """
+
+    agents: tuple[str, ...]
+    version: int
+    steps: tuple[WriteResult, ...]
+    error: CortexPolicyError | None = None
+
+    @property
+    def diff(self) -> PolicyDiff:
+        """What all steps mean together."""
+        return PolicyDiff(tuple(step.change for step in self.steps), 0, ())
+
+
+def find_agents(environment: "Mapping[str, str]") -> tuple[str, ...]:
+    """Return the agents that have a directory of settings, or a program on the path."""
+    return tuple(agent for agent in AGENTS if _has_program(agent, environment) or _has_directory(agent, environment))
+
+
+def _has_program(agent: str, environment: "Mapping[str, str]") -> bool:
+    path = environment.get("PATH", "")
+    return any(shutil.which(program, path=path) is not None for program in PROGRAMS[agent])
+
+
+def _has_directory(agent: str, environment: "Mapping[str, str]") -> bool:
+    with suppress(NotDoneError):  # there is no home directory, or a variable names none
+        return agent != "vscode" and os.path.isdir(agent_directory(agent, environment))  # it shares that of `copilot`
+    return False
+
+
+def preview_first_setup(root: Root, agents: tuple[str, ...]) -> FirstSetup:
+    """Return what `write_first_setup` would write, without a lock; raise NotDoneError if there are rules already."""
+    stamp = read_stamp(root)
+    texts = _first_texts(root, agents, lambda name: read_policy_file(root, name))
+    steps = tuple(preview_change(root, name, None, text) for name, text in texts.items())
+    return FirstSetup(agents, stamp.version if stamp is not None else 0, steps)
+
+
+def write_first_setup(root: Root, agents: tuple[str, ...], consent: "Consent", lock_wait: LockWait) -> FirstSetup:
+    """Write the first rules and the grants that they name, each as one version; ask for consent once.
+
+    Nothing is overwritten. After an error the finished steps stay; to continue, run the same again. Raise as the
+    preview does.
+    """
+    with write_transaction(root, lock_wait, "hook init") as writer:
+        texts = _first_texts(root, agents, writer.grants.read)
+        setup = preview_first_setup(root, agents)
+        consent(setup)
+        written: list[WriteResult] = []
+        for step, (name, text) in zip(setup.steps, texts.items(), strict=True):
+            try:
+                version = writer.write(name, None, text)
+            except (CortexPolicyError, OSError) as error:
+                if not written:
+                    raise
+                return FirstSetup(agents, setup.version, tuple(written), as_policy_error(error))
+            written.append(WriteResult(step.change, step.diff, is_written=True, version=version))
+        return FirstSetup(agents, setup.version, tuple(written))
+
+
+def _first_texts(root: Root, agents: tuple[str, ...], read: "Read") -> dict[str, bytes]:
+    """Return the text of each file to write, the rules last; raise NotDoneError if there are rules already."""
+    if read(HOOKS) is not None:
+        hint = f"change it with `cortex-policy hook edit{root_option(root)}`"
+        raise NotDoneError(f"`{HOOKS}` exists already", hint)
+    rules = rules_text(agents).encode()
+    named = {rule.grant for rule in decode_rules_text(rules).rules}
+    grants = first_grants(writable_scopes(root))
+    missing = {name: text.encode() for name, text in grants.items() if name in named and read(name) is None}
+    return missing | {HOOKS: rules}
+
+
+def writable_scopes(root: Root) -> tuple[str, ...]:
+    """Return the directories of a root in which nothing lies that others run later, as far as their names tell."""
+    with os.scandir(root.path) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    return tuple(name for name in names if _is_writable_scope(name))[:MAX_SCOPES] or USUAL_SCOPES
+
+
+def _is_writable_scope(name: str) -> bool:
+    is_scope = not name.startswith(".") and normalize_scope_cached(name) == name and name.isprintable()
+    return is_scope and not escalations(Grant("", "-", ("write",), Rate(1), {}, fs_scope=(name,)))
