@@ -1,5 +1,6 @@
 """Entry point: plain `check` words go straight to the decision, everything else goes to Typer."""
 
+import gc
 import os
 import sys
 
@@ -47,18 +48,21 @@ def run(argv: list[str]) -> int:
     Modules are imported inside functions: if one of ours cannot be loaded, `main` reports that as an internal error.
     """
     if argv[:1] and argv[0] in CHECK_NAMES:
+        gc.disable()  # a check ends before there is much to collect, and a collection takes 2 % of it
         call = parse_check_argv(argv[1:], argv[0])
         if call is not None:
             _answer(call)
+        gc.enable()
     if argv[:1] == ["run"]:
+        gc.disable()  # as for a check, unless a list of paths may have no end
         run_words = parse_run_argv(argv[1:])
+        if run_words is None or run_words.for_each:
+            gc.enable()
         if run_words is not None:
             from cortex_policy.run import become_command  # noqa: PLC0415 - as in `_answer`
 
             become_command(run_words, _wait_notice(run_words.call))
     if argv[:1] == ["validate"]:
-        import gc  # noqa: PLC0415 - no check needs it
-
         from cortex_policy.cli.commands.validate_argv import parse_validate_argv  # noqa: PLC0415
         from cortex_policy.cli.commands.validate_run import run_validate  # noqa: PLC0415
         from cortex_policy.cli.exit_guard import Invocation, run_guarded  # noqa: PLC0415
@@ -79,8 +83,6 @@ def _is_call_of_agent(argv: list[str]) -> bool:
 
 def _answer_agent(argv: list[str]) -> "Never":
     """Answer an agent, and exit: if that is not possible at all, then with a denial."""
-    import gc  # noqa: PLC0415 - built in
-
     gc.disable()  # a run of it while modules are loaded takes as long as five of them
     why = ""
     try:
@@ -116,6 +118,7 @@ def _answer(call: "Call") -> "Never":
 def _wait_notice(call: "Call") -> "Notice | None":
     if not call.wait_seconds:
         return None
+    gc.enable()  # it may decide again and again for an hour
     from cortex_policy.cli.output.wait_notice import wait_notice  # noqa: PLC0415 - few calls wait
 
     return wait_notice(call)

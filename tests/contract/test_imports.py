@@ -49,7 +49,7 @@ def test_a_check_loads_exactly_this() -> None:
     loaded(PROGRAM)
     code, *modules = loaded(PROGRAM)
     assert code == "0"
-    assert set(modules) == OURS | {"_json", "fcntl", HASH}
+    assert set(modules) == OURS | {"_json", "fcntl", "gc", HASH}
 
 
 @pytest.mark.usefixtures("root")
@@ -60,7 +60,7 @@ def test_a_run_loads_two_modules_more() -> None:
     loaded(program)
     code, *modules = loaded(program)
     assert code == "0"
-    assert set(modules) == OURS | {"cortex_policy.run", "cortex_policy.program", "_json", "fcntl", HASH}
+    assert set(modules) == OURS | {"cortex_policy.run", "cortex_policy.program", "_json", "fcntl", "gc", HASH}
 
 
 def test_a_hook_loads_exactly_this(root: Path, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ os._exit = tell
     assert_allowed(scene.ask("claude"))
     modules = set(marker.read_text().split())
     assert {name for name in modules if name.startswith("cortex_policy")} == HOOK
-    assert {"_json", "fcntl", HASH} <= modules
+    assert {"_json", "fcntl", "gc", HASH} <= modules
     assert (
         not {"dataclasses", "enum", "hashlib", "json", "pathlib", "re", "select", "signal", "tomllib", "typing"}
         & modules
@@ -98,7 +98,7 @@ def test_a_check_with_settings_loads_one_module_more(root: Path, tmp_path: Path)
     code, *modules = loaded(PROGRAM)
     assert code == "0"
     read = {"cortex_policy.core.settings", "cortex_policy.core.toml", "cortex_policy.state.settings"}
-    copied = OURS | {"_json", "fcntl", HASH, "cortex_policy.state.settings_cache"}
+    copied = OURS | {"_json", "fcntl", "gc", HASH, "cortex_policy.state.settings_cache"}
     assert set(modules) >= copied | read
     assert "tomllib" not in modules
     loaded(PROGRAM)
@@ -115,7 +115,9 @@ def test_a_check_with_a_pattern_loads_its_engine_and_nothing_of_python(root: Pat
     code, *modules = loaded(PROGRAM)
     assert code == "0"
     engine = ("automaton", "characters", "nodes", "regex", "regex_parser")
-    assert set(modules) == OURS | {"_json", "fcntl", HASH} | {f"cortex_policy.core.ecma_{name}" for name in engine}
+    assert set(modules) == OURS | {"_json", "fcntl", "gc", HASH} | {
+        f"cortex_policy.core.ecma_{name}" for name in engine
+    }
 
 
 @pytest.mark.usefixtures("root")
@@ -133,7 +135,7 @@ def test_a_check_with_an_audit_log_loads_six_modules_more_than_one_with_settings
             PROGRAM.replace("docs/x", "docs/x', '-q").replace('"tree"', f'"{action}"').replace("'", '"')
         )
         assert code == expected
-        assert set(modules) == OURS | more | {"_json", "fcntl", HASH}
+        assert set(modules) == OURS | more | {"_json", "fcntl", "gc", HASH}
     assert len((tmp_path / "log").read_bytes().splitlines()) == 3
 
 
@@ -145,7 +147,7 @@ def test_a_setting_to_ask_costs_nothing_until_a_call_for_sensitive_data_comes(
     loaded(PROGRAM)
     code, *modules = loaded(PROGRAM)
     assert code == "0"
-    assert set(modules) == OURS | {"_json", "fcntl", HASH, "cortex_policy.state.settings_cache"}
+    assert set(modules) == OURS | {"_json", "fcntl", "gc", HASH, "cortex_policy.state.settings_cache"}
     grant = root / ".cortex/policy/tools/git.json"
     grant.write_text(grant.read_text().replace('"internal"', '"sensitive"'))
     program = PROGRAM.replace('"docs/x"]', '"docs/x", "-q"]')
