@@ -78,7 +78,19 @@ def run(argv: list[str]) -> int:
 
 def _is_call_of_agent(argv: list[str]) -> bool:
     """Whether the words are those of a hook that answers an agent, or wrong words in such a line."""
-    return argv[:1] == ["hook"] and argv[1:2] not in [[name] for name in HOOK_COMMANDS] and argv[1:] not in HELP
+    if argv[:1] != ["hook"] or argv[1:] in HELP:
+        return False
+    word = argv[1] if argv[1:] else ""
+    return word not in HOOK_COMMANDS and not _is_typed(word)
+
+
+def _is_typed(word: str) -> bool:
+    """Whether a person has mistyped a command of `hook`: agents do not run their hooks on a terminal."""
+    if not os.isatty(0):
+        return False
+    from cortex_policy.core.hooks.payload import AGENTS  # noqa: PLC0415 - see `run`
+
+    return word not in AGENTS
 
 
 def _answer_agent(argv: list[str]) -> "Never":

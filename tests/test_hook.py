@@ -3,21 +3,20 @@
 import fcntl
 import json
 import os
+import pty
 import signal
+import subprocess
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
+from cortex_policy.cli.commands.hook import hook_app
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.hook import HookWords, HookWordsError, named_agent, parse_hook_words
 from cortex_policy.main import HOOK_COMMANDS
-from tests.support.command import result_of
+from tests.support.command import PROGRAM, result_of
 from tests.support.hooks import Answer, Scene, assert_allowed, assert_denied, make_scene, open_descriptors
-
-if TYPE_CHECKING:
-    import subprocess
 
 ROOT = ("--root", "/r")
 
@@ -28,7 +27,7 @@ def scene(root: Path, tmp_path: Path) -> Scene:
     return make_scene(root, tmp_path)
 
 
-def hanging(scene: Scene, *words: str) -> tuple["subprocess.Popen[bytes]", int]:
+def hanging(scene: Scene, *words: str) -> tuple[subprocess.Popen[bytes], int]:
     """Start a hook whose child hangs; return it, and its child."""
     marker = scene.top / "hangs"
     scene.words += words
@@ -44,7 +43,7 @@ def hanging(scene: Scene, *words: str) -> tuple["subprocess.Popen[bytes]", int]:
     return process, int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text())
 
 
-def end(process: "subprocess.Popen[bytes]") -> Answer:
+def end(process: subprocess.Popen[bytes]) -> Answer:
     """Read what a process says until nobody can say more."""
     out, err = process.communicate(timeout=30)
     return Answer(process.returncode, out, err)
@@ -229,10 +228,32 @@ def test_all_other_words_are_refused(words: list[str]) -> None:
     assert named_agent(words) in ("", "claude")
 
 
-@pytest.mark.parametrize("word", HOOK_COMMANDS)
-def test_commands_for_people_are_no_agents(word: str) -> None:
-    """They have the exit codes of other commands."""
-    assert word not in AGENTS
+def test_commands_for_people_are_no_agents() -> None:
+    """They have the exit codes of other commands, and none is denied as a call of an agent."""
+    assert not {*HOOK_COMMANDS} & {*AGENTS, "auto"}
+    assert {command.name for command in hook_app.registered_commands} <= {*HOOK_COMMANDS}
+
+
+@pytest.mark.parametrize(("words", "shown"), [(["instal"], "install"), ([], "install"), (["--version"], "hook")])
+def test_a_person_who_mistypes_a_command_is_helped(words: list[str], shown: str) -> None:
+    """On a terminal, where no agent runs its hooks."""
+    terminal, other = pty.openpty()
+    try:
+        done = subprocess.run([*PROGRAM, "hook", *words], stdin=other, capture_output=True, text=True, check=False)
+    finally:
+        os.close(terminal)
+        os.close(other)
+    assert "permissionDecision" not in done.stdout
+    assert shown in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("words", [["instal"], [], ["--version"], ["--help", "x"]])
+def test_the_same_words_without_a_terminal_are_denied(words: list[str]) -> None:
+    """They may be in the settings of an agent."""
+    done = subprocess.run([*PROGRAM, "hook", *words], input="", capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["permission"] == "deny"
+    assert done.stderr
 
 
 def test_agents_come_by_no_other_way(scene: Scene) -> None:
