@@ -36,6 +36,7 @@ OUTPUT_SECONDS = 1.0  # for a denial that nobody reads
 MAX_MESSAGE = 1 << 14
 # the child's message: a line with the agent of the payload, once it is known, then one of the two others
 _AGENT, _PASS, _DENY = b"agent:", b"pass", b"deny:"
+_NO_REASON = b"denied: the reason cannot be said\n"
 _VARIABLES = ("CORTEX_", "PYTHON", "XDG_")
 # INVARIANT: a timer that repeats: a signal that comes just before a system call does not interrupt it
 _REPEAT_SECONDS = 0.05
@@ -119,7 +120,9 @@ class HookProcess:
             self._message += part
             if len(self._message) > MAX_MESSAGE:
                 self.deny("the hook's own message is too long")
-        self._answer_message(os.waitpid(self._child, 0)[1])
+        _, status = os.waitpid(self._child, 0)
+        self._child = 0  # its number may be another process's now
+        self._answer_message(status)
 
     def _set_timer(self, seconds: float, late: str) -> None:
         self._late = late
@@ -178,7 +181,10 @@ class HookProcess:
             _signal.signal(_signal.SIGALRM, lambda *_: os._exit(DENIED))
             _signal.setitimer(_signal.ITIMER_REAL, OUTPUT_SECONDS, _REPEAT_SECONDS)
             self._kill_child()
-            output, error = denial_output(self._split_message()[0], reason)
+            try:
+                output, error = denial_output(self._split_message()[0], reason)
+            except Exception:  # noqa: BLE001 - out of memory: the exit code alone would let the call run in some agents
+                output, error = b"", _NO_REASON
             _write_once(2, error)
             _write_once(1, output)
         finally:

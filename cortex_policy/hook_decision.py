@@ -89,7 +89,7 @@ def _decide_call(call: "ToolCall", named_root: str, tag: str) -> str:
     if not ruling.questions:
         return ""
     try:
-        os.chdir(call.cwd)  # relative paths of the call, and the audit log, start there
+        os.chdir(call.cwd)  # for the audit log, and for humans who approve
     except (OSError, ValueError):
         return _ruling_reason(call, "its working directory cannot be entered")
     return _GrantQuestions(root, call, tag, ruling, guard).first_denial()
@@ -173,10 +173,10 @@ class _GrantQuestions:
     def _decide(self, question: "GrantQuestion", grant: "Grant", audited: AuditedCall) -> Decision:
         origin, settings = _origin_of(grant), audited.settings
         protected = protected_paths(origin, settings)
-        # from the working directory of the call first, which is that of this process by now
+        # INVARIANT: from the directories as the call spells them: a program may collapse `..` before links are followed
         requests = [
             Request(question.action, audited.args, resolve_paths(grant, origin, audited.args, protected, start))
-            for start in (None, *(directory for directory in question.directories if directory != self._cwd))
+            for start in dict.fromkeys((self._cwd, *question.directories))
         ]
         denial = self._first_path_denial(question, grant, requests, settings)
         if denial is not None:

@@ -272,3 +272,19 @@ def test_the_stamp_is_required_of_the_rules_as_well(scene: Scene, decide: Decide
     assert decide() == ""
     scene.rules.write_text(RULES + "\n")
     assert "stamp" in decide()
+
+
+def test_a_directory_behind_a_link_is_taken_both_ways(scene: Scene, decide: Decide) -> None:
+    """An agent collapses `..` in the text of the directory, a shell follows the link first."""
+    rules(scene, "")
+    (scene.root / "docs" / "sub").mkdir()
+    (scene.root / "packages" / "link").symlink_to("../docs/sub")
+    (scene.root / "docs" / "link-to-a").symlink_to("../packages/a")
+    for cwd, path in (
+        ("packages/link", "../x"),
+        ("packages/link", "x"),
+        ("docs/link-to-a", "../x"),
+        ("docs/link-to-a", "x"),
+    ):
+        assert "scope" in decide(inputs={"file_path": path}, cwd=str(scene.root / cwd)), (cwd, path)
+    assert decide(inputs={"file_path": "../x"}, cwd=str(scene.root / "docs" / "sub")) == ""
