@@ -6,8 +6,8 @@ from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.engine import first_denial
 from cortex_policy.core.hooks import PayloadError
 from cortex_policy.core.hooks.guarded_files import PLACES, guard_denial
-from cortex_policy.core.hooks.payload import MAX_BYTES, agent_of, read_tool_call
-from cortex_policy.core.hooks.questions import rule_on
+from cortex_policy.core.hooks.payload import MAX_BYTES, detect_agent, read_tool_call
+from cortex_policy.core.hooks.questions import apply_rules
 from cortex_policy.core.model import (
     ALLOWED,
     GRANT_INVALID,
@@ -53,7 +53,7 @@ def decide_payload(data: bytes, named: str, root: str, tag: str, tell_agent: "Ca
     """
     try:
         document = decode_json(data, MAX_BYTES, allow_surrogates=True)
-        tell_agent(agent_of(document, named))
+        tell_agent(detect_agent(document, named))
         call = read_tool_call(document, named)
     except MalformedError as error:
         return f"denied: what the agent sent is not JSON as the policy reads it: {error}"
@@ -75,7 +75,7 @@ def _decide_call(call: "ToolCall", named_root: str, tag: str) -> str:
     except GrantError as error:
         return _rules_error_reason(call, error)
     home = home_directory()
-    ruling = rule_on(call, rules, home)
+    ruling = apply_rules(call, rules, home)
     if ruling.denial:
         return ruling.denial
     links = _guarded_links(dict.fromkeys((root.path, call.cwd, home)), rules.guard) if ruling.paths else []

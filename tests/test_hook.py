@@ -68,7 +68,7 @@ def test_a_line_for_any_agent_takes_what_the_payload_says(scene: Scene) -> None:
 
 def test_a_late_denial_is_in_the_terms_of_the_payload_too(scene: Scene) -> None:
     """The child says whose it is before it decides."""
-    scene.before = "import cortex_policy.hook_decision as d, time\nd.rule_on = lambda *_: time.sleep(600)"
+    scene.before = "import cortex_policy.hook_decision as d, time\nd.apply_rules = lambda *_: time.sleep(600)"
     words = ["claude", "--root", str(scene.root), "--deadline", "1"]
     assert "within 1 seconds" in assert_denied(scene.ask("gemini", words=words), "gemini")
 
@@ -158,10 +158,8 @@ def test_the_child_keeps_no_descriptor_that_the_agent_leaks(scene: Scene) -> Non
     """Whatever its number is."""
     leaked = fcntl.fcntl(2, fcntl.F_DUPFD, 900)
     marker = scene.top / "closed"
-    code = "import cortex_policy.hook_decision as d, os\nreal = d.rule_on\n"
-    code += (
-        f"d.rule_on = lambda *a: (open({str(marker)!r}, 'w').write(' '.join(os.listdir('/proc/self/fd'))), real(*a))[1]"
-    )
+    code = "import cortex_policy.hook_decision as d, os\nreal = d.apply_rules\n"
+    code += f"d.apply_rules = lambda *a: (open({str(marker)!r}, 'w').write(' '.join(os.listdir('/proc/self/fd'))), real(*a))[1]"
     scene.before = code
     try:
         assert_allowed(scene.ask("claude", pass_fds=[leaked]))
@@ -191,7 +189,7 @@ def test_a_caller_that_ignores_its_children_and_blocks_signals_changes_nothing(s
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM, signal.SIGTERM, signal.SIGCHLD])
 
     assert_allowed(scene.ask("claude", preexec_fn=inherit))
-    scene.before = "import cortex_policy.hook_decision as d, time\nd.rule_on = lambda *_: time.sleep(600)"
+    scene.before = "import cortex_policy.hook_decision as d, time\nd.apply_rules = lambda *_: time.sleep(600)"
     scene.words = ["--deadline", "1"]
     assert_denied(scene.ask("claude", preexec_fn=inherit), "claude")
 

@@ -385,22 +385,22 @@ def the_reserved_tool(scene: Scene, agent: str) -> Answer:
 
 @situation
 def a_bug(scene: Scene, agent: str) -> Answer:
-    return breaking(scene, "d.rule_on = lambda *_: 1 / 0").ask(agent)
+    return breaking(scene, "d.apply_rules = lambda *_: 1 / 0").ask(agent)
 
 
 @situation
 def no_memory(scene: Scene, agent: str) -> Answer:
-    return breaking(scene, "d.rule_on = lambda *_: bytearray(1 << 62)").ask(agent)
+    return breaking(scene, "d.apply_rules = lambda *_: bytearray(1 << 62)").ask(agent)
 
 
 @situation
 def a_recursion_without_end(scene: Scene, agent: str) -> Answer:
-    return breaking(scene, "def f(*_): return f()\nd.rule_on = f").ask(agent)
+    return breaking(scene, "def f(*_): return f()\nd.apply_rules = f").ask(agent)
 
 
 @situation
 def an_exit_in_the_middle(scene: Scene, agent: str) -> Answer:
-    return breaking(scene, "d.rule_on = lambda *_: os._exit(0)").ask(agent)
+    return breaking(scene, "d.apply_rules = lambda *_: os._exit(0)").ask(agent)
 
 
 @situation

@@ -5,7 +5,7 @@ from itertools import chain
 
 from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.decode import MAX_BYTES, MalformedError
-from cortex_policy.core.hooks.agent_tools import TOOLS, tools_of
+from cortex_policy.core.hooks.agent_tools import TOOLS, tools_of_agents
 from cortex_policy.core.hooks.rule_problems import decode_rules, rule_problems
 from cortex_policy.core.hooks.rules import HookRules, wildcard_part
 from cortex_policy.core.json_tree import json_pointer
@@ -78,7 +78,7 @@ def _problem(code: str, message: str, hint: str, keys: "Keys", span: Span, *, at
 def _unknown_tools(rules: HookRules) -> "Iterator[Found]":
     """Find names of tools that are like one that an agent has built in, and none itself."""
     for index, rule in enumerate(rules.rules):
-        tools = tools_of(rule.agents)
+        tools = tools_of_agents(rule.agents)
         for position, name in enumerate(rule.tools):
             keys = ("rule", index, "tools", position)
             if name.startswith(("mcp__", "MCP:", "mcp_")):

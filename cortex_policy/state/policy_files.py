@@ -36,7 +36,7 @@ def read_policy_file(root: Root, name: str) -> bytes | None:
         return None
 
 
-def raise_missing(root: Root, name: str) -> "Never":
+def raise_file_not_found(root: Root, name: str) -> "Never":
     """Raise GrantError (20) for a file that does not exist; for a grant it names those that exist."""
     from cortex_policy.state.grants_errors import root_option  # noqa: PLC0415 - only a failure needs it
 

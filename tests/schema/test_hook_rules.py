@@ -3,7 +3,7 @@
 import pytest
 
 from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.hooks.agent_tools import TOOLS, tools_of
+from cortex_policy.core.hooks.agent_tools import TOOLS, tools_of_agents
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.core.model import GRANT_UNSAFE, GrantError
 from cortex_policy.schema.hook_rules import lint_hook_rules
@@ -152,5 +152,5 @@ def test_the_tools_of_each_agent_are_known() -> None:
     assert tuple(TOOLS) == AGENTS
     for path in PAYLOADS:
         one = read(path.read_bytes(), "auto")
-        assert one.mcp or one.tool in tools_of((one.agent,))
-    assert len(set(tools_of())) == len(tools_of())
+        assert one.mcp or one.tool in tools_of_agents((one.agent,))
+    assert len(set(tools_of_agents())) == len(tools_of_agents())

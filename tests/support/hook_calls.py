@@ -6,7 +6,7 @@ from typing import Any
 
 from cortex_policy.core.decode import decode_json
 from cortex_policy.core.hooks.payload import MAX_BYTES, ToolCall, read_tool_call
-from cortex_policy.core.hooks.questions import Ruling, rule_on
+from cortex_policy.core.hooks.questions import Ruling, apply_rules
 from cortex_policy.core.hooks.rule_problems import decode_rules
 from cortex_policy.core.hooks.rules import HookRules
 
@@ -84,4 +84,4 @@ def read(data: bytes, named: str = "claude") -> ToolCall:
 
 def ruling(asked: ToolCall, given: HookRules | None = None) -> Ruling:
     """Return what rules say of a call."""
-    return rule_on(asked, rules() if given is None else given, HOME)
+    return apply_rules(asked, rules() if given is None else given, HOME)

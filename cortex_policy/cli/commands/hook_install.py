@@ -70,7 +70,7 @@ def install(  # noqa: PLR0913 - one parameter for each option
     install_checks.check_environment(os.environ)
     install_checks.check_program()
     change = installation.plan_install(target, policy_root.path)
-    paths = install_checks.guarded_additions(target, change.file.path, os.environ)
+    paths = install_checks.missing_guarded_paths(target, change.file.path, os.environ)
     steps = install_checks.remaining_steps(target, policy_root, paths)
     _show(change, json=json)
     if not dry_run:

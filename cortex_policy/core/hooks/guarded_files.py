@@ -65,7 +65,7 @@ def pattern_denial(pattern: str) -> str:
     return ""
 
 
-def word_denial(command: str, directories: "Sequence[str]", rules: "HookRules", home: str) -> str:
+def command_word_denial(command: str, directories: "Sequence[str]", rules: "HookRules", home: str) -> str:
     """Return why a shell command is denied for a word that names a guarded file, '' if none does.
 
     In a directory such as `.claude` the word `settings.json` does.

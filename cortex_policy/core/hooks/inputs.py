@@ -56,28 +56,28 @@ def _values(value: object, steps: "tuple[str, ...]", place: "Place") -> "Iterato
         yield place, value
     elif steps[0] == _EACH:
         if value is not None and not isinstance(value, list):
-            raise InputError(f"`{spell_place(place)}` is not an array")
+            raise InputError(f"`{place_to_label(place)}` is not an array")
         for index, part in enumerate(value or ()):
             yield from _values(part, steps[1:], (*place, index))
     else:
         if value is not None and not isinstance(value, dict):
-            raise InputError(f"`{spell_place(place)}` is not an object")
+            raise InputError(f"`{place_to_label(place)}` is not an object")
         yield from _values((value or {}).get(steps[0]), steps[1:], (*place, steps[0]))
 
 
-def spell_place(place: "Place") -> str:
+def place_to_label(place: "Place") -> str:
     """Return a place as a label: `edits[0].target`."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).removeprefix(".")
 
 
-def without_names(value: object, names: "frozenset[str]") -> object:
+def remove_members(value: object, names: "frozenset[str]") -> object:
     """Return a value without the members of these names, at any depth."""
     if isinstance(value, dict):
-        return {name: without_names(part, names) for name, part in value.items() if name not in names}
-    return [without_names(part, names) for part in value] if isinstance(value, list) else value
+        return {name: remove_members(part, names) for name, part in value.items() if name not in names}
+    return [remove_members(part, names) for part in value] if isinstance(value, list) else value
 
 
-def holds_surrogate(value: object) -> bool:
+def contains_surrogate(value: object) -> bool:
     """Whether a name or a text in a value holds half of a character."""
     left = [value]
     while left:
@@ -159,9 +159,9 @@ def _plain_paths(label: str, call: "ToolCall") -> "Iterator[PathValue]":
     is_optional = parsed is not None and parsed[1]
     for place, value in values_at(call.inputs, label):
         if value is None and is_optional:
-            yield spell_place(place), call.cwd
+            yield place_to_label(place), call.cwd
         else:
-            yield from _texts(spell_place(place), value)
+            yield from _texts(place_to_label(place), value)
 
 
 def _texts(place: str, value: object) -> "Iterator[PathValue]":
@@ -179,7 +179,7 @@ def glob_patterns(rule: "HookRule", inputs: "Inputs") -> "Iterator[PathValue]":
     for label in rule.globs:
         for place, value in values_at(inputs, label):
             if value is not None:
-                yield from ((label, text.replace("\\", "")) for label, text in _texts(spell_place(place), value))
+                yield from ((label, text.replace("\\", "")) for label, text in _texts(place_to_label(place), value))
 
 
 def _glob_paths(place: str, pattern: str, inputs: "Inputs") -> "Iterator[PathValue]":
@@ -200,6 +200,6 @@ def _patch_paths(label: str, inputs: "Inputs") -> "Iterator[PathValue]":
         if value is None and parsed is not None and parsed[1]:
             continue
         if not isinstance(value, str):
-            raise InputError(f"the input `{spell_place(place)}` is not a patch")
+            raise InputError(f"the input `{place_to_label(place)}` is not a patch")
         for file in patched_files(value):
-            yield spell_place(place), file
+            yield place_to_label(place), file

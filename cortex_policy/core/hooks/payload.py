@@ -36,7 +36,7 @@ class ToolCall(Value):
     timestamp: str
 
 
-def agent_of(document: object, named: str) -> str:
+def detect_agent(document: object, named: str) -> str:
     """Return which agent sent a payload, '' if none of ours did.
 
     `named` is the agent that the hook was installed for. It only counts where the payload does not tell two apart.
@@ -76,7 +76,7 @@ def read_tool_call(document: object, named: str) -> ToolCall:
 
     The inputs may still hold lone surrogates, which only ignored text may (docs/hooks.md).
     """
-    agent = agent_of(document, named)
+    agent = detect_agent(document, named)
     if not agent or not isinstance(document, dict):
         raise PayloadError("this is not what a known agent sends before it runs a tool")
     is_camel = agent == "vscode" and "hookEventName" in document
@@ -132,6 +132,6 @@ def _mcp_readings(agent: str, tool: str, document: "Members") -> tuple[tuple[str
     is_told = document.get("mcp_server") is not None or document.get("mcp_context") is not None
     if not is_told and not tool.startswith(("mcp_", "MCP:")) and (agent != "copilot" or "-" not in tool):
         return ()
-    from cortex_policy.core.hooks.mcp_names import mcp_readings  # noqa: PLC0415 - most tools are the agent's own
+    from cortex_policy.core.hooks.mcp_names import possible_mcp_tools  # noqa: PLC0415 - most tools are the agent's own
 
-    return mcp_readings(agent, tool, document)
+    return possible_mcp_tools(agent, tool, document)

@@ -3,17 +3,17 @@
 from cortex_policy.core import Value
 from cortex_policy.core.decode import has_surrogate
 from cortex_policy.core.hooks import DENY, InputError
-from cortex_policy.core.hooks.guarded_files import expand_path, guard_denial, pattern_denial, word_denial
+from cortex_policy.core.hooks.guarded_files import command_word_denial, expand_path, guard_denial, pattern_denial
 from cortex_policy.core.hooks.inputs import (
     commands_in,
+    contains_surrogate,
     directories_in,
     glob_patterns,
-    holds_surrogate,
     path_values,
     patterns_in,
+    remove_members,
     texts_in,
     values_at,
-    without_names,
 )
 from cortex_policy.core.hooks.payload import CANARY, ToolCall
 from cortex_policy.core.hooks.rules import action_of, fitting_rules
@@ -67,7 +67,7 @@ class Ruling(Value):
     paths: tuple[str, ...] = ()
 
 
-def rule_on(call: "ToolCall", rules: "HookRules", home: str) -> Ruling:
+def apply_rules(call: "ToolCall", rules: "HookRules", home: str) -> Ruling:
     """Return what the rules say of a call; `home` is absolute. Whatever is in doubt is denied."""
     try:
         return _Judge(call, rules, home).ruling()
@@ -133,8 +133,8 @@ class _Judge:
             rule = self._rules.rules[index]
             if rule.decide == DENY:
                 raise InputError(f"rule {index + 1} of the hooks denies `{call.tool}`", is_final=True)
-            args = without_names(call.inputs, frozenset(rule.ignore)) if rule.ignore else call.inputs
-            if holds_surrogate(args):
+            args = remove_members(call.inputs, frozenset(rule.ignore)) if rule.ignore else call.inputs
+            if contains_surrogate(args):
                 raise InputError("an input holds half of a character, which cannot be judged")
             values = path_values(rule, call) if patched is None else patched
             self._guard(path for _, path in values)
@@ -146,7 +146,7 @@ class _Judge:
         last = self._rules.rules[fits[-1][0]] if fits else None
         if self._rules.unmapped == DENY and (last is None or (last.subagents is not None and last.grant)):
             raise InputError(f"no rule of the hooks allows `{call.tool}`", is_final=True)
-        if last is None and holds_surrogate(call.inputs):
+        if last is None and contains_surrogate(call.inputs):
             raise InputError("an input holds half of a character, which cannot be judged")
 
     def _patch_places(self, fitting: "list[HookRule]") -> "frozenset[Place]":
@@ -161,7 +161,7 @@ class _Judge:
             raise InputError("a command holds half of a character, which cannot be judged")
         if why := shell_denial(command):
             raise InputError(why)
-        if why := word_denial(command, self._directories, self._rules, self._home):
+        if why := command_word_denial(command, self._directories, self._rules, self._home):
             raise InputError(f"a word of the command is guarded: {why}", is_final=True)
         if "*** begin patch" in command.casefold():
             yield from self._patch_questions(command)

@@ -18,7 +18,7 @@ from cortex_policy.manage.unsafe_files import unsafe_warning
 from cortex_policy.state import Root
 from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id, find_root, read_grant
-from cortex_policy.state.policy_files import check_policy_name, raise_missing
+from cortex_policy.state.policy_files import check_policy_name, raise_file_not_found
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def compare_with_revision(root: Root, revision: str, grant_id: str | None = None
     before, notes = _read_revision(root, revision, grant_id)
     after, faults = read_policy(root, grant_id, track)
     if grant_id is not None and not before and not after:
-        raise_missing(root, grant_id)
+        raise_file_not_found(root, grant_id)
     names = sorted({*before, *after})
     touched = [name for name in names if grant_id is not None or _differs(before.get(name), after.get(name))]
     effective = comparison_settings(root.path)

@@ -13,7 +13,7 @@ from cortex_policy.schema.problems import Problem
 from cortex_policy.state import Root
 from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.grants import TrustCheck, unread_grant_error
-from cortex_policy.state.policy_files import check_policy_name, path_below_policy, raise_missing
+from cortex_policy.state.policy_files import check_policy_name, path_below_policy, raise_file_not_found
 from cortex_policy.state.writer_lock import LockWait
 
 TYPE_CHECKING = False
@@ -50,7 +50,7 @@ class _EditedPolicyFile:
         original = self._writer.grants.read(name)
         if original is None:
             if name == HOOKS:
-                raise_missing(root, name)
+                raise_file_not_found(root, name)
             raise unread_grant_error(FileNotFoundError(None, None, self.path), TrustCheck(root), name)
         if len(original) > MAX_BYTES:
             raise NotDoneError(f"`{self.path}` is larger than {MAX_BYTES} bytes", "fix it by hand")

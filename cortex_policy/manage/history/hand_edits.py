@@ -17,7 +17,7 @@ from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.grants_errors import root_option
-from cortex_policy.state.policy_files import check_policy_name, raise_missing
+from cortex_policy.state.policy_files import check_policy_name, raise_file_not_found
 from cortex_policy.state.stamp import Stamp, grant_digest
 
 TYPE_CHECKING = False
@@ -74,7 +74,7 @@ def compare_with_stamp(root: Root, grant_id: str | None = None, track: "Track" =
     found, faults = read_policy(root, grant_id, track)
     names = {*found, *stamp.digests} if grant_id is None else {grant_id} & {*found, *stamp.digests}
     if grant_id is not None and not names:
-        raise_missing(root, grant_id)
+        raise_file_not_found(root, grant_id)
     edits = find_hand_edits(root, stamp, {name: found.get(name) for name in names})
     settings = comparison_settings(root.path)
     changes = [edit.change(settings) for edit in edits]

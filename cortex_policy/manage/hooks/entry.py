@@ -43,10 +43,10 @@ def hook_entry(target: HookTarget, root: str) -> HookEntry:
     handler = _handler(agent, words, is_shell=target.level == PROJECT)
     value: dict[str, object] = {"matcher": ".*" if agent == "gemini" else "*", "hooks": [handler]}
     is_flat = agent in ("cursor", "copilot", "vscode")
-    return HookEntry(_EVENTS.get(agent, "PreToolUse"), handler if is_flat else value, document_members(target))
+    return HookEntry(_EVENTS.get(agent, "PreToolUse"), handler if is_flat else value, required_members(target))
 
 
-def document_members(target: HookTarget) -> "dict[str, object]":
+def required_members(target: HookTarget) -> "dict[str, object]":
     """Return the members besides `hooks` that a settings file must have, or the hook would not run.
 
     A project cannot switch hooks off where Gemini's managed settings switch them on.
@@ -92,7 +92,7 @@ def managed_directory() -> str:
     return os.path.dirname(installed_program()[1])
 
 
-def shell_line(words: "tuple[str, ...]") -> str:
+def to_shell_command(words: "tuple[str, ...]") -> str:
     """Return words as a command line for any shell; the variable of the project stays one."""
     variable = f"${PROJECT_VARIABLE}"
     return " ".join(f'"{word}"' if word == variable else quote_word(word) for word in words)
@@ -100,7 +100,7 @@ def shell_line(words: "tuple[str, ...]") -> str:
 
 def _handler(agent: str, words: "tuple[str, ...]", *, is_shell: bool) -> "dict[str, object]":
     """Return the handler of an agent: one simple command where its switch fails closed, else with the wrapper."""
-    line = shell_line(words)
+    line = to_shell_command(words)
     if agent == "claude":
         # INVARIANT: no `args`: Cursor runs the hooks of Claude's settings without them, and `/usr/bin/env` alone would
         # print every variable

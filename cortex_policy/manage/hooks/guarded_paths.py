@@ -11,7 +11,7 @@ from cortex_policy.manage.settings.toml_edit import toml_literal
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state.grants_errors import root_option
-from cortex_policy.state.policy_files import raise_missing, read_policy_file
+from cortex_policy.state.policy_files import raise_file_not_found, read_policy_file
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait
 
 TYPE_CHECKING = False
@@ -47,7 +47,7 @@ def add_guarded_paths(
 
 def _change(root: Root, old: bytes | None, paths: "Iterable[str]") -> tuple[bytes, WriteResult]:
     if old is None:
-        raise_missing(root, HOOKS)
+        raise_file_not_found(root, HOOKS)
     hint = f"fix it with `cortex-policy hook edit{root_option(root)}`"
     require_valid_text(root, HOOKS, old, hint)
     new = add_to_guard(old.decode(), tuple(paths)).encode()

@@ -75,7 +75,7 @@ def check_program() -> None:
     )
 
 
-def guarded_additions(target: HookTarget, path: str, environment: "Mapping[str, str]") -> tuple[str, ...]:
+def missing_guarded_paths(target: HookTarget, path: str, environment: "Mapping[str, str]") -> tuple[str, ...]:
     """Return what `guard` of hooks.toml needs for a settings file, whose real path is given.
 
     It needs the file and its directory, unless they are where agents have them by default: the hook guards those names

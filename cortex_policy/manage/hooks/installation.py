@@ -4,7 +4,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks import requirements_edit, settings_edit
-from cortex_policy.manage.hooks.entry import HookEntry, document_members, hook_entry, managed_directory
+from cortex_policy.manage.hooks.entry import HookEntry, hook_entry, managed_directory, required_members
 from cortex_policy.manage.hooks.handlers import find_handlers
 from cortex_policy.manage.hooks.installed_lines import is_hook_line
 from cortex_policy.manage.hooks.jsonc import BOM, BYTE_ORDER_MARK, COMMENT, parse_json_text
@@ -99,7 +99,7 @@ def _without_lines(text: str | None, target: HookTarget) -> str | None:
         if any(map(is_hook_line, requirements_edit.managed_hooks(rest or ""))):
             raise NotDoneError("it has a hook of this program that `hook install` did not write", "remove it by hand")
         return rest
-    return settings_edit.remove_entries(text, is_hook_line, document_members(target))
+    return settings_edit.remove_entries(text, is_hook_line, required_members(target))
 
 
 def _in_file(target: HookTarget, error: Exception) -> NotDoneError:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.hooks.guarded_files import READERS, guard_denial, word_denial
+from cortex_policy.core.hooks.guarded_files import READERS, command_word_denial, guard_denial
 from cortex_policy.core.hooks.rules import HookRules
 from tests.support.hook_calls import HOME, call, ruling
 
@@ -180,7 +180,7 @@ def test_a_guarded_name_in_any_case_and_depth_is_denied(path: str, top: str, end
 )  # fmt: skip
 def test_a_word_of_a_shell_command_that_names_one_denies(command: str) -> None:
     """Split at blanks, quotes and `= : , ; | & < > ( )`, and once more without quotes."""
-    assert word_denial(command, ("/repo",), PASS, HOME)
+    assert command_word_denial(command, ("/repo",), PASS, HOME)
 
 
 @pytest.mark.parametrize(
@@ -192,11 +192,11 @@ def test_a_word_of_a_shell_command_that_names_one_denies(command: str) -> None:
 )  # fmt: skip
 def test_other_words_do_not(command: str) -> None:
     """Names are compared whole."""
-    assert word_denial(command, ("/repo",), PASS, HOME) == ""
+    assert command_word_denial(command, ("/repo",), PASS, HOME) == ""
 
 
 def test_in_a_directory_of_an_agent_a_bare_name_is_one() -> None:
     """The shell may have changed into it."""
-    assert word_denial("cat > settings.json", ("/repo/.claude",), PASS, HOME)
-    assert word_denial("rm hooks/x", ("/repo", "/repo/.github"), PASS, HOME)
-    assert word_denial("cat > settings.json", ("/repo",), PASS, HOME) == ""
+    assert command_word_denial("cat > settings.json", ("/repo/.claude",), PASS, HOME)
+    assert command_word_denial("rm hooks/x", ("/repo", "/repo/.github"), PASS, HOME)
+    assert command_word_denial("cat > settings.json", ("/repo",), PASS, HOME) == ""

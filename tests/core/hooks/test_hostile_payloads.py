@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.hooks.answers import denial_output
-from cortex_policy.core.hooks.payload import AGENTS, PayloadError, agent_of
+from cortex_policy.core.hooks.payload import AGENTS, PayloadError, detect_agent
 from cortex_policy.core.hooks.questions import Ruling
 from cortex_policy.core.hooks.rules import HookRules
 from cortex_policy.core.path_arguments import collapse
@@ -99,7 +99,7 @@ def test_a_payload_with_other_values_is_denied_or_read(index: int, edits: list[t
 @given(VALUES, st.sampled_from([*AGENTS, "auto", ""]))
 def test_what_is_no_payload_is_nobodys(document: object, named: str) -> None:
     """Or an agent's, by its keys."""
-    assert agent_of(document, named) in (*AGENTS, "")
+    assert detect_agent(document, named) in (*AGENTS, "")
 
 
 NAMES = st.sampled_from(["path", "file_path", "PATHS", "out_dir", "options", "list", "x", "notebookPath"])

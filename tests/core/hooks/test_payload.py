@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cortex_policy.core.decode import MalformedError
-from cortex_policy.core.hooks.payload import MAX_BYTES, PayloadError, ToolCall, agent_of, read_tool_call
+from cortex_policy.core.hooks.payload import MAX_BYTES, PayloadError, ToolCall, detect_agent, read_tool_call
 from tests.support.hook_calls import PAYLOADS, read
 
 CLAUDE: dict[str, Any] = {
@@ -37,7 +37,7 @@ def changed(document: dict[str, Any], **members: Any) -> dict[str, Any]:
 def test_a_recorded_payload_is_its_agents_whatever_hook_it_reaches(path: Path, named: str) -> None:
     """Cursor and Copilot run hooks that were installed for Claude, with their own payloads."""
     document = json.loads(path.read_bytes())
-    assert agent_of(document, named) == path.stem.partition("-")[0]
+    assert detect_agent(document, named) == path.stem.partition("-")[0]
 
 
 @pytest.mark.parametrize("path", PAYLOADS, ids=lambda path: path.stem)
@@ -86,7 +86,7 @@ def test_the_name_of_the_hook_counts_only_where_the_payload_does_not_tell(
     document: dict[str, Any], named: str, agent: str
 ) -> None:
     """The answer must be in the terms of who asks."""
-    assert agent_of(document, named) == agent
+    assert detect_agent(document, named) == agent
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_the_name_of_the_hook_counts_only_where_the_payload_does_not_tell(
 )  # fmt: skip
 def test_what_no_agent_sends_before_a_tool_runs_is_nobodys(document: object) -> None:
     """It is denied with the keys of all agents."""
-    assert agent_of(document, "claude") == ""
+    assert detect_agent(document, "claude") == ""
     with pytest.raises(PayloadError, match="known agent"):
         read_tool_call(document, "claude")
 

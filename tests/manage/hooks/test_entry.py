@@ -6,7 +6,7 @@ import pytest
 
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.hooks.entry import hook_entry, hook_words, install_tag, shell_line
+from cortex_policy.manage.hooks.entry import hook_entry, hook_words, install_tag, to_shell_command
 from cortex_policy.manage.hooks.installed_lines import read_hook_line
 from cortex_policy.manage.hooks.targets import MANAGED, PROJECT, USER, HookTarget
 
@@ -17,7 +17,7 @@ def test_a_shell_reads_the_words_as_they_are(agent: str, root: str) -> None:
     """Whatever the path of the root is."""
     target = HookTarget(agent, USER, "/settings.json")
     words = hook_words(target, root)
-    assert shlex.split(shell_line(words)) == list(words)
+    assert shlex.split(to_shell_command(words)) == list(words)
     line = read_hook_line(hook_entry(target, root).handler)
     assert line is not None
     assert (line.agent, line.root, line.tag) == (agent, root, install_tag(target))
@@ -39,7 +39,7 @@ def test_managed_settings_name_no_home() -> None:
 
 def test_only_the_root_of_a_project_is_a_variable() -> None:
     """Set by the agent, and out of reach of the model."""
-    line = shell_line(hook_words(HookTarget("claude", PROJECT, "/r/.claude/settings.json"), "/r"))
+    line = to_shell_command(hook_words(HookTarget("claude", PROJECT, "/r/.claude/settings.json"), "/r"))
     assert line.count("$") == 1
     assert ' --root "$CLAUDE_PROJECT_DIR" ' in line
 

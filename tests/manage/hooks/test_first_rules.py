@@ -9,7 +9,7 @@ import pytest
 from cortex_policy.core.decode import decode
 from cortex_policy.core.hooks.agent_tools import HARMLESS, OTHER, PATCH, READ, SEARCH, SHELL, TOOLS, WRITE
 from cortex_policy.core.hooks.payload import AGENTS, ToolCall, read_tool_call
-from cortex_policy.core.hooks.questions import rule_on
+from cortex_policy.core.hooks.questions import apply_rules
 from cortex_policy.core.hooks.rules import HookRule
 from cortex_policy.core.hooks.rules_text import decode_rules_text
 from cortex_policy.manage.hooks import first_rules
@@ -38,7 +38,7 @@ def test_each_recorded_payload_is_allowed_if_its_grant_allows_it(file: Path) -> 
     call = read_tool_call(json.loads(file.read_bytes()), agent)
     for agents in ((agent,), AGENTS):
         rules = decode_rules_text(first_rules.rules_text(agents).encode())
-        ruling = rule_on(call, rules, "/home/x")
+        ruling = apply_rules(call, rules, "/home/x")
         assert ruling.denial == ""
         assert [question.consumes for question in ruling.questions] == [True]
 
@@ -95,7 +95,7 @@ def test_the_tool_of_a_server_is_the_action() -> None:
     """However the agent spells it."""
     rules = decode_rules_text(first_rules.rules_text(("claude",)).encode())
     call = ToolCall("claude", "s", "c", "mcp__files__move", (("files", "move"),), {"path": "a"}, "/repo", None, "")
-    (question,) = rule_on(call, rules, "/home/x").questions
+    (question,) = apply_rules(call, rules, "/home/x").questions
     assert (question.grant, question.action, question.within_root) == ("mcp", "move", True)
 
 
@@ -111,5 +111,5 @@ def test_the_tool_of_a_server_is_the_action() -> None:
 def test_a_search_is_judged_by_where_it_looks(tool: str, inputs: dict[str, object], paths: set[str]) -> None:
     """The text that it looks for is no path."""
     rules = decode_rules_text(first_rules.rules_text(AGENTS).encode())
-    (question,) = rule_on(ToolCall("claude", "s", "c", tool, (), inputs, "/repo", None, ""), rules, "/h").questions
+    (question,) = apply_rules(ToolCall("claude", "s", "c", tool, (), inputs, "/repo", None, ""), rules, "/h").questions
     assert {path.rstrip("/") for _, path in question.path_values} == paths

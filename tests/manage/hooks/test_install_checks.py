@@ -6,7 +6,7 @@ import pytest
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks import install_checks
-from cortex_policy.manage.hooks.install_checks import check_program, guarded_additions
+from cortex_policy.manage.hooks.install_checks import check_program, missing_guarded_paths
 from cortex_policy.manage.hooks.targets import MANAGED, PROJECT, USER, HookTarget
 
 
@@ -44,4 +44,4 @@ def test_what_is_not_guarded_by_its_name_is_added(
     target: HookTarget, path: str, variables: dict[str, str], expected: tuple[str, ...]
 ) -> None:
     """The file and the directory that was moved; of a link the file behind it."""
-    assert guarded_additions(target, path, variables) == expected
+    assert missing_guarded_paths(target, path, variables) == expected
