@@ -206,6 +206,10 @@ _cortex_policy() {
             offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify validate.select validate.ignore validate.suppress')
             flags='--root --user --project --system --allow-widening --wait --json -q --quiet -h --help'
             ;;
+        'hook doctor '*)
+            offered=('' '' 'claude codex gemini cursor copilot vscode')
+            flags='--root --json -h --help'
+            ;;
         'hook edit '*)
             offered=('' '')
             flags='--root --resume --wait -h --help'
@@ -327,7 +331,7 @@ _cortex_policy() {
             flags='-h --help'
             ;;
         'hook '*)
-            offered=('' 'edit init install status uninstall')
+            offered=('' 'doctor edit init install status uninstall')
             flags='-h --help'
             ;;
         'init '*)

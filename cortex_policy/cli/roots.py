@@ -1,5 +1,6 @@
 """Find the root of a command that does not decide."""
 
+import os
 import sys
 
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
@@ -29,3 +30,13 @@ def inner_root_path(named: str | None) -> str | None:
             raise
         return named
     return root.path if root.named and named is None else named
+
+
+def inner_root_or_directory(named: str | None) -> str:
+    """Return the absolute path of the innermost root; if there is none, the named or else the working directory."""
+    try:
+        return find_inner_root(named).path
+    except GrantError as error:
+        if error.reason is not ROOT_NOT_FOUND:
+            raise
+        return os.path.abspath(named or os.curdir)

@@ -58,6 +58,7 @@ WORDS: dict[str, list[list[str]]] = {  # what changes something comes last
     "stamp verify": [[]],
     "stamp wait": [["--version", "1"], ["--reader", "{x}", "--timeout", "0"]],
     "hook status": [[]],
+    "hook doctor": [["codex"], ["{x}"]],
     "hook install": [["claude", "--dry-run"], ["codex", "--root", "{x}"], ["{x}"]],
     "hook uninstall": [["claude", "--dry-run"], ["{x}"]],
     "config list": [[]],

@@ -31,6 +31,7 @@ class InstalledHook(Value):
 
     level: str
     file: str
+    handler: "dict[str, object]"
     line: HookLine
     is_current: bool
     trust: str
@@ -87,7 +88,8 @@ def _hooks_in(document: SettingsDocument, environment: "Mapping[str, str]") -> "
         line = read_hook_line(handler)
         if line is not None:
             trust = _trust(target, place, environment)
-            yield InstalledHook(target.level, target.file, line, _is_current(target, line, handler, place), trust)
+            is_current = _is_current(target, line, handler, place)
+            yield InstalledHook(target.level, target.file, handler, line, is_current, trust)
 
 
 def _is_current(target: HookTarget, line: HookLine, handler: "dict[str, object]", place: HandlerPlace | None) -> bool:

@@ -1,0 +1,60 @@
+"""`hook doctor`: try the installed hooks."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from cortex_policy.cli.commands.hook_install import Agent
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.output.printing import print_json
+from cortex_policy.cli.roots import inner_root_or_directory
+from cortex_policy.core.text import message_line
+
+
+def doctor(
+    agent: Annotated[
+        Agent | None,
+        typer.Argument(
+            metavar="AGENT", help="Only this one: claude, codex, gemini, cursor, copilot or vscode.", show_default=False
+        ),
+    ] = None,
+    root: RootOption = None,
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Try whether each installed hook blocks what it must block.
+
+    It finds what `hook status` finds, and runs each line as its agent would: for a tool that is always denied, and with
+    a root that is made for this, for an allowed call, a denied call, hostile variables, broken rules, an unreadable
+    grant, a hanging disk, a hanging program, and no program. That takes up to half a minute for each line. If there is
+    an audit log, the calls in that root are in it. If a call would run that must not, or an allowed one would not, it
+    exits with 1.
+
+    $ cortex-policy hook doctor
+    $ cortex-policy hook doctor claude --json
+    """
+    from cortex_policy.cli.output.doctor import print_check_result, print_counts, result_to_json  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.manage.doctor.result import PROBLEM, CheckResult  # noqa: PLC0415
+    from cortex_policy.manage.doctor.run import worst_status  # noqa: PLC0415
+    from cortex_policy.manage.hooks.doctor import examine_hooks  # noqa: PLC0415
+
+    place = inner_root_or_directory(root)
+    reports, results = [], list[CheckResult]()
+    for report in examine_hooks(agent, place, os.environ):
+        if not json and report.file:
+            typer.echo(message_line(f"{report.agent}, {report.level}, `{report.file}`:"))
+        checks = []
+        for result in report.checks:
+            checks.append(result)
+            if not json:
+                print_check_result(result)
+        results += checks
+        members = {"agent": report.agent or None, "level": report.level or None, "file": report.file or None}
+        reports.append(members | {"checks": [result_to_json(one) for one in checks]})
+    if json:
+        print_json({"status": worst_status(results), "root": place, "hooks": reports})
+    else:
+        print_counts(results)
+    if worst_status(results) == PROBLEM:
+        raise typer.Exit(1)

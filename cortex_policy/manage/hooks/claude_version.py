@@ -1,0 +1,27 @@
+"""Whether the installed Claude Code knows the switch that makes a failed hook block."""
+
+import re
+
+from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, find_trusted_program, run_program
+
+NAME = "version"
+FIRST = (2, 1, 295)  # older ones take `onFailure` for an unknown key, and let the call run
+_WANTED = ".".join(map(str, FIRST))
+_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+_UPDATE = "claude update"
+
+
+def check_claude_version() -> CheckResult:
+    """Ask the program on PATH for its version."""
+    path, unsafe = find_trusted_program("claude")
+    if not path or unsafe:
+        why = unsafe or "`claude` is not on PATH"
+        return CheckResult(NAME, WARNING, f"{why}: a failed hook blocks only from {_WANTED} on")
+    trial = run_program(path, "--version")
+    found = _VERSION.match(trial.output) if trial.code == 0 else None
+    if found is None:
+        return CheckResult(NAME, WARNING, f"`{path}` does not say its version", tried=trial.tried)
+    if tuple(map(int, found.groups())) < FIRST:
+        message = f"Claude Code {found[0]} runs the call if the hook fails: that needs {_WANTED}"
+        return CheckResult(NAME, PROBLEM, message, _UPDATE, trial.tried)
+    return CheckResult(NAME, OK, f"Claude Code {found[0]} blocks if the hook fails", tried=trial.tried)

@@ -1,0 +1,105 @@
+"""Look at each installed hook and try it: whether its agent would block what must be blocked, whatever breaks."""
+
+from cortex_policy.core import Value
+from cortex_policy.core.model import CortexPolicyError
+from cortex_policy.core.not_done_error import NotDoneError
+from cortex_policy.core.text import message_line, plural, truncate
+from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, error_result
+from cortex_policy.manage.hooks.claude_version import check_claude_version
+from cortex_policy.manage.hooks.doctor_trials import HookTrial, try_broken_programs, try_canary, try_scratch_root
+from cortex_policy.manage.hooks.install_checks import check_environment
+from cortex_policy.manage.hooks.scratch_root import scratch_root
+from cortex_policy.manage.hooks.status import AgentStatus, InstalledHook, hook_statuses
+from cortex_policy.manage.hooks.targets import AGENT_FILES
+from cortex_policy.manage.hooks.trial_handler import trial_line
+from cortex_policy.manage.hooks.trial_line import TrialLine
+from cortex_policy.state import Root
+from cortex_policy.state.hooks_file import load_hook_rules
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+MAX_REASON = 200  # bytes of what a hook said
+
+
+class HookReport(Value):
+    """What is looked at together: the settings of an agent, or one line in them; the checks are made one by one."""
+
+    agent: str
+    level: str
+    file: str
+    checks: "Iterator[CheckResult]"
+
+
+def examine_hooks(agent: str | None, root: str, environment: "Mapping[str, str]") -> "Iterator[HookReport]":
+    """Yield a report of each agent that has a hook, or of one that is named, and then of each of its lines."""
+    statuses = [one for one in hook_statuses(root, environment) if one.agent == (agent or one.agent)]
+    found = [one for one in statuses if one.hooks or one.problems or agent]
+    for status in found:
+        yield HookReport(status.agent, "", "", _settings_checks(status, environment))
+        for hook in status.hooks:
+            yield HookReport(status.agent, hook.level, hook.file, _line_checks(status.agent, hook, root))
+    if not found:
+        nothing = CheckResult("installed", PROBLEM, "no agent has a hook", "cortex-policy hook install --help")
+        yield HookReport("", "", "", iter([nothing]))
+
+
+def _settings_checks(status: AgentStatus, environment: "Mapping[str, str]") -> "Iterator[CheckResult]":
+    agent = status.agent
+    if status.hooks:
+        yield CheckResult("installed", OK, f"{AGENT_FILES[agent].title} has a hook")
+    else:
+        message = f"{AGENT_FILES[agent].title} has no hook"
+        yield CheckResult("installed", PROBLEM, message, f"cortex-policy hook install {agent}")
+    for sentence in status.problems:
+        yield CheckResult("settings", PROBLEM, sentence)
+    for sentence in status.notes:
+        yield CheckResult("settings", WARNING, sentence)
+    try:
+        check_environment(environment)
+    except NotDoneError as error:
+        yield error_result("environment", error)
+    if agent == "claude":
+        yield check_claude_version()
+
+
+def _rules_check(root: str) -> CheckResult:
+    try:
+        rules = load_hook_rules(Root(root, named=True))
+    except CortexPolicyError as error:
+        return error_result("rules", error, WARNING)
+    return CheckResult("rules", OK, f"hooks.toml has {plural(len(rules.rules), 'rule')}")
+
+
+def _line_checks(agent: str, hook: InstalledHook, root: str) -> "Iterator[CheckResult]":
+    line = trial_line(agent, hook.handler)
+    if line is None:
+        why = "it is not written as `hook install` writes it, so it cannot be tried"
+        yield CheckResult("line", PROBLEM, why, f"cortex-policy hook install {agent}")
+        return
+    if line.root not in ("", root):
+        yield CheckResult("root", WARNING, f"it asks the grants of `{line.root}`")
+    yield _rules_check(line.root or root)
+    for trial in _trials(line, root):
+        yield _result(line, trial)
+
+
+def _trials(line: TrialLine, root: str) -> "Iterator[HookTrial]":
+    yield try_canary(line, root)
+    with scratch_root() as scratch:
+        yield from try_scratch_root(line, scratch)
+        yield from try_broken_programs(line, scratch)
+
+
+def _result(line: TrialLine, trial: HookTrial) -> CheckResult:
+    end, seconds, title = trial.run.end, f"{trial.run.seconds:.2f} s", AGENT_FILES[line.agent].title
+    if trial.must_block is trial.is_blocked:
+        return CheckResult(trial.name, OK, f"{'blocked' if trial.must_block else 'not blocked'} in {seconds}")
+    if trial.must_block:
+        how = "does not end in time" if end.timed_out else f"ends with {end.code}"
+        message = f"{title} would run the call: the hook {how} ({seconds})"
+    else:
+        said = truncate(message_line((end.stderr or end.stdout).strip()), MAX_REASON)
+        message = f"it must not be blocked: {said} ({seconds})"
+    return CheckResult(trial.name, PROBLEM, message, f"cortex-policy hook install {line.agent}")

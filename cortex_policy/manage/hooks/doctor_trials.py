@@ -1,0 +1,96 @@
+"""What a hook is put through: each trial says what its agent must do, and prepares what the line meets."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+from cortex_policy.core import Value
+from cortex_policy.core.hooks.payload import CANARY
+from cortex_policy.manage.hooks.agent_behaviour import blocks
+from cortex_policy.manage.hooks.entry import PROJECT_VARIABLE
+from cortex_policy.manage.hooks.scratch_root import INSIDE, TOOL, ScratchRoot
+from cortex_policy.manage.hooks.trial_line import LineTrial, TrialLine, run_line
+from cortex_policy.manage.hooks.trial_payload import trial_payload
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_HANG = "import time\ntime.sleep(3600)\n"  # in place of the program
+_HANGING_DISK = """\
+import os, sys, time
+real = os.open
+def hang(path, *rest, **named):
+    if str(path).endswith("hooks.toml"):
+        time.sleep(3600)
+    return real(path, *rest, **named)
+os.open = hang
+with open({program!r}) as file:
+    exec(compile(file.read(), {program!r}, "exec"))
+"""  # our program, on a disk that hangs
+_EVIL = "import os\nos.write(1, b'{}\\n')\nos._exit(0)\n"  # a module that allows everything if anybody imports it
+
+
+class HookTrial(Value):
+    """What was tried, whether the agent had to block, how the line ended and whether the agent would block then."""
+
+    name: str
+    must_block: bool
+    run: LineTrial
+    is_blocked: bool
+
+
+def try_canary(line: TrialLine, root: str) -> HookTrial:
+    """Run the line as it is, for the tool name that is always denied and never counted."""
+    payload = trial_payload(line.agent, CANARY, {}, root)
+    return _judge("canary", line, run_line(line, payload, root, {PROJECT_VARIABLE: root}), must_block=True)
+
+
+def try_scratch_root(line: TrialLine, scratch: ScratchRoot) -> "Iterator[HookTrial]":
+    """Run the line for a root that exists only for this, whole and broken."""
+    line = line.with_root(scratch.root.path)
+    yield _call("allowed call", line, scratch, must_block=False)
+    yield _call("denied call", line, scratch, inside=False)
+    yield from _try_variables(line, scratch)
+    scratch.break_rules()
+    yield _call("broken hooks.toml", line, scratch)
+    scratch.repair()
+    scratch.hide_grant()
+    yield _call("unreadable grant", line, scratch)
+    scratch.repair()
+
+
+def try_broken_programs(line: TrialLine, scratch: ScratchRoot) -> "Iterator[HookTrial]":
+    """Run the line with a program that hangs, is on a disk that hangs, or does not exist; at once, as they are slow."""
+    line = line.with_root(scratch.root.path)
+    programs = {
+        "hanging disk": scratch.add_file("hanging-disk.py", _HANGING_DISK.format(program=line.program)),
+        "hanging program": scratch.add_file("hanging.py", _HANG),
+        "missing program": f"{scratch.root.path}/missing",
+    }
+    with ThreadPoolExecutor() as executor:
+        yield from executor.map(lambda each: _call(each[0], line.with_program(each[1]), scratch), programs.items())
+
+
+def _try_variables(line: TrialLine, scratch: ScratchRoot) -> "Iterator[HookTrial]":
+    """Start the agent with variables that would change the answer if the hook believed them."""
+    modules, state = os.path.dirname(scratch.add_file("modules/sitecustomize.py", _EVIL)), f"{scratch.root.path}/state"
+    os.mkdir(state, 0o700)
+    variables = {"PYTHONPATH": modules, "CORTEX_POLICY_STATE_DIR": state, "CORTEX_POLICY_ROOT": "/"}
+    yield _call("hostile PYTHONPATH", line, scratch, variables, inside=False)
+    allowed = _call("state directory", line, scratch, variables, must_block=False)
+    yield HookTrial(**{**vars(allowed), "is_blocked": allowed.is_blocked or bool(os.listdir(state))})
+
+
+def _call(
+    name: str, line: TrialLine, scratch: ScratchRoot, variables: "Mapping[str, str] | None" = None, *,
+    inside: bool = True, must_block: bool = True,
+) -> HookTrial:  # fmt: skip
+    root = scratch.root.path
+    inputs: dict[str, object] = {"path": f"{root}/{INSIDE if inside else 'outside'}/file"}
+    payload = trial_payload(line.agent, TOOL, inputs, root)
+    run = run_line(line, payload, root, {PROJECT_VARIABLE: root, **(variables or {})})
+    return _judge(name, line, run, must_block=must_block)
+
+
+def _judge(name: str, line: TrialLine, run: LineTrial, *, must_block: bool) -> HookTrial:
+    return HookTrial(name, must_block, run, blocks(line.agent, run.end))
