@@ -6,6 +6,7 @@ from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import join_words
 from cortex_policy.manage.hooks import codex_trust, requirements_edit
+from cortex_policy.manage.hooks.copilot_trust import is_trusted_folder
 from cortex_policy.manage.hooks.entry import PROJECT_VARIABLE, hook_entry
 from cortex_policy.manage.hooks.handlers import HandlerPlace, find_handlers
 from cortex_policy.manage.hooks.installation import check_extras
@@ -14,12 +15,13 @@ from cortex_policy.manage.hooks.jsonc import BOM, parse_json_text
 from cortex_policy.manage.hooks.settings_files import read_agent_settings
 from cortex_policy.manage.hooks.sources import files_read_by
 from cortex_policy.manage.hooks.switches import SettingsDocument, find_switches
-from cortex_policy.manage.hooks.targets import AGENT_FILES, MANAGED, HookTarget, agent_directory
+from cortex_policy.manage.hooks.targets import AGENT_FILES, MANAGED, PROJECT, HookTarget, agent_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+_TRUST_IT = {"codex": "trust it in `/hooks`", "copilot": "start it in that folder, and say that you trust it"}
 _NAME = b"cortex"  # of this program in a settings file
 
 
@@ -55,7 +57,7 @@ def hook_statuses(root: str, environment: "Mapping[str, str]") -> "Iterator[Agen
             for level, file in files_read_by(agent, root, environment)
             if (document := _read(HookTarget(agent, level, file), problems)) is not None
         ]
-        read = [hook for document in documents for hook in _hooks_in(document, environment)]
+        read = [hook for document in documents for hook in _hooks_in(document, root, environment)]
         hooks = tuple(hook for hook in read if hook.line.agent == agent)
         if hooks:
             problems += _problems(agent, hooks, documents)
@@ -82,12 +84,12 @@ def _read(target: HookTarget, problems: list[str]) -> SettingsDocument | None:
         return None
 
 
-def _hooks_in(document: SettingsDocument, environment: "Mapping[str, str]") -> "Iterator[InstalledHook]":
+def _hooks_in(document: SettingsDocument, root: str, environment: "Mapping[str, str]") -> "Iterator[InstalledHook]":
     target = document.target
     for handler, place in document.handlers:
         line = read_hook_line(handler)
         if line is not None:
-            trust = _trust(target, place, environment)
+            trust = _trust(target, place, root, environment)
             is_current = _is_current(target, line, handler, place)
             yield InstalledHook(target.level, target.file, handler, line, is_current, trust)
 
@@ -101,12 +103,15 @@ def _is_current(target: HookTarget, line: HookLine, handler: "dict[str, object]"
     return handler == entry.handler and (place is None or (place.group, place.event) == (entry.value, entry.event))
 
 
-def _trust(target: HookTarget, place: HandlerPlace | None, environment: "Mapping[str, str]") -> str:
-    if target.agent != "codex" or target.level == MANAGED:
-        return ""
-    if place is None:
-        return "unknown"
-    return codex_trust.codex_trust(target.file, place, f"{agent_directory('codex', environment)}/config.toml")
+def _trust(target: HookTarget, place: HandlerPlace | None, root: str, environment: "Mapping[str, str]") -> str:
+    """Return whether a person has trusted a line, '' where the agent runs it anyway."""
+    if target.agent == "codex" and target.level != MANAGED:
+        config = f"{agent_directory('codex', environment)}/config.toml"
+        return codex_trust.codex_trust(target.file, place, config) if place is not None else "unknown"
+    if (target.agent, target.level) == ("copilot", PROJECT):
+        is_trusted = is_trusted_folder(root, f"{agent_directory('copilot', environment)}/config.json")
+        return codex_trust.TRUSTED if is_trusted else codex_trust.NOT_TRUSTED
+    return ""
 
 
 def _problems(agent: str, hooks: tuple[InstalledHook, ...], documents: list[SettingsDocument]) -> "Iterator[str]":
@@ -114,7 +119,7 @@ def _problems(agent: str, hooks: tuple[InstalledHook, ...], documents: list[Sett
     yield from find_switches(agent, {hook.level for hook in hooks}, documents)
     for hook in hooks:
         if hook.trust and hook.trust != codex_trust.TRUSTED:
-            yield f"{title} skips the line in `{hook.file}`: it is {hook.trust}; trust it in `/hooks`"
+            yield f"{title} skips the line in `{hook.file}`: it is {hook.trust}; {_TRUST_IT[agent]}"
         if not hook.is_current:
             yield f"the line in `{hook.file}` is not the one that `hook install` writes now"
 

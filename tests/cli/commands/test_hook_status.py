@@ -66,6 +66,19 @@ def test_a_line_of_codex_runs_only_if_it_is_trusted() -> None:
     assert statuses(1)["codex"]["hooks"][0]["trust"] == "changed since it was trusted"
 
 
+@pytest.mark.parametrize("key", ["trustedFolders", "trusted_folders"])
+def test_copilot_runs_hooks_of_a_project_only_in_a_trusted_folder(key: str, root: Path) -> None:
+    """Or in one below; Copilot CLI 1.0.102 takes both names of the list."""
+    install_hook("copilot", "--project")
+    assert "it is not trusted; start it in that folder" in statuses(1)["copilot"]["problems"][0]
+    config = settings_of("copilot").parent.parent / "config.json"
+    config.parent.mkdir()
+    config.write_text(json.dumps({key: [f"{root}x", "x", 1]}))
+    assert statuses(1)["copilot"]["hooks"][0]["trust"] == "not trusted"
+    config.write_text(json.dumps({key: [str(root.parent)]}))
+    assert statuses()["copilot"]["hooks"][0]["trust"] == "trusted"
+
+
 def test_the_hash_of_a_definition_is_that_of_codex() -> None:
     """Codex 0.171.0 ran this hook with this hash, and skipped it with another."""
     text = '{"hooks":{"PreToolUse":[{"matcher":"*","hooks":[{"type":"command","command":"é x","timeout":2}]}]}}'
