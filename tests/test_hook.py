@@ -73,7 +73,7 @@ def test_a_late_denial_is_in_the_terms_of_the_payload_too(scene: Scene) -> None:
     assert "within 1 seconds" in assert_denied(scene.ask("gemini", words=words), "gemini")
 
 
-def test_no_variable_is_believed(scene: Scene) -> None:
+def test_variables_of_the_agent_are_ignored(scene: Scene) -> None:
     """Neither where the state is, nor which settings count, nor which root."""
     config = scene.top / "elsewhere" / "cortex-policy"
     config.mkdir(parents=True)
@@ -234,7 +234,7 @@ def test_all_other_words_are_refused(words: list[str]) -> None:
     assert named_agent(words) in ("", "claude")
 
 
-def test_commands_for_people_are_no_agents() -> None:
+def test_commands_of_typer_are_not_agents() -> None:
     """They have the exit codes of other commands, and none is denied as a call of an agent."""
     assert not {*HOOK_COMMANDS} & {*AGENTS, "auto"}
     assert {command.name for command in hook_app.registered_commands} <= {*HOOK_COMMANDS}

@@ -44,7 +44,7 @@ def decide(scene: Scene) -> Decide:
     return decide
 
 
-def test_what_no_guarded_name_leads_to_passes(home: Path, decide: Decide) -> None:
+def test_files_that_no_guarded_name_leads_to_are_allowed(home: Path, decide: Decide) -> None:
     """Else the tests below would prove nothing."""
     assert decide(home / "dotfiles" / "claude.json") == ""
     assert decide("docs/x") == ""

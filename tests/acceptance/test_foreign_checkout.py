@@ -54,7 +54,7 @@ def test_the_log_of_another_users_root_warns_in_one_sentence(foreign: Path) -> N
     assert run("check", "git", "tree", cwd=foreign).stderr.splitlines()[0].endswith(f"`{foreign}` belongs to user 4321")
 
 
-def test_who_may_not_read_a_history_is_told_who_may(own: Path) -> None:
+def test_a_user_who_may_not_read_the_history_learns_who_may(own: Path) -> None:
     """Not to take the files."""
     history = own / ".cortex/policy/history"
     history.mkdir(0o700)

@@ -31,7 +31,7 @@ def write(file: Path, data: bytes) -> None:
         writer.write(HOOKS, writer.grants.read(HOOKS), data)
 
 
-def test_a_write_is_stamped_beside_the_grants(file: Path) -> None:
+def test_a_write_of_hooks_toml_is_stamped_beside_the_grants(file: Path) -> None:
     """In a member of its own; the checksum covers it."""
     before = json.loads(Path(file.parent, "stamp.json").read_bytes())
     write(file, RULES)
@@ -43,7 +43,7 @@ def test_a_write_is_stamped_beside_the_grants(file: Path) -> None:
     run_command("stamp", "verify")
 
 
-def test_each_write_is_in_the_history_and_can_be_undone(file: Path) -> None:
+def test_each_write_of_hooks_toml_is_in_the_history_and_can_be_undone(file: Path) -> None:
     """Also the first one, after which there is no such file again."""
     write(file, RULES)
     write(file, MORE)
@@ -57,7 +57,7 @@ def test_each_write_is_in_the_history_and_can_be_undone(file: Path) -> None:
     run_command("stamp", "verify")
 
 
-def test_undo_asks_for_the_word_where_more_would_pass(file: Path) -> None:
+def test_an_undo_that_widens_needs_consent(file: Path) -> None:
     """As every other way to more."""
     write(file, MORE)
     write(file, RULES)
@@ -66,7 +66,7 @@ def test_undo_asks_for_the_word_where_more_would_pass(file: Path) -> None:
     assert file.read_bytes() == MORE
 
 
-def test_a_hand_edit_is_named_everywhere_and_goes_back(file: Path) -> None:
+def test_a_hand_edit_of_hooks_toml_is_reported_and_can_be_undone(file: Path) -> None:
     """Or is accepted."""
     write(file, RULES)
     file.write_bytes(MORE)
@@ -85,14 +85,14 @@ def test_a_hand_edit_is_named_everywhere_and_goes_back(file: Path) -> None:
     assert file.read_bytes() == RULES
 
 
-def test_what_is_invalid_is_never_stamped(file: Path) -> None:
+def test_an_invalid_hooks_toml_is_never_stamped(file: Path) -> None:
     """A hook denies every call then."""
     write(file, RULES)
     file.write_bytes(RULES.replace(b"tools", b"tool"))
     assert "unknown key" in run_command("stamp", "write", "--allow-widening", code=21).stderr
 
 
-def test_it_is_compared_with_a_revision(file: Path, root: Path) -> None:
+def test_hooks_toml_is_compared_with_a_revision(file: Path, root: Path) -> None:
     """With the grants, or alone."""
 
     def git(*words: str) -> None:
@@ -111,7 +111,7 @@ def test_it_is_compared_with_a_revision(file: Path, root: Path) -> None:
         assert "Read, Grep" in done.stdout
 
 
-def test_two_stamps_are_merged_with_it(file: Path) -> None:
+def test_two_stamps_with_hooks_toml_are_merged(file: Path) -> None:
     """Each side's change is taken; both sides' is a conflict."""
     base = Path(file.parent, "stamp.json").read_bytes()
     write(file, RULES)
@@ -124,7 +124,7 @@ def test_two_stamps_are_merged_with_it(file: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [("check", HOOKS, "x"), ("edit", HOOKS), ("set", HOOKS, "--rate", "3")])
-def test_no_grant_has_its_name(file: Path, words: tuple[str, ...]) -> None:
+def test_no_grant_can_be_called_hooks_toml(file: Path, words: tuple[str, ...]) -> None:
     """Not even one whose file has it."""
     grant = Path(file.parent, "tools", f"{HOOKS}.json")
     grant.write_text('{"tool": "t", "actions": ["x"], "rate": {"perMinute": 1}}')

@@ -30,7 +30,7 @@ def rows(title: str) -> dict[str, str]:
     return {first: second for first, second, *_ in cells[2:]}
 
 
-def test_the_example_is_right() -> None:
+def test_the_example_rules_are_valid() -> None:
     """And covers the tools that it is about."""
     decoded, problems = lint_hook_rules(EXAMPLE.encode())
     assert decoded is not None
@@ -70,19 +70,19 @@ def test_every_guarded_file_is_denied() -> None:
         assert not ruling(call("any", inputs={"path": f".codex/{name}"}), PASS).denial
 
 
-def test_the_readers_are_those_of_the_code() -> None:
+def test_the_page_lists_the_readers_of_the_code() -> None:
     """No more, and no less."""
     listed = section("Guarded files").partition("readers ")[2].partition(" may read")[0]
     assert set(re.findall("`([^`]+)`", listed)) == READERS
 
 
-def test_the_commands_that_a_shell_may_run_are_those_of_the_code() -> None:
+def test_the_page_lists_the_shell_commands_of_the_code() -> None:
     """What only asks."""
     listed = section("Shell commands").partition("with anything but ")[2].partition(";")[0]
     assert set(re.findall("`([a-z]+)`", listed)) == shell_commands.READING
 
 
-def test_the_separators_of_words_are_those_of_the_code() -> None:
+def test_the_page_lists_the_separators_of_the_code() -> None:
     """Each of them ends a word."""
     listed = re.search("blanks, quotes and `([^`]+)`", section("Guarded files"))
     assert listed is not None
@@ -100,7 +100,7 @@ def test_a_server_with_a_hyphen_needs_both_readings() -> None:
 
 
 @pytest.mark.parametrize("word", [CANARY, "2 kB", "`{}`", "exit code 2", "git commit -F"])
-def test_the_page_says_the_rest(word: str) -> None:
+def test_the_page_has_these_words(word: str) -> None:
     """What an operator has to know."""
     assert word in PAGE
 

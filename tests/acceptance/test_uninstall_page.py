@@ -30,7 +30,7 @@ def files_of(home: Path) -> set[str]:
     return {str(path.relative_to(home)) for path in home.rglob("*") if path.is_file() and ".git/" not in str(path)}
 
 
-def test_what_is_left_is_where_the_page_says(home: Path, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_remaining_files_are_where_the_page_says(home: Path, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the commands that leave most; the page's commands say where the rest is."""
     monkeypatch.delenv("CORTEX_POLICY_STATE_DIR")
     run("init", "--pre-commit", "--git")

@@ -58,7 +58,7 @@ def without_time(members: dict[str, Any]) -> dict[str, Any]:
         ("", "", {}),
     ],
 )
-def test_an_answer_is_that_of_check(grant: str, action: str, args: dict[str, Any], is_kept: bool) -> None:
+def test_an_answer_equals_that_of_check(grant: str, action: str, args: dict[str, Any], is_kept: bool) -> None:
     """From the disk, and from what is kept in memory."""
     answerer = Answerer()
     for _ in range(2 if is_kept else 0):

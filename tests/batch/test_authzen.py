@@ -69,7 +69,7 @@ def test_a_request_is_counted_only_if_it_says_so(consume: bool) -> None:
         ({"evaluations": {}}, "`evaluations` must be an array"),
     ],
 )
-def test_what_is_missing_or_of_the_wrong_kind_is_named(changes: dict[str, Any], why: str) -> None:
+def test_missing_and_wrong_members_are_named(changes: dict[str, Any], why: str) -> None:
     """And nothing is decided."""
     grants = Grants()
     with pytest.raises(UsageError, match=why):

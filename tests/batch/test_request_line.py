@@ -53,7 +53,7 @@ def test_an_id_may_be_anything(value: bytes) -> None:
         (b" " * (MAX_LINE_BYTES + 1), "larger than"),
     ],
 )
-def test_anything_else_is_told_what_is_wrong(line: bytes, why: str) -> None:
+def test_a_wrong_line_is_refused_with_its_error(line: bytes, why: str) -> None:
     """Nothing is guessed: a call that was not meant would be counted."""
     with pytest.raises(BadRequestError, match=why) as raised:
         parse_request_line(line)

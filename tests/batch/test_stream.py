@@ -59,7 +59,7 @@ def test_lines_of_any_length_come_back_in_order(tmp_path: Path) -> None:
     assert code == 0
 
 
-def test_of_a_line_that_is_too_long_only_so_much_is_kept(tmp_path: Path) -> None:
+def test_only_the_start_of_a_line_that_is_too_long_is_kept(tmp_path: Path) -> None:
     """As much as shows that it is."""
     seen: list[int] = []
 

@@ -83,7 +83,7 @@ def home(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @as_root
 @pytest.mark.usefixtures("home")
-def test_the_directory_that_a_user_set_is_looked_at(place: Path) -> None:
+def test_the_configured_directory_of_a_user_is_searched(place: Path) -> None:
     """Only that of a service's environment nobody knows."""
     found = find_other_owners(find_root())
     assert found.owners == (BudgetOwner(12345, "", f"{place}/agents"),)

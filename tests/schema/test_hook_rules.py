@@ -31,7 +31,7 @@ def only(text: str) -> tuple[str, str, str, str]:
     return one.code, f"format = 1\n{text}"[slice(*one.span)], one.message, one.hint
 
 
-def test_right_rules_have_no_problem() -> None:
+def test_valid_rules_have_no_problem() -> None:
     """Those of the page."""
     rules, problems = lint_hook_rules(RULES.encode())
     assert rules is not None
@@ -51,7 +51,7 @@ def test_right_rules_have_no_problem() -> None:
         ("a = 1\na = 2", "hooks-syntax", "", "it is not TOML: cannot overwrite a value", ""),
     ],
 )  # fmt: skip
-def test_a_mistake_is_where_it_is(text: str, code: str, place: str, message: str, hint: str) -> None:
+def test_a_problem_is_at_its_line(text: str, code: str, place: str, message: str, hint: str) -> None:
     """At the key, or at the value."""
     assert only(text) == (code, place, message, hint)
 
@@ -96,7 +96,7 @@ def test_sub_agents_of_an_agent_that_tells_none_are_reported(agents: str) -> Non
         ('tools = ["Bash"]\nagents = ["claude", "codex"]', 'tools = ["Bash"]\nagents = ["codex"]', "[[rule]]"),
     ],
 )
-def test_what_no_call_reaches_is_reported(first: str, second: str, place: str) -> None:
+def test_an_unreachable_rule_is_reported(first: str, second: str, place: str) -> None:
     """The first rule that fits decides."""
     text = f'[[rule]]\n{first}\ndecide = "deny"\n[[rule]]\n{second}\ndecide = "pass"'
     code, found, message, _ = only(text)
@@ -114,7 +114,7 @@ def test_what_no_call_reaches_is_reported(first: str, second: str, place: str) -
         ('tools = ["B*h"]', 'tools = ["B*"]'),
     ],
 )
-def test_what_some_call_reaches_is_not(first: str, second: str) -> None:
+def test_a_reachable_rule_is_not_reported(first: str, second: str) -> None:
     """Other agents, other sub-agents, other kinds of tools."""
     assert not lint(f'[[rule]]\n{first}\ndecide = "deny"\n[[rule]]\n{second}\ndecide = "pass"')
 
@@ -142,7 +142,7 @@ def test_a_file_that_is_too_large_is_not_read() -> None:
     assert (one.code, one.span) == ("hooks-syntax", None)
 
 
-def test_bytes_that_are_no_text_are_reported() -> None:
+def test_invalid_utf_8_is_reported() -> None:
     """With the name of the encoding."""
     assert lint_hook_rules(b"\xff")[1][0].message == "it is not UTF-8"
 

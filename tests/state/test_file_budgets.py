@@ -381,7 +381,9 @@ def test_a_limit_of_another_type_is_taken_by_its_value(budgets: FileBudgets) -> 
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_what_a_hit_leaves_is_what_the_file_says(seed: int, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_budget_after_a_hit_equals_that_of_the_file(
+    seed: int, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """However the limit changes, others hit, and hits leave the window."""
     assert state.is_dir()
     draw, now = random.Random(seed), [ledger_ring.now_ticks()]  # noqa: S311 - no secret

@@ -89,7 +89,7 @@ def test_a_broken_copy_is_made_again(found_root: Root, state: Path, text: str) -
 
 @pytest.mark.parametrize("kind", ["link", "fifo", "directory"])
 @pytest.mark.usefixtures("file")
-def test_a_copy_of_a_wrong_kind_is_none(found_root: Root, state: Path, kind: str, tmp_path: Path) -> None:
+def test_a_copy_of_a_wrong_kind_does_not_count(found_root: Root, state: Path, kind: str, tmp_path: Path) -> None:
     """The file is read."""
     first = load(found_root)
     (copy,) = copies(state)
@@ -103,7 +103,7 @@ def test_a_copy_of_a_wrong_kind_is_none(found_root: Root, state: Path, kind: str
 
 @pytest.mark.parametrize("mode", [0o755, 0o770])
 @pytest.mark.usefixtures("file")
-def test_no_copy_is_read_or_written_where_others_can_come(found_root: Root, state: Path, mode: int) -> None:
+def test_no_copy_is_used_in_a_directory_that_others_can_enter(found_root: Root, state: Path, mode: int) -> None:
     """The ledger denies the call then."""
     load(found_root)
     (copy,) = copies(state)
@@ -158,7 +158,7 @@ def test_another_version_of_the_program_makes_a_copy_of_its_own(
     assert copies(state) != before
 
 
-def test_no_directory_of_state_is_no_failure(
+def test_a_missing_state_directory_is_accepted(
     found_root: Root, file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The first call of a tool makes it."""

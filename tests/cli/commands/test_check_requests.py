@@ -95,7 +95,7 @@ def test_a_request_is_a_question_unless_it_consumes() -> None:
 
 @pytest.mark.usefixtures("root")
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"subject": {}}', '{"a": 1, "a": 2}', "\ufeff{}"])
-def test_what_is_no_request_is_denied_with_the_error(text: str) -> None:
+def test_an_invalid_request_is_denied_with_its_error(text: str) -> None:
     """On standard output, where programs read it."""
     answer = json.loads(run_command("check", "--request", "-", given=text, code=2).stdout)
     assert answer["decision"] is False
@@ -112,7 +112,7 @@ def test_an_argument_that_a_request_cannot_carry_is_an_error(root: Path) -> None
 
 
 @pytest.mark.usefixtures("root")
-def test_answers_that_nobody_reads_are_not_all_allowed() -> None:
+def test_a_closed_or_full_output_exits_with_3() -> None:
     """The exit code says that something was left out."""
     reader, writer = os.pipe()
     os.close(reader)

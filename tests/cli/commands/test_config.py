@@ -144,7 +144,7 @@ def test_an_operator_edits_until_it_is_valid(mine: Path) -> None:
 
 
 @pytest.mark.usefixtures("drafts_place")
-def test_a_text_of_settings_that_was_left_can_be_gone_on_with(mine: Path) -> None:
+def test_an_unsaved_settings_text_can_be_resumed(mine: Path) -> None:
     """As for a grant; an editor that does not start loses nothing of it."""
     run("config", "set", "sensitive", "ask")
     first = Terminal("config", "edit", columns=250, EDITOR="sh -c 'sed -i s/ask/deny/ \"$1\"' editor")
@@ -164,7 +164,7 @@ def test_a_text_of_settings_that_was_left_can_be_gone_on_with(mine: Path) -> Non
     assert "no earlier session left a text" in Terminal("config", "edit", "--resume", EDITOR="true").end()[1]
 
 
-def test_what_a_command_did_to_a_file_is_json_too(root: Path, mine: Path) -> None:
+def test_config_commands_print_json(root: Path, mine: Path) -> None:
     """Which file, whether it changed, and what is in effect now; one that widens needs its option."""
     done = json.loads(run("config", "set", "sensitive", "ask", "--json").stdout)
     effective = {

@@ -35,7 +35,7 @@ def test_a_dry_run_shows_every_file_and_writes_none(root: Path) -> None:
     assert not grant_file(root, "fs.read").exists()
 
 
-def test_it_asks_before_it_writes(root: Path) -> None:
+def test_hook_init_asks_before_it_writes(root: Path) -> None:
     """A script says `--yes`; then it tells how to go back, and what is next."""
     assert "add `--yes`" in run_command("hook", "init", "--agent", "claude", code=3).stderr
     assert not grant_file(root, "fs.read").exists()

@@ -121,7 +121,7 @@ def test_an_agent_that_does_not_name_its_project_gets_no_line_there(agent: str) 
     assert "hint: use `--user`" in done.stderr
 
 
-def test_it_shows_the_change_and_writes_nothing_without_an_answer() -> None:
+def test_an_install_without_an_answer_shows_the_change_and_writes_nothing() -> None:
     """There is no terminal here."""
     done = run_command("hook", "install", "claude", code=3)
     assert '+            "onFailure": "block"' in done.stdout
@@ -227,7 +227,7 @@ def test_settings_behind_a_link_are_guarded(agents_home: Path, root: Path) -> No
     assert tomllib.loads(rules.read_text())["guard"] == [str(real)]
 
 
-def test_without_rules_a_person_is_told_what_to_do() -> None:
+def test_without_rules_the_remaining_steps_are_printed() -> None:
     """Until then every call is denied."""
     steps = json.loads(run_command("hook", "install", "vscode", "--yes", "--json").stdout)["left_to_do"]
     assert steps[0]["command"] == "cortex-policy hook init"

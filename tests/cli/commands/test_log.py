@@ -76,7 +76,7 @@ def test_programs_get_writes_with_their_fields_and_commands() -> None:
 
 
 @pytest.mark.usefixtures("history")
-def test_what_was_not_done_is_not_in_the_log() -> None:
+def test_commands_that_failed_are_not_in_the_log() -> None:
     """A no, a usage error, nothing to do."""
     run("rate", "reset", "git", code=3)
     run("rate", "reset", "git", "nope", "--yes", code=2)

@@ -84,7 +84,7 @@ def test_rules_are_compared_by_the_calls_that_they_let_pass(old: str | None, new
     assert verdict(old, new) == expected
 
 
-def test_what_no_rule_fits_counts() -> None:
+def test_the_default_for_unmatched_calls_counts() -> None:
     """Passing it widens; where it passes, a rule takes away, and a rule that goes may let calls pass."""
     passes, denies = 'unmapped = "pass"', 'unmapped = "deny"'
     assert verdict(READ, READ, passes, denies) == NARROWED
@@ -94,7 +94,7 @@ def test_what_no_rule_fits_counts() -> None:
     assert verdict(READ, READ.replace('"Read", ', ""), passes) == WIDENED
 
 
-def test_a_rule_that_takes_the_place_of_others_is_no_proof() -> None:
+def test_a_rule_replaced_by_a_stricter_one_may_still_widen() -> None:
     """Whatever was denied before, or is passed now, counts in the old order and in the new one."""
     denies = DENIES + DENIES.replace("Web", "Net")
     assert verdict(denies + PASSES, READ + PASSES) == WIDENED

@@ -33,7 +33,7 @@ def test_the_path_ends_before_the_first_wildcard(pattern: str, directory: str) -
         "*/@(..|x)/y",
     ],
 )
-def test_what_may_lead_out_is_refused(pattern: str) -> None:
+def test_a_pattern_that_may_lead_out_is_refused(pattern: str) -> None:
     """A `..` behind a wildcard, or an alternative that starts elsewhere."""
     with pytest.raises(InputError):
         glob_directory(pattern)

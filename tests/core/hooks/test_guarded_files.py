@@ -43,7 +43,7 @@ def test_a_guarded_file_is_denied_at_any_depth(path: str, top: str) -> None:
 
 @pytest.mark.parametrize("path", FREE)
 @pytest.mark.parametrize("top", ["", "/repo/a/", "~/"])
-def test_what_lies_beside_is_not_guarded(path: str, top: str) -> None:
+def test_files_beside_guarded_ones_are_not_guarded(path: str, top: str) -> None:
     """Skills, sessions and the like are what agents write themselves."""
     assert not is_denied(top + path)
 
@@ -58,18 +58,18 @@ def test_what_lies_beside_is_not_guarded(path: str, top: str) -> None:
         "/etc/agents/settings", ".claude", ".github", "a/.cursor/", ".vscode", ".env/bin/python",
     ],
 )  # fmt: skip
-def test_no_spelling_gets_around(path: str) -> None:
+def test_every_spelling_of_a_guarded_file_is_denied(path: str) -> None:
     """As programs, file systems and URLs spell one file."""
     assert is_denied(path)
 
 
 @pytest.mark.parametrize("path", ["x\0y", ".env\0", "\ud800"])
-def test_what_no_file_can_be_called_is_denied(path: str) -> None:
+def test_a_path_that_cannot_exist_is_denied(path: str) -> None:
     """A program may read it only in part."""
     assert is_denied(path)
 
 
-def test_every_input_that_is_a_path_counts() -> None:
+def test_every_path_in_the_inputs_is_checked() -> None:
     """Nested ones, arrays, names in any case, and URLs of files by any name."""
     for inputs in (
         {"edits": [{"file_path": "a"}, {"file_path": ".env"}]},
@@ -95,7 +95,7 @@ def test_a_relative_path_starts_at_the_directory_of_the_payload() -> None:
 
 
 @pytest.mark.parametrize("tool", sorted(READERS))
-def test_our_readers_may_read_all_but_secrets(tool: str) -> None:
+def test_known_readers_may_read_all_but_secrets(tool: str) -> None:
     """A model may look at its settings."""
     for path in GUARDED:
         assert is_denied(path, tool) == (".env" in path), path
@@ -103,7 +103,7 @@ def test_our_readers_may_read_all_but_secrets(tool: str) -> None:
     assert is_denied(".ENV", tool)
 
 
-def test_a_reader_is_one_by_its_exact_name_and_never_of_a_server() -> None:
+def test_a_reader_is_known_by_its_exact_name_and_is_never_an_mcp_tool() -> None:
     """A server may call anything `read_file`."""
     assert is_denied(".codex/config.toml", "read")
     assert is_denied(".codex/config.toml", "NotebookRead")
@@ -126,7 +126,7 @@ def test_a_pattern_that_names_secrets_is_denied(inputs: dict[str, object]) -> No
     "inputs",
     [{"glob": "*.ts"}, {"glob": "*"}, {"glob": ".*"}, {"glob": "**/.eslint*"}, {"glob": ".envrc"}, {"glob": "*.env"}],
 )
-def test_other_patterns_are_not(inputs: dict[str, object]) -> None:
+def test_other_patterns_are_not_denied(inputs: dict[str, object]) -> None:
     """They name more than secrets, or something else."""
     assert not ruling(call("Grep", inputs=inputs), PASS).denial
     assert not ruling(call("Grep", inputs={"pattern": "process\\.env"}), PASS).denial
@@ -178,7 +178,7 @@ def test_a_guarded_name_in_any_case_and_depth_is_denied(path: str, top: str, end
         "cp x {.codex,b}/config.toml", "echo `.env`",
     ],
 )  # fmt: skip
-def test_a_word_of_a_shell_command_that_names_one_denies(command: str) -> None:
+def test_a_shell_word_that_names_a_guarded_file_denies(command: str) -> None:
     """Split at blanks, quotes and `= : , ; | & < > ( )`, and once more without quotes."""
     assert command_word_denial(command, ("/repo",), PASS, HOME)
 
@@ -190,12 +190,12 @@ def test_a_word_of_a_shell_command_that_names_one_denies(command: str) -> None:
         "cat settings.json", "ls .vscode", "cat .claude/commands/x", "cat /etc/agents", "python x.env.py", "cat /optional/config",
     ],
 )  # fmt: skip
-def test_other_words_do_not(command: str) -> None:
+def test_other_shell_words_do_not_deny(command: str) -> None:
     """Names are compared whole."""
     assert command_word_denial(command, ("/repo",), PASS, HOME) == ""
 
 
-def test_in_a_directory_of_an_agent_a_bare_name_is_one() -> None:
+def test_a_bare_name_in_a_directory_of_an_agent_is_a_guarded_file() -> None:
     """The shell may have changed into it."""
     assert command_word_denial("cat > settings.json", ("/repo/.claude",), PASS, HOME)
     assert command_word_denial("rm hooks/x", ("/repo", "/repo/.github"), PASS, HOME)

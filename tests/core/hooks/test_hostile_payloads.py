@@ -97,7 +97,7 @@ def test_a_payload_with_other_values_is_denied_or_read(index: int, edits: list[t
 
 
 @given(VALUES, st.sampled_from([*AGENTS, "auto", ""]))
-def test_what_is_no_payload_is_nobodys(document: object, named: str) -> None:
+def test_other_documents_belong_to_no_agent(document: object, named: str) -> None:
     """Or an agent's, by its keys."""
     assert detect_agent(document, named) in (*AGENTS, "")
 
@@ -126,7 +126,7 @@ def texts_below_path_names(value: object, *, is_below: bool = False) -> list[str
 
 @given(st.dictionaries(NAMES, TREES, max_size=4))
 @example({"list": [{"path": ["b", {"x": ".env"}]}]})
-def test_each_path_in_any_inputs_is_looked_at(inputs: dict[str, object]) -> None:
+def test_each_path_in_any_inputs_is_checked(inputs: dict[str, object]) -> None:
     """Either the call is denied, or the caller gets the path to resolve it."""
     document = DOCUMENTS[0] | {"tool_name": "any", "tool_input": inputs}
     answer = judge(json.dumps(document).encode())[1]

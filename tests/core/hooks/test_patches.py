@@ -35,7 +35,7 @@ def test_a_line_that_a_lenient_reader_takes_for_a_name_counts() -> None:
         "*** Begin Patch\n*** Environment ID: x\n*** Add File: x\n+x\n*** End Patch",
     ],
 )  # fmt: skip
-def test_what_does_not_parse_is_refused(text: str) -> None:
+def test_an_invalid_patch_is_refused(text: str) -> None:
     """Its files would have to be guessed."""
     with pytest.raises(InputError):
         patched_files(text)
@@ -64,7 +64,7 @@ def test_a_patch_is_found_behind_apply_patch(command: str) -> None:
         f"apply_patch <<$(x)\n{PATCH}\n", f"\u0130 {PATCH}", f"/usr/bin/apply_patch <<'EOF'\n{PATCH}\nEOF",
     ],
 )  # fmt: skip
-def test_anything_else_before_it_is_refused(command: str) -> None:
+def test_anything_before_apply_patch_is_refused(command: str) -> None:
     """The patch would start in another directory, or be something else."""
     with pytest.raises(InputError):
         patch_in_command(command)

@@ -99,7 +99,7 @@ def test_the_name_of_the_hook_counts_only_where_the_payload_does_not_tell(
         changed(CLAUDE, hook_event_name="beforeShellExecution"),
     ],
 )  # fmt: skip
-def test_what_no_agent_sends_before_a_tool_runs_is_nobodys(document: object) -> None:
+def test_other_events_belong_to_no_agent(document: object) -> None:
     """It is denied with the keys of all agents."""
     assert detect_agent(document, "claude") == ""
     with pytest.raises(PayloadError, match="known agent"):
@@ -165,7 +165,7 @@ def subagent(document: dict[str, Any]) -> str | None:
     return read_tool_call(document, "claude").subagent
 
 
-def test_a_sub_agent_is_told_by_its_id() -> None:
+def test_a_sub_agent_is_known_by_its_id() -> None:
     """The main agent may have a type too."""
     assert subagent(CLAUDE) is None
     assert subagent(changed(CLAUDE, agent_type="reviewer")) is None
@@ -197,7 +197,7 @@ def test_the_name_of_an_mcp_tool_is_split_as_its_agent_joins_it() -> None:
     assert readings("MCP:read", "cursor") == (("", "read"),)
 
 
-def test_an_agent_that_names_the_server_settles_it() -> None:
+def test_a_server_that_the_agent_names_decides_the_reading() -> None:
     """Claude by `mcp_server`, Gemini by `mcp_context`."""
     assert readings("mcp__a__b__c", mcp_server={"name": "a__b"}) == (("a__b", "c"),)
     assert readings("mcp__claude_ai_X__c", mcp_server={"name": "claude.ai X"}) == (("claude.ai X", "c"),)
@@ -208,7 +208,7 @@ def test_an_agent_that_names_the_server_settles_it() -> None:
     assert readings("mcp__x_y__c", mcp_server={"name": "x/y"}) == (("x_y", "c"),)
 
 
-def test_the_tools_of_agents_themselves_are_no_mcp_tools() -> None:
+def test_built_in_tools_are_not_mcp_tools() -> None:
     """A name alone makes none, but by the mark of the agent."""
     assert readings("Bash") == readings("mini-mark") == ()
     assert readings("bash", "copilot") == readings("read_file", "gemini") == ()

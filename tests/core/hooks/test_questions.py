@@ -190,7 +190,7 @@ def test_a_rule_for_sub_agents_alone_allows_nothing() -> None:
     assert "rule 4" in denial(bash("ls", subagent="reviewer"), rules(denying))
 
 
-def test_what_is_ignored_is_no_argument_at_any_depth() -> None:
+def test_ignored_members_are_removed_at_any_depth() -> None:
     """By its exact name; everything else is one."""
     given = one_rule('tools = ["Edit"]\ngrant = "g"\naction = "a"\nignore = ["old", "new"]')
     inputs = {"old": "x", "edits": [{"old": "y", "keep": 1}, [{"new": {"deep": 1}}]], "New": 2, "o": {"new": 1}}
@@ -336,7 +336,7 @@ def test_a_patch_in_any_command_of_any_tool_counts() -> None:
         {"command": "cat .env"}, {"command": ["cat", ".env"]}, {"script": "cortex-policy set x"}, {"command": "ls\0"},
     ],
 )  # fmt: skip
-def test_every_input_that_is_a_command_is_judged_as_one(inputs: dict[str, Any]) -> None:
+def test_every_command_in_the_inputs_is_checked(inputs: dict[str, Any]) -> None:
     """Of any tool, also one that passes, or that no rule names, and also where it is ignored."""
     ignoring = one_rule('tools = ["t"]\ndecide = "pass"\nignore = ["command", "cmd", "commands", "script"]')
     assert denial(call("t", inputs=inputs), ignoring)
@@ -346,7 +346,7 @@ def test_every_input_that_is_a_command_is_judged_as_one(inputs: dict[str, Any]) 
     )
 
 
-def test_the_words_of_one_command_are_judged_together() -> None:
+def test_the_words_of_a_command_are_checked_together() -> None:
     """As its program gets them."""
     assert question(bash(["bash", "-lc", "ls"])).args == {"command": ["bash", "-lc", "ls"]}
     assert denial(call("Bash", inputs={"commands": ["bash", "-lc", "ls"]}))

@@ -72,7 +72,7 @@ def test_an_approval_waits_for_a_human() -> None:
 
 
 @pytest.mark.parametrize("why", REASONS[6:], ids=str)
-def test_what_could_not_be_decided_waits_for_a_human(why: object) -> None:
+def test_an_undecidable_call_refers_to_a_human(why: object) -> None:
     """Neither waiting nor another call helps."""
     error = CortexPolicyError(why, "/repo/.cortex/policy/tools/x.json", "run `cortex-policy set x --allow y`")  # type: ignore[arg-type]
     text = error_reason(error)

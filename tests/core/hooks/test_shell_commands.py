@@ -33,7 +33,7 @@ def test_a_bare_shell_or_interpreter_is_denied(command: str) -> None:
         "for p in python node; do echo $p; done", "ssh host", "python3 <<< 'print(1)'",
     ],
 )  # fmt: skip
-def test_one_with_something_to_run_is_not(command: str) -> None:
+def test_a_shell_with_something_to_run_is_not_denied(command: str) -> None:
     """It ends by itself."""
     assert not opens_shell(command)
 
@@ -50,7 +50,7 @@ def test_one_with_something_to_run_is_not(command: str) -> None:
         "cortex-policy check | cortex-policy config set", "cortex-policy approvals", "cortex-policy 'set'",
     ],
 )  # fmt: skip
-def test_our_program_may_not_change_anything(command: str) -> None:
+def test_a_command_of_cortex_policy_that_changes_something_is_denied(command: str) -> None:
     """Neither grants, nor settings, nor stops, nor hooks."""
     assert changes_policy(command)
     assert "program that checks" in shell_denial(command)
@@ -65,7 +65,7 @@ def test_our_program_may_not_change_anything(command: str) -> None:
         "cortex-policy check set edit", "my-cortex-policy set x", "cat cortex-policyx set",
     ],
 )  # fmt: skip
-def test_it_may_be_asked(command: str) -> None:
+def test_a_command_of_cortex_policy_that_only_reads_is_allowed(command: str) -> None:
     """What only reads is allowed, and so is its name."""
     assert not changes_policy(command)
 

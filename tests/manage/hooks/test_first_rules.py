@@ -43,7 +43,7 @@ def test_each_recorded_payload_is_allowed_if_its_grant_allows_it(file: Path) -> 
         assert [question.consumes for question in ruling.questions] == [True]
 
 
-def test_there_are_payloads() -> None:
+def test_the_recorded_payloads_exist() -> None:
     """All that were recorded."""
     assert len(PAYLOADS) >= 37
 
@@ -62,7 +62,7 @@ def test_each_tool_is_named_once_by_what_it_does(agent: str) -> None:
 
 
 @pytest.mark.parametrize("agent", AGENTS)
-def test_what_no_rule_names_is_told_in_a_comment(agent: str) -> None:
+def test_unnamed_tools_are_explained_in_a_comment(agent: str) -> None:
     """So that an operator need not look for the names."""
     text = first_rules.rules_text((agent,))
     comment = text[text.index("# No rule names") :].split()
@@ -108,7 +108,7 @@ def test_the_tool_of_a_server_is_the_action() -> None:
         ("read_many_files", {"include": ["/etc/*", "docs/**"]}, {"/etc", "docs", "/repo"}),
     ],
 )
-def test_a_search_is_judged_by_where_it_looks(tool: str, inputs: dict[str, object], paths: set[str]) -> None:
+def test_a_search_is_checked_by_its_directory(tool: str, inputs: dict[str, object], paths: set[str]) -> None:
     """The text that it looks for is no path."""
     rules = decode_rules_text(first_rules.rules_text(AGENTS).encode())
     (question,) = apply_rules(ToolCall("claude", "s", "c", tool, (), inputs, "/repo", None, ""), rules, "/h").questions

@@ -34,7 +34,7 @@ def texts(root: Root) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in files if file.exists()}
 
 
-def test_all_that_is_named_is_written_and_goes_again(stamped_root: Root) -> None:
+def test_every_file_of_the_preview_is_written_and_can_be_undone(stamped_root: Root) -> None:
     """The rules last, so that they never name a grant that is not there."""
     before, preview = texts(stamped_root), preview_first_setup(stamped_root, ("claude",))
     assert texts(stamped_root) == before
@@ -49,7 +49,7 @@ def test_all_that_is_named_is_written_and_goes_again(stamped_root: Root) -> None
     assert texts(stamped_root) == before
 
 
-def test_without_a_stamp_it_goes_again_too(found_root: Root) -> None:
+def test_without_a_stamp_the_setup_can_be_undone_too(found_root: Root) -> None:
     """To the version before the first one."""
     before = texts(found_root)
     setup = write(found_root)
@@ -84,7 +84,7 @@ def test_a_refusal_writes_nothing(stamped_root: Root) -> None:
     assert texts(stamped_root) == before
 
 
-def test_a_disk_that_fills_up_tells_how_far_it_came(stamped_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_reports_what_was_written(stamped_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was written stays, and the next run goes on."""
     real, calls = transaction_writer.GrantWriter.write, [0]
 

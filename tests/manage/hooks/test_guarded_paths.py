@@ -60,7 +60,7 @@ def test_what_cannot_be_written_is_told() -> None:
         add_to_guard('format = 1\n"guard" = ["/x"]\n', ["/a"])
 
 
-def test_it_is_a_write_like_any_other(root: Path) -> None:
+def test_adding_a_guarded_path_is_a_stamped_write(root: Path) -> None:
     """Stamped; nothing is written if nothing is missing, or if the file is not what was stamped."""
     policy = Root(str(root), named=True)
     file = Path(policy.policy, HOOKS)

@@ -40,7 +40,7 @@ def test_the_installed_program_runs_as_a_hook_does(monkeypatch: pytest.MonkeyPat
         (HookTarget("cursor", MANAGED, "/etc/cursor/hooks.json"), "/etc/cursor/hooks.json", {}, ("/etc/cursor/hooks.json", "/etc/cursor")),
     ],
 )  # fmt: skip
-def test_what_is_not_guarded_by_its_name_is_added(
+def test_paths_that_are_not_guarded_by_name_are_added(
     target: HookTarget, path: str, variables: dict[str, str], expected: tuple[str, ...]
 ) -> None:
     """The file and the directory that was moved; of a link the file behind it."""

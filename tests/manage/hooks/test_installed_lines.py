@@ -34,6 +34,6 @@ def test_a_line_is_recognized_however_it_is_written(handler: dict[str, object], 
         {},
     ],
 )
-def test_what_others_run_is_not(handler: dict[str, object]) -> None:
+def test_lines_of_other_programs_are_not_recognized(handler: dict[str, object]) -> None:
     """It stays."""
     assert read_hook_line(handler) is None

@@ -85,7 +85,7 @@ def test_every_line_of_this_program_is_removed() -> None:
     assert [place.handler for place in find_handlers(parse_json_text(after))] == OTHER["hooks"]
 
 
-def test_a_file_that_was_made_for_the_hook_is_nothing_again() -> None:
+def test_a_file_that_was_made_for_the_hook_is_removed_again() -> None:
     """An empty one is empty again."""
     for text in (None, "", "\n\n", "\ufeff"):
         assert remove_entries(add_entry(text, EVENT, ENTRY, {"version": 1}), is_hook_line, {"version": 1}) == text

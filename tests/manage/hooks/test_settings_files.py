@@ -46,7 +46,7 @@ def test_a_file_that_appeared_since_is_not_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["directory", "fifo", "binary", "huge"])
-def test_what_is_no_text_of_settings_is_refused(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_not_a_text_is_refused(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It neither hangs nor reads without an end."""
     file = tmp_path / "settings.json"
     {
