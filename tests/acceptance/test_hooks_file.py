@@ -12,6 +12,7 @@ from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from tests.support.command import run_command
+from tests.support.hooks import make_scene
 from tests.support.stamps import stamp_grants
 
 RULES = b'# what agents may do\nformat = 1\n\n[[rule]]\ntools = ["Read"]\ndecide = "pass"\n'
@@ -89,7 +90,7 @@ def test_an_invalid_hooks_toml_is_never_stamped(file: Path) -> None:
     """A hook denies every call then."""
     write(file, RULES)
     file.write_bytes(RULES.replace(b"tools", b"tool"))
-    assert "unknown key" in run_command("stamp", "write", "--allow-widening", code=21).stderr
+    assert "hooks.toml:4:" in run_command("stamp", "write", "--allow-widening", code=21).stderr
 
 
 def test_hooks_toml_is_compared_with_a_revision(file: Path, root: Path) -> None:
@@ -130,3 +131,21 @@ def test_no_grant_can_be_called_hooks_toml(file: Path, words: tuple[str, ...]) -
     grant.write_text('{"tool": "t", "actions": ["x"], "rate": {"perMinute": 1}}')
     assert "hook edit" in run_command(*words, code=20).stderr
     assert "rename the grant" in run_command("validate").stdout
+
+
+def test_where_a_stamp_is_required_a_hand_edit_denies_every_call(root: Path, tmp_path: Path) -> None:
+    """Until it is undone; a write by a command denies none."""
+    top = tmp_path / "top"
+    top.mkdir()
+    scene = make_scene(root, top)
+    (scene.policy / "config.toml").write_text('stamp = "require"\n')
+    stamp_grants(Root(str(root), named=True))
+    assert scene.ask("claude").code == 0
+    scene.rules.write_text(scene.rules.read_text() + "# by hand\n")
+    answer = scene.ask("claude")
+    assert answer.code == 2
+    assert b"stamp" in answer.err
+    run_command("undo", HOOKS, "--allow-widening")
+    assert scene.ask("claude").code == 0
+    write(scene.rules, scene.rules.read_bytes() + b"# by a command\n")
+    assert scene.ask("claude").code == 0

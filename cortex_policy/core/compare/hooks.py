@@ -108,7 +108,8 @@ def _only_denies_without(rule: "HookRule", rules: "HookRules", following: int) -
 def _only_denies_with(rule: "HookRule", rules: "HookRules", following: int) -> bool:
     """Whether a rule can only deny what passed before without it."""
     passed_all = rules.unmapped == PASS and all(other.decide == PASS for other in rules.rules[following:])
-    return rule.decide == DENY or (passed_all and rule.subagents is None and not rule.mcp)
+    # INVARIANT: two readings of the name of an MCP tool may have fitted two rules that pass, which denied the call
+    return rule.decide == DENY or (passed_all and not rule.mcp)
 
 
 def _changed_rule(old: _Place, new: _Place) -> tuple[str, str]:

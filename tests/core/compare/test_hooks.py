@@ -1,9 +1,15 @@
 """What a change of the rules of hooks means: `same` and `narrowed` are proofs, all else is widened."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cortex_policy.core.compare.hooks import compare_hook_rules
 from cortex_policy.core.compare.verdicts import NARROWED, SAME, WIDENED, widens
+from cortex_policy.core.hooks.payload import ToolCall
+from cortex_policy.core.hooks.questions import apply_rules
+from cortex_policy.core.hooks.rule_problems import decode_rules
+from cortex_policy.core.hooks.rules import HookRules
 from cortex_policy.core.hooks.rules_text import decode_rules_text
 
 READ = '[[rule]]\ntools = ["Read", "Grep"]\ngrant = "fs.read"\naction = "read"\n'
@@ -91,6 +97,11 @@ def test_the_default_for_unmatched_calls_counts() -> None:
     assert verdict(READ, READ, denies, passes) == WIDENED
     assert verdict("", READ, passes) == NARROWED
     assert verdict(READ + WRITE, READ, passes) == WIDENED
+    assert verdict(MCP, READ + MCP, passes) == NARROWED
+    assert (
+        verdict(MCP, MCP.replace('decide = "pass"', 'grant = "x"\naction = "y"').replace("files", "*") + MCP, passes)
+        == WIDENED
+    )
     assert verdict(READ, READ.replace('"Read", ', ""), passes) == WIDENED
 
 
@@ -109,3 +120,97 @@ def test_more_guarded_files_are_less() -> None:
     assert verdict(READ, READ, one, two) == NARROWED
     assert verdict(READ, READ, two, one) == WIDENED
     assert verdict(READ, READ, two, 'guard = ["/b", "/a"]') == SAME
+
+
+NAMES = st.lists(st.sampled_from(["A", "B", "C*", "*"]), min_size=1, max_size=2, unique=True)
+SERVERS = st.lists(st.sampled_from(["s/a", "*/*", "s_a/*", "*/b"]), max_size=2, unique=True)
+DECISIONS = st.sampled_from([
+    {"decide": "pass"}, {"decide": "deny"}, {"decide": "deny"}, {"grant": "g", "action": "x"},
+    {"grant": "g", "action": "x", "within": "root"}, {"grant": "g", "action": "x", "no_path": True},
+    {"grant": "h", "action": "x"}, {"grant": "g", "action": "y"},
+])  # fmt: skip
+
+
+@st.composite
+def rule_documents(draw: st.DrawFn) -> dict[str, object]:
+    """Draw a rule that is valid."""
+    rule: dict[str, object] = {"tools": draw(NAMES), **draw(DECISIONS)}
+    if servers := draw(SERVERS):
+        rule["mcp"] = servers
+    if draw(st.booleans()):
+        rule["agents"] = draw(st.sampled_from([["claude"], ["gemini"], ["claude", "gemini"]]))
+    if rule.get("decide") != "pass" and draw(st.integers(0, 3)) == 0:
+        rule["subagents"] = draw(st.sampled_from([[], ["r"]]))
+    return rule
+
+
+def documents() -> st.SearchStrategy[dict[str, object]]:
+    """Draw rules for few tools."""
+    return st.fixed_dictionaries({
+        "format": st.just(1), "unmapped": st.sampled_from(["pass", "deny"]),
+        "rule": st.lists(rule_documents(), max_size=4),
+    })  # fmt: skip
+
+
+@st.composite
+def changed_documents(draw: st.DrawFn) -> tuple[dict[str, object], dict[str, object]]:
+    """Draw rules, and what an edit makes of them: some rules go, come, move or change."""
+    old = draw(documents())
+    rules = list(old["rule"])  # type: ignore[call-overload]
+    for _ in range(draw(st.integers(0, 3))):
+        at = draw(st.integers(0, len(rules)))
+        step = draw(st.sampled_from(["go", "come", "change", "change"]))
+        if step == "come":
+            rules.insert(at, draw(rule_documents()))
+        elif at < len(rules) and step == "go":
+            del rules[at]
+        elif at < len(rules):
+            other = draw(rule_documents())
+            part = draw(
+                st.sampled_from([["tools"], ["mcp"], ["agents"], ["decide", "grant", "action", "within", "no_path"]])
+            )
+            kept = {key: value for key, value in rules[at].items() if key not in part}
+            rules[at] = kept | {key: other[key] for key in part if key in other}
+            if rules[at].get("decide") == "pass":
+                rules[at].pop("subagents", None)
+    unmapped = draw(st.sampled_from([old["unmapped"], "pass", "deny"]))
+    return old, {**old, "unmapped": unmapped, "rule": rules}
+
+
+CALLS = [
+    ToolCall(agent, "s", "c", tool, mcp, {}, "/repo", subagent, "")
+    for agent in ("claude", "gemini")
+    for tool, mcp in (
+        ("A", ()), ("B", ()), ("Cx", ()), ("D", ()), ("s_a", (("s", "a"),)), ("s_a_b", (("s", "a_b"), ("s_a", "b"))),
+    )
+    for subagent in (None, "r", "q")
+]  # fmt: skip
+
+
+def needs(call: ToolCall, rules: HookRules) -> set[tuple[str, str, bool, bool, bool]] | None:
+    """Return what a call needs, None if it is denied; the more it needs, the less is allowed."""
+    ruling = apply_rules(call, rules, "/home/x")
+    if ruling.denial:
+        return None
+    return {
+        (question.grant, question.action, question.consumes, within, has_path)
+        for question in ruling.questions
+        for within in {False, question.within_root}
+        for has_path in {False, not question.no_path}
+    }
+
+
+@settings(max_examples=1500, deadline=None)
+@given(changed_documents())
+def test_what_is_called_narrower_lets_no_call_pass_that_was_denied(
+    documents: tuple[dict[str, object], dict[str, object]],
+) -> None:
+    """And needs all that it needed; what is called the same is the same."""
+    old, new = map(decode_rules, documents)
+    verdict = compare_hook_rules(old, new).verdict
+    if widens(verdict):
+        return
+    for call in CALLS:
+        before, after = needs(call, old), needs(call, new)
+        assert after is None or (before is not None and before <= after), call
+        assert verdict != SAME or before == after, call
