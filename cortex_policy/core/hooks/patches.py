@@ -55,8 +55,8 @@ def _named_file(line: str, *, is_move: bool) -> str:
 def patch_in_command(command: str) -> str:
     """Return the patch in a shell command; raise InputError if anything but `apply_patch` precedes it."""
     folded = command.casefold()
-    if len(folded) != len(command) or folded.count(BEGIN) > 1:
-        raise InputError("a command holds more than one patch, or one that cannot be found exactly")
+    if len(folded) != len(command):
+        raise InputError("the place of the patch in a command cannot be found exactly")
     start, end = folded.index(BEGIN), folded.rfind(END)  # a line before the last one may be the content of a file
     if end < start:
         raise InputError(f"the patch in a command does not end with `{END}`")

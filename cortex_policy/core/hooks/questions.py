@@ -145,7 +145,9 @@ class _Judge:
                 )  # fmt: skip
         last = self._rules.rules[fits[-1][0]] if fits else None
         if self._rules.unmapped == DENY and (last is None or (last.subagents is not None and last.grant)):
-            raise InputError(f"no rule of the hooks allows `{call.tool}`", is_final=True)
+            from cortex_policy.core.hooks.ruling_reason import unmapped_text  # noqa: PLC0415 - only a denial needs it
+
+            raise InputError(unmapped_text(call, self._rules), is_final=True)
         if last is None and contains_surrogate(call.inputs):
             raise InputError("an input holds half of a character, which cannot be judged")
 

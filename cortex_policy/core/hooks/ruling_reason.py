@@ -1,8 +1,15 @@
 """Why the rules of hooks.toml deny a call before any grant is asked, as a model should read it (docs/hooks.md)."""
 
-from cortex_policy.core.text import truncate
+from cortex_policy.core.hooks import DENY
+from cortex_policy.core.text import join_words, truncate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.core.hooks.payload import ToolCall
+    from cortex_policy.core.hooks.rules import HookRules
 
 _MAX_WHY_BYTES = 600
+_MAX_TOOLS_BYTES = 400
 _POLICY = ".cortex"
 CHANGE = "Change the call; the same call will be denied again, now and later."
 ASK = "Do not try again and do not look for another way: only a human can allow this, so tell the user."
@@ -11,6 +18,16 @@ ASK = "Do not try again and do not look for another way: only a human can allow 
 def ruling_reason(tool: str, why: str, *, is_final: bool) -> str:
     """Return why the rules of hooks.toml deny a call before any grant is asked."""
     return f"`{truncate(tool, 200)}` was not run: {without_policy(why)}. {ASK if is_final else CHANGE}"
+
+
+def unmapped_text(call: "ToolCall", rules: "HookRules") -> str:
+    """Say that no rule allows a tool, and which tools the rules do allow to the same agent."""
+    allowing = [rule for rule in rules.rules if rule.decide != DENY and call.agent in (rule.agents or (call.agent,))]
+    names = dict.fromkeys(name for rule in allowing for name in (rule.mcp if call.mcp else rule.tools))
+    others = join_words([f"`{name}`" for name in names], _MAX_TOOLS_BYTES)
+    return f"no rule of the hooks allows `{truncate(call.tool, 100)}`" + (
+        f"; there are rules for {others}" if others else ""
+    )
 
 
 def without_policy(why: str) -> str:

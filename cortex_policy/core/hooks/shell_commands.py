@@ -33,9 +33,12 @@ def shell_denial(command: str) -> str:
     if "\0" in command:
         return "the command holds a NUL"
     if opens_shell(command):
-        return "the command starts a shell or an interpreter and nothing else, whose input no hook would see"
+        return (
+            "the command starts a shell or an interpreter and nothing else, whose input no hook would see; give it a"
+            " script or a command"
+        )
     if changes_policy(command):
-        return "the command runs the program that checks this call, with more than a question"
+        return f"the command changes what checks this call; it may only ask: {', '.join(sorted(READING))}"
     return ""
 
 

@@ -54,6 +54,12 @@ def test_a_patch_is_found_behind_apply_patch(command: str) -> None:
     assert patched_files(patch_in_command(command)) == ["a b.txt", "c", "d/e", "f"]
 
 
+def test_a_file_may_hold_the_marks_of_a_patch() -> None:
+    """Its lines begin with `+`; the patch goes on behind them."""
+    patch = "*** Begin Patch\n*** Add File: a\n+*** Begin Patch\n+*** End Patch\n*** Delete File: b\n*** End Patch"
+    assert patched_files(patch_in_command(f"apply_patch <<'EOF'\n{patch}\nEOF")) == ["a", "b"]
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -65,6 +65,18 @@ def test_a_tool_that_no_rule_names_is_denied_unless_it_passes() -> None:
     assert passes(call("Write"), one_rule(rule))
 
 
+def test_a_denial_of_an_unknown_tool_names_those_that_have_rules() -> None:
+    """Of the same agent, and of the same kind; none that a rule denies."""
+    given = rules(
+        'format = 1\n[[rule]]\ntools = ["Write", "Ed*"]\nmcp = ["a/*"]\ndecide = "pass"\n[[rule]]\ntools = ["bash"]\nagents = ["copilot"]'
+        '\ndecide = "pass"\n[[rule]]\ntools = ["Web"]\ndecide = "deny"'
+    )
+    assert "allows `x`; there are rules for `Write`, `Ed*`. Do not try again" in denial(call("x"), given)
+    assert "there are rules for `Write`, `Ed*`, `bash`." in denial(call("x", agent="copilot"), given)
+    assert "there are rules for `a/*`." in denial(call("x", mcp=(("b", "c"),)), given)
+    assert "allows `x`. Do not" in denial(call("x"), rules("format = 1"))
+
+
 def test_a_rule_may_pass_or_deny_without_a_grant() -> None:
     """The reason names the rule."""
     assert passes(call("TodoWrite"), one_rule('tools = ["TodoWrite"]\ndecide = "pass"'))
