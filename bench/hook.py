@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from startup import WARM_UPS, installed
 
+CALL = b"toolu_"  # each call has an id of its own, which a number makes of this
 GOAL = "1.6"  # of an allowed call, the fork included
 GRANT = {"tool": "fs", "actions": ["write"], "rate": {"perMinute": 1_000_000}, "fsScope": ["docs"]}
 RULES = """\
@@ -54,7 +55,7 @@ def payload(root: Path, tool: str, path: str, content: str = "text") -> bytes:
     """Return what Claude Code sends."""
     return json.dumps({
         "session_id": "s", "transcript_path": "/t", "cwd": str(root), "permission_mode": "default",
-        "hook_event_name": "PreToolUse", "tool_name": tool, "tool_use_id": "toolu_1",
+        "hook_event_name": "PreToolUse", "tool_name": tool, "tool_use_id": CALL.decode(),
         "tool_input": {"file_path": f"{root}/{path}", "content": content},
     }).encode()  # fmt: skip
 
@@ -100,8 +101,9 @@ def main(pairs: int) -> None:
         print("| call of a tool | median | min | max | goal |\n|---|---|---|---|---|")
         for case in cases(root):
             ratios = []
-            for _ in range(WARM_UPS + pairs):
-                ours = milliseconds([*hook, "--install", "user"], case.payload, environment, case.code)
+            for number in range(WARM_UPS + pairs):
+                given = case.payload.replace(CALL, b"%s%d" % (CALL, number))
+                ours = milliseconds([*hook, "--install", "user"], given, environment, case.code)
                 ratios.append(ours / milliseconds([*python, "-c", "pass"], b"", environment, 0))
             kept = ratios[WARM_UPS:]
             print(f"| {case.name} | {median(kept):.2f} | {min(kept):.2f} | {max(kept):.2f} | {case.goal} |")
