@@ -58,6 +58,10 @@ def value_option(metavar: str, sentence: str) -> object:
 
 
 GrantArgument = Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)]
+StampedFileArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="GRANT", help="Id of a grant, or `hooks.toml`; default: all.", show_default=False),
+]
 OptionalGrantArgument = Annotated[
     str | None, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)
 ]

@@ -112,6 +112,17 @@ def test_hooks_toml_is_compared_with_a_revision(file: Path, root: Path) -> None:
         assert "Read, Grep" in done.stdout
 
 
+def test_two_of_them_are_compared(file: Path, tmp_path: Path) -> None:
+    """By name or by file, but not with a grant."""
+    write(file, RULES)
+    other = tmp_path / "other" / HOOKS
+    other.parent.mkdir()
+    other.write_bytes(MORE)
+    assert "hooks.toml\toverall\twidened" in run_command("diff", HOOKS, str(other)).stdout
+    assert "narrowed" in run_command("diff", str(other), str(file)).stdout
+    assert "not of one kind" in run_command("diff", "git", HOOKS, code=2).stderr
+
+
 def test_two_stamps_with_hooks_toml_are_merged(file: Path) -> None:
     """Each side's change is taken; both sides' is a conflict."""
     base = Path(file.parent, "stamp.json").read_bytes()

@@ -25,7 +25,9 @@ class DiffFailOn(StrEnum):
 
 
 def diff(  # noqa: PLR0913 - one parameter for each option
-    old: Annotated[str | None, typer.Argument(metavar="OLD", help="Id or file of a grant.", show_default=False)] = None,
+    old: Annotated[
+        str | None, typer.Argument(metavar="OLD", help="Id or file of a grant, or `hooks.toml`.", show_default=False)
+    ] = None,
     new: Annotated[str | None, typer.Argument(metavar="NEW", help="Another one.", show_default=False)] = None,
     root: RootOption = None,
     *,

@@ -16,7 +16,8 @@ COLUMNS = ("VERSION", "WHEN", "WHO", "WHAT", "MEANING")
 
 def log(
     grant_id: Annotated[
-        str | None, typer.Argument(metavar="GRANT", help="Id of a grant; default: all.", show_default=False)
+        str | None,
+        typer.Argument(metavar="GRANT", help="Id of a grant, or `hooks.toml`; default: all.", show_default=False),
     ] = None,
     root: RootOption = None,
     *,

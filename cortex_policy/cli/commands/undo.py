@@ -4,7 +4,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.options import DryRunOption, JsonOption, RootOption, WaitOption, WideningOption, integer_parser
+from cortex_policy.cli.options import (
+    DryRunOption,
+    JsonOption,
+    RootOption,
+    WaitOption,
+    WideningOption,
+    integer_parser,
+)
 from cortex_policy.cli.output.printing import print_hints, print_json
 from cortex_policy.cli.prompts import make_lock_wait
 from cortex_policy.cli.quiet_option import add_quiet_option
@@ -20,7 +27,8 @@ if TYPE_CHECKING:
 @add_quiet_option
 def undo(
     grant_id: Annotated[
-        str | None, typer.Argument(metavar="GRANT", help="Id of a grant; default: all.", show_default=False)
+        str | None,
+        typer.Argument(metavar="GRANT", help="Id of a grant, or `hooks.toml`; default: all.", show_default=False),
     ] = None,
     root: RootOption = None,
     *,

@@ -1,5 +1,6 @@
 """Compare two states of grants, and say what the changes mean."""
 
+import os
 from contextlib import suppress
 
 from cortex_policy.core import Value
@@ -10,14 +11,14 @@ from cortex_policy.core.decode import HOOKS, MAX_BYTES, decode
 from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.escalation import Escalation, escalations
 from cortex_policy.core.hooks.rules_text import decode_rules_text
-from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Settings
+from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Settings, UsageError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.git_revisions import NoCommitsError, policy_at_revision
 from cortex_policy.manage.diff.settings import compare_settings_with_revision
 from cortex_policy.manage.unsafe_files import unsafe_warning
 from cortex_policy.state import Root
 from cortex_policy.state.comparison_settings import comparison_settings
-from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id, find_root, read_grant
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, find_root
 from cortex_policy.state.policy_files import check_policy_name, raise_file_not_found
 
 TYPE_CHECKING = False
@@ -76,9 +77,13 @@ class PolicyDiff(Value):
 
 
 def compare_ids_or_files(old: str, new: str, root: str | None = None) -> PolicyDiff:
-    """Compare two grants, each named by its id or its file; raise GrantError if one does not exist."""
-    (before, faults), (after, more) = _read_side(old, root), _read_side(new, root)
-    change = compare_versions(new, before, after, _settings_of_root(root))
+    """Compare two grants, each named by its id or its file, or two `hooks.toml`; raise GrantError if one is missing."""
+    (name, before, faults), (new_name, after, more) = _read_side(old, root), _read_side(new, root)
+    if HOOKS in (name, new_name) and name != new_name:
+        raise UsageError(
+            f"`{old}` and `{new}` are not of one kind", f"compare two grants, or two files called `{HOOKS}`"
+        )
+    change = compare_versions(new_name, before, after, _settings_of_root(root))
     return PolicyDiff((change,), 0, tuple(unsafe_warning(list(dict.fromkeys([*faults, *more])))))
 
 
@@ -176,15 +181,17 @@ def _text_or_error(directory: PolicyDirectory, file: str) -> "TextOrError":
         return error
 
 
-def _read_side(word: str, root: str | None) -> tuple[GrantVersion, list[str]]:
+def _read_side(word: str, root: str | None) -> tuple[str, GrantVersion, list[str]]:
+    """Return the name and the text of one side, and what is unsafe about its file."""
+    name = HOOKS if os.path.basename(word) == HOOKS else word
     if "/" in word or word.endswith(".json"):
-        return to_grant_version(word, read_grant_file(word)), []
-    check_id(word)
+        return name, to_grant_version(name, read_grant_file(word)), []
+    check_policy_name(word)
     where = find_root(root)
-    found, faults = read_grants(where, word)
+    found, faults = read_policy(where, word)
     if word not in found:
-        read_grant(where, word)  # raises an error that names the ids that exist
-    return to_grant_version(word, found.get(word)), faults
+        raise_file_not_found(where, word)
+    return name, to_grant_version(name, found.get(word)), faults
 
 
 def read_grant_file(name: str) -> bytes:
