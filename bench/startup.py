@@ -1,4 +1,7 @@
-"""Print how long commands take as whole processes, as ratios to `python -c pass`: python bench/startup.py [PAIRS]."""
+"""Print how long commands take as whole processes, as ratios to a bare Python: python bench/startup.py [PAIRS].
+
+The bare Python runs `pass`; beside `run` it also becomes the command that `run` becomes, so that both sides contain it.
+"""
 
 import json
 import os
@@ -22,6 +25,7 @@ GRANT = {
 SETTINGS = 'sensitive = "ask"  # until approvals are here\n\n[history]\nkeep = 30\n'
 TANGLED = 'sensitive = "ask"\nhistory = {keep = 30}\n'
 SETTINGS_OF_PROJECT = 'require_path = true\n\n[validate]\nignore = [\n  "scope-absent",\n]\n'
+BARE, BARE_WITH_EXEC = "pass", "import os; os.execv('/bin/true', ['/bin/true'])"
 WARM_UPS = 3
 
 
@@ -35,6 +39,7 @@ class Case(NamedTuple):
     root: str = "root"
     config: str = "config"  # where the user's settings are looked for
     variables: tuple[tuple[str, str], ...] = ()
+    bare: str = BARE  # what the Python beside it runs
 
 
 def installed(top: Path) -> Path:
@@ -87,7 +92,13 @@ def cases(programs: Path, top: Path) -> list[Case]:
         Case("check, with a user setting that takes tomllib", [*ours, "check", *call], config="tangled"),
         Case("check, with an audit log", [*ours, "check", *call], goal="1.4", variables=audited),
         Case("check, denied", [*ours, "check", "git", "push"], 10),
-        Case("run, until the command is there", [*ours, "run", *call, "--", "/bin/true"], goal="1.3"),
+        Case(
+            "run, beside a Python that becomes the same command",
+            [*ours, "run", *call, "--", "/bin/true"],
+            goal="1.3",
+            bare=BARE_WITH_EXEC,
+        ),
+        Case("run, to the end of /bin/true", [*ours, "run", *call, "--", "/bin/true"]),
         Case("run, denied", [*ours, "run", "git", "push", "--", "/bin/true"], 10),
         Case("peer, allowed", [*peer, *call]),
         Case("--help", [*ours, "--help"], goal="8"),
@@ -122,14 +133,13 @@ def main(pairs: int) -> None:
         programs, root, environment = installed(top), scratch_root(top), scratch_environment(top)
         scratch_settings(top)
         work_is_done(programs, root, environment)
-        bare = [f"{programs}/python", "-c", "pass"]
-        print(f"ratio to `python -c pass`, {pairs} pairs, Python {sys.version.split()[0]}\n")
+        print(f"ratio to a bare Python, {pairs} pairs, Python {sys.version.split()[0]}\n")
         print("| command | median | min | max | goal |\n|---|---|---|---|---|")
         for case in cases(programs, top):
             ratios, there = [], {**environment, "XDG_CONFIG_HOME": f"{top}/{case.config}", **dict(case.variables)}
             for _ in range(WARM_UPS + pairs):
                 ours = milliseconds(case.words, top / case.root, there, case.code)
-                ratios.append(ours / milliseconds(bare, root, there, 0))
+                ratios.append(ours / milliseconds([f"{programs}/python", "-c", case.bare], root, there, 0))
             kept = ratios[WARM_UPS:]
             print(f"| {case.name} | {median(kept):.2f} | {min(kept):.2f} | {max(kept):.2f} | {case.goal} |")
 
