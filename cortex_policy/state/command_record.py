@@ -73,6 +73,7 @@ class CommandRecorder:
     def __init__(self, record: CommandRecord, root: str | None) -> None:
         """Take the record, and the root whose project settings apply."""
         self.problem: str = ""
+        self._is_forgotten = False
         self._record, self._root = record, root
         self._name, self._is_enabled = f"{record.begun_ns:020}-{os.getpid()}", _is_enabled(root)
 
@@ -84,7 +85,12 @@ class CommandRecorder:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Record that the command is done, or take back what was recorded."""
         if not self.problem:
-            self._try(self._finish if kind is None else lambda directory: os.unlink(self._begun, dir_fd=directory))
+            is_done = kind is None and not self._is_forgotten
+            self._try(self._finish if is_done else lambda directory: os.unlink(self._begun, dir_fd=directory))
+
+    def forget(self) -> None:
+        """Record nothing: the command found nothing to do."""
+        self._is_forgotten = True
 
     def record_done(self) -> "Self":
         """Record a command that is done already, since it must not wait for its record."""

@@ -9,6 +9,7 @@ import pytest
 from cortex_policy.manage.status import read_status
 from cortex_policy.state.grants import find_root
 from tests.support.command import result_of, run_command
+from tests.support.stamps import stamp_grants
 
 SENSITIVE = {"tool": "records", "actions": ["read"], "rate": {"perMinute": 5}, "dataClass": "sensitive"}
 
@@ -93,3 +94,17 @@ def test_a_log_that_cannot_be_written_is_said_if_it_denies_nothing(
         "audit log `/nonexist/log`: its directory does not exist",
     )
     assert tools.is_dir()
+
+
+def test_grants_that_all_differ_from_a_required_stamp_have_the_hint_of_a_hand_edit(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the hint to look further."""
+    stamp_grants(find_root())
+    for file in (root / ".cortex/policy/tools").iterdir():
+        file.write_text(file.read_text() + "\n")
+    monkeypatch.setenv("CORTEX_POLICY_STAMP", "require")
+    status = read_status(find_root())
+    assert status.unusable is not None
+    assert status.unusable.detail == "a stamp is required, and no grant matches it"
+    assert "diff --against stamp" in status.unusable.hint

@@ -117,12 +117,21 @@ def reset(
     """
     policy_root = find_root(root)
     record = new_record("rate reset", f"{grant_id} {action or ''}".rstrip(), _of_user(user), grant_id=grant_id)
+    found: list[bool] = []  # stays empty if a child acts as another user
     with CommandRecorder(record, policy_root.path) as recorder:
-        run_as_user(user, lambda: _reset(policy_root, grant_id, action, yes=yes, json=json), changes=True, json=json)
+        run_as_user(
+            user,
+            lambda: found.append(_reset(policy_root, grant_id, action, yes=yes, json=json)),
+            changes=True,
+            json=json,
+        )
+        if found == [False]:
+            recorder.forget()
     print_unrecorded("rate reset", recorder.problem)
 
 
-def _reset(root: Root, grant_id: str, action: str | None, *, yes: bool, json: bool) -> None:
+def _reset(root: Root, grant_id: str, action: str | None, *, yes: bool, json: bool) -> bool:
+    """Reset budgets of the caller, and print which; return whether any hit was counted."""
     owner, actions = current_owner(), budgets.selected_actions(root, grant_id, action)
     if not json:
         print_owner(owner, root)
@@ -134,6 +143,7 @@ def _reset(root: Root, grant_id: str, action: str | None, *, yes: bool, json: bo
         typer.echo(message_line(f"reset for {owner.label}: {join_words(done)}"))
     else:
         typer.echo(message_line(f"nothing to do: no hits of {owner.label} were counted"))
+    return bool(done)
 
 
 def _of_user(name: str | None) -> str:

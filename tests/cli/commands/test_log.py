@@ -31,6 +31,7 @@ def test_the_log_has_every_command_that_changed_what_is_allowed() -> None:
     run("set", "git", "--rate", "7")
     run("stop", "--reason", "the token leaked")
     run("resume")
+    run("check", "git", "tree", "--path", "docs/x")
     run("rate", "reset", "git", "tree", "--yes")
     run("rate", "purge", "--yes")
     run("config", "set", "sensitive", "ask", "--project")
@@ -59,6 +60,7 @@ def test_programs_get_writes_with_their_fields_and_commands() -> None:
     """Two lists, so that who reads the first one still can."""
     run("set", "git", "--rate", "7", "--revoke", "search")
     run("config", "set", "sensitive", "ask", "--project")
+    run("check", "git", "tree", "--path", "docs/x")
     run("rate", "reset", "git", "--yes")
     document = json.loads(run("log", "--json").stdout)
     write, _ = document["entries"]
@@ -79,6 +81,7 @@ def test_programs_get_writes_with_their_fields_and_commands() -> None:
 def test_commands_that_failed_are_not_in_the_log() -> None:
     """A no, a usage error, nothing to do."""
     run("rate", "reset", "git", code=3)
+    run("rate", "reset", "git", "--yes")
     run("rate", "reset", "git", "nope", "--yes", code=2)
     run("config", "set", "sensitive", "perhaps", code=2)
     run("config", "unset", "sensitive")
