@@ -145,9 +145,9 @@ class _Judge:
                 )  # fmt: skip
         last = self._rules.rules[fits[-1][0]] if fits else None
         if self._rules.unmapped == DENY and (last is None or (last.subagents is not None and last.grant)):
-            from cortex_policy.core.hooks.ruling_reason import unmapped_text  # noqa: PLC0415 - only a denial needs it
+            from cortex_policy.core.hooks.ruling_reason import unmapped_error  # noqa: PLC0415 - only a denial needs it
 
-            raise InputError(unmapped_text(call, self._rules), is_final=True)
+            raise unmapped_error(call, self._rules)
         if last is None and contains_surrogate(call.inputs):
             raise InputError("an input holds half of a character, which cannot be judged")
 

@@ -5,7 +5,7 @@ INVARIANT: no sentence holds a command that changes a grant, or a path of the po
 
 from math import ceil
 
-from cortex_policy.core.hooks.ruling_reason import ASK, CHANGE, without_policy
+from cortex_policy.core.hooks.ruling_reason import ASK, CHANGE, POLICY_SENTENCE, without_policy
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     APPROVAL_REQUIRED,
@@ -42,14 +42,19 @@ def _why(question: "GrantQuestion", grant: "Grant", decision: "Decision") -> str
     if decision.reason is ARGUMENT_NOT_ALLOWED:
         return f"{without_policy(decision.detail) or 'an argument is not allowed'}. {CHANGE}"
     if decision.reason is PATH_OUTSIDE_SCOPE:
-        return (
-            f"{without_policy(decision.detail) or 'a path is not allowed'}. {_allowed_paths(question, grant)} {CHANGE}"
-        )
+        return _path(question, grant, decision.detail)
     if decision.reason is APPROVAL_REQUIRED:
         return _approval(decision)
     if decision.reason is RATE_LIMITED:
         return _rate(grant, decision)
     return f"{decision.reason.message}. {ASK}"
+
+
+def _path(question: "GrantQuestion", grant: "Grant", detail: str) -> str:
+    why = without_policy(detail)
+    if why == POLICY_SENTENCE:
+        return f"{why}. {ASK}"
+    return " ".join(filter(None, (f"{why or 'a path is not allowed'}.", _allowed_paths(question, grant), CHANGE)))
 
 
 def _allowed_paths(question: "GrantQuestion", grant: "Grant") -> str:

@@ -1,6 +1,6 @@
 """Why the rules of hooks.toml deny a call before any grant is asked, as a model should read it (docs/hooks.md)."""
 
-from cortex_policy.core.hooks import DENY
+from cortex_policy.core.hooks import DENY, InputError
 from cortex_policy.core.text import join_words, truncate
 
 TYPE_CHECKING = False
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 _MAX_WHY_BYTES = 600
 _MAX_TOOLS_BYTES = 400
 _POLICY = ".cortex"
+POLICY_SENTENCE = "it touches the policy that this very call is checked by, which is closed to every tool"
 CHANGE = "Change the call; the same call will be denied again, now and later."
 ASK = "Do not try again and do not look for another way: only a human can allow this, so tell the user."
 
@@ -20,18 +21,17 @@ def ruling_reason(tool: str, why: str, *, is_final: bool) -> str:
     return f"`{truncate(tool, 200)}` was not run: {without_policy(why)}. {ASK if is_final else CHANGE}"
 
 
-def unmapped_text(call: "ToolCall", rules: "HookRules") -> str:
-    """Say that no rule allows a tool, and which tools the rules do allow to the same agent."""
+def unmapped_error(call: "ToolCall", rules: "HookRules") -> InputError:
+    """Return the denial of a tool that no rule fits: it names those that have rules for the same agent."""
     allowing = [rule for rule in rules.rules if rule.decide != DENY and call.agent in (rule.agents or (call.agent,))]
     names = dict.fromkeys(name for rule in allowing for name in (rule.mcp if call.mcp else rule.tools))
     others = join_words([f"`{name}`" for name in names], _MAX_TOOLS_BYTES)
-    return f"no rule of the hooks allows `{truncate(call.tool, 100)}`" + (
-        f"; there are rules for {others}" if others else ""
-    )
+    why = f"no rule of the hooks allows `{truncate(call.tool, 100)}`"
+    return InputError(f"{why}; there are rules for {others}" if others else why, is_final=not others)
 
 
 def without_policy(why: str) -> str:
     """Return a sentence without a path of the policy."""
     if _POLICY in why.casefold() or "governs grants" in why or "remembers calls" in why:
-        return "it touches the policy that this very call is checked by, which is closed to every tool"
+        return POLICY_SENTENCE
     return truncate(why, _MAX_WHY_BYTES)

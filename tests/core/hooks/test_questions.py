@@ -71,7 +71,7 @@ def test_a_denial_of_an_unknown_tool_names_those_that_have_rules() -> None:
         'format = 1\n[[rule]]\ntools = ["Write", "Ed*"]\nmcp = ["a/*"]\ndecide = "pass"\n[[rule]]\ntools = ["bash"]\nagents = ["copilot"]'
         '\ndecide = "pass"\n[[rule]]\ntools = ["Web"]\ndecide = "deny"'
     )
-    assert "allows `x`; there are rules for `Write`, `Ed*`. Do not try again" in denial(call("x"), given)
+    assert "allows `x`; there are rules for `Write`, `Ed*`. Change the call" in denial(call("x"), given)
     assert "there are rules for `Write`, `Ed*`, `bash`." in denial(call("x", agent="copilot"), given)
     assert "there are rules for `a/*`." in denial(call("x", mcp=(("b", "c"),)), given)
     assert "allows `x`. Do not" in denial(call("x"), rules("format = 1"))
@@ -398,5 +398,6 @@ def test_the_reserved_tool_is_always_denied(asked: ToolCall) -> None:
 
 def test_a_denial_says_whether_to_try_again() -> None:
     """Another call may be allowed, or only a human can help."""
-    assert "only a human" in denial(call("unknown"))
+    assert "only a human" in denial(call("Write", inputs={"path": ".env"}))
+    assert "Change the call" in denial(call("unknown"))
     assert "Change the call" in denial(bash("python"))

@@ -48,6 +48,16 @@ def test_a_path_names_the_scopes() -> None:
     )
 
 
+def test_a_grant_without_scopes_says_only_where_the_root_is() -> None:
+    """If the rule looks at that."""
+    unscoped = Grant("g", "t", ("write",), Rate(1), {})
+    assert "Allowed is what lies below the root of the project. Change" in reason(
+        Decision(PATH_OUTSIDE_SCOPE, "x"), unscoped
+    )
+    anywhere = GrantQuestion(1, "g", "a", {}, (), ("/repo",), within_root=False, no_path=False, consumes=True)
+    assert ": x. Change the call" in decision_reason(anywhere, unscoped, Decision(PATH_OUTSIDE_SCOPE, "x"))
+
+
 def test_an_argument_says_what_it_must_be() -> None:
     """As the grant declares it."""
     assert reason(Decision(ARGUMENT_NOT_ALLOWED, "`n` must meet `maximum` 5")).startswith(
@@ -94,6 +104,7 @@ def test_no_path_of_the_policy_is_named(detail: str) -> None:
         assert ".cortex" not in text.casefold()
         assert "/var/log" not in text
         assert "the policy that this very call is checked by" in text
+        assert "only a human" in text
 
 
 def test_a_reason_stays_short_whatever_it_is_about() -> None:
