@@ -29,7 +29,7 @@ def definition_hash(place: HandlerPlace) -> str:
     if place.group.get("matcher"):
         identity["matcher"] = place.group["matcher"]
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return f"sha256:{sha256_hex(text.encode())}"
+    return f"sha256:{sha256_hex(text.encode('utf-8', 'surrogatepass'))}"
 
 
 def _state(config: str) -> "dict[str, object]":

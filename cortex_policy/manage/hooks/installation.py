@@ -2,6 +2,7 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError
+from cortex_policy.core.json_tree import line_and_column
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks import requirements_edit, settings_edit
 from cortex_policy.manage.hooks.entry import HookEntry, hook_entry, managed_directory, required_members
@@ -61,8 +62,9 @@ def write_change(change: SettingsChange) -> None:
 
 def check_extras(target: HookTarget, text: str) -> None:
     """Raise NotDoneError if a text has what makes its agent ignore it; MalformedError for more than that."""
-    for kind, line in parse_json_text(text).extras:
+    for kind, offset in parse_json_text(text).extras:
         if kind not in _TAKES.get(target.agent, ()):
+            line, _ = line_and_column(text, offset)
             message = f"it has {kind} in line {line}, so {AGENT_FILES[target.agent].title} ignores all of it"
             raise NotDoneError(message, "write plain JSON")
 

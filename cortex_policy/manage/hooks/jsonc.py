@@ -7,18 +7,20 @@ import json
 import re
 
 from cortex_policy.core import Value
-from cortex_policy.core.json_tree import JsonNode, line_and_column, parse_tree
+from cortex_policy.core.decode import MAX_DIGITS
+from cortex_policy.core.json_tree import JsonNode, parse_tree
 
 COMMENT, TRAILING_COMMA, BYTE_ORDER_MARK = ("a comment", "a comma before a closing bracket", "a byte order mark")
 BOM = "\ufeff"
-_STRING = r'"(?:[^"\\]|\\.)*+"'
-_COMMENTS = re.compile(rf"({_STRING})|//[^\r\n]*+|/\*.*?\*/", re.DOTALL)
+# INVARIANT: a string or comment without an end goes on to the end of the text: else each start in it would be tried
+_STRING = r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)'
+_COMMENTS = re.compile(rf"({_STRING})|//[^\r\n]*+|/\*.*?(?:\*/|\Z)", re.DOTALL)
 _TRAILING_COMMAS = re.compile(rf"({_STRING})|,(?=\s*[\]}}])", re.DOTALL)
 _NOT_NEWLINE = re.compile(r"[^\r\n]")
 
 
 class JsonText(Value):
-    """A text, the same without comments, its tree, and what strict JSON lacks of it, with the line.
+    """A text, the same without comments, its tree, and what strict JSON lacks of it, with the offset.
 
     All offsets are those of the text: `uncommented` has spaces for comments.
     """
@@ -30,7 +32,7 @@ class JsonText(Value):
 
     def value_of(self, node: JsonNode) -> object:
         """Return the value of a node."""
-        return json.loads(_strict(self.uncommented[node.start : node.end], []))
+        return json.loads(_strict(self.uncommented[node.start : node.end], []), parse_int=_integer)
 
 
 def parse_json_text(text: str) -> JsonText:
@@ -38,10 +40,15 @@ def parse_json_text(text: str) -> JsonText:
     extras = list[tuple[str, int]]()
     without_bom = text
     if text.startswith(BOM):
-        extras.append((BYTE_ORDER_MARK, 1))
+        extras.append((BYTE_ORDER_MARK, 0))
         without_bom = f" {text[1:]}"
     uncommented = _COMMENTS.sub(lambda match: match[1] or _blank(match, COMMENT, extras), without_bom)
     return JsonText(text, uncommented, parse_tree(_strict(uncommented, extras)), tuple(extras))
+
+
+def _integer(digits: str) -> float:
+    """Return an integer; one of more digits than Python reads is a float, which no setting is equal to."""
+    return int(digits) if len(digits) <= MAX_DIGITS else float(digits)
 
 
 def _strict(uncommented: str, extras: "list[tuple[str, int]]") -> str:
@@ -49,5 +56,5 @@ def _strict(uncommented: str, extras: "list[tuple[str, int]]") -> str:
 
 
 def _blank(match: re.Match[str], kind: str, extras: "list[tuple[str, int]]") -> str:
-    extras.append((kind, line_and_column(match.string, match.start())[0]))
+    extras.append((kind, match.start()))
     return _NOT_NEWLINE.sub(" ", match[0])

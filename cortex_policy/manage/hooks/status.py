@@ -51,37 +51,41 @@ class AgentStatus(Value):
 def hook_statuses(root: str, environment: "Mapping[str, str]") -> "Iterator[AgentStatus]":
     """Yield the status of each agent; a root of '' has no settings of a project."""
     for agent in AGENTS:
-        problems = list[str]()
-        documents = [
-            document
-            for level, file in files_read_by(agent, root, environment)
-            if (document := _read(HookTarget(agent, level, file), problems)) is not None
-        ]
+        files = [_read(HookTarget(agent, level, file)) for level, file in files_read_by(agent, root, environment)]
+        documents = [one for one in files if isinstance(one, SettingsDocument)]
         read = [hook for document in documents for hook in _hooks_in(document, root, environment)]
         hooks = tuple(hook for hook in read if hook.line.agent == agent)
+        unread = [one for one in files if isinstance(one, _UnreadFile)]
+        problems = [one.sentence for one in unread if one.names_us or (hooks and not one.is_known)]
         if hooks:
             problems += _problems(agent, hooks, documents)
         yield AgentStatus(agent, hooks, tuple(problems), _notes(agent, read) if hooks else ())
 
 
-def _read(target: HookTarget, problems: list[str]) -> SettingsDocument | None:
-    """Return a document; if its agent cannot read it, add a problem, unless it has nothing to do with this program."""
-    data = b""
+class _UnreadFile(Value):
+    """A settings file that its agent cannot read, whether its bytes are known, and whether they name this program."""
+
+    sentence: str
+    is_known: bool
+    names_us: bool
+
+
+def _read(target: HookTarget) -> SettingsDocument | _UnreadFile:
+    data = None
     try:
         file = read_agent_settings(target.file)
-        data, text = file.data or b"", file.text or ""
+        data, text = file.data, file.text or ""
         if target.is_toml:
             return SettingsDocument(target, requirements_edit.decode_requirements(text), ())
         if not text.strip(f" \t\r\n{BOM}"):
-            return None
+            return SettingsDocument(target, {}, ())
         check_extras(target, text)
         document = parse_json_text(text)
         return SettingsDocument(target, document.value_of(document.tree), tuple(find_handlers(document)))
     except (NotDoneError, MalformedError) as error:
-        if _NAME in data or not data:
-            why = error.detail if isinstance(error, NotDoneError) else str(error)
-            problems.append(f"{AGENT_FILES[target.agent].title} does not read `{target.file}`: {why}")
-        return None
+        why = error.detail if isinstance(error, NotDoneError) else str(error)
+        sentence = f"{AGENT_FILES[target.agent].title} does not read `{target.file}`: {why}"
+        return _UnreadFile(sentence, data is not None, _NAME in (data or b""))
 
 
 def _hooks_in(document: SettingsDocument, root: str, environment: "Mapping[str, str]") -> "Iterator[InstalledHook]":

@@ -13,7 +13,7 @@ from cortex_policy.manage.hooks.codex_trust import definition_hash
 from cortex_policy.manage.hooks.handlers import find_handlers
 from cortex_policy.manage.hooks.jsonc import parse_json_text
 from tests.support.agent_settings import install_hook, settings_of
-from tests.support.command import run_command
+from tests.support.command import result_of, run_command
 
 pytestmark = pytest.mark.usefixtures("agents_home")
 
@@ -138,3 +138,38 @@ def test_two_lines_are_noted() -> None:
     assert [hook["level"] for hook in one["hooks"]] == ["user", "project"]
     assert one["hooks"][1]["root"] == "$CLAUDE_PROJECT_DIR"
     assert "may run 2 lines for each call" in one["notes"][0]
+
+
+def test_a_file_that_cannot_be_read_is_a_problem_only_beside_a_hook() -> None:
+    """It could have the word that switches the hook off."""
+    file = settings_of("claude").parent / "settings.local.json"
+    file.parent.mkdir()
+    file.symlink_to("/no/such")
+    assert statuses()["claude"]["problems"] == []
+    install_hook("claude")
+    assert "is a link that leads nowhere" in statuses(1)["claude"]["problems"][0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"hooks": {"PreToolUse": [{"command": "cortex-policy hook claude --root \\ud83d", "timeout": '
+        + "9" * 5000
+        + "}]}}",
+        '{"hooks": {"PreToolUse": [{"command": ["cortex-policy hook claude"], "args": {}}, 1, null, [[]]], "x": 1}}',
+        '{"hooks": {"PreToolUse": [{"hooks": [{"command": "cortex-policy hook claude --root \'"}, "x", {}]}]}}',
+        "[" * 20_000 + "cortex-policy",
+        '{"hooks": {"hooks": {"hooks": []}}, "cortex-policy": 1, "cortex-policy": 1}',
+        '{"cortex-policy": ' + '"\\"' * 40_000,
+        "cortex-policy" + "/*" * 80_000,
+        "//cortex-policy\n" * 20_000,
+    ],
+)
+def test_hostile_settings_are_answered(text: str) -> None:
+    """In time, with a problem or none, and never with a bug."""
+    for agent in ("claude", "codex"):
+        settings_of(agent).parent.mkdir(exist_ok=True)
+        settings_of(agent).write_text(text)
+    assert result_of("hook", "status", "--json").returncode in (0, 1)
+    assert result_of("hook", "install", "codex", "--dry-run").returncode in (0, 3)
+    assert result_of("hook", "uninstall", "codex", "--dry-run").returncode in (0, 3)

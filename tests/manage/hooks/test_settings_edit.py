@@ -6,6 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cortex_policy.core.decode import MalformedError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks.handlers import find_handlers
 from cortex_policy.manage.hooks.installed_lines import is_hook_line
 from cortex_policy.manage.hooks.jsonc import parse_json_text
@@ -89,3 +91,26 @@ def test_a_file_that_was_made_for_the_hook_is_removed_again() -> None:
     """An empty one is empty again."""
     for text in (None, "", "\n\n", "\ufeff"):
         assert remove_entries(add_entry(text, EVENT, ENTRY, {"version": 1}), is_hook_line, {"version": 1}) == text
+
+
+@given(
+    texts(),
+    st.lists(
+        st.tuples(
+            st.integers(0, 300), st.sampled_from(['"', "\\", "{", "}", "[", "]", ",", ":", "/", "*", "\n", "x", ""])
+        ),
+        max_size=3,
+    ),
+)
+def test_a_damaged_text_is_refused_or_given_back(
+    drawn: tuple[str, dict[str, Any]], damages: list[tuple[int, str]]
+) -> None:
+    """Nothing in between, and no other error."""
+    text, _ = drawn
+    for offset, letter in damages:
+        text = text[:offset] + letter + text[offset + 1 :]
+    try:
+        after = add_entry(text, EVENT, ENTRY, {})
+    except (NotDoneError, MalformedError):
+        return
+    assert remove_entries(after, is_hook_line, {}) == text
