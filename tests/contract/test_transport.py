@@ -14,6 +14,7 @@ import pytest
 
 import cortex_policy
 from cortex_policy import AccessDenied, ApprovalRequired, CortexPolicyError, Decision, PolicyStore, Reason, load_grant
+from cortex_policy.batch.request_line import BadRequestError
 from cortex_policy.core import Value, model
 from cortex_policy.core.model import ALLOWED, NOT_DONE, REASONS, STOPPED, USAGE, Grant, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
@@ -61,6 +62,7 @@ ERRORS: list[CortexPolicyError] = [
     ApprovalStoreError("/docket", "is full"),
     NotDoneError("somebody else writes", "wait"),
     NoCommitsError("no commit", "commit"),
+    BadRequestError("the line is not JSON", "quote it"),
 ]
 
 
