@@ -132,6 +132,8 @@ class Guarded:
         if level == "--managed" and not self.etc.exists():
             subprocess.run(["cp", "-a", "/etc", self.etc], check=True)
         self.command("hook", "install", self.program.agent, level, "--root", str(self.work), "--yes")
+        if level == "--user":
+            self.program.trust_hook()
 
     @contextmanager
     def replaced(self, file: Path, text: str | None) -> Iterator[None]:

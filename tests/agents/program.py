@@ -44,6 +44,9 @@ class Program:
     def write_settings(self) -> None:
         """Write the settings that the program needs to run headless, before `hook install` edits them."""
 
+    def trust_hook(self) -> None:
+        """Do what the program wants of a person after `hook install`."""
+
     def argv(self, prompt: str) -> list[str]:
         """Return the command line, with approvals off: only the hook is left."""
         raise NotImplementedError

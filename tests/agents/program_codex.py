@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+from cortex_policy.manage.hooks.codex_trust import definition_hash
+from cortex_policy.manage.hooks.handlers import find_handlers
+from cortex_policy.manage.hooks.jsonc import parse_json_text
 from tests.agents.program import MCP, MODEL, Call, Program
 
 
@@ -47,10 +50,16 @@ persistence = "none"
         trust = f'[projects."{self.work}"]\ntrust_level = "trusted"\n'
         path.write_text(f"{self._SETTINGS}{trust}[mcp_servers.mini]\n{server}")
 
+    def trust_hook(self) -> None:
+        """Write what Codex writes if a person trusts the hook in `/hooks`."""
+        file, config = self.home / self.settings_file, self.home / ".codex" / "config.toml"
+        place = find_handlers(parse_json_text(file.read_text()))[0]
+        state = f'[hooks.state."{file}:pre_tool_use:0:0"]\ntrusted_hash = "{definition_hash(place)}"\n'
+        config.write_text(f"{config.read_text()}{state}")
+
     def argv(self, prompt: str) -> list[str]:
-        """Return the command line of one prompt; nobody is there who could trust the hook."""
-        return [self._file(), "exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox",
-                "--dangerously-bypass-hook-trust", prompt]  # fmt: skip
+        """Return the command line of one prompt."""
+        return [self._file(), "exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", prompt]
 
     def variables(self) -> dict[str, str]:
         """Return the key of the provider."""

@@ -18,6 +18,16 @@ def plain(guarded: Guarded) -> Iterator[Scene]:
     )
 
 
+def first_rules(guarded: Guarded) -> Iterator[Scene]:
+    """Write in the directories that `hook init` lets tools write in, and nowhere else."""
+    shutil.rmtree(guarded.policy)
+    guarded.command("init")
+    guarded.command("hook", "init", "--agent", guarded.program.agent, "--yes")
+    file = guarded.work / "Makefile"
+    outside = Expected(guarded.program.write(file), (file,), runs=False)
+    yield one_after_another(guarded.shell(runs=True), guarded.write(runs=True), outside, guarded.mark(runs=False))
+
+
 def mcp_tool(guarded: Guarded) -> Iterator[Scene]:
     """Allow and deny a tool that is none of the agent's own."""
     yield one_after_another(guarded.mark(runs=True), guarded.mark(runs=False))
@@ -117,6 +127,7 @@ def calls_at_once(guarded: Guarded) -> Iterator[Scene]:
 
 SITUATIONS: dict[str, Situation] = {
     "plain": plain,
+    "the rules of `hook init`": first_rules,
     "a tool of an MCP server": mcp_tool,
     "a tool that no rule fits": unmapped_tool,
     "the rate": rate,
