@@ -87,6 +87,7 @@ def test_a_reader_of_json_gets_the_same_text(piped: Answers) -> None:
 CHANGING = {
     "edit", "init", "new", "set", "remove", "rename", "copy", "fmt", "undo", "stop", "resume", "approve", "deny",
     "stamp write", "config set", "config unset", "config edit", "rate reset", "rate purge",
+    "hook init", "hook edit", "hook install", "hook uninstall",
 }  # fmt: skip
 
 
