@@ -131,8 +131,12 @@ def _percent_decoded(text: str) -> str:
 
 
 def _fold(text: str) -> str:
-    """Return a text without case, and without characters that a file system may ignore."""
-    return text.lower() if text.isascii() else text.translate(_INVISIBLE).casefold()
+    """Return a text without case, in one normal form, and without characters that a file system may ignore."""
+    if text.isascii():
+        return text.lower()
+    from cortex_policy.core.unicode_equivalence import to_nfc  # noqa: PLC0415 - few paths need it
+
+    return to_nfc(to_nfc(text.translate(_INVISIBLE)).casefold())
 
 
 def _components(path: str) -> list[str]:

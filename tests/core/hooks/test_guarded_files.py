@@ -63,6 +63,14 @@ def test_every_spelling_of_a_guarded_file_is_denied(path: str) -> None:
     assert is_denied(path)
 
 
+def test_a_listed_file_is_denied_in_any_normal_form() -> None:
+    """Some file systems take both for one name."""
+    given = HookRules("pass", ("/home/jos\u00e9/settings",), ())
+    for path in ("/home/jos\u00e9/settings", "/home/jose\u0301/settings", "/HOME/JOSE\u0301/Settings/x"):
+        assert ruling(call("Write", inputs={"path": path}), given).denial
+    assert not ruling(call("Write", inputs={"path": "/home/jose/settings"}), given).denial
+
+
 @pytest.mark.parametrize("path", ["x\0y", ".env\0", "\ud800"])
 def test_a_path_that_cannot_exist_is_denied(path: str) -> None:
     """A program may read it only in part."""
