@@ -10,7 +10,7 @@ import os
 import re
 import stat
 from contextlib import suppress
-from time import time_ns
+from time import time, time_ns
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError, decode_json
@@ -18,7 +18,7 @@ from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.settings import PROJECT, SYSTEM
 from cortex_policy.core.text import os_error_text
 from cortex_policy.state import OPEN_FILE, history_entry, read_all
-from cortex_policy.state.atomic_write import atomic_replace, sync_directory
+from cortex_policy.state.atomic_write import TEMPORARY_PREFIX, atomic_replace, sync_directory
 from cortex_policy.state.grants import find_trust_problems
 from cortex_policy.state.history import COMMANDS, DAY, NAME, CorruptEntry, create_history_directory
 from cortex_policy.state.history_entry import MAX_WIDENED_LENGTH, Author, current_author, current_time
@@ -212,7 +212,14 @@ def _work_in_commands(top: int, place: str, work: "Callable[[int], None]") -> No
 
 
 def _prune(directory: int) -> None:
-    names = sorted(name for name in os.listdir(directory) if _NAME.fullmatch(name))
+    """Remove old records, and what killed writers left; another writer may be at work, so nothing that is new."""
+    found = os.listdir(directory)
+    for name in found:
+        with suppress(FileNotFoundError):
+            is_left = name.startswith(TEMPORARY_PREFIX) and time() - os.lstat(name, dir_fd=directory).st_mtime > DAY
+            if is_left:
+                os.unlink(name, dir_fd=directory)
+    names = sorted(name for name in found if _NAME.fullmatch(name))
     oldest = time_ns() - MAX_DAYS * DAY * 1_000_000_000
     for index, name in enumerate(names[:-1]):  # the newest one stays
         if index >= len(names) - MAX_RECORDS and int(name[:20]) >= oldest:

@@ -51,9 +51,13 @@ def test_only_the_newest_records_are_kept(root: Path, monkeypatch: pytest.Monkey
     found = [one.subject for one in read_command_records("project", str(root)) if isinstance(one, CommandRecord)]
     assert found == ["4", "3", "2"]
     directory = root / ".cortex/policy/history/commands"
+    for name in (".new-1-left", ".new-2-at-work"):
+        (directory / name).touch()
+    os.utime(directory / ".new-1-left", (0, 0))
     monkeypatch.setattr(command_record, "MAX_DAYS", 0)
     CommandRecorder(new_record("stop", "5"), str(root)).record_done()
-    assert len(os.listdir(directory)) == 1
+    assert sorted(os.listdir(directory))[:-1] == [".new-2-at-work"]
+    assert len(os.listdir(directory)) == 2
 
 
 def test_a_command_that_raises_is_not_recorded(root: Path) -> None:
