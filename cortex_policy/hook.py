@@ -110,7 +110,7 @@ class HookProcess:
         # before the fork: in the child, modules take half as much time again
         from cortex_policy.hook_decision import decide_payload  # noqa: PLC0415 - once signals are handled
 
-        late = f"the policy was not read and applied within {words.deadline_seconds:g} seconds; try again later"
+        late = f"the policy was not read and applied within {words.deadline_seconds:g} s; try again later, once"
         self._set_timer(max(end - time.monotonic(), _REPEAT_SECONDS), late)
         reader = self._fork(
             lambda tell_agent: decide_payload(data, words.agent, words.root, words.tag, tell_agent),

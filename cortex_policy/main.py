@@ -29,10 +29,10 @@ _RUN_OPTIONS = {**_CHECK_OPTIONS, "--denied-exit": "denied_exit"}
 
 def main() -> "Never":
     """Run the command line of this process and exit with its code."""
-    if _is_call_of_agent(sys.argv[1:]):
-        _answer_agent(sys.argv[2:])
     code, message = INTERNAL_ERROR, ""
     try:
+        if _is_call_of_agent(sys.argv[1:]):
+            _answer_agent(sys.argv[2:])
         _open_standard_descriptors()
         code = run(sys.argv[1:])
     except KeyboardInterrupt:

@@ -70,7 +70,7 @@ def test_a_late_denial_is_in_the_terms_of_the_payload_too(scene: Scene) -> None:
     """The child says whose it is before it decides."""
     scene.before = "import cortex_policy.hook_decision as d, time\nd.apply_rules = lambda *_: time.sleep(600)"
     words = ["claude", "--root", str(scene.root), "--deadline", "1"]
-    assert "within 1 seconds" in assert_denied(scene.ask("gemini", words=words), "gemini")
+    assert "within 1 s;" in assert_denied(scene.ask("gemini", words=words), "gemini")
 
 
 def test_variables_of_the_agent_are_ignored(scene: Scene) -> None:
@@ -173,7 +173,7 @@ def test_the_child_keeps_no_descriptor_that_the_agent_leaks(scene: Scene) -> Non
 def test_a_child_that_hangs_is_killed_at_the_deadline(scene: Scene) -> None:
     """And the agent is answered."""
     process, child = hanging(scene, "--deadline", "1")
-    assert "within 1 seconds" in assert_denied(end(process), "claude")
+    assert "within 1 s;" in assert_denied(end(process), "claude")
     for _ in range(500):
         if not Path(f"/proc/{child}").exists() or b"Z" in Path(f"/proc/{child}/stat").read_bytes().rpartition(b")")[2]:
             return
