@@ -1,6 +1,7 @@
 """`hooks.toml` is a file of the policy: stamped, in the history, compared, undone and merged as grants are."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -160,3 +161,19 @@ def test_where_a_stamp_is_required_a_hand_edit_denies_every_call(root: Path, tmp
     assert scene.ask("claude").code == 0
     write(scene.rules, scene.rules.read_bytes() + b"# by a command\n")
     assert scene.ask("claude").code == 0
+
+
+def test_hooks_toml_needs_no_grants_beside_it(root: Path) -> None:
+    """Git keeps no empty directory: without one it is stamped, verified and undone all the same."""
+    policy = root / ".cortex" / "policy"
+    shutil.rmtree(policy / "tools")
+    (policy / HOOKS).write_bytes(RULES)
+    run_command("stamp", "write", "--allow-widening")
+    stamp = json.loads((policy / "stamp.json").read_bytes())
+    assert (stamp["grants"], stamp["hooks"]) == ({}, stamps.grant_digest(RULES))
+    run_command("stamp", "verify")
+    (policy / HOOKS).write_bytes(MORE)
+    assert HOOKS in run_command("stamp", "verify", code=1).stdout
+    run_command("stamp", "write", "--allow-widening")
+    run_command("undo")
+    assert (policy / HOOKS).read_bytes() == RULES

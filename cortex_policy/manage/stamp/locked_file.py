@@ -1,12 +1,11 @@
 """Read and replace the file of the stamp while the writers' lock is held, whether it can be decoded or not."""
 
 import re
-from contextlib import suppress
 from shlex import quote
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.transaction.grant_files import GrantFiles
+from cortex_policy.manage.transaction.grant_files import open_grant_files
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import atomic_replace
@@ -41,9 +40,8 @@ def replace_stamp(lock: WriterLock, history: History, new: Stamp, entry: History
 
 def are_grants_owned_by_caller(lock: WriterLock) -> bool:
     """Whether the grants are the caller's."""
-    with suppress(FileNotFoundError), lock.open_tools() as tools:
-        return GrantFiles(lock.policy, tools).is_owned_by_caller
-    return False
+    with open_grant_files(lock) as files:
+        return files.is_owned_by_caller
 
 
 def read_stamp_file(policy: PolicyDirectory, file: str) -> bytes:

@@ -1,16 +1,15 @@
 """Verify the stamp of a root."""
 
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from cortex_policy.core import Value
-from cortex_policy.core.decode import HOOKS, MAX_BYTES
 from cortex_policy.core.model import STAMP_MISMATCH, GrantError
 from cortex_policy.manage.transaction.grant_files import GrantFiles
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.grants_errors import root_option
-from cortex_policy.state.stamp import Stamp, grant_digest
+from cortex_policy.state.stamp import Stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,11 +57,11 @@ def verify_stamp(root: Root, track: "Track" = iter) -> tuple[StampMismatch, ...]
 
 
 def _current_digests(root: Root, track: "Track") -> dict[str, str]:
-    with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(root)) as policy:
-        with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(root), "tools") as tools:
-            return GrantFiles(policy, tools).digests(track)
+    with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(root)) as policy, ExitStack() as stack:
+        tools = None
         with suppress(FileNotFoundError):
-            return {HOOKS: grant_digest(policy.read(HOOKS, MAX_BYTES + 1))}
+            tools = stack.enter_context(PolicyDirectory(TrustCheck(root), "tools"))
+        return GrantFiles(policy, tools).digests(track)
     return {}
 
 

@@ -3,7 +3,6 @@
 from contextlib import suppress
 
 from cortex_policy.core import Value
-from cortex_policy.core.decode import HOOKS
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.editing.validity import require_valid_text
@@ -17,7 +16,7 @@ from cortex_policy.manage.stamp.locked_file import (
     read_stamp_file,
     replace_stamp,
 )
-from cortex_policy.manage.transaction.grant_files import GrantFiles
+from cortex_policy.manage.transaction.grant_files import open_grant_files
 from cortex_policy.manage.transaction.record import entry_for_stamp, history_limits
 from cortex_policy.manage.transaction.recovery import recover, require_supported_version
 from cortex_policy.state import Root
@@ -90,9 +89,8 @@ def read_differing_files(lock: WriterLock, stamp: Stamp | None) -> tuple[dict[st
     digests: dict[str, str] = {}
     stamped = stamp.digests if stamp is not None else {}
     differing: dict[str, bytes | None] = {}
-    with suppress(FileNotFoundError), lock.open_tools() as tools:
-        files = GrantFiles(lock.policy, tools)
-        for name in (*tools.grant_ids(), HOOKS):
+    with open_grant_files(lock) as files:
+        for name in files.names():
             data = files.read(name)
             if data is not None:
                 digests[name] = grant_digest(data)

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from shlex import quote
 
 from cortex_policy.core.decode import HOOKS, MAX_BYTES
@@ -13,33 +13,53 @@ from cortex_policy.state.stamp import grant_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cortex_policy.manage.listing import Track
     from cortex_policy.state.grants import PolicyDirectory
+    from cortex_policy.state.writer_lock import WriterLock
+
+
+@contextmanager
+def open_grant_files(lock: "WriterLock") -> "Iterator[GrantFiles]":
+    """Open the files of a root while its lock is held; make no directory."""
+    with ExitStack() as stack:
+        tools = None
+        with suppress(FileNotFoundError):
+            tools = stack.enter_context(lock.open_tools())
+        yield GrantFiles(lock.policy, tools)
 
 
 class GrantFiles:
     """Reads them in directories that are open, while their owner holds the writers' lock."""
 
-    def __init__(self, policy: "PolicyDirectory", tools: "PolicyDirectory") -> None:
-        """Take the open policy directory, and that of the grants."""
+    def __init__(self, policy: "PolicyDirectory", tools: "PolicyDirectory | None") -> None:
+        """Take the open directories of the policy and of the grants; the latter is None where it does not exist."""
         self._policy, self._tools = policy, tools
 
     def place(self, name: str) -> "tuple[PolicyDirectory, str]":
-        """Return the open directory that has a file, and the file's name in it."""
-        return (self._policy, name) if name == HOOKS else (self._tools, f"{name}.json")
+        """Return the open directory that has a file, and the file's name in it; raise FileNotFoundError without one."""
+        if name == HOOKS:
+            return self._policy, name
+        if self._tools is None:
+            raise FileNotFoundError(None, None, "tools")
+        return self._tools, f"{name}.json"
 
     @property
     def is_owned_by_caller(self) -> bool:
         """Whether the directory is the caller's, so that the caller wrote the grants, not another user."""
-        return os.fstat(self._tools.descriptor).st_uid == os.geteuid()
+        return os.fstat((self._tools or self._policy).descriptor).st_uid == os.geteuid()
+
+    def names(self) -> list[str]:
+        """List the ids of the grants, then the name of `hooks.toml`, whether it exists or not."""
+        return [*(self._tools.grant_ids() if self._tools is not None else ()), HOOKS]
 
     def read(self, name: str) -> bytes | None:
         """Return the bytes of a file, None if it does not exist."""
-        directory, file = self.place(name)
-        try:
+        with suppress(FileNotFoundError):
+            directory, file = self.place(name)
             return directory.read(file, MAX_BYTES + 1)
-        except FileNotFoundError:
-            return None
+        return None
 
     def mode(self, name: str) -> int:
         """Return the permissions of a file, for a copy of it; everyone never gets write access."""
@@ -50,7 +70,7 @@ class GrantFiles:
     def digests(self, track: "Track" = iter) -> dict[str, str]:
         """Return the digest of each file; raise GrantError if one is a link or not a regular file."""
         found: dict[str, str] = {}
-        for name in [*track(self._tools.grant_ids()), HOOKS]:
+        for name in track(self.names()):
             data = self.read(name)
             if data is not None:  # else it was removed since it was listed
                 found[name] = grant_digest(data)

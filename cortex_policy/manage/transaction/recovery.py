@@ -1,9 +1,7 @@
 """Finish or drop an interrupted write, as the grants and `hooks.toml` on disk show, not as the write intended."""
 
-from contextlib import suppress
-
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.transaction.grant_files import GrantFiles
+from cortex_policy.manage.transaction.grant_files import open_grant_files
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import atomic_replace
@@ -43,9 +41,8 @@ def _finish_first_write(lock: WriterLock, entry: "HistoryEntry | None") -> Stamp
         return None
     if any(_current_digest(lock, one.id) != one.new for one in entry.changes):
         return None
-    with suppress(FileNotFoundError), lock.open_tools() as tools:
-        return _write_stamp(lock, Stamp(1, GrantFiles(lock.policy, tools).digests(), {}))
-    return None
+    with open_grant_files(lock) as files:
+        return _write_stamp(lock, Stamp(1, files.digests(), {}))
 
 
 def _write_stamp(lock: WriterLock, stamp: Stamp) -> Stamp:
@@ -54,9 +51,8 @@ def _write_stamp(lock: WriterLock, stamp: Stamp) -> Stamp:
 
 
 def _current_digest(lock: WriterLock, name: str) -> str | None:
-    with suppress(FileNotFoundError), lock.open_tools() as tools:
-        return digest_or_none(GrantFiles(lock.policy, tools).read(name))
-    return None
+    with open_grant_files(lock) as files:
+        return digest_or_none(files.read(name))
 
 
 def current_stamp(root: Root, policy: PolicyDirectory) -> Stamp | None:
