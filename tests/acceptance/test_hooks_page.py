@@ -97,6 +97,7 @@ def test_a_server_with_a_hyphen_needs_both_readings() -> None:
     assert listed is not None
     assert not ruling(asked, one_rule(f'{listed[1]}\ndecide = "pass"')).denial
     assert ruling(asked, one_rule('mcp = ["my-files/*"]\ndecide = "pass"')).denial
+    assert ruling(asked, one_rule(f'{listed[1]}\ngrant = "g"\naction = "{{tool}}"')).denial
 
 
 @pytest.mark.parametrize("word", [CANARY, "2 kB", "`{}`", "exit code 2", "git commit -F"])
