@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cortex_policy.cli.commands.hook_install import Agent
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.manage.hooks.installed_lines import HookLine, read_hook_line
 from tests.support.agent_settings import SETTINGS, settings_of
@@ -251,6 +252,11 @@ def test_a_link_is_refused_where_the_agent_reads_none_or_nothing_is_behind_it(ag
     file.parent.mkdir()
     file.symlink_to(agents_home / "other.json")
     assert "leads nowhere" in run_command("hook", "install", "claude", "--yes", code=3).stderr
+
+
+def test_the_agents_of_the_argument_are_those_that_hooks_know() -> None:
+    """In the same order."""
+    assert tuple(Agent) == AGENTS
 
 
 def test_two_levels_at_once_are_a_usage_error() -> None:
