@@ -327,7 +327,7 @@ _cortex_policy() {
             flags='--root --check --diff --wait --json -q --quiet -h --help'
             ;;
         'help '*)
-            offered=('' 'check enforce run explain status list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init hook doctor config schema completions help')
+            offered=('' 'check enforce run explain status list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init hook doctor config schema completions shell-init help')
             flags='-h --help'
             ;;
         'hook '*)
@@ -386,6 +386,10 @@ _cortex_policy() {
             offered=('' 'ids')
             flags='--rate --data-class --allow --revoke --add-scope --remove-scope --arg --drop-arg --tool --root --dry-run --allow-widening --wait --json -q --quiet -h --help'
             ;;
+        'shell-init '*)
+            offered=('' 'bash zsh fish')
+            flags='--write -h --help'
+            ;;
         'show '*)
             offered=('' 'ids')
             flags='--root --at --json -h --help'
@@ -419,7 +423,7 @@ _cortex_policy() {
             flags='--root --strict --fix --select --ignore --output --wait --json -h --help'
             ;;
         *)
-            offered=('approvals approve audit check completions config copy deny diff doctor edit enforce explain fmt help hook init list log new rate remove rename replay resume rule run schema set show stamp status stop suggest test undo validate')
+            offered=('approvals approve audit check completions config copy deny diff doctor edit enforce explain fmt help hook init list log new rate remove rename replay resume rule run schema set shell-init show stamp status stop suggest test undo validate')
             flags='--root -V --version -h --help'
             ;;
     esac

@@ -13,6 +13,7 @@ from cortex_policy.state.enforcement import AuditedCall, load_for_call
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Protocol
 
     from cortex_policy.core.model import Decision, Grant, Settings
@@ -102,17 +103,24 @@ def _parse_cost(digits: str) -> int | None:
     return int(digits) if len(digits) <= _MAX_DIGITS else 10**_MAX_DIGITS
 
 
-def decide_call(call: Call, notice: "Notice | None" = None) -> CallOutcome:
+def load_from_disk(call: Call) -> "tuple[Grant, Settings]":
+    """Load the grant and the settings of a call; raise CortexPolicyError."""
+    return load_for_call(call.grant, call.root, require_path=call.require_path)
+
+
+def decide_call(
+    call: Call, notice: "Notice | None" = None, load: "Callable[[Call], tuple[Grant, Settings]]" = load_from_disk
+) -> CallOutcome:
     """Decide a call; wait for budget or an approval as long as the call asks for, and show that."""
     start = time.perf_counter_ns()
-    grant, decision, error, args, settings = _decide_until_settled(call, notice)
+    grant, decision, error, args, settings = _decide_until_settled(call, notice, load)
     if notice is not None:
         notice.end()
     return CallOutcome(call, grant, decision, error, (time.perf_counter_ns() - start) // 1000, args, settings)
 
 
 def _decide_until_settled(
-    call: Call, notice: "Notice | None"
+    call: Call, notice: "Notice | None", load: "Callable[[Call], tuple[Grant, Settings]]"
 ) -> "tuple[Grant | None, Decision | None, CortexPolicyError | None, dict[str, object] | None, Settings | None]":
     """Decide, and decide again after each sleep while waiting can help; no lock is held during a sleep."""
     grant: Grant | None = None
@@ -127,7 +135,7 @@ def _decide_until_settled(
             call.grant, call.action, call_args, call.cost, peek=call.peek, is_recorded=is_recorded
         ) as audited:
             while True:
-                grant, settings = load_for_call(call.grant, call.root, require_path=call.require_path)
+                grant, settings = load(call)
                 args = {**arguments.values, **_coerce_all(grant, arguments.untyped)}
                 decision = audited.decide(grant, args, settings)
                 seconds_left = deadline - time.monotonic() if call.wait_seconds else 0.0

@@ -62,18 +62,44 @@ def run(argv: list[str]) -> int:
             from cortex_policy.run import become_command  # noqa: PLC0415 - as in `_answer`
 
             become_command(run_words, _wait_notice(run_words.call))
-    if argv[:1] == ["validate"]:
-        from cortex_policy.cli.commands.validate_argv import parse_validate_argv  # noqa: PLC0415
-        from cortex_policy.cli.commands.validate_run import run_validate  # noqa: PLC0415
-        from cortex_policy.cli.exit_guard import Invocation, run_guarded  # noqa: PLC0415
-
-        options = parse_validate_argv(argv[1:])
-        if options is not None:
-            gc.disable()  # validating ten thousand grants makes no reference cycles
-            return run_guarded(lambda: run_validate(options), Invocation(changes=options.fix, is_json=options.json))
+    without_typer = _WITHOUT_TYPER.get(argv[0]) if argv else None
+    code = without_typer(argv[1:]) if without_typer is not None else None
+    if code is not None:
+        return code
     from cortex_policy.cli.app import run_typer  # noqa: PLC0415 - loads Typer
 
     return run_typer(argv)
+
+
+def _validate(words: list[str]) -> int | None:
+    """Validate by plain words, and return the exit code; None for others."""
+    from cortex_policy.cli.commands.validate_argv import parse_validate_argv  # noqa: PLC0415 - see `run`
+    from cortex_policy.cli.commands.validate_run import run_validate  # noqa: PLC0415
+    from cortex_policy.cli.exit_guard import Invocation, run_guarded  # noqa: PLC0415
+
+    options = parse_validate_argv(words)
+    if options is None:
+        return None
+    gc.disable()  # validating ten thousand grants makes no reference cycles
+    return run_guarded(lambda: run_validate(options), Invocation(changes=options.fix, is_json=options.json))
+
+
+def _serve_shell(words: list[str]) -> int:
+    """Answer a shell until it ends, as the script of `shell-init` asks for it."""
+    from cortex_policy.shell.server import serve  # noqa: PLC0415 - see `run`
+
+    return serve(words, parse_check_argv)
+
+
+def _print_shell_script(words: list[str]) -> int | None:
+    """Print the script of the shell that the words name alone, and return the exit code; None for other words."""
+    from cortex_policy.shell.init_script import SHELLS, print_init_script  # noqa: PLC0415 - see `run`
+
+    return print_init_script(words[0]) if words in [[shell] for shell in SHELLS] else None
+
+
+# by these words the program may start without Typer, unless the function returns None
+_WITHOUT_TYPER = {"validate": _validate, "shell-serve": _serve_shell, "shell-init": _print_shell_script}
 
 
 def _is_call_of_agent(argv: list[str]) -> bool:

@@ -23,10 +23,13 @@ class RenderedCall(Value):
 
 
 def render(outcome: "CallOutcome") -> RenderedCall:
-    """Return the answer as text for people, or as one line of JSON."""
+    """Return the answer as text for people, or as one line of JSON; nothing if nobody would read it."""
+    return RenderedCall(outcome.exit_code) if outcome.is_silent else render_in_full(outcome)
+
+
+def render_in_full(outcome: "CallOutcome") -> RenderedCall:
+    """Return the answer as text for people, also if it is an allowance, or as one line of JSON."""
     code = outcome.exit_code
-    if outcome.is_silent:
-        return RenderedCall(code)
     if outcome.call.json:
         return RenderedCall(code, outcome_json_line(outcome) + "\n")
     remedy = hint(outcome)

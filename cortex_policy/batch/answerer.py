@@ -9,6 +9,7 @@ from cortex_policy.batch.request_line import BadRequestError, RequestLine, parse
 from cortex_policy.check import Call, CallOutcome, decide_call
 from cortex_policy.core.decode import decode_json
 from cortex_policy.core.model import CortexPolicyError, UsageError
+from cortex_policy.library.path_lookup import find_unresolved_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Answerer:
 
     def _declares(self, grant: str, argument: str) -> bool:
         try:
-            self._decider = self._decider or BatchDecider(self._root)
+            self._decider = self._decider or BatchDecider(find_unresolved_root(self._root))
             return argument in self._decider.load(grant).args
         except CortexPolicyError:  # the decision itself says why
             return False
@@ -79,7 +80,7 @@ class Answerer:
     def _answer_any(self, request: RequestLine, id_member: str) -> tuple[str, int]:
         call = _call(request, self._root, require_path=self._require_path)
         try:
-            decider = self._decider = self._decider or BatchDecider(self._root)
+            decider = self._decider = self._decider or BatchDecider(find_unresolved_root(self._root))
         except CortexPolicyError:  # no root: `check` says which rule denies, and records it
             outcome = decide_call(call)
         else:

@@ -5,7 +5,7 @@ from time import perf_counter_ns
 from cortex_policy.check import Call, CallOutcome
 from cortex_policy.core.model import CortexPolicyError, Settings
 from cortex_policy.library.decider import Decider
-from cortex_policy.library.path_lookup import find_unresolved_root
+from cortex_policy.library.path_lookup import UnresolvedRoot
 from cortex_policy.library.store import DEFAULT_MAX_GRANTS
 from cortex_policy.state import resource_shortage_error
 from cortex_policy.state.enforcement import AuditedCall
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 class BatchDecider(Decider):
     """Decides the requests of one root; what one process decides, every other sees in the same files."""
 
-    def __init__(self, root: str | None) -> None:
-        """Find the root; raise GrantError (25, 26) if there is none."""
-        super().__init__(find_unresolved_root(root), DEFAULT_MAX_GRANTS, None)
+    def __init__(self, root: UnresolvedRoot) -> None:
+        """Load nothing yet."""
+        super().__init__(root, DEFAULT_MAX_GRANTS, None)
 
     def try_take(
         self, grant_id: str, action: str, args: "dict[str, Any]"
@@ -53,6 +53,11 @@ class BatchDecider(Decider):
             return entry, decision, 0, 0.0
         assert isinstance(budgets, FileBudgets)  # noqa: S101 - nobody gave others
         return entry, decision, *budgets.use_after_hit(grant.tool, action, limit)
+
+    def load_for_call(self, grant_id: str) -> "tuple[Grant, Settings]":
+        """Return the current grant and the settings; raise CortexPolicyError as `check` does."""
+        entry = self._cache.get_fresh(grant_id) or self._read_grant(grant_id, self._load_for_call)
+        return entry.grant, entry.settings
 
     def decide_call(self, call: Call, args: "Mapping[str, object]") -> CallOutcome:
         """Decide any call as `check` does; an error that prevents a decision is in the outcome."""

@@ -50,6 +50,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "config": ("config", "config_app"),
         "schema": ("schema", "schema"),
         "completions": ("completions", "completions"),
+        "shell-init": ("shell_init", "shell_init"),
         "help": ("help", "show_help"),
     },
 }

@@ -34,9 +34,9 @@ OTHERS = {
     ("audit show", "--json"): "each line is an event",
     ("audit tail", "--json"): "each line is an event",
 }
-WITHOUT_ROOT = {"stamp merge-files", "audit verify", "rule", "completions", "help"}
+WITHOUT_ROOT = {"stamp merge-files", "audit verify", "rule", "completions", "shell-init", "help"}
 WITHOUT_JSON = {
-    "stamp merge-files", "completions", "help", "edit", "hook edit", "config edit",
+    "stamp merge-files", "completions", "shell-init", "help", "edit", "hook edit", "config edit",
 }  # fmt: skip
 # what these change is one thing that their own words name, or they ask first
 WITHOUT_DRY_RUN = {

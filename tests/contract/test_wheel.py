@@ -10,6 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from cortex_policy.shell.init_script import SHELLS
 from tests.support.checkout import CHECKOUT
 from tests.support.shared import build_once
 
@@ -64,9 +65,10 @@ def test_man_pages_and_completions_lie_where_they_are_looked_for(members: dict[s
 
 
 def test_the_wheel_has_every_file_of_the_package(members: dict[str, bytes]) -> None:
-    """Every module, the schema for editors, the completions that `completions` prints, the mark that it is typed."""
+    """Every module, the schema for editors, the scripts that commands print, the mark that it is typed."""
     modules = {str(file.relative_to(PACKAGE)) for file in PACKAGE.rglob("*.py")}
     scripts = {f"completions/{file}" for file in COMPLETIONS.values()}
+    scripts |= {f"shell/init.{shell}" for shell in SHELLS}
     assert below(members, "cortex_policy/").keys() == modules | scripts | {"py.typed", "schema/grant.schema.json"}
 
 

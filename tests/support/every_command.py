@@ -54,6 +54,7 @@ WORDS: dict[str, list[list[str]]] = {  # what changes something comes last
     "approvals": [[], ["{id}"], ["{x}"], ["--watch"]],
     "schema": [[]],
     "completions": [["bash"], ["{x}"]],
+    "shell-init": [["bash"], ["{x}"], ["zsh", "--{x}"]],
     "stamp show": [[]],
     "stamp verify": [[]],
     "stamp wait": [["--version", "1"], ["--reader", "{x}", "--timeout", "0"]],

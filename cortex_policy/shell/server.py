@@ -1,0 +1,151 @@
+"""The co-process of a shell: it reads command lines from one named pipe, and writes the answers to another one.
+
+It is started by the function of the shell (init.bash, init.zsh), holds nothing of the shell's, and ends with it.
+"""
+
+import os
+import select
+import signal
+
+from cortex_policy.shell.words_answerer import WordsAnswerer
+from cortex_policy.state import default_state_directory
+from cortex_policy.state.ledger import open_state_directory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.shell.words_answerer import ParseWords
+
+PREFIX = "shell-"
+QUESTIONS, ANSWERS = "questions", "answers"
+END = b"."
+PROGRAM = "program"  # the answer to a line that the program must answer itself
+IDLE_SECONDS = 600
+_WRITE_SECONDS = 1.0  # until the shell has read an answer
+_MAX_REQUEST = 1 << 16
+_OPEN = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
+_MAX_DESCRIPTORS = 1 << 16
+
+
+def serve(argv: list[str], parse_words: "ParseWords") -> int:
+    """Answer the shell that the words name by its process id and the name of its directory, until it ends."""
+    shell, name = int(argv[0]), argv[1]
+    _let_go_of_the_shell()
+    process = os.pidfd_open(shell)
+    parent = open_state_directory(default_state_directory(), None, default_state_directory())
+    _remove_leftovers(parent)
+    os.mkdir(name, 0o700, dir_fd=parent)
+    try:
+        directory = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=parent)
+        # INVARIANT: questions last: once it is there, everything is
+        pipes = [_make_pipe(pipe, directory) for pipe in (ANSWERS, QUESTIONS)]
+        _Server(shell, process, pipes[1], pipes[0], WordsAnswerer(parse_words)).run()
+    finally:
+        _remove(name, parent)
+    return 0
+
+
+def _let_go_of_the_shell() -> None:
+    """Close the shell's files, some of which may be locks, and leave its terminal and its signals."""
+    os.closerange(3, _MAX_DESCRIPTORS)
+    os.setsid()
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    os.umask(0o077)
+
+
+def _make_pipe(name: str, directory: int) -> int:
+    os.mkfifo(name, 0o600, dir_fd=directory)
+    return os.open(name, _OPEN, dir_fd=directory)
+
+
+def _remove(name: str, parent: int) -> None:
+    """Remove the directory of a shell, as far as it is there."""
+    for path in (f"{name}/{QUESTIONS}", f"{name}/{ANSWERS}"):
+        try:
+            os.unlink(path, dir_fd=parent)
+        except OSError:
+            continue
+    try:
+        os.rmdir(name, dir_fd=parent)
+    except OSError:
+        return
+
+
+def _remove_leftovers(parent: int) -> None:
+    """Remove the directories of shells that have ended: their co-process was killed."""
+    for name in os.listdir(parent):
+        number = name.removeprefix(PREFIX).partition(".")[0]
+        if name.startswith(PREFIX) and number.isdigit() and not os.path.exists(f"/proc/{number}"):
+            _remove(name, parent)
+
+
+class _Server:
+    def __init__(self, shell: int, process: int, questions: int, answers: int, answerer: WordsAnswerer) -> None:
+        self._shell, self._process, self._questions, self._answers = shell, process, questions, answers
+        self._answerer = answerer
+        self._variables: dict[str, str] = {}
+        self._data = b""
+
+    def run(self) -> None:
+        """Answer until the shell ends, or asks nothing for ten minutes."""
+        poll = select.poll()
+        poll.register(self._questions, select.POLLIN)
+        poll.register(self._process, select.POLLIN)
+        while ready := dict(poll.poll(IDLE_SECONDS * 1000)):
+            if self._process in ready or not self._read():
+                return
+            fields = self._data.split(b"\0")
+            request = _parse_request(fields[:-1])
+            if request is not None:
+                self._data = b""
+                self._write(self._answer(*request))
+
+    def _read(self) -> bool:
+        """Read what is there; return False if it is not what our function sends."""
+        self._data += os.read(self._questions, _MAX_REQUEST)
+        return len(self._data) <= _MAX_REQUEST
+
+    def _answer(self, number: str, is_terminal: bool, variables: dict[str, str], words: list[str]) -> bytes:  # noqa: FBT001 - as they come
+        self._set_variables(variables)
+        try:
+            os.chdir(f"/proc/{self._shell}/cwd")
+            rendered = self._answerer.answer(words, is_terminal=is_terminal)
+        except Exception:  # noqa: BLE001 - the program says what is wrong
+            rendered = None
+        if rendered is None:
+            return f"{number} {PROGRAM}\0".encode()
+        if not rendered.out and not rendered.err:
+            return f"{number} {rendered.exit_code}\0".encode()
+        return f"{number} {rendered.exit_code}+\0{rendered.out}\0{rendered.err}\0".encode("utf-8", "backslashreplace")
+
+    def _set_variables(self, variables: dict[str, str]) -> None:
+        """Make the environment what it would be for the program."""
+        if variables == self._variables:
+            return
+        for name in self._variables.keys() | {name for name in os.environ if name.startswith("CORTEX_")}:
+            os.environ.pop(name, None)
+        os.environ.update(variables)
+        self._variables = variables
+        self._answerer.forget()
+
+    def _write(self, data: bytes) -> None:
+        """Write an answer; an end that the shell does not read in time is left out, which it notices."""
+        poll = select.poll()
+        poll.register(self._answers, select.POLLOUT)
+        while data:
+            if not poll.poll(_WRITE_SECONDS * 1000):
+                return
+            data = data[os.write(self._answers, data) :]
+
+
+def _parse_request(fields: list[bytes]) -> "tuple[str, bool, dict[str, str], list[str]] | None":
+    """Return number, terminal, variables and words of a whole request, None if more is to come.
+
+    Fields: number, terminal, how many variables, these, how many words, these, and the end.
+    """
+    if not fields or fields[-1] != END:
+        return None
+    number, terminal, count, *rest = map(os.fsdecode, fields[:-1])
+    variables = dict(one.partition("=")[::2] for one in rest[: int(count)])
+    words = rest[int(count) + 1 :]
+    return (number, terminal == "1", variables, words) if len(words) == int(rest[int(count)]) else None

@@ -1,0 +1,75 @@
+"""Answer the words of a `check` as the program would: the exit code, and what it prints."""
+
+from cortex_policy.batch.decider import BatchDecider
+from cortex_policy.check import CallOutcome, decide_call
+from cortex_policy.core.model import CortexPolicyError, Settings
+from cortex_policy.library.path_lookup import UnresolvedRoot
+from cortex_policy.render import RenderedCall, render, render_in_full
+from cortex_policy.state.enforcement import check_host_stop
+from cortex_policy.state.grants import check_id, find_root
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cortex_policy.check import Call
+    from cortex_policy.core.model import Grant
+
+    ParseWords = Callable[[list[str], str], Call | None]
+
+_MAX_ROOTS = 8  # that are kept ready
+_STDIN = "-"
+
+
+class WordsAnswerer:
+    """Answers the checks of one shell, with its grants kept in memory."""
+
+    def __init__(self, parse_words: "ParseWords") -> None:
+        """Take what parses the words after `check`."""
+        self._parse_words = parse_words
+        self._deciders: dict[UnresolvedRoot, BatchDecider] = {}
+
+    def forget(self) -> None:
+        """Read everything again, since the environment has changed."""
+        self._deciders.clear()
+
+    def answer(self, words: list[str], *, is_terminal: bool) -> RenderedCall | None:
+        """Return the answer to a command line, None if the program must answer it: nothing was counted then."""
+        call = self._parse_words(words[1:], words[0])
+        if call is None or call.wait_seconds or call.explain or call.args_json == _STDIN:
+            return None
+        is_read = is_terminal and not call.quiet
+        outcome = None if is_read else self._decide_ordinary(call)
+        if outcome is None:
+            outcome = decide_call(call, load=self._load)
+        return render_in_full(outcome) if is_read else render(outcome)
+
+    def _decide_ordinary(self, call: "Call") -> CallOutcome | None:
+        """Decide and count a call that needs nothing but its rate; None if it must be decided in full, uncounted."""
+        if call.json or call.peek or call.require_path or call.cost != 1 or call.args_json or call.arg_words:
+            return None
+        args = {"path": call.paths[0]} if len(call.paths) == 1 else {"paths": list(call.paths)} if call.paths else {}
+        try:
+            taken = self._decider(call).try_take(call.grant, call.action, args)
+        except CortexPolicyError:  # the full decision says why
+            return None
+        return None if taken is None else CallOutcome(call, taken[0].grant, taken[1], None, 0)
+
+    def _load(self, call: "Call") -> "tuple[Grant, Settings]":
+        check_id(call.grant)
+        check_host_stop()
+        grant, settings = self._decider(call).load_for_call(call.grant)
+        if call.require_path:
+            settings = Settings(**{**vars(settings), "require_path": True})
+        return grant, settings
+
+    def _decider(self, call: "Call") -> BatchDecider:
+        """Find the root of a call as it is at this moment, and return what decides there."""
+        found = find_root(call.root)
+        root = UnresolvedRoot(found.path, is_explicit=found.named)
+        decider = self._deciders.get(root)
+        if decider is None:
+            if len(self._deciders) >= _MAX_ROOTS:
+                self._deciders.clear()
+            decider = self._deciders[root] = BatchDecider(root)
+        return decider
