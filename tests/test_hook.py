@@ -69,8 +69,8 @@ def test_a_line_for_any_agent_takes_what_the_payload_says(scene: Scene) -> None:
 def test_a_late_denial_is_in_the_terms_of_the_payload_too(scene: Scene) -> None:
     """The child says whose it is before it decides."""
     scene.before = "import cortex_policy.hook_decision as d, time\nd.apply_rules = lambda *_: time.sleep(600)"
-    words = ["claude", "--root", str(scene.root), "--deadline", "1"]
-    assert "within 1 s;" in assert_denied(scene.ask("gemini", words=words), "gemini")
+    words = ["claude", "--root", str(scene.root), "--deadline", "2"]
+    assert "within 2 s;" in assert_denied(scene.ask("gemini", words=words), "gemini")
 
 
 def test_variables_of_the_agent_are_ignored(scene: Scene) -> None:
@@ -131,7 +131,7 @@ def test_an_output_that_nobody_reads_delays_a_denial_by_no_more_than_the_deadlin
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
     try:
         os.write(writer, b"x" * 4096)
-        scene.words = ["--deadline", "1"]
+        scene.words = ["--deadline", "2"]
         answer = scene.ask("claude", scene.payload("claude", path=path), stdout=writer)
     finally:
         os.close(reader)
@@ -172,8 +172,8 @@ def test_the_child_keeps_no_descriptor_that_the_agent_leaks(scene: Scene) -> Non
 
 def test_a_child_that_hangs_is_killed_at_the_deadline(scene: Scene) -> None:
     """And the agent is answered."""
-    process, child = hanging(scene, "--deadline", "1")
-    assert "within 1 s;" in assert_denied(end(process), "claude")
+    process, child = hanging(scene, "--deadline", "2")
+    assert "within 2 s;" in assert_denied(end(process), "claude")
     for _ in range(500):
         if not Path(f"/proc/{child}").exists() or b"Z" in Path(f"/proc/{child}/stat").read_bytes().rpartition(b")")[2]:
             return
@@ -190,7 +190,7 @@ def test_a_caller_that_ignores_its_children_and_blocks_signals_changes_nothing(s
 
     assert_allowed(scene.ask("claude", preexec_fn=inherit))
     scene.before = "import cortex_policy.hook_decision as d, time\nd.apply_rules = lambda *_: time.sleep(600)"
-    scene.words = ["--deadline", "1"]
+    scene.words = ["--deadline", "2"]
     assert_denied(scene.ask("claude", preexec_fn=inherit), "claude")
 
 

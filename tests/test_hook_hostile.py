@@ -475,9 +475,9 @@ for _number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, si
     )  # type: ignore[misc]
 SITUATIONS["SIGKILL of the child"] = stopped_by(lambda process: os.kill(child_of(process), signal.SIGKILL))
 SITUATIONS["a child that is stopped"] = stopped_by(
-    lambda process: os.kill(child_of(process), signal.SIGSTOP), "--deadline", "1"
+    lambda process: os.kill(child_of(process), signal.SIGSTOP), "--deadline", "2"
 )
-SITUATIONS["a child that hangs"] = stopped_by(lambda _: None, "--deadline", "1")
+SITUATIONS["a child that hangs"] = stopped_by(lambda _: None, "--deadline", "2")
 
 
 @pytest.mark.parametrize(("ask", "agent"), list(rows()))
