@@ -3,7 +3,6 @@
 import os
 import pwd
 import stat
-import sys
 from contextlib import suppress
 
 from cortex_policy.core import Value
@@ -11,9 +10,9 @@ from cortex_policy.core.model import SETTINGS_INVALID, GrantError
 from cortex_policy.core.settings import SYSTEM, USER
 from cortex_policy.manage.budget_owner import BudgetOwner, budget_owner
 from cortex_policy.state import OPEN_DIRECTORY, OPEN_FILE, Root, boot_id, default_state_directory, read_all
+from cortex_policy.state.foreign_settings import open_settings_of
 from cortex_policy.state.grants import find_trust_problems
 from cortex_policy.state.ledger import budget_directory_name
-from cortex_policy.state.safe_directories import open_below, open_without_links
 from cortex_policy.state.settings import MAX_BYTES, NAME, decode_layer, read_settings_file, settings_file
 
 TYPE_CHECKING = False
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT_USER = 0
-_SETTINGS = ("Library", "Application Support") if sys.platform == "darwin" else (".config",)
 _ENVIRONMENT = "directories that only the environment of a service names (`CORTEX_POLICY_STATE_DIR`)"
 
 
@@ -76,18 +74,9 @@ def _owners_by_settings(unread: list[str]) -> "Iterator[BudgetOwner]":
 
 
 def _state_dir_of(user: pwd.struct_passwd) -> object:
-    """Return the state directory that a user's settings name; raise OSError or GrantError.
-
-    That user could put a link anywhere below the home, so none is followed there.
-    """
-    home = os.path.realpath(user.pw_dir, strict=True)
-    if not os.path.isdir(home):  # as of many users of daemons
-        return None
-    directory = open_without_links(home)
+    """Return the state directory that a user's settings name; raise OSError or GrantError."""
+    directory = open_settings_of(user)
     try:
-        for name in (*_SETTINGS, "cortex-policy"):
-            above, directory = directory, open_below(directory, name)
-            os.close(above)
         descriptor = os.open(NAME, OPEN_FILE, dir_fd=directory)
     finally:
         os.close(directory)

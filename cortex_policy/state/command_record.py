@@ -8,7 +8,6 @@ No command fails because it cannot be recorded.
 import json
 import os
 import re
-import stat
 from contextlib import suppress
 from time import time, time_ns
 
@@ -17,24 +16,23 @@ from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.settings import PROJECT, SYSTEM
 from cortex_policy.core.text import os_error_text
-from cortex_policy.state import OPEN_FILE, history_entry, read_all
+from cortex_policy.state import history_entry
 from cortex_policy.state.atomic_write import TEMPORARY_PREFIX, atomic_replace, sync_directory
-from cortex_policy.state.grants import find_trust_problems
-from cortex_policy.state.history import COMMANDS, DAY, NAME, CorruptEntry, create_history_directory
+from cortex_policy.state.history import COMMANDS, DAY, NAME, create_history_directory
 from cortex_policy.state.history_entry import MAX_WIDENED_LENGTH, Author, current_author, current_time
 from cortex_policy.state.safe_directories import make_directory, open_below
 from cortex_policy.state.settings import open_settings_directory, read_setting, settings_directory_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Any, Self
 
 FORMAT = 1
 MAX_BYTES = 1 << 14  # of a record
 MAX_RECORDS, MAX_DAYS = 500, 90  # that are kept
 _BEGUN = "-begun.json"
-_NAME = re.compile(r"[0-9]{20}-[0-9]{1,10}(-begun)?\.json")
+RECORD_NAME = re.compile(r"[0-9]{20}-[0-9]{1,10}(-begun)?\.json")
 _PRIVATE, _PUBLIC = 0o600, 0o644
 
 
@@ -119,48 +117,7 @@ class CommandRecorder:
         except CortexPolicyError as error:
             self.problem = error.message
         except OSError as error:
-            self.problem = f"`{_path(self._record.place, self._root)}`: {os_error_text(error)}"
-
-
-def read_command_records(place: str, root: str | None) -> "Iterator[CommandRecord | CorruptEntry]":
-    """Yield the records of a place, newest first, and files that are no records; raise OSError or GrantError."""
-    with open_settings_directory(place, root) as top:
-        owners = {0, os.geteuid(), *([os.fstat(top).st_uid] if place == PROJECT else [])}
-        history = open_below(top, NAME)
-        try:
-            directory = open_below(history, COMMANDS)
-        finally:
-            os.close(history)
-        try:
-            for name in sorted(os.listdir(directory), reverse=True):
-                if _NAME.fullmatch(name):
-                    yield _read_or_report(directory, name, place, root, owners)
-        finally:
-            os.close(directory)
-
-
-def _read_or_report(
-    directory: int, name: str, place: str, root: str | None, owners: set[int]
-) -> CommandRecord | CorruptEntry:
-    try:
-        return decode_record(_read(directory, name, owners), place, name)
-    except OSError as error:
-        why = os_error_text(error)
-    except MalformedError as error:
-        why = str(error)
-    return CorruptEntry(f"{_path(place, root)}/{name}", why)
-
-
-def _read(directory: int, name: str, owners: set[int]) -> bytes:
-    """Return the bytes of a record; raise MalformedError if another user could have written them."""
-    descriptor = os.open(name, OPEN_FILE, dir_fd=directory)
-    try:
-        status = os.fstat(descriptor)
-        if problems := find_trust_problems(descriptor, status, owners):
-            raise MalformedError(f"it {problems[0][1]}")
-        return read_all(descriptor, MAX_BYTES + 1) if stat.S_ISREG(status.st_mode) else b""
-    finally:
-        os.close(descriptor)
+            self.problem = f"`{records_path(self._record.place, self._root)}`: {os_error_text(error)}"
 
 
 def encode_record(record: CommandRecord) -> bytes:
@@ -219,7 +176,7 @@ def _prune(directory: int) -> None:
             is_left = name.startswith(TEMPORARY_PREFIX) and time() - os.lstat(name, dir_fd=directory).st_mtime > DAY
             if is_left:
                 os.unlink(name, dir_fd=directory)
-    names = sorted(name for name in found if _NAME.fullmatch(name))
+    names = sorted(name for name in found if RECORD_NAME.fullmatch(name))
     oldest = time_ns() - MAX_DAYS * DAY * 1_000_000_000
     for index, name in enumerate(names[:-1]):  # the newest one stays
         if index >= len(names) - MAX_RECORDS and int(name[:20]) >= oldest:
@@ -228,7 +185,8 @@ def _prune(directory: int) -> None:
             os.unlink(name, dir_fd=directory)
 
 
-def _path(place: str, root: str | None) -> str:
+def records_path(place: str, root: str | None) -> str:
+    """Return the directory of the records of a place."""
     return f"{settings_directory_of(place, root)}/{NAME}/{COMMANDS}"
 
 

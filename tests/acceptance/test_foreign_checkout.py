@@ -1,6 +1,7 @@
 """A checkout that belongs to another user, as in a container: what decides refuses it, what looks at it warns once."""
 
 import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,22 @@ def test_a_user_who_may_not_read_the_history_learns_who_may(own: Path) -> None:
         f"cortex-policy: grant file is unsafe: `{history}`: permission denied",
         "hint: run this as user 4321 or root, who may read it",
     ]
+
+
+def test_root_sees_what_the_owner_of_a_root_changed_in_their_own_settings(
+    foreign: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside what was done to the root; behind a link of that user nothing is read."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setenv("HOME", str(home))
+    assert run("config", "set", "sensitive", "ask", cwd="/").returncode == 0
+    for path in (home, *home.rglob("*")):
+        os.chown(path, 4321, 4321)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: pwd.struct_passwd(("agent", "x", 4321, 1, "", str(home), "")))
+    assert "config set sensitive --user\tnarrowed: not set becomes `ask`\n" in run("log", "--root", str(foreign)).stdout
+    (home / ".config").rename(tmp_path / "elsewhere")
+    (home / ".config").symlink_to(tmp_path / "elsewhere")
+    assert run("log", "--root", str(foreign)).stdout == ""

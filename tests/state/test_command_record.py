@@ -15,8 +15,8 @@ from cortex_policy.state.command_record import (
     decode_record,
     encode_record,
     new_record,
-    read_command_records,
 )
+from cortex_policy.state.command_record_reader import read_command_records
 from cortex_policy.state.history_entry import Author
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)

@@ -31,9 +31,10 @@ def log(
 
     It prints who did it, when, and what it changed. These are the writes of grants, with their versions, and `stop`,
     `resume`, `rate reset`, `rate purge` and `config set`, `unset` and `edit`; changes of your own and the system's
-    settings are among them. With a grant, only what was done to it. A table is printed on a terminal, else one line
-    for each, separated by tabs. Times are local on a terminal, else UTC. The setting `history.keep` limits the number
-    of writes; each write drops those older than 90 days.
+    settings are among them, and root also sees those of the root's owner. With a grant, only what was done to it.
+
+    A table is printed on a terminal, else one line for each, separated by tabs. Times are local on a terminal, else
+    UTC. The setting `history.keep` limits the number of writes; each write drops those older than 90 days.
 
     $ cortex-policy log
     $ cortex-policy log git -n 5

@@ -1,6 +1,7 @@
 """What operators did to a root, newest first: the writes of its grants, and the commands that write none."""
 
 import os
+import pwd
 from contextlib import suppress
 from heapq import merge
 
@@ -12,7 +13,8 @@ from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
 from cortex_policy.manage.history.writes import read_write_history
 from cortex_policy.state import Root
-from cortex_policy.state.command_record import CommandRecord, read_command_records
+from cortex_policy.state.command_record import CommandRecord
+from cortex_policy.state.command_record_reader import read_command_records, read_command_records_of
 from cortex_policy.state.emergency_stop import EmergencyStop, find_host_stop, find_root_stop
 from cortex_policy.state.history import CorruptEntry
 from cortex_policy.state.history_entry import Author, HistoryEntry
@@ -22,6 +24,9 @@ from cortex_policy.state.stamp import grant_digest
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+
+ROOT_USER = 0
 
 
 class Timeline(Value):
@@ -41,6 +46,7 @@ def read_timeline(root: Root, grant_id: str | None = None) -> Timeline:
     """Return what was done to a root, or to one of its grants; take no lock."""
     history = read_write_history(root, grant_id)
     found = [one for place in (SYSTEM, USER, PROJECT) for one in _read_records(place, root)]
+    found += _records_of_owner(root)
     records = [one for one in found if isinstance(one, CommandRecord)]
     records = [one for one in (*_unrecorded_stops(root, records), *records) if grant_id in (None, one.grant_id)]
     records.sort(key=lambda record: record.begun_ns, reverse=True)
@@ -72,6 +78,15 @@ def _read_records(place: str, root: Root) -> "Iterator[CommandRecord | CorruptEn
     except (OSError, GrantError) as error:
         why = error.detail if isinstance(error, GrantError) else os_error_text(error)
         yield CorruptEntry(f"{settings_directory_of(place, root.path)}/history", why)
+
+
+def _records_of_owner(root: Root) -> "list[CommandRecord | CorruptEntry]":
+    """Return what the owner of a root changed in their own settings, if the caller is root and may see it."""
+    with suppress(OSError, KeyError):
+        owner = os.stat(root.path).st_uid
+        if os.geteuid() == ROOT_USER != owner:
+            return list(read_command_records_of(pwd.getpwuid(owner)))
+    return []
 
 
 def _unrecorded_stops(root: Root, records: list[CommandRecord]) -> "Iterator[CommandRecord]":
