@@ -3,12 +3,14 @@
 import gc
 import json
 import os
+import re
 import shutil
 import signal
 import sys
 import tempfile
 from collections.abc import Iterator
 from inspect import signature
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -21,13 +23,20 @@ from tests.support.small_process import SmallProcess
 from tests.support.stamps import stamp_grants
 from tests.support.users import CALLER
 
+DIRECTORIES = count()
 SMALL = SmallProcess()  # before any test is loaded
 collect_ignore_glob = [] if sys.platform == "linux" else ["stress/*"]  # it knows the process files of Linux
+
+
+def pytest_collection() -> None:
+    """Look for no garbage while tests are collected: there is none."""
+    gc.disable()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
     """Let no collection of garbage look at thousands of collected tests again: it took a seventh of the whole run."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 
@@ -52,6 +61,15 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 def pytest_xdist_auto_num_workers() -> int:
     """Use two workers for each core with `-n auto`: many tests wait, for a disk, a process or a clock."""
     return 2 * len(os.sched_getaffinity(0)) if sys.platform == "linux" else 2 * (os.cpu_count() or 1)
+
+
+@pytest.fixture
+def tmp_path(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """Make a directory for a test; the one of pytest lists all others, and links to the newest, for each test."""
+    words = re.sub(r"\W", "_", request.node.name)[:30]
+    directory = tmp_path_factory.getbasetemp() / f"{words}-{next(DIRECTORIES)}"
+    directory.mkdir(mode=0o700)
+    return directory
 
 
 @pytest.fixture(autouse=True)

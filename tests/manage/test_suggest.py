@@ -196,7 +196,7 @@ def test_a_value_that_a_long_list_lacks_is_not_looked_up_in_a_copy_of_it(tree: P
 
 def test_of_a_large_grant_one_change_is_suggested(tree: Path) -> None:
     """That for the most calls: each takes seconds."""
-    many = {f"x{number}": {} for number in range(70_000)}
+    many = {f"x{number}": {} for number in range(48_000)}
     (tree / ".cortex/policy/tools/git.json").write_text(json.dumps({**GRANT, "args": many}, separators=(",", ":")))
     lines = [event(n, f"push{n % 3}", DENIED[0]) for n in range(7)]
     with counted(parse_tree) as work:
@@ -206,11 +206,11 @@ def test_of_a_large_grant_one_change_is_suggested(tree: Path) -> None:
     assert work["parse_tree"] == 1
 
 
-def test_arguments_of_a_mebibyte_are_not_kept_for_suggestions(tree: Path) -> None:
-    """There may be one for each of 200 groups."""
-    values = [f"v{number}" for number in range(50_000)]
+def test_arguments_of_any_length_are_not_kept_for_suggestions(tree: Path) -> None:
+    """There may be a mebibyte for each of 200 groups."""
+    values = [f"v{number}" for number in range(10_000)]
     lines = (event(n, f"push{n}", DENIED[0], args={"x": values}).encode() for n in range(12))
-    with peak_memory(25 << 20):
+    with peak_memory(5 << 20):
         done = suggest(Root(str(tree), named=False), lines, ReadCounts())
     assert len(done.suggestions) == 12
     assert done.suggestions[0].example.args == ["x"]

@@ -73,7 +73,7 @@ def faults(root: Root) -> list[str]:
             set_value(target(place, root), NAME, value, agree)
         if read(root, place) != after(text, "deny"):
             wrong.append(f"the settings of the {place} were {text!r}, and are {read(root, place)!r}")
-    if os.listdir(Path(target(USER, root).file).parent) != ["config.toml"]:
+    if {*os.listdir(Path(target(USER, root).file).parent)} - {"config.toml", "history"}:
         wrong.append("a file is left beside the settings of the user")
     read_layers(root.path)  # raises for what cannot be read
     return wrong

@@ -1,10 +1,7 @@
 """What came of cases, in each format."""
 
 import json
-from pathlib import Path
 from xml.etree import ElementTree as ET
-
-from xmlschema import XMLSchema
 
 from cortex_policy.cli.output.cases import FORMATS
 from cortex_policy.cli.output.cases.text import render_results, results_summary
@@ -14,9 +11,9 @@ from cortex_policy.manage.cases.coverage import measure_coverage
 from cortex_policy.manage.cases.model import Case, CaseFile, CaseFileProblem
 from cortex_policy.manage.cases.runner import FileResult, GrantUnderTest, run_file
 from cortex_policy.manage.cases.suite import SuiteResult
+from tests.support.junit import validate_as_jenkins
 from tests.support.roots import GIT
 
-JENKINS = XMLSchema(Path(__file__).parent.parent / "problems" / "jenkins-junit.xsd")
 DATA = json.dumps(GIT, indent=2).encode()
 SUBJECT = GrantUnderTest(decode(DATA, "git"), DATA, "git.json")
 HOSTILE = "a\x1b[31m\u202e\0::error::##[x]"
@@ -62,6 +59,6 @@ def test_json_lists_all_and_is_one_line_of_ascii() -> None:
 def test_junit_is_what_services_read() -> None:
     """A test for each case, and one for a file that could not be run; no case at all is one test."""
     root = ET.fromstring(FORMATS["junit"](outcome()))  # noqa: S314 - our own
-    JENKINS.validate(root)
+    validate_as_jenkins(root)
     assert [len(case) for case in root[0].iter("testcase")] == [0, 1, 1]
-    JENKINS.validate(ET.fromstring(FORMATS["junit"](SuiteResult((), ()))))  # noqa: S314
+    validate_as_jenkins(ET.fromstring(FORMATS["junit"](SuiteResult((), ()))))  # noqa: S314

@@ -1,20 +1,18 @@
 """A job shows each file with an error as a test that failed."""
 
 import re
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
-from xmlschema import XMLSchema
 
 from cortex_policy.cli.output.problems.junit import render_report
 from cortex_policy.cli.output.problems.text import problem_texts
 from cortex_policy.core.text import printable
 from cortex_policy.schema.problems import Report
+from tests.support.junit import validate_as_jenkins
 from tests.support.reports import REAL, hostile, many, reports
 
-JENKINS = XMLSchema(Path(__file__).parent / "jenkins-junit.xsd")
 # what the schema of Ant asks for; the schema itself is under the LGPL, and so not here
 ANT = {
     "testsuites": ({}, "(testsuite)*"),
@@ -44,7 +42,7 @@ ANT = {
 def suite_of(report: Report) -> ET.Element:
     """Return the one suite of a text that both schemas take."""
     text = render_report(report)
-    JENKINS.validate(text)
+    validate_as_jenkins(text)
     root = ET.fromstring(text.encode())  # noqa: S314 - it is ours
     for element in root.iter():
         attributes, children = ANT[element.tag]
