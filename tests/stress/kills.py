@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import configured
-from scribes import HEAD, NUMBER, SET, text_of
+from scribes import HEAD, NUMBER, SET, temporary_files, text_of
 
 from cortex_policy.core.decode import decode
 from cortex_policy.core.settings import PROJECT, USER
@@ -102,7 +102,7 @@ class Commands:
             decode(path.read_bytes())
 
     def _left(self) -> list[Path]:
-        return [path for path in self.policy.rglob("*") if path.name.startswith(TEMPORARY_PREFIX)]
+        return temporary_files(self.policy)
 
     def _must(self, holds: bool, sentence: str) -> None:
         if not holds:

@@ -16,7 +16,7 @@ from cortex_policy.core.model import NOT_DONE, STAMP_MISMATCH, CortexPolicyError
 from cortex_policy.manage.editing.set_fields import GrantEdit, apply_edit
 from cortex_policy.manage.history import undo
 from cortex_policy.manage.transaction import writer as transaction_writer
-from cortex_policy.state import Root, atomic_write, writer_lock
+from cortex_policy.state import Root, atomic_write, history, writer_lock
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import PolicyDirectory
 from cortex_policy.state.stamp import grant_digest
@@ -36,6 +36,12 @@ def text_of(grant_id: str, rate: int, number: str = NUMBER) -> str:
     """Return the text of a grant: what is no number in it never changes."""
     tail = f'"tool": "{grant_id.removesuffix("-away")}", "actions": ["a", "b"],\n\t"rate": {{"perMinute": {rate}}}'
     return f'{HEAD}{number}",  {tail}, "rules": [ 1.0, "\\u00e9" ]}}\r\n'
+
+
+def temporary_files(policy: Path) -> list[Path]:
+    """Return the files that killed writers left; those of records go a day later, since records have no lock."""
+    left = policy.rglob(f"{atomic_write.TEMPORARY_PREFIX}*")
+    return [path for path in left if path.parent.name != history.COMMANDS]
 
 
 class Evidence:

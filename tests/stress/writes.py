@@ -27,6 +27,7 @@ from scribes import (
     Worker,
     edit_by_hand,
     read_always,
+    temporary_files,
     text_of,
 )
 
@@ -38,7 +39,6 @@ from cortex_policy.manage.stamp.write import write_stamp
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root, history
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.atomic_write import TEMPORARY_PREFIX
 from cortex_policy.state.history_entry import HistoryEntry
 from cortex_policy.state.stamp import grant_digest
 
@@ -177,10 +177,7 @@ class Run:
         with write_transaction(self.root):
             pass
         policy, files = Path(self.root.tools).parent, self._files()
-        self._must(
-            not [name for name in policy.rglob("*") if name.name.startswith(TEMPORARY_PREFIX)],
-            "a temporary file is left",
-        )
+        self._must(not temporary_files(policy), "a temporary file is left")
         stamp = stamps.read_stamp(self.root)
         if stamp is None or stamp.pending:
             raise AssertionError(stamp)
