@@ -26,6 +26,7 @@ class Program:
     settings_file: ClassVar[str]  # of the user, below the home directory
     project_file: ClassVar[str]  # of the project
     guarded_directory: ClassVar[str]  # in the project: what is in it is the agent's own
+    switch: ClassVar[tuple[str, str]]  # a file of the project, and the text in it that switches the user's hooks off
 
     def __init__(self, home: Path, work: Path) -> None:
         self.home, self.work = home, work

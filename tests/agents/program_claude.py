@@ -13,6 +13,7 @@ class Claude(Program):
     pattern = "@anthropic-ai/claude-code-*/claude"
     settings_file, project_file = ".claude/settings.json", ".claude/settings.json"
     guarded_directory = ".claude/agents"
+    switch = (".claude/settings.json", '{"disableAllHooks": true}')
 
     def write_settings(self) -> None:
         """Write that the user has been greeted and trusts the project."""

@@ -16,6 +16,7 @@ class Codex(Program):
     pattern = "@openai/codex-*/vendor/*/bin/codex"
     settings_file, project_file = ".codex/hooks.json", ".codex/hooks.json"
     guarded_directory = ".codex"
+    switch = (".codex/config.toml", "[features]\nhooks = false\n")
     _SETTINGS = f"""\
 model = "gpt-6.2-sol"
 model_provider = "mock"

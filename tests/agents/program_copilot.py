@@ -13,6 +13,7 @@ class Copilot(Program):
     pattern = "@github/copilot-*/copilot"
     settings_file, project_file = ".copilot/hooks/cortex-policy.json", ".github/hooks/cortex-policy.json"
     guarded_directory = ".github/hooks"
+    switch = (".github/copilot/settings.json", '{"disableAllHooks": true}')
 
     def argv(self, prompt: str) -> list[str]:
         """Return the command line of one prompt."""

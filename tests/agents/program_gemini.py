@@ -13,6 +13,7 @@ class Gemini(Program):
     pattern = "@google/gemini-cli/bundle/gemini.js"
     settings_file, project_file = ".gemini/settings.json", ".gemini/settings.json"
     guarded_directory = ".gemini"
+    switch = (".gemini/settings.json", '{"hooksConfig": {"enabled": false}}')
 
     def write_settings(self) -> None:
         """Write how to sign in, the MCP server, and that nothing is reported."""

@@ -9,6 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from cortex_policy.manage.hooks.targets import AGENT_FILES
 from tests.agents.guarded import Guarded, make_venv
 from tests.agents.programs import PROGRAMS
 from tests.agents.trial import SITUATIONS, Trial, try_situation
@@ -27,7 +28,8 @@ def main() -> int:
         for agent in options.agents:
             for number, title in enumerate(titles):
                 found[agent, title] = _try(agent, title, Path(name, f"{agent}-{number}"), python)
-    print(f"| situation | {' | '.join(options.agents)} |\n|---|{'---|' * len(options.agents)}")
+    names = [f"{AGENT_FILES[agent].title} {PROGRAMS[agent].version}" for agent in options.agents]
+    print(f"| situation | {' | '.join(names)} |\n|---|{'---|' * len(names)}")
     for title in titles:
         cells = [_cell(found[agent, title]) for agent in options.agents]
         print(f"| {title} | {' | '.join(cells)} |")

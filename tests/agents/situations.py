@@ -58,6 +58,17 @@ def two_installs(guarded: Guarded) -> Iterator[Scene]:
     yield one_after_another(guarded.write(runs=False), calls[0], calls[1], calls[2]._replace(runs=False))
 
 
+def switched_off(guarded: Guarded) -> Iterator[Scene]:
+    """Let no file of the project switch off what is in managed settings."""
+    name, text = guarded.program.switch
+    guarded.install("--managed")
+    (guarded.work / name).parent.mkdir(parents=True)
+    (guarded.work / name).write_text(text)
+    yield one_after_another(
+        guarded.shell(runs=True), guarded.shell(runs=False), guarded.write(runs=True), guarded.write(runs=False)
+    )
+
+
 def elsewhere(guarded: Guarded) -> Iterator[Scene]:
     """Let no policy elsewhere allow what the installed root denies."""
     place = guarded.work / "elsewhere"
@@ -132,6 +143,7 @@ SITUATIONS: dict[str, Situation] = {
     "a tool that no rule fits": unmapped_tool,
     "the rate": rate,
     "two installs at once": two_installs,
+    "managed settings, and a project that switches hooks off": switched_off,
     "a directory that the model chose": elsewhere,
     "a sub-agent": sub_agent,
     "a write to the agent's own settings": own_settings,

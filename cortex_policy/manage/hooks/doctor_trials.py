@@ -1,27 +1,28 @@
 """What a hook is put through: each trial says what its agent must do, and prepares what the line meets."""
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 from cortex_policy.core import Value
 from cortex_policy.core.hooks.payload import CANARY
 from cortex_policy.manage.hooks.agent_behaviour import blocks
 from cortex_policy.manage.hooks.entry import PROJECT_VARIABLE
 from cortex_policy.manage.hooks.scratch_root import INSIDE, TOOL, ScratchRoot
-from cortex_policy.manage.hooks.trial_line import LineTrial, TrialLine, run_line
+from cortex_policy.manage.hooks.trial_line import MAX_SECONDS, LineTrial, TrialLine, kill_running_lines, run_line
 from cortex_policy.manage.hooks.trial_payload import trial_payload
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_HANG = "import time\ntime.sleep(3600)\n"  # in place of the program
+_KILL_AGAIN_SECONDS = 0.05  # a line may be about to start
+_HANG = f"import time\ntime.sleep({2 * MAX_SECONDS})\n"  # in place of the program
 _HANGING_DISK = """\
 import os, sys, time
 real = os.open
 def hang(path, *rest, **named):
     if str(path).endswith("hooks.toml"):
-        time.sleep(3600)
+        time.sleep(120)
     return real(path, *rest, **named)
 os.open = hang
 with open({program!r}) as file:
@@ -68,7 +69,16 @@ def try_broken_programs(line: TrialLine, scratch: ScratchRoot) -> "Iterator[Hook
         "missing program": f"{scratch.root.path}/missing",
     }
     with ThreadPoolExecutor() as executor:
-        yield from executor.map(lambda each: _call(each[0], line.with_program(each[1]), scratch), programs.items())
+        trials = [
+            executor.submit(_call, name, line.with_program(program), scratch) for name, program in programs.items()
+        ]
+        try:
+            for trial in trials:
+                yield trial.result()
+        except BaseException:  # an interrupt must not wait for a time-out
+            while wait(trials, _KILL_AGAIN_SECONDS).not_done:
+                kill_running_lines()
+            raise
 
 
 def _try_variables(line: TrialLine, scratch: ScratchRoot) -> "Iterator[HookTrial]":

@@ -78,7 +78,7 @@ def _write(file: str, text: str) -> None:
 def scratch_root() -> "Iterator[ScratchRoot]":
     """Make such a root, and remove it whatever happens; raise NotDoneError if the disk refuses."""
     try:
-        directory = TemporaryDirectory(prefix="cortex-policy-hook-", ignore_cleanup_errors=True)
+        directory = TemporaryDirectory(prefix=f"cortex-policy-hook-{os.getpid()}-", ignore_cleanup_errors=True)
     except OSError as error:
         raise NotDoneError(f"no temporary directory: {os_error_text(error)}", "see TMPDIR") from None
     with directory as top:

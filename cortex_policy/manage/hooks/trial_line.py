@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MAX_SECONDS = 60  # whoever waits longer for a hook would not call it guarded
 _NOT_STARTED = 127
 _QUOTES = r"""['"\\]*"""
+_running = set[int]()
 _SHELLS = {
     "claude": ("/bin/sh", "-c"),
     "codex": ("/bin/bash", "-c"),
@@ -74,9 +75,18 @@ def run_line(line: TrialLine, payload: str, directory: str, variables: "Mapping[
         )  # fmt: skip
     except OSError:
         return LineTrial(HookEnd(_NOT_STARTED, fail_closed=line.fail_closed), 0.0)
+    _running.add(process.pid)
     with process:
-        end = _wait(line, process, payload.encode())
-        return LineTrial(end, time.monotonic() - began)
+        try:
+            return LineTrial(_wait(line, process, payload.encode()), time.monotonic() - began)
+        finally:
+            _running.discard(process.pid)
+
+
+def kill_running_lines() -> None:
+    """Kill the lines that other threads wait for: an interrupt must not wait with them."""
+    for process_group in tuple(_running):
+        _kill(process_group)
 
 
 def _wait(line: TrialLine, process: "subprocess.Popen[bytes]", payload: bytes) -> HookEnd:
@@ -87,8 +97,15 @@ def _wait(line: TrialLine, process: "subprocess.Popen[bytes]", payload: bytes) -
     except subprocess.TimeoutExpired as late:
         out, err = late.stdout or b"", late.stderr or b""
         timed_out = line.agent != "claude" or process.poll() is None
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _kill(process.pid)
+    except BaseException:  # an interrupt
+        _kill(process.pid)
+        raise
     code = process.wait()
     stdout, stderr = out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
     return HookEnd(code if code >= 0 else None, stdout, stderr, timed_out, line.fail_closed)
+
+
+def _kill(process_group: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process_group, signal.SIGKILL)

@@ -2,12 +2,18 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.support.agent_settings import install_hook, settings_of
-from tests.support.command import run_command
+from tests.support.command import PROGRAM, run_command
 
 pytestmark = pytest.mark.usefixtures("agents_home")
 
@@ -50,3 +56,39 @@ def test_the_root_is_found_from_below(root: Path) -> None:
     os.chdir(root / "docs")
     members = json.loads(run_command("hook", "doctor", "gemini", "--json", code=1).stdout)
     assert members["root"] == str(root)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
+def test_an_interrupt_ends_what_was_started(root: Path) -> None:
+    """Nobody waits for a time-out, and no program that hangs is left behind."""
+    install_hook("claude", "--root", str(root))
+    process = subprocess.Popen([*PROGRAM, "hook", "doctor", "claude"], stdout=subprocess.PIPE, text=True, bufsize=1)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "unreadable grant" in line:
+            break
+    wait_for(lambda: bool(trials_of(process.pid)))
+    process.send_signal(signal.SIGINT)
+    assert process.wait(15) == 130
+    process.stdout.close()
+    wait_for(lambda: not trials_of(process.pid))
+
+
+def trials_of(doctor: int) -> list[str]:
+    """Return the command lines of the scratch programs that run for a doctor, in sessions of their own."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            words = file.read_bytes().decode(errors="replace")
+            if f"/cortex-policy-hook-{doctor}-" in words:
+                found.append(words)
+    return found
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until something holds; fail if it never does."""
+    for _ in range(1000):
+        if condition():
+            return
+        time.sleep(0.01)
+    pytest.fail("it never does")
