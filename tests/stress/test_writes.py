@@ -14,7 +14,7 @@ from cortex_policy.state.stamp import grant_digest
 
 
 @pytest.mark.forks
-@pytest.mark.parametrize("kills", [80, pytest.param(150, marks=pytest.mark.storm)])
+@pytest.mark.parametrize("kills", [40, pytest.param(150, marks=pytest.mark.storm)])
 def test_killed_writers_leave_whole_states_and_hide_no_hand(kills: int) -> None:
     """No false alarm, no temporary file, no version that goes back, and each edit by hand reported."""
     counts, faults = crash(kills, int.from_bytes(os.urandom(4)))
@@ -32,7 +32,7 @@ def test_killed_commands_leave_whole_states(tmp_path: Path, monkeypatch: pytest.
     assert counts["commands killed"] == 4
 
 
-@pytest.mark.parametrize("writes", [200, pytest.param(1000, marks=pytest.mark.storm)])
+@pytest.mark.parametrize("writes", [100, pytest.param(1000, marks=pytest.mark.storm)])
 def test_a_reader_sees_no_version_go_back(tmp_path: Path, writes: int) -> None:
     """Nor a checksum that belongs to no state, while many writes happen."""
     root, numbers, evidence = (
