@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     Keys = tuple[str | int, ...]
     Texts = dict[str, list[tuple[int, str]]]
 
-RESERVED_ID = "hooks.toml"  # the stamp has this file under this name
 _FILE_KEYS = ("format", "unmapped", "guard", "rule")
 _OF_GRANTS = ("action", "within", "no_path")  # keys that only a rule with a grant may have
 UNKNOWN_KEY, WRONG_VALUE, WRONG_RULE, IGNORED_PATH = "hooks-key", "hooks-value", "hooks-rule", "hooks-ignore"
@@ -174,7 +173,7 @@ def _decision_problems(above: "Keys", rule: "Members") -> list[RuleProblem]:
         return [
             RuleProblem(above, WRONG_RULE, message, 'add `grant = "ID"` and `action = "..."`, or `decide = "deny"`')
         ]
-    if not isinstance(grant, str) or not is_grant_id(grant) or grant == RESERVED_ID:
+    if not isinstance(grant, str) or not is_grant_id(grant):
         return [RuleProblem((*above, "grant"), WRONG_VALUE, f"`{grant}` is not the id of a grant")]
     return _action_problems(above, rule)
 

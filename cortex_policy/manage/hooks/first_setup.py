@@ -73,10 +73,7 @@ def _has_directory(agent: str, environment: "Mapping[str, str]") -> bool:
 
 def preview_first_setup(root: Root, agents: tuple[str, ...]) -> FirstSetup:
     """Return what `write_first_setup` would write, without a lock; raise NotDoneError if there are rules already."""
-    stamp = read_stamp(root)
-    texts = _first_texts(root, agents, lambda name: read_policy_file(root, name))
-    steps = tuple(preview_change(root, name, None, text) for name, text in texts.items())
-    return FirstSetup(agents, stamp.version if stamp is not None else 0, steps)
+    return _preview(root, agents, _first_texts(root, agents, lambda name: read_policy_file(root, name)))
 
 
 def write_first_setup(root: Root, agents: tuple[str, ...], consent: "Consent", lock_wait: LockWait) -> FirstSetup:
@@ -87,7 +84,7 @@ def write_first_setup(root: Root, agents: tuple[str, ...], consent: "Consent", l
     """
     with write_transaction(root, lock_wait, "hook init") as writer:
         texts = _first_texts(root, agents, writer.grants.read)
-        setup = preview_first_setup(root, agents)
+        setup = _preview(root, agents, texts)
         consent(setup)
         written: list[WriteResult] = []
         for step, (name, text) in zip(setup.steps, texts.items(), strict=True):
@@ -99,6 +96,12 @@ def write_first_setup(root: Root, agents: tuple[str, ...], consent: "Consent", l
                 return FirstSetup(agents, setup.version, tuple(written), as_policy_error(error))
             written.append(WriteResult(step.change, step.diff, is_written=True, version=version))
         return FirstSetup(agents, setup.version, tuple(written))
+
+
+def _preview(root: Root, agents: tuple[str, ...], texts: "Mapping[str, bytes]") -> FirstSetup:
+    stamp = read_stamp(root)
+    steps = tuple(preview_change(root, name, None, text) for name, text in texts.items())
+    return FirstSetup(agents, stamp.version if stamp is not None else 0, steps)
 
 
 def _first_texts(root: Root, agents: tuple[str, ...], read: "Read") -> dict[str, bytes]:
@@ -115,7 +118,8 @@ def _first_texts(root: Root, agents: tuple[str, ...], read: "Read") -> dict[str,
 
 def writable_scopes(root: Root) -> tuple[str, ...]:
     """Return the directories of a root in which nothing lies that others run later, as far as their names tell."""
-    with os.scandir(root.path) as entries:
+    names: list[str] = []
+    with suppress(OSError), os.scandir(root.path) as entries:  # a root that cannot be listed has the usual ones
         names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
     return tuple(name for name in names if _is_writable_scope(name))[:MAX_SCOPES] or USUAL_SCOPES
 

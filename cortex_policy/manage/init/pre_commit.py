@@ -25,7 +25,9 @@ CONFIGURATION = ".pre-commit-config.yaml"
 MADE, KEPT, COMPLETE = "made", "kept", "complete"
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 # a grant that is a link is refused, and has to be reported
-_OF_GRANTS = ("files: (^|/)\\.cortex/policy/tools/[^/]+\\.json$", "types: []", "types_or: [file, symlink]")
+_TYPES = ("types: []", "types_or: [file, symlink]")
+_OF_GRANTS = ("files: (^|/)\\.cortex/policy/tools/[^/]+\\.json$", *_TYPES)
+_OF_GRANTS_AND_RULES = ("files: (^|/)\\.cortex/policy/(tools/[^/]+\\.json|hooks\\.toml)$", *_TYPES)
 # a commit that only deletes grants has no files to check, and would skip a hook that filters by files
 _ALWAYS = ("always_run: true", "pass_filenames: false")
 
@@ -44,11 +46,11 @@ class Hook(NamedTuple):
 HOOKS = (
     Hook(
         "cortex-policy-validate", "grants are valid",
-        "Look for what is wrong with the grants of a commit; show the line, and how to fix it. The path of a"
-        " grant gives its root.",
+        "Look for what is wrong with the grants and the `hooks.toml` of a commit; show the line, and how to fix it."
+        " The path of a file gives its root.",
         "cortex-policy validate",
         # one process, which forks if that is faster: several would not see two grants that share a budget
-        (*_OF_GRANTS, "require_serial: true"), takes_root=False,
+        (*_OF_GRANTS_AND_RULES, "require_serial: true"), takes_root=False,
     ),
     Hook(
         "cortex-policy-fmt", "grants are laid out canonically",
