@@ -163,7 +163,7 @@ complete -c cortex-policy -n '__cortex_policy_at 0' -a rule -d 'Explain a rule o
 complete -c cortex-policy -n '__cortex_policy_at 0' -a run -d 'Decide a call, and run a command if it is allowed'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a schema -d 'Print the JSON Schema of a grant'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a set -d 'Change a grant in one write'
-complete -c cortex-policy -n '__cortex_policy_at 0' -a shell-init -d 'Print the script with which a shell asks checks of a co-process'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a shell-init -d 'Print the script that lets a shell ask a co-process'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a show -d 'Show a grant, its file, and what is left of its budgets'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a stamp -d 'Show, verify or write the version and checksum of the grants'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a status -d 'Show whether checks can be allowed, and what decides it'

@@ -22,7 +22,7 @@ def shell_init(
     *,
     write: Annotated[bool, typer.Option("--write", help="Write it to a file; print the line that sources it.")] = False,
 ) -> None:
-    """Print the script with which a shell asks checks of a co-process.
+    """Print the script that lets a shell ask a co-process.
 
     It defines a function `cortex-policy`. In bash 5 and zsh on Linux, `check` then asks a process that starts at the
     first check and ends with the shell: the words, the output and the exit codes are the same. Whatever goes wrong, the
