@@ -194,5 +194,5 @@ def _is_enabled(root: str | None) -> bool:
     """Whether a history is kept; if the settings are invalid, it is."""
     try:
         return read_setting("history.keep", root) != 0
-    except CortexPolicyError:
+    except (CortexPolicyError, OSError):
         return True
