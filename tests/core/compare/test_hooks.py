@@ -1,7 +1,7 @@
 """What a change of the rules of hooks means: `same` and `narrowed` are proofs, all else is widened."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.compare.hooks import compare_hook_rules
@@ -11,6 +11,7 @@ from cortex_policy.core.hooks.questions import apply_rules
 from cortex_policy.core.hooks.rule_problems import decode_rules
 from cortex_policy.core.hooks.rules import HookRules
 from cortex_policy.core.hooks.rules_text import decode_rules_text
+from tests.support.chance import chance
 
 READ = '[[rule]]\ntools = ["Read", "Grep"]\ngrant = "fs.read"\naction = "read"\n'
 WRITE = '[[rule]]\ntools = ["Write"]\ngrant = "fs.write"\naction = "write"\n'
@@ -200,7 +201,7 @@ def needs(call: ToolCall, rules: HookRules) -> set[tuple[str, str, bool, bool, b
     }
 
 
-@settings(max_examples=1500, deadline=None)
+@chance(1500)
 @given(changed_documents())
 def test_what_is_called_narrower_lets_no_call_pass_that_was_denied(
     documents: tuple[dict[str, object], dict[str, object]],
