@@ -7,12 +7,12 @@ from cortex_policy.core.text import message_line, plural, truncate
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, error_result
 from cortex_policy.manage.hooks.claude_version import check_claude_version
 from cortex_policy.manage.hooks.doctor_trials import HookTrial, try_broken_programs, try_canary, try_scratch_root
+from cortex_policy.manage.hooks.handler_line import read_runnable_line
 from cortex_policy.manage.hooks.install_checks import check_environment
+from cortex_policy.manage.hooks.runnable_line import RunnableLine
 from cortex_policy.manage.hooks.scratch_root import scratch_root
 from cortex_policy.manage.hooks.status import AgentStatus, InstalledHook, hook_statuses
 from cortex_policy.manage.hooks.targets import AGENT_FILES
-from cortex_policy.manage.hooks.trial_handler import trial_line
-from cortex_policy.manage.hooks.trial_line import TrialLine
 from cortex_policy.state import Root
 from cortex_policy.state.hooks_file import load_hook_rules
 
@@ -73,7 +73,7 @@ def _rules_check(root: str) -> CheckResult:
 
 
 def _line_checks(agent: str, hook: InstalledHook, root: str) -> "Iterator[CheckResult]":
-    line = trial_line(agent, hook.handler)
+    line = read_runnable_line(agent, hook.handler)
     if line is None:
         why = "it is not written as `hook install` writes it, so it cannot be tried"
         yield CheckResult("line", PROBLEM, why, f"cortex-policy hook install {agent}")
@@ -85,14 +85,14 @@ def _line_checks(agent: str, hook: InstalledHook, root: str) -> "Iterator[CheckR
         yield _result(line, trial)
 
 
-def _trials(line: TrialLine, root: str) -> "Iterator[HookTrial]":
+def _trials(line: RunnableLine, root: str) -> "Iterator[HookTrial]":
     yield try_canary(line, root)
     with scratch_root() as scratch:
         yield from try_scratch_root(line, scratch)
         yield from try_broken_programs(line, scratch)
 
 
-def _result(line: TrialLine, trial: HookTrial) -> CheckResult:
+def _result(line: RunnableLine, trial: HookTrial) -> CheckResult:
     end, seconds, title = trial.run.end, f"{trial.run.seconds:.2f} s", AGENT_FILES[line.agent].title
     if trial.must_block is trial.is_blocked:
         return CheckResult(trial.name, OK, f"{'blocked' if trial.must_block else 'not blocked'} in {seconds}")

@@ -7,8 +7,8 @@ from cortex_policy.core import Value
 from cortex_policy.core.hooks.payload import CANARY
 from cortex_policy.manage.hooks.agent_behaviour import blocks
 from cortex_policy.manage.hooks.entry import PROJECT_VARIABLE
+from cortex_policy.manage.hooks.runnable_line import MAX_SECONDS, LineRun, RunnableLine, kill_running_lines, run_line
 from cortex_policy.manage.hooks.scratch_root import INSIDE, TOOL, ScratchRoot
-from cortex_policy.manage.hooks.trial_line import MAX_SECONDS, LineTrial, TrialLine, kill_running_lines, run_line
 from cortex_policy.manage.hooks.trial_payload import trial_payload
 
 TYPE_CHECKING = False
@@ -36,17 +36,17 @@ class HookTrial(Value):
 
     name: str
     must_block: bool
-    run: LineTrial
+    run: LineRun
     is_blocked: bool
 
 
-def try_canary(line: TrialLine, root: str) -> HookTrial:
+def try_canary(line: RunnableLine, root: str) -> HookTrial:
     """Run the line as it is, for the tool name that is always denied and never counted."""
     payload = trial_payload(line.agent, CANARY, {}, root)
     return _judge("canary", line, run_line(line, payload, root, {PROJECT_VARIABLE: root}), must_block=True)
 
 
-def try_scratch_root(line: TrialLine, scratch: ScratchRoot) -> "Iterator[HookTrial]":
+def try_scratch_root(line: RunnableLine, scratch: ScratchRoot) -> "Iterator[HookTrial]":
     """Run the line for a root that exists only for this, whole and broken."""
     line = line.with_root(scratch.root.path)
     yield _call("allowed call", line, scratch, must_block=False)
@@ -60,7 +60,7 @@ def try_scratch_root(line: TrialLine, scratch: ScratchRoot) -> "Iterator[HookTri
     scratch.repair()
 
 
-def try_broken_programs(line: TrialLine, scratch: ScratchRoot) -> "Iterator[HookTrial]":
+def try_broken_programs(line: RunnableLine, scratch: ScratchRoot) -> "Iterator[HookTrial]":
     """Run the line with a program that hangs, is on a disk that hangs, or does not exist; at once, as they are slow."""
     line = line.with_root(scratch.root.path)
     programs = {
@@ -81,7 +81,7 @@ def try_broken_programs(line: TrialLine, scratch: ScratchRoot) -> "Iterator[Hook
             raise
 
 
-def _try_variables(line: TrialLine, scratch: ScratchRoot) -> "Iterator[HookTrial]":
+def _try_variables(line: RunnableLine, scratch: ScratchRoot) -> "Iterator[HookTrial]":
     """Start the agent with variables that would change the answer if the hook believed them."""
     modules, state = os.path.dirname(scratch.add_file("modules/sitecustomize.py", _EVIL)), f"{scratch.root.path}/state"
     os.mkdir(state, 0o700)
@@ -92,7 +92,7 @@ def _try_variables(line: TrialLine, scratch: ScratchRoot) -> "Iterator[HookTrial
 
 
 def _call(
-    name: str, line: TrialLine, scratch: ScratchRoot, variables: "Mapping[str, str] | None" = None, *,
+    name: str, line: RunnableLine, scratch: ScratchRoot, variables: "Mapping[str, str] | None" = None, *,
     inside: bool = True, must_block: bool = True,
 ) -> HookTrial:  # fmt: skip
     root = scratch.root.path
@@ -102,5 +102,5 @@ def _call(
     return _judge(name, line, run, must_block=must_block)
 
 
-def _judge(name: str, line: TrialLine, run: LineTrial, *, must_block: bool) -> HookTrial:
+def _judge(name: str, line: RunnableLine, run: LineRun, *, must_block: bool) -> HookTrial:
     return HookTrial(name, must_block, run, blocks(line.agent, run.end))

@@ -42,7 +42,7 @@ def change_handler(agent: str, change: Callable[[Handler], None]) -> None:
 
 
 def holes(results: dict[str, CheckResult]) -> list[str]:
-    """Return the trials that a line did not stand."""
+    """Return the trials that a line failed."""
     return [name for name in TRIALS if results[name].status == PROBLEM]
 
 
@@ -67,6 +67,14 @@ def test_the_switch_closes_them(root: Path) -> None:
     """It covers a time-out."""
     install_hook("claude")
     change_handler("claude", lambda handler: handler.update(timeout=2))
+    assert holes(line_results("claude", root)) == []
+
+
+def test_the_line_of_a_project_is_tried_with_its_variable(root: Path) -> None:
+    """Claude Code says where the project is."""
+    run_command("hook", "install", "claude", "--project", "--yes")
+    file = root / ".claude" / "settings.json"
+    file.write_text(file.read_text().replace('"timeout": 20', '"timeout": 2'))
     assert holes(line_results("claude", root)) == []
 
 

@@ -28,7 +28,7 @@ _SHELLS = {
 }
 
 
-class TrialLine(Value):
+class RunnableLine(Value):
     """A line in an agent's settings: words that are run as they are, or one text for a shell.
 
     `program` and `root` are the paths in it; the root is '' if the agent names it by a variable.
@@ -42,29 +42,29 @@ class TrialLine(Value):
     is_shell: bool = False
     fail_closed: bool = False
 
-    def with_root(self, root: str) -> "TrialLine":
+    def with_root(self, root: str) -> "RunnableLine":
         """Return the line for another root, the same if a variable names it; raise ValueError if it is not found."""
         return self._replace(f"(--root[ =\0]{_QUOTES}){re.escape(self.root)}", root) if self.root else self
 
-    def with_program(self, program: str) -> "TrialLine":
+    def with_program(self, program: str) -> "RunnableLine":
         """Return the line with another file in place of our program; raise ValueError if that is not found."""
         return self._replace(f"({_QUOTES}){re.escape(self.program)}(?={_QUOTES}[ \0]hook[ \0])", program)
 
-    def _replace(self, pattern: str, text: str) -> "TrialLine":
+    def _replace(self, pattern: str, text: str) -> "RunnableLine":
         joined, count = re.subn(pattern, lambda match: match[1] + text, "\0".join(self.words))
         if not count:
             raise ValueError(pattern)
-        return TrialLine(**{**vars(self), "words": tuple(joined.split("\0"))})
+        return RunnableLine(**{**vars(self), "words": tuple(joined.split("\0"))})
 
 
-class LineTrial(Value):
+class LineRun(Value):
     """How a line ended, and how long it took."""
 
     end: HookEnd
     seconds: float
 
 
-def run_line(line: TrialLine, payload: str, directory: str, variables: "Mapping[str, str]") -> LineTrial:
+def run_line(line: RunnableLine, payload: str, directory: str, variables: "Mapping[str, str]") -> LineRun:
     """Run a line with a payload, in a directory, with more variables than this process has."""
     began = time.monotonic()
     command = [*_SHELLS[line.agent], *line.words] if line.is_shell else list(line.words)
@@ -74,11 +74,11 @@ def run_line(line: TrialLine, payload: str, directory: str, variables: "Mapping[
             env={**os.environ, **variables}, start_new_session=True,
         )  # fmt: skip
     except OSError:
-        return LineTrial(HookEnd(_NOT_STARTED, fail_closed=line.fail_closed), 0.0)
+        return LineRun(HookEnd(_NOT_STARTED, fail_closed=line.fail_closed), 0.0)
     _running.add(process.pid)
     with process:
         try:
-            return LineTrial(_wait(line, process, payload.encode()), time.monotonic() - began)
+            return LineRun(_wait(line, process, payload.encode()), time.monotonic() - began)
         finally:
             _running.discard(process.pid)
 
@@ -89,7 +89,7 @@ def kill_running_lines() -> None:
         _kill(process_group)
 
 
-def _wait(line: TrialLine, process: "subprocess.Popen[bytes]", payload: bytes) -> HookEnd:
+def _wait(line: RunnableLine, process: "subprocess.Popen[bytes]", payload: bytes) -> HookEnd:
     """Wait for the end of the outputs, as agents do; Claude Code alone decides when the process ends."""
     timed_out = False
     try:
