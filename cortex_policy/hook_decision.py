@@ -3,7 +3,7 @@
 import os
 
 from cortex_policy.core.decode import MalformedError, decode_json
-from cortex_policy.core.engine import first_denial
+from cortex_policy.core.engine import denial_before_rate
 from cortex_policy.core.hooks import PayloadError
 from cortex_policy.core.hooks.guarded_files import PLACES, guard_denial
 from cortex_policy.core.hooks.payload import MAX_BYTES, detect_agent, read_tool_call
@@ -198,7 +198,9 @@ class _GrantQuestions:
             if why:
                 return Decision(PATH_OUTSIDE_SCOPE, why, paths=tuple((path, None) for path in request.paths))
         for request in requests[1:]:
-            denial = first_denial(grant, Request(request.action, request.args, request.paths, approved=True), settings)
+            denial = denial_before_rate(
+                grant, Request(request.action, request.args, request.paths, approved=True), settings
+            )
             if denial is not None:
                 return denial
         return None

@@ -6,7 +6,7 @@ import sys
 
 from cortex_policy.cli.streams import open_streams, stdout_write_error
 from cortex_policy.core.model import NOT_DONE, CortexPolicyError
-from cortex_policy.core.text import escape_json_output, message_line, os_error_text, truncate
+from cortex_policy.core.text import elide_middle, escape_json_output, message_line, os_error_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,5 +63,5 @@ def print_json_error(message: str, hint: str, exit_code: int) -> None:
         return
     import json  # noqa: PLC0415 - only an error needs it
 
-    error = {"message": truncate(message), "hint": truncate(hint) or None, "exit_code": exit_code}
+    error = {"message": elide_middle(message), "hint": elide_middle(hint) or None, "exit_code": exit_code}
     sys.stdout.write(escape_json_output(json.dumps({"error": error})) + "\n")

@@ -95,10 +95,10 @@ class DeprecatedField:
         return getattr(kind if value is None else value, self._new)
 
 
-def truncate_message(text: str) -> str:
+def shorten_message(text: str) -> str:
     """Return a message or a hint of at most 4 kB."""
     if len(text) <= _MAX_SHORT:
         return text
-    from cortex_policy.core.text import truncate  # noqa: PLC0415 - few are so long
+    from cortex_policy.core.text import elide_middle  # noqa: PLC0415 - few are so long
 
-    return truncate(text)
+    return elide_middle(text)

@@ -1,6 +1,6 @@
 """The errors of a denied call, which only programs get: the command line prints the decision itself."""
 
-from cortex_policy.core import truncate_message
+from cortex_policy.core import shorten_message
 from cortex_policy.core.model import CortexPolicyError, Decision, Grant
 
 TYPE_CHECKING = False
@@ -50,4 +50,4 @@ def _hint(error: AccessDenied) -> str:
     if error.grant is None:
         return ""
     root = error.grant.origin.root if error.grant.origin is not None else None
-    return truncate_message(denial_hint(error.grant, error.action, error.decision, root))
+    return shorten_message(denial_hint(error.grant, error.action, error.decision, root))

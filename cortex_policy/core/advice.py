@@ -2,12 +2,12 @@
 
 from cortex_policy.core import Value, operator_commands
 from cortex_policy.core.closest_match import closest_scope, closest_value, closest_word
-from cortex_policy.core.engine import check_paths, counts_as_declared, normalize_scope, path_syntax_problem
+from cortex_policy.core.engine import check_each_path, counts_as_declared, normalize_scope, path_syntax_problem
 from cortex_policy.core.path_likeness import looks_like_path, unchecked_paths
 from cortex_policy.core.rule_steps import MOST_PATHS, RULES
 from cortex_policy.core.text import did_you_mean
 from cortex_policy.core.unicode_equivalence import equivalent_word, normal_form_difference, scope_covering_in_nfc
-from cortex_policy.core.value_text import format_values
+from cortex_policy.core.value_text import format_first_values
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _undeclared_arguments(case: "ExplainContext") -> Advice:
     is_complete = bool(names) and len(words) == len(names) <= MOST_PATHS
     remedy = operator_commands.set_command(grant.id, "arg", words if is_complete else [])
     near = did_you_mean(closest_word(names[0], tuple(grant.args))) if names else ""
-    known = (f"the arguments {format_values(list(grant.args))}",) if grant.args else ()
+    known = (f"the arguments {format_first_values(list(grant.args))}",) if grant.args else ()
     advice = "leave it out; an operator can declare it in `args`, an object by `const` or `enum`"
     return Advice("", known, remedy or operator_commands.program_command("edit", grant.id), f"{near} {advice}".strip())
 
@@ -81,7 +81,7 @@ def _declaration_word(value: object) -> str:
 def _path(case: "ExplainContext") -> Advice:
     scopes = case.grant.fs_scope
     usable = tuple(scope for scope in scopes if normalize_scope(scope) is not None)
-    denied = [(given, resolved) for _, given, resolved, why in check_paths(case.grant, case.request) if why]
+    denied = [(given, resolved) for _, given, resolved, why in check_each_path(case.grant, case.request) if why]
     if not denied:
         return Advice("", usable, advice="name a path, as with `--path P`")
     paths = [resolved for _, resolved in denied if resolved is not None]
@@ -101,7 +101,7 @@ def _path(case: "ExplainContext") -> Advice:
     return Advice(closest, usable, remedy, _did_you_mean_scope(closest, paths) if remedy else _why_no_scope(paths))
 
 
-def advise_allowed(case: "ExplainContext") -> Advice:
+def advise_on_allowed_call(case: "ExplainContext") -> Advice:
     """Advise on a call that is allowed: declare as a path what looks like one, so that its scope is checked."""
     grant, args = case.grant, case.request.args
     alike = dict.fromkeys(name for name, *_ in unchecked_paths(grant, args)) if grant.fs_scope else {}

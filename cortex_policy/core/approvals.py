@@ -66,7 +66,7 @@ class RequestStatus(Value):
         return self.left_ns > 0
 
 
-def text_to_fingerprint(grant: "Grant", origin: "Origin", request: "Request", cwd: str | None, uid: int) -> str:
+def fingerprint_input(grant: "Grant", origin: "Origin", request: "Request", cwd: str | None, uid: int) -> str:
     """Return the one text of all that an approval is bound to: any difference makes another text.
 
     A relative word may be a path even if it is not declared as one, so that the working directory always counts.
@@ -103,7 +103,7 @@ def escape_surrogates(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def request_to_dict(grant: "Grant", origin: "Origin", request: "Request", cwd: str | None) -> dict[str, object]:
+def call_to_dict(grant: "Grant", origin: "Origin", request: "Request", cwd: str | None) -> dict[str, object]:
     """Return what a human is shown of a call; the arguments are a text, however deep they are."""
     paths = [
         {
@@ -127,7 +127,7 @@ def request_to_dict(grant: "Grant", origin: "Origin", request: "Request", cwd: s
     }
 
 
-def request_to_line(members: "Mapping[str, object]") -> bytes:
+def encode_request_line(members: "Mapping[str, object]") -> bytes:
     """Return a line of the store, with its newline."""
     return f"{json_text(dict(members), ',', ':')}\n".encode("ascii")
 
@@ -213,7 +213,7 @@ def request_status(request: ApprovalRequest, clock: TimeSinceBoot, timeout_secon
     return RequestStatus(WAITING, left_ns) if left_ns and not approved else RequestStatus(EXPIRED)
 
 
-def denial_reason(request: ApprovalRequest) -> str:
+def human_denial_reason(request: ApprovalRequest) -> str:
     """Return the reason that the last human who denied a request gave, '' if none."""
     reasons = [_text(dict(answer.members), "reason") for answer in request.answers if not answer.approved]
     return reasons[-1][:MAX_REASON] if reasons else ""

@@ -30,7 +30,7 @@ class _Work:
         self.items: list[object] = []
 
 
-def path_format(declarations: "Mapping[str, object]", name: str) -> str | None:
+def declared_path_format(declarations: "Mapping[str, object]", name: str) -> str | None:
     """Return `path` or `not-path` where the declaration of an argument says so."""
     items: object = declarations.get(name)
     if not isinstance(items, dict):
@@ -43,13 +43,13 @@ def path_format(declarations: "Mapping[str, object]", name: str) -> str | None:
     return "not-path" if word == "not-path" else None
 
 
-def declared_type(declarations: "Mapping[str, object]", name: str) -> tuple[str, ...]:
+def declared_types(declarations: "Mapping[str, object]", name: str) -> tuple[str, ...]:
     """Return the types that are declared for an argument, none if it has none."""
     declaration = declarations.get(name)
     return _types(declaration.get("type")) or () if isinstance(declaration, dict) else ()
 
 
-def argument_violation_text(declarations: "Mapping[str, object]", given: "Mapping[str, object]") -> str:
+def first_argument_violation_text(declarations: "Mapping[str, object]", given: "Mapping[str, object]") -> str:
     """Say which argument does not match its declaration, and why; '' if all match."""
     name, why, _ = find_argument_violation(declarations, given)
     return f"`{name}` {why}" if why else ""
@@ -203,7 +203,7 @@ class _EnumCache(dict[int, "tuple[list[object], dict[object, object]]"]):
 _enum_cache = _EnumCache()
 
 
-def enum_values(listed: "list[object]") -> "dict[object, object]":
+def enum_values_by_key(listed: "list[object]") -> "dict[object, object]":
     """Return the different values of an `enum` by their keys, kept for a while: an array may have any length."""
     cached = _enum_cache.get(id(listed))
     if cached is None or cached[0] is not listed:
@@ -244,10 +244,10 @@ def _violation(declaration: object, value: object, depth: int, work: _Work) -> s
 def _value_violation(declaration: "dict[str, Any]", types: tuple[str, ...], value: object) -> str:
     if types and not any(_has_type(value, word) for word in types):
         return f"must be of type {' or '.join(types)}, not {_kind(value)}"
-    if "enum" in declaration and comparison_key(value) not in enum_values(declaration["enum"]):
-        from cortex_policy.core.value_text import format_values  # noqa: PLC0415 - only a denial needs it
+    if "enum" in declaration and comparison_key(value) not in enum_values_by_key(declaration["enum"]):
+        from cortex_policy.core.value_text import format_first_values  # noqa: PLC0415 - only a denial needs it
 
-        return f"must be one of `enum`: {format_values(declaration['enum'])}"
+        return f"must be one of `enum`: {format_first_values(declaration['enum'])}"
     if "const" in declaration and not _is_same(value, declaration["const"]):
         from cortex_policy.core.value_text import format_value  # noqa: PLC0415 - only a denial needs it
 

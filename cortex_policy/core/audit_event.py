@@ -90,7 +90,7 @@ def to_cloudevent(event: Event, detail: str, digest: "Callable[[bytes], str]") -
 
 
 def _data(event: Event, detail: str, digest: "Callable[[bytes], str]") -> dict[str, object]:
-    root = event.root if event.root is None or detail == FULL else path_fingerprint(event.root, digest)
+    root = event.root if event.root is None or detail == FULL else root_fingerprint(event.root, digest)
     data: dict[str, object] = {
         "decision": event.is_allowed,
         "reason": event.reason,
@@ -138,7 +138,7 @@ def path_to_dict(path: ResolvedPath) -> dict[str, object]:
     return members
 
 
-def path_fingerprint(path: str, digest: "Callable[[bytes], str]") -> str:
+def root_fingerprint(path: str, digest: "Callable[[bytes], str]") -> str:
     """Return the id that replaces the path of a root."""
     return f"sha256:{digest(path.encode('utf-8', 'surrogateescape'))[:_FINGERPRINT_DIGITS]}"
 

@@ -11,9 +11,9 @@ from cortex_policy.core.audit_event import (
     Event,
     encode_unprintable,
     format_timestamp,
-    path_fingerprint,
     path_to_dict,
     recorded_arguments,
+    root_fingerprint,
     to_cloudevent,
     to_json_line,
 )
@@ -68,7 +68,7 @@ class AuditLineTemplate:
         self._call, self._detail, self._digest = (grant, tool, action, root), detail, digest
         self.is_full = detail == FULL
         self._names = f'","source":{json_text(members["source"])},"type":{json_text(members["type"])},'
-        shown = root if root is None or detail == FULL else path_fingerprint(root, digest)
+        shown = root if root is None or detail == FULL else root_fingerprint(root, digest)
         self._end = f',"brand":"brAInwav","component":"policy","root":{json_text(shown)}'
         self._untraced = f',"traceId":null{self._end}}}}}\n'  # the end of most lines
         self._answer_texts: dict[Reason, str] = {}

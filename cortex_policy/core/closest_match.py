@@ -3,10 +3,10 @@
 from difflib import SequenceMatcher
 
 from cortex_policy.core import Value
-from cortex_policy.core.arguments import argument_violation_text, declaration_problem, find_argument_violation
+from cortex_policy.core.arguments import declaration_problem, find_argument_violation, first_argument_violation_text
 from cortex_policy.core.engine import matching_scope, normalize_scope
 from cortex_policy.core.unicode_equivalence import equivalent_word, scope_covering_in_nfc
-from cortex_policy.core.value_text import format_values
+from cortex_policy.core.value_text import format_first_values
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _violated_keyword(declaration: object, value: object) -> str:
 
 
 def _violates(declaration: object, value: object) -> bool:
-    return bool(argument_violation_text({"": declaration}, {"": value}))
+    return bool(first_argument_violation_text({"": declaration}, {"": value}))
 
 
 def _describe_declaration(declaration: "dict[str, Any]") -> str:
@@ -101,9 +101,9 @@ def _describe_declaration(declaration: "dict[str, Any]") -> str:
         if keyword == "type":
             parts.append(f"type {bound if isinstance(bound, str) else ' or '.join(bound)}")
         elif keyword == "enum":
-            parts.append(f"one of {format_values(bound)}")
+            parts.append(f"one of {format_first_values(bound)}")
         elif keyword == "const":
-            parts.append(format_values([bound]))
+            parts.append(format_first_values([bound]))
         elif keyword == "items" or not _violates({keyword: bound}, None):  # an annotation denies nothing
             parts += ["items as declared"] if keyword == "items" else []
         else:

@@ -3,7 +3,7 @@
 from cortex_policy.core.engine import normalize_scope
 from cortex_policy.core.model import ACTION_NOT_ALLOWED, ARGUMENT_NOT_ALLOWED, PATH_OUTSIDE_SCOPE, RATE_LIMITED
 from cortex_policy.core.operator_commands import append_root_option, approval_hint, scopes_that_allow, set_command
-from cortex_policy.core.text import join_words
+from cortex_policy.core.text import join_words_that_fit
 
 _MAX_COMPARED = 20  # paths of a call
 
@@ -16,7 +16,7 @@ def denial_hint(grant: "Grant", action: str, decision: "Decision", root: str | N
     """Return the hint of a denial, '' if nothing helps; `root` is named in commands if it is not None."""
     file = grant.origin.file if grant.origin is not None else grant.id
     if decision.reason is ACTION_NOT_ALLOWED:
-        actions = join_words(grant.actions) or "none"
+        actions = join_words_that_fit(grant.actions) or "none"
         allowing = _command(grant, root, "allow", [action] if action else [])
         more = _same_action(action, grant.actions)
         return f"allowed actions: {actions}{more}; an operator {allowing or f'adds one to `actions` in {file}'}"
@@ -41,7 +41,7 @@ def _path_hint(grant: "Grant", decision: "Decision", file: str, root: str | None
     if scopes:
         what = "allowed" if decision.paths else "give a path"
         more = _same_scope(grant.fs_scope, decision)
-        return f"{what} below: {join_words(scopes)}{more}{allowing and f'; an operator {allowing}'}"
+        return f"{what} below: {join_words_that_fit(scopes)}{more}{allowing and f'; an operator {allowing}'}"
     return f"no scope of this grant can match; an operator fixes `fsScope` in {file}" if grant.fs_scope else ""
 
 

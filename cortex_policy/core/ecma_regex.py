@@ -51,7 +51,7 @@ class StepLimit:
         """Begin at none."""
         self.taken, self.bound, self._before = 0, STEPS_AT_ONCE, 0
 
-    def begin(self) -> None:
+    def begin_value(self) -> None:
         """Begin a value; raise PatternLimitError if the call has used up its steps."""
         self._before += self.taken
         self.taken, self.bound = 0, STEPS_AT_ONCE
@@ -154,7 +154,7 @@ class Regex:
         `steps` are those of the call that gives the value.
         """
         steps = steps or StepLimit()
-        steps.begin()
+        steps.begin_value()
         text = str.__str__(value)
         if not text.isascii():
             text = _join_surrogates(text)

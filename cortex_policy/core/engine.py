@@ -1,6 +1,6 @@
 """The decision: every rule in its order, and the first that fails decides."""
 
-from cortex_policy.core.arguments import argument_violation_text, contains_object, has_enum_or_const
+from cortex_policy.core.arguments import contains_object, first_argument_violation_text, has_enum_or_const
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -33,12 +33,12 @@ def _action(grant: "Grant", request: "Request", _: Settings) -> Decision | None:
 
 
 def _arguments(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
-    why = argument_violation_text(grant.args, request.args) if grant.args else ""
-    why = why or undeclared_argument_text(grant, request.args, settings)
+    why = first_argument_violation_text(grant.args, request.args) if grant.args else ""
+    why = why or undeclared_argument_denial_text(grant, request.args, settings)
     return Decision(ARGUMENT_NOT_ALLOWED, why) if why else None
 
 
-def undeclared_argument_text(grant: "Grant", args: "Mapping[str, object]", settings: Settings) -> str:
+def undeclared_argument_denial_text(grant: "Grant", args: "Mapping[str, object]", settings: Settings) -> str:
     """Say which argument the setting `undeclared_args` denies, and why; '' if none."""
     if settings.undeclared_args == "allow":
         return ""
@@ -64,7 +64,7 @@ def _match_scopes(grant: "Grant", paths: "Iterable[ResolvedPath]") -> "tuple[tup
     )
 
 
-def check_paths(grant: "Grant", request: "Request") -> "Iterator[tuple[str, str | None, ResolvedPath | None, str]]":
+def check_each_path(grant: "Grant", request: "Request") -> "Iterator[tuple[str, str | None, ResolvedPath | None, str]]":
     """Yield (argument, path, its place, why it is denied) for each path in the arguments; an empty reason allows it."""
     path_by_key = {(path.argument, path.given): path for path in request.paths}
     for argument, given, is_path in path_arguments(grant, request.args):
@@ -82,7 +82,7 @@ def check_paths(grant: "Grant", request: "Request") -> "Iterator[tuple[str, str 
 
 def _path(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
     seen = False
-    for argument, given, _, why in check_paths(grant, request):
+    for argument, given, _, why in check_each_path(grant, request):
         seen = seen or given is not None
         if why:
             what = f"`{given}`" if given is not None else f"argument `{argument}`"
@@ -105,7 +105,7 @@ def _approval(grant: "Grant", request: "Request", settings: Settings) -> Decisio
 _RULES = (_action, _arguments, _path, _approval)
 
 
-def first_denial(grant: "Grant", request: "Request", settings: Settings = DEFAULTS) -> Decision | None:
+def denial_before_rate(grant: "Grant", request: "Request", settings: Settings = DEFAULTS) -> Decision | None:
     """Return the denial of the first rule before the rate that fails, None if all pass."""
     for rule in _RULES:
         decision = rule(grant, request, settings)
@@ -148,7 +148,7 @@ def decide(
 
     grant, request = input_objects.validated_grant(grant), input_objects.validated_request(request)
     # never `refused or ...`: a denial is false
-    refused = first_denial(grant, request, input_objects.validated_settings(settings))
+    refused = denial_before_rate(grant, request, input_objects.validated_settings(settings))
     if refused is not None:
         return refused
     times, limit = input_values.validated_times(hits), grant.rate.per_minute

@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-from cortex_policy.core import Value, truncate_message
+from cortex_policy.core import Value, shorten_message
 from cortex_policy.core.model import Grant
 from cortex_policy.core.scope_prefix import normalize_scope_cached
 
@@ -63,7 +63,7 @@ class Escalation(Value):
     def sentence(self) -> str:
         """Say it to an operator."""
         what = f"scope `{self.scope}` covers `{self.path}`" if self.scope else "it may write on any path"
-        return truncate_message(f"{what}: {self.reason}, with more rights than the tool has")
+        return shorten_message(f"{what}: {self.reason}, with more rights than the tool has")
 
 
 def escalations(grant: Grant) -> tuple[Escalation, ...]:

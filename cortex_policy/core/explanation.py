@@ -1,7 +1,7 @@
 """Each rule of a decision with the line of the grant that decided, and what would change the answer."""
 
 from cortex_policy.core import Value
-from cortex_policy.core.advice import ADVISERS, Advice, advise_allowed
+from cortex_policy.core.advice import ADVISERS, Advice, advise_on_allowed_call
 from cortex_policy.core.closest_match import first_argument_violation
 from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.json_tree import line_and_column, node_at, parse_tree
@@ -40,12 +40,12 @@ def explain(
     tree = parse_tree(source) if source else None
     steps: list[RuleStep] = []
     for rule in RULES:
-        is_asked = is_asked and (bool(case.rule) or decision.reason is ALLOWED)
+        is_asked = is_asked and (bool(case.denying_rule) or decision.reason is ALLOWED)
         rule_steps = list(EXPLAINERS[rule](case)) if is_asked else [RuleStep(rule, NOT_ASKED)]
         steps += [_with_line(step, source, tree) for step in rule_steps]
-        is_asked = is_asked and rule != case.rule
-    unruled = advise_allowed(case) if decision.reason is ALLOWED else Advice()
-    advice = ADVISERS[case.rule](case) if case.rule else unruled
+        is_asked = is_asked and rule != case.denying_rule
+    unruled = advise_on_allowed_call(case) if decision.reason is ALLOWED else Advice()
+    advice = ADVISERS[case.denying_rule](case) if case.denying_rule else unruled
     return Explanation(tuple(steps), advice.nearest, advice.allowed, advice.remedy, advice.advice)
 
 
@@ -53,5 +53,5 @@ def _with_line(step: RuleStep, source: str, tree: "JsonNode | None") -> RuleStep
     """Return a step with the line of its pointer; the line of the key, if the value has one."""
     if not step.pointer or tree is None:
         return step
-    line, _ = line_and_column(source, node_at(tree, step.pointer).start_with_key)
+    line, _ = line_and_column(source, node_at(tree, step.pointer).start_in_container)
     return RuleStep(step.rule, step.verdict, step.message, step.pointer, line)

@@ -86,7 +86,7 @@ def _replacement(text: str, pointer: str, value: object) -> "Edit":
         return node.start, node.end, old
     if not isinstance(value, dict | list):
         return node.start, node.end, _canonical_text(value)  # no look at the style of all of it
-    return node.start, node.end, _format(value, _style(text, root), _indent(text, node.start_with_key))
+    return node.start, node.end, _format(value, _style(text, root), _indent(text, node.start_in_container))
 
 
 def _items(text: str, pointer: str, values: "Sequence[object]") -> "Edit":
@@ -114,9 +114,9 @@ def _removal(text: str, pointer: str) -> "Edit":
     if before:
         return before[-1].end, node.end, ""
     if after:
-        return node.start_with_key, after[0].start_with_key, ""
+        return node.start_in_container, after[0].start_in_container, ""
     # INVARIANT: whitespace after the bracket alone are those that `_addition` found in an empty container: they stay
-    start = node.start_with_key if node.end == parent.end - 1 else parent.start + 1
+    start = node.start_in_container if node.end == parent.end - 1 else parent.start + 1
     return start, parent.end - 1, ""
 
 
@@ -142,13 +142,13 @@ def _container(root: JsonNode, pointer: str, kind: str) -> JsonNode:
 
 
 def _addition(text: str, root: JsonNode, node: JsonNode, prefix: str, values: "Sequence[object]") -> "Edit":
-    style, indent = _style(text, root), _indent(text, node.start_with_key)
+    style, indent = _style(text, root), _indent(text, node.start_in_container)
     if not node.children:
         spaces = text[node.start + 1 : node.end - 1]
         opening, closing = (spaces, "") if spaces else _brackets(node.kind, style, indent)
         deeper = indent + style.unit if _NEWLINE.search(opening) else indent
         return node.start + 1, node.end - 1, opening + prefix + _format(values[0], style, deeper) + closing
-    indent, end = _indent(text, node.children[-1].start_with_key), node.children[-1].end
+    indent, end = _indent(text, node.children[-1].start_in_container), node.children[-1].end
     separator = _separator(text, node, style)
     return end, end, "".join(separator + prefix + _format(value, style, indent) for value in values)
 
@@ -156,8 +156,8 @@ def _addition(text: str, root: JsonNode, node: JsonNode, prefix: str, values: "S
 def _separator(text: str, node: JsonNode, style: Style) -> str:
     """Return what parts the last two of a container, or what would if there were two."""
     if len(node.children) > 1:
-        return text[node.children[-2].end : node.children[-1].start_with_key]
-    line_start = _LINE_START.search(text[node.start + 1 : node.children[0].start_with_key])
+        return text[node.children[-2].end : node.children[-1].start_in_container]
+    line_start = _LINE_START.search(text[node.start + 1 : node.children[0].start_in_container])
     return f",{line_start[0]}" if line_start else style.comma
 
 
@@ -220,17 +220,17 @@ def _style(text: str, root: JsonNode) -> Style:
     filled = [node for node in root.walk() if node.children]
     newline = _NEWLINE.search(text)
     colon = _colon(text, (node for node in root.walk() if node.key is not None)) or ": "
-    commas = (text[left.end : right.start_with_key] for node in filled for left, right in pairwise(node.children))
+    commas = (text[left.end : right.start_in_container] for node in filled for left, right in pairwise(node.children))
     comma = next((gap for gap in commas if not _NEWLINE.search(gap)), "," if colon == ":" else ", ")
     return Style(newline[0] if newline else "\n", _unit(text, filled), colon, comma, dict(_pads(text, root, filled)))
 
 
 def _unit(text: str, filled: list[JsonNode]) -> str:
     for node in filled:
-        inner = _LINE_START.search(text[node.start + 1 : node.children[0].start_with_key])
+        inner = _LINE_START.search(text[node.start + 1 : node.children[0].start_in_container])
         if inner is None:
             continue
-        outer, indent = _indent(text, node.start_with_key), inner[0].lstrip("\r\n")
+        outer, indent = _indent(text, node.start_in_container), inner[0].lstrip("\r\n")
         if indent.startswith(outer) and indent != outer:
             return indent.removeprefix(outer)
     return "  "
@@ -240,6 +240,6 @@ def _pads(text: str, root: JsonNode, filled: list[JsonNode]) -> "Iterator[tuple[
     """Yield the kinds that are on one line, with their padding; also a kind that does not occur yet."""
     for kind in _BRACKETS:
         first = next((node for node in filled if node.kind == kind and node is not root), None)
-        pad = text[first.start + 1 : first.children[0].start_with_key] if first else ""
+        pad = text[first.start + 1 : first.children[0].start_in_container] if first else ""
         if not _NEWLINE.search(pad):
             yield kind, pad

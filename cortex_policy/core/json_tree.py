@@ -51,7 +51,7 @@ class JsonNode:
         self.kind, self.start, self.end, self.children = kind, start, end, children
 
     @property
-    def start_with_key(self) -> int:
+    def start_in_container(self) -> int:
         """Where the part starts in its container: at its key, if it has one."""
         return self.start if self.key is None else self.key_start
 

@@ -1,6 +1,6 @@
 """The values that all parts exchange, and the errors that they raise: one module, as a check pays for each."""
 
-from cortex_policy.core import DeprecatedField, Value, truncate_message
+from cortex_policy.core import DeprecatedField, Value, shorten_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -220,13 +220,13 @@ class Decision(Value):
     @property
     def message(self) -> str:
         """The sentence of the reason, with what it was about."""
-        return f"{self.reason.message}: {truncate_message(self.detail)}" if self.detail else self.reason.message
+        return f"{self.reason.message}: {shorten_message(self.detail)}" if self.detail else self.reason.message
 
     def explain(self) -> str:
         """Return the decision in words: a line for the answer, then one for each path, the budget and the approval."""
-        from cortex_policy.core.decision_text import decision_text  # noqa: PLC0415 - a check does not print it
+        from cortex_policy.core.decision_report import decision_report  # noqa: PLC0415 - a check does not print it
 
-        return decision_text(self)
+        return decision_report(self)
 
     def __repr__(self) -> str:
         return f"<Decision {self.message!r}>"
@@ -245,7 +245,7 @@ class CortexPolicyError(Exception):
 
     def __init__(self, reason: Reason, detail: str = "", hint: str = "") -> None:
         """Keep the reason, what it was about, and a hint that can be typed."""
-        self.reason, self.detail, self.hint = reason, truncate_message(detail), truncate_message(hint)
+        self.reason, self.detail, self.hint = reason, shorten_message(detail), shorten_message(hint)
         super().__init__(self.message)
 
     def __reduce__(self) -> "tuple[Any, ...]":

@@ -1,6 +1,6 @@
 """Which arguments of a call are paths: by names, by what the grant declares, by values; and what a path is as text."""
 
-from cortex_policy.core.arguments import path_format
+from cortex_policy.core.arguments import declared_path_format
 from cortex_policy.core.decode import MAX_DEPTH
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ NEVER, IF_TEXT, ALWAYS = range(3)  # when an argument is a path
 
 def path_condition(grant: "Grant", name: str) -> int:
     """Return when a top-level argument is a path, by its name and declaration: NEVER, IF_TEXT or ALWAYS."""
-    declared = path_format(grant.args, name)
+    declared = declared_path_format(grant.args, name)
     if declared is not None:
         return ALWAYS if declared == "path" else NEVER
     return path_condition_of_name(name)
@@ -39,7 +39,7 @@ def path_condition_of_name(name: str) -> int:
     return IF_TEXT if any(word.casefold() in LAST_WORDS for word in _last_words(name)) else NEVER
 
 
-def can_be_path(grant: "Grant", name: str) -> bool:
+def may_be_path_argument(grant: "Grant", name: str) -> bool:
     """Whether the grant treats a top-level argument of this name as a path if its value is text."""
     return path_condition(grant, name) != NEVER
 

@@ -7,7 +7,7 @@ would have answered too (a property test holds it to that).
 from cortex_policy.core.arguments import declaration_problem, is_annotation_keyword
 from cortex_policy.core.engine import counts_as_declared, normalize_scope, rate_denial_text
 from cortex_policy.core.model import ALLOWED, HUMAN_APPROVAL, RATE_LIMITED, Budget, Decision, Settings
-from cortex_policy.core.path_arguments import can_be_path
+from cortex_policy.core.path_arguments import may_be_path_argument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class PreparedGrant:
         # the answers to calls without arguments
         self.without_arguments = {} if self._needs_path else dict.fromkeys(self._actions, self._allowed)
 
-    def paths(self, action: str, args: "Mapping[str, object]") -> "list[tuple[str, str]] | None":
+    def try_path_arguments(self, action: str, args: "Mapping[str, object]") -> "list[tuple[str, str]] | None":
         """Return the path arguments of a call that the rules before the path let pass; None to decline.
 
         Each must be spelled plainly: that is for who resolves them to ask.
@@ -126,7 +126,7 @@ class PreparedGrant:
             return UNSUPPORTED
         if not is_declared and self._needs_declared and not counts_as_declared(self._grant, name, ""):
             return UNSUPPORTED
-        if can_be_path(self._grant, name):  # what of it is no string, the engine looks at
+        if may_be_path_argument(self._grant, name):  # what of it is no string, the engine looks at
             return PATH
         return STRING if is_declared else SCALAR
 

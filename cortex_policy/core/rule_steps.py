@@ -2,7 +2,12 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.closest_match import ArgumentViolation, closest_scope
-from cortex_policy.core.engine import check_paths, matching_scope, path_syntax_problem, undeclared_argument_text
+from cortex_policy.core.engine import (
+    check_each_path,
+    matching_scope,
+    path_syntax_problem,
+    undeclared_argument_denial_text,
+)
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
@@ -13,7 +18,7 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.core.path_arguments import is_path_argument, path_arguments
 from cortex_policy.core.path_likeness import unchecked_paths
-from cortex_policy.core.text import join_words
+from cortex_policy.core.text import join_words_that_fit
 from cortex_policy.core.value_text import format_value
 
 TYPE_CHECKING = False
@@ -58,14 +63,14 @@ class ExplainContext(Value):
     violation: ArgumentViolation | None = None
 
     @property
-    def rule(self) -> str:
+    def denying_rule(self) -> str:
         """The rule that denies, '' if none does."""
         return DENIED_BY.get(self.decision.reason, "")
 
 
 def _action(case: ExplainContext) -> "Iterator[RuleStep]":
     action, actions = case.request.action, case.grant.actions
-    if case.rule == "action":
+    if case.denying_rule == "action":
         yield RuleStep("action", DENIES, f"`{action}` is not in `actions`", "/actions")
     else:
         yield RuleStep("action", PASSES, f"`{action}` is in `actions`", json_pointer("actions", actions.index(action)))
@@ -73,13 +78,13 @@ def _action(case: ExplainContext) -> "Iterator[RuleStep]":
 
 def _arguments(case: ExplainContext) -> "Iterator[RuleStep]":
     declared, given = case.grant.args, case.request.args
-    if case.rule == "arguments":
+    if case.denying_rule == "arguments":
         violation = case.violation
         if violation is not None:
             pointer = json_pointer("args", *violation.keys)
             yield RuleStep("arguments", DENIES, _violation_sentence(violation), pointer)
         else:
-            why = undeclared_argument_text(case.grant, given, case.settings)
+            why = undeclared_argument_denial_text(case.grant, given, case.settings)
             yield RuleStep("arguments", DENIES, why, json_pointer("args") if declared else "")
         return
     known, free, paths = list[str](), list[str](), list[str]()
@@ -102,13 +107,13 @@ def _violation_sentence(violation: ArgumentViolation) -> str:
 
 
 def _names(names: list[str]) -> str:
-    shown = join_words([f"`{name}`" for name in names])
+    shown = join_words_that_fit([f"`{name}`" for name in names])
     return f"{shown} {'is' if len(names) == 1 else 'are'}"
 
 
 def _path(case: ExplainContext) -> "Iterator[RuleStep]":
     verdicts = dict.fromkeys((PASSES, DENIES), 0)
-    for argument, given, resolved, why in check_paths(case.grant, case.request):
+    for argument, given, resolved, why in check_each_path(case.grant, case.request):
         verdict = DENIES if why else PASSES
         verdicts[verdict] += 1
         if verdicts[verdict] <= MOST_PATHS:
@@ -116,7 +121,7 @@ def _path(case: ExplainContext) -> "Iterator[RuleStep]":
     for verdict, count in verdicts.items():
         if count > MOST_PATHS:
             yield RuleStep("path", verdict, f"and {count - MOST_PATHS} paths more")
-    if case.rule == "path" and not verdicts[DENIES]:
+    if case.denying_rule == "path" and not verdicts[DENIES]:
         yield RuleStep("path", DENIES, "no path was given, and one is required (`--require-path`, or the settings)")
     elif not any(verdicts.values()):
         unchecked = ", so `fsScope` is not checked" if case.grant.fs_scope else ""
@@ -131,8 +136,8 @@ def _not_treated_as_paths(case: ExplainContext) -> "Iterator[RuleStep]":
         is_path = any(is_path for *_, is_path in path_arguments(case.grant, {name: value}))
         (paths if is_path else others).append(f"`{name}`")
     if others:
-        treated = [f"treated as paths: {join_words(paths)}"] if paths else []
-        yield RuleStep("path", PASSES, "; ".join([*treated, f"not treated as paths: {join_words(others)}"]))
+        treated = [f"treated as paths: {join_words_that_fit(paths)}"] if paths else []
+        yield RuleStep("path", PASSES, "; ".join([*treated, f"not treated as paths: {join_words_that_fit(others)}"]))
     for name, label, text in unchecked_paths(case.grant, case.request.args)[:MOST_PATHS]:
         pointer = json_pointer("args", name) if name in case.grant.args else ""
         yield RuleStep("path", PASSES, f"`{label}` is not checked as a path, but `{text}` looks like one", pointer)
@@ -190,7 +195,7 @@ def _approval(case: ExplainContext) -> "Iterator[RuleStep]":
         yield RuleStep(
             "approval", PASSES, f"`dataClass` is {kind}, which needs none", pointer if kind != "internal" else ""
         )
-    elif case.rule == "approval":
+    elif case.denying_rule == "approval":
         why = "a human must approve this very call" if word == "ask" else "no such call is allowed"
         if case.decision.approval is not None:
             why = f"{why}, and {case.decision.detail}"
@@ -208,7 +213,7 @@ def _rate(case: ExplainContext) -> "Iterator[RuleStep]":
     budget = case.decision.budget
     if budget is None:
         yield RuleStep("rate", NOT_ASKED)
-    elif case.rule == "rate":
+    elif case.denying_rule == "rate":
         yield RuleStep("rate", DENIES, case.decision.detail + _waiting_time(case), "/rate/perMinute")
     else:
         counted = "this call counted" if budget.consumed else "and this call fits"

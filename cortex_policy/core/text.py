@@ -36,7 +36,7 @@ def escape_xml_output(text: str) -> str:
     return "\n".join(_escape_commands(line, "&#91;", "&#58;") for line in shown.split("\n"))
 
 
-def truncate(text: str, max_bytes: int = MAX_MESSAGE_BYTES) -> str:
+def elide_middle(text: str, max_bytes: int = MAX_MESSAGE_BYTES) -> str:
     """Return a text cut to a number of bytes: its start, how much was left out, its end."""
     data = text.encode("utf-8", "surrogatepass")
     if len(data) <= max_bytes:
@@ -58,17 +58,17 @@ def did_you_mean(name: str) -> str:
 
 def message_line(text: str) -> str:
     """Return a message or a hint as it is printed: in one line, escaped, and not longer than it may be."""
-    return truncate(printable(truncate(text)))
+    return elide_middle(printable(elide_middle(text)))
 
 
-def join_words(words: "tuple[str, ...] | list[str]", max_bytes: int = MAX_MESSAGE_BYTES // 2) -> str:
+def join_words_that_fit(words: "tuple[str, ...] | list[str]", max_bytes: int = MAX_MESSAGE_BYTES // 2) -> str:
     """Return words with commas between, as many as there is room for, and how many more there are."""
     shown, length = list[str](), 0
     for word in words:
         length += min(len(word), _MAX_WORD_BYTES) + 2
         if length > max_bytes:
             break
-        shown.append(truncate(word, _MAX_WORD_BYTES))
+        shown.append(elide_middle(word, _MAX_WORD_BYTES))
     more = len(words) - len(shown)
     return ", ".join(shown) + (f" ... and {more:,} more" if more else "")
 

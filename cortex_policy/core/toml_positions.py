@@ -33,7 +33,7 @@ class _OddTextError(ValueError):
     """The text is no TOML that this reads."""
 
 
-def find_positions(text: str) -> dict[Keys, Span]:
+def find_key_spans(text: str) -> dict[Keys, Span]:
     """Return the span of each key of a TOML text, by the keys and indexes that lead to it.
 
     The text must decode. Of one that does not, the spans up to there are returned.

@@ -9,7 +9,7 @@ _MAX_LENGTH = 60  # characters
 _MAX_INTEGER = 10**40  # Python refuses to print the largest integers
 
 
-def format_values(values: "Sequence[object]") -> str:
+def format_first_values(values: "Sequence[object]") -> str:
     """Return the first of some JSON values, as a sentence lists them."""
     shown = ", ".join(map(format_value, values[:_MAX_LISTED])) or "nothing"
     return f"{shown}, ..." if len(values) > _MAX_LISTED else shown

@@ -89,7 +89,7 @@ class CachedGrant:
         `with_budget`: include the unused budget in the answer.
         """
         prepared, path_cache = self.prepared, self.path_cache
-        paths = prepared.paths(action, _NO_ARGUMENTS if args is None else args)
+        paths = prepared.try_path_arguments(action, _NO_ARGUMENTS if args is None else args)
         if not paths or path_cache is None:
             return prepared.try_allow([], prepared.full_budget if with_budget else None) if paths == [] else None
         if len(paths) == 1:

@@ -5,7 +5,13 @@ from datetime import UTC, datetime
 from time import time, time_ns
 
 from cortex_policy.core import Value
-from cortex_policy.core.approvals import MAX_REASON, ApprovalRequest, escape_surrogates, request_status, request_to_line
+from cortex_policy.core.approvals import (
+    MAX_REASON,
+    ApprovalRequest,
+    encode_request_line,
+    escape_surrogates,
+    request_status,
+)
 from cortex_policy.core.audit_event import format_timestamp
 from cortex_policy.core.json_text import json_text
 from cortex_policy.core.model import APPROVED, DENIED, EXPIRED, USED, WAITING, Settings
@@ -127,7 +133,7 @@ def _unknown_request_error(request_id: str) -> NotDoneError:
 def _answer_line(request_id: str, store: ApprovalStore, *, approved: bool, reason: str) -> bytes:
     author = current_author()
     more = {"reason": escape_surrogates(reason[:MAX_REASON])} if reason else {}
-    return request_to_line({
+    return encode_request_line({
         "type": "decision",
         "requestId": request_id,
         "approved": approved,

@@ -13,7 +13,7 @@ from cortex_policy.core.model import (
     StateError,
     UsageError,
 )
-from cortex_policy.core.text import join_words, os_error_text
+from cortex_policy.core.text import join_words_that_fit, os_error_text
 from cortex_policy.manage.budget_owner import BudgetOwner, current_owner
 from cortex_policy.manage.listing import GrantRow, grant_row, grant_rows
 from cortex_policy.state import Root, boot_id
@@ -103,7 +103,7 @@ def selected_actions(root: Root, grant_id: str, action: str | None = None) -> tu
         return actions
     if action not in actions:
         message = f"`{action}` is not an action of `{grant_id}`"
-        raise UsageError(message, f"its actions: {join_words(actions)}")
+        raise UsageError(message, f"its actions: {join_words_that_fit(actions)}")
     return (action,)
 
 

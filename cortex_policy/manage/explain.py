@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.engine import first_denial
+from cortex_policy.core.engine import denial_before_rate
 from cortex_policy.core.explanation import Explanation, explain
 from cortex_policy.core.model import (
     ALLOWED,
@@ -90,7 +90,7 @@ def _decide_without_rate(
         request = build_request(grant, grant.origin, call.action, args, settings) if grant.origin is not None else None
     except CortexPolicyError:
         return None
-    if request is None or first_denial(grant, request, settings) is not None:
+    if request is None or denial_before_rate(grant, request, settings) is not None:
         return None
     return Decision(ALLOWED, paths=tuple((path, None) for path in request.paths))
 

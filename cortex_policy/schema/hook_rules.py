@@ -12,7 +12,7 @@ from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.text import did_you_mean
 from cortex_policy.core.toml import decode_toml
-from cortex_policy.core.toml_positions import Span, error_offset, find_positions
+from cortex_policy.core.toml_positions import Span, error_offset, find_key_spans
 from cortex_policy.schema.lint import limit_per_code
 from cortex_policy.schema.problems import UnlocatedProblem
 
@@ -48,7 +48,7 @@ def lint_hook_rules(
         return None, (_problem("hooks-syntax", why, "", (), Span(offset, offset, offset, offset + 1)),)
     if document is None:
         return None, (UnlocatedProblem("hooks-syntax", f"it is larger than {MAX_BYTES} bytes"),)
-    spans = find_positions(text)
+    spans = find_key_spans(text)
     problems = [
         _problem(one.code, one.message, one.hint, one.keys, _nearest_span(spans, one.keys), at_key=one.at_key)
         for one in rule_problems(document)

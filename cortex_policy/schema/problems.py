@@ -1,6 +1,6 @@
 """What a rule found wrong in the text of a grant, before and after its place in the file is known."""
 
-from cortex_policy.core import Value, truncate_message
+from cortex_policy.core import Value, shorten_message
 from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.json_tree import JsonNode, JsonSyntaxError, line_and_column, node_at, parse_tree
 from cortex_policy.core.model import Settings
@@ -80,7 +80,7 @@ class Report(Value):
 
 def file_problem(file: str, code: str, message: str, hint: str = "") -> Problem:
     """Return a problem of a whole file or directory."""
-    return Problem(file, 1, 1, 1, 1, "", code, severity_of(code), truncate_message(message), truncate_message(hint))
+    return Problem(file, 1, 1, 1, 1, "", code, severity_of(code), shorten_message(message), shorten_message(hint))
 
 
 def locate_problems(
@@ -111,7 +111,7 @@ def _locate_problem(file: str, text: str, root: JsonNode | None, problem: Unloca
     shown = max(0, column - 1 - MAX_LINE_LENGTH // 2) if len(whole) > MAX_LINE_LENGTH else 0
     return Problem(
         file, line, column, *line_and_column(text, max(start, end)), problem.pointer, problem.code,
-        severity_of(problem.code), truncate_message(problem.message), truncate_message(problem.hint),
+        severity_of(problem.code), shorten_message(problem.message), shorten_message(problem.hint),
         _replacement(text, new), whole[shown : shown + MAX_LINE_LENGTH], shown + 1,
     )  # fmt: skip
 

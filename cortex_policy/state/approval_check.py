@@ -5,12 +5,12 @@ from time import time_ns
 
 from cortex_policy.core.approvals import (
     MAX_LINE_BYTES,
-    denial_reason,
+    call_to_dict,
+    encode_request_line,
     escape_surrogates,
+    fingerprint_input,
+    human_denial_reason,
     request_status,
-    request_to_dict,
-    request_to_line,
-    text_to_fingerprint,
 )
 from cortex_policy.core.audit_event import format_timestamp
 from cortex_policy.core.engine import decide_rate
@@ -45,7 +45,7 @@ def decide_with_approval(
     A new call becomes a request; an approved call uses up its approval, unless `peek`. Raises StateError if the
     approvals file or the ledger cannot be used.
     """
-    text = text_to_fingerprint(grant, origin, request, working_directory(), os.geteuid())
+    text = fingerprint_input(grant, origin, request, working_directory(), os.geteuid())
     call = str(sha256(text.encode("ascii")).hexdigest())
     with ApprovalStore(settings, makes=not peek) as store:
         if _is_repeat(grant, request, budgets):  # asked with the store locked: the first delivery may be spending
@@ -55,7 +55,7 @@ def decide_with_approval(
         if request_and_status is not None:
             approval_request, current = request_and_status
             if current.status != APPROVED:
-                reason = denial_reason(approval_request)
+                reason = human_denial_reason(approval_request)
                 return _denied_with_request(refused, approval_request.id, current, reason=reason)
             return _spend_approval(store, grant, request, budgets, approval_request, current, peek=peek)
         if peek:
@@ -110,7 +110,7 @@ def _spend_approval(
         return _with_approval(decision, approval)
     # INVARIANT: the line is written before the hit is taken: a process that is killed in between was never allowed,
     # and the approval is gone. The line is removed only if the answer is certain to be a denial
-    store.append(request_to_line({"type": "spend", "requestId": approval_request.id, **_time_members(store)}))
+    store.append(encode_request_line({"type": "spend", "requestId": approval_request.id, **_time_members(store)}))
     try:
         decision = decide_rate(grant, request, budgets.take(*budget_call))
     except CortexPolicyError:
@@ -135,12 +135,12 @@ def _request_approval(
     if waiting >= MAX_WAITING:
         return _with_approval(refused, None, f"{waiting} calls of this grant already wait for a human"), b""
     request_id = _new_request_id(store)
-    line = request_to_line({
+    line = encode_request_line({
         "id": request_id,
         "type": "request",
         "runId": escape_surrogates(os.environ.get("CORTEX_RUN_ID", "")),
         "node": escape_surrogates(f"{grant.tool}:{request.action}"),
-        "proposal": request_to_dict(grant, origin, request, working_directory()),
+        "proposal": call_to_dict(grant, origin, request, working_directory()),
         "call": call,
         "timeout_seconds": store.timeout_seconds,
         "uid": os.geteuid(),

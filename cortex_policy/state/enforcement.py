@@ -6,7 +6,7 @@ One module of more than 250 lines: each module costs a check time.
 import os
 
 from cortex_policy import state
-from cortex_policy.core.engine import DEFAULTS, decide_rate, first_denial
+from cortex_policy.core.engine import DEFAULTS, decide_rate, denial_before_rate
 from cortex_policy.core.model import (
     APPROVAL_REQUIRED,
     GRANT_INVALID,
@@ -155,7 +155,7 @@ def decide_request(
     peek: bool = False,
 ) -> "Decision":
     """Decide a call whose paths are resolved; if it is allowed, consume budget, unless `peek`."""
-    decision = first_denial(grant, request, settings)
+    decision = denial_before_rate(grant, request, settings)
     if decision is not None:
         if decision.reason is not APPROVAL_REQUIRED or settings.sensitive != "ask":
             return decision

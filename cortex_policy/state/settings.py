@@ -25,7 +25,7 @@ from cortex_policy.core.settings import (
     parse_setting_value,
     parse_shared_value,
     resolve_setting,
-    settings_by_name,
+    setting_values_by_name,
     settings_by_variable,
 )
 from cortex_policy.core.toml import decode_toml
@@ -237,7 +237,7 @@ def decode_layer(place: str, file: str, data: bytes, *, asks_all: bool = True) -
 
         raise invalid_settings_error(file, f"it is larger than {MAX_BYTES} bytes", f"shorten `{file}`")
     try:
-        values = settings_by_name(decode_toml(data))
+        values = setting_values_by_name(decode_toml(data))
     except MalformedError as error:
         from cortex_policy.state.settings_errors import invalid_settings_error  # noqa: PLC0415 - only a failure needs it
 

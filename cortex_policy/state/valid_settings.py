@@ -15,7 +15,7 @@ from cortex_policy.core.settings import (
     USER,
     Layer,
     is_valid_setting,
-    settings_by_name,
+    setting_values_by_name,
 )
 from cortex_policy.core.toml import decode_toml
 from cortex_policy.state.settings import (
@@ -71,6 +71,6 @@ def _valid_file_layer(place: str, root: str | None, errors: list[GrantError]) ->
 
 def _values_of(data: bytes) -> "dict[str, object]":
     try:
-        return settings_by_name(decode_toml(data)) if len(data) <= MAX_BYTES else {}
+        return setting_values_by_name(decode_toml(data)) if len(data) <= MAX_BYTES else {}
     except MalformedError:
         return {}

@@ -99,13 +99,13 @@ def test_a_part_removed_takes_one_separator_along(text: str, data: st.DataObject
     new = remove_value(text, pointer)
     at = parent.children.index(node)
     start = parent.children[at - 1].end if at else parent.start + 1
-    end = parent.children[at + 1].start_with_key if at + 1 < len(parent.children) else parent.end - 1
+    end = parent.children[at + 1].start_in_container if at + 1 < len(parent.children) else parent.end - 1
     assert is_insertion(text, new, start, end)
     kept = new[start : len(new) - len(text) + end]
     assert kept.strip() == ("," if 0 < at < len(parent.children) - 1 else "")
     assert set(kept) <= set(" \t\r\n,")
     assert same(decoded(new), without(decoded(text), pointer))
-    gone = TOKEN.findall(text[node.start_with_key : node.end]) + [","] * (len(parent.children) > 1)
+    gone = TOKEN.findall(text[node.start_in_container : node.end]) + [","] * (len(parent.children) > 1)
     assert sorted(TOKEN.findall(text)) == sorted(TOKEN.findall(new) + gone)
 
 

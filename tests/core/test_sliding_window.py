@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.sliding_window import budget_from_hits, budget_from_times
+from cortex_policy.core.sliding_window import budget_from_hit_counts, budget_from_times
 
 
 def test_a_hit_leaves_the_window_after_60_seconds() -> None:
@@ -30,4 +30,4 @@ def test_a_lowered_limit_waits_until_enough_have_left() -> None:
 def test_counted_hits_are_as_many_single_ones(hits: list[tuple[int, int]], limit: int, cost: int) -> None:
     """However many there are at one time."""
     each = [float(at) for at, number in hits for _ in range(number)]
-    assert budget_from_hits(hits, 100.0, limit, cost) == budget_from_times(each, 100.0, limit, cost)
+    assert budget_from_hit_counts(hits, 100.0, limit, cost) == budget_from_times(each, 100.0, limit, cost)

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from cortex_policy.core.text import (
     MAX_MESSAGE_BYTES,
     did_you_mean,
+    elide_middle,
     escape_json_output,
     escape_output,
     escape_xml_output,
-    join_words,
+    join_words_that_fit,
     message_line,
     os_error_text,
     plural,
     printable,
-    truncate,
 )
 
 PARTS = st.text(st.sampled_from("#[]:vsoVSO \t\n\r\x1b\x7f\x85\u2028\u202e\ufeff\udcffaé日")) | st.text()
@@ -82,7 +82,7 @@ def test_a_reader_of_xml_gets_the_same_text(text: str) -> None:
 @given(st.text(min_size=1).map(lambda text: text * 300))
 def test_no_message_is_longer_than_its_bound(text: str) -> None:
     """Its start and its end remain, and how much there was between."""
-    shown = truncate(text)
+    shown = elide_middle(text)
     assert len(shown.encode("utf-8", "surrogatepass")) <= MAX_MESSAGE_BYTES
     assert shown == text or "bytes more" in shown
 
@@ -90,12 +90,12 @@ def test_no_message_is_longer_than_its_bound(text: str) -> None:
 def test_a_list_says_how_much_is_missing() -> None:
     """A long word is cut, too."""
     words = tuple(f"a{index}" for index in range(20_000))
-    shown = join_words(words)
+    shown = join_words_that_fit(words)
     count = shown.count(",") - 1 + 1  # one comma is the number's
     assert shown.endswith(f" ... and {20_000 - count:,} more")
     assert len(shown) < MAX_MESSAGE_BYTES
-    assert join_words(("a", "b")) == "a, b"
-    assert len(join_words(("x" * 10**6, "y"))) < MAX_MESSAGE_BYTES
+    assert join_words_that_fit(("a", "b")) == "a, b"
+    assert len(join_words_that_fit(("x" * 10**6, "y"))) < MAX_MESSAGE_BYTES
 
 
 @pytest.mark.parametrize("letter", ["x", "\x01", "\U000e0001", "\udcff", "[", "日"])

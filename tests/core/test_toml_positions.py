@@ -8,7 +8,7 @@ import tomli_w
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cortex_policy.core.toml_positions import Keys, error_offset, find_positions
+from cortex_policy.core.toml_positions import Keys, error_offset, find_key_spans
 from tests.support.hook_calls import RULES
 
 
@@ -16,7 +16,7 @@ def shown(text: str) -> dict[Keys, tuple[str, str]]:
     """Return the text of each key and value."""
     return {
         keys: (text[one.key_start : one.key_end], text[one.start : one.end])
-        for keys, one in find_positions(text).items()
+        for keys, one in find_key_spans(text).items()
     }
 
 
@@ -44,7 +44,7 @@ def test_rules_are_found_with_their_index() -> None:
         ("rule", 1, "more", "x", "y", "q q"): ('"q q"', "[[2]]"), ("rule", 1, "more", "x", "y", "q q", 0): ("[2]", "[2]"),
         ("rule", 1, "more", "x", "y", "q q", 0, 0): ("2", "2"),
     }  # fmt: skip
-    assert find_positions(text)["rule", 1].start == text.index("[[rule]]", 20)
+    assert find_key_spans(text)["rule", 1].start == text.index("[[rule]]", 20)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_every_value_of_any_document_is_found(document: dict[str, Any]) -> None:
 @given(st.text("[]{}=.,'\"#\n a1\\", max_size=40))
 def test_any_text_is_read_without_an_error(text: str) -> None:
     """Up to where it is no TOML."""
-    find_positions(text)
+    find_key_spans(text)
 
 
 def test_the_place_of_a_syntax_error_is_in_its_message() -> None:

@@ -22,7 +22,7 @@ from cortex_policy.cli.output.printing import budget_to_json, print_hints, print
 from cortex_policy.cli.prompts import ask_yes_no
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import join_words, message_line, plural
+from cortex_policy.core.text import join_words_that_fit, message_line, plural
 from cortex_policy.manage import budgets
 from cortex_policy.manage.budget_owner import current_owner
 from cortex_policy.manage.budgets import BudgetStatus
@@ -135,12 +135,12 @@ def _reset(root: Root, grant_id: str, action: str | None, *, yes: bool, json: bo
     owner, actions = current_owner(), budgets.selected_actions(root, grant_id, action)
     if not json:
         print_owner(owner, root)
-    ask_yes_no(f"forget the hits of {grant_id} {join_words(actions)}?", yes=yes)
+    ask_yes_no(f"forget the hits of {grant_id} {join_words_that_fit(actions)}?", yes=yes)
     done = budgets.reset_budgets(root, grant_id, action)
     if json:
         print_json({**owner_to_json(owner), "reset": list(done)})
     elif done:
-        typer.echo(message_line(f"reset for {owner.label}: {join_words(done)}"))
+        typer.echo(message_line(f"reset for {owner.label}: {join_words_that_fit(done)}"))
     else:
         typer.echo(message_line(f"nothing to do: no hits of {owner.label} were counted"))
     return bool(done)

@@ -11,7 +11,7 @@ from cortex_policy.cli.output.denials import denials_to_json
 from cortex_policy.cli.output.local_times import localize_times
 from cortex_policy.cli.output.printing import budget_to_json, print_json
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import join_words, message_line
+from cortex_policy.core.text import join_words_that_fit, message_line
 from cortex_policy.manage.budget_owner import BudgetOwner
 from cortex_policy.manage.budgets import BudgetStatus, GrantWithBudgets, grant_with_budgets
 from cortex_policy.manage.global_denials import GlobalDenials, error_sentence, find_global_denials
@@ -70,7 +70,7 @@ def _lines(seen: GrantWithBudgets, file: str) -> list[tuple[str, str]]:
     lines += [
         ("tool", grant.tool),
         ("class", grant.data_class),
-        ("scope", join_words(grant.fs_scope) or "any path"),
+        ("scope", join_words_that_fit(grant.fs_scope) or "any path"),
         ("args", json_text.dumps(grant.args) if grant.args else "none declared"),
         ("rate", f"{grant.rate.per_minute} a minute for each action"),
     ]

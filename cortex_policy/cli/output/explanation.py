@@ -7,7 +7,7 @@ from textwrap import wrap
 from cortex_policy.cli.streams import wants_colour
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.rule_steps import DENIES, FAILS, PASSES, RuleStep
-from cortex_policy.core.text import escape_output, join_words, message_line, printable, truncate
+from cortex_policy.core.text import elide_middle, escape_output, join_words_that_fit, message_line, printable
 from cortex_policy.manage.explain import explain_call
 from cortex_policy.render import RenderedCall, decision_line, outcome_json_line, render
 
@@ -43,7 +43,7 @@ def render_explanation(outcome: "CallOutcome") -> RenderedCall:
     more = [
         line
         for label, text, *end in _advice_rows(explained)
-        for line in _hanging_indent(f"{label:<{_COLUMN}}", message_line(text), *map(truncate, end))
+        for line in _hanging_indent(f"{label:<{_COLUMN}}", message_line(text), *map(elide_middle, end))
     ]
     text = "".join(f"{line}\n" for line in [*head, "", *rows, *([""] if more else []), *more])
     return RenderedCall(code, out=text) if is_out else RenderedCall(code, err=text)
@@ -102,7 +102,9 @@ def _advice_rows(call_explanation: "CallExplanation") -> list[tuple[str, ...]]:
     rule = _deciding_step(call_explanation).rule
     closest = closest_value_phrase(rule, explanation.nearest)
     allowed = (
-        _ALLOWED.get(rule, "") + join_words(explanation.allowed, _MAX_ALLOWED_BYTES) if explanation.allowed else ""
+        _ALLOWED.get(rule, "") + join_words_that_fit(explanation.allowed, _MAX_ALLOWED_BYTES)
+        if explanation.allowed
+        else ""
     )
     rows = [
         ("nearest", closest),
@@ -140,17 +142,17 @@ def _explanation_to_json(call_explanation: "CallExplanation") -> dict[str, objec
             {
                 "rule": step.rule,
                 "verdict": step.verdict,
-                "said": truncate(step.message) or None,
+                "said": elide_middle(step.message) or None,
                 "file": call_explanation.file if step.line else None,
                 "line": step.line or None,
                 "pointer": step.pointer or None,
             }
             for step in explanation.steps
         ],
-        "nearest": truncate(explanation.nearest) or None,
+        "nearest": elide_middle(explanation.nearest) or None,
         "allowed": list(explanation.allowed),
         "remedy": explanation.remedy or None,
-        "advice": truncate(explanation.advice) or None,
+        "advice": elide_middle(explanation.advice) or None,
         "owner": call_explanation.owner.name if call_explanation.owner is not None else None,
         "note": call_explanation.note or None,
     }

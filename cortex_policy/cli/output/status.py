@@ -13,7 +13,7 @@ from cortex_policy.cli.output.denials import denials_to_json
 from cortex_policy.cli.output.local_times import localize_times
 from cortex_policy.cli.output.settings import format_setting, setting_to_json
 from cortex_policy.cli.streams import styled_stream
-from cortex_policy.core.text import join_words, message_line, plural
+from cortex_policy.core.text import join_words_that_fit, message_line, plural
 
 if TYPE_CHECKING:
     from cortex_policy.core.settings import EffectiveSetting
@@ -75,7 +75,7 @@ def _other_user_text(status: "RootStatus", other: "BudgetOwner") -> str:
 
 def _grants_text(status: "RootStatus") -> str:
     states = Counter(row.state for row in status.grants)
-    return join_words([f"{count} {state}" for state, count in states.items()]) or "none"
+    return join_words_that_fit([f"{count} {state}" for state, count in states.items()]) or "none"
 
 
 def _setting_text(one: "EffectiveSetting") -> str:
@@ -103,7 +103,7 @@ def _stamp_text(status: "RootStatus") -> str:
         return f"cannot be used: {stamp.error.detail}"
     if stamp.version is None:
         return "none"
-    names = join_words([one.id or one.problem for one in stamp.mismatches])
+    names = join_words_that_fit([one.id or one.problem for one in stamp.mismatches])
     return f"version {stamp.version}, {f'differs from: {names}' if names else 'matches the grants'}"
 
 

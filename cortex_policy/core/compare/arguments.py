@@ -2,8 +2,8 @@
 
 import json
 
-from cortex_policy.core import truncate_message
-from cortex_policy.core.arguments import declaration_problem, declared_type
+from cortex_policy.core import shorten_message
+from cortex_policy.core.arguments import declaration_problem, declared_types
 from cortex_policy.core.compare.declarations import (
     KEYWORDS,
     accepts_nothing,
@@ -19,7 +19,7 @@ from cortex_policy.core.compare.verdicts import (
     FieldComparison,
     combine_verdicts,
     join_nonempty,
-    quote_words,
+    quote_and_join_words,
     shorten_value,
     verdict_of,
     widens,
@@ -35,7 +35,7 @@ def compare_arguments(old: Grant, new: Grant) -> FieldComparison:
     names = _changed_arguments(old, new)
     changes, unproven = _argument_verdicts(old, new, names) if names else ({}, "")
     reported = [
-        f"{quote_words((name,))} {_declaration_sentence(old, new, name, changes[name])}"
+        f"{quote_and_join_words((name,))} {_declaration_sentence(old, new, name, changes[name])}"
         for name in _reported_arguments(changes)
     ]
     sentence = "; ".join(
@@ -44,7 +44,7 @@ def compare_arguments(old: Grant, new: Grant) -> FieldComparison:
     sentence = sentence.removesuffix("; ")
     if not sentence and list(old.args) != list(new.args):
         sentence = "the same arguments in another order"
-    return FieldComparison("args", combine_verdicts(changes.values()), truncate_message(sentence))
+    return FieldComparison("args", combine_verdicts(changes.values()), shorten_message(sentence))
 
 
 def _changed_arguments(old: Grant, new: Grant) -> list[str]:
@@ -108,7 +108,7 @@ def _becomes_declared(old: Grant, new: Grant, name: str) -> bool:
     if name in old.args or name in ("path", "paths"):
         return False
     was_path = path_condition(old, name)
-    is_judged = was_path == ALWAYS or (was_path == IF_TEXT and declared_type(new.args, name) == ("string",))
+    is_judged = was_path == ALWAYS or (was_path == IF_TEXT and declared_types(new.args, name) == ("string",))
     return not (old.fs_scope and is_judged)
 
 

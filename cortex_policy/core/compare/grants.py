@@ -15,7 +15,7 @@ from cortex_policy.core.compare.verdicts import (
     FieldComparison,
     combine_verdicts,
     join_verb_phrases,
-    quote_words,
+    quote_and_join_words,
     shorten_value,
     verdict_of,
 )
@@ -49,8 +49,8 @@ def describe_grant(grant: Grant | None) -> str:
     """Say in one line what a grant allows."""
     if grant is None or not grant.actions:
         return "nothing"
-    tool, actions = quote_words((grant.tool,)), quote_words(grant.actions)
-    where = f"below {quote_words(grant.fs_scope)}" if grant.fs_scope else "on any path"
+    tool, actions = quote_and_join_words((grant.tool,)), quote_and_join_words(grant.actions)
+    where = f"below {quote_and_join_words(grant.fs_scope)}" if grant.fs_scope else "on any path"
     rate = shorten_value(str(grant.rate.per_minute))
     args = f", {len(grant.args)} arguments declared" if grant.args else ""
     return f"{tool} may {actions} {where}, {rate} a minute, {grant.data_class}{args}"
@@ -63,7 +63,7 @@ def _whole_grant(verdict: str, sentence: str) -> GrantComparison:
 def _tool(old: Grant, new: Grant) -> FieldComparison:
     if old.tool == new.tool:
         return FieldComparison("tool", SAME)
-    before, after = quote_words((old.tool,)), quote_words((new.tool,))
+    before, after = quote_and_join_words((old.tool,)), quote_and_join_words((new.tool,))
     # every call gets a new budget, or another tool's
     return FieldComparison("tool", WIDENED, f"{before} becomes {after}, with a fresh budget")
 
@@ -120,9 +120,9 @@ def _scope_sentence(old: Grant, new: Grant, added: list[str], dropped: list[str]
     if not after:
         return "drops the last scope: any path is allowed"
     if not any(normalize_scope(scope) for scope in after) and (dropped or not before):
-        return f"{quote_words(after)} can never match: no path is allowed"
+        return f"{quote_and_join_words(after)} can never match: no path is allowed"
     if not before:
-        return f"any path becomes {quote_words(after)}"
+        return f"any path becomes {quote_and_join_words(after)}"
     left = normalized_scopes(after)
     gone = [prefix for prefix in dropped if not left.count_in(prefix)]
     cut = [prefix for prefix in dropped if left.count_in(prefix)]

@@ -16,7 +16,7 @@ from cortex_policy.core.compare.verdicts import (
     combine_verdicts,
     join_nonempty,
     join_verb_phrases,
-    quote_words,
+    quote_and_join_words,
     verdict_of,
 )
 from cortex_policy.core.hooks.rule_problems import DENY, PASS
@@ -163,14 +163,14 @@ def _field_text(old: "HookRule", new: "HookRule", name: str) -> str:
 
 def _value_text(value: object) -> str:
     if isinstance(value, tuple):
-        return f"[{quote_words(value)}]"
+        return f"[{quote_and_join_words(value)}]"
     if isinstance(value, str):
-        return quote_words((value,)) if value else "nothing"
+        return quote_and_join_words((value,)) if value else "nothing"
     return "everyone" if value is None else str(value).lower()
 
 
 def describe_rule(rule: "HookRule") -> str:
     """Say in one line which calls a rule fits, and what it asks."""
-    tools = quote_words((*rule.tools, *rule.mcp))
+    tools = quote_and_join_words((*rule.tools, *rule.mcp))
     what = f"{rule.grant} {rule.action}" if rule.grant else rule.decide
     return f"{tools}: {what}"

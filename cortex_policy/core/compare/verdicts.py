@@ -42,7 +42,7 @@ def verdict_of(*, is_inside: bool, is_covered: bool) -> str:
 
 def join_verb_phrases(*parts: "tuple[str, list[str]]") -> str:
     """Return a sentence of verbs with their words; one without words is left out."""
-    return "; ".join(f"{verb} {quote_words(words)}" for verb, words in parts if words)
+    return "; ".join(f"{verb} {quote_and_join_words(words)}" for verb, words in parts if words)
 
 
 def join_nonempty(*parts: str) -> str:
@@ -50,7 +50,7 @@ def join_nonempty(*parts: str) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def quote_words(words: "Iterable[str]") -> str:
+def quote_and_join_words(words: "Iterable[str]") -> str:
     """Name words, in quotes where they would not be seen to end."""
     shown = [word if word and _BARE.issuperset(word) else json.dumps(word, ensure_ascii=False) for word in words]
     return shorten_value(", ".join(shown))

@@ -16,7 +16,7 @@ from cortex_policy.core.model import (
     STATE_UNAVAILABLE,
     STOPPED,
 )
-from cortex_policy.core.text import join_words, truncate
+from cortex_policy.core.text import elide_middle, join_words_that_fit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ def decision_reason(question: "GrantQuestion", grant: "Grant", decision: "Decisi
 
 
 def _asked(question: "GrantQuestion") -> str:
-    return f"denied by rule {question.rule}, which asks grant `{question.grant}` for `{truncate(question.action, 200)}`"
+    action = elide_middle(question.action, 200)
+    return f"denied by rule {question.rule}, which asks grant `{question.grant}` for `{action}`"
 
 
 def _why(question: "GrantQuestion", grant: "Grant", decision: "Decision") -> str:
@@ -92,4 +93,4 @@ def error_reason(error: "CortexPolicyError") -> str:
 
 
 def _listed(words: "tuple[str, ...]") -> str:
-    return join_words([f"`{word}`" for word in words], _MAX_WORDS_BYTES) or "nothing"
+    return join_words_that_fit([f"`{word}`" for word in words], _MAX_WORDS_BYTES) or "nothing"

@@ -1,6 +1,6 @@
 """Queries of an audit log: calls by filter, and counts of calls by kind and over time."""
 
-from cortex_policy.core import Value, truncate_message
+from cortex_policy.core import Value, shorten_message
 from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.model import REASONS, UsageError
 from cortex_policy.core.text import did_you_mean
@@ -117,7 +117,7 @@ class _Counter:
         self._spans.setdefault(int(at // self._width), [0, 0])[not data["decision"]] += 1
         while len(self._spans) > MAX_SPANS:
             self._widen_spans()
-        kind = (truncate_message(data["grant"]), truncate_message(data["action"]), str(data["reason"]))
+        kind = (shorten_message(data["grant"]), shorten_message(data["action"]), str(data["reason"]))
         if kind not in self._kinds and len(self._kinds) >= MAX_KINDS:
             kind = OTHERS
         self._kinds[kind] = self._kinds.get(kind, 0) + 1

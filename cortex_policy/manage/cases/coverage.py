@@ -18,7 +18,7 @@ from cortex_policy.core.model import (
     Grant,
     Request,
 )
-from cortex_policy.core.path_arguments import can_be_path
+from cortex_policy.core.path_arguments import may_be_path_argument
 from cortex_policy.core.scope_prefix import PathSet
 from cortex_policy.manage.cases.boundary_values import (
     invalid_values_by_keyword,
@@ -181,7 +181,7 @@ def json_equality_key(value: object) -> str:
 
 def _likely_texts(grant: Grant, name: str) -> tuple[str, ...]:
     """Return texts that may be allowed as an argument; none if any text may."""
-    return tuple(outermost_prefixes(grant)[:MAX_WORDS]) if can_be_path(grant, name) else ()
+    return tuple(outermost_prefixes(grant)[:MAX_WORDS]) if may_be_path_argument(grant, name) else ()
 
 
 def _has_allowed(action: str, shown: CaseEvidence) -> bool:

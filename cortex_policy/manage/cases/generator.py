@@ -5,7 +5,7 @@ from itertools import islice
 from cortex_policy.core import Value
 from cortex_policy.core.arguments import declaration_problem
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
-from cortex_policy.core.engine import first_denial, normalize_scope
+from cortex_policy.core.engine import denial_before_rate, normalize_scope
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -16,9 +16,9 @@ from cortex_policy.core.model import (
     Grant,
     Request,
 )
-from cortex_policy.core.path_arguments import can_be_path
+from cortex_policy.core.path_arguments import may_be_path_argument
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
-from cortex_policy.core.text import truncate
+from cortex_policy.core.text import elide_middle
 from cortex_policy.manage.cases.boundary_values import satisfies
 from cortex_policy.manage.cases.coverage import invalid_values_of_argument, outermost_prefixes, valid_values_of_argument
 from cortex_policy.manage.cases.model import MAX_HITS, MAX_TIMES, NANOSECONDS, Case, CaseFile
@@ -81,7 +81,7 @@ def _decide(grant: Grant, candidate: CandidateCase, root: Sandbox) -> "Reason":
     request = Request(
         candidate.action, candidate.args, resolve_paths(grant, root.origin, candidate.args, root.protected, root.path)
     )
-    refused = first_denial(grant, request)
+    refused = denial_before_rate(grant, request)
     return ALLOWED if refused is None else refused.reason
 
 
@@ -136,10 +136,10 @@ def _action_candidates(grant: Grant) -> "Iterator[CandidateCase]":
 
 def _path_argument(grant: Grant) -> str:
     """Return the name of an argument that accepts any path."""
-    declared = [name for name in grant.args if can_be_path(grant, name)]
+    declared = [name for name in grant.args if may_be_path_argument(grant, name)]
     probes = (OUTSIDE_DIRECTORY, *outermost_prefixes(grant))
     for name in (*_PATH_NAMES, *declared):
-        if can_be_path(grant, name) and all(_satisfies_declaration(grant, name, probe) for probe in probes):
+        if may_be_path_argument(grant, name) and all(_satisfies_declaration(grant, name, probe) for probe in probes):
             return name
     return ""
 
@@ -181,7 +181,7 @@ def _argument_candidates(grant: Grant, action: str, name: str) -> "Iterator[Cand
             f"{name} {_short_json(value)} violates its {keyword}", action, {name: value}, ARGUMENT_NOT_ALLOWED
         )
     yield CandidateCase(f"{name} cannot be given", action, {name: "text"}, ARGUMENT_NOT_ALLOWED)
-    if can_be_path(grant, name):
+    if may_be_path_argument(grant, name):
         for path in (".cortex/policy", OUTSIDE_DIRECTORY):
             for value in (path, [path]):
                 yield CandidateCase(f"{name} {_short_json(value)} is a path", action, {name: value}, PATH_OUTSIDE_SCOPE)
@@ -248,7 +248,7 @@ def _exhaust_budget(limit: int, action: str, names: set[str]) -> "Iterator[Case]
 
 
 def _unique_name(name: str, names: set[str]) -> str:
-    short = truncate(name, _MAX_NAME_BYTES)
+    short = elide_middle(name, _MAX_NAME_BYTES)
     plain = "".join(letter if letter.isprintable() else f"U+{ord(letter):04X}" for letter in short)
     word, number = plain, 2
     while word in names:

@@ -32,7 +32,7 @@ class LineNumbers:
         if self._node is not None:
             pointer = json_pointer(*keys)
             node = node_at(self._node, pointer) if keys else self._node
-            return bisect_left(self._newlines, node.start_with_key) + 1
+            return bisect_left(self._newlines, node.start_in_container) + 1
         return self._line_in_toml(keys)
 
     def _read_toml(self) -> None:

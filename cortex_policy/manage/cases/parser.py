@@ -3,7 +3,7 @@
 from itertools import islice
 from math import isfinite
 
-from cortex_policy.core import truncate_message
+from cortex_policy.core import shorten_message
 from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.decode import MAX_BYTES, MAX_DEPTH, MAX_DIGITS, MalformedError, decode_json, is_grant_id
 from cortex_policy.core.model import Settings
@@ -54,7 +54,7 @@ def parse_case_file(data: bytes, shown: str, *, is_json: bool) -> CaseFile:
     try:
         document = decode_json(data) if is_json else decode_toml(data)
     except MalformedError as error:
-        return CaseFile(shown, errors=(CaseFileProblem(shown, 1, truncate_message(str(error))),))
+        return CaseFile(shown, errors=(CaseFileProblem(shown, 1, shorten_message(str(error))),))
     text = data.decode()
     own_line = 0 if is_json else find_own_cases(text)
     return _CaseFileParser(shown, LineNumbers(text, is_json=is_json), own_line).parse(document)
@@ -242,7 +242,7 @@ class _CaseFileParser:
         if len(self._errors) == MAX_ERRORS:
             self._errors.append(CaseFileProblem(self._file, 1, "it has more problems; fix these first"))
         if len(self._errors) < MAX_ERRORS:
-            self._errors.append(CaseFileProblem(self._file, line, truncate_message(message), hint))
+            self._errors.append(CaseFileProblem(self._file, line, shorten_message(message), hint))
 
 
 def _name_hint(word: str, known: "Mapping[str, object]") -> str:

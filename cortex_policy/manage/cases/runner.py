@@ -2,9 +2,9 @@
 
 from collections import deque
 
-from cortex_policy.core import Value, truncate_message
+from cortex_policy.core import Value, shorten_message
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
-from cortex_policy.core.engine import decide_rate, first_denial
+from cortex_policy.core.engine import decide_rate, denial_before_rate
 from cortex_policy.core.explanation import explain
 from cortex_policy.core.model import ALLOWED, Budget, Decision, Grant, Reason, Request
 from cortex_policy.core.not_done_error import NotDoneError
@@ -108,7 +108,7 @@ class _CaseRunner:
         """Make the calls of a case until one of them fails."""
         self._now += case.advance_ns
         request = self._build_request(case)
-        refused = first_denial(self._subject.grant, request, self._settings)
+        refused = denial_before_rate(self._subject.grant, request, self._settings)
         # what other rules refuse is refused again, however often it is called
         calls = case.times if refused is None else 1
         call, is_last = 0, False
@@ -116,7 +116,7 @@ class _CaseRunner:
             call += 1
             decision = refused if refused is not None else self._decide_by_rate(request)
             is_last = call == calls or not decision.allowed  # what counts nothing is denied again each time
-            wrong = tuple(map(truncate_message, self._find_failures(case, decision, call, is_last=is_last)))
+            wrong = tuple(map(shorten_message, self._find_failures(case, decision, call, is_last=is_last)))
             if wrong:
                 return CaseResult(case, decision.reason, wrong, self._explain_failure(case, request, decision))
             # a call that fits is answered as the one before it: only the first and the last are decided

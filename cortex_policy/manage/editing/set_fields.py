@@ -11,7 +11,7 @@ from cortex_policy.core.json_text import canonical_json
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import Grant, Rate, UsageError
 from cortex_policy.core.scope_prefix import repair_scope
-from cortex_policy.core.text import did_you_mean, join_words
+from cortex_policy.core.text import did_you_mean, join_words_that_fit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def _normalize(scope: str) -> str:
 
 
 def _list_hint(what: str, word: str, known: tuple[str, ...]) -> str:
-    return f"{_did_you_mean(word, known)}its {what}: {join_words(known) or 'none'}"
+    return f"{_did_you_mean(word, known)}its {what}: {join_words_that_fit(known) or 'none'}"
 
 
 def _did_you_mean(word: str, known: tuple[str, ...]) -> str:

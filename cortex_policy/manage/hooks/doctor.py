@@ -3,7 +3,7 @@
 from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import message_line, plural, truncate
+from cortex_policy.core.text import elide_middle, message_line, plural
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, error_result
 from cortex_policy.manage.hooks.claude_version import check_claude_version
 from cortex_policy.manage.hooks.doctor_trials import HookTrial, try_broken_programs, try_canary, try_scratch_root
@@ -100,6 +100,6 @@ def _result(line: RunnableLine, trial: HookTrial) -> CheckResult:
         how = "does not end in time" if end.timed_out else f"ends with {end.code}"
         message = f"{title} would run the call: the hook {how} ({seconds})"
     else:
-        said = truncate(message_line((end.stderr or end.stdout).strip()), MAX_REASON)
+        said = elide_middle(message_line((end.stderr or end.stdout).strip()), MAX_REASON)
         message = f"it must not be blocked: {said} ({seconds})"
     return CheckResult(trial.name, PROBLEM, message, f"cortex-policy hook install {line.agent}")

@@ -7,7 +7,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.decode import HOOKS
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import OTHER_VARIABLES, PREFIX, SHARED_VARIABLES
-from cortex_policy.core.text import join_words, os_error_text
+from cortex_policy.core.text import join_words_that_fit, os_error_text
 from cortex_policy.manage.hooks.entry import installed_program
 from cortex_policy.manage.hooks.guarded_paths import add_guarded_paths
 from cortex_policy.manage.hooks.targets import AGENT_FILES, MANAGED, PROJECT, USER, HookTarget, agent_directory
@@ -42,7 +42,7 @@ def check_environment(environment: "Mapping[str, str]") -> None:
     names = [name for name in environment if name.startswith(PREFIX) and name not in OTHER_VARIABLES]
     names += [name for name in SHARED_VARIABLES if name in environment]
     if names:
-        words = join_words(tuple(f"`{name}`" for name in sorted(names)))
+        words = join_words_that_fit(tuple(f"`{name}`" for name in sorted(names)))
         raise NotDoneError(
             f"the hook does not see what the environment sets: {words}",
             "unset them; `cortex-policy config set` writes settings that the hook sees",
@@ -108,7 +108,7 @@ def remaining_steps(target: HookTarget, root: Root, paths: tuple[str, ...]) -> l
         command = f"cortex-policy hook init{root_option(root)}"
         steps.append(Step(f"every call is denied until there is a {HOOKS}", command))
     if not has_rules(root) and paths:
-        files = join_words(tuple(f"`{path}`" for path in paths))
+        files = join_words_that_fit(tuple(f"`{path}`" for path in paths))
         steps.append(Step(f"once there is one, run this command again, so that it guards {files}"))
     if (sentence := _STEPS.get((target.agent, target.level))) is not None:
         steps.append(Step(sentence))

@@ -29,9 +29,9 @@ def layout_at(document: JsonText, parent: JsonNode) -> Layout:
     newline = _NEWLINE.search(text)
     is_compact = '":' in text and not re.search(r'":\s', text)
     colon, comma = (":", ",") if is_compact else (": ", ", ")
-    starts_line = bool(parent.children) and not _line_before(text, parent.children[-1].start_with_key).strip()
+    starts_line = bool(parent.children) and not _line_before(text, parent.children[-1].start_in_container).strip()
     root = document.tree
-    unit = (indent_of(text, root.children[0].start_with_key) or "  ") if starts_line and newline else ""
+    unit = (indent_of(text, root.children[0].start_in_container) or "  ") if starts_line and newline else ""
     return Layout(newline[0] if newline else "\n", unit, colon, comma)
 
 

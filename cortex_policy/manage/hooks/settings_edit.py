@@ -92,7 +92,7 @@ def _insert(document: JsonText, parent: JsonNode, key: str | None, value: object
         end = parent.end - 1
         return f"{text[:end]}{prefix}{json_value_text(value, layout, '')}{text[end:]}"
     last = parent.children[-1]
-    indent = indent_of(text, last.start_with_key) if layout.unit else ""
+    indent = indent_of(text, last.start_in_container) if layout.unit else ""
     gap = f"{layout.newline}{indent}" if layout.unit else layout.comma[1:]
     written = f"{gap}{prefix}{json_value_text(value, layout, indent)}"
     comma = _comma_behind(document, last)
@@ -121,18 +121,18 @@ def _made_for(document: JsonText, place: HandlerPlace) -> JsonNode:
 
 def _is_made_for(document: JsonText, outer: JsonNode, inner: JsonNode) -> bool:
     """Whether brackets were opened for what is in them: whitespace before their end, and no comment inside."""
-    before, behind = document.text[outer.start + 1 : inner.start_with_key], document.text[inner.end : outer.end - 1]
+    before, behind = document.text[outer.start + 1 : inner.start_in_container], document.text[inner.end : outer.end - 1]
     return bool(behind) and not (before + behind).strip(_BLANKS)
 
 
 def _remove(document: JsonText, node: JsonNode) -> str:
     """Remove a value, the whitespace before it, and one comma."""
-    text, start = document.text, node.start_with_key
+    text, start = document.text, node.start_in_container
     parent = next(outer for outer in document.tree.walk() if node in outer.children)
     index = parent.children.index(node)
     comma = _comma_behind(document, node)
     if index == 0 and comma is not None and len(parent.children) > 1:
-        return text[:start] + text[parent.children[1].start_with_key :]
+        return text[:start] + text[parent.children[1].start_in_container :]
     if index == 0:
         return text[:start] + text[node.end if comma is None else comma + 1 :]
     gap = len(text[:start].rstrip(_BLANKS))

@@ -4,7 +4,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import join_words
+from cortex_policy.core.text import join_words_that_fit
 from cortex_policy.manage.hooks import codex_trust, requirements_edit
 from cortex_policy.manage.hooks.copilot_trust import is_trusted_folder
 from cortex_policy.manage.hooks.entry import PROJECT_VARIABLE, hook_entry
@@ -132,5 +132,5 @@ def _notes(agent: str, read: list[InstalledHook]) -> tuple[str, ...]:
     """Return a sentence about several lines: some agents run those of other agents too."""
     if len(read) == 1:
         return ()
-    files = join_words(tuple(f"`{hook.file}`" for hook in read))
+    files = join_words_that_fit(tuple(f"`{hook.file}`" for hook in read))
     return (f"{AGENT_FILES[agent].title} may run {len(read)} lines for each call, which is counted once: {files}",)

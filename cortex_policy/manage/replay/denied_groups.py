@@ -2,9 +2,9 @@
 
 from collections import deque
 
-from cortex_policy.core import truncate_message
+from cortex_policy.core import shorten_message
 from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, Grant, GrantError, Rate, ResolvedPath
-from cortex_policy.core.path_arguments import can_be_path, collapse, path_arguments
+from cortex_policy.core.path_arguments import collapse, may_be_path_argument, path_arguments
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.core.text import MAX_MESSAGE_BYTES
 from cortex_policy.manage.replay.call_replayer import MAX_CACHED, TOO_SLOW, CallReplayer, decision_key
@@ -210,7 +210,7 @@ class DenialGrouper:
 
     def _mark_unfixable(self, data: "dict[str, Any]", why: str) -> None:
         is_beyond = is_undecidable_by_any_log(why, is_full=has_full_args(data))
-        key = truncate_message(data["grant"]), truncate_message(why), is_beyond
+        key = shorten_message(data["grant"]), shorten_message(why), is_beyond
         if key not in self.unfixable and len(self.unfixable) >= MAX_GROUPS:
             key = "(others)", TOO_MANY_GROUPS, True
         self.unfixable[key] = self.unfixable.get(key, 0) + 1
@@ -219,7 +219,7 @@ class DenialGrouper:
 def _scopes_of_unresolved(data: "dict[str, Any]") -> tuple[str, ...] | str:
     """Return the scopes for the paths of a call without a grant; its paths were never resolved."""
     if not has_full_args(data):
-        is_pathless = not any(can_be_path(_EMPTY_GRANT, str(name)) for name in data["args"])
+        is_pathless = not any(may_be_path_argument(_EMPTY_GRANT, str(name)) for name in data["args"])
         return () if is_pathless else "the log does not hold the paths that a new grant would need as scopes"
     root, cwd = data.get("root"), data["cwd"]
     all_scopes: dict[str, None] = {}

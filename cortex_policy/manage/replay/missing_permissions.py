@@ -3,7 +3,7 @@
 import os
 
 from cortex_policy.core import Value
-from cortex_policy.core.arguments import argument_violation_text
+from cortex_policy.core.arguments import first_argument_violation_text
 from cortex_policy.core.engine import normalize_scope, path_syntax_problem, path_violation_text
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
@@ -119,13 +119,13 @@ def _smallest_change(declarations: "Mapping[str, object]", args: "dict[str, Any]
     """Return the smallest change of the first declaration that is violated, or why there is no single one."""
     for name, value in args.items():
         declaration = declarations.get(name)
-        if name not in declarations or not argument_violation_text(declarations, {name: value}):
+        if name not in declarations or not first_argument_violation_text(declarations, {name: value}):
             continue
         tries = _possible_changes(name, declaration, value) if isinstance(declaration, dict) else []
         fit = [
             one
             for one in tries
-            if not argument_violation_text({name: with_argument_change(declaration, one)}, {name: value})
+            if not first_argument_violation_text({name: with_argument_change(declaration, one)}, {name: value})
         ]
         if len(fit) == 1:
             return fit[0]

@@ -4,7 +4,7 @@ import json
 from marshal import dumps
 from typing import NamedTuple
 
-from cortex_policy.core import Value, truncate_message
+from cortex_policy.core import Value, shorten_message
 from cortex_policy.manage.replay.rules import has_full_args
 
 TYPE_CHECKING = False
@@ -42,7 +42,7 @@ def past_call(data: "dict[str, Any]") -> PastCall:
     if not _is_kept(args):
         args = list(args)
         args = args if _is_kept(args) else None
-    action, grant = truncate_message(data["action"]), truncate_message(data["grant"])
+    action, grant = shorten_message(data["action"]), shorten_message(data["grant"])
     return PastCall(grant, data["reason"], has_full_args(data), action, args, data["time"])
 
 

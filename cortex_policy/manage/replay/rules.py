@@ -1,9 +1,9 @@
 """Decide a past call again by every rule but the rate, from its event: allowed, denied or unknown, never a guess."""
 
-from cortex_policy.core import truncate_message
+from cortex_policy.core import shorten_message
 from cortex_policy.core.audit_event import PATH_MEMBERS
 from cortex_policy.core.compare.declarations import accepts_nothing
-from cortex_policy.core.engine import first_denial, normalize_scope
+from cortex_policy.core.engine import denial_before_rate, normalize_scope
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -45,7 +45,7 @@ class UndecidedReason(str):
 
     def __new__(cls, why: str) -> "Self":
         """Cut a long one."""
-        return super().__new__(cls, truncate_message(why))
+        return super().__new__(cls, shorten_message(why))
 
 
 class UnknowableReason(UndecidedReason):
@@ -92,10 +92,10 @@ def _decide_with_values(grant: Grant, data: "dict[str, Any]", settings: Settings
     strict = recorded == PATH_OUTSIDE_SCOPE and not any(given is not None and is_path for _, given, is_path in paths)
     is_lost = any(bad is not good for bad, good in path_pairs)
     worst = Request(data["action"], args, tuple([path for path, _ in path_pairs]), 1, approved is True)
-    no = first_denial(grant, worst, Settings(**{**vars(settings), "require_path": True}) if strict else settings)
+    no = denial_before_rate(grant, worst, Settings(**{**vars(settings), "require_path": True}) if strict else settings)
     if no is not None and (is_lost or strict or approved is None):
         best = Request(data["action"], args, tuple([path for _, path in path_pairs]), 1, approved is not False)
-        no = first_denial(grant, best, settings)
+        no = denial_before_rate(grant, best, settings)
         if no is None:
             return UNRESOLVED_PATH if is_lost else PATH_REQUIRED if strict else UNKNOWN_APPROVAL
     return None if no is None else no.reason

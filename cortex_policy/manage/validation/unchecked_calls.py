@@ -1,7 +1,7 @@
 """Notes about grants with `fsScope` that allow calls in which no scope is checked, as the settings are."""
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.core.text import join_words
+from cortex_policy.core.text import join_words_that_fit
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.manage.validation.targets import root_option_here
 from cortex_policy.schema.problems import Problem, file_problem
@@ -24,7 +24,7 @@ def unchecked_calls(path: str, scoped: list[str]) -> "Iterator[Problem]":
     except GrantError:  # reported elsewhere: every check is denied
         return
     others = f" and {len(scoped) - _MAX_NAMED} more" if len(scoped) > _MAX_NAMED else ""
-    grants = join_words([f"`{grant_id}`" for grant_id in scoped[:_MAX_NAMED]]) + others
+    grants = join_words_that_fit([f"`{grant_id}`" for grant_id in scoped[:_MAX_NAMED]]) + others
     file, end = display_path(Root(path, named=True).tools), root_option_here(path)
     if not settings.require_path:
         message = f"a call that names no path is allowed, whatever `fsScope` says: {grants}"

@@ -2,7 +2,7 @@
 
 import re
 
-from cortex_policy.core.arguments import argument_violation_text, declaration_problem, path_format
+from cortex_policy.core.arguments import declaration_problem, declared_path_format, first_argument_violation_text
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.path_arguments import NEVER, path_condition
 from cortex_policy.core.path_likeness import is_pathlike_name, looks_like_path
@@ -32,7 +32,7 @@ def pathlike_arguments(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
 def _is_left_open(subject: "LintSubject", name: str) -> bool:
     """Whether neither the name nor the declaration says that an argument is a path, or none."""
     declarations = subject.grant.args
-    return path_condition(subject.grant, name) == NEVER and path_format(declarations, name) is None
+    return path_condition(subject.grant, name) == NEVER and declared_path_format(declarations, name) is None
 
 
 def _string_declaration(declaration: object) -> "dict[str, Any] | None":
@@ -52,7 +52,7 @@ def _may_be_path(declaration: "dict[str, Any]") -> bool:
         return any(isinstance(value, str) and looks_like_path(value) for value in listed)
     if _PATTERN_OF_PATHS.match(declaration.get("pattern", "")):
         return True
-    return any(not argument_violation_text({"": declaration}, {"": sample}) for sample in _SAMPLES)
+    return any(not first_argument_violation_text({"": declaration}, {"": sample}) for sample in _SAMPLES)
 
 
 def _has_path_values(declaration: "dict[str, Any]") -> bool:

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cortex_policy.core.arguments import argument_violation_text, declaration_problem, value_violation_text
+from cortex_policy.core.arguments import declaration_problem, first_argument_violation_text, value_violation_text
 from cortex_policy.core.compare.declarations import accepts_nothing, is_subset
 from cortex_policy.core.compare.grants import compare_grants, describe_grant
 from cortex_policy.core.compare.verdicts import BOTH, NARROWED, SAME, WIDENED, combine_verdicts, widens
 from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.core.ecma_regex import SharedSteps
-from cortex_policy.core.engine import DEFAULTS, first_denial, matching_scope
+from cortex_policy.core.engine import DEFAULTS, denial_before_rate, matching_scope
 from cortex_policy.core.model import Grant, Rate, Request, ResolvedPath, Settings
 from cortex_policy.core.path_arguments import path_arguments
 from tests.support.chance import chance
@@ -249,7 +249,7 @@ def allowed(grant: Grant) -> list[set[tuple[str, int]]]:
     """Return all calls of the enumeration that the engine lets pass, under each of the settings."""
     calls = [request(grant, grant.actions[0], args) for args in CALLS] if grant.actions else []
     passing = [
-        [index for index, call in enumerate(calls) if first_denial(grant, call, rules) is None] for rules in RULES
+        [index for index, call in enumerate(calls) if denial_before_rate(grant, call, rules) is None] for rules in RULES
     ]
     return [set(product(grant.actions, found)) for found in passing]
 
@@ -308,10 +308,12 @@ def test_no_declaration_is_wrongly_inside_another(pair: tuple[dict[str, Any], di
     """Each value that is tried and meets the new one meets the old one too, as the engine sees it."""
     one, two = ({"a": declaration} for declaration in pair)
     for old, new in ((one, two), (two, one), ({}, one), (one, {})):
-        meets = [value for value in [*VALUES, "abc", "docs", "xx"] if not argument_violation_text(new, {"a": value})]
+        meets = [
+            value for value in [*VALUES, "abc", "docs", "xx"] if not first_argument_violation_text(new, {"a": value})
+        ]
         assert not (meets and accepts_nothing(new, "a"))
         if is_subset(new, old, "a"):
-            assert not [value for value in meets if argument_violation_text(old, {"a": value})]
+            assert not [value for value in meets if first_argument_violation_text(old, {"a": value})]
     assert is_subset(one, {"a": dict(reversed(pair[0].items()))}, "a")
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.settings import PROJECT, SYSTEM, USER, settings_by_name
+from cortex_policy.core.settings import PROJECT, SYSTEM, USER, setting_values_by_name
 from cortex_policy.manage.diff.grants import GrantDiff
 from cortex_policy.manage.editing.loop import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE
 from cortex_policy.manage.settings.effective import resolve_settings, root_or_none
@@ -237,7 +237,7 @@ def test_a_change_changes_one_setting_and_no_comment(parts: list[tuple[str, str]
     """Whatever the file looks like: else it is refused."""
     text = "".join(line.replace("\n", ending) for line, ending in parts)
     try:
-        before = settings_by_name(tomllib.loads(text))
+        before = setting_values_by_name(tomllib.loads(text))
     except tomllib.TOMLDecodeError:
         return
     name, value = change
@@ -248,7 +248,7 @@ def test_a_change_changes_one_setting_and_no_comment(parts: list[tuple[str, str]
     wanted = (
         {**before, name: value} if value is not None else {key: part for key, part in before.items() if key != name}
     )
-    assert settings_by_name(tomllib.loads(after)) == wanted
+    assert setting_values_by_name(tomllib.loads(after)) == wanted
     if value is not None:
         assert after.count("# c") == text.count("# c")
     if "\n" in text and "\n" not in text.replace("\r\n", ""):

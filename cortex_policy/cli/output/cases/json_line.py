@@ -2,7 +2,7 @@
 
 import json
 
-from cortex_policy.core.text import escape_json_output, truncate
+from cortex_policy.core.text import elide_middle, escape_json_output
 from cortex_policy.manage.cases.coverage import Coverage
 from cortex_policy.manage.cases.runner import CaseResult, FileResult
 from cortex_policy.manage.cases.suite import SuiteResult, coverage_percent
@@ -44,10 +44,10 @@ def _case(result: CaseResult) -> dict[str, object]:
         "reason": str(result.actual) if result.actual is not None else None,
         "wrong": list(result.failures),
         "rule": why.step.rule if why is not None else None,
-        "said": truncate(why.step.message) if why is not None else None,
+        "said": elide_middle(why.step.message) if why is not None else None,
         "grant_file": why.file if why is not None else None,
         "grant_line": (why.step.line or None) if why is not None else None,
-        "nearest": (truncate(why.nearest) or None) if why is not None else None,
+        "nearest": (elide_middle(why.nearest) or None) if why is not None else None,
     }
 
 
