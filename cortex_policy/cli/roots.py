@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
 from cortex_policy.core.text import message_line
@@ -33,10 +34,11 @@ def inner_root_path(named: str | None) -> str | None:
 
 
 def inner_root_or_directory(named: str | None) -> str:
-    """Return the absolute path of the innermost root; if there is none, the named or else the working directory."""
+    """Return the absolute path of the innermost root, the working directory if there is none and none is named."""
     try:
         return find_inner_root(named).path
     except GrantError as error:
-        if error.reason is not ROOT_NOT_FOUND:
-            raise
-        return os.path.abspath(named or os.curdir)
+        if named is None and error.reason is ROOT_NOT_FOUND:
+            with suppress(OSError):  # it may be deleted, as the error says
+                return os.getcwd()
+        raise

@@ -50,6 +50,23 @@ def test_a_hole_is_printed_and_fails(root: Path) -> None:
     assert any(hole in check["message"] for check in line["checks"])
 
 
+def test_a_root_that_does_not_exist_is_an_error() -> None:
+    """No line is tried in a directory that is not there: it would look blocked."""
+    install_hook("claude")
+    run_command("hook", "doctor", "claude", "--root", "/nonexistent", code=25)
+
+
+@pytest.mark.parametrize("command", ["doctor", "status"])
+def test_a_deleted_working_directory_is_an_error(command: str, tmp_path: Path) -> None:
+    """It may have been in a root."""
+    (tmp_path / "gone").mkdir()
+    os.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    done = subprocess.run([*PROGRAM, "hook", command], capture_output=True, text=True, check=False, timeout=60)
+    os.chdir(tmp_path)
+    assert done.returncode == 25, done
+
+
 def test_the_root_is_found_from_below(root: Path) -> None:
     """So that the settings of the project are looked at."""
     (root / "docs" / ".gemini").mkdir()
