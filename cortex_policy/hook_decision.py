@@ -3,7 +3,7 @@
 import os
 
 from cortex_policy.core.decode import MalformedError, decode_json
-from cortex_policy.core.engine import denial_before_rate
+from cortex_policy.core.engine import denial_before_rate, path_syntax_problem
 from cortex_policy.core.hooks import PayloadError
 from cortex_policy.core.hooks.guarded_files import PLACES, guard_denial
 from cortex_policy.core.hooks.payload import MAX_BYTES, detect_agent, read_tool_call
@@ -221,10 +221,15 @@ def _origin_of(grant: "Grant") -> "Origin":
 
 
 def _outside_root(grant: "Grant", request: Request) -> str:
-    """Return a sentence about the first path that is not below the root, as text or resolved; '' if all are."""
+    """Return a sentence about the first path that is not below the root, as text or resolved; '' if all are.
+
+    A spelling that some tools read in another way, as `~/x` or a URL, is in doubt, as it is in a grant with scopes.
+    """
     path_by_key = {(path.argument, path.given): path for path in request.paths}
     for argument, given, is_path in path_arguments(grant, request.args):
         path = path_by_key.get((argument, given)) if given is not None else None
+        if is_path and given and (problem := path_syntax_problem(given)):
+            return f"`{given}` {problem}"
         if is_path and (path is None or path.normalized is None or path.resolved_inside is None):
             what = f"argument `{argument}`" if given is None else f"`{given}`"
             return f"{what} lies outside of the project, or leads out of it"

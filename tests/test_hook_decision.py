@@ -169,6 +169,18 @@ def test_a_path_outside_of_the_root_is_denied_before_the_grant_is_asked(scene: S
     assert "the grant allows only nothing" in decide()
 
 
+@pytest.mark.parametrize("path", ["~/x", "~root/x", "file:///etc/x", "\\etc\\x", " /etc/x", "docs/x\n"])
+def test_a_path_that_tools_read_in_several_ways_is_not_known_to_be_in_the_root(
+    scene: Scene, decide: Decide, path: str
+) -> None:
+    """A tool may take `~` for the home directory: a grant without scopes does not look at that."""
+    scene.write_grant(fsScope=[])
+    rules(scene, 'ignore = ["content"]')
+    assert decide(path=path) == ""
+    rules(scene, 'within = "root"\nignore = ["content"]')
+    assert f"`{path}` " in decide(path=path)
+
+
 def test_what_a_rule_says_is_a_path_is_one_for_the_grant(scene: Scene, decide: Decide) -> None:
     """Even if the grant exempts an input of that name."""
     rules(scene, 'paths = ["target"]')

@@ -68,11 +68,12 @@ def pattern_denial(pattern: str) -> str:
 def command_word_denial(command: str, directories: "Sequence[str]", rules: "HookRules", home: str) -> str:
     """Return why a shell command is denied for a word that names a guarded file, '' if none does.
 
-    In a directory such as `.claude` the word `settings.json` does.
+    In a directory such as `.claude` the word `settings.json` does, and behind `cd .claude`.
     """
     folded = _fold(command)
-    holders = [[parts[-1]] for parts in map(_components, directories) if parts and parts[-1] in _HOLDERS]
-    is_marked = any(mark in text for text in (folded, folded.translate(_UNQUOTED)) for mark in _MARKS)
+    places = map(_components, (*directories, *_entered_directories(folded)))
+    holders = [[parts[-1]] for parts in places if parts and parts[-1] in _HOLDERS]
+    is_marked = any(mark in text for text in _spellings(folded) for mark in _MARKS)
     if not is_marked and not rules.guard and not holders:
         return ""
     listed = [_components(collapse(file)) for file in rules.guard]
@@ -87,14 +88,25 @@ def command_word_denial(command: str, directories: "Sequence[str]", rules: "Hook
     return ""
 
 
+def _spellings(folded: str) -> tuple[str, str]:
+    """Return a command with blanks for what separates words, and without quotes, braces and joined lines as well."""
+    return folded.translate(_BLANKS), folded.replace("\\\n", "").translate(_UNQUOTED)
+
+
 def _words(folded: str) -> "Iterator[str]":
     """Yield the words of a command, as docs/hooks.md splits them, and as they are without quotes and braces."""
     seen: set[str] = set()
-    for text in (folded.translate(_BLANKS), folded.replace("\\\n", "").translate(_UNQUOTED)):
+    for text in _spellings(folded):
         for word in text.split():
             if word not in seen:
                 seen.add(word)
                 yield word
+
+
+def _entered_directories(folded: str) -> "Iterator[str]":
+    """Yield the word behind each `cd` of a command."""
+    words = _spellings(folded)[1].split()
+    yield from (word for word, before in zip(words[1:], words, strict=False) if before in ("cd", "pushd"))
 
 
 def expand_path(text: str, home: str) -> "Iterator[str]":
@@ -144,7 +156,7 @@ def _components(path: str) -> list[str]:
 
 
 def _is_at_or_below(parts: list[str], above: list[str]) -> bool:
-    return bool(above) and parts[: len(above)] == above
+    return parts[: len(above)] == above
 
 
 def _guarded_part(parts: list[str]) -> tuple[str, ...]:

@@ -110,8 +110,16 @@ class _Judge:
         patterns = [pattern for rule in fitting for _, pattern in glob_patterns(rule, inputs)]
         for pattern in (*patterns, *patterns_in(self._call)):
             spelled = f"{self._call.cwd}/{pattern}"
-            if why := pattern_denial(pattern) or guard_denial(spelled, self._call, self._rules):
+            if why := self._secret_in(pattern) or guard_denial(spelled, self._call, self._rules):
                 raise InputError(why, is_final=True)
+
+    @staticmethod
+    def _secret_in(pattern: str) -> str:
+        if "{" not in pattern:
+            return pattern_denial(pattern)
+        from cortex_policy.core.hooks.globs import brace_alternatives  # noqa: PLC0415 - few patterns have braces
+
+        return next(filter(None, map(pattern_denial, brace_alternatives(pattern))), "")
 
     def _guard(self, paths: "Iterable[str]") -> None:
         """Raise InputError for a path that leads to a guarded file, as text; note where else it may lead."""

@@ -10,7 +10,7 @@ from cortex_policy.core.hooks.inputs import InputError
     ("pattern", "directory"),
     [
         ("docs/*.md", "docs/"), ("docs/a*", "docs/"), ("/etc/*", "/etc/"), ("/*", "/"), ("**/*.py", ""), ("a?", "a"),
-        ("../x/[ab]", "../x/"), ("docs/guide.md", "docs/guide.md"), ("a/{b,c}", "a/"), ("", ""), ("*", ""),
+        ("../x/[ab]", "../x/"), ("docs/guide.md", "docs/guide.md"), ("a/{b,c}", "a/"), ("../{a,b}", "../"), ("src/**/*.{ts,tsx}", "src/"), ("{a,b}.{c,d}", ""), ("a/{1..3}", "a/"), ("", ""), ("*", ""),
         ("a/*...b", "a/"), ("a/*/..b", "a/"),
     ],
 )  # fmt: skip
@@ -31,6 +31,16 @@ def test_the_path_ends_before_the_first_wildcard(pattern: str, directory: str) -
         "{x,/etc/passwd}",
         "{~/x,y}",
         "*/@(..|x)/y",
+        ".{.,x}/y",
+        "{.,x}{.,y}/z",
+        "a/{b,c}{.,x}./.{.,y}/z",
+        "{x/.,y}./z",
+        "..{,x}/y",
+        "{,x}/etc/passwd",
+        "{,x}~/y",
+        "a/{{.,b}.,c}/x",
+        "a}/{.,x}{.,y}/z",
+        "{a,b}" * 9,
     ],
 )
 def test_a_pattern_that_may_lead_out_is_refused(pattern: str) -> None:

@@ -71,6 +71,13 @@ def test_a_listed_file_is_denied_in_any_normal_form() -> None:
     assert not ruling(call("Write", inputs={"path": "/home/jose/settings"}), given).denial
 
 
+def test_the_directory_of_all_files_can_be_listed() -> None:
+    """Then each path is guarded."""
+    all_listed = HookRules("pass", ("/",), ())
+    assert ruling(call("Write", inputs={"file_path": "x"}), all_listed).denial
+    assert command_word_denial("cat /etc/hosts", ("/repo",), all_listed, HOME)
+
+
 @pytest.mark.parametrize("path", ["x\0y", ".env\0", "\ud800"])
 def test_a_path_that_cannot_exist_is_denied(path: str) -> None:
     """A program may read it only in part."""
@@ -123,6 +130,7 @@ def test_a_reader_is_known_by_its_exact_name_and_is_never_an_mcp_tool() -> None:
     [
         {"glob": ".env"}, {"glob": "**/.env"}, {"include": ["*.ts", ".ENV"]}, {"glob": "{.env,x}"}, {"glob": ".env*"}, {"glob": ".e?v"},
         {"include": [".en[v]"]}, {"glob": "\\.env"}, {"pattern": "**/.env"}, {"INCLUDE_PATTERN": "a/.env"}, {"deep": [{"glob": ".env"}]},
+        {"glob": ".e{nv,x}"}, {"glob": "**/.{env,x}"}, {"glob": "{.,x}{env,y}"},
     ],
 )  # fmt: skip
 def test_a_pattern_that_names_secrets_is_denied(inputs: dict[str, object]) -> None:
@@ -183,12 +191,15 @@ def test_a_guarded_name_in_any_case_and_depth_is_denied(path: str, top: str, end
         "git commit -m 'read .env'", "cat .//.claude//settings.json", "cat .claude/./settings.json", "cat .codex/skills/../x",
         "cat .e''nv", "cat .e\\nv", "cat .co\\\ndex/x", "cat .mcp.json|sh", "cat /OPT/config/x", "tar cf x /opt/config",
         "cat `echo .env`", "cat $(echo .env)", "a\t.env", "a\r\n.env", "cat x/.env/y", "cat ~/../../opt/config",
-        "cp x {.codex,b}/config.toml", "echo `.env`",
+        "cp x {.codex,b}/config.toml", "echo `.env`", "cat .e\\\nnv", "cd .claude && cat > settings.json",
+        "cd ~/repo/.github; rm -r hooks", "(pushd '.claude/'\necho > settings.local.json)",
     ],
 )  # fmt: skip
 def test_a_shell_word_that_names_a_guarded_file_denies(command: str) -> None:
     """Split at blanks, quotes and `= : , ; | & < > ( )`, and once more without quotes."""
     assert command_word_denial(command, ("/repo",), PASS, HOME)
+    if "opt" not in command.casefold():  # which is listed
+        assert command_word_denial(command, ("/repo",), HookRules("pass", (), ()), HOME)
 
 
 @pytest.mark.parametrize(
@@ -196,6 +207,7 @@ def test_a_shell_word_that_names_a_guarded_file_denies(command: str) -> None:
     [
         "ls", "ls .claude", "cat .env.example", "cat .envrc", "echo env", "cat .codex/skills/x", "git add .github/workflows",
         "cat settings.json", "ls .vscode", "cat .claude/commands/x", "cat /etc/agents", "python x.env.py", "cat /optional/config",
+        "cd src && cat settings.json", "ls .claude && cat settings.json",
     ],
 )  # fmt: skip
 def test_other_shell_words_do_not_deny(command: str) -> None:
