@@ -108,7 +108,7 @@ def load_from_disk(call: Call) -> "tuple[Grant, Settings]":
     return load_for_call(call.grant, call.root, require_path=call.require_path)
 
 
-def decide_call(
+def decide_with_wait(
     call: Call, notice: "Notice | None" = None, load: "Callable[[Call], tuple[Grant, Settings]]" = load_from_disk
 ) -> CallOutcome:
     """Decide a call; wait for budget or an approval as long as the call asks for, and show that."""

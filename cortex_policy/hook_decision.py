@@ -23,7 +23,12 @@ from cortex_policy.core.model import (
 from cortex_policy.core.path_arguments import collapse, path_arguments
 from cortex_policy.state import home_directory, sha256
 from cortex_policy.state.deliveries import Delivery
-from cortex_policy.state.enforcement import AuditedCall, check_host_stop, decide_request, load_for_call_in_root
+from cortex_policy.state.enforcement import (
+    AuditedCall,
+    check_host_stop,
+    decide_request_and_consume,
+    load_for_call_in_root,
+)
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.hooks_file import load_hook_rules
 from cortex_policy.state.ledger import Ledger
@@ -162,7 +167,7 @@ class _GrantQuestions:
             grant, settings = load_for_call_in_root(self._root, question.grant)
             if grant.fs_scope and not question.no_path:
                 settings = Settings(**{**vars(settings), "require_path": True})
-            audited.begin(grant, _with_path_values(grant, question), settings)
+            audited.prepare(grant, _with_path_values(grant, question), settings)
             audited.decision = self._decide(question, grant, audited)
         if audited.decision:
             return ""
@@ -182,7 +187,7 @@ class _GrantQuestions:
         if denial is not None:
             return denial
         budgets = Ledger(origin.root_identity, settings.state_dir or "", None if audited.peek else self._delivery)
-        decision = decide_request(grant, origin, requests[0], settings, budgets, peek=audited.peek)
+        decision = decide_request_and_consume(grant, origin, requests[0], settings, budgets, peek=audited.peek)
         if audited.peek and decision.reason is RATE_LIMITED and self._is_repeat():
             return Decision(ALLOWED, "", (), decision.budget, decision.paths)  # its own hit may fill this budget
         return decision

@@ -59,9 +59,9 @@ def run(argv: list[str]) -> int:
         if run_words is None or run_words.for_each:
             gc.enable()
         if run_words is not None:
-            from cortex_policy.run import become_command  # noqa: PLC0415 - as in `_answer`
+            from cortex_policy.run import decide_and_become_command  # noqa: PLC0415 - as in `_answer`
 
-            become_command(run_words, _wait_notice(run_words.call))
+            decide_and_become_command(run_words, _wait_notice(run_words.call))
     without_typer = _WITHOUT_TYPER.get(argv[0]) if argv else None
     code = without_typer(argv[1:]) if without_typer is not None else None
     if code is not None:
@@ -139,9 +139,9 @@ def _answer_agent(argv: list[str]) -> "Never":
 
 def _answer(call: "Call") -> "Never":
     """Decide a call, print what it asks for, and exit with its code; a silent allow loads no renderer."""
-    from cortex_policy.check import decide_call  # noqa: PLC0415
+    from cortex_policy.check import decide_with_wait  # noqa: PLC0415
 
-    outcome = decide_call(call, _wait_notice(call))
+    outcome = decide_with_wait(call, _wait_notice(call))
     if outcome.is_silent:
         os._exit(outcome.exit_code)
     from cortex_policy.render import render, write_and_exit  # noqa: PLC0415
@@ -206,14 +206,14 @@ def parse_check_argv(argv: list[str], command: str = "check") -> "Call | None":
 def parse_run_argv(argv: list[str]) -> "Run | None":
     """Parse the words after `run`; return None for anything not plain, which Typer then parses."""
     from cortex_policy.check import Call  # noqa: PLC0415
-    from cortex_policy.run import Run, parse_exit_code, split_argv  # noqa: PLC0415
+    from cortex_policy.run import Run, parse_denied_exit_code, split_argv  # noqa: PLC0415
 
     words, command = split_argv(argv)
     fields = _parse_words(words, _RUN_FLAGS, _RUN_OPTIONS)
     if fields is None or not command:
         return None
     if "denied_exit" in fields:
-        fields["denied_exit"] = parse_exit_code(fields["denied_exit"])
+        fields["denied_exit"] = parse_denied_exit_code(fields["denied_exit"])
         if fields["denied_exit"] is None:
             return None
     own = {name: fields.pop(name) for name in ("denied_exit", "for_each", "nul") if name in fields}

@@ -2,7 +2,7 @@
 
 import os
 
-from cortex_policy.check import Call, CallOutcome, decide_call
+from cortex_policy.check import Call, CallOutcome, decide_with_wait
 from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError, UsageError
 from cortex_policy.program import COUNTED, execute, execution_error, find_program
@@ -38,13 +38,13 @@ def split_argv(argv: list[str]) -> tuple[list[str], tuple[str, ...]]:
     return argv[:index], tuple(argv[index + 1 :])
 
 
-def parse_exit_code(text: str) -> int | None:
+def parse_denied_exit_code(text: str) -> int | None:
     """Return the exit code that `--denied-exit` names, None unless it is 1 to 255."""
     digits = text.lstrip("0") if text.isascii() and text.isdigit() else ""
     return int(digits) if 0 < len(digits) <= len(str(MAX_EXIT_CODE)) and int(digits) <= MAX_EXIT_CODE else None
 
 
-def become_command(run: Run, notice: "Notice | None" = None) -> "Never":
+def decide_and_become_command(run: Run, notice: "Notice | None" = None) -> "Never":
     """Decide a call and become its command, or run the command for each path; a denial exits with its code.
 
     The notice tells people that a call waits.
@@ -77,10 +77,10 @@ def _run_for_each(run: Run, program: str, notice: "Notice | None") -> int:
 
 
 def _run_in_child(run: Run, program: str, words: list[str]) -> int:
-    from cortex_policy.run_for_each import run_child  # noqa: PLC0415 - as above
+    from cortex_policy.run_for_each import fork_and_wait  # noqa: PLC0415 - as above
 
     try:
-        return run_child(lambda: _report_error(run, execute(program, words)))
+        return fork_and_wait(lambda: _report_error(run, execute(program, words)))
     except OSError as error:  # no process can be started
         return _report_error(run, execution_error(program, error))
 
@@ -89,7 +89,7 @@ def _decide(run: Run, notice: "Notice | None") -> "list[str] | int":
     """Decide a call; return the words of its command, or the exit code of an error or denial, which is printed."""
     try:
         _check_path(run)
-        outcome = decide_call(run.call, notice)
+        outcome = decide_with_wait(run.call, notice)
         return _report(run, outcome) if outcome.exit_code else _fill_in(run, outcome.decision)
     except UsageError as error:
         return _report_error(run, error)

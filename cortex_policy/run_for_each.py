@@ -54,7 +54,7 @@ def _path_name(name: bytes) -> str:
     return os.fsdecode(name)
 
 
-def run_child(become: "Callable[[], int]") -> int:
+def fork_and_wait(become: "Callable[[], int]") -> int:
     """Run a child that becomes a command, and return its exit code as a shell does.
 
     `become` returns only if there is no command to become; then its code is the child's. An interrupt waits for the

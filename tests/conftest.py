@@ -129,7 +129,7 @@ def ears(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_pa
     """Let stores learn of changes from the kernel alone, and never by the clock; or not from the kernel."""
     (tmp_path / "config").mkdir()  # else what happens beside it is told as well
     if request.param == "unwatched":
-        monkeypatch.setattr(preconditions, "is_local", lambda _: False)
+        monkeypatch.setattr(preconditions, "is_on_local_file_system", lambda _: False)
     elif sys.platform == "linux":
         monkeypatch.setattr(preconditions, "MAX_AGE_NS", 1 << 62)
     return str(request.param)

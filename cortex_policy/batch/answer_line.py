@@ -21,13 +21,13 @@ _USED, _REMAINING, _SECONDS, _DURATION = -1, -2, -3.0, -4
 _RATE = f'"used": {_USED}, "remaining": {_REMAINING}, "retry_after_seconds": {_SECONDS}'
 
 
-def answer_text(outcome: CallOutcome, id_member: str) -> str:
-    """Return the line of any outcome; `id_member` is what `id_text` returns."""
+def outcome_line(outcome: CallOutcome, id_member: str) -> str:
+    """Return the line of any outcome; `id_member` is what `format_id_member` returns."""
     line = outcome_json_line(outcome)
     return f"{line[:-1]}{id_member}}}\n"
 
 
-def id_text(value: object) -> str:
+def format_id_member(value: object) -> str:
     """Return the member `id` of an answer, with the comma before it."""
     # most are small integers, which are JSON as they are
     return f', "id": {value}' if type(value) is int else escape_json_output(f', "id": {json_text(value)}')
@@ -40,7 +40,7 @@ class AnswerLines:
         """Start without templates."""
         self._templates: dict[tuple[int, int, str], _Template] = {}
 
-    def allowed(
+    def allowed_line(
         self,
         entry: "CachedGrant",
         action: str,

@@ -2,11 +2,11 @@
 
 from time import perf_counter_ns
 
-from cortex_policy.batch.answer_line import AnswerLines, answer_text, id_text
+from cortex_policy.batch.answer_line import AnswerLines, format_id_member, outcome_line
 from cortex_policy.batch.authzen import CONSUME
 from cortex_policy.batch.decider import BatchDecider
 from cortex_policy.batch.request_line import BadRequestError, RequestLine, parse_request_line
-from cortex_policy.check import Call, CallOutcome, decide_call
+from cortex_policy.check import Call, CallOutcome, decide_with_wait
 from cortex_policy.core.decode import decode_json
 from cortex_policy.core.model import CortexPolicyError, UsageError
 from cortex_policy.library.path_lookup import find_unresolved_root
@@ -34,8 +34,8 @@ class Answerer:
             request = parse_request_line(line)
         except BadRequestError as error:
             outcome = CallOutcome(Call("", "", json=True), None, None, error, 0)
-            return answer_text(outcome, id_text(error.id) if error.has_id else ""), error.exit_code
-        id_member = id_text(request.id) if request.has_id else ""
+            return outcome_line(outcome, format_id_member(error.id) if error.has_id else ""), error.exit_code
+        id_member = format_id_member(request.id) if request.has_id else ""
         return self._answer_ordinary(request, id_member, start) or self._answer_any(request, id_member)
 
     def ask(self, grant: str, action: str, args: "dict[str, Any]", is_counted: bool) -> "dict[str, Any]":  # noqa: FBT001 - as AuthZEN asks
@@ -64,28 +64,30 @@ class Answerer:
         if decider is None or request.peek or request.cost != 1 or self._require_path:
             return None
         try:
-            taken = decider.try_take(request.grant, request.action, request.args)
+            taken = decider.try_decide_call(request.grant, request.action, request.args)
         except CortexPolicyError as error:
             outcome = CallOutcome(_call(request), None, None, error, (perf_counter_ns() - start) // _NANOSECONDS)
-            return answer_text(outcome, id_member), outcome.exit_code
+            return outcome_line(outcome, id_member), outcome.exit_code
         if taken is None:
             return None
         entry, decision, used, seconds = taken
         microseconds = (perf_counter_ns() - start) // _NANOSECONDS
         if decision:
-            return self._lines.allowed(entry, request.action, decision, (used, seconds), microseconds, id_member), 0
+            return self._lines.allowed_line(
+                entry, request.action, decision, (used, seconds), microseconds, id_member
+            ), 0
         outcome = CallOutcome(_call(request), entry.grant, decision, None, microseconds)
-        return answer_text(outcome, id_member), outcome.exit_code
+        return outcome_line(outcome, id_member), outcome.exit_code
 
     def _answer_any(self, request: RequestLine, id_member: str) -> tuple[str, int]:
         call = _call(request, self._root, require_path=self._require_path)
         try:
             decider = self._decider = self._decider or BatchDecider(find_unresolved_root(self._root))
         except CortexPolicyError:  # no root: `check` says which rule denies, and records it
-            outcome = decide_call(call)
+            outcome = decide_with_wait(call)
         else:
             outcome = decider.decide_call(call, request.args)
-        return answer_text(outcome, id_member), outcome.exit_code
+        return outcome_line(outcome, id_member), outcome.exit_code
 
 
 def _call(request: RequestLine, root: str | None = None, *, require_path: bool = False) -> Call:

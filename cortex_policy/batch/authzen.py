@@ -23,7 +23,7 @@ _REQUIRED = (("subject", "type"), ("subject", "id"), ("resource", "type"), ("res
 _BAD_REQUEST = 400
 
 
-def answer_document(document: object, ask: "Ask") -> "tuple[dict[str, Any], int]":
+def answer_request_document(document: object, ask: "Ask") -> "tuple[dict[str, Any], int]":
     """Return the answer to a request, and the first exit code that is not 0; raise UsageError if it is none.
 
     With `permit_on_first_permit` the code is 0 if one evaluation is permitted.

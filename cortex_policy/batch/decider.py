@@ -27,7 +27,7 @@ class BatchDecider(Decider):
         """Load nothing yet."""
         super().__init__(root, DEFAULT_MAX_GRANTS, None)
 
-    def try_take(
+    def try_decide_call(
         self, grant_id: str, action: str, args: "dict[str, Any]"
     ) -> "tuple[CachedGrant, Decision, int, float] | None":
         """Decide and count an ordinary call; None if it must be decided in full, and nothing was counted.

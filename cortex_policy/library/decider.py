@@ -12,12 +12,12 @@ from cortex_policy.state.enforcement import (
     AuditedCall,
     add_grant_id,
     check_host_stop,
+    check_stamp_if_required,
     effective_settings,
     load_for_call_in_root,
-    require_stamp,
 )
 from cortex_policy.state.file_budgets import FileBudgets
-from cortex_policy.state.grants import check_id, read_grant
+from cortex_policy.state.grants import check_grant_id, read_grant
 from cortex_policy.state.paths import protected_paths, resolve_paths
 
 TYPE_CHECKING = False
@@ -188,7 +188,7 @@ class Decider:
     def _read_grant(self, grant_id: str, load: "Callable[[str], tuple[Grant, Settings]]") -> CachedGrant:
         self._check_open()
         name = validated_text(grant_id, "an id")
-        check_id(name)
+        check_grant_id(name)
         try:
             return self._cache.read(name, lambda: load(name))
         except GrantError as error:
@@ -202,7 +202,7 @@ class Decider:
     def _load(self, grant_id: str) -> "tuple[Grant, Settings]":
         root = self.root.resolve()
         grant = read_grant(root, grant_id)
-        return grant, require_stamp(grant, effective_settings(root.path))
+        return grant, check_stamp_if_required(grant, effective_settings(root.path))
 
     def _budgets_of(self, entry: CachedGrant) -> "FileBudgets | MemoryBudgets":
         if self._caller_budgets is not None:

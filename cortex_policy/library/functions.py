@@ -11,10 +11,10 @@ from cortex_policy.state.enforcement import (
     AuditedCall,
     add_grant_id,
     check_host_stop,
+    check_stamp_if_required,
     effective_settings,
-    require_stamp,
 )
-from cortex_policy.state.grants import check_id, find_root, read_grant
+from cortex_policy.state.grants import check_grant_id, find_root, read_grant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,13 +33,13 @@ def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "
     It can be loaded during an emergency stop: `enforce` checks that.
     """
     grant_id = validated_text(grant_id, "an id")
-    check_id(grant_id)
+    check_grant_id(grant_id)
     path = None if root is None else validated_path(root)
     policy_root = None
     try:
         policy_root = find_root(path)
         grant = read_grant(policy_root, grant_id)
-        require_stamp(grant, effective_settings(policy_root.path))
+        check_stamp_if_required(grant, effective_settings(policy_root.path))
     except GrantError as error:
         add_grant_id(error, grant_id, policy_root.path if policy_root is not None else None)
         raise
@@ -80,7 +80,7 @@ def enforce(
         settings = DEFAULTS
         if grant.origin is not None:
             raise_if_stopped_since(grant.origin)
-            settings = require_stamp(grant, effective_settings(grant.origin.root))
+            settings = check_stamp_if_required(grant, effective_settings(grant.origin.root))
         decision = audited.decide(grant, plain, settings, budgets)
     if not decision:
         raise denied_error(decision, grant, action)

@@ -25,7 +25,7 @@ class Openat2:
         self._number, self._at = c_long(_OPENAT2), c_int(self._descriptor)
         self._call = CDLL(None).syscall
 
-    def exists_beneath(self, inside: bytes) -> bool:
+    def surely_exists_beneath(self, inside: bytes) -> bool:
         """Whether a path exists, with no link and no mount in it; False says nothing."""
         descriptor: int = self._call(self._number, self._at, inside, self._how, self._size)
         if descriptor < 0:

@@ -38,7 +38,7 @@ class PathCache:
     ) -> None:
         """Start empty."""
         self._prepared, self._preconditions = prepared, preconditions
-        self._exists_beneath = root_lookup.exists_beneath if root_lookup is not None else _always_false
+        self._exists_beneath = root_lookup.surely_exists_beneath if root_lookup is not None else _always_false
         self._entries: dict[tuple[str, str, str], _Entry] = {}
 
     def __len__(self) -> int:

@@ -41,7 +41,7 @@ def find_unresolved_root(path: str | None = None) -> UnresolvedRoot:
     return UnresolvedRoot(name if name.startswith("/") else f"{os.getcwd()}/{name}", is_explicit=True)
 
 
-def resolve_name(name: str, visit: "Visit") -> str | None:
+def resolve_and_visit(name: str, visit: "Visit") -> str | None:
     """Return where an absolute name leads, without links; None if part of it does not exist.
 
     `visit` is called for each directory, link and file on the way before it is examined, with the events that could

@@ -13,11 +13,11 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError, Origin, Settings
 from cortex_policy.library.file_identity import Identity, identity_of, is_next_change_noticeable
 from cortex_policy.library.inotify import CONTENT, ENTRIES, ITSELF, Inotify
-from cortex_policy.library.path_lookup import UnresolvedRoot, find_fast_lookup_root, resolve_name
-from cortex_policy.state import Root, holder_path, policy_path, settings_directories
+from cortex_policy.library.path_lookup import UnresolvedRoot, find_fast_lookup_root, resolve_and_visit
+from cortex_policy.state import Root, dot_cortex_path, policy_path, settings_directories
 from cortex_policy.state.enforcement import check_host_stop, check_root_stop, effective_settings
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.ledger_directory import is_local
+from cortex_policy.state.ledger_directory import is_on_local_file_system
 from cortex_policy.state.paths import ProtectedPaths, protected_paths
 
 TYPE_CHECKING = False
@@ -176,7 +176,7 @@ class PreconditionWatcher:
         root = preconditions.root.path, preconditions.identities[0]
         if self._local_root[0] != root:
             try:
-                self._local_root = root, is_local(preconditions.root.path)
+                self._local_root = root, is_on_local_file_system(preconditions.root.path)
             except OSError:  # no `/proc`
                 self._local_root = root, False
         return self._local_root[1]
@@ -210,17 +210,17 @@ def _stamp_identity(root: Root) -> Identity:
 
 def _watch_all(visit: "Visit", name: UnresolvedRoot, protected_names: tuple[str, ...]) -> None:
     """Visit everything whose change could change the preconditions, before any of it is read."""
-    top = resolve_name(name.path, visit)
+    top = resolve_and_visit(name.path, visit)
     if top is None:
         raise FileNotFoundError(errno.ENOENT, "no root", name.path)
     policy = policy_path(top)
-    visit(holder_path(top), ITSELF)
+    visit(dot_cortex_path(top), ITSELF)
     visit(f"{policy}/tools", ENTRIES)
-    for directory in (policy, *(resolve_name(directory, visit) for directory in settings_directories())):
+    for directory in (policy, *(resolve_and_visit(directory, visit) for directory in settings_directories())):
         if directory is not None:
             _watch_contents(visit, directory)
     for path in protected_names:
-        resolve_name(path, visit)
+        resolve_and_visit(path, visit)
 
 
 def _watch_contents(visit: "Visit", directory: str) -> None:

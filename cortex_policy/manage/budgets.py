@@ -17,9 +17,9 @@ from cortex_policy.core.text import join_words_that_fit, os_error_text
 from cortex_policy.manage.budget_owner import BudgetOwner, current_owner
 from cortex_policy.manage.listing import GrantRow, grant_row, grant_rows
 from cortex_policy.state import Root, boot_id
-from cortex_policy.state.grants import check_id, read_grant
+from cortex_policy.state.grants import check_grant_id, read_grant
 from cortex_policy.state.ledger import Ledger, open_budget_directory
-from cortex_policy.state.ledger_directory import unusable_error
+from cortex_policy.state.ledger_directory import unusable_state_error
 from cortex_policy.state.ledger_maintenance import remove_all_budgets, remove_budget
 from cortex_policy.state.ledger_ring import BudgetFileKey
 from cortex_policy.state.settings import find_state_directory
@@ -97,7 +97,7 @@ def _budget_status(ledger: Ledger, row: GrantRow, grant: Grant, action: str) -> 
 
 def selected_actions(root: Root, grant_id: str, action: str | None = None) -> tuple[str, ...]:
     """Return all actions of a grant, or the named one; raise UsageError if the grant does not have it."""
-    check_id(grant_id)
+    check_grant_id(grant_id)
     actions = read_grant(root, grant_id).actions
     if action is None:
         return actions
@@ -142,4 +142,4 @@ def _in_state(root: Root, function: "Callable[[int], T]") -> "T":
         finally:
             os.close(directory)
     except OSError as error:
-        raise unusable_error(error, ledger.state_dir) from None
+        raise unusable_state_error(error, ledger.state_dir) from None

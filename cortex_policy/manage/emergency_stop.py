@@ -11,7 +11,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text, printable
 from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import sync_directory
-from cortex_policy.state.command_record import CommandRecorder, new_record
+from cortex_policy.state.control_command_record import CommandRecorder, new_record
 from cortex_policy.state.emergency_stop import (
     MAX_REASON_BYTES,
     NAME,
@@ -21,7 +21,7 @@ from cortex_policy.state.emergency_stop import (
     find_stop_in_directory,
 )
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.writer_lock import check_not_replaced
+from cortex_policy.state.writer_lock import check_root_not_replaced
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def stop_root(root: Root, reason: str = "") -> StopResult:
 def resume_root(root: Root) -> ResumeResult:
     """End the stop of a root, whichever user made it; raise NotDoneError if it cannot be removed."""
     with _open_policy(root, f"see why with `ls -ld {quoted(f'{root.policy}/{NAME}')}`") as policy:
-        check_not_replaced(policy)
+        check_root_not_replaced(policy)
         ended = find_stop_in_directory(policy)
         with suppress(FileNotFoundError):  # there is none, or another operator was faster
             mode = os.stat(NAME, dir_fd=policy.descriptor, follow_symlinks=False).st_mode

@@ -5,7 +5,7 @@ from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.model import GRANT_INVALID, GRANT_NOT_FOUND, Grant, GrantError
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id, read_grant
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_grant_id, read_grant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def stamp_error(root: Root) -> GrantError | None:
 
 def grant_row(root: Root, grant_id: str) -> GrantRow:
     """Return one grant of a root as a row; raise GrantError (grant_not_found) if it does not exist."""
-    check_id(grant_id)
+    check_grant_id(grant_id)
     for row in grant_rows(root):
         if row.id == grant_id:
             return row
@@ -63,7 +63,7 @@ def _row(root: Root, grant_id: str, stamp: "stamps.Stamp | None") -> GrantRow:
         digest = f"sha256:{grant.origin.sha256}" if grant.origin is not None else None
         if stamp is not None and stamp.accepts(grant_id, digest):
             return GrantRow(grant_id, "ok", grant, "", "")
-        is_stamped = stamp is not None and grant_id in stamp.grants
+        is_stamped = stamp is not None and grant_id in stamp.grant_digests
         return GrantRow(grant_id, "differs" if is_stamped else "unstamped", grant, "", "")
     except GrantError as error:
         if error.reason is GRANT_INVALID:

@@ -7,7 +7,7 @@ from shlex import quote
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.schema.problems import Problem, file_problem
-from cortex_policy.state import Root, holder_path
+from cortex_policy.state import Root, dot_cortex_path
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.possible_writers import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS, group_may_write
 
@@ -29,7 +29,7 @@ def permission_problems(root: Root, files: list[str], of_files: "Doubts") -> "It
     except FileNotFoundError:
         return
     except GrantError as error:
-        yield file_problem(display_path(holder_path(root.path)), "file-unreadable", error.detail, error.hint)
+        yield file_problem(display_path(dot_cortex_path(root.path)), "file-unreadable", error.detail, error.hint)
         return
     doubts = dict.fromkeys([*trust.doubts, *of_files])  # reading a file opens its directories too
     for kind, what in (
@@ -89,12 +89,12 @@ def _fix_command(command: str, root: str, paths: list[str]) -> str:
     if len(paths) <= MAX_NAMED:
         return f"{command} {' '.join(quote(display_path(path)) for path in paths)}"
     program, word = command.split(" ")
-    every = f"{program} -R {word} {quote(display_path(holder_path(root)))}"
+    every = f"{program} -R {word} {quote(display_path(dot_cortex_path(root)))}"
     return f"{every} && {command} {quote(display_path(root))}" if root in paths else every
 
 
 def _root_directories(root: Root) -> "Iterator[str]":
-    yield from (root.path, holder_path(root.path), root.policy, root.tools)
+    yield from (root.path, dot_cortex_path(root.path), root.policy, root.tools)
 
 
 def group_writer_problems(root: Root, files: list[str], known: "Container[str]" = ()) -> "Iterator[Problem]":

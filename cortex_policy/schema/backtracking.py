@@ -105,7 +105,7 @@ class WayCounter:
         """Return the empty text."""
         return TriedText("", dict(self.first), 0)
 
-    def add(self, text: TriedText, letter: str) -> TriedText | None:
+    def extend(self, text: TriedText, letter: str) -> TriedText | None:
         """Return a text with one letter more; None if no way is open behind it, or one has led to a match."""
         self.work.spend(_LETTER_COST + len(text.ways))
         before = EDGE if not text.text else _is_word(text.text[-1])

@@ -66,7 +66,7 @@ class GrantDocument(BaseModel):
     )
 
 
-def find_document_errors(document: Any) -> "tuple[UnlocatedProblem, ...]":
+def invalid_document_problems(document: Any) -> "tuple[UnlocatedProblem, ...]":
     """Return all errors of a value that is no grant, or one problem if it was never meant as a grant."""
     other = non_grant_problem(document)
     if other is not None:

@@ -23,7 +23,7 @@ def max_fixes(data: bytes) -> int:
     return max(1, _MAX_BYTES_READ // max(1, len(data)))
 
 
-def apply_fix(text: str, fix: Fix, settings: Settings = DEFAULTS) -> str | None:
+def apply_fix_unless_wider(text: str, fix: Fix, settings: Settings = DEFAULTS) -> str | None:
     """Return the fixed text; None if it would allow more than before: an operator decides that."""
     try:
         new = remove_value(text, fix.pointer) if fix.new_key is None else rename_key(text, fix.pointer, fix.new_key)

@@ -7,7 +7,7 @@ from cortex_policy.core.decode import MalformedError, decode_document, decode_js
 from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.core.scope_prefix import normalize_scope_cached
-from cortex_policy.schema.fixes import Fix, apply_fix, max_fixes
+from cortex_policy.schema.fixes import Fix, apply_fix_unless_wider, max_fixes
 from cortex_policy.schema.problems import MAX_PROBLEMS, UnlocatedProblem
 from cortex_policy.schema.rules.actions_and_scopes import (
     escalating_scopes,
@@ -53,9 +53,9 @@ def lint_grant(
     try:
         grant = decode_document(document, grant_id)
     except GrantError:
-        from cortex_policy.schema.document import find_document_errors  # noqa: PLC0415 - pydantic costs 136 ms
+        from cortex_policy.schema.document import invalid_document_problems  # noqa: PLC0415 - pydantic costs 136 ms
 
-        errors = find_document_errors(document)
+        errors = invalid_document_problems(document)
         return None, errors if errors[0].code in NON_GRANT_CODES else tuple(
             limit_per_code(chain(errors, _key_problems(document)))
         )
@@ -77,14 +77,14 @@ def limit_per_code(problems: "Iterable[UnlocatedProblem]") -> "Iterator[Unlocate
         seen[problem.code] += 1 + len(problem.pointer) // _LONG_POINTER
 
 
-def apply_fixes(data: bytes, codes: frozenset[str], settings: Settings = DEFAULTS) -> bytes:
+def apply_certain_fixes(data: bytes, codes: frozenset[str], settings: Settings = DEFAULTS) -> bytes:
     """Return the bytes of a grant with the certain fixes of these codes; text that does not decode stays as it is."""
     fixes_left = max_fixes(data)
     for _ in range(MAX_ROUNDS):
         text = data.decode("utf-8", "surrogateescape")
         fixes = [one.fix for one in lint_grant(data)[1] if one.fix is not None and one.code in codes]
         for fix in sorted(fixes, key=_last_first)[:fixes_left]:
-            text = apply_fix(text, fix, settings) or text
+            text = apply_fix_unless_wider(text, fix, settings) or text
         fixes_left = max(0, fixes_left - len(fixes))
         before, data = data, text.encode("utf-8", "surrogateescape")
         if data == before or not fixes_left:

@@ -5,7 +5,7 @@ from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.json_tree import JsonNode, JsonSyntaxError, line_and_column, node_at, parse_tree
 from cortex_policy.core.model import Settings
 from cortex_policy.schema.catalog import ERROR, severity_of
-from cortex_policy.schema.fixes import apply_fix, max_fixes
+from cortex_policy.schema.fixes import apply_fix_unless_wider, max_fixes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def locate_problems(
     for problem in unlocated:
         fix = problem.fix if fixes_left else None
         fixes_left -= fix is not None
-        new = apply_fix(text, fix, settings) if fix is not None else None
+        new = apply_fix_unless_wider(text, fix, settings) if fix is not None else None
         problems.append(_locate_problem(file, text, root, problem, new))
     return tuple(sorted(problems, key=lambda one: (one.line, one.column, one.code)))
 

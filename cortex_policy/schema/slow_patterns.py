@@ -37,7 +37,7 @@ def never_matches(parsed: Pattern, work: WorkLimit) -> bool:
     return True
 
 
-def exceeds_step_limit(parsed: Pattern, length: int, work: WorkLimit) -> bool:
+def can_exceed_step_limit(parsed: Pattern, length: int, work: WorkLimit) -> bool:
     """Whether some value of this length, one letter again and again, needs more steps than a check takes."""
     parts = [Automaton(node) for node, _ in (*parsed.lookaheads, (parsed.body, True))]
     return any(_search(part, letter * length, work) is None for part in parts for letter in sample_letters(part))
@@ -92,7 +92,7 @@ def _candidate_texts(counter: WayCounter) -> "Iterator[str]":
         longer: dict[frozenset[int], TriedText] = {}
         for text in texts:
             for letter in letters:
-                if (more := counter.add(text, letter)) is None:
+                if (more := counter.extend(text, letter)) is None:
                     continue
                 if more.tried > MAX_WAYS:
                     yield more.text
@@ -115,7 +115,7 @@ def _repeat_until_slow(counter: WayCounter, seed: str) -> str:
     """Return a seed again and again, if that opens more and more ways, until too many were tried; else ''."""
     text, at_last_look = counter.empty_text(), 0
     for count in range(1, MAX_VALUE_LENGTH):
-        more = counter.add(text, seed[count % len(seed) - 1])
+        more = counter.extend(text, seed[count % len(seed) - 1])
         if more is None:
             return ""
         text = more

@@ -1,12 +1,12 @@
 """Answer the words of a `check` as the program would: the exit code, and what it prints."""
 
 from cortex_policy.batch.decider import BatchDecider
-from cortex_policy.check import CallOutcome, decide_call
+from cortex_policy.check import CallOutcome, decide_with_wait
 from cortex_policy.core.model import CortexPolicyError, Settings
 from cortex_policy.library.path_lookup import UnresolvedRoot
 from cortex_policy.render import RenderedCall, render, render_in_full
 from cortex_policy.state.enforcement import check_host_stop
-from cortex_policy.state.grants import check_id, find_root
+from cortex_policy.state.grants import check_grant_id, find_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class WordsAnswerer:
         is_read = is_terminal and not call.quiet
         outcome = None if is_read else self._decide_ordinary(call)
         if outcome is None:
-            outcome = decide_call(call, load=self._load)
+            outcome = decide_with_wait(call, load=self._load)
         return render_in_full(outcome) if is_read else render(outcome)
 
     def _decide_ordinary(self, call: "Call") -> CallOutcome | None:
@@ -50,13 +50,13 @@ class WordsAnswerer:
             return None
         args = {"path": call.paths[0]} if len(call.paths) == 1 else {"paths": list(call.paths)} if call.paths else {}
         try:
-            taken = self._decider(call).try_take(call.grant, call.action, args)
+            taken = self._decider(call).try_decide_call(call.grant, call.action, args)
         except CortexPolicyError:  # the full decision says why
             return None
         return None if taken is None else CallOutcome(call, taken[0].grant, taken[1], None, 0)
 
     def _load(self, call: "Call") -> "tuple[Grant, Settings]":
-        check_id(call.grant)
+        check_grant_id(call.grant)
         check_host_stop()
         grant, settings = self._decider(call).load_for_call(call.grant)
         if call.require_path:

@@ -61,14 +61,14 @@ class Root(Value):
         return f"{self.policy}/tests"
 
 
-def holder_path(root: str) -> str:
+def dot_cortex_path(root: str) -> str:
     """Return the path of `.cortex` in a root."""
     return root.rstrip("/") + "/.cortex"
 
 
 def policy_path(root: str) -> str:
     """Return the path of `.cortex/policy` in a root."""
-    return holder_path(root) + "/policy"
+    return dot_cortex_path(root) + "/policy"
 
 
 def state_error(detail: str, hint: str = "") -> StateError:
@@ -150,7 +150,7 @@ def state_directory(path: str | None) -> str:
     return path
 
 
-def open_copies(named: str | None) -> int:
+def try_open_state_directory(named: str | None) -> int:
     """Open the directory of rate state; -1 if it is missing, or not ours alone; the ledger reports that."""
     where = default_state_directory() if named is None else named
     try:
@@ -166,7 +166,7 @@ def open_copies(named: str | None) -> int:
     return -1
 
 
-def load_copy(directory: int, name: str) -> "dict[str, object] | None":
+def load_decoded_copy(directory: int, name: str) -> "dict[str, object] | None":
     """Return the members of a copy, None if there is none, or it is invalid."""
     try:
         descriptor = os.open(name, OPEN_FILE, dir_fd=directory) if directory >= 0 else -1

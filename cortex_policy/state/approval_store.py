@@ -53,7 +53,7 @@ class ApprovalStoreError(StateError):
         return self.detail
 
 
-def read_boot_time() -> TimeSinceBoot:
+def read_time_since_boot() -> TimeSinceBoot:
     """Return the time since boot, and an id of this boot and its clock."""
     import time  # noqa: PLC0415 - loaded by the interpreter anyway
 
@@ -159,7 +159,7 @@ class ApprovalStore:
         for _ in range(MAX_TRIES):
             descriptor = self._open_or_create()
             if descriptor < 0:
-                self.clock = read_boot_time()
+                self.clock = read_time_since_boot()
                 return
             self._descriptor = descriptor
             if self._is_locked():
@@ -229,7 +229,7 @@ class ApprovalStore:
             raise ApprovalStoreError(self.file, f"others can replace it: {directory} {sentence}", hint)
 
     def _read(self) -> None:
-        self.clock = read_boot_time()  # inside the lock, so that no line is later
+        self.clock = read_time_since_boot()  # inside the lock, so that no line is later
         self._data = read_all(self._descriptor, MAX_BYTES + 1)
         if len(self._data) > MAX_BYTES:
             hint = f"move it away with `mv {quote(self.file)} {quote(self.file + '.old')}`"

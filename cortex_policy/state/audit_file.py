@@ -81,7 +81,7 @@ def verified_identity(file: str, descriptor: int) -> tuple[float, ...]:
     return (0, *status[1:IDENTITY_FIELDS]) if status.st_mode & stat.S_IWGRP else status[:IDENTITY_FIELDS]
 
 
-def open_lock(file: str, log: os.stat_result) -> int:
+def open_log_lock(file: str, log: os.stat_result) -> int:
     """Open the lock of a log, and create it if it is missing; return -1 if that is impossible."""
     name = file + LOCK_SUFFIX
     try:

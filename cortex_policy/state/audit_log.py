@@ -18,8 +18,8 @@ from cortex_policy.state.audit_file import (
     LOCK_SUFFIX,
     MAX_TRIES,
     audit_log_error,
-    open_lock,
     open_log_for_append,
+    open_log_lock,
     try_lock_log,
     verified_identity,
 )
@@ -146,7 +146,7 @@ class AuditLog:
     def _open(self) -> None:
         self.descriptor = open_log_for_append(self.file)
         self._judged = verified_identity(self.file, self.descriptor)
-        self._lock = open_lock(self.file, os.fstat(self.descriptor))
+        self._lock = open_log_lock(self.file, os.fstat(self.descriptor))
         if self._lock >= 0:
             self._lock_judged = os.fstat(self._lock)[:IDENTITY_FIELDS]
 

@@ -110,7 +110,7 @@ def _denial_since(path: str, fault: str) -> EmergencyStopped:
     return EmergencyStopped(find_root_stop(root) or unknown, root)
 
 
-def raise_if_unreadable(root: Root) -> None:
+def raise_if_stop_possible(root: Root) -> None:
     """Raise AccessDenied if a policy directory that cannot be opened holds a stop, or may hold one."""
     stop = _unreadable_stop(root)
     if stop is not None:

@@ -28,7 +28,7 @@ from cortex_policy.state import (
     resource_shortage_error,
     settings_directories,
 )
-from cortex_policy.state.grants import check_id, find_root, read_grant
+from cortex_policy.state.grants import check_grant_id, find_root, read_grant
 from cortex_policy.state.ledger import Ledger
 from cortex_policy.state.paths import protected_paths, resolve_paths
 
@@ -90,18 +90,18 @@ def check_root_stop(policy: "PolicyDirectory") -> None:
         raise root_stop_denial(policy)
 
 
-def require_stamp(grant: "Grant", settings: Settings) -> Settings:
+def check_stamp_if_required(grant: "Grant", settings: Settings) -> Settings:
     """Return the settings; raise GrantError (stamp_mismatch) if they require a stamp, and it differs."""
     if settings.stamp == "require":
-        from cortex_policy.state.stamp import raise_if_not_stamped  # noqa: PLC0415 - only if it is asked for
+        from cortex_policy.state.stamp import raise_if_grant_not_stamped  # noqa: PLC0415 - only if it is asked for
 
-        raise_if_not_stamped(grant)
+        raise_if_grant_not_stamped(grant)
     return settings
 
 
 def load_for_call(grant_id: str, named: str | None = None, *, require_path: bool = False) -> "tuple[Grant, Settings]":
     """Load a grant and the settings for a call; raise AccessDenied, before all else, if there is an emergency stop."""
-    check_id(grant_id)
+    check_grant_id(grant_id)
     check_host_stop()
     return load_for_call_in_root(find_root(named), grant_id, require_path=require_path)
 
@@ -112,11 +112,11 @@ def load_for_call_in_root(root: "Root", grant_id: str, *, require_path: bool = F
         grant = read_grant(root, grant_id, check_root_stop)
     except GrantError as error:
         if error.reason is GRANT_UNSAFE:  # perhaps the policy directory could not be opened
-            from cortex_policy.state.emergency_stop import raise_if_unreadable  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.emergency_stop import raise_if_stop_possible  # noqa: PLC0415 - only a failure needs it
 
-            raise_if_unreadable(root)
+            raise_if_stop_possible(root)
         raise
-    return grant, require_stamp(grant, effective_settings(root.path, require_path=require_path))
+    return grant, check_stamp_if_required(grant, effective_settings(root.path, require_path=require_path))
 
 
 def decide_and_consume(
@@ -142,10 +142,10 @@ def decide_and_consume(
     request = build_request(grant, origin, action, args, settings, cost)
     if budgets is None:
         budgets = Ledger(origin.root_identity, settings.state_dir or "")
-    return decide_request(grant, origin, request, settings, budgets, peek=peek)
+    return decide_request_and_consume(grant, origin, request, settings, budgets, peek=peek)
 
 
-def decide_request(
+def decide_request_and_consume(
     grant: "Grant",
     origin: "Origin",
     request: Request,
@@ -222,13 +222,13 @@ class AuditedCall:
         budgets: "Ledger | MemoryBudgets | None" = None,
     ) -> "Decision":
         """Decide the call by a grant, and store the decision."""
-        self.begin(grant, args, settings)
+        self.prepare(grant, args, settings)
         self.decision = decide_and_consume(
             grant, self.action, args, cost=self.cost, peek=self.peek, settings=settings, budgets=budgets
         )
         return self.decision
 
-    def begin(self, grant: "Grant", args: "Mapping[str, object]", settings: Settings) -> None:
+    def prepare(self, grant: "Grant", args: "Mapping[str, object]", settings: Settings) -> None:
         """Store by what the call is decided, and open the log, before anything is consumed."""
         self.grant, self.args, self.settings = grant, args, settings
         self._open_log(settings)

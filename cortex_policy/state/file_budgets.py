@@ -8,7 +8,7 @@ from cortex_policy.core.input_values import validated_budget_call
 from cortex_policy.core.model import Budget, StateError
 from cortex_policy.state import boot_id
 from cortex_policy.state.ledger import Ledger, open_budget_directory
-from cortex_policy.state.ledger_ring import BudgetFileKey, open_budget_file
+from cortex_policy.state.ledger_ring import BudgetFileKey, open_and_lock_budget_file
 from cortex_policy.state.mapped_file import (
     MappedFile,
     budget_of_denial,
@@ -131,7 +131,7 @@ class FileBudgets(Ledger):
             key = BudgetFileKey(boot, tool, action)
             directory = open_budget_directory(self.root_identity, boot, self.state_dir)
             try:
-                descriptor = open_budget_file(directory, key.name)
+                descriptor = open_and_lock_budget_file(directory, key.name)
             finally:
                 os.close(directory)
             return map_and_unlock(descriptor, key) if descriptor is not None else None

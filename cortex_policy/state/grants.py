@@ -21,7 +21,7 @@ _ROOT_HINT = "name the directory that holds .cortex/policy; `cortex-policy init`
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
-def check_id(word: str) -> None:
+def check_grant_id(word: str) -> None:
     """Raise GrantError (grant_not_found) for a word that can name no grant; touch no disk."""
     if not is_grant_id(word):
         hint = "edit the rules of agents' hooks with `cortex-policy hook edit`" if word == HOOKS else ID_HINT
@@ -43,7 +43,7 @@ def find_root(named: str | None = None) -> Root:
 
         detail = f"the working directory cannot be read: {os_error_text(error)}"
         raise GrantError(ROOT_NOT_FOUND, detail, "name one with `--root DIR`") from None
-    roots = roots_above(here)
+    roots = possible_roots_at_or_above(here)
     if len(roots) != 1:
         from cortex_policy.state.grants_errors import root_error  # noqa: PLC0415 - only a failure needs it
 
@@ -65,7 +65,7 @@ def _named_root(named: str) -> Root:
     return Root(path, named=True)
 
 
-def roots_above(path: str) -> list[str]:
+def possible_roots_at_or_above(path: str) -> list[str]:
     """Return each ancestor of a directory, and itself, that may hold a policy: the inner one first."""
     ancestors = [path]
     while path != "/":
@@ -123,7 +123,7 @@ class TrustCheck:
             if status.st_uid not in self.owners:
                 self.others.add(status.st_uid)
 
-    def without_findings(self) -> "TrustCheck":
+    def fresh_copy(self) -> "TrustCheck":
         """Return a check with the same owners that has found nothing yet."""
         other = TrustCheck(self.root)
         other.owners, other.root_owner = self.owners, self.root_owner
@@ -224,7 +224,7 @@ def read_grant(root: Root, grant_id: str, check_policy: "Callable[[PolicyDirecto
 
     `check_policy` gets the open policy directory before anything in it is read, and raises to prevent that.
     """
-    check_id(grant_id)
+    check_grant_id(grant_id)
     trust, file, data = TrustCheck(root), f"{root.tools}/{grant_id}.json", None
     try:
         with PolicyDirectory(trust) as directory:

@@ -100,13 +100,13 @@ class History:
                 entry = _read_or_none(directory, PENDING)
             except GrantError:  # a link, or not a file: the next write reports it
                 return
-            known = entry_in_stamp(entry, stamp) if entry is not None and stamp is not None else None
+            known = part_in_stamp(entry, stamp) if entry is not None and stamp is not None else None
             if known is None:
                 os.unlink(PENDING, dir_fd=directory.descriptor)
                 return
             if known != entry:
                 atomic_replace(directory.descriptor, PENDING, history_entry.encode_entry(known), 0o600)
-            last = max((number for number, _ in numbered_names(directory)), default=0)
+            last = max((number for number, _ in numbered_entry_names(directory)), default=0)
             name = f"{last + 1:08}-v{known.version}.json"
             os.rename(PENDING, name, src_dir_fd=directory.descriptor, dst_dir_fd=directory.descriptor)
             sync_directory(directory.descriptor)
@@ -125,7 +125,7 @@ class History:
     def _prune(self) -> None:
         # the oldest first; the last write stays, however old it is
         with suppress(OSError), self._lock.open_below(NAME) as directory:
-            names = [name for _, name in numbered_names(directory)]
+            names = [name for _, name in numbered_entry_names(directory)]
             excess = max(len(names) - max(self._limits.entries, 0), 0)
             before = time() - self._limits.days * DAY
             for index, name in enumerate(names):
@@ -146,7 +146,7 @@ def create_history_directory(top: int, mode: int = 0o700) -> None:
         os.close(directory)
 
 
-def entry_in_stamp(entry: HistoryEntry, stamp: "Stamp") -> HistoryEntry | None:
+def part_in_stamp(entry: HistoryEntry, stamp: "Stamp") -> HistoryEntry | None:
     """Return the part of an entry that the stamp has as its last write, None if there is no such part.
 
     After an interrupted rename and a hand edit, only half of the entry may be left.
@@ -169,7 +169,7 @@ def read_history(root: Root, stamp: "Stamp | None") -> "Iterator[HistoryEntry | 
         known = _committed_pending(directory, stamp)
         if known is not None:
             yield known
-        numbered = numbered_names(directory)
+        numbered = numbered_entry_names(directory)
         remaining = MAX_BYTES
         for _, name in reversed(numbered):
             with suppress(FileNotFoundError):  # pruned since it was listed
@@ -192,7 +192,7 @@ def _committed_pending(directory: PolicyDirectory, stamp: "Stamp | None") -> His
     with suppress(FileNotFoundError):
         pending = _read_or_report(directory, PENDING)
         if isinstance(pending, HistoryEntry) and stamp is not None:
-            return entry_in_stamp(pending, stamp)
+            return part_in_stamp(pending, stamp)
     return None
 
 
@@ -214,7 +214,7 @@ def _read_or_none(directory: PolicyDirectory, name: str) -> HistoryEntry | None:
         return None
 
 
-def numbered_names(directory: PolicyDirectory) -> list[tuple[int, str]]:
+def numbered_entry_names(directory: PolicyDirectory) -> list[tuple[int, str]]:
     """Return the numbers and names of the entries, the oldest first; raise GrantError if they cannot be listed."""
     try:
         names = os.listdir(directory.descriptor)

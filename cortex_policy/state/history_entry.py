@@ -51,7 +51,7 @@ class GrantChange(Value):
         return self.old is None or self.data is not None
 
     @property
-    def stamped_before(self) -> str | None:
+    def stamp_digest_before(self) -> str | None:
         """The digest that the stamp had before the write."""
         return self.new if self.is_hand_edit else self.old
 
@@ -74,7 +74,7 @@ def current_author() -> Author:
     return Author(user_label(os.geteuid()), os.geteuid(), behind or None)
 
 
-def current_time() -> str:
+def current_timestamp() -> str:
     """Return the time as entries have it."""
     return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())
 
@@ -158,7 +158,11 @@ def decode_entry(data: bytes) -> HistoryEntry:
     document = decode_json(data, MAX_ENTRY_BYTES)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise MalformedError("its format is unknown to this program")
-    version, grants, words = to_whole_number(document.get("version")), document.get("grants"), decode_words(document)
+    version, grants, words = (
+        to_whole_number(document.get("version")),
+        document.get("grants"),
+        decode_common_members(document),
+    )
     if version is None or version not in VERSIONS or not isinstance(grants, list) or words is None:
         raise MalformedError("a member is missing or malformed")
     if len(grants) > MAX_GRANTS:
@@ -178,7 +182,7 @@ def decode_entry(data: bytes) -> HistoryEntry:
     )  # fmt: skip
 
 
-def decode_words(document: "dict[str, Any]") -> tuple[str, Author, str, str | None, str] | None:
+def decode_common_members(document: "dict[str, Any]") -> tuple[str, Author, str, str | None, str] | None:
     """Return the time, the author, the command, the verdict and what widened; None if one of them is malformed."""
     texts = [document.get(name) for name in ("written_at", "command", "user", "widened")]
     uid, behind, verdict = document.get("uid"), document.get("sudo_user"), document.get("verdict")

@@ -7,7 +7,7 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.state import Root
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.grants_errors import foreign_history_error
-from cortex_policy.state.history import NAME, numbered_names
+from cortex_policy.state.history import NAME, numbered_entry_names
 from cortex_policy.state.possible_writers import OWNER
 
 
@@ -17,7 +17,7 @@ def unsafe_history_error(root: Root) -> GrantError | None:
     top = f"{root.policy}/{NAME}"
     try:
         with suppress(FileNotFoundError), PolicyDirectory(trust, NAME) as directory:
-            for _, name in numbered_names(directory):
+            for _, name in numbered_entry_names(directory):
                 with suppress(FileNotFoundError, GrantError):  # a link is reported as damage
                     directory.read(name, 0)
     except GrantError as error:

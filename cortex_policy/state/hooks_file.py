@@ -8,7 +8,7 @@ import os
 from cortex_policy.core.decode import HOOKS, MAX_BYTES
 from cortex_policy.core.hooks.rules import HookRule, rules_from_document, rules_to_document
 from cortex_policy.core.model import GRANT_NOT_FOUND, GRANT_UNSAFE, GrantError
-from cortex_policy.state import Root, load_copy, open_copies, sha256
+from cortex_policy.state import Root, load_decoded_copy, sha256, try_open_state_directory
 from cortex_policy.state.enforcement import check_root_stop, effective_settings
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 
@@ -27,9 +27,9 @@ def load_hook_rules(root: Root) -> "HookRules":
     settings = effective_settings(root.path)
     digest = str(sha256(data).hexdigest())
     if settings.stamp == "require":
-        from cortex_policy.state.stamp import require_stamped  # noqa: PLC0415 - only if it is asked for
+        from cortex_policy.state.stamp import raise_if_file_not_stamped  # noqa: PLC0415 - only if it is asked for
 
-        require_stamped(root, HOOKS, f"sha256:{digest}")
+        raise_if_file_not_stamped(root, HOOKS, f"sha256:{digest}")
     return _cached_rules(root, settings, data, digest)
 
 
@@ -45,19 +45,19 @@ def _read(root: Root) -> bytes:
         raise GrantError(GRANT_NOT_FOUND, f"`{error.filename}` does not exist", "make it with `hook init`") from None
     except GrantError as error:
         if error.reason is GRANT_UNSAFE:  # perhaps the policy directory could not be opened
-            from cortex_policy.state.emergency_stop import raise_if_unreadable  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.emergency_stop import raise_if_stop_possible  # noqa: PLC0415 - only a failure needs it
 
-            raise_if_unreadable(root)
+            raise_if_stop_possible(root)
         raise
     trust.raise_if_unsafe()
     return data
 
 
 def _cached_rules(root: Root, settings: "Settings", data: bytes, digest: str) -> "HookRules":
-    directory = open_copies(settings.state_dir or "")
+    directory = try_open_state_directory(settings.state_dir or "")
     try:
         name = _copy_name(root, digest)
-        copy = load_copy(directory, name)
+        copy = load_decoded_copy(directory, name)
         if copy is not None:
             return rules_from_document(copy)
         return _decode_and_store(data, directory, name)
@@ -74,8 +74,8 @@ def _copy_name(root: Root, digest: str) -> str:
 
 def _decode_and_store(data: bytes, directory: int, name: str) -> "HookRules":
     from cortex_policy.core.hooks.rules_text import decode_rules_text  # noqa: PLC0415 - once for each edit
-    from cortex_policy.state.settings_cache import store_copy  # noqa: PLC0415 - as above
+    from cortex_policy.state.settings_cache import store_decoded_copy  # noqa: PLC0415 - as above
 
     rules = decode_rules_text(data)
-    store_copy(directory, _PREFIX, name, rules_to_document(rules))
+    store_decoded_copy(directory, _PREFIX, name, rules_to_document(rules))
     return rules

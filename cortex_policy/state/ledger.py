@@ -22,7 +22,7 @@ from cortex_policy.state.ledger_ring import (
     BudgetFileKey,
     DamagedFileError,
     Ring,
-    open_budget_file,
+    open_and_lock_budget_file,
 )
 
 TYPE_CHECKING = False
@@ -114,9 +114,9 @@ class Ledger:
             finally:
                 os.close(directory)
         except OSError as error:
-            from cortex_policy.state.ledger_directory import unusable_error  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.ledger_directory import unusable_state_error  # noqa: PLC0415 - only a failure needs it
 
-            raise unusable_error(error, self.state_dir) from None
+            raise unusable_state_error(error, self.state_dir) from None
 
 
 class _LedgerCall:
@@ -132,7 +132,7 @@ class _LedgerCall:
 
     def decide(self) -> Budget:
         """Open the file, or create it for the first hit, and decide."""
-        descriptor = open_budget_file(self._directory, self._key.name)
+        descriptor = open_and_lock_budget_file(self._directory, self._key.name)
         if descriptor is None and self._consume:
             from cortex_policy.state.ledger_maintenance import create_budget  # noqa: PLC0415 - once in a key's life
 
@@ -202,7 +202,7 @@ class _LedgerCall:
 
 def _open_deliveries(directory: int, *, makes: bool) -> int | None:
     """Open and lock the table of deliveries; None if there is none, and it is not to be made."""
-    descriptor = open_budget_file(directory, DELIVERIES)
+    descriptor = open_and_lock_budget_file(directory, DELIVERIES)
     if descriptor is not None or not makes:
         return descriptor
     from cortex_policy.state.deliveries import empty_table  # noqa: PLC0415 - once in a root's life

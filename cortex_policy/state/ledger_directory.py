@@ -20,7 +20,7 @@ _ESCAPES = ((b"\\040", b" "), (b"\\011", b"\t"), (b"\\012", b"\n"), (b"\\134", b
 _ELSEWHERE = "name a local directory of your own with CORTEX_POLICY_STATE_DIR"
 
 
-def unusable_error(error: OSError, shown: str) -> StateError:
+def unusable_state_error(error: OSError, shown: str) -> StateError:
     """Return the error for state that cannot be opened, made or written, with a hint for this place."""
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return state_error(os_error_text(error), OPEN_FILES_HINT)
@@ -86,7 +86,7 @@ def require_local_file_system(descriptor: int, shown: str) -> None:
         raise state_error(f"`{shown}` is on `{kind}`, which is not known to be local", "name a local directory")
 
 
-def is_local(path: str) -> bool:
+def is_on_local_file_system(path: str) -> bool:
     """Whether a directory is known to be on a local file system, whose changes this kernel sees."""
     return sys.platform == "linux" and _file_system_of(path) in _LOCAL
 

@@ -20,7 +20,7 @@ from cortex_policy.state.ledger_ring import (
     Ring,
     hits_per_slot,
     magic_word,
-    open_budget_file,
+    open_and_lock_budget_file,
 )
 
 _NEW = ".new-"  # the process id of the maker follows
@@ -42,7 +42,7 @@ def create_state_file(directory: int, name: str, data: memoryview) -> int:
             return _publish(directory, name, data)
         finally:
             unlock_file(directory)
-        descriptor = open_budget_file(directory, name)
+        descriptor = open_and_lock_budget_file(directory, name)
         if descriptor is not None:
             return descriptor
 
@@ -109,7 +109,7 @@ def _publish(directory: int, name: str, data: memoryview, old: Ring | None = Non
 
 def remove_budget(directory: int, name: str) -> bool:
     """Remove the file at a name, so that its budget starts again; return whether there was one."""
-    descriptor = open_budget_file(directory, name)
+    descriptor = open_and_lock_budget_file(directory, name)
     if descriptor is None:
         return False
     try:

@@ -5,7 +5,7 @@ import os
 
 from cortex_policy.state import OPEN_DIRECTORY, boot_id, fcntl, state_directory, state_error
 from cortex_policy.state.ledger import open_state_directory
-from cortex_policy.state.ledger_directory import require_local_file_system, unusable_error
+from cortex_policy.state.ledger_directory import require_local_file_system, unusable_state_error
 
 
 def check_usable(state_dir: str | None) -> None:
@@ -27,7 +27,7 @@ def check_usable(state_dir: str | None) -> None:
         finally:
             os.close(directory)
     except OSError as error:
-        raise unusable_error(error, base) from None
+        raise unusable_state_error(error, base) from None
 
 
 def _open_existing(base: str) -> int:

@@ -119,7 +119,7 @@ class Ring:
             raise DamagedFileError
         return value
 
-    def slot(self, hit: int) -> int:
+    def tick_of_hit(self, hit: int) -> int:
         """Return the tick at which a hit was taken (or one of the few that share its slot), 0 for never."""
         index = (hit // self.hits_per_slot) & ((1 << self.bits) - 1)
         data = os.pread(self.descriptor, WORD, HEADER + WORD * index)
@@ -140,7 +140,7 @@ class Ring:
         if self.is_too_small(limit):  # for a larger limit than the file was made for: count instead
             return 0 if self.used(limit, now) + cost <= limit else WINDOW_TICKS
         hit = self.head - limit + cost - 1
-        tick = self.slot(hit) if hit >= 0 else 0
+        tick = self.tick_of_hit(hit) if hit >= 0 else 0
         # a tick of the future can only be damage or another clock: it is inside the window too
         return max(0, tick + WINDOW_TICKS - now) if tick else 0
 
@@ -171,7 +171,7 @@ class Ring:
         low, high = max(0, self.head - ((1 << self.bits) - 1) * self.hits_per_slot), self.head
         while low < high:
             middle = (low + high) // 2
-            tick = self.slot(middle)
+            tick = self.tick_of_hit(middle)
             if tick and tick + WINDOW_TICKS > now:
                 high = middle
             else:
@@ -180,7 +180,7 @@ class Ring:
 
     def is_idle(self, now: int) -> bool:
         """Whether it holds no live hit; only a process with the same clock can know."""
-        newest = self.slot(self.head - 1) if self.head else 0
+        newest = self.tick_of_hit(self.head - 1) if self.head else 0
         return self.clock == time_namespace() and now >= self.closed and newest + WINDOW_TICKS <= now
 
     def _store(self, index: int, value: int) -> None:
@@ -204,7 +204,7 @@ def _check_layout(word: int) -> None:
         raise state_error("it was made by another version of this program", "drop it with `cortex-policy rate purge`")
 
 
-def open_budget_file(directory: int, name: str) -> int | None:
+def open_and_lock_budget_file(directory: int, name: str) -> int | None:
     """Open and lock the file at a name, None if there is none; raise StateError, or OSError."""
     for _ in range(MAX_TRIES):
         try:

@@ -10,7 +10,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.engine import matching_scope
 from cortex_policy.core.model import ResolvedPath, StateError
 from cortex_policy.core.path_arguments import collapse, path_arguments, relative_to_root
-from cortex_policy.state import holder_path, policy_path, settings_directories, state_directory
+from cortex_policy.state import dot_cortex_path, policy_path, settings_directories, state_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def protected_paths(origin: "Origin", settings: "Settings") -> ProtectedPaths:
         identity = _identity_of(name)
         if identity is not None:  # else it is not there (yet): its name guards it
             identities.add(identity)
-    holder = _identity_of(holder_path(origin.root))
+    holder = _identity_of(dot_cortex_path(origin.root))
     log = settings.audit_file
     logs = () if log is None else (log, os.path.realpath(log))  # and what they are rotated to
     return ProtectedPaths(
@@ -289,7 +289,7 @@ def rotated_log_prefixes(log: str) -> tuple[str, ...]:
 
 def _protection_by_name(path: str, protected: ProtectedPaths, origin: "Origin") -> str:
     """Say what a path would govern; compared without case, as some file systems do."""
-    folded, holder = path.casefold(), holder_path(origin.root)
+    folded, holder = path.casefold(), dot_cortex_path(origin.root)
     for name in (policy_path(origin.root), *protected.paths):
         if folded == name.casefold() or folded.startswith(name.casefold() + "/"):
             return f"lies in `{name}`, which governs grants"

@@ -3,7 +3,7 @@
 from cortex_policy.core.decode import HOOKS, MAX_BYTES, is_grant_id
 from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError
 from cortex_policy.state import Root
-from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id, read_grant
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_grant_id, read_grant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def is_policy_name(word: str) -> bool:
 def check_policy_name(word: str) -> None:
     """Raise GrantError (grant_not_found) for a word that can name no grant, and is not `hooks.toml`."""
     if word != HOOKS:
-        check_id(word)
+        check_grant_id(word)
 
 
 def path_below_policy(name: str) -> str:

@@ -148,7 +148,7 @@ def read_settings_file(place: str, root: str | None = None) -> bytes | None:
         return None
     try:
         with open_settings_directory(place, root) as descriptor:
-            return read_file_in_directory(place, f"{directory}/{NAME}", descriptor)
+            return read_settings_in_directory(place, f"{directory}/{NAME}", descriptor)
     except OSError as error:
         from cortex_policy.state.settings_errors import unreadable_settings_error  # noqa: PLC0415 - only a failure needs it
 
@@ -187,7 +187,7 @@ class open_settings_directory:  # noqa: N801 - used as a function; `contextlib` 
             os.close(self._descriptor)
 
 
-def read_file_in_directory(place: str, file: str, directory: int) -> bytes:
+def read_settings_in_directory(place: str, file: str, directory: int) -> bytes:
     """Read the file of a place from its open directory, checked, and once it does not change any more.
 
     Half a text is valid TOML too, and says less: so a write that is under way is waited for.

@@ -10,14 +10,14 @@ from cortex_policy.core.model import Settings
 from cortex_policy.state import (
     OPEN_FILE,
     STATE_DIR,
-    holder_path,
-    load_copy,
+    dot_cortex_path,
+    load_decoded_copy,
     may_hold_settings,
-    open_copies,
     policy_path,
     read_all,
     settings_directories,
     sha256,
+    try_open_state_directory,
 )
 
 TYPE_CHECKING = False
@@ -40,18 +40,18 @@ _WRITE_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 def cached_settings(root: str, variables: "dict[str, str]") -> Settings:
     """Return the effective settings for a root and these variables; raise GrantError (settings_invalid)."""
     system, user = settings_directories()
-    directory = -1 if may_hold_settings(system) else open_copies(os.environ.get(STATE_DIR))
+    directory = -1 if may_hold_settings(system) else try_open_state_directory(os.environ.get(STATE_DIR))
     if directory < 0:  # without a safe directory there are no copies: the files are read each time
         return _read_settings(root)
     try:
         before = _snapshot(root, user)
         name = _copy_name(root, user, variables, before)
-        settings = _settings_of(load_copy(directory, name))
+        settings = _settings_of(load_decoded_copy(directory, name))
         if settings is None:
             settings = _read_settings(root)
             if _snapshot(root, user) == before:  # else the settings may be newer than the name
                 members: dict[str, Any] = {field: getattr(settings, field) for field in settings.__match_args__}
-                store_copy(directory, PREFIX, name, members)
+                store_decoded_copy(directory, PREFIX, name, members)
         return settings
     finally:
         os.close(directory)
@@ -72,7 +72,7 @@ def _snapshot(root: str, user: str) -> "list[FileState]":
     """Return the state of the settings files, and of the directories above them; it differs after any change."""
     policy = policy_path(root)
     return [
-        *map(_directory_state, (user, holder_path(root), policy)),
+        *map(_directory_state, (user, dot_cortex_path(root), policy)),
         *map(_file_state, (f"{user}/{NAME}", f"{policy}/{NAME}")),
     ]
 
@@ -124,7 +124,7 @@ def _copy_name(root: str, user: str, variables: "dict[str, str]", seen: "list[Fi
     return f"{PREFIX}{mark}-{sha256(repr(depends).encode()).hexdigest()[:32]}"
 
 
-def store_copy(directory: int, kind: str, name: str, members: "dict[str, Any]") -> None:
+def store_decoded_copy(directory: int, kind: str, name: str, members: "dict[str, Any]") -> None:
     """Write a copy to the directory of rate state, in place of earlier ones of the same sources.
 
     `name` begins with `kind`, and eight digits for the sources. If it cannot be written, the files are read the next

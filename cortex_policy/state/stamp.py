@@ -33,7 +33,7 @@ class Stamp(Value):
         return checksum_of(self.digests)
 
     @property
-    def grants(self) -> dict[str, str]:
+    def grant_digests(self) -> dict[str, str]:
         """The digest of each grant."""
         return {name: self.digests[name] for name in self.digests if name != HOOKS}
 
@@ -65,7 +65,7 @@ def encode_stamp(stamp: Stamp) -> bytes:
     """
     import json  # noqa: PLC0415 - 8 ms, and only writers need it
 
-    of_grants = stamp.grants
+    of_grants = stamp.grant_digests
     lines = [f"    {json.dumps(grant_id)}: {json.dumps(of_grants[grant_id])}" for grant_id in sorted(of_grants)]
     body = ",\n\n".join(lines)
     grants = f"{{\n\n{body}\n\n  }}" if lines else "{}"
@@ -93,20 +93,20 @@ def read_stamp(root: Root) -> Stamp | None:
     return decode_stamp(data, root) if data is not None else None
 
 
-def raise_if_not_stamped(grant: "Grant") -> None:
+def raise_if_grant_not_stamped(grant: "Grant") -> None:
     """Raise GrantError (stamp_mismatch) if there is no stamp, or it does not accept the grant."""
     origin = grant.origin
     if origin is None:
         return  # it was not read from a file, so no stamp applies
     root = Root(origin.root, named=True)  # the path to it was checked when the grant was read
     try:
-        require_stamped(root, grant.id, f"sha256:{origin.sha256}")
+        raise_if_file_not_stamped(root, grant.id, f"sha256:{origin.sha256}")
     except GrantError as error:
         error.root, error.file, error.sha256 = origin.root, origin.file, origin.sha256
         raise
 
 
-def require_stamped(root: Root, name: str, digest: str) -> None:
+def raise_if_file_not_stamped(root: Root, name: str, digest: str) -> None:
     """Raise GrantError (stamp_mismatch, or grant_unsafe) if the stamp does not accept a file of the policy."""
     stamp = _read_safe(root)
     if stamp is None or not stamp.accepts(name, digest):

@@ -86,7 +86,7 @@ def hold_writer_lock(root: Root, lock_wait: LockWait = NO_WAIT, command: str = "
     policy = PolicyDirectory(TrustCheck(root))
     try:
         with policy:
-            check_not_replaced(policy)
+            check_root_not_replaced(policy)
             descriptor = _acquire(policy, lock_wait)
             try:
                 _write_holder(descriptor, command)
@@ -103,7 +103,7 @@ def hold_writer_lock(root: Root, lock_wait: LockWait = NO_WAIT, command: str = "
         raise NotDoneError(f"`{file}`: {os_error_text(error)}") from None
 
 
-def check_not_replaced(directory: PolicyDirectory) -> None:
+def check_root_not_replaced(directory: PolicyDirectory) -> None:
     """Raise NotDoneError if a link led to the root since its path was resolved, as somebody else may have wanted."""
     path = directory.trust.root.path
     with suppress(OSError):

@@ -151,7 +151,7 @@ def test_a_pending_name_that_is_not_an_id_is_a_broken_stamp(found_root: Root, na
     stamp = stamps.read_stamp(found_root)
     assert stamp is not None
     Path(stamps.stamp_file(found_root.path)).write_bytes(
-        stamps.encode_stamp(stamps.Stamp(1, stamp.grants, {name: ("sha256:", None)}))
+        stamps.encode_stamp(stamps.Stamp(1, stamp.grant_digests, {name: ("sha256:", None)}))
     )
     with pytest.raises(GrantError) as caught, transaction_writer.write_transaction(found_root):
         pass

@@ -233,20 +233,20 @@ def test_a_timeout_of_any_size_is_accepted(tmp_path: Path) -> None:
 
 def test_an_answer_ends_with_its_time_whatever_the_wall_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time is counted from the boot, and another boot begins anew."""
-    clock = approval_store.read_boot_time
+    clock = approval_store.read_time_since_boot
     first, second = waits(n=1), waits(n=2)
     answer_request(first, approved=True)
     answer_request(second, approved=True)
     monkeypatch.setattr(approval_check, "time_ns", lambda: 0)
     monkeypatch.setattr(
-        approval_store, "read_boot_time", lambda: type(clock())(clock().boot, clock().now_ns + 299 * 10**9)
+        approval_store, "read_time_since_boot", lambda: type(clock())(clock().boot, clock().now_ns + 299 * 10**9)
     )
     assert read(n=1)
     monkeypatch.setattr(
-        approval_store, "read_boot_time", lambda: type(clock())(clock().boot, clock().now_ns + 300 * 10**9)
+        approval_store, "read_time_since_boot", lambda: type(clock())(clock().boot, clock().now_ns + 300 * 10**9)
     )
     waits(n=2)
-    monkeypatch.setattr(approval_store, "read_boot_time", lambda: type(clock())("another", clock().now_ns))
+    monkeypatch.setattr(approval_store, "read_time_since_boot", lambda: type(clock())("another", clock().now_ns))
     waits(n=2)
 
 

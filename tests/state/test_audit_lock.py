@@ -190,7 +190,7 @@ def test_a_log_on_another_device_than_its_name_has_no_lock(log: Path) -> None:
     log.touch(0o600)
     other = os.stat("/dev")
     status = os.stat_result((*log.stat()[:2], other.st_dev, *log.stat()[3:]))
-    assert audit_file.open_lock(str(log), status) == -1
+    assert audit_file.open_log_lock(str(log), status) == -1
     assert os.listdir(log.parent) == ["log"]
 
 

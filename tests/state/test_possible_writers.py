@@ -183,7 +183,7 @@ def use_approvals(own: Path) -> None:
 FILES = {
     ".cortex/policy/stamp.json": (
         22,
-        lambda own: stamp.raise_if_not_stamped(read_grant(Root(str(own), named=True), "git")),
+        lambda own: stamp.raise_if_grant_not_stamped(read_grant(Root(str(own), named=True), "git")),
     ),
     ".cortex/policy/config.toml": (27, lambda own: effective_settings(str(own))),
     "cortex-policy/config.toml": (27, lambda own: effective_settings(str(own))),

@@ -241,7 +241,7 @@ def test_a_hit_that_was_taken_is_reported_as_taken(monkeypatch: pytest.MonkeyPat
             raise error
 
         with monkeypatch.context() as patch:
-            patch.setattr(file_budgets, "open_budget_file", broken)
+            patch.setattr(file_budgets, "open_and_lock_budget_file", broken)
             assert FileBudgets(ROOT).hit("t", "a", 3) is True
     assert Ledger(ROOT, find_state_directory()).take("t", "a", 3).consumed == 0
 

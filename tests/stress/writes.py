@@ -207,7 +207,7 @@ class Run:
         self._must([one.version for one in back] == expected, f"{back} are not {expected}")
         state: dict[str, str | None] = {**stamp.grants}
         for entry in back:
-            state |= {one.id: one.stamped_before for one in entry.changes}
+            state |= {one.id: one.stamp_digest_before for one in entry.changes}
         was = {name: digest for name, digest in state.items() if digest is not None}
         self._must(was == self.grants, f"the entries lead to {was}, not {self.grants}")
         self.counts["entries"] += len(back)

@@ -1,10 +1,10 @@
-"""`check` and `enforce` for Typer: `main` handles plain command lines itself; both call `decide_call`."""
+"""`check` and `enforce` for Typer: `main` handles plain command lines itself; both call `decide_with_wait`."""
 
 from typing import Annotated, Any
 
 import typer
 
-from cortex_policy.check import Call, decide_call
+from cortex_policy.check import Call, decide_with_wait
 from cortex_policy.cli.commands import check_options as options
 from cortex_policy.cli.options import value_option
 from cortex_policy.cli.output.explanation import render_explanation
@@ -69,7 +69,7 @@ def check(  # noqa: PLR0913 - the options of a call, and of requests
         quiet=options.single_flag("--quiet", quiet),
         command=context.info_name or "check",
     )
-    outcome = decide_call(call, wait_notice(call))
+    outcome = decide_with_wait(call, wait_notice(call))
     write_and_exit(render_explanation(outcome) if call.explain else render(outcome))
 
 

@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.check import MAX_WAIT_SECONDS, parse_number_option
 from cortex_policy.cli.options import JSON_HELP, ROOT_HELP, GrantArgument, value_option
-from cortex_policy.run import MAX_EXIT_CODE, parse_exit_code
+from cortex_policy.run import MAX_EXIT_CODE, parse_denied_exit_code
 
 T = TypeVar("T")
 
@@ -50,7 +50,7 @@ def single_cost(values: list[str] | None) -> int:
 def single_exit_code(name: str, values: list[str] | None) -> int | None:
     """Return an exit code that is not 0, None if it is not given."""
     text = single_text(name, values)
-    code = parse_exit_code(text) if text is not None else None
+    code = parse_denied_exit_code(text) if text is not None else None
     if text is not None and code is None:
         message = f"{name} takes an integer from 1 to {MAX_EXIT_CODE}."
         raise typer.BadParameter(message)

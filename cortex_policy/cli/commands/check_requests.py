@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cortex_policy.batch.answerer import Answerer
-from cortex_policy.batch.authzen import answer_document, error_answer
+from cortex_policy.batch.authzen import answer_request_document, error_answer
 from cortex_policy.batch.stream import AnswerStream
 from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
 from cortex_policy.core.json_text import json_text
@@ -41,7 +41,7 @@ def answer_authzen_request(file: str, answerer: Answerer) -> int:
     with _open_file(file) as source:
         try:
             document = decode_json(read_all(source, MAX_BYTES + 1))
-            answer, code = answer_document(document, answerer.ask)
+            answer, code = answer_request_document(document, answerer.ask)
         except MalformedError as error:
             answer, code = error_answer(UsageError(f"the request is not JSON: {error}"))
         except UsageError as error:

@@ -10,7 +10,7 @@ from cortex_policy.cli.prompts import is_interactive, make_lock_wait
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import message_line
-from cortex_policy.state.grants import check_id
+from cortex_policy.state.grants import check_grant_id
 from cortex_policy.state.policy_files import path_below_policy
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def edit(
     from cortex_policy.manage.editing import grant_ids  # noqa: PLC0415 - no other command needs it
 
     policy_root = find_inner_root(root)
-    check_id(grant_id)
+    check_grant_id(grant_id)
     if grant_id not in grant_ids.ids_or_all(policy_root, ()):
         raise grant_ids.missing_error(policy_root, grant_id)
     hint = "use `cortex-policy set`, or edit the file by hand, then run `cortex-policy stamp write`"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cortex_policy.check import Call, decide_call
+from cortex_policy.check import Call, decide_with_wait
 from cortex_policy.cli.commands import check_options as options
 from cortex_policy.cli.output.explanation import render_explanation
 from cortex_policy.cli.shared_options import with_options_of
@@ -27,4 +27,4 @@ def explain(fields: dict[str, Any], *, json: options.JsonFlag = 0) -> None:
     """
     is_json = options.single_flag("--json", json)
     call = Call(**fields, peek=True, explain=True, json=is_json, command="explain")
-    write_and_exit(render_explanation(decide_call(call)))
+    write_and_exit(render_explanation(decide_with_wait(call)))

@@ -28,7 +28,7 @@ from cortex_policy.manage.budget_owner import current_owner
 from cortex_policy.manage.budgets import BudgetStatus
 from cortex_policy.manage.other_owners import find_other_owners
 from cortex_policy.state import Root
-from cortex_policy.state.command_record import CommandRecorder, new_record
+from cortex_policy.state.control_command_record import CommandRecorder, new_record
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.users import user_label
 

@@ -1,4 +1,4 @@
-"""`run` for Typer: `main` handles plain command lines itself; both go to `become_command`."""
+"""`run` for Typer: `main` handles plain command lines itself; both go to `decide_and_become_command`."""
 
 from typing import Annotated, Any
 
@@ -9,7 +9,7 @@ from cortex_policy.cli.commands import check_options as options
 from cortex_policy.cli.options import value_option
 from cortex_policy.cli.output.wait_notice import wait_notice
 from cortex_policy.cli.shared_options import with_options_of
-from cortex_policy.run import Run, become_command
+from cortex_policy.run import Run, decide_and_become_command
 
 
 @with_options_of(options.call_fields)
@@ -61,4 +61,4 @@ def run(
         options.single_flag("--for-each", for_each),
         options.single_flag("-0", nul),
     )
-    become_command(words, wait_notice(call))
+    decide_and_become_command(words, wait_notice(call))

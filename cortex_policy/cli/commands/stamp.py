@@ -217,10 +217,10 @@ def _warn(doubt: GrantError | None) -> None:
 
 
 def _stamp_line(stamp: stamps.Stamp) -> str:
-    return f"version {stamp.version}, {len(stamp.grants)} grants, {stamp.checksum}"
+    return f"version {stamp.version}, {len(stamp.grant_digests)} grants, {stamp.checksum}"
 
 
 def _stamp_to_json(stamp: stamps.Stamp | None) -> dict[str, object] | None:
     if stamp is None:
         return None
-    return {"version": stamp.version, "checksum": stamp.checksum, "grants": dict(stamp.grants)}
+    return {"version": stamp.version, "checksum": stamp.checksum, "grants": dict(stamp.grant_digests)}

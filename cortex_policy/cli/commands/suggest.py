@@ -9,7 +9,7 @@ from cortex_policy.cli.options import GrantOption, JsonOption, RootOption, Since
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import message_line, plural
-from cortex_policy.state.grants import check_id
+from cortex_policy.state.grants import check_grant_id
 
 if TYPE_CHECKING:
     from cortex_policy.manage.audit.reader import ReadCounts
@@ -39,7 +39,7 @@ def suggest(
 
     policy_root, counts = find_inner_root(root), ReadCounts()
     if grant_id is not None:
-        check_id(grant_id)
+        check_grant_id(grant_id)
     lines, start = replay.open_log_lines(policy_root, logs, since, counts)
     result = run(policy_root, lines, counts, start, grant_id)
     if json:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from cortex_policy.cli.output.local_times import localize_times
 from cortex_policy.core.compare.verdicts import SAME
 from cortex_policy.manage.history.timeline import Timeline, entry_changes
-from cortex_policy.state.command_record import CommandRecord
+from cortex_policy.state.control_command_record import CommandRecord
 from cortex_policy.state.history_entry import HistoryEntry
 
 if TYPE_CHECKING:

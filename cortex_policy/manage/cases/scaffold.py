@@ -16,9 +16,9 @@ from cortex_policy.manage.cases.suite import GrantLoader
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import atomic_create
-from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_grant_id
 from cortex_policy.state.safe_directories import make_directory, open_below
-from cortex_policy.state.writer_lock import check_not_replaced
+from cortex_policy.state.writer_lock import check_root_not_replaced
 
 
 class FirstCases(Value):
@@ -33,14 +33,14 @@ class FirstCases(Value):
 
 def write_first_cases(root: Root, grant_id: str) -> FirstCases:
     """Write the first cases of a grant; raise NotDoneError if it has cases, GrantError if it cannot be read."""
-    check_id(grant_id)
+    check_grant_id(grant_id)
     subject = GrantLoader().load(root, grant_id)
     names = [f"{grant_id}{suffix}" for suffix in (TOML_SUFFIX, JSON_SUFFIX)]
     file, coverage = generate_case_file(subject, display_path(f"{root.tests}/{names[0]}"))
     data = case_file_bytes(file)
     try:
         with PolicyDirectory(TrustCheck(root)) as policy:
-            check_not_replaced(policy)
+            check_root_not_replaced(policy)
             _write(policy.descriptor, names, data)
     except FileExistsError as error:
         where = display_path(f"{root.tests}/{error.filename}")

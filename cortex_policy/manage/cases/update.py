@@ -18,8 +18,8 @@ from cortex_policy.manage.cases.suite import GrantLoader
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import atomic_replace
-from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id
-from cortex_policy.state.writer_lock import check_not_replaced
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_grant_id
+from cortex_policy.state.writer_lock import check_root_not_replaced
 
 
 def update_cases(root: Root, grant_id: str) -> FirstCases:
@@ -27,11 +27,11 @@ def update_cases(root: Root, grant_id: str) -> FirstCases:
 
     Raise NotDoneError if the file cannot be updated, GrantError if the grant cannot be read.
     """
-    check_id(grant_id)
+    check_grant_id(grant_id)
     name = f"{grant_id}{TOML_SUFFIX}"
     try:
         with PolicyDirectory(TrustCheck(root), "tests") as directory:
-            check_not_replaced(directory)
+            check_root_not_replaced(directory)
             data = directory.read(name, MAX_BYTES + 1)
             result, new = _generate_again(root, grant_id, data)
             if new == data:

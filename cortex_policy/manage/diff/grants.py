@@ -153,7 +153,7 @@ def read_grants(
         faults = list(trust.faults)
         for name in track(tools.grant_ids()):
             if grant_id in {None, name}:
-                tools.trust = trust.without_findings()  # each file has its own faults
+                tools.trust = trust.fresh_copy()  # each file has its own faults
                 with suppress(FileNotFoundError):  # removed after the listing
                     texts[name] = _text_or_error(tools, f"{name}.json")
                 faults += tools.trust.faults

@@ -9,7 +9,7 @@ from cortex_policy.library.acknowledgements import PREFIX as READER_PREFIX
 from cortex_policy.library.inotify import ENTRIES, Inotify
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, find_trusted_program, run_program
 from cortex_policy.state import CLOCK, Root
-from cortex_policy.state.ledger_directory import is_local
+from cortex_policy.state.ledger_directory import is_on_local_file_system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _clock_result(root: Root | None) -> CheckResult:
 
 
 def _file_system_result(root: Root) -> CheckResult:
-    if sys.platform != "linux" or is_local(os.path.realpath(root.path)):
+    if sys.platform != "linux" or is_on_local_file_system(os.path.realpath(root.path)):
         return CheckResult("file-system", OK, f"`{root.path}` is local")
     message = f"`{root.path}` is on a network file system: each host counts budgets of its own"
     return CheckResult("file-system", WARNING, message)

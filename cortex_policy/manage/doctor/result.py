@@ -35,11 +35,11 @@ class ProgramRun(Value):
     output: str
 
 
-def error_result(check_id: str, error: CortexPolicyError, status: str = PROBLEM) -> CheckResult:
+def error_result(check_grant_id: str, error: CortexPolicyError, status: str = PROBLEM) -> CheckResult:
     """Return a result for an error, with the command of its hint; a hint that says more is a part of the message."""
     sentence, command = error.detail or str(error), command_at_end(error.hint)
     more = f"; {error.hint}" if error.hint and not command else ""
-    return CheckResult(check_id, status, sentence + more, command)
+    return CheckResult(check_grant_id, status, sentence + more, command)
 
 
 def command_at_end(hint: str) -> str:

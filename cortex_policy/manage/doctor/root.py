@@ -17,7 +17,7 @@ from cortex_policy.manage.listing import grant_rows
 from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.unsafe_files import group_writer_problems
 from cortex_policy.state import Root
-from cortex_policy.state.grants import roots_above
+from cortex_policy.state.grants import possible_roots_at_or_above
 from cortex_policy.state.grants_errors import root_option
 
 TYPE_CHECKING = False
@@ -44,16 +44,16 @@ def denial_id(error: CortexPolicyError) -> str:
     return _IDS.get(error.reason) or ("audit-log" if "audit" in type(error).__module__ else "state")
 
 
-def denial_results(denials: GlobalDenials, check_id: str, fine: str) -> "Iterator[CheckResult]":
+def denial_results(denials: GlobalDenials, check_grant_id: str, fine: str) -> "Iterator[CheckResult]":
     """Yield a problem for each error that denies every check and belongs to this one, else what is fine."""
-    found = [error for error in denials.errors if denial_id(error) == check_id]
-    yield from (error_result(check_id, error) for error in found)
+    found = [error for error in denials.errors if denial_id(error) == check_grant_id]
+    yield from (error_result(check_grant_id, error) for error in found)
     if not found:
-        yield CheckResult(check_id, OK, fine)
+        yield CheckResult(check_grant_id, OK, fine)
 
 
 def _root_result(root: Root) -> CheckResult:
-    above = roots_above(os.getcwd())
+    above = possible_roots_at_or_above(os.getcwd())
     if root.path in above and len(above) > 1 and not os.environ.get("CORTEX_POLICY_ROOT"):
         message = f"a check in this directory must name its root: {len(above)} are above it, first `{root.path}`"
         return CheckResult("root", WARNING, message, f"export CORTEX_POLICY_ROOT={quote(root.path)}")

@@ -11,8 +11,8 @@ from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult
 from cortex_policy.manage.doctor.root import denial_results
 from cortex_policy.manage.global_denials import GlobalDenials
 from cortex_policy.state import fcntl
-from cortex_policy.state.audit_file import LOCK_SUFFIX, open_lock
-from cortex_policy.state.ledger_directory import is_local
+from cortex_policy.state.audit_file import LOCK_SUFFIX, open_log_lock
+from cortex_policy.state.ledger_directory import is_on_local_file_system
 from cortex_policy.state.users import user_name_or_empty
 
 TYPE_CHECKING = False
@@ -96,7 +96,7 @@ def _removal_result(state_dir: str) -> CheckResult:
 def _audit_lock_result(file: str) -> CheckResult:
     """Make the lock beside the log, as a check would: without it, whoever may read the log could stop all calls."""
     status = os.stat(file)
-    descriptor = open_lock(file, status)
+    descriptor = open_log_lock(file, status)
     if descriptor >= 0:
         os.close(descriptor)
         return CheckResult("audit-lock", OK, f"`{file}{LOCK_SUFFIX}` can be locked")
@@ -111,7 +111,7 @@ def _audit_lock_result(file: str) -> CheckResult:
 
 def _audit_file_system_result(file: str) -> CheckResult:
     directory = os.path.dirname(file)
-    if sys.platform != "linux" or is_local(os.path.realpath(directory)):
+    if sys.platform != "linux" or is_on_local_file_system(os.path.realpath(directory)):
         return CheckResult("audit-file-system", OK, f"`{directory}` is local")
     message = f"`{directory}` is on a network file system: lines of several hosts may break each other's chain"
     return CheckResult(

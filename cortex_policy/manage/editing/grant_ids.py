@@ -4,14 +4,14 @@ from cortex_policy.core.decode import ID_HINT
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.state import Root
-from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id, is_grant_id, read_grant
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_grant_id, is_grant_id, read_grant
 from cortex_policy.state.grants_errors import root_option
 
 
 def ids_or_all(root: Root, grant_ids: tuple[str, ...]) -> tuple[str, ...]:
     """Return ids without repetitions, or those of all grants if none is named."""
     for grant_id in grant_ids:
-        check_id(grant_id)
+        check_grant_id(grant_id)
     if grant_ids:
         return tuple(dict.fromkeys(grant_ids))
     try:

@@ -12,7 +12,7 @@ from cortex_policy.manage.editing.validity import require_valid_text
 from cortex_policy.manage.editor_schema import create_schema
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
-from cortex_policy.state.grants import check_id
+from cortex_policy.state.grants import check_grant_id
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait
 
 TYPE_CHECKING = False
@@ -28,7 +28,7 @@ def edit_grant(
     root: Root, grant_id: str, edit: GrantEdit, consent: "Consent", lock_wait: LockWait = NO_WAIT
 ) -> WriteResult:
     """Change a grant; if it has these values already, write nothing and ask nobody."""
-    check_id(grant_id)
+    check_grant_id(grant_id)
     with write_transaction(root, lock_wait, "set", grant_id) as writer:
         old = _read(writer, grant_id)
         new = edit_grant_bytes(root, grant_id, old, edit)
@@ -51,7 +51,7 @@ def create_grant(
 
 def copy_grant(root: Root, grant_id: str, other: str, consent: "Consent", lock_wait: LockWait = NO_WAIT) -> WriteResult:
     """Write the bytes of a grant as a new one."""
-    check_id(grant_id)
+    check_grant_id(grant_id)
     check_new_id(other)
     with write_transaction(root, lock_wait, "copy", grant_id) as writer:
         data = _read(writer, grant_id)
@@ -62,7 +62,7 @@ def copy_grant(root: Root, grant_id: str, other: str, consent: "Consent", lock_w
 
 def remove_grant(root: Root, grant_id: str, consent: "Consent", lock_wait: LockWait = NO_WAIT) -> WriteResult:
     """Remove a grant, whether it is valid or not."""
-    check_id(grant_id)
+    check_grant_id(grant_id)
     with write_transaction(root, lock_wait, "remove", grant_id) as writer:
         old = _read(writer, grant_id)
         result = preview_change(writer.root, grant_id, old, None)
@@ -74,7 +74,7 @@ def remove_grant(root: Root, grant_id: str, consent: "Consent", lock_wait: LockW
 
 def rename_grant(root: Root, grant_id: str, other: str, lock_wait: LockWait = NO_WAIT) -> WriteResult:
     """Give a grant another id; it allows the same, so nobody is asked."""
-    check_id(grant_id)
+    check_grant_id(grant_id)
     check_new_id(other)
     with write_transaction(root, lock_wait, "rename", grant_id) as writer:
         old = _read(writer, grant_id)

@@ -8,7 +8,7 @@ from cortex_policy.manage.editing.results import FormatResult, WriteResult, prev
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.editing.validity import require_valid_text
 from cortex_policy.state import Root
-from cortex_policy.state.grants import check_id
+from cortex_policy.state.grants import check_grant_id
 from cortex_policy.state.policy_files import read_policy_file
 
 TYPE_CHECKING = False
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def preview_edit(root: Root, grant_id: str, edit: GrantEdit) -> WriteResult:
     """Return what `edit_grant` would write, without a lock."""
-    check_id(grant_id)
+    check_grant_id(grant_id)
     old = _read_without_lock(root, grant_id)
     return preview_change(root, grant_id, old, edit_grant_bytes(root, grant_id, old, edit))
 
@@ -32,7 +32,7 @@ def preview_new(root: Root, grant_id: str, text: str) -> WriteResult:
 
 def preview_copy(root: Root, grant_id: str, other: str) -> WriteResult:
     """Return what `copy_grant` would write, without a lock."""
-    check_id(grant_id)
+    check_grant_id(grant_id)
     check_new_id(other)
     data = _read_without_lock(root, grant_id)
     check_absent(root, other)
@@ -42,13 +42,13 @@ def preview_copy(root: Root, grant_id: str, other: str) -> WriteResult:
 
 def preview_remove(root: Root, grant_id: str) -> WriteResult:
     """Return what `remove_grant` would remove, without a lock."""
-    check_id(grant_id)
+    check_grant_id(grant_id)
     return preview_change(root, grant_id, _read_without_lock(root, grant_id), None)
 
 
 def preview_rename(root: Root, grant_id: str, other: str) -> WriteResult:
     """Return what `rename_grant` would rename, without a lock."""
-    check_id(grant_id)
+    check_grant_id(grant_id)
     check_new_id(other)
     data = _read_without_lock(root, grant_id)
     check_absent(root, other)

@@ -13,8 +13,8 @@ from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
 from cortex_policy.manage.history.writes import read_write_history
 from cortex_policy.state import Root
-from cortex_policy.state.command_record import CommandRecord
-from cortex_policy.state.command_record_reader import read_command_records, read_command_records_of
+from cortex_policy.state.control_command_record import CommandRecord
+from cortex_policy.state.control_command_record_reader import read_command_records, read_command_records_of
 from cortex_policy.state.emergency_stop import EmergencyStop, find_host_stop, find_root_stop
 from cortex_policy.state.history import CorruptEntry
 from cortex_policy.state.history_entry import Author, HistoryEntry

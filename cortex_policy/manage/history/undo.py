@@ -203,7 +203,7 @@ def _earliest_changes(entries: tuple[HistoryEntry, ...], *, is_stamped: bool) ->
             now.setdefault(one.id, one.new)
             last_changes[one.id] = one, entry
     return tuple(
-        _Return(grant_id, now[grant_id], one.stamped_before if is_stamped else one.old, one, entry.version)
+        _Return(grant_id, now[grant_id], one.stamp_digest_before if is_stamped else one.old, one, entry.version)
         for grant_id, (one, entry) in last_changes.items()
     )
 

@@ -75,7 +75,7 @@ def grant_at(root: Root, grant_id: str, version: int) -> GrantAtVersion:
         for one in entry.changes
         if one.id == grant_id
     ]
-    digest = later[-1].stamped_before if later else stamp.digests.get(grant_id)
+    digest = later[-1].stamp_digest_before if later else stamp.digests.get(grant_id)
     if digest is None:
         hint = f"{_KNOWN_WRITES_HINT} {grant_id}{root_option(root)}`"
         raise GrantError(GRANT_NOT_FOUND, f"there was no `{grant_id}` at version {version}", hint)
@@ -104,7 +104,7 @@ def entries_newest_first(stamp: Stamp, entries: "Iterable[HistoryEntry | Corrupt
             yield entry
             if entry.has_unknown_previous:
                 return
-            state |= {one.id: one.stamped_before for one in entry.changes}
+            state |= {one.id: one.stamp_digest_before for one in entry.changes}
             version = entry.previous_version
 
 

@@ -13,7 +13,7 @@ from cortex_policy.manage.init.pre_commit import COMPLETE, KEPT, MADE
 from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import atomic_create
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.writer_lock import check_not_replaced
+from cortex_policy.state.writer_lock import check_root_not_replaced
 
 _DRIVER, _ATTRIBUTES = "cortex-policy-stamp", ".gitattributes"
 _ATTRIBUTE = f"stamp.json merge={_DRIVER}"
@@ -44,7 +44,7 @@ def install_merge_driver(root: Root) -> MergeDriver:
     file = f"{root.policy}/{_ATTRIBUTES}"
     try:
         with PolicyDirectory(TrustCheck(root)) as policy:
-            check_not_replaced(policy)
+            check_root_not_replaced(policy)
             status = _write_attributes(policy)
     except OSError as error:
         raise NotDoneError(f"`{file}` cannot be written: {os_error_text(error)}") from None

@@ -4,7 +4,7 @@ from cortex_policy.core.compare.verdicts import SAME
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.settings import LOCKED
 from cortex_policy.manage.diff.settings import compare_settings_texts
-from cortex_policy.state.command_record import CommandRecord, new_record
+from cortex_policy.state.control_command_record import CommandRecord, new_record
 from cortex_policy.state.settings import decode_layer
 from cortex_policy.state.settings_errors import quote_value
 

@@ -28,15 +28,15 @@ from cortex_policy.manage.validation.suppressions import check_codes
 from cortex_policy.schema.catalog import expand_code
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state.atomic_write import atomic_replace, remove_temporaries
-from cortex_policy.state.command_record import CommandRecorder
+from cortex_policy.state.control_command_record import CommandRecorder
 from cortex_policy.state.inherited_attributes import ROOT
 from cortex_policy.state.safe_directories import is_private_path
 from cortex_policy.state.settings import (
     NAME,
     decode_layer,
     open_settings_directory,
-    read_file_in_directory,
     read_settings_file,
+    read_settings_in_directory,
     settings_directory_of,
     settings_file,
 )
@@ -194,7 +194,7 @@ def _replace(
 
 def _current_text(target: SettingsFile, directory: int) -> bytes | None:
     try:
-        return read_file_in_directory(target.place, target.file, directory)
+        return read_settings_in_directory(target.place, target.file, directory)
     except FileNotFoundError:
         return None
 

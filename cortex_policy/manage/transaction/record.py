@@ -16,7 +16,7 @@ from cortex_policy.state.history_entry import (
     GrantChange,
     HistoryEntry,
     current_author,
-    current_time,
+    current_timestamp,
 )
 from cortex_policy.state.stamp import Stamp
 
@@ -64,7 +64,14 @@ def entry_for_write(
     written = tuple(new for _, new in changes.values() if new is not None and new in kept and new not in replaced)
     widened = _widening_sentences(meaning)[:MAX_WIDENED_LENGTH]
     return HistoryEntry(
-        version, current_time(), current_author(), command, meaning.verdict, widened, grant_changes, written=written
+        version,
+        current_timestamp(),
+        current_author(),
+        command,
+        meaning.verdict,
+        widened,
+        grant_changes,
+        written=written,
     )
 
 
@@ -85,7 +92,7 @@ def entry_for_stamp(
         for grant_id, (text, _) in texts.items()
     )
     return HistoryEntry(
-        new.version, current_time(), current_author(), command,
+        new.version, current_timestamp(), current_author(), command,
         None if is_blind else diff.verdict, _widening_text(diff),
         () if is_blind else changes, is_blind, tuple(text for _, text in texts.values() if text and text in kept),
         None if old is None or old.version == new.version - 1 else old.version,

@@ -9,7 +9,7 @@ from cortex_policy.core.model import CortexPolicyError, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.transaction.writer import write_transaction
-from cortex_policy.schema.lint import apply_fixes
+from cortex_policy.schema.lint import apply_certain_fixes
 from cortex_policy.state import Root, read_all
 from cortex_policy.state.atomic_write import atomic_replace
 from cortex_policy.state.comparison_settings import comparison_settings
@@ -47,7 +47,7 @@ def fix_files(
                 suppressions.reported_codes(target.shown),
             )
             try:
-                fix = partial(apply_fixes, codes=codes, settings=comparison_settings(target.root or None))
+                fix = partial(apply_certain_fixes, codes=codes, settings=comparison_settings(target.root or None))
                 yield FixResult(target.shown, write(target, fix, lock_wait))
             except (GrantError, NotDoneError) as error:
                 yield FixResult(target.shown, error=error)

@@ -12,7 +12,7 @@ from cortex_policy.schema.problems import MAX_PROBLEMS, UnlocatedProblem
 from cortex_policy.schema.slow_patterns import (
     MAX_VALUE_LENGTH,
     MAX_WAYS,
-    exceeds_step_limit,
+    can_exceed_step_limit,
     find_slow_value,
     never_matches,
 )
@@ -98,7 +98,7 @@ def _check_pattern(pattern: str, longest: int) -> tuple[tuple[str, str] | None, 
 def _pattern_problem(parsed: "Pattern", longest: int, work: WorkLimit) -> tuple[str, str] | None:
     if never_matches(parsed, work):
         return "that no value matches", "every value of the argument is denied; say so with `enum: []` if that is meant"
-    if exceeds_step_limit(parsed, longest, work):
+    if can_exceed_step_limit(parsed, longest, work):
         what = f"that needs more than {MAX_STEPS:,} steps for a value of {longest:,} characters, which is then denied"
         return what, "let fewer parts of it be open at one time, or give a `maxLength`"
     if value := find_slow_value(parsed, work):

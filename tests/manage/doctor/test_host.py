@@ -47,7 +47,7 @@ def test_a_clock_that_is_not_synchronized_is_a_warning(state: Path, tmp_path: Pa
 def test_a_root_on_a_network_file_system_is_a_warning(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each host counts for itself."""
     assert results(state)["file-system"].status == OK
-    monkeypatch.setattr(host, "is_local", lambda _: False)
+    monkeypatch.setattr(host, "is_on_local_file_system", lambda _: False)
     assert results(state)["file-system"].status == WARNING
 
 

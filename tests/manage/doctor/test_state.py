@@ -105,5 +105,5 @@ def test_a_log_on_a_network_file_system_is_a_warning(tmp_path: Path, monkeypatch
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "log"))
     (tmp_path / "log").touch(mode=0o600)
     assert results()["audit-file-system"].status == OK
-    monkeypatch.setattr(doctor_state, "is_local", lambda path: path != str(tmp_path))
+    monkeypatch.setattr(doctor_state, "is_on_local_file_system", lambda path: path != str(tmp_path))
     assert results()["audit-file-system"].status == WARNING

@@ -137,7 +137,7 @@ def test_a_stale_checksum_is_made_again(own: Root) -> None:
     stamp = stamps.read_stamp(own)
     assert stamp is not None
     rate(own, "git", 7)
-    head = stamps.encode_stamp(Stamp(9, stamp.grants, {})).partition(b'"grants"')[0]
+    head = stamps.encode_stamp(Stamp(9, stamp.grant_digests, {})).partition(b'"grants"')[0]
     stamp_path(own).write_bytes(head + b'"grants"' + stamp_path(own).read_bytes().partition(b'"grants"')[2])
     assert [finding.id for finding in verify_stamp(own)] == [""]
     result = merge_stamp(own)

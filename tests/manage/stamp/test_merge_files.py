@@ -27,7 +27,7 @@ def merged(*sides: Stamp) -> Stamp:
 def test_each_grant_has_the_digest_of_the_side_that_changed_it(base: Stamp, ours: Stamp, theirs: Stamp) -> None:
     """The version comes after both; if both sides changed a grant otherwise, the file has all three stamps."""
     merge = merge_stamp_bytes(*map(encode_stamp, (base, ours, theirs)))
-    names = {*base.grants, *ours.grants, *theirs.grants}
+    names = {*base.grant_digests, *ours.grant_digests, *theirs.grant_digests}
     sides = {name: [side.grants.get(name) for side in (base, ours, theirs)] for name in names}
     if any(first != second and old not in (first, second) for old, first, second in sides.values()):
         assert "both sides changed" in merge.conflict
@@ -36,8 +36,8 @@ def test_each_grant_has_the_digest_of_the_side_that_changed_it(base: Stamp, ours
     stamp = parse_stamp(merge.data)
     assert stamp.version == max(ours.version, theirs.version) + 1
     expected = {name: second if first == old else first for name, (old, first, second) in sides.items()}
-    assert stamp.grants == {name: digest for name, digest in expected.items() if digest is not None}
-    assert stamp.grants == merged(base, theirs, ours).grants
+    assert stamp.grant_digests == {name: digest for name, digest in expected.items() if digest is not None}
+    assert stamp.grant_digests == merged(base, theirs, ours).grant_digests
 
 
 def test_stamps_that_both_sides_began_have_no_base() -> None:
@@ -59,8 +59,8 @@ SOUND = Stamp(3, {"a": "sha256:1"}, {})
             encode_stamp(SOUND).replace(b'"format": 1', b'"format": 1, "signers": "x"'),
             "members unknown to this program",
         ),
-        (encode_stamp(Stamp(3, SOUND.grants, {"a": ("sha256:1", None)})), "was not finished"),
-        (encode_stamp(Stamp(VERSIONS.stop - 1, SOUND.grants, {})), "is at its maximum"),
+        (encode_stamp(Stamp(3, SOUND.grant_digests, {"a": ("sha256:1", None)})), "was not finished"),
+        (encode_stamp(Stamp(VERSIONS.stop - 1, SOUND.grant_digests, {})), "is at its maximum"),
     ],
 )
 def test_a_conflict_that_cannot_be_merged_is_left_whole(side: bytes, why: str) -> None:

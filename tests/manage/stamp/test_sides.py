@@ -44,7 +44,7 @@ def test_the_rules_of_hooks_are_of_both_sides_too() -> None:
 
 def test_a_pending_write_counts() -> None:
     """A reader would accept either of its digests."""
-    pending = Stamp(4, OURS.grants, {"a": ("sha256:2", None), "c": (None, "sha256:5")})
+    pending = Stamp(4, OURS.grant_digests, {"a": ("sha256:2", None), "c": (None, "sha256:5")})
     found = split_sides(
         b"<<<<<<< ours\n" + encode_stamp(pending) + b"=======\n" + encode_stamp(THEIRS) + b">>>>>>> theirs\n", "x"
     )
@@ -70,4 +70,4 @@ def test_a_name_that_cannot_be_an_id_is_dropped() -> None:
     long = "a" * 129
     found = split_sides(encode_stamp(OURS).replace(b'"a"', f'"{long}"'.encode()), "x")
     assert found is not None
-    assert set(found.ours.grants) == {"b"}
+    assert set(found.ours.grant_digests) == {"b"}

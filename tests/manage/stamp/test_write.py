@@ -50,7 +50,7 @@ def test_the_first_write_stamps_every_grant_as_version_1(stamped: Root) -> None:
     """And a second one has nothing to do."""
     stamp = stamps.read_stamp(stamped)
     assert stamp is not None
-    assert (stamp.version, set(stamp.grants)) == (1, {"git", "model-gateway"})
+    assert (stamp.version, set(stamp.grant_digests)) == (1, {"git", "model-gateway"})
     assert verify_stamp(stamped) == ()
     assert set(states(stamped).values()) == {"ok"}
     assert write_stamp(stamped, agree) == StampResult(stamp, is_written=False, diff=PolicyDiff((), 2, ()))
@@ -87,7 +87,7 @@ def test_hand_edits_are_shown_before_they_are_accepted(stamped: Root) -> None:
     write_stamp(stamped, lambda _: edit(stamped))
     found = stamps.read_stamp(stamped)
     assert found is not None
-    assert found.grants["git"] == stamps.grant_digest(shown)
+    assert found.grant_digests["git"] == stamps.grant_digest(shown)
     assert [finding.id for finding in verify_stamp(stamped)] == ["git"]
 
 
@@ -136,8 +136,8 @@ def test_equal_trees_have_equal_checksums(stamped: Root) -> None:
     """The checksum covers ids and digests, in no order of the disk."""
     stamp = stamps.read_stamp(stamped)
     assert stamp is not None
-    assert stamps.checksum_of(dict(reversed(stamp.grants.items()))) == stamp.checksum
-    assert stamps.checksum_of({**stamp.grants, "x": "sha256:0"}) != stamp.checksum
+    assert stamps.checksum_of(dict(reversed(stamp.grant_digests.items()))) == stamp.checksum
+    assert stamps.checksum_of({**stamp.grant_digests, "x": "sha256:0"}) != stamp.checksum
 
 
 def test_the_version_goes_on_after_a_merge(stamped: Root) -> None:

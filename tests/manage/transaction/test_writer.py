@@ -251,7 +251,7 @@ def test_a_hand_edit_after_an_interrupted_write_is_reported_as_one(found_root: R
     stamp_grants(found_root)
     stamp = stamps.read_stamp(found_root)
     assert stamp is not None
-    pending = stamps.Stamp(1, stamp.grants, {"git": (stamp.grants["git"], "sha256:other")})
+    pending = stamps.Stamp(1, stamp.grant_digests, {"git": (stamp.grant_digests["git"], "sha256:other")})
     Path(stamps.stamp_file(found_root.path)).write_bytes(stamps.encode_stamp(pending))
     grant_file(found_root, "git").write_bytes(b"{}")
     with transaction_writer.write_transaction(found_root):

@@ -1,4 +1,4 @@
-"""Records of commands that write no grant: `stop`, `resume`, `rate reset`, `config set`. One file for each.
+"""Records of control commands, which write no grant: `stop`, `resume`, `rate reset`, `config set`. One file for each.
 
 They are in `history/commands` beside what the command changed: in a policy directory, or a directory of settings. A
 record is `...-begun.json` until its command is done, so that one whose command was killed can be told from the others.
@@ -19,7 +19,7 @@ from cortex_policy.core.text import os_error_text
 from cortex_policy.state import history_entry
 from cortex_policy.state.atomic_write import TEMPORARY_PREFIX, atomic_replace, sync_directory
 from cortex_policy.state.history import COMMANDS, DAY, NAME, create_history_directory
-from cortex_policy.state.history_entry import MAX_WIDENED_LENGTH, Author, current_author, current_time
+from cortex_policy.state.history_entry import MAX_WIDENED_LENGTH, Author, current_author, current_timestamp
 from cortex_policy.state.safe_directories import make_directory, open_below
 from cortex_policy.state.settings import open_settings_directory, read_setting, settings_directory_of
 
@@ -61,7 +61,7 @@ def new_record(
     verdict: str | None = None, grant_id: str | None = None, place: str = PROJECT,
 ) -> CommandRecord:  # fmt: skip
     """Return the record of a command that the caller runs now."""
-    author, now = current_author(), current_time()
+    author, now = current_author(), current_timestamp()
     return CommandRecord(now, author, command, subject, detail, verdict, grant_id, place, begun_ns=time_ns())
 
 
@@ -143,7 +143,7 @@ def decode_record(data: bytes, place: str, name: str) -> CommandRecord:
     document = decode_json(data, MAX_BYTES)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise MalformedError("its format is unknown to this program")
-    words = history_entry.decode_words({**document, "widened": ""})
+    words = history_entry.decode_common_members({**document, "widened": ""})
     subject, detail, grant_id = (document.get(name) for name in ("subject", "detail", "grant"))
     if words is None or not (isinstance(subject, str) and isinstance(detail, str) and isinstance(grant_id, str | None)):
         raise MalformedError("a member is missing or malformed")

@@ -8,7 +8,13 @@ from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.settings import PROJECT, USER
 from cortex_policy.core.text import os_error_text
 from cortex_policy.state import OPEN_FILE, read_all
-from cortex_policy.state.command_record import MAX_BYTES, RECORD_NAME, CommandRecord, decode_record, records_path
+from cortex_policy.state.control_command_record import (
+    MAX_BYTES,
+    RECORD_NAME,
+    CommandRecord,
+    decode_record,
+    records_path,
+)
 from cortex_policy.state.foreign_settings import open_settings_of
 from cortex_policy.state.grants import find_trust_problems
 from cortex_policy.state.history import COMMANDS, NAME, CorruptEntry

@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.decode import MalformedError
-from cortex_policy.state import command_record
-from cortex_policy.state.command_record import (
+from cortex_policy.state import control_command_record
+from cortex_policy.state.control_command_record import (
     CommandRecord,
     CommandRecorder,
     decode_record,
     encode_record,
     new_record,
 )
-from cortex_policy.state.command_record_reader import read_command_records
+from cortex_policy.state.control_command_record_reader import read_command_records
 from cortex_policy.state.history_entry import Author
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -45,7 +45,7 @@ def test_any_other_bytes_are_malformed(data: bytes) -> None:
 
 def test_only_the_newest_records_are_kept(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And none that is older than a limit, except for the last one."""
-    monkeypatch.setattr(command_record, "MAX_RECORDS", 3)
+    monkeypatch.setattr(control_command_record, "MAX_RECORDS", 3)
     for number in range(5):
         CommandRecorder(new_record("stop", str(number)), str(root)).record_done()
     found = [one.subject for one in read_command_records("project", str(root)) if isinstance(one, CommandRecord)]
@@ -54,7 +54,7 @@ def test_only_the_newest_records_are_kept(root: Path, monkeypatch: pytest.Monkey
     for name in (".new-1-left", ".new-2-at-work"):
         (directory / name).touch()
     os.utime(directory / ".new-1-left", (0, 0))
-    monkeypatch.setattr(command_record, "MAX_DAYS", 0)
+    monkeypatch.setattr(control_command_record, "MAX_DAYS", 0)
     CommandRecorder(new_record("stop", "5"), str(root)).record_done()
     assert sorted(os.listdir(directory))[:-1] == [".new-2-at-work"]
     assert len(os.listdir(directory)) == 2
