@@ -237,7 +237,7 @@ def read_always(root: Root, numbers: Numbers, evidence: Evidence) -> None:
             if stamp is not None:
                 numbers.add("versions seen") if stamp.version > last else None
                 last = stamp.version
-                for digest in {*stamp.grants.values()} - digests:
+                for digest in {*stamp.grant_digests.values()} - digests:
                     digests.add(digest)
                     evidence.note("seen", digest)
             numbers.add("polls")

@@ -205,7 +205,7 @@ class Run:
         self._must(since == back, f"{since} are not {back}")
         expected = list(range(stamp.version, self.version, -1))
         self._must([one.version for one in back] == expected, f"{back} are not {expected}")
-        state: dict[str, str | None] = {**stamp.grants}
+        state: dict[str, str | None] = {**stamp.grant_digests}
         for entry in back:
             state |= {one.id: one.stamp_digest_before for one in entry.changes}
         was = {name: digest for name, digest in state.items() if digest is not None}

@@ -28,7 +28,7 @@ def test_each_grant_has_the_digest_of_the_side_that_changed_it(base: Stamp, ours
     """The version comes after both; if both sides changed a grant otherwise, the file has all three stamps."""
     merge = merge_stamp_bytes(*map(encode_stamp, (base, ours, theirs)))
     names = {*base.grant_digests, *ours.grant_digests, *theirs.grant_digests}
-    sides = {name: [side.grants.get(name) for side in (base, ours, theirs)] for name in names}
+    sides = {name: [side.grant_digests.get(name) for side in (base, ours, theirs)] for name in names}
     if any(first != second and old not in (first, second) for old, first, second in sides.values()):
         assert "both sides changed" in merge.conflict
         assert split_sides(merge.data, "stamp.json") == MergeSides(ours, theirs, base)
