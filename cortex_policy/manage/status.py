@@ -11,7 +11,7 @@ from cortex_policy.manage.budget_owner import BudgetOwner, current_owner
 from cortex_policy.manage.global_denials import GlobalDenials, find_global_denials
 from cortex_policy.manage.listing import GrantRow, grant_rows
 from cortex_policy.manage.other_owners import OtherOwners, find_other_owners
-from cortex_policy.manage.settings.effective import resolve_valid_settings
+from cortex_policy.manage.settings.effective import resolve_settings_and_errors
 from cortex_policy.manage.stamp.verify import StampMismatch, verify_stamp
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
@@ -70,7 +70,7 @@ def read_status(root: Root) -> RootStatus:
     settings, _ = _attempt(lambda: read_uncached_settings(root.path))
     grants = _attempt(lambda: grant_rows(root))[0] or ()
     requests, requests_error = _attempt(lambda: _waiting_requests(root, settings))
-    resolved, _ = resolve_valid_settings(root)
+    resolved, _ = resolve_settings_and_errors(root)
     return RootStatus(
         root,
         find_global_denials(root),

@@ -44,7 +44,7 @@ def permission_problems(root: Root, files: list[str], of_files: "Doubts") -> "It
     yield from group_writer_problems(root, files, {path for _, path in doubts})
 
 
-def unsafe_warning(faults: list[str]) -> list[str]:
+def unsafe_file_warnings(faults: list[str]) -> list[str]:
     """Return one sentence about files that a check would refuse, if any; `faults` are those of a `TrustCheck`."""
     if not faults:
         return []

@@ -86,8 +86,8 @@ def test_a_suggestion_would_have_allowed_its_calls(tree: Path, lines: list[str],
         policy = {one.change.name: one.change.new.grant}
         early = [event(-100, "nothing", "action_not_allowed"), *lines]  # so that the log knows of all hits
         done = replay(Root("/r", named=True), [line.encode() for line in early], ReadCounts(), policy)  # type: ignore[arg-type]
-        assert done.newly_allowed == one.calls
-        assert not done.newly_denied
+        assert done.newly_allowed_count == one.calls
+        assert not done.newly_denied_count
         assert one.diff
     assert (tree / ".cortex" / "policy" / "tools" / "git.json").read_bytes() == before
 

@@ -41,11 +41,11 @@ def list_settings(root: RootOption = None, *, output: TableOption = None, json: 
     """
     from cortex_policy.cli.output.problems.json_line import problem_to_json  # noqa: PLC0415 - as everywhere in this module
     from cortex_policy.cli.output.problems.text import problem_texts  # noqa: PLC0415
-    from cortex_policy.manage.settings.effective import resolve_valid_settings, root_or_none  # noqa: PLC0415
+    from cortex_policy.manage.settings.effective import resolve_settings_and_errors, root_or_none  # noqa: PLC0415
     from cortex_policy.manage.settings_problems import to_problem  # noqa: PLC0415
 
     policy_root = root_or_none(inner_root_path(root))
-    resolved, errors = resolve_valid_settings(policy_root)
+    resolved, errors = resolve_settings_and_errors(policy_root)
     problems = [to_problem(error) for error in errors]
     if json:
         print_json({

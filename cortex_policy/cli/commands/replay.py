@@ -76,7 +76,7 @@ def replay(
 
 def _has_failing_flip(result: "ReplayResult", fail_on: ReplayFailOn) -> bool:
     opens, closes = (
-        fail_on is not ReplayFailOn.DENY and result.newly_allowed,
-        fail_on is not ReplayFailOn.ALLOW and result.newly_denied,
+        fail_on is not ReplayFailOn.DENY and result.newly_allowed_count,
+        fail_on is not ReplayFailOn.ALLOW and result.newly_denied_count,
     )
     return bool(opens or closes)

@@ -59,7 +59,7 @@ def print_replay(result: "ReplayResult", output: "TableFormat | None" = None) ->
 def flips_summary(result: "ReplayResult") -> str:
     """Return the number of answers that change, and of undecided calls."""
     unknown = f", {result.undecided_count} undecided" if result.undecided_count else ""
-    return f"{result.newly_allowed} no -> yes, {result.newly_denied} yes -> no{unknown}"
+    return f"{result.newly_allowed_count} no -> yes, {result.newly_denied_count} yes -> no{unknown}"
 
 
 def skipped_sentences(unreadable: int, elsewhere: int, earlier: int) -> "Iterator[str]":
@@ -90,8 +90,8 @@ def replay_to_json(result: "ReplayResult") -> dict[str, Any]:
         "lines": result.lines,
         "calls": result.calls,
         "same": result.same,
-        "no_to_yes": result.newly_allowed,
-        "yes_to_no": result.newly_denied,
+        "no_to_yes": result.newly_allowed_count,
+        "yes_to_no": result.newly_denied_count,
         "undecided": result.undecided_count,
         "unreadable": result.unreadable,
         "other_roots": result.other_roots,

@@ -45,8 +45,8 @@ def _impact_to_json(root: "Root", change: GrantDiff) -> dict[str, object]:
         return {"past": None, "notes": [impact] if impact else []}
     counts = {
         "calls": impact.calls,
-        "no_to_yes": impact.newly_allowed,
-        "yes_to_no": impact.newly_denied,
+        "no_to_yes": impact.newly_allowed_count,
+        "yes_to_no": impact.newly_denied_count,
         "undecided": impact.undecided,
     }
     return {"past": counts}

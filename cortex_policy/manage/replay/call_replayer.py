@@ -9,7 +9,7 @@ from cortex_policy.core.engine import matching_scope, path_syntax_problem
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Reason, Settings
 from cortex_policy.manage.replay.rate import RateReplay
 from cortex_policy.manage.replay.relevant_grant import GrantParts
-from cortex_policy.manage.replay.rules import UndecidedReason, UnknowableReason, first_recorded_denial, has_full_args
+from cortex_policy.manage.replay.rules import UndecidedReason, UnknowableReason, denial_without_rate, has_full_args
 from cortex_policy.state.ledger_ring import budget_key
 
 TYPE_CHECKING = False
@@ -63,7 +63,7 @@ class CallReplayer:
             self._on_result(call_id, answer)
 
     def finish(self) -> None:
-        """OnResult what is still open at the end of a log."""
+        """Answer what is still open at the end of a log."""
         self._windows.finish()
 
     def grant(self, grant_id: str) -> "Grant | GrantError":
@@ -83,7 +83,7 @@ class CallReplayer:
             self._parts[name] = GrantParts(grant)
         return self._parts[name].relevant_part(data)
 
-    def decide_by_rules(self, data: "dict[str, Any]") -> "Reason | UndecidedReason | None":
+    def decide_without_rate(self, data: "dict[str, Any]") -> "Reason | UndecidedReason | None":
         """Decide a call by every rule but the rate; equal calls are answered from the cache."""
         key = decision_key(data)
         if key is None:
@@ -108,7 +108,7 @@ class CallReplayer:
     ) -> "Reason | UndecidedReason | None":
         with self.steps as steps:
             before = steps.skipped_searches
-            answer = first_recorded_denial(grant, data, self._settings)
+            answer = denial_without_rate(grant, data, self._settings)
             return answer if steps.skipped_searches == before else TOO_SLOW
 
     def _relevant_grant(self, data: "dict[str, Any]") -> "Grant | GrantError":

@@ -17,7 +17,7 @@ from cortex_policy.manage.replay.missing_permissions import (
     outermost_scopes,
     smallest_scopes_for_path,
 )
-from cortex_policy.manage.replay.past_call import PastCall, past_call
+from cortex_policy.manage.replay.past_call import PastCall, to_past_call
 from cortex_policy.manage.replay.rate import add_hits, drop_expired_hits, requested_cost, takes_no_hit
 from cortex_policy.manage.replay.rules import has_full_args, is_undecidable_by_any_log
 from cortex_policy.state.grants import is_grant_id
@@ -119,7 +119,7 @@ class DenialGrouper:
         if self._only not in {None, data["grant"]}:
             return
         grant = self._replayer.grant(data["grant"])
-        answer = self._replayer.decide_by_rules(data)
+        answer = self._replayer.decide_without_rate(data)
         is_denied = is_asked and data["reason"] is not ALLOWED
         self.denied += is_denied
         if isinstance(grant, GrantError):
@@ -205,7 +205,7 @@ class DenialGrouper:
             name = (
                 kind if isinstance(kind, str) else NO_GRANT if isinstance(kind, tuple) and kind[0] == NO_GRANT else ""
             )
-            group = self.groups[key] = DeniedGroup(data["grant"], name, past_call(data))
+            group = self.groups[key] = DeniedGroup(data["grant"], name, to_past_call(data))
         return group
 
     def _mark_unfixable(self, data: "dict[str, Any]", why: str) -> None:

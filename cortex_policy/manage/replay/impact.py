@@ -37,8 +37,8 @@ class EditImpact(Value):
     """The number of calls, and how many of them an edit newly allows, newly denies, or leaves undecided."""
 
     calls: int
-    newly_allowed: int
-    newly_denied: int
+    newly_allowed_count: int
+    newly_denied_count: int
     undecided: int
 
     @property
@@ -46,7 +46,9 @@ class EditImpact(Value):
         """The numbers in one line."""
         unknown = f", {self.undecided} undecided" if self.undecided else ""
         calls = "call" if self.calls == 1 else f"{self.calls} calls"
-        return f"of the last {calls}: {self.newly_allowed} no -> yes, {self.newly_denied} yes -> no{unknown}"
+        return (
+            f"of the last {calls}: {self.newly_allowed_count} no -> yes, {self.newly_denied_count} yes -> no{unknown}"
+        )
 
 
 def impact_sentence(root: "Root", change: "GrantDiff") -> str:
@@ -116,7 +118,7 @@ def _replay_calls(
     replayer = CallReplayer({name: grant}, settings, answers.__setitem__, known_denials)
     is_alike = isinstance(grant, Grant) and isinstance(other, Grant) and _rules_key(grant) == _rules_key(other)
     for number, (at, data) in enumerate(calls):
-        answer = replayer.decide_by_rules(data)
+        answer = replayer.decide_without_rate(data)
         if (
             isinstance(answer, UndecidedReason)
             and is_alike

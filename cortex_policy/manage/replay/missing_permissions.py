@@ -15,7 +15,7 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.core.path_arguments import path_arguments
 from cortex_policy.core.scope_prefix import PathSet
-from cortex_policy.manage.replay.rules import UndecidedReason, first_recorded_denial, has_full_args, recorded_paths
+from cortex_policy.manage.replay.rules import UndecidedReason, denial_without_rate, has_full_args, recorded_paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def find_missing_permissions(grant: Grant, data: "dict[str, Any]", settings: "Se
     """Return what every rule but the rate needs to pass, or a sentence that says why no change helps."""
     permissions = MissingPermissions()
     for _ in range(_MAX_CHANGES):
-        answer = first_recorded_denial(with_permissions(grant, permissions), data, settings)
+        answer = denial_without_rate(with_permissions(grant, permissions), data, settings)
         if answer is None:
             return permissions
         if isinstance(answer, UndecidedReason):
@@ -70,7 +70,7 @@ def with_permissions(grant: Grant, permissions: MissingPermissions) -> Grant:
     """Return a grant with the missing permissions added."""
     args = dict(grant.args)
     for one in permissions.arguments:
-        args[one.name] = with_argument_change(args[one.name], one)
+        args[one.name] = declaration_that_accepts(args[one.name], one)
     return Grant(
         grant.id,
         grant.tool,
@@ -82,7 +82,7 @@ def with_permissions(grant: Grant, permissions: MissingPermissions) -> Grant:
     )
 
 
-def with_argument_change(declaration: object, change: ArgumentChange) -> "dict[str, Any]":
+def declaration_that_accepts(declaration: object, change: ArgumentChange) -> "dict[str, Any]":
     """Return a declaration that accepts the value; of an `enum`, which may be long, it has the new value alone."""
     assert isinstance(declaration, dict)  # noqa: S101 - nothing else is ever proposed to be changed
     return declaration | {change.keyword: [change.value] if change.keyword == "enum" else change.value}
@@ -125,7 +125,7 @@ def _smallest_change(declarations: "Mapping[str, object]", args: "dict[str, Any]
         fit = [
             one
             for one in tries
-            if not first_argument_violation_text({name: with_argument_change(declaration, one)}, {name: value})
+            if not first_argument_violation_text({name: declaration_that_accepts(declaration, one)}, {name: value})
         ]
         if len(fit) == 1:
             return fit[0]

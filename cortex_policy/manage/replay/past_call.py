@@ -36,7 +36,7 @@ class CallExample(Value):
     time: str
 
 
-def past_call(data: "dict[str, Any]") -> PastCall:
+def to_past_call(data: "dict[str, Any]") -> PastCall:
     """Return what is kept of an event."""
     args = data["args"]
     if not _is_kept(args):

@@ -9,7 +9,7 @@ from cortex_policy.manage.audit.reader import ReadCounts, garbage_collector_paus
 from cortex_policy.manage.diff.git_revisions import grants_at_revision
 from cortex_policy.manage.diff.grants import read_grant_file, read_grants
 from cortex_policy.manage.replay.call_replayer import CallReplayer
-from cortex_policy.manage.replay.past_call import CallExample, PastCall, past_call, to_example
+from cortex_policy.manage.replay.past_call import CallExample, PastCall, to_example, to_past_call
 from cortex_policy.manage.replay.rules import FULL_ARGS_HINT, UndecidedReason, is_undecidable_by_any_log
 from cortex_policy.state import Root
 from cortex_policy.state.enforcement import effective_settings
@@ -65,15 +65,15 @@ class ReplayResult(Value):
     @property
     def calls(self) -> int:
         """How many calls were replayed."""
-        return self.same + self.newly_allowed + self.newly_denied + self.undecided_count
+        return self.same + self.newly_allowed_count + self.newly_denied_count + self.undecided_count
 
     @property
-    def newly_allowed(self) -> int:
+    def newly_allowed_count(self) -> int:
         """How many calls were denied and are now allowed."""
         return sum(flip.count for flip in self.flips if flip.allows)
 
     @property
-    def newly_denied(self) -> int:
+    def newly_denied_count(self) -> int:
         """How many calls were allowed and are now denied."""
         return sum(flip.count for flip in self.flips if not flip.allows)
 
@@ -92,7 +92,7 @@ class ReplayResult(Value):
 def replay(
     root: Root, lines: "Iterable[bytes]", counts: ReadCounts, policy: "Policy", since: float = float("-inf")
 ) -> ReplayResult:
-    """Decide again the calls that were logged since a time; the tally counts the lines.
+    """Decide again the calls that were logged since a time; `counts` counts the lines.
 
     Today's settings count. Raises GrantError (settings_invalid) if they cannot be read.
     """
@@ -101,11 +101,11 @@ def replay(
     with garbage_collector_paused():
         for at, data in read_events(lines, root.path, counts):
             if at >= since:
-                replayer.add(at, data, past_call(data), replayer.decide_by_rules(data))
+                replayer.add(at, data, to_past_call(data), replayer.decide_without_rate(data))
             else:
                 earlier += 1
                 if at >= since - WARM_UP_SECONDS:
-                    replayer.add(at, data, None, replayer.decide_by_rules(data))
+                    replayer.add(at, data, None, replayer.decide_without_rate(data))
         replayer.finish()
     return ReplayResult(
         groups.flips(),

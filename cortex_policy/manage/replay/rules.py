@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, Self
 
-    Static = "Reason | Unknown | None"
-
 FULL_ARGS_HINT = 'set `audit.args = "full"`, so that later calls can be decided again'
 _PASSED_PATHS = (ALLOWED, RATE_LIMITED, APPROVAL_REQUIRED)  # the rules after the path rule
 # other reasons do not come from grants: a stop, file modes, the state
@@ -69,7 +67,7 @@ def is_undecidable_by_any_log(why: str, *, is_full: bool) -> bool:
     return is_full or isinstance(why, UnknowableReason)
 
 
-def first_recorded_denial(
+def denial_without_rate(
     grant_or_error: "Grant | GrantError", data: "dict[str, Any]", settings: Settings
 ) -> "Reason | UndecidedReason | None":
     """Decide an event by every rule but the rate; return None if all pass."""

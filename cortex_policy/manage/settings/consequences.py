@@ -10,7 +10,9 @@ from cortex_policy.state.settings import decode_layer, settings_file, settings_o
 from cortex_policy.state.valid_settings import read_valid_layers
 
 
-def find_new_denial(place: str, root: Root | None, before: bytes | None, after: bytes) -> CortexPolicyError | None:
+def find_new_global_denial(
+    place: str, root: Root | None, before: bytes | None, after: bytes
+) -> CortexPolicyError | None:
     """Return an error that every check would answer with a new text of a settings file and not with the old one.
 
     The environment of this shell does not count: other shells do not have it.

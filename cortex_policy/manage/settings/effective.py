@@ -35,7 +35,7 @@ def resolve_settings(root: Root | None) -> list[EffectiveSetting]:
     return _with_paths(resolve_all(read_layers(root.path if root is not None else None)))
 
 
-def resolve_valid_settings(root: Root | None) -> tuple[list[EffectiveSetting], list[GrantError]]:
+def resolve_settings_and_errors(root: Root | None) -> tuple[list[EffectiveSetting], list[GrantError]]:
     """Return the same for settings some of which are invalid, and an error for each that is."""
     layers, errors = read_valid_layers(root.path if root is not None else None)
     return _with_paths(resolve_all(layers)), errors

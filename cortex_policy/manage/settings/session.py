@@ -10,7 +10,7 @@ from cortex_policy.manage.settings.write import (
     check_not_all_denied,
     check_settings_text,
     find_widening,
-    install_text,
+    replace_settings_text,
 )
 from cortex_policy.state.settings import MAX_BYTES, read_settings_file
 from cortex_policy.state.writer_lock import LockWait
@@ -54,7 +54,7 @@ class _EditedSettings:
         return Review(SAVE + EDIT + DIFF + EXIT, change=change)
 
     def save(self, text: bytes) -> None:
-        done = install_text(self._target, self._existing, text, self._lock_wait)
+        done = replace_settings_text(self._target, self._existing, text, self._lock_wait)
         if done.unrecorded:
             self._screen.say(f"the log does not have it: {done.unrecorded}")
 

@@ -20,7 +20,7 @@ from cortex_policy.core.settings import (
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.grants import settings_diff
 from cortex_policy.manage.diff.settings import compare_settings_texts
-from cortex_policy.manage.settings.consequences import find_new_denial
+from cortex_policy.manage.settings.consequences import find_new_global_denial
 from cortex_policy.manage.settings.effective import find_setting
 from cortex_policy.manage.settings.record import settings_record
 from cortex_policy.manage.settings.toml_edit import UNSET, set_in_text
@@ -121,12 +121,12 @@ def check_settings_text(target: SettingsFile, data: bytes) -> None:
 
 def check_not_all_denied(target: SettingsFile, original: bytes | None, after: bytes) -> None:
     """Raise NotDoneError if every check would be denied because of the new text."""
-    error = find_new_denial(target.place, target.root, original, after)
+    error = find_new_global_denial(target.place, target.root, original, after)
     if error is not None:
         raise NotDoneError(f"every check would answer {error.exit_code}: {error}", error.hint)
 
 
-def install_text(
+def replace_settings_text(
     target: SettingsFile, original: bytes | None, data: bytes, lock_wait: LockWait = NO_WAIT
 ) -> SettingsWrite:
     """Replace the text that was read by another; raise NotDoneError if the file has changed since."""

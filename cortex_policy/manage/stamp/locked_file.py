@@ -16,7 +16,7 @@ from cortex_policy.state.stamp import Stamp
 from cortex_policy.state.writer_lock import WriterLock
 
 
-def name_interrupted_entry(history: History, digests: dict[str, str]) -> None:
+def finish_interrupted_entry(history: History, digests: dict[str, str]) -> None:
     """Name the entry of a write that was interrupted before its stamp broke, if the grants are as it left them.
 
     What only stamped them replaced nothing.
@@ -26,7 +26,7 @@ def name_interrupted_entry(history: History, digests: dict[str, str]) -> None:
         history.finish_pending(Stamp(entry.version, digests, {}))
 
 
-def replace_stamp(lock: WriterLock, history: History, new: Stamp, entry: HistoryEntry) -> None:
+def write_entry_and_stamp(lock: WriterLock, history: History, new: Stamp, entry: HistoryEntry) -> None:
     """Write the entry and the stamp, while the lock is held."""
     history.begin(entry)
     try:
@@ -60,7 +60,7 @@ def decode_stamp_or_none(root: Root, data: bytes) -> Stamp | None:
         return None
 
 
-def last_version(data: bytes, file: str) -> int:
+def highest_version_in_text(data: bytes, file: str) -> int:
     """Return the highest version in the text of a broken stamp, with or without conflict markers; 0 if there is none.
 
     Raise NotDoneError if the stamp is not broken, but of a format that only a newer program knows.

@@ -11,13 +11,13 @@ from cortex_policy.manage.history.hand_edits import find_hand_edits
 from cortex_policy.manage.stamp.locked_file import (
     are_grants_owned_by_caller,
     decode_stamp_or_none,
-    name_interrupted_entry,
+    finish_interrupted_entry,
     next_version,
     read_stamp_file,
-    replace_stamp,
+    write_entry_and_stamp,
 )
 from cortex_policy.manage.stamp.sides import MergeSides, read_sides
-from cortex_policy.manage.stamp.write import read_differing_files
+from cortex_policy.manage.stamp.write import read_digests_and_changes
 from cortex_policy.manage.transaction.record import entry_for_stamp, history_limits
 from cortex_policy.manage.transaction.recovery import recover, require_supported_version
 from cortex_policy.state import Root
@@ -69,10 +69,10 @@ def _merge(root: Root, lock: WriterLock, history: History, sides: MergeSides, cu
     newest = max(sides.ours.version, sides.theirs.version)
     later = current if current is not None and current.version > newest else None  # written since the merge
     before = later or Stamp(sides.ours.version, sides.ours.digests, {})
-    digests, texts = read_differing_files(lock, before)
+    digests, texts = read_digests_and_changes(lock, before)
     if current is None:
-        name_interrupted_entry(history, digests)
-    grants, unstamped = merge_grants(sides, later, digests)
+        finish_interrupted_entry(history, digests)
+    grants, unstamped = merge_grant_digests(sides, later, digests)
     for grant_id in unstamped:
         _refuse_invalid(root, grant_id, texts.get(grant_id))
     changed = {name: text for name, text in texts.items() if grants.get(name) != before.digests.get(name)}
@@ -85,11 +85,11 @@ def _merge(root: Root, lock: WriterLock, history: History, sides: MergeSides, cu
     replaced = {edit.id: (edit.old, changed[edit.id]) for edit in edits}
     is_own = are_grants_owned_by_caller(lock)
     entry = entry_for_stamp("stamp merge", before, new, replaced, diff, is_owned_by_caller=is_own)
-    replace_stamp(lock, history, new, entry)
+    write_entry_and_stamp(lock, history, new, entry)
     return MergeResult(new, is_written=True, diff=diff, unstamped=unstamped)
 
 
-def merge_grants(
+def merge_grant_digests(
     sides: MergeSides, current: Stamp | None, digests: "Mapping[str, str]"
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """Return the digests of a merged stamp, and the grants that differ from it, from the digests of all grants.

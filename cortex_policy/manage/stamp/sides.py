@@ -7,7 +7,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.decode import HOOKS, MalformedError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.git_merges import merged_versions, unmerged_versions
-from cortex_policy.manage.stamp.locked_file import last_version
+from cortex_policy.manage.stamp.locked_file import highest_version_in_text
 from cortex_policy.manage.transaction.recovery import require_supported_version
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
@@ -95,7 +95,7 @@ def split_sides(data: bytes, file: str) -> MergeSides | None:
 
 def _scan(text: str, file: str, *, is_last: bool = False) -> Stamp:
     """Return what a text says, decodable or not; of two digests of a grant the first one, or the last."""
-    version = last_version(text.encode("utf-8", "replace"), file)
+    version = highest_version_in_text(text.encode("utf-8", "replace"), file)
     start = re.search(r'"grants"\s*:\s*\{', text)  # the checksum before it is no grant
     begin = start.end() if start else 0
     end = max(text.find("}", begin), 0) or len(text)  # what follows the grants is the digest of `hooks.toml`

@@ -10,11 +10,11 @@ from cortex_policy.manage.history.hand_edits import HandEdit, find_hand_edits
 from cortex_policy.manage.stamp.locked_file import (
     are_grants_owned_by_caller,
     decode_stamp_or_none,
-    last_version,
-    name_interrupted_entry,
+    finish_interrupted_entry,
+    highest_version_in_text,
     next_version,
     read_stamp_file,
-    replace_stamp,
+    write_entry_and_stamp,
 )
 from cortex_policy.manage.transaction.grant_files import open_grant_files
 from cortex_policy.manage.transaction.record import entry_for_stamp, history_limits
@@ -59,9 +59,9 @@ def write_stamp(root: Root, consent: "Consent", lock_wait: LockWait = NO_WAIT) -
             recover(root, lock, history)
         data = read_stamp_file(lock.policy, file)
         old = decode_stamp_or_none(root, data)
-        digests, now = read_differing_files(lock, old)
+        digests, now = read_digests_and_changes(lock, old)
         if old is None:
-            name_interrupted_entry(history, digests)
+            finish_interrupted_entry(history, digests)
         edits = find_hand_edits(root, old, now)
         notes = (_NO_STAMP if not data else _BROKEN_STAMP,) if old is None and edits else ()
         settings = comparison_settings(root.path)
@@ -69,7 +69,7 @@ def write_stamp(root: Root, consent: "Consent", lock_wait: LockWait = NO_WAIT) -
         if old is not None and old.digests == digests and not old.pending:
             return StampResult(old, is_written=False, diff=diff)
         version = next_version(
-            require_supported_version(old, file) if old is not None else last_version(data, file), file
+            require_supported_version(old, file) if old is not None else highest_version_in_text(data, file), file
         )
         for edit in edits:
             _refuse_invalid(root, edit)
@@ -78,13 +78,13 @@ def write_stamp(root: Root, consent: "Consent", lock_wait: LockWait = NO_WAIT) -
         new = Stamp(version, digests, {})
         texts = {edit.id: (edit.old, now[edit.id]) for edit in edits}
         is_own = are_grants_owned_by_caller(lock)
-        replace_stamp(
+        write_entry_and_stamp(
             lock, history, new, entry_for_stamp("stamp write", old, new, texts, diff, is_owned_by_caller=is_own)
         )
         return StampResult(new, is_written=True, diff=diff)
 
 
-def read_differing_files(lock: WriterLock, stamp: Stamp | None) -> tuple[dict[str, str], dict[str, bytes | None]]:
+def read_digests_and_changes(lock: WriterLock, stamp: Stamp | None) -> tuple[dict[str, str], dict[str, bytes | None]]:
     """Return the digest of every file, and the bytes of those that differ from a stamp, None for no file."""
     digests: dict[str, str] = {}
     stamped = stamp.digests if stamp is not None else {}

@@ -37,7 +37,7 @@ class GrantFiles:
         """Take the open directories of the policy and of the grants; the latter is None where it does not exist."""
         self._policy, self._tools = policy, tools
 
-    def place(self, name: str) -> "tuple[PolicyDirectory, str]":
+    def locate(self, name: str) -> "tuple[PolicyDirectory, str]":
         """Return the open directory that has a file, and the file's name in it; raise FileNotFoundError without one."""
         if name == HOOKS:
             return self._policy, name
@@ -57,13 +57,13 @@ class GrantFiles:
     def read(self, name: str) -> bytes | None:
         """Return the bytes of a file, None if it does not exist."""
         with suppress(FileNotFoundError):
-            directory, file = self.place(name)
+            directory, file = self.locate(name)
             return directory.read(file, MAX_BYTES + 1)
         return None
 
     def mode(self, name: str) -> int:
         """Return the permissions of a file, for a copy of it; everyone never gets write access."""
-        directory, file = self.place(name)
+        directory, file = self.locate(name)
         status = os.stat(file, dir_fd=directory.descriptor, follow_symlinks=False)
         return stat.S_IMODE(status.st_mode) & MODES
 
@@ -78,7 +78,7 @@ class GrantFiles:
 
     def check_permissions(self, name: str) -> None:
         """Raise GrantError (22) if others can write a file: checks refuse it, and a write would make it look safe."""
-        directory, file_name = self.place(name)
+        directory, file_name = self.locate(name)
         trust = directory.trust
         known = len(trust.doubts)
         with suppress(FileNotFoundError):

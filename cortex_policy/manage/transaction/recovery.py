@@ -31,7 +31,7 @@ def recover(root: Root, lock: WriterLock, history: History) -> None:
         # a write is one step: if one file is still the old one, nothing was done. All else is a hand edit
         if any(now[name] == old != new for name, (old, new) in stamp.pending.items()):
             completed = {}
-        stamp = _write_stamp(lock, Stamp(stamp.version + bool(completed), merge_digests(stamp.digests, completed), {}))
+        stamp = _write_stamp(lock, Stamp(stamp.version + bool(completed), update_digests(stamp.digests, completed), {}))
     history.finish_pending(stamp)
 
 
@@ -81,7 +81,7 @@ def pending_digests(changes: "GrantBytes", *, is_hand_edit: bool) -> dict[str, t
     return {name: (new if is_hand_edit else old, new) for name, (old, new) in pairs.items()}
 
 
-def merge_digests(digests: "Mapping[str, str]", new: "Mapping[str, str | None]") -> dict[str, str]:
+def update_digests(digests: "Mapping[str, str]", new: "Mapping[str, str | None]") -> dict[str, str]:
     """Return the digests of a stamp after a change; None removes one."""
     return {name: digest for name, digest in {**digests, **new}.items() if digest is not None}
 

@@ -18,9 +18,9 @@ from cortex_policy.manage.transaction.record import entry_for_write, history_lim
 from cortex_policy.manage.transaction.recovery import (
     current_stamp,
     digest_or_none,
-    merge_digests,
     pending_digests,
     recover,
+    update_digests,
 )
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
@@ -113,11 +113,11 @@ class GrantWriter:
         return self._commit(changes, lambda verify: self._rename_file(grant_id, other, verify), same)
 
     def _replace_file(self, grant_id: str, new: bytes, mode: int, verify: "Verify") -> None:
-        directory, file = self.grants.place(grant_id)
+        directory, file = self.grants.locate(grant_id)
         atomic_replace(directory.descriptor, file, new, mode, verify)
 
     def _remove_file(self, grant_id: str, verify: "Verify") -> None:
-        directory, file = self.grants.place(grant_id)
+        directory, file = self.grants.locate(grant_id)
         verify()
         os.unlink(file, dir_fd=directory.descriptor)
 
@@ -177,8 +177,8 @@ class GrantWriter:
             if isinstance(error, OSError):
                 raise OSError(error.errno, error.strerror, path_below_policy(next(iter(changes)))) from None
             raise
-        sync_directory(self.grants.place(next(iter(changes)))[0].descriptor)
-        digests = merge_digests(stamp.digests, {name: digest_or_none(new) for name, (_, new) in changes.items()})
+        sync_directory(self.grants.locate(next(iter(changes)))[0].descriptor)
+        digests = update_digests(stamp.digests, {name: digest_or_none(new) for name, (_, new) in changes.items()})
         return self._finish(Stamp(stamp.version + 1, digests, {}))
 
     def _begin(self, changes: "GrantBytes", meaning: GrantComparison | None, *, is_hand_edit: bool) -> Stamp:

@@ -134,7 +134,7 @@ class FileInspector:
         if "$schema" in subject.document and target.path != STDIN:
             yield from schema_link_problems(subject, os.path.dirname(target.path), is_in_place=target.is_in_place)
         if target.root:
-            yield from self._tree(target.root).check_scopes(subject)
+            yield from self._tree(target.root).scope_problems(subject)
 
 
 def _unreadable_problem(target: ValidationTarget, error: Exception) -> Problem:

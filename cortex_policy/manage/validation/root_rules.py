@@ -35,7 +35,7 @@ MAX_NAMED = 3
 _MAX_GITIGNORE_BYTES = 1 << 16  # bytes of a file for git
 
 
-def shared_budgets(reports: "list[Pair]", inspector: "FileInspector") -> "Iterator[Problem]":
+def shared_budget_problems(reports: "list[Pair]", inspector: "FileInspector") -> "Iterator[Problem]":
     """Find grants of one root that share the budget of an action."""
     first: dict[str, str] = {}  # the grant that has a budget first
     for target, one in reports:

@@ -62,7 +62,7 @@ class Suppressions:
             return self._codes
         return project.codes.difference(*(expand_code(word) for _, word in project.pairs_for(file)))
 
-    def filter_problems(self, problems: "Iterable[Problem]") -> "Iterator[Problem]":
+    def apply_to(self, problems: "Iterable[Problem]") -> "Iterator[Problem]":
         """Yield the problems that are not suppressed, and a note for each suppression that matched none."""
         used: set[tuple[str, str, str]] = set()
         for one in chain(problems, self.problems):

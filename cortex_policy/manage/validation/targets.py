@@ -43,7 +43,7 @@ class ValidationTargets(Value):
     problems: tuple[Problem, ...]
     named_root: str = ""
 
-    def root_for_check(self, path: str) -> Root:
+    def root_as_check_finds_it(self, path: str) -> Root:
         """Return a root as a check in this directory finds it: naming a root makes its owner trusted."""
         return Root(path, named=True) if path == self.named_root else root_for_commands_here(path)
 

@@ -27,7 +27,7 @@ class WorkingTree:
         self._known: dict[str, tuple[str, str, str]] = {}
         self._listed: dict[str, dict[str, str]] = {}
 
-    def check_scopes(self, subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
+    def scope_problems(self, subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
         """Find scopes that do not exist, or are links to a place out of every scope."""
         scopes = subject.grant.fs_scope
         for index, (scope, prefix) in enumerate(zip(scopes, subject.prefixes, strict=True)):

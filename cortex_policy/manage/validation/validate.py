@@ -8,10 +8,10 @@ from cortex_policy.manage.settings_problems import CODE
 from cortex_policy.manage.unsafe_files import permission_problems
 from cortex_policy.manage.validation.grant_file import FileInspector
 from cortex_policy.manage.validation.process_pool import parallel_map
-from cortex_policy.manage.validation.root_rules import root_problems, shared_budgets
+from cortex_policy.manage.validation.root_rules import root_problems, shared_budget_problems
 from cortex_policy.manage.validation.suppressions import Suppressions
 from cortex_policy.manage.validation.targets import STDIN, ValidationTargets, named_targets, root_targets
-from cortex_policy.manage.validation.unchecked_calls import unchecked_calls
+from cortex_policy.manage.validation.unchecked_calls import unchecked_call_problems
 from cortex_policy.schema.catalog import ERROR, WARNING
 from cortex_policy.schema.problems import Problem, Report
 from cortex_policy.state.grants import find_root
@@ -37,11 +37,11 @@ def find_targets(words: tuple[str, ...], root: str | None) -> ValidationTargets:
 
 def validate(targets: ValidationTargets, suppressions: Suppressions, track: "Track", *, strict: bool = False) -> Report:
     """Check all files and report the problems that are not suppressed; `strict` turns warnings into errors."""
-    with FileInspector(targets.root_for_check) as inspector:
+    with FileInspector(targets.root_as_check_finds_it) as inspector:
         results = track(parallel_map(targets.files, inspector.inspect), len(targets.files))
         reports = list(zip(targets.files, results, strict=True))
         all_problems = chain(targets.problems, _find_problems(targets, reports, inspector))
-        problems = [_as_error(one) if strict else one for one in suppressions.filter_problems(all_problems)]
+        problems = [_as_error(one) if strict else one for one in suppressions.apply_to(all_problems)]
     return Report(len(reports), tuple(sorted(problems, key=_sort_key)))
 
 
@@ -59,14 +59,14 @@ def _find_problems(targets: ValidationTargets, reports: "list[Pair]", inspector:
             in_place.setdefault(target.root, []).append((target, one))
     for root, root_reports in in_place.items():
         grants = [(target, one) for target, one in root_reports if target.id != HOOKS]
-        yield from shared_budgets(grants, inspector)
+        yield from shared_budget_problems(grants, inspector)
         files, doubts = (
             [target.path for target, _ in root_reports],
             [doubt for _, one in root_reports for doubt in one.doubts],
         )
-        yield from permission_problems(targets.root_for_check(root), files, doubts)
+        yield from permission_problems(targets.root_as_check_finds_it(root), files, doubts)
         if root in targets.roots:
-            yield from unchecked_calls(root, [target.id for target, one in grants if one.has_scope])
+            yield from unchecked_call_problems(root, [target.id for target, one in grants if one.has_scope])
             yield from root_problems(root, grants)
 
 

@@ -184,10 +184,10 @@ def test_a_path_of_a_log_may_be_anything(member: str, value: object) -> None:
 def test_paths_that_a_grant_treats_alike_are_told_apart_where_it_does_not() -> None:
     """By scope, by spelling, and by what its declaration says of values."""
     lines = [on_path(n, "tree", path) for n, path in enumerate(("docs/x", "docs/y", "src/x", "docs/ ", "docs/z"))]
-    assert replayed(lines, changed(rate={"perMinute": 9})).newly_denied == 2
+    assert replayed(lines, changed(rate={"perMinute": 9})).newly_denied_count == 2
     pattern = {"path": {"type": "string", "pattern": "x$"}}
-    assert replayed(lines, changed(rate={"perMinute": 9}, args=pattern)).newly_denied == 4
-    assert replayed(lines, changed(rate={"perMinute": 9}, args={"path": {"type": "integer"}})).newly_denied == 5
+    assert replayed(lines, changed(rate={"perMinute": 9}, args=pattern)).newly_denied_count == 4
+    assert replayed(lines, changed(rate={"perMinute": 9}, args={"path": {"type": "integer"}})).newly_denied_count == 5
 
 
 def test_rate_windows_of_a_replay_are_bounded() -> None:
@@ -205,14 +205,14 @@ def test_rate_windows_of_a_replay_are_bounded() -> None:
 def test_calls_that_are_too_long_to_be_remembered_are_each_decided() -> None:
     """None answers for another."""
     lines = [event(n, "tree", args={"n": n, "long": "x" * 5000}) for n in range(3)]
-    assert replayed(lines, changed(args={"n": {"maximum": 1}}, rate={"perMinute": 9})).newly_denied == 1
+    assert replayed(lines, changed(args={"n": {"maximum": 1}}, rate={"perMinute": 9})).newly_denied_count == 1
 
 
 def test_any_number_of_grants_in_a_log_makes_a_bounded_report() -> None:
     """A hostile log may name a new one in each line."""
     done = replayed([event(0, "tree", grant=f"g{n}") for n in range(MAX_GROUPS + 50)])
     assert len(done.flips) <= MAX_GROUPS + 1
-    assert done.newly_denied == MAX_GROUPS + 50
+    assert done.newly_denied_count == MAX_GROUPS + 50
 
 
 def test_a_clock_that_was_set_back_is_accepted() -> None:
@@ -304,7 +304,7 @@ def test_a_full_log_is_decided_as_the_engine_decides(
         spelled = tuple(recorded_paths({"paths": found}))
         expected.append(decide(decode(text), Request(action, args, spelled)).allowed)
     done = replayed(lines, {"git": text})
-    assert (done.newly_allowed, done.undecided_count) == (sum(expected), 0)
+    assert (done.newly_allowed_count, done.undecided_count) == (sum(expected), 0)
 
 
 def test_a_directory_may_hold_anything(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
-from cortex_policy.manage.settings.consequences import find_new_denial
+from cortex_policy.manage.settings.consequences import find_new_global_denial
 from cortex_policy.manage.settings.write import SettingsFile, set_value, unset_value
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.stamp import Stamp, encode_stamp
@@ -92,8 +92,8 @@ def test_root_sets_a_log_of_another_user_for_the_system(tmp_path: Path, monkeypa
     log.touch(mode=0o600)
     os.chown(log, CALLER, CALLER)
     theirs, nobodys = (f'[audit]\nfile = "{name}"\n'.encode() for name in (log, "/nonexist/log"))
-    assert find_new_denial(SYSTEM, find_root(), None, theirs) is None
-    assert "its directory does not exist" in str(find_new_denial(SYSTEM, find_root(), None, nobodys))
+    assert find_new_global_denial(SYSTEM, find_root(), None, theirs) is None
+    assert "its directory does not exist" in str(find_new_global_denial(SYSTEM, find_root(), None, nobodys))
 
 
 def test_an_edited_text_that_would_deny_every_check_is_not_saved(mine: SettingsFile) -> None:

@@ -19,7 +19,7 @@ from cortex_policy.manage.editing.loop import DIFF, EDIT, ENDED_AT_ONCE, EXIT, S
 from cortex_policy.manage.settings.effective import resolve_settings, root_or_none
 from cortex_policy.manage.settings.session import run_settings_session
 from cortex_policy.manage.settings.toml_edit import set_in_text, toml_literal
-from cortex_policy.manage.settings.write import SettingsFile, install_text, set_value, unset_value
+from cortex_policy.manage.settings.write import SettingsFile, replace_settings_text, set_value, unset_value
 from cortex_policy.state import Root
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait, hold_writer_lock
 from tests.support.stamps import agree
@@ -128,9 +128,9 @@ def test_another_write_in_between_is_noticed(mine: Path) -> None:
     before = mine.read_bytes()
     set_value(MINE, "sensitive", "ask", agree)
     with pytest.raises(NotDoneError, match="changed in the meantime"):
-        install_text(MINE, before, b"")
+        replace_settings_text(MINE, before, b"")
     with pytest.raises(NotDoneError, match="changed in the meantime"):
-        install_text(MINE, None, b"")
+        replace_settings_text(MINE, None, b"")
     assert b"sensitive" in mine.read_bytes()
     assert sorted(os.listdir(mine.parent)) == ["config.toml", "history"]
 

@@ -13,7 +13,7 @@ from cortex_policy.manage.editing.operations import edit_grant, rename_grant
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.history.undo import UndoRequest, undo_writes
 from cortex_policy.manage.history.writes import grant_at, read_write_history
-from cortex_policy.manage.stamp.merge import merge_grants, merge_stamp
+from cortex_policy.manage.stamp.merge import merge_grant_digests, merge_stamp
 from cortex_policy.manage.stamp.merge_files import merge_stamp_bytes
 from cortex_policy.manage.stamp.sides import MergeSides
 from cortex_policy.manage.stamp.verify import verify_stamp
@@ -205,7 +205,7 @@ def test_only_digests_of_one_side_are_accepted(
 ) -> None:
     """For this grant, or for one that was renamed to it; what is not accepted is named, and differs."""
     sides = MergeSides(*(Stamp(1, grants, {}) for grants in (ours, theirs, base)))
-    grants, unstamped = merge_grants(sides, None, now)
+    grants, unstamped = merge_grant_digests(sides, None, now)
     for name in {*ours, *theirs, *now}:
         stamped = now.get(name) in (ours.get(name), theirs.get(name))
         renamed = name not in base and now.get(name) in {*ours.values(), *theirs.values()}

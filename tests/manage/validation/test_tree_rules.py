@@ -21,7 +21,7 @@ def subject(*scopes: str, **keys: object) -> LintSubject:
 
 def told(root: Path, *scopes: str) -> list[tuple[str, str]]:
     """Return the codes, and where each is."""
-    return [(one.code, one.pointer) for one in WorkingTree(str(root)).check_scopes(subject(*scopes))]
+    return [(one.code, one.pointer) for one in WorkingTree(str(root)).scope_problems(subject(*scopes))]
 
 
 def test_an_existing_scope_is_accepted(root: Path) -> None:
@@ -40,7 +40,7 @@ def test_a_missing_scope_is_reported(root: Path) -> None:
 
 def test_a_scope_in_another_case_is_reported_with_the_right_one(root: Path) -> None:
     """At any depth."""
-    (one,) = WorkingTree(str(root)).check_scopes(subject("Packages/A"))
+    (one,) = WorkingTree(str(root)).scope_problems(subject("Packages/A"))
     assert (one.code, one.hint) == ("scope-case", "did you mean `packages/a`?")
 
 
@@ -92,7 +92,7 @@ def test_the_installed_schema_is_accepted(root: Path, link: str) -> None:
 def test_a_scope_in_another_normal_form_is_reported_as_such(root: Path, scope: str, there: str, forms: str) -> None:
     """Both look the same, so the hint spells the one in the tree in ASCII."""
     (root / "docs" / there).mkdir()
-    (found,) = WorkingTree(str(root)).check_scopes(subject(f"docs/{scope}"))
+    (found,) = WorkingTree(str(root)).scope_problems(subject(f"docs/{scope}"))
     assert found.code == "scope-absent"
     assert found.message.endswith(f"another Unicode normal form: {forms}")
     assert json.dumps(f"docs/{there}") in found.hint
