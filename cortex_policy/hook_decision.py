@@ -20,7 +20,7 @@ from cortex_policy.core.model import (
     Request,
     Settings,
 )
-from cortex_policy.core.path_arguments import collapse, path_arguments
+from cortex_policy.core.path_arguments import collapse_path, path_arguments
 from cortex_policy.state import home_directory, sha256
 from cortex_policy.state.deliveries import Delivery
 from cortex_policy.state.enforcement import (
@@ -142,7 +142,7 @@ def _final_paths(path: str) -> set[str]:
         os.fsencode(text)
     except UnicodeEncodeError:
         raise UnresolvablePathError("it is not a path of this system") from None
-    return {PathWalk(way, _NOTHING, _NO_DEVICE).path for way in {text, collapse(text)}}
+    return {PathWalk(way, _NOTHING, _NO_DEVICE).path for way in {text, collapse_path(text)}}
 
 
 class _GrantQuestions:
@@ -171,9 +171,9 @@ class _GrantQuestions:
             audited.decision = self._decide(question, grant, audited)
         if audited.decision:
             return ""
-        from cortex_policy.core.hooks.reasons import decision_reason  # noqa: PLC0415 - only a denial needs it
+        from cortex_policy.core.hooks.reasons import grant_denial_reason  # noqa: PLC0415 - only a denial needs it
 
-        return decision_reason(question, grant, audited.decision)
+        return grant_denial_reason(question, grant, audited.decision)
 
     def _decide(self, question: "GrantQuestion", grant: "Grant", audited: AuditedCall) -> Decision:
         origin, settings = _origin_of(grant), audited.settings

@@ -23,7 +23,7 @@ class AnswerStream:
         self._answer = answer
 
     @property
-    def exit_code(self) -> int:
+    def first_failure_exit_code(self) -> int:
         """The code of the first line that was not allowed, 0 if all were; no line at all is a usage error."""
         return NO_LINE if self.first_code is None else self.first_code
 

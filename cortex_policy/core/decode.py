@@ -197,17 +197,17 @@ def _per_minute(document: "dict[str, Any]", problems: list[str]) -> int:
     return number
 
 
-def decode(data: bytes, grant_id: str = "") -> Grant:
+def decode_grant(data: bytes, grant_id: str = "") -> Grant:
     """Decode the bytes of a grant file; raise GrantError (grant_invalid) that names every problem of its shape."""
     try:
         document = decode_json(data)
     except MalformedError as error:
         raise GrantError(GRANT_INVALID, str(error)) from None
-    return decode_document(document, grant_id)
+    return grant_from_document(document, grant_id)
 
 
-def decode_document(document: object, grant_id: str = "") -> Grant:
-    """Return the grant of a decoded document; raise GrantError (grant_invalid) as `decode` does."""
+def grant_from_document(document: object, grant_id: str = "") -> Grant:
+    """Return the grant of a decoded document; raise GrantError (grant_invalid) as `decode_grant` does."""
     if not isinstance(document, dict):
         raise GrantError(GRANT_INVALID, "a grant is a JSON object")
     problems = [f"`{key}` is missing" for key in ("tool", "actions", "rate") if key not in document]

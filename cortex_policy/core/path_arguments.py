@@ -149,7 +149,7 @@ def _last_words(name: str) -> tuple[str, str]:
     return name[start:end], name[inner or start : end]
 
 
-def collapse(path: str) -> str:
+def collapse_path(path: str) -> str:
     """Collapse `.`, `..` and empty components of an absolute path as text."""
     parts: list[str] = []
     for part in path.split("/"):

@@ -18,7 +18,7 @@ from cortex_policy.library.path_lookup import UnresolvedRoot
 from cortex_policy.state import OPEN_DIRECTORY, Root, boot_id, read_all, sha256, state_directory
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.enforcement import effective_settings
-from cortex_policy.state.ledger import open_budget_directory
+from cortex_policy.state.ledger import open_or_make_budget_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -168,7 +168,9 @@ def _open_directory(root: Root) -> int:
     """Open the directory of the rate state; raise StateError if it cannot be used."""
     status = os.stat(root.path)
     state_dir = state_directory(effective_settings(root.path).state_dir)
-    os.close(open_budget_directory((status.st_dev, status.st_ino), boot_id(), state_dir))  # creates and checks it
+    os.close(
+        open_or_make_budget_directory((status.st_dev, status.st_ino), boot_id(), state_dir)
+    )  # creates and checks it
     return os.open(state_dir, OPEN_DIRECTORY)
 
 

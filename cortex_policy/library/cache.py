@@ -146,7 +146,7 @@ class GrantCache:
         except OSError:
             return None
 
-    def read(self, grant_id: str, load: "Callable[[], tuple[Grant, Settings]]") -> CachedGrant:
+    def read_and_keep(self, grant_id: str, load: "Callable[[], tuple[Grant, Settings]]") -> CachedGrant:
         """Read a grant, and keep it if any change of it will be noticed; raise what `load` raises."""
         start = perf_counter()
         preconditions, _ = self.watcher.current()

@@ -190,7 +190,7 @@ class Decider:
         name = validated_text(grant_id, "an id")
         check_grant_id(name)
         try:
-            return self._cache.read(name, lambda: load(name))
+            return self._cache.read_and_keep(name, lambda: load(name))
         except GrantError as error:
             add_grant_id(error, name, self.root.path)
             raise

@@ -18,7 +18,7 @@ from cortex_policy.manage.budget_owner import BudgetOwner, current_owner
 from cortex_policy.manage.listing import GrantRow, grant_row, grant_rows
 from cortex_policy.state import Root, boot_id
 from cortex_policy.state.grants import check_grant_id, read_grant
-from cortex_policy.state.ledger import Ledger, open_budget_directory
+from cortex_policy.state.ledger import Ledger, open_or_make_budget_directory
 from cortex_policy.state.ledger_directory import unusable_state_error
 from cortex_policy.state.ledger_maintenance import remove_all_budgets, remove_budget
 from cortex_policy.state.ledger_ring import BudgetFileKey
@@ -136,7 +136,7 @@ def _in_state(root: Root, function: "Callable[[int], T]") -> "T":
     """Call a function with the directory of a root's state; raise StateError if the disk fails."""
     ledger = ledger_of(root)
     try:
-        directory = open_budget_directory(ledger.root_identity, boot_id(), ledger.state_dir)
+        directory = open_or_make_budget_directory(ledger.root_identity, boot_id(), ledger.state_dir)
         try:
             return function(directory)
         finally:

@@ -1,7 +1,7 @@
 """List the grants of a root, and the state of each."""
 
 from cortex_policy.core import Value
-from cortex_policy.core.decode import MAX_BYTES, decode
+from cortex_policy.core.decode import MAX_BYTES, decode_grant
 from cortex_policy.core.model import GRANT_INVALID, GRANT_NOT_FOUND, Grant, GrantError
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
@@ -75,6 +75,6 @@ def _decode_unsafe(root: Root, grant_id: str) -> Grant | None:
     """Decode a grant that checks refuse, so that an operator can see it."""
     try:
         with PolicyDirectory(TrustCheck(root), "tools") as tools:
-            return decode(tools.read(f"{grant_id}.json", MAX_BYTES + 1), grant_id)
+            return decode_grant(tools.read(f"{grant_id}.json", MAX_BYTES + 1), grant_id)
     except (FileNotFoundError, GrantError):
         return None  # the row says why

@@ -3,7 +3,7 @@
 from cortex_policy.core import Value
 from cortex_policy.core.compare.grants import compare_grants
 from cortex_policy.core.compare.verdicts import NARROWED, SAME
-from cortex_policy.core.decode import decode
+from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.json_edit import remove_value, rename_key
 from cortex_policy.core.model import GrantError, Settings, UsageError
@@ -27,7 +27,7 @@ def apply_fix_unless_wider(text: str, fix: Fix, settings: Settings = DEFAULTS) -
     """Return the fixed text; None if it would allow more than before: an operator decides that."""
     try:
         new = remove_value(text, fix.pointer) if fix.new_key is None else rename_key(text, fix.pointer, fix.new_key)
-        meaning = compare_grants(decode(text.encode()), decode(new.encode()), settings)
+        meaning = compare_grants(decode_grant(text.encode()), decode_grant(new.encode()), settings)
     except (GrantError, UsageError):  # the meaning is unknown
         return None
     return new if meaning.verdict in (SAME, NARROWED) else None

@@ -7,7 +7,7 @@ from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.decode import MAX_BYTES, MalformedError
 from cortex_policy.core.hooks.agent_tools import TOOLS, tools_of_agents
 from cortex_policy.core.hooks.rule_problems import decode_rules, rule_problems
-from cortex_policy.core.hooks.rules import HookRules, wildcard_part
+from cortex_policy.core.hooks.rules import HookRules, match_wildcard
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.text import did_you_mean
@@ -150,7 +150,7 @@ class _Earlier:
 
 def _covers(pattern: str, name: str) -> bool:
     # a `*` of the name is a character like others here: only another `*` fits it
-    return wildcard_part(pattern, name) is not None
+    return match_wildcard(pattern, name) is not None
 
 
 def _are_agents_in(agents: tuple[str, ...] | None, others: tuple[str, ...] | None) -> bool:

@@ -9,7 +9,7 @@ import signal
 
 from cortex_policy.shell.words_answerer import WordsAnswerer
 from cortex_policy.state import default_state_directory
-from cortex_policy.state.ledger import open_state_directory
+from cortex_policy.state.ledger import open_or_make_state_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def serve(argv: list[str], parse_words: "ParseWords") -> int:
     shell, name = int(argv[0]), argv[1]
     _let_go_of_the_shell()
     process = os.pidfd_open(shell)
-    parent = open_state_directory(default_state_directory(), None, default_state_directory())
+    parent = open_or_make_state_directory(default_state_directory(), None, default_state_directory())
     _remove_leftovers(parent)
     os.mkdir(name, 0o700, dir_fd=parent)
     try:

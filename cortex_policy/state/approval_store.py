@@ -20,7 +20,7 @@ from cortex_policy.state import (
 )
 from cortex_policy.state.atomic_write import atomic_replace
 from cortex_policy.state.grants import find_trust_problems
-from cortex_policy.state.ledger import open_state_directory
+from cortex_policy.state.ledger import open_or_make_state_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class ApprovalStore:
     def _open(self) -> None:
         directory = os.path.dirname(self.file)
         if self._base is not None:
-            self._directory = open_state_directory(self._base, None, self._base)
+            self._directory = open_or_make_state_directory(self._base, None, self._base)
         else:
             self._directory = os.open(directory, _DIRECTORY)
         for _ in range(MAX_TRIES):

@@ -7,7 +7,7 @@ from weakref import WeakSet
 from cortex_policy.core.input_values import validated_budget_call
 from cortex_policy.core.model import Budget, StateError
 from cortex_policy.state import boot_id
-from cortex_policy.state.ledger import Ledger, open_budget_directory
+from cortex_policy.state.ledger import Ledger, open_or_make_budget_directory
 from cortex_policy.state.ledger_ring import BudgetFileKey, open_and_lock_budget_file
 from cortex_policy.state.mapped_file import (
     MappedFile,
@@ -129,7 +129,7 @@ class FileBudgets(Ledger):
         try:
             boot = boot_id()
             key = BudgetFileKey(boot, tool, action)
-            directory = open_budget_directory(self.root_identity, boot, self.state_dir)
+            directory = open_or_make_budget_directory(self.root_identity, boot, self.state_dir)
             try:
                 descriptor = open_and_lock_budget_file(directory, key.name)
             finally:

@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 
-from cortex_policy.core.decode import HOOKS, ID_HINT, MAX_BYTES, decode, grant_id_of_file, is_grant_id
+from cortex_policy.core.decode import HOOKS, ID_HINT, MAX_BYTES, decode_grant, grant_id_of_file, is_grant_id
 from cortex_policy.core.model import GRANT_NOT_FOUND, ROOT_NOT_FOUND, Grant, GrantError, Origin
 from cortex_policy.state import OPEN_DIRECTORY, OPEN_FILE, Root, overflow_uid, policy_path, read_all, sha256
 
@@ -234,7 +234,7 @@ def read_grant(root: Root, grant_id: str, check_policy: "Callable[[PolicyDirecto
             if sys.platform == "darwin" and grant_id not in directory.grant_ids():  # file systems there ignore case
                 raise FileNotFoundError(None, None, file)  # noqa: TRY301 - as if it had not been found
         trust.raise_if_unsafe()
-        grant = decode(data, grant_id)
+        grant = decode_grant(data, grant_id)
     except (FileNotFoundError, GrantError) as error:
         raise unread_grant_error(error, trust, grant_id, data) from None
     root_identity, _, policy_identity, tools_identity = directory.identities

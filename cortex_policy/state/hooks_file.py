@@ -73,9 +73,9 @@ def _copy_name(root: Root, digest: str) -> str:
 
 
 def _decode_and_store(data: bytes, directory: int, name: str) -> "HookRules":
-    from cortex_policy.core.hooks.rules_text import decode_rules_text  # noqa: PLC0415 - once for each edit
+    from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml  # noqa: PLC0415 - once for each edit
     from cortex_policy.state.settings_cache import store_decoded_copy  # noqa: PLC0415 - as above
 
-    rules = decode_rules_text(data)
+    rules = decode_hooks_toml(data)
     store_decoded_copy(directory, _PREFIX, name, rules_to_document(rules))
     return rules

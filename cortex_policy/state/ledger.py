@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 MAX_LIMIT = 1 << 44
 
 
-def open_budget_directory(root_identity: tuple[int, int], boot: bytes, state_dir: str) -> int:
+def open_or_make_budget_directory(root_identity: tuple[int, int], boot: bytes, state_dir: str) -> int:
     """Open the directory that holds a root's budgets, and create it if it is missing."""
     base, name = state_directory(state_dir), budget_directory_name(root_identity, boot)
-    parent = open_state_directory(base, None, base)
+    parent = open_or_make_state_directory(base, None, base)
     try:
-        return open_state_directory(name, parent, f"{base}/{name}")
+        return open_or_make_state_directory(name, parent, f"{base}/{name}")
     finally:
         os.close(parent)
 
@@ -48,7 +48,7 @@ def budget_directory_name(root_identity: tuple[int, int], boot: bytes) -> str:
     return mark + str(sha256(b"root %d %d " % root_identity + boot).hexdigest()[:32])
 
 
-def open_state_directory(name: str, parent: int | None, shown: str) -> int:
+def open_or_make_state_directory(name: str, parent: int | None, shown: str) -> int:
     """Open a directory of state, and create it if it is missing; raise StateError unless it is ours alone."""
     try:
         descriptor = os.open(name, OPEN_DIRECTORY, dir_fd=parent)
@@ -108,7 +108,7 @@ class Ledger:
         try:
             boot = boot_id()
             key = BudgetFileKey(boot, tool, action)
-            directory = open_budget_directory(self.root_identity, boot, self.state_dir)
+            directory = open_or_make_budget_directory(self.root_identity, boot, self.state_dir)
             try:
                 return _LedgerCall(directory, key, limit, cost, self.delivery, consume=consume).decide()
             finally:

@@ -4,7 +4,7 @@ import errno
 import os
 
 from cortex_policy.state import OPEN_DIRECTORY, boot_id, fcntl, state_directory, state_error
-from cortex_policy.state.ledger import open_state_directory
+from cortex_policy.state.ledger import open_or_make_state_directory
 from cortex_policy.state.ledger_directory import require_local_file_system, unusable_state_error
 
 
@@ -33,5 +33,5 @@ def check_usable(state_dir: str | None) -> None:
 def _open_existing(base: str) -> int:
     """Open a state directory; if it is missing, the directory in which the first check would make it."""
     if os.path.lexists(base):
-        return open_state_directory(base, None, base)
+        return open_or_make_state_directory(base, None, base)
     return os.open(os.path.dirname(base.rstrip("/")) or "/", OPEN_DIRECTORY & ~os.O_NOFOLLOW)

@@ -9,7 +9,7 @@ import stat
 from cortex_policy.core import Value
 from cortex_policy.core.engine import matching_scope
 from cortex_policy.core.model import ResolvedPath, StateError
-from cortex_policy.core.path_arguments import collapse, path_arguments, relative_to_root
+from cortex_policy.core.path_arguments import collapse_path, path_arguments, relative_to_root
 from cortex_policy.state import dot_cortex_path, policy_path, settings_directories, state_directory
 
 TYPE_CHECKING = False
@@ -104,7 +104,7 @@ def _resolve_path(
         os.fsencode(absolute)
     except UnicodeEncodeError:
         return ResolvedPath(argument, given, error="is not a path of this system")
-    collapsed = collapse(absolute)
+    collapsed = collapse_path(absolute)
     inside = _inside_root(collapsed, origin)
     guard = _protection_by_name(collapsed, protected, origin)
     try:

@@ -22,9 +22,9 @@ from cortex_policy.core.settings import (
     USER,
     Layer,
     is_valid_setting,
-    parse_setting_value,
     parse_shared_value,
     resolve_setting,
+    setting_value_or_text,
     setting_values_by_name,
     settings_by_variable,
 )
@@ -272,7 +272,7 @@ def variables_layer(environment: "Mapping[str, str | None]") -> Layer:
         if text is None:
             continue
         setting = settings_by_variable().get(variable)
-        value = parse_setting_value(setting, text) if setting is not None else None
+        value = setting_value_or_text(setting, text) if setting is not None else None
         # a state directory that is none is the ledger's to refuse
         if setting is None or not (setting.accepts(value) or setting.name == "state_dir"):
             from cortex_policy.state.settings_errors import wrong_variable_error  # noqa: PLC0415 - only a failure needs it

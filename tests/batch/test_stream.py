@@ -37,7 +37,7 @@ def answers_to(data: bytes, tmp_path: Path) -> tuple[bytes, int]:
     stream.answer_all(source, target)
     os.close(source)
     os.close(target)
-    return (tmp_path / "out").read_bytes(), stream.exit_code
+    return (tmp_path / "out").read_bytes(), stream.first_failure_exit_code
 
 
 @pytest.mark.parametrize(

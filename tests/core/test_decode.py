@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.decode import decode, grant_id_of_file, to_whole_number
+from cortex_policy.core.decode import decode_grant, grant_id_of_file, to_whole_number
 from cortex_policy.core.model import GRANT_INVALID, GrantError
 
 MINIMAL = '{"tool": "t", "actions": ["a"], "rate": {"perMinute": 30}}'
@@ -19,7 +19,7 @@ def wearing(extra: str) -> bytes:
 
 def test_a_minimal_grant_gets_its_defaults() -> None:
     """Only tool, actions and rate are needed."""
-    grant = decode(MINIMAL.encode(), "x")
+    grant = decode_grant(MINIMAL.encode(), "x")
     assert (grant.id, grant.tool, grant.actions, grant.rate.per_minute) == ("x", "t", ("a",), 30)
     assert (grant.args, grant.data_class, grant.fs_scope) == ({}, "internal", ())
 
@@ -27,14 +27,14 @@ def test_a_minimal_grant_gets_its_defaults() -> None:
 @pytest.mark.parametrize("number", ["30", "30.0", "3e1", "300e-1"])
 def test_json_has_one_number_type(number: str) -> None:
     """Every spelling of a whole number is that integer."""
-    assert decode(MINIMAL.replace("30", number).encode()).rate.per_minute == 30
+    assert decode_grant(MINIMAL.replace("30", number).encode()).rate.per_minute == 30
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "true", "null", '"30"', "30.5", "NaN", "Infinity", "1e999", "[30]"])
 def test_a_rate_is_an_integer_of_at_least_one(number: str) -> None:
     """Everything else is refused."""
     with pytest.raises(GrantError):
-        decode(MINIMAL.replace("30", number).encode())
+        decode_grant(MINIMAL.replace("30", number).encode())
 
 
 @pytest.mark.parametrize(
@@ -53,32 +53,32 @@ def test_a_rate_is_an_integer_of_at_least_one(number: str) -> None:
 def test_documents_that_the_rules_refuse_are_invalid(data: bytes) -> None:
     """Each broken document is refused with our own error and a cause."""
     with pytest.raises(GrantError) as caught:
-        decode(data)
+        decode_grant(data)
     assert caught.value.reason is GRANT_INVALID
     assert caught.value.detail
 
 
 def test_nesting_of_exactly_64_is_accepted() -> None:
     """The grant itself is the first level."""
-    assert decode(wearing('"x": ' + "[" * 63 + "]" * 63)).tool == "t"
+    assert decode_grant(wearing('"x": ' + "[" * 63 + "]" * 63)).tool == "t"
 
 
 def test_unknown_keys_are_allowed() -> None:
     """Grants of others carry keys that are none of ours."""
-    assert decode(wearing('"$schema": "s", "rules": {"a": [1.5, null]}, "smile": "\\ud83d\\ude00"')).tool == "t"
+    assert decode_grant(wearing('"$schema": "s", "rules": {"a": [1.5, null]}, "smile": "\\ud83d\\ude00"')).tool == "t"
 
 
 def test_all_missing_keys_are_named_at_once() -> None:
     """One run shows everything that is missing."""
     with pytest.raises(GrantError) as caught:
-        decode(b"{}")
+        decode_grant(b"{}")
     assert all(f"`{key}` is missing" in caught.value.detail for key in ("tool", "actions", "rate"))
 
 
 def test_a_syntax_error_names_its_place() -> None:
     """Line and column start at 1."""
     with pytest.raises(GrantError, match="line 2 column 9"):
-        decode(b'{\n"tool": x}')
+        decode_grant(b'{\n"tool": x}')
 
 
 GOOD = wearing(
@@ -99,7 +99,7 @@ mutated = st.builds(
 def test_any_bytes_decode_or_raise_a_grant_error(data: bytes) -> None:
     """Whatever stands in the file, the answer is a Grant or a GrantError."""
     try:
-        decode(data)
+        decode_grant(data)
     except GrantError as error:
         assert error.reason is GRANT_INVALID  # noqa: PT017 - no error at all is fine too
 
@@ -119,7 +119,7 @@ _json = st.recursive(
 def test_decode_never_accepts_what_the_rules_refuse(document: dict[str, object]) -> None:
     """A grant that decodes meets each rule of the format, checked here in other words."""
     try:
-        grant = decode(json.dumps(document).encode())
+        grant = decode_grant(json.dumps(document).encode())
     except GrantError:
         return
     assert isinstance(document["tool"], str)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.decode import decode
+from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.engine import DEFAULTS, decide
 from cortex_policy.core.explanation import Explanation, explain
 from cortex_policy.core.model import ALLOWED, STOPPED, Decision, Request, ResolvedPath, Settings
@@ -44,7 +44,7 @@ TEXT = b"""{
   ]
 }
 """
-GRANT = decode(TEXT, "git")
+GRANT = decode_grant(TEXT, "git")
 LINES = TEXT.decode().splitlines()
 
 
@@ -252,7 +252,7 @@ def test_of_many_paths_the_first_of_each_kind_are_shown() -> None:
 def test_a_rule_without_a_line_in_the_grant_has_no_line() -> None:
     """A grant without `args`, `fsScope` and `dataClass` passes by their absence."""
     text = b'{"tool": "t", "actions": ["a"], "rate": {"perMinute": 1}}'
-    grant, place = decode(text, "t"), ResolvedPath("path", "x", "x", "x", "/r/x")
+    grant, place = decode_grant(text, "t"), ResolvedPath("path", "x", "x", "x", "/r/x")
     request = Request("a", {"path": "x", "n": 1}, (place,))
     found = explain(grant, text, request, decide(grant, request))
     assert [(step.rule, step.line) for step in found.steps] == [
@@ -317,7 +317,7 @@ def test_any_decision_can_be_explained(
     document = {"tool": "t", "actions": ["a"], "args": declared, "dataClass": "sensitive", "fsScope": scopes}
     text = json.dumps({**document, "rate": {"perMinute": 2}}, indent=2, allow_nan=True).encode()
     try:
-        grant = decode(text, "t")
+        grant = decode_grant(text, "t")
     except Exception:  # noqa: BLE001 - NaN, a surrogate: no grant
         return
     places = tuple(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from cortex_policy.core.decode import decode, decode_json
+from cortex_policy.core.decode import decode_grant, decode_json
 from cortex_policy.core.json_tree import node_at, parse_tree
 from cortex_policy.core.model import GrantError
 from cortex_policy.schema.document import GrantDocument, invalid_document_problems, json_schema
@@ -131,7 +131,7 @@ def changed(document: Any, random: Random) -> Any:
 def is_refused(document: Any) -> bool:
     """Whether the decoder refuses a document."""
     try:
-        decode(json.dumps(document).encode())
+        decode_grant(json.dumps(document).encode())
     except GrantError:
         return True
     return False

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.compare.grants import compare_grants
 from cortex_policy.core.compare.verdicts import NARROWED, SAME
-from cortex_policy.core.decode import MAX_BYTES, decode
+from cortex_policy.core.decode import MAX_BYTES, decode_grant
 from cortex_policy.schema.catalog import RULES
 from cortex_policy.schema.lint import apply_certain_fixes, lint_grant
 from cortex_policy.schema.problems import MAX_PROBLEMS, locate_problems
@@ -162,7 +162,7 @@ def test_no_repair_ever_allows_more(names: list[str], prefixes: list[str], scope
     """Proven by the same comparison that asks an operator."""
     data = json.dumps(GRANT | {"actions": names, scope_key: prefixes, class_key: "public"}).encode()
     new = apply_certain_fixes(data, EVERY)
-    assert compare_grants(decode(data), decode(new)).verdict in {SAME, NARROWED}
+    assert compare_grants(decode_grant(data), decode_grant(new)).verdict in {SAME, NARROWED}
     assert apply_certain_fixes(new, EVERY) == new
 
 

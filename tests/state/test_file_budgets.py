@@ -34,7 +34,7 @@ def budgets(state: Path) -> FileBudgets:
 @pytest.fixture
 def directory() -> Iterator[int]:
     """Open the directory of the files."""
-    descriptor = ledger.open_budget_directory(ROOT, boot_id(), find_state_directory())
+    descriptor = ledger.open_or_make_budget_directory(ROOT, boot_id(), find_state_directory())
     yield descriptor
     os.close(descriptor)
 

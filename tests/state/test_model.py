@@ -126,7 +126,7 @@ class Files(Budgets):
 
     def in_state(self, work: Callable[[int], object]) -> None:
         """Do something in the directory of the files."""
-        directory = ledger.open_budget_directory((1, 2), boot_id(), find_state_directory())
+        directory = ledger.open_or_make_budget_directory((1, 2), boot_id(), find_state_directory())
         try:
             work(directory)
         finally:

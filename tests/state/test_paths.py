@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.engine import decide
 from cortex_policy.core.model import Request
-from cortex_policy.core.path_arguments import collapse
+from cortex_policy.core.path_arguments import collapse_path
 from cortex_policy.library.functions import load_grant
 from cortex_policy.state.enforcement import decide_and_consume
 from cortex_policy.state.paths import ProtectedPaths, resolve_paths
@@ -153,8 +153,8 @@ def test_text_that_cannot_be_a_path_is_denied_without_a_traceback(maze: Path, pa
 
 def test_collapsing_is_done_on_text_alone() -> None:
     """No links are looked at."""
-    assert collapse("//a/./b//../c/..") == "/a"
-    assert collapse("/../..") == "/"
+    assert collapse_path("//a/./b//../c/..") == "/a"
+    assert collapse_path("/../..") == "/"
 
 
 @pytest.mark.parametrize("path", [

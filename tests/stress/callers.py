@@ -20,7 +20,7 @@ from cortex_policy.core.model import StateError
 from cortex_policy.state import boot_id, ledger_maintenance
 from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.file_budgets import FileBudgets
-from cortex_policy.state.ledger import Ledger, open_budget_directory
+from cortex_policy.state.ledger import Ledger, open_or_make_budget_directory
 from cortex_policy.state.ledger_ring import BudgetFileKey
 from cortex_policy.state.settings import find_state_directory
 
@@ -99,7 +99,7 @@ class Place(NamedTuple):
         return group, number
 
     def directory(self) -> int:
-        return open_budget_directory(self.identity, boot_id(), find_state_directory())
+        return open_or_make_budget_directory(self.identity, boot_id(), find_state_directory())
 
 
 class Caller:

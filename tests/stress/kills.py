@@ -9,7 +9,7 @@ from pathlib import Path
 import configured
 from scribes import HEAD, NUMBER, SET, temporary_files, text_of
 
-from cortex_policy.core.decode import decode
+from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.settings import PROJECT, USER
 from cortex_policy.manage.history import undo
 from cortex_policy.manage.stamp.merge import merge_stamp
@@ -99,7 +99,7 @@ class Commands:
         expected = [SET[0]] if self.edits and stamp.version == before else []
         self._must(reported == expected, f"reported are {reported}, not {expected}")
         for path in Path(self.root.tools).iterdir():
-            decode(path.read_bytes())
+            decode_grant(path.read_bytes())
 
     def _left(self) -> list[Path]:
         return temporary_files(self.policy)

@@ -10,7 +10,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from cortex_policy.core.decode import MalformedError, decode, decode_json
+from cortex_policy.core.decode import MalformedError, decode_grant, decode_json
 from cortex_policy.core.json_tree import JsonSyntaxError, parse_tree
 from cortex_policy.core.model import GrantError
 from cortex_policy.schema.catalog import RULES
@@ -109,7 +109,7 @@ def _loads(data: bytes) -> bool:
     except MalformedError:
         return False
     try:
-        decode(data)
+        decode_grant(data)
     except GrantError:
         return False
     GrantDocument.model_validate(value)  # raises where they disagree

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import configured
 
-from cortex_policy.core.decode import MAX_BYTES, decode
+from cortex_policy.core.decode import MAX_BYTES, decode_grant
 from cortex_policy.core.model import NOT_DONE, STAMP_MISMATCH, CortexPolicyError
 from cortex_policy.manage.editing.set_fields import GrantEdit, apply_edit
 from cortex_policy.manage.history import undo
@@ -147,7 +147,7 @@ class Worker:
     def _set(self, writer: transaction_writer.GrantWriter, chance: random.Random) -> None:
         grant_id = chance.choice(SET)
         old = writer.grants.read(grant_id) or b""
-        rate = decode(old).rate.per_minute + 1
+        rate = decode_grant(old).rate.per_minute + 1
         new = apply_edit(old.decode(), GrantEdit(rate=rate), grant_id).text.encode()
         self.numbers.add(f"began {grant_id}")
         writer.write(grant_id, old, self._noted(new))
@@ -253,6 +253,6 @@ def _read_one(root: Root, grant_id: str) -> None:
 
     try:
         with PolicyDirectory(TrustCheck(root), "tools") as tools:
-            decode(tools.read(f"{grant_id}.json", MAX_BYTES))
+            decode_grant(tools.read(f"{grant_id}.json", MAX_BYTES))
     except FileNotFoundError:
         assert grant_id in MOVED

@@ -10,7 +10,7 @@ from processes import ALLOWED, DENIED, UNKNOWN, Death, DeathByDeath, answer, in_
 from cortex_policy.state import boot_id, ledger_maintenance, mapped_file
 from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.file_budgets import FileBudgets
-from cortex_policy.state.ledger import Ledger, open_budget_directory
+from cortex_policy.state.ledger import Ledger, open_or_make_budget_directory
 from cortex_policy.state.ledger_ring import WINDOW_TICKS, BudgetFileKey
 from cortex_policy.state.settings import find_state_directory
 
@@ -27,7 +27,7 @@ def name_of(tool: str) -> str:
 
 def directory() -> int:
     """Open the directory of the root."""
-    return open_budget_directory(ROOT, boot_id(), find_state_directory())
+    return open_or_make_budget_directory(ROOT, boot_id(), find_state_directory())
 
 
 def file_of(state: Path, tool: str) -> Path:

@@ -16,7 +16,7 @@ from processes import ALLOWED, DENIED, UNKNOWN, answer, in_child, start
 from cortex_policy.state import boot_id, ledger, ledger_maintenance, ledger_ring, mapped_file
 from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.file_budgets import FileBudgets
-from cortex_policy.state.ledger import Ledger, open_budget_directory
+from cortex_policy.state.ledger import Ledger, open_or_make_budget_directory
 from cortex_policy.state.ledger_ring import WINDOW_TICKS, BudgetFileKey
 from cortex_policy.state.settings import find_state_directory
 
@@ -62,7 +62,7 @@ class Budget:
 
     def purge(self) -> None:
         """Drop all, as `rate purge` does."""
-        directory = open_budget_directory(self.ledger.root_identity, boot_id(), find_state_directory())
+        directory = open_or_make_budget_directory(self.ledger.root_identity, boot_id(), find_state_directory())
         ledger_maintenance.remove_all_budgets(directory)
         os.close(directory)
 
@@ -311,7 +311,7 @@ def test_a_stopped_holder_is_waited_for_and_then_reported(budget: Budget) -> Non
     read, write = os.pipe()
 
     def hold() -> None:
-        directory = open_budget_directory(budget.ledger.root_identity, boot_id(), find_state_directory())
+        directory = open_or_make_budget_directory(budget.ledger.root_identity, boot_id(), find_state_directory())
         assert ledger_ring.open_and_lock_budget_file(directory, budget.file.name) is not None
         os.write(write, b"x")
         time.sleep(60)

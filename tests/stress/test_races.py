@@ -28,7 +28,7 @@ from cortex_policy.state import (
 )
 from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.file_budgets import FileBudgets
-from cortex_policy.state.ledger import Ledger, open_budget_directory
+from cortex_policy.state.ledger import Ledger, open_or_make_budget_directory
 from cortex_policy.state.ledger_ring import WINDOW_TICKS, BudgetFileKey
 from cortex_policy.state.memory_budgets import MemoryBudgets
 from cortex_policy.state.settings import find_state_directory
@@ -51,7 +51,7 @@ def file_of(state: Path, tool: str) -> Path:
 
 def sweep() -> None:
     """Sweep the root."""
-    directory = open_budget_directory(ROOT, boot_id(), find_state_directory())
+    directory = open_or_make_budget_directory(ROOT, boot_id(), find_state_directory())
     try:
         ledger_maintenance.remove_idle_budgets(directory, rings.now_ticks())
     finally:
@@ -60,7 +60,7 @@ def sweep() -> None:
 
 def drop(tool: str) -> None:
     """Drop a budget."""
-    directory = open_budget_directory(ROOT, boot_id(), find_state_directory())
+    directory = open_or_make_budget_directory(ROOT, boot_id(), find_state_directory())
     ledger_maintenance.remove_budget(directory, BudgetFileKey(boot_id(), tool, "a").name)
     os.close(directory)
 

@@ -31,7 +31,7 @@ from scribes import (
     text_of,
 )
 
-from cortex_policy.core.decode import decode
+from cortex_policy.core.decode import decode_grant
 from cortex_policy.manage.history import undo
 from cortex_policy.manage.history.writes import entries_newest_first
 from cortex_policy.manage.stamp.verify import verify_stamp
@@ -221,11 +221,11 @@ class Run:
         self.counts["went back"] += 1
         self.counts["grants brought back"] += len(done.steps)
         self.version = self._stamp().version
-        self.rates |= {name: decode(self._files()[name]).rate.per_minute for name in SET}
+        self.rates |= {name: decode_grant(self._files()[name]).rate.per_minute for name in SET}
 
     def _look_at(self, grant_id: str, data: bytes, before: dict[str, int], edited: set[str]) -> None:
         text = data.decode()
-        rate, number = decode(data).rate.per_minute, text[len('{"note": "hand ') :][: len(NUMBER)]
+        rate, number = decode_grant(data).rate.per_minute, text[len('{"note": "hand ') :][: len(NUMBER)]
         self._must(text == text_of(grant_id, rate, number), f"{grant_id} is {text!r}")
         if grant_id in SET:
             least, most = (

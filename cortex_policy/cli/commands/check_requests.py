@@ -33,7 +33,7 @@ def answer_batch(file: str, answerer: Answerer) -> int:
             if error.errno == errno.EPIPE:  # nobody reads the rest, and what was not answered was not allowed
                 return stream.first_code or NOT_DONE.exit_code
             raise NotDoneError(f"the lines of `{file}` cannot be answered: {os_error_text(error)}") from None
-    return stream.exit_code
+    return stream.first_failure_exit_code
 
 
 def answer_authzen_request(file: str, answerer: Answerer) -> int:

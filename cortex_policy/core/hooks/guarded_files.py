@@ -1,6 +1,6 @@
 """Files that switch a hook or its policy off, or hold secrets: no tool of an agent may touch them (docs/hooks.md)."""
 
-from cortex_policy.core.path_arguments import collapse
+from cortex_policy.core.path_arguments import collapse_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,18 +45,18 @@ _UNQUOTED = str.maketrans({"'": "", '"': "", "\\": "", "{": " ", "}": " "} | dic
 
 def guard_denial(path: str, call: "ToolCall", rules: "HookRules") -> str:
     """Return why a tool may not touch an absolute path, '' if no guarded file is there: as spelled, or resolved."""
-    parts = _components(collapse(path))
+    parts = _components(collapse_path(path))
     is_reader = call.tool in READERS and not call.mcp
     if is_reader:
         return _sentence((_SECRET,)) if _SECRET in parts else ""
     found = _guarded_part(parts) or (tuple(parts[-1:]) if parts and parts[-1] in _HOLDERS else ())
     if found:
         return _sentence(found)
-    is_listed = any(_is_at_or_below(parts, _components(collapse(file))) for file in rules.guard)
+    is_listed = any(_is_at_or_below(parts, _components(collapse_path(file))) for file in rules.guard)
     return _sentence(("",)) if is_listed else ""
 
 
-def pattern_denial(pattern: str) -> str:
+def secret_pattern_denial(pattern: str) -> str:
     """Return why a pattern of file names is denied, '' if it does not name secrets."""
     for part in _fold(pattern).translate(_PARTS_OF_PATTERN).split("/"):
         start = part[: min((at for at in map(part.find, "*?[") if at >= 0), default=len(part))]
@@ -76,14 +76,14 @@ def command_word_denial(command: str, directories: "Sequence[str]", rules: "Hook
     is_marked = any(mark in text for text in _spellings(folded) for mark in _MARKS)
     if not is_marked and not rules.guard and not holders:
         return ""
-    listed = [_components(collapse(file)) for file in rules.guard]
+    listed = [_components(collapse_path(file)) for file in rules.guard]
     for word in _words(folded):
         shown = _expand_home(word, home)
         parts = [part for part in word.split("/") if part not in ("", ".")]
-        for spelled in (parts, _components(collapse(shown)), *(holder + parts for holder in holders)):
+        for spelled in (parts, _components(collapse_path(shown)), *(holder + parts for holder in holders)):
             if found := _guarded_part(spelled):
                 return _sentence(found)
-        if shown.startswith("/") and any(_is_at_or_below(_components(collapse(shown)), file) for file in listed):
+        if shown.startswith("/") and any(_is_at_or_below(_components(collapse_path(shown)), file) for file in listed):
             return _sentence(("",))
     return ""
 
@@ -109,7 +109,7 @@ def _entered_directories(folded: str) -> "Iterator[str]":
     yield from (word for word, before in zip(words[1:], words, strict=False) if before in ("cd", "pushd"))
 
 
-def expand_path(text: str, home: str) -> "Iterator[str]":
+def possible_paths(text: str, home: str) -> "Iterator[str]":
     """Yield a path as programs may read it: as it is, without outer blanks and backslashes, from home, from a URL."""
     yield text
     trimmed = text.strip().replace("\\", "/")

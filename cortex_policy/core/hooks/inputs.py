@@ -36,7 +36,7 @@ def parse_label(label: str) -> tuple[tuple[str, ...], bool] | None:
     return (tuple(steps), label.endswith("?")) if len(steps) <= MAX_DEPTH else None
 
 
-def has_name(label: str, name: str) -> bool:
+def label_has_member(label: str, name: str) -> bool:
     """Whether a label leads through a member of this name."""
     parsed = parse_label(label)
     return parsed is not None and name in parsed[0]
@@ -102,14 +102,14 @@ def texts_in(value: object) -> "Iterator[str]":
             yield from texts_in(part)
 
 
-def directories_in(inputs: "dict[str, object]") -> "Iterator[str]":
+def working_directories_in(inputs: "dict[str, object]") -> "Iterator[str]":
     """Yield what a call names as the directory that it runs in: relative paths may start there."""
     for _, name, value in _members((), inputs):
         if _fold(name) in _DIRECTORY_NAMES:
             yield from (text for text in texts_in(value) if text)
 
 
-def patterns_in(call: "ToolCall") -> "Iterator[str]":
+def globs_by_input_name(call: "ToolCall") -> "Iterator[str]":
     """Yield each text that a tool takes for a pattern of file names, by its name alone, without backslashes."""
     for place, name, value in _members((), call.inputs):
         if _fold(name) in _PATTERN_NAMES or (place == ("pattern",) and call.tool in ("Glob", "glob")):
@@ -144,10 +144,10 @@ def _fold(name: str) -> str:
     return name.casefold().replace("_", "").replace("-", "")
 
 
-def path_values(rule: "HookRule", call: "ToolCall") -> "list[PathValue]":
+def paths_of_rule(rule: "HookRule", call: "ToolCall") -> "list[PathValue]":
     """Return (label, path) for each path that a rule names; raise InputError for one that is not there."""
     values = [pair for label in rule.paths for pair in _plain_paths(label, call)]
-    for place, pattern in glob_patterns(rule, call.inputs):
+    for place, pattern in globs_of_rule(rule, call.inputs):
         values += _glob_paths(place, pattern, call.inputs)
     for label in rule.patch:
         values += _patch_paths(label, call.inputs)
@@ -174,7 +174,7 @@ def _texts(place: str, value: object) -> "Iterator[PathValue]":
         yield place, part
 
 
-def glob_patterns(rule: "HookRule", inputs: "Inputs") -> "Iterator[PathValue]":
+def globs_of_rule(rule: "HookRule", inputs: "Inputs") -> "Iterator[PathValue]":
     """Yield (label, pattern) for each pattern that a rule names and that is there, without backslashes."""
     for label in rule.globs:
         for place, value in values_at(inputs, label):

@@ -3,20 +3,25 @@
 from cortex_policy.core import Value
 from cortex_policy.core.decode import has_surrogate
 from cortex_policy.core.hooks import DENY, InputError
-from cortex_policy.core.hooks.guarded_files import command_word_denial, expand_path, guard_denial, pattern_denial
+from cortex_policy.core.hooks.guarded_files import (
+    command_word_denial,
+    guard_denial,
+    possible_paths,
+    secret_pattern_denial,
+)
 from cortex_policy.core.hooks.inputs import (
     commands_in,
     contains_surrogate,
-    directories_in,
-    glob_patterns,
-    path_values,
-    patterns_in,
+    globs_by_input_name,
+    globs_of_rule,
+    paths_of_rule,
     remove_members,
     texts_in,
     values_at,
+    working_directories_in,
 )
 from cortex_policy.core.hooks.payload import CANARY, ToolCall
-from cortex_policy.core.hooks.rules import action_of, fitting_rules
+from cortex_policy.core.hooks.rules import action_of, rules_for_call
 from cortex_policy.core.model import Grant, Rate
 from cortex_policy.core.path_arguments import path_arguments
 
@@ -85,8 +90,8 @@ class _Judge:
             why = f"`{CANARY}` is no tool: a hook always denies it, which shows that it works"
             raise InputError(why, is_final=True)
         self._call, self._rules, self._home = call, rules, home
-        self._fits = fitting_rules(call, rules)
-        named = dict.fromkeys(directories_in(call.inputs))
+        self._fits = rules_for_call(call, rules)
+        named = dict.fromkeys(working_directories_in(call.inputs))
         if len(named) >= MAX_DIRECTORIES:
             raise InputError("the call names too many directories to start in")
         places = (one if one.startswith("/") else f"{call.cwd}/{one}" for one in named)
@@ -107,8 +112,8 @@ class _Judge:
         inputs = self._call.inputs
         self._guard(path for _, path, _ in path_arguments(_BY_NAME_ALONE, inputs) if path is not None)
         self._guard(text for text in texts_in(inputs) if text.lstrip()[:5].casefold() == "file:")
-        patterns = [pattern for rule in fitting for _, pattern in glob_patterns(rule, inputs)]
-        for pattern in (*patterns, *patterns_in(self._call)):
+        patterns = [pattern for rule in fitting for _, pattern in globs_of_rule(rule, inputs)]
+        for pattern in (*patterns, *globs_by_input_name(self._call)):
             spelled = f"{self._call.cwd}/{pattern}"
             if why := self._secret_in(pattern) or guard_denial(spelled, self._call, self._rules):
                 raise InputError(why, is_final=True)
@@ -116,17 +121,17 @@ class _Judge:
     @staticmethod
     def _secret_in(pattern: str) -> str:
         if "{" not in pattern:
-            return pattern_denial(pattern)
+            return secret_pattern_denial(pattern)
         from cortex_policy.core.hooks.globs import brace_alternatives  # noqa: PLC0415 - few patterns have braces
 
-        return next(filter(None, map(pattern_denial, brace_alternatives(pattern))), "")
+        return next(filter(None, map(secret_pattern_denial, brace_alternatives(pattern))), "")
 
     def _guard(self, paths: "Iterable[str]") -> None:
         """Raise InputError for a path that leads to a guarded file, as text; note where else it may lead."""
         for path in dict.fromkeys(paths):
             if "\0" in path or has_surrogate(path):
                 raise InputError("a path holds a NUL or half of a character")
-            for spelled in expand_path(path, self._home):
+            for spelled in possible_paths(path, self._home):
                 tops = ("",) if spelled.startswith("/") else self._directories
                 for place in [f"{top}/{spelled}" if top else spelled for top in tops]:
                     if why := guard_denial(place, self._call, self._rules):
@@ -144,7 +149,7 @@ class _Judge:
             args = remove_members(call.inputs, frozenset(rule.ignore)) if rule.ignore else call.inputs
             if contains_surrogate(args):
                 raise InputError("an input holds half of a character, which cannot be judged")
-            values = path_values(rule, call) if patched is None else patched
+            values = paths_of_rule(rule, call) if patched is None else patched
             self._guard(path for _, path in values)
             if rule.grant and isinstance(args, dict):
                 yield GrantQuestion(
@@ -153,9 +158,9 @@ class _Judge:
                 )  # fmt: skip
         last = self._rules.rules[fits[-1][0]] if fits else None
         if self._rules.unmapped == DENY and (last is None or (last.subagents is not None and last.grant)):
-            from cortex_policy.core.hooks.ruling_reason import unmapped_error  # noqa: PLC0415 - only a denial needs it
+            from cortex_policy.core.hooks.ruling_reason import unmapped_tool_error  # noqa: PLC0415 - only a denial needs it
 
-            raise unmapped_error(call, self._rules)
+            raise unmapped_tool_error(call, self._rules)
         if last is None and contains_surrogate(call.inputs):
             raise InputError("an input holds half of a character, which cannot be judged")
 
@@ -183,4 +188,4 @@ class _Judge:
         inner = ToolCall(**{**vars(call), "tool": PATCH_TOOL, "mcp": (), "inputs": {"command": patch}})
         files = [(PATCH_TOOL, file) for file in patched_files(patch)]
         self._guard(file for _, file in files)
-        yield from self._questions(fitting_rules(inner, self._rules), inner, files)
+        yield from self._questions(rules_for_call(inner, self._rules), inner, files)

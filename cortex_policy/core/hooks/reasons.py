@@ -5,7 +5,7 @@ INVARIANT: no sentence holds a command that changes a grant, or a path of the po
 
 from math import ceil
 
-from cortex_policy.core.hooks.ruling_reason import ASK, CHANGE, POLICY_SENTENCE, without_policy
+from cortex_policy.core.hooks.ruling_reason import ASK, CHANGE, POLICY_SENTENCE, hide_policy_paths
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     APPROVAL_REQUIRED,
@@ -27,7 +27,7 @@ _MAX_WORDS_BYTES = 600  # of one list
 _BROKEN = "Nothing can be allowed until a human has fixed it. Do not try again; tell the user."
 
 
-def decision_reason(question: "GrantQuestion", grant: "Grant", decision: "Decision") -> str:
+def grant_denial_reason(question: "GrantQuestion", grant: "Grant", decision: "Decision") -> str:
     """Return why a grant denied a call."""
     return f"{_asked(question)}: {_why(question, grant, decision)}"
 
@@ -41,7 +41,7 @@ def _why(question: "GrantQuestion", grant: "Grant", decision: "Decision") -> str
     if decision.reason is ACTION_NOT_ALLOWED:
         return f"the grant allows only {_listed(grant.actions)}. {ASK}"
     if decision.reason is ARGUMENT_NOT_ALLOWED:
-        return f"{without_policy(decision.detail) or 'an argument is not allowed'}. {CHANGE}"
+        return f"{hide_policy_paths(decision.detail) or 'an argument is not allowed'}. {CHANGE}"
     if decision.reason is PATH_OUTSIDE_SCOPE:
         return _path(question, grant, decision.detail)
     if decision.reason is APPROVAL_REQUIRED:
@@ -52,7 +52,7 @@ def _why(question: "GrantQuestion", grant: "Grant", decision: "Decision") -> str
 
 
 def _path(question: "GrantQuestion", grant: "Grant", detail: str) -> str:
-    why = without_policy(detail)
+    why = hide_policy_paths(detail)
     if why == POLICY_SENTENCE:
         return f"{why}. {ASK}"
     return " ".join(filter(None, (f"{why or 'a path is not allowed'}.", _allowed_paths(question, grant), CHANGE)))

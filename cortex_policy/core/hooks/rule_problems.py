@@ -12,7 +12,7 @@ from cortex_policy.core.hooks import (
     TEXT_KEYS,
     TOOL_ACTION,
 )
-from cortex_policy.core.hooks.inputs import has_name, parse_label
+from cortex_policy.core.hooks.inputs import label_has_member, parse_label
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.core.hooks.rules import HookRules, rules_from_document
 from cortex_policy.core.path_arguments import NEVER, path_condition_of_name
@@ -218,7 +218,7 @@ def _ignore_problems(above: "Keys", texts: "Texts") -> list[RuleProblem]:
         if path_condition_of_name(name) != NEVER:
             message = f"`{name}` is ignored, and is taken for a path by its name"
             problems.append(RuleProblem(keys, IGNORED_PATH, message, "remove it: a path is always judged"))
-        elif any(has_name(label, name) for label in labels):
+        elif any(label_has_member(label, name) for label in labels):
             message = f"`{name}` is ignored, and another key of the rule names it"
             problems.append(RuleProblem(keys, WRONG_RULE, message, "remove it from one of the two"))
     return problems

@@ -74,7 +74,7 @@ def _rule_to_document(rule: HookRule) -> "Members":
     return document
 
 
-def fitting_rules(call: "ToolCall", rules: "HookRules") -> "list[Fit]":
+def rules_for_call(call: "ToolCall", rules: "HookRules") -> "list[Fit]":
     """Return the rules that decide a call: the first that fits, and behind one for sub-agents with a grant the next.
 
     Raises InputError if the name of an MCP tool can be read in several ways that do not fit the same rules.
@@ -104,17 +104,17 @@ def _fitting_part(call: "ToolCall", reading: tuple[str, str] | None, rule: "Hook
     ):
         return None
     if reading is None:
-        parts = (wildcard_part(pattern, call.tool) for pattern in rule.tools)
+        parts = (match_wildcard(pattern, call.tool) for pattern in rule.tools)
         return next((part for part in parts if part is not None), None)
     server, tool = reading
     pairs = (pattern.partition("/") for pattern in rule.mcp)
     is_fit = any(
-        wildcard_part(left, server) is not None and wildcard_part(right, tool) is not None for left, _, right in pairs
+        match_wildcard(left, server) is not None and match_wildcard(right, tool) is not None for left, _, right in pairs
     )
     return tool if is_fit else None
 
 
-def wildcard_part(pattern: str, name: str) -> str | None:
+def match_wildcard(pattern: str, name: str) -> str | None:
     """Return what the one `*` of a pattern stands for, '' if it has none or more; None if the name does not match.
 
     A `*` is any run of characters but `/`.

@@ -37,7 +37,7 @@ def shell_denial(command: str) -> str:
             "the command starts a shell or an interpreter and nothing else, whose input no hook would see; give it a"
             " script or a command"
         )
-    if changes_policy(command):
+    if may_change_policy(command):
         return f"the command changes what checks this call; it may only ask: {', '.join(sorted(READING))}"
     return ""
 
@@ -84,7 +84,7 @@ def _is_open_shell(part: str) -> bool:
     return kind in _INTERPRETERS and not is_done
 
 
-def changes_policy(command: str) -> bool:
+def may_change_policy(command: str) -> bool:
     """Whether a command runs our program with anything but what only asks."""
     folded = command.casefold().replace("\\\n", "")
     texts = (folded, folded.translate(_UNQUOTED))

@@ -1,7 +1,7 @@
 """Run the case files of roots, and measure how much of their grants they cover."""
 
 from cortex_policy.core import Value
-from cortex_policy.core.decode import MAX_BYTES, decode
+from cortex_policy.core.decode import MAX_BYTES, decode_grant
 from cortex_policy.core.model import CortexPolicyError, GrantError
 from cortex_policy.manage.cases.coverage import Coverage, measure_coverage
 from cortex_policy.manage.cases.model import CaseFileProblem
@@ -133,7 +133,7 @@ class GrantLoader:
         try:
             with PolicyDirectory(trust, "tools") as tools:
                 data = tools.read(f"{grant_id}.json", MAX_BYTES + 1)
-            grant = decode(data, grant_id)
+            grant = decode_grant(data, grant_id)
         except (FileNotFoundError, GrantError) as error:
             return unread_grant_error(error, trust, grant_id)
         self._unsafe |= dict.fromkeys(trust.faults)

@@ -7,10 +7,10 @@ from cortex_policy.core import Value
 from cortex_policy.core.compare.grants import GrantComparison, compare_grants
 from cortex_policy.core.compare.hooks import compare_hook_rules
 from cortex_policy.core.compare.verdicts import SAME, combine_verdicts
-from cortex_policy.core.decode import HOOKS, MAX_BYTES, decode
+from cortex_policy.core.decode import HOOKS, MAX_BYTES, decode_grant
 from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.escalation import Escalation, escalations
-from cortex_policy.core.hooks.rules_text import decode_rules_text
+from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Settings, UsageError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.git_revisions import NoCommitsError, policy_at_revision
@@ -215,8 +215,8 @@ def to_grant_version(name: str, text_or_error: "TextOrError | None") -> GrantVer
         if not isinstance(text_or_error, bytes):
             return GrantVersion(None, text_or_error.detail)
         if name == HOOKS:
-            return GrantVersion(None, rules=decode_rules_text(text_or_error))
-        return GrantVersion(decode(text_or_error))
+            return GrantVersion(None, rules=decode_hooks_toml(text_or_error))
+        return GrantVersion(decode_grant(text_or_error))
     except GrantError as error:
         return GrantVersion(None, error.detail)
 

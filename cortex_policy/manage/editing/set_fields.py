@@ -4,7 +4,7 @@ import json
 
 from cortex_policy.core import Value
 from cortex_policy.core.closest_match import closest_word
-from cortex_policy.core.decode import DATA_CLASSES, decode, decode_json
+from cortex_policy.core.decode import DATA_CLASSES, decode_grant, decode_json
 from cortex_policy.core.engine import normalize_scope
 from cortex_policy.core.json_edit import append_items, insert_member, remove_items, remove_value, replace_value
 from cortex_policy.core.json_text import canonical_json
@@ -54,7 +54,7 @@ def apply_edit(text: str, edit: GrantEdit, grant_id: str = "") -> AppliedEdit:
     already, by default or in another spelling, stays as it is. The text keeps its line endings: read it without
     translating them.
     """
-    before = decode(text.encode(), grant_id)
+    before = decode_grant(text.encode(), grant_id)
     _check_edit(edit)
     after = Grant(
         grant_id,
@@ -66,7 +66,7 @@ def apply_edit(text: str, edit: GrantEdit, grant_id: str = "") -> AppliedEdit:
         _edit_scopes(before.fs_scope, edit),
     )
     new = _rewrite(text, before, after)
-    if not _is_same(decode(new.encode(), grant_id), after):
+    if not _is_same(decode_grant(new.encode(), grant_id), after):
         raise AssertionError("an edit went wrong: nothing was written")  # a bug in this program
     return AppliedEdit(new, before, after)
 

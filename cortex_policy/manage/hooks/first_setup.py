@@ -7,8 +7,8 @@ from contextlib import suppress
 from cortex_policy.core import Value
 from cortex_policy.core.decode import HOOKS
 from cortex_policy.core.escalation import escalations
+from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.hooks.payload import AGENTS
-from cortex_policy.core.hooks.rules_text import decode_rules_text
 from cortex_policy.core.model import CortexPolicyError, Grant, Rate
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.scope_prefix import normalize_scope_cached
@@ -110,7 +110,7 @@ def _first_texts(root: Root, agents: tuple[str, ...], read: "Read") -> dict[str,
         hint = f"change it with `cortex-policy hook edit{root_option(root)}`"
         raise NotDoneError(f"`{HOOKS}` exists already", hint)
     rules = rules_text(agents).encode()
-    named = {rule.grant for rule in decode_rules_text(rules).rules}
+    named = {rule.grant for rule in decode_hooks_toml(rules).rules}
     grants = first_grants(writable_scopes(root))
     missing = {name: text.encode() for name, text in grants.items() if name in named and read(name) is None}
     return missing | {HOOKS: rules}

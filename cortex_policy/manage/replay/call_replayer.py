@@ -3,7 +3,7 @@
 from marshal import dumps
 
 from cortex_policy.core.audit_event import PATH_MEMBERS
-from cortex_policy.core.decode import decode
+from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
 from cortex_policy.core.engine import matching_scope, path_syntax_problem
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Reason, Settings
@@ -165,6 +165,6 @@ def decode_grant_or_error(text: "TextOrError | Grant", grant_id: str) -> "Grant 
     if not isinstance(text, bytes):
         return text
     try:
-        return decode(text, grant_id)
+        return decode_grant(text, grant_id)
     except GrantError as error:
         return error

@@ -4,7 +4,7 @@ from collections import deque
 
 from cortex_policy.core import shorten_message
 from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, Grant, GrantError, Rate, ResolvedPath
-from cortex_policy.core.path_arguments import collapse, may_be_path_argument, path_arguments
+from cortex_policy.core.path_arguments import collapse_path, may_be_path_argument, path_arguments
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.core.text import MAX_MESSAGE_BYTES
 from cortex_policy.manage.replay.call_replayer import MAX_CACHED, TOO_SLOW, CallReplayer, decision_key
@@ -228,7 +228,7 @@ def _scopes_of_unresolved(data: "dict[str, Any]") -> tuple[str, ...] | str:
             continue
         if given is None or not isinstance(root, str) or not isinstance(cwd, str):
             return "one of its paths is invalid"
-        path, below = collapse(given if given.startswith("/") else f"{cwd}/{given}"), root.rstrip("/") + "/"
+        path, below = collapse_path(given if given.startswith("/") else f"{cwd}/{given}"), root.rstrip("/") + "/"
         relative = path.removeprefix(below) if path.startswith(below) else None
         scopes = smallest_scopes_for_path(ResolvedPath(argument, given, relative, relative, path))
         if isinstance(scopes, str):

@@ -15,7 +15,7 @@ from cortex_policy.core.settings import (
     SYSTEM,
     USER,
     Setting,
-    parse_setting_value,
+    setting_value_or_text,
 )
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.grants import settings_diff
@@ -92,7 +92,7 @@ def set_value(
     _check_place(target, setting)
     if setting.kind == SUPPRESSIONS:
         raise UsageError(f"`{name}` is not a single value", f"use `cortex-policy config edit --{PROJECT}`")
-    value = parse_setting_value(setting, text)
+    value = setting_value_or_text(setting, text)
     if not setting.accepts(value):
         raise UsageError(f"`{name}` cannot be `{text}`", f"it must be {setting.expected}")
     for code in value if setting.kind == CODES and isinstance(value, list) else ():

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from cortex_policy.core.decode import HOOKS, MAX_BYTES, decode
+from cortex_policy.core.decode import HOOKS, MAX_BYTES, decode_grant
 from cortex_policy.schema.hook_rules import lint_hook_rules
 from cortex_policy.schema.problems import Problem, file_problem, locate_problems
 
@@ -31,6 +31,6 @@ def hook_rules_problems(
 def _find_actions(open_tools: "Callable[[str], PolicyDirectory]", root: str, grant_id: str) -> tuple[str, ...] | None:
     """Return the actions of a grant, None if there is none; raise GrantError if it cannot be read."""
     try:
-        return decode(open_tools(root).read(f"{grant_id}.json", MAX_BYTES + 1), grant_id).actions
+        return decode_grant(open_tools(root).read(f"{grant_id}.json", MAX_BYTES + 1), grant_id).actions
     except FileNotFoundError:
         return None

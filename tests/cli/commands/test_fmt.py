@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from cortex_policy.core.decode import decode
+from cortex_policy.core.decode import decode_grant
 from tests.support.command import run_command as run
 from tests.support.roots import grant_file
 
@@ -18,7 +18,7 @@ def test_fmt_names_what_it_would_change(root: Path) -> None:
     assert grant_file(root, "git").read_bytes() == before
     assert run("fmt").stdout == "formatted `git`, version 1\nformatted `model-gateway`, version 2\n"
     after = grant_file(root, "git").read_bytes()
-    assert decode(after) == decode(before)
+    assert decode_grant(after) == decode_grant(before)
     grant_file(root, "git").write_bytes(before)
     subprocess.run(["git", "apply", "-"], input=diff, text=True, check=True, cwd=root)
     assert grant_file(root, "git").read_bytes() == after

@@ -10,7 +10,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from cortex_policy.core.decode import decode
+from cortex_policy.core.decode import decode_grant
 from tests.support.checkout import DOCUMENTS
 from tests.support.command import PROGRAM, result_of
 from tests.support.command import run_command as run
@@ -25,13 +25,13 @@ def test_a_change_and_its_reverse_give_identical_bytes(root: Path, example: Path
     """An action added and removed, a rate set and set back, whatever the layout."""
     file, before = grant_file(root, "x"), example.read_bytes()
     file.write_bytes(before)
-    rate = decode(before).rate.per_minute
+    rate = decode_grant(before).rate.per_minute
     run("set", "x", "--allow", "zz:new", "--allow-widening")
     assert file.read_bytes() != before
     run("set", "x", "--revoke", "zz:new")
     assert file.read_bytes() == before
     run("set", "x", "--rate", str(rate + 1), "--allow-widening")
-    assert decode(file.read_bytes()).rate.per_minute == rate + 1
+    assert decode_grant(file.read_bytes()).rate.per_minute == rate + 1
     run("set", "x", "--rate", str(rate))
     spelling = {"a-rate-of-30.0": b"30.0", "a-rate-of-3e1": b"3e1"}.get(example.stem)
     assert file.read_bytes() == (before.replace(spelling, b"30") if spelling else before)
@@ -62,7 +62,7 @@ def test_a_dry_run_prints_a_diff_that_patch_takes(root: Path) -> None:
     assert grant_file(root, "git").read_bytes() == before
     assert not (root / ".cortex" / "policy" / "stamp.json").exists()
     subprocess.run(["git", "apply", "-"], input=diff, text=True, check=True, cwd=root)
-    assert decode(grant_file(root, "git").read_bytes()).rate.per_minute == 60
+    assert decode_grant(grant_file(root, "git").read_bytes()).rate.per_minute == 60
     assert run("set", "git", "--rate", "60", "--dry-run").stdout == "nothing to do: `git` has these values already\n"
 
 
@@ -86,7 +86,7 @@ def test_json_is_one_object(root: Path) -> None:
     assert json.loads(run("fmt", "--json").stdout)["grants"][0] | {"diff": ""} == {
         "id": "git", "differs": True, "changed": True, "version": 5, "diff": "", "problem": None,
     }  # fmt: skip
-    assert decode(grant_file(root, "git").read_bytes()).rate.per_minute == 60
+    assert decode_grant(grant_file(root, "git").read_bytes()).rate.per_minute == 60
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_grant_lives_from_new_to_remove(root: Path) -> None:
     """Made, copied, renamed, removed: each by one command of a script."""
     words = ("--tool", "t", "--allow", "tree", "--allow", "search", "--rate", "3", "--data-class", "public")
     run("new", "a", *words, "--scope", "docs", "--allow-widening")
-    grant = decode(grant_file(root, "a").read_bytes())
+    grant = decode_grant(grant_file(root, "a").read_bytes())
     assert (grant.tool, grant.actions, grant.fs_scope) == ("t", ("tree", "search"), ("docs",))
     run("check", "a", "tree", "--path", "docs/x")
     run("copy", "a", "b", "--allow-widening")
@@ -192,7 +192,7 @@ def test_eight_writers_at_once_lose_no_update(root: Path) -> None:
     words = [*PROGRAM, "set", "git", "--allow-widening", "--wait", "60", "--allow"]
     writers = [subprocess.Popen([*words, f"a{nth}"], stdout=subprocess.DEVNULL) for nth in range(8)]
     assert [writer.wait(timeout=90) for writer in writers] == [0] * 8
-    assert set(decode(grant_file(root, "git").read_bytes()).actions) >= {f"a{nth}" for nth in range(8)}
+    assert set(decode_grant(grant_file(root, "git").read_bytes()).actions) >= {f"a{nth}" for nth in range(8)}
     assert run("stamp", "show").stdout.startswith("version 8, ")
 
 

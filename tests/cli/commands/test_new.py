@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cortex_policy.core.decode import decode
+from cortex_policy.core.decode import decode_grant
 from tests.support.command import run_command as run
 from tests.support.roots import grant_file
 from tests.support.terminal import Terminal
@@ -57,7 +57,7 @@ def test_new_asks_for_what_is_missing(root: Path) -> None:
     code, said = terminal.end()
     assert code == 0
     assert "notes may read, list below docs, src, 30 a minute, public" in " ".join(said.split())
-    grant = decode(grant_file(root, "notes").read_bytes())
+    grant = decode_grant(grant_file(root, "notes").read_bytes())
     assert (grant.tool, grant.actions, grant.fs_scope) == ("notes", ("read", "list"), ("docs", "src"))
     assert (grant.rate.per_minute, grant.data_class) == (30, "public")
 

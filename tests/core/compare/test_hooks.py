@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.compare.hooks import compare_hook_rules
 from cortex_policy.core.compare.verdicts import NARROWED, SAME, WIDENED, widens
+from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.hooks.payload import ToolCall
 from cortex_policy.core.hooks.questions import apply_rules
 from cortex_policy.core.hooks.rule_problems import decode_rules
 from cortex_policy.core.hooks.rules import HookRules
-from cortex_policy.core.hooks.rules_text import decode_rules_text
 from tests.support.chance import chance
 
 READ = '[[rule]]\ntools = ["Read", "Grep"]\ngrant = "fs.read"\naction = "read"\n'
@@ -25,7 +25,7 @@ def verdict(old: str | None, new: str | None, head: str = "", new_head: str | No
     """Compare two texts, each below its head; what narrows too is widened all the same."""
     heads = (head, head if new_head is None else new_head)
     sides = [
-        None if text is None else decode_rules_text(f"format = 1\n{above}\n{text}".encode())
+        None if text is None else decode_hooks_toml(f"format = 1\n{above}\n{text}".encode())
         for above, text in zip(heads, (old, new), strict=True)
     ]
     found = compare_hook_rules(*sides).verdict

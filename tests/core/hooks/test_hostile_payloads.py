@@ -11,7 +11,7 @@ from cortex_policy.core.hooks.answers import denial_output
 from cortex_policy.core.hooks.payload import AGENTS, PayloadError, detect_agent
 from cortex_policy.core.hooks.questions import Ruling
 from cortex_policy.core.hooks.rules import HookRules
-from cortex_policy.core.path_arguments import collapse
+from cortex_policy.core.path_arguments import collapse_path
 from tests.support.chance import chance
 from tests.support.hook_calls import PAYLOADS, read, rules, ruling
 
@@ -132,7 +132,7 @@ def test_each_path_in_any_inputs_is_checked(inputs: dict[str, object]) -> None:
     answer = judge(json.dumps(document).encode())[1]
     for text in texts_below_path_names(inputs):
         absolute = text if text.startswith("/") else f"/repo/{text}"
-        is_guarded = any(word in collapse(absolute).lower() for word in (".env", ".mcp.json", ".codex/x"))
+        is_guarded = any(word in collapse_path(absolute).lower() for word in (".env", ".mcp.json", ".codex/x"))
         if is_guarded:
             assert answer.denial
         else:

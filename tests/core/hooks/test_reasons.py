@@ -4,7 +4,7 @@ import pytest
 
 from cortex_policy.core.hooks.answers import model_reason
 from cortex_policy.core.hooks.questions import GrantQuestion
-from cortex_policy.core.hooks.reasons import decision_reason, error_reason
+from cortex_policy.core.hooks.reasons import error_reason, grant_denial_reason
 from cortex_policy.core.hooks.ruling_reason import ruling_reason
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
@@ -27,7 +27,7 @@ QUESTION = GrantQuestion(3, "fs.write", "delete", {}, (), ("/repo",), within_roo
 
 def reason(decision: Decision, grant: Grant = GRANT) -> str:
     """Return what a model reads."""
-    text = decision_reason(QUESTION, grant, decision)
+    text = grant_denial_reason(QUESTION, grant, decision)
     assert text.startswith("denied by rule 3, which asks grant `fs.write` for `delete`: ")
     return text.partition(": ")[2]
 
@@ -55,7 +55,7 @@ def test_a_grant_without_scopes_says_only_where_the_root_is() -> None:
         Decision(PATH_OUTSIDE_SCOPE, "x"), unscoped
     )
     anywhere = GrantQuestion(1, "g", "a", {}, (), ("/repo",), within_root=False, no_path=False, consumes=True)
-    assert ": x. Change the call" in decision_reason(anywhere, unscoped, Decision(PATH_OUTSIDE_SCOPE, "x"))
+    assert ": x. Change the call" in grant_denial_reason(anywhere, unscoped, Decision(PATH_OUTSIDE_SCOPE, "x"))
 
 
 def test_an_argument_says_what_it_must_be() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from cortex_policy.cli.command_table import COMMANDS
-from cortex_policy.core.hooks.shell_commands import CHANGING, READING, changes_policy, opens_shell, shell_denial
+from cortex_policy.core.hooks.shell_commands import CHANGING, READING, may_change_policy, opens_shell, shell_denial
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_shell_with_something_to_run_is_not_denied(command: str) -> None:
 )  # fmt: skip
 def test_a_command_of_cortex_policy_that_changes_something_is_denied(command: str) -> None:
     """Neither grants, nor settings, nor stops, nor hooks."""
-    assert changes_policy(command)
+    assert may_change_policy(command)
     assert "it may only ask: check, diff, " in shell_denial(command)
 
 
@@ -67,7 +67,7 @@ def test_a_command_of_cortex_policy_that_changes_something_is_denied(command: st
 )  # fmt: skip
 def test_a_command_of_cortex_policy_that_only_reads_is_allowed(command: str) -> None:
     """What only reads is allowed, and so is its name."""
-    assert not changes_policy(command)
+    assert not may_change_policy(command)
 
 
 def test_each_command_of_the_program_is_known() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cortex_policy.core.arguments import value_violation_text
-from cortex_policy.core.decode import decode
+from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.model import REASONS
 from cortex_policy.manage.cases.coverage import Coverage, measure_coverage
 from cortex_policy.manage.cases.model import NANOSECONDS, Case, CaseFile
@@ -28,7 +28,7 @@ def case(expect: str, action: str = "a", **members: Any) -> Case:
 def cover(grant: dict[str, Any], *files: list[Case]) -> Coverage:
     """Say what the cases of some files show of a grant."""
     data = json.dumps(grant).encode()
-    subject = GrantUnderTest(decode(data, "git"), data, "git.json")
+    subject = GrantUnderTest(decode_grant(data, "git"), data, "git.json")
     runs = [run_file(CaseFile("x", "git", cases=tuple(cases)), subject).passed_cases for cases in files]
     return measure_coverage(subject.grant, "git.json", runs)
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cortex_policy.core.compare.grants import compare_grants
-from cortex_policy.core.decode import decode
+from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.cases.coverage import Coverage
 from cortex_policy.manage.cases.model import CaseFile
@@ -31,7 +31,7 @@ IDLE = {"every-key": {"argument repo: no minLength", "argument repo: minLength 0
 def subject(document: dict[str, Any]) -> GrantUnderTest:
     """Return a grant as it is read for its cases."""
     data = json.dumps(document).encode()
-    return GrantUnderTest(decode(data, "git"), data, "git.json")
+    return GrantUnderTest(decode_grant(data, "git"), data, "git.json")
 
 
 def first(document: dict[str, Any], directory: Path) -> tuple[CaseFile, Coverage]:

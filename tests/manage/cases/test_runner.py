@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cortex_policy.core.arguments import _violation
-from cortex_policy.core.decode import decode
+from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.model import REASONS, Settings
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.library.functions import load_grant
@@ -40,7 +40,9 @@ def case(expect: str, action: str = "tree", after: float = 0, **members: Any) ->
 def run(*cases: Case, grant: dict[str, Any] = GIT, **members: Any) -> FileResult:
     """Run cases on a grant."""
     data = json.dumps(grant, indent=2).encode()
-    return run_file(CaseFile("x", "git", cases=cases, **members), GrantUnderTest(decode(data, "git"), data, "git.json"))
+    return run_file(
+        CaseFile("x", "git", cases=cases, **members), GrantUnderTest(decode_grant(data, "git"), data, "git.json")
+    )
 
 
 def wrong(tested: FileResult) -> list[CaseResult]:

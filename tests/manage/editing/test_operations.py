@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.core.decode import decode
+from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.model import CortexPolicyError, GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import GrantDiff as Meant
@@ -214,7 +214,7 @@ def test_a_draft_is_canonical_and_valid() -> None:
         '  "dataClass": "internal"\n}\n'
     )
     text = new_grant_text(GrantEdit(5, "public", "u", ("a", "b"), add_scopes=("docs",)))
-    grant = decode(text.encode())
+    grant = decode_grant(text.encode())
     assert (grant.tool, grant.rate.per_minute, grant.actions) == ("u", 5, ("a", "b"))
     assert (grant.data_class, grant.fs_scope) == ("public", ("docs",))
     for wrong in (

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.decode import decode
+from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.json_tree import node_at, parse_tree
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.manage.editing import set_fields
@@ -34,8 +34,8 @@ def test_all_options_of_an_edit_change_one_text() -> None:
         '{\n  "tool": "git",\n  "actions": ["search", "blame"],\n  "rate": {"perMinute": 60},\n'
         '  "fsScope": ["docs/", "docs", "a//b", "src"],\n  "dataClass": "public"\n}\n'
     )
-    assert edit.before == decode(GIT.encode(), "git")
-    assert edit.after == decode(edit.text.encode(), "git")
+    assert edit.before == decode_grant(GIT.encode(), "git")
+    assert edit.after == decode_grant(edit.text.encode(), "git")
     assert not edit.is_unchanged
 
 
@@ -202,7 +202,7 @@ def test_an_edit_that_went_wrong_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> No
 def test_an_example_is_the_same_after_an_edit_and_its_reverse(file: Path) -> None:
     """The same bytes; a rate that was not spelled canonically comes back as its number."""
     text = file.read_bytes().decode()
-    grant = decode(text.encode())
+    grant = decode_grant(text.encode())
     allowed = apply_edit(text, GrantEdit(allow=("x",))).text
     assert apply_edit(allowed, GrantEdit(revoke=("x",))).text == text
     raised = apply_edit(text, GrantEdit(rate=grant.rate.per_minute + 1)).text
@@ -228,11 +228,11 @@ def test_a_change_and_its_reverse_leave_the_same_grant(
     text: str, rate: int, allow: tuple[str, ...], scopes: tuple[str, ...], data: st.DataObject
 ) -> None:
     """In every layout; where nothing was inserted and the rate was canonical, the same bytes too."""
-    before = decode(text.encode())
+    before = decode_grant(text.encode())
     named = [action for action in before.actions if action]  # one without a name could not be allowed again
     revoke = data.draw(st.lists(st.sampled_from(named), unique=True)) if named else []
     edit = apply_edit(text, GrantEdit(rate, allow=allow, revoke=tuple(revoke), add_scopes=scopes))
-    assert edit.after == decode(edit.text.encode())
+    assert edit.after == decode_grant(edit.text.encode())
     back = apply_edit(
         edit.text, GrantEdit(before.rate.per_minute, allow=tuple(revoke), revoke=allow, remove_scopes=scopes)
     )

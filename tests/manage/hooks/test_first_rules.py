@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.core.decode import decode
+from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.hooks.agent_tools import HARMLESS, OTHER, PATCH, READ, SEARCH, SHELL, TOOLS, WRITE
+from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.hooks.payload import AGENTS, ToolCall, read_tool_call
 from cortex_policy.core.hooks.questions import apply_rules
 from cortex_policy.core.hooks.rules import HookRule
-from cortex_policy.core.hooks.rules_text import decode_rules_text
 from cortex_policy.manage.hooks import first_rules
 
 PAYLOADS = sorted(Path(__file__).parents[2].joinpath("documents", "payloads").glob("*.json"))
@@ -23,7 +23,7 @@ GRANTS = {
 
 def rules_for(*agents: str) -> tuple[HookRule, ...]:
     """Return the first rules for some agents."""
-    return decode_rules_text(first_rules.rules_text(agents).encode()).rules
+    return decode_hooks_toml(first_rules.rules_text(agents).encode()).rules
 
 
 def fitting(tool: str, agent: str, rules: tuple[HookRule, ...]) -> list[HookRule]:
@@ -37,7 +37,7 @@ def test_each_recorded_payload_is_allowed_if_its_grant_allows_it(file: Path) -> 
     agent = file.stem.partition("-")[0]
     call = read_tool_call(json.loads(file.read_bytes()), agent)
     for agents in ((agent,), AGENTS):
-        rules = decode_rules_text(first_rules.rules_text(agents).encode())
+        rules = decode_hooks_toml(first_rules.rules_text(agents).encode())
         ruling = apply_rules(call, rules, "/home/x")
         assert ruling.denial == ""
         assert [question.consumes for question in ruling.questions] == [True]
@@ -78,7 +78,7 @@ def test_the_rules_of_any_agents_are_valid_and_short_lines(count: int) -> None:
     """And deny what they do not name."""
     for agents in combinations(AGENTS, count):
         text = first_rules.rules_text(agents)
-        rules = decode_rules_text(text.encode())
+        rules = decode_hooks_toml(text.encode())
         assert rules.unmapped == "deny"
         assert all(len(line) <= 120 for line in text.splitlines())
         assert {rule.grant for rule in rules.rules} <= {*first_rules.first_grants(()), ""}
@@ -86,14 +86,14 @@ def test_the_rules_of_any_agents_are_valid_and_short_lines(count: int) -> None:
 
 def test_the_grants_are_valid_and_a_server_may_do_nothing_at_first() -> None:
     """Writing is below the scopes."""
-    grants = {name: decode(text.encode(), name) for name, text in first_rules.first_grants(("docs",)).items()}
+    grants = {name: decode_grant(text.encode(), name) for name, text in first_rules.first_grants(("docs",)).items()}
     assert grants["mcp"].actions == ()
     assert grants["fs.write"].fs_scope == ("docs",)
 
 
 def test_the_tool_of_a_server_is_the_action() -> None:
     """However the agent spells it."""
-    rules = decode_rules_text(first_rules.rules_text(("claude",)).encode())
+    rules = decode_hooks_toml(first_rules.rules_text(("claude",)).encode())
     call = ToolCall("claude", "s", "c", "mcp__files__move", (("files", "move"),), {"path": "a"}, "/repo", None, "")
     (question,) = apply_rules(call, rules, "/home/x").questions
     assert (question.grant, question.action, question.within_root) == ("mcp", "move", True)
@@ -110,6 +110,6 @@ def test_the_tool_of_a_server_is_the_action() -> None:
 )
 def test_a_search_is_checked_by_its_directory(tool: str, inputs: dict[str, object], paths: set[str]) -> None:
     """The text that it looks for is no path."""
-    rules = decode_rules_text(first_rules.rules_text(AGENTS).encode())
+    rules = decode_hooks_toml(first_rules.rules_text(AGENTS).encode())
     (question,) = apply_rules(ToolCall("claude", "s", "c", tool, (), inputs, "/repo", None, ""), rules, "/h").questions
     assert {path.rstrip("/") for _, path in question.path_values} == paths

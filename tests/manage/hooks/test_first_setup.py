@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.decode import HOOKS
-from cortex_policy.core.hooks.rules_text import decode_rules_text
+from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.history.undo import UndoRequest, undo_writes
 from cortex_policy.manage.hooks import first_setup
@@ -43,7 +43,7 @@ def test_every_file_of_the_preview_is_written_and_can_be_undone(stamped_root: Ro
     assert [step.version for step in setup.steps] == [2, 3, 4, 5, 6]
     assert (setup.version, stamp_version(stamped_root)) == (1, 6)
     assert [step.diff for step in setup.steps] == [step.diff for step in preview.steps]
-    for rule in decode_rules_text(Path(stamped_root.policy, HOOKS).read_bytes()).rules:
+    for rule in decode_hooks_toml(Path(stamped_root.policy, HOOKS).read_bytes()).rules:
         assert not rule.grant or rule.action == "{tool}" or rule.action in read_grant(stamped_root, rule.grant).actions
     undo_writes(stamped_root, UndoRequest(version=setup.version), agree)
     assert texts(stamped_root) == before

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.decode import decode
+from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.ecma_regex import SharedSteps
 from cortex_policy.core.engine import decide
 from cortex_policy.core.model import ALLOWED, Request, ResolvedPath, UsageError
@@ -254,7 +254,7 @@ calls = st.lists(
 def test_an_unchanged_policy_flips_nothing(asked: list[tuple[object, ...]], limit: int, lost: int) -> None:
     """Whatever the lag of the log, the order of its lines, and where it starts."""
     text = json.dumps({**GRANT, "actions": ["tree", "snippet"], "rate": {"perMinute": limit}}).encode()
-    grant, hits, now, logged = decode(text), {}, 0.0, []
+    grant, hits, now, logged = decode_grant(text), {}, 0.0, []
     for gap, action, path, cost, peek, lag, delay in asked:
         now += float(gap)  # type: ignore[arg-type]
         spelled = ResolvedPath("path", str(path), str(path), str(path), f"/r/{path}")
@@ -302,7 +302,7 @@ def test_a_full_log_is_decided_as_the_engine_decides(
         found = [place(args["path"])] if "path" in args else []
         lines.append(event(number, action, "grant_invalid", args=args, paths=found))
         spelled = tuple(recorded_paths({"paths": found}))
-        expected.append(decide(decode(text), Request(action, args, spelled)).allowed)
+        expected.append(decide(decode_grant(text), Request(action, args, spelled)).allowed)
     done = replayed(lines, {"git": text})
     assert (done.newly_allowed_count, done.undecided_count) == (sum(expected), 0)
 

@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 from cortex_policy.cli.output.cases import FORMATS
 from cortex_policy.cli.output.cases.text import render_results, results_summary
-from cortex_policy.core.decode import decode
+from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.model import ALLOWED
 from cortex_policy.manage.cases.coverage import measure_coverage
 from cortex_policy.manage.cases.model import Case, CaseFile, CaseFileProblem
@@ -15,7 +15,7 @@ from tests.support.junit import validate_as_jenkins
 from tests.support.roots import GIT
 
 DATA = json.dumps(GIT, indent=2).encode()
-SUBJECT = GrantUnderTest(decode(DATA, "git"), DATA, "git.json")
+SUBJECT = GrantUnderTest(decode_grant(DATA, "git"), DATA, "git.json")
 HOSTILE = "a\x1b[31m\u202e\0::error::##[x]"
 
 

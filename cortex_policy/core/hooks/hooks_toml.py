@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.hooks.rules import HookRules
 
 
-def decode_rules_text(data: bytes) -> "HookRules":
+def decode_hooks_toml(data: bytes) -> "HookRules":
     """Decode the bytes of hooks.toml; raise GrantError (21), which says what is wrong first."""
     if len(data) > MAX_BYTES:
         raise GrantError(GRANT_INVALID, f"`{HOOKS}` is larger than {MAX_BYTES} bytes")
