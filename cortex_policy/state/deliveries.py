@@ -59,7 +59,12 @@ class DeliveryTable:
 
     @property
     def is_repeat(self) -> bool:
-        """Whether another line has delivered this call before, so that its hit was taken."""
+        """Whether another line has delivered this call before, so that its hit was taken.
+
+        INVARIANT: never in a full table: a repeat without a mark would be one again, as often as its line delivers it.
+        """
+        if self._is_full:
+            return False
         counts: dict[bytes, int] = {}
         at = self._data.find(self._call, _HEADER) if self._data else -1
         while at >= 0:
@@ -71,13 +76,22 @@ class DeliveryTable:
 
     def add(self) -> None:
         """Mark the delivery as counted; a full table marks nothing."""
-        index = int.from_bytes(self._data[_AT_NEXT:_AT_KEY], sys.byteorder) % MAX_MARKS
-        at = _HEADER + _MARK * index
-        if self._descriptor is None or self._is_alive(at):  # no table, or its oldest mark is still needed
+        if self._descriptor is None or self._is_full:
             return
+        index = self._next_index
         # INVARIANT: the next place first: a mark beyond it would look like the oldest one of a full table
         _write(self._descriptor, ((index + 1) % MAX_MARKS).to_bytes(WORD, sys.byteorder), _AT_NEXT)
-        _write(self._descriptor, self._call + self._tag + self._now.to_bytes(WORD, sys.byteorder), at)
+        mark = self._call + self._tag + self._now.to_bytes(WORD, sys.byteorder)
+        _write(self._descriptor, mark, _HEADER + _MARK * index)
+
+    @property
+    def _next_index(self) -> int:
+        return int.from_bytes(self._data[_AT_NEXT:_AT_KEY], sys.byteorder) % MAX_MARKS
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether the oldest mark is still needed."""
+        return self._is_alive(_HEADER + _MARK * self._next_index)
 
     def _is_alive(self, at: int) -> bool:
         return _is_alive(self._data, at, self._now)

@@ -79,11 +79,21 @@ def rules_for_call(call: "ToolCall", rules: "HookRules") -> "list[Fit]":
 
     Raises InputError if the name of an MCP tool can be read in several ways that do not fit the same rules.
     """
-    first, *others = [list(_fits_of_reading(call, reading, rules)) for reading in call.mcp or (None,)]
+    readings = dict.fromkeys(one for reading in call.mcp for one in _readings_of_any_server(reading, rules))
+    first, *others = [list(_fits_of_reading(call, reading, rules)) for reading in readings or (None,)]
     if any(other != first for other in others):
-        names = " or ".join(f"`{server}/{tool}`" for server, tool in call.mcp[:3])
+        names = " or ".join(f"`{server or '*'}/{tool}`" for server, tool in list(readings)[:3])
         raise InputError(f"`{call.tool}` may be {names}, for which the rules differ")
     return first
+
+
+def _readings_of_any_server(reading: tuple[str, str], rules: "HookRules") -> "Iterator[tuple[str, str]]":
+    """Yield a reading; of a server that the agent does not name, also with each that a rule names."""
+    yield reading
+    server, tool = reading
+    if not server:
+        for rule in rules.rules:
+            yield from ((name.partition("/")[0].replace("*", ""), tool) for name in rule.mcp)
 
 
 def _fits_of_reading(call: "ToolCall", reading: tuple[str, str] | None, rules: "HookRules") -> "Iterator[Fit]":

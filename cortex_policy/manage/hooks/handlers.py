@@ -26,8 +26,14 @@ class HandlerPlace(Value):
 
 
 def find_handlers(document: JsonText) -> list[HandlerPlace]:
-    """Return the handlers of all events, in order; raise NotDoneError for a key that is there twice."""
+    """Return the handlers of all events, in order; raise NotDoneError for a key that is there twice.
+
+    Of two lists of one event an agent reads one, and of two commands of one handler.
+    """
     hooks = find_member(document.tree, HOOKS)
+    for node in hooks.walk() if hooks is not None else ():
+        if node.kind == "object":
+            _check_keys(node)
     places = list[HandlerPlace]()
     for entries in hooks.children if hooks is not None and hooks.kind == "object" else ():
         for number, node in enumerate(entries.children if entries.kind == "array" else ()):
@@ -41,6 +47,12 @@ def find_member(node: JsonNode, key: str) -> JsonNode | None:
     if len(found) > 1:
         raise NotDoneError(f"`{key}` is there twice", "remove one of them")
     return found[0] if found else None
+
+
+def _check_keys(node: JsonNode) -> None:
+    keys = [child.key for child in node.children]
+    for key in keys if len(set(keys)) < len(keys) else ():
+        find_member(node, key or "")
 
 
 def _handlers_in(document: JsonText, node: JsonNode, number: int, event: str) -> list[HandlerPlace]:

@@ -130,6 +130,18 @@ def test_a_server_that_the_agent_does_not_name_fits_only_a_star() -> None:
     asked = call("MCP:read", mcp=(("", "read"),))
     assert passes(asked, one_rule('mcp = ["*/read"]\ndecide = "pass"'))
     assert denial(asked, one_rule('mcp = ["files/read"]\ndecide = "pass"'))
+    assert denial(asked, one_rule('mcp = ["files/read"]\ndecide = "pass"', "pass"))
+
+
+def test_a_server_that_the_agent_does_not_name_may_be_any_that_a_rule_denies() -> None:
+    """A rule against one server is not passed by because the agent leaves its name out."""
+    asked, other = call("MCP:read", mcp=(("", "read"),)), call("MCP:write", mcp=(("", "write"),))
+    for server in ("files", "fil*", "*les"):
+        deny = f'[[rule]]\nmcp = ["{server}/read"]\ndecide = "deny"\n'
+        every = '[[rule]]\nmcp = ["*/*"]\ndecide = "pass"\n'
+        assert "for which the rules differ" in denial(asked, rules(f'format = 1\nunmapped = "pass"\n{deny}'))
+        assert "`*/read` or `" in denial(asked, rules(f"format = 1\n{deny}{every}"))
+        assert passes(other, rules(f"format = 1\n{deny}{every}"))
 
 
 def test_readings_that_fit_different_rules_deny() -> None:

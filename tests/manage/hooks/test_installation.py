@@ -8,7 +8,7 @@ import pytest
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks.installation import plan_install, plan_uninstall, write_change
-from cortex_policy.manage.hooks.targets import MANAGED, HookTarget
+from cortex_policy.manage.hooks.targets import MANAGED, USER, HookTarget
 
 ON = '{\n  "hooksConfig": {\n    "enabled": true,\n    "disabled": []\n  }\n}\n'
 
@@ -67,3 +67,21 @@ def test_a_hook_of_codex_that_was_made_by_hand_is_not_doubled(tmp_path: Path) ->
     for plan in (lambda target: plan_install(target, "/srv/repo"), plan_uninstall):
         with pytest.raises(NotDoneError, match="did not write"):
             plan(HookTarget("codex", MANAGED, str(file)))
+
+
+@pytest.mark.parametrize(
+    "more",
+    ['], "PreToolUse": [', '], "x": {"y": 1, "y": 2}, "z": [', '], "x": [{"command": "a", "command": "b"}], "z": ['],
+)
+def test_hooks_with_a_key_twice_are_not_taken_for_installed(more: str, tmp_path: Path) -> None:
+    """The agent reads one of the two, or none of the file."""
+    target = HookTarget("claude", USER, str(tmp_path / "settings.json"))
+    write_change(plan_install(target, "/srv/repo"))
+    text = Path(target.file).read_text()
+    start, end = text.index("[") + 1, text.rindex("]")
+    entry = text[start:end]
+    Path(target.file).write_text(f"{text[:start]}{entry}{more}{text[end:]}")
+    with pytest.raises(NotDoneError, match="is there twice"):
+        plan_install(target, "/srv/repo")
+    with pytest.raises(NotDoneError, match="is there twice"):
+        plan_uninstall(target)
