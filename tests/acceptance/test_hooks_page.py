@@ -84,7 +84,7 @@ def test_the_page_lists_the_shell_commands_of_the_code() -> None:
 
 def test_the_page_lists_the_separators_of_the_code() -> None:
     """Each of them ends a word."""
-    listed = re.search("blanks, quotes and `([^`]+)`", section("Guarded files"))
+    listed = re.search("spaces, quotes and `([^`]+)`", section("Guarded files"))
     assert listed is not None
     for mark in (*listed[1].split(), " ", "\t", "\n", "'", '"'):
         assert ruling(bash(f"x{mark}.env{mark}y"), PASS).denial, mark
