@@ -30,7 +30,7 @@ class OtherOwners(Value):
     not_looked_at: tuple[str, ...]
 
 
-def find_other_owners(root: Root) -> OtherOwners:
+def find_other_budget_owners(root: Root) -> OtherOwners:
     """Return the other users whose calls of a root were counted since boot, as far as the caller may see that.
 
     Root sees it of all users; other users see it of nobody.

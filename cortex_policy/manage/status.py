@@ -10,7 +10,7 @@ from cortex_policy.manage.approvals import RequestDetails, list_requests
 from cortex_policy.manage.budget_owner import BudgetOwner, current_owner
 from cortex_policy.manage.global_denials import GlobalDenials, find_global_denials
 from cortex_policy.manage.listing import GrantRow, grant_rows
-from cortex_policy.manage.other_owners import OtherOwners, find_other_owners
+from cortex_policy.manage.other_owners import OtherOwners, find_other_budget_owners
 from cortex_policy.manage.settings.effective import resolve_settings_and_errors
 from cortex_policy.manage.stamp.verify import StampMismatch, verify_stamp
 from cortex_policy.state import Root
@@ -78,7 +78,7 @@ def read_status(root: Root) -> RootStatus:
         grants,
         tuple(one for one in resolved if one.effective.place != DEFAULT),
         _attempt(current_owner)[0],
-        find_other_owners(root),
+        find_other_budget_owners(root),
         settings.audit_file if settings is not None else None,
         _audit_error(settings),
         _stamp_status(root),

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from cortex_policy.manage.hooks.codex_trust import definition_hash
-from cortex_policy.manage.hooks.handlers import find_handlers
-from cortex_policy.manage.hooks.jsonc import parse_json_text
+from cortex_policy.manage.hooks.handlers import list_all_handlers
+from cortex_policy.manage.hooks.jsonc import parse_jsonc
 from tests.agents.program import MCP, MODEL, Call, Program
 
 
@@ -54,7 +54,7 @@ persistence = "none"
     def trust_hook(self) -> None:
         """Write what Codex writes if a person trusts the hook in `/hooks`."""
         file, config = self.home / self.settings_file, self.home / ".codex" / "config.toml"
-        place = find_handlers(parse_json_text(file.read_text()))[0]
+        place = list_all_handlers(parse_jsonc(file.read_text()))[0]
         state = f'[hooks.state."{file}:pre_tool_use:0:0"]\ntrusted_hash = "{definition_hash(place)}"\n'
         config.write_text(f"{config.read_text()}{state}")
 

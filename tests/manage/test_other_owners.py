@@ -8,7 +8,7 @@ import pytest
 
 from cortex_policy.manage import other_owners
 from cortex_policy.manage.budget_owner import BudgetOwner
-from cortex_policy.manage.other_owners import find_other_owners
+from cortex_policy.manage.other_owners import find_other_budget_owners
 from cortex_policy.state import boot_id
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.ledger import budget_directory_name
@@ -41,9 +41,9 @@ def test_another_user_counts_if_a_call_was_counted_there(place: Path) -> None:
     budgets = budgets_of(place, "cortex-policy-12345")
     os.chown(budgets.parent, 12345, 12345)
     budgets_of(place, f"cortex-policy-{os.geteuid()}")
-    assert find_other_owners(find_root()).owners == (BudgetOwner(12345, "", f"{place}/cortex-policy-12345"),)
+    assert find_other_budget_owners(find_root()).owners == (BudgetOwner(12345, "", f"{place}/cortex-policy-12345"),)
     (budgets / "0123").rename(budgets / ".swept")
-    assert find_other_owners(find_root()).owners == ()
+    assert find_other_budget_owners(find_root()).owners == ()
 
 
 @pytest.mark.parametrize("kind", ["another owner", "link", "file", "odd names", "another root"])
@@ -62,7 +62,7 @@ def test_state_that_another_user_could_write_has_no_owner(place: Path, tmp_path:
                 budgets_of(place, name)
         case _:
             (place / "cortex-policy-12345" / "0123").mkdir(parents=True)
-    assert find_other_owners(find_root()).owners == ()
+    assert find_other_budget_owners(find_root()).owners == ()
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def home(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("home")
 def test_the_configured_directory_of_a_user_is_searched(place: Path) -> None:
     """Only that of a service's environment nobody knows."""
-    found = find_other_owners(find_root())
+    found = find_other_budget_owners(find_root())
     assert found.owners == (BudgetOwner(12345, "", f"{place}/agents"),)
     assert [text.split()[:4] for text in found.not_looked_at] == [["directories", "that", "only", "the"]]
 
@@ -109,6 +109,6 @@ def test_settings_that_root_must_not_read_are_named(home: Path, tmp_path: Path, 
             file.write_text("state_dir")
         case _:
             file.write_text("#" * (1 << 21))
-    found = find_other_owners(find_root())
+    found = find_other_budget_owners(find_root())
     assert found.owners == ()
     assert found.not_looked_at[1:] == ("the settings of agent, which cannot be read",)

@@ -67,15 +67,15 @@ def install(  # noqa: PLR0913 - one parameter for each option
 
     policy_root = find_inner_root(root)
     target = _target(agent, policy_root, user=user, project=project, managed=managed)
-    install_checks.check_environment(os.environ)
-    install_checks.check_program()
+    install_checks.check_no_settings_in_environment(os.environ)
+    install_checks.check_program_starts()
     change = installation.plan_install(target, policy_root.path)
-    paths = install_checks.missing_guarded_paths(target, change.file.path, os.environ)
+    paths = install_checks.paths_to_guard(target, change.file.path, os.environ)
     steps = install_checks.remaining_steps(target, policy_root, paths)
     _show(change, json=json)
     if not dry_run:
         _confirm(change, f"install the hook in `{target.file}`?", yes=yes)
-        install_checks.guard_settings(policy_root, paths)  # first: with it, only more is denied
+        install_checks.guard_paths_if_rules_exist(policy_root, paths)  # first: with it, only more is denied
         installation.write_change(change)
     _print_result(change, steps, ("installed the hook in", "the hook is already in"), is_preview=dry_run, json=json)
 

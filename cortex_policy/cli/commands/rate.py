@@ -26,7 +26,7 @@ from cortex_policy.core.text import join_words_that_fit, message_line, plural
 from cortex_policy.manage import budgets
 from cortex_policy.manage.budget_owner import current_owner
 from cortex_policy.manage.budgets import BudgetStatus
-from cortex_policy.manage.other_owners import find_other_owners
+from cortex_policy.manage.other_owners import find_other_budget_owners
 from cortex_policy.state import Root
 from cortex_policy.state.control_command_record import CommandRecorder, new_record
 from cortex_policy.state.grants import find_root
@@ -72,7 +72,7 @@ def _show(root: Root, grant_id: str | None, output: TableFormat | None, *, json:
         members = {
             "root": root.path,
             **owner_to_json(owner),
-            "other_users": [owner_to_json(one) for one in find_other_owners(root).owners],
+            "other_users": [owner_to_json(one) for one in find_other_budget_owners(root).owners],
         }
         print_json({**members, "budgets": [budget_to_json(one) for one in statuses]})
     else:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cortex_policy.core.text import message_line
-from cortex_policy.manage.other_owners import find_other_owners
+from cortex_policy.manage.other_owners import find_other_budget_owners
 from cortex_policy.state.grants_errors import root_option
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def owner_sentence(owner: "BudgetOwner") -> str:
 def print_owner(owner: "BudgetOwner", root: "Root") -> None:
     """Print whose budgets of a root follow, and which other users have some; on stderr."""
     typer.echo(message_line(owner_sentence(owner)), err=True)
-    for other in find_other_owners(root).owners:
+    for other in find_other_budget_owners(root).owners:
         command = f"cortex-policy rate show --user {other.user or other.uid}{root_option(root)}"
         typer.echo(message_line(f"note: also counted by {other.label}: `{command}`"), err=True)
 

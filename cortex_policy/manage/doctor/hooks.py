@@ -4,7 +4,7 @@ import os
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, find_trusted_program, run_program
-from cortex_policy.manage.init.pre_commit import CONFIGURATION, HOOKS, find_repository, read_configuration
+from cortex_policy.manage.init.pre_commit import CONFIGURATION, HOOKS, find_writable_repository, read_configuration
 from cortex_policy.state import Root
 from cortex_policy.state.grants_errors import root_option
 
@@ -15,7 +15,7 @@ PROGRAM = "pre-commit"
 def check_hooks(root: Root) -> CheckResult:
     """Check whether the hooks are complete, can run, and are installed."""
     try:
-        top = find_repository(root.path)
+        top = find_writable_repository(root.path)
     except NotDoneError as error:
         return CheckResult(NAME, OK, error.detail)
     text = read_configuration(top)

@@ -13,7 +13,7 @@ from cortex_policy.state import sha256_hex
 TRUSTED, CHANGED, NOT_TRUSTED = ("trusted", "changed since it was trusted", "not trusted")
 
 
-def codex_trust(file: str, place: HandlerPlace, config: str) -> str:
+def read_trust(file: str, place: HandlerPlace, config: str) -> str:
     """Return whether the user has trusted a handler, as Codex keeps it in its own configuration file."""
     entry = _state(config).get(f"{os.path.realpath(file)}:pre_tool_use:{place.indexes[0]}:{place.indexes[1]}")
     known = entry.get("trusted_hash") if isinstance(entry, dict) else None

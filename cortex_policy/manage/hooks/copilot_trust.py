@@ -4,7 +4,7 @@ import os
 
 from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.hooks.jsonc import parse_json_text
+from cortex_policy.manage.hooks.jsonc import parse_jsonc
 from cortex_policy.manage.hooks.settings_files import read_agent_settings
 
 _KEYS = ("trustedFolders", "trusted_folders")
@@ -18,7 +18,7 @@ def is_trusted_folder(folder: str, config: str) -> bool:
 
 def _folders(config: str) -> list[str]:
     try:
-        document = parse_json_text(read_agent_settings(config).text or "{}")
+        document = parse_jsonc(read_agent_settings(config).text or "{}")
         value = document.value_of(document.tree)
     except (NotDoneError, MalformedError):
         return []

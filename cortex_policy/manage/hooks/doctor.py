@@ -8,7 +8,7 @@ from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult
 from cortex_policy.manage.hooks.claude_version import check_claude_version
 from cortex_policy.manage.hooks.doctor_trials import HookTrial, try_broken_programs, try_canary, try_scratch_root
 from cortex_policy.manage.hooks.handler_line import read_runnable_line
-from cortex_policy.manage.hooks.install_checks import check_environment
+from cortex_policy.manage.hooks.install_checks import check_no_settings_in_environment
 from cortex_policy.manage.hooks.runnable_line import RunnableLine
 from cortex_policy.manage.hooks.scratch_root import scratch_root
 from cortex_policy.manage.hooks.status import AgentStatus, InstalledHook, hook_statuses
@@ -57,7 +57,7 @@ def _settings_checks(status: AgentStatus, environment: "Mapping[str, str]") -> "
     for sentence in status.notes:
         yield CheckResult("settings", WARNING, sentence)
     try:
-        check_environment(environment)
+        check_no_settings_in_environment(environment)
     except NotDoneError as error:
         yield error_result("environment", error)
     if agent == "claude":

@@ -9,7 +9,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.operator_commands import quote_word
 from cortex_policy.manage.hooks.switches import HOOK_NAME
 from cortex_policy.manage.hooks.targets import AGENT_FILES, MANAGED, PROJECT, HookTarget
-from cortex_policy.manage.hooks.wrapper import wrap_command
+from cortex_policy.manage.hooks.wrapper import watchdog_command
 from cortex_policy.state import home_directory, sha256_hex
 
 DEADLINE_SECONDS = 8
@@ -64,7 +64,7 @@ def hook_words(target: HookTarget, root: str) -> tuple[str, ...]:
     """
     if target.level == PROJECT and target.agent not in PROJECT_AGENTS:
         raise NotDoneError(f"{AGENT_FILES[target.agent].title} does not tell a hook its project", "use `--user`")
-    python, script = installed_program()
+    python, script = interpreter_and_script()
     home = () if target.level == MANAGED else (f"HOME={_known_home()}",)
     words = ("/usr/bin/env", "-i", *home, python, "-I", script, "hook", target.agent)
     where = f"${PROJECT_VARIABLE}" if target.level == PROJECT else root
@@ -79,7 +79,7 @@ def install_tag(target: HookTarget) -> str:
     return f"{target.agent}-{target.level}-{sha256_hex(os.fsencode(target.file))[:8]}"
 
 
-def installed_program() -> tuple[str, str]:
+def interpreter_and_script() -> tuple[str, str]:
     """Return the interpreter and the script of this installation; raise NotDoneError if it has no script."""
     script = os.path.join(sysconfig.get_path("scripts"), "cortex-policy")
     if not os.path.isabs(sys.executable) or not os.path.exists(script):
@@ -89,7 +89,7 @@ def installed_program() -> tuple[str, str]:
 
 def managed_directory() -> str:
     """Return the directory that Codex is told for managed hooks: that of the script."""
-    return os.path.dirname(installed_program()[1])
+    return os.path.dirname(interpreter_and_script()[1])
 
 
 def to_shell_command(words: "tuple[str, ...]") -> str:
@@ -107,7 +107,7 @@ def _handler(agent: str, words: "tuple[str, ...]", *, is_shell: bool) -> "dict[s
         return {"type": "command", "command": line, "timeout": TIMEOUT_SECONDS, "onFailure": "block"}
     if agent == "cursor":
         return {"command": line, "timeout": TIMEOUT_SECONDS, "failClosed": True}
-    wrapped = wrap_command(line)
+    wrapped = watchdog_command(line)
     if agent == "copilot":
         command = {"command": wrapped} if is_shell else {"exec": _SHELL, "args": ["-c", wrapped]}
         return {"type": "command", **command, "timeoutSec": TIMEOUT_SECONDS}

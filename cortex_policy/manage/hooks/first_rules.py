@@ -51,7 +51,7 @@ def rules_text(agents: "Iterable[str]") -> str:
     return "\n".join([_HEAD, *map(_rule_text, rules), others])
 
 
-def first_grants(scopes: "tuple[str, ...]") -> dict[str, str]:
+def first_grant_texts(scopes: "tuple[str, ...]") -> dict[str, str]:
     """Return the text of each grant that the rules may name; writing is allowed below the scopes."""
     edits = {
         READ_GRANT: GrantEdit(120, allow=("read",)),

@@ -14,7 +14,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.scope_prefix import normalize_scope_cached
 from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.editing.results import WriteResult, preview_change
-from cortex_policy.manage.hooks.first_rules import first_grants, rules_text
+from cortex_policy.manage.hooks.first_rules import first_grant_texts, rules_text
 from cortex_policy.manage.hooks.targets import agent_directory
 from cortex_policy.manage.transaction.writer import as_policy_error, write_transaction
 from cortex_policy.state import Root
@@ -111,12 +111,12 @@ def _first_texts(root: Root, agents: tuple[str, ...], read: "Read") -> dict[str,
         raise NotDoneError(f"`{HOOKS}` exists already", hint)
     rules = rules_text(agents).encode()
     named = {rule.grant for rule in decode_hooks_toml(rules).rules}
-    grants = first_grants(writable_scopes(root))
+    grants = first_grant_texts(safe_write_scopes(root))
     missing = {name: text.encode() for name, text in grants.items() if name in named and read(name) is None}
     return missing | {HOOKS: rules}
 
 
-def writable_scopes(root: Root) -> tuple[str, ...]:
+def safe_write_scopes(root: Root) -> tuple[str, ...]:
     """Return the directories of a root in which nothing lies that others run later, as far as their names tell."""
     names: list[str] = []
     with suppress(OSError), os.scandir(root.path) as entries:  # a root that cannot be listed has the usual ones

@@ -25,7 +25,7 @@ class HandlerPlace(Value):
         return not isinstance(others, list) or len(others) == 1
 
 
-def find_handlers(document: JsonText) -> list[HandlerPlace]:
+def list_all_handlers(document: JsonText) -> list[HandlerPlace]:
     """Return the handlers of all events, in order; raise NotDoneError for a key that is there twice.
 
     Of two lists of one event an agent reads one, and of two commands of one handler.

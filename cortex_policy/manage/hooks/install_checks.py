@@ -8,7 +8,7 @@ from cortex_policy.core.decode import HOOKS
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import OTHER_VARIABLES, PREFIX, SHARED_VARIABLES
 from cortex_policy.core.text import join_words_that_fit, os_error_text
-from cortex_policy.manage.hooks.entry import installed_program
+from cortex_policy.manage.hooks.entry import interpreter_and_script
 from cortex_policy.manage.hooks.guarded_paths import add_guarded_paths
 from cortex_policy.manage.hooks.targets import AGENT_FILES, MANAGED, PROJECT, USER, HookTarget, agent_directory
 from cortex_policy.state import Root, home_directory, may_hold_settings, settings_directories
@@ -37,7 +37,7 @@ class Step(Value):
     command: str = ""
 
 
-def check_environment(environment: "Mapping[str, str]") -> None:
+def check_no_settings_in_environment(environment: "Mapping[str, str]") -> None:
     """Raise NotDoneError if a variable gives a setting, or names a settings file, that the hook will not see."""
     names = [name for name in environment if name.startswith(PREFIX) and name not in OTHER_VARIABLES]
     names += [name for name in SHARED_VARIABLES if name in environment]
@@ -54,9 +54,9 @@ def check_environment(environment: "Mapping[str, str]") -> None:
             raise NotDoneError(message, "unset XDG_CONFIG_HOME")
 
 
-def check_program() -> None:
+def check_program_starts() -> None:
     """Raise NotDoneError unless the program starts as a hook does: isolated, and without any variable."""
-    python, script = installed_program()
+    python, script = interpreter_and_script()
     try:
         done = subprocess.run(
             ["/usr/bin/env", "-i", python, "-I", script, "--version"],
@@ -75,7 +75,7 @@ def check_program() -> None:
     )
 
 
-def missing_guarded_paths(target: HookTarget, path: str, environment: "Mapping[str, str]") -> tuple[str, ...]:
+def paths_to_guard(target: HookTarget, path: str, environment: "Mapping[str, str]") -> tuple[str, ...]:
     """Return what `guard` of hooks.toml needs for a settings file, whose real path is given.
 
     It needs the file and its directory, unless they are where agents have them by default: the hook guards those names
@@ -90,7 +90,7 @@ def missing_guarded_paths(target: HookTarget, path: str, environment: "Mapping[s
     return tuple(dict.fromkeys(paths))
 
 
-def guard_settings(root: Root, paths: tuple[str, ...]) -> None:
+def guard_paths_if_rules_exist(root: Root, paths: tuple[str, ...]) -> None:
     """Add paths to `guard` of the hooks.toml of a root; without that file every call is denied anyway."""
     if paths and has_rules(root):
         add_guarded_paths(root, paths)

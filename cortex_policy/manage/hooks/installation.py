@@ -6,9 +6,9 @@ from cortex_policy.core.json_tree import line_and_column
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks import requirements_edit, settings_edit
 from cortex_policy.manage.hooks.entry import HookEntry, hook_entry, managed_directory, required_members
-from cortex_policy.manage.hooks.handlers import find_handlers
+from cortex_policy.manage.hooks.handlers import list_all_handlers
 from cortex_policy.manage.hooks.installed_lines import is_hook_line
-from cortex_policy.manage.hooks.jsonc import BOM, BYTE_ORDER_MARK, COMMENT, parse_json_text
+from cortex_policy.manage.hooks.jsonc import BOM, BYTE_ORDER_MARK, COMMENT, parse_jsonc
 from cortex_policy.manage.hooks.settings_files import AgentSettingsFile, read_agent_settings, write_agent_settings
 from cortex_policy.manage.hooks.targets import AGENT_FILES, USER, HookTarget
 
@@ -60,9 +60,9 @@ def write_change(change: SettingsChange) -> None:
     write_agent_settings(change.file, change.data, mode)
 
 
-def check_extras(target: HookTarget, text: str) -> None:
+def check_agent_accepts(target: HookTarget, text: str) -> None:
     """Raise NotDoneError if a text has what makes its agent ignore it; MalformedError for more than that."""
-    for kind, offset in parse_json_text(text).extras:
+    for kind, offset in parse_jsonc(text).non_json_parts:
         if kind not in _TAKES.get(target.agent, ()):
             line, _ = line_and_column(text, offset)
             message = f"it has {kind} in line {line}, so {AGENT_FILES[target.agent].title} ignores all of it"
@@ -79,8 +79,8 @@ def _change(target: HookTarget, file: AgentSettingsFile, text: str | None) -> Se
 
 def _with_entry(text: str | None, target: HookTarget, entry: HookEntry) -> str | None:
     if text is not None and text.strip(f" \t\r\n{BOM}"):
-        check_extras(target, text)
-        ours = [place for place in find_handlers(parse_json_text(text)) if is_hook_line(place.handler)]
+        check_agent_accepts(target, text)
+        ours = [place for place in list_all_handlers(parse_jsonc(text)) if is_hook_line(place.handler)]
         if len(ours) == 1 and (ours[0].event, ours[0].group) == (entry.event, entry.value):
             return text
     return settings_edit.add_entry(_without_lines(text, target), entry.event, entry.value, entry.others)

@@ -28,22 +28,22 @@ class JsonText(Value):
     text: str
     uncommented: str
     tree: JsonNode
-    extras: "tuple[tuple[str, int], ...]"
+    non_json_parts: "tuple[tuple[str, int], ...]"
 
     def value_of(self, node: JsonNode) -> object:
         """Return the value of a node."""
         return json.loads(_strict(self.uncommented[node.start : node.end], []), parse_int=_integer)
 
 
-def parse_json_text(text: str) -> JsonText:
+def parse_jsonc(text: str) -> JsonText:
     """Parse a text; raise MalformedError, which says where, if more than this parts it from JSON."""
-    extras = list[tuple[str, int]]()
+    non_json_parts = list[tuple[str, int]]()
     without_bom = text
     if text.startswith(BOM):
-        extras.append((BYTE_ORDER_MARK, 0))
+        non_json_parts.append((BYTE_ORDER_MARK, 0))
         without_bom = f" {text[1:]}"
-    uncommented = _COMMENTS.sub(lambda match: match[1] or _blank(match, COMMENT, extras), without_bom)
-    return JsonText(text, uncommented, parse_tree(_strict(uncommented, extras)), tuple(extras))
+    uncommented = _COMMENTS.sub(lambda match: match[1] or _blank(match, COMMENT, non_json_parts), without_bom)
+    return JsonText(text, uncommented, parse_tree(_strict(uncommented, non_json_parts)), tuple(non_json_parts))
 
 
 def _integer(digits: str) -> float:
@@ -51,10 +51,10 @@ def _integer(digits: str) -> float:
     return int(digits) if len(digits) <= MAX_DIGITS else float(digits)
 
 
-def _strict(uncommented: str, extras: "list[tuple[str, int]]") -> str:
-    return _TRAILING_COMMAS.sub(lambda match: match[1] or _blank(match, TRAILING_COMMA, extras), uncommented)
+def _strict(uncommented: str, non_json_parts: "list[tuple[str, int]]") -> str:
+    return _TRAILING_COMMAS.sub(lambda match: match[1] or _blank(match, TRAILING_COMMA, non_json_parts), uncommented)
 
 
-def _blank(match: re.Match[str], kind: str, extras: "list[tuple[str, int]]") -> str:
-    extras.append((kind, match.start()))
+def _blank(match: re.Match[str], kind: str, non_json_parts: "list[tuple[str, int]]") -> str:
+    non_json_parts.append((kind, match.start()))
     return _NOT_NEWLINE.sub(" ", match[0])

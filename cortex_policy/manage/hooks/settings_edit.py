@@ -9,9 +9,9 @@ import re
 
 from cortex_policy.core.json_tree import JsonNode
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.hooks.handlers import HOOKS, HandlerPlace, find_handlers, find_member
+from cortex_policy.manage.hooks.handlers import HOOKS, HandlerPlace, find_member, list_all_handlers
 from cortex_policy.manage.hooks.json_layout import CREATED, Layout, indent_of, json_value_text, layout_at
-from cortex_policy.manage.hooks.jsonc import BOM, JsonText, parse_json_text
+from cortex_policy.manage.hooks.jsonc import BOM, JsonText, parse_jsonc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def add_entry(text: str | None, event: str, entry: object, others: "dict[str, ob
     if text is None or not text.strip(_BLANKS + BOM):
         created = _created_text({event: [entry]}, others)
         return f"{created}\n" if text is None else text + created
-    document = parse_json_text(text)
+    document = parse_jsonc(text)
     root = _of_kind(document.tree, "object", "it")
     for key, value in others.items():
         if not _has_member(document, root, key, value):
@@ -50,8 +50,8 @@ def add_entry(text: str | None, event: str, entry: object, others: "dict[str, ob
 def remove_entries(text: str, is_ours: "IsOurs", others: "dict[str, object]") -> str | None:
     """Remove the handlers that are ours, with all that was made for them; None if that is the whole file."""
     while text.strip(_BLANKS + BOM):
-        document = parse_json_text(text)
-        ours = [place for place in find_handlers(document) if is_ours(place.handler)]
+        document = parse_jsonc(text)
+        ours = [place for place in list_all_handlers(document) if is_ours(place.handler)]
         if not ours:
             break
         created = _created_text({ours[0].event: [ours[0].group]}, others)

@@ -33,7 +33,7 @@ _MORE = {
 _READ_CLAUDES = ("cursor", "vscode")  # they run the hooks of Claude Code's user as well
 
 
-def files_read_by(agent: str, root: str, environment: "Mapping[str, str]") -> list[tuple[str, str]]:
+def settings_files_by_level(agent: str, root: str, environment: "Mapping[str, str]") -> list[tuple[str, str]]:
     """Return each level with each file that an agent reads there, if it exists; a root of '' has no project."""
     found = dict[str, str]()
     for level in LEVELS:

@@ -8,13 +8,13 @@ from cortex_policy.core.text import join_words_that_fit
 from cortex_policy.manage.hooks import codex_trust, requirements_edit
 from cortex_policy.manage.hooks.copilot_trust import is_trusted_folder
 from cortex_policy.manage.hooks.entry import PROJECT_VARIABLE, hook_entry
-from cortex_policy.manage.hooks.handlers import HandlerPlace, find_handlers
-from cortex_policy.manage.hooks.installation import check_extras
+from cortex_policy.manage.hooks.handlers import HandlerPlace, list_all_handlers
+from cortex_policy.manage.hooks.installation import check_agent_accepts
 from cortex_policy.manage.hooks.installed_lines import HookLine, read_hook_line
-from cortex_policy.manage.hooks.jsonc import BOM, parse_json_text
+from cortex_policy.manage.hooks.jsonc import BOM, parse_jsonc
 from cortex_policy.manage.hooks.settings_files import read_agent_settings
-from cortex_policy.manage.hooks.sources import files_read_by
-from cortex_policy.manage.hooks.switches import SettingsDocument, find_switches
+from cortex_policy.manage.hooks.sources import settings_files_by_level
+from cortex_policy.manage.hooks.switches import SettingsDocument, off_switch_sentences
 from cortex_policy.manage.hooks.targets import AGENT_FILES, MANAGED, PROJECT, HookTarget, agent_directory
 
 TYPE_CHECKING = False
@@ -51,7 +51,9 @@ class AgentStatus(Value):
 def hook_statuses(root: str, environment: "Mapping[str, str]") -> "Iterator[AgentStatus]":
     """Yield the status of each agent; a root of '' has no settings of a project."""
     for agent in AGENTS:
-        files = [_read(HookTarget(agent, level, file)) for level, file in files_read_by(agent, root, environment)]
+        files = [
+            _read(HookTarget(agent, level, file)) for level, file in settings_files_by_level(agent, root, environment)
+        ]
         documents = [one for one in files if isinstance(one, SettingsDocument)]
         read = [hook for document in documents for hook in _hooks_in(document, root, environment)]
         hooks = tuple(hook for hook in read if hook.line.agent == agent)
@@ -79,9 +81,9 @@ def _read(target: HookTarget) -> SettingsDocument | _UnreadFile:
             return SettingsDocument(target, requirements_edit.decode_requirements(text), ())
         if not text.strip(f" \t\r\n{BOM}"):
             return SettingsDocument(target, {}, ())
-        check_extras(target, text)
-        document = parse_json_text(text)
-        return SettingsDocument(target, document.value_of(document.tree), tuple(find_handlers(document)))
+        check_agent_accepts(target, text)
+        document = parse_jsonc(text)
+        return SettingsDocument(target, document.value_of(document.tree), tuple(list_all_handlers(document)))
     except (NotDoneError, MalformedError) as error:
         why = error.detail if isinstance(error, NotDoneError) else str(error)
         sentence = f"{AGENT_FILES[target.agent].title} does not read `{target.file}`: {why}"
@@ -111,7 +113,7 @@ def _trust(target: HookTarget, place: HandlerPlace | None, root: str, environmen
     """Return whether a person has trusted a line, '' where the agent runs it anyway."""
     if target.agent == "codex" and target.level != MANAGED:
         config = f"{agent_directory('codex', environment)}/config.toml"
-        return codex_trust.codex_trust(target.file, place, config) if place is not None else "unknown"
+        return codex_trust.read_trust(target.file, place, config) if place is not None else "unknown"
     if (target.agent, target.level) == ("copilot", PROJECT):
         is_trusted = is_trusted_folder(root, f"{agent_directory('copilot', environment)}/config.json")
         return codex_trust.TRUSTED if is_trusted else codex_trust.NOT_TRUSTED
@@ -120,7 +122,7 @@ def _trust(target: HookTarget, place: HandlerPlace | None, root: str, environmen
 
 def _problems(agent: str, hooks: tuple[InstalledHook, ...], documents: list[SettingsDocument]) -> "Iterator[str]":
     title = AGENT_FILES[agent].title
-    yield from find_switches(agent, {hook.level for hook in hooks}, documents)
+    yield from off_switch_sentences(agent, {hook.level for hook in hooks}, documents)
     for hook in hooks:
         if hook.trust and hook.trust != codex_trust.TRUSTED:
             yield f"{title} skips the line in `{hook.file}`: it is {hook.trust}; {_TRUST_IT[agent]}"

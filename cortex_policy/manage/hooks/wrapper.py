@@ -29,7 +29,7 @@ echo "{failed} ($hook_exit)" >&4
 exit 2"""
 
 
-def wrap_command(program: str, seconds: float = WATCHDOG_SECONDS) -> str:
+def watchdog_command(program: str, seconds: float = WATCHDOG_SECONDS) -> str:
     """Return shell text that runs a command line of one program, and ends it after some seconds."""
     lines = _TEXT.format(program=program, sleep=_sleep_program(), seconds=seconds, failed=FAILED, denied=DENIED)
     return "; ".join(lines.splitlines())

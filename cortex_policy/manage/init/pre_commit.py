@@ -96,7 +96,7 @@ def hooks_manifest() -> str:
     return "\n".join(line for hook in HOOKS for line in _manifest_lines(hook))
 
 
-def find_repository(path: str) -> str:
+def find_writable_repository(path: str) -> str:
     """Return the top of the git repository around a directory; raise NotDoneError if it is not writable."""
     top = path
     while not os.path.lexists(f"{top.rstrip('/')}/.git"):

@@ -10,7 +10,7 @@ from cortex_policy.manage import editor_schema
 from cortex_policy.manage.editing.new_grant import new_grant_text
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.init.merge_driver import MergeDriver, check_repository, install_merge_driver
-from cortex_policy.manage.init.pre_commit import MADE, HookConfiguration, configure_hooks, find_repository
+from cortex_policy.manage.init.pre_commit import MADE, HookConfiguration, configure_hooks, find_writable_repository
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state.grants import may_hold_policy
@@ -39,7 +39,7 @@ def init_root(
     """
     path = _resolve_directory(_root_name(named))
     _refuse_outer(path)
-    top = find_repository(path) if with_hooks else None
+    top = find_writable_repository(path) if with_hooks else None
     if with_driver:
         check_repository(path)
     root = Root(path, named=named is not None)

@@ -81,12 +81,14 @@ def test_the_rules_of_any_agents_are_valid_and_short_lines(count: int) -> None:
         rules = decode_hooks_toml(text.encode())
         assert rules.unmapped == "deny"
         assert all(len(line) <= 120 for line in text.splitlines())
-        assert {rule.grant for rule in rules.rules} <= {*first_rules.first_grants(()), ""}
+        assert {rule.grant for rule in rules.rules} <= {*first_rules.first_grant_texts(()), ""}
 
 
 def test_the_grants_are_valid_and_a_server_may_do_nothing_at_first() -> None:
     """Writing is below the scopes."""
-    grants = {name: decode_grant(text.encode(), name) for name, text in first_rules.first_grants(("docs",)).items()}
+    grants = {
+        name: decode_grant(text.encode(), name) for name, text in first_rules.first_grant_texts(("docs",)).items()
+    }
     assert grants["mcp"].actions == ()
     assert grants["fs.write"].fs_scope == ("docs",)
 

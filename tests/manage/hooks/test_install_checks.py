@@ -6,7 +6,7 @@ import pytest
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks import install_checks
-from cortex_policy.manage.hooks.install_checks import check_program, missing_guarded_paths
+from cortex_policy.manage.hooks.install_checks import check_program_starts, paths_to_guard
 from cortex_policy.manage.hooks.targets import MANAGED, PROJECT, USER, HookTarget
 
 
@@ -15,15 +15,15 @@ def test_a_program_that_needs_a_variable_is_refused(tmp_path: Path, monkeypatch:
     script = tmp_path / "cortex-policy"
     script.write_text("import os, sys\nsys.exit(0 if os.environ.get('PYTHONPATH') else 'no module named x')\n")
     monkeypatch.setenv("PYTHONPATH", "/x")
-    monkeypatch.setattr(install_checks, "installed_program", lambda: ("/usr/bin/env", str(script)))
+    monkeypatch.setattr(install_checks, "interpreter_and_script", lambda: ("/usr/bin/env", str(script)))
     with pytest.raises(NotDoneError, match="does not run"):
-        check_program()
+        check_program_starts()
 
 
 def test_the_installed_program_runs_as_a_hook_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the caller's environment is."""
     monkeypatch.setenv("PYTHONPATH", "/no/such")
-    check_program()
+    check_program_starts()
 
 
 @pytest.mark.parametrize(
@@ -44,4 +44,4 @@ def test_paths_that_are_not_guarded_by_name_are_added(
     target: HookTarget, path: str, variables: dict[str, str], expected: tuple[str, ...]
 ) -> None:
     """The file and the directory that was moved; of a link the file behind it."""
-    assert missing_guarded_paths(target, path, variables) == expected
+    assert paths_to_guard(target, path, variables) == expected

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.hooks.handlers import find_handlers
+from cortex_policy.manage.hooks.handlers import list_all_handlers
 from cortex_policy.manage.hooks.installed_lines import is_hook_line
-from cortex_policy.manage.hooks.jsonc import parse_json_text
+from cortex_policy.manage.hooks.jsonc import parse_jsonc
 from cortex_policy.manage.hooks.settings_edit import add_entry, remove_entries
 
 HANDLER = {"type": "command", "command": "/bin/cortex-policy hook claude", "args": [], "timeout": 20}
@@ -60,7 +60,7 @@ def test_removing_what_was_added_gives_the_text_back(drawn: tuple[str, dict[str,
     """Whatever the layout; and in between it is the same document with one more entry."""
     text, document = drawn
     after = add_entry(text, EVENT, ENTRY, {})
-    parsed = parse_json_text(after)
+    parsed = parse_jsonc(after)
     hooks = document.get("hooks", {})
     assert parsed.value_of(parsed.tree) == {**document, "hooks": {**hooks, EVENT: [*hooks.get(EVENT, []), ENTRY]}}
     assert remove_entries(after, is_hook_line, {}) == text
@@ -84,7 +84,7 @@ def test_every_line_of_this_program_is_removed() -> None:
     text = json.dumps({"hooks": {EVENT: [ENTRY, shared], "preToolUse": [HANDLER]}}, indent=2)
     after = remove_entries(text, is_hook_line, {})
     assert after is not None
-    assert [place.handler for place in find_handlers(parse_json_text(after))] == OTHER["hooks"]
+    assert [place.handler for place in list_all_handlers(parse_jsonc(after))] == OTHER["hooks"]
 
 
 def test_a_file_that_was_made_for_the_hook_is_removed_again() -> None:

@@ -11,7 +11,7 @@ from shlex import quote, split
 
 import pytest
 
-from cortex_policy.manage.hooks.wrapper import DENIED, FAILED, wrap_command
+from cortex_policy.manage.hooks.wrapper import DENIED, FAILED, watchdog_command
 
 SHELLS = ("dash -c", "bash -c", "bash --norc --noprofile -c", "busybox sh -c")
 PAYLOAD = b'{"tool_name":"Bash",\x00\xff"x":"\n\n"}' * 8000  # more than a pipe holds, and no newline at its end
@@ -33,7 +33,7 @@ def shell(request: pytest.FixtureRequest) -> list[str]:
 def run_wrapped(shell: list[str], program: str, payload: bytes = b"{}", seconds: float = SECONDS) -> Done:
     """Run a command line in the wrapper; `seconds` are the watchdog's."""
     return subprocess.run(
-        [*shell, wrap_command(program, seconds)], input=payload, capture_output=True, check=False, timeout=60
+        [*shell, watchdog_command(program, seconds)], input=payload, capture_output=True, check=False, timeout=60
     )
 
 
@@ -134,7 +134,7 @@ def test_the_watchdog_ends_with_the_call(shell: list[str], program: str) -> None
 def test_the_watchdog_holds_no_pipe_of_the_agent(shell: list[str]) -> None:
     """Some agents wait until their pipes are closed, and then let the call run."""
     with subprocess.Popen(
-        [*shell, wrap_command("/bin/cat", 3598.25)],
+        [*shell, watchdog_command("/bin/cat", 3598.25)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -154,7 +154,9 @@ def test_the_watchdog_holds_no_pipe_of_the_agent(shell: list[str]) -> None:
 def test_a_wrapper_that_is_ended_denies(shell: list[str], number: signal.Signals) -> None:
     """An agent takes a death by signal for no opinion."""
     with subprocess.Popen(
-        [*shell, wrap_command(sh("echo x; exec sleep 62.25"), SECONDS)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*shell, watchdog_command(sh("echo x; exec sleep 62.25"), SECONDS)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"x\n"
