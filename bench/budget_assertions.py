@@ -59,8 +59,8 @@ def _faster(cells: Cells, processes: int, names: tuple[str, str], times: float) 
     ours, peer = names
     found = {group: ratio(cell[ours], cell[peer]) for group, cell in cells.items() if group.processes == processes}
     shown = "; ".join(f"{_short(group)} {times:.1f}" for group, times in found.items())
-    plain, plural = ours.strip("*"), "es" if processes > 1 else ""
-    sentence = f"{plain}, is at least {times} times {peer}, {processes} process{plural}"
+    plain, count_with_noun = ours.strip("*"), "es" if processes > 1 else ""
+    sentence = f"{plain}, is at least {times} times {peer}, {processes} process{count_with_noun}"
     yield Claim(sentence, shown, min(found.values()) >= times)
 
 

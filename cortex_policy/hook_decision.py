@@ -5,7 +5,7 @@ import os
 from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.engine import denial_before_rate, path_syntax_problem
 from cortex_policy.core.hooks import PayloadError
-from cortex_policy.core.hooks.guarded_files import PLACES, guard_denial
+from cortex_policy.core.hooks.guarded_files import PLACES, guarded_path_denial
 from cortex_policy.core.hooks.payload import MAX_BYTES, detect_agent, read_tool_call
 from cortex_policy.core.hooks.questions import apply_rules
 from cortex_policy.core.model import (
@@ -87,7 +87,7 @@ def _decide_call(call: "ToolCall", named_root: str, tag: str) -> str:
 
     def guard(path: str) -> str:
         spellings = [path, *(name + path[len(end) :] for name, end in links if f"{path}/".startswith(f"{end}/"))]
-        return next(filter(None, (guard_denial(one, call, rules) for one in spellings)), "")
+        return next(filter(None, (guarded_path_denial(one, call, rules) for one in spellings)), "")
 
     if why := _guarded_end(ruling.paths, guard):
         return _ruling_reason(call, why)

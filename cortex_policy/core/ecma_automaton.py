@@ -82,8 +82,8 @@ class _Classes(dict[int, str]):
 class Automaton:
     """A part of a pattern, prepared to search for a match that ends anywhere.
 
-    A match may begin anywhere, too, unless `is_anchored`. With `goes_on` the search continues after a match: `accepts`
-    says whether one ends at a state. Several threads may use it at once: all add the same states.
+    A match may begin anywhere, too, unless `is_anchored`. With `goes_on` the search continues after a match:
+    `is_match_end` says whether one ends at a state. Several threads may use it at once: all add the same states.
     """
 
     classes: "_Classes"
@@ -114,7 +114,7 @@ class Automaton:
         self._kept = 0
         self.start = FOUND if first & self._end else self._state(first, EDGE)
 
-    def accepts(self, state: State, following: str) -> bool:
+    def is_match_end(self, state: State, following: str) -> bool:
         """Whether a match ends at a state, before a character of this class, or '' at the end of the value."""
         if state is FOUND or state is DEAD:
             return state is FOUND

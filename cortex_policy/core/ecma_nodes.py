@@ -34,7 +34,7 @@ class PatternNode:
         """Store its size and parts."""
         self.size, self.parts, self.is_nullable = size, parts, is_nullable
 
-    def first_positions(self, base: int) -> int:
+    def first_position_bits(self, base: int) -> int:
         """Return the positions that a match can begin with, if its own begin at `base`."""
         return 1 << base
 
@@ -88,11 +88,11 @@ class Series(PatternNode):
         """Sum them up."""
         super().__init__(sum(part.size for part in parts), parts, is_nullable=all(part.is_nullable for part in parts))
 
-    def first_positions(self, base: int) -> int:
+    def first_position_bits(self, base: int) -> int:
         """Return those of the first part, and of the next where that may be empty."""
         result = 0
         for part in self.parts:
-            result |= part.first_positions(base)
+            result |= part.first_position_bits(base)
             if not part.is_nullable:
                 break
             base += part.size
@@ -120,11 +120,11 @@ class Choice(PatternNode):
         """Sum them up."""
         super().__init__(sum(part.size for part in parts), parts, is_nullable=any(part.is_nullable for part in parts))
 
-    def first_positions(self, base: int) -> int:
+    def first_position_bits(self, base: int) -> int:
         """Return those of every part."""
         result = 0
         for part in self.parts:
-            result |= part.first_positions(base)
+            result |= part.first_position_bits(base)
             base += part.size
         return result
 
@@ -155,13 +155,13 @@ class Repeat(PatternNode):
         super().__init__(part.size * copies, (part,), is_nullable=min_count == 0 or part.is_nullable)
         self.min_count, self.max_count = min_count, max_count
 
-    def first_positions(self, base: int) -> int:
+    def first_position_bits(self, base: int) -> int:
         """Return those of the first time, and of the next where that may be empty."""
         part = self.parts[0]
         copies = self.size // part.size if part.is_nullable else 1
         result = 0
         for _ in range(copies):
-            result |= part.first_positions(base)
+            result |= part.first_position_bits(base)
             base += part.size
         return result
 
@@ -169,7 +169,7 @@ class Repeat(PatternNode):
         """Link each repetition to the next, or out if there were enough; the last one of an open count to itself."""
         part = self.parts[0]
         base += self.size - part.size
-        entry = after if self.max_count is not None else part.first_positions(base) | after
+        entry = after if self.max_count is not None else part.first_position_bits(base) | after
         for copy in reversed(range(self.size // part.size)):
             inner = part.link_positions(positions, base, entry)
             entry = inner if copy < self.min_count else inner | after

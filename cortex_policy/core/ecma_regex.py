@@ -190,7 +190,7 @@ class Regex:
 def _accept(parts: list[tuple[Automaton, bool]], states: "list[State]", column: list[str]) -> bool:
     """Whether each part ends a match before these classes, or ends none if it must not hold."""
     found = zip(parts, states, column, strict=True)
-    return all(automaton.accepts(state, name) == holds for (automaton, holds), state, name in found)
+    return all(automaton.is_match_end(state, name) == holds for (automaton, holds), state, name in found)
 
 
 def search_part(automaton: Automaton, text: str, steps: StepLimit) -> bool:
@@ -205,7 +205,7 @@ def search_part(automaton: Automaton, text: str, steps: StepLimit) -> bool:
             steps.taken += more
             if steps.taken > steps.bound:
                 steps.check()
-    return automaton.accepts(state, "")
+    return automaton.is_match_end(state, "")
 
 
 def _join_surrogates(text: str) -> str:

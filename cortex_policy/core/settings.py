@@ -151,7 +151,7 @@ class Layer(Value):
     locked: tuple[str, ...] = ()
 
 
-def resolve_all(layers: "list[Layer]") -> list[EffectiveSetting]:
+def resolve_all_settings(layers: "list[Layer]") -> list[EffectiveSetting]:
     """Return the effective value of each setting."""
     return [resolve_setting(layers, setting.name) for setting in SETTINGS]
 

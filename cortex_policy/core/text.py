@@ -96,7 +96,7 @@ def _escape_commands(line: str, bracket: str = _BRACKET, colon: str = _COLON) ->
     return line
 
 
-def plural(number: int, noun: str) -> str:
+def count_with_noun(number: int, noun: str) -> str:
     """Return a number with its noun, such as `1 file` or `3 files`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
@@ -105,4 +105,4 @@ def duration_text(seconds: float) -> str:
     """Return a duration in its largest unit, such as `3 minutes`."""
     units = ((86_400, "day"), (3600, "hour"), (60, "minute"))
     size, noun = next((unit for unit in units if seconds >= unit[0]), (1, "second"))
-    return plural(max(0, int(seconds // size)), noun)
+    return count_with_noun(max(0, int(seconds // size)), noun)

@@ -86,7 +86,7 @@ def _exists(path: str, directory: str, visit: "Visit") -> bool:
     return True  # it appeared just now
 
 
-def find_fast_lookup_root(root: str, protected: ProtectedPaths) -> str | None:
+def find_fast_lookup_prefix(root: str, protected: ProtectedPaths) -> str | None:
     """Return the root with a `/` if ordinary paths can be resolved below it, else None (`Preconditions.plain_root`)."""
     top = f"{root.rstrip('/')}/"
     if not root.isascii():

@@ -13,7 +13,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError, Origin, Settings
 from cortex_policy.library.file_identity import Identity, identity_of, is_next_change_noticeable
 from cortex_policy.library.inotify import CONTENT, ENTRIES, ITSELF, Inotify
-from cortex_policy.library.path_lookup import UnresolvedRoot, find_fast_lookup_root, resolve_and_visit
+from cortex_policy.library.path_lookup import UnresolvedRoot, find_fast_lookup_prefix, resolve_and_visit
 from cortex_policy.state import Root, dot_cortex_path, policy_path, settings_directories
 from cortex_policy.state.enforcement import check_host_stop, check_root_stop, effective_settings
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
@@ -196,7 +196,7 @@ def read_preconditions(name: UnresolvedRoot) -> Preconditions:
     origin = Origin(root.path, "", "", root_identity, policy_identity, tools_identity)
     protected = protected_paths(origin, settings)
     stamp = _stamp_identity(root) if settings.stamp == "require" else None
-    plain_root = find_fast_lookup_root(root.path, protected)
+    plain_root = find_fast_lookup_prefix(root.path, protected)
     return Preconditions(root, identities, settings, protected, stamp, plain_root, len(plain_root or ""))
 
 

@@ -26,7 +26,7 @@ from cortex_policy.core.operator_commands import append_root_option, program_com
 from cortex_policy.core.rule_steps import DENIES, FAILS, NOT_ASKED, RULES, RuleStep
 from cortex_policy.state import Root, policy_path, sha256
 from cortex_policy.state.approval_store import approvals_file
-from cortex_policy.state.enforcement import build_request
+from cortex_policy.state.enforcement import resolve_request
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.users import Owner, who_may_replace
 
@@ -87,7 +87,9 @@ def _decide_without_rate(
 ) -> Decision | None:
     """Return the decision without the rate rule, whose state is unavailable; None if another rule fails too."""
     try:
-        request = build_request(grant, grant.origin, call.action, args, settings) if grant.origin is not None else None
+        request = (
+            resolve_request(grant, grant.origin, call.action, args, settings) if grant.origin is not None else None
+        )
     except CortexPolicyError:
         return None
     if request is None or denial_before_rate(grant, request, settings) is not None:
@@ -202,8 +204,12 @@ def _grant_error_steps(error: CortexPolicyError) -> list[RuleStep]:
     if data is None:
         return []
     from cortex_policy.schema.catalog import ERROR  # noqa: PLC0415
-    from cortex_policy.schema.lint import lint_grant  # noqa: PLC0415 - loads pydantic, which costs 136 ms
+    from cortex_policy.schema.lint import decode_and_lint_grant  # noqa: PLC0415 - loads pydantic, which costs 136 ms
     from cortex_policy.schema.problems import locate_problems  # noqa: PLC0415
 
-    errors = [one for one in locate_problems(error.file, data, lint_grant(data, grant_id)[1]) if one.severity == ERROR]
+    errors = [
+        one
+        for one in locate_problems(error.file, data, decode_and_lint_grant(data, grant_id)[1])
+        if one.severity == ERROR
+    ]
     return [RuleStep("grant", FAILS, one.message, one.pointer, one.line) for one in errors[:_MAX_ERRORS]]

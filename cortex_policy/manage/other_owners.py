@@ -10,7 +10,7 @@ from cortex_policy.core.model import SETTINGS_INVALID, GrantError
 from cortex_policy.core.settings import SYSTEM, USER
 from cortex_policy.manage.budget_owner import BudgetOwner, budget_owner
 from cortex_policy.state import OPEN_DIRECTORY, OPEN_FILE, Root, boot_id, default_state_directory, read_all
-from cortex_policy.state.foreign_settings import open_settings_of
+from cortex_policy.state.foreign_settings import open_user_settings_directory
 from cortex_policy.state.grants import find_trust_problems
 from cortex_policy.state.ledger import budget_directory_name
 from cortex_policy.state.settings import MAX_BYTES, NAME, decode_layer, read_settings_file, settings_file
@@ -75,7 +75,7 @@ def _owners_by_settings(unread: list[str]) -> "Iterator[BudgetOwner]":
 
 def _state_dir_of(user: pwd.struct_passwd) -> object:
     """Return the state directory that a user's settings name; raise OSError or GrantError."""
-    directory = open_settings_of(user)
+    directory = open_user_settings_directory(user)
     try:
         descriptor = os.open(NAME, OPEN_FILE, dir_fd=directory)
     finally:

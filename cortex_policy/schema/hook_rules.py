@@ -31,7 +31,7 @@ MARKING_AGENTS = ("claude", "codex")  # their payloads tell sub-agents from the 
 _MAX_COVERING = 200  # patterns with a `*` that are compared with each name
 
 
-def lint_hook_rules(
+def decode_and_lint_hook_rules(
     data: bytes, find_actions: "FindActions | None" = None
 ) -> tuple[HookRules | None, tuple[UnlocatedProblem, ...]]:
     """Decode the bytes of a hooks.toml as a hook does; return its rules, or None, and all problems.

@@ -36,7 +36,7 @@ GRANT_RULES = (
 )  # fmt: skip
 
 
-def lint_grant(
+def decode_and_lint_grant(
     data: bytes, grant_id: str = "", called: str = "ID", root: str = ""
 ) -> tuple[LintSubject | None, tuple[UnlocatedProblem, ...]]:
     """Decode the bytes of a grant as `check` does; return the grant, or None, and all problems.
@@ -82,7 +82,7 @@ def apply_certain_fixes(data: bytes, codes: frozenset[str], settings: Settings =
     fixes_left = max_fixes(data)
     for _ in range(MAX_ROUNDS):
         text = data.decode("utf-8", "surrogateescape")
-        fixes = [one.fix for one in lint_grant(data)[1] if one.fix is not None and one.code in codes]
+        fixes = [one.fix for one in decode_and_lint_grant(data)[1] if one.fix is not None and one.code in codes]
         for fix in sorted(fixes, key=_last_first)[:fixes_left]:
             text = apply_fix_unless_wider(text, fix, settings) or text
         fixes_left = max(0, fixes_left - len(fixes))

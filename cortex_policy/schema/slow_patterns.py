@@ -26,7 +26,7 @@ def never_matches(parsed: Pattern, work: WorkLimit) -> bool:
     known, pending = {id(automaton.start): automaton.start}, [automaton.start]
     while pending:
         state = pending.pop()
-        if len(known) > _MAX_STATES or automaton.accepts(state, ""):
+        if len(known) > _MAX_STATES or automaton.is_match_end(state, ""):
             return False
         for name in () if state is DEAD else automaton.positions_by_class:
             work.spend(state.weight)

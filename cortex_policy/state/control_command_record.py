@@ -117,7 +117,7 @@ class CommandRecorder:
         except CortexPolicyError as error:
             self.problem = error.message
         except OSError as error:
-            self.problem = f"`{records_path(self._record.place, self._root)}`: {os_error_text(error)}"
+            self.problem = f"`{records_directory(self._record.place, self._root)}`: {os_error_text(error)}"
 
 
 def encode_record(record: CommandRecord) -> bytes:
@@ -185,7 +185,7 @@ def _prune(directory: int) -> None:
             os.unlink(name, dir_fd=directory)
 
 
-def records_path(place: str, root: str | None) -> str:
+def records_directory(place: str, root: str | None) -> str:
     """Return the directory of the records of a place."""
     return f"{settings_directory_of(place, root)}/{NAME}/{COMMANDS}"
 

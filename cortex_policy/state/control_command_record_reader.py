@@ -13,9 +13,9 @@ from cortex_policy.state.control_command_record import (
     RECORD_NAME,
     CommandRecord,
     decode_record,
-    records_path,
+    records_directory,
 )
-from cortex_policy.state.foreign_settings import open_settings_of
+from cortex_policy.state.foreign_settings import open_user_settings_directory
 from cortex_policy.state.grants import find_trust_problems
 from cortex_policy.state.history import COMMANDS, NAME, CorruptEntry
 from cortex_policy.state.safe_directories import open_below
@@ -30,12 +30,12 @@ def read_command_records(place: str, root: str | None) -> "Iterator[CommandRecor
     """Yield the records of a place, newest first, and files that are no records; raise OSError or GrantError."""
     with open_settings_directory(place, root) as top:
         owners = {0, os.geteuid(), *([os.fstat(top).st_uid] if place == PROJECT else [])}
-        yield from _read_all(top, place, records_path(place, root), owners)
+        yield from _read_all(top, place, records_directory(place, root), owners)
 
 
-def read_command_records_of(user: pwd.struct_passwd) -> "Iterator[CommandRecord | CorruptEntry]":
+def read_user_command_records(user: pwd.struct_passwd) -> "Iterator[CommandRecord | CorruptEntry]":
     """Yield the same of the settings of another user, for root; raise OSError."""
-    top = open_settings_of(user)
+    top = open_user_settings_directory(user)
     try:
         path = f"the settings of {user.pw_name}: {NAME}/{COMMANDS}"
         yield from _read_all(top, USER, path, {0, user.pw_uid})

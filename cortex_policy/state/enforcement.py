@@ -139,7 +139,7 @@ def decide_and_consume(
         raise GrantError(GRANT_INVALID, "it was not loaded from a root", "use `load_grant`")
     if settings.state_dir is None:
         settings = _with_state_directory(settings)
-    request = build_request(grant, origin, action, args, settings, cost)
+    request = resolve_request(grant, origin, action, args, settings, cost)
     if budgets is None:
         budgets = Ledger(origin.root_identity, settings.state_dir or "")
     return decide_request_and_consume(grant, origin, request, settings, budgets, peek=peek)
@@ -172,7 +172,7 @@ def _with_state_directory(settings: Settings) -> Settings:
     return Settings(**{**vars(settings), "state_dir": find_state_directory()})
 
 
-def build_request(
+def resolve_request(
     grant: "Grant", origin: "Origin", action: str, args: "Mapping[str, object]", settings: Settings, cost: int = 1
 ) -> Request:
     """Return the request of a call, with its paths resolved from the working directory."""

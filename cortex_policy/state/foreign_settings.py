@@ -11,7 +11,7 @@ _NAMES = (
 )
 
 
-def open_settings_of(user: pwd.struct_passwd) -> int:
+def open_user_settings_directory(user: pwd.struct_passwd) -> int:
     """Open the directory of a user's settings; raise FileNotFoundError if there is none, OSError if it is not safe.
 
     That user could put a link anywhere below the home, so none is followed there.

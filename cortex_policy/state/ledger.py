@@ -134,9 +134,9 @@ class _LedgerCall:
         """Open the file, or create it for the first hit, and decide."""
         descriptor = open_and_lock_budget_file(self._directory, self._key.name)
         if descriptor is None and self._consume:
-            from cortex_policy.state.ledger_maintenance import create_budget  # noqa: PLC0415 - once in a key's life
+            from cortex_policy.state.ledger_maintenance import create_and_lock_budget  # noqa: PLC0415 - once in a key's life
 
-            descriptor = create_budget(self._directory, self._key, self._counted)
+            descriptor = create_and_lock_budget(self._directory, self._key, self._counted)
         if descriptor is None:
             return Budget(self._limit, 0, self._limit, 0.0, 0)
         try:
@@ -206,9 +206,9 @@ def _open_deliveries(directory: int, *, makes: bool) -> int | None:
     if descriptor is not None or not makes:
         return descriptor
     from cortex_policy.state.deliveries import empty_table  # noqa: PLC0415 - once in a root's life
-    from cortex_policy.state.ledger_maintenance import create_state_file  # noqa: PLC0415 - as above
+    from cortex_policy.state.ledger_maintenance import create_and_lock_state_file  # noqa: PLC0415 - as above
 
-    return create_state_file(directory, DELIVERIES, empty_table())
+    return create_and_lock_state_file(directory, DELIVERIES, empty_table())
 
 
 def _budget_of_repeat(ring: Ring, limit: int, now: int) -> Budget:

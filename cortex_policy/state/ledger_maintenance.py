@@ -27,12 +27,12 @@ _NEW = ".new-"  # the process id of the maker follows
 _NO_BUDGETS = (SWEEP_MARKER, DELIVERIES)
 
 
-def create_budget(directory: int, key: BudgetFileKey, limit: int) -> int:
+def create_and_lock_budget(directory: int, key: BudgetFileKey, limit: int) -> int:
     """Make the file of a key unless another process just did; return it open and locked."""
-    return create_state_file(directory, key.name, _ring_bytes(key, limit, []))
+    return create_and_lock_state_file(directory, key.name, _ring_bytes(key, limit, []))
 
 
-def create_state_file(directory: int, name: str, data: memoryview) -> int:
+def create_and_lock_state_file(directory: int, name: str, data: memoryview) -> int:
     """Make a file of these bytes unless another process just made one; return it open and locked."""
     while True:
         lock_file(directory)

@@ -8,7 +8,7 @@ from cortex_policy.core.hooks import shell_commands
 from cortex_policy.core.hooks.guarded_files import READERS
 from cortex_policy.core.hooks.payload import AGENTS, CANARY
 from cortex_policy.core.hooks.rule_problems import RULE_KEYS
-from cortex_policy.schema.hook_rules import lint_hook_rules
+from cortex_policy.schema.hook_rules import decode_and_lint_hook_rules
 from tests.support.checkout import CHECKOUT, page
 from tests.support.hook_calls import bash, call, one_rule, rules, ruling
 
@@ -32,7 +32,7 @@ def rows(title: str) -> dict[str, str]:
 
 def test_the_example_rules_are_valid() -> None:
     """And covers the tools that it is about."""
-    decoded, problems = lint_hook_rules(EXAMPLE.encode())
+    decoded, problems = decode_and_lint_hook_rules(EXAMPLE.encode())
     assert decoded is not None
     assert not problems
     assert ruling(call("Write", inputs={"file_path": "a", "content": "\ud800"}), decoded).questions[0].args == {

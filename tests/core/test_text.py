@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.text import (
     MAX_MESSAGE_BYTES,
+    count_with_noun,
     did_you_mean,
     elide_middle,
     escape_json_output,
@@ -18,7 +19,6 @@ from cortex_policy.core.text import (
     join_words_that_fit,
     message_line,
     os_error_text,
-    plural,
     printable,
 )
 
@@ -125,4 +125,4 @@ def test_without_a_close_name_there_is_no_suggestion() -> None:
 
 def test_a_count_is_plural_unless_it_is_one() -> None:
     """None are many."""
-    assert [plural(number, "call") for number in (0, 1, 2)] == ["0 calls", "1 call", "2 calls"]
+    assert [count_with_noun(number, "call") for number in (0, 1, 2)] == ["0 calls", "1 call", "2 calls"]

@@ -6,8 +6,8 @@ import pytest
 
 from cortex_policy.core.model import UsageError
 from cortex_policy.schema.catalog import ERROR, NOTE, RULES, WARNING, LintRule, expand_code, rule_of
-from cortex_policy.schema.hook_rules import lint_hook_rules
-from cortex_policy.schema.lint import lint_grant
+from cortex_policy.schema.hook_rules import decode_and_lint_hook_rules
+from cortex_policy.schema.lint import decode_and_lint_grant
 
 GRANT = {"tool": "t", "actions": ["read"], "rate": {"perMinute": 30}}
 OF_A_DIRECTORY = ("key-schema", "key-other-schema")
@@ -23,7 +23,7 @@ def text_of(example: str) -> bytes:
 
 def codes_in(rule: LintRule, example: str) -> set[str]:
     """Return the codes of what is found in an example: a grant, a key of one, or a `hooks.toml`."""
-    lint = lint_hook_rules if rule.code.startswith("hooks-") else lint_grant
+    lint = decode_and_lint_hook_rules if rule.code.startswith("hooks-") else decode_and_lint_grant
     return {one.code for one in lint(text_of(example))[1]}
 
 

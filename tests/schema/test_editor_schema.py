@@ -14,7 +14,7 @@ from cortex_policy.manage.editor_schema import schema_bytes
 from cortex_policy.schema.catalog import ERROR, rule_of
 from cortex_policy.schema.document import json_schema
 from cortex_policy.schema.keywords import DECLARATION_KEYWORDS
-from cortex_policy.schema.lint import lint_grant
+from cortex_policy.schema.lint import decode_and_lint_grant
 from cortex_policy.schema.rules.keys import GRANT_KEYS, UNENFORCED_KEYS
 from tests.support.chance import chance
 
@@ -25,7 +25,7 @@ SCHEMA = Draft202012Validator(json.loads(schema_bytes()))
 
 def codes(document: dict[str, Any]) -> set[str]:
     """Return the codes that `validate` finds in a document."""
-    return {one.code for one in lint_grant(json.dumps(document).encode())[1]}
+    return {one.code for one in decode_and_lint_grant(json.dumps(document).encode())[1]}
 
 
 @pytest.mark.parametrize("file", VALID, ids=lambda file: file.stem)

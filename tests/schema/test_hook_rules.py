@@ -6,7 +6,7 @@ from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.hooks.agent_tools import TOOLS, tools_of_agents
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.core.model import GRANT_UNSAFE, GrantError
-from cortex_policy.schema.hook_rules import lint_hook_rules
+from cortex_policy.schema.hook_rules import decode_and_lint_hook_rules
 from cortex_policy.schema.problems import UnlocatedProblem
 from tests.support.hook_calls import PAYLOADS, RULES, read
 
@@ -21,7 +21,7 @@ def lint(text: str) -> tuple[UnlocatedProblem, ...]:
             raise GrantError(GRANT_UNSAFE)
         return ("a", "write") if grant_id == "g" else None
 
-    return lint_hook_rules(f"format = 1\n{text}".encode(), find_actions)[1]
+    return decode_and_lint_hook_rules(f"format = 1\n{text}".encode(), find_actions)[1]
 
 
 def only(text: str) -> tuple[str, str, str, str]:
@@ -33,7 +33,7 @@ def only(text: str) -> tuple[str, str, str, str]:
 
 def test_valid_rules_have_no_problem() -> None:
     """Those of the page."""
-    rules, problems = lint_hook_rules(RULES.encode())
+    rules, problems = decode_and_lint_hook_rules(RULES.encode())
     assert rules is not None
     assert not problems
 
@@ -137,14 +137,14 @@ def test_an_action_that_the_grant_does_not_have_is_reported() -> None:
 
 def test_a_file_that_is_too_large_is_not_read() -> None:
     """As a grant."""
-    rules, (one,) = lint_hook_rules(b"#" * (MAX_BYTES + 1))
+    rules, (one,) = decode_and_lint_hook_rules(b"#" * (MAX_BYTES + 1))
     assert rules is None
     assert (one.code, one.span) == ("hooks-syntax", None)
 
 
 def test_invalid_utf_8_is_reported() -> None:
     """With the name of the encoding."""
-    assert lint_hook_rules(b"\xff")[1][0].message == "it is not UTF-8"
+    assert decode_and_lint_hook_rules(b"\xff")[1][0].message == "it is not UTF-8"
 
 
 def test_the_tools_of_each_agent_are_known() -> None:

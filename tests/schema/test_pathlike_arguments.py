@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from cortex_policy.schema.lint import lint_grant
+from cortex_policy.schema.lint import decode_and_lint_grant
 
 
 def found(**args: Any) -> list[str]:
     """Return the arguments that are warned of."""
     grant = {"tool": "t", "actions": ["read"], "rate": {"perMinute": 30}, "args": args, "fsScope": ["docs"]}
-    problems = lint_grant(json.dumps(grant).encode(), "t")[1]
+    problems = decode_and_lint_grant(json.dumps(grant).encode(), "t")[1]
     return [one.pointer.removeprefix("/args/") for one in problems if one.code == "arg-pathlike"]
 
 

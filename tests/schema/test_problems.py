@@ -12,7 +12,7 @@ from cortex_policy.core.compare.grants import compare_grants
 from cortex_policy.core.compare.verdicts import NARROWED, SAME
 from cortex_policy.core.decode import MAX_BYTES, decode_grant
 from cortex_policy.schema.catalog import RULES
-from cortex_policy.schema.lint import apply_certain_fixes, lint_grant
+from cortex_policy.schema.lint import apply_certain_fixes, decode_and_lint_grant
 from cortex_policy.schema.problems import MAX_PROBLEMS, locate_problems
 from tests.support.work import counted
 
@@ -23,7 +23,7 @@ GRANT = {"tool": "t", "actions": ["read"], "rate": {"perMinute": 30}}
 def found(grant_id: str = "t", **keys: object) -> list[tuple[str, str]]:
     """Return the code and the place of what is found in a grant with these keys."""
     data = json.dumps(GRANT | keys).encode()
-    return [(one.code, one.pointer) for one in lint_grant(data, grant_id, grant_id)[1]]
+    return [(one.code, one.pointer) for one in decode_and_lint_grant(data, grant_id, grant_id)[1]]
 
 
 CASES: list[tuple[dict[str, object], list[tuple[str, str]]]] = [
@@ -97,7 +97,7 @@ def test_keys_of_an_invalid_document_are_reported_too() -> None:
     assert found(rate=5, fsscope=[], enabled=False) == [
         ("shape-type", "/rate"), ("key-unknown", "/fsscope"), ("key-idle", "/enabled"),
     ]  # fmt: skip
-    assert [one.code for one in lint_grant(b'{"version": 1, "enabled": false}')[1]] == ["shape-other"]
+    assert [one.code for one in decode_and_lint_grant(b'{"version": 1, "enabled": false}')[1]] == ["shape-other"]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_keys_of_an_invalid_document_are_reported_too() -> None:
 )
 def test_a_scope_that_never_matches_comes_with_why_and_what_would(scope: str, why: str, command: str) -> None:
     """As a command that can be typed, and never as a fix: it would allow more than nothing."""
-    (one,) = lint_grant(json.dumps(GRANT | {"fsScope": [scope]}).encode(), "t", "t", "/srv/r")[1]
+    (one,) = decode_and_lint_grant(json.dumps(GRANT | {"fsScope": [scope]}).encode(), "t", "t", "/srv/r")[1]
     assert why in one.message
     assert command in one.hint
     assert one.fix is None
@@ -169,7 +169,7 @@ def test_no_repair_ever_allows_more(names: list[str], prefixes: list[str], scope
 def test_at_most_a_hundred_problems_of_one_code_are_reported() -> None:
     """Else it would take for ever."""
     data = json.dumps(GRANT | {"actions": ["a"] * 100_000, "fsScope": ["b"] * 50_000}).encode()
-    assert Counter(one.code for one in locate_problems("f", data, lint_grant(data)[1])) == {
+    assert Counter(one.code for one in locate_problems("f", data, decode_and_lint_grant(data)[1])) == {
         "action-twice": 100,
         "scope-covered": 100,
     }
@@ -192,7 +192,7 @@ def test_a_very_large_grant_is_validated_within_seconds(keys: dict[str, object])
     """It took hours, and so would have held up whoever waits for the gate."""
     data = json.dumps(GRANT | keys, separators=(",", ":")).encode()
     assert len(data) <= MAX_BYTES
-    locate_problems("f", data, lint_grant(data)[1])
+    locate_problems("f", data, decode_and_lint_grant(data)[1])
     assert len(apply_certain_fixes(data, EVERY)) <= len(data)
 
 
@@ -214,7 +214,7 @@ def test_a_key_with_a_rival_is_not_repaired() -> None:
     """Which of both was meant is not certain."""
     data = json.dumps(GRANT | {"scope": ["docs"], "fsscope": ["src"]}).encode()
     assert apply_certain_fixes(data, EVERY) == data
-    assert [one.fix for one in locate_problems("f", data, lint_grant(data)[1])] == [None, None]
+    assert [one.fix for one in locate_problems("f", data, decode_and_lint_grant(data)[1])] == [None, None]
 
 
 SLOW = [
@@ -244,7 +244,7 @@ def test_a_pattern_is_not_reported_that_no_value_makes_slow(pattern: str) -> Non
 @pytest.mark.parametrize("pattern", ["a^", "$a", "[]", r"a\bb", "^a{2}b$c", r"\B\b"])
 def test_a_pattern_is_reported_that_nothing_matches(pattern: str) -> None:
     """It denies every call with the argument."""
-    [problem] = lint_grant(json.dumps(GRANT | {"args": {"x": {"pattern": pattern}}}).encode(), "t", "t")[1]
+    [problem] = decode_and_lint_grant(json.dumps(GRANT | {"args": {"x": {"pattern": pattern}}}).encode(), "t", "t")[1]
     assert problem.code == "arg-pattern"
     assert problem.message == "`x` has a pattern that no value matches"
 
@@ -261,7 +261,7 @@ def test_a_short_value_needs_few_steps() -> None:
 ])  # fmt: skip
 def test_a_wrong_pattern_is_reported_with_its_place(pattern: str, why: str) -> None:
     """And that every call is denied."""
-    [problem] = lint_grant(json.dumps(GRANT | {"args": {"x": {"pattern": pattern}}}).encode(), "t", "t")[1]
+    [problem] = decode_and_lint_grant(json.dumps(GRANT | {"args": {"x": {"pattern": pattern}}}).encode(), "t", "t")[1]
     assert problem.code == "arg-keyword"
     assert f"{why}, so every call with it is denied" in problem.message
 
@@ -269,7 +269,7 @@ def test_a_wrong_pattern_is_reported_with_its_place(pattern: str, why: str) -> N
 def hints(scope: str) -> list[str]:
     """Return the hints of a grant with this scope."""
     data = json.dumps(GRANT | {"fsScope": [scope]}).encode()
-    return [one.hint for one in lint_grant(data, "t", "t --root /r")[1] if one.code == "scope-dead"]
+    return [one.hint for one in decode_and_lint_grant(data, "t", "t --root /r")[1] if one.code == "scope-dead"]
 
 
 def test_a_command_in_a_hint_can_be_typed() -> None:
@@ -287,7 +287,7 @@ def test_problems_below_one_long_name_are_few_and_their_messages_short(letter: s
     data = json.dumps(
         {**GRANT, "args": {name: {f"k{number}": 1 for number in range(200)}}}, ensure_ascii=False
     ).encode()
-    found = locate_problems("x", data, lint_grant(data)[1])
+    found = locate_problems("x", data, decode_and_lint_grant(data)[1])
     assert "arg-keyword" in [problem.code for problem in found]
     assert sum(len(problem.pointer) for problem in found) < 1 << 20
     assert max(len(problem.message.encode()) for problem in found) <= 4_100
@@ -300,6 +300,6 @@ def test_problems_below_one_long_name_are_few_and_their_messages_short(letter: s
 def test_unreported_keywords_are_not_compared(args: dict[str, object]) -> None:
     """To guess what a keyword was meant to be takes a comparison with each."""
     with counted(closest_word) as work:
-        found = lint_grant(json.dumps({**GRANT, "args": args}).encode())[1]
+        found = decode_and_lint_grant(json.dumps({**GRANT, "args": args}).encode())[1]
     assert [problem.code for problem in found].count("arg-keyword") == MAX_PROBLEMS
     assert work["closest_word"] <= MAX_PROBLEMS

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.core.settings import PROJECT, USER, resolve_all
+from cortex_policy.core.settings import PROJECT, USER, resolve_all_settings
 from cortex_policy.state.settings import read_layers
 from cortex_policy.state.valid_settings import read_valid_layers
 
@@ -43,7 +43,7 @@ def test_a_wrong_key_hides_no_right_one(mine: Path, root: Path, monkeypatch: pyt
     assert [error.detail.split(": ")[0].rpartition("/")[2].strip("`") for error in errors] == [
         "CORTEX_AUDIT_LOG", "config.toml", "config.toml", "CORTEX_POLICY_FOO", "config.toml",
     ]  # fmt: skip
-    assert next(one.effective.value for one in resolve_all(layers) if one.setting.name == "history.keep") == 7
+    assert next(one.effective.value for one in resolve_all_settings(layers) if one.setting.name == "history.keep") == 7
 
 
 @pytest.mark.parametrize("text", ["sensitive = ask\n", "x" * (1 << 17), "\0", "sensitive = 'ask'\nsensitive = 'ask'\n"])
@@ -69,5 +69,5 @@ def test_settings_have_an_error_exactly_if_a_check_has_one(mine: Path, lines: li
     found, errors = read_valid_layers(None)
     with ExitStack() as stack:
         caught = stack.enter_context(pytest.raises(GrantError)) if errors else None
-        assert resolve_all(found) == resolve_all(read_layers(None))
+        assert resolve_all_settings(found) == resolve_all_settings(read_layers(None))
     assert caught is None or str(caught.value) in map(str, errors)

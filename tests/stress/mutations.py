@@ -15,7 +15,7 @@ from cortex_policy.core.json_tree import JsonSyntaxError, parse_tree
 from cortex_policy.core.model import GrantError
 from cortex_policy.schema.catalog import RULES
 from cortex_policy.schema.document import GrantDocument
-from cortex_policy.schema.lint import apply_certain_fixes, lint_grant
+from cortex_policy.schema.lint import apply_certain_fixes, decode_and_lint_grant
 from cortex_policy.schema.problems import locate_problems
 from tests.support.json_documents import Layout, laid_out
 
@@ -87,7 +87,7 @@ def _broken(data: bytes, random: Random) -> bytes:
 
 def verdict(data: bytes) -> str:
     """Examine a document, and hold all that is said of it against each other; return the codes that were found."""
-    subject, unlocated = lint_grant(data, "git-map", "git-map")
+    subject, unlocated = decode_and_lint_grant(data, "git-map", "git-map")
     loads = _loads(data)
     assert loads == (subject is not None), data
     assert loads or unlocated, data

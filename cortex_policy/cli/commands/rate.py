@@ -22,7 +22,7 @@ from cortex_policy.cli.output.printing import budget_to_json, print_hints, print
 from cortex_policy.cli.prompts import ask_yes_no
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import join_words_that_fit, message_line, plural
+from cortex_policy.core.text import count_with_noun, join_words_that_fit, message_line
 from cortex_policy.manage import budgets
 from cortex_policy.manage.budget_owner import current_owner
 from cortex_policy.manage.budgets import BudgetStatus
@@ -177,4 +177,4 @@ def _purge(root: Root, *, yes: bool, json: bool) -> None:
     if json:
         print_json({**owner_to_json(owner), "removed": removed})
     else:
-        typer.echo(message_line(f"removed {plural(removed, 'file')} of {owner.label}"))
+        typer.echo(message_line(f"removed {count_with_noun(removed, 'file')} of {owner.label}"))

@@ -8,7 +8,7 @@ from cortex_policy.cli.commands.replay import LogsArgument
 from cortex_policy.cli.options import GrantOption, JsonOption, RootOption, SinceOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import message_line, plural
+from cortex_policy.core.text import count_with_noun, message_line
 from cortex_policy.state.grants import check_grant_id
 
 if TYPE_CHECKING:
@@ -59,14 +59,16 @@ def _print_suggestions(result: "Suggestions", counts: "ReadCounts") -> None:
         print_grant_text(one.diff)
         typer.echo("")
     for each in result.unfixable:
-        calls = plural(each.count, "call")
+        calls = count_with_noun(each.count, "call")
         typer.echo(message_line(f"cannot help: {each.grant}: {calls}: {each.why}"), err=True)
     fixable = sum(one.calls for one in result.suggestions)
     allowed = f", {result.allowed_now} are allowed already" if result.allowed_now else ""
-    changes = plural(len(result.suggestions), "change")
+    changes = count_with_noun(len(result.suggestions), "change")
     unfixable = sum(each.count for each in result.unfixable)
     rest = f", {unfixable} cannot be helped" if unfixable else ""
-    typer.echo(f"{plural(result.denied, 'denied call')}: {changes} would allow {fixable} of them{allowed}{rest}")
+    typer.echo(
+        f"{count_with_noun(result.denied, 'denied call')}: {changes} would allow {fixable} of them{allowed}{rest}"
+    )
     for sentence in replay.skipped_sentences(counts.unreadable, counts.other_roots, 0):
         typer.echo(f"note: {sentence}", err=True)
     print_hints(each.hint for each in result.unfixable)
@@ -76,8 +78,9 @@ def _suggestion_lines(one: "Suggestion") -> list[str]:
     from cortex_policy.cli.output.replay import describe_call  # noqa: PLC0415 - as above
 
     limited = f", {one.above_rate} more would still be denied by the rate" if one.above_rate else ""
+    calls = count_with_noun(one.calls, "call")
     return [
-        f"{one.change.name}: would have allowed {plural(one.calls, 'call')}{limited}: {describe_call(one.example)}",
+        f"{one.change.name}: would have allowed {calls}{limited}: {describe_call(one.example)}",
         *(f"  means: {part.field}: {part.sentence}" for part in one.change.meaning.fields if part.sentence),
         *(f"  warning: {each.sentence}" for each in one.escalations),
         *([f"  note: did the caller mean `{one.nearest}`? then no change is needed"] if one.nearest else []),

@@ -11,7 +11,7 @@ from cortex_policy.cli.output.bar_chart import bar_lines, utc_text
 from cortex_policy.cli.output.local_times import localize_time
 from cortex_policy.cli.output.printing import print_rows
 from cortex_policy.cli.output.replay import MAX_ARGS_SHOWN, configured_log, skipped_sentences
-from cortex_policy.core.text import escape_json_output, message_line, plural, printable
+from cortex_policy.core.text import count_with_noun, escape_json_output, message_line, printable
 from cortex_policy.manage.audit.files import list_log_files
 from cortex_policy.manage.audit.reader import oldest_first
 
@@ -69,14 +69,14 @@ def print_verification(result: "VerifyResult") -> None:
     for problem in result.breaks:
         typer.echo(message_line(f"{problem.file}:{problem.line}: {_break_text(problem)}"))
     if result.more_breaks:
-        typer.echo(f"and {plural(result.more_breaks, 'problem')} more")
+        typer.echo(f"and {count_with_noun(result.more_breaks, 'problem')} more")
     for note in result.notes:
         typer.echo(message_line(f"note: {note}"), err=True)
     without = f", {result.unchained} without a digest" if result.unchained else ""
     torn = f", {result.torn} torn" if result.torn else ""
     others = f", {result.others} of other programs" if result.others else ""
     files = f" in {len(result.files)} files" if len(result.files) > 1 else ""
-    typer.echo(f"{plural(result.lines, 'line')}{files}: {result.chained} chained{without}{torn}{others}")
+    typer.echo(f"{count_with_noun(result.lines, 'line')}{files}: {result.chained} chained{without}{torn}{others}")
     typer.echo(f"head: {result.head or 'none'}")
 
 
@@ -113,7 +113,7 @@ def print_stats(stats: "CallStats") -> None:
             typer.echo(f"time\t{utc_text(one.at)}\t{one.allowed}\t{one.denied}")
         print_rows((), [("calls", *row) for row in rows])
         return
-    typer.echo(f"{plural(stats.calls, 'call')}, {stats.allowed} allowed, {stats.calls - stats.allowed} denied")
+    typer.echo(f"{count_with_noun(stats.calls, 'call')}, {stats.allowed} allowed, {stats.calls - stats.allowed} denied")
     if stats.spans and stats.first is not None and stats.last is not None:
         first, last = localize_time(utc_text(stats.first)), localize_time(utc_text(stats.last))
         typer.echo(f"at {first}\n" if first == last else f"from {first} to {last}\n")

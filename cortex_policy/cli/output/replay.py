@@ -9,7 +9,7 @@ import typer
 from cortex_policy.cli.output.printing import print_hints, print_rows
 from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import message_line, plural
+from cortex_policy.core.text import count_with_noun, message_line
 from cortex_policy.manage.audit.files import list_log_files
 from cortex_policy.manage.audit.reader import ReadCounts, parse_since, read_logs
 from cortex_policy.state.settings import read_setting
@@ -48,9 +48,9 @@ def print_replay(result: "ReplayResult", output: "TableFormat | None" = None) ->
     """Print calls whose answer changes, calls that cannot be decided, and counts."""
     print_rows(COLUMNS, [_row(flip) for flip in result.flips], output)
     for one in result.undecided:
-        calls = plural(one.count, "call")
+        calls = count_with_noun(one.count, "call")
         typer.echo(message_line(f"undecided: {one.grant}: {calls}: {one.why}"), err=True)
-    typer.echo(f"of {plural(result.calls, 'call')}: {flips_summary(result)}, {result.same} as before")
+    typer.echo(f"of {count_with_noun(result.calls, 'call')}: {flips_summary(result)}, {result.same} as before")
     for sentence in skipped_sentences(result.unreadable, result.other_roots, result.earlier):
         typer.echo(f"note: {sentence}", err=True)
     print_hints(one.hint for one in result.undecided)
@@ -65,11 +65,11 @@ def flips_summary(result: "ReplayResult") -> str:
 def skipped_sentences(unreadable: int, elsewhere: int, earlier: int) -> "Iterator[str]":
     """Yield a sentence for each kind of skipped line."""
     if unreadable:
-        yield f"{plural(unreadable, 'line')} of the log could not be read as a decision"
+        yield f"{count_with_noun(unreadable, 'line')} of the log could not be read as a decision"
     if elsewhere:
-        yield f"{plural(elsewhere, 'call')} of other roots"
+        yield f"{count_with_noun(elsewhere, 'call')} of other roots"
     if earlier:
-        yield f"{plural(earlier, 'call')} before the time that was asked for"
+        yield f"{count_with_noun(earlier, 'call')} before the time that was asked for"
 
 
 def _row(flip: "Flip") -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from cortex_policy.cli.output.denials import denials_to_json
 from cortex_policy.cli.output.local_times import localize_times
 from cortex_policy.cli.output.settings import format_setting, setting_to_json
 from cortex_policy.cli.streams import styled_stream
-from cortex_policy.core.text import join_words_that_fit, message_line, plural
+from cortex_policy.core.text import count_with_noun, join_words_that_fit, message_line
 
 if TYPE_CHECKING:
     from cortex_policy.core.settings import EffectiveSetting
@@ -113,7 +113,7 @@ def _approval_texts(status: "RootStatus") -> list[str]:
     waiting = [
         f"{one.id} {one.grant} {one.action}, {one.expires_in_seconds or 0:.0f} seconds left" for one in status.requests
     ]
-    return [f"{plural(len(waiting), 'call')} waiting", *waiting] if waiting else ["no call waits"]
+    return [f"{count_with_noun(len(waiting), 'call')} waiting", *waiting] if waiting else ["no call waits"]
 
 
 def _print_columns(lines: "list[Line]") -> None:

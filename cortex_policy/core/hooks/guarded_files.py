@@ -43,7 +43,7 @@ _BLANKS = str.maketrans(dict.fromkeys(_SEPARATORS, " "))
 _UNQUOTED = str.maketrans({"'": "", '"': "", "\\": "", "{": " ", "}": " "} | dict.fromkeys("=:,;|&<>()`", " "))
 
 
-def guard_denial(path: str, call: "ToolCall", rules: "HookRules") -> str:
+def guarded_path_denial(path: str, call: "ToolCall", rules: "HookRules") -> str:
     """Return why a tool may not touch an absolute path, '' if no guarded file is there: as spelled, or resolved."""
     parts = _components(collapse_path(path))
     is_reader = call.tool in READERS and not call.mcp

@@ -5,7 +5,7 @@ from cortex_policy.core.decode import has_surrogate
 from cortex_policy.core.hooks import DENY, InputError
 from cortex_policy.core.hooks.guarded_files import (
     command_word_denial,
-    guard_denial,
+    guarded_path_denial,
     possible_paths,
     secret_pattern_denial,
 )
@@ -64,7 +64,7 @@ class Ruling(Value):
     """What the rules say of a call: why it is denied ('' if it is not), and what its grants are asked, all of them.
 
     `paths` are absolute, and spelled as the call spells them: whatever links they lead through, none may end where
-    `guard_denial` says why it is denied. That holds without a question too.
+    `guarded_path_denial` says why it is denied. That holds without a question too.
     """
 
     denial: str
@@ -115,7 +115,7 @@ class _Judge:
         patterns = [pattern for rule in fitting for _, pattern in globs_of_rule(rule, inputs)]
         for pattern in (*patterns, *globs_by_input_name(self._call)):
             spelled = f"{self._call.cwd}/{pattern}"
-            if why := self._secret_in(pattern) or guard_denial(spelled, self._call, self._rules):
+            if why := self._secret_in(pattern) or guarded_path_denial(spelled, self._call, self._rules):
                 raise InputError(why, is_final=True)
 
     @staticmethod
@@ -134,7 +134,7 @@ class _Judge:
             for spelled in possible_paths(path, self._home):
                 tops = ("",) if spelled.startswith("/") else self._directories
                 for place in [f"{top}/{spelled}" if top else spelled for top in tops]:
-                    if why := guard_denial(place, self._call, self._rules):
+                    if why := guarded_path_denial(place, self._call, self._rules):
                         raise InputError(why, is_final=True)
                     self._paths[place] = None
 
@@ -170,11 +170,11 @@ class _Judge:
 
     def _command_questions(self, command: str) -> "Iterator[GrantQuestion]":
         """Yield what a patch in a shell command asks; raise InputError for a command that no grant can allow."""
-        from cortex_policy.core.hooks.shell_commands import shell_denial  # noqa: PLC0415 - only for shells
+        from cortex_policy.core.hooks.shell_commands import shell_command_denial  # noqa: PLC0415 - only for shells
 
         if has_surrogate(command):
             raise InputError("a command holds half of a character, which cannot be judged")
-        if why := shell_denial(command):
+        if why := shell_command_denial(command):
             raise InputError(why)
         if why := command_word_denial(command, self._directories, self._rules, self._home):
             raise InputError(f"a word of the command is guarded: {why}", is_final=True)

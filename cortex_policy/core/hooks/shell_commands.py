@@ -28,7 +28,7 @@ _BLANKS = str.maketrans(dict.fromkeys("'\"`=:,<>()", " "))
 _UNQUOTED = str.maketrans({"'": "", '"': "", "\\": ""})
 
 
-def shell_denial(command: str) -> str:
+def shell_command_denial(command: str) -> str:
     """Return why a shell command is denied whatever a grant says, '' if it is not."""
     if "\0" in command:
         return "the command holds a NUL"

@@ -10,7 +10,7 @@ from cortex_policy.core.model import (
     CortexPolicyError,
     GrantError,
 )
-from cortex_policy.core.text import plural
+from cortex_policy.core.text import count_with_noun
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, command_at_end, error_result
 from cortex_policy.manage.global_denials import GlobalDenials
 from cortex_policy.manage.listing import grant_rows
@@ -104,7 +104,7 @@ def _stamp_result(root: Root, denials: GlobalDenials) -> CheckResult:
         return error_result("stamp", error, WARNING)
     names = [one.id for one in found if one.id]
     if names:
-        message = f"{plural(len(names), 'grant')} differ from it: {', '.join(names[:MAX_NAMED])}"
+        message = f"{count_with_noun(len(names), 'grant')} differ from it: {', '.join(names[:MAX_NAMED])}"
         return CheckResult("stamp", WARNING, message, f"cortex-policy diff --against stamp{root_option(root)}")
     if found and found[0].problem != "there is no stamp":
         return CheckResult("stamp", WARNING, found[0].problem, command_at_end(found[0].hint))

@@ -26,9 +26,9 @@ def require_valid_text(root: Root, name: str, data: bytes, hint: str = "") -> No
 
 def find_text_problems(name: str, data: bytes, file: str = "") -> "tuple[Problem, ...]":
     """Return what `validate` says of a text alone; the file is named by its base name, if by nothing else."""
-    from cortex_policy.schema.hook_rules import lint_hook_rules  # noqa: PLC0415 - a valid text needs no rules
-    from cortex_policy.schema.lint import lint_grant  # noqa: PLC0415
+    from cortex_policy.schema.hook_rules import decode_and_lint_hook_rules  # noqa: PLC0415 - a valid text needs no rules
+    from cortex_policy.schema.lint import decode_and_lint_grant  # noqa: PLC0415
     from cortex_policy.schema.problems import locate_problems  # noqa: PLC0415
 
-    _, problems = lint_hook_rules(data) if name == HOOKS else lint_grant(data, name, name)
+    _, problems = decode_and_lint_hook_rules(data) if name == HOOKS else decode_and_lint_grant(data, name, name)
     return locate_problems(file or path_below_policy(name).rpartition("/")[2], data, problems)

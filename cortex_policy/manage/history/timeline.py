@@ -14,7 +14,7 @@ from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
 from cortex_policy.manage.history.writes import read_write_history
 from cortex_policy.state import Root
 from cortex_policy.state.control_command_record import CommandRecord
-from cortex_policy.state.control_command_record_reader import read_command_records, read_command_records_of
+from cortex_policy.state.control_command_record_reader import read_command_records, read_user_command_records
 from cortex_policy.state.emergency_stop import EmergencyStop, find_host_stop, find_root_stop
 from cortex_policy.state.history import CorruptEntry
 from cortex_policy.state.history_entry import Author, HistoryEntry
@@ -85,7 +85,7 @@ def _records_of_owner(root: Root) -> "list[CommandRecord | CorruptEntry]":
     with suppress(OSError, KeyError):
         owner = os.stat(root.path).st_uid
         if os.geteuid() == ROOT_USER != owner:
-            return list(read_command_records_of(pwd.getpwuid(owner)))
+            return list(read_user_command_records(pwd.getpwuid(owner)))
     return []
 
 

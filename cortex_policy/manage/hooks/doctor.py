@@ -3,7 +3,7 @@
 from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import elide_middle, message_line, plural
+from cortex_policy.core.text import count_with_noun, elide_middle, message_line
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, error_result
 from cortex_policy.manage.hooks.claude_version import check_claude_version
 from cortex_policy.manage.hooks.doctor_trials import HookTrial, try_broken_programs, try_canary, try_scratch_root
@@ -69,7 +69,7 @@ def _rules_check(root: str) -> CheckResult:
         rules = load_hook_rules(Root(root, named=True))
     except CortexPolicyError as error:
         return error_result("rules", error, WARNING)
-    return CheckResult("rules", OK, f"hooks.toml has {plural(len(rules.rules), 'rule')}")
+    return CheckResult("rules", OK, f"hooks.toml has {count_with_noun(len(rules.rules), 'rule')}")
 
 
 def _line_checks(agent: str, hook: InstalledHook, root: str) -> "Iterator[CheckResult]":

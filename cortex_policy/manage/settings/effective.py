@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from cortex_policy.core.model import CortexPolicyError, GrantError, UsageError
-from cortex_policy.core.settings import BY_NAME, EffectiveSetting, Setting, SettingValue, resolve_all
+from cortex_policy.core.settings import BY_NAME, EffectiveSetting, Setting, SettingValue, resolve_all_settings
 from cortex_policy.state import Root, default_state_directory
 from cortex_policy.state.approval_store import NAME as APPROVALS
 from cortex_policy.state.grants import ROOT_NOT_FOUND, find_root
@@ -32,13 +32,13 @@ def find_setting(name: str) -> Setting:
 
 def resolve_settings(root: Root | None) -> list[EffectiveSetting]:
     """Return each setting with its effective value, its source, and the values that this one overrides."""
-    return _with_paths(resolve_all(read_layers(root.path if root is not None else None)))
+    return _with_paths(resolve_all_settings(read_layers(root.path if root is not None else None)))
 
 
 def resolve_settings_and_errors(root: Root | None) -> tuple[list[EffectiveSetting], list[GrantError]]:
     """Return the same for settings some of which are invalid, and an error for each that is."""
     layers, errors = read_valid_layers(root.path if root is not None else None)
-    return _with_paths(resolve_all(layers)), errors
+    return _with_paths(resolve_all_settings(layers)), errors
 
 
 def configured_editor(root: Root | None) -> str | None:

@@ -12,7 +12,7 @@ from cortex_policy.manage.regular_files import read_regular_file
 from cortex_policy.manage.validation.hooks_file import hook_rules_problems
 from cortex_policy.manage.validation.targets import STDIN, ValidationTarget, root_option_here
 from cortex_policy.manage.validation.tree_rules import WorkingTree, schema_link_problems
-from cortex_policy.schema.lint import limit_per_code, lint_grant
+from cortex_policy.schema.lint import decode_and_lint_grant, limit_per_code
 from cortex_policy.schema.problems import Problem, file_problem, locate_problems
 from cortex_policy.state import read_all
 from cortex_policy.state.comparison_settings import comparison_settings
@@ -78,7 +78,7 @@ class FileInspector:
         if target.id == HOOKS:
             problems = hook_rules_problems(target, data, self._directory)
             return FileReport(problems, digest=grant_digest(data), doubts=tuple(trust.doubts[known:]))
-        subject, unlocated = lint_grant(data, target.id, self._id_in_commands(target), target.root)
+        subject, unlocated = decode_and_lint_grant(data, target.id, self._id_in_commands(target), target.root)
         if subject is not None:
             unlocated = tuple(limit_per_code(chain(unlocated, self._tree_problems(target, subject))))
         problems = locate_problems(target.shown, data, unlocated, self._settings(target.root)) if unlocated else ()

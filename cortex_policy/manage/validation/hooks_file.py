@@ -3,7 +3,7 @@
 from functools import partial
 
 from cortex_policy.core.decode import HOOKS, MAX_BYTES, decode_grant
-from cortex_policy.schema.hook_rules import lint_hook_rules
+from cortex_policy.schema.hook_rules import decode_and_lint_hook_rules
 from cortex_policy.schema.problems import Problem, file_problem, locate_problems
 
 TYPE_CHECKING = False
@@ -19,7 +19,7 @@ def hook_rules_problems(
 ) -> tuple[Problem, ...]:
     """Return the problems of a hooks.toml; `open_tools` opens the grants of a root."""
     find_actions = partial(_find_actions, open_tools, target.root) if target.root else None
-    _, problems = lint_hook_rules(data, find_actions)
+    _, problems = decode_and_lint_hook_rules(data, find_actions)
     located = locate_problems(target.shown, data, problems) if problems else ()
     if target.is_in_place:
         return located

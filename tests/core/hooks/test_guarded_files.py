@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.hooks.guarded_files import READERS, command_word_denial, guard_denial
+from cortex_policy.core.hooks.guarded_files import READERS, command_word_denial, guarded_path_denial
 from cortex_policy.core.hooks.rules import HookRules
 from tests.support.hook_calls import HOME, call, ruling
 
@@ -169,10 +169,10 @@ def test_the_caller_gets_each_way_to_resolve() -> None:
 def test_where_a_path_resolves_to_is_asked_in_the_same_way() -> None:
     """By the place that the kernel found."""
     one = call("Write")
-    assert guard_denial("/repo/.claude/settings.json", one, PASS)
-    assert guard_denial("/opt/config/x", one, PASS)
-    assert guard_denial("/repo/src/x", one, PASS) == ""
-    assert guard_denial("/", one, PASS) == ""
+    assert guarded_path_denial("/repo/.claude/settings.json", one, PASS)
+    assert guarded_path_denial("/opt/config/x", one, PASS)
+    assert guarded_path_denial("/repo/src/x", one, PASS) == ""
+    assert guarded_path_denial("/", one, PASS) == ""
 
 
 @given(st.sampled_from(GUARDED), st.text("ab./", max_size=12), st.sampled_from(ENDS), st.randoms())

@@ -3,7 +3,13 @@
 import pytest
 
 from cortex_policy.cli.command_table import COMMANDS
-from cortex_policy.core.hooks.shell_commands import CHANGING, READING, may_change_policy, opens_shell, shell_denial
+from cortex_policy.core.hooks.shell_commands import (
+    CHANGING,
+    READING,
+    may_change_policy,
+    opens_shell,
+    shell_command_denial,
+)
 
 
 @pytest.mark.parametrize(
@@ -20,7 +26,7 @@ from cortex_policy.core.hooks.shell_commands import CHANGING, READING, may_chang
 def test_a_bare_shell_or_interpreter_is_denied(command: str) -> None:
     """Whatever starts it, and whatever precedes it."""
     assert opens_shell(command)
-    assert "interpreter" in shell_denial(command)
+    assert "interpreter" in shell_command_denial(command)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +59,7 @@ def test_a_shell_with_something_to_run_is_not_denied(command: str) -> None:
 def test_a_command_of_cortex_policy_that_changes_something_is_denied(command: str) -> None:
     """Neither grants, nor settings, nor stops, nor hooks."""
     assert may_change_policy(command)
-    assert "it may only ask: check, diff, " in shell_denial(command)
+    assert "it may only ask: check, diff, " in shell_command_denial(command)
 
 
 @pytest.mark.parametrize(
@@ -78,4 +84,4 @@ def test_each_command_of_the_program_is_known() -> None:
 
 def test_a_nul_denies() -> None:
     """Shells drop it or stop there."""
-    assert "NUL" in shell_denial("ls\0")
+    assert "NUL" in shell_command_denial("ls\0")

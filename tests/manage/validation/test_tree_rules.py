@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.manage.validation.tree_rules import WorkingTree, schema_link_problems
-from cortex_policy.schema.lint import lint_grant
+from cortex_policy.schema.lint import decode_and_lint_grant
 from cortex_policy.schema.rules.lint_subject import LintSubject
 
 
 def subject(*scopes: str, **keys: object) -> LintSubject:
     """Return a grant with these scopes."""
     grant = {"tool": "t", "actions": ["read"], "rate": {"perMinute": 1}, "fsScope": scopes}
-    found, _ = lint_grant(json.dumps(grant | keys).encode())
+    found, _ = decode_and_lint_grant(json.dumps(grant | keys).encode())
     assert found is not None
     return found
 

@@ -3,7 +3,7 @@
 import os
 
 from cortex_policy.cli.output.explanation import closest_value_phrase
-from cortex_policy.core.text import escape_output, message_line, plural, printable
+from cortex_policy.core.text import count_with_noun, escape_output, message_line, printable
 from cortex_policy.manage.cases.coverage import Coverage
 from cortex_policy.manage.cases.discovery import TESTS_SUFFIX
 from cortex_policy.manage.cases.model import TOML_SUFFIX, CaseFileProblem
@@ -75,10 +75,10 @@ def results_summary(outcome: SuiteResult) -> str:
     """Return the numbers of cases and failures, and the coverage."""
     cases, failed = (sum(map(len, results)) for results in _cases(outcome))
     broken = sum(bool(one.errors) for one in outcome.files)
-    parts = [f"{plural(cases, 'case')} in {plural(len(outcome.files), 'file')}"]
+    parts = [f"{count_with_noun(cases, 'case')} in {count_with_noun(len(outcome.files), 'file')}"]
     well = "none failed" if broken else "all pass"
     parts.append(f"{failed} failed" if failed else well if cases else "nothing was tested")
-    parts += [f"{plural(broken, 'file')} could not be run"] if broken else []
+    parts += [f"{count_with_noun(broken, 'file')} could not be run"] if broken else []
     coverage = f"; coverage {int(outcome.percent)}%" if outcome.coverage else ""
     return ", ".join(parts) + coverage
 

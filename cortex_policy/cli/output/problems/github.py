@@ -1,7 +1,7 @@
 """The report as workflow commands, which a GitHub job turns into annotations of a pull request."""
 
 from cortex_policy.cli.output.problems.shared import SEVERITIES, has_location, message_and_hint_lines, report_path
-from cortex_policy.core.text import plural, printable
+from cortex_policy.core.text import count_with_noun, printable
 from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
 from cortex_policy.schema.problems import Problem, Report
 
@@ -30,7 +30,7 @@ def _annotation(problem: Problem) -> str:
 
 
 def _more_annotation(severity: str, number: int) -> str:
-    more = plural(number, f"more {severity}")
+    more = count_with_noun(number, f"more {severity}")
     message = f"{more}, for GitHub shows {MAX_ANNOTATIONS} of a kind; see them with `cortex-policy validate`"
     return _command(severity, {"title": "cortex-policy"}, message)
 

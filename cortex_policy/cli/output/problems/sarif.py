@@ -5,7 +5,7 @@ import os
 from urllib.parse import quote
 
 from cortex_policy.cli.output.problems.shared import SEVERITIES, fingerprints, message_and_hint_lines, report_path
-from cortex_policy.core.text import escape_json_output, plural
+from cortex_policy.core.text import count_with_noun, escape_json_output
 from cortex_policy.schema.catalog import rule_of
 from cortex_policy.schema.problems import Problem, Replacement, Report
 
@@ -44,7 +44,7 @@ def _driver(codes: list[str]) -> dict[str, object]:
 
 
 def _invocation(more: int) -> dict[str, object]:
-    message = f"{plural(more, 'problem')} more, the least severe; see them with `{_PACKAGE} validate`"
+    message = f"{count_with_noun(more, 'problem')} more, the least severe; see them with `{_PACKAGE} validate`"
     return {
         "executionSuccessful": True,
         "toolExecutionNotifications": [{"level": "warning", "message": _message(message)}],

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from cortex_policy.core.text import message_line, plural
+from cortex_policy.core.text import count_with_noun, message_line
 from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
 from cortex_policy.schema.problems import Problem
 
@@ -19,7 +19,7 @@ def has_location(problem: Problem) -> bool:
 def severity_summary(problems: Iterable[Problem]) -> str:
     """Return the number of problems of each severity."""
     counts = Counter(problem.severity for problem in problems)
-    return ", ".join(plural(counts[severity], severity) for severity in SEVERITIES if counts[severity])
+    return ", ".join(count_with_noun(counts[severity], severity) for severity in SEVERITIES if counts[severity])
 
 
 def report_path(problem: Problem) -> str:

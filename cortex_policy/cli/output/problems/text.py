@@ -5,7 +5,7 @@ from itertools import groupby
 from unicodedata import category, east_asian_width
 
 from cortex_policy.cli.output.problems.shared import has_location, severity_summary
-from cortex_policy.core.text import escape_output, message_line, plural, printable
+from cortex_policy.core.text import count_with_noun, escape_output, message_line, printable
 from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
 from cortex_policy.schema.problems import MAX_LINE_LENGTH, Problem, Report
 
@@ -35,7 +35,7 @@ def problem_texts(problems: Iterable[Problem], *, colour: bool = False) -> list[
 
 def report_summary(report: Report) -> str:
     """Return the numbers of files and problems."""
-    files = plural(report.files, "file")
+    files = count_with_noun(report.files, "file")
     if report.status == "ok":
         files += " is valid" if report.files == 1 else " are valid"
     if not report.problems:
