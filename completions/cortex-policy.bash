@@ -123,7 +123,7 @@ _cortex_policy() {
             value=''
         elif [[ $word == --root=* ]]; then
             root=${word#*=}
-        elif [[ " --add-scope --against --agent --allow --arg --args --at --batch --cost --data-class --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reader --reason --remove-scope --request --revoke --root --scope --select --since --timeout --to --tool --user --version --wait --with -n " == *" $word "* ]]; then
+        elif [[ " --add-scope --against --agent --allow --arg --args --at --batch --cost --data-class --deadline --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --install --key --number --output --path --port --rate --reader --reason --remove-scope --request --revoke --root --scope --select --since --socket --timeout --to --token --tool --user --version --wait --with -n " == *" $word "* ]]; then
             value=$word
         elif [[ $word != -* ]]; then
             plain+=("$word")
@@ -221,6 +221,10 @@ _cortex_policy() {
         'hook install '*)
             offered=('' '' 'claude codex gemini cursor copilot vscode')
             flags='--root --user --project --managed --dry-run --yes --json -q --quiet -h --help'
+            ;;
+        'hook serve '*)
+            offered=('' '' 'claude codex gemini cursor copilot vscode')
+            flags='--root --socket --port --key --token --install --deadline --json -h --help'
             ;;
         'hook status '*)
             offered=('' '')
@@ -331,7 +335,7 @@ _cortex_policy() {
             flags='-h --help'
             ;;
         'hook '*)
-            offered=('' 'doctor edit init install status uninstall')
+            offered=('' 'doctor edit init install serve status uninstall')
             flags='-h --help'
             ;;
         'init '*)

@@ -9,7 +9,7 @@ function __cortex_policy_plain -d 'the plain words before the cursor, the comman
     for word in $words
         if test $skip = 1
             set skip 0
-        else if contains -- $word --add-scope --against --agent --allow --arg --args --at --batch --cost --data-class --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reader --reason --remove-scope --request --revoke --root --scope --select --since --timeout --to --tool --user --version --wait --with -n
+        else if contains -- $word --add-scope --against --agent --allow --arg --args --at --batch --cost --data-class --deadline --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --install --key --number --output --path --port --rate --reader --reason --remove-scope --request --revoke --root --scope --select --since --socket --timeout --to --token --tool --user --version --wait --with -n
             set skip 1
         else if not string match -q -- '-*' $word
             printf '%s\n' $word
@@ -381,6 +381,7 @@ complete -c cortex-policy -n '__cortex_policy_at 0 hook' -a doctor -d 'Try wheth
 complete -c cortex-policy -n '__cortex_policy_at 0 hook' -a edit -d 'Edit the rules of hooks, and save them if they are valid'
 complete -c cortex-policy -n '__cortex_policy_at 0 hook' -a init -d 'Write first rules of hooks, and the grants that they name'
 complete -c cortex-policy -n '__cortex_policy_at 0 hook' -a install -d 'Let an agent ask the grants before each call of a tool'
+complete -c cortex-policy -n '__cortex_policy_at 0 hook' -a serve -d 'Answer an agent\'s hooks over a socket, in milliseconds'
 complete -c cortex-policy -n '__cortex_policy_at 0 hook' -a status -d 'Show which agents have a hook, and whether they run it'
 complete -c cortex-policy -n '__cortex_policy_at 0 hook' -a uninstall -d 'Remove the hook from the settings of an agent'
 complete -c cortex-policy -n '__cortex_policy_in hook' -s h -l help -d 'Show this message and exit'
@@ -410,6 +411,16 @@ complete -c cortex-policy -n '__cortex_policy_in hook install' -l yes -d 'Do not
 complete -c cortex-policy -n '__cortex_policy_in hook install' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in hook install' -s q -l quiet -d 'Print only errors and hints'
 complete -c cortex-policy -n '__cortex_policy_in hook install' -s h -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 hook serve' -a 'claude codex gemini cursor copilot vscode'
+complete -c cortex-policy -n '__cortex_policy_in hook serve' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in hook serve' -l socket -x -d 'Listen on this socket, in a directory of yours alone'
+complete -c cortex-policy -n '__cortex_policy_in hook serve' -l port -x -d 'Listen on this port of 127.0.0.1 instead; 0 takes a free one. It needs --token'
+complete -c cortex-policy -n '__cortex_policy_in hook serve' -l key -x -d 'The key of clients that sign; default: PATH.key'
+complete -c cortex-policy -n '__cortex_policy_in hook serve' -l token -x -d 'The bearer token of clients of the port'
+complete -c cortex-policy -n '__cortex_policy_in hook serve' -l install -x -d 'What tells this from other hooks of the agent'
+complete -c cortex-policy -n '__cortex_policy_in hook serve' -l deadline -x -d 'Deny a call that was not decided by then'
+complete -c cortex-policy -n '__cortex_policy_in hook serve' -l json -d 'Output JSON on a single line'
+complete -c cortex-policy -n '__cortex_policy_in hook serve' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_in hook status' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in hook status' -l output -x -a 'table tsv' -d 'Print a table, or lines with tabs; default: a table only on a terminal'
 complete -c cortex-policy -n '__cortex_policy_in hook status' -l json -d 'Output JSON on a single line'

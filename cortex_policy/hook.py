@@ -78,7 +78,7 @@ def answer_agent(argv: list[str], closed: list[int], error_text: "ErrorText") ->
     except HookWordsError as error:
         process.deny(str(error))
     except BaseException as error:  # noqa: BLE001 - every way out is a denial
-        process.deny(process.failure_text(error))
+        process.deny(failure_text(error, error_text))
     process.deny("no answer was found")
 
 
@@ -143,11 +143,11 @@ class HookProcess:
             for number in (_signal.SIGALRM, *_DEADLY_SIGNALS):
                 _signal.signal(number, _signal.SIG_DFL)
             _signal.setitimer(_signal.ITIMER_REAL, seconds)  # ends it if the parent was killed
-            _keep_only(writer)
+            keep_only(writer)
             try:
                 reason = decide(lambda agent: _write_all(writer, b"%s%s\n" % (_AGENT, agent.encode())))
             except Exception as error:  # noqa: BLE001 - a bug denies
-                reason = self.failure_text(error)
+                reason = failure_text(error, self._error_text)
             _write_all(writer, _DENY + model_reason(reason).encode("utf-8", "backslashreplace") if reason else _PASS)
             code = 0
         finally:
@@ -204,16 +204,20 @@ class HookProcess:
         is_told = bool(newline) and head.startswith(_AGENT) and told in ("", *AGENTS)
         return (told, rest) if is_told else (self._agent, self._message)
 
-    def failure_text(self, error: BaseException) -> str:
-        """Say what the system did not give to the hook, or where this program has a bug."""
-        if isinstance(error, OSError):
-            return (
-                f"the hook could not run: {(error.strerror or 'an error of the system').lower()}; try again later, once"
-            )
-        return "the hook could not run: out of memory" if isinstance(error, MemoryError) else self._error_text(error)
+
+def failure_text(error: BaseException, error_text: "ErrorText") -> str:
+    """Say what the system did not give to the hook, or where this program has a bug."""
+    if isinstance(error, OSError):
+        return f"the hook could not run: {(error.strerror or 'an error of the system').lower()}; try again later, once"
+    return "the hook could not run: out of memory" if isinstance(error, MemoryError) else error_text(error)
 
 
-def _keep_only(descriptor: int) -> None:
+def bug_text(error: BaseException) -> str:
+    """Say that this program has a bug, without its place in the code."""
+    return f"the hook could not run: a bug in this program ({type(error).__name__})"
+
+
+def keep_only(descriptor: int) -> None:
     """Close all descriptors but one: an agent waits until every process has closed its pipes."""
     os.closerange(0, descriptor)
     os.closerange(descriptor + 1, _MAX_DESCRIPTORS)

@@ -60,6 +60,7 @@ WORDS: dict[str, list[list[str]]] = {  # what changes something comes last
     "stamp wait": [["--version", "1"], ["--reader", "{x}", "--timeout", "0"]],
     "hook status": [[]],
     "hook doctor": [["codex"], ["{x}"]],
+    "hook serve": [["codex", "--root", "{x}"], ["codex", "--socket", "{x}"], ["codex", "--port", "{x}", "--token", "{x}"], ["{x}"]],
     "hook init": [["--dry-run"], ["--agent", "{x}"], ["--agent", "codex", "--yes"]],
     "hook edit": [[]],
     "hook install": [["claude", "--dry-run"], ["codex", "--root", "{x}"], ["{x}"]],

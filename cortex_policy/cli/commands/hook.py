@@ -5,7 +5,7 @@ The line that an agent runs, `hook AGENT --root DIR`, does not come here: `main`
 
 import typer
 
-from cortex_policy.cli.commands import hook_doctor, hook_edit, hook_init, hook_install, hook_status
+from cortex_policy.cli.commands import hook_doctor, hook_edit, hook_init, hook_install, hook_serve, hook_status
 from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
 
 hook_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True)
@@ -26,3 +26,4 @@ hook_app.command("uninstall", cls=CommandWithExamples)(hook_install.uninstall)
 hook_app.command("edit", cls=CommandWithExamples)(hook_edit.edit)
 hook_app.command("status", cls=CommandWithExamples)(hook_status.status)
 hook_app.command("doctor", cls=CommandWithExamples)(hook_doctor.doctor)
+hook_app.command("serve", cls=CommandWithExamples)(hook_serve.serve)

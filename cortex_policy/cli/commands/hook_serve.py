@@ -1,0 +1,148 @@
+"""`hook serve`: answer an agent's hooks over a socket."""
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cortex_policy.cli.commands.hook_install import Agent, AgentArgument
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.output.printing import print_json
+from cortex_policy.cli.roots import find_inner_root
+from cortex_policy.core.model import UsageError
+from cortex_policy.core.text import message_line
+from cortex_policy.hook import DEADLINE_SECONDS, MAX_DEADLINE_SECONDS, HookWords, HookWordsError, parse_hook_words
+
+if TYPE_CHECKING:
+    from cortex_policy.hook_server.listeners import PortListener, UnixListener
+
+MAX_PORT = 65535
+_VARIABLES = ("CORTEX_", "PYTHON", "XDG_")
+
+
+def _parse_port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= MAX_PORT):
+        raise typer.BadParameter(f"`{text}` is not a port")
+    return int(text)
+
+
+def serve(  # noqa: PLR0913 - one parameter for each option
+    agent: AgentArgument,
+    root: RootOption = None,
+    *,
+    socket: Annotated[
+        str | None,
+        typer.Option(
+            "--socket", metavar="PATH", help="Listen on this socket, in a directory of yours alone.", show_default=False
+        ),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port",
+            metavar="N",
+            parser=_parse_port,
+            help="Listen on this port of 127.0.0.1 instead; 0 takes a free one. It needs `--token`.",
+            show_default=False,
+        ),
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key", metavar="FILE", help="The key of clients that sign; default: PATH.key.", show_default=False
+        ),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option("--token", metavar="FILE", help="The bearer token of clients of the port.", show_default=False),
+    ] = None,
+    tag: Annotated[
+        str, typer.Option("--install", metavar="TAG", help="What tells this from other hooks of the agent.")
+    ] = "",
+    deadline: Annotated[
+        str, typer.Option("--deadline", metavar="SECONDS", help="Deny a call that was not decided by then.")
+    ] = f"{DEADLINE_SECONDS:g}",
+    json: JsonOption = False,
+) -> None:
+    """Answer an agent's hooks over a socket, in milliseconds.
+
+    Answers and counts are those of `hook AGENT`: everything is read again for each call. It takes one payload for each
+    request over HTTP: `POST /` is answered with the JSON of the agent, `POST /process` with what a hook's process would
+    say. A request to the socket must be signed with the key, and so is its answer; examples/hook_client.py is a client.
+    The files of key and token are made if they are missing. It ends with the process that started it, or by a signal.
+
+    $ cortex-policy hook serve codex --root /srv/repo
+    $ cortex-policy hook serve claude --port 8931 --token ~/.cortex/hook.token
+    """
+    from cortex_policy.manage.hooks.install_checks import check_environment  # noqa: PLC0415 - no other command needs it
+
+    _check_options(socket, port, token)
+    policy_root = find_inner_root(root)
+    words = _hook_words(agent, policy_root.path, tag, deadline)
+    check_environment(os.environ)
+    for name in [name for name in os.environ if name.startswith(_VARIABLES)]:
+        del os.environ[name]
+    code = _serve(words, None if port is not None else socket or _default_socket(words), port, key, token, json=json)
+    if code:
+        raise typer.Exit(code)
+
+
+def _check_options(socket: str | None, port: int | None, token: str | None) -> None:
+    if not sys.platform.startswith("linux"):
+        raise UsageError("`hook serve` needs Linux", "install `cortex-policy hook AGENT` instead")
+    if socket is not None and port is not None:
+        raise UsageError("`--socket` and `--port` name two places", "use one of them")
+    if (port is None) != (token is None):
+        raise UsageError("`--port` and `--token` need each other", "any user of this host can reach a port")
+
+
+def _hook_words(agent: Agent, root: str, tag: str, deadline: str) -> HookWords:
+    words = [agent.value, "--root", root, "--deadline", deadline, *(["--install", tag] if tag else [])]
+    try:
+        return parse_hook_words(words)
+    except HookWordsError:
+        raise UsageError(
+            f"`--install {tag}` or `--deadline {deadline}` is wrong",
+            f"a tag has letters, digits, `.`, `_` and `-`; a deadline is at most {MAX_DEADLINE_SECONDS:.0f} seconds",
+        ) from None
+
+
+def _default_socket(words: HookWords) -> str:
+    from cortex_policy.state import default_state_directory, sha256_hex  # noqa: PLC0415 - see above
+
+    return f"{default_state_directory()}/hook-{words.agent}-{sha256_hex(os.fsencode(words.root))[:8]}.sock"
+
+
+def _serve(
+    words: HookWords, path: str | None, port: int | None, key: str | None, token: str | None, *, json: bool
+) -> int:
+    from cortex_policy.hook_server.connections import Access  # noqa: PLC0415 - see above
+    from cortex_policy.hook_server.listeners import PortListener, UnixListener  # noqa: PLC0415
+    from cortex_policy.hook_server.secret_file import read_or_make_secret  # noqa: PLC0415
+    from cortex_policy.hook_server.server import HookServer  # noqa: PLC0415
+
+    listener: UnixListener | PortListener
+    secret = read_or_make_secret(os.path.abspath(token)) if token is not None else ""
+    listener = UnixListener(os.path.abspath(path)) if path is not None else PortListener(port or 0)
+    try:
+        if key is None and path is not None:
+            key = f"{path}.key"
+        access = Access(read_or_make_secret(os.path.abspath(key)) if key is not None else "", secret)
+        return HookServer(words, access, listener).run(lambda: _announce(listener, key, json=json))
+    finally:
+        listener.close()
+
+
+def _announce(listener: "UnixListener | PortListener", key: str | None, *, json: bool) -> None:
+    from cortex_policy.hook_server.listeners import PortListener  # noqa: PLC0415 - see above
+
+    is_port = isinstance(listener, PortListener)
+    where = f"http://127.0.0.1:{listener.port}/" if is_port else listener.path  # type: ignore[union-attr]
+    if json:
+        print_json({"url" if is_port else "socket": where, "key": key})
+    else:
+        typer.echo(message_line(f"listening on `{where}`"))
+        if key is not None:
+            typer.echo(message_line(f"the key of its clients is in `{key}`"))
+    sys.stdout.flush()

@@ -1,0 +1,1 @@
+"""A resident process that answers hooks over a socket, for those who count milliseconds (docs/hook-install.md)."""

@@ -1,0 +1,130 @@
+"""Give calls to workers: each that hangs is killed, and those that have ended are replaced (docs/hook-install.md)."""
+
+import selectors
+from collections import deque
+from functools import partial
+
+from cortex_policy.hook import HookWords, bug_text, failure_text
+from cortex_policy.hook_server.workers import ENDED, Worker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_WORKERS = 16
+CALLS_OF_A_WORKER = 1000
+READY_WORKERS = 2
+
+
+class Job:
+    """A call of a tool that is to be decided; `answer` takes the agent and why it is denied, '' if it is not."""
+
+    def __init__(self, payload: bytes, answer: "Callable[[str, str], object]") -> None:
+        """Take what the agent sent, and who wants to know."""
+        self.payload, self.answer = payload, answer
+        self.worker: Worker | None = None
+
+
+class WorkerPool:
+    """The workers of a server, and the calls that wait for one."""
+
+    def __init__(self, words: HookWords, selector: selectors.BaseSelector) -> None:
+        """Start the first workers; raises OSError."""
+        self._words, self._selector = words, selector
+        self._jobs: deque[Job] = deque()
+        self._workers: set[Worker] = set()  # those that were killed too, until they have ended
+        self._idle: list[Worker] = []
+        for _ in range(READY_WORKERS):
+            self._set_idle(self._start())
+
+    def submit(self, payload: bytes, answer: "Callable[[str, str], object]") -> Job:
+        """Let a worker decide a call, as soon as there is one."""
+        job = Job(payload, answer)
+        self._jobs.append(job)
+        self._assign()
+        return job
+
+    def cancel(self, job: Job) -> str:
+        """End the work on a call that is late; return the agent that it is of, as far as that is known."""
+        if job.worker is None:
+            self._jobs.remove(job)
+            return self._words.agent
+        self._discard(job.worker)
+        return job.worker.agent(self._words.agent)
+
+    def kill(self) -> None:
+        """End all workers."""
+        for worker in self._workers:
+            worker.kill()
+
+    def _start(self) -> Worker:
+        worker = Worker(self._words)
+        self._workers.add(worker)
+        self._selector.register(worker.socket, selectors.EVENT_READ)
+        return worker
+
+    def _set_idle(self, worker: Worker) -> None:
+        self._idle.append(worker)
+        self._selector.modify(worker.socket, selectors.EVENT_READ, partial(self._lose, worker))
+
+    def _lose(self, worker: Worker) -> None:
+        """Take note that a worker without a call has ended."""
+        self._idle.remove(worker)
+        self._discard(worker)
+
+    def _assign(self) -> None:
+        while self._jobs:
+            try:
+                worker = self._free_worker()
+            except OSError as error:
+                self._jobs.popleft().answer(self._words.agent, failure_text(error, bug_text))
+                continue
+            if worker is None:
+                return
+            self._begin(self._jobs.popleft(), worker)
+
+    def _free_worker(self) -> Worker | None:
+        if self._idle:
+            return self._idle.pop()
+        return self._start() if len(self._workers) < MAX_WORKERS else None
+
+    def _begin(self, job: Job, worker: Worker) -> None:
+        job.worker = worker
+        worker.begin(job.payload)
+        self._selector.modify(worker.socket, selectors.EVENT_WRITE, partial(self._send, job, worker))
+
+    def _send(self, job: Job, worker: Worker) -> None:
+        try:
+            is_more = worker.send()
+        except OSError:
+            self._end(job, worker, ENDED)
+            return
+        if not is_more:
+            self._selector.modify(worker.socket, selectors.EVENT_READ, partial(self._receive, job, worker))
+
+    def _receive(self, job: Job, worker: Worker) -> None:
+        try:
+            denial = worker.receive()
+        except OSError:
+            denial = ENDED
+        if denial is not None:
+            self._end(job, worker, denial)
+
+    def _end(self, job: Job, worker: Worker, denial: str) -> None:
+        if denial == ENDED or worker.calls >= CALLS_OF_A_WORKER:
+            self._discard(worker)
+        else:
+            self._set_idle(worker)
+        job.answer(worker.agent(self._words.agent), denial)
+        self._assign()
+
+    def _discard(self, worker: Worker) -> None:
+        self._selector.unregister(worker.socket)
+        worker.kill()
+        self._selector.register(worker.end, selectors.EVENT_READ, partial(self._reap, worker))
+
+    def _reap(self, worker: Worker) -> None:
+        self._selector.unregister(worker.end)
+        worker.forget()
+        self._workers.remove(worker)
+        self._assign()

@@ -1,0 +1,54 @@
+"""Secrets of a server: a key or a token, alone in a file that nobody else can read."""
+
+import os
+import stat
+
+from cortex_policy.core.not_done_error import NotDoneError
+from cortex_policy.core.text import os_error_text
+from cortex_policy.state import OPEN_FILE, read_all
+
+MIN_LENGTH, MAX_LENGTH = 32, 1024
+_OTHERS = 0o077
+
+
+def read_or_make_secret(path: str) -> str:
+    """Return the secret in a file, which is made if it is missing; raise NotDoneError if others could know it."""
+    try:
+        _make_secret(path)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise NotDoneError(f"`{path}` cannot be made: {os_error_text(error)}") from None
+    return _read_secret(path)
+
+
+def _make_secret(path: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)  # a mask of the caller may have taken bits
+        os.write(descriptor, f"{os.urandom(32).hex()}\n".encode("ascii"))
+    finally:
+        os.close(descriptor)
+
+
+def _read_secret(path: str) -> str:
+    try:
+        descriptor = os.open(path, OPEN_FILE)
+    except OSError as error:
+        raise NotDoneError(f"`{path}` cannot be read: {os_error_text(error)}", "it must be no link") from None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & _OTHERS:
+            raise NotDoneError(
+                f"`{path}` must be a file of yours that nobody else can read",
+                "run `chmod 600` on it, or remove it: it is made again",
+            )
+        secret = read_all(descriptor, MAX_LENGTH + 1).strip().decode("latin-1")
+    finally:
+        os.close(descriptor)
+    if not (MIN_LENGTH <= len(secret) <= MAX_LENGTH and secret.isascii() and secret.isprintable()):
+        raise NotDoneError(
+            f"`{path}` must hold {MIN_LENGTH} to {MAX_LENGTH} printable ASCII characters",
+            "remove it: it is made again",
+        )
+    return secret
