@@ -7,7 +7,7 @@ import struct
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
-from cortex_policy.state.ledger import open_state_directory
+from cortex_policy.state.ledger import open_or_make_state_directory
 
 _CREDENTIALS = struct.Struct("3i")
 _BACKLOG = 512
@@ -27,7 +27,7 @@ class UnixListener:
             raise NotDoneError(f"`{path}` must be an absolute path of at most {_MAX_PATH} bytes")
         self.path = path
         parent, self._name = os.path.split(path)
-        self._directory = open_state_directory(parent, None, parent)
+        self._directory = open_or_make_state_directory(parent, None, parent)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._bind()
