@@ -75,12 +75,12 @@ def serve(  # noqa: PLR0913 - one parameter for each option
     $ cortex-policy hook serve codex --root /srv/repo
     $ cortex-policy hook serve claude --port 8931 --token ~/.cortex/hook.token
     """
-    from cortex_policy.manage.hooks.install_checks import check_environment  # noqa: PLC0415 - no other command needs it
+    from cortex_policy.manage.hooks.install_checks import check_no_settings_in_environment  # noqa: PLC0415 - no other command needs it
 
     _check_options(socket, port, token)
     policy_root = find_inner_root(root)
     words = _hook_words(agent, policy_root.path, tag, deadline)
-    check_environment(os.environ)
+    check_no_settings_in_environment(os.environ)
     for name in [name for name in os.environ if name.startswith(_VARIABLES)]:
         del os.environ[name]
     code = _serve(words, None if port is not None else socket or _default_socket(words), port, key, token, json=json)
