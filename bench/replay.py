@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
-from cortex_policy.manage.audit.reader import ReadCounts, read_logs
+from cortex_policy.manage.audit.reader import ReadCounts, read_lines_of_logs
 from cortex_policy.manage.diff.grants import compare_bytes
 from cortex_policy.manage.replay.impact import MAX_LINES, impact_sentence
 from cortex_policy.manage.replay.replay import load_policy, replay
@@ -97,7 +97,7 @@ def decoded(file: Path) -> int:
 def replayed(root: Root, file: Path) -> None:
     """Decide each line again."""
     tally = ReadCounts()
-    replay(root, read_logs([str(file)], tally), tally, load_policy(root))
+    replay(root, read_lines_of_logs([str(file)], tally), tally, load_policy(root))
 
 
 def seconds(call: Callable[[], object]) -> float:

@@ -117,7 +117,7 @@ def reset_budgets(root: Root, grant_id: str, action: str | None = None) -> tuple
     return _in_state(root, forget)
 
 
-def purge_budgets(root: Root) -> int:
+def remove_all_rate_state(root: Root) -> int:
     """Remove all rate state of a root, whatever files are there; return their number."""
     return _in_state(root, remove_all_budgets)
 

@@ -6,9 +6,9 @@ from cortex_policy.core.escalation import Escalation, escalations
 from cortex_policy.core.json_edit import append_items, replace_value
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import GrantError, UsageError
-from cortex_policy.manage.audit.reader import garbage_collector_paused, read_events
+from cortex_policy.manage.audit.reader import decode_calls, pause_garbage_collector
 from cortex_policy.manage.diff.grants import compare_bytes
-from cortex_policy.manage.diff.unified import unified_diff
+from cortex_policy.manage.diff.unified import unified_diff_text
 from cortex_policy.manage.editing import set_fields
 from cortex_policy.manage.editing.new_grant import new_grant_text
 from cortex_policy.manage.replay.call_replayer import CallReplayer
@@ -74,8 +74,8 @@ def suggest(
     """Return what would have allowed the calls that were denied since a time, of all grants or of one."""
     policy, settings = load_policy(root), effective_settings(root.path)
     grouper = DenialGrouper(CallReplayer(policy, settings, lambda *_: None), settings, only)
-    with garbage_collector_paused():
-        for at, data in read_events(lines, root.path, counts):
+    with pause_garbage_collector():
+        for at, data in decode_calls(lines, root.path, counts):
             if at >= since - WARM_UP_SECONDS:
                 grouper.add(at, data, is_asked=at >= since)
     suggestions, remaining = _build_suggestions(root, list(grouper.groups.values()), policy)
@@ -128,7 +128,7 @@ def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, poli
     return Suggestion(
         change,
         _command(root, group, edit),
-        unified_diff(group.grant_id, text, new.encode()),
+        unified_diff_text(group.grant_id, text, new.encode()),
         group.within_rate,
         group.calls - group.within_rate,
         to_example(group.first),

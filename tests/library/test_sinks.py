@@ -25,7 +25,7 @@ from cortex_policy import (
     load_grant,
 )
 from cortex_policy.core.model import UsageError
-from cortex_policy.manage.audit.reader import ReadCounts, read_events
+from cortex_policy.manage.audit.reader import ReadCounts, decode_calls
 
 
 class Failing:
@@ -69,7 +69,7 @@ def test_a_sink_gets_what_the_log_gets(tmp_path: Path, monkeypatch: pytest.Monke
         assert str(event["id"]).encode() in line
     assert got[0]["data"]["args"] == ["path"]
     assert "chain" not in got[0]["data"]
-    assert len(list(read_events(lines, None, ReadCounts()))) == 2
+    assert len(list(decode_calls(lines, None, ReadCounts()))) == 2
 
 
 @pytest.mark.usefixtures("root")

@@ -12,7 +12,13 @@ import pytest
 
 from cortex_policy.core.model import RATE_LIMITED, GrantError, StateError, UsageError
 from cortex_policy.library.functions import enforce, load_grant
-from cortex_policy.manage.budgets import BudgetStatus, grant_with_budgets, list_budgets, purge_budgets, reset_budgets
+from cortex_policy.manage.budgets import (
+    BudgetStatus,
+    grant_with_budgets,
+    list_budgets,
+    remove_all_rate_state,
+    reset_budgets,
+)
 from cortex_policy.state import Root
 from cortex_policy.state.enforcement import decide_and_consume
 from cortex_policy.state.grants import read_grant
@@ -99,10 +105,10 @@ def test_a_wrong_kind_of_object_stays_until_a_purge(used: Root, state: Path, kin
     with pytest.raises(StateError):
         reset_budgets(used, "git", "tree")
     assert tree(used).budget is None
-    assert purge_budgets(used) == 1
+    assert remove_all_rate_state(used) == 1
     assert tree(used).problem == ""
     assert other.exists()
-    assert purge_budgets(used) == 0
+    assert remove_all_rate_state(used) == 0
 
 
 def test_a_purge_drops_every_budget_of_this_root_alone(used: Root, state: Path) -> None:
@@ -110,7 +116,7 @@ def test_a_purge_drops_every_budget_of_this_root_alone(used: Root, state: Path) 
     sibling = state / ("0" * 32)
     sibling.mkdir(parents=True)
     (sibling / "x").write_text("kept")
-    assert purge_budgets(used) == 1
+    assert remove_all_rate_state(used) == 1
     assert files(state) == [sibling / "x"]
 
 

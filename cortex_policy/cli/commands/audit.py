@@ -89,8 +89,9 @@ def show(
     from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
 
     counts = ReadCounts()
-    word = query.parse_reason_word(reason)
-    call_filter = query.CallFilter(_start_time(since), _root_path(root), grant_id, word, denied)
+    if reason is not None:
+        query.check_reason(reason)
+    call_filter = query.CallFilter(_start_time(since), _root_path(root), grant_id, reason, denied)
     calls = _read_calls(logs, call_filter, counts)
     if print_calls(calls, json=json, with_root=root is None, lookahead=LOOKAHEAD):
         audit_output.print_skipped(counts)
@@ -151,5 +152,5 @@ def _read_calls(
     from cortex_policy.manage.audit.files import open_logs  # noqa: PLC0415
 
     with open_logs(audit_output.named_or_configured_logs(logs)) as files:
-        lines = query.read_open_logs(files, counts, lambda some: track_progress(some, what="lines"))
+        lines = query.read_lines_of_open_logs(files, counts, lambda some: track_progress(some, what="lines"))
         yield from query.filter_calls(lines, call_filter, counts)

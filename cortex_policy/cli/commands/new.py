@@ -61,7 +61,7 @@ def new(
     from cortex_policy.manage.editing import grant_ids, operations, previews  # noqa: PLC0415
     from cortex_policy.manage.editing.new_grant import new_grant_text  # noqa: PLC0415
 
-    grant_ids.check_new_id(new_id)
+    grant_ids.check_new_id_syntax(new_id)
     new_grant_text(edit)  # what was said must fit before more is asked for
     policy_root = find_inner_root(root)
     is_interview = edit.rate is None or not edit.allow
@@ -72,7 +72,7 @@ def new(
         edit = new_prompts.ask_missing(new_id, edit)
     text = new_grant_text(edit, new_id)
     if dry_run:
-        write_result.print_preview(policy_root, previews.preview_new(policy_root, new_id, text), json=json)
+        write_result.print_preview(policy_root, previews.preview_create(policy_root, new_id, text), json=json)
         return
     consent = confirm.make_widening_prompt(allowed=allow_widening, json=json, again=is_interview)
     result = operations.create_grant(policy_root, new_id, text, consent, make_lock_wait(wait_seconds))

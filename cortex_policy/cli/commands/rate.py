@@ -173,7 +173,7 @@ def _purge(root: Root, *, yes: bool, json: bool) -> None:
     if not json:
         print_owner(owner, root)
     ask_yes_no(f"drop all rate state of {root.path}?", yes=yes)
-    removed = budgets.purge_budgets(root)
+    removed = budgets.remove_all_rate_state(root)
     if json:
         print_json({**owner_to_json(owner), "removed": removed})
     else:

@@ -95,9 +95,9 @@ def _exit_code(outcome: SuiteResult, options: CaseRunOptions) -> int:
     if options.filter and not outcome.files:
         sys.stderr.write(message_line(f"no case matches `{options.filter}`") + "\n")
         code = 1
-    if options.fail_under is not None and outcome.percent < options.fail_under:
+    if options.fail_under is not None and outcome.coverage_percent < options.fail_under:
         sys.stderr.write(
-            f"{_round_down(outcome.percent)}% is less than the {options.fail_under:g}% of `--fail-under`\n"
+            f"{_round_down(outcome.coverage_percent)}% is less than the {options.fail_under:g}% of `--fail-under`\n"
         )
         code = 1
     return code

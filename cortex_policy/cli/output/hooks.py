@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cortex_policy.core.text import escape_output, message_line
-from cortex_policy.manage.diff.unified import readable_diff
+from cortex_policy.manage.diff.unified import readable_diff_lines
 
 if TYPE_CHECKING:
     from cortex_policy.manage.hooks.install_checks import Step
@@ -66,4 +66,6 @@ def status_to_json(status: "AgentStatus") -> dict[str, object]:
 
 
 def _diff_lines(change: "SettingsChange") -> list[str]:
-    return readable_diff(change.file.data or b"", change.data or b"", change.target.file) if change.is_needed else []
+    if not change.is_needed:
+        return []
+    return readable_diff_lines(change.target.file, change.file.data or b"", change.data or b"")

@@ -11,7 +11,7 @@ from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.text import count_with_noun, message_line
 from cortex_policy.manage.audit.files import list_log_files
-from cortex_policy.manage.audit.reader import ReadCounts, parse_since, read_logs
+from cortex_policy.manage.audit.reader import ReadCounts, parse_since, read_lines_of_logs
 from cortex_policy.state.settings import read_setting
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def open_log_lines(
     """Return the lines of the named logs, or of the configured one and its rotated files, and the start time."""
     start = parse_since(when, time()) if when is not None else float("-inf")
     names = logs or list_log_files(configured_log(root))
-    return track_progress(read_logs(names, counts), what="lines"), start
+    return track_progress(read_lines_of_logs(names, counts), what="lines"), start
 
 
 def configured_log(root: "Root | None") -> str:

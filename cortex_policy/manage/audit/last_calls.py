@@ -2,7 +2,7 @@
 
 from cortex_policy.core.model import Settings
 from cortex_policy.manage.audit.files import list_log_files
-from cortex_policy.manage.audit.reader import ReadCounts, read_events, read_last_lines
+from cortex_policy.manage.audit.reader import ReadCounts, decode_calls, read_last_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,4 +21,4 @@ def last_calls(root: "Root", settings: Settings, most: int) -> "tuple[Event, ...
         return ()
     *rotated, file = list_log_files(settings.audit_file)
     lines = read_last_lines(file, rotated, MAX_LINES, MAX_BYTES)
-    return tuple(read_events(lines, root.path, ReadCounts()))[-most:]
+    return tuple(decode_calls(lines, root.path, ReadCounts()))[-most:]

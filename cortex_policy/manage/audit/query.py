@@ -4,7 +4,7 @@ from cortex_policy.core import Value, shorten_message
 from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.model import REASONS, UsageError
 from cortex_policy.core.text import did_you_mean
-from cortex_policy.manage.audit.reader import garbage_collector_paused, read_events, read_log
+from cortex_policy.manage.audit.reader import decode_calls, pause_garbage_collector, read_log_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,13 +61,12 @@ class CallStats(Value):
     kinds: "tuple[tuple[tuple[str, str, str], int], ...]"
 
 
-def parse_reason_word(word: str | None) -> str | None:
-    """Return a word if it is a reason, or None; raise UsageError for an unknown reason."""
+def check_reason(word: str) -> None:
+    """Raise UsageError for an unknown reason."""
     words = [str(reason) for reason in REASONS]
-    if word is not None and word not in words:
+    if word not in words:
         guess = did_you_mean(closest_word(word, words))
         raise UsageError(f"unknown reason `{word}`", f"{guess}{' ' * bool(guess)}the reasons are {', '.join(words)}")
-    return word
 
 
 def filter_calls(
@@ -82,22 +81,22 @@ def filter_calls(
             line = one
             yield one
 
-    for event in read_events(remember_line(), call_filter.root, counts):
+    for event in decode_calls(remember_line(), call_filter.root, counts):
         if call_filter.matches(*event):
             yield event, line
 
 
-def read_open_logs(
+def read_lines_of_open_logs(
     files: "Iterable[tuple[str, BinaryIO]]", counts: "ReadCounts", tracked: "Callable[[Any], Iterable[Any]]"
 ) -> "Iterator[bytes]":
     """Yield the lines of open logs."""
-    return iter(tracked(line for _, file in files for line in read_log(file, counts)))
+    return iter(tracked(line for _, file in files for line in read_log_lines(file, counts)))
 
 
 def count_calls(calls: "Iterable[tuple[Event, bytes]]", max_spans: int) -> CallStats:
     """Count calls by kind, and over time in at most `max_spans` spans of a round length."""
     counter = _Counter()
-    with garbage_collector_paused():
+    with pause_garbage_collector():
         for (at, data), _ in calls:
             counter.add(at, data)
     return counter.result(max_spans)

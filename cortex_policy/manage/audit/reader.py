@@ -66,7 +66,7 @@ def root_names_in_events(root: str) -> frozenset[str]:
     return frozenset((root, f"sha256:{sha256(os.fsencode(root)).hexdigest()[:16]}"))
 
 
-def read_events(lines: "Iterable[bytes]", root: str | None, counts: ReadCounts) -> "Iterator[Event]":
+def decode_calls(lines: "Iterable[bytes]", root: str | None, counts: ReadCounts) -> "Iterator[Event]":
     """Yield the calls of a root, or of all roots, in the order of their lines; the other lines are counted."""
     own_names, prefix, base = root_names_in_events(root) if root is not None else frozenset[str](), "", 0.0
     for line in lines:
@@ -108,14 +108,14 @@ def _is_call(kind: str, data: "dict[str, Any]") -> bool:
     )
 
 
-def read_logs(files: "Iterable[str]", counts: ReadCounts) -> "Iterator[bytes]":
+def read_lines_of_logs(files: "Iterable[str]", counts: ReadCounts) -> "Iterator[bytes]":
     """Yield the lines of logs, the oldest first, without empty lines; raise NotDoneError if one cannot be read."""
     for name in oldest_first(list(files)):
         with open_log_for_reading(name) as file:
-            yield from read_log(file, counts)
+            yield from read_log_lines(file, counts)
 
 
-def read_log(file: "BinaryIO", counts: ReadCounts) -> "Iterator[bytes]":
+def read_log_lines(file: "BinaryIO", counts: ReadCounts) -> "Iterator[bytes]":
     """Yield the lines of an open log; a compressed log that is cut off counts as one unreadable line."""
     try:
         yield from _split_lines(file, counts)
@@ -220,7 +220,7 @@ def _last_lines(name: str, max_lines: int, max_bytes: int) -> list[bytes]:
 
 
 @contextmanager
-def garbage_collector_paused() -> "Iterator[None]":
+def pause_garbage_collector() -> "Iterator[None]":
     """Pause the garbage collector: events have no cycles, and it would inspect each of them."""
     was_enabled = gc.isenabled()
     gc.disable()

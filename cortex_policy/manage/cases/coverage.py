@@ -153,7 +153,7 @@ def requirements(grant: Grant) -> "Iterator[Requirement]":
         yield Requirement("a used up budget comes back", lambda shown: shown.is_budget_restored)
 
 
-def outermost_prefixes(grant: Grant) -> list[str]:
+def normalized_outermost_scopes(grant: Grant) -> list[str]:
     """Return the normalized scopes, without those that never match or are inside another scope."""
     known = dict.fromkeys(prefix for prefix in map(normalize_scope, grant.fs_scope) if prefix is not None)
     every = PathSet(known)
@@ -181,7 +181,7 @@ def json_equality_key(value: object) -> str:
 
 def _likely_texts(grant: Grant, name: str) -> tuple[str, ...]:
     """Return texts that may be allowed as an argument; none if any text may."""
-    return tuple(outermost_prefixes(grant)[:MAX_WORDS]) if may_be_path_argument(grant, name) else ()
+    return tuple(normalized_outermost_scopes(grant)[:MAX_WORDS]) if may_be_path_argument(grant, name) else ()
 
 
 def _has_allowed(action: str, shown: CaseEvidence) -> bool:
@@ -222,7 +222,7 @@ def _has_violation(declaration: object, name: str, keyword: str, shown: CaseEvid
 
 
 def _path_requirements(grant: Grant) -> "Iterator[Requirement]":
-    known = outermost_prefixes(grant)
+    known = normalized_outermost_scopes(grant)
     for prefix in known:
         yield Requirement(f"a path in `{prefix}` is allowed", partial(_has_path_inside, prefix))
         yield Requirement(f"a path beside `{prefix}` is denied", partial(_has_path_beside, prefix))

@@ -20,7 +20,11 @@ from cortex_policy.core.path_arguments import may_be_path_argument
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.core.text import elide_middle
 from cortex_policy.manage.cases.boundary_values import satisfies
-from cortex_policy.manage.cases.coverage import invalid_values_of_argument, outermost_prefixes, valid_values_of_argument
+from cortex_policy.manage.cases.coverage import (
+    invalid_values_of_argument,
+    normalized_outermost_scopes,
+    valid_values_of_argument,
+)
 from cortex_policy.manage.cases.model import MAX_HITS, MAX_TIMES, NANOSECONDS, Case, CaseFile
 from cortex_policy.manage.cases.sandbox import FileTree, Sandbox, sandbox
 from cortex_policy.state.paths import resolve_paths
@@ -60,7 +64,7 @@ def generate_cases(grant: Grant, file: str, beside: CaseFile | None = None) -> C
 
     Beside the cases of another file they have other names, and its tree as well.
     """
-    tree = _build_tree(grant) if beside is None else _build_tree(grant).join(beside.tree)
+    tree = _build_tree(grant) if beside is None else _build_tree(grant).union(beside.tree)
     decided = []
     with sandbox(tree) as root, SharedSteps(_MAX_STEPS) as steps:
         for candidate in islice(_candidates(grant), MAX_CANDIDATES):
@@ -87,7 +91,7 @@ def _decide(grant: Grant, candidate: CandidateCase, root: Sandbox) -> "Reason":
 
 def _build_tree(grant: Grant) -> FileTree:
     """Return a tree with a directory for each scope, and in it a link out of all scopes."""
-    known = outermost_prefixes(grant)
+    known = normalized_outermost_scopes(grant)
     if not known:
         return FileTree()
     outside = _unused_word(OUTSIDE_DIRECTORY, known)
@@ -137,7 +141,7 @@ def _action_candidates(grant: Grant) -> "Iterator[CandidateCase]":
 def _path_argument(grant: Grant) -> str:
     """Return the name of an argument that accepts any path."""
     declared = [name for name in grant.args if may_be_path_argument(grant, name)]
-    probes = (OUTSIDE_DIRECTORY, *outermost_prefixes(grant))
+    probes = (OUTSIDE_DIRECTORY, *normalized_outermost_scopes(grant))
     for name in (*_PATH_NAMES, *declared):
         if may_be_path_argument(grant, name) and all(_satisfies_declaration(grant, name, probe) for probe in probes):
             return name
@@ -153,7 +157,7 @@ def _path_candidates(grant: Grant, action: str, name: str) -> "Iterator[Candidat
     def candidate(label: str, path: str, expect: "Reason") -> CandidateCase:
         return CandidateCase(label, action, {name: path}, expect)
 
-    for prefix in outermost_prefixes(grant):
+    for prefix in normalized_outermost_scopes(grant):
         yield candidate(f"{prefix} is in scope", prefix, ALLOWED)
         yield candidate(f"what lies in {prefix} is in scope", f"{prefix}/new", ALLOWED)
         yield candidate(f"a name that only begins like {prefix} is not", f"{prefix}x", PATH_OUTSIDE_SCOPE)

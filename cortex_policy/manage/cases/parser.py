@@ -25,7 +25,7 @@ from cortex_policy.manage.cases.model import (
     CaseFileProblem,
 )
 from cortex_policy.manage.cases.sandbox import FileTree
-from cortex_policy.manage.cases.serializer import find_own_cases
+from cortex_policy.manage.cases.serializer import find_own_cases_marker
 from cortex_policy.manage.regular_files import read_regular_file
 
 TYPE_CHECKING = False
@@ -56,7 +56,7 @@ def parse_case_file(data: bytes, shown: str, *, is_json: bool) -> CaseFile:
     except MalformedError as error:
         return CaseFile(shown, errors=(CaseFileProblem(shown, 1, shorten_message(str(error))),))
     text = data.decode()
-    own_line = 0 if is_json else find_own_cases(text)
+    own_line = 0 if is_json else find_own_cases_marker(text)
     return _CaseFileParser(shown, LineNumbers(text, is_json=is_json), own_line).parse(document)
 
 

@@ -34,7 +34,7 @@ class FileTree(Value):
         names = [*named, *self.files, *(path for path, _ in self.links)]
         return frozenset([*named, *(around for name in names for around in _parents_of(name))])
 
-    def join(self, other: "FileTree") -> "FileTree":
+    def union(self, other: "FileTree") -> "FileTree":
         """Return a tree with the contents of both; where both have a link, it is ours."""
         return FileTree(
             tuple(dict.fromkeys((*self.directories, *other.directories))),

@@ -11,7 +11,7 @@ from cortex_policy.manage.cases.coverage import Coverage, measure_coverage
 from cortex_policy.manage.cases.generator import MAX_CANDIDATES, generate_cases
 from cortex_policy.manage.cases.model import JSON_SUFFIX, TOML_SUFFIX, CaseFile
 from cortex_policy.manage.cases.runner import GrantUnderTest, run_file
-from cortex_policy.manage.cases.serializer import to_toml
+from cortex_policy.manage.cases.serializer import generated_cases_to_toml
 from cortex_policy.manage.cases.suite import GrantLoader
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.state import Root
@@ -36,7 +36,7 @@ def write_first_cases(root: Root, grant_id: str) -> FirstCases:
     check_grant_id(grant_id)
     subject = GrantLoader().load(root, grant_id)
     names = [f"{grant_id}{suffix}" for suffix in (TOML_SUFFIX, JSON_SUFFIX)]
-    file, coverage = generate_case_file(subject, display_path(f"{root.tests}/{names[0]}"))
+    file, coverage = generate_cases_with_coverage(subject, display_path(f"{root.tests}/{names[0]}"))
     data = case_file_bytes(file)
     try:
         with PolicyDirectory(TrustCheck(root)) as policy:
@@ -53,14 +53,14 @@ def write_first_cases(root: Root, grant_id: str) -> FirstCases:
 
 def case_file_bytes(file: CaseFile, own_text: str = "") -> bytes:
     """Return the bytes of a case file, with the text of people's cases; raise NotDoneError if it is too large."""
-    data = (to_toml(file) + own_text).encode()
+    data = (generated_cases_to_toml(file) + own_text).encode()
     if len(data) > MAX_BYTES:
         why = f"`{file.file}` would be larger than {MAX_BYTES} bytes"
         raise NotDoneError(why, "write cases of what matters by hand")
     return data
 
 
-def generate_case_file(subject: GrantUnderTest, name: str) -> tuple[CaseFile, Coverage]:
+def generate_cases_with_coverage(subject: GrantUnderTest, name: str) -> tuple[CaseFile, Coverage]:
     """Return the first cases of a grant, marked complete if they cover everything; raise NotDoneError if it is huge."""
     check_grant_size(subject)
     cases = generate_cases(subject.grant, name)

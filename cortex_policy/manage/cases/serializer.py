@@ -17,17 +17,17 @@ _OWN_CASES = "# Your own cases go below this line:"
 _BARE_KEY_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
-def own_cases_line(grant_id: str) -> str:
+def own_cases_marker(grant_id: str) -> str:
     """Return the line behind which the cases that people write begin."""
     return f"{_OWN_CASES} cortex-policy test --init {grant_id} --update writes those above again"
 
 
-def find_own_cases(text: str) -> int:
+def find_own_cases_marker(text: str) -> int:
     """Return the number of the line behind which people's cases begin, 0 if a file has no such line."""
     return next((number for number, line in enumerate(text.split("\n"), 1) if line.startswith(_OWN_CASES)), 0)
 
 
-def to_toml(file: CaseFile) -> str:
+def generated_cases_to_toml(file: CaseFile) -> str:
     """Return a case file as TOML, up to where people's own cases begin."""
     lines = [_HEADER.format(grant=file.grant_id), f"grant = {_format_value(file.grant_id)}"]
     if file.is_complete:
@@ -35,7 +35,7 @@ def to_toml(file: CaseFile) -> str:
     lines += _tree_lines(file.tree)
     for case in file.cases:
         lines += ["", "[[case]]", *(f"{name} = {value}" for name, value in _case_members(case))]
-    return "\n".join([*lines, "", own_cases_line(file.grant_id), ""])
+    return "\n".join([*lines, "", own_cases_marker(file.grant_id), ""])
 
 
 def _tree_lines(tree: FileTree) -> list[str]:

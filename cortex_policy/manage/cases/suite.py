@@ -35,7 +35,7 @@ class SuiteResult(Value):
         return not any(one.errors or one.failed_cases for one in self.files)
 
     @property
-    def percent(self) -> float:
+    def coverage_percent(self) -> float:
         """The percentage of what the grants allow and deny that passed cases show."""
         return coverage_percent(self.coverage)
 
@@ -68,7 +68,7 @@ def run_suite(plan: "RunPlan", track: "Track" = iter) -> SuiteResult:
     for target, one in zip(plan.targets, tested, strict=True):
         runs.setdefault((target.root.path, one.grant_id), []).append(one)
     covers = [cover for (path, grant_id), results_of_grant in sorted(runs.items())
-              if (cover := grants.measure(roots[path], grant_id, results_of_grant)) is not None]  # fmt: skip
+              if (cover := grants.coverage_of(roots[path], grant_id, results_of_grant)) is not None]  # fmt: skip
     failed_files = [FileResult(problem.file, "", errors=(problem,)) for problem in plan.errors]
     return SuiteResult((*failed_files, *tested), tuple(covers), (*settings_warnings(roots), *grants.warnings))
 
@@ -118,7 +118,7 @@ class GrantLoader:
             raise known
         return known
 
-    def measure(self, root: Root, grant_id: str, tested: list[FileResult]) -> Coverage | None:
+    def coverage_of(self, root: Root, grant_id: str, tested: list[FileResult]) -> Coverage | None:
         """Return the coverage of a grant; None, and a warning, if it cannot be read."""
         try:
             subject = self.load(root, grant_id)

@@ -100,7 +100,7 @@ def compare_bytes(name: str, old: bytes | None, new: bytes | None, settings: Set
     return compare_versions(name, to_grant_version(name, old), to_grant_version(name, new), settings)
 
 
-def settings_diff(meaning: GrantComparison) -> GrantDiff:
+def to_settings_diff(meaning: GrantComparison) -> GrantDiff:
     """Return the diff of a settings file, to be shown along with those of grants."""
     side = GrantVersion(None, is_settings=True)
     return GrantDiff("config.toml", side, side, meaning, ())
@@ -114,7 +114,7 @@ def compare_with_revision(root: Root, revision: str, grant_id: str | None = None
     if grant_id is not None:
         check_policy_name(grant_id)
     before, notes = _read_revision(root, revision, grant_id)
-    after, faults = read_policy(root, grant_id, track)
+    after, faults = read_policy_and_warnings(root, grant_id, track)
     if grant_id is not None and not before and not after:
         raise_file_not_found(root, grant_id)
     names = sorted({*before, *after})
@@ -133,7 +133,7 @@ def compare_with_revision(root: Root, revision: str, grant_id: str | None = None
 def _settings_diffs(root: Root, revision: str) -> tuple[GrantDiff, ...]:
     """Return the diff of the project's settings, if it changes what a check answers."""
     meaning = compare_settings_with_revision(root, revision)
-    return (settings_diff(meaning),) if meaning is not None else ()
+    return (to_settings_diff(meaning),) if meaning is not None else ()
 
 
 def _read_revision(root: Root, revision: str, grant_id: str | None) -> "tuple[dict[str, TextOrError], tuple[str, ...]]":
@@ -143,7 +143,7 @@ def _read_revision(root: Root, revision: str, grant_id: str | None) -> "tuple[di
         return {}, (f"{error.detail}: compared with no grants at all",)
 
 
-def read_grants(
+def read_grants_and_warnings(
     root: Root, grant_id: str | None = None, track: "Track" = iter
 ) -> "tuple[dict[str, TextOrError], list[str]]":
     """Return the text of the current grants, and what is unsafe about their files, which only `check` refuses."""
@@ -161,11 +161,11 @@ def read_grants(
     return texts, trust.faults
 
 
-def read_policy(
+def read_policy_and_warnings(
     root: Root, name: str | None = None, track: "Track" = iter
 ) -> "tuple[dict[str, TextOrError], list[str]]":
     """Return the same of the grants and `hooks.toml`, or of one of them."""
-    texts, faults = read_grants(root, name, track)
+    texts, faults = read_grants_and_warnings(root, name, track)
     if name in {None, HOOKS}:
         trust = TrustCheck(root)
         with suppress(FileNotFoundError), PolicyDirectory(trust) as policy:
@@ -188,7 +188,7 @@ def _read_side(word: str, root: str | None) -> tuple[str, GrantVersion, list[str
         return name, to_grant_version(name, read_grant_file(word)), []
     check_policy_name(word)
     where = find_root(root)
-    found, faults = read_policy(where, word)
+    found, faults = read_policy_and_warnings(where, word)
     if word not in found:
         raise_file_not_found(where, word)
     return name, to_grant_version(name, found.get(word)), faults

@@ -3,7 +3,7 @@
 import os
 
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, find_trusted_program, run_program
+from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, find_program_and_doubt, run_program
 from cortex_policy.manage.init.pre_commit import CONFIGURATION, HOOKS, find_writable_repository, read_configuration
 from cortex_policy.state import Root
 from cortex_policy.state.grants_errors import root_option
@@ -29,7 +29,7 @@ def check_hooks(root: Root) -> CheckResult:
 
 
 def _program_result(top: str) -> CheckResult:
-    path, unsafe = find_trusted_program(PROGRAM)
+    path, unsafe = find_program_and_doubt(PROGRAM)
     if not path or unsafe:
         return CheckResult(NAME, WARNING, unsafe or f"`{PROGRAM}` is not on PATH", f"pip install {PROGRAM}")
     trial = run_program(path, "--version")
@@ -42,7 +42,7 @@ def _program_result(top: str) -> CheckResult:
 
 def _installed_result(top: str) -> CheckResult:
     """Ask git where its hooks are, and look for the one of pre-commit."""
-    git, unsafe = find_trusted_program("git")
+    git, unsafe = find_program_and_doubt("git")
     if not git or unsafe:
         return CheckResult(NAME, WARNING, unsafe or "`git` is not on PATH")
     trial = run_program(git, "-C", top, "-c", "core.fsmonitor=false", "rev-parse", "--git-path", "hooks")

@@ -7,7 +7,7 @@ import time
 from cortex_policy.core.text import os_error_text
 from cortex_policy.library.acknowledgements import PREFIX as READER_PREFIX
 from cortex_policy.library.inotify import ENTRIES, Inotify
-from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, find_trusted_program, run_program
+from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, find_program_and_doubt, run_program
 from cortex_policy.state import CLOCK, Root
 from cortex_policy.state.ledger_directory import is_on_local_file_system
 
@@ -37,7 +37,7 @@ def _clock_result(root: Root | None) -> CheckResult:
     if ahead > TOLERANCE_SECONDS:
         message = f"the clock was set back: `{root.policy if root else ''}` changed {ahead:.0f} seconds from now"
         return CheckResult("clock", WARNING, message, "sudo timedatectl set-ntp true")
-    path, unsafe = find_trusted_program("timedatectl")
+    path, unsafe = find_program_and_doubt("timedatectl")
     if path and not unsafe:
         trial = run_program(path, "show", "-p", "NTPSynchronized", "--value")
         if trial.output == "no":

@@ -6,7 +6,7 @@ from shlex import quote
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, find_trusted_program, run_program
+from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, find_program_and_doubt, run_program
 from cortex_policy.manage.editing.editor_command import choose_editor
 from cortex_policy.manage.listing import grant_rows
 from cortex_policy.manage.settings.effective import configured_editor
@@ -56,7 +56,7 @@ def check_installation(root: Root | None) -> "Iterator[CheckResult]":
 def _program_result() -> CheckResult:
     """Run the program that a script finds, if it is this one."""
     ours = os.path.join(sysconfig.get_path("scripts"), PROGRAM)
-    found, unsafe = find_trusted_program(PROGRAM)
+    found, unsafe = find_program_and_doubt(PROGRAM)
     command = f'export PATH="{os.path.dirname(ours)}:$PATH"' if os.path.exists(ours) else ""
     if not found:
         return CheckResult("program", WARNING, f"scripts do not find `{PROGRAM}`: it is not on PATH", command)
@@ -76,7 +76,7 @@ def _decision_results(root: Root) -> "Iterator[CheckResult]":
     if grant is None:
         return
     trial = run_program(
-        find_trusted_program(PROGRAM)[0], "explain", "--root", root.path, "--", grant.id, grant.actions[0]
+        find_program_and_doubt(PROGRAM)[0], "explain", "--root", root.path, "--", grant.id, grant.actions[0]
     )
     if trial.code is not None and trial.code < MIN_UNDECIDED:
         yield CheckResult("decision", OK, f"`{grant.id} {grant.actions[0]}` is decided", tried=trial.tried)
@@ -97,7 +97,7 @@ def _completions_result() -> CheckResult:
     name = os.path.basename(os.environ.get("SHELL", ""))
     if name not in SHELLS:
         return CheckResult("completions", OK, "the shell is not bash, zsh or fish")
-    shell, unsafe = find_trusted_program(name)
+    shell, unsafe = find_program_and_doubt(name)
     if not shell or unsafe:
         return CheckResult("completions", WARNING, unsafe or f"`{name}` is not on PATH")
     home = home_directory()
@@ -111,7 +111,7 @@ def _completions_result() -> CheckResult:
 
 
 def _man_result() -> CheckResult:
-    path, unsafe = find_trusted_program("man")
+    path, unsafe = find_program_and_doubt("man")
     if not path or unsafe:
         return CheckResult("man", WARNING if unsafe else OK, unsafe or "`man` is not installed")
     trial = run_program(path, "-w", PROGRAM)
@@ -127,7 +127,7 @@ def _editor_result(root: Root | None) -> CheckResult:
         name = choose_editor(os.environ, configured_editor(root))[0]
     except NotDoneError as error:
         return CheckResult("editor", WARNING, error.detail, f"{PROGRAM} config set editor vi")
-    path, unsafe = find_trusted_program(name)
+    path, unsafe = find_program_and_doubt(name)
     if not path:
         return CheckResult("editor", WARNING, f"the editor `{name}` is not found", f"{PROGRAM} config set editor vi")
     return CheckResult("editor", WARNING if unsafe else OK, unsafe or f"`edit` opens `{path}`")

@@ -35,11 +35,11 @@ class ProgramRun(Value):
     output: str
 
 
-def error_result(check_grant_id: str, error: CortexPolicyError, status: str = PROBLEM) -> CheckResult:
+def error_result(check_id: str, error: CortexPolicyError, status: str = PROBLEM) -> CheckResult:
     """Return a result for an error, with the command of its hint; a hint that says more is a part of the message."""
     sentence, command = error.detail or str(error), command_at_end(error.hint)
     more = f"; {error.hint}" if error.hint and not command else ""
-    return CheckResult(check_grant_id, status, sentence + more, command)
+    return CheckResult(check_id, status, sentence + more, command)
 
 
 def command_at_end(hint: str) -> str:
@@ -48,7 +48,7 @@ def command_at_end(hint: str) -> str:
     return str(found[0]) if len(found) == 1 and hint.endswith(f"`{found[0]}`") else ""
 
 
-def find_trusted_program(name: str) -> tuple[str, str]:
+def find_program_and_doubt(name: str) -> tuple[str, str]:
     """Return the path of a program, and why it must not be run, if so: another user could have replaced it."""
     path = shutil.which(name) or ""
     if path and not (os.path.isabs(path) and is_private_path(path)):

@@ -39,17 +39,17 @@ def check_root(root: Root, denials: GlobalDenials) -> "Iterator[CheckResult]":
     yield _stamp_result(root, denials)
 
 
-def denial_id(error: CortexPolicyError) -> str:
+def check_id_for_error(error: CortexPolicyError) -> str:
     """Return the id of the check that an error of all checks belongs to."""
     return _IDS.get(error.reason) or ("audit-log" if "audit" in type(error).__module__ else "state")
 
 
-def denial_results(denials: GlobalDenials, check_grant_id: str, fine: str) -> "Iterator[CheckResult]":
+def denial_results(denials: GlobalDenials, check_id: str, fine: str) -> "Iterator[CheckResult]":
     """Yield a problem for each error that denies every check and belongs to this one, else what is fine."""
-    found = [error for error in denials.errors if denial_id(error) == check_grant_id]
-    yield from (error_result(check_grant_id, error) for error in found)
+    found = [error for error in denials.errors if check_id_for_error(error) == check_id]
+    yield from (error_result(check_id, error) for error in found)
     if not found:
-        yield CheckResult(check_grant_id, OK, fine)
+        yield CheckResult(check_id, OK, fine)
 
 
 def _root_result(root: Root) -> CheckResult:
@@ -96,7 +96,7 @@ def _grants_result(root: Root) -> CheckResult:
 
 def _stamp_result(root: Root, denials: GlobalDenials) -> CheckResult:
     for error in denials.errors:
-        if denial_id(error) == "stamp":
+        if check_id_for_error(error) == "stamp":
             return error_result("stamp", error)
     try:
         found = verify_stamp(root)

@@ -21,7 +21,7 @@ def ids_or_all(root: Root, grant_ids: tuple[str, ...]) -> tuple[str, ...]:
         return ()
 
 
-def check_new_id(word: str) -> None:
+def check_new_id_syntax(word: str) -> None:
     """Raise UsageError if a word cannot be the id of a grant."""
     if not is_grant_id(word):
         raise UsageError(f"`{word}` cannot be an id", ID_HINT)

@@ -77,7 +77,7 @@ class EditedFile(Protocol):
     def max_bytes(self) -> int:
         """The length of the longest text that it can have."""
 
-    def first_line(self) -> int:
+    def first_problem_line(self) -> int:
         """Return the line of the first problem of the original text, 0 for none."""
 
     def review(self, text: bytes) -> Review:
@@ -117,7 +117,7 @@ class _EditLoop:
         self.may_still_be_open: bool = False  # whether an editor may have the copy open in the background
 
     def run(self) -> EditResult:
-        line = self._file.first_line()
+        line = self._file.first_problem_line()
         while True:
             review = self._review(self._screen.run_editor(self._draft.path, line))
             if not review.choices:

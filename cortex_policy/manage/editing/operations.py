@@ -4,7 +4,7 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
-from cortex_policy.manage.editing.grant_ids import check_new_id, exists_error, ids_or_all, missing_error
+from cortex_policy.manage.editing.grant_ids import check_new_id_syntax, exists_error, ids_or_all, missing_error
 from cortex_policy.manage.editing.new_bytes import edit_grant_bytes, format_grant_bytes
 from cortex_policy.manage.editing.results import FormatResult, WriteResult, preview_change
 from cortex_policy.manage.editing.set_fields import GrantEdit
@@ -41,7 +41,7 @@ def create_grant(
     root: Root, grant_id: str, text: str, consent: "Consent", lock_wait: LockWait = NO_WAIT
 ) -> WriteResult:
     """Write a new grant, and the schema that it names if there is none."""
-    check_new_id(grant_id)
+    check_new_id_syntax(grant_id)
     with write_transaction(root, lock_wait, "new", grant_id) as writer:
         _refuse_existing(writer, grant_id)
         written = _write(writer, grant_id, None, text.encode(), consent)
@@ -52,7 +52,7 @@ def create_grant(
 def copy_grant(root: Root, grant_id: str, other: str, consent: "Consent", lock_wait: LockWait = NO_WAIT) -> WriteResult:
     """Write the bytes of a grant as a new one."""
     check_grant_id(grant_id)
-    check_new_id(other)
+    check_new_id_syntax(other)
     with write_transaction(root, lock_wait, "copy", grant_id) as writer:
         data = _read(writer, grant_id)
         _refuse_existing(writer, other)
@@ -75,7 +75,7 @@ def remove_grant(root: Root, grant_id: str, consent: "Consent", lock_wait: LockW
 def rename_grant(root: Root, grant_id: str, other: str, lock_wait: LockWait = NO_WAIT) -> WriteResult:
     """Give a grant another id; it allows the same, so nobody is asked."""
     check_grant_id(grant_id)
-    check_new_id(other)
+    check_new_id_syntax(other)
     with write_transaction(root, lock_wait, "rename", grant_id) as writer:
         old = _read(writer, grant_id)
         _refuse_existing(writer, other)

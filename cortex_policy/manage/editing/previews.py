@@ -2,7 +2,7 @@
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.diff.grants import compare_bytes
-from cortex_policy.manage.editing.grant_ids import check_absent, check_new_id, ids_or_all, missing_error
+from cortex_policy.manage.editing.grant_ids import check_absent, check_new_id_syntax, ids_or_all, missing_error
 from cortex_policy.manage.editing.new_bytes import edit_grant_bytes, format_grant_bytes
 from cortex_policy.manage.editing.results import FormatResult, WriteResult, preview_change
 from cortex_policy.manage.editing.set_fields import GrantEdit
@@ -23,9 +23,9 @@ def preview_edit(root: Root, grant_id: str, edit: GrantEdit) -> WriteResult:
     return preview_change(root, grant_id, old, edit_grant_bytes(root, grant_id, old, edit))
 
 
-def preview_new(root: Root, grant_id: str, text: str) -> WriteResult:
+def preview_create(root: Root, grant_id: str, text: str) -> WriteResult:
     """Return what `create_grant` would write, without a lock."""
-    check_new_id(grant_id)
+    check_new_id_syntax(grant_id)
     check_absent(root, grant_id)
     return preview_change(root, grant_id, None, text.encode())
 
@@ -33,7 +33,7 @@ def preview_new(root: Root, grant_id: str, text: str) -> WriteResult:
 def preview_copy(root: Root, grant_id: str, other: str) -> WriteResult:
     """Return what `copy_grant` would write, without a lock."""
     check_grant_id(grant_id)
-    check_new_id(other)
+    check_new_id_syntax(other)
     data = _read_without_lock(root, grant_id)
     check_absent(root, other)
     require_valid_text(root, grant_id, data)
@@ -49,7 +49,7 @@ def preview_remove(root: Root, grant_id: str) -> WriteResult:
 def preview_rename(root: Root, grant_id: str, other: str) -> WriteResult:
     """Return what `rename_grant` would rename, without a lock."""
     check_grant_id(grant_id)
-    check_new_id(other)
+    check_new_id_syntax(other)
     data = _read_without_lock(root, grant_id)
     check_absent(root, other)
     return WriteResult(compare_bytes(other, data, data), "")

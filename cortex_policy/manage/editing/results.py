@@ -3,7 +3,7 @@
 from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
-from cortex_policy.manage.diff.unified import unified_diff
+from cortex_policy.manage.diff.unified import unified_diff_text
 from cortex_policy.state import Root
 from cortex_policy.state.comparison_settings import comparison_settings
 
@@ -33,4 +33,4 @@ class FormatResult(Value):
 def preview_change(root: Root, grant_id: str, old: bytes | None, new: bytes | None) -> WriteResult:
     """Return what it means to replace one text of a grant by another; None is an absent grant."""
     change = compare_bytes(grant_id, old, new, comparison_settings(root.path))
-    return WriteResult(change, unified_diff(grant_id, old, new))
+    return WriteResult(change, unified_diff_text(grant_id, old, new))

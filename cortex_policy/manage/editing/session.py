@@ -58,7 +58,7 @@ class _EditedPolicyFile:
         self._writer.check_stamped(name, original)
         return original
 
-    def first_line(self) -> int:
+    def first_problem_line(self) -> int:
         return _first_line(self._find_problems(self.original))
 
     def review(self, text: bytes) -> Review:

@@ -8,7 +8,7 @@ from cortex_policy.manage.diff.grants import (
     GrantDiff,
     PolicyDiff,
     compare_versions,
-    read_policy,
+    read_policy_and_warnings,
     to_grant_version,
 )
 from cortex_policy.manage.history.texts import find_texts
@@ -40,13 +40,13 @@ class HandEdit(Value):
     new: "TextOrError | None"
 
     @property
-    def is_known(self) -> bool:
+    def has_stamped_text(self) -> bool:
         """Whether what was stamped is known."""
         return self.stamped is None or self.old is not None
 
     def change(self, settings: Settings) -> GrantDiff:
         """Return what the edit means; without the stamped text, all that is allowed now is widened."""
-        before = to_grant_version(self.id, self.old) if self.is_known else UNKNOWN
+        before = to_grant_version(self.id, self.old) if self.has_stamped_text else UNKNOWN
         return compare_versions(self.id, before, to_grant_version(self.id, self.new), settings)
 
 
@@ -71,7 +71,7 @@ def compare_with_stamp(root: Root, grant_id: str | None = None, track: "Track" =
     if stamp is None:
         hint = f"write one with `cortex-policy stamp write{root_option(root)}`"
         raise NotDoneError("there is no stamp to compare with", hint)
-    found, faults = read_policy(root, grant_id, track)
+    found, faults = read_policy_and_warnings(root, grant_id, track)
     names = {*found, *stamp.digests} if grant_id is None else {grant_id} & {*found, *stamp.digests}
     if grant_id is not None and not names:
         raise_file_not_found(root, grant_id)

@@ -13,7 +13,7 @@ from cortex_policy.manage.history.undo_steps import UndoStep, join_renames
 from cortex_policy.manage.history.writes import (
     entries_since,
     last_entry,
-    require_trusted_text,
+    require_valid_or_trusted_text,
     unknown_text_error,
 )
 from cortex_policy.manage.transaction.record import is_kept_in_history
@@ -177,11 +177,11 @@ def _hand_edits(root: Root, stamp: "Stamp", grant_id: str | None, read: "Read") 
 
 def _step_to_stamp(root: Root, edit: HandEdit) -> UndoStep:
     """Return the step that takes a hand edit back; raise NotDoneError if a text would be lost, or is not known."""
-    if not edit.is_known:
+    if not edit.has_stamped_text:
         raise unknown_text_error(root, edit.id, f"what was stamped as `{edit.id}` is not kept")
     new = edit.new if isinstance(edit.new, bytes) else None
     if edit.old is not None:
-        require_trusted_text(root, edit.id, edit.old)
+        require_valid_or_trusted_text(root, edit.id, edit.old)
     if new is not None and not (
         history_length(root.path)
         and is_kept_in_history(edit.id, new, is_owned_by_caller=history_trust.is_history_owned_by_caller(root))
@@ -219,7 +219,7 @@ def _steps(root: Root, returns: tuple[_Return, ...], read: "Read") -> tuple[Undo
             if one.digest not in kept:
                 why = f"version {one.version} replaced a text of `{one.id}` that is not kept"
                 raise unknown_text_error(root, one.id, why)
-            require_trusted_text(root, one.id, kept[one.digest])
+            require_valid_or_trusted_text(root, one.id, kept[one.digest])
         new = None if one.digest is None else kept[one.digest]
         steps.append(UndoStep(one.id, _read_unchanged(root, one.id, one.current, read), new, one.change.mode))
     return join_renames(steps)

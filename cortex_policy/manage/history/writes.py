@@ -84,12 +84,12 @@ def grant_at(root: Root, grant_id: str, version: int) -> GrantAtVersion:
         text = find_texts(root, [digest]).get(digest)
         if text is None:
             raise unknown_text_error(root, grant_id, f"version {version} of `{grant_id}` is not kept")
-        require_trusted_text(root, grant_id, text)
+        require_valid_or_trusted_text(root, grant_id, text)
     change = compare_bytes(grant_id, None, text)
     return GrantAtVersion(grant_id, version, text, change, history_trust.unsafe_history_error(root) if later else None)
 
 
-def entries_newest_first(stamp: Stamp, entries: "Iterable[HistoryEntry | CorruptEntry]") -> "Iterator[HistoryEntry]":
+def entries_up_to_stamp(stamp: Stamp, entries: "Iterable[HistoryEntry | CorruptEntry]") -> "Iterator[HistoryEntry]":
     """Yield the writes that led to a stamp, newest first, as long as each fits the state after it.
 
     Other entries are from another branch, or from a stamp that was removed since. Nothing is known of the time before
@@ -115,7 +115,7 @@ def entries_since(
     if version > stamp.version:
         raise NotDoneError(f"the stamp is at version {stamp.version}, not at version {version} yet")
     reached, entries = stamp.version, []
-    for entry in entries_newest_first(stamp, found):
+    for entry in entries_up_to_stamp(stamp, found):
         if reached <= version:
             break
         if entry.has_unknown_previous:
@@ -139,7 +139,7 @@ def last_entry(root: Root, stamp: Stamp, grant_id: str | None) -> HistoryEntry:
     found = tuple(history.read_history(root, stamp))
     later: dict[str, int] = {}
     has_gap = True
-    for entry in entries_newest_first(stamp, found):
+    for entry in entries_up_to_stamp(stamp, found):
         if grant_id in entry.ids if grant_id is not None else entry.changes or entry.has_unknown_previous:
             return _undoable(root, entry, later)
         later |= {other: later.get(other, entry.version) for other in entry.ids}
@@ -194,7 +194,7 @@ def unknown_text_error(root: Root, grant_id: str, detail: str) -> NotDoneError:
     return NotDoneError(detail, f"an older text may be known: {known}")
 
 
-def require_trusted_text(root: Root, grant_id: str, text: bytes) -> None:
+def require_valid_or_trusted_text(root: Root, grant_id: str, text: bytes) -> None:
     """Raise NotDoneError for a text that is not valid, if another user can write the history."""
     if not (is_valid_text(grant_id, text) or history_trust.is_history_owned_by_caller(root)):
         hint = "the owner of the history can bring it back"

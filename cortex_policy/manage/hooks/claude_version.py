@@ -2,7 +2,7 @@
 
 import re
 
-from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, find_trusted_program, run_program
+from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, find_program_and_doubt, run_program
 
 NAME = "version"
 FIRST = (2, 1, 295)  # older ones take `onFailure` for an unknown key, and let the call run
@@ -13,7 +13,7 @@ _UPDATE = "claude update"
 
 def check_claude_version() -> CheckResult:
     """Ask the program on PATH for its version."""
-    path, unsafe = find_trusted_program("claude")
+    path, unsafe = find_program_and_doubt("claude")
     if not path or unsafe:
         why = unsafe or "`claude` is not on PATH"
         return CheckResult(NAME, WARNING, f"{why}: a failed hook blocks only from {_WANTED} on")

@@ -5,9 +5,9 @@ import os
 from cortex_policy.core import Value
 from cortex_policy.core.decode import grant_id_of_file
 from cortex_policy.core.model import ALLOWED, GRANT_UNSAFE, GrantError, Reason, UsageError
-from cortex_policy.manage.audit.reader import ReadCounts, garbage_collector_paused, read_events
+from cortex_policy.manage.audit.reader import ReadCounts, decode_calls, pause_garbage_collector
 from cortex_policy.manage.diff.git_revisions import grants_at_revision
-from cortex_policy.manage.diff.grants import read_grant_file, read_grants
+from cortex_policy.manage.diff.grants import read_grant_file, read_grants_and_warnings
 from cortex_policy.manage.replay.call_replayer import CallReplayer
 from cortex_policy.manage.replay.past_call import CallExample, PastCall, to_example, to_past_call
 from cortex_policy.manage.replay.rules import FULL_ARGS_HINT, UndecidedReason, is_undecidable_by_any_log
@@ -98,8 +98,8 @@ def replay(
     """
     groups = _AnswerGroups()
     replayer, earlier = CallReplayer(policy, effective_settings(root.path), groups.add), 0
-    with garbage_collector_paused():
-        for at, data in read_events(lines, root.path, counts):
+    with pause_garbage_collector():
+        for at, data in decode_calls(lines, root.path, counts):
             if at >= since:
                 replayer.add(at, data, to_past_call(data), replayer.decide_without_rate(data))
             else:
@@ -124,11 +124,11 @@ def load_policy(root: Root, proposed: str | None = None) -> "Policy":
     A directory is one that holds grants, or a root. Raises UsageError or NotDoneError for a word that is neither.
     """
     if proposed is None:
-        return read_grants(root)[0]
+        return read_grants_and_warnings(root)[0]
     if not os.path.isdir(proposed):
         return grants_at_revision(root, proposed)
     if may_hold_policy(proposed):
-        return read_grants(find_root(proposed))[0]
+        return read_grants_and_warnings(find_root(proposed))[0]
     return _read_directory(proposed)
 
 

@@ -41,7 +41,7 @@ class _EditedSettings:
         self.path: str = target.file
         self.original: bytes = self._existing or b""
 
-    def first_line(self) -> int:
+    def first_problem_line(self) -> int:
         return _line_of(self._error_text(self.original))
 
     def review(self, text: bytes) -> Review:

@@ -18,7 +18,7 @@ from cortex_policy.core.settings import (
     setting_value_or_text,
 )
 from cortex_policy.core.text import os_error_text
-from cortex_policy.manage.diff.grants import settings_diff
+from cortex_policy.manage.diff.grants import to_settings_diff
 from cortex_policy.manage.diff.settings import compare_settings_texts
 from cortex_policy.manage.settings.consequences import find_new_global_denial
 from cortex_policy.manage.settings.effective import find_setting
@@ -111,7 +111,7 @@ def unset_value(target: SettingsFile, name: str, consent: "Consent", lock_wait: 
 def find_widening(target: SettingsFile, old: bytes | None, new: bytes) -> "GrantDiff | None":
     """Return what a new text means if it may allow more than the old one, else None."""
     meaning = compare_settings_texts(target.place, target.file, old, new)
-    return settings_diff(meaning) if meaning is not None and widens(meaning.verdict) else None
+    return to_settings_diff(meaning) if meaning is not None and widens(meaning.verdict) else None
 
 
 def check_settings_text(target: SettingsFile, data: bytes) -> None:

@@ -16,11 +16,11 @@ from cortex_policy.manage.audit.query import CallFilter, count_calls, filter_cal
 from cortex_policy.manage.audit.reader import (
     MAX_LINE_BYTES,
     ReadCounts,
+    decode_calls,
     oldest_first,
     parse_since,
-    read_events,
     read_last_lines,
-    read_logs,
+    read_lines_of_logs,
 )
 from tests.support.logs import START, event
 from tests.support.work import peak_memory
@@ -32,7 +32,7 @@ GOOD = event(0, "tree")
 def read(*found: bytes) -> tuple[int, ReadCounts]:
     """Return how many calls these lines are, and what was counted."""
     tally = ReadCounts()
-    return len(list(read_events(found, "/r", tally))), tally
+    return len(list(decode_calls(found, "/r", tally))), tally
 
 
 UNREADABLE = [
@@ -74,7 +74,7 @@ def test_times_are_read_in_any_spelling() -> None:
     """With a `Z`, an offset, or fewer digits."""
     spelled = ["2026-11-25T08:00:00.500000Z", "2026-11-25T09:00:00.5+01:00", "2026-11-25T08:00:00.500Z"]
     found = [GOOD.replace("2026-11-25T08:00:00.000000Z", time).encode() for time in spelled]
-    assert {at for at, _ in read_events(found, "/r", ReadCounts())} == {START.timestamp() + 0.5}
+    assert {at for at, _ in decode_calls(found, "/r", ReadCounts())} == {START.timestamp() + 0.5}
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_line_that_is_too_long_is_dropped_as_it_comes(tmp_path: Path) -> None:
     file, tally = tmp_path / "log", ReadCounts()
     long = b"x" * (MAX_LINE_BYTES + 10)
     file.write_bytes(b"a\n" + long + b"\n\nb\n" + long + b"y" * MAX_LINE_BYTES + b"\nc\n" + long)
-    assert list(read_logs([str(file)], tally)) == [b"a", b"b", b"c"]
+    assert list(read_lines_of_logs([str(file)], tally)) == [b"a", b"b", b"c"]
     assert (tally.lines, tally.unreadable) == (3, 3)
 
 
@@ -127,7 +127,7 @@ def test_rotated_logs_are_read_in_the_order_of_their_times(tmp_path: Path) -> No
     Path(names[0]).write_text(event(200, "c"))
     Path(names[1]).write_text(event(100, "b"))
     Path(names[2]).write_bytes(gzip.compress(event(0, "a").encode()))
-    found = [data["action"] for _, data in read_events(read_logs(names, ReadCounts()), "/r", ReadCounts())]
+    found = [data["action"] for _, data in decode_calls(read_lines_of_logs(names, ReadCounts()), "/r", ReadCounts())]
     assert found == ["a", "b", "c"]
 
 
@@ -135,17 +135,17 @@ def test_a_packed_log_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: Path)
     """It counts as one line that cannot be read."""
     file, tally = tmp_path / "log.gz", ReadCounts()
     file.write_bytes(gzip.compress(f"{GOOD}\n".encode() * 9)[:-6])
-    assert len(list(read_logs([str(file)], tally))) <= 9
+    assert len(list(read_lines_of_logs([str(file)], tally))) <= 9
     assert tally.unreadable == 1
     file.write_bytes(b"not packed")
-    assert list(read_logs([str(file)], tally)) == []
+    assert list(read_lines_of_logs([str(file)], tally)) == []
 
 
 @pytest.mark.parametrize("name", ["absent", ".", "absent.gz", "nul\0"])
 def test_a_log_that_cannot_be_read_is_an_error(tmp_path: Path, name: str) -> None:
     """Named, and nothing is half reported."""
     with pytest.raises(NotDoneError):
-        list(read_logs([str(tmp_path / name)], ReadCounts()))
+        list(read_lines_of_logs([str(tmp_path / name)], ReadCounts()))
 
 
 def test_the_tail_holds_whole_lines_only(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.model import Grant, Rate, Settings
-from cortex_policy.manage.audit.reader import ReadCounts, read_events
+from cortex_policy.manage.audit.reader import ReadCounts, decode_calls
 from cortex_policy.manage.replay.relevant_grant import GrantParts
 from cortex_policy.manage.replay.rules import denial_without_rate
 from tests.support.logs import event, place
@@ -31,7 +31,7 @@ def test_the_relevant_part_of_a_grant_decides_as_the_whole(  # noqa: PLR0913, PL
     grant = Grant("git", "git", tuple(actions), Rate(1), args, "internal", tuple(scopes))
     known = [place(path, collapsed=collapsed, landed=landed)]
     line = event(0, action, reason, args={"path": path, "x": "a"} if full else ["path"], paths=known, full=full)
-    [(_, data)] = read_events([line.encode()], None, ReadCounts())
+    [(_, data)] = decode_calls([line.encode()], None, ReadCounts())
     settings = Settings(undeclared_args=undeclared)
     assert denial_without_rate(GrantParts(grant).relevant_part(data), data, settings) == denial_without_rate(
         grant, data, settings

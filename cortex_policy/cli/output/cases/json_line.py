@@ -16,7 +16,7 @@ def render_results(outcome: SuiteResult) -> str:
         "status": "ok" if outcome.is_passed else "fail",
         "passed": len(results) - failed,
         "failed": failed,
-        "percent": outcome.percent,
+        "percent": outcome.coverage_percent,
         "files": [_file(one) for one in outcome.files],
         "grants": [_grant(cover) for cover in outcome.coverage],
         "warnings": list(outcome.warnings),

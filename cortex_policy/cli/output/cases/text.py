@@ -79,7 +79,7 @@ def results_summary(outcome: SuiteResult) -> str:
     well = "none failed" if broken else "all pass"
     parts.append(f"{failed} failed" if failed else well if cases else "nothing was tested")
     parts += [f"{count_with_noun(broken, 'file')} could not be run"] if broken else []
-    coverage = f"; coverage {int(outcome.percent)}%" if outcome.coverage else ""
+    coverage = f"; coverage {int(outcome.coverage_percent)}%" if outcome.coverage else ""
     return ", ".join(parts) + coverage
 
 
