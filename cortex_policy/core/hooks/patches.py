@@ -9,6 +9,7 @@ _END_OF_FILE = "*** end of file"
 _PROGRAMS = ("apply_patch", "applypatch")
 _WORD = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
 _EXPANDED = '$`\\"'  # what a shell may change in a text that is not quoted
+_LINES = "$`'"  # what of that may become lines
 
 
 def patched_files(text: str) -> list[str]:
@@ -65,6 +66,8 @@ def patch_in_command(command: str) -> str:
     for name in patched_files(patch):
         if any(one in changeable for one in name):
             raise InputError("the shell may change the name of a file in the patch: quote the word after `<<`")
+    if any(one in changeable for one in patch if one in _LINES):
+        raise InputError("the shell may add lines to the patch: quote the word after `<<`")
     return patch
 
 

@@ -87,6 +87,16 @@ def test_a_name_that_the_shell_may_change_is_refused() -> None:
         patch_in_command("apply_patch '" + PATCH.replace("a b.txt", "a'$x'b") + "'")
 
 
+@pytest.mark.parametrize("text", ["$(printf '\\n*** Delete File: x')", "`cat names`", "$X"])
+def test_what_the_shell_puts_into_a_patch_is_refused(text: str) -> None:
+    """It may be the name of another file, on a line of its own."""
+    patch = f"*** Begin Patch\n*** Add File: a\n+{text}\n*** End Patch"
+    assert patched_files(patch_in_command(f"apply_patch <<'EOF'\n{patch}\nEOF")) == ["a"]
+    for before, behind in (("<<EOF\n", "\nEOF"), ('"', '"'), ("", "")):
+        with pytest.raises(InputError, match="add lines"):
+            patch_in_command(f"apply_patch {before}{patch}{behind}")
+
+
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1).filter(str.strip), min_size=1))
 def test_no_name_is_lost(names: list[str]) -> None:
     """Whatever it holds."""

@@ -20,7 +20,10 @@ from cortex_policy.core.hooks.shell_commands import (
         "FOO=1 bash", "nohup bash &", "cd x && bash", "cd x; python3", "true || sh", "x\nbash", "(bash)", "{ bash; }",
         "time python", "timeout 100 bash", "bash > log", "bash 2>&1", "bash </dev/stdin", "python <&0", "bash | tee log",
         "busybox sh", "uv run python", "bash -s", "bash -v", "bash -h", "node -v -i", "if x; then bash; fi", "ba\\\nsh",
-        "$SHELL", "exec ${SHELL} -l",
+        "$SHELL", "exec ${SHELL} -l", "bash +x", "if bash; then :; fi", "`bash`", "bash #x", "$'bash'", '$"bash"',
+        "> x bash", "2>x bash", "bash >> x 2>&1", "</dev/stdin bash", "bash /dev/stdin", "python3 /dev/fd/0", "coproc bash",
+        "sh /proc/self/fd/0", "bash -c bash", "bash -lc 'bash -i'", "env -S 'bash -i'", "su", "su -", "sudo -i",
+        "sudo -s", "doas -s", "sudo su",
     ],
 )  # fmt: skip
 def test_a_bare_shell_or_interpreter_is_denied(command: str) -> None:
@@ -37,6 +40,7 @@ def test_a_bare_shell_or_interpreter_is_denied(command: str) -> None:
         "echo x | python", "curl x | sh", "bash < x.sh", "python3 - <<'EOF'\nbash\nEOF", "cat > x <<EOF\npython\nnode\nEOF",
         "git commit -m 'use python; bash'", 'echo "a; sh"', "echo a\\;bash", "pip install python", "npm run node", "rbash.txt",
         "for p in python node; do echo $p; done", "ssh host", "python3 <<< 'print(1)'",
+        "bash < x.sh > y", "bash -c 'bash x.sh'", "sudo -l", "sudo ls -i", "su -c ls", "bash x.sh # python", "echo '$'bash", "> x ls",
     ],
 )  # fmt: skip
 def test_a_shell_with_something_to_run_is_not_denied(command: str) -> None:
@@ -54,6 +58,9 @@ def test_a_shell_with_something_to_run_is_not_denied(command: str) -> None:
         "python cortex_policy/__main__.py set x", "python -m cortex_policy.main rename a b", "uvx cortex-policy rate reset",
         "cortex-policy unknown-command", "cortex-policy check x; cortex-policy set x", "cortex-policy\\\n set x",
         "cortex-policy check | cortex-policy config set", "cortex-policy approvals", "cortex-policy 'set'",
+        "env cortex-policy ed?t x", "nohup cortex-policy {set,x}", "cortex-policy --root /x $A$B", "cortex-policy --root /x ed*", "env cortex-policy --root /x s[e]t",
+        "python -c 'from cortex_policy.main import run; run([\"s\" + \"et\"])'", "python3 - <<'E'\nimport cortex_policy.main as m\nE",
+        "/usr/bin/python3.12 -c '__import__(\"cortex_policy.main\")'", "python -c 'import runpy; runpy.run_module(\"cortex_policy\")'",
     ],
 )  # fmt: skip
 def test_a_command_of_cortex_policy_that_changes_something_is_denied(command: str) -> None:
@@ -68,7 +75,8 @@ def test_a_command_of_cortex_policy_that_changes_something_is_denied(command: st
         *(f"cortex-policy {command} x" for command in sorted(READING)), "python -m cortex_policy check git tree", "cortex-policy",
         "cortex-policy --help", "cortex-policy --version", "pip install cortex-policy", "cd cortex-policy && ls", "ls set",
         "grep -rn cortex_policy src", "ruff check cortex_policy tests", "git clone https://x/cortex-policy y",
-        "cortex-policy check set edit", "my-cortex-policy set x", "cat cortex-policyx set",
+        "cortex-policy check set edit", "my-cortex-policy set x", "grep -rn 'import cortex_policy' src",
+        "sudo pip install cortex-policy rich", "cortex-policy check x y --path *.md", "python x.py cortex_policy", "cat cortex-policyx set",
     ],
 )  # fmt: skip
 def test_a_command_of_cortex_policy_that_only_reads_is_allowed(command: str) -> None:
