@@ -13,7 +13,7 @@ from cortex_policy.cli.exit_codes import DECIDING, is_decision_command
 from cortex_policy.cli.exit_guard import Invocation, run_guarded
 from cortex_policy.cli.help import CheckCommand, CommandWithExamples, DecisionCommand, ProgramGroup, RunCommand
 from cortex_policy.cli.options import ROOT_HELP
-from cortex_policy.cli.usage_errors import USAGE_ERROR, print_help_instead, print_usage_error
+from cortex_policy.cli.usage_errors import USAGE_ERROR, print_help_without_decision, print_usage_error
 from cortex_policy.core.text import message_line
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _invoke(words: list[str], invocation: Invocation) -> int:
         code = command.main(words, PROGRAM, _NO_VARIABLE, standalone_mode=False, obj=invocation)
     except _USAGE_ERROR as error:
         if is_decision_command(words) and getattr(error, "option_name", "") in HELP_OPTIONS:
-            print_help_instead(words, error)
+            print_help_without_decision(words, error)
         else:
             print_usage_error(words, error)
         return USAGE_ERROR

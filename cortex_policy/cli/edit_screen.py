@@ -66,7 +66,7 @@ class EditScreen:
             return f"the editor ended with status {status}, so its text is not saved"
         return ENDED_AT_ONCE if monotonic() - started < QUICK_EXIT_SECONDS else ""
 
-    def ask(self, choices: str) -> str:
+    def ask_choice(self, choices: str) -> str:
         """Wait for one of the keys; ignore what was typed before the question."""
         question = f"{' '.join(KEY_LABELS[choice] for choice in choices)}: "
 
@@ -85,7 +85,7 @@ class EditScreen:
         typer.echo(answer, err=True)
         return answer
 
-    def consent(self, change: GrantDiff) -> bool:
+    def ask_consent(self, change: GrantDiff) -> bool:
         """Ask for the word that lets a grant be widened."""
         try:
             require_widening_consent(change.meaning.verdict, allowed=False)

@@ -35,7 +35,7 @@ def print_usage_error(words: list[str], error: Any) -> None:
         print_json_error(message, hint, USAGE_ERROR)
 
 
-def print_help_instead(words: list[str], error: Any) -> None:
+def print_help_without_decision(words: list[str], error: Any) -> None:
     """Print the help of a command that decides: asked for beside other words, it is no answer to the call."""
     message = f"`{error.option_name}` is not part of a call, so nothing was decided"
     _print(words, f"{_command_of(words, error)}: {message}\n\n{error.ctx.get_help()}", message)

@@ -52,7 +52,7 @@ class Suggestion(Value):
     change: "GrantDiff"
     command: str
     diff: str
-    calls: int
+    call_count: int
     above_rate: int
     example: CallExample
     escalations: "tuple[Escalation, ...]"
@@ -93,14 +93,14 @@ def _build_suggestions(
 ) -> tuple[list[Suggestion], dict[tuple[str, str], int]]:
     """Return the changes for the most calls, and how many calls of a grant have none, by why."""
     suggestions, remaining, size = list[Suggestion](), dict[tuple[str, str], int](), 0
-    for group in sorted(groups, key=lambda one: -one.calls):
+    for group in sorted(groups, key=lambda one: -one.call_count):
         known = policy.get(group.grant_id)
         text = known if isinstance(known, bytes) else None
         is_too_much = len(suggestions) == MAX_SUGGESTIONS or size > _MAX_TEXT_BYTES
         size += len(text or b"") * (1 + len(group.argument_changes))
         suggestion = TOO_MANY_CHANGES if is_too_much else _build_suggestion(root, group, text, policy)
         if isinstance(suggestion, str):
-            remaining[group.grant_id, suggestion] = remaining.get((group.grant_id, suggestion), 0) + group.calls
+            remaining[group.grant_id, suggestion] = remaining.get((group.grant_id, suggestion), 0) + group.call_count
         else:
             suggestions.append(suggestion)
     return suggestions, remaining
@@ -130,7 +130,7 @@ def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, poli
         _command(root, group, edit),
         unified_diff_text(group.grant_id, text, new.encode()),
         group.within_rate,
-        group.calls - group.within_rate,
+        group.call_count - group.within_rate,
         to_example(group.first),
         tuple(one for one in change.escalations if one not in before),
         _nearest(group, change, policy),

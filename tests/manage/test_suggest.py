@@ -43,7 +43,7 @@ def suggested(tree: Path, lines: list[str], only: str | None = None) -> Suggesti
 
 def commands(done: Suggestions) -> list[tuple[str, int]]:
     """Return what an operator would type, and how many calls it is for."""
-    return [(one.command.removeprefix("cortex-policy "), one.calls) for one in done.suggestions]
+    return [(one.command.removeprefix("cortex-policy "), one.call_count) for one in done.suggestions]
 
 
 def on_paths(*paths: str) -> list[str]:
@@ -86,7 +86,7 @@ def test_a_suggestion_would_have_allowed_its_calls(tree: Path, lines: list[str],
         policy = {one.change.name: one.change.new.grant}
         early = [event(-100, "nothing", "action_not_allowed"), *lines]  # so that the log knows of all hits
         done = replay(Root("/r", named=True), [line.encode() for line in early], ReadCounts(), policy)  # type: ignore[arg-type]
-        assert done.newly_allowed_count == one.calls
+        assert done.newly_allowed_count == one.call_count
         assert not done.newly_denied_count
         assert one.diff
     assert (tree / ".cortex" / "policy" / "tools" / "git.json").read_bytes() == before
@@ -145,7 +145,7 @@ def test_calls_above_the_rate_are_counted_separately(tree: Path) -> None:
     """A change allows no more of them than the rate does."""
     lines = [on_path(n, "push", "docs/x", "action_not_allowed") for n in range(5)]
     only = suggested(tree, lines).suggestions[0]
-    assert (only.calls, only.above_rate) == (3, 2)
+    assert (only.call_count, only.above_rate) == (3, 2)
 
 
 def test_calls_that_pass_now_need_no_change(tree: Path) -> None:
@@ -190,7 +190,7 @@ def test_a_value_that_a_long_list_lacks_is_not_looked_up_in_a_copy_of_it(tree: P
     lines = [event(n, "tree", DENIED[1], args={"mode": f"w{n}"}) for n in range(8)]
     with counted(comparison_key) as work:
         done = suggested(tree, lines)
-    assert [one.calls + one.above_rate for one in done.suggestions] == [8]
+    assert [one.call_count + one.above_rate for one in done.suggestions] == [8]
     assert work["comparison_key"] < len(values) * 10
 
 

@@ -41,7 +41,7 @@ def approvals(
     """
     from cortex_policy.cli.output import live  # noqa: PLC0415 - no other command needs these
     from cortex_policy.cli.output.approvals import request_columns, request_row, request_text, request_to_json  # noqa: PLC0415
-    from cortex_policy.cli.output.printing import print_rows  # noqa: PLC0415
+    from cortex_policy.cli.output.printing import print_table_or_tsv  # noqa: PLC0415
     from cortex_policy.manage.approvals import get_request, list_requests  # noqa: PLC0415
 
     if request_id is not None:
@@ -54,7 +54,9 @@ def approvals(
         if json:
             print_json({"requests": [request_to_json(one) for one in requests]})
         else:
-            print_rows(request_columns(every=every), [request_row(one, every=every) for one in requests], output)
+            print_table_or_tsv(
+                request_columns(every=every), [request_row(one, every=every) for one in requests], output
+            )
     elif live.can_redraw() and not json:
         live.redraw_until_quit(lambda height: _screen(root, height, every=every))
     else:

@@ -8,7 +8,7 @@ from cortex_policy.cli.commands import config_file
 from cortex_policy.cli.commands.config_file import NameArgument
 from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
 from cortex_policy.cli.options import JsonOption, RootOption, TableOption
-from cortex_policy.cli.output.printing import print_json, print_rows
+from cortex_policy.cli.output.printing import print_json, print_table_or_tsv
 from cortex_policy.cli.output.settings import format_setting, setting_to_json
 from cortex_policy.cli.roots import inner_root_path
 from cortex_policy.core.text import printable
@@ -56,7 +56,7 @@ def list_settings(root: RootOption = None, *, output: TableOption = None, json: 
     else:
         for text in problem_texts(problems):
             typer.echo(text, err=True)
-        print_rows(COLUMNS, [_row(one) for one in resolved], output)
+        print_table_or_tsv(COLUMNS, [_row(one) for one in resolved], output)
     if errors:
         raise typer.Exit(errors[0].exit_code)
 

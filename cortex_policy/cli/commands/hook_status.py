@@ -5,7 +5,7 @@ import os
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption, TableOption
-from cortex_policy.cli.output.printing import print_json, print_rows
+from cortex_policy.cli.output.printing import print_json, print_table_or_tsv
 from cortex_policy.cli.roots import inner_root_or_directory
 from cortex_policy.core.text import message_line
 
@@ -29,7 +29,7 @@ def status(root: RootOption = None, *, output: TableOption = None, json: JsonOpt
     if json:
         print_json({"agents": [status_to_json(one) for one in statuses]})
     else:
-        print_rows(COLUMNS, [row for one in statuses for row in status_rows(one)], output)
+        print_table_or_tsv(COLUMNS, [row for one in statuses for row in status_rows(one)], output)
         for one in statuses:
             for kind, sentence in [("problem", each) for each in one.problems] + [("note", each) for each in one.notes]:
                 typer.echo(message_line(f"{kind}: {sentence}"))

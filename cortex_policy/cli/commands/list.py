@@ -4,7 +4,7 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption, TableOption
 from cortex_policy.cli.output.denials import denials_to_json, print_denials
-from cortex_policy.cli.output.printing import print_hints, print_json, print_rows
+from cortex_policy.cli.output.printing import print_hints, print_json, print_table_or_tsv
 from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import message_line
@@ -33,7 +33,7 @@ def list_grants(root: RootOption = None, *, output: TableOption = None, json: Js
         grants = [_row_to_json(row) for row in listed]
         print_json({"root": policy_root.path, **denials_to_json(denials), "grants": grants})
         return
-    print_rows(COLUMNS, [_row(row) for row in listed], output)
+    print_table_or_tsv(COLUMNS, [_row(row) for row in listed], output)
     for row in listed:
         if row.problem:
             typer.echo(message_line(f"{row.id}: {row.problem}"), err=True)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption, TableOption, integer_parser
-from cortex_policy.cli.output.printing import print_json, print_rows, print_warning
+from cortex_policy.cli.output.printing import print_json, print_table_or_tsv, print_warning
 from cortex_policy.cli.output.timeline import step_to_row, timeline_to_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import message_line
@@ -45,7 +45,7 @@ def log(
     if json:
         print_json(timeline_to_json(timeline, steps))
         return
-    print_rows(COLUMNS, [step_to_row(step, timeline.texts) for step in steps], output)
+    print_table_or_tsv(COLUMNS, [step_to_row(step, timeline.texts) for step in steps], output)
     for corrupt in timeline.corrupt_entries:
         typer.echo(message_line(f"warning: `{corrupt.file}`: {corrupt.problem}"), err=True)
     print_warning(timeline.unsafe_error)

@@ -69,7 +69,7 @@ def new(
         if not is_interactive() or json:
             raise UsageError("a new grant takes `--allow` and `--rate`", "see `cortex-policy new --help`")
         grant_ids.check_absent(policy_root, new_id)
-        edit = new_prompts.ask_missing(new_id, edit)
+        edit = new_prompts.ask_missing_fields(new_id, edit)
     text = new_grant_text(edit, new_id)
     if dry_run:
         write_result.print_preview(policy_root, previews.preview_create(policy_root, new_id, text), json=json)

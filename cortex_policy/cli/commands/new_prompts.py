@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 DEFAULT_RATE = "30"
 
 
-def ask_missing(grant_id: str, edit: GrantEdit) -> GrantEdit:
+def ask_missing_fields(grant_id: str, edit: GrantEdit) -> GrantEdit:
     """Ask for each missing field; raise NotDoneError at the end of input."""
     tool = (
         edit.tool

@@ -17,8 +17,14 @@ from cortex_policy.cli.options import (
     TableOption,
     YesOption,
 )
-from cortex_policy.cli.output.budget_owner import owner_to_json, print_owner
-from cortex_policy.cli.output.printing import budget_to_json, print_hints, print_json, print_rows, print_unrecorded
+from cortex_policy.cli.output.budget_owner import owner_to_json, print_budget_owners
+from cortex_policy.cli.output.printing import (
+    budget_to_json,
+    print_hints,
+    print_json,
+    print_table_or_tsv,
+    print_unrecorded,
+)
 from cortex_policy.cli.prompts import ask_yes_no
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
@@ -76,8 +82,8 @@ def _show(root: Root, grant_id: str | None, output: TableFormat | None, *, json:
         }
         print_json({**members, "budgets": [budget_to_json(one) for one in statuses]})
     else:
-        print_owner(owner, root)
-        print_rows(COLUMNS, [_row(one) for one in statuses], output)
+        print_budget_owners(owner, root)
+        print_table_or_tsv(COLUMNS, [_row(one) for one in statuses], output)
         print_hints(one.hint for one in statuses)
 
 
@@ -134,7 +140,7 @@ def _reset(root: Root, grant_id: str, action: str | None, *, yes: bool, json: bo
     """Reset budgets of the caller, and print which; return whether any hit was counted."""
     owner, actions = current_owner(), budgets.selected_actions(root, grant_id, action)
     if not json:
-        print_owner(owner, root)
+        print_budget_owners(owner, root)
     ask_yes_no(f"forget the hits of {grant_id} {join_words_that_fit(actions)}?", yes=yes)
     done = budgets.reset_budgets(root, grant_id, action)
     if json:
@@ -171,7 +177,7 @@ def purge(
 def _purge(root: Root, *, yes: bool, json: bool) -> None:
     owner = current_owner()
     if not json:
-        print_owner(owner, root)
+        print_budget_owners(owner, root)
     ask_yes_no(f"drop all rate state of {root.path}?", yes=yes)
     removed = budgets.remove_all_rate_state(root)
     if json:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from cortex_policy.cli.acting_user import UserOption, run_as_user
 from cortex_policy.cli.options import JsonOption, OptionalGrantArgument, RootOption
 from cortex_policy.cli.output import live
-from cortex_policy.cli.output.budget_owner import owner_sentence, print_owner
+from cortex_policy.cli.output.budget_owner import owner_sentence, print_budget_owners
 from cortex_policy.cli.output.budget_table import budget_line, budget_table
 from cortex_policy.cli.output.printing import budget_to_json, escaped_json
 from cortex_policy.cli.roots import find_inner_root
@@ -51,7 +51,7 @@ def _watch(root: Root, grant_id: str | None, *, json: bool) -> None:
         live.redraw_until_quit(lambda height: _screen(root, grant_id, owner_sentence(owner), height))
         return
     if not json:
-        print_owner(owner, root)
+        print_budget_owners(owner, root)
     live.print_changes_until_closed(lambda: _rows(root, grant_id, budget_line if not json else _json_line))
 
 

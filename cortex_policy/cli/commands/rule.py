@@ -33,9 +33,9 @@ def rule(
     elif len(rules) == 1:
         typer.echo(_explain(rules[0]))
     else:
-        from cortex_policy.cli.output.printing import print_rows  # noqa: PLC0415
+        from cortex_policy.cli.output.printing import print_table_or_tsv  # noqa: PLC0415
 
-        print_rows(
+        print_table_or_tsv(
             ("CODE", "SEVERITY", "WHAT IT FINDS"), [(one.code, one.severity, one.sentence) for one in rules], output
         )
 

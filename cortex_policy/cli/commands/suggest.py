@@ -61,7 +61,7 @@ def _print_suggestions(result: "Suggestions", counts: "ReadCounts") -> None:
     for each in result.unfixable:
         calls = count_with_noun(each.count, "call")
         typer.echo(message_line(f"cannot help: {each.grant}: {calls}: {each.why}"), err=True)
-    fixable = sum(one.calls for one in result.suggestions)
+    fixable = sum(one.call_count for one in result.suggestions)
     allowed = f", {result.allowed_now} are allowed already" if result.allowed_now else ""
     changes = count_with_noun(len(result.suggestions), "change")
     unfixable = sum(each.count for each in result.unfixable)
@@ -78,7 +78,7 @@ def _suggestion_lines(one: "Suggestion") -> list[str]:
     from cortex_policy.cli.output.replay import describe_call  # noqa: PLC0415 - as above
 
     limited = f", {one.above_rate} more would still be denied by the rate" if one.above_rate else ""
-    calls = count_with_noun(one.calls, "call")
+    calls = count_with_noun(one.call_count, "call")
     return [
         f"{one.change.name}: would have allowed {calls}{limited}: {describe_call(one.example)}",
         *(f"  means: {part.field}: {part.sentence}" for part in one.change.meaning.fields if part.sentence),
@@ -101,7 +101,7 @@ def _suggestions_to_json(result: "Suggestions", counts: "ReadCounts") -> dict[st
         "suggestions": [
             {
                 "id": one.change.name,
-                "calls": one.calls,
+                "calls": one.call_count,
                 "above_rate": one.above_rate,
                 "example": example_to_json(one.example),
                 "nearest": one.nearest or None,

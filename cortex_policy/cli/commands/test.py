@@ -57,11 +57,11 @@ def run_test_cases(  # noqa: PLR0913 - one parameter for each option
     $ cortex-policy test --filter scope --watch
     $ cortex-policy test --fail-under 100 --output text --output junit=cases.xml
     """
-    from cortex_policy.cli.commands.test_run import CaseRunOptions, init_cases, run_test_command  # noqa: PLC0415 - no other command needs it
+    from cortex_policy.cli.commands.test_run import CaseRunOptions, init_or_update_cases, run_test_command  # noqa: PLC0415 - no other command needs it
 
     options = CaseRunOptions(tuple(paths or ()), root, text or "", fail_under, tuple(output or ()), json, watch, update)
     if update and init is None:
         raise UsageError("`--update` goes with `--init GRANT`", "see `cortex-policy test --help`")
-    code = run_test_command(options) if init is None else init_cases(init, options)
+    code = run_test_command(options) if init is None else init_or_update_cases(init, options)
     if code:
         raise typer.Exit(code)

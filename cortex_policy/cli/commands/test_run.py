@@ -45,7 +45,7 @@ def run_test_command(options: CaseRunOptions) -> int:
         return _run(plan_case_run(options.paths, root), options, outputs)
 
 
-def init_cases(grant_id: str, options: CaseRunOptions) -> int:
+def init_or_update_cases(grant_id: str, options: CaseRunOptions) -> int:
     """Write a first case file, or its generated cases again, and print its coverage of the grant."""
     from cortex_policy.manage.cases.scaffold import write_first_cases as begin_cases  # noqa: PLC0415 - only this needs them
     from cortex_policy.manage.cases.update import update_cases  # noqa: PLC0415

@@ -9,7 +9,7 @@ import typer
 
 from cortex_policy.cli.output.bar_chart import bar_lines, utc_text
 from cortex_policy.cli.output.local_times import localize_time
-from cortex_policy.cli.output.printing import print_rows
+from cortex_policy.cli.output.printing import print_table_or_tsv
 from cortex_policy.cli.output.replay import MAX_ARGS_SHOWN, configured_log, skipped_sentences
 from cortex_policy.core.text import count_with_noun, escape_json_output, message_line, printable
 from cortex_policy.manage.audit.files import list_log_files
@@ -111,7 +111,7 @@ def print_stats(stats: "CallStats") -> None:
     if not sys.stdout.isatty():
         for one in stats.spans:
             typer.echo(f"time\t{utc_text(one.at)}\t{one.allowed}\t{one.denied}")
-        print_rows((), [("calls", *row) for row in rows])
+        print_table_or_tsv((), [("calls", *row) for row in rows])
         return
     typer.echo(f"{count_with_noun(stats.calls, 'call')}, {stats.allowed} allowed, {stats.calls - stats.allowed} denied")
     if stats.spans and stats.first is not None and stats.last is not None:
@@ -120,7 +120,7 @@ def print_stats(stats: "CallStats") -> None:
         for line in bar_lines(stats, _terminal_width()):
             typer.echo(line)
         typer.echo("")
-        print_rows(COLUMNS, rows[:MAX_KINDS_SHOWN])
+        print_table_or_tsv(COLUMNS, rows[:MAX_KINDS_SHOWN])
     if len(rows) > MAX_KINDS_SHOWN:
         typer.echo(f"and {len(rows) - MAX_KINDS_SHOWN} kinds more")
 

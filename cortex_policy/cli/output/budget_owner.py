@@ -18,7 +18,7 @@ def owner_sentence(owner: "BudgetOwner") -> str:
     return f"budgets of {owner.label}, in {owner.state_dir}"
 
 
-def print_owner(owner: "BudgetOwner", root: "Root") -> None:
+def print_budget_owners(owner: "BudgetOwner", root: "Root") -> None:
     """Print whose budgets of a root follow, and which other users have some; on stderr."""
     typer.echo(message_line(owner_sentence(owner)), err=True)
     for other in find_other_budget_owners(root).owners:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cortex_policy.cli.output.printing import print_rows
+from cortex_policy.cli.output.printing import print_table_or_tsv
 from cortex_policy.core.compare.verdicts import widens
 from cortex_policy.core.text import message_line
 from cortex_policy.manage.diff.grants import GrantDiff, GrantVersion, PolicyDiff
@@ -23,7 +23,7 @@ def print_diff(diff: PolicyDiff, output: "TableFormat | None" = None) -> None:
     rows = [row for change in diff.changes for row in _rows(change)]
     if len(diff.changes) != 1 or diff.unchanged:
         rows.append(("all grants", OVERALL, diff.verdict, _counts_text(diff)))
-    print_rows(COLUMNS, rows, output)
+    print_table_or_tsv(COLUMNS, rows, output)
     for note in diff.notes:
         typer.echo(message_line(f"note: {note}"), err=True)
     for warning in _warnings(diff):

@@ -91,7 +91,7 @@ def _hanging_indent(head: str, text: str, end: str = "") -> list[str]:
     ]
 
 
-def closest_value_phrase(rule: str, nearest: str) -> str:
+def nearest_value_phrase(rule: str, nearest: str) -> str:
     """Return a phrase that names the nearest allowed value, '' if there is none."""
     return f"{_NEAREST[rule]} `{nearest}`" if nearest and rule in _NEAREST else ""
 
@@ -100,7 +100,7 @@ def _advice_rows(call_explanation: "CallExplanation") -> list[tuple[str, ...]]:
     """Return what would help, each with its label; the operator's command stays on one line, to be copied."""
     explanation, owner = call_explanation.explanation, call_explanation.owner
     rule = _deciding_step(call_explanation).rule
-    closest = closest_value_phrase(rule, explanation.nearest)
+    closest = nearest_value_phrase(rule, explanation.nearest)
     allowed = (
         _ALLOWED.get(rule, "") + join_words_that_fit(explanation.allowed, _MAX_ALLOWED_BYTES)
         if explanation.allowed

@@ -28,7 +28,9 @@ def print_json(value: object, indent: int | None = None) -> None:
     typer.echo(escaped_json(value, indent))
 
 
-def print_rows(columns: tuple[str, ...], rows: list[tuple[str, ...]], output: TableFormat | None = None) -> None:
+def print_table_or_tsv(
+    columns: tuple[str, ...], rows: list[tuple[str, ...]], output: TableFormat | None = None
+) -> None:
     """Print rows of words, as a table on a terminal, else with tabs; a word of more than 4 kB is cut."""
     shown = [tuple(map(message_line, row)) for row in rows]
     if output is None:

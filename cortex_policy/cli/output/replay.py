@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cortex_policy.cli.output.printing import print_hints, print_rows
+from cortex_policy.cli.output.printing import print_hints, print_table_or_tsv
 from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.text import count_with_noun, message_line
@@ -46,11 +46,11 @@ def configured_log(root: "Root | None") -> str:
 
 def print_replay(result: "ReplayResult", output: "TableFormat | None" = None) -> None:
     """Print calls whose answer changes, calls that cannot be decided, and counts."""
-    print_rows(COLUMNS, [_row(flip) for flip in result.flips], output)
+    print_table_or_tsv(COLUMNS, [_row(flip) for flip in result.flips], output)
     for one in result.undecided:
         calls = count_with_noun(one.count, "call")
         typer.echo(message_line(f"undecided: {one.grant}: {calls}: {one.why}"), err=True)
-    typer.echo(f"of {count_with_noun(result.calls, 'call')}: {flips_summary(result)}, {result.same} as before")
+    typer.echo(f"of {count_with_noun(result.call_count, 'call')}: {flips_summary(result)}, {result.same} as before")
     for sentence in skipped_sentences(result.unreadable, result.other_roots, result.earlier):
         typer.echo(f"note: {sentence}", err=True)
     print_hints(one.hint for one in result.undecided)
@@ -88,7 +88,7 @@ def replay_to_json(result: "ReplayResult") -> dict[str, Any]:
     """Return the JSON members."""
     return {
         "lines": result.lines,
-        "calls": result.calls,
+        "calls": result.call_count,
         "same": result.same,
         "no_to_yes": result.newly_allowed_count,
         "yes_to_no": result.newly_denied_count,

@@ -44,10 +44,10 @@ def _impact_to_json(root: "Root", change: GrantDiff) -> dict[str, object]:
     if isinstance(impact, str):
         return {"past": None, "notes": [impact] if impact else []}
     counts = {
-        "calls": impact.calls,
+        "calls": impact.call_count,
         "no_to_yes": impact.newly_allowed_count,
         "yes_to_no": impact.newly_denied_count,
-        "undecided": impact.undecided,
+        "undecided": impact.undecided_count,
     }
     return {"past": counts}
 

@@ -21,10 +21,10 @@ class EditorUI(Protocol):
         ENDED_AT_ONCE means that the editor ended sooner than anybody can read.
         """
 
-    def ask(self, choices: str) -> str:
+    def ask_choice(self, choices: str) -> str:
         """Return one of the choices; EXIT at the end of input."""
 
-    def consent(self, change: GrantDiff) -> bool:
+    def ask_consent(self, change: GrantDiff) -> bool:
         """Ask the operator to confirm a change that may allow more."""
 
     def say(self, sentence: str) -> None:
@@ -133,10 +133,10 @@ class _EditLoop:
 
     def _ask_operator(self, review: Review) -> str:
         while True:
-            answer = self._screen.ask(review.choices)
+            answer = self._screen.ask_choice(review.choices)
             if answer == DIFF:
                 self._screen.show_diff(self._file.original, self._text)
-            elif answer != SAVE or review.change is None or self._screen.consent(review.change):
+            elif answer != SAVE or review.change is None or self._screen.ask_consent(review.change):
                 return answer
 
     def _review(self, failure: str) -> Review:

@@ -68,7 +68,7 @@ class DeniedGroup:
     def __init__(self, grant_id: str, kind: str, first: PastCall) -> None:
         """Start without calls."""
         self.grant_id, self.kind, self.first = grant_id, kind, first
-        self.calls = self.within_rate = self.peak = 0
+        self.call_count = self.within_rate = self.peak = 0
         self.actions: dict[str, None] = {}
         self.scopes: dict[str, None] = {}
         self._tops: set[str] = set()  # the first directories of the scopes
@@ -138,8 +138,8 @@ class DenialGrouper:
         if is_denied and demand > grant.rate.per_minute and data["reason"] is RATE_LIMITED:
             group = self._group(data, RATE_TOO_LOW)
             if group is not None:
-                group.calls, group.within_rate, group.peak = (
-                    group.calls + 1,
+                group.call_count, group.within_rate, group.peak = (
+                    group.call_count + 1,
                     group.within_rate + 1,
                     max(group.peak, demand),
                 )
@@ -171,7 +171,7 @@ class DenialGrouper:
         """Count a call of a group, and whether the rate has room for it besides the calls that are allowed already."""
         cost, window = requested_cost(data), group.windows.setdefault(data["action"], HitWindow())
         demand = base.total_with(at, 0) + window.total_with(at, cost)
-        group.calls += 1
+        group.call_count += 1
         group.peak = max(group.peak, demand)
         if demand <= limit:
             group.within_rate += 1

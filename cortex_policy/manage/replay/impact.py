@@ -36,16 +36,16 @@ MAX_LINES, MAX_BYTES = 10_000, 8 << 20
 class EditImpact(Value):
     """The number of calls, and how many of them an edit newly allows, newly denies, or leaves undecided."""
 
-    calls: int
+    call_count: int
     newly_allowed_count: int
     newly_denied_count: int
-    undecided: int
+    undecided_count: int
 
     @property
     def sentence(self) -> str:
         """The numbers in one line."""
-        unknown = f", {self.undecided} undecided" if self.undecided else ""
-        calls = "call" if self.calls == 1 else f"{self.calls} calls"
+        unknown = f", {self.undecided_count} undecided" if self.undecided_count else ""
+        calls = "call" if self.call_count == 1 else f"{self.call_count} calls"
         return (
             f"of the last {calls}: {self.newly_allowed_count} no -> yes, {self.newly_denied_count} yes -> no{unknown}"
         )
@@ -72,7 +72,7 @@ def estimate_impact(root: "Root", change: "GrantDiff") -> EditImpact | str:
     except (OSError, CortexPolicyError) as error:  # an edit works without a log
         why = os_error_text(error)
         return f"the audit log says nothing of this change: {why}"
-    return impact if impact.calls else ""
+    return impact if impact.call_count else ""
 
 
 def _unpacked_rotations(log: str) -> list[str]:

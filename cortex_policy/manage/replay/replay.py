@@ -63,7 +63,7 @@ class ReplayResult(Value):
     earlier: int
 
     @property
-    def calls(self) -> int:
+    def call_count(self) -> int:
         """How many calls were replayed."""
         return self.same + self.newly_allowed_count + self.newly_denied_count + self.undecided_count
 
@@ -80,7 +80,7 @@ class ReplayResult(Value):
     @property
     def is_inconclusive(self) -> bool:
         """Whether there may have been calls, but none was decided: such a replay shows nothing."""
-        decided = self.calls - self.undecided_count
+        decided = self.call_count - self.undecided_count
         return not decided and bool(self.undecided_count or self.unreadable or self.other_roots)
 
     @property

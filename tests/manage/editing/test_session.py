@@ -39,7 +39,7 @@ class Script:
         self.seen.append(f"edit {line}")
         return step(Path(path)) or ""
 
-    def ask(self, choices: str) -> str:
+    def ask_choice(self, choices: str) -> str:
         step = self.steps.pop(0)
         if isinstance(step, BaseException):
             raise step
@@ -48,7 +48,7 @@ class Script:
         self.seen.append(f"ask {choices}")
         return step
 
-    def consent(self, change: GrantDiff) -> bool:
+    def ask_consent(self, change: GrantDiff) -> bool:
         self.seen.append(f"consent {change.meaning.verdict}")
         return self.steps.pop(0) == "widen" if change.meaning.verdict in ("widened", "both") else True
 

@@ -33,7 +33,7 @@ def test_an_impact_compares_both_texts(lines: list[str], change: dict[str, objec
     """What earlier edits changed is none of this one's doing."""
     new = compare_bytes("git", json.dumps(GRANT).encode(), json.dumps({**GRANT, **change}).encode())
     found = compare_decisions(Root("/r", named=True), new, [line.encode() for line in lines])
-    assert (found.sentence if found.calls else "") == sentence
+    assert (found.sentence if found.call_count else "") == sentence
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def test_a_change_flips_what_it_decides(line: str, change: dict[str, object], af
     """Each rule, in both directions."""
     done = replayed([line], changed(**change))
     assert [flip[1:] for flip in flips(done)] == [(after, 1)]
-    assert (done.calls, done.undecided_count) == (1, 0)
+    assert (done.call_count, done.undecided_count) == (1, 0)
 
 
 def test_newly_allowed_flips_come_first_with_their_first_call() -> None:
@@ -161,7 +161,7 @@ def test_calls_before_the_time_that_was_asked_for_count_by_their_hits_alone() ->
     lines = [event(100 + n, "tree") for n in range(3)] + [event(104, "tree")]
     start = parse_since("2026-11-25T08:01:43.500000Z", 0.0)
     done = replayed(lines, since=start)
-    assert (flips(done), done.calls, done.earlier) == ([("allowed", "rate_limited", 1)], 1, 3)
+    assert (flips(done), done.call_count, done.earlier) == ([("allowed", "rate_limited", 1)], 1, 3)
 
 
 def test_a_cost_of_any_size_is_replayed() -> None:
@@ -176,7 +176,7 @@ def test_a_path_of_a_log_may_be_anything(member: str, value: object) -> None:
     """It is no error, and what is no path is no proof."""
     line = event(0, "tree", args={"path": "docs/x"}, paths=[place("docs/x") | {member: value}])  # type: ignore[list-item]
     done = replayed([line])
-    assert done.calls == 1
+    assert done.call_count == 1
     if value in (1, [], {"a": 1}):
         assert done.undecided_count == 1
 
@@ -349,7 +349,7 @@ def test_arguments_of_any_length_are_not_kept(seconds: int, grant: str, flipped:
     )
     with peak_memory(5 << 20):
         done = replay(Root("/r", named=True), lines, ReadCounts(), changed(fsScope=[], rate={"perMinute": 99}))
-    assert done.calls == 12
+    assert done.call_count == 12
     assert len(done.flips) == flipped
     assert all(flip.example.args == ["x"] for flip in done.flips)
 

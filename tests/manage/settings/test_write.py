@@ -279,7 +279,7 @@ class Screen:
             Path(path).write_text(step)
         return ""
 
-    def ask(self, choices: str) -> str:
+    def ask_choice(self, choices: str) -> str:
         self.asked = choices
         return self._keys.pop(0)
 
@@ -289,7 +289,7 @@ class Screen:
     def show_change(self, change: GrantDiff) -> None:
         self.said += "".join(f"{part.field}: {part.sentence}\n" for part in change.meaning.fields)
 
-    def consent(self, _: GrantDiff) -> bool:
+    def ask_consent(self, _: GrantDiff) -> bool:
         return self.agrees.pop(0)
 
     def show_diff(self, old: bytes, new: bytes) -> None:

@@ -2,7 +2,7 @@
 
 import os
 
-from cortex_policy.cli.output.explanation import closest_value_phrase
+from cortex_policy.cli.output.explanation import nearest_value_phrase
 from cortex_policy.core.text import count_with_noun, escape_output, message_line, printable
 from cortex_policy.manage.cases.coverage import Coverage
 from cortex_policy.manage.cases.discovery import TESTS_SUFFIX
@@ -45,7 +45,7 @@ def failure_lines(result: CaseResult) -> list[str]:
     if why is not None:
         place = f"{why.file}:{why.step.line}" if why.step.line else why.file
         lines.append(f"{why.step.rule}: {why.step.message} [{place}]")
-        closest = closest_value_phrase(why.step.rule, why.nearest)
+        closest = nearest_value_phrase(why.step.rule, why.nearest)
         lines += [f"nearest: {closest}"] if closest else []
     return lines
 
