@@ -17,7 +17,7 @@ from cortex_policy.state.writer_lock import WriterLock
 
 
 def finish_interrupted_entry(history: History, digests: dict[str, str]) -> None:
-    """Name the entry of a write that was interrupted before its stamp broke, if the grants are as it left them.
+    """Finish the entry of a write that was interrupted before its stamp broke, if the grants are as it left them.
 
     What only stamped them replaced nothing.
     """

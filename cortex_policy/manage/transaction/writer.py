@@ -128,7 +128,7 @@ class GrantWriter:
 
     def check_stamped(self, grant_id: str, data: bytes | None) -> None:
         """Raise GrantError (23) if a grant differs from its stamp: `write` would refuse it."""
-        stamp = self.stamp()
+        stamp = self.current_stamp()
         if stamp is not None:
             self._check_digest(stamp, grant_id, digest_or_none(data))
 
@@ -136,7 +136,7 @@ class GrantWriter:
         """Finish or drop an interrupted write."""
         recover(self.root, self._lock, self._history)
 
-    def stamp(self) -> Stamp | None:
+    def current_stamp(self) -> Stamp | None:
         """Return the stamp or None; raise GrantError (23) or NotDoneError if this program cannot use it."""
         return current_stamp(self.root, self._policy)
 
@@ -201,11 +201,11 @@ class GrantWriter:
         return before
 
     def _stamp_without_pending(self) -> Stamp | None:
-        stamp = self.stamp()
+        stamp = self.current_stamp()
         if stamp is None or not stamp.pending:
             return stamp
         self.recover()  # the disk refused the last step of the write before
-        return self.stamp()
+        return self.current_stamp()
 
     def _entry(
         self, version: int, changes: "GrantBytes", meaning: GrantComparison | None, *, is_hand_edit: bool

@@ -69,7 +69,7 @@ class Suppressions:
             project = self._project_of(one.file)
             if one.code not in (self._codes if project is None else project.codes):
                 continue
-            met = project.matching(one) if project is not None else ()
+            met = project.find_matching(one) if project is not None else ()
             used.update(met)
             if not met:
                 yield one
@@ -131,7 +131,7 @@ class _Project(Value):
     codes: frozenset[str]
     suppressions: tuple[tuple[str, str], ...]
 
-    def matching(self, problem: Problem) -> "list[tuple[str, str, str]]":
+    def find_matching(self, problem: Problem) -> "list[tuple[str, str, str]]":
         """Return the suppressions that match a problem, each with the root."""
         pairs = self.pairs_for(problem.file)
         return [(self.root, *pair) for pair in pairs if problem.code in expand_code(pair[1])]
