@@ -34,7 +34,16 @@ from tests.support.hook_server import (
     start_server,
     stop_process,
 )
-from tests.support.hooks import RULES, Answer, Scene, assert_allowed, assert_denial_json, assert_denied, make_scene
+from tests.support.hooks import (
+    RULES,
+    Answer,
+    Scene,
+    assert_allowed,
+    assert_denial_json,
+    assert_denied,
+    make_scene,
+    open_descriptors,
+)
 from tests.support.users import CALLER
 
 HANGS = """
@@ -177,6 +186,31 @@ def test_no_call_leaves_anything_to_the_next(scene: Scene) -> None:
         for _ in range(4):
             assert server.ask(scene.payload("claude", cwd=str(other), path="x")).code == 0
             assert server.ask(scene.payload("claude", path="x")).code == 2
+
+
+def test_clients_leave_nothing_open(scene: Scene) -> None:
+    """Whether they are allowed, denied, wrong, or gone in the middle."""
+
+    def opened(server: Server) -> tuple[int, set[int]]:
+        workers = children_of(server.process.pid)
+        own = len(open_descriptors(server.process.pid)) - 2 * len(workers)  # a socket and a pidfd of each
+        return own, {len(open_descriptors(worker)) for worker in workers}
+
+    with running(scene) as server:
+        for path in ("docs/x", "x", "docs/x"):
+            server.ask(scene.payload("claude", path=path))
+        before = opened(server)
+        for number in range(20):
+            server.ask(scene.payload("claude", path="docs/x" if number % 2 else "x", call=str(number)))
+            server.send(b"x\r\n\r\n")
+            with server.connect() as client:
+                client.sendall(server.request(scene.payload("claude"))[: number * 40])
+        for _ in range(500):
+            own, of_workers = opened(server)
+            if own <= before[0] and of_workers == before[1]:
+                return
+            time.sleep(0.01)
+        pytest.fail(f"{opened(server)} are open, not {before}")
 
 
 def test_workers_are_replaced_after_many_calls(scene: Scene) -> None:

@@ -53,7 +53,10 @@ class Worker:
             self._outgoing = self._outgoing[self.socket.send(self._outgoing) :]
         except BlockingIOError:
             return True
-        return bool(self._outgoing)
+        if self._outgoing:
+            return True
+        self._outgoing = memoryview(b"")  # else it keeps the payload
+        return False
 
     def receive(self) -> str | None:
         """Read what it says; return why the call is denied, '' if it is not, None if more must come."""
@@ -98,6 +101,7 @@ def _work(words: HookWords, channel: int) -> "Never":
             # for a server that was killed; it kills a worker that is late by itself
             signal.setitimer(signal.ITIMER_REAL, words.deadline_seconds + 1)
             _decide(words, payload, channel)
+            payload = b""
             signal.setitimer(signal.ITIMER_REAL, 0)
             os.chdir("/")
         code = 0

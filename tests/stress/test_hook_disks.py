@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.hook_server import running
 from tests.support.hooks import Answer, Scene, assert_allowed, assert_denied, make_scene
 
 Mount = Callable[..., None]
@@ -55,6 +56,28 @@ def test_a_disk_that_hangs_is_denied_at_the_deadline(scene: Scene, mount: Mount,
     finally:
         subprocess.run(["fsfreeze", "-u", scene.state], check=False)
     assert_allowed(scene.ask("claude"))
+
+
+def test_a_resident_hook_denies_at_the_deadline_what_a_disk_holds_up(
+    scene: Scene, mount: Mount, tmp_path: Path
+) -> None:
+    """Its workers cannot even be killed; it answers all the same, and decides again once the disk is back."""
+    if not (shutil.which("mkfs.ext4") and shutil.which("fsfreeze")):
+        pytest.skip("no disk can be frozen here")
+    image = tmp_path / "image"
+    with image.open("wb") as file:
+        file.truncate(16 << 20)
+    subprocess.run(["mkfs.ext4", "-q", image], check=True)
+    mount("-o", "loop", str(image))
+    with running(scene, "claude", "--deadline", "2") as server:
+        try:
+            assert_allowed(server.ask(scene.payload("claude")))
+            subprocess.run(["fsfreeze", "-f", scene.state], check=True)
+            for _ in range(3):
+                assert "within 2 s;" in assert_denied(server.ask(scene.payload("claude")), "claude")
+        finally:
+            subprocess.run(["fsfreeze", "-u", scene.state], check=False)
+        assert_allowed(server.ask(scene.payload("claude")))
 
 
 @pytest.mark.parametrize("left", range(3))
