@@ -81,10 +81,7 @@ def _unknown_tools(rules: HookRules) -> "Iterator[Found]":
         tools = tools_of_agents(rule.agents)
         for position, name in enumerate(rule.tools):
             keys = ("rule", index, "tools", position)
-            if name.startswith(("mcp__", "MCP:", "mcp_")):
-                message = f"`{name}` is the name of an MCP tool, which `tools` never fits"
-                yield "hooks-tool", message, 'name it by its server: `mcp = ["SERVER/TOOL"]`', keys
-            elif "*" not in name and name not in tools and (near := closest_word(name, tools)):
+            if "*" not in name and name not in tools and (near := closest_word(name, tools)):
                 whose = f"of {' or '.join(rule.agents)}" if rule.agents is not None else "of an agent"
                 yield "hooks-tool", f"`{name}` is no built-in tool {whose}", did_you_mean(near), keys
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.hooks.rules import HookRules
     from cortex_policy.core.model import Settings
 
-FORMAT = 1  # goes up with each change in the meaning of rules
+FORMAT = 2  # goes up with each change in the meaning of rules
 _PREFIX = "hooks-"
 
 

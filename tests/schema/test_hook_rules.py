@@ -63,7 +63,6 @@ def test_a_problem_is_at_its_line(text: str, code: str, place: str, message: str
         ('tools = ["Bash", "runshell_command"]', '"runshell_command"', "`runshell_command` is no built-in tool of an agent", "did you mean `run_shell_command`?"),
         ('tools = ["bash"]\nagents = ["claude"]', '"bash"', "`bash` is no built-in tool of claude", "did you mean `Bash`?"),
         ('tools = ["write_file"]\nagents = ["gemini", "cursor"]\n', "", "", ""),
-        ('tools = ["mcp__files__read"]', '"mcp__files__read"', "`mcp__files__read` is the name of an MCP tool, which `tools` never fits", 'name it by its server: `mcp = ["SERVER/TOOL"]`'),
         ('tools = ["Read", "Writ*", "zzzzz"]', "", "", ""),
     ],
 )  # fmt: skip

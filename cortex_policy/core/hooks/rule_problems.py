@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     Texts = dict[str, list[tuple[int, str]]]
 
 _FILE_KEYS = ("format", "unmapped", "guard", "rule")
+_WILD = frozenset("*?")  # a file can have such a name, but whoever writes one here means others
+_MCP_STARTS = ("mcp__", "MCP:", "mcp_")  # of the name of an MCP tool, which `tools` never fits
+_NOT_IN_TOOLS = frozenset(" \t|(),")  # as in `Write|Edit` and `Bash(git *)`, which agents have elsewhere
 _OF_GRANTS = ("action", "within", "no_path")  # keys that only a rule with a grant may have
 UNKNOWN_KEY, WRONG_VALUE, WRONG_RULE, IGNORED_PATH = "hooks-key", "hooks-value", "hooks-rule", "hooks-ignore"
 
@@ -75,6 +78,11 @@ def rule_problems(document: object) -> list[RuleProblem]:
     for index, path in _texts((), document, "guard", problems):
         if not path.startswith("/") or "\0" in path:
             problems.append(RuleProblem(("guard", index), WRONG_VALUE, f"`{path}` in `guard` is not an absolute path"))
+        elif not _WILD.isdisjoint(path):
+            message = f"`{path}` in `guard` is a pattern, and guards nothing"
+            problems.append(
+                RuleProblem(("guard", index), WRONG_VALUE, message, "name a file, or a directory for all in it")
+            )
     rules = document.get("rule", [])
     if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
         return [
@@ -94,6 +102,7 @@ def _problems_of_rule(above: "Keys", rule: "Members") -> list[RuleProblem]:
     if not isinstance(rule.get("no_path", False), bool):
         problems.append(RuleProblem((*above, "no_path"), WRONG_VALUE, "`no_path` must be true or false"))
     problems += _name_problems(above, rule, texts)
+    problems += filter(None, (_tool_problem(above, index, name) for index, name in texts.get("tools", ())))
     problems += _decision_problems(above, rule)
     problems += _label_problems(above, texts)
     problems += _ignore_problems(above, texts)
@@ -154,6 +163,17 @@ def _name_problems(above: "Keys", rule: "Members", texts: "Texts") -> list[RuleP
             message = f"`{agent}` is not an agent that hooks are for"
             problems.append(RuleProblem((*above, "agents", index), WRONG_VALUE, message, _nearest(agent, AGENTS)))
     return problems
+
+
+def _tool_problem(above: "Keys", index: int, name: str) -> RuleProblem | None:
+    """Return the problem of a name that no tool has, so that a rule would be without effect in silence."""
+    if name.startswith(_MCP_STARTS):
+        hint = 'name it by its server: `mcp = ["SERVER/TOOL"]`'
+    elif not _NOT_IN_TOOLS.isdisjoint(name):
+        hint = 'write each tool by its name alone: `tools = ["Write", "Edit"]`'
+    else:
+        return None
+    return RuleProblem((*above, "tools", index), WRONG_VALUE, f"`{name}` in `tools` fits no tool of an agent", hint)
 
 
 def _decision_problems(above: "Keys", rule: "Members") -> list[RuleProblem]:
