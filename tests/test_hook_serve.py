@@ -10,8 +10,9 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -253,11 +254,23 @@ def test_another_user_is_denied(scene: Scene) -> None:
         data = server.request(scene.payload("claude"), "/")
         with pytest.raises(PermissionError):
             ask_as_other(server, data)
-        for path in (socket_path(scene), *socket_path(scene).parents):
-            path.chmod(0o777)
-        assert "another user" in denial_of(ask_as_other(server, data))
+        with reachable(socket_path(scene)):
+            assert "another user" in denial_of(ask_as_other(server, data))
         assert scene.used() == 0
-        socket_path(scene).parent.chmod(0o700)
+
+
+@contextmanager
+def reachable(path: Path) -> Iterator[None]:
+    """Let every user write to a path for a while, through the directories that are closed to them."""
+    before = {one: one.stat().st_mode & 0o7777 for one in (path, *path.parents)}
+    closed = {one: mode for one, mode in before.items() if one == path or not mode & 0o001}
+    for one, mode in closed.items():
+        one.chmod(mode | (0o777 if one == path else 0o001))
+    try:
+        yield
+    finally:
+        for one, mode in closed.items():
+            one.chmod(mode)
 
 
 def ask_as_other(server: Server, data: bytes) -> bytes:
