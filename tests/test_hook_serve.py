@@ -22,6 +22,7 @@ from tests.support.command import result_of
 from tests.support.hook_calls import PAYLOADS
 from tests.support.hook_server import (
     NONCE,
+    USUAL_PLACE,
     Server,
     as_answer,
     body_of,
@@ -604,6 +605,17 @@ def test_a_place_that_is_not_ours_alone_is_refused(scene: Scene) -> None:
     assert "no socket" in refused(scene)
     assert socket_path(scene).read_text() == "x"
     assert "107 bytes" in refused(scene, "--socket", f"/{'x' * 200}/sock")
+
+
+def test_the_usual_place_is_in_the_directory_of_rate_state(scene: Scene) -> None:
+    """One for each agent and root."""
+    with running(scene, "claude", USUAL_PLACE) as server:
+        path = Path(server.where["socket"])
+        assert path.parent == scene.state
+        assert path.name.startswith("hook-claude-")
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert server.where["key"] == f"{path}.key"
+        assert_allowed(server.ask_client(scene.payload("claude")))
 
 
 def test_two_servers_in_one_place_are_refused(scene: Scene) -> None:

@@ -16,6 +16,7 @@ from tests.support.checkout import CHECKOUT
 from tests.support.hooks import Answer, Scene
 
 CLIENT = CHECKOUT / "examples" / "hook_client.py"
+USUAL_PLACE = "in the usual place"
 NONCE = "0123456789abcdef" * 2
 
 
@@ -103,8 +104,10 @@ def as_answer(body: bytes) -> Answer:
 
 
 def start_server(scene: Scene, agent: str = "claude", *words: str, **options: Any) -> "subprocess.Popen[bytes]":
-    """Start a server on the socket of a scene, unless the words name another place."""
-    place = [] if "--port" in words else ["--socket", str(socket_path(scene))]
+    """Start a server on the socket of a scene, unless the words name another place, or `USUAL_PLACE` is one of them."""
+    is_elsewhere = "--port" in words or USUAL_PLACE in words
+    place = [] if is_elsewhere else ["--socket", str(socket_path(scene))]
+    words = tuple(word for word in words if word != USUAL_PLACE)
     argv = scene.argv(agent, ["serve", agent, "--root", str(scene.root), *place, "--json", *words])
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
     return subprocess.Popen(argv, env=scene.environment(), cwd=scene.root, **options)

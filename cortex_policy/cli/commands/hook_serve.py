@@ -83,7 +83,7 @@ def serve(  # noqa: PLR0913 - one parameter for each option
     check_no_settings_in_environment(os.environ)
     for name in [name for name in os.environ if name.startswith(_VARIABLES)]:
         del os.environ[name]
-    code = _serve(words, None if port is not None else socket or _default_socket(words), port, key, token, json=json)
+    code = _serve(words, _socket_path(words, socket) if port is None else None, port, key, token, json=json)
     if code:
         raise typer.Exit(code)
 
@@ -108,7 +108,10 @@ def _hook_words(agent: Agent, root: str, tag: str, deadline: str) -> HookWords:
         ) from None
 
 
-def _default_socket(words: HookWords) -> str:
+def _socket_path(words: HookWords, named: str | None) -> str:
+    """Return where to listen: one place for each agent and root, unless one is named."""
+    if named is not None:
+        return os.path.abspath(named)
     from cortex_policy.state import default_state_directory, sha256_hex  # noqa: PLC0415 - see above
 
     return f"{default_state_directory()}/hook-{words.agent}-{sha256_hex(os.fsencode(words.root))[:8]}.sock"
@@ -124,7 +127,7 @@ def _serve(
 
     listener: UnixListener | PortListener
     secret = read_or_make_secret(os.path.abspath(token)) if token is not None else ""
-    listener = UnixListener(os.path.abspath(path)) if path is not None else PortListener(port or 0)
+    listener = UnixListener(path) if path is not None else PortListener(port or 0)
     try:
         if key is None and path is not None:
             key = f"{path}.key"
