@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -586,9 +588,9 @@ def test_a_port_answers_signed_requests_too(scene: Scene) -> None:
         assert "signature is not" in denial_of(server.send(request(data, authorization=bearer, **fields)))
 
 
-def refused(scene: Scene, *words: str) -> str:
+def refused(scene: Scene, *words: str, **options: Any) -> str:
     """Start a server that must not start; return what it says."""
-    process = start_server(scene, "claude", *words)
+    process = start_server(scene, "claude", *words, **options)
     out, err = process.communicate(timeout=30)
     assert process.returncode in (2, 3, 24), (out, err)
     assert b"Traceback" not in err
@@ -642,6 +644,14 @@ def test_a_key_that_others_could_know_is_refused(scene: Scene, kind: str) -> Non
     make[kind]()
     assert str(key) in refused(scene, "--key", str(key))
     assert not socket_path(scene).exists()
+
+
+def test_a_key_that_cannot_be_written_is_not_left_behind(scene: Scene) -> None:
+    """Half of one would be refused for ever."""
+    key = scene.top / "key"
+    said = refused(scene, "--key", str(key), preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)))
+    assert f"`{key}` cannot be made" in said
+    assert not key.exists()
 
 
 def test_a_key_that_is_there_is_kept(scene: Scene) -> None:

@@ -27,6 +27,9 @@ def _make_secret(path: str) -> None:
     try:
         os.fchmod(descriptor, 0o600)  # a mask of the caller may have taken bits
         os.write(descriptor, f"{os.urandom(32).hex()}\n".encode("ascii"))
+    except OSError:  # the disk is full
+        os.unlink(path)
+        raise
     finally:
         os.close(descriptor)
 
