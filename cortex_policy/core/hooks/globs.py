@@ -5,6 +5,7 @@ from cortex_policy.core.hooks import InputError
 _WILD = "*?[{"
 _BOUNDS = "/{},|()!@+?*[]\\"  # what may stand around a `..` that is a component, in a pattern
 _MAX_ALTERNATIVES = 256  # texts that the braces of a pattern stand for
+_MAX_BRACES = 32
 
 
 def glob_directory(pattern: str) -> str:
@@ -38,6 +39,8 @@ def _check_alternatives(pattern: str) -> None:
 def brace_alternatives(pattern: str) -> list[str]:
     """Return the texts that the braces of a pattern stand for; raise InputError if they are too many."""
     done, left = list[str](), [pattern]
+    if pattern.count("{") > _MAX_BRACES:
+        raise InputError(f"the pattern `{pattern[:200]}` has too many braces")
     while left:
         text = left.pop()
         start, end = _innermost_braces(text)
