@@ -61,9 +61,9 @@ def decide_payload(data: bytes, named: str, root: str, tag: str, tell_agent: "Ca
         tell_agent(detect_agent(document, named))
         call = read_tool_call(document, named)
     except MalformedError as error:
-        return f"denied: what the agent sent is not JSON as the policy reads it: {error}"
+        return f"denied: the agent sent JSON that is not valid or not allowed here: {error}"
     except PayloadError as error:
-        return f"denied: the agent sent what the policy cannot read: {error}"
+        return f"denied: the agent sent something that the policy cannot read: {error}"
     try:
         return _decide_call(call, root, tag)
     except CortexPolicyError as error:
@@ -237,7 +237,7 @@ def _outside_root(grant: "Grant", request: Request) -> str:
             return f"`{given}` {problem}"
         if is_path and (path is None or path.normalized is None or path.resolved_inside is None):
             what = f"argument `{argument}`" if given is None else f"`{given}`"
-            return f"{what} lies outside of the project, or leads out of it"
+            return f"{what} is outside the project, or leads out of it"
     return ""
 
 

@@ -177,7 +177,8 @@ def _spellings(scopes: tuple[str, ...], resolved: "ResolvedPath") -> str:
             _reading(scopes, resolved, resolved.resolved_inside),
         )
         return f": as typed it is {typed}, with links followed {resolved_state}"
-    return "" if resolved.normalized == resolved.given else f": from the root on it is `{resolved.normalized or '.'}`"
+    same = resolved.normalized == resolved.given
+    return "" if same else f": relative to the root it is `{resolved.normalized or '.'}`"
 
 
 def _reading(scopes: tuple[str, ...], resolved: "ResolvedPath", relative: str | None) -> str:

@@ -83,16 +83,15 @@ def _unknown_tools(rules: HookRules) -> "Iterator[Found]":
             keys = ("rule", index, "tools", position)
             if "*" not in name and name not in tools and (near := closest_word(name, tools)):
                 whose = f"of {' or '.join(rule.agents)}" if rule.agents is not None else "of an agent"
-                yield "hooks-tool", f"`{name}` is no built-in tool {whose}", did_you_mean(near), keys
+                yield "hooks-tool", f"`{name}` is not a built-in tool {whose}", did_you_mean(near), keys
 
 
 def _unmarked_subagents(rules: HookRules) -> "Iterator[Found]":
     for index, rule in enumerate(rules.rules):
         unmarked = [agent for agent in rule.agents or TOOLS if agent not in MARKING_AGENTS]
         if rule.subagents is not None and unmarked:
-            message = (
-                f"{', '.join(unmarked)} do not tell which sub-agent calls, so the rule takes each for the main agent"
-            )
+            agents = ", ".join(unmarked)
+            message = f"{agents} do not say which sub-agent calls, so the rule treats each as the main agent"
             hint = f"add `agents = {list(MARKING_AGENTS)}`".replace("'", '"')
             yield "hooks-subagents", message, hint, ("rule", index, "subagents")
 

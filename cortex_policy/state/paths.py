@@ -245,7 +245,7 @@ class PathWalk:
         return name, identity, identity in self._identities or (bool(self._trail) and self._trail[-1][2])
 
 
-_NO_DIRECTORY = {True: "is not a directory", False: "does not exist, and a `..` follows"}
+_NO_DIRECTORY = {True: "is not a directory", False: "does not exist, but a `..` comes after it"}
 
 
 def _parts(path: str) -> list[str]:

@@ -59,9 +59,9 @@ def test_a_problem_is_at_its_line(text: str, code: str, place: str, message: str
 @pytest.mark.parametrize(
     ("rule", "name", "message", "hint"),
     [
-        ('tools = ["Wirte"]', '"Wirte"', "`Wirte` is no built-in tool of an agent", "did you mean `Write`?"),
-        ('tools = ["Bash", "runshell_command"]', '"runshell_command"', "`runshell_command` is no built-in tool of an agent", "did you mean `run_shell_command`?"),
-        ('tools = ["bash"]\nagents = ["claude"]', '"bash"', "`bash` is no built-in tool of claude", "did you mean `Bash`?"),
+        ('tools = ["Wirte"]', '"Wirte"', "`Wirte` is not a built-in tool of an agent", "did you mean `Write`?"),
+        ('tools = ["Bash", "runshell_command"]', '"runshell_command"', "`runshell_command` is not a built-in tool of an agent", "did you mean `run_shell_command`?"),
+        ('tools = ["bash"]\nagents = ["claude"]', '"bash"', "`bash` is not a built-in tool of claude", "did you mean `Bash`?"),
         ('tools = ["write_file"]\nagents = ["gemini", "cursor"]\n', "", "", ""),
         ('tools = ["Read", "Writ*", "zzzzz"]', "", "", ""),
     ],

@@ -24,8 +24,8 @@ config_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=Tru
 def config() -> None:
     """Show and change settings, and show where each came from.
 
-    In order: the system's file, yours, the environment, options; the later wins. The project's file is applied last,
-    and only if it is stricter. The system's file may lock what it sets.
+    Each source overrides those before it: the system's file, your file, the environment, options. The project's file is
+    applied last, and only where it is stricter. The system's file may lock what it sets.
     """
 
 

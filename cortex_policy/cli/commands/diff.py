@@ -47,17 +47,17 @@ def diff(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Report whether a change allows more than before, or less.
 
-    The verdict is same, narrowed, widened or both. It compares the calls that are allowed: `docs` and `docs/` are the
-    same. A change counts as widened unless it is proven to allow nothing more. An absent or invalid grant allows
-    nothing. An argument that is newly declared, or newly a path, is widened: `undeclared_args` or `require_path` may
-    have denied the call before. So is the first scope of a grant where `undeclared_args` is `deny`, as it makes
-    undeclared paths pass.
+    The verdict is same, narrowed, widened or both. It compares the calls that are allowed: `docs` and `docs/` are
+    the same. A change counts as widened unless it is proven to allow nothing more. An absent or invalid grant
+    allows nothing. A newly declared argument, or one that now counts as a path, is widened: before,
+    `undeclared_args` or `require_path` may have denied the call. So is the first scope of a grant where
+    `undeclared_args` is `deny`, as it makes undeclared paths pass.
 
-    `--against stamp` compares with what was stamped last, and so shows what was edited by hand. If the
-    stamped text is neither in the history nor in the last commit, the whole grant counts as widened.
+    `--against stamp` compares with what was stamped last, and so shows what was edited by hand. If the stamped text
+    is neither in the history nor in the last commit, the whole grant counts as widened.
 
-    OLD and NEW are ids, or files if they contain a `/` or end in `.json`. A scope that covers CI files, hooks or other
-    files that run with the rights of others causes a warning.
+    OLD and NEW are ids, or files if they contain a `/` or end in `.json`. A scope that covers CI files, hooks or
+    other files that run with the rights of others causes a warning.
 
     $ cortex-policy diff --against HEAD
     $ cortex-policy diff git --against main

@@ -13,9 +13,9 @@ hook_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True)
 
 @hook_app.callback()
 def hook() -> None:
-    """Put checks in front of an agent's tools.
+    """Check the tool calls of agents.
 
-    The agents are claude, codex, gemini, cursor, copilot and vscode. An agent asks its hook before each call of a tool,
+    The agents are claude, codex, gemini, cursor, copilot and vscode. An agent asks its hook before each tool call,
     and the hook denies what the grants do not allow.
     """
 

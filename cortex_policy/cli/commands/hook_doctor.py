@@ -23,13 +23,13 @@ def doctor(
     *,
     json: JsonOption = False,
 ) -> None:
-    """Try whether each installed hook blocks what it must block.
+    """Test whether each installed hook blocks what it must block.
 
-    It finds what `hook status` finds, and runs each line as its agent would: for a tool that is always denied, and with
-    a root that is made for this, for an allowed call, a denied call, hostile variables, broken rules, an unreadable
-    grant, a hanging disk, a hanging program, and no program. That takes up to half a minute for each line. If there is
-    an audit log, the calls in that root are in it. If a call would run that must not, or an allowed one would not, it
-    exits with 1.
+    It reports what `hook status` reports, then runs each line as its agent would. It tries a tool that is always
+    denied, and in a temporary root an allowed call, a denied call, hostile variables, broken rules, an unreadable
+    grant, a hanging disk, a hanging program and a missing program. That takes up to half a minute for each line. If
+    there is an audit log, it records the calls in the temporary root. It exits with 1 if a call would run that must
+    not, or an allowed call would not run.
 
     $ cortex-policy hook doctor
     $ cortex-policy hook doctor claude --json

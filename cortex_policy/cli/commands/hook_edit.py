@@ -8,7 +8,7 @@ from cortex_policy.state.policy_files import raise_file_not_found, read_policy_f
 
 
 def edit(root: RootOption = None, *, resume: ResumeOption = False, wait_seconds: WaitOption = 0.0) -> None:
-    """Edit the rules of hooks, and save them if they are valid.
+    """Edit the hook rules, and save them if they are valid.
 
     The rules are `.cortex/policy/hooks.toml`. It works as `edit` does for a grant: it shows what is wrong with the text
     and whether more calls would pass than before, and asks before it saves. A text that is not saved is kept, and its

@@ -25,22 +25,22 @@ def init(
     *,
     agent: Annotated[
         list[Agent] | None,
-        typer.Option("--agent", metavar="AGENT", help="An agent that will ask; repeatable. Default: those found here."),
+        typer.Option("--agent", metavar="AGENT", help="Write rules for this agent; repeatable. Default: those found."),
     ] = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
     wait_seconds: WaitOption = 0.0,
     json: JsonOption = False,
 ) -> None:
-    """Write first rules of hooks, and the grants that they name.
+    """Write the first hook rules, and the grants that they name.
 
-    The rules are `.cortex/policy/hooks.toml`. They tell readers, writers, shells, tools of MCP servers and harmless
-    tools apart, with comments. Only grants that do not exist are written. Agents are found by their directory of
-    settings or their program. Writing is allowed in the directories of the root whose names nobody runs later; all
-    else is denied until you change it.
+    The rules are in `.cortex/policy/hooks.toml`, with comments: separate rules for tools that read, tools that write,
+    shells, MCP tools and harmless tools. Existing grants are kept. Agents are found by their settings directory or
+    their program. Tools may write in the directories of the root, except those whose files others run later, such as
+    `.github`. Tools that no rule names are denied.
 
-    It shows all files and asks; without a terminal it takes `--yes`. Nothing is overwritten. Each file is one write,
-    which `cortex-policy undo` takes back.
+    It shows all files, then asks; without a terminal it needs `--yes`. No file is overwritten. Each file is one write,
+    which `cortex-policy undo` undoes.
 
     $ cortex-policy hook init --dry-run
     $ cortex-policy hook init --agent claude --agent codex --yes
@@ -95,8 +95,8 @@ def _print_result(setup: "FirstSetup", option: str) -> None:
         typer.echo(message_line(f"cortex-policy: stopped before the end: {setup.error.detail}"), err=True)
         print_hints([f"to continue, run `cortex-policy hook init{option}` again"])
         return
-    typer.echo(message_line(f"take all of it back with `cortex-policy undo --to {setup.version}{option}`"))
-    typer.echo("next, let an agent ask:")
+    typer.echo(message_line(f"undo all of it with `cortex-policy undo --to {setup.version}{option}`"))
+    typer.echo("next, install the hook:")
     for agent in setup.agents:
         typer.echo(message_line(f"  cortex-policy hook install {agent}{option}"))
 

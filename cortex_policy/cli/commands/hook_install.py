@@ -52,11 +52,11 @@ def install(  # noqa: PLR0913 - one parameter for each option
     yes: YesOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Let an agent ask the grants before each call of a tool.
+    """Install a hook that checks each tool call of an agent.
 
-    It adds one entry to the settings of the agent and leaves every other byte as it is. It shows the change and asks;
-    without a terminal it takes `--yes`. The line names this Python, this program and the root by absolute paths, and
-    runs without any variable of the agent's environment. With `--project` the agent says where the root is.
+    It adds one entry to the agent's settings and changes no other byte. It shows the change, then asks; without a
+    terminal it needs `--yes`. The entry names this Python, this program and the root by absolute paths, and ignores the
+    agent's environment. With `--project` the agent tells it where the root is.
 
     $ cortex-policy hook install claude --dry-run
     $ cortex-policy hook install codex --yes
@@ -94,8 +94,8 @@ def uninstall(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Remove the hook from the settings of an agent.
 
-    Every other byte stays, and a file that `hook install` made is removed. It shows the change and asks; without a
-    terminal it takes `--yes`. Only `--project` needs a root.
+    Every other byte stays, and a file that `hook install` made is removed. It shows the change, then asks; without a
+    terminal it needs `--yes`. Only `--project` needs a root.
 
     $ cortex-policy hook uninstall claude
     $ cortex-policy hook uninstall codex --yes
@@ -147,5 +147,5 @@ def _target(agent: Agent, root: "Root | None", *, user: bool, project: bool, man
 
     levels = [level for level, is_given in zip(LEVELS, (user, project, managed), strict=True) if is_given] or [USER]
     if len(levels) > 1:
-        raise UsageError(f"`--{levels[0]}` and `--{levels[1]}` name two places", "use one of them")
+        raise UsageError(f"`--{levels[0]}` and `--{levels[1]}` cannot be combined", "use one of them")
     return hook_target(agent, levels[0], root.path if root is not None else "", os.environ)

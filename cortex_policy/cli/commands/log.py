@@ -27,11 +27,12 @@ def log(
     output: TableOption = None,
     json: JsonOption = False,
 ) -> None:
-    """List what operators did, the last first.
+    """List what operators did, newest first.
 
-    It prints who did it, when, and what it changed. These are the writes of grants, with their versions, and `stop`,
-    `resume`, `rate reset`, `rate purge` and `config set`, `unset` and `edit`; changes of your own and the system's
-    settings are among them, and root also sees those of the root's owner. With a grant, only what was done to it.
+    Each line says who did what, when, and what it changed. The list has the writes of grants, with their versions, and
+    `stop`, `resume`, `rate reset`, `rate purge` and `config set`, `unset` and `edit`. It includes changes of your own
+    and the system's settings; the user root also sees those of the policy root's owner. With GRANT, it lists only what
+    was done to that grant.
 
     A table is printed on a terminal, else one line for each, separated by tabs. Times are local on a terminal, else
     UTC. The setting `history.keep` limits the number of writes; each write drops those older than 90 days.

@@ -22,19 +22,19 @@ def shell_init(
     *,
     write: Annotated[bool, typer.Option("--write", help="Write it to a file; print the line that sources it.")] = False,
 ) -> None:
-    """Print the script that lets a shell ask a co-process.
+    """Print a shell function that makes checks faster.
 
-    It defines a function `cortex-policy`. In bash 5 and zsh on Linux, `check` then asks a process that starts at the
-    first check and ends with the shell: the words, the output and the exit codes are the same. Whatever goes wrong, the
-    program answers, as it does for all other commands. In fish and sh, which cannot wait for an answer for a limited
-    time, it answers everything; the function of sh is called `cortex_policy`.
+    The function is called `cortex-policy`. In bash 5 and zsh on Linux, its `check` asks a process that starts at the
+    first check and ends with the shell; arguments, output and exit codes are the same. For all other commands, and if
+    anything goes wrong, it runs the program. In fish and sh it always runs the program, because these shells cannot
+    limit how long they wait for an answer; in sh it is called `cortex_policy`.
 
     $ eval "$(cortex-policy shell-init bash)"
     $ cortex-policy shell-init zsh --write >> ~/.zshrc
     """
     if shell not in SHELLS:
-        message = f"`{shell}` is not {_NAMES}"
-        raise UsageError(message, did_you_mean(closest_word(shell, SHELLS)))
+        hint = did_you_mean(closest_word(shell, SHELLS)) or f"use {_NAMES}"
+        raise UsageError(f"unknown shell `{shell}`", hint)
     script = init_script(shell)
     if not write:
         typer.echo(script, nl=False)

@@ -87,7 +87,7 @@ def _rules(old: "HookRules", new: "HookRules") -> "Iterator[FieldComparison]":
             continue
         for at, rule in enumerate(before, start):
             verdict = NARROWED if _only_denies_without(rule, new, new_start) else WIDENED
-            yield FieldComparison(_name(at), verdict, f"gone: {describe_rule(rule)}")
+            yield FieldComparison(_name(at), verdict, f"removed: {describe_rule(rule)}")
         for at, rule in enumerate(after, new_start):
             verdict = NARROWED if _only_denies_with(rule, old, start) else WIDENED
             yield FieldComparison(_name(at), verdict, f"new: {describe_rule(rule)}")

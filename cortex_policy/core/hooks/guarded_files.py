@@ -174,8 +174,8 @@ def _guarded_part(parts: list[str]) -> tuple[str, ...]:
 def _sentence(found: tuple[str, ...]) -> str:
     name = "/".join(found)
     if name == _SECRET:
-        return "a file called `.env` holds secrets, and is closed to every tool"
+        return "a file called `.env` holds secrets, and no tool may touch it"
     if name == _POLICY:
-        return "it touches the policy that this very call is checked by, which is closed to every tool"
+        return "it touches the policy that checks this call, and no tool may do that"
     what = f"`{name}`" if name else "a file on the list of guarded files"
-    return f"{what} decides what agents and their hooks do, and is closed to every tool that may write"
+    return f"{what} controls agents and their hooks, and no tool that can write may touch it"

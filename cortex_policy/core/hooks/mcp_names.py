@@ -28,7 +28,7 @@ def possible_mcp_tools(agent: str, tool: str, document: "dict[str, Any]") -> "Re
     else:
         readings = _split(tool.removeprefix("mcp__" if _JOINTS[agent] == "__" else "mcp_"), _JOINTS[agent])
     if any("/" in name for _, name in readings):
-        raise PayloadError("the name of an MCP tool holds a `/`, so no rule can name it")
+        raise PayloadError("the name of an MCP tool contains a `/`, so no rule can name it")
     # a rule names a server without `/`, which separates it from the tool
     return tuple(dict.fromkeys((name.replace("/", "_"), inner) for name, inner in readings))
 
@@ -36,7 +36,7 @@ def possible_mcp_tools(agent: str, tool: str, document: "dict[str, Any]") -> "Re
 def _member(value: object, key: str) -> str:
     name = value.get(key) if isinstance(value, dict) else None
     if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME_LENGTH:
-        raise PayloadError(f"the MCP server of this call has no `{key}` that can be read")
+        raise PayloadError(f"the MCP server of this call has no readable `{key}`")
     return name
 
 
@@ -48,7 +48,7 @@ def _readings_of_server(server: str, tool: str) -> "Iterator[tuple[str, str]]":
         return
     found = tool.find(f"_{mark}")
     if found < 0:
-        raise PayloadError("the name of an MCP tool does not hold the name of its server")
+        raise PayloadError("the name of an MCP tool does not contain the name of its server")
     while found >= 0:
         yield server, tool[found + len(mark) + 1 :]
         found = tool.find(f"_{mark}", found + 1)

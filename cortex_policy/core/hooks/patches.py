@@ -48,7 +48,7 @@ def _named_file(line: str, *, is_move: bool) -> str:
         if folded.startswith(mark):
             name = stripped[len(mark) :].strip()
             if not name:
-                raise InputError("the patch names a file without a name")
+                raise InputError("a file in the patch has no name")
             return name
     return ""
 
@@ -85,5 +85,5 @@ def _changeable(before: str) -> str:
     bare = word[1:-1] if word[:1] in ("'", '"') and word[-1:] == word[:1] else word.removeprefix("\\")
     is_here_document = rest != text and rest.startswith("<<") and before.rstrip(" \t\r").endswith("\n")
     if not is_here_document or not bare or not _WORD.issuperset(bare):
-        raise InputError("only `apply_patch` may precede a patch in a command: pass the patch by a call of its own")
+        raise InputError("only `apply_patch` may precede a patch in a command: pass the patch in a call of its own")
     return _EXPANDED if bare == word else ""

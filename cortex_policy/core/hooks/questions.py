@@ -87,13 +87,13 @@ class _Judge:
 
     def __init__(self, call: "ToolCall", rules: "HookRules", home: str) -> None:
         if CANARY in (call.tool, *(tool for _, tool in call.mcp)):
-            why = f"`{CANARY}` is no tool: a hook always denies it, which shows that it works"
+            why = f"`{CANARY}` is not a tool: a hook always denies it, which shows that the hook works"
             raise InputError(why, is_final=True)
         self._call, self._rules, self._home = call, rules, home
         self._fits = rules_for_call(call, rules)
         named = dict.fromkeys(working_directories_in(call.inputs))
         if len(named) >= MAX_DIRECTORIES:
-            raise InputError("the call names too many directories to start in")
+            raise InputError("the call names too many working directories")
         places = (one if one.startswith("/") else f"{call.cwd}/{one}" for one in named)
         self._directories = tuple(dict.fromkeys((call.cwd, *places)))
         self._paths: dict[str, None] = {}

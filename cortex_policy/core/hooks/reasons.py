@@ -61,8 +61,8 @@ def _path(question: "GrantQuestion", grant: "Grant", detail: str) -> str:
 def _allowed_paths(question: "GrantQuestion", grant: "Grant") -> str:
     """Return the sentence about the paths that a call may name."""
     if grant.fs_scope:
-        return f"Allowed is what lies in {_listed(grant.fs_scope)}, below the root of the project."
-    return "Allowed is what lies below the root of the project." if question.within_root else ""
+        return f"Paths are allowed only in {_listed(grant.fs_scope)}, below the root of the project."
+    return "Paths are allowed only below the root of the project." if question.within_root else ""
 
 
 def _approval(decision: "Decision") -> str:
@@ -73,7 +73,7 @@ def _approval(decision: "Decision") -> str:
 
 def _rate(grant: "Grant", decision: "Decision") -> str:
     seconds = decision.budget.retry_after_seconds if decision.budget is not None else None
-    limit = f"the grant allows {grant.rate.per_minute} calls a minute, and they are used"
+    limit = f"the grant allows {grant.rate.per_minute} calls a minute, and all are used"
     if seconds is None:
         return f"{limit}. {ASK}"
     return f"{limit}. Wait {max(1, ceil(seconds))} seconds, then try the same call again, once."

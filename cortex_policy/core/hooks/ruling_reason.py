@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 _MAX_WHY_BYTES = 600
 _MAX_TOOLS_BYTES = 400
 _POLICY = ".cortex"
-POLICY_SENTENCE = "it touches the policy that this very call is checked by, which is closed to every tool"
+POLICY_SENTENCE = "it touches the policy that checks this call, and no tool may do that"
 CHANGE = "Change the call; the same call will be denied again, now and later."
 ASK = "Do not try again and do not look for another way: only a human can allow this, so tell the user."
 

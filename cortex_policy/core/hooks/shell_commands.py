@@ -38,11 +38,12 @@ def shell_command_denial(command: str) -> str:
         return "the command holds a NUL"
     if opens_shell(command):
         return (
-            "the command starts a shell or an interpreter and nothing else, whose input no hook would see; give it a"
-            " script or a command"
+            "the command only starts a shell or an interpreter, and no hook would see what that reads; give it a script"
+            " or a command"
         )
     if may_change_policy(command):
-        return f"the command changes what checks this call; it may only ask: {', '.join(sorted(READING))}"
+        allowed = ", ".join(sorted(READING))
+        return f"the command may change what checks this call; that program may only be run with: {allowed}"
     return ""
 
 

@@ -112,7 +112,11 @@ def _build(path: str, tree: FileTree) -> Sandbox:
     try:
         _create_tree(root, tree)
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else "cannot be named so here"
+        why = (
+            error.strerror
+            if isinstance(error, OSError) and error.strerror
+            else "this system does not allow such a name"
+        )
         raise NotDoneError(f"the tree cannot be made: {why.lower()}") from None
     identities = [_identity(directory) for directory in (path, root.policy, root.tools)]
     return Sandbox(path, Origin(path, "", "", *identities), ProtectedPaths(frozenset(identities[1:]), ()))

@@ -98,7 +98,7 @@ def preview_undo(root: Root, request: UndoRequest) -> UndoResult:
     """Return what `undo_writes` would write, without a lock."""
     stamp = stamps.read_stamp(root)
     if stamp is not None and stamp.pending:
-        raise NotDoneError("a write is running, or was interrupted and the next write finishes it", "try again")
+        raise NotDoneError("a write is running, or was interrupted; then the next write finishes it", "try again")
     plan = _plan(root, stamp, request, lambda name: read_policy_file(root, name))
     settings = comparison_settings(root.path)
     return UndoResult(plan.version, tuple(step.preview(settings) for step in plan.steps), plan.is_of_hand_edits)

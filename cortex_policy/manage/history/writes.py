@@ -159,7 +159,9 @@ def _undoable(root: Root, entry: HistoryEntry, later: "Mapping[str, int]") -> Hi
     for other in entry.ids:
         if other in later:
             hint = f"undo that first with `cortex-policy undo {other}{root_option(root)}`"
-            raise NotDoneError(f"version {entry.version} wrote `{other}` too, as did version {later[other]}", hint)
+            raise NotDoneError(
+                f"version {entry.version} also wrote `{other}`, which version {later[other]} wrote again", hint
+            )
     if entry.has_unknown_previous:
         raise NotDoneError(f"version {entry.version} recorded existing grants: the previous content was not kept")
     return entry

@@ -16,12 +16,12 @@ def check_claude_version() -> CheckResult:
     path, unsafe = find_program_and_doubt("claude")
     if not path or unsafe:
         why = unsafe or "`claude` is not on PATH"
-        return CheckResult(NAME, WARNING, f"{why}: a failed hook blocks only from {_WANTED} on")
+        return CheckResult(NAME, WARNING, f"{why}, and before {_WANTED} Claude Code runs the call if the hook fails")
     trial = run_program(path, "--version")
     found = _VERSION.match(trial.output) if trial.code == 0 else None
     if found is None:
-        return CheckResult(NAME, WARNING, f"`{path}` does not say its version", tried=trial.tried)
+        return CheckResult(NAME, WARNING, f"`{path}` does not print its version", tried=trial.tried)
     if tuple(map(int, found.groups())) < FIRST:
-        message = f"Claude Code {found[0]} runs the call if the hook fails: that needs {_WANTED}"
+        message = f"Claude Code {found[0]} runs the call if the hook fails; {_WANTED} or newer blocks it"
         return CheckResult(NAME, PROBLEM, message, _UPDATE, trial.tried)
     return CheckResult(NAME, OK, f"Claude Code {found[0]} blocks if the hook fails", tried=trial.tried)

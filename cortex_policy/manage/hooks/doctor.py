@@ -79,7 +79,7 @@ def _line_checks(agent: str, hook: InstalledHook, root: str) -> "Iterator[CheckR
         yield CheckResult("line", PROBLEM, why, f"cortex-policy hook install {agent}")
         return
     if line.root not in ("", root):
-        yield CheckResult("root", WARNING, f"it asks the grants of `{line.root}`")
+        yield CheckResult("root", WARNING, f"it uses the grants of `{line.root}`")
     yield _rules_check(line.root or root)
     for trial in _trials(line, root):
         yield _result(line, trial)
@@ -97,9 +97,15 @@ def _result(line: RunnableLine, trial: HookTrial) -> CheckResult:
     if trial.must_block is trial.is_blocked:
         return CheckResult(trial.name, OK, f"{'blocked' if trial.must_block else 'not blocked'} in {seconds}")
     if trial.must_block:
-        how = "does not end in time" if end.timed_out else f"ends with {end.code}"
+        how = (
+            "does not end in time"
+            if end.timed_out
+            else "is ended by a signal"
+            if end.code is None
+            else f"exits with {end.code}"
+        )
         message = f"{title} would run the call: the hook {how} ({seconds})"
     else:
         said = elide_middle(message_line((end.stderr or end.stdout).strip()), MAX_REASON)
-        message = f"it must not be blocked: {said} ({seconds})"
+        message = f"the hook must not block this call: {said} ({seconds})"
     return CheckResult(trial.name, PROBLEM, message, f"cortex-policy hook install {line.agent}")

@@ -70,7 +70,7 @@ def hook_words(target: HookTarget, root: str) -> tuple[str, ...]:
     where = f"${PROJECT_VARIABLE}" if target.level == PROJECT else root
     for word in (*words, root):
         if not word.isprintable() or set(_UNSAFE) & set(word):
-            raise NotDoneError(f"`{word}` has characters that a shell may replace", "use a path without them")
+            raise NotDoneError(f"`{word}` has characters that a shell may expand", "use a path without them")
     return (*words, "--root", where, "--deadline", str(DEADLINE_SECONDS), "--install", install_tag(target))
 
 
@@ -83,7 +83,9 @@ def interpreter_and_script() -> tuple[str, str]:
     """Return the interpreter and the script of this installation; raise NotDoneError if it has no script."""
     script = os.path.join(sysconfig.get_path("scripts"), "cortex-policy")
     if not os.path.isabs(sys.executable) or not os.path.exists(script):
-        raise NotDoneError(f"`{script}` does not exist", "install cortex-policy with pip, and run it from there")
+        raise NotDoneError(
+            f"`{script}` does not exist", "install cortex-policy with pip, and run the installed program"
+        )
     return sys.executable, script
 
 

@@ -23,11 +23,11 @@ _STEPS = {
     (
         "codex",
         "user",
-    ): "Codex skips it without a word until you trust it in `/hooks`, and again after each change of it",
-    ("copilot", "project"): "Copilot CLI runs it only in a folder that you trust: answer yes when it asks",
-    ("gemini", "project"): "Gemini CLI runs it only in a folder that you trust: answer yes when it asks",
+    ): "trust the hook in `/hooks` of Codex, now and after each change; until then Codex silently skips it",
+    ("copilot", "project"): "trust the folder when Copilot CLI asks: elsewhere it does not run the hook",
+    ("gemini", "project"): "trust the folder when Gemini CLI asks: elsewhere it does not run the hook",
 }
-_CLAUDE_VERSION = "Claude Code before 2.1.295 does not know `onFailure`: a hook that fails would let the call run"
+_CLAUDE_VERSION = "check the version of Claude Code: before 2.1.295 it runs the call if the hook fails"
 
 
 class Step(Value):
@@ -44,13 +44,13 @@ def check_no_settings_in_environment(environment: "Mapping[str, str]") -> None:
     if names:
         words = join_words_that_fit(tuple(f"`{name}`" for name in sorted(names)))
         raise NotDoneError(
-            f"the hook does not see what the environment sets: {words}",
+            f"the hook ignores settings in the environment: {words}",
             "unset them; `cortex-policy config set` writes settings that the hook sees",
         )
     directory, usual = settings_directories()[1], f"{home_directory()}/.config/cortex-policy"
     if environment.get("XDG_CONFIG_HOME", "").startswith("/") and directory != usual:
         for one in filter(may_hold_settings, (directory, usual)):
-            message = f"the hook does not see `XDG_CONFIG_HOME`, and there are settings in `{one}`"
+            message = f"the hook ignores `XDG_CONFIG_HOME`, and there are settings in `{one}`"
             raise NotDoneError(message, "unset XDG_CONFIG_HOME")
 
 
@@ -109,13 +109,13 @@ def remaining_steps(target: HookTarget, root: Root, paths: tuple[str, ...]) -> l
         steps.append(Step(f"every call is denied until there is a {HOOKS}", command))
     if not has_rules(root) and paths:
         files = join_words_that_fit(tuple(f"`{path}`" for path in paths))
-        steps.append(Step(f"once there is one, run this command again, so that it guards {files}"))
+        steps.append(Step(f"after that, run this command again, so that the hook guards {files}"))
     if (sentence := _STEPS.get((target.agent, target.level))) is not None:
         steps.append(Step(sentence))
     if target.agent == "claude":
         steps.append(Step(_CLAUDE_VERSION, "claude --version"))
     if target.level == PROJECT:
         steps.append(
-            Step("the line names the Python of this machine: elsewhere every call is denied until it is installed")
+            Step("on other machines, install this program at the same path: until then every call is denied there")
         )
     return steps

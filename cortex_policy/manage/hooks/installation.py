@@ -108,4 +108,4 @@ def _in_file(target: HookTarget, error: Exception) -> NotDoneError:
     """Return an error about the text of a file with the name of the file."""
     if isinstance(error, NotDoneError):
         return NotDoneError(f"`{target.file}`: {error.detail}", error.hint)
-    return NotDoneError(f"`{target.file}`: {error}", "correct it first: its agent cannot read it either")
+    return NotDoneError(f"`{target.file}`: {error}", "correct the file first: the agent cannot read it either")

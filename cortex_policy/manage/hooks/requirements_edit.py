@@ -84,7 +84,7 @@ def _check(text: str, group: "dict[str, object]") -> None:
     groups = hooks.get("PreToolUse") if isinstance(hooks, dict) else None
     if not _is_on(document.get("features")) or not isinstance(groups, list) or group not in groups:
         raise NotDoneError(
-            "its `features` or `hooks` are written in a way that leaves no place", "write them as tables"
+            "nothing can be added to its `features` or `hooks` as they are written", "write them as tables"
         )
 
 

@@ -62,7 +62,7 @@ def write_agent_settings(old: AgentSettingsFile, data: bytes | None, mode: int) 
 def _write(directory: int, name: str, old: AgentSettingsFile, data: bytes | None, mode: int) -> None:
     def verify() -> None:
         if read_agent_settings(old.path) != old:
-            raise NotDoneError(f"`{old.path}` was changed meanwhile", "run it again")
+            raise NotDoneError(f"`{old.path}` was changed at the same time", "run the command again")
 
     if data is None:
         verify()
@@ -98,11 +98,11 @@ def _existing_part(path: str) -> str:
 def _behind_links(file: str, *, follows: bool) -> str:
     path = os.path.realpath(file)
     if os.path.islink(file) and not follows:
-        raise NotDoneError(f"`{file}` is a link, and its agent reads none", f"put a real file at `{file}`")
+        raise NotDoneError(f"`{file}` is a link, and the agent does not follow links", f"put a real file at `{file}`")
     if os.path.islink(file) and not os.path.exists(path):
         raise NotDoneError(f"`{file}` is a link that leads nowhere", f"make `{path}`, or remove the link")
     if path != file and not is_private_path(_existing_part(file)):
-        raise NotDoneError(f"another user can change what `{file}` leads to", f"put a real file at `{file}`")
+        raise NotDoneError(f"another user can change the target of `{file}`", f"put a real file at `{file}`")
     return path
 
 

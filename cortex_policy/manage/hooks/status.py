@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_TRUST_IT = {"codex": "trust it in `/hooks`", "copilot": "start it in that folder, and say that you trust it"}
+_TRUST_IT = {"codex": "trust it in `/hooks`", "copilot": "start it in that folder, and confirm that you trust it"}
 _NAME = b"cortex"  # of this program in a settings file
 
 
@@ -135,4 +135,6 @@ def _notes(agent: str, read: list[InstalledHook]) -> tuple[str, ...]:
     if len(read) == 1:
         return ()
     files = join_words_that_fit(tuple(f"`{hook.file}`" for hook in read))
-    return (f"{AGENT_FILES[agent].title} may run {len(read)} lines for each call, which is counted once: {files}",)
+    return (
+        f"{AGENT_FILES[agent].title} may run {len(read)} lines for each call, and the call is counted once: {files}",
+    )

@@ -56,7 +56,7 @@ def off_switch_sentences(agent: str, levels: set[str], documents: list[SettingsD
         for keys, value in _SWITCHES[agent]:
             is_off = _matches(document.member(*keys), value)
             if is_off and not _is_resisted(agent, keys, levels, managed, is_managed=document in managed):
-                yield f"`{'.'.join(keys)}` in `{document.target.file}` switches it off"
+                yield f"`{'.'.join(keys)}` in `{document.target.file}` switches the hook off"
 
 
 def _matches(value: object, switch: object) -> bool:

@@ -40,4 +40,4 @@ def _sleep_program() -> str:
     for path in _SLEEP_PLACES:
         if os.access(path, os.X_OK):
             return path
-    raise NotDoneError("`sleep` is not found, and the hook would have no watchdog", "install coreutils")
+    raise NotDoneError("`sleep` is not found, so nothing would end a hook that hangs", "install coreutils")

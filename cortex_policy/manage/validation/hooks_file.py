@@ -24,7 +24,7 @@ def hook_rules_problems(
     if target.is_in_place:
         return located
     return file_problem(
-        target.shown, "file-outside", "no hook finds it there", f"hooks read `.cortex/policy/{HOOKS}`"
+        target.shown, "file-outside", "hooks do not read this file", f"they read `.cortex/policy/{HOOKS}`"
     ), *located
 
 

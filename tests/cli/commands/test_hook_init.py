@@ -44,8 +44,8 @@ def test_hook_init_asks_before_it_writes(root: Path) -> None:
         f"made `{name}`, version {number}" for number, name in enumerate(NAMES, 1)
     ]
     assert done.stdout.splitlines()[-3:] == [
-        "take all of it back with `cortex-policy undo --to 0`",
-        "next, let an agent ask:",
+        "undo all of it with `cortex-policy undo --to 0`",
+        "next, install the hook:",
         "  cortex-policy hook install claude",
     ]
     assert run_command("stamp", "verify").returncode == 0

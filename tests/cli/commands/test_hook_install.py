@@ -166,7 +166,7 @@ def test_a_file_that_its_agent_would_ignore_is_refused(agent: str, text: str, sa
 def test_a_setting_that_the_hook_will_not_see_is_refused(name: str) -> None:
     """The hook believes no variable."""
     done = run_command("hook", "install", "claude", "--yes", code=3, **{name: "/x"})
-    assert f"the hook does not see what the environment sets: `{name}`" in done.stderr
+    assert f"the hook ignores settings in the environment: `{name}`" in done.stderr
 
 
 def test_settings_that_only_a_variable_finds_are_refused(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_settings_that_only_a_variable_finds_are_refused(tmp_path: Path) -> None
     directory.mkdir(parents=True)
     (directory / "config.toml").write_text("")
     done = run_command("hook", "install", "claude", "--yes", code=3, XDG_CONFIG_HOME=str(tmp_path / "config"))
-    assert "the hook does not see `XDG_CONFIG_HOME`" in done.stderr
+    assert "the hook ignores `XDG_CONFIG_HOME`" in done.stderr
 
 
 def test_mode_and_link_of_a_settings_file_stay(agents_home: Path) -> None:
@@ -247,7 +247,7 @@ def test_a_link_is_refused_where_the_agent_reads_none_or_nothing_is_behind_it(ag
     file = settings_of("cursor")
     file.parent.mkdir()
     file.symlink_to(agents_home / "other.json")
-    assert "its agent reads none" in run_command("hook", "install", "cursor", "--yes", code=3).stderr
+    assert "the agent does not follow links" in run_command("hook", "install", "cursor", "--yes", code=3).stderr
     file = settings_of("claude")
     file.parent.mkdir()
     file.symlink_to(agents_home / "other.json")
@@ -262,4 +262,4 @@ def test_the_agents_of_the_argument_are_those_that_hooks_know() -> None:
 def test_two_levels_at_once_are_a_usage_error() -> None:
     """It writes one file."""
     done = run_command("hook", "install", "claude", "--user", "--managed", code=2)
-    assert "`--user` and `--managed` name two places" in done.stderr
+    assert "`--user` and `--managed` cannot be combined" in done.stderr

@@ -109,7 +109,7 @@ def test_a_word_that_switches_hooks_off_is_a_problem(
     (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / file).write_text(text)
     problems = statuses(1)[agent]["problems"]
-    assert [problem.startswith(said) and "switches it off" in problem for problem in problems] == [True]
+    assert [problem.startswith(said) and "switches the hook off" in problem for problem in problems] == [True]
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_a_path_names_the_scopes() -> None:
     """The call can be changed."""
     text = reason(Decision(PATH_OUTSIDE_SCOPE, "`x` is in no scope"))
     assert text == (
-        "`x` is in no scope. Allowed is what lies in `docs`, `src`, below the root of the project."
+        "`x` is in no scope. Paths are allowed only in `docs`, `src`, below the root of the project."
         " Change the call; the same call will be denied again, now and later."
     )
 
@@ -51,7 +51,7 @@ def test_a_path_names_the_scopes() -> None:
 def test_a_grant_without_scopes_says_only_where_the_root_is() -> None:
     """If the rule looks at that."""
     unscoped = Grant("g", "t", ("write",), Rate(1), {})
-    assert "Allowed is what lies below the root of the project. Change" in reason(
+    assert "Paths are allowed only below the root of the project. Change" in reason(
         Decision(PATH_OUTSIDE_SCOPE, "x"), unscoped
     )
     anywhere = GrantQuestion(1, "g", "a", {}, (), ("/repo",), within_root=False, no_path=False, consumes=True)
@@ -70,7 +70,7 @@ def test_a_rate_says_when_to_try_again() -> None:
     text = reason(Decision(RATE_LIMITED, "", budget=Budget(30, 30, 0, 11.2, 0)))
     assert (
         text
-        == "the grant allows 30 calls a minute, and they are used. Wait 12 seconds, then try the same call again, once."
+        == "the grant allows 30 calls a minute, and all are used. Wait 12 seconds, then try the same call again, once."
     )
     assert "only a human" in reason(Decision(RATE_LIMITED, "", budget=Budget(30, 30, 0, None, 0)))
 

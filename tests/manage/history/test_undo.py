@@ -152,7 +152,7 @@ def test_a_rename_is_undone_as_one_write(stamped_root: Root) -> None:
     assert (texts(stamped_root), stamp_version(stamped_root)) == (before, 3)
     undo(stamped_root, "x")
     set_rate(stamped_root, "x", 9)
-    with pytest.raises(NotDoneError, match="version 4 wrote `x` too, as did version 5") as caught:
+    with pytest.raises(NotDoneError, match="version 4 also wrote `x`, which version 5 wrote again") as caught:
         undo(stamped_root, "git")
     assert caught.value.hint == "undo that first with `cortex-policy undo x`"
     done = undo(stamped_root, to=1)

@@ -126,7 +126,7 @@ def test_a_line_for_another_root_is_doubtful(root: Path, tmp_path: Path) -> None
     install_hook("claude", "--root", str(other))
     change_handler("claude", lambda handler: handler.update(timeout=1))
     result = line_results("claude", root)["root"]
-    assert (result.status, result.message) == (WARNING, f"it asks the grants of `{other}`")
+    assert (result.status, result.message) == (WARNING, f"it uses the grants of `{other}`")
 
 
 def test_what_switches_hooks_off_is_a_problem(root: Path) -> None:
@@ -135,7 +135,7 @@ def test_what_switches_hooks_off_is_a_problem(root: Path) -> None:
     (root / ".gemini").mkdir()
     (root / ".gemini/settings.json").write_text('{"hooksConfig": {"enabled": false}}')
     sentences = [one.message for one in settings_results("gemini", root) if one.status == PROBLEM]
-    assert sentences == [f"`hooksConfig.enabled` in `{root}/.gemini/settings.json` switches it off"]
+    assert sentences == [f"`hooksConfig.enabled` in `{root}/.gemini/settings.json` switches the hook off"]
 
 
 def test_settings_that_the_hook_will_not_see_are_a_problem(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ def test_a_shell_reads_the_words_as_they_are(agent: str, root: str) -> None:
 @pytest.mark.parametrize("root", ["/srv/$HOME", "/srv/`id`", "/srv/a\\b", "/srv/a\nb", "/srv/\x1b"])
 def test_a_path_that_a_shell_or_an_agent_may_change_is_refused(root: str) -> None:
     """Gemini replaces variables in its settings, and fish a backslash in quotes."""
-    with pytest.raises(NotDoneError, match="characters that a shell may replace"):
+    with pytest.raises(NotDoneError, match="characters that a shell may expand"):
         hook_words(HookTarget("cursor", USER, "/settings.json"), root)
 
 

@@ -46,9 +46,9 @@ def test_the_text_is_given_back_byte_for_byte(text: str | None) -> None:
     ("text", "said"),
     [
         ("[features]\nhooks = false\n", "switches all hooks off"),
-        ("features = {x = 1}\n", "leaves no place"),
-        ("features.x = 1\n", "leaves no place"),
-        ("[hooks]\nPreToolUse = []\n", "leaves no place"),
+        ("features = {x = 1}\n", "nothing can be added"),
+        ("features.x = 1\n", "nothing can be added"),
+        ("[hooks]\nPreToolUse = []\n", "nothing can be added"),
         ("[", "it is not TOML"),
     ],
 )

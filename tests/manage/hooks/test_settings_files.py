@@ -30,7 +30,7 @@ def test_a_file_that_was_changed_since_it_was_read_is_not_replaced(tmp_path: Pat
     read = read_agent_settings(str(file))
     file.write_text('{"a": 1}')
     for data in (b"new", None):
-        with pytest.raises(NotDoneError, match="was changed meanwhile"):
+        with pytest.raises(NotDoneError, match="was changed at the same time"):
             write_agent_settings(read, data, 0o600)
     assert file.read_text() == '{"a": 1}'
 
@@ -40,7 +40,7 @@ def test_a_file_that_appeared_since_is_not_replaced(tmp_path: Path) -> None:
     file = tmp_path / "settings.json"
     read = read_agent_settings(str(file))
     file.write_text('{"a": 1}')
-    with pytest.raises(NotDoneError, match="was changed meanwhile"):
+    with pytest.raises(NotDoneError, match="was changed at the same time"):
         write_agent_settings(read, b"new", 0o600)
     assert file.read_text() == '{"a": 1}'
 
@@ -68,7 +68,7 @@ def test_a_link_that_another_user_can_change_is_not_followed(tmp_path: Path) -> 
     real.write_text("{}")
     (theirs / "settings.json").symlink_to(real)
     os.chown(theirs, CALLER, CALLER)
-    with pytest.raises(NotDoneError, match="another user can change what"):
+    with pytest.raises(NotDoneError, match="another user can change the target"):
         read_agent_settings(str(theirs / "settings.json"))
 
 
