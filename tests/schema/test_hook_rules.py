@@ -80,7 +80,7 @@ def test_sub_agents_of_an_agent_that_tells_none_are_reported(agents: str) -> Non
     """Such a rule takes them for the main agent."""
     code, place, message, _ = only(f'[[rule]]\ntools = ["Bash"]\nsubagents = ["x"]\n{agents}\n{GRANT}')
     assert (code, place) == ("hooks-subagents", '["x"]')
-    assert "tell" in message
+    assert "say which sub-agent" in message
     assert not lint(f'[[rule]]\ntools = ["Bash"]\nsubagents = ["x"]\nagents = ["claude", "codex"]\n{GRANT}')
 
 

@@ -134,7 +134,7 @@ def test_a_dry_run_writes_nothing() -> None:
     """And says what is left to do as well."""
     done = run_command("hook", "install", "codex", "--dry-run")
     assert "+++ " in done.stdout
-    assert "until you trust it in `/hooks`" in done.stdout
+    assert "trust the hook in `/hooks` of Codex" in done.stdout
     assert not settings_of("codex").exists()
 
 

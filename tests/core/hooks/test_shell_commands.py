@@ -66,7 +66,7 @@ def test_a_shell_with_something_to_run_is_not_denied(command: str) -> None:
 def test_a_command_of_cortex_policy_that_changes_something_is_denied(command: str) -> None:
     """Neither grants, nor settings, nor stops, nor hooks."""
     assert may_change_policy(command)
-    assert "it may only ask: check, diff, " in shell_command_denial(command)
+    assert "that program may only be run with: check, diff, " in shell_command_denial(command)
 
 
 @pytest.mark.parametrize(
