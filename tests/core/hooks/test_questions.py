@@ -405,7 +405,7 @@ def test_the_question_carries_what_its_rule_says() -> None:
 )
 def test_the_reserved_tool_is_always_denied(asked: ToolCall) -> None:
     """It shows that the hook works."""
-    assert "no tool" in denial(asked, one_rule('tools = ["*"]\nmcp = ["*/*"]\ndecide = "pass"', "pass"))
+    assert "is not a tool" in denial(asked, one_rule('tools = ["*"]\nmcp = ["*/*"]\ndecide = "pass"', "pass"))
 
 
 def test_a_denial_says_whether_to_try_again() -> None:

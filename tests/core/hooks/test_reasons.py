@@ -103,7 +103,7 @@ def test_no_path_of_the_policy_is_named(detail: str) -> None:
     for text in (reason(Decision(PATH_OUTSIDE_SCOPE, detail)), ruling_reason("Write", detail, is_final=True)):
         assert ".cortex" not in text.casefold()
         assert "/var/log" not in text
-        assert "the policy that this very call is checked by" in text
+        assert "the policy that checks this call" in text
         assert "only a human" in text
 
 
