@@ -18,7 +18,7 @@ cd "$top/root"
 source <(cortex-policy shell-init bash)
 check() { cortex-policy check git tree --path docs/x; }
 check
-until [[ -p $(sed -n "s/.*directory='\(.*\)'.*/\1/p" <(cortex-policy shell-init bash))/$__cortex_policy_name/questions ]]; do sleep 0.1; done
+until [[ -p $(sed -n "s/.*parent='\([^']*\)'.*/\1/p" <(cortex-policy shell-init bash))/$__cortex_policy_name/questions ]]; do sleep 0.1; done
 
 # microseconds of one of N runs of a command
 once() {

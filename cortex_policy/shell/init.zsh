@@ -1,70 +1,77 @@
 # Checks of cortex-policy through one co-process of this shell; everything else, and whatever goes wrong, by the program.
 # It needs Linux; elsewhere the program answers everything.
-zmodload zsh/system zsh/parameter 2>/dev/null
+# Every name has our prefix, since a trap of the script may run in the middle of a function.
+zmodload zsh/system zsh/parameter zsh/datetime 2>/dev/null
 typeset -g __cortex_policy_shell=${sysparams[pid]-}
-typeset -g __cortex_policy_name=shell-$__cortex_policy_shell.$RANDOM$RANDOM
-typeset -gi __cortex_policy_number=$RANDOM
+typeset -g __cortex_policy_name=shell-$__cortex_policy_shell.${EPOCHREALTIME-}
+typeset -gi __cortex_policy_number=0
 typeset -g __cortex_policy_state=ready
 typeset -gi __cortex_policy_started=-10
-typeset -g __cortex_policy_code= __cortex_policy_out= __cortex_policy_err=
 
-cortex-policy() {
-    case ${1-} in
-        (check | enforce) __cortex_policy_check "$@" ;;
-        (*) \command cortex-policy "$@" ;;
-    esac
-}
-
-__cortex_policy_check() {
-    if [[ $__cortex_policy_state != ready || ${sysparams[pid]-} != "$__cortex_policy_shell" ]] || ! __cortex_policy_ask "$@"; then
-        \command cortex-policy "$@"
-        \builtin return
+# What fails is followed by `||`, so that a trap of the script for errors sees the call alone.
+function cortex-policy {
+    \builtin local __cortex_policy_code= __cortex_policy_out= __cortex_policy_err=
+    if [[ ${1-} == (check|enforce) && $__cortex_policy_state == ready && ${sysparams[pid]-} == "$__cortex_policy_shell" ]] &&
+        __cortex_policy_ask "$@"; then
+        # in a subshell, since SIGPIPE ends who writes what nobody reads
+        [[ -z $__cortex_policy_out ]] || (\builtin print -rn -- "$__cortex_policy_out" 2>/dev/null) || :
+        [[ -z $__cortex_policy_err ]] || (\builtin print -rn -- "$__cortex_policy_err" >&2 2>/dev/null) || :
+        [[ $__cortex_policy_code == 0 ]] || { \builtin return "$__cortex_policy_code"; [[ -z unreachable ]]; }
+    else
+        # these tests fail where the script has a function `builtin`, which must not allow
+        (\builtin exec \builtin command cortex-policy "$@"; [[ -z unreachable ]]) || { \builtin return; [[ -z unreachable ]]; }
     fi
-    [[ -z $__cortex_policy_out ]] || \builtin print -rn -- "$__cortex_policy_out" 2>/dev/null || :
-    [[ -z $__cortex_policy_err ]] || \builtin print -rnu2 -- "$__cortex_policy_err" || :
-    \builtin return $__cortex_policy_code
 }
 
 # Ask the co-process; fail if the program must answer.
-__cortex_policy_ask() {
+function __cortex_policy_ask {
+    [[ ${parameters[IFS]-} != *readonly* ]] || \builtin return 1
     \builtin emulate -L zsh
-    \builtin local directory='@DIRECTORY@'/$__cortex_policy_name name number text
-    \builtin local -a variables
-    \builtin local -i terminal=0
-    if [[ ! -p $directory/questions ]]; then
+    \builtin local __cortex_policy_parent='@DIRECTORY@' __cortex_policy_variable __cortex_policy_text
+    \builtin local __cortex_policy_pipes=$__cortex_policy_parent/$__cortex_policy_name __cortex_policy_sent
+    \builtin local -a __cortex_policy_variables
+    \builtin local -i __cortex_policy_terminal=0
+    if [[ ! -p $__cortex_policy_pipes/questions ]]; then
         __cortex_policy_start
         \builtin return 1
     fi
-    for name in ${(k)parameters[(I)CORTEX_*]} HOME XDG_CONFIG_HOME TRACEPARENT; do
-        [[ ${parameters[$name]-} != *export* ]] || variables+=("$name=${(P)name}")
+    for __cortex_policy_variable in ${(k)parameters[(I)CORTEX_*]} HOME XDG_CONFIG_HOME TRACEPARENT; do
+        [[ ${parameters[$__cortex_policy_variable]-} != (scalar|integer|float)*export* ]] ||
+            __cortex_policy_variables+=("$__cortex_policy_variable=${(P)__cortex_policy_variable}")
     done
-    text="${variables[*]-}$*"
-    # what fits into a pipe as a whole cannot make this shell wait
-    ((${#text} <= 8000 && $# <= 500 && ${#variables} <= 100)) || \builtin return 1
-    [[ ! -t 1 ]] || terminal=1
-    number=$((++__cortex_policy_number))
-    __cortex_policy_out= __cortex_policy_err=
+    __cortex_policy_text="${__cortex_policy_variables[*]-}$*"
+    # what fits into the smallest pipe as a whole, in any encoding, cannot make this shell wait
+    ((${#__cortex_policy_text} <= 2000 && $# <= 500 && ${#__cortex_policy_variables} <= 100)) || \builtin return 1
+    [[ ! -t 1 ]] || __cortex_policy_terminal=1
+    __cortex_policy_sent=$((++__cortex_policy_number))
+    __cortex_policy_text=
     # until the answer is whole, nothing else may use the pipes: not a trap, and not the next call after Ctrl-C
     __cortex_policy_state=busy
     {
-        \builtin print -rNu4 -- "$number" $terminal ${#variables} "${variables[@]}" $# "$@" . &&
-            IFS= \builtin read -r -d $'\0' -t 1 -u 3 text || \builtin return 1
-        [[ $text == "$number "* ]] || \builtin return 1
-        __cortex_policy_code=${text#* }
+        # another user may have made a directory of this name
+        [[ -O $__cortex_policy_parent && -O /dev/fd/3 && -O /dev/fd/4 ]] || \builtin return 1
+        \builtin print -rNu4 -- "$__cortex_policy_sent" $__cortex_policy_terminal ${#__cortex_policy_variables} \
+            "${__cortex_policy_variables[@]}" $# "$@" . &&
+            IFS= \builtin read -r -d $'\0' -t 1 -u 3 __cortex_policy_text || \builtin return 1
+        [[ $__cortex_policy_text == "$__cortex_policy_sent "* ]] || \builtin return 1
+        __cortex_policy_code=${__cortex_policy_text#* }
         if [[ $__cortex_policy_code == *+ ]]; then
             __cortex_policy_code=${__cortex_policy_code%+}
             IFS= \builtin read -r -d $'\0' -t 1 -u 3 __cortex_policy_out || \builtin return 1
             IFS= \builtin read -r -d $'\0' -t 1 -u 3 __cortex_policy_err || \builtin return 1
         fi
-    } 2>/dev/null 3<>"$directory/answers" 4<>"$directory/questions"
+    } 2>/dev/null 3<>"$__cortex_policy_pipes/answers" 4<>"$__cortex_policy_pipes/questions" || \builtin return 1
     __cortex_policy_state=ready
     [[ $__cortex_policy_code == <0-99> ]]
 }
 
 # Start the co-process, but not again within five seconds; it belongs to no job and holds nothing of this shell.
-__cortex_policy_start() {
-    if ((SECONDS - __cortex_policy_started > 5)); then
-        __cortex_policy_started=$SECONDS
-        (\command cortex-policy shell-serve "$__cortex_policy_shell" "$__cortex_policy_name" </dev/null >/dev/null 2>&1 &)
+function __cortex_policy_start {
+    if ((${SECONDS-0} - __cortex_policy_started > 5)); then
+        __cortex_policy_started=${SECONDS-0}
+        (
+            \builtin setopt no_bg_nice
+            \builtin exec \builtin command cortex-policy shell-serve "$__cortex_policy_shell" "$__cortex_policy_name" </dev/null >/dev/null 2>&1 &
+        )
     fi
 }

@@ -1,8 +1,11 @@
 """The co-process of a shell: it reads command lines from one named pipe, and writes the answers to another one.
 
-It is started by the function of the shell (init.bash, init.zsh), holds nothing of the shell's, and ends with it.
+It is started by the function of the shell (init.bash, init.zsh), holds nothing of the shell's, and ends with it, or
+when the program is upgraded. A script that was sourced before the upgrade then starts the new one: if what they say to
+each other changes, it needs another name than `shell-serve`.
 """
 
+import fcntl
 import os
 import select
 import signal
@@ -22,6 +25,10 @@ PROGRAM = "program"  # the answer to a line that the program must answer itself
 IDLE_SECONDS = 600
 _WRITE_SECONDS = 1.0  # until the shell has read an answer
 _MAX_REQUEST = 1 << 16
+_MAX_ANSWER = (
+    1 << 16
+)  # that fits into a pipe at once: zsh waits without limit for the rest of what it has begun to read
+_OTHER_VARIABLES = ("HOME", "XDG_CONFIG_HOME", "TRACEPARENT")  # that a decision or its record depends on
 _OPEN = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
 _MAX_DESCRIPTORS = 1 << 16
 
@@ -55,7 +62,24 @@ def _let_go_of_the_shell() -> None:
 
 def _make_pipe(name: str, directory: int) -> int:
     os.mkfifo(name, 0o600, dir_fd=directory)
-    return os.open(name, _OPEN, dir_fd=directory)
+    pipe = os.open(name, _OPEN, dir_fd=directory)
+    if fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) < _MAX_ANSWER:
+        raise OSError("pipes are small, since this user has too many")
+    return pipe
+
+
+def _program_version() -> tuple[int, int] | None:
+    """Return what changes when this program is installed again, None if it is gone."""
+    try:
+        status = os.stat(__file__)
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
+def _is_from_shell(name: str) -> bool:
+    """Whether the shell says by itself that it exports such a variable, or not."""
+    return (name.startswith("CORTEX_") and name.isascii() and name.isidentifier()) or name in _OTHER_VARIABLES
 
 
 def _remove(name: str, parent: int) -> None:
@@ -83,11 +107,12 @@ class _Server:
     def __init__(self, shell: int, process: int, questions: int, answers: int, answerer: WordsAnswerer) -> None:
         self._shell, self._process, self._questions, self._answers = shell, process, questions, answers
         self._answerer = answerer
-        self._variables: dict[str, str] = {}
+        self._variables: dict[str, str] | None = None  # unknown until the first request
+        self._version = _program_version()
         self._data = b""
 
     def run(self) -> None:
-        """Answer until the shell ends, or asks nothing for ten minutes."""
+        """Answer until the shell ends, asks nothing for ten minutes, or the program is another one."""
         poll = select.poll()
         poll.register(self._questions, select.POLLIN)
         poll.register(self._process, select.POLLIN)
@@ -98,7 +123,10 @@ class _Server:
             request = _parse_request(fields[:-1])
             if request is not None:
                 self._data = b""
-                self._write(self._answer(*request))
+                is_current = _program_version() == self._version
+                self._write(self._answer(*request) if is_current else _leave_to_program(request[0]))
+                if not is_current:
+                    return
 
     def _read(self) -> bool:
         """Read what is there; return False if it is not what our function sends."""
@@ -113,17 +141,19 @@ class _Server:
         except Exception:  # noqa: BLE001 - the program says what is wrong
             rendered = None
         if rendered is None:
-            return f"{number} {PROGRAM}\0".encode()
+            return _leave_to_program(number)
         if not rendered.out and not rendered.err:
             return f"{number} {rendered.exit_code}\0".encode()
-        return f"{number} {rendered.exit_code}+\0{rendered.out}\0{rendered.err}\0".encode("utf-8", "backslashreplace")
+        text = f"{number} {rendered.exit_code}+\0{rendered.out}\0{rendered.err}\0"
+        data = text.encode("utf-8", "backslashreplace")
+        return data if len(data) <= _MAX_ANSWER else _leave_to_program(number)
 
     def _set_variables(self, variables: dict[str, str]) -> None:
         """Make the environment what it would be for the program."""
         if variables == self._variables:
             return
-        for name in self._variables.keys() | {name for name in os.environ if name.startswith("CORTEX_")}:
-            os.environ.pop(name, None)
+        for name in filter(_is_from_shell, list(os.environ)):
+            del os.environ[name]
         os.environ.update(variables)
         self._variables = variables
         self._answerer.forget()
@@ -138,6 +168,10 @@ class _Server:
             data = data[os.write(self._answers, data) :]
 
 
+def _leave_to_program(number: str) -> bytes:
+    return f"{number} {PROGRAM}\0".encode()
+
+
 def _parse_request(fields: list[bytes]) -> "tuple[str, bool, dict[str, str], list[str]] | None":
     """Return number, terminal, variables and words of a whole request, None if more is to come.
 
@@ -145,7 +179,11 @@ def _parse_request(fields: list[bytes]) -> "tuple[str, bool, dict[str, str], lis
     """
     if not fields or fields[-1] != END:
         return None
-    number, terminal, count, *rest = map(os.fsdecode, fields[:-1])
-    variables = dict(one.partition("=")[::2] for one in rest[: int(count)])
-    words = rest[int(count) + 1 :]
-    return (number, terminal == "1", variables, words) if len(words) == int(rest[int(count)]) else None
+    try:
+        number, terminal, count, *rest = map(os.fsdecode, fields[:-1])
+        end = int(count)
+        words, size = rest[end + 1 :], int(rest[end])
+    except (ValueError, IndexError):  # a word that looks like the end
+        return None
+    variables = dict(one.partition("=")[::2] for one in rest[:end])
+    return (number, terminal == "1", variables, words) if len(words) == size else None

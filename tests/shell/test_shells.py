@@ -22,7 +22,7 @@ CALL = "cortex-policy check git tree --path docs/x"
 # the first check starts the co-process, and the program answers it
 READY = f"""
 {CALL}
-while ! [[ -p $DIRECTORY/$__cortex_policy_name/questions ]]; do sleep 0.01; done
+for try in {{1..500}}; do [[ ! -p $DIRECTORY/$__cortex_policy_name/questions ]] || break; sleep 0.02; done
 """
 COPROCESS = 'pid=$(pgrep -f "shell-serve $__cortex_policy_shell $__cortex_policy_name")\n'
 Done = subprocess.CompletedProcess[str]
@@ -40,7 +40,7 @@ def root(root: Path) -> Path:
 def environment() -> dict[str, str]:
     """Return the environment of a shell that finds the program."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    directory = re.search(r"directory='(.*?)'/", init_script("bash"))
+    directory = re.search(r"parent='(.*?)'", init_script("bash"))
     assert directory is not None
     return {**os.environ, "PATH": path, "DIRECTORY": directory[1]}
 

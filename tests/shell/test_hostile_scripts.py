@@ -1,0 +1,144 @@
+"""What a script does to its own shell, or another user to its pipes, never lets a denied call pass."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cortex_policy.shell.init_script import init_script
+from tests.shell.test_shells import CALL, COPROCESS, READY, SHELLS, Shell, environment, root, run, used
+
+__all__ = ["root"]
+DENIED = "cortex-policy check git push 2>/dev/null"
+NAMES = ("name", "number", "text", "variables", "REPLY")
+
+
+@Shell
+@pytest.mark.parametrize("name", [*NAMES, "IFS"])
+def test_a_readonly_variable_of_the_script_does_not_skip_its_guard(shell: str, name: str, root: Path) -> None:
+    """Bash leaves the whole line where something is assigned to one, and goes on with the next line."""
+    (root / "script").write_text(f"""
+eval "$(cortex-policy shell-init {shell})"
+{READY}
+readonly {name}
+{CALL} && echo allowed
+{DENIED} || exit
+echo deploying
+""")
+    done = run(shell, f"{' '.join(SHELLS[shell])} ./script", root, sources=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("allowed\n", "", 10)
+
+
+@Shell
+@pytest.mark.parametrize("name", ["command", "printf", "print", "read", "local", "return", "exec", "emulate"])
+def test_a_function_of_the_script_with_the_name_of_a_builtin_allows_nothing(shell: str, name: str, root: Path) -> None:
+    """Whether the co-process answers or the program."""
+    script = f"function {name} {{ echo mine; }}\n{DENIED}; echo $?\n({DENIED}); echo $?; {CALL}; echo $?\n"
+    done = run(shell, READY + script, root)
+    assert (done.stdout.split(), done.stderr) == (["10", "10", "0"], "")
+
+
+@Shell
+def test_a_function_named_builtin_allows_nothing(shell: str, root: Path) -> None:
+    """Nothing works then, so nothing is allowed."""
+    script = f"function builtin {{ :; }}\n{DENIED} && echo allowed\n({DENIED}) && echo allowed\n{DENIED} | cat\n"
+    assert run(shell, READY + script, root).stdout == ""
+
+
+@Shell
+def test_a_trap_that_checks_does_not_change_the_answer_to_another_check(shell: str, root: Path) -> None:
+    """When the answer is there and not yet returned."""
+    options = "set -T" if shell == "bash" else ":"
+    script = f"""
+    {options}
+    trap '[[ ${{__cortex_policy_code-}} != 10 ]] || {{ text=1 number=2 code=0 name=3; {CALL}; }}' DEBUG
+    {DENIED}; result=$?
+    trap - DEBUG
+    echo $result
+    """
+    assert run(shell, READY + script, root).stdout == "10\n"
+
+
+@Shell
+def test_variables_of_the_first_check_are_forgotten(shell: str, root: Path, tmp_path: Path) -> None:
+    """The co-process starts with them in its environment, also if it is never told others."""
+    empty = (
+        f"unset {' '.join(name for name in os.environ if name.startswith('CORTEX_'))} HOME XDG_CONFIG_HOME TRACEPARENT"
+    )
+    script = f"""
+    {empty}
+    CORTEX_POLICY_ROOT={tmp_path}/nowhere {READY.lstrip()}
+    {CALL}; echo $? $__cortex_policy_state
+    """
+    assert run(shell, script, root).stdout == "0 ready\n"
+
+
+@Shell
+def test_what_is_not_exported_is_not_followed(shell: str, root: Path) -> None:
+    """No shell exports an array; a name may be declared without a value."""
+    more = {"bash": "declare -n CORTEX_C=CORTEX_B\nexport CORTEX_B=1\nunset CORTEX_B\ndeclare -x CORTEX_D\n", "zsh": ""}
+    script = f"set -u\ndeclare -ax CORTEX_POLICY_ROOT=(/nowhere)\n{more[shell]}{CALL}; echo $? $__cortex_policy_state\n"
+    done = run(shell, READY + script, root)
+    assert (done.stdout, done.stderr) == ("0 ready\n", "")
+
+
+@Shell
+def test_an_output_that_nobody_reads_does_not_end_the_shell(shell: str, root: Path) -> None:
+    """The program ends with its code, too."""
+    script = """
+    exec 8> >(:); sleep 0.2
+    cortex-policy check git tree --json >&8; echo $?
+    cortex-policy check git push 2>&8; echo $?
+    cortex-policy check git push 2>&-; echo $?
+    cortex-policy check git push 2>/dev/full; echo $?
+    cortex-policy check git tree --json >&-; echo $?
+    echo $__cortex_policy_state
+    """
+    done = run(shell, READY + script, root)
+    assert (done.stdout.split(), done.stderr) == (["0", "10", "10", "10", "0", "ready"], "")
+
+
+@Shell
+def test_a_new_version_of_the_program_ends_the_old_co_process(shell: str, root: Path) -> None:
+    """It would go on with the code of the old one, or with a mixture."""
+    import cortex_policy.shell.server as server  # noqa: PLC0415, PLR0402
+
+    file = Path(server.__file__)
+    script = f"""
+    {COPROCESS}
+    touch {file}
+    {CALL}; echo $? $__cortex_policy_state
+    for try in {{1..300}}; do kill -0 $pid 2>/dev/null || break; sleep 0.02; done
+    kill -0 $pid 2>/dev/null || echo gone
+    """
+    assert run(shell, READY + script, root).stdout.split() == ["0", "ready", "gone"]
+    assert used(root) == 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a directory of another user")
+@Shell
+@pytest.mark.parametrize("theirs", ["parent", "pipes"])
+def test_the_pipes_of_another_user_are_not_asked(shell: str, theirs: str, root: Path, tmp_path: Path) -> None:
+    """Who makes the directory first sees its name in the list of processes, and could answer anything."""
+    parent = tmp_path / "parent"
+    script = f"""
+    pipes={parent}/$__cortex_policy_name
+    mkdir -p $pipes; mkfifo $pipes/questions $pipes/answers
+    chown -R 12345 {"$pipes/questions $pipes/answers" if theirs == "pipes" else parent}
+    printf '1 0\\0' 1<>$pipes/answers 9<>$pipes/answers &
+    exec 9<>$pipes/answers; printf '1 0\\0' >&9
+    {DENIED}; echo $?
+    """
+    text = init_script(shell).replace(environment()["DIRECTORY"], str(parent))
+    assert run(shell, text + script, root, sources=False).stdout == "10\n"
+
+
+@Shell
+def test_a_word_that_looks_like_the_end_of_a_question_is_a_word(shell: str, root: Path) -> None:
+    """Also in a long question, which is read in parts."""
+    script = f"""
+    for i in {{1..200}}; do words+=(--path .); done
+    cortex-policy check git tree "${{words[@]}}" 2>/dev/null; echo $?
+    {CALL}; echo $? $__cortex_policy_state
+    """
+    assert run(shell, READY + script, root).stdout.split() == ["12", "0", "ready"]
