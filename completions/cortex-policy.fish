@@ -417,7 +417,7 @@ complete -c cortex-policy -n '__cortex_policy_in hook serve' -l socket -x -d 'Li
 complete -c cortex-policy -n '__cortex_policy_in hook serve' -l port -x -d 'Listen on this port of 127.0.0.1 instead; 0 takes a free one. It needs --token'
 complete -c cortex-policy -n '__cortex_policy_in hook serve' -l key -x -d 'The key of clients that sign; default: PATH.key'
 complete -c cortex-policy -n '__cortex_policy_in hook serve' -l token -x -d 'The bearer token of clients of the port'
-complete -c cortex-policy -n '__cortex_policy_in hook serve' -l install -x -d 'What tells this from other hooks of the agent'
+complete -c cortex-policy -n '__cortex_policy_in hook serve' -l install -x -d 'A name that differs from other hooks of the agent'
 complete -c cortex-policy -n '__cortex_policy_in hook serve' -l deadline -x -d 'Deny a call that was not decided by then'
 complete -c cortex-policy -n '__cortex_policy_in hook serve' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in hook serve' -s h -l help -d 'Show this message and exit'

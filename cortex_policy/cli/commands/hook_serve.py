@@ -58,7 +58,7 @@ def serve(  # noqa: PLR0913 - one parameter for each option
         typer.Option("--token", metavar="FILE", help="The bearer token of clients of the port.", show_default=False),
     ] = None,
     tag: Annotated[
-        str, typer.Option("--install", metavar="TAG", help="What tells this from other hooks of the agent.")
+        str, typer.Option("--install", metavar="TAG", help="A name that differs from other hooks of the agent.")
     ] = "",
     deadline: Annotated[
         str, typer.Option("--deadline", metavar="SECONDS", help="Deny a call that was not decided by then.")

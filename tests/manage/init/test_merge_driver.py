@@ -45,7 +45,7 @@ def test_the_attribute_and_the_settings_are_written_once(top: Path) -> None:
     assert f"  {DRIVER}={setting(top)}\n" in said
     assert setting(top).endswith(" -I -m cortex_policy stamp merge-files %O %A %B")
     before = (top / ".git/config").read_bytes()
-    assert "nothing to do: git merges the stamp by this program\n" in run("init", "--git").stdout
+    assert "nothing to do: git already merges the stamp with this program\n" in run("init", "--git").stdout
     done = json.loads(run("init", "--git", "--json").stdout)
     assert (done["changed"], done["git"]["status"], done["git"]["settings"][DRIVER]) == (
         False,
