@@ -64,7 +64,7 @@ def test_attributes_that_are_there_are_kept(top: Path) -> None:
     assert f"kept {file} as it is; add this line to it:\n  {LINE}\n" in run("init", "--git").stdout
     assert file.read_text() == "*.json text\n"
     file.write_text(f"*.json text\n  {LINE}\n")
-    assert "nothing to do: git merges" in run("init", "--git").stdout
+    assert "nothing to do: git already merges" in run("init", "--git").stdout
     file.unlink()
     file.symlink_to("elsewhere")
     assert "kept " in run("init", "--git").stdout
