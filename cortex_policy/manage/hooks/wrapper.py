@@ -15,7 +15,10 @@ _SLEEP_PLACES = ("/bin/sleep", "/usr/bin/sleep", "/run/current-system/sw/bin/sle
 # 3: the payload, which a program in the background gets from nowhere else; 4: standard error, which the shell's own
 # notices about jobs do not get. The program's exit ends the watchdog: `sleep` is killed, and only if it ends by itself
 # the program is. INVARIANT: the watchdog holds neither 0-2 nor their copies: agents wait until their pipes are closed
+# an option of the shell (`SHELLOPTS`) or an output without a reader does not end it before it has its exit code
 _TEXT = """\
+set +e
+trap '' PIPE
 exec 3<&0 4>&2 2>/dev/null
 {program} <&3 2>&4 3<&- 4>&- & hook_pid=$!
 hook_timer=$( ( {sleep} {seconds} <&- >&- & echo $!; exec >&-; wait $! && kill -9 $hook_pid ) <&- 2>&- 3<&- 4>&- & )

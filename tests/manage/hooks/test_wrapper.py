@@ -109,6 +109,25 @@ def test_a_hook_that_fails_denies_with_a_reason(shell: list[str], program: str, 
     assert done.stderr.endswith(f"{FAILED} ({code})\n".encode())
 
 
+@pytest.mark.parametrize(("program", "code"), [("/no/such/program", 2), (sh("exit 3"), 2), (sh("exit 0"), 0)])
+def test_a_shell_that_ends_at_the_first_error_denies_all_the_same(shell: list[str], program: str, code: int) -> None:
+    """The option comes from the environment of the agent, in which Bash believes it."""
+    words = ["/usr/bin/env", "SHELLOPTS=errexit", *shell] if "bash" in shell else [*shell[:-1], "-e", shell[-1]]
+    done = subprocess.run([*words, watchdog_command(program, SECONDS)], input=b"{}", capture_output=True, check=False)
+    assert done.returncode == code
+
+
+@pytest.mark.parametrize("program", ["/no/such/program", sh("exit 2"), sh("kill -9 $$")])
+def test_a_standard_error_without_a_reader_denies_all_the_same(shell: list[str], program: str) -> None:
+    """The signal that comes of it would leave no exit code."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [*shell, watchdog_command(program, SECONDS)]
+    done = subprocess.run(words, input=b"{}", stdout=subprocess.PIPE, stderr=writer, check=False, timeout=60)
+    os.close(writer)
+    assert done.returncode == 2
+
+
 def test_a_hook_that_hangs_is_ended_and_denied(shell: list[str]) -> None:
     """What it printed before stays before the reason."""
     done = run_wrapped(shell, sh("echo x; exec sleep 61.25"), seconds=0.3)
