@@ -130,7 +130,7 @@ def test_a_stop_and_a_broken_grant_deny(supervisor: Example) -> None:
     (supervisor.root / ".cortex" / "policy" / "tools" / "artefacts.json").write_text("{")
     done = supervisor.run(str(supervisor.root), given=json.dumps(request))
     assert (done.returncode, json.loads(done.stdout)["reason"]) == (1, "grant_invalid")
-    assert done.stderr.startswith("supervisor: grant invalid")
+    assert done.stderr.startswith("supervisor: artefacts: grant invalid")
     assert not (supervisor.root / "artefacts" / "x").exists()
 
 

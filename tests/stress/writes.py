@@ -111,7 +111,7 @@ class Run:
         self.open: dict[str, Edit] = {}  # hand edits that nobody has accepted yet, by number
         self.faults: list[str] = []
         self.version, self.rates = 1, dict.fromkeys(SET, 1000)
-        self.stood, self.grants = self._files(), self._stamp().grants  # when all was looked at last
+        self.stood, self.grants = self._files(), self._stamp().grant_digests  # when all was looked at last
         for data in self._files().values():
             evidence.note("made", grant_digest(data))
 
@@ -147,7 +147,7 @@ class Run:
             self._accept()
         elif not self.open and self.chance.random() < 0.3:
             self._go_back(*before_all)
-        self.stood, self.grants = self._files(), self._stamp().grants
+        self.stood, self.grants = self._files(), self._stamp().grant_digests
 
     def _worker(self, slot: int, *, goes_back: bool) -> int:
         seed = self.chance.getrandbits(32)
