@@ -50,8 +50,8 @@ def diff(  # noqa: PLR0913 - one parameter for each option
     The verdict is same, narrowed, widened or both. It compares the calls that are allowed: `docs` and `docs/` are
     the same. A change counts as widened unless it is proven to allow nothing more. An absent or invalid grant
     allows nothing. A newly declared argument, or one that now counts as a path, is widened: before,
-    `undeclared_args` or `require_path` may have denied the call. So is the first scope of a grant where
-    `undeclared_args` is `deny`, as it makes undeclared paths pass.
+    `undeclared_args` or `require_path` may have denied the call. With `undeclared_args = "deny"` the first scope of
+    a grant is widened too, because undeclared paths then pass.
 
     `--against stamp` compares with what was stamped last, and so shows what was edited by hand. If the stamped text
     is neither in the history nor in the last commit, the whole grant counts as widened.
