@@ -4,7 +4,9 @@ The hits in a window are known within bounds: hits that were certainly in it, an
 bounds disagree, the recorded answer of the rate counts; if another rule answered, the log's times decide. So a
 policy that did not change flips no answer:
 
-- A hit is logged at most MAX_LAG after it was counted, so its time in the log is at most MAX_LAG off.
+- A hit is logged at most MAX_LAG after it was counted, so its time in the log is at most MAX_LAG off. Its line is
+  written at most MAX_LAG later still, so lines may be that much out of order: calls are answered in the order of
+  their times. A hit before a call is read before any line that is more than 2 MAX_LAG later than the call.
 - If allowed calls now fill a window that is 4 MAX_LAG shorter than a minute, their hits and this one's were
   within a minute of the ledger, which never allows one too many: so the budget is smaller now.
 - If a call was limited, but now all hits that may be in a window MAX_LAG longer than a minute leave it room, including
@@ -12,7 +14,8 @@ policy that did not change flips no answer:
 """
 
 from collections import deque
-from itertools import takewhile
+from heapq import heappop, heappush
+from itertools import count, takewhile
 
 from cortex_policy.core.model import ALLOWED, RATE_LIMITED, Reason
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
@@ -31,6 +34,8 @@ _BY_RATE = (ALLOWED, RATE_LIMITED)
 _LONG_WINDOW = WINDOW_SECONDS + MAX_LAG
 _SHORT_WINDOW = WINDOW_SECONDS - 4 * MAX_LAG
 _GRAIN_SECONDS = 0.01  # hits this close count as one entry with their sum: so a window has a bounded number of entries
+# of the start of a log: a line that was written before its first line may hold a hit up to MAX_LAG after it
+_BLIND_SECONDS = _LONG_WINDOW + MAX_LAG
 LOG_TOO_SHORT = UnknowableReason("the log starts less than a minute before, and the hits of that minute are not known")
 BUDGET_UNKNOWN = UndecidedReason("other undecided calls may have used up its rate")
 
@@ -107,7 +112,9 @@ class RateReplay:
         """Take the function that gets each answer with the id of its call."""
         self._on_result, self._known_denials = on_result, known_denials
         self._budgets: dict[str, _BudgetBounds] = {}
-        self._waiting: deque[tuple[float, _BudgetBounds, int, Reason, bool, int, Any]] = deque()
+        # INVARIANT: a heap, the earliest call first: answering a later one would drop hits that an earlier one needs
+        self._waiting: list[tuple[float, int, _BudgetBounds, int, Reason, bool, int, Any]] = []
+        self._line_numbers = count()  # calls of one time are answered in the order of their lines
         self._latest = self._start = float("-inf")
 
     def answer_due_calls(self, at: float) -> None:
@@ -129,7 +136,8 @@ class RateReplay:
         is_peek = takes_no_hit(data)
         if data["reason"] is ALLOWED and not is_peek:
             budget.coming += cost
-        self._waiting.append((at, budget, limit, data["reason"], is_peek, cost, call_id))
+        number = next(self._line_numbers)
+        heappush(self._waiting, (at, number, budget, limit, data["reason"], is_peek, cost, call_id))
 
     def add_possible(self, at: float, key: str, data: "dict[str, Any]") -> None:
         """Add a call that may have been allowed."""
@@ -145,7 +153,7 @@ class RateReplay:
     def _answer_until(self, until: float) -> None:
         waiting = self._waiting
         while waiting and waiting[0][0] < until:
-            at, budget, limit, recorded, is_peek, cost, call_id = waiting.popleft()
+            at, _, budget, limit, recorded, is_peek, cost, call_id = heappop(waiting)
             if recorded is ALLOWED and not is_peek:
                 budget.coming -= cost
             budget.drop_expired(at)
@@ -153,7 +161,7 @@ class RateReplay:
                 answer = self._answer_with_room(at, recorded, call_id)
             elif budget.low + cost > limit and not (
                 is_peek and recorded is ALLOWED
-            ):  # it may have looked earlier than it was logged than it was logged
+            ):  # it may have looked earlier than it was logged
                 answer = RATE_LIMITED
             else:
                 answer = recorded if recorded in _BY_RATE else _answer_by_log_time(budget, at, cost, limit)
@@ -165,7 +173,7 @@ class RateReplay:
 
     def _answer_with_room(self, at: float, recorded: Reason, call_id: object) -> "Answer":
         """Answer a call that the known hits leave room for; hits before the log's start may have denied it."""
-        is_blind = recorded is RATE_LIMITED and at < self._start + _LONG_WINDOW and call_id not in self._known_denials
+        is_blind = recorded is RATE_LIMITED and at < self._start + _BLIND_SECONDS and call_id not in self._known_denials
         return LOG_TOO_SHORT if is_blind else ALLOWED
 
 

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cortex_policy.core.decode import decode_grant
@@ -249,8 +249,22 @@ calls = st.lists(
 )
 
 
+def asked_call(gap: float, lag: float = 0.0, delay: float = 0.0, action: str = "tree") -> tuple[object, ...]:
+    """Return a call that costs 1, as `calls` has them."""
+    return gap, action, "docs/x", 1, False, lag, delay
+
+
+# a call that was limited just before the window moved on is written behind one that was allowed just after
+LATE_LINE = [asked_call(0)] * 12 + [asked_call(60), asked_call(0), asked_call(59.95)]
+LATE_LINE += [asked_call(0, MAX_LAG, MAX_LAG), asked_call(0.1, MAX_LAG)]
+# a lost line holds a hit that is later than the first line that is left
+LOST_HIT = [asked_call(0, delay=MAX_LAG, action="push"), asked_call(0.1), asked_call(59.95, MAX_LAG)]
+
+
 @MANY
 @given(calls, st.sampled_from([1, 1, 2, 3, 5]), st.sampled_from([0, 0, 0, 1, 5, 20]))
+@example(LATE_LINE, 2, 0)
+@example(LOST_HIT, 1, 1)
 def test_an_unchanged_policy_flips_nothing(asked: list[tuple[object, ...]], limit: int, lost: int) -> None:
     """Whatever the lag of the log, the order of its lines, and where it starts."""
     text = json.dumps({**GRANT, "actions": ["tree", "snippet"], "rate": {"perMinute": limit}}).encode()
