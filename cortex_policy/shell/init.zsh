@@ -48,8 +48,8 @@ function __cortex_policy_ask {
     # until the answer is whole, nothing else may use the pipes: not a trap, and not the next call after Ctrl-C
     __cortex_policy_state=busy
     {
-        # another user may have made a directory of this name
-        [[ -O $__cortex_policy_parent && -O /dev/fd/3 && -O /dev/fd/4 ]] || \builtin return 1
+        # another user may have made a directory of this name, and would answer
+        [[ -O /dev/fd/3 ]] || \builtin return 1
         \builtin print -rNu4 -- "$__cortex_policy_sent" $__cortex_policy_terminal ${#__cortex_policy_variables} \
             "${__cortex_policy_variables[@]}" $# "$@" . &&
             IFS= \builtin read -r -d $'\0' -t 1 -u 3 __cortex_policy_text || \builtin return 1
