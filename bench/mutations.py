@@ -16,7 +16,7 @@ from cortex_policy.manage.cases.model import CaseFile
 from cortex_policy.manage.cases.parser import read_case_file
 from cortex_policy.manage.cases.runner import GrantUnderTest
 from cortex_policy.manage.cases.scaffold import generate_cases_with_coverage
-from cortex_policy.manage.cases.serializer import to_toml
+from cortex_policy.manage.cases.serializer import generated_cases_to_toml
 from tests.support.mutants import Score, score
 
 TOP = Path(__file__).parent.parent
@@ -29,7 +29,7 @@ def written(document: object, grant_id: str) -> CaseFile:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "x.cases.toml")
         subject = GrantUnderTest(grant_from_document(document, grant_id), json.dumps(document).encode(), grant_id)
-        path.write_text(to_toml(generate_cases_with_coverage(subject, path.name)[0]))
+        path.write_text(generated_cases_to_toml(generate_cases_with_coverage(subject, path.name)[0]))
         return read_case_file(str(path), path.name)
 
 
