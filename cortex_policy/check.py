@@ -7,7 +7,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.arguments import declared_types
 from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
 from cortex_policy.core.model import WAITING, CortexPolicyError, UsageError
-from cortex_policy.core.path_arguments import ALWAYS, NEVER, path_condition
+from cortex_policy.core.path_arguments import ALWAYS, NEVER, when_argument_is_path
 from cortex_policy.state import read_all
 from cortex_policy.state.enforcement import AuditedCall, load_for_call
 
@@ -209,7 +209,7 @@ def _coerce_all(grant: "Grant", words: "dict[str, str]") -> "dict[str, object]":
 
 def _coerce(grant: "Grant", name: str, word: str) -> object:
     """Give a word the type its grant declares; without a declaration it is JSON if it parses as JSON, else a string."""
-    condition, types = path_condition(grant, name), declared_types(grant.args, name)
+    condition, types = when_argument_is_path(grant, name), declared_types(grant.args, name)
     if condition == ALWAYS or "string" in types:
         return word
     try:

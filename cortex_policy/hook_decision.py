@@ -167,7 +167,7 @@ class _GrantQuestions:
             grant, settings = load_for_call_in_root(self._root, question.grant)
             if grant.fs_scope and not question.no_path:
                 settings = Settings(**{**vars(settings), "require_path": True})
-            audited.prepare(grant, _with_path_values(grant, question), settings)
+            audited.set_grant_and_open_log(grant, _with_path_values(grant, question), settings)
             audited.decision = self._decide(question, grant, audited)
         if audited.decision:
             return ""

@@ -2,7 +2,7 @@
 
 from cortex_policy.core import Value, operator_commands
 from cortex_policy.core.closest_match import closest_scope, closest_value, closest_word
-from cortex_policy.core.engine import check_each_path, counts_as_declared, normalize_scope, path_syntax_problem
+from cortex_policy.core.engine import counts_as_declared, normalize_scope, path_syntax_problem, path_verdicts
 from cortex_policy.core.path_likeness import looks_like_path, unchecked_paths
 from cortex_policy.core.rule_steps import MOST_PATHS, RULES
 from cortex_policy.core.text import did_you_mean
@@ -81,7 +81,7 @@ def _declaration_word(value: object) -> str:
 def _path(case: "ExplainContext") -> Advice:
     scopes = case.grant.fs_scope
     usable = tuple(scope for scope in scopes if normalize_scope(scope) is not None)
-    denied = [(given, resolved) for _, given, resolved, why in check_each_path(case.grant, case.request) if why]
+    denied = [(given, resolved) for _, given, resolved, why in path_verdicts(case.grant, case.request) if why]
     if not denied:
         return Advice("", usable, advice="name a path, as with `--path P`")
     paths = [resolved for _, resolved in denied if resolved is not None]

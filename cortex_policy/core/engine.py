@@ -64,7 +64,7 @@ def _match_scopes(grant: "Grant", paths: "Iterable[ResolvedPath]") -> "tuple[tup
     )
 
 
-def check_each_path(grant: "Grant", request: "Request") -> "Iterator[tuple[str, str | None, ResolvedPath | None, str]]":
+def path_verdicts(grant: "Grant", request: "Request") -> "Iterator[tuple[str, str | None, ResolvedPath | None, str]]":
     """Yield (argument, path, its place, why it is denied) for each path in the arguments; an empty reason allows it."""
     path_by_key = {(path.argument, path.given): path for path in request.paths}
     for argument, given, is_path in path_arguments(grant, request.args):
@@ -82,7 +82,7 @@ def check_each_path(grant: "Grant", request: "Request") -> "Iterator[tuple[str, 
 
 def _path(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
     seen = False
-    for argument, given, _, why in check_each_path(grant, request):
+    for argument, given, _, why in path_verdicts(grant, request):
         seen = seen or given is not None
         if why:
             what = f"`{given}`" if given is not None else f"argument `{argument}`"

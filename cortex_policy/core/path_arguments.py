@@ -24,7 +24,7 @@ LAST_WORDS = frozenset((
 NEVER, IF_TEXT, ALWAYS = range(3)  # when an argument is a path
 
 
-def path_condition(grant: "Grant", name: str) -> int:
+def when_argument_is_path(grant: "Grant", name: str) -> int:
     """Return when a top-level argument is a path, by its name and declaration: NEVER, IF_TEXT or ALWAYS."""
     declared = declared_path_format(grant.args, name)
     if declared is not None:
@@ -41,12 +41,12 @@ def path_condition_of_name(name: str) -> int:
 
 def may_be_path_argument(grant: "Grant", name: str) -> bool:
     """Whether the grant treats a top-level argument of this name as a path if its value is text."""
-    return path_condition(grant, name) != NEVER
+    return when_argument_is_path(grant, name) != NEVER
 
 
 def is_path_argument(grant: "Grant", name: str, value: object) -> bool:
     """Whether a top-level argument of this name with this value is a path, so that the path rule checks it."""
-    condition = path_condition(grant, name)
+    condition = when_argument_is_path(grant, name)
     return condition == ALWAYS or next(_paths(name, value, condition, is_inner=False), None) is not None
 
 
@@ -57,7 +57,7 @@ def path_arguments(grant: "Grant", args: "Mapping[str, object]") -> "Iterator[tu
     deep. Text inside such a value is yielded too: it may name files that govern grants.
     """
     for name, value in args.items():
-        condition = path_condition(grant, name)
+        condition = when_argument_is_path(grant, name)
         yield from _paths(name, value, condition, is_inner=False)
         yield from _nested_paths(name, value, 1, is_inner=condition != NEVER)
 

@@ -3,9 +3,9 @@
 from cortex_policy.core import Value
 from cortex_policy.core.closest_match import ArgumentViolation, closest_scope
 from cortex_policy.core.engine import (
-    check_each_path,
     matching_scope,
     path_syntax_problem,
+    path_verdicts,
     undeclared_argument_denial_text,
 )
 from cortex_policy.core.json_tree import json_pointer
@@ -113,7 +113,7 @@ def _names(names: list[str]) -> str:
 
 def _path(case: ExplainContext) -> "Iterator[RuleStep]":
     verdicts = dict.fromkeys((PASSES, DENIES), 0)
-    for argument, given, resolved, why in check_each_path(case.grant, case.request):
+    for argument, given, resolved, why in path_verdicts(case.grant, case.request):
         verdict = DENIES if why else PASSES
         verdicts[verdict] += 1
         if verdicts[verdict] <= MOST_PATHS:

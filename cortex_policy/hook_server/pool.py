@@ -125,6 +125,6 @@ class WorkerPool:
 
     def _reap(self, worker: Worker) -> None:
         self._selector.unregister(worker.end)
-        worker.forget()
+        worker.reap()
         self._workers.remove(worker)
         self._assign()

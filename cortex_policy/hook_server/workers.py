@@ -83,7 +83,7 @@ class Worker:
         except OSError:
             return  # it has ended
 
-    def forget(self) -> None:
+    def reap(self) -> None:
         """Take note of its end, once `end` is readable."""
         os.waitpid(self.process, 0)
         os.close(self.end)

@@ -235,7 +235,7 @@ class GrantCache:
         self.watcher.close()
 
     def reset_after_fork(self) -> None:
-        """Start again in the child of a fork."""
+        """In the child of a fork, replace the lock and the queue of changes; the grants stay."""
         self._lock = allocate_lock()
         self.watcher.reset_after_fork()
 

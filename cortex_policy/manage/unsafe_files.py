@@ -44,7 +44,7 @@ def permission_problems(root: Root, files: list[str], of_files: "Doubts") -> "It
     yield from group_writer_problems(root, files, {path for _, path in doubts})
 
 
-def unsafe_file_warnings(faults: list[str]) -> list[str]:
+def summarize_faults(faults: list[str]) -> list[str]:
     """Return one sentence about files that a check would refuse, if any; `faults` are those of a `TrustCheck`."""
     if not faults:
         return []
@@ -52,7 +52,7 @@ def unsafe_file_warnings(faults: list[str]) -> list[str]:
     return [f"{faults[0]}{more}, and `check` refuses that"]
 
 
-def permission_warnings(root: Root, grant_ids: tuple[str, ...] = ()) -> list[str]:
+def find_grant_faults(root: Root, grant_ids: tuple[str, ...] = ()) -> list[str]:
     """Return what is unsafe about these grants, or about all; files that cannot be opened are left out."""
     trust = TrustCheck(root)
     with suppress(FileNotFoundError, GrantError), PolicyDirectory(trust, "tools") as tools:

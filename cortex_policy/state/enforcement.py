@@ -222,13 +222,13 @@ class AuditedCall:
         budgets: "Ledger | MemoryBudgets | None" = None,
     ) -> "Decision":
         """Decide the call by a grant, and store the decision."""
-        self.prepare(grant, args, settings)
+        self.set_grant_and_open_log(grant, args, settings)
         self.decision = decide_and_consume(
             grant, self.action, args, cost=self.cost, peek=self.peek, settings=settings, budgets=budgets
         )
         return self.decision
 
-    def prepare(self, grant: "Grant", args: "Mapping[str, object]", settings: Settings) -> None:
+    def set_grant_and_open_log(self, grant: "Grant", args: "Mapping[str, object]", settings: Settings) -> None:
         """Store by what the call is decided, and open the log, before anything is consumed."""
         self.grant, self.args, self.settings = grant, args, settings
         self._open_log(settings)

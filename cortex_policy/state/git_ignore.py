@@ -16,7 +16,7 @@ def create_git_ignore(policy: int) -> None:
         atomic_create(policy, NAME, _TEXT)
 
 
-def names_git_would_add(text: str) -> tuple[str, ...]:
+def names_not_ignored_by(text: str) -> tuple[str, ...]:
     """Return the names that the text of such a file does not ignore."""
     lines = [line.strip() for line in text.splitlines()]
     patterns = [_pattern(line) for line in lines if line and not line.startswith(("#", "!"))]

@@ -15,7 +15,7 @@ class Owner(Value):
     directory: str
 
 
-def who_may_replace(path: str) -> Owner:
+def owner_who_may_replace(path: str) -> Owner:
     """Return the user who may replace the file at a path, by the directory that holds it or would hold it."""
     directory = os.path.dirname(path)
     while not os.path.isdir(directory) and directory not in ("", "/"):
@@ -32,7 +32,7 @@ def who_may_replace(path: str) -> Owner:
 
 def make_directory_command(directory: str) -> str:
     """Return the command that makes a directory in which the caller may write, also where only root may make it."""
-    if who_may_replace(directory).is_caller:
+    if owner_who_may_replace(directory).is_caller:
         return f"mkdir -p {quote(directory)}"
     user = user_name_or_empty(os.geteuid()) or str(os.geteuid())
     return f"sudo install -d -o {quote(user)} {quote(directory)}"

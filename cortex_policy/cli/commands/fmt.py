@@ -63,9 +63,9 @@ def fmt(
 
 
 def _print_warnings(root: "Root", grant_ids: tuple[str, ...]) -> None:
-    from cortex_policy.manage.unsafe_files import permission_warnings, unsafe_file_warnings  # noqa: PLC0415 - as above
+    from cortex_policy.manage.unsafe_files import find_grant_faults, summarize_faults  # noqa: PLC0415 - as above
 
-    for warning in unsafe_file_warnings(permission_warnings(root, grant_ids)):
+    for warning in summarize_faults(find_grant_faults(root, grant_ids)):
         typer.echo(message_line(f"warning: {warning}"), err=True)
 
 

@@ -25,7 +25,7 @@ from cortex_policy.core.compare.verdicts import (
     widens,
 )
 from cortex_policy.core.model import Grant
-from cortex_policy.core.path_arguments import ALWAYS, IF_TEXT, NEVER, path_condition
+from cortex_policy.core.path_arguments import ALWAYS, IF_TEXT, NEVER, when_argument_is_path
 
 _MAX_REPORTED = 20  # arguments of one change
 
@@ -87,7 +87,7 @@ def _declaration_text(grant: Grant, name: str) -> str:
 def _argument_verdict(old: Grant, new: Grant, name: str) -> str:
     if accepts_nothing(new.args, name) or accepts_nothing(old.args, name):
         return verdict_of(is_inside=accepts_nothing(new.args, name), is_covered=accepts_nothing(old.args, name))
-    was_path, is_path = path_condition(old, name), path_condition(new, name)
+    was_path, is_path = when_argument_is_path(old, name), when_argument_is_path(new, name)
     # an argument that is no path is under no scope, and may even name what governs grants
     is_inside = is_subset(new.args, old.args, name) and is_path >= was_path
     if is_inside and (_meets_require_path(old, new, name) or _becomes_declared(old, new, name)):
@@ -98,7 +98,7 @@ def _argument_verdict(old: Grant, new: Grant, name: str) -> str:
 
 def _meets_require_path(old: Grant, new: Grant, name: str) -> bool:
     """Whether calls that `require_path` denies may pass by an argument that counts as a path now."""
-    return path_condition(old, name) == NEVER != path_condition(new, name) and allows_text(new.args, name)
+    return when_argument_is_path(old, name) == NEVER != when_argument_is_path(new, name) and allows_text(new.args, name)
 
 
 def _becomes_declared(old: Grant, new: Grant, name: str) -> bool:
@@ -107,7 +107,7 @@ def _becomes_declared(old: Grant, new: Grant, name: str) -> bool:
         return True
     if name in old.args or name in ("path", "paths"):
         return False
-    was_path = path_condition(old, name)
+    was_path = when_argument_is_path(old, name)
     is_judged = was_path == ALWAYS or (was_path == IF_TEXT and declared_types(new.args, name) == ("string",))
     return not (old.fs_scope and is_judged)
 
@@ -147,7 +147,7 @@ def _keyword_text(declaration: dict[str, object], keyword: str) -> str:
 
 
 def _path_sentence(old: Grant, new: Grant, name: str) -> str:
-    is_no_path = path_condition(old, name) == NEVER, path_condition(new, name) == NEVER
+    is_no_path = when_argument_is_path(old, name) == NEVER, when_argument_is_path(new, name) == NEVER
     if is_no_path == (False, True):
         return "is no longer a path: no scope limits it"
     if is_no_path == (True, False):

@@ -5,7 +5,7 @@ INVARIANT: no sentence holds a command that changes a grant, or a path of the po
 
 from math import ceil
 
-from cortex_policy.core.hooks.ruling_reason import ASK, CHANGE, POLICY_SENTENCE, hide_policy_paths
+from cortex_policy.core.hooks.ruling_reason import ASK, CHANGE, POLICY_SENTENCE, reason_without_policy
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     APPROVAL_REQUIRED,
@@ -41,7 +41,7 @@ def _why(question: "GrantQuestion", grant: "Grant", decision: "Decision") -> str
     if decision.reason is ACTION_NOT_ALLOWED:
         return f"the grant allows only {_listed(grant.actions)}. {ASK}"
     if decision.reason is ARGUMENT_NOT_ALLOWED:
-        return f"{hide_policy_paths(decision.detail) or 'an argument is not allowed'}. {CHANGE}"
+        return f"{reason_without_policy(decision.detail) or 'an argument is not allowed'}. {CHANGE}"
     if decision.reason is PATH_OUTSIDE_SCOPE:
         return _path(question, grant, decision.detail)
     if decision.reason is APPROVAL_REQUIRED:
@@ -52,7 +52,7 @@ def _why(question: "GrantQuestion", grant: "Grant", decision: "Decision") -> str
 
 
 def _path(question: "GrantQuestion", grant: "Grant", detail: str) -> str:
-    why = hide_policy_paths(detail)
+    why = reason_without_policy(detail)
     if why == POLICY_SENTENCE:
         return f"{why}. {ASK}"
     return " ".join(filter(None, (f"{why or 'a path is not allowed'}.", _allowed_paths(question, grant), CHANGE)))

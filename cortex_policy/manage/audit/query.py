@@ -32,7 +32,7 @@ class CallFilter(Value):
     denied: bool = False
 
     def matches(self, at: float, data: "dict[str, Any]") -> bool:
-        """Whether a call passes the filter."""
+        """Whether a call passes the filter apart from its root, by which lines are decoded."""
         return (
             at >= self.start
             and self.grant in (None, data["grant"])

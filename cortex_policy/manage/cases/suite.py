@@ -9,7 +9,7 @@ from cortex_policy.manage.cases.parser import read_case_file
 from cortex_policy.manage.cases.runner import FileResult, GrantUnderTest, run_file
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.manage.settings_problems import settings_warnings
-from cortex_policy.manage.unsafe_files import unsafe_file_warnings
+from cortex_policy.manage.unsafe_files import summarize_faults
 from cortex_policy.state import Root
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, unread_grant_error
 
@@ -98,7 +98,7 @@ class GrantLoader:
     @property
     def warnings(self) -> list[str]:
         """Grants that could not be tested, and one warning for all grants that no check trusts."""
-        return [*self._warnings, *unsafe_file_warnings([*self._unsafe])]
+        return [*self._warnings, *summarize_faults([*self._unsafe])]
 
     def ids(self, root: Root) -> list[str]:
         """List the grants of a root."""

@@ -15,7 +15,7 @@ from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Setting
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.git_revisions import NoCommitsError, policy_at_revision
 from cortex_policy.manage.diff.settings import compare_settings_with_revision
-from cortex_policy.manage.unsafe_files import unsafe_file_warnings
+from cortex_policy.manage.unsafe_files import summarize_faults
 from cortex_policy.state import Root
 from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, find_root
@@ -84,7 +84,7 @@ def compare_ids_or_files(old: str, new: str, root: str | None = None) -> PolicyD
             f"`{old}` and `{new}` are not of one kind", f"compare two grants, or two files called `{HOOKS}`"
         )
     change = compare_versions(new_name, before, after, _settings_of_root(root))
-    return PolicyDiff((change,), 0, tuple(unsafe_file_warnings(list(dict.fromkeys([*faults, *more])))))
+    return PolicyDiff((change,), 0, tuple(summarize_faults(list(dict.fromkeys([*faults, *more])))))
 
 
 def _settings_of_root(named: str | None) -> Settings:
@@ -127,7 +127,7 @@ def compare_with_revision(root: Root, revision: str, grant_id: str | None = None
         for name in touched
     )
     settings = _settings_diffs(root, revision) if grant_id is None else ()
-    return PolicyDiff((*changes, *settings), len(names) - len(touched), tuple(unsafe_file_warnings(faults)), notes)
+    return PolicyDiff((*changes, *settings), len(names) - len(touched), tuple(summarize_faults(faults)), notes)
 
 
 def _settings_diffs(root: Root, revision: str) -> tuple[GrantDiff, ...]:

@@ -12,7 +12,7 @@ from cortex_policy.manage.diff.grants import (
     to_grant_version,
 )
 from cortex_policy.manage.history.texts import find_texts
-from cortex_policy.manage.unsafe_files import unsafe_file_warnings
+from cortex_policy.manage.unsafe_files import summarize_faults
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.comparison_settings import comparison_settings
@@ -81,7 +81,7 @@ def compare_with_stamp(root: Root, grant_id: str | None = None, track: "Track" =
     if grant_id is not None and not changes:
         same = to_grant_version(grant_id, found.get(grant_id))
         changes = [compare_versions(grant_id, same, same)]
-    return PolicyDiff(tuple(changes), len(names) - len(changes), tuple(unsafe_file_warnings(faults)))
+    return PolicyDiff(tuple(changes), len(names) - len(changes), tuple(summarize_faults(faults)))
 
 
 def _digest(found: "TextOrError | None") -> str | None:

@@ -12,7 +12,7 @@ from cortex_policy.manage.history.texts import find_texts
 from cortex_policy.manage.history.undo_steps import UndoStep, join_renames
 from cortex_policy.manage.history.writes import (
     entries_since,
-    last_entry,
+    last_undoable_entry,
     require_valid_or_trusted_text,
     unknown_text_error,
 )
@@ -160,7 +160,7 @@ def _plan(root: Root, stamp: "Stamp | None", request: UndoRequest, read: "Read")
         return _Plan(request.version, _steps(root, _earliest_changes(entries, is_stamped=True), read))
     if edits := _hand_edits(root, stamp, request.id, read):
         return _Plan(stamp.version, tuple(_step_to_stamp(root, one) for one in edits))
-    entry = last_entry(root, stamp, request.id)
+    entry = last_undoable_entry(root, stamp, request.id)
     return _Plan(entry.previous_version, _steps(root, _earliest_changes((entry,), is_stamped=False), read))
 
 

@@ -131,7 +131,7 @@ def entries_since(
     return tuple(entries)
 
 
-def last_entry(root: Root, stamp: Stamp, grant_id: str | None) -> HistoryEntry:
+def last_undoable_entry(root: Root, stamp: Stamp, grant_id: str | None) -> HistoryEntry:
     """Return the last write of the root, or of a grant if no later write depends on it.
 
     Raise NotDoneError if it is not known. A merge that changed nothing here is passed over.

@@ -45,7 +45,7 @@ def remove_managed_hook(text: str) -> str | None:
 
 
 def managed_hooks(text: str) -> "list[dict[str, object]]":
-    """Return the handlers before a tool, each with the matcher of its group."""
+    """Return the handlers before a tool of all groups, without their matchers."""
     hooks = decode_requirements(text).get("hooks")
     groups = hooks.get("PreToolUse") if isinstance(hooks, dict) else None
     return [

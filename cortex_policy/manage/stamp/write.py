@@ -12,8 +12,8 @@ from cortex_policy.manage.stamp.locked_file import (
     decode_stamp_or_none,
     finish_interrupted_entry,
     highest_version_in_text,
-    next_version,
     read_stamp_file,
+    version_after,
     write_entry_and_stamp,
 )
 from cortex_policy.manage.transaction.grant_files import open_grant_files
@@ -68,7 +68,7 @@ def write_stamp(root: Root, consent: "Consent", lock_wait: LockWait = NO_WAIT) -
         diff = PolicyDiff(tuple(edit.change(settings) for edit in edits), len(digests) - len(now), (), notes)
         if old is not None and old.digests == digests and not old.pending:
             return StampResult(old, is_written=False, diff=diff)
-        version = next_version(
+        version = version_after(
             require_supported_version(old, file) if old is not None else highest_version_in_text(data, file), file
         )
         for edit in edits:

@@ -104,7 +104,7 @@ def _gitignore_problems(root: Root) -> "Iterator[Problem]":
     text = None
     with suppress(FileNotFoundError, GrantError), PolicyDirectory(TrustCheck(root)) as policy:
         text = policy.read(git_ignore.NAME, _MAX_GITIGNORE_BYTES).decode("utf-8", "replace")
-    if text is not None and (missing := git_ignore.names_git_would_add(text)):
+    if text is not None and (missing := git_ignore.names_not_ignored_by(text)):
         file = display_path(f"{root.policy}/{git_ignore.NAME}")
         names = ", ".join(f"`{name}`" for name in missing)
         lines = " ".join(map(quote, missing))

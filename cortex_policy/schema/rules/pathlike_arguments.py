@@ -4,7 +4,7 @@ import re
 
 from cortex_policy.core.arguments import declaration_problem, declared_path_format, first_argument_violation_text
 from cortex_policy.core.json_tree import json_pointer
-from cortex_policy.core.path_arguments import NEVER, path_condition
+from cortex_policy.core.path_arguments import NEVER, when_argument_is_path
 from cortex_policy.core.path_likeness import is_pathlike_name, looks_like_path
 from cortex_policy.schema.problems import UnlocatedProblem
 
@@ -32,7 +32,7 @@ def pathlike_arguments(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
 def _is_left_open(subject: "LintSubject", name: str) -> bool:
     """Whether neither the name nor the declaration says that an argument is a path, or none."""
     declarations = subject.grant.args
-    return path_condition(subject.grant, name) == NEVER and declared_path_format(declarations, name) is None
+    return when_argument_is_path(subject.grant, name) == NEVER and declared_path_format(declarations, name) is None
 
 
 def _string_declaration(declaration: object) -> "dict[str, Any] | None":

@@ -16,7 +16,7 @@ MAX_CLOSERS_SHOWN = 20  # in a hint
 
 
 class UnrecognizedError(Exception):
-    """What comes next is not recognized."""
+    """What comes next is not recognized, or is nested too deep."""
 
 
 class Brackets:
