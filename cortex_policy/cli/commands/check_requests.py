@@ -13,8 +13,7 @@ from cortex_policy.batch.stream import AnswerStream
 from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
 from cortex_policy.core.json_text import json_text
 from cortex_policy.core.model import NOT_DONE, UsageError
-from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import escape_json_output, os_error_text
+from cortex_policy.core.text import escape_json_output, message_line, os_error_text
 from cortex_policy.state import read_all
 
 if TYPE_CHECKING:
@@ -30,9 +29,12 @@ def answer_batch(file: str, answerer: Answerer) -> int:
         try:
             stream.answer_all(source, 1)
         except OSError as error:
-            if error.errno == errno.EPIPE:  # nobody reads the rest, and what was not answered was not allowed
-                return stream.first_code or NOT_DONE.exit_code
-            raise NotDoneError(f"the lines of `{file}` cannot be answered: {os_error_text(error)}") from None
+            if error.errno != errno.EPIPE:  # else nobody wants the rest
+                # not as an error of the command, which would say that nothing was changed: calls were counted
+                why = f"the lines of `{file}` cannot be answered: {os_error_text(error)}"
+                sys.stderr.write(f"cortex-policy: {message_line(why)}\n")
+            # what was not answered was not allowed
+            return stream.first_code or NOT_DONE.exit_code
     return stream.first_failure_exit_code
 
 
