@@ -66,7 +66,7 @@ def pytest_xdist_auto_num_workers() -> int:
 @pytest.fixture
 def tmp_path(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
     """Make a directory for a test; the one of pytest lists all others, and links to the newest, for each test."""
-    words = re.sub(r"\W", "_", request.node.name)[:30]
+    words = re.sub(r"\W", "_", request.node.name)[:16]
     directory = tmp_path_factory.getbasetemp() / f"{words}-{next(DIRECTORIES)}"
     directory.mkdir(mode=0o700)
     return directory

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 _LINE_START = re.compile(r"(?:\r\n|\n|\r)[ \t]*\Z")
+_MAX_INDENT = 200  # characters; a longer one is not looked for
 _INDENT = re.compile(r"[ \t]*")
 _BRACKETS = {"array": "[]", "object": "{}"}
 
@@ -148,7 +149,7 @@ def _addition(text: str, root: JsonNode, node: JsonNode, prefix: str, values: "S
         opening, closing = (spaces, "") if spaces else _brackets(node.kind, style, indent)
         deeper = indent + style.unit if _NEWLINE.search(opening) else indent
         return node.start + 1, node.end - 1, opening + prefix + _format(values[0], style, deeper) + closing
-    indent, end = _indent(text, node.children[-1].start_in_container), node.children[-1].end
+    indent, end = _indent_of_last(text, node), node.children[-1].end
     separator = _separator(text, node, style)
     return end, end, "".join(separator + prefix + _format(value, style, indent) for value in values)
 
@@ -207,6 +208,15 @@ def _indent(text: str, offset: int) -> str:
     """Return the spaces that start the line of an offset."""
     start = max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
     return _INDENT.match(text, start)[0]  # type: ignore[index] # no spaces match too
+
+
+def _indent_of_last(text: str, node: JsonNode) -> str:
+    """Return the indent of the last line in a container that begins with one of its parts, not with the end of one."""
+    for part in reversed(node.children):
+        start = part.start_in_container
+        if part is node.children[0] or _LINE_START.search(text[max(0, start - _MAX_INDENT) : start]):
+            return _indent(text, start)
+    return ""
 
 
 def _colon(text: str, members: "Iterable[JsonNode]") -> str:

@@ -25,9 +25,8 @@ PROGRAM = "program"  # the answer to a line that the program must answer itself
 IDLE_SECONDS = 600
 _WRITE_SECONDS = 1.0  # until the shell has read an answer
 _MAX_REQUEST = 1 << 16
-_MAX_ANSWER = (
-    1 << 16
-)  # that fits into a pipe at once: zsh waits without limit for the rest of what it has begun to read
+# what fits into a pipe at once: zsh waits without limit for the rest of what it has begun to read
+_MAX_ANSWER = 1 << 16
 _OTHER_VARIABLES = ("HOME", "XDG_CONFIG_HOME", "TRACEPARENT")  # that a decision or its record depends on
 _OPEN = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
 _MAX_DESCRIPTORS = 1 << 16

@@ -243,6 +243,23 @@ def test_elements_appended_at_once_are_laid_out_as_one_after_the_other(
     assert append_items(text, pointer, added) == one_by_one
 
 
+def test_objects_on_one_line_with_the_end_of_another_keep_their_indent() -> None:
+    """The line of an element may begin with the end of the one before it."""
+    text = '{"rules":{\n    "docs":null,"a/b":null\n  },"actions":\n[]}'
+    for _ in range(4):
+        text = append_items(text, "/actions", [{"docs": None}])
+    assert text.endswith(""""actions":
+[{
+      "docs":null
+  },{
+    "docs":null
+},{
+    "docs":null
+},{
+    "docs":null
+}]}""")
+
+
 def test_a_thousand_elements_take_three_looks_at_the_text() -> None:
     """Each look at a grant of 1 MiB takes a second."""
     with counted(parse_tree) as work:

@@ -229,7 +229,8 @@ def test_a_change_and_its_reverse_leave_the_same_grant(
 ) -> None:
     """In every layout; where nothing was inserted and the rate was canonical, the same bytes too."""
     before = decode_grant(text.encode())
-    named = [action for action in before.actions if action]  # one without a name could not be allowed again
+    # one without a name, or with a comma in it, could not be allowed again
+    named = [action for action in before.actions if action and "," not in action]
     revoke = data.draw(st.lists(st.sampled_from(named), unique=True)) if named else []
     edit = apply_edit(text, GrantEdit(rate, allow=allow, revoke=tuple(revoke), add_scopes=scopes))
     assert edit.after == decode_grant(edit.text.encode())
