@@ -52,8 +52,9 @@ def _share_left(one: "BudgetStatus") -> float:
 def _head(live_status: "LiveStatus") -> "list[Text]":
     status = live_status.status
     sentences = status.denials.sentences or ([status.unusable.detail] if status.unusable is not None else [])
+    # the state first, so that a long path does not fold it
     state = "checks are denied" if sentences else "checks can be allowed"
-    first = _text(f"{status.root.path}: {state}", "bold red" if sentences else "bold")
+    first = _text(f"{state} in {status.root.path}", "bold red" if sentences else "bold")
     return [first, *(_text(localize_times(sentence), "red") for sentence in sentences)]
 
 
