@@ -25,9 +25,9 @@ class RequestLine:
         self.grant: str = members["grant"]
         self.action: str = members["action"]
         self.args: dict[str, Any] = members.get("args", {})
-        self.cost = min(to_whole_number(members["cost"]) or 1, _MAX_COST) if "cost" in members else 1
+        self.cost: int = min(to_whole_number(members["cost"]) or 1, _MAX_COST) if "cost" in members else 1
         self.peek: bool = members.get("peek", False)
-        self.has_id = "id" in members
+        self.has_id: bool = "id" in members
         self.id: object = members.get("id")
 
 

@@ -26,10 +26,11 @@ class Connection:
     def __init__(self, client: socket.socket, access: Access, now: float) -> None:
         """Take its socket, who may ask, and the time."""
         client.settimeout(0)
-        self.socket, self.began = client, now
-        self.end = now  # when it is answered at the latest, or closed if it is
+        self.socket: socket.socket = client
+        self.began: float = now
+        self.end: float = now  # when it is answered at the latest, or closed if it is
         self.job: Job | None = None
-        self.is_answered = False
+        self.is_answered: bool = False
         self._access = access
         self._data = bytearray()
         self._head: Head | None = None

@@ -28,7 +28,7 @@ class UnixListener:
         self.path = path
         parent, self._name = os.path.split(path)
         self._directory = open_or_make_state_directory(parent, None, parent)
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket: socket.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._bind()
         except OSError as error:
@@ -91,14 +91,14 @@ class PortListener:
 
     def __init__(self, port: int) -> None:
         """Listen on a port, 0 for one that is free; raise NotDoneError."""
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.socket: socket.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self.socket.bind(("127.0.0.1", port))
             self.socket.listen(_BACKLOG)
         except OSError as error:
             raise NotDoneError(f"port {port} cannot be had: {os_error_text(error)}", "name another one") from None
-        self.port = int(self.socket.getsockname()[1])
+        self.port: int = int(self.socket.getsockname()[1])
 
     def is_ours(self, peer: socket.socket) -> bool:
         """Nobody can say: the token decides."""

@@ -21,7 +21,8 @@ class Job:
 
     def __init__(self, payload: bytes, answer: "Callable[[str, str], object]") -> None:
         """Take what the agent sent, and who wants to know."""
-        self.payload, self.answer = payload, answer
+        self.payload: bytes = payload
+        self.answer: Callable[[str, str], object] = answer
         self.worker: Worker | None = None
 
 

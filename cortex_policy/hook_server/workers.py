@@ -28,6 +28,11 @@ _PART = 1 << 16
 class Worker:
     """A process that decides, at most one call at a time, and what the server knows of it."""
 
+    calls: int
+    end: int
+    process: int
+    socket: "socket.socket"
+
     def __init__(self, words: HookWords) -> None:
         """Start it; raises OSError."""
         self.socket, theirs = socket.socketpair()

@@ -140,6 +140,10 @@ class PathWalk:
     grants. Raises UnresolvablePathError where it cannot be followed.
     """
 
+    fault: str
+    is_protected: bool
+    path: str
+
     def __init__(self, path: str, protected: ProtectedPaths, device: int) -> None:
         """Follow an absolute path; a link on another device than this may be one of a proc file system."""
         self.fault = ""

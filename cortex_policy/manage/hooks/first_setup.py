@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Consent = Callable[["FirstSetup"], None]  # raises if the answer is no
     Read = Callable[[str], bytes | None]
 
-PROGRAMS = {
+PROGRAMS: dict[str, tuple[str, ...]] = {
     "claude": ("claude",), "codex": ("codex",), "gemini": ("gemini",), "cursor": ("cursor-agent", "cursor"),
     "copilot": ("copilot",), "vscode": ("code",),
 }  # fmt: skip
