@@ -35,18 +35,22 @@ function __cortex_policy_ask {
         __cortex_policy_start
         \builtin return 1
     fi
+    # until the answer is whole, nothing else may use the pipes: not a trap, and not the next call after Ctrl-C; from here
+    # on, since zsh 5.9 may crash if a trap lists the parameters while they are listed
+    __cortex_policy_state=busy
     for __cortex_policy_variable in ${(k)parameters[(I)CORTEX_*]} HOME XDG_CONFIG_HOME TRACEPARENT; do
         [[ ${parameters[$__cortex_policy_variable]-} != (scalar|integer|float)*export* ]] ||
             __cortex_policy_variables+=("$__cortex_policy_variable=${(P)__cortex_policy_variable}")
     done
     __cortex_policy_text="${__cortex_policy_variables[*]-}$*"
     # what fits into the smallest pipe as a whole, in any encoding, cannot make this shell wait
-    ((${#__cortex_policy_text} <= 2000 && $# <= 500 && ${#__cortex_policy_variables} <= 100)) || \builtin return 1
+    ((${#__cortex_policy_text} <= 2000 && $# <= 500 && ${#__cortex_policy_variables} <= 100)) || {
+        __cortex_policy_state=ready
+        \builtin return 1
+    }
     [[ ! -t 1 ]] || __cortex_policy_terminal=1
     __cortex_policy_sent=$((++__cortex_policy_number))
     __cortex_policy_text=
-    # until the answer is whole, nothing else may use the pipes: not a trap, and not the next call after Ctrl-C
-    __cortex_policy_state=busy
     {
         # another user may have made a directory of this name, and would answer
         [[ -O /dev/fd/3 ]] || \builtin return 1
