@@ -140,13 +140,9 @@ class PathWalk:
     grants. Raises UnresolvablePathError where it cannot be followed.
     """
 
-    fault: str
-    is_protected: bool
-    path: str
-
     def __init__(self, path: str, protected: ProtectedPaths, device: int) -> None:
         """Follow an absolute path; a link on another device than this may be one of a proc file system."""
-        self.fault = ""
+        self.fault: str = ""
         self._identities, self._device = protected.identities, device
         self._links = self._components = 0
         self._left = _parts(path)
@@ -161,9 +157,9 @@ class PathWalk:
                 self._step(self._left.pop())
         finally:
             os.close(self._here)
-        self.path = "/".join([name for name, _, _ in self._trail] + self._below) or "/"
+        self.path: str = "/".join([name for name, _, _ in self._trail] + self._below) or "/"
         is_holder = not self._below and self._trail[-1][1] == protected.holder
-        self.is_protected = is_holder or self._trail[-1][2] or (self._is_file and self._is_protected_file)
+        self.is_protected: bool = is_holder or self._trail[-1][2] or (self._is_file and self._is_protected_file)
 
     def _step(self, part: str) -> None:
         if part in (".", ".."):
