@@ -35,10 +35,11 @@ def main() -> "Never":
             _answer_agent(sys.argv[2:])
         _open_standard_descriptors()
         code = run(sys.argv[1:])
-    except KeyboardInterrupt:
-        code = INTERRUPTED
     except BaseException as error:  # noqa: BLE001 - any other error is a bug and must not end as 0 or 1
-        message = internal_error_text(error)
+        if _is_interrupt(error):
+            code = INTERRUPTED
+        else:
+            message = internal_error_text(error)
     _print_and_exit(code, message)
 
 
@@ -168,6 +169,13 @@ def _print_and_exit(code: int, message: str) -> "Never":
         os.write(2, message.encode("utf-8", "backslashreplace"))
     finally:
         os._exit(code)
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether Ctrl-C caused an error: it may come between a descriptor's closing and the note that it is closed."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 def internal_error_text(error: BaseException) -> str:

@@ -18,6 +18,7 @@ from cortex_policy.state.file_budgets import FileBudgets
 from cortex_policy.state.ledger import Ledger
 from cortex_policy.state.ledger_ring import BudgetFileKey
 from cortex_policy.state.settings import find_state_directory
+from tests.support.damage import flip_byte
 
 ROOT = (1, 2)
 
@@ -128,9 +129,7 @@ def test_damage_to_a_mapped_file_is_noticed(budgets: FileBudgets, state: Path) -
     """The call that notices answers 24; later ones are limited, mapped or not."""
     assert budgets.hit("t", "a", 10)
     (file,) = state.rglob(name("a"))
-    with file.open("r+b") as damaged:
-        damaged.seek(56)
-        damaged.write(b"\x01")
+    flip_byte(file, 56)
     with pytest.raises(StateError, match="damaged"):
         budgets.hit("t", "a", 10)
     assert not budgets.hit("t", "a", 10)

@@ -1,6 +1,5 @@
 """A process that is killed between any two system calls or stores opens no budget and stops nobody."""
 
-import os
 from itertools import count
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from cortex_policy.state.file_budgets import FileBudgets
 from cortex_policy.state.ledger import Ledger, open_or_make_budget_directory
 from cortex_policy.state.ledger_ring import WINDOW_TICKS, BudgetFileKey
 from cortex_policy.state.settings import find_state_directory
+from tests.support.damage import flip_byte
 
 pytestmark = pytest.mark.forks
 ROOT = (1, 2)
@@ -133,21 +133,13 @@ def test_a_kill_while_damage_is_handled_frees_no_budget(state: Path) -> None:
     while not death.is_over:
         tool = f"damage{next(FRESH)}"
         services = [mapped(tool, 2), mapped(tool, 2)]
-        flip(file_of(state, tool), 8 * rings.AT_BITS)
+        flip_byte(file_of(state, tool), 8 * rings.AT_BITS)
         died = death.die()
         # the header is not what a mapped hit looks at: these may use what is left, but never more
         answers = drained(tool, services)
         assert answers.count(ALLOWED) <= LIMIT - 4
         assert answers.count(UNKNOWN) <= (1 if died else 0)
         assert take(tool) == DENIED
-
-
-def flip(file: Path, offset: int) -> None:
-    """Flip one byte in place."""
-    descriptor = os.open(file, os.O_RDWR)
-    byte = os.pread(descriptor, 1, offset)[0]
-    os.pwrite(descriptor, bytes([byte ^ 0xFF]), offset)
-    os.close(descriptor)
 
 
 def test_a_kill_while_a_budget_is_dropped_drops_all_or_nothing() -> None:

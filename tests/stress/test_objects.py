@@ -19,6 +19,7 @@ from cortex_policy.state.file_budgets import FileBudgets
 from cortex_policy.state.ledger import Ledger, open_or_make_budget_directory
 from cortex_policy.state.ledger_ring import WINDOW_TICKS, BudgetFileKey
 from cortex_policy.state.settings import find_state_directory
+from tests.support.damage import flip_byte
 
 LIMIT = 3
 
@@ -132,10 +133,7 @@ def test_every_flipped_byte_is_noticed_or_harmless(budget: Budget) -> None:
     for offset in range(size):
         budget.purge()
         admitted = [budget.hit(), budget.take()].count(ALLOWED)
-        descriptor = os.open(budget.file, os.O_RDWR)
-        byte = os.pread(descriptor, 1, offset)[0]
-        os.pwrite(descriptor, bytes([byte ^ 0xFF]), offset)
-        os.close(descriptor)
+        flip_byte(budget.file, offset)
         answers = [way() for _ in range(3) for way in (budget.hit, budget.take)]
         assert admitted + answers.count(ALLOWED) <= LIMIT
         assert answers.count(UNKNOWN) <= 1

@@ -32,6 +32,7 @@ from cortex_policy.state.ledger import Ledger, open_or_make_budget_directory
 from cortex_policy.state.ledger_ring import WINDOW_TICKS, BudgetFileKey
 from cortex_policy.state.memory_budgets import MemoryBudgets
 from cortex_policy.state.settings import find_state_directory
+from tests.support.damage import flip_byte
 
 ROOT = (1, 2)
 # a fork in the middle of threads is what some of these are about; Python 3.12 and later warn of it
@@ -105,9 +106,7 @@ def test_damage_found_after_an_edit_closes_the_file_that_others_may_have_mapped(
     service = FileBudgets(ROOT)
     for _ in range(5):
         assert service.hit("t", "a", 6)
-    with file_of(state, "t").open("r+b") as file:
-        file.seek(64 + 8 * 3)
-        file.write(b"\xff")
+    flip_byte(file_of(state, "t"), 64 + 8 * 3)
     other, closed = FileBudgets(ROOT), ledger_maintenance.replace_damaged_budget
 
     def slow_close(*args: Any) -> None:

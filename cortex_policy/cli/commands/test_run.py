@@ -15,7 +15,6 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import NOT_DONE, CortexPolicyError, UsageError
 from cortex_policy.core.text import escape_json_output, message_line
 from cortex_policy.manage.cases.discovery import RunPlan, plan_case_run
-from cortex_policy.manage.cases.signals import leave_block_on_signal
 from cortex_policy.manage.cases.suite import SuiteResult, coverage_percent
 from cortex_policy.manage.cases.suite import run_suite as run_cases
 
@@ -39,10 +38,9 @@ def run_test_command(options: CaseRunOptions) -> int:
     """Run cases and report; return the exit code."""
     outputs = parse_destinations([*options.output, *(["json"] if options.json else ())] or ["text"], FORMATS)
     root = options.root if options.paths else inner_root_path(options.root)
-    with leave_block_on_signal():  # scratch roots are removed, however it ends
-        if options.watch:
-            return _watch(options, root, outputs)
-        return _run(plan_case_run(options.paths, root), options, outputs)
+    if options.watch:
+        return _watch(options, root, outputs)
+    return _run(plan_case_run(options.paths, root), options, outputs)
 
 
 def init_or_update_cases(grant_id: str, options: CaseRunOptions) -> int:
@@ -53,8 +51,7 @@ def init_or_update_cases(grant_id: str, options: CaseRunOptions) -> int:
     if options != CaseRunOptions(root=options.root, json=options.json, update=options.update):
         hint = "leave out all but `--update`, `--root` and `--json`"
         raise UsageError("`--init` writes a case file, and runs none", hint)
-    with leave_block_on_signal():
-        result = (update_cases if options.update else begin_cases)(find_inner_root(options.root), grant_id)
+    result = (update_cases if options.update else begin_cases)(find_inner_root(options.root), grant_id)
     percent = coverage_percent([result.coverage])
     if options.json:
         members = {

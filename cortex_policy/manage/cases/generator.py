@@ -27,6 +27,7 @@ from cortex_policy.manage.cases.coverage import (
 )
 from cortex_policy.manage.cases.model import MAX_HITS, MAX_TIMES, NANOSECONDS, Case, CaseFile
 from cortex_policy.manage.cases.sandbox import FileTree, Sandbox, sandbox
+from cortex_policy.manage.cases.signals import hold_signals
 from cortex_policy.state.paths import resolve_paths
 
 TYPE_CHECKING = False
@@ -66,8 +67,9 @@ def generate_cases(grant: Grant, file: str, beside: CaseFile | None = None) -> C
     """
     tree = _build_tree(grant) if beside is None else _build_tree(grant).union(beside.tree)
     decided = []
-    with sandbox(tree) as root, SharedSteps(_MAX_STEPS) as steps:
+    with hold_signals() as leave_if_received, sandbox(tree) as root, SharedSteps(_MAX_STEPS) as steps:
         for candidate in islice(_candidates(grant), MAX_CANDIDATES):
+            leave_if_received()
             answer = _decide(grant, candidate, root)
             if steps.is_used_up:  # what is written is what was seen
                 break

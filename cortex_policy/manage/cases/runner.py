@@ -14,6 +14,7 @@ from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.manage.cases.coverage import PassedCase, measure_coverage
 from cortex_policy.manage.cases.model import NANOSECONDS, Case, CaseFile, CaseFileProblem
 from cortex_policy.manage.cases.sandbox import sandbox
+from cortex_policy.manage.cases.signals import hold_signals
 from cortex_policy.state.paths import resolve_paths
 
 TYPE_CHECKING = False
@@ -72,9 +73,10 @@ class FileResult(Value):
 def run_file(file: CaseFile, subject: GrantUnderTest) -> FileResult:
     """Run the cases of a file on a grant; raise NotDoneError if its tree cannot be made, or patterns take too long."""
     results = []
-    with sandbox(file.tree) as root, SharedSteps() as steps:
+    with hold_signals() as leave_if_received, sandbox(file.tree) as root, SharedSteps() as steps:
         run = _CaseRunner(file, subject, root)
         for case in file.cases:
+            leave_if_received()
             results.append(run.run(case))
             if steps.is_used_up:
                 why = f"up to `{case.name:.100}` the cases take more than {MAX_SHARED_STEPS:,} steps in patterns"

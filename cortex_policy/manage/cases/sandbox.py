@@ -7,7 +7,6 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import Origin
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
-from cortex_policy.manage.cases.signals import defer_signals
 from cortex_policy.state import Root
 from cortex_policy.state.paths import ProtectedPaths
 
@@ -98,13 +97,12 @@ def sandbox(tree: FileTree) -> "Iterator[Sandbox]":
     """Create a sandbox, and remove it whatever happens; raise NotDoneError if the disk refuses."""
     from tempfile import TemporaryDirectory  # noqa: PLC0415 - 14 ms, and only this needs it
 
-    with defer_signals() as disturbed:
-        try:
-            directory = TemporaryDirectory(prefix="cortex-policy-", ignore_cleanup_errors=True)
-        except OSError as error:
-            raise NotDoneError(f"no temporary directory: {os_error_text(error)}", "see TMPDIR") from None
-        with directory as top, disturbed():
-            yield _build(f"{os.path.realpath(top)}/root", tree)
+    try:
+        directory = TemporaryDirectory(prefix="cortex-policy-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise NotDoneError(f"no temporary directory: {os_error_text(error)}", "see TMPDIR") from None
+    with directory as top:
+        yield _build(f"{os.path.realpath(top)}/root", tree)
 
 
 def _build(path: str, tree: FileTree) -> Sandbox:

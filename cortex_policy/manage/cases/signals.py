@@ -1,89 +1,62 @@
-"""Clean up when a signal ends the process: nothing is left half created or half removed."""
+"""Hold signals that end the process while what they would leave behind exists."""
 
 import os
 import signal
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
     from types import FrameType
-    from typing import Any, Never
+    from typing import Any
 
-_DEFAULTS: "dict[signal.Signals, Any]" = {
+_DEFAULTS: "dict[int, Any]" = {
     signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler,
 }  # fmt: skip
 
 
 class _SignalReceived(BaseException):
-    """A signal that would have ended this process at once."""
-
-
-class _SignalHandler:
-    """Handles signals that end the process: raises an exception, as soon as signals are not deferred."""
-
-    def __init__(self) -> None:
-        self.held = False
-        self.number = 0
-        # one that is ignored, as by `nohup`, or handled by others, stays so
-        self._handled = [number for number, usual in _DEFAULTS.items() if signal.getsignal(number) is usual]
-        for number in self._handled:
-            signal.signal(number, self)
-
-    def __call__(self, number: int, _: "FrameType | None") -> None:
-        self.number = self.number or number
-        if not self.held:
-            self.interrupt()
-
-    def interrupt(self) -> "Never":
-        """Raise an exception for the signal; a second signal ends the process at once."""
-        self.restore()
-        raise KeyboardInterrupt if self.number == signal.SIGINT else _SignalReceived
-
-    @contextmanager
-    def allow_signals(self) -> "Iterator[None]":
-        """Do not defer signals within the block."""
-        self.held = False
-        if self.number:
-            self.interrupt()
-        try:
-            yield
-        finally:
-            self.held = True
-
-    def restore(self) -> None:
-        """Restore the default handlers."""
-        for number in self._handled:
-            signal.signal(number, _DEFAULTS[signal.Signals(number)])
+    """A signal that ends the process once the block has been left."""
 
 
 @contextmanager
-def leave_block_on_signal() -> "Iterator[None]":
-    """Leave the block by an exception if a signal is to end the process, which then dies of that signal."""
-    ending = _SignalHandler()
-    try:
-        yield
-    except _SignalReceived:
-        os.kill(os.getpid(), ending.number)
-    finally:
-        ending.restore()
+def hold_signals() -> "Iterator[Callable[[], None]]":
+    """Hold a signal until the block has cleaned up; yield a function that leaves the block if one was received.
 
-
-@contextmanager
-def defer_signals() -> "Iterator[Callable[[], AbstractContextManager[None]]]":
-    """Defer a signal of `leave_block_on_signal` to the end of the block, or to an inner block that allows signals.
-
-    So what is created before the inner block is removed: `with defer_signals() as allow`, then `with allow()`.
+    An exception at any other instant could be between the closing of a descriptor and the note that it is closed.
+    A second signal ends the process at once. One that is ignored, as by `nohup`, or handled by others, stays so.
     """
-    ending = signal.getsignal(signal.SIGTERM)
-    if not isinstance(ending, _SignalHandler):
-        yield nullcontext
-        return
-    ending.held = True
+    signals = _HeldSignals()
     try:
-        yield ending.allow_signals
+        yield signals.leave_if_received
+    except _SignalReceived:
+        pass
     finally:
-        ending.held = False
-    if ending.number:
-        ending.interrupt()
+        signals.deliver()
+
+
+class _HeldSignals:
+    def __init__(self) -> None:
+        self._received = 0
+        self._held = [number for number, default in _DEFAULTS.items() if signal.getsignal(number) is default]
+        for number in self._held:
+            signal.signal(number, self._receive)
+
+    def _receive(self, number: int, _: "FrameType | None") -> None:
+        self._received = number
+        self._restore_defaults()
+
+    def leave_if_received(self) -> None:
+        """Raise what leaves the block if a signal was received."""
+        if self._received:
+            raise _SignalReceived
+
+    def deliver(self) -> None:
+        """Hold no more signals, and send the one that was received again."""
+        self._restore_defaults()
+        if self._received:
+            os.kill(os.getpid(), self._received)
+
+    def _restore_defaults(self) -> None:
+        for number in self._held:
+            signal.signal(number, _DEFAULTS[number])

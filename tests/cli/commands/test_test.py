@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -240,6 +241,34 @@ def test_a_run_that_is_killed_leaves_no_scratch_root(tests: Path, tmp_path: Path
         time.sleep(0.001)
     started.send_signal(number)
     assert started.wait(60) == -number
+    assert not any(temporary.iterdir())
+
+
+SIGNALLED_AFTER_A_CLOSE = """
+import os, signal, sys, tempfile
+import cortex_policy.main
+close, done = os.close, []
+def close_and_signal(descriptor):
+    close(descriptor)
+    if not done and sys._getframe(1).f_code.co_filename.endswith("paths.py") and os.listdir(tempfile.gettempdir()):
+        done.append(1)
+        os.kill(os.getpid(), signal.SIGHUP)
+os.close = close_and_signal
+sys.argv = ["cortex-policy", "test"]
+cortex_policy.main.main()
+"""
+
+
+def test_a_signal_between_the_closing_of_a_descriptor_and_its_note_leaves_no_scratch_root(
+    tests: Path, tmp_path: Path
+) -> None:
+    """An exception there would close the descriptor twice, which is an error of its own."""
+    (tests / "git.cases.toml").write_text(PASSES)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    program = [sys.executable, "-c", SIGNALLED_AFTER_A_CLOSE]
+    done = subprocess.run(program, env=os.environ | {"TMPDIR": str(temporary)}, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGHUP, b"")
     assert not any(temporary.iterdir())
 
 
