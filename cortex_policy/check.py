@@ -103,13 +103,15 @@ def _parse_cost(digits: str) -> int | None:
     return int(digits) if len(digits) <= _MAX_DIGITS else 10**_MAX_DIGITS
 
 
-def load_from_disk(call: Call) -> "tuple[Grant, Settings]":
+def load_grant_and_settings(call: Call) -> "tuple[Grant, Settings]":
     """Load the grant and the settings of a call; raise CortexPolicyError."""
     return load_for_call(call.grant, call.root, require_path=call.require_path)
 
 
 def decide_with_wait(
-    call: Call, notice: "Notice | None" = None, load: "Callable[[Call], tuple[Grant, Settings]]" = load_from_disk
+    call: Call,
+    notice: "Notice | None" = None,
+    load: "Callable[[Call], tuple[Grant, Settings]]" = load_grant_and_settings,
 ) -> CallOutcome:
     """Decide a call; wait for budget or an approval as long as the call asks for, and show that."""
     start = time.perf_counter_ns()
@@ -136,10 +138,10 @@ def _decide_until_settled(
         ) as audited:
             while True:
                 grant, settings = load(call)
-                args = {**arguments.values, **_coerce_all(grant, arguments.untyped)}
+                args = {**arguments.values, **_coerce_words(grant, arguments.untyped)}
                 decision = audited.decide(grant, args, settings)
                 seconds_left = deadline - time.monotonic() if call.wait_seconds else 0.0
-                delay = _retry_delay(decision)
+                delay = _seconds_until_retry(decision)
                 if delay is None or seconds_left <= 0:
                     break
                 if notice is not None:
@@ -150,7 +152,7 @@ def _decide_until_settled(
     return grant, decision, None, args, settings
 
 
-def _retry_delay(decision: "Decision") -> float | None:
+def _seconds_until_retry(decision: "Decision") -> float | None:
     """Return the seconds until the call is decided again, None if waiting cannot help."""
     if decision.retryable and decision.budget is not None:
         return decision.budget.retry_after_seconds or 0.0
@@ -166,23 +168,23 @@ def _parse_arguments(call: Call) -> _Arguments:
     if len(call.paths) == 1:
         values["path"] = call.paths[0]
     elif call.paths:
-        _reject_duplicate("paths", names)
+        _raise_if_duplicate("paths", names)
         values["paths"] = list(call.paths)
     for word in call.arg_words:
         name, equals, value = word.partition("=")
         if not name or not equals:
             message = f"`--arg {word}` is not of the form K=V"
             raise UsageError(message)
-        _reject_duplicate(name, names)
+        _raise_if_duplicate(name, names)
         untyped[name] = value
     if call.args_json is not None:
         for name, member in _parse_json_object(call.args_json).items():
-            _reject_duplicate(name, names)
+            _raise_if_duplicate(name, names)
             values[name] = member
     return _Arguments(values, untyped)
 
 
-def _reject_duplicate(name: str, names: set[str]) -> None:
+def _raise_if_duplicate(name: str, names: set[str]) -> None:
     if name in names:
         message = f"argument `{name}` is given twice"
         raise UsageError(message)
@@ -203,11 +205,11 @@ def _parse_json_object(text: str) -> "dict[str, object]":
     return value
 
 
-def _coerce_all(grant: "Grant", words: "dict[str, str]") -> "dict[str, object]":
-    return {name: _coerce(grant, name, word) for name, word in words.items()}
+def _coerce_words(grant: "Grant", words: "dict[str, str]") -> "dict[str, object]":
+    return {name: _coerce_word(grant, name, word) for name, word in words.items()}
 
 
-def _coerce(grant: "Grant", name: str, word: str) -> object:
+def _coerce_word(grant: "Grant", name: str, word: str) -> object:
     """Give a word the type its grant declares; without a declaration it is JSON if it parses as JSON, else a string."""
     condition, types = when_argument_is_path(grant, name), declared_types(grant.args, name)
     if condition == ALWAYS or "string" in types:
@@ -215,7 +217,7 @@ def _coerce(grant: "Grant", name: str, word: str) -> object:
     try:
         value: object = decode_json(word.encode())
     except (MalformedError, UnicodeEncodeError) as error:
-        if _is_loose_json(word):
+        if _is_json_to_lax_parser(word):
             why = "not UTF-8" if isinstance(error, UnicodeEncodeError) else error
             message = f"`--arg {name}` is not strict JSON, but other parsers may accept it: {why}"
             raise UsageError(message, "correct it, or declare it as a string in `args` of the grant") from None
@@ -225,7 +227,7 @@ def _coerce(grant: "Grant", name: str, word: str) -> object:
     return word if is_path else value
 
 
-def _is_loose_json(word: str) -> bool:
+def _is_json_to_lax_parser(word: str) -> bool:
     """Return whether another JSON parser may find members, and so paths, in a word that ours rejects."""
     text = word.lstrip("\ufeff \t\n\r\v\f")
     if text[:1] not in ("{", "["):

@@ -32,7 +32,7 @@ def main() -> "Never":
     code, message = INTERNAL_ERROR, ""
     try:
         if _is_call_of_agent(sys.argv[1:]):
-            _answer_agent(sys.argv[2:])
+            _answer_agent_and_exit(sys.argv[2:])
         _open_standard_descriptors()
         code = run(sys.argv[1:])
     except BaseException as error:  # noqa: BLE001 - any other error is a bug and must not end as 0 or 1
@@ -52,7 +52,7 @@ def run(argv: list[str]) -> int:
         gc.disable()  # a check ends before there is much to collect, and a collection takes 2 % of it
         call = parse_check_argv(argv[1:], argv[0])
         if call is not None:
-            _answer(call)
+            _answer_call_and_exit(call)
         gc.enable()
     if argv[:1] == ["run"]:
         gc.disable()  # as for a check, unless a list of paths may have no end
@@ -60,9 +60,9 @@ def run(argv: list[str]) -> int:
         if run_words is None or run_words.for_each:
             gc.enable()
         if run_words is not None:
-            from cortex_policy.run import decide_and_become_command  # noqa: PLC0415 - as in `_answer`
+            from cortex_policy.run import decide_and_become_command  # noqa: PLC0415 - as in `_answer_call_and_exit`
 
-            decide_and_become_command(run_words, _wait_notice(run_words.call))
+            decide_and_become_command(run_words, _make_wait_notice(run_words.call))
     without_typer = _WITHOUT_TYPER.get(argv[0]) if argv else None
     code = without_typer(argv[1:]) if without_typer is not None else None
     if code is not None:
@@ -72,7 +72,7 @@ def run(argv: list[str]) -> int:
     return run_typer(argv)
 
 
-def _validate(words: list[str]) -> int | None:
+def _validate_plain_words(words: list[str]) -> int | None:
     """Validate by plain words, and return the exit code; None for others."""
     from cortex_policy.cli.commands.validate_argv import parse_validate_argv  # noqa: PLC0415 - see `run`
     from cortex_policy.cli.commands.validate_run import run_validate  # noqa: PLC0415
@@ -100,7 +100,7 @@ def _print_shell_script(words: list[str]) -> int | None:
 
 
 # by these words the program may start without Typer, unless the function returns None
-_WITHOUT_TYPER = {"validate": _validate, "shell-serve": _serve_shell, "shell-init": _print_shell_script}
+_WITHOUT_TYPER = {"validate": _validate_plain_words, "shell-serve": _serve_shell, "shell-init": _print_shell_script}
 
 
 def _is_call_of_agent(argv: list[str]) -> bool:
@@ -108,10 +108,10 @@ def _is_call_of_agent(argv: list[str]) -> bool:
     if argv[:1] != ["hook"] or argv[1:] in HELP:
         return False
     word = argv[1] if argv[1:] else ""
-    return word not in HOOK_COMMANDS and not _is_typed(word)
+    return word not in HOOK_COMMANDS and not _is_mistyped_command(word)
 
 
-def _is_typed(word: str) -> bool:
+def _is_mistyped_command(word: str) -> bool:
     """Whether a person has mistyped a command of `hook`: agents do not run their hooks on a terminal."""
     if not os.isatty(0):
         return False
@@ -120,7 +120,7 @@ def _is_typed(word: str) -> bool:
     return word not in AGENTS
 
 
-def _answer_agent(argv: list[str]) -> "Never":
+def _answer_agent_and_exit(argv: list[str]) -> "Never":
     """Answer an agent, and exit: if that is not possible at all, then with a denial."""
     gc.disable()  # a run of it while modules are loaded takes as long as five of them
     why = ""
@@ -138,11 +138,11 @@ def _answer_agent(argv: list[str]) -> "Never":
         _print_and_exit(DENIED_TO_AGENT, why)
 
 
-def _answer(call: "Call") -> "Never":
+def _answer_call_and_exit(call: "Call") -> "Never":
     """Decide a call, print what it asks for, and exit with its code; a silent allow loads no renderer."""
     from cortex_policy.check import decide_with_wait  # noqa: PLC0415
 
-    outcome = decide_with_wait(call, _wait_notice(call))
+    outcome = decide_with_wait(call, _make_wait_notice(call))
     if outcome.is_silent:
         os._exit(outcome.exit_code)
     from cortex_policy.render import render, write_and_exit  # noqa: PLC0415
@@ -154,13 +154,13 @@ def _answer(call: "Call") -> "Never":
     write_and_exit(render(outcome))
 
 
-def _wait_notice(call: "Call") -> "Notice | None":
+def _make_wait_notice(call: "Call") -> "Notice | None":
     if not call.wait_seconds:
         return None
     gc.enable()  # it may decide again and again for an hour
-    from cortex_policy.cli.output.wait_notice import wait_notice  # noqa: PLC0415 - few calls wait
+    from cortex_policy.cli.output.wait_notice import make_wait_notice  # noqa: PLC0415 - few calls wait
 
-    return wait_notice(call)
+    return make_wait_notice(call)
 
 
 def _print_and_exit(code: int, message: str) -> "Never":

@@ -32,7 +32,7 @@ def render_in_full(outcome: "CallOutcome") -> RenderedCall:
     code = outcome.exit_code
     if outcome.call.json:
         return RenderedCall(code, outcome_json_line(outcome) + "\n")
-    remedy = hint(outcome)
+    remedy = hint_of_outcome(outcome)
     lines = map(message_line, [decision_line(outcome), *([f"hint: {remedy}"] if remedy else [])])
     is_one_line = outcome.call.command == "run" and not isinstance(outcome.error, UsageError)
     text = escape_output(("; " if is_one_line else "\n").join(lines) + "\n")
@@ -66,7 +66,7 @@ def decision_line(outcome: "CallOutcome") -> str:
     return f"{call.grant} {call.action}: {decision.message if decision is not None else error.message if error else ''}"
 
 
-def hint(outcome: "CallOutcome") -> str:
+def hint_of_outcome(outcome: "CallOutcome") -> str:
     """Return what would help, '' if nothing does."""
     error = outcome.error
     if isinstance(error, UsageError):
@@ -123,28 +123,28 @@ def outcome_json_line(outcome: "CallOutcome", **more: object) -> str:
             "sha256": origin.sha256 if origin is not None else None,
         },
         "action": call.action or None,
-        "paths": [_path(path, scope) for path, scope in decision.paths] if decision is not None else [],
-        "rate": _rate(grant, decision.budget if decision is not None else None),
+        "paths": [_path_to_json(path, scope) for path, scope in decision.paths] if decision is not None else [],
+        "rate": _rate_to_json(grant, decision.budget if decision is not None else None),
         "obligations": list(decision.obligations) if decision is not None else [],
-        "approval": _approval(decision),
+        "approval": _approval_to_json(decision),
         "root": origin.root if origin is not None else None,
         "duration_us": outcome.duration_us,
         **more,
     }))  # fmt: skip
 
 
-def _approval(decision: "Decision | None") -> dict[str, object] | None:
+def _approval_to_json(decision: "Decision | None") -> dict[str, object] | None:
     approval = decision.approval if decision is not None else None
     if approval is None:
         return None
     return {"id": approval.id, "status": approval.status, "expires_in_seconds": approval.expires_in_seconds}
 
 
-def _path(path: "ResolvedPath", scope: str | None) -> dict[str, object]:
+def _path_to_json(path: "ResolvedPath", scope: str | None) -> dict[str, object]:
     return {"argument": path.argument, "given": path.given, "resolved": path.resolved, "scope": scope}
 
 
-def _rate(grant: "Grant | None", budget: "Budget | None") -> dict[str, object]:
+def _rate_to_json(grant: "Grant | None", budget: "Budget | None") -> dict[str, object]:
     if budget is None or budget.retry_after_seconds is None:  # the ledger was not asked
         limit = grant.rate.per_minute if grant is not None else None
         return {"limit": limit, "used": None, "remaining": None, "retry_after_seconds": None, "consumed": 0}

@@ -50,14 +50,14 @@ def decide_and_become_command(run: Run, notice: "Notice | None" = None) -> "Neve
     The notice tells people that a call waits.
     """
     try:
-        _check_words(run)
+        _check_words_fit(run)
         program = find_program(run.command[0])
     except CortexPolicyError as error:
-        os._exit(_report_error(run, error))
+        os._exit(_print_error(run, error))
     if run.for_each:
         os._exit(_run_for_each(run, program, notice))
-    words = _decide(run, notice)
-    os._exit(words if isinstance(words, int) else _report_error(run, execute(program, words)))
+    words = _decide_or_exit_code(run, notice)
+    os._exit(words if isinstance(words, int) else _print_error(run, execute(program, words)))
 
 
 def _run_for_each(run: Run, program: str, notice: "Notice | None") -> int:
@@ -67,11 +67,12 @@ def _run_for_each(run: Run, program: str, notice: "Notice | None") -> int:
     first = 0
     try:
         for path in read_paths(nul=run.nul):
-            words = _decide(Run(**{**vars(run), "call": Call(**{**vars(run.call), "paths": (path,)})}), notice)
+            call = Call(**{**vars(run.call), "paths": (path,)})
+            words = _decide_or_exit_code(Run(**{**vars(run), "call": call}), notice)
             code = words if isinstance(words, int) else _run_in_child(run, program, words)
             first = first or code
     except UsageError as error:  # the list is none
-        code = _report_error(run, error)
+        code = _print_error(run, error)
         return first or code
     return first
 
@@ -80,27 +81,27 @@ def _run_in_child(run: Run, program: str, words: list[str]) -> int:
     from cortex_policy.run_for_each import fork_and_wait  # noqa: PLC0415 - as above
 
     try:
-        return fork_and_wait(lambda: _report_error(run, execute(program, words)))
+        return fork_and_wait(lambda: _print_error(run, execute(program, words)))
     except OSError as error:  # no process can be started
-        return _report_error(run, execution_error(program, error))
+        return _print_error(run, execution_error(program, error))
 
 
-def _decide(run: Run, notice: "Notice | None") -> "list[str] | int":
+def _decide_or_exit_code(run: Run, notice: "Notice | None") -> "list[str] | int":
     """Decide a call; return the words of its command, or the exit code of an error or denial, which is printed."""
     try:
-        _check_path(run)
+        _check_single_path(run)
         outcome = decide_with_wait(run.call, notice)
-        return _report(run, outcome) if outcome.exit_code else _fill_in(run, outcome.decision)
+        return _print_outcome(run, outcome) if outcome.exit_code else _fill_in_path(run, outcome.decision)
     except UsageError as error:
-        return _report_error(run, error)
+        return _print_error(run, error)
 
 
-def _report_error(run: Run, error: CortexPolicyError) -> int:
+def _print_error(run: Run, error: CortexPolicyError) -> int:
     """Print why a command does not run, and return the exit code."""
-    return _report(run, CallOutcome(run.call, None, None, error, 0))
+    return _print_outcome(run, CallOutcome(run.call, None, None, error, 0))
 
 
-def _report(run: Run, outcome: CallOutcome) -> int:
+def _print_outcome(run: Run, outcome: CallOutcome) -> int:
     from cortex_policy.render import render, write_output  # noqa: PLC0415 - an allowed call prints nothing
 
     code = outcome.exit_code
@@ -108,7 +109,7 @@ def _report(run: Run, outcome: CallOutcome) -> int:
     return run.denied_exit if run.denied_exit is not None and code in _DENIALS else code
 
 
-def _check_words(run: Run) -> None:
+def _check_words_fit(run: Run) -> None:
     """Raise UsageError for words that do not fit together, before anything is decided."""
     call = run.call
     if run.nul and not run.for_each:
@@ -125,7 +126,7 @@ def _check_words(run: Run) -> None:
     if run.for_each and not _is_path_needed(run):
         message = f"no `{PLACEHOLDER}` in the command of `--for-each`"
         raise UsageError(message, f"`{PLACEHOLDER}` is where the path goes, as in `-- cat {PLACEHOLDER}`")
-    if PLACEHOLDER in _shell_script(run.command):
+    if PLACEHOLDER in _find_script_in_command(run.command):
         message = f"`{PLACEHOLDER}` in a script would let the name of a file become a command"
         raise UsageError(message, f"""give it as an argument: `sh -c 'cat "$1"' sh {PLACEHOLDER}`""")
 
@@ -134,7 +135,7 @@ def _is_path_needed(run: Run) -> bool:
     return any(PLACEHOLDER in word for word in run.command)
 
 
-def _check_path(run: Run) -> None:
+def _check_single_path(run: Run) -> None:
     """Raise UsageError if the command needs a path, and the call has none, an empty one or several."""
     paths = run.call.paths
     if _is_path_needed(run) and (len(paths) != 1 or not paths[0]):
@@ -143,7 +144,7 @@ def _check_path(run: Run) -> None:
         raise UsageError(message, "" if paths else "to pass an empty JSON object, write `{ }`")
 
 
-def _shell_script(command: tuple[str, ...]) -> str:
+def _find_script_in_command(command: tuple[str, ...]) -> str:
     """Return the script that a shell gets with `-c` in a command such as `sudo bash -ec SCRIPT`, '' if none is seen."""
     is_shell = is_script_next = False
     for before, word in zip(("", *command), command, strict=False):
@@ -160,7 +161,7 @@ def _shell_script(command: tuple[str, ...]) -> str:
     return ""
 
 
-def _fill_in(run: Run, decision: "Decision | None") -> list[str]:
+def _fill_in_path(run: Run, decision: "Decision | None") -> list[str]:
     """Return the words of the command with the resolved path in them; raise UsageError if it has none."""
     if not _is_path_needed(run):
         return list(run.command)

@@ -26,14 +26,14 @@ def read_paths(*, nul: bool = False) -> "Iterator[str]":
         is_empty = False
         *names, rest = (rest + data).split(separator)
         for name in names:
-            yield _path_name(name)
+            yield _decode_path(name)
         if len(rest) > MAX_PATH_BYTES:
             break
     if is_empty:
         message = "no path on standard input"
         raise UsageError(message)
     if rest:
-        yield _path_name(rest)
+        yield _decode_path(rest)
 
 
 def _read_input() -> bytes:
@@ -44,7 +44,7 @@ def _read_input() -> bytes:
         raise UsageError(message) from None
 
 
-def _path_name(name: bytes) -> str:
+def _decode_path(name: bytes) -> str:
     if b"\0" in name:
         message = "a line of standard input holds a NUL"
         raise UsageError(message, "`-0` reads paths that end with NUL")

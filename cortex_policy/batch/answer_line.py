@@ -52,7 +52,7 @@ class AnswerLines:
         """Return the line of an allowed call; `use` is what is used, and the seconds until one more fits."""
         template = self._templates.get((id(entry), id(decision), action))
         if template is None:
-            template = self._make(entry, action, decision)
+            template = self._make_template(entry, action, decision)
         _, _, start, middle, end = template
         used, seconds = use
         left = max(0, entry.grant.rate.per_minute - used)
@@ -61,7 +61,7 @@ class AnswerLines:
             f" {seconds}{middle}{microseconds}{end}{id_member}}}\n"
         )
 
-    def _make(self, entry: "CachedGrant", action: str, decision: Decision) -> "_Template":
+    def _make_template(self, entry: "CachedGrant", action: str, decision: Decision) -> "_Template":
         limit = entry.grant.rate.per_minute
         budget = Budget(limit, _USED, _REMAINING, _SECONDS, 1)
         shown = Decision(decision.reason, decision.detail, decision.obligations, budget, decision.paths)

@@ -27,7 +27,7 @@ class Answerer:
         self._decider: BatchDecider | None = None
         self._lines = AnswerLines()
 
-    def answer(self, line: bytes) -> tuple[str, int]:
+    def answer_line(self, line: bytes) -> tuple[str, int]:
         """Return the answer to a request, a line of JSON, and the exit code that `check` would have."""
         start = perf_counter_ns()
         try:
@@ -36,29 +36,29 @@ class Answerer:
             outcome = CallOutcome(Call("", "", json=True), None, None, error, 0)
             return outcome_line(outcome, format_id_member(error.id) if error.has_id else ""), error.exit_code
         id_member = format_id_member(request.id) if request.has_id else ""
-        return self._answer_ordinary(request, id_member, start) or self._answer_any(request, id_member)
+        return self._try_fast_answer(request, id_member, start) or self._answer_in_full(request, id_member)
 
-    def ask(self, grant: str, action: str, args: "dict[str, Any]", is_counted: bool) -> "dict[str, Any]":  # noqa: FBT001 - as AuthZEN asks
+    def answer_members(self, grant: str, action: str, args: "dict[str, Any]", is_counted: bool) -> "dict[str, Any]":  # noqa: FBT001 - as AuthZEN asks
         """Return the members of the answer to a call that need not be counted.
 
         An argument that a request cannot carry, since the word has a meaning there, is never taken for absent.
         """
-        if self._declares(grant, CONSUME):
+        if self._declares_argument(grant, CONSUME):
             message = f"the grant declares an argument `{CONSUME}`, which a request cannot carry"
             raise UsageError(message)
         request = RequestLine({"grant": grant, "action": action, "args": args, "peek": not is_counted})
-        text, _ = self._answer_any(request, "")
+        text, _ = self._answer_in_full(request, "")
         members: dict[str, Any] = decode_json(text.encode())
         return members
 
-    def _declares(self, grant: str, argument: str) -> bool:
+    def _declares_argument(self, grant: str, argument: str) -> bool:
         try:
             self._decider = self._decider or BatchDecider(find_unresolved_root(self._root))
             return argument in self._decider.load(grant).args
         except CortexPolicyError:  # the decision itself says why
             return False
 
-    def _answer_ordinary(self, request: RequestLine, id_member: str, start: int) -> tuple[str, int] | None:
+    def _try_fast_answer(self, request: RequestLine, id_member: str, start: int) -> tuple[str, int] | None:
         """Answer a call that the kept grants allow; None if it must be decided in full."""
         decider = self._decider
         if decider is None or request.peek or request.cost != 1 or self._require_path:
@@ -66,7 +66,7 @@ class Answerer:
         try:
             taken = decider.try_decide_call(request.grant, request.action, request.args)
         except CortexPolicyError as error:
-            outcome = CallOutcome(_call(request), None, None, error, (perf_counter_ns() - start) // _NANOSECONDS)
+            outcome = CallOutcome(_to_call(request), None, None, error, (perf_counter_ns() - start) // _NANOSECONDS)
             return outcome_line(outcome, id_member), outcome.exit_code
         if taken is None:
             return None
@@ -76,11 +76,11 @@ class Answerer:
             return self._lines.allowed_line(
                 entry, request.action, decision, (used, seconds), microseconds, id_member
             ), 0
-        outcome = CallOutcome(_call(request), entry.grant, decision, None, microseconds)
+        outcome = CallOutcome(_to_call(request), entry.grant, decision, None, microseconds)
         return outcome_line(outcome, id_member), outcome.exit_code
 
-    def _answer_any(self, request: RequestLine, id_member: str) -> tuple[str, int]:
-        call = _call(request, self._root, require_path=self._require_path)
+    def _answer_in_full(self, request: RequestLine, id_member: str) -> tuple[str, int]:
+        call = _to_call(request, self._root, require_path=self._require_path)
         try:
             decider = self._decider = self._decider or BatchDecider(find_unresolved_root(self._root))
         except CortexPolicyError:  # no root: `check` says which rule denies, and records it
@@ -90,7 +90,7 @@ class Answerer:
         return outcome_line(outcome, id_member), outcome.exit_code
 
 
-def _call(request: RequestLine, root: str | None = None, *, require_path: bool = False) -> Call:
+def _to_call(request: RequestLine, root: str | None = None, *, require_path: bool = False) -> Call:
     return Call(
         request.grant, request.action, root=root, cost=request.cost, peek=request.peek, require_path=require_path,
         json=True,

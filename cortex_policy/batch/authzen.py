@@ -34,8 +34,8 @@ def answer_request_document(document: object, ask: "Ask") -> "tuple[dict[str, An
     if not isinstance(evaluations, list):
         raise UsageError("`evaluations` must be an array")
     if not evaluations:  # as the standard says: the same as one evaluation
-        return _evaluate(document, ask)
-    stop_at = _stop_at(document)
+        return _evaluate_request(document, ask)
+    stop_at = _decision_to_stop_at(document)
     answers: list[dict[str, Any]] = []
     codes: list[int] = []
     for one in evaluations:
@@ -54,7 +54,7 @@ def error_answer(error: UsageError) -> "tuple[dict[str, Any], int]":
     return {"decision": False, "context": {"error": status}}, error.exit_code
 
 
-def _stop_at(document: "dict[str, Any]") -> bool | None:
+def _decision_to_stop_at(document: "dict[str, Any]") -> bool | None:
     options = document.get("options", {})
     word = options.get("evaluations_semantic", EXECUTE_ALL) if isinstance(options, dict) else options
     if word != EXECUTE_ALL and not (isinstance(word, str) and word in STOP_AT):
@@ -69,16 +69,16 @@ def _stop_at(document: "dict[str, Any]") -> bool | None:
 def _evaluate_item(document: "dict[str, Any]", one: object, ask: "Ask") -> "tuple[dict[str, Any], int]":
     """Evaluate one item, whose members replace those of the whole request; an error is its own answer."""
     try:
-        return _evaluate(document | one if isinstance(one, dict) else None, ask)
+        return _evaluate_request(document | one if isinstance(one, dict) else None, ask)
     except UsageError as error:
         return error_answer(error)
 
 
-def _evaluate(request: "dict[str, Any] | None", ask: "Ask") -> "tuple[dict[str, Any], int]":
+def _evaluate_request(request: "dict[str, Any] | None", ask: "Ask") -> "tuple[dict[str, Any], int]":
     if request is None:
         raise UsageError("an evaluation is not a JSON object")
     for part, member in _REQUIRED:
-        _check_member(request, part, member)
+        _check_text_member(request, part, member)
     args = request.get("context", {})
     if not isinstance(args, dict):
         raise UsageError("`context` must be an object")
@@ -96,7 +96,7 @@ def _evaluate(request: "dict[str, Any] | None", ask: "Ask") -> "tuple[dict[str, 
     return {"decision": decision, "context": members}, members["exit_code"]
 
 
-def _check_member(request: "dict[str, Any]", part: str, member: str) -> None:
+def _check_text_member(request: "dict[str, Any]", part: str, member: str) -> None:
     entity = request.get(part)
     if entity is None or (isinstance(entity, dict) and member not in entity):
         raise UsageError(f"`{part if entity is None else f'{part}.{member}'}` is missing")

@@ -56,7 +56,7 @@ class BatchDecider(Decider):
 
     def load_for_call(self, grant_id: str) -> "tuple[Grant, Settings]":
         """Return the current grant and the settings; raise CortexPolicyError as `check` does."""
-        entry = self._entry_for_call(grant_id)
+        entry = self._cached_grant_for_call(grant_id)
         return entry.grant, entry.settings
 
     def decide_call(self, call: Call, args: "Mapping[str, object]") -> CallOutcome:
@@ -68,7 +68,7 @@ class BatchDecider(Decider):
         settings: Settings | None = None
         try:
             with AuditedCall(call.grant, call.action, args, call.cost, peek=call.peek) as audited:
-                entry = self._entry_for_call(call.grant)
+                entry = self._cached_grant_for_call(call.grant)
                 grant, settings = entry.grant, entry.settings
                 if call.require_path:
                     settings = Settings(**{**vars(settings), "require_path": True})
@@ -82,5 +82,5 @@ class BatchDecider(Decider):
             decision, error = None, lack
         return CallOutcome(call, grant, decision, error, (perf_counter_ns() - start) // 1000, dict(args), settings)
 
-    def _entry_for_call(self, grant_id: str) -> "CachedGrant":
+    def _cached_grant_for_call(self, grant_id: str) -> "CachedGrant":
         return self._cache.get_fresh(grant_id) or self._read_grant(grant_id, self._load_for_call)

@@ -48,13 +48,13 @@ def parse_request_line(line: bytes) -> RequestLine:
     if not isinstance(members, dict):
         message = "the line is not a JSON object"
         raise BadRequestError(message)
-    why = _violation(members)
+    why = _find_violation(members)
     if why:
-        raise _with_id(BadRequestError(*why), members)
+        raise _add_request_id(BadRequestError(*why), members)
     return RequestLine(members)
 
 
-def _violation(members: "dict[str, Any]") -> tuple[str, ...]:
+def _find_violation(members: "dict[str, Any]") -> tuple[str, ...]:
     """Say what is wrong with the members of a request, and a hint; nothing if they are right."""
     if not members.keys() <= MEMBERS:
         from cortex_policy.core.closest_match import closest_word  # noqa: PLC0415 - only a wrong line needs it
@@ -72,6 +72,6 @@ def _violation(members: "dict[str, Any]") -> tuple[str, ...]:
     return () if isinstance(members.get("peek", False), bool) else ("`peek` must be true or false",)
 
 
-def _with_id(error: BadRequestError, members: "dict[str, Any]") -> BadRequestError:
+def _add_request_id(error: BadRequestError, members: "dict[str, Any]") -> BadRequestError:
     error.has_id, error.id = "id" in members, members.get("id")
     return error

@@ -45,7 +45,7 @@ class AnswerStream:
 def _read_lines(source: int) -> "Iterator[list[bytes]]":
     """Yield the lines of each read; of a line that is too long only as much as shows that."""
     rest = b""
-    while chunk := _read(source):
+    while chunk := _read_when_ready(source):
         *lines, rest = (rest + chunk).split(b"\n")
         rest = rest[: MAX_LINE_BYTES + 1]
         yield lines
@@ -53,7 +53,7 @@ def _read_lines(source: int) -> "Iterator[list[bytes]]":
         yield [rest]
 
 
-def _read(source: int) -> bytes:
+def _read_when_ready(source: int) -> bytes:
     while True:
         try:
             return os.read(source, _CHUNK)

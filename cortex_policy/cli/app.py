@@ -50,14 +50,14 @@ def build_app(names: "Iterable[str]" = COMMANDS) -> typer.Typer:
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)
         elif name in DECIDING:
-            kind, text = _DECISION_COMMANDS.get(name, CheckCommand), _help_text(name, command.__doc__)
+            kind, text = _DECISION_COMMANDS.get(name, CheckCommand), _command_help_text(name, command.__doc__)
             app.command(name, cls=kind, add_help_option=False, help=text)(command)
         else:
             app.command(name, cls=CommandWithExamples)(command)
     return app
 
 
-def _help_text(name: str, docstring: str) -> str:
+def _command_help_text(name: str, docstring: str) -> str:
     """Return the help of a command; an alias has the help of its original under its own name."""
     text, original = cleandoc(docstring), ALIASES.get(name)
     if original is None:
@@ -73,7 +73,7 @@ def _help_width() -> int:
 
 def program_options(
     *,
-    root: Annotated[  # read by `_move_root`: here for help
+    root: Annotated[  # read by `_move_root_option`: here for help
         str | None, typer.Option("--root", metavar="DIR", help=ROOT_HELP)
     ] = None,
     version: Annotated[bool, typer.Option(*VERSION_OPTIONS, callback=_print_version, is_eager=True,
@@ -94,12 +94,12 @@ def run_typer(words: list[str]) -> int:
     """Run one command line with Typer and return its exit code."""
     # a grant of 1 MiB has half a million values without cycles: the collector would look at them again and again
     gc.set_threshold(_GARBAGE_OBJECTS, 100, 100)
-    words = _move_root(words)
+    words = _move_root_option(words)
     invocation = Invocation(changes=is_decision_command(words))
-    return run_guarded(lambda: _invoke(words, invocation), invocation)
+    return run_guarded(lambda: _run_app(words, invocation), invocation)
 
 
-def _move_root(words: list[str]) -> list[str]:
+def _move_root_option(words: list[str]) -> list[str]:
     """Move `--root DIR` from before a command to its options: every command reads it there."""
     value, rest = None, words
     if words[:1] == ["--root"] and len(words) > 1:
@@ -112,7 +112,7 @@ def _move_root(words: list[str]) -> list[str]:
     return [*rest[:options], f"--root={value}", *rest[options:]]
 
 
-def _invoke(words: list[str], invocation: Invocation) -> int:
+def _run_app(words: list[str], invocation: Invocation) -> int:
     first = words[0] if words else ""
     command = typer.main.get_command(build_app([first] if first in COMMANDS and first != "help" else COMMANDS))
     if is_decision_command(words) and words[1:] == ["--help"]:

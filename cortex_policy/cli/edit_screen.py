@@ -81,7 +81,7 @@ class EditScreen:
                 if len(key) == 1 and key in choices:
                     answer = key
                     break
-                typer.echo(f"\n{_explain(choices)}\n{question}", nl=False, err=True)
+                typer.echo(f"\n{_choices_help(choices)}\n{question}", nl=False, err=True)
         typer.echo(answer, err=True)
         return answer
 
@@ -90,11 +90,11 @@ class EditScreen:
         try:
             require_widening_consent(change.meaning.verdict, allowed=False)
         except NotDoneError:
-            self.say("it was not saved")
+            self.show_sentence("it was not saved")
             return False
         return True
 
-    def say(self, sentence: str) -> None:
+    def show_sentence(self, sentence: str) -> None:
         """Print a line."""
         typer.echo(message_line(sentence), err=True)
 
@@ -103,7 +103,7 @@ class EditScreen:
         for block in problem_texts(problems[:MAX_PROBLEMS], colour=False):
             typer.echo(block, err=True)
         if len(problems) > MAX_PROBLEMS:
-            self.say(f"and {len(problems) - MAX_PROBLEMS} more")
+            self.show_sentence(f"and {len(problems) - MAX_PROBLEMS} more")
 
     def show_change(self, change: GrantDiff) -> None:
         """Print what a change means, field by field."""
@@ -116,7 +116,7 @@ class EditScreen:
             typer.echo("\t".join(map(printable, line.split("\t"))), err=True)
 
 
-def _explain(choices: str) -> str:
+def _choices_help(choices: str) -> str:
     """Return what each key does, for an operator who has pressed another one."""
     return "\n".join(f"  {key}  {KEY_MEANINGS[key]}" for key in choices)
 

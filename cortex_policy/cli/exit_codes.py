@@ -48,14 +48,14 @@ def is_decision_command(words: list[str]) -> bool:
     return bool(words) and words[0] in DECIDING
 
 
-def changes_something(command: str, options: "Mapping[str, object]") -> bool:
+def is_changing_command(command: str, options: "Mapping[str, object]") -> bool:
     """Return whether a command with these options does more than print."""
     if command in _CHANGING_OPTIONS:
         return any(options.get(name) for name in _CHANGING_OPTIONS[command])
     return command in _CHANGING and not any(options.get(name) for name in _DRY_RUN_OPTIONS)
 
 
-def exit_codes(command: str | None = None) -> list[tuple[int, str]]:
+def exit_codes_of(command: str | None = None) -> list[tuple[int, str]]:
     """Return the exit codes of a command, or all of them, with their meaning, in order."""
     codes = _GENERAL_CODES | {reason.exit_code: f"{reason.message} ({reason})" for reason in REASONS}
     codes[0] = _SUCCESS.get(command, "allowed" if command in DECIDING else "done")

@@ -4,7 +4,7 @@ import errno
 import os
 import sys
 
-from cortex_policy.cli.streams import open_streams, stdout_write_error
+from cortex_policy.cli.streams import replace_standard_streams, stdout_write_error
 from cortex_policy.core.model import NOT_DONE, CortexPolicyError
 from cortex_policy.core.text import elide_middle, escape_json_output, message_line, os_error_text
 
@@ -32,7 +32,7 @@ def run_guarded(command: "Callable[[], int]", invocation: Invocation) -> int:
     """
     if sys.stdin is None:  # it was closed; `main` has opened it on /dev/null
         sys.stdin = os.fdopen(0, closefd=False)
-    open_streams()
+    replace_standard_streams()
     try:
         code = command()
     except CortexPolicyError as error:

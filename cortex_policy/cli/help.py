@@ -5,7 +5,7 @@ from typing import Any
 from typer.core import TyperCommand, TyperGroup
 
 from cortex_policy.cli.command_table import GROUPS, PROGRAM
-from cortex_policy.cli.exit_codes import changes_something, exit_codes
+from cortex_policy.cli.exit_codes import exit_codes_of, is_changing_command
 from cortex_policy.cli.exit_guard import Invocation
 from cortex_policy.run import split_argv
 
@@ -67,7 +67,7 @@ class CommandWithExamples(_ExamplesHelp, TyperCommand):
     def invoke(self, ctx: Any) -> Any:
         """Run it."""
         if isinstance(ctx.obj, Invocation):
-            ctx.obj.changes |= changes_something(ctx.command_path.partition(" ")[2], ctx.params)
+            ctx.obj.changes |= is_changing_command(ctx.command_path.partition(" ")[2], ctx.params)
             ctx.obj.is_json = bool(ctx.params.get("json")) and not ctx.params.get("quiet")
         return super().invoke(ctx)
 
@@ -126,7 +126,7 @@ class DecisionCommand(CommandWithExamples):
 
     def format_epilog(self, _: Any, formatter: Any) -> None:
         """Write the exit codes."""
-        _write_section(formatter, "Exit codes", [f"{code:<4} {meaning}" for code, meaning in exit_codes(self.name)])
+        _write_section(formatter, "Exit codes", [f"{code:<4} {meaning}" for code, meaning in exit_codes_of(self.name)])
 
 
 class CheckCommand(DecisionCommand):

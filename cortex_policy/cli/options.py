@@ -24,9 +24,9 @@ def integer_parser(minimum: int | None = None) -> "Callable[[str], int]":
         try:
             number = int(text)
         except ValueError:
-            raise _not(text, expected) from None
+            raise _wrong_value_error(text, expected) from None
         if minimum is not None and number < minimum:
-            raise _not(text, expected)
+            raise _wrong_value_error(text, expected)
         return number
 
     return parse
@@ -40,15 +40,15 @@ def number_parser(maximum: float = float("inf")) -> "Callable[[str], float]":
         try:
             number = float(text)
         except ValueError:
-            raise _not(text, expected) from None
+            raise _wrong_value_error(text, expected) from None
         if isnan(number) or not 0 <= number <= maximum:
-            raise _not(text, expected)
+            raise _wrong_value_error(text, expected)
         return number
 
     return parse
 
 
-def _not(text: str, expected: str) -> typer.BadParameter:
+def _wrong_value_error(text: str, expected: str) -> typer.BadParameter:
     return typer.BadParameter(f"`{text}` is not {expected}")
 
 

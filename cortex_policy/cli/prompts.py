@@ -14,7 +14,7 @@ from cortex_policy.state.writer_lock import LockWait
 
 def ask_yes_no(question: str, *, yes: bool) -> None:
     """Ask on a terminal; raise NotDoneError unless the answer is yes."""
-    if not yes and _read_answer(f"{question} [y/N]", "--yes").lower() not in {"y", "yes"}:
+    if not yes and _ask_for_line(f"{question} [y/N]", "--yes").lower() not in {"y", "yes"}:
         raise NotDoneError("cancelled")
 
 
@@ -26,7 +26,7 @@ def require_widening_consent(verdict: str, *, allowed: bool, again: bool = False
     if allowed or not widens(verdict):
         return
     question = "it may allow more than before; type `widen` to save it"
-    while (answer := _read_answer(question, "--allow-widening")) != "widen":
+    while (answer := _ask_for_line(question, "--allow-widening")) != "widen":
         if not (again and answer):
             raise NotDoneError("cancelled")
         typer.echo(message_line(f"`{answer}` is not `widen`; an empty line cancels"), err=True)
@@ -52,7 +52,7 @@ def ask_text(question: str, default: str = "") -> str:
     return line.strip() or default
 
 
-def _read_answer(question: str, option: str) -> str:
+def _ask_for_line(question: str, option: str) -> str:
     if not is_interactive():
         raise NotDoneError("this needs confirmation, and there is no terminal to ask on", f"add `{option}`")
     with suppress(termios.error):

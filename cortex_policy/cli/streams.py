@@ -16,7 +16,7 @@ _MAX_LINE_START = 64  # characters of an unfinished line: longer than what begin
 _STYLE = re.compile(r"(\x1b\[[0-9;]*m)")
 
 
-class RawStream:
+class UnescapedStream:
     """A stream that records a write error instead of raising it, so that the exit code stays the same."""
 
     is_used: bool  # whether anything was written
@@ -69,9 +69,9 @@ class RawStream:
 class EscapingStream:
     """The standard stream that `print` uses."""
 
-    raw: "RawStream"
+    raw: "UnescapedStream"
 
-    def __init__(self, raw: RawStream, *, keeps_styles: bool = False) -> None:
+    def __init__(self, raw: UnescapedStream, *, keeps_styles: bool = False) -> None:
         """Take the stream below; with `keeps_styles`, colour sequences pass, and no other escape sequence."""
         self.raw, self._keeps_styles, self._line = raw, keeps_styles, ""
 
@@ -98,12 +98,12 @@ class EscapingStream:
         return getattr(self.raw, name)
 
 
-def open_streams() -> None:
+def replace_standard_streams() -> None:
     """Replace Python's two streams by ours, once."""
-    sys.stdout, sys.stderr = _wrap_stream(sys.stdout, 1), _wrap_stream(sys.stderr, 2)
+    sys.stdout, sys.stderr = _wrap_standard_stream(sys.stdout, 1), _wrap_standard_stream(sys.stderr, 2)
 
 
-def raw_stream(stream: "TextIO") -> "TextIO":
+def unescaped_stream(stream: "TextIO") -> "TextIO":
     """Return the unescaped stream: for progress bars, and for commands that a CI job is meant to read."""
     return stream.raw if isinstance(stream, EscapingStream) else stream  # type: ignore[return-value]
 
@@ -112,10 +112,10 @@ def styled_stream(stream: "TextIO") -> "TextIO":
     """Return a stream that lets colours pass, for a text whose values are escaped already."""
     if not isinstance(stream, EscapingStream):
         return stream
-    return EscapingStream(stream.raw, keeps_styles=wants_colour(is_terminal=stream.isatty()))  # type: ignore[return-value]
+    return EscapingStream(stream.raw, keeps_styles=is_colour_wanted(is_terminal=stream.isatty()))  # type: ignore[return-value]
 
 
-def wants_colour(*, is_terminal: bool) -> bool:
+def is_colour_wanted(*, is_terminal: bool) -> bool:
     """Return whether people want colours: on a terminal, unless the usual variables say otherwise."""
     if os.environ.get("NO_COLOR"):
         return False
@@ -156,9 +156,9 @@ def stdout_write_error() -> "OSError | None":
     return getattr(sys.stdout, "failure", None)
 
 
-def _wrap_stream(stream: "TextIO | None", descriptor: int) -> "TextIO":
+def _wrap_standard_stream(stream: "TextIO | None", descriptor: int) -> "TextIO":
     if isinstance(stream, EscapingStream):
         return stream
     plain = stream if stream is not None else os.fdopen(descriptor, "w", closefd=False)
     plain.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
-    return EscapingStream(RawStream(plain))  # type: ignore[return-value]
+    return EscapingStream(UnescapedStream(plain))  # type: ignore[return-value]

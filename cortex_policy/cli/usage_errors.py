@@ -27,10 +27,10 @@ def print_usage_error(words: list[str], error: Any) -> None:
     if message.startswith("Usage: "):  # no words at all: the whole help
         typer.echo(message, err=True)
         return
-    message, guess = _describe(error, message)
-    command = _command_of(words, error)
+    message, guess = _describe_error(error, message)
+    command = _find_command_of_error(words, error)
     hint = " ".join(filter(None, (guess, f"see `{command} --help`")))
-    _print(words, f"{command}: {message_line(message)}\nhint: {message_line(hint)}", message)
+    _print_text_or_json(words, f"{command}: {message_line(message)}\nhint: {message_line(hint)}", message)
     if not is_decision_command(words) and "--json" in words and not _QUIET_OPTIONS.intersection(words):
         print_json_error(message, hint, USAGE_ERROR)
 
@@ -38,10 +38,10 @@ def print_usage_error(words: list[str], error: Any) -> None:
 def print_help_without_decision(words: list[str], error: Any) -> None:
     """Print the help of a command that decides: asked for beside other words, it is no answer to the call."""
     message = f"`{error.option_name}` is not part of a call, so nothing was decided"
-    _print(words, f"{_command_of(words, error)}: {message}\n\n{error.ctx.get_help()}", message)
+    _print_text_or_json(words, f"{_find_command_of_error(words, error)}: {message}\n\n{error.ctx.get_help()}", message)
 
 
-def _print(words: list[str], text: str, message: str) -> None:
+def _print_text_or_json(words: list[str], text: str, message: str) -> None:
     if words[:1] == ["run"]:
         words = [word for word in split_argv(words)[0] if word != "--json"]  # it has no such option
     if not is_decision_command(words) or not {"--json", *_QUIET_OPTIONS}.intersection(words):
@@ -54,14 +54,14 @@ def _print(words: list[str], text: str, message: str) -> None:
         typer.echo(render(outcome).out, nl=False)
 
 
-def _command_of(words: list[str], error: Any) -> str:
+def _find_command_of_error(words: list[str], error: Any) -> str:
     """Return the command that reports an error; an option without its value has lost its command."""
     if error.ctx is not None:
         return str(error.ctx.command_path)
     return " ".join([PROGRAM, *words[: is_decision_command(words)]])
 
 
-def _describe(error: Any, message: str) -> tuple[str, str]:
+def _describe_error(error: Any, message: str) -> tuple[str, str]:
     """Return the message of an error in our words, and a guess at what was meant."""
     if hasattr(error, "possibilities"):
         known = [name for param in error.ctx.command.params for name in param.opts if name.startswith("-")]
@@ -72,7 +72,7 @@ def _describe(error: Any, message: str) -> tuple[str, str]:
         return f"unknown command `{name}`", did_you_mean(meant or closest_word(name, known))
     if match := _EXTRA_WORDS.match(message):
         return f"unexpected word `{match[1]}`", _path_hint(error, match[1])
-    return _in_our_words(error, message), ""
+    return _reword_message(error, message), ""
 
 
 def _path_hint(error: Any, words: str) -> str:
@@ -81,14 +81,14 @@ def _path_hint(error: Any, words: str) -> str:
     return did_you_mean(f"--path {words}") if takes_paths and quote(words) == words else ""
 
 
-def _in_our_words(error: Any, message: str) -> str:
+def _reword_message(error: Any, message: str) -> str:
     """Return one of Typer's messages in lower case, with user input in backticks."""
     if getattr(error, "param", None) is not None and not hasattr(error, "param_type"):
-        message = f"'{_label(error.param)}': {error.message}"
+        message = f"'{_parameter_label(error.param)}': {error.message}"
     message = message.replace("is not a valid int", "is not an integer")
     message = _QUOTED.sub(r"`\1`", " ".join(message.removeprefix("Invalid value: ").split())).removesuffix(".")
     return message[:1].lower() + message[1:]
 
 
-def _label(param: Any) -> str:
+def _parameter_label(param: Any) -> str:
     return str(max(param.opts, key=len) if param.param_type_name == "option" else param.metavar)

@@ -35,7 +35,7 @@ _MAX_DESCRIPTORS = 1 << 16
 def serve(argv: list[str], parse_words: "ParseWords") -> int:
     """Answer the shell that the words name by its process id and the name of its directory, until it ends."""
     shell, name = int(argv[0]), argv[1]
-    _let_go_of_the_shell()
+    _detach_from_shell()
     process = os.pidfd_open(shell)
     parent = open_or_make_state_directory(default_state_directory(), None, default_state_directory())
     _remove_leftovers(parent)
@@ -43,14 +43,14 @@ def serve(argv: list[str], parse_words: "ParseWords") -> int:
     try:
         directory = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=parent)
         # INVARIANT: questions last: once it is there, everything is
-        pipes = [_make_pipe(pipe, directory) for pipe in (ANSWERS, QUESTIONS)]
+        pipes = [_make_and_open_pipe(pipe, directory) for pipe in (ANSWERS, QUESTIONS)]
         _Server(shell, process, pipes[1], pipes[0], WordsAnswerer(parse_words)).run()
     finally:
-        _remove(name, parent)
+        _remove_shell_directory(name, parent)
     return 0
 
 
-def _let_go_of_the_shell() -> None:
+def _detach_from_shell() -> None:
     """Close the shell's files, some of which may be locks, and leave its terminal and its signals."""
     os.closerange(3, _MAX_DESCRIPTORS)
     os.setsid()
@@ -59,7 +59,7 @@ def _let_go_of_the_shell() -> None:
     os.umask(0o077)
 
 
-def _make_pipe(name: str, directory: int) -> int:
+def _make_and_open_pipe(name: str, directory: int) -> int:
     os.mkfifo(name, 0o600, dir_fd=directory)
     pipe = os.open(name, _OPEN, dir_fd=directory)
     if fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) < _MAX_ANSWER:
@@ -81,7 +81,7 @@ def _is_from_shell(name: str) -> bool:
     return (name.startswith("CORTEX_") and name.isascii() and name.isidentifier()) or name in _OTHER_VARIABLES
 
 
-def _remove(name: str, parent: int) -> None:
+def _remove_shell_directory(name: str, parent: int) -> None:
     """Remove the directory of a shell, as far as it is there."""
     for path in (f"{name}/{QUESTIONS}", f"{name}/{ANSWERS}"):
         try:
@@ -99,7 +99,7 @@ def _remove_leftovers(parent: int) -> None:
     for name in os.listdir(parent):
         number = name.removeprefix(PREFIX).partition(".")[0]
         if name.startswith(PREFIX) and number.isdigit() and not os.path.exists(f"/proc/{number}"):
-            _remove(name, parent)
+            _remove_shell_directory(name, parent)
 
 
 class _Server:
@@ -116,23 +116,23 @@ class _Server:
         poll.register(self._questions, select.POLLIN)
         poll.register(self._process, select.POLLIN)
         while ready := dict(poll.poll(IDLE_SECONDS * 1000)):
-            if self._process in ready or not self._read():
+            if self._process in ready or not self._read_requests():
                 return
             fields = self._data.split(b"\0")
             request = _parse_request(fields[:-1])
             if request is not None:
                 self._data = b""
                 is_current = _program_version() == self._version
-                self._write(self._answer(*request) if is_current else _leave_to_program(request[0]))
+                self._write_answer(self._answer_request(*request) if is_current else _answer_for_program(request[0]))
                 if not is_current:
                     return
 
-    def _read(self) -> bool:
+    def _read_requests(self) -> bool:
         """Read what is there; return False if it is not what our function sends."""
         self._data += os.read(self._questions, _MAX_REQUEST)
         return len(self._data) <= _MAX_REQUEST
 
-    def _answer(self, number: str, is_terminal: bool, variables: dict[str, str], words: list[str]) -> bytes:  # noqa: FBT001 - as they come
+    def _answer_request(self, number: str, is_terminal: bool, variables: dict[str, str], words: list[str]) -> bytes:  # noqa: FBT001 - as they come
         self._set_variables(variables)
         try:
             os.chdir(f"/proc/{self._shell}/cwd")
@@ -140,12 +140,12 @@ class _Server:
         except Exception:  # noqa: BLE001 - the program says what is wrong
             rendered = None
         if rendered is None:
-            return _leave_to_program(number)
+            return _answer_for_program(number)
         if not rendered.out and not rendered.err:
             return f"{number} {rendered.exit_code}\0".encode()
         text = f"{number} {rendered.exit_code}+\0{rendered.out}\0{rendered.err}\0"
         data = text.encode("utf-8", "backslashreplace")
-        return data if len(data) <= _MAX_ANSWER else _leave_to_program(number)
+        return data if len(data) <= _MAX_ANSWER else _answer_for_program(number)
 
     def _set_variables(self, variables: dict[str, str]) -> None:
         """Make the environment what it would be for the program."""
@@ -157,7 +157,7 @@ class _Server:
         self._variables = variables
         self._answerer.forget()
 
-    def _write(self, data: bytes) -> None:
+    def _write_answer(self, data: bytes) -> None:
         """Write an answer; an end that the shell does not read in time is left out, which it notices."""
         poll = select.poll()
         poll.register(self._answers, select.POLLOUT)
@@ -167,7 +167,7 @@ class _Server:
             data = data[os.write(self._answers, data) :]
 
 
-def _leave_to_program(number: str) -> bytes:
+def _answer_for_program(number: str) -> bytes:
     return f"{number} {PROGRAM}\0".encode()
 
 

@@ -41,7 +41,7 @@ class WordsAnswerer:
         is_read = is_terminal and not call.quiet
         outcome = None if is_read else self._decide_ordinary(call)
         if outcome is None:
-            outcome = decide_with_wait(call, load=self._load)
+            outcome = decide_with_wait(call, load=self._load_for_call)
         return render_in_full(outcome) if is_read else render(outcome)
 
     def _decide_ordinary(self, call: "Call") -> CallOutcome | None:
@@ -50,20 +50,20 @@ class WordsAnswerer:
             return None
         args = {"path": call.paths[0]} if len(call.paths) == 1 else {"paths": list(call.paths)} if call.paths else {}
         try:
-            taken = self._decider(call).try_decide_call(call.grant, call.action, args)
+            taken = self._decider_for_call(call).try_decide_call(call.grant, call.action, args)
         except CortexPolicyError:  # the full decision says why
             return None
         return None if taken is None else CallOutcome(call, taken[0].grant, taken[1], None, 0)
 
-    def _load(self, call: "Call") -> "tuple[Grant, Settings]":
+    def _load_for_call(self, call: "Call") -> "tuple[Grant, Settings]":
         check_grant_id(call.grant)
         check_host_stop()
-        grant, settings = self._decider(call).load_for_call(call.grant)
+        grant, settings = self._decider_for_call(call).load_for_call(call.grant)
         if call.require_path:
             settings = Settings(**{**vars(settings), "require_path": True})
         return grant, settings
 
-    def _decider(self, call: "Call") -> BatchDecider:
+    def _decider_for_call(self, call: "Call") -> BatchDecider:
         """Find the root of a call as it is at this moment, and return what decides there."""
         found = find_root(call.root)
         root = UnresolvedRoot(found.path, is_explicit=found.named)

@@ -17,7 +17,7 @@ ALLOWED = {"grant": "git", "action": "tree", "args": {"path": "docs/x"}}
 
 def ask(answerer: Answerer, **request: Any) -> dict[str, Any]:
     """Return the answer to a request; its code must be the one in it."""
-    text, code = answerer.answer(json.dumps(request).encode())
+    text, code = answerer.answer_line(json.dumps(request).encode())
     members: dict[str, Any] = json.loads(text)
     assert text.endswith("}\n")
     assert code == members["exit_code"]

@@ -6,7 +6,7 @@ from typing import Any, get_args
 import pytest
 
 from cortex_policy.cli import options
-from cortex_policy.cli.exit_codes import DECIDING, changes_something
+from cortex_policy.cli.exit_codes import DECIDING, is_changing_command
 from cortex_policy.cli.options import integer_parser, number_parser
 from tests.support.command import result_of
 from tests.support.every_command import leaves
@@ -55,7 +55,7 @@ def options_of(name: str) -> dict[str, Any]:
 
 def writes(name: str) -> bool:
     """Whether a command changes something without an option that says so."""
-    return changes_something(name, {})
+    return is_changing_command(name, {})
 
 
 @Command

@@ -48,7 +48,7 @@ def approvals(
         details = get_request(request_id, root)
         typer.echo(escaped_json(request_to_json(details)) if json else request_text(details), nl=json)
         return
-    root = None if every else _listed_root(root)
+    root = None if every else _find_root_to_list(root)
     if not watch:
         requests = list_requests(root)
         if json:
@@ -58,12 +58,12 @@ def approvals(
                 request_columns(every=every), [request_row(one, every=every) for one in requests], output
             )
     elif live.can_redraw() and not json:
-        live.redraw_until_quit(lambda height: _screen(root, height, every=every))
+        live.redraw_until_quit(lambda height: _request_screen(root, height, every=every))
     else:
-        live.print_changes_until_closed(lambda: _rows(root, json=json, every=every))
+        live.print_changes_until_closed(lambda: _request_rows(root, json=json, every=every))
 
 
-def _listed_root(root: str | None) -> str | None:
+def _find_root_to_list(root: str | None) -> str | None:
     """Return the root whose requests are listed; None, with a note, if there is none here."""
     from cortex_policy.cli.roots import find_inner_root  # noqa: PLC0415 - as above
 
@@ -78,7 +78,7 @@ def _listed_root(root: str | None) -> str | None:
         return None
 
 
-def _rows(root: str | None, *, json: bool, every: bool) -> "Iterator[Row]":
+def _request_rows(root: str | None, *, json: bool, every: bool) -> "Iterator[Row]":
     from cortex_policy.cli.output.approvals import request_row, request_to_json  # noqa: PLC0415 - as above
     from cortex_policy.manage.approvals import list_requests  # noqa: PLC0415
 
@@ -87,19 +87,19 @@ def _rows(root: str | None, *, json: bool, every: bool) -> "Iterator[Row]":
         yield one.id, one.status, line
 
 
-def _screen(root: str | None, height: int, *, every: bool) -> "Group":
+def _request_screen(root: str | None, height: int, *, every: bool) -> "Group":
     import shutil  # noqa: PLC0415 - only a terminal needs these
 
     from rich.console import Group  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     from cortex_policy.cli.output.approvals import request_columns, request_row  # noqa: PLC0415 - as above
-    from cortex_policy.cli.output.fitted_table import fitted_table  # noqa: PLC0415
+    from cortex_policy.cli.output.fitted_table import make_fitted_table  # noqa: PLC0415
     from cortex_policy.manage.approvals import list_requests  # noqa: PLC0415
 
     requests = list_requests(root)
     more = len(requests) - height
     rows = [[Text(printable(cell)) for cell in request_row(one, every=every)] for one in requests[-height:]]
     last = f"q ends; {more} earlier" if more > 0 else "q ends"
-    table = fitted_table(request_columns(every=every), rows, shutil.get_terminal_size().columns)
+    table = make_fitted_table(request_columns(every=every), rows, shutil.get_terminal_size().columns)
     return Group(table, Text(last, style="dim"))

@@ -42,7 +42,7 @@ def approve(
     if not yes:
         typer.echo(request_text(details), nl=False, err=True)
     ask_yes_no(f"approve {request_id}?", yes=yes)
-    _answer(request_id, root, approved=True, json=json)
+    _answer_and_print(request_id, root, approved=True, json=json)
 
 
 @add_quiet_option
@@ -63,10 +63,10 @@ def deny(
     $ cortex-policy deny 1f0c9a7e
     $ cortex-policy deny 1f0c9a7e --reason "not during the freeze"
     """
-    _answer(request_id, root, approved=False, reason=reason, json=json)
+    _answer_and_print(request_id, root, approved=False, reason=reason, json=json)
 
 
-def _answer(request_id: str, root: str | None, *, approved: bool, reason: str = "", json: bool) -> None:
+def _answer_and_print(request_id: str, root: str | None, *, approved: bool, reason: str = "", json: bool) -> None:
     from cortex_policy.cli.output.approvals import request_to_json  # noqa: PLC0415 - as above
     from cortex_policy.manage.approvals import answer_request  # noqa: PLC0415
 

@@ -91,10 +91,10 @@ def show(
     counts = ReadCounts()
     if reason is not None:
         query.check_reason(reason)
-    call_filter = query.CallFilter(_start_time(since), _root_path(root), grant_id, reason, denied)
+    call_filter = query.CallFilter(_parse_start_time(since), _find_root_path(root), grant_id, reason, denied)
     calls = _read_calls(logs, call_filter, counts)
     if print_calls(calls, json=json, with_root=root is None, lookahead=LOOKAHEAD):
-        audit_output.print_skipped(counts)
+        audit_output.print_skipped_line_counts(counts)
 
 
 @audit_app.command(cls=CommandWithExamples)
@@ -120,16 +120,16 @@ def stats(
     from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
 
     counts = ReadCounts()
-    call_filter = query.CallFilter(_start_time(since), _root_path(root), grant_id)
+    call_filter = query.CallFilter(_parse_start_time(since), _find_root_path(root), grant_id)
     stats = query.count_calls(_read_calls(logs, call_filter, counts), bar_chart.MAX_ROWS)
     if json:
         print_json(audit_output.stats_to_json(stats, counts))
         return
     audit_output.print_stats(stats)
-    audit_output.print_skipped(counts)
+    audit_output.print_skipped_line_counts(counts)
 
 
-def _start_time(since: str | None) -> float:
+def _parse_start_time(since: str | None) -> float:
     from time import time  # noqa: PLC0415 - no other command needs them
 
     from cortex_policy.manage.audit import reader  # noqa: PLC0415
@@ -137,7 +137,7 @@ def _start_time(since: str | None) -> float:
     return reader.parse_since(since, time()) if since is not None else float("-inf")
 
 
-def _root_path(root: str | None) -> str | None:
+def _find_root_path(root: str | None) -> str | None:
     from cortex_policy.state.grants import find_root  # noqa: PLC0415 - no other command needs it
 
     return find_root(root).path if root is not None else None

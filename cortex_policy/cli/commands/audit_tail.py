@@ -32,18 +32,18 @@ def tail(
     $ cortex-policy audit tail -n 0 --follow --json
     """
     from cortex_policy.cli.output.call_table import print_calls  # noqa: PLC0415 - no other command needs them
-    from cortex_policy.cli.output.replay import configured_log  # noqa: PLC0415
+    from cortex_policy.cli.output.replay import find_configured_log  # noqa: PLC0415
     from cortex_policy.manage.audit.query import CallFilter, filter_calls  # noqa: PLC0415
     from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
     from cortex_policy.manage.audit.tail import tail_log  # noqa: PLC0415
     from cortex_policy.state.grants import find_root  # noqa: PLC0415
 
     call_filter = CallFilter(root=find_root(root).path if root is not None else None)
-    lines = tail_log(log or configured_log(None), number, _wait_for_close if follow else None)
+    lines = tail_log(log or find_configured_log(None), number, _wait_for_closed_pipe if follow else None)
     print_calls(filter_calls(lines, call_filter, ReadCounts()), json=json, with_root=root is None)
 
 
-def _wait_for_close() -> bool:
+def _wait_for_closed_pipe() -> bool:
     """Wait for the poll interval; return True once the reader has closed the pipe."""
     import select  # noqa: PLC0415 - only to follow
 

@@ -8,7 +8,7 @@ from cortex_policy.check import Call, decide_with_wait
 from cortex_policy.cli.commands import check_options as options
 from cortex_policy.cli.options import value_option
 from cortex_policy.cli.output.explanation import render_explanation
-from cortex_policy.cli.output.wait_notice import wait_notice
+from cortex_policy.cli.output.wait_notice import make_wait_notice
 from cortex_policy.cli.shared_options import with_options_of
 from cortex_policy.render import render, write_and_exit
 
@@ -59,21 +59,21 @@ def check(  # noqa: PLR0913 - the options of a call, and of requests
     $ cortex-policy check --batch calls.jsonl > answers.jsonl
     """
     if batch or request:
-        raise typer.Exit(_answer_requests(context, fields, batch, request))
+        raise typer.Exit(_answer_request_file(context, fields, batch, request))
     call = Call(
         **fields,
-        wait_seconds=options.single_wait(wait),
-        peek=options.single_flag("--peek", peek),
-        explain=options.single_flag("--explain", explain),
-        json=options.single_flag("--json", json),
-        quiet=options.single_flag("--quiet", quiet),
+        wait_seconds=options.single_wait_seconds(wait),
+        peek=options.is_single_flag_given("--peek", peek),
+        explain=options.is_single_flag_given("--explain", explain),
+        json=options.is_single_flag_given("--json", json),
+        quiet=options.is_single_flag_given("--quiet", quiet),
         command=context.info_name or "check",
     )
-    outcome = decide_with_wait(call, wait_notice(call))
+    outcome = decide_with_wait(call, make_wait_notice(call))
     write_and_exit(render_explanation(outcome) if call.explain else render(outcome))
 
 
-def _answer_requests(
+def _answer_request_file(
     context: typer.Context, fields: dict[str, Any], batch: list[str] | None, request: list[str] | None
 ) -> int:
     """Answer the requests of a file; raise if the words name a call too."""
@@ -85,5 +85,5 @@ def _answer_requests(
     if given - {option[2:], "root", "require_path", "json"}:
         message = f"{option} takes no other words than --root and --require-path."
         raise typer.BadParameter(message)
-    file = options.single_text(option, batch or request) or ""
+    file = options.single_text_value(option, batch or request) or ""
     return answer(file, Answerer(fields["root"], require_path=fields["require_path"]))

@@ -19,17 +19,17 @@ def _single_value(name: str, values: list[T] | None, default: T) -> T:
     return values[0] if values else default
 
 
-def single_text(name: str, values: list[str] | None) -> str | None:
+def single_text_value(name: str, values: list[str] | None) -> str | None:
     """Return the value of a text option, None if it is not given."""
     return _single_value(name, values, "") if values else None
 
 
-def single_flag(name: str, count: int) -> bool:
+def is_single_flag_given(name: str, count: int) -> bool:
     """Return whether a flag is given; raise if it is given twice."""
     return _single_value(name, [True] * count, default=False)
 
 
-def single_wait(values: list[str] | None) -> float:
+def single_wait_seconds(values: list[str] | None) -> float:
     """Return the seconds of `--wait`."""
     seconds = parse_number_option("--wait", _single_value("--wait", values, "0"))
     if seconds is None:
@@ -38,7 +38,7 @@ def single_wait(values: list[str] | None) -> float:
     return seconds
 
 
-def single_cost(values: list[str] | None) -> int:
+def single_cost_value(values: list[str] | None) -> int:
     """Return the number of `--cost`."""
     cost = parse_number_option("--cost", _single_value("--cost", values, "1"))
     if cost is None:
@@ -49,7 +49,7 @@ def single_cost(values: list[str] | None) -> int:
 
 def single_exit_code(name: str, values: list[str] | None) -> int | None:
     """Return an exit code that is not 0, None if it is not given."""
-    text = single_text(name, values)
+    text = single_text_value(name, values)
     code = parse_denied_exit_code(text) if text is not None else None
     if text is not None and code is None:
         message = f"{name} takes an integer from 1 to {MAX_EXIT_CODE}."
@@ -91,8 +91,8 @@ def call_fields(  # noqa: PLR0913 - the options that every command for a call ha
         "action": action,
         "paths": tuple(path or ()),
         "arg_words": tuple(arg or ()),
-        "args_json": single_text("--args", args),
-        "root": single_text("--root", root),
-        "cost": single_cost(cost),
-        "require_path": single_flag("--require-path", require_path),
+        "args_json": single_text_value("--args", args),
+        "root": single_text_value("--root", root),
+        "cost": single_cost_value(cost),
+        "require_path": is_single_flag_given("--require-path", require_path),
     }

@@ -24,8 +24,8 @@ _STDIN = "-"
 
 def answer_batch(file: str, answerer: Answerer) -> int:
     """Answer each line of a file on standard output, and return the exit code."""
-    stream = AnswerStream(answerer.answer)
-    with _open_file(file) as source:
+    stream = AnswerStream(answerer.answer_line)
+    with _open_request_file(file) as source:
         try:
             stream.answer_all(source, 1)
         except OSError as error:
@@ -40,22 +40,22 @@ def answer_batch(file: str, answerer: Answerer) -> int:
 
 def answer_authzen_request(file: str, answerer: Answerer) -> int:
     """Answer an AuthZEN request on standard output, and return the exit code."""
-    with _open_file(file) as source:
+    with _open_request_file(file) as source:
         try:
             document = decode_json(read_all(source, MAX_BYTES + 1))
-            answer, code = answer_request_document(document, answerer.ask)
+            answer, code = answer_request_document(document, answerer.answer_members)
         except MalformedError as error:
             answer, code = error_answer(UsageError(f"the request is not JSON: {error}"))
         except UsageError as error:
             answer, code = error_answer(error)
         except OSError as error:
-            raise _unreadable(file, error) from None
+            raise _unreadable_file_error(file, error) from None
     sys.stdout.write(escape_json_output(json_text(answer)) + "\n")
     return code
 
 
 @contextmanager
-def _open_file(file: str) -> "Iterator[int]":
+def _open_request_file(file: str) -> "Iterator[int]":
     """Open a file of requests, or standard input; raise UsageError if it cannot be read."""
     if file == _STDIN:
         yield 0
@@ -65,12 +65,12 @@ def _open_file(file: str) -> "Iterator[int]":
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     except (OSError, ValueError) as error:
-        raise _unreadable(file, error) from None
+        raise _unreadable_file_error(file, error) from None
     try:
         yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _unreadable(file: str, error: Exception) -> UsageError:
+def _unreadable_file_error(file: str, error: Exception) -> UsageError:
     return UsageError(f"`{file}` cannot be read: {os_error_text(error)}")

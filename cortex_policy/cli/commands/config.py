@@ -56,7 +56,7 @@ def list_settings(root: RootOption = None, *, output: TableOption = None, json: 
     else:
         for text in problem_texts(problems):
             typer.echo(text, err=True)
-        print_table_or_tsv(COLUMNS, [_row(one) for one in resolved], output)
+        print_table_or_tsv(COLUMNS, [_setting_row(one) for one in resolved], output)
     if errors:
         raise typer.Exit(errors[0].exit_code)
 
@@ -84,13 +84,18 @@ config_app.command("path", cls=CommandWithExamples)(config_file.path)
 config_app.command("edit", cls=CommandWithExamples)(config_file.edit)
 
 
-def _row(resolved: "EffectiveSetting") -> tuple[str, ...]:
+def _setting_row(resolved: "EffectiveSetting") -> tuple[str, ...]:
     winner = resolved.effective
     origin = f"{winner.place}: {winner.source}" if winner.source else winner.place
     overridden = ", ".join(f"{format_setting(one.value)} ({one.place}: {one.source})" for one in resolved.overridden)
-    return (resolved.setting.name, _cell_text(winner.value), f"{origin}{' (locked)' * resolved.is_locked}", overridden)
+    return (
+        resolved.setting.name,
+        _value_cell_text(winner.value),
+        f"{origin}{' (locked)' * resolved.is_locked}",
+        overridden,
+    )
 
 
-def _cell_text(value: object) -> str:
+def _value_cell_text(value: object) -> str:
     """Return a value for the table, in which nothing is blank."""
     return "-" if value is None else str(value) if value in ([], {}) else format_setting(value)

@@ -29,7 +29,7 @@ ProjectOption = Annotated[
 SystemOption = Annotated[bool, typer.Option("--system", help="The settings of the system (root only).")]
 
 
-def _settings_file(
+def _settings_file_of_options(
     root: RootOption = None, *, user: UserOption = False, project: ProjectOption = False, system: SystemOption = False
 ) -> "SettingsFile":
     from cortex_policy.manage.settings.effective import root_or_none  # noqa: PLC0415 - no other command needs them
@@ -43,7 +43,7 @@ def _settings_file(
 
 
 @add_quiet_option
-@with_options_of(_settings_file)
+@with_options_of(_settings_file_of_options)
 def set_setting(
     target: "SettingsFile",
     name: NameArgument,
@@ -71,7 +71,7 @@ def set_setting(
     print_unrecorded("config set", done.unrecorded)
     effective = _effective_setting(target, name)
     if json:
-        print_json(_write_to_json(target, name, effective, is_changed=done.is_changed))
+        print_json(_write_result_to_json(target, name, effective, is_changed=done.is_changed))
         return
     sentence = f"set `{name}` to `{value}` in `{target.file}`"
     typer.echo(message_line(sentence if done else f"nothing to do: {sentence}"))
@@ -79,7 +79,7 @@ def set_setting(
 
 
 @add_quiet_option
-@with_options_of(_settings_file)
+@with_options_of(_settings_file_of_options)
 def unset(
     target: "SettingsFile",
     name: NameArgument,
@@ -103,13 +103,13 @@ def unset(
     )
     print_unrecorded("config unset", done.unrecorded)
     if json:
-        print_json(_write_to_json(target, name, _effective_setting(target, name), is_changed=done.is_changed))
+        print_json(_write_result_to_json(target, name, _effective_setting(target, name), is_changed=done.is_changed))
         return
     sentence = f"`{name}` is not set in `{target.file}`"
     typer.echo(message_line(sentence if done else f"nothing to do: {sentence}"))
 
 
-@with_options_of(_settings_file)
+@with_options_of(_settings_file_of_options)
 def path(target: "SettingsFile", *, json: JsonOption = False) -> None:
     """Print the path of a settings file, even if it does not exist.
 
@@ -123,7 +123,7 @@ def path(target: "SettingsFile", *, json: JsonOption = False) -> None:
     typer.echo(printable(target.file))
 
 
-@with_options_of(_settings_file)
+@with_options_of(_settings_file_of_options)
 def edit(target: "SettingsFile", *, resume: ResumeOption = False, wait_seconds: WaitOption = 0.0) -> None:
     """Edit a settings file, and save it if it is valid.
 
@@ -165,7 +165,7 @@ def _file_to_json(target: "SettingsFile") -> dict[str, object]:
     return {"file": target.file, "place": target.place}
 
 
-def _write_to_json(
+def _write_result_to_json(
     target: "SettingsFile", name: str, effective: "EffectiveSetting | None", *, is_changed: bool
 ) -> dict[str, object]:
     setting = setting_to_json(effective) if effective is not None else None

@@ -70,7 +70,7 @@ def diff(  # noqa: PLR0913 - one parameter for each option
     if markdown and json:
         message = "--json and --markdown cannot be combined."
         raise typer.BadParameter(message)
-    result = _compare(old, new, root, revision)
+    result = _compare_sides_of_options(old, new, root, revision)
     if json:
         print_json(diff_output.diff_to_json(result, revision))
     elif markdown:
@@ -81,7 +81,7 @@ def diff(  # noqa: PLR0913 - one parameter for each option
         raise typer.Exit(1)
 
 
-def _compare(old: str | None, new: str | None, root: str | None, revision: str | None) -> "PolicyDiff":
+def _compare_sides_of_options(old: str | None, new: str | None, root: str | None, revision: str | None) -> "PolicyDiff":
     from cortex_policy.manage.diff.grants import compare_ids_or_files, compare_with_revision  # noqa: PLC0415 - as above
     from cortex_policy.manage.history.hand_edits import compare_with_stamp  # noqa: PLC0415 - as above
 

@@ -23,7 +23,7 @@ def doctor(root: RootOption = None, *, json: JsonOption = False) -> None:
     from cortex_policy.manage.doctor.result import PROBLEM  # noqa: PLC0415
     from cortex_policy.manage.doctor.run import run_checks, worst_status  # noqa: PLC0415
 
-    policy_root = _root_or_none(root)
+    policy_root = _find_root_or_none(root)
     results = []
     for result in run_checks(policy_root):
         results.append(result)
@@ -38,7 +38,7 @@ def doctor(root: RootOption = None, *, json: JsonOption = False) -> None:
         raise typer.Exit(1)
 
 
-def _root_or_none(name: str | None) -> Root | None:
+def _find_root_or_none(name: str | None) -> Root | None:
     try:
         return find_inner_root(name)
     except GrantError as error:

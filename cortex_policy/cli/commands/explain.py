@@ -25,6 +25,6 @@ def explain(fields: dict[str, Any], *, json: options.JsonFlag = 0) -> None:
     $ cortex-policy explain git snippet --path docs/x --arg lines=400
     $ cortex-policy explain model-gateway chat --cost 90 --json
     """
-    is_json = options.single_flag("--json", json)
+    is_json = options.is_single_flag_given("--json", json)
     call = Call(**fields, peek=True, explain=True, json=is_json, command="explain")
     write_and_exit(render_explanation(decide_with_wait(call)))

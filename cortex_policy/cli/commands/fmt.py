@@ -40,7 +40,7 @@ def fmt(
     from cortex_policy.manage.editing import operations, previews  # noqa: PLC0415 - only writers need it
 
     policy_root, names, is_dry = find_inner_root(root), tuple(grant_ids or ()), check or diff
-    _print_warnings(policy_root, names)
+    _print_unsafe_file_warnings(policy_root, names)
     results = []
     for result in (
         previews.preview_format(policy_root, names)
@@ -62,7 +62,7 @@ def fmt(
         raise typer.Exit(1)
 
 
-def _print_warnings(root: "Root", grant_ids: tuple[str, ...]) -> None:
+def _print_unsafe_file_warnings(root: "Root", grant_ids: tuple[str, ...]) -> None:
     from cortex_policy.manage.unsafe_files import find_grant_faults, summarize_faults  # noqa: PLC0415 - as above
 
     for warning in summarize_faults(find_grant_faults(root, grant_ids)):

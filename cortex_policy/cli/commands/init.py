@@ -51,7 +51,7 @@ def init(
     if json:
         print_json(_result_to_json(result))
         return
-    for line in [*_result_lines(result), *_hook_lines(result), *_driver_lines(result)]:
+    for line in [*_result_lines(result), *_pre_commit_lines(result), *_merge_driver_lines(result)]:
         typer.echo(message_line(line))
 
 
@@ -73,7 +73,7 @@ def _result_to_json(result: "InitResult") -> dict[str, object]:
     }
 
 
-def _hook_lines(result: "InitResult") -> list[str]:
+def _pre_commit_lines(result: "InitResult") -> list[str]:
     hooks = result.hooks
     if hooks is None:
         return []
@@ -85,7 +85,7 @@ def _hook_lines(result: "InitResult") -> list[str]:
     return [f"kept {hooks.file} as it is; put this under its `repos:`", "", *hooks.block.splitlines(), "", *next_lines]
 
 
-def _driver_lines(result: "InitResult") -> list[str]:
+def _merge_driver_lines(result: "InitResult") -> list[str]:
     driver = result.driver
     if driver is None:
         return []

@@ -30,10 +30,10 @@ def list_grants(root: RootOption = None, *, output: TableOption = None, json: Js
         print_denials(denials)
     listed = grant_rows(policy_root, track_progress)
     if json:
-        grants = [_row_to_json(row) for row in listed]
+        grants = [_grant_row_to_json(row) for row in listed]
         print_json({"root": policy_root.path, **denials_to_json(denials), "grants": grants})
         return
-    print_table_or_tsv(COLUMNS, [_row(row) for row in listed], output)
+    print_table_or_tsv(COLUMNS, [_grant_table_row(row) for row in listed], output)
     for row in listed:
         if row.problem:
             typer.echo(message_line(f"{row.id}: {row.problem}"), err=True)
@@ -45,7 +45,7 @@ def list_grants(root: RootOption = None, *, output: TableOption = None, json: Js
         typer.echo(message_line(f"there are no grants in {policy_root.tools}"), err=True)
 
 
-def _row(row: GrantRow) -> tuple[str, ...]:
+def _grant_table_row(row: GrantRow) -> tuple[str, ...]:
     grant = row.grant
     if grant is None:
         return (row.id, "-", "-", "-", "-", "-", row.state)
@@ -54,7 +54,7 @@ def _row(row: GrantRow) -> tuple[str, ...]:
     return (row.id, grant.tool, ", ".join(grant.actions), scope, rate, grant.data_class, row.state)
 
 
-def _row_to_json(row: GrantRow) -> dict[str, object]:
+def _grant_row_to_json(row: GrantRow) -> dict[str, object]:
     grant = row.grant
     return {
         "id": row.id,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cortex_policy.manage.editing.set_fields import GrantEdit
 
 
-def _edit(
+def _edit_of_options(
     *,
     tool: Annotated[
         str | None, value_option("NAME", "Name of the tool that the budget belongs to; default: ID.")
@@ -34,7 +34,7 @@ def _edit(
 
 
 @add_quiet_option
-@with_options_of(_edit)
+@with_options_of(_edit_of_options)
 def new(
     edit: "GrantEdit",
     new_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the new grant.", show_default=False)],

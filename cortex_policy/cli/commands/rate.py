@@ -68,10 +68,10 @@ def show(
     $ sudo cortex-policy rate show --user agent
     """
     policy_root = find_inner_root(root)
-    run_as_user(user, lambda: _show(policy_root, grant_id, output, json=json), json=json)
+    run_as_user(user, lambda: _print_budgets(policy_root, grant_id, output, json=json), json=json)
 
 
-def _show(root: Root, grant_id: str | None, output: TableFormat | None, *, json: bool) -> None:
+def _print_budgets(root: Root, grant_id: str | None, output: TableFormat | None, *, json: bool) -> None:
     owner = current_owner()
     statuses = budgets.list_budgets(root, grant_id)
     if json:
@@ -83,11 +83,11 @@ def _show(root: Root, grant_id: str | None, output: TableFormat | None, *, json:
         print_json({**members, "budgets": [budget_to_json(one) for one in statuses]})
     else:
         print_budget_owners(owner, root)
-        print_table_or_tsv(COLUMNS, [_row(one) for one in statuses], output)
+        print_table_or_tsv(COLUMNS, [_budget_row(one) for one in statuses], output)
         print_hints(one.hint for one in statuses)
 
 
-def _row(one: BudgetStatus) -> tuple[str, ...]:
+def _budget_row(one: BudgetStatus) -> tuple[str, ...]:
     budget = one.budget
     if budget is None:
         return (one.id, one.action or "-", "-", "-", "-", "-", one.problem)
@@ -122,12 +122,12 @@ def reset(
     $ sudo cortex-policy rate reset git --user agent
     """
     policy_root = find_root(root)
-    record = new_record("rate reset", f"{grant_id} {action or ''}".rstrip(), _of_user(user), grant_id=grant_id)
+    record = new_record("rate reset", f"{grant_id} {action or ''}".rstrip(), _whose_budgets(user), grant_id=grant_id)
     found: list[bool] = []  # stays empty if a child acts as another user
     with CommandRecorder(record, policy_root.path) as recorder:
         run_as_user(
             user,
-            lambda: found.append(_reset(policy_root, grant_id, action, yes=yes, json=json)),
+            lambda: found.append(_reset_own_budgets(policy_root, grant_id, action, yes=yes, json=json)),
             changes=True,
             json=json,
         )
@@ -136,7 +136,7 @@ def reset(
     print_unrecorded("rate reset", recorder.problem)
 
 
-def _reset(root: Root, grant_id: str, action: str | None, *, yes: bool, json: bool) -> bool:
+def _reset_own_budgets(root: Root, grant_id: str, action: str | None, *, yes: bool, json: bool) -> bool:
     """Reset budgets of the caller, and print which; return whether any hit was counted."""
     owner, actions = current_owner(), budgets.selected_actions(root, grant_id, action)
     if not json:
@@ -152,7 +152,7 @@ def _reset(root: Root, grant_id: str, action: str | None, *, yes: bool, json: bo
     return bool(done)
 
 
-def _of_user(name: str | None) -> str:
+def _whose_budgets(name: str | None) -> str:
     return f"the budgets of {name or user_label(os.geteuid())}"
 
 
@@ -169,12 +169,12 @@ def purge(
     $ cortex-policy rate purge --yes
     """
     policy_root = find_root(root)
-    with CommandRecorder(new_record("rate purge", "", _of_user(user)), policy_root.path) as recorder:
-        run_as_user(user, lambda: _purge(policy_root, yes=yes, json=json), changes=True, json=json)
+    with CommandRecorder(new_record("rate purge", "", _whose_budgets(user)), policy_root.path) as recorder:
+        run_as_user(user, lambda: _purge_own_state(policy_root, yes=yes, json=json), changes=True, json=json)
     print_unrecorded("rate purge", recorder.problem)
 
 
-def _purge(root: Root, *, yes: bool, json: bool) -> None:
+def _purge_own_state(root: Root, *, yes: bool, json: bool) -> None:
     owner = current_owner()
     if not json:
         print_budget_owners(owner, root)

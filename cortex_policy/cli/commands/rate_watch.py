@@ -7,7 +7,7 @@ from cortex_policy.cli.acting_user import UserOption, run_as_user
 from cortex_policy.cli.options import JsonOption, OptionalGrantArgument, RootOption
 from cortex_policy.cli.output import live
 from cortex_policy.cli.output.budget_owner import owner_sentence, print_budget_owners
-from cortex_policy.cli.output.budget_table import budget_line, budget_table
+from cortex_policy.cli.output.budget_table import budget_line, make_budget_table
 from cortex_policy.cli.output.printing import budget_to_json, escaped_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import message_line
@@ -42,30 +42,30 @@ def watch(
     policy_root = find_inner_root(root)
     if user is not None:
         live.preload_screen_modules()
-    run_as_user(user, lambda: _watch(policy_root, grant_id, json=json))
+    run_as_user(user, lambda: _watch_budgets(policy_root, grant_id, json=json))
 
 
-def _watch(root: Root, grant_id: str | None, *, json: bool) -> None:
+def _watch_budgets(root: Root, grant_id: str | None, *, json: bool) -> None:
     owner = current_owner()
     if live.can_redraw() and not json:
-        live.redraw_until_quit(lambda height: _screen(root, grant_id, owner_sentence(owner), height))
+        live.redraw_until_quit(lambda height: _budget_screen(root, grant_id, owner_sentence(owner), height))
         return
     if not json:
         print_budget_owners(owner, root)
-    live.print_changes_until_closed(lambda: _rows(root, grant_id, budget_line if not json else _json_line))
+    live.print_changes_until_closed(lambda: _budget_rows(root, grant_id, budget_line if not json else _budget_json))
 
 
-def _rows(root: Root, grant_id: str | None, text_of: "Callable[[BudgetStatus], str]") -> "Iterator[live.Row]":
+def _budget_rows(root: Root, grant_id: str | None, text_of: "Callable[[BudgetStatus], str]") -> "Iterator[live.Row]":
     for one in list_budgets(root, grant_id):
         # the state that shows a change leaves out the wait, which changes all the time
         yield (one.id, one.action), budget_line(one), text_of(one)
 
 
-def _json_line(one: BudgetStatus) -> str:
+def _budget_json(one: BudgetStatus) -> str:
     return escaped_json(budget_to_json(one))
 
 
-def _screen(root: Root, grant_id: str | None, title: str, height: int) -> "Group":
+def _budget_screen(root: Root, grant_id: str | None, title: str, height: int) -> "Group":
     from rich.console import Group  # noqa: PLC0415 - only a terminal needs it
     from rich.text import Text  # noqa: PLC0415
 
@@ -74,5 +74,5 @@ def _screen(root: Root, grant_id: str | None, title: str, height: int) -> "Group
     more = len(budgets) - len(shown)
     last = f"q ends; {more} more, name a grant to see them" if more > 0 else "q ends"
     return Group(
-        Text(message_line(title)), budget_table(shown, shutil.get_terminal_size().columns), Text(last, style="dim")
+        Text(message_line(title)), make_budget_table(shown, shutil.get_terminal_size().columns), Text(last, style="dim")
     )

@@ -31,7 +31,7 @@ def rule(
     if json:
         print_json({"rules": [_rule_to_json(one) for one in rules]})
     elif len(rules) == 1:
-        typer.echo(_explain(rules[0]))
+        typer.echo(_rule_text(rules[0]))
     else:
         from cortex_policy.cli.output.printing import print_table_or_tsv  # noqa: PLC0415
 
@@ -40,7 +40,7 @@ def rule(
         )
 
 
-def _explain(rule: "LintRule") -> str:
+def _rule_text(rule: "LintRule") -> str:
     lines = [f"{rule.code} ({rule.severity}): {rule.sentence}", "", f"Why: {rule.why}."]
     for label, text in (("Found in:", rule.example), ("Fixed:", rule.fixed_example)):
         if text:

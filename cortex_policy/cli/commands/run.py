@@ -7,7 +7,7 @@ import typer
 from cortex_policy.check import Call
 from cortex_policy.cli.commands import check_options as options
 from cortex_policy.cli.options import value_option
-from cortex_policy.cli.output.wait_notice import wait_notice
+from cortex_policy.cli.output.wait_notice import make_wait_notice
 from cortex_policy.cli.shared_options import with_options_of
 from cortex_policy.run import Run, decide_and_become_command
 
@@ -50,15 +50,15 @@ def run(
     """
     call = Call(
         **fields,
-        wait_seconds=options.single_wait(wait),
-        quiet=options.single_flag("--quiet", quiet),
+        wait_seconds=options.single_wait_seconds(wait),
+        quiet=options.is_single_flag_given("--quiet", quiet),
         command="run",
     )
     words = Run(
         call,
         tuple(command or ()),
         options.single_exit_code("--denied-exit", denied_exit),
-        options.single_flag("--for-each", for_each),
-        options.single_flag("-0", nul),
+        options.is_single_flag_given("--for-each", for_each),
+        options.is_single_flag_given("-0", nul),
     )
-    decide_and_become_command(words, wait_notice(call))
+    decide_and_become_command(words, make_wait_notice(call))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cortex_policy.manage.editing.set_fields import GrantEdit
 
 
-def _edit(  # noqa: PLR0913 - one parameter for each field
+def _edit_of_options(  # noqa: PLR0913 - one parameter for each field
     *,
     rate: Annotated[int | None, value_option("N", "Calls per minute allowed for each action.")] = None,
     data_class: Annotated[str | None, value_option("C", "public, internal or sensitive.")] = None,
@@ -47,7 +47,7 @@ def _edit(  # noqa: PLR0913 - one parameter for each field
 
 
 @add_quiet_option
-@with_options_of(_edit)
+@with_options_of(_edit_of_options)
 def set_grant(
     edit: "GrantEdit",
     grant_id: GrantArgument,

@@ -48,11 +48,11 @@ def show(
     if json:
         print_json({**denials_to_json(denials), **_grant_to_json(seen, policy_root.path, file)})
         return
-    for name, value in [*_denial_lines(denials), *_lines(seen, file)]:
+    for name, value in [*_denial_rows(denials), *_grant_rows(seen, file)]:
         typer.echo(message_line(f"{name:<8}{value}"))
 
 
-def _denial_lines(denials: GlobalDenials) -> list[tuple[str, str]]:
+def _denial_rows(denials: GlobalDenials) -> list[tuple[str, str]]:
     lines = [line for error in denials.errors for line in (("broken", error_sentence(error)), ("hint", error.hint))]
     return [
         *(("stopped", localize_times(stop.sentence)) for stop in denials.stops),
@@ -60,7 +60,7 @@ def _denial_lines(denials: GlobalDenials) -> list[tuple[str, str]]:
     ]
 
 
-def _lines(seen: GrantWithBudgets, file: str) -> list[tuple[str, str]]:
+def _grant_rows(seen: GrantWithBudgets, file: str) -> list[tuple[str, str]]:
     row, grant = seen.row, seen.row.grant
     lines = [("id", row.id), ("state", f"{row.state}: {row.problem}" if row.problem else row.state), ("file", file)]
     if row.hint:

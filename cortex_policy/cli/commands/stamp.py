@@ -42,7 +42,7 @@ def show(root: RootOption = None, *, json: JsonOption = False) -> None:
     if json:
         print_json({"stamp": _stamp_to_json(stamp), "warning": doubt.detail if doubt else None})
         return
-    _warn(doubt)
+    _print_unsafe_stamp_warning(doubt)
     if stamp is None:
         typer.echo(
             message_line(f"there is no stamp; write one with `cortex-policy stamp write{root_option(policy_root)}`")
@@ -68,7 +68,7 @@ def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
         status, warning = "fail" if findings else "ok", doubt.detail if doubt else None
         print_json({"status": status, "findings": listed, "warning": warning})
     else:
-        _warn(doubt)
+        _print_unsafe_stamp_warning(doubt)
         for finding in findings:
             typer.echo(message_line(f"{finding.id or 'stamp'}: {finding.problem}"))
         if findings:
@@ -210,7 +210,7 @@ def wait(
         typer.echo(_stamp_line(stamp))
 
 
-def _warn(doubt: GrantError | None) -> None:
+def _print_unsafe_stamp_warning(doubt: GrantError | None) -> None:
     if doubt is not None:
         typer.echo(message_line(f"warning: {doubt.detail}"), err=True)
         typer.echo(message_line(f"hint: {doubt.hint}"), err=True)

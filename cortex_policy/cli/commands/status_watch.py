@@ -9,7 +9,7 @@ from cortex_policy.cli.output.audit import call_cells
 from cortex_policy.cli.output.budget_table import budget_line
 from cortex_policy.cli.output.denials import denials_to_json
 from cortex_policy.cli.output.printing import budget_to_json, escaped_json
-from cortex_policy.cli.output.status_watch import status_screen
+from cortex_policy.cli.output.status_watch import make_status_screen
 from cortex_policy.core.text import message_line
 from cortex_policy.manage.live_status import read_live_status
 
@@ -27,20 +27,20 @@ def watch_status(root: "Root", *, json: bool) -> None:
     """Show the status of a root, live, until it is ended."""
     if live.can_redraw() and not json:
         live.redraw_until_quit(
-            lambda height: status_screen(read_live_status(root), shutil.get_terminal_size().columns, height)
+            lambda height: make_status_screen(read_live_status(root), shutil.get_terminal_size().columns, height)
         )
         return
-    text_of = _json_line if json else _line
-    live.print_changes_until_closed(lambda: _rows(read_live_status(root), text_of))
+    text_of = _change_json_line if json else _change_line
+    live.print_changes_until_closed(lambda: _change_rows(read_live_status(root), text_of))
 
 
-def _rows(live_status: "LiveStatus", text_of: "Callable[[Change], str]") -> "Iterator[live.Row]":
-    for change in _changes(live_status):
+def _change_rows(live_status: "LiveStatus", text_of: "Callable[[Change], str]") -> "Iterator[live.Row]":
+    for change in _status_changes(live_status):
         kind, key, cells, _ = change
         yield (kind, *key), repr(cells), text_of(change)
 
 
-def _changes(live_status: "LiveStatus") -> "Iterator[Change]":
+def _status_changes(live_status: "LiveStatus") -> "Iterator[Change]":
     status = live_status.status
     sentences = status.denials.sentences or ([status.unusable.detail] if status.unusable is not None else [])
     members = {"status": "denied" if status.is_denied else "ok", **denials_to_json(status.denials)}
@@ -55,11 +55,11 @@ def _changes(live_status: "LiveStatus") -> "Iterator[Change]":
         yield "call", (at, data["grant"], data["action"]), tuple(call_cells((at, data))), call
 
 
-def _line(change: "Change") -> str:
+def _change_line(change: "Change") -> str:
     kind, _, cells, _ = change
     return "\t".join(map(message_line, (kind, *cells)))
 
 
-def _json_line(change: "Change") -> str:
+def _change_json_line(change: "Change") -> str:
     kind, _, _, members = change
     return escaped_json({"kind": kind, **members})

@@ -69,7 +69,7 @@ def _print_suggestions(result: "Suggestions", counts: "ReadCounts") -> None:
     typer.echo(
         f"{count_with_noun(result.denied, 'denied call')}: {changes} would allow {fixable} of them{allowed}{rest}"
     )
-    for sentence in replay.skipped_sentences(counts.unreadable, counts.other_roots, 0):
+    for sentence in replay.skipped_line_sentences(counts.unreadable, counts.other_roots, 0):
         typer.echo(f"note: {sentence}", err=True)
     print_hints(each.hint for each in result.unfixable)
 

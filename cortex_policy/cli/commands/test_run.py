@@ -10,7 +10,7 @@ from cortex_policy.cli.output.cases.text import render_results, results_summary
 from cortex_policy.cli.output.destinations import STDOUT, parse_destinations, uses_colour, write_report
 from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.roots import find_inner_root, inner_root_path
-from cortex_policy.cli.streams import raw_stream
+from cortex_policy.cli.streams import unescaped_stream
 from cortex_policy.core import Value
 from cortex_policy.core.model import NOT_DONE, CortexPolicyError, UsageError
 from cortex_policy.core.text import escape_json_output, message_line
@@ -39,8 +39,8 @@ def run_test_command(options: CaseRunOptions) -> int:
     outputs = parse_destinations([*options.output, *(["json"] if options.json else ())] or ["text"], FORMATS)
     root = options.root if options.paths else inner_root_path(options.root)
     if options.watch:
-        return _watch(options, root, outputs)
-    return _run(plan_case_run(options.paths, root), options, outputs)
+        return _run_after_each_change(options, root, outputs)
+    return _run_and_write_reports(plan_case_run(options.paths, root), options, outputs)
 
 
 def init_or_update_cases(grant_id: str, options: CaseRunOptions) -> int:
@@ -72,7 +72,7 @@ def init_or_update_cases(grant_id: str, options: CaseRunOptions) -> int:
     return 0
 
 
-def _run(plan: RunPlan, options: CaseRunOptions, outs: dict[str, str]) -> int:
+def _run_and_write_reports(plan: RunPlan, options: CaseRunOptions, outs: dict[str, str]) -> int:
     outcome = run_cases(plan, lambda items: track_progress(items, what="case files"))
     outcome = outcome.filter(options.filter) if options.filter else outcome
     sys.stderr.write("".join(f"warning: {message_line(warning)}\n" for warning in outcome.warnings))
@@ -83,10 +83,10 @@ def _run(plan: RunPlan, options: CaseRunOptions, outs: dict[str, str]) -> int:
         is_written &= write_report(text, name, file)
     if STDOUT not in outs.values():
         sys.stderr.write(f"{results_summary(outcome)}\n")
-    return _exit_code(outcome, options) or (0 if is_written else NOT_DONE.exit_code)
+    return _exit_code_of_run(outcome, options) or (0 if is_written else NOT_DONE.exit_code)
 
 
-def _exit_code(outcome: SuiteResult, options: CaseRunOptions) -> int:
+def _exit_code_of_run(outcome: SuiteResult, options: CaseRunOptions) -> int:
     """Return the exit code; print a reason other than a failed case."""
     code = 0 if outcome.is_passed else 1
     if options.filter and not outcome.files:
@@ -104,7 +104,7 @@ def _round_down(percent: float) -> str:
     return f"{int(percent * 10) / 10:g}"
 
 
-def _watch(options: CaseRunOptions, root: str | None, outs: dict[str, str]) -> int:
+def _run_after_each_change(options: CaseRunOptions, root: str | None, outs: dict[str, str]) -> int:
     """Run again after each change, until the reader closes the pipe or Ctrl-C."""
     reader = select.poll()
     reader.register(1, 0)  # only errors: the reading end was closed
@@ -113,11 +113,11 @@ def _watch(options: CaseRunOptions, root: str | None, outs: dict[str, str]) -> i
     while True:
         try:
             plan = plan_case_run(options.paths, root)
-            signature = _signature(plan)
+            signature = _state_of_files(plan)
             if signature != known:
                 known = signature
-                raw_stream(sys.stdout).write("\x1b[2J\x1b[H" if is_terminal else "")
-                _run(plan, options, outs)
+                unescaped_stream(sys.stdout).write("\x1b[2J\x1b[H" if is_terminal else "")
+                _run_and_write_reports(plan, options, outs)
         except CortexPolicyError as error:  # a file in the middle of being written, or a root that is gone
             if str(error) != known:
                 known = str(error)
@@ -128,17 +128,17 @@ def _watch(options: CaseRunOptions, root: str | None, outs: dict[str, str]) -> i
             return 0
 
 
-def _signature(plan: RunPlan) -> tuple[object, ...]:
+def _state_of_files(plan: RunPlan) -> tuple[object, ...]:
     """Return a value that changes if any grant or case file changes."""
     roots = {root.path: root for root in (*plan.roots, *(target.root for target in plan.targets))}
     files = [target.path for target in plan.targets]
     for root in roots.values():
         for directory in (root.tools, root.tests):
-            files += [f"{directory}/{name}" for name in _names(directory)]
+            files += [f"{directory}/{name}" for name in _list_names(directory)]
     return tuple((file, _file_state(file)) for file in dict.fromkeys(files))
 
 
-def _names(directory: str) -> list[str]:
+def _list_names(directory: str) -> list[str]:
     try:
         return sorted(os.listdir(directory))
     except OSError:

@@ -45,10 +45,10 @@ def run_validate(options: ValidateOptions) -> int:
     suppressions, is_fixed = Suppressions(targets, selection), True
     report = validate.validate(targets, suppressions, track_progress, strict=options.strict)
     if options.fix and any(problem.fix is not None for problem in report.problems):
-        is_fixed = _apply_fixes(targets, report, suppressions, options.wait_seconds)
+        is_fixed = _fix_and_print(targets, report, suppressions, options.wait_seconds)
         report = validate.validate(targets, suppressions, track_progress, strict=options.strict)
     _print_denials(targets)
-    is_written = min(_write_format(report, name, file) for name, file in outputs.items())  # each of them
+    is_written = min(_write_report_in_format(report, name, file) for name, file in outputs.items())  # each of them
     if STDOUT not in outputs.values():
         sys.stderr.write(f"{report_summary(report)}\n")
     if report.status == "fail":
@@ -75,13 +75,13 @@ def _split_codes(words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(code.strip() for word in words for code in word.split(",") if code.strip())
 
 
-def _write_format(report: "Report", name: str, file: str) -> bool:
+def _write_report_in_format(report: "Report", name: str, file: str) -> bool:
     """Write the report in a format; return whether it could be written."""
     text = render_report(report, colour=True) if uses_colour(name, file) else FORMATS[name](report)
     return write_report(text, name, file)
 
 
-def _apply_fixes(
+def _fix_and_print(
     targets: "ValidationTargets", report: "Report", suppressions: Suppressions, wait_seconds: float
 ) -> bool:
     """Apply the fixes and report each; return whether all succeeded."""

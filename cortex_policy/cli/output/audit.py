@@ -10,7 +10,7 @@ import typer
 from cortex_policy.cli.output.bar_chart import bar_lines, utc_text
 from cortex_policy.cli.output.local_times import localize_time
 from cortex_policy.cli.output.printing import print_table_or_tsv
-from cortex_policy.cli.output.replay import MAX_ARGS_SHOWN, configured_log, skipped_sentences
+from cortex_policy.cli.output.replay import MAX_ARGS_SHOWN, find_configured_log, skipped_line_sentences
 from cortex_policy.core.text import count_with_noun, escape_json_output, message_line, printable
 from cortex_policy.manage.audit.files import list_log_files
 from cortex_policy.manage.audit.reader import oldest_first
@@ -26,7 +26,7 @@ MAX_KINDS_SHOWN = 20  # on a terminal
 
 def named_or_configured_logs(logs: list[str] | None) -> list[str]:
     """Return the named logs, or the configured one and its rotated files, oldest first."""
-    return oldest_first(logs) if logs else list_log_files(configured_log(None))
+    return oldest_first(logs) if logs else list_log_files(find_configured_log(None))
 
 
 def call_line(event: "Event") -> str:
@@ -37,11 +37,11 @@ def call_line(event: "Event") -> str:
 def call_cells(event: "Event") -> list[str]:
     """Return a call in words: the time, the answer, grant, action, reason and arguments."""
     _, data = event
-    answer = f"{'yes' if data['decision'] else 'no'}{without_hit_text(data)}"
+    answer = f"{'yes' if data['decision'] else 'no'}{no_hit_note(data)}"
     return [data["time"], answer, data["grant"], data["action"], str(data["reason"]), arguments_text(event)]
 
 
-def without_hit_text(data: "dict[str, Any]") -> str:
+def no_hit_note(data: "dict[str, Any]") -> str:
     """Return why a call took no hit, as in ` (peek)`; '' if it is not known to have taken none."""
     return "".join(f" ({word})" for word in ("peek", "repeat") if data.get(word) is True)
 
@@ -58,16 +58,16 @@ def event_line(line: bytes) -> str:
     return escape_json_output(text if printable(text) == text and text.isascii() else dumps(loads(line)))
 
 
-def print_skipped(counts: "ReadCounts") -> None:
+def print_skipped_line_counts(counts: "ReadCounts") -> None:
     """Print how many lines were skipped: unreadable ones, and calls of other roots."""
-    for sentence in skipped_sentences(counts.unreadable, counts.other_roots, 0):
+    for sentence in skipped_line_sentences(counts.unreadable, counts.other_roots, 0):
         typer.echo(f"note: {sentence}", err=True)
 
 
 def print_verification(result: "VerifyResult") -> None:
     """Print where the chain is broken, what was read, and the head."""
     for problem in result.breaks:
-        typer.echo(message_line(f"{problem.file}:{problem.line}: {_break_text(problem)}"))
+        typer.echo(message_line(f"{problem.file}:{problem.line}: {_chain_break_text(problem)}"))
     if result.more_breaks:
         typer.echo(f"and {count_with_noun(result.more_breaks, 'problem')} more")
     for note in result.notes:
@@ -80,7 +80,7 @@ def print_verification(result: "VerifyResult") -> None:
     typer.echo(f"head: {result.head or 'none'}")
 
 
-def _break_text(problem: "ChainBreak") -> str:
+def _chain_break_text(problem: "ChainBreak") -> str:
     to = f"(to line {problem.end_line}) " if problem.end_line != problem.line else ""
     return f"{to}{problem.why}"
 

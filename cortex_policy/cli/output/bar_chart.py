@@ -26,7 +26,7 @@ def bar_lines(stats: "CallStats", width: int) -> list[str]:
         for label, span, count in zip(labels, stats.spans, counts, strict=True)
     ]
     zone = " in UTC" if stats.span_seconds >= _DAY else ""
-    return [*rows, f"{marks[0]} allowed {marks[1]} denied, by {_unit_text(stats.span_seconds)}{zone}"]
+    return [*rows, f"{marks[0]} allowed {marks[1]} denied, by {_span_text(stats.span_seconds)}{zone}"]
 
 
 def utc_text(at: float) -> str:
@@ -68,7 +68,7 @@ def _bar_characters() -> tuple[str, str]:
     return _BAR_CHARACTERS[0]
 
 
-def _unit_text(seconds: int) -> str:
+def _span_text(seconds: int) -> str:
     size, unit = next(one for one in _UNITS if seconds % one[0] == 0)
     number = seconds // size
     return unit if number == 1 else f"{number} {unit}s"

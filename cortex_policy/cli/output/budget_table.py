@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from cortex_policy.cli.output.fitted_table import GAP, MIN_LAST, column_width, fitted_table
+from cortex_policy.cli.output.fitted_table import GAP, MIN_LAST, column_width, make_fitted_table
 from cortex_policy.core.text import message_line
 
 if TYPE_CHECKING:
@@ -17,16 +17,16 @@ MIN_BAR, MAX_BAR = 5, 30  # cells
 COLUMNS = ("ID", "ACTION", "USED", "", "NEXT")
 
 
-def budget_table(budgets: "Sequence[BudgetStatus]", width: int) -> "Table":
+def make_budget_table(budgets: "Sequence[BudgetStatus]", width: int) -> "Table":
     """Return a table of budgets with a bar each, which is shorter on a narrow terminal."""
     from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
 
-    rows = [[Text(message_line(cell)) for cell in _cells(one)] for one in budgets]
+    rows = [[Text(message_line(cell)) for cell in _budget_cells(one)] for one in budgets]
     taken = sum(column_width(COLUMNS, rows, number) + 2 * GAP for number in range(3)) + 2 * GAP
     length = max(MIN_BAR, min(MAX_BAR, width - taken - MIN_LAST))
     for row, one in zip(rows, budgets, strict=True):
         row[3] = _bar(one, length)
-    return fitted_table(COLUMNS, rows, width)
+    return make_fitted_table(COLUMNS, rows, width)
 
 
 def budget_line(one: "BudgetStatus") -> str:
@@ -39,7 +39,7 @@ def budget_line(one: "BudgetStatus") -> str:
     )
 
 
-def _cells(one: "BudgetStatus") -> tuple[str, ...]:
+def _budget_cells(one: "BudgetStatus") -> tuple[str, ...]:
     budget = one.budget
     used = f"{budget.used}/{budget.limit}" if budget is not None else "-"
     wait = budget.retry_after_seconds if budget is not None else None

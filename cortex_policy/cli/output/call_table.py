@@ -4,10 +4,10 @@ import sys
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from cortex_policy.cli.output.audit import arguments_text, call_line, event_line, without_hit_text
+from cortex_policy.cli.output.audit import arguments_text, call_line, event_line, no_hit_note
 from cortex_policy.cli.output.local_times import localize_time
 from cortex_policy.cli.output.table_layout import GAP, cell_width
-from cortex_policy.cli.streams import terminal_width, wants_colour, write_line
+from cortex_policy.cli.streams import is_colour_wanted, terminal_width, write_line
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.text import message_line
 from cortex_policy.manage.audit.reader import root_names_in_events
@@ -34,16 +34,16 @@ def print_calls(calls: "Iterable[tuple[Event, bytes]]", *, json: bool, with_root
     if json or not sys.stdout.isatty():
         return all(write_line(event_line(line) if json else call_line(event)) for event, line in calls)
     table = CallTable(
-        terminal_width(), with_root=with_root, is_coloured=wants_colour(is_terminal=True), here=_root_here()
+        terminal_width(), with_root=with_root, is_coloured=is_colour_wanted(is_terminal=True), here=_find_root_here()
     )
     events = (event for event, _ in calls)
     first = list(islice(events, lookahead))
     for event in first:
-        table.fit(event)
-    return all(write_line(line, styled=True) for event in chain(first, events) for line in table.lines(event))
+        table.widen_for(event)
+    return all(write_line(line, styled=True) for event in chain(first, events) for line in table.lines_of_call(event))
 
 
-def _root_here() -> str | None:
+def _find_root_here() -> str | None:
     try:
         return find_inner_and_outer_roots(None)[0].path
     except GrantError:
@@ -64,37 +64,37 @@ class CallTable:
         self._widths = [len(column) for column in self._columns]
         self._has_head = False
 
-    def fit(self, event: "Event") -> None:
+    def widen_for(self, event: "Event") -> None:
         """Make the columns as wide as a call needs."""
-        cells = self._cells(event)
+        cells = self._call_cells(event)
         wanted = [min(MAX_COLUMN, cell_width(cell)) for cell in cells]
         self._widths = [max(pair) for pair in zip(self._widths, wanted, strict=True)]
 
-    def lines(self, event: "Event") -> list[str]:
+    def lines_of_call(self, event: "Event") -> list[str]:
         """Return the lines of a call; before the first, the head."""
-        self.fit(event)
-        head = [] if self._has_head else [self._head()]
+        self.widen_for(event)
+        head = [] if self._has_head else [self._head_line()]
         self._has_head = True
-        cells = self._pad(self._cells(event))
-        cells[1] = self._style(cells[1], _STYLES[bool(event[1]["decision"])])
+        cells = self._pad_cells(self._call_cells(event))
+        cells[1] = self._add_style(cells[1], _STYLES[bool(event[1]["decision"])])
         line, arguments = (" " * GAP).join(cells), message_line(arguments_text(event))
         if self._width is None or sum(self._widths) + GAP * len(cells) + cell_width(arguments) <= self._width:
             return [*head, f"{line}{' ' * GAP}{arguments}".rstrip()]
         return [*head, line.rstrip(), f"{' ' * INDENT}{arguments}"]
 
-    def _head(self) -> str:
-        return self._style((" " * GAP).join([*self._pad(list(self._columns)), LAST_COLUMN]), "1")
+    def _head_line(self) -> str:
+        return self._add_style((" " * GAP).join([*self._pad_cells(list(self._columns)), LAST_COLUMN]), "1")
 
-    def _cells(self, event: "Event") -> list[str]:
+    def _call_cells(self, event: "Event") -> list[str]:
         _, data = event
         answer = "allowed" if data["decision"] else f"denied: {data['reason']}"
         root = str(data.get("root") or "-")  # a hostile line may have any value here
         root = self._here if root in self._names_of_here else root
-        cells = (localize_time(data["time"]), f"{answer}{without_hit_text(data)}", data["grant"], data["action"], root)
+        cells = (localize_time(data["time"]), f"{answer}{no_hit_note(data)}", data["grant"], data["action"], root)
         return [message_line(str(cell)) for cell in cells[: len(self._columns)]]
 
-    def _pad(self, cells: list[str]) -> list[str]:
+    def _pad_cells(self, cells: list[str]) -> list[str]:
         return [cell + " " * (size - cell_width(cell)) for cell, size in zip(cells, self._widths, strict=True)]
 
-    def _style(self, text: str, style: str) -> str:
+    def _add_style(self, text: str, style: str) -> str:
         return f"\x1b[{style}m{text}\x1b[0m" if self._is_coloured else text

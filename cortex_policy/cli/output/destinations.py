@@ -3,7 +3,7 @@
 import sys
 
 from cortex_policy.cli.exit_guard import print_error
-from cortex_policy.cli.streams import raw_stream, styled_stream, wants_colour
+from cortex_policy.cli.streams import is_colour_wanted, styled_stream, unescaped_stream
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
@@ -31,15 +31,14 @@ def parse_destinations(words: list[str], formats: "Iterable[str]") -> dict[str, 
 
 def uses_colour(name: str, file: str) -> bool:
     """Return whether to use colours: for text on standard output, if people want them there."""
-    return name == "text" and file == STDOUT and wants_colour(is_terminal=sys.stdout.isatty())
+    return name == "text" and file == STDOUT and is_colour_wanted(is_terminal=sys.stdout.isatty())
 
 
 def write_report(text: str, name: str, file: str) -> bool:
     """Write a report to its destination; if a file cannot be written, print why and return False."""
     if file == STDOUT:
-        out = (
-            styled_stream(sys.stdout) if name == "text" else raw_stream(sys.stdout) if name == "github" else sys.stdout
-        )
+        streams = {"text": styled_stream, "github": unescaped_stream}
+        out = streams[name](sys.stdout) if name in streams else sys.stdout
         out.write(text)
         return True  # an output that cannot be written is reported at the end
     try:

@@ -20,28 +20,28 @@ MAX_WARNINGS = 100  # that people are shown
 
 def print_diff(diff: PolicyDiff, output: "TableFormat | None" = None) -> None:
     """Print a line for each changed field and the overall verdict; notes and warnings go to stderr."""
-    rows = [row for change in diff.changes for row in _rows(change)]
+    rows = [row for change in diff.changes for row in _field_rows(change)]
     if len(diff.changes) != 1 or diff.unchanged:
         rows.append(("all grants", OVERALL, diff.verdict, _counts_text(diff)))
     print_table_or_tsv(COLUMNS, rows, output)
     for note in diff.notes:
         typer.echo(message_line(f"note: {note}"), err=True)
-    for warning in _warnings(diff):
+    for warning in _escalation_warnings(diff):
         typer.echo(message_line(f"warning: {warning}"), err=True)
 
 
-def _rows(change: GrantDiff) -> list[tuple[str, ...]]:
+def _field_rows(change: GrantDiff) -> list[tuple[str, ...]]:
     fields = [(part.field, part.verdict, part.sentence) for part in change.meaning.fields if part.sentence]
-    rows = [*_problems(change), *fields, (OVERALL, change.meaning.verdict, "")]
+    rows = [*_invalid_side_rows(change), *fields, (OVERALL, change.meaning.verdict, "")]
     return [(change.name, *row) for row in rows]
 
 
-def _problems(change: GrantDiff) -> list[tuple[str, str, str]]:
+def _invalid_side_rows(change: GrantDiff) -> list[tuple[str, str, str]]:
     sides = (("old", change.old), ("new", change.new))
-    return [(side, _state(version), version.problem) for side, version in sides if version.problem]
+    return [(side, _version_state(version), version.problem) for side, version in sides if version.problem]
 
 
-def _state(version: GrantVersion) -> str:
+def _version_state(version: GrantVersion) -> str:
     if version.problem:
         return "invalid" if version.is_known else "unknown"
     is_there = version.grant is not None or version.rules is not None or version.is_settings
@@ -53,7 +53,7 @@ def _counts_text(diff: PolicyDiff) -> str:
     return ", ".join(f"{counts[word]} {word}" for word in ("added", "removed", "changed", "unchanged") if counts[word])
 
 
-def _warnings(diff: PolicyDiff) -> list[str]:
+def _escalation_warnings(diff: PolicyDiff) -> list[str]:
     named = [f"{change.name}: {each.sentence}" for change in diff.changes for each in change.escalations]
     every = [*diff.warnings, *named]
     more = [f"and {len(every) - MAX_WARNINGS:,} more; `--json` has all"] if len(every) > MAX_WARNINGS else []
@@ -91,27 +91,27 @@ def _change_to_json(change: GrantDiff) -> dict[str, object]:
 
 
 def _version_to_json(version: GrantVersion) -> dict[str, object]:
-    return {"state": _state(version), "problem": version.problem or None}
+    return {"state": _version_state(version), "problem": version.problem or None}
 
 
 def diff_to_markdown(diff: PolicyDiff, revision: str | None) -> str:
     """Return Markdown lists for a pull request; text of a grant is escaped."""
     since = f" since {_code_span(revision)}" if revision is not None else ""
-    blocks = [[f"### Grants{since}: {_bold(diff.verdict)}"], *([_code_span(note)] for note in diff.notes)]
+    blocks = [[f"### Grants{since}: {_bold_if_wider(diff.verdict)}"], *([_code_span(note)] for note in diff.notes)]
     for change in diff.changes:
-        head = f"- {_code_span(change.name)} {change.status}: {_bold(change.meaning.verdict)}"
+        head = f"- {_code_span(change.name)} {change.status}: {_bold_if_wider(change.meaning.verdict)}"
         lines = [
-            f"  - {field} {_bold(verdict)}: {_code_span(sentence)}"
-            for _, field, verdict, sentence in _rows(change)
+            f"  - {field} {_bold_if_wider(verdict)}: {_code_span(sentence)}"
+            for _, field, verdict, sentence in _field_rows(change)
             if sentence
         ]
         blocks.append([head, *lines])
-    if warnings := _warnings(diff):
+    if warnings := _escalation_warnings(diff):
         blocks.append(["> [!WARNING]", *(f"> - {_code_span(warning)}" for warning in warnings)])
     return "\n\n".join("\n".join(block) for block in [*blocks, [_counts_text(diff) or "no grants"]])
 
 
-def _bold(verdict: str) -> str:
+def _bold_if_wider(verdict: str) -> str:
     return f"**{verdict}**" if widens(verdict) or verdict == "invalid" else verdict
 
 

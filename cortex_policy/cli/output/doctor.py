@@ -36,12 +36,12 @@ def print_check_result(result: "CheckResult") -> None:
     if sys.stdout.isatty():
         message = _fold_message(message)
         status = f"\x1b[{_STYLES[result.status]}m{status}\x1b[0m"
-    _print(f"{status}{result.id:<{ID_WIDTH}}{message}")
+    _print_styled_line(f"{status}{result.id:<{ID_WIDTH}}{message}")
     if result.status != OK:
         label = "see" if result.command.startswith(_LOOKS) else "fix"
         for what, command in ((label, result.command), ("tried", result.tried)):
             if command:  # never folded, so that it can be copied
-                _print(f"{'':<{STATUS_WIDTH}}{what}: {message_line(command)}")
+                _print_styled_line(f"{'':<{STATUS_WIDTH}}{what}: {message_line(command)}")
 
 
 def _fold_message(message: str) -> str:
@@ -51,7 +51,7 @@ def _fold_message(message: str) -> str:
     return f"\n{indent}".join(wrap(message, width, break_long_words=False, break_on_hyphens=False))
 
 
-def _print(line: str) -> None:
+def _print_styled_line(line: str) -> None:
     typer.echo(line, file=styled_stream(sys.stdout), color=True)
 
 

@@ -4,7 +4,7 @@ import os
 import re
 from textwrap import wrap
 
-from cortex_policy.cli.streams import wants_colour
+from cortex_policy.cli.streams import is_colour_wanted
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.rule_steps import DENIES, FAILS, PASSES, RuleStep
 from cortex_policy.core.text import elide_middle, escape_output, join_words_that_fit, message_line, printable
@@ -37,25 +37,25 @@ def render_explanation(outcome: "CallOutcome") -> RenderedCall:
     if call.json:
         return RenderedCall(code, outcome_json_line(outcome, explanation=_explanation_to_json(explained)) + "\n")
     is_out = call.command == "explain" or bool(outcome.decision)
-    is_coloured = wants_colour(is_terminal=os.isatty(1 if is_out else 2))
+    is_coloured = is_colour_wanted(is_terminal=os.isatty(1 if is_out else 2))
     head = [message_line(decision_line(outcome)), *_decision_lines(explained, outcome)]
-    rows = [line for step in explained.explanation.steps for line in _step_lines(step, is_coloured=is_coloured)]
+    rows = [line for step in explained.explanation.steps for line in _rule_step_lines(step, is_coloured=is_coloured)]
     more = [
         line
         for label, text, *end in _advice_rows(explained)
-        for line in _hanging_indent(f"{label:<{_COLUMN}}", message_line(text), *map(elide_middle, end))
+        for line in _wrap_behind_head(f"{label:<{_COLUMN}}", message_line(text), *map(elide_middle, end))
     ]
     text = "".join(f"{line}\n" for line in [*head, "", *rows, *([""] if more else []), *more])
     return RenderedCall(code, out=text) if is_out else RenderedCall(code, err=text)
 
 
-def _deciding_step(call_explanation: "CallExplanation") -> RuleStep:
+def _find_deciding_step(call_explanation: "CallExplanation") -> RuleStep:
     return next((step for step in call_explanation.explanation.steps if step.verdict in (DENIES, FAILS)), _NO_DENIAL)
 
 
 def _decision_lines(call_explanation: "CallExplanation", outcome: "CallOutcome") -> list[str]:
     """Return the deciding rule, its file and line, and the exit code with its reason."""
-    step = _deciding_step(call_explanation)
+    step = _find_deciding_step(call_explanation)
     line = f":{step.line}" if step.line else ""
     answer = outcome.error if outcome.error is not None else outcome.decision
     reason = [f"exit: {answer.reason.exit_code} ({answer.reason})"] if answer is not None else []
@@ -70,16 +70,16 @@ def _decision_lines(call_explanation: "CallExplanation", outcome: "CallOutcome")
     ]
 
 
-def _step_lines(step: RuleStep, *, is_coloured: bool) -> list[str]:
+def _rule_step_lines(step: RuleStep, *, is_coloured: bool) -> list[str]:
     head = f"{step.rule:<{_COLUMN}}{step.verdict:<{_COLUMN}}"
-    lines = _hanging_indent(head, message_line(step.message), f"(line{_NO_BREAK}{step.line})" if step.line else "")
+    lines = _wrap_behind_head(head, message_line(step.message), f"(line{_NO_BREAK}{step.line})" if step.line else "")
     if is_coloured and step.verdict in _STYLES:
         coloured_verdict = f"\x1b[{_STYLES[step.verdict]}m{step.verdict}\x1b[0m"
         lines[0] = lines[0].replace(step.verdict, coloured_verdict, 1)
     return lines
 
 
-def _hanging_indent(head: str, text: str, end: str = "") -> list[str]:
+def _wrap_behind_head(head: str, text: str, end: str = "") -> list[str]:
     """Wrap a text behind its head; quotations and long words are not broken. The end is escaped already."""
     unbroken = _QUOTATION.sub(lambda match: match[0].replace(" ", _NO_BREAK), printable(text))
     text = f"{unbroken} {end}".strip()
@@ -99,7 +99,7 @@ def nearest_value_phrase(rule: str, nearest: str) -> str:
 def _advice_rows(call_explanation: "CallExplanation") -> list[tuple[str, ...]]:
     """Return what would help, each with its label; the operator's command stays on one line, to be copied."""
     explanation, owner = call_explanation.explanation, call_explanation.owner
-    rule = _deciding_step(call_explanation).rule
+    rule = _find_deciding_step(call_explanation).rule
     closest = nearest_value_phrase(rule, explanation.nearest)
     allowed = (
         _ALLOWED.get(rule, "") + join_words_that_fit(explanation.allowed, _MAX_ALLOWED_BYTES)
@@ -109,7 +109,7 @@ def _advice_rows(call_explanation: "CallExplanation") -> list[tuple[str, ...]]:
     rows = [
         ("nearest", closest),
         ("allowed", allowed),
-        ("hint", explanation.advice.replace(f"`{_working_directory()}", "`").replace(f" {_working_directory()}", " ")),
+        ("hint", explanation.advice.replace(f"`{_cwd_prefix()}", "`").replace(f" {_cwd_prefix()}", " ")),
         ("operator", "", explanation.remedy.replace(" ", _NO_BREAK)),
         ("run by", _owner_phrase(owner) if owner is not None else ""),
         ("note", call_explanation.note),
@@ -125,10 +125,10 @@ def _owner_phrase(owner: "Owner") -> str:
 
 def _relative_path(path: str) -> str:
     """Return a path relative to the working directory if it is below it."""
-    return path.removeprefix(_working_directory())
+    return path.removeprefix(_cwd_prefix())
 
 
-def _working_directory() -> str:
+def _cwd_prefix() -> str:
     try:
         return os.getcwd().rstrip("/") + "/"
     except OSError:  # it is gone

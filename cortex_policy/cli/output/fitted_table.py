@@ -12,7 +12,7 @@ GAP = 1  # cells between two columns, of each side
 MIN_LAST = 10  # cells; a last column with less is left out
 
 
-def fitted_table(columns: "Sequence[str]", rows: "Sequence[Sequence[Text]]", width: int) -> "Table":
+def make_fitted_table(columns: "Sequence[str]", rows: "Sequence[Sequence[Text]]", width: int) -> "Table":
     """Return a table whose last column gets what the others leave of the width; if that is too little, they fold."""
     from rich.table import Table  # noqa: PLC0415 - only a terminal needs it
     from rich.text import Text  # noqa: PLC0415

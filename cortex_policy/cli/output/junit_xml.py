@@ -10,7 +10,7 @@ _FIXED_ATTRIBUTES = {"timestamp": "1970-01-01T00:00:00", "hostname": "localhost"
 _WRITABLE = frozenset(map(chr, (9, 10, *range(0x7F, 0xD800), *range(0xE000, 0xFFFE))))
 
 
-def suites_xml(command: str, cases: list[ET.Element], output: str) -> str:
+def junit_document(command: str, cases: list[ET.Element], output: str) -> str:
     """Return the tests of a command as an XML document, with its other output as the suite's output."""
     name = f"cortex-policy.{command}"
     failures = str(sum(len(case) for case in cases))
@@ -26,6 +26,6 @@ def suites_xml(command: str, cases: list[ET.Element], output: str) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{escape_xml_output(ET.tostring(suites, "unicode"))}\n'
 
 
-def xml_text(value: str) -> str:
+def escape_xml(value: str) -> str:
     """Return a value with the characters escaped that XML cannot contain."""
     return "".join(one if one.isprintable() or one in _WRITABLE else printable(one) for one in value)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cortex_policy.cli.options import TableFormat
-from cortex_policy.cli.streams import styled_stream, terminal_width, wants_colour
+from cortex_policy.cli.streams import is_colour_wanted, styled_stream, terminal_width
 from cortex_policy.core.text import escape_json_output, message_line
 
 if TYPE_CHECKING:
@@ -46,12 +46,12 @@ def print_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     """Print rows as wide as the terminal; their texts are escaped already."""
     from cortex_policy.cli.output.table_layout import table_lines  # noqa: PLC0415 - a pipe needs none
 
-    is_coloured = wants_colour(is_terminal=sys.stdout.isatty())
-    lines = table_lines(columns, rows, terminal_width(), _bold if is_coloured else str)
+    is_coloured = is_colour_wanted(is_terminal=sys.stdout.isatty())
+    lines = table_lines(columns, rows, terminal_width(), _style_bold if is_coloured else str)
     styled_stream(sys.stdout).write("".join(f"{line}\n" for line in lines))
 
 
-def _bold(text: str) -> str:
+def _style_bold(text: str) -> str:
     return f"\x1b[1m{text}\x1b[0m"
 
 

@@ -31,11 +31,11 @@ def open_log_lines(
 ) -> "tuple[Iterator[bytes], float]":
     """Return the lines of the named logs, or of the configured one and its rotated files, and the start time."""
     start = parse_since(when, time()) if when is not None else float("-inf")
-    names = logs or list_log_files(configured_log(root))
+    names = logs or list_log_files(find_configured_log(root))
     return track_progress(read_lines_of_logs(names, counts), what="lines"), start
 
 
-def configured_log(root: "Root | None") -> str:
+def find_configured_log(root: "Root | None") -> str:
     """Return the configured audit log; raise UsageError if there is none."""
     named = read_setting("audit.file", root.path if root is not None else None)
     if isinstance(named, str):
@@ -46,12 +46,12 @@ def configured_log(root: "Root | None") -> str:
 
 def print_replay(result: "ReplayResult", output: "TableFormat | None" = None) -> None:
     """Print calls whose answer changes, calls that cannot be decided, and counts."""
-    print_table_or_tsv(COLUMNS, [_row(flip) for flip in result.flips], output)
+    print_table_or_tsv(COLUMNS, [_flip_row(flip) for flip in result.flips], output)
     for one in result.undecided:
         calls = count_with_noun(one.count, "call")
         typer.echo(message_line(f"undecided: {one.grant}: {calls}: {one.why}"), err=True)
     typer.echo(f"of {count_with_noun(result.call_count, 'call')}: {flips_summary(result)}, {result.same} as before")
-    for sentence in skipped_sentences(result.unreadable, result.other_roots, result.earlier):
+    for sentence in skipped_line_sentences(result.unreadable, result.other_roots, result.earlier):
         typer.echo(f"note: {sentence}", err=True)
     print_hints(one.hint for one in result.undecided)
 
@@ -62,7 +62,7 @@ def flips_summary(result: "ReplayResult") -> str:
     return f"{result.newly_allowed_count} no -> yes, {result.newly_denied_count} yes -> no{unknown}"
 
 
-def skipped_sentences(unreadable: int, elsewhere: int, earlier: int) -> "Iterator[str]":
+def skipped_line_sentences(unreadable: int, elsewhere: int, earlier: int) -> "Iterator[str]":
     """Yield a sentence for each kind of skipped line."""
     if unreadable:
         yield f"{count_with_noun(unreadable, 'line')} of the log could not be read as a decision"
@@ -72,7 +72,7 @@ def skipped_sentences(unreadable: int, elsewhere: int, earlier: int) -> "Iterato
         yield f"{count_with_noun(earlier, 'call')} before the time that was asked for"
 
 
-def _row(flip: "Flip") -> tuple[str, ...]:
+def _flip_row(flip: "Flip") -> tuple[str, ...]:
     answer = "no -> yes" if flip.allows else "yes -> no"
     return answer, flip.grant, f"{flip.before} -> {flip.after}", str(flip.count), describe_call(flip.example)
 

@@ -20,13 +20,13 @@ def table_lines(
     """
     widths = _column_widths(columns, rows, width)
     if widths is not None:
-        head = [style_head(line) for line in _folded_row(columns, widths)]
-        lines = [*head, *(line for row in rows for line in _folded_row(row, widths))]
+        head = [style_head(line) for line in _row_lines(columns, widths)]
+        lines = [*head, *(line for row in rows for line in _row_lines(row, widths))]
         if len(lines) <= MAX_FOLDED * (1 + len(rows)):
             return lines
     if not rows:
-        return fold((" " * GAP).join(columns), width or 0)
-    return _records(columns, rows, width or 0, style_head)
+        return fold_text((" " * GAP).join(columns), width or 0)
+    return _record_lines(columns, rows, width or 0, style_head)
 
 
 def cell_width(text: str) -> int:
@@ -54,8 +54,8 @@ def _column_widths(columns: "Row", rows: "Sequence[Row]", width: int | None) -> 
     return widths
 
 
-def _folded_row(row: "Row", widths: list[int]) -> list[str]:
-    folded = [fold(cell, size) for cell, size in zip(row, widths, strict=True)]
+def _row_lines(row: "Row", widths: list[int]) -> list[str]:
+    folded = [fold_text(cell, size) for cell, size in zip(row, widths, strict=True)]
     height = max(map(len, folded), default=0)
     lines = []
     for number in range(height):
@@ -65,19 +65,19 @@ def _folded_row(row: "Row", widths: list[int]) -> list[str]:
     return lines
 
 
-def _records(columns: "Row", rows: "Sequence[Row]", width: int, style_head: "Callable[[str], str]") -> list[str]:
+def _record_lines(columns: "Row", rows: "Sequence[Row]", width: int, style_head: "Callable[[str], str]") -> list[str]:
     label = max(map(len, columns)) + GAP
     lines = list[str]()
     for number, row in enumerate(rows):
         lines += [""] if number else []
         for name, cell in zip(columns, row, strict=True):
-            first, *more = fold(cell, max(1, width - label))
+            first, *more = fold_text(cell, max(1, width - label))
             space = " " * (label - len(name))
             lines += [f"{style_head(name)}{space}{first}".rstrip(), *(" " * label + line for line in more)]
     return lines
 
 
-def fold(text: str, width: int) -> list[str]:
+def fold_text(text: str, width: int) -> list[str]:
     """Return a text as lines of a width, broken at spaces where that is possible; at least one line."""
     if cell_width(text) <= width:
         return [text]
@@ -90,13 +90,13 @@ def fold(text: str, width: int) -> list[str]:
         lines += [line] if line else []
         line = word
         while cell_width(line) > width:
-            head = _head(line, width)
+            head = _longest_fitting_start(line, width)
             lines.append(head)
             line = line[len(head) :]
     return [*lines, line]
 
 
-def _head(text: str, width: int) -> str:
+def _longest_fitting_start(text: str, width: int) -> str:
     """Return as much of the start of a text as fits, at least a character."""
     end = 1
     while end < len(text) and cell_width(text[: end + 1]) <= width:

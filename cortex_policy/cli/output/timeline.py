@@ -46,13 +46,13 @@ def _entry_meaning(entry: HistoryEntry, texts: "Texts") -> str:
     if entry.has_unknown_previous:
         return "recorded as found; cannot be undone"
     changes = entry_diffs(entry, texts)
-    changed = _changed_text(changes) if len(changes) == len(entry.changes) else entry.widened
+    changed = _changes_text(changes) if len(changes) == len(entry.changes) else entry.widened
     said = f"{entry.verdict}: {changed}" if changed else entry.verdict
     accepted = "hand edit, accepted" if entry.command == "stamp write" else None
     return "; ".join(filter(None, (accepted, said)))
 
 
-def _changed_text(changes: "Mapping[str, GrantDiff]") -> str:
+def _changes_text(changes: "Mapping[str, GrantDiff]") -> str:
     said = {name: "; ".join(_field_texts(change)) for name, change in changes.items()}
     return "; ".join(text if len(said) == 1 else f"{name}: {text}" for name, text in said.items() if text)
 

@@ -25,33 +25,33 @@ class WaitNotice:
         if approval is not None and approval.status == WAITING and approval.id != self._request_id:
             self._request_id = approval.id
             command = f"cortex-policy approve {approval.id}"
-            self._write(self._erase() + f"request {approval.id} waits for a human: {command}\n")
+            self._write_to_stderr(self._erasing_text() + f"request {approval.id} waits for a human: {command}\n")
         if self._is_terminal:
-            line = _countdown(decision, seconds_left)
-            self._write(self._erase() + line)
+            line = _countdown_text(decision, seconds_left)
+            self._write_to_stderr(self._erasing_text() + line)
             self._width = len(line)
 
     def end(self) -> None:
         """Leave nothing of the countdown behind."""
-        self._write(self._erase())
+        self._write_to_stderr(self._erasing_text())
 
-    def _erase(self) -> str:
+    def _erasing_text(self) -> str:
         width, self._width = self._width, 0
         return f"\r{' ' * width}\r" if width else ""
 
-    def _write(self, text: str) -> None:
+    def _write_to_stderr(self, text: str) -> None:
         try:
             os.write(2, text.encode())
         except OSError:
             return  # the answer does not depend on who reads it
 
 
-def wait_notice(call: "Call") -> WaitNotice | None:
+def make_wait_notice(call: "Call") -> WaitNotice | None:
     """Return the notice of a call that may wait and may print; None for any other."""
     return None if call.quiet or call.json or not call.wait_seconds else WaitNotice()
 
 
-def _countdown(decision: "Decision", seconds_left: float) -> str:
+def _countdown_text(decision: "Decision", seconds_left: float) -> str:
     budget = decision.budget
     if budget is None or budget.retry_after_seconds is None:
         return f"waiting for a human, {seconds_left:.0f} s left"

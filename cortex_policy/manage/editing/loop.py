@@ -27,7 +27,7 @@ class EditorUI(Protocol):
     def ask_consent(self, change: GrantDiff) -> bool:
         """Ask the operator to confirm a change that may allow more."""
 
-    def say(self, sentence: str) -> None:
+    def show_sentence(self, sentence: str) -> None:
         """Show a sentence."""
 
     def show_problems(self, problems: tuple[Problem, ...]) -> None:
@@ -97,14 +97,16 @@ def edit_file(file: EditedFile, screen: EditorUI, *, resume: bool = False) -> Ed
         draft = Draft(file.path, None, file.max_bytes + 1)
     else:
         for path in leftover_drafts(file.path):
-            screen.say(f"note: an earlier session left its text in `{path}`; `--resume` goes on with the last one")
+            screen.show_sentence(
+                f"note: an earlier session left its text in `{path}`; `--resume` goes on with the last one"
+            )
         draft = Draft(file.path, file.original, file.max_bytes + 1)
     loop = _EditLoop(file, draft, screen)
     try:
         return loop.run()
     finally:
         if loop.may_still_be_open or draft.keep_if_changed(file.original, loop.saved):
-            screen.say(f"the text was left in `{draft.path}`")
+            screen.show_sentence(f"the text was left in `{draft.path}`")
 
 
 class _EditLoop:
@@ -143,7 +145,7 @@ class _EditLoop:
         """Review the text that the editor left, unless the editor failed."""
         was_fast = failure == ENDED_AT_ONCE
         if failure and not was_fast:
-            self._screen.say(failure)
+            self._screen.show_sentence(failure)
         text = self._read()
         self.may_still_be_open = was_fast and text == self._file.original
         if self.may_still_be_open:
@@ -154,7 +156,7 @@ class _EditLoop:
         if failure and not was_fast:
             return Review()
         if text == self._file.original:
-            self._screen.say(f"{self._file.label} unchanged")
+            self._screen.show_sentence(f"{self._file.label} unchanged")
         review = self._file.review(text)
         return Review("") if text == self._file.original and SAVE in review.choices else review
 
@@ -163,7 +165,7 @@ class _EditLoop:
         try:
             return self._draft.read(self._text)
         except NotDoneError as error:
-            self._screen.say(error.detail)
+            self._screen.show_sentence(error.detail)
         return None
 
 

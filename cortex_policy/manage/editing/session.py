@@ -63,7 +63,7 @@ class _EditedPolicyFile:
 
     def review(self, text: bytes) -> Review:
         if not text.strip() and text != self.original:
-            self._screen.say(f"`{self._name}` was emptied, and an empty file is not valid")
+            self._screen.show_sentence(f"`{self._name}` was emptied, and an empty file is not valid")
             return Review()
         is_valid = is_valid_text(self._name, text)
         if is_valid and text == self.original:
@@ -76,7 +76,7 @@ class _EditedPolicyFile:
         change = compare_bytes(self._name, self.original, text, comparison_settings(root.path))
         self._screen.show_change(change)
         if past := impact_sentence(root, change):
-            self._screen.say(past)
+            self._screen.show_sentence(past)
         return Review(SAVE + EDIT + DIFF + EXIT, _first_line(problems), change)
 
     def save(self, text: bytes) -> int | None:

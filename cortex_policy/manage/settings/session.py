@@ -46,7 +46,7 @@ class _EditedSettings:
 
     def review(self, text: bytes) -> Review:
         if fault := self._error_text(text):
-            self._screen.say(fault)
+            self._screen.show_sentence(fault)
             return Review(EDIT + DIFF + EXIT, _line_of(fault))
         change = find_widening(self._target, self._existing, text)
         if change is not None:
@@ -56,7 +56,7 @@ class _EditedSettings:
     def save(self, text: bytes) -> None:
         done = replace_settings_text(self._target, self._existing, text, self._lock_wait)
         if done.unrecorded:
-            self._screen.say(f"the log does not have it: {done.unrecorded}")
+            self._screen.show_sentence(f"the log does not have it: {done.unrecorded}")
 
     def _error_text(self, text: bytes) -> str:
         """Return why a text cannot be the settings, '' if it can."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
 
-from cortex_policy.cli.output.fitted_table import fitted_table
+from cortex_policy.cli.output.fitted_table import make_fitted_table
 
 COLUMNS = ("ID", "ACTION", "ARGUMENTS")
 
@@ -16,7 +16,7 @@ COLUMNS = ("ID", "ACTION", "ARGUMENTS")
 def drawn(rows: list[list[str]], width: int) -> list[str]:
     """Draw a table on a screen of this width, and return its lines."""
     console = Console(file=io.StringIO(), width=width)
-    console.print(fitted_table(COLUMNS, [[Text(cell) for cell in row] for row in rows], width))
+    console.print(make_fitted_table(COLUMNS, [[Text(cell) for cell in row] for row in rows], width))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue().splitlines()
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.cli.output.table_layout import cell_width, fold, table_lines
+from cortex_policy.cli.output.table_layout import cell_width, fold_text, table_lines
 
 COLUMNS = ("ID", "ACTIONS", "STATE")
 ROWS = [("git", "tree, snippet, search", "ok"), ("model-gateway", "chat", "unstamped")]
@@ -73,4 +73,4 @@ def test_no_character_is_lost_at_any_width(rows: list[tuple[str, str, str]], wid
 )
 def test_a_text_folds_at_spaces_else_anywhere(text: str, width: int, lines: list[str]) -> None:
     """A wide character takes two cells."""
-    assert fold(text, width) == lines
+    assert fold_text(text, width) == lines

@@ -52,7 +52,7 @@ class Script:
         self.seen.append(f"consent {change.meaning.verdict}")
         return self.steps.pop(0) == "widen" if change.meaning.verdict in ("widened", "both") else True
 
-    def say(self, sentence: str) -> None:
+    def show_sentence(self, sentence: str) -> None:
         self.seen.append(sentence)
 
     def show_problems(self, found: tuple[Problem, ...]) -> None:

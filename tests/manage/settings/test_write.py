@@ -283,7 +283,7 @@ class Screen:
         self.asked = choices
         return self._keys.pop(0)
 
-    def say(self, sentence: str) -> None:
+    def show_sentence(self, sentence: str) -> None:
         self.said += sentence + "\n"
 
     def show_change(self, change: GrantDiff) -> None:

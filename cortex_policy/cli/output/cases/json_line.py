@@ -17,24 +17,24 @@ def render_results(outcome: SuiteResult) -> str:
         "passed": len(results) - failed,
         "failed": failed,
         "percent": outcome.coverage_percent,
-        "files": [_file(one) for one in outcome.files],
-        "grants": [_grant(cover) for cover in outcome.coverage],
+        "files": [_file_to_json(one) for one in outcome.files],
+        "grants": [_coverage_to_json(cover) for cover in outcome.coverage],
         "warnings": list(outcome.warnings),
     })) + "\n"  # fmt: skip
 
 
-def _file(one: FileResult) -> dict[str, object]:
+def _file_to_json(one: FileResult) -> dict[str, object]:
     return {
         "file": one.file,
         "grant": one.grant_id or None,
         "problems": [
             {"line": problem.line, "message": problem.message, "hint": problem.hint or None} for problem in one.errors
         ],
-        "cases": [_case(result) for result in one.results],
+        "cases": [_case_to_json(result) for result in one.results],
     }
 
 
-def _case(result: CaseResult) -> dict[str, object]:
+def _case_to_json(result: CaseResult) -> dict[str, object]:
     why = result.why
     return {
         "name": result.case.name,
@@ -51,7 +51,7 @@ def _case(result: CaseResult) -> dict[str, object]:
     }
 
 
-def _grant(cover: Coverage) -> dict[str, object]:
+def _coverage_to_json(cover: Coverage) -> dict[str, object]:
     return {
         "id": cover.grant_id,
         "file": cover.file,

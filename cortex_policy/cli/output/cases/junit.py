@@ -3,7 +3,7 @@
 from xml.etree import ElementTree as ET
 
 from cortex_policy.cli.output.cases.text import failure_lines, file_error_text
-from cortex_policy.cli.output.junit_xml import suites_xml, xml_text
+from cortex_policy.cli.output.junit_xml import escape_xml, junit_document
 from cortex_policy.manage.cases.suite import SuiteResult
 
 _NO_CASE = "no case"
@@ -13,17 +13,17 @@ def render_results(outcome: SuiteResult) -> str:
     """Return one suite; without cases it has one test, since services reject a report without tests."""
     cases = []
     for one in outcome.files:
-        file = xml_text(one.file)
+        file = escape_xml(one.file)
         for result in one.results:
-            lines = [*map(xml_text, failure_lines(result))] if result.failures else []
-            cases.append(_case(file, xml_text(result.case.name), lines))
+            lines = [*map(escape_xml, failure_lines(result))] if result.failures else []
+            cases.append(_case_element(file, escape_xml(result.case.name), lines))
         if one.errors:
-            cases.append(_case(file, file, [file_error_text(problem) for problem in one.errors]))
+            cases.append(_case_element(file, file, [file_error_text(problem) for problem in one.errors]))
     gaps = [f"{cover.file}: not covered: {requirement}" for cover in outcome.coverage for requirement in cover.unmet]
-    return suites_xml("test", cases or [_case(_NO_CASE, _NO_CASE, [])], "\n".join(map(xml_text, gaps)))
+    return junit_document("test", cases or [_case_element(_NO_CASE, _NO_CASE, [])], "\n".join(map(escape_xml, gaps)))
 
 
-def _case(file: str, name: str, wrong: list[str]) -> ET.Element:
+def _case_element(file: str, name: str, wrong: list[str]) -> ET.Element:
     case = ET.Element("testcase", {"name": name, "classname": file, "time": "0"})
     if wrong:
         failure = ET.SubElement(case, "failure", {"type": "case", "message": wrong[0].split("\n")[0]})

@@ -18,13 +18,13 @@ _RED, _YELLOW = "1;31", "1;33"
 def render_results(outcome: SuiteResult, *, colour: bool = False) -> str:
     """Return a passage for each failed case and each grant not fully covered, then the summary line."""
     blocks = [failure_text(one, result, colour=colour) for one in outcome.files for result in one.failed_cases]
-    blocks += [_update_text(one) for one in outcome.files if _can_be_updated(one)]
+    blocks += [_update_command_text(one) for one in outcome.files if _is_update_possible(one)]
     blocks += [file_error_text(problem, colour=colour) for one in outcome.files for problem in one.errors]
     reported = {
         one.grant_id for one in outcome.files for result in one.failed_cases if result.case.name == COMPLETENESS_CASE
     }
     blocks += [
-        _uncovered_text(cover, colour=colour)
+        _coverage_gap_text(cover, colour=colour)
         for cover in outcome.coverage
         if cover.unmet and cover.grant_id not in reported
     ]
@@ -35,7 +35,7 @@ def render_results(outcome: SuiteResult, *, colour: bool = False) -> str:
 def failure_text(one: FileResult, result: CaseResult, *, colour: bool = False) -> str:
     """Return what failed in a case, the rule that decided, and the nearest allowed value."""
     place = f"{printable(one.file)}:{result.case.line}"
-    head = f"{place}: {_colour('failed', _RED, colour=colour)}: {message_line(result.case.name)}"
+    head = f"{place}: {_add_colour('failed', _RED, colour=colour)}: {message_line(result.case.name)}"
     return "\n".join([head, *(f"  {message_line(line)}" for line in failure_lines(result))])
 
 
@@ -53,17 +53,17 @@ def failure_lines(result: CaseResult) -> list[str]:
 def file_error_text(problem: CaseFileProblem, *, colour: bool = False) -> str:
     """Return the text of an error that keeps a case file from being run."""
     place = f"{printable(problem.file)}:{problem.line}"
-    head = f"{place}: {_colour('error', _RED, colour=colour)}: {message_line(problem.message)}"
+    head = f"{place}: {_add_colour('error', _RED, colour=colour)}: {message_line(problem.message)}"
     return f"{head}\n  hint: {message_line(problem.hint)}" if problem.hint else head
 
 
-def _can_be_updated(one: FileResult) -> bool:
+def _is_update_possible(one: FileResult) -> bool:
     """Whether generated cases of a file failed, and can be written again."""
     is_generated = os.path.basename(one.file) == f"{one.grant_id}{TOML_SUFFIX}"
     return is_generated and any(result.case.line < one.own_line for result in one.failed_cases)
 
 
-def _update_text(one: FileResult) -> str:
+def _update_command_text(one: FileResult) -> str:
     """Return the command that writes the generated cases of a file again."""
     root = os.path.abspath(one.file).removesuffix(f"{TESTS_SUFFIX}/{os.path.basename(one.file)}")
     command = printable(f"cortex-policy test --init {one.grant_id} --update{root_option_here(root)}")
@@ -73,7 +73,7 @@ def _update_text(one: FileResult) -> str:
 
 def results_summary(outcome: SuiteResult) -> str:
     """Return the numbers of cases and failures, and the coverage."""
-    cases, failed = (sum(map(len, results)) for results in _cases(outcome))
+    cases, failed = (sum(map(len, results)) for results in _results_and_failures(outcome))
     broken = sum(bool(one.errors) for one in outcome.files)
     parts = [f"{count_with_noun(cases, 'case')} in {count_with_noun(len(outcome.files), 'file')}"]
     well = "none failed" if broken else "all pass"
@@ -83,23 +83,23 @@ def results_summary(outcome: SuiteResult) -> str:
     return ", ".join(parts) + coverage
 
 
-def _cases(outcome: SuiteResult) -> tuple[list[tuple[CaseResult, ...]], list[tuple[CaseResult, ...]]]:
+def _results_and_failures(outcome: SuiteResult) -> tuple[list[tuple[CaseResult, ...]], list[tuple[CaseResult, ...]]]:
     return [one.results for one in outcome.files], [one.failed_cases for one in outcome.files]
 
 
-def _uncovered_text(cover: Coverage, *, colour: bool) -> str:
+def _coverage_gap_text(cover: Coverage, *, colour: bool) -> str:
     file = printable(cover.file)
     if not cover.is_tested:
-        head = f"{file}: {_colour('untested', _YELLOW, colour=colour)}"
+        head = f"{file}: {_add_colour('untested', _YELLOW, colour=colour)}"
         root = os.path.abspath(cover.file).removesuffix(f"{TOOLS_SUFFIX}/{cover.grant_id}.json")
         command = printable(f"cortex-policy test --init {cover.grant_id}{root_option_here(root)}")
         return f"{head}\n  hint: write its first cases with `{command}`"
-    share = _colour(f"{int(coverage_percent([cover]))}% covered", _YELLOW, colour=colour)
+    share = _add_colour(f"{int(coverage_percent([cover]))}% covered", _YELLOW, colour=colour)
     lines = [f"{file}: {share}; not covered:"]
     lines += [f"  {message_line(requirement)}" for requirement in cover.unmet[:_MAX_UNCOVERED]]
     more = len(cover.unmet) - _MAX_UNCOVERED
     return "\n".join([*lines, *([f"  and {more} more; `--json` lists all"] if more > 0 else [])])
 
 
-def _colour(text: str, style: str, *, colour: bool) -> str:
+def _add_colour(text: str, style: str, *, colour: bool) -> str:
     return f"\x1b[{style}m{text}\x1b[0m" if colour else text

@@ -1,6 +1,6 @@
 """The report as workflow commands, which a GitHub job turns into annotations of a pull request."""
 
-from cortex_policy.cli.output.problems.shared import SEVERITIES, has_location, message_and_hint_lines, report_path
+from cortex_policy.cli.output.problems.shared import SEVERITIES, has_location, message_and_hint_lines, path_in_report
 from cortex_policy.core.text import count_with_noun, printable
 from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
 from cortex_policy.schema.problems import Problem, Report
@@ -14,10 +14,10 @@ _PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ","
 def render_report(report: Report) -> str:
     """Return a line for each problem, errors first, up to the number that GitHub shows."""
     kinds = [(severity, [one for one in report.problems if one.severity == severity]) for severity in SEVERITIES]
-    return "".join(f"{line}\n" for severity, problems in kinds for line in _lines(severity, problems))
+    return "".join(f"{line}\n" for severity, problems in kinds for line in _annotation_lines(severity, problems))
 
 
-def _lines(severity: str, problems: list[Problem]) -> list[str]:
+def _annotation_lines(severity: str, problems: list[Problem]) -> list[str]:
     if len(problems) <= MAX_ANNOTATIONS:
         return [_annotation(problem) for problem in problems]
     shown = problems[: MAX_ANNOTATIONS - 1]
@@ -25,17 +25,21 @@ def _lines(severity: str, problems: list[Problem]) -> list[str]:
 
 
 def _annotation(problem: Problem) -> str:
-    properties = {"file": printable(report_path(problem)), **_place(problem), "title": printable(problem.code)}
-    return _command(problem.severity, properties, "\n".join(message_and_hint_lines(problem)))
+    properties = {
+        "file": printable(path_in_report(problem)),
+        **_place_properties(problem),
+        "title": printable(problem.code),
+    }
+    return _workflow_command(problem.severity, properties, "\n".join(message_and_hint_lines(problem)))
 
 
 def _more_annotation(severity: str, number: int) -> str:
     more = count_with_noun(number, f"more {severity}")
     message = f"{more}, for GitHub shows {MAX_ANNOTATIONS} of a kind; see them with `cortex-policy validate`"
-    return _command(severity, {"title": "cortex-policy"}, message)
+    return _workflow_command(severity, {"title": "cortex-policy"}, message)
 
 
-def _place(problem: Problem) -> dict[str, str]:
+def _place_properties(problem: Problem) -> dict[str, str]:
     if not has_location(problem):
         return {}
     lines = {"line": str(problem.line), "endLine": str(problem.end_line)}
@@ -44,6 +48,6 @@ def _place(problem: Problem) -> dict[str, str]:
     return {**lines, "col": str(problem.column), "endColumn": str(problem.end_column)}
 
 
-def _command(severity: str, properties: dict[str, str], data: str) -> str:
+def _workflow_command(severity: str, properties: dict[str, str], data: str) -> str:
     words = ",".join(f"{name}={value.translate(_PROPERTY)}" for name, value in properties.items() if value)
     return f"::{_COMMANDS[severity]} {words}::{data.translate(_DATA)}"

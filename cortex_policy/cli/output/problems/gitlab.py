@@ -2,7 +2,7 @@
 
 import json
 
-from cortex_policy.cli.output.problems.shared import fingerprints, message_and_hint_lines, report_path
+from cortex_policy.cli.output.problems.shared import message_and_hint_lines, path_in_report, problem_fingerprints
 from cortex_policy.core.text import escape_json_output
 from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
 from cortex_policy.schema.problems import Problem, Report
@@ -12,14 +12,14 @@ _SEVERITIES = {ERROR: "major", WARNING: "minor", NOTE: "info"}
 
 def render_report(report: Report) -> str:
     """Return a JSON array with one problem per line."""
-    entries = map(_entry, report.problems, fingerprints(report.problems))
+    entries = map(_issue_to_json, report.problems, problem_fingerprints(report.problems))
     return escape_json_output("[" + ",\n".join(map(json.dumps, entries)) + "]\n")
 
 
-def _entry(problem: Problem, fingerprint: str) -> dict[str, object]:
+def _issue_to_json(problem: Problem, fingerprint: str) -> dict[str, object]:
     message, *hint = message_and_hint_lines(problem)
     # its database accepts no NUL and no lone surrogate
-    path = report_path(problem).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+    path = path_in_report(problem).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
     return {
         "description": f"{message} ({' '.join(hint)})" if hint else message,
         "check_name": problem.code,

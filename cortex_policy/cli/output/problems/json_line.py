@@ -26,11 +26,11 @@ def problem_to_json(problem: Problem) -> dict[str, object]:
         "severity": problem.severity,
         "message": problem.message,
         "hint": problem.hint or None,
-        "fix": _fix(problem.fix) if problem.fix is not None else None,
+        "fix": _fix_to_json(problem.fix) if problem.fix is not None else None,
     }
 
 
-def _fix(fix: Replacement) -> dict[str, object]:
+def _fix_to_json(fix: Replacement) -> dict[str, object]:
     return {
         "line": fix.line,
         "column": fix.column,

@@ -7,7 +7,7 @@ output of the suite. Files without problems are one test, since services reject 
 from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
-from cortex_policy.cli.output.junit_xml import suites_xml, xml_text
+from cortex_policy.cli.output.junit_xml import escape_xml, junit_document
 from cortex_policy.cli.output.problems.shared import severity_summary
 from cortex_policy.cli.output.problems.text import problem_texts
 from cortex_policy.schema.catalog import ERROR
@@ -21,25 +21,25 @@ def render_report(report: Report) -> str:
     files: dict[str, list[Problem]] = {}
     for problem in report.problems:
         files.setdefault(problem.file, []).append(problem)
-    cases = [_case(xml_text(file), problems) for file, problems in files.items()]
+    cases = [_file_element(escape_xml(file), problems) for file, problems in files.items()]
     if report.files > len(cases) or not cases:
-        cases.append(_case("all other files" if cases else "all files", []))
-    others = (one for problems in files.values() if not _fails(problems) for one in problems)
-    return suites_xml("validate", cases, _text(others))
+        cases.append(_file_element("all other files" if cases else "all files", []))
+    others = (one for problems in files.values() if not _has_error(problems) for one in problems)
+    return junit_document("validate", cases, _problem_passages(others))
 
 
-def _case(name: str, problems: list[Problem]) -> ET.Element:
+def _file_element(name: str, problems: list[Problem]) -> ET.Element:
     case = ET.Element("testcase", {"name": name, "classname": _SUITE, "time": "0"})
-    if _fails(problems):
+    if _has_error(problems):
         code = next(problem.code for problem in problems if problem.severity == ERROR)
-        failure = ET.SubElement(case, "failure", {"type": xml_text(code), "message": severity_summary(problems)})
-        failure.text = _text(problems)
+        failure = ET.SubElement(case, "failure", {"type": escape_xml(code), "message": severity_summary(problems)})
+        failure.text = _problem_passages(problems)
     return case
 
 
-def _fails(problems: list[Problem]) -> bool:
+def _has_error(problems: list[Problem]) -> bool:
     return any(problem.severity == ERROR for problem in problems)
 
 
-def _text(problems: Iterable[Problem]) -> str:
+def _problem_passages(problems: Iterable[Problem]) -> str:
     return "\n\n".join(problem_texts(problems))

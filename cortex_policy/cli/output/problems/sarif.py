@@ -4,7 +4,12 @@ import json
 import os
 from urllib.parse import quote
 
-from cortex_policy.cli.output.problems.shared import SEVERITIES, fingerprints, message_and_hint_lines, report_path
+from cortex_policy.cli.output.problems.shared import (
+    SEVERITIES,
+    message_and_hint_lines,
+    path_in_report,
+    problem_fingerprints,
+)
 from cortex_policy.core.text import count_with_noun, escape_json_output
 from cortex_policy.schema.catalog import rule_of
 from cortex_policy.schema.problems import Problem, Replacement, Report
@@ -23,74 +28,78 @@ def render_report(report: Report) -> str:
         problems = tuple(sorted(problems, key=lambda one: SEVERITIES.index(one.severity))[:MAX_RESULTS])
     codes = {code: index for index, code in enumerate(dict.fromkeys(problem.code for problem in problems))}
     results = [
-        _result(one, codes[one.code], known) for one, known in zip(problems, fingerprints(problems), strict=True)
+        _result_object(one, codes[one.code], known)
+        for one, known in zip(problems, problem_fingerprints(problems), strict=True)
     ]
     run = {
-        "tool": {"driver": _driver(list(codes))},
+        "tool": {"driver": _driver_object(list(codes))},
         "columnKind": "unicodeCodePoints",
-        **({"invocations": [_invocation(more)]} if more > 0 else {}),
+        **({"invocations": [_invocation_object(more)]} if more > 0 else {}),
         "results": results,
     }
     return escape_json_output(json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})) + "\n"
 
 
-def _driver(codes: list[str]) -> dict[str, object]:
+def _driver_object(codes: list[str]) -> dict[str, object]:
     from importlib.metadata import metadata  # noqa: PLC0415 - 50 ms
 
     about = metadata(_PACKAGE)
     urls = dict(line.split(", ", 1) for line in about.get_all("Project-URL") or ())
     page = {"informationUri": urls["Homepage"]} if "Homepage" in urls else {}
-    return {"name": _PACKAGE, "version": about["Version"], **page, "rules": [_rule(code) for code in codes]}
+    return {"name": _PACKAGE, "version": about["Version"], **page, "rules": [_rule_object(code) for code in codes]}
 
 
-def _invocation(more: int) -> dict[str, object]:
+def _invocation_object(more: int) -> dict[str, object]:
     message = f"{count_with_noun(more, 'problem')} more, the least severe; see them with `{_PACKAGE} validate`"
     return {
         "executionSuccessful": True,
-        "toolExecutionNotifications": [{"level": "warning", "message": _message(message)}],
+        "toolExecutionNotifications": [{"level": "warning", "message": _message_object(message)}],
     }
 
 
-def _rule(code: str) -> dict[str, object]:
+def _rule_object(code: str) -> dict[str, object]:
     rule = rule_of(code)
     return {
         "id": code,
-        "shortDescription": _message(rule.sentence),
-        "fullDescription": _message(f"{rule.sentence}: {rule.why}"),
-        "help": _message(f"{rule.why}; `{_PACKAGE} rule {code}` explains it"),
+        "shortDescription": _message_object(rule.sentence),
+        "fullDescription": _message_object(f"{rule.sentence}: {rule.why}"),
+        "help": _message_object(f"{rule.why}; `{_PACKAGE} rule {code}` explains it"),
         "defaultConfiguration": {"level": rule.severity},
     }
 
 
-def _result(problem: Problem, index: int, fingerprint: str) -> dict[str, object]:
+def _result_object(problem: Problem, index: int, fingerprint: str) -> dict[str, object]:
     return {
         "ruleId": problem.code,
         "ruleIndex": index,
         "level": problem.severity,
-        "message": _message("\n".join(message_and_hint_lines(problem))),
-        "locations": [{"physicalLocation": _location(problem)}],
+        "message": _message_object("\n".join(message_and_hint_lines(problem))),
+        "locations": [{"physicalLocation": _location_object(problem)}],
         "partialFingerprints": {"problem/v1": fingerprint},
-        **({"fixes": [_fix(problem, problem.fix)]} if problem.fix is not None else {}),
+        **({"fixes": [_fix_object(problem, problem.fix)]} if problem.fix is not None else {}),
     }
 
 
-def _message(text: str) -> dict[str, str]:
+def _message_object(text: str) -> dict[str, str]:
     for character, written in _ESCAPES.items():
         text = text.replace(character, written)
     return {"text": text}
 
 
-def _location(problem: Problem) -> dict[str, object]:
-    return {"artifactLocation": _artifact(problem), "region": _region(problem)}  # GitHub wants all of both
+def _location_object(problem: Problem) -> dict[str, object]:
+    return {
+        "artifactLocation": _artifact_object(problem),
+        "region": _region_object(problem),
+    }  # GitHub wants all of both
 
 
-def _artifact(problem: Problem) -> dict[str, str]:
-    path = report_path(problem)
+def _artifact_object(problem: Problem) -> dict[str, str]:
+    path = path_in_report(problem)
     uri = quote(os.fsencode(path))
     return {"uri": f"file://{uri}"} if os.path.isabs(path) else {"uri": uri, "uriBaseId": "%SRCROOT%"}
 
 
-def _region(part: Problem | Replacement) -> dict[str, int]:
+def _region_object(part: Problem | Replacement) -> dict[str, int]:
     return {
         "startLine": part.line,
         "startColumn": part.column,
@@ -99,9 +108,9 @@ def _region(part: Problem | Replacement) -> dict[str, int]:
     }
 
 
-def _fix(problem: Problem, fix: Replacement) -> dict[str, object]:
-    replacement = {"deletedRegion": _region(fix), "insertedContent": {"text": fix.text}}
+def _fix_object(problem: Problem, fix: Replacement) -> dict[str, object]:
+    replacement = {"deletedRegion": _region_object(fix), "insertedContent": {"text": fix.text}}
     return {
-        "description": _message(f"what `{_PACKAGE} validate --fix` writes"),
-        "artifactChanges": [{"artifactLocation": _artifact(problem), "replacements": [replacement]}],
+        "description": _message_object(f"what `{_PACKAGE} validate --fix` writes"),
+        "artifactChanges": [{"artifactLocation": _artifact_object(problem), "replacements": [replacement]}],
     }

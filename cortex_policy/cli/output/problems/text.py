@@ -27,8 +27,8 @@ def problem_texts(problems: Iterable[Problem], *, colour: bool = False) -> list[
     remedies = groupby(problems, lambda problem: (problem.hint, problem.fix is not None))
     problem_blocks = []
     for (hint, is_fixable), alike in remedies:
-        blocks = ["\n".join([_heading(problem, colour), *_excerpt(problem, colour)]) for problem in alike]
-        remedy = [*_hint(hint), *_fix(len(blocks), is_fixable)]
+        blocks = ["\n".join([_heading_line(problem, colour), *_excerpt_lines(problem, colour)]) for problem in alike]
+        remedy = [*_hint_lines(hint), *_fix_lines(len(blocks), is_fixable)]
         problem_blocks += ["\n".join([*blocks, *remedy])] if remedy else blocks
     return problem_blocks
 
@@ -45,19 +45,19 @@ def report_summary(report: Report) -> str:
     return f"{files}: {severity_summary(report.problems)}{fixes}"
 
 
-def _heading(problem: Problem, colour: bool) -> str:  # noqa: FBT001 - it has no default
+def _heading_line(problem: Problem, colour: bool) -> str:  # noqa: FBT001 - it has no default
     place = f":{problem.line}:{problem.column}" if has_location(problem) else ""
-    severity = _colour(problem.severity, problem, colour)
+    severity = _add_colour(problem.severity, problem, colour)
     return f"{printable(problem.file)}{place}: {severity}: {message_line(problem.message)} [{printable(problem.code)}]"
 
 
-def _excerpt(problem: Problem, colour: bool) -> list[str]:  # noqa: FBT001
+def _excerpt_lines(problem: Problem, colour: bool) -> list[str]:  # noqa: FBT001
     """Return the line and, below it, a mark under each column of the place."""
     if not problem.source:
         return []
     line, start, end = _line_and_span(problem)
     number = str(problem.line)
-    marks = _colour("^" * (end - start), problem, colour)
+    marks = _add_colour("^" * (end - start), problem, colour)
     return [f"  {number} | {line}", f"  {' ' * len(number)} | {' ' * start}{marks}"]
 
 
@@ -91,14 +91,14 @@ def _character_width(character: str) -> int:
     return 2 if east_asian_width(character) in "WF" else 1
 
 
-def _hint(hint: str) -> list[str]:
+def _hint_lines(hint: str) -> list[str]:
     first, *more = hint.split("\n")
     return [f"  hint: {message_line(first)}", *(f"        {message_line(line)}" for line in more)] if hint else []
 
 
-def _fix(number: int, is_fixable: bool) -> list[str]:  # noqa: FBT001
+def _fix_lines(number: int, is_fixable: bool) -> list[str]:  # noqa: FBT001
     return [f"  fix: `--fix` repairs {'it' if number == 1 else 'them'}"] if is_fixable else []
 
 
-def _colour(text: str, problem: Problem, colour: bool) -> str:  # noqa: FBT001
+def _add_colour(text: str, problem: Problem, colour: bool) -> str:  # noqa: FBT001
     return f"\x1b[{_STYLES[problem.severity]}m{text}\x1b[0m" if colour else text
