@@ -63,6 +63,9 @@ _cortex_policy_values() { # what a setting may be
         audit.on_error) printf '%s' 'ignore deny' ;;
         approvals.file) printf '%s' 'files' ;;
         approvals.notify) printf '%s' 'files' ;;
+        budgets.key_file) printf '%s' 'files' ;;
+        budgets.password_file) printf '%s' 'files' ;;
+        budgets.on_error) printf '%s' 'local deny' ;;
         validate.select) printf '%s' 'syntax shape key tool action scope arg budget hooks file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema key-other-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive scope-no-path arg-keyword arg-pattern arg-pathlike arg-undeclared budget-shared hooks-syntax hooks-key hooks-value hooks-rule hooks-ignore hooks-tool hooks-subagents hooks-unreachable hooks-grant hooks-action file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none file-ignore file-schema stamp-missing stamp-broken stamp-differs settings-invalid settings-unused' ;;
         validate.ignore) printf '%s' 'syntax shape key tool action scope arg budget hooks file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema key-other-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive scope-no-path arg-keyword arg-pattern arg-pathlike arg-undeclared budget-shared hooks-syntax hooks-key hooks-value hooks-rule hooks-ignore hooks-tool hooks-subagents hooks-unreachable hooks-grant hooks-action file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none file-ignore file-schema stamp-missing stamp-broken stamp-differs settings-invalid settings-unused' ;;
     esac
@@ -187,7 +190,7 @@ _cortex_policy() {
             flags='--root --user --project --system --resume --wait -h --help'
             ;;
         'config get '*)
-            offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify validate.select validate.ignore validate.suppress')
+            offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify budgets.url budgets.name budgets.key_file budgets.password_file budgets.timeout_ms budgets.on_error budgets.local_share validate.select validate.ignore validate.suppress')
             flags='--root --json -h --help'
             ;;
         'config list '*)
@@ -199,11 +202,11 @@ _cortex_policy() {
             flags='--root --user --project --system --json -h --help'
             ;;
         'config set '*)
-            offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify validate.select validate.ignore validate.suppress' 'values')
+            offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify budgets.url budgets.name budgets.key_file budgets.password_file budgets.timeout_ms budgets.on_error budgets.local_share validate.select validate.ignore validate.suppress' 'values')
             flags='--root --user --project --system --allow-widening --wait --json -q --quiet -h --help'
             ;;
         'config unset '*)
-            offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify validate.select validate.ignore validate.suppress')
+            offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify budgets.url budgets.name budgets.key_file budgets.password_file budgets.timeout_ms budgets.on_error budgets.local_share validate.select validate.ignore validate.suppress')
             flags='--root --user --project --system --allow-widening --wait --json -q --quiet -h --help'
             ;;
         'hook doctor '*)

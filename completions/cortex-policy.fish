@@ -91,6 +91,12 @@ function __cortex_policy_values -d 'what a setting may be'
             __fish_complete_path (commandline -ct)
         case approvals.notify
             __fish_complete_path (commandline -ct)
+        case budgets.key_file
+            __fish_complete_path (commandline -ct)
+        case budgets.password_file
+            __fish_complete_path (commandline -ct)
+        case budgets.on_error
+            string split ' ' 'local deny'
         case validate.select
             string split ' ' 'syntax shape key tool action scope arg budget hooks file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema key-other-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive scope-no-path arg-keyword arg-pattern arg-pathlike arg-undeclared budget-shared hooks-syntax hooks-key hooks-value hooks-rule hooks-ignore hooks-tool hooks-subagents hooks-unreachable hooks-grant hooks-action file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none file-ignore file-schema stamp-missing stamp-broken stamp-differs settings-invalid settings-unused'
         case validate.ignore
@@ -269,7 +275,7 @@ complete -c cortex-policy -n '__cortex_policy_in config edit' -l system -d 'The 
 complete -c cortex-policy -n '__cortex_policy_in config edit' -l resume -d 'Go on with the text that the last session left'
 complete -c cortex-policy -n '__cortex_policy_in config edit' -l wait -x -d 'Wait up to SECONDS for another writer'
 complete -c cortex-policy -n '__cortex_policy_in config edit' -s h -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 config get' -a 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify validate.select validate.ignore validate.suppress'
+complete -c cortex-policy -n '__cortex_policy_at 0 config get' -a 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify budgets.url budgets.name budgets.key_file budgets.password_file budgets.timeout_ms budgets.on_error budgets.local_share validate.select validate.ignore validate.suppress'
 complete -c cortex-policy -n '__cortex_policy_in config get' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in config get' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in config get' -s h -l help -d 'Show this message and exit'
@@ -283,7 +289,7 @@ complete -c cortex-policy -n '__cortex_policy_in config path' -l project -d 'The
 complete -c cortex-policy -n '__cortex_policy_in config path' -l system -d 'The settings of the system (root only)'
 complete -c cortex-policy -n '__cortex_policy_in config path' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in config path' -s h -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 config set' -a 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify validate.select validate.ignore validate.suppress'
+complete -c cortex-policy -n '__cortex_policy_at 0 config set' -a 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify budgets.url budgets.name budgets.key_file budgets.password_file budgets.timeout_ms budgets.on_error budgets.local_share validate.select validate.ignore validate.suppress'
 complete -c cortex-policy -n '__cortex_policy_at 1 config set' -a '(__cortex_policy_values (__cortex_policy_plain)[3])'
 complete -c cortex-policy -n '__cortex_policy_in config set' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in config set' -l user -d 'Your user settings (default)'
@@ -294,7 +300,7 @@ complete -c cortex-policy -n '__cortex_policy_in config set' -l wait -x -d 'Wait
 complete -c cortex-policy -n '__cortex_policy_in config set' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in config set' -s q -l quiet -d 'Print only errors and hints'
 complete -c cortex-policy -n '__cortex_policy_in config set' -s h -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 config unset' -a 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify validate.select validate.ignore validate.suppress'
+complete -c cortex-policy -n '__cortex_policy_at 0 config unset' -a 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify budgets.url budgets.name budgets.key_file budgets.password_file budgets.timeout_ms budgets.on_error budgets.local_share validate.select validate.ignore validate.suppress'
 complete -c cortex-policy -n '__cortex_policy_in config unset' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in config unset' -l user -d 'Your user settings (default)'
 complete -c cortex-policy -n '__cortex_policy_in config unset' -l project -d 'The settings of the project, which can only be stricter'

@@ -62,6 +62,8 @@ def _exact_like(default: object, value: object, what: str) -> object:
         return _exact_bool(value, what)
     if type(default) is str:
         return validated_text(value, what)
+    if type(default) is float:
+        return float(value) if type(value) in (int, float) else validated_count(value, what)  # type: ignore[arg-type]
     return value if type(value) is int else validated_count(value, what)
 
 

@@ -140,7 +140,8 @@ class Settings(Value):
     `state_dir` is where rate state lives, set or not; None if it is not known yet. `audit_file` is an absolute
     path, None if nothing is recorded; `audit_args` is `names`, `fingerprints` or `full`, `audit_on_error` `ignore`
     or `deny`. A log that would grow over `audit_max_bytes` is rotated, unless that is 0; `audit_keep` old ones stay.
-    `approvals_file` is an absolute path, None if it is beside the rate state.
+    `approvals_file` is an absolute path, None if it is beside the rate state. Budgets are counted by the server of
+    `budgets_url`, None for the files of this host; the other `budgets_` fields matter only then.
     """
 
     sensitive: str = "allow"
@@ -155,6 +156,13 @@ class Settings(Value):
     approvals_file: str | None = None
     approvals_timeout_seconds: int = 300
     undeclared_args: str = "allow"
+    budgets_url: str | None = None
+    budgets_name: str | None = None
+    budgets_key_file: str | None = None
+    budgets_password_file: str | None = None
+    budgets_timeout_ms: int = 50
+    budgets_on_error: str = "deny"
+    budgets_local_share: float = 0.0
 
 
 class Budget(Value):

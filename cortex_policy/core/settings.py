@@ -7,16 +7,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 SYSTEM, USER, ENVIRONMENT, OPTION, PROJECT = PLACES = ("system", "user", "environment", "option", "project")
-CHOICE, SWITCH, NUMBER, PATH, TEXT, CODES, SUPPRESSIONS = KINDS = (
-    "choice", "switch", "number", "path", "text", "codes", "suppressions",
+CHOICE, SWITCH, NUMBER, SHARE, PATH, TEXT, NAME, URL, CODES, SUPPRESSIONS = KINDS = (
+    "choice", "switch", "number", "share", "path", "text", "name", "url", "codes", "suppressions",
 )  # fmt: skip
 LOCKED = "locked"  # a key of the system's file, and no setting
 PREFIX = "CORTEX_POLICY_"
-OTHER_VARIABLES = (f"{PREFIX}ROOT",)  # variables of this program that are no settings
+PASSWORD = f"{PREFIX}BUDGETS_PASSWORD"
+OTHER_VARIABLES = (f"{PREFIX}ROOT", PASSWORD)  # variables of this program that are no settings
 AUDIT_LOG = "CORTEX_AUDIT_LOG"
 HITL_STORE, HITL_TIMEOUT = "CORTEX_HITL_STORE", "CORTEX_HITL_TIMEOUT_MS"
 SHARED_VARIABLES = {AUDIT_LOG: "audit.file", HITL_STORE: "approvals.file", HITL_TIMEOUT: "approvals.timeout_seconds"}
 _MAX_DIGITS = 18  # as many as any TOML reader takes
+_MAX_NAME_LENGTH = 64
+_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 _SWITCH_WORDS = {"true": True, "1": True, "false": False, "0": False}
 _OPERATOR_PLACES = (SYSTEM, USER, ENVIRONMENT)
 
@@ -42,12 +45,12 @@ class Setting(Value):
         if self.kind == CHOICE:
             *words, last = (f"`{value}`" for value in self.values)
             return f"{', '.join(words)} or {last}"
-        return _EXPECTED[self.kind]
+        return _forms_of_urls() if self.kind == URL else _EXPECTED[self.kind]
 
     @property
     def default_text(self) -> str:
         """Its default as it is printed, '' if it has none."""
-        if self.default in (None, [], {}):
+        if self.default in (None, [], {}) or self.kind == SHARE:
             return ""
         return f"`{str(self.default).lower()}`"
 
@@ -64,14 +67,32 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip()) and "\0" not in value
 
 
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= _MAX_NAME_LENGTH and _NAME_CHARACTERS.issuperset(value)
+
+
+def _is_url(value: object) -> bool:
+    from cortex_policy.core.budget_server import is_budget_server  # noqa: PLC0415 - few hosts share budgets
+
+    return isinstance(value, str) and is_budget_server(value)
+
+
 def _are_texts(value: object) -> bool:
     return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _forms_of_urls() -> str:
+    from cortex_policy.core.budget_server import FORMS  # noqa: PLC0415 - only a failure and the documentation need it
+
+    return FORMS
 
 
 _EXPECTED = {
     SWITCH: "true or false",
     NUMBER: "a whole number of at least 0",
+    SHARE: "a number from 0 to 1, as 0.25",
     PATH: "an absolute path",
+    NAME: f"a word of at most {_MAX_NAME_LENGTH} letters, digits, `.`, `_` and `-`",
     TEXT: "a text that is not empty",
     CODES: "a list of codes or groups of rules",
     SUPPRESSIONS: "a table with a list of codes for each pattern of paths",
@@ -80,6 +101,9 @@ _ACCEPTS: "dict[str, Callable[[object], bool]]" = {
     CHOICE: lambda value: isinstance(value, str),
     SWITCH: lambda value: isinstance(value, bool),
     NUMBER: lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 0,
+    SHARE: lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1,
+    NAME: _is_name,
+    URL: _is_url,
     PATH: lambda value: _is_text(value) and str(value).startswith("/"),
     TEXT: _is_text,
     CODES: _are_texts,
@@ -116,13 +140,28 @@ SETTINGS = (
             "How long a call waits for a human, and the answer for the call; without it, `$CORTEX_HITL_TIMEOUT_MS`."),
     Setting("approvals.notify", PATH, None, (SYSTEM, USER),
             "The program that is run for each new request, with its line of the file as input, for at most 5 seconds."),
+    Setting("budgets.url", URL, None, _OPERATOR_PLACES,
+            "The Redis or Valkey server that counts the budgets of many hosts; without it, each host counts its own."),
+    Setting("budgets.name", NAME, None, _OPERATOR_PLACES,
+            "What all hosts call the budgets that they share; needed with `budgets.url`."),
+    Setting("budgets.key_file", PATH, None, _OPERATOR_PLACES,
+            "The file, the same on each host, whose bytes hide tools and actions from the server; needed with"
+            " `budgets.url`."),
+    Setting("budgets.password_file", PATH, None, _OPERATOR_PLACES,
+            "The file with the server's password; without it, `$CORTEX_POLICY_BUDGETS_PASSWORD`."),
+    Setting("budgets.timeout_ms", NUMBER, 50, _OPERATOR_PLACES,
+            "How many milliseconds a call waits for the server; after that `budgets.on_error` decides."),
+    Setting("budgets.on_error", CHOICE, "deny", _OPERATOR_PLACES,
+            "How a call is decided if the server does not answer: `local` counts it on this host.", ("local", "deny")),
+    Setting("budgets.local_share", SHARE, 0.0, _OPERATOR_PLACES,
+            "The share of each limit that this host may use by itself if `budgets.on_error` is `local`."),
     Setting("validate.select", CODES, [], (PROJECT,), "The rules that `validate` reports; without any, all."),
     Setting("validate.ignore", CODES, [], (PROJECT,), "The rules that `validate` does not report."),
     Setting("validate.suppress", SUPPRESSIONS, {}, (PROJECT,),
             "The rules that `validate` does not report for some files, by patterns of their paths in the root."),
 )  # fmt: skip
 BY_NAME = {setting.name: setting for setting in SETTINGS}
-_TABLES = ("history", "audit", "approvals", "validate")
+_TABLES = ("history", "audit", "approvals", "budgets", "validate")
 
 
 class SettingValue(Value):
@@ -218,6 +257,8 @@ def setting_value_or_text(setting: Setting, text: str) -> object:
         return _SWITCH_WORDS.get(text, text)
     if setting.kind == NUMBER and text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS:
         return int(text)
+    if setting.kind == SHARE and text.isascii() and text.replace(".", "", 1).isdecimal() and len(text) <= _MAX_DIGITS:
+        return float(text)
     if setting.kind == CODES:
         return [code.strip() for code in text.split(",") if code.strip()]
     return text

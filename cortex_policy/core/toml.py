@@ -54,7 +54,7 @@ def read_simple_toml(text: str) -> Table | None:
 
 
 class _SimpleReader:
-    """Reads tables, keys, one-line strings, whole numbers, booleans and arrays of strings."""
+    """Reads tables, keys, one-line strings, plain numbers, booleans and arrays of strings."""
 
     def __init__(self, text: str) -> None:
         """Read all of it."""
@@ -124,7 +124,7 @@ class _SimpleReader:
             return _string(text)
         if len(digits) > _MAX_DIGITS or (digits[0] == "0" and digits != "0"):
             raise _NotSimpleError
-        return int(digits), rest
+        return (int(digits), rest) if rest[:1] != "." else _decimal(digits, rest[1:])
 
     def _array(self, text: str) -> tuple[list[str], str]:
         items: list[str] = []
@@ -148,6 +148,15 @@ class _SimpleReader:
                 raise _NotSimpleError
             text = line
         return text
+
+
+def _decimal(digits: str, text: str) -> tuple[float, str]:
+    """Return a number with a fraction, but no exponent."""
+    rest = text.lstrip(_DIGITS)
+    fraction = text[: len(text) - len(rest)]
+    if not fraction or len(fraction) > _MAX_DIGITS:
+        raise _NotSimpleError
+    return float(f"{digits}.{fraction}"), rest
 
 
 def _require_end(read: "tuple[Any, str]", end: str = "") -> "Any":

@@ -5,12 +5,13 @@ import re
 import stat
 
 from cortex_policy.core import Value
+from cortex_policy.core.budget_server import hide_passwords
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.schema.catalog import severity_of
 from cortex_policy.schema.problems import MAX_LINE_LENGTH, Problem
 from cortex_policy.state import read_all
-from cortex_policy.state.settings import MAX_BYTES, read_layers
+from cortex_policy.state.settings import MAX_BYTES, read_layers, settings_of_layers
 from cortex_policy.state.valid_settings import read_valid_layers
 
 TYPE_CHECKING = False
@@ -38,7 +39,7 @@ class _Location(Value):
 def settings_error(root: str) -> GrantError | None:
     """Return the error for which every check of a root answers 27, None if the settings are valid."""
     try:
-        read_layers(root, asks_all=False)
+        settings_of_layers(read_layers(root, asks_all=False))
     except GrantError as error:
         return error
     return None
@@ -99,5 +100,5 @@ def _lines(file: str) -> list[str]:
             os.close(descriptor)
     except OSError:
         return []
-    lines = data.decode(errors="replace").splitlines()
+    lines = list(map(hide_passwords, data.decode(errors="replace").splitlines()))
     return lines if all(len(line) <= MAX_LINE_LENGTH for line in lines) else []

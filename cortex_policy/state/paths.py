@@ -42,7 +42,10 @@ class ProtectedPaths(Value):
 def protected_paths(origin: "Origin", settings: "Settings") -> ProtectedPaths:
     """Return what no path of a call may lead to: it governs the grant, or remembers its calls."""
     identities = {origin.policy_identity, origin.tools_identity}
-    files = [file for file in (settings.audit_file, settings.approvals_file) if file is not None]
+    named = (
+        settings.audit_file, settings.approvals_file, settings.budgets_key_file, settings.budgets_password_file,
+    )  # fmt: skip
+    files = [file for file in named if file is not None]
     try:
         names = [state_directory(settings.state_dir), *settings_directories(), *files]
     except StateError:  # the ledger says so, once every other rule lets the call pass

@@ -53,6 +53,7 @@ STABLE_NS = 20_000_000  # nanoseconds since the last change
 MAX_TRIES = 50
 ROOT_USER = 0
 _VALIDATION = "validate."  # of no interest to a check
+_TABLES_OF_FIELDS = ("audit", "approvals", "budgets")
 
 
 def read_uncached_settings(root: str | None, *, require_path: bool = False) -> Settings:
@@ -62,14 +63,25 @@ def read_uncached_settings(root: str | None, *, require_path: bool = False) -> S
 
 
 def settings_of_layers(layers: list[Layer]) -> Settings:
-    """Return the effective settings of these places, the weakest first."""
+    """Return the effective settings of these places, the weakest first; raise GrantError (settings_invalid)."""
     named = {name for layer in layers for name in layer.values}  # the others are not set
     values: dict[str, Any] = {
         field: resolve_setting(layers, name).effective.value
         for field in Settings.__match_args__
-        if (name := field.replace("audit_", "audit.").replace("approvals_", "approvals.")) in named
+        if (name := setting_name_of(field)) in named
     }
-    return Settings(**{"state_dir": default_state_directory(), **values})
+    settings = Settings(**{"state_dir": default_state_directory(), **values})
+    if settings.budgets_url is not None:
+        from cortex_policy.state.budget_settings import raise_if_incomplete  # noqa: PLC0415 - few hosts share budgets
+
+        raise_if_incomplete(settings, layers)
+    return settings
+
+
+def setting_name_of(field: str) -> str:
+    """Return the name of the setting that a field of `Settings` has the value of."""
+    table, _, rest = field.partition("_")
+    return f"{table}.{rest}" if table in _TABLES_OF_FIELDS else field
 
 
 def find_state_directory() -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     FileState = tuple[int | bytes, ...]
 
-FORMAT = 2  # goes up with each change in the meaning of settings
+FORMAT = 3  # goes up with each change in the meaning of settings
 NAME = "config.toml"
 PREFIX = "settings-"
 MAX_BYTES = 1 << 16

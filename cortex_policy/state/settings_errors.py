@@ -5,6 +5,7 @@ import os
 import stat
 from shlex import quote
 
+from cortex_policy.core.budget_server import hide_passwords
 from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.model import SETTINGS_INVALID, GrantError
 from cortex_policy.core.settings import BY_NAME, LOCKED, NUMBER, SWITCH, SYSTEM, Setting, settings_by_variable
@@ -95,7 +96,7 @@ def known_name_hint(word: str, known: "Iterable[str]") -> str:
 
 def quote_value(value: object) -> str:
     """Return a value quoted for a sentence."""
-    text = str(value).lower() if isinstance(value, bool) else str(value)
+    text = str(value).lower() if isinstance(value, bool) else hide_passwords(str(value))
     kind = "a list" if isinstance(value, list) else "a table" if isinstance(value, dict) else "of another type"
     return f"`{text:.{MAX_SHOWN}}`" if isinstance(value, str | int | float) else kind
 

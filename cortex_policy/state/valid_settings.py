@@ -23,6 +23,7 @@ from cortex_policy.state.settings import (
     decode_layer,
     read_settings_file,
     settings_file,
+    settings_of_layers,
     shared_variables_layer,
     variables_layer,
 )
@@ -42,7 +43,12 @@ def read_valid_layers(root: str | None) -> tuple[list[Layer], list[GrantError]]:
     layers += [_layer_or_none(variables_layer, {name: os.environ[name]}, errors) for name in os.environ]
     if root is not None:
         layers.append(_valid_file_layer(PROJECT, root, errors))
-    return [layer for layer in layers if layer is not None], errors
+    valid = [layer for layer in layers if layer is not None]
+    try:
+        settings_of_layers(valid)
+    except GrantError as error:  # they do not fit together
+        errors.append(error)
+    return valid, errors
 
 
 def _layer_or_none(read: "Callable[[Any], Layer]", source: object, errors: list[GrantError]) -> Layer | None:

@@ -11,12 +11,15 @@ from cortex_policy.core.settings import (
     BY_NAME,
     CODES,
     ENVIRONMENT,
+    NAME,
     NUMBER,
     OPTION,
     PROJECT,
     SETTINGS,
+    SHARE,
     SUPPRESSIONS,
     SYSTEM,
+    URL,
     USER,
     Setting,
 )
@@ -84,7 +87,10 @@ def values_of(setting: Setting, tmp_path: Path) -> list[object]:
         return [["key"], ["scope", "tool-id"]]
     if setting.kind == SUPPRESSIONS:
         return [{"tools/*.json": ["key"]}]
-    return [str(tmp_path / name) for name in "xyz"]
+    values: dict[str, list[object]] = {
+        SHARE: [0, 0.25, 1.0], NAME: ["x", "y", "z"], URL: ["redis://x", "unix:///y", "rediss://z:1/2"]
+    }  # fmt: skip
+    return values.get(setting.kind) or [str(tmp_path / name) for name in "xyz"]
 
 
 def subsets(setting: Setting) -> list[tuple[str, ...]]:
@@ -238,7 +244,7 @@ def test_every_entry_point_denies_if_the_log_cannot_be_written_unless_ignored(
     assert answers() == {code}
 
 
-SEEN = {"state_dir", "audit.file", "audit.args", "audit.on_error"} | {name for name, _ in ANSWERS}
+SEEN = {"budgets.url", "state_dir", "audit.file", "audit.args", "audit.on_error"} | {name for name, _ in ANSWERS}
 
 
 @pytest.mark.parametrize("name", [one.name for one in SETTINGS if one.name not in SEEN])

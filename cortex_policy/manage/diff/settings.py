@@ -5,7 +5,7 @@ from contextlib import suppress
 from cortex_policy.core.compare.grants import GrantComparison
 from cortex_policy.core.compare.verdicts import NARROWED, WIDENED, FieldComparison, combine_verdicts
 from cortex_policy.core.model import GrantError
-from cortex_policy.core.settings import LOCKED, PROJECT, SETTINGS, SYSTEM, USER, Layer, resolve_setting
+from cortex_policy.core.settings import LOCKED, PROJECT, SETTINGS, SHARE, SYSTEM, USER, Layer, resolve_setting
 from cortex_policy.manage.diff.git_revisions import NoCommitsError, settings_at_revision
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.settings import MAX_BYTES, NAME, decode_layer, read_settings_file, settings_file
@@ -26,6 +26,9 @@ _LOST = {
     "audit.keep": "a full audit log is dropped",
     "history.keep": "writes can no longer be undone",
 }
+_APART = dict.fromkeys(
+    ("budgets.url", "budgets.name", "budgets.key_file"), "hosts that keep the old value count budgets of their own"
+)
 _STRICTER = {setting.name for setting in SETTINGS if setting.values} - {
     "audit.args"
 }  # which records more, and denies no call
@@ -76,7 +79,7 @@ def _compare_values(old: "Values", new: "Values") -> "Iterator[FieldComparison]"
         return
     for setting in SETTINGS:
         before, after = old.get(setting.name, setting.default), new.get(setting.name, setting.default)
-        if before != after and setting.name in {*_LOST, *_STRICTER}:
+        if before != after:
             yield from _compare_setting(setting, before, after)
     for name in old.get(LOCKED, ()):
         if name not in new.get(LOCKED, ()):
@@ -84,12 +87,15 @@ def _compare_values(old: "Values", new: "Values") -> "Iterator[FieldComparison]"
 
 
 def _compare_setting(setting: "Setting", before: "Any", after: "Any") -> "Iterator[FieldComparison]":
-    if setting.name in _LOST:
-        if not after:
-            yield FieldComparison(setting.name, WIDENED, _LOST[setting.name])
-        return
-    verdict = NARROWED if setting.is_stricter(after, before) else WIDENED
-    yield FieldComparison(setting.name, verdict, f"{before} becomes {after}".lower())
+    if setting.name in _LOST and not after:
+        yield FieldComparison(setting.name, WIDENED, _LOST[setting.name])
+    elif setting.name in _APART and before is not None:
+        yield FieldComparison(setting.name, WIDENED, _APART[setting.name])
+    elif setting.kind == SHARE:
+        yield FieldComparison(setting.name, WIDENED if after > before else NARROWED, f"{before} becomes {after}")
+    elif setting.name in _STRICTER:
+        verdict = NARROWED if setting.is_stricter(after, before) else WIDENED
+        yield FieldComparison(setting.name, verdict, f"{before} becomes {after}".lower())
 
 
 def _values_at_revision(root: "Root", revision: str) -> "Values":

@@ -24,8 +24,8 @@ def find_new_global_denial(
 def _denials(place: str, root: Root | None, text: bytes) -> list[CortexPolicyError]:
     try:
         settings = _settings_with(place, root, text)
-    except GrantError:  # the text is invalid, which is refused elsewhere
-        return []
+    except GrantError as error:  # what is set in several places does not fit together
+        return [error]
     if place == SYSTEM:
         settings = _without_files_of_others(settings)
     return list(settings_denials(root, settings))

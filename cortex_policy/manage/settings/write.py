@@ -40,6 +40,7 @@ from cortex_policy.state.settings import (
     settings_directory_of,
     settings_file,
 )
+from cortex_policy.state.settings_errors import quote_value
 from cortex_policy.state.writer_lock import NO_WAIT, LockHolder, LockWait, acquire_lock, hold_writer_lock
 
 TYPE_CHECKING = False
@@ -94,7 +95,7 @@ def set_value(
         raise UsageError(f"`{name}` is not a single value", f"use `cortex-policy config edit --{PROJECT}`")
     value = setting_value_or_text(setting, text)
     if not setting.accepts(value):
-        raise UsageError(f"`{name}` cannot be `{text}`", f"it must be {setting.expected}")
+        raise UsageError(f"`{name}` cannot be {quote_value(text)}", f"it must be {setting.expected}")
     for code in value if setting.kind == CODES and isinstance(value, list) else ():
         expand_code(code)
     return _rewrite(target, name, value, consent, lock_wait)
