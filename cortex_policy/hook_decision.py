@@ -25,13 +25,13 @@ from cortex_policy.state import home_directory, sha256
 from cortex_policy.state.deliveries import Delivery
 from cortex_policy.state.enforcement import (
     AuditedCall,
+    budgets_of_root,
     check_host_stop,
     decide_request_and_consume,
     load_for_call_in_root,
 )
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.hooks_file import load_hook_rules
-from cortex_policy.state.ledger import Ledger
 from cortex_policy.state.paths import PathWalk, ProtectedPaths, UnresolvablePathError, protected_paths, resolve_paths
 
 TYPE_CHECKING = False
@@ -186,7 +186,7 @@ class _GrantQuestions:
         denial = self._first_path_denial(question, grant, requests, settings)
         if denial is not None:
             return denial
-        budgets = Ledger(origin.root_identity, settings.state_dir or "", None if audited.peek else self._delivery)
+        budgets = budgets_of_root(origin.root_identity, settings, None if audited.peek else self._delivery)
         decision = decide_request_and_consume(grant, origin, requests[0], settings, budgets, peek=audited.peek)
         if audited.peek and decision.reason is RATE_LIMITED and self._is_repeat():
             return Decision(ALLOWED, "", (), decision.budget, decision.paths)  # its own hit may fill this budget
@@ -215,7 +215,7 @@ class _GrantQuestions:
         if self._counted is None:
             return False
         grant, settings = load_for_call_in_root(self._root, self._counted.grant)
-        budgets = Ledger(_origin_of(grant).root_identity, settings.state_dir or "", self._delivery)
+        budgets = budgets_of_root(_origin_of(grant).root_identity, settings, self._delivery)
         return budgets.peek(grant.tool, self._counted.action, grant.rate.per_minute).repeat
 
 

@@ -11,6 +11,7 @@ from cortex_policy.state import resource_shortage_error
 from cortex_policy.state.enforcement import (
     AuditedCall,
     add_grant_id,
+    budgets_of_root,
     check_host_stop,
     check_stamp_if_required,
     effective_settings,
@@ -209,6 +210,8 @@ class Decider:
             return self._caller_budgets
         origin = entry.grant.origin
         assert origin is not None  # noqa: S101 - it was read from a file
+        if entry.settings.budgets_url is not None:
+            budgets_of_root(origin.root_identity, entry.settings)
         key = origin.root_identity, entry.settings.state_dir
         budgets = self._budgets.get(key)
         if budgets is None:

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from cortex_policy.core.audit_sink import Sink
+    from cortex_policy.core.budgets import Budgets
     from cortex_policy.core.model import Decision, Grant
-    from cortex_policy.state.ledger import Ledger
-    from cortex_policy.state.memory_budgets import MemoryBudgets
 
 
 def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "Grant":
@@ -61,7 +60,7 @@ def enforce(
     args: "Mapping[str, object] | None" = None,
     *,
     cost: int = 1,
-    budgets: "Ledger | MemoryBudgets | None" = None,
+    budgets: "Budgets | None" = None,
     sinks: "Iterable[Sink]" = (),
 ) -> "Decision":
     """Decide a call and consume its budget; raise AccessDenied if it is denied, StateError if there is no decision.

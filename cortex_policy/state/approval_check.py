@@ -22,9 +22,8 @@ from cortex_policy.state.paths import working_directory
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.core.approvals import ApprovalRequest, RequestStatus
+    from cortex_policy.core.budgets import Budgets
     from cortex_policy.core.model import Grant, Origin, Request, Settings
-    from cortex_policy.state.ledger import Ledger
-    from cortex_policy.state.memory_budgets import MemoryBudgets
 
 MAX_WAITING = 16  # calls of a grant
 _SECOND = 1e9
@@ -35,7 +34,7 @@ def decide_with_approval(
     origin: "Origin",
     request: "Request",
     settings: "Settings",
-    budgets: "Ledger | MemoryBudgets",
+    budgets: "Budgets",
     refused: Decision,
     *,
     peek: bool,
@@ -64,7 +63,7 @@ def decide_with_approval(
     return _notify(decision, line) if line else decision
 
 
-def _is_repeat(grant: "Grant", request: "Request", budgets: "Ledger | MemoryBudgets") -> bool:
+def _is_repeat(grant: "Grant", request: "Request", budgets: "Budgets") -> bool:
     """Whether another line of an agent's settings has delivered the call, so that its approval was spent then."""
     if getattr(budgets, "delivery", None) is None:
         return False
@@ -96,7 +95,7 @@ def _spend_approval(
     store: ApprovalStore,
     grant: "Grant",
     request: "Request",
-    budgets: "Ledger | MemoryBudgets",
+    budgets: "Budgets",
     approval_request: "ApprovalRequest",
     current: "RequestStatus",
     *,

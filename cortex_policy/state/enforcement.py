@@ -41,11 +41,12 @@ if TYPE_CHECKING:
     from typing import Self
 
     from cortex_policy.core.audit_sink import Sink
+    from cortex_policy.core.budgets import Budgets
     from cortex_policy.core.model import Decision, Grant, Origin
     from cortex_policy.state import Root
     from cortex_policy.state.audit_log import AuditLog
+    from cortex_policy.state.deliveries import Delivery
     from cortex_policy.state.grants import PolicyDirectory
-    from cortex_policy.state.memory_budgets import MemoryBudgets
 
 
 def effective_settings(root: str | None, *, require_path: bool = False) -> Settings:
@@ -119,6 +120,20 @@ def load_for_call_in_root(root: "Root", grant_id: str, *, require_path: bool = F
     return grant, check_stamp_if_required(grant, effective_settings(root.path, require_path=require_path))
 
 
+def budgets_of_root(
+    root_identity: tuple[int, int], settings: Settings, delivery: "Delivery | None" = None
+) -> "Budgets":
+    """Return what counts the calls of a root: its ledger, or the server that the settings name for many hosts.
+
+    The hit of a delivery is not taken again if another line of an agent's settings has delivered the same call.
+    """
+    if settings.budgets_url is None:
+        return Ledger(root_identity, settings.state_dir or "", delivery)
+    from cortex_policy.state.budget_choice import open_shared_budgets  # noqa: PLC0415 - few hosts share budgets
+
+    return open_shared_budgets(root_identity, settings, delivery)
+
+
 def decide_and_consume(
     grant: "Grant",
     action: str,
@@ -127,11 +142,11 @@ def decide_and_consume(
     cost: int = 1,
     peek: bool = False,
     settings: Settings = DEFAULTS,
-    budgets: "Ledger | MemoryBudgets | None" = None,
+    budgets: "Budgets | None" = None,
 ) -> "Decision":
     """Decide a call; an allowed call consumes `cost` of the budget, unless `peek`.
 
-    Budgets are counted in the ledger of the grant's root unless `budgets` are given. The caller must have checked for
+    Budgets are those of the grant's root unless `budgets` are given. The caller must have checked for
     an emergency stop.
     """
     origin = grant.origin
@@ -141,7 +156,7 @@ def decide_and_consume(
         settings = _with_state_directory(settings)
     request = resolve_request(grant, origin, action, args, settings, cost)
     if budgets is None:
-        budgets = Ledger(origin.root_identity, settings.state_dir or "")
+        budgets = budgets_of_root(origin.root_identity, settings)
     return decide_request_and_consume(grant, origin, request, settings, budgets, peek=peek)
 
 
@@ -150,7 +165,7 @@ def decide_request_and_consume(
     origin: "Origin",
     request: Request,
     settings: Settings,
-    budgets: "Ledger | MemoryBudgets",
+    budgets: "Budgets",
     *,
     peek: bool = False,
 ) -> "Decision":
@@ -219,7 +234,7 @@ class AuditedCall:
         grant: "Grant",
         args: "Mapping[str, object]",
         settings: Settings,
-        budgets: "Ledger | MemoryBudgets | None" = None,
+        budgets: "Budgets | None" = None,
     ) -> "Decision":
         """Decide the call by a grant, and store the decision."""
         self.set_grant_and_open_log(grant, args, settings)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.core.model import GrantError, Settings
+from cortex_policy import PolicyStore, enforce, load_grant
+from cortex_policy.core.model import GrantError, Settings, StateError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import BY_NAME, PROJECT, SYSTEM, USER
 from cortex_policy.manage.diff.settings import compare_settings_texts
@@ -15,6 +16,7 @@ from cortex_policy.state.settings import setting_name_of
 from tests.support.command import result_of, run_command
 from tests.support.stamps import agree
 
+BATCH = '{"grant": "git", "action": "tree", "args": {"path": "docs/x"}}\n'
 SECRET = "pa55-w0rd"  # noqa: S105 - looked for in texts
 WHOLE = 'url = "redis://127.0.0.1:1"\nname = "fleet"\nkey_file = "/etc/key"\n'
 NAMES = [name for name in BY_NAME if name.startswith("budgets.")]
@@ -162,3 +164,14 @@ def test_no_path_of_a_call_leads_to_the_key_or_the_password(mine: Path, root: Pa
     mine.write_text(f'[budgets]\nkey_file = "{root}/docs/key"\npassword_file = "{root}/docs/password"\n')
     for name in ("key", "password"):
         assert "docs/" in run_command("check", "git", "tree", "--path", f"docs/{name}", code=12).stderr
+
+
+def test_no_call_is_counted_on_this_host_alone_if_a_server_is_named(mine: Path, root: Path) -> None:
+    """Neither by a check, a batch nor a store: it cannot be asked, and so it is denied."""
+    mine.write_text(f"[budgets]\n{WHOLE}")
+    for words, given in ((("check", "git", "tree", "--path", "docs/x"), None), (("check", "--batch", "-"), BATCH)):
+        run_command(*words, given=given, code=24)
+    with PolicyStore(root) as store, pytest.raises(StateError):
+        store.enforce("git", "tree", {"path": "docs/x"})
+    with pytest.raises(StateError):
+        enforce(load_grant("git"), "tree", {"path": "docs/x"})
