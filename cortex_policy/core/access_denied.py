@@ -12,7 +12,7 @@ class _LazyHint:
     def __get__(self, error: "AccessDenied | None", kind: type) -> object:
         if error is None:
             return self
-        error.hint = _hint(error)
+        error.hint = _make_hint(error)
         return error.hint
 
 
@@ -44,7 +44,7 @@ class ApprovalRequired(AccessDenied):
         return self.decision.approval.id if self.decision.approval is not None else None
 
 
-def _hint(error: AccessDenied) -> str:
+def _make_hint(error: AccessDenied) -> str:
     from cortex_policy.core.denial_hint import denial_hint  # noqa: PLC0415 - see `_LazyHint`
 
     if error.grant is None:

@@ -28,7 +28,7 @@ class Advice(Value):
     advice: str = ""
 
 
-def _action(case: "ExplainContext") -> Advice:
+def _advise_on_action(case: "ExplainContext") -> Advice:
     action, actions = case.request.action, case.grant.actions
     remedy, closest = (
         operator_commands.set_command(case.grant.id, "allow", [action] if action else []),
@@ -42,10 +42,10 @@ def _action(case: "ExplainContext") -> Advice:
     return Advice(closest, actions, remedy, advice)
 
 
-def _arguments(case: "ExplainContext") -> Advice:
+def _advise_on_arguments(case: "ExplainContext") -> Advice:
     violation = case.violation
     if violation is None:
-        return _undeclared_arguments(case)
+        return _advise_on_undeclared_arguments(case)
     remedy = operator_commands.program_command("edit", case.grant.id)
     if not violation.allowed:
         return Advice(remedy=remedy, advice="no value passes until the declaration is fixed")
@@ -57,7 +57,7 @@ def _arguments(case: "ExplainContext") -> Advice:
     )
 
 
-def _undeclared_arguments(case: "ExplainContext") -> Advice:
+def _advise_on_undeclared_arguments(case: "ExplainContext") -> Advice:
     grant, args = case.grant, case.request.args
     names = [name for name in args if name not in grant.args and not counts_as_declared(grant, name, args[name])]
     words = [f"{name}={word}" for name in names if "=" not in name and (word := _declaration_word(args[name]))]
@@ -78,7 +78,7 @@ def _declaration_word(value: object) -> str:
     return "integer" if isinstance(value, int) else "number" if isinstance(value, float) else ""
 
 
-def _path(case: "ExplainContext") -> Advice:
+def _advise_on_path(case: "ExplainContext") -> Advice:
     scopes = case.grant.fs_scope
     usable = tuple(scope for scope in scopes if normalize_scope(scope) is not None)
     denied = [(given, resolved) for _, given, resolved, why in path_verdicts(case.grant, case.request) if why]
@@ -98,7 +98,9 @@ def _path(case: "ExplainContext") -> Advice:
     if same:
         resolved, closest = same[0]
         return Advice(closest, usable, remedy, normal_form_difference("the scope", resolved.given, closest))
-    return Advice(closest, usable, remedy, _did_you_mean_scope(closest, paths) if remedy else _why_no_scope(paths))
+    return Advice(
+        closest, usable, remedy, _did_you_mean_scope(closest, paths) if remedy else _why_no_scope_helps(paths)
+    )
 
 
 def advise_on_allowed_call(case: "ExplainContext") -> Advice:
@@ -118,7 +120,7 @@ def _did_you_mean_scope(closest: str, paths: "list[ResolvedPath]") -> str:
     return "" if is_begun or not closest else f"did you mean a path in `{closest}`? upper and lower case matter"
 
 
-def _why_no_scope(paths: "list[ResolvedPath]") -> str:
+def _why_no_scope_helps(paths: "list[ResolvedPath]") -> str:
     """Say why no scope can let these paths in."""
     if any(path_syntax_problem(resolved.given) for resolved in paths):
         return "no scope can cover a path written like this: write it relative to the root or the working directory"
@@ -129,7 +131,7 @@ def _why_no_scope(paths: "list[ResolvedPath]") -> str:
     return "no scope can be written for this path"
 
 
-def _approval(case: "ExplainContext") -> Advice:
+def _advise_on_approval(case: "ExplainContext") -> Advice:
     if case.settings.sensitive != "ask":
         return Advice()
     remedy = operator_commands.approve_command(case.decision)
@@ -139,7 +141,7 @@ def _approval(case: "ExplainContext") -> Advice:
     )
 
 
-def _rate(case: "ExplainContext") -> Advice:
+def _advise_on_rate(case: "ExplainContext") -> Advice:
     budget, cost, grant = case.decision.budget, case.request.cost, case.grant
     if budget is None or budget.closed:
         return Advice(advice="wait until the damaged ledger opens again")
@@ -153,5 +155,9 @@ def _rate(case: "ExplainContext") -> Advice:
 
 
 ADVISERS: "dict[str, Callable[[ExplainContext], Advice]]" = dict(
-    zip(RULES, (_action, _arguments, _path, _approval, _rate), strict=True)
+    zip(
+        RULES,
+        (_advise_on_action, _advise_on_arguments, _advise_on_path, _advise_on_approval, _advise_on_rate),
+        strict=True,
+    )
 )

@@ -136,7 +136,7 @@ def parse_requests(data: bytes) -> list[ApprovalRequest]:
     """Return the calls that a store holds, in their order; lines that say nothing readable count for nothing."""
     found: dict[str, _RequestBuilder] = {}
     for line in data.split(b"\n"):
-        members = _members(line)
+        members = _parse_members(line)
         kind = members.get("type")
         name = members.get("id" if kind == "request" else "requestId")
         if not isinstance(name, str):
@@ -145,7 +145,7 @@ def parse_requests(data: bytes) -> list[ApprovalRequest]:
         if kind == "request" and draft is None:
             found[name] = _RequestBuilder(members, line)
         elif draft is not None:
-            draft.add(kind, members, line)
+            draft.add_line(kind, members, line)
     return [draft.build(name) for name, draft in found.items()]
 
 
@@ -157,24 +157,29 @@ class _RequestBuilder:
         self._answers: list[ApprovalAnswer] = []
         self._is_used = False
 
-    def add(self, kind: object, members: "dict[str, Any]", line: bytes) -> None:
+    def add_line(self, kind: object, members: "dict[str, Any]", line: bytes) -> None:
         approved = members.get("approved")
         self._lines.append(line)
         # INVARIANT: an approval is a boolean and nothing that a program may take for one
         if kind == "decision" and isinstance(approved, bool):
-            self._answers.append(ApprovalAnswer(approved, _text(members, "boot"), _number(members, "at_ns"), members))
+            self._answers.append(
+                ApprovalAnswer(
+                    approved, _text_or_empty(members, "boot"), _number_or_minus_one(members, "at_ns"), members
+                )
+            )
         elif kind in ("spend", "request"):  # nobody knows which of two requests of one name was approved
             self._is_used = True
 
     def build(self, name: str) -> ApprovalRequest:
         members = self._members
         return ApprovalRequest(
-            name, _text(members, "call"), _text(members, "boot"), _number(members, "at_ns"),
-            _number(members, "timeout_seconds"), members, tuple(self._answers), self._is_used, tuple(self._lines),
+            name, _text_or_empty(members, "call"), _text_or_empty(members, "boot"),
+            _number_or_minus_one(members, "at_ns"), _number_or_minus_one(members, "timeout_seconds"),
+            members, tuple(self._answers), self._is_used, tuple(self._lines),
         )  # fmt: skip
 
 
-def _members(line: bytes) -> "dict[str, Any]":
+def _parse_members(line: bytes) -> "dict[str, Any]":
     if not line or len(line) > MAX_LINE_BYTES:
         return {}
     try:
@@ -184,12 +189,12 @@ def _members(line: bytes) -> "dict[str, Any]":
     return value if isinstance(value, dict) else {}
 
 
-def _text(members: "dict[str, Any]", name: str) -> str:
+def _text_or_empty(members: "dict[str, Any]", name: str) -> str:
     value = members.get(name)
     return value if isinstance(value, str) else ""
 
 
-def _number(members: "dict[str, Any]", name: str) -> int:
+def _number_or_minus_one(members: "dict[str, Any]", name: str) -> int:
     value = members.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) else -1
 
@@ -215,7 +220,7 @@ def request_status(request: ApprovalRequest, clock: TimeSinceBoot, timeout_secon
 
 def human_denial_reason(request: ApprovalRequest) -> str:
     """Return the reason that the last human who denied a request gave, '' if none."""
-    reasons = [_text(dict(answer.members), "reason") for answer in request.answers if not answer.approved]
+    reasons = [_text_or_empty(dict(answer.members), "reason") for answer in request.answers if not answer.approved]
     return reasons[-1][:MAX_REASON] if reasons else ""
 
 
@@ -231,7 +236,7 @@ def _time_left(boot: str, at_ns: int, span: int, clock: TimeSinceBoot) -> int:
     return span - since if boot == clock.boot and at_ns >= 0 and 0 <= since < span else 0
 
 
-def lines_to_keep(requests: "list[ApprovalRequest]", clock: TimeSinceBoot, timeout_seconds: int) -> bytes:
+def request_lines_to_keep(requests: "list[ApprovalRequest]", clock: TimeSinceBoot, timeout_seconds: int) -> bytes:
     """Return the lines that are still of use: what lives, what another program asks, and the last answers."""
     # INVARIANT: the lines of a call stay or go together, so that no approval outlives the line that says it was used
     live, answered = set[str](), list[str]()

@@ -46,7 +46,7 @@ def declared_path_format(declarations: "Mapping[str, object]", name: str) -> str
 def declared_types(declarations: "Mapping[str, object]", name: str) -> tuple[str, ...]:
     """Return the types that are declared for an argument, none if it has none."""
     declaration = declarations.get(name)
-    return _types(declaration.get("type")) or () if isinstance(declaration, dict) else ()
+    return _declared_types_or_none(declaration.get("type")) or () if isinstance(declaration, dict) else ()
 
 
 def first_argument_violation_text(declarations: "Mapping[str, object]", given: "Mapping[str, object]") -> str:
@@ -65,7 +65,7 @@ def find_argument_violation(
     work = _Work()
     for name, value in given.items():
         if name in declarations:
-            why = declaration_problem(declarations[name], 0) or _violation(declarations[name], value, 0, work)
+            why = declaration_problem(declarations[name], 0) or _find_violation(declarations[name], value, 0, work)
             if why:
                 return name, why, work.items
     return "", "", []
@@ -73,7 +73,7 @@ def find_argument_violation(
 
 def value_violation_text(declaration: object, value: object) -> str:
     """Say why a value does not match a declaration without a problem; '' if it does."""
-    return _violation(declaration, value, 0, _Work())
+    return _find_violation(declaration, value, 0, _Work())
 
 
 def contains_object(value: object) -> bool:
@@ -92,7 +92,7 @@ def is_annotation_keyword(keyword: str) -> bool:
     return keyword in ANNOTATIONS
 
 
-def _types(value: object) -> tuple[str, ...] | None:
+def _declared_types_or_none(value: object) -> tuple[str, ...] | None:
     """Return declared types; None if the declaration is broken."""
     if isinstance(value, str):
         return (value,) if value in TYPES else None
@@ -128,7 +128,7 @@ def _is_enforceable(keyword: str, value: object) -> bool:
     if keyword in ANNOTATIONS or keyword in ("const", "items"):
         return True
     if keyword == "type":
-        return _types(value) is not None
+        return _declared_types_or_none(value) is not None
     if keyword == "enum":
         return isinstance(value, list)
     if keyword in _BOUNDS:
@@ -150,7 +150,7 @@ def _pattern_error(pattern: str) -> str:
     return ""
 
 
-def _pattern_violation(pattern: str, value: object, work: _Work) -> str:
+def _find_pattern_violation(pattern: str, value: object, work: _Work) -> str:
     from cortex_policy.core.ecma_regex import PatternLimitError, StepLimit, compile_pattern  # noqa: PLC0415 - as above
 
     work.steps, why = work.steps or StepLimit(), ""
@@ -162,7 +162,7 @@ def _pattern_violation(pattern: str, value: object, work: _Work) -> str:
     return f"must match `pattern` {pattern}{why}"
 
 
-def _kind(value: object) -> str:
+def _json_kind(value: object) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -176,20 +176,20 @@ def _kind(value: object) -> str:
     return "object" if isinstance(value, dict) else ""
 
 
-def _has_type(value: object, word: str) -> bool:
-    kind = _kind(value)
+def _is_of_type(value: object, word: str) -> bool:
+    kind = _json_kind(value)
     if word == "integer":
         return kind == "number" and (isinstance(value, int) or value.is_integer())  # type: ignore[attr-defined]
     return kind == word
 
 
-def _is_same(left: object, right: object, depth: int = 0) -> bool:
-    if _kind(left) != _kind(right) or depth > MAX_DEPTH:
+def _is_same_value(left: object, right: object, depth: int = 0) -> bool:
+    if _json_kind(left) != _json_kind(right) or depth > MAX_DEPTH:
         return False
     if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(_is_same(left[key], right[key], depth + 1) for key in left)
+        return left.keys() == right.keys() and all(_is_same_value(left[key], right[key], depth + 1) for key in left)
     if isinstance(left, list | tuple) and isinstance(right, list | tuple):
-        return len(left) == len(right) and all(map(_is_same, left, right, [depth + 1] * len(left)))
+        return len(left) == len(right) and all(map(_is_same_value, left, right, [depth + 1] * len(left)))
     return left == right
 
 
@@ -226,37 +226,37 @@ def comparison_key(value: object, depth: int = 0) -> object:
     return ("boolean", value) if isinstance(value, bool) else value  # to Python `true` equals 1
 
 
-def _violation(declaration: object, value: object, depth: int, work: _Work) -> str:
+def _find_violation(declaration: object, value: object, depth: int, work: _Work) -> str:
     if not isinstance(declaration, dict) or depth > MAX_DEPTH:
         return "is nested too deep"
-    if not _kind(value) or (_kind(value) == "number" and not _is_number(value)):
+    if not _json_kind(value) or (_json_kind(value) == "number" and not _is_number(value)):
         return "is not a JSON value, so it cannot meet its declaration"
-    types = _types(declaration["type"]) or () if "type" in declaration else ()
-    why = _value_violation(declaration, types, value)
+    types = _declared_types_or_none(declaration["type"]) or () if "type" in declaration else ()
+    why = _find_value_violation(declaration, types, value)
     if why or (value is None and "null" in types):
         return why  # null that the type names: the other keywords speak of other kinds
     for keyword, bound in declaration.items():
-        if keyword not in _OF_ANY_KIND and (why := _keyword_violation(keyword, bound, value, depth, work)):
+        if keyword not in _OF_ANY_KIND and (why := _find_keyword_violation(keyword, bound, value, depth, work)):
             return why
     return ""
 
 
-def _value_violation(declaration: "dict[str, Any]", types: tuple[str, ...], value: object) -> str:
-    if types and not any(_has_type(value, word) for word in types):
-        return f"must be of type {' or '.join(types)}, not {_kind(value)}"
+def _find_value_violation(declaration: "dict[str, Any]", types: tuple[str, ...], value: object) -> str:
+    if types and not any(_is_of_type(value, word) for word in types):
+        return f"must be of type {' or '.join(types)}, not {_json_kind(value)}"
     if "enum" in declaration and comparison_key(value) not in enum_values_by_key(declaration["enum"]):
         from cortex_policy.core.value_text import format_first_values  # noqa: PLC0415 - only a denial needs it
 
         return f"must be one of `enum`: {format_first_values(declaration['enum'])}"
-    if "const" in declaration and not _is_same(value, declaration["const"]):
+    if "const" in declaration and not _is_same_value(value, declaration["const"]):
         from cortex_policy.core.value_text import format_value  # noqa: PLC0415 - only a denial needs it
 
         return f"must be the `const` {format_value(declaration['const'])}"
     return ""
 
 
-def _keyword_violation(keyword: str, bound: "object", value: "object", depth: int, work: _Work) -> str:
-    kind = _kind(value)
+def _find_keyword_violation(keyword: str, bound: "object", value: "object", depth: int, work: _Work) -> str:
+    kind = _json_kind(value)
     if keyword in _BOUNDS:
         return "" if kind == "number" and _is_within_bound(keyword, value, bound) else f"must meet `{keyword}` {bound}"
     if keyword in _LENGTHS:
@@ -264,12 +264,12 @@ def _keyword_violation(keyword: str, bound: "object", value: "object", depth: in
         fits = size >= 0 and (size >= bound if keyword.startswith("min") else size <= bound)  # type: ignore[operator]
         return "" if fits else f"must meet `{keyword}` {bound}"
     if keyword == "pattern":
-        return _pattern_violation(str(bound), value, work)
+        return _find_pattern_violation(str(bound), value, work)
     if keyword == "items":
         if kind != "array":
             return "must be an array"
         for part in value:  # type: ignore[attr-defined]
-            if why := _violation(bound, part, depth + 1, work):
+            if why := _find_violation(bound, part, depth + 1, work):
                 work.items.append(part)
                 return f"(an item) {why}"
     return ""

@@ -80,16 +80,16 @@ def to_cloudevent(event: Event, detail: str, digest: "Callable[[bytes], str]") -
     return {
         "specversion": "1.0",
         "id": event.id,
-        "source": f"cortex.policy/{_percent_encoded(event.tool)}",
+        "source": f"cortex.policy/{_percent_encode(event.tool)}",
         "type": encode_unprintable(f"com.cortex.{event.tool}.{event.action}"),
         **({"subject": encode_unprintable(event.run)} if event.run else {}),
         "time": format_timestamp(event.at_ns),
         "datacontenttype": "application/json",
-        "data": _data(event, detail, digest),
+        "data": _event_data(event, detail, digest),
     }
 
 
-def _data(event: Event, detail: str, digest: "Callable[[bytes], str]") -> dict[str, object]:
+def _event_data(event: Event, detail: str, digest: "Callable[[bytes], str]") -> dict[str, object]:
     root = event.root if event.root is None or detail == FULL else root_fingerprint(event.root, digest)
     data: dict[str, object] = {
         "decision": event.is_allowed,
@@ -97,7 +97,7 @@ def _data(event: Event, detail: str, digest: "Callable[[bytes], str]") -> dict[s
         "grant": event.grant,
         "action": event.action,
         "version": event.version,
-        "args": recorded_arguments(event.args, detail, digest),
+        "args": arguments_to_record(event.args, detail, digest),
         "traceId": event.trace,
         "brand": "brAInwav",
         "component": "policy",
@@ -116,7 +116,7 @@ def _data(event: Event, detail: str, digest: "Callable[[bytes], str]") -> dict[s
     return data
 
 
-def recorded_arguments(args: "Mapping[str, object]", detail: str, digest: "Callable[[bytes], str]") -> "Any":
+def arguments_to_record(args: "Mapping[str, object]", detail: str, digest: "Callable[[bytes], str]") -> "Any":
     """Return what a line says of arguments: their names, their fingerprints by name, or all of them."""
     if detail == NAMES:
         return list(args)
@@ -143,7 +143,7 @@ def root_fingerprint(path: str, digest: "Callable[[bytes], str]") -> str:
     return f"sha256:{digest(path.encode('utf-8', 'surrogateescape'))[:_FINGERPRINT_DIGITS]}"
 
 
-def _percent_encoded(text: str) -> str:
+def _percent_encode(text: str) -> str:
     data = text.encode("utf-8", "surrogatepass")
     return "".join(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in data)
 
@@ -152,7 +152,7 @@ def encode_unprintable(text: str) -> str:
     """Percent-encode what no string of CloudEvents may hold: control characters, lone surrogates."""
     if text.isprintable():
         return text
-    return "".join(character if character.isprintable() else _percent_encoded(character) for character in text)
+    return "".join(character if character.isprintable() else _percent_encode(character) for character in text)
 
 
 def format_timestamp(at_ns: int) -> str:

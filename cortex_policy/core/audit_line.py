@@ -9,10 +9,10 @@ from cortex_policy.core.audit_event import (
     FULL,
     MAX_LINE_BYTES,
     Event,
+    arguments_to_record,
     encode_unprintable,
     format_timestamp,
     path_to_dict,
-    recorded_arguments,
     root_fingerprint,
     to_cloudevent,
     to_json_line,
@@ -73,10 +73,10 @@ class AuditLineTemplate:
         self._untraced = f',"traceId":null{self._end}}}}}\n'  # the end of most lines
         self._answer_texts: dict[Reason, str] = {}
         self._fingerprints: dict[tuple[str, str], str] = {}
-        self._no_arguments = json_text(recorded_arguments({}, detail, digest))
+        self._no_arguments = json_text(arguments_to_record({}, detail, digest))
         self._second = -1, ""  # the last one, and how it is written
 
-    def line(
+    def make_line(
         self, call_id: str, at_ns: int, version: int | None, args: "Mapping[str, object]", answer: "Decision",
         caller: Caller,
     ) -> bytes:  # fmt: skip
@@ -88,9 +88,11 @@ class AuditLineTemplate:
             time = format_timestamp(at_ns)[:-7]  # up to the point
             self._second = number, time
         stamped = "null" if version is None else version
-        written_args = self._args(args) if args else self._no_arguments
+        written_args = self._arguments_text(args) if args else self._no_arguments
         subject, end = (
-            ("", self._untraced) if caller is UNKNOWN_CALLER and not self.is_full else self._around(answer, caller)
+            ("", self._untraced)
+            if caller is UNKNOWN_CALLER and not self.is_full
+            else self._subject_and_end(answer, caller)
         )
         text = (
             f'{{"specversion":"1.0","id":"{call_id}{self._names}{subject}"time":"{time}'
@@ -100,8 +102,8 @@ class AuditLineTemplate:
             return text
         grant, tool, action, root = self._call
         event = Event(
-            call_id, at_ns, grant, tool, action, args, bool(answer), answer.reason, 1, False, _places(answer), root,  # noqa: FBT003 - no peek
-            caller.cwd, version, caller.run, caller.trace,
+            call_id, at_ns, grant, tool, action, args, bool(answer), answer.reason, 1, False,  # noqa: FBT003 - no peek
+            _resolved_paths(answer), root, caller.cwd, version, caller.run, caller.trace,
         )  # fmt: skip
         return to_json_line(event, self._detail, self._digest)
 
@@ -115,24 +117,24 @@ class AuditLineTemplate:
         self._answer_texts[reason] = text
         return text
 
-    def _args(self, args: "Mapping[str, object]") -> str:
+    def _arguments_text(self, args: "Mapping[str, object]") -> str:
         if self._detail != FINGERPRINTS:
-            return json_text(recorded_arguments(args, self._detail, self._digest), ",", ":")
-        return "{" + ",".join([self._member(name, value) for name, value in args.items()]) + "}"
+            return json_text(arguments_to_record(args, self._detail, self._digest), ",", ":")
+        return "{" + ",".join([self._argument_member(name, value) for name, value in args.items()]) + "}"
 
-    def _member(self, name: str, value: object) -> str:
+    def _argument_member(self, name: str, value: object) -> str:
         """Return an argument by its fingerprint; those of short texts are kept for a while."""
         if type(value) is not str or len(value) > _MAX_FINGERPRINT_TEXT:
-            return json_text(recorded_arguments({name: value}, FINGERPRINTS, self._digest), ",", ":")[1:-1]
+            return json_text(arguments_to_record({name: value}, FINGERPRINTS, self._digest), ",", ":")[1:-1]
         known = self._fingerprints.get((name, value))
         if known is None:
-            known = json_text(recorded_arguments({name: value}, FINGERPRINTS, self._digest), ",", ":")[1:-1]
+            known = json_text(arguments_to_record({name: value}, FINGERPRINTS, self._digest), ",", ":")[1:-1]
             if len(self._fingerprints) >= _MAX_FINGERPRINTS:
                 self._fingerprints.clear()
             self._fingerprints[name, value] = known
         return known
 
-    def _around(self, answer: "Decision", caller: Caller) -> tuple[str, str]:
+    def _subject_and_end(self, answer: "Decision", caller: Caller) -> tuple[str, str]:
         """Return the subject of a line, and its end, which says what is known of the caller."""
         subject = f'"subject":{json_text(encode_unprintable(caller.run))},' if caller.run else ""
         trace = "null" if caller.trace is None else f'"{caller.trace}"'
@@ -140,9 +142,9 @@ class AuditLineTemplate:
         return subject, f',"traceId":{trace}{self._end}{more}}}}}\n'
 
     def _paths_text(self, answer: "Decision", caller: Caller) -> str:
-        paths = json_text([path_to_dict(path) for path in _places(answer)], ",", ":")
+        paths = json_text([path_to_dict(path) for path in _resolved_paths(answer)], ",", ":")
         return f',"cwd":{json_text(caller.cwd)},"cost":1,"paths":{paths}'
 
 
-def _places(answer: "Decision") -> "tuple[ResolvedPath, ...]":
+def _resolved_paths(answer: "Decision") -> "tuple[ResolvedPath, ...]":
     return tuple([path for path, _ in answer.paths])

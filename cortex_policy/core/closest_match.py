@@ -67,18 +67,20 @@ def first_argument_violation(
     for _ in items:
         declaration = declaration["items"]
     value, keys = [*items, given[name]][0], (name, *["items"] * len(items))
-    keyword = _violated_keyword(declaration, value)
+    keyword = _find_violated_keyword(declaration, value)
     if not keyword:
         return ArgumentViolation(f"`{name}` {why}", keys, "", None, value, "")
-    allowed = "" if declaration_problem(declaration, 0) else f"{_label(keys)}: {_describe_declaration(declaration)}"
+    allowed = (
+        "" if declaration_problem(declaration, 0) else f"{_argument_label(keys)}: {_describe_declaration(declaration)}"
+    )
     return ArgumentViolation(f"`{name}` {why}", (*keys, keyword), keyword, declaration[keyword], value, allowed)
 
 
-def _label(keys: tuple[str, ...]) -> str:
+def _argument_label(keys: tuple[str, ...]) -> str:
     return "each item of " * (len(keys) - 1) + f"`{keys[0]}`"
 
 
-def _violated_keyword(declaration: object, value: object) -> str:
+def _find_violated_keyword(declaration: object, value: object) -> str:
     """Return the keyword of a declaration that a value misses: the one that would deny it alone."""
     if not isinstance(declaration, dict):
         return ""

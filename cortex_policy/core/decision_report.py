@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 def decision_report(decision: "Any") -> str:
     """Return a line for the answer, then one for each path, the budget, obligations and the approval; escaped."""
-    return escape_output("\n".join(_lines(decision)))
+    return escape_output("\n".join(_report_lines(decision)))
 
 
-def _lines(decision: "Any") -> "Iterator[str]":
+def _report_lines(decision: "Any") -> "Iterator[str]":
     yield decision.message
     for path, scope in decision.paths:
         yield _path_line(path, scope)

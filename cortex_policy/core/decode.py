@@ -41,7 +41,7 @@ def grant_id_of_file(name: str) -> str:
     return grant_id if grant_id != name and is_grant_id(grant_id) else ""
 
 
-def _unique_members(pairs: "list[tuple[str, Any]]") -> "dict[str, Any]":
+def _require_unique_members(pairs: "list[tuple[str, Any]]") -> "dict[str, Any]":
     members = dict(pairs)
     if len(members) != len(pairs):
         seen: set[str] = set()
@@ -78,7 +78,7 @@ class _Context:
 
     strict = True
     object_hook = None
-    object_pairs_hook = staticmethod(_unique_members)
+    object_pairs_hook = staticmethod(_require_unique_members)
     parse_float = staticmethod(_parse_real)
     parse_int = staticmethod(_parse_integer)
     parse_constant = staticmethod(_reject_constant)
@@ -124,7 +124,7 @@ def _scan_value(text: str, start: int) -> "tuple[Any, int]":
         return _scan(text, start)
 
 
-def _scan_all(text: str) -> "Any":
+def _scan_text(text: str) -> "Any":
     start = len(text) - len(text.lstrip(_WHITESPACE))
     try:
         value, end = _scan_value(text, start)
@@ -164,7 +164,7 @@ def decode_json(data: bytes, max_bytes: int = MAX_BYTES, *, allow_surrogates: bo
     if text.startswith("\ufeff"):
         message = "starts with a byte order mark"
         raise MalformedError(message)
-    value = _scan_all(text)
+    value = _scan_text(text)
     # a walk is only due where an escape or enough brackets could hide something
     if "\\u" in text or text.count("[") + text.count("{") > MAX_DEPTH:
         _check_tree(value, allow_surrogates=allow_surrogates)
@@ -180,7 +180,7 @@ def to_whole_number(value: object) -> int | None:
     return int(value) if isinstance(value, float) and value.is_integer() else None
 
 
-def _strings(document: "dict[str, Any]", key: str, problems: list[str]) -> tuple[str, ...]:
+def _decode_strings(document: "dict[str, Any]", key: str, problems: list[str]) -> tuple[str, ...]:
     value = document.get(key, [])
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         return tuple(value)
@@ -188,7 +188,7 @@ def _strings(document: "dict[str, Any]", key: str, problems: list[str]) -> tuple
     return ()
 
 
-def _per_minute(document: "dict[str, Any]", problems: list[str]) -> int:
+def _decode_per_minute(document: "dict[str, Any]", problems: list[str]) -> int:
     rate = document.get("rate", {"perMinute": 1})
     number = to_whole_number(rate.get("perMinute")) if isinstance(rate, dict) else None
     if number is None or number < 1:
@@ -219,8 +219,8 @@ def grant_from_document(document: object, grant_id: str = "") -> Grant:
     data_class = document.get("dataClass", "internal")
     if data_class not in DATA_CLASSES:
         problems.append("`dataClass` must be public, internal or sensitive")
-    actions, scope = _strings(document, "actions", problems), _strings(document, "fsScope", problems)
-    rate = Rate(_per_minute(document, problems))
+    actions, scope = _decode_strings(document, "actions", problems), _decode_strings(document, "fsScope", problems)
+    rate = Rate(_decode_per_minute(document, problems))
     if problems:
         raise GrantError(GRANT_INVALID, "; ".join(problems))
     return Grant(grant_id, tool, actions, rate, args, data_class, scope)

@@ -109,17 +109,17 @@ class Automaton:
         self._again = 0 if is_anchored else first & ~self._starts
         self._end = 0 if goes_on else self._match
         self.positions_by_class: dict[str, int] = {}  # by class: the positions that match its characters
-        self.classes = self._classify(sets)
+        self.classes = self._divide_code_points(sets)
         self._states: dict[tuple[int, int], State] = {}
         self._kept = 0
-        self.start = FOUND if first & self._end else self._state(first, EDGE)
+        self.start = FOUND if first & self._end else self._make_state(first, EDGE)
 
     def is_match_end(self, state: State, following: str) -> bool:
         """Whether a match ends at a state, before a character of this class, or '' at the end of the value."""
         if state is FOUND or state is DEAD:
             return state is FOUND
         behind = self.positions_by_class[following] & self._word if following else EDGE
-        return bool(self._pass(state.positions, state.before, behind) & self._match)
+        return bool(self._pass_assertions(state.positions, state.before, behind) & self._match)
 
     def step(self, state: State, following: str) -> State:
         """Return the state behind a character of this class."""
@@ -127,7 +127,7 @@ class Automaton:
         word = accepted & self._word
         positions = state.positions
         if positions & self._waiting or state.before == EDGE:
-            positions = self._pass(positions, state.before, word)
+            positions = self._pass_assertions(positions, state.before, word)
             if positions & self._end:
                 return FOUND
         positions &= accepted
@@ -139,7 +139,7 @@ class Automaton:
         next_positions &= ~self._starts
         if next_positions & self._end:
             return FOUND
-        return self._state(next_positions, word) if next_positions or not self._end else DEAD
+        return self._make_state(next_positions, word) if next_positions or not self._end else DEAD
 
     def clear_cache_if_full(self) -> None:
         """Drop all cached states if there are too many moves; a search that is in one continues from it."""
@@ -149,7 +149,7 @@ class Automaton:
                 state.clear()
             self._states, self._kept = {}, 0
 
-    def _classify(self, sets: dict[tuple[int, ...], int]) -> _Classes:
+    def _divide_code_points(self, sets: dict[tuple[int, ...], int]) -> _Classes:
         """Divide the code points where a set begins or ends; code points that all sets treat alike get one name."""
         changes: dict[int, int] = {}
         for bounds, bits in [*sets.items(), (WORDS, self._word)]:
@@ -163,30 +163,30 @@ class Automaton:
         self.positions_by_class = {name: accepted for accepted, name in known.items()}
         return _Classes(cuts, names)
 
-    def _state(self, positions: int, before: int) -> State:
+    def _make_state(self, positions: int, before: int) -> State:
         state = self._states.get((positions, before))
         if state is None:
             state = State()
             state.automaton, state.positions, state.before = self, positions, before
             has_assertions = positions & (self._waiting | self._starts)
-            active = self._pass(positions, None, None) if has_assertions else positions
+            active = self._pass_assertions(positions, None, None) if has_assertions else positions
             state.weight = (active & ~self._match).bit_count()
             self._states[positions, before] = state  # INVARIANT: last, since other threads may read it from there
         return state
 
-    def _pass(self, positions: int, before: int | None, following: int | None) -> int:
+    def _pass_assertions(self, positions: int, before: int | None, following: int | None) -> int:
         """Add the positions behind the assertions that hold here, behind all assertions for None."""
         assertions = positions & self._assertions
         while assertions:
             bit = assertions & -assertions
             assertions ^= bit
-            if before is None or following is None or self._holds(bit, before, following):
+            if before is None or following is None or self._is_assertion_met(bit, before, following):
                 more = self._follow[bit.bit_length() - 1] & ~positions
                 positions |= more
                 assertions |= more & self._assertions
         return positions
 
-    def _holds(self, assertion: int, before: int, following: int) -> bool:
+    def _is_assertion_met(self, assertion: int, before: int, following: int) -> bool:
         if assertion & self._starts:
             return before == EDGE
         if assertion & self._ends:

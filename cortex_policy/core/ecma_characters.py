@@ -27,13 +27,13 @@ class PatternError(ValueError):
     """A pattern that is refused; the message says why, and at which character."""
 
 
-def invert(bounds: tuple[int, ...]) -> tuple[int, ...]:
+def invert_bounds(bounds: tuple[int, ...]) -> tuple[int, ...]:
     """Return the bounds of all other code points."""
     inner = bounds[1:] if bounds[:1] == (0,) else (0, *bounds)
     return inner[:-1] if inner[-1:] == (END,) else (*inner, END)
 
 
-def union(ranges: "Iterable[tuple[int, int]]") -> tuple[int, ...]:
+def union_of_ranges(ranges: "Iterable[tuple[int, int]]") -> tuple[int, ...]:
     """Return the bounds of the union of ranges; each ends one past its last code point."""
     bounds: list[int] = []
     for low, behind in sorted(ranges):
@@ -44,20 +44,21 @@ def union(ranges: "Iterable[tuple[int, int]]") -> tuple[int, ...]:
     return tuple(bounds)
 
 
-def _ranges(bounds: tuple[int, ...]) -> "Iterable[tuple[int, int]]":
+def _ranges_of_bounds(bounds: tuple[int, ...]) -> "Iterable[tuple[int, int]]":
     return zip(bounds[::2], bounds[1::2], strict=True)
 
 
 _NUMBERS = (48, 58)
 WORDS = (48, 58, 65, 91, 95, 96, 97, 123)
-_SPACES = union(
+_SPACES = union_of_ranges(
     [(9, 14), (32, 33), (0xA0, 0xA1), (0x1680, 0x1681), (0x2000, 0x200B), (0x2028, 0x202A), (0x202F, 0x2030),
      (0x205F, 0x2060), (0x3000, 0x3001), (0xFEFF, 0xFF00)]
 )  # fmt: skip
 _NAMED = {
-    "d": _NUMBERS, "D": invert(_NUMBERS), "s": _SPACES, "S": invert(_SPACES), "w": WORDS, "W": invert(WORDS),
+    "d": _NUMBERS, "D": invert_bounds(_NUMBERS), "s": _SPACES, "S": invert_bounds(_SPACES),
+    "w": WORDS, "W": invert_bounds(WORDS),
 }  # fmt: skip
-DOT = invert((10, 11, 13, 14, 0x2028, 0x202A))
+DOT = invert_bounds((10, 11, 13, 14, 0x2028, 0x202A))
 
 
 class CharacterReader:
@@ -79,7 +80,7 @@ class CharacterReader:
         message = f"{what}, at character {self.at if at is None else at + 1}"
         raise PatternError(message)
 
-    def skip(self, word: str) -> bool:
+    def skip_word(self, word: str) -> bool:
         """Read a word if it comes next, and say whether it did."""
         found = self.text.startswith(word, self.at)
         self.at += len(word) * found
@@ -93,31 +94,31 @@ class CharacterReader:
 
     def read_class(self) -> tuple[int, ...]:
         """Read a class, behind its `[`, as bounds."""
-        start, is_negated = self.at - 1, self.skip("^")
+        start, is_negated = self.at - 1, self.skip_word("^")
         ranges: list[tuple[int, int]] = []
-        while not self.skip("]"):
-            low = self._class_atom(start)
+        while not self.skip_word("]"):
+            low = self._read_class_atom(start)
             if self.peek() == "-" and self.text[self.at + 1 : self.at + 2] not in ("]", ""):
                 self.at += 1
-                high = self._class_atom(start)
+                high = self._read_class_atom(start)
                 if not isinstance(low, int) or not isinstance(high, int) or low > high:
                     self.fail("a range that ends before it starts")
                 ranges.append((low, high + 1))
             else:
-                ranges += [(low, low + 1)] if isinstance(low, int) else _ranges(low)
-        bounds = union(ranges)
-        return invert(bounds) if is_negated else bounds
+                ranges += [(low, low + 1)] if isinstance(low, int) else _ranges_of_bounds(low)
+        bounds = union_of_ranges(ranges)
+        return invert_bounds(bounds) if is_negated else bounds
 
-    def _class_atom(self, start: int) -> int | tuple[int, ...]:
+    def _read_class_atom(self, start: int) -> int | tuple[int, ...]:
         if self.at >= len(self.text):
             self.fail("a class that is not closed", start)
         char = self.text[self.at]
         self.at += 1
         if char != "\\":
             return ord(char)
-        if self.skip("b"):
+        if self.skip_word("b"):
             return 8
-        return 45 if self.skip("-") else self.read_escape()
+        return 45 if self.skip_word("-") else self.read_escape()
 
     def read_escape(self) -> int | tuple[int, ...]:
         """Read what follows a backslash: a code point, or the bounds of a set."""
@@ -130,11 +131,11 @@ class CharacterReader:
         if char in _NAMED:
             return _NAMED[char]
         if char in ("u", "x"):
-            code = self._unicode() if char == "u" else self._hex(2)
-            return self._unknown(char) if code is None else code
-        return self._rare_escape(char)
+            code = self._read_unicode_escape() if char == "u" else self._read_hex(2)
+            return self._fail_unknown_escape(char) if code is None else code
+        return self._read_rare_escape(char)
 
-    def _rare_escape(self, char: str) -> int:
+    def _read_rare_escape(self, char: str) -> int:
         following = self.peek()
         if char == "c" and following in LETTERS:
             self.at += 1
@@ -145,29 +146,29 @@ class CharacterReader:
             self.fail("a backreference, which is not supported", self.at - 2)
         if char in ("p", "P"):
             self.fail(f"`\\{char}`, which is not supported: its tables change with Unicode", self.at - 2)
-        return self._unknown(char)
+        return self._fail_unknown_escape(char)
 
-    def _unknown(self, char: str) -> "NoReturn":
+    def _fail_unknown_escape(self, char: str) -> "NoReturn":
         self.fail(f"an unknown `\\{char}`" if char else "a `\\` at the end", self.at - 2)
 
-    def _hex(self, count: int) -> int | None:
+    def _read_hex(self, count: int) -> int | None:
         digits = self.text[self.at : self.at + count]
         if len(digits) < count or not _HEX.issuperset(digits):
             return None
         self.at += count
         return int(digits, 16)
 
-    def _unicode(self) -> int | None:
-        if self.skip("{"):
+    def _read_unicode_escape(self) -> int | None:
+        if self.skip_word("{"):
             digits = self.read_until("}")
             if not digits or not _HEX.issuperset(digits) or len(digits.lstrip("0")) > len("10FFFF"):
                 return None
             return code if (code := int(digits, 16)) < END else None
-        high_surrogate = self._hex(4)
+        high_surrogate = self._read_hex(4)
         if high_surrogate is None or not _LEAD <= high_surrogate < _TRAIL:
             return high_surrogate
         here = self.at
-        low_surrogate = self._hex(4) if self.skip("\\u") else None
+        low_surrogate = self._read_hex(4) if self.skip_word("\\u") else None
         if low_surrogate is not None and _TRAIL <= low_surrogate < _BEHIND:
             return 0x10000 + ((high_surrogate - _LEAD) << 10) + low_surrogate - _TRAIL
         self.at = here

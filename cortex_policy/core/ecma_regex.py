@@ -58,7 +58,7 @@ class StepLimit:
         if self._before > MAX_STEPS_OF_CALL:
             raise PatternLimitError(_CALL_LIMIT)
 
-    def check(self) -> None:
+    def raise_if_exceeded(self) -> None:
         """Let other threads run now and then; raise PatternLimitError if the value took too many steps."""
         if self.taken > self.bound:
             if self.taken > MAX_STEPS:
@@ -104,7 +104,7 @@ class SharedSteps:
         if self._outer is not None:
             self._outer.left -= self._begin - self.left
 
-    def check(self) -> None:
+    def raise_if_used_up(self) -> None:
         """Raise PatternLimitError if no steps are left."""
         if self.is_used_up:
             self.skipped_searches += 1
@@ -136,7 +136,7 @@ class Regex:
         self._is_forward = self.pattern.is_anchored or not self.pattern.lookaheads
         self._parts: list[tuple[Automaton, bool]] = []
 
-    def _automata(self) -> list[tuple[Automaton, bool]]:
+    def _build_automata(self) -> list[tuple[Automaton, bool]]:
         """Build the automata when they are first needed: most programs that read a grant match nothing."""
         if not self._parts:
             lookaheads, body = self.pattern.lookaheads, self.pattern.body
@@ -162,7 +162,7 @@ class Regex:
             raise PatternLimitError(_BYTES_LIMIT)
         shared = _thread.shared
         if shared is not None:
-            shared.check()
+            shared.raise_if_used_up()
         try:
             return self._search_forwards(text, steps) if self._is_forward else self._search_backwards(text, steps)
         finally:
@@ -170,30 +170,30 @@ class Regex:
                 shared.left -= steps.taken + _SEARCH_STEPS
 
     def _search_forwards(self, text: str, steps: StepLimit) -> bool:
-        return all(search_part(automaton, text, steps) == holds for automaton, holds in self._automata())
+        return all(has_match_of_part(automaton, text, steps) == holds for automaton, holds in self._build_automata())
 
     def _search_backwards(self, text: str, steps: StepLimit) -> bool:
         """Whether at some place each lookahead has its wanted result and the rest matches."""
-        parts = self._automata()
+        parts = self._build_automata()
         states = [automaton.start for automaton, _ in parts]
         for char in reversed(text):
             column = [automaton.classes[ord(char)] for automaton, _ in parts]
-            if _accept(parts, states, column):
+            if _is_match_end_for_all(parts, states, column):
                 return True
             moves = [state[name] for state, name in zip(states, column, strict=True)]
             states = [state for state, _ in moves]
             steps.taken += sum([more or 1 for _, more in moves])  # a part without positions left costs a step too
-            steps.check()
-        return _accept(parts, states, [""] * len(states))
+            steps.raise_if_exceeded()
+        return _is_match_end_for_all(parts, states, [""] * len(states))
 
 
-def _accept(parts: list[tuple[Automaton, bool]], states: "list[State]", column: list[str]) -> bool:
+def _is_match_end_for_all(parts: list[tuple[Automaton, bool]], states: "list[State]", column: list[str]) -> bool:
     """Whether each part ends a match before these classes, or ends none if it must not hold."""
     found = zip(parts, states, column, strict=True)
     return all(automaton.is_match_end(state, name) == holds for (automaton, holds), state, name in found)
 
 
-def search_part(automaton: Automaton, text: str, steps: StepLimit) -> bool:
+def has_match_of_part(automaton: Automaton, text: str, steps: StepLimit) -> bool:
     """Whether a text holds a match of one part; raise PatternLimitError."""
     state = automaton.start
     for start in range(0, len(text), _STRETCH):
@@ -204,7 +204,7 @@ def search_part(automaton: Automaton, text: str, steps: StepLimit) -> bool:
             state, more = state[classes[at : at + _PIECE]]
             steps.taken += more
             if steps.taken > steps.bound:
-                steps.check()
+                steps.raise_if_exceeded()
     return automaton.is_match_end(state, "")
 
 
@@ -225,7 +225,7 @@ def compile_pattern(pattern: str) -> Regex:
     compiled, shared = _pattern_cache.get(pattern), _thread.shared
     if compiled is None:
         if shared is not None:
-            shared.check()
+            shared.raise_if_used_up()
         if len(_pattern_cache) >= _MAX_PATTERNS or sum(map(len, [*_pattern_cache])) + len(pattern) > _MAX_TEXT:
             _pattern_cache.clear()
         try:

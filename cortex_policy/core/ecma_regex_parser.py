@@ -71,26 +71,26 @@ class _Parser(CharacterReader):
             elif char == ")":
                 self._close_group()
             elif char == "|":
-                self.branches.append(self._series())
+                self.branches.append(self._make_series())
                 self.items = []
             else:
-                self.items.append(self._quantify(self._atom(char)))
+                self.items.append(self._read_quantifier(self._read_atom(char)))
         if self.open:
             self.fail("a group that is not closed", self.open[-1].start)
         if self.lookaheads and self.branches:
             self.fail("a lookahead in one of several alternatives", self.first_lookahead)
-        is_anchored = not self.branches and bool(self.items) and _is_start(self.items[0])
-        body = self._choice()
+        is_anchored = not self.branches and bool(self.items) and _is_start_assertion(self.items[0])
+        body = self._make_choice()
         if sum(node.size or 1 for node, _ in self.lookaheads) + body.size > MAX_POSITIONS:
             self.fail(f"more than {MAX_POSITIONS:,} positions, counts unrolled", 0)
         return Pattern(body, self.lookaheads, is_anchored=is_anchored)
 
-    def _series(self) -> PatternNode:
+    def _make_series(self) -> PatternNode:
         parts = [part for part in self.items if part.size]
         return parts[0] if len(parts) == 1 else Series(parts) if parts else _EMPTY
 
-    def _choice(self) -> PatternNode:
-        branches = [*self.branches, self._series()]
+    def _make_choice(self) -> PatternNode:
+        branches = [*self.branches, self._make_series()]
         if len(branches) == 1:
             return branches[0]
         parts = [part for part in branches if part.size]
@@ -102,8 +102,8 @@ class _Parser(CharacterReader):
         if len(self.open) == MAX_DEPTH:
             self.fail(f"more than {MAX_DEPTH} groups in each other")
         opening = ""
-        if self.skip("?"):
-            opening = next((word for word in (":", "=", "!", "<=", "<!", "<") if self.skip(word)), "?")
+        if self.skip_word("?"):
+            opening = next((word for word in (":", "=", "!", "<=", "<!", "<") if self.skip_word(word)), "?")
             self._check_opening(opening, start)
         self.open.append(_Group(start, opening, self.branches, self.items))
         self.branches, self.items = [], []
@@ -114,7 +114,7 @@ class _Parser(CharacterReader):
         if opening == "?":
             self.fail("a group that begins with an unknown `(?`", start)
         if opening in ("=", "!"):
-            if self.open or self.branches or not all(map(_is_start, self.items)):
+            if self.open or self.branches or not all(map(_is_start_assertion, self.items)):
                 self.fail("lookahead elsewhere than at the very start, which is not supported", start)
             self.first_lookahead = start
         if opening == "<":
@@ -126,30 +126,30 @@ class _Parser(CharacterReader):
     def _close_group(self) -> None:
         if not self.open:
             self.fail("an unmatched `)`")
-        group, node = self.open.pop(), self._choice()
+        group, node = self.open.pop(), self._make_choice()
         self.branches, self.items = group.branches, group.items
         if group.opening in ("=", "!"):
             self.lookaheads.append((node, group.opening == "="))
             self._refuse_count("a lookahead")
         else:
-            self.items.append(self._quantify(node))
+            self.items.append(self._read_quantifier(node))
 
-    def _atom(self, char: str) -> PatternNode:
+    def _read_atom(self, char: str) -> PatternNode:
         if char not in _NO_CHARACTERS:
-            return self._set(ord(char))
+            return self._make_set(ord(char))
         if char == "\\":
-            if self.skip("b"):
+            if self.skip_word("b"):
                 return Assertion("\\b")
-            return Assertion("\\B") if self.skip("B") else self._set(self.read_escape())
+            return Assertion("\\B") if self.skip_word("B") else self._make_set(self.read_escape())
         if char == "[":
-            return self._set(self.read_class())
+            return self._make_set(self.read_class())
         if char in "^$":
             return Assertion(char)
         if char == ".":
-            return self._set(DOT)
+            return self._make_set(DOT)
         return self.fail(f"a `{char}` without a backslash" if char in "}]" else f"nothing before `{char}`")
 
-    def _set(self, bounds: int | tuple[int, ...]) -> CharacterSet:
+    def _make_set(self, bounds: int | tuple[int, ...]) -> CharacterSet:
         wanted = (bounds, bounds + 1) if isinstance(bounds, int) else bounds
         character_set = self.sets.get(wanted)
         if character_set is None:
@@ -161,7 +161,7 @@ class _Parser(CharacterReader):
             self.at += 1
             self.fail(f"a count after {what}")
 
-    def _quantify(self, node: PatternNode) -> PatternNode:
+    def _read_quantifier(self, node: PatternNode) -> PatternNode:
         char = self.peek()
         if char not in _COUNTS:
             return node
@@ -169,28 +169,30 @@ class _Parser(CharacterReader):
             self._refuse_count("an assertion")
         start = self.at
         self.at += 1
-        min_count, max_count = self._counts() if char == "{" else {"*": (0, None), "+": (1, None), "?": (0, 1)}[char]
-        self.skip("?")  # lazy: it does not matter here which match is found first
+        min_count, max_count = (
+            self._read_counts() if char == "{" else {"*": (0, None), "+": (1, None), "?": (0, 1)}[char]
+        )
+        self.skip_word("?")  # lazy: it does not matter here which match is found first
         if not node.size or max_count == 0:
             return _EMPTY
         if node.size * (max(min_count, 1) if max_count is None else max_count) > MAX_POSITIONS:
             self.fail(f"a count that makes more than {MAX_POSITIONS:,} positions", start)
         return Repeat(node, min_count, max_count)
 
-    def _counts(self) -> tuple[int, int | None]:
+    def _read_counts(self) -> tuple[int, int | None]:
         start = self.at - 1
-        min_count = max_count = self._number()
-        if self.skip(","):
-            max_count = self._number()
-        if not min_count or not self.skip("}"):
+        min_count = max_count = self._read_number()
+        if self.skip_word(","):
+            max_count = self._read_number()
+        if not min_count or not self.skip_word("}"):
             self.fail("a `{` that begins no count", start)
         if not max_count:
-            return _clip(min_count), None
+            return _clip_count(min_count), None
         if (len(max_count), max_count) < (len(min_count), min_count):
             self.fail("a count that ends below its start", start)
-        return _clip(min_count), _clip(max_count)
+        return _clip_count(min_count), _clip_count(max_count)
 
-    def _number(self) -> str:
+    def _read_number(self) -> str:
         """Read digits, and return them without leading zeros."""
         start = self.at
         while self.peek() in NUMERALS:
@@ -199,9 +201,9 @@ class _Parser(CharacterReader):
         return digits.lstrip("0") or digits[:1]
 
 
-def _is_start(node: PatternNode) -> bool:
+def _is_start_assertion(node: PatternNode) -> bool:
     return isinstance(node, Assertion) and node.kind == "^"
 
 
-def _clip(digits: str) -> int:
+def _clip_count(digits: str) -> int:
     return int(digits) if len(digits) < len(f"{MAX_POSITIONS}0") else MAX_POSITIONS + 1

@@ -26,13 +26,13 @@ _scope_cache: "dict[int, tuple[tuple[str, ...], dict[str, int], frozenset[int]]]
 _GLOBS, _INVALID_COMPONENTS = frozenset("*?[]{}\\"), frozenset(("", ".", ".."))
 
 
-def _action(grant: "Grant", request: "Request", _: Settings) -> Decision | None:
+def _action_denial(grant: "Grant", request: "Request", _: Settings) -> Decision | None:
     if request.action in grant.actions:
         return None
     return Decision(ACTION_NOT_ALLOWED, f"`{request.action}`")
 
 
-def _arguments(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
+def _arguments_denial(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
     why = first_argument_violation_text(grant.args, request.args) if grant.args else ""
     why = why or undeclared_argument_denial_text(grant, request.args, settings)
     return Decision(ARGUMENT_NOT_ALLOWED, why) if why else None
@@ -80,7 +80,7 @@ def path_verdicts(grant: "Grant", request: "Request") -> "Iterator[tuple[str, st
             yield argument, given, path, why
 
 
-def _path(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
+def _path_denial(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
     seen = False
     for argument, given, _, why in path_verdicts(grant, request):
         seen = seen or given is not None
@@ -92,7 +92,7 @@ def _path(grant: "Grant", request: "Request", settings: Settings) -> Decision | 
     return None
 
 
-def _approval(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
+def _approval_denial(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
     if grant.data_class != "sensitive" or settings.sensitive == "allow":
         return None
     is_asked = settings.sensitive == "ask"
@@ -102,7 +102,7 @@ def _approval(grant: "Grant", request: "Request", settings: Settings) -> Decisio
     return Decision(APPROVAL_REQUIRED, why, obligations, paths=_match_scopes(grant, request.paths))
 
 
-_RULES = (_action, _arguments, _path, _approval)
+_RULES = (_action_denial, _arguments_denial, _path_denial, _approval_denial)
 
 
 def denial_before_rate(grant: "Grant", request: "Request", settings: Settings = DEFAULTS) -> Decision | None:
@@ -156,7 +156,7 @@ def decide(
     return decide_rate(grant, request, budget)
 
 
-def _is_control(character: str) -> bool:
+def _is_control_character(character: str) -> bool:
     return character < " " or "\x7f" <= character <= "\x9f"
 
 
@@ -171,7 +171,7 @@ def path_syntax_problem(given: str) -> str:
     """Return why a path is denied by its spelling alone, '' if it is not."""
     if not given:
         return "is empty"
-    if not given.isprintable() and any(map(_is_control, given)):
+    if not given.isprintable() and any(map(_is_control_character, given)):
         return "holds a control character"
     if given[0] == "~":
         return "starts with `~`, which is not expanded"

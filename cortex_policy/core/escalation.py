@@ -66,7 +66,7 @@ class Escalation(Value):
         return shorten_message(f"{what}: {self.reason}, with more rights than the tool has")
 
 
-def escalations(grant: Grant) -> tuple[Escalation, ...]:
+def find_escalations(grant: Grant) -> tuple[Escalation, ...]:
     """Name what a grant would let its tool change that others run later; each scope and reason once.
 
     A scope counts whatever the actions are called. Without one only actions that look like writing do, else every
@@ -78,7 +78,7 @@ def escalations(grant: Grant) -> tuple[Escalation, ...]:
     return tuple(
         Escalation(scope, path, reason)
         for scope in (scopes if grant.actions else ())
-        for reason, path in _overlapping(scope).items()
+        for reason, path in _runners_of_files_in(scope).items()
     )
 
 
@@ -89,7 +89,7 @@ def looks_like_writing(action: str) -> bool:
 
 
 @lru_cache(1000)
-def _overlapping(scope: str) -> dict[str, str]:
+def _runners_of_files_in(scope: str) -> dict[str, str]:
     """Return who runs what a scope covers or lies in, here or in a directory below, each with the first such path."""
     parts = scope.casefold().split("/")
     overlapping: dict[str, str] = {}

@@ -26,7 +26,7 @@ def json_text(value: object, comma: str = ", ", colon: str = ": ") -> str:
     if isinstance(value, str):
         return str(encode_basestring_ascii(value))
     if isinstance(value, int | float):
-        return _number(value)
+        return _number_text(value)
     message = f"no JSON for {type(value).__name__}"
     raise TypeError(message)
 
@@ -36,7 +36,7 @@ def canonical_json(value: object) -> str:
     return json_text(_canonical_value(value), ",", ":")
 
 
-def _number(value: float) -> str:
+def _number_text(value: float) -> str:
     # a subclass may print itself in another way
     if isinstance(value, float):
         text = float.__repr__(value)

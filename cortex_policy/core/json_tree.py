@@ -77,8 +77,8 @@ class _MemberNode(JsonNode):
 
 def parse_tree(text: str) -> JsonNode:
     """Return the tree of a JSON text; raise JsonSyntaxError if it is none, or is nested too deep."""
-    root = _value(text, _skip(text, 0), 0)
-    rest = _skip(text, root.end)
+    root = _parse_value(text, _skip_whitespace(text, 0), 0)
+    rest = _skip_whitespace(text, root.end)
     if rest < len(text):
         raise JsonSyntaxError(text, rest, "text after the value")
     return root
@@ -106,60 +106,62 @@ def node_at(root: JsonNode, pointer: str) -> JsonNode:
     """Return the value that a JSON Pointer names; raise UsageError if there is none."""
     node = root
     for step in split_pointer(pointer):
-        child = _child(node, step)
+        child = _child_at_step(node, step)
         if child is None:
             raise UsageError(f"there is nothing at `{pointer}`")
         node = child
     return node
 
 
-def _child(node: JsonNode, step: str) -> JsonNode | None:
+def _child_at_step(node: JsonNode, step: str) -> JsonNode | None:
     if node.kind == "array":
         return node.children[int(step)] if _INDEX.fullmatch(step) and int(step) < len(node.children) else None
     return next((part for part in node.children if part.key == step), None)
 
 
-def _skip(text: str, offset: int) -> int:
+def _skip_whitespace(text: str, offset: int) -> int:
     return _WHITESPACE.match(text, offset).end()  # type: ignore[union-attr] # no whitespace match too
 
 
-def _value(text: str, start: int, depth: int) -> JsonNode:
+def _parse_value(text: str, start: int, depth: int) -> JsonNode:
     first = text[start : start + 1]
     if first and first in "{[":
-        return _container(text, start, depth)
+        return _parse_container(text, start, depth)
     if first == '"':
-        return JsonNode("string", start, _string_end(text, start))
+        return JsonNode("string", start, _find_string_end(text, start))
     for kind, pattern in _SCALARS:
         if match := pattern.match(text, start):
             return JsonNode(kind, start, match.end())
     raise JsonSyntaxError(text, start, "expecting a value")
 
 
-def _container(text: str, start: int, depth: int) -> JsonNode:
-    kind, close, read = ("object", "}", _member) if text[start] == "{" else ("array", "]", _value)
+def _parse_container(text: str, start: int, depth: int) -> JsonNode:
+    kind, close, read = ("object", "}", _parse_member) if text[start] == "{" else ("array", "]", _parse_value)
     if depth == MAX_DEPTH:
         raise JsonSyntaxError(text, start, f"nested deeper than {MAX_DEPTH}")
     children: list[JsonNode] = []
-    here = _skip(text, start + 1)
+    here = _skip_whitespace(text, start + 1)
     while not text.startswith(close, here):
         if children and not text.startswith(",", here):
             raise JsonSyntaxError(text, here, f"expecting `,` or `{close}`")
-        children.append(read(text, _skip(text, here + 1) if children else here, depth + 1))
-        here = _skip(text, children[-1].end)
+        children.append(read(text, _skip_whitespace(text, here + 1) if children else here, depth + 1))
+        here = _skip_whitespace(text, children[-1].end)
     return JsonNode(kind, start, here + 1, tuple(children))
 
 
-def _member(text: str, start: int, depth: int) -> JsonNode:
+def _parse_member(text: str, start: int, depth: int) -> JsonNode:
     if not text.startswith('"', start):
         raise JsonSyntaxError(text, start, "expecting a key in double quotes")
-    end = _string_end(text, start)
-    colon = _skip(text, end)
+    end = _find_string_end(text, start)
+    colon = _skip_whitespace(text, end)
     if not text.startswith(":", colon):
         raise JsonSyntaxError(text, colon, "expecting `:`")
-    return _MemberNode(_value(text, _skip(text, colon + 1), depth), json.loads(text[start:end]), start, end)
+    return _MemberNode(
+        _parse_value(text, _skip_whitespace(text, colon + 1), depth), json.loads(text[start:end]), start, end
+    )
 
 
-def _string_end(text: str, start: int) -> int:
+def _find_string_end(text: str, start: int) -> int:
     end = _OPEN_STRING.match(text, start).end()  # type: ignore[union-attr] # callers have seen the quote
     if text.startswith('"', end):
         return end + 1

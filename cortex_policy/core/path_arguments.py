@@ -47,7 +47,7 @@ def may_be_path_argument(grant: "Grant", name: str) -> bool:
 def is_path_argument(grant: "Grant", name: str, value: object) -> bool:
     """Whether a top-level argument of this name with this value is a path, so that the path rule checks it."""
     condition = when_argument_is_path(grant, name)
-    return condition == ALWAYS or next(_paths(name, value, condition, is_inner=False), None) is not None
+    return condition == ALWAYS or next(_texts_of_value(name, value, condition, is_inner=False), None) is not None
 
 
 def path_arguments(grant: "Grant", args: "Mapping[str, object]") -> "Iterator[tuple[str, str | None, bool]]":
@@ -58,11 +58,11 @@ def path_arguments(grant: "Grant", args: "Mapping[str, object]") -> "Iterator[tu
     """
     for name, value in args.items():
         condition = when_argument_is_path(grant, name)
-        yield from _paths(name, value, condition, is_inner=False)
+        yield from _texts_of_value(name, value, condition, is_inner=False)
         yield from _nested_paths(name, value, 1, is_inner=condition != NEVER)
 
 
-def _paths(label: str, value: object, condition: int, *, is_inner: bool) -> "Iterator[PathArgument]":
+def _texts_of_value(label: str, value: object, condition: int, *, is_inner: bool) -> "Iterator[PathArgument]":
     """Yield the paths of a value by its name, and other text in it unless an outer value did so (`is_inner`)."""
     if condition == NEVER or value is None:
         return
@@ -79,7 +79,7 @@ def _paths(label: str, value: object, condition: int, *, is_inner: bool) -> "Ite
     if not all(isinstance(part, dict) and _holds_path(part, 1) for part in parts):
         yield label, None, True
     if not is_inner:
-        yield from labelled_texts(label, value, 1)
+        yield from texts_with_labels(label, value, 1)
 
 
 def _holds_path(value: object, depth: int) -> bool:
@@ -99,13 +99,13 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) or (is_array and all(isinstance(part, str) for part in value))  # type: ignore[attr-defined]
 
 
-def labelled_texts(label: str, value: object, depth: int = 1) -> "Iterator[PathArgument]":
+def texts_with_labels(label: str, value: object, depth: int = 1) -> "Iterator[PathArgument]":
     """Yield each text in a value, none of which is a path by its name alone."""
     if isinstance(value, str):
         yield label, value, False
     elif isinstance(value, dict | list | tuple) and depth <= MAX_DEPTH:
-        for inner, part in _parts(label, value):
-            yield from labelled_texts(inner, part, depth + 1)
+        for inner, part in _labelled_parts(label, value):
+            yield from texts_with_labels(inner, part, depth + 1)
 
 
 def _nested_paths(label: str, value: object, depth: int, *, is_inner: bool) -> "Iterator[PathArgument]":
@@ -119,13 +119,13 @@ def _nested_paths(label: str, value: object, depth: int, *, is_inner: bool) -> "
             if isinstance(part, dict | list | tuple):  # of half a million numbers none needs a label
                 yield from _nested_paths(f"{label}[{index}]", part, depth + 1, is_inner=is_inner)
         return
-    for name, (inner, part) in zip(value, _parts(label, value), strict=True):
+    for name, (inner, part) in zip(value, _labelled_parts(label, value), strict=True):
         condition = path_condition_of_name(name) if name else NEVER
-        yield from _paths(inner, part, condition, is_inner=is_inner)
+        yield from _texts_of_value(inner, part, condition, is_inner=is_inner)
         yield from _nested_paths(inner, part, depth + 1, is_inner=is_inner or condition != NEVER)
 
 
-def _parts(
+def _labelled_parts(
     label: str, value: "dict[str, object] | list[object] | tuple[object, ...]"
 ) -> "Iterator[tuple[str, object]]":
     if isinstance(value, dict):

@@ -54,7 +54,10 @@ class PreparedGrant:
         self._kinds: dict[str, int] = {}
         limit = grant.rate.per_minute
         self.full_budget = Budget(limit, 0, limit, 0.0, 0)
-        self._allowed, self._allowed_without_budget = self._answer(self.full_budget, ()), self._answer(None, ())
+        self._allowed, self._allowed_without_budget = (
+            self._make_allowing_decision(self.full_budget, ()),
+            self._make_allowing_decision(None, ()),
+        )
         # the answers to calls without arguments
         self.without_arguments = {} if self._needs_path else dict.fromkeys(self._actions, self._allowed)
 
@@ -69,7 +72,7 @@ class PreparedGrant:
         for name, value in tuple(args.items()):  # at once: another thread may change them
             kind = self._kinds.get(name) if type(name) is str else UNSUPPORTED
             if kind is None:
-                kind = self._kind(name)
+                kind = self._argument_kind(name)
             if kind == SCALAR:
                 given = type(value)  # INVARIANT: compared by identity: a metaclass may claim to equal any type
                 if (
@@ -98,13 +101,15 @@ class PreparedGrant:
                 if scope is None or path.normalized != path.resolved_inside:
                     return None
             covered.append((path, scope))
-        return self._answer(budget, tuple(covered))
+        return self._make_allowing_decision(budget, tuple(covered))
 
     def rate_denial(self, yes: Decision, budget: Budget) -> Decision:
         """Return the denial by the rate for a call that is allowed otherwise; the budget will have room again."""
         return Decision(RATE_LIMITED, rate_denial_text(budget), (), budget, yes.paths, self.digest)
 
-    def _answer(self, budget: Budget | None, resolved_paths: "tuple[tuple[ResolvedPath, str | None], ...]") -> Decision:
+    def _make_allowing_decision(
+        self, budget: Budget | None, resolved_paths: "tuple[tuple[ResolvedPath, str | None], ...]"
+    ) -> Decision:
         return Decision(ALLOWED, "", self._obligations, budget, resolved_paths, self.digest)
 
     def _matching_scope(self, inside: str | None) -> str | None:
@@ -114,13 +119,13 @@ class PreparedGrant:
                     return scope
         return None
 
-    def _kind(self, name: str) -> int:
-        kind = self._kind_of(name)
+    def _argument_kind(self, name: str) -> int:
+        kind = self._find_argument_kind(name)
         if len(self._kinds) < MAX_NAMES:  # callers may make up names without end
             self._kinds[name] = kind
         return kind
 
-    def _kind_of(self, name: str) -> int:
+    def _find_argument_kind(self, name: str) -> int:
         is_declared = name in self._grant.args
         if is_declared and not _takes_any_text(self._grant.args[name]):
             return UNSUPPORTED

@@ -68,7 +68,7 @@ class ExplainContext(Value):
         return DENIED_BY.get(self.decision.reason, "")
 
 
-def _action(case: ExplainContext) -> "Iterator[RuleStep]":
+def _explain_action(case: ExplainContext) -> "Iterator[RuleStep]":
     action, actions = case.request.action, case.grant.actions
     if case.denying_rule == "action":
         yield RuleStep("action", DENIES, f"`{action}` is not in `actions`", "/actions")
@@ -76,7 +76,7 @@ def _action(case: ExplainContext) -> "Iterator[RuleStep]":
         yield RuleStep("action", PASSES, f"`{action}` is in `actions`", json_pointer("actions", actions.index(action)))
 
 
-def _arguments(case: ExplainContext) -> "Iterator[RuleStep]":
+def _explain_arguments(case: ExplainContext) -> "Iterator[RuleStep]":
     declared, given = case.grant.args, case.request.args
     if case.denying_rule == "arguments":
         violation = case.violation
@@ -91,9 +91,9 @@ def _arguments(case: ExplainContext) -> "Iterator[RuleStep]":
     for name, value in given.items():
         (known if name in declared else paths if is_path_argument(case.grant, name, value) else free).append(name)
     sentence = [
-        *([f"{_names(known)} as declared"] if known else []),
-        *([f"{_names(free)} not declared, so any value is allowed"] if free else []),
-        *([f"{_names(paths)} left to the path rule"] if paths else []),
+        *([f"{_names_phrase(known)} as declared"] if known else []),
+        *([f"{_names_phrase(free)} not declared, so any value is allowed"] if free else []),
+        *([f"{_names_phrase(paths)} left to the path rule"] if paths else []),
     ]
     pointer = json_pointer("args", known[0]) if len(known) == 1 else json_pointer("args") if known else ""
     yield RuleStep("arguments", PASSES, "; ".join(sentence) or "the call has none", pointer)
@@ -106,18 +106,18 @@ def _violation_sentence(violation: ArgumentViolation) -> str:
     return f"{violation.why}, and is {format_value(violation.value)}" if is_shown else violation.why
 
 
-def _names(names: list[str]) -> str:
+def _names_phrase(names: list[str]) -> str:
     shown = join_words_that_fit([f"`{name}`" for name in names])
     return f"{shown} {'is' if len(names) == 1 else 'are'}"
 
 
-def _path(case: ExplainContext) -> "Iterator[RuleStep]":
+def _explain_paths(case: ExplainContext) -> "Iterator[RuleStep]":
     verdicts = dict.fromkeys((PASSES, DENIES), 0)
     for argument, given, resolved, why in path_verdicts(case.grant, case.request):
         verdict = DENIES if why else PASSES
         verdicts[verdict] += 1
         if verdicts[verdict] <= MOST_PATHS:
-            yield _path_step(case.grant.fs_scope, argument, given, resolved, why)
+            yield _explain_path(case.grant.fs_scope, argument, given, resolved, why)
     for verdict, count in verdicts.items():
         if count > MOST_PATHS:
             yield RuleStep("path", verdict, f"and {count - MOST_PATHS} paths more")
@@ -126,10 +126,10 @@ def _path(case: ExplainContext) -> "Iterator[RuleStep]":
     elif not any(verdicts.values()):
         unchecked = ", so `fsScope` is not checked" if case.grant.fs_scope else ""
         yield RuleStep("path", PASSES, f"the call names no path{unchecked}", "/fsScope" if unchecked else "")
-    yield from _not_treated_as_paths(case)
+    yield from _explain_what_is_no_path(case)
 
 
-def _not_treated_as_paths(case: ExplainContext) -> "Iterator[RuleStep]":
+def _explain_what_is_no_path(case: ExplainContext) -> "Iterator[RuleStep]":
     """Say which arguments are paths and which are not, and name each text among those that looks like a path."""
     paths, others = list[str](), list[str]()
     for name, value in case.request.args.items():
@@ -143,16 +143,16 @@ def _not_treated_as_paths(case: ExplainContext) -> "Iterator[RuleStep]":
         yield RuleStep("path", PASSES, f"`{label}` is not checked as a path, but `{text}` looks like one", pointer)
 
 
-def _path_step(
+def _explain_path(
     scopes: tuple[str, ...], argument: str, given: str | None, resolved: "ResolvedPath | None", why: str
 ) -> RuleStep:
     if resolved is not None:
-        return _resolved_path_step(scopes, resolved, why)
+        return _explain_resolved_path(scopes, resolved, why)
     sentence = f"`{given}` {why}" if given is not None else f"argument `{argument}` {why or 'is not a path'}"
     return RuleStep("path", DENIES if why else PASSES, sentence, "/fsScope" if scopes else "")
 
 
-def _resolved_path_step(scopes: tuple[str, ...], resolved: "ResolvedPath", why: str) -> RuleStep:
+def _explain_resolved_path(scopes: tuple[str, ...], resolved: "ResolvedPath", why: str) -> RuleStep:
     if not why:
         scope = matching_scope(scopes, resolved.resolved_inside)
         if scope is None:
@@ -161,7 +161,7 @@ def _resolved_path_step(scopes: tuple[str, ...], resolved: "ResolvedPath", why: 
             "path", PASSES, f"`{resolved.given}` lies in scope `{scope}`", json_pointer("fsScope", scopes.index(scope))
         )
     is_plain = not (resolved.error or resolved.protected_reason or path_syntax_problem(resolved.given))
-    more = _spellings(scopes, resolved) if is_plain else ""
+    more = _readings_text(scopes, resolved) if is_plain else ""
     if resolved.protected_reason or not scopes:
         return RuleStep("path", DENIES, f"`{resolved.given}` {why}{more}")
     closest = closest_scope(scopes, resolved)
@@ -169,19 +169,19 @@ def _resolved_path_step(scopes: tuple[str, ...], resolved: "ResolvedPath", why: 
     return RuleStep("path", DENIES, f"`{resolved.given}` {why}{more}", pointer)
 
 
-def _spellings(scopes: tuple[str, ...], resolved: "ResolvedPath") -> str:
+def _readings_text(scopes: tuple[str, ...], resolved: "ResolvedPath") -> str:
     """Say how a path is read both ways, where those differ, and the scope that covers each."""
     if resolved.normalized is None or resolved.normalized != resolved.resolved_inside:
         typed, resolved_state = (
-            _reading(scopes, resolved, resolved.normalized),
-            _reading(scopes, resolved, resolved.resolved_inside),
+            _reading_text(scopes, resolved, resolved.normalized),
+            _reading_text(scopes, resolved, resolved.resolved_inside),
         )
         return f": as typed it is {typed}, with links followed {resolved_state}"
     same = resolved.normalized == resolved.given
     return "" if same else f": relative to the root it is `{resolved.normalized or '.'}`"
 
 
-def _reading(scopes: tuple[str, ...], resolved: "ResolvedPath", relative: str | None) -> str:
+def _reading_text(scopes: tuple[str, ...], resolved: "ResolvedPath", relative: str | None) -> str:
     if relative is None:
         return "outside the root"
     scope = matching_scope(scopes, relative)
@@ -189,7 +189,7 @@ def _reading(scopes: tuple[str, ...], resolved: "ResolvedPath", relative: str | 
     return where if relative == resolved.given else f"`{relative or '.'}`, {where}"
 
 
-def _approval(case: ExplainContext) -> "Iterator[RuleStep]":
+def _explain_approval(case: ExplainContext) -> "Iterator[RuleStep]":
     kind, word = case.grant.data_class, case.settings.sensitive
     pointer = "/dataClass"
     if kind != "sensitive":
@@ -210,23 +210,23 @@ def _approval(case: ExplainContext) -> "Iterator[RuleStep]":
         yield RuleStep("approval", PASSES, sentence, pointer)
 
 
-def _rate(case: ExplainContext) -> "Iterator[RuleStep]":
+def _explain_rate(case: ExplainContext) -> "Iterator[RuleStep]":
     budget = case.decision.budget
     if budget is None:
         yield RuleStep("rate", NOT_ASKED)
     elif case.denying_rule == "rate":
-        yield RuleStep("rate", DENIES, case.decision.detail + _waiting_time(case), "/rate/perMinute")
+        yield RuleStep("rate", DENIES, case.decision.detail + _waiting_time_text(case), "/rate/perMinute")
     else:
         counted = "this call counted" if budget.consumed else "and this call fits"
         sentence = f"{budget.used} of {budget.limit} used in the last minute, {counted}"
         yield RuleStep("rate", PASSES, sentence, "/rate/perMinute")
 
 
-def _waiting_time(case: ExplainContext) -> str:
+def _waiting_time_text(case: ExplainContext) -> str:
     seconds = case.decision.budget.retry_after_seconds if case.decision.budget is not None else None
     return "" if seconds is None else f"; this call fits in {seconds:.1f} seconds"
 
 
 EXPLAINERS: "dict[str, Callable[[ExplainContext], Iterator[RuleStep]]]" = dict(
-    zip(RULES, (_action, _arguments, _path, _approval, _rate), strict=True)
+    zip(RULES, (_explain_action, _explain_arguments, _explain_paths, _explain_approval, _explain_rate), strict=True)
 )

@@ -16,7 +16,7 @@ def printable(text: str) -> str:
     """Escape a value: control characters, line separators, bidi marks, lone surrogates, commands of a job."""
     if not text.isprintable():
         text = "".join(map(_escape_character, text))
-    return _escape_commands(text)
+    return _escape_job_commands(text)
 
 
 def escape_output(text: str, before: str = "") -> str:
@@ -27,13 +27,13 @@ def escape_output(text: str, before: str = "") -> str:
 
 def escape_json_output(text: str) -> str:
     """Escape a complete JSON text in ASCII by JSON's own rules: a reader gets the same values."""
-    return _escape_commands(text, "\\u005b").replace("\x7f", "\\u007f")
+    return _escape_job_commands(text, "\\u005b").replace("\x7f", "\\u007f")
 
 
 def escape_xml_output(text: str) -> str:
     """Escape a complete XML document by XML's own rules; `&` and `<` in its texts were escaped before."""
     shown = "".join(one if one.isprintable() or one in "\t\n" else f"&#{ord(one)};" for one in text)
-    return "\n".join(_escape_commands(line, "&#91;", "&#58;") for line in shown.split("\n"))
+    return "\n".join(_escape_job_commands(line, "&#91;", "&#58;") for line in shown.split("\n"))
 
 
 def elide_middle(text: str, max_bytes: int = MAX_MESSAGE_BYTES) -> str:
@@ -77,14 +77,14 @@ def _escape_line(line: str) -> str:
     # INVARIANT: what is escaped already stays as it is, and a longer line begins as a shorter one
     if not line.isprintable():
         line = "\t".join("".join(map(_escape_character, part)) for part in line.split("\t"))
-    return _escape_commands(line)
+    return _escape_job_commands(line)
 
 
 def _escape_character(character: str) -> str:
     return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
-def _escape_commands(line: str, bracket: str = _BRACKET, colon: str = _COLON) -> str:
+def _escape_job_commands(line: str, bracket: str = _BRACKET, colon: str = _COLON) -> str:
     """Return a line in which nothing begins a command: the bracket, or the second colon, is escaped."""
     if "##" in line:
         parts = line.split("[")

@@ -27,10 +27,10 @@ def decode_toml(data: bytes) -> Table:
         message = "it is not UTF-8"
         raise MalformedError(message) from None
     document = read_simple_toml(text)
-    return _by_tomllib(text) if document is None else document
+    return _decode_by_tomllib(text) if document is None else document
 
 
-def _by_tomllib(text: str) -> Table:
+def _decode_by_tomllib(text: str) -> Table:
     import tomllib  # noqa: PLC0415 - 10 ms, and only few files need it
 
     # INVARIANT: `tomllib` keeps each prefix of a dotted key, and so takes the square of its parts
@@ -78,7 +78,7 @@ class _SimpleReader:
             yield "" if line[:1] == "#" else line
 
     def _open_table(self, line: str) -> None:
-        *above, last = _require_end(_keys(line[1:]), "]")
+        *above, last = _require_end(_read_keys(line[1:]), "]")
         table = self.document
         for key in above:
             table = table.setdefault(key, {})
@@ -90,19 +90,19 @@ class _SimpleReader:
         self._open = set()
 
     def _read_pair(self, line: str) -> None:
-        keys, rest = _keys(line)
+        keys, rest = _read_keys(line)
         rest = rest.lstrip(_WHITESPACE)
         if rest[:1] != "=":
             raise _NotSimpleError
-        value = _require_end(self._value(rest[1:].lstrip(_WHITESPACE)))
+        value = _require_end(self._read_value(rest[1:].lstrip(_WHITESPACE)))
         table = self._table
         for key in keys[:-1]:
-            table = self._inner(table, key)
+            table = self._inner_table(table, key)
         if keys[-1] in table:
             raise _NotSimpleError
         table[keys[-1]] = value
 
-    def _inner(self, table: Table, key: str) -> Table:
+    def _inner_table(self, table: Table, key: str) -> Table:
         if key not in table:
             table[key] = {}
             self._dotted_tables.add(id(table[key]))
@@ -112,34 +112,34 @@ class _SimpleReader:
         inner: Table = table[key]
         return inner
 
-    def _value(self, text: str) -> "tuple[Any, str]":
+    def _read_value(self, text: str) -> "tuple[Any, str]":
         if text[:1] == "[":
-            return self._array(text[1:])
+            return self._read_array(text[1:])
         for word, value in (("true", True), ("false", False)):
             if text.startswith(word):
                 return value, text[len(word) :]
         rest = text.lstrip(_DIGITS)
         digits = text[: len(text) - len(rest)]
         if not digits:
-            return _string(text)
+            return _read_string(text)
         if len(digits) > _MAX_DIGITS or (digits[0] == "0" and digits != "0"):
             raise _NotSimpleError
         return (int(digits), rest) if rest[:1] != "." else _decimal(digits, rest[1:])
 
-    def _array(self, text: str) -> tuple[list[str], str]:
+    def _read_array(self, text: str) -> tuple[list[str], str]:
         items: list[str] = []
-        text = self._next(text)
+        text = self._skip_to_next_word(text)
         while text[0] != "]":
-            item, text = _string(text)
+            item, text = _read_string(text)
             items.append(item)
-            text = self._next(text)
+            text = self._skip_to_next_word(text)
             if text[0] == ",":
-                text = self._next(text[1:])
+                text = self._skip_to_next_word(text[1:])
             elif text[0] != "]":
                 raise _NotSimpleError
         return items, text[1:]
 
-    def _next(self, text: str) -> str:
+    def _skip_to_next_word(self, text: str) -> str:
         """Return the text from the next word on, which may be some lines below."""
         text = text.lstrip(_WHITESPACE)
         while not text or text[0] == "#":
@@ -168,20 +168,20 @@ def _require_end(read: "tuple[Any, str]", end: str = "") -> "Any":
     return value
 
 
-def _keys(text: str) -> tuple[list[str], str]:
+def _read_keys(text: str) -> tuple[list[str], str]:
     keys = []
     while True:
         rest = text.lstrip(_BARE)
         key = text[: len(text) - len(rest)]
         if not key:
-            key, rest = _string(text)
+            key, rest = _read_string(text)
         keys.append(key)
         if rest[:1] != ".":
             return keys, rest
         text = rest[1:]
 
 
-def _string(text: str) -> tuple[str, str]:
+def _read_string(text: str) -> tuple[str, str]:
     quote = text[:1]
     end = text.find(quote, 1) if quote in ('"', "'") else -1
     body = text[1:end]

@@ -67,35 +67,35 @@ class _Scanner:
     def scan_document(self) -> None:
         """Read all lines."""
         table: Keys = ()
-        while self._skip() < len(self._text):
+        while self._skip_blanks() < len(self._text):
             if self._text.startswith("[", self._at):
-                table = self._header()
+                table = self._scan_header()
             else:
-                self._pair(table)
+                self._scan_pair(table)
 
-    def _skip(self) -> int:
-        self._at = self._match(_BLANK)
+    def _skip_blanks(self) -> int:
+        self._at = self._end_of_match(_BLANK)
         return self._at
 
-    def _match(self, pattern: "re.Pattern[str]") -> int:
+    def _end_of_match(self, pattern: "re.Pattern[str]") -> int:
         """Return where a pattern ends that begins here."""
         found = pattern.match(self._text, self._at)
         if found is None:
             raise _OddTextError
         return found.end()
 
-    def _take(self, mark: str) -> None:
-        self._skip()
+    def _take_mark(self, mark: str) -> None:
+        self._skip_blanks()
         if not self._text.startswith(mark, self._at):
             raise _OddTextError
         self._at += len(mark)
 
-    def _header(self) -> Keys:
+    def _scan_header(self) -> Keys:
         start = self._at
         close = "]]" if self._text.startswith("[[", start) else "]"
         self._at += len(close)
-        keys = self._keys()
-        self._take(close)
+        keys = self._scan_keys()
+        self._take_mark(close)
         path: Keys = ()
         for index, key in enumerate(keys):
             path = (*path, key)
@@ -107,58 +107,58 @@ class _Scanner:
         self.spans.setdefault(path, Span(start, self._at, start, self._at))
         return path
 
-    def _keys(self) -> list[str]:
+    def _scan_keys(self) -> list[str]:
         """Read a dotted key."""
         keys = list[str]()
         while not keys or self._text.startswith(".", self._at):
             self._at += bool(keys)
-            self._skip()
+            self._skip_blanks()
             start = self._at
             is_quoted = self._text[start : start + 1] in ("'", '"')
-            self._at = self._match(_STRING if is_quoted else _BARE)
-            keys.append(self._unquoted(self._text[start : self._at]) if is_quoted else self._text[start : self._at])
+            self._at = self._end_of_match(_STRING if is_quoted else _BARE)
+            keys.append(self._unquote_key(self._text[start : self._at]) if is_quoted else self._text[start : self._at])
             self._key_end = self._at
-            self._skip()
+            self._skip_blanks()
         return keys
 
-    def _unquoted(self, quoted: str) -> str:
+    def _unquote_key(self, quoted: str) -> str:
         import tomllib  # noqa: PLC0415 - few keys have quotes
 
         return str(tomllib.loads(f"x = {quoted}")["x"])
 
-    def _pair(self, table: Keys) -> None:
+    def _scan_pair(self, table: Keys) -> None:
         start = self._at
-        keys, end = (*table, *self._keys()), self._key_end
-        self._take("=")
-        self._skip()
+        keys, end = (*table, *self._scan_keys()), self._key_end
+        self._take_mark("=")
+        self._skip_blanks()
         value = self._at
-        self._value(keys)
+        self._scan_value(keys)
         self.spans[keys] = Span(start, end, value, self._at)
 
-    def _value(self, path: Keys) -> None:
+    def _scan_value(self, path: Keys) -> None:
         first = self._text[self._at : self._at + 1]
         if first in ("'", '"') and first:
-            self._at = self._match(_STRING)
+            self._at = self._end_of_match(_STRING)
         elif first == "[":
-            self._items("]", lambda index: self._element((*path, index)))
+            self._scan_items("]", lambda index: self._scan_element((*path, index)))
         elif first == "{":
-            self._items("}", lambda _: self._pair(path))
+            self._scan_items("}", lambda _: self._scan_pair(path))
         else:
-            end = self._match(_SCALAR)
+            end = self._end_of_match(_SCALAR)
             self._at += len(self._text[self._at : end].rstrip())
 
-    def _element(self, path: Keys) -> None:
+    def _scan_element(self, path: Keys) -> None:
         start = self._at
-        self._value(path)
+        self._scan_value(path)
         self.spans[path] = Span(start, self._at, start, self._at)
 
-    def _items(self, close: str, read: "Callable[[int], None]") -> None:
+    def _scan_items(self, close: str, read: "Callable[[int], None]") -> None:
         self._at += 1
         index = 0
-        while not self._text.startswith(close, self._skip()):
+        while not self._text.startswith(close, self._skip_blanks()):
             if index:
-                self._take(",")
-                if self._text.startswith(close, self._skip()):
+                self._take_mark(",")
+                if self._text.startswith(close, self._skip_blanks()):
                     break
             read(index)
             index += 1

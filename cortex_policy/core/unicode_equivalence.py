@@ -42,11 +42,11 @@ def normal_form_difference(kind: str, word: str, other: str) -> str:
     """Say how a word differs from another that reads the same."""
     return (
         f"it reads like {kind} `{other}`, and is written in another Unicode normal form:"
-        f" {_form(word)} instead of {_form(other)}"
+        f" {_name_of_form(word)} instead of {_name_of_form(other)}"
     )
 
 
-def _form(text: str) -> str:
+def _name_of_form(text: str) -> str:
     if is_normalized("NFC", text):
         return "NFC"
     return "NFD" if is_normalized("NFD", text) else "neither NFC nor NFD"

@@ -63,7 +63,7 @@ class AuditWriter:
         generation, version = self._version
         if generation == 0 or generation != entry.generation:
             version = self._stamp_version(entry)
-        text = form.line(_next_id(), time_ns(), version, args, answer, caller)
+        text = form.make_line(_next_id(), time_ns(), version, args, answer, caller)
         try:
             log.append(text)
         except StateError:

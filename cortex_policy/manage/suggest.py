@@ -2,7 +2,7 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.closest_match import closest_word
-from cortex_policy.core.escalation import Escalation, escalations
+from cortex_policy.core.escalation import Escalation, find_escalations
 from cortex_policy.core.json_edit import append_items, replace_value
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import GrantError, UsageError
@@ -124,7 +124,7 @@ def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, poli
     change = compare_bytes(group.grant_id, text, new.encode())
     if change.new.problem:
         return change.new.problem
-    before = set(escalations(change.old.grant)) if change.old.grant is not None else set[Escalation]()
+    before = set(find_escalations(change.old.grant)) if change.old.grant is not None else set[Escalation]()
     return Suggestion(
         change,
         _command(root, group, edit),

@@ -98,7 +98,7 @@ class WayCounter:
         }
         self.automaton = Automaton(node, is_anchored=is_anchored)
         self.edges: dict[int, list[tuple[int, int]]] = {}
-        self.first = self._edges(first)
+        self.first = self._edge_counts(first)
         self.is_anchored = is_anchored
 
     def empty_text(self) -> TriedText:
@@ -126,12 +126,12 @@ class WayCounter:
     def _follow_edges(self, next_ways: dict[int, int], position: int, count: int) -> None:
         edges = self.edges.get(position)
         if edges is None:
-            edges = self.edges[position] = self._edges(self.follow[position])
+            edges = self.edges[position] = self._edge_counts(self.follow[position])
         self.work.spend(len(edges) + 1)
         for target, times in edges:
             next_ways[target] = next_ways.get(target, 0) + count * times
 
-    def _edges(self, follow: int) -> list[tuple[int, int]]:
+    def _edge_counts(self, follow: int) -> list[tuple[int, int]]:
         twice = getattr(follow, "twice", 0)
         return [(position, 1 + (twice >> position & 1)) for position in _positions_in(int(follow))]
 

@@ -72,7 +72,7 @@ def invalid_document_problems(document: Any) -> "tuple[UnlocatedProblem, ...]":
     if other is not None:
         return (other,)
     try:
-        GrantDocument.model_validate({key: _shorten(value) for key, value in document.items()})
+        GrantDocument.model_validate({key: _cut_after_reported_elements(value) for key, value in document.items()})
     except ValidationError as error:
         errors = error.errors(include_url=False, include_context=False)
         return tuple(document_error_problem(document, dict(one)) for one in errors)
@@ -80,7 +80,7 @@ def invalid_document_problems(document: Any) -> "tuple[UnlocatedProblem, ...]":
     raise AssertionError(message)
 
 
-def _shorten(value: Any) -> Any:
+def _cut_after_reported_elements(value: Any) -> Any:
     """Return an array of strings up to the last wrong element that is reported: each error takes a KiB."""
     if not isinstance(value, list):
         return value

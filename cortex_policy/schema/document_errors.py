@@ -7,7 +7,7 @@ from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.text import did_you_mean
 from cortex_policy.schema.problems import UnlocatedProblem
-from cortex_policy.schema.rules.keys import GRANT_KEYS, is_like_per_minute, similar_key
+from cortex_policy.schema.rules.keys import GRANT_KEYS, find_similar_key, is_like_per_minute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def non_grant_problem(document: object) -> UnlocatedProblem | None:
         type_name = _TYPE_NAMES.get(type(document), "null" if document is None else "a number")
         return UnlocatedProblem("shape-other", f"a grant is a JSON object, and this is {type_name}", _SCHEMA_HINT)
     link = document.get("$schema")
-    if not document or any(similar_key(key) in _DISTINCTIVE_KEYS for key in document):
+    if not document or any(find_similar_key(key) in _DISTINCTIVE_KEYS for key in document):
         return None
     if (isinstance(link, str) and "json-schema.org" in link) or {
         "properties",
@@ -69,24 +69,24 @@ def document_error_problem(document: "Mapping[str, object]", error: "Mapping[str
     code = "shape-value" if error["type"] in _VALUE_ERRORS or isinstance(value, float) else "shape-type"
     must_be = _EXPECTED.get(steps, "a string")
     kind = "the string " if isinstance(value, str) and code == "shape-type" else ""
-    message = f"`{_label(steps)}` is {kind}{_describe_value(value)}, and must be {must_be}"
-    return UnlocatedProblem(code, message, _suggestion(steps, value), json_pointer(*steps))
+    message = f"`{_place_label(steps)}` is {kind}{_describe_value(value)}, and must be {must_be}"
+    return UnlocatedProblem(code, message, _suggest_value(steps, value), json_pointer(*steps))
 
 
 def _missing_key_problem(document: "Mapping[str, object]", steps: tuple[object, ...]) -> UnlocatedProblem:
     key = str(steps[-1])
     if len(steps) == 1:
-        similar = [one for one in document if one not in GRANT_KEYS and similar_key(one) == key]
+        similar = [one for one in document if one not in GRANT_KEYS and find_similar_key(one) == key]
     else:
         rate = document["rate"]
         similar = [one for one in rate if is_like_per_minute(one)] if isinstance(rate, dict) else []
     hint = f"add {_EXAMPLE_MEMBERS[key]}"
     if similar:
         hint = f"`{similar[0]}` is another key: {did_you_mean(key)}"
-    return UnlocatedProblem("shape-missing", f"`{_label(steps)}` is missing", hint, json_pointer(*steps[:-1]))
+    return UnlocatedProblem("shape-missing", f"`{_place_label(steps)}` is missing", hint, json_pointer(*steps[:-1]))
 
 
-def _label(steps: tuple[object, ...]) -> str:
+def _place_label(steps: tuple[object, ...]) -> str:
     """Return the name of a place as people write it: `rate.perMinute`, `actions[1]`."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).removeprefix(".")
 
@@ -104,7 +104,7 @@ def _describe_value(value: object) -> str:
     return _TYPE_NAMES[type(value)]
 
 
-def _suggestion(steps: tuple[object, ...], value: object) -> str:
+def _suggest_value(steps: tuple[object, ...], value: object) -> str:
     """Suggest what was meant, if that can be guessed."""
     if isinstance(value, str):
         if steps == ("dataClass",):

@@ -45,22 +45,22 @@ def decode_and_lint_hook_rules(
     except MalformedError as error:
         offset = error_offset(text, str(error))
         why = str(error).partition(" (at ")[0]  # its place is told in another way
-        return None, (_problem("hooks-syntax", why, "", (), Span(offset, offset, offset, offset + 1)),)
+        return None, (_make_problem("hooks-syntax", why, "", (), Span(offset, offset, offset, offset + 1)),)
     if document is None:
         return None, (UnlocatedProblem("hooks-syntax", f"it is larger than {MAX_BYTES} bytes"),)
     spans = find_key_spans(text)
     problems = [
-        _problem(one.code, one.message, one.hint, one.keys, _nearest_span(spans, one.keys), at_key=one.at_key)
+        _make_problem(one.code, one.message, one.hint, one.keys, _nearest_span(spans, one.keys), at_key=one.at_key)
         for one in rule_problems(document)
     ]
     if problems:
         return None, tuple(limit_per_code(problems))
     rules = decode_rules(document)
     found = chain(
-        _unknown_tools(rules), _unmarked_subagents(rules), _covered_rules(rules),
-        _grant_problems(rules, find_actions) if find_actions is not None else (),
+        _find_unknown_tools(rules), _find_unmarked_subagents(rules), _find_covered_rules(rules),
+        _find_grant_problems(rules, find_actions) if find_actions is not None else (),
     )  # fmt: skip
-    return rules, tuple(limit_per_code(_problem(*one, _nearest_span(spans, one[3])) for one in found))
+    return rules, tuple(limit_per_code(_make_problem(*one, _nearest_span(spans, one[3])) for one in found))
 
 
 def _nearest_span(spans: "dict[Keys, Span]", keys: "Keys") -> Span:
@@ -70,12 +70,14 @@ def _nearest_span(spans: "dict[Keys, Span]", keys: "Keys") -> Span:
     return spans.get(keys, Span(0, 0, 0, 0))
 
 
-def _problem(code: str, message: str, hint: str, keys: "Keys", span: Span, *, at_key: bool = False) -> UnlocatedProblem:
+def _make_problem(
+    code: str, message: str, hint: str, keys: "Keys", span: Span, *, at_key: bool = False
+) -> UnlocatedProblem:
     place = (span.key_start, span.key_end) if at_key else (span.start, span.end)
     return UnlocatedProblem(code, message, hint, json_pointer(*keys), at_key, place)
 
 
-def _unknown_tools(rules: HookRules) -> "Iterator[Found]":
+def _find_unknown_tools(rules: HookRules) -> "Iterator[Found]":
     """Find names of tools that are like one that an agent has built in, and none itself."""
     for index, rule in enumerate(rules.rules):
         tools = tools_of_agents(rule.agents)
@@ -86,7 +88,7 @@ def _unknown_tools(rules: HookRules) -> "Iterator[Found]":
                 yield "hooks-tool", f"`{name}` is not a built-in tool {whose}", did_you_mean(near), keys
 
 
-def _unmarked_subagents(rules: HookRules) -> "Iterator[Found]":
+def _find_unmarked_subagents(rules: HookRules) -> "Iterator[Found]":
     for index, rule in enumerate(rules.rules):
         unmarked = [agent for agent in rule.agents or TOOLS if agent not in MARKING_AGENTS]
         if rule.subagents is not None and unmarked:
@@ -96,13 +98,15 @@ def _unmarked_subagents(rules: HookRules) -> "Iterator[Found]":
             yield "hooks-subagents", message, hint, ("rule", index, "subagents")
 
 
-def _covered_rules(rules: HookRules) -> "Iterator[Found]":
+def _find_covered_rules(rules: HookRules) -> "Iterator[Found]":
     """Find names that an earlier rule fits in every call, so that they have no effect."""
-    earlier = _Earlier()
+    earlier = _EarlierNames()
     for index, rule in enumerate(rules.rules):
         names = [("tools", position, name) for position, name in enumerate(rule.tools)]
         names += [("mcp", position, name) for position, name in enumerate(rule.mcp)]
-        covered = [(*one, number) for one in names if (number := earlier.covering(one[0], one[2], rule.agents))]
+        covered = [
+            (*one, number) for one in names if (number := earlier.find_covering_rule(one[0], one[2], rule.agents))
+        ]
         if names and len(covered) == len(names):
             message = f"no call reaches it: rule {covered[0][3]} comes first, and fits the same tools"
             yield "hooks-unreachable", message, "move it up, or remove it", ("rule", index)
@@ -118,7 +122,7 @@ def _covered_rules(rules: HookRules) -> "Iterator[Found]":
         earlier.add(rule, index + 1)
 
 
-class _Earlier:
+class _EarlierNames:
     """The names of rules that decide each call they fit: those without `subagents`."""
 
     def __init__(self) -> None:
@@ -136,7 +140,7 @@ class _Earlier:
             if "*" in name and len(self._patterns) < _MAX_COVERING:
                 self._patterns.append((key, name, rule))
 
-    def covering(self, key: str, name: str, agents: tuple[str, ...] | None) -> int:
+    def find_covering_rule(self, key: str, name: str, agents: tuple[str, ...] | None) -> int:
         """Return the number of a rule that fits each call of a name by these agents, 0 if there is none."""
         same = self._by_name.get((key, name), ())
         wider = [rule for kind, pattern, rule in self._patterns if kind == key and _covers(pattern, name)]
@@ -153,7 +157,7 @@ def _are_agents_in(agents: tuple[str, ...] | None, others: tuple[str, ...] | Non
     return others is None or (agents is not None and set(agents) <= set(others))
 
 
-def _grant_problems(rules: HookRules, find_actions: "FindActions") -> "Iterator[Found]":
+def _find_grant_problems(rules: HookRules, find_actions: "FindActions") -> "Iterator[Found]":
     """Find grants that do not exist, and actions that they do not have: each call is denied."""
     for index, rule in enumerate(rules.rules):
         if not rule.grant:

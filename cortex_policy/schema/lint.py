@@ -10,16 +10,16 @@ from cortex_policy.core.scope_prefix import normalize_scope_cached
 from cortex_policy.schema.fixes import Fix, apply_fix_unless_wider, max_fixes
 from cortex_policy.schema.problems import MAX_PROBLEMS, UnlocatedProblem
 from cortex_policy.schema.rules.actions_and_scopes import (
-    escalating_scopes,
-    missing_scopes,
-    redundant_scopes,
-    suspicious_actions,
-    unmatchable_scopes,
+    find_escalating_scopes,
+    find_missing_scopes,
+    find_redundant_scopes,
+    find_suspicious_actions,
+    find_unmatchable_scopes,
 )
-from cortex_policy.schema.rules.arguments import slow_or_unmatchable_patterns, unenforceable_declarations
-from cortex_policy.schema.rules.keys import ineffective_restrictions, misspelled_keys, tool_id_mismatch
+from cortex_policy.schema.rules.arguments import find_slow_or_unmatchable_patterns, find_unenforceable_declarations
+from cortex_policy.schema.rules.keys import find_ineffective_restrictions, find_misspelled_keys, find_tool_id_mismatch
 from cortex_policy.schema.rules.lint_subject import LintSubject
-from cortex_policy.schema.rules.pathlike_arguments import pathlike_arguments
+from cortex_policy.schema.rules.pathlike_arguments import find_pathlike_arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 NON_GRANT_CODES = ("shape-other", "shape-schema")
 _LONG_POINTER = 1_000  # characters that count as one more problem: all below one long name have it
 MAX_ROUNDS = 5  # a key that is spelled right now may hold what is to be repaired
-KEY_RULES = (misspelled_keys, ineffective_restrictions)  # they also check a document that is not a grant yet
+KEY_RULES = (find_misspelled_keys, find_ineffective_restrictions)  # they also check a document that is not a grant yet
 GRANT_RULES = (
-    tool_id_mismatch, suspicious_actions, unmatchable_scopes, redundant_scopes, missing_scopes, escalating_scopes,
-    unenforceable_declarations, slow_or_unmatchable_patterns, pathlike_arguments,
+    find_tool_id_mismatch, find_suspicious_actions,
+    find_unmatchable_scopes, find_redundant_scopes, find_missing_scopes, find_escalating_scopes,
+    find_unenforceable_declarations, find_slow_or_unmatchable_patterns, find_pathlike_arguments,
 )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ that are tried are those behind which most ways are open.
 """
 
 from cortex_policy.core.ecma_automaton import DEAD, Automaton
-from cortex_policy.core.ecma_regex import PatternLimitError, StepLimit, search_part
+from cortex_policy.core.ecma_regex import PatternLimitError, StepLimit, has_match_of_part
 from cortex_policy.core.ecma_regex_parser import Pattern
 from cortex_policy.schema.backtracking import TriedText, WayCounter, WorkLimit, sample_letters
 
@@ -40,7 +40,9 @@ def never_matches(parsed: Pattern, work: WorkLimit) -> bool:
 def can_exceed_step_limit(parsed: Pattern, length: int, work: WorkLimit) -> bool:
     """Whether some value of this length, one letter again and again, needs more steps than a check takes."""
     parts = [Automaton(node) for node, _ in (*parsed.lookaheads, (parsed.body, True))]
-    return any(_search(part, letter * length, work) is None for part in parts for letter in sample_letters(part))
+    return any(
+        _has_match_or_unknown(part, letter * length, work) is None for part in parts for letter in sample_letters(part)
+    )
 
 
 def find_slow_value(parsed: Pattern, work: WorkLimit) -> str:
@@ -51,7 +53,9 @@ def find_slow_value(parsed: Pattern, work: WorkLimit) -> str:
         counter = WayCounter(node, work, is_anchored=parsed.is_anchored)
         first = Automaton(node, is_anchored=True)
         for value in _candidate_values(counter):
-            is_reached = all(_search(automaton, value, work) == expected for automaton, expected in earlier)
+            is_reached = all(
+                _has_match_or_unknown(automaton, value, work) == expected for automaton, expected in earlier
+            )
             if is_reached and _never_matches_text(first, value, work, is_anchored=parsed.is_anchored):
                 return value
         earlier.append((first, holds))
@@ -61,14 +65,14 @@ def find_slow_value(parsed: Pattern, work: WorkLimit) -> str:
 def _never_matches_text(automaton: Automaton, text: str, work: WorkLimit, *, is_anchored: bool) -> bool:
     """Whether each of the first attempts at a text, and one in its middle, ends without a match."""
     starts = (0,) if is_anchored else (0, 1, 2, len(text) // 2)
-    return not any(_search(automaton, text[start:], work) for start in starts)
+    return not any(_has_match_or_unknown(automaton, text[start:], work) for start in starts)
 
 
-def _search(automaton: Automaton, text: str, work: WorkLimit) -> bool | None:
+def _has_match_or_unknown(automaton: Automaton, text: str, work: WorkLimit) -> bool | None:
     """Whether a text holds a match, None if a check would not say."""
     steps = StepLimit()
     try:
-        return search_part(automaton, text, steps)
+        return has_match_of_part(automaton, text, steps)
     except PatternLimitError:
         return None
     finally:
@@ -108,10 +112,10 @@ def _candidate_texts(counter: WayCounter) -> "Iterator[str]":
         if not texts or not letters_left:
             break
     seeds += [text.text for text in texts[:3]]
-    yield from filter(None, (_repeat_until_slow(counter, seed) for seed in seeds))
+    yield from filter(None, (_repeat_seed_until_slow(counter, seed) for seed in seeds))
 
 
-def _repeat_until_slow(counter: WayCounter, seed: str) -> str:
+def _repeat_seed_until_slow(counter: WayCounter, seed: str) -> str:
     """Return a seed again and again, if that opens more and more ways, until too many were tried; else ''."""
     text, at_last_look = counter.empty_text(), 0
     for count in range(1, MAX_VALUE_LENGTH):

@@ -16,8 +16,8 @@ from cortex_policy.core.approvals import (
     encode_request_line,
     escape_surrogates,
     fingerprint_input,
-    lines_to_keep,
     parse_requests,
+    request_lines_to_keep,
     request_status,
 )
 from cortex_policy.core.model import Grant, Origin, Rate, Request, ResolvedPath
@@ -168,14 +168,14 @@ def test_useful_lines_are_kept_and_stay_together() -> None:
     names = [f"n{number}" for number in range(MAX_ANSWERED + 5)]
     over = [line | {"id": name, "requestId": name} for name in names for line in (REQUEST, YES, SPENT)]
     late = REQUEST | {"id": "late", "at_ns": 0}
-    text = lines_to_keep(
+    text = request_lines_to_keep(
         parse_requests(store(*over, late, "{torn", foreign, REQUEST, YES)), TimeSinceBoot("b", 120 * SECOND), 60
     )
     found = parse_requests(text)
     assert [one.id for one in found] == [*names[5:], "f", "a"]
     assert all(one.is_used for one in found[:-2])
     assert [len(one.lines) for one in found[-3:]] == [3, 1, 2]
-    assert lines_to_keep(found, TimeSinceBoot("other", 120 * SECOND), 60) == store(foreign)
+    assert request_lines_to_keep(found, TimeSinceBoot("other", 120 * SECOND), 60) == store(foreign)
 
 
 def test_a_line_is_read_as_it_was_written() -> None:

@@ -47,14 +47,14 @@ def test_every_line_is_the_one_of_its_event(
     """Whatever names, arguments and callers hold, at any time and in any order."""
     form = AuditLineTemplate(*names, detail, digest)
     for number, call in enumerate(calls):
-        assert form.line(f"{number:032}", *call) == by_event(names, detail, number, call)
+        assert form.make_line(f"{number:032}", *call) == by_event(names, detail, number, call)
 
 
 def test_a_line_that_is_too_long_says_less() -> None:
     """As the line of its event does."""
     names, answer = ("git", "git-map", "tree", "/r"), Decision(ALLOWED, "", (), None, ())
     call = (1, None, {"x": "y" * MAX_LINE_BYTES}, answer, Caller())
-    text = AuditLineTemplate(*names, "full", digest).line("0" * 32, *call)
+    text = AuditLineTemplate(*names, "full", digest).make_line("0" * 32, *call)
     assert text == by_event(names, "full", 0, call)
     assert len(text) < MAX_LINE_BYTES
 
@@ -66,4 +66,4 @@ def test_any_number_of_texts_has_different_fingerprints() -> None:
     for _ in range(2):
         for number in range(1200):
             call = (1, None, {"x": str(number)}, answer, Caller())
-            assert form.line("0" * 32, *call) == by_event(names, "fingerprints", 0, call)
+            assert form.make_line("0" * 32, *call) == by_event(names, "fingerprints", 0, call)

@@ -32,11 +32,11 @@ _MAX_REPORTED = 20  # arguments of one change
 
 def compare_arguments(old: Grant, new: Grant) -> FieldComparison:
     """Compare the declarations of two grants, argument by argument."""
-    names = _changed_arguments(old, new)
-    changes, unproven = _argument_verdicts(old, new, names) if names else ({}, "")
+    names = _names_with_changes(old, new)
+    changes, unproven = _compare_each_argument(old, new, names) if names else ({}, "")
     reported = [
         f"{quote_and_join_words((name,))} {_declaration_sentence(old, new, name, changes[name])}"
-        for name in _reported_arguments(changes)
+        for name in _names_to_report(changes)
     ]
     sentence = "; ".join(
         [*reported, *([f"{len(changes) - len(reported)} more"] if len(reported) < len(changes) else []), unproven]
@@ -47,21 +47,21 @@ def compare_arguments(old: Grant, new: Grant) -> FieldComparison:
     return FieldComparison("args", combine_verdicts(changes.values()), shorten_message(sentence))
 
 
-def _changed_arguments(old: Grant, new: Grant) -> list[str]:
+def _names_with_changes(old: Grant, new: Grant) -> list[str]:
     """Return the arguments whose declarations differ as text: to Python `1`, `1.0` and `true` are equal."""
     if json.dumps(old.args) == json.dumps(new.args):
         return []
     return [name for name in {**old.args, **new.args} if _declaration_text(old, name) != _declaration_text(new, name)]
 
 
-def _reported_arguments(changes: dict[str, str]) -> list[str]:
+def _names_to_report(changes: dict[str, str]) -> list[str]:
     """Return the arguments to report; of very many, first those that may allow more."""
     if len(changes) <= _MAX_REPORTED:
         return list(changes)
     return sorted(changes, key=lambda name: not widens(changes[name]))[:_MAX_REPORTED]
 
 
-def _argument_verdicts(old: Grant, new: Grant, names: list[str]) -> tuple[dict[str, str], str]:
+def _compare_each_argument(old: Grant, new: Grant, names: list[str]) -> tuple[dict[str, str], str]:
     """Return the verdict over each argument, and what is to be said where not all could be looked at."""
     from cortex_policy.core.ecma_regex import (  # noqa: PLC0415 - only what compares declarations needs it
         MAX_SHARED_STEPS,
@@ -71,7 +71,7 @@ def _argument_verdicts(old: Grant, new: Grant, names: list[str]) -> tuple[dict[s
     verdicts, refused = dict[str, str](), 0
     with SharedSteps() as steps:
         for name in names:
-            verdict = _argument_verdict(old, new, name)
+            verdict = _compare_argument(old, new, name)
             # INVARIANT: what was not looked at to its end is proven neither way
             verdicts[name] = verdict if steps.skipped_searches == refused else BOTH
             refused = steps.skipped_searches
@@ -84,7 +84,7 @@ def _declaration_text(grant: Grant, name: str) -> str:
     return json.dumps(grant.args[name]) if name in grant.args else ""
 
 
-def _argument_verdict(old: Grant, new: Grant, name: str) -> str:
+def _compare_argument(old: Grant, new: Grant, name: str) -> str:
     if accepts_nothing(new.args, name) or accepts_nothing(old.args, name):
         return verdict_of(is_inside=accepts_nothing(new.args, name), is_covered=accepts_nothing(old.args, name))
     was_path, is_path = when_argument_is_path(old, name), when_argument_is_path(new, name)

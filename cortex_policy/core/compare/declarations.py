@@ -56,9 +56,9 @@ def _is_broken(declaration: object) -> bool:
 # INVARIANT: what is below is asked of declarations that are not broken: to find that out takes a look at all `items`
 def _is_empty(declaration: "Any") -> bool:
     """Whether every value is proven to be denied."""
-    if not _kinds(declaration):
+    if not _possible_kinds(declaration):
         return True
-    values, rest = _different_values(declaration), _without_list(declaration)
+    values, rest = _distinct_listed_values(declaration), _without_list(declaration)
     if values is None:
         return False
     for value in values:
@@ -75,7 +75,7 @@ def _is_subset(new: "Declarations", old: "Declarations", name: str) -> bool:
         return True
     if name not in new or _is_empty(old_declaration):
         return False
-    values, known = _different_values(new_declaration), _different_values(old_declaration)
+    values, known = _distinct_listed_values(new_declaration), _distinct_listed_values(old_declaration)
     if values is None:
         return known is None and _is_within(new_declaration, old_declaration)
     keys = None if known is None else set(map(comparison_key, known))
@@ -95,7 +95,7 @@ def allows_text(declarations: "Declarations", name: str) -> bool:
     values = _listed_values(declaration)
     if values is not None:
         return any(isinstance(value, str | list | dict) for value in values)
-    return bool(_kinds(declaration) & {"string", "array", "object"})
+    return bool(_possible_kinds(declaration) & {"string", "array", "object"})
 
 
 def enumerates_objects(declarations: "Declarations", name: str) -> bool:
@@ -130,14 +130,14 @@ def _listed_values(declaration: "dict[str, Any]") -> "list[Any] | None":
     return declaration.get("enum")
 
 
-def _different_values(declaration: "dict[str, Any]") -> "Collection[Any] | None":
+def _distinct_listed_values(declaration: "dict[str, Any]") -> "Collection[Any] | None":
     """Return the values that a declaration lists, each once; None if it lists none."""
     if "const" in declaration:
         return [declaration["const"]]
     return enum_values_by_key(declaration["enum"]).values() if "enum" in declaration else None
 
 
-def _kinds(declaration: "dict[str, Any]") -> set[str]:
+def _possible_kinds(declaration: "dict[str, Any]") -> set[str]:
     """Return the kinds of values that a declaration can allow: each keyword denies all kinds that it is not about."""
     words = declared_types({"": declaration}, "")
     kinds = set[str]().union(*(_KINDS[word] for word in words)) if words else set(_ANY_KIND)
@@ -148,32 +148,32 @@ def _kinds(declaration: "dict[str, Any]") -> set[str]:
 
 
 def _is_within(new: "dict[str, Any]", old: "dict[str, Any]") -> bool:
-    kinds = _kinds(new)
+    kinds = _possible_kinds(new)
     return (
-        kinds <= _kinds(old)
+        kinds <= _possible_kinds(old)
         and ("string" not in kinds or _are_strings_within(new, old))
         and ("array" not in kinds or _are_arrays_within(new, old))
-        and (not kinds & _KINDS["number"] or _is_narrower(_bounds(new), _bounds(old)))
+        and (not kinds & _KINDS["number"] or _is_narrower(_number_bounds(new), _number_bounds(old)))
     )
 
 
 def _are_strings_within(new: "dict[str, Any]", old: "dict[str, Any]") -> bool:
     is_matched = "pattern" not in old or old["pattern"] == new.get("pattern")
-    return is_matched and _is_narrower(_sizes(new, "Length"), _sizes(old, "Length"))
+    return is_matched and _is_narrower(_size_bounds(new, "Length"), _size_bounds(old, "Length"))
 
 
 def _are_arrays_within(new: "dict[str, Any]", old: "dict[str, Any]") -> bool:
     is_empty = new.get("maxItems") == 0
-    return (is_empty or _is_subset(_items(new), _items(old), "items")) and _is_narrower(
-        _sizes(new, "Items"), _sizes(old, "Items")
+    return (is_empty or _is_subset(_items_declaration(new), _items_declaration(old), "items")) and _is_narrower(
+        _size_bounds(new, "Items"), _size_bounds(old, "Items")
     )
 
 
-def _items(declaration: "dict[str, Any]") -> "Declarations":
+def _items_declaration(declaration: "dict[str, Any]") -> "Declarations":
     return {"items": declaration["items"]} if "items" in declaration else {}
 
 
-def _bounds(declaration: "dict[str, Any]") -> "Interval":
+def _number_bounds(declaration: "dict[str, Any]") -> "Interval":
     """Return the lowest and highest number, each with a 1 or -1 if it is itself excluded."""
     return (
         max((declaration.get("minimum", -inf), 0), (declaration.get("exclusiveMinimum", -inf), 1)),
@@ -181,7 +181,7 @@ def _bounds(declaration: "dict[str, Any]") -> "Interval":
     )
 
 
-def _sizes(declaration: "dict[str, Any]", what: str) -> "Interval":
+def _size_bounds(declaration: "dict[str, Any]", what: str) -> "Interval":
     return (declaration.get(f"min{what}", 0), 0), (declaration.get(f"max{what}", inf), 0)
 
 

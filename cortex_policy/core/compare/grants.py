@@ -36,13 +36,13 @@ def compare_grants(old: Grant | None, new: Grant | None, settings: Settings = DE
     """Compare two grants by the calls that they allow; None is a grant that is absent or invalid, and allows none."""
     before, after = old is not None and bool(old.actions), new is not None and bool(new.actions)
     if old is not None and new is not None and before and after:
-        fields = (*(field(old, new) for field in _FIELDS), _fs_scope(old, new, settings))
+        fields = (*(field(old, new) for field in _FIELDS), _compare_fs_scope(old, new, settings))
         return GrantComparison(combine_verdicts(field.verdict for field in fields), fields)
     if after:
-        return _whole_grant(WIDENED, f"new: {describe_grant(new)}")
+        return _comparison_of_whole_grant(WIDENED, f"new: {describe_grant(new)}")
     if before:
-        return _whole_grant(NARROWED, f"allows nothing now; before: {describe_grant(old)}")
-    return _whole_grant(SAME, "allows nothing, as before")
+        return _comparison_of_whole_grant(NARROWED, f"allows nothing now; before: {describe_grant(old)}")
+    return _comparison_of_whole_grant(SAME, "allows nothing, as before")
 
 
 def describe_grant(grant: Grant | None) -> str:
@@ -56,11 +56,11 @@ def describe_grant(grant: Grant | None) -> str:
     return f"{tool} may {actions} {where}, {rate} a minute, {grant.data_class}{args}"
 
 
-def _whole_grant(verdict: str, sentence: str) -> GrantComparison:
+def _comparison_of_whole_grant(verdict: str, sentence: str) -> GrantComparison:
     return GrantComparison(verdict, (FieldComparison("grant", verdict, sentence),))
 
 
-def _tool(old: Grant, new: Grant) -> FieldComparison:
+def _compare_tool(old: Grant, new: Grant) -> FieldComparison:
     if old.tool == new.tool:
         return FieldComparison("tool", SAME)
     before, after = quote_and_join_words((old.tool,)), quote_and_join_words((new.tool,))
@@ -68,7 +68,7 @@ def _tool(old: Grant, new: Grant) -> FieldComparison:
     return FieldComparison("tool", WIDENED, f"{before} becomes {after}, with a fresh budget")
 
 
-def _actions(old: Grant, new: Grant) -> FieldComparison:
+def _compare_actions(old: Grant, new: Grant) -> FieldComparison:
     before, after = dict.fromkeys(old.actions), dict.fromkeys(new.actions)
     added = [action for action in after if action not in before]
     dropped = [action for action in before if action not in after]
@@ -78,14 +78,14 @@ def _actions(old: Grant, new: Grant) -> FieldComparison:
     return FieldComparison("actions", verdict_of(is_inside=not added, is_covered=not dropped), sentence)
 
 
-def _rate(old: Grant, new: Grant) -> FieldComparison:
+def _compare_rate(old: Grant, new: Grant) -> FieldComparison:
     before, after = old.rate.per_minute, new.rate.per_minute
     verdict = verdict_of(is_inside=after <= before, is_covered=before <= after)
     sentence = f"{shorten_value(str(before))} becomes {shorten_value(str(after))} a minute" if before != after else ""
     return FieldComparison("rate", verdict, sentence)
 
 
-def _data_class(old: Grant, new: Grant) -> FieldComparison:
+def _compare_data_class(old: Grant, new: Grant) -> FieldComparison:
     # a higher class has the stricter duties
     before, after = DATA_CLASSES.index(old.data_class), DATA_CLASSES.index(new.data_class)
     verdict = verdict_of(is_inside=after >= before, is_covered=before >= after)
@@ -93,7 +93,7 @@ def _data_class(old: Grant, new: Grant) -> FieldComparison:
     return FieldComparison("dataClass", verdict, sentence)
 
 
-def _fs_scope(old: Grant, new: Grant, settings: Settings) -> FieldComparison:
+def _compare_fs_scope(old: Grant, new: Grant, settings: Settings) -> FieldComparison:
     before, after = old.fs_scope, new.fs_scope
     added, dropped = _scopes_outside(after, before), _scopes_outside(before, after)
     # INVARIANT: no scope at all is any path; scopes that never match are no path
@@ -132,4 +132,4 @@ def _scope_sentence(old: Grant, new: Grant, added: list[str], dropped: list[str]
     )
 
 
-_FIELDS = (_tool, _actions, _rate, compare_arguments, _data_class)
+_FIELDS = (_compare_tool, _compare_actions, _compare_rate, compare_arguments, _compare_data_class)

@@ -32,7 +32,7 @@ _JUDGES = ("paths", "globs", "patch")
 _ABSENT = "every call of a tool is denied without these rules"
 
 
-class _Place(Value):
+class _RulePlace(Value):
     """A rule among others."""
 
     rules: "HookRules"
@@ -50,30 +50,32 @@ def compare_hook_rules(old: "HookRules | None", new: "HookRules | None") -> Gran
         if old is new:
             return GrantComparison(SAME, (FieldComparison("rules", SAME, "every call is denied, as before"),))
         verdict = NARROWED if new is None else WIDENED
-        sentence = f"{len(new.rules)} rules, {_unmapped_text(new)}; {_ABSENT}" if new is not None else _ABSENT
+        sentence = (
+            f"{len(new.rules)} rules, {_rule_for_other_calls_text(new)}; {_ABSENT}" if new is not None else _ABSENT
+        )
         return GrantComparison(verdict, (FieldComparison("rules", verdict, sentence),))
-    fields = (_unmapped(old, new), _guard(old, new), *_rules(old, new))
+    fields = (_compare_unmapped(old, new), _compare_guard(old, new), *_compare_rules(old, new))
     return GrantComparison(combine_verdicts(field.verdict for field in fields), fields)
 
 
-def _unmapped_text(rules: "HookRules") -> str:
+def _rule_for_other_calls_text(rules: "HookRules") -> str:
     return f"a call that none of them fits is {'denied' if rules.unmapped == DENY else 'passed'}"
 
 
-def _unmapped(old: "HookRules", new: "HookRules") -> FieldComparison:
+def _compare_unmapped(old: "HookRules", new: "HookRules") -> FieldComparison:
     if old.unmapped == new.unmapped:
         return FieldComparison("unmapped", SAME)
-    return FieldComparison("unmapped", NARROWED if new.unmapped == DENY else WIDENED, _unmapped_text(new))
+    return FieldComparison("unmapped", NARROWED if new.unmapped == DENY else WIDENED, _rule_for_other_calls_text(new))
 
 
-def _guard(old: "HookRules", new: "HookRules") -> FieldComparison:
+def _compare_guard(old: "HookRules", new: "HookRules") -> FieldComparison:
     dropped = [path for path in dict.fromkeys(old.guard) if path not in new.guard]
     added = [path for path in dict.fromkeys(new.guard) if path not in old.guard]
     sentence = join_verb_phrases(("guards also", added), ("no longer guards", dropped))
     return FieldComparison("guard", verdict_of(is_inside=not dropped, is_covered=not added), sentence)
 
 
-def _rules(old: "HookRules", new: "HookRules") -> "Iterator[FieldComparison]":
+def _compare_rules(old: "HookRules", new: "HookRules") -> "Iterator[FieldComparison]":
     """Compare the rules in their order: those that stayed are the same, the others came, went or changed."""
     steps = SequenceMatcher(None, old.rules, new.rules, autojunk=False).get_opcodes()
     for tag, start, stop, new_start, new_stop in steps:
@@ -82,22 +84,22 @@ def _rules(old: "HookRules", new: "HookRules") -> "Iterator[FieldComparison]":
         before, after = old.rules[start:stop], new.rules[new_start:new_stop]
         if len(before) == len(after):
             for offset in range(len(before)):
-                sides = _Place(old, start + offset), _Place(new, new_start + offset)
-                yield FieldComparison(_name(new_start + offset), *_changed_rule(*sides))
+                sides = _RulePlace(old, start + offset), _RulePlace(new, new_start + offset)
+                yield FieldComparison(_rule_name(new_start + offset), *_compare_rule(*sides))
             continue
         for at, rule in enumerate(before, start):
-            verdict = NARROWED if _only_denies_without(rule, new, new_start) else WIDENED
-            yield FieldComparison(_name(at), verdict, f"removed: {describe_rule(rule)}")
+            verdict = NARROWED if _removal_only_denies(rule, new, new_start) else WIDENED
+            yield FieldComparison(_rule_name(at), verdict, f"removed: {describe_rule(rule)}")
         for at, rule in enumerate(after, new_start):
-            verdict = NARROWED if _only_denies_with(rule, old, start) else WIDENED
-            yield FieldComparison(_name(at), verdict, f"new: {describe_rule(rule)}")
+            verdict = NARROWED if _addition_only_denies(rule, old, start) else WIDENED
+            yield FieldComparison(_rule_name(at), verdict, f"new: {describe_rule(rule)}")
 
 
-def _name(at: int) -> str:
+def _rule_name(at: int) -> str:
     return f"rule {at + 1}"
 
 
-def _only_denies_without(rule: "HookRule", rules: "HookRules", following: int) -> bool:
+def _removal_only_denies(rule: "HookRule", rules: "HookRules", following: int) -> bool:
     """Whether what a rule fitted can only be denied, or was passed anyway, by the rules that follow in its place."""
     # INVARIANT: two readings of the name of an MCP tool may have fitted two rules, which denied the call
     if rule.decide == PASS and not rule.mcp:
@@ -105,29 +107,29 @@ def _only_denies_without(rule: "HookRule", rules: "HookRules", following: int) -
     return rules.unmapped == DENY and all(other.decide == DENY for other in rules.rules[following:])
 
 
-def _only_denies_with(rule: "HookRule", rules: "HookRules", following: int) -> bool:
+def _addition_only_denies(rule: "HookRule", rules: "HookRules", following: int) -> bool:
     """Whether a rule can only deny what passed before without it."""
     passed_all = rules.unmapped == PASS and all(other.decide == PASS for other in rules.rules[following:])
     # INVARIANT: two readings of the name of an MCP tool may have fitted two rules that pass, which denied the call
     return rule.decide == DENY or (passed_all and not rule.mcp)
 
 
-def _changed_rule(old: _Place, new: _Place) -> tuple[str, str]:
+def _compare_rule(old: _RulePlace, new: _RulePlace) -> tuple[str, str]:
     """Return the verdict on a rule that became another, and what changed."""
     before, after = old.rule, new.rule
     changed = [name for name in before.__match_args__ if getattr(before, name) != getattr(after, name)]
     sentence = join_nonempty(*(_field_text(before, after, name) for name in changed))
     if any(name in _MATCHES for name in changed):
-        return _changed_matches(old, new), sentence
+        return _compare_matches(old, new), sentence
     if after.decide == DENY or before.decide == PASS:
         return NARROWED, sentence
-    return combine_verdicts(_field_verdict(before, after, name) for name in changed), sentence
+    return combine_verdicts(_compare_field(before, after, name) for name in changed), sentence
 
 
-def _changed_matches(old: _Place, new: _Place) -> str:
+def _compare_matches(old: _RulePlace, new: _RulePlace) -> str:
     """Return the verdict on a rule that fits other calls than before."""
     before, after = old.rule, new.rule
-    if _only_denies_without(before, new.rules, new.at) and _only_denies_with(after, old.rules, old.at):
+    if _removal_only_denies(before, new.rules, new.at) and _addition_only_denies(after, old.rules, old.at):
         return NARROWED
     others = [name for name in before.__match_args__ if name not in {"tools", "agents"}]
     if any(getattr(before, name) != getattr(after, name) for name in others):
@@ -135,9 +137,9 @@ def _changed_matches(old: _Place, new: _Place) -> str:
     fits_less, fits_more = _fits_all_of(after, before), _fits_all_of(before, after)
     if fits_less and fits_more:
         return SAME
-    if fits_less and _only_denies_without(before, new.rules, new.at + 1):
+    if fits_less and _removal_only_denies(before, new.rules, new.at + 1):
         return NARROWED
-    return NARROWED if fits_more and _only_denies_with(after, old.rules, old.at + 1) else WIDENED
+    return NARROWED if fits_more and _addition_only_denies(after, old.rules, old.at + 1) else WIDENED
 
 
 def _fits_all_of(rule: "HookRule", other: "HookRule") -> bool:
@@ -146,7 +148,7 @@ def _fits_all_of(rule: "HookRule", other: "HookRule") -> bool:
     return in_agents and set(rule.tools) <= set(other.tools)
 
 
-def _field_verdict(old: "HookRule", new: "HookRule", name: str) -> str:
+def _compare_field(old: "HookRule", new: "HookRule", name: str) -> str:
     before, after = getattr(old, name), getattr(new, name)
     if name in _JUDGES or name == "ignore":
         # INVARIANT: an input that is judged in addition may be the path that a scoped grant wanted

@@ -48,20 +48,20 @@ def guarded_path_denial(path: str, call: "ToolCall", rules: "HookRules") -> str:
     parts = _components(collapse_path(path))
     is_reader = call.tool in READERS and not call.mcp
     if is_reader:
-        return _sentence((_SECRET,)) if _SECRET in parts else ""
+        return _guarded_sentence((_SECRET,)) if _SECRET in parts else ""
     found = _guarded_part(parts) or (tuple(parts[-1:]) if parts and parts[-1] in _HOLDERS else ())
     if found:
-        return _sentence(found)
+        return _guarded_sentence(found)
     is_listed = any(_is_at_or_below(parts, _components(collapse_path(file))) for file in rules.guard)
-    return _sentence(("",)) if is_listed else ""
+    return _guarded_sentence(("",)) if is_listed else ""
 
 
 def secret_pattern_denial(pattern: str) -> str:
     """Return why a pattern of file names is denied, '' if it does not name secrets."""
-    for part in _fold(pattern).translate(_PARTS_OF_PATTERN).split("/"):
+    for part in _fold_path(pattern).translate(_PARTS_OF_PATTERN).split("/"):
         start = part[: min((at for at in map(part.find, "*?[") if at >= 0), default=len(part))]
         if part == _SECRET or (start != part and len(start) > 1 and _SECRET.startswith(start)):
-            return _sentence((_SECRET,))
+            return _guarded_sentence((_SECRET,))
     return ""
 
 
@@ -70,42 +70,42 @@ def command_word_denial(command: str, directories: "Sequence[str]", rules: "Hook
 
     In a directory such as `.claude` the word `settings.json` does, and behind `cd .claude`.
     """
-    folded = _fold(command)
-    places = map(_components, (*directories, *_entered_directories(folded)))
+    folded = _fold_path(command)
+    places = map(_components, (*directories, *_cd_targets(folded)))
     holders = [[parts[-1]] for parts in places if parts and parts[-1] in _HOLDERS]
-    is_marked = any(mark in text for text in _spellings(folded) for mark in _MARKS)
+    is_marked = any(mark in text for text in _command_spellings(folded) for mark in _MARKS)
     if not is_marked and not rules.guard and not holders:
         return ""
     listed = [_components(collapse_path(file)) for file in rules.guard]
-    for word in _words(folded):
+    for word in _command_words(folded):
         shown = _expand_home(word, home)
         parts = [part for part in word.split("/") if part not in ("", ".")]
         for spelled in (parts, _components(collapse_path(shown)), *(holder + parts for holder in holders)):
             if found := _guarded_part(spelled):
-                return _sentence(found)
+                return _guarded_sentence(found)
         if shown.startswith("/") and any(_is_at_or_below(_components(collapse_path(shown)), file) for file in listed):
-            return _sentence(("",))
+            return _guarded_sentence(("",))
     return ""
 
 
-def _spellings(folded: str) -> tuple[str, str]:
+def _command_spellings(folded: str) -> tuple[str, str]:
     """Return a command with blanks for what separates words, and without quotes, braces and joined lines as well."""
     return folded.translate(_BLANKS), folded.replace("\\\n", "").translate(_UNQUOTED)
 
 
-def _words(folded: str) -> "Iterator[str]":
+def _command_words(folded: str) -> "Iterator[str]":
     """Yield the words of a command, as docs/hooks.md splits them, and as they are without quotes and braces."""
     seen: set[str] = set()
-    for text in _spellings(folded):
+    for text in _command_spellings(folded):
         for word in text.split():
             if word not in seen:
                 seen.add(word)
                 yield word
 
 
-def _entered_directories(folded: str) -> "Iterator[str]":
+def _cd_targets(folded: str) -> "Iterator[str]":
     """Yield the word behind each `cd` of a command."""
-    words = _spellings(folded)[1].split()
+    words = _command_spellings(folded)[1].split()
     yield from (word for word, before in zip(words[1:], words, strict=False) if before in ("cd", "pushd"))
 
 
@@ -121,7 +121,7 @@ def possible_paths(text: str, home: str) -> "Iterator[str]":
         if rest.startswith("//"):
             rest = rest[2:]
             rest = rest[max(rest.find("/"), 0) :]  # without the host
-        yield _percent_decoded(rest)
+        yield _percent_decode(rest)
 
 
 def _expand_home(text: str, home: str) -> str:
@@ -131,7 +131,7 @@ def _expand_home(text: str, home: str) -> str:
     return text
 
 
-def _percent_decoded(text: str) -> str:
+def _percent_decode(text: str) -> str:
     first, *rest = text.split("%")
     parts = [first.encode("utf-8", "surrogatepass")]
     for part in rest:
@@ -142,7 +142,7 @@ def _percent_decoded(text: str) -> str:
     return b"".join(parts).decode("utf-8", "replace")
 
 
-def _fold(text: str) -> str:
+def _fold_path(text: str) -> str:
     """Return a text without case, in one normal form, and without characters that a file system may ignore."""
     if text.isascii():
         return text.lower()
@@ -152,7 +152,7 @@ def _fold(text: str) -> str:
 
 
 def _components(path: str) -> list[str]:
-    return [part for part in _fold(path).split("/") if part]
+    return [part for part in _fold_path(path).split("/") if part]
 
 
 def _is_at_or_below(parts: list[str], above: list[str]) -> bool:
@@ -171,7 +171,7 @@ def _guarded_part(parts: list[str]) -> tuple[str, ...]:
     return ()
 
 
-def _sentence(found: tuple[str, ...]) -> str:
+def _guarded_sentence(found: tuple[str, ...]) -> str:
     name = "/".join(found)
     if name == _SECRET:
         return "a file called `.env` holds secrets, and no tool may touch it"

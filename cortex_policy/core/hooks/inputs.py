@@ -48,21 +48,21 @@ def values_at(inputs: "dict[str, object]", label: str) -> "Iterator[tuple[Place,
     Of an array that is absent or empty nothing is yielded. Raises InputError if the label does not fit the inputs.
     """
     parsed = parse_label(label)
-    yield from _values(inputs, parsed[0] if parsed is not None else (label,), ())
+    yield from _walk_steps(inputs, parsed[0] if parsed is not None else (label,), ())
 
 
-def _values(value: object, steps: "tuple[str, ...]", place: "Place") -> "Iterator[tuple[Place, object]]":
+def _walk_steps(value: object, steps: "tuple[str, ...]", place: "Place") -> "Iterator[tuple[Place, object]]":
     if not steps:
         yield place, value
     elif steps[0] == _EACH:
         if value is not None and not isinstance(value, list):
             raise InputError(f"`{place_to_label(place)}` is not an array")
         for index, part in enumerate(value or ()):
-            yield from _values(part, steps[1:], (*place, index))
+            yield from _walk_steps(part, steps[1:], (*place, index))
     else:
         if value is not None and not isinstance(value, dict):
             raise InputError(f"`{place_to_label(place)}` is not an object")
-        yield from _values((value or {}).get(steps[0]), steps[1:], (*place, steps[0]))
+        yield from _walk_steps((value or {}).get(steps[0]), steps[1:], (*place, steps[0]))
 
 
 def place_to_label(place: "Place") -> str:
@@ -104,15 +104,15 @@ def texts_in(value: object) -> "Iterator[str]":
 
 def working_directories_in(inputs: "dict[str, object]") -> "Iterator[str]":
     """Yield what a call names as the directory that it runs in: relative paths may start there."""
-    for _, name, value in _members((), inputs):
-        if _fold(name) in _DIRECTORY_NAMES:
+    for _, name, value in _walk_members((), inputs):
+        if _fold_name(name) in _DIRECTORY_NAMES:
             yield from (text for text in texts_in(value) if text)
 
 
 def globs_by_input_name(call: "ToolCall") -> "Iterator[str]":
     """Yield each text that a tool takes for a pattern of file names, by its name alone, without backslashes."""
-    for place, name, value in _members((), call.inputs):
-        if _fold(name) in _PATTERN_NAMES or (place == ("pattern",) and call.tool in ("Glob", "glob")):
+    for place, name, value in _walk_members((), call.inputs):
+        if _fold_name(name) in _PATTERN_NAMES or (place == ("pattern",) and call.tool in ("Glob", "glob")):
             yield from (text.replace("\\", "") for text in texts_in(value))
 
 
@@ -121,26 +121,26 @@ def commands_in(inputs: "dict[str, object]", patches: "frozenset[Place]") -> "It
 
     The words of an array are one command, unless it is called `commands`.
     """
-    for place, name, value in _members((), inputs):
-        folded = _fold(name)
+    for place, name, value in _walk_members((), inputs):
+        folded = _fold_name(name)
         if folded in _COMMAND_NAMES and place not in patches:
             is_words = isinstance(value, list) and folded != "commands" and all(isinstance(one, str) for one in value)
             yield from (" ".join(texts_in(value)),) if is_words else texts_in(value)
 
 
-def _members(place: "Place", value: object) -> "Iterator[tuple[Place, str, object]]":
+def _walk_members(place: "Place", value: object) -> "Iterator[tuple[Place, str, object]]":
     """Yield the place, the name and the value of each member in a value, at any depth."""
     if isinstance(value, dict):
         for name, part in value.items():
             yield (*place, name), name, part
-            yield from _members((*place, name), part)
+            yield from _walk_members((*place, name), part)
     elif isinstance(value, list):
         for index, part in enumerate(value):
             if isinstance(part, dict | list):
-                yield from _members((*place, index), part)
+                yield from _walk_members((*place, index), part)
 
 
-def _fold(name: str) -> str:
+def _fold_name(name: str) -> str:
     return name.casefold().replace("_", "").replace("-", "")
 
 
@@ -161,10 +161,10 @@ def _plain_paths(label: str, call: "ToolCall") -> "Iterator[PathValue]":
         if value is None and is_optional:
             yield place_to_label(place), call.cwd
         else:
-            yield from _texts(place_to_label(place), value)
+            yield from _require_texts(place_to_label(place), value)
 
 
-def _texts(place: str, value: object) -> "Iterator[PathValue]":
+def _require_texts(place: str, value: object) -> "Iterator[PathValue]":
     if value is None:
         raise InputError(f"the call needs the input `{place}`, which is a path")
     parts = value if isinstance(value, list) else [value]
@@ -179,7 +179,9 @@ def globs_of_rule(rule: "HookRule", inputs: "Inputs") -> "Iterator[PathValue]":
     for label in rule.globs:
         for place, value in values_at(inputs, label):
             if value is not None:
-                yield from ((label, text.replace("\\", "")) for label, text in _texts(place_to_label(place), value))
+                yield from (
+                    (label, text.replace("\\", "")) for label, text in _require_texts(place_to_label(place), value)
+                )
 
 
 def _glob_paths(place: str, pattern: str, inputs: "Inputs") -> "Iterator[PathValue]":
@@ -193,7 +195,7 @@ def _glob_paths(place: str, pattern: str, inputs: "Inputs") -> "Iterator[PathVal
 
 
 def _patch_paths(label: str, inputs: "Inputs") -> "Iterator[PathValue]":
-    from cortex_policy.core.hooks.patches import patched_files  # noqa: PLC0415 - few tools take patches
+    from cortex_policy.core.hooks.patches import files_of_patch  # noqa: PLC0415 - few tools take patches
 
     parsed = parse_label(label)
     for place, value in values_at(inputs, label):
@@ -201,5 +203,5 @@ def _patch_paths(label: str, inputs: "Inputs") -> "Iterator[PathValue]":
             continue
         if not isinstance(value, str):
             raise InputError(f"the input `{place_to_label(place)}` is not a patch")
-        for file in patched_files(value):
+        for file in files_of_patch(value):
             yield place_to_label(place), file

@@ -20,20 +20,20 @@ def possible_mcp_tools(agent: str, tool: str, document: "dict[str, Any]") -> "Re
     """
     context, server = document.get("mcp_context"), document.get("mcp_server")
     if context is not None:
-        readings = [(_member(context, "server_name"), _member(context, "tool_name"))]
+        readings = [(_read_name_member(context, "server_name"), _read_name_member(context, "tool_name"))]
     elif server is not None:
-        readings = list(_readings_of_server(_member(server, "name"), tool))
+        readings = list(_readings_of_server(_read_name_member(server, "name"), tool))
     elif tool.startswith("MCP:"):
         readings = [("", tool.removeprefix("MCP:"))]
     else:
-        readings = _split(tool.removeprefix("mcp__" if _JOINTS[agent] == "__" else "mcp_"), _JOINTS[agent])
+        readings = _split_at_joint(tool.removeprefix("mcp__" if _JOINTS[agent] == "__" else "mcp_"), _JOINTS[agent])
     if any("/" in name for _, name in readings):
         raise PayloadError("the name of an MCP tool contains a `/`, so no rule can name it")
     # a rule names a server without `/`, which separates it from the tool
     return tuple(dict.fromkeys((name.replace("/", "_"), inner) for name, inner in readings))
 
 
-def _member(value: object, key: str) -> str:
+def _read_name_member(value: object, key: str) -> str:
     name = value.get(key) if isinstance(value, dict) else None
     if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME_LENGTH:
         raise PayloadError(f"the MCP server of this call has no readable `{key}`")
@@ -54,7 +54,7 @@ def _readings_of_server(server: str, tool: str) -> "Iterator[tuple[str, str]]":
         found = tool.find(f"_{mark}", found + 1)
 
 
-def _split(name: str, joint: str) -> "list[tuple[str, str]]":
+def _split_at_joint(name: str, joint: str) -> "list[tuple[str, str]]":
     """Return each way to split a name at a joint, both parts not empty; the whole name as a server if there is none."""
     places = [at for at in range(1, len(name) - len(joint)) if joint and name.startswith(joint, at)]
     return [(name[:at], name[at + len(joint) :]) for at in places] or [(name, "")]

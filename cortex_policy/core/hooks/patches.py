@@ -12,24 +12,24 @@ _EXPANDED = '$`\\"'  # what a shell may change in a text that is not quoted
 _LINES = "$`'"  # what of that may become lines
 
 
-def patched_files(text: str) -> list[str]:
+def files_of_patch(text: str) -> list[str]:
     """Return each file that a patch adds, changes, deletes or moves to; raise InputError if it does not parse.
 
     INVARIANT: a line that any reader may take for the name of a file counts as one, so no reader finds another file.
     """
     lines = text.strip().split("\n")
-    if len(lines) < 2 or _fold(lines[0]) != BEGIN or _fold(lines[-1]) != END:  # noqa: PLR2004 - its two ends
+    if len(lines) < 2 or _fold_line(lines[0]) != BEGIN or _fold_line(lines[-1]) != END:  # noqa: PLR2004 - its two ends
         raise InputError(f"a patch begins with `{BEGIN}` and ends with `{END}`, in any case")
     files: list[str] = []
     for line in lines[1:-1]:
         if line[:1] in ("+", "-"):
             is_known = bool(files)
-        elif name := _named_file(line, is_move=bool(files)):
+        elif name := _file_in_line(line, is_move=bool(files)):
             files.append(name)
             is_known = True
         else:
             is_context = line[:1] in ("", " ", "\r") or line.startswith("@@")
-            is_known = _fold(line) == _END_OF_FILE or (is_context and not _fold(line).startswith("*** "))
+            is_known = _fold_line(line) == _END_OF_FILE or (is_context and not _fold_line(line).startswith("*** "))
         if not is_known:
             raise InputError(f"a line of the patch cannot be read: `{line[:80]}`")
     if not files:
@@ -37,13 +37,13 @@ def patched_files(text: str) -> list[str]:
     return files
 
 
-def _fold(line: str) -> str:
+def _fold_line(line: str) -> str:
     return line.strip().casefold()
 
 
-def _named_file(line: str, *, is_move: bool) -> str:
+def _file_in_line(line: str, *, is_move: bool) -> str:
     """Return the file that a line names, '' if it names none; raise InputError for an empty name."""
-    stripped, folded = line.strip(), _fold(line)
+    stripped, folded = line.strip(), _fold_line(line)
     for mark in (*_FILES, *((_MOVE,) if is_move else ())):
         if folded.startswith(mark):
             name = stripped[len(mark) :].strip()
@@ -61,9 +61,9 @@ def patch_in_command(command: str) -> str:
     start, end = folded.index(BEGIN), folded.rfind(END)  # a line before the last one may be the content of a file
     if end < start:
         raise InputError(f"the patch in a command does not end with `{END}`")
-    changeable = _changeable(command[:start])
+    changeable = _characters_shell_expands(command[:start])
     patch = command[start : end + len(END)]
-    for name in patched_files(patch):
+    for name in files_of_patch(patch):
         if any(one in changeable for one in name):
             raise InputError("the shell may change the name of a file in the patch: quote the word after `<<`")
     if any(one in changeable for one in patch if one in _LINES):
@@ -71,7 +71,7 @@ def patch_in_command(command: str) -> str:
     return patch
 
 
-def _changeable(before: str) -> str:
+def _characters_shell_expands(before: str) -> str:
     """Return the characters that the shell may act on in a patch, by what precedes it.
 
     Raises InputError if that is not `apply_patch` alone.

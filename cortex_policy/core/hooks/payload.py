@@ -83,19 +83,20 @@ def read_tool_call(document: object, named: str) -> ToolCall:
     is_flat = agent == "copilot" and "toolName" in document
     session_key = "sessionId" if is_camel or is_flat else "session_id"
     tool_key, inputs_key = ("toolName", "toolArgs") if is_flat else ("tool_name", "tool_input")
-    tool, inputs = _name(document, tool_key), document.get(inputs_key)
+    tool, inputs = _read_name_member(document, tool_key), document.get(inputs_key)
     if not isinstance(inputs, dict):
         raise PayloadError(f"`{inputs_key}` is not an object")
-    cwd = _text(document, "cwd")
+    cwd = _read_text_member(document, "cwd")
     if not cwd.startswith("/") or "\0" in cwd:
         raise PayloadError("`cwd` is not an absolute path")
     return ToolCall(
-        agent, _text(document, session_key), _text(document, "tool_use_id", is_required=False), tool,
-        _mcp_readings(agent, tool, document), inputs, cwd, _subagent(agent, document), _timestamp(document),
+        agent, _read_text_member(document, session_key), _read_text_member(document, "tool_use_id", is_required=False),
+        tool, _read_mcp_names(agent, tool, document), inputs, cwd, _read_subagent(agent, document),
+        _read_timestamp(document),
     )  # fmt: skip
 
 
-def _text(document: "Members", key: str, *, is_required: bool = True) -> str:
+def _read_text_member(document: "Members", key: str, *, is_required: bool = True) -> str:
     value = document.get(key)
     if value is None and not is_required:
         return ""
@@ -106,29 +107,29 @@ def _text(document: "Members", key: str, *, is_required: bool = True) -> str:
     return value
 
 
-def _name(document: "Members", key: str) -> str:
-    name = _text(document, key)
+def _read_name_member(document: "Members", key: str) -> str:
+    name = _read_text_member(document, key)
     if len(name) > MAX_NAME_LENGTH:
         raise PayloadError(f"`{key}` is longer than {MAX_NAME_LENGTH} characters")
     return name
 
 
-def _subagent(agent: str, document: "Members") -> str | None:
+def _read_subagent(agent: str, document: "Members") -> str | None:
     if agent not in _MARKS_SUBAGENTS or document.get("agent_id") is None:
         return None
-    return "" if document.get("agent_type") is None else _name(document, "agent_type")
+    return "" if document.get("agent_type") is None else _read_name_member(document, "agent_type")
 
 
-def _timestamp(document: "Members") -> str:
+def _read_timestamp(document: "Members") -> str:
     value = document.get("timestamp")
     return (
         str(value)
         if isinstance(value, int) and not isinstance(value, bool)
-        else _text(document, "timestamp", is_required=False)
+        else _read_text_member(document, "timestamp", is_required=False)
     )
 
 
-def _mcp_readings(agent: str, tool: str, document: "Members") -> tuple[tuple[str, str], ...]:
+def _read_mcp_names(agent: str, tool: str, document: "Members") -> tuple[tuple[str, str], ...]:
     is_told = document.get("mcp_server") is not None or document.get("mcp_context") is not None
     if not is_told and not tool.startswith(("mcp_", "MCP:")) and (agent != "copilot" or "-" not in tool):
         return ()

@@ -21,7 +21,7 @@ from cortex_policy.core.hooks.inputs import (
     working_directories_in,
 )
 from cortex_policy.core.hooks.payload import CANARY, ToolCall
-from cortex_policy.core.hooks.rules import action_of, rules_for_call
+from cortex_policy.core.hooks.rules import action_of_rule, rules_for_call
 from cortex_policy.core.model import Grant, Rate
 from cortex_policy.core.path_arguments import path_arguments
 
@@ -75,7 +75,7 @@ class Ruling(Value):
 def apply_rules(call: "ToolCall", rules: "HookRules", home: str) -> Ruling:
     """Return what the rules say of a call; `home` is absolute. Whatever is in doubt is denied."""
     try:
-        return _Judge(call, rules, home).ruling()
+        return _Judge(call, rules, home).judge_call()
     except InputError as error:
         from cortex_policy.core.hooks.ruling_reason import ruling_reason  # noqa: PLC0415 - only a denial needs it
 
@@ -98,35 +98,35 @@ class _Judge:
         self._directories = tuple(dict.fromkeys((call.cwd, *places)))
         self._paths: dict[str, None] = {}
 
-    def ruling(self) -> Ruling:
+    def judge_call(self) -> Ruling:
         """Return the grants to ask, and the paths that may lead to guarded files."""
         fitting = [self._rules.rules[index] for index, _ in self._fits]
-        self._check_names(fitting)
-        questions = list(self._questions(self._fits, self._call))
+        self._guard_paths_by_name(fitting)
+        questions = list(self._questions_of_rules(self._fits, self._call))
         for command in commands_in(self._call.inputs, self._patch_places(fitting)):
             questions += self._command_questions(command)
         return Ruling("", tuple(questions), tuple(self._paths))
 
-    def _check_names(self, fitting: "list[HookRule]") -> None:
+    def _guard_paths_by_name(self, fitting: "list[HookRule]") -> None:
         """Guard what the call takes for a path by its name, or by what it is: a URL of a file, a pattern."""
         inputs = self._call.inputs
-        self._guard(path for _, path, _ in path_arguments(_BY_NAME_ALONE, inputs) if path is not None)
-        self._guard(text for text in texts_in(inputs) if text.lstrip()[:5].casefold() == "file:")
+        self._raise_if_guarded(path for _, path, _ in path_arguments(_BY_NAME_ALONE, inputs) if path is not None)
+        self._raise_if_guarded(text for text in texts_in(inputs) if text.lstrip()[:5].casefold() == "file:")
         patterns = [pattern for rule in fitting for _, pattern in globs_of_rule(rule, inputs)]
         for pattern in (*patterns, *globs_by_input_name(self._call)):
             spelled = f"{self._call.cwd}/{pattern}"
-            if why := self._secret_in(pattern) or guarded_path_denial(spelled, self._call, self._rules):
+            if why := self._why_pattern_is_secret(pattern) or guarded_path_denial(spelled, self._call, self._rules):
                 raise InputError(why, is_final=True)
 
     @staticmethod
-    def _secret_in(pattern: str) -> str:
+    def _why_pattern_is_secret(pattern: str) -> str:
         if "{" not in pattern:
             return secret_pattern_denial(pattern)
         from cortex_policy.core.hooks.globs import brace_alternatives  # noqa: PLC0415 - few patterns have braces
 
         return next(filter(None, map(secret_pattern_denial, brace_alternatives(pattern))), "")
 
-    def _guard(self, paths: "Iterable[str]") -> None:
+    def _raise_if_guarded(self, paths: "Iterable[str]") -> None:
         """Raise InputError for a path that leads to a guarded file, as text; note where else it may lead."""
         for path in dict.fromkeys(paths):
             if "\0" in path or has_surrogate(path):
@@ -138,7 +138,7 @@ class _Judge:
                         raise InputError(why, is_final=True)
                     self._paths[place] = None
 
-    def _questions(
+    def _questions_of_rules(
         self, fits: "list[Fit]", call: "ToolCall", patched: "PathValues | None" = None
     ) -> "Iterator[GrantQuestion]":
         """Yield what the grants of these rules are asked; for patched files, without a hit."""
@@ -150,11 +150,11 @@ class _Judge:
             if contains_surrogate(args):
                 raise InputError("an input holds half of a character, which cannot be judged")
             values = paths_of_rule(rule, call) if patched is None else patched
-            self._guard(path for _, path in values)
+            self._raise_if_guarded(path for _, path in values)
             if rule.grant and isinstance(args, dict):
                 yield GrantQuestion(
-                    index + 1, rule.grant, action_of(rule, part, call.inputs), args, tuple(values), self._directories,
-                    rule.within_root, rule.no_path, consumes=position == 0 and patched is None,
+                    index + 1, rule.grant, action_of_rule(rule, part, call.inputs), args, tuple(values),
+                    self._directories, rule.within_root, rule.no_path, consumes=position == 0 and patched is None,
                 )  # fmt: skip
         last = self._rules.rules[fits[-1][0]] if fits else None
         if self._rules.unmapped == DENY and (last is None or (last.subagents is not None and last.grant)):
@@ -182,10 +182,10 @@ class _Judge:
             yield from self._patch_questions(command)
 
     def _patch_questions(self, command: str) -> "Iterator[GrantQuestion]":
-        from cortex_policy.core.hooks.patches import patch_in_command, patched_files  # noqa: PLC0415 - few hold one
+        from cortex_policy.core.hooks.patches import files_of_patch, patch_in_command  # noqa: PLC0415 - few hold one
 
         patch, call = patch_in_command(command), self._call
         inner = ToolCall(**{**vars(call), "tool": PATCH_TOOL, "mcp": (), "inputs": {"command": patch}})
-        files = [(PATCH_TOOL, file) for file in patched_files(patch)]
-        self._guard(file for _, file in files)
-        yield from self._questions(rules_for_call(inner, self._rules), inner, files)
+        files = [(PATCH_TOOL, file) for file in files_of_patch(patch)]
+        self._raise_if_guarded(file for _, file in files)
+        yield from self._questions_of_rules(rules_for_call(inner, self._rules), inner, files)

@@ -29,49 +29,51 @@ _BROKEN = "Nothing can be allowed until a human has fixed it. Do not try again; 
 
 def grant_denial_reason(question: "GrantQuestion", grant: "Grant", decision: "Decision") -> str:
     """Return why a grant denied a call."""
-    return f"{_asked(question)}: {_why(question, grant, decision)}"
+    return f"{_question_phrase(question)}: {_denial_sentences(question, grant, decision)}"
 
 
-def _asked(question: "GrantQuestion") -> str:
+def _question_phrase(question: "GrantQuestion") -> str:
     action = elide_middle(question.action, 200)
     return f"denied by rule {question.rule}, which asks grant `{question.grant}` for `{action}`"
 
 
-def _why(question: "GrantQuestion", grant: "Grant", decision: "Decision") -> str:
+def _denial_sentences(question: "GrantQuestion", grant: "Grant", decision: "Decision") -> str:
     if decision.reason is ACTION_NOT_ALLOWED:
-        return f"the grant allows only {_listed(grant.actions)}. {ASK}"
+        return f"the grant allows only {_list_in_backticks(grant.actions)}. {ASK}"
     if decision.reason is ARGUMENT_NOT_ALLOWED:
         return f"{reason_without_policy(decision.detail) or 'an argument is not allowed'}. {CHANGE}"
     if decision.reason is PATH_OUTSIDE_SCOPE:
-        return _path(question, grant, decision.detail)
+        return _path_sentences(question, grant, decision.detail)
     if decision.reason is APPROVAL_REQUIRED:
-        return _approval(decision)
+        return _approval_sentences(decision)
     if decision.reason is RATE_LIMITED:
-        return _rate(grant, decision)
+        return _rate_sentences(grant, decision)
     return f"{decision.reason.message}. {ASK}"
 
 
-def _path(question: "GrantQuestion", grant: "Grant", detail: str) -> str:
+def _path_sentences(question: "GrantQuestion", grant: "Grant", detail: str) -> str:
     why = reason_without_policy(detail)
     if why == POLICY_SENTENCE:
         return f"{why}. {ASK}"
-    return " ".join(filter(None, (f"{why or 'a path is not allowed'}.", _allowed_paths(question, grant), CHANGE)))
+    return " ".join(
+        filter(None, (f"{why or 'a path is not allowed'}.", _allowed_paths_sentence(question, grant), CHANGE))
+    )
 
 
-def _allowed_paths(question: "GrantQuestion", grant: "Grant") -> str:
+def _allowed_paths_sentence(question: "GrantQuestion", grant: "Grant") -> str:
     """Return the sentence about the paths that a call may name."""
     if grant.fs_scope:
-        return f"Paths are allowed only in {_listed(grant.fs_scope)}, below the root of the project."
+        return f"Paths are allowed only in {_list_in_backticks(grant.fs_scope)}, below the root of the project."
     return "Paths are allowed only below the root of the project." if question.within_root else ""
 
 
-def _approval(decision: "Decision") -> str:
+def _approval_sentences(decision: "Decision") -> str:
     if decision.obligations:
         return "a human must approve this very call first. Tell the user, and try again once it is approved."
     return f"calls for sensitive data are denied. {ASK}"
 
 
-def _rate(grant: "Grant", decision: "Decision") -> str:
+def _rate_sentences(grant: "Grant", decision: "Decision") -> str:
     seconds = decision.budget.retry_after_seconds if decision.budget is not None else None
     limit = f"the grant allows {grant.rate.per_minute} calls a minute, and all are used"
     if seconds is None:
@@ -92,5 +94,5 @@ def error_reason(error: "CortexPolicyError") -> str:
     return f"denied: the call could not be decided ({error.reason.message}). {_BROKEN}"
 
 
-def _listed(words: "tuple[str, ...]") -> str:
+def _list_in_backticks(words: "tuple[str, ...]") -> str:
     return join_words_that_fit([f"`{word}`" for word in words], _MAX_WORDS_BYTES) or "nothing"

@@ -75,7 +75,7 @@ def rule_problems(document: object) -> list[RuleProblem]:
         keys: Keys = ("format",) if "format" in document else ()
         problems.append(RuleProblem(keys, WRONG_VALUE, f"`format` must be {FORMAT}", f"write `format = {FORMAT}`"))
     problems += _choice_problems((), document, "unmapped", (PASS, DENY))
-    for index, path in _texts((), document, "guard", problems):
+    for index, path in _check_texts((), document, "guard", problems):
         if not path.startswith("/") or "\0" in path:
             problems.append(RuleProblem(("guard", index), WRONG_VALUE, f"`{path}` in `guard` is not an absolute path"))
         elif not _WILD.isdisjoint(path):
@@ -96,7 +96,7 @@ def rule_problems(document: object) -> list[RuleProblem]:
 
 def _problems_of_rule(above: "Keys", rule: "Members") -> list[RuleProblem]:
     problems = _unknown_keys(above, rule, RULE_KEYS)
-    texts = {key: _texts(above, rule, key, problems) for key in TEXT_KEYS if key in rule}
+    texts = {key: _check_texts(above, rule, key, problems) for key in TEXT_KEYS if key in rule}
     problems += _choice_problems(above, rule, "decide", (PASS, DENY))
     problems += _choice_problems(above, rule, "within", ("root",))
     if not isinstance(rule.get("no_path", False), bool):
@@ -111,13 +111,13 @@ def _problems_of_rule(above: "Keys", rule: "Members") -> list[RuleProblem]:
 
 def _unknown_keys(above: "Keys", members: "Members", known: "Sequence[str]") -> list[RuleProblem]:
     return [
-        RuleProblem((*above, key), UNKNOWN_KEY, f"unknown key `{key}`", _nearest(key, known), at_key=True)
+        RuleProblem((*above, key), UNKNOWN_KEY, f"unknown key `{key}`", _nearest_word_hint(key, known), at_key=True)
         for key in members
         if key not in known
     ]
 
 
-def _nearest(word: str, words: "Sequence[str]") -> str:
+def _nearest_word_hint(word: str, words: "Sequence[str]") -> str:
     from cortex_policy.core.closest_match import closest_word  # noqa: PLC0415 - only for a problem
     from cortex_policy.core.text import did_you_mean  # noqa: PLC0415 - as above
 
@@ -128,12 +128,12 @@ def _choice_problems(above: "Keys", members: "Members", key: str, words: "Sequen
     value = members.get(key, words[0])
     if isinstance(value, str) and value in words:
         return []
-    hint = _nearest(value, words) if isinstance(value, str) else ""
+    hint = _nearest_word_hint(value, words) if isinstance(value, str) else ""
     expected = " or ".join(f'"{word}"' for word in words)
     return [RuleProblem((*above, key), WRONG_VALUE, f"`{key}` must be {expected}", hint)]
 
 
-def _texts(above: "Keys", members: "Members", key: str, problems: list[RuleProblem]) -> "list[tuple[int, str]]":
+def _check_texts(above: "Keys", members: "Members", key: str, problems: list[RuleProblem]) -> "list[tuple[int, str]]":
     """Return the texts of an array with their indexes, and add a problem for each other value."""
     value = members.get(key, [])
     if not isinstance(value, list):
@@ -161,7 +161,9 @@ def _name_problems(above: "Keys", rule: "Members", texts: "Texts") -> list[RuleP
     for index, agent in texts.get("agents", ()):
         if agent not in AGENTS:
             message = f"`{agent}` is not an agent that hooks are for"
-            problems.append(RuleProblem((*above, "agents", index), WRONG_VALUE, message, _nearest(agent, AGENTS)))
+            problems.append(
+                RuleProblem((*above, "agents", index), WRONG_VALUE, message, _nearest_word_hint(agent, AGENTS))
+            )
     return problems
 
 

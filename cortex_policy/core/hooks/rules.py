@@ -98,14 +98,14 @@ def _readings_of_any_server(reading: tuple[str, str], rules: "HookRules") -> "It
 
 def _fits_of_reading(call: "ToolCall", reading: tuple[str, str] | None, rules: "HookRules") -> "Iterator[Fit]":
     for index, rule in enumerate(rules.rules):
-        part = _fitting_part(call, reading, rule)
+        part = _match_rule(call, reading, rule)
         if part is not None:
             yield index, part if rule.action == TOOL_ACTION else ""
             if rule.subagents is None or not rule.grant:
                 return
 
 
-def _fitting_part(call: "ToolCall", reading: tuple[str, str] | None, rule: "HookRule") -> str | None:
+def _match_rule(call: "ToolCall", reading: tuple[str, str] | None, rule: "HookRule") -> str | None:
     """Return what `{tool}` stands for in a rule that a call fits, None if it does not fit."""
     if rule.agents is not None and call.agent not in rule.agents:
         return None
@@ -130,7 +130,7 @@ def match_wildcard(pattern: str, name: str) -> str | None:
     A `*` is any run of characters but `/`.
     """
     patterns, names = pattern.split("/"), name.split("/")
-    if len(patterns) != len(names) or not all(map(_matches, patterns, names)):
+    if len(patterns) != len(names) or not all(map(_is_wildcard_match, patterns, names)):
         return None
     if pattern.count("*") != 1:
         return ""
@@ -138,7 +138,7 @@ def match_wildcard(pattern: str, name: str) -> str | None:
     return name[len(before) : len(name) - len(after)]
 
 
-def _matches(pattern: str, name: str) -> bool:
+def _is_wildcard_match(pattern: str, name: str) -> bool:
     if "*" not in pattern:
         return pattern == name
     first, *inner, last = pattern.split("*")
@@ -153,7 +153,7 @@ def _matches(pattern: str, name: str) -> bool:
     return True
 
 
-def action_of(rule: "HookRule", part: str, inputs: "dict[str, object]") -> str:
+def action_of_rule(rule: "HookRule", part: str, inputs: "dict[str, object]") -> str:
     """Return the action that a rule asks its grant; raise InputError if an input that names it is not a text."""
     if rule.action == TOOL_ACTION:
         action: object = part

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import HOOKS
-from cortex_policy.core.escalation import escalations
+from cortex_policy.core.escalation import find_escalations
 from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.core.model import CortexPolicyError, Grant, Rate
@@ -126,4 +126,4 @@ def safe_write_scopes(root: Root) -> tuple[str, ...]:
 
 def _is_writable_scope(name: str) -> bool:
     is_scope = not name.startswith(".") and normalize_scope_cached(name) == name and name.isprintable()
-    return is_scope and not escalations(Grant("", "-", ("write",), Rate(1), {}, fs_scope=(name,)))
+    return is_scope and not find_escalations(Grant("", "-", ("write",), Rate(1), {}, fs_scope=(name,)))

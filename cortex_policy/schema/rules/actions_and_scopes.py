@@ -3,7 +3,7 @@
 from itertools import takewhile
 from shlex import quote
 
-from cortex_policy.core.escalation import escalations, looks_like_writing
+from cortex_policy.core.escalation import find_escalations, looks_like_writing
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.scope_prefix import repair_scope
 from cortex_policy.core.text import did_you_mean
@@ -20,7 +20,7 @@ _GLOB_CHARACTERS = frozenset("*?[]{}")
 _PROTECTED = ".cortex/policy"
 
 
-def suspicious_actions(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
+def find_suspicious_actions(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
     """Find actions that are probably mistakes."""
     actions = subject.grant.actions
     if not actions:
@@ -44,7 +44,7 @@ def suspicious_actions(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
         seen.add(action)
 
 
-def unmatchable_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
+def find_unmatchable_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
     """Find scopes that no path can match."""
     for index, (scope, prefix) in enumerate(zip(subject.grant.fs_scope, subject.prefixes, strict=True)):
         if prefix is None:
@@ -57,7 +57,7 @@ def unmatchable_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
             )
 
 
-def redundant_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
+def find_redundant_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
     """Find scopes that another one covers; of two that say the same, the later one."""
     scopes, prefixes = subject.grant.fs_scope, subject.prefixes
     spelled = dict(zip(reversed(prefixes), reversed(scopes), strict=True))
@@ -76,7 +76,7 @@ def redundant_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
         seen.add(prefix)
 
 
-def missing_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
+def find_missing_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
     """Find grants without scopes that write or touch sensitive data."""
     grant = subject.grant
     if grant.fs_scope:
@@ -93,10 +93,10 @@ def missing_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
         )
 
 
-def escalating_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
+def find_escalating_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
     """Find scopes that cover files that others run."""
     places = {prefix: index for index, prefix in reversed(list(enumerate(subject.prefixes)))}
-    for one in escalations(subject.grant):
+    for one in find_escalations(subject.grant):
         if one.scope:
             hint = "name narrower scopes, or allow no action that writes"
             yield UnlocatedProblem("scope-escalation", one.sentence, hint, json_pointer("fsScope", places[one.scope]))

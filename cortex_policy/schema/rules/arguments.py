@@ -28,7 +28,7 @@ _MAX_WORK = 4_000_000  # for a grant: some seconds
 _MAX_SHOWN = 24  # characters of a value
 
 
-def unenforceable_declarations(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
+def find_unenforceable_declarations(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
     """Find declarations that deny every call with the argument: as many as are reported, since each is guessed at."""
     return islice(_unenforceable_declarations(subject), MAX_PROBLEMS)
 
@@ -43,7 +43,7 @@ def _unenforceable_declarations(subject: "LintSubject") -> "Iterator[UnlocatedPr
             yield from _declaration_problems(name, declaration, ("args", name))
 
 
-def slow_or_unmatchable_patterns(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
+def find_slow_or_unmatchable_patterns(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
     """Find patterns that are slow, in other readers of the grant or here, and patterns that nothing matches."""
     work = WorkLimit(_MAX_WORK)
     for name, declaration in subject.grant.args.items():

@@ -51,30 +51,30 @@ KEY_BY_NORMAL_FORM = {known.lower(): known for known in GRANT_KEYS} | _ALIASES
 _MIN_LIKENESS = 0.85  # `agents` is no `args`
 
 
-def misspelled_keys(document: "Mapping[str, Any]") -> "Iterator[UnlocatedProblem]":
+def find_misspelled_keys(document: "Mapping[str, Any]") -> "Iterator[UnlocatedProblem]":
     """Find keys that look like one of a grant's."""
-    similar_keys = {key: similar_key(key) for key in _unrecognized_keys(document)}
+    similar_keys = {key: find_similar_key(key) for key in _find_unrecognized_keys(document)}
     key_counts = Counter([*similar_keys.values(), *document])
     for key, known in similar_keys.items():
         if known:
             fix = Fix(json_pointer(key), known) if key_counts[known] == 1 else None
-            yield _unknown_key((key,), known, fix)
+            yield _unknown_key_problem((key,), known, fix)
     rate = document.get("rate")
     for key in rate if isinstance(rate, dict) else ():
         if key != PER_MINUTE and is_like_per_minute(key):
-            yield _unknown_key(("rate", key), PER_MINUTE, None)
+            yield _unknown_key_problem(("rate", key), PER_MINUTE, None)
 
 
-def _unknown_key(steps: tuple[str, ...], known: str, fix: Fix | None) -> UnlocatedProblem:
+def _unknown_key_problem(steps: tuple[str, ...], known: str, fix: Fix | None) -> UnlocatedProblem:
     message = f"`{steps[-1]}` has no effect: a {'rate' if len(steps) > 1 else 'grant'} has no such key"
     return UnlocatedProblem("key-unknown", message, did_you_mean(known), json_pointer(*steps), at_key=True, fix=fix)
 
 
-def ineffective_restrictions(document: "Mapping[str, Any]") -> "Iterator[UnlocatedProblem]":
+def find_ineffective_restrictions(document: "Mapping[str, Any]") -> "Iterator[UnlocatedProblem]":
     """Find keys that look like a restriction but restrict nothing."""
     rate = document.get("rate")
     below = (("rate", key) for key in rate if key != PER_MINUTE) if isinstance(rate, dict) else ()
-    for steps in chain(((key,) for key in _unrecognized_keys(document)), below):
+    for steps in chain(((key,) for key in _find_unrecognized_keys(document)), below):
         hint = _restriction_hint(steps[-1])
         if hint is not None:
             message = f"`{steps[-1]}` restricts nothing: no check knows it"
@@ -84,12 +84,12 @@ def ineffective_restrictions(document: "Mapping[str, Any]") -> "Iterator[Unlocat
 def _restriction_hint(key: str) -> str | None:
     """Return what to do instead of a key that reads like a restriction."""
     first = _FIRST_WORD.match(key)
-    return UNENFORCED_KEYS.get(_normalize(key)) or (
+    return UNENFORCED_KEYS.get(_normalize_key(key)) or (
         _UNENFORCED_PREFIXES.get(first[0].lower()) if first is not None else None
     )
 
 
-def tool_id_mismatch(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
+def find_tool_id_mismatch(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
     """Find a tool whose name differs from the id of its file."""
     grant = subject.grant
     if grant.id and grant.id != grant.tool:
@@ -97,25 +97,25 @@ def tool_id_mismatch(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
         yield UnlocatedProblem("tool-id", f"the id `{grant.id}` is not the tool `{grant.tool}`", hint, "/tool")
 
 
-def _unrecognized_keys(document: "Mapping[str, Any]") -> "Iterator[str]":
+def _find_unrecognized_keys(document: "Mapping[str, Any]") -> "Iterator[str]":
     """Yield the keys that no grant has, in the order of the file: that of a set is another in each process."""
     return (key for key in document if key not in _GRANT_KEY_SET)
 
 
 @cache  # the same few keys are in every file
-def similar_key(key: str) -> str:
+def find_similar_key(key: str) -> str:
     """Return the key of a grant that another one looks like, '' for none."""
     if key in _GRANT_KEY_SET:
         return key
-    matches = get_close_matches(_normalize(key), KEY_BY_NORMAL_FORM, 1, _MIN_LIKENESS)
-    return KEY_BY_NORMAL_FORM[matches[0]] if matches and _normalize(key) not in UNENFORCED_KEYS else ""
+    matches = get_close_matches(_normalize_key(key), KEY_BY_NORMAL_FORM, 1, _MIN_LIKENESS)
+    return KEY_BY_NORMAL_FORM[matches[0]] if matches and _normalize_key(key) not in UNENFORCED_KEYS else ""
 
 
 @cache
 def is_like_per_minute(key: str) -> bool:
     """Whether the key of a rate is, or looks like, the one there is."""
-    return bool(get_close_matches(_normalize(key), [PER_MINUTE.lower()], 1, _MIN_LIKENESS))
+    return bool(get_close_matches(_normalize_key(key), [PER_MINUTE.lower()], 1, _MIN_LIKENESS))
 
 
-def _normalize(key: str) -> str:
+def _normalize_key(key: str) -> str:
     return key.lower().replace("_", "").replace("-", "")

@@ -19,10 +19,10 @@ _SAMPLES = ("/etc/passwd", "../x", "a/b")
 _PATTERN_OF_PATHS = re.compile(r"\^?(?:\\?\.){0,2}\\?/|\^?~|\^[\w-]+\\?/")  # begins with the start of a path
 
 
-def pathlike_arguments(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
+def find_pathlike_arguments(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
     """Find declared strings, also in arrays, that look like paths although no scope limits them."""
     for name, declaration in subject.grant.args.items():
-        text = _string_declaration(declaration) if _is_left_open(subject, name) else None
+        text = _find_string_declaration(declaration) if _is_left_open(subject, name) else None
         if text is not None and (is_pathlike_name(name) or _has_path_values(text)) and _may_be_path(text):
             hint = 'add `"format": "path"`, or `"format": "not-path"` if it is none'
             message = f"`{name}` looks like a path and is not treated as one"
@@ -35,12 +35,12 @@ def _is_left_open(subject: "LintSubject", name: str) -> bool:
     return when_argument_is_path(subject.grant, name) == NEVER and declared_path_format(declarations, name) is None
 
 
-def _string_declaration(declaration: object) -> "dict[str, Any] | None":
+def _find_string_declaration(declaration: object) -> "dict[str, Any] | None":
     """Return the declaration of a string, or of the strings in an array; None for anything else."""
     if not isinstance(declaration, dict) or declaration_problem(declaration, 0):
         return None
     if "items" in declaration:
-        return _string_declaration(declaration["items"])
+        return _find_string_declaration(declaration["items"])
     types = declaration.get("type", "string")
     return declaration if "string" in ([types] if isinstance(types, str) else types) else None
 

@@ -39,7 +39,7 @@ class Brackets:
         """Whether a bracket of this kind is open."""
         return self._counts[kind] > 0
 
-    def open(self, token: "Token") -> None:
+    def open_bracket(self, token: "Token") -> None:
         """Open a bracket; raise UnrecognizedError if it nests deeper than any mistake."""
         if len(self._frames) > MAX_DEPTH and not self._is_deep:
             self._is_deep = True
@@ -53,7 +53,7 @@ class Brackets:
         self.inner = Frame(token.kind, token.start, self._tokenizer.indent)
         self._frames.append(self.inner)
 
-    def close(self, token: "Token") -> bool:
+    def close_bracket(self, token: "Token") -> bool:
         """Close the bracket that a closing one belongs to; return False if it belongs to none."""
         kind = OPENERS[token.kind]
         if not self._counts[kind]:
@@ -61,13 +61,13 @@ class Brackets:
             if self.inner.awaits == COLON:  # the last element of an array that was not opened is no key
                 self.inner.awaits = NEXT
             return False
-        if self.inner.kind != kind and self._is_typo(kind):
+        if self.inner.kind != kind and self._is_wrong_closer_typo(kind):
             if not self.is_unbalanced:
                 self._note_wrong_closer(token)
             kind = self.inner.kind
         while self.inner.kind != kind:
-            self._note_missing_closer(self._pop(token), token)
-        self._pop(token)
+            self._note_missing_closer(self._pop_frame(token), token)
+        self._pop_frame(token)
         return True
 
     def close_arrays(self) -> None:
@@ -96,7 +96,7 @@ class Brackets:
         others = f", and {len(frames) - 1:,} more inside" if len(frames) > 1 else ""
         self.note_unbalanced((frame.start, frame.start + 1), f"`{frame.kind}` is never closed{others}", hint)
 
-    def _is_typo(self, kind: str) -> bool:
+    def _is_wrong_closer_typo(self, kind: str) -> bool:
         """Whether a bracket of the wrong kind would close the whole, and yet more follows."""
         return self._frames[1].kind == kind and self._counts[kind] == 1 and not self._tokenizer.is_at_end
 
@@ -110,7 +110,7 @@ class Brackets:
         message = f"`{token.kind}` closes the `{self.inner.kind}` of {position_text(self._text, self.inner.start)}"
         self.note_unbalanced((token.start, token.end), message, f"write `{CLOSERS[self.inner.kind]}`")
 
-    def _pop(self, token: "Token") -> Frame:
+    def _pop_frame(self, token: "Token") -> Frame:
         frame, tokenizer = self._remove_inner(), self._tokenizer
         note_commas(frame, token.kind, self._problems)
         if frame.awaits in (COLON, VALUE) and frame.kind == "{":

@@ -39,7 +39,7 @@ def find_syntax_errors(data: bytes) -> "tuple[UnlocatedProblem, ...]":
         problems = ProblemList()
         _note_bytes(data, problems)
         if not problems:
-            _note_refusal(data.decode("utf-8", "replace"), refusal, problems)
+            _note_reason_of_decoder(data.decode("utf-8", "replace"), refusal, problems)
         return problems.in_order()
     return ()
 
@@ -130,7 +130,7 @@ def _note_wrapped(text: str, around: Wrapping, problems: ProblemList) -> None:
     note_wrapping(text, around, end, problems)
 
 
-def _note_refusal(text: str, refusal: MalformedError, problems: ProblemList) -> None:
+def _note_reason_of_decoder(text: str, refusal: MalformedError, problems: ProblemList) -> None:
     """Note what the strict readers say, for a cause that is not recognised."""
     try:
         parse_tree(text)

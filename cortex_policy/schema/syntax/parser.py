@@ -40,7 +40,12 @@ class TolerantParser:
         self.end: int | None = None
         self._own = range(0)  # problems about the last token
         self._last = Token("", start, start)  # scalar
-        self._steps = {ITEM: self._item, COLON: self._colon, VALUE: self._value, NEXT: self._next}
+        self._steps = {
+            ITEM: self._take_item,
+            COLON: self._take_colon,
+            VALUE: self._take_value,
+            NEXT: self._take_after_item,
+        }
 
     def parse(self) -> "TolerantParser":
         """Parse until the value ends, the text ends, or something is not recognized."""
@@ -51,7 +56,7 @@ class TolerantParser:
                 if token.kind == "end":
                     self.brackets.note_unclosed()
                     break
-                self._take(token)
+                self._take_token(token)
         except UnrecognizedError:
             pass
         return self
@@ -60,22 +65,22 @@ class TolerantParser:
         frame = self.brackets.inner
         self.tokenizer.skip_blanks()
         known = len(self.problems)
-        token = self.tokenizer.next(key=frame.kind == "{" and frame.awaits in (ITEM, NEXT))
+        token = self.tokenizer.next_token(key=frame.kind == "{" and frame.awaits in (ITEM, NEXT))
         self._own = range(known, len(self.problems))
         return token
 
-    def _take(self, token: Token) -> None:
+    def _take_token(self, token: Token) -> None:
         if token.kind in OPENERS:
-            if self.brackets.close(token):
-                self._complete(token.end)
+            if self.brackets.close_bracket(token):
+                self._complete_value(token.end)
             return
         while not self._steps[self.brackets.inner.awaits](self.brackets.inner, token):
             pass
 
     # each step says whether it took the token; if not, the frame awaits something else now
-    def _item(self, frame: Frame, token: Token) -> bool:
+    def _take_item(self, frame: Frame, token: Token) -> bool:
         if token.kind in _SEPARATORS:
-            self._separator(frame, token)
+            self._take_separator(frame, token)
             return True
         note_commas(frame, "", self.problems)
         if frame.kind == "[":
@@ -85,12 +90,12 @@ class TolerantParser:
             self.brackets.note_unbalanced((token.start, token.end), "this `{` is one too many", "delete it")
             return True
         if not token.is_scalar:
-            raise self._lost(token, "expecting a key in double quotes")
+            raise self._stop_at_unrecognized(token, "expecting a key in double quotes")
         note_duplicate_key(frame, token, self.text, self.problems)
         frame.key, frame.end, frame.awaits = token, token.end, COLON
         return True
 
-    def _colon(self, frame: Frame, token: Token) -> bool:
+    def _take_colon(self, frame: Frame, token: Token) -> bool:
         if token.kind == "=":
             span = (token.start, token.end)
             symbol = self.text[token.start : token.end]
@@ -107,18 +112,18 @@ class TolerantParser:
             note_missing_value(frame, self.problems)
             frame.awaits = ITEM
         elif token.kind == "junk":
-            raise self._lost(token, "expecting `:`")
+            raise self._stop_at_unrecognized(token, "expecting `:`")
         else:
             message = f"a colon is missing after the key {quote(frame.key.text)}"
-            self.problems.add("syntax-json", self._after(frame.end), message, "write `:`")
+            self.problems.add("syntax-json", self._span_after(frame.end), message, "write `:`")
         return False
 
-    def _value(self, frame: Frame, token: Token) -> bool:
+    def _take_value(self, frame: Frame, token: Token) -> bool:
         if token.kind in ("{", "["):
-            self.brackets.open(token)
+            self.brackets.open_bracket(token)
         elif token.is_scalar:
             self._last = token
-            self._complete(token.end)
+            self._complete_value(token.end)
         elif token.kind == ":" and frame.kind == "{":
             self.problems.add_repeated("::", "syntax-json", (token.start, token.end), "a colon too many", "delete it")
         elif token.kind in _SEPARATORS and frame.kind == "{":
@@ -126,52 +131,52 @@ class TolerantParser:
             frame.awaits = NEXT
             return False
         else:
-            raise self._lost(token, "expecting a value")
+            raise self._stop_at_unrecognized(token, "expecting a value")
         return True
 
-    def _next(self, frame: Frame, token: Token) -> bool:
+    def _take_after_item(self, frame: Frame, token: Token) -> bool:
         if token.kind in _SEPARATORS:
-            self._separator(frame, token)
+            self._take_separator(frame, token)
             return True
         if token.kind == ":" and self._last.kind == "string" and self._last.end == frame.end:
             if frame.kind == "{":
-                self._open_missing(self._last)
+                self._open_missing_object(self._last)
                 return True
             if self.brackets.has_open("{"):
-                self._close_missing(self._last)
+                self._close_unclosed_arrays(self._last)
                 return True
         is_item = token.is_scalar and self.tokenizer.is_followed_by(":=") if frame.kind == "{" else token.is_value
         if not is_item:
-            raise self._lost(token, f"expecting `,` or `{CLOSERS[frame.kind]}`")
-        self.problems.add("syntax-json", self._after(frame.end), "a comma is missing", "write `,`")
+            raise self._stop_at_unrecognized(token, f"expecting `,` or `{CLOSERS[frame.kind]}`")
+        self.problems.add("syntax-json", self._span_after(frame.end), "a comma is missing", "write `,`")
         frame.awaits = ITEM
         return False
 
-    def _open_missing(self, key: Token) -> None:
+    def _open_missing_object(self, key: Token) -> None:
         """Open the object that a key in the place of a value belongs to."""
         message = f"the `{{` before the key {quote(key.text)} is missing"
         self.brackets.note_unbalanced((key.start, key.end), message, "write `{`")
-        self.brackets.open(Token("{", key.start, key.end))
+        self.brackets.open_bracket(Token("{", key.start, key.end))
         note_duplicate_key(self.brackets.inner, key, self.text, self.problems)
         self.brackets.inner.key, self.brackets.inner.awaits = key, VALUE
 
-    def _close_missing(self, key: Token) -> None:
+    def _close_unclosed_arrays(self, key: Token) -> None:
         """Close the arrays around a key: it belongs to the object around them."""
         frame = self.brackets.inner
         hint = f"write `]` before the key {quote(key.text)} at {position_text(self.text, key.start)}"
         self.brackets.note_unbalanced((frame.start, frame.start + 1), "`[` is never closed", hint)
         self.brackets.close_arrays()
-        self._complete(key.start)
+        self._complete_value(key.start)
         note_duplicate_key(self.brackets.inner, key, self.text, self.problems)
         self.brackets.inner.key, self.brackets.inner.awaits = key, VALUE
 
-    def _separator(self, frame: Frame, token: Token) -> None:
+    def _take_separator(self, frame: Frame, token: Token) -> None:
         if token.kind == ";":
             message = "`;` is used where JSON has a comma"
             self.problems.add_repeated(";", "syntax-comma", (token.start, token.end), message, "write `,`")
         frame.add_comma(token.start)
 
-    def _complete(self, end: int) -> None:
+    def _complete_value(self, end: int) -> None:
         frame = self.brackets.inner
         frame.count += 1
         frame.end = end
@@ -179,11 +184,11 @@ class TolerantParser:
         if not frame.kind:
             self.end = end
 
-    def _after(self, end: int) -> tuple[int, int]:
+    def _span_after(self, end: int) -> tuple[int, int]:
         """Return the span at which something is missing: one character, none at the end of a line."""
         return end, end + (self.text[end : end + 1] not in ("", "\n", "\r"))
 
-    def _lost(self, token: Token, expected: str) -> UnrecognizedError:
+    def _stop_at_unrecognized(self, token: Token, expected: str) -> UnrecognizedError:
         self.problems.remove(self._own)  # a fault inside a token does not matter where no token belongs
         piece = match[0] if (match := _PIECE.match(self.text, token.start)) else ""
         if piece.startswith('\\"'):

@@ -70,9 +70,9 @@ class Tokenizer:
         self.is_cut_off = False  # the text ends within a string or a comment
         self.line_start = 0  # where the line starts
 
-    def next(self, *, key: bool) -> Token:
+    def next_token(self, *, key: bool) -> Token:
         """Return the token at the position of `skip_blanks`, read as a key or as a value."""
-        word = self._read(self.position, key=key)
+        word = self._read_token(self.position, key=key)
         self.position = word.end
         return word
 
@@ -93,7 +93,7 @@ class Tokenizer:
         """Skip whitespace and comments; return the offset of the next token."""
         line = self.line_start
         while True:
-            self._advance(_match_end(_WHITESPACE, self.text, self.position))
+            self._advance_to(_match_end(_WHITESPACE, self.text, self.position))
             if self.text.startswith(("//", "#", "/*"), self.position):
                 self._note_comment()
             elif unusual := _ODD_WHITESPACE.match(self.text, self.position):
@@ -104,7 +104,7 @@ class Tokenizer:
             self.indent = self.position - self.line_start
         return self.position
 
-    def _advance(self, end: int) -> None:
+    def _advance_to(self, end: int) -> None:
         newline = self.text.rfind("\n", self.position, end)
         self.line_start = newline + 1 if newline >= 0 else self.line_start
         self.position = end
@@ -130,9 +130,9 @@ class Tokenizer:
         message = f"{quoted} is a comment{' that does not end' if self.is_cut_off else ''}"
         hint = 'delete it, or keep what it says in a key: `"$comment": "..."`'
         self.problems.add("syntax-comment", (start, start + len(comment)), message, hint)
-        self._advance(end)
+        self._advance_to(end)
 
-    def _read(self, start: int, *, key: bool) -> Token:
+    def _read_token(self, start: int, *, key: bool) -> Token:
         first = self.text[start : start + 1]
         if not first:
             return Token("end", start, start)
@@ -147,9 +147,9 @@ class Tokenizer:
     def _read_bare(self, match: re.Match[str], *, key: bool) -> Token:
         word, start, end = match[0], match.start(), match.end()
         if self._has_closing_quote(end):
-            return self._missing_opening_quote(start, end)
+            return self._read_without_opening_quote(start, end)
         if key:
-            return self._missing_quotes(start, end, "the key ")
+            return self._read_without_quotes(start, end, "the key ")
         if match.re is _NUMBER:
             note_number(word, match.span(), self.problems)
             return Token("scalar", start, end)
@@ -157,8 +157,8 @@ class Tokenizer:
             return Token("scalar", start, end)
         end = max(end, start + len(self.text[start : _match_end(_BARE_TEXT, self.text, start)].rstrip()))
         if self._has_closing_quote(end):
-            return self._missing_opening_quote(start, end)
-        return self._missing_quotes(start, end, "")
+            return self._read_without_opening_quote(start, end)
+        return self._read_without_quotes(start, end, "")
 
     def _has_closing_quote(self, at: int) -> bool:
         return self.text.startswith('"', at) and self._is_end_of_string(at + 1)
@@ -166,18 +166,18 @@ class Tokenizer:
     def _is_end_of_string(self, end: int) -> bool:
         return self.text[end : end + 1] in _AFTER_STRINGS
 
-    def _missing_opening_quote(self, start: int, end: int) -> Token:
+    def _read_without_opening_quote(self, start: int, end: int) -> Token:
         word = self.text[start:end]
         message = f"the quote before {quote(word)} is missing"
-        self.problems.add("syntax-quotes", (start, end + 1), message, f"write {quote(_in_quotes(word))}")
+        self.problems.add("syntax-quotes", (start, end + 1), message, f"write {quote(_put_in_quotes(word))}")
         return Token("string", start, end + 1, word)
 
-    def _missing_quotes(self, start: int, end: int, what: str) -> Token:
+    def _read_without_quotes(self, start: int, end: int, what: str) -> Token:
         word = self.text[start:end]
         message = f"{what}{quote(word)} has no quotes"
         # keys without quotes are a habit (JavaScript); a value without is a slip
         kind = "bare keys" if what else f"bare at {start}"
-        self.problems.add_repeated(kind, "syntax-quotes", (start, end), message, f"write {quote(_in_quotes(word))}")
+        self.problems.add_repeated(kind, "syntax-quotes", (start, end), message, f"write {quote(_put_in_quotes(word))}")
         return Token("bare", start, end, word)
 
     def _read_string(self, start: int, *, key: bool) -> Token:
@@ -185,9 +185,9 @@ class Tokenizer:
         closers = _CLOSERS[opener]
         body = _match_end(_BODIES[closers], self.text, start + 1)
         if not self.text.startswith(tuple(closers), body):
-            return self._multiline_string(start, body, closers, key=key)
+            return self._read_multiline_string(start, body, closers, key=key)
         if opener == '"' and not self._is_end_of_string(body + 1):
-            return self._string_with_inner_quote(start, body, key=key)
+            return self._read_string_with_inner_quote(start, body, key=key)
         return self._complete_string(start, body)
 
     def _complete_string(self, start: int, close: int) -> Token:
@@ -195,7 +195,7 @@ class Tokenizer:
         content, opener = self.text[start + 1 : close], self.text[start]
         if opener != '"':
             kind = _QUOTE_NAMES.get(opener, "typographic quotes")
-            hint = f"write {quote(_in_quotes(content))}: JSON has double quotes only"
+            hint = f"write {quote(_put_in_quotes(content))}: JSON has double quotes only"
             self.problems.add_repeated(
                 kind, "syntax-quotes", (start, close + 1), f"{kind} around {quote(content)}", hint
             )
@@ -203,10 +203,10 @@ class Tokenizer:
         self.line_start = max(self.line_start, self.text.rfind("\n", start, close) + 1)
         return Token("string", start, close + 1, unescape(content))
 
-    def _string_with_inner_quote(self, start: int, close: int, *, key: bool) -> Token:
+    def _read_string_with_inner_quote(self, start: int, close: int, *, key: bool) -> Token:
         """Return a string with a letter right after it: its end is missing, or a quote within is not escaped."""
         if self.text[start:close].rstrip(" \t").endswith(_BEFORE_STRINGS):
-            return self._unterminated_string(start, close, key=key)
+            return self._read_unterminated_string(start, close, key=key)
         last, following = close, close
         while last == close or not _STRING_ENDS.match(self.text, last + 1):
             following = _match_end(_BODIES[_DOUBLE], self.text, last + 1)
@@ -219,29 +219,29 @@ class Tokenizer:
         note_string_content(self.text, (start + 1, last), self.problems)
         return Token("string", start, last + 1, self.text[start + 1 : last])
 
-    def _multiline_string(self, start: int, body: int, closers: str, *, key: bool) -> Token:
+    def _read_multiline_string(self, start: int, body: int, closers: str, *, key: bool) -> Token:
         """Return a string that does not end on its line: it goes on below, or its quote is missing."""
         # typographic quotes are not looked for below: each would be a look at all the text
         close = self.text.find(closers, body) if len(closers) == 1 else -1
         if close >= 0 and self._is_end_of_string(close + 1):
             return self._complete_string(start, close)
         line_end = self.text.find("\n", body)
-        return self._unterminated_string(start, len(self.text) if line_end < 0 else line_end, key=key)
+        return self._read_unterminated_string(start, len(self.text) if line_end < 0 else line_end, key=key)
 
-    def _unterminated_string(self, start: int, end: int, *, key: bool) -> Token:
+    def _read_unterminated_string(self, start: int, end: int, *, key: bool) -> Token:
         """Return a string that lacks its quote: it ends before what cannot belong to it."""
         content = self.text[start + 1 : end]
         content = (content.partition(":")[0] if key else content).rstrip(_NOT_IN_STRING)
         end = start + 1 + len(content)
         self.is_cut_off = _match_end(_WHITESPACE, self.text, end) == len(self.text)
         more = ", and see whether the file was cut off" if self.is_cut_off else ""
-        hint = f"write {quote(_in_quotes(content))}{more}"
+        hint = f"write {quote(_put_in_quotes(content))}{more}"
         self.problems.add("syntax-json", (start, end), f"the string {quote(content)} does not end", hint)
         note_string_content(self.text, (start + 1, end), self.problems, double=self.text[start] == _DOUBLE)
         return Token("string", start, end, content)
 
 
-def _in_quotes(content: str) -> str:
+def _put_in_quotes(content: str) -> str:
     return f'"{content}"'
 
 

@@ -73,9 +73,9 @@ def note_merge_conflicts(text: str, problems: ProblemList) -> str | None:
         ours = slice(first.end(), conflict[1].start())
         pieces += [
             text[last : first.start()],
-            _blank_out(first[0]),
+            _replace_by_spaces(first[0]),
             text[ours],
-            _blank_out(text[ours.stop : final.end()]),
+            _replace_by_spaces(text[ours.stop : final.end()]),
         ]
         last = final.end()
     strays = _CONFLICT.sub(lambda group: "." * len(group[0]), symbols)
@@ -91,7 +91,7 @@ def _side_name(marker: re.Match[str]) -> str:
     return quote(name) if name else "two sides without names"
 
 
-def _blank_out(part: str) -> str:
+def _replace_by_spaces(part: str) -> str:
     return _NOT_BREAKS.sub(" ", part)
 
 
@@ -110,17 +110,17 @@ def find_wrapping(text: str, start: int) -> Wrapping | None:
         return None
     for pattern, what in _SHELL:
         if pattern.match(text, start):
-            return Wrapping("syntax-shell", what, start, _find_json(text, start))
+            return Wrapping("syntax-shell", what, start, _find_start_of_json(text, start))
     if _PROGRAM.match(text, start):
-        return Wrapping("syntax-json", "a program", start, _find_json(text, start))
+        return Wrapping("syntax-json", "a program", start, _find_start_of_json(text, start))
     if fence := _FENCE.match(text, start):
-        return Wrapping("syntax-json", "a fence of Markdown", start, _find_json(text, fence.end()))
+        return Wrapping("syntax-json", "a fence of Markdown", start, _find_start_of_json(text, fence.end()))
     prose = _PROSE.match(text, start)
-    begin = _find_json(text, prose.end()) if prose else None
+    begin = _find_start_of_json(text, prose.end()) if prose else None
     return None if begin is None else Wrapping("syntax-json", "prose", start, begin)
 
 
-def _find_json(text: str, start: int) -> int | None:
+def _find_start_of_json(text: str, start: int) -> int | None:
     match = _OBJECT.search(text, start)
     return match.start() if match else None
 

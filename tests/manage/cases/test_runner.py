@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cortex_policy.core.arguments import _violation
+from cortex_policy.core.arguments import _find_violation
 from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.model import REASONS, Settings
 from cortex_policy.core.not_done_error import NotDoneError
@@ -225,7 +225,7 @@ def test_why_a_long_array_is_denied_takes_one_more_look_at_it() -> None:
     """One to decide, one to explain."""
     grant = {**GIT, "args": {"x": {"items": {"items": {"maxLength": 3}}}}}
     values = [["a"] * 100] * 10 + [["a"] * 99 + ["long"]]
-    with counted(_violation) as work:
+    with counted(_find_violation) as work:
         found = run(case("allowed", args={"x": values}), grant=grant)
     assert found.results[0].why is not None
     assert "(an item) (an item) must meet `maxLength` 3" in found.results[0].why.step.message
