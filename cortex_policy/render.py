@@ -84,10 +84,17 @@ def hint_of_outcome(outcome: "CallOutcome") -> str:
 def _allowed_text(decision: "Decision") -> str:
     budget = decision.budget
     remaining = f", {budget.remaining} of {budget.limit} left" if budget is not None else ""
+    if is_counted_locally(decision):
+        remaining += " on this host (the server of budgets does not answer)"
     if decision.approval is not None and decision.approval.status == USED:
         return f"allowed{remaining}; a human approved it (request `{decision.approval.id}`)"
     needs = f"; needs {', '.join(decision.obligations)}" if decision.obligations else ""
     return f"allowed{remaining}{needs}"
+
+
+def is_counted_locally(decision: "Decision") -> bool:
+    """Whether the server of budgets did not answer, so that this host counted by itself."""
+    return decision.budget is not None and decision.budget.local
 
 
 def _unchecked_scope_text(outcome: "CallOutcome") -> str:

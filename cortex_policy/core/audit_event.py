@@ -48,6 +48,7 @@ class Event(Value):
     trace: str | None = None
     approval: str | None = None
     is_repeat: bool = False
+    is_local: bool = False
 
 
 def to_json_line(event: Event, detail: str, digest: "Callable[[bytes], str]") -> bytes:
@@ -107,6 +108,8 @@ def _event_data(event: Event, detail: str, digest: "Callable[[bytes], str]") -> 
         data["peek"] = True
     if event.is_repeat:
         data["repeat"] = True
+    if event.is_local:
+        data["budget"] = "local"
     if event.approval is not None:
         data["approval"] = event.approval
     if detail == FULL:

@@ -35,7 +35,7 @@ def _path_line(path: "Any", scope: str | None) -> str:
 
 
 def _budget_line(budget: "Any") -> str:
-    line = f"budget: {budget.remaining} of {budget.limit} left"
+    line = f"budget: {budget.remaining} of {budget.limit} left{' on this host alone' if budget.local else ''}"
     if budget.remaining or budget.retry_after_seconds is None:
         return line
     return f"{line}, a call fits in {budget.retry_after_seconds:.1f} seconds"

@@ -133,7 +133,8 @@ def rate_denial_text(budget: "Budget") -> str:
         return f"a cost above {budget.limit} never fits into a minute"
     if budget.closed:
         return "closed for a minute after damage"
-    return f"{budget.used} of {budget.limit} used in the last minute"
+    where = " on this host, as the server of budgets does not answer" if budget.local else ""
+    return f"{budget.used} of {budget.limit} used in the last minute{where}"
 
 
 def decide(

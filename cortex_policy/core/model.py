@@ -170,6 +170,7 @@ class Budget(Value):
 
     No seconds: waiting cures nothing. `closed`: its file was damaged, and denies every call until a window has passed.
     `repeat`: another line of an agent's settings has delivered the same call before, and its hit was taken then.
+    `local`: the server of budgets did not answer, and this host counted by itself, with its share of the limit.
     """
 
     limit: int
@@ -179,6 +180,7 @@ class Budget(Value):
     consumed: int
     closed: bool = False
     repeat: bool = False
+    local: bool = False
 
 
 WAITING, APPROVED, DENIED, USED, EXPIRED = "waiting", "approved", "denied", "used", "expired"
@@ -287,6 +289,10 @@ class GrantError(CortexPolicyError):
 
 class StateError(CortexPolicyError):
     """The rate state could not be read or written: exit 24."""
+
+
+class BudgetServerError(StateError):
+    """The server of shared budgets does not answer, or can count nothing just now: exit 24."""
 
 
 class UsageError(CortexPolicyError):

@@ -76,6 +76,7 @@ def _event_of(call: "AnsweredCall", error: CortexPolicyError | None, *, with_pla
         os.environ.get("CORTEX_RUN_ID", ""), parse_trace_id(os.environ.get("TRACEPARENT", "")),
         decision.approval.id if decision is not None and decision.approval is not None else None,
         decision is not None and decision.budget is not None and decision.budget.repeat,
+        decision is not None and decision.budget is not None and decision.budget.local,
     )  # fmt: skip
 
 

@@ -32,7 +32,8 @@ class Delivery(Value):
 class DeliveryTable:
     """The open and locked table of a root, for one delivery.
 
-    INVARIANT: the caller holds the lock of the budget's ring, so that two deliveries of a call come one after another.
+    INVARIANT: the caller holds the lock of the budget's ring (of the table, if a server counts), so that two deliveries
+    of a call come one after another.
     """
 
     def __init__(self, descriptor: int | None, budget: int, delivery: Delivery, now: int) -> None:

@@ -170,7 +170,8 @@ class _LedgerCall:
         """Decide by the ring, but take nothing if another line of an agent's settings has delivered the same call."""
         from cortex_policy.state.deliveries import DeliveryTable  # noqa: PLC0415 - only the hooks of agents need it
 
-        now, descriptor = rings.now_ticks(), _open_deliveries(self._directory, makes=self._consume)
+        now = rings.now_ticks()
+        descriptor = open_and_lock_deliveries(self._directory, DELIVERIES, makes=self._consume)
         try:
             table = DeliveryTable(descriptor, ring.identity, delivery, now)
             if table.is_repeat and now >= ring.closed:
@@ -200,15 +201,15 @@ class _LedgerCall:
         return Budget(limit, used, max(0, limit - used), seconds, consumed, closed=now < ring.closed)
 
 
-def _open_deliveries(directory: int, *, makes: bool) -> int | None:
-    """Open and lock the table of deliveries; None if there is none, and it is not to be made."""
-    descriptor = open_and_lock_budget_file(directory, DELIVERIES)
+def open_and_lock_deliveries(directory: int, name: str, *, makes: bool) -> int | None:
+    """Open and lock a table of deliveries; None if there is none, and it is not to be made."""
+    descriptor = open_and_lock_budget_file(directory, name)
     if descriptor is not None or not makes:
         return descriptor
     from cortex_policy.state.deliveries import empty_table  # noqa: PLC0415 - once in a root's life
     from cortex_policy.state.ledger_maintenance import create_and_lock_state_file  # noqa: PLC0415 - as above
 
-    return create_and_lock_state_file(directory, DELIVERIES, empty_table())
+    return create_and_lock_state_file(directory, name, empty_table())
 
 
 def _budget_of_repeat(ring: Ring, limit: int, now: int) -> Budget:

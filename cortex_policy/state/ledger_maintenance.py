@@ -12,6 +12,7 @@ from cortex_policy.state.ledger_ring import (
     DELIVERIES,
     HEADER,
     NOTHING,
+    SHARED_DELIVERIES,
     SWEEP_MARKER,
     WINDOW_TICKS,
     WORD,
@@ -24,7 +25,8 @@ from cortex_policy.state.ledger_ring import (
 )
 
 _NEW = ".new-"  # the process id of the maker follows
-_NO_BUDGETS = (SWEEP_MARKER, DELIVERIES)
+_TABLES = (DELIVERIES, SHARED_DELIVERIES)
+_NO_BUDGETS = (SWEEP_MARKER, *_TABLES)
 
 
 def create_and_lock_budget(directory: int, key: BudgetFileKey, limit: int) -> int:
@@ -200,8 +202,8 @@ def _remove_idle(directory: int, name: str, now: int) -> None:
         # INVARIANT: no ring is read from a removed file: that would revive it for processes that have it mapped
         if not is_still_at_its_name(descriptor):
             return
-        if name == DELIVERIES:
-            _remove_idle_deliveries(directory, descriptor, now)
+        if name in _TABLES:
+            _remove_idle_deliveries(directory, name, descriptor, now)
         elif (ring := Ring(descriptor)).is_idle(now):
             ring.mark_removed()
             os.unlink(name, dir_fd=directory)
@@ -211,8 +213,8 @@ def _remove_idle(directory: int, name: str, now: int) -> None:
         unlock_and_close(descriptor)
 
 
-def _remove_idle_deliveries(directory: int, descriptor: int, now: int) -> None:
+def _remove_idle_deliveries(directory: int, name: str, descriptor: int, now: int) -> None:
     from cortex_policy.state.deliveries import is_idle_table  # noqa: PLC0415 - only if agents' hooks are used
 
     if is_idle_table(descriptor, now):
-        os.unlink(DELIVERIES, dir_fd=directory)
+        os.unlink(name, dir_fd=directory)
