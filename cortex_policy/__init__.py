@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from cortex_policy.library.subscriptions import GrantChanged as GrantChanged
     from cortex_policy.state.file_budgets import FileBudgets as FileBudgets
     from cortex_policy.state.memory_budgets import MemoryBudgets as MemoryBudgets
+    from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets as RedisBudgets
 
     __version__: str
     Change = GrantChanged  # the old names
@@ -55,6 +56,7 @@ _HOMES = {
     "PreloadResult": "library.store",
     "Rate": "core.model",
     "Reason": "core.model",
+    "RedisBudgets": "state.shared_budgets.redis_budgets",
     "Request": "core.model",
     "ResolvedPath": "core.model",
     "Settings": "core.model",

@@ -168,7 +168,8 @@ class Settings(Value):
 class Budget(Value):
     """What a rate leaves: hits in the window, hits left, seconds until the call (or, once consumed, one more) fits.
 
-    No seconds: waiting cures nothing. `closed`: its file was damaged, and denies every call until a window has passed.
+    No seconds: waiting cures nothing. `closed`: its hits may be lost, and every call is denied until a window has
+    passed: its file was damaged, or its server says why in `closed_because`.
     `repeat`: another line of an agent's settings has delivered the same call before, and its hit was taken then.
     `local`: the server of budgets did not answer, and this host counted by itself, with its share of the limit.
     """
@@ -181,6 +182,7 @@ class Budget(Value):
     closed: bool = False
     repeat: bool = False
     local: bool = False
+    closed_because: str = ""
 
 
 WAITING, APPROVED, DENIED, USED, EXPIRED = "waiting", "approved", "denied", "used", "expired"

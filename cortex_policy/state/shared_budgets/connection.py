@@ -1,0 +1,163 @@
+"""A connection to a server in RESP2, on a bare socket, so that a check does not load redis-py and its 110 ms.
+
+INVARIANT: every call ends at its deadline, and no answer takes more than a few kilobytes, whatever the server sends.
+"""
+
+import _socket
+import errno
+import os
+
+from cortex_policy.state import state_error
+from cortex_policy.state.shared_budgets.server_clock import remaining_seconds
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.state.shared_budgets.server_address import ServerAddress
+
+MAX_LINE = 4096  # bytes of one answer; an error may be long
+_LINE_END = b"\r\n"
+
+
+class Connection:
+    """An open connection. The first exchange logs in; after any error it must be closed, as answers may still come."""
+
+    __slots__ = "_login", "_received", "socket"
+
+    def __init__(self, socket: "_socket.socket", login: tuple[bytes, ...] = ()) -> None:
+        """Take a connected socket, and the requests that log in, which are sent together with the first one."""
+        self.socket, self._login, self._received = socket, login, b""
+
+    def exchange(self, request: bytes, deadline_ns: int) -> bytes:
+        """Send a request and return the one line that answers it; raise OSError (TimeoutError) or StateError."""
+        line = self.ask(request, deadline_ns)
+        if self._received:
+            raise state_error("the server of shared budgets gave more answers than it was asked for")
+        return line
+
+    def ask(self, request: bytes, deadline_ns: int) -> bytes:
+        """Send a request and return the first line of its answer; raise OSError (TimeoutError) or StateError."""
+        login, self._login = self._login, ()
+        self.socket.settimeout(remaining_seconds(deadline_ns))
+        self.socket.sendall(b"".join((*login, request)))
+        for _ in login:
+            greeting = self.read_line(deadline_ns)
+            if greeting != b"+OK":
+                from cortex_policy.state.shared_budgets.server_errors import login_error  # noqa: PLC0415 - only a failure needs it
+
+                raise login_error(greeting)
+        return self.read_line(deadline_ns)
+
+    def read_line(self, deadline_ns: int) -> bytes:
+        """Return the next line; raise OSError (TimeoutError), ConnectionResetError at its end, or StateError."""
+        while _LINE_END not in self._received:
+            if len(self._received) > MAX_LINE:
+                raise state_error("the server of shared budgets gave an answer that is too long")
+            self.socket.settimeout(remaining_seconds(deadline_ns))
+            part = self.socket.recv(MAX_LINE)
+            if not part:
+                raise ConnectionResetError
+            self._received += part
+        line, _, self._received = self._received.partition(_LINE_END)
+        return line
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.socket.close()
+
+    __del__ = close  # of budgets that were never told to forget it
+
+
+def connect(address: "ServerAddress", hosts: tuple[tuple[str, int], ...], deadline_ns: int) -> Connection:
+    """Connect to the path of an address, or to the first of these hosts that accepts; raise OSError or StateError."""
+    if address.path:
+        return Connection(_open(_socket.AF_UNIX, address.path, deadline_ns), login_requests(address))
+    failure: OSError = ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+    for host, port in hosts:
+        try:
+            return _connect_host(address, host, port, deadline_ns)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            failure = error
+    raise failure
+
+
+def _connect_host(address: "ServerAddress", host: str, port: int, deadline_ns: int) -> Connection:
+    """Connect to one host, by whichever of its addresses accepts."""
+    failure = OSError(errno.EHOSTUNREACH, os.strerror(errno.EHOSTUNREACH))
+    for family, place in _resolve(host, port, deadline_ns):
+        try:
+            socket = _open(family, place, deadline_ns)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            failure = error
+            continue
+        if address.is_tls:
+            from cortex_policy.state.shared_budgets.tls import wrap_socket  # noqa: PLC0415 - it loads `ssl`
+
+            socket = wrap_socket(socket, host, address.tls_files, deadline_ns)
+        return Connection(socket, login_requests(address))
+    raise failure
+
+
+def login_requests(address: "ServerAddress") -> tuple[bytes, ...]:
+    """Return the requests that log in and choose the database."""
+    requests = []
+    if address.password:
+        words = filter(None, (address.username, address.password))
+        requests.append(pack(b"AUTH", *(word.encode("utf-8", "surrogatepass") for word in words)))
+    if address.database:
+        requests.append(pack(b"SELECT", b"%d" % address.database))
+    return tuple(requests)
+
+
+def pack(*words: bytes) -> bytes:
+    """Return the bytes of a command."""
+    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
+
+
+def _open(family: int, place: "str | tuple[object, ...]", deadline_ns: int) -> "_socket.socket":
+    socket = _socket.socket(family, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+    try:
+        socket.settimeout(remaining_seconds(deadline_ns))
+        if family != _socket.AF_UNIX:
+            socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+        socket.connect(place)
+    except BaseException:
+        socket.close()
+        raise
+    return socket
+
+
+def _resolve(host: str, port: int, deadline_ns: int) -> "list[tuple[int, tuple[object, ...]]]":
+    """Return the family and address of each address of a host; a name is looked up in a thread that can be left."""
+    try:
+        return _look_up(host, port, _socket.AI_NUMERICHOST)
+    except _socket.gaierror:
+        pass
+    from _thread import allocate_lock, start_new_thread  # noqa: PLC0415 - only names need it
+
+    found: list[list[tuple[int, tuple[object, ...]]] | OSError] = []
+    is_done = allocate_lock()
+    is_done.acquire()
+
+    def look_up() -> None:
+        try:
+            found.append(_look_up(host, port, 0))
+        except OSError as error:
+            found.append(error)
+        finally:
+            is_done.release()
+
+    start_new_thread(look_up, ())
+    if not is_done.acquire(timeout=remaining_seconds(deadline_ns)):
+        raise TimeoutError
+    if isinstance(found[0], OSError):
+        raise found[0]
+    return found[0]
+
+
+def _look_up(host: str, port: int, flags: int) -> "list[tuple[int, tuple[object, ...]]]":
+    places = _socket.getaddrinfo(host.encode(), port, 0, _socket.SOCK_STREAM, 0, flags)
+    return [(place[0], place[4]) for place in places]

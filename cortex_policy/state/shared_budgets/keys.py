@@ -1,0 +1,70 @@
+"""The keys of budgets on the server: keyed hashes, so that no tool, action or name of budgets can be read from them."""
+
+import os
+import stat
+
+from cortex_policy.state import OPEN_FILE, read_all, sha256, state_error
+from cortex_policy.state.ledger_ring import budget_key
+
+MIN_SECRET, MAX_SECRET = 16, 4096  # bytes
+_BLOCK = 64
+_INNER, _OUTER = bytes(byte ^ 0x36 for byte in range(256)), bytes(byte ^ 0x5C for byte in range(256))
+_TAG, _NAME = 16, 32  # digits
+
+
+class BudgetKeys:
+    """The keys of the budgets of one name; hosts with the same name and secret have the same."""
+
+    epoch: bytes
+
+    def __init__(self, name: str, secret: bytes) -> None:
+        """Derive the tag of the name, which keeps all its keys on one node of a cluster."""
+        self._secret = secret
+        self._prefix = f"cortex:{{{keyed_hash(secret, b'name ' + name.encode())[:_TAG]}}}:"
+        self.epoch = f"{self._prefix}epoch".encode()
+
+    def budget(self, tool: str, action: str) -> bytes:
+        """Return the key of a budget."""
+        text = budget_key(tool, action).encode("utf-8", "surrogatepass")
+        return (self._prefix + keyed_hash(self._secret, b"key " + text)[:_NAME]).encode()
+
+
+def keyed_hash(secret: bytes, data: bytes) -> str:
+    """Return HMAC-SHA-256 in hexadecimal; `hmac` and `hashlib` cost 5 ms."""
+    if len(secret) > _BLOCK:
+        secret = sha256(secret).digest()
+    padded = secret.ljust(_BLOCK, b"\0")
+    inner = sha256(padded.translate(_INNER) + data).digest()
+    return str(sha256(padded.translate(_OUTER) + inner).hexdigest())
+
+
+def read_secret(path: str, what: str = "the key of shared budgets") -> bytes:
+    """Return what the file of a secret holds, without the end of its line; `what` names the secret in errors.
+
+    Raises StateError unless the file is private to the caller.
+    """
+    try:
+        descriptor = os.open(path, OPEN_FILE)
+    except (OSError, ValueError) as error:
+        from cortex_policy.core.text import os_error_text  # noqa: PLC0415 - only a failure needs it
+
+        text = os_error_text(error) if isinstance(error, OSError) else "is not a path"
+        raise state_error(f"{what}: `{path}`: {text}") from None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o077:
+            raise state_error(
+                f"{what}: `{path}` is not a file of mode 0600 of yours", f"fix it with `chmod 600 {path}`"
+            )
+        secret = read_all(descriptor, MAX_SECRET + 1)
+    finally:
+        os.close(descriptor)
+    return secret.rstrip(b"\r\n")
+
+
+def check_secret(secret: bytes) -> bytes:
+    """Return the key of shared budgets; raise StateError if it could be guessed, or is too long."""
+    if not MIN_SECRET <= len(secret) <= MAX_SECRET:
+        message = f"the key of shared budgets has {len(secret)} bytes, not {MIN_SECRET} to {MAX_SECRET}"
+        raise state_error(message, "make one with `openssl rand -hex 32`, the same for all hosts")
+    return secret

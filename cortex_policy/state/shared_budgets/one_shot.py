@@ -1,0 +1,81 @@
+"""Shared budgets for a process that asks once: it connects, asks, and closes the connection."""
+
+from cortex_policy.core.model import Budget
+from cortex_policy.state import state_error
+from cortex_policy.state.shared_budgets.keys import BudgetKeys, check_secret
+from cortex_policy.state.shared_budgets.protocol import PEEK, RESET, RESET_ALL, TAKE, Call, run
+from cortex_policy.state.shared_budgets.server_address import ServerAddress
+from cortex_policy.state.shared_budgets.server_clock import ClockFile, boot_ns
+from cortex_policy.state.shared_budgets.session import Session
+
+
+class SharedBudgets:
+    """The budgets of one name, counted on a server for all hosts: the same methods as a ledger, just as exact.
+
+    Nothing is tried twice: after a failure nobody knows whether the hits were taken, so the call is denied.
+    """
+
+    def __init__(
+        self, address: ServerAddress, name: str, secret: bytes, *, state_dir: str, timeout_ms: int = 50
+    ) -> None:
+        """Take the server, the name that hosts share, the key of its hashes, and the state directory of this host.
+
+        Every call ends within `timeout_ms`. Raises StateError for a secret that is too short.
+        """
+        self.address, self.name, self.timeout_ms = address, name, timeout_ms
+        self._keys = BudgetKeys(name, check_secret(secret))
+        self._clock_file = ClockFile(state_dir, address.shown, name)
+
+    def take(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
+        """Take `cost` hits if they fit into `limit` a minute; raise StateError if that cannot be known."""
+        return self._decide(TAKE, tool, action, limit, cost)
+
+    def peek(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
+        """Return what `take` would; consume nothing, and write nothing."""
+        return self._decide(PEEK, tool, action, limit, cost)
+
+    def usage(self, tool: str, action: str) -> int:
+        """Return the hits of the last minute; raise StateError if they cannot be known."""
+        budget = self.peek(tool, action, 1)
+        if budget.closed:
+            raise state_error(f"the shared budgets are closed: {budget.closed_because}", "try again in a minute")
+        return budget.used
+
+    def reset(self, tool: str, action: str) -> bool:
+        """Forget the hits of a budget and open it if it is closed; return whether it was known; raise StateError."""
+        return bool(self._ask(Call(self._keys, RESET, (tool, action))).consumed)
+
+    def reset_all(self) -> None:
+        """Forget the hits of all budgets of this name, and open them; raise StateError."""
+        self._ask(Call(self._keys, RESET_ALL, ("", "")))
+
+    def _decide(self, what: bytes, tool: str, action: str, limit: int, cost: int) -> Budget:
+        if not (type(tool) is type(action) is str and type(limit) is type(cost) is int) or cost < 1:
+            from cortex_policy.core.input_values import validated_budget_call  # noqa: PLC0415 - only from Python
+
+            tool, action, limit, cost = validated_budget_call(tool, action, limit, cost)
+        if limit < cost:
+            return Budget(limit, 0, limit, None, 0)
+        return self._ask(Call(self._keys, what, (tool, action), limit, cost))
+
+    def _ask(self, call: Call) -> Budget:
+        deadline_ns = boot_ns() + self.timeout_ms * 1_000_000
+        try:
+            return self._converse(call, deadline_ns)
+        except OSError as error:
+            from cortex_policy.state.shared_budgets.server_errors import connection_error  # noqa: PLC0415 - only a failure needs it
+
+            raise connection_error(error, self.address.shown, self.timeout_ms) from None
+
+    def _converse(self, call: Call, deadline_ns: int) -> Budget:
+        """Connect, ask and close; keep what the answer says of the server's clock for the next process."""
+        clock = self._clock_file.load()
+        before = clock.pair
+        session = Session(self.address, deadline_ns)
+        try:
+            budget = run(call.converse(clock), lambda request: session.exchange(request, deadline_ns))
+        finally:
+            session.close()
+        if clock.pair != before:
+            self._clock_file.save(clock)
+        return budget

@@ -1,0 +1,38 @@
+"""Where Sentinel has the primary of a service."""
+
+from cortex_policy.core.model import StateError
+from cortex_policy.state import state_error
+from cortex_policy.state.shared_budgets.connection import connect, pack
+from cortex_policy.state.shared_budgets.server_errors import answer_error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.state.shared_budgets.server_address import ServerAddress
+
+
+def find_primary(address: "ServerAddress", deadline_ns: int) -> tuple[str, int]:
+    """Return the host and port that the first Sentinel to know the service names; raise OSError or StateError."""
+    failure: OSError | StateError = ConnectionRefusedError()
+    for host, port in address.hosts:
+        try:
+            return _ask(address, host, port, deadline_ns)
+        except TimeoutError:
+            raise
+        except (OSError, StateError) as error:
+            failure = error
+    raise failure
+
+
+def _ask(address: "ServerAddress", host: str, port: int, deadline_ns: int) -> tuple[str, int]:
+    question = pack(b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", address.service.encode())
+    connection = connect(address, ((host, port),), deadline_ns)
+    try:
+        line = connection.ask(question, deadline_ns)
+        if line == b"*-1":
+            raise state_error(f"Sentinel does not know the service `{address.service}`")
+        parts = [connection.read_line(deadline_ns) for _ in range(4)] if line == b"*2" else []
+    finally:
+        connection.close()
+    if not parts or not parts[3].isdigit():
+        raise answer_error(line)
+    return parts[1].decode("ascii", "replace"), int(parts[3])

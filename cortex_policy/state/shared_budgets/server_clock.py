@@ -1,0 +1,113 @@
+"""What a host can believe about the server's clock.
+
+A script cannot see that its server's clock was set forward, which would empty every window. A host can: it keeps a pair
+(the server's time in an answer, its own time since boot before it asked), and knows from its own clock the latest time
+that the server can show by now. It keeps the pair that bounds that time best, so that many small steps add up.
+"""
+
+import os
+import stat
+import time
+
+from cortex_policy.state import CLOCK, OPEN_FILE, boot_id, read_all, sha256, state_error, time_namespace
+from cortex_policy.state.ledger import open_or_make_state_directory
+
+SLACK_US = 20_000
+_DRIFT = 1_000_000  # a clock may run one thousandth faster than another: a microsecond in so many nanoseconds
+_WORD, _BOOT, _CHECK = 8, 16, 8  # bytes
+_SIZE = _BOOT + 2 * _WORD + _CHECK
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def boot_ns() -> int:
+    """Return the time since boot; no setting of the host's wall clock moves it."""
+    return time.clock_gettime_ns(CLOCK)
+
+
+def remaining_seconds(deadline_ns: int) -> float:
+    """Return the seconds until a deadline on the clock since boot; raise TimeoutError if it has passed."""
+    remaining = deadline_ns - boot_ns()
+    if remaining <= 0:
+        raise TimeoutError
+    return remaining / 1e9
+
+
+class ServerClock:
+    """The pair that bounds the server's time best: that of an answer, and the host's own before it asked."""
+
+    __slots__ = ("pair",)
+
+    def __init__(self, server_us: int = 0, at_ns: int = 0) -> None:
+        """Know nothing (0) until the first answer."""
+        self.pair = server_us, at_ns  # one object, as threads share it
+
+    def latest_us(self, now_ns: int) -> tuple[int, int]:
+        """Return the latest time that the server can show, and the answer's time that says so; zeros if none does."""
+        server_us, at_ns = self.pair
+        passed = now_ns - at_ns
+        return (server_us + passed // 1000 + passed // _DRIFT + SLACK_US if server_us else 0), server_us
+
+    def learn(self, server_us: int, asked_ns: int) -> None:
+        """Take an answer's time if it bounds the server's time better, or must be believed."""
+        latest, _ = self.latest_us(asked_ns)
+        if not latest - SLACK_US < server_us <= latest:
+            self.pair = server_us, asked_ns
+
+
+class ClockFile:
+    """The pair of this host and one server, kept in the state directory for the next process."""
+
+    def __init__(self, state_dir: str, address: str, name: str) -> None:
+        """Take the state directory, and what identifies the server and its budgets; open nothing yet."""
+        digest = sha256(b"server %s\0%s" % (address.encode(), name.encode())).hexdigest()
+        self._state_dir, self._name = state_dir, f".server-clock-{digest[:24]}"
+
+    def load(self) -> ServerClock:
+        """Return what was kept since the last boot; raise StateError or OSError if the state directory is unusable."""
+        directory = open_or_make_state_directory(self._state_dir, None, self._state_dir)
+        try:
+            descriptor = os.open(self._name, OPEN_FILE, dir_fd=directory)
+        except FileNotFoundError:
+            return ServerClock()
+        finally:
+            os.close(directory)
+        try:
+            _check(descriptor)
+            data = read_all(descriptor, _SIZE)
+        finally:
+            os.close(descriptor)
+        body, check = data[:-_CHECK], data[-_CHECK:]
+        # a reader may meet the middle of a write, and another boot has another clock: both say nothing
+        if len(data) != _SIZE or _digest(body, _CHECK) != check or body[:_BOOT] != _boot():
+            return ServerClock()
+        return ServerClock(*memoryview(body[_BOOT:]).cast("q"))
+
+    def save(self, clock: ServerClock) -> None:
+        """Keep the pair; raise StateError or OSError."""
+        words = memoryview(bytearray(2 * _WORD)).cast("q")
+        words[0], words[1] = clock.pair
+        body = _boot() + words.tobytes()
+        directory = open_or_make_state_directory(self._state_dir, None, self._state_dir)
+        try:
+            descriptor = os.open(self._name, _WRITE, 0o600, dir_fd=directory)
+        finally:
+            os.close(directory)
+        try:
+            _check(descriptor)
+            os.pwrite(descriptor, body + _digest(body, _CHECK), 0)
+        finally:
+            os.close(descriptor)
+
+
+def _check(descriptor: int) -> None:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_nlink != 1:
+        raise state_error("the file with the server's time has another owner, more than one link or the wrong type")
+
+
+def _boot() -> bytes:
+    return _digest(b"%d " % time_namespace() + boot_id(), _BOOT)
+
+
+def _digest(data: bytes, size: int) -> bytes:
+    return bytes(sha256(data).digest()[:size])

@@ -1,0 +1,94 @@
+"""What is wrong with a server of shared budgets, in words; loaded only after a failure."""
+
+from cortex_policy.core.model import STATE_UNAVAILABLE, BudgetServerError, StateError
+from cortex_policy.core.text import os_error_text
+from cortex_policy.state import state_error
+
+_SERVER = "the server of shared budgets"
+_MAX_SHOWN = 100  # characters of a text of the server
+_REFUSALS = {
+    "NOAUTH": ("wants a password", "name a file that holds it with `budgets.password_file`"),
+    "WRONGPASS": ("does not accept the user or the password", "compare them with `ACL LIST` on the server"),
+    "NOPERM": ("does not allow this user what budgets need", "docs/shared-budgets.md has the line for `ACL SETUSER`"),
+    "MOVED": ("is a node of a cluster", "use `redis+cluster://`"),
+    "WRONGTYPE": ("holds something else at the key of a budget", "use a server or a database of its own"),
+}
+_FAILURES = {
+    "OOM": ("has no memory left", "raise `maxmemory` of the server"),
+    "LOADING": ("is loading its data", "try again"),
+    "READONLY": ("is a replica", "name the primary, or use `redis+sentinel://`"),
+    "MASTERDOWN": ("is a replica that has lost its primary", "name the primary, or use `redis+sentinel://`"),
+    "ASK": ("is moving these budgets to another node", "try again"),
+    "TRYAGAIN": ("is moving these budgets to another node", "try again"),
+    "CLUSTERDOWN": ("belongs to a cluster that is down", "look at `CLUSTER INFO` on the server"),
+    "BUSY": ("is busy with a script", "look at `SLOWLOG GET` on the server"),
+    "UNKILLABLE": ("is busy with a script", "look at `SLOWLOG GET` on the server"),
+    "MISCONF": ("cannot save its data, and so takes no writes", "look at the log of the server"),
+    "NOREPLICAS": ("has fewer replicas than `min-replicas-to-write`", "start the missing replicas"),
+}
+
+
+def answer_error(line: bytes) -> StateError:
+    """Return the error for an answer that is no budget."""
+    if line.startswith(b"+policy "):
+        return policy_error(_printable(line[8:]))
+    if not line.startswith(b"-"):
+        return unexpected_error(line)
+    code, _, text = line[1:].partition(b" ")
+    if b"max number of clients" in text:
+        return BudgetServerError(
+            STATE_UNAVAILABLE, f"{_SERVER} has too many clients", "raise `maxclients` of the server"
+        )
+    return _known_error(_printable(code)) or state_error(f"{_SERVER} reports `{_printable(line[1:])}`")
+
+
+def login_error(line: bytes) -> StateError:
+    """Return the error for a login that failed; shows no text of the server, which may repeat the password."""
+    known = _known_error(_printable(line[1:].partition(b" ")[0]))
+    return known or state_error(f"{_SERVER} does not accept the login or the database", "look at `budgets.url`")
+
+
+def _known_error(code: str) -> StateError | None:
+    if code in _REFUSALS:
+        text, hint = _REFUSALS[code]
+        return state_error(f"{_SERVER} {text} ({code})", hint)
+    if code in _FAILURES:
+        text, hint = _FAILURES[code]
+        return BudgetServerError(STATE_UNAVAILABLE, f"{_SERVER} {text} ({code})", hint)
+    return None
+
+
+def policy_error(policy: str) -> StateError:
+    """Return the error for an eviction policy that may reopen a budget."""
+    if policy == "?":
+        return state_error(f"{_SERVER} does not show its eviction policy", "give the user `+info`")
+    message = f"{_SERVER} may evict budgets: its `maxmemory-policy` is `{policy}`"
+    return state_error(message, "set it to `noeviction`, or use a server of its own")
+
+
+def unexpected_error(line: bytes) -> StateError:
+    """Return the error for an answer that the script never gives."""
+    return state_error(
+        f"{_SERVER} gave an unexpected answer, `{_printable(line)}`",
+        "does something else listen there?",
+    )
+
+
+def connection_error(error: OSError, shown: str, timeout_ms: int) -> BudgetServerError:
+    """Return the error for a server that cannot be reached, or does not answer in time."""
+    if "SSL" in type(error).__name__:
+        from cortex_policy.state.shared_budgets.tls import tls_error_text  # noqa: PLC0415 - it loads `ssl`
+
+        text, hint = tls_error_text(error), "name the certificate of its authority with `?ssl_ca_certs=FILE`"
+    elif isinstance(error, TimeoutError):
+        text, hint = f"no answer in {timeout_ms} ms", "look whether the server is busy, or raise `budgets.timeout_ms`"
+    elif isinstance(error, ConnectionResetError | BrokenPipeError):
+        text, hint = "cut the connection", "look at the log of the server"
+    else:
+        text, hint = os_error_text(error), "look whether the server runs, and at `budgets.url`"
+    return BudgetServerError(STATE_UNAVAILABLE, f"{_SERVER} at `{shown}`: {text}", hint)
+
+
+def _printable(data: bytes) -> str:
+    text = data[:_MAX_SHOWN].decode("ascii", "replace")
+    return "".join(character if character.isprintable() and character != "`" else "?" for character in text)

@@ -1,0 +1,55 @@
+"""A session with the server that counts the budgets of a name, wherever Sentinel or a cluster has it."""
+
+from cortex_policy.state.shared_budgets.connection import connect
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.state.shared_budgets.server_address import ServerAddress
+
+_MAX_HOPS = 3  # from node to node of a cluster, in one call
+_MOVED = b"-MOVED "
+
+
+class Session:
+    """An open connection to the server; after any error it must be closed."""
+
+    __slots__ = "_address", "_connection"
+
+    def __init__(self, address: "ServerAddress", deadline_ns: int) -> None:
+        """Connect; raise OSError, TimeoutError at the deadline, or StateError."""
+        self._address, hosts = address, address.hosts
+        if address.service:
+            from cortex_policy.state.shared_budgets.sentinel import find_primary  # noqa: PLC0415 - few use it
+
+            hosts = (find_primary(address, deadline_ns),)
+        self._connection = connect(address, hosts, deadline_ns)
+
+    def exchange(self, request: bytes, deadline_ns: int) -> bytes:
+        """Send a request to the node that has the budgets; return the line of its answer, or raise as `connect`."""
+        line = self._connection.exchange(request, deadline_ns)
+        hops = 0
+        # a node that redirects has done nothing
+        while line.startswith(_MOVED) and self._address.is_cluster and hops < _MAX_HOPS:
+            self._connection.close()
+            self._connection = connect(self._address, (_node(line),), deadline_ns)
+            line = self._connection.exchange(request, deadline_ns)
+            hops += 1
+        return line
+
+    def fileno(self) -> int:
+        """Return the descriptor of the socket, to be polled."""
+        return self._connection.socket.fileno()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+def _node(line: bytes) -> tuple[str, int]:
+    """Return the node that an answer names, as `-MOVED SLOT HOST:PORT`."""
+    host, _, port = line.split(b" ")[-1].decode("ascii", "replace").rpartition(":")
+    if not host or not port.isdigit():
+        from cortex_policy.state.shared_budgets.server_errors import unexpected_error  # noqa: PLC0415 - only a failure needs it
+
+        raise unexpected_error(line)
+    return host, int(port)

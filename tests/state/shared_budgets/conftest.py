@@ -1,0 +1,16 @@
+"""One server for all tests of a worker that only count on it; each test has names of its own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.redis_servers import PROGRAMS, RedisServer, running_server
+
+
+@pytest.fixture(scope="session", params=PROGRAMS or ["redis-server"])
+def server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
+    """Run a server of each kind that is installed."""
+    if not PROGRAMS:
+        pytest.skip("neither redis-server nor valkey-server is installed")
+    with running_server(program=request.param) as running:
+        yield running
