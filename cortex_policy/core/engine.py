@@ -132,7 +132,11 @@ def rate_denial_text(budget: "Budget") -> str:
         # the cost stays unsaid: Python refuses to print the largest ones
         return f"a cost above {budget.limit} never fits into a minute"
     if budget.closed:
-        return "closed for a minute after damage"
+        return (
+            f"closed for a minute: {budget.closed_because}"
+            if budget.closed_because
+            else "closed for a minute after damage"
+        )
     where = " on this host, as the server of budgets does not answer" if budget.local else ""
     return f"{budget.used} of {budget.limit} used in the last minute{where}"
 

@@ -91,7 +91,7 @@ def _budget_status(ledger: Ledger, row: GrantRow, grant: Grant, action: str) -> 
         budget = ledger.peek(grant.tool, action, grant.rate.per_minute)
     except StateError as error:
         return BudgetStatus(row.id, grant.tool, action, None, error.detail, error.hint)
-    problem = "closed after damage" if budget.closed else row.problem
+    problem = (budget.closed_because or "closed after damage") if budget.closed else row.problem
     return BudgetStatus(row.id, grant.tool, action, budget, problem, row.hint)
 
 

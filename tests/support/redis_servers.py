@@ -16,9 +16,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from cortex_policy.core.budget_server import parse_budget_server
 from cortex_policy.state.shared_budgets.one_shot import SharedBudgets
 from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets
-from cortex_policy.state.shared_budgets.server_address import parse_address
 
 SECRET = b"a secret that all hosts of the test share"
 PATIENT_MS = 5000  # for tests in which time does not matter
@@ -111,7 +111,7 @@ def shared_budgets(
 ) -> SharedBudgets:
     """Return budgets as a one-shot process has them."""
     return SharedBudgets(
-        parse_address(url), name or fresh_name(), SECRET, state_dir=str(state_dir), timeout_ms=timeout_ms
+        parse_budget_server(url), name or fresh_name(), SECRET, state_dir=str(state_dir), timeout_ms=timeout_ms
     )
 
 

@@ -12,7 +12,7 @@ from cortex_policy.state.shared_budgets.server_clock import remaining_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.state.shared_budgets.server_address import ServerAddress
+    from cortex_policy.core.budget_server import BudgetServer
 
 MAX_LINE = 4096  # bytes of one answer; an error may be long
 _LINE_END = b"\r\n"
@@ -67,14 +67,17 @@ class Connection:
     __del__ = close  # of budgets that were never told to forget it
 
 
-def connect(address: "ServerAddress", hosts: tuple[tuple[str, int], ...], deadline_ns: int) -> Connection:
-    """Connect to the path of an address, or to the first of these hosts that accepts; raise OSError or StateError."""
-    if address.path:
-        return Connection(_open(_socket.AF_UNIX, address.path, deadline_ns), login_requests(address))
+def connect(
+    server: "BudgetServer", password: str, nodes: "tuple[tuple[str, int], ...]", deadline_ns: int
+) -> Connection:
+    """Connect to the socket of a server, or to the first of these nodes that accepts; raise OSError or StateError."""
+    login = login_requests(server, password)
+    if server.socket:
+        return Connection(_open(_socket.AF_UNIX, server.socket, deadline_ns), login)
     failure: OSError = ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
-    for host, port in hosts:
+    for host, port in nodes:
         try:
-            return _connect_host(address, host, port, deadline_ns)
+            return Connection(_connect_node(server, host, port, deadline_ns), login)
         except TimeoutError:
             raise
         except OSError as error:
@@ -82,8 +85,8 @@ def connect(address: "ServerAddress", hosts: tuple[tuple[str, int], ...], deadli
     raise failure
 
 
-def _connect_host(address: "ServerAddress", host: str, port: int, deadline_ns: int) -> Connection:
-    """Connect to one host, by whichever of its addresses accepts."""
+def _connect_node(server: "BudgetServer", host: str, port: int, deadline_ns: int) -> "_socket.socket":
+    """Connect to one node, by whichever of its addresses accepts."""
     failure = OSError(errno.EHOSTUNREACH, os.strerror(errno.EHOSTUNREACH))
     for family, place in _resolve(host, port, deadline_ns):
         try:
@@ -93,22 +96,22 @@ def _connect_host(address: "ServerAddress", host: str, port: int, deadline_ns: i
         except OSError as error:
             failure = error
             continue
-        if address.is_tls:
-            from cortex_policy.state.shared_budgets.tls import wrap_socket  # noqa: PLC0415 - it loads `ssl`
+        if not server.is_tls:
+            return socket
+        from cortex_policy.state.shared_budgets.tls import wrap_socket  # noqa: PLC0415 - it loads `ssl`
 
-            socket = wrap_socket(socket, host, address.tls_files, deadline_ns)
-        return Connection(socket, login_requests(address))
+        return wrap_socket(socket, host, server.files, deadline_ns)
     raise failure
 
 
-def login_requests(address: "ServerAddress") -> tuple[bytes, ...]:
+def login_requests(server: "BudgetServer", password: str) -> tuple[bytes, ...]:
     """Return the requests that log in and choose the database."""
     requests = []
-    if address.password:
-        words = filter(None, (address.username, address.password))
+    if password:
+        words = filter(None, (server.user, password))
         requests.append(pack(b"AUTH", *(word.encode("utf-8", "surrogatepass") for word in words)))
-    if address.database:
-        requests.append(pack(b"SELECT", b"%d" % address.database))
+    if server.database:
+        requests.append(pack(b"SELECT", b"%d" % server.database))
     return tuple(requests)
 
 

@@ -1,10 +1,10 @@
 """Shared budgets for a process that asks once: it connects, asks, and closes the connection."""
 
+from cortex_policy.core.budget_server import BudgetServer
 from cortex_policy.core.model import Budget
 from cortex_policy.state import state_error
 from cortex_policy.state.shared_budgets.keys import BudgetKeys, check_secret
 from cortex_policy.state.shared_budgets.protocol import PEEK, RESET, RESET_ALL, TAKE, Call, run
-from cortex_policy.state.shared_budgets.server_address import ServerAddress
 from cortex_policy.state.shared_budgets.server_clock import ClockFile, boot_ns
 from cortex_policy.state.shared_budgets.session import Session
 
@@ -16,15 +16,22 @@ class SharedBudgets:
     """
 
     def __init__(
-        self, address: ServerAddress, name: str, secret: bytes, *, state_dir: str, timeout_ms: int = 50
+        self,
+        server: BudgetServer,
+        name: str,
+        secret: bytes,
+        *,
+        password: str = "",
+        timeout_ms: int = 50,
+        state_dir: str,
     ) -> None:
         """Take the server, the name that hosts share, the key of its hashes, and the state directory of this host.
 
         Every call ends within `timeout_ms`. Raises StateError for a secret that is too short.
         """
-        self.address, self.name, self.timeout_ms = address, name, timeout_ms
+        self.server, self.name, self.timeout_ms, self._password = server, name, timeout_ms, password
         self._keys = BudgetKeys(name, check_secret(secret))
-        self._clock_file = ClockFile(state_dir, address.shown, name)
+        self._clock_file = ClockFile(state_dir, f"{server.label} {server.database}", name)
 
     def take(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
         """Take `cost` hits if they fit into `limit` a minute; raise StateError if that cannot be known."""
@@ -65,13 +72,13 @@ class SharedBudgets:
         except OSError as error:
             from cortex_policy.state.shared_budgets.server_errors import connection_error  # noqa: PLC0415 - only a failure needs it
 
-            raise connection_error(error, self.address.shown, self.timeout_ms) from None
+            raise connection_error(error, self.server.label, self.timeout_ms) from None
 
     def _converse(self, call: Call, deadline_ns: int) -> Budget:
         """Connect, ask and close; keep what the answer says of the server's clock for the next process."""
         clock = self._clock_file.load()
         before = clock.pair
-        session = Session(self.address, deadline_ns)
+        session = Session(self.server, self._password, deadline_ns)
         try:
             budget = run(call.converse(clock), lambda request: session.exchange(request, deadline_ns))
         finally:

@@ -4,12 +4,12 @@ import os
 from select import POLLIN, poll
 from weakref import WeakSet
 
-from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, BudgetServerError
+from cortex_policy.core.budget_server import FORMS, BudgetServer, NotAServerError, parse_budget_server
+from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, BudgetServerError, UsageError
 from cortex_policy.state import state_directory
 from cortex_policy.state.settings import find_state_directory
 from cortex_policy.state.shared_budgets.one_shot import SharedBudgets
 from cortex_policy.state.shared_budgets.protocol import TAKE, Call, run
-from cortex_policy.state.shared_budgets.server_address import ServerAddress, parse_address
 from cortex_policy.state.shared_budgets.server_clock import ServerClock, boot_ns
 from cortex_policy.state.shared_budgets.session import Session
 
@@ -30,11 +30,10 @@ class RedisBudgets(SharedBudgets):
 
     def __init__(
         self,
-        url: ServerAddress | str,
+        url: BudgetServer | str,
         name: str,
         secret: bytes,
         *,
-        username: str = "",
         password: str = "",
         timeout_ms: int = 50,
         state_dir: str | None = None,
@@ -43,9 +42,15 @@ class RedisBudgets(SharedBudgets):
 
         Every call ends within `timeout_ms`. Raises UsageError for a wrong URL, StateError for a short secret.
         """
-        address = parse_address(url, username, password) if isinstance(url, str) else url
         directory = find_state_directory() if state_dir is None else state_directory(state_dir)
-        super().__init__(address, name, secret, state_dir=directory, timeout_ms=timeout_ms)
+        super().__init__(
+            _parse(url) if isinstance(url, str) else url,
+            name,
+            secret,
+            password=password,
+            timeout_ms=timeout_ms,
+            state_dir=directory,
+        )
         self._calls: dict[_Key, Call] = {}
         self._denials: dict[_Key, tuple[int, Budget]] = {}
         self._clock: ServerClock | None = None
@@ -95,7 +100,7 @@ class RedisBudgets(SharedBudgets):
         """Ask over a connection that is open, or a new one; after a failure, refuse at once until a pause is over."""
         asked_ns = boot_ns()
         if asked_ns < self._down_until_ns:
-            detail = f"the server of shared budgets at `{self.address.shown}` did not answer just before"
+            detail = f"the server of shared budgets at `{self.server.label}` did not answer just before"
             raise BudgetServerError(STATE_UNAVAILABLE, detail, "try again in a second")
         is_probe = self._down_until_ns
         if is_probe:  # one call looks whether it is back; the others do not wait for it
@@ -133,9 +138,17 @@ class RedisBudgets(SharedBudgets):
         return None
 
     def _open_session(self, deadline_ns: int) -> tuple[Session, poll]:
-        session, watch = Session(self.address, deadline_ns), poll()
+        session, watch = Session(self.server, self._password, deadline_ns), poll()
         watch.register(session, POLLIN)
         return session, watch
+
+
+def _parse(url: str) -> BudgetServer:
+    try:
+        return parse_budget_server(url)
+    except NotAServerError:
+        message = "the URL names no server of shared budgets"
+        raise UsageError(message, f"write it as {FORMS}") from None
 
 
 def _forget_after_fork() -> None:

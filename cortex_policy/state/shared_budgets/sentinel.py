@@ -7,15 +7,15 @@ from cortex_policy.state.shared_budgets.server_errors import answer_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.state.shared_budgets.server_address import ServerAddress
+    from cortex_policy.core.budget_server import BudgetServer
 
 
-def find_primary(address: "ServerAddress", deadline_ns: int) -> tuple[str, int]:
+def find_primary(server: "BudgetServer", password: str, deadline_ns: int) -> tuple[str, int]:
     """Return the host and port that the first Sentinel to know the service names; raise OSError or StateError."""
     failure: OSError | StateError = ConnectionRefusedError()
-    for host, port in address.hosts:
+    for node in server.nodes:
         try:
-            return _ask(address, host, port, deadline_ns)
+            return _ask(server, password, node, deadline_ns)
         except TimeoutError:
             raise
         except (OSError, StateError) as error:
@@ -23,13 +23,13 @@ def find_primary(address: "ServerAddress", deadline_ns: int) -> tuple[str, int]:
     raise failure
 
 
-def _ask(address: "ServerAddress", host: str, port: int, deadline_ns: int) -> tuple[str, int]:
-    question = pack(b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", address.service.encode())
-    connection = connect(address, ((host, port),), deadline_ns)
+def _ask(server: "BudgetServer", password: str, node: tuple[str, int], deadline_ns: int) -> tuple[str, int]:
+    question = pack(b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", server.service.encode())
+    connection = connect(server, password, (node,), deadline_ns)
     try:
         line = connection.ask(question, deadline_ns)
         if line == b"*-1":
-            raise state_error(f"Sentinel does not know the service `{address.service}`")
+            raise state_error(f"Sentinel does not know the service `{server.service}`")
         parts = [connection.read_line(deadline_ns) for _ in range(4)] if line == b"*2" else []
     finally:
         connection.close()

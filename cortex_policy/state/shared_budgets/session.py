@@ -1,10 +1,11 @@
 """A session with the server that counts the budgets of a name, wherever Sentinel or a cluster has it."""
 
+from cortex_policy.core.budget_server import CLUSTER
 from cortex_policy.state.shared_budgets.connection import connect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.state.shared_budgets.server_address import ServerAddress
+    from cortex_policy.core.budget_server import BudgetServer
 
 _MAX_HOPS = 3  # from node to node of a cluster, in one call
 _MOVED = b"-MOVED "
@@ -13,25 +14,25 @@ _MOVED = b"-MOVED "
 class Session:
     """An open connection to the server; after any error it must be closed."""
 
-    __slots__ = "_address", "_connection"
+    __slots__ = "_connection", "_password", "_server"
 
-    def __init__(self, address: "ServerAddress", deadline_ns: int) -> None:
+    def __init__(self, server: "BudgetServer", password: str, deadline_ns: int) -> None:
         """Connect; raise OSError, TimeoutError at the deadline, or StateError."""
-        self._address, hosts = address, address.hosts
-        if address.service:
+        self._server, self._password, nodes = server, password, server.nodes
+        if server.service:
             from cortex_policy.state.shared_budgets.sentinel import find_primary  # noqa: PLC0415 - few use it
 
-            hosts = (find_primary(address, deadline_ns),)
-        self._connection = connect(address, hosts, deadline_ns)
+            nodes = (find_primary(server, password, deadline_ns),)
+        self._connection = connect(server, password, nodes, deadline_ns)
 
     def exchange(self, request: bytes, deadline_ns: int) -> bytes:
         """Send a request to the node that has the budgets; return the line of its answer, or raise as `connect`."""
         line = self._connection.exchange(request, deadline_ns)
         hops = 0
         # a node that redirects has done nothing
-        while line.startswith(_MOVED) and self._address.is_cluster and hops < _MAX_HOPS:
+        while line.startswith(_MOVED) and self._server.kind == CLUSTER and hops < _MAX_HOPS:
             self._connection.close()
-            self._connection = connect(self._address, (_node(line),), deadline_ns)
+            self._connection = connect(self._server, self._password, (_node(line),), deadline_ns)
             line = self._connection.exchange(request, deadline_ns)
             hops += 1
         return line
