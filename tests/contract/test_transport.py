@@ -57,6 +57,7 @@ ERRORS: list[CortexPolicyError] = [
     AccessDenied(Decision(model.RATE_LIMITED, "none left", (), BUDGET)),
     denied_error(NO, GRANT, "tree"),
     EmergencyStopped(EmergencyStop("/etc/stop", is_of_host=True), Root("/r", named=True)),
+    model.BudgetServerError(model.STATE_UNAVAILABLE, "busy", "try again"),
     UsageError("what", "how"),
     AuditLogError("/log", "is full", "df"),
     ApprovalStoreError("/docket", "is full"),
