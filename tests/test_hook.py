@@ -32,8 +32,8 @@ def hanging(scene: Scene, *words: str) -> tuple[subprocess.Popen[bytes], int]:
     marker = scene.top / "hangs"
     scene.words += words
     scene.before = (
-        "import cortex_policy.hook_decision as d, time\n"
-        f"d.decide_payload = lambda *_: (open({str(marker)!r}, 'w').close(), time.sleep(600))"
+        "import cortex_policy.hook_decision as d, os, time\n"
+        f"d.decide_payload = lambda *_: (os.mkdir({str(marker)!r}), time.sleep(600))"
     )
     process = scene.start("claude")
     for _ in range(2000):

@@ -27,7 +27,7 @@ from cortex_policy.manage.cases.coverage import (
 )
 from cortex_policy.manage.cases.model import MAX_HITS, MAX_TIMES, NANOSECONDS, Case, CaseFile
 from cortex_policy.manage.cases.sandbox import FileTree, Sandbox, sandbox
-from cortex_policy.manage.cases.signals import hold_signals
+from cortex_policy.manage.signals import hold_signals
 from cortex_policy.state.paths import resolve_paths
 
 TYPE_CHECKING = False

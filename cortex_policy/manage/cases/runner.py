@@ -14,7 +14,7 @@ from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.manage.cases.coverage import PassedCase, measure_coverage
 from cortex_policy.manage.cases.model import NANOSECONDS, Case, CaseFile, CaseFileProblem
 from cortex_policy.manage.cases.sandbox import sandbox
-from cortex_policy.manage.cases.signals import hold_signals
+from cortex_policy.manage.signals import hold_signals
 from cortex_policy.state.paths import resolve_paths
 
 TYPE_CHECKING = False

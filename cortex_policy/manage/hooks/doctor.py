@@ -6,11 +6,10 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import count_with_noun, elide_middle, message_line
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, error_result
 from cortex_policy.manage.hooks.claude_version import check_claude_version
-from cortex_policy.manage.hooks.doctor_trials import HookTrial, try_broken_programs, try_canary, try_scratch_root
+from cortex_policy.manage.hooks.doctor_trials import HookTrial, try_line
 from cortex_policy.manage.hooks.handler_line import read_runnable_line
 from cortex_policy.manage.hooks.install_checks import check_no_settings_in_environment
 from cortex_policy.manage.hooks.runnable_line import RunnableLine
-from cortex_policy.manage.hooks.scratch_root import scratch_root
 from cortex_policy.manage.hooks.status import AgentStatus, InstalledHook, hook_statuses
 from cortex_policy.manage.hooks.targets import AGENT_FILES
 from cortex_policy.state import Root
@@ -81,15 +80,8 @@ def _line_checks(agent: str, hook: InstalledHook, root: str) -> "Iterator[CheckR
     if line.root not in ("", root):
         yield CheckResult("root", WARNING, f"it uses the grants of `{line.root}`")
     yield _rules_check(line.root or root)
-    for trial in _trials(line, root):
+    for trial in try_line(line, root):
         yield _result(line, trial)
-
-
-def _trials(line: RunnableLine, root: str) -> "Iterator[HookTrial]":
-    yield try_canary(line, root)
-    with scratch_root() as scratch:
-        yield from try_scratch_root(line, scratch)
-        yield from try_broken_programs(line, scratch)
 
 
 def _result(line: RunnableLine, trial: HookTrial) -> CheckResult:

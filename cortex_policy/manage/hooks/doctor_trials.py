@@ -8,14 +8,17 @@ from cortex_policy.core.hooks.payload import CANARY
 from cortex_policy.manage.hooks.agent_behaviour import blocks
 from cortex_policy.manage.hooks.entry import PROJECT_VARIABLE
 from cortex_policy.manage.hooks.runnable_line import MAX_SECONDS, LineRun, RunnableLine, kill_running_lines, run_line
-from cortex_policy.manage.hooks.scratch_root import INSIDE, TOOL, ScratchRoot
+from cortex_policy.manage.hooks.scratch_root import INSIDE, TOOL, ScratchRoot, scratch_root
 from cortex_policy.manage.hooks.trial_payload import trial_payload
+from cortex_policy.manage.signals import hold_signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
+    from typing import Any
 
-_KILL_AGAIN_SECONDS = 0.05  # a line may be about to start
+_POLL_SECONDS = 0.05
 _HANG = f"import time\ntime.sleep({2 * MAX_SECONDS})\n"  # in place of the program
 _HANGING_DISK = """\
 import os, sys, time
@@ -40,13 +43,49 @@ class HookTrial(Value):
     is_blocked: bool
 
 
-def try_canary(line: RunnableLine, root: str) -> HookTrial:
+def try_line(line: RunnableLine, root: str) -> "Iterator[HookTrial]":
+    """Put a line through all trials; a signal kills what runs.
+
+    They run in a thread: an exception of a signal while a program starts would leave that one behind.
+    """
+    with hold_signals() as leave_if_received, scratch_root() as scratch, ThreadPoolExecutor(1) as thread:
+        trials = _all_trials(line, root, scratch)
+        try:
+            while trial := _result_of(thread.submit(next, trials, None), leave_if_received):
+                yield trial
+        finally:
+            trials.close()
+
+
+def _all_trials(line: RunnableLine, root: str, scratch: ScratchRoot) -> "Generator[HookTrial]":
+    yield _try_canary(line, root)
+    yield from _try_scratch_root(line, scratch)
+    yield from _try_broken_programs(line, scratch)
+
+
+def _result_of(trial: "Future[HookTrial | None]", leave_if_received: "Callable[[], None]") -> HookTrial | None:
+    try:
+        while wait([trial], _POLL_SECONDS).not_done:
+            leave_if_received()
+    finally:
+        _kill_until_done([trial])
+    return trial.result()
+
+
+def _kill_until_done(trials: "Sequence[Future[Any]]") -> None:
+    """Kill the lines of trials that nobody waits for; again and again, as one may be about to start."""
+    while wait(trials, 0).not_done:
+        kill_running_lines()
+        wait(trials, _POLL_SECONDS)
+
+
+def _try_canary(line: RunnableLine, root: str) -> HookTrial:
     """Run the line as it is, for the tool name that is always denied and never counted."""
     payload = trial_payload(line.agent, CANARY, {}, root)
     return _judge("canary", line, run_line(line, payload, root, {PROJECT_VARIABLE: root}), must_block=True)
 
 
-def try_scratch_root(line: RunnableLine, scratch: ScratchRoot) -> "Iterator[HookTrial]":
+def _try_scratch_root(line: RunnableLine, scratch: ScratchRoot) -> "Iterator[HookTrial]":
     """Run the line for a root that exists only for this, whole and broken."""
     line = line.with_root(scratch.root.path)
     yield _call("allowed call", line, scratch, must_block=False)
@@ -60,7 +99,7 @@ def try_scratch_root(line: RunnableLine, scratch: ScratchRoot) -> "Iterator[Hook
     scratch.repair()
 
 
-def try_broken_programs(line: RunnableLine, scratch: ScratchRoot) -> "Iterator[HookTrial]":
+def _try_broken_programs(line: RunnableLine, scratch: ScratchRoot) -> "Iterator[HookTrial]":
     """Run the line with a program that hangs, is on a disk that hangs, or does not exist; at once, as they are slow."""
     line = line.with_root(scratch.root.path)
     programs = {
@@ -75,10 +114,8 @@ def try_broken_programs(line: RunnableLine, scratch: ScratchRoot) -> "Iterator[H
         try:
             for trial in trials:
                 yield trial.result()
-        except BaseException:  # an interrupt must not wait for a time-out
-            while wait(trials, _KILL_AGAIN_SECONDS).not_done:
-                kill_running_lines()
-            raise
+        finally:
+            _kill_until_done(trials)
 
 
 def _try_variables(line: RunnableLine, scratch: ScratchRoot) -> "Iterator[HookTrial]":

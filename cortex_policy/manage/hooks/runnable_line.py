@@ -84,7 +84,7 @@ def run_line(line: RunnableLine, payload: str, directory: str, variables: "Mappi
 
 
 def kill_running_lines() -> None:
-    """Kill the lines that other threads wait for: an interrupt must not wait with them."""
+    """Kill the lines that threads wait for."""
     for process_group in tuple(_running):
         _kill(process_group)
 
@@ -98,9 +98,6 @@ def _wait(line: RunnableLine, process: "subprocess.Popen[bytes]", payload: bytes
         out, err = late.stdout or b"", late.stderr or b""
         timed_out = line.agent != "claude" or process.poll() is None
         _kill(process.pid)
-    except BaseException:  # an interrupt
-        _kill(process.pid)
-        raise
     code = process.wait()
     stdout, stderr = out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
     return HookEnd(code if code >= 0 else None, stdout, stderr, timed_out, line.fail_closed)

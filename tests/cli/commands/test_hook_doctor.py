@@ -76,19 +76,27 @@ def test_the_root_is_found_from_below(root: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
-def test_an_interrupt_ends_what_was_started(root: Path) -> None:
-    """Nobody waits for a time-out, and no program that hangs is left behind."""
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGHUP, -signal.SIGHUP)]
+)
+def test_a_signal_ends_what_was_started(root: Path, tmp_path: Path, number: signal.Signals, code: int) -> None:
+    """Nobody waits for a time-out, and neither a program that hangs nor its root is left behind."""
     install_hook("claude", "--root", str(root))
-    process = subprocess.Popen([*PROGRAM, "hook", "doctor", "claude"], stdout=subprocess.PIPE, text=True, bufsize=1)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    environment = os.environ | {"TMPDIR": str(temporary)}
+    doctor = [*PROGRAM, "hook", "doctor", "claude"]
+    process = subprocess.Popen(doctor, stdout=subprocess.PIPE, text=True, bufsize=1, env=environment)
     assert process.stdout is not None
     for line in process.stdout:
         if "unreadable grant" in line:
             break
     wait_for(lambda: bool(trials_of(process.pid)))
-    process.send_signal(signal.SIGINT)
-    assert process.wait(15) == 130
+    process.send_signal(number)
+    assert process.wait(15) == code
     process.stdout.close()
     wait_for(lambda: not trials_of(process.pid))
+    assert not any(temporary.iterdir())
 
 
 def trials_of(doctor: int) -> list[str]:
