@@ -1,7 +1,19 @@
 """Check what a tool may do against its grant, and count its rate across processes."""
 
+import marshal
+import os
+import sys
+
+try:
+    from _frozen_importlib_external import MAGIC_NUMBER  # type: ignore[import-not-found, unused-ignore]
+except ImportError:  # another Python implementation
+    from importlib.util import MAGIC_NUMBER
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Any
+
     from cortex_policy.core.access_denied import AccessDenied as AccessDenied
     from cortex_policy.core.access_denied import ApprovalRequired as ApprovalRequired
     from cortex_policy.core.audit_sink import Sink as Sink
@@ -39,6 +51,14 @@ if TYPE_CHECKING:
     Warmth = PreloadResult
     guarded = enforced
 
+_BYTECODE = f"{sys.implementation.cache_tag}.pyc"
+_NO_FLAGS = bytes(4)
+_MAX_READ = 1 << 16  # a larger buffer would be new memory each time
+# what a decision needs, each after those that it needs itself
+DECISION_MODULES = (
+    "core/__init__", "core/model", "core/decode", "core/arguments", "core/path_arguments", "core/engine",
+    "state/__init__", "state/grants", "state/ledger_ring", "state/ledger", "state/paths", "state/enforcement",
+)  # fmt: skip
 _HOMES = {
     "AccessDenied": "core.access_denied",
     "ApprovalRequired": "core.access_denied",
@@ -78,6 +98,58 @@ _OLD_NAMES = {
     "guarded": "enforced",
 }
 __all__ = list(_HOMES)
+
+
+def load_kept_modules(*files: str) -> None:
+    """Load modules from the bytecode that Python keeps of them; from the first without it on they are left to Python.
+
+    Python's way to find and load a module, which has to be right for all there are, takes a third of a check. Each file
+    comes after those that it needs.
+    """
+    top = __path__[0]
+    loader: Any = type(__spec__.loader)
+    for file in files:
+        name = f"{__name__}.{file.removesuffix('/__init__').replace('/', '.')}"
+        if name in sys.modules:
+            continue
+        source = f"{top}/{file}.py"
+        code = _kept_code(source)
+        if code is None:
+            return
+        spec = type(__spec__)(name, loader(name, source), origin=source)
+        spec.has_location = True
+        module = type(sys)(name)
+        module.__spec__, module.__loader__, module.__file__ = spec, spec.loader, source
+        if file.endswith("/__init__"):
+            spec.submodule_search_locations = module.__path__ = [source.removesuffix("/__init__.py")]
+        module.__package__ = spec.parent
+        sys.modules[name] = module
+        try:
+            exec(code, vars(module))  # noqa: S102 - as an import does
+        except BaseException:
+            del sys.modules[name]
+            raise
+        setattr(sys.modules[name.rpartition(".")[0]], name.rpartition(".")[2], module)
+
+
+def _kept_code(source: str) -> "CodeType | None":
+    """Return the code of a module if Python keeps it, and the file is the one that it was compiled of."""
+    directory, _, file = source.rpartition("/")
+    try:
+        status = os.stat(source)
+        descriptor = os.open(f"{directory}/__pycache__/{file[:-2]}{_BYTECODE}", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        data = os.read(descriptor, _MAX_READ)
+    finally:
+        os.close(descriptor)
+    known = (int(status.st_mtime) & 0xFFFFFFFF).to_bytes(4, "little") + status.st_size.to_bytes(4, "little")
+    header = MAGIC_NUMBER + _NO_FLAGS + known
+    if len(data) == _MAX_READ or not data.startswith(header):
+        return None
+    code: CodeType = marshal.loads(memoryview(data)[len(header) :])  # noqa: S302 - as an import does
+    return code
 
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of the package's

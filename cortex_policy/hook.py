@@ -10,6 +10,7 @@ import _signal  # type: ignore[import-not-found, unused-ignore]  # `signal` load
 import os
 import time
 
+from cortex_policy import DECISION_MODULES, load_kept_modules
 from cortex_policy.core import Value
 from cortex_policy.core.hooks.answers import NO_OPINION, denial_output, model_reason
 from cortex_policy.core.hooks.payload import AGENTS, MAX_BYTES
@@ -29,6 +30,10 @@ MAX_DEADLINE_SECONDS = 3600.0
 MAX_TAG_LENGTH = 64
 _DIGITS = frozenset("0123456789")
 _TAG_CHARACTERS = _DIGITS | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._-")
+_HOOK_DECISION_MODULES = (  # each after those that it needs
+    "core/hooks/guarded_files", "core/hooks/inputs", "core/hooks/rules", "core/hooks/questions",
+    "state/deliveries", "state/hooks_file", "hook_decision",
+)  # fmt: skip
 _FIELDS = {"--root": "root", "--deadline": "deadline_seconds", "--install": "tag"}
 DENIED = 2
 INPUT_SECONDS = 2.0
@@ -108,6 +113,7 @@ class HookProcess:
         if len(data) > MAX_BYTES:
             self.deny(f"the agent sent more than {MAX_BYTES >> 20} MiB")
         # before the fork: in the child, modules take half as much time again
+        load_kept_modules(*DECISION_MODULES, *_HOOK_DECISION_MODULES)
         from cortex_policy.hook_decision import decide_payload  # noqa: PLC0415 - once signals are handled
 
         late = f"the policy was not read and applied within {words.deadline_seconds:g} s; try again later, once"

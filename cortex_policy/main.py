@@ -1,8 +1,13 @@
-"""Entry point: plain `check` words go straight to the decision, everything else goes to Typer."""
+"""Entry point: plain `check` words go straight to the decision, everything else goes to Typer.
+
+One module of more than 250 lines, as each module costs a check time.
+"""
 
 import gc
 import os
 import sys
+
+from cortex_policy import DECISION_MODULES, load_kept_modules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +22,10 @@ INTERRUPTED = 130
 DENIED_TO_AGENT = 2
 CHECK_NAMES = ("check", "enforce")
 HOOK_COMMANDS = ("install", "uninstall", "status", "doctor", "edit", "init", "serve")  # Typer's; others are agents
+HOOK_MODULES = (  # each after those that it needs
+    "core/__init__", "core/model", "core/decode", "core/hooks/__init__", "core/hooks/answers", "core/hooks/payload",
+    "state/__init__", "hook",
+)  # fmt: skip
 HELP = (["--help"], ["-h"])
 _COMMON_FLAGS = {"--require-path": "require_path", "--quiet": "quiet", "-q": "quiet"}
 _CHECK_FLAGS = {**_COMMON_FLAGS, "--peek": "peek", "--explain": "explain", "--json": "json"}
@@ -50,12 +59,14 @@ def run(argv: list[str]) -> int:
     """
     if argv[:1] and argv[0] in CHECK_NAMES:
         gc.disable()  # a check ends before there is much to collect, and a collection takes 2 % of it
+        load_kept_modules(*DECISION_MODULES, "check")
         call = parse_check_argv(argv[1:], argv[0])
         if call is not None:
             _answer_call_and_exit(call)
         gc.enable()
     if argv[:1] == ["run"]:
         gc.disable()  # as for a check, unless a list of paths may have no end
+        load_kept_modules(*DECISION_MODULES, "check", "program", "run")
         run_words = parse_run_argv(argv[1:])
         if run_words is None or run_words.for_each:
             gc.enable()
@@ -125,6 +136,7 @@ def _answer_agent_and_exit(argv: list[str]) -> "Never":
     gc.disable()  # a run of it while modules are loaded takes as long as five of them
     why = ""
     try:
+        load_kept_modules(*HOOK_MODULES)
         from cortex_policy.hook import answer_agent  # noqa: PLC0415 - see `run`
 
         answer_agent(argv, _open_standard_descriptors(), internal_error_text)

@@ -35,6 +35,16 @@ sys.argv = ["cortex-policy", "check", "git", "tree", "--path", "docs/x"]
 main.main()
 """
 
+# tells for which of our modules Python was asked
+WATCH = """
+class Watch:
+    asked = []
+    def find_spec(name, path=None, target=None):
+        if name.startswith("cortex_policy"):
+            Watch.asked.append(name)
+sys.meta_path.insert(0, Watch)
+"""
+
 
 def loaded(program: str) -> list[str]:
     """Run a program and return the words it printed."""
@@ -63,23 +73,39 @@ def test_a_run_loads_two_modules_more() -> None:
     assert set(modules) == OURS | {"cortex_policy.run", "cortex_policy.program", "_json", "fcntl", "gc", HASH}
 
 
+@pytest.mark.parametrize("words", ['"check"', '"run"'])
+def test_python_is_asked_for_no_module_of_a_check(root: Path, words: str) -> None:
+    """The lists of what is loaded from kept bytecode are whole, and each module comes after those that it needs."""
+    assert root.is_dir()
+    program = PROGRAM.replace("leave = ", WATCH + "leave = ").replace("set(sys.modules) - before", "Watch.asked")
+    if words == '"run"':
+        program = program.replace('"check"', '"run"').replace('"docs/x"', '"docs/x", "--", "true"')
+        program = program.replace("os._exit = tell", "os.execv = lambda *words: tell(0)")
+    loaded(program)
+    assert loaded(program) == ["0"]
+
+
 def test_a_hook_loads_exactly_this(root: Path, tmp_path: Path) -> None:
     """An allowed call that is counted, once the rules have a copy: the child tells what it has loaded when it ends."""
     scene = make_scene(root, tmp_path)
-    marker = tmp_path / "modules"
+    marker, asked = tmp_path / "modules", tmp_path / "asked"
     scene.before = f"""
 import os, sys
 parent, leave = os.getpid(), os._exit
 def tell(code):
     if os.getpid() != parent:
         open({str(marker)!r}, "w").write(" ".join(sys.modules))
+        open({str(asked)!r}, "w").write(" ".join(Watch.asked))
     leave(code)
 os._exit = tell
+import cortex_policy.main
+{WATCH}
 """
     assert_allowed(scene.ask("claude"))
     assert_allowed(scene.ask("claude"))
     modules = set(marker.read_text().split())
     assert {name for name in modules if name.startswith("cortex_policy")} == HOOK
+    assert asked.read_text() == ""
     assert {"_json", "fcntl", "gc", HASH} <= modules
     assert (
         not {"dataclasses", "enum", "hashlib", "json", "pathlib", "re", "select", "signal", "tomllib", "typing"}
