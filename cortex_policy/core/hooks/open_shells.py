@@ -1,0 +1,250 @@
+"""Whether a command starts a shell, or another program, that takes commands from what the agent sends later.
+
+No hook sees what is typed into such a program (docs/hooks.md). What cannot be understood counts as one.
+"""
+
+from cortex_policy.core.hooks.shell_input import QUIET, ShellSyntaxError, copies_agent, is_stream, reads_agent
+from cortex_policy.core.hooks.shell_programs import (
+    CLEAR_NAMES,
+    CONTAINERS,
+    DATA,
+    DATA_STARTERS,
+    FIND_STARTERS,
+    INTERPRETERS,
+    NOT_STARTERS,
+    OPENERS,
+    OPTIONS_WITH_COMMAND,
+    PROMPTS,
+    SHELL,
+    STARTERS,
+    TAKES_COMMAND_TEXT,
+    ProgramWords,
+)
+from cortex_policy.core.hooks.shell_syntax import MAX_NESTING, simple_commands
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cortex_policy.core.hooks.shell_input import ShellWord, SimpleCommand
+    from cortex_policy.core.hooks.shell_programs import Usage
+
+_VERSION = "0123456789.-"
+_ENDS = frozenset(("--version", "--help", "-V", "--test"))  # options with which an interpreter reads nothing
+_ENDS_OF_SOME = frozenset(("-v", "-h"))  # a shell takes them for something else
+_WITH_SHORT = frozenset(("node", "nodejs", "perl", "ruby", "php", "lua", "luajit"))
+_ENDS_OF_ARGUMENTS = frozenset((";", "+"))  # of `find -exec`
+_REPLACED = frozenset("$*?[{")
+_BUILTINS = frozenset((".", "source", "eval", "trap"))
+_RUN_BUILTINS = frozenset(("time", "builtin", "command"))
+_RUN_LATER = ("exec", "editor", "pager")
+_FLAGS = {"sudo": "-E -H -n -S -i", "env": "-i -0", "xargs": "-0 -r -t"}  # some options without a value
+_INTERACTIVE_COMMANDS = frozenset(("exec", "run", "attach", "start", "debug"))
+_INTERACTIVE_OPTIONS = frozenset(("--interactive", "--tty", "--stdin"))
+_SPECIAL = frozenset(" \t\n;&|<>()")
+
+
+def opens_shell(text: str, depth: int = 0) -> bool:
+    """Whether a command starts what takes commands from the agent; raise ShellSyntaxError if it cannot be read."""
+    if depth > MAX_NESTING:
+        raise ShellSyntaxError
+    return any(_is_open(command, depth) for command in simple_commands(text))
+
+
+def _is_open(command: "SimpleCommand", depth: int) -> bool:
+    words, at = command.words, command.program_at()
+    if any(_is_opening_value(word.text, depth) for word in words if "=" in word.text):
+        return True
+    if at == len(words):
+        return False
+    if command.is_substituted and copies_agent(command):
+        return True
+    return _takes_commands(command, at, depth) or _starts_open(command, at, depth)
+
+
+def _is_opening_value(text: str, depth: int) -> bool:
+    name, _, value = text.rpartition("=")
+    if name == "PYTHONINSPECT":
+        return bool(value)
+    return name.casefold().endswith(_RUN_LATER) and _opens_in_text(value, depth, is_command=False)
+
+
+def _opens_in_text(text: str, depth: int, *, is_command: bool) -> bool:
+    """Whether a word opens a shell if it is a command; if it may as well be prose, only by its first words."""
+    try:
+        if is_command:
+            return opens_shell(text, depth + 1)
+        commands = [one for one in simple_commands(text) if one.program_at() < len(one.words)]
+    except ShellSyntaxError:
+        return is_command
+    known = [one for one in commands if not one.words[one.program_at()].is_expanded]
+    return depth > MAX_NESTING or any(_takes_commands(one, one.program_at(), depth + 1) for one in known)
+
+
+def _base_name(word: "ShellWord") -> str:
+    """Return the name of a program without its version."""
+    name = word.program_name()
+    base = name.rstrip(_VERSION) or name
+    return "python" if base.startswith("python") and base[6:].strip(f"{_VERSION}t") == "" else base
+
+
+def _opens_when_run(words: "Sequence[ShellWord]", depth: int) -> bool:
+    """Whether the text that words make opens a shell; the output of a program that writes settings is trusted."""
+    inner = [one.words[one.program_at()].program_name() for word in words for one in word.inner if one.has_program()]
+    if not DATA.isdisjoint(inner) or not QUIET.isdisjoint(inner):
+        return True  # `eval "$(echo sh)"`
+    return _opens_in_text(" ".join(word.text for word in words).replace("$()", ""), depth, is_command=True)
+
+
+def _usage_of(word: "ShellWord") -> "Usage | None":
+    """Return the usage of a program that can take commands, None for another one."""
+    if word.is_expanded and not _REPLACED.isdisjoint(word.program_name()):
+        return SHELL  # it may be any program
+    return INTERPRETERS.get(_base_name(word)) or OPENERS.get(word.program_name())
+
+
+def _takes_commands(command: "SimpleCommand", at: int, depth: int) -> bool:
+    """Whether the program at a place is one that takes commands, by its own words."""
+    word, rest = command.words[at], command.words[at + 1 :]
+    name = word.program_name()
+    if word.text in DATA:
+        return False
+    if name in (".", "source"):
+        return any(map(is_stream, rest[:1])) and reads_agent(command)
+    if name in ("eval", "trap"):
+        return _opens_when_run(rest if name == "eval" else rest[:1], depth)
+    usage = _usage_of(word)
+    return usage is not None and _reads_commands(command, at, usage, depth)
+
+
+def _reads_commands(command: "SimpleCommand", at: int, usage: "Usage", depth: int) -> bool:
+    words = _arguments(command, at)
+    base = _base_name(command.words[at])
+    ends = _ENDS | (_ENDS_OF_SOME if base in _WITH_SHORT else frozenset())
+    if len(words) == 1 and words[0].text in ends:
+        return False
+    if not ProgramWords(
+        usage, lambda text: _opens_in_text(text, depth, is_command=True), is_python=base.endswith("python")
+    ).take_commands(words, is_stream):
+        return False
+    is_terminal = base == "xargs" and any(word.text == "--open-tty" or word.text[:2] == "-o" for word in words)
+    return usage.has_terminal or is_terminal or reads_agent(command)
+
+
+def _arguments(command: "SimpleCommand", at: int) -> "tuple[ShellWord, ...]":
+    words = command.words[at + 1 :]
+    end = next((place for place, word in enumerate(words) if word.text in _ENDS_OF_ARGUMENTS), len(words))
+    return words[:end]
+
+
+def _starts_open(command: "SimpleCommand", at: int, depth: int) -> bool:
+    """Whether a program that starts others, or that is not known, starts one that takes commands."""
+    program = command.words[at]
+    if _runs_a_stream(command):
+        return reads_agent(command)
+    if program.text in DATA:
+        return _data_starts_open(command, at, depth)
+    if _is_prompt(command, at) and reads_agent(command):
+        return True
+    rest = command.words[at + 1 :]
+    is_question = program.program_name() == "command" and bool(rest) and rest[0].text in ("-v", "-V")
+    return not is_question and _base_name(program) not in INTERPRETERS and _opens_behind(command, at, depth)
+
+
+def _runs_a_stream(command: "SimpleCommand") -> bool:
+    """Whether a program takes a file of commands from its input: `make -f -`."""
+    if any(word.program_name() == "tar" for word in command.words):
+        return False
+    pairs = zip(command.words, command.words[1:], strict=False)
+    return any(word.text == "-f" and is_stream(after) for word, after in pairs)
+
+
+def _is_prompt(command: "SimpleCommand", at: int) -> bool:
+    """Whether the words of a program ask for a prompt: `poetry shell`, `docker exec -it x`."""
+    texts = [word.text for word in command.words[at + 1 :]]
+    if texts and texts[-1] in PROMPTS:
+        return True
+    if command.words[at].program_name() not in CONTAINERS or _INTERACTIVE_COMMANDS.isdisjoint(texts):
+        return False
+    letters = [text[1:] for text in texts if text[:1] == "-" and text[:2] != "--"]
+    is_told = any({*"itd"}.issuperset(one) and one not in ("", "d") for one in letters)
+    return is_told or "attach" in texts or not _INTERACTIVE_OPTIONS.isdisjoint(texts)
+
+
+def _opens_behind(command: "SimpleCommand", at: int, depth: int) -> bool:
+    words = command.words
+    for place in range(_search_start(command, at), len(words)):
+        if words[place].text in DATA and _is_program(command, place, at):
+            return _data_starts_open(command, place, depth)
+        if _is_open_behind(command, place, at, depth):
+            return True
+    return False
+
+
+def _data_starts_open(command: "SimpleCommand", at: int, depth: int) -> bool:
+    words, starters = command.words, DATA_STARTERS.get(command.words[at].text, frozenset())
+    aliases = (word.text.partition("=!")[2] for word in words[at:]) if starters else ()
+    if any(text and _opens_in_text(text, depth, is_command=True) for text in aliases):
+        return True
+    places = [place for place, word in enumerate(words) if place > at and word.text in starters]
+    return bool(places) and any(_takes_commands(command, place, depth) for place in range(places[0] + 1, len(words)))
+
+
+def _search_start(command: "SimpleCommand", at: int) -> int:
+    if command.words[at].program_name() not in ("find", "fd", "fdfind"):
+        return at + 1
+    places = (place for place, word in enumerate(command.words) if word.text in FIND_STARTERS)
+    return next(places, len(command.words))
+
+
+def _is_open_behind(command: "SimpleCommand", place: int, at: int, depth: int) -> bool:
+    """Whether a word behind a program is the start of a program that takes commands."""
+    name, word = command.words[at].program_name(), command.words[place]
+    is_text = name in TAKES_COMMAND_TEXT
+    if word.text[:1] == "-":
+        value = word.text.partition("=")[2] if word.text[:2] == "--" else word.text[2:]
+        is_code = word.text.startswith(("-S", "-c", "--split-string", "--command"))
+        return is_text and is_code and bool(value) and _opens_in_text(value, depth, is_command=True)
+    if (is_text and "$" in word.text) or not _SPECIAL.isdisjoint(word.text.replace("$()", "")):
+        return _opens_in_text(word.text, depth, is_command=is_text)
+    before = command.words[place - 1].text
+    is_starter = name in STARTERS or is_text or before in FIND_STARTERS
+    if not is_starter and not _may_start(word, before, place - at):
+        return False
+    is_next = _is_next(command, place, at)
+    if is_next and name in _RUN_BUILTINS and word.program_name() in _BUILTINS:
+        return _takes_commands(command, place, depth)
+    is_known = not word.is_expanded or _base_name(word) in INTERPRETERS or is_next
+    return is_known and _usage_of(word) is not None and _takes_commands(command, place, depth)
+
+
+def _is_next(command: "SimpleCommand", place: int, at: int) -> bool:
+    """Whether a word may be the program that another one starts: behind options, their values, what is assigned."""
+    words = command.words
+    if words[place - 1].text in FIND_STARTERS:
+        return True
+    pairs = zip(words[at + 1 : place], words[at:], strict=False)
+    return all(
+        word.text[:1] == "-" or "=" in word.text or word.text.isdecimal() or _may_have_value(words[at], before)
+        for word, before in pairs
+    )
+
+
+def _may_have_value(program: "ShellWord", option: "ShellWord") -> bool:
+    flags = _FLAGS.get(program.program_name(), "").split()
+    return option.text[:1] == "-" and option.text not in ("--", *flags)
+
+
+def _is_program(command: "SimpleCommand", place: int, at: int) -> bool:
+    """Whether a word is surely the program that another one starts, not the value of an option."""
+    return _is_next(command, place, at) and not _may_have_value(command.words[at], command.words[place - 1])
+
+
+def _may_start(word: "ShellWord", before: str, distance: int) -> bool:
+    """Whether a program that is not known may start this word."""
+    directory, slash, _ = word.text.rpartition("/")
+    if _base_name(word) not in CLEAR_NAMES or (slash and not directory.endswith("bin")):
+        return False
+    is_named = distance <= 3 and before in NOT_STARTERS  # noqa: PLR2004 - `uv pip install ipython`
+    is_value = before[:2] == "--" and before not in OPTIONS_WITH_COMMAND and "=" not in before
+    return not is_named and not is_value

@@ -1,0 +1,321 @@
+"""The simple commands in the text of a shell command, as a POSIX shell reads them (docs/hooks.md).
+
+One module of more than 250 lines, as each module costs a hook time.
+"""
+
+from cortex_policy.core.hooks.shell_input import AGENT, OTHER, PIPE, PROCESS, ShellSyntaxError, ShellWord, SimpleCommand
+
+MAX_NESTING = 32
+_RESERVED = frozenset((
+    "{", "}", "if", "then", "elif", "else", "fi", "while", "until", "do", "done", "esac", "!", "coproc",
+))  # fmt: skip
+_BLANK = " \t\r"
+_GLOB = frozenset("*?[{")
+_OPERATORS = frozenset(";&|()<>\n")
+_ENDS_OF_GROUPS = frozenset(("}", "done", "fi", "esac"))
+_SPECIAL_NAMES = frozenset("0123456789?$!#@*-")
+
+
+def simple_commands(text: str) -> "list[SimpleCommand]":
+    """Return all simple commands in a text, inner ones too; raise ShellSyntaxError if it cannot be read."""
+    scanner = _Scanner(text, 0)
+    scanner.scan("")
+    return scanner.commands
+
+
+class _Scanner:
+    """Reads one text, from a position up to a mark that closes it."""
+
+    def __init__(self, text: str, at: int, depth: int = 0) -> None:
+        if depth > MAX_NESTING:
+            raise ShellSyntaxError
+        self.text, self.at, self.depth = text, at, depth
+        self.commands: list[SimpleCommand] = []
+        self._here_ends: list[tuple[str, bool, bool]] = []  # each word behind `<<`: text, has tabs, is quoted
+        self._first = 0  # command of the pipeline
+        self._groups: list[int] = []  # the number of commands before each `(`
+        self._cases = 0  # `case` without its `esac`: a `)` in it ends a pattern
+        self._start_command(AGENT)
+        self._start_word()
+
+    def _start_command(self, origin: str) -> None:
+        self._words: list[ShellWord] = []
+        self._origin: str = origin
+        self._source: ShellWord | None = None
+        self._feeders = tuple(self.commands[self._first :]) if origin == PIPE else ()
+        self._awaited = ""  # the redirection whose word is next
+
+    def _start_word(self) -> None:
+        self._parts: list[str] = []
+        self._has_word = self._is_expanded = self._is_solid = self._is_quoted = False
+        self._inner: list[SimpleCommand] = []
+
+    def scan(self, end: str) -> None:
+        """Read up to the mark, or to the end of the text if that is ''."""
+        while self.at < len(self.text):
+            one = self.text[self.at]
+            if one == end:
+                self._end_word()  # it may be `esac`
+            if one == end and not self._groups and not self._cases:
+                self.at += 1
+                self._end_command(AGENT)
+                return
+            self.at += 1
+            if one in _BLANK:
+                self._end_word()
+            elif one in _OPERATORS:
+                self._operator(one)
+            elif one == "#" and not self._has_word:
+                line = self.text.find("\n", self.at)
+                self.at = line if line >= 0 else len(self.text)
+            else:
+                self._character(one)
+        if end:
+            raise ShellSyntaxError
+        self._end_command(AGENT)
+
+    def _character(self, one: str) -> None:
+        if one == "\\":
+            self._escaped()
+        elif one == "'":
+            self._quoted(self._until("'"))
+        elif one == '"':
+            self._double_quoted()
+        elif one in "$`":
+            self._expansion(one, is_quoted=False)
+        else:
+            self._has_word = self._is_solid = True
+            self._is_expanded |= one in _GLOB
+            self._parts.append(one)
+
+    def _escaped(self) -> None:
+        one = self.text[self.at : self.at + 1]
+        self.at += 1
+        if one != "\n":
+            self._quoted(one)
+
+    def _quoted(self, text: str) -> None:
+        self._has_word = self._is_solid = self._is_quoted = True
+        self._parts.append(text)
+
+    def _until(self, mark: str) -> str:
+        end = self.text.find(mark, self.at)
+        if end < 0:
+            raise ShellSyntaxError
+        found, self.at = self.text[self.at : end], end + 1
+        return found
+
+    def _double_quoted(self) -> None:
+        self._quoted("")
+        while (one := self._next()) != '"':
+            if one == "\\":
+                self._parts.append(self._after_backslash('$`"\\'))
+            elif one in "$`":
+                self._expansion(one, is_quoted=True)
+            else:
+                self._parts.append(one)
+
+    def _after_backslash(self, escapable: str) -> str:
+        """Return what a backslash leaves of itself and the next character: within quotes it escapes only some."""
+        one = self._next()
+        return one if one in escapable else "" if one == "\n" else f"\\{one}"
+
+    def _next(self) -> str:
+        if self.at >= len(self.text):
+            raise ShellSyntaxError
+        self.at += 1
+        return self.text[self.at - 1]
+
+    def _expansion(self, one: str, *, is_quoted: bool) -> None:
+        """Read what the shell replaces; its place in the word keeps a `$`."""
+        follower = self.text[self.at : self.at + 1]
+        self._has_word = True
+        if one == "`":
+            self._backticks()
+        elif follower == "'" and not is_quoted:
+            self.at += 1
+            self._ansi_quoted()
+            return
+        elif follower == '"' and not is_quoted:
+            return  # `$"..."` is what `"..."` is
+        elif follower == "(":
+            self.at += 1
+            self._inner += self._take(self._nested())
+            self._parts.append("$()")
+        elif follower == "{":
+            self.at += 1
+            self._braces()
+        elif follower in _SPECIAL_NAMES or follower.isidentifier():
+            self._parts.append(f"${self._name()}")
+        else:
+            self._quoted(one)
+            return
+        self._is_expanded = True
+
+    def _name(self) -> str:
+        start = self.at
+        self.at += 1
+        if self.text[start] not in _SPECIAL_NAMES:
+            while self.text[start : self.at + 1].isidentifier() and self.at < len(self.text):
+                self.at += 1
+        return self.text[start : self.at]
+
+    def _backticks(self) -> None:
+        inner: list[str] = []
+        while (one := self._next()) != "`":
+            inner.append(self._after_backslash("$`\\") if one == "\\" else one)
+        scanner = _Scanner("".join(inner), 0, self.depth + 1)
+        scanner.scan("")
+        self._parts.append("$()")
+        self._inner += self._take(scanner.commands)
+
+    def _ansi_quoted(self) -> None:
+        """Read `$'...'`; what it escapes may become any character."""
+        self._quoted("")
+        while (one := self._next()) != "'":
+            if one == "\\":
+                self._is_expanded = True
+                one = f"${self._next()}"
+            self._parts.append(one)
+
+    def _nested(self) -> "list[SimpleCommand]":
+        """Read up to a `)`, and return the commands there."""
+        scanner = _Scanner(self.text, self.at, self.depth + 1)
+        scanner.scan(")")
+        self.at = scanner.at
+        return scanner.commands
+
+    def _array(self) -> None:
+        """Read the items of an array: they are no commands, but what is replaced in them is one."""
+        self.commands += [one for one in self._nested() if one.is_substituted]
+
+    def _take(self, commands: "list[SimpleCommand]") -> "list[SimpleCommand]":
+        """Keep commands whose output becomes a part of a command."""
+        marked = [SimpleCommand(**{**vars(one), "is_substituted": True}) for one in commands]
+        self.commands += marked
+        return marked
+
+    def _braces(self) -> None:
+        start = self.at
+        while (one := self._next()) != "}":
+            if one == "\\":
+                self._next()
+            elif one == "'":
+                self._until("'")
+            elif one in "$`":
+                self._expansion(one, is_quoted=True)
+        self._parts.append("${}" if "/" in self.text[start : self.at] else f"${self.text[start : self.at - 1]}")
+
+    def _operator(self, one: str) -> None:
+        follower = self.text[self.at : self.at + 1]
+        if one in "<>" and follower == "(":
+            self.at += 1
+            self._has_word = self._is_solid = self._is_expanded = True
+            self._inner += self._take(self._nested())
+            self._parts.append(PROCESS)
+        elif one in "<>":
+            self._redirection(one)
+        elif one == "&" and follower == ">":
+            self._end_word()  # `&>`: the next turn sees the `>`
+        elif one == "(" and self._parts and self._parts[-1][-1:] == "=":
+            self._array()
+        else:
+            self._end_of_command(one, follower)
+
+    def _end_of_command(self, one: str, follower: str) -> None:
+        is_double = one in "&|" and follower == one
+        if is_double or (one == "|" and follower == "&"):
+            self.at += 1
+        is_pipe = one == "|" and not is_double
+        self._end_command(PIPE if is_pipe else AGENT)
+        if not is_pipe:
+            self._first = len(self.commands)
+        if one == "(":
+            self._groups.append(len(self.commands))
+        elif one == ")" and self._groups:
+            self._first = self._groups.pop()
+        elif one == "\n":
+            self._skip_here_documents()
+
+    def _redirection(self, one: str) -> None:
+        number = "".join(self._parts)
+        is_numbered = (number.isdecimal() or (number[:1], number[-1:]) == ("{", "}")) and not self._is_quoted
+        if is_numbered:
+            self._start_word()
+        self._end_word()
+        operator = one
+        while self.text[self.at : self.at + 1] in tuple("<>&|-") and len(operator) < 3:  # noqa: PLR2004 - `<<<` is the longest
+            if self.text[self.at] == "-" and operator != "<<":
+                break
+            operator += self.text[self.at]
+            self.at += 1
+        is_input = one == "<" and (not is_numbered or not number.strip("0"))
+        is_here = operator in ("<<", "<<-")
+        self._awaited = operator if is_here or is_input else ">"
+
+    def _end_word(self) -> None:
+        if not self._has_word:
+            return
+        text = "".join(self._parts)
+        is_list = text[:1] == "$" and text[-2:] in ("$@", "@]")  # also within quotes
+        may_vanish = self._is_expanded and (is_list or not self._is_solid)
+        word = ShellWord(text, self._is_expanded, may_vanish, tuple(self._inner))
+        if self._awaited in ("<<", "<<-"):
+            self._here_ends.append((word.text, self._awaited == "<<-", self._is_quoted))
+            self._origin, self._source = OTHER, None
+        elif self._awaited[:1] == "<":
+            self._origin = OTHER
+            self._source = None if self._awaited == "<<<" else word
+            if self._awaited == "<&" and word.text != "-":
+                self._origin = AGENT  # a copy of some descriptor
+        elif not self._awaited:
+            self._add(word)
+        self._awaited = ""
+        self._start_word()
+
+    def _add(self, word: ShellWord) -> None:
+        """Keep a word, but not what the shell reads as its own before a program."""
+        if not self._words and not self._is_quoted:
+            self._cases = max(self._cases + {"case": 1, "esac": -1}.get(word.text, 0), 0)
+            if word.text in _ENDS_OF_GROUPS:
+                self._first = 0
+            if word.text in _RESERVED:
+                return
+        self._words.append(word)
+        if len(self._words) == 3 and self._words[0].text == "function" and word.text == "{":  # noqa: PLR2004 - `function f {`
+            self._words.clear()
+
+    def _end_command(self, origin: str) -> None:
+        self._end_word()
+        words, source = tuple(self._words), self._source
+        if words or source is not None:  # `$(<file)` is what `$(cat <file)` is
+            command = SimpleCommand(words or (ShellWord("cat"),), self._origin, source, self._feeders)
+            self.commands.append(command)
+        self._start_command(origin)
+
+    def _skip_here_documents(self) -> None:
+        """Go past the texts of here-documents; what the shell runs in them counts."""
+        for end, has_tabs, is_quoted in self._here_ends:
+            start, after = self.at, self.at
+            while self.at < len(self.text):
+                newline = self.text.find("\n", self.at)
+                after = newline + 1 if newline >= 0 else len(self.text)
+                line = self.text[self.at : after].removesuffix("\n")
+                if (line.lstrip("\t") if has_tabs else line) == end:
+                    break
+                self.at = after
+            if not is_quoted:
+                inner = _Scanner(self.text[start : self.at], 0, self.depth + 1)
+                inner.scan_here_document()
+                self._take(inner.commands)
+            self.at = after
+        self._here_ends.clear()
+
+    def scan_here_document(self) -> None:
+        """Read a text in which only expansions count."""
+        while self.at < len(self.text):
+            one = self._next()
+            if one == "\\":
+                self.at += 1
+            elif one in "$`":
+                self._expansion(one, is_quoted=True)
