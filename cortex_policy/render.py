@@ -132,6 +132,7 @@ def outcome_json_line(outcome: "CallOutcome", **more: object) -> str:
         "action": call.action or None,
         "paths": [_path_to_json(path, scope) for path, scope in decision.paths] if decision is not None else [],
         "rate": _rate_to_json(grant, decision.budget if decision is not None else None),
+        **({"budget": "local"} if decision is not None and is_counted_locally(decision) else {}),
         "obligations": list(decision.obligations) if decision is not None else [],
         "approval": _approval_to_json(decision),
         "root": origin.root if origin is not None else None,

@@ -37,9 +37,9 @@ class BatchDecider(Decider):
         """
         entry = self._cache.get_fresh(grant_id)
         allowed = entry.try_allow(action, args, with_budget=False) if entry is not None else None
-        if entry is None or allowed is None:
+        if entry is None or allowed is None or entry.has_server:
             return None
-        grant, budgets = entry.grant, self._budgets_of(entry)
+        grant, budgets = entry.grant, self._host_budgets_of(entry)
         limit = grant.rate.per_minute
         if entry.settings.audit_file is not None:
             decision = self._count_and_log(entry, action, args, allowed)

@@ -12,8 +12,7 @@ CHOICE, SWITCH, NUMBER, SHARE, PATH, TEXT, NAME, URL, CODES, SUPPRESSIONS = KIND
 )  # fmt: skip
 LOCKED = "locked"  # a key of the system's file, and no setting
 PREFIX = "CORTEX_POLICY_"
-PASSWORD = f"{PREFIX}BUDGETS_PASSWORD"
-OTHER_VARIABLES = (f"{PREFIX}ROOT", PASSWORD)  # variables of this program that are no settings
+OTHER_VARIABLES = (f"{PREFIX}ROOT", f"{PREFIX}BUDGETS_PASSWORD")  # variables of this program that are no settings
 AUDIT_LOG = "CORTEX_AUDIT_LOG"
 HITL_STORE, HITL_TIMEOUT = "CORTEX_HITL_STORE", "CORTEX_HITL_TIMEOUT_MS"
 SHARED_VARIABLES = {AUDIT_LOG: "audit.file", HITL_STORE: "approvals.file", HITL_TIMEOUT: "approvals.timeout_seconds"}

@@ -58,6 +58,7 @@ class CachedGrant:
         "file",
         "generation",
         "grant",
+        "has_server",
         "identity",
         "lines",
         "path_cache",
@@ -78,6 +79,7 @@ class CachedGrant:
         """Prepare the grant."""
         self.grant, self.settings, self.file = grant, settings, file
         self.identity, self.preconditions = identity, preconditions
+        self.has_server = settings.budgets_url is not None  # which counts the budgets
         self.generation = 0  # in which its file was last verified
         self.prepared = PreparedGrant(grant, settings)
         self.lines: dict[str, AuditLineTemplate] = {}  # of the audit log, by action

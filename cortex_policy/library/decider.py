@@ -11,7 +11,6 @@ from cortex_policy.state import resource_shortage_error
 from cortex_policy.state.enforcement import (
     AuditedCall,
     add_grant_id,
-    budgets_of_root,
     check_host_stop,
     check_stamp_if_required,
     effective_settings,
@@ -26,8 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from cortex_policy.core.audit_sink import Sink
+    from cortex_policy.core.budgets import Budgets
     from cortex_policy.core.model import Settings
     from cortex_policy.library.audit_writer import AuditWriter
+    from cortex_policy.library.server_budgets import ServerBudgets
     from cortex_policy.state.memory_budgets import MemoryBudgets
 
 
@@ -47,6 +48,7 @@ class Decider:
         self._cache = GrantCache(root, max_grants)
         self._caller_budgets = budgets
         self._budgets: dict[tuple[tuple[int, int], str | None], FileBudgets] = {}
+        self._server_budgets: ServerBudgets | None = None
         self._refusals = 0
         self._audit_writer: AuditWriter | None = None
         self._is_closed = False
@@ -92,19 +94,19 @@ class Decider:
         entry = self._cache.get_fresh(grant_id)
         is_ordinary = type(cost) is int and cost == 1 and not self._sinks
         if entry is not None and is_ordinary:
-            is_logged = entry.settings.audit_file is not None
+            is_logged = entry.settings.audit_file is not None or (entry.has_server and self._caller_budgets is None)
             # INVARIANT: the log holds the arguments that were decided, even if another thread changes them
             plain = args.copy() if is_logged and type(args) is dict else args
             allowed = decision = entry.try_allow(action, plain, with_budget=False)
             if allowed is not None and not is_logged:
                 grant = entry.grant
-                if self._budgets_of(entry).hit(grant.tool, action, grant.rate.per_minute):
+                if self._host_budgets_of(entry).hit(grant.tool, action, grant.rate.per_minute):
                     return allowed
                 decision = self._rate_denial(entry, action, allowed)
             elif allowed is not None:
                 decision = self._count_and_log(entry, action, plain, allowed)
-                if decision is allowed:
-                    return allowed
+                if decision is not None and decision:
+                    return decision
             if decision is not None:  # a denial
                 self._refusals += 1
                 raise AccessDenied(decision, entry.grant, action)
@@ -160,12 +162,16 @@ class Decider:
     ) -> Decision | None:
         """Count a call that all other rules allow, and log the decision; None if it must be decided in full.
 
+        A server's answer is in the decision: it says whether this host counted by itself.
+
         Raises AuditLogError, usually before anything is counted.
         """
+        if entry.has_server and self._caller_budgets is None:
+            return self._server_budgets_of(entry).decide(entry, action, allowed)
         grant, writer = entry.grant, self._audit_writer or self._create_audit_writer()
         log = writer.open(entry.settings)
         try:
-            is_counted = self._budgets_of(entry).hit(grant.tool, action, grant.rate.per_minute)
+            is_counted = self._host_budgets_of(entry).hit(grant.tool, action, grant.rate.per_minute)
         except StateError:  # that is logged too, in full
             return None
         decision = allowed if is_counted else self._rate_denial(entry, action, allowed)
@@ -175,7 +181,7 @@ class Decider:
 
     def _rate_denial(self, entry: CachedGrant, action: str, allowed: Decision) -> Decision | None:
         """Return the denial by a full budget if it is known without reading the file; a flood is denied fast."""
-        grant, budgets = entry.grant, self._budgets_of(entry)
+        grant, budgets = entry.grant, self._host_budgets_of(entry)
         limit = grant.rate.per_minute
         budget = (
             budgets.denial(grant.tool, action, limit)
@@ -205,13 +211,15 @@ class Decider:
         grant = read_grant(root, grant_id)
         return grant, check_stamp_if_required(grant, effective_settings(root.path))
 
-    def _budgets_of(self, entry: CachedGrant) -> "FileBudgets | MemoryBudgets":
+    def _budgets_of(self, entry: CachedGrant) -> "Budgets":
+        is_on_host = not entry.has_server or self._caller_budgets is not None
+        return self._host_budgets_of(entry) if is_on_host else self._server_budgets_of(entry)
+
+    def _host_budgets_of(self, entry: CachedGrant) -> "FileBudgets | MemoryBudgets":
         if self._caller_budgets is not None:
             return self._caller_budgets
         origin = entry.grant.origin
         assert origin is not None  # noqa: S101 - it was read from a file
-        if entry.settings.budgets_url is not None:
-            budgets_of_root(origin.root_identity, entry.settings)
         key = origin.root_identity, entry.settings.state_dir
         budgets = self._budgets.get(key)
         if budgets is None:
@@ -221,6 +229,13 @@ class Decider:
             for old in before.values():  # of the root that the name led to before
                 old.forget()
         return budgets
+
+    def _server_budgets_of(self, entry: CachedGrant) -> "ServerBudgets":
+        from cortex_policy.library.server_budgets import keep_or_open  # noqa: PLC0415 - few programs share budgets
+
+        self._check_open()
+        self._server_budgets = keep_or_open(self._server_budgets, entry)
+        return self._server_budgets
 
     def _create_audit_writer(self) -> "AuditWriter":
         self._check_open()

@@ -141,6 +141,8 @@ class PolicyStore(Decider):
         for budgets in self._budgets.values():
             budgets.forget()
         self._budgets.clear()
+        if self._server_budgets is not None:
+            self._server_budgets.forget()
         writer, self._audit_writer = self._audit_writer, None
         if writer is not None:
             writer.close()

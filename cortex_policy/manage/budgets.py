@@ -10,11 +10,12 @@ from cortex_policy.core.model import (
     Budget,
     Grant,
     GrantError,
+    Settings,
     StateError,
     UsageError,
 )
 from cortex_policy.core.text import join_words_that_fit, os_error_text
-from cortex_policy.manage.budget_owner import BudgetOwner, current_owner
+from cortex_policy.manage.budget_owner import BudgetOwner, counting_settings, current_owner
 from cortex_policy.manage.listing import GrantRow, grant_row, grant_rows
 from cortex_policy.state import Root, boot_id
 from cortex_policy.state.grants import check_grant_id, read_grant
@@ -22,12 +23,13 @@ from cortex_policy.state.ledger import Ledger, open_or_make_budget_directory
 from cortex_policy.state.ledger_directory import unusable_state_error
 from cortex_policy.state.ledger_maintenance import remove_all_budgets, remove_budget
 from cortex_policy.state.ledger_ring import BudgetFileKey
-from cortex_policy.state.settings import find_state_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
+
+    from cortex_policy.core.budgets import Budgets
 
     T = TypeVar("T")
 
@@ -56,9 +58,9 @@ class GrantWithBudgets(Value):
 
 def list_budgets(root: Root, grant_id: str | None = None) -> tuple[BudgetStatus, ...]:
     """Return the budget of each action, of one grant or of all; a grant that cannot be read has an item too."""
-    ledger = ledger_of(root)
+    budgets = _budgets_of(root)
     rows = grant_rows(root) if grant_id is None else (grant_row(root, grant_id),)
-    return tuple(status for row in rows for status in action_budgets(ledger, row))
+    return tuple(status for row in rows for status in _action_budgets(budgets, row))
 
 
 def grant_with_budgets(root: Root, grant_id: str) -> GrantWithBudgets:
@@ -66,7 +68,7 @@ def grant_with_budgets(root: Root, grant_id: str) -> GrantWithBudgets:
     row, owner = grant_row(root, grant_id), None
     try:
         owner = current_owner()
-        statuses = action_budgets(ledger_of(root), row)
+        statuses = _action_budgets(_budgets_of(root), row)
     except (GrantError, StateError) as error:
         if error.reason not in (SETTINGS_INVALID, STATE_UNAVAILABLE):
             raise
@@ -75,23 +77,27 @@ def grant_with_budgets(root: Root, grant_id: str) -> GrantWithBudgets:
     return GrantWithBudgets(row, statuses if row.grant is not None else (), owner)
 
 
-def action_budgets(ledger: Ledger, row: GrantRow) -> tuple[BudgetStatus, ...]:
+def _action_budgets(budgets: "Budgets", row: GrantRow) -> tuple[BudgetStatus, ...]:
     """Return the budget of each action of a grant; each also names what is wrong with the grant."""
     grant = row.grant
     if grant is None:
         return (BudgetStatus(row.id, "", "", None, row.problem, row.hint),)
-    statuses = [_budget_status(ledger, row, grant, action) for action in grant.actions[:MOST_ACTIONS]]
+    statuses = [_budget_status(budgets, row, grant, action) for action in grant.actions[:MOST_ACTIONS]]
     if more := len(grant.actions) - len(statuses):
         statuses.append(BudgetStatus(row.id, grant.tool, "", None, f"{more:,} more actions were not looked at"))
     return tuple(statuses)
 
 
-def _budget_status(ledger: Ledger, row: GrantRow, grant: Grant, action: str) -> BudgetStatus:
+def _budget_status(budgets: "Budgets", row: GrantRow, grant: Grant, action: str) -> BudgetStatus:
     try:
-        budget = ledger.peek(grant.tool, action, grant.rate.per_minute)
+        budget = budgets.peek(grant.tool, action, grant.rate.per_minute)
     except StateError as error:
         return BudgetStatus(row.id, grant.tool, action, None, error.detail, error.hint)
-    problem = (budget.closed_because or "closed after damage") if budget.closed else row.problem
+    problem = row.problem
+    if budget.closed:
+        problem = f"closed: {budget.closed_because}" if budget.closed_because else "closed after damage"
+    elif budget.local:
+        problem = "local: the server does not answer"
     return BudgetStatus(row.id, grant.tool, action, budget, problem, row.hint)
 
 
@@ -108,38 +114,58 @@ def selected_actions(root: Root, grant_id: str, action: str | None = None) -> tu
 
 
 def reset_budgets(root: Root, grant_id: str, action: str | None = None) -> tuple[str, ...]:
-    """Forget the calls of one action of a grant, or of all; return the actions that had any."""
+    """Forget the calls of one action of a grant, or of all; return the actions that had any.
+
+    A server forgets them for all hosts; what this host counted by itself is forgotten too. Raises StateError.
+    """
     actions, tool, boot = selected_actions(root, grant_id, action), read_grant(root, grant_id).tool, boot_id()
 
     def forget(directory: int) -> tuple[str, ...]:
         return tuple(word for word in actions if remove_budget(directory, BudgetFileKey(boot, tool, word).name))
 
-    return _in_state(root, forget)
+    settings = counting_settings()
+    if settings.budgets_url is None:
+        return _in_state(root, settings, forget)
+    from cortex_policy.state.budget_choice import server_budgets  # noqa: PLC0415 - few hosts share budgets
+
+    shared = server_budgets(settings)
+    known = [word for word in actions if shared.reset(tool, word)]
+    local = _in_state(root, settings, forget)
+    return tuple(word for word in actions if word in known or word in local)
 
 
 def remove_all_rate_state(root: Root) -> int:
-    """Remove all rate state of a root, whatever files are there; return their number."""
-    return _in_state(root, remove_all_budgets)
+    """Remove all rate state of a root on this host, whatever files are there; return their number."""
+    return _in_state(root, counting_settings(), remove_all_budgets)
 
 
-def ledger_of(root: Root) -> Ledger:
-    """Return the ledger that counts the budgets of a root; raise GrantError if the root is gone."""
+def _budgets_of(root: Root) -> "Budgets":
+    """Return what counts the budgets of a root, for many questions; raise GrantError if the root is gone."""
+    settings, identity = counting_settings(), _root_identity(root)
+    if settings.budgets_url is None:
+        return Ledger(identity, settings.state_dir or "")
+    from cortex_policy.state.budget_choice import resident_budgets, with_fallback  # noqa: PLC0415 - few hosts share budgets
+
+    return with_fallback(resident_budgets(settings), identity, settings)
+
+
+def _root_identity(root: Root) -> tuple[int, int]:
     try:
         status = os.stat(root.path)
     except OSError as error:
         detail = f"`{root.path}`: {os_error_text(error)}"
         raise GrantError(ROOT_NOT_FOUND, detail) from None
-    return Ledger((status.st_dev, status.st_ino), find_state_directory())
+    return status.st_dev, status.st_ino
 
 
-def _in_state(root: Root, function: "Callable[[int], T]") -> "T":
+def _in_state(root: Root, settings: Settings, function: "Callable[[int], T]") -> "T":
     """Call a function with the directory of a root's state; raise StateError if the disk fails."""
-    ledger = ledger_of(root)
+    state_dir = settings.state_dir or ""
     try:
-        directory = open_or_make_budget_directory(ledger.root_identity, boot_id(), ledger.state_dir)
+        directory = open_or_make_budget_directory(_root_identity(root), boot_id(), state_dir)
         try:
             return function(directory)
         finally:
             os.close(directory)
     except OSError as error:
-        raise unusable_state_error(error, ledger.state_dir) from None
+        raise unusable_state_error(error, state_dir) from None

@@ -13,6 +13,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
+from cortex_policy.state import shared_budgets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def run_as(user: User, command: "Callable[[], int]", guard: "Callable[[Callable[
 
 def _load_modules() -> None:
     """Load what a command may load later: the user may not be allowed to read the files of this program."""
-    for package in (core, state, manage):
+    for package in (core, state, shared_budgets, manage):
         for module in iter_modules(package.__path__):
             if not module.ispkg:
                 import_module(f"{package.__name__}.{module.name}")

@@ -1,18 +1,81 @@
-"""Which budgets count the calls of a host that shares them with others (docs/settings.md)."""
+"""Which budgets count the calls of a host that shares them with others (docs/shared-budgets.md)."""
 
+import os
+
+from cortex_policy.core.budget_server import parse_budget_server
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
+from cortex_policy.state import state_directory
+from cortex_policy.state.shared_budgets.keys import read_secret
+from cortex_policy.state.shared_budgets.one_shot import SharedBudgets
+
+PASSWORD = "CORTEX_POLICY_BUDGETS_PASSWORD"  # noqa: S105 - the name of the variable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.core.budgets import Budgets
     from cortex_policy.core.model import Settings
     from cortex_policy.state.deliveries import Delivery
+    from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets
 
 
 def open_shared_budgets(
     root_identity: tuple[int, int], settings: "Settings", delivery: "Delivery | None" = None
 ) -> "Budgets":
-    """Return the budgets that the server of the settings counts; raise StateError if it cannot be asked."""
-    del root_identity, settings, delivery
-    message = "this version cannot count on the server that `budgets.url` names"
-    raise StateError(STATE_UNAVAILABLE, message, "remove it with `cortex-policy config unset budgets.url`")
+    """Return the budgets of a call, for a process that ends soon; raise StateError if a secret cannot be read."""
+    budgets = with_fallback(server_budgets(settings), root_identity, settings)
+    if delivery is None:
+        return budgets
+    from cortex_policy.state.shared_deliveries import DeliveredBudgets  # noqa: PLC0415 - only the hooks of agents need it
+
+    return DeliveredBudgets(budgets, delivery, root_identity, settings.state_dir or "")
+
+
+def server_budgets(settings: "Settings") -> SharedBudgets:
+    """Return the budgets on the server alone; raise StateError if a secret cannot be read."""
+    return SharedBudgets(
+        parse_budget_server(settings.budgets_url or ""),
+        settings.budgets_name or "",
+        read_key(settings),
+        password=_password(settings),
+        state_dir=state_directory(settings.state_dir),
+        timeout_ms=settings.budgets_timeout_ms,
+    )
+
+
+def resident_budgets(settings: "Settings") -> "RedisBudgets":
+    """Return the budgets on the server for a process that asks often; raise StateError if a secret cannot be read."""
+    from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets  # noqa: PLC0415 - a check does not need it
+
+    return RedisBudgets(
+        parse_budget_server(settings.budgets_url or ""),
+        settings.budgets_name or "",
+        read_key(settings),
+        password=_password(settings),
+        state_dir=settings.state_dir,
+        timeout_ms=settings.budgets_timeout_ms,
+    )
+
+
+def with_fallback(shared: "Budgets", root_identity: tuple[int, int], settings: "Settings") -> "Budgets":
+    """Return budgets that this host counts by itself while the server does not answer, if the settings say so."""
+    if settings.budgets_on_error != "local":
+        return shared
+    from cortex_policy.state.ledger import Ledger  # noqa: PLC0415 - few hosts count by themselves
+    from cortex_policy.state.local_fallback import LocalFallback  # noqa: PLC0415 - as above
+
+    return LocalFallback(shared, Ledger(root_identity, settings.state_dir or ""), settings.budgets_local_share)
+
+
+def read_key(settings: "Settings") -> bytes:
+    """Return the key that hides tools and actions from the server; raise StateError if it cannot be trusted."""
+    return read_secret(settings.budgets_key_file or "", "`budgets.key_file`")
+
+
+def _password(settings: "Settings") -> str:
+    if settings.budgets_password_file is None:
+        return os.environ.get(PASSWORD, "")
+    try:
+        return read_secret(settings.budgets_password_file, "`budgets.password_file`").decode()
+    except UnicodeDecodeError:
+        message = f"`budgets.password_file`: `{settings.budgets_password_file}` is not UTF-8"
+        raise StateError(STATE_UNAVAILABLE, message) from None

@@ -32,7 +32,7 @@ from cortex_policy.state.grants import check_grant_id, find_root, read_grant
 from cortex_policy.state.ledger import Ledger
 from cortex_policy.state.paths import protected_paths, resolve_paths
 
-_LOCATION_VARIABLES = ("CORTEX_POLICY_ROOT", STATE_DIR)
+_NO_SETTINGS = ("CORTEX_POLICY_ROOT", STATE_DIR, "CORTEX_POLICY_BUDGETS_PASSWORD")
 _SHARED_VARIABLES = ("CORTEX_AUDIT_LOG", "CORTEX_HITL_STORE", "CORTEX_HITL_TIMEOUT_MS")  # with other programs
 
 TYPE_CHECKING = False
@@ -69,7 +69,7 @@ def effective_settings(root: str | None, *, require_path: bool = False) -> Setti
 
 def _is_setting(variable: str) -> bool:
     if variable.startswith("CORTEX_POLICY_"):
-        return variable not in _LOCATION_VARIABLES
+        return variable not in _NO_SETTINGS
     return variable in _SHARED_VARIABLES
 
 

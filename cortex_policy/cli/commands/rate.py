@@ -61,7 +61,8 @@ def show(
 ) -> None:
     """Show what is left of each budget.
 
-    NEXT is when a call is allowed again: now, or the seconds until then. Each user has budgets of their own.
+    NEXT is when a call is allowed again: now, or the seconds until then. Each user has budgets of their own, unless a
+    server counts them.
 
     $ cortex-policy rate show
     $ cortex-policy rate show git --json
@@ -115,7 +116,7 @@ def reset(
 ) -> None:
     """Reset the budgets of a grant: its counted calls are forgotten.
 
-    It asks on a terminal; elsewhere it takes `--yes`.
+    A server forgets them for all hosts. It asks on a terminal; elsewhere it takes `--yes`.
 
     $ cortex-policy rate reset git
     $ cortex-policy rate reset git tree --yes
@@ -141,14 +142,15 @@ def _reset_own_budgets(root: Root, grant_id: str, action: str | None, *, yes: bo
     owner, actions = current_owner(), budgets.selected_actions(root, grant_id, action)
     if not json:
         print_budget_owners(owner, root)
-    ask_yes_no(f"forget the hits of {grant_id} {join_words_that_fit(actions)}?", yes=yes)
+    whose = f", of {owner.budgets_label}" if owner.shared is not None else ""
+    ask_yes_no(f"forget the hits of {grant_id} {join_words_that_fit(actions)}{whose}?", yes=yes)
     done = budgets.reset_budgets(root, grant_id, action)
     if json:
         print_json({**owner_to_json(owner), "reset": list(done)})
     elif done:
-        typer.echo(message_line(f"reset for {owner.label}: {join_words_that_fit(done)}"))
+        typer.echo(message_line(f"reset for {owner.budgets_label}: {join_words_that_fit(done)}"))
     else:
-        typer.echo(message_line(f"nothing to do: no hits of {owner.label} were counted"))
+        typer.echo(message_line(f"nothing to do: no hits of {owner.budgets_label} were counted"))
     return bool(done)
 
 
@@ -163,8 +165,8 @@ def purge(
 ) -> None:
     """Delete all rate state of this root.
 
-    Every budget starts full. It also removes unexpected files there, which make every check exit with 24. It asks on a
-    terminal; elsewhere it takes `--yes`.
+    Every budget of this host starts full; those on a server stay as they are. It also removes unexpected files there,
+    which make every check exit with 24. It asks on a terminal; elsewhere it takes `--yes`.
 
     $ cortex-policy rate purge --yes
     """
@@ -184,3 +186,6 @@ def _purge_own_state(root: Root, *, yes: bool, json: bool) -> None:
         print_json({**owner_to_json(owner), "removed": removed})
     else:
         typer.echo(message_line(f"removed {count_with_noun(removed, 'file')} of {owner.label}"))
+        if owner.shared is not None:
+            note = f"note: what {owner.shared.server} counts is as before: `cortex-policy rate reset ID`"
+            typer.echo(message_line(note), err=True)

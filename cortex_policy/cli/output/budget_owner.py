@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 def owner_sentence(owner: "BudgetOwner") -> str:
     """Return whose budgets are counted where."""
+    if owner.shared is not None:
+        return f"budgets of {owner.budgets_label}, on {owner.shared.server}"
     return f"budgets of {owner.label}, in {owner.state_dir}"
 
 
@@ -28,4 +30,7 @@ def print_budget_owners(owner: "BudgetOwner", root: "Root") -> None:
 
 def owner_to_json(owner: "BudgetOwner") -> dict[str, object]:
     """Return a user whose budgets are counted as JSON members."""
-    return {"uid": owner.uid, "user": owner.user or None, "state_dir": owner.state_dir}
+    members: dict[str, object] = {"uid": owner.uid, "user": owner.user or None, "state_dir": owner.state_dir}
+    if owner.shared is not None:
+        members["shared"] = {"name": owner.shared.name, "server": owner.shared.server}
+    return members

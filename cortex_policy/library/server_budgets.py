@@ -1,0 +1,86 @@
+"""Budgets that a server counts for many hosts, for a program that asks often: its connections stay open."""
+
+from cortex_policy.core.model import Budget, BudgetServerError, Decision, StateError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.core.budgets import Budgets
+    from cortex_policy.core.model import Settings
+    from cortex_policy.library.cache import CachedGrant
+    from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets
+
+    Identity = tuple[object, ...]
+
+
+class ServerBudgets:
+    """The budgets of one root by its settings; nothing is read or opened before the first call."""
+
+    identity: "Identity"
+
+    def __init__(self, root_identity: tuple[int, int], settings: "Settings") -> None:
+        """Take the root's (device, inode) and the settings that name the server."""
+        self.identity = _identity(root_identity, settings)
+        self._root_identity, self._settings = root_identity, settings
+        self._opened: tuple[Budgets, RedisBudgets] | None = None
+
+    def decide(self, entry: "CachedGrant", action: str, allowed: Decision) -> Decision | None:
+        """Decide a call that all other rules allow, with its budget; None if it must be decided in full."""
+        if entry.settings.audit_file is not None:  # its line says where the call was counted
+            return None
+        budget = self.take(entry.grant.tool, action, entry.grant.rate.per_minute)
+        if not budget.consumed:
+            return entry.prepared.rate_denial(allowed, budget)
+        return Decision(**{**vars(allowed), "budget": budget})
+
+    def take(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
+        """Take `cost` hits if they fit into `limit` a minute; raise StateError if that cannot be known."""
+        try:
+            return self._open().take(tool, action, limit, cost)
+        except StateError as error:
+            self._forget_if_refused(error)
+            raise
+
+    def peek(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
+        """Return what `take` would; consume nothing."""
+        try:
+            return self._open().peek(tool, action, limit, cost)
+        except StateError as error:
+            self._forget_if_refused(error)
+            raise
+
+    def forget(self) -> None:
+        """Close the connections; the next call opens one."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened[1].forget()
+
+    def _open(self) -> "Budgets":
+        opened = self._opened
+        if opened is None:
+            from cortex_policy.state.budget_choice import resident_budgets, with_fallback  # noqa: PLC0415 - few programs need it
+
+            resident = resident_budgets(self._settings)
+            opened = self._opened = with_fallback(resident, self._root_identity, self._settings), resident
+        return opened[0]
+
+    def _forget_if_refused(self, error: StateError) -> None:
+        """Read the key and the password again at the next call, if the server answers but refuses this one."""
+        if not isinstance(error, BudgetServerError):
+            self.forget()
+
+
+def keep_or_open(kept: ServerBudgets | None, entry: "CachedGrant") -> ServerBudgets:
+    """Return the budgets of a grant: those that are kept, unless the settings or the root are others now."""
+    origin = entry.grant.origin
+    assert origin is not None  # noqa: S101 - it was read from a file
+    if kept is not None and kept.identity == _identity(origin.root_identity, entry.settings):
+        return kept
+    if kept is not None:
+        kept.forget()
+    return ServerBudgets(origin.root_identity, entry.settings)
+
+
+def _identity(root_identity: tuple[int, int], settings: "Settings") -> "Identity":
+    """Return what budgets must agree in to be the same."""
+    fields = [getattr(settings, name) for name in settings.__match_args__ if name.startswith("budgets_")]
+    return (root_identity, settings.state_dir, *fields)
