@@ -150,6 +150,7 @@ class _GrantQuestions:
 
     def __init__(self, root: "Root", call: "ToolCall", tag: str, ruling: "Ruling", guard: "Guard") -> None:
         self._root, self._cwd, self._guard = root, call.cwd, guard
+        self._inputs = call.inputs
         identity = ascii((call.session, call.call_id, call.tool, call.inputs))
         self._delivery = Delivery(sha256(identity.encode("ascii")).digest(), tag)
         self._counted = next((question for question in ruling.questions if question.consumes), None)
@@ -180,7 +181,12 @@ class _GrantQuestions:
         protected = protected_paths(origin, settings)
         # INVARIANT: from the directories as the call spells them: a program may collapse `..` before links are followed
         requests = [
-            Request(question.action, audited.args, resolve_paths(grant, origin, audited.args, protected, start))
+            Request(
+                question.action,
+                audited.args,
+                resolve_paths(grant, origin, audited.args, protected, start),
+                unseen=self._unseen(grant, settings),
+            )
             for start in dict.fromkeys((self._cwd, *question.directories))
         ]
         denial = self._first_path_denial(question, grant, requests, settings)
@@ -191,6 +197,12 @@ class _GrantQuestions:
         if audited.peek and decision.reason is RATE_LIMITED and self._is_repeat():
             return Decision(ALLOWED, "", (), decision.budget, decision.paths)  # its own hit may fill this budget
         return decision
+
+    def _unseen(self, grant: "Grant", settings: Settings) -> str:
+        """Return a digest of all inputs, ignored ones too, if a human must approve the call; else ''."""
+        if settings.sensitive != "ask" or grant.data_class != "sensitive":
+            return ""
+        return str(sha256(ascii(self._inputs).encode("ascii")).hexdigest())
 
     def _first_path_denial(
         self, question: "GrantQuestion", grant: "Grant", requests: list[Request], settings: Settings

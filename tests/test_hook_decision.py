@@ -127,6 +127,21 @@ def test_a_repeat_spends_no_second_approval(scene: Scene, decide: Decide, monkey
     assert "a human must approve" in decide()
 
 
+def test_an_approval_holds_for_the_ignored_text_too(
+    scene: Scene, decide: Decide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another text is another call, although nobody sees it."""
+    monkeypatch.setenv("CORTEX_POLICY_SENSITIVE", "ask")
+    scene.write_grant(dataClass="sensitive")
+    given = {"file_path": "docs/x", "content": "a"}
+    assert "a human must approve" in decide(call="1", inputs=given)
+    (request,) = json.loads(run_command("approvals", "--json", code=0).stdout)["requests"]
+    assert "content" not in request["args"]
+    run_command("approve", request["id"], "--yes")
+    assert "a human must approve" in decide(call="2", inputs=given | {"content": "b"})
+    assert decide(call="3", inputs=given) == ""
+
+
 def test_two_grants_are_asked_and_one_hit_is_taken(scene: Scene, decide: Decide) -> None:
     """Of the first rule; the other one is only asked."""
     scene.rules.write_text(SUBAGENTS)

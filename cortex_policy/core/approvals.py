@@ -81,6 +81,7 @@ def fingerprint_input(grant: "Grant", origin: "Origin", request: "Request", cwd:
             "cost": request.cost,
             "cwd": cwd,
             "uid": uid,
+            **({"unseen": request.unseen} if request.unseen else {}),
         })
     )  # fmt: skip
 

@@ -122,13 +122,17 @@ class ResolvedPath(Value):
 
 
 class Request(Value):
-    """A call to decide: what is asked for, with its paths already resolved."""
+    """A call to decide: what is asked for, with its paths already resolved.
+
+    `unseen` is a digest of what the call holds besides its arguments, '' for nothing: an approval is bound to it.
+    """
 
     action: str
     args: "Mapping[str, object]"
     paths: tuple[ResolvedPath, ...] = ()
     cost: int = 1
     approved: bool = False
+    unseen: str = ""
 
     places: "ClassVar[DeprecatedField]" = DeprecatedField("paths")
 

@@ -9,7 +9,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.operator_commands import quote_word
 from cortex_policy.manage.hooks.switches import HOOK_NAME
 from cortex_policy.manage.hooks.targets import AGENT_FILES, MANAGED, PROJECT, HookTarget
-from cortex_policy.manage.hooks.wrapper import watchdog_command
+from cortex_policy.manage.hooks.wrapper import watchdog_command, watchdog_words
 from cortex_policy.state import home_directory, sha256_hex
 
 DEADLINE_SECONDS = 8
@@ -19,7 +19,6 @@ PROJECT_AGENTS = ("claude", "gemini", "cursor", "copilot")  # those that set it
 _EVENTS = {"gemini": "BeforeTool", "cursor": "preToolUse", "copilot": "preToolUse"}
 _VERSIONED = ("cursor", "copilot")
 _UNSAFE = "$`\\"  # some shell, or an agent, replaces them even in quotes
-_SHELL = "/bin/sh"
 
 
 class HookEntry(Value):
@@ -111,7 +110,8 @@ def _handler(agent: str, words: "tuple[str, ...]", *, is_shell: bool) -> "dict[s
         return {"command": line, "timeout": TIMEOUT_SECONDS, "failClosed": True}
     wrapped = watchdog_command(line)
     if agent == "copilot":
-        command = {"command": wrapped} if is_shell else {"exec": _SHELL, "args": ["-c", wrapped]}
+        program, *arguments = (*watchdog_words(), *words)
+        command = {"command": wrapped} if is_shell else {"exec": program, "args": arguments}
         return {"type": "command", **command, "timeoutSec": TIMEOUT_SECONDS}
     if agent == "gemini":
         return {"type": "command", "name": HOOK_NAME, "command": wrapped, "timeout": TIMEOUT_SECONDS * 1000}

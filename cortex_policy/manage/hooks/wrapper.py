@@ -6,6 +6,7 @@ It exits with 0 or 2 as the program does, and with 2 and a reason for everything
 import os
 
 from cortex_policy.core.not_done_error import NotDoneError
+from cortex_policy.core.operator_commands import quote_word
 
 WATCHDOG_SECONDS = 12
 DENIED = "cortex-policy denied this call"  # after the reason, and alone if the program could not print it
@@ -18,9 +19,9 @@ _SLEEP_PLACES = ("/bin/sleep", "/usr/bin/sleep", "/run/current-system/sw/bin/sle
 # an option of the shell (`SHELLOPTS`) or an output without a reader does not end it before it has its exit code
 _TEXT = """\
 set +e
-trap '' PIPE
+trap "" PIPE
 exec 3<&0 4>&2 2>/dev/null
-{program} <&3 2>&4 3<&- 4>&- & hook_pid=$!
+"$@" <&3 2>&4 3<&- 4>&- & hook_pid=$!
 hook_timer=$( ( {sleep} {seconds} <&- >&- & echo $!; exec >&-; wait $! && kill -9 $hook_pid ) <&- 2>&- 3<&- 4>&- & )
 trap 'kill -9 $hook_pid $hook_timer; echo "{failed}" >&4; exit 2' HUP INT TERM
 exec 3<&-
@@ -30,12 +31,20 @@ kill -9 $hook_timer
 case $hook_exit in 0) exit 0;; 2) echo "{denied}" >&4; exit 2;; esac
 echo "{failed} ($hook_exit)" >&4
 exit 2"""
+# INVARIANT: a shell of the agent finds no command here by a name that its environment may have made a function: Bash
+# takes `exec`, `exit` and `wait` from there, but nothing with a `/`. It becomes the program by itself; others by `exec`
+_START = "hook_exec=${BASH_VERSION-exec}; hook_exec=${hook_exec%%[0-9]*}; $hook_exec "
 
 
 def watchdog_command(program: str, seconds: float = WATCHDOG_SECONDS) -> str:
     """Return shell text that runs a command line of one program, and ends it after some seconds."""
-    lines = _TEXT.format(program=program, sleep=_sleep_program(), seconds=seconds, failed=FAILED, denied=DENIED)
-    return "; ".join(lines.splitlines())
+    return f"{_START}{' '.join(map(quote_word, watchdog_words(seconds)))} {program}"
+
+
+def watchdog_words(seconds: float = WATCHDOG_SECONDS) -> tuple[str, ...]:
+    """Return what precedes the words of a program, so that it is ended after some seconds."""
+    lines = _TEXT.format(sleep=_sleep_program(), seconds=seconds, failed=FAILED, denied=DENIED)
+    return ("/usr/bin/env", "-i", "/bin/sh", "-c", "; ".join(lines.splitlines()), "sh")
 
 
 def _sleep_program() -> str:

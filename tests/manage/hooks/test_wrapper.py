@@ -117,6 +117,35 @@ def test_a_shell_that_ends_at_the_first_error_denies_all_the_same(shell: list[st
     assert done.returncode == code
 
 
+FUNCTIONS = (
+    "exec",
+    "exit",
+    "wait",
+    "trap",
+    "set",
+    "kill",
+    "echo",
+    "case",
+    "eval",
+    "command",
+    "builtin",
+    "env",
+    "sh",
+    "sleep",
+)
+
+
+@pytest.mark.parametrize("body", ["() { :; }", "() { exit 0; }", "() { return 0; }"])
+@pytest.mark.parametrize(
+    ("program", "code"), [(sh("exit 10"), 2), ("/no/such/program", 2), (sh("exit 2"), 2), (sh("exit 0"), 0)]
+)
+def test_functions_of_the_environment_change_nothing(shell: list[str], program: str, code: int, body: str) -> None:
+    """Bash takes a function from a variable, also one called like a command of the wrapper."""
+    functions = [f"BASH_FUNC_{name}%%={body}" for name in FUNCTIONS]
+    words = ["/usr/bin/env", *functions, "SHELLOPTS=errexit:nounset", *shell, watchdog_command(program, SECONDS)]
+    assert subprocess.run(words, input=b"{}", capture_output=True, check=False, timeout=60).returncode == code
+
+
 @pytest.mark.parametrize("program", ["/no/such/program", sh("exit 2"), sh("kill -9 $$")])
 def test_a_standard_error_without_a_reader_denies_all_the_same(shell: list[str], program: str) -> None:
     """The signal that comes of it would leave no exit code."""
