@@ -126,7 +126,7 @@ _cortex_policy() {
             value=''
         elif [[ $word == --root=* ]]; then
             root=${word#*=}
-        elif [[ " --add-scope --against --agent --allow --arg --args --at --batch --cost --data-class --deadline --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --install --key --number --output --path --port --rate --reader --reason --remove-scope --request --revoke --root --scope --select --since --socket --timeout --to --token --tool --user --version --wait --with -n " == *" $word "* ]]; then
+        elif [[ " --add-scope --against --agent --allow --arg --args --at --batch --cert --cost --data-class --deadline --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --install --key --number --output --path --port --rate --reader --reason --remove-scope --request --revoke --root --scope --select --since --socket --tcp --timeout --to --token --tool --user --version --wait --with --workers -n " == *" $word "* ]]; then
             value=$word
         elif [[ $word != -* ]]; then
             plain+=("$word")
@@ -334,7 +334,7 @@ _cortex_policy() {
             flags='--root --check --diff --wait --json -q --quiet -h --help'
             ;;
         'help '*)
-            offered=('' 'check enforce run explain status list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init hook doctor config schema completions shell-init help')
+            offered=('' 'check enforce run explain status list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init hook serve doctor config schema completions shell-init help')
             flags='-h --help'
             ;;
         'hook '*)
@@ -389,6 +389,10 @@ _cortex_policy() {
             offered=('')
             flags='--root --install --wait --json -h --help'
             ;;
+        'serve '*)
+            offered=('')
+            flags='--root --socket --tcp --token --cert --key --workers --json -h --help'
+            ;;
         'set '*)
             offered=('' 'ids')
             flags='--rate --data-class --allow --revoke --add-scope --remove-scope --arg --drop-arg --tool --root --dry-run --allow-widening --wait --json -q --quiet -h --help'
@@ -430,7 +434,7 @@ _cortex_policy() {
             flags='--root --strict --fix --select --ignore --output --wait --json -h --help'
             ;;
         *)
-            offered=('approvals approve audit check completions config copy deny diff doctor edit enforce explain fmt help hook init list log new rate remove rename replay resume rule run schema set shell-init show stamp status stop suggest test undo validate')
+            offered=('approvals approve audit check completions config copy deny diff doctor edit enforce explain fmt help hook init list log new rate remove rename replay resume rule run schema serve set shell-init show stamp status stop suggest test undo validate')
             flags='--root -V --version -h --help'
             ;;
     esac

@@ -9,7 +9,7 @@ function __cortex_policy_plain -d 'the plain words before the cursor, the comman
     for word in $words
         if test $skip = 1
             set skip 0
-        else if contains -- $word --add-scope --against --agent --allow --arg --args --at --batch --cost --data-class --deadline --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --install --key --number --output --path --port --rate --reader --reason --remove-scope --request --revoke --root --scope --select --since --socket --timeout --to --token --tool --user --version --wait --with -n
+        else if contains -- $word --add-scope --against --agent --allow --arg --args --at --batch --cert --cost --data-class --deadline --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --install --key --number --output --path --port --rate --reader --reason --remove-scope --request --revoke --root --scope --select --since --socket --tcp --timeout --to --token --tool --user --version --wait --with --workers -n
             set skip 1
         else if not string match -q -- '-*' $word
             printf '%s\n' $word
@@ -168,6 +168,7 @@ complete -c cortex-policy -n '__cortex_policy_at 0' -a resume -d 'End the emerge
 complete -c cortex-policy -n '__cortex_policy_at 0' -a rule -d 'Explain a rule of validate, or list them all'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a run -d 'Decide a call, and run a command if it is allowed'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a schema -d 'Print the JSON Schema of a grant'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a serve -d 'Answer AuthZEN requests over HTTP'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a set -d 'Change a grant in one write'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a shell-init -d 'Print a shell function that makes checks faster'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a show -d 'Show a grant, its file, and what is left of its budgets'
@@ -381,7 +382,7 @@ complete -c cortex-policy -n '__cortex_policy_in fmt' -l wait -x -d 'Wait up to 
 complete -c cortex-policy -n '__cortex_policy_in fmt' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in fmt' -s q -l quiet -d 'Print only errors and hints'
 complete -c cortex-policy -n '__cortex_policy_in fmt' -s h -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 help' -a 'check enforce run explain status list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init hook doctor config schema completions shell-init help'
+complete -c cortex-policy -n '__cortex_policy_at 0 help' -a 'check enforce run explain status list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init hook serve doctor config schema completions shell-init help'
 complete -c cortex-policy -n '__cortex_policy_in help' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 hook' -a doctor -d 'Test whether each installed hook blocks what it must block'
 complete -c cortex-policy -n '__cortex_policy_at 0 hook' -a edit -d 'Edit the hook rules, and save them if they are valid'
@@ -567,6 +568,15 @@ complete -c cortex-policy -n '__cortex_policy_in schema' -l install -d 'Write .c
 complete -c cortex-policy -n '__cortex_policy_in schema' -l wait -x -d 'Wait up to SECONDS for another writer'
 complete -c cortex-policy -n '__cortex_policy_in schema' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in schema' -s h -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_in serve' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in serve' -l socket -x -d 'Listen on this socket, in a directory of yours alone'
+complete -c cortex-policy -n '__cortex_policy_in serve' -l tcp -x -d 'Listen on this address instead; it needs --token, and TLS unless it is a loopback address'
+complete -c cortex-policy -n '__cortex_policy_in serve' -l token -x -d 'The bearer token of clients; made if it is missing'
+complete -c cortex-policy -n '__cortex_policy_in serve' -l cert -x -d 'The certificate for TLS'
+complete -c cortex-policy -n '__cortex_policy_in serve' -l key -x -d 'Its key'
+complete -c cortex-policy -n '__cortex_policy_in serve' -l workers -x -d 'So many processes answer'
+complete -c cortex-policy -n '__cortex_policy_in serve' -l json -d 'Output JSON on a single line'
+complete -c cortex-policy -n '__cortex_policy_in serve' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 set' -a '(__cortex_policy_ids)'
 complete -c cortex-policy -n '__cortex_policy_in set' -l rate -x -d 'Calls per minute allowed for each action'
 complete -c cortex-policy -n '__cortex_policy_in set' -l data-class -x -a 'public internal sensitive' -d 'public, internal or sensitive'

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _MAX_TEMPLATES = 1024
 # numbers that no answer has, to find where the real ones go; in quotes none of them could follow its name
-_USED, _REMAINING, _SECONDS, _DURATION = -1, -2, -3.0, -4
-_RATE = f'"used": {_USED}, "remaining": {_REMAINING}, "retry_after_seconds": {_SECONDS}'
+_USED, _REMAINING, _SECONDS, _DURATION, _CONSUMED = -1, -2, -3.0, -4, -5
+_RATE = f'"used": {_USED}, "remaining": {_REMAINING}, "retry_after_seconds": {_SECONDS}, "consumed": {_CONSUMED}'
 
 
 def outcome_line(outcome: CallOutcome, id_member: str) -> str:
@@ -48,6 +48,7 @@ class AnswerLines:
         use: tuple[int, float],
         microseconds: int,
         id_member: str,
+        consumed: int = 1,
     ) -> str:
         """Return the line of an allowed call; `use` is what is used, and the seconds until one more fits."""
         template = self._templates.get((id(entry), id(decision), action))
@@ -58,12 +59,12 @@ class AnswerLines:
         left = max(0, entry.grant.rate.per_minute - used)
         return (
             f'{start}"used": {used}, "remaining": {left}, "retry_after_seconds":'
-            f" {seconds}{middle}{microseconds}{end}{id_member}}}\n"
+            f' {seconds}, "consumed": {consumed}{middle}{microseconds}{end}{id_member}}}\n'
         )
 
     def _make_template(self, entry: "CachedGrant", action: str, decision: Decision) -> "_Template":
         limit = entry.grant.rate.per_minute
-        budget = Budget(limit, _USED, _REMAINING, _SECONDS, 1)
+        budget = Budget(limit, _USED, _REMAINING, _SECONDS, _CONSUMED)
         shown = Decision(decision.reason, decision.detail, decision.obligations, budget, decision.paths)
         call = Call(entry.grant.id, action, json=True)
         line = outcome_json_line(CallOutcome(call, entry.grant, shown, None, _DURATION))

@@ -9,11 +9,14 @@ from cortex_policy.batch.request_line import BadRequestError, RequestLine, parse
 from cortex_policy.check import Call, CallOutcome, decide_with_wait
 from cortex_policy.core.decode import decode_json
 from cortex_policy.core.model import CortexPolicyError, UsageError
-from cortex_policy.library.path_lookup import find_unresolved_root
+from cortex_policy.library.path_lookup import UnresolvedRoot, find_unresolved_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from cortex_policy.core.model import Grant
+    from cortex_policy.library.cache import StoreStats
 
 _NANOSECONDS = 1000
 
@@ -27,6 +30,12 @@ class Answerer:
         self._decider: BatchDecider | None = None
         self._lines = AnswerLines()
 
+    def find_root(self) -> UnresolvedRoot:
+        """Find the root now, and return its name; raise GrantError (25, 26) if there is none."""
+        if self._decider is None:
+            self._decider = BatchDecider(find_unresolved_root(self._root))
+        return self._decider.root
+
     def answer_line(self, line: bytes) -> tuple[str, int]:
         """Return the answer to a request, a line of JSON, and the exit code that `check` would have."""
         start = perf_counter_ns()
@@ -39,32 +48,53 @@ class Answerer:
         return self._try_fast_answer(request, id_member, start) or self._answer_in_full(request, id_member)
 
     def answer_members(self, grant: str, action: str, args: "dict[str, Any]", is_counted: bool) -> "dict[str, Any]":  # noqa: FBT001 - as AuthZEN asks
-        """Return the members of the answer to a call that need not be counted.
-
-        An argument that a request cannot carry, since the word has a meaning there, is never taken for absent.
-        """
-        if self._declares_argument(grant, CONSUME):
-            message = f"the grant declares an argument `{CONSUME}`, which a request cannot carry"
-            raise UsageError(message)
-        request = RequestLine({"grant": grant, "action": action, "args": args, "peek": not is_counted})
-        text, _ = self._answer_in_full(request, "")
+        """Return the members of the answer to a call, as `answer_call` does."""
+        text, _ = self.answer_call(grant, action, args, is_counted)
         members: dict[str, Any] = decode_json(text.encode())
         return members
 
-    def _declares_argument(self, grant: str, argument: str) -> bool:
+    def answer_call(self, grant: str, action: str, args: "dict[str, Any]", is_counted: bool) -> tuple[str, int]:  # noqa: FBT001 - see above
+        """Return the answer to a call that need not be counted, a line of JSON, and the exit code.
+
+        An argument that a request cannot carry, since the word has a meaning there, is never taken for absent.
+        """
+        start = perf_counter_ns()
+        loaded = self._load(grant)
+        if loaded is not None and CONSUME in loaded.args:
+            message = f"the grant declares an argument `{CONSUME}`, which a request cannot carry"
+            raise UsageError(message)
+        request = RequestLine({"grant": grant, "action": action, "args": args, "peek": not is_counted})
+        return self._try_fast_answer(request, "", start) or self._answer_in_full(request, "")
+
+    def actions_of(self, grant: str) -> tuple[str, ...]:
+        """Return the actions of a grant, none if it cannot be loaded."""
+        loaded = self._load(grant)
+        return loaded.actions if loaded is not None else ()
+
+    @property
+    def has_server(self) -> bool:
+        """Whether a server counts the budgets, so that a decision may wait for the network."""
+        return self._decider is not None and self._decider.has_server
+
+    def stats(self) -> "StoreStats | None":
+        """Return what was done so far, None before the root was found."""
+        return self._decider.stats() if self._decider is not None else None
+
+    def _load(self, grant: str) -> "Grant | None":
         try:
             self._decider = self._decider or BatchDecider(find_unresolved_root(self._root))
-            return argument in self._decider.load(grant).args
-        except CortexPolicyError:  # the decision itself says why
-            return False
+            return self._decider.load(grant)
+        except CortexPolicyError:  # a decision says why
+            return None
 
     def _try_fast_answer(self, request: RequestLine, id_member: str, start: int) -> tuple[str, int] | None:
         """Answer a call that the kept grants allow; None if it must be decided in full."""
         decider = self._decider
-        if decider is None or request.peek or request.cost != 1 or self._require_path:
+        if decider is None or request.cost != 1 or self._require_path:
             return None
         try:
-            taken = decider.try_decide_call(request.grant, request.action, request.args)
+            decide = decider.try_answer_question if request.peek else decider.try_decide_call
+            taken = decide(request.grant, request.action, request.args)
         except CortexPolicyError as error:
             outcome = CallOutcome(_to_call(request), None, None, error, (perf_counter_ns() - start) // _NANOSECONDS)
             return outcome_line(outcome, id_member), outcome.exit_code
@@ -74,7 +104,7 @@ class Answerer:
         microseconds = (perf_counter_ns() - start) // _NANOSECONDS
         if decision:
             return self._lines.allowed_line(
-                entry, request.action, decision, (used, seconds), microseconds, id_member
+                entry, request.action, decision, (used, seconds), microseconds, id_member, 0 if request.peek else 1
             ), 0
         outcome = CallOutcome(_to_call(request), entry.grant, decision, None, microseconds)
         return outcome_line(outcome, id_member), outcome.exit_code

@@ -4,6 +4,7 @@ A request is a question and consumes nothing, unless `context.consume` is true. 
 standard, and decides nothing: a grant belongs to a tool, whoever calls.
 """
 
+from cortex_policy.core.json_text import json_text
 from cortex_policy.core.model import GRANT_NOT_FOUND, UsageError
 from cortex_policy.core.text import did_you_mean
 
@@ -14,12 +15,16 @@ if TYPE_CHECKING:
 
     # grant, action, arguments, whether it is counted -> the members of `check --json`
     Ask = Callable[[str, str, dict[str, Any], bool], dict[str, Any]]
+    AnswerCall = Callable[
+        [str, str, dict[str, Any], bool], tuple[str, int]
+    ]  # those as a line of JSON, and the exit code
 
 RESOURCE_TYPE = "tool"
 CONSUME = "consume"
 EXECUTE_ALL = "execute_all"
 STOP_AT = {"deny_on_first_deny": False, "permit_on_first_permit": True}  # the decision that ends the evaluations
-_REQUIRED = (("subject", "type"), ("subject", "id"), ("resource", "type"), ("resource", "id"), ("action", "name"))
+_ACTION = ("action", "name")
+_REQUIRED = (("subject", "type"), ("subject", "id"), ("resource", "type"), ("resource", "id"))
 _BAD_REQUEST = 400
 
 
@@ -28,8 +33,7 @@ def answer_request_document(document: object, ask: "Ask") -> "tuple[dict[str, An
 
     With `permit_on_first_permit` the code is 0 if one evaluation is permitted.
     """
-    if not isinstance(document, dict):
-        raise UsageError("the request is not a JSON object")
+    document = _checked_object(document)
     evaluations = document.get("evaluations", [])
     if not isinstance(evaluations, list):
         raise UsageError("`evaluations` must be an array")
@@ -46,6 +50,35 @@ def answer_request_document(document: object, ask: "Ask") -> "tuple[dict[str, An
             break
     is_permitted = stop_at is True and codes[-1] == 0
     return {"evaluations": answers}, 0 if is_permitted else next(filter(None, codes), 0)
+
+
+def answer_evaluation(document: object, answer_call: "AnswerCall") -> tuple[str, int]:
+    """Return the answer to one evaluation as JSON, and its exit code; raise UsageError if the request is none."""
+    request = _checked_object(document)
+    call = _call_of(request)
+    if call is None:
+        answer, code = _other_resource(request)
+        return json_text(answer), code
+    line, code = answer_call(*call)
+    decision, _, members = line.rstrip("\n").partition(", ")
+    return f'{decision}, "context": {{{members}}}', code
+
+
+def answer_action_search(
+    document: object, actions_of: "Callable[[str], tuple[str, ...]]", ask: "Ask"
+) -> "dict[str, Any]":
+    """Return the actions of a grant that would be allowed with the same context; raise UsageError for no request.
+
+    `actions_of` returns the actions of a grant, none if it cannot be loaded. A search consumes nothing.
+    """
+    request = _checked_object(document)
+    for part, member in _REQUIRED:
+        _check_text_member(request, part, member)
+    args, _ = _arguments(request)
+    resource = request["resource"]
+    actions = actions_of(resource["id"]) if resource["type"] == RESOURCE_TYPE else ()
+    allowed = [{"name": name} for name in actions if ask(resource["id"], name, dict(args), False)["decision"]]  # noqa: FBT003 - see `Ask`
+    return {"results": allowed, "page": {"next_token": ""}}
 
 
 def error_answer(error: UsageError) -> "tuple[dict[str, Any], int]":
@@ -77,23 +110,44 @@ def _evaluate_item(document: "dict[str, Any]", one: object, ask: "Ask") -> "tupl
 def _evaluate_request(request: "dict[str, Any] | None", ask: "Ask") -> "tuple[dict[str, Any], int]":
     if request is None:
         raise UsageError("an evaluation is not a JSON object")
-    for part, member in _REQUIRED:
+    call = _call_of(request)
+    if call is None:
+        return _other_resource(request)
+    members = ask(*call)
+    decision = members.pop("decision")
+    return {"decision": decision, "context": members}, members["exit_code"]
+
+
+def _call_of(request: "dict[str, Any]") -> "tuple[str, str, dict[str, Any], bool] | None":
+    """Return what a request asks, None if its resource is of a type that has no grants; raise UsageError."""
+    for part, member in (*_REQUIRED, _ACTION):
         _check_text_member(request, part, member)
+    args, is_counted = _arguments(request)
+    resource = request["resource"]
+    return (resource["id"], request["action"]["name"], args, is_counted) if resource["type"] == RESOURCE_TYPE else None
+
+
+def _other_resource(request: "dict[str, Any]") -> "tuple[dict[str, Any], int]":
+    message = f"resources are of the type `{RESOURCE_TYPE}`, not `{request['resource']['type']}`"
+    reason, code = str(GRANT_NOT_FOUND), GRANT_NOT_FOUND.exit_code
+    return {"decision": False, "context": {"reason": reason, "message": message, "exit_code": code}}, code
+
+
+def _checked_object(document: object) -> "dict[str, Any]":
+    if not isinstance(document, dict):
+        raise UsageError("the request is not a JSON object")
+    return document
+
+
+def _arguments(request: "dict[str, Any]") -> "tuple[dict[str, Any], bool]":
+    """Return the arguments of the call, and whether it is counted."""
     args = request.get("context", {})
     if not isinstance(args, dict):
         raise UsageError("`context` must be an object")
     is_counted = args.get(CONSUME, False)
     if not isinstance(is_counted, bool):
         raise UsageError(f"`context.{CONSUME}` must be true or false")
-    kind = request["resource"]["type"]
-    if kind != RESOURCE_TYPE:
-        message = f"resources are of the type `{RESOURCE_TYPE}`, not `{kind}`"
-        reason, code = str(GRANT_NOT_FOUND), GRANT_NOT_FOUND.exit_code
-        return {"decision": False, "context": {"reason": reason, "message": message, "exit_code": code}}, code
-    plain = {name: value for name, value in args.items() if name != CONSUME}
-    members = ask(request["resource"]["id"], request["action"]["name"], plain, is_counted)
-    decision = members.pop("decision")
-    return {"decision": decision, "context": members}, members["exit_code"]
+    return {name: value for name, value in args.items() if name != CONSUME}, is_counted
 
 
 def _check_text_member(request: "dict[str, Any]", part: str, member: str) -> None:

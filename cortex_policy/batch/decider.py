@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 
 class BatchDecider(Decider):
-    """Decides the requests of one root; what one process decides, every other sees in the same files."""
+    """Decides the requests of one root; what one process decides, every other sees in the same files.
+
+    `has_server`: the last call that was decided in full was counted by a server of budgets, which takes its time.
+    """
+
+    has_server: bool = False
 
     def __init__(self, root: UnresolvedRoot) -> None:
         """Load nothing yet."""
@@ -54,6 +59,24 @@ class BatchDecider(Decider):
         assert isinstance(budgets, FileBudgets)  # noqa: S101 - nobody gave others
         return entry, decision, *budgets.use_after_hit(grant.tool, action, limit)
 
+    def try_answer_question(
+        self, grant_id: str, action: str, args: "dict[str, Any]"
+    ) -> "tuple[CachedGrant, Decision, int, float] | None":
+        """Decide an ordinary question that is allowed and not logged, as `try_decide_call` does; None for any other.
+
+        Raises StateError as `enforce` does.
+        """
+        entry = self._cache.get_fresh(grant_id)
+        if entry is None or entry.has_server or entry.settings.audit_file is not None:
+            return None
+        allowed = entry.try_allow(action, args, with_budget=False)
+        if allowed is None:
+            return None
+        budgets = self._host_budgets_of(entry)
+        assert isinstance(budgets, FileBudgets)  # noqa: S101 - nobody gave others
+        used, seconds = budgets.use(entry.grant.tool, action, entry.grant.rate.per_minute)
+        return (entry, allowed, used, seconds) if used < entry.grant.rate.per_minute else None
+
     def load_for_call(self, grant_id: str) -> "tuple[Grant, Settings]":
         """Return the current grant and the settings; raise CortexPolicyError as `check` does."""
         entry = self._cached_grant_for_call(grant_id)
@@ -83,4 +106,6 @@ class BatchDecider(Decider):
         return CallOutcome(call, grant, decision, error, (perf_counter_ns() - start) // 1000, dict(args), settings)
 
     def _cached_grant_for_call(self, grant_id: str) -> "CachedGrant":
-        return self._cache.get_fresh(grant_id) or self._read_grant(grant_id, self._load_for_call)
+        entry = self._cache.get_fresh(grant_id) or self._read_grant(grant_id, self._load_for_call)
+        self.has_server = entry.has_server
+        return entry

@@ -2,16 +2,18 @@
 
 import os
 from _thread import _local
+from time import monotonic_ns
 from weakref import WeakSet
 
 from cortex_policy.core.input_values import validated_budget_call
 from cortex_policy.core.model import Budget, StateError
 from cortex_policy.state import boot_id
-from cortex_policy.state.ledger import Ledger, open_or_make_budget_directory
+from cortex_policy.state.ledger import Ledger, budget_directory_name, open_or_make_budget_directory, state_directory
 from cortex_policy.state.ledger_ring import BudgetFileKey, open_and_lock_budget_file
 from cortex_policy.state.mapped_file import (
     MappedFile,
     budget_of_denial,
+    current_use,
     hit_function,
     is_still_full,
     map_and_unlock,
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAX_OPEN = 64  # files that are kept open, two descriptors each
+_MAX_ABSENT = 1024
+_ABSENT_NS = 10**9
 _ONE = 1
 _Kept = dict[str, dict[str, "tuple[Callable[[int], bool], MappedFile]"]]  # by tool and action
 _alive: "WeakSet[FileBudgets]" = WeakSet()
@@ -92,9 +96,24 @@ class FileBudgets(Ledger):
             use = budget.used, budget.retry_after_seconds or 0.0
         return use
 
+    def use(self, tool: str, action: str, limit: int) -> tuple[int, float]:
+        """Return what is used, and the seconds until one more fits; most often without a lock.
+
+        Raises StateError if that is unknown.
+        """
+        kept = self._kept.get(tool, {}).get(action)
+        use = current_use(kept[1], limit) if kept is not None else self._use_of_absent(tool, action)
+        if use is None:
+            budget = self.peek(tool, action, limit)
+            use = budget.used, budget.retry_after_seconds or 0.0
+            if not self._keep(self._kept, tool, action):
+                self._remember_absent(tool, action)
+        return use
+
     def forget(self) -> None:
         """Close the files that are kept open; the next hit of a key opens its file again."""
         self._kept: _Kept = {}
+        self._absent: dict[tuple[str, str], tuple[str, int]] = {}  # the names of files that are not there, until when
         self._local = _local()  # files of threads that found another one in the middle of a hit
 
     def _hit_in_this_thread(self, tool: str, action: str, limit: int) -> bool:
@@ -117,12 +136,43 @@ class FileBudgets(Ledger):
         tool, action, limit, _ = validated_budget_call(tool, action, limit, 1)
         files.get(tool, {}).pop(action, None)
         consumed = self.take(tool, action, limit).consumed
+        self._keep(files, tool, action)
+        return consumed == 1
+
+    def _keep(self, files: _Kept, tool: str, action: str) -> bool:
+        """Keep the file of a key open, in place of one that was; return whether that worked."""
+        files.get(tool, {}).pop(action, None)
         while sum(map(len, list(files.values()))) >= MAX_OPEN:
             _close_oldest(files)
         file = self._map_file(tool, action)
         if file is not None:
             files[tool] = files.pop(tool, {}) | {action: (hit_function(file), file)}  # the last of all
-        return consumed == 1
+        return file is not None
+
+    def _use_of_absent(self, tool: str, action: str) -> tuple[int, float] | None:
+        """Return that nothing is used if there is still no file; None if it must be looked for."""
+        path, until = self._absent.get((tool, action), ("", 0))
+        if monotonic_ns() >= until:
+            return None
+        try:
+            os.lstat(path)
+        except FileNotFoundError:
+            return 0, 0.0
+        except OSError:
+            return None
+        return None
+
+    def _remember_absent(self, tool: str, action: str) -> None:
+        """Remember the name of a file that is not there; its directories are looked up again after a second."""
+        try:
+            boot = boot_id()
+        except OSError:
+            return
+        name = f"{budget_directory_name(self.root_identity, boot)}/{BudgetFileKey(boot, tool, action).name}"
+        if len(self._absent) >= _MAX_ABSENT:
+            self._absent.clear()
+        path = f"{state_directory(self.state_dir)}/{name}"
+        self._absent[tool, action] = path, monotonic_ns() + _ABSENT_NS
 
     def _map_file(self, tool: str, action: str) -> MappedFile | None:
         """Map the file of a key; None if it must be opened at each call: closed, or no descriptor left."""

@@ -91,6 +91,21 @@ def test_every_call_is_counted_and_the_last_one_that_fits_is_the_last() -> None:
 
 
 @pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("is_counted_before", [False, True])
+def test_a_question_that_is_answered_from_memory_equals_one_of_check(is_counted_before: bool) -> None:
+    """Before the first hit, between hits of others, and when nothing is left."""
+    answerer = Answerer()
+    for _ in range(int(is_counted_before)):
+        ask(answerer, **ALLOWED)
+    for _ in range(GIT["rate"]["perMinute"] + 1):
+        there = ask(answerer, **ALLOWED, peek=True)
+        assert without_time(there) == without_time(by_check(**ALLOWED, peek=True))
+        assert there["rate"]["consumed"] == 0
+        by_check(**ALLOWED)
+    assert there["reason"] == "rate_limited"
+
+
+@pytest.mark.usefixtures("root")
 def test_a_cost_is_taken_whole_or_not_at_all() -> None:
     """As with `--cost`."""
     answerer, limit = Answerer(), GIT["rate"]["perMinute"]

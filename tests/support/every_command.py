@@ -61,6 +61,7 @@ WORDS: dict[str, list[list[str]]] = {  # what changes something comes last
     "hook status": [[]],
     "hook doctor": [["codex"], ["{x}"]],
     "hook serve": [["codex", "--root", "{x}"], ["codex", "--socket", "{x}"], ["codex", "--port", "{x}", "--token", "{x}"], ["{x}"]],
+    "serve": [["--root", "{x}"], ["--socket", "{x}"], ["--tcp", "{x}"], ["--tcp", "{x}:1", "--token", "{x}"], ["--cert", "{x}", "--key", "{x}"]],
     "hook init": [["--dry-run"], ["--agent", "{x}"], ["--agent", "codex", "--yes"]],
     "hook edit": [[]],
     "hook install": [["claude", "--dry-run"], ["codex", "--root", "{x}"], ["{x}"]],

@@ -1,0 +1,168 @@
+"""`serve`: answer AuthZEN requests over HTTP."""
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.output.printing import print_json
+from cortex_policy.core.model import UsageError
+from cortex_policy.core.text import message_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cortex_policy.library.path_lookup import UnresolvedRoot
+    from cortex_policy.serve.addresses import Address
+    from cortex_policy.serve.words import ServeWords
+
+MAX_WORKERS = 64
+
+
+def serve(  # noqa: PLR0913 - one parameter for each option
+    root: RootOption = None,
+    *,
+    socket: Annotated[
+        str | None,
+        typer.Option(
+            "--socket", metavar="PATH", help="Listen on this socket, in a directory of yours alone.", show_default=False
+        ),
+    ] = None,
+    tcp: Annotated[
+        str | None,
+        typer.Option(
+            "--tcp",
+            metavar="HOST:PORT",
+            help="Listen on this address instead; it needs `--token`, and TLS unless it is a loopback address.",
+            show_default=False,
+        ),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            "--token", metavar="FILE", help="The bearer token of clients; made if it is missing.", show_default=False
+        ),
+    ] = None,
+    cert: Annotated[
+        str | None, typer.Option("--cert", metavar="FILE", help="The certificate for TLS.", show_default=False)
+    ] = None,
+    key: Annotated[str | None, typer.Option("--key", metavar="FILE", help="Its key.", show_default=False)] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", min=1, max=MAX_WORKERS, help="So many processes answer.")
+    ] = 1,
+    json: JsonOption = False,
+) -> None:
+    """Answer AuthZEN requests over HTTP.
+
+    It listens on a socket that only you and root can use, unless `--tcp` names an address; if systemd started it with a
+    socket, it uses that. A request is a question and counts nothing, unless its context says `"consume": true`. Edits
+    and stops count at once. It ends by a signal. It needs `pip install 'cortex-policy[serve]'`.
+
+    $ cortex-policy serve --root /srv/repo
+    $ cortex-policy serve --tcp 127.0.0.1:8930 --token ~/.cortex/serve.token
+    $ cortex-policy serve --tcp pdp.example.org:443 --token t --cert c --key k
+    """
+    _check_installed()
+    _check_options(socket, tcp, cert, key)
+    code = _serve(root, socket, tcp, token, (cert, key) if cert and key else None, workers, json=json)
+    if code:
+        raise typer.Exit(code)
+
+
+def _check_installed() -> None:
+    if not sys.platform.startswith("linux"):
+        raise UsageError("`serve` needs Linux", "use `cortex-policy check --request`")
+    for name in ("starlette", "uvicorn", "httptools", "prometheus_client"):
+        if not _is_installed(name):
+            raise UsageError(f"`{name}` is not installed", "run `pip install 'cortex-policy[serve]'`")
+
+
+def _is_installed(name: str) -> bool:
+    """Look for a module without its import: prometheus_client decides then whether workers share their counts."""
+    from importlib.util import find_spec  # noqa: PLC0415 - only extras are looked for
+
+    try:
+        return find_spec(name) is not None
+    except ValueError:  # it is known not to be there
+        return False
+
+
+def _check_options(socket: str | None, tcp: str | None, cert: str | None, key: str | None) -> None:
+    if socket is not None and tcp is not None:
+        raise UsageError("`--socket` and `--tcp` name two places", "use one of them")
+    if (cert is None) != (key is None):
+        raise UsageError("`--cert` and `--key` need each other")
+    if cert is not None and socket is not None:
+        raise UsageError("a unix socket has no TLS", "leave out `--cert` and `--key`")
+
+
+def _serve(
+    root: str | None,
+    socket: str | None,
+    tcp: str | None,
+    token: str | None,
+    tls: tuple[str, str] | None,
+    workers: int,
+    *,
+    json: bool,
+) -> int:
+    from cortex_policy.batch.answerer import Answerer  # noqa: PLC0415 - no other command needs it
+    from cortex_policy.hook_server.secret_file import read_or_make_secret  # noqa: PLC0415
+    from cortex_policy.serve.words import ServeWords  # noqa: PLC0415
+
+    answerer = Answerer(root)
+    name = answerer.find_root()
+    directory = name.resolve().path
+    token_file = os.path.abspath(token) if token is not None else None
+    address = _listen(name, socket, tcp, tls)
+    try:
+        if not address.is_unix and token_file is None:
+            raise UsageError("any user of this host can reach the address", "name a file with `--token`")
+        secret = read_or_make_secret(token_file) if token_file is not None else ""
+        # relative paths of calls start at the root: where the server was started says nothing about its clients
+        os.chdir(directory)
+        words = ServeWords(answerer, address, secret)
+        return _run(words, workers, lambda: _announce(address, token_file, json=json))
+    finally:
+        address.close()
+
+
+def _run(words: "ServeWords", workers: int, announce: "Callable[[], object]") -> int:
+    if workers > 1:
+        from cortex_policy.serve.supervisor import serve_with_workers  # noqa: PLC0415 - no other command needs it
+
+        return serve_with_workers(words, announce, workers)
+    from cortex_policy.serve.server import serve_requests  # noqa: PLC0415 - see above
+
+    return serve_requests(words, announce)
+
+
+def _listen(name: "UnresolvedRoot", socket: str | None, tcp: str | None, tls: tuple[str, str] | None) -> "Address":
+    from cortex_policy.serve import addresses  # noqa: PLC0415 - no other command needs it
+
+    context = addresses.load_tls(*tls) if tls is not None else None
+    if addresses.is_inherited(os.environ):
+        if socket is not None or tcp is not None:
+            raise UsageError("systemd made the socket", "leave out `--socket` and `--tcp`")
+        return addresses.inherit_socket(os.environ, context)
+    if tcp is not None:
+        return addresses.listen_on_address(tcp, context)
+    return addresses.listen_on_socket(os.path.abspath(socket) if socket is not None else _usual_socket(name))
+
+
+def _usual_socket(name: "UnresolvedRoot") -> str:
+    from cortex_policy.state import default_state_directory, sha256_hex  # noqa: PLC0415 - no other command needs it
+
+    return f"{default_state_directory()}/serve-{sha256_hex(os.fsencode(name.path))[:8]}.sock"
+
+
+def _announce(address: "Address", token: str | None, *, json: bool) -> None:
+    if json:
+        print_json({"url": address.url, "token": token})
+    else:
+        typer.echo(message_line(f"listening on `{address.url}`"))
+        if token is not None:
+            typer.echo(message_line(f"the token of its clients is in `{token}`"))
+    sys.stdout.flush()

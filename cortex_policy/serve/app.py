@@ -1,0 +1,105 @@
+"""What is at which path."""
+
+from starlette.responses import Response
+from starlette.routing import Route, Router
+
+from cortex_policy.core.json_text import json_text
+from cortex_policy.core.model import UsageError
+from cortex_policy.serve.body import BodyReader
+from cortex_policy.serve.errors import BAD_REQUEST, RefusedError
+from cortex_policy.serve.guard import Access, Guard
+from cortex_policy.serve.metrics import CONTENT_TYPE
+from cortex_policy.serve.openapi import (
+    ACTION_SEARCH,
+    EVALUATION,
+    EVALUATIONS,
+    HEALTH,
+    METADATA,
+    METRICS,
+    OPENAPI,
+    READY,
+    openapi_document,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp
+
+    from cortex_policy.serve.decisions import Decisions
+    from cortex_policy.serve.metrics import Metrics
+
+_JSON = "application/json"
+
+
+def build_app(decisions: "Decisions", metrics: "Metrics", access: Access) -> "ASGIApp":
+    """Return the application: each path, behind the guard."""
+    endpoints = Endpoints(decisions, metrics, has_names=bool(access.names))
+    routes = [
+        Route(EVALUATION, endpoints.answer_with(decisions.evaluate), methods=["POST"]),
+        Route(EVALUATIONS, endpoints.answer_with(decisions.evaluate_all), methods=["POST"]),
+        Route(ACTION_SEARCH, endpoints.answer_with(decisions.search_actions), methods=["POST"]),
+        Route(METADATA, endpoints.describe),
+        Route(HEALTH, endpoints.report_health),
+        Route(READY, endpoints.report_readiness),
+        Route(METRICS, endpoints.report_metrics),
+        Route(OPENAPI, endpoints.describe_api),
+    ]
+    # a router without Starlette's own answers to errors: the guard has them
+    return Guard(Router(routes, redirect_slashes=False), access, metrics, frozenset(route.path for route in routes))
+
+
+class Endpoints:
+    """The answers of all paths."""
+
+    def __init__(self, decisions: "Decisions", metrics: "Metrics", *, has_names: bool) -> None:
+        """Take what decides; without names the server is known as `localhost`."""
+        self._decisions, self._metrics, self._has_names = decisions, metrics, has_names
+        self._bodies = BodyReader()
+
+    def answer_with(self, decide: "Callable[[bytes], Awaitable[bytes]]") -> "Callable[[Request], Awaitable[Response]]":
+        """Return an endpoint that answers a JSON body."""
+
+        async def answer(request: "Request") -> Response:
+            body = await self._bodies.read(request)
+            try:
+                return Response(await decide(body), media_type=_JSON)
+            except UsageError as error:
+                why = f"{error.detail}; {error.hint}" if error.hint else error.detail
+                raise RefusedError(BAD_REQUEST, why) from None
+
+        return answer
+
+    async def describe(self, request: "Request") -> Response:
+        """Return the metadata of the decision point: only what it can do."""
+        host = request.headers["host"] if self._has_names else "localhost"
+        base = f"{request.scope['scheme']}://{host}"
+        return _json({
+            "policy_decision_point": base,
+            "access_evaluation_endpoint": f"{base}{EVALUATION}",
+            "access_evaluations_endpoint": f"{base}{EVALUATIONS}",
+            "search_action_endpoint": f"{base}{ACTION_SEARCH}",
+        })  # fmt: skip
+
+    async def describe_api(self, _: "Request") -> Response:
+        """Return the OpenAPI document."""
+        return _json(openapi_document())
+
+    async def report_health(self, _: "Request") -> Response:
+        """Say that the process answers."""
+        return _json({"status": "ok"})
+
+    async def report_readiness(self, _: "Request") -> Response:
+        """Say whether calls can be decided, and why not."""
+        problems = await self._decisions.find_problems()
+        return _json({"status": "not ready" if problems else "ready", "problems": problems}, 503 if problems else 200)
+
+    async def report_metrics(self, _: "Request") -> Response:
+        """Return the counts."""
+        return Response(self._metrics.text(), headers={"content-type": CONTENT_TYPE})
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(json_text(value), status, media_type=_JSON)

@@ -1,0 +1,125 @@
+"""What each request must be before anything of it is decided: addressed to us, by one of ours, and unambiguous.
+
+INVARIANT: nothing of the body is read before the token was compared.
+"""
+
+import hmac
+import logging
+import time
+
+from cortex_policy.core import Value
+from cortex_policy.serve.errors import RefusedError, answer_error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from cortex_policy.serve.metrics import Metrics
+
+MAX_REQUEST_ID = 256
+_ONCE = frozenset(
+    (b"host", b"origin", b"authorization", b"content-type", b"content-length", b"transfer-encoding", b"x-request-id")
+)
+_ALWAYS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+_PRINTABLE = frozenset(range(0x20, 0x7F))
+_BEARER = b"bearer "
+log = logging.getLogger("cortex_policy.serve")
+
+
+class Access(Value):
+    """Who may ask: what `Host` and `Origin` may be (no names: a unix socket), and the bearer token, '' for none."""
+
+    names: frozenset[str]
+    origins: frozenset[str]
+    token: str
+
+
+class Guard:
+    """Answers each request that must not reach the application, and every error of it."""
+
+    def __init__(self, app: "ASGIApp", access: Access, metrics: "Metrics", paths: frozenset[str]) -> None:
+        """Take the application, who may ask it, and the paths that metrics name."""
+        self._app, self._access, self._metrics, self._paths = app, access, metrics, paths
+        self._token = access.token.encode("ascii")
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """Answer a request."""
+        start, status, fields = time.perf_counter(), 0, list(_ALWAYS)
+
+        async def send_checked(message: "Message") -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *fields]
+            await send(message)
+
+        try:
+            given = _parse_fields(scope["headers"])
+            if b"x-request-id" in given:
+                fields.append((b"x-request-id", _checked_identifier(given[b"x-request-id"])))
+            self._check(scope, given)
+            await self._app(scope, receive, send_checked)
+        except RefusedError as error:
+            await answer_error(error, send_checked)
+        except Exception as error:  # noqa: BLE001 - a bug is never an allowance
+            log.error("%s", describe_bug(error))  # noqa: TRY400 - without what a request may hold
+            if status:
+                raise ConnectionAbortedError from None
+            await answer_error(RefusedError(500, "internal error"), send_checked)
+        path = scope["path"] if scope["path"] in self._paths else "other"
+        self._metrics.count_request(path, status, time.perf_counter() - start)
+
+    def _check(self, scope: "Scope", given: "dict[bytes, bytes]") -> None:
+        self._check_framing(scope, given)
+        self._check_sender(scope, given)
+        if b"%" in scope["raw_path"]:  # none of our paths has one: a proxy may have taken it for another
+            raise RefusedError(404, "there is nothing at this path")
+
+    def _check_framing(self, scope: "Scope", given: "dict[bytes, bytes]") -> None:
+        coding = given.get(b"transfer-encoding")
+        if coding is not None and (
+            coding.lower() != b"chunked" or b"content-length" in given or scope["http_version"] != "1.1"
+        ):
+            raise RefusedError(400, "the end of the request is ambiguous")
+
+    def _check_sender(self, scope: "Scope", given: "dict[bytes, bytes]") -> None:
+        host = given.get(b"host")
+        if self._access.names:
+            if host is None or host.decode("latin-1").lower() not in self._access.names:
+                raise RefusedError(403, "`Host` is not this server")
+        elif host is None and scope["http_version"] == "1.1":
+            raise RefusedError(400, "`Host` is missing")
+        origin = given.get(b"origin")
+        if origin is not None and origin.decode("latin-1") not in self._access.origins:
+            raise RefusedError(403, "pages of another origin may not ask")
+        if self._token and not self._has_token(given.get(b"authorization", b"")):
+            raise RefusedError(401, "the bearer token is missing or wrong")
+
+    def _has_token(self, given: bytes) -> bool:
+        kind, token = given[: len(_BEARER)], given[len(_BEARER) :]
+        return kind.lower() == _BEARER and hmac.compare_digest(token.strip(b" "), self._token)
+
+
+def _checked_identifier(value: bytes) -> bytes:
+    if not 1 <= len(value) <= MAX_REQUEST_ID or any(one not in _PRINTABLE for one in value):
+        raise RefusedError(400, f"`X-Request-ID` must be 1 to {MAX_REQUEST_ID} printable ASCII characters")
+    return value
+
+
+def describe_bug(error: BaseException) -> str:
+    """Say where a bug is, without what the request held."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f" at {place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place is not None else ""
+    return f"a bug in this program: {type(error).__name__}{where}"
+
+
+def _parse_fields(headers: "list[tuple[bytes, bytes]]") -> "dict[bytes, bytes]":
+    given: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in _ONCE:
+            if name in given:
+                raise RefusedError(400, f"`{name.decode('ascii')}` is given twice")
+            given[name] = value
+    return given

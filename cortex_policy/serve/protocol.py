@@ -1,0 +1,181 @@
+"""HTTP before the application: who may connect, how much a client may send, and how long it may take.
+
+uvicorn parses with llhttp, in its strict mode, and bounds neither heads nor time; this does.
+"""
+
+import os
+import socket
+import struct
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import asyncio
+
+    from uvicorn.config import Config
+    from uvicorn.server import ServerState
+
+    from cortex_policy.serve.metrics import Metrics
+
+REQUEST_SECONDS = 10.0  # from the first byte of a request, or the connection, to the end of its answer
+IDLE_SECONDS = 60.0  # between two requests
+MAX_HEAD = 1 << 14  # bytes
+MAX_HEADERS = 64
+_CREDENTIALS = struct.Struct("3i")
+_ROOT_USER = 0
+_VERSIONS = ("1.0", "1.1")
+
+
+class HeadError(ValueError):
+    """The head of a request is refused; the parser answers 400 and closes."""
+
+
+class Connections:
+    """The open connections of a process, those first that have been quiet longest."""
+
+    def __init__(self, limit: int, metrics: "Metrics", *, check_users: bool) -> None:
+        """Let so many be open; `check_users` admits only our own user and root."""
+        self.limit, self.metrics, self.check_users = limit, metrics, check_users
+        self.by_age: dict[GuardedProtocol, None] = {}
+
+    def add(self, one: "GuardedProtocol") -> None:
+        """Add a connection; if there are too many, close the one that has been waiting longest for its client."""
+        if len(self.by_age) >= self.limit:
+            oldest = next((each for each in self.by_age if each.is_waiting), None)
+            if oldest is None:
+                one.drop("full")
+                return
+            oldest.drop("full")
+        self.by_age[one] = None
+
+    def mark_used(self, one: "GuardedProtocol") -> None:
+        """Put a connection that was answered behind all others."""
+        if one in self.by_age:
+            del self.by_age[one]
+            self.by_age[one] = None
+
+    def remove(self, one: "GuardedProtocol") -> None:
+        """Forget a connection."""
+        self.by_age.pop(one, None)
+
+    def drop_late(self, now: float) -> None:
+        """Close connections whose time is over."""
+        for one in [one for one in self.by_age if one.deadline < now]:
+            one.drop("late")
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(
+        self,
+        config: "Config",
+        server_state: "ServerState",
+        connections: Connections,
+        loop: "asyncio.AbstractEventLoop",
+    ) -> None:
+        """Wait for the first request."""
+        super().__init__(config, server_state, {}, loop)
+        self._registry = connections
+        self._head_size = self._fields_size = 0  # of the request that is read
+        self._is_in_head = True
+        self.deadline: float = loop.time() + REQUEST_SECONDS
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether nothing is being answered."""
+        return self.is_waiting_for_head or self.cycle.more_body
+
+    @property
+    def is_waiting_for_head(self) -> bool:
+        """Whether all requests that have come are answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def drop(self, why: str) -> None:
+        """Close without an answer."""
+        self._registry.remove(self)
+        self._registry.metrics.count_refused(why)
+        self.transport.abort()
+
+    def connection_made(self, transport: "asyncio.Transport") -> None:  # type: ignore[override] # as uvicorn's own
+        """Admit a client, or close."""
+        super().connection_made(transport)
+        if self._registry.check_users and not is_own_user(transport.get_extra_info("socket")):
+            self.drop("user")
+            return
+        self._registry.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._registry.remove(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what has come; a head may take several parts, but not many."""
+        super().data_received(data)
+        if self._is_in_head and not self.transport.is_closing():
+            self._head_size += len(data)
+            if self._head_size > MAX_HEAD:
+                self.send_400_response("The head of the request is too long.")
+
+    def on_message_begin(self) -> None:
+        """Start the clock of a request."""
+        super().on_message_begin()
+        self._is_in_head, self._head_size, self._fields_size = True, 0, 0
+        self.deadline = self.loop.time() + REQUEST_SECONDS
+
+    def on_url(self, url: bytes) -> None:
+        """Take part of the target."""
+        super().on_url(url)
+        self._check_size(len(self.url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field of the head; trailers are dropped: nothing checks them."""
+        if not self._is_in_head:
+            return
+        super().on_header(name, value)
+        self._fields_size += len(name) + len(value)
+        self._check_size(self._fields_size)
+        if len(self.headers) > MAX_HEADERS:
+            raise HeadError("too many fields")
+
+    def on_headers_complete(self) -> None:
+        """Refuse what only a proxy should get, and any other protocol; else start to answer."""
+        if self.parser.get_http_version() not in _VERSIONS:
+            raise HeadError("another protocol")
+        if not self.url.startswith(b"/") or self.parser.should_upgrade():
+            raise HeadError("neither a proxy nor a tunnel")
+        self._is_in_head, self._head_size = False, 0
+        super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        if not self.pipeline:
+            self.deadline = self.loop.time() + IDLE_SECONDS
+        self._registry.mark_used(self)
+        super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what cannot be parsed, and close; never in the middle of another answer."""
+        self._registry.metrics.count_refused("broken")
+        if self.is_waiting_for_head:
+            super().send_400_response(msg)
+        elif self.cycle.more_body:
+            self.transport.abort()
+        else:  # else the client would take this for the answer to the request before
+            self.cycle.keep_alive = False
+            self.flow.pause_reading()
+
+    def _check_size(self, size: int) -> None:
+        if size > MAX_HEAD:
+            raise HeadError("too long")
+
+
+def is_own_user(peer: socket.socket) -> bool:
+    """Whether a client of a unix socket runs as our own user or as root."""
+    try:
+        data = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    except OSError:  # it has gone
+        return False
+    return _CREDENTIALS.unpack(data)[1] in (os.geteuid(), _ROOT_USER)

@@ -1,0 +1,103 @@
+"""Several processes that serve one socket; they share each budget, since all count in the same files."""
+
+import os
+import shutil
+import signal
+import tempfile
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cortex_policy.serve.words import ServeWords
+
+_SHARED_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
+_ENDS = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+_INTERRUPTED = 130
+_BUG = 70
+_RESTART_SECONDS = 1.0  # at least between two starts of one worker
+_LAST_SECONDS = 10.0
+
+
+def serve_with_workers(words: "ServeWords", announce: "Callable[[], object]", count: int) -> int:
+    """Serve by so many processes until a signal comes, and return the exit code."""
+    directory = tempfile.mkdtemp(prefix="cortex-policy-metrics-")
+    os.environ[_SHARED_DIRECTORY] = directory  # INVARIANT: before prometheus_client is imported
+    try:
+        return _Supervisor(words).run(announce, count)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+class _Supervisor:
+    """Starts workers, and another one where one has died."""
+
+    def __init__(self, words: "ServeWords") -> None:
+        self._words = words
+        self._started: dict[int, float] = {}  # when each worker was
+        self._due: list[float] = []  # when others are to be
+        self._alive_reader, self._alive_writer = os.pipe()  # its end of file tells workers that we have gone
+
+    def run(self, announce: "Callable[[], object]", count: int) -> int:
+        watched = _ENDS | {signal.SIGCHLD}
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
+        try:
+            for _ in range(count):
+                self._start(before)
+            announce()
+            while True:
+                wait = max(0.0, min(self._due) - time.monotonic()) if self._due else _LAST_SECONDS
+                got = signal.sigtimedwait(watched, wait)
+                if got is not None and got.si_signo in _ENDS:
+                    return _INTERRUPTED if got.si_signo == signal.SIGINT else 0
+                self._reap()
+                self._start_due(before)
+        finally:
+            self._end_all()
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _start(self, mask: "set[int | signal.Signals]") -> None:
+        worker = os.fork()
+        if worker == 0:
+            _work(self._words, self._alive_reader, self._alive_writer, mask)
+        self._started[worker] = time.monotonic()
+
+    def _start_due(self, mask: "set[int | signal.Signals]") -> None:
+        now = time.monotonic()
+        for when in [when for when in self._due if when <= now]:
+            self._due.remove(when)
+            self._start(mask)
+
+    def _reap(self) -> None:
+        from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 - after the variable is set
+
+        for worker in list(self._started):
+            ended, _ = os.waitpid(worker, os.WNOHANG)
+            if ended:
+                mark_process_dead(worker)  # type: ignore[no-untyped-call]
+                self._due.append(self._started.pop(worker) + _RESTART_SECONDS)
+
+    def _end_all(self) -> None:
+        """Let all workers answer what they have begun; kill those that do not end."""
+        os.close(self._alive_writer)
+        end = time.monotonic() + _LAST_SECONDS
+        while self._started and time.monotonic() < end:
+            self._reap()
+            time.sleep(0.02)
+        for worker in self._started:
+            os.kill(worker, signal.SIGKILL)
+            os.waitpid(worker, 0)
+
+
+def _work(words: "ServeWords", alive: int, other_end: int, mask: "set[int | signal.Signals]") -> None:
+    """Be a worker; never return."""
+    code = _BUG
+    try:
+        os.close(other_end)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        from cortex_policy.serve.server import serve_requests  # noqa: PLC0415 - after the variable is set
+
+        code = serve_requests(words, lambda: None, alive)
+    finally:
+        os._exit(code)

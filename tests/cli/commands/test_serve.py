@@ -1,0 +1,65 @@
+"""`serve`: what it refuses before it listens; what it does is in tests/serve."""
+
+import os
+import sys
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from tests.support.command import result_of
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "why"),
+    [
+        (["--socket", "a", "--tcp", "127.0.0.1:1"], 2, "name two places"),
+        (["--tcp", "127.0.0.1:0"], 2, "name a file with `--token`"),
+        (["--tcp", "10.1.2.3:1", "--token", "t"], 2, "it needs TLS"),
+        (["--tcp", "0.0.0.0:1", "--token", "t"], 2, "every address of this host"),
+        (["--tcp", "[::]:1", "--token", "t"], 2, "every address of this host"),
+        (["--tcp", "127.0.0.1", "--token", "t"], 2, "is no address"),
+        (["--tcp", "::1:80", "--token", "t"], 2, "is no address"),
+        (["--tcp", "127.0.0.1:65536", "--token", "t"], 2, "is no address"),
+        (["--tcp", "127.0.0.1:0", "--token", "t", "--cert", "c"], 2, "need each other"),
+        (["--socket", "s", "--cert", "c", "--key", "k"], 2, "a unix socket has no TLS"),
+        (["--tcp", "127.0.0.1:0", "--token", "t", "--cert", "c", "--key", "k"], 3, "no such file"),
+        (["--tcp", "127.0.0.1:0", "--token", "no/such/file"], 3, "cannot be made"),
+        (["--workers", "0"], 2, "workers"),
+        (["--root", "/nowhere"], 25, "/nowhere"),
+    ],
+)
+@pytest.mark.usefixtures("root")
+def test_it_refuses_what_would_be_open_to_others_or_means_nothing(words: list[str], code: int, why: str) -> None:
+    """And says what to do."""
+    done = result_of("serve", *words)
+    assert done.returncode == code, done
+    assert why in done.stderr
+    assert not done.stdout
+
+
+def test_more_than_one_root_is_refused_as_by_a_check(root: Path) -> None:
+    """A nested directory must not widen what an outer one allows."""
+    inner = root / "inner"
+    (inner / ".cortex" / "policy" / "tools").mkdir(parents=True)
+    assert result_of("serve", cwd=inner).returncode == 26
+
+
+@pytest.mark.parametrize("name", ["uvicorn", "starlette", "httptools", "prometheus_client"])
+@pytest.mark.usefixtures("root")
+def test_without_the_extra_it_says_what_to_install(name: str) -> None:
+    """It is no part of the ordinary package."""
+    with patch.dict(sys.modules, {name: None}):
+        done = result_of("serve")
+    assert done.returncode == 2
+    assert f"`{name}` is not installed" in done.stderr
+    assert "pip install 'cortex-policy[serve]'" in done.stderr
+
+
+@pytest.mark.parametrize("number", ["0", "2", "x"])
+@pytest.mark.usefixtures("root")
+def test_systemd_must_give_one_socket(number: str) -> None:
+    """Else a unit is wrong."""
+    done = result_of("serve", LISTEN_PID=str(os.getpid()), LISTEN_FDS=number)
+    assert done.returncode == 2
+    assert "ListenStream" in done.stderr
