@@ -85,3 +85,8 @@ def _find_errors(root: Root) -> "Iterator[CortexPolicyError]":
         yield error
     if settings is not None:
         yield from settings_denials(root, settings)
+    if settings is not None and settings.budgets_url is not None:
+        from cortex_policy.manage.budget_server import server_denial  # noqa: PLC0415 - few hosts share budgets
+
+        if (denial := server_denial(settings)) is not None:
+            yield denial

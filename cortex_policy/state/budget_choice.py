@@ -36,7 +36,7 @@ def server_budgets(settings: "Settings") -> SharedBudgets:
         parse_budget_server(settings.budgets_url or ""),
         settings.budgets_name or "",
         read_key(settings),
-        password=_password(settings),
+        password=read_password(settings),
         state_dir=state_directory(settings.state_dir),
         timeout_ms=settings.budgets_timeout_ms,
     )
@@ -50,7 +50,7 @@ def resident_budgets(settings: "Settings") -> "RedisBudgets":
         parse_budget_server(settings.budgets_url or ""),
         settings.budgets_name or "",
         read_key(settings),
-        password=_password(settings),
+        password=read_password(settings),
         state_dir=settings.state_dir,
         timeout_ms=settings.budgets_timeout_ms,
     )
@@ -71,7 +71,8 @@ def read_key(settings: "Settings") -> bytes:
     return read_secret(settings.budgets_key_file or "", "`budgets.key_file`")
 
 
-def _password(settings: "Settings") -> str:
+def read_password(settings: "Settings") -> str:
+    """Return the password of the server, '' for none; raise StateError if its file cannot be read."""
     if settings.budgets_password_file is None:
         return os.environ.get(PASSWORD, "")
     try:

@@ -38,7 +38,7 @@ def print_check_result(result: "CheckResult") -> None:
         status = f"\x1b[{_STYLES[result.status]}m{status}\x1b[0m"
     _print_styled_line(f"{status}{result.id:<{ID_WIDTH}}{message}")
     if result.status != OK:
-        label = "see" if result.command.startswith(_LOOKS) else "fix"
+        label = "see" if result.command.startswith(_LOOKS) or result.command.endswith(" ping") else "fix"
         for what, command in ((label, result.command), ("tried", result.tried)):
             if command:  # never folded, so that it can be copied
                 _print_styled_line(f"{'':<{STATUS_WIDTH}}{what}: {message_line(command)}")

@@ -7,6 +7,7 @@ from cortex_policy.core.model import (
     GRANT_UNSAFE,
     SETTINGS_INVALID,
     STAMP_MISMATCH,
+    BudgetServerError,
     CortexPolicyError,
     GrantError,
 )
@@ -41,6 +42,8 @@ def check_root(root: Root, denials: GlobalDenials) -> "Iterator[CheckResult]":
 
 def check_id_for_error(error: CortexPolicyError) -> str:
     """Return the id of the check that an error of all checks belongs to."""
+    if isinstance(error, BudgetServerError):
+        return "budget-server"
     return _IDS.get(error.reason) or ("audit-log" if "audit" in type(error).__module__ else "state")
 
 

@@ -35,6 +35,10 @@ def _root_checks(root: Root) -> "Iterator[CheckResult]":
         settings = read_uncached_settings(root.path)
         state_dir = settings.state_dir or ""
         yield from check_state(settings, denials)
+        if settings.budgets_url is not None:
+            from cortex_policy.manage.doctor.budgets import check_budgets  # noqa: PLC0415 - few hosts share budgets
+
+            yield from check_budgets(settings)
     yield from check_host(root, state_dir)
     yield check_hooks(root)
 

@@ -30,7 +30,8 @@ _ASK_LOGIND = ("get-property", _LOGIND, "/org/freedesktop/login1", f"{_LOGIND}.M
 
 def check_state(settings: Settings, denials: GlobalDenials) -> "Iterator[CheckResult]":
     """Check the rate state and the audit log of the caller."""
-    found = list(denial_results(denials, "state", f"budgets are counted in `{settings.state_dir}`"))
+    what = "budgets are counted" if settings.budgets_url is None else "what this host keeps of shared budgets is"
+    found = list(denial_results(denials, "state", f"{what} in `{settings.state_dir}`"))
     yield from found
     if found[0].status == OK:
         yield _lock_result(settings.state_dir or "")

@@ -1,0 +1,83 @@
+"""What a server of shared budgets says of itself, and why every call is denied because of it, if so."""
+
+import time
+
+from cortex_policy.core import Value
+from cortex_policy.core.budget_server import parse_budget_server
+from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, BudgetServerError, Settings, StateError
+from cortex_policy.state.budget_choice import read_password, server_budgets
+from cortex_policy.state.shared_budgets.connection import pack
+from cortex_policy.state.shared_budgets.server_clock import boot_ns
+from cortex_policy.state.shared_budgets.server_errors import answer_error, connection_error
+from cortex_policy.state.shared_budgets.session import Session
+
+_FACTS = b"""
+local server, memory = redis.call('INFO', 'server'), redis.call('INFO', 'memory')
+local replication, time = redis.call('INFO', 'replication'), redis.call('TIME')
+local function find(text, name) return string.match(text, name .. ':([^\\r\\n]+)') or '-' end
+local facts = {'facts', find(server, 'redis_version'), find(memory, 'maxmemory_policy'), find(replication, 'role'),
+  find(replication, 'connected_slaves'), find(replication, 'min_slaves_good_slaves'), time[1] .. '.' .. time[2]}
+return {ok = table.concat(facts, ' ')}
+"""
+_WORDS = 7
+_UNKNOWN = "-"
+
+
+class ServerFacts(Value):
+    """Version, eviction policy ('' if it is hidden), role, number of replicas, and how the server's clock differs.
+
+    `needs_replicas` says whether it takes no hits without replicas; `milliseconds` is how long the answer took.
+    """
+
+    version: str
+    policy: str
+    role: str
+    replicas: int
+    needs_replicas: bool
+    clock_difference_seconds: float
+    milliseconds: float
+
+
+def read_server_facts(settings: Settings) -> ServerFacts:
+    """Ask the server; raise StateError if it cannot be asked."""
+    server, asked = parse_budget_server(settings.budgets_url or ""), time.perf_counter_ns()
+    deadline = boot_ns() + settings.budgets_timeout_ms * 1_000_000
+    try:
+        session = Session(server, read_password(settings), deadline)
+        try:
+            line = session.exchange(pack(b"EVAL", _FACTS, b"0"), deadline)
+        finally:
+            session.close()
+    except OSError as error:
+        raise connection_error(error, server.label, settings.budgets_timeout_ms) from None
+    words = line.decode("ascii", "replace").split(" ")
+    if words[0] != "+facts" or len(words) != _WORDS:
+        raise answer_error(line)
+    _, version, policy, role, replicas, good, clock = words
+    return ServerFacts(
+        version, "" if policy == _UNKNOWN else policy, role,
+        int(replicas) if replicas.isdecimal() else 0, good != _UNKNOWN, _seconds(clock) - time.time(),
+        (time.perf_counter_ns() - asked) / 1e6,
+    )  # fmt: skip
+
+
+def _seconds(clock: str) -> float:
+    seconds, _, microseconds = clock.partition(".")
+    is_number = seconds.isdecimal() and microseconds.isdecimal()
+    return int(seconds) + int(microseconds) / 1e6 if is_number else 0.0
+
+
+def server_denial(settings: Settings) -> StateError | None:
+    """Return the error that every call answers because of the server, None if there is none."""
+    try:
+        probe_server(settings)
+    except BudgetServerError as error:
+        return None if settings.budgets_on_error == "local" else error
+    except StateError as error:  # it refuses, or a secret cannot be read
+        return BudgetServerError(STATE_UNAVAILABLE, error.detail, error.hint)
+    return None
+
+
+def probe_server(settings: Settings) -> Budget:
+    """Return a budget that nobody uses: it is closed if all are; raise StateError."""
+    return server_budgets(settings).peek("", "", 1)

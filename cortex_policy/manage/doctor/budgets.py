@@ -1,0 +1,133 @@
+"""What can be wrong with a server that counts budgets for many hosts, and with what this host knows of it."""
+
+from shlex import join
+
+from cortex_policy.core.budget_server import parse_budget_server
+from cortex_policy.core.model import BudgetServerError, Settings, StateError
+from cortex_policy.core.settings import SYSTEM
+from cortex_policy.manage.budget_server import ServerFacts, probe_server, read_server_facts
+from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, error_result
+from cortex_policy.state.budget_choice import read_key
+from cortex_policy.state.shared_budgets.keys import check_secret
+from cortex_policy.state.valid_settings import read_valid_layers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOLERANCE_SECONDS = 5.0
+_AGREED = ("budgets.name", "budgets.key_file", "budgets.on_error")
+
+
+def check_budgets(settings: Settings) -> "Iterator[CheckResult]":
+    """Check the key, and the server that the settings name."""
+    key = _key_result(settings)
+    yield key
+    try:
+        facts = read_server_facts(settings)
+    except StateError as error:
+        yield _silence_result(settings, error)
+    else:
+        yield from _fact_results(settings, facts)
+        if key.status == OK and facts.policy == "noeviction":
+            yield _probe_result(settings, facts)
+    yield _lock_result()
+
+
+def _key_result(settings: Settings) -> CheckResult:
+    try:
+        check_secret(read_key(settings))
+    except StateError as error:
+        return error_result("budget-key", error)
+    return CheckResult("budget-key", OK, f"only this user and root can read `{settings.budgets_key_file}`")
+
+
+def _silence_result(settings: Settings, error: StateError) -> CheckResult:
+    """Report a server that does not answer, or refuses, which is a problem even if this host may count by itself."""
+    is_counted_here = isinstance(error, BudgetServerError) and settings.budgets_on_error == "local"
+    status, more = PROBLEM, "every check answers 24"
+    if is_counted_here:
+        status, more = WARNING, f"this host counts {settings.budgets_local_share:g} of each limit by itself"
+    return CheckResult("budget-server", status, f"{error.detail}; {more}", _client(settings, "ping"))
+
+
+def _probe_result(settings: Settings, facts: ServerFacts) -> CheckResult:
+    """Look at a budget as a call does."""
+    try:
+        budget = probe_server(settings)
+    except StateError as error:
+        return error_result("budget-server", error)
+    server = parse_budget_server(settings.budgets_url or "").label
+    if budget.closed:
+        seconds = f"{budget.retry_after_seconds or 0:.0f}"
+        message = f"`{server}` denies every call for {seconds} more seconds: {budget.closed_because}"
+        return CheckResult("budget-server", WARNING, message, "cortex-policy rate reset ID")
+    message = f"`{server}` ({facts.version}) counts budgets of the name `{settings.budgets_name}`"
+    return CheckResult("budget-server", OK, f"{message}, and answers in {facts.milliseconds:.1f} ms")
+
+
+def _fact_results(settings: Settings, facts: ServerFacts) -> "Iterator[CheckResult]":
+    yield _eviction_result(settings, facts)
+    yield _replica_result(settings, facts)
+    yield _clock_result(facts)
+
+
+def _eviction_result(settings: Settings, facts: ServerFacts) -> CheckResult:
+    command = _client(settings, "config", "set", "maxmemory-policy", "noeviction")
+    if not facts.policy:
+        return CheckResult("budget-eviction", PROBLEM, "the server hides its eviction policy", command)
+    if facts.policy != "noeviction":
+        message = (
+            f"the server may evict budgets: its `maxmemory-policy` is `{facts.policy}`, and every check answers 24"
+        )
+        return CheckResult("budget-eviction", PROBLEM, message, command)
+    return CheckResult("budget-eviction", OK, "the server evicts nothing")
+
+
+def _replica_result(settings: Settings, facts: ServerFacts) -> CheckResult:
+    if facts.role != "master":
+        return CheckResult(
+            "budget-replicas", PROBLEM, f"the server is a {facts.role}", "cortex-policy config get budgets.url"
+        )
+    if facts.replicas and not facts.needs_replicas:
+        message = (
+            "a server that lost its replicas goes on counting while another one takes over: budgets could be doubled"
+        )
+        return CheckResult(
+            "budget-replicas", WARNING, message, _client(settings, "config", "set", "min-replicas-to-write", "1")
+        )
+    return CheckResult("budget-replicas", OK, "no second server can count at the same time")
+
+
+def _clock_result(facts: ServerFacts) -> CheckResult:
+    difference = facts.clock_difference_seconds
+    if abs(difference) > TOLERANCE_SECONDS:
+        message = (
+            f"the clock of the server differs by {difference:+.0f} seconds: budgets go by it, the audit log by this one"
+        )
+        return CheckResult("budget-clock", WARNING, message, "sudo timedatectl set-ntp true")
+    return CheckResult("budget-clock", OK, "the clock of the server is as this one")
+
+
+def _lock_result() -> CheckResult:
+    """Check that a server which the system locks cannot be left by another name."""
+    locked = {name for layer in read_valid_layers(None)[0] if layer.place == SYSTEM for name in layer.locked}
+    missing = [name for name in _AGREED if name not in locked]
+    if "budgets.url" in locked and missing:
+        names = ", ".join(f"`{name}`" for name in missing)
+        message = f"the system locks `budgets.url`, and not {names}: a user may count apart"
+        return CheckResult("budget-lock", WARNING, message, "sudo cortex-policy config edit --system")
+    return CheckResult("budget-lock", OK, "the system locks all that hosts must agree on, or nothing")
+
+
+def _client(settings: Settings, *words: str) -> str:
+    """Return the command line that asks the server itself."""
+    server, place = parse_budget_server(settings.budgets_url or ""), list[str]()
+    if server.socket:
+        place = ["-s", server.socket]
+    elif server.nodes:
+        host, port = server.nodes[0]
+        place = ["-h", host, "-p", str(port), *(["--tls"] if server.is_tls else [])]
+    user = ["--user", server.user] if server.user else []
+    password = ["--askpass"] if settings.budgets_password_file is not None else []
+    return join(["redis-cli", *place, *user, *password, *words])
