@@ -16,15 +16,19 @@ if TYPE_CHECKING:
 
     Conversation = Generator[bytes, bytes, Budget]
 
-SCRIPT_SHA1 = b"26ad7d998c545b17bf83fae9686ddc41e8449d70"
+SCRIPT_SHA1 = b"dfc07aff775f4275db2f102c3335e29429123202"
+AGAIN_SHA1 = b"200148b5715270edbea3d1a7e820fe268e272470"
 MAX_COST = 1 << 16  # hits of one call: the script makes a string of four bytes for each
 MAX_COUNTED = 1 << 22  # hits of one budget in a minute: a higher limit counts as this one
 TAKE, PEEK, RESET, RESET_ALL = b"take", b"peek", b"reset", b"void"
 _MAX_ASKS = 3  # of one call, if an answer came late
-_DIGITS = 17  # of a number in an answer
-_WORDS = 5
+_DIGITS = 10  # of a number in an answer
+_WORDS = 6
 _MAX_WAIT_US = 120_000_000
-_EVALSHA = b"*11\r\n$7\r\nEVALSHA\r\n$40\r\n%s\r\n$1\r\n2\r\n" % SCRIPT_SHA1
+_MICRO = 1_000_000
+_EVALSHA = b"*11\r\n$7\r\nEVALSHA\r\n$40\r\n%s\r\n" % SCRIPT_SHA1
+_EVALSHA_AGAIN = b"*6\r\n$7\r\nEVALSHA\r\n$40\r\n%s\r\n" % AGAIN_SHA1
+_TAIL = b"$16\r\n%016d\r\n$16\r\n%016d\r\n$1\r\n%d\r\n"
 CLOSED_BECAUSE = {
     b"s": "the server has started less than a minute ago",
     b"p": "the server took over from another one at an unknown time",
@@ -37,52 +41,63 @@ CLOSED_BECAUSE = {
 
 
 class Call:
-    """What is asked of one budget. It holds ready-made bytes, and can be used again."""
+    """What is asked of one budget. It holds ready-made requests, and can be used again."""
 
-    __slots__ = "_arguments", "_counted", "_limit", "_taken"
+    __slots__ = "_again", "_arguments", "_counted", "_limit", "_taken"
 
     def __init__(self, keys: "BudgetKeys", what: bytes, budget: tuple[str, str], limit: int = 1, cost: int = 1) -> None:
         """Take the keys, the verb, (tool, action), and what to count against which limit; raise StateError."""
         if cost > MAX_COST:
             raise state_error(f"a call takes at most {MAX_COST:,} hits of a shared budget", "divide the call")
-        self._limit, self._counted, self._taken = limit, min(limit, MAX_COUNTED), b"+%d" % cost
-        words = keys.budget(*budget), keys.epoch, what, b"%d" % self._counted, b"%d" % cost
-        self._arguments = b"".join(map(_bulk, words))
+        self._limit, self._counted, self._taken = limit, min(limit, MAX_COUNTED), b"+%d " % cost
+        key, counted = _bulk(keys.budget(*budget)), _bulk(b"%d" % self._counted)  # no `%` in them
+        self._arguments = b"$1\r\n2\r\n" + key + _bulk(keys.epoch) + _bulk(what) + counted + _bulk(b"%d" % cost) + _TAIL
+        self._again = _EVALSHA_AGAIN + b"$1\r\n1\r\n" + key + counted + b"$16\r\n%016d\r\n"
+
+    def again(self, clock: ServerClock, now_ns: int) -> bytes:
+        """Return the request for one more hit over a connection that leads to the server that is known."""
+        return self._again % clock.latest_us(now_ns)[0]
 
     def converse(self, clock: ServerClock) -> "Conversation":
         """Yield requests, take the line of each answer, and return the budget; raise StateError."""
-        is_sure = False
+        is_ahead = False
         for _ in range(_MAX_ASKS):
             asked_ns = boot_ns()
-            known = b"$16\r\n%016d\r\n$16\r\n%016d\r\n$1\r\n%d\r\n" % (*clock.latest_us(asked_ns), is_sure)
-            arguments = self._arguments + known
-            line = yield _EVALSHA + arguments
+            known = (*clock.latest_us(asked_ns), is_ahead)
+            line = yield _EVALSHA + self._arguments % known
             if line.startswith(b"-NOSCRIPT"):
                 from cortex_policy.state.shared_budgets.script import SCRIPT  # noqa: PLC0415 - once in a server's life
 
-                line = yield b"*11\r\n$4\r\nEVAL\r\n" + _bulk(SCRIPT) + b"$1\r\n2\r\n" + arguments
-            if not line.startswith(b"+late "):
-                return self._read(line, clock, asked_ns)
+                line = yield b"*11\r\n$4\r\nEVAL\r\n" + _bulk(SCRIPT) + self._arguments % known
+            words = line.split(b" ")
+            if words[0] != b"+late":
+                return self.read(line, clock, asked_ns)
             # INVARIANT: a late request took nothing. It was delayed, unless the server is ahead even now
-            is_sure = _number(line[6:], line) > clock.latest_us(boot_ns())[0]
+            is_ahead = _server_us(words[1:], line) > clock.latest_us(boot_ns())[0]
         raise BudgetServerError(STATE_UNAVAILABLE, "the server of shared budgets answers too late", "try again")
 
-    def _read(self, line: bytes, clock: ServerClock, asked_ns: int) -> Budget:
-        """Return the budget that an answer means, and learn its time."""
+    def read(self, line: bytes, clock: ServerClock, asked_ns: int) -> Budget:
+        """Return the budget that an answer means, and learn its time; raise StateError for any other answer."""
         words = line.split(b" ")
-        if len(words) != _WORDS or words[0] not in (b"+0", b"+1", self._taken):
+        if len(words) != _WORDS or (line[:3] != b"+0 " and not line.startswith(self._taken)):
             raise _error(line)
-        consumed = int(words[0])
-        used, wait_us, server_us = (_number(word, line) for word in words[1:4])
-        why = words[4]
+        consumed, why = int(words[0]), words[5]
+        used, wait_us = _number(words[1], line), _number(words[2], line)
         is_closed = why != b"-"
         if wait_us > _MAX_WAIT_US or (is_closed and (consumed or why not in CLOSED_BECAUSE)):
             raise _error(line)
-        clock.learn(server_us, asked_ns)
+        clock.learn(_server_us(words[3:5], line), asked_ns)
         remaining = 0 if is_closed else max(0, self._counted - used)
         reason = CLOSED_BECAUSE[why] if is_closed else ""
         used = self._limit if is_closed else used
-        return Budget(self._limit, used, remaining, wait_us / 1e6, consumed, is_closed, False, False, reason)  # noqa: FBT003 - in order: 1 us less
+        return Budget(self._limit, used, remaining, wait_us / _MICRO, consumed, is_closed, False, False, reason)  # noqa: FBT003 - in order: 1 us less
+
+
+def evaluate_again(request: bytes) -> bytes:
+    """Return a request for one more hit that brings its script along."""
+    from cortex_policy.state.shared_budgets.script import AGAIN_SCRIPT  # noqa: PLC0415 - once in a server's life
+
+    return request.replace(_EVALSHA_AGAIN, b"*6\r\n$4\r\nEVAL\r\n" + _bulk(AGAIN_SCRIPT), 1)
 
 
 def run(conversation: "Conversation", exchange: "Callable[[bytes], bytes]") -> Budget:
@@ -98,6 +113,13 @@ def run(conversation: "Conversation", exchange: "Callable[[bytes], bytes]") -> B
 
 def _bulk(word: bytes) -> bytes:
     return b"$%d\r\n%s\r\n" % (len(word), word)
+
+
+def _server_us(words: list[bytes], line: bytes) -> int:
+    """Return the server's time of its seconds and microseconds."""
+    if len(words) != 2:  # noqa: PLR2004 - these two
+        raise _error(line)
+    return _number(words[0], line) * _MICRO + _number(words[1], line)
 
 
 def _number(word: bytes, line: bytes) -> int:

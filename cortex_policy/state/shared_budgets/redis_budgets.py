@@ -5,18 +5,24 @@ from select import POLLIN, poll
 from weakref import WeakSet
 
 from cortex_policy.core.budget_server import FORMS, BudgetServer, NotAServerError, parse_budget_server
-from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, BudgetServerError, UsageError
+from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, BudgetServerError, StateError, UsageError
 from cortex_policy.state import state_directory
 from cortex_policy.state.settings import find_state_directory
 from cortex_policy.state.shared_budgets.one_shot import SharedBudgets
-from cortex_policy.state.shared_budgets.protocol import TAKE, Call, run
+from cortex_policy.state.shared_budgets.protocol import TAKE, Call, evaluate_again, run
 from cortex_policy.state.shared_budgets.server_clock import ServerClock, boot_ns
 from cortex_policy.state.shared_budgets.session import Session
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.state.shared_budgets.connection import Connection
 
 MAX_KEPT = 4096  # ready-made requests
 PAUSE_NS = 500_000_000  # after a failure, before the server is asked again
 MAX_REMEMBERED_NS = 1_000_000_000  # of a denial, so that a reset counts soon
 SAVE_NS = 1_000_000_000  # between two writes of the server's time for other processes
+LOOK_NS = 100_000_000  # between two looks at the server's identity over one connection, which leads to one server
+IDLE_NS = 10_000_000  # after which a connection may have been closed
 _Key = tuple[str, str, int, int]
 _alive: "WeakSet[RedisBudgets]" = WeakSet()
 
@@ -53,13 +59,18 @@ class RedisBudgets(SharedBudgets):
         )
         self._calls: dict[_Key, Call] = {}
         self._denials: dict[_Key, tuple[int, Budget]] = {}
-        self._clock: ServerClock | None = None
+        self._clock, self._is_clock_loaded = ServerClock(), False
         self._saved_ns = self._down_until_ns = 0
         self.forget()
         _alive.add(self)
 
     def hit(self, tool: str, action: str, limit: int, cost: int = 1) -> bool:
         """Take `cost` hits if they fit into `limit` a minute, and say so; raise StateError if that is unknown."""
+        key = (tool, action, limit, cost)
+        if type(tool) is type(action) is str and cost == 1 and key not in self._denials:
+            call = self._calls.get(key)
+            if call is not None and self._hit_again(call):
+                return True
         return self.take(tool, action, limit, cost).consumed == cost
 
     def denial(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget | None:
@@ -70,23 +81,23 @@ class RedisBudgets(SharedBudgets):
         passed = boot_ns() - asked_ns
         left = (budget.retry_after_seconds or 0.0) - passed / 1e9
         if passed >= MAX_REMEMBERED_NS or left <= 0:
+            self._denials.pop((tool, action, limit, cost), None)
             return None
         return Budget(limit, budget.used, budget.remaining, left, 0, budget.closed, False, False, budget.closed_because)  # noqa: FBT003 - in order
 
     def forget(self) -> None:
         """Drop the open connections; the next call opens one. A child of a fork only closes its copies."""
-        self._idle: list[tuple[Session, poll]] = []
+        self._idle: list[_Link] = []
 
     def _decide(self, what: bytes, tool: str, action: str, limit: int, cost: int) -> Budget:
         key = (tool, action, limit, cost)
-        if what is not TAKE or not (type(tool) is type(action) is str and type(limit) is type(cost) is int):
+        is_plain = type(tool) is type(action) is str and type(limit) is type(cost) is int
+        if what is not TAKE or not is_plain or cost < 1 or limit < cost:
             return super()._decide(what, tool, action, limit, cost)
         if self._denials and (budget := self.denial(*key)) is not None:
             return budget
         call = self._calls.get(key)
         if call is None:
-            if cost < 1 or limit < cost:
-                return super()._decide(what, tool, action, limit, cost)
             if len(self._calls) >= MAX_KEPT:
                 self._calls, self._denials = {}, {}
             call = self._calls[key] = Call(self._keys, what, (tool, action), limit, cost)
@@ -96,51 +107,100 @@ class RedisBudgets(SharedBudgets):
             self._denials[key] = asked_ns, budget
         return budget
 
-    def _converse(self, call: Call, deadline_ns: int) -> Budget:
+    def _hit_again(self, call: Call) -> bool:
+        """Take one hit over an open connection; False: nothing was taken, ask in full. Raises StateError."""
+        asked_ns = boot_ns()
+        try:
+            link = self._idle.pop()
+        except IndexError:
+            return False
+        if asked_ns - link.looked_ns > LOOK_NS or link.is_closed(asked_ns):
+            self._idle.append(link)
+            return False
+        request, deadline_ns = call.again(self._clock, asked_ns), asked_ns + self.timeout_ms * 1_000_000
+        connection = link.session.connection
+        try:
+            line = connection.exchange_at_once(request, deadline_ns)
+            if line.startswith(b"-NOSCRIPT"):
+                line = connection.exchange(evaluate_again(request), deadline_ns)
+        except OSError as error:
+            raise self._failure(error) from None
+        self._idle.append(link)
+        return line == b":1"
+
+    def _ask(self, call: Call) -> Budget:
         """Ask over a connection that is open, or a new one; after a failure, refuse at once until a pause is over."""
         asked_ns = boot_ns()
         if asked_ns < self._down_until_ns:
             detail = f"the server of shared budgets at `{self.server.label}` did not answer just before"
             raise BudgetServerError(STATE_UNAVAILABLE, detail, "try again in a second")
-        is_probe = self._down_until_ns
-        if is_probe:  # one call looks whether it is back; the others do not wait for it
+        if self._down_until_ns:  # one call looks whether it is back; the others do not wait for it
             self._down_until_ns = asked_ns + PAUSE_NS
-        session: Session | None = None
+        deadline_ns = asked_ns + self.timeout_ms * 1_000_000
         try:
-            clock = self._clock = self._clock or self._clock_file.load()
-            session, watch = self._idle_session() or self._open_session(deadline_ns)
-            opened = session
-            budget = run(call.converse(clock), lambda request: opened.exchange(request, deadline_ns))
-        except BaseException as error:
-            if session is not None:
-                session.close()
-            if isinstance(error, OSError):
-                self._down_until_ns = boot_ns() + PAUSE_NS
-                self.forget()
-            raise
+            if not self._is_clock_loaded:
+                self._clock, self._is_clock_loaded = self._clock_file.load(), True
+            link = self._open_link(asked_ns) or _Link(Session(self.server, self._password, deadline_ns))
+            budget = run(call.converse(self._clock), lambda request: link.session.exchange(request, deadline_ns))
+            link.keep(asked_ns, self.timeout_ms, has_looked=bool(budget.consumed), is_tls=self.server.is_tls)
+            self._save_clock(asked_ns)
+        except OSError as error:
+            raise self._failure(error) from None
         self._down_until_ns = 0
-        self._idle.append((session, watch))
-        if asked_ns - self._saved_ns > SAVE_NS:
-            self._saved_ns = asked_ns
-            self._clock_file.save(clock)
+        self._idle.append(link)
         return budget
 
-    def _idle_session(self) -> tuple[Session, poll] | None:
+    def _open_link(self, asked_ns: int) -> "_Link | None":
         """Take an open connection, None if there is none; one that the server has closed is dropped."""
         while self._idle:
             try:
-                session, watch = self._idle.pop()
+                link = self._idle.pop()
             except IndexError:  # another thread was faster
                 break
-            if not watch.poll(0):
-                return session, watch
-            session.close()
+            if not link.is_closed(asked_ns):
+                return link
         return None
 
-    def _open_session(self, deadline_ns: int) -> tuple[Session, poll]:
-        session, watch = Session(self.server, self._password, deadline_ns), poll()
-        watch.register(session, POLLIN)
-        return session, watch
+    def _failure(self, error: OSError) -> StateError:
+        """Return the error for a failure, after which the server is not asked for a while."""
+        from cortex_policy.state.shared_budgets.server_errors import connection_error  # noqa: PLC0415 - only a failure needs it
+
+        self._down_until_ns = boot_ns() + PAUSE_NS
+        self.forget()
+        return connection_error(error, self.server.label, self.timeout_ms)
+
+    def _save_clock(self, asked_ns: int) -> None:
+        """Keep what is known of the server's clock for other processes of this host, once a second."""
+        if asked_ns - self._saved_ns > SAVE_NS:
+            self._saved_ns = asked_ns
+            self._clock_file.save(self._clock)
+
+
+class _Link:
+    """A session that is kept; it closes when it is dropped, as after any error."""
+
+    __slots__ = "_connection", "_watch", "looked_ns", "session", "used_ns"
+
+    def __init__(self, session: Session) -> None:
+        self.session, self.looked_ns, self.used_ns = session, -LOOK_NS, 0
+        self._watch: poll | None = None
+        self._connection: Connection | None = None
+
+    def is_closed(self, now_ns: int) -> bool:
+        """Whether the server has closed it, or sent what nobody asked for; looks only after a while without a call."""
+        is_idle, self.used_ns = now_ns - self.used_ns > IDLE_NS, now_ns
+        return is_idle and self._watch is not None and bool(self._watch.poll(0))
+
+    def keep(self, now_ns: int, timeout_ms: int, *, has_looked: bool, is_tls: bool) -> None:
+        """Prepare it for calls to come; a call that was allowed has looked at the server's identity."""
+        self.used_ns = now_ns
+        if has_looked:
+            self.looked_ns = now_ns
+        if self._connection is not self.session.connection:  # a new one, or another node of the cluster
+            self._connection, self._watch = self.session.connection, poll()
+            self._watch.register(self.session.fileno(), POLLIN)
+            if not is_tls:
+                self._connection.bound_by_kernel(timeout_ms)
 
 
 def _parse(url: str) -> BudgetServer:

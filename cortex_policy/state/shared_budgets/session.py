@@ -12,9 +12,9 @@ _MOVED = b"-MOVED "
 
 
 class Session:
-    """An open connection to the server; after any error it must be closed."""
+    """An open connection to the server, whichever that is by now; after any error it must be closed."""
 
-    __slots__ = "_connection", "_password", "_server"
+    __slots__ = "_password", "_server", "connection"
 
     def __init__(self, server: "BudgetServer", password: str, deadline_ns: int) -> None:
         """Connect; raise OSError, TimeoutError at the deadline, or StateError."""
@@ -23,27 +23,27 @@ class Session:
             from cortex_policy.state.shared_budgets.sentinel import find_primary  # noqa: PLC0415 - few use it
 
             nodes = (find_primary(server, password, deadline_ns),)
-        self._connection = connect(server, password, nodes, deadline_ns)
+        self.connection = connect(server, password, nodes, deadline_ns)
 
     def exchange(self, request: bytes, deadline_ns: int) -> bytes:
         """Send a request to the node that has the budgets; return the line of its answer, or raise as `connect`."""
-        line = self._connection.exchange(request, deadline_ns)
+        line = self.connection.exchange(request, deadline_ns)
         hops = 0
         # a node that redirects has done nothing
         while line.startswith(_MOVED) and self._server.kind == CLUSTER and hops < _MAX_HOPS:
-            self._connection.close()
-            self._connection = connect(self._server, self._password, (_node(line),), deadline_ns)
-            line = self._connection.exchange(request, deadline_ns)
+            self.connection.close()
+            self.connection = connect(self._server, self._password, (_node(line),), deadline_ns)
+            line = self.connection.exchange(request, deadline_ns)
             hops += 1
         return line
 
     def fileno(self) -> int:
         """Return the descriptor of the socket, to be polled."""
-        return self._connection.socket.fileno()
+        return self.connection.socket.fileno()
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        self.connection.close()
 
 
 def _node(line: bytes) -> tuple[str, int]:

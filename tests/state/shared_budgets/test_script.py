@@ -1,0 +1,69 @@
+"""The script on the server and the ledger in files answer the same."""
+
+from hashlib import sha1
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
+
+from cortex_policy.state.ledger import Ledger
+from cortex_policy.state.shared_budgets import protocol, script
+from tests.support.chance import chance
+from tests.support.redis_servers import RedisServer, fresh_name, redis_budgets, shared_budgets
+from tests.support.stopped_time import WINDOW_US, stopped_time
+
+CALLS = st.tuples(
+    st.sampled_from(["take", "peek", "hit", "hit", "hit"]),
+    st.sampled_from([1, 2, 3, 16, 17, 30, 31, 64, 500]),
+    st.sampled_from([1, 1, 1, 2, 3, 15, 33]),
+)
+PAUSES = st.one_of(
+    st.integers(0, 50),
+    st.integers(0, WINDOW_US),
+    st.sampled_from([WINDOW_US + edge for edge in (-1, 0, 1)]),
+    st.sampled_from([31_000_000, 2 * WINDOW_US]),
+)
+
+
+def test_the_digests_are_those_of_the_scripts() -> None:
+    """Redis names a script by them."""
+    assert sha1(script.SCRIPT, usedforsecurity=False).hexdigest().encode() == protocol.SCRIPT_SHA1
+    assert sha1(script.AGAIN_SCRIPT, usedforsecurity=False).hexdigest().encode() == protocol.AGAIN_SHA1
+
+
+@chance(200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.tuples(PAUSES, CALLS, st.integers(1, 40)), max_size=60))
+def test_script_and_ledger_answer_the_same(
+    server: RedisServer, steps: list[tuple[int, tuple[str, int, int], int]]
+) -> None:
+    """Whatever limits, costs and pauses, to the microsecond; a service's short script counts as the long one."""
+    with TemporaryDirectory(dir="/dev/shm") as state, stopped_time(server) as time:
+        name = fresh_name()
+        ledger = Ledger((1, 2), state)
+        shared, service = shared_budgets(server.url, Path(state), name), redis_budgets(server.url, Path(state), name)
+        shared.reset_all()
+        for pause, (what, limit, cost), times in steps:
+            time.pass_time(pause)
+            for _ in range(times):
+                time.pass_time(1)
+                if what == "hit":
+                    assert service.hit("t", "a", limit) == (ledger.take("t", "a", limit).consumed == 1)
+                else:
+                    expected = getattr(ledger, what)("t", "a", limit, cost)
+                    assert getattr(shared, what)("t", "a", limit, cost) == expected
+
+
+@pytest.mark.parametrize("limit", [30, 1000])
+def test_no_minute_holds_more_than_the_limit(server: RedisServer, tmp_path: Path, limit: int) -> None:
+    """A greedy caller, one hit each of many instants, over ten windows."""
+    with stopped_time(server) as time:
+        service, taken = redis_budgets(server.url, tmp_path), []
+        service.reset_all()
+        for _ in range(3000):
+            time.pass_time(200_000 - 7)
+            if service.hit("t", "a", limit):
+                taken.append(time.boot_us)
+        assert all(later - earlier >= WINDOW_US for earlier, later in zip(taken, taken[limit:], strict=False))
+        assert len(taken) >= min(3000, 10 * limit)
