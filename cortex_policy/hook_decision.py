@@ -1,14 +1,19 @@
-"""Decide the call of a tool that an agent has sent: by the rules of hooks.toml, then by each grant (docs/hooks.md)."""
+"""Decide the call of a tool that an agent has sent: by the rules of hooks.toml, then by each grant (docs/hooks.md).
+
+One module of more than 250 lines: each module costs a hook time.
+"""
 
 import os
 
-from cortex_policy.core.decode import MalformedError, decode_json
+from cortex_policy.core.decode import HOOKS, MalformedError, decode_json
 from cortex_policy.core.engine import denial_before_rate, path_syntax_problem
 from cortex_policy.core.hooks import PayloadError
 from cortex_policy.core.hooks.guarded_files import PLACES, guarded_path_denial
-from cortex_policy.core.hooks.payload import MAX_BYTES, detect_agent, read_tool_call
+from cortex_policy.core.hooks.inputs import remove_members
+from cortex_policy.core.hooks.payload import CANARY, MAX_BYTES, detect_agent, read_tool_call
 from cortex_policy.core.hooks.questions import apply_rules
 from cortex_policy.core.model import (
+    ACTION_NOT_ALLOWED,
     ALLOWED,
     GRANT_INVALID,
     GRANT_NOT_FOUND,
@@ -31,15 +36,16 @@ from cortex_policy.state.enforcement import (
     load_for_call_in_root,
 )
 from cortex_policy.state.grants import find_root
-from cortex_policy.state.hooks_file import load_hook_rules
+from cortex_policy.state.hooks_file import load_rules_and_settings
 from cortex_policy.state.paths import PathWalk, ProtectedPaths, UnresolvablePathError, protected_paths, resolve_paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from cortex_policy.core.hooks.payload import ToolCall
     from cortex_policy.core.hooks.questions import GrantQuestion, Ruling
+    from cortex_policy.core.hooks.rules import HookRules
     from cortex_policy.core.model import Grant, Origin
     from cortex_policy.state import Root
 
@@ -73,31 +79,59 @@ def decide_payload(data: bytes, named: str, root: str, tag: str, tell_agent: "Ca
 
 
 def _decide_call(call: "ToolCall", named_root: str, tag: str) -> str:
-    check_host_stop()
-    root = find_root(named_root)
     try:
-        rules = load_hook_rules(root)
+        questions = _apply_rules_of_root(call, named_root, tag)
     except GrantError as error:
         return _rules_error_reason(call, error)
-    home = home_directory()
-    ruling = apply_rules(call, rules, home)
-    if ruling.denial:
-        return ruling.denial
-    links = _guarded_links(dict.fromkeys((root.path, call.cwd, home)), rules.guard) if ruling.paths else []
+    return questions if isinstance(questions, str) else questions.first_denial()
 
+
+def _apply_rules_of_root(call: "ToolCall", named_root: str, tag: str) -> "str | _GrantQuestions":
+    """Return what the grants are asked; if the rules decide alone, write the audit log, and return why they deny."""
+    with AuditedCall(HOOKS, call.tool, {}, 1, peek=False, is_recorded=call.tool != CANARY) as audited:
+        check_host_stop()
+        root = find_root(named_root)
+        rules, settings = load_rules_and_settings(root)
+        home = home_directory()
+        ruling = apply_rules(call, rules, home)
+        tops = dict.fromkeys((root.path, call.cwd, home))
+        guard = _guard(call, rules, _guarded_links(tops, rules.guard) if ruling.paths else [])
+        cwd_denial = _enter_directory(call)
+        denial = ruling.denial or _guarded_denial(call, ruling, guard) or (cwd_denial if ruling.questions else "")
+        if not denial and ruling.questions:
+            return _GrantQuestions(root, call, tag, ruling, guard)
+        if call.tool != CANARY and settings.audit_file is not None:
+            audited.set_root_and_open_log(root.path, _judged_inputs(call, rules), settings)
+        audited.decision = Decision(ACTION_NOT_ALLOWED if denial else ALLOWED)
+    return denial
+
+
+def _judged_inputs(call: "ToolCall", rules: "HookRules") -> "Mapping[str, object]":
+    """Return the inputs without what some rule ignores: such text is not logged."""
+    inputs = remove_members(call.inputs, frozenset(name for rule in rules.rules for name in rule.ignore))
+    return inputs if isinstance(inputs, dict) else {}
+
+
+def _enter_directory(call: "ToolCall") -> str:
+    """Enter the directory of a call, for the audit log and for humans who approve; return why it cannot be."""
+    try:
+        os.chdir(call.cwd)
+    except (OSError, ValueError):
+        return _ruling_reason(call, "its working directory cannot be entered")
+    return ""
+
+
+def _guard(call: "ToolCall", rules: "HookRules", links: list[tuple[str, str]]) -> "Guard":
     def guard(path: str) -> str:
         spellings = [path, *(name + path[len(end) :] for name, end in links if f"{path}/".startswith(f"{end}/"))]
         return next(filter(None, (guarded_path_denial(one, call, rules) for one in spellings)), "")
 
-    if why := _guarded_end(ruling.paths, guard):
-        return _ruling_reason(call, why)
-    if not ruling.questions:
-        return ""
-    try:
-        os.chdir(call.cwd)  # for the audit log, and for humans who approve
-    except (OSError, ValueError):
-        return _ruling_reason(call, "its working directory cannot be entered")
-    return _GrantQuestions(root, call, tag, ruling, guard).first_denial()
+    return guard
+
+
+def _guarded_denial(call: "ToolCall", ruling: "Ruling", guard: "Guard") -> str:
+    why = _guarded_end(ruling.paths, guard)
+    return _ruling_reason(call, why) if why else ""
 
 
 def _rules_error_reason(call: "ToolCall", error: GrantError) -> str:

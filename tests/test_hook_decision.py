@@ -106,6 +106,56 @@ def test_a_repeat_says_so_in_the_audit_log(decide: Decide, log: Path) -> None:
     assert [event["data"]["decision"] for event in events(log)] == [True, True, False]
 
 
+def test_what_the_rules_decide_alone_is_in_the_audit_log(scene: Scene, decide: Decide, log: Path) -> None:
+    """As calls of `hooks.toml`, whose actions are the tools; without what a rule ignores."""
+    scene.rules.write_text(scene.rules.read_text() + '[[rule]]\ntools = ["Plan"]\ndecide = "pass"\n')
+    assert decide(tool="Unknown", inputs={"query": "x", "content": "secret"})
+    assert decide(path=".env")
+    assert decide(tool="Plan") == ""
+    assert decide(tool="cortex_policy_canary")  # a test of the hook
+    found = [event["data"] for event in events(log)]
+    assert [(data["grant"], data["action"], data["decision"], data["reason"]) for data in found] == [
+        ("hooks.toml", "Unknown", False, "action_not_allowed"),
+        ("hooks.toml", "Write", False, "action_not_allowed"),
+        ("hooks.toml", "Plan", True, "allowed"),
+    ]
+    assert list(found[0]["args"]) == ["query"]
+    assert {data["root"] for data in found} != {None}
+
+
+@pytest.mark.parametrize("text", [None, "format = 2"])
+def test_a_call_without_valid_rules_is_in_the_audit_log(
+    scene: Scene, decide: Decide, log: Path, text: str | None
+) -> None:
+    """Each is denied."""
+    scene.rules.unlink() if text is None else scene.rules.write_text(text)
+    assert decide()
+    (event,) = events(log)
+    assert event["data"]["reason"] == ("grant_not_found" if text is None else "grant_invalid")
+    assert event["data"]["grant"] == "hooks.toml"
+
+
+def test_commands_read_the_decisions_of_rules(decide: Decide, log: Path) -> None:
+    """`suggest` and `replay` skip them: no grant would change them."""
+    decide(tool="Unknown")
+    decide(path="docs/../x")
+    assert "hooks.toml\tUnknown" in run_command("audit", "show", code=0).stdout
+    assert "Unknown" in run_command("audit", "stats", code=0).stdout
+    run_command("audit", "verify", code=0)
+    assert "hooks.toml" not in run_command("suggest").stdout
+    assert "hooks.toml" not in run_command("replay").stdout
+    assert len(events(log)) == 2
+
+
+def test_a_tool_that_passes_needs_a_log_that_can_be_written(decide: Decide, log: Path, scene: Scene) -> None:
+    """As an allowed call does."""
+    scene.rules.write_text('format = 1\nunmapped = "pass"\n')
+    assert decide() == ""
+    log.unlink()
+    log.mkdir()
+    assert "a human has fixed it" in decide()
+
+
 def test_a_repeat_is_denied_once_the_grant_denies_it(scene: Scene, decide: Decide) -> None:
     """Only its hit was taken."""
     assert decide() == ""

@@ -6,7 +6,7 @@ from cortex_policy.core.escalation import Escalation, find_escalations
 from cortex_policy.core.json_edit import append_items, replace_value
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import GrantError, UsageError
-from cortex_policy.manage.audit.reader import decode_calls, pause_garbage_collector
+from cortex_policy.manage.audit.reader import decode_grant_calls, pause_garbage_collector
 from cortex_policy.manage.diff.grants import compare_bytes
 from cortex_policy.manage.diff.unified import unified_diff_text
 from cortex_policy.manage.editing import set_fields
@@ -75,7 +75,7 @@ def suggest(
     policy, settings = load_policy(root), effective_settings(root.path)
     grouper = DenialGrouper(CallReplayer(policy, settings, lambda *_: None), settings, only)
     with pause_garbage_collector():
-        for at, data in decode_calls(lines, root.path, counts):
+        for at, data in decode_grant_calls(lines, root.path, counts):
             if at >= since - WARM_UP_SECONDS:
                 grouper.add(at, data, is_asked=at >= since)
     suggestions, remaining = _build_suggestions(root, list(grouper.groups.values()), policy)

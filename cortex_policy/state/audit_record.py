@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         cost: int
         peek: bool
         settings: Settings
+        root: str | None
         grant: Grant | None
         decision: Decision | None
 
@@ -68,7 +69,7 @@ def _event_of(call: "AnsweredCall", error: CortexPolicyError | None, *, with_pla
     is_allowed = error is None and bool(decision)
     reason = error.reason if error is not None else decision.reason if decision is not None else ""
     origin = grant.origin if grant is not None else None
-    root = origin.root if origin is not None else getattr(error, "root", None)
+    root = origin.root if origin is not None else getattr(error, "root", None) or call.root
     return Event(
         os.urandom(16).hex(), time_ns(), call.grant_id, grant.tool if grant is not None else call.grant_id,
         str(call.action), call.args, is_allowed, reason, call.cost, call.peek,

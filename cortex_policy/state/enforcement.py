@@ -221,6 +221,7 @@ class AuditedCall:
         self._is_recorded, self._sinks = is_recorded, tuple(sinks)
         self.grant_id, self.action, self.args, self.cost, self.peek = grant_id, action, args, cost, peek
         self.settings = DEFAULTS
+        self.root: str | None = None
         self.grant: Grant | None = None
         self.decision: Decision | None = None
         self._log: AuditLog | None = None
@@ -246,6 +247,11 @@ class AuditedCall:
     def set_grant_and_open_log(self, grant: "Grant", args: "Mapping[str, object]", settings: Settings) -> None:
         """Store by what the call is decided, and open the log, before anything is consumed."""
         self.grant, self.args, self.settings = grant, args, settings
+        self._open_log(settings)
+
+    def set_root_and_open_log(self, root: str, args: "Mapping[str, object]", settings: Settings) -> None:
+        """Store by what a call is decided that needs no grant, and open the log."""
+        self.root, self.args, self.settings = root, args, settings
         self._open_log(settings)
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:

@@ -23,6 +23,11 @@ _PREFIX = "hooks-"
 
 def load_hook_rules(root: Root) -> "HookRules":
     """Load the rules of a root; raise GrantError, or AccessDenied if it has a stop."""
+    return load_rules_and_settings(root)[0]
+
+
+def load_rules_and_settings(root: Root) -> "tuple[HookRules, Settings]":
+    """Load the rules of a root, and its settings; raise as `load_hook_rules` does."""
     data = _read(root)
     settings = effective_settings(root.path)
     digest = str(sha256(data).hexdigest())
@@ -30,7 +35,7 @@ def load_hook_rules(root: Root) -> "HookRules":
         from cortex_policy.state.stamp import raise_if_file_not_stamped  # noqa: PLC0415 - only if it is asked for
 
         raise_if_file_not_stamped(root, HOOKS, f"sha256:{digest}")
-    return _cached_rules(root, settings, data, digest)
+    return _cached_rules(root, settings, data, digest), settings
 
 
 def _read(root: Root) -> bytes:

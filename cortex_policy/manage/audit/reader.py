@@ -12,6 +12,7 @@ from hashlib import sha256
 from itertools import chain
 from json import JSONDecoder
 
+from cortex_policy.core.decode import HOOKS
 from cortex_policy.core.model import REASONS, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
@@ -95,6 +96,11 @@ def decode_calls(lines: "Iterable[bytes]", root: str | None, counts: ReadCounts)
             yield at, data
         else:
             counts.other_roots += 1
+
+
+def decode_grant_calls(lines: "Iterable[bytes]", root: str, counts: ReadCounts) -> "Iterator[Event]":
+    """Yield the calls of a root that a grant decided, as `decode_calls` does."""
+    return ((at, data) for at, data in decode_calls(lines, root, counts) if data["grant"] != HOOKS)
 
 
 def _is_call(kind: str, data: "dict[str, Any]") -> bool:

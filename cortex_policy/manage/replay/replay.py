@@ -5,7 +5,7 @@ import os
 from cortex_policy.core import Value
 from cortex_policy.core.decode import grant_id_of_file
 from cortex_policy.core.model import ALLOWED, GRANT_UNSAFE, GrantError, Reason, UsageError
-from cortex_policy.manage.audit.reader import ReadCounts, decode_calls, pause_garbage_collector
+from cortex_policy.manage.audit.reader import ReadCounts, decode_grant_calls, pause_garbage_collector
 from cortex_policy.manage.diff.git_revisions import grants_at_revision
 from cortex_policy.manage.diff.grants import read_grant_file, read_grants_and_warnings
 from cortex_policy.manage.replay.call_replayer import CallReplayer
@@ -99,7 +99,7 @@ def replay(
     groups = _AnswerGroups()
     replayer, earlier = CallReplayer(policy, effective_settings(root.path), groups.add), 0
     with pause_garbage_collector():
-        for at, data in decode_calls(lines, root.path, counts):
+        for at, data in decode_grant_calls(lines, root.path, counts):
             if at >= since:
                 replayer.add(at, data, to_past_call(data), replayer.decide_without_rate(data))
             else:
