@@ -105,6 +105,8 @@ def load_kept_modules(*files: str) -> None:
 
     Python's way to find and load a module, which has to be right for all there are, takes a third of a check. Each file
     comes after those that it needs.
+
+    INVARIANT: for a process with one thread: nothing keeps another from a module that is half loaded.
     """
     top = __path__[0]
     loader: Any = type(__spec__.loader)

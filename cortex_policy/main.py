@@ -157,6 +157,7 @@ def _answer_call_and_exit(call: "Call") -> "Never":
     outcome = decide_with_wait(call, _make_wait_notice(call))
     if outcome.is_silent:
         os._exit(outcome.exit_code)
+    load_kept_modules("core/text", "render")
     from cortex_policy.render import render, write_and_exit  # noqa: PLC0415
 
     if call.explain:

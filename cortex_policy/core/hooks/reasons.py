@@ -3,8 +3,6 @@
 INVARIANT: no sentence holds a command that changes a grant, or a path of the policy: a model with a shell would use it.
 """
 
-from math import ceil
-
 from cortex_policy.core.hooks.ruling_reason import ASK, CHANGE, POLICY_SENTENCE, reason_without_policy
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
@@ -78,6 +76,8 @@ def _rate_sentences(grant: "Grant", decision: "Decision") -> str:
     limit = f"the grant allows {grant.rate.per_minute} calls a minute, and all are used"
     if seconds is None:
         return f"{limit}. {ASK}"
+    from math import ceil  # noqa: PLC0415 - an extension, which costs more than this module
+
     return f"{limit}. Wait {max(1, ceil(seconds))} seconds, then try the same call again, once."
 
 
