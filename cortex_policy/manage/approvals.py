@@ -81,7 +81,7 @@ def list_requests(root: str | None = None) -> tuple[RequestDetails, ...]:
     Those of other programs name no root, and are always among them.
     """
     with _open_store() as store:
-        requests = [_details(request, store) for request in store.requests]
+        requests = [_request_details(request, store) for request in store.requests]
     wanted = None if root is None else escape_surrogates(os.path.realpath(root))
     return tuple(details for details in requests if wanted is None or details.root in (wanted, ""))
 
@@ -101,27 +101,27 @@ def answer_request(request_id: str, root: str | None = None, *, approved: bool, 
     """
     with _open_store() as store:
         request = next((one for one in store.requests if one.id == request_id), None)
-        details = _details(request, store) if request is not None else None
+        details = _request_details(request, store) if request is not None else None
         if details is None or (root is not None and details.root != escape_surrogates(os.path.realpath(root))):
             raise _unknown_request_error(request_id)
         if details.status == (APPROVED if approved else DENIED):
             return AnswerResult(details, is_changed=False)
-        raise_if_closed(details)
+        raise_if_request_closed(details)
         store.append_and_prune(_answer_line(request_id, store, approved=approved, reason=reason))
     return AnswerResult(get_request(request_id), is_changed=True)
 
 
-def raise_if_closed(details: RequestDetails) -> None:
+def raise_if_request_closed(details: RequestDetails) -> None:
     """Raise NotDoneError if a request can no longer be answered."""
     if details.status in _CLOSED:
         raise NotDoneError(f"`{details.id}` {_CLOSED[details.status]}", "see what waits with `cortex-policy approvals`")
 
 
 def _open_store() -> ApprovalStore:
-    return ApprovalStore(_settings(), makes=False, is_operator=True)
+    return ApprovalStore(_operator_settings(), makes=False, is_operator=True)
 
 
-def _settings() -> Settings:
+def _operator_settings() -> Settings:
     return effective_settings(None)
 
 
@@ -146,34 +146,34 @@ def _answer_line(request_id: str, store: ApprovalStore, *, approved: bool, reaso
     })  # fmt: skip
 
 
-def _details(request: ApprovalRequest, store: ApprovalStore) -> RequestDetails:
+def _request_details(request: ApprovalRequest, store: ApprovalStore) -> RequestDetails:
     members, proposal = request.members, request.members.get("proposal")
     call: Mapping[str, object] = proposal if request.call and isinstance(proposal, dict) else {}
-    status, seconds_left = _status(request, store)
+    status, seconds_left = _status_and_seconds_left(request, store)
     last_answer = request.answers[-1].members if request.answers else {}
     paths_member = call.get("paths")
     paths = [part for part in paths_member if isinstance(part, dict)] if isinstance(paths_member, list) else []
     return RequestDetails(
-        request.id, status, seconds_left, _text(call, "grant"), _text(call, "sha256"), _text(call, "tool"),
-        _text(call, "action") or _text(members, "node"), _text(call, "args") or json_text(proposal),
-        tuple(PathArgument(_text(part, "argument"), _text(part, "given"), _text(part, "resolved")) for part in paths),
-        _text(call, "cost"), _text(call, "cwd"), _text(call, "root"), _number(members, "uid"), _number(members, "pid"),
-        _text(members, "runId"), _text(members, "ts"), _text(last_answer, "by"), _text(last_answer, "ts"),
-        _text(last_answer, "reason"),
+        request.id, status, seconds_left, _text_of(call, "grant"), _text_of(call, "sha256"), _text_of(call, "tool"),
+        _text_of(call, "action") or _text_of(members, "node"), _text_of(call, "args") or json_text(proposal),
+        tuple(PathArgument(*[_text_of(part, name) for name in PathArgument.__match_args__]) for part in paths),
+        _text_of(call, "cost"), _text_of(call, "cwd"), _text_of(call, "root"), _number_of(members, "uid"),
+        _number_of(members, "pid"), _text_of(members, "runId"), _text_of(members, "ts"), _text_of(last_answer, "by"),
+        _text_of(last_answer, "ts"), _text_of(last_answer, "reason"),
     )  # fmt: skip
 
 
-def _status(request: ApprovalRequest, store: ApprovalStore) -> tuple[str, float | None]:
+def _status_and_seconds_left(request: ApprovalRequest, store: ApprovalStore) -> tuple[str, float | None]:
     if request.call:
         current = request_status(request, store.clock, store.timeout_seconds)
         return current.status, current.left_ns / _SECOND if current.is_live else None
     if request.answers:  # another program takes the first answer
         return (APPROVED if request.answers[0].approved else DENIED), None
-    seconds_left = store.timeout_seconds - _age(_text(request.members, "ts"))
+    seconds_left = store.timeout_seconds - _age_seconds(_text_of(request.members, "ts"))
     return (WAITING, seconds_left) if 0 < seconds_left <= store.timeout_seconds else (EXPIRED, None)
 
 
-def _age(stamp: str) -> float:
+def _age_seconds(stamp: str) -> float:
     """Return the age of a time stamp in seconds; infinity if it is not a time."""
     try:
         when = datetime.fromisoformat(stamp)
@@ -182,11 +182,11 @@ def _age(stamp: str) -> float:
         return float("inf")
 
 
-def _text(members: "Mapping[str, object]", name: str) -> str:
+def _text_of(members: "Mapping[str, object]", name: str) -> str:
     value = members.get(name)
     return value if isinstance(value, str) else ""
 
 
-def _number(members: "Mapping[str, object]", name: str) -> int | None:
+def _number_of(members: "Mapping[str, object]", name: str) -> int | None:
     value = members.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) else None

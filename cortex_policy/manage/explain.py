@@ -65,16 +65,16 @@ def explain_call(outcome: "CallOutcome") -> CallExplanation:
     call = outcome.call
     grant, args, settings, error = outcome.grant, outcome.args, outcome.settings, outcome.error
     if error is not None and _is_audit_error(error):  # it is opened before any rule is checked
-        return _explain_failure(error, "audit")
+        return _explain_error(error, "audit")
     origin = grant.origin if grant is not None else None
     if grant is None or args is None or settings is None or origin is None:
-        return _explain_failure(error) if error is not None else CallExplanation(Explanation(()))
+        return _explain_error(error) if error is not None else CallExplanation(Explanation(()))
     decision = outcome.decision if error is None else _decide_without_rate(call, grant, args, settings)
     if decision is None:
-        return _explain_failure(error) if error is not None else CallExplanation(Explanation(()))
+        return _explain_error(error) if error is not None else CallExplanation(Explanation(()))
     decided = _DecidedCall(grant, args, settings, decision, origin.root, origin.file)
     text = _read_decided_bytes(origin.root, grant.id, origin.sha256)
-    explanation = _explain(call, decided, text or b"")
+    explanation = _explain_decision(call, decided, text or b"")
     if error is not None:
         failed = RuleStep(explanation.steps[-1].rule, FAILS, error.detail)
         explanation = Explanation((*explanation.steps[:-1], failed), advice=error.hint)
@@ -97,13 +97,13 @@ def _decide_without_rate(
     return Decision(ALLOWED, paths=tuple((path, None) for path in request.paths))
 
 
-def _explain(call: "Call", decided: _DecidedCall, text: bytes) -> Explanation:
+def _explain_decision(call: "Call", decided: _DecidedCall, text: bytes) -> Explanation:
     decision = decided.decision
     request = Request(call.action, decided.args, tuple(path for path, _ in decision.paths), call.cost)
     explanation = explain(decided.grant, text, request, decision, decided.settings)
     remedy, advice = explanation.remedy, explanation.advice
     if decision.reason is APPROVAL_REQUIRED and not remedy:
-        remedy, more = _unset_command(_sensitive_setting(decided.root))
+        remedy, more = _unset_command(_find_sensitive_setting(decided.root))
         advice = "; ".join(filter(None, (advice, more)))
     if not _waits_for_human(decision):  # else an id is enough
         remedy = append_root_option(remedy, call.root)
@@ -121,7 +121,7 @@ def _file_of_remedy(decided: _DecidedCall) -> str:
     decision = decided.decision
     if _waits_for_human(decision):
         return approvals_file(decided.settings)
-    if decision.reason is APPROVAL_REQUIRED and (written := _sensitive_setting(decided.root)) is not None:
+    if decision.reason is APPROVAL_REQUIRED and (written := _find_sensitive_setting(decided.root)) is not None:
         return written.source
     if decision.reason is RATE_LIMITED and decision.retryable:
         from cortex_policy.state.settings import find_state_directory  # noqa: PLC0415 - few calls need it
@@ -140,7 +140,7 @@ def _read_decided_bytes(root: str, grant_id: str, digest: str | None) -> bytes |
     return None
 
 
-def _sensitive_setting(root: str) -> "SettingValue | None":
+def _find_sensitive_setting(root: str) -> "SettingValue | None":
     """Return the effective `sensitive` setting, None if it is the default or unreadable."""
     from cortex_policy.core.settings import resolve_setting  # noqa: PLC0415 - only if something is set
     from cortex_policy.state.settings import read_layers  # noqa: PLC0415
@@ -171,7 +171,7 @@ def _is_audit_error(error: CortexPolicyError) -> bool:
     return isinstance(error, AuditLogError)
 
 
-def _explain_failure(error: CortexPolicyError, stage: str = "") -> CallExplanation:
+def _explain_error(error: CortexPolicyError, stage: str = "") -> CallExplanation:
     """Explain a call that failed before any rule was checked."""
     stage = stage or ("stop" if error.reason is STOPPED else str(error.reason).partition("_")[0])
     verdict = DENIES if error.reason is STOPPED else FAILS

@@ -40,7 +40,7 @@ class GlobalDenials(Value):
     @property
     def sentences(self) -> list[str]:
         """A sentence for each of them."""
-        return [*(f"stopped {stop.sentence}" for stop in self.stops), *map(error_sentence, self.errors)]
+        return [*(f"stopped {stop.sentence}" for stop in self.stops), *map(global_error_sentence, self.errors)]
 
     @property
     def hints(self) -> list[str]:
@@ -49,14 +49,14 @@ class GlobalDenials(Value):
         return [*(stop.hint or ending for stop in self.stops), *(error.hint for error in self.errors)]
 
 
-def error_sentence(error: CortexPolicyError) -> str:
+def global_error_sentence(error: CortexPolicyError) -> str:
     """Say that every check answers this error."""
     return f"{error}; every check answers {error.exit_code}"
 
 
 def find_global_denials(root: Root) -> GlobalDenials:
     """Find what denies every check that the caller makes of a root; make and write nothing."""
-    return GlobalDenials(root, active_stops(root), tuple(_find_errors(root)))
+    return GlobalDenials(root, active_stops(root), tuple(_find_errors_of_root(root)))
 
 
 def settings_denials(root: Root | None, settings: Settings) -> "Iterator[CortexPolicyError]":
@@ -71,7 +71,7 @@ def settings_denials(root: Root | None, settings: Settings) -> "Iterator[CortexP
             yield error
 
 
-def _find_errors(root: Root) -> "Iterator[CortexPolicyError]":
+def _find_errors_of_root(root: Root) -> "Iterator[CortexPolicyError]":
     try:
         settings = read_uncached_settings(root.path)
     except GrantError as error:

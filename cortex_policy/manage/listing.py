@@ -35,7 +35,7 @@ def grant_rows(root: Root, track: "Track" = iter) -> tuple[GrantRow, ...]:
         stamp = stamps.read_stamp(root)
     except GrantError:  # an invalid stamp covers no grant; `stamp_error` says what is wrong with it
         stamp = None
-    return tuple(_row(root, grant_id, stamp) for grant_id in track(ids))
+    return tuple(_make_row(root, grant_id, stamp) for grant_id in track(ids))
 
 
 def stamp_error(root: Root) -> GrantError | None:
@@ -57,7 +57,7 @@ def grant_row(root: Root, grant_id: str) -> GrantRow:
     raise GrantError(GRANT_NOT_FOUND, f"`{grant_id}`")
 
 
-def _row(root: Root, grant_id: str, stamp: "stamps.Stamp | None") -> GrantRow:
+def _make_row(root: Root, grant_id: str, stamp: "stamps.Stamp | None") -> GrantRow:
     try:
         grant = read_grant(root, grant_id)
         digest = f"sha256:{grant.origin.sha256}" if grant.origin is not None else None

@@ -33,11 +33,11 @@ def read_live_status(root: Root) -> LiveStatus:
     budgets: tuple[BudgetStatus, ...] = ()
     with suppress(GrantError, StateError):  # one that denies every check: the status says which
         budgets = list_budgets(root)
-    calls, problem = _calls(root)
+    calls, problem = _last_calls_and_problem(root)
     return LiveStatus(read_status(root), budgets, calls, problem)
 
 
-def _calls(root: Root) -> "tuple[tuple[Event, ...], str]":
+def _last_calls_and_problem(root: Root) -> "tuple[tuple[Event, ...], str]":
     try:
         settings = read_uncached_settings(root.path)
         if settings.audit_file is None:

@@ -13,13 +13,13 @@ def read_regular_file(path: str, max_bytes: int) -> bytes:
     """Return at most `max_bytes` bytes of a regular file; raise OSError."""
     place = os.open(path, _LOOK)
     try:
-        _check(place)
+        _raise_if_not_regular(place)
         # INVARIANT: read the file that was checked, even if its name leads to another by now
         descriptor = _reopen(place, path)
     finally:
         os.close(place)
     try:
-        _check(descriptor)
+        _raise_if_not_regular(descriptor)
         return read_all(descriptor, max_bytes)
     finally:
         os.close(descriptor)
@@ -32,6 +32,6 @@ def _reopen(place: int, path: str) -> int:
         return os.open(path, _READ)
 
 
-def _check(descriptor: int) -> None:
+def _raise_if_not_regular(descriptor: int) -> None:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         raise OSError(None, "it is not a regular file")

@@ -61,7 +61,7 @@ def to_problem(error: GrantError) -> Problem:
     match = _SENTENCE.fullmatch(error.detail)
     place, why = (match[1], match[2]) if match else ("", error.detail)
     file = display_path(place) if place.startswith("/") else place
-    location = _locate(place, why)
+    location = _locate_error(place, why)
     hint = error.hint.replace(place, file) if place else error.hint
     return Problem(
         file, location.line, location.column, location.line, location.end_column, "", CODE, severity_of(CODE), why,
@@ -69,8 +69,8 @@ def to_problem(error: GrantError) -> Problem:
     )  # fmt: skip
 
 
-def _locate(file: str, why: str) -> _Location:
-    lines = _lines(file) if file.startswith("/") else []
+def _locate_error(file: str, why: str) -> _Location:
+    lines = _read_lines(file) if file.startswith("/") else []
     at, name = _AT.search(why), _NAME.match(why)
     if at and int(at[1]) <= len(lines):
         line, column = int(at[1]), int(at[2])
@@ -90,7 +90,7 @@ def _locate_setting(name: str, lines: list[str]) -> _Location:
     return _Location()
 
 
-def _lines(file: str) -> list[str]:
+def _read_lines(file: str) -> list[str]:
     """Return the lines of a settings file; no lines if it cannot be read, or if one is too long to show."""
     try:
         descriptor = os.open(file, _FLAGS)

@@ -40,9 +40,9 @@ class _HeldSignals:
         self._received = 0
         self._held = [number for number, default in _DEFAULTS.items() if signal.getsignal(number) is default]
         for number in self._held:
-            signal.signal(number, self._receive)
+            signal.signal(number, self._on_signal)
 
-    def _receive(self, number: int, _: "FrameType | None") -> None:
+    def _on_signal(self, number: int, _: "FrameType | None") -> None:
         self._received = number
         self._restore_defaults()
 

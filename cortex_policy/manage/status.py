@@ -67,27 +67,27 @@ class RootStatus(Value):
 
 def read_status(root: Root) -> RootStatus:
     """Return the state of a root; make and write nothing."""
-    settings, _ = _attempt(lambda: read_uncached_settings(root.path))
-    grants = _attempt(lambda: grant_rows(root))[0] or ()
-    requests, requests_error = _attempt(lambda: _waiting_requests(root, settings))
+    settings, _ = _value_or_error(lambda: read_uncached_settings(root.path))
+    grants = _value_or_error(lambda: grant_rows(root))[0] or ()
+    requests, requests_error = _value_or_error(lambda: _read_waiting_requests(root, settings))
     resolved, _ = resolve_settings_and_errors(root)
     return RootStatus(
         root,
         find_global_denials(root),
-        _unusable_error(root, grants, settings),
+        _find_unusable_error(root, grants, settings),
         grants,
         tuple(one for one in resolved if one.effective.place != DEFAULT),
-        _attempt(current_owner)[0],
+        _value_or_error(current_owner)[0],
         find_other_budget_owners(root),
         settings.audit_file if settings is not None else None,
-        _audit_error(settings),
-        _stamp_status(root),
+        _find_audit_error(settings),
+        _read_stamp_status(root),
         requests or (),
         requests_error,
     )
 
 
-def _attempt(read: "Callable[[], T]") -> "tuple[T | None, CortexPolicyError | None]":
+def _value_or_error(read: "Callable[[], T]") -> "tuple[T | None, CortexPolicyError | None]":
     """Return what a function reads, or None and the error."""
     try:
         return read(), None
@@ -95,7 +95,7 @@ def _attempt(read: "Callable[[], T]") -> "tuple[T | None, CortexPolicyError | No
         return None, error
 
 
-def _unusable_error(root: Root, grants: tuple[GrantRow, ...], settings: Settings | None) -> NotDoneError | None:
+def _find_unusable_error(root: Root, grants: tuple[GrantRow, ...], settings: Settings | None) -> NotDoneError | None:
     """Return why no grant can be used, None if one can."""
     usable = ("ok",) if settings is not None and settings.stamp == "require" else ("ok", "unstamped", "differs")
     if any(row.state in usable for row in grants):
@@ -108,23 +108,23 @@ def _unusable_error(root: Root, grants: tuple[GrantRow, ...], settings: Settings
     return NotDoneError(f"there are no grants in `{root.tools}`", f"make one with `cortex-policy new ID{option}`")
 
 
-def _audit_error(settings: Settings | None) -> CortexPolicyError | None:
+def _find_audit_error(settings: Settings | None) -> CortexPolicyError | None:
     """Return why the log cannot be written, also if that denies nothing."""
     if settings is None:
         return None
     strict = Settings(**{**vars(settings), "audit_on_error": "deny"})
-    return _attempt(lambda: check_writable(strict))[1]
+    return _value_or_error(lambda: check_writable(strict))[1]
 
 
-def _stamp_status(root: Root) -> StampStatus:
-    stamp, error = _attempt(lambda: stamps.read_stamp(root))
+def _read_stamp_status(root: Root) -> StampStatus:
+    stamp, error = _value_or_error(lambda: stamps.read_stamp(root))
     if stamp is None:
         return StampStatus(None, None, (), error)
-    mismatches, error = _attempt(lambda: verify_stamp(root))
+    mismatches, error = _value_or_error(lambda: verify_stamp(root))
     return StampStatus(stamp.version, stamp.checksum, mismatches or (), error)
 
 
-def _waiting_requests(root: Root, settings: Settings | None) -> tuple[RequestDetails, ...]:
+def _read_waiting_requests(root: Root, settings: Settings | None) -> tuple[RequestDetails, ...]:
     """Return the requests that wait; the file is not made, nor the directory that it is in."""
     if settings is None or not os.path.lexists(approvals_file(settings)):
         return ()

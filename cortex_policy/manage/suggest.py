@@ -118,7 +118,7 @@ def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, poli
     tool = group.grant_id if group.kind == NO_GRANT else None
     edit = set_fields.GrantEdit(rate, tool=tool, allow=tuple(group.actions), add_scopes=scopes)
     try:
-        new = new_grant_text(edit) if text is None else _edit_text(text.decode(), group, edit)
+        new = new_grant_text(edit) if text is None else _apply_edit_to_text(text.decode(), group, edit)
     except (UsageError, GrantError) as error:
         return error.detail
     change = compare_bytes(group.grant_id, text, new.encode())
@@ -127,24 +127,24 @@ def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, poli
     before = set(find_escalations(change.old.grant)) if change.old.grant is not None else set[Escalation]()
     return Suggestion(
         change,
-        _command(root, group, edit),
+        _edit_command(root, group, edit),
         unified_diff_text(group.grant_id, text, new.encode()),
         group.within_rate,
         group.call_count - group.within_rate,
         to_example(group.first),
         tuple(one for one in change.escalations if one not in before),
-        _nearest(group, change, policy),
+        _nearest_action(group, change, policy),
     )
 
 
-def _nearest(group: DeniedGroup, change: "GrantDiff", policy: "Policy") -> str:
+def _nearest_action(group: DeniedGroup, change: "GrantDiff", policy: "Policy") -> str:
     if group.kind == NO_GRANT:
         return closest_word(group.grant_id, list(policy))
     known = change.old.grant.actions if change.old.grant is not None else ()
     return next((closest for action in group.actions if (closest := closest_word(action, known))), "")
 
 
-def _edit_text(text: str, group: DeniedGroup, edit: set_fields.GrantEdit) -> str:
+def _apply_edit_to_text(text: str, group: DeniedGroup, edit: set_fields.GrantEdit) -> str:
     new = set_fields.apply_edit(text, edit).text if edit != set_fields.GrantEdit() else text
     for (name, keyword), values in group.argument_changes.items():
         at = json_pointer("args", name, keyword)
@@ -152,7 +152,7 @@ def _edit_text(text: str, group: DeniedGroup, edit: set_fields.GrantEdit) -> str
     return new
 
 
-def _command(root: "Root", group: DeniedGroup, edit: set_fields.GrantEdit) -> str:
+def _edit_command(root: "Root", group: DeniedGroup, edit: set_fields.GrantEdit) -> str:
     where = root_option(root)
     if group.argument_changes:
         return f"cortex-policy edit {group.grant_id}{where}"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MAX_NAMED = 3
 
 
-def permission_problems(root: Root, files: list[str], of_files: "Doubts") -> "Iterator[Problem]":
+def find_permission_problems(root: Root, files: list[str], of_files: "Doubts") -> "Iterator[Problem]":
     """Find what others could change, with one command to fix each kind; `of_files` are doubts about the grants."""
     trust = TrustCheck(root)
     try:
@@ -40,8 +40,8 @@ def permission_problems(root: Root, files: list[str], of_files: "Doubts") -> "It
         paths = [path for found_kind, path in doubts if found_kind == kind]
         if paths:
             message = f"{paths_summary(paths)} {what}, and `check` refuses that"
-            yield file_problem(display_path(paths[0]), "file-unsafe", message, _hint(root, kind, paths))
-    yield from group_writer_problems(root, files, {path for _, path in doubts})
+            yield file_problem(display_path(paths[0]), "file-unsafe", message, _fix_hint(root, kind, paths))
+    yield from find_group_writer_problems(root, files, {path for _, path in doubts})
 
 
 def summarize_faults(faults: list[str]) -> list[str]:
@@ -68,7 +68,7 @@ def paths_summary(paths: list[str]) -> str:
     return ", ".join(f"`{display_path(path)}`" for path in paths[:MAX_NAMED]) + more
 
 
-def _hint(root: Root, kind: str, paths: list[str]) -> str:
+def _fix_hint(root: Root, kind: str, paths: list[str]) -> str:
     if kind == UNKNOWN:
         return NAMESPACE_HINT
     command = "chmod go-w" if kind == WRITERS else f"chown {os.geteuid()}"
@@ -97,7 +97,7 @@ def _root_directories(root: Root) -> "Iterator[str]":
     yield from (root.path, dot_cortex_path(root.path), root.policy, root.tools)
 
 
-def group_writer_problems(root: Root, files: list[str], known: "Container[str]" = ()) -> "Iterator[Problem]":
+def find_group_writer_problems(root: Root, files: list[str], known: "Container[str]" = ()) -> "Iterator[Problem]":
     """Report other members of the private groups that may write what is not known as unsafe: no check looks them up."""
     from cortex_policy.state.users import user_name_or_empty  # noqa: PLC0415 - as in `group_members`
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.hooks.payload import AGENTS
-from cortex_policy.manage.hooks.agent_behaviour import blocks
+from cortex_policy.manage.hooks.agent_behaviour import is_call_blocked
 from cortex_policy.manage.hooks.handler_line import read_runnable_line
 from cortex_policy.manage.hooks.runnable_line import run_line
 from cortex_policy.manage.hooks.status import hook_statuses
@@ -33,7 +33,7 @@ def is_blocked(agent: str, root: Path, name: str) -> bool:
     value = f"*** Begin Patch\n*** Add File: {name}\n+x\n*** End Patch\n" if tool == "apply_patch" else f"{root}/{name}"
     end = run_line(line, trial_payload(agent, tool, {key: value}, str(root)), str(root), {}).end
     assert end.code in (0, 2), end
-    return blocks(agent, end)
+    return is_call_blocked(agent, end)
 
 
 @pytest.mark.usefixtures("agents_home")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.manage.hooks.agent_behaviour import HookEnd, blocks
+from cortex_policy.manage.hooks.agent_behaviour import HookEnd, is_call_blocked
 from cortex_policy.manage.hooks.trial_payload import trial_payload
 from tests.support.command import PROGRAM
 from tests.support.hook_calls import PAYLOADS, RULES
@@ -46,7 +46,7 @@ def test_a_recorded_call_is_blocked_if_and_only_if_it_is_denied(file: Path, guar
     assert ask(agent, payload, guarded_root) == HookEnd(0, "{}\n", "")
     write_grants(guarded_root, allows=False)
     end = ask(agent, payload, guarded_root)
-    assert blocks(agent, end)
+    assert is_call_blocked(agent, end)
     assert "denied by rule" in end.stderr
 
 
@@ -56,4 +56,4 @@ def test_a_call_of_vs_code_is_blocked_if_and_only_if_it_is_denied(guarded_root: 
     write_grants(guarded_root, allows=True)
     assert ask("vscode", payload, guarded_root) == HookEnd(0, "{}\n", "")
     write_grants(guarded_root, allows=False)
-    assert blocks("vscode", ask("vscode", payload, guarded_root))
+    assert is_call_blocked("vscode", ask("vscode", payload, guarded_root))

@@ -88,8 +88,8 @@ class Watched(transaction_writer.GrantWriter):
         self.evidence.note("look", os.getpid(), time.monotonic_ns())
         super()._check_unchanged(changes)
 
-    def _commit(self, *given: Any, **named: Any) -> int | None:
-        version = super()._commit(*given, **named)
+    def _commit_changes(self, *given: Any, **named: Any) -> int | None:
+        version = super()._commit_changes(*given, **named)
         if version is None:
             raise AssertionError
         self.numbers.add("written")

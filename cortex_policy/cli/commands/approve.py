@@ -34,11 +34,11 @@ def approve(
     $ cortex-policy approve 1f0c9a7e --yes --json
     """
     from cortex_policy.cli.output.approvals import request_text  # noqa: PLC0415 - no other command needs these
-    from cortex_policy.manage.approvals import get_request, raise_if_closed  # noqa: PLC0415
+    from cortex_policy.manage.approvals import get_request, raise_if_request_closed  # noqa: PLC0415
 
     raise_if_ambiguous(root)
     details = get_request(request_id, root)
-    raise_if_closed(details)
+    raise_if_request_closed(details)
     if not yes:
         typer.echo(request_text(details), nl=False, err=True)
     ask_yes_no(f"approve {request_id}?", yes=yes)

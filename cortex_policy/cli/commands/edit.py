@@ -43,8 +43,8 @@ def edit(
 
     policy_root = find_inner_root(root)
     check_grant_id(grant_id)
-    if grant_id not in grant_ids.ids_or_all(policy_root, ()):
-        raise grant_ids.missing_error(policy_root, grant_id)
+    if grant_id not in grant_ids.given_ids_or_all(policy_root, ()):
+        raise grant_ids.missing_grant_error(policy_root, grant_id)
     hint = "use `cortex-policy set`, or edit the file by hand, then run `cortex-policy stamp write`"
     edit_on_terminal(policy_root, grant_id, wait_seconds, hint, resume=resume)
 

@@ -68,7 +68,7 @@ def new(
     if is_interview:
         if not is_interactive() or json:
             raise UsageError("a new grant takes `--allow` and `--rate`", "see `cortex-policy new --help`")
-        grant_ids.check_absent(policy_root, new_id)
+        grant_ids.check_grant_absent(policy_root, new_id)
         edit = new_prompts.ask_missing_fields(new_id, edit)
     text = new_grant_text(edit, new_id)
     if dry_run:

@@ -14,7 +14,7 @@ from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import join_words_that_fit, message_line
 from cortex_policy.manage.budget_owner import BudgetOwner
 from cortex_policy.manage.budgets import BudgetStatus, GrantWithBudgets, grant_with_budgets
-from cortex_policy.manage.global_denials import GlobalDenials, error_sentence, find_global_denials
+from cortex_policy.manage.global_denials import GlobalDenials, find_global_denials, global_error_sentence
 
 
 def show(
@@ -53,7 +53,9 @@ def show(
 
 
 def _denial_rows(denials: GlobalDenials) -> list[tuple[str, str]]:
-    lines = [line for error in denials.errors for line in (("broken", error_sentence(error)), ("hint", error.hint))]
+    lines = [
+        line for error in denials.errors for line in (("broken", global_error_sentence(error)), ("hint", error.hint))
+    ]
     return [
         *(("stopped", localize_times(stop.sentence)) for stop in denials.stops),
         *filter(lambda line: line[1], lines),

@@ -95,14 +95,14 @@ def read_lines_of_open_logs(
 
 def count_calls(calls: "Iterable[tuple[Event, bytes]]", max_spans: int) -> CallStats:
     """Count calls by kind, and over time in at most `max_spans` spans of a round length."""
-    counter = _Counter()
+    counter = _CallCounter()
     with pause_garbage_collector():
         for (at, data), _ in calls:
             counter.add(at, data)
     return counter.result(max_spans)
 
 
-class _Counter:
+class _CallCounter:
     def __init__(self) -> None:
         self._width, self._spans = 1, dict[int, list[int]]()
         self._kinds = dict[tuple[str, str, str], int]()

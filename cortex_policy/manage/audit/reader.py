@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Any, BinaryIO
 
-    # when it was logged (seconds since the epoch), and its `data` with the time: `_is_call` has checked the members
+    # when it was logged (seconds since the epoch), and its `data` with the time, as `_decode_reason_if_call` left it
     Event = tuple[float, dict[str, Any]]
 
 MAX_LINE_BYTES = 2 << 20  # bytes of a line
@@ -51,13 +51,13 @@ def parse_since(word: str, now: float) -> float:
     if ago:
         return now - int(ago[1]) * _SECONDS[ago[2]]
     try:
-        return _timestamp(word)
+        return _parse_timestamp(word)
     except (ValueError, OverflowError):
         message = f"unknown time `{word}`"
         raise UsageError(message, "say how long ago, as in `24h`, `90m` or `7d`, or `2026-11-25T08:00:00Z`") from None
 
 
-def _timestamp(text: str) -> float:
+def _parse_timestamp(text: str) -> float:
     time = datetime.fromisoformat(text)
     return (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).timestamp()
 
@@ -82,9 +82,9 @@ def decode_calls(lines: "Iterable[bytes]", root: str | None, counts: ReadCounts)
             if len(time) == _UTC_MICROSECONDS and time[:20] == prefix and time[20:26].isdecimal():
                 at = base + int(time[20:26]) / 1e6
             else:
-                at = _timestamp(time)
+                at = _parse_timestamp(time)
                 prefix, base = time[:20], at - at % 1
-            if end != len(text) or not _is_call(document["type"], data):
+            if end != len(text) or not _decode_reason_if_call(document["type"], data):
                 counts.unreadable += 1
                 continue
         # in a hostile or torn line, any value may have any type and any depth
@@ -103,7 +103,7 @@ def decode_grant_calls(lines: "Iterable[bytes]", root: str, counts: ReadCounts) 
     return ((at, data) for at, data in decode_calls(lines, root, counts) if data["grant"] != HOOKS)
 
 
-def _is_call(kind: str, data: "dict[str, Any]") -> bool:
+def _decode_reason_if_call(kind: str, data: "dict[str, Any]") -> bool:
     """Whether it is a decision with all that a replay needs; replaces the word of the reason by the reason."""
     reason = data["reason"] = _REASON_BY_WORD[data["reason"]]
     return (
@@ -150,7 +150,7 @@ def _first_event_time(name: str) -> float:
 def _event_time(line: bytes) -> float:
     try:
         document, _ = _decode(line.decode())
-        return _timestamp(document["time"])
+        return _parse_timestamp(document["time"])
     except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return 0.0
 
@@ -199,7 +199,7 @@ def _split_lines(file: "BinaryIO", counts: ReadCounts) -> "Iterator[bytes]":
         yield rest
 
 
-def _open_nonblocking(name: str, flags: int) -> int:
+def _open_without_waiting(name: str, flags: int) -> int:
     """Open a file without waiting, even if it is a pipe."""
     return os.open(name, flags | os.O_NONBLOCK)
 
@@ -217,7 +217,7 @@ def read_last_lines(name: str, before: "Sequence[str]", max_lines: int, max_byte
 
 
 def _last_lines(name: str, max_lines: int, max_bytes: int) -> list[bytes]:
-    with open(name, "rb", opener=_open_nonblocking) as file:
+    with open(name, "rb", opener=_open_without_waiting) as file:
         size = file.seek(0, os.SEEK_END)
         start = max(0, size - max_bytes)
         file.seek(start)

@@ -58,19 +58,19 @@ def _new_lines(file: str, current: "BinaryIO", is_over: "Callable[[], bool]") ->
     """Yield complete lines as they are written, also from the files that replace this one."""
     with ExitStack() as stack:
         while True:
-            yield from _rest_of_log(current)
+            yield from _lines_to_end(current)
             newer = _open_newer_logs(file, current)
             if newer:
-                yield from _rest_of_log(current)  # no more lines are written to it
+                yield from _lines_to_end(current)  # no more lines are written to it
                 for log in newer:
                     stack.callback(log.close)
-                    yield from _rest_of_log(log)
+                    yield from _lines_to_end(log)
                 current = newer[-1]
             elif is_over():
                 return
 
 
-def _rest_of_log(log: "BinaryIO") -> "Iterator[bytes]":
+def _lines_to_end(log: "BinaryIO") -> "Iterator[bytes]":
     """Yield the complete lines up to the end; an incomplete line is left for later."""
     if os.fstat(log.fileno()).st_size < log.tell():
         log.seek(0)  # it was truncated

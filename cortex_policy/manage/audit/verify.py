@@ -111,7 +111,7 @@ class _ChainVerifier:
         self._is_behind_packed = uncompressed_name(self._file) != self._file
         self._file, self._number, self._others = file, 0, []
         self._of_others = self._counts[OTHER]
-        self._restart("")
+        self._restart_from_digest("")
 
     def add_line(self, line: bytes) -> None:
         """Add the next line, with its newline."""
@@ -119,14 +119,14 @@ class _ChainVerifier:
         text = line.removesuffix(b"\n")
         digest = digest_of_line(text)
         if not digest:
-            self._set_aside(line)
+            self._set_line_aside(line)
             return
         part = hashed_part(text)
         self._chained += 1
-        if not self._before or not self._continues(part, digest):
-            self._check_start(part, digest)
+        if not self._before or not self._continues_chain(part, digest):
+            self._start_chain_or_note_break(part, digest)
         self._is_met = self._is_met or digest == self._expected
-        self._restart(digest)
+        self._restart_from_digest(digest)
 
     def end_file(self) -> None:
         """End a file: the lines after its last chained line are covered by no digest."""
@@ -137,8 +137,8 @@ class _ChainVerifier:
                 self._add_break(number, number, fault)
             elif kind == TORN:
                 self._notes.append(f"`{self._file}` ends within line {number}")
-        self._count_aside()
-        self._note_others(self._counts[OTHER] - self._of_others)
+        self._count_lines_aside()
+        self._note_other_programs(self._counts[OTHER] - self._of_others)
         self._lines += self._number
         self._ended = self._before or self._ended
 
@@ -153,22 +153,22 @@ class _ChainVerifier:
             f"{PREFIX}{self._ended}" if self._ended else "", tuple(self._breaks), self._more, tuple(self._notes),
         )  # fmt: skip
 
-    def _restart(self, digest: str) -> None:
-        self._count_aside()
+    def _restart_from_digest(self, digest: str) -> None:
+        self._count_lines_aside()
         self._before, self._since, self._states = digest, None, []
 
-    def _set_aside(self, line: bytes) -> None:
+    def _set_line_aside(self, line: bytes) -> None:
         """Remember a line without a digest."""
         kind = kind_of_unchained_line(line)
         if self._before:
             self._since = self._since or sha256(self._before.encode())
-            self._keep_state(self._since.copy(), kind)
+            self._keep_hash_state(self._since.copy(), kind)
             self._since.update(line)
         self._aside.append((self._number, torn_line_error(line) if kind == TORN else "", kind))
         if len(self._aside) > MAX_BREAKS:  # a log of an earlier version has many
-            self._count(*self._aside.pop(1))
+            self._count_line(*self._aside.pop(1))
 
-    def _keep_state(self, state: "Any", kind: int) -> None:
+    def _keep_hash_state(self, state: "Any", kind: int) -> None:
         """Keep the hash before a line of another program; of too many in a row the first one and the last ones."""
         if kind != OTHER:
             self._states = []
@@ -177,24 +177,24 @@ class _ChainVerifier:
             del self._states[1]
         self._states.append(state)
 
-    def _count_aside(self) -> None:
+    def _count_lines_aside(self) -> None:
         for one in self._aside:
-            self._count(*one)
+            self._count_line(*one)
         self._aside = []
 
-    def _count(self, number: int, _: str, kind: int) -> None:
+    def _count_line(self, number: int, _: str, kind: int) -> None:
         self._counts[kind] += 1
         if kind == OTHER and len(self._others) < MAX_NAMED:
             self._others.append(number)
 
-    def _note_others(self, count: int) -> None:
+    def _note_other_programs(self, count: int) -> None:
         if count:
             more = f" and {count - len(self._others)} more" if count > len(self._others) else ""
             numbers = ", ".join(map(str, self._others))
             lines, are = ("line", "is") if count == 1 else ("lines", "are")
             self._notes.append(f"`{self._file}`: {lines} {numbers}{more} {are} of another program")
 
-    def _continues(self, part: bytes, digest: str) -> bool:
+    def _continues_chain(self, part: bytes, digest: str) -> bool:
         """Whether a line follows the line before it; reports events in between that have no digest.
 
         Another program may write between two lines at any time, even between our look at the end and our write.
@@ -207,7 +207,7 @@ class _ChainVerifier:
                 self._add_break(number, number, "has no digest, and is between lines that do")
         return True
 
-    def _check_start(self, part: bytes, digest: str) -> None:
+    def _start_chain_or_note_break(self, part: bytes, digest: str) -> None:
         """Check a line that does not continue the chain: it starts a new chain, or is a break."""
         follows, first = digest_in_follows(part), self._aside[0][0] if self._aside else self._number
         if follows is None:

@@ -51,10 +51,10 @@ def valid_values(declaration: object, words: tuple[str, ...] = ()) -> "list[Any]
         return []
     # what it lists meets that, and a list may be long
     rest = {keyword: bound for keyword, bound in declaration.items() if keyword != "enum" or "const" in declaration}
-    return _without_duplicates(_satisfying(rest, _candidates(declaration, words)))
+    return _without_duplicates(_filter_satisfying(rest, _value_candidates(declaration, words)))
 
 
-def _satisfying(declaration: object, values: "Iterable[Any]") -> "Iterator[Any]":
+def _filter_satisfying(declaration: object, values: "Iterable[Any]") -> "Iterator[Any]":
     """Yield the values that satisfy a declaration, until the shared steps are used up: there may be a million."""
     for value in values:
         if satisfies(declaration, value):
@@ -105,7 +105,7 @@ def _applies_to(keyword: str, value: object) -> bool:
     return isinstance(value, list) if keyword in _SIZE_KEYWORDS else True
 
 
-def _candidates(declaration: "Declaration", words: tuple[str, ...]) -> "Iterator[Any]":
+def _value_candidates(declaration: "Declaration", words: tuple[str, ...]) -> "Iterator[Any]":
     if "const" in declaration:
         yield declaration["const"]
         return

@@ -68,12 +68,12 @@ class CaseEvidence:
         self._limited: set[str] = set()
         for seen in calls:
             self.reasons.add(seen.decision.reason)
-            self._note_arguments(seen)
+            self._note_argument_values(seen)
             self._note_paths(seen)
             self._note_budget(seen)
         self.allowed_paths, self.denied_paths = PathSet(self._inside), PathSet(self._beside)
 
-    def _note_arguments(self, seen: PassedCase) -> None:
+    def _note_argument_values(self, seen: PassedCase) -> None:
         for name, value in seen.request.args.items():
             if seen.decision.reason == ARGUMENT_NOT_ALLOWED:
                 self.missed.setdefault(name, []).append(value)
@@ -122,7 +122,7 @@ def measure_coverage(grant: Grant, file: str, runs: "Iterable[Iterable[PassedCas
     """Return what the cases of some files, each with its own clock, show of a grant."""
     files = [CaseEvidence(calls) for calls in runs]
     met, unmet = list[str](), list[str]()
-    required = requirements(grant)
+    required = requirements_of_grant(grant)
     with SharedSteps() as steps:
         for requirement in islice(required, MAX_REQUIREMENTS):
             is_met = any(map(requirement.is_met, files))
@@ -136,10 +136,10 @@ def measure_coverage(grant: Grant, file: str, runs: "Iterable[Iterable[PassedCas
     return Coverage(grant.id, file, bool(files), tuple(met), tuple(unmet))
 
 
-def requirements(grant: Grant) -> "Iterator[Requirement]":
+def requirements_of_grant(grant: Grant) -> "Iterator[Requirement]":
     """Yield everything that cases can show of a grant."""
     for action in dict.fromkeys(grant.actions):
-        yield Requirement(f"`{action}` is allowed", partial(_has_allowed, action))
+        yield Requirement(f"`{action}` is allowed", partial(_is_action_shown_allowed, action))
     yield Requirement("another action is denied", lambda shown: ACTION_NOT_ALLOWED in shown.reasons)
     for name, declaration in grant.args.items():
         yield from _argument_requirements(grant, name, declaration)
@@ -184,7 +184,7 @@ def _likely_texts(grant: Grant, name: str) -> tuple[str, ...]:
     return tuple(normalized_outermost_scopes(grant)[:MAX_WORDS]) if may_be_path_argument(grant, name) else ()
 
 
-def _has_allowed(action: str, shown: CaseEvidence) -> bool:
+def _is_action_shown_allowed(action: str, shown: CaseEvidence) -> bool:
     return action in shown.allowed
 
 
@@ -202,41 +202,43 @@ def _argument_requirements(grant: Grant, name: str, declaration: object) -> "Ite
             yield Requirement(f"a `{name}` that meets its `{keyword}`", lambda shown: name in shown.passed)
         if keyword in missed or is_bound_too_large(keyword, declaration[keyword]):
             yield Requirement(
-                f"a `{name}` that violates its `{keyword}`", partial(_has_violation, declaration, name, keyword)
+                f"a `{name}` that violates its `{keyword}`", partial(_is_violation_shown, declaration, name, keyword)
             )
     for keyword in sorted(missed - declaration.keys()):  # those inside
         yield Requirement(
-            f"a `{name}` that violates its `{keyword}`", partial(_has_violation, declaration, name, keyword)
+            f"a `{name}` that violates its `{keyword}`", partial(_is_violation_shown, declaration, name, keyword)
         )
     if "enum" in declaration:
         for value in valid_values_of_argument(grant, name):
-            yield Requirement(f"`{name}` may be {value!r:.80}", partial(_has_taken, name, json_equality_key(value)))
+            yield Requirement(
+                f"`{name}` may be {value!r:.80}", partial(_is_value_shown_allowed, name, json_equality_key(value))
+            )
 
 
-def _has_taken(name: str, value: str, shown: CaseEvidence) -> bool:
+def _is_value_shown_allowed(name: str, value: str, shown: CaseEvidence) -> bool:
     return value in shown.passed.get(name, ())
 
 
-def _has_violation(declaration: object, name: str, keyword: str, shown: CaseEvidence) -> bool:
+def _is_violation_shown(declaration: object, name: str, keyword: str, shown: CaseEvidence) -> bool:
     return any(violates(declaration, keyword, value) for value in shown.missed.get(name, ()))
 
 
 def _path_requirements(grant: Grant) -> "Iterator[Requirement]":
     known = normalized_outermost_scopes(grant)
     for prefix in known:
-        yield Requirement(f"a path in `{prefix}` is allowed", partial(_has_path_inside, prefix))
-        yield Requirement(f"a path beside `{prefix}` is denied", partial(_has_path_beside, prefix))
+        yield Requirement(f"a path in `{prefix}` is allowed", partial(_is_path_inside_shown, prefix))
+        yield Requirement(f"a path beside `{prefix}` is denied", partial(_is_path_beside_shown, prefix))
     if not grant.fs_scope:
         yield Requirement("any path is allowed", lambda shown: shown.has_path)
     elif not known:
         yield Requirement("no path is allowed", lambda shown: PATH_OUTSIDE_SCOPE in shown.reasons)
 
 
-def _has_path_inside(prefix: str, shown: CaseEvidence) -> bool:
+def _is_path_inside_shown(prefix: str, shown: CaseEvidence) -> bool:
     return shown.allowed_paths.count_in(prefix) > 0
 
 
-def _has_path_beside(prefix: str, shown: CaseEvidence) -> bool:
+def _is_path_beside_shown(prefix: str, shown: CaseEvidence) -> bool:
     """Whether a path was denied that is in the parent directory of the scope, but not in the scope."""
     around, beside = prefix.rpartition("/")[0], shown.denied_paths
     others = beside.count_in(around) - beside.contains(around) if around else len(beside)

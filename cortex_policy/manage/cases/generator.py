@@ -68,9 +68,9 @@ def generate_cases(grant: Grant, file: str, beside: CaseFile | None = None) -> C
     tree = _build_tree(grant) if beside is None else _build_tree(grant).union(beside.tree)
     decided = []
     with hold_signals() as leave_if_received, sandbox(tree) as root, SharedSteps(_MAX_STEPS) as steps:
-        for candidate in islice(_candidates(grant), MAX_CANDIDATES):
+        for candidate in islice(_all_candidates(grant), MAX_CANDIDATES):
             leave_if_received()
-            answer = _decide(grant, candidate, root)
+            answer = _decide_candidate(grant, candidate, root)
             if steps.is_used_up:  # what is written is what was seen
                 break
             if answer == candidate.expect:
@@ -79,11 +79,11 @@ def generate_cases(grant: Grant, file: str, beside: CaseFile | None = None) -> C
         file,
         grant.id,
         tree=tree,
-        cases=tuple(_with_clock(grant, decided, {case.name for case in beside.cases} if beside is not None else set())),
+        cases=tuple(_add_clock(grant, decided, {case.name for case in beside.cases} if beside is not None else set())),
     )
 
 
-def _decide(grant: Grant, candidate: CandidateCase, root: Sandbox) -> "Reason":
+def _decide_candidate(grant: Grant, candidate: CandidateCase, root: Sandbox) -> "Reason":
     request = Request(
         candidate.action, candidate.args, resolve_paths(grant, root.origin, candidate.args, root.protected, root.path)
     )
@@ -119,12 +119,12 @@ def _unused_word(word: str, used_words: "Iterable[str]") -> str:
     return word
 
 
-def _candidates(grant: Grant) -> "Iterator[CandidateCase]":
+def _all_candidates(grant: Grant) -> "Iterator[CandidateCase]":
     yield from _action_candidates(grant)
     if not grant.actions:
         return
     action = grant.actions[0]
-    path = _path_argument(grant)
+    path = _find_path_argument(grant)
     if path:
         yield from _path_candidates(grant, action, path)
     for name in grant.args:
@@ -140,7 +140,7 @@ def _action_candidates(grant: Grant) -> "Iterator[CandidateCase]":
             yield CandidateCase(f"{action or 'an empty action'} is not allowed", action, {}, ACTION_NOT_ALLOWED)
 
 
-def _path_argument(grant: Grant) -> str:
+def _find_path_argument(grant: Grant) -> str:
     """Return the name of an argument that accepts any path."""
     declared = [name for name in grant.args if may_be_path_argument(grant, name)]
     probes = (OUTSIDE_DIRECTORY, *normalized_outermost_scopes(grant))
@@ -201,7 +201,7 @@ def _short_json(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004 - so that a name fits in a line
 
 
-def _with_clock(grant: Grant, candidates: "list[CandidateCase]", names: set[str]) -> "Iterator[Case]":
+def _add_clock(grant: Grant, candidates: "list[CandidateCase]", names: set[str]) -> "Iterator[Case]":
     """Turn calls into cases; the clock advances so that no earlier case uses up the budget of a later one."""
     first = next((candidate for candidate in candidates if candidate.expect is ALLOWED), None)
     required = (HUMAN_APPROVAL,) if grant.data_class == "sensitive" else ()

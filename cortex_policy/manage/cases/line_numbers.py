@@ -25,7 +25,7 @@ class LineNumbers:
         self._known: dict[tuple[object, ...], int] = {}
         self._sections: dict[tuple[object, ...], int] = {}
         if not is_json:
-            self._read_toml()
+            self._index_toml_lines()
 
     def line_of(self, keys: tuple[object, ...]) -> int:
         """Return the line of a value, or of the nearest value around it whose line is known; lines start at 1."""
@@ -35,12 +35,12 @@ class LineNumbers:
             return bisect_left(self._newlines, node.start_in_container) + 1
         return self._line_in_toml(keys)
 
-    def _read_toml(self) -> None:
+    def _index_toml_lines(self) -> None:
         blanked = _MULTILINE_STRING.sub(lambda match: "\n" * match[0].count("\n"), self._text)
         self._lines = blanked.split("\n")
         cases = 0
         for number, line in enumerate(self._lines, 1):
-            steps = _table_keys(line)
+            steps = _keys_of_header(line)
             if line.lstrip().startswith("[[") and steps:
                 steps, cases = (*steps, cases), cases + 1
             elif steps[:1] == ("case",) and cases:
@@ -54,10 +54,10 @@ class LineNumbers:
         if keys in self._sections:
             return self._sections[keys]
         if keys not in self._known:
-            self._known[keys] = self._find_member(keys)
+            self._known[keys] = self._find_line_of_member(keys)
         return self._known[keys]
 
-    def _find_member(self, keys: tuple[object, ...]) -> int:
+    def _find_line_of_member(self, keys: tuple[object, ...]) -> int:
         above = keys[:-1]
         start = self._sections.get(above, 0) if above else 0
         if above and not start:
@@ -67,12 +67,12 @@ class LineNumbers:
             line = self._lines[number - 1]
             if member.match(line):
                 return number
-            if _table_keys(line):
+            if _keys_of_header(line):
                 break
         return start or 1
 
 
-def _table_keys(line: str) -> tuple[object, ...]:
+def _keys_of_header(line: str) -> tuple[object, ...]:
     """Return the keys of the table whose header is this line, none for another line."""
     text = line.strip()
     inner, end, _ = text.lstrip("[").partition("]")

@@ -27,33 +27,33 @@ def sample_texts(pattern: str) -> list[str]:
 def _sample_texts(pattern: str) -> list[str]:
     """Return the texts; raise PatternError, or PatternLimitError if the shared steps are used up."""
     regex, body = compile_pattern(pattern), parse_pattern(pattern).body
-    texts = [text for more in (0, 1, 2) if len(text := _sample(body, more)) <= MAX_LENGTH]
-    found = [text for text in dict.fromkeys([*texts, *_COMMON_TEXTS]) if _matches(regex, text)]
+    texts = [text for more in (0, 1, 2) if len(text := _sample_of_node(body, more)) <= MAX_LENGTH]
+    found = [text for text in dict.fromkeys([*texts, *_COMMON_TEXTS]) if _is_match(regex, text)]
     if not spend_shared_steps(0):  # then some were not tried
         raise PatternLimitError
     return found
 
 
-def _matches(regex: Regex, text: str) -> bool:
+def _is_match(regex: Regex, text: str) -> bool:
     try:
         return regex.search(text)
     except PatternLimitError:
         return False
 
 
-def _sample(node: "PatternNode", more: int) -> str:
+def _sample_of_node(node: "PatternNode", more: int) -> str:
     """Return a text that a part may match: with `more`, other letters, more rounds and later branches."""
     match node:
         case CharacterSet():
             letters = _sample_letters(node.bounds)
             return letters[more % len(letters)] if letters else ""
         case Series():
-            return "".join(_sample(part, more) for part in node.parts)
+            return "".join(_sample_of_node(part, more) for part in node.parts)
         case Choice():
-            return _sample(node.parts[min(more, len(node.parts) - 1)], more)
+            return _sample_of_node(node.parts[min(more, len(node.parts) - 1)], more)
         case Repeat():
             times = node.min_count + more if node.max_count is None else min(node.min_count + more, node.max_count)
-            text = _sample(node.parts[0], more)
+            text = _sample_of_node(node.parts[0], more)
             return text * min(times, MAX_LENGTH // max(len(text), 1) + 1)  # no more than shows that it is too long
     return ""  # an assertion: the caller checks if it holds
 

@@ -82,11 +82,13 @@ def run_file(file: CaseFile, subject: GrantUnderTest) -> FileResult:
                 why = f"up to `{case.name:.100}` the cases take more than {MAX_SHARED_STEPS:,} steps in patterns"
                 raise NotDoneError(why, "give shorter values, or have fewer of these cases")
     if file.is_complete and not any(result.failures for result in results):
-        results += _missing_coverage(file, subject, run.seen)
+        results += _fail_for_missing_coverage(file, subject, run.seen)
     return FileResult(file.file, file.grant_id, tuple(results), (), tuple(run.seen), file.own_line)
 
 
-def _missing_coverage(file: CaseFile, subject: GrantUnderTest, seen: list[PassedCase]) -> "Iterator[CaseResult]":
+def _fail_for_missing_coverage(
+    file: CaseFile, subject: GrantUnderTest, seen: list[PassedCase]
+) -> "Iterator[CaseResult]":
     """Yield a failed case for what no case shows, if the file says that its cases are complete."""
     cover = measure_coverage(subject.grant, subject.file, [tuple(seen)])
     if cover.unmet:
@@ -122,11 +124,11 @@ class _CaseRunner:
             if wrong:
                 return CaseResult(case, decision.reason, wrong, self._explain_failure(case, request, decision))
             # a call that fits is answered as the one before it: only the first and the last are decided
-            call += 0 if is_last else self._repeat(request, calls - call - 1)
+            call += 0 if is_last else self._repeat_allowed_call(request, calls - call - 1)
         self.seen.append(PassedCase(case, request, decision))
         return CaseResult(case, decision.reason)
 
-    def _repeat(self, request: Request, max_calls: int) -> int:
+    def _repeat_allowed_call(self, request: Request, max_calls: int) -> int:
         """Count the call that was just allowed again, as often as it fits; return how often."""
         used = self._used[request.action]
         times = min(max_calls, (self._subject.grant.rate.per_minute - used) // request.cost)

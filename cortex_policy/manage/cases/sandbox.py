@@ -102,10 +102,10 @@ def sandbox(tree: FileTree) -> "Iterator[Sandbox]":
     except OSError as error:
         raise NotDoneError(f"no temporary directory: {os_error_text(error)}", "see TMPDIR") from None
     with directory as top:
-        yield _build(f"{os.path.realpath(top)}/root", tree)
+        yield _fill_sandbox(f"{os.path.realpath(top)}/root", tree)
 
 
-def _build(path: str, tree: FileTree) -> Sandbox:
+def _fill_sandbox(path: str, tree: FileTree) -> Sandbox:
     root = Root(path, named=True)
     try:
         _create_tree(root, tree)

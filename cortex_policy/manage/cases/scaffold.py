@@ -41,7 +41,7 @@ def write_first_cases(root: Root, grant_id: str) -> FirstCases:
     try:
         with PolicyDirectory(TrustCheck(root)) as policy:
             check_root_not_replaced(policy)
-            _write(policy.descriptor, names, data)
+            _create_case_file(policy.descriptor, names, data)
     except FileExistsError as error:
         where = display_path(f"{root.tests}/{error.filename}")
         hint = f"run it with `cortex-policy test {quote(where)}`, or add `--update` to write its generated cases again"
@@ -78,19 +78,19 @@ def check_grant_size(subject: GrantUnderTest) -> None:
         raise NotDoneError(why, "write cases of what matters by hand")
 
 
-def _write(policy: int, names: list[str], data: bytes) -> None:
+def _create_case_file(policy: int, names: list[str], data: bytes) -> None:
     make_directory(policy, "tests")
     directory = open_below(policy, "tests")
     try:
         for name in names:
-            if _exists(directory, name):
+            if _is_in_directory(directory, name):
                 raise FileExistsError(None, "exists", name)
         atomic_create(directory, names[0], data)
     finally:
         os.close(directory)
 
 
-def _exists(directory: int, name: str) -> bool:
+def _is_in_directory(directory: int, name: str) -> bool:
     try:
         os.stat(name, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:

@@ -108,11 +108,11 @@ def _format_string(text: str) -> str:
         return f"'{text}'"
     if text.isprintable():
         return json.dumps(text, ensure_ascii=False)
-    inner = (json.dumps(one, ensure_ascii=False)[1:-1] if one.isprintable() else _escape(one) for one in text)
+    inner = (json.dumps(one, ensure_ascii=False)[1:-1] if one.isprintable() else _escape_letter(one) for one in text)
     return f'"{"".join(inner)}"'
 
 
-def _escape(letter: str) -> str:
+def _escape_letter(letter: str) -> str:
     return f"\\u{ord(letter):04x}" if ord(letter) <= 0xFFFF else f"\\U{ord(letter):08x}"  # noqa: PLR2004 - what four digits say
 
 

@@ -112,7 +112,7 @@ class GrantLoader:
         """Load a grant; raise GrantError if it does not exist or does not decode."""
         key = (root.path, grant_id)
         if key not in self._known:
-            self._known[key] = self._read(root, grant_id)
+            self._known[key] = self._read_grant(root, grant_id)
         known = self._known[key]
         if isinstance(known, GrantError):
             raise known
@@ -128,7 +128,7 @@ class GrantLoader:
             return None
         return measure_coverage(subject.grant, subject.file, [one.passed_cases for one in tested])
 
-    def _read(self, root: Root, grant_id: str) -> GrantUnderTest | GrantError:
+    def _read_grant(self, root: Root, grant_id: str) -> GrantUnderTest | GrantError:
         trust = TrustCheck(root)
         try:
             with PolicyDirectory(trust, "tools") as tools:

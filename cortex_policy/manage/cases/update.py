@@ -36,7 +36,9 @@ def update_cases(root: Root, grant_id: str) -> FirstCases:
             result, new = _generate_again(root, grant_id, data)
             if new == data:
                 return result
-            atomic_replace(directory.descriptor, name, new, verify=lambda: _check_unchanged(directory, name, data))
+            atomic_replace(
+                directory.descriptor, name, new, verify=lambda: _raise_if_file_changed(directory, name, data)
+            )
             return FirstCases(result.file, result.cases, result.coverage, result.own_cases)
     except FileNotFoundError:
         return write_first_cases(root, grant_id)
@@ -49,7 +51,7 @@ def _generate_again(root: Root, grant_id: str, data: bytes) -> tuple[FirstCases,
     subject = GrantLoader().load(root, grant_id)
     check_grant_size(subject)
     old = parse_case_file(data, display_path(f"{root.tests}/{grant_id}{TOML_SUFFIX}"), is_json=False)
-    _refuse_unknown(old, grant_id)
+    _raise_if_not_generated(old, grant_id)
     own_cases = tuple(case for case in old.cases if case.line > old.own_line)
     # without people's cases nothing else needs the old tree
     beside = CaseFile(old.file, grant_id, tree=old.tree if own_cases else FileTree(), cases=own_cases)
@@ -65,7 +67,7 @@ def _generate_again(root: Root, grant_id: str, data: bytes) -> tuple[FirstCases,
     return result, case_file_bytes(file, own_text)
 
 
-def _refuse_unknown(old: CaseFile, grant_id: str) -> None:
+def _raise_if_not_generated(old: CaseFile, grant_id: str) -> None:
     """Raise NotDoneError for a file whose generated cases are not known, or were not generated as it says."""
     for error in old.errors:
         raise NotDoneError(f"`{error.file}:{error.line}`: {error.message}", error.hint)
@@ -79,6 +81,6 @@ def _refuse_unknown(old: CaseFile, grant_id: str) -> None:
         raise NotDoneError(f"`{old.file}` has `[settings]`, and cases are generated without", hint)
 
 
-def _check_unchanged(directory: PolicyDirectory, name: str, data: bytes) -> None:
+def _raise_if_file_changed(directory: PolicyDirectory, name: str, data: bytes) -> None:
     if directory.read(name, MAX_BYTES + 1) != data:
         raise NotDoneError(f"`{display_path(directory.path)}/{name}` was changed in the meantime", "try again")

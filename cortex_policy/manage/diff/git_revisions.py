@@ -65,7 +65,7 @@ def policy_at_revision(root: Root, revision: str, name: str | None = None) -> "d
 
 def settings_at_revision(root: Root, revision: str) -> bytes | None:
     """Return the project's settings of a revision, None if it has none; raise as `policy_at_revision` does."""
-    listed = _output(run_git(root.path, "ls-tree", "-z", _tree_id(root.path, revision), SETTINGS))
+    listed = _output_or_raise(run_git(root.path, "ls-tree", "-z", _tree_id(root.path, revision), SETTINGS))
     if not listed:
         return None
     mode, _, digest = listed.partition(b"\t")[0].split()
@@ -98,7 +98,7 @@ def _is_unborn(root: str) -> bool:
 
 def _list_policy_files(root: str, tree: str) -> "Iterator[tuple[str, bytes, str, int]]":
     """Yield the name, mode, digest and size of each grant and of `hooks.toml`; paths are relative to the root."""
-    for line in _output(run_git(root, "ls-tree", "-z", "-l", tree, TOOLS, HOOKS_FILE)).split(b"\0"):
+    for line in _output_or_raise(run_git(root, "ls-tree", "-z", "-l", tree, TOOLS, HOOKS_FILE)).split(b"\0"):
         meta, _, path = line.partition(b"\t")
         file = os.fsdecode(os.path.basename(path))
         if name := file if file == HOOKS else grant_id_of_file(file):
@@ -111,7 +111,7 @@ def read_objects(root: str, digests: "Iterable[str]") -> list[bytes]:
     request = "".join(f"{digest}\n" for digest in digests).encode()
     if not request:
         return []
-    output, at, texts = _output(run_git(root, "cat-file", "--batch", stdin=request)), 0, []
+    output, at, texts = _output_or_raise(run_git(root, "cat-file", "--batch", stdin=request)), 0, []
     while at < len(output):
         end = output.index(b"\n", at)
         header = output[at:end].split()
@@ -137,7 +137,7 @@ def run_git(root: str, *words: str, stdin: bytes = b"") -> "subprocess.Completed
         raise NotDoneError(message) from None
 
 
-def _output(process: "subprocess.CompletedProcess[bytes]") -> bytes:
+def _output_or_raise(process: "subprocess.CompletedProcess[bytes]") -> bytes:
     if process.returncode:
         raise _git_error(process)
     return process.stdout

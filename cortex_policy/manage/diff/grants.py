@@ -118,7 +118,7 @@ def compare_with_revision(root: Root, revision: str, grant_id: str | None = None
     if grant_id is not None and not before and not after:
         raise_file_not_found(root, grant_id)
     names = sorted({*before, *after})
-    touched = [name for name in names if grant_id is not None or _differs(before.get(name), after.get(name))]
+    touched = [name for name in names if grant_id is not None or _is_other_text(before.get(name), after.get(name))]
     effective = comparison_settings(root.path)
     changes = (
         compare_versions(
@@ -203,7 +203,7 @@ def read_grant_file(name: str) -> bytes:
         raise GrantError(GRANT_NOT_FOUND, f"`{name}`: {os_error_text(error)}") from None
 
 
-def _differs(old: "TextOrError | None", new: "TextOrError | None") -> bool:
+def _is_other_text(old: "TextOrError | None", new: "TextOrError | None") -> bool:
     return not isinstance(old, bytes) or old != new
 
 

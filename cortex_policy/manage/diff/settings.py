@@ -67,7 +67,7 @@ def _effective_values(place: str, file: str, data: bytes | None, above: "list[La
 
 def compare_settings_with_revision(root: "Root", revision: str) -> GrantComparison | None:
     """Compare the project's settings with those of a git revision; return None if checks do not change."""
-    fields = tuple(_compare_values(_values_at_revision(root, revision), _current_values(root)))
+    fields = tuple(_compare_values(_read_values_at_revision(root, revision), _read_current_values(root)))
     return GrantComparison(combine_verdicts(field.verdict for field in fields), fields) if fields else None
 
 
@@ -98,14 +98,14 @@ def _compare_setting(setting: "Setting", before: "Any", after: "Any") -> "Iterat
         yield FieldComparison(setting.name, verdict, f"{before} becomes {after}".lower())
 
 
-def _values_at_revision(root: "Root", revision: str) -> "Values":
+def _read_values_at_revision(root: "Root", revision: str) -> "Values":
     try:
         return _parse_values(root, settings_at_revision(root, revision))
     except NoCommitsError:
         return {}
 
 
-def _current_values(root: "Root") -> "Values":
+def _read_current_values(root: "Root") -> "Values":
     try:
         # INVARIANT: read it in any mode: a clone in CI may have any, and a gate must see that settings are weaker
         with PolicyDirectory(TrustCheck(root)) as policy:

@@ -19,11 +19,11 @@ _LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
 
 def readable_diff_lines(name: str, old: bytes, new: bytes) -> list[str]:
     """Return the lines of a diff to read; a carriage return at the end of a line is part of the line."""
-    lines = _diff_lines(_lines(old), _lines(new), f"{name} (old)", f"{name} (new)", "")
+    lines = _diff_lines(_readable_lines(old), _readable_lines(new), f"{name} (old)", f"{name} (new)", "")
     return [part for line in lines for part in line.split("\n")]
 
 
-def _lines(data: bytes) -> list[str]:
+def _readable_lines(data: bytes) -> list[str]:
     *lines, rest = data.decode("utf-8", "backslashreplace").split("\n")
     return [*lines, f"{rest}\n\\ no newline at the end"] if rest else lines
 
@@ -57,7 +57,7 @@ def _diff_lines(old: list[str], new: list[str], before: str, after: str, end: st
         yield from (f"--- {before}{end}", f"+++ {after}{end}")
     for steps in _KnownOpcodes(_opcodes(old, new)).get_grouped_opcodes() if old != new else ():
         first, last = steps[0], steps[-1]
-        yield f"@@ -{_range(first[1], last[2])} +{_range(first[3], last[4])} @@{end}"
+        yield f"@@ -{_range_text(first[1], last[2])} +{_range_text(first[3], last[4])} @@{end}"
         for tag, start, stop, new_start, new_stop in steps:
             if tag == "equal":
                 yield from (f" {line}" for line in old[start:stop])
@@ -89,6 +89,6 @@ def _opcodes(old: list[str], new: list[str]) -> "Opcodes":
     ]
 
 
-def _range(start: int, stop: int) -> str:
+def _range_text(start: int, stop: int) -> str:
     length = stop - start
     return str(start + 1) if length == 1 else f"{start + 1 if length else start},{length}"

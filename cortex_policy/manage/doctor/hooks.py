@@ -12,7 +12,7 @@ NAME = "hooks"
 PROGRAM = "pre-commit"
 
 
-def check_hooks(root: Root) -> CheckResult:
+def check_pre_commit_hooks(root: Root) -> CheckResult:
     """Check whether the hooks are complete, can run, and are installed."""
     try:
         top = find_writable_repository(root.path)
@@ -25,10 +25,10 @@ def check_hooks(root: Root) -> CheckResult:
     if missing:
         message = f"`{top}/{CONFIGURATION}` lacks {', '.join(missing)}"
         return CheckResult(NAME, WARNING, message, f"cortex-policy init --pre-commit{root_option(root)}")
-    return _program_result(top)
+    return _check_pre_commit_program(top)
 
 
-def _program_result(top: str) -> CheckResult:
+def _check_pre_commit_program(top: str) -> CheckResult:
     path, unsafe = find_program_and_doubt(PROGRAM)
     if not path or unsafe:
         return CheckResult(NAME, WARNING, unsafe or f"`{PROGRAM}` is not on PATH", f"pip install {PROGRAM}")
@@ -37,10 +37,10 @@ def _program_result(top: str) -> CheckResult:
         return CheckResult(
             NAME, PROBLEM, f"`{path}` does not run: {trial.output}", f"pip install {PROGRAM}", trial.tried
         )
-    return _installed_result(top)
+    return _check_git_hook(top)
 
 
-def _installed_result(top: str) -> CheckResult:
+def _check_git_hook(top: str) -> CheckResult:
     """Ask git where its hooks are, and look for the one of pre-commit."""
     git, unsafe = find_program_and_doubt("git")
     if not git or unsafe:

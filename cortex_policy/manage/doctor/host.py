@@ -21,14 +21,14 @@ MORE_WATCHES = "sudo sysctl fs.inotify.max_user_watches=524288 fs.inotify.max_us
 
 def check_host(root: Root | None, state_dir: str) -> "Iterator[CheckResult]":
     """Check the clock and, of a root, its file system and the watches of its stores."""
-    yield _clock_result(root)
+    yield _check_clock(root)
     if root is not None:
-        yield _file_system_result(root)
+        yield _check_file_system(root)
         if _has_store(state_dir):
-            yield _watches_result(root)
+            yield _check_watches(root)
 
 
-def _clock_result(root: Root | None) -> CheckResult:
+def _check_clock(root: Root | None) -> CheckResult:
     """Read both clocks; a directory that changed in the future shows that the clock was set back."""
     before, after = time.clock_gettime_ns(CLOCK), time.clock_gettime_ns(CLOCK)
     if after < before:
@@ -46,7 +46,7 @@ def _clock_result(root: Root | None) -> CheckResult:
     return CheckResult("clock", OK, "both clocks go forward")
 
 
-def _file_system_result(root: Root) -> CheckResult:
+def _check_file_system(root: Root) -> CheckResult:
     if sys.platform != "linux" or is_on_local_file_system(os.path.realpath(root.path)):
         return CheckResult("file-system", OK, f"`{root.path}` is local")
     message = f"`{root.path}` is on a network file system: each host counts budgets of its own"
@@ -61,7 +61,7 @@ def _has_store(state_dir: str) -> bool:
         return False
 
 
-def _watches_result(root: Root) -> CheckResult:
+def _check_watches(root: Root) -> CheckResult:
     """Watch the policy directory, as a store does."""
     queue = None
     try:

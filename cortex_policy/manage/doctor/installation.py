@@ -44,16 +44,16 @@ SHELLS = {
 
 def check_installation(root: Root | None) -> "Iterator[CheckResult]":
     """Check what this user's shell finds; the program that it finds decides a call."""
-    program = _program_result()
+    program = _check_program()
     yield program
     if root is not None and program.status == OK:
-        yield from _decision_results(root)
-    yield _completions_result()
-    yield _man_result()
-    yield _editor_result(root)
+        yield from _check_decision(root)
+    yield _check_completions()
+    yield _check_man_page()
+    yield _check_editor(root)
 
 
-def _program_result() -> CheckResult:
+def _check_program() -> CheckResult:
     """Run the program that a script finds, if it is this one."""
     ours = os.path.join(sysconfig.get_path("scripts"), PROGRAM)
     found, unsafe = find_program_and_doubt(PROGRAM)
@@ -70,7 +70,7 @@ def _program_result() -> CheckResult:
     return CheckResult("program", OK, f"scripts find `{found}`", tried=trial.tried)
 
 
-def _decision_results(root: Root) -> "Iterator[CheckResult]":
+def _check_decision(root: Root) -> "Iterator[CheckResult]":
     """Let the program explain the first call that a grant allows: that counts and records nothing."""
     grant = next((row.grant for row in _readable_rows(root) if row.grant is not None and row.grant.actions), None)
     if grant is None:
@@ -92,7 +92,7 @@ def _readable_rows(root: Root) -> "tuple[GrantRow, ...]":
         return ()
 
 
-def _completions_result() -> CheckResult:
+def _check_completions() -> CheckResult:
     """Ask the user's shell, with its start-up files, whether it completes the program."""
     name = os.path.basename(os.environ.get("SHELL", ""))
     if name not in SHELLS:
@@ -110,7 +110,7 @@ def _completions_result() -> CheckResult:
     return CheckResult("completions", WARNING, f"{name} does not complete `{PROGRAM}`", command, trial.tried)
 
 
-def _man_result() -> CheckResult:
+def _check_man_page() -> CheckResult:
     path, unsafe = find_program_and_doubt("man")
     if not path or unsafe:
         return CheckResult("man", WARNING if unsafe else OK, unsafe or "`man` is not installed")
@@ -122,7 +122,7 @@ def _man_result() -> CheckResult:
     return CheckResult("man", WARNING, "`man` does not find the pages", command, trial.tried)
 
 
-def _editor_result(root: Root | None) -> CheckResult:
+def _check_editor(root: Root | None) -> CheckResult:
     try:
         name = choose_editor(os.environ, configured_editor(root))[0]
     except NotDoneError as error:

@@ -16,7 +16,7 @@ from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult
 from cortex_policy.manage.global_denials import GlobalDenials
 from cortex_policy.manage.listing import grant_rows
 from cortex_policy.manage.stamp.verify import verify_stamp
-from cortex_policy.manage.unsafe_files import group_writer_problems
+from cortex_policy.manage.unsafe_files import find_group_writer_problems
 from cortex_policy.state import Root
 from cortex_policy.state.grants import possible_roots_at_or_above
 from cortex_policy.state.grants_errors import root_option
@@ -31,13 +31,13 @@ _IDS = {SETTINGS_INVALID: "settings", GRANT_UNSAFE: "permissions", STAMP_MISMATC
 
 def check_root(root: Root, denials: GlobalDenials) -> "Iterator[CheckResult]":
     """Check a root, as the caller's checks find it."""
-    yield _root_result(root)
-    yield from _stop_results(denials)
+    yield _check_root(root)
+    yield from _check_stops(denials)
     yield from denial_results(denials, "settings", "every source is valid")
     yield from denial_results(denials, "permissions", "only the owner and root can write what leads to the grants")
-    yield from _member_results(root)
-    yield _grants_result(root)
-    yield _stamp_result(root, denials)
+    yield from _check_group_members(root)
+    yield _check_grants(root)
+    yield _check_stamp(root, denials)
 
 
 def check_id_for_error(error: CortexPolicyError) -> str:
@@ -55,7 +55,7 @@ def denial_results(denials: GlobalDenials, check_id: str, fine: str) -> "Iterato
         yield CheckResult(check_id, OK, fine)
 
 
-def _root_result(root: Root) -> CheckResult:
+def _check_root(root: Root) -> CheckResult:
     above = possible_roots_at_or_above(os.getcwd())
     if root.path in above and len(above) > 1 and not os.environ.get("CORTEX_POLICY_ROOT"):
         message = f"a check in this directory must name its root: {len(above)} are above it, first `{root.path}`"
@@ -63,25 +63,25 @@ def _root_result(root: Root) -> CheckResult:
     return CheckResult("root", OK, root.path)
 
 
-def _stop_results(denials: GlobalDenials) -> "Iterator[CheckResult]":
+def _check_stops(denials: GlobalDenials) -> "Iterator[CheckResult]":
     for stop, hint in zip(denials.stops, denials.hints, strict=False):
         yield CheckResult("stop", PROBLEM, f"stopped {stop.sentence}", command_at_end(hint))
     if not denials.stops:
         yield CheckResult("stop", OK, "there is no emergency stop")
 
 
-def _member_results(root: Root) -> "Iterator[CheckResult]":
+def _check_group_members(root: Root) -> "Iterator[CheckResult]":
     """Yield who else is in a group that may write: a check does not look that up."""
     try:
         files = [f"{root.tools}/{row.id}.json" for row in grant_rows(root)]
     except GrantError:
         files = []
-    problems = group_writer_problems(root, files)
+    problems = find_group_writer_problems(root, files)
     found = [CheckResult("members", WARNING, one.message, command_at_end(one.hint)) for one in problems]
     yield from found or [CheckResult("members", OK, "no group lets others write")]
 
 
-def _grants_result(root: Root) -> CheckResult:
+def _check_grants(root: Root) -> CheckResult:
     try:
         rows = grant_rows(root)
     except GrantError as error:
@@ -97,7 +97,7 @@ def _grants_result(root: Root) -> CheckResult:
     return CheckResult("grants", OK, f"{len(rows)} can be loaded")
 
 
-def _stamp_result(root: Root, denials: GlobalDenials) -> CheckResult:
+def _check_stamp(root: Root, denials: GlobalDenials) -> CheckResult:
     for error in denials.errors:
         if check_id_for_error(error) == "stamp":
             return error_result("stamp", error)

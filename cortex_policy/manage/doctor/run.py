@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.manage.doctor.hooks import check_hooks
+from cortex_policy.manage.doctor.hooks import check_pre_commit_hooks
 from cortex_policy.manage.doctor.host import check_host
 from cortex_policy.manage.doctor.installation import check_installation
 from cortex_policy.manage.doctor.result import PROBLEM, WARNING, CheckResult
@@ -40,7 +40,7 @@ def _root_checks(root: Root) -> "Iterator[CheckResult]":
 
             yield from check_budgets(settings)
     yield from check_host(root, state_dir)
-    yield check_hooks(root)
+    yield check_pre_commit_hooks(root)
 
 
 def worst_status(results: "list[CheckResult]") -> str:

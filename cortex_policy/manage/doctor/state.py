@@ -34,19 +34,19 @@ def check_state(settings: Settings, denials: GlobalDenials) -> "Iterator[CheckRe
     found = list(denial_results(denials, "state", f"{what} in `{settings.state_dir}`"))
     yield from found
     if found[0].status == OK:
-        yield _lock_result(settings.state_dir or "")
-        yield _removal_result(settings.state_dir or "")
+        yield _check_lock(settings.state_dir or "")
+        yield _check_removal_at_logout(settings.state_dir or "")
     yield from denial_results(denials, "audit-log", _audit_text(settings))
     if settings.audit_file is not None and os.path.isfile(settings.audit_file):
-        yield _audit_lock_result(settings.audit_file)
-        yield _audit_file_system_result(settings.audit_file)
+        yield _check_audit_lock(settings.audit_file)
+        yield _check_audit_file_system(settings.audit_file)
 
 
 def _audit_text(settings: Settings) -> str:
     return "it is off" if settings.audit_file is None else f"`{settings.audit_file}` can be written"
 
 
-def _lock_result(state_dir: str) -> CheckResult:
+def _check_lock(state_dir: str) -> CheckResult:
     """Write a file where budgets are, lock it, and find it locked through another descriptor."""
     place = state_dir if os.path.isdir(state_dir) else os.path.dirname(state_dir.rstrip("/"))
     try:
@@ -78,7 +78,7 @@ def _can_lock(name: str) -> bool:
     return True
 
 
-def _removal_result(state_dir: str) -> CheckResult:
+def _check_removal_at_logout(state_dir: str) -> CheckResult:
     """Check whether the system removes the rate state at the last logout, so that budgets start full again."""
     name, fine = "remove-ipc", CheckResult("remove-ipc", OK, "a logout removes no rate state")
     if sys.platform != "linux" or not state_dir.startswith(SHARED_MEMORY) or os.geteuid() < FIRST_USER:
@@ -94,7 +94,7 @@ def _removal_result(state_dir: str) -> CheckResult:
     return CheckResult(name, WARNING, message, f"loginctl enable-linger {user or os.geteuid()}", trial.tried)
 
 
-def _audit_lock_result(file: str) -> CheckResult:
+def _check_audit_lock(file: str) -> CheckResult:
     """Make the lock beside the log, as a check would: without it, whoever may read the log could stop all calls."""
     status = os.stat(file)
     descriptor = open_log_lock(file, status)
@@ -110,7 +110,7 @@ def _audit_lock_result(file: str) -> CheckResult:
     return CheckResult("audit-lock", WARNING, message, command)
 
 
-def _audit_file_system_result(file: str) -> CheckResult:
+def _check_audit_file_system(file: str) -> CheckResult:
     directory = os.path.dirname(file)
     if sys.platform != "linux" or is_on_local_file_system(os.path.realpath(directory)):
         return CheckResult("audit-file-system", OK, f"`{directory}` is local")

@@ -57,7 +57,7 @@ def _parse_json(name: str, text: str) -> "Declaration":
 
 
 def _parse_words(name: str, text: str) -> "Declaration":
-    first, *pieces = _split(text)
+    first, *pieces = _split_at_commas(text)
     declaration: Declaration = {"type": _parse_type(first)}
     seen = {"type"}
     for piece in pieces:
@@ -70,11 +70,11 @@ def _parse_words(name: str, text: str) -> "Declaration":
         *outer, last = keyword.split(".")
         if last not in KEYWORD_BY_NAME or outer != ["items"] * len(outer):
             raise UsageError(f"unknown keyword `{keyword}` in the declaration of `{name}`", keyword_hint(last))
-        _add_keyword(_inner(declaration, len(outer)), KEYWORD_BY_NAME[last], value)
+        _add_keyword(_innermost_declaration(declaration, len(outer)), KEYWORD_BY_NAME[last], value)
     return declaration
 
 
-def _split(text: str) -> list[str]:
+def _split_at_commas(text: str) -> list[str]:
     r"""Split a text at its commas, except at each `\,`, which is a comma in a value."""
     pieces = [""]
     for part in _TOKEN.findall(text):
@@ -85,7 +85,7 @@ def _split(text: str) -> list[str]:
     return pieces
 
 
-def _inner(declaration: "Declaration", depth: int) -> "Declaration":
+def _innermost_declaration(declaration: "Declaration", depth: int) -> "Declaration":
     for _ in range(depth):
         declaration = declaration.setdefault("items", {})
     return declaration
@@ -93,7 +93,7 @@ def _inner(declaration: "Declaration", depth: int) -> "Declaration":
 
 def _add_keyword(declaration: "Declaration", keyword: Keyword, text: str) -> None:
     if keyword.kind == DECLARATION:
-        _inner(declaration, 1)["type"] = _parse_type(text)
+        _innermost_declaration(declaration, 1)["type"] = _parse_type(text)
     elif keyword.kind == TYPE:
         declaration[keyword.name] = _parse_type(text)
     elif keyword.kind == VALUES:

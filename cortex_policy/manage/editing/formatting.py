@@ -16,13 +16,13 @@ def format_grant_text(text: str) -> str:
     """
     decode_json(text.encode())
     layout = _Layout(text)
-    layout.add(parse_tree(text), 0, 0)
+    layout.add_value(parse_tree(text), 0, 0)
     new = "".join(layout.pieces) + "\n"
-    _check_size(len(new.encode()))
+    _check_layout_size(len(new.encode()))
     return new
 
 
-def _check_size(size: int) -> None:
+def _check_layout_size(size: int) -> None:
     if size > MAX_BYTES:
         raise GrantError(
             GRANT_INVALID, f"its canonical layout is larger than {MAX_BYTES} bytes", "leave its layout as it is"
@@ -37,11 +37,11 @@ class _Layout:
         self._text, self._size = text, 0
         self._widths: dict[JsonNode, int] = {}  # of the arrays that fit in a line
 
-    def add(self, node: JsonNode, depth: int, taken: int) -> None:
+    def add_value(self, node: JsonNode, depth: int, taken: int) -> None:
         """Add a value at a depth; the rest of its line takes `taken` columns."""
-        _check_size(self._size)
-        if not node.children or taken + self.width(node) <= WIDTH:
-            self._add_line(node)
+        _check_layout_size(self._size)
+        if not node.children or taken + self.width_on_one_line(node) <= WIDTH:
+            self._add_on_one_line(node)
             return
         indent = _INDENTS[depth + 1]
         self.pieces.append(self._text[node.start])
@@ -50,11 +50,11 @@ class _Layout:
             comma = "," if part is not node.children[-1] else ""
             self.pieces += [indent, label]
             self._size += len(indent) + len(label)
-            self.add(part, depth + 1, len(indent) - 1 + len(label) + len(comma))
+            self.add_value(part, depth + 1, len(indent) - 1 + len(label) + len(comma))
             self.pieces.append(comma)
         self.pieces += [_INDENTS[depth], self._text[node.end - 1]]
 
-    def _add_line(self, node: JsonNode) -> None:
+    def _add_on_one_line(self, node: JsonNode) -> None:
         """Add a value on one line."""
         if node.kind not in ("array", "object"):
             self.pieces.append(self._text[node.start : node.end])
@@ -62,10 +62,10 @@ class _Layout:
         self.pieces.append(self._text[node.start])
         for index, part in enumerate(node.children):
             self.pieces.append(", " if index else "")
-            self._add_line(part)
+            self._add_on_one_line(part)
         self.pieces.append(self._text[node.end - 1])
 
-    def width(self, node: JsonNode) -> int:
+    def width_on_one_line(self, node: JsonNode) -> int:
         """Return the columns of a value on one line; more than there are, if it does not fit or is an object."""
         if node.kind not in ("array", "object"):
             return node.end - node.start
@@ -76,6 +76,6 @@ class _Layout:
             for part in node.children:
                 if width > WIDTH:
                     return width
-                width += self.width(part)
+                width += self.width_on_one_line(part)
             self._widths[node] = width
         return self._widths[node]

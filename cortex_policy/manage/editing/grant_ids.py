@@ -8,7 +8,7 @@ from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_grant_
 from cortex_policy.state.grants_errors import root_option
 
 
-def ids_or_all(root: Root, grant_ids: tuple[str, ...]) -> tuple[str, ...]:
+def given_ids_or_all(root: Root, grant_ids: tuple[str, ...]) -> tuple[str, ...]:
     """Return ids without repetitions, or those of all grants if none is named."""
     for grant_id in grant_ids:
         check_grant_id(grant_id)
@@ -27,13 +27,13 @@ def check_new_id_syntax(word: str) -> None:
         raise UsageError(f"`{word}` cannot be an id", ID_HINT)
 
 
-def check_absent(root: Root, grant_id: str) -> None:
+def check_grant_absent(root: Root, grant_id: str) -> None:
     """Raise NotDoneError if a grant exists already, without a lock."""
-    if grant_id in ids_or_all(root, ()):
-        raise exists_error(root, grant_id)
+    if grant_id in given_ids_or_all(root, ()):
+        raise existing_grant_error(root, grant_id)
 
 
-def missing_error(root: Root, grant_id: str) -> Exception:
+def missing_grant_error(root: Root, grant_id: str) -> Exception:
     """Return the error for a grant that was not found, which names those that exist."""
     try:
         read_grant(root, grant_id)  # its error names the ids that exist
@@ -42,7 +42,7 @@ def missing_error(root: Root, grant_id: str) -> Exception:
     return NotDoneError(f"`{grant_id}` was created just now", "look at it, then try again")
 
 
-def exists_error(root: Root, grant_id: str) -> NotDoneError:
+def existing_grant_error(root: Root, grant_id: str) -> NotDoneError:
     """Return the error for an id that a grant has already."""
     return NotDoneError(
         f"`{grant_id}` exists already", f"see it with `cortex-policy show {grant_id}{root_option(root)}`"

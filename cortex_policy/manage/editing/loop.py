@@ -121,7 +121,7 @@ class _EditLoop:
     def run(self) -> EditResult:
         line = self._file.first_problem_line()
         while True:
-            review = self._review(self._screen.run_editor(self._draft.path, line))
+            review = self._review_draft(self._screen.run_editor(self._draft.path, line))
             if not review.choices:
                 return EditResult("unchanged")
             answer = self._ask_operator(review)
@@ -141,12 +141,12 @@ class _EditLoop:
             elif answer != SAVE or review.change is None or self._screen.ask_consent(review.change):
                 return answer
 
-    def _review(self, failure: str) -> Review:
+    def _review_draft(self, failure: str) -> Review:
         """Review the text that the editor left, unless the editor failed."""
         was_fast = failure == ENDED_AT_ONCE
         if failure and not was_fast:
             self._screen.show_sentence(failure)
-        text = self._read()
+        text = self._read_draft()
         self.may_still_be_open = was_fast and text == self._file.original
         if self.may_still_be_open:
             raise _background_editor_error()
@@ -160,7 +160,7 @@ class _EditLoop:
         review = self._file.review(text)
         return Review("") if text == self._file.original and SAVE in review.choices else review
 
-    def _read(self) -> bytes | None:
+    def _read_draft(self) -> bytes | None:
         """Read the copy; if it is missing or not a regular file, say so and return None."""
         try:
             return self._draft.read(self._text)

@@ -4,7 +4,12 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
-from cortex_policy.manage.editing.grant_ids import check_new_id_syntax, exists_error, ids_or_all, missing_error
+from cortex_policy.manage.editing.grant_ids import (
+    check_new_id_syntax,
+    existing_grant_error,
+    given_ids_or_all,
+    missing_grant_error,
+)
 from cortex_policy.manage.editing.new_bytes import edit_grant_bytes, format_grant_bytes
 from cortex_policy.manage.editing.results import FormatResult, WriteResult, preview_change
 from cortex_policy.manage.editing.set_fields import GrantEdit
@@ -30,11 +35,11 @@ def edit_grant(
     """Change a grant; if it has these values already, write nothing and ask nobody."""
     check_grant_id(grant_id)
     with write_transaction(root, lock_wait, "set", grant_id) as writer:
-        old = _read(writer, grant_id)
+        old = _read_existing_grant(writer, grant_id)
         new = edit_grant_bytes(root, grant_id, old, edit)
         if new == old:
             return preview_change(writer.root, grant_id, old, old)
-        return _write(writer, grant_id, old, new, consent)
+        return _write_with_consent(writer, grant_id, old, new, consent)
 
 
 def create_grant(
@@ -43,8 +48,8 @@ def create_grant(
     """Write a new grant, and the schema that it names if there is none."""
     check_new_id_syntax(grant_id)
     with write_transaction(root, lock_wait, "new", grant_id) as writer:
-        _refuse_existing(writer, grant_id)
-        written = _write(writer, grant_id, None, text.encode(), consent)
+        _raise_if_grant_exists(writer, grant_id)
+        written = _write_with_consent(writer, grant_id, None, text.encode(), consent)
         create_schema(writer.policy.descriptor)
         return written
 
@@ -54,17 +59,17 @@ def copy_grant(root: Root, grant_id: str, other: str, consent: "Consent", lock_w
     check_grant_id(grant_id)
     check_new_id_syntax(other)
     with write_transaction(root, lock_wait, "copy", grant_id) as writer:
-        data = _read(writer, grant_id)
-        _refuse_existing(writer, other)
+        data = _read_existing_grant(writer, grant_id)
+        _raise_if_grant_exists(writer, other)
         require_valid_text(root, grant_id, data)
-        return _write(writer, other, None, data, consent, writer.grants.mode(grant_id))
+        return _write_with_consent(writer, other, None, data, consent, writer.grants.mode(grant_id))
 
 
 def remove_grant(root: Root, grant_id: str, consent: "Consent", lock_wait: LockWait = NO_WAIT) -> WriteResult:
     """Remove a grant, whether it is valid or not."""
     check_grant_id(grant_id)
     with write_transaction(root, lock_wait, "remove", grant_id) as writer:
-        old = _read(writer, grant_id)
+        old = _read_existing_grant(writer, grant_id)
         result = preview_change(writer.root, grant_id, old, None)
         writer.check_stamped(grant_id, old)
         consent(result.change)
@@ -77,8 +82,8 @@ def rename_grant(root: Root, grant_id: str, other: str, lock_wait: LockWait = NO
     check_grant_id(grant_id)
     check_new_id_syntax(other)
     with write_transaction(root, lock_wait, "rename", grant_id) as writer:
-        old = _read(writer, grant_id)
-        _refuse_existing(writer, other)
+        old = _read_existing_grant(writer, grant_id)
+        _raise_if_grant_exists(writer, other)
         if not writer.grants.is_owned_by_caller:
             require_valid_text(root, grant_id, old)
         change = compare_bytes(other, old, old)
@@ -89,7 +94,7 @@ def rename_grant(root: Root, grant_id: str, other: str, lock_wait: LockWait = NO
 def format_grants(root: Root, grant_ids: tuple[str, ...], lock_wait: LockWait = NO_WAIT) -> "Iterator[FormatResult]":
     """Write each grant in canonical layout, and yield its result; an error of one grant does not stop the others."""
     with write_transaction(root, lock_wait, "fmt") as writer:
-        for grant_id in ids_or_all(root, grant_ids):
+        for grant_id in given_ids_or_all(root, grant_ids):
             try:
                 written = _format_grant(writer, grant_id)
             except (GrantError, NotDoneError) as error:
@@ -99,17 +104,17 @@ def format_grants(root: Root, grant_ids: tuple[str, ...], lock_wait: LockWait = 
 
 
 def _format_grant(writer: "GrantWriter", grant_id: str) -> WriteResult:
-    old = _read(writer, grant_id)
+    old = _read_existing_grant(writer, grant_id)
     new = format_grant_bytes(writer.root, grant_id, old)
     if new == old:
         return preview_change(writer.root, grant_id, old, old)
     try:
-        return _write(writer, grant_id, old, new)
+        return _write_with_consent(writer, grant_id, old, new)
     except OSError as error:  # the error of this grant alone: those before it are written
         raise NotDoneError(f"`{error.filename}`: {os_error_text(error)}") from None
 
 
-def _write(
+def _write_with_consent(
     writer: "GrantWriter",
     grant_id: str,
     old: bytes | None,
@@ -129,13 +134,13 @@ def _write(
     return WriteResult(result.change, result.diff, is_written=True, version=version)
 
 
-def _read(writer: "GrantWriter", grant_id: str) -> bytes:
+def _read_existing_grant(writer: "GrantWriter", grant_id: str) -> bytes:
     data = writer.grants.read(grant_id)
     if data is None:
-        raise missing_error(writer.root, grant_id)
+        raise missing_grant_error(writer.root, grant_id)
     return data
 
 
-def _refuse_existing(writer: "GrantWriter", grant_id: str) -> None:
+def _raise_if_grant_exists(writer: "GrantWriter", grant_id: str) -> None:
     if writer.grants.read(grant_id) is not None:
-        raise exists_error(writer.root, grant_id)
+        raise existing_grant_error(writer.root, grant_id)

@@ -2,7 +2,12 @@
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.diff.grants import compare_bytes
-from cortex_policy.manage.editing.grant_ids import check_absent, check_new_id_syntax, ids_or_all, missing_error
+from cortex_policy.manage.editing.grant_ids import (
+    check_grant_absent,
+    check_new_id_syntax,
+    given_ids_or_all,
+    missing_grant_error,
+)
 from cortex_policy.manage.editing.new_bytes import edit_grant_bytes, format_grant_bytes
 from cortex_policy.manage.editing.results import FormatResult, WriteResult, preview_change
 from cortex_policy.manage.editing.set_fields import GrantEdit
@@ -26,7 +31,7 @@ def preview_edit(root: Root, grant_id: str, edit: GrantEdit) -> WriteResult:
 def preview_create(root: Root, grant_id: str, text: str) -> WriteResult:
     """Return what `create_grant` would write, without a lock."""
     check_new_id_syntax(grant_id)
-    check_absent(root, grant_id)
+    check_grant_absent(root, grant_id)
     return preview_change(root, grant_id, None, text.encode())
 
 
@@ -35,7 +40,7 @@ def preview_copy(root: Root, grant_id: str, other: str) -> WriteResult:
     check_grant_id(grant_id)
     check_new_id_syntax(other)
     data = _read_without_lock(root, grant_id)
-    check_absent(root, other)
+    check_grant_absent(root, other)
     require_valid_text(root, grant_id, data)
     return preview_change(root, other, None, data)
 
@@ -51,13 +56,13 @@ def preview_rename(root: Root, grant_id: str, other: str) -> WriteResult:
     check_grant_id(grant_id)
     check_new_id_syntax(other)
     data = _read_without_lock(root, grant_id)
-    check_absent(root, other)
+    check_grant_absent(root, other)
     return WriteResult(compare_bytes(other, data, data), "")
 
 
 def preview_format(root: Root, grant_ids: tuple[str, ...]) -> "Iterator[FormatResult]":
     """Yield what `format_grants` would write, without a lock; no ids mean all grants."""
-    for grant_id in ids_or_all(root, grant_ids):
+    for grant_id in given_ids_or_all(root, grant_ids):
         try:
             old = _read_without_lock(root, grant_id)
             yield FormatResult(grant_id, preview_change(root, grant_id, old, format_grant_bytes(root, grant_id, old)))
@@ -68,5 +73,5 @@ def preview_format(root: Root, grant_ids: tuple[str, ...]) -> "Iterator[FormatRe
 def _read_without_lock(root: Root, grant_id: str) -> bytes:
     data = read_policy_file(root, grant_id)
     if data is None:
-        raise missing_error(root, grant_id)
+        raise missing_grant_error(root, grant_id)
     return data

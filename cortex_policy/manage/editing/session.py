@@ -4,7 +4,7 @@ from cortex_policy.core.decode import HOOKS, MAX_BYTES
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import compare_bytes
 from cortex_policy.manage.editing.loop import DIFF, EDIT, EXIT, SAVE, EditResult, Review, edit_file
-from cortex_policy.manage.editing.validity import find_text_problems
+from cortex_policy.manage.editing.validity import find_problems_of_text
 from cortex_policy.manage.replay.impact import impact_sentence
 from cortex_policy.manage.transaction.record import is_valid_text
 from cortex_policy.manage.transaction.writer import GrantWriter, write_transaction
@@ -43,9 +43,9 @@ class _EditedPolicyFile:
         self._writer, self._name, self._screen = writer, name, screen
         self.label: str = f"`{name}` is"
         self.path: str = f"{writer.root.policy}/{path_below_policy(name)}"
-        self.original: bytes = self._read()
+        self.original: bytes = self._read_original()
 
-    def _read(self) -> bytes:
+    def _read_original(self) -> bytes:
         root, name = self._writer.root, self._name
         original = self._writer.grants.read(name)
         if original is None:
@@ -59,7 +59,7 @@ class _EditedPolicyFile:
         return original
 
     def first_problem_line(self) -> int:
-        return _first_line(self._find_problems(self.original))
+        return _line_of_first(self._find_problems(self.original))
 
     def review(self, text: bytes) -> Review:
         if not text.strip() and text != self.original:
@@ -71,21 +71,21 @@ class _EditedPolicyFile:
         if problems := self._find_problems(text):
             self._screen.show_problems(problems)
         if not is_valid:
-            return Review(EDIT + DIFF + EXIT, _first_line(problems))
+            return Review(EDIT + DIFF + EXIT, _line_of_first(problems))
         root = self._writer.root
         change = compare_bytes(self._name, self.original, text, comparison_settings(root.path))
         self._screen.show_change(change)
         if past := impact_sentence(root, change):
             self._screen.show_sentence(past)
-        return Review(SAVE + EDIT + DIFF + EXIT, _first_line(problems), change)
+        return Review(SAVE + EDIT + DIFF + EXIT, _line_of_first(problems), change)
 
     def save(self, text: bytes) -> int | None:
         return self._writer.write(self._name, self.original, text)
 
     def _find_problems(self, text: bytes) -> tuple[Problem, ...]:
         """Return the errors and warnings of a text."""
-        return tuple(one for one in find_text_problems(self._name, text) if one.severity != NOTE)
+        return tuple(one for one in find_problems_of_text(self._name, text) if one.severity != NOTE)
 
 
-def _first_line(problems: tuple[Problem, ...]) -> int:
+def _line_of_first(problems: tuple[Problem, ...]) -> int:
     return problems[0].line if problems else 0

@@ -44,7 +44,7 @@ class AppliedEdit(Value):
     @property
     def is_unchanged(self) -> bool:
         """Whether the grant had these values already, so that there is nothing to write."""
-        return _is_same(self.before, self.after)
+        return _is_same_grant(self.before, self.after)
 
 
 def apply_edit(text: str, edit: GrantEdit, grant_id: str = "") -> AppliedEdit:
@@ -65,8 +65,8 @@ def apply_edit(text: str, edit: GrantEdit, grant_id: str = "") -> AppliedEdit:
         before.data_class if edit.data_class is None else edit.data_class,
         _edit_scopes(before.fs_scope, edit),
     )
-    new = _rewrite(text, before, after)
-    if not _is_same(decode_grant(new.encode(), grant_id), after):
+    new = _rewrite_changed_fields(text, before, after)
+    if not _is_same_grant(decode_grant(new.encode(), grant_id), after):
         raise AssertionError("an edit went wrong: nothing was written")  # a bug in this program
     return AppliedEdit(new, before, after)
 
@@ -87,12 +87,12 @@ def _check_edit(edit: GrantEdit) -> None:
     for scope in edit.add_scopes:
         if normalize_scope(scope) is None:
             raise UsageError(f"the scope `{scope}` can never match", _scope_hint(scope))
-    _check_once("action", edit.allow + edit.revoke, str)
-    _check_once("scope", edit.add_scopes + edit.remove_scopes, _normalize)
-    _check_once("argument", (*(name for name, _ in edit.declare), *edit.drop_args), str)
+    _check_given_once("action", edit.allow + edit.revoke, str)
+    _check_given_once("scope", edit.add_scopes + edit.remove_scopes, _normalize_scope)
+    _check_given_once("argument", (*(name for name, _ in edit.declare), *edit.drop_args), str)
 
 
-def _check_once(what: str, words: tuple[str, ...], meaning: "Callable[[str], str]") -> None:
+def _check_given_once(what: str, words: tuple[str, ...], meaning: "Callable[[str], str]") -> None:
     seen: set[str] = set()
     for word in words:
         if meaning(word) in seen:
@@ -124,13 +124,13 @@ def _edit_actions(actions: tuple[str, ...], edit: GrantEdit) -> tuple[str, ...]:
 
 
 def _edit_scopes(scopes: tuple[str, ...], edit: GrantEdit) -> tuple[str, ...]:
-    present = {_normalize(scope) for scope in scopes}
-    added = tuple(scope for scope in edit.add_scopes if _normalize(scope) not in present)
+    present = {_normalize_scope(scope) for scope in scopes}
+    added = tuple(scope for scope in edit.add_scopes if _normalize_scope(scope) not in present)
     for scope in edit.remove_scopes:
-        if _normalize(scope) not in present:
+        if _normalize_scope(scope) not in present:
             raise UsageError(f"unknown scope `{scope}`: it cannot be removed", _list_hint("scopes", scope, scopes))
-    removed = {_normalize(scope) for scope in edit.remove_scopes}
-    return tuple(scope for scope in scopes + added if _normalize(scope) not in removed)
+    removed = {_normalize_scope(scope) for scope in edit.remove_scopes}
+    return tuple(scope for scope in scopes + added if _normalize_scope(scope) not in removed)
 
 
 def _edit_args(args: "Mapping[str, object]", edit: GrantEdit) -> "dict[str, object]":
@@ -141,14 +141,14 @@ def _edit_args(args: "Mapping[str, object]", edit: GrantEdit) -> "dict[str, obje
     return {name: args[name] for name in args if name not in edit.drop_args} | dict(edit.declare)
 
 
-def _is_same(left: Grant, right: Grant) -> bool:
+def _is_same_grant(left: Grant, right: Grant) -> bool:
     """Whether two grants are the same; to Python `1` and `true` are equal."""
     if left != right or json.dumps(left.args) == json.dumps(right.args):
         return left == right
     return canonical_json(dict(left.args)) == canonical_json(dict(right.args))
 
 
-def _normalize(scope: str) -> str:
+def _normalize_scope(scope: str) -> str:
     """Return the form in which scopes are compared: `docs` and `docs/` are the same scope."""
     return normalize_scope(scope) or scope
 
@@ -162,7 +162,7 @@ def _did_you_mean(word: str, known: tuple[str, ...]) -> str:
     return f"{suggestion} " if suggestion else ""
 
 
-def _rewrite(text: str, before: Grant, after: Grant) -> str:
+def _rewrite_changed_fields(text: str, before: Grant, after: Grant) -> str:
     if after.tool != before.tool:
         text = replace_value(text, "/tool", after.tool)
     if after.rate != before.rate:

@@ -16,7 +16,7 @@ def require_valid_text(root: Root, name: str, data: bytes, hint: str = "") -> No
     """Raise GrantError (21) unless a text decodes as what its file must be; without a hint its hint is to edit it."""
     if is_valid_text(name, data):
         return
-    first, *more = find_text_problems(name, data, f"{root.policy}/{path_below_policy(name)}")
+    first, *more = find_problems_of_text(name, data, f"{root.policy}/{path_below_policy(name)}")
     others = f" (and {len(more)} more)" if more else ""
     detail = f"`{first.file}:{first.line}:{first.column}`: {first.message}{others}"
     words = "hook edit" if name == HOOKS else f"edit {name}"
@@ -24,7 +24,7 @@ def require_valid_text(root: Root, name: str, data: bytes, hint: str = "") -> No
     raise GrantError(GRANT_INVALID, detail, hint)
 
 
-def find_text_problems(name: str, data: bytes, file: str = "") -> "tuple[Problem, ...]":
+def find_problems_of_text(name: str, data: bytes, file: str = "") -> "tuple[Problem, ...]":
     """Return what `validate` says of a text alone; the file is named by its base name, if by nothing else."""
     from cortex_policy.schema.hook_rules import decode_and_lint_hook_rules  # noqa: PLC0415 - a valid text needs no rules
     from cortex_policy.schema.lint import decode_and_lint_grant  # noqa: PLC0415

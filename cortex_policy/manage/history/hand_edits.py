@@ -11,7 +11,7 @@ from cortex_policy.manage.diff.grants import (
     read_policy_and_warnings,
     to_grant_version,
 )
-from cortex_policy.manage.history.texts import find_texts
+from cortex_policy.manage.history.texts import find_texts_by_digest
 from cortex_policy.manage.unsafe_files import summarize_faults
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
@@ -44,7 +44,7 @@ class HandEdit(Value):
         """Whether what was stamped is known."""
         return self.stamped is None or self.old is not None
 
-    def change(self, settings: Settings) -> GrantDiff:
+    def to_diff(self, settings: Settings) -> GrantDiff:
         """Return what the edit means; without the stamped text, all that is allowed now is widened."""
         before = to_grant_version(self.id, self.old) if self.has_stamped_text else UNKNOWN
         return compare_versions(self.id, before, to_grant_version(self.id, self.new), settings)
@@ -53,8 +53,12 @@ class HandEdit(Value):
 def find_hand_edits(root: Root, stamp: Stamp | None, now: "Mapping[str, TextOrError | None]") -> tuple[HandEdit, ...]:
     """Return the grants that differ from the stamp, sorted by id, from what they are now."""
     stamped = stamp.digests if stamp is not None else {}
-    edited = [name for name in sorted(now) if not (stamp is not None and stamp.accepts(name, _digest(now[name])))]
-    texts = find_texts(root, [stamped[name] for name in edited if name in stamped])
+    edited = [
+        name
+        for name in sorted(now)
+        if not (stamp is not None and stamp.accepts(name, _digest_of_text_or_error(now[name])))
+    ]
+    texts = find_texts_by_digest(root, [stamped[name] for name in edited if name in stamped])
     return tuple(
         HandEdit(name, stamped.get(name), texts.get(stamped.get(name, "")), now[name]) for name in edited
     )  # fmt: skip
@@ -77,13 +81,13 @@ def compare_with_stamp(root: Root, grant_id: str | None = None, track: "Track" =
         raise_file_not_found(root, grant_id)
     edits = find_hand_edits(root, stamp, {name: found.get(name) for name in names})
     settings = comparison_settings(root.path)
-    changes = [edit.change(settings) for edit in edits]
+    changes = [edit.to_diff(settings) for edit in edits]
     if grant_id is not None and not changes:
         same = to_grant_version(grant_id, found.get(grant_id))
         changes = [compare_versions(grant_id, same, same)]
     return PolicyDiff(tuple(changes), len(names) - len(changes), tuple(summarize_faults(faults)))
 
 
-def _digest(found: "TextOrError | None") -> str | None:
+def _digest_of_text_or_error(found: "TextOrError | None") -> str | None:
     """Return the digest of a text, '' for a file that is no text of a grant: no stamp has it."""
     return grant_digest(found) if isinstance(found, bytes) else None if found is None else ""

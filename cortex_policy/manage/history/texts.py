@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-def find_texts(root: Root, digests: "Iterable[str]") -> dict[str, bytes]:
+def find_texts_by_digest(root: Root, digests: "Iterable[str]") -> dict[str, bytes]:
     """Return the text of each digest that is kept anywhere; take no lock."""
     missing, found = set(digests), dict[str, bytes]()
-    for text in _kept_texts(root) if missing else ():
+    for text in _all_known_texts(root) if missing else ():
         if (digest := grant_digest(text)) in missing:
             found[digest] = text
             if len(found) == len(missing):
@@ -25,7 +25,7 @@ def find_texts(root: Root, digests: "Iterable[str]") -> dict[str, bytes]:
     return found
 
 
-def _kept_texts(root: Root) -> "Iterator[bytes]":
+def _all_known_texts(root: Root) -> "Iterator[bytes]":
     with suppress(GrantError):  # the history is another user's, or none
         for entry in history.read_history(root, None):
             if isinstance(entry, HistoryEntry):

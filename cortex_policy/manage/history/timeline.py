@@ -46,7 +46,7 @@ def read_timeline(root: Root, grant_id: str | None = None) -> Timeline:
     """Return what was done to a root, or to one of its grants; take no lock."""
     history = read_write_history(root, grant_id)
     found = [one for place in (SYSTEM, USER, PROJECT) for one in _read_records(place, root)]
-    found += _records_of_owner(root)
+    found += _read_records_of_owner(root)
     records = [one for one in found if isinstance(one, CommandRecord)]
     records = [one for one in (*_unrecorded_stops(root, records), *records) if grant_id in (None, one.grant_id)]
     records.sort(key=lambda record: record.begun_ns, reverse=True)
@@ -80,7 +80,7 @@ def _read_records(place: str, root: Root) -> "Iterator[CommandRecord | CorruptEn
         yield CorruptEntry(f"{settings_directory_of(place, root.path)}/history", why)
 
 
-def _records_of_owner(root: Root) -> "list[CommandRecord | CorruptEntry]":
+def _read_records_of_owner(root: Root) -> "list[CommandRecord | CorruptEntry]":
     """Return what the owner of a root changed in their own settings, if the caller is root and may see it."""
     with suppress(OSError, KeyError):
         owner = os.stat(root.path).st_uid

@@ -8,7 +8,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.editing.results import WriteResult
 from cortex_policy.manage.history.hand_edits import HandEdit, find_hand_edits
-from cortex_policy.manage.history.texts import find_texts
+from cortex_policy.manage.history.texts import find_texts_by_digest
 from cortex_policy.manage.history.undo_steps import UndoStep, join_renames
 from cortex_policy.manage.history.writes import (
     entries_since,
@@ -99,7 +99,7 @@ def preview_undo(root: Root, request: UndoRequest) -> UndoResult:
     stamp = stamps.read_stamp(root)
     if stamp is not None and stamp.pending:
         raise NotDoneError("a write is running, or was interrupted; then the next write finishes it", "try again")
-    plan = _plan(root, stamp, request, lambda name: read_policy_file(root, name))
+    plan = _plan_undo(root, stamp, request, lambda name: read_policy_file(root, name))
     settings = comparison_settings(root.path)
     return UndoResult(plan.version, tuple(step.preview(settings) for step in plan.steps), plan.is_of_hand_edits)
 
@@ -110,7 +110,7 @@ def undo_writes(root: Root, request: UndoRequest, consent: "Consent", lock_wait:
     Ask for consent once, for all steps. After an error the finished steps stay; to continue, run the same again.
     """
     with write_transaction(root, lock_wait, "undo") as writer:
-        plan = _plan(root, writer.current_stamp(), request, writer.grants.read)
+        plan = _plan_undo(root, writer.current_stamp(), request, writer.grants.read)
         for step in plan.steps:
             for grant_id in (step.id, *([step.new_id] if step.new_id else [])):
                 writer.grants.check_permissions(grant_id)
@@ -144,7 +144,7 @@ def _run_step(writer: "GrantWriter", step: UndoStep) -> int | None:
     return writer.write(step.id, step.old, step.new, step.mode)
 
 
-def _plan(root: Root, stamp: "Stamp | None", request: UndoRequest, read: "Read") -> _Plan:
+def _plan_undo(root: Root, stamp: "Stamp | None", request: UndoRequest, read: "Read") -> _Plan:
     """Return the version to go back to, and the steps to it; raise if that is impossible."""
     if request.id is not None:
         check_policy_name(request.id)
@@ -157,14 +157,14 @@ def _plan(root: Root, stamp: "Stamp | None", request: UndoRequest, read: "Read")
         raise unsafe
     if request.version is not None:
         entries = entries_since(root, stamp, request.version, history.read_history(root, stamp))
-        return _Plan(request.version, _steps(root, _earliest_changes(entries, is_stamped=True), read))
-    if edits := _hand_edits(root, stamp, request.id, read):
+        return _Plan(request.version, _steps_of_returns(root, _earliest_changes(entries, is_stamped=True), read))
+    if edits := _find_hand_edits_to_undo(root, stamp, request.id, read):
         return _Plan(stamp.version, tuple(_step_to_stamp(root, one) for one in edits))
     entry = last_undoable_entry(root, stamp, request.id)
-    return _Plan(entry.previous_version, _steps(root, _earliest_changes((entry,), is_stamped=False), read))
+    return _Plan(entry.previous_version, _steps_of_returns(root, _earliest_changes((entry,), is_stamped=False), read))
 
 
-def _hand_edits(root: Root, stamp: "Stamp", grant_id: str | None, read: "Read") -> tuple[HandEdit, ...]:
+def _find_hand_edits_to_undo(root: Root, stamp: "Stamp", grant_id: str | None, read: "Read") -> tuple[HandEdit, ...]:
     """Return the hand edits to undo; a grant that was added by hand is removed only if it is named."""
     if grant_id is not None:
         return find_hand_edits(root, stamp, {grant_id: read(grant_id)})
@@ -208,11 +208,11 @@ def _earliest_changes(entries: tuple[HistoryEntry, ...], *, is_stamped: bool) ->
     )
 
 
-def _steps(root: Root, returns: tuple[_Return, ...], read: "Read") -> tuple[UndoStep, ...]:
+def _steps_of_returns(root: Root, returns: tuple[_Return, ...], read: "Read") -> tuple[UndoStep, ...]:
     """Return a step for each grant that has to change, newest first; the two halves of a rename are one step."""
     due = [one for one in returns if one.digest != one.current]
     kept = {grant_digest(one.change.data): one.change.data for one in due if one.change.data is not None}
-    kept |= find_texts(root, [one.digest for one in due if one.digest is not None and one.digest not in kept])
+    kept |= find_texts_by_digest(root, [one.digest for one in due if one.digest is not None and one.digest not in kept])
     steps = []
     for one in due:
         if one.digest is not None:

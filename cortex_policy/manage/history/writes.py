@@ -4,7 +4,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
-from cortex_policy.manage.history.texts import find_texts
+from cortex_policy.manage.history.texts import find_texts_by_digest
 from cortex_policy.manage.transaction.record import is_valid_text
 from cortex_policy.state import Root, history, history_trust
 from cortex_policy.state import stamp as stamps
@@ -49,7 +49,7 @@ def read_write_history(root: Root, grant_id: str | None = None) -> WriteHistory:
     except GrantError:  # commands that need the stamp report it
         stamp = None
     entries = tuple(history.read_history(root, stamp))
-    written = tuple(one for one in entries if isinstance(one, HistoryEntry) and _concerns(one, grant_id))
+    written = tuple(one for one in entries if isinstance(one, HistoryEntry) and _is_about_grant(one, grant_id))
     corrupt_entries = tuple(one for one in entries if isinstance(one, CorruptEntry))
     return WriteHistory(
         written, corrupt_entries, history_trust.unsafe_history_error(root), bool(written) or _is_enabled(root)
@@ -81,7 +81,7 @@ def grant_at(root: Root, grant_id: str, version: int) -> GrantAtVersion:
         raise GrantError(GRANT_NOT_FOUND, f"there was no `{grant_id}` at version {version}", hint)
     text = read_policy_file(root, grant_id)
     if text is None or grant_digest(text) != digest:
-        text = find_texts(root, [digest]).get(digest)
+        text = find_texts_by_digest(root, [digest]).get(digest)
         if text is None:
             raise unknown_text_error(root, grant_id, f"version {version} of `{grant_id}` is not kept")
         require_valid_or_trusted_text(root, grant_id, text)
@@ -126,7 +126,7 @@ def entries_since(
         raise NotDoneError(f"version {version} was on another branch, which version {entries[-1].version} merged")
     if reached > version:
         raise NotDoneError(
-            f"the history does not reach back to version {version}: {_end_of_history(root, stamp, reached)}"
+            f"the history does not reach back to version {version}: {_end_of_history_phrase(root, stamp, reached)}"
         )
     return tuple(entries)
 
@@ -141,12 +141,12 @@ def last_undoable_entry(root: Root, stamp: Stamp, grant_id: str | None) -> Histo
     has_gap = True
     for entry in entries_up_to_stamp(stamp, found):
         if grant_id in entry.ids if grant_id is not None else entry.changes or entry.has_unknown_previous:
-            return _undoable(root, entry, later)
+            return _require_undoable(root, entry, later)
         later |= {other: later.get(other, entry.version) for other in entry.ids}
         has_gap = entry.previous_version > 0 and not entry.has_unknown_previous
     beyond = _entry_beyond_gap(stamp, found, grant_id) if grant_id is not None and has_gap else None
     if beyond is not None:
-        return _undoable(root, beyond, later)
+        return _require_undoable(root, beyond, later)
     hint = f"{_KNOWN_WRITES_HINT}{root_option(root)}`"
     if grant_id is not None:
         raise NotDoneError(f"the history does not know a write of `{grant_id}` that led here", hint)
@@ -154,7 +154,7 @@ def last_undoable_entry(root: Root, stamp: Stamp, grant_id: str | None) -> Histo
     raise NotDoneError(f"the history does not know how version {stamp.version} was made", f"{hint}; {one}")
 
 
-def _undoable(root: Root, entry: HistoryEntry, later: "Mapping[str, int]") -> HistoryEntry:
+def _require_undoable(root: Root, entry: HistoryEntry, later: "Mapping[str, int]") -> HistoryEntry:
     """Return the entry; raise NotDoneError if a later write has to be undone first, or nothing is known of before."""
     for other in entry.ids:
         if other in later:
@@ -182,7 +182,7 @@ def _entry_beyond_gap(
     return None
 
 
-def _end_of_history(root: Root, stamp: Stamp, reached: int) -> str:
+def _end_of_history_phrase(root: Root, stamp: Stamp, reached: int) -> str:
     see = f"see it with `cortex-policy log{root_option(root)}`"
     if reached == stamp.version:
         return f"it does not say how version {reached} was made; {see}"
@@ -205,7 +205,7 @@ def require_valid_or_trusted_text(root: Root, grant_id: str, text: bytes) -> Non
         )
 
 
-def _concerns(entry: HistoryEntry, grant_id: str | None) -> bool:
+def _is_about_grant(entry: HistoryEntry, grant_id: str | None) -> bool:
     return grant_id is None or grant_id in entry.ids or entry.has_unknown_previous
 
 

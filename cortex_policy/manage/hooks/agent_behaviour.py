@@ -21,16 +21,16 @@ class HookEnd(Value):
     fail_closed: bool = False
 
 
-def blocks(agent: str, end: HookEnd) -> bool:
+def is_call_blocked(agent: str, end: HookEnd) -> bool:
     """Tell whether an agent blocks the call after its hook ended so."""
     return _RULES[agent](end)
 
 
-def _claude(end: HookEnd) -> bool:
+def _claude_blocks(end: HookEnd) -> bool:
     """Exit 2 blocks. Else JSON decides, whatever the code; the switch does not see text at exit 0."""
     if end.timed_out or end.code == _BLOCK:
         return end.fail_closed or not end.timed_out
-    answer = _json_object(end.stdout)
+    answer = _parse_object_or_none(end.stdout)
     if answer is None:
         return end.fail_closed and end.code != 0
     specific = answer.get("hookSpecificOutput")
@@ -42,11 +42,11 @@ def _claude(end: HookEnd) -> bool:
     return decision in ("deny", "ask") or (end.fail_closed and decision not in ("allow", "defer", None))
 
 
-def _codex(end: HookEnd) -> bool:
+def _codex_blocks(end: HookEnd) -> bool:
     """Exit 2 blocks if there is a reason on standard error. JSON needs exit 0, a reason, and no key that it lacks."""
     if end.timed_out or end.code == _BLOCK:
         return not end.timed_out and bool(end.stderr.strip())
-    answer = _json_object(end.stdout) if end.code == 0 else None
+    answer = _parse_object_or_none(end.stdout) if end.code == 0 else None
     if answer is None:
         return False
     if answer.keys() == {"decision", "reason"}:
@@ -58,42 +58,42 @@ def _codex(end: HookEnd) -> bool:
     return is_denial and specific.keys() <= _CODEX_KEYS
 
 
-def _gemini(end: HookEnd) -> bool:
+def _gemini_blocks(end: HookEnd) -> bool:
     """JSON decides, whatever the code. Other text blocks with a code other than 0 and 1; without text the tool runs."""
     text = end.stdout.strip() or end.stderr.strip()
     if end.timed_out or not text:
         return False
-    answer = _json_object(text)
+    answer = _parse_object_or_none(text)
     if answer is not None:
         return answer.get("decision") in ("deny", "block", "ask")
     return end.code not in (0, 1, None)
 
 
-def _copilot(end: HookEnd) -> bool:
+def _copilot_blocks(end: HookEnd) -> bool:
     """Whatever is not exit 0 blocks, but a time-out lets the tool run."""
     if end.timed_out or end.code != 0:
         return not end.timed_out
-    return (_json_object(end.stdout) or {}).get("permissionDecision") in ("deny", "ask")
+    return (_parse_object_or_none(end.stdout) or {}).get("permissionDecision") in ("deny", "ask")
 
 
-def _cursor(end: HookEnd) -> bool:
+def _cursor_blocks(end: HookEnd) -> bool:
     """Exit 2 blocks, and at exit 0 whatever is no valid answer; the switch covers the rest."""
     if end.timed_out or end.code not in (0, _BLOCK) or (end.code == 0 and not end.stdout.strip()):
         return end.fail_closed
-    answer = _json_object(end.stdout)
+    answer = _parse_object_or_none(end.stdout)
     return end.code == _BLOCK or answer is None or answer.get("permission", "allow") not in ("allow", "ask")
 
 
-def _vscode(end: HookEnd) -> bool:
+def _vscode_blocks(end: HookEnd) -> bool:
     """Exit 2 blocks, and JSON at exit 0. So its documentation says: it was not run here."""
     if end.timed_out or end.code == _BLOCK:
         return not end.timed_out
-    answer = _json_object(end.stdout) if end.code == 0 else None
+    answer = _parse_object_or_none(end.stdout) if end.code == 0 else None
     specific = (answer or {}).get("hookSpecificOutput")
     return isinstance(specific, dict) and specific.get("permissionDecision") in ("deny", "ask")
 
 
-def _json_object(text: str) -> "dict[str, object] | None":
+def _parse_object_or_none(text: str) -> "dict[str, object] | None":
     try:
         found = json.loads(text)
     except ValueError:
@@ -102,10 +102,10 @@ def _json_object(text: str) -> "dict[str, object] | None":
 
 
 _RULES = {
-    "claude": _claude,
-    "codex": _codex,
-    "gemini": _gemini,
-    "cursor": _cursor,
-    "copilot": _copilot,
-    "vscode": _vscode,
+    "claude": _claude_blocks,
+    "codex": _codex_blocks,
+    "gemini": _gemini_blocks,
+    "cursor": _cursor_blocks,
+    "copilot": _copilot_blocks,
+    "vscode": _vscode_blocks,
 }

@@ -15,7 +15,7 @@ TRUSTED, CHANGED, NOT_TRUSTED = ("trusted", "changed since it was trusted", "not
 
 def read_trust(file: str, place: HandlerPlace, config: str) -> str:
     """Return whether the user has trusted a handler, as Codex keeps it in its own configuration file."""
-    entry = _state(config).get(f"{os.path.realpath(file)}:pre_tool_use:{place.indexes[0]}:{place.indexes[1]}")
+    entry = _state_of_hooks(config).get(f"{os.path.realpath(file)}:pre_tool_use:{place.indexes[0]}:{place.indexes[1]}")
     known = entry.get("trusted_hash") if isinstance(entry, dict) else None
     if known is None:
         return NOT_TRUSTED
@@ -32,7 +32,7 @@ def definition_hash(place: HandlerPlace) -> str:
     return f"sha256:{sha256_hex(text.encode('utf-8', 'surrogatepass'))}"
 
 
-def _state(config: str) -> "dict[str, object]":
+def _state_of_hooks(config: str) -> "dict[str, object]":
     try:
         document = decode_toml(read_agent_settings(config).data or b"")
     except (NotDoneError, MalformedError):  # Codex does not start with such a file

@@ -13,10 +13,13 @@ _KEYS = ("trustedFolders", "trusted_folders")
 def is_trusted_folder(folder: str, config: str) -> bool:
     """Return whether a folder, or one above it, is in the list that Copilot CLI keeps in its configuration file."""
     real = os.path.realpath(folder)
-    return any(os.path.commonpath((real, os.path.realpath(one))) == os.path.realpath(one) for one in _folders(config))
+    return any(
+        os.path.commonpath((real, os.path.realpath(one))) == os.path.realpath(one)
+        for one in _read_trusted_folders(config)
+    )
 
 
-def _folders(config: str) -> list[str]:
+def _read_trusted_folders(config: str) -> list[str]:
     try:
         document = parse_jsonc(read_agent_settings(config).text or "{}")
         value = document.value_of(document.tree)

@@ -36,15 +36,15 @@ def examine_hooks(agent: str | None, root: str, environment: "Mapping[str, str]"
     statuses = [one for one in hook_statuses(root, environment) if one.agent == (agent or one.agent)]
     found = [one for one in statuses if one.hooks or one.problems or agent]
     for status in found:
-        yield HookReport(status.agent, "", "", _settings_checks(status, environment))
+        yield HookReport(status.agent, "", "", _check_settings(status, environment))
         for hook in status.hooks:
-            yield HookReport(status.agent, hook.level, hook.file, _line_checks(status.agent, hook, root))
+            yield HookReport(status.agent, hook.level, hook.file, _check_line(status.agent, hook, root))
     if not found:
         nothing = CheckResult("installed", PROBLEM, "no agent has a hook", "cortex-policy hook install --help")
         yield HookReport("", "", "", iter([nothing]))
 
 
-def _settings_checks(status: AgentStatus, environment: "Mapping[str, str]") -> "Iterator[CheckResult]":
+def _check_settings(status: AgentStatus, environment: "Mapping[str, str]") -> "Iterator[CheckResult]":
     agent = status.agent
     if status.hooks:
         yield CheckResult("installed", OK, f"{AGENT_FILES[agent].title} has a hook")
@@ -63,7 +63,7 @@ def _settings_checks(status: AgentStatus, environment: "Mapping[str, str]") -> "
         yield check_claude_version()
 
 
-def _rules_check(root: str) -> CheckResult:
+def _check_rules(root: str) -> CheckResult:
     try:
         rules = load_hook_rules(Root(root, named=True))
     except CortexPolicyError as error:
@@ -71,7 +71,7 @@ def _rules_check(root: str) -> CheckResult:
     return CheckResult("rules", OK, f"hooks.toml has {count_with_noun(len(rules.rules), 'rule')}")
 
 
-def _line_checks(agent: str, hook: InstalledHook, root: str) -> "Iterator[CheckResult]":
+def _check_line(agent: str, hook: InstalledHook, root: str) -> "Iterator[CheckResult]":
     line = read_runnable_line(agent, hook.handler)
     if line is None:
         why = "it is not written as `hook install` writes it, so it cannot be tried"
@@ -79,12 +79,12 @@ def _line_checks(agent: str, hook: InstalledHook, root: str) -> "Iterator[CheckR
         return
     if line.root not in ("", root):
         yield CheckResult("root", WARNING, f"it uses the grants of `{line.root}`")
-    yield _rules_check(line.root or root)
+    yield _check_rules(line.root or root)
     for trial in try_line(line, root):
-        yield _result(line, trial)
+        yield _result_of_trial(line, trial)
 
 
-def _result(line: RunnableLine, trial: HookTrial) -> CheckResult:
+def _result_of_trial(line: RunnableLine, trial: HookTrial) -> CheckResult:
     end, seconds, title = trial.run.end, f"{trial.run.seconds:.2f} s", AGENT_FILES[line.agent].title
     if trial.must_block is trial.is_blocked:
         return CheckResult(trial.name, OK, f"{'blocked' if trial.must_block else 'not blocked'} in {seconds}")

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 from cortex_policy.core import Value
 from cortex_policy.core.hooks.payload import CANARY
-from cortex_policy.manage.hooks.agent_behaviour import blocks
+from cortex_policy.manage.hooks.agent_behaviour import is_call_blocked
 from cortex_policy.manage.hooks.entry import PROJECT_VARIABLE
 from cortex_policy.manage.hooks.runnable_line import MAX_SECONDS, LineRun, RunnableLine, kill_running_lines, run_line
 from cortex_policy.manage.hooks.scratch_root import INSIDE, TOOL, ScratchRoot, scratch_root
@@ -82,20 +82,20 @@ def _kill_until_done(trials: "Sequence[Future[Any]]") -> None:
 def _try_canary(line: RunnableLine, root: str) -> HookTrial:
     """Run the line as it is, for the tool name that is always denied and never counted."""
     payload = trial_payload(line.agent, CANARY, {}, root)
-    return _judge("canary", line, run_line(line, payload, root, {PROJECT_VARIABLE: root}), must_block=True)
+    return _trial_of_run("canary", line, run_line(line, payload, root, {PROJECT_VARIABLE: root}), must_block=True)
 
 
 def _try_scratch_root(line: RunnableLine, scratch: ScratchRoot) -> "Iterator[HookTrial]":
     """Run the line for a root that exists only for this, whole and broken."""
     line = line.with_root(scratch.root.path)
-    yield _call("allowed call", line, scratch, must_block=False)
-    yield _call("denied call", line, scratch, inside=False)
+    yield _try_call("allowed call", line, scratch, must_block=False)
+    yield _try_call("denied call", line, scratch, inside=False)
     yield from _try_variables(line, scratch)
     scratch.break_rules()
-    yield _call("broken hooks.toml", line, scratch)
+    yield _try_call("broken hooks.toml", line, scratch)
     scratch.repair()
     scratch.hide_grant()
-    yield _call("unreadable grant", line, scratch)
+    yield _try_call("unreadable grant", line, scratch)
     scratch.repair()
 
 
@@ -109,7 +109,7 @@ def _try_broken_programs(line: RunnableLine, scratch: ScratchRoot) -> "Iterator[
     }
     with ThreadPoolExecutor() as executor:
         trials = [
-            executor.submit(_call, name, line.with_program(program), scratch) for name, program in programs.items()
+            executor.submit(_try_call, name, line.with_program(program), scratch) for name, program in programs.items()
         ]
         try:
             for trial in trials:
@@ -123,12 +123,12 @@ def _try_variables(line: RunnableLine, scratch: ScratchRoot) -> "Iterator[HookTr
     modules, state = os.path.dirname(scratch.add_file("modules/sitecustomize.py", _EVIL)), f"{scratch.root.path}/state"
     os.mkdir(state, 0o700)
     variables = {"PYTHONPATH": modules, "CORTEX_POLICY_STATE_DIR": state, "CORTEX_POLICY_ROOT": "/"}
-    yield _call("hostile PYTHONPATH", line, scratch, variables, inside=False)
-    allowed = _call("state directory", line, scratch, variables, must_block=False)
+    yield _try_call("hostile PYTHONPATH", line, scratch, variables, inside=False)
+    allowed = _try_call("state directory", line, scratch, variables, must_block=False)
     yield HookTrial(**{**vars(allowed), "is_blocked": allowed.is_blocked or bool(os.listdir(state))})
 
 
-def _call(
+def _try_call(
     name: str, line: RunnableLine, scratch: ScratchRoot, variables: "Mapping[str, str] | None" = None, *,
     inside: bool = True, must_block: bool = True,
 ) -> HookTrial:  # fmt: skip
@@ -136,8 +136,8 @@ def _call(
     inputs: dict[str, object] = {"path": f"{root}/{INSIDE if inside else 'outside'}/file"}
     payload = trial_payload(line.agent, TOOL, inputs, root)
     run = run_line(line, payload, root, {PROJECT_VARIABLE: root, **(variables or {})})
-    return _judge(name, line, run, must_block=must_block)
+    return _trial_of_run(name, line, run, must_block=must_block)
 
 
-def _judge(name: str, line: RunnableLine, run: LineRun, *, must_block: bool) -> HookTrial:
-    return HookTrial(name, must_block, run, blocks(line.agent, run.end))
+def _trial_of_run(name: str, line: RunnableLine, run: LineRun, *, must_block: bool) -> HookTrial:
+    return HookTrial(name, must_block, run, is_call_blocked(line.agent, run.end))

@@ -39,7 +39,7 @@ def hook_entry(target: HookTarget, root: str) -> HookEntry:
     """Return the entry for a settings file; raise NotDoneError if its level cannot have one that is safe."""
     agent = target.agent
     words = hook_words(target, root)
-    handler = _handler(agent, words, is_shell=target.level == PROJECT)
+    handler = _make_handler(agent, words, is_shell=target.level == PROJECT)
     value: dict[str, object] = {"matcher": ".*" if agent == "gemini" else "*", "hooks": [handler]}
     is_flat = agent in ("cursor", "copilot", "vscode")
     return HookEntry(_EVENTS.get(agent, "PreToolUse"), handler if is_flat else value, required_members(target))
@@ -64,7 +64,7 @@ def hook_words(target: HookTarget, root: str) -> tuple[str, ...]:
     if target.level == PROJECT and target.agent not in PROJECT_AGENTS:
         raise NotDoneError(f"{AGENT_FILES[target.agent].title} does not tell a hook its project", "use `--user`")
     python, script = interpreter_and_script()
-    home = () if target.level == MANAGED else (f"HOME={_known_home()}",)
+    home = () if target.level == MANAGED else (f"HOME={_require_home()}",)
     words = ("/usr/bin/env", "-i", *home, python, "-I", script, "hook", target.agent)
     where = f"${PROJECT_VARIABLE}" if target.level == PROJECT else root
     for word in (*words, root):
@@ -99,7 +99,7 @@ def to_shell_command(words: "tuple[str, ...]") -> str:
     return " ".join(f'"{word}"' if word == variable else quote_word(word) for word in words)
 
 
-def _handler(agent: str, words: "tuple[str, ...]", *, is_shell: bool) -> "dict[str, object]":
+def _make_handler(agent: str, words: "tuple[str, ...]", *, is_shell: bool) -> "dict[str, object]":
     """Return the handler of an agent: one simple command where its switch fails closed, else with the wrapper."""
     line = to_shell_command(words)
     if agent == "claude":
@@ -118,7 +118,7 @@ def _handler(agent: str, words: "tuple[str, ...]", *, is_shell: bool) -> "dict[s
     return {"type": "command", "command": wrapped, "timeout": TIMEOUT_SECONDS}
 
 
-def _known_home() -> str:
+def _require_home() -> str:
     home = home_directory()
     if not home:
         raise NotDoneError("the home directory is not known", "set HOME to an absolute path")

@@ -46,8 +46,8 @@ class FirstRule(Value):
 def rules_text(agents: "Iterable[str]") -> str:
     """Return the text of a first `hooks.toml` for some agents."""
     named = tuple(agents)
-    rules = [rule for rule in _rules(named) if rule.members[0][1]]  # without tools it would fit no call
-    others = "\n".join([_OTHERS, *_wrapped(_others(named))]) + "\n"
+    rules = [rule for rule in _first_rules(named) if rule.members[0][1]]  # without tools it would fit no call
+    others = "\n".join([_OTHERS, *_wrap_words(_tools_without_rules(named))]) + "\n"
     return "\n".join([_HEAD, *map(_rule_text, rules), others])
 
 
@@ -62,42 +62,43 @@ def first_grant_texts(scopes: "tuple[str, ...]") -> dict[str, str]:
     return {grant_id: new_grant_text(edit, grant_id) for grant_id, edit in edits.items()}
 
 
-def _tools(agents: tuple[str, ...], *kinds: str) -> tuple[str, ...]:
+def _tools_of_kinds(agents: tuple[str, ...], *kinds: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tool for agent in agents for kind in kinds for tool in TOOLS[agent].get(kind, ())))
 
 
-def _rules(agents: tuple[str, ...]) -> "Iterator[FirstRule]":
-    finders = [tool for tool in _tools(agents, READ, SEARCH) if tool in _PATTERN_INPUTS]
+def _first_rules(agents: tuple[str, ...]) -> "Iterator[FirstRule]":
+    finders = [tool for tool in _tools_of_kinds(agents, READ, SEARCH) if tool in _PATTERN_INPUTS]
     within = (("within", "root"),)
-    yield _rule(
+    yield _make_rule(
         "Tools that read one file: anywhere below the root, and nowhere else.",
-        [tool for tool in _tools(agents, READ) if tool not in finders], (READ_GRANT, "read"), within,
+        [tool for tool in _tools_of_kinds(agents, READ) if tool not in finders], (READ_GRANT, "read"), within,
     )  # fmt: skip
     inputs = tuple(dict.fromkeys(name for tool in finders for name in _PATTERN_INPUTS[tool]))
-    yield _rule(
+    yield _make_rule(
         "Tools that find files by a pattern: what is before its first `*` is a path, and so is where they start.",
         finders, (READ_GRANT, "read"), (*within, ("paths", ("path?",)), ("globs", inputs)),
     )  # fmt: skip
     inputs = ("glob", "include", "includePattern")
     filters = (("paths", ("path?",)), ("globs", inputs), ("ignore", ("pattern", "query")))
-    yield _rule(
+    yield _make_rule(
         "Tools that search or list: the text that they look for is no path.",
-        [tool for tool in _tools(agents, SEARCH) if tool not in finders], (READ_GRANT, "read"), (*within, *filters),
+        [tool for tool in _tools_of_kinds(agents, SEARCH) if tool not in finders],
+        (READ_GRANT, "read"), (*within, *filters),
     )  # fmt: skip
-    yield _rule(
+    yield _make_rule(
         f"Tools that write: below the scopes of the grant `{WRITE_GRANT}`. Texts are neither judged nor logged.",
-        _tools(agents, WRITE), (WRITE_GRANT, "write"), (*within, ("ignore", _FREE_TEXT)),
+        _tools_of_kinds(agents, WRITE), (WRITE_GRANT, "write"), (*within, ("ignore", _FREE_TEXT)),
     )  # fmt: skip
     for names, label in ((("codex",), "command"), (("copilot", "vscode"), "input")):
         patching = tuple(agent for agent in names if agent in agents)
-        yield _rule(
-            "Patches: each file in them is a path.", _tools(patching, PATCH), (WRITE_GRANT, "write"),
+        yield _make_rule(
+            "Patches: each file in them is a path.", _tools_of_kinds(patching, PATCH), (WRITE_GRANT, "write"),
             (*within, ("patch", (label,)), ("ignore", ("explanation",))), patching,
         )  # fmt: skip
-    yield _rule(
+    yield _make_rule(
         "Shells. A command is a text: a hook does not know which files it touches. To allow only some commands,\n"
         f"declare the argument `command` of the grant `{SHELL_GRANT}` with a `pattern`.",
-        [tool for tool in _tools(agents, SHELL) if tool not in UNSEEN_COMMANDS], (SHELL_GRANT, "run"),
+        [tool for tool in _tools_of_kinds(agents, SHELL) if tool not in UNSEEN_COMMANDS], (SHELL_GRANT, "run"),
         (*within, ("ignore", ("description", "explanation"))),
     )  # fmt: skip
     yield FirstRule(
@@ -105,12 +106,15 @@ def _rules(agents: tuple[str, ...]) -> "Iterator[FirstRule]":
         f"Allow one with `cortex-policy set {MCP_GRANT} --allow TOOL`.",
         (("mcp", ("*/*",)), ("grant", MCP_GRANT), ("action", "{tool}"), *within),
     )
-    yield _rule(
-        "Tools that change nothing outside of the agent.", _tools(agents, HARMLESS), None, (("decide", "pass"),)
+    yield _make_rule(
+        "Tools that change nothing outside of the agent.",
+        _tools_of_kinds(agents, HARMLESS),
+        None,
+        (("decide", "pass"),),
     )
 
 
-def _rule(
+def _make_rule(
     comment: str,
     tools: "Iterable[str]",
     asks: tuple[str, str] | None,
@@ -122,9 +126,9 @@ def _rule(
     return FirstRule(comment, (("tools", tuple(tools)), *named, *grant, *members))
 
 
-def _others(agents: tuple[str, ...]) -> list[str]:
-    unseen = [tool for tool in _tools(agents, SHELL) if tool in UNSEEN_COMMANDS]
-    return [*_tools(agents, OTHER), *unseen]
+def _tools_without_rules(agents: tuple[str, ...]) -> list[str]:
+    unseen = [tool for tool in _tools_of_kinds(agents, SHELL) if tool in UNSEEN_COMMANDS]
+    return [*_tools_of_kinds(agents, OTHER), *unseen]
 
 
 def _rule_text(rule: FirstRule) -> str:
@@ -140,11 +144,11 @@ def _value_text(key: str, value: object) -> str:
     text = toml_literal(list(value))
     if len(text) + len(key) < MAX_LINE:
         return text
-    lines = _wrapped([f"{toml_literal(item)}," for item in value], "   ")
+    lines = _wrap_words([f"{toml_literal(item)}," for item in value], "   ")
     return "\n".join(["[", *lines, "]"])
 
 
-def _wrapped(words: "Iterable[str]", start: str = "#") -> list[str]:
+def _wrap_words(words: "Iterable[str]", start: str = "#") -> list[str]:
     """Return words on lines that begin with a start."""
     lines: list[str] = []
     line = start

@@ -25,7 +25,7 @@ _REST_OF_LINE = re.compile(r"[ \t]*(?:#[^\n]*)?\r?\n")
 
 def preview_guarded_paths(root: Root, paths: "Iterable[str]") -> WriteResult:
     """Return what `add_guarded_paths` would write, without a lock."""
-    return _change(root, read_policy_file(root, HOOKS), paths)[1]
+    return _guard_change(root, read_policy_file(root, HOOKS), paths)[1]
 
 
 def add_guarded_paths(
@@ -38,14 +38,14 @@ def add_guarded_paths(
     """
     with write_transaction(root, lock_wait, command) as writer:
         old = writer.grants.read(HOOKS)
-        new, result = _change(root, old, paths)
+        new, result = _guard_change(root, old, paths)
         if new == old:
             return result
         version = writer.write(HOOKS, old, new)
         return WriteResult(result.change, result.diff, is_written=True, version=version)
 
 
-def _change(root: Root, old: bytes | None, paths: "Iterable[str]") -> tuple[bytes, WriteResult]:
+def _guard_change(root: Root, old: bytes | None, paths: "Iterable[str]") -> tuple[bytes, WriteResult]:
     if old is None:
         raise_file_not_found(root, HOOKS)
     hint = f"fix it with `cortex-policy hook edit{root_option(root)}`"
@@ -64,22 +64,22 @@ def add_to_guard(text: str, paths: "Sequence[str]") -> str:
         return text
     try:
         literals = [toml_literal(path) for path in missing]
-        for candidate in _candidates(text, literals, "\r\n" if "\r\n" in text else "\n"):
-            if _is_right(candidate, before | {"guard": [*missing, *known]}):
+        for candidate in _text_candidates(text, literals, "\r\n" if "\r\n" in text else "\n"):
+            if _decodes_to(candidate, before | {"guard": [*missing, *known]}):
                 return candidate
     except UnicodeEncodeError:
         raise NotDoneError("a path to guard is not UTF-8") from None
     raise NotDoneError("`guard` cannot be found in the text", "add the paths with `cortex-policy hook edit`")
 
 
-def _is_right(text: str, expected: dict[str, object]) -> bool:
+def _decodes_to(text: str, expected: dict[str, object]) -> bool:
     try:
         return decode_toml(text.encode()) == expected
     except MalformedError:
         return False
 
 
-def _candidates(text: str, literals: list[str], ending: str) -> "Iterator[str]":
+def _text_candidates(text: str, literals: list[str], ending: str) -> "Iterator[str]":
     """Yield texts that may have the paths: in the list that exists, or in a new one above the first rule."""
     table = _TABLE.search(text)
     end = table.start() if table else len(text)

@@ -33,7 +33,7 @@ def list_all_handlers(document: JsonText) -> list[HandlerPlace]:
     hooks = find_member(document.tree, HOOKS)
     for node in hooks.walk() if hooks is not None else ():
         if node.kind == "object":
-            _check_keys(node)
+            _raise_if_key_twice(node)
     places = list[HandlerPlace]()
     for entries in hooks.children if hooks is not None and hooks.kind == "object" else ():
         for number, node in enumerate(entries.children if entries.kind == "array" else ()):
@@ -49,7 +49,7 @@ def find_member(node: JsonNode, key: str) -> JsonNode | None:
     return found[0] if found else None
 
 
-def _check_keys(node: JsonNode) -> None:
+def _raise_if_key_twice(node: JsonNode) -> None:
     keys = [child.key for child in node.children]
     for key in keys if len(set(keys)) < len(keys) else ():
         find_member(node, key or "")

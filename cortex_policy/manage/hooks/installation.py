@@ -35,21 +35,21 @@ def plan_install(target: HookTarget, root: str) -> SettingsChange:
 
     Lines of other versions, or made by hand, are replaced. Raises NotDoneError if the agent would not run the line.
     """
-    file, entry = _read(target), hook_entry(target, root)
-    edit = _with_requirements if target.is_toml else _with_entry
+    file, entry = _read_settings_of_target(target), hook_entry(target, root)
+    edit = _add_managed_hook if target.is_toml else _add_entry
     try:
-        return _change(target, file, edit(file.text, target, entry))
+        return _to_change(target, file, edit(file.text, target, entry))
     except (MalformedError, NotDoneError) as error:
-        raise _in_file(target, error) from None
+        raise _add_file_to_error(target, error) from None
 
 
 def plan_uninstall(target: HookTarget) -> SettingsChange:
     """Return the change that removes each line of this program from a settings file."""
-    file = _read(target)
+    file = _read_settings_of_target(target)
     try:
-        return _change(target, file, _without_lines(file.text, target))
+        return _to_change(target, file, _remove_our_lines(file.text, target))
     except (MalformedError, NotDoneError) as error:
-        raise _in_file(target, error) from None
+        raise _add_file_to_error(target, error) from None
 
 
 def write_change(change: SettingsChange) -> None:
@@ -69,31 +69,31 @@ def check_agent_accepts(target: HookTarget, text: str) -> None:
             raise NotDoneError(message, "write plain JSON")
 
 
-def _read(target: HookTarget) -> AgentSettingsFile:
+def _read_settings_of_target(target: HookTarget) -> AgentSettingsFile:
     return read_agent_settings(target.file, follows=target.agent != "cursor")
 
 
-def _change(target: HookTarget, file: AgentSettingsFile, text: str | None) -> SettingsChange:
+def _to_change(target: HookTarget, file: AgentSettingsFile, text: str | None) -> SettingsChange:
     return SettingsChange(target, file, None if text is None else text.encode())
 
 
-def _with_entry(text: str | None, target: HookTarget, entry: HookEntry) -> str | None:
+def _add_entry(text: str | None, target: HookTarget, entry: HookEntry) -> str | None:
     if text is not None and text.strip(f" \t\r\n{BOM}"):
         check_agent_accepts(target, text)
         ours = [place for place in list_all_handlers(parse_jsonc(text)) if is_hook_line(place.handler)]
         if len(ours) == 1 and (ours[0].event, ours[0].group) == (entry.event, entry.value):
             return text
-    return settings_edit.add_entry(_without_lines(text, target), entry.event, entry.value, entry.others)
+    return settings_edit.add_entry(_remove_our_lines(text, target), entry.event, entry.value, entry.others)
 
 
-def _with_requirements(text: str | None, target: HookTarget, entry: HookEntry) -> str | None:
+def _add_managed_hook(text: str | None, target: HookTarget, entry: HookEntry) -> str | None:
     ours = [one for one in requirements_edit.managed_hooks(text or "") if is_hook_line(one)]
     if ours == [entry.handler]:
         return text
-    return requirements_edit.add_managed_hook(_without_lines(text, target), entry.value, managed_directory())
+    return requirements_edit.add_managed_hook(_remove_our_lines(text, target), entry.value, managed_directory())
 
 
-def _without_lines(text: str | None, target: HookTarget) -> str | None:
+def _remove_our_lines(text: str | None, target: HookTarget) -> str | None:
     if text is None:
         return None
     if target.is_toml:
@@ -104,7 +104,7 @@ def _without_lines(text: str | None, target: HookTarget) -> str | None:
     return settings_edit.remove_entries(text, is_hook_line, required_members(target))
 
 
-def _in_file(target: HookTarget, error: Exception) -> NotDoneError:
+def _add_file_to_error(target: HookTarget, error: Exception) -> NotDoneError:
     """Return an error about the text of a file with the name of the file."""
     if isinstance(error, NotDoneError):
         return NotDoneError(f"`{target.file}`: {error.detail}", error.hint)

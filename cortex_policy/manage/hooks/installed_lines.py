@@ -27,7 +27,7 @@ def read_hook_line(handler: "dict[str, object]") -> HookLine | None:
     if match is None:
         return None
     words = _shell_words(match[2])
-    return HookLine(command, match[1], _option(words, "--root"), _option(words, "--install"))
+    return HookLine(command, match[1], _value_of_option(words, "--root"), _value_of_option(words, "--install"))
 
 
 def is_hook_line(handler: "dict[str, object]") -> bool:
@@ -52,7 +52,7 @@ def _shell_words(text: str) -> list[str]:
         return []
 
 
-def _option(words: list[str], name: str) -> str:
+def _value_of_option(words: list[str], name: str) -> str:
     """Return the value of an option in the words of a shell's text, '' if it has none."""
     for word, following in pairwise([*words, ""]):
         if word == name:

@@ -32,7 +32,9 @@ class JsonText(Value):
 
     def value_of(self, node: JsonNode) -> object:
         """Return the value of a node."""
-        return json.loads(_strict(self.uncommented[node.start : node.end], []), parse_int=_integer)
+        return json.loads(
+            _blank_trailing_commas(self.uncommented[node.start : node.end], []), parse_int=_integer_or_float
+        )
 
 
 def parse_jsonc(text: str) -> JsonText:
@@ -42,19 +44,23 @@ def parse_jsonc(text: str) -> JsonText:
     if text.startswith(BOM):
         non_json_parts.append((BYTE_ORDER_MARK, 0))
         without_bom = f" {text[1:]}"
-    uncommented = _COMMENTS.sub(lambda match: match[1] or _blank(match, COMMENT, non_json_parts), without_bom)
-    return JsonText(text, uncommented, parse_tree(_strict(uncommented, non_json_parts)), tuple(non_json_parts))
+    uncommented = _COMMENTS.sub(lambda match: match[1] or _blank_and_note(match, COMMENT, non_json_parts), without_bom)
+    return JsonText(
+        text, uncommented, parse_tree(_blank_trailing_commas(uncommented, non_json_parts)), tuple(non_json_parts)
+    )
 
 
-def _integer(digits: str) -> float:
+def _integer_or_float(digits: str) -> float:
     """Return an integer; one of more digits than Python reads is a float, which no setting is equal to."""
     return int(digits) if len(digits) <= MAX_DIGITS else float(digits)
 
 
-def _strict(uncommented: str, non_json_parts: "list[tuple[str, int]]") -> str:
-    return _TRAILING_COMMAS.sub(lambda match: match[1] or _blank(match, TRAILING_COMMA, non_json_parts), uncommented)
+def _blank_trailing_commas(uncommented: str, non_json_parts: "list[tuple[str, int]]") -> str:
+    return _TRAILING_COMMAS.sub(
+        lambda match: match[1] or _blank_and_note(match, TRAILING_COMMA, non_json_parts), uncommented
+    )
 
 
-def _blank(match: re.Match[str], kind: str, non_json_parts: "list[tuple[str, int]]") -> str:
+def _blank_and_note(match: re.Match[str], kind: str, non_json_parts: "list[tuple[str, int]]") -> str:
     non_json_parts.append((kind, match.start()))
     return _NOT_NEWLINE.sub(" ", match[0])

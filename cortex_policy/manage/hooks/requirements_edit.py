@@ -28,12 +28,12 @@ def add_managed_hook(text: str | None, group: "dict[str, object]", directory: st
             lines += [f"[{table}]", line, ""]
         elif isinstance(members, dict) and key not in members:
             text = _add_to_table(text or "", table, f"{newline}{line}{_MARK}")
-        elif key == "hooks" and not _is_on(members):
+        elif key == "hooks" and not _are_hooks_on(members):
             raise NotDoneError("it has `hooks = false`, which switches all hooks off", "remove that line first")
     lines += [*_group_lines(group), _END, ""]
     block = newline.join(lines)
     after = block if text is None else f"{text}{newline}{block}"
-    _check(after, group)
+    _check_group_is_read(after, group)
     return after
 
 
@@ -62,7 +62,7 @@ def _add_to_table(text: str, table: str, line: str) -> str:
     return header.sub(lambda match: match[0] + line, text, count=1)
 
 
-def _is_on(features: object) -> bool:
+def _are_hooks_on(features: object) -> bool:
     return isinstance(features, dict) and features.get("hooks") is True
 
 
@@ -74,7 +74,7 @@ def _group_lines(group: "dict[str, object]") -> list[str]:
     return lines
 
 
-def _check(text: str, group: "dict[str, object]") -> None:
+def _check_group_is_read(text: str, group: "dict[str, object]") -> None:
     """Raise NotDoneError if Codex would not read the group, or not have hooks switched on."""
     try:
         document = decode_requirements(text)
@@ -82,7 +82,7 @@ def _check(text: str, group: "dict[str, object]") -> None:
         document = {}
     hooks = document.get("hooks")
     groups = hooks.get("PreToolUse") if isinstance(hooks, dict) else None
-    if not _is_on(document.get("features")) or not isinstance(groups, list) or group not in groups:
+    if not _are_hooks_on(document.get("features")) or not isinstance(groups, list) or group not in groups:
         raise NotDoneError(
             "nothing can be added to its `features` or `hooks` as they are written", "write them as tables"
         )

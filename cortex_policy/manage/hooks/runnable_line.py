@@ -78,7 +78,7 @@ def run_line(line: RunnableLine, payload: str, directory: str, variables: "Mappi
     _running.add(process.pid)
     with process:
         try:
-            return LineRun(_wait(line, process, payload.encode()), time.monotonic() - began)
+            return LineRun(_wait_for_end(line, process, payload.encode()), time.monotonic() - began)
         finally:
             _running.discard(process.pid)
 
@@ -86,10 +86,10 @@ def run_line(line: RunnableLine, payload: str, directory: str, variables: "Mappi
 def kill_running_lines() -> None:
     """Kill the lines that threads wait for."""
     for process_group in tuple(_running):
-        _kill(process_group)
+        _kill_group(process_group)
 
 
-def _wait(line: RunnableLine, process: "subprocess.Popen[bytes]", payload: bytes) -> HookEnd:
+def _wait_for_end(line: RunnableLine, process: "subprocess.Popen[bytes]", payload: bytes) -> HookEnd:
     """Wait for the end of the outputs, as agents do; Claude Code alone decides when the process ends."""
     timed_out = False
     try:
@@ -97,12 +97,12 @@ def _wait(line: RunnableLine, process: "subprocess.Popen[bytes]", payload: bytes
     except subprocess.TimeoutExpired as late:
         out, err = late.stdout or b"", late.stderr or b""
         timed_out = line.agent != "claude" or process.poll() is None
-        _kill(process.pid)
+        _kill_group(process.pid)
     code = process.wait()
     stdout, stderr = out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
     return HookEnd(code if code >= 0 else None, stdout, stderr, timed_out, line.fail_closed)
 
 
-def _kill(process_group: int) -> None:
+def _kill_group(process_group: int) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process_group, signal.SIGKILL)

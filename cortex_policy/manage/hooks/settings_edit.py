@@ -30,21 +30,21 @@ def add_entry(text: str | None, event: str, entry: object, others: "dict[str, ob
     final newline, an empty one without.
     """
     if text is None or not text.strip(_BLANKS + BOM):
-        created = _created_text({event: [entry]}, others)
+        created = _new_document_text({event: [entry]}, others)
         return f"{created}\n" if text is None else text + created
     document = parse_jsonc(text)
-    root = _of_kind(document.tree, "object", "it")
+    root = _require_kind(document.tree, "object", "it")
     for key, value in others.items():
         if not _has_member(document, root, key, value):
             member = f'"{key}": {json.dumps(value)}'
             raise NotDoneError(f"it has no `{member}`, so the hook would not run", "add that first")
     hooks = find_member(root, HOOKS)
     if hooks is None:
-        return _insert(document, root, HOOKS, {event: [entry]})
-    entries = find_member(_of_kind(hooks, "object", f"`{HOOKS}`"), event)
+        return _insert_value(document, root, HOOKS, {event: [entry]})
+    entries = find_member(_require_kind(hooks, "object", f"`{HOOKS}`"), event)
     if entries is None:
-        return _insert(document, hooks, event, [entry])
-    return _insert(document, _of_kind(entries, "array", f"`{HOOKS}.{event}`"), None, entry)
+        return _insert_value(document, hooks, event, [entry])
+    return _insert_value(document, _require_kind(entries, "array", f"`{HOOKS}.{event}`"), None, entry)
 
 
 def remove_entries(text: str, is_ours: "IsOurs", others: "dict[str, object]") -> str | None:
@@ -54,17 +54,17 @@ def remove_entries(text: str, is_ours: "IsOurs", others: "dict[str, object]") ->
         ours = [place for place in list_all_handlers(document) if is_ours(place.handler)]
         if not ours:
             break
-        created = _created_text({ours[0].event: [ours[0].group]}, others)
+        created = _new_document_text({ours[0].event: [ours[0].group]}, others)
         before = text.removesuffix(created)
         if text == f"{created}\n":
             return None
         if before != text and not before.strip(_BLANKS + BOM):
             return before
-        text = _remove(document, _made_for(document, ours[-1]))
+        text = _remove_node(document, _outermost_made_for(document, ours[-1]))
     return text
 
 
-def _created_text(events: "dict[str, object]", others: "dict[str, object]") -> str:
+def _new_document_text(events: "dict[str, object]", others: "dict[str, object]") -> str:
     """Return the text of a document with nothing else; no edit puts hooks before another member."""
     return json_value_text({HOOKS: events, **others}, CREATED, "")
 
@@ -78,13 +78,13 @@ def _has_member(document: JsonText, root: JsonNode, key: str, value: object) -> 
     return found == value
 
 
-def _of_kind(node: JsonNode, kind: str, name: str) -> JsonNode:
+def _require_kind(node: JsonNode, kind: str, name: str) -> JsonNode:
     if node.kind != kind:
         raise NotDoneError(f"{name} is not an {kind}", "correct the file first")
     return node
 
 
-def _insert(document: JsonText, parent: JsonNode, key: str | None, value: object) -> str:
+def _insert_value(document: JsonText, parent: JsonNode, key: str | None, value: object) -> str:
     """Add a value at the end of an object or array."""
     text, layout = document.text, layout_at(document, parent)
     prefix = "" if key is None else f"{json_value_text(key, layout, '')}{layout.colon}"
@@ -95,7 +95,7 @@ def _insert(document: JsonText, parent: JsonNode, key: str | None, value: object
     indent = indent_of(text, last.start_in_container) if layout.unit else ""
     gap = f"{layout.newline}{indent}" if layout.unit else layout.comma[1:]
     written = f"{gap}{prefix}{json_value_text(value, layout, indent)}"
-    comma = _comma_behind(document, last)
+    comma = _find_comma_behind(document, last)
     start = _end_of_comments(text, last.end if comma is None else comma + 1, layout)
     if comma is not None:
         return f"{text[:start]}{written},{text[start:]}"
@@ -107,7 +107,7 @@ def _end_of_comments(text: str, offset: int, layout: Layout) -> int:
     return _LINE_REST.match(text, offset).end() if layout.unit else offset  # type: ignore[union-attr] # always matches
 
 
-def _made_for(document: JsonText, place: HandlerPlace) -> JsonNode:
+def _outermost_made_for(document: JsonText, place: HandlerPlace) -> JsonNode:
     """Return the outermost value that was made for a handler: itself, its group, or the brackets around that."""
     if not place.is_alone:
         return place.node
@@ -125,12 +125,12 @@ def _is_made_for(document: JsonText, outer: JsonNode, inner: JsonNode) -> bool:
     return bool(behind) and not (before + behind).strip(_BLANKS)
 
 
-def _remove(document: JsonText, node: JsonNode) -> str:
+def _remove_node(document: JsonText, node: JsonNode) -> str:
     """Remove a value, the whitespace before it, and one comma."""
     text, start = document.text, node.start_in_container
     parent = next(outer for outer in document.tree.walk() if node in outer.children)
     index = parent.children.index(node)
-    comma = _comma_behind(document, node)
+    comma = _find_comma_behind(document, node)
     if index == 0 and comma is not None and len(parent.children) > 1:
         return text[:start] + text[parent.children[1].start_in_container :]
     if index == 0:
@@ -138,11 +138,11 @@ def _remove(document: JsonText, node: JsonNode) -> str:
     gap = len(text[:start].rstrip(_BLANKS))
     if comma is not None:
         return text[:gap] + text[comma + 1 :]
-    before = _comma_behind(document, parent.children[index - 1]) or gap
+    before = _find_comma_behind(document, parent.children[index - 1]) or gap
     return text[:before] + text[before + 1 : gap] + text[node.end :]
 
 
-def _comma_behind(document: JsonText, node: JsonNode) -> int | None:
+def _find_comma_behind(document: JsonText, node: JsonNode) -> int | None:
     """Return where the comma behind a value is, None if there is none."""
     rest = document.uncommented[node.end :]
     offset = len(rest) - len(rest.lstrip(_BLANKS))

@@ -31,7 +31,7 @@ class AgentSettingsFile(Value):
 
 def read_agent_settings(file: str, *, follows: bool = True) -> AgentSettingsFile:
     """Read a settings file; raise NotDoneError if it cannot be read, or if a link to it must not be followed."""
-    path = _behind_links(file, follows=follows)
+    path = _follow_links(file, follows=follows)
     try:
         data = _read_regular(path)
     except FileNotFoundError:
@@ -52,14 +52,14 @@ def write_agent_settings(old: AgentSettingsFile, data: bytes | None, mode: int) 
     try:
         opened = _open_directory(directory)
         try:
-            _write(opened, name, old, data, mode)
+            _write_in_directory(opened, name, old, data, mode)
         finally:
             os.close(opened)
     except OSError as error:
         raise NotDoneError(f"`{old.path}` cannot be written: {os_error_text(error)}") from None
 
 
-def _write(directory: int, name: str, old: AgentSettingsFile, data: bytes | None, mode: int) -> None:
+def _write_in_directory(directory: int, name: str, old: AgentSettingsFile, data: bytes | None, mode: int) -> None:
     def verify() -> None:
         if read_agent_settings(old.path) != old:
             raise NotDoneError(f"`{old.path}` was changed at the same time", "run the command again")
@@ -95,7 +95,7 @@ def _existing_part(path: str) -> str:
     return path
 
 
-def _behind_links(file: str, *, follows: bool) -> str:
+def _follow_links(file: str, *, follows: bool) -> str:
     path = os.path.realpath(file)
     if os.path.islink(file) and not follows:
         raise NotDoneError(f"`{file}` is a link, and the agent does not follow links", f"put a real file at `{file}`")

@@ -39,13 +39,13 @@ def settings_files_by_level(agent: str, root: str, environment: "Mapping[str, st
     for level in LEVELS:
         if level == PROJECT and not root:
             continue
-        for pattern in _patterns(agent, level, root, environment):
+        for pattern in _file_patterns(agent, level, root, environment):
             for file in sorted(glob(pattern)):
                 found.setdefault(file, level)
     return [(level, file) for file, level in found.items()]
 
 
-def _patterns(agent: str, level: str, root: str, environment: "Mapping[str, str]") -> "Iterator[str]":
+def _file_patterns(agent: str, level: str, root: str, environment: "Mapping[str, str]") -> "Iterator[str]":
     """Yield the patterns of the files of a level; an agent whose directory is not known has none."""
     try:
         file = hook_target(agent, level, root, environment).file

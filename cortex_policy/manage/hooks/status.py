@@ -52,16 +52,17 @@ def hook_statuses(root: str, environment: "Mapping[str, str]") -> "Iterator[Agen
     """Yield the status of each agent; a root of '' has no settings of a project."""
     for agent in AGENTS:
         files = [
-            _read(HookTarget(agent, level, file)) for level, file in settings_files_by_level(agent, root, environment)
+            _read_document(HookTarget(agent, level, file))
+            for level, file in settings_files_by_level(agent, root, environment)
         ]
         documents = [one for one in files if isinstance(one, SettingsDocument)]
-        read = [hook for document in documents for hook in _hooks_in(document, root, environment)]
+        read = [hook for document in documents for hook in _find_hooks_in(document, root, environment)]
         hooks = tuple(hook for hook in read if hook.line.agent == agent)
         unread = [one for one in files if isinstance(one, _UnreadFile)]
         problems = [one.sentence for one in unread if one.names_us or (hooks and not one.is_known)]
         if hooks:
-            problems += _problems(agent, hooks, documents)
-        yield AgentStatus(agent, hooks, tuple(problems), _notes(agent, read) if hooks else ())
+            problems += _problem_sentences(agent, hooks, documents)
+        yield AgentStatus(agent, hooks, tuple(problems), _note_sentences(agent, read) if hooks else ())
 
 
 class _UnreadFile(Value):
@@ -72,7 +73,7 @@ class _UnreadFile(Value):
     names_us: bool
 
 
-def _read(target: HookTarget) -> SettingsDocument | _UnreadFile:
+def _read_document(target: HookTarget) -> SettingsDocument | _UnreadFile:
     data = None
     try:
         file = read_agent_settings(target.file)
@@ -90,12 +91,14 @@ def _read(target: HookTarget) -> SettingsDocument | _UnreadFile:
         return _UnreadFile(sentence, data is not None, _NAME in (data or b""))
 
 
-def _hooks_in(document: SettingsDocument, root: str, environment: "Mapping[str, str]") -> "Iterator[InstalledHook]":
+def _find_hooks_in(
+    document: SettingsDocument, root: str, environment: "Mapping[str, str]"
+) -> "Iterator[InstalledHook]":
     target = document.target
     for handler, place in document.handlers:
         line = read_hook_line(handler)
         if line is not None:
-            trust = _trust(target, place, root, environment)
+            trust = _find_trust(target, place, root, environment)
             is_current = _is_current(target, line, handler, place)
             yield InstalledHook(target.level, target.file, handler, line, is_current, trust)
 
@@ -109,7 +112,7 @@ def _is_current(target: HookTarget, line: HookLine, handler: "dict[str, object]"
     return handler == entry.handler and (place is None or (place.group, place.event) == (entry.value, entry.event))
 
 
-def _trust(target: HookTarget, place: HandlerPlace | None, root: str, environment: "Mapping[str, str]") -> str:
+def _find_trust(target: HookTarget, place: HandlerPlace | None, root: str, environment: "Mapping[str, str]") -> str:
     """Return whether a person has trusted a line, '' where the agent runs it anyway."""
     if target.agent == "codex" and target.level != MANAGED:
         config = f"{agent_directory('codex', environment)}/config.toml"
@@ -120,7 +123,9 @@ def _trust(target: HookTarget, place: HandlerPlace | None, root: str, environmen
     return ""
 
 
-def _problems(agent: str, hooks: tuple[InstalledHook, ...], documents: list[SettingsDocument]) -> "Iterator[str]":
+def _problem_sentences(
+    agent: str, hooks: tuple[InstalledHook, ...], documents: list[SettingsDocument]
+) -> "Iterator[str]":
     title = AGENT_FILES[agent].title
     yield from off_switch_sentences(agent, {hook.level for hook in hooks}, documents)
     for hook in hooks:
@@ -130,7 +135,7 @@ def _problems(agent: str, hooks: tuple[InstalledHook, ...], documents: list[Sett
             yield f"the line in `{hook.file}` is not the one that `hook install` writes now"
 
 
-def _notes(agent: str, read: list[InstalledHook]) -> tuple[str, ...]:
+def _note_sentences(agent: str, read: list[InstalledHook]) -> tuple[str, ...]:
     """Return a sentence about several lines: some agents run those of other agents too."""
     if len(read) == 1:
         return ()

@@ -54,12 +54,12 @@ def off_switch_sentences(agent: str, levels: set[str], documents: list[SettingsD
     managed = [document for document in documents if document.target.level == MANAGED]
     for document in documents:
         for keys, value in _SWITCHES[agent]:
-            is_off = _matches(document.member(*keys), value)
+            is_off = _is_switched_off(document.member(*keys), value)
             if is_off and not _is_resisted(agent, keys, levels, managed, is_managed=document in managed):
                 yield f"`{'.'.join(keys)}` in `{document.target.file}` switches the hook off"
 
 
-def _matches(value: object, switch: object) -> bool:
+def _is_switched_off(value: object, switch: object) -> bool:
     return value is switch or (isinstance(value, list) and switch in value)
 
 

@@ -40,7 +40,7 @@ def check_repository(path: str) -> None:
 
 def install_merge_driver(root: Root) -> MergeDriver:
     """Write the attribute and the settings; a file that exists is kept."""
-    settings = ((f"merge.{_DRIVER}.name", "merge of two stamps"), (f"merge.{_DRIVER}.driver", _command()))
+    settings = ((f"merge.{_DRIVER}.name", "merge of two stamps"), (f"merge.{_DRIVER}.driver", _driver_command()))
     file = f"{root.policy}/{_ATTRIBUTES}"
     try:
         with PolicyDirectory(TrustCheck(root)) as policy:
@@ -48,7 +48,7 @@ def install_merge_driver(root: Root) -> MergeDriver:
             status = _write_attributes(policy)
     except OSError as error:
         raise NotDoneError(f"`{file}` cannot be written: {os_error_text(error)}") from None
-    changed = tuple(pair for pair in settings if _setting(root, pair[0]) != pair[1])
+    changed = tuple(pair for pair in settings if _read_git_setting(root, pair[0]) != pair[1])
     for name, value in changed:
         done = run_git(root.path, "config", "--local", name, value)
         if done.returncode:
@@ -67,12 +67,12 @@ def _write_attributes(policy: PolicyDirectory) -> str:
     return MADE
 
 
-def _setting(root: Root, name: str) -> str:
+def _read_git_setting(root: Root, name: str) -> str:
     done = run_git(root.path, "config", "--local", "--get", name)
     return done.stdout.decode("utf-8", "surrogateescape").removesuffix("\n")
 
 
-def _command() -> str:
+def _driver_command() -> str:
     """Return the driver's command: this very program, since a graphical git may have another PATH."""
     program = quote(sys.executable).replace("%", "%%")
     return f"{program} -I -m cortex_policy stamp merge-files %O %A %B"

@@ -133,13 +133,13 @@ def read_configuration(top: str) -> str:
     with suppress(OSError):
         directory = open_without_links(top)
         try:
-            return _read_in(directory)
+            return _read_configuration_in(directory)
         finally:
             os.close(directory)
     return ""
 
 
-def _read_in(directory: int) -> str:
+def _read_configuration_in(directory: int) -> str:
     """Read the configuration in a directory; a link is not followed: another user may have chosen its target."""
     with suppress(OSError):
         descriptor = os.open(CONFIGURATION, _READ, dir_fd=directory)
@@ -151,8 +151,8 @@ def _read_in(directory: int) -> str:
 
 
 def _existing_configuration(file: str, below: str, directory: int) -> HookConfiguration:
-    text = _read_in(directory)
-    expected = [f"id: {hook.id}" for hook in HOOKS] + [line.strip() for line in _arguments(below)]
+    text = _read_configuration_in(directory)
+    expected = [f"id: {hook.id}" for hook in HOOKS] + [line.strip() for line in _argument_lines(below)]
     status = COMPLETE if all(line in text for line in expected) else KEPT
     around = re.search(r"^( *)- repo:", text, re.MULTILINE)  # the items of a list have one indentation
     return HookConfiguration(file, status, indent(_hooks_block(below), around[1] if around else "  "))
@@ -163,16 +163,16 @@ def _hooks_block(below: str) -> str:
     lines = ["- repo: local", "  hooks:"]
     for hook in HOOKS:
         lines += [f"    - id: {hook.id}", f"      name: {hook.name}", f"      entry: {hook.entry}"]
-        lines += _arguments(below) if hook.takes_root else []
+        lines += _argument_lines(below) if hook.takes_root else []
         lines += [f"      {line}" for line in ("language: system", *hook.when)]
     return "\n".join([*lines, ""])
 
 
-def _arguments(below: str) -> list[str]:
-    return [] if below == os.curdir else [f'      args: [--root, "{"".join(map(_escape, below))}"]']
+def _argument_lines(below: str) -> list[str]:
+    return [] if below == os.curdir else [f'      args: [--root, "{"".join(map(_escape_letter, below))}"]']
 
 
-def _escape(letter: str) -> str:
+def _escape_letter(letter: str) -> str:
     return letter if letter.isprintable() and letter not in '"\\' else f"\\U{ord(letter):08x}"
 
 

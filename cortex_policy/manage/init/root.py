@@ -38,7 +38,7 @@ def init_root(
     Raise NotDoneError if a directory above is a root already: checks below it could not tell which root to use.
     """
     path = _resolve_directory(_root_name(named))
-    _refuse_outer(path)
+    _raise_if_inside_root(path)
     top = find_writable_repository(path) if with_hooks else None
     if with_driver:
         check_repository(path)
@@ -89,7 +89,7 @@ def _resolve_directory(name: str) -> str:
     return path
 
 
-def _refuse_outer(path: str) -> None:
+def _raise_if_inside_root(path: str) -> None:
     above = path
     while above != "/":
         above = os.path.dirname(above)

@@ -43,7 +43,7 @@ class CallReplayer:
         self._known: dict[bytes, Reason | UndecidedReason | None] = {}
         self.steps: SharedSteps = SharedSteps()
 
-    def add(
+    def add_call(
         self, at: float, data: "dict[str, Any]", call_id: object, answer: "Reason | UndecidedReason | None"
     ) -> None:
         """Add a call, with the answer of every rule but the rate."""

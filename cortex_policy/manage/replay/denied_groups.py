@@ -131,12 +131,12 @@ class DenialGrouper:
             self._add_denied(at, data, grant)
 
     def _add_allowed(self, at: float, data: "dict[str, Any]", grant: Grant, *, is_denied: bool) -> None:
-        window, cost = self._window(grant.tool, data["action"]), requested_cost(data)
+        window, cost = self._window_of_action(grant.tool, data["action"]), requested_cost(data)
         demand = window.total_with(at, cost)
         if not takes_no_hit(data):
             window.add(at, cost)
         if is_denied and demand > grant.rate.per_minute and data["reason"] is RATE_LIMITED:
-            group = self._group(data, RATE_TOO_LOW)
+            group = self._find_or_add_group(data, RATE_TOO_LOW)
             if group is not None:
                 group.call_count, group.within_rate, group.peak = (
                     group.call_count + 1,
@@ -163,11 +163,11 @@ class DenialGrouper:
             self._mark_unfixable(data, missing if isinstance(missing, str) else UNTYPABLE)
             return
         declared = tuple((one.name, one.keyword) for one in missing.arguments)
-        group = self._group(data, (missing.actions, bool(missing.scopes), declared))
+        group = self._find_or_add_group(data, (missing.actions, bool(missing.scopes), declared))
         if group is not None and group.add(missing):
-            self._count(group, at, data, self._window(grant.tool, data["action"]), grant.rate.per_minute)
+            self._count_call(group, at, data, self._window_of_action(grant.tool, data["action"]), grant.rate.per_minute)
 
-    def _count(self, group: DeniedGroup, at: float, data: "dict[str, Any]", base: HitWindow, limit: int) -> None:
+    def _count_call(self, group: DeniedGroup, at: float, data: "dict[str, Any]", base: HitWindow, limit: int) -> None:
         """Count a call of a group, and whether the rate has room for it besides the calls that are allowed already."""
         cost, window = requested_cost(data), group.windows.setdefault(data["action"], HitWindow())
         demand = base.total_with(at, 0) + window.total_with(at, cost)
@@ -188,14 +188,14 @@ class DenialGrouper:
             self._mark_unfixable(data, scopes)
         elif len(data["action"]) > MAX_TYPED:
             self._mark_unfixable(data, UNTYPABLE)
-        elif (group := self._group(data, (NO_GRANT, bool(scopes)))) is not None:
+        elif (group := self._find_or_add_group(data, (NO_GRANT, bool(scopes)))) is not None:
             group.add(MissingPermissions((data["action"],), scopes))
-            self._count(group, at, data, HitWindow(), 1 << 62)
+            self._count_call(group, at, data, HitWindow(), 1 << 62)
 
-    def _window(self, tool: str, action: str) -> HitWindow:
+    def _window_of_action(self, tool: str, action: str) -> HitWindow:
         return self._windows.setdefault(budget_key(tool, action), HitWindow())
 
-    def _group(self, data: "dict[str, Any]", kind: object) -> DeniedGroup | None:
+    def _find_or_add_group(self, data: "dict[str, Any]", kind: object) -> DeniedGroup | None:
         key = (data["grant"], kind)
         group = self.groups.get(key)
         if group is None:

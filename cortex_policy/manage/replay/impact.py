@@ -126,7 +126,7 @@ def _replay_calls(
             and data["action"] in other.actions
         ):
             answer = _recorded_answer(data)
-        replayer.add(at, data, number, answer)
+        replayer.add_call(at, data, number, answer)
     replayer.finish()
     return answers
 

@@ -101,11 +101,11 @@ def replay(
     with pause_garbage_collector():
         for at, data in decode_grant_calls(lines, root.path, counts):
             if at >= since:
-                replayer.add(at, data, to_past_call(data), replayer.decide_without_rate(data))
+                replayer.add_call(at, data, to_past_call(data), replayer.decide_without_rate(data))
             else:
                 earlier += 1
                 if at >= since - WARM_UP_SECONDS:
-                    replayer.add(at, data, None, replayer.decide_without_rate(data))
+                    replayer.add_call(at, data, None, replayer.decide_without_rate(data))
         replayer.finish()
     return ReplayResult(
         groups.flips(),

@@ -17,11 +17,11 @@ def find_new_global_denial(
 
     The environment of this shell does not count: other shells do not have it.
     """
-    known = {str(error) for error in _denials(place, root, before or b"")}
-    return next((error for error in _denials(place, root, after) if str(error) not in known), None)
+    known = {str(error) for error in _denials_with_text(place, root, before or b"")}
+    return next((error for error in _denials_with_text(place, root, after) if str(error) not in known), None)
 
 
-def _denials(place: str, root: Root | None, text: bytes) -> list[CortexPolicyError]:
+def _denials_with_text(place: str, root: Root | None, text: bytes) -> list[CortexPolicyError]:
     try:
         settings = _settings_with(place, root, text)
     except GrantError as error:  # what is set in several places does not fit together

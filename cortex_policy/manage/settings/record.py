@@ -12,15 +12,15 @@ from cortex_policy.state.settings_errors import quote_value
 def settings_record(command: str, place: str, file: str, old: bytes | None, new: bytes) -> CommandRecord:
     """Return the record of a command that replaces the old text of a settings file by a new one."""
     meaning = compare_settings_texts(place, file, old, new)
-    before, after = _values(place, file, old or b""), _values(place, file, new)
+    before, after = _values_in_text(place, file, old or b""), _values_in_text(place, file, new)
     changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
-    said = {name: f"{_shown(before, name)} becomes {_shown(after, name)}" for name in changed}
+    said = {name: f"{_value_text(before, name)} becomes {_value_text(after, name)}" for name in changed}
     detail = ", ".join(text if len(said) == 1 else f"{name} {text}" for name, text in said.items())
     subject = ", ".join(changed) or "comments"
     return new_record(command, subject, detail, verdict=meaning.verdict if meaning else SAME, place=place)
 
 
-def _values(place: str, file: str, text: bytes) -> dict[str, object]:
+def _values_in_text(place: str, file: str, text: bytes) -> dict[str, object]:
     """Return what a text sets and locks, nothing if it is invalid."""
     try:
         layer = decode_layer(place, file, text)
@@ -29,7 +29,7 @@ def _values(place: str, file: str, text: bytes) -> dict[str, object]:
     return {**layer.values, **({LOCKED: list(layer.locked)} if layer.locked else {})}
 
 
-def _shown(values: dict[str, object], name: str) -> str:
+def _value_text(values: dict[str, object], name: str) -> str:
     value = values.get(name)
     if value is None:
         return "not set"

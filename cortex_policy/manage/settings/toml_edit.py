@@ -32,12 +32,12 @@ def set_in_text(text: str, name: str, value: object) -> str:
     expected = {key: part for key, part in before.items() if key != name} | ({} if value is UNSET else {name: value})
     if expected == before:
         return text
-    for candidate in _candidates(text, name, value):
+    for candidate in _text_candidates(text, name, value):
         if _has_values(candidate, expected):
             return candidate
     if "#" in text:
         raise NotDoneError("its comments would be lost", "use `cortex-policy config edit`")
-    return tomli_w.dumps(_nest(expected)).replace("\n", _line_ending(text))
+    return tomli_w.dumps(_nest_values(expected)).replace("\n", _line_ending(text))
 
 
 def toml_literal(value: object) -> str:
@@ -54,7 +54,7 @@ def _has_values(text: str, expected: dict[str, object]) -> bool:
         return False
 
 
-def _nest(values: dict[str, object]) -> dict[str, object]:
+def _nest_values(values: dict[str, object]) -> dict[str, object]:
     document: dict[str, object] = {}
     for name, value in values.items():
         *above, last = name.split(".")
@@ -65,11 +65,11 @@ def _nest(values: dict[str, object]) -> dict[str, object]:
     return document
 
 
-def _candidates(text: str, name: str, value: object) -> "Iterator[str]":
+def _text_candidates(text: str, name: str, value: object) -> "Iterator[str]":
     """Yield texts that may set the value, the most natural first."""
     lines = _LINE.findall(text)
     section, _, key = name.rpartition(".")
-    sections = _sections(lines)
+    sections = _section_of_each_line(lines)
     for index, line in enumerate(lines):
         match = _PAIR.match(line)
         if match and name in (match[2], f"{sections[index]}.{match[2]}"):
@@ -82,12 +82,12 @@ def _candidates(text: str, name: str, value: object) -> "Iterator[str]":
     if value is UNSET:
         return
     if not section or section in sections:
-        yield _insert(lines, _section_end(lines, sections, section), f"{key} = {toml_literal(value)}\n")
-    yield _insert(lines, len(lines), f"[{section}]\n{key} = {toml_literal(value)}\n", "\n")
-    yield _insert(lines, _section_end(lines, sections, ""), f"{name} = {toml_literal(value)}\n")
+        yield _insert_lines(lines, _section_end(lines, sections, section), f"{key} = {toml_literal(value)}\n")
+    yield _insert_lines(lines, len(lines), f"[{section}]\n{key} = {toml_literal(value)}\n", "\n")
+    yield _insert_lines(lines, _section_end(lines, sections, ""), f"{name} = {toml_literal(value)}\n")
 
 
-def _sections(lines: list[str]) -> list[str]:
+def _section_of_each_line(lines: list[str]) -> list[str]:
     """Return the section of each line."""
     sections, section = [], ""
     for line in lines:
@@ -108,7 +108,7 @@ def _section_end(lines: list[str], sections: list[str], section: str) -> int:
     return last + 1
 
 
-def _insert(lines: list[str], index: int, new: str, gap: str = "") -> str:
+def _insert_lines(lines: list[str], index: int, new: str, gap: str = "") -> str:
     before, after = "".join(lines[:index]), "".join(lines[index:])
     ending = _line_ending(*lines[max(index - 1, 0) : index + 1], *lines[:1])
     separated = ending if lines[index:] and _HEADER.match(lines[index].rstrip()) else ""

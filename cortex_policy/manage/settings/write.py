@@ -98,7 +98,7 @@ def set_value(
         raise UsageError(f"`{name}` cannot be {quote_value(text)}", f"it must be {setting.expected}")
     for code in value if setting.kind == CODES and isinstance(value, list) else ():
         expand_code(code)
-    return _rewrite(target, name, value, consent, lock_wait)
+    return _rewrite_setting(target, name, value, consent, lock_wait)
 
 
 def unset_value(target: SettingsFile, name: str, consent: "Consent", lock_wait: LockWait = NO_WAIT) -> SettingsWrite:
@@ -106,7 +106,7 @@ def unset_value(target: SettingsFile, name: str, consent: "Consent", lock_wait: 
     _check_place(target, find_setting(name))
     if read_settings_file(target.place, target.root_path) is None:
         return SettingsWrite(is_changed=False)
-    return _rewrite(target, name, UNSET, consent, lock_wait)
+    return _rewrite_setting(target, name, UNSET, consent, lock_wait)
 
 
 def find_widening(target: SettingsFile, old: bytes | None, new: bytes) -> "GrantDiff | None":
@@ -133,7 +133,7 @@ def replace_settings_text(
     """Replace the text that was read by another; raise NotDoneError if the file has changed since."""
     check_settings_text(target, data)
     with _lock_directory(target, lock_wait) as locked:
-        return _replace(target, locked, original, data, "config edit")
+        return _replace_locked_text(target, locked, original, data, "config edit")
 
 
 def _check_place(target: SettingsFile, setting: Setting) -> None:
@@ -142,7 +142,9 @@ def _check_place(target: SettingsFile, setting: Setting) -> None:
         raise UsageError(f"`{setting.name}` cannot be set by the {target.place}", f"it can be set by: {where}")
 
 
-def _rewrite(target: SettingsFile, name: str, value: object, consent: "Consent", lock_wait: LockWait) -> SettingsWrite:
+def _rewrite_setting(
+    target: SettingsFile, name: str, value: object, consent: "Consent", lock_wait: LockWait
+) -> SettingsWrite:
     with _lock_directory(target, lock_wait) as locked:
         original = read_settings_file(target.place, target.root_path)
         after = _edit_text(target, original or b"", name, value)
@@ -153,7 +155,7 @@ def _rewrite(target: SettingsFile, name: str, value: object, consent: "Consent",
         check_not_all_denied(target, original, after)
         if (change := find_widening(target, original, after)) is not None:
             consent(change)
-        return _replace(target, locked, original, after, "config unset" if value is UNSET else "config set")
+        return _replace_locked_text(target, locked, original, after, "config unset" if value is UNSET else "config set")
 
 
 def _check_not_locked(target: SettingsFile, original: bytes | None, name: str, value: object) -> None:
@@ -173,7 +175,7 @@ def _edit_text(target: SettingsFile, before: bytes, name: str, value: object) ->
         ) from None
 
 
-def _replace(
+def _replace_locked_text(
     target: SettingsFile, locked: "LockedDirectory", original: bytes | None, data: bytes, command: str
 ) -> SettingsWrite:
     """Replace the text that was read, while the lock is held; record what the command changes."""
@@ -208,7 +210,7 @@ def _lock_directory(target: SettingsFile, lock_wait: LockWait) -> "Iterator[Lock
             with hold_writer_lock(target.root, lock_wait) as locked:
                 yield locked.policy.descriptor, locked.check_held
             return
-        path = _directory(target)
+        path = _require_settings_directory(target)
         if os.geteuid() == ROOT and not is_private_path(_existing_part(path)):
             raise NotDoneError(f"another user decides where `{path}` leads to", "name another with `XDG_CONFIG_HOME`")
         os.makedirs(path, PUBLIC_MODE | 0o111 if target.place == SYSTEM else 0o700, exist_ok=True)
@@ -221,7 +223,7 @@ def _lock_directory(target: SettingsFile, lock_wait: LockWait) -> "Iterator[Lock
         raise NotDoneError(f"`{target.file}`: {os_error_text(error)}") from None
 
 
-def _directory(target: SettingsFile) -> str:
+def _require_settings_directory(target: SettingsFile) -> str:
     """Return the directory that checks read; raise NotDoneError if platformdirs names another one for the user."""
     path = settings_directory_of(target.place, target.root_path)
     if target.place == USER:

@@ -62,10 +62,12 @@ def merge_stamp(root: Root, lock_wait: LockWait = NO_WAIT) -> MergeResult:
         if sides is None:
             hint = f"make a new one with `cortex-policy stamp write{root_option(root)}`"
             raise NotDoneError(f"`{file}` holds no stamp that could be merged", hint)
-        return _merge(root, lock, history, sides, current)
+        return _merge_sides(root, lock, history, sides, current)
 
 
-def _merge(root: Root, lock: WriterLock, history: History, sides: MergeSides, current: Stamp | None) -> MergeResult:
+def _merge_sides(
+    root: Root, lock: WriterLock, history: History, sides: MergeSides, current: Stamp | None
+) -> MergeResult:
     newest = max(sides.ours.version, sides.theirs.version)
     later = current if current is not None and current.version > newest else None  # written since the merge
     before = later or Stamp(sides.ours.version, sides.ours.digests, {})
@@ -74,11 +76,11 @@ def _merge(root: Root, lock: WriterLock, history: History, sides: MergeSides, cu
         finish_interrupted_entry(history, digests)
     grants, unstamped = merge_grant_digests(sides, later, digests)
     for grant_id in unstamped:
-        _refuse_invalid(root, grant_id, texts.get(grant_id))
+        _raise_if_text_invalid(root, grant_id, texts.get(grant_id))
     changed = {name: text for name, text in texts.items() if grants.get(name) != before.digests.get(name)}
     edits = find_hand_edits(root, before, changed)
     settings = comparison_settings(root.path)
-    diff = PolicyDiff(tuple(edit.change(settings) for edit in edits), len(grants) - len(edits), ())
+    diff = PolicyDiff(tuple(edit.to_diff(settings) for edit in edits), len(grants) - len(edits), ())
     if current is not None and current.digests == grants and current.version >= newest:
         return MergeResult(current, is_written=False, diff=diff, unstamped=unstamped)
     new = Stamp(version_after(max(newest, before.version), stamps.stamp_file(root.path)), grants, {})
@@ -123,7 +125,7 @@ def _is_renamed(sides: MergeSides, grant_id: str, digest: str | None) -> bool:
     )
 
 
-def _refuse_invalid(root: Root, grant_id: str, text: bytes | None) -> None:
+def _raise_if_text_invalid(root: Root, grant_id: str, text: bytes | None) -> None:
     if text is not None:
         hint = f"resolve it, then run `cortex-policy stamp merge{root_option(root)}` again"
         require_valid_text(root, grant_id, text, hint)

@@ -25,7 +25,7 @@ def merge_stamp_files(base: str, ours: str, theirs: str) -> FileMerge:
     An empty base means that both sides are new. After a conflict the file has all three stamps, between markers.
     """
     try:
-        merge = merge_stamp_bytes(*map(_read, (base, ours, theirs)))
+        merge = merge_stamp_bytes(*map(_read_stamp_file, (base, ours, theirs)))
         with open(ours, "wb") as file:
             file.write(merge.data)
     except OSError as error:
@@ -33,7 +33,7 @@ def merge_stamp_files(base: str, ours: str, theirs: str) -> FileMerge:
     return merge
 
 
-def _read(name: str) -> bytes:
+def _read_stamp_file(name: str) -> bytes:
     with open(name, "rb") as file:
         data = file.read(stamps.MAX_BYTES + 1)
     if len(data) > stamps.MAX_BYTES:
@@ -47,20 +47,20 @@ def merge_stamp_bytes(base: bytes, ours: bytes, theirs: bytes) -> FileMerge:
         before = stamps.parse_stamp(base) if base else Stamp(0, {}, {})
         first, second = stamps.parse_stamp(ours), stamps.parse_stamp(theirs)
     except MalformedError as error:
-        return _conflict(base, ours, theirs, f"a stamp is broken: {error}")
+        return _conflict_file(base, ours, theirs, f"a stamp is broken: {error}")
     if any(side.pending or side.unknown for side in (first, second)):
-        return _conflict(base, ours, theirs, "a stamp was not finished, or has members unknown to this program")
-    both = sorted(_changed_on_both_sides(before, first, second))
+        return _conflict_file(base, ours, theirs, "a stamp was not finished, or has members unknown to this program")
+    both = sorted(_names_changed_by_both(before, first, second))
     if both:
         names = ", ".join(f"`{name}`" for name in both)
-        return _conflict(base, ours, theirs, f"both sides changed {names}")
+        return _conflict_file(base, ours, theirs, f"both sides changed {names}")
     version = max(first.version, second.version) + 1
     if version not in stamps.VERSIONS:
-        return _conflict(base, ours, theirs, "the version is at its maximum")
+        return _conflict_file(base, ours, theirs, "the version is at its maximum")
     return FileMerge(stamps.encode_stamp(Stamp(version, _merge_digests(before, first, second), {})))
 
 
-def _changed_on_both_sides(base: Stamp, ours: Stamp, theirs: Stamp) -> "Iterator[str]":
+def _names_changed_by_both(base: Stamp, ours: Stamp, theirs: Stamp) -> "Iterator[str]":
     for name in {*base.digests, *ours.digests, *theirs.digests}:
         old, first, second = (side.digests.get(name) for side in (base, ours, theirs))
         if first != second and old not in (first, second):
@@ -77,7 +77,7 @@ def _merge_digests(base: Stamp, ours: Stamp, theirs: Stamp) -> dict[str, str]:
     return grants
 
 
-def _conflict(base: bytes, ours: bytes, theirs: bytes, why: str) -> FileMerge:
+def _conflict_file(base: bytes, ours: bytes, theirs: bytes, why: str) -> FileMerge:
     """Return the file of a conflict; a base that was a conflict itself would not be told from ours."""
     base = base if b"<<<<<<<" not in base else b""
     parts = ((b"<<<<<<< ours", ours), (b"||||||| base", base), (b"=======", theirs), (b">>>>>>> theirs", b""))

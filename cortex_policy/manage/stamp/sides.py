@@ -6,7 +6,7 @@ from contextlib import suppress
 from cortex_policy.core import Value
 from cortex_policy.core.decode import HOOKS, MalformedError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.diff.git_merges import merged_versions, unmerged_versions
+from cortex_policy.manage.diff.git_merges import versions_of_conflict, versions_of_merge
 from cortex_policy.manage.stamp.locked_file import highest_version_in_text
 from cortex_policy.manage.transaction.recovery import require_supported_version
 from cortex_policy.state import Root
@@ -44,12 +44,12 @@ def read_sides(root: Root, data: bytes, *, is_broken: bool) -> MergeSides | None
     """
     file = stamps.stamp_file(root.path)
     with suppress(NotDoneError):  # there is no git, or it lacks an object
-        if (versions := unmerged_versions(root, _PATH)) is not None:
+        if (versions := versions_of_conflict(root, _PATH)) is not None:
             return _sides_of(*versions, file)
     if is_broken:
         return split_sides(data, file)
     with suppress(NotDoneError):
-        if (pair := merged_versions(root, _PATH)) is not None:
+        if (pair := versions_of_merge(root, _PATH)) is not None:
             return _sides_of(None, *pair, file)
     return None
 
@@ -67,7 +67,7 @@ def _read_side(text: bytes | None, file: str) -> Stamp | None:
     try:
         stamp = stamps.parse_stamp(text)
     except MalformedError:
-        return _scan(text.decode("utf-8", "replace"), file)
+        return _scan_stamp_text(text.decode("utf-8", "replace"), file)
     require_supported_version(stamp, file)
     return stamp
 
@@ -87,13 +87,16 @@ def split_sides(data: bytes, file: str) -> MergeSides | None:
         for name, lines in parts.items():
             if side in {"all", name}:
                 lines.append(line)
-    ours, theirs = _scan("".join(parts["ours"]), file), _scan("".join(parts["theirs"]), file, is_last=True)
+    ours, theirs = (
+        _scan_stamp_text("".join(parts["ours"]), file),
+        _scan_stamp_text("".join(parts["theirs"]), file, is_last=True),
+    )
     if not ours.digests and not theirs.digests:
         return None
-    return MergeSides(ours, theirs, _scan("".join(parts["base"]), file) if has_base else None)
+    return MergeSides(ours, theirs, _scan_stamp_text("".join(parts["base"]), file) if has_base else None)
 
 
-def _scan(text: str, file: str, *, is_last: bool = False) -> Stamp:
+def _scan_stamp_text(text: str, file: str, *, is_last: bool = False) -> Stamp:
     """Return what a text says, decodable or not; of two digests of a grant the first one, or the last."""
     version = highest_version_in_text(text.encode("utf-8", "replace"), file)
     start = re.search(r'"grants"\s*:\s*\{', text)  # the checksum before it is no grant

@@ -65,14 +65,14 @@ def write_stamp(root: Root, consent: "Consent", lock_wait: LockWait = NO_WAIT) -
         edits = find_hand_edits(root, old, now)
         notes = (_NO_STAMP if not data else _BROKEN_STAMP,) if old is None and edits else ()
         settings = comparison_settings(root.path)
-        diff = PolicyDiff(tuple(edit.change(settings) for edit in edits), len(digests) - len(now), (), notes)
+        diff = PolicyDiff(tuple(edit.to_diff(settings) for edit in edits), len(digests) - len(now), (), notes)
         if old is not None and old.digests == digests and not old.pending:
             return StampResult(old, is_written=False, diff=diff)
         version = version_after(
             require_supported_version(old, file) if old is not None else highest_version_in_text(data, file), file
         )
         for edit in edits:
-            _refuse_invalid(root, edit)
+            _raise_if_edit_invalid(root, edit)
         consent(diff)
         # INVARIANT: the digests are those of the texts that were shown
         new = Stamp(version, digests, {})
@@ -99,7 +99,7 @@ def read_digests_and_changes(lock: WriterLock, stamp: Stamp | None) -> tuple[dic
     return digests, differing | dict.fromkeys(stamped.keys() - digests.keys())
 
 
-def _refuse_invalid(root: Root, edit: HandEdit) -> None:
+def _raise_if_edit_invalid(root: Root, edit: HandEdit) -> None:
     if isinstance(edit.new, bytes):
         where = root_option(root)
         hint = f"fix the file, or take it back with `cortex-policy undo {edit.id}{where}`"

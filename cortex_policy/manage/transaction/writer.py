@@ -85,11 +85,13 @@ class GrantWriter:
         GrantError (23) if it differs from its stamp.
         """
         self.grants.check_permissions(grant_id)
-        return self._commit({grant_id: (old, new)}, lambda verify: self._replace_file(grant_id, new, mode, verify))
+        return self._commit_changes(
+            {grant_id: (old, new)}, lambda verify: self._replace_file(grant_id, new, mode, verify)
+        )
 
     def remove(self, grant_id: str, old: bytes) -> int | None:
         """Remove a grant; return and raise as `write` does."""
-        return self._commit({grant_id: (old, None)}, lambda verify: self._remove_file(grant_id, verify))
+        return self._commit_changes({grant_id: (old, None)}, lambda verify: self._remove_file(grant_id, verify))
 
     def undo_hand_edit(self, grant_id: str, old: bytes | None, stamped: bytes | None) -> int | None:
         """Replace a hand edit by the bytes that the stamp has, None for no grant; return as `write` does.
@@ -104,13 +106,13 @@ class GrantWriter:
             else:
                 self._replace_file(grant_id, stamped, 0o644, verify)
 
-        return self._commit({grant_id: (old, stamped)}, step, is_hand_edit=True)
+        return self._commit_changes({grant_id: (old, stamped)}, step, is_hand_edit=True)
 
     def rename(self, grant_id: str, other: str, old: bytes) -> int | None:
         """Give a grant another id, by one rename of its file; return and raise as `write` does."""
         changes = {grant_id: (old, None), other: (None, old)}
         same = GrantComparison(SAME, ())
-        return self._commit(changes, lambda verify: self._rename_file(grant_id, other, verify), same)
+        return self._commit_changes(changes, lambda verify: self._rename_file(grant_id, other, verify), same)
 
     def _replace_file(self, grant_id: str, new: bytes, mode: int, verify: "Verify") -> None:
         directory, file = self.grants.locate(grant_id)
@@ -154,7 +156,7 @@ class GrantWriter:
                 what = "exists already" if old is None else "was changed by hand in the meantime"
                 raise NotDoneError(f"`{grant_id}` {what}", "look at it, then try again")
 
-    def _commit(
+    def _commit_changes(
         self,
         changes: "GrantBytes",
         step: "Callable[[Verify], None]",
@@ -167,7 +169,7 @@ class GrantWriter:
         The step writes, removes or renames the file. It calls `verify` as the last thing before that.
         """
         self._check_unchanged(changes)
-        stamp = self._begin(changes, meaning, is_hand_edit=is_hand_edit)
+        stamp = self._begin_write(changes, meaning, is_hand_edit=is_hand_edit)
         try:
             step(lambda: self._check_unchanged(changes))
         except BaseException as error:
@@ -179,9 +181,9 @@ class GrantWriter:
             raise
         sync_directory(self.grants.locate(next(iter(changes)))[0].descriptor)
         digests = update_digests(stamp.digests, {name: digest_or_none(new) for name, (_, new) in changes.items()})
-        return self._finish(Stamp(stamp.version + 1, digests, {}))
+        return self._finish_write(Stamp(stamp.version + 1, digests, {}))
 
-    def _begin(self, changes: "GrantBytes", meaning: GrantComparison | None, *, is_hand_edit: bool) -> Stamp:
+    def _begin_write(self, changes: "GrantBytes", meaning: GrantComparison | None, *, is_hand_edit: bool) -> Stamp:
         """Add what is pending to the stamp, and return the stamp as it was; raise if it does not allow a write."""
         stamp, pairs = self._stamp_without_pending(), pending_digests(changes, is_hand_edit=is_hand_edit)
         if stamp is not None:
@@ -191,7 +193,7 @@ class GrantWriter:
         if before.version + 1 not in stamps.VERSIONS:
             raise NotDoneError("the version of the stamp is at its maximum")
         if self._history.is_enabled:
-            self._history.begin(self._entry(before.version + 1, changes, meaning, is_hand_edit=is_hand_edit))
+            self._history.begin(self._history_entry(before.version + 1, changes, meaning, is_hand_edit=is_hand_edit))
         if stamp is not None:
             try:
                 self._write_stamp(Stamp(stamp.version, stamp.digests, pairs))
@@ -207,7 +209,7 @@ class GrantWriter:
         self.recover()  # the disk refused the last step of the write before
         return self.current_stamp()
 
-    def _entry(
+    def _history_entry(
         self, version: int, changes: "GrantBytes", meaning: GrantComparison | None, *, is_hand_edit: bool
     ) -> HistoryEntry:
         modes = {grant_id: self.grants.mode(grant_id) for grant_id, (old, _) in changes.items() if old is not None}
@@ -224,7 +226,7 @@ class GrantWriter:
             is_hand_edit=is_hand_edit,
         )
 
-    def _finish(self, stamp: Stamp) -> int | None:
+    def _finish_write(self, stamp: Stamp) -> int | None:
         try:
             self._write_stamp(stamp)
         except (OSError, NotDoneError):  # the disk is full, or the lock is lost and another writer may have finished it

@@ -58,7 +58,7 @@ def fix_files(
 def _fix_grant(target: "ValidationTarget", fix: "Callable[[bytes], bytes]", lock_wait: "LockWait") -> int | None:
     with write_transaction(Root(target.root, named=True), lock_wait, "validate --fix") as writer:
         old = writer.grants.read(target.id)
-        return writer.write(target.id, old, _apply_fixes(old, fix)) if old is not None else None
+        return writer.write(target.id, old, _fix_bytes(old, fix)) if old is not None else None
 
 
 def _fix_other_file(target: "ValidationTarget", fix: "Callable[[bytes], bytes]", _: "LockWait") -> None:
@@ -66,18 +66,18 @@ def _fix_other_file(target: "ValidationTarget", fix: "Callable[[bytes], bytes]",
     directory = os.open(os.path.dirname(target.path), _DIRECTORY)
     try:
         name = os.path.basename(target.path)
-        old = _read(directory, name)
+        old = _read_bytes(directory, name)
 
         def verify() -> None:
-            if _read(directory, name) != old:
+            if _read_bytes(directory, name) != old:
                 raise NotDoneError("it has changed in between", "look at it, then try again")
 
-        atomic_replace(directory, name, _apply_fixes(old, fix), verify=verify)
+        atomic_replace(directory, name, _fix_bytes(old, fix), verify=verify)
     finally:
         os.close(directory)
 
 
-def _apply_fixes(old: bytes, fix: "Callable[[bytes], bytes]") -> bytes:
+def _fix_bytes(old: bytes, fix: "Callable[[bytes], bytes]") -> bytes:
     """Return the fixed bytes; raise NotDoneError if there is nothing to fix (any more)."""
     new = fix(old)
     if new == old:
@@ -85,7 +85,7 @@ def _apply_fixes(old: bytes, fix: "Callable[[bytes], bytes]") -> bytes:
     return new
 
 
-def _read(directory: int, name: str) -> bytes:
+def _read_bytes(directory: int, name: str) -> bytes:
     descriptor = os.open(name, _FILE, dir_fd=directory)
     try:
         return read_all(descriptor, MAX_BYTES + 1)

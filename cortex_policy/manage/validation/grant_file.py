@@ -9,9 +9,9 @@ from cortex_policy.core.decode import HOOKS, MAX_BYTES
 from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.regular_files import read_regular_file
-from cortex_policy.manage.validation.hooks_file import hook_rules_problems
+from cortex_policy.manage.validation.hooks_file import find_hook_rules_problems
 from cortex_policy.manage.validation.targets import STDIN, ValidationTarget, root_option_here
-from cortex_policy.manage.validation.tree_rules import WorkingTree, schema_link_problems
+from cortex_policy.manage.validation.tree_rules import WorkingTree, find_schema_link_problems
 from cortex_policy.schema.lint import decode_and_lint_grant, limit_per_code
 from cortex_policy.schema.problems import Problem, file_problem, locate_problems
 from cortex_policy.state import read_all
@@ -76,7 +76,7 @@ class FileInspector:
         except (OSError, GrantError, ValueError) as error:
             return FileReport((_unreadable_problem(target, error),))
         if target.id == HOOKS:
-            problems = hook_rules_problems(target, data, self._directory)
+            problems = find_hook_rules_problems(target, data, self._directory)
             return FileReport(problems, digest=grant_digest(data), doubts=tuple(trust.doubts[known:]))
         subject, unlocated = decode_and_lint_grant(data, target.id, self._id_in_commands(target), target.root)
         if subject is not None:
@@ -132,9 +132,9 @@ class FileInspector:
 
     def _tree_problems(self, target: ValidationTarget, subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
         if "$schema" in subject.document and target.path != STDIN:
-            yield from schema_link_problems(subject, os.path.dirname(target.path), is_in_place=target.is_in_place)
+            yield from find_schema_link_problems(subject, os.path.dirname(target.path), is_in_place=target.is_in_place)
         if target.root:
-            yield from self._tree(target.root).scope_problems(subject)
+            yield from self._tree(target.root).find_scope_problems(subject)
 
 
 def _unreadable_problem(target: ValidationTarget, error: Exception) -> Problem:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cortex_policy.state.grants import PolicyDirectory
 
 
-def hook_rules_problems(
+def find_hook_rules_problems(
     target: "ValidationTarget", data: bytes, open_tools: "Callable[[str], PolicyDirectory]"
 ) -> tuple[Problem, ...]:
     """Return the problems of a hooks.toml; `open_tools` opens the grants of a root."""

@@ -35,7 +35,7 @@ MAX_NAMED = 3
 _MAX_GITIGNORE_BYTES = 1 << 16  # bytes of a file for git
 
 
-def shared_budget_problems(reports: "list[Pair]", inspector: "FileInspector") -> "Iterator[Problem]":
+def find_shared_budget_problems(reports: "list[Pair]", inspector: "FileInspector") -> "Iterator[Problem]":
     """Find grants of one root that share the budget of an action."""
     first: dict[str, str] = {}  # the grant that has a budget first
     for target, one in reports:
@@ -53,19 +53,19 @@ def shared_budget_problems(reports: "list[Pair]", inspector: "FileInspector") ->
                 yield from locate_problems(target.shown, data, [problem])
 
 
-def root_problems(path: str, reports: "list[Pair]") -> "Iterator[Problem]":
+def find_root_problems(path: str, reports: "list[Pair]") -> "Iterator[Problem]":
     """Find the problems of a root as a whole, besides those of its grants."""
     root = Root(path, named=True)
     if not reports:
         hint = f"make one with `cortex-policy new ID{root_option_here(path)}`"
         yield file_problem(display_path(root.tools), "file-none", "there are no grants in it", hint)
-    yield from _stray_files(root)
-    yield from _gitignore_problems(root)
-    yield from _schema_problems(root)
-    yield from _stamp_problems(root, reports)
+    yield from _find_stray_files(root)
+    yield from _find_gitignore_problems(root)
+    yield from _find_schema_problems(root)
+    yield from _find_stamp_problems(root, reports)
 
 
-def _stray_files(root: Root) -> "Iterator[Problem]":
+def _find_stray_files(root: Root) -> "Iterator[Problem]":
     for directory, is_known in ((root.policy, _is_policy_file), (root.tools, _is_grant)):
         try:
             entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
@@ -99,7 +99,7 @@ def _stray_problem(entry: "os.DirEntry[str]") -> Problem:
     )
 
 
-def _gitignore_problems(root: Root) -> "Iterator[Problem]":
+def _find_gitignore_problems(root: Root) -> "Iterator[Problem]":
     """Find lines that the `.gitignore` of a policy directory lacks, if there is one."""
     text = None
     with suppress(FileNotFoundError, GrantError), PolicyDirectory(TrustCheck(root)) as policy:
@@ -113,7 +113,7 @@ def _gitignore_problems(root: Root) -> "Iterator[Problem]":
         )
 
 
-def _schema_problems(root: Root) -> "Iterator[Problem]":
+def _find_schema_problems(root: Root) -> "Iterator[Problem]":
     """Find an installed schema for editors that is not the one of this version."""
     file = display_path(f"{root.policy}/{editor_schema.NAME}")
     try:
@@ -126,7 +126,7 @@ def _schema_problems(root: Root) -> "Iterator[Problem]":
         yield file_problem(file, "file-schema", "it is not the schema of this version", hint)
 
 
-def _stamp_problems(root: Root, reports: "list[Pair]") -> "Iterator[Problem]":
+def _find_stamp_problems(root: Root, reports: "list[Pair]") -> "Iterator[Problem]":
     file = display_path(stamps.stamp_file(root.path))
     command = f"`cortex-policy stamp write{root_option_here(root.path)}`"
     try:

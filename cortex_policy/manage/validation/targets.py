@@ -48,12 +48,12 @@ class ValidationTargets(Value):
         return Root(path, named=True) if path == self.named_root else root_for_commands_here(path)
 
 
-def root_targets(root: Root) -> ValidationTargets:
+def targets_of_root(root: Root) -> ValidationTargets:
     """Return the files of a root: its grants, and the rules of agents' hooks if it has them."""
     return ValidationTargets(tuple(_files_of_root(root.path)), (root.path,), (), root.path if root.named else "")
 
 
-def named_targets(words: tuple[str, ...], root: Root | None) -> ValidationTargets:
+def targets_of_words(words: tuple[str, ...], root: Root | None) -> ValidationTargets:
     """Return the named files and the files in named directories, each once.
 
     `root` is the tree for files that are not grants of another root.
@@ -109,7 +109,7 @@ def absolute_path(word: str) -> str:
 def _file_target(word: str) -> ValidationTarget:
     if word == STDIN:
         return ValidationTarget(STDIN, "<stdin>")
-    path, grant_id = absolute_path(word), _id_of(word)
+    path, grant_id = absolute_path(word), _policy_name_of_file(word)
     seen = os.path.normpath(word)
     if os.path.abspath(seen) != path:
         seen = path
@@ -138,7 +138,7 @@ def _directory_targets(word: str, problems: list[Problem]) -> "tuple[list[Valida
     if not others:
         hint = "name another directory, or make a grant with `cortex-policy new ID`"
         problems.append(file_problem(os.path.normpath(word), "file-missing", "it holds no grant", hint))
-    return [ValidationTarget(path, display_path(path), id=_id_of(path)) for path in others], ()
+    return [ValidationTarget(path, display_path(path), id=_policy_name_of_file(path)) for path in others], ()
 
 
 def _roots_of_policy(directory: str) -> list[str]:
@@ -172,6 +172,6 @@ def _tools_targets(root: str) -> "Iterator[ValidationTarget]":
         yield ValidationTarget(directory + name, seen + name, root, is_in_place=True, id=grant_id)
 
 
-def _id_of(path: str) -> str:
+def _policy_name_of_file(path: str) -> str:
     name = os.path.basename(path)
     return HOOKS if name == HOOKS else grant_id_of_file(name)

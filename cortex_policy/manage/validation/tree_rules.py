@@ -27,7 +27,7 @@ class WorkingTree:
         self._known: dict[str, tuple[str, str, str]] = {}
         self._listed: dict[str, dict[str, str]] = {}
 
-    def scope_problems(self, subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
+    def find_scope_problems(self, subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
         """Find scopes that do not exist, or are links to a place out of every scope."""
         scopes = subject.grant.fs_scope
         for index, (scope, prefix) in enumerate(zip(scopes, subject.prefixes, strict=True)):
@@ -72,14 +72,14 @@ class WorkingTree:
         """Return how the tree spells a path, '' if it does not exist in any case."""
         spelled = ""
         for step in prefix.split("/"):
-            names = self._names(spelled)
+            names = self._names_by_spelling(spelled)
             name = names.get(step) or names.get(_fold_name(step))
             if name is None:
                 return ""
             spelled = f"{spelled}/{name}".lstrip("/")
         return spelled
 
-    def _names(self, directory: str) -> dict[str, str]:
+    def _names_by_spelling(self, directory: str) -> dict[str, str]:
         """Return the names in a directory, by the name itself and by its form without case."""
         if directory not in self._listed:
             try:
@@ -100,7 +100,9 @@ def _json_hint(name: str) -> str:
     return f"write it as {json_text(name)}, which is JSON for the name in the tree"
 
 
-def schema_link_problems(subject: "LintSubject", directory: str, *, is_in_place: bool) -> "Iterator[UnlocatedProblem]":
+def find_schema_link_problems(
+    subject: "LintSubject", directory: str, *, is_in_place: bool
+) -> "Iterator[UnlocatedProblem]":
     """Find a `$schema` that names a file that does not exist, or in a root another one than the installed schema."""
     link = subject.document.get("$schema")
     if not isinstance(link, str) or not link or "\0" in link:

@@ -5,13 +5,13 @@ from itertools import chain
 from cortex_policy.core.decode import HOOKS
 from cortex_policy.core.model import UsageError
 from cortex_policy.manage.settings_problems import CODE
-from cortex_policy.manage.unsafe_files import permission_problems
+from cortex_policy.manage.unsafe_files import find_permission_problems
 from cortex_policy.manage.validation.grant_file import FileInspector
 from cortex_policy.manage.validation.process_pool import parallel_map
-from cortex_policy.manage.validation.root_rules import root_problems, shared_budget_problems
+from cortex_policy.manage.validation.root_rules import find_root_problems, find_shared_budget_problems
 from cortex_policy.manage.validation.suppressions import Suppressions
-from cortex_policy.manage.validation.targets import STDIN, ValidationTargets, named_targets, root_targets
-from cortex_policy.manage.validation.unchecked_calls import unchecked_call_problems
+from cortex_policy.manage.validation.targets import STDIN, ValidationTargets, targets_of_root, targets_of_words
+from cortex_policy.manage.validation.unchecked_calls import find_unchecked_call_problems
 from cortex_policy.schema.catalog import ERROR, WARNING
 from cortex_policy.schema.problems import Problem, Report
 from cortex_policy.state.grants import find_root
@@ -31,7 +31,9 @@ def find_targets(words: tuple[str, ...], root: str | None) -> ValidationTargets:
     if words.count(STDIN) > 1:
         raise UsageError("`-` is standard input, and can be read once")
     return (
-        named_targets(words, find_root(root) if root is not None else None) if words else root_targets(find_root(root))
+        targets_of_words(words, find_root(root) if root is not None else None)
+        if words
+        else targets_of_root(find_root(root))
     )
 
 
@@ -59,15 +61,15 @@ def _find_problems(targets: ValidationTargets, reports: "list[Pair]", inspector:
             in_place.setdefault(target.root, []).append((target, one))
     for root, root_reports in in_place.items():
         grants = [(target, one) for target, one in root_reports if target.id != HOOKS]
-        yield from shared_budget_problems(grants, inspector)
+        yield from find_shared_budget_problems(grants, inspector)
         files, doubts = (
             [target.path for target, _ in root_reports],
             [doubt for _, one in root_reports for doubt in one.doubts],
         )
-        yield from permission_problems(targets.root_as_check_finds_it(root), files, doubts)
+        yield from find_permission_problems(targets.root_as_check_finds_it(root), files, doubts)
         if root in targets.roots:
-            yield from unchecked_call_problems(root, [target.id for target, one in grants if one.has_scope])
-            yield from root_problems(root, grants)
+            yield from find_unchecked_call_problems(root, [target.id for target, one in grants if one.has_scope])
+            yield from find_root_problems(root, grants)
 
 
 def _as_error(problem: Problem) -> Problem:

@@ -74,7 +74,7 @@ def test_a_text_that_does_not_decode_is_not_formatted(text: str) -> None:
 def test_arrays_in_arrays_are_measured_once() -> None:
     """Not again for each array around them."""
     text = json.dumps([[[[[["x" * 30] * 5] * 5] * 5] * 5] * 5])
-    with counted(_Layout.width) as work:
+    with counted(_Layout.width_on_one_line) as work:
         format_grant_text(text)
     assert work["width"] < 3 * text.count("x" * 30) * 2
 

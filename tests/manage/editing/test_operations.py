@@ -154,12 +154,12 @@ def test_no_grant_is_overwritten(found_root: Root) -> None:
         lambda: operations.copy_grant(found_root, "git", "model-gateway", unasked),
         lambda: operations.rename_grant(found_root, "git", "model-gateway"),
         lambda: operations.rename_grant(found_root, "git", "git"),
-        lambda: grant_ids.check_absent(found_root, "git"),
+        lambda: grant_ids.check_grant_absent(found_root, "git"),
     ):
         with pytest.raises(NotDoneError, match="exists already"):
             act()
     assert standing(found_root) == before
-    grant_ids.check_absent(found_root, "other")
+    grant_ids.check_grant_absent(found_root, "other")
 
 
 def test_invalid_ids_touch_no_disk(found_root: Root) -> None:

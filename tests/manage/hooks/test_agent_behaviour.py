@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cortex_policy.manage.hooks.agent_behaviour import HookEnd, blocks
+from cortex_policy.manage.hooks.agent_behaviour import HookEnd, is_call_blocked
 
 WHY, SPOKEN = "not allowed here", "not allowed here\n"
 # Claude, Claude with `onFailure`, Codex, Gemini, Copilot, Cursor, Cursor with `failClosed`
@@ -96,10 +96,10 @@ def test_an_agent_is_expected_to_do_what_the_real_program_did(
     (agent, fail_closed), outcome = column, outcomes[number]
     if outcome != ".":
         end = HookEnd(code, stdout if isinstance(stdout, str) else stdout[agent], stderr, timed_out, fail_closed)
-        assert blocks(agent, end) is (outcome == "B")
+        assert is_call_blocked(agent, end) is (outcome == "B")
 
 
 @pytest.mark.parametrize(("end", "is_blocked"), [(HookEnd(2), True), (HookEnd(0, DENY["claude"]), True), (HookEnd(1), False), (HookEnd(None, timed_out=True), False)])  # fmt: skip
 def test_vs_code_is_expected_to_do_what_its_documentation_says(end: HookEnd, *, is_blocked: bool) -> None:
     """It was not run."""
-    assert blocks("vscode", end) is is_blocked
+    assert is_call_blocked("vscode", end) is is_blocked

@@ -167,7 +167,7 @@ def test_replaced_bytes_are_kept_if_a_merge_broke_the_stamp(own: Root) -> None:
         raise KeyboardInterrupt
 
     with write_transaction(own) as writer:
-        writer._finish = killed  # type: ignore[method-assign] # noqa: SLF001 - the instant between two steps
+        writer._finish_write = killed  # type: ignore[method-assign] # noqa: SLF001 - the instant between two steps
         with pytest.raises(KeyboardInterrupt):
             writer.write("git", old, old + b" ")
     assert merge_stamp(own).unstamped == ()

@@ -124,7 +124,7 @@ def test_a_write_that_was_interrupted_before_its_stamp_broke_keeps_what_it_repla
         raise KeyboardInterrupt
 
     with write_transaction(stamped) as writer:
-        writer._finish = broken  # type: ignore[method-assign] # noqa: SLF001 - the instant between two steps
+        writer._finish_write = broken  # type: ignore[method-assign] # noqa: SLF001 - the instant between two steps
         with pytest.raises(KeyboardInterrupt):
             writer.write("git", old, old + b" ")
     stamp_grants(stamped)

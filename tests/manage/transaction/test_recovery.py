@@ -91,7 +91,7 @@ def test_a_half_finished_rename_can_be_undone(own: Root) -> None:
         raise KeyboardInterrupt
 
     with write_transaction(own) as writer:
-        writer._finish = edited  # type: ignore[method-assign] # noqa: SLF001 - the instant between two steps
+        writer._finish_write = edited  # type: ignore[method-assign] # noqa: SLF001 - the instant between two steps
         with pytest.raises(KeyboardInterrupt):
             writer.rename("git", "other", OLD)
     with write_transaction(own):
