@@ -51,7 +51,7 @@ class ReaderAcknowledger:
         self._root_name, self._name = root, name
         self._descriptor = self._directory = -1
         self._identity: Identity | None = None  # of the stamp that is acknowledged
-        self._register(root.resolve())
+        self._register_reader(root.resolve())
         self()
 
     def __call__(self) -> None:
@@ -63,20 +63,20 @@ class ReaderAcknowledger:
             root = self._root_name.resolve()
             if root != self._root or self._directory < 0:
                 self.release()
-                self._register(root)
+                self._register_reader(root)
             identity = identity_of(os.lstat(stamps.stamp_file(root.path)))
             if identity == self._identity:
                 return
             was_stable = is_next_change_noticeable(identity)
             stamp = stamps.read_stamp(root)
             if stamp is not None:
-                self._write(stamp)
+                self._write_acknowledgement(stamp)
                 self._identity = identity if was_stable else None
 
     def release(self) -> None:
         """Remove the acknowledgement, unless the file is of the parent process."""
         descriptor, self._descriptor = self._descriptor, -1
-        if self._file.startswith(f"{_prefix(self._root, self._name)}{os.getpid()}-"):
+        if self._file.startswith(f"{_file_name_prefix(self._root, self._name)}{os.getpid()}-"):
             with suppress(OSError):
                 os.unlink(self._file, dir_fd=self._directory)
         for number in (descriptor, self._directory):
@@ -84,15 +84,15 @@ class ReaderAcknowledger:
                 os.close(number)
         self._directory = -1
 
-    def _register(self, root: Root) -> None:
+    def _register_reader(self, root: Root) -> None:
         """Become a reader of a root that has acknowledged nothing yet."""
         self._root, self._identity = root, None
-        self._file = f"{_prefix(root, self._name)}{os.getpid()}-{os.urandom(4).hex()}"
+        self._file = f"{_file_name_prefix(root, self._name)}{os.getpid()}-{os.urandom(4).hex()}"
         self._directory = _open_directory(root)
         for _ in prune_and_list_acknowledgements(root, self._name):  # removes the files of processes that have ended
             pass
 
-    def _write(self, stamp: stamps.Stamp) -> None:
+    def _write_acknowledgement(self, stamp: stamps.Stamp) -> None:
         acknowledgement = Acknowledgement(self._name, os.getpid(), stamp.version, stamp.checksum, time())
         temporary = f"{TEMPORARY_PREFIX}{os.getpid()}-{os.urandom(4).hex()}"
         descriptor = os.open(temporary, _WRITE, 0o600, dir_fd=self._directory)
@@ -123,7 +123,7 @@ def prune_and_list_acknowledgements(root: Root, name: str) -> "Iterator[Acknowle
     directory = _open_directory(root)
     try:
         for file in os.listdir(directory):
-            if file.startswith((_prefix(root, name), TEMPORARY_PREFIX)):
+            if file.startswith((_file_name_prefix(root, name), TEMPORARY_PREFIX)):
                 acknowledgement = _read_or_remove(directory, file)
                 if acknowledgement is not None:
                     yield acknowledgement
@@ -174,6 +174,6 @@ def _open_directory(root: Root) -> int:
     return os.open(state_dir, OPEN_DIRECTORY)
 
 
-def _prefix(root: Root, name: str) -> str:
+def _file_name_prefix(root: Root, name: str) -> str:
     digest = sha256(os.fsencode(root.path) + b"\0" + name.encode()).hexdigest()
     return f"{PREFIX}{digest[:PREFIX_DIGITS]}-"

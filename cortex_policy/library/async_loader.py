@@ -46,7 +46,7 @@ class AsyncExecutor:
         else:
             self._waiting[key] = [future]
             if key not in self._running:
-                loop.call_soon(self._start, key, load)
+                loop.call_soon(self._start_load, key, load)
         grant: Grant = await future
         return grant
 
@@ -54,7 +54,7 @@ class AsyncExecutor:
         """End the threads after their current work; cancel work that has not started."""
         self._pool.shutdown(cancel_futures=True)
 
-    def _start(self, key: "_Key", load: "_Load") -> None:
+    def _start_load(self, key: "_Key", load: "_Load") -> None:
         futures = self._waiting.pop(key)
         self._running.add(key)
         try:
@@ -62,23 +62,23 @@ class AsyncExecutor:
         except RuntimeError as error:  # the store was closed
             work = PoolFuture()
             work.set_exception(error)
-        work.add_done_callback(lambda done: self._on_done(key, futures, load, done))
+        work.add_done_callback(lambda done: self._on_load_done(key, futures, load, done))
 
-    def _on_done(
+    def _on_load_done(
         self, key: "_Key", futures: "list[Future[Grant]]", load: "_Load", finished: "PoolFuture[Grant]"
     ) -> None:
         with suppress(RuntimeError):  # the loop was closed, and no one waits in it
-            key[0].call_soon_threadsafe(self._deliver, key, futures, load, finished)
+            key[0].call_soon_threadsafe(self._deliver_result, key, futures, load, finished)
             return
         self._running.discard(key)
         self._waiting.pop(key, None)
 
-    def _deliver(
+    def _deliver_result(
         self, key: "_Key", futures: "list[Future[Grant]]", load: "_Load", finished: "PoolFuture[Grant]"
     ) -> None:
         self._running.discard(key)
         if key in self._waiting:
-            self._start(key, load)
+            self._start_load(key, load)
         for future in futures:
             if future.done():  # this caller was cancelled; the others still wait
                 continue

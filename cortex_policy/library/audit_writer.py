@@ -23,7 +23,7 @@ _ids: list[str] = []  # not used by a call yet
 os.register_at_fork(after_in_child=_ids.clear)
 
 
-def _digest(data: bytes) -> str:
+def _sha256_hex_of(data: bytes) -> str:
     return sha256(data).hexdigest()
 
 
@@ -58,11 +58,11 @@ class AuditWriter:
         self, log: AuditLog, entry: "CachedGrant", action: str, args: "Mapping[str, object]", answer: "Decision"
     ) -> None:
         """Write the decision of an ordinary call; raise AuditLogError if that fails, unless the settings ignore it."""
-        form = entry.lines.get(action) or self._line_form(entry, action)
-        caller = _caller(form.is_full)
+        form = entry.lines.get(action) or self._template_of(entry, action)
+        caller = _caller_of_environment(form.is_full)
         generation, version = self._version
         if generation == 0 or generation != entry.generation:
-            version = self._stamp_version(entry)
+            version = self._read_stamp_version(entry)
         text = form.make_line(_next_id(), time_ns(), version, args, answer, caller)
         try:
             log.append(text)
@@ -75,13 +75,13 @@ class AuditWriter:
         if self._log is not None:
             self._log.close()
 
-    def _line_form(self, entry: "CachedGrant", action: str) -> AuditLineTemplate:
+    def _template_of(self, entry: "CachedGrant", action: str) -> AuditLineTemplate:
         grant, detail = entry.grant, entry.settings.audit_args
         root = grant.origin.root if grant.origin is not None else None
-        form = entry.lines[action] = AuditLineTemplate(grant.id, grant.tool, action, root, detail, _digest)
+        form = entry.lines[action] = AuditLineTemplate(grant.id, grant.tool, action, root, detail, _sha256_hex_of)
         return form
 
-    def _stamp_version(self, entry: "CachedGrant") -> int | None:
+    def _read_stamp_version(self, entry: "CachedGrant") -> int | None:
         """Read the version of the stamp. It is valid for a generation: nothing in its directory changes in one."""
         origin = entry.grant.origin
         generation = entry.generation  # INVARIANT: it starts before the stamp is read
@@ -90,7 +90,7 @@ class AuditWriter:
         return version
 
 
-def _caller(is_full: bool) -> Caller:  # noqa: FBT001 - a name costs more
+def _caller_of_environment(is_full: bool) -> Caller:  # noqa: FBT001 - a name costs more
     """Return what the environment says of the caller. Usually it says nothing: this is faster than two `get`."""
     data = getattr(os.environ, "_data", None)
     if type(data) is dict and b"CORTEX_RUN_ID" not in data and b"TRACEPARENT" not in data and not is_full:

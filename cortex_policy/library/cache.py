@@ -159,12 +159,12 @@ class GrantCache:
         grant, settings = load()
         is_kept = before is not None and before == _stable_identity(file)
         is_kept = is_kept and settings == getattr(preconditions, "settings", None)
-        root_lookup = self._root_lookup(preconditions) if preconditions is not None and is_kept else None
+        root_lookup = self._open_root_for_lookup(preconditions) if preconditions is not None and is_kept else None
         # INVARIANT: asked last, so that the grant was read under these preconditions
         is_kept = is_kept and self.watcher.current()[0] is preconditions
         entry = CachedGrant(grant, settings, file, before, preconditions if is_kept else None, root_lookup)
         with self._lock:
-            self._store(grant_id, entry)
+            self._store_entry(grant_id, entry)
             self._load_seconds += perf_counter() - start
         return entry
 
@@ -183,7 +183,7 @@ class GrantCache:
         entry.generation = generation if is_watched else 0
         return True
 
-    def _root_lookup(self, preconditions: Preconditions) -> Openat2 | None:
+    def _open_root_for_lookup(self, preconditions: Preconditions) -> Openat2 | None:
         """Return the root, kept open while the preconditions stay the same; None if it cannot be opened."""
         last, lookup = self._root
         if last is not preconditions:
@@ -201,7 +201,7 @@ class GrantCache:
         except KeyError:  # another thread dropped it
             return
 
-    def _store(self, grant_id: str, entry: CachedGrant) -> None:
+    def _store_entry(self, grant_id: str, entry: CachedGrant) -> None:
         before = self._entries.pop(grant_id, None)
         if before is None:
             self._misses += 1

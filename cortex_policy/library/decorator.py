@@ -44,12 +44,12 @@ def enforced(
 
         @functools.wraps(function)
         async def async_wrapper(*args: Any, **keywords: Any) -> Any:
-            await check_async(_grant_arguments(signature, arguments, args, keywords))
+            await check_async(_arguments_for_grant(signature, arguments, args, keywords))
             return await function(*args, **keywords)
 
         @functools.wraps(function)
         def wrapper(*args: Any, **keywords: Any) -> Any:
-            check(_grant_arguments(signature, arguments, args, keywords))
+            check(_arguments_for_grant(signature, arguments, args, keywords))
             return function(*args, **keywords)
 
         return cast("Function", async_wrapper if inspect.iscoroutinefunction(function) else wrapper)
@@ -57,7 +57,7 @@ def enforced(
     return decorate
 
 
-def _grant_arguments(
+def _arguments_for_grant(
     signature: inspect.Signature, arguments: dict[str, str], args: tuple[Any, ...], keywords: dict[str, Any]
 ) -> dict[str, object]:
     bound = signature.bind(*args, **keywords)

@@ -39,7 +39,7 @@ class Inotify:
         from ctypes import CDLL, get_errno  # noqa: PLC0415 - only a resident process needs it
 
         self._libc, self._errno = CDLL(None, use_errno=True), get_errno
-        self.descriptor = self._call(self._libc.inotify_init1, os.O_NONBLOCK | os.O_CLOEXEC)
+        self.descriptor = self._call_libc(self._libc.inotify_init1, os.O_NONBLOCK | os.O_CLOEXEC)
         self._all: set[int] = set()
         self._round: dict[tuple[str, int], int] = {}
         self._files: dict[str, int] = {}
@@ -54,7 +54,7 @@ class Inotify:
 
     def begin_round(self) -> None:
         """Begin a round, before any file is examined: drop what the last round did not add, and empty the queue."""
-        self._drop(self._all - set(self._round.values()) - set(self._files.values()))
+        self._remove_watches(self._all - set(self._round.values()) - set(self._files.values()))
         self._round = {}
         try:
             while os.read(self.descriptor, _READ_BYTES):
@@ -62,15 +62,15 @@ class Inotify:
         except BlockingIOError:
             return
 
-    def add(self, name: str, mask: int) -> None:
+    def watch(self, name: str, mask: int) -> None:
         """Watch a directory, link or file in this round for the events of a mask; do not follow links."""
         if (name, mask) not in self._round:
-            self._round[name, mask] = self._add(name, mask)
+            self._round[name, mask] = self._add_watch(name, mask)
 
     def watch_file(self, file: str) -> None:
         """Watch the file that has this name now, until it is dropped."""
         if file not in self._unchanged:
-            self._files[file] = self._add(file, CONTENT)
+            self._files[file] = self._add_watch(file, CONTENT)
             self._unchanged.add(file)
 
     def unwatch_file(self, file: str) -> None:
@@ -80,7 +80,7 @@ class Inotify:
 
     def clear(self) -> None:
         """Stop watching everything; much cheaper than closing the queue."""
-        self._drop(self._all)
+        self._remove_watches(self._all)
         self._round, self._files, self._unchanged = {}, {}, set()
 
     def close(self) -> None:
@@ -89,18 +89,18 @@ class Inotify:
         if descriptor >= 0:
             os.close(descriptor)
 
-    def _add(self, name: str, mask: int) -> int:
+    def _add_watch(self, name: str, mask: int) -> int:
         flags = mask | _DONT_FOLLOW | _MASK_ADD  # the same file may be watched under two names
-        number = self._call(self._libc.inotify_add_watch, self.descriptor, os.fsencode(name), flags)
+        number = self._call_libc(self._libc.inotify_add_watch, self.descriptor, os.fsencode(name), flags)
         self._all.add(number)
         return number
 
-    def _drop(self, numbers: set[int]) -> None:
+    def _remove_watches(self, numbers: set[int]) -> None:
         for number in numbers:  # the kernel has removed the watches of deleted files itself
             self._libc.inotify_rm_watch(self.descriptor, number)
         self._all = self._all - numbers
 
-    def _call(self, function: "object", *args: object) -> int:
+    def _call_libc(self, function: "object", *args: object) -> int:
         result: int = function(*args)  # type: ignore[operator]
         if result < 0:
             number = self._errno()

@@ -66,7 +66,7 @@ class PathCache:
         resolved = []
         for argument, given in paths:
             try:
-                path = _plain_path(argument, given, _getcwd() if given[:1] != "/" else "", self._preconditions)
+                path = _resolve_plain_path(argument, given, _getcwd() if given[:1] != "/" else "", self._preconditions)
             except OSError:
                 return None
             if path is None or path.resolved is None or not _is_without_links(path.resolved, self._preconditions):
@@ -75,7 +75,7 @@ class PathCache:
         return resolved
 
     def _resolve_one(self, argument: str, given: str, directory: str) -> "_Entry | None":
-        path = _plain_path(argument, given, directory, self._preconditions)
+        path = _resolve_plain_path(argument, given, directory, self._preconditions)
         if path is None or path.resolved is None or path.resolved_inside is None:
             return None
         decision = self._prepared.try_allow([path], self._prepared.full_budget)
@@ -93,7 +93,9 @@ def _always_false(_: bytes) -> bool:
     return False
 
 
-def _plain_path(argument: str, given: str, directory: str, preconditions: "Preconditions") -> ResolvedPath | None:
+def _resolve_plain_path(
+    argument: str, given: str, directory: str, preconditions: "Preconditions"
+) -> ResolvedPath | None:
     """Resolve a path as if no component of it were a link; None if it is not ordinary."""
     top = preconditions.plain_root
     if top is None or not is_plain_path(given):

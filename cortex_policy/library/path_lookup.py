@@ -57,7 +57,7 @@ def resolve_and_visit(name: str, visit: "Visit") -> str | None:
         if part in ("", ".", ".."):
             continue
         path = f"{here}/{part}"
-        if links > MAX_LINKS or not _exists(path, here or "/", visit):
+        if links > MAX_LINKS or not _visit_if_exists(path, here or "/", visit):
             return None
         mode = os.lstat(path).st_mode
         if S_ISLNK(mode):
@@ -72,7 +72,7 @@ def resolve_and_visit(name: str, visit: "Visit") -> str | None:
     return here or "/"
 
 
-def _exists(path: str, directory: str, visit: "Visit") -> bool:
+def _visit_if_exists(path: str, directory: str, visit: "Visit") -> bool:
     try:
         visit(path, ITSELF)
     except FileNotFoundError:

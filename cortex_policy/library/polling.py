@@ -27,7 +27,9 @@ class PollingThread:
             if callback not in self._callbacks:
                 self._callbacks.append(callback)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="cortex-policy", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._call_callbacks_until_closed, name="cortex-policy", daemon=True
+                )
                 self._thread.start()
 
     def close(self) -> None:
@@ -46,7 +48,7 @@ class PollingThread:
                 release()
         self._callbacks = []
 
-    def _run(self) -> None:
+    def _call_callbacks_until_closed(self) -> None:
         for _ in self._ticks():
             for callback in tuple(self._callbacks):
                 try:

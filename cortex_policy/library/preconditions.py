@@ -162,7 +162,7 @@ class PreconditionWatcher:
         try:
             inotify = self._inotify = self._inotify or Inotify()
             inotify.begin_round()
-            _watch_all(inotify.add, self.name, self._protected_names)
+            _watch_all(inotify.watch, self.name, self._protected_names)
         except OSError as error:
             if error.errno not in _REPLACED:  # no queue or watch left, or a directory that may not be read
                 self._retry_at = now + RETRY_NS
@@ -195,12 +195,12 @@ def read_preconditions(name: UnresolvedRoot) -> Preconditions:
     root_identity, _, policy_identity, tools_identity = identities = tuple(directory.identities)
     origin = Origin(root.path, "", "", root_identity, policy_identity, tools_identity)
     protected = protected_paths(origin, settings)
-    stamp = _stamp_identity(root) if settings.stamp == "require" else None
+    stamp = _read_stamp_identity(root) if settings.stamp == "require" else None
     plain_root = find_fast_lookup_prefix(root.path, protected)
     return Preconditions(root, identities, settings, protected, stamp, plain_root, len(plain_root or ""))
 
 
-def _stamp_identity(root: Root) -> Identity:
+def _read_stamp_identity(root: Root) -> Identity:
     status = os.lstat(f"{root.policy}/stamp.json")
     identity = identity_of(status)
     if not is_next_change_noticeable(identity):

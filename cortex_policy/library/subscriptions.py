@@ -58,7 +58,7 @@ class Subscriptions:
         self._known: dict[str, _GrantState] = {}
         self._absences: dict[str, int] = {}
         root = self._resolve_root()
-        self._known = {grant_id: _read_state(root, grant_id) for grant_id in _grant_ids(root)}
+        self._known = {grant_id: _read_grant_state(root, grant_id) for grant_id in _list_grant_ids(root)}
 
     def add(self, callback: "Callback") -> "Callable[[], None]":
         """Add a subscriber; return a function that removes it."""
@@ -68,16 +68,16 @@ class Subscriptions:
 
         with self._lock:
             self._callbacks.append(forward)
-        return lambda: self._remove(forward)
+        return lambda: self._remove_callback(forward)
 
-    def _remove(self, forward: "Callback") -> None:
+    def _remove_callback(self, forward: "Callback") -> None:
         with self._lock:
             if forward in self._callbacks:
                 self._callbacks.remove(forward)
 
     def __call__(self) -> None:
         """Report each grant whose bytes have changed."""
-        for change in list(self._changes()):
+        for change in list(self._find_changes()):
             with self._lock:
                 callbacks = tuple(self._callbacks)
             for callback in callbacks:
@@ -93,13 +93,13 @@ class Subscriptions:
         except GrantError:
             return None
 
-    def _changes(self) -> "Iterator[GrantChanged]":
+    def _find_changes(self) -> "Iterator[GrantChanged]":
         root = self._resolve_root()
-        for grant_id in sorted({*_grant_ids(root), *self._known}):
+        for grant_id in sorted({*_list_grant_ids(root), *self._known}):
             known = self._known.get(grant_id, _ABSENT)
-            if known.identity is not None and known.identity == _identity(root, grant_id):
+            if known.identity is not None and known.identity == _identity_of_grant(root, grant_id):
                 continue
-            state = _read_state(root, grant_id)
+            state = _read_grant_state(root, grant_id)
             if state.sha256 is None and known.sha256 is not None:
                 self._absences[grant_id] = self._absences.get(grant_id, 0) + 1
                 if self._absences[grant_id] < ABSENCES_TO_REPORT:
@@ -114,7 +114,7 @@ class Subscriptions:
                 yield GrantChanged(grant_id, known.sha256, state.sha256, verdict)
 
 
-def _grant_ids(root: Root | None) -> list[str]:
+def _list_grant_ids(root: Root | None) -> list[str]:
     try:
         names = os.listdir(root.tools) if root is not None else []
     except OSError:
@@ -122,15 +122,15 @@ def _grant_ids(root: Root | None) -> list[str]:
     return list(filter(None, map(grant_id_of_file, names)))
 
 
-def _identity(root: Root | None, grant_id: str) -> Identity | None:
+def _identity_of_grant(root: Root | None, grant_id: str) -> Identity | None:
     try:
         return identity_of(os.lstat(f"{root.tools}/{grant_id}.json")) if root is not None else None
     except OSError:
         return None
 
 
-def _read_state(root: Root | None, grant_id: str) -> _GrantState:
-    identity = _identity(root, grant_id)
+def _read_grant_state(root: Root | None, grant_id: str) -> _GrantState:
+    identity = _identity_of_grant(root, grant_id)
     stable = identity if identity is not None and is_next_change_noticeable(identity) else None
     try:
         grant = read_grant(root, grant_id) if root is not None else None

@@ -7,10 +7,10 @@ from cortex_policy.core.model import SETTINGS_INVALID, CortexPolicyError, GrantE
 from cortex_policy.manage.emergency_stop import active_stops
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.audit_preflight import check_writable
+from cortex_policy.state.audit_preflight import check_audit_log_writable
 from cortex_policy.state.emergency_stop import EmergencyStop, resume_command
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.ledger_preflight import check_usable
+from cortex_policy.state.ledger_preflight import check_budgets_usable
 from cortex_policy.state.settings import read_uncached_settings
 
 TYPE_CHECKING = False
@@ -61,7 +61,10 @@ def find_global_denials(root: Root) -> GlobalDenials:
 
 def settings_denials(root: Root | None, settings: Settings) -> "Iterator[CortexPolicyError]":
     """Yield the errors that every check would answer because of its settings: stamp, audit log, rate state."""
-    checks: list[tuple[Callable[..., None], object]] = [(check_writable, settings), (check_usable, settings.state_dir)]
+    checks: list[tuple[Callable[..., None], object]] = [
+        (check_audit_log_writable, settings),
+        (check_budgets_usable, settings.state_dir),
+    ]
     if root is not None and settings.stamp == "require":
         checks.insert(0, (stamps.check_stamp_exists, root))
     for check, subject in checks:

@@ -16,7 +16,7 @@ from cortex_policy.manage.stamp.verify import StampMismatch, verify_stamp
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.approval_store import approvals_file
-from cortex_policy.state.audit_preflight import check_writable
+from cortex_policy.state.audit_preflight import check_audit_log_writable
 from cortex_policy.state.grants_errors import hand_edit_hint, root_option
 from cortex_policy.state.settings import read_uncached_settings
 
@@ -113,7 +113,7 @@ def _find_audit_error(settings: Settings | None) -> CortexPolicyError | None:
     if settings is None:
         return None
     strict = Settings(**{**vars(settings), "audit_on_error": "deny"})
-    return _value_or_error(lambda: check_writable(strict))[1]
+    return _value_or_error(lambda: check_audit_log_writable(strict))[1]
 
 
 def _read_stamp_status(root: Root) -> StampStatus:

@@ -55,12 +55,12 @@ def decide_with_approval(
             approval_request, current = request_and_status
             if current.status != APPROVED:
                 reason = human_denial_reason(approval_request)
-                return _denied_with_request(refused, approval_request.id, current, reason=reason)
+                return _denial_with_request(refused, approval_request.id, current, reason=reason)
             return _spend_approval(store, grant, request, budgets, approval_request, current, peek=peek)
         if peek:
             return refused
         decision, line = _request_approval(store, grant, origin, request, call, refused)
-    return _notify(decision, line) if line else decision
+    return _notify_and_note_failure(decision, line) if line else decision
 
 
 def _is_repeat(grant: "Grant", request: "Request", budgets: "Budgets") -> bool:
@@ -70,7 +70,7 @@ def _is_repeat(grant: "Grant", request: "Request", budgets: "Budgets") -> bool:
     return budgets.peek(grant.tool, request.action, grant.rate.per_minute, request.cost).repeat
 
 
-def _notify(decision: Decision, line: bytes) -> Decision:
+def _notify_and_note_failure(decision: Decision, line: bytes) -> Decision:
     """Tell a human of a new request; the store is no longer locked."""
     from cortex_policy.state.approval_notify import notify_human  # noqa: PLC0415 - only a new request needs it
 
@@ -109,7 +109,7 @@ def _spend_approval(
         return _with_approval(decision, approval)
     # INVARIANT: the line is written before the hit is taken: a process that is killed in between was never allowed,
     # and the approval is gone. The line is removed only if the answer is certain to be a denial
-    store.append(encode_request_line({"type": "spend", "requestId": approval_request.id, **_time_members(store)}))
+    store.append(encode_request_line({"type": "spend", "requestId": approval_request.id, **_members_of_time(store)}))
     try:
         decision = decide_rate(grant, request, budgets.take(*budget_call))
     except CortexPolicyError:
@@ -127,7 +127,9 @@ def _request_approval(
     """Add a request for a call to the approvals file; return the denial and the line, b'' if nobody could answer."""
     if not store.timeout_seconds:
         return _with_approval(refused, None, "the setting `approvals.timeout_seconds` leaves no time to answer"), b""
-    requests_of_grant = [one for one in store.requests if _requester(one) == (grant.id, escape_surrogates(origin.root))]
+    requests_of_grant = [
+        one for one in store.requests if _grant_and_root_of(one) == (grant.id, escape_surrogates(origin.root))
+    ]
     waiting = sum(
         request_status(one, store.clock, store.timeout_seconds).status == WAITING for one in requests_of_grant
     )
@@ -144,15 +146,15 @@ def _request_approval(
         "timeout_seconds": store.timeout_seconds,
         "uid": os.geteuid(),
         "pid": os.getpid(),
-        **_time_members(store),
+        **_members_of_time(store),
     })  # fmt: skip
     if len(line) > MAX_LINE_BYTES:
         return _with_approval(refused, None, "its arguments are too long to be shown to a human"), b""
     store.append_and_prune(line, MAX_BYTES // 2)  # so that there is always room for an answer
-    return _denied_with_request(refused, request_id, None, store.timeout_seconds), line
+    return _denial_with_request(refused, request_id, None, store.timeout_seconds), line
 
 
-def _requester(approval_request: "ApprovalRequest") -> tuple[object, object]:
+def _grant_and_root_of(approval_request: "ApprovalRequest") -> tuple[object, object]:
     shown = approval_request.members.get("proposal")
     return (shown.get("grant"), shown.get("root")) if isinstance(shown, dict) else (None, None)
 
@@ -164,11 +166,11 @@ def _new_request_id(store: ApprovalStore) -> str:
     return name
 
 
-def _time_members(store: ApprovalStore) -> dict[str, object]:
+def _members_of_time(store: ApprovalStore) -> dict[str, object]:
     return {"ts": format_timestamp(time_ns()), "boot": store.clock.boot, "at_ns": store.clock.now_ns}
 
 
-def _denied_with_request(
+def _denial_with_request(
     refused: Decision, request_id: str, current: "RequestStatus | None", seconds: float = 0.0, reason: str = ""
 ) -> Decision:
     status, left = (current.status, current.left_ns / _SECOND) if current is not None else (WAITING, seconds)

@@ -20,10 +20,10 @@ def notify_human(line: bytes) -> str:
         program = read_setting("approvals.notify")
     except CortexPolicyError as error:
         return str(error)
-    return "" if program is None else _run(str(program), line)
+    return "" if program is None else _run_program(str(program), line)
 
 
-def _run(program: str, line: bytes) -> str:
+def _run_program(program: str, line: bytes) -> str:
     import subprocess  # noqa: PLC0415 - 12 ms, and few have such a program
 
     from cortex_policy.core.text import os_error_text  # noqa: PLC0415 - as above

@@ -94,11 +94,11 @@ class ApprovalStore:
         if fcntl is None:
             raise ApprovalStoreError(self.file, "this platform has no file locks")
         try:
-            self._open()
+            self._open_locked()
         except BaseException as error:
             self.__exit__()
             if isinstance(error, OSError):
-                raise self._os_error(error) from None
+                raise self._store_error(error) from None
             raise
         return self
 
@@ -123,7 +123,7 @@ class ApprovalStore:
         try:
             atomic_replace(self._directory, os.path.basename(self.file), lines + line, _MODE)
         except OSError as error:
-            raise self._os_error(error) from None
+            raise self._store_error(error) from None
 
     def append(self, line: bytes) -> None:
         """Append a whole line in one write, or nothing; raise StateError."""
@@ -137,7 +137,7 @@ class ApprovalStore:
                 raise ApprovalStoreError(self.file, "no space left for a line", hint)
             self._after = size + len(line)
         except OSError as error:
-            raise self._os_error(error) from None
+            raise self._store_error(error) from None
 
     def remove_last_line(self) -> None:
         """Remove the line that was appended last; raise StateError.
@@ -148,9 +148,9 @@ class ApprovalStore:
             if os.fstat(self._descriptor).st_size == self._after:
                 os.ftruncate(self._descriptor, self._before)
         except OSError as error:
-            raise self._os_error(error) from None
+            raise self._store_error(error) from None
 
-    def _open(self) -> None:
+    def _open_locked(self) -> None:
         directory = os.path.dirname(self.file)
         if self._base is not None:
             self._directory = open_or_make_state_directory(self._base, None, self._base)
@@ -162,8 +162,8 @@ class ApprovalStore:
                 self.clock = read_time_since_boot()
                 return
             self._descriptor = descriptor
-            if self._is_locked():
-                self._read()
+            if self._lock_if_current():
+                self._read_requests()
                 return
             self._descriptor = -1
             unlock_and_close(descriptor)
@@ -196,9 +196,9 @@ class ApprovalStore:
             raise
         return descriptor
 
-    def _is_locked(self) -> bool:
+    def _lock_if_current(self) -> bool:
         """Lock the open file; return whether it still has its name."""
-        self._check_safe()
+        self._check_only_ours()
         lock_file(self._descriptor)
         try:
             at_name = os.stat(os.path.basename(self.file), dir_fd=self._directory, follow_symlinks=False)
@@ -208,10 +208,10 @@ class ApprovalStore:
         # one `stat` for the name and the links: a file that is written has no other name
         if (at_name.st_dev, at_name.st_ino) != (opened.st_dev, opened.st_ino) or at_name.st_nlink > 1:
             return False
-        self._check_safe()
+        self._check_only_ours()
         return True
 
-    def _check_safe(self) -> None:
+    def _check_only_ours(self) -> None:
         """Raise ApprovalStoreError for a file that other users could have written or replaced."""
         opened, above = os.fstat(self._descriptor), os.fstat(self._directory)
         owners = {0, os.geteuid()} | ({opened.st_uid} if self._is_operator and os.geteuid() == 0 else set())
@@ -228,7 +228,7 @@ class ApprovalStore:
             hint = f"fix it with `chmod go-w {directory}`, or name another: `cortex-policy config set approvals.file`"
             raise ApprovalStoreError(self.file, f"others can replace it: {directory} {sentence}", hint)
 
-    def _read(self) -> None:
+    def _read_requests(self) -> None:
         self.clock = read_time_since_boot()  # inside the lock, so that no line is later
         self._data = read_all(self._descriptor, MAX_BYTES + 1)
         if len(self._data) > MAX_BYTES:
@@ -236,7 +236,7 @@ class ApprovalStore:
             raise ApprovalStoreError(self.file, f"it is larger than {MAX_BYTES} bytes", hint)
         self.requests = parse_requests(self._data)
 
-    def _os_error(self, error: OSError) -> ApprovalStoreError:
+    def _store_error(self, error: OSError) -> ApprovalStoreError:
         directory, name = os.path.dirname(self.file), quote(self.file)
         if error.errno in _LINKS and os.path.islink(self.file):
             return ApprovalStoreError(self.file, "it is a link", f"remove it with `rm {name}`")

@@ -26,7 +26,7 @@ def atomic_replace(
     try:
         old = _open_old(directory, name)
         try:
-            _replace(directory, name, data, mode, old, verify)
+            _rename_over(directory, name, data, mode, old, verify)
         finally:
             if old is not None:
                 os.close(old)
@@ -84,7 +84,9 @@ def _open_old(directory: int, name: str) -> int | None:
     return descriptor
 
 
-def _replace(directory: int, name: str, data: bytes, mode: int, old: int | None, verify: "Callable[[], None]") -> None:
+def _rename_over(
+    directory: int, name: str, data: bytes, mode: int, old: int | None, verify: "Callable[[], None]"
+) -> None:
     temporary = _write_temporary(directory, data, mode, old)
     try:
         verify()

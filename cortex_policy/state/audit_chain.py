@@ -25,7 +25,7 @@ def chain_line_after_file(text: bytes, descriptor: int, size: int, file: str) ->
 def _digest_before(file: str) -> str | None:
     """Return the last digest in the files before this one; None if they have none, or it is unknown."""
     try:
-        older = _newest_first(file)
+        older = _earlier_files_newest_first(file)
     except OSError:
         return None
     for name in older:
@@ -35,7 +35,7 @@ def _digest_before(file: str) -> str | None:
     return None
 
 
-def _newest_first(file: str) -> list[str]:
+def _earlier_files_newest_first(file: str) -> list[str]:
     """Return the names of files before this one; a rename does not change the time of the last write."""
     numbered, dated = rotated_log_names(file)
     if not (numbered and dated):

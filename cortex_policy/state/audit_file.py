@@ -68,7 +68,7 @@ def is_safe_file(descriptor: int) -> bool:
     return is_plain and not find_trust_problems(descriptor, status, (os.geteuid(), 0))
 
 
-def verified_identity(file: str, descriptor: int) -> tuple[float, ...]:
+def identity_if_safe(file: str, descriptor: int) -> tuple[float, ...]:
     """Return the identity of an open log; raise AuditLogError unless nobody else could have written it.
 
     No `stat` result shows an ACL: if a group may write, the identity is one that never equals a `stat` result.

@@ -18,10 +18,10 @@ from cortex_policy.state.audit_file import (
     LOCK_SUFFIX,
     MAX_TRIES,
     audit_log_error,
+    identity_if_safe,
     open_log_for_append,
     open_log_lock,
     try_lock_log,
-    verified_identity,
 )
 
 TYPE_CHECKING = False
@@ -113,12 +113,12 @@ class AuditLog:
         thread = get_ident()
         since = monotonic()
         if self._writer == thread:  # a signal handler interrupts a line, and wants to write another
-            raise self._lock_timeout()
+            raise self._lock_timeout_error()
         with self._turn:
             self._writer = thread
             try:
                 if text is None:
-                    self._configure(settings or self.settings)
+                    self._apply_settings(settings or self.settings)
                 elif self.descriptor < 0 or not self._try_append(text, since):
                     self._reopen_and_append(text, since)
             except BaseException as error:  # noqa: BLE001 - it is raised again below
@@ -134,18 +134,18 @@ class AuditLog:
             from cortex_policy.state.audit_errors import audit_os_error  # noqa: PLC0415 - only a failure needs it
 
             return audit_os_error(self.file, error)
-        return self._lock_timeout() if type(error) is StateError else error  # no lock within a second
+        return self._lock_timeout_error() if type(error) is StateError else error  # no lock within a second
 
-    def _configure(self, settings: "Settings") -> None:
+    def _apply_settings(self, settings: "Settings") -> None:
         self._close_files()
         self.settings, self._max_bytes = settings, settings.audit_max_bytes
         self.file = settings.audit_file or ""
         self._name, self._lock_name = os.fsencode(self.file), self.file + LOCK_SUFFIX  # a name in bytes is found faster
-        self._open()
+        self._open_files()
 
-    def _open(self) -> None:
+    def _open_files(self) -> None:
         self.descriptor = open_log_for_append(self.file)
-        self._judged = verified_identity(self.file, self.descriptor)
+        self._judged = identity_if_safe(self.file, self.descriptor)
         self._lock = open_log_lock(self.file, os.fstat(self.descriptor))
         if self._lock >= 0:
             self._lock_judged = os.fstat(self._lock)[:IDENTITY_FIELDS]
@@ -160,7 +160,7 @@ class AuditLog:
         """Append to the file that has the name now."""
         for _ in range(MAX_TRIES):
             self._close_files()
-            self._open()
+            self._open_files()
             if self._try_append(text, since):
                 return
         raise audit_log_error(self.file, "it is replaced again and again")
@@ -176,7 +176,7 @@ class AuditLog:
             except BlockingIOError:
                 is_locked = self._wait_for_locks(log, lock, since)
             status = _lstat(self._name)
-            if (status[:IDENTITY_FIELDS] != self._judged or not is_locked) and not self._is_current(
+            if (status[:IDENTITY_FIELDS] != self._judged or not is_locked) and not self._check_names_again(
                 status, is_locked=is_locked
             ):
                 return False
@@ -195,7 +195,7 @@ class AuditLog:
                 text = self._chain_line_to_files(text, size)
                 end = text[-_TAIL_LENGTH:]
             if _write(log, text) != len(text):
-                raise self._undo_short_write(size)
+                raise self._undo_short_write_error(size)
             self._end = end
             self._before = end[DIGEST]
         except FileNotFoundError:  # at the name of one of them
@@ -212,7 +212,7 @@ class AuditLog:
         Raises StateError after a second; no line takes that long.
         """
         if monotonic() - since > state.MAX_LOCK_WAIT:  # for another thread
-            raise self._lock_timeout()
+            raise self._lock_timeout_error()
         state.wait_for_lock(lock if lock >= 0 else log)
         if lock < 0:
             return True
@@ -226,7 +226,7 @@ class AuditLog:
                 return False
         return True
 
-    def _is_current(self, status: os.stat_result, *, is_locked: bool) -> bool:
+    def _check_names_again(self, status: os.stat_result, *, is_locked: bool) -> bool:
         """Check the log again after a change; False if log or lock no longer have their names.
 
         A writer that has locked the log itself excludes all others, even if the lock file was replaced.
@@ -236,16 +236,16 @@ class AuditLog:
         # one `lstat` for both: a second link could be removed before the next one
         if status.st_nlink > 1 or status[stat.ST_INO : stat.ST_DEV + 1] != self._judged[stat.ST_INO : stat.ST_DEV + 1]:
             return False
-        self._judged = verified_identity(self.file, self.descriptor)
+        self._judged = identity_if_safe(self.file, self.descriptor)
         return True
 
     def _rotate_if_full(self, size: int, more: int) -> bool:
         """Rotate the log if it would be too large."""
         if not size or size + more + LENGTH <= self._max_bytes:
             return False
-        from cortex_policy.state.audit_rotation import rotate  # noqa: PLC0415 - once in a while
+        from cortex_policy.state.audit_rotation import rotate_log  # noqa: PLC0415 - once in a while
 
-        rotate(self.file, self.settings.audit_keep)
+        rotate_log(self.file, self.settings.audit_keep)
         return True
 
     def _chain_line_to_files(self, text: bytes, size: int) -> bytes:
@@ -254,13 +254,13 @@ class AuditLog:
 
         return chain_line_after_file(text, self.descriptor, size, self.file)
 
-    def _undo_short_write(self, size: int) -> StateError:
+    def _undo_short_write_error(self, size: int) -> StateError:
         os.ftruncate(self.descriptor, size)
         from cortex_policy.state.audit_errors import short_write_error  # noqa: PLC0415 - only a failure needs it
 
         return short_write_error(self.file)
 
-    def _lock_timeout(self) -> StateError:
+    def _lock_timeout_error(self) -> StateError:
         from cortex_policy.state.audit_errors import lock_timeout_error  # noqa: PLC0415 - only a failure needs it
 
         return lock_timeout_error(self._lock_name if self._lock >= 0 else self.file, self.file)

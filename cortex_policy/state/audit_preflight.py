@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Settings
 
 
-def check_writable(settings: "Settings") -> None:
+def check_audit_log_writable(settings: "Settings") -> None:
     """Raise AuditLogError if a call would fail because its line could not be written.
 
     A fault that only a write shows, such as a quota, is not found.

@@ -7,7 +7,7 @@ from cortex_policy.core.text import os_error_text
 from cortex_policy.state.audit_errors import AuditLogError
 
 
-def rotate(file: str, keep: int) -> None:
+def rotate_log(file: str, keep: int) -> None:
     """Move a log away, whose lock is held, and remove the oldest over `keep`; raise AuditLogError.
 
     A writer that is killed in between leaves a gap in the numbers; the next rotation fills it and moves nothing else.
@@ -17,7 +17,7 @@ def rotate(file: str, keep: int) -> None:
         if keep == 0:
             os.unlink(file)
             return
-        _remove_older(file, keep + 1)
+        _remove_excess_logs(file, keep + 1)
         gap = next((number for number in range(1, keep) if not os.path.lexists(f"{file}.{number}")), keep)
         for number in range(gap, 1, -1):
             os.rename(f"{file}.{number - 1}", f"{file}.{number}")
@@ -30,7 +30,7 @@ def rotate(file: str, keep: int) -> None:
         raise AuditLogError(file, f"cannot be rotated: {os_error_text(error)}", hint) from None
 
 
-def _remove_older(file: str, number: int) -> None:
+def _remove_excess_logs(file: str, number: int) -> None:
     """Remove the logs that were kept when `audit.keep` was larger."""
     while os.path.lexists(f"{file}.{number}"):
         os.unlink(f"{file}.{number}")

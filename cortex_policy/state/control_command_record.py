@@ -20,7 +20,7 @@ from cortex_policy.state import history_entry
 from cortex_policy.state.atomic_write import TEMPORARY_PREFIX, atomic_replace, sync_directory
 from cortex_policy.state.history import COMMANDS, DAY, NAME, create_history_directory
 from cortex_policy.state.history_entry import MAX_WIDENED_LENGTH, Author, current_author, current_timestamp
-from cortex_policy.state.safe_directories import make_directory, open_below
+from cortex_policy.state.safe_directories import make_directory, open_directory_below
 from cortex_policy.state.settings import open_settings_directory, read_setting, settings_directory_of
 
 TYPE_CHECKING = False
@@ -73,18 +73,22 @@ class CommandRecorder:
         self.problem: str = ""
         self._is_forgotten = False
         self._record, self._root = record, root
-        self._name, self._is_enabled = f"{record.begun_ns:020}-{os.getpid()}", _is_enabled(root)
+        self._name, self._is_enabled = f"{record.begun_ns:020}-{os.getpid()}", _is_history_kept(root)
 
     def __enter__(self) -> "Self":
         """Record that the command has begun."""
-        self._try(lambda directory: self._write(directory, self._begun))
+        self._try_in_directory(lambda directory: self._write_record(directory, self._name_while_begun))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Record that the command is done, or take back what was recorded."""
         if not self.problem:
             is_done = kind is None and not self._is_forgotten
-            self._try(self._finish if is_done else lambda directory: os.unlink(self._begun, dir_fd=directory))
+            self._try_in_directory(
+                self._finish_record
+                if is_done
+                else lambda directory: os.unlink(self._name_while_begun, dir_fd=directory)
+            )
 
     def forget(self) -> None:
         """Record nothing: the command found nothing to do."""
@@ -92,23 +96,23 @@ class CommandRecorder:
 
     def record_done(self) -> "Self":
         """Record a command that is done already, since it must not wait for its record."""
-        self._try(lambda directory: self._write(directory, f"{self._name}.json"))
+        self._try_in_directory(lambda directory: self._write_record(directory, f"{self._name}.json"))
         return self
 
     @property
-    def _begun(self) -> str:
+    def _name_while_begun(self) -> str:
         return f"{self._name}{_BEGUN}"
 
-    def _write(self, directory: int, name: str) -> None:
+    def _write_record(self, directory: int, name: str) -> None:
         mode = _PUBLIC if self._record.place == SYSTEM else _PRIVATE
         atomic_replace(directory, name, encode_record(self._record), mode)
-        _prune(directory)
+        _prune_records(directory)
 
-    def _finish(self, directory: int) -> None:
-        os.rename(self._begun, f"{self._name}.json", src_dir_fd=directory, dst_dir_fd=directory)
+    def _finish_record(self, directory: int) -> None:
+        os.rename(self._name_while_begun, f"{self._name}.json", src_dir_fd=directory, dst_dir_fd=directory)
         sync_directory(directory)
 
-    def _try(self, work: "Callable[[int], None]") -> None:
+    def _try_in_directory(self, work: "Callable[[int], None]") -> None:
         """Call a function with the directory of the records; no error leaves this."""
         try:
             if self._is_enabled:
@@ -156,10 +160,10 @@ def _work_in_commands(top: int, place: str, work: "Callable[[int], None]") -> No
     """Call a function with the directory of the records below an open one, which is made if it does not exist."""
     mode = _PUBLIC | 0o111 if place == SYSTEM else _PRIVATE | 0o100
     create_history_directory(top, mode)
-    history = open_below(top, NAME)
+    history = open_directory_below(top, NAME)
     try:
         make_directory(history, COMMANDS, mode)
-        directory = open_below(history, COMMANDS)
+        directory = open_directory_below(history, COMMANDS)
     finally:
         os.close(history)
     try:
@@ -168,7 +172,7 @@ def _work_in_commands(top: int, place: str, work: "Callable[[int], None]") -> No
         os.close(directory)
 
 
-def _prune(directory: int) -> None:
+def _prune_records(directory: int) -> None:
     """Remove old records, and what killed writers left; another writer may be at work, so nothing that is new."""
     found = os.listdir(directory)
     for name in found:
@@ -190,7 +194,7 @@ def records_directory(place: str, root: str | None) -> str:
     return f"{settings_directory_of(place, root)}/{NAME}/{COMMANDS}"
 
 
-def _is_enabled(root: str | None) -> bool:
+def _is_history_kept(root: str | None) -> bool:
     """Whether a history is kept; if the settings are invalid, it is."""
     try:
         return read_setting("history.keep", root) != 0

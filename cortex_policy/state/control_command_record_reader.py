@@ -18,7 +18,7 @@ from cortex_policy.state.control_command_record import (
 from cortex_policy.state.foreign_settings import open_user_settings_directory
 from cortex_policy.state.grants import find_trust_problems
 from cortex_policy.state.history import COMMANDS, NAME, CorruptEntry
-from cortex_policy.state.safe_directories import open_below
+from cortex_policy.state.safe_directories import open_directory_below
 from cortex_policy.state.settings import open_settings_directory
 
 TYPE_CHECKING = False
@@ -30,7 +30,7 @@ def read_command_records(place: str, root: str | None) -> "Iterator[CommandRecor
     """Yield the records of a place, newest first, and files that are no records; raise OSError or GrantError."""
     with open_settings_directory(place, root) as top:
         owners = {0, os.geteuid(), *([os.fstat(top).st_uid] if place == PROJECT else [])}
-        yield from _read_all(top, place, records_directory(place, root), owners)
+        yield from _read_records(top, place, records_directory(place, root), owners)
 
 
 def read_user_command_records(user: pwd.struct_passwd) -> "Iterator[CommandRecord | CorruptEntry]":
@@ -38,15 +38,15 @@ def read_user_command_records(user: pwd.struct_passwd) -> "Iterator[CommandRecor
     top = open_user_settings_directory(user)
     try:
         path = f"the settings of {user.pw_name}: {NAME}/{COMMANDS}"
-        yield from _read_all(top, USER, path, {0, user.pw_uid})
+        yield from _read_records(top, USER, path, {0, user.pw_uid})
     finally:
         os.close(top)
 
 
-def _read_all(top: int, place: str, path: str, owners: set[int]) -> "Iterator[CommandRecord | CorruptEntry]":
-    history = open_below(top, NAME)
+def _read_records(top: int, place: str, path: str, owners: set[int]) -> "Iterator[CommandRecord | CorruptEntry]":
+    history = open_directory_below(top, NAME)
     try:
-        directory = open_below(history, COMMANDS)
+        directory = open_directory_below(history, COMMANDS)
     finally:
         os.close(history)
     try:
@@ -59,7 +59,7 @@ def _read_all(top: int, place: str, path: str, owners: set[int]) -> "Iterator[Co
 
 def _read_or_report(directory: int, name: str, place: str, path: str, owners: set[int]) -> CommandRecord | CorruptEntry:
     try:
-        return decode_record(_read(directory, name, owners), place, name)
+        return decode_record(_read_record_bytes(directory, name, owners), place, name)
     except OSError as error:
         why = os_error_text(error)
     except MalformedError as error:
@@ -67,7 +67,7 @@ def _read_or_report(directory: int, name: str, place: str, path: str, owners: se
     return CorruptEntry(f"{path}/{name}", why)
 
 
-def _read(directory: int, name: str, owners: set[int]) -> bytes:
+def _read_record_bytes(directory: int, name: str, owners: set[int]) -> bytes:
     """Return the bytes of a record; raise MalformedError if another user could have written them."""
     descriptor = os.open(name, OPEN_FILE, dir_fd=directory)
     try:

@@ -34,12 +34,12 @@ class Draft:
         """
         self._max_bytes = max_bytes
         if text is None:
-            self.path = _last_draft(file)
+            self.path = _find_last_draft(file)
             self.read(b"")  # one that is a link, say, is refused
             return
         self.path = f"{_make_directory(file)}/{os.path.basename(file)}"
         try:
-            self._write(text)
+            self._write_copy(text)
         except BaseException:
             self.remove()
             raise
@@ -47,9 +47,9 @@ class Draft:
     def read(self, last: bytes) -> bytes:
         """Return the text that the editor left, or raise NotDoneError; a removed file is restored."""
         try:
-            return self._read()
+            return self._read_copy()
         except FileNotFoundError:
-            self._write(last)
+            self._write_copy(last)
             raise NotDoneError("the editor removed the file; it is there again with its last text") from None
         except OSError as error:
             why = "is a link" if error.errno in _LINKS else f"cannot be read: {os_error_text(error)}"
@@ -58,7 +58,7 @@ class Draft:
     def keep_if_changed(self, *known: bytes) -> bool:
         """Return whether its text was kept; one that is empty or known is removed instead."""
         try:
-            text = self._read()
+            text = self._read_copy()
         except FileNotFoundError:
             text = b""
         except (OSError, NotDoneError):
@@ -72,7 +72,7 @@ class Draft:
         """Remove it, and the files that the editor left beside it."""
         shutil.rmtree(os.path.dirname(self.path), ignore_errors=True)
 
-    def _read(self) -> bytes:
+    def _read_copy(self) -> bytes:
         descriptor = os.open(self.path, _OLD)
         try:
             status = os.fstat(descriptor)
@@ -82,7 +82,7 @@ class Draft:
         finally:
             os.close(descriptor)
 
-    def _write(self, text: bytes) -> None:
+    def _write_copy(self, text: bytes) -> None:
         try:
             descriptor = os.open(self.path, _NEW, 0o600)
             try:
@@ -97,13 +97,17 @@ class Draft:
 def leftover_drafts(file: str) -> list[str]:
     """Return the paths of the copies of a file that earlier sessions of the caller left."""
     name, drafts = os.path.basename(file), []
-    for directory in _places():
+    for directory in _safe_parent_directories():
         with suppress(OSError):  # it may be searchable but not listable
-            drafts += [f"{directory}/{one}/{name}" for one in os.listdir(directory) if one.startswith(_prefix(file))]
+            drafts += [
+                f"{directory}/{one}/{name}"
+                for one in os.listdir(directory)
+                if one.startswith(_directory_name_prefix(file))
+            ]
     return sorted(filter(_is_ours, drafts))
 
 
-def _last_draft(file: str) -> str:
+def _find_last_draft(file: str) -> str:
     """Return the path of the copy that was left last."""
     try:
         return max(leftover_drafts(file), key=lambda path: os.lstat(path).st_mtime_ns)
@@ -122,15 +126,15 @@ def _is_ours(copy: str) -> bool:
 def _make_directory(file: str) -> str:
     """Make a directory for the copy of a file that nobody else can enter."""
     why = "only you and root may be able to write in it"
-    for directory in _places():
+    for directory in _safe_parent_directories():
         try:
-            return tempfile.mkdtemp(prefix=_prefix(file), dir=directory)
+            return tempfile.mkdtemp(prefix=_directory_name_prefix(file), dir=directory)
         except OSError as error:
             why = f"`{directory}`: {os_error_text(error)}"
     raise NotDoneError(f"there is no directory for a private copy: {why}", "name one of your own in `TMPDIR`")
 
 
-def _places() -> list[str]:
+def _safe_parent_directories() -> list[str]:
     named = os.environ.get("TMPDIR", "")
     directories = [os.path.normpath(named)] if os.path.isabs(named) else []
     return [
@@ -140,7 +144,7 @@ def _places() -> list[str]:
     ]
 
 
-def _prefix(file: str) -> str:
+def _directory_name_prefix(file: str) -> str:
     """Return how the names of directories for the copies of a file begin."""
     mark = sha256(os.fsencode(file)).hexdigest()[:8]
     return f"cortex-policy-{os.path.splitext(os.path.basename(file))[0]}-{mark}-"

@@ -112,7 +112,7 @@ def _denial_since(path: str, fault: str) -> EmergencyStopped:
 
 def raise_if_stop_possible(root: Root) -> None:
     """Raise AccessDenied if a policy directory that cannot be opened holds a stop, or may hold one."""
-    stop = _unreadable_stop(root)
+    stop = _look_up_stop_by_path(root)
     if stop is not None:
         raise EmergencyStopped(stop, root)
 
@@ -131,12 +131,12 @@ def find_host_stop(directory: str) -> EmergencyStop | None:
     file = f"{directory}/{NAME}"
     if os.path.islink(directory) and not os.path.isdir(directory):
         return EmergencyStop(file, is_of_host=True, fault=f"`{directory}` is a link that leads nowhere")
-    return _look_up(file, is_of_host=True)
+    return _look_up_stop(file, is_of_host=True)
 
 
 def find_stop_in_directory(policy: PolicyDirectory) -> EmergencyStop | None:
     """Return the stop in an open policy directory, None if there is none."""
-    return _look_up(f"{policy.path}/{NAME}", policy.descriptor)
+    return _look_up_stop(f"{policy.path}/{NAME}", policy.descriptor)
 
 
 def find_root_stop(root: Root) -> EmergencyStop | None:
@@ -145,10 +145,10 @@ def find_root_stop(root: Root) -> EmergencyStop | None:
         with PolicyDirectory(TrustCheck(root)) as policy:
             return find_stop_in_directory(policy)
     except (OSError, GrantError):
-        return _unreadable_stop(root)
+        return _look_up_stop_by_path(root)
 
 
-def _unreadable_stop(root: Root) -> EmergencyStop | None:
+def _look_up_stop_by_path(root: Root) -> EmergencyStop | None:
     file = f"{root.policy}/{NAME}"
     try:
         os.lstat(file)
@@ -156,10 +156,10 @@ def _unreadable_stop(root: Root) -> EmergencyStop | None:
         return None
     except OSError:
         pass  # reported below
-    return _look_up(file)
+    return _look_up_stop(file)
 
 
-def _look_up(file: str, directory: int | None = None, *, is_of_host: bool = False) -> EmergencyStop | None:
+def _look_up_stop(file: str, directory: int | None = None, *, is_of_host: bool = False) -> EmergencyStop | None:
     """Look up a stop by name, in an open directory if one is given; None if there is none."""
     name = file if directory is None else NAME
     try:
@@ -171,11 +171,11 @@ def _look_up(file: str, directory: int | None = None, *, is_of_host: bool = Fals
 
         why = os_error_text(error)
         return EmergencyStop(file, is_of_host, fault=f"`{file}` cannot be examined: {why}")
-    reason = _first_line(name, directory) if stat.S_ISREG(status.st_mode) else None
+    reason = _read_first_line(name, directory) if stat.S_ISREG(status.st_mode) else None
     return EmergencyStop(file, is_of_host, user_label(status.st_uid), status.st_mtime, reason)
 
 
-def _first_line(name: str, directory: int | None) -> str | None:
+def _read_first_line(name: str, directory: int | None) -> str | None:
     """Return the first line of a stop; None if it is empty or cannot be read."""
     try:
         descriptor = os.open(name, _READ, dir_fd=directory)

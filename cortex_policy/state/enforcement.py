@@ -295,9 +295,9 @@ class AuditedCall:
 
             self._log = open_audit_log(settings)
         else:
-            from cortex_policy.state.audit_preflight import check_writable  # noqa: PLC0415 - as above
+            from cortex_policy.state.audit_preflight import check_audit_log_writable  # noqa: PLC0415 - as above
 
-            check_writable(settings)
+            check_audit_log_writable(settings)
 
     def _open_for_failure(self) -> None:
         """Open the log of a call that failed before the settings of its root were read."""

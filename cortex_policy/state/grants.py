@@ -35,7 +35,7 @@ def find_root(named: str | None = None) -> Root:
         if named is not None and not named.startswith("/"):
             raise GrantError(ROOT_NOT_FOUND, f"CORTEX_POLICY_ROOT is not absolute: `{named}`", _ROOT_HINT)
     if named is not None:
-        return _named_root(named)
+        return _resolve_named_root(named)
     try:
         here = os.getcwd()
     except OSError as error:
@@ -51,7 +51,7 @@ def find_root(named: str | None = None) -> Root:
     return Root(roots[0], named=False)
 
 
-def _named_root(named: str) -> Root:
+def _resolve_named_root(named: str) -> Root:
     if not named or "\0" in named:
         raise GrantError(ROOT_NOT_FOUND, "the name of the root is empty or holds a NUL", _ROOT_HINT)
     try:
@@ -180,13 +180,13 @@ class PolicyDirectory:
     def descend(self, name: str) -> None:
         """Open a directory below, which becomes the innermost one."""
         path = f"{self.path.rstrip('/')}/{name}" if self.path else name
-        self._descriptors.append(self._open(path, name, OPEN_DIRECTORY))
+        self._descriptors.append(self._open_checked(path, name, OPEN_DIRECTORY))
         status = os.fstat(self.descriptor)
         self.trust.inspect(path, self.descriptor, status, is_root=not self.path)
         self.identities.append((status.st_dev, status.st_ino))
         self.path = path
 
-    def _open(self, path: str, name: str, flags: int) -> int:
+    def _open_checked(self, path: str, name: str, flags: int) -> int:
         try:
             return os.open(name, flags, dir_fd=self._descriptors[-1] if self._descriptors else None)
         except FileNotFoundError as error:
@@ -198,7 +198,7 @@ class PolicyDirectory:
     def read(self, name: str, max_bytes: int) -> bytes:
         """Read at most `max_bytes` bytes of a file."""
         path = f"{self.path}/{name}"
-        descriptor = self._open(path, name, OPEN_FILE)
+        descriptor = self._open_checked(path, name, OPEN_FILE)
         try:
             status = os.fstat(descriptor)
             self.trust.inspect(path, descriptor, status)
@@ -254,13 +254,13 @@ def unread_grant_error(
     elif trust.faults:
         failure = trust.unsafe_error()
     elif error.filename == file:
-        failure = grants_errors.unknown_grant_error(trust.root, grant_id, _existing_ids(trust.root))
+        failure = grants_errors.unknown_grant_error(trust.root, grant_id, _list_ids_or_none(trust.root))
     else:
         failure = grants_errors.missing_directory_error(error.filename)
     return grants_errors.add_root_and_file(failure, trust.root, file, data)
 
 
-def _existing_ids(root: Root) -> list[str]:
+def _list_ids_or_none(root: Root) -> list[str]:
     try:
         with PolicyDirectory(TrustCheck(root), "tools") as tools:
             return tools.grant_ids()

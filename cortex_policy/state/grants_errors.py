@@ -100,18 +100,18 @@ def unsafe_grant_error(
         faults.append(f"`{path}`: {os_error_text(error)}")
         advice += [OPEN_FILES_HINT] if error.errno in _DESCRIPTORS else []
     elif path:
-        fault, is_fixed_by_copy = _wrong_kind(path, kind)
+        fault, is_fixed_by_copy = _describe_wrong_kind(path, kind)
         faults.append(f"`{path}` {fault}")
         if is_fixed_by_copy and (command := replace_by_copy_command(path)):
             commands.append(command)
         else:
             advice.append(_MOUNTED if _is_mounted_by_kubernetes(path) else f"put a real {kind} at `{path}`")
-    commands += _commands(doubts)
-    if _paths(doubts, UNKNOWN):
+    commands += _fix_commands(doubts)
+    if _paths_with_doubt(doubts, UNKNOWN):
         advice.append(NAMESPACE_HINT)
     if commands:
         advice.insert(0, f"fix it with `{' && '.join(commands)}`")
-    if stranger is not None and len(faults) == len(_paths(doubts, OWNER)):
+    if stranger is not None and len(faults) == len(_paths_with_doubt(doubts, OWNER)):
         naming = f"{_hint_to_name_root(root, stranger)}; else "
         return GrantError(GRANT_UNSAFE, f"`{root}` belongs to {user_label(stranger)}", naming + "; ".join(advice))
     return GrantError(GRANT_UNSAFE, "; ".join(faults), "; ".join(advice))
@@ -134,13 +134,13 @@ def _hint_to_read(path: str) -> str:
     return "" if owner == os.geteuid() else f"run this as {user_label(owner)} or root, who may read it"
 
 
-def _commands(doubts: Problems) -> "Iterator[str]":
+def _fix_commands(doubts: Problems) -> "Iterator[str]":
     for kind, command in ((OWNER, f"chown {os.geteuid()}"), (WRITERS, "chmod go-w")):
-        if paths := _paths(doubts, kind):
+        if paths := _paths_with_doubt(doubts, kind):
             yield f"{command} {' '.join(map(quoted, paths))}"
 
 
-def _paths(doubts: Problems, kind: str) -> list[str]:
+def _paths_with_doubt(doubts: Problems, kind: str) -> list[str]:
     """Return the paths with a doubt of this kind, each once."""
     return list(dict.fromkeys(path for doubt_kind, path in doubts if doubt_kind == kind))
 
@@ -156,7 +156,7 @@ def _is_mounted_by_kubernetes(path: str) -> bool:
     return os.path.islink(path) and os.readlink(path).startswith("..data/")
 
 
-def _wrong_kind(path: str, kind: str) -> tuple[str, bool]:
+def _describe_wrong_kind(path: str, kind: str) -> tuple[str, bool]:
     """Say what is wrong with the object at a path, and whether a copy fixes it. The object is refused already."""
     if kind == "directory":
         return "is a link, or not a directory", False

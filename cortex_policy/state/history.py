@@ -18,7 +18,7 @@ from cortex_policy.state import Root, exists_or_unknown, history_entry
 from cortex_policy.state.atomic_write import atomic_replace, sync_directory
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.history_entry import HistoryEntry
-from cortex_policy.state.safe_directories import make_directory, open_below
+from cortex_policy.state.safe_directories import make_directory, open_directory_below
 from cortex_policy.state.settings import read_setting
 
 TYPE_CHECKING = False
@@ -65,7 +65,7 @@ class History:
         """Whether anything is kept."""
         return self._limits.entries > 0
 
-    def begin(self, entry: HistoryEntry) -> None:
+    def begin_write(self, entry: HistoryEntry) -> None:
         """Record the write that is about to happen; raise NotDoneError if that fails, since it could not be undone."""
         if not self.is_enabled:
             return
@@ -83,7 +83,7 @@ class History:
                 detail, "nothing is written without a way back; make room for it, then try again"
             ) from None
 
-    def pending(self) -> HistoryEntry | None:
+    def read_pending_entry(self) -> HistoryEntry | None:
         """Return the entry of an unfinished write, None if there is none or it cannot be read."""
         with suppress(FileNotFoundError, GrantError), self._lock.open_below(NAME) as directory:
             return _read_or_none(directory, PENDING)
@@ -115,14 +115,14 @@ class History:
         """Name the entry of the write that was just made, and remove excess ones; on failure the next writer does."""
         with suppress(CortexPolicyError):
             self.finish_pending(stamp)
-            self._prune()
+            self._prune_entries()
 
     def drop_failed(self, stamp: "Stamp | None") -> None:
         """Drop the entry of a write that was not made, if possible; errors here are not reported, the first one is."""
         with suppress(CortexPolicyError):
             self.finish_pending(stamp)
 
-    def _prune(self) -> None:
+    def _prune_entries(self) -> None:
         # the oldest first; the last write stays, however old it is
         with suppress(OSError), self._lock.open_below(NAME) as directory:
             names = [name for _, name in numbered_entry_names(directory)]
@@ -138,7 +138,7 @@ class History:
 def create_history_directory(top: int, mode: int = 0o700) -> None:
     """Make the directory of the history below an open one, unless it exists; git ignores it."""
     make_directory(top, NAME, mode)
-    directory = open_below(top, NAME)
+    directory = open_directory_below(top, NAME)
     try:
         if not exists_or_unknown(IGNORED, directory):
             atomic_replace(directory, IGNORED, b"*\n", mode & 0o666)
@@ -166,7 +166,7 @@ def part_in_stamp(entry: HistoryEntry, stamp: "Stamp") -> HistoryEntry | None:
 def read_history(root: Root, stamp: "Stamp | None") -> "Iterator[HistoryEntry | CorruptEntry]":
     """Yield the entries, the newest first, and files that are no entry; take no lock."""
     with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(root), NAME) as directory:
-        known = _committed_pending(directory, stamp)
+        known = _find_committed_entry(directory, stamp)
         if known is not None:
             yield known
         numbered = numbered_entry_names(directory)
@@ -187,7 +187,7 @@ def read_history(root: Root, stamp: "Stamp | None") -> "Iterator[HistoryEntry | 
                 yield CorruptEntry(f"{directory.path}/{name}", "it is not an entry")
 
 
-def _committed_pending(directory: PolicyDirectory, stamp: "Stamp | None") -> HistoryEntry | None:
+def _find_committed_entry(directory: PolicyDirectory, stamp: "Stamp | None") -> HistoryEntry | None:
     """Return the entry of a completed write whose writer was killed before it named the entry."""
     with suppress(FileNotFoundError):
         pending = _read_or_report(directory, PENDING)

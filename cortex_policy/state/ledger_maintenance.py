@@ -41,7 +41,7 @@ def create_and_lock_state_file(directory: int, name: str, data: memoryview) -> i
         try:
             os.stat(name, dir_fd=directory, follow_symlinks=False)
         except FileNotFoundError:
-            return _publish(directory, name, data)
+            return _put_file_in_place(directory, name, data)
         finally:
             unlock_file(directory)
         descriptor = open_and_lock_budget_file(directory, name)
@@ -52,7 +52,7 @@ def create_and_lock_state_file(directory: int, name: str, data: memoryview) -> i
 def replace_damaged_budget(directory: int, key: BudgetFileKey, damaged: int, limit: int, now: int) -> None:
     """Replace a damaged file, which is open and locked, by an empty one that is closed for one window."""
     _mark_broken(damaged)
-    unlock_and_close(_publish(directory, key.name, _ring_bytes(key, limit, [], closed=now + WINDOW_TICKS)))
+    unlock_and_close(_put_file_in_place(directory, key.name, _ring_bytes(key, limit, [], closed=now + WINDOW_TICKS)))
 
 
 def rebuild_budget(directory: int, key: BudgetFileKey, ring: Ring, limit: int, now: int) -> int:
@@ -64,7 +64,7 @@ def rebuild_budget(directory: int, key: BudgetFileKey, ring: Ring, limit: int, n
     live = [
         slots[((oldest + min(first + step, hits) - 1) // ring.hits_per_slot) & mask] for first in range(0, hits, step)
     ]
-    return _publish(directory, key.name, _ring_bytes(key, limit, live, closed=ring.closed, head=hits), ring)
+    return _put_file_in_place(directory, key.name, _ring_bytes(key, limit, live, closed=ring.closed, head=hits), ring)
 
 
 def _ring_bytes(key: BudgetFileKey, limit: int, live: list[int], *, closed: int = 0, head: int = 0) -> memoryview:
@@ -89,7 +89,7 @@ def _pack_words(words: list[int]) -> bytes:
     return packed.tobytes()
 
 
-def _publish(directory: int, name: str, data: memoryview, old: Ring | None = None) -> int:
+def _put_file_in_place(directory: int, name: str, data: memoryview, old: Ring | None = None) -> int:
     """Put a file at a name, in place of an old one; return it open and locked."""
     temporary = f"{_NEW}{os.getpid()}-{os.urandom(8).hex()}"
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -127,7 +127,7 @@ def remove_all_budgets(directory: int) -> int:
     removed = 0
     for name in os.listdir(directory):
         status = os.stat(name, dir_fd=directory, follow_symlinks=False)
-        if name in _NO_BUDGETS or not _is_plain(status):
+        if name in _NO_BUDGETS or not _is_our_plain_file(status):
             _remove(directory, name, status)
             removed += name not in _NO_BUDGETS
         else:
@@ -135,7 +135,7 @@ def remove_all_budgets(directory: int) -> int:
     return removed
 
 
-def _is_plain(status: os.stat_result) -> bool:
+def _is_our_plain_file(status: os.stat_result) -> bool:
     return stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid == os.geteuid()
 
 

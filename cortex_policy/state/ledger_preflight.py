@@ -8,7 +8,7 @@ from cortex_policy.state.ledger import open_or_make_state_directory
 from cortex_policy.state.ledger_directory import require_local_file_system, unusable_state_error
 
 
-def check_usable(state_dir: str | None) -> None:
+def check_budgets_usable(state_dir: str | None) -> None:
     """Raise StateError if every allowed call would fail, because its hit could not be counted.
 
     A fault that only a write shows, such as a full disk, is not found.

@@ -116,12 +116,12 @@ class MemoryBudgets:
         if limit < cost:
             return Budget(limit, 0, limit, None, 0)
         with self._lock:
-            if _now() >= self._sweep_at:
-                self._sweep()
+            if _now_ticks() >= self._sweep_at:
+                self._drop_idle_rings()
             key = budget_key(tool, action)
             ring = self._rings.get(key) or _Ring(self._sweep_at)
             with ring.lock:
-                now = _now()  # inside the lock, so that the ring is ordered
+                now = _now_ticks()  # inside the lock, so that the ring is ordered
                 wait = ring.wait_ticks(limit, cost, now)
                 consumed = cost if consume and not wait else 0
                 if consumed:
@@ -138,9 +138,9 @@ class MemoryBudgets:
         for ring in self._rings.values():
             ring.lock = allocate_lock()
 
-    def _sweep(self) -> None:
+    def _drop_idle_rings(self) -> None:
         """Once a window, drop the rings without hits in the window."""
-        now = _now()
+        now = _now_ticks()
         self._sweep_at = now + WINDOW_TICKS
         for key, ring in list(self._rings.items()):
             with ring.lock:
@@ -150,13 +150,13 @@ class MemoryBudgets:
                 del self._rings[key]
 
 
-def _renew_all() -> None:
+def _renew_all_locks() -> None:
     for budgets in _alive:
         budgets.renew_locks()
 
 
-os.register_at_fork(after_in_child=_renew_all)
+os.register_at_fork(after_in_child=_renew_all_locks)
 
 
-def _now() -> int:
+def _now_ticks() -> int:
     return clock_gettime_ns(CLOCK) >> TICK_BITS

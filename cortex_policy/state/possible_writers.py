@@ -33,7 +33,7 @@ def explain_trust_problems(
     if not (
         is_sticky_safe and status.st_mode & stat.S_ISVTX
     ):  # others can add names there, but not change those of the owner
-        doubts += [(WRITERS, sentence) for sentence in _other_writers(target, status, owners)]
+        doubts += [(WRITERS, sentence) for sentence in _other_writer_phrases(target, status, owners)]
     return doubts
 
 
@@ -78,7 +78,7 @@ def group_may_write(target: int | str, status: os.stat_result) -> bool:
     """Whether an object's group may write it, by its mode and ACL; raise OSError or ValueError if that is unknown."""
     if not status.st_mode & stat.S_IWGRP:
         return False
-    entries = _acl_entries(read_acl(target))
+    entries = _writers_by_tag(read_acl(target))
     return not entries or _OWN_GROUP in entries
 
 
@@ -94,12 +94,12 @@ def read_acl(target: int | str) -> bytes:
         raise
 
 
-def _other_writers(target: int | str, status: os.stat_result, owners: "Container[int]") -> "Iterator[str]":
+def _other_writer_phrases(target: int | str, status: os.stat_result, owners: "Container[int]") -> "Iterator[str]":
     if status.st_mode & stat.S_IWOTH:
         yield "is writable by everyone"
     if status.st_mode & stat.S_IWGRP:  # with an ACL, this bit is its mask
         try:
-            entries = _acl_entries(read_acl(target))
+            entries = _writers_by_tag(read_acl(target))
         except (OSError, ValueError):
             yield "has an ACL that cannot be read"
             return
@@ -118,7 +118,7 @@ def _named_writers(entries: dict[int, list[int]], status: os.stat_result, owners
             yield f"has an ACL that lets group {gid} write it"
 
 
-def _acl_entries(data: bytes) -> dict[int, list[int]]:
+def _writers_by_tag(data: bytes) -> dict[int, list[int]]:
     """Return, by tag, the users and groups that an ACL allows to write; raise ValueError for an unknown version."""
     entries: dict[int, list[int]] = {}
     if data and (int.from_bytes(data[:4], "little") != _ACL_VERSION or len(data) % _ACL_ENTRY != 4):  # noqa: PLR2004 - the header's size

@@ -185,7 +185,7 @@ class open_settings_directory:  # noqa: N801 - used as a function; `contextlib` 
             return self._policy.__enter__().descriptor
         self._descriptor = os.open(self._path, OPEN_DIRECTORY)
         try:
-            _check_safe(self._place, self._path, self._descriptor, os.fstat(self._descriptor))
+            _check_only_owner_writes(self._place, self._path, self._descriptor, os.fstat(self._descriptor))
         except BaseException:
             self.__exit__()
             raise
@@ -208,7 +208,7 @@ def read_settings_in_directory(place: str, file: str, directory: int) -> bytes:
         descriptor = os.open(NAME, OPEN_FILE, dir_fd=directory)
         try:
             status, owner = os.fstat(descriptor), os.fstat(directory).st_uid if place == PROJECT else ROOT_USER
-            _check_safe(place, file, descriptor, status, owner)
+            _check_only_owner_writes(place, file, descriptor, status, owner)
             data = read_all(descriptor, MAX_BYTES + 1)
             # INVARIANT: before the last status, or a new file looks old to a process that is held up in between
             looked = time_ns()
@@ -229,7 +229,9 @@ def _is_stable(before: os.stat_result, after: os.stat_result, looked: int) -> bo
     return is_same and not looked - STABLE_NS < after.st_ctime_ns <= time_ns()
 
 
-def _check_safe(place: str, path: str, descriptor: int, status: os.stat_result, owner: int = ROOT_USER) -> None:
+def _check_only_owner_writes(
+    place: str, path: str, descriptor: int, status: os.stat_result, owner: int = ROOT_USER
+) -> None:
     """Raise GrantError for what another could have written: the system's settings are root's alone."""
     owners = {ROOT_USER} if place == SYSTEM else {ROOT_USER, os.geteuid(), owner}
     is_known = stat.S_ISDIR(status.st_mode) or (stat.S_ISREG(status.st_mode) and status.st_nlink == 1)

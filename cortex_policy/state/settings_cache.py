@@ -44,12 +44,12 @@ def cached_settings(root: str, variables: "dict[str, str]") -> Settings:
     if directory < 0:  # without a safe directory there are no copies: the files are read each time
         return _read_settings(root)
     try:
-        before = _snapshot(root, user)
+        before = _state_of_all_files(root, user)
         name = _copy_name(root, user, variables, before)
-        settings = _settings_of(load_decoded_copy(directory, name))
+        settings = _settings_or_none(load_decoded_copy(directory, name))
         if settings is None:
             settings = _read_settings(root)
-            if _snapshot(root, user) == before:  # else the settings may be newer than the name
+            if _state_of_all_files(root, user) == before:  # else the settings may be newer than the name
                 members: dict[str, Any] = {field: getattr(settings, field) for field in settings.__match_args__}
                 store_decoded_copy(directory, PREFIX, name, members)
         return settings
@@ -63,12 +63,12 @@ def _read_settings(root: str) -> Settings:
     return read_uncached_settings(root)
 
 
-def _settings_of(members: "dict[str, Any] | None") -> Settings | None:
+def _settings_or_none(members: "dict[str, Any] | None") -> Settings | None:
     is_whole = members is not None and tuple(members) == Settings.__match_args__
     return Settings(**members) if is_whole else None  # type: ignore[arg-type] # as they were stored
 
 
-def _snapshot(root: str, user: str) -> "list[FileState]":
+def _state_of_all_files(root: str, user: str) -> "list[FileState]":
     """Return the state of the settings files, and of the directories above them; it differs after any change."""
     policy = policy_path(root)
     return [
@@ -135,7 +135,7 @@ def store_decoded_copy(directory: int, kind: str, name: str, members: "dict[str,
     from json import dumps  # noqa: PLC0415 - once for each edit
 
     try:
-        _prune(directory, kind, name)
+        _prune_copies(directory, kind, name)
         temporary = f"{_NEW}{kind}{os.getpid()}"
         descriptor = os.open(temporary, _WRITE_NEW, 0o600, dir_fd=directory)
         try:
@@ -147,7 +147,7 @@ def store_decoded_copy(directory: int, kind: str, name: str, members: "dict[str,
         return
 
 
-def _prune(directory: int, kind: str, name: str) -> None:
+def _prune_copies(directory: int, kind: str, name: str) -> None:
     """Remove the stale copies of these sources and those of a crash, and all copies if there are too many."""
     new = f"{_NEW}{kind}"
     others = [other for other in os.listdir(directory) if other.startswith((kind, new))]

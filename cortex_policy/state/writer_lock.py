@@ -26,7 +26,7 @@ MAX_HOLDER_BYTES = 1024  # bytes of a holder's description
 LONG_SECONDS = 60  # seconds that only a person holds it
 
 
-def _ignore(_: str) -> None:
+def _ignore_holder(_: str) -> None:
     """Do nothing."""
 
 
@@ -34,7 +34,7 @@ class LockWait(Value):
     """How long to wait for another writer, and a function that is called once, with its name, when the wait begins."""
 
     seconds: float = 0.0
-    on_wait: "Callable[[str], None]" = staticmethod(_ignore)
+    on_wait: "Callable[[str], None]" = staticmethod(_ignore_holder)
 
 
 NO_WAIT = LockWait()
@@ -59,7 +59,7 @@ class WriterLock:
     def check_held(self) -> None:
         """Raise NotDoneError if the lock is lost: its file was removed or replaced."""
         with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(self.policy.trust.root)) as policy:
-            if _is_current(self._descriptor, policy):
+            if _is_lock_file_at_name(self._descriptor, policy):
                 return
         raise NotDoneError(f"`{self.policy.path}/.lock` was removed or replaced while it was held", "try again")
 
@@ -87,7 +87,7 @@ def hold_writer_lock(root: Root, lock_wait: LockWait = NO_WAIT, command: str = "
     try:
         with policy:
             check_root_not_replaced(policy)
-            descriptor = _acquire(policy, lock_wait)
+            descriptor = _lock_current_file(policy, lock_wait)
             try:
                 _write_holder(descriptor, command)
                 lock = WriterLock(policy, descriptor)
@@ -127,15 +127,15 @@ def _open_lock_file(policy: PolicyDirectory) -> int:
     return descriptor
 
 
-def _acquire(policy: PolicyDirectory, lock_wait: LockWait) -> int:
+def _lock_current_file(policy: PolicyDirectory, lock_wait: LockWait) -> int:
     """Lock the file at the name; try again if it was removed during the wait, since then it is no lock any more."""
     deadline = monotonic() + lock_wait.seconds
     while True:
         descriptor = _open_lock_file(policy)
         try:
             acquire_lock(descriptor, _read_holder, lock_wait, deadline)
-            if _is_current(descriptor, policy):
-                _give_to_owner(descriptor, policy)
+            if _is_lock_file_at_name(descriptor, policy):
+                _give_lock_file_to_owner(descriptor, policy)
                 return descriptor
         except BaseException:
             os.close(descriptor)
@@ -160,7 +160,7 @@ def acquire_lock(
         sleep(POLL_SECONDS)
 
 
-def _is_current(descriptor: int, policy: PolicyDirectory) -> bool:
+def _is_lock_file_at_name(descriptor: int, policy: PolicyDirectory) -> bool:
     try:
         at_name = os.stat(".lock", dir_fd=policy.descriptor, follow_symlinks=False)
     except FileNotFoundError:
@@ -169,7 +169,7 @@ def _is_current(descriptor: int, policy: PolicyDirectory) -> bool:
     return at_name.st_nlink == 1 and os.path.samestat(at_name, os.fstat(descriptor))
 
 
-def _give_to_owner(descriptor: int, policy: PolicyDirectory) -> None:
+def _give_lock_file_to_owner(descriptor: int, policy: PolicyDirectory) -> None:
     """Let the owner of the directory lock it, too, after root."""
     status = os.fstat(descriptor)
     owner = owner_of_new_file(policy.descriptor, status)

@@ -527,11 +527,11 @@ if most == "enough but for the grant":
         store.decide(*words)
         most = len(store._cache.watcher._inotify._all) - 1
 limit(most)
-asked, call = [], inotify.Inotify._call
+asked, call = [], inotify.Inotify._call_libc
 def counted(self, function, *words):
     asked.append(function)
     return call(self, function, *words)
-inotify.Inotify._call, preconditions.RETRY_NS, preconditions.MAX_AGE_NS = counted, int(retry), 1 << 62
+inotify.Inotify._call_libc, preconditions.RETRY_NS, preconditions.MAX_AGE_NS = counted, int(retry), 1 << 62
 with PolicyStore(root) as store:
     for _ in range(3):
         assert store.decide(*words)

@@ -6,7 +6,7 @@ import pytest
 
 from cortex_policy.core.model import Settings
 from cortex_policy.state.audit_errors import AuditLogError
-from cortex_policy.state.audit_preflight import check_writable
+from cortex_policy.state.audit_preflight import check_audit_log_writable
 from cortex_policy.state.users import make_directory_command
 from tests.support.users import CALLER, by_caller
 
@@ -25,4 +25,4 @@ def test_root_makes_a_directory_for_a_user_who_may_not() -> None:
 def test_a_log_in_a_directory_of_another_user_is_denied_in_words() -> None:
     """The same words before and at a call."""
     with by_caller(), pytest.raises(AuditLogError, match="permission denied"):
-        check_writable(Settings(audit_file="/usr/audit.jsonl"))
+        check_audit_log_writable(Settings(audit_file="/usr/audit.jsonl"))

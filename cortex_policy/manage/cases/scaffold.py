@@ -17,7 +17,7 @@ from cortex_policy.manage.path_names import display_path
 from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import atomic_create
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_grant_id
-from cortex_policy.state.safe_directories import make_directory, open_below
+from cortex_policy.state.safe_directories import make_directory, open_directory_below
 from cortex_policy.state.writer_lock import check_root_not_replaced
 
 
@@ -80,7 +80,7 @@ def check_grant_size(subject: GrantUnderTest) -> None:
 
 def _create_case_file(policy: int, names: list[str], data: bytes) -> None:
     make_directory(policy, "tests")
-    directory = open_below(policy, "tests")
+    directory = open_directory_below(policy, "tests")
     try:
         for name in names:
             if _is_in_directory(directory, name):

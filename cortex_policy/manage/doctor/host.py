@@ -66,7 +66,7 @@ def _check_watches(root: Root) -> CheckResult:
     queue = None
     try:
         queue = Inotify()
-        queue.add(root.policy, ENTRIES)
+        queue.watch(root.policy, ENTRIES)
     except OSError as error:
         message = f"a store cannot watch `{root.policy}` and reads everything again every 20 ms: {os_error_text(error)}"
         return CheckResult("inotify", WARNING, message, MORE_WATCHES)

@@ -9,7 +9,12 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.state import OPEN_FILE, read_all
 from cortex_policy.state.atomic_write import atomic_create, atomic_replace
-from cortex_policy.state.safe_directories import is_private_path, make_directory, open_below, open_without_links
+from cortex_policy.state.safe_directories import (
+    is_private_path,
+    make_directory,
+    open_directory_below,
+    open_without_links,
+)
 
 MAX_BYTES = 8 << 20
 
@@ -82,7 +87,7 @@ def _open_directory(path: str) -> int:
         above = descriptor
         try:
             make_directory(above, name)
-            descriptor = open_below(above, name)
+            descriptor = open_directory_below(above, name)
         finally:
             os.close(above)
     return descriptor

@@ -14,7 +14,7 @@ from cortex_policy.manage.init.pre_commit import MADE, HookConfiguration, find_w
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state.grants import may_hold_policy
-from cortex_policy.state.safe_directories import make_directory, open_below, open_without_links
+from cortex_policy.state.safe_directories import make_directory, open_directory_below, open_without_links
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait
 
 EXAMPLE = "example"
@@ -103,7 +103,7 @@ def _make_directories(path: str) -> None:
     above = open_without_links(path)
     try:
         make_directory(above, ".cortex")
-        below = open_below(above, ".cortex")
+        below = open_directory_below(above, ".cortex")
         try:
             make_directory(below, "policy")
         finally:

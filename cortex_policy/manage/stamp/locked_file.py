@@ -21,14 +21,14 @@ def finish_interrupted_entry(history: History, digests: dict[str, str]) -> None:
 
     What only stamped them replaced nothing.
     """
-    entry = history.pending()
+    entry = history.read_pending_entry()
     if entry is not None and not entry.command.startswith("stamp "):
         history.finish_pending(Stamp(entry.version, digests, {}))
 
 
 def write_entry_and_stamp(lock: WriterLock, history: History, new: Stamp, entry: HistoryEntry) -> None:
     """Write the entry and the stamp, while the lock is held."""
-    history.begin(entry)
+    history.begin_write(entry)
     try:
         atomic_replace(lock.policy.descriptor, "stamp.json", stamps.encode_stamp(new), verify=lock.check_held)
     except BaseException:

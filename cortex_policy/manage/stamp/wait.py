@@ -33,7 +33,7 @@ def wait_for_readers(
     (None: wait without end), and if there is neither a version nor a stamp.
     """
     check_reader_name(name)
-    expected = _stamp_version(root) if version is None else version
+    expected = _read_stamp_version(root) if version is None else version
     deadline = None if timeout_seconds is None else monotonic() + timeout_seconds
     while True:
         readers = tuple(sorted(prune_and_list_acknowledgements(root, name), key=lambda each: each.pid))
@@ -44,7 +44,7 @@ def wait_for_readers(
         sleep(POLL_SECONDS)
 
 
-def _stamp_version(root: Root) -> int:
+def _read_stamp_version(root: Root) -> int:
     stamp = stamps.read_stamp(root)
     if stamp is None:
         message = "there is no stamp, so there is no version to wait for"

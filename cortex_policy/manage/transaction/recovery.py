@@ -24,7 +24,7 @@ def recover(root: Root, lock: WriterLock, history: History) -> None:
     """Make the stamp and the history agree with the grants on disk; the caller holds the lock."""
     stamp = current_stamp(root, lock.policy)
     if stamp is None:
-        stamp = _finish_first_write(lock, history.pending())
+        stamp = _finish_first_write(lock, history.read_pending_entry())
     elif stamp.pending:
         now = {name: _current_digest(lock, name) for name in stamp.pending}
         completed = {name: new for name, (_, new) in stamp.pending.items() if now[name] == new}

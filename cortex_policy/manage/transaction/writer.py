@@ -193,7 +193,9 @@ class GrantWriter:
         if before.version + 1 not in stamps.VERSIONS:
             raise NotDoneError("the version of the stamp is at its maximum")
         if self._history.is_enabled:
-            self._history.begin(self._history_entry(before.version + 1, changes, meaning, is_hand_edit=is_hand_edit))
+            self._history.begin_write(
+                self._history_entry(before.version + 1, changes, meaning, is_hand_edit=is_hand_edit)
+            )
         if stamp is not None:
             try:
                 self._write_stamp(Stamp(stamp.version, stamp.digests, pairs))
