@@ -123,6 +123,7 @@ def _enter_directory(call: "ToolCall") -> str:
 
 def _guard(call: "ToolCall", rules: "HookRules", links: list[tuple[str, str]]) -> "Guard":
     def guard(path: str) -> str:
+        """Return why a path is guarded, as spelled or through a guarded link; '' if it is not."""
         spellings = [path, *(name + path[len(end) :] for name, end in links if f"{path}/".startswith(f"{end}/"))]
         return next(filter(None, (guarded_path_denial(one, call, rules) for one in spellings)), "")
 

@@ -29,6 +29,7 @@ def run_as_user(name: str | None, command: "Callable[[], None]", *, changes: boo
         return
 
     def run() -> int:
+        """Run the command; its child has exit code 0 unless it raises."""
         command()
         return 0
 

@@ -31,6 +31,7 @@ def make_widening_prompt_for_diff(
     """Return the same for several changes; it asks once."""
 
     def show_and_ask(diff: PolicyDiff) -> None:
+        """Print what the changes mean; raise NotDoneError if they may allow more and nobody agrees."""
         if not json:
             print_diff(diff)
             if root is not None:
@@ -46,6 +47,7 @@ def make_yes_no_prompt(question: str, *, yes: bool, json: bool) -> "Callable[[Gr
     """Return a function that shows a change and asks for yes or no."""
 
     def show_and_ask(change: GrantDiff) -> None:
+        """Print what the change means; raise NotDoneError unless the answer is yes."""
         if not json:
             print_diff(PolicyDiff((change,), 0, ()))
         ask_yes_no(question, yes=yes)

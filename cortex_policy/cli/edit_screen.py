@@ -70,13 +70,14 @@ class EditScreen:
         """Wait for one of the keys; ignore what was typed before the question."""
         question = f"{' '.join(KEY_LABELS[choice] for choice in choices)}: "
 
-        def pose(*_: object) -> None:  # again after a stop: the shell has reset the terminal
+        def print_question(*_: object) -> None:
+            """Ask, or ask again after a stop, when the shell has reset the terminal."""
             tty.setcbreak(0, termios.TCSAFLUSH)  # before it is seen: an answer is never dropped
             typer.echo(question, nl=False, err=True)
 
         answer = EXIT
-        with _restore_terminal(), suppress(termios.error), _handle_signals(pose, signal.SIGCONT):
-            pose()
+        with _restore_terminal(), suppress(termios.error), _handle_signals(print_question, signal.SIGCONT):
+            print_question()
             for key in _read_keys():
                 if len(key) == 1 and key in choices:
                     answer = key

@@ -17,6 +17,7 @@ def add_quiet_option(command: "Callable[..., None]") -> "Callable[..., None]":
 
     @wraps(command)
     def run(*given: Any, quiet: bool, **named: Any) -> None:
+        """Run the command; with `-q` its standard output goes nowhere and nobody is asked."""
         if not quiet:
             command(*given, **named)
             return

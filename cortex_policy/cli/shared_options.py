@@ -14,11 +14,13 @@ def with_options_of(make: "Callable[..., object]") -> "Callable[[Command], Comma
     """Return a decorator that gives a command the options of `make`, and its result as the first argument."""
 
     def decorate(command: "Command") -> "Command":
+        """Return a command whose signature, which Typer reads, has the options of both."""
         shared, (_, *own) = signature(make).parameters, signature(command).parameters.values()
         parameters = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in (*shared.values(), *own)]
 
         @wraps(command)
         def run(**given: Any) -> None:
+            """Call `make` with its options, and the command with the result and the other options."""
             command(make(**{name: given.pop(name) for name in shared}), **given)
 
         run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]

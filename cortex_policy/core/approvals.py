@@ -159,24 +159,22 @@ class _RequestBuilder:
         self._is_used = False
 
     def add_line(self, kind: object, members: "dict[str, Any]", line: bytes) -> None:
+        """Add a line of the store; a later request of the same id makes the call count as used."""
         approved = members.get("approved")
         self._lines.append(line)
         # INVARIANT: an approval is a boolean and nothing that a program may take for one
         if kind == "decision" and isinstance(approved, bool):
-            self._answers.append(
-                ApprovalAnswer(
-                    approved, _text_or_empty(members, "boot"), _number_or_minus_one(members, "at_ns"), members
-                )
-            )
+            answer = ApprovalAnswer(approved, _text_of(members, "boot"), _number_of(members, "at_ns"), members)
+            self._answers.append(answer)
         elif kind in ("spend", "request"):  # nobody knows which of two requests of one name was approved
             self._is_used = True
 
     def build(self, name: str) -> ApprovalRequest:
+        """Return the request of this id, as far as its lines were readable."""
         members = self._members
         return ApprovalRequest(
-            name, _text_or_empty(members, "call"), _text_or_empty(members, "boot"),
-            _number_or_minus_one(members, "at_ns"), _number_or_minus_one(members, "timeout_seconds"),
-            members, tuple(self._answers), self._is_used, tuple(self._lines),
+            name, _text_of(members, "call"), _text_of(members, "boot"), _number_of(members, "at_ns"),
+            _number_of(members, "timeout_seconds"), members, tuple(self._answers), self._is_used, tuple(self._lines),
         )  # fmt: skip
 
 
@@ -190,12 +188,12 @@ def _parse_members(line: bytes) -> "dict[str, Any]":
     return value if isinstance(value, dict) else {}
 
 
-def _text_or_empty(members: "dict[str, Any]", name: str) -> str:
+def _text_of(members: "dict[str, Any]", name: str) -> str:
     value = members.get(name)
     return value if isinstance(value, str) else ""
 
 
-def _number_or_minus_one(members: "dict[str, Any]", name: str) -> int:
+def _number_of(members: "dict[str, Any]", name: str) -> int:
     value = members.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) else -1
 
@@ -221,7 +219,7 @@ def request_status(request: ApprovalRequest, clock: TimeSinceBoot, timeout_secon
 
 def human_denial_reason(request: ApprovalRequest) -> str:
     """Return the reason that the last human who denied a request gave, '' if none."""
-    reasons = [_text_or_empty(dict(answer.members), "reason") for answer in request.answers if not answer.approved]
+    reasons = [_text_of(dict(answer.members), "reason") for answer in request.answers if not answer.approved]
     return reasons[-1][:MAX_REASON] if reasons else ""
 
 

@@ -48,6 +48,7 @@ def closest_word(word: str, words: "Sequence[str]", max_words: int = _MAX_WORDS)
         return completed[0]
 
     def likeness(other: str) -> float:
+        """Return how alike two words are without case, from 0 to 1; only the start of a long one is compared."""
         pair = word[:_MAX_LENGTH].casefold(), other[:_MAX_LENGTH].casefold()
         return SequenceMatcher(None, *pair, autojunk=False).ratio()
 

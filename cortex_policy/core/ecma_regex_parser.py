@@ -63,6 +63,7 @@ class _Parser(CharacterReader):
         self.first_lookahead = 0
 
     def parse(self) -> Pattern:
+        """Return the whole pattern; raise PatternError at the first character that is wrong."""
         while self.at < len(self.text):
             char = self.text[self.at]
             self.at += 1

@@ -27,29 +27,34 @@ def enforced(
     or cannot be decorated.
     """
 
-    def check(args: dict[str, object]) -> None:
+    def enforce_call(args: dict[str, object]) -> None:
+        """Enforce one call; raise AccessDenied, GrantError or StateError before the body runs."""
         if store is not None:
             store.enforce(grant_id, action, args)
         else:
             enforce(load_grant(grant_id), action, args)
 
-    async def check_async(args: dict[str, object]) -> None:
+    async def enforce_call_async(args: dict[str, object]) -> None:
+        """Enforce one call in a thread, so that the event loop goes on."""
         if store is not None:
             await store.enforce_async(grant_id, action, args)
         else:
-            await asyncio.to_thread(check, args)
+            await asyncio.to_thread(enforce_call, args)
 
     def decorate(function: Function) -> Function:
+        """Return a function that enforces first: a coroutine function if the given one is."""
         signature = _signature_of(function, tuple(arguments.values()))
 
         @functools.wraps(function)
         async def async_wrapper(*args: Any, **keywords: Any) -> Any:
-            await check_async(_arguments_for_grant(signature, arguments, args, keywords))
+            """Enforce the grant, then await the function."""
+            await enforce_call_async(_arguments_for_grant(signature, arguments, args, keywords))
             return await function(*args, **keywords)
 
         @functools.wraps(function)
         def wrapper(*args: Any, **keywords: Any) -> Any:
-            check(_arguments_for_grant(signature, arguments, args, keywords))
+            """Enforce the grant, then call the function."""
+            enforce_call(_arguments_for_grant(signature, arguments, args, keywords))
             return function(*args, **keywords)
 
         return cast("Function", async_wrapper if inspect.iscoroutinefunction(function) else wrapper)

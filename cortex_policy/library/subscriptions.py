@@ -63,7 +63,8 @@ class Subscriptions:
     def add(self, callback: "Callback") -> "Callable[[], None]":
         """Add a subscriber; return a function that removes it."""
 
-        def forward(change: GrantChanged) -> object:  # a new object for each subscription of the same callback
+        def forward(change: GrantChanged) -> object:
+            """Call the subscriber; a new function for each subscription, so that one of two equal ones can end."""
             return callback(change)
 
         with self._lock:

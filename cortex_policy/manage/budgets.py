@@ -121,6 +121,7 @@ def reset_budgets(root: Root, grant_id: str, action: str | None = None) -> tuple
     actions, tool, boot = selected_actions(root, grant_id, action), read_grant(root, grant_id).tool, boot_id()
 
     def forget(directory: int) -> tuple[str, ...]:
+        """Remove the files of the actions; return the actions that had one."""
         return tuple(word for word in actions if remove_budget(directory, BudgetFileKey(boot, tool, word).name))
 
     settings = counting_settings()

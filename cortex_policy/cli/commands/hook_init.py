@@ -69,6 +69,7 @@ def init(
 
 def _make_prompt(*, yes: bool, json: bool) -> "Consent":
     def show_and_ask(setup: "FirstSetup") -> None:
+        """Print the files, unless JSON is asked for; raise NotDoneError unless the answer is yes."""
         if not json:
             _print_files(setup)
         ask_yes_no("write these files?", yes=yes)

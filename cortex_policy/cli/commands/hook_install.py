@@ -11,6 +11,8 @@ from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.prompts import ask_yes_no
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
+from cortex_policy.cli.shared_options import with_options_of
+from cortex_policy.core import Value
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.text import message_line
 
@@ -40,8 +42,24 @@ ProjectOption = Annotated[bool, typer.Option("--project", help="The agent's sett
 ManagedOption = Annotated[bool, typer.Option("--managed", help="The agent's settings for all users of this host.")]
 
 
-@add_quiet_option
-def install(  # noqa: PLR0913 - one parameter for each option
+class SettingsOptions(Value):
+    """The options of a command that changes an agent's settings; `level` says whose settings."""
+
+    agent: Agent
+    root: "str | None"
+    level: str
+    dry_run: bool
+    yes: bool
+    json: bool
+
+    def find_target(self, root: "Root | None") -> "HookTarget":
+        """Return the settings file that the options name; raise NotDoneError if the agent has none there."""
+        from cortex_policy.manage.hooks.targets import hook_target  # noqa: PLC0415 - no other command needs it
+
+        return hook_target(self.agent, self.level, root.path if root is not None else "", os.environ)
+
+
+def _settings_options(  # noqa: PLR0913 - one parameter for each option
     agent: AgentArgument,
     root: RootOption = None,
     *,
@@ -51,7 +69,18 @@ def install(  # noqa: PLR0913 - one parameter for each option
     dry_run: DryRunOption = False,
     yes: YesOption = False,
     json: JsonOption = False,
-) -> None:
+) -> SettingsOptions:
+    from cortex_policy.manage.hooks.targets import LEVELS, USER  # noqa: PLC0415 - see above
+
+    levels = [level for level, is_given in zip(LEVELS, (user, project, managed), strict=True) if is_given] or [USER]
+    if len(levels) > 1:
+        raise UsageError(f"`--{levels[0]}` and `--{levels[1]}` cannot be combined", "use one of them")
+    return SettingsOptions(agent, root, levels[0], dry_run, yes, json)
+
+
+@add_quiet_option
+@with_options_of(_settings_options)
+def install(options: SettingsOptions) -> None:
     """Install a hook that checks each tool call of an agent.
 
     It adds one entry to the agent's settings and changes no other byte. It shows the change, then asks; without a
@@ -65,33 +94,22 @@ def install(  # noqa: PLR0913 - one parameter for each option
     """
     from cortex_policy.manage.hooks import install_checks, installation  # noqa: PLC0415 - no other command needs them
 
-    policy_root = find_inner_root(root)
-    target = _target(agent, policy_root, user=user, project=project, managed=managed)
+    root = find_inner_root(options.root)
+    target = options.find_target(root)
     install_checks.check_no_settings_in_environment(os.environ)
     install_checks.check_program_starts()
-    change = installation.plan_install(target, policy_root.path)
+    change = installation.plan_install(target, root.path)
     paths = install_checks.paths_to_guard(target, change.file.path, os.environ)
-    steps = install_checks.remaining_steps(target, policy_root, paths)
-    _show(change, json=json)
-    if not dry_run:
-        _confirm(change, f"install the hook in `{target.file}`?", yes=yes)
-        install_checks.guard_paths_if_rules_exist(policy_root, paths)  # first: with it, only more is denied
+    steps = install_checks.remaining_steps(target, root, paths)
+    if _show_and_confirm(change, f"install the hook in `{target.file}`?", options):
+        install_checks.guard_paths_if_rules_exist(root, paths)  # first: with it, only more is denied
         installation.write_change(change)
-    _print_result(change, steps, ("installed the hook in", "the hook is already in"), is_preview=dry_run, json=json)
+    _print_result(change, steps, ("installed the hook in", "the hook is already in"), options)
 
 
 @add_quiet_option
-def uninstall(  # noqa: PLR0913 - one parameter for each option
-    agent: AgentArgument,
-    root: RootOption = None,
-    *,
-    user: UserOption = False,
-    project: ProjectOption = False,
-    managed: ManagedOption = False,
-    dry_run: DryRunOption = False,
-    yes: YesOption = False,
-    json: JsonOption = False,
-) -> None:
+@with_options_of(_settings_options)
+def uninstall(options: SettingsOptions) -> None:
     """Remove the hook from the settings of an agent.
 
     Every other byte stays, and a file that `hook install` made is removed. It shows the change, then asks; without a
@@ -100,52 +118,40 @@ def uninstall(  # noqa: PLR0913 - one parameter for each option
     $ cortex-policy hook uninstall claude
     $ cortex-policy hook uninstall codex --yes
     """
-    from cortex_policy.manage.hooks import installation  # noqa: PLC0415 - no other command needs it
+    from cortex_policy.manage.hooks import installation  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.manage.hooks.targets import PROJECT  # noqa: PLC0415
 
-    policy_root = find_inner_root(root) if project else None
-    target = _target(agent, policy_root, user=user, project=project, managed=managed)
-    change = installation.plan_uninstall(target)
-    _show(change, json=json)
-    if not dry_run:
-        _confirm(change, f"remove the hook from `{target.file}`?", yes=yes)
+    change = installation.plan_uninstall(
+        options.find_target(find_inner_root(options.root) if options.level == PROJECT else None)
+    )
+    if _show_and_confirm(change, f"remove the hook from `{change.target.file}`?", options):
         installation.write_change(change)
-    _print_result(change, [], ("removed the hook from", "there is no hook in"), is_preview=dry_run, json=json)
+    _print_result(change, [], ("removed the hook from", "there is no hook in"), options)
 
 
-def _show(change: "SettingsChange", *, json: bool) -> None:
+def _show_and_confirm(change: "SettingsChange", question: str, options: SettingsOptions) -> bool:
+    """Print a change and ask for consent if there is one; return False for a preview, raise NotDoneError for a no."""
     from cortex_policy.cli.output.hooks import print_settings_diff  # noqa: PLC0415 - see above
 
-    if not json:
+    if not options.json:
         print_settings_diff(change)
-
-
-def _confirm(change: "SettingsChange", question: str, *, yes: bool) -> None:
-    if change.is_needed:
-        ask_yes_no(question, yes=yes)
+    if change.is_needed and not options.dry_run:
+        ask_yes_no(question, yes=options.yes)
+    return not options.dry_run
 
 
 def _print_result(
-    change: "SettingsChange", steps: "list[Step]", sentences: tuple[str, str], *, is_preview: bool, json: bool
+    change: "SettingsChange", steps: "list[Step]", sentences: tuple[str, str], options: SettingsOptions
 ) -> None:
     """Print what was done; `sentences` are for a change that was written, and for one that is not needed."""
     from cortex_policy.cli.output.hooks import change_to_json, print_steps  # noqa: PLC0415 - see above
 
-    if json:
+    if options.json:
         print_json(change_to_json(change, steps))
         return
     done, nothing = sentences
     if not change.is_needed:
         typer.echo(message_line(f"nothing to do: {nothing} `{change.target.file}`"))
-    elif not is_preview:
+    elif not options.dry_run:
         typer.echo(message_line(f"{done} `{change.target.file}`"))
     print_steps(steps)
-
-
-def _target(agent: Agent, root: "Root | None", *, user: bool, project: bool, managed: bool) -> "HookTarget":
-    """Return the settings file that the options name; raise UsageError if they name several."""
-    from cortex_policy.manage.hooks.targets import LEVELS, USER, hook_target  # noqa: PLC0415 - see above
-
-    levels = [level for level, is_given in zip(LEVELS, (user, project, managed), strict=True) if is_given] or [USER]
-    if len(levels) > 1:
-        raise UsageError(f"`--{levels[0]}` and `--{levels[1]}` cannot be combined", "use one of them")
-    return hook_target(agent, levels[0], root.path if root is not None else "", os.environ)

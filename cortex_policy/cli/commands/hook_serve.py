@@ -10,6 +10,8 @@ from cortex_policy.cli.commands.hook_install import Agent, AgentArgument
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.roots import find_inner_root
+from cortex_policy.cli.shared_options import with_options_of
+from cortex_policy.core import Value
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.text import message_line
 from cortex_policy.hook import DEADLINE_SECONDS, MAX_DEADLINE_SECONDS, HookWords, HookWordsError, parse_hook_words
@@ -27,7 +29,18 @@ def _parse_port(text: str) -> int:
     return int(text)
 
 
-def serve(  # noqa: PLR0913 - one parameter for each option
+class ServerOptions(Value):
+    """The options that say who is served, and where; not both of `socket` and `port` are given."""
+
+    agent: Agent
+    root: str
+    socket: "str | None"
+    port: "int | None"
+    key: "str | None"
+    token: "str | None"
+
+
+def _server_options(
     agent: AgentArgument,
     root: RootOption = None,
     *,
@@ -57,6 +70,20 @@ def serve(  # noqa: PLR0913 - one parameter for each option
         str | None,
         typer.Option("--token", metavar="FILE", help="The bearer token of clients of the port.", show_default=False),
     ] = None,
+) -> ServerOptions:
+    if not sys.platform.startswith("linux"):
+        raise UsageError("`hook serve` needs Linux", "install `cortex-policy hook AGENT` instead")
+    if socket is not None and port is not None:
+        raise UsageError("`--socket` and `--port` name two places", "use one of them")
+    if (port is None) != (token is None):
+        raise UsageError("`--port` and `--token` need each other", "any user of this host can reach a port")
+    return ServerOptions(agent, find_inner_root(root).path, socket, port, key, token)
+
+
+@with_options_of(_server_options)
+def serve(
+    options: ServerOptions,
+    *,
     tag: Annotated[
         str, typer.Option("--install", metavar="TAG", help="A name that differs from other hooks of the agent.")
     ] = "",
@@ -77,28 +104,17 @@ def serve(  # noqa: PLR0913 - one parameter for each option
     """
     from cortex_policy.manage.hooks.install_checks import check_no_settings_in_environment  # noqa: PLC0415 - no other command needs it
 
-    _check_options(socket, port, token)
-    policy_root = find_inner_root(root)
-    words = _hook_words(agent, policy_root.path, tag, deadline)
+    words = _hook_words(options, tag, deadline)
     check_no_settings_in_environment(os.environ)
     for name in [name for name in os.environ if name.startswith(_VARIABLES)]:
         del os.environ[name]
-    code = _serve(words, _socket_path(words, socket) if port is None else None, port, key, token, json=json)
+    code = _run_server(words, options, json=json)
     if code:
         raise typer.Exit(code)
 
 
-def _check_options(socket: str | None, port: int | None, token: str | None) -> None:
-    if not sys.platform.startswith("linux"):
-        raise UsageError("`hook serve` needs Linux", "install `cortex-policy hook AGENT` instead")
-    if socket is not None and port is not None:
-        raise UsageError("`--socket` and `--port` name two places", "use one of them")
-    if (port is None) != (token is None):
-        raise UsageError("`--port` and `--token` need each other", "any user of this host can reach a port")
-
-
-def _hook_words(agent: Agent, root: str, tag: str, deadline: str) -> HookWords:
-    words = [agent.value, "--root", root, "--deadline", deadline, *(["--install", tag] if tag else [])]
+def _hook_words(options: ServerOptions, tag: str, deadline: str) -> HookWords:
+    words = [options.agent.value, "--root", options.root, "--deadline", deadline, *(["--install", tag] if tag else [])]
     try:
         return parse_hook_words(words)
     except HookWordsError:
@@ -108,31 +124,32 @@ def _hook_words(agent: Agent, root: str, tag: str, deadline: str) -> HookWords:
         ) from None
 
 
-def _socket_path(words: HookWords, named: str | None) -> str:
+def _socket_path(options: ServerOptions) -> str:
     """Return where to listen: one place for each agent and root, unless one is named."""
-    if named is not None:
-        return os.path.abspath(named)
+    if options.socket is not None:
+        return os.path.abspath(options.socket)
     from cortex_policy.state import default_state_directory, sha256_hex  # noqa: PLC0415 - see above
 
-    return f"{default_state_directory()}/hook-{words.agent}-{sha256_hex(os.fsencode(words.root))[:8]}.sock"
+    name = f"hook-{options.agent.value}-{sha256_hex(os.fsencode(options.root))[:8]}.sock"
+    return f"{default_state_directory()}/{name}"
 
 
-def _serve(
-    words: HookWords, path: str | None, port: int | None, key: str | None, token: str | None, *, json: bool
-) -> int:
+def _run_server(words: HookWords, options: ServerOptions, *, json: bool) -> int:
+    """Listen and answer until the end, and return the exit code."""
     from cortex_policy.hook_server.connections import Access  # noqa: PLC0415 - see above
     from cortex_policy.hook_server.listeners import PortListener, UnixListener  # noqa: PLC0415
     from cortex_policy.hook_server.secret_file import read_or_make_secret  # noqa: PLC0415
     from cortex_policy.hook_server.server import HookServer  # noqa: PLC0415
 
     listener: UnixListener | PortListener
-    secret = read_or_make_secret(os.path.abspath(token)) if token is not None else ""
-    listener = UnixListener(path) if path is not None else PortListener(port or 0)
+    token = read_or_make_secret(os.path.abspath(options.token)) if options.token is not None else ""
+    path = _socket_path(options) if options.port is None else None
+    listener = UnixListener(path) if path is not None else PortListener(options.port or 0)
     try:
-        if key is None and path is not None:
-            key = f"{path}.key"
-        access = Access(read_or_make_secret(os.path.abspath(key)) if key is not None else "", secret)
-        return HookServer(words, access, listener).run(lambda: _announce(listener, key, json=json))
+        key_file = f"{path}.key" if options.key is None and path is not None else options.key
+        key = read_or_make_secret(os.path.abspath(key_file)) if key_file is not None else ""
+        server = HookServer(words, Access(key, token), listener)
+        return server.run(lambda: _announce(listener, key_file, json=json))
     finally:
         listener.close()
 

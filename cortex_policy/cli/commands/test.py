@@ -29,10 +29,7 @@ def run_test_cases(  # noqa: PLR0913 - one parameter for each option
     fail_under: Annotated[
         float | None,
         typer.Option(
-            "--fail-under",
-            metavar="PERCENT",
-            parser=number_parser(100),
-            help="Fail if coverage is below PERCENT.",
+            "--fail-under", metavar="PERCENT", parser=number_parser(100), help="Fail if coverage is below PERCENT."
         ),
     ] = None,
     output: Annotated[

@@ -76,6 +76,7 @@ def filter_calls(
     line = b""
 
     def remember_line() -> "Iterator[bytes]":
+        """Yield each line, and keep it for the call that is decoded from it."""
         nonlocal line
         for one in lines:
             line = one

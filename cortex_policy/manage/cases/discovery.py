@@ -71,10 +71,11 @@ def _file_targets(path: str, named: str | None) -> list[CaseFileTarget]:
 
 
 def _directory_targets(top: str, named: str | None) -> "Iterator[CaseFileTarget]":
-    def stop(error: OSError) -> None:
+    def raise_not_done(error: OSError) -> None:
+        """Raise NotDoneError for a directory that cannot be listed: its cases would be missed in silence."""
         raise NotDoneError(f"`{error.filename}`: {os_error_text(error)}") from None
 
-    for directory, below, names in os.walk(top, onerror=stop):
+    for directory, below, names in os.walk(top, onerror=raise_not_done):
         below[:] = sorted(name for name in below if name != ".git")
         if any(map(is_case_file, names)):
             yield from _targets_in(directory, _root_of(directory, named))

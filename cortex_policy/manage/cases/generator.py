@@ -2,29 +2,19 @@
 
 from itertools import islice
 
-from cortex_policy.core import Value
-from cortex_policy.core.arguments import declaration_problem
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
-from cortex_policy.core.engine import denial_before_rate, normalize_scope
+from cortex_policy.core.engine import denial_before_rate
 from cortex_policy.core.model import (
-    ACTION_NOT_ALLOWED,
     ALLOWED,
-    ARGUMENT_NOT_ALLOWED,
     HUMAN_APPROVAL,
-    PATH_OUTSIDE_SCOPE,
     RATE_LIMITED,
     Grant,
     Request,
 )
-from cortex_policy.core.path_arguments import may_be_path_argument
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.core.text import elide_middle
-from cortex_policy.manage.cases.boundary_values import satisfies
-from cortex_policy.manage.cases.coverage import (
-    invalid_values_of_argument,
-    normalized_outermost_scopes,
-    valid_values_of_argument,
-)
+from cortex_policy.manage.cases.candidates import OUTSIDE_DIRECTORY, OUTSIDE_LINK, CandidateCase, candidates_of_grant
+from cortex_policy.manage.cases.coverage import normalized_outermost_scopes
 from cortex_policy.manage.cases.model import MAX_HITS, MAX_TIMES, NANOSECONDS, Case, CaseFile
 from cortex_policy.manage.cases.sandbox import FileTree, Sandbox, sandbox
 from cortex_policy.manage.signals import hold_signals
@@ -37,27 +27,13 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Reason
 
 MINUTE_NS = int(WINDOW_SECONDS) * NANOSECONDS
-OUTSIDE_DIRECTORY = "outside"  # a directory of the tree that no scope covers, and links lead to
 MAX_CANDIDATES = 2_000
 _MAX_STEPS = MAX_SHARED_STEPS // 4  # the cases are run again, and then compared with what there is to show
-_MAX_DIRECTORIES = (
-    MAX_CANDIDATES // 5
-)  # each scope has at least this many candidates, so that none of a later one is tried
+# each scope has at least this many candidates, so that none of a later one is tried
+_MAX_DIRECTORIES = MAX_CANDIDATES // 5
 _MAX_LENGTH, _MAX_DEPTH = 1000, 40  # characters and parts of a directory
 _MAX_PARTS = 2_000  # of all directories: each is made, and a call that is tried goes through some
 _MAX_NAME_BYTES = 400  # bytes of the name of a case
-_LINK = "out-of-scope"
-_OTHER_ACTIONS = ("write", "delete", "push", "exec")
-_PATH_NAMES = ("path", "file", "source", "destination", "cwd")
-
-
-class CandidateCase(Value):
-    """A call that a case file should have, with the expected decision."""
-
-    name: str
-    action: str
-    args: "dict[str, object]"
-    expect: "Reason"
 
 
 def generate_cases(grant: Grant, file: str, beside: CaseFile | None = None) -> CaseFile:
@@ -68,7 +44,7 @@ def generate_cases(grant: Grant, file: str, beside: CaseFile | None = None) -> C
     tree = _build_tree(grant) if beside is None else _build_tree(grant).union(beside.tree)
     decided = []
     with hold_signals() as leave_if_received, sandbox(tree) as root, SharedSteps(_MAX_STEPS) as steps:
-        for candidate in islice(_all_candidates(grant), MAX_CANDIDATES):
+        for candidate in islice(candidates_of_grant(grant), MAX_CANDIDATES):
             leave_if_received()
             answer = _decide_candidate(grant, candidate, root)
             if steps.is_used_up:  # what is written is what was seen
@@ -103,7 +79,7 @@ def _build_tree(grant: Grant) -> FileTree:
         if remaining < 0:
             break
         created.append(prefix)
-    links = [(f"{prefix}/{_LINK}", "../" * (prefix.count("/") + 1) + outside) for prefix in created]
+    links = [(f"{prefix}/{OUTSIDE_LINK}", "../" * (prefix.count("/") + 1) + outside) for prefix in created]
     return FileTree((*created, outside), (), tuple(links))
 
 
@@ -117,88 +93,6 @@ def _unused_word(word: str, used_words: "Iterable[str]") -> str:
     while word in known:
         word += "x"
     return word
-
-
-def _all_candidates(grant: Grant) -> "Iterator[CandidateCase]":
-    yield from _action_candidates(grant)
-    if not grant.actions:
-        return
-    action = grant.actions[0]
-    path = _find_path_argument(grant)
-    if path:
-        yield from _path_candidates(grant, action, path)
-    for name in grant.args:
-        yield from _argument_candidates(grant, action, name)
-
-
-def _action_candidates(grant: Grant) -> "Iterator[CandidateCase]":
-    for action in dict.fromkeys(grant.actions):
-        yield CandidateCase(f"{action or 'an empty action'} is allowed", action, {}, ALLOWED)
-    similar = [f"{grant.actions[0]}x", grant.actions[0].upper()] if grant.actions else []
-    for action in dict.fromkeys((*similar, *_OTHER_ACTIONS, "")):
-        if action not in grant.actions:
-            yield CandidateCase(f"{action or 'an empty action'} is not allowed", action, {}, ACTION_NOT_ALLOWED)
-
-
-def _find_path_argument(grant: Grant) -> str:
-    """Return the name of an argument that accepts any path."""
-    declared = [name for name in grant.args if may_be_path_argument(grant, name)]
-    probes = (OUTSIDE_DIRECTORY, *normalized_outermost_scopes(grant))
-    for name in (*_PATH_NAMES, *declared):
-        if may_be_path_argument(grant, name) and all(_satisfies_declaration(grant, name, probe) for probe in probes):
-            return name
-    return ""
-
-
-def _satisfies_declaration(grant: Grant, name: str, value: str) -> bool:
-    declaration = grant.args.get(name, {})
-    return not declaration_problem(declaration, 0) and satisfies(declaration, value)
-
-
-def _path_candidates(grant: Grant, action: str, name: str) -> "Iterator[CandidateCase]":
-    def candidate(label: str, path: str, expect: "Reason") -> CandidateCase:
-        return CandidateCase(label, action, {name: path}, expect)
-
-    for prefix in normalized_outermost_scopes(grant):
-        yield candidate(f"{prefix} is in scope", prefix, ALLOWED)
-        yield candidate(f"what lies in {prefix} is in scope", f"{prefix}/new", ALLOWED)
-        yield candidate(f"a name that only begins like {prefix} is not", f"{prefix}x", PATH_OUTSIDE_SCOPE)
-        yield candidate(f"a `..` leads out of {prefix}", f"{prefix}/../{OUTSIDE_DIRECTORY}", PATH_OUTSIDE_SCOPE)
-        yield candidate(f"a link leads out of {prefix}", f"{prefix}/{_LINK}/new", PATH_OUTSIDE_SCOPE)
-        around = prefix.rpartition("/")[0]
-        if around:
-            yield candidate(f"what is around {prefix} is not in scope", around, PATH_OUTSIDE_SCOPE)
-    if not grant.fs_scope:
-        yield candidate("any path is allowed", "any/path", ALLOWED)
-        yield candidate("the top is allowed", ".", ALLOWED)
-    for scope in dict.fromkeys(grant.fs_scope):
-        if normalize_scope(scope) is None:
-            yield candidate(f"the scope {scope} never matches", scope, PATH_OUTSIDE_SCOPE)
-    yield candidate("a path in no scope is denied", OUTSIDE_DIRECTORY, PATH_OUTSIDE_SCOPE)
-    yield candidate("what governs grants is denied", ".cortex/policy/tools", PATH_OUTSIDE_SCOPE)
-
-
-def _argument_candidates(grant: Grant, action: str, name: str) -> "Iterator[CandidateCase]":
-    for value in valid_values_of_argument(grant, name):
-        for expected, label in ((ALLOWED, "is allowed"), (PATH_OUTSIDE_SCOPE, "is outside of every scope")):
-            yield CandidateCase(f"{name} {_short_json(value)} {label}", action, {name: value}, expected)
-    for keyword, value in invalid_values_of_argument(grant, name):
-        yield CandidateCase(
-            f"{name} {_short_json(value)} violates its {keyword}", action, {name: value}, ARGUMENT_NOT_ALLOWED
-        )
-    yield CandidateCase(f"{name} cannot be given", action, {name: "text"}, ARGUMENT_NOT_ALLOWED)
-    if may_be_path_argument(grant, name):
-        for path in (".cortex/policy", OUTSIDE_DIRECTORY):
-            for value in (path, [path]):
-                yield CandidateCase(f"{name} {_short_json(value)} is a path", action, {name: value}, PATH_OUTSIDE_SCOPE)
-
-
-def _short_json(value: object) -> str:
-    """Return a value in short form for the name of a case."""
-    import json  # noqa: PLC0415 - only who writes cases needs it
-
-    text = json.dumps(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004 - so that a name fits in a line
 
 
 def _add_clock(grant: Grant, candidates: "list[CandidateCase]", names: set[str]) -> "Iterator[Case]":

@@ -63,8 +63,7 @@ def parse_case_file(data: bytes, shown: str, *, is_json: bool) -> CaseFile:
 def _read_bytes(path: str) -> bytes:
     data = read_regular_file(path, MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        message = f"larger than {MAX_BYTES} bytes"
-        raise MalformedError(message)
+        raise MalformedError(f"larger than {MAX_BYTES} bytes")
     return data
 
 
@@ -73,10 +72,11 @@ def _is_text(value: object) -> bool:
 
 
 def _is_integer_between(minimum: int, maximum: int) -> "Callable[[object], bool]":
-    def is_whole(value: object) -> bool:
+    def is_integer(value: object) -> bool:
+        """Return whether a value is an integer in the range; a boolean is none."""
         return isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= maximum
 
-    return is_whole
+    return is_integer
 
 
 def _is_seconds(value: object) -> bool:

@@ -48,6 +48,7 @@ class _KnownOpcodes(SequenceMatcher[str]):
         self._steps = steps
 
     def get_opcodes(self) -> "Opcodes":
+        """Return the opcodes that were found by `_opcodes`, which `get_grouped_opcodes` asks for."""
         return self._steps
 
 

@@ -119,6 +119,7 @@ class _EditLoop:
         self.may_still_be_open: bool = False  # whether an editor may have the copy open in the background
 
     def run(self) -> EditResult:
+        """Let the operator edit, and ask what to do with the text, until it is saved, unchanged or given up."""
         line = self._file.first_problem_line()
         while True:
             review = self._review_draft(self._screen.run_editor(self._draft.path, line))

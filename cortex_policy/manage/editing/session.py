@@ -59,9 +59,11 @@ class _EditedPolicyFile:
         return original
 
     def first_problem_line(self) -> int:
+        """Return the line of the first problem in the text before, 0 for none."""
         return _line_of_first(self._find_problems(self.original))
 
     def review(self, text: bytes) -> Review:
+        """Show the problems of a text, or what it changes; a text that does not decode cannot be saved."""
         if not text.strip() and text != self.original:
             self._screen.show_sentence(f"`{self._name}` was emptied, and an empty file is not valid")
             return Review()
@@ -80,6 +82,7 @@ class _EditedPolicyFile:
         return Review(SAVE + EDIT + DIFF + EXIT, _line_of_first(problems), change)
 
     def save(self, text: bytes) -> int | None:
+        """Write the text with its stamp; raise if the file is no longer the one before."""
         return self._writer.write(self._name, self.original, text)
 
     def _find_problems(self, text: bytes) -> tuple[Problem, ...]:

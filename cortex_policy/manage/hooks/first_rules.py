@@ -25,6 +25,7 @@ _FREE_TEXT = (
     "content", "contents", "file_text", "old_string", "new_string", "old_str", "new_str", "insert_text", "instruction",
     "new_source", "oldString", "newString", "code", "explanation",
 )  # fmt: skip
+_WITHIN = ("within", "root")
 _HEAD = """\
 # Which grant the tools of agents ask. A call is decided by the first rule that fits it.
 # Change this file with `cortex-policy hook edit`: it checks the rules, and keeps the stamp and the history.
@@ -67,44 +68,18 @@ def _tools_of_kinds(agents: tuple[str, ...], *kinds: str) -> tuple[str, ...]:
 
 
 def _first_rules(agents: tuple[str, ...]) -> "Iterator[FirstRule]":
-    finders = [tool for tool in _tools_of_kinds(agents, READ, SEARCH) if tool in _PATTERN_INPUTS]
-    within = (("within", "root"),)
-    yield _make_rule(
-        "Tools that read one file: anywhere below the root, and nowhere else.",
-        [tool for tool in _tools_of_kinds(agents, READ) if tool not in finders], (READ_GRANT, "read"), within,
-    )  # fmt: skip
-    inputs = tuple(dict.fromkeys(name for tool in finders for name in _PATTERN_INPUTS[tool]))
-    yield _make_rule(
-        "Tools that find files by a pattern: what is before its first `*` is a path, and so is where they start.",
-        finders, (READ_GRANT, "read"), (*within, ("paths", ("path?",)), ("globs", inputs)),
-    )  # fmt: skip
-    inputs = ("glob", "include", "includePattern")
-    filters = (("paths", ("path?",)), ("globs", inputs), ("ignore", ("pattern", "query")))
-    yield _make_rule(
-        "Tools that search or list: the text that they look for is no path.",
-        [tool for tool in _tools_of_kinds(agents, SEARCH) if tool not in finders],
-        (READ_GRANT, "read"), (*within, *filters),
-    )  # fmt: skip
-    yield _make_rule(
-        f"Tools that write: below the scopes of the grant `{WRITE_GRANT}`. Texts are neither judged nor logged.",
-        _tools_of_kinds(agents, WRITE), (WRITE_GRANT, "write"), (*within, ("ignore", _FREE_TEXT)),
-    )  # fmt: skip
-    for names, label in ((("codex",), "command"), (("copilot", "vscode"), "input")):
-        patching = tuple(agent for agent in names if agent in agents)
-        yield _make_rule(
-            "Patches: each file in them is a path.", _tools_of_kinds(patching, PATCH), (WRITE_GRANT, "write"),
-            (*within, ("patch", (label,)), ("ignore", ("explanation",))), patching,
-        )  # fmt: skip
+    yield from _file_rules(agents)
+    yield from _patch_rules(agents)
     yield _make_rule(
         "Shells. A command is a text: a hook does not know which files it touches. To allow only some commands,\n"
         f"declare the argument `command` of the grant `{SHELL_GRANT}` with a `pattern`.",
         [tool for tool in _tools_of_kinds(agents, SHELL) if tool not in UNSEEN_COMMANDS], (SHELL_GRANT, "run"),
-        (*within, ("ignore", ("description", "explanation"))),
+        (_WITHIN, ("ignore", ("description", "explanation"))),
     )  # fmt: skip
     yield FirstRule(
         f"Tools of MCP servers: the grant `{MCP_GRANT}` lists those that are allowed as its actions, none at first.\n"
         f"Allow one with `cortex-policy set {MCP_GRANT} --allow TOOL`.",
-        (("mcp", ("*/*",)), ("grant", MCP_GRANT), ("action", "{tool}"), *within),
+        (("mcp", ("*/*",)), ("grant", MCP_GRANT), ("action", "{tool}"), _WITHIN),
     )
     yield _make_rule(
         "Tools that change nothing outside of the agent.",
@@ -112,6 +87,41 @@ def _first_rules(agents: tuple[str, ...]) -> "Iterator[FirstRule]":
         None,
         (("decide", "pass"),),
     )
+
+
+def _file_rules(agents: tuple[str, ...]) -> "Iterator[FirstRule]":
+    """Yield the rules for tools that read, find, search or write files."""
+    finders = [tool for tool in _tools_of_kinds(agents, READ, SEARCH) if tool in _PATTERN_INPUTS]
+    yield _make_rule(
+        "Tools that read one file: anywhere below the root, and nowhere else.",
+        [tool for tool in _tools_of_kinds(agents, READ) if tool not in finders], (READ_GRANT, "read"), (_WITHIN,),
+    )  # fmt: skip
+    inputs = tuple(dict.fromkeys(name for tool in finders for name in _PATTERN_INPUTS[tool]))
+    yield _make_rule(
+        "Tools that find files by a pattern: what is before its first `*` is a path, and so is where they start.",
+        finders, (READ_GRANT, "read"), (_WITHIN, ("paths", ("path?",)), ("globs", inputs)),
+    )  # fmt: skip
+    inputs = ("glob", "include", "includePattern")
+    filters = (("paths", ("path?",)), ("globs", inputs), ("ignore", ("pattern", "query")))
+    yield _make_rule(
+        "Tools that search or list: the text that they look for is no path.",
+        [tool for tool in _tools_of_kinds(agents, SEARCH) if tool not in finders],
+        (READ_GRANT, "read"), (_WITHIN, *filters),
+    )  # fmt: skip
+    yield _make_rule(
+        f"Tools that write: below the scopes of the grant `{WRITE_GRANT}`. Texts are neither judged nor logged.",
+        _tools_of_kinds(agents, WRITE), (WRITE_GRANT, "write"), (_WITHIN, ("ignore", _FREE_TEXT)),
+    )  # fmt: skip
+
+
+def _patch_rules(agents: tuple[str, ...]) -> "Iterator[FirstRule]":
+    """Yield the rules for patches: agents call the input that has one by different names."""
+    for names, label in ((("codex",), "command"), (("copilot", "vscode"), "input")):
+        patching = tuple(agent for agent in names if agent in agents)
+        yield _make_rule(
+            "Patches: each file in them is a path.", _tools_of_kinds(patching, PATCH), (WRITE_GRANT, "write"),
+            (_WITHIN, ("patch", (label,)), ("ignore", ("explanation",))), patching,
+        )  # fmt: skip
 
 
 def _make_rule(

@@ -66,6 +66,7 @@ def write_agent_settings(old: AgentSettingsFile, data: bytes | None, mode: int) 
 
 def _write_in_directory(directory: int, name: str, old: AgentSettingsFile, data: bytes | None, mode: int) -> None:
     def verify() -> None:
+        """Raise NotDoneError if the file is no longer the one that was read."""
         if read_agent_settings(old.path) != old:
             raise NotDoneError(f"`{old.path}` was changed at the same time", "run the command again")
 

@@ -42,9 +42,11 @@ class _EditedSettings:
         self.original: bytes = self._existing or b""
 
     def first_problem_line(self) -> int:
+        """Return the line of the first problem in the text before, 0 for none."""
         return _line_of(self._error_text(self.original))
 
     def review(self, text: bytes) -> Review:
+        """Show why a text cannot be the settings, or what more it allows."""
         if fault := self._error_text(text):
             self._screen.show_sentence(fault)
             return Review(EDIT + DIFF + EXIT, _line_of(fault))
@@ -54,6 +56,7 @@ class _EditedSettings:
         return Review(SAVE + EDIT + DIFF + EXIT, change=change)
 
     def save(self, text: bytes) -> None:
+        """Write the text, and say so if the log does not have it."""
         done = replace_settings_text(self._target, self._existing, text, self._lock_wait)
         if done.unrecorded:
             self._screen.show_sentence(f"the log does not have it: {done.unrecorded}")

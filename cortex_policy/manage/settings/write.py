@@ -182,6 +182,7 @@ def _replace_locked_text(
     directory, is_held = locked
 
     def verify() -> None:
+        """Raise NotDoneError if the lock is lost, or the file is no longer the one that was read."""
         is_held()
         if _current_text(target, directory) != original:
             raise NotDoneError(f"`{target.file}` was changed in the meantime", "try again")

@@ -101,6 +101,7 @@ class GrantWriter:
         self.grants.check_permissions(grant_id)
 
         def step(verify: "Verify") -> None:
+            """Put the stamped bytes in place of the edit, by one rename or one removal."""
             if stamped is None:
                 self._remove_file(grant_id, verify)
             else:

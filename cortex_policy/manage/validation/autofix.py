@@ -69,6 +69,7 @@ def _fix_other_file(target: "ValidationTarget", fix: "Callable[[bytes], bytes]",
         old = _read_bytes(directory, name)
 
         def verify() -> None:
+            """Raise NotDoneError if the file is no longer the one that was fixed."""
             if _read_bytes(directory, name) != old:
                 raise NotDoneError("it has changed in between", "look at it, then try again")
 

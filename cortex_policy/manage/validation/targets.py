@@ -126,6 +126,7 @@ def _directory_targets(word: str, problems: list[Problem]) -> "tuple[list[Valida
     roots, others = _roots_of_policy(top), []
 
     def report_error(error: OSError) -> None:
+        """Add a problem for a directory that cannot be listed, and go on with the others."""
         problems.append(file_problem(display_path(error.filename), "file-unreadable", os_error_text(error)))
 
     for directory, below, names in os.walk(top, onerror=report_error):

@@ -13,6 +13,7 @@ def _lazy_renderer(module: str) -> "Callable[[Report], str]":
     """Return the `render_report` of a module, which is imported when it is first called."""
 
     def render_report(report: "Report") -> str:
+        """Import the module and let it render: a run loads only the formats that it writes."""
         text: str = import_module(f"{__name__}.{module}").render_report(report)
         return text
 
