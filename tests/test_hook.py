@@ -6,7 +6,6 @@ import os
 import pty
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from cortex_policy.hook import HookWords, HookWordsError, named_agent, parse_hoo
 from cortex_policy.main import HOOK_COMMANDS
 from tests.support.command import PROGRAM, result_of
 from tests.support.hooks import Answer, Scene, assert_allowed, assert_denied, make_scene, open_descriptors
+from tests.support.processes import is_alive, wait_until
 
 ROOT = ("--root", "/r")
 
@@ -36,10 +36,7 @@ def hanging(scene: Scene, *words: str) -> tuple[subprocess.Popen[bytes], int]:
         f"d.decide_payload = lambda *_: (os.mkdir({str(marker)!r}), time.sleep(600))"
     )
     process = scene.start("claude")
-    for _ in range(2000):
-        if marker.exists():
-            break
-        time.sleep(0.01)
+    wait_until(marker.exists)
     return process, int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text())
 
 
@@ -174,11 +171,7 @@ def test_a_child_that_hangs_is_killed_at_the_deadline(scene: Scene) -> None:
     """And the agent is answered."""
     process, child = hanging(scene, "--deadline", "2")
     assert "within 2 s;" in assert_denied(end(process), "claude")
-    for _ in range(500):
-        if not Path(f"/proc/{child}").exists() or b"Z" in Path(f"/proc/{child}/stat").read_bytes().rpartition(b")")[2]:
-            return
-        time.sleep(0.01)
-    pytest.fail("the child goes on")
+    wait_until(lambda: not is_alive(child), "the child goes on")
 
 
 def test_a_caller_that_ignores_its_children_and_blocks_signals_changes_nothing(scene: Scene) -> None:

@@ -8,7 +8,6 @@ import os
 import resource
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import pytest
 
 from cortex_policy.core.hooks.payload import AGENTS
 from tests.support.hooks import Answer, Scene, assert_allowed, assert_denied, make_scene
+from tests.support.processes import wait_until
 from tests.support.roots import grant_file
 
 Situation = Callable[[Scene, str], Answer]
@@ -453,10 +453,7 @@ def stopped_by(send: Callable[["subprocess.Popen[bytes]"], None], *words: str) -
         marker = scene.top / "hangs"
         scene.words += words
         process = breaking(scene, HANG.format(str(marker))).start(agent)
-        for _ in range(2000):
-            if marker.exists():
-                break
-            time.sleep(0.01)
+        wait_until(marker.exists)
         send(process)
         out, err = process.communicate(timeout=30)
         return Answer(process.returncode, out, err)

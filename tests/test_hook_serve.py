@@ -29,7 +29,6 @@ from tests.support.hook_server import (
     as_answer,
     body_of,
     children_of,
-    is_alive,
     read_all,
     request,
     running,
@@ -48,6 +47,7 @@ from tests.support.hooks import (
     make_scene,
     open_descriptors,
 )
+from tests.support.processes import is_alive, wait_until
 from tests.support.users import CALLER
 
 HANGS = """
@@ -71,11 +71,7 @@ def scene(root: Path, tmp_path: Path) -> Scene:
 
 def wait_until_gone(process: int) -> None:
     """Fail unless a process ends soon."""
-    for _ in range(1000):
-        if not is_alive(process):
-            return
-        time.sleep(0.01)
-    pytest.fail("it goes on")
+    wait_until(lambda: not is_alive(process), "it goes on")
 
 
 def denial_of(answer: bytes, agent: str = "claude") -> str:
@@ -209,12 +205,7 @@ def test_clients_leave_nothing_open(scene: Scene) -> None:
             server.send(b"x\r\n\r\n")
             with server.connect() as client:
                 client.sendall(server.request(scene.payload("claude"))[: number * 40])
-        for _ in range(500):
-            own, of_workers = opened(server)
-            if own <= before[0] and of_workers == before[1]:
-                return
-            time.sleep(0.01)
-        pytest.fail(f"{opened(server)} are open, not {before}")
+        wait_until(lambda: opened(server)[0] <= before[0] and opened(server)[1] == before[1], f"not back at {before}")
 
 
 def test_workers_are_replaced_after_many_calls(scene: Scene) -> None:
@@ -377,11 +368,7 @@ def test_a_call_that_hangs_is_denied_at_the_deadline(scene: Scene) -> None:
             assert server.ask(scene.payload("claude", call=str(number))).code == 0
         before = children_of(server.process.pid)
         assert "within 3 s;" in assert_denied(as_answer(body_of(read_all(client))), "gemini")
-        for _ in range(500):
-            if set(before) - set(children_of(server.process.pid)):
-                return
-            time.sleep(0.01)
-        pytest.fail("the worker goes on")
+        wait_until(lambda: set(before) - set(children_of(server.process.pid)), "the worker goes on")
 
 
 def test_more_calls_that_hang_than_there_are_workers_are_denied(scene: Scene) -> None:
@@ -480,10 +467,7 @@ def test_an_output_that_cannot_be_written_changes_nothing(scene: Scene, out: str
     os.close(writer)
     try:
         key = Path(f"{socket_path(scene)}.key")
-        for _ in range(2000):
-            if key.exists() and key.stat().st_size:
-                break
-            time.sleep(0.01)
+        wait_until(lambda: key.exists() and key.stat().st_size)
         server = Server(process, {"socket": str(socket_path(scene)), "key": str(key)})
         assert server.ask(scene.payload("claude")).code == 0
         assert server.end() == (3 if out == "full" else 0)

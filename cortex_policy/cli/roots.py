@@ -22,6 +22,16 @@ def find_inner_root(named: str | None) -> "Root":
     return root
 
 
+def find_inner_root_or_none(named: str | None) -> "Root | None":
+    """Find the root as `find_inner_root` does; None if there is none and none is named."""
+    try:
+        return find_inner_root(named)
+    except GrantError as error:
+        if named is not None or error.reason is not ROOT_NOT_FOUND:
+            raise
+        return None
+
+
 def inner_root_path(named: str | None) -> str | None:
     """Return the innermost root as a name for functions that find the root themselves; None if there is none."""
     try:

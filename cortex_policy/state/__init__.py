@@ -121,8 +121,13 @@ def settings_directories() -> tuple[str, str]:
 
 def may_hold_settings(directory: str) -> bool:
     """Whether a directory holds a settings file, or cannot be examined, which counts as holding one."""
+    return may_exist(f"{directory}/config.toml")
+
+
+def may_exist(path: str) -> bool:
+    """Whether a path exists, or cannot be examined; below what is no directory nothing exists."""
     try:
-        os.lstat(f"{directory}/config.toml")
+        os.lstat(path)
     except OSError as error:
         return not isinstance(error, FileNotFoundError | NotADirectoryError)
     return True

@@ -9,7 +9,7 @@ import sys
 
 from cortex_policy.core.decode import HOOKS, ID_HINT, MAX_BYTES, decode_grant, grant_id_of_file, is_grant_id
 from cortex_policy.core.model import GRANT_NOT_FOUND, ROOT_NOT_FOUND, Grant, GrantError, Origin
-from cortex_policy.state import OPEN_DIRECTORY, OPEN_FILE, Root, overflow_uid, policy_path, read_all, sha256
+from cortex_policy.state import OPEN_DIRECTORY, OPEN_FILE, Root, may_exist, overflow_uid, policy_path, read_all, sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,11 +76,7 @@ def possible_roots_at_or_above(path: str) -> list[str]:
 
 def may_hold_policy(directory: str) -> bool:
     """Whether a directory holds `.cortex/policy`, or cannot be examined, which counts as holding it."""
-    try:
-        os.lstat(policy_path(directory))
-    except OSError as error:
-        return not isinstance(error, FileNotFoundError | NotADirectoryError)
-    return True
+    return may_exist(policy_path(directory))
 
 
 def find_trust_problems(
@@ -254,13 +250,14 @@ def unread_grant_error(
     elif trust.faults:
         failure = trust.unsafe_error()
     elif error.filename == file:
-        failure = grants_errors.unknown_grant_error(trust.root, grant_id, _list_ids_or_none(trust.root))
+        failure = grants_errors.unknown_grant_error(trust.root, grant_id, list_grant_ids(trust.root))
     else:
         failure = grants_errors.missing_directory_error(error.filename)
     return grants_errors.add_root_and_file(failure, trust.root, file, data)
 
 
-def _list_ids_or_none(root: Root) -> list[str]:
+def list_grant_ids(root: Root) -> list[str]:
+    """List the ids of the grants of a root, none if it has no directory of grants; raise GrantError if unreadable."""
     try:
         with PolicyDirectory(TrustCheck(root), "tools") as tools:
             return tools.grant_ids()

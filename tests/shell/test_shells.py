@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.shell.init_script import init_script
+from tests.support.processes import wait_until
 from tests.support.roots import GIT, grant_file
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the program answers everything")
@@ -188,12 +189,8 @@ def test_the_co_process_ends_with_its_shell(shell: str, root: Path) -> None:
     for end in ("exit 0", "kill -9 $$"):
         done = run(shell, f"{READY}{COPROCESS} echo $pid $DIRECTORY/$__cortex_policy_name\n{end}", root)
         pid, directory = done.stdout.split()
-        for _ in range(500):
-            if not Path(directory).exists() and not Path(f"/proc/{pid}").exists():
-                break
-            time.sleep(0.02)
-        else:
-            pytest.fail("the co-process is still there")
+        gone = [Path(directory), Path(f"/proc/{pid}")]
+        wait_until(lambda gone=gone: not any(path.exists() for path in gone), "the co-process is still there")
 
 
 @Shell

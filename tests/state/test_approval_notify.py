@@ -1,14 +1,13 @@
 """The operator's program hears of each new request, and never changes the answer."""
 
 import json
-import os
-import time
 from pathlib import Path
 
 import pytest
 
 from cortex_policy.state import approval_notify
 from tests.support.command import result_of as run
+from tests.support.processes import is_alive, wait_until
 
 CALL = ("check", "records", "read", "--path", "docs/x")
 
@@ -67,15 +66,7 @@ def test_a_program_that_hangs_is_killed_with_its_children(program: Path, monkeyp
     done = run(*CALL)
     assert "took more than" in done.stderr
     child = int(Path(f"{program}.pid").read_text())
-    for _ in range(100):
-        try:
-            os.kill(child, 0)
-        except ProcessLookupError:
-            return
-        if Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-            return
-        time.sleep(0.05)
-    raise AssertionError
+    wait_until(lambda: not is_alive(child), "the child goes on")
 
 
 @pytest.mark.parametrize("place", ["project", "environment"])

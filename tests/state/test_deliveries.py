@@ -14,25 +14,16 @@ from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.deliveries import LIFETIME_TICKS, MAX_MARKS, Delivery
 from cortex_policy.state.ledger import Ledger
 from tests.support.chance import chance
+from tests.support.ticks import Ticks
 
 Deliver = Callable[..., bool | None]
 ROOT = (1, 2)
 
 
-class Clock:
-    """A clock in ticks that tests move."""
-
-    def __init__(self) -> None:
-        self.now = 50_000_000
-
-    def __call__(self) -> int:
-        return self.now
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock(monkeypatch: pytest.MonkeyPatch) -> Ticks:
     """Stop the time."""
-    clock = Clock()
+    clock = Ticks()
     monkeypatch.setattr(rings, "now_ticks", clock)
     return clock
 
@@ -84,7 +75,7 @@ def test_a_repeat_passes_though_the_rate_has_no_room(deliver: Deliver) -> None:
     assert deliver("b", "user", limit=1) is None
 
 
-def test_a_delivery_that_the_rate_denies_leaves_no_mark(deliver: Deliver, clock: Clock) -> None:
+def test_a_delivery_that_the_rate_denies_leaves_no_mark(deliver: Deliver, clock: Ticks) -> None:
     """The next one of the same call may be the first that is counted."""
     assert deliver("a", "user", limit=1) is True
     assert deliver("b", "user", limit=1) is None
@@ -93,7 +84,7 @@ def test_a_delivery_that_the_rate_denies_leaves_no_mark(deliver: Deliver, clock:
     assert deliver("b", "user", limit=1) is False
 
 
-def test_a_mark_lasts_two_minutes(deliver: Deliver, clock: Clock) -> None:
+def test_a_mark_lasts_two_minutes(deliver: Deliver, clock: Ticks) -> None:
     """Then the call is counted again."""
     assert deliver("a", "user") is True
     clock.now += LIFETIME_TICKS - 1
@@ -104,7 +95,7 @@ def test_a_mark_lasts_two_minutes(deliver: Deliver, clock: Clock) -> None:
     assert deliver("a", "fourth") is True
 
 
-def test_a_mark_of_the_future_does_not_count(deliver: Deliver, clock: Clock) -> None:
+def test_a_mark_of_the_future_does_not_count(deliver: Deliver, clock: Ticks) -> None:
     """It is damage, or of another clock."""
     assert deliver("a", "user") is True
     clock.now -= 1
@@ -118,7 +109,7 @@ def test_another_budget_counts_the_same_call_again(deliver: Deliver, state: Path
     assert (used(state), used(state, "read")) == (1, 1)
 
 
-def test_a_full_table_counts_again(deliver: Deliver, clock: Clock, state: Path) -> None:
+def test_a_full_table_counts_again(deliver: Deliver, clock: Ticks, state: Path) -> None:
     """Until its oldest mark is two minutes old, also what has a mark: a repeat that leaves none could be one forever."""
     for number in range(MAX_MARKS):
         assert deliver(f"{number}", "user", limit=2 * MAX_MARKS) is True
@@ -205,7 +196,7 @@ def test_a_table_shows_neither_call_nor_tag_and_another_one_hashes_otherwise(del
     assert first[32:48] != second[32:48]
 
 
-def test_a_table_without_live_marks_is_swept(deliver: Deliver, clock: Clock, state: Path) -> None:
+def test_a_table_without_live_marks_is_swept(deliver: Deliver, clock: Ticks, state: Path) -> None:
     """No mark outlives its use."""
     deliver("a", "user")
     directory = os.open(table(state).parent, os.O_RDONLY)

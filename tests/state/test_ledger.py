@@ -22,6 +22,7 @@ from cortex_policy.state.file_budgets import FileBudgets
 from cortex_policy.state.ledger import Ledger
 from cortex_policy.state.ledger_ring import WINDOW_TICKS
 from cortex_policy.state.settings import find_state_directory
+from tests.support.ticks import Ticks
 from tests.support.users import by_caller
 
 FRESH = count()
@@ -35,20 +36,10 @@ def in_shared_directory() -> Iterator[Path]:
         yield Path(directory)
 
 
-class Clock:
-    """A clock in ticks that tests move."""
-
-    def __init__(self) -> None:
-        self.now = 50_000_000
-
-    def __call__(self) -> int:
-        return self.now
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock(monkeypatch: pytest.MonkeyPatch) -> Ticks:
     """Stop the time."""
-    clock = Clock()
+    clock = Ticks()
     monkeypatch.setattr(rings, "now_ticks", clock)
     return clock
 
@@ -66,7 +57,7 @@ def state_file(state: Path) -> Path:
     return file
 
 
-def test_the_window_slides_exactly(book: Ledger, clock: Clock) -> None:
+def test_the_window_slides_exactly(book: Ledger, clock: Ticks) -> None:
     """The limit and not one more, until the first hit leaves."""
     for _ in range(30):
         assert book.take("t", "a", 30).consumed == 1
@@ -80,7 +71,7 @@ def test_the_window_slides_exactly(book: Ledger, clock: Clock) -> None:
     assert book.take("t", "a", 30).consumed == 0
 
 
-def test_budgets_are_apart_by_root_tool_and_action(book: Ledger, clock: Clock) -> None:
+def test_budgets_are_apart_by_root_tool_and_action(book: Ledger, clock: Ticks) -> None:
     """No key takes from another, whatever their letters add up to."""
     assert clock.now
     assert book.take("ta", "b", 1).consumed == 1
@@ -117,7 +108,7 @@ def test_budgets_are_in_one_place_with_or_without_a_login(monkeypatch: pytest.Mo
         max_size=60,
     ),
 )  # fmt: skip
-def test_the_ledger_agrees_with_the_window_rule(book: Ledger, clock: Clock, steps: list[tuple[int, int, int]]) -> None:
+def test_the_ledger_agrees_with_the_window_rule(book: Ledger, clock: Ticks, steps: list[tuple[int, int, int]]) -> None:
     """Hits, costs and limits edited up and down: the same answers as a list of times gives."""
     hits: list[float] = []
     action = str(next(FRESH))
@@ -142,7 +133,7 @@ def test_a_cost_above_the_limit_touches_nothing(book: Ledger, state: Path) -> No
             book.take("t", "a", 30, cost)
 
 
-def test_a_peek_consumes_nothing(book: Ledger, clock: Clock, state: Path) -> None:
+def test_a_peek_consumes_nothing(book: Ledger, clock: Ticks, state: Path) -> None:
     """Nor does it make a file."""
     assert clock.now
     assert book.peek("t", "a", 1).remaining == 1
@@ -151,7 +142,7 @@ def test_a_peek_consumes_nothing(book: Ledger, clock: Clock, state: Path) -> Non
     assert book.peek("t", "a", 1).remaining == 0
 
 
-def test_every_flipped_byte_is_noticed_or_harmless(book: Ledger, clock: Clock, state: Path) -> None:
+def test_every_flipped_byte_is_noticed_or_harmless(book: Ledger, clock: Ticks, state: Path) -> None:
     """After damage anywhere never more than the limit in any window, and no error but our own."""
     for _ in range(3):
         book.take("t", "a", 3)
@@ -170,7 +161,7 @@ def test_every_flipped_byte_is_noticed_or_harmless(book: Ledger, clock: Clock, s
 
 
 @pytest.mark.parametrize("size", [0, 1, 63, 64, 72])
-def test_a_shortened_file_is_closed_for_one_window(book: Ledger, clock: Clock, state: Path, size: int) -> None:
+def test_a_shortened_file_is_closed_for_one_window(book: Ledger, clock: Ticks, state: Path, size: int) -> None:
     """The call that notices answers 24, later ones are limited, then it is healed."""
     book.take("t", "a", 3)
     os.truncate(state_file(state), size)
@@ -202,7 +193,7 @@ def test_a_wrong_kind_of_object_stays_an_error(book: Ledger, state: Path, kind: 
             book.take("t", "a", 3)
 
 
-def test_a_large_limit_needs_a_small_file(book: Ledger, clock: Clock, state: Path) -> None:
+def test_a_large_limit_needs_a_small_file(book: Ledger, clock: Ticks, state: Path) -> None:
     """Above a million a slot stands for several hits: never over, at most 0.1 % under."""
     limit, admitted = 5_000_000, 0
     while taken := book.take("t", "a", limit, 50_000).consumed:

@@ -137,14 +137,6 @@ def children_of(process: int) -> list[int]:
     return [int(text) for text in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
-def is_alive(process: int) -> bool:
-    """Whether a process runs."""
-    try:
-        return b"Z" not in Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()[0]
-    except OSError:
-        return False
-
-
 def stop_process(process: int) -> None:
     """Let a process do nothing more, without an end."""
     os.kill(process, signal.SIGSTOP)

@@ -10,7 +10,7 @@ from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
 from cortex_policy.cli.options import JsonOption, RootOption, TableOption
 from cortex_policy.cli.output.printing import print_json, print_table_or_tsv
 from cortex_policy.cli.output.settings import format_setting, setting_to_json
-from cortex_policy.cli.roots import inner_root_path
+from cortex_policy.cli.roots import find_inner_root_or_none
 from cortex_policy.core.text import printable
 
 if TYPE_CHECKING:
@@ -41,10 +41,10 @@ def list_settings(root: RootOption = None, *, output: TableOption = None, json: 
     """
     from cortex_policy.cli.output.problems.json_line import problem_to_json  # noqa: PLC0415 - as everywhere in this module
     from cortex_policy.cli.output.problems.text import problem_texts  # noqa: PLC0415
-    from cortex_policy.manage.settings.effective import resolve_settings_and_errors, root_or_none  # noqa: PLC0415
+    from cortex_policy.manage.settings.effective import resolve_settings_and_errors  # noqa: PLC0415
     from cortex_policy.manage.settings_problems import to_problem  # noqa: PLC0415
 
-    policy_root = root_or_none(inner_root_path(root))
+    policy_root = find_inner_root_or_none(root)
     resolved, errors = resolve_settings_and_errors(policy_root)
     problems = [to_problem(error) for error in errors]
     if json:
@@ -68,10 +68,10 @@ def get(name: NameArgument, root: RootOption = None, *, json: JsonOption = False
     $ cortex-policy config get sensitive
     $ cortex-policy config get history.keep --json
     """
-    from cortex_policy.manage.settings.effective import find_setting, resolve_settings, root_or_none  # noqa: PLC0415
+    from cortex_policy.manage.settings.effective import find_setting, resolve_settings  # noqa: PLC0415
 
     setting = find_setting(name)
-    resolved = next(one for one in resolve_settings(root_or_none(inner_root_path(root))) if one.setting is setting)
+    resolved = next(one for one in resolve_settings(find_inner_root_or_none(root)) if one.setting is setting)
     if json:
         print_json(setting_to_json(resolved))
     elif resolved.effective.value is not None:

@@ -10,7 +10,7 @@ from cortex_policy.cli.output.printing import print_json, print_unrecorded
 from cortex_policy.cli.output.settings import format_setting, setting_to_json
 from cortex_policy.cli.prompts import is_interactive, make_lock_wait
 from cortex_policy.cli.quiet_option import add_quiet_option
-from cortex_policy.cli.roots import find_inner_root, inner_root_path
+from cortex_policy.cli.roots import find_inner_root, find_inner_root_or_none
 from cortex_policy.cli.shared_options import with_options_of
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
@@ -32,14 +32,13 @@ SystemOption = Annotated[bool, typer.Option("--system", help="The settings of th
 def _settings_file_of_options(
     root: RootOption = None, *, user: UserOption = False, project: ProjectOption = False, system: SystemOption = False
 ) -> "SettingsFile":
-    from cortex_policy.manage.settings.effective import root_or_none  # noqa: PLC0415 - no other command needs them
-    from cortex_policy.manage.settings.write import SettingsFile  # noqa: PLC0415
+    from cortex_policy.manage.settings.write import SettingsFile  # noqa: PLC0415 - no other command needs it
 
     if user + project + system > 1:
         raise UsageError("`--user`, `--project` and `--system` exclude each other", "name one of them")
     if project:
         return SettingsFile(PROJECT, find_inner_root(root))
-    return SettingsFile(SYSTEM if system else USER, root_or_none(inner_root_path(root)))
+    return SettingsFile(SYSTEM if system else USER, find_inner_root_or_none(root))
 
 
 @add_quiet_option

@@ -3,9 +3,7 @@
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
-from cortex_policy.state import Root
+from cortex_policy.cli.roots import find_inner_root_or_none
 
 
 def doctor(root: RootOption = None, *, json: JsonOption = False) -> None:
@@ -23,7 +21,7 @@ def doctor(root: RootOption = None, *, json: JsonOption = False) -> None:
     from cortex_policy.manage.doctor.result import PROBLEM  # noqa: PLC0415
     from cortex_policy.manage.doctor.run import run_checks, worst_status  # noqa: PLC0415
 
-    policy_root = _find_root_or_none(root)
+    policy_root = find_inner_root_or_none(root)
     results = []
     for result in run_checks(policy_root):
         results.append(result)
@@ -36,12 +34,3 @@ def doctor(root: RootOption = None, *, json: JsonOption = False) -> None:
         print_counts(results)
     if worst_status(results) == PROBLEM:
         raise typer.Exit(1)
-
-
-def _find_root_or_none(name: str | None) -> Root | None:
-    try:
-        return find_inner_root(name)
-    except GrantError as error:
-        if name is not None or error.reason is not ROOT_NOT_FOUND:
-            raise
-        return None

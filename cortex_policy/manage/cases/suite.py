@@ -11,7 +11,7 @@ from cortex_policy.manage.path_names import display_path
 from cortex_policy.manage.settings_problems import settings_warnings
 from cortex_policy.manage.unsafe_files import summarize_faults
 from cortex_policy.state import Root
-from cortex_policy.state.grants import PolicyDirectory, TrustCheck, unread_grant_error
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, list_grant_ids, unread_grant_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def run_suite(plan: "RunPlan", track: "Track" = iter) -> SuiteResult:
     tested = [_run_target(target, grants) for target in track(list(plan.targets))]
     runs: dict[tuple[str, str], list[FileResult]] = {}
     for root in plan.roots:
-        runs |= {(root.path, grant_id): [] for grant_id in grants.ids(root)}
+        runs |= {(root.path, grant_id): [] for grant_id in list_grant_ids(root)}
     roots = {root.path: root for root in (*plan.roots, *(target.root for target in plan.targets))}
     for target, one in zip(plan.targets, tested, strict=True):
         runs.setdefault((target.root.path, one.grant_id), []).append(one)
@@ -99,14 +99,6 @@ class GrantLoader:
     def warnings(self) -> list[str]:
         """Grants that could not be tested, and one warning for all grants that no check trusts."""
         return [*self._warnings, *summarize_faults([*self._unsafe])]
-
-    def ids(self, root: Root) -> list[str]:
-        """List the grants of a root."""
-        try:
-            with PolicyDirectory(TrustCheck(root), "tools") as tools:
-                return tools.grant_ids()
-        except FileNotFoundError:
-            return []
 
     def load(self, root: Root, grant_id: str) -> GrantUnderTest:
         """Load a grant; raise GrantError if it does not exist or does not decode."""

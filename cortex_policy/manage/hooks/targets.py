@@ -15,45 +15,43 @@ LEVELS = USER, PROJECT, MANAGED = ("user", "project", "managed")
 
 
 class AgentFiles(Value):
-    """An agent's settings files: the variable that moves its directory, and the file of each level.
+    """An agent's settings files: the variable that moves its directory, and where its file is at each level.
 
-    The user's file is below the agent's directory, the project's below the root. A level that is '' does not exist.
+    The user's file is below the agent's directory, the project's below `project_directory` in the root. There is no
+    managed file if that is ''.
     """
 
     title: str
     variable: str
     directory: str
-    user: str
-    project: str
+    project_directory: str
+    file: str
     managed: str
     managed_on_macos: str
 
 
 AGENT_FILES = {
     "claude": AgentFiles(
-        "Claude Code", "CLAUDE_CONFIG_DIR", ".claude", "settings.json", ".claude/settings.json",
+        "Claude Code", "CLAUDE_CONFIG_DIR", ".claude", ".claude", "settings.json",
         "/etc/claude-code/managed-settings.json", "/Library/Application Support/ClaudeCode/managed-settings.json",
     ),
     "codex": AgentFiles(
-        "Codex", "CODEX_HOME", ".codex", "hooks.json", ".codex/hooks.json",
+        "Codex", "CODEX_HOME", ".codex", ".codex", "hooks.json",
         "/etc/codex/requirements.toml", "/etc/codex/requirements.toml",
     ),
     "gemini": AgentFiles(
-        "Gemini CLI", "GEMINI_CLI_HOME", ".gemini", "settings.json", ".gemini/settings.json",
+        "Gemini CLI", "GEMINI_CLI_HOME", ".gemini", ".gemini", "settings.json",
         "/etc/gemini-cli/settings.json", "/Library/Application Support/GeminiCli/settings.json",
     ),
     "cursor": AgentFiles(
-        "Cursor", "", ".cursor", "hooks.json", ".cursor/hooks.json",
+        "Cursor", "", ".cursor", ".cursor", "hooks.json",
         "/etc/cursor/hooks.json", "/Library/Application Support/Cursor/hooks.json",
     ),
     "copilot": AgentFiles(
-        "Copilot CLI", "COPILOT_HOME", ".copilot", "hooks/cortex-policy.json", ".github/hooks/cortex-policy.json",
+        "Copilot CLI", "COPILOT_HOME", ".copilot", ".github", "hooks/cortex-policy.json",
         "/etc/github-copilot/policy.d/cortex-policy.json", "/etc/github-copilot/policy.d/cortex-policy.json",
     ),
-    "vscode": AgentFiles(
-        "VS Code", "", ".copilot", "hooks/cortex-policy-vscode.json", ".github/hooks/cortex-policy-vscode.json",
-        "", "",
-    ),
+    "vscode": AgentFiles("VS Code", "", ".copilot", ".github", "hooks/cortex-policy-vscode.json", "", ""),
 }  # fmt: skip
 
 
@@ -79,8 +77,8 @@ def hook_target(agent: str, level: str, root: str, environment: "Mapping[str, st
             raise NotDoneError(f"{files.title} has no managed settings", "use `--user`")
         return HookTarget(agent, level, file)
     if level == PROJECT:
-        return HookTarget(agent, level, f"{root.rstrip('/')}/{files.project}")
-    return HookTarget(agent, level, f"{agent_directory(agent, environment)}/{files.user}")
+        return HookTarget(agent, level, f"{root.rstrip('/')}/{files.project_directory}/{files.file}")
+    return HookTarget(agent, level, f"{agent_directory(agent, environment)}/{files.file}")
 
 
 def agent_directory(agent: str, environment: "Mapping[str, str]") -> str:

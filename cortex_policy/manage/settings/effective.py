@@ -6,20 +6,9 @@ from cortex_policy.core.model import CortexPolicyError, GrantError, UsageError
 from cortex_policy.core.settings import BY_NAME, EffectiveSetting, Setting, SettingValue, resolve_all_settings
 from cortex_policy.state import Root, default_state_directory
 from cortex_policy.state.approval_store import NAME as APPROVALS
-from cortex_policy.state.grants import ROOT_NOT_FOUND, find_root
 from cortex_policy.state.settings import read_layers, read_setting
 from cortex_policy.state.settings_errors import known_name_hint
 from cortex_policy.state.valid_settings import read_valid_layers
-
-
-def root_or_none(named: str | None) -> Root | None:
-    """Return the root whose project settings apply; None if none was named and none exists."""
-    try:
-        return find_root(named)
-    except GrantError as error:
-        if named is not None or error.reason is not ROOT_NOT_FOUND:
-            raise
-        return None
 
 
 def find_setting(name: str) -> Setting:

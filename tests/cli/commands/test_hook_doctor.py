@@ -5,15 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.support.agent_settings import install_hook, settings_of
 from tests.support.command import PROGRAM, run_command
+from tests.support.processes import command_lines, wait_until
 
 pytestmark = pytest.mark.usefixtures("agents_home")
 
@@ -91,29 +89,15 @@ def test_a_signal_ends_what_was_started(root: Path, tmp_path: Path, number: sign
     for line in process.stdout:
         if "unreadable grant" in line:
             break
-    wait_for(lambda: bool(trials_of(process.pid)))
+    wait_until(lambda: bool(trials_of(process.pid)))
     process.send_signal(number)
     assert process.wait(15) == code
     process.stdout.close()
-    wait_for(lambda: not trials_of(process.pid))
+    wait_until(lambda: not trials_of(process.pid))
     assert not any(temporary.iterdir())
 
 
-def trials_of(doctor: int) -> list[str]:
-    """Return the command lines of the scratch programs that run for a doctor, in sessions of their own."""
-    found = []
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):
-            words = file.read_bytes().decode(errors="replace")
-            if f"/cortex-policy-hook-{doctor}-" in words:
-                found.append(words)
-    return found
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until something holds; fail if it never does."""
-    for _ in range(1000):
-        if condition():
-            return
-        time.sleep(0.01)
-    pytest.fail("it never does")
+def trials_of(doctor: int) -> list[int]:
+    """Return the scratch programs that run for a doctor, in sessions of their own."""
+    mark = f"/cortex-policy-hook-{doctor}-"
+    return [process for process, words in command_lines().items() if any(mark in word for word in words)]

@@ -12,6 +12,7 @@ from shlex import quote, split
 import pytest
 
 from cortex_policy.manage.hooks.wrapper import DENIED, FAILED, watchdog_command
+from tests.support.processes import command_lines, wait_until
 
 SHELLS = ("dash -c", "bash -c", "bash --norc --noprofile -c", "busybox sh -c")
 PAYLOAD = b'{"tool_name":"Bash",\x00\xff"x":"\n\n"}' * 8000  # more than a pipe holds, and no newline at its end
@@ -42,27 +43,15 @@ def sh(text: str) -> str:
     return f"/bin/sh -c {quote(text)}"
 
 
-def processes_with(mark: str) -> list[str]:
-    """Return the command lines of all processes that have a mark in theirs."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            except OSError:  # it has ended
-                continue
-            if mark in words and int(entry.name) != os.getpid():
-                found.append(words)
-    return found
+def processes_with(mark: str) -> list[int]:
+    """Return all other processes that have a mark in their command lines."""
+    found = [process for process, words in command_lines().items() if mark in " ".join(words)]
+    return [process for process in found if process != os.getpid()]
 
 
 def wait_until_gone(mark: str) -> None:
     """Wait until no process has a mark; fail if one stays."""
-    for _ in range(200):
-        if not processes_with(mark):
-            return
-        time.sleep(0.01)
-    pytest.fail(f"still there: {processes_with(mark)}")
+    wait_until(lambda: not processes_with(mark), f"a process with {mark} stays")
 
 
 @pytest.mark.parametrize(("code", "more"), [(0, ""), (2, f"{DENIED}\n")])
@@ -216,16 +205,8 @@ def test_a_wrapper_that_is_ended_denies(shell: list[str], number: signal.Signals
 
 
 def _sleepers(seconds: str) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if words[0].endswith(b"sleep") and seconds.encode() in words:
-                found.append(int(entry.name))
-    return found
+    lines = command_lines().items()
+    return [process for process, words in lines if words[0].endswith("sleep") and seconds in words]
 
 
 def _parent(pid: int) -> int:

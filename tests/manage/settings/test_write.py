@@ -16,11 +16,12 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER, setting_values_by_name
 from cortex_policy.manage.diff.grants import GrantDiff
 from cortex_policy.manage.editing.loop import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE
-from cortex_policy.manage.settings.effective import resolve_settings, root_or_none
+from cortex_policy.manage.settings.effective import resolve_settings
 from cortex_policy.manage.settings.session import run_settings_session
 from cortex_policy.manage.settings.toml_edit import set_in_text, toml_literal
 from cortex_policy.manage.settings.write import SettingsFile, replace_settings_text, set_value, unset_value
 from cortex_policy.state import Root
+from cortex_policy.state.grants import find_root
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait, hold_writer_lock
 from tests.support.stamps import agree
 
@@ -66,7 +67,7 @@ def test_the_files_of_system_and_project_can_be_read_by_all(mine: Path, root: Pa
     for target in (SettingsFile(SYSTEM), SettingsFile(PROJECT, Root(str(root), named=True))):
         assert set_value(target, "sensitive", "deny", agree)
         assert Path(target.file).stat().st_mode & 0o777 == 0o644
-    assert [one.effective.place for one in resolve_settings(root_or_none(None)) if one.setting.name == "sensitive"] == [
+    assert [one.effective.place for one in resolve_settings(find_root(None)) if one.setting.name == "sensitive"] == [
         SYSTEM
     ]
     assert (tmp_path / "etc").stat().st_mode & 0o777 == 0o755

@@ -1,0 +1,11 @@
+"""A clock of budgets that tests move."""
+
+
+class Ticks:
+    """Stands in for `now_ticks`: the time is `now` until a test changes it."""
+
+    def __init__(self) -> None:
+        self.now = 50_000_000
+
+    def __call__(self) -> int:
+        return self.now
