@@ -98,9 +98,9 @@ def _validate_plain_words(words: list[str]) -> int | None:
 
 def _serve_shell(words: list[str]) -> int:
     """Answer a shell until it ends, as the script of `shell-init` asks for it."""
-    from cortex_policy.shell.server import serve  # noqa: PLC0415 - see `run`
+    from cortex_policy.shell.server import serve_shell  # noqa: PLC0415 - see `run`
 
-    return serve(words, parse_check_argv)
+    return serve_shell(words, parse_check_argv)
 
 
 def _print_shell_script(words: list[str]) -> int | None:
@@ -158,13 +158,13 @@ def _answer_call_and_exit(call: "Call") -> "Never":
     if outcome.is_silent:
         os._exit(outcome.exit_code)
     load_kept_modules("core/text", "render")
-    from cortex_policy.render import render, write_and_exit  # noqa: PLC0415
+    from cortex_policy.render import render_outcome, write_and_exit  # noqa: PLC0415
 
     if call.explain:
         from cortex_policy.cli.output.explanation import render_explanation  # noqa: PLC0415 - few calls ask for it
 
         write_and_exit(render_explanation(outcome))
-    write_and_exit(render(outcome))
+    write_and_exit(render_outcome(outcome))
 
 
 def _make_wait_notice(call: "Call") -> "Notice | None":

@@ -67,7 +67,7 @@ def execution_error(file: str, error: OSError, more: str = COUNTED) -> CortexPol
     return CortexPolicyError(reason, f"`{file}`: {os_error_text(error)}{more}")
 
 
-def execute(program: str, words: list[str]) -> CortexPolicyError:
+def execute_program(program: str, words: list[str]) -> CortexPolicyError:
     """Replace this process by a program, and return the error if the system refuses.
 
     The program is executed by the name that was found, not by a descriptor: a script would see `/dev/fd/3` as its name,

@@ -22,12 +22,12 @@ class RenderedCall(Value):
     err: str = ""
 
 
-def render(outcome: "CallOutcome") -> RenderedCall:
+def render_outcome(outcome: "CallOutcome") -> RenderedCall:
     """Return the answer as text for people, or as one line of JSON; nothing if nobody would read it."""
-    return RenderedCall(outcome.exit_code) if outcome.is_silent else render_in_full(outcome)
+    return RenderedCall(outcome.exit_code) if outcome.is_silent else render_outcome_in_full(outcome)
 
 
-def render_in_full(outcome: "CallOutcome") -> RenderedCall:
+def render_outcome_in_full(outcome: "CallOutcome") -> RenderedCall:
     """Return the answer as text for people, also if it is an allowance, or as one line of JSON."""
     code = outcome.exit_code
     if outcome.call.json:

@@ -5,7 +5,7 @@ import os
 from cortex_policy.check import Call, CallOutcome, decide_with_wait
 from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError, UsageError
-from cortex_policy.program import COUNTED, execute, execution_error, find_program
+from cortex_policy.program import COUNTED, execute_program, execution_error, find_program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def decide_and_become_command(run: Run, notice: "Notice | None" = None) -> "Neve
     if run.for_each:
         os._exit(_run_for_each(run, program, notice))
     words = _decide_or_exit_code(run, notice)
-    os._exit(words if isinstance(words, int) else _print_error(run, execute(program, words)))
+    os._exit(words if isinstance(words, int) else _print_error(run, execute_program(program, words)))
 
 
 def _run_for_each(run: Run, program: str, notice: "Notice | None") -> int:
@@ -81,7 +81,7 @@ def _run_in_child(run: Run, program: str, words: list[str]) -> int:
     from cortex_policy.run_for_each import fork_and_wait  # noqa: PLC0415 - as above
 
     try:
-        return fork_and_wait(lambda: _print_error(run, execute(program, words)))
+        return fork_and_wait(lambda: _print_error(run, execute_program(program, words)))
     except OSError as error:  # no process can be started
         return _print_error(run, execution_error(program, error))
 
@@ -102,10 +102,10 @@ def _print_error(run: Run, error: CortexPolicyError) -> int:
 
 
 def _print_outcome(run: Run, outcome: CallOutcome) -> int:
-    from cortex_policy.render import render, write_output  # noqa: PLC0415 - an allowed call prints nothing
+    from cortex_policy.render import render_outcome, write_output  # noqa: PLC0415 - an allowed call prints nothing
 
     code = outcome.exit_code
-    write_output(render(outcome))
+    write_output(render_outcome(outcome))
     return run.denied_exit if run.denied_exit is not None and code in _DENIALS else code
 
 

@@ -48,10 +48,10 @@ def _print_text_or_json(words: list[str], text: str, message: str) -> None:
         typer.echo(text, err=True)
     elif "--json" in words and not _QUIET_OPTIONS.intersection(words):
         from cortex_policy.check import Call, CallOutcome  # noqa: PLC0415 - only an error of a decision needs it
-        from cortex_policy.render import render  # noqa: PLC0415
+        from cortex_policy.render import render_outcome  # noqa: PLC0415
 
         outcome = CallOutcome(Call("", "", json=True), None, None, UsageError(message_line(message)), 0)
-        typer.echo(render(outcome).out, nl=False)
+        typer.echo(render_outcome(outcome).out, nl=False)
 
 
 def _find_command_of_error(words: list[str], error: Any) -> str:

@@ -3,7 +3,7 @@
 from cortex_policy.core import Value, operator_commands
 from cortex_policy.core.closest_match import closest_scope, closest_value, closest_word
 from cortex_policy.core.engine import counts_as_declared, normalize_scope, path_syntax_problem, path_verdicts
-from cortex_policy.core.path_likeness import looks_like_path, unchecked_paths
+from cortex_policy.core.path_likeness import find_unchecked_paths, looks_like_path
 from cortex_policy.core.rule_steps import MOST_PATHS, RULES
 from cortex_policy.core.text import did_you_mean
 from cortex_policy.core.unicode_equivalence import equivalent_word, normal_form_difference, scope_covering_in_nfc
@@ -106,7 +106,7 @@ def _advise_on_path(case: "ExplainContext") -> Advice:
 def advise_on_allowed_call(case: "ExplainContext") -> Advice:
     """Advise on a call that is allowed: declare as a path what looks like one, so that its scope is checked."""
     grant, args = case.grant, case.request.args
-    alike = dict.fromkeys(name for name, *_ in unchecked_paths(grant, args)) if grant.fs_scope else {}
+    alike = dict.fromkeys(name for name, *_ in find_unchecked_paths(grant, args)) if grant.fs_scope else {}
     texts = [name for name in alike if name not in grant.args and isinstance(args[name], str) and "=" not in name]
     words = [f"{name}=string,format=path" for name in texts[:MOST_PATHS]]
     remedy = operator_commands.set_command(grant.id, "arg", words)

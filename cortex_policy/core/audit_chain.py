@@ -64,7 +64,7 @@ def last_digest_in(data: bytes) -> tuple[str, int]:
     return "", 0
 
 
-def hashed_part(line: bytes) -> bytes:
+def part_in_digest(line: bytes) -> bytes:
     """Return the bytes of a chained line, without its newline, that its digest covers."""
     return line[:-LENGTH]
 

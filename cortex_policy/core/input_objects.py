@@ -16,50 +16,50 @@ _dictionary_of = vars(Value)["__dict__"].__get__  # a subclass may shadow it wit
 
 def validated_grant(grant: object) -> Grant:
     """Return a grant rebuilt from its fields; raise UsageError for another object, and for fields of other types."""
-    fields = _fields(grant, Grant, "a grant")
+    fields = _fields_of(grant, Grant, "a grant")
     data_class = validated_text(fields["data_class"], "`data_class`")
     if data_class not in DATA_CLASSES:
         message = f"`data_class` is one of {', '.join(DATA_CLASSES)}"
         raise UsageError(message)
-    rate, origin = _fields(fields["rate"], Rate, "`rate`"), fields["origin"]
+    rate, origin = _fields_of(fields["rate"], Rate, "`rate`"), fields["origin"]
     return Grant(
         validated_text(fields["id"], "`id`"),
         validated_text(fields["tool"], "`tool`"),
-        _exact_texts(fields["actions"], "`actions`"),
+        _require_texts(fields["actions"], "`actions`"),
         Rate(validated_count(rate["per_minute"], "`per_minute`")),
         validated_arguments(fields["args"]),
         data_class,
-        _exact_texts(fields["fs_scope"], "`fs_scope`"),
-        None if origin is None else _exact_origin(origin),
+        _require_texts(fields["fs_scope"], "`fs_scope`"),
+        None if origin is None else _rebuild_origin(origin),
     )
 
 
 def validated_request(request: object) -> Request:
     """Return a request rebuilt from its fields; raise UsageError for another object, or fields of other types."""
-    fields = _fields(request, Request, "a request")
+    fields = _fields_of(request, Request, "a request")
     return Request(
         validated_text(fields["action"], "an action"),
         validated_arguments(fields["args"]),
-        tuple(map(_exact_place, _parts(fields["paths"], "`paths`"))),
+        tuple(map(_rebuild_path, _require_tuple(fields["paths"], "`paths`"))),
         validated_count(fields["cost"], "cost"),
-        _exact_bool(fields["approved"], "`approved`"),
+        _require_bool(fields["approved"], "`approved`"),
     )
 
 
 def validated_settings(settings: object) -> Settings:
     """Return settings rebuilt from their fields; raise UsageError for another object, or fields of other types."""
-    fields = _fields(settings, Settings, "`settings`")
-    return _build(
-        Settings, {name: _exact_like(vars(Settings)[name], value, f"`{name}`") for name, value in fields.items()}
+    fields = _fields_of(settings, Settings, "`settings`")
+    return _rebuild(
+        Settings, {name: _require_like(vars(Settings)[name], value, f"`{name}`") for name, value in fields.items()}
     )
 
 
-def _exact_like(default: object, value: object, what: str) -> object:
+def _require_like(default: object, value: object, what: str) -> object:
     """Return a value of the same kind as its default."""
     if default is None:
         return None if value is None else validated_text(value, what)
     if default is True or default is False:
-        return _exact_bool(value, what)
+        return _require_bool(value, what)
     if type(default) is str:
         return validated_text(value, what)
     if type(default) is float:
@@ -67,27 +67,27 @@ def _exact_like(default: object, value: object, what: str) -> object:
     return value if type(value) is int else validated_count(value, what)
 
 
-def _exact_origin(origin: object) -> Origin:
-    fields = _fields(origin, Origin, "`origin`")
+def _rebuild_origin(origin: object) -> Origin:
+    fields = _fields_of(origin, Origin, "`origin`")
     names, identities = Origin.__match_args__[:3], Origin.__match_args__[3:]
     texts = (validated_text(fields[name], f"`{name}`") for name in names)
-    return _build(
-        Origin, dict(zip(names, texts, strict=True)) | {n: _exact_identity(fields[n], f"`{n}`") for n in identities}
+    return _rebuild(
+        Origin, dict(zip(names, texts, strict=True)) | {n: _require_integers(fields[n], f"`{n}`") for n in identities}
     )
 
 
-def _exact_identity(value: object, what: str) -> tuple[int, ...]:
-    parts = _parts(value, what)
+def _require_integers(value: object, what: str) -> tuple[int, ...]:
+    parts = _require_tuple(value, what)
     if len(parts) != 2 or not all(type(part) is int for part in parts):  # noqa: PLR2004 - device and inode
         message = f"{what} is a device and an inode"
         raise UsageError(message)
     return parts  # type: ignore[return-value] # the line above
 
 
-def _exact_place(place: object) -> ResolvedPath:
-    fields = _fields(place, ResolvedPath, "a resolved path")
+def _rebuild_path(place: object) -> ResolvedPath:
+    fields = _fields_of(place, ResolvedPath, "a resolved path")
     needed = ResolvedPath.__match_args__[:2]
-    return _build(
+    return _rebuild(
         ResolvedPath,
         {
             name: None if value is None and name not in needed else validated_text(value, f"`{name}`")
@@ -96,11 +96,11 @@ def _exact_place(place: object) -> ResolvedPath:
     )
 
 
-def _build(kind: "type[Kind]", fields: "dict[str, Any]") -> "Kind":
+def _rebuild(kind: "type[Kind]", fields: "dict[str, Any]") -> "Kind":
     return kind(**fields)
 
 
-def _fields(value: object, kind: "type[Kind]", what: str) -> "dict[str, object]":
+def _fields_of(value: object, kind: "type[Kind]", what: str) -> "dict[str, object]":
     """Return the fields of a value in their order; a missing field gets its default."""
     if not issubclass(type(value), kind):
         message = f"{what} is a `{kind.__name__}`"
@@ -113,11 +113,11 @@ def _fields(value: object, kind: "type[Kind]", what: str) -> "dict[str, object]"
     return known
 
 
-def _exact_texts(value: object, what: str) -> tuple[str, ...]:
-    return tuple(validated_text(part, f"each of {what}") for part in _parts(value, what))
+def _require_texts(value: object, what: str) -> tuple[str, ...]:
+    return tuple(validated_text(part, f"each of {what}") for part in _require_tuple(value, what))
 
 
-def _parts(value: object, what: str) -> "tuple[object, ...]":
+def _require_tuple(value: object, what: str) -> "tuple[object, ...]":
     if issubclass(type(value), tuple):
         return tuple(tuple.__iter__(value))  # type: ignore[arg-type]
     if issubclass(type(value), list):
@@ -126,7 +126,7 @@ def _parts(value: object, what: str) -> "tuple[object, ...]":
     raise UsageError(message)
 
 
-def _exact_bool(value: object, what: str) -> bool:
+def _require_bool(value: object, what: str) -> bool:
     if value is True or value is False:
         return value
     message = f"{what} is True or False"

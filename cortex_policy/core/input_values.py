@@ -53,7 +53,7 @@ def validated_seconds(value: object) -> float:
 
 def validated_times(values: object) -> list[float]:
     """Return points in time; raise UsageError if they cannot be iterated over, or if one is no finite number."""
-    return [validated_seconds(value) for value in _iterate(values)]
+    return [validated_seconds(value) for value in _list_parts(values)]
 
 
 def validated_budget_call(tool: object, action: object, limit: object, cost: object) -> tuple[str, str, int, int]:
@@ -83,7 +83,7 @@ def validated_arguments(args: object) -> "dict[str, object]":
     Paths of any type and bytes become strings, other mappings, sequences and sets dictionaries and lists.
     """
     try:
-        rebuilt = _Rebuilder().value({} if args is None else args, -1)
+        rebuilt = _Rebuilder().rebuild_value({} if args is None else args, -1)
     except UsageError:
         raise
     except Exception as error:  # noqa: BLE001 - the methods of the caller's own types may raise anything
@@ -95,7 +95,7 @@ def validated_arguments(args: object) -> "dict[str, object]":
     return rebuilt
 
 
-def _iterate(values: object) -> "list[object]":
+def _list_parts(values: object) -> "list[object]":
     """Return the parts of an iterable; raise UsageError if there are more than a call may hold."""
     items: list[object] = []
     try:
@@ -118,7 +118,7 @@ class _Rebuilder:
     def __init__(self) -> None:
         self._left = MAX_PARTS
 
-    def value(self, value: object, depth: int) -> object:
+    def rebuild_value(self, value: object, depth: int) -> object:
         """Return a value, `depth` containers below the arguments."""
         kind = type(value)
         # INVARIANT: compared by identity: a metaclass may claim to equal anything
@@ -137,46 +137,46 @@ class _Rebuilder:
             return int.__int__(value)  # type: ignore[arg-type]
         if issubclass(kind, float):
             return float.__float__(value)  # type: ignore[arg-type]
-        return self._collection(value, kind, depth)
+        return self._rebuild_collection(value, kind, depth)
 
-    def _collection(self, value: object, kind: type, depth: int) -> object:
+    def _rebuild_collection(self, value: object, kind: type, depth: int) -> object:
         if issubclass(kind, dict):
-            return self._members(list(dict.items(value)), depth)  # type: ignore[arg-type]
+            return self._rebuild_members(list(dict.items(value)), depth)  # type: ignore[arg-type]
         for known in _COLLECTIONS:
             if issubclass(kind, known):
-                return self._parts(list(known.__iter__(value)), depth)  # type: ignore[arg-type]
+                return self._rebuild_parts(list(known.__iter__(value)), depth)  # type: ignore[arg-type]
         if issubclass(kind, bytearray | memoryview | range):
             raise _unreadable_error(kind)
         if issubclass(kind, Mapping):
-            pairs = _iterate(value.items())  # type: ignore[attr-defined]
-            return self._members([(name, part) for name, part in pairs], depth)  # type: ignore[misc, has-type]
+            pairs = _list_parts(value.items())  # type: ignore[attr-defined]
+            return self._rebuild_members([(name, part) for name, part in pairs], depth)  # type: ignore[misc, has-type]
         if issubclass(kind, AbstractSet | ValuesView | Sequence):
-            return self._parts(_iterate(value), depth)
+            return self._rebuild_parts(_list_parts(value), depth)
         raise _unreadable_error(kind)
 
-    def _members(self, pairs: "list[tuple[object, object]]", depth: int) -> "dict[str, object]":
-        self._count(len(pairs))
+    def _rebuild_members(self, pairs: "list[tuple[object, object]]", depth: int) -> "dict[str, object]":
+        self._count_parts(len(pairs))
         members: dict[str, object] = {}
         for key, part in pairs:
-            name = _name(key)
+            name = _require_name(key)
             if name in members:
                 message = f"two arguments have the name `{name:.60}`"
                 raise UsageError(message)
-            members[name] = self.value(part, depth + 1)
+            members[name] = self.rebuild_value(part, depth + 1)
         return members
 
-    def _parts(self, parts: "list[object]", depth: int) -> "list[object]":
-        self._count(len(parts))
-        return [self.value(part, depth + 1) for part in parts]
+    def _rebuild_parts(self, parts: "list[object]", depth: int) -> "list[object]":
+        self._count_parts(len(parts))
+        return [self.rebuild_value(part, depth + 1) for part in parts]
 
-    def _count(self, parts: int) -> None:
+    def _count_parts(self, parts: int) -> None:
         self._left -= parts
         if self._left < 0:
             message = f"a call holds more than {MAX_PARTS} values"
             raise UsageError(message)
 
 
-def _name(key: object) -> str:
+def _require_name(key: object) -> str:
     kind = type(key)
     if issubclass(kind, str | bytes) or _has_path(kind):
         return validated_path(key)

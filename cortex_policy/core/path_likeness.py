@@ -35,7 +35,7 @@ def is_pathlike_name(name: str) -> bool:
     return last in _PLACES or _JOINED.match(last) is not None
 
 
-def unchecked_paths(grant: "Grant", args: "Mapping[str, object]") -> list[tuple[str, str, str]]:
+def find_unchecked_paths(grant: "Grant", args: "Mapping[str, object]") -> list[tuple[str, str, str]]:
     """Return (argument, its part, the text) for each text that looks like a path and is not checked as one."""
     found = []
     for name, value in args.items():

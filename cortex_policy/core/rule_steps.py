@@ -17,7 +17,7 @@ from cortex_policy.core.model import (
     RATE_LIMITED,
 )
 from cortex_policy.core.path_arguments import is_path_argument, path_arguments
-from cortex_policy.core.path_likeness import unchecked_paths
+from cortex_policy.core.path_likeness import find_unchecked_paths
 from cortex_policy.core.text import join_words_that_fit
 from cortex_policy.core.value_text import format_value
 
@@ -138,7 +138,7 @@ def _explain_what_is_no_path(case: ExplainContext) -> "Iterator[RuleStep]":
     if others:
         treated = [f"treated as paths: {join_words_that_fit(paths)}"] if paths else []
         yield RuleStep("path", PASSES, "; ".join([*treated, f"not treated as paths: {join_words_that_fit(others)}"]))
-    for name, label, text in unchecked_paths(case.grant, case.request.args)[:MOST_PATHS]:
+    for name, label, text in find_unchecked_paths(case.grant, case.request.args)[:MOST_PATHS]:
         pointer = json_pointer("args", name) if name in case.grant.args else ""
         yield RuleStep("path", PASSES, f"`{label}` is not checked as a path, but `{text}` looks like one", pointer)
 

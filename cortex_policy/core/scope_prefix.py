@@ -88,6 +88,6 @@ class PathSet:
         return len(self._all)
 
 
-def normalized_scopes(scopes: "Iterable[str]") -> PathSet:
+def normalize_scopes(scopes: "Iterable[str]") -> PathSet:
     """Return scopes as they are compared, without those that never match."""
     return PathSet(prefix for prefix in map(normalize_scope_cached, scopes) if prefix is not None)

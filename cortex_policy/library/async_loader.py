@@ -28,7 +28,7 @@ class AsyncExecutor:
         self._waiting: dict[_Key, list[Future[Grant]]] = {}  # for a load that has not started
         self._running: set[_Key] = set()
 
-    async def run(self, decide: "Callable[[], Decision]") -> "Decision":
+    async def run_in_thread(self, decide: "Callable[[], Decision]") -> "Decision":
         """Do work in a thread."""
         return await get_running_loop().run_in_executor(self._pool, copy_context().run, decide)
 

@@ -5,7 +5,7 @@ from cortex_policy.core.engine import decide_rate, denial_before_rate
 from cortex_policy.core.input_values import validated_arguments, validated_count, validated_text
 from cortex_policy.core.model import Budget, Decision, Grant, GrantError, Request, StateError, UsageError
 from cortex_policy.library.cache import CachedGrant, GrantCache, StoreStats
-from cortex_policy.library.functions import denied_error
+from cortex_policy.library.functions import denial_error
 from cortex_policy.library.path_lookup import UnresolvedRoot
 from cortex_policy.state import resource_shortage_error
 from cortex_policy.state.enforcement import (
@@ -154,7 +154,7 @@ class Decider:
             raise
         if not decision:
             self._refusals += 1
-            raise denied_error(_with_digest(decision, entry), entry.grant, action)
+            raise denial_error(_with_digest(decision, entry), entry.grant, action)
         return _with_digest(decision, entry)
 
     def _count_and_log(

@@ -82,11 +82,11 @@ def enforce(
             settings = check_stamp_if_required(grant, effective_settings(grant.origin.root))
         decision = audited.decide(grant, plain, settings, budgets)
     if not decision:
-        raise denied_error(decision, grant, action)
+        raise denial_error(decision, grant, action)
     return decision
 
 
-def denied_error(decision: "Decision", grant: "Grant", action: str) -> AccessDenied:
+def denial_error(decision: "Decision", grant: "Grant", action: str) -> AccessDenied:
     """Return the error for a decision that denies."""
     is_asked = decision.reason is APPROVAL_REQUIRED and HUMAN_APPROVAL in decision.obligations
     return (ApprovalRequired if is_asked else AccessDenied)(decision, grant, action)

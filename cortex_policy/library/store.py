@@ -89,7 +89,7 @@ class PolicyStore(Decider):
 
         If the call is cancelled while it runs, its budget may already be consumed.
         """
-        return await self._get_executor().run(lambda: self.enforce(grant_id, action, args, cost=cost))
+        return await self._get_executor().run_in_thread(lambda: self.enforce(grant_id, action, args, cost=cost))
 
     def preload(self, ids: "Iterable[str] | None" = None) -> PreloadResult:
         """Load these grants, or those of the root up to `max_grants`; return failures instead of raising them."""

@@ -31,13 +31,13 @@ def install_schema(root: Root, lock_wait: LockWait = NO_WAIT) -> bool:
     Raise NotDoneError if another process writes, or if the file cannot be written.
     """
     with hold_writer_lock(root, lock_wait) as lock:
-        if installed_schema(root) == schema_bytes():
+        if read_installed_schema(root) == schema_bytes():
             return False
         atomic_replace(lock.policy.descriptor, NAME, schema_bytes())
     return True
 
 
-def installed_schema(root: Root) -> bytes | None:
+def read_installed_schema(root: Root) -> bytes | None:
     """Return the schema in a root, None if there is none; raise GrantError if it is not a regular file."""
     with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(root)) as policy:
         return policy.read(NAME, len(schema_bytes()) + 1)

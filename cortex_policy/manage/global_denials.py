@@ -28,7 +28,7 @@ class GlobalDenials(Value):
     def __bool__(self) -> bool:
         return bool(self.stops or self.errors)
 
-    def without(self, *reasons: Reason) -> "GlobalDenials":
+    def without_reasons(self, *reasons: Reason) -> "GlobalDenials":
         """Return these without the errors of some reasons."""
         return GlobalDenials(self.root, self.stops, tuple(one for one in self.errors if one.reason not in reasons))
 

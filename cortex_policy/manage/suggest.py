@@ -77,7 +77,7 @@ def suggest(
     with pause_garbage_collector():
         for at, data in decode_grant_calls(lines, root.path, counts):
             if at >= since - WARM_UP_SECONDS:
-                grouper.add(at, data, is_asked=at >= since)
+                grouper.add_call(at, data, is_asked=at >= since)
     suggestions, remaining = _build_suggestions(root, list(grouper.groups.values()), policy)
     helpless = [
         UndecidedCalls(grant_id, why, "" if is_full else FULL_ARGS_HINT, count)

@@ -112,7 +112,7 @@ def _locate_problem(file: str, text: str, root: JsonNode | None, problem: Unloca
     return Problem(
         file, line, column, *line_and_column(text, max(start, end)), problem.pointer, problem.code,
         severity_of(problem.code), shorten_message(problem.message), shorten_message(problem.hint),
-        _replacement(text, new), whole[shown : shown + MAX_LINE_LENGTH], shown + 1,
+        _replacement_between(text, new), whole[shown : shown + MAX_LINE_LENGTH], shown + 1,
     )  # fmt: skip
 
 
@@ -125,7 +125,7 @@ def _text_span(root: JsonNode | None, problem: UnlocatedProblem) -> tuple[int, i
     return (node.start, node.end) if problem.pointer else (node.start, node.start + 1)
 
 
-def _replacement(text: str, new: str | None) -> Replacement | None:
+def _replacement_between(text: str, new: str | None) -> Replacement | None:
     if new is None:
         return None
     min_length = min(len(text), len(new))

@@ -32,7 +32,7 @@ _OPEN = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
 _MAX_DESCRIPTORS = 1 << 16
 
 
-def serve(argv: list[str], parse_words: "ParseWords") -> int:
+def serve_shell(argv: list[str], parse_words: "ParseWords") -> int:
     """Answer the shell that the words name by its process id and the name of its directory, until it ends."""
     shell, name = int(argv[0]), argv[1]
     _detach_from_shell()

@@ -4,7 +4,7 @@ from cortex_policy.batch.decider import BatchDecider
 from cortex_policy.check import CallOutcome, decide_with_wait
 from cortex_policy.core.model import CortexPolicyError, Settings
 from cortex_policy.library.path_lookup import UnresolvedRoot
-from cortex_policy.render import RenderedCall, render, render_in_full
+from cortex_policy.render import RenderedCall, render_outcome, render_outcome_in_full
 from cortex_policy.state.enforcement import check_host_stop
 from cortex_policy.state.grants import check_grant_id, find_root
 
@@ -42,7 +42,7 @@ class WordsAnswerer:
         outcome = None if is_read else self._decide_ordinary(call)
         if outcome is None:
             outcome = decide_with_wait(call, load=self._load_for_call)
-        return render_in_full(outcome) if is_read else render(outcome)
+        return render_outcome_in_full(outcome) if is_read else render_outcome(outcome)
 
     def _decide_ordinary(self, call: "Call") -> CallOutcome | None:
         """Decide and count a call that needs nothing but its rate; None if it must be decided in full, uncounted."""

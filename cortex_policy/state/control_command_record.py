@@ -90,7 +90,7 @@ class CommandRecorder:
                 else lambda directory: os.unlink(self._name_while_begun, dir_fd=directory)
             )
 
-    def forget(self) -> None:
+    def record_nothing(self) -> None:
         """Record nothing: the command found nothing to do."""
         self._is_forgotten = True
 

@@ -35,16 +35,16 @@ class Draft:
         self._max_bytes = max_bytes
         if text is None:
             self.path = _find_last_draft(file)
-            self.read(b"")  # one that is a link, say, is refused
+            self.read_text(b"")  # one that is a link, say, is refused
             return
         self.path = f"{_make_directory(file)}/{os.path.basename(file)}"
         try:
             self._write_copy(text)
         except BaseException:
-            self.remove()
+            self.remove_files()
             raise
 
-    def read(self, last: bytes) -> bytes:
+    def read_text(self, last: bytes) -> bytes:
         """Return the text that the editor left, or raise NotDoneError; a removed file is restored."""
         try:
             return self._read_copy()
@@ -65,10 +65,10 @@ class Draft:
             return True
         if text.strip() and text not in known:
             return True
-        self.remove()
+        self.remove_files()
         return False
 
-    def remove(self) -> None:
+    def remove_files(self) -> None:
         """Remove it, and the files that the editor left beside it."""
         shutil.rmtree(os.path.dirname(self.path), ignore_errors=True)
 

@@ -19,11 +19,11 @@ def create_git_ignore(policy: int) -> None:
 def names_not_ignored_by(text: str) -> tuple[str, ...]:
     """Return the names that the text of such a file does not ignore."""
     lines = [line.strip() for line in text.splitlines()]
-    patterns = [_pattern(line) for line in lines if line and not line.startswith(("#", "!"))]
+    patterns = [_pattern_of_line(line) for line in lines if line and not line.startswith(("#", "!"))]
     return tuple(name for name in IGNORED_NAMES if not any(fnmatchcase(name.rstrip("/"), each) for each in patterns))
 
 
-def _pattern(line: str) -> str:
+def _pattern_of_line(line: str) -> str:
     """Return a line of a `.gitignore` as a pattern of names in this directory."""
     for end in ("/**", "/*", "/"):
         line = line.removesuffix(end)

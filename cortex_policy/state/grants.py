@@ -107,7 +107,7 @@ class TrustCheck:
         self.others: set[int] = set()  # owners who are not trusted
         self.root_owner: int = -1
 
-    def inspect(self, path: str, descriptor: int, status: os.stat_result, *, is_root: bool = False) -> None:
+    def note_trust_problems(self, path: str, descriptor: int, status: os.stat_result, *, is_root: bool = False) -> None:
         """Note why others may have written one open object."""
         if is_root:
             self.root_owner = status.st_uid
@@ -178,7 +178,7 @@ class PolicyDirectory:
         path = f"{self.path.rstrip('/')}/{name}" if self.path else name
         self._descriptors.append(self._open_checked(path, name, OPEN_DIRECTORY))
         status = os.fstat(self.descriptor)
-        self.trust.inspect(path, self.descriptor, status, is_root=not self.path)
+        self.trust.note_trust_problems(path, self.descriptor, status, is_root=not self.path)
         self.identities.append((status.st_dev, status.st_ino))
         self.path = path
 
@@ -197,7 +197,7 @@ class PolicyDirectory:
         descriptor = self._open_checked(path, name, OPEN_FILE)
         try:
             status = os.fstat(descriptor)
-            self.trust.inspect(path, descriptor, status)
+            self.trust.note_trust_problems(path, descriptor, status)
             if not stat.S_ISREG(status.st_mode) or (status.st_nlink > 1 and status.st_uid != 0):
                 raise self.trust.unsafe_error(path, "file")
             return read_all(descriptor, max_bytes)

@@ -128,7 +128,7 @@ def remove_all_budgets(directory: int) -> int:
     for name in os.listdir(directory):
         status = os.stat(name, dir_fd=directory, follow_symlinks=False)
         if name in _NO_BUDGETS or not _is_our_plain_file(status):
-            _remove(directory, name, status)
+            _remove_object(directory, name, status)
             removed += name not in _NO_BUDGETS
         else:
             removed += remove_budget(directory, name)
@@ -139,7 +139,7 @@ def _is_our_plain_file(status: os.stat_result) -> bool:
     return stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid == os.geteuid()
 
 
-def _remove(directory: int, name: str, status: os.stat_result) -> None:
+def _remove_object(directory: int, name: str, status: os.stat_result) -> None:
     if stat.S_ISDIR(status.st_mode):
         from shutil import rmtree  # noqa: PLC0415 - only for an unexpected directory
 

@@ -148,23 +148,23 @@ class PathWalk:
         self.fault: str = ""
         self._identities, self._device = protected.identities, device
         self._links = self._components = 0
-        self._left = _parts(path)
+        self._left = _components_last_first(path)
         self._trail: list[tuple[str, Identity, bool]] = []
         self._below: list[str] = []
         # INVARIANT: one descriptor, that of the last directory of the trail; below it is what is absent, or one file
         self._here = _open_component("/", None)
         try:
-            self._trail.append(self._point("", os.fstat(self._here)))
+            self._trail.append(self._make_point("", os.fstat(self._here)))
             self._is_file = self._is_protected_file = False
             while self._left:
-                self._step(self._left.pop())
+                self._follow_component(self._left.pop())
         finally:
             os.close(self._here)
         self.path: str = "/".join([name for name, _, _ in self._trail] + self._below) or "/"
         is_holder = not self._below and self._trail[-1][1] == protected.holder
         self.is_protected: bool = is_holder or self._trail[-1][2] or (self._is_file and self._is_protected_file)
 
-    def _step(self, part: str) -> None:
+    def _follow_component(self, part: str) -> None:
         if part in (".", ".."):
             if self._below and (self._is_file or part == ".."):
                 self.fault = self.fault or f"`{self._below[-1]}` {_NO_DIRECTORY[self._is_file]}"
@@ -175,7 +175,7 @@ class PathWalk:
                 self.fault = self.fault or f"`{self._below[-1]}` {_NO_DIRECTORY[True]}"
             self._below.append(part)
         else:
-            self._visit(part)
+            self._visit_name(part)
 
     def _go_up(self) -> None:
         if self._below:
@@ -183,13 +183,13 @@ class PathWalk:
             self._is_file = self._is_file and bool(self._below)
         elif len(self._trail) > 1:
             self._trail.pop()
-            self._enter("..")
+            self._enter_directory("..")
             status = os.fstat(self._here)
             if (status.st_dev, status.st_ino) != self._trail[-1][1]:
                 message = "a directory on its way was moved in between"
                 raise UnresolvablePathError(message)
 
-    def _visit(self, part: str) -> None:
+    def _visit_name(self, part: str) -> None:
         try:
             status = os.stat(part, dir_fd=self._here, follow_symlinks=False)
         except OSError as error:
@@ -209,9 +209,9 @@ class PathWalk:
             self._follow_link(part, status.st_dev)
         elif stat.S_ISDIR(status.st_mode):
             if self._left:
-                self._enter(part)
+                self._enter_directory(part)
                 status = os.fstat(self._here)
-            self._trail.append(self._point(part, status))
+            self._trail.append(self._make_point(part, status))
         else:
             self._below.append(part)
             self._is_file, self._is_protected_file = True, (status.st_dev, status.st_ino) in self._identities
@@ -233,16 +233,16 @@ class PathWalk:
 
             raise UnresolvablePathError(failure_reason(error)) from None
         if target.startswith("/"):
-            self._enter("/")
+            self._enter_directory("/")
             del self._trail[1:]
-        self._left.extend(_parts(target))
+        self._left.extend(_components_last_first(target))
 
-    def _enter(self, name: str) -> None:
+    def _enter_directory(self, name: str) -> None:
         entered = _open_component(name, self._here)
         os.close(self._here)
         self._here = entered
 
-    def _point(self, name: str, status: os.stat_result) -> "tuple[str, Identity, bool]":
+    def _make_point(self, name: str, status: os.stat_result) -> "tuple[str, Identity, bool]":
         """Return a directory that is reached: its name, its identity, and whether it or one above it governs."""
         identity = status.st_dev, status.st_ino
         return name, identity, identity in self._identities or (bool(self._trail) and self._trail[-1][2])
@@ -251,7 +251,7 @@ class PathWalk:
 _NO_DIRECTORY = {True: "is not a directory", False: "does not exist, but a `..` comes after it"}
 
 
-def _parts(path: str) -> list[str]:
+def _components_last_first(path: str) -> list[str]:
     """Return the components of a path, the last one first; one that ends in `/` must be a directory."""
     parts = [part for part in reversed(path.split("/")) if part]
     return [".", *parts] if path.endswith("/") else parts

@@ -11,9 +11,9 @@ from cortex_policy.core.audit_chain import (
     chain_line,
     digest_in_follows,
     digest_of_line,
-    hashed_part,
     is_prefix_of_event,
     last_digest_in,
+    part_in_digest,
 )
 from cortex_policy.core.audit_event import FULL, Event, to_json_line
 from tests.support.logs import digest
@@ -46,7 +46,7 @@ def test_a_line_is_chained_by_what_a_shell_can_hash() -> None:
     body = second.split(b', "chain"')[0]
     assert data["chain"] == "sha256:" + digest(before.encode() + b"{torn\n" + body)
     assert "follows" not in data
-    assert (digest_in_follows(hashed_part(first[:-1])), digest_in_follows(hashed_part(second[:-1]))) == ("", None)
+    assert (digest_in_follows(part_in_digest(first[:-1])), digest_in_follows(part_in_digest(second[:-1]))) == ("", None)
     assert list(json.loads(first)["data"])[-2:] == ["follows", "chain"]
 
 
@@ -54,8 +54,8 @@ def test_a_line_that_begins_a_file_names_the_end_of_the_one_before() -> None:
     """It is hashed by itself, so that it can be verified where the other file is gone."""
     text = chain_first_line(text_of({}), "ab" * 32, digest)[:-1]
     assert json.loads(text)["data"]["follows"] == f"sha256:{'ab' * 32}"
-    assert digest_in_follows(hashed_part(text)) == "ab" * 32
-    assert digest_of_line(text) == digest(hashed_part(text))
+    assert digest_in_follows(part_in_digest(text)) == "ab" * 32
+    assert digest_of_line(text) == digest(part_in_digest(text))
 
 
 @given(st.dictionaries(st.text(), values), st.text())

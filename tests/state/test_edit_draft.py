@@ -64,7 +64,7 @@ def test_a_draft_that_is_not_a_text_file_is_left_unread(drafts_place: Path, kind
     else:
         path.mkdir()
     with pytest.raises(NotDoneError):
-        draft.read(b"last")
+        draft.read_text(b"last")
     assert draft.keep_if_changed()
     assert path.lstat()
 
@@ -83,7 +83,7 @@ def test_no_draft_is_made_where_another_user_could_change_it(tmp_path: Path, mon
         monkeypatch.setenv("TMPDIR", str(place))
         draft = Draft(FILE, b"text", 9)
         assert draft.path.startswith(tuple(usual))
-        draft.remove()
+        draft.remove_files()
 
 
 def test_without_a_safe_directory_nothing_is_edited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +134,7 @@ def test_a_directory_that_cannot_be_listed_is_accepted(monkeypatch: pytest.Monke
             draft = Draft(FILE, b"text", 9)
             assert draft.path.startswith(f"{place}/")
             assert draft.path not in leftover_drafts(FILE)
-            draft.remove()
+            draft.remove_files()
     finally:
         place.chmod(0o700)
         shutil.rmtree(place)
@@ -148,7 +148,7 @@ def test_the_copy_that_was_left_last_is_taken_again(drafts_place: Path) -> None:
     last = Draft(FILE, b"two", 9)
     os.utime(last.path, ns=(1 << 62, 1 << 62))
     again = Draft(FILE, None, 9)
-    assert (again.path, again.read(b"")) == (last.path, b"two")
+    assert (again.path, again.read_text(b"")) == (last.path, b"two")
     Path(last.path).unlink()
     Path(last.path).symlink_to(drafts_place / "secret")
     os.utime(last.path, ns=(1 << 62, 1 << 62), follow_symlinks=False)

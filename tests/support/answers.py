@@ -2,10 +2,10 @@
 
 from cortex_policy.check import Call, decide_with_wait
 from cortex_policy.cli.output.explanation import render_explanation
-from cortex_policy.render import RenderedCall, render
+from cortex_policy.render import RenderedCall, render_outcome
 
 
 def answer(call: Call) -> RenderedCall:
     """Decide a call and return what would be printed, with the exit code."""
     outcome = decide_with_wait(call)
-    return render_explanation(outcome) if call.explain else render(outcome)
+    return render_explanation(outcome) if call.explain else render_outcome(outcome)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption, TableOption
-from cortex_policy.cli.output.printing import escaped_json, print_json
+from cortex_policy.cli.output.printing import print_json, to_escaped_json
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
 from cortex_policy.core.text import printable
 
@@ -46,7 +46,7 @@ def approvals(
 
     if request_id is not None:
         details = get_request(request_id, root)
-        typer.echo(escaped_json(request_to_json(details)) if json else request_text(details), nl=json)
+        typer.echo(to_escaped_json(request_to_json(details)) if json else request_text(details), nl=json)
         return
     root = None if every else _find_root_to_list(root)
     if not watch:
@@ -83,7 +83,9 @@ def _request_rows(root: str | None, *, json: bool, every: bool) -> "Iterator[Row
     from cortex_policy.manage.approvals import list_requests  # noqa: PLC0415
 
     for one in list_requests(root):
-        line = escaped_json(request_to_json(one)) if json else "\t".join(map(printable, request_row(one, every=every)))
+        line = (
+            to_escaped_json(request_to_json(one)) if json else "\t".join(map(printable, request_row(one, every=every)))
+        )
         yield one.id, one.status, line
 
 

@@ -10,7 +10,7 @@ from cortex_policy.cli.options import value_option
 from cortex_policy.cli.output.explanation import render_explanation
 from cortex_policy.cli.output.wait_notice import make_wait_notice
 from cortex_policy.cli.shared_options import with_options_of
-from cortex_policy.render import render, write_and_exit
+from cortex_policy.render import render_outcome, write_and_exit
 
 
 @with_options_of(options.call_fields)
@@ -70,7 +70,7 @@ def check(  # noqa: PLR0913 - the options of a call, and of requests
         command=context.info_name or "check",
     )
     outcome = decide_with_wait(call, make_wait_notice(call))
-    write_and_exit(render_explanation(outcome) if call.explain else render(outcome))
+    write_and_exit(render_explanation(outcome) if call.explain else render_outcome(outcome))
 
 
 def _answer_request_file(

@@ -54,11 +54,13 @@ def edit_on_terminal(root: "Root", name: str, wait_seconds: float, hint: str, *,
     from cortex_policy.cli.edit_screen import EditScreen  # noqa: PLC0415 - no other command needs it
     from cortex_policy.manage.editing.editor_command import choose_editor  # noqa: PLC0415
     from cortex_policy.manage.editing.session import run_edit_session as run  # noqa: PLC0415
-    from cortex_policy.manage.settings.effective import configured_editor  # noqa: PLC0415
+    from cortex_policy.manage.settings.effective import find_configured_editor  # noqa: PLC0415
 
     if not is_interactive():
         raise NotDoneError("an editor needs a terminal", hint)
-    screen = EditScreen(choose_editor(os.environ, configured_editor(root)), os.path.basename(path_below_policy(name)))
+    screen = EditScreen(
+        choose_editor(os.environ, find_configured_editor(root)), os.path.basename(path_below_policy(name))
+    )
     outcome = run(root, name, make_lock_wait(wait_seconds), screen, resume=resume)
     if outcome.status == "cancelled":
         raise NotDoneError("cancelled")

@@ -149,12 +149,12 @@ def _run_server(words: HookWords, options: ServerOptions, *, json: bool) -> int:
         key_file = f"{path}.key" if options.key is None and path is not None else options.key
         key = read_or_make_secret(os.path.abspath(key_file)) if key_file is not None else ""
         server = HookServer(words, Access(key, token), listener)
-        return server.run(lambda: _announce(listener, key_file, json=json))
+        return server.run(lambda: _print_address(listener, key_file, json=json))
     finally:
         listener.close()
 
 
-def _announce(listener: "UnixListener | PortListener", key: str | None, *, json: bool) -> None:
+def _print_address(listener: "UnixListener | PortListener", key: str | None, *, json: bool) -> None:
     from cortex_policy.hook_server.listeners import PortListener  # noqa: PLC0415 - see above
 
     is_port = isinstance(listener, PortListener)

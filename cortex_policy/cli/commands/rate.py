@@ -133,7 +133,7 @@ def reset(
             json=json,
         )
         if found == [False]:
-            recorder.forget()
+            recorder.record_nothing()
     print_unrecorded("rate reset", recorder.problem)
 
 

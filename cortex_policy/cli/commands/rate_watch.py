@@ -8,7 +8,7 @@ from cortex_policy.cli.options import JsonOption, OptionalGrantArgument, RootOpt
 from cortex_policy.cli.output import live
 from cortex_policy.cli.output.budget_owner import owner_sentence, print_budget_owners
 from cortex_policy.cli.output.budget_table import budget_line, make_budget_table
-from cortex_policy.cli.output.printing import budget_to_json, escaped_json
+from cortex_policy.cli.output.printing import budget_to_json, to_escaped_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import message_line
 from cortex_policy.manage.budget_owner import current_owner
@@ -62,7 +62,7 @@ def _budget_rows(root: Root, grant_id: str | None, text_of: "Callable[[BudgetSta
 
 
 def _budget_json(one: BudgetStatus) -> str:
-    return escaped_json(budget_to_json(one))
+    return to_escaped_json(budget_to_json(one))
 
 
 def _budget_screen(root: Root, grant_id: str | None, title: str, height: int) -> "Group":

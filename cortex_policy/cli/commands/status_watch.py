@@ -8,7 +8,7 @@ from cortex_policy.cli.output.approvals import request_to_json
 from cortex_policy.cli.output.audit import call_cells
 from cortex_policy.cli.output.budget_table import budget_line
 from cortex_policy.cli.output.denials import denials_to_json
-from cortex_policy.cli.output.printing import budget_to_json, escaped_json
+from cortex_policy.cli.output.printing import budget_to_json, to_escaped_json
 from cortex_policy.cli.output.status_watch import make_status_screen
 from cortex_policy.core.text import message_line
 from cortex_policy.manage.live_status import read_live_status
@@ -62,4 +62,4 @@ def _change_line(change: "Change") -> str:
 
 def _change_json_line(change: "Change") -> str:
     kind, _, _, members = change
-    return escaped_json({"kind": kind, **members})
+    return to_escaped_json({"kind": kind, **members})

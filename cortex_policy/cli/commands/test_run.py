@@ -74,7 +74,7 @@ def init_or_update_cases(grant_id: str, options: CaseRunOptions) -> int:
 
 def _run_and_write_reports(plan: RunPlan, options: CaseRunOptions, outs: dict[str, str]) -> int:
     outcome = run_cases(plan, lambda items: track_progress(items, what="case files"))
-    outcome = outcome.filter(options.filter) if options.filter else outcome
+    outcome = outcome.filter_cases(options.filter) if options.filter else outcome
     sys.stderr.write("".join(f"warning: {message_line(warning)}\n" for warning in outcome.warnings))
     sys.stderr.flush()
     is_written = True

@@ -63,7 +63,9 @@ def _print_denials(targets: "ValidationTargets") -> None:
     from cortex_policy.manage.global_denials import find_global_denials  # noqa: PLC0415 - only if a root is validated
 
     for root in targets.roots:
-        denials = find_global_denials(targets.root_as_check_finds_it(root)).without(SETTINGS_INVALID, GRANT_UNSAFE)
+        denials = find_global_denials(targets.root_as_check_finds_it(root)).without_reasons(
+            SETTINGS_INVALID, GRANT_UNSAFE
+        )
         for line in [
             *(localize_times(one, sys.stderr) for one in denials.sentences),
             *(f"hint: {hint}" for hint in filter(None, denials.hints)),

@@ -9,7 +9,7 @@ from cortex_policy.core.model import UsageError
 from cortex_policy.core.rule_steps import DENIES, FAILS, PASSES, RuleStep
 from cortex_policy.core.text import elide_middle, escape_output, join_words_that_fit, message_line, printable
 from cortex_policy.manage.explain import explain_call
-from cortex_policy.render import RenderedCall, decision_line, outcome_json_line, render
+from cortex_policy.render import RenderedCall, decision_line, outcome_json_line, render_outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def render_explanation(outcome: "CallOutcome") -> RenderedCall:
     """Return the answer with its explanation; on stdout for `explain`, for a check on stderr if it is denied."""
     code, call = outcome.exit_code, outcome.call
     if outcome.is_silent or isinstance(outcome.error, UsageError):
-        return render(outcome)
+        return render_outcome(outcome)
     explained = explain_call(outcome)
     if call.json:
         return RenderedCall(code, outcome_json_line(outcome, explanation=_explanation_to_json(explained)) + "\n")

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from cortex_policy.state.emergency_stop import EmergencyStop
 
 
-def escaped_json(value: object, indent: int | None = None) -> str:
+def to_escaped_json(value: object, indent: int | None = None) -> str:
     """Return a value as JSON, escaped so that no terminal or CI job acts on it; it parses to the same value."""
     return escape_json_output(json.dumps(value, indent=indent))
 
 
 def print_json(value: object, indent: int | None = None) -> None:
     """Print a value as JSON."""
-    typer.echo(escaped_json(value, indent))
+    typer.echo(to_escaped_json(value, indent))
 
 
 def print_table_or_tsv(

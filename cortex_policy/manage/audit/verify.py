@@ -10,7 +10,7 @@ from cortex_policy.core.audit_chain import (
     PREFIX,
     digest_in_follows,
     digest_of_line,
-    hashed_part,
+    part_in_digest,
 )
 from cortex_policy.core.model import UsageError
 from cortex_policy.manage.audit.line_kinds import EVENT, OTHER, TORN, kind_of_unchained_line, torn_line_error
@@ -121,7 +121,7 @@ class _ChainVerifier:
         if not digest:
             self._set_line_aside(line)
             return
-        part = hashed_part(text)
+        part = part_in_digest(text)
         self._chained += 1
         if not self._before or not self._continues_chain(part, digest):
             self._start_chain_or_note_break(part, digest)

@@ -8,7 +8,7 @@ from cortex_policy.core.path_arguments import may_be_path_argument
 from cortex_policy.manage.cases.boundary_values import satisfies
 from cortex_policy.manage.cases.coverage import (
     invalid_values_of_argument,
-    normalized_outermost_scopes,
+    normalize_outermost_scopes,
     valid_values_of_argument,
 )
 
@@ -58,7 +58,7 @@ def _action_candidates(grant: Grant) -> "Iterator[CandidateCase]":
 def _find_path_argument(grant: Grant) -> str:
     """Return the name of an argument that accepts any path."""
     declared = [name for name in grant.args if may_be_path_argument(grant, name)]
-    probes = (OUTSIDE_DIRECTORY, *normalized_outermost_scopes(grant))
+    probes = (OUTSIDE_DIRECTORY, *normalize_outermost_scopes(grant))
     for name in (*_PATH_NAMES, *declared):
         if may_be_path_argument(grant, name) and all(_satisfies_declaration(grant, name, probe) for probe in probes):
             return name
@@ -75,7 +75,7 @@ def _path_candidates(grant: Grant, action: str, name: str) -> "Iterator[Candidat
         """Return a call with this path as its only argument."""
         return CandidateCase(label, action, {name: path}, expect)
 
-    for prefix in normalized_outermost_scopes(grant):
+    for prefix in normalize_outermost_scopes(grant):
         yield candidate(f"{prefix} is in scope", prefix, ALLOWED)
         yield candidate(f"what lies in {prefix} is in scope", f"{prefix}/new", ALLOWED)
         yield candidate(f"a name that only begins like {prefix} is not", f"{prefix}x", PATH_OUTSIDE_SCOPE)

@@ -153,7 +153,7 @@ def requirements_of_grant(grant: Grant) -> "Iterator[Requirement]":
         yield Requirement("a used up budget comes back", lambda shown: shown.is_budget_restored)
 
 
-def normalized_outermost_scopes(grant: Grant) -> list[str]:
+def normalize_outermost_scopes(grant: Grant) -> list[str]:
     """Return the normalized scopes, without those that never match or are inside another scope."""
     known = dict.fromkeys(prefix for prefix in map(normalize_scope, grant.fs_scope) if prefix is not None)
     every = PathSet(known)
@@ -181,7 +181,7 @@ def json_equality_key(value: object) -> str:
 
 def _likely_texts(grant: Grant, name: str) -> tuple[str, ...]:
     """Return texts that may be allowed as an argument; none if any text may."""
-    return tuple(normalized_outermost_scopes(grant)[:MAX_WORDS]) if may_be_path_argument(grant, name) else ()
+    return tuple(normalize_outermost_scopes(grant)[:MAX_WORDS]) if may_be_path_argument(grant, name) else ()
 
 
 def _is_action_shown_allowed(action: str, shown: CaseEvidence) -> bool:
@@ -224,7 +224,7 @@ def _is_violation_shown(declaration: object, name: str, keyword: str, shown: Cas
 
 
 def _path_requirements(grant: Grant) -> "Iterator[Requirement]":
-    known = normalized_outermost_scopes(grant)
+    known = normalize_outermost_scopes(grant)
     for prefix in known:
         yield Requirement(f"a path in `{prefix}` is allowed", partial(_is_path_inside_shown, prefix))
         yield Requirement(f"a path beside `{prefix}` is denied", partial(_is_path_beside_shown, prefix))

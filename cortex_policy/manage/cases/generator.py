@@ -14,9 +14,9 @@ from cortex_policy.core.model import (
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.core.text import elide_middle
 from cortex_policy.manage.cases.candidates import OUTSIDE_DIRECTORY, OUTSIDE_LINK, CandidateCase, candidates_of_grant
-from cortex_policy.manage.cases.coverage import normalized_outermost_scopes
+from cortex_policy.manage.cases.coverage import normalize_outermost_scopes
 from cortex_policy.manage.cases.model import MAX_HITS, MAX_TIMES, NANOSECONDS, Case, CaseFile
-from cortex_policy.manage.cases.sandbox import FileTree, Sandbox, sandbox
+from cortex_policy.manage.cases.sandbox import FileTree, Sandbox, temporary_sandbox
 from cortex_policy.manage.signals import hold_signals
 from cortex_policy.state.paths import resolve_paths
 
@@ -43,7 +43,7 @@ def generate_cases(grant: Grant, file: str, beside: CaseFile | None = None) -> C
     """
     tree = _build_tree(grant) if beside is None else _build_tree(grant).union(beside.tree)
     decided = []
-    with hold_signals() as leave_if_received, sandbox(tree) as root, SharedSteps(_MAX_STEPS) as steps:
+    with hold_signals() as leave_if_received, temporary_sandbox(tree) as root, SharedSteps(_MAX_STEPS) as steps:
         for candidate in islice(candidates_of_grant(grant), MAX_CANDIDATES):
             leave_if_received()
             answer = _decide_candidate(grant, candidate, root)
@@ -69,7 +69,7 @@ def _decide_candidate(grant: Grant, candidate: CandidateCase, root: Sandbox) -> 
 
 def _build_tree(grant: Grant) -> FileTree:
     """Return a tree with a directory for each scope, and in it a link out of all scopes."""
-    known = normalized_outermost_scopes(grant)
+    known = normalize_outermost_scopes(grant)
     if not known:
         return FileTree()
     outside = _unused_word(OUTSIDE_DIRECTORY, known)

@@ -13,7 +13,7 @@ from cortex_policy.core.rule_steps import DENIED_BY, DENIES, RuleStep
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.manage.cases.coverage import PassedCase, measure_coverage
 from cortex_policy.manage.cases.model import NANOSECONDS, Case, CaseFile, CaseFileProblem
-from cortex_policy.manage.cases.sandbox import sandbox
+from cortex_policy.manage.cases.sandbox import temporary_sandbox
 from cortex_policy.manage.signals import hold_signals
 from cortex_policy.state.paths import resolve_paths
 
@@ -73,11 +73,11 @@ class FileResult(Value):
 def run_file(file: CaseFile, subject: GrantUnderTest) -> FileResult:
     """Run the cases of a file on a grant; raise NotDoneError if its tree cannot be made, or patterns take too long."""
     results = []
-    with hold_signals() as leave_if_received, sandbox(file.tree) as root, SharedSteps() as steps:
+    with hold_signals() as leave_if_received, temporary_sandbox(file.tree) as root, SharedSteps() as steps:
         run = _CaseRunner(file, subject, root)
         for case in file.cases:
             leave_if_received()
-            results.append(run.run(case))
+            results.append(run.run_case(case))
             if steps.is_used_up:
                 why = f"up to `{case.name:.100}` the cases take more than {MAX_SHARED_STEPS:,} steps in patterns"
                 raise NotDoneError(why, "give shorter values, or have fewer of these cases")
@@ -108,7 +108,7 @@ class _CaseRunner:
         self._used: dict[str, int] = {}  # by action: all of them
         self._whys, self._most_whys = 0, min(MOST_WHYS, _MOST_EXPLAINED // max(1, len(subject.text)))
 
-    def run(self, case: Case) -> CaseResult:
+    def run_case(self, case: Case) -> CaseResult:
         """Make the calls of a case until one of them fails."""
         self._now += case.advance_ns
         request = self._build_request(case)

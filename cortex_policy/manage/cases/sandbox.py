@@ -93,7 +93,7 @@ class Sandbox(Value):
 
 
 @contextmanager
-def sandbox(tree: FileTree) -> "Iterator[Sandbox]":
+def temporary_sandbox(tree: FileTree) -> "Iterator[Sandbox]":
     """Create a sandbox, and remove it whatever happens; raise NotDoneError if the disk refuses."""
     from tempfile import TemporaryDirectory  # noqa: PLC0415 - 14 ms, and only this needs it
 
@@ -116,7 +116,7 @@ def _fill_sandbox(path: str, tree: FileTree) -> Sandbox:
             else "this system does not allow such a name"
         )
         raise NotDoneError(f"the tree cannot be made: {why.lower()}") from None
-    identities = [_identity(directory) for directory in (path, root.policy, root.tools)]
+    identities = [_identity_of_path(directory) for directory in (path, root.policy, root.tools)]
     return Sandbox(path, Origin(path, "", "", *identities), ProtectedPaths(frozenset(identities[1:]), ()))
 
 
@@ -131,6 +131,6 @@ def _create_tree(root: Root, tree: FileTree) -> None:
         os.symlink(target, f"{root.path}/{link}")
 
 
-def _identity(path: str) -> tuple[int, int]:
+def _identity_of_path(path: str) -> tuple[int, int]:
     status = os.stat(path)
     return status.st_dev, status.st_ino

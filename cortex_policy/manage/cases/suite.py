@@ -39,7 +39,7 @@ class SuiteResult(Value):
         """The percentage of what the grants allow and deny that passed cases show."""
         return coverage_percent(self.coverage)
 
-    def filter(self, text: str) -> "SuiteResult":
+    def filter_cases(self, text: str) -> "SuiteResult":
         """Return the result with only the cases whose name or file contains a text; errors stay."""
         matching = [
             FileResult(

@@ -164,7 +164,7 @@ class _EditLoop:
     def _read_draft(self) -> bytes | None:
         """Read the copy; if it is missing or not a regular file, say so and return None."""
         try:
-            return self._draft.read(self._text)
+            return self._draft.read_text(self._text)
         except NotDoneError as error:
             self._screen.show_sentence(error.detail)
         return None

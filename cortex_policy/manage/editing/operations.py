@@ -62,7 +62,7 @@ def copy_grant(root: Root, grant_id: str, other: str, consent: "Consent", lock_w
         data = _read_existing_grant(writer, grant_id)
         _raise_if_grant_exists(writer, other)
         require_valid_text(root, grant_id, data)
-        return _write_with_consent(writer, other, None, data, consent, writer.grants.mode(grant_id))
+        return _write_with_consent(writer, other, None, data, consent, writer.grants.mode_for_copy(grant_id))
 
 
 def remove_grant(root: Root, grant_id: str, consent: "Consent", lock_wait: LockWait = NO_WAIT) -> WriteResult:

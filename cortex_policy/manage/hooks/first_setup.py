@@ -73,7 +73,7 @@ def _has_directory(agent: str, environment: "Mapping[str, str]") -> bool:
 
 def preview_first_setup(root: Root, agents: tuple[str, ...]) -> FirstSetup:
     """Return what `write_first_setup` would write, without a lock; raise NotDoneError if there are rules already."""
-    return _preview(root, agents, _first_texts(root, agents, lambda name: read_policy_file(root, name)))
+    return _preview_of_texts(root, agents, _first_texts(root, agents, lambda name: read_policy_file(root, name)))
 
 
 def write_first_setup(root: Root, agents: tuple[str, ...], consent: "Consent", lock_wait: LockWait) -> FirstSetup:
@@ -84,7 +84,7 @@ def write_first_setup(root: Root, agents: tuple[str, ...], consent: "Consent", l
     """
     with write_transaction(root, lock_wait, "hook init") as writer:
         texts = _first_texts(root, agents, writer.grants.read)
-        setup = _preview(root, agents, texts)
+        setup = _preview_of_texts(root, agents, texts)
         consent(setup)
         written: list[WriteResult] = []
         for step, (name, text) in zip(setup.steps, texts.items(), strict=True):
@@ -98,7 +98,7 @@ def write_first_setup(root: Root, agents: tuple[str, ...], consent: "Consent", l
         return FirstSetup(agents, setup.version, tuple(written))
 
 
-def _preview(root: Root, agents: tuple[str, ...], texts: "Mapping[str, bytes]") -> FirstSetup:
+def _preview_of_texts(root: Root, agents: tuple[str, ...], texts: "Mapping[str, bytes]") -> FirstSetup:
     stamp = read_stamp(root)
     steps = tuple(preview_change(root, name, None, text) for name, text in texts.items())
     return FirstSetup(agents, stamp.version if stamp is not None else 0, steps)

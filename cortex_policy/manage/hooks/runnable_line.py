@@ -44,13 +44,13 @@ class RunnableLine(Value):
 
     def with_root(self, root: str) -> "RunnableLine":
         """Return the line for another root, the same if a variable names it; raise ValueError if it is not found."""
-        return self._replace(f"(--root[ =\0]{_QUOTES}){re.escape(self.root)}", root) if self.root else self
+        return self._replace_in_words(f"(--root[ =\0]{_QUOTES}){re.escape(self.root)}", root) if self.root else self
 
     def with_program(self, program: str) -> "RunnableLine":
         """Return the line with another file in place of our program; raise ValueError if that is not found."""
-        return self._replace(f"({_QUOTES}){re.escape(self.program)}(?={_QUOTES}[ \0]hook[ \0])", program)
+        return self._replace_in_words(f"({_QUOTES}){re.escape(self.program)}(?={_QUOTES}[ \0]hook[ \0])", program)
 
-    def _replace(self, pattern: str, text: str) -> "RunnableLine":
+    def _replace_in_words(self, pattern: str, text: str) -> "RunnableLine":
         joined, count = re.subn(pattern, lambda match: match[1] + text, "\0".join(self.words))
         if not count:
             raise ValueError(pattern)

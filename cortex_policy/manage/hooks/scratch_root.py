@@ -47,27 +47,27 @@ class ScratchRoot:
 
     def repair(self) -> None:
         """Write the grant and the rules as they should be."""
-        _write(self.grant_file, _GRANT_TEXT)
-        _write(self.rules_file, _RULES_TEXT)
+        _write_private_file(self.grant_file, _GRANT_TEXT)
+        _write_private_file(self.rules_file, _RULES_TEXT)
 
     def add_file(self, name: str, text: str) -> str:
         """Add a file beside the root, and return its path."""
         file = f"{os.path.dirname(self.root.path)}/{name}"
         os.makedirs(os.path.dirname(file), 0o700, exist_ok=True)
-        _write(file, text)
+        _write_private_file(file, text)
         return file
 
     def break_rules(self) -> None:
         """Put into the rules what nobody can read."""
-        _write(self.rules_file, "[[rule")
+        _write_private_file(self.rules_file, "[[rule")
 
     def hide_grant(self) -> None:
         """Make the grant unreadable, for the superuser too."""
-        _write(self.grant_file, "{")
+        _write_private_file(self.grant_file, "{")
         os.chmod(self.grant_file, 0)
 
 
-def _write(file: str, text: str) -> None:
+def _write_private_file(file: str, text: str) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with open(descriptor, "w", encoding="utf-8") as stream:
         os.fchmod(descriptor, 0o600)

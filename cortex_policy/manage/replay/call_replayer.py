@@ -52,21 +52,21 @@ class CallReplayer:
         if isinstance(answer, Reason):
             self._on_result(call_id, answer)
             return
-        grant = self.grant(data["grant"])
+        grant = self.grant_or_error(data["grant"])
         if isinstance(grant, Grant):
             key = budget_key(grant.tool, data["action"])
             if answer is None:
-                windows.add(at, key, grant.rate.per_minute, data, call_id)
+                windows.add_call(at, key, grant.rate.per_minute, data, call_id)
                 return
             windows.add_possible(at, key, data)
         if answer is not None:
             self._on_result(call_id, answer)
 
-    def finish(self) -> None:
+    def answer_rest(self) -> None:
         """Answer what is still open at the end of a log."""
-        self._windows.finish()
+        self._windows.answer_rest()
 
-    def grant(self, grant_id: str) -> "Grant | GrantError":
+    def grant_or_error(self, grant_id: str) -> "Grant | GrantError":
         """Return a grant, or the error of loading it."""
         loaded = self._loaded.get(grant_id)
         if loaded is None:
@@ -112,7 +112,7 @@ class CallReplayer:
             return answer if steps.skipped_searches == before else TOO_SLOW
 
     def _relevant_grant(self, data: "dict[str, Any]") -> "Grant | GrantError":
-        grant = self.grant(data["grant"])
+        grant = self.grant_or_error(data["grant"])
         return self.relevant_part(data, grant) if isinstance(grant, Grant) else grant
 
     def _cache_answer(self, key: bytes, answer: "Reason | UndecidedReason | None") -> None:

@@ -18,7 +18,7 @@ from cortex_policy.manage.replay.missing_permissions import (
     smallest_scopes_for_path,
 )
 from cortex_policy.manage.replay.past_call import PastCall, to_past_call
-from cortex_policy.manage.replay.rate import add_hits, drop_expired_hits, requested_cost, takes_no_hit
+from cortex_policy.manage.replay.rate import add_hits, cost_in_event, drop_expired_hits, takes_no_hit
 from cortex_policy.manage.replay.rules import has_full_args, is_undecidable_by_any_log
 from cortex_policy.state.grants import is_grant_id
 from cortex_policy.state.ledger_ring import budget_key
@@ -52,7 +52,7 @@ class HitWindow:
         self._used -= drop_expired_hits(self._hits, at - WINDOW_SECONDS)
         return self._used + cost
 
-    def add(self, at: float, cost: int) -> None:
+    def add_hits(self, at: float, cost: int) -> None:
         """Add hits."""
         add_hits(self._hits, at, cost)
         self._used += cost
@@ -75,7 +75,7 @@ class DeniedGroup:
         self.argument_changes: dict[tuple[str, str], list[object]] = {}
         self.windows: dict[str, HitWindow] = {}
 
-    def add(self, permissions: MissingPermissions) -> bool:
+    def add_permissions(self, permissions: MissingPermissions) -> bool:
         """Add what one more call lacks; return False if it is too much to list."""
         if len(self.actions) <= MAX_TYPED:  # with more it is not suggested
             self.actions |= dict.fromkeys(permissions.actions)
@@ -114,11 +114,11 @@ class DenialGrouper:
         self.unfixable: dict[tuple[str, str, bool], int] = {}
         self.denied = self.allowed_now = 0
 
-    def add(self, at: float, data: "dict[str, Any]", *, is_asked: bool) -> None:
+    def add_call(self, at: float, data: "dict[str, Any]", *, is_asked: bool) -> None:
         """Add one call of the log."""
         if self._only not in {None, data["grant"]}:
             return
-        grant = self._replayer.grant(data["grant"])
+        grant = self._replayer.grant_or_error(data["grant"])
         answer = self._replayer.decide_without_rate(data)
         is_denied = is_asked and data["reason"] is not ALLOWED
         self.denied += is_denied
@@ -131,10 +131,10 @@ class DenialGrouper:
             self._add_denied(at, data, grant)
 
     def _add_allowed(self, at: float, data: "dict[str, Any]", grant: Grant, *, is_denied: bool) -> None:
-        window, cost = self._window_of_action(grant.tool, data["action"]), requested_cost(data)
+        window, cost = self._window_of_action(grant.tool, data["action"]), cost_in_event(data)
         demand = window.total_with(at, cost)
         if not takes_no_hit(data):
-            window.add(at, cost)
+            window.add_hits(at, cost)
         if is_denied and demand > grant.rate.per_minute and data["reason"] is RATE_LIMITED:
             group = self._find_or_add_group(data, RATE_TOO_LOW)
             if group is not None:
@@ -164,19 +164,19 @@ class DenialGrouper:
             return
         declared = tuple((one.name, one.keyword) for one in missing.arguments)
         group = self._find_or_add_group(data, (missing.actions, bool(missing.scopes), declared))
-        if group is not None and group.add(missing):
+        if group is not None and group.add_permissions(missing):
             self._count_call(group, at, data, self._window_of_action(grant.tool, data["action"]), grant.rate.per_minute)
 
     def _count_call(self, group: DeniedGroup, at: float, data: "dict[str, Any]", base: HitWindow, limit: int) -> None:
         """Count a call of a group, and whether the rate has room for it besides the calls that are allowed already."""
-        cost, window = requested_cost(data), group.windows.setdefault(data["action"], HitWindow())
+        cost, window = cost_in_event(data), group.windows.setdefault(data["action"], HitWindow())
         demand = base.total_with(at, 0) + window.total_with(at, cost)
         group.call_count += 1
         group.peak = max(group.peak, demand)
         if demand <= limit:
             group.within_rate += 1
             if not takes_no_hit(data):
-                window.add(at, cost)
+                window.add_hits(at, cost)
 
     def _add_without_grant(self, at: float, data: "dict[str, Any]", error: GrantError) -> None:
         if error.reason != GRANT_NOT_FOUND or not is_grant_id(data["grant"]) or not data["action"]:
@@ -189,7 +189,7 @@ class DenialGrouper:
         elif len(data["action"]) > MAX_TYPED:
             self._mark_unfixable(data, UNTYPABLE)
         elif (group := self._find_or_add_group(data, (NO_GRANT, bool(scopes)))) is not None:
-            group.add(MissingPermissions((data["action"],), scopes))
+            group.add_permissions(MissingPermissions((data["action"],), scopes))
             self._count_call(group, at, data, HitWindow(), 1 << 62)
 
     def _window_of_action(self, tool: str, action: str) -> HitWindow:

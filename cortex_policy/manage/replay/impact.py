@@ -125,9 +125,9 @@ def _replay_calls(
             and isinstance(other, Grant)
             and data["action"] in other.actions
         ):
-            answer = _recorded_answer(data)
+            answer = _answer_in_event(data)
         replayer.add_call(at, data, number, answer)
-    replayer.finish()
+    replayer.answer_rest()
     return answers
 
 
@@ -135,6 +135,6 @@ def _rules_key(grant: Grant) -> "tuple[Any, ...]":
     return grant.tool, repr(grant.args), grant.fs_scope, grant.data_class  # in Python `1`, `1.0` and `true` are equal
 
 
-def _recorded_answer(data: "dict[str, Any]") -> "Reason | None":
+def _answer_in_event(data: "dict[str, Any]") -> "Reason | None":
     reason: Reason = data["reason"]
     return None if reason in (ALLOWED, RATE_LIMITED) else reason

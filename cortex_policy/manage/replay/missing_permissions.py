@@ -15,7 +15,7 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.core.path_arguments import path_arguments
 from cortex_policy.core.scope_prefix import PathSet
-from cortex_policy.manage.replay.rules import UndecidedReason, denial_without_rate, has_full_args, recorded_paths
+from cortex_policy.manage.replay.rules import UndecidedReason, denial_without_rate, has_full_args, paths_in_event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _possible_changes(name: str, declaration: "dict[str, Any]", value: object) -
 
 def _missing_scopes(grant: Grant, data: "dict[str, Any]") -> tuple[str, ...] | str:
     """Return scopes for the paths that no scope covers, or why there are none."""
-    known = {(path.argument, path.given): path for path in recorded_paths(data)}
+    known = {(path.argument, path.given): path for path in paths_in_event(data)}
     all_scopes: dict[str, None] = {}
     for argument, given, is_path in path_arguments(grant, data["args"]):
         if not is_path:

@@ -125,14 +125,14 @@ class RateReplay:
             self._latest = at
             self._answer_until(at - 2 * MAX_LAG)
         elif at < self._latest - MAX_LAG:
-            self.finish()
+            self.answer_rest()
             self._budgets.clear()
             self._start = self._latest = at
 
-    def add(self, at: float, key: str, limit: int, data: "dict[str, Any]", call_id: object) -> None:
+    def add_call(self, at: float, key: str, limit: int, data: "dict[str, Any]", call_id: object) -> None:
         """Add a call that every other rule allows."""
         budget = self._budgets.get(key) or self._budgets.setdefault(key, _BudgetBounds())
-        cost = requested_cost(data)
+        cost = cost_in_event(data)
         is_peek = takes_no_hit(data)
         if data["reason"] is ALLOWED and not is_peek:
             budget.coming += cost
@@ -144,9 +144,9 @@ class RateReplay:
         if not takes_no_hit(data):
             budget = self._budgets.get(key) or self._budgets.setdefault(key, _BudgetBounds())
             budget.drop_expired(at - 4 * MAX_LAG)  # no waiting call is older
-            budget.add_possible(at, requested_cost(data))
+            budget.add_possible(at, cost_in_event(data))
 
-    def finish(self) -> None:
+    def answer_rest(self) -> None:
         """Answer all waiting calls."""
         self._answer_until(float("inf"))
 
@@ -183,7 +183,7 @@ def _answer_by_log_time(budget: _BudgetBounds, at: float, cost: int, limit: int)
     return ALLOWED if at_most + cost <= limit else RATE_LIMITED if at_least + cost > limit else BUDGET_UNKNOWN
 
 
-def requested_cost(data: "dict[str, Any]") -> int:
+def cost_in_event(data: "dict[str, Any]") -> int:
     """Return the hits that a call asked for, 1 if its event does not say."""
     cost = data.get("cost", 1)
     return cost if type(cost) is int and cost > 0 else 1

@@ -97,7 +97,7 @@ def replay(
     Today's settings count. Raises GrantError (settings_invalid) if they cannot be read.
     """
     groups = _AnswerGroups()
-    replayer, earlier = CallReplayer(policy, effective_settings(root.path), groups.add), 0
+    replayer, earlier = CallReplayer(policy, effective_settings(root.path), groups.add_answer), 0
     with pause_garbage_collector():
         for at, data in decode_grant_calls(lines, root.path, counts):
             if at >= since:
@@ -106,7 +106,7 @@ def replay(
                 earlier += 1
                 if at >= since - WARM_UP_SECONDS:
                     replayer.add_call(at, data, None, replayer.decide_without_rate(data))
-        replayer.finish()
+        replayer.answer_rest()
     return ReplayResult(
         groups.flips(),
         groups.undecided(),
@@ -153,7 +153,7 @@ class _AnswerGroups:
         self._unknown: dict[tuple[str, UndecidedReason, bool], int] = {}
         self.same = 0
 
-    def add(self, call: PastCall | None, answer: "Reason | UndecidedReason") -> None:
+    def add_answer(self, call: PastCall | None, answer: "Reason | UndecidedReason") -> None:
         """Count the answer to one call."""
         if call is None:
             return

@@ -103,7 +103,7 @@ def _worst_and_best_paths(
     grant: Grant, paths: "list[tuple[str, str | None, bool]]", data: "dict[str, Any]"
 ) -> "Iterator[tuple[ResolvedPath, ResolvedPath]]":
     """Yield each path that a grant checks, at its worst and at its best."""
-    known = {(path.argument, path.given): path for path in recorded_paths(data)} if paths else {}
+    known = {(path.argument, path.given): path for path in paths_in_event(data)} if paths else {}
     for argument, given, _ in paths:
         if given is None:
             continue
@@ -129,7 +129,7 @@ def _may_depend_on_scopes(path: ResolvedPath) -> bool:
     return path.resolved is not None and path.normalized != path.resolved_inside and ".." in path.given.split("/")
 
 
-def recorded_paths(data: "dict[str, Any]") -> "Iterator[ResolvedPath]":
+def paths_in_event(data: "dict[str, Any]") -> "Iterator[ResolvedPath]":
     """Yield the paths of a call as they were resolved then; malformed ones are skipped."""
     paths = data.get("paths")
     for one in paths if isinstance(paths, list) else ():

@@ -30,7 +30,7 @@ def resolve_settings_and_errors(root: Root | None) -> tuple[list[EffectiveSettin
     return _with_paths(resolve_all_settings(layers)), errors
 
 
-def configured_editor(root: Root | None) -> str | None:
+def find_configured_editor(root: Root | None) -> str | None:
     """Return the editor from the settings; invalid settings give None, so that they can be edited."""
     with suppress(CortexPolicyError):
         value = read_setting("editor", root.path if root is not None else None)

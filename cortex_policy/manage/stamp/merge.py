@@ -19,7 +19,7 @@ from cortex_policy.manage.stamp.locked_file import (
 from cortex_policy.manage.stamp.sides import MergeSides, read_sides
 from cortex_policy.manage.stamp.write import read_digests_and_changes
 from cortex_policy.manage.transaction.record import entry_for_stamp, history_limits
-from cortex_policy.manage.transaction.recovery import recover, require_supported_version
+from cortex_policy.manage.transaction.recovery import recover_last_write, require_supported_version
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.comparison_settings import comparison_settings
@@ -51,7 +51,7 @@ def merge_stamp(root: Root, lock_wait: LockWait = NO_WAIT) -> MergeResult:
     with hold_writer_lock(root, lock_wait) as lock:
         history, file = History(lock, history_limits(root)), stamps.stamp_file(root.path)
         with suppress(CortexPolicyError):  # an error here is reported below, or the stamp is made again
-            recover(root, lock, history)
+            recover_last_write(root, lock, history)
         data = read_stamp_file(lock.policy, file)
         current = decode_stamp_or_none(root, data)
         if current is not None:

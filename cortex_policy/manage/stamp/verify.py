@@ -61,7 +61,7 @@ def _current_digests(root: Root, track: "Track") -> dict[str, str]:
         tools = None
         with suppress(FileNotFoundError):
             tools = stack.enter_context(PolicyDirectory(TrustCheck(root), "tools"))
-        return GrantFiles(policy, tools).digests(track)
+        return GrantFiles(policy, tools).read_digests(track)
     return {}
 
 

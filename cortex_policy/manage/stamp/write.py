@@ -18,7 +18,7 @@ from cortex_policy.manage.stamp.locked_file import (
 )
 from cortex_policy.manage.transaction.grant_files import open_grant_files
 from cortex_policy.manage.transaction.record import entry_for_stamp, history_limits
-from cortex_policy.manage.transaction.recovery import recover, require_supported_version
+from cortex_policy.manage.transaction.recovery import recover_last_write, require_supported_version
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.comparison_settings import comparison_settings
@@ -56,7 +56,7 @@ def write_stamp(root: Root, consent: "Consent", lock_wait: LockWait = NO_WAIT) -
     with hold_writer_lock(root, lock_wait) as lock:
         history, file = History(lock, history_limits(root)), stamps.stamp_file(root.path)
         with suppress(CortexPolicyError):  # an error here is reported below, or the stamp is made again
-            recover(root, lock, history)
+            recover_last_write(root, lock, history)
         data = read_stamp_file(lock.policy, file)
         old = decode_stamp_or_none(root, data)
         digests, now = read_digests_and_changes(lock, old)
@@ -90,7 +90,7 @@ def read_digests_and_changes(lock: WriterLock, stamp: Stamp | None) -> tuple[dic
     stamped = stamp.digests if stamp is not None else {}
     differing: dict[str, bytes | None] = {}
     with open_grant_files(lock) as files:
-        for name in files.names():
+        for name in files.list_names():
             data = files.read(name)
             if data is not None:
                 digests[name] = grant_digest(data)

@@ -50,7 +50,7 @@ class GrantFiles:
         """Whether the directory is the caller's, so that the caller wrote the grants, not another user."""
         return os.fstat((self._tools or self._policy).descriptor).st_uid == os.geteuid()
 
-    def names(self) -> list[str]:
+    def list_names(self) -> list[str]:
         """List the ids of the grants, then the name of `hooks.toml`, whether it exists or not."""
         return [*(self._tools.grant_ids() if self._tools is not None else ()), HOOKS]
 
@@ -61,16 +61,16 @@ class GrantFiles:
             return directory.read(file, MAX_BYTES + 1)
         return None
 
-    def mode(self, name: str) -> int:
+    def mode_for_copy(self, name: str) -> int:
         """Return the permissions of a file, for a copy of it; everyone never gets write access."""
         directory, file = self.locate(name)
         status = os.stat(file, dir_fd=directory.descriptor, follow_symlinks=False)
         return stat.S_IMODE(status.st_mode) & MODES
 
-    def digests(self, track: "Track" = iter) -> dict[str, str]:
+    def read_digests(self, track: "Track" = iter) -> dict[str, str]:
         """Return the digest of each file; raise GrantError if one is a link or not a regular file."""
         found: dict[str, str] = {}
-        for name in track(self.names()):
+        for name in track(self.list_names()):
             data = self.read(name)
             if data is not None:  # else it was removed since it was listed
                 found[name] = grant_digest(data)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     GrantBytes = Mapping[str, tuple[bytes | None, bytes | None]]
 
 
-def recover(root: Root, lock: WriterLock, history: History) -> None:
+def recover_last_write(root: Root, lock: WriterLock, history: History) -> None:
     """Make the stamp and the history agree with the grants on disk; the caller holds the lock."""
     stamp = current_stamp(root, lock.policy)
     if stamp is None:
@@ -42,7 +42,7 @@ def _finish_first_write(lock: WriterLock, entry: "HistoryEntry | None") -> Stamp
     if any(_current_digest(lock, one.id) != one.new for one in entry.changes):
         return None
     with open_grant_files(lock) as files:
-        return _write_stamp(lock, Stamp(1, files.digests(), {}))
+        return _write_stamp(lock, Stamp(1, files.read_digests(), {}))
 
 
 def _write_stamp(lock: WriterLock, stamp: Stamp) -> Stamp:

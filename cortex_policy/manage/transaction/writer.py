@@ -19,7 +19,7 @@ from cortex_policy.manage.transaction.recovery import (
     current_stamp,
     digest_or_none,
     pending_digests,
-    recover,
+    recover_last_write,
     update_digests,
 )
 from cortex_policy.state import Root, git_ignore
@@ -137,7 +137,7 @@ class GrantWriter:
 
     def recover(self) -> None:
         """Finish or drop an interrupted write."""
-        recover(self.root, self._lock, self._history)
+        recover_last_write(self.root, self._lock, self._history)
 
     def current_stamp(self) -> Stamp | None:
         """Return the stamp or None; raise GrantError (23) or NotDoneError if this program cannot use it."""
@@ -190,7 +190,7 @@ class GrantWriter:
         if stamp is not None:
             for grant_id, (old, _) in pairs.items():
                 self._check_digest(stamp, grant_id, old)
-        before = stamp or Stamp(0, self.grants.digests(), {})  # the first write stamps all there is
+        before = stamp or Stamp(0, self.grants.read_digests(), {})  # the first write stamps all there is
         if before.version + 1 not in stamps.VERSIONS:
             raise NotDoneError("the version of the stamp is at its maximum")
         if self._history.is_enabled:
@@ -215,7 +215,9 @@ class GrantWriter:
     def _history_entry(
         self, version: int, changes: "GrantBytes", meaning: GrantComparison | None, *, is_hand_edit: bool
     ) -> HistoryEntry:
-        modes = {grant_id: self.grants.mode(grant_id) for grant_id, (old, _) in changes.items() if old is not None}
+        modes = {
+            grant_id: self.grants.mode_for_copy(grant_id) for grant_id, (old, _) in changes.items() if old is not None
+        }
         if meaning is None:
             ((grant_id, (old, new)),) = changes.items()
             meaning = compare_bytes(grant_id, old, new, comparison_settings(self.root.path)).meaning

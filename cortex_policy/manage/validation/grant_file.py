@@ -64,9 +64,9 @@ class FileInspector:
         """Close the directories."""
         self._open.close()
 
-    def inspect(self, target: ValidationTarget) -> FileReport:
+    def inspect_file(self, target: ValidationTarget) -> FileReport:
         """Return the report on one file; a file that cannot be read is a problem too."""
-        trust = self._trust(target.root)
+        trust = self._trust_of(target.root)
         known = len(trust.doubts)
         try:
             data = self.read(target)
@@ -76,12 +76,12 @@ class FileInspector:
         except (OSError, GrantError, ValueError) as error:
             return FileReport((_unreadable_problem(target, error),))
         if target.id == HOOKS:
-            problems = find_hook_rules_problems(target, data, self._directory)
+            problems = find_hook_rules_problems(target, data, self._open_directory_of)
             return FileReport(problems, digest=grant_digest(data), doubts=tuple(trust.doubts[known:]))
         subject, unlocated = decode_and_lint_grant(data, target.id, self._id_in_commands(target), target.root)
         if subject is not None:
             unlocated = tuple(limit_per_code(chain(unlocated, self._tree_problems(target, subject))))
-        problems = locate_problems(target.shown, data, unlocated, self._settings(target.root)) if unlocated else ()
+        problems = locate_problems(target.shown, data, unlocated, self._settings_of(target.root)) if unlocated else ()
         if not target.is_in_place and subject is not None:
             problems = (*_location_problems(target), *problems)
         digest, doubts = grant_digest(data), tuple(trust.doubts[known:])
@@ -93,17 +93,17 @@ class FileInspector:
     def read(self, target: ValidationTarget) -> bytes:
         """Return the bytes of a file, at most one more than a grant may have; read a root's grant as `check` does."""
         if target.is_in_place and target.id == HOOKS:
-            with PolicyDirectory(self._trust(target.root)) as policy:
+            with PolicyDirectory(self._trust_of(target.root)) as policy:
                 return policy.read(HOOKS, MAX_BYTES + 1)
         if target.is_in_place:
-            return self._directory(target.root).read(f"{target.id}.json", MAX_BYTES + 1)
+            return self._open_directory_of(target.root).read(f"{target.id}.json", MAX_BYTES + 1)
         if target.path == STDIN:
             return read_all(0, MAX_BYTES + 1)
         return read_regular_file(target.path, MAX_BYTES + 1)
 
-    def _directory(self, root: str) -> PolicyDirectory:
+    def _open_directory_of(self, root: str) -> PolicyDirectory:
         if root not in self._directories:
-            opened = self._open.enter_context(PolicyDirectory(self._trust(root), "tools"))
+            opened = self._open.enter_context(PolicyDirectory(self._trust_of(root), "tools"))
             self._directories[root] = opened
         return self._directories[root]
 
@@ -115,17 +115,17 @@ class FileInspector:
             self._options[target.root] = root_option_here(target.root)
         return target.id + self._options[target.root]
 
-    def _tree(self, root: str) -> WorkingTree:
+    def _tree_of(self, root: str) -> WorkingTree:
         if root not in self._trees:
             self._trees[root] = WorkingTree(root)
         return self._trees[root]
 
-    def _settings(self, root: str) -> Settings:
+    def _settings_of(self, root: str) -> Settings:
         if root not in self._known_settings:
             self._known_settings[root] = comparison_settings(root or None)
         return self._known_settings[root]
 
-    def _trust(self, root: str) -> TrustCheck:
+    def _trust_of(self, root: str) -> TrustCheck:
         if root not in self._trusts:
             self._trusts[root] = TrustCheck(self._as_checked(root))
         return self._trusts[root]
@@ -134,7 +134,7 @@ class FileInspector:
         if "$schema" in subject.document and target.path != STDIN:
             yield from find_schema_link_problems(subject, os.path.dirname(target.path), is_in_place=target.is_in_place)
         if target.root:
-            yield from self._tree(target.root).find_scope_problems(subject)
+            yield from self._tree_of(target.root).find_scope_problems(subject)
 
 
 def _unreadable_problem(target: ValidationTarget, error: Exception) -> Problem:

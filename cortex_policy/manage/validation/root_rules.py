@@ -117,7 +117,7 @@ def _find_schema_problems(root: Root) -> "Iterator[Problem]":
     """Find an installed schema for editors that is not the one of this version."""
     file = display_path(f"{root.policy}/{editor_schema.NAME}")
     try:
-        installed = editor_schema.installed_schema(root)
+        installed = editor_schema.read_installed_schema(root)
     except GrantError as error:
         yield file_problem(file, "file-schema", error.detail, error.hint)
         return

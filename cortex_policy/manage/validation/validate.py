@@ -40,7 +40,7 @@ def find_targets(words: tuple[str, ...], root: str | None) -> ValidationTargets:
 def validate(targets: ValidationTargets, suppressions: Suppressions, track: "Track", *, strict: bool = False) -> Report:
     """Check all files and report the problems that are not suppressed; `strict` turns warnings into errors."""
     with FileInspector(targets.root_as_check_finds_it) as inspector:
-        results = track(parallel_map(targets.files, inspector.inspect), len(targets.files))
+        results = track(parallel_map(targets.files, inspector.inspect_file), len(targets.files))
         reports = list(zip(targets.files, results, strict=True))
         all_problems = chain(targets.problems, _find_problems(targets, reports, inspector))
         problems = [_as_error(one) if strict else one for one in suppressions.apply_to(all_problems)]

@@ -3,7 +3,7 @@
 import re
 
 from cortex_policy.core import Value
-from cortex_policy.schema.syntax.problem_list import ProblemList, position_text, quote
+from cortex_policy.schema.syntax.problem_list import ProblemList, position_text, quote_part
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,14 +81,16 @@ def note_merge_conflicts(text: str, problems: ProblemList) -> str | None:
     strays = _CONFLICT.sub(lambda group: "." * len(group[0]), symbols)
     stray = next((marker for marker, symbol in zip(markers, strays, strict=True) if symbol != "."), None)
     if stray:
-        problems.add("syntax-conflict", stray.span(), f"{quote(stray[0])} is left of a merge conflict", _CONFLICT_HINT)
+        problems.add(
+            "syntax-conflict", stray.span(), f"{quote_part(stray[0])} is left of a merge conflict", _CONFLICT_HINT
+        )
         return None
     return "".join([*pieces, text[last:]])
 
 
 def _side_name(marker: re.Match[str]) -> str:
     name = marker[0][7:].strip()
-    return quote(name) if name else "two sides without names"
+    return quote_part(name) if name else "two sides without names"
 
 
 def _replace_by_spaces(part: str) -> str:
@@ -134,7 +136,7 @@ def note_wrapping(text: str, around: Wrapping, end: int | None, problems: Proble
     message = f"{around.what} surrounds the JSON, which begins at {position_text(text, around.json_start)}"
     last = "its last `}`" if end is None else f"the `}}` at {position_text(text, end - 1)}"
     before = text[around.start : around.json_start].strip()
-    before = "all" if "\n" in before else quote(before)
+    before = "all" if "\n" in before else quote_part(before)
     hint = f"delete {before} before it, and all that follows {last}"
     problems.add(around.code, (around.start, around.json_start), message, hint)
 
@@ -169,10 +171,10 @@ def _trailing_problem(parser: "TolerantParser", line: str, rest: int) -> tuple[s
         what = "Markdown" if left[0][0] in "`~" else "a shell"
         return (
             ("syntax-json" if what == "Markdown" else "syntax-shell"),
-            f"{quote(line)} of {what} is left after the JSON",
+            f"{quote_part(line)} of {what} is left after the JSON",
             "delete it",
         )
-    return "syntax-json", f"text after the value: {quote(line)}", "delete it"
+    return "syntax-json", f"text after the value: {quote_part(line)}", "delete it"
 
 
 def _line_end(text: str, start: int) -> int:

@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.hooks.requirements_edit import add_managed_hook, managed_hooks, remove_managed_hook
+from cortex_policy.manage.hooks.requirements_edit import add_managed_hook, managed_hook_handlers, remove_managed_hook
 
 GROUP: dict[str, object] = {
     "matcher": "*",
@@ -38,7 +38,7 @@ def test_the_text_is_given_back_byte_for_byte(text: str | None) -> None:
     assert document["features"]["hooks"] is True
     assert document["hooks"]["managed_dir"] == ("/d" if text and "/d" in text else "/bin")
     assert document["hooks"]["PreToolUse"][-1] == GROUP
-    assert managed_hooks(after)[-1] == GROUP["hooks"][0]  # type: ignore[index]
+    assert managed_hook_handlers(after)[-1] == GROUP["hooks"][0]  # type: ignore[index]
     assert remove_managed_hook(after) == text
 
 

@@ -16,7 +16,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.audit.reader import ReadCounts, parse_since
 from cortex_policy.manage.replay.rate import MAX_LAG, RateReplay
 from cortex_policy.manage.replay.replay import MAX_GROUPS, ReplayResult, load_policy, replay
-from cortex_policy.manage.replay.rules import recorded_paths
+from cortex_policy.manage.replay.rules import paths_in_event
 from cortex_policy.state import Root
 from tests.support.json_documents import MANY
 from tests.support.logs import event, on_path, place
@@ -315,7 +315,7 @@ def test_a_full_log_is_decided_as_the_engine_decides(
     for number, (action, args) in enumerate(asked):
         found = [place(args["path"])] if "path" in args else []
         lines.append(event(number, action, "grant_invalid", args=args, paths=found))
-        spelled = tuple(recorded_paths({"paths": found}))
+        spelled = tuple(paths_in_event({"paths": found}))
         expected.append(decide(decode_grant(text), Request(action, args, spelled)).allowed)
     done = replayed(lines, {"git": text})
     assert (done.newly_allowed_count, done.undecided_count) == (sum(expected), 0)
