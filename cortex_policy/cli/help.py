@@ -65,7 +65,7 @@ class CommandWithExamples(_ExamplesHelp, TyperCommand):
     """A command that records before it runs whether it does more than print."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run it."""
+        """Run the command, after noting whether it changes something and whether errors go out as JSON."""
         if isinstance(ctx.obj, Invocation):
             ctx.obj.changes |= is_changing_command(ctx.command_path.partition(" ")[2], ctx.params)
             ctx.obj.is_json = bool(ctx.params.get("json")) and not ctx.params.get("quiet")
@@ -118,7 +118,7 @@ class DecisionCommand(CommandWithExamples):
     """
 
     def help_records(self, ctx: Any) -> dict[str, list[tuple[str, str]]]:
-        """Return the records, with one for `--help`."""
+        """Add a record for `--help`, which exits with a code of its own here."""
         records = super().help_records(ctx)
         return records | {
             "Options": [*records["Options"], ("-h, --help", "Print this help; exits with 0 only without other words.")]

@@ -28,7 +28,7 @@ class UnescapedStream:
         self.is_used = False
 
     def write(self, text: str) -> int:
-        """Write a text unescaped."""
+        """Write a text as it is; an error is recorded, not raised."""
         self.is_used = True
         try:
             return self._stream.write(text)
@@ -39,7 +39,7 @@ class UnescapedStream:
         return len(text)
 
     def write_bytes(self, data: bytes) -> None:
-        """Write bytes unchanged."""
+        """Write bytes unchanged; an error is recorded, not raised."""
         self.flush()
         self.is_used = True
         try:
@@ -48,7 +48,7 @@ class UnescapedStream:
             self._record_failure(error)
 
     def flush(self) -> None:
-        """Flush the stream."""
+        """Flush the stream; an error is recorded, not raised."""
         try:
             self._stream.flush()
         except OSError as error:

@@ -44,7 +44,7 @@ def declared_path_format(declarations: "Mapping[str, object]", name: str) -> str
 
 
 def declared_types(declarations: "Mapping[str, object]", name: str) -> tuple[str, ...]:
-    """Return the types that are declared for an argument, none if it has none."""
+    """Return the names of the types that are declared for an argument; none if there is no valid `type`."""
     declaration = declarations.get(name)
     return _declared_types_or_none(declaration.get("type")) or () if isinstance(declaration, dict) else ()
 

@@ -60,7 +60,7 @@ def closest_word(word: str, words: "Sequence[str]", max_words: int = _MAX_WORDS)
 def first_argument_violation(
     declarations: "Mapping[str, object]", given: "Mapping[str, object]"
 ) -> ArgumentViolation | None:
-    """Return the first violation of a declaration, None if all arguments match."""
+    """Return the first violation with its keyword and value, as `explain` shows it; None if all arguments match."""
     name, why, items = find_argument_violation(declarations, given)
     if not why:
         return None

@@ -48,7 +48,7 @@ class StepLimit:
     __slots__ = ("_before", "bound", "taken")
 
     def __init__(self) -> None:
-        """Begin at none."""
+        """Begin a call: no step is taken yet."""
         self.taken, self.bound, self._before = 0, STEPS_AT_ONCE, 0
 
     def begin_value(self) -> None:

@@ -61,7 +61,7 @@ class Escalation(Value):
 
     @property
     def sentence(self) -> str:
-        """Say it to an operator."""
+        """Say which scope covers what, and who runs that."""
         what = f"scope `{self.scope}` covers `{self.path}`" if self.scope else "it may write on any path"
         return shorten_message(f"{what}: {self.reason}, with more rights than the tool has")
 

@@ -17,7 +17,7 @@ _MAX_LENGTH = 1000  # characters
 
 
 def quote_word(word: str) -> str:
-    """Quote a word for a shell."""
+    """Quote a word for a shell, but only if it needs that."""
     if word and _BARE.issuperset(word):
         return word
     from shlex import quote  # noqa: PLC0415 - 10 ms, and few words need it

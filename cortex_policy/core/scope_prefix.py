@@ -80,7 +80,7 @@ class PathSet:
         return index < len(self._outermost) and self._outermost[index] == f"{path}/"
 
     def contains(self, path: str) -> bool:
-        """Whether this path is one of them."""
+        """Whether exactly this path is one of them."""
         index = bisect_left(self._all, f"{path}/")
         return index < len(self._all) and self._all[index] == f"{path}/"
 

@@ -57,7 +57,7 @@ class _SimpleReader:
     """Reads tables, keys, one-line strings, plain numbers, booleans and arrays of strings."""
 
     def __init__(self, text: str) -> None:
-        """Read all of it."""
+        """Read a whole text into `document`; raise _NotSimpleError at the first line that is not plain."""
         self.document: Table = {}
         self._table = self.document
         self._dotted_tables: set[int] = set()  # tables that dotted keys made: no header may go on with one

@@ -54,7 +54,7 @@ class WorkerPool:
         return job.worker.agent(self._words.agent)
 
     def kill(self) -> None:
-        """End all workers."""
+        """Kill all workers; their calls get no answer from them."""
         for worker in self._workers:
             worker.kill()
 

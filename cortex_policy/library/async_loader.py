@@ -29,7 +29,7 @@ class AsyncExecutor:
         self._running: set[_Key] = set()
 
     async def run_in_thread(self, decide: "Callable[[], Decision]") -> "Decision":
-        """Do work in a thread."""
+        """Decide in a thread, with the context variables of the caller."""
         return await get_running_loop().run_in_executor(self._pool, copy_context().run, decide)
 
     async def run_shared(self, name: str, load: "_Load") -> "Grant":

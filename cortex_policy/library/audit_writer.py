@@ -71,7 +71,7 @@ class AuditWriter:
                 raise
 
     def close(self) -> None:
-        """Close the log."""
+        """Close the log, if one was opened."""
         if self._log is not None:
             self._log.close()
 

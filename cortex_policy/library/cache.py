@@ -76,7 +76,7 @@ class CachedGrant:
         preconditions: Preconditions | None,
         root_lookup: Openat2 | None = None,
     ) -> None:
-        """Prepare the grant."""
+        """Prepare what every call of the grant shares."""
         self.grant, self.settings, self.file = grant, settings, file
         self.identity, self.preconditions = identity, preconditions
         self.has_server = settings.budgets_url is not None  # which counts the budgets
@@ -217,7 +217,7 @@ class GrantCache:
                 self._evictions += 1
 
     def forget(self, grant_id: str | None = None) -> None:
-        """Drop one grant, or all grants."""
+        """Drop one grant, or all, and end the watches of their files."""
         with self._lock:
             self._last_used = None
             for name in (grant_id,) if grant_id is not None else tuple(self._entries):

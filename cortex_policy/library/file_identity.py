@@ -8,7 +8,7 @@ FINE_NS, COARSE_NS = 20_000_000, 2_000_000_000  # in which a file may change twi
 
 
 def identity_of(status: os.stat_result) -> Identity:
-    """Return the identity of a file by its status."""
+    """Return times, inode, size and device of a file: any change or replacement gives others."""
     return (status.st_ctime_ns, status.st_ino, status.st_mtime_ns, status.st_size, status.st_dev)
 
 

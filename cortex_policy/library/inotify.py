@@ -84,7 +84,7 @@ class Inotify:
         self._round, self._files, self._unchanged = {}, {}, set()
 
     def close(self) -> None:
-        """Close the queue."""
+        """Close the queue; closing it twice is the same as once."""
         descriptor, self.descriptor = self.descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)

@@ -27,7 +27,7 @@ class WorkLimit:
     left: int
 
     def __init__(self, max_moves: int) -> None:
-        """Begin with all of it."""
+        """Allow this many moves."""
         self.max_moves, self.left = max_moves, max_moves
 
     def spend(self, moves: int) -> None:
@@ -102,7 +102,7 @@ class WayCounter:
         self.is_anchored = is_anchored
 
     def empty_text(self) -> TriedText:
-        """Return the empty text."""
+        """Return the text to extend from: no letter, and the ways that a match can begin with."""
         return TriedText("", dict(self.first), 0)
 
     def extend(self, text: TriedText, letter: str) -> TriedText | None:

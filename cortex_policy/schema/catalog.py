@@ -102,7 +102,7 @@ _BY_CODE = {rule.code: rule for rule in RULES}
 
 
 def severity_of(code: str) -> str:
-    """Return the severity of a rule."""
+    """Return `error`, `warning` or `note` for the code of a rule that exists."""
     return _BY_CODE[code].severity
 
 

@@ -10,7 +10,7 @@ _MAX_BYTES = 1 << 16
 
 
 def init_script(shell: str) -> str:
-    """Return the script for a shell."""
+    """Return the script for a shell, with the state directory of this user in it."""
     descriptor = os.open(f"{os.path.dirname(__file__)}/init.{shell}", os.O_RDONLY | os.O_CLOEXEC)
     try:
         text = read_all(descriptor, _MAX_BYTES).decode()

@@ -206,7 +206,7 @@ def overflow_uid() -> int:
 
 
 def boot_id() -> bytes:
-    """Return the id of this boot."""
+    """Return the id of this boot, as the system spells it: another one after each start of the host."""
     if sys.platform == "darwin":
         from subprocess import run  # noqa: PLC0415 - macOS has no file for it
 
@@ -270,7 +270,7 @@ def unlock_file(descriptor: int) -> None:
 
 
 def unlock_and_close(descriptor: int) -> None:
-    """Unlock a file and close it."""
+    """Unlock a file, then close it: `unlock_file` says why closing is not enough."""
     unlock_file(descriptor)
     os.close(descriptor)
 

@@ -125,7 +125,7 @@ class CommandRecorder:
 
 
 def encode_record(record: CommandRecord) -> bytes:
-    """Return the bytes of a record."""
+    """Return a record as JSON; a long subject or detail is cut."""
     author = record.author
     members: dict[str, Any] = {
         "format": FORMAT,
@@ -190,7 +190,7 @@ def _prune_records(directory: int) -> None:
 
 
 def records_directory(place: str, root: str | None) -> str:
-    """Return the directory of the records of a place."""
+    """Return the directory of the records of a place: beside its settings, below its history."""
     return f"{settings_directory_of(place, root)}/{NAME}/{COMMANDS}"
 
 

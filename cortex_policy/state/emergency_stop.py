@@ -35,7 +35,7 @@ class EmergencyStop(Value):
 
     @property
     def sentence(self) -> str:
-        """Describe it in one sentence."""
+        """Say who stopped it, since when and why, as far as that is known, or why the stop cannot be read."""
         if self.fault is not None:
             return self.fault
         since = f"since {self.timestamp}" if self.timestamp is not None else None

@@ -170,7 +170,7 @@ class PolicyDirectory:
 
     @property
     def descriptor(self) -> int:
-        """The innermost directory."""
+        """The descriptor of the innermost directory that is open."""
         return self._descriptors[-1]
 
     def descend(self, name: str) -> None:

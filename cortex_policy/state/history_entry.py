@@ -104,7 +104,7 @@ class HistoryEntry(Value):
 
     @property
     def texts(self) -> "Iterator[bytes]":
-        """The texts that the entry keeps."""
+        """The texts that the entry keeps: first those that were written, then those of before."""
         yield from self.written
         yield from (one.data for one in self.changes if one.data is not None)
 
@@ -115,7 +115,7 @@ class HistoryEntry(Value):
 
 
 def encode_entry(entry: HistoryEntry) -> bytes:
-    """Return the bytes of an entry."""
+    """Return an entry as JSON, as `decode_entry` reads it."""
     author = entry.author
     members: dict[str, Any] = {
         "format": FORMAT,

@@ -149,7 +149,7 @@ def settings_directory_of(place: str, root: str | None) -> str:
 
 
 def settings_file(place: str, root: str | None) -> str:
-    """Return the settings file of a place."""
+    """Return the path of the settings file of a place, which may not exist."""
     return f"{settings_directory_of(place, root)}/{NAME}"
 
 
@@ -171,7 +171,7 @@ class open_settings_directory:  # noqa: N801 - used as a function; `contextlib` 
     """Open the directory of a place, without following links where it could lead, and check it."""
 
     def __init__(self, place: str, root: str | None) -> None:
-        """Name it."""
+        """Take the place; nothing is opened yet."""
         self._place, self._path = place, settings_directory_of(place, root)
         # what leads there was checked when the grant was read
         self._policy = (
@@ -180,7 +180,7 @@ class open_settings_directory:  # noqa: N801 - used as a function; `contextlib` 
         self._descriptor = -1
 
     def __enter__(self) -> int:
-        """Return its descriptor."""
+        """Open and check the directory, and return its descriptor."""
         if self._policy is not None:
             return self._policy.__enter__().descriptor
         self._descriptor = os.open(self._path, OPEN_DIRECTORY)

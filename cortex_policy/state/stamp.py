@@ -34,7 +34,7 @@ class Stamp(Value):
 
     @property
     def grant_digests(self) -> dict[str, str]:
-        """The digest of each grant."""
+        """The digest of each grant, by its id; without that of `hooks.toml`."""
         return {name: self.digests[name] for name in self.digests if name != HOOKS}
 
     def accepts(self, name: str, digest: str | None) -> bool:

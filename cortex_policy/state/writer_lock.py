@@ -27,7 +27,7 @@ LONG_SECONDS = 60  # seconds that only a person holds it
 
 
 def _ignore_holder(_: str) -> None:
-    """Do nothing."""
+    """Say nothing about who holds the lock: the usual `on_wait`."""
 
 
 class LockWait(Value):

@@ -16,7 +16,7 @@ def request_columns(*, every: bool) -> tuple[str, ...]:
 
 
 def request_row(details: RequestDetails, *, every: bool) -> tuple[str, ...]:
-    """Return a request as a row of the table."""
+    """Return the cells of a request, not yet escaped, in the order of `request_columns`."""
     time_left = f"{details.expires_in_seconds:.0f}s" if details.expires_in_seconds is not None else "-"
     call = f"{details.grant} {details.action}" if details.grant else details.action
     root = (details.root or "-",) if every else ()

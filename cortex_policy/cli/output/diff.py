@@ -61,7 +61,7 @@ def _escalation_warnings(diff: PolicyDiff) -> list[str]:
 
 
 def diff_to_json(diff: PolicyDiff, revision: str | None) -> dict[str, object]:
-    """Return the JSON members."""
+    """Return the members of `diff --json`; unchanged grants are only counted."""
     return {
         "verdict": diff.verdict,
         "against": revision,

@@ -63,7 +63,7 @@ def print_counts(results: "Iterable[CheckResult]") -> None:
 
 
 def result_to_json(result: "CheckResult") -> dict[str, object]:
-    """Return a result as JSON members."""
+    """Return a result as JSON members, null for a command that there is not."""
     return {
         "id": result.id,
         "status": result.status,

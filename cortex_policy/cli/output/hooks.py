@@ -27,7 +27,7 @@ def print_steps(steps: "list[Step]") -> None:
 
 
 def change_to_json(change: "SettingsChange", steps: "list[Step]") -> dict[str, object]:
-    """Return a change as JSON members."""
+    """Return a change as JSON members, with its diff as one text and what a person has to do after it."""
     return {
         "changed": change.is_needed,
         "agent": change.target.agent,

@@ -24,7 +24,7 @@ def to_escaped_json(value: object, indent: int | None = None) -> str:
 
 
 def print_json(value: object, indent: int | None = None) -> None:
-    """Print a value as JSON."""
+    """Print a value as JSON that no terminal acts on, in one line unless `indent` is given."""
     typer.echo(to_escaped_json(value, indent))
 
 

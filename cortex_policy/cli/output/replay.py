@@ -85,7 +85,7 @@ def describe_call(example: "CallExample") -> str:
 
 
 def replay_to_json(result: "ReplayResult") -> dict[str, Any]:
-    """Return the JSON members."""
+    """Return the members of `replay --json`; counts of lines that were not replayed are among them."""
     return {
         "lines": result.lines,
         "calls": result.call_count,

@@ -66,7 +66,7 @@ def print_preview(root: "Root", planned: "WriteResult", *, json: bool) -> None:
 
 
 def print_grant_text(text: str) -> None:
-    """Print lines of a grant."""
+    """Print the text of a grant, escaped for a terminal."""
     typer.echo(escape_output(text), nl=False)  # here, since Typer drops colours in a pipe instead of showing them
 
 

@@ -80,7 +80,7 @@ def _compare_each_argument(old: Grant, new: Grant, names: list[str]) -> tuple[di
 
 
 def _declaration_text(grant: Grant, name: str) -> str:
-    """Return a declaration as text."""
+    """Return a declaration as JSON, '' if the grant does not declare the argument."""
     return json.dumps(grant.args[name]) if name in grant.args else ""
 
 

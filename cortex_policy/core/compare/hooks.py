@@ -33,14 +33,14 @@ _ABSENT = "every call of a tool is denied without these rules"
 
 
 class _RulePlace(Value):
-    """A rule among others."""
+    """A rule and its index among others: what comes behind it decides what it means."""
 
     rules: "HookRules"
     at: int
 
     @property
     def rule(self) -> "HookRule":
-        """The rule."""
+        """The rule at this place."""
         return self.rules.rules[self.at]
 
 

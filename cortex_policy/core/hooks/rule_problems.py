@@ -60,7 +60,7 @@ def decode_rules(document: object) -> HookRules:
 
 
 def problem_sentence(problem: RuleProblem) -> str:
-    """Return a problem with the number of its rule."""
+    """Return the message of a problem, behind `rule N:` if it is in a rule; the first rule is 1."""
     in_rule = problem.keys[:1] == ("rule",) and len(problem.keys) > 1
     return f"rule {int(problem.keys[1]) + 1}: {problem.message}" if in_rule else problem.message
 

@@ -90,7 +90,7 @@ def filter_calls(
 def read_lines_of_open_logs(
     files: "Iterable[tuple[str, BinaryIO]]", counts: "ReadCounts", tracked: "Callable[[Any], Iterable[Any]]"
 ) -> "Iterator[bytes]":
-    """Yield the lines of open logs."""
+    """Yield the lines of open logs, file after file; `tracked` shows the progress."""
     return iter(tracked(line for _, file in files for line in read_log_lines(file, counts)))
 
 

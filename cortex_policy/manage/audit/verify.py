@@ -107,7 +107,7 @@ class _ChainVerifier:
         self._notes: list[str] = []
 
     def start_file(self, file: str) -> None:
-        """Start the next file."""
+        """Start the next file, whose first chained line may name the digest that the last file ended with."""
         self._is_behind_packed = uncompressed_name(self._file) != self._file
         self._file, self._number, self._others = file, 0, []
         self._of_others = self._counts[OTHER]
@@ -143,7 +143,7 @@ class _ChainVerifier:
         self._ended = self._before or self._ended
 
     def result(self, files: tuple[str, ...]) -> VerifyResult:
-        """Return the result of the verification."""
+        """Return what was found; an expected digest that no line has is one more break."""
         if self._expected is not None and not self._is_met:
             self._add_break(
                 self._number, self._number, f"is the last, and none has the digest {PREFIX}{self._expected}"

@@ -66,7 +66,7 @@ class FileResult(Value):
 
     @property
     def failed_cases(self) -> tuple[CaseResult, ...]:
-        """The cases that failed."""
+        """The results that differ from what the cases expect, in order."""
         return tuple(result for result in self.results if result.failures)
 
 

@@ -44,6 +44,6 @@ def _root_checks(root: Root) -> "Iterator[CheckResult]":
 
 
 def worst_status(results: "list[CheckResult]") -> str:
-    """Return the worst status of all."""
+    """Return `problem`, `warning` or `ok`: the worst of all, `ok` for no result."""
     found = {one.status for one in results}
     return next((status for status in (PROBLEM, WARNING) if status in found), "ok")

@@ -66,7 +66,7 @@ def copy_grant(root: Root, grant_id: str, other: str, consent: "Consent", lock_w
 
 
 def remove_grant(root: Root, grant_id: str, consent: "Consent", lock_wait: LockWait = NO_WAIT) -> WriteResult:
-    """Remove a grant, whether it is valid or not."""
+    """Remove a grant, valid or not; raise GrantError if it does not exist or differs from its stamp."""
     check_grant_id(grant_id)
     with write_transaction(root, lock_wait, "remove", grant_id) as writer:
         old = _read_existing_grant(writer, grant_id)

@@ -31,7 +31,7 @@ class JsonText(Value):
     non_json_parts: "tuple[tuple[str, int], ...]"
 
     def value_of(self, node: JsonNode) -> object:
-        """Return the value of a node."""
+        """Return what a node means to Python; comments and trailing commas in it are left out."""
         return json.loads(
             _blank_trailing_commas(self.uncommented[node.start : node.end], []), parse_int=_integer_or_float
         )

@@ -67,7 +67,7 @@ class CallReplayer:
         self._windows.answer_rest()
 
     def grant_or_error(self, grant_id: str) -> "Grant | GrantError":
-        """Return a grant, or the error of loading it."""
+        """Return a grant, decoded once, or the error of loading it."""
         loaded = self._loaded.get(grant_id)
         if loaded is None:
             text = self._policy.get(grant_id)

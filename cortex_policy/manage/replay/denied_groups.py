@@ -53,7 +53,7 @@ class HitWindow:
         return self._used + cost
 
     def add_hits(self, at: float, cost: int) -> None:
-        """Add hits."""
+        """Count hits that were taken at a time of the log."""
         add_hits(self._hits, at, cost)
         self._used += cost
 
@@ -115,7 +115,7 @@ class DenialGrouper:
         self.denied = self.allowed_now = 0
 
     def add_call(self, at: float, data: "dict[str, Any]", *, is_asked: bool) -> None:
-        """Add one call of the log."""
+        """Add one call of the log; only one that was denied and `is_asked` about gets into a group."""
         if self._only not in {None, data["grant"]}:
             return
         grant = self._replayer.grant_or_error(data["grant"])

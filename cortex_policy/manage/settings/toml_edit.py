@@ -88,7 +88,7 @@ def _text_candidates(text: str, name: str, value: object) -> "Iterator[str]":
 
 
 def _section_of_each_line(lines: list[str]) -> list[str]:
-    """Return the section of each line."""
+    """Return the name of the section that each line is in, '' above the first header."""
     sections, section = [], ""
     for line in lines:
         match = _HEADER.match(line)

@@ -68,7 +68,7 @@ class SettingsFile(Value):
 
     @property
     def file(self) -> str:
-        """The path of the file."""
+        """The absolute path of the file, which may not exist yet."""
         return settings_file(self.place, self.root_path)
 
 
@@ -238,7 +238,7 @@ def _require_settings_directory(target: SettingsFile) -> str:
 
 
 def _existing_part(path: str) -> str:
-    """Return the part of a path that exists."""
+    """Return the longest part of an absolute path that exists; a link counts without its target."""
     while not os.path.lexists(path):
         path = os.path.dirname(path)
     return path

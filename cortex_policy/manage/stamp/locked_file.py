@@ -39,7 +39,7 @@ def write_entry_and_stamp(lock: WriterLock, history: History, new: Stamp, entry:
 
 
 def are_grants_owned_by_caller(lock: WriterLock) -> bool:
-    """Whether the grants are the caller's."""
+    """Whether the caller owns the directory of the grants, so that no other user wrote them."""
     with open_grant_files(lock) as files:
         return files.is_owned_by_caller
 

@@ -32,7 +32,7 @@ class MergeSides(Value):
 
     @property
     def stamps(self) -> tuple[Stamp, ...]:
-        """All that are known."""
+        """The two stamps, and the one before both if it is known."""
         return (self.ours, self.theirs, *((self.base,) if self.base is not None else ()))
 
 

@@ -56,7 +56,7 @@ class Suppressions:
         self._projects = {root: self._load_project(root) for root in roots}
 
     def reported_codes(self, file: str) -> frozenset[str]:
-        """Return the codes that are reported for a file."""
+        """Return the codes to report for a file: those of its project or the options, without suppressed ones."""
         project = self._project_of(file)
         if project is None:
             return self._codes

@@ -36,7 +36,7 @@ class Brackets:
         self._suspect: tuple[Frame, Token] | None = None
 
     def has_open(self, kind: str) -> bool:
-        """Whether a bracket of this kind is open."""
+        """Whether a bracket of this kind is open, at any depth."""
         return self._counts[kind] > 0
 
     def open_bracket(self, token: "Token") -> None:

@@ -49,7 +49,7 @@ class Token(NamedTuple):
 
     @property
     def is_value(self) -> bool:
-        """Whether a value starts with it."""
+        """Whether a value starts with it: a scalar, or an opening bracket."""
         return self.is_scalar or self.kind in ("{", "[")
 
 

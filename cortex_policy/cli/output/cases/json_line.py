@@ -9,7 +9,7 @@ from cortex_policy.manage.cases.suite import SuiteResult, coverage_percent
 
 
 def render_results(outcome: SuiteResult) -> str:
-    """Return one line."""
+    """Return the results, their counts and the coverage as one line of JSON."""
     results = [result for one in outcome.files for result in one.results]
     failed = sum(bool(result.failures) for result in results)
     return escape_json_output(json.dumps({

@@ -14,7 +14,7 @@ def render_report(report: Report) -> str:
 
 
 def problem_to_json(problem: Problem) -> dict[str, object]:
-    """Return a problem as JSON members."""
+    """Return a problem as JSON members; `fix` is the edit that `--fix` would make, or null."""
     return {
         "file": problem.file,
         "line": problem.line,

@@ -17,7 +17,7 @@ def has_location(problem: Problem) -> bool:
 
 
 def severity_summary(problems: Iterable[Problem]) -> str:
-    """Return the number of problems of each severity."""
+    """Return how many problems of each severity there are, such as `1 error, 2 notes`; '' for none."""
     counts = Counter(problem.severity for problem in problems)
     return ", ".join(count_with_noun(counts[severity], severity) for severity in SEVERITIES if counts[severity])
 
