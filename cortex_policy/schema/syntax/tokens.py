@@ -174,12 +174,10 @@ class Tokenizer:
 
     def _read_without_quotes(self, start: int, end: int, what: str) -> Token:
         word = self.text[start:end]
-        message = f"{what}{quote_part(word)} has no quotes"
+        message, hint = f"{what}{quote_part(word)} has no quotes", f"write {quote_part(_put_in_quotes(word))}"
         # keys without quotes are a habit (JavaScript); a value without is a slip
         kind = "bare keys" if what else f"bare at {start}"
-        self.problems.add_repeated(
-            kind, "syntax-quotes", (start, end), message, f"write {quote_part(_put_in_quotes(word))}"
-        )
+        self.problems.add_repeated(kind, "syntax-quotes", (start, end), message, hint)
         return Token("bare", start, end, word)
 
     def _read_string(self, start: int, *, key: bool) -> Token:
