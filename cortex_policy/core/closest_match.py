@@ -4,7 +4,7 @@ from difflib import SequenceMatcher
 
 from cortex_policy.core import Value
 from cortex_policy.core.arguments import declaration_problem, find_argument_violation, first_argument_violation_text
-from cortex_policy.core.engine import matching_scope, normalize_scope
+from cortex_policy.core.engine import find_matching_scope, normalize_scope
 from cortex_policy.core.unicode_equivalence import equivalent_word, scope_covering_in_nfc
 from cortex_policy.core.value_text import format_first_values
 
@@ -137,7 +137,11 @@ def closest_scope(scopes: tuple[str, ...], resolved: "ResolvedPath") -> str:
     if same := scope_covering_in_nfc(scopes, resolved):
         return same
     inner_path = next(
-        (one for one in (resolved.normalized, resolved.resolved_inside) if one and matching_scope(scopes, one) is None),
+        (
+            one
+            for one in (resolved.normalized, resolved.resolved_inside)
+            if one and find_matching_scope(scopes, one) is None
+        ),
         None,
     )
     inner_path = (inner_path if inner_path is not None else resolved.given)[:_MAX_PATH_LENGTH]

@@ -62,7 +62,7 @@ def _match_scopes(grant: "Grant", paths: "Iterable[ResolvedPath]") -> "tuple[tup
     """Return each place with the scope that allows it, None if none does or need to."""
     scopes = grant.fs_scope
     return tuple(
-        (path, None if path_violation_text(scopes, path) else matching_scope(scopes, path.resolved_inside))
+        (path, None if path_violation_text(scopes, path) else find_matching_scope(scopes, path.resolved_inside))
         for path in paths
     )
 
@@ -202,12 +202,12 @@ def normalize_scope(scope: str) -> str | None:
     return trimmed
 
 
-def matching_scope(scopes: tuple[str, ...], relative: str | None) -> str | None:
+def find_matching_scope(scopes: tuple[str, ...], relative: str | None) -> str | None:
     """Return the first scope that a path relative to the root equals or lies below, None if there is none."""
     if relative is None:
         return None
     if len(scopes) > _FEW_SCOPES:
-        return _matching_scope_of_many(scopes, relative)
+        return _find_matching_scope_of_many(scopes, relative)
     for scope in scopes:
         # as `normalize_scope` returns it; called of few, as a grant may have thousands
         prefix = scope.removesuffix("/")
@@ -217,7 +217,7 @@ def matching_scope(scopes: tuple[str, ...], relative: str | None) -> str | None:
     return None
 
 
-def _matching_scope_of_many(scopes: tuple[str, ...], relative: str) -> str | None:
+def _find_matching_scope_of_many(scopes: tuple[str, ...], relative: str) -> str | None:
     """Look the path and what is above it up among the scopes: a call may have many paths as well."""
     cached = _scope_cache.get(id(scopes))
     if cached is None or cached[0] is not scopes:
@@ -248,10 +248,10 @@ def path_violation_text(scopes: tuple[str, ...], path: "ResolvedPath") -> str:
     fault = path_syntax_problem(path.given) or path.error
     if fault:
         return fault
-    if matching_scope(scopes, path.normalized) is None:
+    if find_matching_scope(scopes, path.normalized) is None:
         if path.normalized is not None or path.resolved is None or path.given.startswith("/"):
             return "is in no scope"
         return f"is `{path.resolved}` from the working directory, which is in no scope"
-    if path.resolved_inside != path.normalized and matching_scope(scopes, path.resolved_inside) is None:
+    if path.resolved_inside != path.normalized and find_matching_scope(scopes, path.resolved_inside) is None:
         return f"leads to `{path.resolved}`, which is in no scope"
     return ""

@@ -1,6 +1,6 @@
 """Commands that an operator can type to let a denied call pass."""
 
-from cortex_policy.core.engine import matching_scope, normalize_scope, path_syntax_problem
+from cortex_policy.core.engine import find_matching_scope, normalize_scope, path_syntax_problem
 from cortex_policy.core.model import WAITING
 from cortex_policy.core.text import printable
 
@@ -64,7 +64,7 @@ def scopes_that_allow(grant: "Grant", decision: "Decision") -> list[str]:
                 or path.error
             ):
                 return []  # it is outside the root, or is denied for its spelling
-            if matching_scope((*grant.fs_scope, *missing), relative) is None:
+            if find_matching_scope((*grant.fs_scope, *missing), relative) is None:
                 missing[relative] = None
         if len(missing) > _MAX_SCOPES:
             return []

@@ -97,7 +97,7 @@ class PreparedGrant:
         for path in resolved_paths:
             scope = None
             if self._grant.fs_scope:
-                scope = self._matching_scope(path.resolved_inside)
+                scope = self._find_matching_scope(path.resolved_inside)
                 if scope is None or path.normalized != path.resolved_inside:
                     return None
             covered.append((path, scope))
@@ -112,7 +112,7 @@ class PreparedGrant:
     ) -> Decision:
         return Decision(ALLOWED, "", self._obligations, budget, resolved_paths, self.digest)
 
-    def _matching_scope(self, inside: str | None) -> str | None:
+    def _find_matching_scope(self, inside: str | None) -> str | None:
         if inside is not None:
             for scope, prefix, below in self._scopes:
                 if inside == prefix or inside.startswith(below):

@@ -3,7 +3,7 @@
 from cortex_policy.core import Value
 from cortex_policy.core.closest_match import ArgumentViolation, closest_scope
 from cortex_policy.core.engine import (
-    matching_scope,
+    find_matching_scope,
     path_syntax_problem,
     path_verdicts,
     undeclared_argument_denial_text,
@@ -154,7 +154,7 @@ def _explain_path(
 
 def _explain_resolved_path(scopes: tuple[str, ...], resolved: "ResolvedPath", why: str) -> RuleStep:
     if not why:
-        scope = matching_scope(scopes, resolved.resolved_inside)
+        scope = find_matching_scope(scopes, resolved.resolved_inside)
         if scope is None:
             return RuleStep("path", PASSES, f"`{resolved.given}` may be anywhere: the grant has no `fsScope`")
         return RuleStep(
@@ -184,7 +184,7 @@ def _readings_text(scopes: tuple[str, ...], resolved: "ResolvedPath") -> str:
 def _reading_text(scopes: tuple[str, ...], resolved: "ResolvedPath", relative: str | None) -> str:
     if relative is None:
         return "outside the root"
-    scope = matching_scope(scopes, relative)
+    scope = find_matching_scope(scopes, relative)
     where = f"in scope `{scope}`" if scope is not None else "in no scope"
     return where if relative == resolved.given else f"`{relative or '.'}`, {where}"
 

@@ -2,7 +2,7 @@
 
 from unicodedata import is_normalized, normalize
 
-from cortex_policy.core.engine import matching_scope, normalize_scope
+from cortex_policy.core.engine import find_matching_scope, normalize_scope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ def equivalent_word(word: str, words: "Sequence[str]") -> str:
 def scope_covering_in_nfc(scopes: tuple[str, ...], resolved: "ResolvedPath") -> str:
     """Return the scope that a path would be in if both were written in one normal form, '' if there is none."""
     for relative in (resolved.normalized, resolved.resolved_inside):
-        if relative is None or matching_scope(scopes, relative) is not None:
+        if relative is None or find_matching_scope(scopes, relative) is not None:
             continue
         plain = to_nfc(relative)
         for scope in scopes[:_MAX_WORDS]:
             prefix = normalize_scope(scope)
-            if prefix is not None and matching_scope((to_nfc(prefix),), plain) is not None:
+            if prefix is not None and find_matching_scope((to_nfc(prefix),), plain) is not None:
                 return scope
     return ""
 

@@ -1,4 +1,4 @@
-"""Paths as people see them."""
+"""Paths as people see them, and as far as they exist."""
 
 import os
 
@@ -9,3 +9,10 @@ def display_path(path: str) -> str:
         return path.removeprefix(os.getcwd().rstrip("/") + "/")
     except OSError:  # it was removed
         return path
+
+
+def existing_part(path: str) -> str:
+    """Return the longest part of an absolute path that exists; a link exists without its target."""
+    while path != "/" and not os.path.lexists(path):
+        path = os.path.dirname(path)
+    return path

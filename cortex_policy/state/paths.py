@@ -7,7 +7,7 @@ import os
 import stat
 
 from cortex_policy.core import Value
-from cortex_policy.core.engine import matching_scope
+from cortex_policy.core.engine import find_matching_scope
 from cortex_policy.core.model import ResolvedPath, StateError
 from cortex_policy.core.path_arguments import collapse_path, path_arguments, relative_to_root
 from cortex_policy.state import dot_cortex_path, policy_path, settings_directories, state_directory
@@ -128,8 +128,8 @@ def _resolve_path(
     resolved_inside, fault = relative_to_root(resolved, origin.root), "holds a NUL" if nul else ""
     if (
         followed != resolved
-        and matching_scope(scopes, resolved_inside)
-        and not matching_scope(scopes, relative_to_root(followed, origin.root))
+        and find_matching_scope(scopes, resolved_inside)
+        and not find_matching_scope(scopes, relative_to_root(followed, origin.root))
     ):
         fault = fault or f"leads to `{followed}` once its `..` are collapsed, which is in no scope"
     return ResolvedPath(argument, given, inside, resolved_inside, resolved, fault, guard)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.closest_match import closest_scope
-from cortex_policy.core.engine import matching_scope, normalize_scope, path_syntax_problem, path_violation_text
+from cortex_policy.core.engine import find_matching_scope, normalize_scope, path_syntax_problem, path_violation_text
 from cortex_policy.core.model import ResolvedPath
 from cortex_policy.core.scope_prefix import repair_scope
 
@@ -31,17 +31,17 @@ def test_ordinary_spellings_of_paths_pass(text: str) -> None:
 def test_some_scopes_never_match(scope: str) -> None:
     """A scope that is no plain prefix covers nothing, not even itself."""
     assert normalize_scope(scope) is None
-    assert matching_scope((scope,), scope) is None
+    assert find_matching_scope((scope,), scope) is None
 
 
 def test_a_scope_covers_itself_and_what_lies_below() -> None:
     """At a `/` boundary, with one trailing `/` dropped, with regard to case."""
-    assert matching_scope(("docs/",), "docs") == "docs/"
-    assert matching_scope(("docs",), "docs/a/b") == "docs"
-    assert matching_scope(("docs",), "docs-evil/x") is None
-    assert matching_scope(("docs",), "Docs/x") is None
-    assert matching_scope(("docs",), "") is None
-    assert matching_scope(("docs",), None) is None
+    assert find_matching_scope(("docs/",), "docs") == "docs/"
+    assert find_matching_scope(("docs",), "docs/a/b") == "docs"
+    assert find_matching_scope(("docs",), "docs-evil/x") is None
+    assert find_matching_scope(("docs",), "Docs/x") is None
+    assert find_matching_scope(("docs",), "") is None
+    assert find_matching_scope(("docs",), None) is None
 
 
 def test_both_spellings_must_be_in_scope() -> None:
@@ -89,20 +89,20 @@ def test_of_many_scopes_the_first_that_covers_is_found_as_of_few(scopes: list[st
     few = tuple(scopes)
     many = (*few, *("nowhere/else",) * 16)
     for place in (path, f"{few[0]}/x", few[0]):
-        assert matching_scope(many, place) == matching_scope(few, place)
+        assert find_matching_scope(many, place) == find_matching_scope(few, place)
 
 
 def test_any_number_of_paths_meets_any_number_of_scopes() -> None:
     """Where each path is compared with each scope this takes minutes."""
     scopes = tuple(f"v{number}" for number in range(5_000))
-    assert all(matching_scope(scopes, f"v4999/{number}") for number in range(100_000))
+    assert all(find_matching_scope(scopes, f"v4999/{number}") for number in range(100_000))
 
 
 def test_a_path_of_very_many_parts_is_looked_up() -> None:
     """Each of half a million prefixes would be a copy of half a mebibyte."""
     deep = "a/" * 500_000 + "a"
     scopes = (*(f"docs/{number}" for number in range(20)), deep)
-    assert matching_scope(scopes, f"{deep}/b") == deep
-    assert matching_scope(scopes, deep[:-2]) is None
+    assert find_matching_scope(scopes, f"{deep}/b") == deep
+    assert find_matching_scope(scopes, deep[:-2]) is None
     there = ResolvedPath("path", deep, deep[:-2], deep[:-2])
     assert closest_scope(tuple(f"a/{number}" for number in range(500)), there) == "a/0"

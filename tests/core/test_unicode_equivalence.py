@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.closest_match import closest_scope, closest_word
-from cortex_policy.core.engine import matching_scope, normalize_scope
+from cortex_policy.core.engine import find_matching_scope, normalize_scope
 from cortex_policy.core.model import ResolvedPath
 from cortex_policy.core.unicode_equivalence import equivalent_word, normal_form_difference, scope_covering_in_nfc
 
@@ -18,7 +18,7 @@ NFC, NFD = "docs/caf\u00e9", "docs/cafe\u0301"
 def test_the_scope_that_a_path_reads_like_is_found(scope: str, path: str) -> None:
     """It is no scope of the path, and the nearest of all."""
     there = ResolvedPath("path", path, path, path, f"/{path}")
-    assert matching_scope((scope,), path) is None
+    assert find_matching_scope((scope,), path) is None
     assert scope_covering_in_nfc(("docs/other", scope), there) == scope == closest_scope(("docs/other", scope), there)
 
 
@@ -55,7 +55,7 @@ def test_a_twin_is_found_wherever_both_forms_of_a_scope_differ(scope: str, rest:
     path = f"{other}/{rest}" if rest else other
     is_other = (
         normalize_scope(one) is not None
-        and matching_scope((one,), path) is None
+        and find_matching_scope((one,), path) is None
         and normalize_scope(normalize("NFC", one)) is not None
     )
     found = scope_covering_in_nfc((one,), ResolvedPath("path", path, path, path))

@@ -52,7 +52,7 @@ def verify(
     from cortex_policy.manage.audit import verify as audit_verify  # noqa: PLC0415
     from cortex_policy.manage.audit.files import open_logs  # noqa: PLC0415
 
-    with open_logs(audit_output.named_or_configured_logs(logs)) as files:
+    with open_logs(audit_output.given_or_configured_logs(logs)) as files:
         result = audit_verify.verify_chain(files, expected, lambda lines: track_progress(lines, what="lines"))
     if json:
         print_json(audit_output.verification_to_json(result))
@@ -151,6 +151,6 @@ def _read_calls(
     from cortex_policy.manage.audit import query  # noqa: PLC0415
     from cortex_policy.manage.audit.files import open_logs  # noqa: PLC0415
 
-    with open_logs(audit_output.named_or_configured_logs(logs)) as files:
+    with open_logs(audit_output.given_or_configured_logs(logs)) as files:
         lines = query.read_lines_of_open_logs(files, counts, lambda some: track_progress(some, what="lines"))
         yield from query.filter_calls(lines, call_filter, counts)

@@ -24,7 +24,7 @@ COLUMNS = ("GRANT", "ACTION", "REASON", "CALLS")
 MAX_KINDS_SHOWN = 20  # on a terminal
 
 
-def named_or_configured_logs(logs: list[str] | None) -> list[str]:
+def given_or_configured_logs(logs: list[str] | None) -> list[str]:
     """Return the named logs, or the configured one and its rotated files, oldest first."""
     return oldest_first(logs) if logs else list_log_files(find_configured_log(None))
 

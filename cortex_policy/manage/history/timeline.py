@@ -48,7 +48,7 @@ def read_timeline(root: Root, grant_id: str | None = None) -> Timeline:
     found = [one for place in (SYSTEM, USER, PROJECT) for one in _read_records(place, root)]
     found += _read_records_of_owner(root)
     records = [one for one in found if isinstance(one, CommandRecord)]
-    records = [one for one in (*_unrecorded_stops(root, records), *records) if grant_id in (None, one.grant_id)]
+    records = [one for one in (*_find_unrecorded_stops(root, records), *records) if grant_id in (None, one.grant_id)]
     records.sort(key=lambda record: record.begun_ns, reverse=True)
     corrupt = (one for one in found if isinstance(one, CorruptEntry))
     texts = {grant_digest(text): text for entry in history.entries for text in entry.texts}
@@ -89,7 +89,7 @@ def _read_records_of_owner(root: Root) -> "list[CommandRecord | CorruptEntry]":
     return []
 
 
-def _unrecorded_stops(root: Root, records: list[CommandRecord]) -> "Iterator[CommandRecord]":
+def _find_unrecorded_stops(root: Root, records: list[CommandRecord]) -> "Iterator[CommandRecord]":
     """Yield a record for each stop in effect that was made without this program, from what its file says."""
     known = [one.command for one in records if one.command in ("stop", "resume")]
     of_root = find_root_stop(root) if known[:1] != ["stop"] else None

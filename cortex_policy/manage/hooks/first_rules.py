@@ -44,7 +44,7 @@ class FirstRule(Value):
     members: "tuple[tuple[str, object], ...]"
 
 
-def rules_text(agents: "Iterable[str]") -> str:
+def first_rules_text(agents: "Iterable[str]") -> str:
     """Return the text of a first `hooks.toml` for some agents."""
     named = tuple(agents)
     rules = [rule for rule in _first_rules(named) if rule.members[0][1]]  # without tools it would fit no call

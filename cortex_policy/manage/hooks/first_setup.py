@@ -14,7 +14,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.scope_prefix import normalize_scope_cached
 from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.editing.results import WriteResult, preview_change
-from cortex_policy.manage.hooks.first_rules import first_grant_texts, rules_text
+from cortex_policy.manage.hooks.first_rules import first_grant_texts, first_rules_text
 from cortex_policy.manage.hooks.targets import agent_directory
 from cortex_policy.manage.transaction.writer import as_policy_error, write_transaction
 from cortex_policy.state import Root
@@ -109,7 +109,7 @@ def _first_texts(root: Root, agents: tuple[str, ...], read: "Read") -> dict[str,
     if read(HOOKS) is not None:
         hint = f"change it with `cortex-policy hook edit{root_option(root)}`"
         raise NotDoneError(f"`{HOOKS}` exists already", hint)
-    rules = rules_text(agents).encode()
+    rules = first_rules_text(agents).encode()
     named = {rule.grant for rule in decode_hooks_toml(rules).rules}
     grants = first_grant_texts(safe_write_scopes(root))
     missing = {name: text.encode() for name, text in grants.items() if name in named and read(name) is None}

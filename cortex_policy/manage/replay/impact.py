@@ -67,7 +67,7 @@ def estimate_impact(root: "Root", change: "GrantDiff") -> EditImpact | str:
             return ""
         with pause_garbage_collector():
             impact = compare_decisions(
-                root, change, read_last_lines(named, _unpacked_rotations(named), MAX_LINES, MAX_BYTES)
+                root, change, read_last_lines(named, _list_unpacked_rotations(named), MAX_LINES, MAX_BYTES)
             )
     except (OSError, CortexPolicyError) as error:  # an edit works without a log
         why = os_error_text(error)
@@ -75,7 +75,7 @@ def estimate_impact(root: "Root", change: "GrantDiff") -> EditImpact | str:
     return impact if impact.call_count else ""
 
 
-def _unpacked_rotations(log: str) -> list[str]:
+def _list_unpacked_rotations(log: str) -> list[str]:
     """Return the rotated files of a log that are not compressed, the newest last."""
     names = list_log_files(log) if os.path.isdir(os.path.dirname(log)) else []
     return [name for name in names if name != log and uncompressed_name(name) == name]

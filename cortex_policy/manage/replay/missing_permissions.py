@@ -106,7 +106,7 @@ def _add_missing(
             else MissingPermissions(permissions.actions, permissions.scopes, (*permissions.arguments, change))
         )
     if answer == PATH_OUTSIDE_SCOPE and has_full_args(data):
-        scopes = _missing_scopes(grant, data)
+        scopes = _find_missing_scopes(grant, data)
         return (
             scopes
             if isinstance(scopes, str)
@@ -148,7 +148,7 @@ def _possible_changes(name: str, declaration: "dict[str, Any]", value: object) -
     return changes
 
 
-def _missing_scopes(grant: Grant, data: "dict[str, Any]") -> tuple[str, ...] | str:
+def _find_missing_scopes(grant: Grant, data: "dict[str, Any]") -> tuple[str, ...] | str:
     """Return scopes for the paths that no scope covers, or why there are none."""
     known = {(path.argument, path.given): path for path in paths_in_event(data)}
     all_scopes: dict[str, None] = {}

@@ -20,6 +20,7 @@ from cortex_policy.core.settings import (
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.grants import to_settings_diff
 from cortex_policy.manage.diff.settings import compare_settings_texts
+from cortex_policy.manage.path_names import existing_part
 from cortex_policy.manage.settings.consequences import find_new_global_denial
 from cortex_policy.manage.settings.effective import find_setting
 from cortex_policy.manage.settings.record import settings_record
@@ -212,7 +213,7 @@ def _lock_directory(target: SettingsFile, lock_wait: LockWait) -> "Iterator[Lock
                 yield locked.policy.descriptor, locked.check_held
             return
         path = _require_settings_directory(target)
-        if os.geteuid() == ROOT and not is_private_path(_existing_part(path)):
+        if os.geteuid() == ROOT and not is_private_path(existing_part(path)):
             raise NotDoneError(f"another user decides where `{path}` leads to", "name another with `XDG_CONFIG_HOME`")
         os.makedirs(path, PUBLIC_MODE | 0o111 if target.place == SYSTEM else 0o700, exist_ok=True)
         with open_settings_directory(target.place, target.root_path) as directory:
@@ -234,11 +235,4 @@ def _require_settings_directory(target: SettingsFile) -> str:
         if os.path.normpath(named) != os.path.normpath(path):
             message = f"checks read settings from `{path}`, but this system keeps them in `{named}`"
             raise NotDoneError(message, "set XDG_CONFIG_HOME to an absolute path")
-    return path
-
-
-def _existing_part(path: str) -> str:
-    """Return the longest part of an absolute path that exists; a link counts without its target."""
-    while not os.path.lexists(path):
-        path = os.path.dirname(path)
     return path

@@ -73,9 +73,9 @@ class Suppressions:
             used.update(met)
             if not met:
                 yield one
-        yield from self._unused_suppressions(used)
+        yield from self._note_unused_suppressions(used)
 
-    def _unused_suppressions(self, used: set[tuple[str, str, str]]) -> "Iterator[Problem]":
+    def _note_unused_suppressions(self, used: set[tuple[str, str, str]]) -> "Iterator[Problem]":
         for root in self._whole:
             project = self._projects[root]
             for pattern, word in project.suppressions:

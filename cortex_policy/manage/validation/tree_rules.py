@@ -2,7 +2,7 @@
 
 import os
 
-from cortex_policy.core.engine import matching_scope
+from cortex_policy.core.engine import find_matching_scope
 from cortex_policy.core.json_text import json_text
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.text import did_you_mean
@@ -35,7 +35,7 @@ class WorkingTree:
                 continue
             code, why, hint = self._known.get(prefix) or self._known.setdefault(prefix, self._check_prefix(prefix))
             if code == "scope-link":
-                if matching_scope(scopes, why) is not None:
+                if find_matching_scope(scopes, why) is not None:
                     continue
                 why = f"is a link to `{why}`, which no scope covers, so all in it is denied"
             if code:
@@ -56,7 +56,7 @@ class WorkingTree:
                 )
             to = target[len(self._root) + 1 :]
             return "scope-link", to, f"add `{to}` too, if that is meant"
-        similar = self._spelling_in_tree(prefix)
+        similar = self._find_spelling_in_tree(prefix)
         if similar:
             if to_nfc(similar) == to_nfc(prefix):
                 difference = normal_form_difference("the tree's", prefix, similar)
@@ -68,7 +68,7 @@ class WorkingTree:
             "make it, or correct its name; a scope is relative to the root",
         )
 
-    def _spelling_in_tree(self, prefix: str) -> str:
+    def _find_spelling_in_tree(self, prefix: str) -> str:
         """Return how the tree spells a path, '' if it does not exist in any case."""
         spelled = ""
         for step in prefix.split("/"):

@@ -13,7 +13,7 @@ from cortex_policy.core.compare.grants import compare_grants, describe_grant
 from cortex_policy.core.compare.verdicts import BOTH, NARROWED, SAME, WIDENED, combine_verdicts, widens
 from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.core.ecma_regex import SharedSteps
-from cortex_policy.core.engine import DEFAULTS, denial_before_rate, matching_scope
+from cortex_policy.core.engine import DEFAULTS, denial_before_rate, find_matching_scope
 from cortex_policy.core.model import Grant, Rate, Request, ResolvedPath, Settings
 from cortex_policy.core.path_arguments import path_arguments
 from tests.support.chance import chance
@@ -200,7 +200,7 @@ PATHS = ["/".join(parts) for depth in (1, 2, 3) for parts in product((*PARTS, "c
 
 def places(scopes: tuple[str, ...]) -> set[str]:
     """Return all paths that these scopes allow; `nowhere` stands for what no scope can cover."""
-    return {path for path in PATHS if matching_scope(scopes, path)} if scopes else {*PATHS, "nowhere"}
+    return {path for path in PATHS if find_matching_scope(scopes, path)} if scopes else {*PATHS, "nowhere"}
 
 
 @given(st.lists(st.sampled_from(SCOPES), max_size=4), st.lists(st.sampled_from(SCOPES), max_size=4))
