@@ -113,6 +113,7 @@ def _move_root_option(words: list[str]) -> list[str]:
 
 
 def _run_app(words: list[str], invocation: Invocation) -> int:
+    """Parse and run words with only the commands that they may need; return the exit code, also for usage errors."""
     first = words[0] if words else ""
     command = typer.main.get_command(build_app([first] if first in COMMANDS and first != "help" else COMMANDS))
     if is_decision_command(words) and words[1:] == ["--help"]:

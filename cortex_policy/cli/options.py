@@ -21,7 +21,7 @@ def integer_parser(minimum: int | None = None) -> "Callable[[str], int]":
     expected = "an integer" if minimum is None else f"an integer of at least {minimum}"
 
     def parse(text: str) -> int:
-        """Return the integer; raise BadParameter for any other text, or a smaller one."""
+        """Return the integer; a text that is none, or too small, is a usage error."""
         try:
             number = int(text)
         except ValueError:
@@ -38,7 +38,7 @@ def number_parser(maximum: float = float("inf")) -> "Callable[[str], float]":
     expected = "a number of at least 0" if maximum == float("inf") else f"a number from 0 to {maximum:g}"
 
     def parse(text: str) -> float:
-        """Return the number; raise BadParameter for any other text, NaN or a number out of range."""
+        """Return the number; a text that is none, NaN, or out of range, is a usage error."""
         try:
             number = float(text)
         except ValueError:

@@ -79,6 +79,7 @@ def _declaration_word(value: object) -> str:
 
 
 def _advise_on_path(case: "ExplainContext") -> Advice:
+    """Advise on a path in no scope: the closest scope and the command that adds one, unless no grant could allow it."""
     scopes = case.grant.fs_scope
     usable = tuple(scope for scope in scopes if normalize_scope(scope) is not None)
     denied = [(given, resolved) for _, given, resolved, why in path_verdicts(case.grant, case.request) if why]

@@ -91,6 +91,7 @@ def to_cloudevent(event: Event, detail: str, digest: "Callable[[bytes], str]") -
 
 
 def _event_data(event: Event, detail: str, digest: "Callable[[bytes], str]") -> dict[str, object]:
+    """Return the member `data`; only `full` detail has paths, working directory and cost."""
     root = event.root if event.root is None or detail == FULL else root_fingerprint(event.root, digest)
     data: dict[str, object] = {
         "decision": event.is_allowed,

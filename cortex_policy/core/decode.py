@@ -125,6 +125,7 @@ def _scan_value(text: str, start: int) -> "tuple[Any, int]":
 
 
 def _scan_text(text: str) -> "Any":
+    """Return the one JSON value of a text; raise MalformedError with its line and column if it is not just that."""
     start = len(text) - len(text.lstrip(_WHITESPACE))
     try:
         value, end = _scan_value(text, start)

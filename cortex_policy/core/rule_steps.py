@@ -77,6 +77,7 @@ def _explain_action(case: ExplainContext) -> "Iterator[RuleStep]":
 
 
 def _explain_arguments(case: ExplainContext) -> "Iterator[RuleStep]":
+    """Yield one step: the violation, or which arguments are as declared, not declared, or paths."""
     declared, given = case.grant.args, case.request.args
     if case.denying_rule == "arguments":
         violation = case.violation

@@ -35,6 +35,7 @@ def _make_secret(path: str) -> None:
 
 
 def _read_secret(path: str) -> str:
+    """Return the secret of a file that only its owner can read; raise NotDoneError for any other file."""
     try:
         descriptor = os.open(path, OPEN_FILE)
     except OSError as error:

@@ -36,6 +36,8 @@ def hold_signals() -> "Iterator[Callable[[], None]]":
 
 
 class _HeldSignals:
+    """The signals that are held, and the one that was received; only those with their default handler are held."""
+
     def __init__(self) -> None:
         self._received = 0
         self._held = [number for number, default in _DEFAULTS.items() if signal.getsignal(number) is default]

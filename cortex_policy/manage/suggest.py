@@ -107,6 +107,7 @@ def _build_suggestions(
 
 
 def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, policy: "Policy") -> Suggestion | str:
+    """Return the change that allows a group of denied calls, or a sentence that says why there is none."""
     scopes = merge_scopes(tuple(group.scopes))
     if len(scopes) > MAX_SCOPES:
         return TOO_WIDE

@@ -103,6 +103,8 @@ def _remove_leftovers(parent: int) -> None:
 
 
 class _Server:
+    """Reads the requests of one shell from a pipe, and writes the answers to another."""
+
     def __init__(self, shell: int, process: int, questions: int, answers: int, answerer: WordsAnswerer) -> None:
         self._shell, self._process, self._questions, self._answers = shell, process, questions, answers
         self._answerer = answerer

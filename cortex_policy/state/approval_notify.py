@@ -24,6 +24,7 @@ def notify_human(line: bytes) -> str:
 
 
 def _run_program(program: str, line: bytes) -> str:
+    """Run the program with a line as its input, without CORTEX_ variables; return why it failed, '' if it did not."""
     import subprocess  # noqa: PLC0415 - 12 ms, and few have such a program
 
     from cortex_policy.core.text import os_error_text  # noqa: PLC0415 - as above

@@ -165,6 +165,7 @@ class _NewerFormat(MalformedError):
 
 
 def _decode_document(document: object) -> Stamp:
+    """Return the stamp of a decoded document; raise MalformedError if it is none, or its checksum is wrong."""
     if not isinstance(document, dict) or "format" not in document:
         message = "it is not a stamp"
         raise MalformedError(message)

@@ -104,6 +104,8 @@ def count_calls(calls: "Iterable[tuple[Event, bytes]]", max_spans: int) -> CallS
 
 
 class _CallCounter:
+    """Counts of calls by kind, and by spans of time, which get wider when there are too many."""
+
     def __init__(self) -> None:
         self._width, self._spans = 1, dict[int, list[int]]()
         self._kinds = dict[tuple[str, str, str], int]()

@@ -189,6 +189,7 @@ def _is_action_shown_allowed(action: str, shown: CaseEvidence) -> bool:
 
 
 def _argument_requirements(grant: Grant, name: str, declaration: object) -> "Iterator[Requirement]":
+    """Yield what cases must show of a declaration: each keyword met and violated, and each value of an `enum`."""
     if declaration_problem(declaration, 0) or not isinstance(declaration, dict):
         yield Requirement(f"a call with `{name}` is denied", lambda shown: name in shown.missed)
         return

@@ -114,6 +114,7 @@ def _replay_calls(
     settings: "Settings",
     known_denials: "Container[int]" = (),
 ) -> "Answers":
+    """Return what a grant answers to each call now, by the number of the call."""
     answers: Answers = {}
     replayer = CallReplayer({name: grant}, settings, answers.__setitem__, known_denials)
     is_alike = isinstance(grant, Grant) and isinstance(other, Grant) and _rules_key(grant) == _rules_key(other)

@@ -91,6 +91,7 @@ def declaration_that_accepts(declaration: object, change: ArgumentChange) -> "di
 def _add_missing(
     permissions: MissingPermissions, grant: Grant, data: "dict[str, Any]", answer: str
 ) -> MissingPermissions | str:
+    """Add what this denial lacks to the permissions, or return why no change of a grant would help."""
     if answer == ACTION_NOT_ALLOWED:
         action = data["action"]
         return (

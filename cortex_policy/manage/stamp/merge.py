@@ -68,6 +68,7 @@ def merge_stamp(root: Root, lock_wait: LockWait = NO_WAIT) -> MergeResult:
 def _merge_sides(
     root: Root, lock: WriterLock, history: History, sides: MergeSides, current: Stamp | None
 ) -> MergeResult:
+    """Write the stamp that accepts what a side had stamped, unless the current one does so already."""
     newest = max(sides.ours.version, sides.theirs.version)
     later = current if current is not None and current.version > newest else None  # written since the merge
     before = later or Stamp(sides.ours.version, sides.ours.digests, {})

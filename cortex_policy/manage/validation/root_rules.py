@@ -127,6 +127,7 @@ def _find_schema_problems(root: Root) -> "Iterator[Problem]":
 
 
 def _find_stamp_problems(root: Root, reports: "list[Pair]") -> "Iterator[Problem]":
+    """Find a stamp that is broken or missing, and each file that differs from its stamp."""
     file = display_path(stamps.stamp_file(root.path))
     command = f"`cortex-policy stamp write{root_option_here(root.path)}`"
     try:
