@@ -80,7 +80,7 @@ def test_a_program_that_cannot_be_started_ends_as_in_a_shell(tmp_path: Path) -> 
 def test_a_line_that_hangs_meets_the_time_out_of_its_agent(tmp_path: Path) -> None:
     """What it said before is kept."""
     program = "import sys, time; print('{}', flush=True); time.sleep(600)"
-    end = run_line(python_line("codex", program, 0.5), "", str(tmp_path), {}).end
+    end = run_line(python_line("codex", program, 3), "", str(tmp_path), {}).end
     assert end == HookEnd(None, "{}\n", timed_out=True)
 
 
