@@ -94,6 +94,8 @@ def _result_of_trial(line: RunnableLine, trial: HookTrial) -> CheckResult:
             if end.timed_out
             else "is ended by a signal"
             if end.code is None
+            else "exits with 0 and says nothing, as an empty file does"
+            if end.code == 0 and not end.stdout.strip()
             else f"exits with {end.code}"
         )
         message = f"{title} would run the call: the hook {how} ({seconds})"

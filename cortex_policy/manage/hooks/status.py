@@ -1,5 +1,7 @@
 """Which agents have a hook of this program, whether they run it, and whether it is the line of this version."""
 
+import os
+
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.hooks.payload import AGENTS
@@ -8,6 +10,7 @@ from cortex_policy.core.text import join_words_that_fit
 from cortex_policy.manage.hooks import codex_trust, requirements_edit
 from cortex_policy.manage.hooks.copilot_trust import is_trusted_folder
 from cortex_policy.manage.hooks.entry import PROJECT_VARIABLE, hook_entry
+from cortex_policy.manage.hooks.handler_line import read_runnable_line
 from cortex_policy.manage.hooks.handlers import HandlerPlace, list_all_handlers
 from cortex_policy.manage.hooks.installation import check_agent_accepts
 from cortex_policy.manage.hooks.installed_lines import HookLine, read_hook_line
@@ -133,6 +136,23 @@ def _problem_sentences(
             yield f"{title} skips the line in `{hook.file}`: it is {hook.trust}; {_TRUST_IT[agent]}"
         if not hook.is_current:
             yield f"the line in `{hook.file}` is not the one that `hook install` writes now"
+        yield from _program_problems(agent, hook)
+
+
+def _program_problems(agent: str, hook: InstalledHook) -> "Iterator[str]":
+    """Yield a sentence if the program of a line is gone or empty: the latter says nothing, which lets calls run."""
+    line = read_runnable_line(agent, hook.handler)
+    if line is None:
+        return
+    try:
+        is_empty = os.stat(line.program).st_size == 0
+    except FileNotFoundError:
+        yield f"`{line.program}`, which the line in `{hook.file}` runs, does not exist"
+    except OSError:
+        return  # another user's: the agent may see it
+    else:
+        if is_empty:
+            yield f"`{line.program}`, which the line in `{hook.file}` runs, is empty: it would answer nothing"
 
 
 def _note_sentences(agent: str, read: list[InstalledHook]) -> tuple[str, ...]:

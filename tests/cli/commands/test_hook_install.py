@@ -56,7 +56,9 @@ def test_the_line_names_everything_by_absolute_paths(agent: str, agents_home: Pa
     assert (line.agent, line.root) == (agent, str(root))
     assert line.tag.startswith(f"{agent}-user-")
     words = line.command.split()
-    assert words[words.index("/usr/bin/env") + 1 : words.index("hook")][:2] == ["-i", f"HOME={agents_home}"]
+    before, _, environment = line.command.partition(f"/usr/bin/env -i HOME={agents_home} ")
+    assert environment.split()[1] == "-I"
+    assert not before or "/usr/bin/env -i /bin/sh -c " in before
     assert words[words.index("--deadline") + 1] == "8"
 
 

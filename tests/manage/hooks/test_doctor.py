@@ -101,6 +101,24 @@ def test_a_program_that_allows_everything_is_found(root: Path, tmp_path: Path) -
     ]
 
 
+@pytest.mark.parametrize("agent", ["codex", "gemini"])
+def test_a_program_that_says_nothing_is_found(agent: str, root: Path, tmp_path: Path) -> None:
+    """An emptied file ends with 0, which these agents take for a pass."""
+    program = tmp_path / "cortex-policy"
+    program.write_text("")
+    install_hook(agent)
+    command = f"{sys.executable} -I {program} hook {agent} --root {root}"
+    change_handler(agent, lambda handler: handler.update(command=command))
+    (report,) = [one for one in examine_hooks(agent, str(root), os.environ) if one.level]
+    canary = next(result for result in report.checks if result.id == "canary")
+    assert canary.status == PROBLEM
+    assert "says nothing, as an empty file does" in canary.message
+    problems = [result.message for result in settings_results(agent, root) if result.status == PROBLEM]
+    assert any(f"`{program}`" in message and "is empty" in message for message in problems)
+    program.unlink()
+    assert any("does not exist" in result.message for result in settings_results(agent, root))
+
+
 def test_a_line_that_is_not_ours_cannot_be_tried(root: Path) -> None:
     """It runs the program through something of somebody else."""
     install_hook("codex")
