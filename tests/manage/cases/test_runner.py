@@ -229,7 +229,7 @@ def test_why_a_long_array_is_denied_takes_one_more_look_at_it() -> None:
         found = run(case("allowed", args={"x": values}), grant=grant)
     assert found.results[0].why is not None
     assert "(an item) (an item) must meet `maxLength` 3" in found.results[0].why.step.message
-    assert work["_violation"] < 1_111 * 2 + 20
+    assert work["_find_violation"] < 1_111 * 2 + 20
 
 
 def test_messages_of_a_failed_case_are_cut() -> None:
