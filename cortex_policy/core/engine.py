@@ -154,13 +154,13 @@ def decide(
     from cortex_policy.core import input_objects, input_values  # noqa: PLC0415 - a check need not load these
     from cortex_policy.core.sliding_window import budget_from_times  # noqa: PLC0415 - the ledger has its own
 
-    grant, request = input_objects.validated_grant(grant), input_objects.validated_request(request)
+    grant, request = input_objects.require_grant(grant), input_objects.require_request(request)
     # never `refused or ...`: a denial is false
-    refused = denial_before_rate(grant, request, input_objects.validated_settings(settings))
+    refused = denial_before_rate(grant, request, input_objects.require_settings(settings))
     if refused is not None:
         return refused
-    times, limit = input_values.validated_times(hits), grant.rate.per_minute
-    budget = budget_from_times(times, input_values.validated_seconds(now), limit, request.cost)
+    times, limit = input_values.require_times(hits), grant.rate.per_minute
+    budget = budget_from_times(times, input_values.require_seconds(now), limit, request.cost)
     return decide_rate(grant, request, budget)
 
 

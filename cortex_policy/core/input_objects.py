@@ -2,7 +2,7 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import DATA_CLASSES
-from cortex_policy.core.input_values import validated_arguments, validated_count, validated_text
+from cortex_policy.core.input_values import require_arguments, require_count, require_text
 from cortex_policy.core.model import Grant, Origin, Rate, Request, ResolvedPath, Settings, UsageError
 
 TYPE_CHECKING = False
@@ -14,39 +14,39 @@ if TYPE_CHECKING:
 _dictionary_of = vars(Value)["__dict__"].__get__  # a subclass may shadow it with a property
 
 
-def validated_grant(grant: object) -> Grant:
+def require_grant(grant: object) -> Grant:
     """Return a grant rebuilt from its fields; raise UsageError for another object, and for fields of other types."""
     fields = _fields_of(grant, Grant, "a grant")
-    data_class = validated_text(fields["data_class"], "`data_class`")
+    data_class = require_text(fields["data_class"], "`data_class`")
     if data_class not in DATA_CLASSES:
         message = f"`data_class` is one of {', '.join(DATA_CLASSES)}"
         raise UsageError(message)
     rate, origin = _fields_of(fields["rate"], Rate, "`rate`"), fields["origin"]
     return Grant(
-        validated_text(fields["id"], "`id`"),
-        validated_text(fields["tool"], "`tool`"),
+        require_text(fields["id"], "`id`"),
+        require_text(fields["tool"], "`tool`"),
         _require_texts(fields["actions"], "`actions`"),
-        Rate(validated_count(rate["per_minute"], "`per_minute`")),
-        validated_arguments(fields["args"]),
+        Rate(require_count(rate["per_minute"], "`per_minute`")),
+        require_arguments(fields["args"]),
         data_class,
         _require_texts(fields["fs_scope"], "`fs_scope`"),
         None if origin is None else _rebuild_origin(origin),
     )
 
 
-def validated_request(request: object) -> Request:
+def require_request(request: object) -> Request:
     """Return a request rebuilt from its fields; raise UsageError for another object, or fields of other types."""
     fields = _fields_of(request, Request, "a request")
     return Request(
-        validated_text(fields["action"], "an action"),
-        validated_arguments(fields["args"]),
+        require_text(fields["action"], "an action"),
+        require_arguments(fields["args"]),
         tuple(map(_rebuild_path, _require_tuple(fields["paths"], "`paths`"))),
-        validated_count(fields["cost"], "cost"),
+        require_count(fields["cost"], "cost"),
         _require_bool(fields["approved"], "`approved`"),
     )
 
 
-def validated_settings(settings: object) -> Settings:
+def require_settings(settings: object) -> Settings:
     """Return settings rebuilt from their fields; raise UsageError for another object, or fields of other types."""
     fields = _fields_of(settings, Settings, "`settings`")
     return _rebuild(
@@ -57,20 +57,20 @@ def validated_settings(settings: object) -> Settings:
 def _require_like(default: object, value: object, what: str) -> object:
     """Return a value of the same kind as its default."""
     if default is None:
-        return None if value is None else validated_text(value, what)
+        return None if value is None else require_text(value, what)
     if default is True or default is False:
         return _require_bool(value, what)
     if type(default) is str:
-        return validated_text(value, what)
+        return require_text(value, what)
     if type(default) is float:
-        return float(value) if type(value) in (int, float) else validated_count(value, what)  # type: ignore[arg-type]
-    return value if type(value) is int else validated_count(value, what)
+        return float(value) if type(value) in (int, float) else require_count(value, what)  # type: ignore[arg-type]
+    return value if type(value) is int else require_count(value, what)
 
 
 def _rebuild_origin(origin: object) -> Origin:
     fields = _fields_of(origin, Origin, "`origin`")
     names, identities = Origin.__match_args__[:3], Origin.__match_args__[3:]
-    texts = (validated_text(fields[name], f"`{name}`") for name in names)
+    texts = (require_text(fields[name], f"`{name}`") for name in names)
     return _rebuild(
         Origin, dict(zip(names, texts, strict=True)) | {n: _require_integers(fields[n], f"`{n}`") for n in identities}
     )
@@ -90,7 +90,7 @@ def _rebuild_path(place: object) -> ResolvedPath:
     return _rebuild(
         ResolvedPath,
         {
-            name: None if value is None and name not in needed else validated_text(value, f"`{name}`")
+            name: None if value is None and name not in needed else require_text(value, f"`{name}`")
             for name, value in fields.items()
         },
     )
@@ -114,7 +114,7 @@ def _fields_of(value: object, kind: "type[Kind]", what: str) -> "dict[str, objec
 
 
 def _require_texts(value: object, what: str) -> tuple[str, ...]:
-    return tuple(validated_text(part, f"each of {what}") for part in _require_tuple(value, what))
+    return tuple(require_text(part, f"each of {what}") for part in _require_tuple(value, what))
 
 
 def _require_tuple(value: object, what: str) -> "tuple[object, ...]":

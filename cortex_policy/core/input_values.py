@@ -20,7 +20,7 @@ _bases_of = type.__dict__["__mro__"].__get__
 _members_of = type.__dict__["__dict__"].__get__
 
 
-def validated_text(value: object, what: str) -> str:
+def require_text(value: object, what: str) -> str:
     """Return a string; raise UsageError for anything else; `what` is the name of the value in the message."""
     if type(value) is str:
         return value
@@ -30,7 +30,7 @@ def validated_text(value: object, what: str) -> str:
     raise UsageError(message)
 
 
-def validated_count(value: object, what: str) -> int:
+def require_count(value: object, what: str) -> int:
     """Return an integer of at least one; raise UsageError for anything else."""
     number = int.__int__(value) if issubclass(type(value), int) and type(value) is not bool else 0  # type: ignore[arg-type]
     if number < 1:
@@ -39,7 +39,7 @@ def validated_count(value: object, what: str) -> int:
     return number
 
 
-def validated_seconds(value: object) -> float:
+def require_seconds(value: object) -> float:
     """Return a point in time; raise UsageError unless it is a finite number."""
     try:
         seconds = float(int.__int__(value)) if issubclass(type(value), int) else float.__float__(value)  # type: ignore[arg-type]
@@ -51,19 +51,19 @@ def validated_seconds(value: object) -> float:
     return seconds
 
 
-def validated_times(values: object) -> list[float]:
+def require_times(values: object) -> list[float]:
     """Return points in time; raise UsageError if they cannot be iterated over, or if one is no finite number."""
-    return [validated_seconds(value) for value in _list_parts(values)]
+    return [require_seconds(value) for value in _list_parts(values)]
 
 
-def validated_budget_call(tool: object, action: object, limit: object, cost: object) -> tuple[str, str, int, int]:
+def require_budget_call(tool: object, action: object, limit: object, cost: object) -> tuple[str, str, int, int]:
     """Return the exact tool, action, limit and cost of a call to a budget."""
     is_number = issubclass(type(limit), int) and type(limit) is not bool
-    counted = int.__int__(limit) if is_number else validated_count(limit, "limit")  # type: ignore[arg-type]
-    return validated_text(tool, "a tool"), validated_text(action, "an action"), counted, validated_count(cost, "cost")
+    counted = int.__int__(limit) if is_number else require_count(limit, "limit")  # type: ignore[arg-type]
+    return require_text(tool, "a tool"), require_text(action, "an action"), counted, require_count(cost, "cost")
 
 
-def validated_path(value: object) -> str:
+def require_path_text(value: object) -> str:
     """Return a string, bytes or a path-like object as text; raise UsageError for anything else."""
     if issubclass(type(value), str):
         return str.__str__(value)
@@ -77,7 +77,7 @@ def validated_path(value: object) -> str:
         raise UsageError(message) from None
 
 
-def validated_arguments(args: object) -> "dict[str, object]":
+def require_arguments(args: object) -> "dict[str, object]":
     """Return the arguments of a call; raise UsageError if they are not a mapping, or a value cannot be examined.
 
     Paths of any type and bytes become strings, other mappings, sequences and sets dictionaries and lists.
@@ -128,11 +128,11 @@ class _Rebuilder:
             message = f"arguments are nested deeper than {MAX_DEPTH}"
             raise UsageError(message)
         if issubclass(kind, str | bytes):
-            return validated_path(value)
+            return require_path_text(value)
         if _has_path(kind):
             if issubclass(kind, int | float | dict | list | tuple | deque | set | frozenset):
                 raise _unreadable_error(kind)  # a path to some programs, a number or a collection to others
-            return validated_path(value)
+            return require_path_text(value)
         if issubclass(kind, int):
             return int.__int__(value)  # type: ignore[arg-type]
         if issubclass(kind, float):
@@ -179,7 +179,7 @@ class _Rebuilder:
 def _require_name(key: object) -> str:
     kind = type(key)
     if issubclass(kind, str | bytes) or _has_path(kind):
-        return validated_path(key)
+        return require_path_text(key)
     if key is None or kind is bool:
         return str(key)
     if issubclass(kind, int):

@@ -2,7 +2,7 @@
 
 from cortex_policy.core.access_denied import AccessDenied
 from cortex_policy.core.engine import decide_rate, denial_before_rate
-from cortex_policy.core.input_values import validated_arguments, validated_count, validated_text
+from cortex_policy.core.input_values import require_arguments, require_count, require_text
 from cortex_policy.core.model import Budget, Decision, Grant, GrantError, Request, StateError, UsageError
 from cortex_policy.library.cache import CachedGrant, GrantCache, StoreStats
 from cortex_policy.library.functions import denial_error
@@ -114,7 +114,7 @@ class Decider:
 
     def invalidate(self, grant_id: str | None = None) -> None:
         """Read one grant, or all, again at the next use; needed only after a write through a memory-mapped page."""
-        self._cache.forget(None if grant_id is None else validated_text(grant_id, "an id"))
+        self._cache.forget(None if grant_id is None else require_text(grant_id, "an id"))
 
     def stats(self) -> StoreStats:
         """Return what was done so far."""
@@ -123,13 +123,13 @@ class Decider:
     def _decide_in_full(
         self, entry: CachedGrant | None, grant_id: str, action: str, args: "Mapping[str, object] | None", cost: int
     ) -> Decision:
-        action, cost = validated_text(action, "an action"), validated_count(cost, "cost")
+        action, cost = require_text(action, "an action"), require_count(cost, "cost")
         try:
             entry = entry or self._read_grant(grant_id, self._load_for_call)
         except AccessDenied as error:
             self._refusals += 1
             return error.decision
-        grant, plain = entry.grant, validated_arguments(args)
+        grant, plain = entry.grant, require_arguments(args)
         origin = grant.origin
         assert origin is not None  # noqa: S101 - it was read from a file
         protected = entry.preconditions.protected if entry.preconditions else protected_paths(origin, entry.settings)
@@ -143,8 +143,8 @@ class Decider:
     def _enforce_in_full(
         self, entry: CachedGrant | None, grant_id: str, action: str, args: "Mapping[str, object] | None", cost: int
     ) -> Decision:
-        grant_id, action = validated_text(grant_id, "an id"), validated_text(action, "an action")
-        cost, plain = validated_count(cost, "cost"), validated_arguments(args)
+        grant_id, action = require_text(grant_id, "an id"), require_text(action, "an action")
+        cost, plain = require_count(cost, "cost"), require_arguments(args)
         try:
             with AuditedCall(grant_id, action, plain, cost, peek=False, sinks=self._sinks) as audited:
                 entry = entry or self._read_grant(grant_id, self._load_for_call)
@@ -194,7 +194,7 @@ class Decider:
 
     def _read_grant(self, grant_id: str, load: "Callable[[str], tuple[Grant, Settings]]") -> CachedGrant:
         self._check_open()
-        name = validated_text(grant_id, "an id")
+        name = require_text(grant_id, "an id")
         check_grant_id(name)
         try:
             return self._cache.read_and_keep(name, lambda: load(name))

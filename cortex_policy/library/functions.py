@@ -2,8 +2,8 @@
 
 from cortex_policy.core.access_denied import AccessDenied, ApprovalRequired
 from cortex_policy.core.engine import DEFAULTS
-from cortex_policy.core.input_objects import validated_grant
-from cortex_policy.core.input_values import validated_arguments, validated_count, validated_path, validated_text
+from cortex_policy.core.input_objects import require_grant
+from cortex_policy.core.input_values import require_arguments, require_count, require_path_text, require_text
 from cortex_policy.core.model import APPROVAL_REQUIRED, HUMAN_APPROVAL, GrantError
 from cortex_policy.state import resource_shortage_error
 from cortex_policy.state.emergency_stop import raise_if_stopped_since
@@ -31,9 +31,9 @@ def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "
 
     It can be loaded during an emergency stop: `enforce` checks that.
     """
-    grant_id = validated_text(grant_id, "an id")
+    grant_id = require_text(grant_id, "an id")
     check_grant_id(grant_id)
-    path = None if root is None else validated_path(root)
+    path = None if root is None else require_path_text(root)
     policy_root = None
     try:
         policy_root = find_root(path)
@@ -71,8 +71,8 @@ def enforce(
     arguments count as strings. Budgets are shared by all processes that use the grant's root; a `MemoryBudgets` counts
     in this process alone. Each sink gets the event of the decision, after the audit log.
     """
-    grant, action, cost = validated_grant(grant), validated_text(action, "an action"), validated_count(cost, "cost")
-    plain = validated_arguments(args)
+    grant, action, cost = require_grant(grant), require_text(action, "an action"), require_count(cost, "cost")
+    plain = require_arguments(args)
     with AuditedCall(grant.id, action, plain, cost, peek=False, sinks=sinks) as audited:
         audited.grant = grant
         check_host_stop()

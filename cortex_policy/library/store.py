@@ -5,7 +5,7 @@ from _thread import allocate_lock
 from weakref import WeakSet
 
 from cortex_policy.core import Value
-from cortex_policy.core.input_values import validated_path, validated_text
+from cortex_policy.core.input_values import require_path_text, require_text
 from cortex_policy.core.model import CortexPolicyError, Decision, Grant, UsageError
 from cortex_policy.library.decider import Decider
 from cortex_policy.library.path_lookup import find_unresolved_root
@@ -65,7 +65,7 @@ class PolicyStore(Decider):
             message = "max_grants must be an integer of at least 1"
             raise UsageError(message)
         super().__init__(
-            find_unresolved_root(None if root is None else validated_path(root)), max_grants, budgets, sinks
+            find_unresolved_root(None if root is None else require_path_text(root)), max_grants, budgets, sinks
         )
         self._lock = allocate_lock()
         self._executor: AsyncExecutor | None = None
@@ -79,7 +79,7 @@ class PolicyStore(Decider):
 
     async def load_async(self, grant_id: str) -> Grant:
         """Load a grant without blocking the event loop; calls for the same grant at one time share one read."""
-        name = validated_text(grant_id, "an id")
+        name = require_text(grant_id, "an id")
         return await self._get_executor().run_shared(name, lambda: self.load(name))
 
     async def enforce_async(

@@ -5,7 +5,7 @@ from _thread import _local
 from time import monotonic_ns
 from weakref import WeakSet
 
-from cortex_policy.core.input_values import validated_budget_call
+from cortex_policy.core.input_values import require_budget_call
 from cortex_policy.core.model import Budget, StateError
 from cortex_policy.state import boot_id
 from cortex_policy.state.ledger import Ledger, budget_directory_name, open_or_make_budget_directory, state_directory
@@ -56,7 +56,7 @@ class FileBudgets(Ledger):
     def hit(self, tool: str, action: str, limit: int, cost: int = 1) -> bool:
         """Take `cost` hits if they fit into `limit` a minute, and say so; raise StateError if that is unknown."""
         if cost is not _ONE or not type(tool) is type(action) is str:
-            tool, action, limit, cost = validated_budget_call(tool, action, limit, cost)
+            tool, action, limit, cost = require_budget_call(tool, action, limit, cost)
             if cost != 1:
                 return self.take(tool, action, limit, cost).consumed == cost
         try:
@@ -74,7 +74,7 @@ class FileBudgets(Ledger):
 
     def denial(self, tool: str, action: str, limit: int) -> Budget | None:
         """Return what `take` would say to a thread whose `hit` was just denied; None if the file must be read."""
-        tool, action, limit, _ = validated_budget_call(tool, action, limit, 1)
+        tool, action, limit, _ = require_budget_call(tool, action, limit, 1)
         for files in (self._local.__dict__.get("kept", {}), self._kept):
             _, file = files.get(tool, {}).get(action, (None, None))
             if file is not None and file.denied_until and is_still_full(file, limit):
@@ -133,7 +133,7 @@ class FileBudgets(Ledger):
 
     def _reopen(self, files: _Kept, tool: str, action: str, limit: int) -> bool:
         """Answer as any process does, then keep the file open for the next hit."""
-        tool, action, limit, _ = validated_budget_call(tool, action, limit, 1)
+        tool, action, limit, _ = require_budget_call(tool, action, limit, 1)
         files.get(tool, {}).pop(action, None)
         consumed = self.take(tool, action, limit).consumed
         self._keep(files, tool, action)

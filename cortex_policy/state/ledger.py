@@ -98,9 +98,9 @@ class Ledger:
 
     def _decide(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
         if not (type(tool) is type(action) is str and type(limit) is type(cost) is int) or cost < 1:
-            from cortex_policy.core.input_values import validated_budget_call  # noqa: PLC0415 - only from Python
+            from cortex_policy.core.input_values import require_budget_call  # noqa: PLC0415 - only from Python
 
-            tool, action, limit, cost = validated_budget_call(tool, action, limit, cost)
+            tool, action, limit, cost = require_budget_call(tool, action, limit, cost)
         if fcntl is None:
             raise state_error("this platform has no file locks")
         if min(limit, MAX_LIMIT) < cost:

@@ -4,7 +4,7 @@ import mmap
 import os
 from time import clock_gettime_ns
 
-from cortex_policy.core.input_values import validated_budget_call
+from cortex_policy.core.input_values import require_budget_call
 from cortex_policy.core.model import Budget
 from cortex_policy.state import CLOCK, fcntl, unlock_and_close, unlock_file, wait_for_lock
 from cortex_policy.state.ledger import MAX_LIMIT
@@ -120,7 +120,7 @@ def _take_hits(file: MappedFile) -> "Generator[bool, int, None]":  # noqa: C901,
     while True:
         asked = yield answer
         if asked is not limit:
-            limit, free, ahead = validated_budget_call("", "", asked, 1)[2], 0, 0
+            limit, free, ahead = require_budget_call("", "", asked, 1)[2], 0, 0
             if not file.min_limit <= limit < file.limit_end:
                 return
         if file.denied_until:

@@ -5,7 +5,7 @@ from _thread import allocate_lock
 from time import clock_gettime_ns
 from weakref import WeakSet
 
-from cortex_policy.core.input_values import validated_budget_call
+from cortex_policy.core.input_values import require_budget_call
 from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, StateError
 from cortex_policy.state import CLOCK
 from cortex_policy.state.ledger_ring import TICK_BITS, WINDOW_TICKS, budget_key
@@ -84,7 +84,7 @@ class MemoryBudgets:
     def hit(self, tool: str, action: str, limit: int, cost: int = 1) -> bool:
         """Take `cost` hits if they fit into `limit` a minute; return whether they did."""
         if not (type(tool) is type(action) is str and type(limit) is type(cost) is int):
-            tool, action, limit, cost = validated_budget_call(tool, action, limit, cost)
+            tool, action, limit, cost = require_budget_call(tool, action, limit, cost)
         ring = self._rings.get(f"{tool}:{action}")  # `budget_key`, inlined: a call costs 5 %
         if cost == 1 and limit > 0 and ring is not None:
             with ring.lock:
@@ -112,7 +112,7 @@ class MemoryBudgets:
         return self._decide(tool, action, limit, cost, consume=False)
 
     def _decide(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
-        tool, action, limit, cost = validated_budget_call(tool, action, limit, cost)
+        tool, action, limit, cost = require_budget_call(tool, action, limit, cost)
         if limit < cost:
             return Budget(limit, 0, limit, None, 0)
         with self._lock:

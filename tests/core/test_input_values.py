@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from cortex_policy.core.input_objects import validated_grant, validated_request, validated_settings
+from cortex_policy.core.input_objects import require_grant, require_request, require_settings
 from cortex_policy.core.input_values import (
     MAX_PARTS,
-    validated_arguments,
-    validated_budget_call,
-    validated_count,
-    validated_path,
-    validated_seconds,
+    require_arguments,
+    require_budget_call,
+    require_count,
+    require_path_text,
+    require_seconds,
 )
 from cortex_policy.core.model import Grant, Rate, Request, ResolvedPath, Settings, UsageError
 
@@ -118,7 +118,7 @@ class TextPath:
 )  # fmt: skip
 def test_a_subclass_is_taken_by_its_value(value: object, expected: object) -> None:
     """And what comes out is of exact types, all the way down."""
-    found = validated_arguments({"x": value})
+    found = require_arguments({"x": value})
     assert repr(found) == repr({"x": expected})
     assert is_exact(found)
 
@@ -192,12 +192,12 @@ def test_a_value_of_an_unknown_type_is_refused(value: object) -> None:
     """In an error of ours, whatever its methods raise."""
     for args in ({"x": value}, {"x": [value]}, value):
         with pytest.raises(UsageError):
-            validated_arguments(args)
+            require_arguments(args)
 
 
 def test_methods_of_the_type_of_a_value_are_not_trusted() -> None:
     """Neither its class, nor what it equals, nor what its metaclass answers."""
-    assert validated_arguments({"x": Liar()}) == {"x": ".cortex/policy"}
+    assert require_arguments({"x": Liar()}) == {"x": ".cortex/policy"}
 
 
 def test_a_tree_that_shares_its_branches_ends() -> None:
@@ -206,24 +206,24 @@ def test_a_tree_that_shares_its_branches_ends() -> None:
     for _ in range(60):
         tree = [tree, tree]
     with pytest.raises(UsageError, match=str(MAX_PARTS)):
-        validated_arguments({"x": tree})
+        require_arguments({"x": tree})
 
 
 @pytest.mark.parametrize("value", [True, 0, -1, 1.0, "1", None, Number(0), type("I", (), {"__index__": lambda _: 1})()])
 def test_a_count_is_an_integer_of_at_least_one(value: object) -> None:
     """An object with `__index__` is none."""
     with pytest.raises(UsageError, match="cost"):
-        validated_count(value, "cost")
+        require_count(value, "cost")
     with pytest.raises(UsageError, match="cost"):
-        validated_budget_call("tool", "action", 1, value)
-    assert type(validated_count(Number(2), "cost")) is int
+        require_budget_call("tool", "action", 1, value)
+    assert type(require_count(Number(2), "cost")) is int
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "1", None, 10**400])
 def test_a_time_is_a_finite_number(value: object) -> None:
     """At a time that is none no hit would count."""
     with pytest.raises(UsageError):
-        validated_seconds(value)
+        require_seconds(value)
 
 
 GRANT = Grant("git", "git-map", ("tree",), Rate(1), {"a": {"type": "string"}}, "internal", ("docs",))
@@ -240,12 +240,10 @@ def test_values_are_rebuilt_field_by_field() -> None:
         "internal",
         ["docs"],
     )  # type: ignore[arg-type]
-    assert repr(validated_grant(mine)) == repr(validated_grant(GRANT)) == repr(GRANT)
+    assert repr(require_grant(mine)) == repr(require_grant(GRANT)) == repr(GRANT)
     request = Request(Text("tree"), {"path": Where.HIDDEN}, (ResolvedPath("path", Text("x")),), Number(1))
-    assert repr(validated_request(request)) == repr(
-        Request("tree", {"path": "../secret"}, (ResolvedPath("path", "x"),))
-    )
-    assert validated_settings(Settings(Text("deny"), True)) == Settings("deny", True)  # noqa: FBT003
+    assert repr(require_request(request)) == repr(Request("tree", {"path": "../secret"}, (ResolvedPath("path", "x"),)))
+    assert require_settings(Settings(Text("deny"), True)) == Settings("deny", True)  # noqa: FBT003
 
 
 class Open(Grant):
@@ -262,19 +260,19 @@ class Open(Grant):
 def test_a_grant_of_other_types_is_refused(fields: dict[str, Any]) -> None:
     """`"e" in "tree"` is true, and such a grant would allow it."""
     with pytest.raises(UsageError):
-        validated_grant(Grant(**{**vars(GRANT), **fields}))
+        require_grant(Grant(**{**vars(GRANT), **fields}))
     with pytest.raises(UsageError):
-        validated_grant(object())
+        require_grant(object())
     made: Grant = object.__new__(Open)
     vars(made).update(vars(GRANT))
-    assert validated_grant(made).actions == ("tree",)
+    assert require_grant(made).actions == ("tree",)
 
 
 @pytest.mark.parametrize("settings", [Settings(require_path=1), Settings(5), object(), None])  # type: ignore[arg-type]
 def test_settings_of_other_types_are_refused(settings: Any) -> None:
     """A truth is True or False."""
     with pytest.raises(UsageError):
-        validated_settings(settings)
+        require_settings(settings)
 
 
 @pytest.mark.parametrize("request_", [
@@ -284,13 +282,13 @@ def test_settings_of_other_types_are_refused(settings: Any) -> None:
 def test_requests_of_other_types_are_refused(request_: Any) -> None:
     """In an error of ours."""
     with pytest.raises(UsageError):
-        validated_request(request_)
+        require_request(request_)
 
 
 def test_a_path_may_be_text_bytes_or_path_like() -> None:
     """As `open` takes them."""
-    assert [validated_path(value) for value in (Text("a"), b"a", PurePosixPath("a"))] == ["a", "a", "a"]
+    assert [require_path_text(value) for value in (Text("a"), b"a", PurePosixPath("a"))] == ["a", "a", "a"]
     for value in (5, None, Failing()):
         with pytest.raises(UsageError, match="is not a path"):
-            validated_path(value)
-    assert os.fsencode(validated_path(b"\xff")) == b"\xff"
+            require_path_text(value)
+    assert os.fsencode(require_path_text(b"\xff")) == b"\xff"

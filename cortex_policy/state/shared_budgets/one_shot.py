@@ -58,9 +58,9 @@ class SharedBudgets:
 
     def _decide(self, what: bytes, tool: str, action: str, limit: int, cost: int) -> Budget:
         if not (type(tool) is type(action) is str and type(limit) is type(cost) is int) or cost < 1:
-            from cortex_policy.core.input_values import validated_budget_call  # noqa: PLC0415 - only from Python
+            from cortex_policy.core.input_values import require_budget_call  # noqa: PLC0415 - only from Python
 
-            tool, action, limit, cost = validated_budget_call(tool, action, limit, cost)
+            tool, action, limit, cost = require_budget_call(tool, action, limit, cost)
         if limit < cost:
             return Budget(limit, 0, limit, None, 0)
         return self._ask(Call(self._keys, what, (tool, action), limit, cost))
