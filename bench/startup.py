@@ -5,11 +5,14 @@ The bare Python runs `pass`; beside `run` it also becomes the command that `run`
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -27,6 +30,7 @@ TANGLED = 'sensitive = "ask"\nhistory = {keep = 30}\n'
 SETTINGS_OF_PROJECT = 'require_path = true\n\n[validate]\nignore = [\n  "scope-absent",\n]\n'
 BARE, BARE_WITH_EXEC = "pass", "import os; os.execv('/bin/true', ['/bin/true'])"
 WARM_UPS = 3
+REDIS = shutil.which("redis-server") or shutil.which("valkey-server")
 
 
 class Case(NamedTuple):
@@ -72,9 +76,35 @@ def scratch_settings(top: Path) -> None:
     (scratch_root(top, "tightened") / ".cortex" / "policy" / "config.toml").write_text(SETTINGS_OF_PROJECT)
 
 
+@contextmanager
+def running_server(programs: Path, top: Path) -> Iterator[None]:
+    """Run a server whose budgets are open, and let the settings in `server` name it; nothing if none is installed."""
+    if REDIS is None:
+        yield
+        return
+    (top / "key").touch(0o600)
+    (top / "key").write_text("0123456789abcdef" * 2)
+    settings = top / "server" / "cortex-policy" / "config.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(
+        f'[budgets]\nurl = "unix://{top}/socket"\nname = "bench"\nkey_file = "{top}/key"\ntimeout_ms = 5000\n'
+    )
+    words = [REDIS, "--port", "0", "--unixsocket", f"{top}/socket", "--save", "", "--dir", top]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as server:
+        try:
+            while not (top / "socket").exists():
+                time.sleep(0.05)
+            reset = [f"{programs}/cortex-policy", "rate", "reset", "git", "--yes", "--root", top / "root"]
+            environment = {**scratch_environment(top), "XDG_CONFIG_HOME": f"{top}/server"}
+            subprocess.run(reset, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            yield
+        finally:
+            server.kill()
+
+
 def scratch_environment(top: Path) -> dict[str, str]:
     """Keep the user's settings out of the runs, and the runs out of the user's rate state."""
-    (top / "state").mkdir(mode=0o700)
+    (top / "state").mkdir(mode=0o700, exist_ok=True)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("CORTEX_")}
     return {**inherited, "CORTEX_POLICY_STATE_DIR": f"{top}/state", "XDG_CONFIG_HOME": f"{top}/config"}
 
@@ -91,6 +121,11 @@ def cases(programs: Path, top: Path) -> list[Case]:
         Case("check, with both", [*ours, "check", *call], goal="1.3", root="tightened", config="set"),
         Case("check, with a user setting that takes tomllib", [*ours, "check", *call], config="tangled"),
         Case("check, with an audit log", [*ours, "check", *call], goal="1.4", variables=audited),
+        *(
+            [Case("check, with a server of budgets on a socket", [*ours, "check", *call], goal="1.6", config="server")]
+            if REDIS is not None
+            else []
+        ),
         Case("check, denied", [*ours, "check", "git", "push"], 10),
         Case(
             "run, beside a Python that becomes the same command",
@@ -135,13 +170,15 @@ def main(pairs: int) -> None:
         work_is_done(programs, root, environment)
         print(f"ratio to a bare Python, {pairs} pairs, Python {sys.version.split()[0]}\n")
         print("| command | median | min | max | goal |\n|---|---|---|---|---|")
-        for case in cases(programs, top):
-            ratios, there = [], {**environment, "XDG_CONFIG_HOME": f"{top}/{case.config}", **dict(case.variables)}
-            for _ in range(WARM_UPS + pairs):
-                ours = milliseconds(case.words, top / case.root, there, case.code)
-                ratios.append(ours / milliseconds([f"{programs}/python", "-c", case.bare], root, there, 0))
-            kept = ratios[WARM_UPS:]
-            print(f"| {case.name} | {median(kept):.2f} | {min(kept):.2f} | {max(kept):.2f} | {case.goal} |")
+        with running_server(programs, top):
+            for case in cases(programs, top):
+                there = {**environment, "XDG_CONFIG_HOME": f"{top}/{case.config}", **dict(case.variables)}
+                ratios = []
+                for _ in range(WARM_UPS + pairs):
+                    ours = milliseconds(case.words, top / case.root, there, case.code)
+                    ratios.append(ours / milliseconds([f"{programs}/python", "-c", case.bare], root, there, 0))
+                kept = ratios[WARM_UPS:]
+                print(f"| {case.name} | {median(kept):.2f} | {min(kept):.2f} | {max(kept):.2f} | {case.goal} |")
 
 
 if __name__ == "__main__":
