@@ -123,6 +123,8 @@ def _file_of_remedy(decided: _DecidedCall) -> str:
         return approvals_file(decided.settings)
     if decision.reason is APPROVAL_REQUIRED and (written := _find_sensitive_setting(decided.root)) is not None:
         return written.source
+    if decision.reason is RATE_LIMITED and decision.retryable and decided.settings.budgets_url is not None:
+        return decided.settings.budgets_key_file or ""  # whoever has the key may reset the budget
     if decision.reason is RATE_LIMITED and decision.retryable:
         from cortex_policy.state.settings import find_state_directory  # noqa: PLC0415 - few calls need it
 

@@ -5,7 +5,7 @@ import os
 from cortex_policy.core.budget_server import parse_budget_server
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
 from cortex_policy.state import state_directory
-from cortex_policy.state.shared_budgets.keys import read_secret
+from cortex_policy.state.shared_budgets.keys import check_secret, read_secret
 from cortex_policy.state.shared_budgets.one_shot import SharedBudgets
 
 PASSWORD = "CORTEX_POLICY_BUDGETS_PASSWORD"  # noqa: S105 - the name of the variable
@@ -67,8 +67,8 @@ def with_fallback(shared: "Budgets", root_identity: tuple[int, int], settings: "
 
 
 def read_key(settings: "Settings") -> bytes:
-    """Return the key that hides tools and actions from the server; raise StateError if it cannot be trusted."""
-    return read_secret(settings.budgets_key_file or "", "`budgets.key_file`")
+    """Return the key that hides tools and actions from the server; raise StateError if it is not a secret."""
+    return check_secret(read_secret(settings.budgets_key_file or "", "`budgets.key_file`"))
 
 
 def read_password(settings: "Settings") -> str:

@@ -78,8 +78,16 @@ def test_a_server_is_set_last_and_its_name_is_not_taken_away(mine: Path, root: P
     target = SettingsFile(USER, find_root())
     with pytest.raises(NotDoneError, match="every check would answer 27"):
         set_value(target, "budgets.url", "redis://a", agree)
-    for name, value in (("name", "x"), ("key_file", "/k"), ("url", "redis://a")):
+    key = mine.parent / "key"
+    for name, value in (("name", "x"), ("key_file", str(key))):
         assert set_value(target, f"budgets.{name}", value, agree)
+    for text, why in (("", "no such file"), ("short", "bytes")):
+        key.write_text(text) if text else None
+        key.chmod(0o600) if text else None
+        with pytest.raises(NotDoneError, match=f"every check would answer 24: .*{why}"):
+            set_value(target, "budgets.url", "redis://a", agree)
+    key.write_bytes(bytes(32))
+    assert set_value(target, "budgets.url", "redis://a", agree)
     with pytest.raises(NotDoneError, match=r"budgets\.name` is not"):
         unset_value(target, "budgets.name", agree)
     assert 'name = "x"' in mine.read_text()

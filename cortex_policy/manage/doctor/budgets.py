@@ -8,7 +8,6 @@ from cortex_policy.core.settings import SYSTEM
 from cortex_policy.manage.budget_server import ServerFacts, probe_server, read_server_facts
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, error_result
 from cortex_policy.state.budget_choice import read_key
-from cortex_policy.state.shared_budgets.keys import check_secret
 from cortex_policy.state.valid_settings import read_valid_layers
 
 TYPE_CHECKING = False
@@ -36,7 +35,7 @@ def check_budgets(settings: Settings) -> "Iterator[CheckResult]":
 
 def _key_result(settings: Settings) -> CheckResult:
     try:
-        check_secret(read_key(settings))
+        read_key(settings)
     except StateError as error:
         return error_result("budget-key", error)
     return CheckResult("budget-key", OK, f"only this user and root can read `{settings.budgets_key_file}`")

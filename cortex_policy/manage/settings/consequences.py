@@ -2,12 +2,16 @@
 
 import os
 
-from cortex_policy.core.model import CortexPolicyError, GrantError, Settings
+from cortex_policy.core.model import CortexPolicyError, GrantError, Settings, StateError
 from cortex_policy.core.settings import ENVIRONMENT, SYSTEM
 from cortex_policy.manage.global_denials import settings_denials
 from cortex_policy.state import Root
 from cortex_policy.state.settings import decode_layer, settings_file, settings_of_layers
 from cortex_policy.state.valid_settings import read_valid_layers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def find_new_global_denial(
@@ -28,7 +32,7 @@ def _denials_with_text(place: str, root: Root | None, text: bytes) -> list[Corte
         return [error]
     if place == SYSTEM:
         settings = _without_files_of_others(settings)
-    return list(settings_denials(root, settings))
+    return [*settings_denials(root, settings), *_secret_denials(settings)]
 
 
 def _settings_with(place: str, root: Root | None, text: bytes) -> Settings:
@@ -38,9 +42,27 @@ def _settings_with(place: str, root: Root | None, text: bytes) -> Settings:
     return settings_of_layers([new if layer.place == place else layer for layer in layers])
 
 
+def _secret_denials(settings: Settings) -> "Iterator[CortexPolicyError]":
+    """Yield why a secret of shared budgets cannot be read; the server itself may be started later."""
+    if settings.budgets_url is None:
+        return
+    from cortex_policy.state.budget_choice import read_key, read_password  # noqa: PLC0415 - few hosts share budgets
+
+    for read, is_named in ((read_key, settings.budgets_key_file), (read_password, settings.budgets_password_file)):
+        try:
+            if is_named is not None:
+                read(settings)
+        except StateError as error:
+            yield error
+
+
 def _without_files_of_others(settings: Settings) -> Settings:
     """Leave out files of other users: the system's settings are theirs too, and only they know what they can write."""
-    names = [name for name in ("audit_file", "state_dir") if _is_of_another_user(getattr(settings, name))]
+    names = [
+        name
+        for name in ("audit_file", "state_dir", "budgets_key_file", "budgets_password_file")
+        if _is_of_another_user(getattr(settings, name))
+    ]
     return Settings(**{**vars(settings), **dict.fromkeys(names)})
 
 
