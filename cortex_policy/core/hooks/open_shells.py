@@ -1,9 +1,11 @@
 """Whether a command starts a shell, or another program, that takes commands from what the agent sends later.
 
 No hook sees what is typed into such a program (docs/hooks.md). What cannot be understood counts as one.
+
+One module of more than 250 lines, as each module costs a hook time.
 """
 
-from cortex_policy.core.hooks.shell_input import QUIET, ShellSyntaxError, copies_agent, is_stream, reads_agent
+from cortex_policy.core.hooks.shell_input import QUIET, ShellSyntaxError, copies_agent, is_stream, may_read_agent
 from cortex_policy.core.hooks.shell_programs import (
     CLEAR_NAMES,
     CONTAINERS,
@@ -48,21 +50,21 @@ def opens_shell(text: str, depth: int = 0) -> bool:
     """Whether a command starts what takes commands from the agent; raise ShellSyntaxError if it cannot be read."""
     if depth > MAX_NESTING:
         raise ShellSyntaxError
-    return any(_is_open(command, depth) for command in simple_commands(text))
+    return any(_is_open_command(command, depth) for command in simple_commands(text))
 
 
-def _is_open(command: "SimpleCommand", depth: int) -> bool:
+def _is_open_command(command: "SimpleCommand", depth: int) -> bool:
     words, at = command.words, command.program_at()
-    if any(_is_opening_value(word.text, depth) for word in words if "=" in word.text):
+    if any(_opens_by_assigned_value(word.text, depth) for word in words if "=" in word.text):
         return True
     if at == len(words):
         return False
     if command.is_substituted and copies_agent(command):
         return True
-    return _takes_commands(command, at, depth) or _starts_open(command, at, depth)
+    return _takes_commands(command, at, depth) or _starts_open_program(command, at, depth)
 
 
-def _is_opening_value(text: str, depth: int) -> bool:
+def _opens_by_assigned_value(text: str, depth: int) -> bool:
     name, _, value = text.rpartition("=")
     if name == "PYTHONINSPECT":
         return bool(value)
@@ -81,7 +83,7 @@ def _opens_in_text(text: str, depth: int, *, is_command: bool) -> bool:
     return depth > MAX_NESTING or any(_takes_commands(one, one.program_at(), depth + 1) for one in known)
 
 
-def _base_name(word: "ShellWord") -> str:
+def _versionless_name(word: "ShellWord") -> str:
     """Return the name of a program without its version."""
     name = word.program_name()
     base = name.rstrip(_VERSION) or name
@@ -100,7 +102,7 @@ def _usage_of(word: "ShellWord") -> "Usage | None":
     """Return the usage of a program that can take commands, None for another one."""
     if word.is_expanded and not _REPLACED.isdisjoint(word.program_name()):
         return SHELL  # it may be any program
-    return INTERPRETERS.get(_base_name(word)) or OPENERS.get(word.program_name())
+    return INTERPRETERS.get(_versionless_name(word)) or OPENERS.get(word.program_name())
 
 
 def _takes_commands(command: "SimpleCommand", at: int, depth: int) -> bool:
@@ -110,16 +112,16 @@ def _takes_commands(command: "SimpleCommand", at: int, depth: int) -> bool:
     if word.text in DATA:
         return False
     if name in (".", "source"):
-        return any(map(is_stream, rest[:1])) and reads_agent(command)
+        return any(map(is_stream, rest[:1])) and may_read_agent(command)
     if name in ("eval", "trap"):
         return _opens_when_run(rest if name == "eval" else rest[:1], depth)
     usage = _usage_of(word)
-    return usage is not None and _reads_commands(command, at, usage, depth)
+    return usage is not None and _reads_agent_commands(command, at, usage, depth)
 
 
-def _reads_commands(command: "SimpleCommand", at: int, usage: "Usage", depth: int) -> bool:
-    words = _arguments(command, at)
-    base = _base_name(command.words[at])
+def _reads_agent_commands(command: "SimpleCommand", at: int, usage: "Usage", depth: int) -> bool:
+    words = _arguments_of_program(command, at)
+    base = _versionless_name(command.words[at])
     ends = _ENDS | (_ENDS_OF_SOME if base in _WITH_SHORT else frozenset())
     if len(words) == 1 and words[0].text in ends:
         return False
@@ -128,30 +130,31 @@ def _reads_commands(command: "SimpleCommand", at: int, usage: "Usage", depth: in
     ).take_commands(words, is_stream):
         return False
     is_terminal = base == "xargs" and any(word.text == "--open-tty" or word.text[:2] == "-o" for word in words)
-    return usage.has_terminal or is_terminal or reads_agent(command)
+    return usage.has_terminal or is_terminal or may_read_agent(command)
 
 
-def _arguments(command: "SimpleCommand", at: int) -> "tuple[ShellWord, ...]":
+def _arguments_of_program(command: "SimpleCommand", at: int) -> "tuple[ShellWord, ...]":
     words = command.words[at + 1 :]
     end = next((place for place, word in enumerate(words) if word.text in _ENDS_OF_ARGUMENTS), len(words))
     return words[:end]
 
 
-def _starts_open(command: "SimpleCommand", at: int, depth: int) -> bool:
+def _starts_open_program(command: "SimpleCommand", at: int, depth: int) -> bool:
     """Whether a program that starts others, or that is not known, starts one that takes commands."""
     program = command.words[at]
-    if _runs_a_stream(command):
-        return reads_agent(command)
+    if _runs_commands_from_stream(command):
+        return may_read_agent(command)
     if program.text in DATA:
-        return _data_starts_open(command, at, depth)
-    if _is_prompt(command, at) and reads_agent(command):
+        return _data_starts_program(command, at, depth)
+    if _asks_for_prompt(command, at) and may_read_agent(command):
         return True
     rest = command.words[at + 1 :]
     is_question = program.program_name() == "command" and bool(rest) and rest[0].text in ("-v", "-V")
-    return not is_question and _base_name(program) not in INTERPRETERS and _opens_behind(command, at, depth)
+    is_interpreter = _versionless_name(program) in INTERPRETERS
+    return not is_question and not is_interpreter and _is_any_open_behind(command, at, depth)
 
 
-def _runs_a_stream(command: "SimpleCommand") -> bool:
+def _runs_commands_from_stream(command: "SimpleCommand") -> bool:
     """Whether a program takes a file of commands from its input: `make -f -`."""
     if any(word.program_name() == "tar" for word in command.words):
         return False
@@ -159,7 +162,7 @@ def _runs_a_stream(command: "SimpleCommand") -> bool:
     return any(word.text == "-f" and is_stream(after) for word, after in pairs)
 
 
-def _is_prompt(command: "SimpleCommand", at: int) -> bool:
+def _asks_for_prompt(command: "SimpleCommand", at: int) -> bool:
     """Whether the words of a program ask for a prompt: `poetry shell`, `docker exec -it x`."""
     texts = [word.text for word in command.words[at + 1 :]]
     if texts and texts[-1] in PROMPTS:
@@ -171,17 +174,17 @@ def _is_prompt(command: "SimpleCommand", at: int) -> bool:
     return is_told or "attach" in texts or not _INTERACTIVE_OPTIONS.isdisjoint(texts)
 
 
-def _opens_behind(command: "SimpleCommand", at: int, depth: int) -> bool:
+def _is_any_open_behind(command: "SimpleCommand", at: int, depth: int) -> bool:
     words = command.words
-    for place in range(_search_start(command, at), len(words)):
-        if words[place].text in DATA and _is_program(command, place, at):
-            return _data_starts_open(command, place, depth)
-        if _is_open_behind(command, place, at, depth):
+    for place in range(_place_to_search_from(command, at), len(words)):
+        if words[place].text in DATA and _is_surely_program(command, place, at):
+            return _data_starts_program(command, place, depth)
+        if _is_open_program_at(command, place, at, depth):
             return True
     return False
 
 
-def _data_starts_open(command: "SimpleCommand", at: int, depth: int) -> bool:
+def _data_starts_program(command: "SimpleCommand", at: int, depth: int) -> bool:
     words, starters = command.words, DATA_STARTERS.get(command.words[at].text, frozenset())
     aliases = (word.text.partition("=!")[2] for word in words[at:]) if starters else ()
     if any(text and _opens_in_text(text, depth, is_command=True) for text in aliases):
@@ -190,14 +193,14 @@ def _data_starts_open(command: "SimpleCommand", at: int, depth: int) -> bool:
     return bool(places) and any(_takes_commands(command, place, depth) for place in range(places[0] + 1, len(words)))
 
 
-def _search_start(command: "SimpleCommand", at: int) -> int:
+def _place_to_search_from(command: "SimpleCommand", at: int) -> int:
     if command.words[at].program_name() not in ("find", "fd", "fdfind"):
         return at + 1
     places = (place for place, word in enumerate(command.words) if word.text in FIND_STARTERS)
     return next(places, len(command.words))
 
 
-def _is_open_behind(command: "SimpleCommand", place: int, at: int, depth: int) -> bool:
+def _is_open_program_at(command: "SimpleCommand", place: int, at: int, depth: int) -> bool:
     """Whether a word behind a program is the start of a program that takes commands."""
     name, word = command.words[at].program_name(), command.words[place]
     is_text = name in TAKES_COMMAND_TEXT
@@ -209,16 +212,16 @@ def _is_open_behind(command: "SimpleCommand", place: int, at: int, depth: int) -
         return _opens_in_text(word.text, depth, is_command=is_text)
     before = command.words[place - 1].text
     is_starter = name in STARTERS or is_text or before in FIND_STARTERS
-    if not is_starter and not _may_start(word, before, place - at):
+    if not is_starter and not _may_start_word(word, before, place - at):
         return False
-    is_next = _is_next(command, place, at)
+    is_next = _may_be_started(command, place, at)
     if is_next and name in _RUN_BUILTINS and word.program_name() in _BUILTINS:
         return _takes_commands(command, place, depth)
-    is_known = not word.is_expanded or _base_name(word) in INTERPRETERS or is_next
+    is_known = not word.is_expanded or _versionless_name(word) in INTERPRETERS or is_next
     return is_known and _usage_of(word) is not None and _takes_commands(command, place, depth)
 
 
-def _is_next(command: "SimpleCommand", place: int, at: int) -> bool:
+def _may_be_started(command: "SimpleCommand", place: int, at: int) -> bool:
     """Whether a word may be the program that another one starts: behind options, their values, what is assigned."""
     words = command.words
     if words[place - 1].text in FIND_STARTERS:
@@ -235,15 +238,15 @@ def _may_have_value(program: "ShellWord", option: "ShellWord") -> bool:
     return option.text[:1] == "-" and option.text not in ("--", *flags)
 
 
-def _is_program(command: "SimpleCommand", place: int, at: int) -> bool:
+def _is_surely_program(command: "SimpleCommand", place: int, at: int) -> bool:
     """Whether a word is surely the program that another one starts, not the value of an option."""
-    return _is_next(command, place, at) and not _may_have_value(command.words[at], command.words[place - 1])
+    return _may_be_started(command, place, at) and not _may_have_value(command.words[at], command.words[place - 1])
 
 
-def _may_start(word: "ShellWord", before: str, distance: int) -> bool:
+def _may_start_word(word: "ShellWord", before: str, distance: int) -> bool:
     """Whether a program that is not known may start this word."""
     directory, slash, _ = word.text.rpartition("/")
-    if _base_name(word) not in CLEAR_NAMES or (slash and not directory.endswith("bin")):
+    if _versionless_name(word) not in CLEAR_NAMES or (slash and not directory.endswith("bin")):
         return False
     is_named = distance <= 3 and before in NOT_STARTERS  # noqa: PLR2004 - `uv pip install ipython`
     is_value = before[:2] == "--" and before not in OPTIONS_WITH_COMMAND and "=" not in before

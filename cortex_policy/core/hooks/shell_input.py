@@ -92,12 +92,12 @@ def is_stream(word: "ShellWord") -> bool:
     return ("dev" in parts and not _STREAMS.isdisjoint(parts)) or ("proc" in parts and "fd" in parts)
 
 
-def reads_agent(command: "SimpleCommand") -> bool:
+def may_read_agent(command: "SimpleCommand") -> bool:
     """Whether a command's input may be what the agent sends."""
     if command.origin == AGENT:
         return True
     if command.origin == PIPE:
-        return not command.feeders or not all(map(_is_own_source, command.feeders))
+        return not command.feeders or not all(map(_writes_only_own_data, command.feeders))
     source = command.source
     return source is not None and (is_stream(source) or (source.is_expanded and source.text != PROCESS))
 
@@ -105,10 +105,12 @@ def reads_agent(command: "SimpleCommand") -> bool:
 def copies_agent(command: "SimpleCommand") -> bool:
     """Whether a command gives what the agent sends to the shell that replaces it by its output."""
     at = command.program_at()
-    return command.words[at].program_name() in _COPIERS and reads_agent(command) and not _is_own_source(command)
+    return (
+        command.words[at].program_name() in _COPIERS and may_read_agent(command) and not _writes_only_own_data(command)
+    )
 
 
-def _is_own_source(command: "SimpleCommand") -> bool:
+def _writes_only_own_data(command: "SimpleCommand") -> bool:
     """Whether what a command writes cannot come from the agent."""
     at = command.program_at()
     if at == len(command.words):
@@ -119,11 +121,11 @@ def _is_own_source(command: "SimpleCommand") -> bool:
     if command.origin == PIPE:
         return True  # what feeds it is looked at as well
     if command.origin != AGENT:
-        return not reads_agent(command)
-    return _has_source(command.words[at], arguments)
+        return not may_read_agent(command)
+    return _has_own_source(command.words[at], arguments)
 
 
-def _has_source(program: "ShellWord", arguments: "Sequence[ShellWord]") -> bool:
+def _has_own_source(program: "ShellWord", arguments: "Sequence[ShellWord]") -> bool:
     """Whether a program has its own source of what it writes, by its words."""
     name = program.program_name()
     operands = _operands(arguments)
@@ -137,7 +139,7 @@ def _has_source(program: "ShellWord", arguments: "Sequence[ShellWord]") -> bool:
         copiers = (at for at, word in enumerate(arguments) if word.program_name() in _COPIERS)
         at = next(copiers, None)
         if at is not None:
-            return _has_source(arguments[at], arguments[at + 1 :])
+            return _has_own_source(arguments[at], arguments[at + 1 :])
     if name in _COPIERS:
         flags = _flags_of(name)
         pairs = zip(arguments, (None, *arguments), strict=False)

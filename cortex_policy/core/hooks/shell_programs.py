@@ -37,7 +37,7 @@ def _shell(values: str, code: str, opens: str, operands: int = 1) -> Usage:
     return Usage(word_set(values), word_set(code), word_set(opens), operands=operands, is_shell=True)
 
 
-def _table(rows: "Iterable[tuple[str, Usage]]") -> dict[str, Usage]:
+def _usages_by_name(rows: "Iterable[tuple[str, Usage]]") -> dict[str, Usage]:
     return {name: usage for names, usage in rows for name in names.split()}
 
 
@@ -47,7 +47,7 @@ SHELL_NAMES = (
     "powershell $shell"
 )
 # shells and languages, whatever their version
-INTERPRETERS = _table((
+INTERPRETERS = _usages_by_name((
     (f"{SHELL_NAMES} es rc cmd", SHELL),
     ("python pypy", _usage("W X", "c m", "i")),
     ("ipython bpython ptpython ptipython", _usage("", "c m", "i")),
@@ -70,7 +70,7 @@ INTERPRETERS = _table((
 ))  # fmt: skip
 _EDITORS = "vi vim nvim view vimdiff emacs nano pico joe micro mc ranger less more most"
 # what else takes commands, of its own or for a shell
-OPENERS = _table((
+OPENERS = _usages_by_name((
     ("xargs parallel", _usage("", "", "o --open-tty", "a ::: ::::", 0)),
     ("at batch", _usage("q", "", "", "f l d c", 0)),
     ("crontab", _usage("u", "", "e", "l r")),
@@ -155,48 +155,50 @@ class ProgramWords:
             if is_stream(word) and (word.text != "-" or not self._usage.is_shell):
                 return True
             is_option = word.text[:1] in ("-", "+") and len(word.text) > 1
-            verdict = self._option(word.text, rest) if is_option else self._operand(word.text)
+            verdict = self._take_option(word.text, rest) if is_option else self._take_operand(word.text)
             if verdict is not None:
                 return verdict
         return True
 
-    def _operand(self, text: str) -> bool | None:
+    def _take_operand(self, text: str) -> bool | None:
         usage = self._usage
         if self._has_code:
             return self._is_open_code(text)
         if text in usage.closes:
             return False
         if text in usage.opens:
-            return self._open()
+            return self._take_opening_word()
         self._operands += text != "-"
         return self._is_opened if 0 < usage.operands <= self._operands else None
 
-    def _open(self) -> bool | None:
+    def _take_opening_word(self) -> bool | None:
         """Take a word that opens: a shell may still get the text of a command."""
         self._is_opened = True
         return None if self._usage.is_shell else True
 
-    def _option(self, text: str, rest: "Iterator[ShellWord]") -> bool | None:
+    def _take_option(self, text: str, rest: "Iterator[ShellWord]") -> bool | None:
         """Read an option; return whether the program takes commands, None if that is not decided yet."""
         usage = self._usage
-        for name, value in _spellings(text):
+        for name, value in _readings_of_option(text):
             if name in usage.closes:
                 return False
             if _is_opening(name, value, usage):
-                if self._open():
+                if self._take_opening_word():
                     return True
             elif name in usage.code:
-                return self._code(value, rest)
+                return self._take_code(value, rest)
             elif name in usage.values or name in usage.attached:
                 if name in usage.values and not value:
                     next(rest, None)
                 return None
         return None
 
-    def _code(self, value: str, rest: "Iterator[ShellWord]") -> bool | None:
+    def _take_code(self, value: str, rest: "Iterator[ShellWord]") -> bool | None:
         if self._usage.is_shell and not value.startswith("="):
             self._has_code = True  # the next word that is no option; the rest of the letters are options
-            return next((False for name, _ in _spellings(f"-{value}") if value and name in self._usage.closes), None)
+            return next(
+                (False for name, _ in _readings_of_option(f"-{value}") if value and name in self._usage.closes), None
+            )
         word = value.removeprefix("=") or getattr(next(rest, None), "text", "")
         return self._is_open_code(word) if word else True
 
@@ -212,7 +214,7 @@ def _is_opening(name: str, value: str, usage: Usage) -> bool:
     return name in usage.opens or (len(name) > 1 and name.casefold() in usage.opens)
 
 
-def _spellings(text: str) -> "Iterator[tuple[str, str]]":
+def _readings_of_option(text: str) -> "Iterator[tuple[str, str]]":
     """Yield each option in a word, with what follows it there: a whole one, then letters."""
     name, equals, value = text.partition("=")
     yield name, equals + value

@@ -64,95 +64,95 @@ class _Scanner:
             if one in _BLANK:
                 self._end_word()
             elif one in _OPERATORS:
-                self._operator(one)
+                self._scan_operator(one)
             elif one == "#" and not self._has_word:
                 line = self.text.find("\n", self.at)
                 self.at = line if line >= 0 else len(self.text)
             else:
-                self._character(one)
+                self._scan_character(one)
         if end:
             raise ShellSyntaxError
         self._end_command(AGENT)
 
-    def _character(self, one: str) -> None:
+    def _scan_character(self, one: str) -> None:
         if one == "\\":
-            self._escaped()
+            self._scan_escape()
         elif one == "'":
-            self._quoted(self._until("'"))
+            self._add_quoted_text(self._read_until("'"))
         elif one == '"':
-            self._double_quoted()
+            self._scan_double_quotes()
         elif one in "$`":
-            self._expansion(one, is_quoted=False)
+            self._scan_expansion(one, is_quoted=False)
         else:
             self._has_word = self._is_solid = True
             self._is_expanded |= one in _GLOB
             self._parts.append(one)
 
-    def _escaped(self) -> None:
+    def _scan_escape(self) -> None:
         one = self.text[self.at : self.at + 1]
         self.at += 1
         if one != "\n":
-            self._quoted(one)
+            self._add_quoted_text(one)
 
-    def _quoted(self, text: str) -> None:
+    def _add_quoted_text(self, text: str) -> None:
         self._has_word = self._is_solid = self._is_quoted = True
         self._parts.append(text)
 
-    def _until(self, mark: str) -> str:
+    def _read_until(self, mark: str) -> str:
         end = self.text.find(mark, self.at)
         if end < 0:
             raise ShellSyntaxError
         found, self.at = self.text[self.at : end], end + 1
         return found
 
-    def _double_quoted(self) -> None:
-        self._quoted("")
-        while (one := self._next()) != '"':
+    def _scan_double_quotes(self) -> None:
+        self._add_quoted_text("")
+        while (one := self._next_character()) != '"':
             if one == "\\":
                 self._parts.append(self._after_backslash('$`"\\'))
             elif one in "$`":
-                self._expansion(one, is_quoted=True)
+                self._scan_expansion(one, is_quoted=True)
             else:
                 self._parts.append(one)
 
     def _after_backslash(self, escapable: str) -> str:
         """Return what a backslash leaves of itself and the next character: within quotes it escapes only some."""
-        one = self._next()
+        one = self._next_character()
         return one if one in escapable else "" if one == "\n" else f"\\{one}"
 
-    def _next(self) -> str:
+    def _next_character(self) -> str:
         if self.at >= len(self.text):
             raise ShellSyntaxError
         self.at += 1
         return self.text[self.at - 1]
 
-    def _expansion(self, one: str, *, is_quoted: bool) -> None:
+    def _scan_expansion(self, one: str, *, is_quoted: bool) -> None:
         """Read what the shell replaces; its place in the word keeps a `$`."""
         follower = self.text[self.at : self.at + 1]
         self._has_word = True
         if one == "`":
-            self._backticks()
+            self._scan_backticks()
         elif follower == "'" and not is_quoted:
             self.at += 1
-            self._ansi_quoted()
+            self._scan_ansi_quotes()
             return
         elif follower == '"' and not is_quoted:
             return  # `$"..."` is what `"..."` is
         elif follower == "(":
             self.at += 1
-            self._inner += self._take(self._nested())
+            self._inner += self._keep_commands(self._scan_parentheses())
             self._parts.append("$()")
         elif follower == "{":
             self.at += 1
-            self._braces()
+            self._scan_braces()
         elif follower in _SPECIAL_NAMES or follower.isidentifier():
-            self._parts.append(f"${self._name()}")
+            self._parts.append(f"${self._read_name()}")
         else:
-            self._quoted(one)
+            self._add_quoted_text(one)
             return
         self._is_expanded = True
 
-    def _name(self) -> str:
+    def _read_name(self) -> str:
         start = self.at
         self.at += 1
         if self.text[start] not in _SPECIAL_NAMES:
@@ -160,69 +160,69 @@ class _Scanner:
                 self.at += 1
         return self.text[start : self.at]
 
-    def _backticks(self) -> None:
+    def _scan_backticks(self) -> None:
         inner: list[str] = []
-        while (one := self._next()) != "`":
+        while (one := self._next_character()) != "`":
             inner.append(self._after_backslash("$`\\") if one == "\\" else one)
         scanner = _Scanner("".join(inner), 0, self.depth + 1)
         scanner.scan("")
         self._parts.append("$()")
-        self._inner += self._take(scanner.commands)
+        self._inner += self._keep_commands(scanner.commands)
 
-    def _ansi_quoted(self) -> None:
+    def _scan_ansi_quotes(self) -> None:
         """Read `$'...'`; what it escapes may become any character."""
-        self._quoted("")
-        while (one := self._next()) != "'":
+        self._add_quoted_text("")
+        while (one := self._next_character()) != "'":
             if one == "\\":
                 self._is_expanded = True
-                one = f"${self._next()}"
+                one = f"${self._next_character()}"
             self._parts.append(one)
 
-    def _nested(self) -> "list[SimpleCommand]":
+    def _scan_parentheses(self) -> "list[SimpleCommand]":
         """Read up to a `)`, and return the commands there."""
         scanner = _Scanner(self.text, self.at, self.depth + 1)
         scanner.scan(")")
         self.at = scanner.at
         return scanner.commands
 
-    def _array(self) -> None:
+    def _scan_array(self) -> None:
         """Read the items of an array: they are no commands, but what is replaced in them is one."""
-        self.commands += [one for one in self._nested() if one.is_substituted]
+        self.commands += [one for one in self._scan_parentheses() if one.is_substituted]
 
-    def _take(self, commands: "list[SimpleCommand]") -> "list[SimpleCommand]":
+    def _keep_commands(self, commands: "list[SimpleCommand]") -> "list[SimpleCommand]":
         """Keep commands whose output becomes a part of a command."""
         marked = [SimpleCommand(**{**vars(one), "is_substituted": True}) for one in commands]
         self.commands += marked
         return marked
 
-    def _braces(self) -> None:
+    def _scan_braces(self) -> None:
         start = self.at
-        while (one := self._next()) != "}":
+        while (one := self._next_character()) != "}":
             if one == "\\":
-                self._next()
+                self._next_character()
             elif one == "'":
-                self._until("'")
+                self._read_until("'")
             elif one in "$`":
-                self._expansion(one, is_quoted=True)
+                self._scan_expansion(one, is_quoted=True)
         self._parts.append("${}" if "/" in self.text[start : self.at] else f"${self.text[start : self.at - 1]}")
 
-    def _operator(self, one: str) -> None:
+    def _scan_operator(self, one: str) -> None:
         follower = self.text[self.at : self.at + 1]
         if one in "<>" and follower == "(":
             self.at += 1
             self._has_word = self._is_solid = self._is_expanded = True
-            self._inner += self._take(self._nested())
+            self._inner += self._keep_commands(self._scan_parentheses())
             self._parts.append(PROCESS)
         elif one in "<>":
-            self._redirection(one)
+            self._scan_redirection(one)
         elif one == "&" and follower == ">":
             self._end_word()  # `&>`: the next turn sees the `>`
         elif one == "(" and self._parts and self._parts[-1][-1:] == "=":
-            self._array()
+            self._scan_array()
         else:
-            self._end_of_command(one, follower)
+            self._scan_end_of_command(one, follower)
 
-    def _end_of_command(self, one: str, follower: str) -> None:
+    def _scan_end_of_command(self, one: str, follower: str) -> None:
         is_double = one in "&|" and follower == one
         if is_double or (one == "|" and follower == "&"):
             self.at += 1
@@ -237,7 +237,7 @@ class _Scanner:
         elif one == "\n":
             self._skip_here_documents()
 
-    def _redirection(self, one: str) -> None:
+    def _scan_redirection(self, one: str) -> None:
         number = "".join(self._parts)
         is_numbered = (number.isdecimal() or (number[:1], number[-1:]) == ("{", "}")) and not self._is_quoted
         if is_numbered:
@@ -269,11 +269,11 @@ class _Scanner:
             if self._awaited == "<&" and word.text != "-":
                 self._origin = AGENT  # a copy of some descriptor
         elif not self._awaited:
-            self._add(word)
+            self._keep_word(word)
         self._awaited = ""
         self._start_word()
 
-    def _add(self, word: ShellWord) -> None:
+    def _keep_word(self, word: ShellWord) -> None:
         """Keep a word, but not what the shell reads as its own before a program."""
         if not self._words and not self._is_quoted:
             self._cases = max(self._cases + {"case": 1, "esac": -1}.get(word.text, 0), 0)
@@ -307,15 +307,15 @@ class _Scanner:
             if not is_quoted:
                 inner = _Scanner(self.text[start : self.at], 0, self.depth + 1)
                 inner.scan_here_document()
-                self._take(inner.commands)
+                self._keep_commands(inner.commands)
             self.at = after
         self._here_ends.clear()
 
     def scan_here_document(self) -> None:
         """Read a text in which only expansions count."""
         while self.at < len(self.text):
-            one = self._next()
+            one = self._next_character()
             if one == "\\":
                 self.at += 1
             elif one in "$`":
-                self._expansion(one, is_quoted=True)
+                self._scan_expansion(one, is_quoted=True)
