@@ -54,7 +54,7 @@ class RedisServer:
     def connect(self, **options: object) -> "redis.Redis":
         """Return a client of redis-py."""
         retry = Retry(NoBackoff(), 0)
-        return redis.Redis(unix_socket_path=str(self.path), retry=retry, socket_timeout=10, **options)  # type: ignore[arg-type]
+        return redis.Redis(unix_socket_path=str(self.path), protocol=2, retry=retry, socket_timeout=10, **options)  # type: ignore[arg-type]
 
     def start(self) -> "RedisServer":
         """Start it and wait until it answers."""

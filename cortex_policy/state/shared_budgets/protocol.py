@@ -43,13 +43,14 @@ CLOSED_BECAUSE = {
 class Call:
     """What is asked of one budget. It holds ready-made requests, and can be used again."""
 
-    __slots__ = "_again", "_arguments", "_counted", "_limit", "_taken"
+    __slots__ = "_again", "_arguments", "_counted", "_is_peek", "_limit", "_taken"
 
     def __init__(self, keys: "BudgetKeys", what: bytes, budget: tuple[str, str], limit: int = 1, cost: int = 1) -> None:
         """Take the keys, the verb, (tool, action), and what to count against which limit; raise StateError."""
         if cost > MAX_COST:
             raise state_error(f"a call takes at most {MAX_COST:,} hits of a shared budget", "divide the call")
         self._limit, self._counted, self._taken = limit, min(limit, MAX_COUNTED), b"+%d " % cost
+        self._is_peek = what == PEEK
         key, counted = _bulk(keys.budget(*budget)), _bulk(b"%d" % self._counted)  # no `%` in them
         self._arguments = b"$1\r\n2\r\n" + key + _bulk(keys.epoch) + _bulk(what) + counted + _bulk(b"%d" % cost) + _TAIL
         self._again = _EVALSHA_AGAIN + b"$1\r\n1\r\n" + key + counted + b"$16\r\n%016d\r\n"
@@ -86,7 +87,10 @@ class Call:
         is_closed = why != b"-"
         if wait_us > _MAX_WAIT_US or (is_closed and (consumed or why not in CLOSED_BECAUSE)):
             raise _error(line)
-        clock.learn(_server_us(words[3:5], line), asked_ns)
+        server_us = _server_us(words[3:5], line)
+        # INVARIANT: what closes the budgets is not forgotten before it is written, and a peek writes nothing
+        if not (is_closed and self._is_peek):
+            clock.learn(server_us, asked_ns)
         remaining = 0 if is_closed else max(0, self._counted - used)
         reason = CLOSED_BECAUSE[why] if is_closed else ""
         used = self._limit if is_closed else used

@@ -123,8 +123,11 @@ class RedisBudgets(SharedBudgets):
             line = connection.exchange_at_once(request, deadline_ns)
             if line.startswith(b"-NOSCRIPT"):
                 line = connection.exchange(evaluate_again(request), deadline_ns)
-        except OSError as error:
-            raise self._failure(error) from None
+        except BaseException as error:
+            connection.close()
+            if isinstance(error, OSError):
+                raise self._failure(error) from None
+            raise
         self._idle.append(link)
         return line == b":1"
 
@@ -141,7 +144,7 @@ class RedisBudgets(SharedBudgets):
             if not self._is_clock_loaded:
                 self._clock, self._is_clock_loaded = self._clock_file.load(), True
             link = self._open_link(asked_ns) or _Link(Session(self.server, self._password, deadline_ns))
-            budget = run(call.converse(self._clock), lambda request: link.session.exchange(request, deadline_ns))
+            budget = link.ask(call, self._clock, deadline_ns)
             link.keep(asked_ns, self.timeout_ms, has_looked=bool(budget.consumed), is_tls=self.server.is_tls)
             self._save_clock(asked_ns)
         except OSError as error:
@@ -177,7 +180,7 @@ class RedisBudgets(SharedBudgets):
 
 
 class _Link:
-    """A session that is kept; it closes when it is dropped, as after any error."""
+    """A session that is kept open."""
 
     __slots__ = "_connection", "_watch", "looked_ns", "session", "used_ns"
 
@@ -190,6 +193,14 @@ class _Link:
         """Whether the server has closed it, or sent what nobody asked for; looks only after a while without a call."""
         is_idle, self.used_ns = now_ns - self.used_ns > IDLE_NS, now_ns
         return is_idle and self._watch is not None and bool(self._watch.poll(0))
+
+    def ask(self, call: Call, clock: ServerClock, deadline_ns: int) -> Budget:
+        """Ask the server; close the session after any failure, as an answer may still come."""
+        try:
+            return run(call.converse(clock), lambda request: self.session.exchange(request, deadline_ns))
+        except BaseException:
+            self.session.close()
+            raise
 
     def keep(self, now_ns: int, timeout_ms: int, *, has_looked: bool, is_tls: bool) -> None:
         """Prepare it for calls to come; a call that was allowed has looked at the server's identity."""

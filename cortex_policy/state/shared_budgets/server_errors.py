@@ -27,6 +27,11 @@ _FAILURES = {
     "NOREPLICAS": ("has fewer replicas than `min-replicas-to-write`", "start the missing replicas"),
 }
 
+_CODES_OF_TEXTS = (  # where Redis gives none
+    (b"unauthenticated ", b"NOAUTH"),
+    (b"The user executing the script can't", b"NOPERM"),
+)
+
 
 def answer_error(line: bytes) -> StateError:
     """Return the error for an answer that is no budget."""
@@ -35,6 +40,7 @@ def answer_error(line: bytes) -> StateError:
     if not line.startswith(b"-"):
         return unexpected_error(line)
     code, _, text = line[1:].partition(b" ")
+    code = next((known for part, known in _CODES_OF_TEXTS if part in text), code)
     if b"max number of clients" in text:
         return BudgetServerError(
             STATE_UNAVAILABLE, f"{_SERVER} has too many clients", "raise `maxclients` of the server"

@@ -14,3 +14,12 @@ def server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
         pytest.skip("neither redis-server nor valkey-server is installed")
     with running_server(program=request.param) as running:
         yield running
+
+
+@pytest.fixture(scope="module", params=PROGRAMS or ["redis-server"])
+def own_server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
+    """Run a server whose configuration the tests of a module may change; each test leaves it as it was."""
+    if not PROGRAMS:
+        pytest.skip("neither redis-server nor valkey-server is installed")
+    with running_server("--enable-debug-command", "yes", program=request.param) as running:
+        yield running
