@@ -149,7 +149,7 @@ SETTINGS = (
     Setting("budgets.password_file", PATH, None, _OPERATOR_PLACES,
             "The file with the server's password; without it, `$CORTEX_POLICY_BUDGETS_PASSWORD`."),
     Setting("budgets.timeout_ms", NUMBER, 50, _OPERATOR_PLACES,
-            "How many milliseconds a call waits for the server; after that `budgets.on_error` decides."),
+            "How many milliseconds a call waits for the server, at most 10000; after that `budgets.on_error` decides."),
     Setting("budgets.on_error", CHOICE, "deny", _OPERATOR_PLACES,
             "How a call is decided if the server does not answer: `local` counts it on this host.", ("local", "deny")),
     Setting("budgets.local_share", SHARE, 0.0, _OPERATOR_PLACES,

@@ -66,6 +66,14 @@ def test_a_server_without_what_all_hosts_must_agree_on_denies_every_call(
     assert f"budgets.{missing}` is not" in run_command("validate", code=1).stdout
 
 
+@pytest.mark.parametrize("value", [0, 10_001, 10**17])
+def test_a_time_that_no_server_meets_or_nobody_waits_for_is_refused(mine: Path, root: Path, value: int) -> None:
+    """With 27 and what is possible."""
+    with pytest.raises(GrantError, match=f"timeout_ms` is `{value}`") as caught:
+        settings_of(mine, f"{WHOLE}timeout_ms = {value}\n", root)
+    assert (caught.value.exit_code, caught.value.hint) == (27, "it must be from 1 to 10000")
+
+
 def test_without_a_server_the_other_settings_of_budgets_decide_nothing(mine: Path, root: Path) -> None:
     """They may be set first, one after the other."""
     assert settings_of(mine, 'on_error = "local"\nlocal_share = 1\n', root).budgets_url is None

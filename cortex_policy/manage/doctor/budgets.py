@@ -1,6 +1,8 @@
 """What can be wrong with a server that counts budgets for many hosts, and with what this host knows of it."""
 
-from shlex import join
+import os
+import stat
+from shlex import join, quote
 
 from cortex_policy.core.budget_server import parse_budget_server
 from cortex_policy.core.model import BudgetServerError, Settings, StateError
@@ -20,8 +22,10 @@ _AGREED = ("budgets.name", "budgets.key_file", "budgets.on_error")
 
 def check_budgets(settings: Settings) -> "Iterator[CheckResult]":
     """Check the key, and the server that the settings name."""
-    key = _key_result(settings)
+    key, server = _key_result(settings), parse_budget_server(settings.budgets_url or "")
     yield key
+    if server.socket:
+        yield _socket_result(os.path.dirname(server.socket))
     try:
         facts = read_server_facts(settings)
     except StateError as error:
@@ -39,6 +43,18 @@ def _key_result(settings: Settings) -> CheckResult:
     except StateError as error:
         return error_result("budget-key", error)
     return CheckResult("budget-key", OK, f"only this user and root can read `{settings.budgets_key_file}`")
+
+
+def _socket_result(directory: str) -> CheckResult:
+    """Look whether another user could listen in place of the server, and answer that there is always room."""
+    try:
+        is_open = bool(os.stat(directory).st_mode & stat.S_IWOTH)
+    except OSError:  # the server does not answer either
+        is_open = False
+    if is_open:
+        message = f"everyone can listen in `{directory}` while the server is down: put its socket elsewhere"
+        return CheckResult("budget-socket", WARNING, message, f"ls -ld {quote(directory)}")
+    return CheckResult("budget-socket", OK, f"not everyone can put a socket into `{directory}`")
 
 
 def _silence_result(settings: Settings, error: StateError) -> CheckResult:

@@ -58,7 +58,7 @@ def test_a_server_that_counts_is_fine(make: Make) -> None:
     found = results(make())
     assert {one.status for one in found.values()} == {OK}
     assert set(found) == {
-        "budget-key", "budget-server", "budget-eviction", "budget-replicas", "budget-clock", "budget-lock",
+        "budget-key", "budget-socket", "budget-server", "budget-eviction", "budget-replicas", "budget-clock", "budget-lock",
     }  # fmt: skip
     assert " ms" in found["budget-server"].message
 
@@ -113,6 +113,15 @@ def test_a_key_that_others_can_read_is_a_problem(make: Make, tmp_path: Path, mod
     found = results(settings)
     assert (found["budget-key"].status, found["budget-key"].command) == (PROBLEM, f"chmod 600 {tmp_path}/key")
     assert "budget-server" not in found
+
+
+def test_a_socket_that_anybody_could_put_there_is_a_warning(make: Make, tmp_path: Path) -> None:
+    """Sticky or not: while the server is down its name is free."""
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o1777)
+    found = results(make(budgets_url=f"unix://{tmp_path}/open/r"))["budget-socket"]
+    assert (found.status, found.command) == (WARNING, f"ls -ld {tmp_path}/open")
+    assert results(make(budgets_url=f"unix://{tmp_path}/absent/r"))["budget-socket"].status == OK
 
 
 def test_a_clock_that_differs_is_a_warning(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
