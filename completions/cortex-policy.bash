@@ -21,6 +21,11 @@ _cortex_policy_ids() (
     done
 )
 
+_cortex_policy_names() { # what has a stamp and a history: grants, and the rules of agents' hooks
+    _cortex_policy_ids "$1"
+    [[ ! -f ${1%/*}/hooks.toml ]] || printf 'hooks.toml\n'
+}
+
 _cortex_policy_actions() {
     [[ -f $1/$2.json && -r $1/$2.json ]] || return
     local text list='"actions"[[:space:]]*:[[:space:]]*\[([^]]*)\]' one='"([A-Za-z0-9._:/@+-]+)"(.*)'
@@ -146,8 +151,8 @@ _cortex_policy() {
         '--data-class set '*) choices='public internal sensitive' ;;
         '--fail-on diff '*) choices='widened' ;;
         '--fail-on replay '*) choices='allow deny any' ;;
-        '--grant audit show '*) choices=" $(_cortex_policy_ids "$tools")" ;;
-        '--grant audit stats '*) choices=" $(_cortex_policy_ids "$tools")" ;;
+        '--grant audit show '*) choices=" $(_cortex_policy_names "$tools")" ;;
+        '--grant audit stats '*) choices=" $(_cortex_policy_names "$tools")" ;;
         '--grant suggest '*) choices=" $(_cortex_policy_ids "$tools")" ;;
         '--ignore validate '*) choices='syntax shape key tool action scope arg budget hooks file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema key-other-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive scope-no-path arg-keyword arg-pattern arg-pathlike arg-undeclared budget-shared hooks-syntax hooks-key hooks-value hooks-rule hooks-ignore hooks-tool hooks-subagents hooks-unreachable hooks-grant hooks-action file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none file-ignore file-schema stamp-missing stamp-broken stamp-differs settings-invalid settings-unused' ;;
         '--init test '*) choices=" $(_cortex_policy_ids "$tools")" ;;
@@ -310,7 +315,7 @@ _cortex_policy() {
             flags='--root --reason --json -q --quiet -h --help'
             ;;
         'diff '*)
-            offered=('' 'ids' 'ids')
+            offered=('' 'names' 'ids')
             flags='--root --against --fail-on --markdown --output --json -h --help'
             ;;
         'doctor '*)
@@ -350,7 +355,7 @@ _cortex_policy() {
             flags='--root --output --json -h --help'
             ;;
         'log '*)
-            offered=('' 'ids')
+            offered=('' 'names')
             flags='--root -n --number --output --json -h --help'
             ;;
         'new '*)
@@ -402,7 +407,7 @@ _cortex_policy() {
             flags='--write -h --help'
             ;;
         'show '*)
-            offered=('' 'ids')
+            offered=('' 'names')
             flags='--root --at --json -h --help'
             ;;
         'stamp '*)
@@ -426,7 +431,7 @@ _cortex_policy() {
             flags='--root --init --update --filter --fail-under --output --watch --json -h --help'
             ;;
         'undo '*)
-            offered=('' 'ids')
+            offered=('' 'names')
             flags='--root --to --dry-run --allow-widening --wait --json -q --quiet -h --help'
             ;;
         'validate '*)
@@ -442,6 +447,7 @@ _cortex_policy() {
     [[ $place == values ]] && place=$(_cortex_policy_values "${plain[${#plain[@]} - 1]}")
     case $place in
         ids) place=$(_cortex_policy_ids "$tools") ;;
+        names) place=$(_cortex_policy_names "$tools") ;;
         actions) place=$(_cortex_policy_actions "$tools" "${plain[${#plain[@]} - 1]}") ;;
         requests) place=$(_cortex_policy_requests) ;;
         files) [[ $current != -* && ! $choices ]] && { compopt -o default 2>/dev/null; return; } ;;

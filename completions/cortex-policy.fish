@@ -45,6 +45,12 @@ function __cortex_policy_ids
     end
 end
 
+function __cortex_policy_names # what has a stamp and a history: grants, and the rules of agents' hooks
+    __cortex_policy_ids
+    set -l tools (__cortex_policy_tools)
+    test -f "$tools/../hooks.toml"; and echo hooks.toml
+end
+
 function __cortex_policy_actions
     set -l file (__cortex_policy_tools)/$argv[1].json
     test -f "$file" -a -r "$file"; or return
@@ -210,7 +216,7 @@ complete -c cortex-policy -n '__cortex_policy_at 6 audit show' -F
 complete -c cortex-policy -n '__cortex_policy_at 7 audit show' -F
 complete -c cortex-policy -n '__cortex_policy_in audit show' -l root -x -a '(__fish_complete_directories)' -d 'Only calls of this root; default: all roots'
 complete -c cortex-policy -n '__cortex_policy_in audit show' -l since -x -d 'Only calls since a time: 24h, 90m or 7d ago, or a date'
-complete -c cortex-policy -n '__cortex_policy_in audit show' -l grant -x -a '(__cortex_policy_ids)' -d 'Only calls of this grant'
+complete -c cortex-policy -n '__cortex_policy_in audit show' -l grant -x -a '(__cortex_policy_names)' -d 'Only calls of this grant'
 complete -c cortex-policy -n '__cortex_policy_in audit show' -l reason -x -a 'allowed action_not_allowed argument_not_allowed path_outside_scope approval_required rate_limited stopped grant_not_found grant_invalid grant_unsafe stamp_mismatch state_unavailable root_not_found root_ambiguous settings_invalid' -d 'Only answers with this reason'
 complete -c cortex-policy -n '__cortex_policy_in audit show' -l denied -d 'Only calls that were not allowed'
 complete -c cortex-policy -n '__cortex_policy_in audit show' -l json -d 'Print the logged events as JSON, one per line'
@@ -225,7 +231,7 @@ complete -c cortex-policy -n '__cortex_policy_at 6 audit stats' -F
 complete -c cortex-policy -n '__cortex_policy_at 7 audit stats' -F
 complete -c cortex-policy -n '__cortex_policy_in audit stats' -l root -x -a '(__fish_complete_directories)' -d 'Only calls of this root; default: all roots'
 complete -c cortex-policy -n '__cortex_policy_in audit stats' -l since -x -d 'Only calls since a time: 24h, 90m or 7d ago, or a date'
-complete -c cortex-policy -n '__cortex_policy_in audit stats' -l grant -x -a '(__cortex_policy_ids)' -d 'Only calls of this grant'
+complete -c cortex-policy -n '__cortex_policy_in audit stats' -l grant -x -a '(__cortex_policy_names)' -d 'Only calls of this grant'
 complete -c cortex-policy -n '__cortex_policy_in audit stats' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in audit stats' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 audit tail' -F
@@ -326,7 +332,7 @@ complete -c cortex-policy -n '__cortex_policy_in deny' -l reason -x -d 'Tell the
 complete -c cortex-policy -n '__cortex_policy_in deny' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in deny' -s q -l quiet -d 'Print only errors and hints'
 complete -c cortex-policy -n '__cortex_policy_in deny' -s h -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 diff' -a '(__cortex_policy_ids)'
+complete -c cortex-policy -n '__cortex_policy_at 0 diff' -a '(__cortex_policy_names)'
 complete -c cortex-policy -n '__cortex_policy_at 1 diff' -a '(__cortex_policy_ids)'
 complete -c cortex-policy -n '__cortex_policy_in diff' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in diff' -l against -x -a '(echo stamp; __cortex_policy_revisions)' -d 'Compare the grants, or OLD alone, with a git revision, or with stamp'
@@ -453,7 +459,7 @@ complete -c cortex-policy -n '__cortex_policy_in list' -l root -x -a '(__fish_co
 complete -c cortex-policy -n '__cortex_policy_in list' -l output -x -a 'table tsv' -d 'Print a table, or lines with tabs; default: a table only on a terminal'
 complete -c cortex-policy -n '__cortex_policy_in list' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in list' -s h -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 log' -a '(__cortex_policy_ids)'
+complete -c cortex-policy -n '__cortex_policy_at 0 log' -a '(__cortex_policy_names)'
 complete -c cortex-policy -n '__cortex_policy_in log' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in log' -s n -l number -x -d 'Show at most N lines'
 complete -c cortex-policy -n '__cortex_policy_in log' -l output -x -a 'table tsv' -d 'Print a table, or lines with tabs; default: a table only on a terminal'
@@ -597,7 +603,7 @@ complete -c cortex-policy -n '__cortex_policy_in set' -s h -l help -d 'Show this
 complete -c cortex-policy -n '__cortex_policy_at 0 shell-init' -a 'bash zsh fish'
 complete -c cortex-policy -n '__cortex_policy_in shell-init' -l write -d 'Write it to a file; print the line that sources it'
 complete -c cortex-policy -n '__cortex_policy_in shell-init' -s h -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 show' -a '(__cortex_policy_ids)'
+complete -c cortex-policy -n '__cortex_policy_at 0 show' -a '(__cortex_policy_names)'
 complete -c cortex-policy -n '__cortex_policy_in show' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in show' -l at -x -a '(__cortex_policy_versions)' -d 'Print its text at this version'
 complete -c cortex-policy -n '__cortex_policy_in show' -l json -d 'Output JSON on a single line'
@@ -675,7 +681,7 @@ complete -c cortex-policy -n '__cortex_policy_in test' -l output -x -a 'text jso
 complete -c cortex-policy -n '__cortex_policy_in test' -l watch -d 'Run again when a grant or a case file changes'
 complete -c cortex-policy -n '__cortex_policy_in test' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in test' -s h -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 undo' -a '(__cortex_policy_ids)'
+complete -c cortex-policy -n '__cortex_policy_at 0 undo' -a '(__cortex_policy_names)'
 complete -c cortex-policy -n '__cortex_policy_in undo' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in undo' -l to -x -a '(__cortex_policy_versions)' -d 'Bring all grants back to a version'
 complete -c cortex-policy -n '__cortex_policy_in undo' -l dry-run -d 'Print what would be written; write nothing'

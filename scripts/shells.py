@@ -29,6 +29,8 @@ OFFERS = {
     "name": " ".join(BY_NAME), "request_id": "requests", "value": "values", "logs": "files", "log": "files",
     "words": " ".join(COMMANDS), "base": "files", "ours": "files", "theirs": "files",
 }  # fmt: skip
+# and of some commands: also `hooks.toml`, which has a stamp and a history as grants have
+NAMED = {(command, name): "names" for command in ("undo", "log", "diff", "show") for name in ("grant", "grant_id", "old")}
 # and for the value of an option of a command
 CHOICES = {
     ("validate", "select"): CODES, ("validate", "ignore"): CODES, ("validate", "output"): " ".join(FORMATS),
@@ -37,13 +39,14 @@ CHOICES = {
     ("replay", "proposed"): "trees", ("replay", "fail_on"): " ".join(ReplayFailOn),
     ("diff", "revision"): "sides", ("diff", "fail_on"): " ".join(DiffFailOn),
     ("show", "at"): "versions", ("undo", "to"): "versions",
-    ("audit show", "grant_id"): "ids", ("audit stats", "grant_id"): "ids", ("audit show", "reason"): " ".join(map(str, REASONS)),
+    ("audit show", "grant_id"): "names", ("audit stats", "grant_id"): "names", ("audit show", "reason"): " ".join(map(str, REASONS)),
 }  # fmt: skip
 # how a shell takes these, the grants' ids, the versions of the stamp, the stamp or git's revisions, and these or a directory
 CHOOSING = {
     "bash": {
         "": "choices='{}'",
         "ids": 'choices=" $(_cortex_policy_ids "$tools")"',  # never empty: nothing else is offered there
+        "names": 'choices=" $(_cortex_policy_names "$tools")"',
         "versions": 'choices=" $(_cortex_policy_versions "$tools")"',
         "sides": 'choices=" stamp $(_cortex_policy_revisions "$tools")"',
         "trees": 'compopt -o plusdirs 2>/dev/null; choices=" $(_cortex_policy_revisions "$tools")"',
@@ -51,6 +54,7 @@ CHOOSING = {
     "_cortex-policy": {
         "": "_wanted values expl value compadd - {}; return",
         "ids": '_wanted grants expl grant compadd - ${(f)"$(_cortex_policy_ids $tools)"}; return',
+        "names": '_wanted grants expl grant compadd - ${(f)"$(_cortex_policy_names $tools)"}; return',
         "versions": '_wanted versions expl version compadd - ${(f)"$(_cortex_policy_versions $tools)"}; return',
         "sides": '_wanted revisions expl revision compadd - stamp ${(f)"$(_cortex_policy_revisions $tools)"}; return',
         "trees": "_alternative 'revisions:revision:compadd - ${(f)\"$(_cortex_policy_revisions $tools)\"}'"
@@ -59,7 +63,7 @@ CHOOSING = {
     "fish": {"": ""},  # it takes them with the option
 }
 FISH = {
-    "ids": "(__cortex_policy_ids)", "versions": "(__cortex_policy_versions)", "requests": "(__cortex_policy_requests)",
+    "ids": "(__cortex_policy_ids)", "names": "(__cortex_policy_names)", "versions": "(__cortex_policy_versions)", "requests": "(__cortex_policy_requests)",
     "sides": "(echo stamp; __cortex_policy_revisions)", "trees": "(__cortex_policy_revisions; __fish_complete_directories)",
 }  # fmt: skip
 MOST_OFFERED = 8  # of an argument that may be repeated
@@ -108,7 +112,12 @@ def _offers(page: Page) -> list[str]:
     """Return what is offered for each word after the command."""
     if page.pages:
         return [" ".join(sub.words[-1] for sub in page.pages)]
-    return [OFFERS[argument.name] for argument in page.arguments for _ in range(_how_many(argument))]
+    command = " ".join(page.below)
+    return [
+        NAMED.get((command, argument.name), OFFERS[argument.name])
+        for argument in page.arguments
+        for _ in range(_how_many(argument))
+    ]
 
 
 def _how_many(argument: Any) -> int:

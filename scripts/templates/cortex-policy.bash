@@ -21,6 +21,11 @@ _cortex_policy_ids() (
     done
 )
 
+_cortex_policy_names() { # what has a stamp and a history: grants, and the rules of agents' hooks
+    _cortex_policy_ids "$1"
+    [[ ! -f ${1%/*}/hooks.toml ]] || printf 'hooks.toml\n'
+}
+
 _cortex_policy_actions() {
     [[ -f $1/$2.json && -r $1/$2.json ]] || return
     local text list='"actions"[[:space:]]*:[[:space:]]*\[([^]]*)\]' one='"([A-Za-z0-9._:/@+-]+)"(.*)'
@@ -135,6 +140,7 @@ _cortex_policy() {
     [[ $place == values ]] && place=$(_cortex_policy_values "${plain[${#plain[@]} - 1]}")
     case $place in
         ids) place=$(_cortex_policy_ids "$tools") ;;
+        names) place=$(_cortex_policy_names "$tools") ;;
         actions) place=$(_cortex_policy_actions "$tools" "${plain[${#plain[@]} - 1]}") ;;
         requests) place=$(_cortex_policy_requests) ;;
         files) [[ $current != -* && ! $choices ]] && { compopt -o default 2>/dev/null; return; } ;;

@@ -45,6 +45,12 @@ function __cortex_policy_ids
     end
 end
 
+function __cortex_policy_names # what has a stamp and a history: grants, and the rules of agents' hooks
+    __cortex_policy_ids
+    set -l tools (__cortex_policy_tools)
+    test -f "$tools/../hooks.toml"; and echo hooks.toml
+end
+
 function __cortex_policy_actions
     set -l file (__cortex_policy_tools)/$argv[1].json
     test -f "$file" -a -r "$file"; or return

@@ -57,14 +57,19 @@ CASES = [
     ("cortex-policy stamp ", {"merge", "merge-files", "show", "verify", "wait", "write"}),
     ("cortex-policy stamp show --j", {"--json"}),
     ("cortex-policy show m", {"model-gateway"}),
-    ("cortex-policy undo ", {"git", "model-gateway"}),
+    ("cortex-policy undo ", {"git", "hooks.toml", "model-gateway"}),
+    ("cortex-policy log h", {"hooks.toml"}),
+    ("cortex-policy show h", {"hooks.toml"}),
+    ("cortex-policy set h", set()),
+    ("cortex-policy log --root ../../other h", set()),
+    ("cortex-policy audit show --grant h", {"hooks.toml"}),
     ("cortex-policy undo --to 3 --al", {"--allow-widening"}),
     ("cortex-policy log m", {"model-gateway"}),
     ("cortex-policy show git ", set()),
     ("cortex-policy edit m", {"model-gateway"}),
     ("cortex-policy edit --w", {"--wait"}),
     ("cortex-policy edit --wait 60 g", {"git"}),
-    ("cortex-policy diff ", {"git", "model-gateway"}),
+    ("cortex-policy diff ", {"git", "hooks.toml", "model-gateway"}),
     ("cortex-policy diff git m", {"model-gateway"}),
     ("cortex-policy diff git --ag", {"--against"}),
     ("cortex-policy diff --against HEAD g", {"git"}),
@@ -258,6 +263,7 @@ def below(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name in ("1f0c9a7e", *hostile, "2f0c9a7e")
     ))  # fmt: skip
     tools = top / "root" / ".cortex" / "policy" / "tools"
+    (tools.parent / "hooks.toml").write_text("format = 1\n")
     for name in ("$(touch owned)", "`touch owned`", "new\nline", "spaced out", "*", ".hidden", "-q", "\x1b[31mred"):
         (tools / f"{name}.json").write_text("{}")
     (tools / "hostile.json.bak").write_text("{}")
