@@ -1,4 +1,4 @@
-"""Who writes and reads grants in a crash run: a worker that will be killed, a hand without the lock, a reader."""
+"""Who writes and reads grants and `hooks.toml` in a crash run: a worker that will be killed, a hand without the lock, a reader."""
 
 import mmap
 import os
@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import configured
 
-from cortex_policy.core.decode import MAX_BYTES, decode_grant
+from cortex_policy.core.decode import HOOKS, MAX_BYTES, decode_grant
+from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.model import NOT_DONE, STAMP_MISMATCH, CortexPolicyError
 from cortex_policy.manage.editing.set_fields import GrantEdit, apply_edit
 from cortex_policy.manage.history import undo
@@ -23,17 +24,47 @@ from cortex_policy.state.stamp import grant_digest
 from cortex_policy.state.writer_lock import LockWait
 
 SET = ("set-0", "set-1", "set-2")
+RISING = (*SET, HOOKS)  # their number only rises
 STILL = ("still-0", "still-1")
 MOVED = ("moved", "moved-away")
 WAVERING = "wavering"  # set to anything, and undone
 UNDONE, CONFIGURED = 0.2, 0.08  # of what a worker does; who reads settings waits for those just written
 GONE_BACK = 0.25  # of what it does in a round in which workers go back to a version
 HEAD = '{"note": "hand '
+HEAD_OF_RULES = "# hand "
+_RATE = "\n# rate "  # in the rules, which have no number of their own
 NUMBER = "0000000"  # of the hand's last edit: always at the same place, so that it is changed in place by one write
 
 
+def head_of(name: str) -> str:
+    """Return what precedes the hand's number in a text."""
+    return HEAD_OF_RULES if name == HOOKS else HEAD
+
+
+def file_of(root: Root, name: str) -> Path:
+    """Return the file of a grant, or of the rules."""
+    return Path(root.tools).parent / HOOKS if name == HOOKS else Path(root.tools, f"{name}.json")
+
+
+def rate_of(name: str, data: bytes) -> int:
+    """Return the number in a text, which must decode."""
+    if name != HOOKS:
+        return decode_grant(data).rate.per_minute
+    decode_hooks_toml(data)
+    return int(data.decode().partition(_RATE)[2].partition("\n")[0])
+
+
+def text_with_rate(name: str, old: bytes, rate: int) -> bytes:
+    """Return a text with another number."""
+    if name != HOOKS:
+        return apply_edit(old.decode(), GrantEdit(rate=rate), name).text.encode()
+    return old.replace(f"{_RATE}{rate_of(name, old)}\n".encode(), f"{_RATE}{rate}\n".encode())
+
+
 def text_of(grant_id: str, rate: int, number: str = NUMBER) -> str:
-    """Return the text of a grant: what is no number in it never changes."""
+    """Return the text of a grant, or of the rules: what is no number in it never changes."""
+    if grant_id == HOOKS:
+        return f'{HEAD_OF_RULES}{number}{_RATE}{rate}\nformat = 1\nunmapped = "deny"\n'
     tail = f'"tool": "{grant_id.removesuffix("-away")}", "actions": ["a", "b"],\n\t"rate": {{"perMinute": {rate}}}'
     return f'{HEAD}{number}",  {tail}, "rules": [ 1.0, "\\u00e9" ]}}\r\n'
 
@@ -145,10 +176,9 @@ class Worker:
             self.numbers.add("refused")
 
     def _set(self, writer: transaction_writer.GrantWriter, chance: random.Random) -> None:
-        grant_id = chance.choice(SET)
+        grant_id = chance.choice(RISING)
         old = writer.grants.read(grant_id) or b""
-        rate = decode_grant(old).rate.per_minute + 1
-        new = apply_edit(old.decode(), GrantEdit(rate=rate), grant_id).text.encode()
+        new = text_with_rate(grant_id, old, rate_of(grant_id, old) + 1)
         self.numbers.add(f"began {grant_id}")
         writer.write(grant_id, old, self._noted(new))
         self.numbers.add(f"set {grant_id}")
@@ -202,15 +232,15 @@ class Edit(NamedTuple):
 
 def edit_by_hand(root: Root, evidence: Evidence, number: str, grant_id: str, in_place: bool) -> Edit | None:
     """Change a grant without the lock: in place, or by a new file; None where it was just moved away."""
-    file = Path(root.tools, f"{grant_id}.json")
+    file, head = file_of(root, grant_id), head_of(grant_id)
     began = time.monotonic_ns()
     try:
         text = file.read_bytes().decode()
-        new = f"{HEAD}{number}{text[len(HEAD + NUMBER) :]}".encode()
+        new = f"{head}{number}{text[len(head + NUMBER) :]}".encode()
         evidence.note("made", grant_digest(new))
         if in_place:
             with file.open("r+b", buffering=0) as stream:
-                os.pwrite(stream.fileno(), number.encode(), len(HEAD))
+                os.pwrite(stream.fileno(), number.encode(), len(head))
         else:
             other = file.with_name(".hand")
             other.write_bytes(new)
@@ -237,11 +267,11 @@ def read_always(root: Root, numbers: Numbers, evidence: Evidence) -> None:
             if stamp is not None:
                 numbers.add("versions seen") if stamp.version > last else None
                 last = stamp.version
-                for digest in {*stamp.grant_digests.values()} - digests:
+                for digest in {*stamp.digests.values()} - digests:
                     digests.add(digest)
                     evidence.note("seen", digest)
             numbers.add("polls")
-            _read_one(root, random.choice((*SET, *STILL, *MOVED)))
+            _read_one(root, random.choice((*RISING, *STILL, *MOVED)))
             if configured.read(root, place := random.choice(configured.PLACES)) not in configured.TEXTS:
                 evidence.note("fault", f"half a text was seen in the settings of the {place}")
     except BaseException:  # noqa: BLE001 - it is noted, whatever it is
@@ -252,6 +282,10 @@ def _read_one(root: Root, grant_id: str) -> None:
     from cortex_policy.state.grants import TrustCheck  # noqa: PLC0415 - nothing else here reads so
 
     try:
+        if grant_id == HOOKS:
+            with PolicyDirectory(TrustCheck(root)) as policy:
+                rate_of(HOOKS, policy.read(HOOKS, MAX_BYTES))
+            return
         with PolicyDirectory(TrustCheck(root), "tools") as tools:
             decode_grant(tools.read(f"{grant_id}.json", MAX_BYTES))
     except FileNotFoundError:

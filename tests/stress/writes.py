@@ -1,4 +1,4 @@
-"""Kill writers of grants at random instants, with a hand and a reader beside: python tests/stress/writes.py --kills N."""
+"""Kill writers of grants and rules at random instants, with a hand and a reader beside: python tests/stress/writes.py --kills N."""
 
 import argparse
 import os
@@ -16,9 +16,10 @@ import configured
 from kills import COMMANDS, kill_commands
 from scribes import (
     HEAD,
+    HEAD_OF_RULES,
     MOVED,
     NUMBER,
-    SET,
+    RISING,
     STILL,
     WAVERING,
     Edit,
@@ -26,12 +27,14 @@ from scribes import (
     Numbers,
     Worker,
     edit_by_hand,
+    file_of,
+    rate_of,
     read_always,
     temporary_files,
     text_of,
 )
 
-from cortex_policy.core.decode import decode_grant
+from cortex_policy.core.decode import HOOKS
 from cortex_policy.manage.history import undo
 from cortex_policy.manage.history.writes import entries_up_to_stamp
 from cortex_policy.manage.stamp.verify import verify_stamp
@@ -70,9 +73,9 @@ def made(top: Path) -> Root:
     tools.mkdir(parents=True)
     for directory in (top, top / ".cortex", tools.parent, tools):
         directory.chmod(0o755)
-    for grant_id in (*SET, *STILL, MOVED[0], WAVERING):
-        (tools / f"{grant_id}.json").write_bytes(text_of(grant_id, 1000).encode())
     root = Root(str(top.resolve()), named=True)
+    for grant_id in (*RISING, *STILL, MOVED[0], WAVERING):
+        file_of(root, grant_id).write_bytes(text_of(grant_id, 1000).encode())
     write_stamp(root, lambda _: None)
     configured.made(root, top.parent / "config")
     return root
@@ -80,7 +83,8 @@ def made(top: Path) -> Root:
 
 def _number_of(data: bytes) -> str:
     """Return the number that a hand left in a text."""
-    return data[len(HEAD) :][: len(NUMBER)].decode()
+    head = HEAD_OF_RULES if data.startswith(HEAD_OF_RULES.encode()) else HEAD
+    return data[len(head) :][: len(NUMBER)].decode()
 
 
 class Run:
@@ -88,7 +92,7 @@ class Run:
 
     def __init__(self, root: Root, evidence: Evidence, seed: int) -> None:
         self.root, self.evidence, self.chance = root, evidence, random.Random(seed)
-        names = [f"{word} {grant_id}" for word in ("began", "set") for grant_id in SET]
+        names = [f"{word} {grant_id}" for word in ("began", "set") for grant_id in RISING]
         self.numbers = Numbers(
             "written", "refused", "undone by workers", "gone back by workers", "settings begun", "settings written", "healed by workers",
             "polls", "versions seen", *names,
@@ -110,8 +114,8 @@ class Run:
         )
         self.open: dict[str, Edit] = {}  # hand edits that nobody has accepted yet, by number
         self.faults: list[str] = []
-        self.version, self.rates = 1, dict.fromkeys(SET, 1000)
-        self.stood, self.grants = self._files(), self._stamp().grant_digests  # when all was looked at last
+        self.version, self.rates = 1, dict.fromkeys(RISING, 1000)
+        self.stood, self.grants = self._files(), self._stamp().digests  # when all was looked at last
         for data in self._files().values():
             evidence.note("made", grant_digest(data))
 
@@ -142,12 +146,12 @@ class Run:
         self.counts["kills"] += len(running)
         edited |= {edit.grant_id for edit in self.open.values()}
         before_all = self.version, self.stood, bool(edited)
-        self._look(before, edited | {*SET} if go_back else edited, began)
+        self._look(before, edited | {*RISING} if go_back else edited, began)
         if self.open and self.chance.random() < 0.6:
             self._accept()
         elif not self.open and self.chance.random() < 0.3:
             self._go_back(*before_all)
-        self.stood, self.grants = self._files(), self._stamp().grant_digests
+        self.stood, self.grants = self._files(), self._stamp().digests
 
     def _worker(self, slot: int, *, goes_back: bool) -> int:
         seed = self.chance.getrandbits(32)
@@ -155,7 +159,9 @@ class Run:
         return spawn(lambda: worker.run(random.Random(seed)))
 
     def _hand(self) -> None:
-        free = [name for name in (*SET, *STILL, MOVED[0]) if name not in {edit.grant_id for edit in self.open.values()}]
+        free = [
+            name for name in (*RISING, *STILL, MOVED[0]) if name not in {edit.grant_id for edit in self.open.values()}
+        ]
         if not free:
             return
         grant_id, number = self.chance.choice(free), f"{self.counts['hand edits'] + 1:0{len(NUMBER)}}"
@@ -166,7 +172,8 @@ class Run:
             self.counts["hand edits"] += 1
 
     def _files(self) -> dict[str, bytes]:
-        return {path.stem: path.read_bytes() for path in Path(self.root.tools).glob("[!.]*.json")}
+        files = {path.stem: path.read_bytes() for path in Path(self.root.tools).glob("[!.]*.json")}
+        return files | {HOOKS: file_of(self.root, HOOKS).read_bytes()}
 
     def _look(self, before: dict[str, int], edited: set[str], began: int) -> None:
         """Let the next command heal, then hold everything against what may be."""
@@ -205,7 +212,7 @@ class Run:
         self._must(since == back, f"{since} are not {back}")
         expected = list(range(stamp.version, self.version, -1))
         self._must([one.version for one in back] == expected, f"{back} are not {expected}")
-        state: dict[str, str | None] = {**stamp.grant_digests}
+        state: dict[str, str | None] = {**stamp.digests}
         for entry in back:
             state |= {one.id: one.stamp_digest_before for one in entry.changes}
         was = {name: digest for name, digest in state.items() if digest is not None}
@@ -221,13 +228,13 @@ class Run:
         self.counts["went back"] += 1
         self.counts["grants brought back"] += len(done.steps)
         self.version = self._stamp().version
-        self.rates |= {name: decode_grant(self._files()[name]).rate.per_minute for name in SET}
+        self.rates |= {name: rate_of(name, self._files()[name]) for name in RISING}
 
     def _look_at(self, grant_id: str, data: bytes, before: dict[str, int], edited: set[str]) -> None:
         text = data.decode()
-        rate, number = decode_grant(data).rate.per_minute, text[len('{"note": "hand ') :][: len(NUMBER)]
+        rate, number = rate_of(grant_id, data), _number_of(data)
         self._must(text == text_of(grant_id, rate, number), f"{grant_id} is {text!r}")
-        if grant_id in SET:
+        if grant_id in RISING:
             least, most = (
                 self.numbers.get(f"{word} {grant_id}") - before[f"{word} {grant_id}"] for word in ("set", "began")
             )
