@@ -30,7 +30,9 @@ OFFERS = {
     "words": " ".join(COMMANDS), "base": "files", "ours": "files", "theirs": "files",
 }  # fmt: skip
 # and of some commands: also `hooks.toml`, which has a stamp and a history as grants have
-NAMED = {(command, name): "names" for command in ("undo", "log", "diff", "show") for name in ("grant", "grant_id", "old")}
+NAMED = {
+    (command, name): "names" for command in ("undo", "log", "diff", "show") for name in ("grant", "grant_id", "old")
+}
 # and for the value of an option of a command
 CHOICES = {
     ("validate", "select"): CODES, ("validate", "ignore"): CODES, ("validate", "output"): " ".join(FORMATS),
