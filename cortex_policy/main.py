@@ -220,7 +220,7 @@ def parse_check_argv(argv: list[str], command: str = "check") -> "Call | None":
     """Parse the words after `check`; return None for anything not plain, which Typer then parses."""
     from cortex_policy.check import Call  # noqa: PLC0415
 
-    fields = _parse_words(argv, _CHECK_FLAGS, _CHECK_OPTIONS)
+    fields = _parse_call_fields(argv, _CHECK_FLAGS, _CHECK_OPTIONS)
     return Call(command=command, **fields) if fields is not None else None
 
 
@@ -230,7 +230,7 @@ def parse_run_argv(argv: list[str]) -> "Run | None":
     from cortex_policy.run import Run, parse_denied_exit_code, split_argv  # noqa: PLC0415
 
     words, command = split_argv(argv)
-    fields = _parse_words(words, _RUN_FLAGS, _RUN_OPTIONS)
+    fields = _parse_call_fields(words, _RUN_FLAGS, _RUN_OPTIONS)
     if fields is None or not command:
         return None
     if "denied_exit" in fields:
@@ -241,7 +241,7 @@ def parse_run_argv(argv: list[str]) -> "Run | None":
     return Run(Call(command="run", **fields), command, **own)
 
 
-def _parse_words(argv: list[str], flags: "dict[str, str]", options: "dict[str, str]") -> "dict[str, Any] | None":
+def _parse_call_fields(argv: list[str], flags: "dict[str, str]", options: "dict[str, str]") -> "dict[str, Any] | None":
     """Return the fields of a call, None if the words are not plain."""
     names: list[str] = []
     fields: dict[str, Any] = {}

@@ -114,7 +114,7 @@ def _line_and_column(text: str, offset: int) -> str:
     return f"line {text.count(chr(10), 0, offset) + 1} column {offset - line_start + 1}"
 
 
-def _scan_value(text: str, start: int) -> "tuple[Any, int]":
+def _scan_value_at(text: str, start: int) -> "tuple[Any, int]":
     try:
         return _scan(text, start)
     except SystemError:
@@ -128,7 +128,7 @@ def _scan_text(text: str) -> "Any":
     """Return the one JSON value of a text; raise MalformedError with its line and column if it is not just that."""
     start = len(text) - len(text.lstrip(_WHITESPACE))
     try:
-        value, end = _scan_value(text, start)
+        value, end = _scan_value_at(text, start)
     except StopIteration as stop:
         message = f"{_line_and_column(text, stop.value)}: expecting a value"
         raise MalformedError(message) from None

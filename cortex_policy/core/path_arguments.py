@@ -36,7 +36,7 @@ def path_condition_of_name(name: str) -> int:
     """Return when an argument is a path, by its name alone: NEVER, IF_TEXT or ALWAYS."""
     if name.casefold().replace("_", "").replace("-", "") in PATH_NAMES:
         return ALWAYS
-    return IF_TEXT if any(word.casefold() in LAST_WORDS for word in _last_words(name)) else NEVER
+    return IF_TEXT if any(word.casefold() in LAST_WORDS for word in _possible_last_words(name)) else NEVER
 
 
 def may_be_path_argument(grant: "Grant", name: str) -> bool:
@@ -133,7 +133,7 @@ def _labelled_parts(
     return ((f"{label}[{index}]", part) for index, part in enumerate(value))
 
 
-def _last_words(name: str) -> tuple[str, str]:
+def _possible_last_words(name: str) -> tuple[str, str]:
     """Return the last word of a name, split in two ways: `URLPath` may be one word, or `URL` and `Path`."""
     end = len(name)
     while end and not name[end - 1].isalpha():  # digits and separators

@@ -136,7 +136,7 @@ class Decider:
         request = Request(action, plain, resolve_paths(grant, origin, plain, protected), cost)
         decision = denial_before_rate(grant, request, entry.settings)  # not `... or ...`: a denial is false
         if decision is None:
-            decision = decide_rate(grant, request, _full_budget(grant, cost))
+            decision = decide_rate(grant, request, _unused_budget(grant, cost))
         self._refusals += not decision
         return _with_digest(decision, entry)
 
@@ -250,7 +250,7 @@ class Decider:
             raise UsageError(message)
 
 
-def _full_budget(grant: Grant, cost: int) -> Budget:
+def _unused_budget(grant: Grant, cost: int) -> Budget:
     """Return the budget of a grant without hits."""
     limit = grant.rate.per_minute
     return Budget(limit, 0, limit, 0.0 if cost <= limit else None, 0)

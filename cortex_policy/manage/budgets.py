@@ -126,18 +126,18 @@ def reset_budgets(root: Root, grant_id: str, action: str | None = None) -> tuple
 
     settings = counting_settings()
     if settings.budgets_url is None:
-        return _in_state(root, settings, forget)
+        return _call_in_state_directory(root, settings, forget)
     from cortex_policy.state.budget_choice import server_budgets  # noqa: PLC0415 - few hosts share budgets
 
     shared = server_budgets(settings)
     known = [word for word in actions if shared.reset(tool, word)]
-    local = _in_state(root, settings, forget)
+    local = _call_in_state_directory(root, settings, forget)
     return tuple(word for word in actions if word in known or word in local)
 
 
 def remove_all_rate_state(root: Root) -> int:
     """Remove all rate state of a root on this host, whatever files are there; return their number."""
-    return _in_state(root, counting_settings(), remove_all_budgets)
+    return _call_in_state_directory(root, counting_settings(), remove_all_budgets)
 
 
 def _budgets_of(root: Root) -> "Budgets":
@@ -159,7 +159,7 @@ def _root_identity(root: Root) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _in_state(root: Root, settings: Settings, function: "Callable[[int], T]") -> "T":
+def _call_in_state_directory(root: Root, settings: Settings, function: "Callable[[int], T]") -> "T":
     """Call a function with the directory of a root's state; raise StateError if the disk fails."""
     state_dir = settings.state_dir or ""
     try:

@@ -24,7 +24,7 @@ def atomic_replace(
     before the file is replaced, and may raise to prevent it. Raises OSError, which names the file, if nothing changed.
     """
     try:
-        old = _open_old(directory, name)
+        old = _open_file_to_replace(directory, name)
         try:
             _rename_over(directory, name, data, mode, old, verify)
         finally:
@@ -68,7 +68,7 @@ def remove_temporaries(directory: int) -> None:
                     os.unlink(name, dir_fd=directory)
 
 
-def _open_old(directory: int, name: str) -> int | None:
+def _open_file_to_replace(directory: int, name: str) -> int | None:
     """Open the file to replace, None if it does not exist; raise OSError unless it is a regular file."""
     try:
         descriptor = os.open(name, _OLD, dir_fd=directory)

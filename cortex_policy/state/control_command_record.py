@@ -117,7 +117,7 @@ class CommandRecorder:
         try:
             if self._is_enabled:
                 with open_settings_directory(self._record.place, self._root) as top:
-                    _work_in_commands(top, self._record.place, work)
+                    _call_in_commands_directory(top, self._record.place, work)
         except CortexPolicyError as error:
             self.problem = error.message
         except OSError as error:
@@ -156,7 +156,7 @@ def decode_record(data: bytes, place: str, name: str) -> CommandRecord:
     return CommandRecord(written_at, author, command, subject, detail, verdict, grant_id, place, is_finished, begun_ns)
 
 
-def _work_in_commands(top: int, place: str, work: "Callable[[int], None]") -> None:
+def _call_in_commands_directory(top: int, place: str, work: "Callable[[int], None]") -> None:
     """Call a function with the directory of the records below an open one, which is made if it does not exist."""
     mode = _PUBLIC | 0o111 if place == SYSTEM else _PRIVATE | 0o100
     create_history_directory(top, mode)

@@ -46,7 +46,7 @@ class GrantChange(Value):
     is_hand_edit: bool = False
 
     @property
-    def is_known(self) -> bool:
+    def is_restorable(self) -> bool:
         """Whether the grant can be restored."""
         return self.old is None or self.data is not None
 

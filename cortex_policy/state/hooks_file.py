@@ -28,7 +28,7 @@ def load_hook_rules(root: Root) -> "HookRules":
 
 def load_rules_and_settings(root: Root) -> "tuple[HookRules, Settings]":
     """Load the rules of a root, and its settings; raise as `load_hook_rules` does."""
-    data = _read(root)
+    data = _read_hooks_file(root)
     settings = effective_settings(root.path)
     digest = str(sha256(data).hexdigest())
     if settings.stamp == "require":
@@ -38,7 +38,7 @@ def load_rules_and_settings(root: Root) -> "tuple[HookRules, Settings]":
     return _cached_rules(root, settings, data, digest), settings
 
 
-def _read(root: Root) -> bytes:
+def _read_hooks_file(root: Root) -> bytes:
     """Read the file from the open policy directory, in which there is no stop; raise GrantError or AccessDenied."""
     trust = TrustCheck(root)
     try:

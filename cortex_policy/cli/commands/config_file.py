@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, ResumeOption, RootOption, WaitOption, WideningOption
-from cortex_policy.cli.output.printing import print_json, print_unrecorded
+from cortex_policy.cli.output.printing import print_json, print_unlogged_warning
 from cortex_policy.cli.output.settings import format_setting, setting_to_json
 from cortex_policy.cli.prompts import is_interactive, make_lock_wait
 from cortex_policy.cli.quiet_option import add_quiet_option
@@ -67,7 +67,7 @@ def set_setting(
     done = set_value(
         target, name, value, make_widening_prompt(allowed=allow_widening, json=json), make_lock_wait(wait_seconds)
     )
-    print_unrecorded("config set", done.unrecorded)
+    print_unlogged_warning("config set", done.unrecorded)
     effective = _effective_setting(target, name)
     if json:
         print_json(_write_result_to_json(target, name, effective, is_changed=done.is_changed))
@@ -100,7 +100,7 @@ def unset(
     done = unset_value(
         target, name, make_widening_prompt(allowed=allow_widening, json=json), make_lock_wait(wait_seconds)
     )
-    print_unrecorded("config unset", done.unrecorded)
+    print_unlogged_warning("config unset", done.unrecorded)
     if json:
         print_json(_write_result_to_json(target, name, _effective_setting(target, name), is_changed=done.is_changed))
         return

@@ -23,7 +23,7 @@ from cortex_policy.cli.output.printing import (
     print_hints,
     print_json,
     print_table_or_tsv,
-    print_unrecorded,
+    print_unlogged_warning,
 )
 from cortex_policy.cli.prompts import ask_yes_no
 from cortex_policy.cli.quiet_option import add_quiet_option
@@ -134,7 +134,7 @@ def reset(
         )
         if found == [False]:
             recorder.record_nothing()
-    print_unrecorded("rate reset", recorder.problem)
+    print_unlogged_warning("rate reset", recorder.problem)
 
 
 def _reset_own_budgets(root: Root, grant_id: str, action: str | None, *, yes: bool, json: bool) -> bool:
@@ -173,7 +173,7 @@ def purge(
     policy_root = find_root(root)
     with CommandRecorder(new_record("rate purge", "", _whose_budgets(user)), policy_root.path) as recorder:
         run_as_user(user, lambda: _purge_own_state(policy_root, yes=yes, json=json), changes=True, json=json)
-    print_unrecorded("rate purge", recorder.problem)
+    print_unlogged_warning("rate purge", recorder.problem)
 
 
 def _purge_own_state(root: Root, *, yes: bool, json: bool) -> None:

@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.local_times import localize_times
-from cortex_policy.cli.output.printing import print_hints, print_json, print_unrecorded, stop_to_json
+from cortex_policy.cli.output.printing import print_hints, print_json, print_unlogged_warning, stop_to_json
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.core.text import message_line
 from cortex_policy.manage import emergency_stop
@@ -24,7 +24,7 @@ def resume(root: RootOption = None, *, json: JsonOption = False) -> None:
     """
     policy_root = find_root(root)
     result, remaining = emergency_stop.resume_root(policy_root), emergency_stop.active_stops(policy_root)
-    print_unrecorded("resume", result.unrecorded)
+    print_unlogged_warning("resume", result.unrecorded)
     if json:
         members = {"root": policy_root.path, "changed": result.is_changed, "ended": stop_to_json(result.stop)}
         print_json({**members, "stopped": stop_to_json(remaining[0] if remaining else None)})

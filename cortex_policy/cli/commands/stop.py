@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.local_times import localize_times
-from cortex_policy.cli.output.printing import print_hints, print_json, print_unrecorded, stop_to_json
+from cortex_policy.cli.output.printing import print_hints, print_json, print_unlogged_warning, stop_to_json
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.text import message_line
@@ -54,7 +54,7 @@ def stop(
     for one in () if json else result:
         _print_result(*one, reason, is_one=len(roots) == 1)
     for _, done in result:
-        print_unrecorded("stop", done.unrecorded)
+        print_unlogged_warning("stop", done.unrecorded)
     if failed:
         raise failed[0]
 

@@ -22,7 +22,7 @@ def bar_lines(stats: "CallStats", width: int) -> list[str]:
     max_calls = max(span.allowed + span.denied for span in stats.spans)
     cells = max(_MIN_CELLS, width - max(map(len, labels)) - max(map(len, counts)) - 2)
     rows = [
-        f"{label} {_bar(span, max_calls, cells, marks)} {count}"
+        f"{label} {_bar_of_span(span, max_calls, cells, marks)} {count}"
         for label, span, count in zip(labels, stats.spans, counts, strict=True)
     ]
     zone = " in UTC" if stats.span_seconds >= _DAY else ""
@@ -51,7 +51,7 @@ def _time_label(at: int, stats: "CallStats") -> str:
     return _format_time(at, clock if first_day == last_day else f"%m-%d {clock}", None)
 
 
-def _bar(span: "TimeSpan", max_calls: int, cells: int, marks: tuple[str, str]) -> str:
+def _bar_of_span(span: "TimeSpan", max_calls: int, cells: int, marks: tuple[str, str]) -> str:
     """Return a bar of allowed and then denied calls; each kind that occurred has at least one cell."""
     denied = max(1, round(cells * span.denied / max_calls)) if span.denied else 0
     allowed = max(1, round(cells * span.allowed / max_calls)) if span.allowed else 0

@@ -25,7 +25,7 @@ def make_budget_table(budgets: "Sequence[BudgetStatus]", width: int) -> "Table":
     taken = sum(column_width(COLUMNS, rows, number) + 2 * GAP for number in range(3)) + 2 * GAP
     length = max(MIN_BAR, min(MAX_BAR, width - taken - MIN_LAST))
     for row, one in zip(rows, budgets, strict=True):
-        row[3] = _bar(one, length)
+        row[3] = _bar_of_budget(one, length)
     return make_fitted_table(COLUMNS, rows, width)
 
 
@@ -46,7 +46,7 @@ def _budget_cells(one: "BudgetStatus") -> tuple[str, ...]:
     return one.id, one.action or "-", used, "", one.problem or (f"{wait:.1f}s" if wait else "now")
 
 
-def _bar(one: "BudgetStatus", length: int) -> "Text":
+def _bar_of_budget(one: "BudgetStatus", length: int) -> "Text":
     from rich.text import Text  # noqa: PLC0415 - as above
 
     budget = one.budget

@@ -68,7 +68,7 @@ def print_warning(doubt: "GrantError | None") -> None:
         print_hints([doubt.hint])
 
 
-def print_unrecorded(command: str, problem: str) -> None:
+def print_unlogged_warning(command: str, problem: str) -> None:
     """Say on stderr that a command is done, but is not in the log."""
     if problem:
         typer.echo(message_line(f"warning: `{command}` is done, but the log does not have it: {problem}"), err=True)

@@ -103,7 +103,7 @@ def _entry_to_json(entry: HistoryEntry, texts: "Texts") -> dict[str, object]:
         "widened": entry.widened or None,
         "grants": [
             {
-                "id": one.id, "old": one.old, "new": one.new, "kept": one.is_known,
+                "id": one.id, "old": one.old, "new": one.new, "kept": one.is_restorable,
                 "changes": _fields_to_json(changes[one.id]) if one.id in changes else None,
             }
             for one in entry.changes

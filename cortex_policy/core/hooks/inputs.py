@@ -146,15 +146,15 @@ def _fold_name(name: str) -> str:
 
 def paths_of_rule(rule: "HookRule", call: "ToolCall") -> "list[PathValue]":
     """Return (label, path) for each path that a rule names; raise InputError for one that is not there."""
-    values = [pair for label in rule.paths for pair in _plain_paths(label, call)]
+    values = [pair for label in rule.paths for pair in _paths_of_label(label, call)]
     for place, pattern in globs_of_rule(rule, call.inputs):
-        values += _glob_paths(place, pattern, call.inputs)
+        values += _paths_of_glob(place, pattern, call.inputs)
     for label in rule.patch:
-        values += _patch_paths(label, call.inputs)
+        values += _paths_of_patch(label, call.inputs)
     return values
 
 
-def _plain_paths(label: str, call: "ToolCall") -> "Iterator[PathValue]":
+def _paths_of_label(label: str, call: "ToolCall") -> "Iterator[PathValue]":
     parsed = parse_label(label)
     is_optional = parsed is not None and parsed[1]
     for place, value in values_at(call.inputs, label):
@@ -184,7 +184,7 @@ def globs_of_rule(rule: "HookRule", inputs: "Inputs") -> "Iterator[PathValue]":
                 )
 
 
-def _glob_paths(place: str, pattern: str, inputs: "Inputs") -> "Iterator[PathValue]":
+def _paths_of_glob(place: str, pattern: str, inputs: "Inputs") -> "Iterator[PathValue]":
     from cortex_policy.core.hooks.globs import glob_directory  # noqa: PLC0415 - few tools take patterns
 
     directory, top = glob_directory(pattern), inputs.get("path")
@@ -194,7 +194,7 @@ def _glob_paths(place: str, pattern: str, inputs: "Inputs") -> "Iterator[PathVal
             yield place, f"{top}/{directory}"
 
 
-def _patch_paths(label: str, inputs: "Inputs") -> "Iterator[PathValue]":
+def _paths_of_patch(label: str, inputs: "Inputs") -> "Iterator[PathValue]":
     from cortex_policy.core.hooks.patches import files_of_patch  # noqa: PLC0415 - few tools take patches
 
     parsed = parse_label(label)

@@ -62,7 +62,7 @@ def may_change_policy(command: str) -> bool:
 
 def _changes_policy(words: list[str]) -> bool:
     for at, word in enumerate(words):
-        if not any(_is_program(part) for part in word.split("/")):
+        if not any(_is_our_program(part) for part in word.split("/")):
             continue
         rest = words[at + 1 :]
         if rest[:1] and rest[0] in READING:
@@ -87,8 +87,8 @@ def _imports_policy(text: str) -> bool:
     if not any(word.rpartition("/")[2].rstrip(_VERSION) in ("python", "pypy", "ipython") for word in words):
         return False
     pairs = zip(words[1:], words, strict=False)
-    return any(_is_program(word) and before.rpartition(".")[2] in _IMPORTS for word, before in pairs)
+    return any(_is_our_program(word) and before.rpartition(".")[2] in _IMPORTS for word, before in pairs)
 
 
-def _is_program(part: str) -> bool:
+def _is_our_program(part: str) -> bool:
     return part in PROGRAM_NAMES or part.removeprefix("-m").startswith(("cortex_policy.", *PROGRAM_NAMES[1:2]))

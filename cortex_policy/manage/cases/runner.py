@@ -155,13 +155,13 @@ class _CaseRunner:
             self._used[request.action] -= hits.popleft()[1]
         limit, cost, used = grant.rate.per_minute, request.cost, self._used.get(request.action, 0)
         if used + cost > limit:
-            return decide_rate(grant, request, self._full_budget(hits, used, limit, cost))
+            return decide_rate(grant, request, self._exhausted_budget(hits, used, limit, cost))
         now, before = hits.pop() if hits and hits[-1][0] == self._now else (self._now, 0)
         hits.append((now, before + cost))
         self._used[request.action] = used + cost
         return decide_rate(grant, request, Budget(limit, used + cost, limit - used - cost, 0.0, cost))
 
-    def _full_budget(self, hits: deque[tuple[int, int]], used: int, limit: int, cost: int) -> Budget:
+    def _exhausted_budget(self, hits: deque[tuple[int, int]], used: int, limit: int, cost: int) -> Budget:
         """Return a budget without room for a cost, as `counted` does, without a look at each hit for each call."""
         excess = used + cost - limit
         # INVARIANT: the difference is taken in whole nanoseconds, so that a window is exactly as long as it says

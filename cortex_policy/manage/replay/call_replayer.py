@@ -58,7 +58,7 @@ class CallReplayer:
             if answer is None:
                 windows.add_call(at, key, grant.rate.per_minute, data, call_id)
                 return
-            windows.add_possible(at, key, data)
+            windows.add_possible_call(at, key, data)
         if answer is not None:
             self._on_result(call_id, answer)
 

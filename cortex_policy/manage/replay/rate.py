@@ -139,7 +139,7 @@ class RateReplay:
         number = next(self._line_numbers)
         heappush(self._waiting, (at, number, budget, limit, data["reason"], is_peek, cost, call_id))
 
-    def add_possible(self, at: float, key: str, data: "dict[str, Any]") -> None:
+    def add_possible_call(self, at: float, key: str, data: "dict[str, Any]") -> None:
         """Add a call that may have been allowed."""
         if not takes_no_hit(data):
             budget = self._budgets.get(key) or self._budgets.setdefault(key, _BudgetBounds())

@@ -43,13 +43,13 @@ class _EditedSettings:
 
     def first_problem_line(self) -> int:
         """Return the line of the first problem in the text before, 0 for none."""
-        return _line_of(self._error_text(self.original))
+        return _line_in_error_text(self._error_text(self.original))
 
     def review(self, text: bytes) -> Review:
         """Show why a text cannot be the settings, or what more it allows."""
         if fault := self._error_text(text):
             self._screen.show_sentence(fault)
-            return Review(EDIT + DIFF + EXIT, _line_of(fault))
+            return Review(EDIT + DIFF + EXIT, _line_in_error_text(fault))
         change = find_widening(self._target, self._existing, text)
         if change is not None:
             self._screen.show_change(change)
@@ -73,6 +73,6 @@ class _EditedSettings:
         return ""
 
 
-def _line_of(fault: str) -> int:
+def _line_in_error_text(fault: str) -> int:
     match = _LINE.search(fault)
     return int(match[1]) if match else 0

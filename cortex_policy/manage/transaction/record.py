@@ -93,7 +93,7 @@ def entry_for_stamp(
     )
     return HistoryEntry(
         new.version, current_timestamp(), current_author(), command,
-        None if is_blind else diff.verdict, _widening_text(diff),
+        None if is_blind else diff.verdict, _widening_text_of_changes(diff),
         () if is_blind else changes, is_blind, tuple(text for _, text in texts.values() if text and text in kept),
         None if old is None or old.version == new.version - 1 else old.version,
     )  # fmt: skip
@@ -114,7 +114,7 @@ def _texts_to_keep(texts: "Iterable[tuple[str, bytes | None]]", *, is_owned_by_c
     return kept
 
 
-def _widening_text(diff: PolicyDiff) -> str:
+def _widening_text_of_changes(diff: PolicyDiff) -> str:
     """Return what the changes of some grants allow in addition, with their ids if there is more than one."""
     said = [(one.name, _widening_sentences(one.meaning)) for one in diff.changes]
     return "; ".join(text if len(said) == 1 else f"{name}: {text}" for name, text in said if text)[:MAX_WIDENED_LENGTH]

@@ -196,7 +196,7 @@ def test_rate_windows_of_a_replay_are_bounded() -> None:
     data = {"reason": ALLOWED, "args": []}
     for number in range(100_000):
         windows.answer_due_calls(number / 10)
-        windows.add_possible(number / 10, ("git", "tree"), data)
+        windows.add_possible_call(number / 10, ("git", "tree"), data)
     (budget,) = windows._budgets.values()  # noqa: SLF001 - nothing else shows it
     assert len(budget.possible) + len(budget.doubtful) < 2_000
     assert budget.high < 1_000
