@@ -17,7 +17,7 @@ from cortex_policy.cli.output.diff import print_diff
 from cortex_policy.cli.output.problems.text import problem_texts
 from cortex_policy.cli.prompts import require_widening_consent
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import message_line, os_error_text, printable
+from cortex_policy.core.text import escape_unprintable, message_line, os_error_text
 from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
 from cortex_policy.manage.diff.unified import readable_diff_lines
 from cortex_policy.manage.editing.editor_command import command_to_open
@@ -114,7 +114,7 @@ class EditScreen:
     def show_diff(self, old: bytes, new: bytes) -> None:
         """Print the lines that differ."""
         for line in readable_diff_lines(self._name, old, new):
-            typer.echo("\t".join(map(printable, line.split("\t"))), err=True)
+            typer.echo("\t".join(map(escape_unprintable, line.split("\t"))), err=True)
 
 
 def _choices_help(choices: str) -> str:

@@ -2,7 +2,7 @@
 
 from cortex_policy.core.engine import find_matching_scope, normalize_scope, path_syntax_problem
 from cortex_policy.core.model import WAITING
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import escape_unprintable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def quote_word(word: str) -> str:
 
 def _is_typable(*words: str) -> bool:
     """Whether words can be shown unchanged, and are short enough to type."""
-    return sum(map(len, words)) <= _MAX_LENGTH and all(word == printable(word) for word in words)
+    return sum(map(len, words)) <= _MAX_LENGTH and all(word == escape_unprintable(word) for word in words)
 
 
 def program_command(*words: str) -> str:

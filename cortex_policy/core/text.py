@@ -1,8 +1,8 @@
 """Text of others, so that what reads it does not act on it: a terminal, the log of a job, a reader of a list.
 
-What leaves the program goes through `escape_output`, a value that has to stay in its line through `printable` before.
-A job's log takes for a command what Azure, GitHub and TeamCity do: `##`, a word, `[` anywhere in a line, in upper or
-lower case, and `::` at its start, after spaces too.
+What leaves the program goes through `escape_output`; before that a value that has to stay in its line goes through
+`escape_unprintable`. A job's log takes for a command what Azure, GitHub and TeamCity do: `##`, a word, `[` anywhere in
+a line, in upper or lower case, and `::` at its start, after spaces too.
 """
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
@@ -12,7 +12,7 @@ MAX_MESSAGE_BYTES = 4000  # bytes of a message or a hint
 _MAX_WORD_BYTES = 200  # bytes of one name in a list
 
 
-def printable(text: str) -> str:
+def escape_unprintable(text: str) -> str:
     """Escape a value: control characters, line separators, bidi marks, lone surrogates, commands of a job."""
     if not text.isprintable():
         text = "".join(map(_escape_character, text))
@@ -58,7 +58,7 @@ def did_you_mean(name: str) -> str:
 
 def message_line(text: str) -> str:
     """Return a message or a hint as it is printed: in one line, escaped, and not longer than it may be."""
-    return elide_middle(printable(elide_middle(text)))
+    return elide_middle(escape_unprintable(elide_middle(text)))
 
 
 def join_words_that_fit(words: "tuple[str, ...] | list[str]", max_bytes: int = MAX_MESSAGE_BYTES // 2) -> str:

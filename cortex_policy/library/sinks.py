@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import escape_unprintable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,7 +42,7 @@ class LoggingSink:
     def record(self, event: "Mapping[str, object]", /) -> None:
         """Log the event."""
         data = _event_data(event)
-        line = printable(f"{data['grant']} {data['action']}: {data['reason']}")
+        line = escape_unprintable(f"{data['grant']} {data['action']}: {data['reason']}")
         level = self._allowed_level if data["decision"] else self._denied_level
         self._logger.log(level, "%s", line, extra={"cortex_event": dict(event)})
 

@@ -8,7 +8,7 @@ from shlex import quote as quoted
 from cortex_policy import state
 from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import os_error_text, printable
+from cortex_policy.core.text import escape_unprintable, os_error_text
 from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import sync_directory
 from cortex_policy.state.control_command_record import CommandRecorder, new_record
@@ -121,5 +121,5 @@ def _create_stop(policy: int, reason: str) -> bool:
 
 def _reason_line(reason: str) -> bytes:
     """Return a reason as one printable line of limited length."""
-    text = printable(" ".join(reason.split()))
+    text = escape_unprintable(" ".join(reason.split()))
     return text.encode()[: MAX_REASON_BYTES - 1].decode(errors="ignore").encode() + b"\n" if text else b""

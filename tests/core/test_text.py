@@ -15,11 +15,11 @@ from cortex_policy.core.text import (
     elide_middle,
     escape_json_output,
     escape_output,
+    escape_unprintable,
     escape_xml_output,
     join_words_that_fit,
     message_line,
     os_error_text,
-    printable,
 )
 
 PARTS = st.text(st.sampled_from("#[]:vsoVSO \t\n\r\x1b\x7f\x85\u2028\u202e\ufeff\udcffaé日")) | st.text()
@@ -36,7 +36,7 @@ COMMAND = re.compile(r"##[a-z0-9_.-]*\[|^\s*::", re.IGNORECASE | re.MULTILINE)
 )  # fmt: skip
 def test_a_value_is_shown(text: str, shown: str) -> None:
     """In its line, with what acts on a terminal or a job escaped."""
-    assert printable(text) == shown
+    assert escape_unprintable(text) == shown
 
 
 @given(st.lists(PARTS))
@@ -103,7 +103,7 @@ def test_a_message_is_bounded_as_it_is_printed(letter: str) -> None:
     """An escaped character is up to ten times as long."""
     shown = message_line(f"##{letter * 9000}")
     assert len(shown.encode()) < MAX_MESSAGE_BYTES + 100
-    assert printable(shown) == shown
+    assert escape_unprintable(shown) == shown
 
 
 @pytest.mark.parametrize(

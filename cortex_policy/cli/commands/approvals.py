@@ -7,7 +7,7 @@ import typer
 from cortex_policy.cli.options import JsonOption, RootOption, TableOption
 from cortex_policy.cli.output.printing import print_json, to_escaped_json
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import escape_unprintable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +84,9 @@ def _request_rows(root: str | None, *, json: bool, every: bool) -> "Iterator[Row
 
     for one in list_requests(root):
         line = (
-            to_escaped_json(request_to_json(one)) if json else "\t".join(map(printable, request_row(one, every=every)))
+            to_escaped_json(request_to_json(one))
+            if json
+            else "\t".join(map(escape_unprintable, request_row(one, every=every)))
         )
         yield one.id, one.status, line
 
@@ -101,7 +103,7 @@ def _request_screen(root: str | None, height: int, *, every: bool) -> "Group":
 
     requests = list_requests(root)
     more = len(requests) - height
-    rows = [[Text(printable(cell)) for cell in request_row(one, every=every)] for one in requests[-height:]]
+    rows = [[Text(escape_unprintable(cell)) for cell in request_row(one, every=every)] for one in requests[-height:]]
     last = f"q ends; {more} earlier" if more > 0 else "q ends"
     table = make_fitted_table(request_columns(every=every), rows, shutil.get_terminal_size().columns)
     return Group(table, Text(last, style="dim"))

@@ -11,7 +11,7 @@ from cortex_policy.cli.options import JsonOption, RootOption, TableOption
 from cortex_policy.cli.output.printing import print_json, print_table_or_tsv
 from cortex_policy.cli.output.settings import format_setting, setting_to_json
 from cortex_policy.cli.roots import find_inner_root_or_none
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import escape_unprintable
 
 if TYPE_CHECKING:
     from cortex_policy.core.settings import EffectiveSetting
@@ -75,7 +75,7 @@ def get(name: NameArgument, root: RootOption = None, *, json: JsonOption = False
     if json:
         print_json(setting_to_json(resolved))
     elif resolved.effective.value is not None:
-        typer.echo(printable(format_setting(resolved.effective.value)))
+        typer.echo(escape_unprintable(format_setting(resolved.effective.value)))
 
 
 config_app.command("set", cls=CommandWithExamples)(config_file.set_setting)

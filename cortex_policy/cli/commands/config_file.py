@@ -15,7 +15,7 @@ from cortex_policy.cli.shared_options import with_options_of
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
-from cortex_policy.core.text import message_line, printable
+from cortex_policy.core.text import escape_unprintable, message_line
 
 if TYPE_CHECKING:
     from cortex_policy.core.settings import EffectiveSetting, SettingValue
@@ -119,7 +119,7 @@ def path(target: "SettingsFile", *, json: JsonOption = False) -> None:
     if json:
         print_json({**_file_to_json(target), "exists": os.path.lexists(target.file)})
         return
-    typer.echo(printable(target.file))
+    typer.echo(escape_unprintable(target.file))
 
 
 @with_options_of(_settings_file_of_options)

@@ -4,7 +4,7 @@ import pwd
 
 from cortex_policy.cli.output.local_times import localize_times
 from cortex_policy.core.decode import MalformedError, decode_json
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import escape_unprintable
 from cortex_policy.manage.approvals import RequestDetails
 
 _COLUMNS = ("ID", "STATE", "LEFT", "CALL", "BY")
@@ -54,7 +54,7 @@ def request_text(details: RequestDetails) -> str:
         ("reason", details.reason),
     ]
     lines = [f"request {details.id}", *(f"  {label:<11}{text}" for label, text in rows if text)]
-    return "".join(f"{printable(line)}\n" for line in lines)
+    return "".join(f"{escape_unprintable(line)}\n" for line in lines)
 
 
 def _status_text(details: RequestDetails) -> str:

@@ -11,7 +11,7 @@ from cortex_policy.cli.output.bar_chart import bar_lines, utc_text
 from cortex_policy.cli.output.local_times import localize_time
 from cortex_policy.cli.output.printing import print_table_or_tsv
 from cortex_policy.cli.output.replay import MAX_ARGS_SHOWN, find_configured_log, skipped_line_sentences
-from cortex_policy.core.text import count_with_noun, escape_json_output, message_line, printable
+from cortex_policy.core.text import count_with_noun, escape_json_output, escape_unprintable, message_line
 from cortex_policy.manage.audit.files import list_log_files
 from cortex_policy.manage.audit.reader import oldest_first
 
@@ -55,7 +55,7 @@ def arguments_text(event: "Event") -> str:
 def event_line(line: bytes) -> str:
     """Return the line of an event as logged; in ASCII if a terminal could act on it."""
     text = line.decode("ascii", "replace").rstrip("\r\n")
-    return escape_json_output(text if printable(text) == text and text.isascii() else dumps(loads(line)))
+    return escape_json_output(text if escape_unprintable(text) == text and text.isascii() else dumps(loads(line)))
 
 
 def print_skipped_line_counts(counts: "ReadCounts") -> None:

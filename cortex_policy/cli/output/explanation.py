@@ -7,7 +7,7 @@ from textwrap import wrap
 from cortex_policy.cli.streams import is_colour_wanted
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.rule_steps import DENIES, FAILS, PASSES, RuleStep
-from cortex_policy.core.text import elide_middle, escape_output, join_words_that_fit, message_line, printable
+from cortex_policy.core.text import elide_middle, escape_output, escape_unprintable, join_words_that_fit, message_line
 from cortex_policy.manage.explain import explain_call
 from cortex_policy.render import RenderedCall, decision_line, outcome_json_line, render_outcome
 
@@ -62,7 +62,7 @@ def _decision_lines(call_explanation: "CallExplanation", outcome: "CallOutcome")
     return [
         f"rule: {step.rule}",
         *(
-            [f"file: {printable(_relative_path(call_explanation.file))}{line}"]
+            [f"file: {escape_unprintable(_relative_path(call_explanation.file))}{line}"]
             if call_explanation.file is not None
             else []
         ),
@@ -81,7 +81,7 @@ def _rule_step_lines(step: RuleStep, *, is_coloured: bool) -> list[str]:
 
 def _wrap_behind_head(head: str, text: str, end: str = "") -> list[str]:
     """Wrap a text behind its head; quotations and long words are not broken. The end is escaped already."""
-    unbroken = _QUOTATION.sub(lambda match: match[0].replace(" ", _NO_BREAK), printable(text))
+    unbroken = _QUOTATION.sub(lambda match: match[0].replace(" ", _NO_BREAK), escape_unprintable(text))
     text = f"{unbroken} {end}".strip()
     lines = wrap(text, _WIDTH - len(head), break_long_words=False, break_on_hyphens=False) or [""]
     heads = [head, *[" " * len(head)] * (len(lines) - 1)]

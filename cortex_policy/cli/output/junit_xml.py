@@ -2,7 +2,7 @@
 
 from xml.etree import ElementTree as ET
 
-from cortex_policy.core.text import escape_xml_output, printable
+from cortex_policy.core.text import escape_unprintable, escape_xml_output
 
 # Ant's schema asks for both; the same report is the same text everywhere
 _FIXED_ATTRIBUTES = {"timestamp": "1970-01-01T00:00:00", "hostname": "localhost", "time": "0"}
@@ -28,4 +28,4 @@ def junit_document(command: str, cases: list[ET.Element], output: str) -> str:
 
 def escape_xml(value: str) -> str:
     """Return a value with the characters escaped that XML cannot contain."""
-    return "".join(one if one.isprintable() or one in _WRITABLE else printable(one) for one in value)
+    return "".join(one if one.isprintable() or one in _WRITABLE else escape_unprintable(one) for one in value)

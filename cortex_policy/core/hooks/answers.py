@@ -41,7 +41,7 @@ def _is_short_line(text: str) -> bool:
 
 def model_reason(text: str) -> str:
     """Return a reason as a model may read it: one line of at most 2 kB, control characters escaped, never empty."""
-    from cortex_policy.core.text import elide_middle, printable  # noqa: PLC0415 - few denials need it
+    from cortex_policy.core.text import elide_middle, escape_unprintable  # noqa: PLC0415 - few denials need it
 
-    shown = elide_middle(printable(elide_middle(text.strip(), MAX_REASON_BYTES)), MAX_REASON_BYTES)
+    shown = elide_middle(escape_unprintable(elide_middle(text.strip(), MAX_REASON_BYTES)), MAX_REASON_BYTES)
     return shown or "denied by the policy of this project"

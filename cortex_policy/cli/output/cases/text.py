@@ -3,7 +3,7 @@
 import os
 
 from cortex_policy.cli.output.explanation import nearest_value_phrase
-from cortex_policy.core.text import count_with_noun, escape_output, message_line, printable
+from cortex_policy.core.text import count_with_noun, escape_output, escape_unprintable, message_line
 from cortex_policy.manage.cases.coverage import Coverage
 from cortex_policy.manage.cases.discovery import TESTS_SUFFIX
 from cortex_policy.manage.cases.model import TOML_SUFFIX, CaseFileProblem
@@ -34,7 +34,7 @@ def render_results(outcome: SuiteResult, *, colour: bool = False) -> str:
 
 def failure_text(one: FileResult, result: CaseResult, *, colour: bool = False) -> str:
     """Return what failed in a case, the rule that decided, and the nearest allowed value."""
-    place = f"{printable(one.file)}:{result.case.line}"
+    place = f"{escape_unprintable(one.file)}:{result.case.line}"
     head = f"{place}: {_add_colour('failed', _RED, colour=colour)}: {message_line(result.case.name)}"
     return "\n".join([head, *(f"  {message_line(line)}" for line in failure_lines(result))])
 
@@ -52,7 +52,7 @@ def failure_lines(result: CaseResult) -> list[str]:
 
 def file_error_text(problem: CaseFileProblem, *, colour: bool = False) -> str:
     """Return the text of an error that keeps a case file from being run."""
-    place = f"{printable(problem.file)}:{problem.line}"
+    place = f"{escape_unprintable(problem.file)}:{problem.line}"
     head = f"{place}: {_add_colour('error', _RED, colour=colour)}: {message_line(problem.message)}"
     return f"{head}\n  hint: {message_line(problem.hint)}" if problem.hint else head
 
@@ -66,9 +66,9 @@ def _is_update_possible(one: FileResult) -> bool:
 def _update_command_text(one: FileResult) -> str:
     """Return the command that writes the generated cases of a file again."""
     root = os.path.abspath(one.file).removesuffix(f"{TESTS_SUFFIX}/{os.path.basename(one.file)}")
-    command = printable(f"cortex-policy test --init {one.grant_id} --update{root_option_here(root)}")
+    command = escape_unprintable(f"cortex-policy test --init {one.grant_id} --update{root_option_here(root)}")
     hint = f"if the change was meant, write them again with `{command}`"
-    return f"{printable(one.file)}: generated cases failed\n  hint: {hint}"
+    return f"{escape_unprintable(one.file)}: generated cases failed\n  hint: {hint}"
 
 
 def results_summary(outcome: SuiteResult) -> str:
@@ -88,11 +88,11 @@ def _results_and_failures(outcome: SuiteResult) -> tuple[list[tuple[CaseResult, 
 
 
 def _coverage_gap_text(cover: Coverage, *, colour: bool) -> str:
-    file = printable(cover.file)
+    file = escape_unprintable(cover.file)
     if not cover.is_tested:
         head = f"{file}: {_add_colour('untested', _YELLOW, colour=colour)}"
         root = os.path.abspath(cover.file).removesuffix(f"{TOOLS_SUFFIX}/{cover.grant_id}.json")
-        command = printable(f"cortex-policy test --init {cover.grant_id}{root_option_here(root)}")
+        command = escape_unprintable(f"cortex-policy test --init {cover.grant_id}{root_option_here(root)}")
         return f"{head}\n  hint: write its first cases with `{command}`"
     share = _add_colour(f"{int(coverage_percent([cover]))}% covered", _YELLOW, colour=colour)
     lines = [f"{file}: {share}; not covered:"]

@@ -1,7 +1,7 @@
 """The report as workflow commands, which a GitHub job turns into annotations of a pull request."""
 
 from cortex_policy.cli.output.problems.shared import SEVERITIES, has_location, message_and_hint_lines, path_in_report
-from cortex_policy.core.text import count_with_noun, printable
+from cortex_policy.core.text import count_with_noun, escape_unprintable
 from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
 from cortex_policy.schema.problems import Problem, Report
 
@@ -26,9 +26,9 @@ def _annotation_lines(severity: str, problems: list[Problem]) -> list[str]:
 
 def _annotation(problem: Problem) -> str:
     properties = {
-        "file": printable(path_in_report(problem)),
+        "file": escape_unprintable(path_in_report(problem)),
         **_place_properties(problem),
-        "title": printable(problem.code),
+        "title": escape_unprintable(problem.code),
     }
     return _workflow_command(problem.severity, properties, "\n".join(message_and_hint_lines(problem)))
 

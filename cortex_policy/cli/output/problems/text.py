@@ -5,7 +5,7 @@ from itertools import groupby
 from unicodedata import category, east_asian_width
 
 from cortex_policy.cli.output.problems.shared import has_location, severity_summary
-from cortex_policy.core.text import count_with_noun, escape_output, message_line, printable
+from cortex_policy.core.text import count_with_noun, escape_output, escape_unprintable, message_line
 from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
 from cortex_policy.schema.problems import MAX_LINE_LENGTH, Problem, Report
 
@@ -48,7 +48,8 @@ def report_summary(report: Report) -> str:
 def _heading_line(problem: Problem, colour: bool) -> str:  # noqa: FBT001 - it has no default
     place = f":{problem.line}:{problem.column}" if has_location(problem) else ""
     severity = _add_colour(problem.severity, problem, colour)
-    return f"{printable(problem.file)}{place}: {severity}: {message_line(problem.message)} [{printable(problem.code)}]"
+    file, code = escape_unprintable(problem.file), escape_unprintable(problem.code)
+    return f"{file}{place}: {severity}: {message_line(problem.message)} [{code}]"
 
 
 def _excerpt_lines(problem: Problem, colour: bool) -> list[str]:  # noqa: FBT001
@@ -78,7 +79,7 @@ def _line_and_span(problem: Problem) -> tuple[str, int, int]:
 
 def _display_text(source: str) -> str:
     # INVARIANT: a prefix of a line is displayed as a prefix of the displayed line, else marks are misplaced
-    return printable(source.replace("\t", _TAB))
+    return escape_unprintable(source.replace("\t", _TAB))
 
 
 def _display_width(text: str) -> int:

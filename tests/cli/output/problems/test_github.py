@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from cortex_policy.cli.output.problems.github import MAX_ANNOTATIONS, render_report
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import escape_unprintable
 from cortex_policy.schema.problems import Problem, Report
 from tests.support.reports import REAL, hostile, is_quiet, many, reports
 
@@ -99,6 +99,6 @@ def test_any_report_reads_back_within_the_cap(report: Report) -> None:
         for problem, (properties, data) in zip(
             problems if len(problems) <= MAX_ANNOTATIONS else problems[:9], told, strict=False
         ):
-            assert data.startswith(printable(problem.message))
-            assert properties.get("file", "") == printable(problem.file.removeprefix("./"))
+            assert data.startswith(escape_unprintable(problem.message))
+            assert properties.get("file", "") == escape_unprintable(problem.file.removeprefix("./"))
             assert ("endColumn" in properties) == (properties.get("line") == properties.get("endLine") != None)  # noqa: E711

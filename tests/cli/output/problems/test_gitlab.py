@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 
 from cortex_policy.cli.output.problems.gitlab import render_report
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import escape_unprintable
 from cortex_policy.schema.problems import Problem, Report
 from tests.support.reports import HOSTILE, REAL, hostile, many, reports
 
@@ -56,8 +56,8 @@ def test_a_report_without_problems_is_an_empty_array() -> None:
 def test_text_of_a_file_is_escaped() -> None:
     """It is seen as escapes, and can be stored."""
     (entry,) = entries(*hostile().problems)
-    hint = " ".join(map(printable, f"hint: {HOSTILE}".split("\n")))
-    assert entry["description"] == f"{printable(HOSTILE)} ({hint})"
+    hint = " ".join(map(escape_unprintable, f"hint: {HOSTILE}".split("\n")))
+    assert entry["description"] == f"{escape_unprintable(HOSTILE)} ({hint})"
     assert entry["location"]["path"].endswith("\\udcff")
 
 
@@ -67,5 +67,5 @@ def test_any_report_reads_back(report: Report) -> None:
     read = entries(*report.problems)
     assert len({entry["fingerprint"] for entry in read}) == len(report.problems)
     for problem, entry in zip(report.problems, read, strict=True):
-        assert entry["description"].startswith(printable(problem.message))
+        assert entry["description"].startswith(escape_unprintable(problem.message))
         assert b"\0" not in entry["location"]["path"].encode()

@@ -8,7 +8,7 @@ from hypothesis import given
 
 from cortex_policy.cli.output.problems.junit import render_report
 from cortex_policy.cli.output.problems.text import problem_texts
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import escape_unprintable
 from cortex_policy.schema.problems import Report
 from tests.support.junit import validate_as_jenkins
 from tests.support.reports import REAL, hostile, many, reports
@@ -97,6 +97,6 @@ def test_any_report_is_valid_and_reads_back(report: Report) -> None:
     suite = suite_of(report)
     said = "".join(suite.itertext()).replace("\\x5b", "[").replace("\\x3a", ":")
     for problem in report.problems:
-        assert printable(problem.message).replace("\\x5b", "[").replace("\\x3a", ":") in said
+        assert escape_unprintable(problem.message).replace("\\x5b", "[").replace("\\x3a", ":") in said
     files = {problem.file for problem in report.problems if problem.severity == "error"}
     assert suite.get("failures") == str(len(files))

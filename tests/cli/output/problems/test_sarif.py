@@ -13,7 +13,7 @@ from jsonschema import Draft4Validator
 
 from cortex_policy.cli.output.problems import sarif
 from cortex_policy.cli.output.problems.sarif import render_report
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import escape_unprintable
 from cortex_policy.schema.problems import Problem, Report
 from tests.support.reports import HOSTILE, REAL, hostile, many, reports
 
@@ -152,7 +152,7 @@ def test_any_report_is_valid_and_reads_back(report: Report) -> None:
     assert render_report(report).isascii()
     rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
     for problem, result in zip(report.problems, run["results"], strict=True):
-        assert shown(result["message"]).startswith(printable(problem.message))
+        assert shown(result["message"]).startswith(escape_unprintable(problem.message))
         assert rules[result["ruleIndex"]] == result["ruleId"] == problem.code
         place = result["locations"][0]["physicalLocation"]
         assert place["region"]["startLine"] == problem.line

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from cortex_policy.cli.output.problems.text import render_report
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import escape_unprintable
 from cortex_policy.schema.problems import MAX_LINE_LENGTH, Problem, Report, UnlocatedProblem, locate_problems
 from tests.support.reports import REAL, hostile, is_quiet, reports
 
@@ -152,7 +152,7 @@ def test_any_report_is_quiet_and_says_each_message(report: Report) -> None:
     text = render_report(report)
     assert is_quiet(text)
     assert not COMMANDS.search(text)
-    assert all(unbroken(printable(problem.message)) in unbroken(text) for problem in report.problems)
+    assert all(unbroken(escape_unprintable(problem.message)) in unbroken(text) for problem in report.problems)
 
 
 @given(st.text(st.sampled_from("aé日🎉\t\u0301\x1b\u202e[#"), min_size=1, max_size=30), st.data())
@@ -161,10 +161,11 @@ def test_any_place_is_marked_by_its_width(source: str, data: st.DataObject) -> N
     start = data.draw(st.integers(0, len(source)))
     end = data.draw(st.integers(start, len(source)))
     line, marks = rows(line_of(source, start, end))
-    whole = printable(source.replace("\t", "    "))
+    whole = escape_unprintable(source.replace("\t", "    "))
     assert line == whole
     before, upto = (
-        cell_len(printable(source[:stop].replace("\t", "    ")).replace("##[", "##\\x5b")) for stop in (start, end)
+        cell_len(escape_unprintable(source[:stop].replace("\t", "    ")).replace("##[", "##\\x5b"))
+        for stop in (start, end)
     )
     if upto > before:
         assert marks == " " * before + "^" * (upto - before)
