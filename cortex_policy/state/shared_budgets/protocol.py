@@ -88,8 +88,9 @@ class Call:
         if wait_us > _MAX_WAIT_US or (is_closed and (consumed or why not in CLOSED_BECAUSE)):
             raise _error(line)
         server_us = _server_us(words[3:5], line)
-        # INVARIANT: what closes the budgets is not forgotten before it is written, and a peek writes nothing
-        if not (is_closed and self._is_peek):
+        # INVARIANT: a peek writes nothing, so no later call may know that it saw what closes the budgets, or a
+        # name that is new to the server: to a host that has asked before, that is one that the server has lost
+        if not self._is_peek:
             clock.learn(server_us, asked_ns)
         remaining = 0 if is_closed else max(0, self._counted - used)
         reason = CLOSED_BECAUSE[why] if is_closed else ""

@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.model import StateError, UsageError
-from tests.support.redis_servers import RedisServer, fresh_name, redis_budgets, shared_budgets
+from cortex_policy.state.shared_budgets.keys import BudgetKeys
+from cortex_policy.state.shared_budgets.protocol import PEEK, TAKE, Call, run
+from cortex_policy.state.shared_budgets.server_clock import ServerClock
+from tests.support.redis_servers import SECRET, RedisServer, fresh_name, redis_budgets, shared_budgets
 
 
 def test_hosts_with_one_name_and_key_share_a_budget(server: RedisServer, tmp_path: Path) -> None:
@@ -93,3 +96,12 @@ def test_a_denial_writes_nothing(server: RedisServer, tmp_path: Path) -> None:
     after = server.client.info("commandstats")
     for command in ("cmdstat_set", "cmdstat_setrange", "cmdstat_pexpire"):
         assert after.get(command, {}).get("calls") == before.get(command, {}).get("calls")
+
+
+@pytest.mark.parametrize(("what", "knows"), [(PEEK, False), (TAKE, True)])
+def test_a_look_at_a_name_that_is_new_to_the_server_does_not_close_it(what: bytes, *, knows: bool) -> None:
+    """To a host that knows the server's time, a name without an epoch is one that the server has lost."""
+    clock, call = ServerClock(), Call(BudgetKeys("new", SECRET), what, ("t", "a"), 3)
+    answer = b"+%d 1 0 1700000000 5 -" % knows
+    assert run(call.converse(clock), lambda _: answer).consumed == knows
+    assert (clock.pair[0] > 0) is knows
