@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.budget_server import BudgetServer
 
 MAX_LINE = 4096  # bytes of one answer; an error may be long
-_LINE_END = b"\r\n"
+LINE_END = b"\r\n"
 
 
 class Connection:
@@ -39,7 +39,7 @@ class Connection:
 
     def read_line(self, deadline_ns: int) -> bytes:
         """Return the next line; raise OSError (TimeoutError), ConnectionResetError at its end, or StateError."""
-        while _LINE_END not in self._received:
+        while LINE_END not in self._received:
             if len(self._received) > MAX_LINE:
                 raise state_error("the server of shared budgets gave an answer that is too long")
             self.socket.settimeout(remaining_seconds(deadline_ns))
@@ -47,7 +47,7 @@ class Connection:
             if not part:
                 raise ConnectionResetError
             self._received += part
-        line, _, self._received = self._received.partition(_LINE_END)
+        line, _, self._received = self._received.partition(LINE_END)
         return line
 
     def _send(self, request: bytes, deadline_ns: int) -> None:
@@ -80,7 +80,7 @@ class Connection:
             self._received = self.socket.recv(MAX_LINE)
         except BlockingIOError:
             raise TimeoutError from None
-        if self._received.find(_LINE_END) == len(self._received) - 2 > 0:
+        if self._received.find(LINE_END) == len(self._received) - 2 > 0:
             line, self._received = self._received[:-2], b""
             return line
         if not self._received:

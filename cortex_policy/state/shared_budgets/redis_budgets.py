@@ -1,28 +1,27 @@
 """Shared budgets for services: connections stay open, ready-made requests are kept, and a dead server costs little."""
 
 import os
-from select import POLLIN, poll
 from weakref import WeakSet
 
 from cortex_policy.core.budget_server import FORMS, BudgetServer, NotAServerError, parse_budget_server
+from cortex_policy.core.input_values import require_budget_call
 from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, BudgetServerError, StateError, UsageError
 from cortex_policy.state import state_directory
 from cortex_policy.state.settings import find_state_directory
+from cortex_policy.state.shared_budgets.kept_session import LOOK_NS, KeptSession
 from cortex_policy.state.shared_budgets.one_shot import SharedBudgets
-from cortex_policy.state.shared_budgets.protocol import TAKE, Call, evaluate_again, run
+from cortex_policy.state.shared_budgets.protocol import TAKE, Call, evaluate_again
 from cortex_policy.state.shared_budgets.server_clock import ServerClock, boot_ns
 from cortex_policy.state.shared_budgets.session import Session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.state.shared_budgets.connection import Connection
+    from cortex_policy.state.shared_budgets.async_asker import AsyncAsker
 
 MAX_KEPT = 4096  # ready-made requests
 PAUSE_NS = 500_000_000  # after a failure, before the server is asked again
 MAX_REMEMBERED_NS = 1_000_000_000  # of a denial, so that a reset counts soon
 SAVE_NS = 1_000_000_000  # between two writes of the server's time for other processes
-LOOK_NS = 100_000_000  # between two looks at the server's identity over one connection, which leads to one server
-IDLE_NS = 10_000_000  # after which a connection may have been closed
 _Key = tuple[str, str, int, int]
 _alive: "WeakSet[RedisBudgets]" = WeakSet()
 
@@ -61,7 +60,7 @@ class RedisBudgets(SharedBudgets):
         self._denials: dict[_Key, tuple[int, Budget]] = {}
         self._clock, self._is_clock_loaded = ServerClock(), False
         self._saved_ns = self._down_until_ns = 0
-        self.forget()
+        self.drop()
         _alive.add(self)
 
     def hit(self, tool: str, action: str, limit: int, cost: int = 1) -> bool:
@@ -86,23 +85,61 @@ class RedisBudgets(SharedBudgets):
         return Budget(limit, budget.used, budget.remaining, left, 0, budget.closed, False, False, budget.closed_because)  # noqa: FBT003 - in order
 
     def forget(self) -> None:
-        """Drop the open connections; the next call opens one. A child of a fork only closes its copies."""
-        self._idle: list[_Link] = []
+        """Drop the open connections; the next call opens one."""
+        if self._asker is not None:
+            self._asker.close()
+        self.drop()
+
+    def drop(self) -> None:
+        """Drop the connections that a fork made shared: a child only closes its copies."""
+        self._idle: list[KeptSession] = []
+        self._asker: AsyncAsker | None = None
+
+    async def take_async(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
+        """Do what `take` does without blocking the event loop; calls that run at once share a connection.
+
+        If the task is cancelled while it waits, the hits may already be taken.
+        """
+        found = self._prepare(tool, action, limit, cost)
+        if isinstance(found, Budget):
+            return found
+        asked_ns = boot_ns()
+        self._refuse_while_down(asked_ns)
+        try:
+            budget = await self._async_asker().ask(found, self._load_clock())
+        except OSError as error:
+            raise self._failure(error) from None
+        self._down_until_ns = 0
+        self._save_clock(asked_ns)
+        return self._remember((tool, action, limit, cost), asked_ns, budget)
 
     def _decide(self, what: bytes, tool: str, action: str, limit: int, cost: int) -> Budget:
-        key = (tool, action, limit, cost)
-        is_plain = type(tool) is type(action) is str and type(limit) is type(cost) is int
-        if what is not TAKE or not is_plain or cost < 1 or limit < cost:
+        if what is not TAKE:
             return super()._decide(what, tool, action, limit, cost)
+        found = self._prepare(tool, action, limit, cost)
+        if isinstance(found, Budget):
+            return found
+        asked_ns = boot_ns()
+        return self._remember((tool, action, limit, cost), asked_ns, self._ask(found))
+
+    def _prepare(self, tool: str, action: str, limit: int, cost: int) -> Budget | Call:
+        """Return what to ask, or the budget if that is known without."""
+        if not (type(tool) is type(action) is str and type(limit) is type(cost) is int) or cost < 1:
+            tool, action, limit, cost = require_budget_call(tool, action, limit, cost)
+        if limit < cost:
+            return Budget(limit, 0, limit, None, 0)
+        key = (tool, action, limit, cost)
         if self._denials and (budget := self.denial(*key)) is not None:
             return budget
         call = self._calls.get(key)
         if call is None:
             if len(self._calls) >= MAX_KEPT:
                 self._calls, self._denials = {}, {}
-            call = self._calls[key] = Call(self._keys, what, (tool, action), limit, cost)
-        asked_ns = boot_ns()
-        budget = self._ask(call)
+            call = self._calls[key] = Call(self._keys, TAKE, (tool, action), limit, cost)
+        return call
+
+    def _remember(self, key: _Key, asked_ns: int, budget: Budget) -> Budget:
+        """Keep a denial for a while: other hosts only add hits, so it holds until it says."""
         if not budget.consumed:
             self._denials[key] = asked_ns, budget
         return budget
@@ -115,8 +152,9 @@ class RedisBudgets(SharedBudgets):
         except IndexError:
             return False
         if asked_ns - link.looked_ns > LOOK_NS or link.is_closed(asked_ns):
-            self._idle.append(link)
+            self._idle.append(link)  # the full way looks at it again
             return False
+        link.used_ns = asked_ns
         request, deadline_ns = call.again(self._clock, asked_ns), asked_ns + self.timeout_ms * 1_000_000
         connection = link.session.connection
         try:
@@ -134,17 +172,12 @@ class RedisBudgets(SharedBudgets):
     def _ask(self, call: Call) -> Budget:
         """Ask over a connection that is open, or a new one; after a failure, refuse at once until a pause is over."""
         asked_ns = boot_ns()
-        if asked_ns < self._down_until_ns:
-            detail = f"the server of shared budgets at `{self.server.label}` did not answer just before"
-            raise BudgetServerError(STATE_UNAVAILABLE, detail, "try again in a second")
-        if self._down_until_ns:  # one call looks whether it is back; the others do not wait for it
-            self._down_until_ns = asked_ns + PAUSE_NS
+        self._refuse_while_down(asked_ns)
         deadline_ns = asked_ns + self.timeout_ms * 1_000_000
         try:
-            if not self._is_clock_loaded:
-                self._clock, self._is_clock_loaded = self._clock_file.load(), True
-            link = self._open_link(asked_ns) or _Link(Session(self.server, self._password, deadline_ns))
-            budget = link.ask(call, self._clock, deadline_ns)
+            clock = self._load_clock()
+            link = self._open_link(asked_ns) or KeptSession(Session(self.server, self._password, deadline_ns))
+            budget = link.ask(call, clock, deadline_ns)
             link.keep(asked_ns, self.timeout_ms, has_looked=bool(budget.consumed), is_tls=self.server.is_tls)
             self._save_clock(asked_ns)
         except OSError as error:
@@ -153,7 +186,27 @@ class RedisBudgets(SharedBudgets):
         self._idle.append(link)
         return budget
 
-    def _open_link(self, asked_ns: int) -> "_Link | None":
+    def _refuse_while_down(self, now_ns: int) -> None:
+        """Raise BudgetServerError for a while after a failure, except for one call that looks whether that is over."""
+        if now_ns < self._down_until_ns:
+            detail = f"the server of shared budgets at `{self.server.label}` did not answer just before"
+            raise BudgetServerError(STATE_UNAVAILABLE, detail, "try again in a second")
+        if self._down_until_ns:
+            self._down_until_ns = now_ns + PAUSE_NS
+
+    def _async_asker(self) -> "AsyncAsker":
+        if self._asker is None:
+            from cortex_policy.state.shared_budgets.async_asker import AsyncAsker  # noqa: PLC0415 - it loads asyncio
+
+            self._asker = AsyncAsker(self.server, self._password, self.timeout_ms)
+        return self._asker
+
+    def _load_clock(self) -> ServerClock:
+        if not self._is_clock_loaded:
+            self._clock, self._is_clock_loaded = self._clock_file.load(), True
+        return self._clock
+
+    def _open_link(self, asked_ns: int) -> "KeptSession | None":
         """Take an open connection, None if there is none; one that the server has closed is dropped."""
         while self._idle:
             try:
@@ -162,6 +215,7 @@ class RedisBudgets(SharedBudgets):
                 break
             if not link.is_closed(asked_ns):
                 return link
+            link.session.close()
         return None
 
     def _failure(self, error: OSError) -> StateError:
@@ -179,41 +233,6 @@ class RedisBudgets(SharedBudgets):
             self._clock_file.save(self._clock)
 
 
-class _Link:
-    """A session that is kept open."""
-
-    __slots__ = "_connection", "_watch", "looked_ns", "session", "used_ns"
-
-    def __init__(self, session: Session) -> None:
-        self.session, self.looked_ns, self.used_ns = session, -LOOK_NS, 0
-        self._watch: poll | None = None
-        self._connection: Connection | None = None
-
-    def is_closed(self, now_ns: int) -> bool:
-        """Whether the server has closed it, or sent what nobody asked for; looks only after a while without a call."""
-        is_idle, self.used_ns = now_ns - self.used_ns > IDLE_NS, now_ns
-        return is_idle and self._watch is not None and bool(self._watch.poll(0))
-
-    def ask(self, call: Call, clock: ServerClock, deadline_ns: int) -> Budget:
-        """Ask the server; close the session after any failure, as an answer may still come."""
-        try:
-            return run(call.converse(clock), lambda request: self.session.exchange(request, deadline_ns))
-        except BaseException:
-            self.session.close()
-            raise
-
-    def keep(self, now_ns: int, timeout_ms: int, *, has_looked: bool, is_tls: bool) -> None:
-        """Prepare it for calls to come; a call that was allowed has looked at the server's identity."""
-        self.used_ns = now_ns
-        if has_looked:
-            self.looked_ns = now_ns
-        if self._connection is not self.session.connection:  # a new one, or another node of the cluster
-            self._connection, self._watch = self.session.connection, poll()
-            self._watch.register(self.session.fileno(), POLLIN)
-            if not is_tls:
-                self._connection.bound_by_kernel(timeout_ms)
-
-
 def _parse(url: str) -> BudgetServer:
     try:
         return parse_budget_server(url)
@@ -225,7 +244,7 @@ def _parse(url: str) -> BudgetServer:
 def _forget_after_fork() -> None:
     """Drop the connections in a child: two processes on one would read each other's answers."""
     for budgets in _alive:
-        budgets.forget()
+        budgets.drop()
 
 
 os.register_at_fork(after_in_child=_forget_after_fork)

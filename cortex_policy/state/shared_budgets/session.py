@@ -7,8 +7,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.core.budget_server import BudgetServer
 
-_MAX_HOPS = 3  # from node to node of a cluster, in one call
-_MOVED = b"-MOVED "
+MAX_HOPS = 3  # from node to node of a cluster, in one call
+MOVED = b"-MOVED "
 
 
 class Session:
@@ -30,9 +30,9 @@ class Session:
         line = self.connection.exchange(request, deadline_ns)
         hops = 0
         # a node that redirects has done nothing
-        while line.startswith(_MOVED) and self._server.kind == CLUSTER and hops < _MAX_HOPS:
+        while line.startswith(MOVED) and self._server.kind == CLUSTER and hops < MAX_HOPS:
             self.connection.close()
-            self.connection = connect(self._server, self._password, (_node(line),), deadline_ns)
+            self.connection = connect(self._server, self._password, (node_of_redirection(line),), deadline_ns)
             line = self.connection.exchange(request, deadline_ns)
             hops += 1
         return line
@@ -46,7 +46,7 @@ class Session:
         self.connection.close()
 
 
-def _node(line: bytes) -> tuple[str, int]:
+def node_of_redirection(line: bytes) -> tuple[str, int]:
     """Return the node that an answer names, as `-MOVED SLOT HOST:PORT`."""
     host, _, port = line.split(b" ")[-1].decode("ascii", "replace").rpartition(":")
     if not host or not port.isdigit():

@@ -17,9 +17,7 @@ def wrap_socket(
     plain: "_socket.socket", host: str, files: tuple[tuple[str, str], ...], deadline_ns: int
 ) -> ssl.SSLSocket:
     """Return the socket with TLS, whose server has proved that it is the host; raise OSError or StateError."""
-    context = _contexts.get(files)
-    if context is None:
-        context = _contexts[files] = _make_context(dict(files))
+    context = tls_context(files)
     owned = socket.socket(fileno=plain.detach())
     try:
         owned.settimeout(remaining_seconds(deadline_ns))
@@ -27,6 +25,14 @@ def wrap_socket(
     except BaseException:
         owned.close()
         raise
+
+
+def tls_context(files: tuple[tuple[str, str], ...]) -> ssl.SSLContext:
+    """Return what verifies the server, by the files of an address; raise StateError if they cannot be used."""
+    context = _contexts.get(files)
+    if context is None:
+        context = _contexts[files] = _make_context(dict(files))
+    return context
 
 
 def tls_error_text(error: OSError) -> str:

@@ -1,0 +1,50 @@
+"""Asks for shared budgets from asyncio: one session for each event loop."""
+
+import asyncio
+from weakref import WeakKeyDictionary
+
+from cortex_policy.state.shared_budgets.async_connection import AsyncSession
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.core.budget_server import BudgetServer
+    from cortex_policy.core.model import Budget
+    from cortex_policy.state.shared_budgets.protocol import Call
+    from cortex_policy.state.shared_budgets.server_clock import ServerClock
+
+
+class AsyncAsker:
+    """Holds conversations with a server, within a time."""
+
+    def __init__(self, server: "BudgetServer", password: str, timeout_ms: int) -> None:
+        """Open nothing yet."""
+        self._server, self._password, self._timeout_ms = server, password, timeout_ms
+        self._sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncSession] = WeakKeyDictionary()
+
+    def close(self) -> None:
+        """Close the sessions, each in its event loop."""
+        for loop, session in list(self._sessions.items()):
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(session.close)
+
+    async def ask(self, call: "Call", clock: "ServerClock") -> "Budget":
+        """Ask the server; raise OSError (TimeoutError) or StateError.
+
+        After a failure all tasks that wait for this server get an error: nobody knows which answers are still to come.
+        """
+        loop = asyncio.get_running_loop()
+        session = self._sessions.get(loop)
+        if session is None:
+            session = self._sessions[loop] = AsyncSession(self._server, self._password)
+        conversation = call.converse(clock)
+        request = next(conversation)
+        try:
+            async with asyncio.timeout(self._timeout_ms / 1000):
+                while True:
+                    request = conversation.send(await session.ask(request))
+        except StopIteration as end:
+            budget: Budget = end.value
+            return budget
+        except OSError:
+            session.close()
+            raise

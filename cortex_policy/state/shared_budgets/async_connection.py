@@ -1,0 +1,151 @@
+"""A connection for asyncio: the requests of any number of tasks are on their way at once, and are answered in order."""
+
+import asyncio
+from collections import deque
+
+from cortex_policy.core.budget_server import CLUSTER
+from cortex_policy.core.model import StateError
+from cortex_policy.state import state_error
+from cortex_policy.state.shared_budgets.connection import LINE_END, MAX_LINE, login_requests
+from cortex_policy.state.shared_budgets.server_errors import login_error
+from cortex_policy.state.shared_budgets.session import MAX_HOPS, MOVED, node_of_redirection
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ssl
+
+    from cortex_policy.core.budget_server import BudgetServer
+
+
+class AsyncConnection(asyncio.Protocol):
+    """Sends requests and gives each the line that answers it. After a failure it is closed, and all that wait fail."""
+
+    def __init__(self) -> None:
+        """Wait for `connection_made`."""
+        self._transport: asyncio.Transport | None = None
+        self._waiting: deque[asyncio.Future[bytes]] = deque()
+        self._received = b""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it can be used no more."""
+        return self._transport is None or self._transport.is_closing()
+
+    async def ask(self, request: bytes) -> bytes:
+        """Send a request and return the line of its answer; raise OSError or StateError."""
+        if self._transport is None or self._transport.is_closing():
+            raise ConnectionResetError
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting.append(answer)  # it keeps its place if its task is cancelled: the answer comes all the same
+        self._transport.write(request)
+        return await answer
+
+    def close(self, error: Exception | None = None) -> None:
+        """Close it; whoever waits for an answer gets the error."""
+        if self._transport is not None:
+            self._transport.abort()
+        for answer in self._waiting:
+            if not answer.done():
+                answer.set_exception(error or ConnectionResetError())
+        self._waiting.clear()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream's
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Give each line to the request that has waited longest."""
+        *lines, self._received = (self._received + data).split(LINE_END)
+        for line in lines:
+            if not self._waiting:
+                return self.close()
+            answer = self._waiting.popleft()
+            if not answer.done():
+                answer.set_result(line)
+        if len(self._received) > MAX_LINE:
+            self.close(state_error("the server of shared budgets gave an answer that is too long"))
+        return None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Fail all that wait."""
+        del exc
+        self.close()
+
+
+class AsyncSession:
+    """The connection of one event loop to the node that has the budgets."""
+
+    def __init__(self, server: "BudgetServer", password: str) -> None:
+        """Open nothing yet."""
+        self._server, self._password = server, password
+        self._nodes = server.nodes
+        self._opening: asyncio.Task[AsyncConnection] | None = None
+
+    async def ask(self, request: bytes) -> bytes:
+        """Send a request and return the line of its answer; raise OSError or StateError."""
+        for _ in range(MAX_HOPS):
+            connection = await self._connection()
+            line = await connection.ask(request)
+            if not line.startswith(MOVED) or self._server.kind != CLUSTER:
+                break
+            connection.close()  # a node that redirects has done nothing
+            self._nodes = (node_of_redirection(line), *self._server.nodes)
+        return line
+
+    def close(self) -> None:
+        """Drop the connection; a task that waits for an answer gets ConnectionResetError."""
+        opening, self._opening, self._nodes = self._opening, None, self._server.nodes
+        if opening is None:
+            return
+        opening.cancel()
+        if opening.done() and not opening.cancelled() and opening.exception() is None:
+            opening.result().close()
+
+    async def _connection(self) -> AsyncConnection:
+        """Return the open connection; the first task opens it, and the others wait for it too."""
+        opening = self._opening
+        is_over = opening is not None and opening.done()
+        if opening is None or (is_over and (opening.cancelled() or opening.exception() or opening.result().is_closed)):
+            opening = self._opening = asyncio.create_task(self._open())
+        return await asyncio.shield(opening)
+
+    async def _open(self) -> AsyncConnection:
+        nodes = self._nodes
+        if self._server.service:
+            from cortex_policy.state.shared_budgets.sentinel import find_primary  # noqa: PLC0415 - few use it
+            from cortex_policy.state.shared_budgets.server_clock import boot_ns  # noqa: PLC0415 - as above
+
+            deadline_ns = boot_ns() + 10_000_000_000  # the caller waits no longer than its own
+            nodes = (await asyncio.to_thread(find_primary, self._server, self._password, deadline_ns),)
+        failure: OSError = ConnectionRefusedError()
+        for host, port in nodes or (("", 0),):
+            try:
+                return await self._open_node(host, port)
+            except OSError as error:
+                failure = error
+        raise failure
+
+    async def _open_node(self, host: str, port: int) -> AsyncConnection:
+        loop = asyncio.get_running_loop()
+        if self._server.socket:
+            _, connection = await loop.create_unix_connection(AsyncConnection, self._server.socket)
+        else:
+            context = self._tls()
+            _, connection = await loop.create_connection(AsyncConnection, host, port, ssl=context)
+        try:
+            for request in login_requests(self._server, self._password):
+                line = await connection.ask(request)
+                if line != b"+OK":
+                    raise login_error(line)
+        except (OSError, StateError):
+            connection.close()
+            raise
+        return connection
+
+    def _tls(self) -> "ssl.SSLContext | None":
+        if not self._server.is_tls:
+            return None
+        from cortex_policy.state.shared_budgets.tls import tls_context  # noqa: PLC0415 - it loads `ssl`
+
+        return tls_context(self._server.files)

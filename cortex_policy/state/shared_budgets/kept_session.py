@@ -1,0 +1,50 @@
+"""A session that a service keeps open for the calls to come."""
+
+from select import POLLIN, poll
+
+from cortex_policy.core.model import Budget
+from cortex_policy.state.shared_budgets.protocol import Call, run
+from cortex_policy.state.shared_budgets.server_clock import ServerClock
+from cortex_policy.state.shared_budgets.session import Session
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.state.shared_budgets.connection import Connection
+
+LOOK_NS = 100_000_000  # between two looks at the server's identity over one connection, which leads to one server
+IDLE_NS = 10_000_000  # after which a connection may have been closed
+
+
+class KeptSession:
+    """A session that is kept open."""
+
+    __slots__ = "_connection", "_watch", "looked_ns", "session", "used_ns"
+
+    def __init__(self, session: Session) -> None:
+        """Take a new session, over which nothing was heard yet."""
+        self.session, self.looked_ns, self.used_ns = session, -LOOK_NS, 0
+        self._watch: poll | None = None
+        self._connection: Connection | None = None
+
+    def is_closed(self, now_ns: int) -> bool:
+        """Whether the server has closed it, or sent what nobody asked for; looks only after a while without a call."""
+        return now_ns - self.used_ns > IDLE_NS and self._watch is not None and bool(self._watch.poll(0))
+
+    def ask(self, call: Call, clock: ServerClock, deadline_ns: int) -> Budget:
+        """Ask the server; close the session after any failure, as an answer may still come."""
+        try:
+            return run(call.converse(clock), lambda request: self.session.exchange(request, deadline_ns))
+        except BaseException:
+            self.session.close()
+            raise
+
+    def keep(self, now_ns: int, timeout_ms: int, *, has_looked: bool, is_tls: bool) -> None:
+        """Prepare it for calls to come; a call that was allowed has looked at the server's identity."""
+        self.used_ns = now_ns
+        if has_looked:
+            self.looked_ns = now_ns
+        if self._connection is not self.session.connection:  # a new one, or another node of the cluster
+            self._connection, self._watch = self.session.connection, poll()
+            self._watch.register(self.session.fileno(), POLLIN)
+            if not is_tls:
+                self._connection.bound_by_kernel(timeout_ms)

@@ -1,0 +1,203 @@
+"""A service keeps its connections, across threads, forks, event loops and restarts of the server."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from cortex_policy import PolicyStore, RedisBudgets
+from cortex_policy.core.access_denied import AccessDenied
+from cortex_policy.core.model import BudgetServerError, StateError, UsageError
+from cortex_policy.state.shared_budgets import redis_budgets as module
+from tests.support.redis_servers import SECRET, RedisServer, fresh_name, redis_budgets, running_server
+from tests.support.roots import GIT
+
+
+@pytest.fixture
+def mortal_server() -> Iterator[RedisServer]:
+    """Run a server that a test may kill."""
+    with running_server() as running:
+        yield running
+
+
+def test_threads_share_a_budget_and_no_connection(server: RedisServer, tmp_path: Path) -> None:
+    """Each call has one for itself."""
+    budgets = redis_budgets(server.url, tmp_path)
+    budgets.reset_all()
+    with ThreadPoolExecutor(8) as pool:
+        hits = list(pool.map(lambda _: budgets.hit("t", "a", 300), range(800)))
+    assert sum(hits) == 300
+
+
+@pytest.mark.forks
+def test_a_child_has_connections_of_its_own(tmp_path: Path) -> None:
+    """Two processes on one would read each other's answers."""
+    with running_server() as running:
+        budgets = redis_budgets(running.url, tmp_path)
+        budgets.reset_all()
+        budgets.hit("t", "a", 400)
+        children = []
+        for _ in range(4):
+            child = os.fork()
+            if not child:
+                os._exit(sum(budgets.hit("t", "a", 400) for _ in range(99)))
+            children.append(child)
+        mine = sum(budgets.hit("t", "a", 400) for _ in range(99))
+        theirs = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+        assert 1 + mine + sum(theirs) == 400
+
+
+def test_a_connection_that_the_server_closed_is_replaced(own_server: RedisServer, tmp_path: Path) -> None:
+    """Before anything is sent over it, so that nothing is in doubt."""
+    budgets = redis_budgets(own_server.url, tmp_path)
+    budgets.reset_all()
+    for _ in range(3):
+        assert budgets.hit("t", "a", 10)
+        own_server.client.client_kill_filter(_type="normal", skipme=True)
+        threading.Event().wait(0.02)
+    assert budgets.take("t", "a", 10).used == 4
+
+
+def test_a_dead_server_is_asked_once_in_a_while(mortal_server: RedisServer, tmp_path: Path) -> None:
+    """All other calls are denied at once, and one looks whether it is back."""
+    budgets = redis_budgets(mortal_server.url, tmp_path, timeout_ms=200)
+    budgets.reset_all()
+    with mortal_server.paused():
+        with pytest.raises(BudgetServerError, match="no answer in 200 ms"):
+            budgets.hit("t", "a", 10)
+        for _ in range(1000):
+            with pytest.raises(BudgetServerError, match="did not answer just before"):
+                budgets.hit("t", "a", 10)
+    threading.Event().wait(module.PAUSE_NS / 1e9)
+    assert budgets.hit("t", "a", 10)
+
+
+@pytest.mark.parametrize("options", [(), ("--appendonly", "yes", "--appendfsync", "always")], ids=["no data", "data"])
+def test_a_killed_server_comes_back_with_closed_budgets(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """Whether it has lost its data or not."""
+    with running_server(*options) as running:
+        budgets = redis_budgets(running.url, tmp_path)
+        budgets.reset_all()
+        assert sum(budgets.hit("t", "a", 5) for _ in range(6)) == 5
+        running.kill()
+        with pytest.raises(BudgetServerError):
+            budgets.take("t", "b", 5)
+        running.start()
+        threading.Event().wait(module.PAUSE_NS / 1e9)
+        budget = budgets.take("t", "b", 5)
+        assert budget.closed
+        assert budget.closed_because
+        other = redis_budgets(running.url, tmp_path / "other", budgets.name)
+        assert other.take("t", "a", 5).closed
+
+
+def test_a_denial_is_remembered_for_a_second(server: RedisServer, tmp_path: Path) -> None:
+    """A reset by somebody else counts after that; a higher limit at once."""
+    name = fresh_name()
+    budgets, operator = (redis_budgets(server.url, tmp_path / str(host), name) for host in range(2))
+    operator.reset_all()
+    assert budgets.hit("t", "a", 1)
+    assert not budgets.hit("t", "a", 1)
+    first, second = budgets.denial("t", "a", 1), budgets.take("t", "a", 1)
+    assert first is not None
+    assert (first.used, second.used, second.consumed) == (1, 1, 0)
+    assert first.retry_after_seconds is not None
+    assert second.retry_after_seconds is not None
+    assert second.retry_after_seconds < first.retry_after_seconds <= 60
+    operator.reset("t", "a")
+    assert not budgets.hit("t", "a", 1)
+    assert budgets.hit("t", "a", 2)
+    threading.Event().wait(1)
+    assert budgets.denial("t", "a", 1) is None
+
+
+def test_many_budgets_do_not_fill_memory(server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ready-made requests are dropped."""
+    monkeypatch.setattr(module, "MAX_KEPT", 8)
+    budgets = redis_budgets(server.url, tmp_path)
+    budgets.reset_all()
+    assert all(budgets.hit("t", str(action), 1) for action in range(50))
+    assert not any(budgets.hit("t", str(action), 1) for action in range(50))
+    assert len(budgets._calls) <= 8  # noqa: SLF001 - the dictionary is the point
+
+
+def test_a_store_counts_on_the_server(server: RedisServer, tmp_path: Path, root: Path) -> None:
+    """With all others that do."""
+    budgets = redis_budgets(server.url, tmp_path)
+    budgets.reset_all()
+    store, limit = PolicyStore(root, budgets=budgets), GIT["rate"]["perMinute"]  # type: ignore[index]
+    for _ in range(limit):
+        store.enforce("git", "tree", {"path": "docs/x"})
+    with pytest.raises(AccessDenied) as caught:
+        store.enforce("git", "tree", {"path": "docs/x"})
+    assert caught.value.decision.budget is not None
+    assert caught.value.decision.budget.used == limit
+    store.close()
+
+
+@pytest.mark.parametrize("tcp", [False, True], ids=["unix", "tcp"])
+def test_tasks_share_a_connection(server: RedisServer, tmp_path: Path, tcp: bool) -> None:
+    """Their requests are on their way at once."""
+    budgets = redis_budgets(server.tcp_url if tcp else server.url, tmp_path)
+    budgets.reset_all()
+    before = server.client.info("stats")["total_connections_received"]
+
+    async def main() -> int:
+        found = await asyncio.gather(*(budgets.take_async("t", "a", 100) for _ in range(500)))
+        budgets.forget()
+        await asyncio.sleep(0.01)
+        return sum(budget.consumed for budget in found)
+
+    assert asyncio.run(main()) == 100
+    assert server.client.info("stats")["total_connections_received"] == before + 1
+
+
+def test_a_task_is_denied_at_the_deadline(mortal_server: RedisServer, tmp_path: Path) -> None:
+    """And so are all others that wait; afterwards a new connection is made."""
+    budgets = redis_budgets(mortal_server.url, tmp_path, timeout_ms=200)
+    budgets.reset_all()
+
+    async def main() -> None:
+        assert (await budgets.take_async("t", "a", 10)).consumed == 1
+        with mortal_server.paused():
+            results = await asyncio.gather(
+                *(budgets.take_async("t", "a", 10) for _ in range(20)), return_exceptions=True
+            )
+        assert all(isinstance(result, BudgetServerError) for result in results)
+        await asyncio.sleep(module.PAUSE_NS / 1e9)
+        assert (await budgets.take_async("t", "a", 10)).consumed == 1
+        budgets.forget()
+        await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+
+
+def test_a_cancelled_task_disturbs_no_other(server: RedisServer, tmp_path: Path) -> None:
+    """Its answer is not taken for that of the next one."""
+    budgets = redis_budgets(server.url, tmp_path)
+    budgets.reset_all()
+
+    async def main() -> None:
+        await budgets.take_async("t", "a", 100)
+        tasks = [asyncio.create_task(budgets.take_async("t", str(action), 3, 1 + action)) for action in range(3)]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        first, _, last = await asyncio.gather(*tasks, return_exceptions=True)
+        assert (first.consumed, last.consumed) == (1, 3)  # type: ignore[union-attr]
+        budgets.forget()
+        await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+
+
+def test_a_wrong_url_or_a_short_key_is_an_error(tmp_path: Path) -> None:
+    """When the budgets are made."""
+    with pytest.raises(UsageError, match="names no server") as caught:
+        RedisBudgets("redis://:secret@cache", "x", SECRET, state_dir=str(tmp_path))
+    assert "secret" not in str(caught.value)
+    with pytest.raises(StateError, match="has 5 bytes"):
+        RedisBudgets("redis://cache", "x", b"short", state_dir=str(tmp_path))
