@@ -59,6 +59,10 @@ DECISION_MODULES = (
     "core/__init__", "core/model", "core/decode", "core/arguments", "core/path_arguments", "core/engine",
     "state/__init__", "state/grants", "state/ledger_ring", "state/ledger", "state/paths", "state/enforcement",
 )  # fmt: skip
+AUDIT_MODULES = (
+    "state/settings_cache", "core/audit_chain", "state/audit_file", "state/audit_log", "core/json_text",
+    "core/audit_event", "state/audit_record",
+)  # fmt: skip
 _HOMES = {
     "AccessDenied": "core.access_denied",
     "ApprovalRequired": "core.access_denied",

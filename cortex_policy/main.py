@@ -7,7 +7,7 @@ import gc
 import os
 import sys
 
-from cortex_policy import DECISION_MODULES, load_kept_modules
+from cortex_policy import AUDIT_MODULES, DECISION_MODULES, load_kept_modules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,14 +59,14 @@ def run(argv: list[str]) -> int:
     """
     if argv[:1] and argv[0] in CHECK_NAMES:
         gc.disable()  # a check ends before there is much to collect, and a collection takes 2 % of it
-        load_kept_modules(*DECISION_MODULES, "check")
+        _load_modules_of_check("check")
         call = parse_check_argv(argv[1:], argv[0])
         if call is not None:
             _answer_call_and_exit(call)
         gc.enable()
     if argv[:1] == ["run"]:
         gc.disable()  # as for a check, unless a list of paths may have no end
-        load_kept_modules(*DECISION_MODULES, "check", "program", "run")
+        _load_modules_of_check("check", "program", "run")
         run_words = parse_run_argv(argv[1:])
         if run_words is None or run_words.for_each:
             gc.enable()
@@ -148,6 +148,12 @@ def _answer_agent_and_exit(argv: list[str]) -> "Never":
         os.write(1, denial_output(argv[0] if argv else "", why)[0])
     finally:
         _print_and_exit(DENIED_TO_AGENT, why)
+
+
+def _load_modules_of_check(*files: str) -> None:
+    load_kept_modules(*DECISION_MODULES, *files)
+    if "CORTEX_AUDIT_LOG" in os.environ:
+        load_kept_modules(*AUDIT_MODULES)
 
 
 def _answer_call_and_exit(call: "Call") -> "Never":

@@ -75,9 +75,13 @@ def test_a_run_loads_two_modules_more() -> None:
 
 
 @pytest.mark.parametrize("words", ['"check"', '"run"'])
-def test_python_is_asked_for_no_module_of_a_check(root: Path, words: str) -> None:
+@pytest.mark.parametrize("is_audited", [False, True])
+def test_python_is_asked_for_no_module_of_a_check(
+    root: Path, monkeypatch: pytest.MonkeyPatch, words: str, is_audited: bool
+) -> None:
     """The lists of what is loaded from kept bytecode are whole, and each module comes after those that it needs."""
-    assert root.is_dir()
+    if is_audited:
+        monkeypatch.setenv("CORTEX_AUDIT_LOG", f"{root}/../log")
     program = PROGRAM.replace("leave = ", WATCH + "leave = ").replace("set(sys.modules) - before", "Watch.asked")
     if words == '"run"':
         program = program.replace('"check"', '"run"').replace('"docs/x"', '"docs/x", "--", "true"')
