@@ -19,6 +19,7 @@ from cortex_policy.manage.stamp.wait import wait_for_version
 from cortex_policy.manage.transaction import writer
 from cortex_policy.state import Root, atomic_write
 from cortex_policy.state import stamp as stamps
+from tests.support.failing_calls import fail_at, full_disk
 from tests.support.stamps import agree, stamp_grants
 
 TEXT = new_grant_text(GrantEdit(30, None, "t", ("read",)))
@@ -259,14 +260,8 @@ def test_fmt_refuses_a_layout_that_would_be_too_large(found_root: Root) -> None:
 
 def test_fmt_reports_the_grant_that_the_disk_refuses(found_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those before it are written, and told as such."""
-    real, calls = atomic_write.atomic_replace, [0]
-
-    def refusing(*args: object, **named: object) -> None:
-        calls[0] += 1
-        if calls[0] == 3:  # the first grant takes two: itself and the first stamp
-            raise OSError(28, "No space left on device", "stamp.json")
-        real(*args, **named)  # type: ignore[arg-type]
-
+    # the first grant takes two: itself and the first stamp
+    refusing = fail_at(3, atomic_write.atomic_replace, full_disk("stamp.json"))
     monkeypatch.setattr(writer, "atomic_replace", refusing)
     first, second = operations.format_grants(found_root, ())
     assert first.write is not None

@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
 from unittest.mock import patch
 
 import pytest
@@ -28,6 +27,7 @@ from cortex_policy.manage.history.writes import grant_at
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
+from tests.support.failing_calls import fail_at, full_disk
 from tests.support.stamps import agree, stamp_grants, stamp_version
 
 Texts = dict[str, bytes]
@@ -410,15 +410,7 @@ def test_a_disk_that_fills_up_on_the_way_tells_how_far_it_came(stamped_root: Roo
     before = texts(stamped_root)
     set_rate(stamped_root, "git", 7)
     set_rate(stamped_root, "model-gateway", 7)
-    real, calls = os.rename, SimpleNamespace(left=6)
-
-    def renamed(*args: object, **named: object) -> None:
-        calls.left -= 1
-        if calls.left < 0:
-            raise OSError(28, "No space left on device", "x")
-        real(*args, **named)  # type: ignore[arg-type]
-
-    with patch.object(os, "rename", renamed):
+    with patch.object(os, "rename", fail_at(7, os.rename, full_disk(), goes_on=True)):
         done = undo(stamped_root, to=1)
     assert [step.change.name for step in done.steps] == ["model-gateway"]
     assert done.error is not None

@@ -17,6 +17,7 @@ from cortex_policy.state import Root
 from cortex_policy.state.grants import read_grant
 from cortex_policy.state.writer_lock import NO_WAIT
 from tests.support.crashes import die_at
+from tests.support.failing_calls import fail_at, full_disk
 from tests.support.roots import grant_file
 from tests.support.stamps import agree, stamp_version
 
@@ -86,14 +87,7 @@ def test_a_refusal_writes_nothing(stamped_root: Root) -> None:
 
 def test_a_full_disk_reports_what_was_written(stamped_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was written stays, and the next run goes on."""
-    real, calls = transaction_writer.GrantWriter.write, [0]
-
-    def refusing(*args: object, **named: object) -> int | None:
-        calls[0] += 1
-        if calls[0] == 3:
-            raise OSError(28, "no space left on device", "tools/shell.json")
-        return real(*args, **named)  # type: ignore[arg-type]
-
+    refusing = fail_at(3, transaction_writer.GrantWriter.write, full_disk("tools/shell.json"))
     with monkeypatch.context() as patch:
         patch.setattr(transaction_writer.GrantWriter, "write", refusing)
         setup = write(stamped_root)

@@ -19,6 +19,7 @@ from cortex_policy.state import stamp as stamps
 from cortex_policy.state.history_entry import HistoryEntry
 from cortex_policy.state.policy_files import path_below_policy
 from tests.support.crashes import die_at
+from tests.support.failing_calls import fail_at, full_disk
 from tests.support.roots import grant_file
 from tests.support.stamps import stamp_grants, stamp_version
 
@@ -263,14 +264,8 @@ def test_a_disk_that_refuses_changes_nothing_or_leaves_it_to_the_next_write(
 ) -> None:
     """The first step or the grant refused: nothing is changed. The last refused: the next write finishes it."""
     stamp_grants(found_root)
-    before, calls, real = grant_file(found_root, "git").read_bytes(), [0], atomic_write.atomic_replace
-
-    def refusing(*args: object, **named: object) -> None:
-        calls[0] += 1
-        if calls[0] == step:
-            raise OSError(28, "no space left on device", "x")
-        real(*args, **named)  # type: ignore[arg-type]
-
+    before = grant_file(found_root, "git").read_bytes()
+    refusing = fail_at(step, atomic_write.atomic_replace, full_disk())
     with monkeypatch.context() as patch:
         patch.setattr(transaction_writer, "atomic_replace", refusing)
         if step < 3:

@@ -7,6 +7,7 @@ import pytest
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.validation.process_pool import BATCH_SIZE, MIN_PARALLEL, parallel_map
+from tests.support.failing_calls import fail_at
 
 MANY = range(MIN_PARALLEL + BATCH_SIZE + 1)
 
@@ -67,15 +68,9 @@ def test_without_processes_the_work_is_done_here(
 ) -> None:
     """A container may have few; it was a bug, 70. Whoever was started is ended, and no descriptor stays open."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
-    real, calls, before = getattr(os, call), [0], len(os.listdir("/dev/fd"))
-
-    def third() -> object:
-        calls[0] += 1
-        if calls[0] == 3:
-            raise BlockingIOError(11, "Resource temporarily unavailable")
-        return real()
-
-    monkeypatch.setattr(os, call, third)
+    before = len(os.listdir("/dev/fd"))
+    refused = BlockingIOError(11, "Resource temporarily unavailable")
+    monkeypatch.setattr(os, call, fail_at(3, getattr(os, call), refused))
     assert list(parallel_map(MANY, lambda item: -item)) == [-item for item in MANY]
     assert none_stays(started)
     assert len(os.listdir("/dev/fd")) == before
