@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy import AccessDenied, Decision, PolicyStore, StateError, enforce, load_grant
+from cortex_policy import AccessDenied, Decision, MemoryBudgets, PolicyStore, StateError, enforce, load_grant
 from cortex_policy.core.model import Settings
 from cortex_policy.state.budget_choice import server_budgets
 from cortex_policy.state.enforcement import effective_settings
@@ -368,3 +368,46 @@ def test_commands_for_people_show_the_shared_budget(server: RedisServer, configu
         json.loads(run_command("status", "--json").stdout)["budgets"]["shared"]["server"] == f"{server.path} (single)"
     )
     assert result_of("list").returncode == 0
+
+
+def test_a_store_that_was_given_budgets_asks_no_server(
+    dying_server: RedisServer, configure: Configure, root: Path
+) -> None:
+    """The program has said where it counts."""
+    configure(dying_server)
+    dying_server.kill()
+    budgets = MemoryBudgets()
+    with PolicyStore(root, budgets=budgets) as store:
+        for _ in range(3):
+            store.enforce("git", "tree", ARGS)
+    enforce(load_grant("git"), "tree", ARGS, budgets=budgets)
+    assert budgets.peek("git-map", "tree", LIMIT).used == 4
+
+
+def test_an_approved_call_takes_its_hit_from_the_server_once(
+    server: RedisServer, configure: Configure, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The approval is used up with it."""
+    settings = configure(server)
+    monkeypatch.setenv("CORTEX_POLICY_SENSITIVE", "ask")
+    grant = root / ".cortex/policy/tools/git.json"
+    grant.write_text(grant.read_text().replace('"internal"', '"sensitive"'))
+    asked = json.loads(run_command("check", *CALL, "--json", code=13).stdout)
+    run_command("approve", asked["approval"]["id"], "--yes")
+    run_command("check", *CALL)
+    run_command("check", *CALL, code=13)
+    assert server_budgets(settings).usage("git-map", "tree") == 1
+
+
+def test_a_call_that_waits_gets_the_room_that_another_host_makes(
+    server: RedisServer, configure: Configure, host: Callable[[str], None]
+) -> None:
+    """It asks again, at least once a second."""
+    settings = configure(server)
+    run_command("check", *CALL, "--cost", str(LIMIT))
+    host("other")
+    timer = threading.Timer(0.3, lambda: server_budgets(settings).reset("git-map", "tree"))
+    timer.start()
+    run_command("check", *CALL, "--wait", "20")
+    timer.join()
+    assert server_budgets(settings).usage("git-map", "tree") == 1
