@@ -63,6 +63,7 @@ class Endpoints:
         """Return an endpoint that answers a JSON body."""
 
         async def answer(request: "Request") -> Response:
+            """Answer what `decide` makes of the body; raise RefusedError (400) for a body that is not a request."""
             body = await self._bodies.read(request)
             try:
                 return Response(await decide(body), media_type=_JSON)

@@ -47,6 +47,7 @@ class Guard:
         start, status, fields = time.perf_counter(), 0, list(_ALWAYS)
 
         async def send_checked(message: "Message") -> None:
+            """Pass a message on; note the status of the answer, and add our fields to it."""
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]

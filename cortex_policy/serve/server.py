@@ -66,6 +66,7 @@ class _Server(uvicorn.Server):
         self._parent: int | None = None
 
     def run_until_signal(self, announce: "Callable[[], object]", parent: int | None) -> None:
+        """Serve until a signal comes, or the descriptor `parent` can be read; `announce` is called once it listens."""
         self._announce, self._parent = announce, parent
         asyncio.run(self.serve(sockets=[self._address.socket]))
 

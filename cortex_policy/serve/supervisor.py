@@ -40,6 +40,7 @@ class _Supervisor:
         self._alive_reader, self._alive_writer = os.pipe()  # its end of file tells workers that we have gone
 
     def run(self, announce: "Callable[[], object]", count: int) -> int:
+        """Keep `count` workers alive until a signal comes, then end them; return the exit code."""
         watched = _ENDS | {signal.SIGCHLD}
         before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
         try:

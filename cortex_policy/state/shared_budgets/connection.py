@@ -182,6 +182,7 @@ def _resolve(host: str, port: int, deadline_ns: int) -> "list[tuple[int, tuple[o
     is_done.acquire()
 
     def look_up() -> None:
+        """Look the name up, however long that takes, and wake the thread that waits for it."""
         try:
             found.append(_look_up(host, port, 0))
         except OSError as error:
