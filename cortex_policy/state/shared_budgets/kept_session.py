@@ -4,7 +4,7 @@ from select import POLLIN, poll
 
 from cortex_policy.core.model import Budget
 from cortex_policy.state.shared_budgets.protocol import Call, run
-from cortex_policy.state.shared_budgets.server_clock import ServerClock
+from cortex_policy.state.shared_budgets.server_clock import ServerClock, boot_ns
 from cortex_policy.state.shared_budgets.session import Session
 
 TYPE_CHECKING = False
@@ -30,10 +30,11 @@ class KeptSession:
         """Whether the server has closed it, or sent what nobody asked for; looks only after a while without a call."""
         return now_ns - self.used_ns > IDLE_NS and self._watch is not None and bool(self._watch.poll(0))
 
-    def ask(self, call: Call, clock: ServerClock, deadline_ns: int) -> Budget:
+    def ask(self, call: Call, clock: ServerClock, timeout_ns: int) -> Budget:
         """Ask the server; close the session after any failure, as an answer may still come."""
         try:
-            return run(call.converse(clock), lambda request: self.session.exchange(request, deadline_ns))
+            deadline_ns = boot_ns() + timeout_ns
+            return run(call.converse(clock, timeout_ns), lambda request: self.session.exchange(request, deadline_ns))
         except BaseException:
             self.session.close()
             raise

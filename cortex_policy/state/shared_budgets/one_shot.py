@@ -80,7 +80,10 @@ class SharedBudgets:
         before = clock.pair
         session = Session(self.server, self._password, deadline_ns)
         try:
-            budget = run(call.converse(clock), lambda request: session.exchange(request, deadline_ns))
+            budget = run(
+                call.converse(clock, self.timeout_ms * 1_000_000),
+                lambda request: session.exchange(request, deadline_ns),
+            )
         finally:
             session.close()
         if clock.pair != before:

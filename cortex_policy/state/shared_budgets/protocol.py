@@ -21,7 +21,7 @@ AGAIN_SHA1 = b"200148b5715270edbea3d1a7e820fe268e272470"
 MAX_COST = 1 << 16  # hits of one call: the script makes a string of four bytes for each
 MAX_COUNTED = 1 << 22  # hits of one budget in a minute: a higher limit counts as this one
 TAKE, PEEK, RESET, RESET_ALL = b"take", b"peek", b"reset", b"void"
-_MAX_ASKS = 3  # of one call, if an answer came late
+_MAX_ASKS = 4  # of one call, if answers come late
 _DIGITS = 10  # of a number in an answer
 _WORDS = 6
 _MAX_WAIT_US = 120_000_000
@@ -59,43 +59,47 @@ class Call:
         """Return the request for one more hit over a connection that leads to the server that is known."""
         return self._again % clock.latest_us(now_ns)[0]
 
-    def converse(self, clock: ServerClock) -> "Conversation":
-        """Yield requests, take the line of each answer, and return the budget; raise StateError."""
-        is_ahead = False
+    def converse(self, clock: ServerClock, timeout_ns: int) -> "Conversation":
+        """Yield requests, take the line of each answer, and return the budget; raise StateError.
+
+        A request that is late by the server's clock takes nothing. It is sent again: as one that may be delayed for
+        the whole time of a call, unless the server is ahead even when its answer is here. Then its clock was set.
+        """
+        delay_ns, is_ahead = 0, False
         for _ in range(_MAX_ASKS):
             asked_ns = boot_ns()
-            known = (*clock.latest_us(asked_ns), is_ahead)
+            known = (*clock.latest_us(asked_ns + delay_ns), is_ahead)
             line = yield _EVALSHA + self._arguments % known
             if line.startswith(b"-NOSCRIPT"):
                 from cortex_policy.state.shared_budgets.script import SCRIPT  # noqa: PLC0415 - once in a server's life
 
                 line = yield b"*11\r\n$4\r\nEVAL\r\n" + _bulk(SCRIPT) + self._arguments % known
             words = line.split(b" ")
-            if words[0] != b"+late":
-                return self.read(line, clock, asked_ns)
-            # INVARIANT: a late request took nothing. It was delayed, unless the server is ahead even now
-            is_ahead = _server_us(words[1:], line) > clock.latest_us(boot_ns())[0]
+            is_late = words[0] == b"+late"
+            server_us = _server_us(words[1:] if is_late else words[3:5], line)
+            is_ahead = (is_late or bool(delay_ns)) and server_us > clock.latest_us(boot_ns())[0]
+            if not is_late and not is_ahead:
+                return self._read(words, line, clock, (server_us, asked_ns))
+            delay_ns = 0 if is_ahead else timeout_ns
         raise BudgetServerError(STATE_UNAVAILABLE, "the server of shared budgets answers too late", "try again")
 
-    def read(self, line: bytes, clock: ServerClock, asked_ns: int) -> Budget:
+    def _read(self, words: list[bytes], line: bytes, clock: ServerClock, pair: tuple[int, int]) -> Budget:
         """Return the budget that an answer means, and learn its time; raise StateError for any other answer."""
-        words = line.split(b" ")
-        if len(words) != _WORDS or (line[:3] != b"+0 " and not line.startswith(self._taken)):
+        consumed = line.startswith(self._taken)
+        if len(words) != _WORDS or not (consumed or line.startswith(b"+0 ")):
             raise _error(line)
-        consumed, why = int(words[0]), words[5]
-        used, wait_us = _number(words[1], line), _number(words[2], line)
+        used, wait_us, why = _number(words[1], line), _number(words[2], line), words[5]
         is_closed = why != b"-"
         if wait_us > _MAX_WAIT_US or (is_closed and (consumed or why not in CLOSED_BECAUSE)):
             raise _error(line)
-        server_us = _server_us(words[3:5], line)
         # INVARIANT: a peek writes nothing, so no later call may know that it saw what closes the budgets, or a
         # name that is new to the server: to a host that has asked before, that is one that the server has lost
         if not self._is_peek:
-            clock.learn(server_us, asked_ns)
+            clock.learn(*pair)
         remaining = 0 if is_closed else max(0, self._counted - used)
         reason = CLOSED_BECAUSE[why] if is_closed else ""
-        used = self._limit if is_closed else used
-        return Budget(self._limit, used, remaining, wait_us / _MICRO, consumed, is_closed, False, False, reason)  # noqa: FBT003 - in order: 1 us less
+        used, taken = self._limit if is_closed else used, int(words[0]) if consumed else 0
+        return Budget(self._limit, used, remaining, wait_us / _MICRO, taken, is_closed, False, False, reason)  # noqa: FBT003 - in order: 1 us less
 
 
 def evaluate_again(request: bytes) -> bytes:

@@ -177,7 +177,7 @@ class RedisBudgets(SharedBudgets):
         try:
             clock = self._load_clock()
             link = self._open_link(asked_ns) or KeptSession(Session(self.server, self._password, deadline_ns))
-            budget = link.ask(call, clock, deadline_ns)
+            budget = link.ask(call, clock, deadline_ns - boot_ns())
             link.keep(asked_ns, self.timeout_ms, has_looked=bool(budget.consumed), is_tls=self.server.is_tls)
             self._save_clock(asked_ns)
         except OSError as error:

@@ -192,7 +192,7 @@ def test_no_true_minute_holds_more_than_the_limit(
         hosts = [redis_budgets(server.url, tmp_path / str(host), name) for host in range(4)]
         hosts[0].reset_all()
         for host in hosts:
-            host.peek("t", "a", LIMIT)
+            host.hit("t", "another", 100)
         for pause, step in rounds:
             time.pass_time(pause)
             time.set_clock(step)

@@ -103,5 +103,5 @@ def test_a_look_at_a_name_that_is_new_to_the_server_does_not_close_it(what: byte
     """To a host that knows the server's time, a name without an epoch is one that the server has lost."""
     clock, call = ServerClock(), Call(BudgetKeys("new", SECRET), what, ("t", "a"), 3)
     answer = b"+%d 1 0 1700000000 5 -" % knows
-    assert run(call.converse(clock), lambda _: answer).consumed == knows
+    assert run(call.converse(clock, 0), lambda _: answer).consumed == knows
     assert (clock.pair[0] > 0) is knows
