@@ -176,7 +176,7 @@ _cortex_policy() {
     case "${plain[*]-} " in
         'audit show '*)
             offered=('' '' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
-            flags='--root --since --grant --reason --denied --json -h --help'
+            flags='--root --since --grant --reason --denied -n --number --json -h --help'
             ;;
         'audit stats '*)
             offered=('' '' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')

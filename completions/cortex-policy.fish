@@ -219,6 +219,7 @@ complete -c cortex-policy -n '__cortex_policy_in audit show' -l since -x -d 'Onl
 complete -c cortex-policy -n '__cortex_policy_in audit show' -l grant -x -a '(__cortex_policy_names)' -d 'Only calls of this grant'
 complete -c cortex-policy -n '__cortex_policy_in audit show' -l reason -x -a 'allowed action_not_allowed argument_not_allowed path_outside_scope approval_required rate_limited stopped grant_not_found grant_invalid grant_unsafe stamp_mismatch state_unavailable root_not_found root_ambiguous settings_invalid' -d 'Only answers with this reason'
 complete -c cortex-policy -n '__cortex_policy_in audit show' -l denied -d 'Only calls that were not allowed'
+complete -c cortex-policy -n '__cortex_policy_in audit show' -s n -l number -x -d 'Show at most the last N'
 complete -c cortex-policy -n '__cortex_policy_in audit show' -l json -d 'Print the logged events as JSON, one per line'
 complete -c cortex-policy -n '__cortex_policy_in audit show' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 audit stats' -F
@@ -236,7 +237,7 @@ complete -c cortex-policy -n '__cortex_policy_in audit stats' -l json -d 'Output
 complete -c cortex-policy -n '__cortex_policy_in audit stats' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 audit tail' -F
 complete -c cortex-policy -n '__cortex_policy_in audit tail' -l root -x -a '(__fish_complete_directories)' -d 'Only calls of this root; default: all roots'
-complete -c cortex-policy -n '__cortex_policy_in audit tail' -s n -l number -x -d 'Show the last N lines'
+complete -c cortex-policy -n '__cortex_policy_in audit tail' -s n -l number -x -d 'Show at most the last N'
 complete -c cortex-policy -n '__cortex_policy_in audit tail' -s f -l follow -d 'Keep printing new calls, also after rotations'
 complete -c cortex-policy -n '__cortex_policy_in audit tail' -l json -d 'Print the logged events as JSON, one per line'
 complete -c cortex-policy -n '__cortex_policy_in audit tail' -s h -l help -d 'Show this message and exit'
@@ -461,7 +462,7 @@ complete -c cortex-policy -n '__cortex_policy_in list' -l json -d 'Output JSON o
 complete -c cortex-policy -n '__cortex_policy_in list' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 log' -a '(__cortex_policy_names)'
 complete -c cortex-policy -n '__cortex_policy_in log' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
-complete -c cortex-policy -n '__cortex_policy_in log' -s n -l number -x -d 'Show at most N lines'
+complete -c cortex-policy -n '__cortex_policy_in log' -s n -l number -x -d 'Show at most the last N'
 complete -c cortex-policy -n '__cortex_policy_in log' -l output -x -a 'table tsv' -d 'Print a table, or lines with tabs; default: a table only on a terminal'
 complete -c cortex-policy -n '__cortex_policy_in log' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in log' -s h -l help -d 'Show this message and exit'

@@ -104,6 +104,12 @@ WaitOption = Annotated[
         help="Wait up to SECONDS for another writer.",
     ),
 ]
+NumberOption = Annotated[
+    int | None,
+    typer.Option(
+        "-n", "--number", metavar="N", parser=integer_parser(0), show_default=False, help="Show at most the last N."
+    ),
+]
 SinceOption = Annotated[
     str | None,
     typer.Option("--since", metavar="WHEN", help="Only calls since a time: `24h`, `90m` or `7d` ago, or a date."),

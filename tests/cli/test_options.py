@@ -69,6 +69,15 @@ def test_a_word_of_the_table_is_the_option_of_the_table(name: str) -> None:
             assert info.metavar in (None, param.metavar), word
 
 
+COUNTING = ("log", "audit show", "audit tail")
+
+
+@pytest.mark.parametrize("name", COUNTING)
+def test_what_lists_the_past_can_show_a_number_of_lines(name: str) -> None:
+    """By the same words."""
+    assert "--number" in options_of(name)
+
+
 @Command
 def test_every_command_has_what_all_have(name: str) -> None:
     """A root and JSON; and what writes can be quiet, and be tried, unless there is a reason."""

@@ -1,12 +1,13 @@
 """`audit`: verify the log, follow it, and look up calls."""
 
+from collections import deque
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cortex_policy.cli.commands.audit_tail import OfRootOption, tail
 from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
-from cortex_policy.cli.options import JSON_HELP, GrantOption, JsonOption, SinceOption
+from cortex_policy.cli.options import JSON_HELP, GrantOption, JsonOption, NumberOption, SinceOption
 from cortex_policy.cli.output.printing import print_json
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ audit_app.command("tail", cls=CommandWithExamples)(tail)
 
 
 @audit_app.command(cls=CommandWithExamples)
-def show(
+def show(  # noqa: PLR0913 - one parameter for each option
     logs: LogsArgument = None,
     root: OfRootOption = None,
     *,
@@ -76,11 +77,13 @@ def show(
         str | None, typer.Option("--reason", metavar="WORD", help="Only answers with this reason.")
     ] = None,
     denied: Annotated[bool, typer.Option("--denied", help="Only calls that were not allowed.")] = False,
+    number: NumberOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print the logged events as JSON, one per line.")] = False,
 ) -> None:
     """List the calls in the log, one per line, oldest first.
 
     $ cortex-policy audit show --since 24h --denied
+    $ cortex-policy audit show --denied -n 5
     $ cortex-policy audit show --grant git --reason rate_limited --json
     """
     from cortex_policy.cli.output import audit as audit_output  # noqa: PLC0415 - no other command needs them
@@ -93,7 +96,9 @@ def show(
         query.check_reason(reason)
     call_filter = query.CallFilter(_parse_start_time(since), _find_root_path(root), grant_id, reason, denied)
     calls = _read_calls(logs, call_filter, counts)
-    if print_calls(calls, json=json, with_root=root is None, lookahead=LOOKAHEAD):
+    if print_calls(
+        calls if number is None else deque(calls, number), json=json, with_root=root is None, lookahead=LOOKAHEAD
+    ):
         audit_output.print_skipped_line_counts(counts)
 
 

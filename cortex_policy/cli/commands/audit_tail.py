@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import integer_parser
+from cortex_policy.cli.options import NumberOption
 
 POLL_SECONDS = 0.2
+DEFAULT_NUMBER = 10
 OfRootOption = Annotated[
     str | None, typer.Option("--root", metavar="DIR", help="Only calls of this root; default: all roots.")
 ]
@@ -18,9 +19,7 @@ def tail(
     ] = None,
     root: OfRootOption = None,
     *,
-    number: Annotated[
-        int, typer.Option("-n", "--number", metavar="N", parser=integer_parser(0), help="Show the last N lines.")
-    ] = 10,
+    number: NumberOption = DEFAULT_NUMBER,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Keep printing new calls, also after rotations.")
     ] = False,
@@ -28,18 +27,24 @@ def tail(
 ) -> None:
     """Show the last calls in the log, and follow it.
 
+    Without `--number` it shows ten.
+
     $ cortex-policy audit tail
     $ cortex-policy audit tail -n 0 --follow --json
     """
-    from cortex_policy.cli.output.call_table import print_calls  # noqa: PLC0415 - no other command needs them
-    from cortex_policy.cli.output.replay import find_configured_log  # noqa: PLC0415
+    from cortex_policy.cli.output.audit import configured_log  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.output.call_table import print_calls  # noqa: PLC0415
     from cortex_policy.manage.audit.query import CallFilter, filter_calls  # noqa: PLC0415
     from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
     from cortex_policy.manage.audit.tail import tail_log  # noqa: PLC0415
     from cortex_policy.state.grants import find_root  # noqa: PLC0415
 
     call_filter = CallFilter(root=find_root(root).path if root is not None else None)
-    lines = tail_log(log or find_configured_log(None), number, _wait_for_closed_pipe if follow else None)
+    lines = tail_log(
+        log or configured_log(),
+        number if number is not None else DEFAULT_NUMBER,
+        _wait_for_closed_pipe if follow else None,
+    )
     print_calls(filter_calls(lines, call_filter, ReadCounts()), json=json, with_root=root is None)
 
 

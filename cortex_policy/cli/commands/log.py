@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption, TableOption, integer_parser
+from cortex_policy.cli.options import JsonOption, NumberOption, RootOption, TableOption
 from cortex_policy.cli.output.printing import print_json, print_table_or_tsv, print_warning
 from cortex_policy.cli.output.timeline import step_to_row, timeline_to_json
 from cortex_policy.cli.roots import find_inner_root
@@ -21,9 +21,7 @@ def log(
     ] = None,
     root: RootOption = None,
     *,
-    most: Annotated[
-        int | None, typer.Option("-n", "--number", metavar="N", parser=integer_parser(0), help="Show at most N lines.")
-    ] = None,
+    number: NumberOption = None,
     output: TableOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -42,7 +40,7 @@ def log(
     $ cortex-policy log --json
     """
     timeline = read_timeline(find_inner_root(root), grant_id)
-    steps = timeline.steps[:most]
+    steps = timeline.steps[:number]
     if json:
         print_json(timeline_to_json(timeline, steps))
         return

@@ -40,7 +40,8 @@ def find_configured_log(root: "Root | None") -> str:
     named = read_setting("audit.file", root.path if root is not None else None)
     if isinstance(named, str):
         return named
-    hint = "name one, run this as the user whose log it is, or set one with `cortex-policy config set audit.file FILE`"
+    user = "the user whose log it is, as in `sudo -u USER cortex-policy audit show`,"
+    hint = f"name one, run this as {user} or set one with `cortex-policy config set audit.file FILE`"
     raise UsageError("no audit log is configured", hint)
 
 

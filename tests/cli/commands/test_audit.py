@@ -104,6 +104,32 @@ def test_calls_are_listed_by_what_is_asked_for(log: Path, root: Path) -> None:
     assert len(run("audit", "show", "--since", "1970-01-01").stdout.splitlines()) == 3
 
 
+def test_the_last_calls_are_listed(log: Path) -> None:
+    """Of those that were asked for."""
+    for action in ("tree", "push", "tree", "tree"):
+        call(action)
+    assert [line.split("\t")[3] for line in run("audit", "show", "-n", "2").stdout.splitlines()] == ["tree", "tree"]
+    assert [line.split("\t")[3] for line in run("audit", "show", "--denied", "-n", "9").stdout.splitlines()] == ["push"]
+    assert run("audit", "show", "--number", "0").stdout == ""
+    assert len(log.read_text().splitlines()) == 4
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root has settings of its own")
+def test_root_is_told_whose_log_it_reads(log: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A service of another user has another log."""
+    call()
+    assert run("audit", "stats").stderr == ""
+    monkeypatch.delenv("CORTEX_AUDIT_LOG")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    for words in (("audit", "stats"), ("audit", "tail")):
+        assert "sudo -u USER cortex-policy audit show" in run(*words, code=2).stderr
+    run("config", "set", "audit.file", str(log))
+    for words in (("audit", "stats"), ("audit", "tail"), ("audit", "show")):
+        said = run(*words).stderr
+        assert f"`{log}` is the log of root's own calls" in said
+        assert "sudo -u USER" in said
+
+
 def test_text_of_a_log_is_escaped_on_a_terminal(log: Path) -> None:
     """Names, actions, times and arguments are escaped, of whatever type the members are."""
     evil = "\x1b]0;x\x07\u202e\x9b2J"
