@@ -36,6 +36,10 @@ def render_outcome_in_full(outcome: "CallOutcome") -> RenderedCall:
     lines = map(message_line, [decision_line(outcome), *([f"hint: {remedy}"] if remedy else [])])
     is_one_line = outcome.call.command == "run" and not isinstance(outcome.error, UsageError)
     text = escape_output(("; " if is_one_line else "\n").join(lines) + "\n")
+    if not outcome.decision and "Z" in text and os.isatty(2):
+        from cortex_policy.state.local_times import localize_times_in  # noqa: PLC0415 - few denials have a time
+
+        text = localize_times_in(text)
     return RenderedCall(code, out=text) if outcome.decision else RenderedCall(code, err=text)
 
 

@@ -5,12 +5,12 @@ import sys
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.local_times import localize_times
 from cortex_policy.cli.output.printing import print_hints, print_json, print_unlogged_warning, stop_to_json
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.core.text import message_line
 from cortex_policy.manage import emergency_stop
 from cortex_policy.state.grants import find_root
+from cortex_policy.state.local_times import localize_times
 
 
 @add_quiet_option

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.local_times import localize_times
 from cortex_policy.cli.output.printing import print_hints, print_json, print_unlogged_warning, stop_to_json
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.text import message_line
 from cortex_policy.manage import emergency_stop
 from cortex_policy.state.emergency_stop import resume_command
+from cortex_policy.state.local_times import localize_times
 from cortex_policy.state.roots import find_all_roots
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 import sys
 
 from cortex_policy.cli.output.destinations import STDOUT, parse_destinations, uses_colour, write_report
-from cortex_policy.cli.output.local_times import localize_times
 from cortex_policy.cli.output.problems import FORMATS
 from cortex_policy.cli.output.problems.text import render_report, report_summary
 from cortex_policy.cli.output.progress import track_progress
@@ -14,6 +13,7 @@ from cortex_policy.core.text import message_line
 from cortex_policy.manage.validation import validate
 from cortex_policy.manage.validation.suppressions import RuleSelection, Suppressions
 from cortex_policy.manage.validation.targets import STDIN
+from cortex_policy.state.local_times import localize_times
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

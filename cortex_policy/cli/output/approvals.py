@@ -2,10 +2,10 @@
 
 import pwd
 
-from cortex_policy.cli.output.local_times import localize_times
 from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.text import escape_unprintable
 from cortex_policy.manage.approvals import RequestDetails
+from cortex_policy.state.local_times import localize_times
 
 _COLUMNS = ("ID", "STATE", "LEFT", "CALL", "BY")
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cortex_policy.cli.output.bar_chart import bar_lines, utc_text
-from cortex_policy.cli.output.local_times import localize_time
 from cortex_policy.cli.output.printing import print_table_or_tsv
 from cortex_policy.cli.output.replay import MAX_ARGS_SHOWN, find_configured_log, skipped_line_sentences
 from cortex_policy.core.settings import USER, resolve_setting
 from cortex_policy.core.text import count_with_noun, escape_json_output, escape_unprintable, message_line
 from cortex_policy.manage.audit.files import list_log_files
 from cortex_policy.manage.audit.reader import oldest_first
+from cortex_policy.state.local_times import localize_time
 from cortex_policy.state.settings import read_layers
 
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from cortex_policy.cli.output.audit import arguments_text, call_line, event_line, no_hit_note
-from cortex_policy.cli.output.local_times import localize_time
 from cortex_policy.cli.output.table_layout import GAP, cell_width
 from cortex_policy.cli.streams import is_colour_wanted, terminal_width, write_line
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.text import message_line
 from cortex_policy.manage.audit.reader import root_names_in_events
+from cortex_policy.state.local_times import localize_time
 from cortex_policy.state.roots import find_inner_and_outer_roots
 
 if TYPE_CHECKING:

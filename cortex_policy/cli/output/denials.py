@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cortex_policy.cli.output.local_times import localize_times
 from cortex_policy.cli.output.printing import stop_to_json
 from cortex_policy.core.text import message_line
+from cortex_policy.state.local_times import localize_times
 
 if TYPE_CHECKING:
     from cortex_policy.core.model import CortexPolicyError

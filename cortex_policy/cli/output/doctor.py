@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cortex_policy.cli.output.local_times import localize_times
 from cortex_policy.cli.streams import styled_stream
 from cortex_policy.core.text import message_line
 from cortex_policy.manage.doctor.result import OK, PROBLEM, STATUSES, WARNING
+from cortex_policy.state.local_times import localize_times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,8 +8,8 @@ from cortex_policy.cli.output.audit import call_cells
 from cortex_policy.cli.output.budget_owner import owner_sentence
 from cortex_policy.cli.output.budget_table import make_budget_table
 from cortex_policy.cli.output.fitted_table import make_fitted_table
-from cortex_policy.cli.output.local_times import localize_times
 from cortex_policy.core.text import message_line
+from cortex_policy.state.local_times import localize_times
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType

@@ -17,6 +17,11 @@ def localize_times(text: str, stream: "TextIO | None" = None) -> str:
     """
     if not (stream if stream is not None else sys.stdout).isatty():
         return text
+    return localize_times_in(text)
+
+
+def localize_times_in(text: str) -> str:
+    """Return a text of ours with each UTC time in it made local."""
     return _UTC_TIME.sub(lambda found: localize_time(found[0]), text)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.cli.output.local_times import localize_time, localize_times
+from cortex_policy.state.local_times import localize_time, localize_times
 from tests.support.command import run_command
 from tests.support.terminal import Terminal
 
@@ -67,3 +67,15 @@ def test_commands_print_local_times_on_a_terminal_alone(line: str) -> None:
         assert not LOCAL.search(done.stdout + done.stderr)
         run_command("stop", "--reason", "night")
     assert json.loads(run_command("log", "--json").stdout)["entries"][0]["written_at"].endswith("Z")
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("words", [("check", "git", "tree"), ("run", "git", "tree", "--", "true")])
+def test_a_denial_has_local_times_on_a_terminal_alone(words: tuple[str, ...]) -> None:
+    """Since when everything is stopped."""
+    run_command("stop", "--reason", "x")
+    code, text = Terminal(*words, TZ="Asia/Tokyo").end()
+    assert code == 15
+    assert LOCAL.search(text)
+    assert not UTC.search(text)
+    assert UTC.search(run_command(*words, code=15, TZ="Asia/Tokyo").stderr)
