@@ -102,10 +102,17 @@ def is_counted_locally(decision: "Decision") -> bool:
 
 
 def _unchecked_scope_text(outcome: "CallOutcome") -> str:
-    """Say that a call of a scoped grant named no path: it may be a `--path` that was forgotten."""
+    """Say what fsScope did not check: a call without a path, or an argument that looks like one."""
     grant, decision = outcome.grant, outcome.decision
-    is_unchecked = grant is not None and grant.fs_scope and decision is not None and not decision.paths
-    return "; no path was named, so fsScope was not checked" if is_unchecked else ""
+    if grant is None or not grant.fs_scope or decision is None:
+        return ""
+    unnamed = "" if decision.paths else "; no path was named, so fsScope was not checked"
+    if not outcome.args:
+        return unnamed
+    from cortex_policy.core.path_likeness import find_unchecked_paths  # noqa: PLC0415 - only a terminal needs it
+
+    found = find_unchecked_paths(grant, outcome.args)
+    return unnamed + (f"; `{found[0][1]}` looks like a path, but is not checked as one" if found else "")
 
 
 def outcome_json_line(outcome: "CallOutcome", **more: object) -> str:

@@ -33,9 +33,13 @@ def given_or_configured_logs(logs: list[str] | None) -> list[str]:
 
 
 def configured_log() -> str:
-    """Return the configured audit log; say on stderr if it is root's own, since services have other users."""
+    """Return the configured audit log; on a terminal, say if it is root's own: services have other users."""
     log = find_configured_log(None)
-    if os.geteuid() == 0 and resolve_setting(read_layers(None), "audit.file").effective.place == USER:
+    if (
+        os.geteuid() == 0
+        and sys.stderr.isatty()
+        and resolve_setting(read_layers(None), "audit.file").effective.place == USER
+    ):
         other = "see another user's with `sudo -u USER cortex-policy audit show`"
         typer.echo(message_line(f"note: `{log}` is the log of root's own calls; {other}"), err=True)
     return log

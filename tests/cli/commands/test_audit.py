@@ -125,9 +125,11 @@ def test_root_is_told_whose_log_it_reads(log: Path, monkeypatch: pytest.MonkeyPa
         assert "sudo -u USER cortex-policy audit show" in run(*words, code=2).stderr
     run("config", "set", "audit.file", str(log))
     for words in (("audit", "stats"), ("audit", "tail"), ("audit", "show")):
-        said = run(*words).stderr
+        code, said = Terminal(*words, columns=400).end()
+        assert code == 0
         assert f"`{log}` is the log of root's own calls" in said
         assert "sudo -u USER" in said
+        assert run(*words).stderr == ""
 
 
 def test_text_of_a_log_is_escaped_on_a_terminal(log: Path) -> None:

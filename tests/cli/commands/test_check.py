@@ -346,11 +346,16 @@ def test_json_tells_what_is_known_of_a_grant_that_cannot_be_used(root: Path) -> 
     [
         (("git", "tree"), "; no path was named, so fsScope was not checked"),
         (("git", "tree", "--path", "docs/x"), ""),
+        (
+            ("git", "tree", "--path", "docs/x", "--arg", "target=/etc/passwd"),
+            "; `target` looks like a path, but is not checked as one",
+        ),
+        (("git", "tree", "--arg", "q=word"), "; no path was named, so fsScope was not checked"),
         (("model-gateway", "chat"), ""),
     ],
 )
-def test_a_terminal_gets_a_note_if_a_scoped_grant_got_no_path(call: tuple[str, ...], said: str) -> None:
-    """It may be a `--path` that was forgotten."""
+def test_a_terminal_gets_a_note_of_what_a_scoped_grant_did_not_check(call: tuple[str, ...], said: str) -> None:
+    """It may be a `--path` that was forgotten, or an argument whose name says nothing."""
     code, text = Terminal("check", *call).end()
     assert code == 0
     assert re.fullmatch(rf"allowed, \d+ of \d+ left{said}", text.strip())
