@@ -5,6 +5,7 @@ One module of more than 250 lines: each module costs a hook time.
 
 import os
 
+from cortex_policy import load_kept_modules
 from cortex_policy.core.decode import HOOKS, MalformedError, decode_json
 from cortex_policy.core.engine import denial_before_rate, path_syntax_problem
 from cortex_policy.core.hooks import PayloadError
@@ -207,6 +208,7 @@ class _GrantQuestions:
             audited.decision = self._decide(question, grant, audited)
         if audited.decision:
             return ""
+        load_kept_modules("core/text", "core/hooks/ruling_reason", "core/hooks/reasons")
         from cortex_policy.core.hooks.reasons import grant_denial_reason  # noqa: PLC0415 - only a denial needs it
 
         return grant_denial_reason(question, grant, audited.decision)

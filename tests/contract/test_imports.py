@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.hooks import assert_allowed, make_scene
+from tests.support.hooks import assert_allowed, assert_denied, make_scene
 from tests.support.redis_servers import PROGRAMS, SECRET, running_server
 
 OURS = {
@@ -116,6 +116,9 @@ import cortex_policy.main
         not {"dataclasses", "enum", "hashlib", "json", "pathlib", "re", "select", "signal", "tomllib", "typing"}
         & modules
     )
+    scene.write_grant(actions=["read"])
+    assert_denied(scene.ask("claude"), "claude")
+    assert asked.read_text() == ""
 
 
 def test_a_check_with_settings_loads_one_module_more(root: Path, tmp_path: Path) -> None:
