@@ -59,12 +59,15 @@ class Answerer:
         An argument that a request cannot carry, since the word has a meaning there, is never taken for absent.
         """
         start = perf_counter_ns()
+        request = RequestLine({"grant": grant, "action": action, "args": args, "peek": not is_counted})
+        answer = self._try_fast_answer(request, "", start, CONSUME)
+        if answer is not None:
+            return answer
         loaded = self._load(grant)
         if loaded is not None and CONSUME in loaded.args:
             message = f"the grant declares an argument `{CONSUME}`, which a request cannot carry"
             raise UsageError(message)
-        request = RequestLine({"grant": grant, "action": action, "args": args, "peek": not is_counted})
-        return self._try_fast_answer(request, "", start) or self._answer_in_full(request, "")
+        return self._answer_in_full(request, "")
 
     def actions_of(self, grant: str) -> tuple[str, ...]:
         """Return the actions of a grant, none if it cannot be loaded."""
@@ -87,14 +90,16 @@ class Answerer:
         except CortexPolicyError:  # a decision says why
             return None
 
-    def _try_fast_answer(self, request: RequestLine, id_member: str, start: int) -> tuple[str, int] | None:
+    def _try_fast_answer(
+        self, request: RequestLine, id_member: str, start: int, reserved: str = ""
+    ) -> tuple[str, int] | None:
         """Answer a call that the kept grants allow; None if it must be decided in full."""
         decider = self._decider
         if decider is None or request.cost != 1 or self._require_path:
             return None
         try:
             decide = decider.try_answer_question if request.peek else decider.try_decide_call
-            taken = decide(request.grant, request.action, request.args)
+            taken = decide(request.grant, request.action, request.args, reserved)
         except CortexPolicyError as error:
             outcome = CallOutcome(_to_call(request), None, None, error, (perf_counter_ns() - start) // _NANOSECONDS)
             return outcome_line(outcome, id_member), outcome.exit_code

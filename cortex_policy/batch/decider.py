@@ -33,16 +33,18 @@ class BatchDecider(Decider):
         super().__init__(root, DEFAULT_MAX_GRANTS, None)
 
     def try_decide_call(
-        self, grant_id: str, action: str, args: "dict[str, Any]"
+        self, grant_id: str, action: str, args: "dict[str, Any]", reserved: str = ""
     ) -> "tuple[CachedGrant, Decision, int, float] | None":
         """Decide and count an ordinary call; None if it must be decided in full, and nothing was counted.
+
+        A call of a grant that declares the argument `reserved` is no ordinary one.
 
         Of an allowed one also return what is used by now, and the seconds until one more fits. Raises StateError or
         AuditLogError, as `enforce` does.
         """
         entry = self._cache.get_fresh(grant_id)
         allowed = entry.try_allow(action, args, with_budget=False) if entry is not None else None
-        if entry is None or allowed is None or entry.has_server:
+        if entry is None or allowed is None or entry.has_server or reserved in entry.grant.args:
             return None
         grant, budgets = entry.grant, self._host_budgets_of(entry)
         limit = grant.rate.per_minute
@@ -60,14 +62,14 @@ class BatchDecider(Decider):
         return entry, decision, *budgets.use_after_hit(grant.tool, action, limit)
 
     def try_answer_question(
-        self, grant_id: str, action: str, args: "dict[str, Any]"
+        self, grant_id: str, action: str, args: "dict[str, Any]", reserved: str = ""
     ) -> "tuple[CachedGrant, Decision, int, float] | None":
         """Decide an ordinary question that is allowed and not logged, as `try_decide_call` does; None for any other.
 
         Raises StateError as `enforce` does.
         """
         entry = self._cache.get_fresh(grant_id)
-        if entry is None or entry.has_server or entry.settings.audit_file is not None:
+        if entry is None or entry.has_server or entry.settings.audit_file is not None or reserved in entry.grant.args:
             return None
         allowed = entry.try_allow(action, args, with_budget=False)
         if allowed is None:

@@ -5,10 +5,10 @@ from cortex_policy.serve.errors import RefusedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from starlette.requests import Request
+    from starlette.types import Receive
 
 MAX_HELD = 64 * MAX_BYTES  # of all requests that are read or answered at once
-_JSON = "application/json"
+_JSON = b"application/json"
 
 
 class ClientGoneError(RefusedError):
@@ -22,18 +22,18 @@ class BodyReader:
         """Hold nothing."""
         self._held = 0
 
-    async def read(self, request: "Request") -> bytes:
+    async def read(self, fields: "dict[bytes, bytes]", receive: "Receive") -> bytes:
         """Return the whole JSON body; raise RefusedError if it is of another kind, or there is no room."""
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != _JSON:
-            raise RefusedError(400, f"`Content-Type` must be `{_JSON}`")
-        length = request.headers.get("content-length", "0")
-        if not (length.isascii() and length.isdigit()) or int(length) > MAX_BYTES:
+        kind = fields.get(b"content-type", b"")
+        if kind != _JSON and kind.partition(b";")[0].strip().lower() != _JSON:
+            raise RefusedError(400, "`Content-Type` must be `application/json`")
+        length = fields.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > MAX_BYTES:
             raise _too_long()
         parts, size = bytearray(), 0
         try:
             while True:
-                message = await request.receive()
+                message = await receive()
                 if message["type"] != "http.request":
                     raise ClientGoneError(400, "the client has closed")
                 part = message.get("body", b"")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MAX_EVALUATIONS = 1000  # in one request
 _THREADS = 8  # one that waits for a lock, at most a second, stops no other
-_SLOW_NS = 50_000_000  # a decision that takes longer was made to wait
+_SLOW_NS = 250_000_000  # a decision that takes longer was made to wait, not only the process
 _BESIDE_NS = 5_000_000_000  # that long after it, decisions are made by threads
 _NO_REASON = "bad_request"
 _REASONS = {reason.exit_code: str(reason) for reason in REASONS}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cortex_policy.serve.metrics import Metrics
 
 MAX_REQUEST_ID = 256
+FIELDS = "cortex_policy.fields"  # of a scope: the fields that may come once
 _ONCE = frozenset(
     (b"host", b"origin", b"authorization", b"content-type", b"content-length", b"transfer-encoding", b"x-request-id")
 )
@@ -59,13 +60,14 @@ class Guard:
             if b"x-request-id" in given:
                 fields.append((b"x-request-id", _checked_identifier(given[b"x-request-id"])))
             self._check(scope, given)
+            scope[FIELDS] = given
             await self._app(scope, receive, send_checked)
         except RefusedError as error:
             await answer_error(error, send_checked)
         except Exception as error:  # noqa: BLE001 - a bug is never an allowance
             log.error("%s", describe_bug(error))  # noqa: TRY400 - without what a request may hold
-            if status:
-                raise ConnectionAbortedError from None
+            if status:  # the answer cannot be taken back, but it is not ended either: the connection is closed
+                return
             await answer_error(RefusedError(500, "internal error"), send_checked)
         path = scope["path"] if scope["path"] in self._paths else "other"
         self._metrics.count_request(path, status, time.perf_counter() - start)

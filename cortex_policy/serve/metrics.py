@@ -41,15 +41,26 @@ class Metrics:
             "cortex_policy_grant_cache", "Uses of kept grants, reads and evictions.", ["event"], registry=registry
         )
         self._last: StoreStats | None = None
+        # finding these each time takes longer than counting
+        self._decision_counts: dict[tuple[bool, str], Counter] = {}
+        self._request_counts: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
     def count_decision(self, decision: bool, reason: str) -> None:  # noqa: FBT001 - a decision and its reason
         """Count a decision."""
-        self._decisions.labels("true" if decision else "false", reason).inc()
+        count = self._decision_counts.get((decision, reason))
+        if count is None:
+            count = self._decisions.labels("true" if decision else "false", reason)
+            self._decision_counts[decision, reason] = count
+        count.inc()
 
     def count_request(self, path: str, status: int, seconds: float) -> None:
         """Count an answer; `path` is one of our own, not any that a client can invent."""
-        self._requests.labels(path, str(status)).inc()
-        self._seconds.labels(path).observe(seconds)
+        counts = self._request_counts.get((path, status))
+        if counts is None:
+            counts = self._requests.labels(path, str(status)), self._seconds.labels(path)
+            self._request_counts[path, status] = counts
+        counts[0].inc()
+        counts[1].observe(seconds)
 
     def count_refused(self, why: str) -> None:
         """Count a connection that was closed before it got an answer of the application."""

@@ -3,6 +3,7 @@
 uvicorn parses with llhttp, in its strict mode, and bounds neither heads nor time; this does.
 """
 
+import asyncio
 import os
 import socket
 import struct
@@ -11,8 +12,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import asyncio
-
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
@@ -24,6 +23,7 @@ MAX_HEAD = 1 << 14  # bytes
 MAX_HEADERS = 64
 _CREDENTIALS = struct.Struct("3i")
 _ROOT_USER = 0
+_FINAL, _INTERIM = b"HTTP/1.1 ", ord("1")  # how a head begins, and the first digit of one that is not the last
 _VERSIONS = ("1.0", "1.1")
 
 
@@ -65,6 +65,41 @@ class Connections:
             one.drop("late")
 
 
+class JoinedWrites(asyncio.Transport):
+    """A transport that sends the head of an answer together with what follows it: one call of the system, not two."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        """Take the real one."""
+        super().__init__()
+        self._transport, self._head = transport, b""
+        # these are its own
+        self.is_closing = transport.is_closing  # type: ignore[method-assign]
+        self.get_extra_info = transport.get_extra_info  # type: ignore[method-assign]
+        self.pause_reading = transport.pause_reading  # type: ignore[method-assign]
+        self.resume_reading = transport.resume_reading  # type: ignore[method-assign]
+        self.abort = transport.abort  # type: ignore[method-assign]
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send data, but keep a head until more comes."""
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data[:9] == _FINAL and data[9] != _INTERIM:
+            self._head = bytes(data)
+            return
+        self._transport.write(data)
+
+    def flush(self) -> None:
+        """Send a head that nothing has followed."""
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
+
+    def close(self) -> None:
+        """Send what is left, and close."""
+        self.flush()
+        self._transport.close()
+
+
 class GuardedProtocol(HttpToolsProtocol):
     """One connection."""
 
@@ -78,7 +113,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """Wait for the first request."""
         super().__init__(config, server_state, {}, loop)
         self._registry = connections
-        self._head_size = self._fields_size = 0  # of the request that is read
+        self._head_size = 0  # of the request that is read
         self._is_in_head = True
         self.deadline: float = loop.time() + REQUEST_SECONDS
 
@@ -100,7 +135,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: "asyncio.Transport") -> None:  # type: ignore[override] # as uvicorn's own
         """Admit a client, or close."""
-        super().connection_made(transport)
+        super().connection_made(JoinedWrites(transport))
         if self._registry.check_users and not is_own_user(transport.get_extra_info("socket")):
             self.drop("user")
             return
@@ -113,32 +148,16 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come; a head may take several parts, but not many."""
+        self._head_size += len(data)
         super().data_received(data)
-        if self._is_in_head and not self.transport.is_closing():
-            self._head_size += len(data)
-            if self._head_size > MAX_HEAD:
-                self.send_400_response("The head of the request is too long.")
+        if self._is_in_head and self._head_size > MAX_HEAD and not self.transport.is_closing():
+            self.send_400_response("The head of the request is too long.")
 
     def on_message_begin(self) -> None:
         """Start the clock of a request."""
         super().on_message_begin()
-        self._is_in_head, self._head_size, self._fields_size = True, 0, 0
+        self._is_in_head = True
         self.deadline = self.loop.time() + REQUEST_SECONDS
-
-    def on_url(self, url: bytes) -> None:
-        """Take part of the target."""
-        super().on_url(url)
-        self._check_size(len(self.url))
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a field of the head; trailers are dropped: nothing checks them."""
-        if not self._is_in_head:
-            return
-        super().on_header(name, value)
-        self._fields_size += len(name) + len(value)
-        self._check_size(self._fields_size)
-        if len(self.headers) > MAX_HEADERS:
-            raise HeadError("too many fields")
 
     def on_headers_complete(self) -> None:
         """Refuse what only a proxy should get, and any other protocol; else start to answer."""
@@ -146,11 +165,17 @@ class GuardedProtocol(HttpToolsProtocol):
             raise HeadError("another protocol")
         if not self.url.startswith(b"/") or self.parser.should_upgrade():
             raise HeadError("neither a proxy nor a tunnel")
+        if len(self.headers) > MAX_HEADERS or (
+            self._head_size > MAX_HEAD and sum(len(one) + len(value) for one, value in self.headers) > MAX_HEAD
+        ):
+            raise HeadError("too long")
         self._is_in_head, self._head_size = False, 0
         super().on_headers_complete()
+        self.headers = []  # trailers are dropped: nothing checks them
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""
+        self.transport.flush()  # type: ignore[attr-defined] # ours, of `connection_made`
         if not self.pipeline:
             self.deadline = self.loop.time() + IDLE_SECONDS
         self._registry.mark_used(self)
@@ -166,10 +191,6 @@ class GuardedProtocol(HttpToolsProtocol):
         else:  # else the client would take this for the answer to the request before
             self.cycle.keep_alive = False
             self.flow.pause_reading()
-
-    def _check_size(self, size: int) -> None:
-        if size > MAX_HEAD:
-            raise HeadError("too long")
 
 
 def is_own_user(peer: socket.socket) -> bool:
