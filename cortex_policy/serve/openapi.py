@@ -115,12 +115,23 @@ def _schemas() -> "dict[str, Any]":
             "properties": entities,
         },
         "EvaluationsRequest": {
-            "type": "object",
-            "properties": {
-                **entities,
-                "evaluations": {"type": "array", "maxItems": 1000, "items": _OBJECT},
-                "options": {"type": "object", "properties": {"evaluations_semantic": {"enum": _SEMANTICS}}},
-            },
+            "anyOf": [
+                {
+                    "allOf": [
+                        _reference("EvaluationRequest"),
+                        {"properties": {"evaluations": {"type": "array", "maxItems": 0}}},
+                    ]
+                },
+                {
+                    "type": "object",
+                    "required": ["evaluations"],
+                    "properties": {
+                        # an item that is wrong is denied, so that each of them may be anything
+                        "evaluations": {"type": "array", "minItems": 1, "maxItems": 1000, "items": {}},
+                        "options": {"type": "object", "properties": {"evaluations_semantic": {"enum": _SEMANTICS}}},
+                    },
+                },
+            ]
         },
         "SearchRequest": {
             "type": "object",
