@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Print what a check from bash costs through the co-process, beside `/bin/true`, the program, and a bare Python.
+# Print what a check from bash and zsh costs through the co-process, beside `/bin/true`, the program, and a bare Python.
 set -euo pipefail
 checkout=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 top=$(mktemp -d)
@@ -18,7 +18,7 @@ cd "$top/root"
 source <(cortex-policy shell-init bash)
 check() { cortex-policy check git tree --path docs/x; }
 check
-until [[ -p $(sed -n "s/.*parent='\([^']*\)'.*/\1/p" <(cortex-policy shell-init bash))/$__cortex_policy_name/questions ]]; do sleep 0.1; done
+until [[ -p $__cortex_policy_pipes/questions ]]; do sleep 0.1; done
 
 # microseconds of one of N runs of a command
 once() {
@@ -47,9 +47,28 @@ for ((round = 0; round < rounds; round++)); do
     once 20 bash -c "source '$top/init'" >> "$top/source"
 done
 
+cat > "$top/zsh" <<'END'
+source <(cortex-policy shell-init zsh)
+check() { cortex-policy check git tree --path docs/x; }
+once() {
+    local -F start=$EPOCHREALTIME
+    repeat 200 "$@"
+    echo $(((EPOCHREALTIME - start) * 5000))
+}
+check
+until [[ -p $__cortex_policy_pipes/questions ]] { sleep 0.1 }
+repeat $1 { once /bin/true >> true.zsh; once check >> ours.zsh }
+[[ $__cortex_policy_state == ready ]]
+END
+(cd "$top/root" && mv "$top/zsh" . && zsh -f zsh $rounds && sed -i 's/[.].*//' ./*.zsh && mv ./*.zsh "$top") || echo "no zsh, or its co-process did not answer" >&2
+
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
 for name in true ours program python output bash source; do declare "$name=$(median $rounds < "$top/$name")"; done
 echo "a check through the co-process: ${ours:?} us, $(ratio "$ours" "${true:?}") of spawning /bin/true ($true us), goal 0.2"
+if [[ -e $top/ours.zsh ]]; then
+    ours_zsh=$(median $rounds < "$top/ours.zsh") true_zsh=$(median $rounds < "$top/true.zsh")
+    echo "from zsh: $ours_zsh us, $(ratio "$ours_zsh" "$true_zsh") of spawning /bin/true ($true_zsh us)"
+fi
 echo "the program: ${program:?} us, $(ratio "$program" "$ours") times the co-process"
 echo "eval: shell-init takes $(ratio "${output:?}" "${python:?}") times python -c pass, goal 1.3"
 echo "source: $((${source:?} - ${bash:?})) us, goal 2000"

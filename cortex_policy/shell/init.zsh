@@ -4,12 +4,14 @@
 zmodload zsh/system zsh/parameter zsh/datetime 2>/dev/null
 typeset -g __cortex_policy_shell=${sysparams[pid]-}
 typeset -g __cortex_policy_name=shell-$__cortex_policy_shell.${EPOCHREALTIME-}
+typeset -g __cortex_policy_pipes='@DIRECTORY@'/$__cortex_policy_name
 typeset -gi __cortex_policy_number=0
 typeset -g __cortex_policy_state=ready
 typeset -gi __cortex_policy_started=-10
 
 # What fails is followed by `||`, so that a trap of the script for errors sees the call alone.
 function cortex-policy {
+    [[ ! -o xtrace ]] || \builtin setopt local_options no_xtrace
     \builtin local __cortex_policy_code= __cortex_policy_out= __cortex_policy_err=
     if [[ ${1-} == (check|enforce) && $__cortex_policy_state == ready && ${sysparams[pid]-} == "$__cortex_policy_shell" ]] &&
         __cortex_policy_ask "$@"; then
@@ -27,8 +29,7 @@ function cortex-policy {
 function __cortex_policy_ask {
     [[ ${parameters[IFS]-} != *readonly* ]] || \builtin return 1
     \builtin emulate -L zsh
-    \builtin local __cortex_policy_parent='@DIRECTORY@' __cortex_policy_variable __cortex_policy_text
-    \builtin local __cortex_policy_pipes=$__cortex_policy_parent/$__cortex_policy_name __cortex_policy_sent
+    \builtin local __cortex_policy_variable __cortex_policy_text __cortex_policy_sent
     \builtin local -a __cortex_policy_variables
     \builtin local -i __cortex_policy_terminal=0
     if [[ ! -p $__cortex_policy_pipes/questions ]]; then
@@ -40,7 +41,7 @@ function __cortex_policy_ask {
     __cortex_policy_state=busy
     for __cortex_policy_variable in ${(k)parameters[(I)CORTEX_*]} HOME XDG_CONFIG_HOME TRACEPARENT; do
         [[ ${parameters[$__cortex_policy_variable]-} != (scalar|integer|float)*export* ]] ||
-            __cortex_policy_variables+=("$__cortex_policy_variable=${(P)__cortex_policy_variable}")
+            __cortex_policy_variables+=("$__cortex_policy_variable=x=${(P)__cortex_policy_variable}")
     done
     __cortex_policy_text="${__cortex_policy_variables[*]-}$*"
     # what fits into the smallest pipe as a whole, in any encoding, cannot make this shell wait
@@ -56,16 +57,16 @@ function __cortex_policy_ask {
         [[ -O /dev/fd/3 ]] || \builtin return 1
         \builtin print -rNu4 -- "$__cortex_policy_sent" $__cortex_policy_terminal ${#__cortex_policy_variables} \
             "${__cortex_policy_variables[@]}" $# "$@" . &&
-            IFS= \builtin read -r -d $'\0' -t 1 -u 3 __cortex_policy_text || \builtin return 1
-        [[ $__cortex_policy_text == "$__cortex_policy_sent "* ]] || \builtin return 1
-        __cortex_policy_code=${__cortex_policy_text#* }
-        if [[ $__cortex_policy_code == *+ ]]; then
-            __cortex_policy_code=${__cortex_policy_code%+}
-            IFS= \builtin read -r -d $'\0' -t 1 -u 3 __cortex_policy_out || \builtin return 1
-            IFS= \builtin read -r -d $'\0' -t 1 -u 3 __cortex_policy_err || \builtin return 1
-        fi
+            \builtin sysread -t 1 -s 65536 -i 3 __cortex_policy_text || \builtin return 1
     } 2>/dev/null 3<>"$__cortex_policy_pipes/answers" 4<>"$__cortex_policy_pipes/questions" || \builtin return 1
+    [[ $__cortex_policy_text == "$__cortex_policy_sent "??(.|+*$'\0'*$'\0') ]] || \builtin return 1
     __cortex_policy_state=ready
+    __cortex_policy_text=${__cortex_policy_text#* }
+    __cortex_policy_code=${__cortex_policy_text[1,2]#0}
+    if [[ $__cortex_policy_text == ??+* ]]; then
+        __cortex_policy_out=${${__cortex_policy_text%%$'\0'*}#??+}
+        __cortex_policy_err=${${__cortex_policy_text#*$'\0'}%$'\0'}
+    fi
     [[ $__cortex_policy_code == <0-99> ]]
 }
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 PREFIX = "shell-"
 QUESTIONS, ANSWERS = "questions", "answers"
-END = b"."
-PROGRAM = "program"  # the answer to a line that the program must answer itself
+END = "."
+PROGRAM = "--."  # the answer to a line that the program must answer itself
 IDLE_SECONDS = 600
 _WRITE_SECONDS = 1.0  # until the shell has read an answer
 _MAX_REQUEST = 1 << 16
@@ -106,9 +106,10 @@ class _Server:
     """Reads the requests of one shell from a pipe, and writes the answers to another."""
 
     def __init__(self, shell: int, process: int, questions: int, answers: int, answerer: WordsAnswerer) -> None:
-        self._shell, self._process, self._questions, self._answers = shell, process, questions, answers
+        self._directory, self._process = f"/proc/{shell}/cwd", process
+        self._questions, self._answers = questions, answers
         self._answerer = answerer
-        self._variables: dict[str, str] | None = None  # unknown until the first request
+        self._variables: list[str] | None = None  # as the shell said them; unknown until the first request
         self._version = _program_version()
         self._data = b""
 
@@ -117,74 +118,77 @@ class _Server:
         poll = select.poll()
         poll.register(self._questions, select.POLLIN)
         poll.register(self._process, select.POLLIN)
-        while ready := dict(poll.poll(IDLE_SECONDS * 1000)):
-            if self._process in ready or not self._read_requests():
+        only_a_question = [(self._questions, select.POLLIN)]
+        while poll.poll(IDLE_SECONDS * 1000) == only_a_question and self._read_requests():
+            request = _parse_request(os.fsdecode(self._data))
+            if request is None:
+                continue
+            self._data = b""
+            if _program_version() != self._version:
+                self._write_answer(_answer_for_program(request[0]))
                 return
-            fields = self._data.split(b"\0")
-            request = _parse_request(fields[:-1])
-            if request is not None:
-                self._data = b""
-                is_current = _program_version() == self._version
-                self._write_answer(self._answer_request(*request) if is_current else _answer_for_program(request[0]))
-                if not is_current:
-                    return
+            self._write_answer(self._answer_request(*request))
 
     def _read_requests(self) -> bool:
         """Read what is there; return False if it is not what our function sends."""
         self._data += os.read(self._questions, _MAX_REQUEST)
         return len(self._data) <= _MAX_REQUEST
 
-    def _answer_request(self, number: str, is_terminal: bool, variables: dict[str, str], words: list[str]) -> bytes:  # noqa: FBT001 - as they come
-        self._set_variables(variables)
+    def _answer_request(self, number: str, is_terminal: bool, variables: list[str], words: list[str]) -> bytes:  # noqa: FBT001 - as they come
         try:
-            os.chdir(f"/proc/{self._shell}/cwd")
+            if variables != self._variables:
+                self._set_variables(variables)
+            os.chdir(self._directory)
             rendered = self._answerer.answer(words, is_terminal=is_terminal)
         except Exception:  # noqa: BLE001 - the program says what is wrong
             rendered = None
         if rendered is None:
             return _answer_for_program(number)
         if not rendered.out and not rendered.err:
-            return f"{number} {rendered.exit_code}\0".encode()
-        text = f"{number} {rendered.exit_code}+\0{rendered.out}\0{rendered.err}\0"
+            return f"{number} {rendered.exit_code:02}.".encode()
+        text = f"{number} {rendered.exit_code:02}+{rendered.out}\0{rendered.err}\0"
         data = text.encode("utf-8", "backslashreplace")
         return data if len(data) <= _MAX_ANSWER else _answer_for_program(number)
 
-    def _set_variables(self, variables: dict[str, str]) -> None:
-        """Make the environment what it would be for the program."""
-        if variables == self._variables:
-            return
+    def _set_variables(self, variables: list[str]) -> None:
+        """Make the environment what it would be for the program: a field holds a name, its attributes and its value."""
+        self._variables = None  # until all are set
         for name in filter(_is_from_shell, list(os.environ)):
             del os.environ[name]
-        os.environ.update(variables)
+        for variable in variables:
+            name, attributes, value = variable.split("=", 2)
+            if "x" in attributes and "a" not in attributes.lower():
+                os.environ[name] = value
         self._variables = variables
         self._answerer.forget()
 
     def _write_answer(self, data: bytes) -> None:
         """Write an answer; an end that the shell does not read in time is left out, which it notices."""
-        poll = select.poll()
-        poll.register(self._answers, select.POLLOUT)
         while data:
-            if not poll.poll(_WRITE_SECONDS * 1000):
-                return
-            data = data[os.write(self._answers, data) :]
+            try:
+                data = data[os.write(self._answers, data) :]
+            except BlockingIOError:
+                poll = select.poll()
+                poll.register(self._answers, select.POLLOUT)
+                if not poll.poll(_WRITE_SECONDS * 1000):
+                    return
 
 
 def _answer_for_program(number: str) -> bytes:
-    return f"{number} {PROGRAM}\0".encode()
+    return f"{number} {PROGRAM}".encode()
 
 
-def _parse_request(fields: list[bytes]) -> "tuple[str, bool, dict[str, str], list[str]] | None":
+def _parse_request(text: str) -> tuple[str, bool, list[str], list[str]] | None:
     """Return number, terminal, variables and words of a whole request, None if more is to come.
 
-    Fields: number, terminal, how many variables, these, how many words, these, and the end.
+    Fields, each ended by NUL: number, terminal, how many variables, these, how many words, these, and the end.
     """
-    if not fields or fields[-1] != END:
+    number, *rest = text.split("\0")
+    if rest[-2:] != [END, ""]:
         return None
     try:
-        number, terminal, count, *rest = map(os.fsdecode, fields[:-1])
-        end = int(count)
-        words, size = rest[end + 1 :], int(rest[end])
+        end = int(rest[1]) + 2
+        variables, size, words = rest[2:end], int(rest[end]), rest[end + 1 : -2]
     except (ValueError, IndexError):  # a word that looks like the end
         return None
-    variables = dict(one.partition("=")[::2] for one in rest[:end])
-    return (number, terminal == "1", variables, words) if len(words) == size else None
+    return (number, rest[0] == "1", variables, words) if len(words) == size else None

@@ -1,7 +1,7 @@
 """Answer the words of a `check` as the program would: the exit code, and what it prints."""
 
 from cortex_policy.batch.decider import BatchDecider
-from cortex_policy.check import CallOutcome, decide_with_wait
+from cortex_policy.check import Call, CallOutcome, decide_with_wait
 from cortex_policy.core.model import CortexPolicyError, Settings
 from cortex_policy.library.path_lookup import UnresolvedRoot
 from cortex_policy.render import RenderedCall, render_outcome, render_outcome_in_full
@@ -11,14 +11,17 @@ from cortex_policy.state.grants import check_grant_id, find_root
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
-    from cortex_policy.check import Call
-    from cortex_policy.core.model import Grant
+    from cortex_policy.core.model import Decision, Grant
+    from cortex_policy.library.cache import CachedGrant
 
     ParseWords = Callable[[list[str], str], Call | None]
 
 _MAX_ROOTS = 8  # that are kept ready
 _STDIN = "-"
+_PLAIN_WORDS = 5
+_ALLOWED = RenderedCall(0)
 
 
 class WordsAnswerer:
@@ -27,7 +30,7 @@ class WordsAnswerer:
     def __init__(self, parse_words: "ParseWords") -> None:
         """Take what parses the words after `check`."""
         self._parse_words = parse_words
-        self._deciders: dict[UnresolvedRoot, BatchDecider] = {}
+        self._deciders: dict[tuple[str, bool], BatchDecider] = {}
 
     def forget(self) -> None:
         """Read everything again, since the environment has changed."""
@@ -35,6 +38,9 @@ class WordsAnswerer:
 
     def answer(self, words: list[str], *, is_terminal: bool) -> RenderedCall | None:
         """Return the answer to a command line, None if the program must answer it: nothing was counted then."""
+        plain = None if is_terminal else self._answer_plain(words)
+        if plain is not None:
+            return plain
         call = self._parse_words(words[1:], words[0])
         if call is None or call.wait_seconds or call.explain or call.args_json == _STDIN:
             return None
@@ -44,32 +50,54 @@ class WordsAnswerer:
             outcome = decide_with_wait(call, load=self._load_for_call)
         return render_outcome_in_full(outcome) if is_read else render_outcome(outcome)
 
+    def _answer_plain(self, words: list[str]) -> RenderedCall | None:
+        """Answer the most usual words, `check GRANT ACTION --path PATH`; None for others, and as `_decide_ordinary`."""
+        if len(words) != _PLAIN_WORDS or words[3] != "--path" or _is_special(words[1:3] + words[4:]):
+            return None
+        command, grant, action, _, path = words
+        taken = self._try_decide(None, grant, action, {"path": path})
+        if taken is None:
+            return None
+        if taken[1]:
+            return _ALLOWED
+        call = Call(grant, action, (path,), command=command)
+        return render_outcome(CallOutcome(call, taken[0].grant, taken[1], None, 0))
+
     def _decide_ordinary(self, call: "Call") -> CallOutcome | None:
         """Decide and count a call that needs nothing but its rate; None if it must be decided in full, uncounted."""
         if call.json or call.peek or call.require_path or call.cost != 1 or call.args_json or call.arg_words:
             return None
         args = {"path": call.paths[0]} if len(call.paths) == 1 else {"paths": list(call.paths)} if call.paths else {}
+        taken = self._try_decide(call.root, call.grant, call.action, args)
+        return None if taken is None else CallOutcome(call, taken[0].grant, taken[1], None, 0)
+
+    def _try_decide(
+        self, root: str | None, grant: str, action: str, args: "dict[str, Any]"
+    ) -> "tuple[CachedGrant, Decision, int, float] | None":
         try:
-            taken = self._decider_for_call(call).try_decide_call(call.grant, call.action, args)
+            return self._decider_for_root(root).try_decide_call(grant, action, args)
         except CortexPolicyError:  # the full decision says why
             return None
-        return None if taken is None else CallOutcome(call, taken[0].grant, taken[1], None, 0)
 
     def _load_for_call(self, call: "Call") -> "tuple[Grant, Settings]":
         check_grant_id(call.grant)
         check_host_stop()
-        grant, settings = self._decider_for_call(call).load_for_call(call.grant)
+        grant, settings = self._decider_for_root(call.root).load_for_call(call.grant)
         if call.require_path:
             settings = Settings(**{**vars(settings), "require_path": True})
         return grant, settings
 
-    def _decider_for_call(self, call: "Call") -> BatchDecider:
+    def _decider_for_root(self, named: str | None) -> BatchDecider:
         """Find the root of a call as it is at this moment, and return what decides there."""
-        found = find_root(call.root)
-        root = UnresolvedRoot(found.path, is_explicit=found.named)
-        decider = self._deciders.get(root)
+        found = find_root(named)
+        decider = self._deciders.get((found.path, found.named))
         if decider is None:
             if len(self._deciders) >= _MAX_ROOTS:
                 self._deciders.clear()
-            decider = self._deciders[root] = BatchDecider(root)
+            decider = BatchDecider(UnresolvedRoot(found.path, is_explicit=found.named))
+            self._deciders[found.path, found.named] = decider
         return decider
+
+
+def _is_special(words: list[str]) -> bool:
+    return any(not word or word[0] == "-" for word in words)

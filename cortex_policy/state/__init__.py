@@ -128,8 +128,10 @@ def may_exist(path: str) -> bool:
     """Whether a path exists, or cannot be examined; below what is no directory nothing exists."""
     try:
         os.lstat(path)
-    except OSError as error:
-        return not isinstance(error, FileNotFoundError | NotADirectoryError)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
     return True
 
 

@@ -67,11 +67,12 @@ def _resolve_named_root(named: str) -> Root:
 
 def possible_roots_at_or_above(path: str) -> list[str]:
     """Return each ancestor of a directory, and itself, that may hold a policy: the inner one first."""
-    ancestors = [path]
+    roots = [path] if may_hold_policy(path) else []
     while path != "/":
-        path = os.path.dirname(path)
-        ancestors.append(path)
-    return [ancestor for ancestor in ancestors if may_hold_policy(ancestor)]
+        path = path.rpartition("/")[0] or "/"
+        if may_hold_policy(path):
+            roots.append(path)
+    return roots
 
 
 def may_hold_policy(directory: str) -> bool:

@@ -1,6 +1,7 @@
 """What a script does to its own shell, or another user to its pipes, never lets a denied call pass."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -51,12 +52,47 @@ def test_a_trap_that_checks_does_not_change_the_answer_to_another_check(shell: s
     options = "set -T" if shell == "bash" else ":"
     script = f"""
     {options}
-    trap '[[ ${{__cortex_policy_code-}} != 10 ]] || {{ text=1 number=2 code=0 name=3; {CALL}; }}' DEBUG
+    trap '[[ ${{__cortex_policy_answer-}}${{__cortex_policy_code-}} != *10* ]] || {{ text=1 number=2 code=0 name=3; {CALL}; }}' DEBUG
     {DENIED}; result=$?
     trap - DEBUG
     echo $result
     """
     assert run(shell, READY + script, root).stdout == "10\n"
+
+
+@Shell
+@pytest.mark.parametrize("late", ["1 00.", "5 00.", "14 00.", "113 00.", "13", "1 00+\\0\\0"])
+def test_an_answer_to_another_question_is_not_taken(shell: str, late: str, root: Path) -> None:
+    """The question is the thirteenth, whose answer comes after the other one."""
+    script = f"""
+    for i in {{1..12}}; do {CALL}; done
+    exec 9<>$__cortex_policy_pipes/answers
+    printf '{late}' >&9
+    {DENIED}; echo $? $__cortex_policy_state
+    {DENIED}; echo $?
+    """
+    assert run(shell, READY + script, root).stdout.split() == ["10", "busy", "10"]
+
+
+@Shell
+def test_a_trace_of_the_script_shows_the_check_and_not_how_it_is_made(shell: str, root: Path) -> None:
+    """And goes on after it, whoever answers."""
+    script = f"set -x\n{CALL}\n{DENIED}\n: $({CALL})\n: on\n"
+    lines = run(shell, READY + script, root).stderr.splitlines()
+    assert sum("cortex-policy check" in line for line in lines) == 3
+    assert lines[-1].endswith(": on")
+    assert not [line for line in lines if "__cortex_policy" in line]
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="bash is not installed")
+def test_posix_mode_after_the_script_changes_nothing_and_before_it_ends_the_shell(root: Path) -> None:
+    """It has no functions with such a name, and a guard must not be passed without one."""
+    after = run("bash", f"{READY}set -o posix\n{CALL}; echo $?\n{DENIED}; echo $? $__cortex_policy_state\n", root)
+    assert (after.stdout.split(), after.stderr) == (["0", "10", "ready"], "")
+    script = f'set -o posix\neval "$(cortex-policy shell-init bash)"\n{CALL} && echo allowed\n'
+    before = run("bash", script, root, sources=False)
+    assert before.stdout == ""
+    assert before.returncode != 0
 
 
 @Shell
@@ -122,11 +158,10 @@ def test_the_pipes_of_another_user_are_not_asked(shell: str, theirs: str, root: 
     """Who makes the directory first sees its name in the list of processes, and could answer anything."""
     parent = tmp_path / "parent"
     script = f"""
-    pipes={parent}/$__cortex_policy_name
+    pipes=$__cortex_policy_pipes
     mkdir -p $pipes; mkfifo $pipes/questions $pipes/answers
     chown -R 12345 {"$pipes/questions $pipes/answers" if theirs == "pipes" else parent}
-    printf '1 0\\0' 1<>$pipes/answers 9<>$pipes/answers &
-    exec 9<>$pipes/answers; printf '1 0\\0' >&9
+    exec 9<>$pipes/answers; printf '1 00.' >&9
     {DENIED}; echo $?
     """
     text = init_script(shell).replace(environment()["DIRECTORY"], str(parent))
