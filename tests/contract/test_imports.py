@@ -118,6 +118,7 @@ import cortex_policy.main
     )
     scene.write_grant(actions=["read"])
     assert_denied(scene.ask("claude"), "claude")
+    assert_denied(scene.ask("claude"), "claude")
     assert asked.read_text() == ""
 
 
