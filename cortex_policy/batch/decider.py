@@ -46,7 +46,7 @@ class BatchDecider(Decider):
         allowed = entry.try_allow(action, args, with_budget=False) if entry is not None else None
         if entry is None or allowed is None or entry.has_server or reserved in entry.grant.args:
             return None
-        grant, budgets = entry.grant, self._host_budgets_of(entry)
+        grant, budgets = entry.grant, self._budgets.on_host(entry)
         limit = grant.rate.per_minute
         if entry.settings.audit_file is not None:
             decision = self._count_and_log(entry, action, args, allowed)
@@ -74,7 +74,7 @@ class BatchDecider(Decider):
         allowed = entry.try_allow(action, args, with_budget=False)
         if allowed is None:
             return None
-        budgets = self._host_budgets_of(entry)
+        budgets = self._budgets.on_host(entry)
         assert isinstance(budgets, FileBudgets)  # noqa: S101 - nobody gave others
         used, seconds = budgets.use(entry.grant.tool, action, entry.grant.rate.per_minute)
         return (entry, allowed, used, seconds) if used < entry.grant.rate.per_minute else None
@@ -97,7 +97,7 @@ class BatchDecider(Decider):
                 grant, settings = entry.grant, entry.settings
                 if call.require_path:
                     settings = Settings(**{**vars(settings), "require_path": True})
-                decision = audited.decide(grant, args, settings, self._budgets_of(entry))
+                decision = audited.decide(grant, args, settings, self._budgets.of(entry))
         except CortexPolicyError as caught:
             decision, error = None, caught
         except OSError as caught:

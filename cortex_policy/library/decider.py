@@ -7,6 +7,7 @@ from cortex_policy.core.model import Budget, Decision, Grant, GrantError, Reques
 from cortex_policy.library.cache import CachedGrant, GrantCache, StoreStats
 from cortex_policy.library.functions import denial_error
 from cortex_policy.library.path_lookup import UnresolvedRoot
+from cortex_policy.library.store_budgets import StoreBudgets
 from cortex_policy.state import resource_shortage_error
 from cortex_policy.state.enforcement import (
     AuditedCall,
@@ -25,10 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from cortex_policy.core.audit_sink import Sink
-    from cortex_policy.core.budgets import Budgets
     from cortex_policy.core.model import Settings
     from cortex_policy.library.audit_writer import AuditWriter
-    from cortex_policy.library.server_budgets import ServerBudgets
     from cortex_policy.state.memory_budgets import MemoryBudgets
 
 
@@ -46,9 +45,7 @@ class Decider:
         self._sinks = tuple(sinks)
         self.root = root
         self._cache = GrantCache(root, max_grants)
-        self._caller_budgets = budgets
-        self._budgets: dict[tuple[tuple[int, int], str | None], FileBudgets] = {}
-        self._server_budgets: ServerBudgets | None = None
+        self._budgets = StoreBudgets(budgets)
         self._refusals = 0
         self._audit_writer: AuditWriter | None = None
         self._is_closed = False
@@ -94,13 +91,13 @@ class Decider:
         entry = self._cache.get_fresh(grant_id)
         is_ordinary = type(cost) is int and cost == 1 and not self._sinks
         if entry is not None and is_ordinary:
-            is_logged = entry.settings.audit_file is not None or (entry.has_server and self._caller_budgets is None)
+            is_logged = entry.settings.audit_file is not None or (entry.has_server and self._budgets.given is None)
             # INVARIANT: the log holds the arguments that were decided, even if another thread changes them
             plain = args.copy() if is_logged and type(args) is dict else args
             allowed = decision = entry.try_allow(action, plain, with_budget=False)
             if allowed is not None and not is_logged:
                 grant = entry.grant
-                if self._host_budgets_of(entry).hit(grant.tool, action, grant.rate.per_minute):
+                if self._budgets.on_host(entry).hit(grant.tool, action, grant.rate.per_minute):
                     return allowed
                 decision = self._rate_denial(entry, action, allowed)
             elif allowed is not None:
@@ -148,7 +145,7 @@ class Decider:
         try:
             with AuditedCall(grant_id, action, plain, cost, peek=False, sinks=self._sinks) as audited:
                 entry = entry or self._read_grant(grant_id, self._load_for_call)
-                decision = audited.decide(entry.grant, plain, entry.settings, self._budgets_of(entry))
+                decision = audited.decide(entry.grant, plain, entry.settings, self._budgets.of(entry))
         except AccessDenied:
             self._refusals += 1
             raise
@@ -166,12 +163,12 @@ class Decider:
 
         Raises AuditLogError, usually before anything is counted.
         """
-        if entry.has_server and self._caller_budgets is None:
-            return self._server_budgets_of(entry).decide(entry, action, allowed)
+        if entry.has_server and self._budgets.given is None:
+            return self._budgets.on_server(entry).decide(entry, action, allowed)
         grant, writer = entry.grant, self._audit_writer or self._create_audit_writer()
         log = writer.open(entry.settings)
         try:
-            is_counted = self._host_budgets_of(entry).hit(grant.tool, action, grant.rate.per_minute)
+            is_counted = self._budgets.on_host(entry).hit(grant.tool, action, grant.rate.per_minute)
         except StateError:  # that is logged too, in full
             return None
         decision = allowed if is_counted else self._rate_denial(entry, action, allowed)
@@ -181,7 +178,7 @@ class Decider:
 
     def _rate_denial(self, entry: CachedGrant, action: str, allowed: Decision) -> Decision | None:
         """Return the denial by a full budget if it is known without reading the file; a flood is denied fast."""
-        grant, budgets = entry.grant, self._host_budgets_of(entry)
+        grant, budgets = entry.grant, self._budgets.on_host(entry)
         limit = grant.rate.per_minute
         budget = (
             budgets.denial(grant.tool, action, limit)
@@ -210,32 +207,6 @@ class Decider:
         root = self.root.resolve()
         grant = read_grant(root, grant_id)
         return grant, check_stamp_if_required(grant, effective_settings(root.path))
-
-    def _budgets_of(self, entry: CachedGrant) -> "Budgets":
-        is_on_host = not entry.has_server or self._caller_budgets is not None
-        return self._host_budgets_of(entry) if is_on_host else self._server_budgets_of(entry)
-
-    def _host_budgets_of(self, entry: CachedGrant) -> "FileBudgets | MemoryBudgets":
-        if self._caller_budgets is not None:
-            return self._caller_budgets
-        origin = entry.grant.origin
-        assert origin is not None  # noqa: S101 - it was read from a file
-        key = origin.root_identity, entry.settings.state_dir
-        budgets = self._budgets.get(key)
-        if budgets is None:
-            self._check_open()
-            before, self._budgets = self._budgets, {key: FileBudgets(*key)}
-            budgets = self._budgets[key]
-            for old in before.values():  # of the root that the name led to before
-                old.forget()
-        return budgets
-
-    def _server_budgets_of(self, entry: CachedGrant) -> "ServerBudgets":
-        from cortex_policy.library.server_budgets import keep_or_open  # noqa: PLC0415 - few programs share budgets
-
-        self._check_open()
-        self._server_budgets = keep_or_open(self._server_budgets, entry)
-        return self._server_budgets
 
     def _create_audit_writer(self) -> "AuditWriter":
         self._check_open()

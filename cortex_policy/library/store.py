@@ -138,11 +138,7 @@ class PolicyStore(Decider):
             if part is not None:
                 part.close()
         self._cache.close()
-        for budgets in self._budgets.values():
-            budgets.forget()
-        self._budgets.clear()
-        if self._server_budgets is not None:
-            self._server_budgets.forget()
+        self._budgets.close()
         writer, self._audit_writer = self._audit_writer, None
         if writer is not None:
             writer.close()

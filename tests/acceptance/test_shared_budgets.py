@@ -185,11 +185,12 @@ def test_a_server_that_has_just_started_says_why_it_is_closed(
 
 @pytest.mark.parametrize("kind", ["gone", "paused"])
 def test_a_server_that_does_not_answer_denies_every_call(
-    dying_server: RedisServer, configure: Configure, root: Path, kind: str
+    dying_server: RedisServer, configure: Configure, root: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """With 24, the server and a hint; nothing is counted on this host."""
-    configure(dying_server, timeout_ms=100)
+    configure(dying_server)
     run_command("check", *CALL)
+    monkeypatch.setenv("CORTEX_POLICY_BUDGETS_TIMEOUT_MS", "100")
     if kind == "gone":
         dying_server.kill()
     with dying_server.paused() if kind == "paused" else open("/dev/null"):
