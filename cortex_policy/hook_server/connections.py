@@ -41,7 +41,7 @@ class Connection:
         """The bytes of its payload, as far as they are known."""
         return self._head.length if self._head is not None and not self.is_answered else 0
 
-    def read(self) -> bytes | None:
+    def read_payload(self) -> bytes | None:
         """Return the payload once it is whole, None if more must come; raise RequestError, or OSError."""
         part = self.socket.recv(_PART)
         if not part:
@@ -71,7 +71,7 @@ class Connection:
             requests.check_signature(self._access.key.encode("ascii"), head, payload)
             self._signature = head.signature
 
-    def answer(self, agent: str, denial: str) -> None:
+    def send_answer(self, agent: str, denial: str) -> None:
         """Answer in the terms of an agent, '' for `denial` if the policy has no objection; then read to its end.
 
         INVARIANT: a socket that is closed before the client has sent all takes the answer with it.
@@ -82,12 +82,12 @@ class Connection:
         key = self._access.key.encode("ascii")
         signature = requests.sign_answer(key, self._signature, body) if self._signature else ""
         try:
-            self.socket.send(requests.response(body, signature))  # its buffer is empty, and takes all of it
+            self.socket.send(requests.response_bytes(body, signature))  # its buffer is empty, and takes all of it
             self.socket.shutdown(socket.SHUT_WR)
         except OSError:
             return  # it has gone
 
-    def discard(self) -> bool:
+    def discard_input(self) -> bool:
         """Read what comes behind the answer; return whether more may come."""
         try:
             return bool(self.socket.recv(_PART))

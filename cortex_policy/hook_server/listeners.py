@@ -33,7 +33,7 @@ class UnixListener:
             self._bind()
         except OSError as error:
             raise NotDoneError(f"`{path}` cannot be made: {os_error_text(error)}") from None
-        self._identity = self._stat()
+        self._identity = self._identity_of_socket()
 
     def _bind(self) -> None:
         os.fchdir(self._directory)  # INVARIANT: by its name alone: the path could lead elsewhere by now
@@ -66,7 +66,7 @@ class UnixListener:
                 pass  # it listens, and is busy
         raise NotDoneError(f"another process listens on `{self.path}`", "end it, or name another one with `--socket`")
 
-    def _stat(self) -> tuple[int, int] | None:
+    def _identity_of_socket(self) -> tuple[int, int] | None:
         try:
             status = os.stat(self._name, dir_fd=self._directory, follow_symlinks=False)
         except OSError:
@@ -81,7 +81,7 @@ class UnixListener:
     def close(self) -> None:
         """Stop listening, and remove the socket unless another one is there by now."""
         self.socket.close()
-        if self._identity is not None and self._stat() == self._identity:
+        if self._identity is not None and self._identity_of_socket() == self._identity:
             os.unlink(self._name, dir_fd=self._directory)
             self._identity = None
 

@@ -36,29 +36,29 @@ class WorkerPool:
         self._workers: set[Worker] = set()  # those that were killed too, until they have ended
         self._idle: list[Worker] = []
         for _ in range(READY_WORKERS):
-            self._set_idle(self._start())
+            self._set_idle(self._start_worker())
 
-    def submit(self, payload: bytes, answer: "Callable[[str, str], object]") -> Job:
+    def submit_call(self, payload: bytes, answer: "Callable[[str, str], object]") -> Job:
         """Let a worker decide a call, as soon as there is one."""
         job = Job(payload, answer)
         self._jobs.append(job)
-        self._assign()
+        self._assign_jobs()
         return job
 
-    def cancel(self, job: Job) -> str:
+    def cancel_call(self, job: Job) -> str:
         """End the work on a call that is late; return the agent that it is of, as far as that is known."""
         if job.worker is None:
             self._jobs.remove(job)
             return self._words.agent
-        self._discard(job.worker)
-        return job.worker.agent(self._words.agent)
+        self._discard_worker(job.worker)
+        return job.worker.agent_of_call(self._words.agent)
 
-    def kill(self) -> None:
+    def kill_workers(self) -> None:
         """Kill all workers; their calls get no answer from them."""
         for worker in self._workers:
             worker.kill()
 
-    def _start(self) -> Worker:
+    def _start_worker(self) -> Worker:
         worker = Worker(self._words)
         self._workers.add(worker)
         self._selector.register(worker.socket, selectors.EVENT_READ)
@@ -66,14 +66,14 @@ class WorkerPool:
 
     def _set_idle(self, worker: Worker) -> None:
         self._idle.append(worker)
-        self._selector.modify(worker.socket, selectors.EVENT_READ, partial(self._lose, worker))
+        self._selector.modify(worker.socket, selectors.EVENT_READ, partial(self._forget_ended_worker, worker))
 
-    def _lose(self, worker: Worker) -> None:
+    def _forget_ended_worker(self, worker: Worker) -> None:
         """Take note that a worker without a call has ended."""
         self._idle.remove(worker)
-        self._discard(worker)
+        self._discard_worker(worker)
 
-    def _assign(self) -> None:
+    def _assign_jobs(self) -> None:
         while self._jobs:
             try:
                 worker = self._free_worker()
@@ -82,50 +82,50 @@ class WorkerPool:
                 continue
             if worker is None:
                 return
-            self._begin(self._jobs.popleft(), worker)
+            self._begin_job(self._jobs.popleft(), worker)
 
     def _free_worker(self) -> Worker | None:
         if self._idle:
             return self._idle.pop()
-        return self._start() if len(self._workers) < MAX_WORKERS else None
+        return self._start_worker() if len(self._workers) < MAX_WORKERS else None
 
-    def _begin(self, job: Job, worker: Worker) -> None:
+    def _begin_job(self, job: Job, worker: Worker) -> None:
         job.worker = worker
-        worker.begin(job.payload)
-        self._selector.modify(worker.socket, selectors.EVENT_WRITE, partial(self._send, job, worker))
+        worker.begin_call(job.payload)
+        self._selector.modify(worker.socket, selectors.EVENT_WRITE, partial(self._send_payload, job, worker))
 
-    def _send(self, job: Job, worker: Worker) -> None:
+    def _send_payload(self, job: Job, worker: Worker) -> None:
         try:
-            is_more = worker.send()
+            is_more = worker.send_part()
         except OSError:
-            self._end(job, worker, ENDED)
+            self._end_job(job, worker, ENDED)
             return
         if not is_more:
-            self._selector.modify(worker.socket, selectors.EVENT_READ, partial(self._receive, job, worker))
+            self._selector.modify(worker.socket, selectors.EVENT_READ, partial(self._receive_denial, job, worker))
 
-    def _receive(self, job: Job, worker: Worker) -> None:
+    def _receive_denial(self, job: Job, worker: Worker) -> None:
         try:
-            denial = worker.receive()
+            denial = worker.receive_denial()
         except OSError:
             denial = ENDED
         if denial is not None:
-            self._end(job, worker, denial)
+            self._end_job(job, worker, denial)
 
-    def _end(self, job: Job, worker: Worker, denial: str) -> None:
+    def _end_job(self, job: Job, worker: Worker, denial: str) -> None:
         if denial == ENDED or worker.calls >= CALLS_OF_A_WORKER:
-            self._discard(worker)
+            self._discard_worker(worker)
         else:
             self._set_idle(worker)
-        job.answer(worker.agent(self._words.agent), denial)
-        self._assign()
+        job.answer(worker.agent_of_call(self._words.agent), denial)
+        self._assign_jobs()
 
-    def _discard(self, worker: Worker) -> None:
+    def _discard_worker(self, worker: Worker) -> None:
         self._selector.unregister(worker.socket)
         worker.kill()
-        self._selector.register(worker.end, selectors.EVENT_READ, partial(self._reap, worker))
+        self._selector.register(worker.end, selectors.EVENT_READ, partial(self._reap_worker, worker))
 
-    def _reap(self, worker: Worker) -> None:
+    def _reap_worker(self, worker: Worker) -> None:
         self._selector.unregister(worker.end)
         worker.reap()
         self._workers.remove(worker)
-        self._assign()
+        self._assign_jobs()

@@ -49,7 +49,7 @@ def parse_head(data: bytes) -> tuple[Head, bytes] | None:
     if "transfer-encoding" in fields:
         raise RequestError("its payload must have a length")
     token = fields.get("authorization", "").removeprefix("Bearer ").strip()
-    return Head(form, _length(fields), token, fields.get(NONCE, ""), fields.get(SIGNATURE, "")), rest
+    return Head(form, _payload_length(fields), token, fields.get(NONCE, ""), fields.get(SIGNATURE, "")), rest
 
 
 def _parse_fields(lines: list[str]) -> dict[str, str]:
@@ -63,7 +63,7 @@ def _parse_fields(lines: list[str]) -> dict[str, str]:
     return fields
 
 
-def _length(fields: dict[str, str]) -> int:
+def _payload_length(fields: dict[str, str]) -> int:
     text = fields.get("content-length", "")
     if not (text.isascii() and text.isdigit() and len(text) <= _LENGTH_DIGITS):
         raise RequestError("its payload must have a length")
@@ -105,7 +105,7 @@ def answer_body(form: str, agent: str, denial: str) -> bytes:
     return output or denial_output("", denial)[0]  # Cursor's own has no JSON
 
 
-def response(body: bytes, signature: str) -> bytes:
+def response_bytes(body: bytes, signature: str) -> bytes:
     """Return the bytes of an answer, with a signature unless that is ''."""
     signed = f"{SIGNATURE}: {signature}\r\n" if signature else ""
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n{signed}"

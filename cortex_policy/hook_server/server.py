@@ -52,43 +52,45 @@ class HookServer:
         try:
             announce()
             while self._code is None:
-                self._accept_or_not()
-                self._step()
+                self._watch_for_clients_if_room()
+                self._handle_next_events()
         finally:
             self._deny_all()
-            pool.kill()
+            pool.kill_workers()
         return self._code
 
     def _watch_ends(self) -> None:
         """Stop at a signal, and when the parent has ended."""
         signals = _signal_pipe()
-        self._watch(signals, lambda: self._stop(INTERRUPTED if os.read(signals, 1)[0] == signal.SIGINT else 0))
+        self._call_when_readable(
+            signals, lambda: self._stop_with_code(INTERRUPTED if os.read(signals, 1)[0] == signal.SIGINT else 0)
+        )
         parent = os.getppid()
         if parent <= 1:  # none, or one that never ends
             return
         try:
-            self._watch(os.pidfd_open(parent), lambda: self._stop(0))
+            self._call_when_readable(os.pidfd_open(parent), lambda: self._stop_with_code(0))
         except ProcessLookupError:
-            self._stop(0)
+            self._stop_with_code(0)
         if os.getppid() != parent:
-            self._stop(0)
+            self._stop_with_code(0)
 
-    def _watch(self, file: int, act: "Callable[[], object]") -> None:
+    def _call_when_readable(self, file: int, act: "Callable[[], object]") -> None:
         self._selector.register(file, selectors.EVENT_READ, act)
 
-    def _stop(self, code: int) -> None:
+    def _stop_with_code(self, code: int) -> None:
         self._code = code
 
-    def _accept_or_not(self) -> None:
+    def _watch_for_clients_if_room(self) -> None:
         """Let clients wait in the queue of the system while there are too many, or no descriptor is left."""
         is_open = len(self._connections) < MAX_CONNECTIONS and time.monotonic() >= self._paused_until
         is_watched = self._listener.socket in self._selector.get_map()
         if is_open and not is_watched:
-            self._watch(self._listener.socket.fileno(), self._accept)
+            self._call_when_readable(self._listener.socket.fileno(), self._accept_client)
         elif is_watched and not is_open:
             self._selector.unregister(self._listener.socket)
 
-    def _step(self) -> None:
+    def _handle_next_events(self) -> None:
         now = time.monotonic()
         ends = [one.end for one in self._connections] + [self._paused_until] * (self._paused_until > now)
         for key, _ in self._selector.select(max(0.0, min(ends) - now) if ends else None):
@@ -97,9 +99,9 @@ class HookServer:
                 key.data()
         now = time.monotonic()
         for one in [one for one in self._connections if one.end <= now]:
-            self._expire(one)
+            self._expire_client(one)
 
-    def _accept(self) -> None:
+    def _accept_client(self) -> None:
         now = time.monotonic()
         try:
             client, _ = self._listener.socket.accept()
@@ -111,58 +113,58 @@ class HookServer:
         one = Connection(client, self._access, now)
         one.end = now + min(INPUT_SECONDS, self._words.deadline_seconds)
         self._connections.add(one)
-        self._watch(client.fileno(), partial(self._read, one))
+        self._call_when_readable(client.fileno(), partial(self._read_from_client, one))
         if not self._listener.is_ours(client):
-            self._deny(one, "denied: the resident hook was asked by another user")
+            self._deny_client(one, "denied: the resident hook was asked by another user")
 
-    def _read(self, one: Connection) -> None:
+    def _read_from_client(self, one: Connection) -> None:
         if one.is_answered:
-            if not one.discard():
-                self._close(one)
+            if not one.discard_input():
+                self._close_client(one)
             return
         try:
-            payload = one.read()
+            payload = one.read_payload()
         except RequestError as error:
-            self._deny(one, f"denied: the resident hook was asked in a wrong way: {error}")
+            self._deny_client(one, f"denied: the resident hook was asked in a wrong way: {error}")
         except OSError:  # the client has gone
-            self._close(one)
+            self._close_client(one)
         except Exception as error:  # noqa: BLE001 - a bug denies
-            self._deny(one, bug_text(error))
+            self._deny_client(one, bug_text(error))
         else:
-            self._go_on(one, payload)
+            self._take_payload(one, payload)
 
-    def _go_on(self, one: Connection, payload: bytes | None) -> None:
+    def _take_payload(self, one: Connection, payload: bytes | None) -> None:
         if sum(each.size for each in self._connections) > MAX_HELD:
-            self._deny(one, "denied: too much is asked at once; try again later, once")
+            self._deny_client(one, "denied: too much is asked at once; try again later, once")
         elif payload is not None:
-            self._decide(one, payload)
+            self._submit_to_pool(one, payload)
 
-    def _decide(self, one: Connection, payload: bytes) -> None:
+    def _submit_to_pool(self, one: Connection, payload: bytes) -> None:
         self._selector.unregister(one.socket)  # it may have closed its side by now
         one.end = one.began + self._words.deadline_seconds
-        one.job = self._pool.submit(payload, partial(self._answer, one))
+        one.job = self._pool.submit_call(payload, partial(self._answer_client, one))
 
-    def _answer(self, one: Connection, agent: str, denial: str) -> None:
+    def _answer_client(self, one: Connection, agent: str, denial: str) -> None:
         if one.job is not None:
             one.job = None
-            self._watch(one.socket.fileno(), partial(self._read, one))
-        one.answer(agent, denial)
+            self._call_when_readable(one.socket.fileno(), partial(self._read_from_client, one))
+        one.send_answer(agent, denial)
         one.end = time.monotonic() + INPUT_SECONDS
 
-    def _deny(self, one: Connection, denial: str) -> None:
-        agent = self._pool.cancel(one.job) if one.job is not None else self._words.agent
-        self._answer(one, agent, denial)
+    def _deny_client(self, one: Connection, denial: str) -> None:
+        agent = self._pool.cancel_call(one.job) if one.job is not None else self._words.agent
+        self._answer_client(one, agent, denial)
 
-    def _expire(self, one: Connection) -> None:
+    def _expire_client(self, one: Connection) -> None:
         if one.is_answered:
-            self._close(one)
+            self._close_client(one)
         elif one.job is None:
-            self._deny(one, _INPUT_LATE)
+            self._deny_client(one, _INPUT_LATE)
         else:
             seconds = f"{self._words.deadline_seconds:g} s"
-            self._deny(one, f"the policy was not read and applied within {seconds}; try again later, once")
+            self._deny_client(one, f"the policy was not read and applied within {seconds}; try again later, once")
 
-    def _close(self, one: Connection) -> None:
+    def _close_client(self, one: Connection) -> None:
         self._connections.discard(one)
         self._selector.unregister(one.socket)
         one.socket.close()
@@ -170,18 +172,18 @@ class HookServer:
     def _deny_all(self) -> None:
         """Deny to each client that waits for an answer, also to those in the queue of the system."""
         while (known := len(self._connections)) < 2 * MAX_CONNECTIONS:
-            self._accept()
+            self._accept_client()
             if len(self._connections) == known:
                 break
         self._listener.close()
         for one in self._connections:
             if not one.is_answered:
-                self._deny(one, _STOPPED)
+                self._deny_client(one, _STOPPED)
         end = time.monotonic() + _LAST_SECONDS
         while self._connections and time.monotonic() < end:
             for one in self._connections:
                 one.end = min(one.end, end)
-            self._step()
+            self._handle_next_events()
 
 
 def _signal_pipe() -> int:

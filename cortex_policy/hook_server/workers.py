@@ -39,20 +39,20 @@ class Worker:
         with theirs:
             self.process = os.fork()
             if self.process == 0:
-                _work(words, theirs.detach())
+                _decide_calls(words, theirs.detach())
         self.socket.settimeout(0)
         self.end = os.pidfd_open(self.process)  # readable once it has ended
         self.calls = 0
         self._outgoing = memoryview(b"")
         self._message = b""
 
-    def begin(self, payload: bytes) -> None:
+    def begin_call(self, payload: bytes) -> None:
         """Give it a call; nothing is sent yet."""
         self.calls += 1
         self._outgoing = memoryview(len(payload).to_bytes(_LENGTH, "big") + payload)
         self._message = b""
 
-    def send(self) -> bool:
+    def send_part(self) -> bool:
         """Send as much as it takes now; return whether more is left. Raises OSError if it has ended."""
         try:
             self._outgoing = self._outgoing[self.socket.send(self._outgoing) :]
@@ -63,7 +63,7 @@ class Worker:
         self._outgoing = memoryview(b"")  # else it keeps the payload
         return False
 
-    def receive(self) -> str | None:
+    def receive_denial(self) -> str | None:
         """Read what it says; return why the call is denied, '' if it is not, None if more must come."""
         part = self.socket.recv(_MAX_MESSAGE)
         self._message += part
@@ -74,7 +74,7 @@ class Worker:
             return last[0][len(_DENY) :].decode("utf-8", "replace")
         return "" if last[0] == _PASS else ENDED
 
-    def agent(self, named: str) -> str:
+    def agent_of_call(self, named: str) -> str:
         """Return the agent that the payload is of, as far as it is known, else the one that is named."""
         head, newline, _ = self._message.partition(b"\n")
         told = head.removeprefix(_AGENT).decode("ascii", "replace")
@@ -94,7 +94,7 @@ class Worker:
         os.close(self.end)
 
 
-def _work(words: HookWords, channel: int) -> "Never":
+def _decide_calls(words: HookWords, channel: int) -> "Never":
     """Decide calls until the server closes its end, or dies."""
     code = 1
     try:
@@ -105,7 +105,7 @@ def _work(words: HookWords, channel: int) -> "Never":
         while (payload := _read_payload(channel)) is not None:
             # for a server that was killed; it kills a worker that is late by itself
             signal.setitimer(signal.ITIMER_REAL, words.deadline_seconds + 1)
-            _decide(words, payload, channel)
+            _decide_and_send(words, payload, channel)
             payload = b""
             signal.setitimer(signal.ITIMER_REAL, 0)
             os.chdir("/")
@@ -127,17 +127,21 @@ def _read_payload(channel: int) -> bytes | None:
     return bytes(data[_LENGTH:])
 
 
-def _decide(words: HookWords, payload: bytes, channel: int) -> None:
+def _decide_and_send(words: HookWords, payload: bytes, channel: int) -> None:
     try:
         denial = decide_payload(
-            payload, words.agent, words.root, words.tag, lambda agent: _send(channel, _AGENT + agent.encode("ascii"))
+            payload,
+            words.agent,
+            words.root,
+            words.tag,
+            lambda agent: _send_line(channel, _AGENT + agent.encode("ascii")),
         )
     except Exception as error:  # noqa: BLE001 - a bug denies
         denial = failure_text(error, bug_text)
-    _send(channel, _DENY + model_reason(denial).encode("utf-8", "backslashreplace") if denial else _PASS)
+    _send_line(channel, _DENY + model_reason(denial).encode("utf-8", "backslashreplace") if denial else _PASS)
 
 
-def _send(channel: int, line: bytes) -> None:
+def _send_line(channel: int, line: bytes) -> None:
     data = line + b"\n"
     while data:
         data = data[os.write(channel, data) :]

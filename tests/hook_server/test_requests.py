@@ -14,7 +14,7 @@ from cortex_policy.hook_server.requests import (
     answer_body,
     check_signature,
     parse_head,
-    response,
+    response_bytes,
     sign_answer,
     sign_request,
 )
@@ -80,4 +80,4 @@ def test_no_answer_is_empty_and_a_denial_never_says_less_than_no_objection(form:
     assert allowed == (b"{}\n" if form == "/" else b"0\n{}\n")
     assert b"why" in denied
     assert denied.startswith(b"{" if form == "/" else b"2\n")
-    assert response(denied, "").endswith(b"\r\n\r\n" + denied)
+    assert response_bytes(denied, "").endswith(b"\r\n\r\n" + denied)
