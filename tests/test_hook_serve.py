@@ -205,7 +205,12 @@ def test_clients_leave_nothing_open(scene: Scene) -> None:
             server.send(b"x\r\n\r\n")
             with server.connect() as client:
                 client.sendall(server.request(scene.payload("claude"))[: number * 40])
-        wait_until(lambda: opened(server)[0] <= before[0] and opened(server)[1] == before[1], f"not back at {before}")
+
+        def is_as_before() -> bool:
+            own, of_workers = opened(server)
+            return own <= before[0] and of_workers == before[1]
+
+        wait_until(is_as_before, f"not back at {before}")
 
 
 def test_workers_are_replaced_after_many_calls(scene: Scene) -> None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -196,4 +197,8 @@ def assert_denial_json(members: dict[str, Any], agent: str, reason: str) -> None
 def open_descriptors(process: int) -> list[str]:
     """Return what a process has open."""
     directory = f"/proc/{process}/fd"
-    return [os.readlink(f"{directory}/{name}") for name in os.listdir(directory)]
+    found = []
+    for name in os.listdir(directory):
+        with suppress(FileNotFoundError):  # closed by now
+            found.append(os.readlink(f"{directory}/{name}"))
+    return found
