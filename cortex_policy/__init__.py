@@ -154,7 +154,10 @@ def _kept_code(source: str) -> "CodeType | None":
     header = MAGIC_NUMBER + _NO_FLAGS + known
     if len(data) == _MAX_READ or not data.startswith(header):
         return None
-    code: CodeType = marshal.loads(memoryview(data)[len(header) :])  # noqa: S302 - as an import does
+    try:
+        code: CodeType = marshal.loads(memoryview(data)[len(header) :])  # noqa: S302 - as an import does
+    except (EOFError, TypeError, ValueError):  # half a file, as some file systems give
+        return None
     return code
 
 

@@ -80,6 +80,12 @@ def test_bytecode_of_another_python_is_left_to_python(package: Path, data: bytes
     assert printed(package, WATCH + LOAD + TELL) == "as it was True"
 
 
+def test_a_file_system_that_gives_half_of_the_bytecode_is_left_to_python(package: Path) -> None:
+    """It reads until nothing comes any more."""
+    half = "import os; read = os.read; os.read = lambda file, size: read(file, 9000)\n"
+    assert printed(package, half + WATCH + LOAD + TELL) == "as it was True"
+
+
 def test_a_module_that_fails_is_not_left_half_loaded(package: Path) -> None:
     """The next import tries again."""
     source = package / "core" / "model.py"
