@@ -10,9 +10,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Future
     from collections.abc import Callable
+    from typing import TypeVar
 
-    from cortex_policy.core.model import Decision, Grant
+    from cortex_policy.core.model import Grant
 
+    T = TypeVar("T")
     _Key = tuple[AbstractEventLoop, str]
     _Load = Callable[[], Grant]
 
@@ -28,9 +30,9 @@ class AsyncExecutor:
         self._waiting: dict[_Key, list[Future[Grant]]] = {}  # for a load that has not started
         self._running: set[_Key] = set()
 
-    async def run_in_thread(self, decide: "Callable[[], Decision]") -> "Decision":
-        """Decide in a thread, with the context variables of the caller."""
-        return await get_running_loop().run_in_executor(self._pool, copy_context().run, decide)
+    async def run_in_thread(self, work: "Callable[[], T]") -> "T":
+        """Do work in a thread, with the context variables of the caller."""
+        return await get_running_loop().run_in_executor(self._pool, copy_context().run, work)
 
     async def run_shared(self, name: str, load: "_Load") -> "Grant":
         """Load in a thread, once for all callers that wait for this name.

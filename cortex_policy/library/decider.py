@@ -102,11 +102,8 @@ class Decider:
                 decision = self._rate_denial(entry, action, allowed)
             elif allowed is not None:
                 decision = self._count_and_log(entry, action, plain, allowed)
-                if decision is not None and decision:
-                    return decision
-            if decision is not None:  # a denial
-                self._refusals += 1
-                raise AccessDenied(decision, entry.grant, action)
+            if decision is not None:
+                return self._allowed_or_raise(entry, action, decision)
         return self._enforce_in_full(entry, grant_id, action, args, cost)
 
     def invalidate(self, grant_id: str | None = None) -> None:
@@ -153,6 +150,12 @@ class Decider:
             self._refusals += 1
             raise denial_error(_with_digest(decision, entry), entry.grant, action)
         return _with_digest(decision, entry)
+
+    def _allowed_or_raise(self, entry: CachedGrant, action: str, decision: Decision) -> Decision:
+        if not decision:
+            self._refusals += 1
+            raise AccessDenied(decision, entry.grant, action)
+        return decision
 
     def _count_and_log(
         self, entry: CachedGrant, action: str, args: "Mapping[str, object] | None", allowed: Decision

@@ -27,15 +27,36 @@ class ServerBudgets:
         """Decide a call that all other rules allow, with its budget; None if it must be decided in full."""
         if entry.settings.audit_file is not None:  # its line says where the call was counted
             return None
-        budget = self.take(entry.grant.tool, action, entry.grant.rate.per_minute)
-        if not budget.consumed:
-            return entry.prepared.rate_denial(allowed, budget)
-        return Decision(**{**vars(allowed), "budget": budget})
+        return _decision(entry, allowed, self.take(entry.grant.tool, action, entry.grant.rate.per_minute))
+
+    async def decide_async(self, entry: "CachedGrant", action: str, allowed: Decision) -> Decision:
+        """Decide a call that all other rules allow, with its budget, without blocking the event loop."""
+        return _decision(entry, allowed, await self._take_async(entry.grant.tool, action, entry.grant.rate.per_minute))
+
+    def open(self) -> None:
+        """Read the key and the password, if that was not done yet; raise StateError."""
+        self._open()
 
     def take(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
         """Take `cost` hits if they fit into `limit` a minute; raise StateError if that cannot be known."""
         try:
-            return self._open().take(tool, action, limit, cost)
+            return self._open()[0].take(tool, action, limit, cost)
+        except StateError as error:
+            self._forget_if_refused(error)
+            raise
+
+    async def _take_async(self, tool: str, action: str, limit: int) -> Budget:
+        budgets, resident = self._open()
+        try:
+            return await resident.take_async(tool, action, limit)
+        except BudgetServerError as error:
+            from cortex_policy.state.local_fallback import LocalFallback  # noqa: PLC0415 - few hosts count by themselves
+
+            if not isinstance(budgets, LocalFallback):
+                raise
+            from asyncio import to_thread  # noqa: PLC0415 - the caller has an event loop
+
+            return await to_thread(budgets.take_here, error, tool, action, limit)
         except StateError as error:
             self._forget_if_refused(error)
             raise
@@ -43,7 +64,7 @@ class ServerBudgets:
     def peek(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
         """Return what `take` would; consume nothing."""
         try:
-            return self._open().peek(tool, action, limit, cost)
+            return self._open()[0].peek(tool, action, limit, cost)
         except StateError as error:
             self._forget_if_refused(error)
             raise
@@ -54,19 +75,26 @@ class ServerBudgets:
         if opened is not None:
             opened[1].forget()
 
-    def _open(self) -> "Budgets":
+    def _open(self) -> "tuple[Budgets, RedisBudgets]":
         opened = self._opened
         if opened is None:
             from cortex_policy.state.budget_choice import resident_budgets, with_fallback  # noqa: PLC0415 - few programs need it
 
             resident = resident_budgets(self._settings)
             opened = self._opened = with_fallback(resident, self._root_identity, self._settings), resident
-        return opened[0]
+        return opened
 
     def _forget_if_refused(self, error: StateError) -> None:
         """Read the key and the password again at the next call, if the server answers but refuses this one."""
         if not isinstance(error, BudgetServerError):
             self.forget()
+
+
+def _decision(entry: "CachedGrant", allowed: Decision, budget: Budget) -> Decision:
+    """Return the decision by the rate on a call that all other rules allow."""
+    if not budget.consumed:
+        return entry.prepared.rate_denial(allowed, budget)
+    return Decision(**{**vars(allowed), "budget": budget})
 
 
 def keep_or_open(kept: ServerBudgets | None, entry: "CachedGrant") -> ServerBudgets:

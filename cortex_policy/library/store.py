@@ -2,6 +2,7 @@
 
 import os
 from _thread import allocate_lock
+from functools import partial
 from weakref import WeakSet
 
 from cortex_policy.core import Value
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.audit_sink import Sink
     from cortex_policy.library.async_loader import AsyncExecutor
+    from cortex_policy.library.cache import CachedGrant
     from cortex_policy.library.polling import PollingThread
     from cortex_policy.library.subscriptions import GrantChanged, Subscriptions
     from cortex_policy.state.file_budgets import FileBudgets
@@ -89,7 +91,29 @@ class PolicyStore(Decider):
 
         If the call is cancelled while it runs, its budget may already be consumed.
         """
-        return await self._get_executor().run_in_thread(lambda: self.enforce(grant_id, action, args, cost=cost))
+        work = partial(self._enforce_but_server, grant_id, action, args, cost)
+        found = await self._get_executor().run_in_thread(work)
+        if isinstance(found, Decision):
+            return found
+        entry, allowed = found
+        decision = await self._budgets.on_server(entry).decide_async(entry, action, allowed)
+        return self._allowed_or_raise(entry, action, decision)
+
+    def _enforce_but_server(
+        self, grant_id: str, action: str, args: "Mapping[str, object] | None", cost: int
+    ) -> "Decision | tuple[CachedGrant, Decision]":
+        """Enforce a call; if only a server is left to be asked, return the grant, and what all other rules decide."""
+        entry = self._cache.get_fresh(grant_id)
+        if entry is not None and entry.has_server and self._budgets.given is None and self._is_ordinary(entry, cost):
+            allowed = entry.try_allow(action, args, with_budget=False)
+            if allowed is not None:
+                self._budgets.on_server(entry).open()
+                return entry, allowed
+        return self.enforce(grant_id, action, args, cost=cost)
+
+    def _is_ordinary(self, entry: "CachedGrant", cost: int) -> bool:
+        """Whether nothing is recorded of a call of one hit."""
+        return type(cost) is int and cost == 1 and not self._sinks and entry.settings.audit_file is None
 
     def preload(self, ids: "Iterable[str] | None" = None) -> PreloadResult:
         """Load these grants, or those of the root up to `max_grants`; return failures instead of raising them."""

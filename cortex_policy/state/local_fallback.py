@@ -25,7 +25,11 @@ class LocalFallback:
         try:
             return self._shared.take(tool, action, limit, cost)
         except BudgetServerError as error:
-            return _as_local(self._ledger.take(tool, action, self._limit_here(limit, cost, error), cost))
+            return self.take_here(error, tool, action, limit, cost)
+
+    def take_here(self, error: BudgetServerError, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
+        """Take the hits on this host after an error of the server, which is raised if they never fit into the share."""
+        return _as_local(self._ledger.take(tool, action, self._limit_here(limit, cost, error), cost))
 
     def peek(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
         """Return what `take` would; consume nothing."""

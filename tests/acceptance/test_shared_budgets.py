@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,7 @@ def test_every_door_of_every_host_takes_from_one_budget(
     host("store")
     with PolicyStore(root) as store:
         budgets = [store.enforce("git", "tree", ARGS).budget for _ in range(3)]
-        budgets.append(asyncio.run(store.enforce_async("git", "tree", ARGS)).budget)
+    budgets += [outcome.budget for outcome in asyncio.run(enforce_at_once(root, 1)) if isinstance(outcome, Decision)]
     assert [budget and (budget.used, budget.local) for budget in budgets] == [
         (6, False),
         (7, False),
@@ -412,3 +413,66 @@ def test_a_call_that_waits_gets_the_room_that_another_host_makes(
     run_command("check", *CALL, "--wait", "20")
     timer.join()
     assert server_budgets(settings).usage("git-map", "tree") == 1
+
+
+async def enforce_at_once(root: Path, number: int, *, stores: int = 1) -> list[object]:
+    """Enforce calls of several stores as tasks of one loop, once each has the grant; return decisions and errors."""
+    async with AsyncExitStack() as stack:
+        opened = [await stack.enter_async_context(PolicyStore(root)) for _ in range(stores)]
+        for store in opened:
+            await store.load_async("git")
+        tasks = [store.enforce_async("git", "tree", ARGS) for store in opened for _ in range(number)]
+        outcomes: list[object] = await asyncio.gather(*tasks, return_exceptions=True)
+        assert sum(store.stats().refusals for store in opened) == sum(isinstance(one, AccessDenied) for one in outcomes)
+    return outcomes
+
+
+def test_tasks_of_several_stores_take_the_whole_budget_and_no_more(
+    server: RedisServer, configure: Configure, root: Path
+) -> None:
+    """Each decision has its budget."""
+    settings = configure(server)
+    outcomes = asyncio.run(enforce_at_once(root, 40, stores=2))
+    allowed = [outcome for outcome in outcomes if isinstance(outcome, Decision)]
+    denied = [outcome for outcome in outcomes if isinstance(outcome, AccessDenied)]
+    assert (len(allowed), len(denied)) == (LIMIT, 80 - LIMIT)
+    assert sorted(outcome.budget.used for outcome in allowed if outcome.budget is not None) == [*range(1, LIMIT + 1)]
+    assert server_budgets(settings).usage("git-map", "tree") == LIMIT
+
+
+@pytest.mark.parametrize(("on_error", "kinds"), [("deny", {StateError}), ("local", {Decision, AccessDenied})])
+def test_tasks_get_what_threads_get_while_the_server_is_gone(
+    dying_server: RedisServer, configure: Configure, root: Path, on_error: str, kinds: set[type]
+) -> None:
+    """An error, or the share of this host."""
+    configure(dying_server, on_error=on_error, local_share=0.25)
+    assert isinstance(asyncio.run(enforce_at_once(root, 1))[0], Decision)
+    dying_server.kill()
+    outcomes = asyncio.run(enforce_at_once(root, 20))
+    assert all(any(isinstance(outcome, kind) for kind in kinds) for outcome in outcomes)
+    local = [outcome.budget for outcome in outcomes if isinstance(outcome, Decision)]
+    assert [budget is not None and budget.local for budget in local] == [True] * (7 if on_error == "local" else 0)
+
+
+def test_a_task_with_a_wrong_password_is_denied_until_the_file_is_right(
+    configure: Configure, tmp_path: Path, root: Path
+) -> None:
+    """As a thread is; the store need not be opened again."""
+    if not PROGRAMS:
+        pytest.skip("neither redis-server nor valkey-server is installed")
+    password = tmp_path / "password"
+    password.write_text("right")
+    password.chmod(0o600)
+
+    async def enforce_with_both() -> Decision:
+        async with PolicyStore(root) as store:
+            await store.load_async("git")
+            password.write_text("wrong")
+            with pytest.raises(StateError, match="password"):
+                await store.enforce_async("git", "tree", ARGS)
+            password.write_text("right")
+            return await store.enforce_async("git", "tree", ARGS)
+
+    with running_server("--requirepass", "right") as server:
+        configure(server, on_error="local", local_share=1.0, password_file=str(password))
+        assert asyncio.run(enforce_with_both())
