@@ -108,7 +108,14 @@ class AsyncSession:
         is_over = opening is not None and opening.done()
         if opening is None or (is_over and (opening.cancelled() or opening.exception() or opening.result().is_closed)):
             opening = self._opening = asyncio.create_task(self._open())
-        return await asyncio.shield(opening)
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            # INVARIANT: a task that nobody cancels does not end as cancelled: another one has closed the session
+            if opening.cancelled() and task is not None and not task.cancelling():
+                raise ConnectionResetError from None
+            raise
 
     async def _open(self) -> AsyncConnection:
         nodes = self._nodes
