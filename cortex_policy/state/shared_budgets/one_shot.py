@@ -77,7 +77,7 @@ class SharedBudgets:
     def _converse(self, call: Call, deadline_ns: int) -> Budget:
         """Connect, ask and close; keep what the answer says of the server's clock for the next process."""
         clock = self._clock_file.load()
-        before = clock.pair
+        before = clock.known
         session = Session(self.server, self._password, deadline_ns)
         try:
             budget = run(
@@ -86,6 +86,6 @@ class SharedBudgets:
             )
         finally:
             session.close()
-        if clock.pair != before:
+        if clock.known != before:
             self._clock_file.save(clock)
         return budget

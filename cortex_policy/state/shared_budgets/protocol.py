@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
     Conversation = Generator[bytes, bytes, Budget]
 
-SCRIPT_SHA1 = b"dfc07aff775f4275db2f102c3335e29429123202"
-AGAIN_SHA1 = b"200148b5715270edbea3d1a7e820fe268e272470"
+SCRIPT_SHA1 = b"0f7cdf5932f335574fc9d23816c11dd425003b67"
+AGAIN_SHA1 = b"de1daf948b197d82302219ff4c49f793317e3252"
 MAX_COST = 1 << 16  # hits of one call: the script makes a string of four bytes for each
 MAX_COUNTED = 1 << 22  # hits of one budget in a minute: a higher limit counts as this one
 TAKE, PEEK, RESET, RESET_ALL = b"take", b"peek", b"reset", b"void"
 _MAX_ASKS = 4  # of one call, if answers come late
-_DIGITS = 10  # of a number in an answer
-_WORDS = 6
+_DIGITS = 16  # of a number in an answer
+_WORDS, _LATE_WORDS = 6, 2
 _MAX_WAIT_US = 120_000_000
 _MICRO = 1_000_000
-_EVALSHA = b"*11\r\n$7\r\nEVALSHA\r\n$40\r\n%s\r\n" % SCRIPT_SHA1
-_EVALSHA_AGAIN = b"*6\r\n$7\r\nEVALSHA\r\n$40\r\n%s\r\n" % AGAIN_SHA1
-_TAIL = b"$16\r\n%016d\r\n$16\r\n%016d\r\n$1\r\n%d\r\n"
+_EVALSHA = b"*12\r\n$7\r\nEVALSHA\r\n$40\r\n%s\r\n" % SCRIPT_SHA1
+_EVALSHA_AGAIN = b"*8\r\n$7\r\nEVALSHA\r\n$40\r\n%s\r\n" % AGAIN_SHA1
+_TAIL = b"$16\r\n%016d\r\n$16\r\n%016d\r\n$1\r\n%d\r\n$16\r\n%016d\r\n"
 CLOSED_BECAUSE = {
     b"s": "the server has started less than a minute ago",
     b"p": "the server took over from another one at an unknown time",
@@ -52,12 +52,14 @@ class Call:
         self._limit, self._counted, self._taken = limit, min(limit, MAX_COUNTED), b"+%d " % cost
         self._is_peek = what == PEEK
         key, counted = _bulk(keys.budget(*budget)), _bulk(b"%d" % self._counted)  # no `%` in them
-        self._arguments = b"$1\r\n2\r\n" + key + _bulk(keys.epoch) + _bulk(what) + counted + _bulk(b"%d" % cost) + _TAIL
-        self._again = _EVALSHA_AGAIN + b"$1\r\n1\r\n" + key + counted + b"$16\r\n%016d\r\n"
+        both = b"$1\r\n2\r\n" + key + _bulk(keys.epoch)
+        self._arguments = both + _bulk(what) + counted + _bulk(b"%d" % cost) + _TAIL
+        self._again = _EVALSHA_AGAIN + both + counted + b"$16\r\n%016d\r\n$16\r\n%016d\r\n"
 
     def again(self, clock: ServerClock, now_ns: int) -> bytes:
         """Return the request for one more hit over a connection that leads to the server that is known."""
-        return self._again % clock.latest_us(now_ns)[0]
+        latest, earliest, _ = clock.bounds_us(now_ns)
+        return self._again % (latest, earliest)
 
     def converse(self, clock: ServerClock, timeout_ns: int) -> "Conversation":
         """Yield requests, take the line of each answer, and return the budget; raise StateError.
@@ -68,16 +70,19 @@ class Call:
         delay_ns, is_ahead = 0, False
         for _ in range(_MAX_ASKS):
             asked_ns = boot_ns()
-            known = (*clock.latest_us(asked_ns + delay_ns), is_ahead)
+            latest, earliest, history = clock.bounds_us(asked_ns, delay_ns)
+            known = latest, earliest, is_ahead, history
             line = yield _EVALSHA + self._arguments % known
             if line.startswith(b"-NOSCRIPT"):
                 from cortex_policy.state.shared_budgets.script import SCRIPT  # noqa: PLC0415 - once in a server's life
 
-                line = yield b"*11\r\n$4\r\nEVAL\r\n" + _bulk(SCRIPT) + self._arguments % known
+                line = yield b"*12\r\n$4\r\nEVAL\r\n" + _bulk(SCRIPT) + self._arguments % known
             words = line.split(b" ")
+            if len(words) != (_LATE_WORDS if words[0] == b"+late" else _WORDS):
+                raise _error(line)
             is_late = words[0] == b"+late"
-            server_us = _server_us(words[1:] if is_late else words[3:5], line)
-            is_ahead = (is_late or bool(delay_ns)) and server_us > clock.latest_us(boot_ns())[0]
+            server_us = _number(words[1 if is_late else 3], line)
+            is_ahead = (is_late or bool(delay_ns)) and server_us > clock.bounds_us(boot_ns())[0]
             if not is_late and not is_ahead:
                 return self._read(words, line, clock, (server_us, asked_ns))
             delay_ns = 0 if is_ahead else timeout_ns
@@ -86,7 +91,7 @@ class Call:
     def _read(self, words: list[bytes], line: bytes, clock: ServerClock, pair: tuple[int, int]) -> Budget:
         """Return the budget that an answer means, and learn its time; raise StateError for any other answer."""
         consumed = line.startswith(self._taken)
-        if len(words) != _WORDS or not (consumed or line.startswith(b"+0 ")):
+        if not (consumed or line.startswith(b"+0 ")):
             raise _error(line)
         used, wait_us, why = _number(words[1], line), _number(words[2], line), words[5]
         is_closed = why != b"-"
@@ -95,7 +100,7 @@ class Call:
         # INVARIANT: a peek writes nothing, so no later call may know that it saw what closes the budgets, or a
         # name that is new to the server: to a host that has asked before, that is one that the server has lost
         if not self._is_peek:
-            clock.learn(*pair)
+            clock.learn(*pair, _number(words[4], line))
         remaining = 0 if is_closed else max(0, self._counted - used)
         reason = CLOSED_BECAUSE[why] if is_closed else ""
         used, taken = self._limit if is_closed else used, int(words[0]) if consumed else 0
@@ -106,7 +111,7 @@ def evaluate_again(request: bytes) -> bytes:
     """Return a request for one more hit that brings its script along."""
     from cortex_policy.state.shared_budgets.script import AGAIN_SCRIPT  # noqa: PLC0415 - once in a server's life
 
-    return request.replace(_EVALSHA_AGAIN, b"*6\r\n$4\r\nEVAL\r\n" + _bulk(AGAIN_SCRIPT), 1)
+    return request.replace(_EVALSHA_AGAIN, b"*8\r\n$4\r\nEVAL\r\n" + _bulk(AGAIN_SCRIPT), 1)
 
 
 def run(conversation: "Conversation", exchange: "Callable[[bytes], bytes]") -> Budget:
@@ -122,13 +127,6 @@ def run(conversation: "Conversation", exchange: "Callable[[bytes], bytes]") -> B
 
 def _bulk(word: bytes) -> bytes:
     return b"$%d\r\n%s\r\n" % (len(word), word)
-
-
-def _server_us(words: list[bytes], line: bytes) -> int:
-    """Return the server's time of its seconds and microseconds."""
-    if len(words) != 2:  # noqa: PLR2004 - these two
-        raise _error(line)
-    return _number(words[0], line) * _MICRO + _number(words[1], line)
 
 
 def _number(word: bytes, line: bytes) -> int:

@@ -8,15 +8,21 @@ epoch), then slots of 4 bytes, the time of a hit in microseconds modulo 2^32. IN
 others in the ring are younger than the window, so that this is exact. The number of slots follows the hits, never the
 limit.
 
-The epoch: since when what the server holds can be trusted (8 bytes), why not before (a letter), and the identity of
-the server (`master_replid`). Whatever may have lost hits begins an epoch. INVARIANT: a ring of another epoch holds
-nothing that counts, and while an epoch is younger than CLOSED, only budgets that an operator reset are open.
+The epoch: since when what the server holds can be trusted, the steps of its clock, its history (8 bytes each), why not
+before (a letter), and the identity of the server (`master_replid`). Whatever may have lost hits begins an epoch.
+INVARIANT: a ring of another epoch holds nothing that counts, and while an epoch is younger than CLOSED, only budgets
+that an operator reset are open.
+
+The steady time is the server's without the steps that its clock was set by. A client knows from its own clock since
+boot between what bounds it is; where it is not, the clock was set, an epoch begins, and the step is written down, so
+that all other clients still agree. The time of another history, which began after all data was lost, says nothing.
 """
 
 SCRIPT = b"""
 local call, pack, unpack = redis.call, struct.pack, struct.unpack
 local ring, epoch, what = KEYS[1], KEYS[2], ARGV[1]
-local limit, cost, latest = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local limit, cost = tonumber(ARGV[2]), tonumber(ARGV[3])
+local latest, earliest, history_known = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[7])
 local WINDOW, CLOSED, RENEWAL, WRAP, HEADER, LAYOUT =
   60000000, 60500000, 30000000, 4294967296, 40, '<i8I4I4I4I4i8i8'
 local time = call('TIME')
@@ -25,37 +31,58 @@ local header = call('GETRANGE', ring, 0, HEADER - 1)
 local last, head, hits, oldest, slots, renewed, generation = 0, 0, 0, 0, 0, 0, -1
 if #header == HEADER then last, head, hits, oldest, slots, renewed, generation = unpack(LAYOUT, header) end
 
-local since, why, identity
+local since, steps, history, why, identity
+local steady = now
 local function answer(consumed, used, wait, reason)
-  return {ok = consumed .. ' ' .. used .. ' ' .. wait .. ' ' .. time[1] .. ' ' .. time[2] .. ' ' .. reason}
+  return {ok = string.format('%d %d %d %.0f %.0f %s', consumed, used, wait, steady, history, reason)}
 end
 
 local function server_identity()
-  return string.match(call('INFO', 'replication'), 'master_replid:(%x+)')
+  local text = call('INFO', 'replication')
+  if not string.find(text, 'role:master', 1, true) then error({err = 'READONLY budgets are counted by the primary'}) end
+  return string.match(text, 'master_replid:(%x+)')
 end
 
 local function begin_epoch(reason, from)
   since, why, identity = from, reason, server_identity()
-  if what ~= 'peek' then call('SET', epoch, pack('<i8', since) .. why .. identity) end
+  if what ~= 'peek' then call('SET', epoch, pack('<i8i8i8', since, steps, history) .. why .. identity) end
+end
+
+-- the clock was set, or what was known of it was lost: go on with the time that the client expects
+local function follow_client()
+  steady = math.floor((earliest + latest) / 2)
+  steps = now - steady
 end
 
 local mark = call('GET', epoch)
-if mark and #mark == 49 then
-  since, why, identity = unpack('<i8c1c40', mark)
-elseif mark or latest > 0 then
-  begin_epoch('l', now)
-elseif string.find(call('INFO', 'replication'), 'master_replid2:0+\\r') then
-  local uptime = tonumber(string.match(call('INFO', 'server'), 'uptime_in_seconds:(%d+)'))
-  begin_epoch('s', now - math.max(0, uptime - 1) * 1000000)
+if mark and #mark == 65 then
+  since, steps, history, why, identity = unpack('<i8i8i8c1c40', mark)
+  steady = now - steps
+  if history ~= history_known then latest = 0 end
 else
-  begin_epoch('p', now)
+  steps, history = 0, now
+  if latest > 0 then
+    history = history_known
+    follow_client()
+  end
+  if mark or latest > 0 then
+    begin_epoch('l', now)
+  elseif string.find(call('INFO', 'replication'), 'master_replid2:0+\\r') then
+    local uptime = tonumber(string.match(call('INFO', 'server'), 'uptime_in_seconds:(%d+)'))
+    begin_epoch('s', now - math.max(0, uptime - 1) * 1000000)
+  else
+    begin_epoch('p', now)
+  end
 end
 
--- later than the client can believe: delayed, or the clock was set; unless the epoch began at that very step
-local anchor = tonumber(ARGV[5])
-if latest > 0 and now > latest and not (since > anchor and now - since <= latest - anchor) then
-  if ARGV[6] == '0' then return {ok = 'late ' .. time[1] .. ' ' .. time[2]} end
+if latest > 0 and steady > latest then
+  -- the request was delayed, or the clock was set forward
+  if ARGV[6] == '0' then return {ok = string.format('late %.0f', steady)} end
+  follow_client()
   begin_epoch('a', now)
+elseif latest > 0 and steady < earliest then
+  follow_client()
+  begin_epoch('b', now)
 end
 if since > now then begin_epoch('b', now) end
 
@@ -148,16 +175,20 @@ return answer(cost, need, wait, '-')
 """
 
 # One more hit where nothing is to be decided: the client has just heard over this connection, which leads to one
-# server, that its identity is that of the epoch, and there is room. Otherwise it does nothing, and answers 0.
+# server, that its identity is that of the epoch; the ring is of that epoch, and there is room. Else it does nothing,
+# and answers 0.
 # INVARIANT: it may miss an epoch for a tenth of a second; CLOSED is longer than the window by more than that.
 AGAIN_SCRIPT = b"""
 local call, ring, WINDOW, WRAP = redis.call, KEYS[1], 60000000, 4294967296
-local header = call('GETRANGE', ring, 0, 31)
-if #header < 32 then return 0 end
-local last, head, hits, oldest, slots, renewed = struct.unpack('<i8I4I4I4I4i8', header)
+local header, mark = call('GETRANGE', ring, 0, 39), call('GETRANGE', KEYS[2], 0, 15)
+if #header < 40 or #mark < 16 then return 0 end
+local last, head, hits, oldest, slots, renewed, generation = struct.unpack('<i8I4I4I4I4i8i8', header)
+local since, steps = struct.unpack('<i8i8', mark)
 local time = call('TIME')
 local now = time[1] * 1000000 + time[2]
-if now < last or now > tonumber(ARGV[2]) or now - renewed > 30000000 then return 0 end
+local steady = now - steps
+if generation ~= since or now < last or now - renewed > 30000000 then return 0 end
+if steady > tonumber(ARGV[2]) or steady < tonumber(ARGV[3]) then return 0 end
 local used = hits
 while used > 0 and (last - oldest) % WRAP + now - last >= WINDOW do
   used = used - 1

@@ -1,8 +1,11 @@
 """What a host can believe about the server's clock.
 
-A script cannot see that its server's clock was set forward, which would empty every window. A host can: it keeps a pair
-(the server's time in an answer, its own time since boot before it asked), and knows from its own clock the latest time
-that the server can show by now. It keeps the pair that bounds that time best, so that many small steps add up.
+A script cannot see that its server's clock was set forward, which would empty every window, or back, so that hits look
+older once it is set right. A host can: it keeps the server's time in an answer, and its own times since boot before it
+asked and after it heard, and knows from its own clock the latest and the earliest time that the server can show by now.
+It keeps the answer that bounds that time best, so that many small steps add up.
+
+The time is the steady one: that of the server without the steps that were found (`script`).
 """
 
 import os
@@ -15,7 +18,8 @@ from cortex_policy.state.ledger import open_or_make_state_directory
 SLACK_US = 20_000
 _DRIFT = 1_000_000  # a clock may run one thousandth faster than another: a microsecond in so many nanoseconds
 _WORD, _BOOT, _CHECK = 8, 16, 8  # bytes
-_SIZE = _BOOT + 2 * _WORD + _CHECK
+_KNOWN = 4  # numbers
+_SIZE = _BOOT + _KNOWN * _WORD + _CHECK
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -33,29 +37,38 @@ def remaining_seconds(deadline_ns: int) -> float:
 
 
 class ServerClock:
-    """The pair that bounds the server's time best: that of an answer, and the host's own before it asked."""
+    """The answer that bounds the server's time best: that time, the host's own before and after, and the history."""
 
-    __slots__ = ("pair",)
+    __slots__ = ("known",)
 
-    def __init__(self, server_us: int = 0, at_ns: int = 0) -> None:
+    def __init__(self, server_us: int = 0, asked_ns: int = 0, heard_ns: int = 0, history: int = 0) -> None:
         """Know nothing (0) until the first answer."""
-        self.pair = server_us, at_ns  # one object, as threads share it
+        self.known = server_us, asked_ns, heard_ns, history  # one object, as threads share it
 
-    def latest_us(self, now_ns: int) -> tuple[int, int]:
-        """Return the latest time that the server can show, and the answer's time that says so; zeros if none does."""
-        server_us, at_ns = self.pair
-        passed = now_ns - at_ns
-        return (server_us + passed // 1000 + passed // _DRIFT + SLACK_US if server_us else 0), server_us
+    def bounds_us(self, now_ns: int, delay_ns: int = 0) -> tuple[int, int, int]:
+        """Return the latest and the earliest time that the server can show, and of which history; zeros if unknown.
 
-    def learn(self, server_us: int, asked_ns: int) -> None:
-        """Take an answer's time if it bounds the server's time better, or must be believed."""
-        latest, _ = self.latest_us(asked_ns)
-        if not latest - SLACK_US < server_us <= latest:
-            self.pair = server_us, asked_ns
+        `delay_ns` is how long the request may be on its way.
+        """
+        server_us, asked_ns, heard_ns, history = self.known
+        if not server_us:
+            return 0, 0, 0
+        longest, shortest = now_ns + delay_ns - asked_ns, now_ns - heard_ns
+        return (
+            server_us + longest // 1000 + longest // _DRIFT + SLACK_US,
+            server_us + shortest // 1000 - shortest // _DRIFT - SLACK_US,
+            history,
+        )
+
+    def learn(self, server_us: int, asked_ns: int, history: int) -> None:
+        """Take the time of an answer that is here now, if it bounds the server's better, or is of a new history."""
+        latest_us, _, known = self.bounds_us(asked_ns)
+        if history != known or server_us <= latest_us - SLACK_US:
+            self.known = server_us, asked_ns, boot_ns(), history
 
 
 class ClockFile:
-    """The pair of this host and one server, kept in the state directory for the next process."""
+    """What this host knows of one server's clock, kept in the state directory for the next process."""
 
     def __init__(self, state_dir: str, address: str, name: str) -> None:
         """Take the state directory, and what identifies the server and its budgets; open nothing yet."""
@@ -83,9 +96,10 @@ class ClockFile:
         return ServerClock(*memoryview(body[_BOOT:]).cast("q"))
 
     def save(self, clock: ServerClock) -> None:
-        """Keep the pair; raise StateError or OSError."""
-        words = memoryview(bytearray(2 * _WORD)).cast("q")
-        words[0], words[1] = clock.pair
+        """Keep what is known; raise StateError or OSError."""
+        words = memoryview(bytearray(_KNOWN * _WORD)).cast("q")
+        for place, number in enumerate(clock.known):
+            words[place] = number
         body = _boot() + words.tobytes()
         directory = open_or_make_state_directory(self._state_dir, None, self._state_dir)
         try:

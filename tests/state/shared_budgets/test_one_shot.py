@@ -1,14 +1,15 @@
 """A process that asks once counts with all others on the server."""
 
+import time
 from pathlib import Path
 
 import pytest
 
-from cortex_policy.core.model import StateError, UsageError
+from cortex_policy.core.model import BudgetServerError, StateError, UsageError
 from cortex_policy.state.shared_budgets.keys import BudgetKeys
 from cortex_policy.state.shared_budgets.protocol import PEEK, TAKE, Call, run
 from cortex_policy.state.shared_budgets.server_clock import ServerClock
-from tests.support.redis_servers import SECRET, RedisServer, fresh_name, redis_budgets, shared_budgets
+from tests.support.redis_servers import SECRET, RedisServer, fresh_name, redis_budgets, running_server, shared_budgets
 
 
 def test_hosts_with_one_name_and_key_share_a_budget(server: RedisServer, tmp_path: Path) -> None:
@@ -102,6 +103,17 @@ def test_a_denial_writes_nothing(server: RedisServer, tmp_path: Path) -> None:
 def test_a_look_at_a_name_that_is_new_to_the_server_does_not_close_it(what: bytes, *, knows: bool) -> None:
     """To a host that knows the server's time, a name without an epoch is one that the server has lost."""
     clock, call = ServerClock(), Call(BudgetKeys("new", SECRET), what, ("t", "a"), 3)
-    answer = b"+%d 1 0 1700000000 5 -" % knows
+    answer = b"+%d 1 0 1700000000000005 7 -" % knows
     assert run(call.converse(clock, 0), lambda _: answer).consumed == knows
-    assert (clock.pair[0] > 0) is knows
+    assert (clock.known[0] > 0) is knows
+
+
+def test_a_replica_that_takes_writes_counts_nothing(server: RedisServer, tmp_path: Path) -> None:
+    """It would count apart from its primary."""
+    with running_server("--replicaof", "127.0.0.1", str(server.port), "--replica-read-only", "no") as replica:
+        budgets = shared_budgets(replica.url, tmp_path)
+        deadline = time.monotonic() + 20
+        while replica.client.info("replication")["master_link_status"] != "up" and time.monotonic() < deadline:
+            time.sleep(0.01)
+        with pytest.raises(BudgetServerError, match="is a replica"):
+            budgets.reset("git", "push")

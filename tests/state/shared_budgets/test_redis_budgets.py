@@ -13,8 +13,17 @@ from cortex_policy import PolicyStore, RedisBudgets
 from cortex_policy.core.access_denied import AccessDenied
 from cortex_policy.core.model import BudgetServerError, StateError, UsageError
 from cortex_policy.state.shared_budgets import redis_budgets as module
-from tests.support.redis_servers import SECRET, RedisServer, fresh_name, redis_budgets, running_server
+from tests.support.redis_servers import (
+    SECRET,
+    RedisServer,
+    free_port,
+    fresh_name,
+    redis_budgets,
+    running_server,
+    shared_budgets,
+)
 from tests.support.roots import GIT
+from tests.support.stopped_time import stopped_time
 
 
 @pytest.fixture
@@ -201,3 +210,42 @@ def test_a_wrong_url_or_a_short_key_is_an_error(tmp_path: Path) -> None:
     assert "secret" not in str(caught.value)
     with pytest.raises(StateError, match="has 5 bytes"):
         RedisBudgets("redis://cache", "x", b"short", state_dir=str(tmp_path))
+
+
+def test_a_service_counts_in_the_new_epoch_after_all_budgets_were_reset(server: RedisServer, tmp_path: Path) -> None:
+    """What it takes then is not taken from what was there before."""
+    name = fresh_name()
+    service, operator = redis_budgets(server.url, tmp_path, name), shared_budgets(server.url, tmp_path, name)
+    with stopped_time(server) as time:
+        operator.reset_all()
+        for action in ("push", "pull"):
+            for _ in range(10):
+                time.pass_time(1)
+                assert service.hit("git", action, 30)
+        operator.reset_all()
+        assert service.hit("git", "pull", 30)
+        taken = 0
+        for _ in range(60):
+            time.pass_time(1)
+            taken += service.hit("git", "push", 30)
+    assert taken == 30
+
+
+def test_a_reset_of_one_budget_opens_no_other_for_a_service(server: RedisServer, tmp_path: Path) -> None:
+    """Another server may have lost their last hits."""
+    name = fresh_name()
+    service, operator = redis_budgets(server.url, tmp_path, name), shared_budgets(server.url, tmp_path, name)
+    with stopped_time(server) as time:
+        operator.reset_all()
+        for action in ("push", "pull"):
+            for _ in range(2):
+                time.pass_time(1)
+                assert service.hit("git", action, 30)
+        server.client.replicaof("127.0.0.1", str(free_port()))
+        server.client.replicaof("NO", "ONE")
+        assert operator.take("git", "push", 30).closed
+        operator.reset("git", "pull")
+        time.pass_time(200_000)
+        assert service.hit("git", "pull", 30)
+        time.pass_time(1)
+        assert not service.hit("git", "push", 30)

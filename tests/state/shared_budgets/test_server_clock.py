@@ -1,0 +1,108 @@
+"""No step of the server's clock gives a host a hit too many, whichever host sees it first."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.redis_servers import RedisServer, fresh_name, redis_budgets, shared_budgets
+from tests.support.stopped_time import stopped_time
+
+SECOND = 1_000_000
+LIMIT = 30
+
+
+@pytest.mark.parametrize("step", [SECOND // 2, 5 * SECOND, 3600 * SECOND])
+def test_a_clock_that_is_set_back_and_forward_again_gives_no_hit(
+    server: RedisServer, tmp_path: Path, step: int
+) -> None:
+    """Although the host that asks next has asked at neither step, and finds the clock right."""
+    name = fresh_name()
+    with stopped_time(server) as time:
+        idle, busy = (shared_budgets(server.url, tmp_path / host, name) for host in ("idle", "busy"))
+        idle.reset_all()
+        busy.take("git", "first", LIMIT)
+        time.pass_time(7200 * SECOND)
+        for host in (idle, busy):
+            host.take("git", "second", LIMIT)
+        time.pass_time(SECOND)
+        time.set_clock(-step)
+        taken = []
+        for _ in range(150):
+            time.pass_time(SECOND)
+            taken += [time.boot_us] * busy.take("git", "push", LIMIT).consumed
+        time.set_clock(step)
+        for _ in range(2 * LIMIT):
+            taken += [time.boot_us] * idle.take("git", "push", LIMIT).consumed
+            time.pass_time(1000)
+        assert all(later - earlier >= 60 * SECOND for earlier, later in zip(taken, taken[LIMIT:], strict=False))
+
+
+def test_a_host_that_missed_two_steps_forward_gets_no_hit(server: RedisServer, tmp_path: Path) -> None:
+    """Another host has seen only the first one."""
+    name = fresh_name()
+    with stopped_time(server) as time:
+        idle, busy = (shared_budgets(server.url, tmp_path / host, name) for host in ("idle", "busy"))
+        idle.reset_all()
+        idle.take("git", "first", LIMIT)
+        busy.take("git", "first", LIMIT)
+        time.pass_time(600 * SECOND)
+        time.set_clock(5 * SECOND)
+        assert busy.take("git", "push", LIMIT).closed
+        time.pass_time(65 * SECOND)
+        assert sum(busy.take("git", "push", LIMIT).consumed for _ in range(LIMIT)) == LIMIT
+        time.set_clock(65 * SECOND)
+        assert idle.take("git", "push", LIMIT).consumed == 0
+
+
+@pytest.mark.parametrize("step", [-65 * SECOND, 65 * SECOND])
+def test_a_peek_hides_no_step_from_the_call_that_follows(server: RedisServer, tmp_path: Path, step: int) -> None:
+    """A peek writes nothing on the server, so it must not change what the host believes."""
+    with stopped_time(server) as time:
+        budgets = shared_budgets(server.url, tmp_path)
+        budgets.reset_all()
+        assert budgets.take("git", "push", LIMIT, LIMIT).consumed == LIMIT
+        time.pass_time(SECOND)
+        time.set_clock(step)
+        assert budgets.peek("git", "push", LIMIT).closed
+        assert budgets.take("git", "push", LIMIT).closed
+
+
+def test_a_peek_at_a_server_that_is_new_does_not_close_it(server: RedisServer, tmp_path: Path) -> None:
+    """It may be the first that a host asks."""
+    budgets = shared_budgets(server.url, tmp_path)
+    with stopped_time(server):
+        first = budgets.peek("git", "push", LIMIT)
+        assert (
+            budgets.take("git", "push", LIMIT).closed_because == first.closed_because != "the server has lost its data"
+        )
+
+
+@pytest.mark.parametrize("step", [-5 * SECOND, 5 * SECOND])
+def test_one_step_closes_the_budgets_once(server: RedisServer, tmp_path: Path, step: int) -> None:
+    """However many hosts find out one after another."""
+    name = fresh_name()
+    with stopped_time(server) as time:
+        hosts = [shared_budgets(server.url, tmp_path / str(number), name) for number in range(8)]
+        hosts[0].reset_all()
+        for host in hosts:
+            host.take("git", "first", LIMIT)
+        time.pass_time(10 * SECOND)
+        time.set_clock(step)
+        assert hosts[0].take("git", "push", LIMIT).closed
+        for host in hosts[1:4]:
+            time.pass_time(10 * SECOND)
+            assert host.take("git", "push", LIMIT).closed
+        time.pass_time(31 * SECOND)
+        for host in hosts:
+            time.pass_time(1)
+            assert host.take("git", "push", LIMIT).consumed == 1
+
+
+def test_a_server_that_was_paused_is_behind_and_closed(server: RedisServer, tmp_path: Path) -> None:
+    """As a virtual machine is; its clock may be set right at any time."""
+    with stopped_time(server) as time:
+        budgets = redis_budgets(server.url, tmp_path)
+        budgets.reset_all()
+        assert budgets.hit("git", "push", LIMIT)
+        time.boot_us += 200 * SECOND
+        assert budgets.take("git", "push", LIMIT).closed
