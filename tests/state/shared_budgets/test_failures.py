@@ -14,7 +14,15 @@ from cortex_policy.core.budget_server import parse_budget_server
 from cortex_policy.core.model import BudgetServerError, StateError
 from cortex_policy.state.shared_budgets.one_shot import SharedBudgets
 from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets
-from tests.support.redis_servers import SECRET, RedisServer, fresh_name, redis_budgets, running_server, shared_budgets
+from tests.support.redis_servers import (
+    PATIENT_MS,
+    SECRET,
+    RedisServer,
+    fresh_name,
+    redis_budgets,
+    running_server,
+    shared_budgets,
+)
 
 PASSWORD = "pa55-w0rd"  # noqa: S105 - looked for in messages
 PAGE = Path(__file__).parents[3] / "docs" / "shared-budgets.md"
@@ -103,7 +111,7 @@ def test_a_hostile_server_is_an_error(name: str, tmp_path: Path, kind: Callable[
     """Never a hit, and never a wait without an end."""
     handle, message = HOSTILE[name]
     with hostile_server(handle) as url, pytest.raises(StateError, match=message):
-        kind(url, tmp_path, timeout_ms=60).take("git", "push", 30)
+        kind(url, tmp_path, timeout_ms=60 if "no answer" in message else PATIENT_MS).take("git", "push", 30)
 
 
 def test_a_hostile_login_does_not_show_the_password(tmp_path: Path) -> None:
