@@ -63,9 +63,11 @@ TOOLS: dict[str, Tools] = {
         SHELL: ("bash", "Bash", "powershell", "write_bash", "write_powershell"),
         HARMLESS: (
             "read_bash", "list_bash", "read_powershell", "list_powershell", "report_intent", "update_todo", "ask_user",
-            "task_complete", "exit_plan_mode", "read_agent", "list_agents", "sql",
+            "task_complete", "exit_plan_mode", "read_agent", "list_agents",
         ),
-        OTHER: ("task", "Task", "skill", "stop_bash", "stop_powershell", "web_fetch", "web_search", "store_memory"),
+        OTHER: (  # `sql` can attach and write any file
+            "task", "Task", "skill", "stop_bash", "stop_powershell", "web_fetch", "web_search", "store_memory", "sql",
+        ),
     },
     "vscode": {
         READ: ("read_file", "get_errors", "get_changed_files", "view_image"),

@@ -2,7 +2,7 @@
 
 from cortex_policy.core.hooks import InputError
 
-_WILD = "*?[{"
+_WILD = "*?[{("
 _BOUNDS = "/{},|()!@+?*[]\\"  # what may stand around a `..` that is a component, in a pattern
 _MAX_ALTERNATIVES = 256  # texts that the braces of a pattern stand for
 _MAX_BRACES = 32
@@ -11,15 +11,15 @@ _MAX_BRACES = 32
 def glob_directory(pattern: str) -> str:
     """Return the path that a pattern starts with, '' if it starts with a wildcard.
 
-    It ends before the component that holds the first of `* ? [ {`; without a directory it is what precedes that. Raises
-    InputError if the rest may lead out of it: by a `..`, or by an alternative that is absolute.
+    It ends before the component that holds the first of `* ? [ { (`; without a directory it is what precedes that.
+    Raises InputError if the rest may lead out of it: by a `..`, or by an alternative that is absolute.
     """
     if "{" in pattern:
         _check_alternatives(pattern)
     end = min((at for at in map(pattern.find, _WILD) if at >= 0), default=len(pattern))
     start, rest = pattern[:end], pattern[end:]
     spaced = "".join(" " if one in _BOUNDS else one for one in rest).split(" ")
-    if ".." in spaced or any(mark in rest for mark in ("{/", ",/", "{~", ",~")):
+    if ".." in spaced or any(mark in rest for mark in ("{/", ",/", "{~", ",~", "(/", "|/", "(~", "|~")):
         raise InputError(f"the pattern `{pattern[:200]}` may lead out of the directory that it starts in")
     if not rest:
         return start

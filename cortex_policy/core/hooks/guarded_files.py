@@ -23,13 +23,13 @@ _PAIRS = frozenset((
     (".claude", "agents"), (".github", "hooks"), (".github", "copilot"), (".cursor", "hooks.json"),
     (".cursor", "mcp.json"), (".vscode", "mcp.json"),
 ))  # fmt: skip
-_HOLDERS = frozenset((".claude", ".github", ".cursor", ".vscode"))  # of pairs: whoever moves one replaces them
+HOLDERS = frozenset((".claude", ".github", ".cursor", ".vscode"))  # of pairs: whoever moves one replaces them
 _SINGLE = frozenset((_POLICY, _SECRET, ".mcp.json"))
-_MARKS = (*_OWN, *_HOLDERS, *_SINGLE)
+_MARKS = (*_OWN, *HOLDERS, *_SINGLE)
 # where a guarded file or its directory may be a link, below the root, the working directory and home
 PLACES = (
     *_OWN,
-    *_HOLDERS,
+    *HOLDERS,
     *_SINGLE,
     *map("/".join, sorted(_PAIRS)),
     ".claude/settings.json",
@@ -39,6 +39,7 @@ PLACES = (
 _INVISIBLE = dict.fromkeys((*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF))
 _PARTS_OF_PATTERN = str.maketrans(dict.fromkeys("{},()|!@+", "/"))
 _SEPARATORS = " \t\n\r\v\f'\"`=:,;|&<>()"
+_ENTERING = frozenset(("cd", "pushd", "-c", "-d", "--directory", "--chdir", "--cwd", "find"))  # folded: `-C` too
 _BLANKS = str.maketrans(dict.fromkeys(_SEPARATORS, " "))
 _UNQUOTED = str.maketrans({"'": "", '"': "", "\\": "", "{": " ", "}": " "} | dict.fromkeys("=:,;|&<>()`", " "))
 
@@ -48,31 +49,31 @@ def guarded_path_denial(path: str, call: "ToolCall", rules: "HookRules") -> str:
     parts = _components(collapse_path(path))
     is_reader = call.tool in READERS and not call.mcp
     if is_reader:
-        return _guarded_sentence((_SECRET,)) if _SECRET in parts else ""
-    found = _guarded_part(parts) or (tuple(parts[-1:]) if parts and parts[-1] in _HOLDERS else ())
+        return guarded_name_sentence((_SECRET,)) if _SECRET in parts else ""
+    found = guarded_part(parts) or (tuple(parts[-1:]) if parts and parts[-1] in HOLDERS else ())
     if found:
-        return _guarded_sentence(found)
+        return guarded_name_sentence(found)
     is_listed = any(_is_at_or_below(parts, _components(collapse_path(file))) for file in rules.guard)
-    return _guarded_sentence(("",)) if is_listed else ""
+    return guarded_name_sentence(("",)) if is_listed else ""
 
 
 def secret_pattern_denial(pattern: str) -> str:
     """Return why a pattern of file names is denied, '' if it does not name secrets."""
-    for part in _fold_path(pattern).translate(_PARTS_OF_PATTERN).split("/"):
+    for part in fold_path(pattern).translate(_PARTS_OF_PATTERN).split("/"):
         start = part[: min((at for at in map(part.find, "*?[") if at >= 0), default=len(part))]
         if part == _SECRET or (start != part and len(start) > 1 and _SECRET.startswith(start)):
-            return _guarded_sentence((_SECRET,))
+            return guarded_name_sentence((_SECRET,))
     return ""
 
 
 def command_word_denial(command: str, directories: "Sequence[str]", rules: "HookRules", home: str) -> str:
     """Return why a shell command is denied for a word that names a guarded file, '' if none does.
 
-    In a directory such as `.claude` the word `settings.json` does, and behind `cd .claude`.
+    In a directory such as `.claude` the word `settings.json` does, and behind `cd .claude` or `-C .claude`.
     """
-    folded = _fold_path(command)
-    places = map(_components, (*directories, *_cd_targets(folded)))
-    holders = [[parts[-1]] for parts in places if parts and parts[-1] in _HOLDERS]
+    folded = fold_path(command)
+    places = map(_components, (*directories, *_entered_directories(folded)))
+    holders = [[parts[-1]] for parts in places if parts and parts[-1] in HOLDERS]
     is_marked = any(mark in text for text in _command_spellings(folded) for mark in _MARKS)
     if not is_marked and not rules.guard and not holders:
         return ""
@@ -81,10 +82,10 @@ def command_word_denial(command: str, directories: "Sequence[str]", rules: "Hook
         shown = _expand_home(word, home)
         parts = [part for part in word.split("/") if part not in ("", ".")]
         for spelled in (parts, _components(collapse_path(shown)), *(holder + parts for holder in holders)):
-            if found := _guarded_part(spelled):
-                return _guarded_sentence(found)
+            if found := guarded_part(spelled):
+                return guarded_name_sentence(found)
         if shown.startswith("/") and any(_is_at_or_below(_components(collapse_path(shown)), file) for file in listed):
-            return _guarded_sentence(("",))
+            return guarded_name_sentence(("",))
     return ""
 
 
@@ -103,10 +104,10 @@ def _command_words(folded: str) -> "Iterator[str]":
                 yield word
 
 
-def _cd_targets(folded: str) -> "Iterator[str]":
-    """Yield the word behind each `cd` of a command."""
+def _entered_directories(folded: str) -> "Iterator[str]":
+    """Yield each word of a command that names the directory which a program enters."""
     words = _command_spellings(folded)[1].split()
-    yield from (word for word, before in zip(words[1:], words, strict=False) if before in ("cd", "pushd"))
+    yield from (word for word, before in zip(words[1:], words, strict=False) if before in _ENTERING)
 
 
 def possible_paths(text: str, home: str) -> "Iterator[str]":
@@ -142,7 +143,7 @@ def _percent_decode(text: str) -> str:
     return b"".join(parts).decode("utf-8", "replace")
 
 
-def _fold_path(text: str) -> str:
+def fold_path(text: str) -> str:
     """Return a text without case, in one normal form, and without characters that a file system may ignore."""
     if text.isascii():
         return text.lower()
@@ -152,14 +153,14 @@ def _fold_path(text: str) -> str:
 
 
 def _components(path: str) -> list[str]:
-    return [part for part in _fold_path(path).split("/") if part]
+    return [part for part in fold_path(path).split("/") if part]
 
 
 def _is_at_or_below(parts: list[str], above: list[str]) -> bool:
     return parts[: len(above)] == above
 
 
-def _guarded_part(parts: list[str]) -> tuple[str, ...]:
+def guarded_part(parts: list[str]) -> tuple[str, ...]:
     """Return the components that make a path guarded, at any depth; none if it is not."""
     for index, part in enumerate(parts):
         inner = parts[index + 1] if index + 1 < len(parts) else ""
@@ -171,7 +172,8 @@ def _guarded_part(parts: list[str]) -> tuple[str, ...]:
     return ()
 
 
-def _guarded_sentence(found: tuple[str, ...]) -> str:
+def guarded_name_sentence(found: tuple[str, ...]) -> str:
+    """Return why a name is guarded, by its components; `('',)` is one that `guard` lists."""
     name = "/".join(found)
     if name == _SECRET:
         return "a file called `.env` holds secrets, and no tool may touch it"

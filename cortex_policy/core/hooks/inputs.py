@@ -2,6 +2,7 @@
 
 from cortex_policy.core.decode import MAX_DEPTH, has_surrogate
 from cortex_policy.core.hooks import InputError
+from cortex_policy.core.path_arguments import path_condition_of_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,16 +117,24 @@ def globs_by_input_name(call: "ToolCall") -> "Iterator[str]":
             yield from (text.replace("\\", "") for text in texts_in(value))
 
 
-def commands_in(inputs: "dict[str, object]", patches: "frozenset[Place]") -> "Iterator[str]":
-    """Yield each shell command of a call, but those at the places of patches.
+def commands_in(inputs: "Inputs", patches: "frozenset[Place]") -> "Iterator[tuple[str, str]]":
+    """Yield each shell command of a call, but those at the places of patches, and as a shell would read it with quotes.
 
-    The words of an array are one command, unless it is called `commands`.
+    The latter is '' unless it is an array: its words are one command, unless it is called `commands`.
     """
     for place, name, value in _walk_members((), inputs):
         folded = _fold_name(name)
         if folded in _COMMAND_NAMES and place not in patches:
-            is_words = isinstance(value, list) and folded != "commands" and all(isinstance(one, str) for one in value)
-            yield from (" ".join(texts_in(value)),) if is_words else texts_in(value)
+            parts = value if isinstance(value, list) and folded != "commands" else []
+            words = [one for one in parts if isinstance(one, str)]
+            if words and len(words) == len(parts):
+                yield " ".join(words), " ".join(map(_quote, words))
+            else:
+                yield from ((text, "") for text in texts_in(value))
+
+
+def _quote(text: str) -> str:
+    return "'" + text.replace("'", "'\"'\"'") + "'"
 
 
 def _walk_members(place: "Place", value: object) -> "Iterator[tuple[Place, str, object]]":
@@ -187,11 +196,16 @@ def globs_of_rule(rule: "HookRule", inputs: "Inputs") -> "Iterator[PathValue]":
 def _paths_of_glob(place: str, pattern: str, inputs: "Inputs") -> "Iterator[PathValue]":
     from cortex_policy.core.hooks.globs import glob_directory  # noqa: PLC0415 - few tools take patterns
 
-    directory, top = glob_directory(pattern), inputs.get("path")
+    directory = glob_directory(pattern)
     if directory:
         yield place, directory
-        if isinstance(top, str) and top and not directory.startswith("/"):  # where the search starts
-            yield place, f"{top}/{directory}"
+        if not directory.startswith("/"):  # where the search may start
+            tops = (
+                value
+                for name, value in inputs.items()
+                if path_condition_of_name(name) and isinstance(value, str) and value
+            )
+            yield from ((place, f"{top}/{directory}") for top in tops)
 
 
 def _paths_of_patch(label: str, inputs: "Inputs") -> "Iterator[PathValue]":

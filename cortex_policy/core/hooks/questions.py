@@ -103,8 +103,8 @@ class _Judge:
         fitting = [self._rules.rules[index] for index, _ in self._fits]
         self._guard_paths_by_name(fitting)
         questions = list(self._questions_of_rules(self._fits, self._call))
-        for command in commands_in(self._call.inputs, self._patch_places(fitting)):
-            questions += self._command_questions(command)
+        for command, quoted in commands_in(self._call.inputs, self._patch_places(fitting)):
+            questions += self._command_questions(command, quoted)
         return Ruling("", tuple(questions), tuple(self._paths))
 
     def _guard_paths_by_name(self, fitting: "list[HookRule]") -> None:
@@ -168,16 +168,24 @@ class _Judge:
         labels = [label for rule in fitting for label in rule.patch]
         return frozenset(place for label in labels for place, _ in values_at(self._call.inputs, label))
 
-    def _command_questions(self, command: str) -> "Iterator[GrantQuestion]":
+    def _command_questions(self, command: str, quoted: str) -> "Iterator[GrantQuestion]":
         """Yield what a patch in a shell command asks; raise InputError for a command that no grant can allow."""
-        from cortex_policy.core.hooks.shell_commands import shell_command_denial  # noqa: PLC0415 - only for shells
+        from cortex_policy.core.hooks.shell_commands import UNREADABLE, shell_command_denial  # noqa: PLC0415 - only for shells
 
         if has_surrogate(command):
             raise InputError("a command holds half of a character, which cannot be judged")
-        if why := shell_command_denial(command):
+        why = shell_command_denial(command)
+        if quoted and why in ("", UNREADABLE):
+            why = shell_command_denial(quoted)
+        if why:
             raise InputError(why)
         if why := command_word_denial(command, self._directories, self._rules, self._home):
             raise InputError(f"a word of the command is guarded: {why}", is_final=True)
+        if "." in command:
+            from cortex_policy.core.hooks.guarded_globs import expanded_word_denial  # noqa: PLC0415 - only for shells
+
+            if why := expanded_word_denial(command):
+                raise InputError(f"a word of the command may become a guarded name: {why}", is_final=True)
         if "*** begin patch" in command.casefold():
             yield from self._patch_questions(command)
 

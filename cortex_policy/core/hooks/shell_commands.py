@@ -8,6 +8,7 @@ _STARTERS = frozenset((
     "unbuffer", "busybox", "toybox", "timeout", "uv", "poetry", "pipenv", "run", "then", "do", "!",
     "if", "while", "until", "elif", "else", "coproc",
 ))  # fmt: skip
+UNREADABLE = "the command cannot be read: a quote or a parenthesis has no end, or too many are in each other"
 _APPENDING = frozenset(("xargs", "parallel"))
 _VERSION = "0123456789.-"
 PROGRAM_NAMES = ("cortex-policy", "cortex_policy")
@@ -44,7 +45,7 @@ def _open_shell_denial(command: str) -> str:
             )
     except ShellSyntaxError:
         if "*** begin patch" not in command.casefold():  # its quotes are those of a patch
-            return "the command cannot be read: a quote or a parenthesis has no end, or too many are in each other"
+            return UNREADABLE
     return ""
 
 

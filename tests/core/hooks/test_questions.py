@@ -374,6 +374,17 @@ def test_the_words_of_a_command_are_checked_together() -> None:
     """As its program gets them."""
     assert question(bash(["bash", "-lc", "ls"])).args == {"command": ["bash", "-lc", "ls"]}
     assert denial(call("Bash", inputs={"commands": ["bash", "-lc", "ls"]}))
+    assert denial(bash(["bash", "-lc", "exec bash"]))
+    assert denial(bash(["sh", "-c", "cat | sh"]))
+    assert question(bash(["git", "commit", "-m", "it's"]))
+
+
+def test_a_pattern_is_judged_from_each_directory_in_which_a_search_may_start() -> None:
+    """Whatever its input is called."""
+    given = one_rule('tools = ["Glob"]\ngrant = "fs.read"\naction = "read"\nglobs = ["glob_pattern"]')
+    inputs = {"target_directory": "/repo", "glob_pattern": "../x*"}
+    paths = [path for _, path in question(call("Glob", cwd="/repo/a/b", inputs=inputs), given).path_values]
+    assert paths == ["../", "/repo/../"]
 
 
 def test_relative_paths_start_in_each_directory_that_the_call_names() -> None:
