@@ -25,7 +25,7 @@ from tests.support.users import CALLER
 
 DIRECTORIES = count()
 SMALL = SmallProcess()  # before any test is loaded
-collect_ignore_glob = [] if sys.platform == "linux" else ["stress/*"]  # it knows the process files of Linux
+collect_ignore_glob = [] if sys.platform == "linux" else ["stress/*", "serve/*"]  # they know the process files of Linux
 
 
 def pytest_collection() -> None:

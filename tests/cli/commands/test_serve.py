@@ -1,13 +1,15 @@
 """`serve`: what it refuses before it listens; what it does is in tests/serve."""
 
 import os
+import socket
+import subprocess
 import sys
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 
-from tests.support.command import result_of
+from tests.support.command import PROGRAM, result_of
 
 
 @pytest.mark.parametrize(
@@ -63,3 +65,22 @@ def test_systemd_must_give_one_socket(number: str) -> None:
     done = result_of("serve", LISTEN_PID=str(os.getpid()), LISTEN_FDS=number)
     assert done.returncode == 2
     assert "ListenStream" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "words", "why"),
+    [("127.0.0.1", [], "name a file with `--token`"), ("0.0.0.0", ["--token", "t"], "every address of this host")],  # noqa: S104 - refused
+)
+def test_a_port_of_systemd_needs_what_every_port_needs(root: Path, host: str, words: list[str], why: str) -> None:
+    """Its unit names the address."""
+    with socket.socket() as given:
+        given.bind((host, 0))
+        given.listen()
+        starter = (
+            "import os, sys; os.dup2(int(sys.argv[1]), 3);"
+            "os.environ |= {'LISTEN_PID': str(os.getpid()), 'LISTEN_FDS': '1'}; os.execv(sys.argv[2], sys.argv[2:])"
+        )
+        argv = [sys.executable, "-c", starter, str(given.fileno()), *PROGRAM, "serve", "--root", str(root), *words]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, pass_fds=[given.fileno()])
+    assert done.returncode == 2
+    assert why in done.stderr
