@@ -60,7 +60,7 @@ class RedisServer:
         """Start it and wait until it answers."""
         self.process = subprocess.Popen(self._words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 self.client.ping()
             except redis.AuthenticationError:

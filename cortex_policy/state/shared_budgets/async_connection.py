@@ -25,6 +25,7 @@ class AsyncConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiting: deque[asyncio.Future[bytes]] = deque()
         self._received = b""
+        self._is_ending = False
 
     @property
     def is_closed(self) -> bool:
@@ -49,6 +50,12 @@ class AsyncConnection(asyncio.Protocol):
                 answer.set_exception(error or ConnectionResetError())
         self._waiting.clear()
 
+    def close_after_answers(self) -> None:
+        """Close it once nobody waits for an answer."""
+        self._is_ending = True
+        if not self._waiting:
+            self.close()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream's
@@ -65,6 +72,8 @@ class AsyncConnection(asyncio.Protocol):
                 answer.set_result(line)
         if len(self._received) > MAX_LINE:
             self.close(state_error("the server of shared budgets gave an answer that is too long"))
+        elif self._is_ending and not self._waiting:
+            self.close()
         return None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -85,12 +94,14 @@ class AsyncSession:
     async def ask(self, request: bytes) -> bytes:
         """Send a request and return the line of its answer; raise OSError or StateError."""
         for _ in range(MAX_HOPS):
-            connection = await self._connection()
+            opening = self._start_opening()
+            connection = await _connection_of(opening)
             line = await connection.ask(request)
             if not line.startswith(MOVED) or self._server.kind != CLUSTER:
                 break
-            connection.close()  # a node that redirects has done nothing
-            self._nodes = (node_of_redirection(line), *self._server.nodes)
+            if self._opening is opening:  # the first task that hears it; a node that redirects has done nothing
+                self._opening, self._nodes = None, (node_of_redirection(line), *self._server.nodes)
+                connection.close_after_answers()
         return line
 
     def close(self) -> None:
@@ -102,20 +113,15 @@ class AsyncSession:
         if opening.done() and not opening.cancelled() and opening.exception() is None:
             opening.result().close()
 
-    async def _connection(self) -> AsyncConnection:
-        """Return the open connection; the first task opens it, and the others wait for it too."""
+    def _start_opening(self) -> "asyncio.Task[AsyncConnection]":
+        """Return the task that opens the connection, or has opened it; the first one that asks starts it."""
         opening = self._opening
-        is_over = opening is not None and opening.done()
-        if opening is None or (is_over and (opening.cancelled() or opening.exception() or opening.result().is_closed)):
+        if opening is not None and opening.done():
+            is_lost = opening.cancelled() or opening.exception() is not None or opening.result().is_closed
+            opening = None if is_lost else opening
+        if opening is None:
             opening = self._opening = asyncio.create_task(self._open())
-        try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            # INVARIANT: a task that nobody cancels does not end as cancelled: another one has closed the session
-            if opening.cancelled() and task is not None and not task.cancelling():
-                raise ConnectionResetError from None
-            raise
+        return opening
 
     async def _open(self) -> AsyncConnection:
         nodes = self._nodes
@@ -156,3 +162,15 @@ class AsyncSession:
         from cortex_policy.state.shared_budgets.tls import tls_context  # noqa: PLC0415 - it loads `ssl`
 
         return tls_context(self._server.files)
+
+
+async def _connection_of(opening: "asyncio.Task[AsyncConnection]") -> AsyncConnection:
+    """Return the connection that a task opens for all that wait for it."""
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        # INVARIANT: a task that nobody cancels does not end as cancelled: another one has closed the session
+        if opening.cancelled() and task is not None and not task.cancelling():
+            raise ConnectionResetError from None
+        raise

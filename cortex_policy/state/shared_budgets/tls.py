@@ -17,9 +17,9 @@ def wrap_socket(
     plain: "_socket.socket", host: str, files: tuple[tuple[str, str], ...], deadline_ns: int
 ) -> ssl.SSLSocket:
     """Return the socket with TLS, whose server has proved that it is the host; raise OSError or StateError."""
-    context = tls_context(files)
     owned = socket.socket(fileno=plain.detach())
     try:
+        context = tls_context(files)
         owned.settimeout(remaining_seconds(deadline_ns))
         return context.wrap_socket(owned, server_hostname=host)
     except BaseException:
