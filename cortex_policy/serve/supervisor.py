@@ -1,8 +1,10 @@
 """Several processes that serve one socket; they share each budget, since all count in the same files."""
 
+import contextlib
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import time
 
@@ -16,7 +18,7 @@ _SHARED_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 _ENDS = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 _INTERRUPTED = 130
 _BUG = 70
-_RESTART_SECONDS = 1.0  # at least between two starts of one worker
+_RESTART_SECONDS = 1.0  # after a worker has ended
 _LAST_SECONDS = 10.0
 
 
@@ -35,7 +37,7 @@ class _Supervisor:
 
     def __init__(self, words: "ServeWords") -> None:
         self._words = words
-        self._started: dict[int, float] = {}  # when each worker was
+        self._workers: set[int] = set()
         self._due: list[float] = []  # when others are to be
         self._alive_reader, self._alive_writer = os.pipe()  # its end of file tells workers that we have gone
 
@@ -52,7 +54,9 @@ class _Supervisor:
                 got = signal.sigtimedwait(watched, wait)
                 if got is not None and got.si_signo in _ENDS:
                     return _INTERRUPTED if got.si_signo == signal.SIGINT else 0
-                self._reap()
+                for worker, status in self._reap():
+                    _warn(f"worker {worker} ended with status {status}; another one is started")
+                    self._due.append(time.monotonic() + _RESTART_SECONDS)
                 self._start_due(before)
         finally:
             self._end_all()
@@ -62,7 +66,7 @@ class _Supervisor:
         worker = os.fork()
         if worker == 0:
             _work(self._words, self._alive_reader, self._alive_writer, mask)
-        self._started[worker] = time.monotonic()
+        self._workers.add(worker)
 
     def _start_due(self, mask: "set[int | signal.Signals]") -> None:
         now = time.monotonic()
@@ -70,25 +74,35 @@ class _Supervisor:
             self._due.remove(when)
             self._start(mask)
 
-    def _reap(self) -> None:
+    def _reap(self) -> "list[tuple[int, int]]":
+        """Forget the workers that have ended; return each with its exit code, or its signal below 0."""
         from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 - after the variable is set
 
-        for worker in list(self._started):
-            ended, _ = os.waitpid(worker, os.WNOHANG)
-            if ended:
+        ended = []
+        for worker in list(self._workers):
+            gone, status = os.waitpid(worker, os.WNOHANG)
+            if gone:
                 mark_process_dead(worker)  # type: ignore[no-untyped-call]
-                self._due.append(self._started.pop(worker) + _RESTART_SECONDS)
+                self._workers.remove(worker)
+                ended.append((worker, os.waitstatus_to_exitcode(status)))
+        return ended
 
     def _end_all(self) -> None:
         """Let all workers answer what they have begun; kill those that do not end."""
         os.close(self._alive_writer)
         end = time.monotonic() + _LAST_SECONDS
-        while self._started and time.monotonic() < end:
+        while self._workers and time.monotonic() < end:
             self._reap()
             time.sleep(0.02)
-        for worker in self._started:
+        for worker in self._workers:
             os.kill(worker, signal.SIGKILL)
             os.waitpid(worker, 0)
+
+
+def _warn(message: str) -> None:
+    with contextlib.suppress(OSError, ValueError):  # nobody reads it
+        sys.stderr.write(f"brAInwav cortex-policy serve: {message}\n")
+        sys.stderr.flush()
 
 
 def _work(words: "ServeWords", alive: int, other_end: int, mask: "set[int | signal.Signals]") -> None:

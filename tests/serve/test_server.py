@@ -238,7 +238,8 @@ def test_a_signal_ends_it_after_what_has_begun(top: Path, root: Path, number: in
 def test_workers_share_one_exact_budget(top: Path, root: Path) -> None:
     """With the command line, too; all of them answer, and one that dies is replaced."""
     words = ("--workers", "3", *loopback(top))
-    with running(root, *words, env=environment(top)) as server:
+    said = r"brAInwav cortex-policy serve: worker [0-9]+ ended with status -9; another one is started\n"
+    with running(root, *words, says=said, env=environment(top)) as server:
         children = children_of(server.process.pid)
         assert len(children) == 3
         os.kill(children[0], signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -144,8 +145,8 @@ def server_of(process: "subprocess.Popen[bytes]") -> Server:
 
 
 @contextmanager
-def running(root: Path, *words: str, **options: Any) -> Iterator[Server]:
-    """Run a server for a while; it must not write to standard error."""
+def running(root: Path, *words: str, says: str = "", **options: Any) -> Iterator[Server]:
+    """Run a server for a while; it must write nothing else to standard error."""
     process = start_server(root, *words, **options)
     try:
         yield server_of(process)
@@ -156,7 +157,7 @@ def running(root: Path, *words: str, **options: Any) -> Iterator[Server]:
         except subprocess.TimeoutExpired:
             process.kill()
             raise
-        assert not errors, errors.decode()
+        assert re.fullmatch(says, errors.decode()), errors.decode()
 
 
 def make_root(top: Path, **grants: Request) -> Path:
