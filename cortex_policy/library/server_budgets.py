@@ -13,14 +13,13 @@ if TYPE_CHECKING:
 
 
 class ServerBudgets:
-    """The budgets of one root by its settings; nothing is read or opened before the first call."""
+    """The budgets that settings name; nothing is read or opened before the first call."""
 
     identity: "Identity"
 
-    def __init__(self, root_identity: tuple[int, int], settings: "Settings") -> None:
-        """Take the root's (device, inode) and the settings that name the server."""
-        self.identity = _identity(root_identity, settings)
-        self._root_identity, self._settings = root_identity, settings
+    def __init__(self, settings: "Settings") -> None:
+        """Take the settings that name the server."""
+        self.identity, self._settings = _identity(settings), settings
         self._opened: tuple[Budgets, RedisBudgets] | None = None
 
     def decide(self, entry: "CachedGrant", action: str, allowed: Decision) -> Decision | None:
@@ -81,7 +80,7 @@ class ServerBudgets:
             from cortex_policy.state.budget_choice import resident_budgets, with_fallback  # noqa: PLC0415 - few programs need it
 
             resident = resident_budgets(self._settings)
-            opened = self._opened = with_fallback(resident, self._root_identity, self._settings), resident
+            opened = self._opened = with_fallback(resident, self._settings), resident
         return opened
 
     def _forget_if_refused(self, error: StateError) -> None:
@@ -98,17 +97,15 @@ def _decision(entry: "CachedGrant", allowed: Decision, budget: Budget) -> Decisi
 
 
 def keep_or_open(kept: ServerBudgets | None, entry: "CachedGrant") -> ServerBudgets:
-    """Return the budgets of a grant: those that are kept, unless the settings or the root are others now."""
-    origin = entry.grant.origin
-    assert origin is not None  # noqa: S101 - it was read from a file
-    if kept is not None and kept.identity == _identity(origin.root_identity, entry.settings):
+    """Return the budgets of a grant: those that are kept, unless the settings are others now."""
+    if kept is not None and kept.identity == _identity(entry.settings):
         return kept
     if kept is not None:
         kept.forget()
-    return ServerBudgets(origin.root_identity, entry.settings)
+    return ServerBudgets(entry.settings)
 
 
-def _identity(root_identity: tuple[int, int], settings: "Settings") -> "Identity":
+def _identity(settings: "Settings") -> "Identity":
     """Return what budgets must agree in to be the same."""
     fields = [getattr(settings, name) for name in settings.__match_args__ if name.startswith("budgets_")]
-    return (root_identity, settings.state_dir, *fields)
+    return (settings.state_dir, *fields)

@@ -126,18 +126,27 @@ def reset_budgets(root: Root, grant_id: str, action: str | None = None) -> tuple
 
     settings = counting_settings()
     if settings.budgets_url is None:
-        return _call_in_state_directory(root, settings, forget)
-    from cortex_policy.state.budget_choice import server_budgets  # noqa: PLC0415 - few hosts share budgets
+        return _call_in_state_directory(_root_identity(root), settings, forget)
+    from cortex_policy.state.budget_choice import local_identity, server_budgets  # noqa: PLC0415 - few hosts share budgets
 
     shared = server_budgets(settings)
     known = [word for word in actions if shared.reset(tool, word)]
-    local = _call_in_state_directory(root, settings, forget)
+    local = _call_in_state_directory(local_identity(settings.budgets_name or ""), settings, forget)
     return tuple(word for word in actions if word in known or word in local)
 
 
 def remove_all_rate_state(root: Root) -> int:
-    """Remove all rate state of a root on this host, whatever files are there; return their number."""
-    return _call_in_state_directory(root, counting_settings(), remove_all_budgets)
+    """Remove all rate state of a root on this host, whatever files are there; return their number.
+
+    So is what this host counted of shared budgets by itself, which belongs to all roots.
+    """
+    settings = counting_settings()
+    removed = _call_in_state_directory(_root_identity(root), settings, remove_all_budgets)
+    if settings.budgets_url is None:
+        return removed
+    from cortex_policy.state.budget_choice import local_identity  # noqa: PLC0415 - few hosts share budgets
+
+    return removed + _call_in_state_directory(local_identity(settings.budgets_name or ""), settings, remove_all_budgets)
 
 
 def _budgets_of(root: Root) -> "Budgets":
@@ -147,7 +156,7 @@ def _budgets_of(root: Root) -> "Budgets":
         return Ledger(identity, settings.state_dir or "")
     from cortex_policy.state.budget_choice import resident_budgets, with_fallback  # noqa: PLC0415 - few hosts share budgets
 
-    return with_fallback(resident_budgets(settings), identity, settings)
+    return with_fallback(resident_budgets(settings), settings)
 
 
 def _root_identity(root: Root) -> tuple[int, int]:
@@ -159,11 +168,11 @@ def _root_identity(root: Root) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _call_in_state_directory(root: Root, settings: Settings, function: "Callable[[int], T]") -> "T":
-    """Call a function with the directory of a root's state; raise StateError if the disk fails."""
+def _call_in_state_directory(identity: tuple[int, int], settings: Settings, function: "Callable[[int], T]") -> "T":
+    """Call a function with the directory of a root's state, by its identity; raise StateError if the disk fails."""
     state_dir = settings.state_dir or ""
     try:
-        directory = open_or_make_budget_directory(_root_identity(root), boot_id(), state_dir)
+        directory = open_or_make_budget_directory(identity, boot_id(), state_dir)
         try:
             return function(directory)
         finally:

@@ -4,11 +4,13 @@ import os
 
 from cortex_policy.core.budget_server import parse_budget_server
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
-from cortex_policy.state import state_directory
+from cortex_policy.state import sha256, state_directory
 from cortex_policy.state.shared_budgets.keys import check_secret, read_secret
 from cortex_policy.state.shared_budgets.one_shot import SharedBudgets
 
 PASSWORD = "CORTEX_POLICY_BUDGETS_PASSWORD"  # noqa: S105 - the name of the variable
+
+_NO_DEVICE = -1
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ def open_shared_budgets(
     root_identity: tuple[int, int], settings: "Settings", delivery: "Delivery | None" = None
 ) -> "Budgets":
     """Return the budgets of a call, for a process that ends soon; raise StateError if a secret cannot be read."""
-    budgets = with_fallback(server_budgets(settings), root_identity, settings)
+    budgets = with_fallback(server_budgets(settings), settings)
     if delivery is None:
         return budgets
     from cortex_policy.state.shared_deliveries import DeliveredBudgets  # noqa: PLC0415 - only the hooks of agents need it
@@ -56,14 +58,23 @@ def resident_budgets(settings: "Settings") -> "RedisBudgets":
     )
 
 
-def with_fallback(shared: "Budgets", root_identity: tuple[int, int], settings: "Settings") -> "Budgets":
+def with_fallback(shared: "Budgets", settings: "Settings") -> "Budgets":
     """Return budgets that this host counts by itself while the server does not answer, if the settings say so."""
     if settings.budgets_on_error != "local":
         return shared
     from cortex_policy.state.ledger import Ledger  # noqa: PLC0415 - few hosts count by themselves
     from cortex_policy.state.local_fallback import LocalFallback  # noqa: PLC0415 - as above
 
-    return LocalFallback(shared, Ledger(root_identity, settings.state_dir or ""), settings.budgets_local_share)
+    ledger = Ledger(local_identity(settings.budgets_name or ""), settings.state_dir or "")
+    return LocalFallback(shared, ledger, settings.budgets_local_share)
+
+
+def local_identity(name: str) -> tuple[int, int]:
+    """Return what stands for the (device, inode) of a root where a host counts shared budgets by itself.
+
+    INVARIANT: all roots have one share, as they have one budget on the server; else each new root would have another.
+    """
+    return _NO_DEVICE, int.from_bytes(sha256(name.encode()).digest()[:8], "big")
 
 
 def read_key(settings: "Settings") -> bytes:

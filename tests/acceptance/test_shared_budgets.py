@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -231,6 +232,25 @@ def enforced(ask: Callable[[], Decision]) -> int | None:
     """Return how much is used by now on this host."""
     budget = ask().budget
     return budget.used if budget is not None and budget.local else None
+
+
+def test_all_roots_of_a_host_have_one_share(
+    dying_server: RedisServer, configure: Configure, tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As they have one budget on the server; so a copy of a policy brings no calls."""
+    configure(dying_server, on_error="local", local_share=0.25)
+    dying_server.kill()
+    used, copy = [], tmp_path / "copy"
+    shutil.copytree(root, copy, symlinks=True)
+    for place in (root, copy):
+        monkeypatch.chdir(place)
+        used.append(json.loads(run_command("check", *CALL, "--root", str(place), "--json").stdout)["rate"]["used"])
+    with PolicyStore(copy) as store:
+        used.append(store.enforce("git", "tree", ARGS).budget.used)  # type: ignore[union-attr]
+    assert used == [1, 2, 3]
+    run_command("rate", "reset", "git", "tree", "--yes", "--root", str(root), code=24)
+    run_command("rate", "purge", "--yes", "--root", str(root))
+    assert json.loads(run_command("check", *CALL, "--root", str(copy), "--json").stdout)["rate"]["used"] == 1
 
 
 def test_a_store_without_a_log_says_so_too_and_asks_a_server_that_is_back(
