@@ -167,6 +167,7 @@ class Settings(Value):
     budgets_timeout_ms: int = 50
     budgets_on_error: str = "deny"
     budgets_local_share: float = 0.0
+    budgets_wait_replicas: int = 0
 
 
 class Budget(Value):

@@ -154,6 +154,8 @@ SETTINGS = (
             "How a call is decided if the server does not answer: `local` counts it on this host.", ("local", "deny")),
     Setting("budgets.local_share", SHARE, 0.0, _OPERATOR_PLACES,
             "The share of each limit that this host may use by itself if `budgets.on_error` is `local`."),
+    Setting("budgets.wait_replicas", NUMBER, 0, _OPERATOR_PLACES,
+            "How many replicas of the server must have a hit before the call is allowed; 0 waits for none."),
     Setting("validate.select", CODES, [], (PROJECT,), "The rules that `validate` reports; without any, all."),
     Setting("validate.ignore", CODES, [], (PROJECT,), "The rules that `validate` does not report."),
     Setting("validate.suppress", SUPPRESSIONS, {}, (PROJECT,),

@@ -41,6 +41,7 @@ def server_budgets(settings: "Settings") -> SharedBudgets:
         password=read_password(settings),
         state_dir=state_directory(settings.state_dir),
         timeout_ms=settings.budgets_timeout_ms,
+        wait_replicas=settings.budgets_wait_replicas,
     )
 
 
@@ -55,6 +56,7 @@ def resident_budgets(settings: "Settings") -> "RedisBudgets":
         password=read_password(settings),
         state_dir=settings.state_dir,
         timeout_ms=settings.budgets_timeout_ms,
+        wait_replicas=settings.budgets_wait_replicas,
     )
 
 

@@ -38,12 +38,12 @@ def settings_of(mine: Path, text: str, root: Path) -> Settings:
 
 def test_each_field_of_budgets_has_the_value_of_its_setting(mine: Path, root: Path) -> None:
     """Also from the copy that the second check reads."""
-    more = 'password_file = "/p"\ntimeout_ms = 20\non_error = "local"\nlocal_share = 0.25\n'
+    more = 'password_file = "/p"\ntimeout_ms = 20\non_error = "local"\nlocal_share = 0.25\nwait_replicas = 1\n'
     first = settings_of(mine, WHOLE + more, root)
     assert first == effective_settings(str(root))
     fields = {field: getattr(first, field) for field in Settings.__match_args__ if field.startswith("budgets_")}
     assert sorted(map(setting_name_of, fields)) == sorted(NAMES)
-    assert list(fields.values()) == ["redis://127.0.0.1:1", "fleet", "/etc/key", "/p", 20, "local", 0.25]
+    assert list(fields.values()) == ["redis://127.0.0.1:1", "fleet", "/etc/key", "/p", 20, "local", 0.25, 1]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,13 @@ def test_a_server_is_set_last_and_its_name_is_not_taken_away(mine: Path, root: P
 @pytest.mark.parametrize("name", NAMES)
 def test_a_project_sets_nothing_about_where_it_is_counted(root: Path, name: str) -> None:
     """Neither another server nor another name, key, wait or share: such a file denies every call."""
-    value = {"timeout_ms": "1", "local_share": "1", "on_error": '"local"', "url": '"redis://mine"'}
+    value = {
+        "timeout_ms": "1",
+        "wait_replicas": "0",
+        "local_share": "1",
+        "on_error": '"local"',
+        "url": '"redis://mine"',
+    }
     (root / ".cortex/policy/config.toml").write_text(f"{name} = {value.get(name.partition('.')[2], repr('/x'))}\n")
     done = run_command("check", "git", "tree", "--path", "docs/x", code=27)
     assert f"`{name}` cannot be set by the project" in done.stderr
@@ -165,7 +171,7 @@ def test_no_command_prints_a_password_of_a_variable_or_a_word(monkeypatch: pytes
         (WHOLE, WHOLE.replace("/etc/key", "/etc/other"), "widened"), (WHOLE, WHOLE.replace(":1", ":2"), "widened"),
         (WHOLE, f'{WHOLE}on_error = "local"\n', "widened"), (f'{WHOLE}on_error = "local"\n', WHOLE, "narrowed"),
         ("local_share = 0.25\n", "local_share = 0.5\n", "widened"), ("local_share = 0.5\n", "local_share = 0.25\n", "narrowed"),
-        (WHOLE, f"{WHOLE}timeout_ms = 20\n", None),
+        (WHOLE, f"{WHOLE}timeout_ms = 20\n", None), ("wait_replicas = 1\n", "", "widened"), ("", "wait_replicas = 1\n", "narrowed"),
     ],
 )  # fmt: skip
 def test_what_takes_a_host_away_from_the_others_widens(before: str, after: str, verdict: str | None) -> None:

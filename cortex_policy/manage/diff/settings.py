@@ -91,6 +91,8 @@ def _compare_setting(setting: "Setting", before: "Any", after: "Any") -> "Iterat
         yield FieldComparison(setting.name, WIDENED, _LOST[setting.name])
     elif setting.name in _APART and before is not None:
         yield FieldComparison(setting.name, WIDENED, _APART[setting.name])
+    elif setting.name == "budgets.wait_replicas":
+        yield FieldComparison(setting.name, WIDENED if after < before else NARROWED, f"{before} becomes {after}")
     elif setting.kind == SHARE:
         yield FieldComparison(setting.name, WIDENED if after > before else NARROWED, f"{before} becomes {after}")
     elif setting.name in _STRICTER:

@@ -34,7 +34,7 @@ def check_budgets(settings: Settings) -> "Iterator[CheckResult]":
         yield from _fact_results(settings, facts)
         if key.status == OK and facts.policy == "noeviction":
             yield _probe_result(settings, facts)
-    yield _lock_result()
+    yield _lock_result(settings)
 
 
 def _key_result(settings: Settings) -> CheckResult:
@@ -124,10 +124,11 @@ def _clock_result(facts: ServerFacts) -> CheckResult:
     return CheckResult("budget-clock", OK, "the clock of the server is as this one")
 
 
-def _lock_result() -> CheckResult:
+def _lock_result(settings: Settings) -> CheckResult:
     """Check that a server which the system locks cannot be left by another name."""
     locked = {name for layer in read_valid_layers(None)[0] if layer.place == SYSTEM for name in layer.locked}
-    missing = [name for name in _AGREED if name not in locked]
+    agreed = [*_AGREED, *(["budgets.local_share"] if settings.budgets_on_error == "local" else [])]
+    missing = [name for name in agreed if name not in locked]
     if "budgets.url" in locked and missing:
         names = ", ".join(f"`{name}`" for name in missing)
         message = f"the system locks `budgets.url`, and not {names}: a user may count apart"

@@ -23,13 +23,16 @@ class SharedBudgets:
         *,
         password: str = "",
         timeout_ms: int = 50,
+        wait_replicas: int = 0,
         state_dir: str,
     ) -> None:
         """Take the server, the name that hosts share, the key of its hashes, and the state directory of this host.
 
-        Every call ends within `timeout_ms`. Raises StateError for a secret that is too short.
+        Every call ends within `timeout_ms`, and is allowed if `wait_replicas` replicas have its hits by then. Raises
+        StateError for a secret that is too short.
         """
         self.server, self.name, self.timeout_ms, self._password = server, name, timeout_ms, password
+        self.wait_replicas = wait_replicas
         self._keys = BudgetKeys(name, check_secret(secret))
         self._clock_file = ClockFile(state_dir, f"{server.label} {server.database}", name)
 
@@ -63,7 +66,7 @@ class SharedBudgets:
             tool, action, limit, cost = require_budget_call(tool, action, limit, cost)
         if limit < cost:
             return Budget(limit, 0, limit, None, 0)
-        return self._ask(Call(self._keys, what, (tool, action), limit, cost))
+        return self._ask(Call(self._keys, what, (tool, action), limit, cost, self.wait_replicas))
 
     def _ask(self, call: Call) -> Budget:
         deadline_ns = boot_ns() + self.timeout_ms * 1_000_000

@@ -43,14 +43,25 @@ CLOSED_BECAUSE = {
 class Call:
     """What is asked of one budget. It holds ready-made requests, and can be used again."""
 
-    __slots__ = "_again", "_arguments", "_counted", "_is_peek", "_limit", "_taken"
+    __slots__ = "_again", "_arguments", "_counted", "_is_peek", "_limit", "_replicas", "_taken"
 
-    def __init__(self, keys: "BudgetKeys", what: bytes, budget: tuple[str, str], limit: int = 1, cost: int = 1) -> None:
-        """Take the keys, the verb, (tool, action), and what to count against which limit; raise StateError."""
+    def __init__(
+        self,
+        keys: "BudgetKeys",
+        what: bytes,
+        budget: tuple[str, str],
+        limit: int = 1,
+        cost: int = 1,
+        replicas: int = 0,
+    ) -> None:
+        """Take the keys, the verb, (tool, action), and what to count against which limit; raise StateError.
+
+        So many replicas must have the hits before they count as taken.
+        """
         if cost > MAX_COST:
             raise state_error(f"a call takes at most {MAX_COST:,} hits of a shared budget", "divide the call")
         self._limit, self._counted, self._taken = limit, min(limit, MAX_COUNTED), b"+%d " % cost
-        self._is_peek = what == PEEK
+        self._is_peek, self._replicas = what == PEEK, replicas
         key, counted = _bulk(keys.budget(*budget)), _bulk(b"%d" % self._counted)  # no `%` in them
         both = b"$1\r\n2\r\n" + key + _bulk(keys.epoch)
         self._arguments = both + _bulk(what) + counted + _bulk(b"%d" % cost) + _TAIL
@@ -84,9 +95,24 @@ class Call:
             server_us = _number(words[1 if is_late else 3], line)
             is_ahead = (is_late or bool(delay_ns)) and server_us > clock.bounds_us(boot_ns())[0]
             if not is_late and not is_ahead:
-                return self._read(words, line, clock, (server_us, asked_ns))
+                budget = self._read(words, line, clock, (server_us, asked_ns))
+                if budget.consumed and self._replicas:
+                    self._check_copies((yield self._wait(timeout_ns)))
+                return budget
             delay_ns = 0 if is_ahead else timeout_ns
         raise BudgetServerError(STATE_UNAVAILABLE, "the server of shared budgets answers too late", "try again")
+
+    def _wait(self, timeout_ns: int) -> bytes:
+        """Return the request that waits for the replicas, for half the time of a call."""
+        return b"*3\r\n$4\r\nWAIT\r\n" + _bulk(b"%d" % self._replicas) + _bulk(b"%d" % max(1, timeout_ns // 2_000_000))
+
+    def _check_copies(self, line: bytes) -> None:
+        """Raise BudgetServerError if fewer replicas have the hits: a failover could lose them."""
+        if not line.startswith(b":"):
+            raise _error(line)
+        if (copies := _number(line[1:], line)) < self._replicas:
+            detail = f"{copies} of {self._replicas} replicas of the server of shared budgets have the hit"
+            raise BudgetServerError(STATE_UNAVAILABLE, detail, "look at `INFO replication` on the server")
 
     def _read(self, words: list[bytes], line: bytes, clock: ServerClock, pair: tuple[int, int]) -> Budget:
         """Return the budget that an answer means, and learn its time; raise StateError for any other answer."""

@@ -41,11 +41,13 @@ class RedisBudgets(SharedBudgets):
         *,
         password: str = "",
         timeout_ms: int = 50,
+        wait_replicas: int = 0,
         state_dir: str | None = None,
     ) -> None:
         """Take the server (docs/shared-budgets.md has the forms), the name that hosts share, and the key of its hashes.
 
-        Every call ends within `timeout_ms`. Raises UsageError for a wrong URL, StateError for a short secret.
+        Every call ends within `timeout_ms`, and is allowed if `wait_replicas` replicas have its hit by then. Raises
+        UsageError for a wrong URL, StateError for a short secret.
         """
         directory = find_state_directory() if state_dir is None else state_directory(state_dir)
         super().__init__(
@@ -54,6 +56,7 @@ class RedisBudgets(SharedBudgets):
             secret,
             password=password,
             timeout_ms=timeout_ms,
+            wait_replicas=wait_replicas,
             state_dir=directory,
         )
         self._calls: dict[_Key, Call] = {}
@@ -66,7 +69,7 @@ class RedisBudgets(SharedBudgets):
     def hit(self, tool: str, action: str, limit: int, cost: int = 1) -> bool:
         """Take `cost` hits if they fit into `limit` a minute, and say so; raise StateError if that is unknown."""
         key = (tool, action, limit, cost)
-        if type(tool) is type(action) is str and cost == 1 and key not in self._denials:
+        if type(tool) is type(action) is str and cost == 1 and key not in self._denials and not self.wait_replicas:
             call = self._calls.get(key)
             if call is not None and self._hit_again(call):
                 return True
@@ -135,7 +138,7 @@ class RedisBudgets(SharedBudgets):
         if call is None:
             if len(self._calls) >= MAX_KEPT:
                 self._calls, self._denials = {}, {}
-            call = self._calls[key] = Call(self._keys, TAKE, (tool, action), limit, cost)
+            call = self._calls[key] = Call(self._keys, TAKE, (tool, action), limit, cost, self.wait_replicas)
         return call
 
     def _remember(self, key: _Key, asked_ns: int, budget: Budget) -> Budget:
