@@ -5,7 +5,14 @@ No hook sees what is typed into such a program (docs/hooks.md). What cannot be u
 One module of more than 250 lines, as each module costs a hook time.
 """
 
-from cortex_policy.core.hooks.shell_input import QUIET, ShellSyntaxError, copies_agent, is_stream, may_read_agent
+from cortex_policy.core.hooks.shell_input import (
+    QUIET,
+    ShellSyntaxError,
+    copies_agent,
+    is_stream,
+    may_read_agent,
+    runs_agent_text,
+)
 from cortex_policy.core.hooks.shell_programs import (
     CLEAR_NAMES,
     CONTAINERS,
@@ -13,12 +20,14 @@ from cortex_policy.core.hooks.shell_programs import (
     DATA_STARTERS,
     FIND_STARTERS,
     INTERPRETERS,
+    MANAGERS,
     NOT_STARTERS,
     OPENERS,
     OPTIONS_WITH_COMMAND,
     PROMPTS,
     SHELL,
     STARTERS,
+    STREAM_OPTIONS,
     TAKES_COMMAND_TEXT,
     ProgramWords,
 )
@@ -36,6 +45,7 @@ _ENDS = frozenset(("--version", "--help", "-V", "--test"))  # options with which
 _ENDS_OF_SOME = frozenset(("-v", "-h"))  # a shell takes them for something else
 _WITH_SHORT = frozenset(("node", "nodejs", "perl", "ruby", "php", "lua", "luajit"))
 _ENDS_OF_ARGUMENTS = frozenset((";", "+"))  # of `find -exec`
+_MAX_DISTANCE = 3  # words before the name of a package: `uv pip install ipython`
 _REPLACED = frozenset("$*?[{")
 _BUILTINS = frozenset((".", "source", "eval", "trap"))
 _RUN_BUILTINS = frozenset(("time", "builtin", "command"))
@@ -59,7 +69,7 @@ def _is_open_command(command: "SimpleCommand", depth: int) -> bool:
         return True
     if at == len(words):
         return False
-    if command.is_substituted and copies_agent(command):
+    if (command.is_substituted and copies_agent(command)) or runs_agent_text(command):
         return True
     return _takes_commands(command, at, depth) or _starts_open_program(command, at, depth)
 
@@ -87,7 +97,7 @@ def _versionless_name(word: "ShellWord") -> str:
     """Return the name of a program without its version."""
     name = word.program_name()
     base = name.rstrip(_VERSION) or name
-    return "python" if base.startswith("python") and base[6:].strip(f"{_VERSION}t") == "" else base
+    return "python" if base.startswith("python") and "config" not in base else base
 
 
 def _opens_when_run(words: "Sequence[ShellWord]", depth: int) -> bool:
@@ -100,7 +110,8 @@ def _opens_when_run(words: "Sequence[ShellWord]", depth: int) -> bool:
 
 def _usage_of(word: "ShellWord") -> "Usage | None":
     """Return the usage of a program that can take commands, None for another one."""
-    if word.is_expanded and not _REPLACED.isdisjoint(word.program_name()):
+    is_replaced = word.is_expanded and not _REPLACED.isdisjoint(word.program_name())
+    if is_replaced or word.text.startswith("/proc/"):
         return SHELL  # it may be any program
     return INTERPRETERS.get(_versionless_name(word)) or OPENERS.get(word.program_name())
 
@@ -159,7 +170,8 @@ def _runs_commands_from_stream(command: "SimpleCommand") -> bool:
     if any(word.program_name() == "tar" for word in command.words):
         return False
     pairs = zip(command.words, command.words[1:], strict=False)
-    return any(word.text == "-f" and is_stream(after) for word, after in pairs)
+    is_option = any(word.text in STREAM_OPTIONS and is_stream(after) for word, after in pairs)
+    return is_option or any(word.text.endswith("=-") for word in command.words)
 
 
 def _asks_for_prompt(command: "SimpleCommand", at: int) -> bool:
@@ -186,11 +198,15 @@ def _is_any_open_behind(command: "SimpleCommand", at: int, depth: int) -> bool:
 
 def _data_starts_program(command: "SimpleCommand", at: int, depth: int) -> bool:
     words, starters = command.words, DATA_STARTERS.get(command.words[at].text, frozenset())
-    aliases = (word.text.partition("=!")[2] for word in words[at:]) if starters else ()
-    if any(text and _opens_in_text(text, depth, is_command=True) for text in aliases):
+    aliases = (word.text.partition("!")[2] for word in words[at:] if word.text[:1] == "!" or "=!" in word.text)
+    if starters and any(text and _opens_in_text(text, depth, is_command=True) for text in aliases):
         return True
     places = [place for place, word in enumerate(words) if place > at and word.text in starters]
-    return bool(places) and any(_takes_commands(command, place, depth) for place in range(places[0] + 1, len(words)))
+    behind = range(places[0] + 1, len(words)) if places else ()
+    return any(
+        _takes_commands(command, place, depth) or _opens_in_text(words[place].text, depth, is_command=False)
+        for place in behind
+    )
 
 
 def _place_to_search_from(command: "SimpleCommand", at: int) -> int:
@@ -212,6 +228,7 @@ def _is_open_program_at(command: "SimpleCommand", place: int, at: int, depth: in
         return _opens_in_text(word.text, depth, is_command=is_text)
     before = command.words[place - 1].text
     is_starter = name in STARTERS or is_text or before in FIND_STARTERS
+    is_starter |= name in MANAGERS and not (place - at <= _MAX_DISTANCE and before in NOT_STARTERS)
     if not is_starter and not _may_start_word(word, before, place - at):
         return False
     is_next = _may_be_started(command, place, at)
@@ -248,6 +265,6 @@ def _may_start_word(word: "ShellWord", before: str, distance: int) -> bool:
     directory, slash, _ = word.text.rpartition("/")
     if _versionless_name(word) not in CLEAR_NAMES or (slash and not directory.endswith("bin")):
         return False
-    is_named = distance <= 3 and before in NOT_STARTERS  # noqa: PLR2004 - `uv pip install ipython`
+    is_named = distance <= _MAX_DISTANCE and before in NOT_STARTERS
     is_value = before[:2] == "--" and before not in OPTIONS_WITH_COMMAND and "=" not in before
     return not is_named and not is_value

