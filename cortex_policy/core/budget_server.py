@@ -11,6 +11,7 @@ _PORTS = {SINGLE: 6379, SENTINEL: 26379, CLUSTER: 6379}
 _MAX_PORT, _MAX_DATABASE_DIGITS, _MAX_LENGTH = 65535, 4, 2000
 _UNRESERVED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
 HIDDEN = "***"
+_SECRETS, _MARKS = ("password", "passwd", "secret", "token"), "\"'= "
 FORMS = (
     "`redis://HOST:PORT`, `rediss://HOST:PORT`, `unix:///PATH`, `redis+sentinel://HOST:PORT,HOST:PORT/SERVICE` or"
     " `redis+cluster://HOST:PORT,HOST:PORT`, without a password (it belongs in the file that `budgets.password_file`"
@@ -126,12 +127,14 @@ def _number(text: str, max_digits: int = _MAX_DATABASE_DIGITS) -> int:
 
 
 def hide_passwords(text: str) -> str:
-    """Return a text in which no URL, and no line of settings, shows a password."""
-    if "password" in text.lower():
-        text = _hide_after(text, "password")
-    shown, separator, rest = text.partition("://")
-    secret, at, place = rest.rpartition("@")
-    return f"{shown}{separator}{HIDDEN if secret else ''}{at}{place}"
+    """Return a text in which no URL, nor what looks like one, and no line of settings shows a password."""
+    for word in _SECRETS:
+        if word in text.lower():
+            text = _hide_after(text, word)
+    before, at, place = text.rpartition("@")
+    scheme = before.find("://")
+    start = scheme + 3 if scheme >= 0 else max(before.rfind(mark) for mark in _MARKS) + 1
+    return f"{before[:start]}{HIDDEN if before[start:] else ''}{at}{place}"
 
 
 def _hide_after(text: str, word: str) -> str:

@@ -19,7 +19,7 @@ local facts = {'facts', find(server, 'redis_version'), find(memory, 'maxmemory_p
   find(replication, 'connected_slaves'), find(replication, 'min_slaves_good_slaves'), time[1] .. '.' .. time[2]}
 return {ok = table.concat(facts, ' ')}
 """
-_WORDS = 7
+_WORDS, _MAX_DIGITS = 7, 20
 _UNKNOWN = "-"
 
 
@@ -55,16 +55,19 @@ def read_server_facts(settings: Settings) -> ServerFacts:
         raise answer_error(line)
     _, version, policy, role, replicas, good, clock = words
     return ServerFacts(
-        version, "" if policy == _UNKNOWN else policy, role,
-        int(replicas) if replicas.isdecimal() else 0, good != _UNKNOWN, _seconds(clock) - time.time(),
-        (time.perf_counter_ns() - asked) / 1e6,
+        version, "" if policy == _UNKNOWN else policy, role, _whole_number(replicas), good != _UNKNOWN,
+        _seconds(clock) - time.time(), (time.perf_counter_ns() - asked) / 1e6,
     )  # fmt: skip
 
 
 def _seconds(clock: str) -> float:
     seconds, _, microseconds = clock.partition(".")
-    is_number = seconds.isdecimal() and microseconds.isdecimal()
-    return int(seconds) + int(microseconds) / 1e6 if is_number else 0.0
+    return _whole_number(seconds) + _whole_number(microseconds) / 1e6
+
+
+def _whole_number(text: str) -> int:
+    """Return a number, 0 for any other text: nobody knows what answers there."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else 0
 
 
 def server_denial(settings: Settings) -> StateError | None:

@@ -89,6 +89,8 @@ def test_no_text_does_more_than_be_refused(text: str) -> None:
         (f"redis://u:{SECRET}@cache/1", "redis://***@cache/1"), (f'password = "{SECRET}"', "password =***"),
         (f"x?password={SECRET}", "x?password=***"), ('password_file = "/etc/p"', 'password_file = "/etc/p"'), ("redis://cache", "redis://cache"),
         (f"PASSWORD={SECRET}", "PASSWORD=***"), ("the password", "the password"),
+        (f"redis:{SECRET}@cache", "***@cache"), (f'url = "redis:/u:{SECRET}@cache"', 'url = "***@cache"'), (f"redis://u:a@{SECRET}@cache", "redis://***@cache"),
+        (f'budgets.secret = "{SECRET}"', "budgets.secret =***"), (f"{{passwd = '{SECRET}'}}", "{passwd =***"), ("", ""), ("@", "@"),
     ],
 )  # fmt: skip
 def test_what_is_printed_hides_passwords(text: str, shown: str) -> None:
