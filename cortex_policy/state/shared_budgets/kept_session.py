@@ -39,14 +39,14 @@ class KeptSession:
             self.session.close()
             raise
 
-    def keep(self, now_ns: int, timeout_ms: int, *, has_looked: bool, is_tls: bool) -> None:
+    def keep(self, now_ns: int, timeout_ms: int, *, has_looked: bool) -> None:
         """Prepare it for calls to come; a call that was allowed has looked at the server's identity."""
         self.used_ns = now_ns
         if self._connection is not self.session.connection:  # a new one, or another node of the cluster
             self.looked_ns = -LOOK_NS
             self._connection, self._watch = self.session.connection, poll()
             self._watch.register(self.session.fileno(), POLLIN)
-            if not is_tls:
+            if not hasattr(self._connection.socket, "pending"):  # TLS reads more than a line has
                 self._connection.bound_by_kernel(timeout_ms)
         if has_looked:
             self.looked_ns = now_ns

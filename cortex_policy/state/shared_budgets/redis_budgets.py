@@ -16,6 +16,8 @@ from cortex_policy.state.shared_budgets.session import Session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import redis
+
     from cortex_policy.state.shared_budgets.async_asker import AsyncAsker
 
 MAX_KEPT = 4096  # ready-made requests
@@ -35,7 +37,7 @@ class RedisBudgets(SharedBudgets):
 
     def __init__(
         self,
-        url: BudgetServer | str,
+        server: "BudgetServer | str | redis.Redis",
         name: str,
         secret: bytes,
         *,
@@ -46,12 +48,20 @@ class RedisBudgets(SharedBudgets):
     ) -> None:
         """Take the server (docs/shared-budgets.md has the forms), the name that hosts share, and the key of its hashes.
 
+        The server is a URL, or a client of redis-py, whose retries and time-outs are not used.
         Every call ends within `timeout_ms`, and is allowed if `wait_replicas` replicas have its hit by then. Raises
         UsageError for a wrong URL, StateError for a short secret.
         """
         directory = find_state_directory() if state_dir is None else state_directory(state_dir)
+        self._client: redis.Redis | None = None
+        if isinstance(server, str):
+            server = _parse(server)
+        elif not isinstance(server, BudgetServer):
+            from cortex_policy.state.shared_budgets.redis_py import server_of_client  # noqa: PLC0415 - it loads redis-py
+
+            self._client, server = server, server_of_client(server)
         super().__init__(
-            _parse(url) if isinstance(url, str) else url,
+            server,
             name,
             secret,
             password=password,
@@ -103,6 +113,10 @@ class RedisBudgets(SharedBudgets):
 
         If the task is cancelled while it waits, the hits may already be taken.
         """
+        if self._client is not None:
+            from asyncio import to_thread  # noqa: PLC0415 - who awaits has loaded it
+
+            return await to_thread(self.take, tool, action, limit, cost)
         found = self._prepare(tool, action, limit, cost)
         if isinstance(found, Budget):
             return found
@@ -179,15 +193,22 @@ class RedisBudgets(SharedBudgets):
         deadline_ns = asked_ns + self.timeout_ms * 1_000_000
         try:
             clock = self._load_clock()
-            link = self._open_link(asked_ns) or KeptSession(Session(self.server, self._password, deadline_ns))
+            link = self._open_link(asked_ns) or KeptSession(self._open_session(deadline_ns))
             budget = link.ask(call, clock, deadline_ns - boot_ns())
-            link.keep(asked_ns, self.timeout_ms, has_looked=bool(budget.consumed), is_tls=self.server.is_tls)
+            link.keep(asked_ns, self.timeout_ms, has_looked=bool(budget.consumed))
             self._save_clock(asked_ns)
         except OSError as error:
             raise self._failure(error) from None
         self._down_until_ns = 0
         self._idle.append(link)
         return budget
+
+    def _open_session(self, deadline_ns: int) -> Session:
+        if self._client is None:
+            return Session(self.server, self._password, deadline_ns)
+        from cortex_policy.state.shared_budgets.redis_py import ClientSession  # noqa: PLC0415 - it is loaded already
+
+        return ClientSession(self._client, self.timeout_ms)
 
     def _refuse_while_down(self, now_ns: int) -> None:
         """Raise BudgetServerError for a while after a failure, except for one call that looks whether that is over."""

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import redis
 
 from cortex_policy import PolicyStore, RedisBudgets
 from cortex_policy.core.access_denied import AccessDenied
@@ -201,6 +202,33 @@ def test_a_cancelled_task_disturbs_no_other(server: RedisServer, tmp_path: Path)
         await asyncio.sleep(0.01)
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("tcp", [False, True], ids=["unix", "tcp"])
+def test_a_client_of_redis_py_connects(server: RedisServer, tmp_path: Path, tcp: bool) -> None:
+    """For what a URL cannot say; its budgets are those of the URL, and its retries are not used."""
+    name = fresh_name()
+    client = redis.Redis(port=server.port) if tcp else redis.Redis(unix_socket_path=str(server.path))
+    by_client = RedisBudgets(client, name, SECRET, state_dir=str(tmp_path), timeout_ms=5000)
+    by_url = redis_budgets(server.url, tmp_path, name)
+    by_client.reset_all()
+    assert [by_client.hit("t", "a", 3), by_client.hit("t", "a", 3), by_url.hit("t", "a", 3)] == [True] * 3
+    assert not by_client.hit("t", "a", 3)
+    assert asyncio.run(by_client.take_async("t", "b", 1)).consumed == 1
+    client.close()
+
+
+def test_a_client_that_cannot_connect_or_log_in_is_an_error(own_server: RedisServer, tmp_path: Path) -> None:
+    """Once, without a retry."""
+    for options, message in (
+        ({"port": 1}, "refused"),
+        ({"port": own_server.port, "password": "wrong", "username": "nobody"}, "does not accept the user"),
+    ):
+        client = redis.Redis(**options)  # type: ignore[arg-type]
+        budgets = RedisBudgets(client, fresh_name(), SECRET, state_dir=str(tmp_path), timeout_ms=5000)
+        with pytest.raises(StateError, match=message):
+            budgets.take("t", "a", 1)
+        client.close()
 
 
 def test_a_wrong_url_or_a_short_key_is_an_error(tmp_path: Path) -> None:

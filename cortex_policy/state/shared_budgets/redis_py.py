@@ -1,0 +1,66 @@
+"""Connections that a client of redis-py makes, for what a URL cannot say: credential providers, or a pool of one's own.
+
+redis-py only connects and logs in, once, within the time of a call. Its defaults would try 10 times and wait for 5 s.
+"""
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from cortex_policy.core.budget_server import SINGLE, BudgetServer
+from cortex_policy.state.shared_budgets.connection import Connection
+from cortex_policy.state.shared_budgets.server_errors import login_error
+from cortex_policy.state.shared_budgets.session import Session
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class ClientSession(Session):
+    """A session over a new connection of the kind that a client makes."""
+
+    __slots__ = ("_made",)
+
+    def __init__(self, client: "redis.Redis", timeout_ms: int) -> None:
+        """Connect; raise OSError (TimeoutError) or StateError."""
+        pool, seconds = client.connection_pool, timeout_ms / 1000
+        options: dict[str, Any] = {
+            **pool.connection_kwargs,
+            "retry": Retry(NoBackoff(), 0),
+            "retry_on_error": [],
+            "retry_on_timeout": False,
+            "socket_timeout": seconds,
+            "socket_connect_timeout": seconds,
+            "health_check_interval": 0,
+            "protocol": 2,
+        }
+        self._made = pool.connection_class(**options)
+        try:
+            self._made.connect()
+        except (redis.AuthenticationError, redis.ResponseError) as error:
+            raise login_error(f"-{getattr(error, 'status_code', '')} ".encode()) from None
+        except redis.RedisError as error:
+            raise _os_error(error) from None
+        self._server, self._password = server_of_client(client), ""
+        self.connection = Connection(self._made._sock)  # noqa: SLF001 - it has no other name for what is connected
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._made.disconnect()
+
+
+def server_of_client(client: "redis.Redis") -> BudgetServer:
+    """Return where a client connects to, for messages."""
+    options = client.connection_pool.connection_kwargs
+    path, port = options.get("path"), options.get("port")
+    nodes = () if path else ((str(options.get("host", "the client's server")), int(port or 6379)),)
+    return BudgetServer(SINGLE, nodes, str(path or ""), database=int(options.get("db") or 0))
+
+
+def _os_error(error: redis.RedisError) -> OSError:
+    """Return what the system said when redis-py failed to connect."""
+    if isinstance(error, redis.TimeoutError):
+        return TimeoutError()
+    found = error.__context__
+    return found if isinstance(found, OSError) else ConnectionResetError()
