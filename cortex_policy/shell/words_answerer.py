@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _MAX_ROOTS = 8  # that are kept ready
 _STDIN = "-"
+_COMMANDS = ("check", "enforce")
 _PLAIN_WORDS = 5
 _ALLOWED = RenderedCall(0)
 
@@ -38,6 +39,8 @@ class WordsAnswerer:
 
     def answer(self, words: list[str], *, is_terminal: bool) -> RenderedCall | None:
         """Return the answer to a command line, None if the program must answer it: nothing was counted then."""
+        if words[0] not in _COMMANDS:  # the shell may compare without case
+            return None
         plain = None if is_terminal else self._answer_plain(words)
         if plain is not None:
             return plain

@@ -87,6 +87,13 @@ def test_other_words_are_left_to_the_program_and_nothing_is_counted(
     assert used(answerer) == before
 
 
+def test_another_command_is_left_to_the_program(answerer: WordsAnswerer) -> None:
+    """A shell in which letters match without case takes `CHECK` for `check`."""
+    before = used(answerer)
+    assert answerer.answer(["CHECK", *ALLOWED], is_terminal=False) is None
+    assert used(answerer) == before
+
+
 def used(answerer: WordsAnswerer) -> int:
     """Return how many calls were counted."""
     rendered = answerer.answer(["check", *ALLOWED, "--peek", "--json"], is_terminal=False)
