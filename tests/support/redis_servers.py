@@ -23,6 +23,7 @@ from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets
 SECRET = b"a secret that all hosts of the test share"
 PATIENT_MS = 5000  # for tests in which time does not matter
 PROGRAMS = [program for program in ("redis-server", "valkey-server") if shutil.which(program)]
+PROGRAM = (PROGRAMS or ["redis-server"])[0]
 _NAMES = count()
 
 
@@ -38,9 +39,7 @@ class RedisServer:
 
     process: subprocess.Popen[bytes]
 
-    def __init__(
-        self, directory: Path, *options: str, program: str = "redis-server", before: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, directory: Path, *options: str, program: str = PROGRAM, before: tuple[str, ...] = ()) -> None:
         self.directory, self.port = directory, free_port()
         self.path = directory / "socket"
         self.url = f"unix://{self.path}"
@@ -90,7 +89,7 @@ class RedisServer:
 
 
 @contextmanager
-def running_server(*options: str, program: str = "redis-server", before: tuple[str, ...] = ()) -> Iterator[RedisServer]:
+def running_server(*options: str, program: str = PROGRAM, before: tuple[str, ...] = ()) -> Iterator[RedisServer]:
     """Run a server for a while."""
     directory = Path(tempfile.mkdtemp(prefix="cp-redis-"))  # short: the path of a socket has at most 107 bytes
     server = RedisServer(directory, *options, program=program, before=before)

@@ -39,7 +39,9 @@ class ClientSession(Session):
         try:
             self._made.connect()
         except (redis.AuthenticationError, redis.ResponseError) as error:
-            raise login_error(f"-{getattr(error, 'status_code', '')} ".encode()) from None
+            # before 8.0, an error has no code
+            code = getattr(error, "status_code", "WRONGPASS" if isinstance(error, redis.AuthenticationError) else "")
+            raise login_error(f"-{code} ".encode()) from None
         except redis.RedisError as error:
             raise _os_error(error) from None
         self._server, self._password = server_of_client(client), ""
