@@ -116,7 +116,8 @@ def selected_actions(root: Root, grant_id: str, action: str | None = None) -> tu
 def reset_budgets(root: Root, grant_id: str, action: str | None = None) -> tuple[str, ...]:
     """Forget the calls of one action of a grant, or of all; return the actions that had any.
 
-    A server forgets them for all hosts; what this host counted by itself is forgotten too. Raises StateError.
+    A server forgets them for all hosts, and opens budgets that are closed, so all actions are returned; what this host
+    counted by itself is forgotten too. Raises StateError.
     """
     actions, tool, boot = selected_actions(root, grant_id, action), read_grant(root, grant_id).tool, boot_id()
 
@@ -130,9 +131,10 @@ def reset_budgets(root: Root, grant_id: str, action: str | None = None) -> tuple
     from cortex_policy.state.budget_choice import local_identity, server_budgets  # noqa: PLC0415 - few hosts share budgets
 
     shared = server_budgets(settings)
-    known = [word for word in actions if shared.reset(tool, word)]
-    local = _call_in_state_directory(local_identity(settings.budgets_name or ""), settings, forget)
-    return tuple(word for word in actions if word in known or word in local)
+    for word in actions:
+        shared.reset(tool, word)
+    _call_in_state_directory(local_identity(settings.budgets_name or ""), settings, forget)
+    return actions
 
 
 def remove_all_rate_state(root: Root) -> int:

@@ -185,6 +185,21 @@ def test_a_server_that_has_just_started_says_why_it_is_closed(
     assert "closed: the server has started" in run_command("rate", "show", "git").stdout
 
 
+def test_a_reset_that_opens_a_closed_budget_is_told_and_recorded(
+    server: RedisServer, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though no hit of it was counted yet: it lets calls pass."""
+    configure(server)
+    monkeypatch.setenv("CORTEX_POLICY_BUDGETS_NAME", "to-be-opened")
+    run_command("check", *CALL, code=14)
+    assert (
+        "reset for all hosts that name them `to-be-opened`: tree" in run_command("rate", "reset", "git", "--yes").stdout
+    )
+    run_command("check", *CALL)
+    (recorded,) = json.loads(run_command("log", "git", "--json").stdout)["commands"]
+    assert recorded["command"] == "rate reset"
+
+
 @pytest.mark.parametrize("kind", ["gone", "paused"])
 def test_a_server_that_does_not_answer_denies_every_call(
     dying_server: RedisServer, configure: Configure, root: Path, monkeypatch: pytest.MonkeyPatch, kind: str
