@@ -34,6 +34,10 @@ _HOOK_DECISION_MODULES = (  # each after those that it needs
     "core/hooks/guarded_files", "core/hooks/inputs", "core/hooks/rules", "core/hooks/questions",
     "state/deliveries", "state/hooks_file", "hook_decision",
 )  # fmt: skip
+_SHELL_MODULES = (  # as above
+    "core/hooks/shell_input", "core/hooks/shell_programs", "core/hooks/shell_syntax", "core/hooks/open_shells",
+    "core/hooks/shell_commands",
+)  # fmt: skip
 _FIELDS = {"--root": "root", "--deadline": "deadline_seconds", "--install": "tag"}
 DENIED = 2
 INPUT_SECONDS = 2.0
@@ -114,6 +118,8 @@ class HookProcess:
             self.deny(f"the agent sent more than {MAX_BYTES >> 20} MiB")
         # before the fork: in the child, modules take half as much time again
         load_kept_modules(*DECISION_MODULES, *_HOOK_DECISION_MODULES)
+        if b'"command"' in data or b'"cmd"' in data:  # what is not loaded here is loaded once it is needed
+            load_kept_modules(*_SHELL_MODULES)
         from cortex_policy.hook_decision import decide_payload  # noqa: PLC0415 - once signals are handled
 
         late = f"the policy was not read and applied within {words.deadline_seconds:g} s; try again later, once"

@@ -89,6 +89,12 @@ def command_word_denial(command: str, directories: "Sequence[str]", rules: "Hook
     return ""
 
 
+def may_become_guarded(command: str) -> bool:
+    """Whether a shell may expand words of a command, or a word may be a directory with guarded files."""
+    folded = _command_spellings(fold_path(command))
+    return any(mark in command for mark in "*?[{") or any(mark in text for text in folded for mark in HOLDERS)
+
+
 def _command_spellings(folded: str) -> tuple[str, str]:
     """Return a command with blanks for what separates words, and without quotes, braces and joined lines as well."""
     return folded.translate(_BLANKS), folded.replace("\\\n", "").translate(_UNQUOTED)

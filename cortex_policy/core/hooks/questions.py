@@ -6,6 +6,7 @@ from cortex_policy.core.hooks import DENY, InputError
 from cortex_policy.core.hooks.guarded_files import (
     command_word_denial,
     guarded_path_denial,
+    may_become_guarded,
     possible_paths,
     secret_pattern_denial,
 )
@@ -181,7 +182,7 @@ class _Judge:
             raise InputError(why)
         if why := command_word_denial(command, self._directories, self._rules, self._home):
             raise InputError(f"a word of the command is guarded: {why}", is_final=True)
-        if "." in command:
+        if "." in command and may_become_guarded(command):
             from cortex_policy.core.hooks.guarded_globs import expanded_word_denial  # noqa: PLC0415 - only for shells
 
             if why := expanded_word_denial(command):
