@@ -16,17 +16,19 @@ local server, memory = redis.call('INFO', 'server'), redis.call('INFO', 'memory'
 local replication, time = redis.call('INFO', 'replication'), redis.call('TIME')
 local function find(text, name) return string.match(text, name .. ':([^\\r\\n]+)') or '-' end
 local facts = {'facts', find(server, 'redis_version'), find(memory, 'maxmemory_policy'), find(replication, 'role'),
-  find(replication, 'connected_slaves'), find(replication, 'min_slaves_good_slaves'), time[1] .. '.' .. time[2]}
+  find(replication, 'connected_slaves'), find(replication, 'min_slaves_good_slaves'), time[1] .. '.' .. time[2],
+  find(replication, 'master_replid')}
 return {ok = table.concat(facts, ' ')}
 """
-_WORDS, _MAX_DIGITS = 7, 20
+_WORDS, _MAX_DIGITS, _SHOWN_DIGITS = 8, 20, 8
 _UNKNOWN = "-"
 
 
 class ServerFacts(Value):
     """Version, eviction policy ('' if it is hidden), role, number of replicas, and how the server's clock differs.
 
-    `needs_replicas` says whether it takes no hits without replicas; `milliseconds` is how long the answer took.
+    `needs_replicas` says whether it takes no hits without replicas; `milliseconds` is how long the answer took. Hosts
+    that see the same `identity` ask the same server.
     """
 
     version: str
@@ -36,6 +38,7 @@ class ServerFacts(Value):
     needs_replicas: bool
     clock_difference_seconds: float
     milliseconds: float
+    identity: str
 
 
 def read_server_facts(settings: Settings) -> ServerFacts:
@@ -53,10 +56,11 @@ def read_server_facts(settings: Settings) -> ServerFacts:
     words = line.decode("ascii", "replace").split(" ")
     if words[0] != "+facts" or len(words) != _WORDS:
         raise answer_error(line)
-    _, version, policy, role, replicas, good, clock = words
+    _, version, policy, role, replicas, good, clock, identity = words
     return ServerFacts(
         version, "" if policy == _UNKNOWN else policy, role, _whole_number(replicas), good != _UNKNOWN,
         _seconds(clock) - time.time(), (time.perf_counter_ns() - asked) / 1e6,
+        identity[:_SHOWN_DIGITS],
     )  # fmt: skip
 
 

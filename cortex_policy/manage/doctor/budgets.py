@@ -10,6 +10,7 @@ from cortex_policy.core.settings import SYSTEM
 from cortex_policy.manage.budget_server import ServerFacts, probe_server, read_server_facts
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, error_result
 from cortex_policy.state.budget_choice import read_key
+from cortex_policy.state.shared_budgets.keys import keyed_hash
 from cortex_policy.state.valid_settings import read_valid_layers
 
 TYPE_CHECKING = False
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TOLERANCE_SECONDS = 5.0
+_FINGERPRINT_DIGITS = 8
 _AGREED = ("budgets.name", "budgets.key_file", "budgets.on_error")
 
 
@@ -39,10 +41,11 @@ def check_budgets(settings: Settings) -> "Iterator[CheckResult]":
 
 def _key_result(settings: Settings) -> CheckResult:
     try:
-        read_key(settings)
+        fingerprint = keyed_hash(read_key(settings), b"fingerprint")[:_FINGERPRINT_DIGITS]
     except StateError as error:
         return error_result("budget-key", error)
-    return CheckResult("budget-key", OK, f"only this user and root can read `{settings.budgets_key_file}`")
+    message = f"only this user and root can read `{settings.budgets_key_file}`; its fingerprint is {fingerprint}"
+    return CheckResult("budget-key", OK, message)
 
 
 def _socket_result(directory: str) -> CheckResult:
@@ -77,7 +80,7 @@ def _probe_result(settings: Settings, facts: ServerFacts) -> CheckResult:
         seconds = f"{budget.retry_after_seconds or 0:.0f}"
         message = f"`{server}` denies all but reset budgets for {seconds} more seconds: {budget.closed_because}"
         return CheckResult("budget-server", WARNING, message, "cortex-policy rate reset ID")
-    message = f"`{server}` ({facts.version}) counts budgets of the name `{settings.budgets_name}`"
+    message = f"`{server}` ({facts.version}, {facts.identity}) counts budgets of the name `{settings.budgets_name}`"
     return CheckResult("budget-server", OK, f"{message}, and answers in {facts.milliseconds:.1f} ms")
 
 

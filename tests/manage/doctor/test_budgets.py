@@ -63,6 +63,16 @@ def test_a_server_that_counts_is_fine(make: Make) -> None:
     assert " ms" in found["budget-server"].message
 
 
+def test_hosts_can_compare_their_keys_and_their_servers(make: Make, server: RedisServer, tmp_path: Path) -> None:
+    """By a few digits of each, which are none of the key."""
+    settings = make()
+    one = results(settings)
+    assert server.client.info("replication")["master_replid"][:8] in one["budget-server"].message
+    assert SECRET.decode() not in one["budget-key"].message
+    (tmp_path / "key").write_bytes(SECRET[::-1])
+    assert results(settings)["budget-key"].message != one["budget-key"].message
+
+
 def test_a_server_that_is_closed_for_a_minute_is_a_warning(make: Make) -> None:
     """With the reason, and the command that opens a budget."""
     found = results(make(budgets_name="never-opened"))["budget-server"]
