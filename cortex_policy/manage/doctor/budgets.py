@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TOLERANCE_SECONDS = 5.0
 _FINGERPRINT_DIGITS = 8
 _AGREED = ("budgets.name", "budgets.key_file", "budgets.on_error")
+_AGREED_IF_LOCAL = ("budgets.local_share", "state_dir")  # each state directory has a share
 
 
 def check_budgets(settings: Settings) -> "Iterator[CheckResult]":
@@ -130,7 +131,7 @@ def _clock_result(facts: ServerFacts) -> CheckResult:
 def _lock_result(settings: Settings) -> CheckResult:
     """Check that a server which the system locks cannot be left by another name."""
     locked = {name for layer in read_valid_layers(None)[0] if layer.place == SYSTEM for name in layer.locked}
-    agreed = [*_AGREED, *(["budgets.local_share"] if settings.budgets_on_error == "local" else [])]
+    agreed = [*_AGREED, *(_AGREED_IF_LOCAL if settings.budgets_on_error == "local" else ())]
     missing = [name for name in agreed if name not in locked]
     if "budgets.url" in locked and missing:
         names = ", ".join(f"`{name}`" for name in missing)
