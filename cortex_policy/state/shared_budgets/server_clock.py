@@ -15,6 +15,13 @@ import time
 from cortex_policy.state import CLOCK, OPEN_FILE, boot_id, read_all, sha256, state_error, time_namespace
 from cortex_policy.state.ledger import open_or_make_state_directory
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
 SLACK_US = 20_000
 _DRIFT = 1_000_000  # a clock may run one thousandth faster than another: a microsecond in so many nanoseconds
 _WORD, _BOOT, _CHECK = 8, 16, 8  # bytes
@@ -76,19 +83,11 @@ class ClockFile:
         self._state_dir, self._name = state_dir, f".server-clock-{digest[:24]}"
 
     def load(self) -> ServerClock:
-        """Return what was kept since the last boot; raise StateError or OSError if the state directory is unusable."""
-        directory = open_or_make_state_directory(self._state_dir, None, self._state_dir)
+        """Return what was kept since the last boot; raise StateError if the state directory is unusable."""
         try:
-            descriptor = os.open(self._name, OPEN_FILE, dir_fd=directory)
+            data = self._use(OPEN_FILE, lambda descriptor: read_all(descriptor, _SIZE))
         except FileNotFoundError:
             return ServerClock()
-        finally:
-            os.close(directory)
-        try:
-            _check(descriptor)
-            data = read_all(descriptor, _SIZE)
-        finally:
-            os.close(descriptor)
         body, check = data[:-_CHECK], data[-_CHECK:]
         # a reader may meet the middle of a write, and another boot has another clock: both say nothing
         if len(data) != _SIZE or _digest(body, _CHECK) != check or body[:_BOOT] != _boot():
@@ -96,21 +95,35 @@ class ClockFile:
         return ServerClock(*memoryview(body[_BOOT:]).cast("q"))
 
     def save(self, clock: ServerClock) -> None:
-        """Keep what is known; raise StateError or OSError."""
+        """Keep what is known; raise StateError."""
         words = memoryview(bytearray(_KNOWN * _WORD)).cast("q")
         for place, number in enumerate(clock.known):
             words[place] = number
         body = _boot() + words.tobytes()
-        directory = open_or_make_state_directory(self._state_dir, None, self._state_dir)
+        self._use(_WRITE, lambda descriptor: os.pwrite(descriptor, body + _digest(body, _CHECK), 0))
+
+    def _use(self, flags: int, function: "Callable[[int], T]") -> "T":
+        """Call a function with the open file; raise FileNotFoundError if it may be missing and is, else StateError.
+
+        INVARIANT: no other OSError: this host would take it for the server's, and might count by itself.
+        """
         try:
-            descriptor = os.open(self._name, _WRITE, 0o600, dir_fd=directory)
-        finally:
-            os.close(directory)
-        try:
-            _check(descriptor)
-            os.pwrite(descriptor, body + _digest(body, _CHECK), 0)
-        finally:
-            os.close(descriptor)
+            directory = open_or_make_state_directory(self._state_dir, None, self._state_dir)
+            try:
+                descriptor = os.open(self._name, flags, 0o600, dir_fd=directory)
+            finally:
+                os.close(directory)
+            try:
+                _check(descriptor)
+                return function(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and not flags & os.O_CREAT:
+                raise
+            from cortex_policy.state.ledger_directory import unusable_state_error  # noqa: PLC0415 - only a failure needs it
+
+            raise unusable_state_error(error, f"{self._state_dir}/{self._name}") from None
 
 
 def _check(descriptor: int) -> None:

@@ -1,9 +1,13 @@
 """No step of the server's clock gives a host a hit too many, whichever host sees it first."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from cortex_policy.core.model import BudgetServerError, StateError
+from cortex_policy.state.shared_budgets.one_shot import SharedBudgets
 from tests.support.redis_servers import RedisServer, fresh_name, redis_budgets, shared_budgets
 from tests.support.stopped_time import stopped_time
 
@@ -106,3 +110,32 @@ def test_a_server_that_was_paused_is_behind_and_closed(server: RedisServer, tmp_
         assert budgets.hit("git", "push", LIMIT)
         time.boot_us += 200 * SECOND
         assert budgets.take("git", "push", LIMIT).closed
+
+
+@pytest.mark.parametrize(
+    "make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/null")], ids=["directory", "pipe", "link"]
+)
+@pytest.mark.parametrize("kind", [shared_budgets, redis_budgets], ids=["process", "service"])
+def test_what_is_no_file_of_this_host_is_an_error_of_its_state(
+    server: RedisServer, tmp_path: Path, make: Callable[[Path], object], kind: Callable[..., SharedBudgets]
+) -> None:
+    """Not one of the server, which might let the host count by itself."""
+    budgets = kind(server.url, tmp_path)
+    budgets.reset_all()
+    (kept,) = tmp_path.glob(".server-clock-*")
+    kept.unlink()
+    make(kept)
+    with pytest.raises(StateError) as caught:
+        kind(server.url, tmp_path, budgets.name).take("git", "push", LIMIT)
+    assert not isinstance(caught.value, BudgetServerError)
+
+
+@pytest.mark.parametrize("data", [b"", b"x", b"x" * 56, b"x" * 100_000])
+def test_a_file_that_nobody_understands_says_nothing(server: RedisServer, tmp_path: Path, data: bytes) -> None:
+    """The next answer is kept in its place."""
+    budgets = shared_budgets(server.url, tmp_path)
+    budgets.reset_all()
+    (kept,) = tmp_path.glob(".server-clock-*")
+    kept.write_bytes(data)
+    assert budgets.take("git", "push", LIMIT).consumed == 1
+    assert kept.read_bytes() != data
