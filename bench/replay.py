@@ -16,7 +16,7 @@ from statistics import median
 from cortex_policy.manage.audit.reader import ReadCounts, read_lines_of_logs
 from cortex_policy.manage.diff.grants import compare_bytes
 from cortex_policy.manage.replay.impact import MAX_LINES, impact_sentence
-from cortex_policy.manage.replay.replay import load_policy, replay
+from cortex_policy.manage.replay.replay import load_current_or_proposed_grants, replay
 from cortex_policy.state import Root
 
 MOST, MOST_WAITED = 2.5, 0.3
@@ -97,7 +97,7 @@ def decoded(file: Path) -> int:
 def replayed(root: Root, file: Path) -> None:
     """Decide each line again."""
     tally = ReadCounts()
-    replay(root, read_lines_of_logs([str(file)], tally), tally, load_policy(root))
+    replay(root, read_lines_of_logs([str(file)], tally), tally, load_current_or_proposed_grants(root))
 
 
 def seconds(call: Callable[[], object]) -> float:

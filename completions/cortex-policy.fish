@@ -480,7 +480,7 @@ complete -c cortex-policy -n '__cortex_policy_in new' -l wait -x -d 'Wait up to 
 complete -c cortex-policy -n '__cortex_policy_in new' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in new' -s q -l quiet -d 'Print only errors and hints'
 complete -c cortex-policy -n '__cortex_policy_in new' -s h -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 rate' -a purge -d 'Delete all rate state of this root'
+complete -c cortex-policy -n '__cortex_policy_at 0 rate' -a purge -d 'Delete all rate state of this root: all its budgets are full again'
 complete -c cortex-policy -n '__cortex_policy_at 0 rate' -a reset -d 'Reset the budgets of a grant: its counted calls are forgotten'
 complete -c cortex-policy -n '__cortex_policy_at 0 rate' -a show -d 'Show what is left of each budget'
 complete -c cortex-policy -n '__cortex_policy_at 0 rate' -a watch -d 'Watch what is left of each budget'

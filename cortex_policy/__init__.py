@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from cortex_policy.library.store import PolicyStore as PolicyStore
     from cortex_policy.library.store import PreloadResult as PreloadResult
     from cortex_policy.library.subscriptions import GrantChanged as GrantChanged
-    from cortex_policy.state.file_budgets import FileBudgets as FileBudgets
+    from cortex_policy.state.mapped_budgets import FileBudgets as FileBudgets
     from cortex_policy.state.memory_budgets import MemoryBudgets as MemoryBudgets
     from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets as RedisBudgets
 
@@ -69,7 +69,7 @@ _HOMES = {
     "CallableSink": "library.sinks",
     "CortexPolicyError": "core.model",
     "Decision": "core.model",
-    "FileBudgets": "state.file_budgets",
+    "FileBudgets": "state.mapped_budgets",
     "Grant": "core.model",
     "GrantChanged": "library.subscriptions",
     "GrantError": "core.model",

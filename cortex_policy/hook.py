@@ -12,7 +12,7 @@ import time
 
 from cortex_policy import DECISION_MODULES, load_kept_modules
 from cortex_policy.core import Value
-from cortex_policy.core.hooks.answers import NO_OPINION, denial_output, model_reason
+from cortex_policy.core.hooks.denials import NO_OPINION, denial_output, model_reason
 from cortex_policy.core.hooks.payload import AGENTS, MAX_BYTES
 from cortex_policy.state import read_all
 

@@ -38,7 +38,13 @@ from cortex_policy.state.enforcement import (
 )
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.hooks_file import load_rules_and_settings
-from cortex_policy.state.paths import PathWalk, ProtectedPaths, UnresolvablePathError, protected_paths, resolve_paths
+from cortex_policy.state.paths import (
+    PathWalk,
+    ProtectedPaths,
+    UnresolvablePathError,
+    protected_paths,
+    resolve_path_arguments,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -221,7 +227,7 @@ class _GrantQuestions:
             Request(
                 question.action,
                 audited.args,
-                resolve_paths(grant, origin, audited.args, protected, start),
+                resolve_path_arguments(grant, origin, audited.args, protected, start),
                 unseen=self._unseen(grant, settings),
             )
             for start in dict.fromkeys((self._cwd, *question.directories))

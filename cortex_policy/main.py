@@ -23,7 +23,7 @@ DENIED_TO_AGENT = 2
 CHECK_NAMES = ("check", "enforce")
 HOOK_COMMANDS = ("install", "uninstall", "status", "doctor", "edit", "init", "serve")  # Typer's; others are agents
 HOOK_MODULES = (  # each after those that it needs
-    "core/__init__", "core/model", "core/decode", "core/hooks/__init__", "core/hooks/answers", "core/hooks/payload",
+    "core/__init__", "core/model", "core/decode", "core/hooks/__init__", "core/hooks/denials", "core/hooks/payload",
     "state/__init__", "hook",
 )  # fmt: skip
 HELP = (["--help"], ["-h"])
@@ -143,7 +143,7 @@ def _answer_agent_and_exit(argv: list[str]) -> "Never":
     except BaseException as error:  # noqa: BLE001 - every way out is a denial
         why = internal_error_text(error)
     try:
-        from cortex_policy.core.hooks.answers import denial_output  # noqa: PLC0415 - as above
+        from cortex_policy.core.hooks.denials import denial_output  # noqa: PLC0415 - as above
 
         os.write(1, denial_output(argv[0] if argv else "", why)[0])
     finally:
@@ -177,9 +177,9 @@ def _make_wait_notice(call: "Call") -> "Notice | None":
     if not call.wait_seconds:
         return None
     gc.enable()  # it may decide again and again for an hour
-    from cortex_policy.cli.output.wait_notice import make_wait_notice  # noqa: PLC0415 - few calls wait
+    from cortex_policy.cli.output.call_wait_notice import make_call_wait_notice  # noqa: PLC0415 - few calls wait
 
-    return make_wait_notice(call)
+    return make_call_wait_notice(call)
 
 
 def _print_and_exit(code: int, message: str) -> "Never":

@@ -9,7 +9,7 @@ from cortex_policy.library.path_lookup import UnresolvedRoot
 from cortex_policy.library.store import DEFAULT_MAX_GRANTS
 from cortex_policy.state import resource_shortage_error
 from cortex_policy.state.enforcement import AuditedCall
-from cortex_policy.state.file_budgets import FileBudgets
+from cortex_policy.state.mapped_budgets import FileBudgets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

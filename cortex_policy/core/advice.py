@@ -6,7 +6,7 @@ from cortex_policy.core.engine import counts_as_declared, normalize_scope, path_
 from cortex_policy.core.path_likeness import find_unchecked_paths, looks_like_path
 from cortex_policy.core.rule_steps import MOST_PATHS, RULES
 from cortex_policy.core.text import did_you_mean
-from cortex_policy.core.unicode_equivalence import equivalent_word, normal_form_difference, scope_covering_in_nfc
+from cortex_policy.core.unicode_equivalence import equivalent_word, normal_form_difference_text, scope_covering_in_nfc
 from cortex_policy.core.value_text import format_first_values
 
 TYPE_CHECKING = False
@@ -36,7 +36,7 @@ def _advise_on_action(case: "ExplainContext") -> Advice:
     )
     if closest == equivalent_word(action, actions):
         return Advice(
-            closest, actions, remedy, normal_form_difference("the action", action, closest) if closest else ""
+            closest, actions, remedy, normal_form_difference_text("the action", action, closest) if closest else ""
         )
     advice = f"{did_you_mean(closest)} an operator can allow `{action}` beside it" if closest else ""
     return Advice(closest, actions, remedy, advice)
@@ -98,7 +98,7 @@ def _advise_on_path(case: "ExplainContext") -> Advice:
     )
     if same:
         resolved, closest = same[0]
-        return Advice(closest, usable, remedy, normal_form_difference("the scope", resolved.given, closest))
+        return Advice(closest, usable, remedy, normal_form_difference_text("the scope", resolved.given, closest))
     return Advice(
         closest, usable, remedy, _did_you_mean_scope(closest, paths) if remedy else _why_no_scope_helps(paths)
     )

@@ -49,10 +49,10 @@ def _lookalike_action_note(action: str, actions: tuple[str, ...]) -> str:
     """Return a note that an action looks like an allowed one, '' if it does not."""
     if action.isascii():
         return ""
-    from cortex_policy.core.unicode_equivalence import equivalent_word, normal_form_difference  # noqa: PLC0415 - few words need it
+    from cortex_policy.core.unicode_equivalence import equivalent_word, normal_form_difference_text  # noqa: PLC0415 - few words need it
 
     same = equivalent_word(action, actions)
-    return f"; {normal_form_difference('the action', action, same)}" if same else ""
+    return f"; {normal_form_difference_text('the action', action, same)}" if same else ""
 
 
 def _lookalike_scope_note(scopes: tuple[str, ...], decision: "Decision") -> str:
@@ -62,11 +62,11 @@ def _lookalike_scope_note(scopes: tuple[str, ...], decision: "Decision") -> str:
     ]
     if not paths:
         return ""
-    from cortex_policy.core.unicode_equivalence import normal_form_difference, scope_covering_in_nfc  # noqa: PLC0415 - as above
+    from cortex_policy.core.unicode_equivalence import normal_form_difference_text, scope_covering_in_nfc  # noqa: PLC0415 - as above
 
     for resolved in paths[:_MAX_COMPARED]:
         if same := scope_covering_in_nfc(scopes, resolved):
-            return f"; {normal_form_difference('the scope', resolved.given, same)}"
+            return f"; {normal_form_difference_text('the scope', resolved.given, same)}"
     return ""
 
 

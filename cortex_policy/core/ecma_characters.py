@@ -86,7 +86,7 @@ class CharacterReader:
         self.at += len(word) * found
         return found
 
-    def read_until(self, end: str) -> str:
+    def read_through_or_empty(self, end: str) -> str:
         """Read up to and including a character and return the text before it, '' if it does not follow."""
         start, found = self.at, self.text.find(end, self.at)
         self.at = found + 1 if found >= 0 else start
@@ -160,7 +160,7 @@ class CharacterReader:
 
     def _read_unicode_escape(self) -> int | None:
         if self.skip_word("{"):
-            digits = self.read_until("}")
+            digits = self.read_through_or_empty("}")
             if not digits or not _HEX.issuperset(digits) or len(digits.lstrip("0")) > len("10FFFF"):
                 return None
             return code if (code := int(digits, 16)) < END else None

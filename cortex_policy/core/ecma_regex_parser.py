@@ -119,7 +119,7 @@ class _Parser(CharacterReader):
                 self.fail("lookahead elsewhere than at the very start, which is not supported", start)
             self.first_lookahead = start
         if opening == "<":
-            name = self.read_until(">")
+            name = self.read_through_or_empty(">")
             if not name or name[0] in DIGITS or not _NAME.issuperset(name) or name in self.names:
                 self.fail("a group name that is invalid, is used twice, or has other than ASCII letters", start)
             self.names.add(name)

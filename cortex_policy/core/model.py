@@ -291,7 +291,7 @@ def _new_error(kind: "type[CortexPolicyError]", args: "tuple[object, ...]") -> C
 
 
 class GrantError(CortexPolicyError):
-    """A grant could not be found, trusted or read: exit 20-23, 25-27."""
+    """The root, the grant, its stamp or the settings of a call are missing, unsafe or invalid: exit 20-23, 25-27."""
 
 
 class StateError(CortexPolicyError):

@@ -20,7 +20,7 @@ def normalize_scope_cached(scope: str) -> str | None:
     return normalize_scope(scope)
 
 
-def repair_scope(scope: str) -> str | None:
+def suggest_scope_prefix(scope: str) -> str | None:
     """Return the nearest prefix that can match, None if nothing of the scope is left.
 
     What follows a glob is dropped: no prefix can say it, and the proposal covers more.
@@ -43,7 +43,7 @@ def repair_scope(scope: str) -> str | None:
     return prefix if normalize_scope(prefix) else None
 
 
-class PathSet:
+class PathIndex:
     """Paths relative to the root, sorted, so that what lies below or around another is found without a look at each.
 
     A file of 1 MiB may hold 100,000 of them, or one of 500,000 components: neither pairs nor prefixes are built.
@@ -88,6 +88,6 @@ class PathSet:
         return len(self._all)
 
 
-def normalize_scopes(scopes: "Iterable[str]") -> PathSet:
+def normalize_scopes(scopes: "Iterable[str]") -> PathIndex:
     """Return scopes as they are compared, without those that never match."""
-    return PathSet(prefix for prefix in map(normalize_scope_cached, scopes) if prefix is not None)
+    return PathIndex(prefix for prefix in map(normalize_scope_cached, scopes) if prefix is not None)

@@ -233,13 +233,13 @@ def settings_by_variable() -> "dict[str, Setting]":
     return {setting.variable: setting for setting in SETTINGS if ENVIRONMENT in setting.places}
 
 
-def setting_values_by_name(document: "dict[str, object]", prefix: str = "") -> "dict[str, object]":
+def flatten_settings_document(document: "dict[str, object]", prefix: str = "") -> "dict[str, object]":
     """Return the values of a document by the names of settings; `locked` and unknown keys keep theirs."""
     values: dict[str, object] = {}
     for key, value in document.items():
         name = prefix + (key if "." not in key else f'"{key}"')
         if isinstance(value, dict) and name not in BY_NAME and (value or name in _TABLES):
-            values |= setting_values_by_name(value, f"{name}.")
+            values |= flatten_settings_document(value, f"{name}.")
         else:
             values[name] = value
     return values

@@ -7,7 +7,7 @@ import hmac
 from hashlib import sha256
 
 from cortex_policy.core import Value
-from cortex_policy.core.hooks.answers import NO_OPINION, denial_output
+from cortex_policy.core.hooks.denials import NO_OPINION, denial_output
 from cortex_policy.core.hooks.payload import MAX_BYTES
 
 AS_JSON, AS_PROCESS = "/", "/process"  # the agent's own JSON; the exit code, output and error of `hook`

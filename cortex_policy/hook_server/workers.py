@@ -9,7 +9,7 @@ import signal
 import socket
 
 from cortex_policy.core.hooks import reasons, ruling_reason  # noqa: F401 - loaded before a worker needs them
-from cortex_policy.core.hooks.answers import model_reason
+from cortex_policy.core.hooks.denials import model_reason
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.hook import HookWords, bug_text, failure_text, keep_only
 from cortex_policy.hook_decision import decide_payload

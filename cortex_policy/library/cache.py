@@ -155,7 +155,7 @@ class GrantCache:
         file = f"{preconditions.root.tools}/{grant_id}.json" if preconditions is not None else ""
         before = _stable_identity(file)
         if before is not None:
-            self.watcher.watch_file(file)
+            self.watcher.watch_grant_file(file)
         grant, settings = load()
         is_kept = before is not None and before == _stable_identity(file)
         is_kept = is_kept and settings == getattr(preconditions, "settings", None)
@@ -174,7 +174,7 @@ class GrantCache:
         if preconditions is None or preconditions is not entry.preconditions:
             return False
         # INVARIANT: the file is examined after the generation started, and after it was watched
-        is_watched = self.watcher.watch_file(entry.file)
+        is_watched = self.watcher.watch_grant_file(entry.file)
         try:
             if identity_of(_lstat(entry.file)) != entry.identity:
                 return False
@@ -208,12 +208,12 @@ class GrantCache:
         else:
             self._reloads += 1
             if before.file != entry.file:
-                self.watcher.unwatch_file(before.file)
+                self.watcher.unwatch_grant_file(before.file)
         if entry.preconditions is not None:
             self._entries[grant_id] = entry
             while len(self._entries) > self.max_grants:
                 _, last = self._entries.popitem(last=False)
-                self.watcher.unwatch_file(last.file)
+                self.watcher.unwatch_grant_file(last.file)
                 self._evictions += 1
 
     def forget(self, grant_id: str | None = None) -> None:
@@ -223,7 +223,7 @@ class GrantCache:
             for name in (grant_id,) if grant_id is not None else tuple(self._entries):
                 entry = self._entries.pop(name, None)
                 if entry is not None:
-                    self.watcher.unwatch_file(entry.file)
+                    self.watcher.unwatch_grant_file(entry.file)
 
     def stats(self, refusals: int) -> StoreStats:
         """Return what was done so far."""

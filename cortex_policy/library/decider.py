@@ -17,9 +17,9 @@ from cortex_policy.state.enforcement import (
     effective_settings,
     load_for_call_in_root,
 )
-from cortex_policy.state.file_budgets import FileBudgets
 from cortex_policy.state.grants import check_grant_id, read_grant
-from cortex_policy.state.paths import protected_paths, resolve_paths
+from cortex_policy.state.mapped_budgets import FileBudgets
+from cortex_policy.state.paths import protected_paths, resolve_path_arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class Decider:
         origin = grant.origin
         assert origin is not None  # noqa: S101 - it was read from a file
         protected = entry.preconditions.protected if entry.preconditions else protected_paths(origin, entry.settings)
-        request = Request(action, plain, resolve_paths(grant, origin, plain, protected), cost)
+        request = Request(action, plain, resolve_path_arguments(grant, origin, plain, protected), cost)
         decision = denial_before_rate(grant, request, entry.settings)  # not `... or ...`: a denial is false
         if decision is None:
             decision = decide_rate(grant, request, _unused_budget(grant, cost))

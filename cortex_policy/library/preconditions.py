@@ -14,7 +14,7 @@ from cortex_policy.core.model import CortexPolicyError, Origin, Settings
 from cortex_policy.library.file_identity import Identity, identity_of, is_next_change_noticeable
 from cortex_policy.library.inotify import CONTENT, ENTRIES, ITSELF, Inotify
 from cortex_policy.library.path_lookup import UnresolvedRoot, find_fast_lookup_prefix, resolve_and_visit
-from cortex_policy.state import Root, dot_cortex_path, policy_path, settings_directories
+from cortex_policy.state import Root, dot_cortex_path, policy_path, system_and_user_settings_directories
 from cortex_policy.state.enforcement import check_host_stop, check_root_stop, effective_settings
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.ledger_directory import is_on_local_file_system
@@ -103,8 +103,8 @@ class PreconditionWatcher:
                 self.generation, self.queue = self._reads, inotify.descriptor
             return self.preconditions, self.generation
 
-    def watch_file(self, file: str) -> bool:
-        """Watch the file that has this name now, through any name, until it is dropped; return whether that worked."""
+    def watch_grant_file(self, file: str) -> bool:
+        """Watch the file of a grant, which others keep, until it is unwatched; return whether that worked."""
         with self._lock:
             inotify, now = self._inotify, monotonic_ns()
             if inotify is None or self.generation == 0 or now < self._retry_files_at:
@@ -117,8 +117,8 @@ class PreconditionWatcher:
                 return False
             return True
 
-    def unwatch_file(self, file: str) -> None:
-        """Stop watching a file."""
+    def unwatch_grant_file(self, file: str) -> None:
+        """Stop watching the file of a grant, in the next round."""
         with self._lock:
             if self._inotify is not None:
                 self._inotify.unwatch_file(file)
@@ -216,7 +216,10 @@ def _watch_all(visit: "Visit", name: UnresolvedRoot, protected_names: tuple[str,
     policy = policy_path(top)
     visit(dot_cortex_path(top), ITSELF)
     visit(f"{policy}/tools", ENTRIES)
-    for directory in (policy, *(resolve_and_visit(directory, visit) for directory in settings_directories())):
+    for directory in (
+        policy,
+        *(resolve_and_visit(directory, visit) for directory in system_and_user_settings_directories()),
+    ):
         if directory is not None:
             _watch_contents(visit, directory)
     for path in protected_names:

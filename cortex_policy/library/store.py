@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from cortex_policy.core.audit_sink import Sink
     from cortex_policy.library.async_loader import AsyncExecutor
     from cortex_policy.library.cache import CachedGrant
-    from cortex_policy.library.polling import PollingThread
+    from cortex_policy.library.store_thread import StoreThread
     from cortex_policy.library.subscriptions import GrantChanged, Subscriptions
-    from cortex_policy.state.file_budgets import FileBudgets
+    from cortex_policy.state.mapped_budgets import FileBudgets
     from cortex_policy.state.memory_budgets import MemoryBudgets
 
 DEFAULT_MAX_GRANTS = 64
@@ -71,7 +71,7 @@ class PolicyStore(Decider):
         )
         self._lock = allocate_lock()
         self._executor: AsyncExecutor | None = None
-        self._polling: PollingThread | None = None
+        self._polling: StoreThread | None = None
         self._subscriptions: Subscriptions | None = None
         _stores.add(self)
         if reader is not None:
@@ -207,11 +207,11 @@ class PolicyStore(Decider):
                 self._executor = AsyncExecutor()
             return self._executor
 
-    def _get_polling(self) -> "PollingThread":
+    def _get_polling(self) -> "StoreThread":
         if self._polling is None:
-            from cortex_policy.library.polling import PollingThread  # noqa: PLC0415 - loads `threading`
+            from cortex_policy.library.store_thread import StoreThread  # noqa: PLC0415 - loads `threading`
 
-            self._polling = PollingThread(self.root.resolve().tools)
+            self._polling = StoreThread(self.root.resolve().tools)
         return self._polling
 
 

@@ -1,7 +1,7 @@
 """What counts the calls of a store: budgets that the program gave, the files of this host, or a server."""
 
 from cortex_policy.core.model import UsageError
-from cortex_policy.state.file_budgets import FileBudgets
+from cortex_policy.state.mapped_budgets import FileBudgets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from cortex_policy.core.decode import grant_id_of_file
 from cortex_policy.core.model import CortexPolicyError, Grant, GrantError
 from cortex_policy.library.file_identity import Identity, identity_of, is_next_change_noticeable
 from cortex_policy.library.path_lookup import UnresolvedRoot
-from cortex_policy.library.polling import report_thread_error
+from cortex_policy.library.store_thread import report_thread_error
 from cortex_policy.state import Root
 from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.grants import read_grant

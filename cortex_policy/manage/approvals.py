@@ -75,7 +75,7 @@ class AnswerResult(Value):
     is_changed: bool
 
 
-def list_requests(root: str | None = None) -> tuple[RequestDetails, ...]:
+def list_recent_requests(root: str | None = None) -> tuple[RequestDetails, ...]:
     """Return the requests that wait and those answered lately, of all roots or of one; raise StateError.
 
     Those of other programs name no root, and are always among them.
@@ -88,7 +88,7 @@ def list_requests(root: str | None = None) -> tuple[RequestDetails, ...]:
 
 def get_request(request_id: str, root: str | None = None) -> RequestDetails:
     """Return a request by its id; raise NotDoneError if there is none."""
-    request = next((details for details in list_requests(root) if details.id == request_id), None)
+    request = next((details for details in list_recent_requests(root) if details.id == request_id), None)
     if request is None:
         raise _unknown_request_error(request_id)
     return request

@@ -41,7 +41,7 @@ class BudgetOwner(Value):
         return self.label if self.shared is None else f"all hosts that name them `{self.shared.name}`"
 
 
-def current_owner() -> BudgetOwner:
+def budget_owner_of_this_process() -> BudgetOwner:
     """Return the user of this process; raise GrantError or StateError if settings name no usable directory."""
     settings = counting_settings()
     owner = budget_owner(os.geteuid(), state_directory(settings.state_dir))

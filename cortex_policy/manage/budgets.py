@@ -15,7 +15,7 @@ from cortex_policy.core.model import (
     UsageError,
 )
 from cortex_policy.core.text import join_words_that_fit, os_error_text
-from cortex_policy.manage.budget_owner import BudgetOwner, counting_settings, current_owner
+from cortex_policy.manage.budget_owner import BudgetOwner, budget_owner_of_this_process, counting_settings
 from cortex_policy.manage.listing import GrantRow, grant_row, grant_rows
 from cortex_policy.state import Root, boot_id
 from cortex_policy.state.grants import check_grant_id, read_grant
@@ -67,7 +67,7 @@ def grant_with_budgets(root: Root, grant_id: str) -> GrantWithBudgets:
     """Return one grant with its budgets; raise GrantError (grant_not_found) if it does not exist."""
     row, owner = grant_row(root, grant_id), None
     try:
-        owner = current_owner()
+        owner = budget_owner_of_this_process()
         statuses = _action_budgets(_budgets_of(root), row)
     except (GrantError, StateError) as error:
         if error.reason not in (SETTINGS_INVALID, STATE_UNAVAILABLE):

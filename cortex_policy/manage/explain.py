@@ -28,7 +28,7 @@ from cortex_policy.state import Root, policy_path, sha256
 from cortex_policy.state.approval_store import approvals_file
 from cortex_policy.state.enforcement import resolve_request
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.users import Owner, owner_who_may_replace
+from cortex_policy.state.users import UserWhoMayWrite, user_who_may_replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class CallExplanation(Value):
 
     explanation: Explanation
     file: str | None = None
-    owner: Owner | None = None
+    owner: UserWhoMayWrite | None = None
     note: str = ""
 
 
@@ -78,7 +78,7 @@ def explain_call(outcome: "CallOutcome") -> CallExplanation:
     if error is not None:
         failed = RuleStep(explanation.steps[-1].rule, FAILS, error.detail)
         explanation = Explanation((*explanation.steps[:-1], failed), advice=error.hint)
-    steward = owner_who_may_replace(_file_of_remedy(decided)) if explanation.remedy else None
+    steward = user_who_may_replace(_file_of_remedy(decided)) if explanation.remedy else None
     return CallExplanation(explanation, origin.file, steward, "" if text is not None else _CHANGED_NOTE)
 
 
@@ -184,7 +184,7 @@ def _explain_error(error: CortexPolicyError, stage: str = "") -> CallExplanation
     note = ""
     if error.reason is GRANT_UNSAFE:
         note = "root alone can run that" if "chown " in error.hint else "its owner or root can fix it"
-    return CallExplanation(explanation, error.file, owner_who_may_replace(path) if path and error.hint else None, note)
+    return CallExplanation(explanation, error.file, user_who_may_replace(path) if path and error.hint else None, note)
 
 
 def _path_to_fix(error: CortexPolicyError) -> str:

@@ -6,8 +6,8 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import WAITING, CortexPolicyError, GrantError, Settings, StateError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import EffectiveSetting
-from cortex_policy.manage.approvals import RequestDetails, list_requests
-from cortex_policy.manage.budget_owner import BudgetOwner, current_owner
+from cortex_policy.manage.approvals import RequestDetails, list_recent_requests
+from cortex_policy.manage.budget_owner import BudgetOwner, budget_owner_of_this_process
 from cortex_policy.manage.global_denials import GlobalDenials, find_global_denials
 from cortex_policy.manage.listing import GrantRow, grant_rows
 from cortex_policy.manage.other_owners import OtherOwners, find_other_budget_owners
@@ -77,7 +77,7 @@ def read_status(root: Root) -> RootStatus:
         _find_unusable_error(root, grants, settings),
         grants,
         tuple(one for one in resolved if one.effective.place != DEFAULT),
-        _value_or_error(current_owner)[0],
+        _value_or_error(budget_owner_of_this_process)[0],
         find_other_budget_owners(root),
         settings.audit_file if settings is not None else None,
         _find_audit_error(settings),
@@ -128,4 +128,4 @@ def _read_waiting_requests(root: Root, settings: Settings | None) -> tuple[Reque
     """Return the requests that wait; the file is not made, nor the directory that it is in."""
     if settings is None or not os.path.lexists(approvals_file(settings)):
         return ()
-    return tuple(request for request in list_requests(root.path) if request.status == WAITING)
+    return tuple(request for request in list_recent_requests(root.path) if request.status == WAITING)

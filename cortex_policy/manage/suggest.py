@@ -22,7 +22,7 @@ from cortex_policy.manage.replay.denied_groups import (
 )
 from cortex_policy.manage.replay.missing_permissions import MAX_SCOPES, merge_scopes
 from cortex_policy.manage.replay.past_call import CallExample, to_example
-from cortex_policy.manage.replay.replay import WARM_UP_SECONDS, UndecidedCalls, load_policy
+from cortex_policy.manage.replay.replay import WARM_UP_SECONDS, UndecidedCalls, load_current_or_proposed_grants
 from cortex_policy.manage.replay.rules import FULL_ARGS_HINT
 from cortex_policy.state.enforcement import effective_settings
 from cortex_policy.state.grants_errors import quoted, root_option
@@ -72,7 +72,7 @@ def suggest(
     root: "Root", lines: "Iterable[bytes]", counts: "ReadCounts", since: float = float("-inf"), only: str | None = None
 ) -> Suggestions:
     """Return what would have allowed the calls that were denied since a time, of all grants or of one."""
-    policy, settings = load_policy(root), effective_settings(root.path)
+    policy, settings = load_current_or_proposed_grants(root), effective_settings(root.path)
     grouper = DenialGrouper(CallReplayer(policy, settings, lambda *_: None), settings, only)
     with pause_garbage_collector():
         for at, data in decode_grant_calls(lines, root.path, counts):

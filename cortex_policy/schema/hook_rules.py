@@ -6,7 +6,7 @@ from itertools import chain
 from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.decode import MAX_BYTES, MalformedError
 from cortex_policy.core.hooks.agent_tools import TOOLS, tools_of_agents
-from cortex_policy.core.hooks.rule_problems import decode_rules, rule_problems
+from cortex_policy.core.hooks.hooks_toml_problems import decode_rules, hooks_toml_problems
 from cortex_policy.core.hooks.rules import HookRules, match_wildcard
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import GrantError
@@ -51,7 +51,7 @@ def decode_and_lint_hook_rules(
     spans = find_key_spans(text)
     problems = [
         _make_problem(one.code, one.message, one.hint, one.keys, _nearest_span(spans, one.keys), at_key=one.at_key)
-        for one in rule_problems(document)
+        for one in hooks_toml_problems(document)
     ]
     if problems:
         return None, tuple(limit_per_code(problems))

@@ -7,7 +7,7 @@ from cortex_policy.core.decode import MalformedError, decode_json, grant_from_do
 from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.core.scope_prefix import normalize_scope_cached
-from cortex_policy.schema.fixes import Fix, apply_fix_unless_wider, max_fixes
+from cortex_policy.schema.fixes import Fix, apply_fix_unless_wider, max_fixes_of_file
 from cortex_policy.schema.problems import MAX_PROBLEMS, UnlocatedProblem
 from cortex_policy.schema.rules.actions_and_scopes import (
     find_escalating_scopes,
@@ -80,7 +80,7 @@ def limit_per_code(problems: "Iterable[UnlocatedProblem]") -> "Iterator[Unlocate
 
 def apply_certain_fixes(data: bytes, codes: frozenset[str], settings: Settings = DEFAULTS) -> bytes:
     """Return the bytes of a grant with the certain fixes of these codes; text that does not decode stays as it is."""
-    fixes_left = max_fixes(data)
+    fixes_left = max_fixes_of_file(data)
     for _ in range(MAX_ROUNDS):
         text = data.decode("utf-8", "surrogateescape")
         fixes = [one.fix for one in decode_and_lint_grant(data)[1] if one.fix is not None and one.code in codes]

@@ -5,7 +5,7 @@ from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.json_tree import JsonNode, JsonSyntaxError, line_and_column, node_at, parse_tree
 from cortex_policy.core.model import Settings
 from cortex_policy.schema.catalog import ERROR, severity_of
-from cortex_policy.schema.fixes import apply_fix_unless_wider, max_fixes
+from cortex_policy.schema.fixes import apply_fix_unless_wider, max_fixes_of_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def locate_problems(
         root = parse_tree(text)
     except JsonSyntaxError:
         root = None  # what was found there has a span
-    fixes_left = max_fixes(data)
+    fixes_left = max_fixes_of_file(data)
     problems = []
     for problem in unlocated:
         fix = problem.fix if fixes_left else None

@@ -110,7 +110,7 @@ def exists_or_unknown(name: str, directory: int | None = None) -> bool:
     return True
 
 
-def settings_directories() -> tuple[str, str]:
+def system_and_user_settings_directories() -> tuple[str, str]:
     """Return the directories of the system's and the user's settings, as platformdirs has them, without its 20 ms."""
     named = os.environ.get("XDG_CONFIG_HOME", "")
     if named.startswith("/"):

@@ -8,7 +8,7 @@ from cortex_policy.core.audit_event import FULL, Event, parse_trace_id, to_cloud
 from cortex_policy.core.decode import MalformedError, decode_json, to_whole_number
 from cortex_policy.core.model import STATE_UNAVAILABLE, CortexPolicyError, StateError
 from cortex_policy.state import policy_path, read_all, sha256_hex
-from cortex_policy.state.paths import protected_paths, resolve_paths, working_directory
+from cortex_policy.state.paths import protected_paths, resolve_path_arguments, working_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _resolved_paths(call: "AnsweredCall") -> "tuple[ResolvedPath, ...] | None":
     if call.grant is None or origin is None:
         return None
     try:
-        return resolve_paths(call.grant, origin, call.args, protected_paths(origin, call.settings))
+        return resolve_path_arguments(call.grant, origin, call.args, protected_paths(origin, call.settings))
     except StateError:  # no descriptor was left: the answer says so
         return None
 

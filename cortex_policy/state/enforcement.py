@@ -26,11 +26,11 @@ from cortex_policy.state import (
     may_hold_settings,
     policy_path,
     resource_shortage_error,
-    settings_directories,
+    system_and_user_settings_directories,
 )
 from cortex_policy.state.grants import check_grant_id, find_root, read_grant
 from cortex_policy.state.ledger import Ledger
-from cortex_policy.state.paths import protected_paths, resolve_paths
+from cortex_policy.state.paths import protected_paths, resolve_path_arguments
 
 _NO_SETTINGS = ("CORTEX_POLICY_ROOT", STATE_DIR, "CORTEX_POLICY_BUDGETS_PASSWORD")
 _SHARED_VARIABLES = ("CORTEX_AUDIT_LOG", "CORTEX_HITL_STORE", "CORTEX_HITL_TIMEOUT_MS")  # with other programs
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 def effective_settings(root: str | None, *, require_path: bool = False) -> Settings:
     """Return the effective settings for a root, or those of operators alone; raise GrantError (settings_invalid)."""
-    directories = [*settings_directories(), *([policy_path(root)] if root is not None else [])]
+    directories = [*system_and_user_settings_directories(), *([policy_path(root)] if root is not None else [])]
     variables = {variable: os.environ[variable] for variable in os.environ if _is_setting(variable)}
     if not variables and not any(map(may_hold_settings, directories)):
         state_dir = os.environ.get(STATE_DIR)
@@ -62,9 +62,9 @@ def effective_settings(root: str | None, *, require_path: bool = False) -> Setti
         from cortex_policy.state.settings import read_uncached_settings  # noqa: PLC0415 - only if something is set
 
         return read_uncached_settings(root, require_path=require_path)
-    from cortex_policy.state.settings_cache import cached_settings  # noqa: PLC0415 - only if something is set
+    from cortex_policy.state.settings_cache import settings_with_disk_copy  # noqa: PLC0415 - only if something is set
 
-    return cached_settings(root, variables)
+    return settings_with_disk_copy(root, variables)
 
 
 def _is_setting(variable: str) -> bool:
@@ -191,7 +191,7 @@ def resolve_request(
     grant: "Grant", origin: "Origin", action: str, args: "Mapping[str, object]", settings: Settings, cost: int = 1
 ) -> Request:
     """Return the request of a call, with its paths resolved from the working directory."""
-    return Request(action, args, resolve_paths(grant, origin, args, protected_paths(origin, settings)), cost)
+    return Request(action, args, resolve_path_arguments(grant, origin, args, protected_paths(origin, settings)), cost)
 
 
 def add_grant_id(error: CortexPolicyError, grant_id: str, root: str | None) -> None:

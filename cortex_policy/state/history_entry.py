@@ -9,7 +9,7 @@ from time import gmtime, strftime
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError, decode_json, to_whole_number
 from cortex_policy.state.policy_files import is_policy_name
-from cortex_policy.state.stamp import VERSIONS, grant_digest
+from cortex_policy.state.stamp import VERSIONS, content_digest
 from cortex_policy.state.users import user_label
 
 TYPE_CHECKING = False
@@ -206,7 +206,7 @@ def _decode_change(member: object) -> GrantChange:
     old, new, mode, data = member.get("old"), member.get("new"), member.get("mode", 0o644), _decode_bytes(member)
     if not _is_digest_or_none(old) or not _is_digest_or_none(new) or not isinstance(mode, int) or mode & ~MODES:
         raise MalformedError(f"its members of `{grant_id}` are malformed")
-    if data is not None and grant_digest(data) != old:  # INVARIANT: an entry never brings back other bytes
+    if data is not None and content_digest(data) != old:  # INVARIANT: an entry never brings back other bytes
         raise MalformedError(f"the bytes of `{grant_id}` do not match their digest")
     return GrantChange(grant_id, old, new, data, mode, member.get("hand_edit") is True)
 

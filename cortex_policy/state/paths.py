@@ -10,7 +10,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.engine import find_matching_scope
 from cortex_policy.core.model import ResolvedPath, StateError
 from cortex_policy.core.path_arguments import collapse_path, path_arguments, relative_to_root
-from cortex_policy.state import dot_cortex_path, policy_path, settings_directories, state_directory
+from cortex_policy.state import dot_cortex_path, policy_path, state_directory, system_and_user_settings_directories
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ def protected_paths(origin: "Origin", settings: "Settings") -> ProtectedPaths:
     )  # fmt: skip
     files = [file for file in named if file is not None]
     try:
-        names = [state_directory(settings.state_dir), *settings_directories(), *files]
+        names = [state_directory(settings.state_dir), *system_and_user_settings_directories(), *files]
     except StateError:  # the ledger says so, once every other rule lets the call pass
-        names = [*settings_directories(), *files]
+        names = [*system_and_user_settings_directories(), *files]
     for name in names:
         identity = _identity_of(name)
         if identity is not None:  # else it is not there (yet): its name guards it
@@ -74,7 +74,7 @@ class UnresolvablePathError(Exception):
     """A way cannot be followed, so that it may lead to what governs grants; says why."""
 
 
-def resolve_paths(
+def resolve_path_arguments(
     grant: "Grant", origin: "Origin", args: "Mapping[str, object]", protected: ProtectedPaths, start: str | None = None
 ) -> tuple[ResolvedPath, ...]:
     """Resolve every path argument of a call from the caller's working directory, or from `start`.

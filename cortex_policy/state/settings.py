@@ -21,11 +21,11 @@ from cortex_policy.core.settings import (
     SYSTEM,
     USER,
     Layer,
+    flatten_settings_document,
     is_valid_setting,
     parse_shared_value,
     resolve_setting,
     setting_value_or_text,
-    setting_values_by_name,
     settings_by_variable,
 )
 from cortex_policy.core.toml import decode_toml
@@ -38,7 +38,7 @@ from cortex_policy.state import (
     may_hold_settings,
     policy_path,
     read_all,
-    settings_directories,
+    system_and_user_settings_directories,
 )
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, find_trust_problems
 
@@ -72,9 +72,9 @@ def settings_of_layers(layers: list[Layer]) -> Settings:
     }
     settings = Settings(**{"state_dir": default_state_directory(), **values})
     if settings.budgets_url is not None:
-        from cortex_policy.state.budget_settings import raise_if_incomplete  # noqa: PLC0415 - few hosts share budgets
+        from cortex_policy.state.budget_settings_check import raise_if_budget_settings_incomplete  # noqa: PLC0415 - few hosts share budgets
 
-        raise_if_incomplete(settings, layers)
+        raise_if_budget_settings_incomplete(settings, layers)
     return settings
 
 
@@ -90,7 +90,7 @@ def find_state_directory() -> str:
     Raises GrantError (settings_invalid) if one of these files cannot be trusted.
     """
     named = os.environ.get(STATE_DIR)
-    system, user = settings_directories()
+    system, user = system_and_user_settings_directories()
     if may_hold_settings(system) or (named is None and may_hold_settings(user)):  # the first may lock it
         value = resolve_setting([*_operator_layers(), variables_layer({STATE_DIR: named})], "state_dir").effective.value
         named = value if isinstance(value, str) else None
@@ -145,7 +145,7 @@ def settings_directory_of(place: str, root: str | None) -> str:
     """Return the directory of the settings file of a place."""
     if place == PROJECT:
         return policy_path(root or "")
-    return settings_directories()[place == USER]
+    return system_and_user_settings_directories()[place == USER]
 
 
 def settings_file(place: str, root: str | None) -> str:
@@ -251,7 +251,7 @@ def decode_layer(place: str, file: str, data: bytes, *, asks_all: bool = True) -
 
         raise invalid_settings_error(file, f"it is larger than {MAX_BYTES} bytes", f"shorten `{file}`")
     try:
-        values = setting_values_by_name(decode_toml(data))
+        values = flatten_settings_document(decode_toml(data))
     except MalformedError as error:
         from cortex_policy.state.settings_errors import invalid_settings_error  # noqa: PLC0415 - only a failure needs it
 

@@ -15,8 +15,8 @@ from cortex_policy.state import (
     may_hold_settings,
     policy_path,
     read_all,
-    settings_directories,
     sha256,
+    system_and_user_settings_directories,
     try_open_state_directory,
 )
 
@@ -37,9 +37,9 @@ _NEW = ".new-"
 _WRITE_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def cached_settings(root: str, variables: "dict[str, str]") -> Settings:
+def settings_with_disk_copy(root: str, variables: "dict[str, str]") -> Settings:
     """Return the effective settings for a root and these variables; raise GrantError (settings_invalid)."""
-    system, user = settings_directories()
+    system, user = system_and_user_settings_directories()
     directory = -1 if may_hold_settings(system) else try_open_state_directory(os.environ.get(STATE_DIR))
     if directory < 0:  # without a safe directory there are no copies: the files are read each time
         return _read_settings(root)

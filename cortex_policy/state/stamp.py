@@ -42,14 +42,14 @@ class Stamp(Value):
         return digest == self.digests.get(name) or digest in self.pending.get(name, ())
 
 
-def grant_digest(data: bytes) -> str:
+def content_digest(data: bytes) -> str:
     """Return the digest of the bytes of a grant, or of `hooks.toml`."""
     return f"sha256:{sha256(data).hexdigest()}"
 
 
 def checksum_of(digests: "Mapping[str, str]") -> str:
     """Return the checksum over the sorted lines `<name> <digest>`."""
-    return grant_digest("".join(f"{name} {digests[name]}\n" for name in sorted(digests)).encode())
+    return content_digest("".join(f"{name} {digests[name]}\n" for name in sorted(digests)).encode())
 
 
 def stamp_file(root: str) -> str:

@@ -14,8 +14,8 @@ from cortex_policy.core.settings import (
     SYSTEM,
     USER,
     Layer,
+    flatten_settings_document,
     is_valid_setting,
-    setting_values_by_name,
 )
 from cortex_policy.core.toml import decode_toml
 from cortex_policy.state.settings import (
@@ -77,6 +77,6 @@ def _valid_file_layer(place: str, root: str | None, errors: list[GrantError]) ->
 
 def _values_of(data: bytes) -> "dict[str, object]":
     try:
-        return setting_values_by_name(decode_toml(data)) if len(data) <= MAX_BYTES else {}
+        return flatten_settings_document(decode_toml(data)) if len(data) <= MAX_BYTES else {}
     except MalformedError:
         return {}

@@ -40,7 +40,7 @@ class LockWait(Value):
 NO_WAIT = LockWait()
 
 
-class LockHolder(Value):
+class LockHolderText(Value):
     """Who holds a lock, and what else to do than wait."""
 
     sentence: str
@@ -144,7 +144,10 @@ def _lock_current_file(policy: PolicyDirectory, lock_wait: LockWait) -> int:
 
 
 def acquire_lock(
-    descriptor: int, holder: "Callable[[int], LockHolder]", lock_wait: LockWait = NO_WAIT, deadline: float | None = None
+    descriptor: int,
+    holder: "Callable[[int], LockHolderText]",
+    lock_wait: LockWait = NO_WAIT,
+    deadline: float | None = None,
 ) -> None:
     """Lock an open file or directory; raise NotDoneError, naming its holder, if that takes too long."""
     from filelock import lock_descriptor  # noqa: PLC0415 - 50 ms, and only a writer needs it
@@ -189,7 +192,7 @@ def _write_holder(descriptor: int, command: str) -> None:
         os.ftruncate(descriptor, len(text) + 1)
 
 
-def _read_holder(descriptor: int) -> LockHolder:
+def _read_holder(descriptor: int) -> LockHolderText:
     """Return who holds the lock and for how long, as far as the file says."""
     try:
         holder = json.loads(os.pread(descriptor, MAX_HOLDER_BYTES, 0).splitlines()[0])
@@ -198,6 +201,8 @@ def _read_holder(descriptor: int) -> LockHolder:
         what = f"in `{holder['command']}`" if holder.get("command") else "writing grants"
         sentence = f"{holder['user']} (pid {pid}{elsewhere}) has been {what} for {duration_text(seconds)}"
     except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
-        return LockHolder("another process is writing grants")
+        return LockHolderText("another process is writing grants")
     is_old = is_here and pid > 1 and seconds >= LONG_SECONDS  # the kernel frees the lock of a process that has ended
-    return LockHolder(sentence, f"; if nobody sits there, `kill {pid}` ends it and keeps its text" if is_old else "")
+    return LockHolderText(
+        sentence, f"; if nobody sits there, `kill {pid}` ends it and keeps its text" if is_old else ""
+    )

@@ -9,7 +9,7 @@ import pytest
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.manage.hooks.agent_behaviour import is_call_blocked
 from cortex_policy.manage.hooks.handler_line import read_runnable_line
-from cortex_policy.manage.hooks.runnable_line import run_line
+from cortex_policy.manage.hooks.hook_line import run_line
 from cortex_policy.manage.hooks.status import hook_statuses
 from cortex_policy.manage.hooks.targets import AGENT_FILES
 from cortex_policy.manage.hooks.trial_payload import trial_payload

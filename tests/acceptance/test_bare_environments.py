@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.state import settings_directories, settings_errors
+from cortex_policy.state import settings_errors, system_and_user_settings_directories
 from cortex_policy.state.enforcement import effective_settings
 from tests.support.users import CALLER, by_caller
 
@@ -62,7 +62,7 @@ def test_without_a_home_the_working_directory_holds_no_settings(
         file = root / name / ".config/cortex-policy/config.toml"
         file.parent.mkdir(parents=True)
         file.write_text('sensitive = "deny"\n')
-    assert all(directory.startswith("/") for directory in settings_directories())
+    assert all(directory.startswith("/") for directory in system_and_user_settings_directories())
     assert effective_settings(None).sensitive == "allow"
 
 

@@ -38,10 +38,10 @@ def test_a_write_of_hooks_toml_is_stamped_beside_the_grants(file: Path) -> None:
     before = json.loads(Path(file.parent, "stamp.json").read_bytes())
     write(file, RULES)
     after = json.loads(Path(file.parent, "stamp.json").read_bytes())
-    assert (after["version"], after["hooks"]) == (2, stamps.grant_digest(RULES))
+    assert (after["version"], after["hooks"]) == (2, stamps.content_digest(RULES))
     assert after["grants"] == before["grants"]
     lines = sorted(f"{name} {digest}\n" for name, digest in {**after["grants"], HOOKS: after["hooks"]}.items())
-    assert after["checksum"] == stamps.grant_digest("".join(lines).encode())
+    assert after["checksum"] == stamps.content_digest("".join(lines).encode())
     run_command("stamp", "verify")
 
 
@@ -130,7 +130,7 @@ def test_two_stamps_with_hooks_toml_are_merged(file: Path) -> None:
     write(file, RULES)
     ours = Path(file.parent, "stamp.json").read_bytes()
     merged = merge_stamp_bytes(base, ours, base)
-    assert stamps.parse_stamp(merged.data).digests[HOOKS] == stamps.grant_digest(RULES)
+    assert stamps.parse_stamp(merged.data).digests[HOOKS] == stamps.content_digest(RULES)
     write(file, MORE)
     theirs = Path(file.parent, "stamp.json").read_bytes()
     assert HOOKS in merge_stamp_bytes(base, ours, theirs).conflict
@@ -170,7 +170,7 @@ def test_hooks_toml_needs_no_grants_beside_it(root: Path) -> None:
     (policy / HOOKS).write_bytes(RULES)
     run_command("stamp", "write", "--allow-widening")
     stamp = json.loads((policy / "stamp.json").read_bytes())
-    assert (stamp["grants"], stamp["hooks"]) == ({}, stamps.grant_digest(RULES))
+    assert (stamp["grants"], stamp["hooks"]) == ({}, stamps.content_digest(RULES))
     run_command("stamp", "verify")
     (policy / HOOKS).write_bytes(MORE)
     assert HOOKS in run_command("stamp", "verify", code=1).stdout

@@ -6,8 +6,8 @@ import pytest
 
 from cortex_policy.core.hooks import shell_commands
 from cortex_policy.core.hooks.guarded_files import READERS
+from cortex_policy.core.hooks.hooks_toml_problems import RULE_KEYS
 from cortex_policy.core.hooks.payload import AGENTS, CANARY
-from cortex_policy.core.hooks.rule_problems import RULE_KEYS
 from cortex_policy.schema.hook_rules import decode_and_lint_hook_rules
 from tests.support.checkout import CHECKOUT, page
 from tests.support.hook_calls import bash, call, one_rule, rules, ruling

@@ -17,7 +17,7 @@ OURS = {
     "cortex_policy.state.ledger", "cortex_policy.state.paths", "cortex_policy.state.ledger_ring",
 }  # fmt: skip
 HOOK = (OURS - {"cortex_policy.check"}) | {
-    "cortex_policy.core.hooks", "cortex_policy.core.hooks.answers", "cortex_policy.core.hooks.guarded_files",
+    "cortex_policy.core.hooks", "cortex_policy.core.hooks.denials", "cortex_policy.core.hooks.guarded_files",
     "cortex_policy.core.hooks.inputs", "cortex_policy.core.hooks.payload", "cortex_policy.core.hooks.questions",
     "cortex_policy.core.hooks.rules", "cortex_policy.hook", "cortex_policy.hook_decision",
     "cortex_policy.state.deliveries", "cortex_policy.state.hooks_file",

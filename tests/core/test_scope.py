@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from cortex_policy.core.closest_match import closest_scope
 from cortex_policy.core.engine import find_matching_scope, normalize_scope, path_syntax_problem, path_violation_text
 from cortex_policy.core.model import ResolvedPath
-from cortex_policy.core.scope_prefix import repair_scope
+from cortex_policy.core.scope_prefix import suggest_scope_prefix
 
 
 @pytest.mark.parametrize(
@@ -71,12 +71,12 @@ def test_a_guarded_place_is_denied_whatever_the_scope() -> None:
 )  # fmt: skip
 def test_a_scope_that_never_matches_has_a_nearest_prefix(scope: str, prefix: str | None) -> None:
     """What it was meant to say, as far as a prefix can; none where that would be the root or leave it."""
-    assert repair_scope(scope) == prefix
+    assert suggest_scope_prefix(scope) == prefix
 
 
 def test_a_scope_that_matches_is_its_own_proposal() -> None:
     """Without the one `/` that is dropped anyway."""
-    assert repair_scope("docs/") == "docs"
+    assert suggest_scope_prefix("docs/") == "docs"
 
 
 parts = st.sampled_from(["a", "b", "ab", "", "..", "a*", "é", " a"])

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.engine import find_matching_scope
-from cortex_policy.core.scope_prefix import PathSet
+from cortex_policy.core.scope_prefix import PathIndex
 
 PATHS = st.lists(st.sampled_from(["a", "b", "a-", "a0", "a.b", "é"]), min_size=1, max_size=4).map("/".join)
 
@@ -12,7 +12,7 @@ PATHS = st.lists(st.sampled_from(["a", "b", "a-", "a0", "a.b", "é"]), min_size=
 @given(st.lists(PATHS), PATHS)
 def test_a_set_answers_as_each_of_its_paths(paths: list[str], asked: str) -> None:
     """What covers a path, what lies in it, and which lie in no other."""
-    found = PathSet(paths)
+    found = PathIndex(paths)
     assert found.covers(asked) == (find_matching_scope(tuple(paths), asked) is not None)
     assert found.count_in(asked) == len({path for path in paths if find_matching_scope((asked,), path) is not None})
     assert found.contains(asked) == (asked in paths)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cortex_policy.core.closest_match import closest_scope, closest_word
 from cortex_policy.core.engine import find_matching_scope, normalize_scope
 from cortex_policy.core.model import ResolvedPath
-from cortex_policy.core.unicode_equivalence import equivalent_word, normal_form_difference, scope_covering_in_nfc
+from cortex_policy.core.unicode_equivalence import equivalent_word, normal_form_difference_text, scope_covering_in_nfc
 
 NFC, NFD = "docs/caf\u00e9", "docs/cafe\u0301"
 
@@ -42,8 +42,8 @@ def test_an_action_that_reads_like_one_that_is_allowed_is_found() -> None:
 
 def test_the_forms_are_named() -> None:
     """The words themselves look the same."""
-    assert normal_form_difference("the scope", NFD, NFC).endswith("normal form: NFD instead of NFC")
-    assert normal_form_difference("the scope", NFD + "\u00e9", NFC).endswith(
+    assert normal_form_difference_text("the scope", NFD, NFC).endswith("normal form: NFD instead of NFC")
+    assert normal_form_difference_text("the scope", NFD + "\u00e9", NFC).endswith(
         "normal form: neither NFC nor NFD instead of NFC"
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.library import polling
+from cortex_policy.library import store_thread
 from cortex_policy.library.store import PolicyStore
 from cortex_policy.library.subscriptions import GrantChanged
 from tests.support.roots import GIT
@@ -58,7 +58,7 @@ def test_each_write_is_reported_once_with_its_verdict(root: Path) -> None:
         assert changes.get(timeout=PATIENCE) == GrantChanged("fresh", None, new, "widened")
         (root / ".cortex" / "policy" / "tools" / "fresh.json").unlink()
         assert changes.get(timeout=PATIENCE) == GrantChanged("fresh", new, None, "narrowed")
-        time.sleep(4 * polling.INTERVAL_SECONDS)
+        time.sleep(4 * store_thread.INTERVAL_SECONDS)
         assert changes.empty()
 
 
@@ -90,7 +90,7 @@ def test_an_ended_subscription_gets_no_more_changes(root: Path) -> None:
         end()
         written(root, tool="t")
         assert changes.get(timeout=PATIENCE).id == "git"
-        time.sleep(3 * polling.INTERVAL_SECONDS)
+        time.sleep(3 * store_thread.INTERVAL_SECONDS)
         assert changes.empty()
 
 

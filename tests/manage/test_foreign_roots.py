@@ -61,7 +61,7 @@ def remember(root: Root, grant_id: str, data: bytes, mode: int) -> None:
     with by_caller():
         (policy / "history").mkdir(mode=0o700)
         (policy / "history" / "00000001-v2.json").write_text(json.dumps(entry))
-        now = {"git": stamps.grant_digest(grant_file(root).read_bytes())}
+        now = {"git": stamps.content_digest(grant_file(root).read_bytes())}
         (policy / "stamp.json").write_bytes(stamps.encode_stamp(stamps.Stamp(2, now, {})))
 
 

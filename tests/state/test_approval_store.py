@@ -16,7 +16,7 @@ from cortex_policy.core.audit_event import format_timestamp
 from cortex_policy.core.model import Approval, CortexPolicyError, GrantError, StateError
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore
-from cortex_policy.manage.approvals import answer_request, list_requests
+from cortex_policy.manage.approvals import answer_request, list_recent_requests
 from cortex_policy.state import approval_check, approval_store, state_error
 from cortex_policy.state.approval_store import ApprovalStoreError
 from cortex_policy.state.enforcement import decide_and_consume, effective_settings
@@ -77,7 +77,7 @@ def test_a_store_asks_and_uses_as_enforce_does() -> None:
     """The same request; its decision also names the bytes it was made on, and to decide alone asks nobody."""
     with PolicyStore() as store:
         assert store.decide("records", "read").reason == "approval_required"
-        assert list_requests() == ()
+        assert list_recent_requests() == ()
         with pytest.raises(ApprovalRequired) as caught:
             store.enforce("records", "read")
         request_id = waits()
@@ -182,7 +182,7 @@ def test_a_denied_call_stays_denied_and_asks_nobody_again() -> None:
     answer_request(request_id, approved=False)
     with pytest.raises(ApprovalRequired, match=f"request `{request_id}` was denied by a human"):
         read()
-    assert [plea.status for plea in list_requests()] == ["denied"]
+    assert [plea.status for plea in list_recent_requests()] == ["denied"]
 
 
 def test_a_denial_withdraws_an_unused_approval() -> None:
@@ -280,7 +280,7 @@ def test_old_answers_are_removed_from_the_approvals_file(file: Path) -> None:
             assert enforce(grant, "read", {"n": n, "text": "x" * 1000}, budgets=MemoryBudgets())
     assert file.stat().st_size < 400_000
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert list_requests()[-1].status == "denied"
+    assert list_recent_requests()[-1].status == "denied"
 
 
 def test_arguments_of_any_kind_can_be_approved() -> None:
@@ -412,7 +412,7 @@ def test_lines_of_the_original_are_read_and_answered(file: Path) -> None:
     with file.open("a") as opened:
         opened.write(json.dumps(asked | {"ts": format_timestamp(time.time_ns())}) + "\n")
         opened.write(json.dumps(asked | {"id": "old", "ts": "2020-01-01T00:00:00.000Z"}) + "\n")
-    found = {plea.id: plea for plea in list_requests()}
+    found = {plea.id: plea for plea in list_recent_requests()}
     assert (found["u-u"].status, found["u-u"].action, found["old"].status) == ("waiting", "synthesize", "expired")
     assert answer_request("u-u", approved=True).request.status == "approved"
     last = lines(file)[-1]

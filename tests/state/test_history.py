@@ -19,7 +19,7 @@ from cortex_policy.state import Root, history, history_entry, history_trust
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.history import CorruptEntry, HistoryLimits
 from cortex_policy.state.history_entry import Author, GrantChange, HistoryEntry
-from cortex_policy.state.stamp import grant_digest
+from cortex_policy.state.stamp import content_digest
 from tests.support.stamps import stamp_grants
 
 
@@ -48,8 +48,8 @@ def found(root: Root) -> list[HistoryEntry | CorruptEntry]:
 
 def entry(data: bytes | None = b"x", version: int = 7) -> HistoryEntry:
     """Return an entry that replaced these bytes."""
-    old = None if data is None else grant_digest(data)
-    kept = (GrantChange("git", old, grant_digest(b"y"), data, 0o640 if data is not None else 0o644),)
+    old = None if data is None else content_digest(data)
+    kept = (GrantChange("git", old, content_digest(b"y"), data, 0o640 if data is not None else 0o644),)
     return HistoryEntry(version, "2026-01-02T03:04:05Z", Author("ann", 7, None), "set", "widened", "adds push", kept)
 
 

@@ -12,7 +12,7 @@ from cortex_policy.core.model import Request
 from cortex_policy.core.path_arguments import collapse_path
 from cortex_policy.library.functions import load_grant
 from cortex_policy.state.enforcement import decide_and_consume
-from cortex_policy.state.paths import ProtectedPaths, resolve_paths
+from cortex_policy.state.paths import ProtectedPaths, resolve_path_arguments
 
 PARTS = st.sampled_from(
     [
@@ -67,7 +67,7 @@ def test_a_path_never_escapes_its_scope_by_any_spelling(
         given_path = f"{maze}/{given_path}"
     grant = load_grant("git", str(maze))
     assert grant.origin is not None
-    (place,) = resolve_paths(grant, grant.origin, {"path": given_path}, ProtectedPaths(frozenset(), ()))
+    (place,) = resolve_path_arguments(grant, grant.origin, {"path": given_path}, ProtectedPaths(frozenset(), ()))
     decision = decide(grant, Request("tree", {"path": given_path}, (place,)))
     assert decision.allowed == bool(decide_and_consume(grant, "tree", {"path": given_path}, peek=True))
     if not decision:
@@ -192,7 +192,7 @@ def test_paths_may_start_elsewhere_than_the_process(root: Path, monkeypatch: pyt
     grant = load_grant("git")
     assert grant.origin is not None
     start, args = root / "packages", {"path": "../docs/link/x"}
-    elsewhere = resolve_paths(grant, grant.origin, args, ProtectedPaths(frozenset(), ()), str(start))
+    elsewhere = resolve_path_arguments(grant, grant.origin, args, ProtectedPaths(frozenset(), ()), str(start))
     monkeypatch.chdir(start)
-    assert elsewhere == resolve_paths(grant, grant.origin, args, ProtectedPaths(frozenset(), ()))
+    assert elsewhere == resolve_path_arguments(grant, grant.origin, args, ProtectedPaths(frozenset(), ()))
     assert elsewhere[0].resolved == "/etc/x"

@@ -206,7 +206,7 @@ def test_stamps_settings_and_logs_are_refused_if_others_may_write_them(
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(own / "log"))
     monkeypatch.setenv("CORTEX_HITL_STORE", str(own / "approvals"))
     if name.endswith("stamp.json"):
-        grants = {path.stem: stamp.grant_digest(path.read_bytes()) for path in file.parent.glob("tools/*.json")}
+        grants = {path.stem: stamp.content_digest(path.read_bytes()) for path in file.parent.glob("tools/*.json")}
         file.write_bytes(stamp.encode_stamp(stamp.Stamp(1, grants, {})))
 
     def use_by_caller() -> None:

@@ -12,7 +12,7 @@ import pytest
 from cortex_policy.core.access_denied import AccessDenied
 from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.library.functions import enforce, load_grant
-from cortex_policy.state import Root, settings, settings_directories
+from cortex_policy.state import Root, settings, system_and_user_settings_directories
 from cortex_policy.state.enforcement import effective_settings, load_for_call
 from cortex_policy.state.settings import MAX_BYTES, read_setting
 from tests.support.stamps import stamp_grants
@@ -283,7 +283,10 @@ def test_user_settings_are_never_below_a_relative_home(root: Path, monkeypatch: 
         directory = root / home / below / "cortex-policy"
         directory.mkdir(parents=True)
         (directory / "config.toml").write_text("require_path = true\n")
-    assert settings_directories()[1] in ("/.config/cortex-policy", "/Library/Application Support/cortex-policy")
+    assert system_and_user_settings_directories()[1] in (
+        "/.config/cortex-policy",
+        "/Library/Application Support/cortex-policy",
+    )
     assert read_setting("require_path") is False
 
 

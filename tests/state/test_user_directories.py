@@ -9,7 +9,7 @@ from platformdirs.api import PlatformDirsABC
 from platformdirs.macos import MacOS
 from platformdirs.unix import Unix
 
-from cortex_policy.state import default_state_directory, settings_directories
+from cortex_policy.state import default_state_directory, system_and_user_settings_directories
 
 SYSTEMS = {"linux": Unix, "darwin": MacOS}
 
@@ -40,7 +40,7 @@ def test_settings_are_where_platformdirs_expects_them(
     else:
         monkeypatch.setenv("XDG_CONFIG_HOME", variable)
     expected = directories(SYSTEMS[system]).user_config_dir
-    assert os.path.normpath(settings_directories()[1]) == expected
+    assert os.path.normpath(system_and_user_settings_directories()[1]) == expected
 
 
 def test_rate_state_on_a_mac_is_in_its_caches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

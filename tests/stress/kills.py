@@ -117,7 +117,7 @@ class Merging(Commands):
         assert ours is not None
         file = Path(self.root.tools, f"{SET[0]}.json")
         self.old, new = file.read_bytes(), text_of(SET[0], 2000 + number).encode()
-        theirs = stamps.Stamp(ours.version + 1, {**ours.digests, SET[0]: stamps.grant_digest(new)}, {})
+        theirs = stamps.Stamp(ours.version + 1, {**ours.digests, SET[0]: stamps.content_digest(new)}, {})
         file.write_bytes(new)
         self.version = theirs.version + 1
         sides = (stamps.encode_stamp(side) for side in (ours, theirs))

@@ -20,7 +20,7 @@ from cortex_policy.manage.transaction import writer as transaction_writer
 from cortex_policy.state import Root, atomic_write, history, writer_lock
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import PolicyDirectory
-from cortex_policy.state.stamp import grant_digest
+from cortex_policy.state.stamp import content_digest
 from cortex_policy.state.writer_lock import LockWait
 
 SET = ("set-0", "set-1", "set-2")
@@ -217,7 +217,7 @@ class Worker:
             writer.write(self.fresh, None, self._noted(text_of(self.fresh, chance.randrange(1, 9)).encode()))
 
     def _noted(self, data: bytes) -> bytes:
-        self.evidence.note("made", grant_digest(data))
+        self.evidence.note("made", content_digest(data))
         return data
 
 
@@ -237,7 +237,7 @@ def edit_by_hand(root: Root, evidence: Evidence, number: str, grant_id: str, in_
     try:
         text = file.read_bytes().decode()
         new = f"{head}{number}{text[len(head + NUMBER) :]}".encode()
-        evidence.note("made", grant_digest(new))
+        evidence.note("made", content_digest(new))
         if in_place:
             with file.open("r+b", buffering=0) as stream:
                 os.pwrite(stream.fileno(), number.encode(), len(head))

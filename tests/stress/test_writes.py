@@ -11,7 +11,7 @@ from writes import crash, end, made, spawn
 from cortex_policy.core.decode import HOOKS
 from cortex_policy.manage.editing.set_fields import GrantEdit, apply_edit
 from cortex_policy.manage.transaction.writer import write_transaction
-from cortex_policy.state.stamp import grant_digest
+from cortex_policy.state.stamp import content_digest
 
 
 @pytest.mark.forks
@@ -42,14 +42,14 @@ def test_a_reader_sees_no_version_go_back(tmp_path: Path, writes: int) -> None:
         Evidence(tmp_path / "evidence"),
     )
     reader = spawn(lambda: read_always(root, numbers, evidence))
-    states = {grant_digest(path.read_bytes()) for path in (*Path(root.tools).iterdir(), file_of(root, HOOKS))}
+    states = {content_digest(path.read_bytes()) for path in (*Path(root.tools).iterdir(), file_of(root, HOOKS))}
     with write_transaction(root) as writer:
         for number in range(writes):
             grant_id = SET[number % len(SET)]
             old = writer.grants.read(grant_id) or b""
             new = apply_edit(old.decode(), GrantEdit(rate=2000 + number), grant_id).text.encode()
             assert writer.write(grant_id, old, new) == number + 2
-            states.add(grant_digest(new))
+            states.add(content_digest(new))
     end(reader)
     lines = evidence.lines()
     assert [line for line in lines if line[0] == "fault"] == []

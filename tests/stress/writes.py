@@ -43,7 +43,7 @@ from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root, history
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.history_entry import HistoryEntry
-from cortex_policy.state.stamp import grant_digest
+from cortex_policy.state.stamp import content_digest
 
 WORKERS = 3
 GAP = 0.02  # seconds between two events, at most
@@ -117,7 +117,7 @@ class Run:
         self.version, self.rates = 1, dict.fromkeys(RISING, 1000)
         self.stood, self.grants = self._files(), self._stamp().digests  # when all was looked at last
         for data in self._files().values():
-            evidence.note("made", grant_digest(data))
+            evidence.note("made", content_digest(data))
 
     def until(self, kills: int) -> None:
         """Go on until so many processes were killed; a reader watches all the while."""
@@ -284,7 +284,7 @@ class Run:
 
     def _accept(self) -> None:
         for data in self._files().values():  # a hand that changes a number in place does not know the rest
-            self.evidence.note("made", grant_digest(data))
+            self.evidence.note("made", content_digest(data))
         done = write_stamp(self.root, lambda _: None)
         self._must(done.is_written and done.stamp.version == self.version + 1, "a hand edit could not be accepted")
         self.version = done.stamp.version

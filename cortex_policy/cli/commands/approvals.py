@@ -42,7 +42,7 @@ def approvals(
     from cortex_policy.cli.output import live  # noqa: PLC0415 - no other command needs these
     from cortex_policy.cli.output.approvals import request_columns, request_row, request_text, request_to_json  # noqa: PLC0415
     from cortex_policy.cli.output.printing import print_table_or_tsv  # noqa: PLC0415
-    from cortex_policy.manage.approvals import get_request, list_requests  # noqa: PLC0415
+    from cortex_policy.manage.approvals import get_request, list_recent_requests  # noqa: PLC0415
 
     if request_id is not None:
         details = get_request(request_id, root)
@@ -50,7 +50,7 @@ def approvals(
         return
     root = None if every else _find_root_to_list(root)
     if not watch:
-        requests = list_requests(root)
+        requests = list_recent_requests(root)
         if json:
             print_json({"requests": [request_to_json(one) for one in requests]})
         else:
@@ -80,9 +80,9 @@ def _find_root_to_list(root: str | None) -> str | None:
 
 def _request_rows(root: str | None, *, json: bool, every: bool) -> "Iterator[Row]":
     from cortex_policy.cli.output.approvals import request_row, request_to_json  # noqa: PLC0415 - as above
-    from cortex_policy.manage.approvals import list_requests  # noqa: PLC0415
+    from cortex_policy.manage.approvals import list_recent_requests  # noqa: PLC0415
 
-    for one in list_requests(root):
+    for one in list_recent_requests(root):
         line = (
             to_escaped_json(request_to_json(one))
             if json
@@ -99,9 +99,9 @@ def _request_screen(root: str | None, height: int, *, every: bool) -> "Group":
 
     from cortex_policy.cli.output.approvals import request_columns, request_row  # noqa: PLC0415 - as above
     from cortex_policy.cli.output.fitted_table import make_fitted_table  # noqa: PLC0415
-    from cortex_policy.manage.approvals import list_requests  # noqa: PLC0415
+    from cortex_policy.manage.approvals import list_recent_requests  # noqa: PLC0415
 
-    requests = list_requests(root)
+    requests = list_recent_requests(root)
     more = len(requests) - height
     rows = [[Text(escape_unprintable(cell)) for cell in request_row(one, every=every)] for one in requests[-height:]]
     last = f"q ends; {more} earlier" if more > 0 else "q ends"

@@ -7,8 +7,8 @@ import typer
 from cortex_policy.check import Call, decide_with_wait
 from cortex_policy.cli.commands import check_options as options
 from cortex_policy.cli.options import value_option
+from cortex_policy.cli.output.call_wait_notice import make_call_wait_notice
 from cortex_policy.cli.output.explanation import render_explanation
-from cortex_policy.cli.output.wait_notice import make_wait_notice
 from cortex_policy.cli.shared_options import with_options_of
 from cortex_policy.render import render_outcome, write_and_exit
 
@@ -69,7 +69,7 @@ def check(  # noqa: PLR0913 - the options of a call, and of requests
         quiet=options.is_single_flag_given("--quiet", quiet),
         command=context.info_name or "check",
     )
-    outcome = decide_with_wait(call, make_wait_notice(call))
+    outcome = decide_with_wait(call, make_call_wait_notice(call))
     write_and_exit(render_explanation(outcome) if call.explain else render_outcome(outcome))
 
 

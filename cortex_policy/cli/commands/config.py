@@ -39,7 +39,7 @@ def list_settings(root: RootOption = None, *, output: TableOption = None, json: 
     $ cortex-policy config list
     $ cortex-policy config list --json
     """
-    from cortex_policy.cli.output.problems.json_line import problem_to_json  # noqa: PLC0415 - as everywhere in this module
+    from cortex_policy.cli.output.problems.json_report import problem_to_json  # noqa: PLC0415 - as everywhere in this module
     from cortex_policy.cli.output.problems.text import problem_texts  # noqa: PLC0415
     from cortex_policy.manage.settings.effective import resolve_settings_and_errors  # noqa: PLC0415
     from cortex_policy.manage.settings_problems import to_problem  # noqa: PLC0415

@@ -8,7 +8,7 @@ import typer
 from cortex_policy.cli.options import JsonOption, ResumeOption, RootOption, WaitOption, WideningOption
 from cortex_policy.cli.output.printing import print_json, print_unlogged_warning
 from cortex_policy.cli.output.settings import format_setting, setting_to_json
-from cortex_policy.cli.prompts import is_interactive, make_lock_wait
+from cortex_policy.cli.prompts import is_interactive, lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root, find_inner_root_or_none
 from cortex_policy.cli.shared_options import with_options_of
@@ -65,7 +65,11 @@ def set_setting(
     from cortex_policy.manage.settings.write import set_value  # noqa: PLC0415
 
     done = set_value(
-        target, name, value, make_widening_prompt(allowed=allow_widening, json=json), make_lock_wait(wait_seconds)
+        target,
+        name,
+        value,
+        make_widening_prompt(allowed=allow_widening, json=json),
+        lock_wait_with_notice(wait_seconds),
     )
     print_unlogged_warning("config set", done.unrecorded)
     effective = _effective_setting(target, name)
@@ -98,7 +102,7 @@ def unset(
     from cortex_policy.manage.settings.write import unset_value  # noqa: PLC0415
 
     done = unset_value(
-        target, name, make_widening_prompt(allowed=allow_widening, json=json), make_lock_wait(wait_seconds)
+        target, name, make_widening_prompt(allowed=allow_widening, json=json), lock_wait_with_notice(wait_seconds)
     )
     print_unlogged_warning("config unset", done.unrecorded)
     if json:
@@ -135,13 +139,13 @@ def edit(target: "SettingsFile", *, resume: ResumeOption = False, wait_seconds: 
     """
     from cortex_policy.cli.edit_screen import EditScreen  # noqa: PLC0415
     from cortex_policy.manage.editing.editor_command import choose_editor  # noqa: PLC0415
+    from cortex_policy.manage.settings.editor_session import run_settings_session as run  # noqa: PLC0415
     from cortex_policy.manage.settings.effective import find_configured_editor  # noqa: PLC0415
-    from cortex_policy.manage.settings.session import run_settings_session as run  # noqa: PLC0415
 
     if not is_interactive():
         raise NotDoneError("an editor needs a terminal", "use `cortex-policy config set`")
     terminal = EditScreen(choose_editor(os.environ, find_configured_editor(target.root)), os.path.basename(target.file))
-    outcome = run(target, make_lock_wait(wait_seconds), terminal, resume=resume)
+    outcome = run(target, lock_wait_with_notice(wait_seconds), terminal, resume=resume)
     if outcome.status == "cancelled":
         raise NotDoneError("cancelled")
     if outcome.status == "saved":

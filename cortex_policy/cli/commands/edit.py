@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cortex_policy.cli.options import GrantArgument, ResumeOption, RootOption, WaitOption
-from cortex_policy.cli.prompts import is_interactive, make_lock_wait
+from cortex_policy.cli.prompts import is_interactive, lock_wait_with_notice
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import message_line
@@ -53,7 +53,7 @@ def edit_on_terminal(root: "Root", name: str, wait_seconds: float, hint: str, *,
     """Edit a grant, or `hooks.toml`, in the operator's editor; the hint says what to do without a terminal."""
     from cortex_policy.cli.edit_screen import EditScreen  # noqa: PLC0415 - no other command needs it
     from cortex_policy.manage.editing.editor_command import choose_editor  # noqa: PLC0415
-    from cortex_policy.manage.editing.session import run_edit_session as run  # noqa: PLC0415
+    from cortex_policy.manage.editing.editor_session import run_edit_session as run  # noqa: PLC0415
     from cortex_policy.manage.settings.effective import find_configured_editor  # noqa: PLC0415
 
     if not is_interactive():
@@ -61,7 +61,7 @@ def edit_on_terminal(root: "Root", name: str, wait_seconds: float, hint: str, *,
     screen = EditScreen(
         choose_editor(os.environ, find_configured_editor(root)), os.path.basename(path_below_policy(name))
     )
-    outcome = run(root, name, make_lock_wait(wait_seconds), screen, resume=resume)
+    outcome = run(root, name, lock_wait_with_notice(wait_seconds), screen, resume=resume)
     if outcome.status == "cancelled":
         raise NotDoneError("cancelled")
     if outcome.status == "saved":

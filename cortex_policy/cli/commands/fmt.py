@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption, WaitOption
 from cortex_policy.cli.output.printing import print_json
-from cortex_policy.cli.prompts import make_lock_wait
+from cortex_policy.cli.prompts import lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import message_line
@@ -45,7 +45,7 @@ def fmt(
     for result in (
         previews.preview_format(policy_root, names)
         if is_dry
-        else operations.format_grants(policy_root, names, make_lock_wait(wait_seconds))
+        else operations.format_grants(policy_root, names, lock_wait_with_notice(wait_seconds))
     ):
         results.append(result)
         if not json:

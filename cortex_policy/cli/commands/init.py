@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, WaitOption
 from cortex_policy.cli.output.printing import print_json
-from cortex_policy.cli.prompts import make_lock_wait
+from cortex_policy.cli.prompts import lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.core.text import message_line
 
@@ -47,7 +47,7 @@ def init(
     """
     from cortex_policy.manage.init.root import init_root  # noqa: PLC0415 - no other command needs it
 
-    result = init_root(root, make_lock_wait(wait_seconds), with_hooks=pre_commit, with_driver=git)
+    result = init_root(root, lock_wait_with_notice(wait_seconds), with_hooks=pre_commit, with_driver=git)
     if json:
         print_json(_result_to_json(result))
         return

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.options import DryRunOption, JsonOption, RootOption, WaitOption, WideningOption, value_option
-from cortex_policy.cli.prompts import is_interactive, make_lock_wait
+from cortex_policy.cli.prompts import is_interactive, lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.cli.shared_options import with_options_of
@@ -75,5 +75,5 @@ def new(
         write_result.print_preview(policy_root, previews.preview_create(policy_root, new_id, text), json=json)
         return
     consent = confirm.make_widening_prompt(allowed=allow_widening, json=json, again=is_interview)
-    result = operations.create_grant(policy_root, new_id, text, consent, make_lock_wait(wait_seconds))
+    result = operations.create_grant(policy_root, new_id, text, consent, lock_wait_with_notice(wait_seconds))
     write_result.print_result(result, f"made `{new_id}`", json=json)

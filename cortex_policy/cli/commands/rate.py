@@ -30,7 +30,7 @@ from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import count_with_noun, join_words_that_fit, message_line
 from cortex_policy.manage import budgets
-from cortex_policy.manage.budget_owner import current_owner
+from cortex_policy.manage.budget_owner import budget_owner_of_this_process
 from cortex_policy.manage.budgets import BudgetStatus
 from cortex_policy.manage.other_owners import find_other_budget_owners
 from cortex_policy.state import Root
@@ -73,7 +73,7 @@ def show(
 
 
 def _print_budgets(root: Root, grant_id: str | None, output: TableFormat | None, *, json: bool) -> None:
-    owner = current_owner()
+    owner = budget_owner_of_this_process()
     statuses = budgets.list_budgets(root, grant_id)
     if json:
         members = {
@@ -139,7 +139,7 @@ def reset(
 
 def _reset_own_budgets(root: Root, grant_id: str, action: str | None, *, yes: bool, json: bool) -> bool:
     """Reset budgets of the caller, and print which; return whether any hit was counted."""
-    owner, actions = current_owner(), budgets.selected_actions(root, grant_id, action)
+    owner, actions = budget_owner_of_this_process(), budgets.selected_actions(root, grant_id, action)
     if not json:
         print_budget_owners(owner, root)
     whose = f", of {owner.budgets_label}" if owner.shared is not None else ""
@@ -158,14 +158,14 @@ def _whose_budgets(name: str | None) -> str:
     return f"the budgets of {name or user_label(os.geteuid())}"
 
 
-@rate_app.command(cls=CommandWithExamples)
+@rate_app.command("purge", cls=CommandWithExamples)
 @add_quiet_option
-def purge(
+def purge_all_budgets(
     root: RootOption = None, *, user: UserOption = None, yes: YesOption = False, json: JsonOption = False
 ) -> None:
-    """Delete all rate state of this root.
+    """Delete all rate state of this root: all its budgets are full again.
 
-    Every budget of this host starts full; those on a server stay as they are. It also removes unexpected files there,
+    Those on a server stay as they are. It also removes unexpected files there,
     which make every check exit with 24. It asks on a terminal; elsewhere it takes `--yes`.
 
     $ cortex-policy rate purge --yes
@@ -177,7 +177,7 @@ def purge(
 
 
 def _purge_own_state(root: Root, *, yes: bool, json: bool) -> None:
-    owner = current_owner()
+    owner = budget_owner_of_this_process()
     if not json:
         print_budget_owners(owner, root)
     ask_yes_no(f"drop all rate state of {root.path}?", yes=yes)

@@ -63,7 +63,9 @@ def replay(
 
     policy_root, counts = find_inner_root(root), ReadCounts()
     lines, start = replay_output.open_log_lines(policy_root, logs, since, counts)
-    result = call_replay.replay(policy_root, lines, counts, call_replay.load_policy(policy_root, proposed), start)
+    result = call_replay.replay(
+        policy_root, lines, counts, call_replay.load_current_or_proposed_grants(policy_root, proposed), start
+    )
     if json:
         print_json(replay_output.replay_to_json(result))
     else:

@@ -7,7 +7,7 @@ import typer
 from cortex_policy.check import Call
 from cortex_policy.cli.commands import check_options as options
 from cortex_policy.cli.options import value_option
-from cortex_policy.cli.output.wait_notice import make_wait_notice
+from cortex_policy.cli.output.call_wait_notice import make_call_wait_notice
 from cortex_policy.cli.shared_options import with_options_of
 from cortex_policy.run import Run, decide_and_become_command
 
@@ -61,4 +61,4 @@ def run(
         options.is_single_flag_given("--for-each", for_each),
         options.is_single_flag_given("-0", nul),
     )
-    decide_and_become_command(words, make_wait_notice(call))
+    decide_and_become_command(words, make_call_wait_notice(call))

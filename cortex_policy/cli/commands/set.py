@@ -11,7 +11,7 @@ from cortex_policy.cli.options import (
     WideningOption,
     value_option,
 )
-from cortex_policy.cli.prompts import make_lock_wait
+from cortex_policy.cli.prompts import lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.cli.shared_options import with_options_of
@@ -89,6 +89,6 @@ def set_grant(
         write_result.print_preview(policy_root, previews.preview_edit(policy_root, grant_id, edit), json=json)
         return
     consent = confirm.make_widening_prompt(allowed=allow_widening, json=json, root=policy_root)
-    result = operations.edit_grant(policy_root, grant_id, edit, consent, make_lock_wait(wait_seconds))
+    result = operations.edit_grant(policy_root, grant_id, edit, consent, lock_wait_with_notice(wait_seconds))
     sentence = f"saved `{grant_id}`" if result.is_written else f"`{grant_id}` has these values already"
     write_result.print_result(result, sentence, json=json, root=policy_root)

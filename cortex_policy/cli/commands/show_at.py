@@ -8,7 +8,7 @@ from cortex_policy.cli.output.printing import print_json, print_warning
 from cortex_policy.cli.output.write_result import print_grant_text
 from cortex_policy.cli.streams import write_bytes
 from cortex_policy.manage.history.writes import GrantAtVersion, grant_at
-from cortex_policy.state.stamp import grant_digest
+from cortex_policy.state.stamp import content_digest
 
 if TYPE_CHECKING:
     from cortex_policy.state import Root
@@ -39,7 +39,7 @@ def _version_to_json(past: GrantAtVersion) -> dict[str, object]:
         "version": past.version,
         "state": "valid" if grant is not None else "invalid",
         "problem": side.problem or None,
-        "sha256": grant_digest(past.text).removeprefix("sha256:"),
+        "sha256": content_digest(past.text).removeprefix("sha256:"),
         "tool": grant.tool if grant is not None else None,
         "actions": list(grant.actions) if grant is not None else None,
         "args": grant.args if grant is not None else None,

@@ -8,7 +8,7 @@ from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
 from cortex_policy.cli.options import JsonOption, RootOption, WaitOption, WideningOption, integer_parser, number_parser
 from cortex_policy.cli.output.printing import print_hints, print_json
 from cortex_policy.cli.output.progress import track_progress
-from cortex_policy.cli.prompts import make_lock_wait
+from cortex_policy.cli.prompts import lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import GrantError, UsageError
@@ -104,7 +104,7 @@ def write(
 
     policy_root = find_inner_root(root)
     consent = make_widening_prompt_for_diff(allowed=allow_widening, json=json, root=policy_root)
-    result = write_stamp(policy_root, consent, make_lock_wait(wait_seconds))
+    result = write_stamp(policy_root, consent, lock_wait_with_notice(wait_seconds))
     if json:
         members = {"changed": result.is_written, "stamp": _stamp_to_json(result.stamp)}
         print_json(members | diff_to_json(result.diff, "stamp"))
@@ -128,7 +128,7 @@ def merge(root: RootOption = None, *, wait_seconds: WaitOption = 0.0, json: Json
     from cortex_policy.manage.stamp.merge import merge_stamp  # noqa: PLC0415
 
     policy_root = find_inner_root(root)
-    result = merge_stamp(policy_root, make_lock_wait(wait_seconds))
+    result = merge_stamp(policy_root, lock_wait_with_notice(wait_seconds))
     if json:
         members = {"changed": result.is_written, "stamp": _stamp_to_json(result.stamp)}
         print_json(members | {"unstamped": list(result.unstamped)} | diff_to_json(result.diff, None))

@@ -9,7 +9,7 @@ from cortex_policy.cli.output.table_layout import GAP, cell_width
 from cortex_policy.cli.streams import is_colour_wanted, terminal_width, write_line
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.text import message_line
-from cortex_policy.manage.audit.reader import root_names_in_events
+from cortex_policy.manage.audit.reader import names_of_root_in_events
 from cortex_policy.state.local_times import localize_time
 from cortex_policy.state.roots import find_inner_and_outer_roots
 
@@ -59,7 +59,7 @@ class CallTable:
         `here` is the path of a root that the log may know by its fingerprint alone.
         """
         self._width, self._is_coloured, self._here = width, is_coloured, here or ""
-        self._names_of_here = root_names_in_events(here) if here is not None else frozenset()
+        self._names_of_here = names_of_root_in_events(here) if here is not None else frozenset()
         self._columns = COLUMNS if with_root else COLUMNS[:-1]
         self._widths = [len(column) for column in self._columns]
         self._has_head = False

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.check import CallOutcome
     from cortex_policy.manage.explain import CallExplanation
-    from cortex_policy.state.users import Owner
+    from cortex_policy.state.users import UserWhoMayWrite
 
 _WIDTH = 80
 _COLUMN = 11
@@ -117,7 +117,7 @@ def _advice_rows(call_explanation: "CallExplanation") -> list[tuple[str, ...]]:
     return [row for row in rows if any(row[1:])]
 
 
-def _owner_phrase(owner: "Owner") -> str:
+def _owner_phrase(owner: "UserWhoMayWrite") -> str:
     where = f"write in {_relative_path(owner.directory)}"
     others = "root" if owner.name == "root" else f"{owner.name} or root"
     return f"you, as you may {where}" if owner.is_caller else f"{others}; you may not {where}"

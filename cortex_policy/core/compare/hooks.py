@@ -19,7 +19,7 @@ from cortex_policy.core.compare.verdicts import (
     quote_and_join_words,
     verdict_of,
 )
-from cortex_policy.core.hooks.rule_problems import DENY, PASS
+from cortex_policy.core.hooks.hooks_toml_problems import DENY, PASS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ _MAX_ALTERNATIVES = 256  # texts that the braces of a pattern stand for
 _MAX_BRACES = 32
 
 
-def glob_directory(pattern: str) -> str:
+def glob_start_path(pattern: str) -> str:
     """Return the path that a pattern starts with, '' if it starts with a wildcard.
 
     It ends before the component that holds the first of `* ? [ { (`; without a directory it is what precedes that.

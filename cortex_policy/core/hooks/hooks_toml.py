@@ -1,7 +1,7 @@
 """The bytes of hooks.toml to its rules."""
 
 from cortex_policy.core.decode import HOOKS, MAX_BYTES, MalformedError
-from cortex_policy.core.hooks.rule_problems import HookRulesError, decode_rules
+from cortex_policy.core.hooks.hooks_toml_problems import HookRulesError, decode_rules
 from cortex_policy.core.model import GRANT_INVALID, GrantError
 from cortex_policy.core.toml import decode_toml
 

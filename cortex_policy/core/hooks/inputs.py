@@ -194,9 +194,9 @@ def globs_of_rule(rule: "HookRule", inputs: "Inputs") -> "Iterator[PathValue]":
 
 
 def _paths_of_glob(place: str, pattern: str, inputs: "Inputs") -> "Iterator[PathValue]":
-    from cortex_policy.core.hooks.globs import glob_directory  # noqa: PLC0415 - few tools take patterns
+    from cortex_policy.core.hooks.globs import glob_start_path  # noqa: PLC0415 - few tools take patterns
 
-    directory = glob_directory(pattern)
+    directory = glob_start_path(pattern)
     if directory:
         yield place, directory
         if not directory.startswith("/"):  # where the search may start

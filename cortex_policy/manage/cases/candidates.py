@@ -7,9 +7,9 @@ from cortex_policy.core.model import ACTION_NOT_ALLOWED, ALLOWED, ARGUMENT_NOT_A
 from cortex_policy.core.path_arguments import may_be_path_argument
 from cortex_policy.manage.cases.boundary_values import satisfies
 from cortex_policy.manage.cases.coverage import (
-    invalid_values_of_argument,
     normalize_outermost_scopes,
-    valid_values_of_argument,
+    sample_invalid_values_of_argument,
+    sample_valid_values_of_argument,
 )
 
 TYPE_CHECKING = False
@@ -95,10 +95,10 @@ def _path_candidates(grant: Grant, action: str, name: str) -> "Iterator[Candidat
 
 
 def _argument_candidates(grant: Grant, action: str, name: str) -> "Iterator[CandidateCase]":
-    for value in valid_values_of_argument(grant, name):
+    for value in sample_valid_values_of_argument(grant, name):
         for expected, label in ((ALLOWED, "is allowed"), (PATH_OUTSIDE_SCOPE, "is outside of every scope")):
             yield CandidateCase(f"{name} {_short_json(value)} {label}", action, {name: value}, expected)
-    for keyword, value in invalid_values_of_argument(grant, name):
+    for keyword, value in sample_invalid_values_of_argument(grant, name):
         yield CandidateCase(
             f"{name} {_short_json(value)} violates its {keyword}", action, {name: value}, ARGUMENT_NOT_ALLOWED
         )

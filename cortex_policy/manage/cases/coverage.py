@@ -19,7 +19,7 @@ from cortex_policy.core.model import (
     Request,
 )
 from cortex_policy.core.path_arguments import may_be_path_argument
-from cortex_policy.core.scope_prefix import PathSet
+from cortex_policy.core.scope_prefix import PathIndex
 from cortex_policy.manage.cases.boundary_values import (
     invalid_values_by_keyword,
     is_bound_too_large,
@@ -52,8 +52,8 @@ class CaseEvidence:
     has_path: bool
     is_budget_restored: bool
     is_budget_used_up: bool
-    allowed_paths: PathSet
-    denied_paths: PathSet
+    allowed_paths: PathIndex
+    denied_paths: PathIndex
 
     def __init__(self, calls: "Iterable[PassedCase]") -> None:
         """Index each case once."""
@@ -71,7 +71,7 @@ class CaseEvidence:
             self._note_argument_values(seen)
             self._note_paths(seen)
             self._note_budget(seen)
-        self.allowed_paths, self.denied_paths = PathSet(self._inside), PathSet(self._beside)
+        self.allowed_paths, self.denied_paths = PathIndex(self._inside), PathIndex(self._beside)
 
     def _note_argument_values(self, seen: PassedCase) -> None:
         for name, value in seen.request.args.items():
@@ -156,16 +156,16 @@ def requirements_of_grant(grant: Grant) -> "Iterator[Requirement]":
 def normalize_outermost_scopes(grant: Grant) -> list[str]:
     """Return the normalized scopes, without those that never match or are inside another scope."""
     known = dict.fromkeys(prefix for prefix in map(normalize_scope, grant.fs_scope) if prefix is not None)
-    every = PathSet(known)
+    every = PathIndex(known)
     return [prefix for prefix in known if every.is_outermost(prefix)]
 
 
-def valid_values_of_argument(grant: Grant, name: str) -> "list[object]":
+def sample_valid_values_of_argument(grant: Grant, name: str) -> "list[object]":
     """Return values of an argument that satisfy its declaration."""
     return valid_values(grant.args[name], _likely_texts(grant, name))
 
 
-def invalid_values_of_argument(grant: Grant, name: str) -> "Iterator[tuple[str, object]]":
+def sample_invalid_values_of_argument(grant: Grant, name: str) -> "Iterator[tuple[str, object]]":
     """Yield (keyword, value): values of an argument that violate this keyword of its declaration."""
     return invalid_values_by_keyword(grant.args[name], _likely_texts(grant, name))
 
@@ -196,7 +196,7 @@ def _argument_requirements(grant: Grant, name: str, declaration: object) -> "Ite
     # no requirement without a possible case: an argument that no value satisfies, a keyword that none violates
     is_void, missed = (
         accepts_nothing(grant.args, name),
-        {keyword for keyword, _ in invalid_values_of_argument(grant, name)},
+        {keyword for keyword, _ in sample_invalid_values_of_argument(grant, name)},
     )
     for keyword in keywords_that_deny_alone(declaration):
         if not is_void:
@@ -210,7 +210,7 @@ def _argument_requirements(grant: Grant, name: str, declaration: object) -> "Ite
             f"a `{name}` that violates its `{keyword}`", partial(_is_violation_shown, declaration, name, keyword)
         )
     if "enum" in declaration:
-        for value in valid_values_of_argument(grant, name):
+        for value in sample_valid_values_of_argument(grant, name):
             yield Requirement(
                 f"`{name}` may be {value!r:.80}", partial(_is_value_shown_allowed, name, json_equality_key(value))
             )

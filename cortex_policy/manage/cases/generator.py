@@ -18,7 +18,7 @@ from cortex_policy.manage.cases.coverage import normalize_outermost_scopes
 from cortex_policy.manage.cases.model import MAX_HITS, MAX_TIMES, NANOSECONDS, Case, CaseFile
 from cortex_policy.manage.cases.sandbox import FileTree, Sandbox, temporary_sandbox
 from cortex_policy.manage.signals import hold_signals
-from cortex_policy.state.paths import resolve_paths
+from cortex_policy.state.paths import resolve_path_arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +61,9 @@ def generate_cases(grant: Grant, file: str, beside: CaseFile | None = None) -> C
 
 def _decide_candidate(grant: Grant, candidate: CandidateCase, root: Sandbox) -> "Reason":
     request = Request(
-        candidate.action, candidate.args, resolve_paths(grant, root.origin, candidate.args, root.protected, root.path)
+        candidate.action,
+        candidate.args,
+        resolve_path_arguments(grant, root.origin, candidate.args, root.protected, root.path),
     )
     refused = denial_before_rate(grant, request)
     return ALLOWED if refused is None else refused.reason

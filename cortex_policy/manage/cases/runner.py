@@ -15,7 +15,7 @@ from cortex_policy.manage.cases.coverage import PassedCase, measure_coverage
 from cortex_policy.manage.cases.model import NANOSECONDS, Case, CaseFile, CaseFileProblem
 from cortex_policy.manage.cases.sandbox import temporary_sandbox
 from cortex_policy.manage.signals import hold_signals
-from cortex_policy.state.paths import resolve_paths
+from cortex_policy.state.paths import resolve_path_arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class _CaseRunner:
         self._paths += sum(1 for _ in path_arguments(self._subject.grant, case.args))
         if self._paths > MAX_PATHS:
             raise NotDoneError(f"up to `{case.name:.100}` the cases have more than {MAX_PATHS:,} paths", "give fewer")
-        paths = resolve_paths(
+        paths = resolve_path_arguments(
             self._subject.grant, root.origin, case.args, root.protected, root.start_directory(case.cwd)
         )
         return Request(case.action, case.args, paths, case.cost)

@@ -13,7 +13,7 @@ from cortex_policy.core.escalation import Escalation, find_escalations
 from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Settings, UsageError
 from cortex_policy.core.text import os_error_text
-from cortex_policy.manage.diff.git_revisions import NoCommitsError, policy_at_revision
+from cortex_policy.manage.diff.git_revisions import NoCommitsError, policy_texts_at_revision
 from cortex_policy.manage.diff.settings import compare_settings_with_revision
 from cortex_policy.manage.unsafe_files import summarize_faults
 from cortex_policy.state import Root
@@ -100,7 +100,7 @@ def compare_bytes(name: str, old: bytes | None, new: bytes | None, settings: Set
     return compare_versions(name, to_grant_version(name, old), to_grant_version(name, new), settings)
 
 
-def to_settings_diff(meaning: GrantComparison) -> GrantDiff:
+def settings_as_grant_diff(meaning: GrantComparison) -> GrantDiff:
     """Return the diff of a settings file, to be shown along with those of grants."""
     side = GrantVersion(None, is_settings=True)
     return GrantDiff("config.toml", side, side, meaning, ())
@@ -133,12 +133,12 @@ def compare_with_revision(root: Root, revision: str, grant_id: str | None = None
 def _settings_diffs(root: Root, revision: str) -> tuple[GrantDiff, ...]:
     """Return the diff of the project's settings, if it changes what a check answers."""
     meaning = compare_settings_with_revision(root, revision)
-    return (to_settings_diff(meaning),) if meaning is not None else ()
+    return (settings_as_grant_diff(meaning),) if meaning is not None else ()
 
 
 def _read_revision(root: Root, revision: str, grant_id: str | None) -> "tuple[dict[str, TextOrError], tuple[str, ...]]":
     try:
-        return policy_at_revision(root, revision, grant_id), ()
+        return policy_texts_at_revision(root, revision, grant_id), ()
     except NoCommitsError as error:
         return {}, (f"{error.detail}: compared with no grants at all",)
 

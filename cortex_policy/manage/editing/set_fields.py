@@ -10,7 +10,7 @@ from cortex_policy.core.json_edit import append_items, insert_member, remove_ite
 from cortex_policy.core.json_text import canonical_json
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import Grant, Rate, UsageError
-from cortex_policy.core.scope_prefix import repair_scope
+from cortex_policy.core.scope_prefix import suggest_scope_prefix
 from cortex_policy.core.text import did_you_mean, join_words_that_fit
 
 TYPE_CHECKING = False
@@ -101,7 +101,7 @@ def _check_given_once(what: str, words: tuple[str, ...], meaning: "Callable[[str
 
 
 def _scope_hint(scope: str) -> str:
-    prefix = repair_scope(scope)
+    prefix = suggest_scope_prefix(scope)
     if prefix is None:
         return "scopes are paths below the root; an empty fsScope allows any path"
     return f"scopes are plain path prefixes, relative to the root; {did_you_mean(prefix)}"

@@ -18,7 +18,7 @@ from cortex_policy.state import stamp as stamps
 from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.grants_errors import root_option
 from cortex_policy.state.policy_files import check_policy_name, raise_file_not_found
-from cortex_policy.state.stamp import Stamp, grant_digest
+from cortex_policy.state.stamp import Stamp, content_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,4 +90,4 @@ def compare_with_stamp(root: Root, grant_id: str | None = None, track: "Track" =
 
 def _digest_of_text_or_error(found: "TextOrError | None") -> str | None:
     """Return the digest of a text, '' for a file that is no text of a grant: no stamp has it."""
-    return grant_digest(found) if isinstance(found, bytes) else None if found is None else ""
+    return content_digest(found) if isinstance(found, bytes) else None if found is None else ""

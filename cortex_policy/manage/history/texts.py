@@ -4,10 +4,10 @@ from contextlib import suppress
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.diff.git_revisions import policy_at_revision
+from cortex_policy.manage.diff.git_revisions import policy_texts_at_revision
 from cortex_policy.state import Root, history
 from cortex_policy.state.history_entry import HistoryEntry
-from cortex_policy.state.stamp import grant_digest
+from cortex_policy.state.stamp import content_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def find_texts_by_digest(root: Root, digests: "Iterable[str]") -> dict[str, byte
     """Return the text of each digest that is kept anywhere; take no lock."""
     missing, found = set(digests), dict[str, bytes]()
     for text in _all_known_texts(root) if missing else ():
-        if (digest := grant_digest(text)) in missing:
+        if (digest := content_digest(text)) in missing:
             found[digest] = text
             if len(found) == len(missing):
                 break
@@ -31,4 +31,4 @@ def _all_known_texts(root: Root) -> "Iterator[bytes]":
             if isinstance(entry, HistoryEntry):
                 yield from entry.texts
     with suppress(NotDoneError):  # there is no git, no repository, or no commit
-        yield from (text for text in policy_at_revision(root, "HEAD").values() if isinstance(text, bytes))
+        yield from (text for text in policy_texts_at_revision(root, "HEAD").values() if isinstance(text, bytes))

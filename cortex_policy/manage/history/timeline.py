@@ -19,7 +19,7 @@ from cortex_policy.state.emergency_stop import EmergencyStop, find_host_stop, fi
 from cortex_policy.state.history import CorruptEntry
 from cortex_policy.state.history_entry import Author, HistoryEntry
 from cortex_policy.state.settings import settings_directory_of
-from cortex_policy.state.stamp import grant_digest
+from cortex_policy.state.stamp import content_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def read_timeline(root: Root, grant_id: str | None = None) -> Timeline:
     records = [one for one in (*_find_unrecorded_stops(root, records), *records) if grant_id in (None, one.grant_id)]
     records.sort(key=lambda record: record.begun_ns, reverse=True)
     corrupt = (one for one in found if isinstance(one, CorruptEntry))
-    texts = {grant_digest(text): text for entry in history.entries for text in entry.texts}
+    texts = {content_digest(text): text for entry in history.entries for text in entry.texts}
     both: list[Iterable[HistoryEntry | CommandRecord]] = [records, history.entries]
     steps = merge(*both, key=lambda step: step.written_at, reverse=True)  # each stays in its order if a clock went back
     return Timeline(tuple(steps), texts, (*history.corrupt_entries, *corrupt), history.unsafe_error, history.is_enabled)

@@ -26,7 +26,7 @@ from cortex_policy.state.grants_errors import hand_edit_hint, root_option
 from cortex_policy.state.history import history_length
 from cortex_policy.state.history_entry import GrantChange, HistoryEntry
 from cortex_policy.state.policy_files import check_policy_name, read_policy_file
-from cortex_policy.state.stamp import grant_digest
+from cortex_policy.state.stamp import content_digest
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait
 
 TYPE_CHECKING = False
@@ -211,7 +211,7 @@ def _earliest_changes(entries: tuple[HistoryEntry, ...], *, is_stamped: bool) ->
 def _steps_of_returns(root: Root, returns: tuple[_Return, ...], read: "Read") -> tuple[UndoStep, ...]:
     """Return a step for each grant that has to change, newest first; the two halves of a rename are one step."""
     due = [one for one in returns if one.digest != one.current]
-    kept = {grant_digest(one.change.data): one.change.data for one in due if one.change.data is not None}
+    kept = {content_digest(one.change.data): one.change.data for one in due if one.change.data is not None}
     kept |= find_texts_by_digest(root, [one.digest for one in due if one.digest is not None and one.digest not in kept])
     steps = []
     for one in due:

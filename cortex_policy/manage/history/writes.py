@@ -12,7 +12,7 @@ from cortex_policy.state.grants_errors import root_option
 from cortex_policy.state.history import CorruptEntry, history_length
 from cortex_policy.state.history_entry import HistoryEntry
 from cortex_policy.state.policy_files import check_policy_name, read_policy_file
-from cortex_policy.state.stamp import Stamp, grant_digest
+from cortex_policy.state.stamp import Stamp, content_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def grant_at(root: Root, grant_id: str, version: int) -> GrantAtVersion:
         hint = f"{_KNOWN_WRITES_HINT} {grant_id}{root_option(root)}`"
         raise GrantError(GRANT_NOT_FOUND, f"there was no `{grant_id}` at version {version}", hint)
     text = read_policy_file(root, grant_id)
-    if text is None or grant_digest(text) != digest:
+    if text is None or content_digest(text) != digest:
         text = find_texts_by_digest(root, [digest]).get(digest)
         if text is None:
             raise unknown_text_error(root, grant_id, f"version {version} of `{grant_id}` is not kept")

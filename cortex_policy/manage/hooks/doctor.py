@@ -8,8 +8,8 @@ from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult
 from cortex_policy.manage.hooks.claude_version import check_claude_version
 from cortex_policy.manage.hooks.doctor_trials import HookTrial, try_line
 from cortex_policy.manage.hooks.handler_line import read_runnable_line
+from cortex_policy.manage.hooks.hook_line import HookLine
 from cortex_policy.manage.hooks.install_checks import check_no_settings_in_environment
-from cortex_policy.manage.hooks.runnable_line import RunnableLine
 from cortex_policy.manage.hooks.status import AgentStatus, InstalledHook, hook_statuses
 from cortex_policy.manage.hooks.targets import AGENT_FILES
 from cortex_policy.state import Root
@@ -84,7 +84,7 @@ def _check_line(agent: str, hook: InstalledHook, root: str) -> "Iterator[CheckRe
         yield _result_of_trial(line, trial)
 
 
-def _result_of_trial(line: RunnableLine, trial: HookTrial) -> CheckResult:
+def _result_of_trial(line: HookLine, trial: HookTrial) -> CheckResult:
     end, seconds, title = trial.run.end, f"{trial.run.seconds:.2f} s", AGENT_FILES[line.agent].title
     if trial.must_block is trial.is_blocked:
         return CheckResult(trial.name, OK, f"{'blocked' if trial.must_block else 'not blocked'} in {seconds}")

@@ -50,12 +50,12 @@ def _guard_change(root: Root, old: bytes | None, paths: "Iterable[str]") -> tupl
         raise_file_not_found(root, HOOKS)
     hint = f"fix it with `cortex-policy hook edit{root_option(root)}`"
     require_valid_text(root, HOOKS, old, hint)
-    new = add_to_guard(old.decode(), tuple(paths)).encode()
+    new = text_with_guarded_paths(old.decode(), tuple(paths)).encode()
     require_valid_text(root, HOOKS, new, "name absolute paths")
     return new, preview_change(root, HOOKS, old, new)
 
 
-def add_to_guard(text: str, paths: "Sequence[str]") -> str:
+def text_with_guarded_paths(text: str, paths: "Sequence[str]") -> str:
     """Return the text of a valid `hooks.toml` with more guarded paths; raise NotDoneError if that needs a person."""
     before = decode_toml(text.encode())
     known = before.get("guard", [])

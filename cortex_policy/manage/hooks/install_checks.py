@@ -11,7 +11,7 @@ from cortex_policy.core.text import join_words_that_fit, os_error_text
 from cortex_policy.manage.hooks.entry import interpreter_and_script
 from cortex_policy.manage.hooks.guarded_paths import add_guarded_paths
 from cortex_policy.manage.hooks.targets import AGENT_FILES, MANAGED, PROJECT, USER, HookTarget, agent_directory
-from cortex_policy.state import Root, home_directory, may_hold_settings, settings_directories
+from cortex_policy.state import Root, home_directory, may_hold_settings, system_and_user_settings_directories
 from cortex_policy.state.grants_errors import root_option
 
 TYPE_CHECKING = False
@@ -47,7 +47,7 @@ def check_no_settings_in_environment(environment: "Mapping[str, str]") -> None:
             f"the hook ignores settings in the environment: {words}",
             "unset them; `cortex-policy config set` writes settings that the hook sees",
         )
-    directory, usual = settings_directories()[1], f"{home_directory()}/.config/cortex-policy"
+    directory, usual = system_and_user_settings_directories()[1], f"{home_directory()}/.config/cortex-policy"
     if environment.get("XDG_CONFIG_HOME", "").startswith("/") and directory != usual:
         for one in filter(may_hold_settings, (directory, usual)):
             message = f"the hook ignores `XDG_CONFIG_HOME`, and there are settings in `{one}`"
@@ -92,11 +92,11 @@ def paths_to_guard(target: HookTarget, path: str, environment: "Mapping[str, str
 
 def guard_paths_if_rules_exist(root: Root, paths: tuple[str, ...]) -> None:
     """Add paths to `guard` of the hooks.toml of a root; without that file every call is denied anyway."""
-    if paths and has_rules(root):
+    if paths and has_hooks_file(root):
         add_guarded_paths(root, paths)
 
 
-def has_rules(root: Root) -> bool:
+def has_hooks_file(root: Root) -> bool:
     """Whether a root has a hooks.toml."""
     return os.path.lexists(f"{root.policy}/{HOOKS}")
 
@@ -104,10 +104,10 @@ def has_rules(root: Root) -> bool:
 def remaining_steps(target: HookTarget, root: Root, paths: tuple[str, ...]) -> list[Step]:
     """Return what a person has to do until the agent's calls are checked; `paths` are to be guarded."""
     steps = []
-    if not has_rules(root):
+    if not has_hooks_file(root):
         command = f"cortex-policy hook init{root_option(root)}"
         steps.append(Step(f"every call is denied until there is a {HOOKS}", command))
-    if not has_rules(root) and paths:
+    if not has_hooks_file(root) and paths:
         files = join_words_that_fit(tuple(f"`{path}`" for path in paths))
         steps.append(Step(f"after that, run this command again, so that the hook guards {files}"))
     if (sentence := _STEPS.get((target.agent, target.level))) is not None:

@@ -62,9 +62,9 @@ class CallReplayer:
         if answer is not None:
             self._on_result(call_id, answer)
 
-    def answer_rest(self) -> None:
+    def answer_all_waiting(self) -> None:
         """Answer what is still open at the end of a log."""
-        self._windows.answer_rest()
+        self._windows.answer_all_waiting()
 
     def grant_or_error(self, grant_id: str) -> "Grant | GrantError":
         """Return a grant, decoded once, or the error of loading it."""

@@ -128,7 +128,7 @@ def _replay_calls(
         ):
             answer = _answer_in_event(data)
         replayer.add_call(at, data, number, answer)
-    replayer.answer_rest()
+    replayer.answer_all_waiting()
     return answers
 
 

@@ -14,7 +14,7 @@ from cortex_policy.core.model import (
     ResolvedPath,
 )
 from cortex_policy.core.path_arguments import path_arguments
-from cortex_policy.core.scope_prefix import PathSet
+from cortex_policy.core.scope_prefix import PathIndex
 from cortex_policy.manage.replay.rules import UndecidedReason, denial_without_rate, has_full_args, paths_in_event
 
 TYPE_CHECKING = False
@@ -198,5 +198,5 @@ def merge_scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
 
 def outermost_scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
     """Return the scopes that lie in no other one."""
-    every = PathSet(scopes)
+    every = PathIndex(scopes)
     return tuple(scope for scope in dict.fromkeys(scopes) if every.is_outermost(scope))

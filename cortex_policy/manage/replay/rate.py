@@ -125,7 +125,7 @@ class RateReplay:
             self._latest = at
             self._answer_until(at - 2 * MAX_LAG)
         elif at < self._latest - MAX_LAG:
-            self.answer_rest()
+            self.answer_all_waiting()
             self._budgets.clear()
             self._start = self._latest = at
 
@@ -146,7 +146,7 @@ class RateReplay:
             budget.drop_expired(at - 4 * MAX_LAG)  # no waiting call is older
             budget.add_possible(at, cost_in_event(data))
 
-    def answer_rest(self) -> None:
+    def answer_all_waiting(self) -> None:
         """Answer all waiting calls."""
         self._answer_until(float("inf"))
 

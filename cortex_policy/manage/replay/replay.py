@@ -6,7 +6,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.decode import grant_id_of_file
 from cortex_policy.core.model import ALLOWED, GRANT_UNSAFE, GrantError, Reason, UsageError
 from cortex_policy.manage.audit.reader import ReadCounts, decode_grant_calls, pause_garbage_collector
-from cortex_policy.manage.diff.git_revisions import grants_at_revision
+from cortex_policy.manage.diff.git_revisions import grant_texts_at_revision
 from cortex_policy.manage.diff.grants import read_grant_file, read_grants_and_warnings
 from cortex_policy.manage.replay.call_replayer import CallReplayer
 from cortex_policy.manage.replay.past_call import CallExample, PastCall, to_example, to_past_call
@@ -106,7 +106,7 @@ def replay(
                 earlier += 1
                 if at >= since - WARM_UP_SECONDS:
                     replayer.add_call(at, data, None, replayer.decide_without_rate(data))
-        replayer.answer_rest()
+        replayer.answer_all_waiting()
     return ReplayResult(
         groups.flips(),
         groups.undecided(),
@@ -118,7 +118,7 @@ def replay(
     )
 
 
-def load_policy(root: Root, proposed: str | None = None) -> "Policy":
+def load_current_or_proposed_grants(root: Root, proposed: str | None = None) -> "Policy":
     """Return the current grants of a root, or those of a directory or a git revision.
 
     A directory is one that holds grants, or a root. Raises UsageError or NotDoneError for a word that is neither.
@@ -126,7 +126,7 @@ def load_policy(root: Root, proposed: str | None = None) -> "Policy":
     if proposed is None:
         return read_grants_and_warnings(root)[0]
     if not os.path.isdir(proposed):
-        return grants_at_revision(root, proposed)
+        return grant_texts_at_revision(root, proposed)
     if may_hold_policy(proposed):
         return read_grants_and_warnings(find_root(proposed))[0]
     return _read_directory(proposed)

@@ -7,7 +7,7 @@ import tomli_w
 
 from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.settings import setting_values_by_name
+from cortex_policy.core.settings import flatten_settings_document
 from cortex_policy.core.toml import decode_toml
 
 TYPE_CHECKING = False
@@ -28,7 +28,7 @@ def set_in_text(text: str, name: str, value: object) -> str:
 
     Each line keeps its line end; a new line gets that of the line before it.
     """
-    before = setting_values_by_name(decode_toml(text.encode()))
+    before = flatten_settings_document(decode_toml(text.encode()))
     expected = {key: part for key, part in before.items() if key != name} | ({} if value is UNSET else {name: value})
     if expected == before:
         return text
@@ -49,7 +49,7 @@ def toml_literal(value: object) -> str:
 
 def _has_values(text: str, expected: dict[str, object]) -> bool:
     try:
-        return setting_values_by_name(decode_toml(text.encode())) == expected
+        return flatten_settings_document(decode_toml(text.encode())) == expected
     except MalformedError:
         return False
 

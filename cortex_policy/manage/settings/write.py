@@ -18,7 +18,7 @@ from cortex_policy.core.settings import (
     setting_value_or_text,
 )
 from cortex_policy.core.text import os_error_text
-from cortex_policy.manage.diff.grants import to_settings_diff
+from cortex_policy.manage.diff.grants import settings_as_grant_diff
 from cortex_policy.manage.diff.settings import compare_settings_texts
 from cortex_policy.manage.path_names import existing_part
 from cortex_policy.manage.settings.consequences import find_new_global_denial
@@ -42,7 +42,7 @@ from cortex_policy.state.settings import (
     settings_file,
 )
 from cortex_policy.state.settings_errors import quote_value
-from cortex_policy.state.writer_lock import NO_WAIT, LockHolder, LockWait, acquire_lock, hold_writer_lock
+from cortex_policy.state.writer_lock import NO_WAIT, LockHolderText, LockWait, acquire_lock, hold_writer_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def unset_value(target: SettingsFile, name: str, consent: "Consent", lock_wait: 
 def find_widening(target: SettingsFile, old: bytes | None, new: bytes) -> "GrantDiff | None":
     """Return what a new text means if it may allow more than the old one, else None."""
     meaning = compare_settings_texts(target.place, target.file, old, new)
-    return to_settings_diff(meaning) if meaning is not None and widens(meaning.verdict) else None
+    return settings_as_grant_diff(meaning) if meaning is not None and widens(meaning.verdict) else None
 
 
 def check_settings_text(target: SettingsFile, data: bytes) -> None:
@@ -218,7 +218,7 @@ def _lock_directory(target: SettingsFile, lock_wait: LockWait) -> "Iterator[Lock
         os.makedirs(path, PUBLIC_MODE | 0o111 if target.place == SYSTEM else 0o700, exist_ok=True)
         with open_settings_directory(target.place, target.root_path) as directory:
             # lock the directory itself: no lock file is left behind
-            acquire_lock(directory, lambda _: LockHolder(f"another process is writing `{target.file}`"), lock_wait)
+            acquire_lock(directory, lambda _: LockHolderText(f"another process is writing `{target.file}`"), lock_wait)
             remove_temporaries(directory)
             yield directory, lambda: None
     except OSError as error:

@@ -24,7 +24,7 @@ from cortex_policy.state import stamp as stamps
 from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.grants_errors import root_option
 from cortex_policy.state.history import History
-from cortex_policy.state.stamp import Stamp, grant_digest
+from cortex_policy.state.stamp import Stamp, content_digest
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait, WriterLock, hold_writer_lock
 
 TYPE_CHECKING = False
@@ -93,7 +93,7 @@ def read_digests_and_changes(lock: WriterLock, stamp: Stamp | None) -> tuple[dic
         for name in files.list_names():
             data = files.read(name)
             if data is not None:
-                digests[name] = grant_digest(data)
+                digests[name] = content_digest(data)
                 if digests[name] != stamped.get(name):
                     differing[name] = data
     return digests, differing | dict.fromkeys(stamped.keys() - digests.keys())

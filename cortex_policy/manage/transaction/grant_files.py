@@ -9,7 +9,7 @@ from cortex_policy.core.decode import HOOKS, MAX_BYTES
 from cortex_policy.core.model import GRANT_UNSAFE, GrantError
 from cortex_policy.state.history_entry import MODES
 from cortex_policy.state.possible_writers import WRITERS
-from cortex_policy.state.stamp import grant_digest
+from cortex_policy.state.stamp import content_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class GrantFiles:
         for name in track(self.list_names()):
             data = self.read(name)
             if data is not None:  # else it was removed since it was listed
-                found[name] = grant_digest(data)
+                found[name] = content_digest(data)
         return found
 
     def check_permissions(self, name: str) -> None:

@@ -7,7 +7,7 @@ from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import atomic_replace
 from cortex_policy.state.grants import PolicyDirectory
 from cortex_policy.state.history import History
-from cortex_policy.state.stamp import Stamp, grant_digest
+from cortex_policy.state.stamp import Stamp, content_digest
 from cortex_policy.state.writer_lock import WriterLock
 
 TYPE_CHECKING = False
@@ -88,4 +88,4 @@ def update_digests(digests: "Mapping[str, str]", new: "Mapping[str, str | None]"
 
 def digest_or_none(data: bytes | None) -> str | None:
     """Return the digest of a file's bytes, None for no file."""
-    return None if data is None else grant_digest(data)
+    return None if data is None else content_digest(data)

@@ -17,7 +17,7 @@ from cortex_policy.schema.problems import Problem, file_problem, locate_problems
 from cortex_policy.state import read_all
 from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.stamp import grant_digest
+from cortex_policy.state.stamp import content_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,14 +77,14 @@ class FileInspector:
             return FileReport((_unreadable_problem(target, error),))
         if target.id == HOOKS:
             problems = find_hook_rules_problems(target, data, self._open_directory_of)
-            return FileReport(problems, digest=grant_digest(data), doubts=tuple(trust.doubts[known:]))
+            return FileReport(problems, digest=content_digest(data), doubts=tuple(trust.doubts[known:]))
         subject, unlocated = decode_and_lint_grant(data, target.id, self._id_in_commands(target), target.root)
         if subject is not None:
             unlocated = tuple(limit_per_code(chain(unlocated, self._tree_problems(target, subject))))
         problems = locate_problems(target.shown, data, unlocated, self._settings_of(target.root)) if unlocated else ()
         if not target.is_in_place and subject is not None:
             problems = (*_location_problems(target), *problems)
-        digest, doubts = grant_digest(data), tuple(trust.doubts[known:])
+        digest, doubts = content_digest(data), tuple(trust.doubts[known:])
         if subject is None:
             return FileReport(problems, digest=digest, doubts=doubts)
         grant = subject.grant

@@ -143,7 +143,7 @@ def _find_stamp_problems(root: Root, reports: "list[Pair]") -> "Iterator[Problem
     names = {target.id: target.shown for target, _ in reports}
     with suppress(GrantError):  # a link, which is reported elsewhere
         if (hooks := read_policy_file(root, HOOKS)) is not None:
-            digests[HOOKS], names[HOOKS] = stamps.grant_digest(hooks), display_path(f"{root.policy}/{HOOKS}")
+            digests[HOOKS], names[HOOKS] = stamps.content_digest(hooks), display_path(f"{root.policy}/{HOOKS}")
     for grant_id in sorted({*digests, *stamp.digests, *stamp.pending}):
         if not stamp.accepts(grant_id, digests.get(grant_id)):
             what = "is stamped, and is not there" if grant_id not in names else "does not match its stamp"

@@ -5,7 +5,7 @@ from shlex import quote
 
 from cortex_policy.core.escalation import find_escalations, looks_like_writing
 from cortex_policy.core.json_tree import json_pointer
-from cortex_policy.core.scope_prefix import repair_scope
+from cortex_policy.core.scope_prefix import suggest_scope_prefix
 from cortex_policy.core.text import did_you_mean
 from cortex_policy.schema.fixes import Fix
 from cortex_policy.schema.problems import UnlocatedProblem
@@ -129,7 +129,7 @@ def _why_unmatchable(scope: str) -> str:
 def _scope_hint(subject: "LintSubject", scope: str) -> str:
     """Say what would match; it allows more than nothing, so it is for an operator to decide."""
     called, root = subject.id_in_commands, subject.root.rstrip("/")
-    prefix = repair_scope(scope.removeprefix(root) if scope.startswith(f"{root}/") else scope)
+    prefix = suggest_scope_prefix(scope.removeprefix(root) if scope.startswith(f"{root}/") else scope)
     if not scope.isprintable():  # no command that is shown could be typed
         return f"remove it with `cortex-policy edit {called}`; without any scope, any path is allowed"
     command = f"cortex-policy set {called}{_scope_option('remove', scope)}"

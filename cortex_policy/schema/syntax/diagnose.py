@@ -110,7 +110,7 @@ def _note_text(text: str, problems: ProblemList) -> None:
 
 
 def _note_json(text: str, start: int, problems: ProblemList) -> None:
-    first = Tokenizer(text, ProblemList(), start).skip_blanks()
+    first = Tokenizer(text, ProblemList(), start).skip_to_next_token()
     spaces = len(text[start:]) - len(text[start:].lstrip())
     # `#!` is no comment, and comments above what is no JSON are not comments in JSON
     around = find_wrapping(text, start + spaces) or find_wrapping(text, first)

@@ -49,7 +49,7 @@ class TolerantParser:
 
     def parse(self) -> "TolerantParser":
         """Parse until the value ends, the text ends, or something is not recognized."""
-        self.start = self.tokenizer.skip_blanks()
+        self.start = self.tokenizer.skip_to_next_token()
         try:
             while self.end is None and not self.problems.is_full:
                 token = self._next_token()
@@ -63,7 +63,7 @@ class TolerantParser:
 
     def _next_token(self) -> Token:
         frame = self.brackets.inner
-        self.tokenizer.skip_blanks()
+        self.tokenizer.skip_to_next_token()
         known = len(self.problems)
         token = self.tokenizer.next_token(key=frame.kind == "{" and frame.awaits in (ITEM, NEXT))
         self._own = range(known, len(self.problems))

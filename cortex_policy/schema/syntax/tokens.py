@@ -71,7 +71,7 @@ class Tokenizer:
         self.line_start = 0  # where the line starts
 
     def next_token(self, *, key: bool) -> Token:
-        """Return the token at the position of `skip_blanks`, read as a key or as a value."""
+        """Return the token at the position of `skip_to_next_token`, read as a key or as a value."""
         word = self._read_token(self.position, key=key)
         self.position = word.end
         return word
@@ -89,7 +89,7 @@ class Tokenizer:
         """Whether only whitespace is left."""
         return _match_end(_WHITESPACE, self.text, self.position) == len(self.text)
 
-    def skip_blanks(self) -> int:
+    def skip_to_next_token(self) -> int:
         """Skip whitespace and comments; return the offset of the next token."""
         line = self.line_start
         while True:

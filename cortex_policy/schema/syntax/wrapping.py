@@ -144,7 +144,7 @@ def note_wrapping(text: str, around: Wrapping, end: int | None, problems: Proble
 def note_trailing_text(parser: "TolerantParser", problems: ProblemList) -> None:
     """Note what follows the value that was read to its end, unless that is a follow-up."""
     text, end = parser.text, parser.end or 0
-    rest = parser.tokenizer.skip_blanks()
+    rest = parser.tokenizer.skip_to_next_token()
     line = text[rest : _line_end(text, rest)].rstrip()
     if not line or parser.brackets.is_unbalanced:
         return

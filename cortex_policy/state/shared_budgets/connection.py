@@ -71,7 +71,7 @@ class Connection:
             self.socket.settimeout(None)
         return line
 
-    def exchange_at_once(self, request: bytes, deadline_ns: int) -> bytes:
+    def exchange_bounded_by_kernel(self, request: bytes, deadline_ns: int) -> bytes:
         """Do the same in two calls of the system, not six, if the kernel bounds each (`bound_by_kernel`)."""
         if not self._is_bound:
             return self.exchange(request, deadline_ns)

@@ -175,7 +175,7 @@ class RedisBudgets(SharedBudgets):
         request, deadline_ns = call.again(self._clock, asked_ns), asked_ns + self.timeout_ms * 1_000_000
         connection = link.session.connection
         try:
-            line = connection.exchange_at_once(request, deadline_ns)
+            line = connection.exchange_bounded_by_kernel(request, deadline_ns)
             if line.startswith(b"-NOSCRIPT"):
                 line = connection.exchange(evaluate_again(request), deadline_ns)
         except BaseException as error:

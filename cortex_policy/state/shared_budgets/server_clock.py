@@ -69,12 +69,12 @@ class ServerClock:
 
     def learn(self, server_us: int, asked_ns: int, history: int) -> None:
         """Take the time of an answer that is here now, if it bounds the server's better, or is of a new history."""
-        latest_us, _, known = self.bounds_us(asked_ns)
-        if history != known or server_us <= latest_us - SLACK_US:
+        latest_possible_us, _, known = self.bounds_us(asked_ns)
+        if history != known or server_us <= latest_possible_us - SLACK_US:
             self.known = server_us, asked_ns, boot_ns(), history
 
 
-class ClockFile:
+class ClockPairFile:
     """What this host knows of one server's clock, kept in the state directory for the next process."""
 
     def __init__(self, state_dir: str, address: str, name: str) -> None:

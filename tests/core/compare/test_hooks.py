@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from cortex_policy.core.compare.hooks import compare_hook_rules
 from cortex_policy.core.compare.verdicts import NARROWED, SAME, WIDENED, widens
 from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
+from cortex_policy.core.hooks.hooks_toml_problems import decode_rules
 from cortex_policy.core.hooks.payload import ToolCall
 from cortex_policy.core.hooks.questions import apply_rules
-from cortex_policy.core.hooks.rule_problems import decode_rules
 from cortex_policy.core.hooks.rules import HookRules
 from tests.support.chance import chance
 

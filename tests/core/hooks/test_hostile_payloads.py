@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cortex_policy.core.decode import MalformedError
-from cortex_policy.core.hooks.answers import denial_output
+from cortex_policy.core.hooks.denials import denial_output
 from cortex_policy.core.hooks.payload import AGENTS, PayloadError, detect_agent
 from cortex_policy.core.hooks.questions import Ruling
 from cortex_policy.core.hooks.rules import HookRules

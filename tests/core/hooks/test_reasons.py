@@ -2,7 +2,7 @@
 
 import pytest
 
-from cortex_policy.core.hooks.answers import model_reason
+from cortex_policy.core.hooks.denials import model_reason
 from cortex_policy.core.hooks.questions import GrantQuestion
 from cortex_policy.core.hooks.reasons import error_reason, grant_denial_reason
 from cortex_policy.core.hooks.ruling_reason import ruling_reason

@@ -23,7 +23,7 @@ from cortex_policy.manage.cases.runner import (
 )
 from cortex_policy.manage.cases.sandbox import FileTree
 from cortex_policy.state.enforcement import decide_and_consume
-from cortex_policy.state.paths import resolve_paths
+from cortex_policy.state.paths import resolve_path_arguments
 from tests.support.roots import GIT
 from tests.support.work import counted
 
@@ -214,11 +214,11 @@ def test_cases_of_very_many_paths_are_refused() -> None:
     """Before the disk is asked for each."""
     many = {"paths": [f"docs/{number}" for number in range(MAX_PATHS)]}
     with (
-        counted(resolve_paths) as work,
+        counted(resolve_path_arguments) as work,
         pytest.raises(NotDoneError, match="up to `two` the cases have more than 50,000"),
     ):
         run(case("allowed", args={"path": "docs"}, name="one"), case("allowed", args=many, name="two"))
-    assert work["resolve_paths"] == 1
+    assert work["resolve_path_arguments"] == 1
 
 
 def test_why_a_long_array_is_denied_takes_one_more_look_at_it() -> None:

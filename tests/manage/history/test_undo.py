@@ -336,7 +336,7 @@ def test_a_grant_can_be_undone_across_a_missing_version(stamped_root: Root) -> N
     stamp = stamps.read_stamp(stamped_root)
     assert stamp is not None
     Path(stamped_root.tools, "model-gateway.json").write_bytes(before["model-gateway"])
-    merged = stamps.Stamp(9, {name: stamps.grant_digest(text) for name, text in written.items()}, {})
+    merged = stamps.Stamp(9, {name: stamps.content_digest(text) for name, text in written.items()}, {})
     Path(stamps.stamp_file(stamped_root.path)).write_bytes(stamps.encode_stamp(merged))
     with pytest.raises(NotDoneError, match="does not know how version 9 was made"):
         undo(stamped_root)

@@ -15,7 +15,7 @@ from cortex_policy.core.model import ALLOWED, Request, ResolvedPath, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.audit.reader import ReadCounts, parse_since
 from cortex_policy.manage.replay.rate import MAX_LAG, RateReplay
-from cortex_policy.manage.replay.replay import MAX_GROUPS, ReplayResult, load_policy, replay
+from cortex_policy.manage.replay.replay import MAX_GROUPS, ReplayResult, load_current_or_proposed_grants, replay
 from cortex_policy.manage.replay.rules import paths_in_event
 from cortex_policy.state import Root
 from tests.support.json_documents import MANY
@@ -225,13 +225,13 @@ def test_a_clock_that_was_set_back_is_accepted() -> None:
 def test_a_directory_a_root_and_a_revision_are_policies(tmp_path: Path, root: Path) -> None:
     """And nothing else is."""
     (tmp_path / "git.json").write_text("{}")
-    assert load_policy(Root(str(root), named=True), str(tmp_path)) == {"git": b"{}"}
-    assert set(load_policy(Root("/r", named=True), str(root))) == {"git", "model-gateway"}
+    assert load_current_or_proposed_grants(Root(str(root), named=True), str(tmp_path)) == {"git": b"{}"}
+    assert set(load_current_or_proposed_grants(Root("/r", named=True), str(root))) == {"git", "model-gateway"}
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError):
-        load_policy(Root(str(root), named=True), str(tmp_path / "empty"))
+        load_current_or_proposed_grants(Root(str(root), named=True), str(tmp_path / "empty"))
     with pytest.raises(NotDoneError):
-        load_policy(Root(str(root), named=True), "nowhere")
+        load_current_or_proposed_grants(Root(str(root), named=True), "nowhere")
 
 
 calls = st.lists(
@@ -327,7 +327,7 @@ def test_a_directory_may_hold_anything(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.json")
     (tmp_path / "zero.json").symlink_to("/dev/zero")
     (tmp_path / "directory.json").mkdir()
-    found = load_policy(Root("/r", named=True), str(tmp_path))
+    found = load_current_or_proposed_grants(Root("/r", named=True), str(tmp_path))
     assert {name for name, text in found.items() if isinstance(text, bytes)} == {"git"}
     assert found.keys() == {"git", "pipe", "zero", "directory"}
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.settings import PROJECT, SYSTEM, USER, setting_values_by_name
+from cortex_policy.core.settings import PROJECT, SYSTEM, USER, flatten_settings_document
 from cortex_policy.manage.diff.grants import GrantDiff
 from cortex_policy.manage.editing.loop import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE
+from cortex_policy.manage.settings.editor_session import run_settings_session
 from cortex_policy.manage.settings.effective import resolve_settings
-from cortex_policy.manage.settings.session import run_settings_session
 from cortex_policy.manage.settings.toml_edit import set_in_text, toml_literal
 from cortex_policy.manage.settings.write import SettingsFile, replace_settings_text, set_value, unset_value
 from cortex_policy.state import Root
@@ -238,7 +238,7 @@ def test_a_change_changes_one_setting_and_no_comment(parts: list[tuple[str, str]
     """Whatever the file looks like: else it is refused."""
     text = "".join(line.replace("\n", ending) for line, ending in parts)
     try:
-        before = setting_values_by_name(tomllib.loads(text))
+        before = flatten_settings_document(tomllib.loads(text))
     except tomllib.TOMLDecodeError:
         return
     name, value = change
@@ -249,7 +249,7 @@ def test_a_change_changes_one_setting_and_no_comment(parts: list[tuple[str, str]
     wanted = (
         {**before, name: value} if value is not None else {key: part for key, part in before.items() if key != name}
     )
-    assert setting_values_by_name(tomllib.loads(after)) == wanted
+    assert flatten_settings_document(tomllib.loads(after)) == wanted
     if value is not None:
         assert after.count("# c") == text.count("# c")
     if "\n" in text and "\n" not in text.replace("\r\n", ""):

@@ -87,7 +87,7 @@ def test_hand_edits_are_shown_before_they_are_accepted(stamped: Root) -> None:
     write_stamp(stamped, lambda _: edit(stamped))
     found = stamps.read_stamp(stamped)
     assert found is not None
-    assert found.grant_digests["git"] == stamps.grant_digest(shown)
+    assert found.grant_digests["git"] == stamps.content_digest(shown)
     assert [finding.id for finding in verify_stamp(stamped)] == ["git"]
 
 

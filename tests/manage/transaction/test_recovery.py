@@ -10,7 +10,7 @@ from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.stamp import Stamp, grant_digest
+from cortex_policy.state.stamp import Stamp, content_digest
 from tests.support.stamps import stamp_grants
 
 OLD, NEW, HAND = (
@@ -31,10 +31,10 @@ def healed(root: Root, pending: dict[str, tuple[bytes | None, bytes | None]], no
     """Return the version after healing, and what is reported."""
     stamp_grants(root)
     pairs = {
-        grant_id: tuple(None if side is None else grant_digest(side) for side in pair)
+        grant_id: tuple(None if side is None else content_digest(side) for side in pair)
         for grant_id, pair in pending.items()
     }
-    interrupted = Stamp(1, {"git": grant_digest(OLD)}, pairs)  # type: ignore[arg-type]
+    interrupted = Stamp(1, {"git": content_digest(OLD)}, pairs)  # type: ignore[arg-type]
     Path(stamps.stamp_file(root.path)).write_bytes(stamps.encode_stamp(interrupted))
     Path(root.tools, "git.json").unlink()
     for grant_id, data in now.items():

@@ -213,7 +213,7 @@ def test_a_kill_while_a_hand_edit_is_undone_loses_no_byte_and_never_lets_it_pass
         stamp = stamps.read_stamp(found_root)
         assert stamp is not None
         assert last is not None
-        edit = None if now is None else stamps.grant_digest(now)
+        edit = None if now is None else stamps.content_digest(now)
         assert not stamp.accepts("git", edit)
         with transaction_writer.write_transaction(found_root) as writer:
             found = writer.grants.read("git")

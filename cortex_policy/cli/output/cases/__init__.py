@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from cortex_policy.cli.output.cases import json_line, junit, text
+from cortex_policy.cli.output.cases import json_report, junit, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 
 FORMATS: "dict[str, Callable[[SuiteResult], str]]" = {
     "text": text.render_results,
-    "json": json_line.render_results,
+    "json": json_report.render_results,
     "junit": junit.render_results,
 }

@@ -22,7 +22,7 @@ def _lazy_renderer(module: str) -> "Callable[[Report], str]":
 
 FORMATS: "dict[str, Callable[[Report], str]]" = {
     "text": _lazy_renderer("text"),
-    "json": _lazy_renderer("json_line"),
+    "json": _lazy_renderer("json_report"),
     "github": _lazy_renderer("github"),
     "gitlab": _lazy_renderer("gitlab"),
     "sarif": _lazy_renderer("sarif"),

@@ -11,8 +11,8 @@ from cortex_policy.core.decode import HOOKS
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import GrantDiff
+from cortex_policy.manage.editing.editor_session import run_edit_session
 from cortex_policy.manage.editing.loop import EditResult
-from cortex_policy.manage.editing.session import run_edit_session
 from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.schema.problems import Problem

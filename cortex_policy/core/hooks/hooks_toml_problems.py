@@ -53,7 +53,7 @@ class RuleProblem(Value):
 
 def decode_rules(document: object) -> HookRules:
     """Return the rules of a decoded hooks.toml; raise HookRulesError with its first problem."""
-    problems = rule_problems(document)
+    problems = hooks_toml_problems(document)
     if problems or not isinstance(document, dict):
         raise HookRulesError(problem_sentence(problems[0]))
     return rules_from_document(document)
@@ -65,7 +65,7 @@ def problem_sentence(problem: RuleProblem) -> str:
     return f"rule {int(problem.keys[1]) + 1}: {problem.message}" if in_rule else problem.message
 
 
-def rule_problems(document: object) -> list[RuleProblem]:
+def hooks_toml_problems(document: object) -> list[RuleProblem]:
     """Return every problem of a decoded hooks.toml, none if it is right."""
     if not isinstance(document, dict):
         return [RuleProblem((), WRONG_VALUE, "a hooks.toml is a table")]

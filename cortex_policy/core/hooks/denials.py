@@ -1,4 +1,4 @@
-"""What a hook writes: nothing that allows, or a denial in the terms of one agent (docs/hooks.md).
+"""What a hook writes for a denial, in the terms of one agent, and `NO_OPINION` else: nothing allows (docs/hooks.md).
 
 INVARIANT: a reason that is one short line needs no other module: the file system may hang while a hook denies.
 """

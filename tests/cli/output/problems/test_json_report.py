@@ -4,7 +4,7 @@ import json
 
 from hypothesis import given
 
-from cortex_policy.cli.output.problems.json_line import render_report
+from cortex_policy.cli.output.problems.json_report import render_report
 from cortex_policy.schema.problems import Problem, Report
 from tests.support.reports import REAL, reports
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 INTERVAL_SECONDS = 0.2
 
 
-class PollingThread:
+class StoreThread:
     """Calls its callbacks in turn every 0.2 s, or sooner if `watchfiles` reports a change."""
 
     def __init__(self, directory: str) -> None:

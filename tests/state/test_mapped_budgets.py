@@ -13,10 +13,10 @@ from types import FrameType
 import pytest
 
 from cortex_policy.core.model import StateError
-from cortex_policy.state import CLOCK, boot_id, file_budgets, ledger, ledger_maintenance, ledger_ring, mapped_file
-from cortex_policy.state.file_budgets import FileBudgets
+from cortex_policy.state import CLOCK, boot_id, ledger, ledger_maintenance, ledger_ring, mapped_budgets, mapped_file
 from cortex_policy.state.ledger import Ledger
 from cortex_policy.state.ledger_ring import BudgetFileKey
+from cortex_policy.state.mapped_budgets import FileBudgets
 from cortex_policy.state.settings import find_state_directory
 from tests.support.damage import flip_byte
 
@@ -140,9 +140,9 @@ def test_the_number_of_open_files_is_bounded(budgets: FileBudgets) -> None:
     """Many keys are counted exactly with few descriptors."""
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(2):
-        assert all(budgets.hit("t", str(key), 2) for key in range(file_budgets.MAX_OPEN + 20))
-    assert not any(budgets.hit("t", str(key), 2) for key in range(file_budgets.MAX_OPEN + 20))
-    assert len(os.listdir("/proc/self/fd")) <= before + 2 * file_budgets.MAX_OPEN
+        assert all(budgets.hit("t", str(key), 2) for key in range(mapped_budgets.MAX_OPEN + 20))
+    assert not any(budgets.hit("t", str(key), 2) for key in range(mapped_budgets.MAX_OPEN + 20))
+    assert len(os.listdir("/proc/self/fd")) <= before + 2 * mapped_budgets.MAX_OPEN
 
 
 def test_a_limit_below_one_admits_nothing(budgets: FileBudgets) -> None:
@@ -159,7 +159,7 @@ def test_signals_that_interrupt_hits_cost_no_exactness(budgets: FileBudgets) -> 
     admitted = raised = 0
 
     def interrupt(_: int, frame: FrameType | None) -> None:
-        if frame is not None and frame.f_code.co_filename.startswith(str(Path(file_budgets.__file__).parent)):
+        if frame is not None and frame.f_code.co_filename.startswith(str(Path(mapped_budgets.__file__).parent)):
             raise KeyboardInterrupt
 
     signal.signal(signal.SIGALRM, interrupt)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cortex_policy.core.hooks.answers import MAX_REASON_BYTES, NO_OPINION, denial_output, model_reason
+from cortex_policy.core.hooks.denials import MAX_REASON_BYTES, NO_OPINION, denial_output, model_reason
 from cortex_policy.core.hooks.payload import AGENTS
 
 

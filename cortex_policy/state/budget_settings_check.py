@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.settings import Layer
 
 
-def raise_if_incomplete(settings: "Settings", layers: "list[Layer]") -> None:
+def raise_if_budget_settings_incomplete(settings: "Settings", layers: "list[Layer]") -> None:
     """Raise GrantError (settings_invalid) if budgets have a server, but not all that all hosts must agree on."""
     url = resolve_setting(layers, "budgets.url").effective
     option = " --system" if url.place == SYSTEM else ""
