@@ -92,7 +92,7 @@ def command_word_denial(command: str, directories: "Sequence[str]", rules: "Hook
 def may_become_guarded(command: str) -> bool:
     """Whether a shell may expand words of a command, or a word may be a directory with guarded files."""
     folded = _command_spellings(fold_path(command))
-    return any(mark in command for mark in "*?[{") or any(mark in text for text in folded for mark in HOLDERS)
+    return any(mark in command for mark in "*?[{$`") or any(mark in text for text in folded for mark in HOLDERS)
 
 
 def _command_spellings(folded: str) -> tuple[str, str]:

@@ -34,8 +34,8 @@ def _denial(command: "SimpleCommand") -> str:
     words = [*command.words, *([command.source] if command.source is not None else [])]
     is_looking = _is_looking(command)
     for word in words:
-        has_wildcard = word.is_expanded and not _WILD.isdisjoint(word.text)
-        for text in _alternatives(word.text) if has_wildcard else (word.text,):
+        has_wildcard = not _WILD.isdisjoint(word.pattern)
+        for text in _alternatives(word.pattern) if has_wildcard else (word.text,):
             parts = [part for part in fold_path(text).split("/") if part not in ("", ".")]
             if has_wildcard and (found := guarded_part(parts) or _matched_name(parts)):
                 return guarded_name_sentence(found)

@@ -43,13 +43,15 @@ class ShellWord(Value):
     """A word without its quotes.
 
     `is_expanded`: the shell replaces a part of it. `may_vanish`: it is nothing but unquoted expansions. `inner` are the
-    commands whose output it gets (`$(...)`, `<(...)`).
+    commands whose output it gets (`$(...)`, `<(...)`). `pattern` is '' or the text of an expanded word, with `*`
+    for what is not known.
     """
 
     text: str
     is_expanded: bool = False
     may_vanish: bool = False
     inner: "tuple[SimpleCommand, ...]" = ()
+    pattern: str = ""
 
     def program_name(self) -> str:
         """Return the name of a program without its directory, in lower case."""

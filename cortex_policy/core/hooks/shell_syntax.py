@@ -172,11 +172,12 @@ class _Scanner:
     def _scan_ansi_quotes(self) -> None:
         """Read `$'...'`; what it escapes may become any character."""
         self._add_quoted_text("")
+        inner, has_escape = list[str](), False
         while (one := self._next_character()) != "'":
-            if one == "\\":
-                self._is_expanded = True
-                one = f"${self._next_character()}"
-            self._parts.append(one)
+            has_escape |= one == "\\"
+            inner.append(self._next_character() if one == "\\" else one)
+        self._is_expanded |= has_escape
+        self._parts.append(f"{'$' * has_escape}{''.join(inner)}")
 
     def _scan_parentheses(self) -> "list[SimpleCommand]":
         """Read up to a `)`, and return the commands there."""
@@ -259,7 +260,7 @@ class _Scanner:
         text = "".join(self._parts)
         is_list = text[:1] == "$" and text[-2:] in ("$@", "@]")  # also within quotes
         may_vanish = self._is_expanded and (is_list or not self._is_solid)
-        word = ShellWord(text, self._is_expanded, may_vanish, tuple(self._inner))
+        word = ShellWord(text, self._is_expanded, may_vanish, tuple(self._inner), self._pattern())
         if self._awaited in ("<<", "<<-"):
             self._here_ends.append((word.text, self._awaited == "<<-", self._is_quoted))
             self._origin, self._source = OTHER, None
@@ -272,6 +273,11 @@ class _Scanner:
             self._keep_word(word)
         self._awaited = ""
         self._start_word()
+
+    def _pattern(self) -> str:
+        if not self._is_expanded:
+            return ""
+        return "".join("*" if len(part) > 1 and part[0] == "$" else part for part in self._parts)
 
     def _keep_word(self, word: ShellWord) -> None:
         """Keep a word, but not what the shell reads as its own before a program."""

@@ -11,7 +11,8 @@ from tests.support.hook_calls import bash, ruling
     [
         "cat .env*", "cat .e?v", "cat .en[v]", "cat .e{nv,}", "rm -rf .c*", "rm -rf .[c]ortex", "rm -rf .*", "rm -rf .??*",
         "cp -r .[!.]* /tmp", "cat .c??tex/policy/hooks.toml", "cat .claude/*", "cat .cla*/settings.json", "cat < .e*",
-        "cat .claude/s*.json", "cat x/.gith*/hooks/y", "x=$(cat .E*)", 'cat <<< "$(cat .e*)"', "cat .{e,x}{nv,y}",
+        "cat .claude/s*.json", "cat x/.gith*/hooks/y", "x=$(cat .E*)", "cat .env$x", "cat .env${x}",
+        'cat ".$(echo env)"', "cat .$'\\x65'nv", "cat .e`echo nv`", "rm -r .cor$x", "cat .claude/$f", "cat ~/.codex$x/config.toml", 'cat <<< "$(cat .e*)"', "cat .{e,x}{nv,y}",
         "cat ~/.cod*/config.toml", "rm .{a,b}{c,d}{e,f}{g,h}{i,j}{k,l}{m,n}{o,p}{q,env}*",
     ],
 )  # fmt: skip
@@ -43,7 +44,8 @@ def test_a_directory_with_guarded_files_may_not_be_moved(command: str) -> None:
     [
         "ls *", "rm *.pyc", "cat .github/workflows/*.yml", "find . -not -path './.*'", "cp .eslintrc* x", "cat .env.*",
         "git add .github", "ls .github", "ls -la .claude", "mkdir -p .github/workflows", "cat .codex/skills/*.md", "echo .",
-        "cp a .vscode/settings.json", "git log -- .vscode", "rm -f .cache*", "echo '.e*'", "ls .claude && cat settings.json", "cat x/.*rc",
+        "cp a .vscode/settings.json", "git log -- .vscode", "rm -f .cache*", "echo '.e*'", "cat $x", 'cat "$HOME/.config/x"', "cat .env.$x", "cat file.$ext", "cat ./$f", "ls .venv/bin/$x", "cat ~/.$x-rc",
+        "ls .claude && cat settings.json", "cat x/.*rc",
     ],
 )  # fmt: skip
 def test_other_words_are_not_denied(command: str) -> None:
