@@ -30,6 +30,7 @@ _FAILURES = {
 _CODES_OF_TEXTS = (  # where Redis gives none
     (b"unauthenticated ", b"NOAUTH"),
     (b"The user executing the script can't", b"NOPERM"),
+    (b"ACL failure in script", b"NOPERM"),
 )
 
 
