@@ -59,8 +59,17 @@ def _check_settings(status: AgentStatus, environment: "Mapping[str, str]") -> "I
         check_no_settings_in_environment(environment)
     except NotDoneError as error:
         yield error_result("environment", error)
+    for variable in _before_the_line(environment):
+        message = f"`{variable}` is set: Bash acts on it before it reads the line of a hook, and may not run that"
+        yield CheckResult("environment", WARNING, message, f"unset {variable}")
     if agent == "claude":
         yield check_claude_version()
+
+
+def _before_the_line(environment: "Mapping[str, str]") -> list[str]:
+    """Return the variables with which a shell of an agent may skip any line; nothing in the line can prevent that."""
+    is_skipped = "noexec" in environment.get("SHELLOPTS", "").split(":")
+    return [*(["BASH_ENV"] if environment.get("BASH_ENV") else []), *(["SHELLOPTS"] if is_skipped else [])]
 
 
 def _check_rules(root: str) -> CheckResult:

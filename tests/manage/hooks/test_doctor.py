@@ -162,3 +162,14 @@ def test_settings_that_the_hook_will_not_see_are_a_problem(root: Path, monkeypat
     monkeypatch.setenv("CORTEX_POLICY_SENSITIVE", "deny")
     problems = {one.id for one in settings_results("codex", root) if one.status == PROBLEM}
     assert problems == {"settings", "environment"}  # nobody has trusted the hook
+
+
+def test_a_variable_that_bash_acts_on_first_is_doubtful(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No line of a hook can prevent what such a file does."""
+    install_hook("codex")
+    monkeypatch.setenv("BASH_ENV", "/x")
+    monkeypatch.setenv("SHELLOPTS", "braceexpand:noexec")
+    found = [one for one in settings_results("codex", root) if one.id == "environment"]
+    assert [(one.status, one.command) for one in found] == [(WARNING, "unset BASH_ENV"), (WARNING, "unset SHELLOPTS")]
+    monkeypatch.setenv("SHELLOPTS", "braceexpand:hashall")
+    assert len([one for one in settings_results("codex", root) if one.id == "environment"]) == 1
