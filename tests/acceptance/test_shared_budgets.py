@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shutil
 import socket
 import threading
@@ -15,10 +16,11 @@ from cortex_policy import AccessDenied, Decision, MemoryBudgets, PolicyStore, St
 from cortex_policy.core.model import Settings
 from cortex_policy.state.budget_choice import server_budgets
 from cortex_policy.state.enforcement import effective_settings
-from tests.support.command import result_of, run_command
+from tests.support.command import process_of, result_of, run_command
 from tests.support.hooks import assert_allowed, make_scene
 from tests.support.logs import events
 from tests.support.redis_servers import PROGRAMS, SECRET, RedisServer, fresh_name, running_server
+from tests.support.users import CALLER
 
 CALL = ("git", "tree", "--path", "docs/x")
 LINE = '{"grant": "git", "action": "tree", "args": {"path": "docs/x"}}\n'
@@ -511,3 +513,26 @@ def test_a_task_with_a_wrong_password_is_denied_until_the_file_is_right(
     with running_server("--requirepass", "right") as server:
         configure(server, on_error="local", local_share=1.0, password_file=str(password))
         assert asyncio.run(enforce_with_both())
+
+
+def test_root_resets_and_sees_the_shared_budgets_of_another_user(server: RedisServer, own: Path) -> None:
+    """As that user, whose key it is: root need not have one."""
+    (own / "key").write_bytes(SECRET)
+    (own / "state").mkdir(mode=0o700)
+    for path in (own / "key", own / "state"):
+        os.chown(path, CALLER, CALLER)
+    (own / "key").chmod(0o600)
+    variables = {
+        "CORTEX_POLICY_STATE_DIR": str(own / "state"),
+        "CORTEX_POLICY_BUDGETS_URL": server.tcp_url,
+        "CORTEX_POLICY_BUDGETS_NAME": "of-another-user",
+        "CORTEX_POLICY_BUDGETS_KEY_FILE": str(own / "key"),
+        "CORTEX_POLICY_BUDGETS_TIMEOUT_MS": "5000",
+    }
+    words = ("--root", str(own), "--user", str(CALLER))
+    reset = process_of("rate", "reset", "git", "tree", "--yes", *words, **variables)
+    assert (reset.returncode, reset.stdout) == (0, "reset for all hosts that name them `of-another-user`: tree\n"), (
+        reset
+    )
+    shown = json.loads(process_of("rate", "show", "git", "--json", *words, **variables).stdout)
+    assert (shown["uid"], shown["shared"]["name"], shown["budgets"][0]["used"]) == (CALLER, "of-another-user", 0)
