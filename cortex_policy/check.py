@@ -78,11 +78,27 @@ class CallOutcome(Value):
         return call.quiet or (self.exit_code == 0 and not (call.json or call.explain or os.isatty(1)))
 
 
-class _Arguments(Value):
+class _GivenArgs(Value):
     """The arguments of a call before its grant is known: those with a type, and the words of `--arg` without one."""
 
-    values: "dict[str, object]"
-    untyped: "dict[str, str]"
+    typed: "dict[str, object]"
+    words: "dict[str, str]"
+
+    def as_given(self) -> "dict[str, object]":
+        """Return all arguments, the words as they are."""
+        return {**self.typed, **self.words}
+
+    def with_types_of(self, grant: "Grant") -> "dict[str, object]":
+        """Return all arguments, each word with the type that the grant declares; raise UsageError."""
+        return {**self.typed, **{name: _coerce_word(grant, name, word) for name, word in self.words.items()}}
+
+
+class _Loaded:
+    """What was loaded for a call so far, which is shown even if an error ends it."""
+
+    grant: "Grant | None" = None
+    args: "dict[str, object] | None" = None
+    settings: "Settings | None" = None
 
 
 def parse_number_option(option: str, text: str) -> float | int | None:
@@ -115,41 +131,38 @@ def decide_with_wait(
 ) -> CallOutcome:
     """Decide a call; wait for budget or an approval as long as the call asks for, and show that."""
     start = time.perf_counter_ns()
-    grant, decision, error, args, settings = _decide_until_settled(call, notice, load)
+    loaded, decision, error = _Loaded(), None, None
+    try:
+        decision = _decide_until_settled(call, loaded, notice, load)
+    except CortexPolicyError as raised:
+        error = raised
     if notice is not None:
         notice.end()
-    return CallOutcome(call, grant, decision, error, (time.perf_counter_ns() - start) // 1000, args, settings)
+    duration_us = (time.perf_counter_ns() - start) // 1000
+    return CallOutcome(call, loaded.grant, decision, error, duration_us, loaded.args, loaded.settings)
 
 
 def _decide_until_settled(
-    call: Call, notice: "Notice | None", load: "Callable[[Call], tuple[Grant, Settings]]"
-) -> "tuple[Grant | None, Decision | None, CortexPolicyError | None, dict[str, object] | None, Settings | None]":
+    call: Call, loaded: _Loaded, notice: "Notice | None", load: "Callable[[Call], tuple[Grant, Settings]]"
+) -> "Decision":
     """Decide, and decide again after each sleep while waiting can help; no lock is held during a sleep."""
-    grant: Grant | None = None
-    args: dict[str, object] | None = None
-    settings: Settings | None = None
-    try:
-        arguments = _parse_arguments(call)
-        deadline = time.monotonic() + call.wait_seconds
-        call_args = {**arguments.values, **arguments.untyped}
-        is_recorded = call.command != "explain"
-        with AuditedCall(
-            call.grant, call.action, call_args, call.cost, peek=call.peek, is_recorded=is_recorded
-        ) as audited:
-            while True:
-                grant, settings = load(call)
-                args = {**arguments.values, **_coerce_words(grant, arguments.untyped)}
-                decision = audited.decide(grant, args, settings)
-                seconds_left = deadline - time.monotonic() if call.wait_seconds else 0.0
-                delay = _seconds_until_retry(decision)
-                if delay is None or seconds_left <= 0:
-                    break
-                if notice is not None:
-                    notice.show(decision, seconds_left)
-                time.sleep(min(seconds_left, delay, MAX_POLL_SECONDS))
-    except CortexPolicyError as error:
-        return grant, None, error, args, settings
-    return grant, decision, None, args, settings
+    given = _parse_args(call)
+    deadline = time.monotonic() + call.wait_seconds
+    is_recorded = call.command != "explain"
+    with AuditedCall(
+        call.grant, call.action, given.as_given(), call.cost, peek=call.peek, is_recorded=is_recorded
+    ) as audited:
+        while True:
+            loaded.grant, loaded.settings = load(call)
+            loaded.args = given.with_types_of(loaded.grant)
+            decision = audited.decide(loaded.grant, loaded.args, loaded.settings)
+            seconds_left = deadline - time.monotonic() if call.wait_seconds else 0.0
+            delay = _seconds_until_retry(decision)
+            if delay is None or seconds_left <= 0:
+                return decision
+            if notice is not None:
+                notice.show(decision, seconds_left)
+            time.sleep(min(seconds_left, delay, MAX_POLL_SECONDS))
 
 
 def _seconds_until_retry(decision: "Decision") -> float | None:
@@ -160,28 +173,28 @@ def _seconds_until_retry(decision: "Decision") -> float | None:
     return MAX_POLL_SECONDS if approval is not None and approval.status == WAITING else None
 
 
-def _parse_arguments(call: Call) -> _Arguments:
+def _parse_args(call: Call) -> _GivenArgs:
     """Collect the arguments of `--path`, `--arg` and `--args`; raise UsageError if a name is given twice."""
-    values: dict[str, object] = {}
-    untyped: dict[str, str] = {}
+    typed: dict[str, object] = {}
+    words: dict[str, str] = {}
     names = {"path"} if call.paths else set()
     if len(call.paths) == 1:
-        values["path"] = call.paths[0]
+        typed["path"] = call.paths[0]
     elif call.paths:
         _raise_if_duplicate("paths", names)
-        values["paths"] = list(call.paths)
+        typed["paths"] = list(call.paths)
     for word in call.arg_words:
         name, equals, value = word.partition("=")
         if not name or not equals:
             message = f"`--arg {word}` is not of the form K=V"
             raise UsageError(message)
         _raise_if_duplicate(name, names)
-        untyped[name] = value
+        words[name] = value
     if call.args_json is not None:
         for name, member in _parse_json_object(call.args_json).items():
             _raise_if_duplicate(name, names)
-            values[name] = member
-    return _Arguments(values, untyped)
+            typed[name] = member
+    return _GivenArgs(typed, words)
 
 
 def _raise_if_duplicate(name: str, names: set[str]) -> None:
@@ -203,10 +216,6 @@ def _parse_json_object(text: str) -> "dict[str, object]":
         message = "`--args` must be one JSON object"
         raise UsageError(message)
     return value
-
-
-def _coerce_words(grant: "Grant", words: "dict[str, str]") -> "dict[str, object]":
-    return {name: _coerce_word(grant, name, word) for name, word in words.items()}
 
 
 def _coerce_word(grant: "Grant", name: str, word: str) -> object:

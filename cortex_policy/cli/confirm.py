@@ -22,7 +22,7 @@ def make_widening_prompt(
     With a root it also prints the change's effect on the last calls.
     """
     show_and_ask = make_widening_prompt_for_diff(allowed=allowed, json=json, root=root, again=again)
-    return lambda change: show_and_ask(PolicyDiff((change,), 0, ()))
+    return lambda change: show_and_ask(PolicyDiff((change,)))
 
 
 def make_widening_prompt_for_diff(
@@ -49,7 +49,7 @@ def make_yes_no_prompt(question: str, *, yes: bool, json: bool) -> "Callable[[Gr
     def show_and_ask(change: GrantDiff) -> None:
         """Print what the change means; raise NotDoneError unless the answer is yes."""
         if not json:
-            print_diff(PolicyDiff((change,), 0, ()))
+            print_diff(PolicyDiff((change,)))
         ask_yes_no(question, yes=yes)
 
     return show_and_ask

@@ -108,7 +108,7 @@ class EditScreen:
 
     def show_change(self, change: GrantDiff) -> None:
         """Print what a change means, field by field."""
-        print_diff(PolicyDiff((change,), 0, ()))
+        print_diff(PolicyDiff((change,)))
         sys.stdout.flush()
 
     def show_diff(self, old: bytes, new: bytes) -> None:

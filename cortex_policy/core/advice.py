@@ -82,12 +82,12 @@ def _advise_on_path(case: "ExplainContext") -> Advice:
     """Advise on a path in no scope: the closest scope and the command that adds one, unless no grant could allow it."""
     scopes = case.grant.fs_scope
     usable = tuple(scope for scope in scopes if normalize_scope(scope) is not None)
-    denied = [(given, resolved) for _, given, resolved, why in path_verdicts(case.grant, case.request) if why]
+    denied = [verdict for verdict in path_verdicts(case.grant, case.request) if verdict.why_denied]
     if not denied:
         return Advice("", usable, advice="name a path, as with `--path P`")
-    paths = [resolved for _, resolved in denied if resolved is not None]
-    if guard := next((resolved.protected_reason for resolved in paths if resolved.protected_reason), ""):
-        what = "what cannot be resolved" if "cannot be resolved" in guard else "what governs grants"
+    paths = [verdict.resolved for verdict in denied if verdict.resolved is not None]
+    if reason := next((resolved.protected_reason for resolved in paths if resolved.protected_reason), ""):
+        what = "what cannot be resolved" if "cannot be resolved" in reason else "what governs grants"
         return Advice(advice=f"no grant may allow access to {what}")
     if len(paths) < len(denied):
         return Advice("", usable, advice="give a path as a string, or several as an array of strings")

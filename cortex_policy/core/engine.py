@@ -13,6 +13,7 @@ from cortex_policy.core.model import (
     PATH_OUTSIDE_SCOPE,
     RATE_LIMITED,
     Decision,
+    PathVerdict,
     Settings,
 )
 from cortex_policy.core.path_arguments import is_path_argument, path_arguments
@@ -59,7 +60,7 @@ def counts_as_declared(grant: "Grant", name: str, value: object) -> bool:
 
 
 def _match_scopes(grant: "Grant", paths: "Iterable[ResolvedPath]") -> "tuple[tuple[ResolvedPath, str | None], ...]":
-    """Return each place with the scope that allows it, None if none does or need to."""
+    """Return each path with the scope that allows it, None if none does or need to."""
     scopes = grant.fs_scope
     return tuple(
         (path, None if path_violation_text(scopes, path) else find_matching_scope(scopes, path.resolved_inside))
@@ -67,30 +68,30 @@ def _match_scopes(grant: "Grant", paths: "Iterable[ResolvedPath]") -> "tuple[tup
     )
 
 
-def path_verdicts(grant: "Grant", request: "Request") -> "Iterator[tuple[str, str | None, ResolvedPath | None, str]]":
-    """Yield (argument, path, its place, why it is denied) for each path in the arguments; an empty reason allows it."""
-    path_by_key = {(path.argument, path.given): path for path in request.paths}
+def path_verdicts(grant: "Grant", request: "Request") -> "Iterator[PathVerdict]":
+    """Yield the verdict on each path in the arguments, and on what should be a path and is not."""
+    resolved_by_key = {(path.argument, path.given): path for path in request.paths}
     for argument, given, is_path in path_arguments(grant, request.args):
-        # INVARIANT: each path in the arguments meets a place made for it; a request without one is denied here
-        path = path_by_key.get((argument, given)) if given is not None else None
-        if path is not None:
-            why = path_violation_text(grant.fs_scope, path) if is_path else path.protected_reason
+        # INVARIANT: each path in the arguments was resolved; a request in which one was not is denied here
+        resolved = resolved_by_key.get((argument, given)) if given is not None else None
+        if resolved is not None:
+            why_denied = path_violation_text(grant.fs_scope, resolved) if is_path else resolved.protected_reason
         elif given is None:
-            why = "is neither a path nor an array of paths" if grant.fs_scope else ""
+            why_denied = "is neither a path nor an array of paths" if grant.fs_scope else ""
         else:
-            why = "was not resolved"
-        if is_path or why:
-            yield argument, given, path, why
+            why_denied = "was not resolved"
+        if is_path or why_denied:
+            yield PathVerdict(argument, given, resolved, why_denied)
 
 
 def _path_denial(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
-    seen = False
-    for argument, given, _, why in path_verdicts(grant, request):
-        seen = seen or given is not None
-        if why:
-            what = f"`{given}`" if given is not None else f"argument `{argument}`"
-            return Decision(PATH_OUTSIDE_SCOPE, f"{what} {why}", paths=_match_scopes(grant, request.paths))
-    if settings.require_path and not seen:
+    names_path = False
+    for verdict in path_verdicts(grant, request):
+        names_path = names_path or verdict.given is not None
+        if verdict.why_denied:
+            detail = f"{verdict.label} {verdict.why_denied}"
+            return Decision(PATH_OUTSIDE_SCOPE, detail, paths=_match_scopes(grant, request.paths))
+    if settings.require_path and not names_path:
         return Decision(PATH_OUTSIDE_SCOPE, "no path was given, and one is required")
     return None
 
@@ -122,11 +123,11 @@ def decide_rate(grant: "Grant", request: "Request", budget: "Budget") -> Decisio
 
     The budget must be one that was asked for this cost: it fits if it was consumed, or the wait is 0.
     """
-    places = _match_scopes(grant, request.paths)
+    paths = _match_scopes(grant, request.paths)
     if budget.consumed == request.cost or budget.retry_after_seconds == 0:
         obligations = (HUMAN_APPROVAL,) if grant.data_class == "sensitive" else ()
-        return Decision(ALLOWED, "", obligations, budget, places)
-    return Decision(RATE_LIMITED, rate_denial_text(budget), (), budget, places)
+        return Decision(ALLOWED, "", obligations, budget, paths)
+    return Decision(RATE_LIMITED, rate_denial_text(budget), (), budget, paths)
 
 
 def rate_denial_text(budget: "Budget") -> str:
@@ -240,14 +241,14 @@ def _find_matching_scope_of_many(scopes: tuple[str, ...], relative: str) -> str 
 
 
 def path_violation_text(scopes: tuple[str, ...], path: "ResolvedPath") -> str:
-    """Return why a place is denied under these scopes, '' if it is allowed."""
+    """Return why a path is denied under these scopes, '' if it is allowed."""
     if path.protected_reason:
         return path.protected_reason
     if not scopes:
         return ""
-    fault = path_syntax_problem(path.given) or path.error
-    if fault:
-        return fault
+    error = path_syntax_problem(path.given) or path.error
+    if error:
+        return error
     if find_matching_scope(scopes, path.normalized) is None:
         if path.normalized is not None or path.resolved is None or path.given.startswith("/"):
             return "is in no scope"

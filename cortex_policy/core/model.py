@@ -121,6 +121,23 @@ class ResolvedPath(Value):
     guard: "ClassVar[DeprecatedField]" = DeprecatedField("protected_reason")
 
 
+class PathVerdict(Value):
+    """A path in the arguments of a call, and why it is denied: '' if it is allowed.
+
+    `given` is None where a path should be, and none is; `resolved` is None then, and if nobody resolved it.
+    """
+
+    argument: str
+    given: str | None
+    resolved: ResolvedPath | None
+    why_denied: str
+
+    @property
+    def label(self) -> str:
+        """What a sentence calls it."""
+        return f"`{self.given}`" if self.given is not None else f"argument `{self.argument}`"
+
+
 class Request(Value):
     """A call to decide: what is asked for, with its paths already resolved.
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.model import Grant
 
-    PathArgument = tuple[str, str | None, bool]
+    LabelledText = tuple[str, str | None, bool]  # the argument, its text if it has one, and whether that is a path
     Container = dict[str, object] | list[object] | tuple[object, ...]
 
 PATH_NAMES = frozenset((
@@ -50,7 +50,7 @@ def is_path_argument(grant: "Grant", name: str, value: object) -> bool:
     return condition == ALWAYS or next(_texts_of_value(name, value, condition, is_inner=False), None) is not None
 
 
-def path_arguments(grant: "Grant", args: "Mapping[str, object]") -> "Iterator[tuple[str, str | None, bool]]":
+def path_arguments(grant: "Grant", args: "Mapping[str, object]") -> "Iterator[LabelledText]":
     """Yield (argument, path, whether it is one) for each path in the arguments, nested ones too.
 
     The path is None if a value should be a path and is not: a number, an object without a path, a value nested too
@@ -62,7 +62,7 @@ def path_arguments(grant: "Grant", args: "Mapping[str, object]") -> "Iterator[tu
         yield from _nested_paths(name, value, 1, is_inner=condition != NEVER)
 
 
-def _texts_of_value(label: str, value: object, condition: int, *, is_inner: bool) -> "Iterator[PathArgument]":
+def _texts_of_value(label: str, value: object, condition: int, *, is_inner: bool) -> "Iterator[LabelledText]":
     """Yield the paths of a value by its name, and other text in it unless an outer value did so (`is_inner`)."""
     if condition == NEVER or value is None:
         return
@@ -99,7 +99,7 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) or (is_array and all(isinstance(part, str) for part in value))  # type: ignore[attr-defined]
 
 
-def texts_with_labels(label: str, value: object, depth: int = 1) -> "Iterator[PathArgument]":
+def texts_with_labels(label: str, value: object, depth: int = 1) -> "Iterator[LabelledText]":
     """Yield each text in a value, none of which is a path by its name alone."""
     if isinstance(value, str):
         yield label, value, False
@@ -108,7 +108,7 @@ def texts_with_labels(label: str, value: object, depth: int = 1) -> "Iterator[Pa
             yield from texts_with_labels(inner, part, depth + 1)
 
 
-def _nested_paths(label: str, value: object, depth: int, *, is_inner: bool) -> "Iterator[PathArgument]":
+def _nested_paths(label: str, value: object, depth: int, *, is_inner: bool) -> "Iterator[LabelledText]":
     if not isinstance(value, dict | list | tuple):
         return
     if depth > MAX_DEPTH:

@@ -25,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cortex_policy.core.model import Decision, Grant, Reason, Request, ResolvedPath, Settings
+    from cortex_policy.core.model import Decision, Grant, PathVerdict, Reason, Request, ResolvedPath, Settings
 
 PASSES, DENIES, NOT_ASKED = "passes", "denies", "not asked"
 FAILS = "fails"  # it could not be asked: never the verdict of a rule, but the call is denied
@@ -113,18 +113,18 @@ def _names_phrase(names: list[str]) -> str:
 
 
 def _explain_paths(case: ExplainContext) -> "Iterator[RuleStep]":
-    verdicts = dict.fromkeys((PASSES, DENIES), 0)
-    for argument, given, resolved, why in path_verdicts(case.grant, case.request):
-        verdict = DENIES if why else PASSES
-        verdicts[verdict] += 1
-        if verdicts[verdict] <= MOST_PATHS:
-            yield _explain_path(case.grant.fs_scope, argument, given, resolved, why)
-    for verdict, count in verdicts.items():
+    counts = dict.fromkeys((PASSES, DENIES), 0)
+    for verdict in path_verdicts(case.grant, case.request):
+        result = DENIES if verdict.why_denied else PASSES
+        counts[result] += 1
+        if counts[result] <= MOST_PATHS:
+            yield _explain_path(case.grant.fs_scope, verdict)
+    for result, count in counts.items():
         if count > MOST_PATHS:
-            yield RuleStep("path", verdict, f"and {count - MOST_PATHS} paths more")
-    if case.denying_rule == "path" and not verdicts[DENIES]:
+            yield RuleStep("path", result, f"and {count - MOST_PATHS} paths more")
+    if case.denying_rule == "path" and not counts[DENIES]:
         yield RuleStep("path", DENIES, "no path was given, and one is required (`--require-path`, or the settings)")
-    elif not any(verdicts.values()):
+    elif not any(counts.values()):
         unchecked = ", so `fsScope` is not checked" if case.grant.fs_scope else ""
         yield RuleStep("path", PASSES, f"the call names no path{unchecked}", "/fsScope" if unchecked else "")
     yield from _explain_what_is_no_path(case)
@@ -144,12 +144,11 @@ def _explain_what_is_no_path(case: ExplainContext) -> "Iterator[RuleStep]":
         yield RuleStep("path", PASSES, f"`{label}` is not checked as a path, but `{text}` looks like one", pointer)
 
 
-def _explain_path(
-    scopes: tuple[str, ...], argument: str, given: str | None, resolved: "ResolvedPath | None", why: str
-) -> RuleStep:
-    if resolved is not None:
-        return _explain_resolved_path(scopes, resolved, why)
-    sentence = f"`{given}` {why}" if given is not None else f"argument `{argument}` {why or 'is not a path'}"
+def _explain_path(scopes: tuple[str, ...], verdict: "PathVerdict") -> RuleStep:
+    why = verdict.why_denied
+    if verdict.resolved is not None:
+        return _explain_resolved_path(scopes, verdict.resolved, why)
+    sentence = f"{verdict.label} {why or 'is not a path'}"
     return RuleStep("path", DENIES if why else PASSES, sentence, "/fsScope" if scopes else "")
 
 

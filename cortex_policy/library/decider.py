@@ -209,7 +209,9 @@ class Decider:
     def _load(self, grant_id: str) -> "tuple[Grant, Settings]":
         root = self.root.resolve()
         grant = read_grant(root, grant_id)
-        return grant, check_stamp_if_required(grant, effective_settings(root.path))
+        settings = effective_settings(root.path)
+        check_stamp_if_required(grant, settings)
+        return grant, settings
 
     def _create_audit_writer(self) -> "AuditWriter":
         self._check_open()

@@ -79,7 +79,8 @@ def enforce(
         settings = DEFAULTS
         if grant.origin is not None:
             raise_if_stopped_since(grant.origin)
-            settings = check_stamp_if_required(grant, effective_settings(grant.origin.root))
+            settings = effective_settings(grant.origin.root)
+            check_stamp_if_required(grant, settings)
         decision = audited.decide(grant, plain, settings, budgets)
     if not decision:
         raise denial_error(decision, grant, action)

@@ -58,7 +58,7 @@ def effective_settings(root: str | None, *, require_path: bool = False) -> Setti
         return Settings(
             require_path=require_path, state_dir=default_state_directory() if state_dir is None else state_dir
         )
-    if root is None or require_path:
+    if root is None or require_path:  # the copies on disk are of a root, by its files and variables alone
         from cortex_policy.state.settings import read_uncached_settings  # noqa: PLC0415 - only if something is set
 
         return read_uncached_settings(root, require_path=require_path)
@@ -91,13 +91,12 @@ def check_root_stop(policy: "PolicyDirectory") -> None:
         raise root_stop_denial(policy)
 
 
-def check_stamp_if_required(grant: "Grant", settings: Settings) -> Settings:
-    """Return the settings; raise GrantError (stamp_mismatch) if they require a stamp, and it differs."""
+def check_stamp_if_required(grant: "Grant", settings: Settings) -> None:
+    """Raise GrantError (stamp_mismatch) if the settings require a stamp, and the grant differs from it."""
     if settings.stamp == "require":
         from cortex_policy.state.stamp import raise_if_grant_not_stamped  # noqa: PLC0415 - only if it is asked for
 
         raise_if_grant_not_stamped(grant)
-    return settings
 
 
 def load_for_call(grant_id: str, named: str | None = None, *, require_path: bool = False) -> "tuple[Grant, Settings]":
@@ -117,7 +116,9 @@ def load_for_call_in_root(root: "Root", grant_id: str, *, require_path: bool = F
 
             raise_if_stop_possible(root)
         raise
-    return grant, check_stamp_if_required(grant, effective_settings(root.path, require_path=require_path))
+    settings = effective_settings(root.path, require_path=require_path)
+    check_stamp_if_required(grant, settings)
+    return grant, settings
 
 
 def budgets_of_root(

@@ -108,44 +108,48 @@ def _resolve_path(
     except UnicodeEncodeError:
         return ResolvedPath(argument, given, error="is not a path of this system")
     collapsed = collapse_path(absolute)
-    inside = _inside_root(collapsed, origin)
-    guard = _protection_by_name(collapsed, protected, origin)
+    normalized = _inside_root(collapsed, origin)
+    protected_reason = _protection_by_name(collapsed, protected, origin)
     try:
         walk = PathWalk(absolute, protected, origin.root_identity[0])
         # a program that collapses a path before it opens it follows other links than the kernel
-        other = walk if collapsed == absolute else PathWalk(collapsed, protected, origin.root_identity[0])
-    except UnresolvablePathError as error:
-        why = f"cannot be resolved: {error}"
-        return ResolvedPath(argument, given, inside, error=why, protected_reason=guard or why)
-    resolved, followed = walk.path, other.path
-    if walk.is_protected or other.is_protected:
-        guard = f"leads to `{resolved if walk.is_protected else followed}`, which governs grants"
-    guard = (
-        guard or _protection_by_name(resolved, protected, origin) or _protection_by_name(followed, protected, origin)
+        collapsed_walk = walk if collapsed == absolute else PathWalk(collapsed, protected, origin.root_identity[0])
+    except UnresolvablePathError as failure:
+        error = f"cannot be resolved: {failure}"
+        return ResolvedPath(argument, given, normalized, error=error, protected_reason=protected_reason or error)
+    resolved, resolved_collapsed = walk.path, collapsed_walk.path
+    if walk.is_protected or collapsed_walk.is_protected:
+        end = resolved if walk.is_protected else resolved_collapsed
+        protected_reason = f"leads to `{end}`, which governs grants"
+    protected_reason = (
+        protected_reason
+        or _protection_by_name(resolved, protected, origin)
+        or _protection_by_name(resolved_collapsed, protected, origin)
     )
-    if why := walk.fault or other.fault:
-        return ResolvedPath(argument, given, inside, error=f"cannot be resolved: {why}", protected_reason=guard)
-    resolved_inside, fault = relative_to_root(resolved, origin.root), "holds a NUL" if nul else ""
+    if error := walk.error or collapsed_walk.error:
+        error = f"cannot be resolved: {error}"
+        return ResolvedPath(argument, given, normalized, error=error, protected_reason=protected_reason)
+    resolved_inside, error = relative_to_root(resolved, origin.root), "holds a NUL" if nul else ""
     if (
-        followed != resolved
+        resolved_collapsed != resolved
         and find_matching_scope(scopes, resolved_inside)
-        and not find_matching_scope(scopes, relative_to_root(followed, origin.root))
+        and not find_matching_scope(scopes, relative_to_root(resolved_collapsed, origin.root))
     ):
-        fault = fault or f"leads to `{followed}` once its `..` are collapsed, which is in no scope"
-    return ResolvedPath(argument, given, inside, resolved_inside, resolved, fault, guard)
+        error = error or f"leads to `{resolved_collapsed}` once its `..` are collapsed, which is in no scope"
+    return ResolvedPath(argument, given, normalized, resolved_inside, resolved, error, protected_reason)
 
 
 class PathWalk:
     """A way as the kernel follows it, one component at a time from the directory that it has reached.
 
-    `path` is where it ends. `fault` says why the kernel finds nothing there; from there on it goes as a program goes
+    `path` is where it ends. `error` says why the kernel finds nothing there; from there on it goes as a program goes
     that drops `missing/..` before it opens, as most libraries do. `is_protected`: it ends at or below what governs
     grants. Raises UnresolvablePathError where it cannot be followed.
     """
 
     def __init__(self, path: str, protected: ProtectedPaths, device: int) -> None:
         """Follow an absolute path; a link on another device than this may be one of a proc file system."""
-        self.fault: str = ""
+        self.error: str = ""
         self._identities, self._device = protected.identities, device
         self._links = self._components = 0
         self._left = _components_last_first(path)
@@ -167,12 +171,12 @@ class PathWalk:
     def _follow_component(self, part: str) -> None:
         if part in (".", ".."):
             if self._below and (self._is_file or part == ".."):
-                self.fault = self.fault or f"`{self._below[-1]}` {_NO_DIRECTORY[self._is_file]}"
+                self.error = self.error or f"`{self._below[-1]}` {_NO_DIRECTORY[self._is_file]}"
             if part == "..":
                 self._go_up()
         elif self._below:
             if self._is_file:
-                self.fault = self.fault or f"`{self._below[-1]}` {_NO_DIRECTORY[True]}"
+                self.error = self.error or f"`{self._below[-1]}` {_NO_DIRECTORY[True]}"
             self._below.append(part)
         else:
             self._visit_name(part)
@@ -198,7 +202,7 @@ class PathWalk:
 
                 if not is_name_too_long(error):
                     raise UnresolvablePathError(failure_reason(error)) from None
-                self.fault = self.fault or failure_reason(error)
+                self.error = self.error or failure_reason(error)
             self._below.append(part)
             return
         self._components += 1
@@ -224,8 +228,8 @@ class PathWalk:
         if device != self._device:
             from cortex_policy.state.path_errors import proc_link_problem  # noqa: PLC0415 - few links are elsewhere
 
-            if fault := proc_link_problem(link, device):
-                raise UnresolvablePathError(fault)
+            if problem := proc_link_problem(link, device):
+                raise UnresolvablePathError(problem)
         try:
             target = os.readlink(link, dir_fd=self._here)
         except OSError as error:

@@ -18,7 +18,7 @@ def check(  # noqa: PLR0913 - the options of a call, and of requests
     fields: dict[str, Any],
     context: typer.Context,
     *,
-    wait: options.WaitOption = None,
+    wait: options.SingleWaitOption = None,
     peek: Annotated[int, options.flag_option("--peek", sentence="Decide, but count nothing.")] = 0,
     explain: Annotated[
         int, options.flag_option("--explain", sentence="Also print the result of each rule, with its line.")

@@ -66,10 +66,10 @@ ActionArgument = Annotated[str, typer.Argument(metavar="ACTION", help="The actio
 PathOption = Annotated[list[str] | None, value_option("P", "A path of the call, as typed; repeatable.")]
 ArgOption = Annotated[list[str] | None, value_option("K=V", "Another argument of the call; repeatable.")]
 ArgsOption = Annotated[list[str] | None, value_option("JSON|-", "Arguments as one JSON object; - reads it from stdin.")]
-RootOption = Annotated[list[str] | None, value_option("DIR", ROOT_HELP)]
+SingleRootOption = Annotated[list[str] | None, value_option("DIR", ROOT_HELP)]
 CostOption = Annotated[list[str] | None, value_option("N", "Count as N calls instead of one.")]
 RequirePathFlag = Annotated[int, flag_option("--require-path", sentence="Deny a call that names no path.")]
-WaitOption = Annotated[list[str] | None, value_option("SECONDS", "Wait up to SECONDS for budget, 0 to 3600.")]
+SingleWaitOption = Annotated[list[str] | None, value_option("SECONDS", "Wait up to SECONDS for budget, 0 to 3600.")]
 QuietFlag = Annotated[int, flag_option("-q", "--quiet", sentence="Print nothing; the exit code is the answer.")]
 JsonFlag = Annotated[int, flag_option("--json", sentence=JSON_HELP)]
 
@@ -81,7 +81,7 @@ def call_fields(  # noqa: PLR0913 - the options that every command for a call ha
     path: PathOption = None,
     arg: ArgOption = None,
     args: ArgsOption = None,
-    root: RootOption = None,
+    root: SingleRootOption = None,
     cost: CostOption = None,
     require_path: RequirePathFlag = 0,
 ) -> dict[str, Any]:

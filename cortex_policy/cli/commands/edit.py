@@ -55,6 +55,7 @@ def edit_on_terminal(root: "Root", name: str, wait_seconds: float, hint: str, *,
     from cortex_policy.manage.editing.editor_command import choose_editor  # noqa: PLC0415
     from cortex_policy.manage.editing.editor_session import run_edit_session as run  # noqa: PLC0415
     from cortex_policy.manage.settings.effective import find_configured_editor  # noqa: PLC0415
+    from cortex_policy.manage.transaction.writer import STAMP_REFUSED  # noqa: PLC0415
 
     if not is_interactive():
         raise NotDoneError("an editor needs a terminal", hint)
@@ -65,5 +66,7 @@ def edit_on_terminal(root: "Root", name: str, wait_seconds: float, hint: str, *,
     if outcome.status == "cancelled":
         raise NotDoneError("cancelled")
     if outcome.status == "saved":
-        stamped = "the next write finishes its stamp" if outcome.version is None else f"version {outcome.version}"
+        stamped = (
+            "the next write finishes its stamp" if outcome.version is STAMP_REFUSED else f"version {outcome.version}"
+        )
         typer.echo(message_line(f"saved `{name}`, {stamped}"))

@@ -20,7 +20,7 @@ def run(
         typer.Argument(metavar="COMMAND...", help="The command and its arguments, after `--`.", show_default=False),
     ] = None,
     *,
-    wait: options.WaitOption = None,
+    wait: options.SingleWaitOption = None,
     for_each: Annotated[
         int, options.flag_option("--for-each", sentence="Decide each path on stdin, one a line, by itself.")
     ] = 0,

@@ -41,9 +41,16 @@ def _edit_of_options(  # noqa: PLR0913 - one parameter for each field
     from cortex_policy.manage.editing.set_fields import GrantEdit  # noqa: PLC0415
 
     return GrantEdit(
-        rate, data_class, tool, tuple(allow or ()), tuple(revoke or ()), tuple(add_scope or ()),
-        tuple(remove_scope or ()), tuple(map(parse_declaration, arg or ())), tuple(drop_arg or ()),
-    )  # fmt: skip
+        rate=rate,
+        data_class=data_class,
+        allow=tuple(allow or ()),
+        revoke=tuple(revoke or ()),
+        add_scopes=tuple(add_scope or ()),
+        remove_scopes=tuple(remove_scope or ()),
+        declare=tuple(map(parse_declaration, arg or ())),
+        drop_args=tuple(drop_arg or ()),
+        tool=tool,
+    )
 
 
 @add_quiet_option

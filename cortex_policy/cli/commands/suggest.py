@@ -108,7 +108,7 @@ def _suggestions_to_json(result: "Suggestions", counts: "ReadCounts") -> dict[st
                 "command": one.command,
                 "diff": one.diff,
             }
-            | {"meaning": diff_to_json(PolicyDiff((one.change,), 0, ()), None)["changes"]}
+            | {"meaning": diff_to_json(PolicyDiff((one.change,)), None)["changes"]}
             for one in result.suggestions
         ],
         "helpless": [

@@ -22,7 +22,7 @@ def print_result(result: "WriteResult", sentence: str, *, json: bool, root: "Roo
     if json:
         members = {"changed": result.is_written, "version": result.version, "diff": result.diff}
         past = _impact_to_json(root, result.change) if root is not None else {}
-        print_json(members | diff_to_json(PolicyDiff((result.change,), 0, ()), None) | past)
+        print_json(members | diff_to_json(PolicyDiff((result.change,)), None) | past)
     elif result.is_written:
         typer.echo(message_line(f"{sentence}, {version_text(result.version)}"))
     else:
@@ -58,7 +58,7 @@ def print_preview(root: "Root", planned: "WriteResult", *, json: bool) -> None:
         print_result(planned, "", json=True, root=root)
     elif planned.diff:
         print_grant_text(planned.diff)
-        diff = PolicyDiff((planned.change,), 0, ())
+        diff = PolicyDiff((planned.change,))
         print_diff(diff)
         print_impact(root, diff)
     else:

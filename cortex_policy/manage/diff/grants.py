@@ -66,8 +66,8 @@ class PolicyDiff(Value):
     """
 
     changes: tuple[GrantDiff, ...]
-    unchanged: int
-    warnings: tuple[str, ...]
+    unchanged: int = 0
+    warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

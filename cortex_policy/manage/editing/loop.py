@@ -41,7 +41,7 @@ class EditorUI(Protocol):
 
 
 class EditResult(Value):
-    """How a session ended: saved, unchanged or cancelled; the version is None if the next write finishes the stamp."""
+    """How a session ended: saved, unchanged or cancelled; the version may be `STAMP_REFUSED`."""
 
     status: str
     version: int | None = None

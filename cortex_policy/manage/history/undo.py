@@ -91,7 +91,7 @@ class _Return(Value):
 
 def combine_diffs(steps: "Iterable[WriteResult]") -> PolicyDiff:
     """Return the changes of some steps as one diff."""
-    return PolicyDiff(tuple(step.change for step in steps), 0, ())
+    return PolicyDiff(tuple(step.change for step in steps))
 
 
 def preview_undo(root: Root, request: UndoRequest) -> UndoResult:

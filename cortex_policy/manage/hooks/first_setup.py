@@ -52,7 +52,7 @@ class FirstSetup(Value):
     @property
     def diff(self) -> PolicyDiff:
         """What all steps mean together."""
-        return PolicyDiff(tuple(step.change for step in self.steps), 0, ())
+        return PolicyDiff(tuple(step.change for step in self.steps))
 
 
 def find_agents(environment: "Mapping[str, str]") -> tuple[str, ...]:

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
     Verify = Callable[[], None]  # raises if a grant is no longer what its change was made from
 
+STAMP_REFUSED = None  # in place of a version: the grant is written, the disk refused the stamp; the next write makes it
+
 
 @contextmanager
 def write_transaction(
@@ -80,7 +82,7 @@ class GrantWriter:
     def write(self, grant_id: str, old: bytes | None, new: bytes, mode: int = 0o644) -> int | None:
         """Write a grant whose bytes were `old`, None for a new grant; return the version of the stamp.
 
-        A new grant gets the mode; another keeps its own. The version is None if the disk refused the last step: readers
+        A new grant gets the mode; another keeps its own. It is STAMP_REFUSED if the disk refused the last step: readers
         accept the grant already, and the next write finishes the stamp. Raise NotDoneError if it is no longer `old`,
         GrantError (23) if it differs from its stamp.
         """
@@ -235,7 +237,7 @@ class GrantWriter:
         try:
             self._write_stamp(stamp)
         except (OSError, NotDoneError):  # the disk is full, or the lock is lost and another writer may have finished it
-            return None
+            return STAMP_REFUSED
         self._history.commit_and_prune(stamp)
         git_ignore.create_git_ignore(self._policy.descriptor)
         return stamp.version

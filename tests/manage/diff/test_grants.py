@@ -84,7 +84,7 @@ def test_a_revision_without_grants_allowed_nothing(committed: Root) -> None:
         "model-gateway": ("added", "widened"),
     }
     shutil.rmtree(committed.tools)
-    assert compare_with_revision(committed, empty) == PolicyDiff((), 0, ())
+    assert compare_with_revision(committed, empty) == PolicyDiff(())
     assert compare_with_revision(committed, "HEAD").verdict == "narrowed"
 
 
