@@ -6,6 +6,7 @@ One module of more than 250 lines, as each module costs a hook time.
 """
 
 from cortex_policy.core.hooks.shell_input import (
+    COPIERS,
     QUIET,
     ShellSyntaxError,
     copies_agent,
@@ -19,6 +20,7 @@ from cortex_policy.core.hooks.shell_programs import (
     DATA,
     DATA_STARTERS,
     FIND_STARTERS,
+    GROUPS,
     INTERPRETERS,
     MANAGERS,
     NOT_STARTERS,
@@ -45,8 +47,9 @@ _ENDS = frozenset(("--version", "--help", "-V", "--test"))  # options with which
 _ENDS_OF_SOME = frozenset(("-v", "-h"))  # a shell takes them for something else
 _WITH_SHORT = frozenset(("node", "nodejs", "perl", "ruby", "php", "lua", "luajit"))
 _ENDS_OF_ARGUMENTS = frozenset((";", "+"))  # of `find -exec`
-_MAX_DISTANCE = 3  # words before the name of a package: `uv pip install ipython`
+_PYTHON_BUILDS = frozenset(("", "t", "d", "m", "u", "w", "dbg"))
 _REPLACED = frozenset("$*?[{")
+_APPENDING = frozenset(("xargs", "parallel"))
 _BUILTINS = frozenset((".", "source", "eval", "trap"))
 _RUN_BUILTINS = frozenset(("time", "builtin", "command"))
 _RUN_LATER = ("exec", "editor", "pager")
@@ -89,7 +92,8 @@ def _opens_in_text(text: str, depth: int, *, is_command: bool) -> bool:
         commands = [one for one in simple_commands(text) if one.program_at() < len(one.words)]
     except ShellSyntaxError:
         return is_command
-    known = [one for one in commands if not one.words[one.program_at()].is_expanded]
+    programs = [(one, one.words[one.program_at()]) for one in commands]
+    known = [one for one, word in programs if not word.is_expanded and _versionless_name(word) in INTERPRETERS]
     return depth > MAX_NESTING or any(_takes_commands(one, one.program_at(), depth + 1) for one in known)
 
 
@@ -97,13 +101,14 @@ def _versionless_name(word: "ShellWord") -> str:
     """Return the name of a program without its version."""
     name = word.program_name()
     base = name.rstrip(_VERSION) or name
-    return "python" if base.startswith("python") and "config" not in base else base
+    is_python = base.startswith("python") and base[6:].strip(_VERSION) in _PYTHON_BUILDS
+    return "python" if is_python else base
 
 
 def _opens_when_run(words: "Sequence[ShellWord]", depth: int) -> bool:
     """Whether the text that words make opens a shell; the output of a program that writes settings is trusted."""
     inner = [one.words[one.program_at()].program_name() for word in words for one in word.inner if one.has_program()]
-    if not DATA.isdisjoint(inner) or not QUIET.isdisjoint(inner):
+    if not (QUIET | COPIERS).isdisjoint(inner):
         return True  # `eval "$(echo sh)"`
     return _opens_in_text(" ".join(word.text for word in words).replace("$()", ""), depth, is_command=True)
 
@@ -127,7 +132,15 @@ def _takes_commands(command: "SimpleCommand", at: int, depth: int) -> bool:
     if name in ("eval", "trap"):
         return _opens_when_run(rest if name == "eval" else rest[:1], depth)
     usage = _usage_of(word)
-    return usage is not None and _reads_agent_commands(command, at, usage, depth)
+    if usage is None or (name in _APPENDING and _appends_to_data(command, at)):
+        return False
+    return _reads_agent_commands(command, at, usage, depth)
+
+
+def _appends_to_data(command: "SimpleCommand", at: int) -> bool:
+    """Whether what is sent becomes the arguments of a program that runs none of them: `xargs grep x`."""
+    places = range(at + 1, len(command.words))
+    return any(command.words[one].text in DATA and _is_surely_program(command, one, at) for one in places)
 
 
 def _reads_agent_commands(command: "SimpleCommand", at: int, usage: "Usage", depth: int) -> bool:
@@ -228,8 +241,8 @@ def _is_open_program_at(command: "SimpleCommand", place: int, at: int, depth: in
         return _opens_in_text(word.text, depth, is_command=is_text)
     before = command.words[place - 1].text
     is_starter = name in STARTERS or is_text or before in FIND_STARTERS
-    is_starter |= name in MANAGERS and not (place - at <= _MAX_DISTANCE and before in NOT_STARTERS)
-    if not is_starter and not _may_start_word(word, before, place - at):
+    is_starter |= name in MANAGERS and not _is_package(command, place, at)
+    if not is_starter and not _may_start_word(command, place, at):
         return False
     is_next = _may_be_started(command, place, at)
     if is_next and name in _RUN_BUILTINS and word.program_name() in _BUILTINS:
@@ -251,8 +264,9 @@ def _may_be_started(command: "SimpleCommand", place: int, at: int) -> bool:
 
 
 def _may_have_value(program: "ShellWord", option: "ShellWord") -> bool:
-    flags = _FLAGS.get(program.program_name(), "").split()
-    return option.text[:1] == "-" and option.text not in ("--", *flags)
+    text, flags = option.text, _FLAGS.get(program.program_name(), "").split()
+    is_attached = len(text) > 2 and not text[1:].isalpha() and text[:2] != "--"  # noqa: PLR2004 - `-n1`, `-I{}`
+    return text[:1] == "-" and text not in ("--", *flags) and not is_attached
 
 
 def _is_surely_program(command: "SimpleCommand", place: int, at: int) -> bool:
@@ -260,11 +274,17 @@ def _is_surely_program(command: "SimpleCommand", place: int, at: int) -> bool:
     return _may_be_started(command, place, at) and not _may_have_value(command.words[at], command.words[place - 1])
 
 
-def _may_start_word(word: "ShellWord", before: str, distance: int) -> bool:
-    """Whether a program that is not known may start this word."""
+def _is_package(command: "SimpleCommand", place: int, at: int) -> bool:
+    """Whether a word is the name of a package or of a shell: `uv pip install ipython`, `kubectl completion bash`."""
+    texts = [word.text for word in command.words[at + 1 : place]]
+    return not {*texts[:1], *(texts[1:2] if texts[0] in GROUPS else ())}.isdisjoint(NOT_STARTERS) if texts else False
+
+
+def _may_start_word(command: "SimpleCommand", place: int, at: int) -> bool:
+    """Whether a program that is not known may start a word."""
+    word, before = command.words[place], command.words[place - 1].text
     directory, slash, _ = word.text.rpartition("/")
     if _versionless_name(word) not in CLEAR_NAMES or (slash and not directory.endswith("bin")):
         return False
-    is_named = distance <= _MAX_DISTANCE and before in NOT_STARTERS
     is_value = before[:2] == "--" and before not in OPTIONS_WITH_COMMAND and "=" not in before
-    return not is_named and not is_value
+    return not is_value and not _is_package(command, place, at)

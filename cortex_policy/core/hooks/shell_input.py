@@ -32,7 +32,7 @@ QUIET = word_set(": true false echo printf ls pwd date env printenv whoami id ho
 _LANGUAGES = frozenset(("sed", "awk", "gawk", "mawk", "nawk"))
 _FLAGS = frozenset("rnEivlhosRqHwxzcS")
 _DECODERS = frozenset(("base64", "base32", "gzip", "xz", "zstd", "bzip2"))
-_COPIERS = FILTERS | PATTERN_FILTERS | READERS
+COPIERS = FILTERS | PATTERN_FILTERS | READERS
 
 
 class ShellSyntaxError(ValueError):
@@ -109,7 +109,7 @@ def copies_agent(command: "SimpleCommand") -> bool:
     """Whether a command gives what the agent sends to the shell that replaces it by its output."""
     at = command.program_at()
     return (
-        command.words[at].program_name() in _COPIERS and may_read_agent(command) and not _writes_only_own_data(command)
+        command.words[at].program_name() in COPIERS and may_read_agent(command) and not _writes_only_own_data(command)
     )
 
 
@@ -138,15 +138,17 @@ def _has_own_source(program: "ShellWord", arguments: "Sequence[ShellWord]") -> b
         return name == "dd" and any(word.text.startswith("if=") for word in operands)
     if any(word.text == "-" for word in operands):
         return False
-    if name not in _COPIERS:
-        copiers = (at for at, word in enumerate(arguments) if word.program_name() in _COPIERS)
+    if name not in COPIERS:
+        copiers = (at for at, word in enumerate(arguments) if word.program_name() in COPIERS)
         at = next(copiers, None)
         if at is not None:
             return _has_own_source(arguments[at], arguments[at + 1 :])
-    if name in _COPIERS:
+    if name in COPIERS:
         flags = _flags_of(name)
         pairs = zip(arguments, (None, *arguments), strict=False)
         operands = [word for word, before in pairs if _is_file(word, before, flags)]
+    elif arguments or "/" in program.text:
+        return True  # it reads what its words say, or it is a script
     has_code = any(_is_code_option(word.text) for word in arguments)
     return len(operands) > (name in PATTERN_FILTERS and not has_code)
 
@@ -155,10 +157,18 @@ def runs_agent_text(command: "SimpleCommand") -> bool:
     """Whether a filter with a language of its own, which can start programs, reads what the agent sends."""
     at = command.program_at()
     name, arguments = command.words[at].program_name(), command.words[at + 1 :]
-    letters = "".join(word.text for word in arguments if word.text[:1] == "-" and word.text[:2] != "--")
-    is_filter = name in _LANGUAGES or (name in ("perl", "ruby") and not {"n", "p"}.isdisjoint(letters))
+    is_filter = name in _LANGUAGES or (
+        name in ("perl", "ruby") and any(_reads_each_line(one.text) for one in arguments)
+    )
     is_told = any(word.text.startswith(("BEGIN", "--")) and "getline" not in word.text for word in arguments)
     return is_filter and not is_told and may_read_agent(command) and not _writes_only_own_data(command)
+
+
+def _reads_each_line(option: str) -> bool:
+    """Whether an option of Perl or Ruby is `-n` or `-p`, perhaps among others."""
+    letters = option[1:] if option[:1] == "-" else ""
+    end = next((at for at, one in enumerate(letters) if one in "rIMmxCeEFT."), len(letters))
+    return not {"n", "p"}.isdisjoint(letters[:end])
 
 
 def _is_code_option(text: str) -> bool:

@@ -142,9 +142,11 @@ DATA_STARTERS = {
 }
 FIND_STARTERS = word_set("-exec -execdir -ok -okdir -x -X --exec --exec-batch")
 OPTIONS_WITH_COMMAND = word_set("-- --exec --command --cmd --shell --run")
-NOT_STARTERS = word_set(  # subcommands whose operand is the name of a package or a shell
-    "install add remove uninstall upgrade update search info show list pull push build tag completion completions init"
-    " hook download reinstall outdated pin use"
+GROUPS = word_set("pip python tool env compose")  # of subcommands: `uv pip install`
+# subcommands whose operand is the name of a package or a shell
+NOT_STARTERS = word_set(
+    "install add create remove uninstall upgrade update search info show list pull push build tag completion "
+    "completions init hook download reinstall outdated pin use"
 )
 
 

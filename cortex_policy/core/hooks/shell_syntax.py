@@ -228,6 +228,8 @@ class _Scanner:
         if is_double or (one == "|" and follower == "&"):
             self.at += 1
         is_pipe = one == "|" and not is_double
+        if one == ")" and self._cases and not self._groups:
+            self._drop_pattern()
         self._end_command(PIPE if is_pipe else AGENT)
         if not is_pipe:
             self._first = len(self.commands)
@@ -237,6 +239,12 @@ class _Scanner:
             self._first = self._groups.pop()
         elif one == "\n":
             self._skip_here_documents()
+
+    def _drop_pattern(self) -> None:
+        """Forget the words of a pattern of `case`, but not what is replaced in it."""
+        self._start_word()
+        self._words = []
+        self.commands[self._first :] = [one for one in self.commands[self._first :] if one.is_substituted]
 
     def _scan_redirection(self, one: str) -> None:
         number = "".join(self._parts)
