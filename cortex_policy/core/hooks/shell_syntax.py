@@ -34,6 +34,7 @@ class _Scanner:
         self._here_ends: list[tuple[str, bool, bool]] = []  # each word behind `<<`: text, has tabs, is quoted
         self._first = 0  # command of the pipeline
         self._groups: list[int] = []  # the number of commands before each `(`
+        self._before_case = 0  # the number of commands before the last `case`
         self._cases = 0  # `case` without its `esac`: a `)` in it ends a pattern
         self._start_command(AGENT)
         self._start_word()
@@ -220,6 +221,8 @@ class _Scanner:
             self._end_word()  # `&>`: the next turn sees the `>`
         elif one == "(" and self._parts and self._parts[-1][-1:] == "=":
             self._scan_array()
+        elif one == "(" and self._cases and self._is_before_pattern():
+            pass  # `case x in (a) ...`: its `)` ends the pattern
         else:
             self._scan_end_of_command(one, follower)
 
@@ -240,11 +243,15 @@ class _Scanner:
         elif one == "\n":
             self._skip_here_documents()
 
+    def _is_before_pattern(self) -> bool:
+        return self.text[: self.at - 1].rstrip().endswith(";;") or [word.text for word in self._words[2:]] == ["in"]
+
     def _drop_pattern(self) -> None:
         """Forget the words of a pattern of `case`, but not what is replaced in it."""
         self._start_word()
         self._words = []
-        self.commands[self._first :] = [one for one in self.commands[self._first :] if one.is_substituted]
+        start = max(self._first, self._before_case)
+        self.commands[start:] = [one for one in self.commands[start:] if one.is_substituted]
 
     def _scan_redirection(self, one: str) -> None:
         number = "".join(self._parts)
@@ -291,6 +298,8 @@ class _Scanner:
         """Keep a word, but not what the shell reads as its own before a program."""
         if not self._words and not self._is_quoted:
             self._cases = max(self._cases + {"case": 1, "esac": -1}.get(word.text, 0), 0)
+            if word.text == "case":
+                self._before_case = len(self.commands)
             if word.text in _ENDS_OF_GROUPS:
                 self._first = 0
             if word.text in _RESERVED:

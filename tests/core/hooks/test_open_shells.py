@@ -48,7 +48,8 @@ PLACED = [
     "cat <<E\nx\nE\nbash", "cat <<'E'\ndon't\nE\nbash", "cat <<E; bash\nx\nE", "cat <<E\n$(bash)\nE", "cat <<-E\n\tE\nbash",
     "eval bash", "eval 'bash -i'", "eval bash ''", "builtin eval bash", 'eval "$x"', "eval $(echo sh)", "trap bash EXIT",
     "bash -c bash", "bash -lc 'bash -i'", "bash -c 'cd x; bash'", "bash -c 'exec bash'", "bash -c '\"$@\"' _ bash",
-    "git rebase --exec 'bash -i'", "git config alias.x '!bash'", "bash -o pipefail -c bash", "sh -c", "case x in *) bash;; esac", "case x in a|b) ls;; *) exec sh;; esac",
+    "git rebase --exec 'bash -i'", "git config alias.x '!bash'", "bash -o pipefail -c bash", "sh -c", "case x in *) bash;; esac", "bash | case x in x) cat;; esac", "case x in a) bash | case y in z) ls;; esac;; esac",
+     "case x in a|b) ls;; *) exec sh;; esac",
     "case $(bash) in x) ls;; esac", "xargs -I cat sh -c cat", "xargs -n 1 sh", 'read x; eval "$x"', "while read l; do $l; done",
 ]  # fmt: skip
 FED = [
@@ -89,7 +90,7 @@ def test_a_program_that_takes_commands_from_the_agent_is_found(command: str) -> 
         "tmux new -d x", "psql -c x", "sqlite3 x.db 'select 1'", "sqlite3 x.db < x.sql", "crontab -l", "gdb -batch x",
         'eval "$(ssh-agent -s)"', "source <(kubectl completion bash)", "bash <(curl x)", "trap 'rm x' EXIT", "echo $((1+2))",
         "case x in *) ls;; esac", "case $SHELL in bash|zsh) ls;; (*) ls;; esac", "lsof -ti:80 | xargs kill", "./x.sh | sh",
-        "rg -l x | xargs sed -i s/a/b/", "rsync -e 'ssh -p 22' a b", "conda install -y python=3.11", "kubectl completion bash",
+        "rg -l x | xargs sed -i s/a/b/", "rsync -e 'ssh -p 22' a b", "conda install -y python=3.11",
         'eval "$(/opt/brew/bin/brew shellenv)"', "ruby -rjson -e x", "perl -0pi -e s/a/b/ f", "uv add python-dotenv",
         "sed -i s/a/b/ f", "sed -i.bak -e s/a/b/ f", "ls | sed s/a/b/", "sed s/a/b/ < f", "sed --version", "awk -F: '{print $1}' f",
         "awk 'BEGIN{print 1}'", "perl -lane print f", "perl x.pl", "ls | awk '{print $1}'", "python3-config --includes",
