@@ -3,11 +3,16 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
 
 from cortex_policy.core.model import BudgetServerError, StateError
+from cortex_policy.state.shared_budgets.keys import BudgetKeys
 from cortex_policy.state.shared_budgets.one_shot import SharedBudgets
+from tests.support.chance import chance
 from tests.support.redis_servers import RedisServer, fresh_name, redis_budgets, shared_budgets
 from tests.support.stopped_time import stopped_time
 
@@ -139,3 +144,65 @@ def test_a_file_that_nobody_understands_says_nothing(server: RedisServer, tmp_pa
     kept.write_bytes(data)
     assert budgets.take("git", "push", LIMIT).consumed == 1
     assert kept.read_bytes() != data
+
+
+class DataOfServer:
+    """What the server holds of two budgets, and what its replica has of it."""
+
+    def __init__(self, server: RedisServer, keys: BudgetKeys) -> None:
+        """Start without a copy."""
+        self._client, self._keys = server.client, [keys.epoch, keys.budget("t", "a"), keys.budget("t", "b")]
+        self._copy: dict[bytes, bytes] = {}
+
+    def meet(self, event: str) -> None:
+        """Let the replica have all, let it take over, or lose everything."""
+        if event == "replicate":
+            self._copy = {key: data for key in self._keys if (data := self._client.get(key))}
+        elif event == "lose":
+            self._client.delete(*self._keys)
+        elif event == "fail over":
+            self._client.replicaof("127.0.0.1", "1")
+            self._client.replicaof("NO", "ONE")
+            self._client.delete(*self._keys)
+            for key, data in self._copy.items():
+                self._client.set(key, data)
+
+
+ROUNDS = st.lists(
+    st.tuples(
+        st.integers(0, 70 * SECOND),
+        st.sampled_from([0, 0, *(sign * seconds * SECOND for seconds in (30, 61, 130, 3600) for sign in (1, -1))]),
+        st.sampled_from(["", "", "", "replicate", "fail over", "lose", "peek"]),
+        st.lists(st.tuples(st.integers(0, 3), st.sampled_from("ab")), max_size=3),
+    ),
+    max_size=25,
+)
+
+
+@chance(200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(ROUNDS)
+def test_hosts_that_ask_now_and_then_get_no_hit_too_many(
+    server: RedisServer, rounds: list[tuple[int, int, str, list[tuple[int, str]]]]
+) -> None:
+    """Whatever happens to the clock and the data of the server meanwhile, and whoever asks first afterwards."""
+    name, taken = fresh_name(), {"a": list[int](), "b": list[int]()}
+    kinds = (redis_budgets, shared_budgets, redis_budgets, shared_budgets)
+    with TemporaryDirectory(dir="/dev/shm") as state, stopped_time(server) as time:
+        hosts = [kind(server.url, Path(state, str(host)), name) for host, kind in enumerate(kinds)]
+        data = DataOfServer(server, hosts[0]._keys)  # noqa: SLF001 - to lose them
+        hosts[0].reset_all()
+        for host in hosts:
+            host.take("t", "first", LIMIT)
+        for pause, step, event, calls in rounds:
+            time.pass_time(pause)
+            time.set_clock(step)
+            data.meet(event)
+            for host, action in calls:
+                if event == "peek":
+                    hosts[host].peek("t", action, LIMIT)
+                for _ in range(LIMIT):
+                    time.pass_time(1)
+                    taken[action] += [time.boot_us] * hosts[host].take("t", action, LIMIT).consumed
+    slack = 6 * SECOND  # of a host that has not asked for so long
+    for hits in taken.values():
+        assert all(later - earlier >= 60 * SECOND - slack for earlier, later in zip(hits, hits[LIMIT:], strict=False))
