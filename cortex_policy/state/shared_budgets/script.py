@@ -177,7 +177,7 @@ return answer(cost, need, wait, '-')
 # One more hit where nothing is to be decided: the client has just heard over this connection, which leads to one
 # server, that its identity is that of the epoch; the ring is of that epoch, and there is room. Else it does nothing,
 # and answers 0.
-# INVARIANT: it may miss an epoch for a tenth of a second; CLOSED is longer than the window by more than that.
+# INVARIANT: its hits are older than the epoch that begins when another identity is seen, a tenth of a second later.
 AGAIN_SCRIPT = b"""
 local call, ring, WINDOW, WRAP = redis.call, KEYS[1], 60000000, 4294967296
 local header, mark = call('GETRANGE', ring, 0, 39), call('GETRANGE', KEYS[2], 0, 15)

@@ -49,6 +49,20 @@ def test_a_clock_that_is_set_forward_closes_all_budgets(server: RedisServer, tmp
         assert_closed_for_a_minute(budgets, time, "the clock of the server was set forward")
 
 
+@pytest.mark.parametrize("step", [500_000, 30 * SECOND])
+def test_a_clock_that_is_set_between_two_hits_is_seen_by_the_second(
+    server: RedisServer, tmp_path: Path, step: int
+) -> None:
+    """Over a connection that has just been used, where the hit has a script of its own."""
+    with stopped_time(server) as time:
+        budgets = redis_budgets(server.url, tmp_path)
+        budgets.reset_all()
+        assert all(budgets.hit("t", "a", LIMIT) for _ in range(3))
+        time.set_clock(step)
+        assert not budgets.hit("t", "a", LIMIT)
+        assert_closed_for_a_minute(budgets, time, "the clock of the server was set forward")
+
+
 @pytest.mark.parametrize("step", STEPS[1:])
 def test_a_clock_that_is_set_back_closes_all_budgets(server: RedisServer, tmp_path: Path, step: int) -> None:
     """The next call of a budget that was used sees it."""
