@@ -30,7 +30,7 @@ Handler = Callable[[socket.socket, Event], None]
 
 
 @contextmanager
-def hostile_server(handle: Handler) -> Iterator[str]:
+def hostile_server(handle: Handler, *, reads: bool = True) -> Iterator[str]:
     """Answer each connection by a function that also learns when the test is over; yield the URL."""
     with TemporaryDirectory(prefix="cp-hostile-") as directory, socket.socket(socket.AF_UNIX) as listener:
         path, is_over = f"{directory}/socket", Event()
@@ -42,7 +42,8 @@ def hostile_server(handle: Handler) -> Iterator[str]:
                 while True:
                     connection, _ = listener.accept()
                     with connection, suppress(OSError):
-                        connection.recv(4096)
+                        if reads:
+                            connection.recv(4096)
                         handle(connection, is_over)
 
         thread = Thread(target=serve, daemon=True)
@@ -114,6 +115,31 @@ def test_a_hostile_server_is_an_error(name: str, tmp_path: Path, kind: Callable[
         kind(url, tmp_path, timeout_ms=60 if "no answer" in message else PATIENT_MS).take("git", "push", 30)
 
 
+@pytest.mark.parametrize("kind", [shared_budgets, redis_budgets], ids=["process", "service"])
+def test_a_hit_whose_answer_is_cut_off_is_taken_once(
+    server: RedisServer, tmp_path: Path, kind: Callable[..., SharedBudgets]
+) -> None:
+    """Nobody knows that it was, so the call is denied, and nothing is tried again."""
+    name = fresh_name()
+    known = shared_budgets(server.url, tmp_path, name)
+    known.reset_all()
+
+    def lose_the_answer(connection: socket.socket, is_over: Event) -> None:
+        del is_over
+        with socket.socket(socket.AF_UNIX) as upstream:
+            upstream.connect(str(server.path))
+            upstream.sendall(connection.recv(65536, socket.MSG_PEEK))
+            assert upstream.recv(4096).startswith(b"+1 ")
+
+    known.take("git", "another", 1)  # so that the server holds the script
+    with (
+        hostile_server(lose_the_answer, reads=False) as url,
+        pytest.raises(BudgetServerError, match="cut the connection"),
+    ):
+        kind(url, tmp_path / "other", name).take("git", "push", 30)
+    assert known.usage("git", "push") == 1
+
+
 def test_a_hostile_login_does_not_show_the_password(tmp_path: Path) -> None:
     """A server that does not know `AUTH` repeats it."""
     echo = answer(f"-ERR unknown command 'AUTH', with args beginning with: '{PASSWORD}'\r\n+1\r\n".encode())
@@ -166,6 +192,22 @@ def test_a_policy_that_may_evict_budgets_is_refused(own_server: RedisServer, tmp
     finally:
         own_server.client.config_set("maxmemory-policy", "noeviction")
     assert budgets.take("git", "push", 1).consumed == 1
+
+
+def test_an_evicted_budget_is_not_reopened(own_server: RedisServer, tmp_path: Path) -> None:
+    """Where it is missing, the policy is looked at before anything is allowed."""
+    budgets = redis_budgets(own_server.url, tmp_path)
+    budgets.reset_all()
+    before = set(own_server.client.scan_iter())
+    assert all(budgets.hit("git", "push", 5) for _ in range(5))
+    (key,) = set(own_server.client.scan_iter()) - before
+    own_server.client.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        own_server.client.delete(key)
+        with pytest.raises(StateError, match="may evict budgets"):
+            budgets.hit("git", "push", 6)
+    finally:
+        own_server.client.config_set("maxmemory-policy", "noeviction")
 
 
 def test_full_memory_is_an_error_and_takes_nothing(own_server: RedisServer, tmp_path: Path) -> None:
