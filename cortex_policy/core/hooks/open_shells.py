@@ -56,6 +56,7 @@ _RUN_LATER = ("exec", "editor", "pager")
 _FLAGS = {"sudo": "-E -H -n -S -i", "env": "-i -0", "xargs": "-0 -r -t"}  # some options without a value
 _INTERACTIVE_COMMANDS = frozenset(("exec", "run", "attach", "start", "debug"))
 _INTERACTIVE_OPTIONS = frozenset(("--interactive", "--tty", "--stdin"))
+_SPECIAL_OF_SHELLS = frozenset(";&|<>")
 _SPECIAL = frozenset(" \t\n;&|<>()")
 
 
@@ -232,14 +233,16 @@ def _place_to_search_from(command: "SimpleCommand", at: int) -> int:
 def _is_open_program_at(command: "SimpleCommand", place: int, at: int, depth: int) -> bool:
     """Whether a word behind a program is the start of a program that takes commands."""
     name, word = command.words[at].program_name(), command.words[place]
-    is_text = name in TAKES_COMMAND_TEXT
+    before = command.words[place - 1].text
+    is_text = any(one.program_name() in TAKES_COMMAND_TEXT for one in command.words[at:place])
+    if is_text and before[:1] == "-" and before[-1:] == "S" and not _SPECIAL_OF_SHELLS.isdisjoint(word.text):
+        return True  # `env -S` splits a text, but knows no redirections
     if word.text[:1] == "-":
         value = word.text.partition("=")[2] if word.text[:2] == "--" else word.text[2:]
         is_code = word.text.startswith(("-S", "-c", "--split-string", "--command"))
         return is_text and is_code and bool(value) and _opens_in_text(value, depth, is_command=True)
     if (is_text and "$" in word.text) or not _SPECIAL.isdisjoint(word.text.replace("$()", "")):
         return _opens_in_text(word.text, depth, is_command=is_text)
-    before = command.words[place - 1].text
     is_starter = name in STARTERS or is_text or before in FIND_STARTERS
     is_starter |= name in MANAGERS and not _is_package(command, place, at)
     if not is_starter and not _may_start_word(command, place, at):
@@ -258,7 +261,11 @@ def _may_be_started(command: "SimpleCommand", place: int, at: int) -> bool:
         return True
     pairs = zip(words[at + 1 : place], words[at:], strict=False)
     return all(
-        word.text[:1] == "-" or "=" in word.text or word.text.isdecimal() or _may_have_value(words[at], before)
+        word.text[:1] == "-"
+        or "=" in word.text
+        or word.text.isdecimal()
+        or word.program_name() in STARTERS
+        or _may_have_value(words[at], before)
         for word, before in pairs
     )
 

@@ -121,6 +121,8 @@ def _writes_only_own_data(command: "SimpleCommand") -> bool:
     arguments = command.words[at + 1 :]
     if any(word.text != "-" and is_stream(word) for word in arguments):
         return False
+    if command.words[at].program_name()[:1] == "$":
+        return False  # it may be any program, with text that was read before
     if command.origin == PIPE:
         return True  # what feeds it is looked at as well
     if command.origin != AGENT:
@@ -132,7 +134,7 @@ def _has_own_source(program: "ShellWord", arguments: "Sequence[ShellWord]") -> b
     """Whether a program has its own source of what it writes, by its words."""
     name = program.program_name()
     operands = _operands(arguments)
-    if name in QUIET:
+    if name in QUIET and (name != "env" or not arguments):
         return True
     if name in READERS:
         return name == "dd" and any(word.text.startswith("if=") for word in operands)

@@ -161,8 +161,12 @@ class ProgramWords:
 
     def take_commands(self, words: "Sequence[ShellWord]", is_stream: "Callable[[ShellWord], bool]") -> bool:
         """Whether the program takes commands from its input."""
-        rest = iter(word for word in words if not word.may_vanish)
+        rest = iter(words)
         for word in rest:
+            if word.may_vanish:
+                if self._has_code:
+                    return True  # it may be the code
+                continue
             if is_stream(word) and (word.text != "-" or not self._usage.is_shell):
                 return True
             is_option = word.text[:1] in ("-", "+") and len(word.text) > 1
@@ -210,7 +214,10 @@ class ProgramWords:
             return next(
                 (False for name, _ in _readings_of_option(f"-{value}") if value and name in self._usage.closes), None
             )
-        word = value.removeprefix("=") or getattr(next(rest, None), "text", "")
+        following = None if value.removeprefix("=") else next(rest, None)
+        if following is not None and following.may_vanish:
+            return True
+        word = value.removeprefix("=") or (following.text if following is not None else "")
         if word[:1] == "$" and word[1:].isidentifier():  # the text of a variable
             return True
         return self._is_open_code(word) if word else True

@@ -9,6 +9,7 @@ MAX_NESTING = 32
 _RESERVED = frozenset((
     "{", "}", "if", "then", "elif", "else", "fi", "while", "until", "do", "done", "esac", "!", "coproc",
 ))  # fmt: skip
+_CASE = -1
 _BLANK = " \t\r"
 _GLOB = frozenset("*?[{")
 _OPERATORS = frozenset(";&|()<>\n")
@@ -33,9 +34,8 @@ class _Scanner:
         self.commands: list[SimpleCommand] = []
         self._here_ends: list[tuple[str, bool, bool]] = []  # each word behind `<<`: text, has tabs, is quoted
         self._first = 0  # command of the pipeline
-        self._groups: list[int] = []  # the number of commands before each `(`
-        self._before_case = 0  # the number of commands before the last `case`
-        self._cases = 0  # `case` without its `esac`: a `)` in it ends a pattern
+        self._groups: list[int] = []  # the number of commands before each `(`, _CASE for `case`
+        self._before_pattern = 0  # the number of commands before the last pattern of `case`
         self._start_command(AGENT)
         self._start_word()
 
@@ -57,7 +57,7 @@ class _Scanner:
             one = self.text[self.at]
             if one == end:
                 self._end_word()  # it may be `esac`
-            if one == end and not self._groups and not self._cases:
+            if one == end and not self._groups:
                 self.at += 1
                 self._end_command(AGENT)
                 return
@@ -221,7 +221,7 @@ class _Scanner:
             self._end_word()  # `&>`: the next turn sees the `>`
         elif one == "(" and self._parts and self._parts[-1][-1:] == "=":
             self._scan_array()
-        elif one == "(" and self._cases and self._is_before_pattern():
+        elif one == "(" and self._is_in_case() and self._is_before_pattern():
             pass  # `case x in (a) ...`: its `)` ends the pattern
         else:
             self._scan_end_of_command(one, follower)
@@ -231,17 +231,23 @@ class _Scanner:
         if is_double or (one == "|" and follower == "&"):
             self.at += 1
         is_pipe = one == "|" and not is_double
-        if one == ")" and self._cases and not self._groups:
+        is_pattern = one == ")" and self._is_in_case()
+        if is_pattern:
             self._drop_pattern()
         self._end_command(PIPE if is_pipe else AGENT)
         if not is_pipe:
             self._first = len(self.commands)
+        if one == ";" and self.text[self.at - 2 : self.at] == ";;":
+            self._before_pattern = len(self.commands)
         if one == "(":
             self._groups.append(len(self.commands))
-        elif one == ")" and self._groups:
+        elif one == ")" and self._groups and not is_pattern:
             self._first = self._groups.pop()
         elif one == "\n":
             self._skip_here_documents()
+
+    def _is_in_case(self) -> bool:
+        return self._groups[-1:] == [_CASE]
 
     def _is_before_pattern(self) -> bool:
         return self.text[: self.at - 1].rstrip().endswith(";;") or [word.text for word in self._words[2:]] == ["in"]
@@ -250,7 +256,7 @@ class _Scanner:
         """Forget the words of a pattern of `case`, but not what is replaced in it."""
         self._start_word()
         self._words = []
-        start = max(self._first, self._before_case)
+        start = self._before_pattern
         self.commands[start:] = [one for one in self.commands[start:] if one.is_substituted]
 
     def _scan_redirection(self, one: str) -> None:
@@ -297,9 +303,11 @@ class _Scanner:
     def _keep_word(self, word: ShellWord) -> None:
         """Keep a word, but not what the shell reads as its own before a program."""
         if not self._words and not self._is_quoted:
-            self._cases = max(self._cases + {"case": 1, "esac": -1}.get(word.text, 0), 0)
             if word.text == "case":
-                self._before_case = len(self.commands)
+                self._before_pattern = len(self.commands)
+                self._groups.append(_CASE)
+            elif word.text == "esac" and self._is_in_case():
+                self._groups.pop()
             if word.text in _ENDS_OF_GROUPS:
                 self._first = 0
             if word.text in _RESERVED:

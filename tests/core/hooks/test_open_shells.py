@@ -64,8 +64,12 @@ FED = [
     "nsenter --target 1 --all", "source <(cat)", 'eval "$(cat)"', 'eval "$(</dev/stdin)"', 'bash -c "$(cat)"', 'python -c "$(cat)"',
 ]  # fmt: skip
 
+NESTED = [  # what random scripts that ran in a real bash have found
+    "timeout 5 stdbuf -oL $(echo sh)","env A=1 cat x.sh - | bash -O extglob | cat","trap 'sh -c '$0' '. /dev/stdin'' EXIT","env -u X sed -n p | bash -c 'sh'","env A=1 head -n 3 | xargs -I{} sh -c {} | cat","stdbuf -oL env -S 'nohup bash --'","# c\nenv A=1 sed -n p | . /dev/stdin","stdbuf -o L setsid -w $(echo sh)","eval 'sh -c '$0' 'head -1 x.sh''","eval 'sh -c '$0' 'eval 'sed s/a/b/ x.sh'''","env A=1 cat | $'\\x73h'","env -S 'xargs -I{} sh -c {} < x.sh'","read l; $l <<< 'echo hi' | sh #x","case x in (y) ls;; (x) ( echo a; case x in (y) ls;; (x) bash > y; cat y;; esac );; esac","find x.sh -exec timeout -s KILL 5 env $'\\x73h' \\;; ls","stdbuf -o L xargs -a /dev/null $(echo sh)",
+]  # fmt: skip
 
-@pytest.mark.parametrize("command", [*BARE, *QUOTED, *STARTED, *PLACED, *FED])
+
+@pytest.mark.parametrize("command", [*BARE, *QUOTED, *STARTED, *PLACED, *FED, *NESTED])
 def test_a_program_that_takes_commands_from_the_agent_is_found(command: str) -> None:
     """Whatever starts it, wherever it is, and whatever its input goes through."""
     assert opens_shell(command)
