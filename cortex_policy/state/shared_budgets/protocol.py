@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Conversation = Generator[bytes, bytes, Budget]
 
 SCRIPT_SHA1 = b"0f7cdf5932f335574fc9d23816c11dd425003b67"
-AGAIN_SHA1 = b"de1daf948b197d82302219ff4c49f793317e3252"
+AGAIN_SHA1 = b"025d8b93b08e7190fc73495989d9234fbbbe0b0b"
 MAX_COST = 1 << 16  # hits of one call: the script makes a string of four bytes for each
 MAX_COUNTED = 1 << 22  # hits of one budget in a minute: a higher limit counts as this one
 TAKE, PEEK, RESET, RESET_ALL = b"take", b"peek", b"reset", b"void"
@@ -27,7 +27,7 @@ _WORDS, _LATE_WORDS = 6, 2
 _MAX_WAIT_US = 120_000_000
 _MICRO = 1_000_000
 _EVALSHA = b"*12\r\n$7\r\nEVALSHA\r\n$40\r\n%s\r\n" % SCRIPT_SHA1
-_EVALSHA_AGAIN = b"*8\r\n$7\r\nEVALSHA\r\n$40\r\n%s\r\n" % AGAIN_SHA1
+_EVALSHA_AGAIN = b"*7\r\n$7\r\nEVALSHA\r\n$40\r\n%s\r\n" % AGAIN_SHA1
 _TAIL = b"$16\r\n%016d\r\n$16\r\n%016d\r\n$1\r\n%d\r\n$16\r\n%016d\r\n"
 CLOSED_BECAUSE = {
     b"s": "the server has started less than a minute ago",
@@ -65,12 +65,11 @@ class Call:
         key, counted = _bulk(keys.budget(*budget)), _bulk(b"%d" % self._counted)  # no `%` in them
         both = b"$1\r\n2\r\n" + key + _bulk(keys.epoch)
         self._arguments = both + _bulk(what) + counted + _bulk(b"%d" % cost) + _TAIL
-        self._again = _EVALSHA_AGAIN + both + counted + b"$16\r\n%016d\r\n$16\r\n%016d\r\n"
+        self._again = _EVALSHA_AGAIN + both + counted + b"$16\r\n%016d\r\n"
 
     def again(self, clock: ServerClock, now_ns: int) -> bytes:
         """Return the request for one more hit over a connection that leads to the server that is known."""
-        latest, earliest, _ = clock.bounds_us(now_ns)
-        return self._again % (latest, earliest)
+        return self._again % clock.latest_us(now_ns)
 
     def converse(self, clock: ServerClock, timeout_ns: int) -> "Conversation":
         """Yield requests, take the line of each answer, and return the budget; raise StateError.
@@ -137,7 +136,7 @@ def evaluate_again(request: bytes) -> bytes:
     """Return a request for one more hit that brings its script along."""
     from cortex_policy.state.shared_budgets.script import AGAIN_SCRIPT  # noqa: PLC0415 - once in a server's life
 
-    return request.replace(_EVALSHA_AGAIN, b"*8\r\n$4\r\nEVAL\r\n" + _bulk(AGAIN_SCRIPT), 1)
+    return request.replace(_EVALSHA_AGAIN, b"*7\r\n$4\r\nEVAL\r\n" + _bulk(AGAIN_SCRIPT), 1)
 
 
 def run(conversation: "Conversation", exchange: "Callable[[bytes], bytes]") -> Budget:

@@ -186,9 +186,8 @@ local last, head, hits, oldest, slots, renewed, generation = struct.unpack('<i8I
 local since, steps = struct.unpack('<i8i8', mark)
 local time = call('TIME')
 local now = time[1] * 1000000 + time[2]
-local steady = now - steps
 if generation ~= since or now < last or now - renewed > 30000000 then return 0 end
-if steady > tonumber(ARGV[2]) or steady < tonumber(ARGV[3]) then return 0 end
+if now - steps > tonumber(ARGV[2]) then return 0 end
 local used = hits
 while used > 0 and (last - oldest) % WRAP + now - last >= WINDOW do
   used = used - 1

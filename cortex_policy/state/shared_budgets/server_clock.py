@@ -67,6 +67,12 @@ class ServerClock:
             history,
         )
 
+    def latest_us(self, now_ns: int) -> int:
+        """Return the latest time alone, for a call after an answer."""
+        server_us, asked_ns, _, _ = self.known
+        longest = now_ns - asked_ns
+        return server_us + longest // 1000 + longest // _DRIFT + SLACK_US
+
     def learn(self, server_us: int, asked_ns: int, history: int) -> None:
         """Take the time of an answer that is here now, if it bounds the server's better, or is of a new history."""
         latest_possible_us, _, known = self.bounds_us(asked_ns)
