@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import random
 import shutil
 import subprocess
 from pathlib import Path
@@ -168,3 +169,24 @@ def test_what_passes_runs_nothing_that_is_sent_in_a_real_bash(start: int, tmp_pa
 def test_bash_runs_what_is_sent_to_a_shell(tmp_path: Path) -> None:
     """So that the test above can fail."""
     assert says_what_is_sent("cat | sh", tmp_path)
+
+
+LEAVES = [*SHELLS, "cat", "ls", "echo a", "sh x.sh", "sed s/a/b/ x.sh", "cat x.sh", "python3 -c 0", "head -1 x.sh"]
+WRAPPERS = [
+    *AROUND, "{} | case x in x) cat;; esac", "case x in (y) ls;; (x) {};; esac", "for i in 1; do {}; done", "{} | cat",
+    "echo a; {}", "echo a | {}", "if false; then ls; else {}; fi", "# c\n{}", 'echo "$({})"', 'echo "${{x:-$({})}}"',
+    "{} < x.sh", "{} <<< 'echo hi'", "env A=1 {}", "stdbuf -oL {}", "find x.sh -exec {} \\;", "echo 'x' \\\n | {}",
+]  # fmt: skip
+
+
+@pytest.mark.storm
+@pytest.mark.skipif(shutil.which("bash") is None, reason="runs a real bash")
+def test_random_scripts_that_pass_run_nothing_that_is_sent(tmp_path: Path) -> None:
+    """Up to three constructs around a command; others each time."""
+    chance = random.SystemRandom()
+    (tmp_path / "x.sh").write_text("echo script\n")
+    for _ in range(1000):
+        command = chance.choice(LEAVES)
+        for _ in range(chance.randint(1, 3)):
+            command = chance.choice(WRAPPERS).format(command)
+        assert not (is_passed(command) and says_what_is_sent(command, tmp_path)), command
