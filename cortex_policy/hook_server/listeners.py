@@ -1,10 +1,12 @@
 """Where a server can be reached: a unix socket of its user, or a port of this host."""
 
+import fcntl
 import os
 import socket
 import stat
 import struct
 
+from cortex_policy.core.model import StateError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.state.ledger import open_or_make_state_directory
@@ -19,7 +21,7 @@ class UnixListener:
     """A socket with mode 0600, in a directory that is ours alone."""
 
     def __init__(self, path: str) -> None:
-        """Make it, and the directory if that is missing; raise NotDoneError or StateError.
+        """Make it, and the directory if that is missing; raise NotDoneError.
 
         What a server that was killed has left there is replaced.
         """
@@ -27,13 +29,25 @@ class UnixListener:
             raise NotDoneError(f"`{path}` must be an absolute path of at most {_MAX_PATH} bytes")
         self.path = path
         parent, self._name = os.path.split(path)
-        self._directory = open_or_make_state_directory(parent, None, parent)
         self.socket: socket.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
+            self._directory = open_or_make_state_directory(parent, None, parent)
+            self._listen_alone()
+        except (OSError, StateError, NotDoneError) as error:
+            self.socket.close()
+            raise _start_error(path, error) from None
+
+    def _listen_alone(self) -> None:
+        """Listen; let no other server start here meanwhile: a socket is taken for a leftover until it listens."""
+        try:
+            fcntl.flock(self._directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise NotDoneError(f"another server starts in the directory of `{self.path}`", "try again") from None
+        try:
             self._bind()
-        except OSError as error:
-            raise NotDoneError(f"`{path}` cannot be made: {os_error_text(error)}") from None
-        self._identity = self._identity_of_socket()
+            self._identity = self._identity_of_socket()
+        finally:
+            fcntl.flock(self._directory, fcntl.LOCK_UN)
 
     def _bind(self) -> None:
         os.fchdir(self._directory)  # INVARIANT: by its name alone: the path could lead elsewhere by now
@@ -75,8 +89,7 @@ class UnixListener:
 
     def is_ours(self, peer: socket.socket) -> bool:
         """Whether a client runs as our own user or as root."""
-        _, user, _ = _CREDENTIALS.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
-        return user in (os.geteuid(), _ROOT_USER)
+        return is_own_user(peer)
 
     def close(self) -> None:
         """Stop listening, and remove the socket unless another one is there by now."""
@@ -84,6 +97,25 @@ class UnixListener:
         if self._identity is not None and self._identity_of_socket() == self._identity:
             os.unlink(self._name, dir_fd=self._directory)
             self._identity = None
+
+
+def is_own_user(peer: socket.socket) -> bool:
+    """Whether a client of a unix socket runs as our own user or as root."""
+    try:
+        data = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    except OSError:  # it has gone
+        return False
+    return _CREDENTIALS.unpack(data)[1] in (os.geteuid(), _ROOT_USER)
+
+
+def _start_error(path: str, error: OSError | StateError | NotDoneError) -> NotDoneError:
+    if isinstance(error, NotDoneError):
+        return error
+    if isinstance(error, OSError):
+        return NotDoneError(f"`{path}` cannot be made: {os_error_text(error)}")
+    # its own hint is for directories of state: it could be `rm -r` of any other
+    message = f"`{path}` must be in a directory of yours alone: {error.detail}"
+    return NotDoneError(message, "name a new directory with `--socket DIRECTORY/NAME`")
 
 
 class PortListener:

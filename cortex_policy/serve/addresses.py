@@ -21,6 +21,7 @@ _FIRST_INHERITED = 3  # as systemd counts descriptors
 _SYSTEMD = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 _MAX_PORT = 65535
 _OTHERS = 0o007
+_FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -86,13 +87,15 @@ def inherit_socket(environment: "MutableMapping[str, str]", tls: ssl.SSLContext 
         environment.pop(name, None)
     if number != "1":
         raise UsageError(f"systemd gave {number} sockets", "write one `ListenStream=` into the socket unit")
-    os.set_inheritable(_FIRST_INHERITED, False)  # noqa: FBT003 - as the standard library has it
     try:
+        os.set_inheritable(_FIRST_INHERITED, False)  # noqa: FBT003 - as the standard library has it
         given = socket.socket(fileno=_FIRST_INHERITED)
     except OSError as error:
         raise UsageError(f"descriptor {_FIRST_INHERITED} is no socket: {os_error_text(error)}") from None
     if given.type != socket.SOCK_STREAM or not given.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         raise UsageError(f"descriptor {_FIRST_INHERITED} does not listen", "use `ListenStream=` and `Accept=no`")
+    if given.family not in _FAMILIES:
+        raise UsageError(f"descriptor {_FIRST_INHERITED} listens for no network of ours", "use a path or an IP address")
     if given.family == socket.AF_UNIX:
         return Address(given, f"unix:{given.getsockname()}", frozenset(), None, None)
     host = str(given.getsockname()[0])

@@ -76,6 +76,8 @@ class Decide:
         except UsageError as error:
             why = f"{error.detail}; {error.hint}" if error.hint else error.detail
             raise RefusedError(BAD_REQUEST, why) from None
+        finally:
+            self._bodies.give_back(body)
         fields = [_JSON_FIELD, (b"content-length", b"%d" % len(answer))]
         await send({"type": "http.response.start", "status": 200, "headers": fields})
         await send({"type": "http.response.body", "body": answer})

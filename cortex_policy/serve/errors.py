@@ -20,12 +20,11 @@ class RefusedError(Exception):
 
 
 async def answer_error(error: RefusedError, send: "Send") -> None:
-    """Send the sentence, and close: what else came may be part of the same request, or of the next."""
+    """Send the sentence."""
     body = f"{message_line(str(error))}\n".encode("utf-8", "backslashreplace")
     fields = [
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", str(len(body)).encode("ascii")),
-        (b"connection", b"close"),
     ]
     if error.status == _UNAUTHORIZED:
         fields.append((b"www-authenticate", b"Bearer"))

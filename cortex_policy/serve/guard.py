@@ -8,7 +8,7 @@ import logging
 import time
 
 from cortex_policy.core import Value
-from cortex_policy.serve.errors import RefusedError, answer_error
+from cortex_policy.serve.errors import BAD_REQUEST, RefusedError, answer_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 MAX_REQUEST_ID = 256
 FIELDS = "cortex_policy.fields"  # of a scope: the fields that may come once
 _ONCE = frozenset(
-    (b"host", b"origin", b"authorization", b"content-type", b"content-length", b"transfer-encoding", b"x-request-id")
-)
+    (
+        b"host", b"origin", b"authorization", b"content-type", b"content-length", b"content-encoding",
+        b"transfer-encoding", b"x-request-id",
+    )
+)  # fmt: skip
+_CLOSE = (b"connection", b"close")
 _ALWAYS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 _PRINTABLE = frozenset(range(0x20, 0x7F))
 _BEARER = b"bearer "
@@ -52,6 +56,8 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if status >= BAD_REQUEST:  # what else came may be part of the same request, or of the next
+                    fields.append(_CLOSE)
                 message["headers"] = [*message["headers"], *fields]
             await send(message)
 

@@ -4,25 +4,35 @@ uvicorn parses with llhttp, in its strict mode, and bounds neither heads nor tim
 """
 
 import asyncio
-import os
-import socket
-import struct
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from cortex_policy.hook_server.listeners import is_own_user
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
     from cortex_policy.serve.metrics import Metrics
 
+    class Connection(Protocol):
+        """What is counted: something open, until a time, that may be closed early while it waits for its client."""
+
+        transport: asyncio.Transport
+        deadline: float
+
+        @property
+        def is_waiting(self) -> bool:
+            """Whether nothing is being answered."""
+
+
 REQUEST_SECONDS = 10.0  # from the first byte of a request, or the connection, to the end of its answer
 IDLE_SECONDS = 60.0  # between two requests
 MAX_HEAD = 1 << 14  # bytes
 MAX_HEADERS = 64
-_CREDENTIALS = struct.Struct("3i")
-_ROOT_USER = 0
 _FINAL, _INTERIM = b"HTTP/1.1 ", ord("1")  # how a head begins, and the first digit of one that is not the last
 _VERSIONS = ("1.0", "1.1")
 
@@ -37,32 +47,38 @@ class Connections:
     def __init__(self, limit: int, metrics: "Metrics", *, check_users: bool) -> None:
         """Let so many be open; `check_users` admits only our own user and root."""
         self.limit, self.metrics, self.check_users = limit, metrics, check_users
-        self.by_age: dict[GuardedProtocol, None] = {}
+        self.by_age: dict[Connection, None] = {}
 
-    def add(self, one: "GuardedProtocol") -> None:
+    def add(self, one: "Connection") -> None:
         """Add a connection; if there are too many, close the one that has been waiting longest for its client."""
         if len(self.by_age) >= self.limit:
             oldest = next((each for each in self.by_age if each.is_waiting), None)
             if oldest is None:
-                one.drop("full")
+                self.drop(one, "full")
                 return
-            oldest.drop("full")
+            self.drop(oldest, "full")
         self.by_age[one] = None
 
-    def mark_used(self, one: "GuardedProtocol") -> None:
+    def mark_used(self, one: "Connection") -> None:
         """Put a connection that was answered behind all others."""
         if one in self.by_age:
             del self.by_age[one]
             self.by_age[one] = None
 
-    def remove(self, one: "GuardedProtocol") -> None:
+    def remove(self, one: "Connection") -> None:
         """Forget a connection."""
         self.by_age.pop(one, None)
+
+    def drop(self, one: "Connection", why: str) -> None:
+        """Close a connection without an answer."""
+        self.remove(one)
+        self.metrics.count_refused(why)
+        one.transport.abort()
 
     def drop_late(self, now: float) -> None:
         """Close connections whose time is over."""
         for one in [one for one in self.by_age if one.deadline < now]:
-            one.drop("late")
+            self.drop(one, "late")
 
 
 class JoinedWrites(asyncio.Transport):
@@ -127,17 +143,11 @@ class GuardedProtocol(HttpToolsProtocol):
         """Whether all requests that have come are answered."""
         return self.cycle is None or self.cycle.response_complete
 
-    def drop(self, why: str) -> None:
-        """Close without an answer."""
-        self._registry.remove(self)
-        self._registry.metrics.count_refused(why)
-        self.transport.abort()
-
     def connection_made(self, transport: "asyncio.Transport") -> None:  # type: ignore[override] # as uvicorn's own
         """Admit a client, or close."""
         super().connection_made(JoinedWrites(transport))
         if self._registry.check_users and not is_own_user(transport.get_extra_info("socket")):
-            self.drop("user")
+            self._registry.drop(self, "user")
             return
         self._registry.add(self)
 
@@ -176,10 +186,16 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Wait for the next request."""
         self.transport.flush()  # type: ignore[attr-defined] # ours, of `connection_made`
-        if not self.pipeline:
+        if not self.pipeline and not self.flow.write_paused:  # else the client must read first
             self.deadline = self.loop.time() + IDLE_SECONDS
         self._registry.mark_used(self)
         super().on_response_complete()
+
+    def resume_writing(self) -> None:
+        """Go on: the client has read."""
+        super().resume_writing()
+        if self.is_waiting_for_head and not self._is_in_head:
+            self.deadline = self.loop.time() + IDLE_SECONDS
 
     def send_400_response(self, msg: str) -> None:
         """Answer what cannot be parsed, and close; never in the middle of another answer."""
@@ -191,12 +207,3 @@ class GuardedProtocol(HttpToolsProtocol):
         else:  # else the client would take this for the answer to the request before
             self.cycle.keep_alive = False
             self.flow.pause_reading()
-
-
-def is_own_user(peer: socket.socket) -> bool:
-    """Whether a client of a unix socket runs as our own user or as root."""
-    try:
-        data = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    except OSError:  # it has gone
-        return False
-    return _CREDENTIALS.unpack(data)[1] in (os.geteuid(), _ROOT_USER)

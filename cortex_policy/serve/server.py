@@ -15,6 +15,7 @@ from cortex_policy.serve.decisions import Decisions
 from cortex_policy.serve.guard import Access, describe_bug
 from cortex_policy.serve.metrics import Metrics
 from cortex_policy.serve.protocol import IDLE_SECONDS, Connections, GuardedProtocol
+from cortex_policy.serve.tls import CountedTls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 MAX_CONNECTIONS = 4096
 _SPARE = 128  # descriptors for everything else
-_HANDSHAKE_SECONDS = 5.0
 _ACCEPTED_AT_ONCE = 32  # before the first of them is counted: fewer than the spare descriptors
 _PAUSE_SECONDS = 0.02
 _LAST_SECONDS = 5.0  # for answers that are under way when a signal comes
@@ -83,18 +83,18 @@ class _Server(uvicorn.Server):
             loop.add_signal_handler(number, self._stop, INTERRUPTED if number == signal.SIGINT else 0)
         if self._parent is not None:
             loop.add_reader(self._parent, self._stop, 0)
-        tls = self._address.tls
         self.servers = [
-            await loop.create_server(
-                lambda: GuardedProtocol(self.config, self.server_state, self._registry, loop),
-                sock=one, ssl=tls, backlog=_ACCEPTED_AT_ONCE, ssl_handshake_timeout=_HANDSHAKE_SECONDS if tls else None,
-            )
-            for one in sockets or []
-        ]  # fmt: skip
+            await loop.create_server(self._make_protocol, sock=one, backlog=_ACCEPTED_AT_ONCE) for one in sockets or []
+        ]
         for one in sockets or []:
             one.listen(BACKLOG)
         self.started = True
         self._announce()
+
+    def _make_protocol(self) -> asyncio.BaseProtocol:
+        loop, tls = asyncio.get_running_loop(), self._address.tls
+        protocol = GuardedProtocol(self.config, self.server_state, self._registry, loop)
+        return protocol if tls is None else CountedTls(protocol, tls, self._registry, loop)
 
     async def on_tick(self, counter: int) -> bool:
         """Once a second, close late connections and update the metrics."""
@@ -114,7 +114,7 @@ class _Server(uvicorn.Server):
         while self.server_state.connections and loop.time() < end and not self.force_exit:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(_PAUSE_SECONDS)
         for left in list(self._registry.by_age):
-            left.drop("late")
+            self._registry.drop(left, "late")
         while self.server_state.tasks and loop.time() < end + 1.0:  # noqa: ASYNC110 - see above
             await asyncio.sleep(_PAUSE_SECONDS)
 

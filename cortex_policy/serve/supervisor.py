@@ -8,6 +8,9 @@ import sys
 import tempfile
 import time
 
+from cortex_policy.core.not_done_error import NotDoneError
+from cortex_policy.core.text import os_error_text
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from cortex_policy.serve.words import ServeWords
 
 _SHARED_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
+_OLD_NAME = "prometheus_multiproc_dir"
 _ENDS = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 _INTERRUPTED = 130
 _BUG = 70
@@ -22,9 +26,22 @@ _RESTART_SECONDS = 1.0  # after a worker has ended
 _LAST_SECONDS = 10.0
 
 
+def serve_alone(words: "ServeWords", announce: "Callable[[], object]") -> int:
+    """Serve by this process until a signal comes, and return the exit code."""
+    for name in (_SHARED_DIRECTORY, _OLD_NAME):  # of another server: its counts are not ours
+        os.environ.pop(name, None)
+    from cortex_policy.serve.server import serve_requests  # noqa: PLC0415 - after the variable is gone
+
+    return serve_requests(words, announce)
+
+
 def serve_with_workers(words: "ServeWords", announce: "Callable[[], object]", count: int) -> int:
-    """Serve by so many processes until a signal comes, and return the exit code."""
-    directory = tempfile.mkdtemp(prefix="cortex-policy-metrics-")
+    """Serve by so many processes until a signal comes, and return the exit code; raise NotDoneError."""
+    try:
+        directory = tempfile.mkdtemp(prefix="cortex-policy-metrics-")
+    except OSError as error:
+        message = f"no directory for the counts of workers: {os_error_text(error)}"
+        raise NotDoneError(message, "name one with the variable `TMPDIR`") from None
     os.environ[_SHARED_DIRECTORY] = directory  # INVARIANT: before prometheus_client is imported
     try:
         return _Supervisor(words).run(announce, count)
@@ -72,7 +89,11 @@ class _Supervisor:
         now = time.monotonic()
         for when in [when for when in self._due if when <= now]:
             self._due.remove(when)
-            self._start(mask)
+            try:
+                self._start(mask)
+            except OSError as error:  # too many processes, or no memory: the other workers go on
+                _warn(f"no worker can be started: {os_error_text(error)}; tried again in a second")
+                self._due.append(now + _RESTART_SECONDS)
 
     def _reap(self) -> "list[tuple[int, int]]":
         """Forget the workers that have ended; return each with its exit code, or its signal below 0."""
@@ -114,5 +135,9 @@ def _work(words: "ServeWords", alive: int, other_end: int, mask: "set[int | sign
         from cortex_policy.serve.server import serve_requests  # noqa: PLC0415 - after the variable is set
 
         code = serve_requests(words, lambda: None, alive)
+    except Exception as error:  # noqa: BLE001 - nobody is above it that could say so
+        from cortex_policy.serve.guard import describe_bug  # noqa: PLC0415 - as above
+
+        _warn(describe_bug(error))
     finally:
         os._exit(code)

@@ -122,6 +122,7 @@ AMBIGUOUS = {
     "a negative length": "content-length: -1\r\n",
     "a length in hex": "content-length: 0x{1}\r\n",
     "a list of lengths": "content-length: {1}, {1}\r\n",
+    "a length with thousands of zeros": f"content-length: {'0' * 5000}{{1}}\r\n",
     "an enormous length": "content-length: 99999999999999999999999\r\n",
     "a folded field": "x: a\r\n b\r\ncontent-length: {1}\r\n",
     "a field without a name": ": x\r\ncontent-length: {1}\r\n",
@@ -129,6 +130,8 @@ AMBIGUOUS = {
     "a bare return": "x: a\rcontent-length: {1}\r\n",
     "two hosts": "host: {0}\r\ncontent-length: {1}\r\n",
     "two tokens": "authorization: Bearer x\r\nauthorization: Bearer y\r\ncontent-length: {1}\r\n",
+    "a body in a coding": "content-encoding: gzip\r\ncontent-length: {1}\r\n",
+    "a coding that does nothing": "content-encoding: identity\r\ncontent-length: {1}\r\n",
     "two types": "content-type: text/plain\r\ncontent-length: {1}\r\n",
 }
 
@@ -231,6 +234,16 @@ def test_pipelined_requests_are_answered_in_order_until_one_is_refused(unix: Ser
     assert answer.count(b"HTTP/1.1 200 OK") == 3
     assert answer.count(b"HTTP/1.1 400 Bad Request") == 1
     assert answer.index(b'"decision": true') < answer.index(b'"decision": false') < answer.rindex(b'"decision": true')
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/nothing"), ("DELETE", "/healthz"), ("POST", EVALUATION)])
+def test_every_error_ends_the_connection(unix: Server, method: str, path: str) -> None:
+    """What follows could be part of the same request to another reader."""
+    refused = unix.head(path, method, connection="", content_length="2") + b"[]"
+    answer = unix.raw(refused + unix.head("/healthz"))
+    assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 404 ", b"HTTP/1.1 405 "))
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert b"\r\nconnection: close\r\n" in answer
 
 
 def test_garbage_after_a_request_takes_nothing_from_its_answer(unix: Server) -> None:

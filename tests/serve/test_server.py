@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,7 @@ from tests.support.command import PROGRAM, run_command
 from tests.support.roots import grant_file
 from tests.support.serve import (
     EVALUATION,
+    EVALUATIONS,
     JSON,
     Server,
     call,
@@ -272,10 +274,7 @@ def test_workers_end_with_their_parent(top: Path, root: Path) -> None:
 
 def test_clients_that_do_not_go_on_take_nothing_from_others(top: Path, root: Path) -> None:
     """Silent, slow, half-closed and gone ones, more than may be open: those that have waited longest are closed."""
-    limited = f"import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256)); sys.argv = {['x', 'serve', '--root', str(root), '--json', *loopback(top)]}; runpy.run_module('cortex_policy', run_name='__main__')"
-    process = subprocess.Popen(
-        [sys.executable, "-c", limited], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(top)
-    )
+    process = limited_server(root, *loopback(top), env=environment(top))
     server = server_of(process)
     open_ones = []
     try:
@@ -303,8 +302,11 @@ def test_clients_that_do_not_go_on_take_nothing_from_others(top: Path, root: Pat
 
 @pytest.mark.storm
 def test_a_client_that_is_late_is_closed(server: Server) -> None:
-    """One that sends a byte now and then, and one that never reads its answers."""
-    with server.connect() as slow, server.connect() as deaf:
+    """One that sends a byte now and then, and those that never read their answers, many or a long one."""
+    with server.connect() as slow, server.connect() as deaf, server.connect() as lazy:
+        body = json.dumps({"evaluations": [call()] * 1000}).encode()
+        head = server.head(EVALUATIONS, "POST", connection="", content_type=JSON, content_length=str(len(body)))
+        lazy.sendall(head + body)
         deaf.settimeout(1)
         request = server.head("/openapi.json", connection="")
         try:
@@ -323,23 +325,15 @@ def test_a_client_that_is_late_is_closed(server: Server) -> None:
         assert server.get("/healthz").status == 200
         deaf.settimeout(30)
         read_all(deaf)
-    assert b'why="late"} 2.0' in server.get("/metrics").body
+        read_all(lazy)
+    assert b'why="late"} 3.0' in server.get("/metrics").body
 
 
 def test_a_stopped_holder_of_a_budget_delays_no_other_request(top: Path, server: Server) -> None:
     """A call that waits for its lock is denied after a second; the others are answered meanwhile."""
     server.evaluate(call(consume=True))
-    holder = (
-        "import fcntl, os, sys, time\n"
-        "for top, _, names in os.walk(sys.argv[1]):\n"
-        "    for name in names:\n"
-        "        fcntl.flock(os.open(os.path.join(top, name), os.O_RDWR), fcntl.LOCK_EX)\n"
-        "print(flush=True)\ntime.sleep(600)\n"
-    )
-    process = subprocess.Popen([sys.executable, "-c", holder, str(top / "state")], stdout=subprocess.PIPE)
+    process = hold_budgets(top)
     try:
-        assert process.stdout is not None
-        process.stdout.readline()
         with ThreadPoolExecutor(8) as pool:
             waiting = [pool.submit(server.evaluate, call(consume=True)) for _ in range(4)]
             others = [server.get("/healthz").status for _ in range(20)]
@@ -350,6 +344,27 @@ def test_a_stopped_holder_of_a_budget_delays_no_other_request(top: Path, server:
         process.kill()
         process.communicate()
     assert server.evaluate(call(consume=True)).decision
+
+
+@pytest.mark.storm
+def test_batches_that_wait_delay_no_single_call_and_end_with_the_server(top: Path, server: Server) -> None:
+    """Each of their calls may wait a second: they take no thread of others, and nothing is said about them at the end."""
+    server.evaluate(call(consume=True))
+    process = hold_budgets(top)
+    clients = [server.connect() for _ in range(16)]
+    try:
+        body = json.dumps({"evaluations": [call(consume=True)] * 1000}).encode()
+        for client in clients:
+            client.sendall(server.head(EVALUATIONS, "POST", content_type=JSON, content_length=str(len(body))) + body)
+        time.sleep(1)
+        assert server.get("/readyz").status == 200
+        assert server.evaluate(call(consume=True)).json["context"]["reason"] == "state_unavailable"
+        assert server.end() == 0
+    finally:
+        process.kill()
+        process.communicate()
+        for client in clients:
+            client.close()
 
 
 @pytest.fixture(scope="module")
@@ -377,6 +392,40 @@ def test_tls_is_answered_on_any_address(top: Path, root: Path, certificate: Path
             client.sendall(server.head("/.well-known/authzen-configuration"))
             assert parse_reply(read_all(client)).json["policy_decision_point"] == f"https://{server.host}"
         assert b"200" not in server.raw(server.head("/healthz"))
+
+
+def test_clients_that_do_not_shake_hands_take_nothing_from_others(top: Path, root: Path, certificate: Path) -> None:
+    """More than there are descriptors: those that have waited longest are closed."""
+    import ssl  # noqa: PLC0415 - see above
+
+    words = loopback(top, "--cert", str(certificate / "cert"), "--key", str(certificate / "key"))
+    context = ssl.create_default_context(cafile=str(certificate / "cert"))
+    process = limited_server(root, *words, env=environment(top))
+    server = server_of(process)
+    silent = []
+    try:
+        for number in range(600):
+            silent.append(server.connect())
+            if number % 200 == 199:
+                with context.wrap_socket(server.connect(), server_hostname="localhost") as client:
+                    client.sendall(server.head("/metrics"))
+                    assert b'why="full"' in read_all(client)
+        assert server.end() == 0
+    finally:
+        process.kill()
+        _, errors = process.communicate()
+        for client in silent:
+            client.close()
+    assert not errors
+
+
+def test_the_directory_in_which_another_server_counts_is_not_ours(top: Path, root: Path) -> None:
+    """A variable that was meant for another program changes nothing, even if it names nothing."""
+    for name in ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"):
+        with running(root, env={**environment(top), name: str(top / "nothing")}) as server:
+            assert server.evaluate(call(path="docs/x")).decision
+            assert b'cortex_policy_decisions_total{decision="true",reason="allowed"} 1.0' in server.get("/metrics").body
+    assert not (top / "nothing").exists()
 
 
 def test_a_key_that_everyone_can_read_is_refused(top: Path, root: Path, certificate: Path) -> None:
@@ -433,6 +482,28 @@ def test_it_needs_few_descriptors_after_many_clients(server: Server) -> None:
         server.evaluate(call())
     assert len(os.listdir(f"/proc/{server.process.pid}/fd")) <= before + 4
     assert resource.getrlimit(resource.RLIMIT_NOFILE)
+
+
+def hold_budgets(top: Path) -> "subprocess.Popen[bytes]":
+    """Start a process that holds the locks of all budgets."""
+    holder = (
+        "import fcntl, os, sys, time\n"
+        "for top, _, names in os.walk(sys.argv[1]):\n"
+        "    for name in names:\n"
+        "        fcntl.flock(os.open(os.path.join(top, name), os.O_RDWR), fcntl.LOCK_EX)\n"
+        "print(flush=True)\ntime.sleep(600)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", holder, str(top / "state")], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
+
+
+def limited_server(root: Path, *words: str, **options: Any) -> "subprocess.Popen[bytes]":
+    """Start a server that may have 256 descriptors."""
+    argv = ["x", "serve", "--root", str(root), "--json", *words]
+    code = f"import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256)); sys.argv = {argv}; runpy.run_module('cortex_policy', run_name='__main__')"
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
 
 
 def children_of(process: int) -> list[int]:

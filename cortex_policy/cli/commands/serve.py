@@ -130,13 +130,9 @@ def _serve(
 
 
 def _run(words: "ServeWords", workers: int, announce: "Callable[[], object]") -> int:
-    if workers > 1:
-        from cortex_policy.serve.supervisor import serve_with_workers  # noqa: PLC0415 - no other command needs it
+    from cortex_policy.serve.supervisor import serve_alone, serve_with_workers  # noqa: PLC0415 - as above
 
-        return serve_with_workers(words, announce, workers)
-    from cortex_policy.serve.server import serve_requests  # noqa: PLC0415 - see above
-
-    return serve_requests(words, announce)
+    return serve_with_workers(words, announce, workers) if workers > 1 else serve_alone(words, announce)
 
 
 def _listen(name: "UnresolvedRoot", socket: str | None, tcp: str | None, tls: tuple[str, str] | None) -> "Address":

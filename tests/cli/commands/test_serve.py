@@ -67,6 +67,18 @@ def test_systemd_must_give_one_socket(number: str) -> None:
     assert "ListenStream" in done.stderr
 
 
+def test_a_socket_that_systemd_has_not_given_is_an_error_of_its_unit(root: Path) -> None:
+    """The variables alone say nothing."""
+    starter = (
+        "import os, sys; os.closerange(3, 99);"
+        "os.environ |= {'LISTEN_PID': str(os.getpid()), 'LISTEN_FDS': '1'}; os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    argv = [sys.executable, "-c", starter, *PROGRAM, "serve", "--root", str(root)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "descriptor 3 is no socket" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("host", "words", "why"),
     [("127.0.0.1", [], "name a file with `--token`"), ("0.0.0.0", ["--token", "t"], "every address of this host")],  # noqa: S104 - refused
