@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Conversation = Generator[bytes, bytes, Budget]
 
-SCRIPT_SHA1 = b"0f7cdf5932f335574fc9d23816c11dd425003b67"
+SCRIPT_SHA1 = b"7eca6a3bc36fa05fa8e84964cd38bc981bea0501"
 AGAIN_SHA1 = b"025d8b93b08e7190fc73495989d9234fbbbe0b0b"
 MAX_COST = 1 << 16  # hits of one call: the script makes a string of four bytes for each
 MAX_COUNTED = 1 << 22  # hits of one budget in a minute: a higher limit counts as this one

@@ -58,7 +58,11 @@ local mark = call('GET', epoch)
 if mark and #mark == 65 then
   since, steps, history, why, identity = unpack('<i8i8i8c1c40', mark)
   steady = now - steps
-  if history ~= history_known then latest = 0 end
+  if history ~= history_known then
+    -- whoever asked before this client did not know that there was data to lose, and opened the budgets at once
+    if latest > 0 and since < history and why ~= 'v' then begin_epoch('l', now) end
+    latest = 0
+  end
 else
   steps, history = 0, now
   if latest > 0 then

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -277,3 +278,37 @@ def test_a_reset_of_one_budget_opens_no_other_for_a_service(server: RedisServer,
         assert service.hit("git", "pull", 30)
         time.pass_time(1)
         assert not service.hit("git", "push", 30)
+
+
+class Node:
+    """A node of a cluster that gives the answers of a list, and keeps the requests."""
+
+    def __init__(self, *answers: str) -> None:
+        """Listen on a port of its own."""
+        self.requests: list[bytes] = []
+        self._answers, self._listener = answers, socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self) -> None:
+        with self._listener, self._listener.accept()[0] as connection:
+            for answer in self._answers:
+                self.requests.append(connection.recv(65536))
+                connection.sendall(answer.encode() + b"\r\n")
+            connection.recv(1)
+
+
+def test_a_service_looks_at_each_node_of_a_cluster(tmp_path: Path) -> None:
+    """The short script goes to a node that has just said who it is, not to another one that denied a call."""
+    allowed, denied = "+1 1 0 1800000000000000 7 -", "+0 30 5000000 1800000000000000 7 -"
+    second = Node(denied, allowed)
+    first = Node(allowed, allowed, f"-MOVED 1 127.0.0.1:{second.port}")
+    budgets = redis_budgets(f"redis+cluster://127.0.0.1:{first.port}", tmp_path)
+    assert budgets.hit("t", "a", 30)
+    assert budgets.hit("t", "b", 30)
+    assert not budgets.hit("t", "c", 30)
+    assert budgets.hit("t", "a", 30)
+    assert [len(node.requests) for node in (first, second)] == [3, 2]
+    assert all(request.startswith(b"*12\r\n") for node in (first, second) for request in node.requests)
+    budgets.forget()

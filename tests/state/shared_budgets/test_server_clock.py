@@ -146,6 +146,32 @@ def test_a_file_that_nobody_understands_says_nothing(server: RedisServer, tmp_pa
     assert kept.read_bytes() != data
 
 
+def test_lost_data_is_seen_although_a_new_host_asks_first(server: RedisServer, tmp_path: Path) -> None:
+    """It cannot know that there was any; the budgets are closed once, not again for each host that knows."""
+    name = fresh_name()
+    new, *hosts = (shared_budgets(server.url, tmp_path / str(host), name) for host in range(4))
+    hosts[0].reset_all()
+    for host in hosts:
+        assert host.take("git", "push", LIMIT, 10).consumed == 10
+    keys = hosts[0]._keys  # noqa: SLF001 - to lose them
+    server.client.delete(keys.epoch, keys.budget("git", "push"))
+    opened = b"".join(number.to_bytes(8, "little") for number in (1, 0, time_of(server)))
+    # as the new host does on a server that has run for long
+    server.client.set(keys.epoch, opened + b"s" + server.client.info("replication")["master_replid"].encode())
+    assert new.take("git", "pull", LIMIT).consumed == 1
+    assert hosts[0].take("git", "push", LIMIT).closed_because == "the server has lost its data"
+    mark = server.client.get(keys.epoch)
+    for host in (*hosts, new):
+        assert host.take("git", "push", LIMIT).closed
+    assert server.client.get(keys.epoch) == mark
+
+
+def time_of(server: RedisServer) -> int:
+    """Return the time of the server, in microseconds."""
+    seconds, microseconds = server.client.time()
+    return int(seconds) * SECOND + int(microseconds)
+
+
 class DataOfServer:
     """What the server holds of two budgets, and what its replica has of it."""
 
