@@ -55,7 +55,7 @@ def _text(number: int, rate: int) -> str:
 def read_files(root: Root) -> int:
     """Read the files as a plain program does."""
     size = 0
-    for entry in os.scandir(root.tools):
+    for entry in os.scandir(root.tools_path):
         with open(entry.path, "rb") as file:
             size += len(file.read())
     return size

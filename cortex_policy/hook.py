@@ -12,7 +12,7 @@ import time
 
 from cortex_policy import DECISION_MODULES, load_kept_modules
 from cortex_policy.core import Value
-from cortex_policy.core.hooks.denials import NO_OPINION, denial_output, model_reason
+from cortex_policy.core.hooks.denials import NO_OPINION, denial_output, denial_text_for_model
 from cortex_policy.core.hooks.payload import AGENTS, MAX_BYTES
 from cortex_policy.state import read_all
 
@@ -160,7 +160,9 @@ class HookProcess:
                 reason = decide(lambda agent: _write_all(writer, b"%s%s\n" % (_AGENT, agent.encode())))
             except Exception as error:  # noqa: BLE001 - a bug denies
                 reason = failure_text(error, self._error_text)
-            _write_all(writer, _DENY + model_reason(reason).encode("utf-8", "backslashreplace") if reason else _PASS)
+            _write_all(
+                writer, _DENY + denial_text_for_model(reason).encode("utf-8", "backslashreplace") if reason else _PASS
+            )
             code = 0
         finally:
             os._exit(code)

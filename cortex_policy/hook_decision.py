@@ -7,9 +7,9 @@ import os
 
 from cortex_policy import load_kept_modules
 from cortex_policy.core.decode import HOOKS, MalformedError, decode_json
-from cortex_policy.core.engine import denial_before_rate, path_syntax_problem
+from cortex_policy.core.engine import denial_before_rate, path_syntax_problem_text
 from cortex_policy.core.hooks import PayloadError
-from cortex_policy.core.hooks.guarded_files import PLACES, guarded_path_denial
+from cortex_policy.core.hooks.guarded_files import PLACES, guarded_path_denial_text
 from cortex_policy.core.hooks.inputs import remove_members
 from cortex_policy.core.hooks.payload import CANARY, MAX_BYTES, detect_agent, read_tool_call
 from cortex_policy.core.hooks.questions import apply_rules
@@ -80,16 +80,16 @@ def decide_payload(data: bytes, named: str, root: str, tag: str, tell_agent: "Ca
     try:
         return _decide_call(call, root, tag)
     except CortexPolicyError as error:
-        from cortex_policy.core.hooks.reasons import error_reason  # noqa: PLC0415 - only a denial needs it
+        from cortex_policy.core.hooks.reasons import error_denial_text  # noqa: PLC0415 - only a denial needs it
 
-        return error_reason(error)
+        return error_denial_text(error)
 
 
 def _decide_call(call: "ToolCall", named_root: str, tag: str) -> str:
     try:
         questions = _apply_rules_of_root(call, named_root, tag)
     except GrantError as error:
-        return _rules_error_reason(call, error)
+        return _rules_error_text(call, error)
     return questions if isinstance(questions, str) else questions.first_denial()
 
 
@@ -104,7 +104,7 @@ def _apply_rules_of_root(call: "ToolCall", named_root: str, tag: str) -> "str | 
         tops = dict.fromkeys((root.path, call.cwd, home))
         guard = _guard(call, rules, _guarded_links(tops, rules.guard) if ruling.paths else [])
         cwd_denial = _enter_directory(call)
-        denial = ruling.denial or _guarded_denial(call, ruling, guard) or (cwd_denial if ruling.questions else "")
+        denial = ruling.denial or _guarded_denial_text(call, ruling, guard) or (cwd_denial if ruling.questions else "")
         if not denial and ruling.questions:
             return _GrantQuestions(root, call, tag, ruling, guard)
         if call.tool != CANARY and settings.audit_file is not None:
@@ -124,7 +124,7 @@ def _enter_directory(call: "ToolCall") -> str:
     try:
         os.chdir(call.cwd)
     except (OSError, ValueError):
-        return _ruling_reason(call, "its working directory cannot be entered")
+        return _ruling_denial_text(call, "its working directory cannot be entered")
     return ""
 
 
@@ -132,30 +132,30 @@ def _guard(call: "ToolCall", rules: "HookRules", links: list[tuple[str, str]]) -
     def guard(path: str) -> str:
         """Return why a path is guarded, as spelled or through a guarded link; '' if it is not."""
         spellings = [path, *(name + path[len(end) :] for name, end in links if f"{path}/".startswith(f"{end}/"))]
-        return next(filter(None, (guarded_path_denial(one, call, rules) for one in spellings)), "")
+        return next(filter(None, (guarded_path_denial_text(one, call, rules) for one in spellings)), "")
 
     return guard
 
 
-def _guarded_denial(call: "ToolCall", ruling: "Ruling", guard: "Guard") -> str:
+def _guarded_denial_text(call: "ToolCall", ruling: "Ruling", guard: "Guard") -> str:
     why = _guarded_end(ruling.paths, guard)
-    return _ruling_reason(call, why) if why else ""
+    return _ruling_denial_text(call, why) if why else ""
 
 
-def _rules_error_reason(call: "ToolCall", error: GrantError) -> str:
+def _rules_error_text(call: "ToolCall", error: GrantError) -> str:
     if error.reason is GRANT_NOT_FOUND:
-        return _ruling_reason(call, "there are no rules for the tools of agents")
+        return _ruling_denial_text(call, "there are no rules for the tools of agents")
     if error.reason is GRANT_INVALID:
-        return _ruling_reason(call, "the rules for the tools of agents are not valid")
-    from cortex_policy.core.hooks.reasons import error_reason  # noqa: PLC0415 - only a denial needs it
+        return _ruling_denial_text(call, "the rules for the tools of agents are not valid")
+    from cortex_policy.core.hooks.reasons import error_denial_text  # noqa: PLC0415 - only a denial needs it
 
-    return error_reason(error)
+    return error_denial_text(error)
 
 
-def _ruling_reason(call: "ToolCall", why: str) -> str:
-    from cortex_policy.core.hooks.ruling_reason import ruling_reason  # noqa: PLC0415 - only a denial needs it
+def _ruling_denial_text(call: "ToolCall", why: str) -> str:
+    from cortex_policy.core.hooks.ruling_denial_text import ruling_denial_text  # noqa: PLC0415 - only a denial needs it
 
-    return ruling_reason(call.tool, why, is_final=True)
+    return ruling_denial_text(call.tool, why, is_final=True)
 
 
 def _guarded_links(tops: "Iterable[str]", guard: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -214,10 +214,10 @@ class _GrantQuestions:
             audited.decision = self._decide(question, grant, audited)
         if audited.decision:
             return ""
-        load_kept_modules("core/text", "core/hooks/ruling_reason", "core/hooks/reasons")
-        from cortex_policy.core.hooks.reasons import grant_denial_reason  # noqa: PLC0415 - only a denial needs it
+        load_kept_modules("core/text", "core/hooks/ruling_denial_text", "core/hooks/reasons")
+        from cortex_policy.core.hooks.reasons import grant_denial_text  # noqa: PLC0415 - only a denial needs it
 
-        return grant_denial_reason(question, grant, audited.decision)
+        return grant_denial_text(question, grant, audited.decision)
 
     def _decide(self, question: "GrantQuestion", grant: "Grant", audited: AuditedCall) -> Decision:
         origin, settings = _origin_of(grant), audited.settings
@@ -288,7 +288,7 @@ def _outside_root(grant: "Grant", request: Request) -> str:
     path_by_key = {(path.argument, path.given): path for path in request.paths}
     for argument, given, is_path in path_arguments(grant, request.args):
         path = path_by_key.get((argument, given)) if given is not None else None
-        if is_path and given and (problem := path_syntax_problem(given)):
+        if is_path and given and (problem := path_syntax_problem_text(given)):
             return f"`{given}` {problem}"
         if is_path and (path is None or path.normalized is None or path.resolved_inside is None):
             what = f"argument `{argument}`" if given is None else f"`{given}`"

@@ -20,7 +20,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import escape_unprintable, message_line, os_error_text
 from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
 from cortex_policy.manage.diff.unified import readable_diff_lines
-from cortex_policy.manage.editing.editor_command import command_to_open
+from cortex_policy.manage.editing.editor_command import editor_command_words
 from cortex_policy.manage.editing.loop import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class EditScreen:
         started = monotonic()
         try:
             with _restore_terminal(), _handle_signals(lambda *_: None, signal.SIGINT, signal.SIGQUIT):
-                status = subprocess.run(command_to_open(self._editor, path, line), check=False).returncode
+                status = subprocess.run(editor_command_words(self._editor, path, line), check=False).returncode
         except (OSError, ValueError) as error:
             why = os_error_text(error)
             return f"the editor `{self._editor[0]}` does not start: {why}"
@@ -82,7 +82,7 @@ class EditScreen:
                 if len(key) == 1 and key in choices:
                     answer = key
                     break
-                typer.echo(f"\n{_choices_help(choices)}\n{question}", nl=False, err=True)
+                typer.echo(f"\n{_choices_text(choices)}\n{question}", nl=False, err=True)
         typer.echo(answer, err=True)
         return answer
 
@@ -117,7 +117,7 @@ class EditScreen:
             typer.echo("\t".join(map(escape_unprintable, line.split("\t"))), err=True)
 
 
-def _choices_help(choices: str) -> str:
+def _choices_text(choices: str) -> str:
     """Return what each key does, for an operator who has pressed another one."""
     return "\n".join(f"  {key}  {KEY_MEANINGS[key]}" for key in choices)
 

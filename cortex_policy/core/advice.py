@@ -2,7 +2,7 @@
 
 from cortex_policy.core import Value, operator_commands
 from cortex_policy.core.closest_match import closest_scope, closest_value, closest_word
-from cortex_policy.core.engine import counts_as_declared, normalize_scope, path_syntax_problem, path_verdicts
+from cortex_policy.core.engine import counts_as_declared, normalize_scope, path_syntax_problem_text, path_verdicts
 from cortex_policy.core.path_likeness import find_unchecked_paths, looks_like_path
 from cortex_policy.core.rule_steps import MOST_PATHS, RULES
 from cortex_policy.core.text import did_you_mean
@@ -100,7 +100,7 @@ def _advise_on_path(case: "ExplainContext") -> Advice:
         resolved, closest = same[0]
         return Advice(closest, usable, remedy, normal_form_difference_text("the scope", resolved.given, closest))
     return Advice(
-        closest, usable, remedy, _did_you_mean_scope(closest, paths) if remedy else _why_no_scope_helps(paths)
+        closest, usable, remedy, _did_you_mean_scope_text(closest, paths) if remedy else _no_scope_helps_text(paths)
     )
 
 
@@ -114,16 +114,16 @@ def advise_on_allowed_call(case: "ExplainContext") -> Advice:
     return Advice(remedy=remedy, advice="an operator can declare what looks like a path" if remedy else "")
 
 
-def _did_you_mean_scope(closest: str, paths: "list[ResolvedPath]") -> str:
+def _did_you_mean_scope_text(closest: str, paths: "list[ResolvedPath]") -> str:
     """Ask whether another scope was meant, if one is spelled alike and begins differently."""
     tops = {(resolved.normalized or resolved.given).partition("/")[0] for resolved in paths}
     is_begun = closest.partition("/")[0] in tops
     return "" if is_begun or not closest else f"did you mean a path in `{closest}`? upper and lower case matter"
 
 
-def _why_no_scope_helps(paths: "list[ResolvedPath]") -> str:
+def _no_scope_helps_text(paths: "list[ResolvedPath]") -> str:
     """Say why no scope can let these paths in."""
-    if any(path_syntax_problem(resolved.given) for resolved in paths):
+    if any(path_syntax_problem_text(resolved.given) for resolved in paths):
         return "no scope can cover a path written like this: write it relative to the root or the working directory"
     if any(resolved.error for resolved in paths):
         return "no scope can cover a path that cannot be resolved"

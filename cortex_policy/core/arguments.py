@@ -65,7 +65,7 @@ def find_argument_violation(
     work = _Work()
     for name, value in given.items():
         if name in declarations:
-            why = declaration_problem(declarations[name], 0) or _find_violation(declarations[name], value, 0, work)
+            why = declaration_problem_text(declarations[name], 0) or _find_violation(declarations[name], value, 0, work)
             if why:
                 return name, why, work.items
     return "", "", []
@@ -110,16 +110,16 @@ def _is_count(value: object) -> bool:
     return _is_number(value) and value >= 0 and value == value // 1  # type: ignore[operator]
 
 
-def declaration_problem(declaration: object, depth: int) -> str:
+def declaration_problem_text(declaration: object, depth: int) -> str:
     """Say why a declaration cannot be enforced, '' if it can."""
     if not isinstance(declaration, dict) or depth > MAX_DEPTH:
         return "has a declaration that is not an object"
     for keyword, value in declaration.items():
         if not _is_enforceable(keyword, value):
             return f"is declared with `{keyword}`, which cannot be enforced"
-        if keyword == "pattern" and (why := _pattern_error(str(value))):
+        if keyword == "pattern" and (why := _pattern_problem_text(str(value))):
             return f"is declared with `pattern`, which cannot be enforced: {why}"
-        if keyword == "items" and (why := declaration_problem(value, depth + 1)):
+        if keyword == "items" and (why := declaration_problem_text(value, depth + 1)):
             return f"(its items) {why}"
     return ""
 
@@ -140,7 +140,7 @@ def _is_enforceable(keyword: str, value: object) -> bool:
     return keyword == "pattern" and isinstance(value, str)
 
 
-def _pattern_error(pattern: str) -> str:
+def _pattern_problem_text(pattern: str) -> str:
     from cortex_policy.core.ecma_regex import PatternError, PatternLimitError, compile_pattern  # noqa: PLC0415 - heavy
 
     try:

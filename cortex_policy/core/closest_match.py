@@ -3,7 +3,11 @@
 from difflib import SequenceMatcher
 
 from cortex_policy.core import Value
-from cortex_policy.core.arguments import declaration_problem, find_argument_violation, first_argument_violation_text
+from cortex_policy.core.arguments import (
+    declaration_problem_text,
+    find_argument_violation,
+    first_argument_violation_text,
+)
 from cortex_policy.core.engine import find_matching_scope, normalize_scope
 from cortex_policy.core.unicode_equivalence import equivalent_word, scope_covering_in_nfc
 from cortex_policy.core.value_text import format_first_values
@@ -72,7 +76,9 @@ def first_argument_violation(
     if not keyword:
         return ArgumentViolation(f"`{name}` {why}", keys, "", None, value, "")
     allowed = (
-        "" if declaration_problem(declaration, 0) else f"{_argument_label(keys)}: {_describe_declaration(declaration)}"
+        ""
+        if declaration_problem_text(declaration, 0)
+        else f"{_argument_label(keys)}: {_declaration_summary_text(declaration)}"
     )
     return ArgumentViolation(f"`{name}` {why}", (*keys, keyword), keyword, declaration[keyword], value, allowed)
 
@@ -86,8 +92,8 @@ def _find_violated_keyword(declaration: object, value: object) -> str:
     if not isinstance(declaration, dict):
         return ""
     members: dict[str, object] = declaration
-    if declaration_problem(members, 0):
-        return next(keyword for keyword, bound in members.items() if declaration_problem({keyword: bound}, 0))
+    if declaration_problem_text(members, 0):
+        return next(keyword for keyword, bound in members.items() if declaration_problem_text({keyword: bound}, 0))
     first = [keyword for keyword in _FIRST_KEYWORDS if keyword in members]
     ordered = [*first, *(keyword for keyword in members if keyword not in first)]
     return next((keyword for keyword in ordered if _violates({keyword: members[keyword]}, value)), "")
@@ -97,7 +103,7 @@ def _violates(declaration: object, value: object) -> bool:
     return bool(first_argument_violation_text({"": declaration}, {"": value}))
 
 
-def _describe_declaration(declaration: "dict[str, Any]") -> str:
+def _declaration_summary_text(declaration: "dict[str, Any]") -> str:
     """Say in a few words what a declaration lets through."""
     parts = []
     for keyword, bound in declaration.items():

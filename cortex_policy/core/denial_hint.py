@@ -17,8 +17,8 @@ def denial_hint(grant: "Grant", action: str, decision: "Decision", root: str | N
     file = grant.origin.file if grant.origin is not None else grant.id
     if decision.reason is ACTION_NOT_ALLOWED:
         actions = join_words_that_fit(grant.actions) or "none"
-        allowing = _command_phrase(grant, root, "allow", [action] if action else [])
-        more = _lookalike_action_note(action, grant.actions)
+        allowing = _command_text(grant, root, "allow", [action] if action else [])
+        more = _lookalike_action_text(action, grant.actions)
         return f"allowed actions: {actions}{more}; an operator {allowing or f'adds one to `actions` in {file}'}"
     if decision.reason is ARGUMENT_NOT_ALLOWED:
         return f"the allowed arguments are declared under `args` in {file}; `cortex-policy explain` names the line"
@@ -36,16 +36,16 @@ def _path_hint(grant: "Grant", decision: "Decision", file: str, root: str | None
         return "name a path that can be followed: an absolute one, or from a directory that exists"
     if any(place.protected_reason for place, _ in decision.paths):
         return "no grant may allow access to what governs it"
-    allowing = _command_phrase(grant, root, "add-scope", scopes_that_allow(grant, decision))
+    allowing = _command_text(grant, root, "add-scope", scopes_that_allow(grant, decision))
     scopes = [scope for scope in grant.fs_scope if normalize_scope(scope) is not None]
     if scopes:
         what = "allowed" if decision.paths else "give a path"
-        more = _lookalike_scope_note(grant.fs_scope, decision)
+        more = _lookalike_scope_text(grant.fs_scope, decision)
         return f"{what} below: {join_words_that_fit(scopes)}{more}{allowing and f'; an operator {allowing}'}"
     return f"no scope of this grant can match; an operator fixes `fsScope` in {file}" if grant.fs_scope else ""
 
 
-def _lookalike_action_note(action: str, actions: tuple[str, ...]) -> str:
+def _lookalike_action_text(action: str, actions: tuple[str, ...]) -> str:
     """Return a note that an action looks like an allowed one, '' if it does not."""
     if action.isascii():
         return ""
@@ -55,7 +55,7 @@ def _lookalike_action_note(action: str, actions: tuple[str, ...]) -> str:
     return f"; {normal_form_difference_text('the action', action, same)}" if same else ""
 
 
-def _lookalike_scope_note(scopes: tuple[str, ...], decision: "Decision") -> str:
+def _lookalike_scope_text(scopes: tuple[str, ...], decision: "Decision") -> str:
     """Return a note that a path looks as if it were in a scope, '' if it does not."""
     paths = [
         resolved for resolved, _ in decision.paths if not f"{resolved.normalized}{resolved.resolved_inside}".isascii()
@@ -70,7 +70,7 @@ def _lookalike_scope_note(scopes: tuple[str, ...], decision: "Decision") -> str:
     return ""
 
 
-def _command_phrase(grant: "Grant", root: str | None, option: str, words: list[str]) -> str:
+def _command_text(grant: "Grant", root: str | None, option: str, words: list[str]) -> str:
     """Return a phrase with the command that would allow these words, '' if no command can."""
     command = append_root_option(set_command(grant.id, option, words), root)
     return f"allows it with `{command}`" if command else ""

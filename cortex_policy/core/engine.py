@@ -176,7 +176,7 @@ def _has_scheme(given: str) -> bool:
     return scheme[0].isalpha() and all(character.isalnum() or character in "+.-" for character in scheme)
 
 
-def path_syntax_problem(given: str) -> str:
+def path_syntax_problem_text(given: str) -> str:
     """Return why a path is denied by its spelling alone, '' if it is not."""
     if not given:
         return "is empty"
@@ -246,7 +246,7 @@ def path_violation_text(scopes: tuple[str, ...], path: "ResolvedPath") -> str:
         return path.protected_reason
     if not scopes:
         return ""
-    error = path_syntax_problem(path.given) or path.error
+    error = path_syntax_problem_text(path.given) or path.error
     if error:
         return error
     if find_matching_scope(scopes, path.normalized) is None:

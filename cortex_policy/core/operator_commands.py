@@ -1,6 +1,6 @@
 """Commands that an operator can type to let a denied call pass."""
 
-from cortex_policy.core.engine import find_matching_scope, normalize_scope, path_syntax_problem
+from cortex_policy.core.engine import find_matching_scope, normalize_scope, path_syntax_problem_text
 from cortex_policy.core.model import WAITING
 from cortex_policy.core.text import escape_unprintable
 
@@ -60,7 +60,7 @@ def scopes_that_allow(grant: "Grant", decision: "Decision") -> list[str]:
             if (
                 relative is None
                 or normalize_scope(relative) != relative
-                or path_syntax_problem(path.given)
+                or path_syntax_problem_text(path.given)
                 or path.error
             ):
                 return []  # it is outside the root, or is denied for its spelling

@@ -4,7 +4,7 @@ It answers only ordinary calls and leaves all others to the engine: whatever it 
 would have answered too (a property test holds it to that).
 """
 
-from cortex_policy.core.arguments import declaration_problem, is_annotation_keyword
+from cortex_policy.core.arguments import declaration_problem_text, is_annotation_keyword
 from cortex_policy.core.engine import counts_as_declared, normalize_scope, rate_denial_text
 from cortex_policy.core.model import ALLOWED, HUMAN_APPROVAL, RATE_LIMITED, Budget, Decision, Settings
 from cortex_policy.core.path_arguments import may_be_path_argument
@@ -137,7 +137,11 @@ class PreparedGrant:
 
 
 def _takes_any_text(declaration: object) -> bool:
-    if not isinstance(declaration, dict) or declaration_problem(declaration, 0) or declaration.get("type") != "string":
+    if (
+        not isinstance(declaration, dict)
+        or declaration_problem_text(declaration, 0)
+        or declaration.get("type") != "string"
+    ):
         return False
     return all(keyword in ("type", "format") or is_annotation_keyword(keyword) for keyword in declaration)
 

@@ -4,7 +4,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.closest_match import ArgumentViolation, closest_scope
 from cortex_policy.core.engine import (
     find_matching_scope,
-    path_syntax_problem,
+    path_syntax_problem_text,
     path_verdicts,
     undeclared_argument_denial_text,
 )
@@ -83,7 +83,7 @@ def _explain_arguments(case: ExplainContext) -> "Iterator[RuleStep]":
         violation = case.violation
         if violation is not None:
             pointer = json_pointer("args", *violation.keys)
-            yield RuleStep("arguments", DENIES, _violation_sentence(violation), pointer)
+            yield RuleStep("arguments", DENIES, _violation_text(violation), pointer)
         else:
             why = undeclared_argument_denial_text(case.grant, given, case.settings)
             yield RuleStep("arguments", DENIES, why, json_pointer("args") if declared else "")
@@ -92,22 +92,22 @@ def _explain_arguments(case: ExplainContext) -> "Iterator[RuleStep]":
     for name, value in given.items():
         (known if name in declared else paths if is_path_argument(case.grant, name, value) else free).append(name)
     sentence = [
-        *([f"{_names_phrase(known)} as declared"] if known else []),
-        *([f"{_names_phrase(free)} not declared, so any value is allowed"] if free else []),
-        *([f"{_names_phrase(paths)} left to the path rule"] if paths else []),
+        *([f"{_names_text(known)} as declared"] if known else []),
+        *([f"{_names_text(free)} not declared, so any value is allowed"] if free else []),
+        *([f"{_names_text(paths)} left to the path rule"] if paths else []),
     ]
     pointer = json_pointer("args", known[0]) if len(known) == 1 else json_pointer("args") if known else ""
     yield RuleStep("arguments", PASSES, "; ".join(sentence) or "the call has none", pointer)
 
 
-def _violation_sentence(violation: ArgumentViolation) -> str:
+def _violation_text(violation: ArgumentViolation) -> str:
     is_plain = isinstance(violation.value, str | int | float)
     # a type says already what came, and of a broken declaration (which allows nothing) no value is to blame
     is_shown = is_plain and violation.allowed and violation.keyword != "type"
     return f"{violation.why}, and is {format_value(violation.value)}" if is_shown else violation.why
 
 
-def _names_phrase(names: list[str]) -> str:
+def _names_text(names: list[str]) -> str:
     shown = join_words_that_fit([f"`{name}`" for name in names])
     return f"{shown} {'is' if len(names) == 1 else 'are'}"
 
@@ -160,7 +160,7 @@ def _explain_resolved_path(scopes: tuple[str, ...], resolved: "ResolvedPath", wh
         return RuleStep(
             "path", PASSES, f"`{resolved.given}` lies in scope `{scope}`", json_pointer("fsScope", scopes.index(scope))
         )
-    is_plain = not (resolved.error or resolved.protected_reason or path_syntax_problem(resolved.given))
+    is_plain = not (resolved.error or resolved.protected_reason or path_syntax_problem_text(resolved.given))
     more = _readings_text(scopes, resolved) if is_plain else ""
     if resolved.protected_reason or not scopes:
         return RuleStep("path", DENIES, f"`{resolved.given}` {why}{more}")

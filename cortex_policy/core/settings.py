@@ -44,7 +44,7 @@ class Setting(Value):
         if self.kind == CHOICE:
             *words, last = (f"`{value}`" for value in self.values)
             return f"{', '.join(words)} or {last}"
-        return _forms_of_urls() if self.kind == URL else _EXPECTED[self.kind]
+        return _url_forms_text() if self.kind == URL else _EXPECTED[self.kind]
 
     @property
     def default_text(self) -> str:
@@ -80,7 +80,7 @@ def _are_texts(value: object) -> bool:
     return isinstance(value, list) and all(map(_is_text, value))
 
 
-def _forms_of_urls() -> str:
+def _url_forms_text() -> str:
     from cortex_policy.core.budget_server import FORMS  # noqa: PLC0415 - only a failure and the documentation need it
 
     return FORMS

@@ -8,8 +8,8 @@ import os
 import signal
 import socket
 
-from cortex_policy.core.hooks import reasons, ruling_reason  # noqa: F401 - loaded before a worker needs them
-from cortex_policy.core.hooks.denials import model_reason
+from cortex_policy.core.hooks import reasons, ruling_denial_text  # noqa: F401 - loaded before a worker needs them
+from cortex_policy.core.hooks.denials import denial_text_for_model
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.hook import HookWords, bug_text, failure_text, keep_only
 from cortex_policy.hook_decision import decide_payload
@@ -138,7 +138,7 @@ def _decide_and_send(words: HookWords, payload: bytes, channel: int) -> None:
         )
     except Exception as error:  # noqa: BLE001 - a bug denies
         denial = failure_text(error, bug_text)
-    _send_line(channel, _DENY + model_reason(denial).encode("utf-8", "backslashreplace") if denial else _PASS)
+    _send_line(channel, _DENY + denial_text_for_model(denial).encode("utf-8", "backslashreplace") if denial else _PASS)
 
 
 def _send_line(channel: int, line: bytes) -> None:

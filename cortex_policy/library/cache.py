@@ -152,7 +152,7 @@ class GrantCache:
         """Read a grant, and keep it if any change of it will be noticed; raise what `load` raises."""
         start = perf_counter()
         preconditions, _ = self.watcher.current()
-        file = f"{preconditions.root.tools}/{grant_id}.json" if preconditions is not None else ""
+        file = f"{preconditions.root.tools_path}/{grant_id}.json" if preconditions is not None else ""
         before = _stable_identity(file)
         if before is not None:
             self.watcher.watch_grant_file(file)

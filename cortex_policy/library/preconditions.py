@@ -201,7 +201,7 @@ def read_preconditions(name: UnresolvedRoot) -> Preconditions:
 
 
 def _read_stamp_identity(root: Root) -> Identity:
-    status = os.lstat(f"{root.policy}/stamp.json")
+    status = os.lstat(f"{root.policy_path}/stamp.json")
     identity = identity_of(status)
     if not is_next_change_noticeable(identity):
         raise OSError(None, "it may be written again with the same time stamp")

@@ -211,7 +211,7 @@ class PolicyStore(Decider):
         if self._polling is None:
             from cortex_policy.library.store_thread import StoreThread  # noqa: PLC0415 - loads `threading`
 
-            self._polling = StoreThread(self.root.resolve().tools)
+            self._polling = StoreThread(self.root.resolve().tools_path)
         return self._polling
 
 

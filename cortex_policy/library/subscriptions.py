@@ -117,7 +117,7 @@ class Subscriptions:
 
 def _list_grant_ids(root: Root | None) -> list[str]:
     try:
-        names = os.listdir(root.tools) if root is not None else []
+        names = os.listdir(root.tools_path) if root is not None else []
     except OSError:
         return []
     return list(filter(None, map(grant_id_of_file, names)))
@@ -125,7 +125,7 @@ def _list_grant_ids(root: Root | None) -> list[str]:
 
 def _identity_of_grant(root: Root | None, grant_id: str) -> Identity | None:
     try:
-        return identity_of(os.lstat(f"{root.tools}/{grant_id}.json")) if root is not None else None
+        return identity_of(os.lstat(f"{root.tools_path}/{grant_id}.json")) if root is not None else None
     except OSError:
         return None
 

@@ -76,7 +76,7 @@ def stop_root(root: Root, reason: str = "") -> StopResult:
 
 def resume_root(root: Root) -> ResumeResult:
     """End the stop of a root, whichever user made it; raise NotDoneError if it cannot be removed."""
-    with _open_policy(root, f"see why with `ls -ld {quoted(f'{root.policy}/{NAME}')}`") as policy:
+    with _open_policy(root, f"see why with `ls -ld {quoted(f'{root.policy_path}/{NAME}')}`") as policy:
         check_root_not_replaced(policy)
         ended = find_stop_in_directory(policy)
         with suppress(FileNotFoundError):  # there is none, or another operator was faster

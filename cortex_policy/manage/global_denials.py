@@ -40,7 +40,7 @@ class GlobalDenials(Value):
     @property
     def sentences(self) -> list[str]:
         """A sentence for each of them."""
-        return [*(f"stopped {stop.sentence}" for stop in self.stops), *map(global_error_sentence, self.errors)]
+        return [*(f"stopped {stop.sentence}" for stop in self.stops), *map(global_error_text, self.errors)]
 
     @property
     def hints(self) -> list[str]:
@@ -49,7 +49,7 @@ class GlobalDenials(Value):
         return [*(stop.hint or ending for stop in self.stops), *(error.hint for error in self.errors)]
 
 
-def global_error_sentence(error: CortexPolicyError) -> str:
+def global_error_text(error: CortexPolicyError) -> str:
     """Say that every check answers this error."""
     return f"{error}; every check answers {error.exit_code}"
 

@@ -105,7 +105,7 @@ def _find_unusable_error(root: Root, grants: tuple[GrantRow, ...], settings: Set
         return NotDoneError("a stamp is required, and no grant matches it", hand_edit_hint(option))
     if grants:
         return NotDoneError("none of the grants can be used", f"see why with `cortex-policy list{option}`")
-    return NotDoneError(f"there are no grants in `{root.tools}`", f"make one with `cortex-policy new ID{option}`")
+    return NotDoneError(f"there are no grants in `{root.tools_path}`", f"make one with `cortex-policy new ID{option}`")
 
 
 def _find_audit_error(settings: Settings | None) -> CortexPolicyError | None:

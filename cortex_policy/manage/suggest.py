@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from cortex_policy.manage.audit.reader import ReadCounts
     from cortex_policy.manage.diff.grants import GrantDiff
-    from cortex_policy.manage.replay.call_replayer import Policy
+    from cortex_policy.manage.replay.call_replayer import GrantsById
     from cortex_policy.state import Root
 
 MAX_SUGGESTIONS = 100
@@ -72,13 +72,13 @@ def suggest(
     root: "Root", lines: "Iterable[bytes]", counts: "ReadCounts", since: float = float("-inf"), only: str | None = None
 ) -> Suggestions:
     """Return what would have allowed the calls that were denied since a time, of all grants or of one."""
-    policy, settings = load_current_or_proposed_grants(root), effective_settings(root.path)
-    grouper = DenialGrouper(CallReplayer(policy, settings, lambda *_: None), settings, only)
+    grants, settings = load_current_or_proposed_grants(root), effective_settings(root.path)
+    grouper = DenialGrouper(CallReplayer(grants, settings, lambda *_: None), settings, only)
     with pause_garbage_collector():
         for at, data in decode_grant_calls(lines, root.path, counts):
             if at >= since - WARM_UP_SECONDS:
                 grouper.add_call(at, data, is_asked=at >= since)
-    suggestions, remaining = _build_suggestions(root, list(grouper.groups.values()), policy)
+    suggestions, remaining = _build_suggestions(root, list(grouper.groups.values()), grants)
     helpless = [
         UndecidedCalls(grant_id, why, "" if is_full else FULL_ARGS_HINT, count)
         for (grant_id, why, is_full), count in grouper.unfixable.items()
@@ -89,16 +89,16 @@ def suggest(
 
 
 def _build_suggestions(
-    root: "Root", groups: list[DeniedGroup], policy: "Policy"
+    root: "Root", groups: list[DeniedGroup], grants: "GrantsById"
 ) -> tuple[list[Suggestion], dict[tuple[str, str], int]]:
     """Return the changes for the most calls, and how many calls of a grant have none, by why."""
     suggestions, remaining, size = list[Suggestion](), dict[tuple[str, str], int](), 0
     for group in sorted(groups, key=lambda one: -one.call_count):
-        known = policy.get(group.grant_id)
+        known = grants.get(group.grant_id)
         text = known if isinstance(known, bytes) else None
         is_too_much = len(suggestions) == MAX_SUGGESTIONS or size > _MAX_TEXT_BYTES
         size += len(text or b"") * (1 + len(group.argument_changes))
-        suggestion = TOO_MANY_CHANGES if is_too_much else _build_suggestion(root, group, text, policy)
+        suggestion = TOO_MANY_CHANGES if is_too_much else _build_suggestion(root, group, text, grants)
         if isinstance(suggestion, str):
             remaining[group.grant_id, suggestion] = remaining.get((group.grant_id, suggestion), 0) + group.call_count
         else:
@@ -106,7 +106,7 @@ def _build_suggestions(
     return suggestions, remaining
 
 
-def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, policy: "Policy") -> Suggestion | str:
+def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, grants: "GrantsById") -> Suggestion | str:
     """Return the change that allows a group of denied calls, or a sentence that says why there is none."""
     scopes = merge_scopes(tuple(group.scopes))
     if len(scopes) > MAX_SCOPES:
@@ -134,13 +134,13 @@ def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, poli
         group.call_count - group.within_rate,
         to_example(group.first),
         tuple(one for one in change.escalations if one not in before),
-        _nearest_action(group, change, policy),
+        _nearest_action(group, change, grants),
     )
 
 
-def _nearest_action(group: DeniedGroup, change: "GrantDiff", policy: "Policy") -> str:
+def _nearest_action(group: DeniedGroup, change: "GrantDiff", grants: "GrantsById") -> str:
     if group.kind == NO_GRANT:
-        return closest_word(group.grant_id, list(policy))
+        return closest_word(group.grant_id, list(grants))
     known = change.old.grant.actions if change.old.grant is not None else ()
     return next((closest for action in group.actions if (closest := closest_word(action, known))), "")
 

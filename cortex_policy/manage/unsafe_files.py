@@ -39,7 +39,7 @@ def find_permission_problems(root: Root, files: list[str], of_files: "Doubts") -
     ):
         paths = [path for found_kind, path in doubts if found_kind == kind]
         if paths:
-            message = f"{paths_summary(paths)} {what}, and `check` refuses that"
+            message = f"{first_paths_text(paths)} {what}, and `check` refuses that"
             yield file_problem(display_path(paths[0]), "file-unsafe", message, _fix_hint(root, kind, paths))
     yield from find_group_writer_problems(root, files, {path for _, path in doubts})
 
@@ -62,7 +62,7 @@ def find_grant_faults(root: Root, grant_ids: tuple[str, ...] = ()) -> list[str]:
     return trust.faults
 
 
-def paths_summary(paths: list[str]) -> str:
+def first_paths_text(paths: list[str]) -> str:
     """Return the first few paths, and the number of the others."""
     more = f" and {len(paths) - MAX_NAMED} more" if len(paths) > MAX_NAMED else ""
     return ", ".join(f"`{display_path(path)}`" for path in paths[:MAX_NAMED]) + more
@@ -94,7 +94,7 @@ def _fix_command(command: str, root: str, paths: list[str]) -> str:
 
 
 def _root_directories(root: Root) -> "Iterator[str]":
-    yield from (root.path, dot_cortex_path(root.path), root.policy, root.tools)
+    yield from (root.path, dot_cortex_path(root.path), root.policy_path, root.tools_path)
 
 
 def find_group_writer_problems(root: Root, files: list[str], known: "Container[str]" = ()) -> "Iterator[Problem]":

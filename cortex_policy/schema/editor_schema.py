@@ -39,9 +39,9 @@ def editor_schema() -> dict[str, Any]:
     link = {"type": "string", "description": "The schema that editors check this file against."}
     schema["properties"] = {"$schema": link, **schema["properties"]}
     schema["properties"]["args"]["additionalProperties"] = _DECLARATION
-    schema["patternProperties"] = {_wrong_keys(GRANT_KEYS, {*KEY_BY_NORMAL_FORM, *UNENFORCED_KEYS}): False}
+    schema["patternProperties"] = {_wrong_keys_pattern(GRANT_KEYS, {*KEY_BY_NORMAL_FORM, *UNENFORCED_KEYS}): False}
     rate = schema["$defs"]["RateDocument"]
-    rate["patternProperties"] = {_wrong_keys((PER_MINUTE,), {PER_MINUTE.lower(), *UNENFORCED_KEYS}): False}
+    rate["patternProperties"] = {_wrong_keys_pattern((PER_MINUTE,), {PER_MINUTE.lower(), *UNENFORCED_KEYS}): False}
     schema["$defs"]["Declaration"] = _declaration_schema()
     return schema
 
@@ -62,7 +62,7 @@ def _keyword_schema(keyword: Keyword) -> dict[str, Any]:
     return {"description": keyword.sentence, **values}
 
 
-def _wrong_keys(right: tuple[str, ...], words: set[str]) -> str:
+def _wrong_keys_pattern(right: tuple[str, ...], words: set[str]) -> str:
     """Return a pattern of keys that `validate` warns of: misspelled ones, and restrictions that nothing enforces.
 
     The words are in lower case, without `_` and `-`.

@@ -71,7 +71,7 @@ class Guard:
         except RefusedError as error:
             await answer_error(error, send_checked)
         except Exception as error:  # noqa: BLE001 - a bug is never an allowance
-            log.error("%s", describe_bug(error))  # noqa: TRY400 - without what a request may hold
+            log.error("%s", server_bug_text(error))  # noqa: TRY400 - without what a request may hold
             if status:  # the answer cannot be taken back, but it is not ended either: the connection is closed
                 return
             await answer_error(RefusedError(500, "internal error"), send_checked)
@@ -115,7 +115,7 @@ def _checked_identifier(value: bytes) -> bytes:
     return value
 
 
-def describe_bug(error: BaseException) -> str:
+def server_bug_text(error: BaseException) -> str:
     """Say where a bug is, without what the request held."""
     place = error.__traceback__
     while place is not None and place.tb_next is not None:

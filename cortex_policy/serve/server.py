@@ -12,7 +12,7 @@ import uvicorn
 from cortex_policy.serve.addresses import BACKLOG
 from cortex_policy.serve.app import build_app
 from cortex_policy.serve.decisions import Decisions
-from cortex_policy.serve.guard import Access, describe_bug
+from cortex_policy.serve.guard import Access, server_bug_text
 from cortex_policy.serve.metrics import Metrics
 from cortex_policy.serve.protocol import IDLE_SECONDS, Connections, GuardedProtocol
 from cortex_policy.serve.tls import CountedTls
@@ -41,7 +41,7 @@ def serve_requests(words: "ServeWords", announce: "Callable[[], object]", parent
     decisions = Decisions(words.answerer, metrics)
     address = words.address
     access = Access(address.names, address.origins, words.token)
-    connections = Connections(raise_connection_limit(), metrics, check_users=address.is_unix)
+    connections = Connections(increase_connection_limit(), metrics, check_users=address.is_unix)
     server = _Server(build_app(decisions, metrics, access), words, connections, decisions)
     try:
         server.run_until_signal(announce, parent)
@@ -135,7 +135,7 @@ def prepare_logging() -> None:
         logger.setLevel(logging.ERROR)
 
 
-def raise_connection_limit() -> int:
+def increase_connection_limit() -> int:
     """Allow as many descriptors as we may, and return how many connections can be open at once."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_CONNECTIONS + _SPARE
@@ -149,5 +149,5 @@ def _log_loop_error(_: asyncio.AbstractEventLoop, context: "dict[str, object]") 
     error = context.get("exception")
     if isinstance(error, ConnectionError):  # a client has gone
         return
-    why = describe_bug(error) if isinstance(error, Exception) and not isinstance(error, OSError) else str(error)
+    why = server_bug_text(error) if isinstance(error, Exception) and not isinstance(error, OSError) else str(error)
     logging.getLogger("cortex_policy.serve").error("%s: %s", context.get("message"), why)

@@ -136,8 +136,8 @@ def _work(words: "ServeWords", alive: int, other_end: int, mask: "set[int | sign
 
         code = serve_requests(words, lambda: None, alive)
     except Exception as error:  # noqa: BLE001 - nobody is above it that could say so
-        from cortex_policy.serve.guard import describe_bug  # noqa: PLC0415 - as above
+        from cortex_policy.serve.guard import server_bug_text  # noqa: PLC0415 - as above
 
-        _warn(describe_bug(error))
+        _warn(server_bug_text(error))
     finally:
         os._exit(code)

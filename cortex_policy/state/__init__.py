@@ -46,19 +46,19 @@ class Root(Value):
     named: bool
 
     @property
-    def policy(self) -> str:
+    def policy_path(self) -> str:
         """The directory of the grants, the stamp, the settings of the root and the rest of its policy."""
         return policy_path(self.path)
 
     @property
-    def tools(self) -> str:
+    def tools_path(self) -> str:
         """The directory of the grants."""
-        return f"{self.policy}/tools"
+        return f"{self.policy_path}/tools"
 
     @property
-    def tests(self) -> str:
+    def tests_path(self) -> str:
         """The directory of the case files."""
-        return f"{self.policy}/tests"
+        return f"{self.policy_path}/tests"
 
 
 def dot_cortex_path(root: str) -> str:

@@ -5,7 +5,7 @@ import os
 from cortex_policy.core.budget_server import parse_budget_server
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
 from cortex_policy.state import sha256, state_directory
-from cortex_policy.state.shared_budgets.keys import check_secret, read_secret
+from cortex_policy.state.shared_budgets.keys import read_secret, require_strong_secret
 from cortex_policy.state.shared_budgets.one_shot import SharedBudgets
 
 PASSWORD = "CORTEX_POLICY_BUDGETS_PASSWORD"  # noqa: S105 - the name of the variable
@@ -81,7 +81,7 @@ def local_identity(name: str) -> tuple[int, int]:
 
 def read_key(settings: "Settings") -> bytes:
     """Return the key that hides tools and actions from the server; raise StateError if it is not a secret."""
-    return check_secret(read_secret(settings.budgets_key_file or "", "`budgets.key_file`"))
+    return require_strong_secret(read_secret(settings.budgets_key_file or "", "`budgets.key_file`"))
 
 
 def read_password(settings: "Settings") -> str:

@@ -106,7 +106,7 @@ def raise_if_stopped_since(origin: "Origin") -> None:
 def _denial_since(path: str, fault: str) -> EmergencyStopped:
     """Return the denial by the stop of a root, or by the fault that hides it."""
     root = Root(path, named=True)
-    unknown = EmergencyStop(f"{root.policy}/{NAME}", fault=f"`{root.policy}` {fault}" if fault else None)
+    unknown = EmergencyStop(f"{root.policy_path}/{NAME}", fault=f"`{root.policy_path}` {fault}" if fault else None)
     return EmergencyStopped(find_root_stop(root) or unknown, root)
 
 
@@ -149,7 +149,7 @@ def find_root_stop(root: Root) -> EmergencyStop | None:
 
 
 def _look_up_stop_by_path(root: Root) -> EmergencyStop | None:
-    file = f"{root.policy}/{NAME}"
+    file = f"{root.policy_path}/{NAME}"
     try:
         os.lstat(file)
     except NotADirectoryError:  # a file instead of a directory holds no stop, and is refused elsewhere

@@ -222,7 +222,7 @@ def read_grant(root: Root, grant_id: str, check_policy: "Callable[[PolicyDirecto
     `check_policy` gets the open policy directory before anything in it is read, and raises to prevent that.
     """
     check_grant_id(grant_id)
-    trust, file, data = TrustCheck(root), f"{root.tools}/{grant_id}.json", None
+    trust, file, data = TrustCheck(root), f"{root.tools_path}/{grant_id}.json", None
     try:
         with PolicyDirectory(trust) as directory:
             check_policy(directory)
@@ -245,7 +245,7 @@ def unread_grant_error(
     """Return the error for a grant that was not read, with what is known of it by now."""
     from cortex_policy.state import grants_errors  # noqa: PLC0415 - only a failure needs it
 
-    file = f"{trust.root.tools}/{grant_id}.json"
+    file = f"{trust.root.tools_path}/{grant_id}.json"
     if isinstance(error, GrantError):
         failure = error
     elif trust.faults:

@@ -194,6 +194,6 @@ def unknown_grant_error(root: Root, grant_id: str, known: list[str]) -> GrantErr
     new = f"cortex-policy new {grant_id}{root_option(root)}"
     return GrantError(
         GRANT_NOT_FOUND,
-        f"there is no `{grant_id}.json` in `{root.tools}`",
+        f"there is no `{grant_id}.json` in `{root.tools_path}`",
         f"{hint}; an operator makes it with `{new}`",
     )

@@ -14,7 +14,7 @@ from cortex_policy.state.possible_writers import OWNER
 def unsafe_history_error(root: Root) -> GrantError | None:
     """Return the error for a history that others can write to, None if nobody else can."""
     trust = TrustCheck(root)
-    top = f"{root.policy}/{NAME}"
+    top = f"{root.policy_path}/{NAME}"
     try:
         with suppress(FileNotFoundError), PolicyDirectory(trust, NAME) as directory:
             for _, name in numbered_entry_names(directory):

@@ -8,7 +8,7 @@ from cortex_policy.core.text import os_error_text
 from cortex_policy.state import OPEN_FILES_HINT, state_error
 
 
-def failure_reason(error: OSError) -> str:
+def path_failure_text(error: OSError) -> str:
     """Return why a path cannot be followed; raise StateError if this process has run out of something."""
     why = os_error_text(error)
     if error.errno in (EMFILE, ENFILE, ENOMEM):
@@ -22,7 +22,7 @@ def is_name_too_long(error: OSError) -> bool:
     return error.errno == ENAMETOOLONG
 
 
-def proc_link_problem(link: str, device: int) -> str:
+def proc_link_problem_text(link: str, device: int) -> str:
     """Return the fault of a link in a proc file system, or of one that cannot be identified; '' for other links.
 
     The kernel follows some links in /proc itself, whatever their text says.

@@ -198,11 +198,11 @@ class PathWalk:
             status = os.stat(part, dir_fd=self._here, follow_symlinks=False)
         except OSError as error:
             if not isinstance(error, FileNotFoundError):
-                from cortex_policy.state.path_errors import failure_reason, is_name_too_long  # noqa: PLC0415 - few ways fail
+                from cortex_policy.state.path_errors import is_name_too_long, path_failure_text  # noqa: PLC0415 - few ways fail
 
                 if not is_name_too_long(error):
-                    raise UnresolvablePathError(failure_reason(error)) from None
-                self.error = self.error or failure_reason(error)
+                    raise UnresolvablePathError(path_failure_text(error)) from None
+                self.error = self.error or path_failure_text(error)
             self._below.append(part)
             return
         self._components += 1
@@ -226,16 +226,16 @@ class PathWalk:
             message = "too many links"
             raise UnresolvablePathError(message)
         if device != self._device:
-            from cortex_policy.state.path_errors import proc_link_problem  # noqa: PLC0415 - few links are elsewhere
+            from cortex_policy.state.path_errors import proc_link_problem_text  # noqa: PLC0415 - few links are elsewhere
 
-            if problem := proc_link_problem(link, device):
+            if problem := proc_link_problem_text(link, device):
                 raise UnresolvablePathError(problem)
         try:
             target = os.readlink(link, dir_fd=self._here)
         except OSError as error:
-            from cortex_policy.state.path_errors import failure_reason  # noqa: PLC0415 - few ways fail
+            from cortex_policy.state.path_errors import path_failure_text  # noqa: PLC0415 - few ways fail
 
-            raise UnresolvablePathError(failure_reason(error)) from None
+            raise UnresolvablePathError(path_failure_text(error)) from None
         if target.startswith("/"):
             self._enter_directory("/")
             del self._trail[1:]
@@ -265,9 +265,9 @@ def _open_component(name: str, directory: int | None) -> int:
     try:
         return os.open(name, OPEN_COMPONENT, dir_fd=directory)
     except OSError as error:
-        from cortex_policy.state.path_errors import failure_reason  # noqa: PLC0415 - few ways fail
+        from cortex_policy.state.path_errors import path_failure_text  # noqa: PLC0415 - few ways fail
 
-        raise UnresolvablePathError(failure_reason(error)) from None
+        raise UnresolvablePathError(path_failure_text(error)) from None
 
 
 def _inside_root(collapsed: str, origin: "Origin") -> str | None:

@@ -43,4 +43,4 @@ def raise_file_not_found(root: Root, name: str) -> "Never":
     if name != HOOKS:
         read_grant(root, name)
     hint = f"make one with `cortex-policy hook init{root_option(root)}`" if name == HOOKS else "try again"
-    raise GrantError(GRANT_NOT_FOUND, f"there is no `{root.policy}/{path_below_policy(name)}`", hint)
+    raise GrantError(GRANT_NOT_FOUND, f"there is no `{root.policy_path}/{path_below_policy(name)}`", hint)

@@ -52,7 +52,7 @@ class Repository:
 
     def rates(self) -> dict[str, int]:
         """Return the rate of each grant."""
-        files = Path(self.root.tools).glob("*.json")
+        files = Path(self.root.tools_path).glob("*.json")
         return {file.stem: json.loads(file.read_text())["rate"]["perMinute"] for file in files}
 
     def version(self) -> int:
@@ -206,7 +206,7 @@ def test_grants_that_were_added_and_removed_are_merged(repository: Repository, d
 def test_a_stamp_with_a_wrong_resolution_is_repaired(repository: Repository, way: str) -> None:
     """By an option of git, by its own driver, by hand and staged, by hand and committed, by a driver that is gone."""
     repository.both({"a": 6, "b": 7}, {"c": 8})
-    attributes = Path(repository.root.policy, ".gitattributes")
+    attributes = Path(repository.root.policy_path, ".gitattributes")
     if way == "union":
         attributes.write_text("stamp.json merge=union\n")
     if way == "no program":

@@ -5,7 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.closest_match import closest_scope
-from cortex_policy.core.engine import find_matching_scope, normalize_scope, path_syntax_problem, path_violation_text
+from cortex_policy.core.engine import (
+    find_matching_scope,
+    normalize_scope,
+    path_syntax_problem_text,
+    path_violation_text,
+)
 from cortex_policy.core.model import ResolvedPath
 from cortex_policy.core.scope_prefix import suggest_scope_prefix
 
@@ -15,13 +20,13 @@ from cortex_policy.core.scope_prefix import suggest_scope_prefix
 )
 def test_some_spellings_of_paths_are_denied(text: str) -> None:
     """What another program may read differently is no path of a scoped grant."""
-    assert path_syntax_problem(text)
+    assert path_syntax_problem_text(text)
 
 
 @pytest.mark.parametrize("text", ["a", "a:b", "c:x", "a~", "./a", "/a b/c", "ä", "1ab:x"])
 def test_ordinary_spellings_of_paths_pass(text: str) -> None:
     """One letter before a colon, a blank inside, a tilde elsewhere: fine."""
-    assert not path_syntax_problem(text)
+    assert not path_syntax_problem_text(text)
 
 
 @pytest.mark.parametrize(

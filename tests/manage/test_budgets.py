@@ -58,7 +58,7 @@ def test_each_action_of_each_grant_has_its_own_budget(used: Root) -> None:
 
 def test_an_unreadable_grant_is_listed_with_its_problem(used: Root) -> None:
     """Its problem is told, and the others are still there."""
-    Path(used.tools, "broken.json").write_text("{")
+    Path(used.tools_path, "broken.json").write_text("{")
     broken, *others = list_budgets(used)
     assert (broken.id, broken.budget) == ("broken", None)
     assert broken.problem
@@ -198,7 +198,7 @@ def test_an_interrupted_watch_exits_with_130() -> None:
 
 def test_an_unsafe_grant_is_shown_with_what_is_wrong(used: Root) -> None:
     """Only `check` refuses it: its budgets are known, of all grants and of the one."""
-    Path(used.tools, "git.json").chmod(0o666)
+    Path(used.tools_path, "git.json").chmod(0o666)
     for seen in (list_budgets(used), list_budgets(used, "git")):
         one = next(one for one in seen if one.action == "tree")
         assert one.budget is not None

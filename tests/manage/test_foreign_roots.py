@@ -57,7 +57,7 @@ def remember(root: Root, grant_id: str, data: bytes, mode: int) -> None:
         "format": 1, "version": 2, "written_at": "2026-01-01T00:00:00Z", "user": "x", "uid": CALLER, "sudo_user": None,
         "command": "remove", "verdict": "narrowed", "widened": "", "blind": False, "grants": [kept],
     }  # fmt: skip
-    policy = Path(root.tools).parent
+    policy = Path(root.tools_path).parent
     with by_caller():
         (policy / "history").mkdir(mode=0o700)
         (policy / "history" / "00000001-v2.json").write_text(json.dumps(entry))
@@ -188,7 +188,7 @@ def test_a_lock_with_another_name_is_never_written(theirs: Root) -> None:
     """The owner made it of a file that is not theirs, and took one of the names away once it was open."""
     other = Path(theirs.path).parent / f"precious-{os.getpid()}"
     other.write_text("precious\n")
-    lock = Path(theirs.tools).parent / ".lock"
+    lock = Path(theirs.tools_path).parent / ".lock"
     try:
         os.link(other, lock)
         with pytest.raises(NotDoneError, match="more than one link"), hold_writer_lock(theirs):
@@ -207,8 +207,8 @@ def test_a_pipe_in_place_of_a_file_blocks_nothing(theirs: Root) -> None:
     assert hooks.status == "kept"
     grant_file(theirs).unlink()
     os.mkfifo(grant_file(theirs))
-    (Path(theirs.tools).parent / ".lock").unlink()
-    os.mkfifo(Path(theirs.tools).parent / ".lock")
+    (Path(theirs.tools_path).parent / ".lock").unlink()
+    os.mkfifo(Path(theirs.tools_path).parent / ".lock")
     with pytest.raises(NotDoneError, match="is not a regular file"), hold_writer_lock(theirs):
         pass
 

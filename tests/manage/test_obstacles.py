@@ -64,7 +64,7 @@ def test_a_hand_edit_between_two_steps_is_not_overwritten(
         )
     assert grant_file(found_root, "git").read_bytes() == old + b" "
     assert differing(found_root) == ["git"]
-    assert sorted(os.listdir(found_root.tools)) == ["git.json", "model-gateway.json"]
+    assert sorted(os.listdir(found_root.tools_path)) == ["git.json", "model-gateway.json"]
 
 
 def test_a_grant_made_by_hand_meanwhile_is_not_overwritten(found_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,7 +162,7 @@ def test_a_pending_name_that_is_not_an_id_is_a_broken_stamp(found_root: Root, na
 @pytest.mark.parametrize("below", [".", "tools"])
 def test_files_of_a_killed_writer_are_gone_after_the_next_stamp(found_root: Root, below: str) -> None:
     """A stamp is a write too; what cannot be removed is in nobody's way."""
-    left = Path(found_root.tools, "..", below, f"{atomic_write.TEMPORARY_PREFIX}1-2")
+    left = Path(found_root.tools_path, "..", below, f"{atomic_write.TEMPORARY_PREFIX}1-2")
     left.write_text("half")
     stamp_grants(found_root)
     assert not left.exists()
@@ -173,7 +173,7 @@ def test_files_of_a_killed_writer_are_gone_after_the_next_stamp(found_root: Root
 
 def test_a_removed_lock_file_does_not_block(found_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who gets the lock of a file that is gone takes the one that stands there."""
-    lock = Path(found_root.tools).parent / ".lock"
+    lock = Path(found_root.tools_path).parent / ".lock"
 
     def gone(_: float) -> None:
         os.close(held.pop())
@@ -233,7 +233,7 @@ def test_a_writer_whose_lock_file_was_replaced_writes_nothing(
     stamp_grants(found_root)
     old, before = grant_file(found_root, "git").read_bytes(), texts(found_root)
     with transaction_writer.write_transaction(found_root) as writer:
-        happens(Path(found_root.tools).parent)
+        happens(Path(found_root.tools_path).parent)
         with pytest.raises(NotDoneError, match="while it was held"):
             writer.write("git", old, NEW) if act == "write" else getattr(writer, act)(
                 "git", *["x"] * (act == "rename"), old
@@ -251,7 +251,7 @@ def test_a_writer_without_its_lock_writes_no_stamp(
     before, real = texts(found_root), stamps.encode_stamp
 
     def encoded(stamp: stamps.Stamp) -> bytes:
-        happens(Path(found_root.tools).parent)
+        happens(Path(found_root.tools_path).parent)
         return real(stamp)
 
     monkeypatch.setattr(stamps, "encode_stamp", encoded)
@@ -286,7 +286,7 @@ def test_a_writer_without_its_lock_recovers_nothing(found_root: Root, monkeypatc
 
 def test_grants_are_not_looked_for_beside_another_lock(found_root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """A directory that is swapped between the lock and its grants is not written to, nor is anything in it removed."""
-    policy, real = Path(found_root.tools).parent, writer_lock._write_holder  # noqa: SLF001 - the instant between two steps
+    policy, real = Path(found_root.tools_path).parent, writer_lock._write_holder  # noqa: SLF001 - the instant between two steps
 
     def signed(descriptor: int, command: str) -> None:
         real(descriptor, command)
@@ -311,7 +311,7 @@ def test_a_writer_that_lost_the_lock_leaves_the_stamp_to_the_next(
 
     def overtaken(_: int) -> None:
         monkeypatch.undo()
-        removed(Path(found_root.tools).parent)
+        removed(Path(found_root.tools_path).parent)
         with transaction_writer.write_transaction(found_root) as second:
             assert second.write("model-gateway", other, NEW) == 3
 
@@ -332,7 +332,7 @@ def test_a_lock_that_git_removed_or_replaced_is_lost(found_root: Root, words: tu
         subprocess.run(["git", *identity, "-C", found_root.path, *command], check=True, capture_output=True)
 
     git("init", "-q")
-    lock = Path(found_root.tools).parent / ".lock"
+    lock = Path(found_root.tools_path).parent / ".lock"
     if words[0] == "checkout":  # somebody committed one
         git("checkout", "-q", "-b", "other")
         lock.write_text("other")

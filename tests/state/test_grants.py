@@ -90,7 +90,7 @@ def test_an_ancestor_that_cannot_be_examined_counts_as_a_root(own: Path, monkeyp
 def test_all_unsafe_modes_are_fixed_by_one_command(root: Path, kind: str) -> None:
     """A grant of the wrong kind in a directory that is open to all: both are named, and in one hint."""
     found = Root(str(root), named=True)
-    tools = Path(found.tools)
+    tools = Path(found.tools_path)
     file = tools / "git.json"
     twin = file.rename(root / "twin")
     match kind:
@@ -149,7 +149,7 @@ def test_a_grant_knows_the_directories_it_was_read_from(root: Path) -> None:
 def test_an_error_says_what_was_known(root: Path) -> None:
     """The root for a grant that is not there; its file, and the digest of what could be read, for one that is."""
     found = Root(str(root), named=True)
-    file = Path(found.tools, "git.json")
+    file = Path(found.tools_path, "git.json")
 
     def known(grant_id: str) -> tuple[int, str | None, str | None, str | None]:
         with pytest.raises(GrantError) as caught:

@@ -195,10 +195,10 @@ def test_no_write_follows_a_link_in_place_of_an_entry(stamped_root: Root, kind: 
     """3, and nothing was changed."""
     write(stamped_root)
     kind(past(stamped_root) / "pending.json")
-    before = Path(stamped_root.tools, "git.json").read_bytes()
+    before = Path(stamped_root.tools_path, "git.json").read_bytes()
     with pytest.raises(NotDoneError, match="is not a regular file"):
         write(stamped_root)
-    assert Path(stamped_root.tools, "git.json").read_bytes() == before
+    assert Path(stamped_root.tools_path, "git.json").read_bytes() == before
 
 
 def test_a_torn_pending_entry_is_cleared_away(stamped_root: Root) -> None:

@@ -38,8 +38,8 @@ class Commands:
 
     def __init__(self, root: Root, words: Sequence[str], seed: int) -> None:
         self.root, self.words, self.chance = root, words, random.Random(seed)
-        self.policy = Path(root.tools).parent
-        self.watched = [self.policy, Path(root.tools)]  # where it makes files
+        self.policy = Path(root.tools_path).parent
+        self.watched = [self.policy, Path(root.tools_path)]  # where it makes files
         self.edits = words[0] == "stamp" or SET[0] in words
         if words[0] == "undo":  # there must be something
             write(root, SET[0], 2)
@@ -72,7 +72,7 @@ class Commands:
     def _prepared(self, number: int) -> dict[str, object]:
         """Make what the command is about; return what its words leave open."""
         if self.edits:
-            file = Path(self.root.tools, f"{SET[0]}.json")
+            file = Path(self.root.tools_path, f"{SET[0]}.json")
             file.write_text(f"{HEAD}{number:0{len(NUMBER)}}{file.read_text()[len(HEAD + NUMBER) :]}")
         return {"n": 1000 + number}
 
@@ -98,7 +98,7 @@ class Commands:
         reported = [problem.id for problem in verify_stamp(self.root)]
         expected = [SET[0]] if self.edits and stamp.version == before else []
         self._must(reported == expected, f"reported are {reported}, not {expected}")
-        for path in Path(self.root.tools).iterdir():
+        for path in Path(self.root.tools_path).iterdir():
             decode_grant(path.read_bytes())
 
     def _left(self) -> list[Path]:
@@ -115,7 +115,7 @@ class Merging(Commands):
     def _prepared(self, number: int) -> dict[str, object]:
         ours = stamps.read_stamp(self.root)
         assert ours is not None
-        file = Path(self.root.tools, f"{SET[0]}.json")
+        file = Path(self.root.tools_path, f"{SET[0]}.json")
         self.old, new = file.read_bytes(), text_of(SET[0], 2000 + number).encode()
         theirs = stamps.Stamp(ours.version + 1, {**ours.digests, SET[0]: stamps.content_digest(new)}, {})
         file.write_bytes(new)
@@ -136,7 +136,7 @@ class Merging(Commands):
         super()._look(before)
         self._must(self._version_of_stamp() == self.version, f"version {self.version} did not follow")
         undo.undo_writes(self.root, undo.UndoRequest(), lambda _: None)
-        self._must(Path(self.root.tools, f"{SET[0]}.json").read_bytes() == self.old, "our side did not come back")
+        self._must(Path(self.root.tools_path, f"{SET[0]}.json").read_bytes() == self.old, "our side did not come back")
 
     def _version_of_stamp(self) -> int:
         return super()._version()
@@ -165,7 +165,7 @@ class GoingBack(Commands):
         self._must(self._files() == self.old, f"version {self.version} did not come back")
 
     def _files(self) -> dict[str, bytes]:
-        return {path.name: path.read_bytes() for path in Path(self.root.tools).iterdir()}
+        return {path.name: path.read_bytes() for path in Path(self.root.tools_path).iterdir()}
 
 
 class Configuring(Commands):

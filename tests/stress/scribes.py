@@ -43,7 +43,7 @@ def head_of(name: str) -> str:
 
 def file_of(root: Root, name: str) -> Path:
     """Return the file of a grant, or of the rules."""
-    return Path(root.tools).parent / HOOKS if name == HOOKS else Path(root.tools, f"{name}.json")
+    return Path(root.tools_path).parent / HOOKS if name == HOOKS else Path(root.tools_path, f"{name}.json")
 
 
 def rate_of(name: str, data: bytes) -> int:

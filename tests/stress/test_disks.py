@@ -60,7 +60,7 @@ def run(root: Root, *words: str) -> "subprocess.CompletedProcess[str]":
 def test_a_full_disk_refuses_a_write_or_its_last_step(disk: Path, pages: int, stamped: bool) -> None:
     """Whichever file is the first that does not fit, it is named; the next write heals."""
     root = made(disk / "root")
-    file = Path(root.tools, f"{SET[0]}.json")
+    file = Path(root.tools_path, f"{SET[0]}.json")
     old, new = file.read_bytes(), text_of(SET[0], 7).encode() + b" " * 2 * PAGE
     if not stamped:
         Path(stamps.stamp_file(root.path)).unlink()
@@ -72,7 +72,7 @@ def test_a_full_disk_refuses_a_write_or_its_last_step(disk: Path, pages: int, st
     except NotDoneError as error:
         refused = error.detail
     if refused:
-        pending = str(Path(root.tools).parent / "history" / "pending.json")
+        pending = str(Path(root.tools_path).parent / "history" / "pending.json")
         steps = [pending] if pages == 0 else [pending, stamps.stamp_file(root.path), str(file)]
         assert refused in [f"`{step}`: no space left on device" for step in steps]
         assert file.read_bytes() == old
@@ -93,13 +93,13 @@ def test_a_full_disk_refuses_a_write_or_its_last_step(disk: Path, pages: int, st
 def test_a_full_disk_refuses_a_stamp(disk: Path) -> None:
     """The old one stands, and still tells what was edited."""
     root = made(disk / "root")
-    file = Path(root.tools, f"{SET[0]}.json")
+    file = Path(root.tools_path, f"{SET[0]}.json")
     file.write_bytes(file.read_bytes() + b" ")
     before = Path(stamps.stamp_file(root.path)).read_bytes()
     fill(disk, 0)
     done = run(root, "stamp", "write", "--allow-widening")
     assert done.returncode == 3
-    assert f"`{Path(root.tools).parent}/history/pending.json`: no space left on device" in done.stderr
+    assert f"`{Path(root.tools_path).parent}/history/pending.json`: no space left on device" in done.stderr
     assert Path(stamps.stamp_file(root.path)).read_bytes() == before
     assert not [path for path in disk.rglob("*") if path.name.startswith(TEMPORARY_PREFIX)]
     (disk / "filler").unlink()
@@ -111,7 +111,7 @@ def test_a_full_disk_refuses_a_stamp(disk: Path) -> None:
 def test_a_read_only_disk_refuses_every_write(disk: Path, locked: bool) -> None:
     """The lock is the first file that is written, and is named."""
     root = made(disk / "root")
-    lock = Path(root.tools).parent / ".lock"
+    lock = Path(root.tools_path).parent / ".lock"
     if not locked:
         lock.unlink()
     assert mount("-o", "remount,ro", str(disk)) == ""

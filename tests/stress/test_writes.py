@@ -42,7 +42,7 @@ def test_a_reader_sees_no_version_go_back(tmp_path: Path, writes: int) -> None:
         Evidence(tmp_path / "evidence"),
     )
     reader = spawn(lambda: read_always(root, numbers, evidence))
-    states = {content_digest(path.read_bytes()) for path in (*Path(root.tools).iterdir(), file_of(root, HOOKS))}
+    states = {content_digest(path.read_bytes()) for path in (*Path(root.tools_path).iterdir(), file_of(root, HOOKS))}
     with write_transaction(root) as writer:
         for number in range(writes):
             grant_id = SET[number % len(SET)]

@@ -172,7 +172,7 @@ class Run:
             self.counts["hand edits"] += 1
 
     def _files(self) -> dict[str, bytes]:
-        files = {path.stem: path.read_bytes() for path in Path(self.root.tools).glob("[!.]*.json")}
+        files = {path.stem: path.read_bytes() for path in Path(self.root.tools_path).glob("[!.]*.json")}
         return files | {HOOKS: file_of(self.root, HOOKS).read_bytes()}
 
     def _look(self, before: dict[str, int], edited: set[str], began: int) -> None:
@@ -183,7 +183,7 @@ class Run:
             self.faults += [f"after {self.counts['kills']} kills: {fault}" for fault in configured.faults(self.root)]
         with write_transaction(self.root):
             pass
-        policy, files = Path(self.root.tools).parent, self._files()
+        policy, files = Path(self.root.tools_path).parent, self._files()
         self._must(not temporary_files(policy), "a temporary file is left")
         stamp = stamps.read_stamp(self.root)
         if stamp is None or stamp.pending:

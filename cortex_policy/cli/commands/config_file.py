@@ -138,13 +138,15 @@ def edit(target: "SettingsFile", *, resume: ResumeOption = False, wait_seconds: 
     $ cortex-policy config edit --resume
     """
     from cortex_policy.cli.edit_screen import EditScreen  # noqa: PLC0415
-    from cortex_policy.manage.editing.editor_command import choose_editor  # noqa: PLC0415
+    from cortex_policy.manage.editing.editor_command import choose_editor_command  # noqa: PLC0415
     from cortex_policy.manage.settings.editor_session import run_settings_session as run  # noqa: PLC0415
     from cortex_policy.manage.settings.effective import find_configured_editor  # noqa: PLC0415
 
     if not is_interactive():
         raise NotDoneError("an editor needs a terminal", "use `cortex-policy config set`")
-    terminal = EditScreen(choose_editor(os.environ, find_configured_editor(target.root)), os.path.basename(target.file))
+    terminal = EditScreen(
+        choose_editor_command(os.environ, find_configured_editor(target.root)), os.path.basename(target.file)
+    )
     outcome = run(target, lock_wait_with_notice(wait_seconds), terminal, resume=resume)
     if outcome.status == "cancelled":
         raise NotDoneError("cancelled")

@@ -52,7 +52,7 @@ def edit(
 def edit_on_terminal(root: "Root", name: str, wait_seconds: float, hint: str, *, resume: bool) -> None:
     """Edit a grant, or `hooks.toml`, in the operator's editor; the hint says what to do without a terminal."""
     from cortex_policy.cli.edit_screen import EditScreen  # noqa: PLC0415 - no other command needs it
-    from cortex_policy.manage.editing.editor_command import choose_editor  # noqa: PLC0415
+    from cortex_policy.manage.editing.editor_command import choose_editor_command  # noqa: PLC0415
     from cortex_policy.manage.editing.editor_session import run_edit_session as run  # noqa: PLC0415
     from cortex_policy.manage.settings.effective import find_configured_editor  # noqa: PLC0415
     from cortex_policy.manage.transaction.writer import STAMP_REFUSED  # noqa: PLC0415
@@ -60,7 +60,7 @@ def edit_on_terminal(root: "Root", name: str, wait_seconds: float, hint: str, *,
     if not is_interactive():
         raise NotDoneError("an editor needs a terminal", hint)
     screen = EditScreen(
-        choose_editor(os.environ, find_configured_editor(root)), os.path.basename(path_below_policy(name))
+        choose_editor_command(os.environ, find_configured_editor(root)), os.path.basename(path_below_policy(name))
     )
     outcome = run(root, name, lock_wait_with_notice(wait_seconds), screen, resume=resume)
     if outcome.status == "cancelled":

@@ -110,7 +110,7 @@ def _result_lines(result: "InitResult") -> list[str]:
 
     where = f" --root {quote(result.root.path)}" if result.root.named else ""
     lines = [f"made {path}" for path in result.created]
-    if f"{result.root.tools}/example.json" not in result.created:
+    if f"{result.root.tools_path}/example.json" not in result.created:
         return [*lines, f"list the grants with `cortex-policy list{where}`"]
     return [
         *lines,

@@ -42,7 +42,7 @@ def list_grants(root: RootOption = None, *, output: TableOption = None, json: Js
         typer.echo(message_line(f"stamp: {broken.detail}"), err=True)
     print_hints([*denials.hints, *(row.hint for row in listed), broken.hint if broken is not None else ""])
     if not listed:
-        typer.echo(message_line(f"there are no grants in {policy_root.tools}"), err=True)
+        typer.echo(message_line(f"there are no grants in {policy_root.tools_path}"), err=True)
 
 
 def _grant_table_row(row: GrantRow) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from cortex_policy.cli.acting_user import UserOption, run_as_user
 from cortex_policy.cli.options import JsonOption, OptionalGrantArgument, RootOption
 from cortex_policy.cli.output import live
-from cortex_policy.cli.output.budget_owner import owner_sentence, print_budget_owners
+from cortex_policy.cli.output.budget_owner import budget_owner_text, print_budget_owners
 from cortex_policy.cli.output.budget_table import budget_line, make_budget_table
 from cortex_policy.cli.output.printing import budget_to_json, to_escaped_json
 from cortex_policy.cli.roots import find_inner_root
@@ -48,7 +48,7 @@ def watch(
 def _watch_budgets(root: Root, grant_id: str | None, *, json: bool) -> None:
     owner = budget_owner_of_this_process()
     if live.can_redraw() and not json:
-        live.redraw_until_quit(lambda height: _budget_screen(root, grant_id, owner_sentence(owner), height))
+        live.redraw_until_quit(lambda height: _budget_screen(root, grant_id, budget_owner_text(owner), height))
         return
     if not json:
         print_budget_owners(owner, root)

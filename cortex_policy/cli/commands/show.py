@@ -6,14 +6,14 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import GrantArgument, JsonOption, RootOption, integer_parser
-from cortex_policy.cli.output.budget_owner import owner_sentence, owner_to_json
+from cortex_policy.cli.output.budget_owner import budget_owner_text, owner_to_json
 from cortex_policy.cli.output.denials import denials_to_json
 from cortex_policy.cli.output.printing import budget_to_json, print_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import join_words_that_fit, message_line
 from cortex_policy.manage.budget_owner import BudgetOwner
 from cortex_policy.manage.budgets import BudgetStatus, GrantWithBudgets, grant_with_budgets
-from cortex_policy.manage.global_denials import GlobalDenials, find_global_denials, global_error_sentence
+from cortex_policy.manage.global_denials import GlobalDenials, find_global_denials, global_error_text
 from cortex_policy.state.local_times import localize_times
 
 
@@ -43,7 +43,7 @@ def show(
         print_grant_at_version(policy_root, grant_id, at, json=json)
         return
     seen = grant_with_budgets(policy_root, grant_id)
-    file = f"{policy_root.tools}/{grant_id}.json"
+    file = f"{policy_root.tools_path}/{grant_id}.json"
     denials = find_global_denials(policy_root)
     if json:
         print_json({**denials_to_json(denials), **_grant_to_json(seen, policy_root.path, file)})
@@ -53,9 +53,7 @@ def show(
 
 
 def _denial_rows(denials: GlobalDenials) -> list[tuple[str, str]]:
-    lines = [
-        line for error in denials.errors for line in (("broken", global_error_sentence(error)), ("hint", error.hint))
-    ]
+    lines = [line for error in denials.errors for line in (("broken", global_error_text(error)), ("hint", error.hint))]
     return [
         *(("stopped", localize_times(stop.sentence)) for stop in denials.stops),
         *filter(lambda line: line[1], lines),
@@ -78,7 +76,7 @@ def _grant_rows(seen: GrantWithBudgets, file: str) -> list[tuple[str, str]]:
     ]
     hints = dict.fromkeys(one.hint for one in seen.budgets if one.hint and one.hint != row.hint)
     actions = [("action", f"{one.action}: {_budget_text(one)}") for one in seen.budgets]
-    owner = [("budgets", owner_sentence(seen.owner).removeprefix("budgets "))] if seen.owner is not None else []
+    owner = [("budgets", budget_owner_text(seen.owner).removeprefix("budgets "))] if seen.owner is not None else []
     return [*lines, *owner, *actions, *(("hint", hint) for hint in hints)]
 
 

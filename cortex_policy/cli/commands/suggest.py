@@ -69,18 +69,18 @@ def _print_suggestions(result: "Suggestions", counts: "ReadCounts") -> None:
     typer.echo(
         f"{count_with_noun(result.denied, 'denied call')}: {changes} would allow {fixable} of them{allowed}{rest}"
     )
-    for sentence in replay.skipped_line_sentences(counts.unreadable, counts.other_roots, 0):
+    for sentence in replay.skipped_line_texts(counts.unreadable, counts.other_roots, 0):
         typer.echo(f"note: {sentence}", err=True)
     print_hints(each.hint for each in result.unfixable)
 
 
 def _suggestion_lines(one: "Suggestion") -> list[str]:
-    from cortex_policy.cli.output.replay import describe_call  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.replay import call_text  # noqa: PLC0415 - as above
 
     limited = f", {one.above_rate} more would still be denied by the rate" if one.above_rate else ""
     calls = count_with_noun(one.call_count, "call")
     return [
-        f"{one.change.name}: would have allowed {calls}{limited}: {describe_call(one.example)}",
+        f"{one.change.name}: would have allowed {calls}{limited}: {call_text(one.example)}",
         *(f"  means: {part.field}: {part.sentence}" for part in one.change.meaning.fields if part.sentence),
         *(f"  warning: {each.sentence}" for each in one.escalations),
         *([f"  note: did the caller mean `{one.nearest}`? then no change is needed"] if one.nearest else []),

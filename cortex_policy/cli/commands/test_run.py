@@ -6,7 +6,7 @@ import select
 import sys
 
 from cortex_policy.cli.output.cases import FORMATS
-from cortex_policy.cli.output.cases.text import render_results, results_summary
+from cortex_policy.cli.output.cases.text import render_results, results_summary_text
 from cortex_policy.cli.output.destinations import STDOUT, parse_destinations, uses_colour, write_report
 from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.roots import find_inner_root, inner_root_path
@@ -82,7 +82,7 @@ def _run_and_write_reports(plan: RunPlan, options: CaseRunOptions, outs: dict[st
         text = render_results(outcome, colour=True) if uses_colour(name, file) else FORMATS[name](outcome)
         is_written &= write_report(text, name, file)
     if STDOUT not in outs.values():
-        sys.stderr.write(f"{results_summary(outcome)}\n")
+        sys.stderr.write(f"{results_summary_text(outcome)}\n")
     return _exit_code_of_run(outcome, options) or (0 if is_written else NOT_DONE.exit_code)
 
 
@@ -133,7 +133,7 @@ def _state_of_files(plan: RunPlan) -> tuple[object, ...]:
     roots = {root.path: root for root in (*plan.roots, *(target.root for target in plan.targets))}
     files = [target.path for target in plan.targets]
     for root in roots.values():
-        for directory in (root.tools, root.tests):
+        for directory in (root.tools_path, root.tests_path):
             files += [f"{directory}/{name}" for name in _list_names(directory)]
     return tuple((file, _file_state(file)) for file in dict.fromkeys(files))
 

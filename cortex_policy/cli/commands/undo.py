@@ -78,7 +78,7 @@ def _print_result(result: "UndoResult", option: str) -> None:
         typer.echo(f"nothing to do: the grants are as at version {result.version} already")
     for step in result.steps:
         if step.is_written:
-            typer.echo(message_line(_step_sentence(step)))
+            typer.echo(message_line(_step_text(step)))
         else:
             print_grant_text(step.diff)
     if result.steps and not result.steps[0].is_written:
@@ -89,7 +89,7 @@ def _print_result(result: "UndoResult", option: str) -> None:
         print_hints([f"to continue, run `cortex-policy undo{to}{option}`"])
 
 
-def _step_sentence(step: "WriteResult") -> str:
+def _step_text(step: "WriteResult") -> str:
     from cortex_policy.cli.output.write_result import version_text  # noqa: PLC0415 - as above
 
     what = "removed" if step.change.status == "removed" else "brought back"

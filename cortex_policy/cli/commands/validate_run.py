@@ -4,7 +4,7 @@ import sys
 
 from cortex_policy.cli.output.destinations import STDOUT, parse_destinations, uses_colour, write_report
 from cortex_policy.cli.output.problems import FORMATS
-from cortex_policy.cli.output.problems.text import render_report, report_summary
+from cortex_policy.cli.output.problems.text import render_report, report_summary_text
 from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.roots import inner_root_path
 from cortex_policy.core import Value
@@ -50,7 +50,7 @@ def run_validate(options: ValidateOptions) -> int:
     _print_denials(targets)
     is_written = min(_write_report_in_format(report, name, file) for name, file in outputs.items())  # each of them
     if STDOUT not in outputs.values():
-        sys.stderr.write(f"{report_summary(report)}\n")
+        sys.stderr.write(f"{report_summary_text(report)}\n")
     if report.status == "fail":
         return 1
     return 0 if is_fixed and is_written else NOT_DONE.exit_code

@@ -10,7 +10,7 @@ import typer
 
 from cortex_policy.cli.output.bar_chart import bar_lines, utc_text
 from cortex_policy.cli.output.printing import print_table_or_tsv
-from cortex_policy.cli.output.replay import MAX_ARGS_SHOWN, find_configured_log, skipped_line_sentences
+from cortex_policy.cli.output.replay import MAX_ARGS_SHOWN, find_configured_log, skipped_line_texts
 from cortex_policy.core.settings import USER, resolve_setting
 from cortex_policy.core.text import count_with_noun, escape_json_output, escape_unprintable, message_line
 from cortex_policy.manage.audit.files import list_log_files
@@ -53,11 +53,11 @@ def call_line(event: "Event") -> str:
 def call_cells(event: "Event") -> list[str]:
     """Return a call in words: the time, the answer, grant, action, reason and arguments."""
     _, data = event
-    answer = f"{'yes' if data['decision'] else 'no'}{no_hit_note(data)}"
+    answer = f"{'yes' if data['decision'] else 'no'}{no_hit_text(data)}"
     return [data["time"], answer, data["grant"], data["action"], str(data["reason"]), arguments_text(event)]
 
 
-def no_hit_note(data: "dict[str, Any]") -> str:
+def no_hit_text(data: "dict[str, Any]") -> str:
     """Return why a call took no hit, as in ` (peek)`; '' if it is not known to have taken none."""
     return "".join(f" ({word})" for word in ("peek", "repeat") if data.get(word) is True)
 
@@ -76,7 +76,7 @@ def event_line(line: bytes) -> str:
 
 def print_skipped_line_counts(counts: "ReadCounts") -> None:
     """Print how many lines were skipped: unreadable ones, and calls of other roots."""
-    for sentence in skipped_line_sentences(counts.unreadable, counts.other_roots, 0):
+    for sentence in skipped_line_texts(counts.unreadable, counts.other_roots, 0):
         typer.echo(f"note: {sentence}", err=True)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cortex_policy.state import Root
 
 
-def owner_sentence(owner: "BudgetOwner") -> str:
+def budget_owner_text(owner: "BudgetOwner") -> str:
     """Return whose budgets are counted where."""
     if owner.shared is not None:
         return f"budgets of {owner.budgets_label}, on {owner.shared.server}"
@@ -22,7 +22,7 @@ def owner_sentence(owner: "BudgetOwner") -> str:
 
 def print_budget_owners(owner: "BudgetOwner", root: "Root") -> None:
     """Print whose budgets of a root follow, and which other users have some; on stderr."""
-    typer.echo(message_line(owner_sentence(owner)), err=True)
+    typer.echo(message_line(budget_owner_text(owner)), err=True)
     for other in find_other_budget_owners(root).owners:
         command = f"cortex-policy rate show --user {other.user or other.uid}{root_option(root)}"
         typer.echo(message_line(f"note: also counted by {other.label}: `{command}`"), err=True)

@@ -4,7 +4,7 @@ import sys
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from cortex_policy.cli.output.audit import arguments_text, call_line, event_line, no_hit_note
+from cortex_policy.cli.output.audit import arguments_text, call_line, event_line, no_hit_text
 from cortex_policy.cli.output.table_layout import GAP, cell_width
 from cortex_policy.cli.streams import is_colour_wanted, terminal_width, write_line
 from cortex_policy.core.model import GrantError
@@ -90,7 +90,7 @@ class CallTable:
         answer = "allowed" if data["decision"] else f"denied: {data['reason']}"
         root = str(data.get("root") or "-")  # a hostile line may have any value here
         root = self._here if root in self._names_of_here else root
-        cells = (localize_time(data["time"]), f"{answer}{no_hit_note(data)}", data["grant"], data["action"], root)
+        cells = (localize_time(data["time"]), f"{answer}{no_hit_text(data)}", data["grant"], data["action"], root)
         return [message_line(str(cell)) for cell in cells[: len(self._columns)]]
 
     def _pad_cells(self, cells: list[str]) -> list[str]:

@@ -91,7 +91,7 @@ def _wrap_behind_head(head: str, text: str, end: str = "") -> list[str]:
     ]
 
 
-def nearest_value_phrase(rule: str, nearest: str) -> str:
+def nearest_value_text(rule: str, nearest: str) -> str:
     """Return a phrase that names the nearest allowed value, '' if there is none."""
     return f"{_NEAREST[rule]} `{nearest}`" if nearest and rule in _NEAREST else ""
 
@@ -100,7 +100,7 @@ def _advice_rows(call_explanation: "CallExplanation") -> list[tuple[str, ...]]:
     """Return what would help, each with its label; the operator's command stays on one line, to be copied."""
     explanation, owner = call_explanation.explanation, call_explanation.owner
     rule = _find_deciding_step(call_explanation).rule
-    closest = nearest_value_phrase(rule, explanation.nearest)
+    closest = nearest_value_text(rule, explanation.nearest)
     allowed = (
         _ALLOWED.get(rule, "") + join_words_that_fit(explanation.allowed, _MAX_ALLOWED_BYTES)
         if explanation.allowed
@@ -111,13 +111,13 @@ def _advice_rows(call_explanation: "CallExplanation") -> list[tuple[str, ...]]:
         ("allowed", allowed),
         ("hint", explanation.advice.replace(f"`{_cwd_prefix()}", "`").replace(f" {_cwd_prefix()}", " ")),
         ("operator", "", explanation.remedy.replace(" ", _NO_BREAK)),
-        ("run by", _owner_phrase(owner) if owner is not None else ""),
+        ("run by", _owner_text(owner) if owner is not None else ""),
         ("note", call_explanation.note),
     ]
     return [row for row in rows if any(row[1:])]
 
 
-def _owner_phrase(owner: "UserWhoMayWrite") -> str:
+def _owner_text(owner: "UserWhoMayWrite") -> str:
     where = f"write in {_relative_path(owner.directory)}"
     others = "root" if owner.name == "root" else f"{owner.name} or root"
     return f"you, as you may {where}" if owner.is_caller else f"{others}; you may not {where}"

@@ -51,19 +51,21 @@ def print_replay(result: "ReplayResult", output: "TableFormat | None" = None) ->
     for one in result.undecided:
         calls = count_with_noun(one.count, "call")
         typer.echo(message_line(f"undecided: {one.grant}: {calls}: {one.why}"), err=True)
-    typer.echo(f"of {count_with_noun(result.call_count, 'call')}: {flips_summary(result)}, {result.same} as before")
-    for sentence in skipped_line_sentences(result.unreadable, result.other_roots, result.earlier):
+    typer.echo(
+        f"of {count_with_noun(result.call_count, 'call')}: {flips_summary_text(result)}, {result.same} as before"
+    )
+    for sentence in skipped_line_texts(result.unreadable, result.other_roots, result.earlier):
         typer.echo(f"note: {sentence}", err=True)
     print_hints(one.hint for one in result.undecided)
 
 
-def flips_summary(result: "ReplayResult") -> str:
+def flips_summary_text(result: "ReplayResult") -> str:
     """Return the number of answers that change, and of undecided calls."""
     unknown = f", {result.undecided_count} undecided" if result.undecided_count else ""
     return f"{result.newly_allowed_count} no -> yes, {result.newly_denied_count} yes -> no{unknown}"
 
 
-def skipped_line_sentences(unreadable: int, elsewhere: int, earlier: int) -> "Iterator[str]":
+def skipped_line_texts(unreadable: int, elsewhere: int, earlier: int) -> "Iterator[str]":
     """Yield a sentence for each kind of skipped line."""
     if unreadable:
         yield f"{count_with_noun(unreadable, 'line')} of the log could not be read as a decision"
@@ -75,10 +77,10 @@ def skipped_line_sentences(unreadable: int, elsewhere: int, earlier: int) -> "It
 
 def _flip_row(flip: "Flip") -> tuple[str, ...]:
     answer = "no -> yes" if flip.allows else "yes -> no"
-    return answer, flip.grant, f"{flip.before} -> {flip.after}", str(flip.count), describe_call(flip.example)
+    return answer, flip.grant, f"{flip.before} -> {flip.after}", str(flip.count), call_text(flip.example)
 
 
-def describe_call(example: "CallExample") -> str:
+def call_text(example: "CallExample") -> str:
     """Return a call in one line, with its arguments if they are known."""
     args = "" if example.args is None else json.dumps(example.args, ensure_ascii=False)
     shown = args if len(args) <= MAX_ARGS_SHOWN else f"{args[:MAX_ARGS_SHOWN]}..."

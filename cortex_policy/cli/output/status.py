@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cortex_policy.cli.output.approvals import request_to_json
-from cortex_policy.cli.output.budget_owner import owner_sentence, owner_to_json
+from cortex_policy.cli.output.budget_owner import budget_owner_text, owner_to_json
 from cortex_policy.cli.output.denials import denials_to_json
 from cortex_policy.cli.output.settings import format_setting, setting_to_json
 from cortex_policy.cli.streams import styled_stream
@@ -88,7 +88,7 @@ def _budget_texts(status: "RootStatus") -> list[str]:
         return ["unknown: the settings are invalid"]
     others = [f"also counted by {one.label}, in {one.state_dir}" for one in status.others.owners]
     skipped = [f"not looked at: {what}" for what in status.others.not_looked_at]
-    return [owner_sentence(status.owner).removeprefix("budgets "), *others, *skipped]
+    return [budget_owner_text(status.owner).removeprefix("budgets "), *others, *skipped]
 
 
 def _audit_text(status: "RootStatus") -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from cortex_policy.cli.output.approvals import requester_name
 from cortex_policy.cli.output.audit import call_cells
-from cortex_policy.cli.output.budget_owner import owner_sentence
+from cortex_policy.cli.output.budget_owner import budget_owner_text
 from cortex_policy.cli.output.budget_table import make_budget_table
 from cortex_policy.cli.output.fitted_table import make_fitted_table
 from cortex_policy.core.text import message_line
@@ -60,7 +60,7 @@ def _head_texts(live_status: "LiveStatus") -> "list[Text]":
 
 def _budget_part(live_status: "LiveStatus", shown: "list[BudgetStatus]", width: int) -> "list[RenderableType]":
     owner, more = live_status.status.owner, len(live_status.budgets) - len(shown)
-    title = owner_sentence(owner) if owner is not None else "budgets: unknown, as the settings are invalid"
+    title = budget_owner_text(owner) if owner is not None else "budgets: unknown, as the settings are invalid"
     return [
         _section_title(title, more, "cortex-policy rate watch"),
         *([make_budget_table(shown, width)] if shown else []),

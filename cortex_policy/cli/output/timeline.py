@@ -23,10 +23,10 @@ INTERRUPTED = "interrupted; it may not have been done"
 def step_to_row(step: "Step", texts: "Texts") -> tuple[str, ...]:
     """Return the cells of a write or a command."""
     if isinstance(step, CommandRecord):
-        version, what, meaning = "-", _command_text(step), _command_meaning(step)
+        version, what, meaning = "-", _command_text(step), _command_meaning_text(step)
     else:
         version, what = str(step.version), f"{step.command} {', '.join(step.ids)}".strip()
-        meaning = _entry_meaning(step, texts)
+        meaning = _entry_meaning_text(step, texts)
     return (version, localize_times(step.written_at), str(step.author), what, meaning)
 
 
@@ -36,13 +36,13 @@ def _command_text(record: CommandRecord) -> str:
     return f"{record.command} {record.subject}".strip() + where + host
 
 
-def _command_meaning(record: CommandRecord) -> str:
+def _command_meaning_text(record: CommandRecord) -> str:
     is_verdict = record.verdict not in (None, SAME)
     said = f"{record.verdict}: {record.detail}" if is_verdict else localize_times(record.detail)
     return said if record.is_finished else "; ".join(filter(None, (INTERRUPTED, said)))
 
 
-def _entry_meaning(entry: HistoryEntry, texts: "Texts") -> str:
+def _entry_meaning_text(entry: HistoryEntry, texts: "Texts") -> str:
     if entry.has_unknown_previous:
         return "recorded as found; cannot be undone"
     changes = entry_diffs(entry, texts)

@@ -31,9 +31,9 @@ def print_result(result: "WriteResult", sentence: str, *, json: bool, root: "Roo
 
 def print_impact(root: "Root", diff: PolicyDiff) -> None:
     """Print the effect of each change on the last calls, if it is known."""
-    from cortex_policy.manage.replay.impact import impact_sentence  # noqa: PLC0415 - a command that reads no log need not load it
+    from cortex_policy.manage.replay.impact import impact_text  # noqa: PLC0415 - a command that reads no log need not load it
 
-    for past in filter(None, (impact_sentence(root, change) for change in diff.changes)):
+    for past in filter(None, (impact_text(root, change) for change in diff.changes)):
         typer.echo(message_line(past))
 
 

@@ -3,7 +3,7 @@
 import json
 
 from cortex_policy.core import shorten_message
-from cortex_policy.core.arguments import declaration_problem, declared_types
+from cortex_policy.core.arguments import declaration_problem_text, declared_types
 from cortex_policy.core.compare.declarations import (
     KEYWORDS,
     accepts_nothing,
@@ -35,7 +35,7 @@ def compare_arguments(old: Grant, new: Grant) -> FieldComparison:
     names = _names_with_changes(old, new)
     changes, unproven = _compare_each_argument(old, new, names) if names else ({}, "")
     reported = [
-        f"{quote_and_join_words((name,))} {_declaration_sentence(old, new, name, changes[name])}"
+        f"{quote_and_join_words((name,))} {_declaration_change_text(old, new, name, changes[name])}"
         for name in _names_to_report(changes)
     ]
     sentence = "; ".join(
@@ -112,9 +112,9 @@ def _becomes_declared(old: Grant, new: Grant, name: str) -> bool:
     return not (old.fs_scope and is_judged)
 
 
-def _declaration_sentence(old: Grant, new: Grant, name: str, verdict: str) -> str:
+def _declaration_change_text(old: Grant, new: Grant, name: str, verdict: str) -> str:
     before, after = old.args.get(name), new.args.get(name)
-    if name in new.args and (why := declaration_problem(after, 0)):
+    if name in new.args and (why := declaration_problem_text(after, 0)):
         return f"{why}: no call may give it"
     path = _path_sentence(old, new, name)
     if not isinstance(before, dict) or not isinstance(after, dict):
@@ -125,7 +125,7 @@ def _declaration_sentence(old: Grant, new: Grant, name: str, verdict: str) -> st
         )
         return join_nonempty(sentence, path)
     words = [
-        _keyword_sentence(keyword, before, after)
+        _keyword_change_text(keyword, before, after)
         for keyword in {**before, **after}
         if keyword in KEYWORDS and _keyword_text(before, keyword) != _keyword_text(after, keyword)
     ]
@@ -134,7 +134,7 @@ def _declaration_sentence(old: Grant, new: Grant, name: str, verdict: str) -> st
     )
 
 
-def _keyword_sentence(keyword: str, before: dict[str, object], after: dict[str, object]) -> str:
+def _keyword_change_text(keyword: str, before: dict[str, object], after: dict[str, object]) -> str:
     if keyword not in after:
         return f"drops `{keyword}` {_keyword_text(before, keyword)}"
     if keyword not in before:

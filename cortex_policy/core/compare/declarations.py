@@ -5,7 +5,7 @@ from math import inf
 from cortex_policy.core.arguments import (
     comparison_key,
     contains_object,
-    declaration_problem,
+    declaration_problem_text,
     declared_types,
     enum_values_by_key,
     value_violation_text,
@@ -50,7 +50,7 @@ def is_subset(new: "Declarations", old: "Declarations", name: str) -> bool:
 
 
 def _is_broken(declaration: object) -> bool:
-    return not isinstance(declaration, dict) or bool(declaration_problem(declaration, 0))
+    return not isinstance(declaration, dict) or bool(declaration_problem_text(declaration, 0))
 
 
 # INVARIANT: what is below is asked of declarations that are not broken: to find that out takes a look at all `items`
@@ -58,7 +58,7 @@ def _is_empty(declaration: "Any") -> bool:
     """Whether every value is proven to be denied."""
     if not _possible_kinds(declaration):
         return True
-    values, rest = _distinct_listed_values(declaration), _without_list(declaration)
+    values, rest = _distinct_listed_values(declaration), _without_listed_values(declaration)
     if values is None:
         return False
     for value in values:
@@ -79,7 +79,7 @@ def _is_subset(new: "Declarations", old: "Declarations", name: str) -> bool:
     if values is None:
         return known is None and _is_within(new_declaration, old_declaration)
     keys = None if known is None else set(map(comparison_key, known))
-    rest, old_rest = _without_list(new_declaration), _without_list(old_declaration)
+    rest, old_rest = _without_listed_values(new_declaration), _without_listed_values(old_declaration)
     return all(
         value_violation_text(rest, value)
         or not ((keys is not None and comparison_key(value) not in keys) or value_violation_text(old_rest, value))
@@ -105,7 +105,7 @@ def enumerates_objects(declarations: "Declarations", name: str) -> bool:
     return values is not None and any(map(contains_object, values))
 
 
-def _without_list(declaration: "dict[str, Any]") -> "dict[str, Any]":
+def _without_listed_values(declaration: "dict[str, Any]") -> "dict[str, Any]":
     """Return a declaration without its `const` or `enum`: a listed value is looked up, not compared."""
     listed = "const" if "const" in declaration else "enum"
     return {keyword: value for keyword, value in declaration.items() if keyword != listed}

@@ -39,13 +39,13 @@ def compare_grants(old: Grant | None, new: Grant | None, settings: Settings = DE
         fields = (*(field(old, new) for field in _FIELDS), _compare_fs_scope(old, new, settings))
         return GrantComparison(combine_verdicts(field.verdict for field in fields), fields)
     if after:
-        return _comparison_of_whole_grant(WIDENED, f"new: {describe_grant(new)}")
+        return _comparison_of_whole_grant(WIDENED, f"new: {grant_summary_text(new)}")
     if before:
-        return _comparison_of_whole_grant(NARROWED, f"allows nothing now; before: {describe_grant(old)}")
+        return _comparison_of_whole_grant(NARROWED, f"allows nothing now; before: {grant_summary_text(old)}")
     return _comparison_of_whole_grant(SAME, "allows nothing, as before")
 
 
-def describe_grant(grant: Grant | None) -> str:
+def grant_summary_text(grant: Grant | None) -> str:
     """Say in one line what a grant allows."""
     if grant is None or not grant.actions:
         return "nothing"
@@ -98,7 +98,7 @@ def _compare_fs_scope(old: Grant, new: Grant, settings: Settings) -> FieldCompar
     added, dropped = _scopes_outside(after, before), _scopes_outside(before, after)
     # INVARIANT: no scope at all is any path; scopes that never match are no path
     is_inside, is_covered = not before or bool(after and not added), not after or bool(before and not dropped)
-    sentence = _scope_sentence(old, new, added, dropped)
+    sentence = _scope_text(old, new, added, dropped)
     if after and not before and settings.undeclared_args != "allow":
         is_inside, sentence = False, f"{sentence}; `undeclared_args` allows undeclared paths there now"
     return FieldComparison("fsScope", verdict_of(is_inside=is_inside, is_covered=is_covered), sentence)
@@ -113,7 +113,7 @@ def _scopes_outside(scopes: tuple[str, ...], others: tuple[str, ...]) -> list[st
     return [prefix for prefix in known if not around.covers(prefix)]
 
 
-def _scope_sentence(old: Grant, new: Grant, added: list[str], dropped: list[str]) -> str:
+def _scope_text(old: Grant, new: Grant, added: list[str], dropped: list[str]) -> str:
     before, after = old.fs_scope, new.fs_scope
     if before == after:
         return ""

@@ -44,29 +44,29 @@ _BLANKS = str.maketrans(dict.fromkeys(_SEPARATORS, " "))
 _UNQUOTED = str.maketrans({"'": "", '"': "", "\\": "", "{": " ", "}": " "} | dict.fromkeys("=:,;|&<>()`", " "))
 
 
-def guarded_path_denial(path: str, call: "ToolCall", rules: "HookRules") -> str:
+def guarded_path_denial_text(path: str, call: "ToolCall", rules: "HookRules") -> str:
     """Return why a tool may not touch an absolute path, '' if no guarded file is there: as spelled, or resolved."""
     parts = _components(collapse_path(path))
     is_reader = call.tool in READERS and not call.mcp
     if is_reader:
-        return guarded_name_sentence((_SECRET,)) if _SECRET in parts else ""
-    found = guarded_part(parts) or (tuple(parts[-1:]) if parts and parts[-1] in HOLDERS else ())
+        return guarded_name_text((_SECRET,)) if _SECRET in parts else ""
+    found = guarded_components(parts) or (tuple(parts[-1:]) if parts and parts[-1] in HOLDERS else ())
     if found:
-        return guarded_name_sentence(found)
+        return guarded_name_text(found)
     is_listed = any(_is_at_or_below(parts, _components(collapse_path(file))) for file in rules.guard)
-    return guarded_name_sentence(("",)) if is_listed else ""
+    return guarded_name_text(("",)) if is_listed else ""
 
 
-def secret_pattern_denial(pattern: str) -> str:
+def secret_pattern_denial_text(pattern: str) -> str:
     """Return why a pattern of file names is denied, '' if it does not name secrets."""
     for part in fold_path(pattern).translate(_PARTS_OF_PATTERN).split("/"):
         start = part[: min((at for at in map(part.find, "*?[") if at >= 0), default=len(part))]
         if part == _SECRET or (start != part and len(start) > 1 and _SECRET.startswith(start)):
-            return guarded_name_sentence((_SECRET,))
+            return guarded_name_text((_SECRET,))
     return ""
 
 
-def command_word_denial(command: str, directories: "Sequence[str]", rules: "HookRules", home: str) -> str:
+def command_word_denial_text(command: str, directories: "Sequence[str]", rules: "HookRules", home: str) -> str:
     """Return why a shell command is denied for a word that names a guarded file, '' if none does.
 
     In a directory such as `.claude` the word `settings.json` does, and behind `cd .claude` or `-C .claude`.
@@ -82,10 +82,10 @@ def command_word_denial(command: str, directories: "Sequence[str]", rules: "Hook
         shown = _expand_home(word, home)
         parts = [part for part in word.split("/") if part not in ("", ".")]
         for spelled in (parts, _components(collapse_path(shown)), *(holder + parts for holder in holders)):
-            if found := guarded_part(spelled):
-                return guarded_name_sentence(found)
+            if found := guarded_components(spelled):
+                return guarded_name_text(found)
         if shown.startswith("/") and any(_is_at_or_below(_components(collapse_path(shown)), file) for file in listed):
-            return guarded_name_sentence(("",))
+            return guarded_name_text(("",))
     return ""
 
 
@@ -166,7 +166,7 @@ def _is_at_or_below(parts: list[str], above: list[str]) -> bool:
     return parts[: len(above)] == above
 
 
-def guarded_part(parts: list[str]) -> tuple[str, ...]:
+def guarded_components(parts: list[str]) -> tuple[str, ...]:
     """Return the components that make a path guarded, at any depth; none if it is not."""
     for index, part in enumerate(parts):
         inner = parts[index + 1] if index + 1 < len(parts) else ""
@@ -178,7 +178,7 @@ def guarded_part(parts: list[str]) -> tuple[str, ...]:
     return ()
 
 
-def guarded_name_sentence(found: tuple[str, ...]) -> str:
+def guarded_name_text(found: tuple[str, ...]) -> str:
     """Return why a name is guarded, by its components; `('',)` is one that `guard` lists."""
     name = "/".join(found)
     if name == _SECRET:

@@ -2,7 +2,7 @@
 
 from cortex_policy.core.hooks import InputError
 from cortex_policy.core.hooks.globs import brace_alternatives
-from cortex_policy.core.hooks.guarded_files import HOLDERS, PLACES, fold_path, guarded_name_sentence, guarded_part
+from cortex_policy.core.hooks.guarded_files import HOLDERS, PLACES, fold_path, guarded_components, guarded_name_text
 from cortex_policy.core.hooks.shell_input import ShellSyntaxError
 from cortex_policy.core.hooks.shell_syntax import simple_commands
 
@@ -21,7 +21,7 @@ _LOOKING = frozenset((
 _LOOKING_GIT = frozenset(("add", "status", "diff", "log", "show", "commit", "ls-files", "blame", "grep"))
 
 
-def expanded_word_denial(command: str) -> str:
+def expanded_word_denial_text(command: str) -> str:
     """Return why a command is denied: a word that the shell expands, or a directory that it may move; else ''."""
     try:
         commands = simple_commands(command)
@@ -37,10 +37,10 @@ def _denial(command: "SimpleCommand") -> str:
         has_wildcard = not _WILD.isdisjoint(word.pattern)
         for text in _alternatives(word.pattern) if has_wildcard else (word.text,):
             parts = [part for part in fold_path(text).split("/") if part not in ("", ".")]
-            if has_wildcard and (found := guarded_part(parts) or _matched_name(parts)):
-                return guarded_name_sentence(found)
+            if has_wildcard and (found := guarded_components(parts) or _matched_name(parts)):
+                return guarded_name_text(found)
             if not is_looking and parts and any(_may_match(parts[-1], name) for name in HOLDERS):
-                return guarded_name_sentence((parts[-1],))
+                return guarded_name_text((parts[-1],))
     return ""
 
 

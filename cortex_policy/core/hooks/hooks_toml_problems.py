@@ -38,7 +38,7 @@ class HookRulesError(ValueError):
     """A hooks.toml that is not what it should be: each call of a tool is denied."""
 
 
-class RuleProblem(Value):
+class HooksTomlProblem(Value):
     """A problem of a hooks.toml, at the keys and indexes that lead to it: `("rule", 2, "tools", 0)`.
 
     With `at_key` it is the key that is wrong, not its value.
@@ -55,52 +55,54 @@ def decode_rules(document: object) -> HookRules:
     """Return the rules of a decoded hooks.toml; raise HookRulesError with its first problem."""
     problems = hooks_toml_problems(document)
     if problems or not isinstance(document, dict):
-        raise HookRulesError(problem_sentence(problems[0]))
+        raise HookRulesError(hooks_toml_problem_text(problems[0]))
     return rules_from_document(document)
 
 
-def problem_sentence(problem: RuleProblem) -> str:
+def hooks_toml_problem_text(problem: HooksTomlProblem) -> str:
     """Return the message of a problem, behind `rule N:` if it is in a rule; the first rule is 1."""
     in_rule = problem.keys[:1] == ("rule",) and len(problem.keys) > 1
     return f"rule {int(problem.keys[1]) + 1}: {problem.message}" if in_rule else problem.message
 
 
-def hooks_toml_problems(document: object) -> list[RuleProblem]:
+def hooks_toml_problems(document: object) -> list[HooksTomlProblem]:
     """Return every problem of a decoded hooks.toml, none if it is right."""
     if not isinstance(document, dict):
-        return [RuleProblem((), WRONG_VALUE, "a hooks.toml is a table")]
+        return [HooksTomlProblem((), WRONG_VALUE, "a hooks.toml is a table")]
     problems = _unknown_keys((), document, _FILE_KEYS)
     number = document.get("format")
     if type(number) is not int or number != FORMAT:
         keys: Keys = ("format",) if "format" in document else ()
-        problems.append(RuleProblem(keys, WRONG_VALUE, f"`format` must be {FORMAT}", f"write `format = {FORMAT}`"))
+        problems.append(HooksTomlProblem(keys, WRONG_VALUE, f"`format` must be {FORMAT}", f"write `format = {FORMAT}`"))
     problems += _choice_problems((), document, "unmapped", (PASS, DENY))
     for index, path in _check_texts((), document, "guard", problems):
         if not path.startswith("/") or "\0" in path:
-            problems.append(RuleProblem(("guard", index), WRONG_VALUE, f"`{path}` in `guard` is not an absolute path"))
+            problems.append(
+                HooksTomlProblem(("guard", index), WRONG_VALUE, f"`{path}` in `guard` is not an absolute path")
+            )
         elif not _WILD.isdisjoint(path):
             message = f"`{path}` in `guard` is a pattern, and guards nothing"
             problems.append(
-                RuleProblem(("guard", index), WRONG_VALUE, message, "name a file, or a directory for all in it")
+                HooksTomlProblem(("guard", index), WRONG_VALUE, message, "name a file, or a directory for all in it")
             )
     rules = document.get("rule", [])
     if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
         return [
             *problems,
-            RuleProblem(("rule",), WRONG_VALUE, "`rule` must be tables", "write `[[rule]]` above each rule"),
+            HooksTomlProblem(("rule",), WRONG_VALUE, "`rule` must be tables", "write `[[rule]]` above each rule"),
         ]
     for index, rule in enumerate(rules):
         problems += _problems_of_rule(("rule", index), rule)
     return problems
 
 
-def _problems_of_rule(above: "Keys", rule: "Members") -> list[RuleProblem]:
+def _problems_of_rule(above: "Keys", rule: "Members") -> list[HooksTomlProblem]:
     problems = _unknown_keys(above, rule, RULE_KEYS)
     texts = {key: _check_texts(above, rule, key, problems) for key in TEXT_KEYS if key in rule}
     problems += _choice_problems(above, rule, "decide", (PASS, DENY))
     problems += _choice_problems(above, rule, "within", ("root",))
     if not isinstance(rule.get("no_path", False), bool):
-        problems.append(RuleProblem((*above, "no_path"), WRONG_VALUE, "`no_path` must be true or false"))
+        problems.append(HooksTomlProblem((*above, "no_path"), WRONG_VALUE, "`no_path` must be true or false"))
     problems += _name_problems(above, rule, texts)
     problems += filter(None, (_tool_problem(above, index, name) for index, name in texts.get("tools", ())))
     problems += _decision_problems(above, rule)
@@ -109,9 +111,11 @@ def _problems_of_rule(above: "Keys", rule: "Members") -> list[RuleProblem]:
     return problems
 
 
-def _unknown_keys(above: "Keys", members: "Members", known: "Sequence[str]") -> list[RuleProblem]:
+def _unknown_keys(above: "Keys", members: "Members", known: "Sequence[str]") -> list[HooksTomlProblem]:
     return [
-        RuleProblem((*above, key), UNKNOWN_KEY, f"unknown key `{key}`", _nearest_word_hint(key, known), at_key=True)
+        HooksTomlProblem(
+            (*above, key), UNKNOWN_KEY, f"unknown key `{key}`", _nearest_word_hint(key, known), at_key=True
+        )
         for key in members
         if key not in known
     ]
@@ -124,50 +128,54 @@ def _nearest_word_hint(word: str, words: "Sequence[str]") -> str:
     return did_you_mean(closest_word(word, words)) or f"one of {', '.join(words)}"
 
 
-def _choice_problems(above: "Keys", members: "Members", key: str, words: "Sequence[str]") -> list[RuleProblem]:
+def _choice_problems(above: "Keys", members: "Members", key: str, words: "Sequence[str]") -> list[HooksTomlProblem]:
     value = members.get(key, words[0])
     if isinstance(value, str) and value in words:
         return []
     hint = _nearest_word_hint(value, words) if isinstance(value, str) else ""
     expected = " or ".join(f'"{word}"' for word in words)
-    return [RuleProblem((*above, key), WRONG_VALUE, f"`{key}` must be {expected}", hint)]
+    return [HooksTomlProblem((*above, key), WRONG_VALUE, f"`{key}` must be {expected}", hint)]
 
 
-def _check_texts(above: "Keys", members: "Members", key: str, problems: list[RuleProblem]) -> "list[tuple[int, str]]":
+def _check_texts(
+    above: "Keys", members: "Members", key: str, problems: list[HooksTomlProblem]
+) -> "list[tuple[int, str]]":
     """Return the texts of an array with their indexes, and add a problem for each other value."""
     value = members.get(key, [])
     if not isinstance(value, list):
-        problems.append(RuleProblem((*above, key), WRONG_VALUE, f"`{key}` must be an array of strings"))
+        problems.append(HooksTomlProblem((*above, key), WRONG_VALUE, f"`{key}` must be an array of strings"))
         return []
     for index, part in enumerate(value):
         if not isinstance(part, str) or not part:
             message = f"`{key}` must be an array of strings that are not empty"
-            problems.append(RuleProblem((*above, key, index), WRONG_VALUE, message))
+            problems.append(HooksTomlProblem((*above, key, index), WRONG_VALUE, message))
     return [(index, part) for index, part in enumerate(value) if isinstance(part, str) and part]
 
 
-def _name_problems(above: "Keys", rule: "Members", texts: "Texts") -> list[RuleProblem]:
+def _name_problems(above: "Keys", rule: "Members", texts: "Texts") -> list[HooksTomlProblem]:
     problems = []
     if not rule.get("tools") and not rule.get("mcp"):
         message = "it names no tool, so it fits no call"
-        problems.append(RuleProblem(above, WRONG_RULE, message, "add `tools = [...]` or `mcp = [...]`"))
+        problems.append(HooksTomlProblem(above, WRONG_RULE, message, "add `tools = [...]` or `mcp = [...]`"))
     for index, name in texts.get("mcp", ()):
         server, slash, tool = name.partition("/")
         if not server or not slash or not tool or "/" in tool:
             message = f"`{name}` in `mcp` is not of the form SERVER/TOOL"
-            problems.append(RuleProblem((*above, "mcp", index), WRONG_VALUE, message, f"write `{server or '*'}/*`"))
+            problems.append(
+                HooksTomlProblem((*above, "mcp", index), WRONG_VALUE, message, f"write `{server or '*'}/*`")
+            )
     if rule.get("agents") == []:
-        problems.append(RuleProblem((*above, "agents"), WRONG_RULE, "`agents` is empty, so the rule fits no call"))
+        problems.append(HooksTomlProblem((*above, "agents"), WRONG_RULE, "`agents` is empty, so the rule fits no call"))
     for index, agent in texts.get("agents", ()):
         if agent not in AGENTS:
             message = f"`{agent}` is not an agent that hooks are for"
             problems.append(
-                RuleProblem((*above, "agents", index), WRONG_VALUE, message, _nearest_word_hint(agent, AGENTS))
+                HooksTomlProblem((*above, "agents", index), WRONG_VALUE, message, _nearest_word_hint(agent, AGENTS))
             )
     return problems
 
 
-def _tool_problem(above: "Keys", index: int, name: str) -> RuleProblem | None:
+def _tool_problem(above: "Keys", index: int, name: str) -> HooksTomlProblem | None:
     """Return the problem of a name that no tool has, so that a rule would be without effect in silence."""
     if name.startswith(_MCP_STARTS):
         hint = 'name it by its server: `mcp = ["SERVER/TOOL"]`'
@@ -175,72 +183,76 @@ def _tool_problem(above: "Keys", index: int, name: str) -> RuleProblem | None:
         hint = 'write each tool by its name alone: `tools = ["Write", "Edit"]`'
     else:
         return None
-    return RuleProblem((*above, "tools", index), WRONG_VALUE, f"`{name}` in `tools` fits no tool of an agent", hint)
+    return HooksTomlProblem(
+        (*above, "tools", index), WRONG_VALUE, f"`{name}` in `tools` fits no tool of an agent", hint
+    )
 
 
-def _decision_problems(above: "Keys", rule: "Members") -> list[RuleProblem]:
+def _decision_problems(above: "Keys", rule: "Members") -> list[HooksTomlProblem]:
     if "decide" in rule:
         for key in ("grant", *_OF_GRANTS):
             if key in rule:
                 message = f"`{key}` has no effect beside `decide`"
                 yield_hint = "remove one of the two"
-                return [RuleProblem((*above, key), WRONG_RULE, message, yield_hint, at_key=True)]
+                return [HooksTomlProblem((*above, key), WRONG_RULE, message, yield_hint, at_key=True)]
         if "subagents" in rule and rule["decide"] == PASS:
             message = "a rule with `subagents` may deny or name a grant: it cannot pass"
-            return [RuleProblem((*above, "decide"), WRONG_RULE, message, 'write `decide = "deny"`, or a grant')]
+            return [HooksTomlProblem((*above, "decide"), WRONG_RULE, message, 'write `decide = "deny"`, or a grant')]
         return []
     grant = rule.get("grant")
     if grant is None:
         message = "it has neither a grant nor `decide`"
         return [
-            RuleProblem(above, WRONG_RULE, message, 'add `grant = "ID"` and `action = "..."`, or `decide = "deny"`')
+            HooksTomlProblem(
+                above, WRONG_RULE, message, 'add `grant = "ID"` and `action = "..."`, or `decide = "deny"`'
+            )
         ]
     if not isinstance(grant, str) or not is_grant_id(grant):
-        return [RuleProblem((*above, "grant"), WRONG_VALUE, f"`{grant}` is not the id of a grant")]
+        return [HooksTomlProblem((*above, "grant"), WRONG_VALUE, f"`{grant}` is not the id of a grant")]
     return _action_problems(above, rule)
 
 
-def _action_problems(above: "Keys", rule: "Members") -> list[RuleProblem]:
+def _action_problems(above: "Keys", rule: "Members") -> list[HooksTomlProblem]:
     action, keys = rule.get("action"), (*above, "action")
     if action is None:
-        return [RuleProblem((*above, "grant"), WRONG_RULE, "a grant needs an action", 'add `action = "..."`')]
+        return [HooksTomlProblem((*above, "grant"), WRONG_RULE, "a grant needs an action", 'add `action = "..."`')]
     if not isinstance(action, str) or not action:
-        return [RuleProblem(keys, WRONG_VALUE, "`action` must be a string that is not empty")]
+        return [HooksTomlProblem(keys, WRONG_VALUE, "`action` must be a string that is not empty")]
     if action == TOOL_ACTION:
         names = rule.get("tools") or []
         if isinstance(names, list) and all(isinstance(name, str) and name.count("*") == 1 for name in names):
             return []
         message = "`{tool}` is what `*` stands for, so each name in `tools` needs one `*`"
-        return [RuleProblem(keys, WRONG_RULE, message, "name the action, or split the rule")]
+        return [HooksTomlProblem(keys, WRONG_RULE, message, "name the action, or split the rule")]
     name = action.removeprefix(INPUT_ACTION).removesuffix("}")
     is_input = action.startswith(INPUT_ACTION) and action.endswith("}") and bool(name)
     if is_input and name in (rule.get("ignore") or ()):
-        return [RuleProblem(keys, WRONG_RULE, f"`{name}` is ignored, so it cannot be the action")]
+        return [HooksTomlProblem(keys, WRONG_RULE, f"`{name}` is ignored, so it cannot be the action")]
     if ("{" in action or "}" in action) and (not is_input or "{" in name or "}" in name):
         hint = "an action is a word, `{tool}` or `{input.NAME}`"
-        return [RuleProblem(keys, WRONG_VALUE, f"`{action}` is not an action", hint)]
+        return [HooksTomlProblem(keys, WRONG_VALUE, f"`{action}` is not an action", hint)]
     return []
 
 
-def _label_problems(above: "Keys", texts: "Texts") -> list[RuleProblem]:
+def _label_problems(above: "Keys", texts: "Texts") -> list[HooksTomlProblem]:
     hint = "write it as `path`, `path?`, `paths[]` or `edits[].target`"
     return [
-        RuleProblem((*above, key, index), WRONG_VALUE, f"`{label}` in `{key}` does not name an input", hint)
+        HooksTomlProblem((*above, key, index), WRONG_VALUE, f"`{label}` in `{key}` does not name an input", hint)
         for key in LABEL_KEYS
         for index, label in texts.get(key, ())
         if parse_label(label) is None
     ]
 
 
-def _ignore_problems(above: "Keys", texts: "Texts") -> list[RuleProblem]:
+def _ignore_problems(above: "Keys", texts: "Texts") -> list[HooksTomlProblem]:
     problems = []
     labels = [label for key in LABEL_KEYS for _, label in texts.get(key, ())]
     for index, name in texts.get("ignore", ()):
         keys = (*above, "ignore", index)
         if path_condition_of_name(name) != NEVER:
             message = f"`{name}` is ignored, and is taken for a path by its name"
-            problems.append(RuleProblem(keys, IGNORED_PATH, message, "remove it: a path is always judged"))
+            problems.append(HooksTomlProblem(keys, IGNORED_PATH, message, "remove it: a path is always judged"))
         elif any(label_has_member(label, name) for label in labels):
             message = f"`{name}` is ignored, and another key of the rule names it"
-            problems.append(RuleProblem(keys, WRONG_RULE, message, "remove it from one of the two"))
+            problems.append(HooksTomlProblem(keys, WRONG_RULE, message, "remove it from one of the two"))
     return problems

@@ -110,7 +110,7 @@ def working_directories_in(inputs: "dict[str, object]") -> "Iterator[str]":
             yield from (text for text in texts_in(value) if text)
 
 
-def globs_by_input_name(call: "ToolCall") -> "Iterator[str]":
+def globs_of_well_known_inputs(call: "ToolCall") -> "Iterator[str]":
     """Yield each text that a tool takes for a pattern of file names, by its name alone, without backslashes."""
     for place, name, value in _walk_members((), call.inputs):
         if _fold_name(name) in _PATTERN_NAMES or (place == ("pattern",) and call.tool in ("Glob", "glob")):

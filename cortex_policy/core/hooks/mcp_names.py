@@ -26,7 +26,7 @@ def possible_mcp_tools(agent: str, tool: str, document: "dict[str, Any]") -> "Re
     elif tool.startswith("MCP:"):
         readings = [("", tool.removeprefix("MCP:"))]
     else:
-        readings = _split_at_joint(tool.removeprefix("mcp__" if _JOINTS[agent] == "__" else "mcp_"), _JOINTS[agent])
+        readings = _splits_at_joints(tool.removeprefix("mcp__" if _JOINTS[agent] == "__" else "mcp_"), _JOINTS[agent])
     if any("/" in name for _, name in readings):
         raise PayloadError("the name of an MCP tool contains a `/`, so no rule can name it")
     # a rule names a server without `/`, which separates it from the tool
@@ -54,7 +54,7 @@ def _readings_of_server(server: str, tool: str) -> "Iterator[tuple[str, str]]":
         found = tool.find(f"_{mark}", found + 1)
 
 
-def _split_at_joint(name: str, joint: str) -> "list[tuple[str, str]]":
+def _splits_at_joints(name: str, joint: str) -> "list[tuple[str, str]]":
     """Return each way to split a name at a joint, both parts not empty; the whole name as a server if there is none."""
     places = [at for at in range(1, len(name) - len(joint)) if joint and name.startswith(joint, at)]
     return [(name[:at], name[at + len(joint) :]) for at in places] or [(name, "")]

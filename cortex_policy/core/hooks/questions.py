@@ -4,17 +4,17 @@ from cortex_policy.core import Value
 from cortex_policy.core.decode import has_surrogate
 from cortex_policy.core.hooks import DENY, InputError
 from cortex_policy.core.hooks.guarded_files import (
-    command_word_denial,
-    guarded_path_denial,
+    command_word_denial_text,
+    guarded_path_denial_text,
     may_become_guarded,
     possible_paths,
-    secret_pattern_denial,
+    secret_pattern_denial_text,
 )
 from cortex_policy.core.hooks.inputs import (
     commands_in,
     contains_surrogate,
-    globs_by_input_name,
     globs_of_rule,
+    globs_of_well_known_inputs,
     paths_of_rule,
     remove_members,
     texts_in,
@@ -65,7 +65,7 @@ class Ruling(Value):
     """What the rules say of a call: why it is denied ('' if it is not), and what its grants are asked, all of them.
 
     `paths` are absolute, and spelled as the call spells them: whatever links they lead through, none may end where
-    `guarded_path_denial` says why it is denied. That holds without a question too.
+    `guarded_path_denial_text` says why it is denied. That holds without a question too.
     """
 
     denial: str
@@ -78,9 +78,9 @@ def apply_rules(call: "ToolCall", rules: "HookRules", home: str) -> Ruling:
     try:
         return _Judge(call, rules, home).judge_call()
     except InputError as error:
-        from cortex_policy.core.hooks.ruling_reason import ruling_reason  # noqa: PLC0415 - only a denial needs it
+        from cortex_policy.core.hooks.ruling_denial_text import ruling_denial_text  # noqa: PLC0415 - only a denial needs it
 
-        return Ruling(ruling_reason(call.tool, str(error), is_final=error.is_final))
+        return Ruling(ruling_denial_text(call.tool, str(error), is_final=error.is_final))
 
 
 class _Judge:
@@ -114,18 +114,20 @@ class _Judge:
         self._raise_if_guarded(path for _, path, _ in path_arguments(_BY_NAME_ALONE, inputs) if path is not None)
         self._raise_if_guarded(text for text in texts_in(inputs) if text.lstrip()[:5].casefold() == "file:")
         patterns = [pattern for rule in fitting for _, pattern in globs_of_rule(rule, inputs)]
-        for pattern in (*patterns, *globs_by_input_name(self._call)):
+        for pattern in (*patterns, *globs_of_well_known_inputs(self._call)):
             spelled = f"{self._call.cwd}/{pattern}"
-            if why := self._why_pattern_is_secret(pattern) or guarded_path_denial(spelled, self._call, self._rules):
+            if why := self._why_pattern_is_secret(pattern) or guarded_path_denial_text(
+                spelled, self._call, self._rules
+            ):
                 raise InputError(why, is_final=True)
 
     @staticmethod
     def _why_pattern_is_secret(pattern: str) -> str:
         if "{" not in pattern:
-            return secret_pattern_denial(pattern)
+            return secret_pattern_denial_text(pattern)
         from cortex_policy.core.hooks.globs import brace_alternatives  # noqa: PLC0415 - few patterns have braces
 
-        return next(filter(None, map(secret_pattern_denial, brace_alternatives(pattern))), "")
+        return next(filter(None, map(secret_pattern_denial_text, brace_alternatives(pattern))), "")
 
     def _raise_if_guarded(self, paths: "Iterable[str]") -> None:
         """Raise InputError for a path that leads to a guarded file, as text; note where else it may lead."""
@@ -135,7 +137,7 @@ class _Judge:
             for spelled in possible_paths(path, self._home):
                 tops = ("",) if spelled.startswith("/") else self._directories
                 for place in [f"{top}/{spelled}" if top else spelled for top in tops]:
-                    if why := guarded_path_denial(place, self._call, self._rules):
+                    if why := guarded_path_denial_text(place, self._call, self._rules):
                         raise InputError(why, is_final=True)
                     self._paths[place] = None
 
@@ -159,7 +161,7 @@ class _Judge:
                 )  # fmt: skip
         last = self._rules.rules[fits[-1][0]] if fits else None
         if self._rules.unmapped == DENY and (last is None or (last.subagents is not None and last.grant)):
-            from cortex_policy.core.hooks.ruling_reason import unmapped_tool_error  # noqa: PLC0415 - only a denial needs it
+            from cortex_policy.core.hooks.ruling_denial_text import unmapped_tool_error  # noqa: PLC0415 - only a denial needs it
 
             raise unmapped_tool_error(call, self._rules)
         if last is None and contains_surrogate(call.inputs):
@@ -171,21 +173,21 @@ class _Judge:
 
     def _command_questions(self, command: str, quoted: str) -> "Iterator[GrantQuestion]":
         """Yield what a patch in a shell command asks; raise InputError for a command that no grant can allow."""
-        from cortex_policy.core.hooks.shell_commands import UNREADABLE, shell_command_denial  # noqa: PLC0415 - only for shells
+        from cortex_policy.core.hooks.shell_commands import UNREADABLE, shell_command_denial_text  # noqa: PLC0415 - only for shells
 
         if has_surrogate(command):
             raise InputError("a command holds half of a character, which cannot be judged")
-        why = shell_command_denial(command)
+        why = shell_command_denial_text(command)
         if quoted and why in ("", UNREADABLE):
-            why = shell_command_denial(quoted)
+            why = shell_command_denial_text(quoted)
         if why:
             raise InputError(why)
-        if why := command_word_denial(command, self._directories, self._rules, self._home):
+        if why := command_word_denial_text(command, self._directories, self._rules, self._home):
             raise InputError(f"a word of the command is guarded: {why}", is_final=True)
         if "." in command and may_become_guarded(command):
-            from cortex_policy.core.hooks.guarded_globs import expanded_word_denial  # noqa: PLC0415 - only for shells
+            from cortex_policy.core.hooks.guarded_globs import expanded_word_denial_text  # noqa: PLC0415 - only for shells
 
-            if why := expanded_word_denial(command):
+            if why := expanded_word_denial_text(command):
                 raise InputError(f"a word of the command may become a guarded name: {why}", is_final=True)
         if "*** begin patch" in command.casefold():
             yield from self._patch_questions(command)

@@ -3,7 +3,7 @@
 INVARIANT: no sentence holds a command that changes a grant, or a path of the policy: a model with a shell would use it.
 """
 
-from cortex_policy.core.hooks.ruling_reason import ASK, CHANGE, POLICY_SENTENCE, reason_without_policy
+from cortex_policy.core.hooks.ruling_denial_text import ASK, CHANGE, POLICY_SENTENCE, text_without_policy_paths
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     APPROVAL_REQUIRED,
@@ -25,53 +25,51 @@ _MAX_WORDS_BYTES = 600  # of one list
 _BROKEN = "Nothing can be allowed until a human has fixed it. Do not try again; tell the user."
 
 
-def grant_denial_reason(question: "GrantQuestion", grant: "Grant", decision: "Decision") -> str:
+def grant_denial_text(question: "GrantQuestion", grant: "Grant", decision: "Decision") -> str:
     """Return why a grant denied a call."""
-    return f"{_question_phrase(question)}: {_denial_sentences(question, grant, decision)}"
+    return f"{_question_text(question)}: {_denial_text(question, grant, decision)}"
 
 
-def _question_phrase(question: "GrantQuestion") -> str:
+def _question_text(question: "GrantQuestion") -> str:
     action = elide_middle(question.action, 200)
     return f"denied by rule {question.rule}, which asks grant `{question.grant}` for `{action}`"
 
 
-def _denial_sentences(question: "GrantQuestion", grant: "Grant", decision: "Decision") -> str:
+def _denial_text(question: "GrantQuestion", grant: "Grant", decision: "Decision") -> str:
     if decision.reason is ACTION_NOT_ALLOWED:
         return f"the grant allows only {_list_in_backticks(grant.actions)}. {ASK}"
     if decision.reason is ARGUMENT_NOT_ALLOWED:
-        return f"{reason_without_policy(decision.detail) or 'an argument is not allowed'}. {CHANGE}"
+        return f"{text_without_policy_paths(decision.detail) or 'an argument is not allowed'}. {CHANGE}"
     if decision.reason is PATH_OUTSIDE_SCOPE:
-        return _path_sentences(question, grant, decision.detail)
+        return _call_paths_text(question, grant, decision.detail)
     if decision.reason is APPROVAL_REQUIRED:
-        return _approval_sentences(decision)
+        return _approval_text(decision)
     if decision.reason is RATE_LIMITED:
-        return _rate_sentences(grant, decision)
+        return _rate_text(grant, decision)
     return f"{decision.reason.message}. {ASK}"
 
 
-def _path_sentences(question: "GrantQuestion", grant: "Grant", detail: str) -> str:
-    why = reason_without_policy(detail)
+def _call_paths_text(question: "GrantQuestion", grant: "Grant", detail: str) -> str:
+    why = text_without_policy_paths(detail)
     if why == POLICY_SENTENCE:
         return f"{why}. {ASK}"
-    return " ".join(
-        filter(None, (f"{why or 'a path is not allowed'}.", _allowed_paths_sentence(question, grant), CHANGE))
-    )
+    return " ".join(filter(None, (f"{why or 'a path is not allowed'}.", _allowed_paths_text(question, grant), CHANGE)))
 
 
-def _allowed_paths_sentence(question: "GrantQuestion", grant: "Grant") -> str:
+def _allowed_paths_text(question: "GrantQuestion", grant: "Grant") -> str:
     """Return the sentence about the paths that a call may name."""
     if grant.fs_scope:
         return f"Paths are allowed only in {_list_in_backticks(grant.fs_scope)}, below the root of the project."
     return "Paths are allowed only below the root of the project." if question.within_root else ""
 
 
-def _approval_sentences(decision: "Decision") -> str:
+def _approval_text(decision: "Decision") -> str:
     if decision.obligations:
         return "a human must approve this very call first. Tell the user, and try again once it is approved."
     return f"calls for sensitive data are denied. {ASK}"
 
 
-def _rate_sentences(grant: "Grant", decision: "Decision") -> str:
+def _rate_text(grant: "Grant", decision: "Decision") -> str:
     seconds = decision.budget.retry_after_seconds if decision.budget is not None else None
     limit = f"the grant allows {grant.rate.per_minute} calls a minute, and all are used"
     if seconds is None:
@@ -81,7 +79,7 @@ def _rate_sentences(grant: "Grant", decision: "Decision") -> str:
     return f"{limit}. Wait {max(1, ceil(seconds))} seconds, then try the same call again, once."
 
 
-def error_reason(error: "CortexPolicyError") -> str:
+def error_denial_text(error: "CortexPolicyError") -> str:
     """Return why a call is denied that could not be decided, or that an emergency stop denies."""
     if error.reason is STOPPED:
         return (

@@ -26,17 +26,17 @@ _IMPORTS = frozenset(("import", "from", "import_module", "__import__", "run_modu
 _UNQUOTED = str.maketrans({"'": "", '"': "", "\\": ""})
 
 
-def shell_command_denial(command: str) -> str:
+def shell_command_denial_text(command: str) -> str:
     """Return why a shell command is denied whatever a grant says, '' if it is not."""
     if "\0" in command:
         return "the command holds a NUL"
     if may_change_policy(command):
         allowed = ", ".join(sorted(READING))
         return f"the command may change what checks this call; that program may only be run with: {allowed}"
-    return _open_shell_denial(command)
+    return _open_shell_denial_text(command)
 
 
-def _open_shell_denial(command: str) -> str:
+def _open_shell_denial_text(command: str) -> str:
     try:
         if opens_shell(command):
             return (

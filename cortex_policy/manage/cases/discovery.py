@@ -39,7 +39,7 @@ def plan_case_run(words: tuple[str, ...], named: str | None) -> RunPlan:
     """Return the case files that these words name; without words, those of the root."""
     if not words:
         root = find_root(named)
-        return RunPlan(tuple(_targets_in(root.tests, root)), (root,))
+        return RunPlan(tuple(_targets_in(root.tests_path, root)), (root,))
     target_by_path: dict[str, CaseFileTarget] = {}
     problems = []
     for word in words:
@@ -50,7 +50,7 @@ def plan_case_run(words: tuple[str, ...], named: str | None) -> RunPlan:
                 CaseFileProblem(
                     word,
                     1,
-                    _why_no_case_file(path),
+                    _no_case_file_text(path),
                     f"the name of a case file ends in `{TOML_SUFFIX}` or `{JSON_SUFFIX}`",
                 )
             )
@@ -58,7 +58,7 @@ def plan_case_run(words: tuple[str, ...], named: str | None) -> RunPlan:
     return RunPlan(tuple(target_by_path.values()), (), tuple(problems))
 
 
-def _why_no_case_file(path: str) -> str:
+def _no_case_file_text(path: str) -> str:
     if os.path.isdir(path):
         return "it holds no case file"
     return "it is not a case file" if os.path.exists(path) else "no such file or directory"

@@ -116,13 +116,13 @@ def _fill_sandbox(path: str, tree: FileTree) -> Sandbox:
             else "this system does not allow such a name"
         )
         raise NotDoneError(f"the tree cannot be made: {why.lower()}") from None
-    identities = [_identity_of_path(directory) for directory in (path, root.policy, root.tools)]
+    identities = [_identity_of_path(directory) for directory in (path, root.policy_path, root.tools_path)]
     return Sandbox(path, Origin(path, "", "", *identities), ProtectedPaths(frozenset(identities[1:]), ()))
 
 
 def _create_tree(root: Root, tree: FileTree) -> None:
     os.mkdir(root.path, 0o700)
-    for directory in (root.tools, *(f"{root.path}/{name}" for name in sorted(tree.all_directories()))):
+    for directory in (root.tools_path, *(f"{root.path}/{name}" for name in sorted(tree.all_directories()))):
         os.makedirs(directory, 0o700, exist_ok=True)
     for file in tree.files:
         descriptor = os.open(f"{root.path}/{file}", _NEW, 0o600)

@@ -129,4 +129,4 @@ class GrantLoader:
         except (FileNotFoundError, GrantError) as error:
             return unread_grant_error(error, trust, grant_id)
         self._unsafe |= dict.fromkeys(trust.faults)
-        return GrantUnderTest(grant, data, display_path(f"{root.tools}/{grant_id}.json"))
+        return GrantUnderTest(grant, data, display_path(f"{root.tools_path}/{grant_id}.json"))

@@ -33,9 +33,9 @@ def _check_clock(root: Root | None) -> CheckResult:
     before, after = time.clock_gettime_ns(CLOCK), time.clock_gettime_ns(CLOCK)
     if after < before:
         return CheckResult("clock", PROBLEM, "the clock since boot goes back: budgets would not be exact")
-    ahead = os.stat(root.policy).st_ctime - time.time() if root is not None else 0.0
+    ahead = os.stat(root.policy_path).st_ctime - time.time() if root is not None else 0.0
     if ahead > TOLERANCE_SECONDS:
-        message = f"the clock was set back: `{root.policy if root else ''}` changed {ahead:.0f} seconds from now"
+        message = f"the clock was set back: `{root.policy_path if root else ''}` changed {ahead:.0f} seconds from now"
         return CheckResult("clock", WARNING, message, "sudo timedatectl set-ntp true")
     path, unsafe = find_program_and_doubt("timedatectl")
     if path and not unsafe:
@@ -66,9 +66,11 @@ def _check_watches(root: Root) -> CheckResult:
     queue = None
     try:
         queue = Inotify()
-        queue.watch(root.policy, ENTRIES)
+        queue.watch(root.policy_path, ENTRIES)
     except OSError as error:
-        message = f"a store cannot watch `{root.policy}` and reads everything again every 20 ms: {os_error_text(error)}"
+        message = (
+            f"a store cannot watch `{root.policy_path}` and reads everything again every 20 ms: {os_error_text(error)}"
+        )
         return CheckResult("inotify", WARNING, message, MORE_WATCHES)
     finally:
         if queue is not None:

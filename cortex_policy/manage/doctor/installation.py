@@ -7,7 +7,7 @@ from shlex import quote
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, find_program_and_doubt, run_program
-from cortex_policy.manage.editing.editor_command import choose_editor
+from cortex_policy.manage.editing.editor_command import choose_editor_command
 from cortex_policy.manage.listing import grant_rows
 from cortex_policy.manage.settings.effective import find_configured_editor
 from cortex_policy.state import Root, home_directory
@@ -124,7 +124,7 @@ def _check_man_page() -> CheckResult:
 
 def _check_editor(root: Root | None) -> CheckResult:
     try:
-        name = choose_editor(os.environ, find_configured_editor(root))[0]
+        name = choose_editor_command(os.environ, find_configured_editor(root))[0]
     except NotDoneError as error:
         return CheckResult("editor", WARNING, error.detail, f"{PROGRAM} config set editor vi")
     path, unsafe = find_program_and_doubt(name)

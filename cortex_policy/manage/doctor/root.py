@@ -40,7 +40,7 @@ def check_root(root: Root, denials: GlobalDenials) -> "Iterator[CheckResult]":
     yield _check_stamp(root, denials)
 
 
-def check_id_for_error(error: CortexPolicyError) -> str:
+def doctor_check_id_of_error(error: CortexPolicyError) -> str:
     """Return the id of the check that an error of all checks belongs to."""
     if isinstance(error, BudgetServerError):
         return "budget-server"
@@ -49,7 +49,7 @@ def check_id_for_error(error: CortexPolicyError) -> str:
 
 def denial_results(denials: GlobalDenials, check_id: str, fine: str) -> "Iterator[CheckResult]":
     """Yield a problem for each error that denies every check and belongs to this one, else what is fine."""
-    found = [error for error in denials.errors if check_id_for_error(error) == check_id]
+    found = [error for error in denials.errors if doctor_check_id_of_error(error) == check_id]
     yield from (error_result(check_id, error) for error in found)
     if not found:
         yield CheckResult(check_id, OK, fine)
@@ -73,7 +73,7 @@ def _check_stops(denials: GlobalDenials) -> "Iterator[CheckResult]":
 def _check_group_members(root: Root) -> "Iterator[CheckResult]":
     """Yield who else is in a group that may write: a check does not look that up."""
     try:
-        files = [f"{root.tools}/{row.id}.json" for row in grant_rows(root)]
+        files = [f"{root.tools_path}/{row.id}.json" for row in grant_rows(root)]
     except GrantError:
         files = []
     problems = find_group_writer_problems(root, files)
@@ -93,13 +93,13 @@ def _check_grants(root: Root) -> CheckResult:
         return CheckResult("grants", PROBLEM, message, f"cortex-policy validate{root_option(root)}")
     if not rows:
         command = f"cortex-policy new ID{root_option(root)}"
-        return CheckResult("grants", PROBLEM, f"there are none in `{root.tools}`", command)
+        return CheckResult("grants", PROBLEM, f"there are none in `{root.tools_path}`", command)
     return CheckResult("grants", OK, f"{len(rows)} can be loaded")
 
 
 def _check_stamp(root: Root, denials: GlobalDenials) -> CheckResult:
     for error in denials.errors:
-        if check_id_for_error(error) == "stamp":
+        if doctor_check_id_of_error(error) == "stamp":
             return error_result("stamp", error)
     try:
         found = verify_stamp(root)

@@ -5,7 +5,7 @@ A comma ends a value; `\,` is a comma in it. A `\` before anything else stays, a
 
 import re
 
-from cortex_policy.core.arguments import TYPES, declaration_problem
+from cortex_policy.core.arguments import TYPES, declaration_problem_text
 from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.compare.declarations import accepts_nothing
 from cortex_policy.core.decode import MalformedError, decode_json
@@ -40,7 +40,7 @@ def parse_declaration(word: str) -> "tuple[str, Declaration]":
     if not name or not text or not equals:
         raise UsageError(f"`--arg {word}` declares nothing", _FORM)
     declaration = _parse_json(name, text) if text.startswith("{") else _parse_words(name, text)
-    problem = declaration_problem(declaration, 0)
+    problem = declaration_problem_text(declaration, 0)
     if problem:
         raise UsageError(f"`{name}` {problem}", _hint_for(declaration))
     if accepts_nothing({name: declaration}, name) and declaration.get("enum") != []:
@@ -129,7 +129,7 @@ def _parse_literal(keyword: Keyword, text: str) -> object:
 def _hint_for(declaration: "Declaration") -> str:
     """Return the hint for the first keyword that cannot be enforced, also of the items."""
     for keyword, value in declaration.items():
-        if declaration_problem({keyword: value}, 0):
+        if declaration_problem_text({keyword: value}, 0):
             return _hint_for(value) if keyword == "items" and isinstance(value, dict) else keyword_hint(keyword)
     return ""
 

@@ -26,7 +26,7 @@ _WAITS = {
 }
 
 
-def choose_editor(environment: "Mapping[str, str]", setting: str | None = None) -> list[str]:
+def choose_editor_command(environment: "Mapping[str, str]", setting: str | None = None) -> list[str]:
     """Return the command of the operator's editor, else of an installed one; raise NotDoneError if there is none."""
     named = {"editor": setting or "", **{f"${name}": environment.get(name, "") for name in ("VISUAL", "EDITOR")}}
     for name, text in named.items():
@@ -42,7 +42,7 @@ def choose_editor(environment: "Mapping[str, str]", setting: str | None = None) 
     raise NotDoneError("no editor was found", "name one in `$VISUAL` or `$EDITOR`")
 
 
-def command_to_open(words: list[str], file: str, line: int) -> list[str]:
+def editor_command_words(words: list[str], file: str, line: int) -> list[str]:
     """Return the command that opens a file and waits until it is closed, at a line if the editor can (0: no line)."""
     names = _editor_names(words[0])
     waits = next((flags for name, flags in _WAITS.items() if name in names), ())

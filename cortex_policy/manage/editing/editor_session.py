@@ -5,7 +5,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import compare_bytes
 from cortex_policy.manage.editing.loop import DIFF, EDIT, EXIT, SAVE, EditResult, Review, edit_file
 from cortex_policy.manage.editing.validity import find_problems_of_text
-from cortex_policy.manage.replay.impact import impact_sentence
+from cortex_policy.manage.replay.impact import impact_text
 from cortex_policy.manage.transaction.record import is_valid_text
 from cortex_policy.manage.transaction.writer import GrantWriter, write_transaction
 from cortex_policy.schema.catalog import NOTE
@@ -42,7 +42,7 @@ class _EditedPolicyFile:
     def __init__(self, writer: GrantWriter, name: str, screen: "EditorUI") -> None:
         self._writer, self._name, self._screen = writer, name, screen
         self.label: str = f"`{name}` is"
-        self.path: str = f"{writer.root.policy}/{path_below_policy(name)}"
+        self.path: str = f"{writer.root.policy_path}/{path_below_policy(name)}"
         self.original: bytes = self._read_original()
 
     def _read_original(self) -> bytes:
@@ -77,7 +77,7 @@ class _EditedPolicyFile:
         root = self._writer.root
         change = compare_bytes(self._name, self.original, text, comparison_settings(root.path))
         self._screen.show_change(change)
-        if past := impact_sentence(root, change):
+        if past := impact_text(root, change):
             self._screen.show_sentence(past)
         return Review(SAVE + EDIT + DIFF + EXIT, _line_of_first(problems), change)
 

@@ -16,7 +16,7 @@ def require_valid_text(root: Root, name: str, data: bytes, hint: str = "") -> No
     """Raise GrantError (21) unless a text decodes as what its file must be; without a hint its hint is to edit it."""
     if is_valid_text(name, data):
         return
-    first, *more = find_problems_of_text(name, data, f"{root.policy}/{path_below_policy(name)}")
+    first, *more = find_problems_of_text(name, data, f"{root.policy_path}/{path_below_policy(name)}")
     others = f" (and {len(more)} more)" if more else ""
     detail = f"`{first.file}:{first.line}:{first.column}`: {first.message}{others}"
     words = "hook edit" if name == HOOKS else f"edit {name}"

@@ -126,7 +126,7 @@ def entries_since(
         raise NotDoneError(f"version {version} was on another branch, which version {entries[-1].version} merged")
     if reached > version:
         raise NotDoneError(
-            f"the history does not reach back to version {version}: {_end_of_history_phrase(root, stamp, reached)}"
+            f"the history does not reach back to version {version}: {_end_of_history_text(root, stamp, reached)}"
         )
     return tuple(entries)
 
@@ -182,7 +182,7 @@ def _entry_beyond_gap(
     return None
 
 
-def _end_of_history_phrase(root: Root, stamp: Stamp, reached: int) -> str:
+def _end_of_history_text(root: Root, stamp: Stamp, reached: int) -> str:
     see = f"see it with `cortex-policy log{root_option(root)}`"
     if reached == stamp.version:
         return f"it does not say how version {reached} was made; {see}"

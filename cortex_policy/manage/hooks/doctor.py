@@ -7,8 +7,8 @@ from cortex_policy.core.text import count_with_noun, elide_middle, message_line
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, error_result
 from cortex_policy.manage.hooks.claude_version import check_claude_version
 from cortex_policy.manage.hooks.doctor_trials import HookTrial, try_line
-from cortex_policy.manage.hooks.handler_line import read_runnable_line
-from cortex_policy.manage.hooks.hook_line import HookLine
+from cortex_policy.manage.hooks.handler_line import read_hook_command
+from cortex_policy.manage.hooks.hook_command import HookCommand
 from cortex_policy.manage.hooks.install_checks import check_no_settings_in_environment
 from cortex_policy.manage.hooks.status import AgentStatus, InstalledHook, hook_statuses
 from cortex_policy.manage.hooks.targets import AGENT_FILES
@@ -81,7 +81,7 @@ def _check_rules(root: str) -> CheckResult:
 
 
 def _check_line(agent: str, hook: InstalledHook, root: str) -> "Iterator[CheckResult]":
-    line = read_runnable_line(agent, hook.handler)
+    line = read_hook_command(agent, hook.handler)
     if line is None:
         why = "it is not written as `hook install` writes it, so it cannot be tried"
         yield CheckResult("line", PROBLEM, why, f"cortex-policy hook install {agent}")
@@ -93,7 +93,7 @@ def _check_line(agent: str, hook: InstalledHook, root: str) -> "Iterator[CheckRe
         yield _result_of_trial(line, trial)
 
 
-def _result_of_trial(line: HookLine, trial: HookTrial) -> CheckResult:
+def _result_of_trial(line: HookCommand, trial: HookTrial) -> CheckResult:
     end, seconds, title = trial.run.end, f"{trial.run.seconds:.2f} s", AGENT_FILES[line.agent].title
     if trial.must_block is trial.is_blocked:
         return CheckResult(trial.name, OK, f"{'blocked' if trial.must_block else 'not blocked'} in {seconds}")

@@ -7,7 +7,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.hooks.payload import CANARY
 from cortex_policy.manage.hooks.agent_behaviour import is_call_blocked
 from cortex_policy.manage.hooks.entry import PROJECT_VARIABLE
-from cortex_policy.manage.hooks.hook_line import MAX_SECONDS, HookLine, LineRun, kill_running_lines, run_line
+from cortex_policy.manage.hooks.hook_command import MAX_SECONDS, HookCommand, LineRun, kill_running_lines, run_line
 from cortex_policy.manage.hooks.scratch_root import INSIDE, TOOL, ScratchRoot, scratch_root
 from cortex_policy.manage.hooks.trial_payload import trial_payload
 from cortex_policy.manage.signals import hold_signals
@@ -43,7 +43,7 @@ class HookTrial(Value):
     is_blocked: bool
 
 
-def try_line(line: HookLine, root: str) -> "Iterator[HookTrial]":
+def try_line(line: HookCommand, root: str) -> "Iterator[HookTrial]":
     """Put a line through all trials; a signal kills what runs.
 
     They run in a thread: an exception of a signal while a program starts would leave that one behind.
@@ -57,7 +57,7 @@ def try_line(line: HookLine, root: str) -> "Iterator[HookTrial]":
             trials.close()
 
 
-def _all_trials(line: HookLine, root: str, scratch: ScratchRoot) -> "Generator[HookTrial]":
+def _all_trials(line: HookCommand, root: str, scratch: ScratchRoot) -> "Generator[HookTrial]":
     yield _try_canary(line, root)
     yield from _try_scratch_root(line, scratch)
     yield from _try_broken_programs(line, scratch)
@@ -79,13 +79,13 @@ def _kill_until_done(trials: "Sequence[Future[Any]]") -> None:
         wait(trials, _POLL_SECONDS)
 
 
-def _try_canary(line: HookLine, root: str) -> HookTrial:
+def _try_canary(line: HookCommand, root: str) -> HookTrial:
     """Run the line as it is, for the tool name that is always denied and never counted."""
     payload = trial_payload(line.agent, CANARY, {}, root)
     return _trial_of_run("canary", line, run_line(line, payload, root, {PROJECT_VARIABLE: root}), must_block=True)
 
 
-def _try_scratch_root(line: HookLine, scratch: ScratchRoot) -> "Iterator[HookTrial]":
+def _try_scratch_root(line: HookCommand, scratch: ScratchRoot) -> "Iterator[HookTrial]":
     """Run the line for a root that exists only for this, whole and broken."""
     line = line.with_root(scratch.root.path)
     yield _try_call("allowed call", line, scratch, must_block=False)
@@ -99,7 +99,7 @@ def _try_scratch_root(line: HookLine, scratch: ScratchRoot) -> "Iterator[HookTri
     scratch.repair()
 
 
-def _try_broken_programs(line: HookLine, scratch: ScratchRoot) -> "Iterator[HookTrial]":
+def _try_broken_programs(line: HookCommand, scratch: ScratchRoot) -> "Iterator[HookTrial]":
     """Run the line with a program that hangs, is on a disk that hangs, or does not exist; at once, as they are slow."""
     line = line.with_root(scratch.root.path)
     programs = {
@@ -118,7 +118,7 @@ def _try_broken_programs(line: HookLine, scratch: ScratchRoot) -> "Iterator[Hook
             _kill_until_done(trials)
 
 
-def _try_variables(line: HookLine, scratch: ScratchRoot) -> "Iterator[HookTrial]":
+def _try_variables(line: HookCommand, scratch: ScratchRoot) -> "Iterator[HookTrial]":
     """Start the agent with variables that would change the answer if the hook believed them."""
     modules, state = os.path.dirname(scratch.add_file("modules/sitecustomize.py", _EVIL)), f"{scratch.root.path}/state"
     os.mkdir(state, 0o700)
@@ -129,7 +129,7 @@ def _try_variables(line: HookLine, scratch: ScratchRoot) -> "Iterator[HookTrial]
 
 
 def _try_call(
-    name: str, line: HookLine, scratch: ScratchRoot, variables: "Mapping[str, str] | None" = None, *,
+    name: str, line: HookCommand, scratch: ScratchRoot, variables: "Mapping[str, str] | None" = None, *,
     inside: bool = True, must_block: bool = True,
 ) -> HookTrial:  # fmt: skip
     root = scratch.root.path
@@ -139,5 +139,5 @@ def _try_call(
     return _trial_of_run(name, line, run, must_block=must_block)
 
 
-def _trial_of_run(name: str, line: HookLine, run: LineRun, *, must_block: bool) -> HookTrial:
+def _trial_of_run(name: str, line: HookCommand, run: LineRun, *, must_block: bool) -> HookTrial:
     return HookTrial(name, must_block, run, is_call_blocked(line.agent, run.end))

@@ -3,7 +3,7 @@
 import re
 
 from cortex_policy.manage.hooks.entry import PROJECT_VARIABLE
-from cortex_policy.manage.hooks.hook_line import HookLine
+from cortex_policy.manage.hooks.hook_command import HookCommand
 from cortex_policy.manage.hooks.installed_lines import read_hook_line
 
 TYPE_CHECKING = False
@@ -14,14 +14,14 @@ _DEFAULT_TIMEOUTS = {"claude": 600, "codex": 600, "gemini": 60, "cursor": 60, "c
 _PROGRAM = re.compile(r"(?:'([^']*cortex[-_]policy)'|([^\s'\"]*cortex[-_]policy))\s+hook\s")
 
 
-def read_runnable_line(agent: str, handler: "Members") -> HookLine | None:
+def read_hook_command(agent: str, handler: "Members") -> HookCommand | None:
     """Return the line of a handler as its agent runs it, None if its program and root cannot be replaced."""
     line = read_hook_line(handler)
     program = _PROGRAM.search(line.command) if line is not None else None
     if line is None or program is None:
         return None
     words, is_variable = _exec_words(handler), line.root == f"${PROJECT_VARIABLE}"
-    found = HookLine(
+    found = HookCommand(
         agent, words or (line.command,), program[1] or program[2], "" if is_variable else line.root,
         _timeout_seconds(agent, handler), is_shell=not words,
         fail_closed=handler.get("onFailure") == "block" or handler.get("failClosed") is True,

@@ -98,7 +98,7 @@ def guard_paths_if_rules_exist(root: Root, paths: tuple[str, ...]) -> None:
 
 def has_hooks_file(root: Root) -> bool:
     """Whether a root has a hooks.toml."""
-    return os.path.lexists(f"{root.policy}/{HOOKS}")
+    return os.path.lexists(f"{root.policy_path}/{HOOKS}")
 
 
 def remaining_steps(target: HookTarget, root: Root, paths: tuple[str, ...]) -> list[Step]:

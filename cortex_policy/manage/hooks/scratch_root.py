@@ -38,9 +38,9 @@ class ScratchRoot:
     def __init__(self, path: str) -> None:
         """Make the root at a path below which only the caller can write."""
         self.root: Root = Root(path, named=True)
-        self.rules_file: str = f"{self.root.policy}/hooks.toml"
-        self.grant_file: str = f"{self.root.tools}/{GRANT}.json"
-        for directory in (path, f"{path}/.cortex", self.root.policy, self.root.tools, f"{path}/{INSIDE}"):
+        self.rules_file: str = f"{self.root.policy_path}/hooks.toml"
+        self.grant_file: str = f"{self.root.tools_path}/{GRANT}.json"
+        for directory in (path, f"{path}/.cortex", self.root.policy_path, self.root.tools_path, f"{path}/{INSIDE}"):
             os.mkdir(directory, 0o700)
         self.repair()
         write_stamp(self.root, lambda _: None)  # a setting may require it

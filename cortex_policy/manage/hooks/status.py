@@ -10,7 +10,7 @@ from cortex_policy.core.text import join_words_that_fit
 from cortex_policy.manage.hooks import codex_trust, requirements_edit
 from cortex_policy.manage.hooks.copilot_trust import is_trusted_folder
 from cortex_policy.manage.hooks.entry import PROJECT_VARIABLE, hook_entry
-from cortex_policy.manage.hooks.handler_line import read_runnable_line
+from cortex_policy.manage.hooks.handler_line import read_hook_command
 from cortex_policy.manage.hooks.handlers import HandlerPlace, list_all_handlers
 from cortex_policy.manage.hooks.installation import check_agent_accepts
 from cortex_policy.manage.hooks.installed_lines import HookLine, read_hook_line
@@ -141,7 +141,7 @@ def _problem_sentences(
 
 def _program_problems(agent: str, hook: InstalledHook) -> "Iterator[str]":
     """Yield a sentence if the program of a line is gone or empty: the latter says nothing, which lets calls run."""
-    line = read_runnable_line(agent, hook.handler)
+    line = read_hook_command(agent, hook.handler)
     if line is None:
         return
     try:

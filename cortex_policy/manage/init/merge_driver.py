@@ -41,7 +41,7 @@ def check_repository(path: str) -> None:
 def install_merge_driver(root: Root) -> MergeDriver:
     """Write the attribute and the settings; a file that exists is kept."""
     settings = ((f"merge.{_DRIVER}.name", "merge of two stamps"), (f"merge.{_DRIVER}.driver", _driver_command()))
-    file = f"{root.policy}/{_ATTRIBUTES}"
+    file = f"{root.policy_path}/{_ATTRIBUTES}"
     try:
         with PolicyDirectory(TrustCheck(root)) as policy:
             check_root_not_replaced(policy)

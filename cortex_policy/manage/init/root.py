@@ -51,17 +51,17 @@ def init_root(
 
 
 def _create_missing(root: Root, lock_wait: LockWait) -> list[str]:
-    beside = [f"{root.policy}/{name}" for name in (git_ignore.NAME, editor_schema.NAME)]
-    had_tools, existing = os.path.isdir(root.tools), [path for path in beside if os.path.lexists(path)]
+    beside = [f"{root.policy_path}/{name}" for name in (git_ignore.NAME, editor_schema.NAME)]
+    had_tools, existing = os.path.isdir(root.tools_path), [path for path in beside if os.path.lexists(path)]
     try:
         _make_directories(root.path)
     except OSError as error:
-        raise NotDoneError(f"`{root.policy}`: {os_error_text(error)}") from None
-    created = [] if had_tools else [root.tools]
+        raise NotDoneError(f"`{root.policy_path}`: {os_error_text(error)}") from None
+    created = [] if had_tools else [root.tools_path]
     with write_transaction(root, lock_wait, "init") as writer:
-        if not any(name.endswith(".json") for name in os.listdir(root.tools)):
+        if not any(name.endswith(".json") for name in os.listdir(root.tools_path)):
             writer.write(EXAMPLE, None, new_grant_text(_EXAMPLE_EDIT).encode())
-            created.append(f"{root.tools}/{EXAMPLE}.json")
+            created.append(f"{root.tools_path}/{EXAMPLE}.json")
         git_ignore.create_git_ignore(writer.policy.descriptor)
         editor_schema.create_schema(writer.policy.descriptor)
     return [*created, *(path for path in beside if path not in existing and os.path.lexists(path))]

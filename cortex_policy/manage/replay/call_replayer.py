@@ -5,7 +5,7 @@ from marshal import dumps
 from cortex_policy.core.audit_event import PATH_MEMBERS
 from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
-from cortex_policy.core.engine import find_matching_scope, path_syntax_problem
+from cortex_policy.core.engine import find_matching_scope, path_syntax_problem_text
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Reason, Settings
 from cortex_policy.manage.replay.rate import RateReplay
 from cortex_policy.manage.replay.relevant_grant import GrantParts
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cortex_policy.manage.diff.git_revisions import TextOrError
     from cortex_policy.manage.replay.rate import OnResult
 
-    Policy = Mapping[str, TextOrError] | Mapping[str, Grant | GrantError]  # each grant by its id
+    GrantsById = Mapping[str, TextOrError] | Mapping[str, Grant | GrantError]  # each grant by its id
 
 _GRANT_NOT_FOUND = GrantError(GRANT_NOT_FOUND, "")
 _PLAIN_PATH_MEMBERS = set(PATH_MEMBERS[:5])  # members of a path without an error
@@ -33,10 +33,10 @@ class CallReplayer:
     """Decides calls again, in the order of a log; calls `on_result` with each id and answer, somewhat later."""
 
     def __init__(
-        self, policy: "Policy", settings: Settings, on_result: "OnResult", known_denials: "Container[Any]" = ()
+        self, grants: "GrantsById", settings: Settings, on_result: "OnResult", known_denials: "Container[Any]" = ()
     ) -> None:
         """Take the grants, the settings, and the function that gets each answer."""
-        self._policy, self._settings, self._on_result = policy, settings, on_result
+        self._grants, self._settings, self._on_result = grants, settings, on_result
         self._windows = RateReplay(on_result, known_denials)
         self._loaded: dict[str, Grant | GrantError] = {}
         self._parts: dict[str, GrantParts] = {}
@@ -70,7 +70,7 @@ class CallReplayer:
         """Return a grant, decoded once, or the error of loading it."""
         loaded = self._loaded.get(grant_id)
         if loaded is None:
-            text = self._policy.get(grant_id)
+            text = self._grants.get(grant_id)
             if text is None:
                 return _GRANT_NOT_FOUND  # never cached: a log may name any number of grants
             loaded = self._loaded[grant_id] = decode_grant_or_error(text, grant_id)
@@ -156,7 +156,7 @@ def _answers_by_path(grant: Grant, data: "dict[str, Any]") -> "dict[str, Any] | 
         declaration = grant.args.get(name, {})
         if not isinstance(declaration, dict) or not _SAME_FOR_ANY_TEXT.issuperset(declaration):
             return None
-        answers[name] = [find_matching_scope(grant.fs_scope, given), path_syntax_problem(given)]
+        answers[name] = [find_matching_scope(grant.fs_scope, given), path_syntax_problem_text(given)]
     return answers
 
 

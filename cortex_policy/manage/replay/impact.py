@@ -51,7 +51,7 @@ class EditImpact(Value):
         )
 
 
-def impact_sentence(root: "Root", change: "GrantDiff") -> str:
+def impact_text(root: "Root", change: "GrantDiff") -> str:
     """Return a sentence on what a change means for the last calls, or why that is unknown; '' without a log."""
     impact = estimate_impact(root, change)
     if isinstance(impact, EditImpact):

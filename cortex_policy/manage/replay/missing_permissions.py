@@ -4,7 +4,7 @@ import os
 
 from cortex_policy.core import Value
 from cortex_policy.core.arguments import first_argument_violation_text
-from cortex_policy.core.engine import normalize_scope, path_syntax_problem, path_violation_text
+from cortex_policy.core.engine import normalize_scope, path_syntax_problem_text, path_violation_text
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     APPROVAL_REQUIRED,
@@ -172,7 +172,7 @@ def smallest_scopes_for_path(path: ResolvedPath) -> list[str] | str:
     """Return the smallest scopes that cover a path in both spellings, or why there are none."""
     if path.protected_reason:
         return "a path that governs grants is in no scope"
-    if why := path_syntax_problem(path.given) or path.error:
+    if why := path_syntax_problem_text(path.given) or path.error:
         return f"a path of it {why}"
     scopes = []
     for relative in dict.fromkeys((path.normalized, path.resolved_inside)):  # both spellings must be in scope

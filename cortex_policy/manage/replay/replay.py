@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from cortex_policy.manage.replay.call_replayer import Policy
+    from cortex_policy.manage.replay.call_replayer import GrantsById
 
 MAX_GROUPS = 1000  # of flips, and of undecided calls; a log may name any grant
 OTHERS = "(others)"
@@ -90,14 +90,14 @@ class ReplayResult(Value):
 
 
 def replay(
-    root: Root, lines: "Iterable[bytes]", counts: ReadCounts, policy: "Policy", since: float = float("-inf")
+    root: Root, lines: "Iterable[bytes]", counts: ReadCounts, grants: "GrantsById", since: float = float("-inf")
 ) -> ReplayResult:
     """Decide again the calls that were logged since a time; `counts` counts the lines.
 
     Today's settings count. Raises GrantError (settings_invalid) if they cannot be read.
     """
     groups = _AnswerGroups()
-    replayer, earlier = CallReplayer(policy, effective_settings(root.path), groups.add_answer), 0
+    replayer, earlier = CallReplayer(grants, effective_settings(root.path), groups.add_answer), 0
     with pause_garbage_collector():
         for at, data in decode_grant_calls(lines, root.path, counts):
             if at >= since:
@@ -118,7 +118,7 @@ def replay(
     )
 
 
-def load_current_or_proposed_grants(root: Root, proposed: str | None = None) -> "Policy":
+def load_current_or_proposed_grants(root: Root, proposed: str | None = None) -> "GrantsById":
     """Return the current grants of a root, or those of a directory or a git revision.
 
     A directory is one that holds grants, or a root. Raises UsageError or NotDoneError for a word that is neither.
@@ -132,7 +132,7 @@ def load_current_or_proposed_grants(root: Root, proposed: str | None = None) -> 
     return _read_directory(proposed)
 
 
-def _read_directory(path: str) -> "Policy":
+def _read_directory(path: str) -> "GrantsById":
     texts: dict[str, Any] = {}
     for name in os.listdir(path):
         if grant_id := grant_id_of_file(name):

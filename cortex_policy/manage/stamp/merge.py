@@ -16,7 +16,7 @@ from cortex_policy.manage.stamp.locked_file import (
     version_after,
     write_entry_and_stamp,
 )
-from cortex_policy.manage.stamp.sides import MergeSides, read_sides
+from cortex_policy.manage.stamp.sides import MergeSides, read_merge_sides
 from cortex_policy.manage.stamp.write import read_digests_and_changes
 from cortex_policy.manage.transaction.record import entry_for_stamp, history_limits
 from cortex_policy.manage.transaction.recovery import recover_last_write, require_supported_version
@@ -56,7 +56,7 @@ def merge_stamp(root: Root, lock_wait: LockWait = NO_WAIT) -> MergeResult:
         current = decode_stamp_or_none(root, data)
         if current is not None:
             require_supported_version(current, file)
-        sides = read_sides(root, data, is_broken=current is None)
+        sides = read_merge_sides(root, data, is_broken=current is None)
         if sides is None and current is not None:
             sides = MergeSides(current, current, None)
         if sides is None:

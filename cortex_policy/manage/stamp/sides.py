@@ -36,7 +36,7 @@ class MergeSides(Value):
         return (self.ours, self.theirs, *((self.base,) if self.base is not None else ()))
 
 
-def read_sides(root: Root, data: bytes, *, is_broken: bool) -> MergeSides | None:
+def read_merge_sides(root: Root, data: bytes, *, is_broken: bool) -> MergeSides | None:
     """Return the sides of a merge, None if there was none.
 
     Git has them exactly while the stamp is not merged. Else they are what the text of a broken stamp says, or what the
@@ -47,7 +47,7 @@ def read_sides(root: Root, data: bytes, *, is_broken: bool) -> MergeSides | None
         if (versions := versions_of_conflict(root, _PATH)) is not None:
             return _sides_of(*versions, file)
     if is_broken:
-        return split_sides(data, file)
+        return split_merge_sides(data, file)
     with suppress(NotDoneError):
         if (pair := versions_of_merge(root, _PATH)) is not None:
             return _sides_of(None, *pair, file)
@@ -72,7 +72,7 @@ def _read_side(text: bytes | None, file: str) -> Stamp | None:
     return stamp
 
 
-def split_sides(data: bytes, file: str) -> MergeSides | None:
+def split_merge_sides(data: bytes, file: str) -> MergeSides | None:
     """Return the sides in a text with conflict markers, or in one that was merged line by line; None if there is none.
 
     Each digest in it was stamped on one side; a text without markers may have two for a grant.

@@ -50,7 +50,7 @@ def verify_stamp(root: Root, track: "Track" = iter) -> tuple[StampMismatch, ...]
     found = _current_digests(root, track)
     names = sorted({*found, *stamp.digests, *stamp.pending})
     return tuple(
-        StampMismatch(grant_id, _mismatch_phrase(grant_id, found, stamp))
+        StampMismatch(grant_id, _mismatch_text(grant_id, found, stamp))
         for grant_id in names
         if not stamp.accepts(grant_id, found.get(grant_id))
     )
@@ -65,7 +65,7 @@ def _current_digests(root: Root, track: "Track") -> dict[str, str]:
     return {}
 
 
-def _mismatch_phrase(grant_id: str, found: dict[str, str], stamp: Stamp) -> str:
+def _mismatch_text(grant_id: str, found: dict[str, str], stamp: Stamp) -> str:
     if grant_id not in found:
         return "is stamped, and is not there"
     return "differs from its stamp" if grant_id in stamp.digests else "is not stamped"

@@ -62,7 +62,7 @@ def entry_for_write(
     )  # fmt: skip
     replaced = {old for old, _ in changes.values()}
     written = tuple(new for _, new in changes.values() if new is not None and new in kept and new not in replaced)
-    widened = _widening_sentences(meaning)[:MAX_WIDENED_LENGTH]
+    widened = _widening_text(meaning)[:MAX_WIDENED_LENGTH]
     return HistoryEntry(
         version,
         current_timestamp(),
@@ -116,11 +116,11 @@ def _texts_to_keep(texts: "Iterable[tuple[str, bytes | None]]", *, is_owned_by_c
 
 def _widening_text_of_changes(diff: PolicyDiff) -> str:
     """Return what the changes of some grants allow in addition, with their ids if there is more than one."""
-    said = [(one.name, _widening_sentences(one.meaning)) for one in diff.changes]
+    said = [(one.name, _widening_text(one.meaning)) for one in diff.changes]
     return "; ".join(text if len(said) == 1 else f"{name}: {text}" for name, text in said if text)[:MAX_WIDENED_LENGTH]
 
 
-def _widening_sentences(meaning: GrantComparison) -> str:
+def _widening_text(meaning: GrantComparison) -> str:
     return "; ".join(part.sentence for part in meaning.fields if widens(part.verdict) and part.sentence)
 
 

@@ -58,7 +58,7 @@ def find_root_problems(path: str, reports: "list[Pair]") -> "Iterator[Problem]":
     root = Root(path, named=True)
     if not reports:
         hint = f"make one with `cortex-policy new ID{root_option_here(path)}`"
-        yield file_problem(display_path(root.tools), "file-none", "there are no grants in it", hint)
+        yield file_problem(display_path(root.tools_path), "file-none", "there are no grants in it", hint)
     yield from _find_stray_files(root)
     yield from _find_gitignore_problems(root)
     yield from _find_schema_problems(root)
@@ -66,7 +66,7 @@ def find_root_problems(path: str, reports: "list[Pair]") -> "Iterator[Problem]":
 
 
 def _find_stray_files(root: Root) -> "Iterator[Problem]":
-    for directory, is_known in ((root.policy, _is_policy_file), (root.tools, _is_grant)):
+    for directory, is_known in ((root.policy_path, _is_policy_file), (root.tools_path, _is_grant)):
         try:
             entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
         except OSError:
@@ -105,7 +105,7 @@ def _find_gitignore_problems(root: Root) -> "Iterator[Problem]":
     with suppress(FileNotFoundError, GrantError), PolicyDirectory(TrustCheck(root)) as policy:
         text = policy.read(git_ignore.NAME, _MAX_GITIGNORE_BYTES).decode("utf-8", "replace")
     if text is not None and (missing := git_ignore.names_not_ignored_by(text)):
-        file = display_path(f"{root.policy}/{git_ignore.NAME}")
+        file = display_path(f"{root.policy_path}/{git_ignore.NAME}")
         names = ", ".join(f"`{name}`" for name in missing)
         lines = " ".join(map(quote, missing))
         yield file_problem(
@@ -115,7 +115,7 @@ def _find_gitignore_problems(root: Root) -> "Iterator[Problem]":
 
 def _find_schema_problems(root: Root) -> "Iterator[Problem]":
     """Find an installed schema for editors that is not the one of this version."""
-    file = display_path(f"{root.policy}/{editor_schema.NAME}")
+    file = display_path(f"{root.policy_path}/{editor_schema.NAME}")
     try:
         installed = editor_schema.read_installed_schema(root)
     except GrantError as error:
@@ -143,7 +143,7 @@ def _find_stamp_problems(root: Root, reports: "list[Pair]") -> "Iterator[Problem
     names = {target.id: target.shown for target, _ in reports}
     with suppress(GrantError):  # a link, which is reported elsewhere
         if (hooks := read_policy_file(root, HOOKS)) is not None:
-            digests[HOOKS], names[HOOKS] = stamps.content_digest(hooks), display_path(f"{root.policy}/{HOOKS}")
+            digests[HOOKS], names[HOOKS] = stamps.content_digest(hooks), display_path(f"{root.policy_path}/{HOOKS}")
     for grant_id in sorted({*digests, *stamp.digests, *stamp.pending}):
         if not stamp.accepts(grant_id, digests.get(grant_id)):
             what = "is stamped, and is not there" if grant_id not in names else "does not match its stamp"

@@ -154,7 +154,7 @@ def _root_of(directory: str, suffix: str) -> str | None:
 
 def _files_of_root(root: str) -> "Iterator[ValidationTarget]":
     yield from _tools_targets(root)
-    file = f"{Root(root, named=True).policy}/{HOOKS}"
+    file = f"{Root(root, named=True).policy_path}/{HOOKS}"
     if os.path.lexists(file):
         yield ValidationTarget(file, display_path(file), root, is_in_place=True, id=HOOKS)
 
@@ -166,7 +166,7 @@ def _tools_targets(root: str) -> "Iterator[ValidationTarget]":
             ids = tools.grant_ids()
     except (FileNotFoundError, GrantError):  # the problems of the root say why
         return
-    directory = trust.root.tools
+    directory = trust.root.tools_path
     seen = display_path(directory)
     for grant_id in ids:
         name = f"/{grant_id}.json"

@@ -25,7 +25,7 @@ def find_unchecked_call_problems(path: str, scoped: list[str]) -> "Iterator[Prob
         return
     others = f" and {len(scoped) - _MAX_NAMED} more" if len(scoped) > _MAX_NAMED else ""
     grants = join_words_that_fit([f"`{grant_id}`" for grant_id in scoped[:_MAX_NAMED]]) + others
-    file, end = display_path(Root(path, named=True).tools), root_option_here(path)
+    file, end = display_path(Root(path, named=True).tools_path), root_option_here(path)
     if not settings.require_path:
         message = f"a call that names no path is allowed, whatever `fsScope` says: {grants}"
         hint = f"deny it with `cortex-policy config set require_path true --project{end}`, or `check --require-path`"

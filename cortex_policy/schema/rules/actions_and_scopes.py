@@ -48,7 +48,7 @@ def find_unmatchable_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProble
     """Find scopes that no path can match."""
     for index, (scope, prefix) in enumerate(zip(subject.grant.fs_scope, subject.prefixes, strict=True)):
         if prefix is None:
-            message = f"`{scope}` can never match: {_why_unmatchable(scope)}"
+            message = f"`{scope}` can never match: {_unmatchable_text(scope)}"
             yield UnlocatedProblem("scope-dead", message, _scope_hint(subject, scope), json_pointer("fsScope", index))
         elif prefix == _PROTECTED or prefix.startswith(_PROTECTED + "/"):
             message = f"`{scope}` lies in `.cortex`, which no scope can cover"
@@ -114,7 +114,7 @@ def _parent_directories(prefix: str, lengths: list[int]) -> "Iterator[str]":
             yield prefix[:length]
 
 
-def _why_unmatchable(scope: str) -> str:
+def _unmatchable_text(scope: str) -> str:
     reasons = {
         "it is empty": not scope.strip("/"),
         "it is absolute, and scopes are relative to the root": scope.startswith("/"),

@@ -62,7 +62,7 @@ def read_secret(path: str, what: str = "the key of shared budgets") -> bytes:
     return secret.rstrip(b"\r\n")
 
 
-def check_secret(secret: bytes) -> bytes:
+def require_strong_secret(secret: bytes) -> bytes:
     """Return the key of shared budgets; raise StateError if it could be guessed, or is too long."""
     if not MIN_SECRET <= len(secret) <= MAX_SECRET:
         message = f"the key of shared budgets has {len(secret)} bytes, not {MIN_SECRET} to {MAX_SECRET}"

@@ -3,7 +3,7 @@
 from cortex_policy.core.budget_server import BudgetServer
 from cortex_policy.core.model import Budget
 from cortex_policy.state import state_error
-from cortex_policy.state.shared_budgets.keys import BudgetKeys, check_secret
+from cortex_policy.state.shared_budgets.keys import BudgetKeys, require_strong_secret
 from cortex_policy.state.shared_budgets.protocol import PEEK, RESET, RESET_ALL, TAKE, Call, run
 from cortex_policy.state.shared_budgets.server_clock import ClockPairFile, boot_ns
 from cortex_policy.state.shared_budgets.session import Session
@@ -33,7 +33,7 @@ class SharedBudgets:
         """
         self.server, self.name, self.timeout_ms, self._password = server, name, timeout_ms, password
         self.wait_replicas = wait_replicas
-        self._keys = BudgetKeys(name, check_secret(secret))
+        self._keys = BudgetKeys(name, require_strong_secret(secret))
         self._clock_file = ClockPairFile(state_dir, f"{server.label} {server.database}", name)
 
     def take(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:

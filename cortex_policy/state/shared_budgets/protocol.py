@@ -69,7 +69,7 @@ class Call:
 
     def again(self, clock: ServerClock, now_ns: int) -> bytes:
         """Return the request for one more hit over a connection that leads to the server that is known."""
-        return self._again % clock.latest_us(now_ns)
+        return self._again % clock.latest_possible_us(now_ns)
 
     def converse(self, clock: ServerClock, timeout_ns: int) -> "Conversation":
         """Yield requests, take the line of each answer, and return the budget; raise StateError.

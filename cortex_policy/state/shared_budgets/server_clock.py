@@ -67,7 +67,7 @@ class ServerClock:
             history,
         )
 
-    def latest_us(self, now_ns: int) -> int:
+    def latest_possible_us(self, now_ns: int) -> int:
         """Return the latest time alone, for a call after an answer."""
         server_us, asked_ns, _, _ = self.known
         longest = now_ns - asked_ns

@@ -115,12 +115,12 @@ def test_no_value_of_the_list_is_blank(mine: Path, state: Path) -> None:
 
 def test_the_editor_that_is_set_wins_over_those_of_the_shell(mine: Path) -> None:
     """As for git."""
-    from cortex_policy.manage.editing.editor_command import choose_editor  # noqa: PLC0415
+    from cortex_policy.manage.editing.editor_command import choose_editor_command  # noqa: PLC0415
     from cortex_policy.manage.settings.effective import find_configured_editor  # noqa: PLC0415
 
     run("config", "set", "editor", "ed -p x")
     assert mine.exists()
-    assert choose_editor({"VISUAL": "vi"}, find_configured_editor(None)) == ["ed", "-p", "x"]
+    assert choose_editor_command({"VISUAL": "vi"}, find_configured_editor(None)) == ["ed", "-p", "x"]
     mine.write_text("wrong")
     assert find_configured_editor(None) is None
 

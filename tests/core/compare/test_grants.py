@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cortex_policy.core.arguments import declaration_problem, first_argument_violation_text, value_violation_text
+from cortex_policy.core.arguments import declaration_problem_text, first_argument_violation_text, value_violation_text
 from cortex_policy.core.compare.declarations import accepts_nothing, is_subset
-from cortex_policy.core.compare.grants import compare_grants, describe_grant
+from cortex_policy.core.compare.grants import compare_grants, grant_summary_text
 from cortex_policy.core.compare.verdicts import BOTH, NARROWED, SAME, WIDENED, combine_verdicts, widens
 from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.core.ecma_regex import SharedSteps
@@ -162,10 +162,10 @@ def test_a_grant_that_allows_nothing_is_compared_as_a_whole() -> None:
     assert (whole.field, whole.sentence) == (
         "grant", "new: git-map may tree, search below docs, 30 a minute, internal",
     )  # fmt: skip
-    assert describe_grant(changed(fs_scope=(), args={"a": {}})).endswith(
+    assert grant_summary_text(changed(fs_scope=(), args={"a": {}})).endswith(
         "on any path, 30 a minute, internal, 1 arguments declared"
     )
-    assert describe_grant(empty) == "nothing"
+    assert grant_summary_text(empty) == "nothing"
 
 
 def test_an_untouched_grant_is_the_same_field_by_field() -> None:
@@ -416,9 +416,9 @@ def nested(declaration: dict[str, Any], depth: int, **members: Any) -> dict[str,
 def test_arrays_in_arrays_are_looked_through_once(inner: dict[str, Any]) -> None:
     """Not once more for each array around them."""
     old, new = (nested(inner, 60, minItems=1, maxItems=most) for most in (2, 3))
-    with counted(declaration_problem, value_violation_text) as work:
+    with counted(declaration_problem_text, value_violation_text) as work:
         assert became("args", changed(args={"x": old}), changed(args={"x": new}))[0] == WIDENED
-    assert work["declaration_problem"] < 60 * 12
+    assert work["declaration_problem_text"] < 60 * 12
     assert work["value_violation_text"] < 60 * 12
 
 

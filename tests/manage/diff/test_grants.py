@@ -83,7 +83,7 @@ def test_a_revision_without_grants_allowed_nothing(committed: Root) -> None:
         "git": ("added", "widened"),
         "model-gateway": ("added", "widened"),
     }
-    shutil.rmtree(committed.tools)
+    shutil.rmtree(committed.tools_path)
     assert compare_with_revision(committed, empty) == PolicyDiff(())
     assert compare_with_revision(committed, "HEAD").verdict == "narrowed"
 
@@ -134,7 +134,7 @@ def test_invalid_grants_allow_nothing_and_are_shown_as_such(committed: Root) -> 
     root = Path(committed.path)
     write(root, "git", "{")
     write(root, "link", SMALL).unlink()
-    (Path(committed.tools) / "link.json").symlink_to("model-gateway.json")
+    (Path(committed.tools_path) / "link.json").symlink_to("model-gateway.json")
     write(root, "large", f'{{"x": "{"x" * (1 << 20)}"}}')
     now = compare_with_revision(committed, "HEAD")
     assert told(now) == {"git": ("changed", "narrowed"), "large": ("added", "same"), "link": ("added", "same")}
@@ -142,7 +142,7 @@ def test_invalid_grants_allow_nothing_and_are_shown_as_such(committed: Root) -> 
     assert "is a link" in now.changes[2].new.problem
     commit(root)
     for name in ("git", "link", "large"):
-        file = Path(committed.tools) / f"{name}.json"
+        file = Path(committed.tools_path) / f"{name}.json"
         file.unlink()
         write(root, name, SMALL)
     then = compare_with_revision(committed, "HEAD")
@@ -156,11 +156,11 @@ def test_unsafe_grants_are_compared_with_a_warning(committed: Root) -> None:
     """Some CI systems clone with umask 0."""
     file = write(Path(committed.path), "git", {**GIT, "actions": ["tree"]})
     file.chmod(0o666)
-    (Path(committed.tools)).chmod(0o777)
+    (Path(committed.tools_path)).chmod(0o777)
     found = compare_with_revision(committed, "HEAD")
     assert told(found) == {"git": ("changed", "narrowed")}
     more = "(and 1 more: `cortex-policy validate`), and `check` refuses that"
-    assert found.warnings == (f"`{committed.tools}` is writable by everyone {more}",)
+    assert found.warnings == (f"`{committed.tools_path}` is writable by everyone {more}",)
     assert compare_ids_or_files("git", "git", committed.path).warnings == found.warnings
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.editing.editor_command import choose_editor, command_to_open
+from cortex_policy.manage.editing.editor_command import choose_editor_command, editor_command_words
 
 
 def program(directory: Path, name: str, target: str = "") -> Path:
@@ -21,20 +21,20 @@ def program(directory: Path, name: str, target: str = "") -> Path:
 
 def test_visual_comes_before_editor() -> None:
     """VISUAL before EDITOR, with arguments; blank ones are none."""
-    assert choose_editor({"VISUAL": "code --wait", "EDITOR": "vi"}) == ["code", "--wait"]
-    assert choose_editor({"VISUAL": " ", "EDITOR": "'/my editors/ed' -p x"}) == ["/my editors/ed", "-p", "x"]
+    assert choose_editor_command({"VISUAL": "code --wait", "EDITOR": "vi"}) == ["code", "--wait"]
+    assert choose_editor_command({"VISUAL": " ", "EDITOR": "'/my editors/ed' -p x"}) == ["/my editors/ed", "-p", "x"]
     with pytest.raises(NotDoneError, match="`\\$EDITOR` cannot be read: no closing quotation"):
-        choose_editor({"EDITOR": "'vi"})
+        choose_editor_command({"EDITOR": "'vi"})
 
 
 def test_an_installed_editor_is_the_fallback(tmp_path: Path) -> None:
     """The first of the list; without any, how to name one."""
     with pytest.raises(NotDoneError) as caught:
-        choose_editor({"PATH": str(tmp_path)})
+        choose_editor_command({"PATH": str(tmp_path)})
     assert "$EDITOR" in caught.value.hint
     for name in ("ed", "nano"):
         program(tmp_path, name)
-        assert choose_editor({"PATH": str(tmp_path)}) == [name]
+        assert choose_editor_command({"PATH": str(tmp_path)}) == [name]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_an_installed_editor_is_the_fallback(tmp_path: Path) -> None:
 )
 def test_a_known_editor_opens_at_the_line(words: list[str], expected: list[str]) -> None:
     """Others are given the file and nothing that they may take for another."""
-    assert command_to_open(words, "F", 3) == expected
+    assert editor_command_words(words, "F", 3) == expected
 
 
 def test_a_name_is_followed_to_its_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,13 +67,13 @@ def test_a_name_is_followed_to_its_program(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     program(tmp_path, "nano")
     program(tmp_path, "editor", "nano")
-    assert command_to_open(["editor"], "F", 3) == ["editor", "+3", "F"]
+    assert editor_command_words(["editor"], "F", 3) == ["editor", "+3", "F"]
     program(tmp_path, "busybox")
     program(tmp_path, "vi", "busybox")
-    assert command_to_open(["vi"], "F", 3) == ["vi", "F"]
+    assert editor_command_words(["vi"], "F", 3) == ["vi", "F"]
 
 
 def test_without_a_problem_the_editor_gets_no_line() -> None:
     """The first line is where every editor starts."""
-    assert command_to_open(["vi"], "F", 0) == command_to_open(["vi"], "F", 1) == ["vi", "F"]
-    assert command_to_open(["code"], "F", 0) == ["code", "--wait", "F"]
+    assert editor_command_words(["vi"], "F", 0) == editor_command_words(["vi"], "F", 1) == ["vi", "F"]
+    assert editor_command_words(["code"], "F", 0) == ["code", "--wait", "F"]

@@ -340,7 +340,7 @@ def hooks(stamped_root: Root) -> Path:
     """Write rules of hooks, as the second version."""
     with write_transaction(stamped_root) as writer:
         writer.write(HOOKS, None, RULES.encode())
-    return Path(stamped_root.policy, HOOKS)
+    return Path(stamped_root.policy_path, HOOKS)
 
 
 def run_hooks(root: Root, *steps: Step | str | BaseException, resume: bool = False) -> tuple[EditResult, list[str]]:

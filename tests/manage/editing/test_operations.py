@@ -51,9 +51,9 @@ def unasked(_: Meant) -> None:
 @pytest.mark.parametrize(("mode", "expected"), [(0o600, 0o600), (0o640, 0o640), (0o644, 0o644), (0o646, 0o644)])
 def test_a_copy_has_the_mode_of_the_original(found_root: Root, mode: int, expected: int) -> None:
     """Its mode is that of the grant that it is made of, and never lets everyone write."""
-    Path(found_root.tools, "git.json").chmod(mode)
+    Path(found_root.tools_path, "git.json").chmod(mode)
     operations.copy_grant(found_root, "git", "other", agree)
-    assert Path(found_root.tools, "other.json").stat().st_mode & 0o777 == expected
+    assert Path(found_root.tools_path, "other.json").stat().st_mode & 0o777 == expected
 
 
 @pytest.mark.parametrize("name", ACTS)
@@ -92,7 +92,7 @@ def test_a_consent_writes_one_version(found_root: Root, name: str) -> None:
 
 def test_a_rename_asks_for_no_consent(found_root: Root) -> None:
     """It keeps the bytes, and means the same."""
-    before = Path(found_root.tools, "git.json").read_bytes()
+    before = Path(found_root.tools_path, "git.json").read_bytes()
     done = operations.rename_grant(found_root, "git", "map")
     assert (done.is_written, done.version, done.change.status, done.change.meaning.verdict) == (
         True,
@@ -100,8 +100,8 @@ def test_a_rename_asks_for_no_consent(found_root: Root) -> None:
         "unchanged",
         "same",
     )
-    assert Path(found_root.tools, "map.json").read_bytes() == before
-    assert not Path(found_root.tools, "git.json").exists()
+    assert Path(found_root.tools_path, "map.json").read_bytes() == before
+    assert not Path(found_root.tools_path, "git.json").exists()
 
 
 def test_an_edit_that_changes_nothing_writes_nothing(found_root: Root) -> None:
@@ -124,7 +124,7 @@ def test_a_preview_is_what_would_be_written(found_root: Root) -> None:
 
 def test_line_endings_and_all_other_bytes_are_kept(found_root: Root) -> None:
     """Bytes are decoded without translating newlines."""
-    file = Path(found_root.tools, "git.json")
+    file = Path(found_root.tools_path, "git.json")
     text = '{\r\n\t"tool": "t\\u00e4ä",\r\n\t"actions": [],\r\n\t"rate": {"perMinute": 30.0}, "x": 1e2}'.encode()
     file.write_bytes(text)
     done = operations.edit_grant(found_root, "git", GrantEdit(allow=("a",)), agree)
@@ -136,7 +136,7 @@ def test_line_endings_and_all_other_bytes_are_kept(found_root: Root) -> None:
 @pytest.mark.parametrize("act", [ACTS["set"], ACTS["copy"]])
 def test_an_invalid_grant_is_named_with_its_place(found_root: Root, act: Act) -> None:
     """It is neither changed nor copied; removed it may be."""
-    file = Path(found_root.tools, "git.json")
+    file = Path(found_root.tools_path, "git.json")
     file.write_text('{\n  "tool": }')
     with pytest.raises(GrantError, match=r"git\.json:2:3`: the key `tool` has no value") as caught:
         act(found_root, unasked)
@@ -200,7 +200,9 @@ def test_a_missing_grant_is_reported_with_the_existing_ids(found_root: Root, act
 def test_a_hand_edit_must_be_accepted_first(found_root: Root) -> None:
     """23, by every act on that grant."""
     stamp_grants(found_root)
-    Path(found_root.tools, "git.json").write_text(json.dumps({"tool": "t", "actions": ["x"], "rate": {"perMinute": 2}}))
+    Path(found_root.tools_path, "git.json").write_text(
+        json.dumps({"tool": "t", "actions": ["x"], "rate": {"perMinute": 2}})
+    )
     for name in ("set", "remove"):
         with pytest.raises(GrantError) as caught:
             ACTS[name](found_root, agree)
@@ -230,8 +232,8 @@ def test_a_draft_is_canonical_and_valid() -> None:
 
 def test_fmt_lays_out_each_grant_as_a_write_of_its_own(found_root: Root) -> None:
     """Those that are canonical are left alone, and one that is invalid stops no other."""
-    Path(found_root.tools, "broken.json").write_text("{")
-    Path(found_root.tools, "good.json").write_text(TEXT)
+    Path(found_root.tools_path, "broken.json").write_text("{")
+    Path(found_root.tools_path, "good.json").write_text(TEXT)
     before = standing(found_root)
     planned = list(previews.preview_format(found_root, ()))
     assert standing(found_root) == before
@@ -248,7 +250,7 @@ def test_fmt_lays_out_each_grant_as_a_write_of_its_own(found_root: Root) -> None
 def test_fmt_refuses_a_layout_that_would_be_too_large(found_root: Root) -> None:
     """And passes over what is not there."""
     rows = ",".join(['{"a":[{"a":[{}]}]}'] * 25_000)
-    Path(found_root.tools, "git.json").write_text(
+    Path(found_root.tools_path, "git.json").write_text(
         f'{{"tool":"t","actions":[],"rate":{{"perMinute":1}},"rules":[{rows}]}}'
     )
     git, missing = operations.format_grants(found_root, ("git", "missing"))
@@ -273,7 +275,7 @@ def test_fmt_reports_the_grant_that_the_disk_refuses(found_root: Root, monkeypat
 
 def test_a_root_without_tools_has_nothing_to_format(found_root: Root) -> None:
     """It is no error."""
-    Path(found_root.tools).rename(f"{found_root.tools}-away")
+    Path(found_root.tools_path).rename(f"{found_root.tools_path}-away")
     assert list(previews.preview_format(found_root, ())) == []
 
 

@@ -41,8 +41,8 @@ def undo(root: Root, grant_id: str | None = None, to: int | None = None) -> Undo
 
 def texts(root: Root) -> Texts:
     """Return the bytes of all grants, and of `hooks.toml`."""
-    hooks = Path(root.policy, HOOKS)
-    found = {path.stem: path.read_bytes() for path in Path(root.tools).glob("*.json")}
+    hooks = Path(root.policy_path, HOOKS)
+    found = {path.stem: path.read_bytes() for path in Path(root.tools_path).glob("*.json")}
     return {**found, HOOKS: hooks.read_bytes()} if hooks.exists() else found
 
 
@@ -77,8 +77,8 @@ WRITES: list[st.SearchStrategy[Callable[[Root], object]]] = [
 def founded(directory: str, *, stamped: bool) -> Root:
     """Make a root of one grant."""
     root = Root(os.path.realpath(directory), named=True)
-    os.makedirs(root.tools)
-    Path(root.tools, "git.json").write_bytes(A)
+    os.makedirs(root.tools_path)
+    Path(root.tools_path, "git.json").write_bytes(A)
     if stamped:
         stamp_grants(root)
     return root
@@ -179,7 +179,7 @@ def test_a_version_comes_back_without_the_states_between(stamped_root: Root) -> 
 
 def test_mode_and_absence_come_back(stamped_root: Root) -> None:
     """A grant that was private is private again."""
-    file = Path(stamped_root.tools, "git.json")
+    file = Path(stamped_root.tools_path, "git.json")
     file.chmod(0o640)
     put(stamped_root, "git", None)
     undo(stamped_root)
@@ -188,7 +188,7 @@ def test_mode_and_absence_come_back(stamped_root: Root) -> None:
 
 def hand_edit(root: Root, grant_id: str = "git") -> bytes:
     """Change a grant by hand; return its bytes."""
-    file = Path(root.tools, f"{grant_id}.json")
+    file = Path(root.tools_path, f"{grant_id}.json")
     file.write_bytes(file.read_bytes().replace(b"30", b"99").replace(b"60", b"99") + b" ")
     return file.read_bytes()
 
@@ -230,7 +230,7 @@ def test_a_grant_that_was_removed_by_hand_comes_back_and_one_that_was_added_goes
 ) -> None:
     """Nothing is removed that nobody named."""
     before = texts(stamped_root)
-    Path(stamped_root.tools, "git.json").rename(Path(stamped_root.tools, "x.json"))
+    Path(stamped_root.tools_path, "git.json").rename(Path(stamped_root.tools_path, "x.json"))
     undo(stamped_root)
     assert texts(stamped_root) == {**before, "x": before["git"]}
     undo(stamped_root, "x")
@@ -242,7 +242,7 @@ def test_a_grant_that_was_removed_by_hand_comes_back_and_one_that_was_added_goes
 def test_an_invalid_hand_edit_is_undone_too(stamped_root: Root) -> None:
     """It allowed nothing, so going back is asked for; its bytes are kept."""
     before = texts(stamped_root)
-    Path(stamped_root.tools, "git.json").write_bytes(B)
+    Path(stamped_root.tools_path, "git.json").write_bytes(B)
     asked: list[PolicyDiff] = []
     history_undo.undo_writes(stamped_root, UndoRequest("git"), asked.append)
     assert ([found.verdict for found in asked], texts(stamped_root)) == (["widened"], before)
@@ -254,7 +254,7 @@ def test_a_hand_edit_that_the_history_would_not_keep_is_left(
     stamped_root: Root, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Too large, or no history: it would be lost."""
-    file = Path(stamped_root.tools, "git.json")
+    file = Path(stamped_root.tools_path, "git.json")
     file.write_bytes(b" " * ((1 << 20) + 5))
     with pytest.raises(NotDoneError, match="would not keep the hand edit of `git`, so it would be lost"):
         undo(stamped_root)
@@ -280,9 +280,9 @@ def test_an_unknown_stamped_text_is_reported_and_one_in_git_comes_back(stamped_r
         subprocess.run([*git, *words], check=True)
     with pytest.raises(NotDoneError, match="is not kept"):  # what was committed is the edit
         undo(stamped_root)
-    Path(stamped_root.tools, "git.json").write_bytes(before["git"])
+    Path(stamped_root.tools_path, "git.json").write_bytes(before["git"])
     subprocess.run([*git, "commit", "-q", "-a", "-m", "y"], check=True)
-    Path(stamped_root.tools, "git.json").write_bytes(edited)
+    Path(stamped_root.tools_path, "git.json").write_bytes(edited)
     assert grant_at(stamped_root, "git", 1).text == before["git"]
     undo(stamped_root)
     assert texts(stamped_root) == before
@@ -319,7 +319,7 @@ def test_an_accepted_hand_edit_is_undone_like_any_write(stamped_root: Root) -> N
 
 def test_a_grant_made_by_hand_and_accepted_goes_again(stamped_root: Root) -> None:
     """It was not there: that is known."""
-    Path(stamped_root.tools, "x.json").write_bytes(A)
+    Path(stamped_root.tools_path, "x.json").write_bytes(A)
     stamp_grants(stamped_root)
     undo(stamped_root)
     assert "x" not in texts(stamped_root)
@@ -335,7 +335,7 @@ def test_a_grant_can_be_undone_across_a_missing_version(stamped_root: Root) -> N
     operations.remove_grant(stamped_root, "model-gateway", agree)
     stamp = stamps.read_stamp(stamped_root)
     assert stamp is not None
-    Path(stamped_root.tools, "model-gateway.json").write_bytes(before["model-gateway"])
+    Path(stamped_root.tools_path, "model-gateway.json").write_bytes(before["model-gateway"])
     merged = stamps.Stamp(9, {name: stamps.content_digest(text) for name, text in written.items()}, {})
     Path(stamps.stamp_file(stamped_root.path)).write_bytes(stamps.encode_stamp(merged))
     with pytest.raises(NotDoneError, match="does not know how version 9 was made"):
@@ -377,7 +377,7 @@ def test_another_branch_has_its_own_way_back(stamped_root: Root) -> None:
     def side() -> dict[Path, bytes]:
         return {
             path: path.read_bytes()
-            for path in (*Path(stamped_root.tools).glob("*.json"), Path(stamps.stamp_file(stamped_root.path)))
+            for path in (*Path(stamped_root.tools_path).glob("*.json"), Path(stamps.stamp_file(stamped_root.path)))
         }
 
     def checkout(files: dict[Path, bytes]) -> None:
@@ -391,10 +391,10 @@ def test_another_branch_has_its_own_way_back(stamped_root: Root) -> None:
     checkout(base)
     set_rate(stamped_root, "git", 9)
     undo(stamped_root, to=1)
-    assert texts(stamped_root)["git"] == base[Path(stamped_root.tools, "git.json")]
+    assert texts(stamped_root)["git"] == base[Path(stamped_root.tools_path, "git.json")]
     checkout(ours)
     undo(stamped_root, to=1)
-    assert texts(stamped_root)["git"] == base[Path(stamped_root.tools, "git.json")]
+    assert texts(stamped_root)["git"] == base[Path(stamped_root.tools_path, "git.json")]
 
 
 def test_a_text_that_is_too_large_is_not_kept_in_part(stamped_root: Root) -> None:

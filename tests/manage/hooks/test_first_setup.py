@@ -31,7 +31,7 @@ def write(root: Root) -> first_setup.FirstSetup:
 
 def texts(root: Root) -> dict[str, bytes]:
     """Return the bytes of all that is stamped."""
-    files = [*Path(root.tools).glob("*.json"), Path(root.policy, HOOKS)]
+    files = [*Path(root.tools_path).glob("*.json"), Path(root.policy_path, HOOKS)]
     return {file.name: file.read_bytes() for file in files if file.exists()}
 
 
@@ -44,7 +44,7 @@ def test_every_file_of_the_preview_is_written_and_can_be_undone(stamped_root: Ro
     assert [step.version for step in setup.steps] == [2, 3, 4, 5, 6]
     assert (setup.version, stamp_version(stamped_root)) == (1, 6)
     assert [step.diff for step in setup.steps] == [step.diff for step in preview.steps]
-    for rule in decode_hooks_toml(Path(stamped_root.policy, HOOKS).read_bytes()).rules:
+    for rule in decode_hooks_toml(Path(stamped_root.policy_path, HOOKS).read_bytes()).rules:
         assert not rule.grant or rule.action == "{tool}" or rule.action in read_grant(stamped_root, rule.grant).actions
     undo_writes(stamped_root, UndoRequest(version=setup.version), agree)
     assert texts(stamped_root) == before

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.manage.diff.grants import compare_bytes
-from cortex_policy.manage.replay.impact import MAX_LINES, compare_decisions, impact_sentence
+from cortex_policy.manage.replay.impact import MAX_LINES, compare_decisions, impact_text
 from cortex_policy.state import Root
 from tests.support.logs import event, on_path
 
@@ -46,7 +46,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def said(root: Path) -> str:
     """Say what to allow `push` would have meant."""
     wider = json.dumps({**GRANT, "actions": ["tree", "push"]}).encode()
-    return impact_sentence(Root(str(root), named=True), compare_bytes("git", json.dumps(GRANT).encode(), wider))
+    return impact_text(Root(str(root), named=True), compare_bytes("git", json.dumps(GRANT).encode(), wider))
 
 
 def test_an_edit_works_without_a_log(root: Path, log: Path) -> None:

@@ -78,7 +78,7 @@ def test_a_project_may_require_an_existing_stamp(mine: SettingsFile) -> None:
     with pytest.raises(NotDoneError, match="there is no stamp") as caught:
         set_value(project, "stamp", "require", agree)
     assert "`cortex-policy stamp write`" in caught.value.hint
-    Path(root.tools).with_name("stamp.json").write_bytes(encode_stamp(Stamp(1, {}, {})))
+    Path(root.tools_path).with_name("stamp.json").write_bytes(encode_stamp(Stamp(1, {}, {})))
     assert set_value(project, "stamp", "require", agree)
     assert mine.root == root
 

@@ -42,7 +42,7 @@ def stamp_path(root: Root) -> Path:
 
 def files(root: Root) -> Files:
     """Return what git would track."""
-    return {path: path.read_bytes() for path in (*Path(root.tools).iterdir(), stamp_path(root))}
+    return {path: path.read_bytes() for path in (*Path(root.tools_path).iterdir(), stamp_path(root))}
 
 
 def checkout(root: Root, tracked: Files) -> None:

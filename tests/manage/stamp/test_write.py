@@ -297,7 +297,7 @@ def test_grants_in_no_real_directory_are_refused(
     stamped: Root, kind: str, work: Callable[[Root], object], tmp_path: Path
 ) -> None:
     """They are not none, and nobody's list: 22 for readers and writers alike."""
-    tools = Path(stamped.tools)
+    tools = Path(stamped.tools_path)
     tools.rename(tmp_path / "elsewhere")
     if kind == "file":
         tools.write_text("")

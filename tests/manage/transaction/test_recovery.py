@@ -36,9 +36,9 @@ def healed(root: Root, pending: dict[str, tuple[bytes | None, bytes | None]], no
     }
     interrupted = Stamp(1, {"git": content_digest(OLD)}, pairs)  # type: ignore[arg-type]
     Path(stamps.stamp_file(root.path)).write_bytes(stamps.encode_stamp(interrupted))
-    Path(root.tools, "git.json").unlink()
+    Path(root.tools_path, "git.json").unlink()
     for grant_id, data in now.items():
-        Path(root.tools, f"{grant_id}.json").write_bytes(data)
+        Path(root.tools_path, f"{grant_id}.json").write_bytes(data)
     with write_transaction(root):
         pass
     stamp = stamps.read_stamp(root)
@@ -87,7 +87,7 @@ def test_a_half_finished_rename_can_be_undone(own: Root) -> None:
     stamp_grants(own)
 
     def edited(_: Stamp) -> None:
-        Path(own.tools, "other.json").write_bytes(HAND)
+        Path(own.tools_path, "other.json").write_bytes(HAND)
         raise KeyboardInterrupt
 
     with write_transaction(own) as writer:
@@ -100,7 +100,10 @@ def test_a_half_finished_rename_can_be_undone(own: Root) -> None:
     entry = read_write_history(own).entries[0]
     assert (entry.version, [(one.id, one.data) for one in entry.changes]) == (2, [("git", OLD)])
     undo.undo_writes(own, undo.UndoRequest("git"), lambda _: None)
-    assert (Path(own.tools, "git.json").read_bytes(), Path(own.tools, "other.json").read_bytes()) == (OLD, HAND)
+    assert (Path(own.tools_path, "git.json").read_bytes(), Path(own.tools_path, "other.json").read_bytes()) == (
+        OLD,
+        HAND,
+    )
 
 
 def test_a_stamp_that_is_removed_during_a_write_is_made_again(own: Root) -> None:

@@ -102,15 +102,15 @@ RULES = b'format = 1\n\n[[rule]]\ntools = ["Read"]\ndecide = "pass"\n'
 
 def files(root: Root) -> dict[str, bytes]:
     """Return the bytes of each grant and of `hooks.toml`, by name."""
-    hooks = Path(root.policy, HOOKS)
-    found = {path.stem: path.read_bytes() for path in Path(root.tools).iterdir()}
+    hooks = Path(root.policy_path, HOOKS)
+    found = {path.stem: path.read_bytes() for path in Path(root.tools_path).iterdir()}
     return {**found, HOOKS: hooks.read_bytes()} if hooks.exists() else found
 
 
 def restore(root: Root, before: dict[str, bytes]) -> None:
     """Make the files what they were, by hand."""
     for name in {*files(root), *before}:
-        file = Path(root.policy, path_below_policy(name))
+        file = Path(root.policy_path, path_below_policy(name))
         file.write_bytes(before[name]) if name in before else file.unlink()
 
 
@@ -157,7 +157,7 @@ def make(writer: GrantWriter) -> object:
 def test_a_kill_between_any_two_steps_leaves_a_whole_state(found_root: Root, act: Act, stamped: bool) -> None:
     """The next writer finishes or drops it by what stands there; no hand edit is hidden, and no file left."""
     if act in (put_hooks, remove_hooks):
-        Path(found_root.policy, HOOKS).write_bytes(RULES)
+        Path(found_root.policy_path, HOOKS).write_bytes(RULES)
     if stamped:
         stamp_grants(found_root)
     for step in range(1, 160):

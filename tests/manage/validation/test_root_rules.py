@@ -51,8 +51,8 @@ def test_new_files_are_trusted_under_any_umask(tmp_path: Path, mask: int, expect
     root = bare(tmp_path)
     with masked(mask), write_transaction(root) as writer:
         assert writer.write("t", None, DATA) == 1
-    assert stat.S_IMODE(Path(root.tools).stat().st_mode) == expected
-    assert stat.S_IMODE(Path(root.tools, "t.json").stat().st_mode) == 0o644
+    assert stat.S_IMODE(Path(root.tools_path).stat().st_mode) == expected
+    assert stat.S_IMODE(Path(root.tools_path, "t.json").stat().st_mode) == 0o644
     assert read_grant(root, "t").tool == "t"
     assert unsafe_stamp_error(root) is None
 
@@ -72,13 +72,13 @@ def test_a_directory_made_for_nothing_allows_nothing(tmp_path: Path) -> None:
 def test_a_directory_that_hands_its_group_down_makes_grants_of_that_group(own: Path) -> None:
     """A grant that has another one keeps it."""
     root = Root(str(own), named=False)
-    os.chown(root.tools, CALLER, CALLER + 1)
-    Path(root.tools).chmod(0o2755)
+    os.chown(root.tools_path, CALLER, CALLER + 1)
+    Path(root.tools_path).chmod(0o2755)
     with by_caller(), write_transaction(root) as writer:
         writer.write("t", None, DATA)
         old = writer.grants.read("git") or b""
         writer.write("git", old, old + b" ")
-    groups = [Path(root.tools, f"{grant_id}.json").stat().st_gid for grant_id in ("t", "git")]
+    groups = [Path(root.tools_path, f"{grant_id}.json").stat().st_gid for grant_id in ("t", "git")]
     assert groups == [CALLER + 1, CALLER]
 
 
@@ -86,11 +86,11 @@ def test_a_directory_that_hands_its_group_down_makes_grants_of_that_group(own: P
 def test_files_of_another_user_stop_no_write(own: Path) -> None:
     """In a sticky directory it cannot be removed."""
     root = Root(str(own), named=False)
-    left = Path(root.tools, f"{TEMPORARY_PREFIX}1-2")
+    left = Path(root.tools_path, f"{TEMPORARY_PREFIX}1-2")
     left.write_text("half")
-    Path(root.tools).chmod(0o1755)
-    os.chown(root.tools, 0, CALLER)
-    Path(root.tools).chmod(0o1775)
+    Path(root.tools_path).chmod(0o1755)
+    os.chown(root.tools_path, 0, CALLER)
+    Path(root.tools_path).chmod(0o1775)
     with by_caller(), write_transaction(root) as writer:
         assert writer.write("t", None, DATA) == 1
     assert left.exists()
@@ -111,12 +111,12 @@ def test_the_owner_can_undo_what_sudo_wrote(own: Path) -> None:
     root = Root(str(own), named=False)
     with by_caller():
         stamp_grants(root)  # a lock and a stamp of theirs
-    before = Path(root.tools, "git.json").read_bytes()
+    before = Path(root.tools_path, "git.json").read_bytes()
     put(root)
     with by_caller():
         assert [one.author.uid for one in read_write_history(root).entries] == [0, CALLER]
         undo.undo_writes(root, undo.UndoRequest(), lambda _: None)
-    assert Path(root.tools, "git.json").read_bytes() == before
+    assert Path(root.tools_path, "git.json").read_bytes() == before
     assert {path.stat().st_uid for path in (own / ".cortex" / "policy").rglob("history*")} == {CALLER}
 
 
@@ -133,7 +133,7 @@ def test_an_interrupt_at_any_line_leaves_a_whole_state(root: Path, act: Callable
     """The next writer finishes or drops what was begun; nothing is called a hand edit, and no file is left."""
     found = Root(str(root), named=False)
     stamp_grants(found)
-    texts = {path: path.read_bytes() for path in Path(found.tools).iterdir()}
+    texts = {path: path.read_bytes() for path in Path(found.tools_path).iterdir()}
     step, ended = 0, False
     while not ended:
         step += stride  # each takes a process of its own
@@ -155,7 +155,7 @@ def test_an_interrupt_at_any_line_leaves_a_whole_state(root: Path, act: Callable
         with write_transaction(found):
             assert verify_stamp(found) == (), step
         assert not [path for path in root.rglob("*") if path.name.startswith(TEMPORARY_PREFIX)]
-        for path in Path(found.tools).iterdir():
+        for path in Path(found.tools_path).iterdir():
             path.unlink()
         for path, data in texts.items():
             path.write_bytes(data)

@@ -2,7 +2,7 @@
 
 import os
 
-from cortex_policy.cli.output.explanation import nearest_value_phrase
+from cortex_policy.cli.output.explanation import nearest_value_text
 from cortex_policy.core.text import count_with_noun, escape_output, escape_unprintable, message_line
 from cortex_policy.manage.cases.coverage import Coverage
 from cortex_policy.manage.cases.discovery import TESTS_SUFFIX
@@ -28,7 +28,7 @@ def render_results(outcome: SuiteResult, *, colour: bool = False) -> str:
         for cover in outcome.coverage
         if cover.unmet and cover.grant_id not in reported
     ]
-    text = "".join(f"{text}\n\n" for text in blocks) + f"{results_summary(outcome)}\n"
+    text = "".join(f"{text}\n\n" for text in blocks) + f"{results_summary_text(outcome)}\n"
     return text if colour else escape_output(text)
 
 
@@ -45,7 +45,7 @@ def failure_lines(result: CaseResult) -> list[str]:
     if why is not None:
         place = f"{why.file}:{why.step.line}" if why.step.line else why.file
         lines.append(f"{why.step.rule}: {why.step.message} [{place}]")
-        closest = nearest_value_phrase(why.step.rule, why.nearest)
+        closest = nearest_value_text(why.step.rule, why.nearest)
         lines += [f"nearest: {closest}"] if closest else []
     return lines
 
@@ -71,7 +71,7 @@ def _update_command_text(one: FileResult) -> str:
     return f"{escape_unprintable(one.file)}: generated cases failed\n  hint: {hint}"
 
 
-def results_summary(outcome: SuiteResult) -> str:
+def results_summary_text(outcome: SuiteResult) -> str:
     """Return the numbers of cases and failures, and the coverage."""
     cases, failed = (sum(map(len, results)) for results in _results_and_failures(outcome))
     broken = sum(bool(one.errors) for one in outcome.files)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
 from cortex_policy.cli.output.junit_xml import escape_xml, junit_document
-from cortex_policy.cli.output.problems.shared import severity_summary
+from cortex_policy.cli.output.problems.shared import severity_counts_text
 from cortex_policy.cli.output.problems.text import problem_texts
 from cortex_policy.schema.catalog import ERROR
 from cortex_policy.schema.problems import Problem, Report
@@ -32,7 +32,7 @@ def _file_element(name: str, problems: list[Problem]) -> ET.Element:
     case = ET.Element("testcase", {"name": name, "classname": _SUITE, "time": "0"})
     if _has_error(problems):
         code = next(problem.code for problem in problems if problem.severity == ERROR)
-        failure = ET.SubElement(case, "failure", {"type": escape_xml(code), "message": severity_summary(problems)})
+        failure = ET.SubElement(case, "failure", {"type": escape_xml(code), "message": severity_counts_text(problems)})
         failure.text = _problem_passages(problems)
     return case
 

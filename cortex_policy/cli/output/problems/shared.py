@@ -16,7 +16,7 @@ def has_location(problem: Problem) -> bool:
     return bool(problem.source) or place != (1, 1, 1, 1)
 
 
-def severity_summary(problems: Iterable[Problem]) -> str:
+def severity_counts_text(problems: Iterable[Problem]) -> str:
     """Return how many problems of each severity there are, such as `1 error, 2 notes`; '' for none."""
     counts = Counter(problem.severity for problem in problems)
     return ", ".join(count_with_noun(counts[severity], severity) for severity in SEVERITIES if counts[severity])

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from unicodedata import category, east_asian_width
 
-from cortex_policy.cli.output.problems.shared import has_location, severity_summary
+from cortex_policy.cli.output.problems.shared import has_location, severity_counts_text
 from cortex_policy.core.text import count_with_noun, escape_output, escape_unprintable, message_line
 from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
 from cortex_policy.schema.problems import MAX_LINE_LENGTH, Problem, Report
@@ -18,7 +18,7 @@ _JAMO = range(0x1160, 0x1200)  # vowels and finals: they join the syllable befor
 def render_report(report: Report, *, colour: bool = False) -> str:
     """Return the problems and then the summary line."""
     problem_blocks = problem_texts(report.problems, colour=colour)
-    text = "\n".join(f"{block}\n" for block in [*problem_blocks, report_summary(report)])
+    text = "\n".join(f"{block}\n" for block in [*problem_blocks, report_summary_text(report)])
     return text if colour else escape_output(text)  # with colours it is for a terminal, by a stream that escapes
 
 
@@ -33,7 +33,7 @@ def problem_texts(problems: Iterable[Problem], *, colour: bool = False) -> list[
     return problem_blocks
 
 
-def report_summary(report: Report) -> str:
+def report_summary_text(report: Report) -> str:
     """Return the numbers of files and problems."""
     files = count_with_noun(report.files, "file")
     if report.status == "ok":
@@ -42,7 +42,7 @@ def report_summary(report: Report) -> str:
         return files
     fixable = sum(problem.fix is not None for problem in report.problems)
     fixes = f"; `--fix` repairs {fixable} of them" if fixable else ""
-    return f"{files}: {severity_summary(report.problems)}{fixes}"
+    return f"{files}: {severity_counts_text(report.problems)}{fixes}"
 
 
 def _heading_line(problem: Problem, colour: bool) -> str:  # noqa: FBT001 - it has no default

@@ -28,7 +28,7 @@ _SHELLS = {
 }
 
 
-class HookLine(Value):
+class HookCommand(Value):
     """A line in an agent's settings: words that are run as they are, or one text for a shell.
 
     `program` and `root` are the paths in it; the root is '' if the agent names it by a variable.
@@ -42,19 +42,19 @@ class HookLine(Value):
     is_shell: bool = False
     fail_closed: bool = False
 
-    def with_root(self, root: str) -> "HookLine":
+    def with_root(self, root: str) -> "HookCommand":
         """Return the line for another root, the same if a variable names it; raise ValueError if it is not found."""
         return self._replace_in_words(f"(--root[ =\0]{_QUOTES}){re.escape(self.root)}", root) if self.root else self
 
-    def with_program(self, program: str) -> "HookLine":
+    def with_program(self, program: str) -> "HookCommand":
         """Return the line with another file in place of our program; raise ValueError if that is not found."""
         return self._replace_in_words(f"({_QUOTES}){re.escape(self.program)}(?={_QUOTES}[ \0]hook[ \0])", program)
 
-    def _replace_in_words(self, pattern: str, text: str) -> "HookLine":
+    def _replace_in_words(self, pattern: str, text: str) -> "HookCommand":
         joined, count = re.subn(pattern, lambda match: match[1] + text, "\0".join(self.words))
         if not count:
             raise ValueError(pattern)
-        return HookLine(**{**vars(self), "words": tuple(joined.split("\0"))})
+        return HookCommand(**{**vars(self), "words": tuple(joined.split("\0"))})
 
 
 class LineRun(Value):
@@ -64,7 +64,7 @@ class LineRun(Value):
     seconds: float
 
 
-def run_line(line: HookLine, payload: str, directory: str, variables: "Mapping[str, str]") -> LineRun:
+def run_line(line: HookCommand, payload: str, directory: str, variables: "Mapping[str, str]") -> LineRun:
     """Run a line with a payload, in a directory, with more variables than this process has."""
     began = time.monotonic()
     command = [*_SHELLS[line.agent], *line.words] if line.is_shell else list(line.words)
@@ -89,7 +89,7 @@ def kill_running_lines() -> None:
         _kill_group(process_group)
 
 
-def _wait_for_end(line: HookLine, process: "subprocess.Popen[bytes]", payload: bytes) -> HookEnd:
+def _wait_for_end(line: HookCommand, process: "subprocess.Popen[bytes]", payload: bytes) -> HookEnd:
     """Wait for the end of the outputs, as agents do; Claude Code alone decides when the process ends."""
     timed_out = False
     try:

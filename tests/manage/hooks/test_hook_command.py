@@ -8,7 +8,7 @@ import pytest
 
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.manage.hooks.agent_behaviour import HookEnd
-from cortex_policy.manage.hooks.hook_line import HookLine, run_line
+from cortex_policy.manage.hooks.hook_command import HookCommand, run_line
 
 WORDS = (
     "/usr/bin/python3",
@@ -25,21 +25,21 @@ TEXT = shlex.join(WORDS)
 PROGRAM, ROOT = "/opt/my program/cortex-policy", "/srv/it's"
 
 
-def python_line(agent: str, program: str, timeout_seconds: float = 20) -> HookLine:
+def python_line(agent: str, program: str, timeout_seconds: float = 20) -> HookCommand:
     """Return a line that runs a Python program."""
-    return HookLine(agent, (shlex.join([sys.executable, "-c", program]),), "", "", timeout_seconds, is_shell=True)
+    return HookCommand(agent, (shlex.join([sys.executable, "-c", program]),), "", "", timeout_seconds, is_shell=True)
 
 
 def test_the_words_of_a_line_get_another_root_and_program() -> None:
     """In a line that no shell reads."""
-    line = HookLine("claude", WORDS, PROGRAM, ROOT, 10).with_root("/new").with_program("/new/x")
+    line = HookCommand("claude", WORDS, PROGRAM, ROOT, 10).with_root("/new").with_program("/new/x")
     assert line.words == ("/usr/bin/python3", "-I", "/new/x", "hook", "claude", "--root", "/new", "--deadline", "8")
 
 
 def test_the_text_of_a_line_gets_another_root_and_program() -> None:
     """In a line for a shell, with its quotes, and in a wrapper too."""
     text = f"{shlex.join(['/opt/a b/cortex-policy', 'hook', 'codex', '--root', '/srv/a b'])} || exit 2"
-    line = HookLine("codex", (text,), "/opt/a b/cortex-policy", "/srv/a b", 10, is_shell=True)
+    line = HookCommand("codex", (text,), "/opt/a b/cortex-policy", "/srv/a b", 10, is_shell=True)
     changed = line.with_root("/new").with_program("/new/x").words[0]
     assert shlex.split(changed) == ["/new/x", "hook", "codex", "--root", "/new", "||", "exit", "2"]
 
@@ -47,13 +47,13 @@ def test_the_text_of_a_line_gets_another_root_and_program() -> None:
 def test_only_the_root_changes_if_the_program_is_below_it() -> None:
     """A venv may be in the project."""
     words = ("/srv/repo/.venv/bin/cortex-policy", "hook", "codex", "--root", "/srv/repo")
-    line = HookLine("codex", words, words[0], "/srv/repo", 10).with_root("/new")
+    line = HookCommand("codex", words, words[0], "/srv/repo", 10).with_root("/new")
     assert line.words == (*words[:-1], "/new")
 
 
 def test_a_root_that_a_variable_names_stays() -> None:
     """The trial sets the variable."""
-    line = HookLine("claude", ('prog hook claude --root "$CLAUDE_PROJECT_DIR"',), "prog", "", 10, is_shell=True)
+    line = HookCommand("claude", ('prog hook claude --root "$CLAUDE_PROJECT_DIR"',), "prog", "", 10, is_shell=True)
     assert line.with_root("/new") == line
 
 
@@ -67,13 +67,13 @@ def test_a_line_gets_the_payload_the_directory_and_the_variables(agent: str, tmp
 
 def test_a_line_that_is_killed_has_no_exit_code(tmp_path: Path) -> None:
     """Where no shell is between."""
-    line = HookLine("claude", (sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"), "", "", 20)
+    line = HookCommand("claude", (sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"), "", "", 20)
     assert run_line(line, "", str(tmp_path), {}).end == HookEnd(None)
 
 
 def test_a_program_that_cannot_be_started_ends_as_in_a_shell(tmp_path: Path) -> None:
     """It is missing."""
-    line = HookLine("claude", (str(tmp_path / "missing"),), "", "", 20, fail_closed=True)
+    line = HookCommand("claude", (str(tmp_path / "missing"),), "", "", 20, fail_closed=True)
     assert run_line(line, "", str(tmp_path), {}).end == HookEnd(127, fail_closed=True)
 
 
