@@ -17,6 +17,7 @@ from cortex_policy.core.model import Settings
 from cortex_policy.state.budget_choice import server_budgets
 from cortex_policy.state.enforcement import effective_settings
 from tests.support.command import process_of, result_of, run_command
+from tests.support.hook_server import running
 from tests.support.hooks import assert_allowed, make_scene
 from tests.support.logs import events
 from tests.support.redis_servers import PROGRAMS, SECRET, RedisServer, fresh_name, running_server
@@ -395,6 +396,24 @@ def test_a_call_that_two_lines_of_an_agent_deliver_takes_one_hit_of_the_server(
         assert_allowed(scene.ask("claude"))
     assert scene.used() == 0
     assert server_budgets(settings).usage("fs", "write") == 1
+
+
+def test_a_resident_hook_takes_its_hits_from_the_server(
+    server: RedisServer, configure: Configure, root: Path, tmp_path: Path
+) -> None:
+    """Once, if another line delivers the same call."""
+    scene, settings = make_scene(root, tmp_path), configure(server)
+    place = tmp_path / "home/.config/cortex-policy"
+    place.mkdir(parents=True)
+    (tmp_path / "config/cortex-policy/config.toml").rename(place / "config.toml")
+    data = scene.payload("claude")
+    with running(scene, "claude", "--install", "resident") as resident:
+        scene.words = ["--install", "user"]
+        for hits in (1, 2):
+            assert_allowed(resident.ask(data))
+            assert_allowed(scene.ask("claude", data))
+            assert server_budgets(settings).usage("fs", "write") == hits
+    assert scene.used() == 0
 
 
 def test_commands_for_people_show_the_shared_budget(server: RedisServer, configure: Configure) -> None:

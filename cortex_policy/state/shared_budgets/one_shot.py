@@ -34,7 +34,7 @@ class SharedBudgets:
         self.server, self.name, self.timeout_ms, self._password = server, name, timeout_ms, password
         self.wait_replicas = wait_replicas
         self._keys = BudgetKeys(name, require_strong_secret(secret))
-        self._clock_file = ClockPairFile(state_dir, f"{server.label} {server.database}", name)
+        self._clock_file = ClockPairFile(state_dir, f"{server.label} {server.database}", self._keys.epoch)
 
     def take(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
         """Take `cost` hits if they fit into `limit` a minute; raise StateError if that cannot be known."""

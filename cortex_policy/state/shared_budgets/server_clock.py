@@ -83,9 +83,9 @@ class ServerClock:
 class ClockPairFile:
     """What this host knows of one server's clock, kept in the state directory for the next process."""
 
-    def __init__(self, state_dir: str, address: str, name: str) -> None:
-        """Take the state directory, and what identifies the server and its budgets; open nothing yet."""
-        digest = sha256(b"server %s\0%s" % (address.encode(), name.encode())).hexdigest()
+    def __init__(self, state_dir: str, address: str, epoch: bytes) -> None:
+        """Take the state directory, the server, and the key of the epoch, whose time it is; open nothing yet."""
+        digest = sha256(b"server %s\0%s" % (address.encode(), epoch)).hexdigest()
         self._state_dir, self._name = state_dir, f".server-clock-{digest[:24]}"
 
     def load(self) -> ServerClock:

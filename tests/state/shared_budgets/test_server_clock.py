@@ -9,11 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
+from cortex_policy.core.budget_server import parse_budget_server
 from cortex_policy.core.model import BudgetServerError, StateError
 from cortex_policy.state.shared_budgets.keys import BudgetKeys
 from cortex_policy.state.shared_budgets.one_shot import SharedBudgets
 from tests.support.chance import chance
-from tests.support.redis_servers import RedisServer, fresh_name, redis_budgets, shared_budgets
+from tests.support.redis_servers import PATIENT_MS, RedisServer, fresh_name, redis_budgets, shared_budgets
 from tests.support.stopped_time import stopped_time
 
 SECOND = 1_000_000
@@ -144,6 +145,14 @@ def test_a_file_that_nobody_understands_says_nothing(server: RedisServer, tmp_pa
     kept.write_bytes(data)
     assert budgets.take("git", "push", LIMIT).consumed == 1
     assert kept.read_bytes() != data
+
+
+def test_another_key_of_the_same_name_is_no_lost_data(server: RedisServer, tmp_path: Path) -> None:
+    """Its budgets are others, and so is what a host knows of them."""
+    ours, at = shared_budgets(server.url, tmp_path), parse_budget_server(server.url)
+    ours.reset_all()
+    other = SharedBudgets(at, ours.name, b"another secret of that name", state_dir=str(tmp_path), timeout_ms=PATIENT_MS)
+    assert other.take("git", "push", LIMIT).closed_because != "the server has lost its data"
 
 
 def test_lost_data_is_seen_although_a_new_host_asks_first(server: RedisServer, tmp_path: Path) -> None:
