@@ -245,8 +245,6 @@ def _is_json_to_lax_parser(word: str) -> bool:
 
     try:
         loads(text)
-    except ValueError:
-        return False
-    except RecursionError:
-        return True
+    except (ValueError, RecursionError) as error:
+        return isinstance(error, RecursionError)
     return True

@@ -1,4 +1,7 @@
-"""The settings, in one table: what reads, checks, writes and explains them takes them from here."""
+"""The settings, in one table: what reads, checks, writes and explains them takes them from here.
+
+One module of more than 250 lines: the table is half of it, and a check loads both halves or none.
+"""
 
 from cortex_policy.core import Value
 

@@ -8,7 +8,7 @@ from time import monotonic_ns, perf_counter
 from cortex_policy.core import Value
 from cortex_policy.core.model import Decision, Grant, Settings
 from cortex_policy.core.prepared_grant import PreparedGrant
-from cortex_policy.library.file_identity import Identity, identity_of, is_next_change_noticeable
+from cortex_policy.library.file_identity import Identity, identity_of, stable_identity_or_none
 from cortex_policy.library.inotify import FIONREAD, NO_EVENTS, ioctl
 from cortex_policy.library.openat2 import Openat2
 from cortex_policy.library.path_cache import PathCache
@@ -153,11 +153,11 @@ class GrantCache:
         start = perf_counter()
         preconditions, _ = self.watcher.current()
         file = f"{preconditions.root.tools_path}/{grant_id}.json" if preconditions is not None else ""
-        before = _stable_identity(file)
+        before = stable_identity_or_none(file)
         if before is not None:
             self.watcher.watch_grant_file(file)
         grant, settings = load()
-        is_kept = before is not None and before == _stable_identity(file)
+        is_kept = before is not None and before == stable_identity_or_none(file)
         is_kept = is_kept and settings == getattr(preconditions, "settings", None)
         root_lookup = self._open_root_for_lookup(preconditions) if preconditions is not None and is_kept else None
         # INVARIANT: asked last, so that the grant was read under these preconditions
@@ -240,12 +240,3 @@ class GrantCache:
         """In the child of a fork, replace the lock and the queue of changes; the grants stay."""
         self._lock = allocate_lock()
         self.watcher.reset_after_fork()
-
-
-def _stable_identity(file: str) -> Identity | None:
-    """Return the identity of a file, None if the file could change without getting another one."""
-    try:
-        identity = identity_of(_lstat(file))
-    except OSError:
-        return None
-    return identity if is_next_change_noticeable(identity) else None

@@ -16,3 +16,12 @@ def is_next_change_noticeable(identity: Identity) -> bool:
     """Whether the file's next change is sure to get a new time stamp."""
     changed = identity[0]
     return time_ns() - changed > (FINE_NS if changed % 1_000_000 else COARSE_NS)
+
+
+def stable_identity_or_none(file: str) -> Identity | None:
+    """Return the identity of a file, None if it is gone, or could change without getting another identity."""
+    try:
+        identity = identity_of(os.lstat(file))
+    except OSError:
+        return None
+    return identity if is_next_change_noticeable(identity) else None

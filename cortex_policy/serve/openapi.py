@@ -36,7 +36,7 @@ def openapi_document() -> "dict[str, Any]":
             OPENAPI: _get("This document.", "application/json"),
         },
         "components": {
-            "schemas": _schemas(),
+            "schemas": {**_request_schemas(), **_answer_schemas()},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{"token": []}, {}],
@@ -96,14 +96,13 @@ def _entity(*members: str) -> "dict[str, Any]":
     return {"type": "object", "required": list(members), "properties": {**properties, "properties": {}}}
 
 
-def _schemas() -> "dict[str, Any]":
+def _request_schemas() -> "dict[str, Any]":
     entities = {
         "subject": _reference("Subject"),
         "resource": _reference("Resource"),
         "action": _reference("Action"),
         "context": _reference("Arguments"),
     }
-    decision = {"decision": {"type": "boolean"}, "context": _OBJECT}
     return {
         "Subject": _entity("type", "id"),
         "Resource": _entity("type", "id"),
@@ -138,6 +137,12 @@ def _schemas() -> "dict[str, Any]":
             "required": ["subject", "resource"],
             "properties": {name: entities[name] for name in ("subject", "resource", "context")},
         },
+    }
+
+
+def _answer_schemas() -> "dict[str, Any]":
+    decision = {"decision": {"type": "boolean"}, "context": _OBJECT}
+    return {
         "Decision": {"type": "object", "required": ["decision"], "properties": decision},
         "Answers": {
             "anyOf": [

@@ -1,4 +1,7 @@
-"""What is wrong with a hooks.toml (docs/hooks.md): each problem at the keys that lead to it."""
+"""What is wrong with a hooks.toml (docs/hooks.md): each problem at the keys that lead to it.
+
+One module of more than 250 lines, as each module costs a hook time.
+"""
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import is_grant_id
