@@ -5,7 +5,7 @@ from cortex_policy.core.model import Budget
 from cortex_policy.state import state_error
 from cortex_policy.state.shared_budgets.keys import BudgetKeys, require_strong_secret
 from cortex_policy.state.shared_budgets.protocol import PEEK, RESET, RESET_ALL, TAKE, Call, run
-from cortex_policy.state.shared_budgets.server_clock import ClockPairFile, boot_ns
+from cortex_policy.state.shared_budgets.server_clock import PAUSE_NS, ClockPairFile, ServerClock, boot_ns
 from cortex_policy.state.shared_budgets.session import Session
 
 
@@ -53,11 +53,11 @@ class SharedBudgets:
 
     def reset(self, tool: str, action: str) -> bool:
         """Forget the hits of a budget and open it if it is closed; return whether it was known; raise StateError."""
-        return bool(self._ask(Call(self._keys, RESET, (tool, action))).consumed)
+        return bool(self._ask(Call(self._keys, RESET, (tool, action)), is_of_operator=True).consumed)
 
     def reset_all(self) -> None:
         """Forget the hits of all budgets of this name, and open them; raise StateError."""
-        self._ask(Call(self._keys, RESET_ALL, ("", "")))
+        self._ask(Call(self._keys, RESET_ALL, ("", "")), is_of_operator=True)
 
     def _decide(self, what: bytes, tool: str, action: str, limit: int, cost: int) -> Budget:
         if not (type(tool) is type(action) is str and type(limit) is type(cost) is int) or cost < 1:
@@ -68,27 +68,43 @@ class SharedBudgets:
             return Budget(limit, 0, limit, None, 0)
         return self._ask(Call(self._keys, what, (tool, action), limit, cost, self.wait_replicas))
 
-    def _ask(self, call: Call) -> Budget:
-        deadline_ns = boot_ns() + self.timeout_ms * 1_000_000
+    def _ask(self, call: Call, *, is_of_operator: bool = False) -> Budget:
+        """Ask, and keep what the answer says of the server's clock for the next process.
+
+        After a failure no process of this host asks for a while: a dead server costs one time-out, not one a call.
+        """
+        now_ns = boot_ns()
+        clock = self._clock_file.load()
+        if clock.is_paused(now_ns) and not is_of_operator:
+            from cortex_policy.state.shared_budgets.server_errors import pause_error  # noqa: PLC0415 - only a failure needs it
+
+            raise pause_error(self.server.label)
+        before = clock.known
+        if clock.down_until_ns:  # this call looks whether the server is back, for all others
+            self._pause(clock)
         try:
-            return self._converse(call, deadline_ns)
+            budget = self._converse(call, clock, now_ns + self.timeout_ms * 1_000_000)
         except OSError as error:
             from cortex_policy.state.shared_budgets.server_errors import connection_error  # noqa: PLC0415 - only a failure needs it
 
+            self._pause(clock)
             raise connection_error(error, self.server.label, self.timeout_ms) from None
+        if clock.known != before or clock.down_until_ns:
+            clock.down_until_ns = 0
+            self._clock_file.save(clock)
+        return budget
 
-    def _converse(self, call: Call, deadline_ns: int) -> Budget:
-        """Connect, ask and close; keep what the answer says of the server's clock for the next process."""
-        clock = self._clock_file.load()
-        before = clock.known
+    def _pause(self, clock: ServerClock) -> None:
+        clock.down_until_ns = boot_ns() + PAUSE_NS
+        self._clock_file.save(clock)
+
+    def _converse(self, call: Call, clock: ServerClock, deadline_ns: int) -> Budget:
+        """Connect, ask and close."""
         session = Session(self.server, self._password, deadline_ns)
         try:
-            budget = run(
+            return run(
                 call.converse(clock, self.timeout_ms * 1_000_000),
                 lambda request: session.exchange(request, deadline_ns),
             )
         finally:
             session.close()
-        if clock.known != before:
-            self._clock_file.save(clock)
-        return budget

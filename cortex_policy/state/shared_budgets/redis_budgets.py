@@ -5,13 +5,13 @@ from weakref import WeakSet
 
 from cortex_policy.core.budget_server import FORMS, BudgetServer, NotAServerError, parse_budget_server
 from cortex_policy.core.input_values import require_budget_call
-from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, BudgetServerError, StateError, UsageError
+from cortex_policy.core.model import Budget, StateError, UsageError
 from cortex_policy.state import state_directory
 from cortex_policy.state.settings import find_state_directory
 from cortex_policy.state.shared_budgets.kept_session import LOOK_NS, KeptSession
 from cortex_policy.state.shared_budgets.one_shot import SharedBudgets
 from cortex_policy.state.shared_budgets.protocol import TAKE, Call, evaluate_again
-from cortex_policy.state.shared_budgets.server_clock import ServerClock, boot_ns
+from cortex_policy.state.shared_budgets.server_clock import PAUSE_NS, ServerClock, boot_ns
 from cortex_policy.state.shared_budgets.session import Session
 
 TYPE_CHECKING = False
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from cortex_policy.state.shared_budgets.async_asker import AsyncAsker
 
 MAX_KEPT = 4096  # ready-made requests
-PAUSE_NS = 500_000_000  # after a failure, before the server is asked again
 MAX_REMEMBERED_NS = 1_000_000_000  # of a denial, so that a reset counts soon
 SAVE_NS = 1_000_000_000  # between two writes of the server's time for other processes
 _Key = tuple[str, str, int, int]
@@ -186,10 +185,11 @@ class RedisBudgets(SharedBudgets):
         self._idle.append(link)
         return line == b":1"
 
-    def _ask(self, call: Call) -> Budget:
+    def _ask(self, call: Call, *, is_of_operator: bool = False) -> Budget:
         """Ask over a connection that is open, or a new one; after a failure, refuse at once until a pause is over."""
         asked_ns = boot_ns()
-        self._refuse_while_down(asked_ns)
+        if not is_of_operator:
+            self._refuse_while_down(asked_ns)
         deadline_ns = asked_ns + self.timeout_ms * 1_000_000
         try:
             clock = self._load_clock()
@@ -213,8 +213,9 @@ class RedisBudgets(SharedBudgets):
     def _refuse_while_down(self, now_ns: int) -> None:
         """Raise BudgetServerError for a while after a failure, except for one call that looks whether that is over."""
         if now_ns < self._down_until_ns:
-            detail = f"the server of shared budgets at `{self.server.label}` did not answer just before"
-            raise BudgetServerError(STATE_UNAVAILABLE, detail, "try again in a second")
+            from cortex_policy.state.shared_budgets.server_errors import pause_error  # noqa: PLC0415 - only a failure needs it
+
+            raise pause_error(self.server.label)
         if self._down_until_ns:
             self._down_until_ns = now_ns + PAUSE_NS
 
@@ -228,6 +229,7 @@ class RedisBudgets(SharedBudgets):
     def _load_clock(self) -> ServerClock:
         if not self._is_clock_loaded:
             self._clock, self._is_clock_loaded = self._clock_file.load(), True
+            self._clock.down_until_ns = 0  # a service has a pause of its own, and saves only after an answer
         return self._clock
 
     def _open_link(self, asked_ns: int) -> "KeptSession | None":

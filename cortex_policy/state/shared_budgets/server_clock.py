@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 SLACK_US = 20_000
 _DRIFT = 1_000_000  # a clock may run one thousandth faster than another: a microsecond in so many nanoseconds
 _WORD, _BOOT, _CHECK = 8, 16, 8  # bytes
-_KNOWN = 4  # numbers
-_SIZE = _BOOT + _KNOWN * _WORD + _CHECK
+_NUMBERS = 5
+_SIZE = _BOOT + _NUMBERS * _WORD + _CHECK
+PAUSE_NS = 500_000_000  # after a failure, before the server is asked again
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -46,11 +47,18 @@ def remaining_seconds(deadline_ns: int) -> float:
 class ServerClock:
     """The answer that bounds the server's time best: that time, the host's own before and after, and the history."""
 
-    __slots__ = ("known",)
+    __slots__ = "down_until_ns", "known"
 
-    def __init__(self, server_us: int = 0, asked_ns: int = 0, heard_ns: int = 0, history: int = 0) -> None:
+    def __init__(
+        self, server_us: int = 0, asked_ns: int = 0, heard_ns: int = 0, history: int = 0, down_until_ns: int = 0
+    ) -> None:
         """Know nothing (0) until the first answer."""
         self.known = server_us, asked_ns, heard_ns, history  # one object, as threads share it
+        self.down_until_ns = down_until_ns
+
+    def is_paused(self, now_ns: int) -> bool:
+        """Return whether the server did not answer just before; a pause is never longer than it can be."""
+        return now_ns < self.down_until_ns <= now_ns + PAUSE_NS
 
     def bounds_us(self, now_ns: int, delay_ns: int = 0) -> tuple[int, int, int]:
         """Return the latest and the earliest time that the server can show, and of which history; zeros if unknown.
@@ -102,8 +110,8 @@ class ClockPairFile:
 
     def save(self, clock: ServerClock) -> None:
         """Keep what is known; raise StateError."""
-        words = memoryview(bytearray(_KNOWN * _WORD)).cast("q")
-        for place, number in enumerate(clock.known):
+        words = memoryview(bytearray(_NUMBERS * _WORD)).cast("q")
+        for place, number in enumerate((*clock.known, clock.down_until_ns)):
             words[place] = number
         body = _boot() + words.tobytes()
         self._use(_WRITE, lambda descriptor: os.pwrite(descriptor, body + _digest(body, _CHECK), 0))

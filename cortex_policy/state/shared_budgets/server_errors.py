@@ -96,6 +96,13 @@ def connection_error(error: OSError, shown: str, timeout_ms: int) -> BudgetServe
     return BudgetServerError(STATE_UNAVAILABLE, f"{_SERVER} at `{shown}`: {text}", hint)
 
 
+def pause_error(shown: str) -> BudgetServerError:
+    """Return the error for a server that is not asked, as it did not answer just before."""
+    return BudgetServerError(
+        STATE_UNAVAILABLE, f"{_SERVER} at `{shown}` did not answer just before", "try again in a second"
+    )
+
+
 def _printable(data: bytes) -> str:
     text = data[:_MAX_SHOWN].decode("ascii", "replace")
     return "".join(character if character.isprintable() and character != "`" else "?" for character in text)

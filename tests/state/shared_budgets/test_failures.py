@@ -2,6 +2,7 @@
 
 import re
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from cortex_policy.core.budget_server import parse_budget_server
 from cortex_policy.core.model import BudgetServerError, StateError
 from cortex_policy.state.shared_budgets.one_shot import SharedBudgets
 from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets
+from cortex_policy.state.shared_budgets.server_clock import PAUSE_NS
 from tests.support.redis_servers import (
     PATIENT_MS,
     SECRET,
@@ -174,6 +176,7 @@ def test_a_paused_server_takes_nothing_late(server: RedisServer, tmp_path: Path)
     hasty.take("git", "push", 5)
     with server.paused(), pytest.raises(BudgetServerError, match="no answer in 200 ms"):
         hasty.take("git", "push", 5)
+    time.sleep(PAUSE_NS / 1e9)
     assert once.usage("git", "push") == 1
 
 

@@ -8,7 +8,7 @@ import pytest
 from cortex_policy.core.model import BudgetServerError, StateError, UsageError
 from cortex_policy.state.shared_budgets.keys import BudgetKeys
 from cortex_policy.state.shared_budgets.protocol import PEEK, TAKE, Call, run
-from cortex_policy.state.shared_budgets.server_clock import ServerClock
+from cortex_policy.state.shared_budgets.server_clock import PAUSE_NS, ServerClock
 from tests.support.redis_servers import SECRET, RedisServer, fresh_name, redis_budgets, running_server, shared_budgets
 
 
@@ -69,6 +69,35 @@ def test_a_reset_forgets_the_hits_of_one_budget(server: RedisServer, tmp_path: P
     assert not budgets.reset("git", "never")
     assert budgets.take("git", "push", 1).consumed == 1
     assert budgets.take("git", "pull", 1).consumed == 0
+
+
+def test_a_dead_server_costs_a_host_one_timeout(own_server: RedisServer, tmp_path: Path) -> None:
+    """All other processes are denied at once; after a pause one looks whether it is back, and an operator at any time."""
+    budgets = shared_budgets(own_server.url, tmp_path, timeout_ms=200)
+    budgets.reset_all()
+    with own_server.paused():
+        with pytest.raises(BudgetServerError, match="no answer in 200 ms"):
+            budgets.take("git", "push", 10)
+        for what in (budgets.take, budgets.peek):
+            with pytest.raises(BudgetServerError, match="did not answer just before"):
+                what("git", "push", 10)
+    assert not budgets.reset("git", "never")
+    assert budgets.take("git", "push", 10).consumed == 1
+
+
+def test_one_process_looks_whether_a_server_is_back(own_server: RedisServer, tmp_path: Path) -> None:
+    """The others do not wait with it."""
+    budgets = shared_budgets(own_server.url, tmp_path, timeout_ms=200)
+    budgets.reset_all()
+    with own_server.paused():
+        for _ in range(2):
+            with pytest.raises(BudgetServerError, match="no answer in 200 ms"):
+                budgets.take("git", "push", 10)
+            with pytest.raises(BudgetServerError, match="did not answer just before"):
+                budgets.take("git", "push", 10)
+            time.sleep(PAUSE_NS / 1e9)
+    assert budgets.take("git", "push", 10).consumed == 1
+    assert budgets.take("git", "push", 10).consumed == 1
 
 
 def test_a_service_and_a_process_share_a_budget(server: RedisServer, tmp_path: Path) -> None:
