@@ -63,7 +63,7 @@ _NOTHING = ProtectedPaths(frozenset(), ())
 _NO_DEVICE = -1  # so that each link is looked at, whatever file system it is in
 
 
-def decide_payload(data: bytes, named: str, root: str, tag: str, tell_agent: "Callable[[str], object]") -> str:
+def denial_text_for_payload(data: bytes, named: str, root: str, tag: str, tell_agent: "Callable[[str], object]") -> str:
     """Return why a call is denied, in words for a model; '' if the policy has no objection.
 
     `named`, `root` and `tag` are of the installed line: the agent, '' for any, the root, and its tag. `tell_agent` gets
@@ -90,7 +90,7 @@ def _decide_call(call: "ToolCall", named_root: str, tag: str) -> str:
         questions = _apply_rules_of_root(call, named_root, tag)
     except GrantError as error:
         return _rules_error_text(call, error)
-    return questions if isinstance(questions, str) else questions.first_denial()
+    return questions if isinstance(questions, str) else questions.first_denial_text()
 
 
 def _apply_rules_of_root(call: "ToolCall", named_root: str, tag: str) -> "str | _GrantQuestions":
@@ -102,7 +102,7 @@ def _apply_rules_of_root(call: "ToolCall", named_root: str, tag: str) -> "str | 
         home = home_directory()
         ruling = apply_rules(call, rules, home)
         tops = dict.fromkeys((root.path, call.cwd, home))
-        guard = _guard(call, rules, _guarded_links(tops, rules.guard) if ruling.paths else [])
+        guard = _make_guard(call, rules, _guarded_links(tops, rules.guard) if ruling.paths else [])
         cwd_denial = _enter_directory(call)
         denial = ruling.denial or _guarded_denial_text(call, ruling, guard) or (cwd_denial if ruling.questions else "")
         if not denial and ruling.questions:
@@ -128,17 +128,17 @@ def _enter_directory(call: "ToolCall") -> str:
     return ""
 
 
-def _guard(call: "ToolCall", rules: "HookRules", links: list[tuple[str, str]]) -> "Guard":
-    def guard(path: str) -> str:
+def _make_guard(call: "ToolCall", rules: "HookRules", links: list[tuple[str, str]]) -> "Guard":
+    def guarded_text(path: str) -> str:
         """Return why a path is guarded, as spelled or through a guarded link; '' if it is not."""
         spellings = [path, *(name + path[len(end) :] for name, end in links if f"{path}/".startswith(f"{end}/"))]
         return next(filter(None, (guarded_path_denial_text(one, call, rules) for one in spellings)), "")
 
-    return guard
+    return guarded_text
 
 
 def _guarded_denial_text(call: "ToolCall", ruling: "Ruling", guard: "Guard") -> str:
-    why = _guarded_end(ruling.paths, guard)
+    why = _guarded_end_text(ruling.paths, guard)
     return _ruling_denial_text(call, why) if why else ""
 
 
@@ -165,7 +165,7 @@ def _guarded_links(tops: "Iterable[str]", guard: tuple[str, ...]) -> list[tuple[
     return [(place, end) for place, end in ends if end != place]
 
 
-def _guarded_end(paths: tuple[str, ...], guard: "Guard") -> str:
+def _guarded_end_text(paths: tuple[str, ...], guard: "Guard") -> str:
     """Return why one of these paths may not be touched once its links are followed, '' if all may."""
     for path in paths:
         try:
@@ -200,7 +200,7 @@ class _GrantQuestions:
         # INVARIANT: the hit comes last, so that none is taken for a call that another grant denies
         self._questions = others if self._counted is None else [*others, self._counted]
 
-    def first_denial(self) -> str:
+    def first_denial_text(self) -> str:
         """Ask until one denies, and return why; '' if all allow."""
         return next(filter(None, map(self._ask, self._questions)), "")
 
@@ -252,7 +252,7 @@ class _GrantQuestions:
     ) -> Decision | None:
         """Deny paths outside of the root or guarded, and those that are denied from another directory of the call."""
         for request in requests:
-            why = _outside_root(grant, request) if question.within_root else ""
+            why = _outside_root_text(grant, request) if question.within_root else ""
             ends = [path.resolved for path in request.paths if path.resolved is not None]
             why = why or next(filter(None, map(self._guard, ends)), "")
             if why:
@@ -280,7 +280,7 @@ def _origin_of(grant: "Grant") -> "Origin":
     return grant.origin
 
 
-def _outside_root(grant: "Grant", request: Request) -> str:
+def _outside_root_text(grant: "Grant", request: Request) -> str:
     """Return a sentence about the first path that is not below the root, as text or resolved; '' if all are.
 
     A spelling that some tools read in another way, as `~/x` or a URL, is in doubt, as it is in a grant with scopes.

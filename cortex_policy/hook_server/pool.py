@@ -105,7 +105,7 @@ class WorkerPool:
 
     def _receive_denial(self, job: Job, worker: Worker) -> None:
         try:
-            denial = worker.receive_denial()
+            denial = worker.receive_denial_text()
         except OSError:
             denial = ENDED
         if denial is not None:

@@ -12,7 +12,7 @@ from cortex_policy.core.hooks import reasons, ruling_denial_text  # noqa: F401 -
 from cortex_policy.core.hooks.denials import denial_text_for_model
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.hook import HookWords, bug_text, failure_text, keep_only
-from cortex_policy.hook_decision import decide_payload
+from cortex_policy.hook_decision import denial_text_for_payload
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Worker:
         self._outgoing = memoryview(b"")  # else it keeps the payload
         return False
 
-    def receive_denial(self) -> str | None:
+    def receive_denial_text(self) -> str | None:
         """Read what it says; return why the call is denied, '' if it is not, None if more must come."""
         part = self.socket.recv(_MAX_MESSAGE)
         self._message += part
@@ -129,7 +129,7 @@ def _read_payload(channel: int) -> bytes | None:
 
 def _decide_and_send(words: HookWords, payload: bytes, channel: int) -> None:
     try:
-        denial = decide_payload(
+        denial = denial_text_for_payload(
             payload,
             words.agent,
             words.root,

@@ -109,7 +109,7 @@ def _resolve_path(
         return ResolvedPath(argument, given, error="is not a path of this system")
     collapsed = collapse_path(absolute)
     normalized = _inside_root(collapsed, origin)
-    protected_reason = _protection_by_name(collapsed, protected, origin)
+    protected_reason = _protection_text(collapsed, protected, origin)
     try:
         walk = PathWalk(absolute, protected, origin.root_identity[0])
         # a program that collapses a path before it opens it follows other links than the kernel
@@ -123,8 +123,8 @@ def _resolve_path(
         protected_reason = f"leads to `{end}`, which governs grants"
     protected_reason = (
         protected_reason
-        or _protection_by_name(resolved, protected, origin)
-        or _protection_by_name(resolved_collapsed, protected, origin)
+        or _protection_text(resolved, protected, origin)
+        or _protection_text(resolved_collapsed, protected, origin)
     )
     if error := walk.error or collapsed_walk.error:
         error = f"cannot be resolved: {error}"
@@ -294,7 +294,7 @@ def rotated_log_prefixes(log: str) -> tuple[str, ...]:
     return (f"{name}.", f"{name}-", *(f"{stem}{mark}{digit}" for mark in ".-" for digit in "0123456789"))
 
 
-def _protection_by_name(path: str, protected: ProtectedPaths, origin: "Origin") -> str:
+def _protection_text(path: str, protected: ProtectedPaths, origin: "Origin") -> str:
     """Say what a path would govern; compared without case, as some file systems do."""
     folded, holder = path.casefold(), dot_cortex_path(origin.root)
     for name in (policy_path(origin.root), *protected.paths):

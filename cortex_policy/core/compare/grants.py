@@ -14,9 +14,9 @@ from cortex_policy.core.compare.verdicts import (
     WIDENED,
     FieldComparison,
     combine_verdicts,
-    join_verb_phrases,
     quote_and_join_words,
     shorten_value,
+    verb_phrases_text,
     verdict_of,
 )
 from cortex_policy.core.decode import DATA_CLASSES
@@ -72,7 +72,7 @@ def _compare_actions(old: Grant, new: Grant) -> FieldComparison:
     before, after = dict.fromkeys(old.actions), dict.fromkeys(new.actions)
     added = [action for action in after if action not in before]
     dropped = [action for action in before if action not in after]
-    sentence = join_verb_phrases(("adds", added), ("drops", dropped))
+    sentence = verb_phrases_text(("adds", added), ("drops", dropped))
     if not sentence and old.actions != new.actions:
         sentence = "the same actions in other words"
     return FieldComparison("actions", verdict_of(is_inside=not added, is_covered=not dropped), sentence)
@@ -127,7 +127,7 @@ def _scope_text(old: Grant, new: Grant, added: list[str], dropped: list[str]) ->
     gone = [prefix for prefix in dropped if not left.count_in(prefix)]
     cut = [prefix for prefix in dropped if left.count_in(prefix)]
     return (
-        join_verb_phrases(("adds", added), ("drops", gone), ("keeps only a part of", cut))
+        verb_phrases_text(("adds", added), ("drops", gone), ("keeps only a part of", cut))
         or "the same paths in other words"
     )
 

@@ -15,8 +15,8 @@ from cortex_policy.core.compare.verdicts import (
     FieldComparison,
     combine_verdicts,
     join_nonempty,
-    join_verb_phrases,
     quote_and_join_words,
+    verb_phrases_text,
     verdict_of,
 )
 from cortex_policy.core.hooks.hooks_toml_problems import DENY, PASS
@@ -71,7 +71,7 @@ def _compare_unmapped(old: "HookRules", new: "HookRules") -> FieldComparison:
 def _compare_guard(old: "HookRules", new: "HookRules") -> FieldComparison:
     dropped = [path for path in dict.fromkeys(old.guard) if path not in new.guard]
     added = [path for path in dict.fromkeys(new.guard) if path not in old.guard]
-    sentence = join_verb_phrases(("guards also", added), ("no longer guards", dropped))
+    sentence = verb_phrases_text(("guards also", added), ("no longer guards", dropped))
     return FieldComparison("guard", verdict_of(is_inside=not dropped, is_covered=not added), sentence)
 
 
