@@ -35,7 +35,7 @@ class AsyncAsker:
         loop = asyncio.get_running_loop()
         session = self._sessions.get(loop)
         if session is None:
-            session = self._sessions[loop] = AsyncSession(self._server, self._password)
+            session = self._sessions[loop] = AsyncSession(self._server, self._password, self._timeout_ms)
         conversation = call.converse(clock, self._timeout_ms * 1_000_000)
         request = next(conversation)
         try:

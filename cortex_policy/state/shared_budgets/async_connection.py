@@ -85,9 +85,9 @@ class AsyncConnection(asyncio.Protocol):
 class AsyncSession:
     """The connection of one event loop to the node that has the budgets."""
 
-    def __init__(self, server: "BudgetServer", password: str) -> None:
+    def __init__(self, server: "BudgetServer", password: str, timeout_ms: int) -> None:
         """Open nothing yet."""
-        self._server, self._password = server, password
+        self._server, self._password, self._timeout_ms = server, password, timeout_ms
         self._nodes = server.nodes
         self._opening: asyncio.Task[AsyncConnection] | None = None
 
@@ -129,7 +129,8 @@ class AsyncSession:
             from cortex_policy.state.shared_budgets.sentinel import find_primary  # noqa: PLC0415 - few use it
             from cortex_policy.state.shared_budgets.server_clock import boot_ns  # noqa: PLC0415 - as above
 
-            deadline_ns = boot_ns() + 10_000_000_000  # the caller waits no longer than its own
+            # the end of an event loop waits for its threads
+            deadline_ns = boot_ns() + self._timeout_ms * 1_000_000
             nodes = (await asyncio.to_thread(find_primary, self._server, self._password, deadline_ns),)
         failure: OSError = ConnectionRefusedError()
         for host, port in nodes or (("", 0),):

@@ -15,6 +15,7 @@ from cortex_policy import PolicyStore, RedisBudgets
 from cortex_policy.core.access_denied import AccessDenied
 from cortex_policy.core.model import BudgetServerError, StateError, UsageError
 from cortex_policy.state.shared_budgets import redis_budgets as module
+from cortex_policy.state.shared_budgets.server_clock import boot_ns
 from tests.support.redis_servers import (
     SECRET,
     RedisServer,
@@ -312,3 +313,18 @@ def test_a_service_looks_at_each_node_of_a_cluster(tmp_path: Path) -> None:
     assert [len(node.requests) for node in (first, second)] == [3, 2]
     assert all(request.startswith(b"*12\r\n") for node in (first, second) for request in node.requests)
     budgets.forget()
+
+
+def test_a_sentinel_that_says_nothing_holds_up_no_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its thread ends with the call: the end of the loop waits for it."""
+    deadlines: list[int] = []
+
+    def find_primary(*words: object) -> tuple[str, int]:
+        deadlines.append(int(str(words[2])) - boot_ns())
+        raise TimeoutError
+
+    monkeypatch.setattr("cortex_policy.state.shared_budgets.sentinel.find_primary", find_primary)
+    budgets = redis_budgets("redis+sentinel://127.0.0.1:1/main", tmp_path, timeout_ms=1000)
+    with pytest.raises(BudgetServerError, match="no answer in 1000 ms"):
+        asyncio.run(budgets.take_async("t", "a", 1))
+    assert 0 < deadlines[0] <= 1_000_000_000
