@@ -18,7 +18,6 @@ from cortex_policy.state.enforcement import (
     load_for_call_in_root,
 )
 from cortex_policy.state.grants import check_grant_id, read_grant
-from cortex_policy.state.mapped_budgets import FileBudgets
 from cortex_policy.state.paths import protected_paths, resolve_path_arguments
 
 TYPE_CHECKING = False
@@ -28,7 +27,9 @@ if TYPE_CHECKING:
     from cortex_policy.core.audit_sink import Sink
     from cortex_policy.core.model import Settings
     from cortex_policy.library.audit_writer import AuditWriter
+    from cortex_policy.state.mapped_budgets import FileBudgets
     from cortex_policy.state.memory_budgets import MemoryBudgets
+    from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets
 
 
 class Decider:
@@ -38,7 +39,7 @@ class Decider:
         self,
         root: UnresolvedRoot,
         max_grants: int,
-        budgets: "FileBudgets | MemoryBudgets | None",
+        budgets: "FileBudgets | MemoryBudgets | RedisBudgets | None",
         sinks: "Iterable[Sink]" = (),
     ) -> None:
         """Load nothing yet; count in files shared by all processes, unless budgets are given."""
@@ -180,14 +181,11 @@ class Decider:
         return decision
 
     def _rate_denial(self, entry: CachedGrant, action: str, allowed: Decision) -> Decision | None:
-        """Return the denial by a full budget if it is known without reading the file; a flood is denied fast."""
+        """Return the denial by a full budget if it is known without a file or a server; a flood is denied fast."""
         grant, budgets = entry.grant, self._budgets.on_host(entry)
         limit = grant.rate.per_minute
-        budget = (
-            budgets.denial(grant.tool, action, limit)
-            if isinstance(budgets, FileBudgets)
-            else budgets.peek(grant.tool, action, limit)
-        )
+        known = getattr(budgets, "denial", budgets.peek)  # those in memory know all at any time
+        budget: Budget | None = known(grant.tool, action, limit)
         if budget is None or not budget.retry_after_seconds:
             return None
         return entry.prepared.rate_denial(allowed, budget)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cortex_policy.library.subscriptions import GrantChanged, Subscriptions
     from cortex_policy.state.mapped_budgets import FileBudgets
     from cortex_policy.state.memory_budgets import MemoryBudgets
+    from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets
 
 DEFAULT_MAX_GRANTS = 64
 _stores: "WeakSet[PolicyStore]" = WeakSet()
@@ -53,7 +54,7 @@ class PolicyStore(Decider):
         root: "str | os.PathLike[str] | None" = None,
         max_grants: int = DEFAULT_MAX_GRANTS,
         *,
-        budgets: "FileBudgets | MemoryBudgets | None" = None,
+        budgets: "FileBudgets | MemoryBudgets | RedisBudgets | None" = None,
         reader: str | None = None,
         sinks: "Iterable[Sink]" = (),
     ) -> None:

@@ -9,14 +9,15 @@ if TYPE_CHECKING:
     from cortex_policy.library.cache import CachedGrant
     from cortex_policy.library.server_budgets import ServerBudgets
     from cortex_policy.state.memory_budgets import MemoryBudgets
+    from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets
 
 
 class StoreBudgets:
     """The budgets of the root of one store, kept open."""
 
-    given: "FileBudgets | MemoryBudgets | None"
+    given: "FileBudgets | MemoryBudgets | RedisBudgets | None"
 
-    def __init__(self, given: "FileBudgets | MemoryBudgets | None") -> None:
+    def __init__(self, given: "FileBudgets | MemoryBudgets | RedisBudgets | None") -> None:
         """Take what the program gave, if it did; open nothing."""
         self.given = given
         self._files: dict[tuple[tuple[int, int], str | None], FileBudgets] = {}
@@ -27,7 +28,7 @@ class StoreBudgets:
         """Return what counts the calls of a grant."""
         return self.on_host(entry) if not entry.has_server or self.given is not None else self.on_server(entry)
 
-    def on_host(self, entry: "CachedGrant") -> "FileBudgets | MemoryBudgets":
+    def on_host(self, entry: "CachedGrant") -> "FileBudgets | MemoryBudgets | RedisBudgets":
         """Return what counts the calls of a grant if no server does."""
         if self.given is not None:
             return self.given

@@ -13,6 +13,7 @@ from cortex_policy import (
     PolicyStore,
     PreloadResult,
     Reason,
+    RedisBudgets,
     ResolvedPath,
     Stats,
     StoreStats,
@@ -25,6 +26,8 @@ from cortex_policy import (
 )
 
 store = PolicyStore("/srv/app", 8, budgets=MemoryBudgets(), reader="gateway")
+shared = RedisBudgets("redis://cache:6379", "production", b"a key that all hosts have", timeout_ms=20)
+fleet = PolicyStore("/srv/app", budgets=shared)
 grant: Grant = load_grant("git")
 decision: Decision = enforce(grant, "tree", {"path": "docs"}, budgets=MemoryBudgets())
 preloaded: PreloadResult = store.preload(["git"])

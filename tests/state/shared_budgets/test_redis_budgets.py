@@ -148,6 +148,11 @@ def test_a_store_counts_on_the_server(server: RedisServer, tmp_path: Path, root:
         store.enforce("git", "tree", {"path": "docs/x"})
     assert caught.value.decision.budget is not None
     assert caught.value.decision.budget.used == limit
+    server.client.config_resetstat()
+    for _ in range(20):
+        with pytest.raises(AccessDenied):
+            store.enforce("git", "tree", {"path": "docs/x"})
+    assert server.client.info("commandstats").get("cmdstat_evalsha", {"calls": 0})["calls"] < 5  # a flood asks nobody
     store.close()
 
 
