@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 
 from cortex_policy.manage.audit.reader import ReadCounts, read_lines_of_logs
-from cortex_policy.manage.diff.grants import compare_bytes
+from cortex_policy.manage.diff.grants import compare_grant_bytes
 from cortex_policy.manage.replay.impact import MAX_LINES, impact_text
 from cortex_policy.manage.replay.replay import load_current_or_proposed_grants, replay
 from cortex_policy.state import Root
@@ -150,7 +150,9 @@ def waited(root: Root, file: Path, kind: str) -> float:
     log(root, file, MAX_LINES, kind)
     os.environ["CORTEX_AUDIT_LOG"] = str(file)
     old = json.dumps(GRANT).encode()
-    change = compare_bytes("git", old, json.dumps({**GRANT, "fsScope": ["apps"], "rate": {"perMinute": 200}}).encode())
+    change = compare_grant_bytes(
+        "git", old, json.dumps({**GRANT, "fsScope": ["apps"], "rate": {"perMinute": 200}}).encode()
+    )
     found = median(seconds(lambda: impact_text(root, change)) for _ in range(5))
     print(f"\nThe line of `edit` for {MAX_LINES:,} lines ({kind}): {found * 1000:.0f} ms: {impact_text(root, change)}")
     return found

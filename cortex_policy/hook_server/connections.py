@@ -63,7 +63,7 @@ class Connection:
 
     def _check_head(self, head: Head) -> None:
         # INVARIANT: before the payload is read: others of this host cannot fill our memory
-        if self._access.token and not requests.is_equal(head.token, self._access.token):
+        if self._access.token and not requests.is_equal_secret(head.token, self._access.token):
             raise RequestError("its token is not that of this server")
 
     def _check_payload(self, head: Head, payload: bytes) -> None:

@@ -86,11 +86,11 @@ def check_signature(key: bytes, head: Head, payload: bytes) -> None:
     """Raise RequestError unless a request was signed with the key."""
     if len(head.nonce) not in _NONCE_LENGTHS:
         raise RequestError("it must be signed, with a nonce of 32 to 128 characters")
-    if not key or not is_equal(head.signature, sign_request(key, head.nonce, payload)):
+    if not key or not is_equal_secret(head.signature, sign_request(key, head.nonce, payload)):
         raise RequestError("its signature is not of the key of this server")
 
 
-def is_equal(given: str, secret: str) -> bool:
+def is_equal_secret(given: str, secret: str) -> bool:
     """Compare with a secret in constant time."""
     return hmac.compare_digest(given.encode("latin-1"), secret.encode("ascii"))
 

@@ -74,7 +74,7 @@ def _whole_number(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else 0
 
 
-def server_denial(settings: Settings) -> StateError | None:
+def budget_server_error(settings: Settings) -> StateError | None:
     """Return the error that every call answers because of the server, None if there is none."""
     try:
         probe_server(settings)

@@ -13,7 +13,7 @@ NAME = "grant.schema.json"
 LINK = f"../{NAME}"  # from a grant
 
 
-def schema_bytes() -> bytes:
+def editor_schema_bytes() -> bytes:
     """Return the schema, which `scripts/generate.py` has made."""
     with open(os.path.join(schema.__path__[0], NAME), "rb") as file:
         return file.read()
@@ -22,7 +22,7 @@ def schema_bytes() -> bytes:
 def create_schema(policy: int) -> None:
     """Create the schema in an open policy directory; never change an existing file."""
     with suppress(OSError):  # FileExistsError: `validate` says if it differs. Other errors must not stop a write
-        atomic_create(policy, NAME, schema_bytes())
+        atomic_create(policy, NAME, editor_schema_bytes())
 
 
 def install_schema(root: Root, lock_wait: LockWait = NO_WAIT) -> bool:
@@ -31,14 +31,14 @@ def install_schema(root: Root, lock_wait: LockWait = NO_WAIT) -> bool:
     Raise NotDoneError if another process writes, or if the file cannot be written.
     """
     with hold_writer_lock(root, lock_wait) as lock:
-        if read_installed_schema(root) == schema_bytes():
+        if read_installed_schema(root) == editor_schema_bytes():
             return False
-        atomic_replace(lock.policy.descriptor, NAME, schema_bytes())
+        atomic_replace(lock.policy.descriptor, NAME, editor_schema_bytes())
     return True
 
 
 def read_installed_schema(root: Root) -> bytes | None:
     """Return the schema in a root, None if there is none; raise GrantError if it is not a regular file."""
     with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(root)) as policy:
-        return policy.read(NAME, len(schema_bytes()) + 1)
+        return policy.read(NAME, len(editor_schema_bytes()) + 1)
     return None

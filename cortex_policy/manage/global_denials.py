@@ -89,7 +89,7 @@ def _find_errors_of_root(root: Root) -> "Iterator[CortexPolicyError]":
     if settings is not None:
         yield from settings_denials(root, settings)
     if settings is not None and settings.budgets_url is not None:
-        from cortex_policy.manage.budget_server import server_denial  # noqa: PLC0415 - few hosts share budgets
+        from cortex_policy.manage.budget_server import budget_server_error  # noqa: PLC0415 - few hosts share budgets
 
-        if (denial := server_denial(settings)) is not None:
+        if (denial := budget_server_error(settings)) is not None:
             yield denial

@@ -7,7 +7,7 @@ from cortex_policy.core.json_edit import append_items, replace_value
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.manage.audit.reader import decode_grant_calls, pause_garbage_collector
-from cortex_policy.manage.diff.grants import compare_bytes
+from cortex_policy.manage.diff.grants import compare_grant_bytes
 from cortex_policy.manage.diff.unified import unified_diff_text
 from cortex_policy.manage.editing import set_fields
 from cortex_policy.manage.editing.new_grant import new_grant_text
@@ -122,7 +122,7 @@ def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, gran
         new = new_grant_text(edit) if text is None else _apply_edit_to_text(text.decode(), group, edit)
     except (UsageError, GrantError) as error:
         return error.detail
-    change = compare_bytes(group.grant_id, text, new.encode())
+    change = compare_grant_bytes(group.grant_id, text, new.encode())
     if change.new.problem:
         return change.new.problem
     before = set(find_escalations(change.old.grant)) if change.old.grant is not None else set[Escalation]()

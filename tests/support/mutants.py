@@ -9,7 +9,7 @@ from cortex_policy.core.compare.verdicts import SAME
 from cortex_policy.core.decode import DATA_CLASSES, grant_from_document
 from cortex_policy.core.model import Grant, GrantError
 from cortex_policy.manage.cases.model import CaseFile
-from cortex_policy.manage.cases.runner import COMPLETENESS_CASE, GrantUnderTest, run_file
+from cortex_policy.manage.cases.runner import COMPLETENESS_CASE, GrantUnderTest, run_case_file
 
 Document = dict[str, Any]
 NEW_ACTIONS = ("push", "mutant")
@@ -149,7 +149,7 @@ def score(document: Document, grant_id: str, file: CaseFile) -> Score:
     for mutant in mutants(document, grant_id):
         total, deciding = total + 1, deciding + mutant.decides
         subject = GrantUnderTest(mutant.grant, json.dumps(mutant.document).encode(), grant_id)
-        failed = {result.case.name for result in run_file(file, subject).failed_cases}
+        failed = {result.case.name for result in run_case_file(file, subject).failed_cases}
         by_cases += bool(failed - {COMPLETENESS_CASE})
         if not failed:
             missed.append(mutant)

@@ -103,7 +103,7 @@ def install(options: SettingsOptions) -> None:
     steps = install_checks.remaining_steps(target, root, paths)
     if _show_and_confirm(change, f"install the hook in `{target.file}`?", options):
         install_checks.guard_paths_if_rules_exist(root, paths)  # first: with it, only more is denied
-        installation.write_change(change)
+        installation.write_settings_change(change)
     _print_result(change, steps, ("installed the hook in", "the hook is already in"), options)
 
 
@@ -125,7 +125,7 @@ def uninstall(options: SettingsOptions) -> None:
         options.find_target(find_inner_root(options.root) if options.level == PROJECT else None)
     )
     if _show_and_confirm(change, f"remove the hook from `{change.target.file}`?", options):
-        installation.write_change(change)
+        installation.write_settings_change(change)
     _print_result(change, [], ("removed the hook from", "there is no hook in"), options)
 
 

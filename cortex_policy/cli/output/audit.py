@@ -14,7 +14,7 @@ from cortex_policy.cli.output.replay import MAX_ARGS_SHOWN, find_configured_log,
 from cortex_policy.core.settings import USER, resolve_setting
 from cortex_policy.core.text import count_with_noun, escape_json_output, escape_unprintable, message_line
 from cortex_policy.manage.audit.files import list_log_files
-from cortex_policy.manage.audit.reader import oldest_first
+from cortex_policy.manage.audit.reader import sort_logs_oldest_first
 from cortex_policy.state.local_times import localize_time
 from cortex_policy.state.settings import read_layers
 
@@ -29,7 +29,7 @@ MAX_KINDS_SHOWN = 20  # on a terminal
 
 def given_or_configured_logs(logs: list[str] | None) -> list[str]:
     """Return the named logs, or the configured one and its rotated files, oldest first."""
-    return oldest_first(logs) if logs else list_log_files(configured_log())
+    return sort_logs_oldest_first(logs) if logs else list_log_files(configured_log())
 
 
 def configured_log() -> str:

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
-from cortex_policy.manage.audit.reader import STDIN, oldest_first, open_log_for_reading
+from cortex_policy.manage.audit.reader import STDIN, open_log_for_reading, sort_logs_oldest_first
 from cortex_policy.state.audit_rotated_names import rotated_log_names, uncompressed_name
 
 TYPE_CHECKING = False
@@ -28,7 +28,7 @@ def list_log_files(file: str) -> list[str]:
         name for name in (*reversed(dated), *reversed(numbered)) if name.removesuffix(".gz") == uncompressed_name(name)
     ]
     if numbered and dated:
-        before = oldest_first(before)
+        before = sort_logs_oldest_first(before)
     # if nothing exists at all, opening it reports that
     return [*before, *([file] if os.path.lexists(file) or not before else [])]
 

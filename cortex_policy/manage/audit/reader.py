@@ -116,7 +116,7 @@ def _decode_reason_if_call(kind: str, data: "dict[str, Any]") -> bool:
 
 def read_lines_of_logs(files: "Iterable[str]", counts: ReadCounts) -> "Iterator[bytes]":
     """Yield the lines of logs, the oldest first, without empty lines; raise NotDoneError if one cannot be read."""
-    for name in oldest_first(list(files)):
+    for name in sort_logs_oldest_first(list(files)):
         with open_log_for_reading(name) as file:
             yield from read_log_lines(file, counts)
 
@@ -130,7 +130,7 @@ def read_log_lines(file: "BinaryIO", counts: ReadCounts) -> "Iterator[bytes]":
         counts.unreadable += 1
 
 
-def oldest_first(names: list[str]) -> list[str]:
+def sort_logs_oldest_first(names: list[str]) -> list[str]:
     """Sort rotated logs by their first event, so that the windows of rates continue from one log into the next."""
     if len(names) < 2 or any(not os.path.isfile(name) for name in names):  # noqa: PLR2004 - one is in order
         return names

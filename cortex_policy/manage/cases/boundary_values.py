@@ -45,7 +45,7 @@ def is_bound_too_large(keyword: str, bound: object) -> bool:
     return keyword in (*_LENGTH_KEYWORDS, *_SIZE_KEYWORDS) and isinstance(bound, int | float) and bound >= MAX_SIZE
 
 
-def valid_values(declaration: object, words: tuple[str, ...] = ()) -> "list[Any]":
+def sample_valid_values(declaration: object, words: tuple[str, ...] = ()) -> "list[Any]":
     """Return values that satisfy a declaration: all that it lists, or those at its bounds and one of each type."""
     if not isinstance(declaration, dict) or declaration_problem_text(declaration, 0):
         return []
@@ -63,7 +63,7 @@ def _filter_satisfying(declaration: object, values: "Iterable[Any]") -> "Iterato
             return
 
 
-def invalid_values_by_keyword(declaration: object, words: tuple[str, ...] = ()) -> "Iterator[tuple[str, Any]]":
+def sample_invalid_values(declaration: object, words: tuple[str, ...] = ()) -> "Iterator[tuple[str, Any]]":
     """Yield (keyword, value): the value violates it, and no other one if possible; `items.` means inside an array."""
     if not isinstance(declaration, dict) or declaration_problem_text(declaration, 0):
         return
@@ -79,8 +79,8 @@ def invalid_values_by_keyword(declaration: object, words: tuple[str, ...] = ()) 
         for value in _without_duplicates(close_values if keyword == "type" else alone or close_values[:1]):
             yield keyword, value
     if "items" in declaration:
-        good = valid_values(declaration["items"], words)
-        for keyword, value in invalid_values_by_keyword(declaration["items"], words):
+        good = sample_valid_values(declaration["items"], words)
+        for keyword, value in sample_invalid_values(declaration["items"], words):
             for array in _fill_array([value], good, max(1, declaration.get("minItems", 0))):
                 yield f"items.{keyword}", array
 
@@ -153,7 +153,7 @@ def _numbers_beside(bound: float) -> "tuple[float, ...]":
 
 
 def _array_candidates(declaration: "Declaration", words: tuple[str, ...]) -> "Iterator[list[Any]]":
-    parts = valid_values(declaration["items"], words) if "items" in declaration else list(words or ("text",))
+    parts = sample_valid_values(declaration["items"], words) if "items" in declaration else list(words or ("text",))
     for keyword in _SIZE_KEYWORDS:
         if keyword in declaration:
             yield from _fill_array([], parts, declaration[keyword])
@@ -184,7 +184,8 @@ def _values_near_keyword(keyword: str, declaration: "Declaration", words: tuple[
         rest = {name: value for name, value in declaration.items() if name != keyword}
         return list(
             {
-                _type_of(value): value for value in (*_ONE_OF_EACH_TYPE.values(), *reversed(valid_values(rest, words)))
+                _type_of(value): value
+                for value in (*_ONE_OF_EACH_TYPE.values(), *reversed(sample_valid_values(rest, words)))
             }.values()
         )
     if keyword in ("enum", "const"):
@@ -192,7 +193,7 @@ def _values_near_keyword(keyword: str, declaration: "Declaration", words: tuple[
         return [close_value for value in known for close_value in _values_beside(value)] + [*_ONE_OF_EACH_TYPE.values()]
     if keyword in _NUMBER_KEYWORDS:
         return [bound, *_numbers_beside(bound)]
-    good = valid_values({name: value for name, value in declaration.items() if name != keyword}, words)
+    good = sample_valid_values({name: value for name, value in declaration.items() if name != keyword}, words)
     if keyword == "pattern":
         return _texts_beside_pattern(str(bound), good)
     length = int(bound) + (-1 if keyword.startswith("min") else 1)
@@ -201,7 +202,7 @@ def _values_near_keyword(keyword: str, declaration: "Declaration", words: tuple[
     if keyword in _LENGTH_KEYWORDS:
         seeds = sample_texts(declaration["pattern"]) if "pattern" in declaration else []
         return [_text_of_length(seed, length) for seed in (*seeds, "x")]
-    parts = valid_values(declaration["items"], words) if "items" in declaration else ["text"]
+    parts = sample_valid_values(declaration["items"], words) if "items" in declaration else ["text"]
     return list(_fill_array([], parts, length))
 
 

@@ -21,10 +21,10 @@ from cortex_policy.core.model import (
 from cortex_policy.core.path_arguments import may_be_path_argument
 from cortex_policy.core.scope_prefix import PathIndex
 from cortex_policy.manage.cases.boundary_values import (
-    invalid_values_by_keyword,
     is_bound_too_large,
     keywords_that_deny_alone,
-    valid_values,
+    sample_invalid_values,
+    sample_valid_values,
     violates,
 )
 from cortex_policy.manage.cases.model import Case
@@ -162,12 +162,12 @@ def normalize_outermost_scopes(grant: Grant) -> list[str]:
 
 def sample_valid_values_of_argument(grant: Grant, name: str) -> "list[object]":
     """Return values of an argument that satisfy its declaration."""
-    return valid_values(grant.args[name], _likely_texts(grant, name))
+    return sample_valid_values(grant.args[name], _likely_texts(grant, name))
 
 
 def sample_invalid_values_of_argument(grant: Grant, name: str) -> "Iterator[tuple[str, object]]":
     """Yield (keyword, value): values of an argument that violate this keyword of its declaration."""
-    return invalid_values_by_keyword(grant.args[name], _likely_texts(grant, name))
+    return sample_invalid_values(grant.args[name], _likely_texts(grant, name))
 
 
 def json_equality_key(value: object) -> str:

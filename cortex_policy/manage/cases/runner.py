@@ -70,7 +70,7 @@ class FileResult(Value):
         return tuple(result for result in self.results if result.failures)
 
 
-def run_file(file: CaseFile, subject: GrantUnderTest) -> FileResult:
+def run_case_file(file: CaseFile, subject: GrantUnderTest) -> FileResult:
     """Run the cases of a file on a grant; raise NotDoneError if its tree cannot be made, or patterns take too long."""
     results = []
     with hold_signals() as leave_if_received, temporary_sandbox(file.tree) as root, SharedSteps() as steps:

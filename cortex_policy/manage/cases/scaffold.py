@@ -10,7 +10,7 @@ from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.cases.coverage import Coverage, measure_coverage
 from cortex_policy.manage.cases.generator import MAX_CANDIDATES, generate_cases
 from cortex_policy.manage.cases.model import JSON_SUFFIX, TOML_SUFFIX, CaseFile
-from cortex_policy.manage.cases.runner import GrantUnderTest, run_file
+from cortex_policy.manage.cases.runner import GrantUnderTest, run_case_file
 from cortex_policy.manage.cases.serializer import generated_cases_to_toml
 from cortex_policy.manage.cases.suite import GrantLoader
 from cortex_policy.manage.path_names import display_path
@@ -64,7 +64,7 @@ def generate_cases_with_coverage(subject: GrantUnderTest, name: str) -> tuple[Ca
     """Return the first cases of a grant, marked complete if they cover everything; raise NotDoneError if it is huge."""
     check_grant_size(subject)
     cases = generate_cases(subject.grant, name)
-    coverage = measure_coverage(subject.grant, subject.file, [run_file(cases, subject).passed_cases])
+    coverage = measure_coverage(subject.grant, subject.file, [run_case_file(cases, subject).passed_cases])
     file = CaseFile(name, cases.grant_id, tree=cases.tree, cases=cases.cases, is_complete=not coverage.unmet)
     return file, coverage
 

@@ -6,7 +6,7 @@ from cortex_policy.core.model import CortexPolicyError, GrantError
 from cortex_policy.manage.cases.coverage import Coverage, measure_coverage
 from cortex_policy.manage.cases.model import CaseFileProblem
 from cortex_policy.manage.cases.parser import read_case_file
-from cortex_policy.manage.cases.runner import FileResult, GrantUnderTest, run_file
+from cortex_policy.manage.cases.runner import FileResult, GrantUnderTest, run_case_file
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.manage.settings_problems import settings_warnings
 from cortex_policy.manage.unsafe_files import summarize_faults
@@ -78,7 +78,7 @@ def _run_target(target: "CaseFileTarget", grants: "GrantLoader") -> FileResult:
     if file.errors:
         return FileResult(file.file, file.grant_id, errors=file.errors)
     try:
-        return run_file(file, grants.load(target.root, file.grant_id))
+        return run_case_file(file, grants.load(target.root, file.grant_id))
     except CortexPolicyError as error:
         why = f"`{file.grant_id}`: {error}"
         return FileResult(

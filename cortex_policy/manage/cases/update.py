@@ -10,7 +10,7 @@ from cortex_policy.manage.cases.coverage import measure_coverage
 from cortex_policy.manage.cases.generator import generate_cases
 from cortex_policy.manage.cases.model import TOML_SUFFIX, CaseFile
 from cortex_policy.manage.cases.parser import parse_case_file
-from cortex_policy.manage.cases.runner import run_file
+from cortex_policy.manage.cases.runner import run_case_file
 from cortex_policy.manage.cases.sandbox import FileTree
 from cortex_policy.manage.cases.scaffold import FirstCases, case_file_bytes, check_grant_size, write_first_cases
 from cortex_policy.manage.cases.serializer import own_cases_marker
@@ -59,7 +59,7 @@ def _generate_again(root: Root, grant_id: str, data: bytes) -> tuple[FirstCases,
     for error in generated.tree.find_errors():
         raise NotDoneError(f"`{old.file}`: `[tree]` does not fit the grant any more: {error}", "change it by hand")
     every = CaseFile(old.file, grant_id, tree=generated.tree, cases=(*generated.cases, *own_cases))
-    cover = measure_coverage(subject.grant, subject.file, [run_file(every, subject).passed_cases])
+    cover = measure_coverage(subject.grant, subject.file, [run_case_file(every, subject).passed_cases])
     is_complete = old.is_complete and not cover.unmet
     file = CaseFile(old.file, grant_id, tree=generated.tree, cases=generated.cases, is_complete=is_complete)
     own_text = "".join(data.decode().split("\n", old.own_line)[old.own_line :])

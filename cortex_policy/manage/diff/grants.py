@@ -95,7 +95,7 @@ def _settings_of_root(named: str | None) -> Settings:
     return comparison_settings(path)
 
 
-def compare_bytes(name: str, old: bytes | None, new: bytes | None, settings: Settings = DEFAULTS) -> GrantDiff:
+def compare_grant_bytes(name: str, old: bytes | None, new: bytes | None, settings: Settings = DEFAULTS) -> GrantDiff:
     """Compare the old and new bytes of a grant, or of `hooks.toml`; None means no such file."""
     return compare_versions(name, to_grant_version(name, old), to_grant_version(name, new), settings)
 

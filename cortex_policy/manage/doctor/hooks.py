@@ -4,7 +4,12 @@ import os
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, find_program_and_doubt, run_program
-from cortex_policy.manage.init.pre_commit import CONFIGURATION, HOOKS, find_writable_repository, read_configuration
+from cortex_policy.manage.init.pre_commit import (
+    CONFIGURATION,
+    HOOKS,
+    find_writable_repository,
+    read_pre_commit_configuration,
+)
 from cortex_policy.state import Root
 from cortex_policy.state.grants_errors import root_option
 
@@ -18,7 +23,7 @@ def check_pre_commit_hooks(root: Root) -> CheckResult:
         top = find_writable_repository(root.path)
     except NotDoneError as error:
         return CheckResult(NAME, OK, error.detail)
-    text = read_configuration(top)
+    text = read_pre_commit_configuration(top)
     missing = [hook.id for hook in HOOKS if f"id: {hook.id}" not in text]
     if len(missing) == len(HOOKS):
         return CheckResult(NAME, OK, f"`{top}/{CONFIGURATION}` has none of them")

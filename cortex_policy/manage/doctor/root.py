@@ -12,7 +12,7 @@ from cortex_policy.core.model import (
     GrantError,
 )
 from cortex_policy.core.text import count_with_noun
-from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, command_at_end, error_result
+from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, command_at_end_of_hint, error_result
 from cortex_policy.manage.global_denials import GlobalDenials
 from cortex_policy.manage.listing import grant_rows
 from cortex_policy.manage.stamp.verify import verify_stamp
@@ -65,7 +65,7 @@ def _check_root(root: Root) -> CheckResult:
 
 def _check_stops(denials: GlobalDenials) -> "Iterator[CheckResult]":
     for stop, hint in zip(denials.stops, denials.hints, strict=False):
-        yield CheckResult("stop", PROBLEM, f"stopped {stop.sentence}", command_at_end(hint))
+        yield CheckResult("stop", PROBLEM, f"stopped {stop.sentence}", command_at_end_of_hint(hint))
     if not denials.stops:
         yield CheckResult("stop", OK, "there is no emergency stop")
 
@@ -77,7 +77,7 @@ def _check_group_members(root: Root) -> "Iterator[CheckResult]":
     except GrantError:
         files = []
     problems = find_group_writer_problems(root, files)
-    found = [CheckResult("members", WARNING, one.message, command_at_end(one.hint)) for one in problems]
+    found = [CheckResult("members", WARNING, one.message, command_at_end_of_hint(one.hint)) for one in problems]
     yield from found or [CheckResult("members", OK, "no group lets others write")]
 
 
@@ -110,5 +110,5 @@ def _check_stamp(root: Root, denials: GlobalDenials) -> CheckResult:
         message = f"{count_with_noun(len(names), 'grant')} differ from it: {', '.join(names[:MAX_NAMED])}"
         return CheckResult("stamp", WARNING, message, f"cortex-policy diff --against stamp{root_option(root)}")
     if found and found[0].problem != "there is no stamp":
-        return CheckResult("stamp", WARNING, found[0].problem, command_at_end(found[0].hint))
+        return CheckResult("stamp", WARNING, found[0].problem, command_at_end_of_hint(found[0].hint))
     return CheckResult("stamp", OK, found[0].problem if found else "the grants are as stamped")

@@ -2,7 +2,7 @@
 
 from cortex_policy.core.decode import HOOKS, MAX_BYTES
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.diff.grants import compare_bytes
+from cortex_policy.manage.diff.grants import compare_grant_bytes
 from cortex_policy.manage.editing.loop import DIFF, EDIT, EXIT, SAVE, EditResult, Review, edit_file
 from cortex_policy.manage.editing.validity import find_problems_of_text
 from cortex_policy.manage.replay.impact import impact_text
@@ -75,7 +75,7 @@ class _EditedPolicyFile:
         if not is_valid:
             return Review(EDIT + DIFF + EXIT, _line_of_first(problems))
         root = self._writer.root
-        change = compare_bytes(self._name, self.original, text, comparison_settings(root.path))
+        change = compare_grant_bytes(self._name, self.original, text, comparison_settings(root.path))
         self._screen.show_change(change)
         if past := impact_text(root, change):
             self._screen.show_sentence(past)

@@ -3,7 +3,7 @@
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
-from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
+from cortex_policy.manage.diff.grants import GrantDiff, compare_grant_bytes
 from cortex_policy.manage.editing.grant_ids import (
     check_new_id_syntax,
     existing_grant_error,
@@ -86,7 +86,7 @@ def rename_grant(root: Root, grant_id: str, other: str, lock_wait: LockWait = NO
         _raise_if_grant_exists(writer, other)
         if not writer.grants.is_owned_by_caller:
             require_valid_text(root, grant_id, old)
-        change = compare_bytes(other, old, old)
+        change = compare_grant_bytes(other, old, old)
         version = writer.rename(grant_id, other, old)
         return WriteResult(change, "", is_written=True, version=version)
 

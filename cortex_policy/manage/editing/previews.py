@@ -1,7 +1,7 @@
 """What a change of a grant would write: worked out without a lock."""
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.manage.diff.grants import compare_bytes
+from cortex_policy.manage.diff.grants import compare_grant_bytes
 from cortex_policy.manage.editing.grant_ids import (
     check_grant_absent,
     check_new_id_syntax,
@@ -57,7 +57,7 @@ def preview_rename(root: Root, grant_id: str, other: str) -> WriteResult:
     check_new_id_syntax(other)
     data = _read_without_lock(root, grant_id)
     check_grant_absent(root, other)
-    return WriteResult(compare_bytes(other, data, data), "")
+    return WriteResult(compare_grant_bytes(other, data, data), "")
 
 
 def preview_format(root: Root, grant_ids: tuple[str, ...]) -> "Iterator[FormatResult]":

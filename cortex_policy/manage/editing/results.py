@@ -2,7 +2,7 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError
-from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
+from cortex_policy.manage.diff.grants import GrantDiff, compare_grant_bytes
 from cortex_policy.manage.diff.unified import unified_diff_text
 from cortex_policy.state import Root
 from cortex_policy.state.comparison_settings import comparison_settings
@@ -32,5 +32,5 @@ class FormatResult(Value):
 
 def preview_change(root: Root, grant_id: str, old: bytes | None, new: bytes | None) -> WriteResult:
     """Return what it means to replace one text of a grant by another; None is an absent grant."""
-    change = compare_bytes(grant_id, old, new, comparison_settings(root.path))
+    change = compare_grant_bytes(grant_id, old, new, comparison_settings(root.path))
     return WriteResult(change, unified_diff_text(grant_id, old, new))

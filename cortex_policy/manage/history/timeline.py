@@ -10,7 +10,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
 from cortex_policy.core.text import os_error_text
-from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
+from cortex_policy.manage.diff.grants import GrantDiff, compare_grant_bytes
 from cortex_policy.manage.history.writes import read_write_history
 from cortex_policy.state import Root
 from cortex_policy.state.control_command_record import CommandRecord
@@ -66,7 +66,7 @@ def entry_diffs(entry: HistoryEntry, texts: "Mapping[str, bytes]") -> dict[str, 
         new = texts.get(one.new or "")
         is_known = (one.old is None or old is not None) and (one.new is None or new is not None)
         if is_known and not renamed & {one.old, one.new}:
-            changes[one.id] = compare_bytes(one.id, old, new)
+            changes[one.id] = compare_grant_bytes(one.id, old, new)
     return changes
 
 

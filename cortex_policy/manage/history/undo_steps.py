@@ -3,7 +3,7 @@
 from cortex_policy.core import Value
 from cortex_policy.core.decode import HOOKS
 from cortex_policy.core.model import Settings
-from cortex_policy.manage.diff.grants import compare_bytes
+from cortex_policy.manage.diff.grants import compare_grant_bytes
 from cortex_policy.manage.diff.unified import unified_diff_text
 from cortex_policy.manage.editing.operations import WriteResult
 
@@ -24,9 +24,9 @@ class UndoStep(Value):
     def preview(self, settings: Settings) -> WriteResult:
         """Return the result of the step under the settings, before it is made."""
         if self.new_id:
-            return WriteResult(compare_bytes(self.new_id, self.old, self.old), _rename_diff(self.id, self.new_id))
+            return WriteResult(compare_grant_bytes(self.new_id, self.old, self.old), _rename_diff(self.id, self.new_id))
         return WriteResult(
-            compare_bytes(self.id, self.old, self.new, settings), unified_diff_text(self.id, self.old, self.new)
+            compare_grant_bytes(self.id, self.old, self.new, settings), unified_diff_text(self.id, self.old, self.new)
         )
 
 

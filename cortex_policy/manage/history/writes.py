@@ -3,7 +3,7 @@
 from cortex_policy.core import Value
 from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
+from cortex_policy.manage.diff.grants import GrantDiff, compare_grant_bytes
 from cortex_policy.manage.history.texts import find_texts_by_digest
 from cortex_policy.manage.transaction.record import is_valid_text
 from cortex_policy.state import Root, history, history_trust
@@ -63,7 +63,7 @@ def _is_enabled(root: Root) -> bool:
         return True
 
 
-def grant_at(root: Root, grant_id: str, version: int) -> GrantAtVersion:
+def grant_at_version(root: Root, grant_id: str, version: int) -> GrantAtVersion:
     """Return a grant as it was at a version; raise GrantError (20) if there was none, NotDoneError if unknown."""
     check_policy_name(grant_id)
     stamp = stamps.read_stamp(root)
@@ -85,7 +85,7 @@ def grant_at(root: Root, grant_id: str, version: int) -> GrantAtVersion:
         if text is None:
             raise unknown_text_error(root, grant_id, f"version {version} of `{grant_id}` is not kept")
         require_valid_or_trusted_text(root, grant_id, text)
-    change = compare_bytes(grant_id, None, text)
+    change = compare_grant_bytes(grant_id, None, text)
     return GrantAtVersion(grant_id, version, text, change, history_trust.unsafe_history_error(root) if later else None)
 
 

@@ -6,7 +6,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import count_with_noun, elide_middle, message_line
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, error_result
 from cortex_policy.manage.hooks.claude_version import check_claude_version
-from cortex_policy.manage.hooks.doctor_trials import HookTrial, try_line
+from cortex_policy.manage.hooks.doctor_trials import HookTrial, try_hook_command
 from cortex_policy.manage.hooks.handler_line import read_hook_command
 from cortex_policy.manage.hooks.hook_command import HookCommand
 from cortex_policy.manage.hooks.install_checks import check_no_settings_in_environment
@@ -89,7 +89,7 @@ def _check_line(agent: str, hook: InstalledHook, root: str) -> "Iterator[CheckRe
     if line.root not in ("", root):
         yield CheckResult("root", WARNING, f"it uses the grants of `{line.root}`")
     yield _check_rules(line.root or root)
-    for trial in try_line(line, root):
+    for trial in try_hook_command(line, root):
         yield _result_of_trial(line, trial)
 
 

@@ -7,7 +7,13 @@ from cortex_policy.core import Value
 from cortex_policy.core.hooks.payload import CANARY
 from cortex_policy.manage.hooks.agent_behaviour import is_call_blocked
 from cortex_policy.manage.hooks.entry import PROJECT_VARIABLE
-from cortex_policy.manage.hooks.hook_command import MAX_SECONDS, HookCommand, LineRun, kill_running_lines, run_line
+from cortex_policy.manage.hooks.hook_command import (
+    MAX_SECONDS,
+    HookCommand,
+    LineRun,
+    kill_running_hook_commands,
+    run_hook_command,
+)
 from cortex_policy.manage.hooks.scratch_root import INSIDE, TOOL, ScratchRoot, scratch_root
 from cortex_policy.manage.hooks.trial_payload import trial_payload
 from cortex_policy.manage.signals import hold_signals
@@ -43,7 +49,7 @@ class HookTrial(Value):
     is_blocked: bool
 
 
-def try_line(line: HookCommand, root: str) -> "Iterator[HookTrial]":
+def try_hook_command(line: HookCommand, root: str) -> "Iterator[HookTrial]":
     """Put a line through all trials; a signal kills what runs.
 
     They run in a thread: an exception of a signal while a program starts would leave that one behind.
@@ -75,14 +81,16 @@ def _result_of(trial: "Future[HookTrial | None]", leave_if_received: "Callable[[
 def _kill_until_done(trials: "Sequence[Future[Any]]") -> None:
     """Kill the lines of trials that nobody waits for; again and again, as one may be about to start."""
     while wait(trials, 0).not_done:
-        kill_running_lines()
+        kill_running_hook_commands()
         wait(trials, _POLL_SECONDS)
 
 
 def _try_canary(line: HookCommand, root: str) -> HookTrial:
     """Run the line as it is, for the tool name that is always denied and never counted."""
     payload = trial_payload(line.agent, CANARY, {}, root)
-    return _trial_of_run("canary", line, run_line(line, payload, root, {PROJECT_VARIABLE: root}), must_block=True)
+    return _trial_of_run(
+        "canary", line, run_hook_command(line, payload, root, {PROJECT_VARIABLE: root}), must_block=True
+    )
 
 
 def _try_scratch_root(line: HookCommand, scratch: ScratchRoot) -> "Iterator[HookTrial]":
@@ -135,7 +143,7 @@ def _try_call(
     root = scratch.root.path
     inputs: dict[str, object] = {"path": f"{root}/{INSIDE if inside else 'outside'}/file"}
     payload = trial_payload(line.agent, TOOL, inputs, root)
-    run = run_line(line, payload, root, {PROJECT_VARIABLE: root, **(variables or {})})
+    run = run_hook_command(line, payload, root, {PROJECT_VARIABLE: root, **(variables or {})})
     return _trial_of_run(name, line, run, must_block=must_block)
 
 

@@ -38,7 +38,7 @@ class HookEntry(Value):
 def hook_entry(target: HookTarget, root: str) -> HookEntry:
     """Return the entry for a settings file; raise NotDoneError if its level cannot have one that is safe."""
     agent = target.agent
-    words = hook_words(target, root)
+    words = hook_command_words(target, root)
     handler = _make_handler(agent, words, is_shell=target.level == PROJECT)
     value: dict[str, object] = {"matcher": ".*" if agent == "gemini" else "*", "hooks": [handler]}
     is_flat = agent in ("cursor", "copilot", "vscode")
@@ -55,7 +55,7 @@ def required_members(target: HookTarget) -> "dict[str, object]":
     return {"hooksConfig": {"enabled": True}} if (target.agent, target.level) == ("gemini", MANAGED) else {}
 
 
-def hook_words(target: HookTarget, root: str) -> tuple[str, ...]:
+def hook_command_words(target: HookTarget, root: str) -> tuple[str, ...]:
     """Return the command of a hook: absolute paths, no variable but HOME, and a tag that no other line has.
 
     Managed settings are for all users, so HOME is left out: each has its own from the system. The root of a project is

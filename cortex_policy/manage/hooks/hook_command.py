@@ -64,7 +64,7 @@ class LineRun(Value):
     seconds: float
 
 
-def run_line(line: HookCommand, payload: str, directory: str, variables: "Mapping[str, str]") -> LineRun:
+def run_hook_command(line: HookCommand, payload: str, directory: str, variables: "Mapping[str, str]") -> LineRun:
     """Run a line with a payload, in a directory, with more variables than this process has."""
     began = time.monotonic()
     command = [*_SHELLS[line.agent], *line.words] if line.is_shell else list(line.words)
@@ -83,7 +83,7 @@ def run_line(line: HookCommand, payload: str, directory: str, variables: "Mappin
             _running.discard(process.pid)
 
 
-def kill_running_lines() -> None:
+def kill_running_hook_commands() -> None:
     """Kill the lines that threads wait for."""
     for process_group in tuple(_running):
         _kill_group(process_group)

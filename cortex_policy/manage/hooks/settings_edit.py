@@ -1,7 +1,8 @@
 """Add an entry to the hooks in the text of an agent's settings, and remove it: every byte of others survives.
 
-`remove_entries` gives back the text that `add_entry` was given. What it must know for that is in the layout: brackets
-that `add_entry` opened have whitespace before their end, and behind an entry in empty brackets of others there is none.
+`text_without_entries` gives back the text that `text_with_entry` was given. What it must know for that is in the
+layout: brackets that `text_with_entry` opened have whitespace before their end, and behind an entry in empty brackets
+of others there is none.
 """
 
 import json
@@ -23,7 +24,7 @@ _LINE_REST = re.compile(r"(?:[ \t]*+(?:/\*[^\r\n]*?\*/|//[^\r\n]*+))*+")  # the 
 _BLANKS = " \t\r\n"
 
 
-def add_entry(text: str | None, event: str, entry: object, others: "dict[str, object]") -> str:
+def text_with_entry(text: str | None, event: str, entry: object, others: "dict[str, object]") -> str:
     """Add an entry to the list of an event; raise NotDoneError if the document has no place for it.
 
     `others` are the members that the document must have besides its hooks. A missing file (None) is created with a
@@ -47,7 +48,7 @@ def add_entry(text: str | None, event: str, entry: object, others: "dict[str, ob
     return _insert_value(document, _require_kind(entries, "array", f"`{HOOKS}.{event}`"), None, entry)
 
 
-def remove_entries(text: str, is_ours: "IsOurs", others: "dict[str, object]") -> str | None:
+def text_without_entries(text: str, is_ours: "IsOurs", others: "dict[str, object]") -> str | None:
     """Remove the handlers that are ours, with all that was made for them; None if that is the whole file."""
     while text.strip(_BLANKS + BOM):
         document = parse_jsonc(text)

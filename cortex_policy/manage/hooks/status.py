@@ -17,7 +17,7 @@ from cortex_policy.manage.hooks.installed_lines import HookLine, read_hook_line
 from cortex_policy.manage.hooks.jsonc import BOM, parse_jsonc
 from cortex_policy.manage.hooks.settings_files import read_agent_settings
 from cortex_policy.manage.hooks.sources import settings_files_by_level
-from cortex_policy.manage.hooks.switches import SettingsDocument, off_switch_sentences
+from cortex_policy.manage.hooks.switches import SettingsDocument, off_switch_texts
 from cortex_policy.manage.hooks.targets import AGENT_FILES, MANAGED, PROJECT, HookTarget, agent_directory
 
 TYPE_CHECKING = False
@@ -130,7 +130,7 @@ def _problem_sentences(
     agent: str, hooks: tuple[InstalledHook, ...], documents: list[SettingsDocument]
 ) -> "Iterator[str]":
     title = AGENT_FILES[agent].title
-    yield from off_switch_sentences(agent, {hook.level for hook in hooks}, documents)
+    yield from off_switch_texts(agent, {hook.level for hook in hooks}, documents)
     for hook in hooks:
         if hook.trust and hook.trust != codex_trust.TRUSTED:
             yield f"{title} skips the line in `{hook.file}`: it is {hook.trust}; {_TRUST_IT[agent]}"

@@ -49,7 +49,7 @@ class SettingsDocument(Value):
         return value
 
 
-def off_switch_sentences(agent: str, levels: set[str], documents: list[SettingsDocument]) -> "Iterator[str]":
+def off_switch_texts(agent: str, levels: set[str], documents: list[SettingsDocument]) -> "Iterator[str]":
     """Yield a sentence for each word in an agent's settings that switches off its hooks of these levels."""
     managed = [document for document in documents if document.target.level == MANAGED]
     for document in documents:

@@ -30,7 +30,7 @@ class MergeDriver(Value):
     changed_settings: tuple[tuple[str, str], ...]
 
 
-def check_repository(path: str) -> None:
+def check_git_repository(path: str) -> None:
     """Raise NotDoneError unless a directory is in a git repository that git lets the caller use."""
     done = run_git(path, "rev-parse", "--git-dir")
     if done.returncode:

@@ -111,7 +111,7 @@ def find_writable_repository(path: str) -> str:
     return top
 
 
-def write_configuration(root: "Root", top: str) -> HookConfiguration:
+def write_pre_commit_configuration(root: "Root", top: str) -> HookConfiguration:
     """Write a configuration with the hooks of a root at the top of its repository; keep an existing one."""
     file, below = f"{top.rstrip('/')}/{CONFIGURATION}", os.path.relpath(root.path, top)
     block = indent(_hooks_block(below), "  ")
@@ -128,7 +128,7 @@ def write_configuration(root: "Root", top: str) -> HookConfiguration:
     return HookConfiguration(file, MADE, block)
 
 
-def read_configuration(top: str) -> str:
+def read_pre_commit_configuration(top: str) -> str:
     """Return the configuration at the top of a repository as text; '' if there is none, or it cannot be read."""
     with suppress(OSError):
         directory = open_without_links(top)

@@ -9,8 +9,13 @@ from cortex_policy.core.text import os_error_text
 from cortex_policy.manage import editor_schema
 from cortex_policy.manage.editing.new_grant import new_grant_text
 from cortex_policy.manage.editing.set_fields import GrantEdit
-from cortex_policy.manage.init.merge_driver import MergeDriver, check_repository, install_merge_driver
-from cortex_policy.manage.init.pre_commit import MADE, HookConfiguration, find_writable_repository, write_configuration
+from cortex_policy.manage.init.merge_driver import MergeDriver, check_git_repository, install_merge_driver
+from cortex_policy.manage.init.pre_commit import (
+    MADE,
+    HookConfiguration,
+    find_writable_repository,
+    write_pre_commit_configuration,
+)
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state.grants import may_hold_policy
@@ -41,10 +46,10 @@ def init_root(
     _raise_if_inside_root(path)
     top = find_writable_repository(path) if with_hooks else None
     if with_driver:
-        check_repository(path)
+        check_git_repository(path)
     root = Root(path, named=named is not None)
     created = _create_missing(root, lock_wait)
-    hooks = write_configuration(root, top) if top is not None else None
+    hooks = write_pre_commit_configuration(root, top) if top is not None else None
     driver = install_merge_driver(root) if with_driver else None
     created += [one.file for one in (hooks, driver) if one is not None and one.status == MADE]
     return InitResult(root, tuple(created), hooks, driver)

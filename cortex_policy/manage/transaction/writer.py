@@ -12,7 +12,7 @@ from cortex_policy.core.compare.verdicts import SAME
 from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
-from cortex_policy.manage.diff.grants import compare_bytes
+from cortex_policy.manage.diff.grants import compare_grant_bytes
 from cortex_policy.manage.transaction.grant_files import GrantFiles
 from cortex_policy.manage.transaction.record import entry_for_write, history_limits
 from cortex_policy.manage.transaction.recovery import (
@@ -222,7 +222,7 @@ class GrantWriter:
         }
         if meaning is None:
             ((grant_id, (old, new)),) = changes.items()
-            meaning = compare_bytes(grant_id, old, new, comparison_settings(self.root.path)).meaning
+            meaning = compare_grant_bytes(grant_id, old, new, comparison_settings(self.root.path)).meaning
         return entry_for_write(
             self._command,
             version,

@@ -121,7 +121,7 @@ def _find_schema_problems(root: Root) -> "Iterator[Problem]":
     except GrantError as error:
         yield file_problem(file, "file-schema", error.detail, error.hint)
         return
-    if installed not in (None, editor_schema.schema_bytes()):
+    if installed not in (None, editor_schema.editor_schema_bytes()):
         hint = f"write it again with `cortex-policy schema --install{root_option_here(root.path)}`"
         yield file_problem(file, "file-schema", "it is not the schema of this version", hint)
 

@@ -17,10 +17,10 @@ from cortex_policy.manage.audit.reader import (
     MAX_LINE_BYTES,
     ReadCounts,
     decode_calls,
-    oldest_first,
     parse_since,
     read_last_lines,
     read_lines_of_logs,
+    sort_logs_oldest_first,
 )
 from tests.support.logs import START, event
 from tests.support.work import peak_memory
@@ -234,7 +234,7 @@ def test_the_first_line_of_a_log_may_be_of_any_length(tmp_path: Path) -> None:
         with gzip.open(name, "wb") as file:
             file.write(b"x" * (50 << 20))
     with peak_memory(20 << 20):
-        assert oldest_first(names) == names
+        assert sort_logs_oldest_first(names) == names
 
 
 def test_names_of_any_length_are_cut_in_counts() -> None:

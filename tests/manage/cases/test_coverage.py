@@ -10,7 +10,7 @@ from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.model import REASONS
 from cortex_policy.manage.cases.coverage import Coverage, measure_coverage
 from cortex_policy.manage.cases.model import NANOSECONDS, Case, CaseFile
-from cortex_policy.manage.cases.runner import GrantUnderTest, run_file
+from cortex_policy.manage.cases.runner import GrantUnderTest, run_case_file
 from cortex_policy.manage.cases.suite import coverage_percent
 from tests.support.roots import GIT
 from tests.support.work import counted
@@ -29,7 +29,7 @@ def cover(grant: dict[str, Any], *files: list[Case]) -> Coverage:
     """Say what the cases of some files show of a grant."""
     data = json.dumps(grant).encode()
     subject = GrantUnderTest(decode_grant(data, "git"), data, "git.json")
-    runs = [run_file(CaseFile("x", "git", cases=tuple(cases)), subject).passed_cases for cases in files]
+    runs = [run_case_file(CaseFile("x", "git", cases=tuple(cases)), subject).passed_cases for cases in files]
     return measure_coverage(subject.grant, "git.json", runs)
 
 

@@ -14,7 +14,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.cases.coverage import Coverage
 from cortex_policy.manage.cases.model import CaseFile
 from cortex_policy.manage.cases.parser import read_case_file
-from cortex_policy.manage.cases.runner import GrantUnderTest, run_file
+from cortex_policy.manage.cases.runner import GrantUnderTest, run_case_file
 from cortex_policy.manage.cases.scaffold import generate_cases_with_coverage, write_first_cases
 from cortex_policy.manage.cases.serializer import generated_cases_to_toml
 from cortex_policy.state import Root
@@ -48,7 +48,7 @@ def test_each_change_that_allows_other_calls_is_noticed(path: Path, tmp_path: Pa
     document = json.loads(path.read_bytes())
     file, cover = first(document, tmp_path)
     assert (file.errors, cover.unmet, file.is_complete) == ((), (), True)
-    assert not run_file(file, subject(document)).failed_cases
+    assert not run_case_file(file, subject(document)).failed_cases
     found = score(document, "git", file)
     assert found.total > 1
     assert {mutant.said for mutant in found.missed_deciding} == IDLE.get(path.stem, set())
@@ -80,7 +80,7 @@ def test_arguments_of_every_kind_are_covered(name: str, tmp_path: Path) -> None:
     document = GIT | {"args": {"file_or_not": DECLARATIONS[name]}}
     file, cover = first(document, tmp_path)
     assert (file.errors, cover.unmet) == ((), ())
-    assert not run_file(file, subject(document)).failed_cases
+    assert not run_case_file(file, subject(document)).failed_cases
 
 
 @given(grants)
@@ -89,7 +89,7 @@ def test_first_cases_of_any_grant_pass(tmp_path_factory: pytest.TempPathFactory,
     """As they are read back, however odd its words are."""
     file, _ = first(document, tmp_path_factory.getbasetemp())
     assert not file.errors
-    assert not run_file(file, subject(document)).failed_cases
+    assert not run_case_file(file, subject(document)).failed_cases
 
 
 @given(st.sampled_from([1, 2, 3, 10_000, 10_001, 10**9, 10**18, 10**30]))
@@ -97,11 +97,11 @@ def test_first_cases_of_any_grant_pass(tmp_path_factory: pytest.TempPathFactory,
 def test_rates_of_any_size_are_driven_to_their_end(tmp_path_factory: pytest.TempPathFactory, rate: int) -> None:
     """A rate that no case can say is the one thing that is left, and told."""
     file, cover = first(GIT | {"rate": {"perMinute": rate}}, tmp_path_factory.getbasetemp())
-    assert not run_file(file, subject(GIT | {"rate": {"perMinute": rate}})).failed_cases
+    assert not run_case_file(file, subject(GIT | {"rate": {"perMinute": rate}})).failed_cases
     assert bool(cover.unmet) == (rate > 10**18)
     near = subject(GIT | {"rate": {"perMinute": rate + 1}})
     assert compare_grants(near.grant, subject(GIT).grant).fields
-    assert bool(run_file(file, near).failed_cases) == (rate <= 10**18)
+    assert bool(run_case_file(file, near).failed_cases) == (rate <= 10**18)
 
 
 GIANTS: dict[str, Any] = {
@@ -119,7 +119,7 @@ def test_very_large_grants_get_no_generated_cases(name: str, tmp_path: Path) -> 
     file, cover = first(document, tmp_path)
     assert cover.unmet
     assert not file.is_complete
-    assert not run_file(file, subject(document)).failed_cases
+    assert not run_case_file(file, subject(document)).failed_cases
 
 
 def test_a_first_case_file_never_overwrites_another_file(root: Path) -> None:

@@ -19,7 +19,7 @@ from cortex_policy.manage.cases.runner import (
     CaseResult,
     FileResult,
     GrantUnderTest,
-    run_file,
+    run_case_file,
 )
 from cortex_policy.manage.cases.sandbox import FileTree
 from cortex_policy.state.enforcement import decide_and_consume
@@ -40,7 +40,7 @@ def case(expect: str, action: str = "tree", after: float = 0, **members: Any) ->
 def run(*cases: Case, grant: dict[str, Any] = GIT, **members: Any) -> FileResult:
     """Run cases on a grant."""
     data = json.dumps(grant, indent=2).encode()
-    return run_file(
+    return run_case_file(
         CaseFile("x", "git", cases=cases, **members), GrantUnderTest(decode_grant(data, "git"), data, "git.json")
     )
 

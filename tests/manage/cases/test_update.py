@@ -8,7 +8,7 @@ import pytest
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.cases import update
 from cortex_policy.manage.cases.parser import read_case_file
-from cortex_policy.manage.cases.runner import run_file
+from cortex_policy.manage.cases.runner import run_case_file
 from cortex_policy.manage.cases.scaffold import write_first_cases
 from cortex_policy.manage.cases.suite import GrantLoader
 from cortex_policy.manage.cases.update import update_cases
@@ -48,7 +48,7 @@ def failures(root: Root) -> list[str]:
     """Return the cases that fail."""
     file = read_case_file(str(case_file(root)), "x")
     assert file.errors == ()
-    return [one.case.name for one in run_file(file, GrantLoader().load(root, "git")).failed_cases]
+    return [one.case.name for one in run_case_file(file, GrantLoader().load(root, "git")).failed_cases]
 
 
 def test_generated_cases_follow_the_grant(own: Root) -> None:

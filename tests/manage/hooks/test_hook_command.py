@@ -8,7 +8,7 @@ import pytest
 
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.manage.hooks.agent_behaviour import HookEnd
-from cortex_policy.manage.hooks.hook_command import HookCommand, run_line
+from cortex_policy.manage.hooks.hook_command import HookCommand, run_hook_command
 
 WORDS = (
     "/usr/bin/python3",
@@ -61,26 +61,26 @@ def test_a_root_that_a_variable_names_stays() -> None:
 def test_a_line_gets_the_payload_the_directory_and_the_variables(agent: str, tmp_path: Path) -> None:
     """And what it says is kept apart."""
     program = "import os, sys; print(sys.stdin.read(), os.getcwd(), os.environ['MORE']); sys.exit('why')"
-    end = run_line(python_line(agent, program), "payload", str(tmp_path), {"MORE": "more"}).end
+    end = run_hook_command(python_line(agent, program), "payload", str(tmp_path), {"MORE": "more"}).end
     assert end == HookEnd(1, f"payload {tmp_path} more\n", "why\n")
 
 
 def test_a_line_that_is_killed_has_no_exit_code(tmp_path: Path) -> None:
     """Where no shell is between."""
     line = HookCommand("claude", (sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"), "", "", 20)
-    assert run_line(line, "", str(tmp_path), {}).end == HookEnd(None)
+    assert run_hook_command(line, "", str(tmp_path), {}).end == HookEnd(None)
 
 
 def test_a_program_that_cannot_be_started_ends_as_in_a_shell(tmp_path: Path) -> None:
     """It is missing."""
     line = HookCommand("claude", (str(tmp_path / "missing"),), "", "", 20, fail_closed=True)
-    assert run_line(line, "", str(tmp_path), {}).end == HookEnd(127, fail_closed=True)
+    assert run_hook_command(line, "", str(tmp_path), {}).end == HookEnd(127, fail_closed=True)
 
 
 def test_a_line_that_hangs_meets_the_time_out_of_its_agent(tmp_path: Path) -> None:
     """What it said before is kept."""
     program = "import sys, time; print('{}', flush=True); time.sleep(600)"
-    end = run_line(python_line("codex", program, 3), "", str(tmp_path), {}).end
+    end = run_hook_command(python_line("codex", program, 3), "", str(tmp_path), {}).end
     assert end == HookEnd(None, "{}\n", timed_out=True)
 
 
@@ -88,5 +88,5 @@ def test_a_line_that_hangs_meets_the_time_out_of_its_agent(tmp_path: Path) -> No
 def test_a_child_that_keeps_the_outputs_is_waited_for_by_all_but_claude(agent: str, tmp_path: Path) -> None:
     """Claude Code decides when the process ends."""
     program = "import os, subprocess, sys; subprocess.Popen(['sleep', '600']); os._exit(2)"
-    end = run_line(python_line(agent, program, 2), "", str(tmp_path), {}).end
+    end = run_hook_command(python_line(agent, program, 2), "", str(tmp_path), {}).end
     assert end.timed_out is (agent != "claude")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.manage.diff.grants import compare_bytes
+from cortex_policy.manage.diff.grants import compare_grant_bytes
 from cortex_policy.manage.replay.impact import MAX_LINES, compare_decisions, impact_text
 from cortex_policy.state import Root
 from tests.support.logs import event, on_path
@@ -31,7 +31,7 @@ CASES = [
 @pytest.mark.parametrize(("lines", "change", "sentence"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 def test_an_impact_compares_both_texts(lines: list[str], change: dict[str, object], sentence: str) -> None:
     """What earlier edits changed is none of this one's doing."""
-    new = compare_bytes("git", json.dumps(GRANT).encode(), json.dumps({**GRANT, **change}).encode())
+    new = compare_grant_bytes("git", json.dumps(GRANT).encode(), json.dumps({**GRANT, **change}).encode())
     found = compare_decisions(Root("/r", named=True), new, [line.encode() for line in lines])
     assert (found.sentence if found.call_count else "") == sentence
 
@@ -46,7 +46,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def said(root: Path) -> str:
     """Say what to allow `push` would have meant."""
     wider = json.dumps({**GRANT, "actions": ["tree", "push"]}).encode()
-    return impact_text(Root(str(root), named=True), compare_bytes("git", json.dumps(GRANT).encode(), wider))
+    return impact_text(Root(str(root), named=True), compare_grant_bytes("git", json.dumps(GRANT).encode(), wider))
 
 
 def test_an_edit_works_without_a_log(root: Path, log: Path) -> None:

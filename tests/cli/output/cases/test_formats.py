@@ -9,7 +9,7 @@ from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.model import ALLOWED
 from cortex_policy.manage.cases.coverage import measure_coverage
 from cortex_policy.manage.cases.model import Case, CaseFile, CaseFileProblem
-from cortex_policy.manage.cases.runner import FileResult, GrantUnderTest, run_file
+from cortex_policy.manage.cases.runner import FileResult, GrantUnderTest, run_case_file
 from cortex_policy.manage.cases.suite import SuiteResult
 from tests.support.junit import validate_as_jenkins
 from tests.support.roots import GIT
@@ -22,7 +22,7 @@ HOSTILE = "a\x1b[31m\u202e\0::error::##[x]"
 def outcome() -> SuiteResult:
     """Return the outcome of a file with a case that passes and one that fails, and of one that cannot be run."""
     cases = (Case("good", "tree", {}, ALLOWED, 3), Case(HOSTILE, HOSTILE, {"path": HOSTILE}, ALLOWED, 9))
-    trial = run_file(CaseFile("a.cases.toml", "git", cases=cases), SUBJECT)
+    trial = run_case_file(CaseFile("a.cases.toml", "git", cases=cases), SUBJECT)
     broken = FileResult(HOSTILE, "", errors=(CaseFileProblem(HOSTILE, 4, HOSTILE, HOSTILE),))
     return SuiteResult(
         (trial, broken), (measure_coverage(SUBJECT.grant, "git.json", [trial.passed_cases]),), (HOSTILE,)
