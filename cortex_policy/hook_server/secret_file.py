@@ -2,6 +2,7 @@
 
 import os
 import stat
+from shlex import quote
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
@@ -17,6 +18,9 @@ def read_or_make_secret(path: str) -> str:
         _make_secret(path)
     except FileExistsError:
         pass
+    except FileNotFoundError:
+        parent = os.path.dirname(path)
+        raise NotDoneError(f"there is no directory `{parent}`", f"run `mkdir -m 700 {quote(parent)}`") from None
     except OSError as error:
         raise NotDoneError(f"`{path}` cannot be made: {os_error_text(error)}") from None
     return _read_secret(path)

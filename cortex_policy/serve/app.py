@@ -40,9 +40,9 @@ def build_app(decisions: "Decisions", metrics: "Metrics", access: Access) -> "AS
     bodies = BodyReader()
     endpoints = Endpoints(decisions, metrics, has_names=bool(access.names))
     posts = {
-        EVALUATION: Decide(decisions.evaluate, bodies),
-        EVALUATIONS: Decide(decisions.evaluate_all, bodies),
-        ACTION_SEARCH: Decide(decisions.search_actions, bodies),
+        EVALUATION: DecisionEndpoint(decisions.evaluate, bodies),
+        EVALUATIONS: DecisionEndpoint(decisions.evaluate_all, bodies),
+        ACTION_SEARCH: DecisionEndpoint(decisions.search_actions, bodies),
     }
     routes = [
         *(Route(path, endpoint, methods=["POST"]) for path, endpoint in posts.items()),
@@ -61,7 +61,7 @@ def build_app(decisions: "Decisions", metrics: "Metrics", access: Access) -> "AS
     )
 
 
-class Decide:
+class DecisionEndpoint:
     """An endpoint that answers a JSON body; without Starlette's `Request` and `Response`, which take as long as it."""
 
     def __init__(self, decide: "Callable[[bytes], Awaitable[bytes]]", bodies: BodyReader) -> None:

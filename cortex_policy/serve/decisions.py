@@ -33,7 +33,7 @@ _THREADS = 8  # one that waits for a lock, at most a second, stops no other
 _BATCH_THREADS = 4  # others, since each of a thousand evaluations may wait
 _CLIENT_WAITS_NS = int(REQUEST_SECONDS * 1e9)
 _SLOW_NS = 250_000_000  # a decision that takes longer was made to wait, not only the process
-_BESIDE_NS = 5_000_000_000  # that long after it, decisions are made by threads
+_THREADS_FOR_NS = 5_000_000_000  # that long after it, decisions are made by threads
 _NO_REASON = "bad_request"
 _REASONS = {reason.exit_code: str(reason) for reason in REASONS}
 
@@ -46,17 +46,17 @@ class Decisions:
         self._answerer, self._metrics = answerer, metrics
         self._pool = ThreadPoolExecutor(_THREADS, "decide")
         self._batch_pool = ThreadPoolExecutor(_BATCH_THREADS, "decide-batch")
-        self._beside_until = 0
+        self._threads_until = 0
 
     async def evaluate(self, body: bytes) -> bytes:
         """Answer one evaluation; raise UsageError if it is none."""
         start = monotonic_ns()
-        if start < self._beside_until or self._answerer.has_server:
+        if start < self._threads_until or self._answerer.has_server:
             return await self._run(self._pool, lambda _: self._evaluate(body))
         answer = self._evaluate(body)
         end = monotonic_ns()
         if end - start > _SLOW_NS:
-            self._beside_until = end + _BESIDE_NS
+            self._threads_until = end + _THREADS_FOR_NS
         return answer
 
     async def evaluate_all(self, body: bytes) -> bytes:

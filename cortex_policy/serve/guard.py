@@ -8,7 +8,7 @@ import logging
 import time
 
 from cortex_policy.core import Value
-from cortex_policy.serve.errors import BAD_REQUEST, RefusedError, answer_error
+from cortex_policy.serve.errors import BAD_REQUEST, RefusedError, send_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,12 +69,12 @@ class Guard:
             scope[FIELDS] = given
             await self._app(scope, receive, send_checked)
         except RefusedError as error:
-            await answer_error(error, send_checked)
+            await send_error(error, send_checked)
         except Exception as error:  # noqa: BLE001 - a bug is never an allowance
             log.error("%s", server_bug_text(error))  # noqa: TRY400 - without what a request may hold
             if status:  # the answer cannot be taken back, but it is not ended either: the connection is closed
                 return
-            await answer_error(RefusedError(500, "internal error"), send_checked)
+            await send_error(RefusedError(500, "internal error"), send_checked)
         path = scope["path"] if scope["path"] in self._paths else "other"
         self._metrics.count_request(path, status, time.perf_counter() - start)
 

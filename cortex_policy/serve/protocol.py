@@ -35,6 +35,7 @@ MAX_HEAD = 1 << 14  # bytes
 MAX_HEADERS = 64
 _FINAL, _INTERIM = b"HTTP/1.1 ", ord("1")  # how a head begins, and the first digit of one that is not the last
 _VERSIONS = ("1.0", "1.1")
+_BODY_FACTOR = 9  # a byte of a body may have 8 of chunks around it
 
 
 class HeadError(ValueError):
@@ -129,7 +130,8 @@ class GuardedProtocol(HttpToolsProtocol):
         """Wait for the first request."""
         super().__init__(config, server_state, {}, loop)
         self._registry = connections
-        self._head_size = 0  # of the request that is read
+        self._overhead = 0  # bytes of the head that is read; then those around its body, less what a body may have
+        self._part_size, self._is_new = 0, True  # of what came last; whether no request has ended in it
         self._is_in_head = True
         self.deadline: float = loop.time() + REQUEST_SECONDS
 
@@ -157,16 +159,18 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what has come; a head may take several parts, but not many."""
-        self._head_size += len(data)
+        """Parse what has come; a head may take several parts, but not many, and what is around a body neither."""
+        self._part_size, self._is_new = len(data), True
         super().data_received(data)
-        if self._is_in_head and self._head_size > MAX_HEAD and not self.transport.is_closing():
-            self.send_400_response("The head of the request is too long.")
+        if self._is_new:  # else the bytes are mostly of requests that have ended
+            self._overhead += len(data)
+        if self._overhead > (MAX_HEAD if self._is_in_head else 2 * MAX_HEAD) and not self.transport.is_closing():
+            self.send_400_response("The request is too long.")
 
     def on_message_begin(self) -> None:
         """Start the clock of a request."""
         super().on_message_begin()
-        self._is_in_head = True
+        self._is_in_head, self._overhead = True, 0
         self.deadline = self.loop.time() + REQUEST_SECONDS
 
     def on_headers_complete(self) -> None:
@@ -176,12 +180,28 @@ class GuardedProtocol(HttpToolsProtocol):
         if not self.url.startswith(b"/") or self.parser.should_upgrade():
             raise HeadError("neither a proxy nor a tunnel")
         if len(self.headers) > MAX_HEADERS or (
-            self._head_size > MAX_HEAD and sum(len(one) + len(value) for one, value in self.headers) > MAX_HEAD
+            self._overhead + self._part_size > MAX_HEAD
+            and len(self.url) + sum(len(one) + len(value) for one, value in self.headers) > MAX_HEAD
         ):
             raise HeadError("too long")
-        self._is_in_head, self._head_size = False, 0
+        self._is_in_head, self._overhead = False, 0
         super().on_headers_complete()
-        self.headers = []  # trailers are dropped: nothing checks them
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field; refuse trailers, which nothing checks."""
+        if not self._is_in_head:
+            raise HeadError("trailers")
+        super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body."""
+        self._overhead -= _BODY_FACTOR * len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Note the end of a request."""
+        self._is_new = False
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""

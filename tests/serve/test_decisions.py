@@ -9,7 +9,7 @@ from cortex_policy.batch.answerer import Answerer
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.json_text import json_text
 from cortex_policy.serve import decisions
-from cortex_policy.serve.app import Decide
+from cortex_policy.serve.app import DecisionEndpoint
 from cortex_policy.serve.body import MAX_HELD, BodyReader
 from cortex_policy.serve.decisions import Decisions
 from cortex_policy.serve.errors import RefusedError
@@ -52,7 +52,7 @@ def test_bodies_are_held_until_they_are_answered_and_no_longer() -> None:
         async def send(_: object) -> None:
             pass
 
-        endpoint = Decide(decide, BodyReader())
+        endpoint = DecisionEndpoint(decide, BodyReader())
         scope = {FIELDS: {b"content-type": b"application/json"}}
         for _ in range(2):
             may_answer.clear()

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -169,14 +170,17 @@ def test_broken_chunks_allow_nothing(unix: Server, chunks: bytes) -> None:
         assert_nothing_is_allowed(read_all(client), 400)
 
 
-def test_chunks_are_a_body_and_trailers_are_nothing(unix: Server, loopback: Server) -> None:
+def test_chunks_are_a_body_and_trailers_are_refused(unix: Server, loopback: Server) -> None:
     """A token in a trailer is none."""
     chunks = b"5\r\n%s\r\n%x;ext=1\r\n%s\r\n0\r\n%s\r\n" % (BODY[:5], len(BODY) - 5, BODY[5:], b"%s")
     head = {"transfer_encoding": "chunked", "content_length": ""}
-    assert parse_reply(unix.raw(post(unix, b"", **head) + chunks % b"host: evil\r\n")).decision
+    assert parse_reply(unix.raw(post(unix, b"", **head) + chunks % b"")).decision
+    single = b"".join(b"1\r\n%c\r\n" % byte for byte in BODY) + b"0\r\n\r\n"
+    assert parse_reply(unix.raw(post(unix, b"", **head) + single)).decision
+    assert_nothing_is_allowed(unix.raw(post(unix, b"", **head) + chunks % b"host: evil\r\n"), 400)
     trailer = f"authorization: Bearer {loopback.token}\r\n".encode()
-    reply = parse_reply(loopback.raw(post(loopback, b"", **head, authorization="") + chunks % trailer))
-    assert reply.status == 401
+    answer = loopback.raw(post(loopback, b"", **head, authorization="") + chunks % trailer)
+    assert_nothing_is_allowed(answer, 400, 401)
 
 
 @pytest.mark.parametrize(
@@ -271,6 +275,37 @@ def test_a_head_without_end_is_refused(unix: Server) -> None:
         except OSError:
             pass
         assert_nothing_is_allowed(read_all(client), 400)
+
+
+@pytest.mark.parametrize(
+    ("start", "part"),
+    [(b"2\r\n{}\r\n0\r\nt: ", b"x" * 65536), (b"", b"1;" + b"x" * 65536 + b"\r\n \r\n")],
+    ids=["trailer", "extensions of chunks"],
+)
+def test_what_is_around_a_body_has_an_end(unix: Server, start: bytes, part: bytes) -> None:
+    """Nobody reads it."""
+    with unix.connect() as client, pytest.raises((BrokenPipeError, ConnectionResetError)):  # noqa: PT012 - it takes a while
+        client.sendall(post(unix, b"", transfer_encoding="chunked", content_length="") + start)
+        for _ in range(1000):
+            client.sendall(part)
+
+
+def test_a_long_path_is_a_long_head(unix: Server) -> None:
+    """In one part too."""
+    assert_nothing_is_allowed(unix.raw(unix.head("/" + "x" * 20_000)), 400)
+
+
+def test_the_size_of_a_body_says_nothing_about_the_next_head(unix: Server) -> None:
+    """As of clients that send heads and bodies one after another, and of networks that split heads."""
+    body = BODY + b" " * 50_000
+    request = post(unix, body, connection="")
+    head, last = request[: -len(body)], post(unix)
+    with unix.connect() as client:
+        for part in (head, body, last[:30], last[30:]):
+            client.sendall(part)
+            time.sleep(0.1)  # it has read that
+        answer = read_all(client)
+    assert answer.count(b'"decision": true') == 2
 
 
 @pytest.mark.parametrize("chunked", [True, False])

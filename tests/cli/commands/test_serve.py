@@ -26,7 +26,7 @@ from tests.support.command import PROGRAM, result_of
         (["--tcp", "127.0.0.1:0", "--token", "t", "--cert", "c"], 2, "need each other"),
         (["--socket", "s", "--cert", "c", "--key", "k"], 2, "a unix socket has no TLS"),
         (["--tcp", "127.0.0.1:0", "--token", "t", "--cert", "c", "--key", "k"], 3, "no such file"),
-        (["--tcp", "127.0.0.1:0", "--token", "no/such/file"], 3, "cannot be made"),
+        (["--tcp", "127.0.0.1:0", "--token", "no/such/file"], 3, "mkdir -m 700"),
         (["--workers", "0"], 2, "workers"),
         (["--root", "/nowhere"], 25, "/nowhere"),
     ],
