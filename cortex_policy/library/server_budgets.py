@@ -77,10 +77,10 @@ class ServerBudgets:
     def _open(self) -> "tuple[Budgets, RedisBudgets]":
         opened = self._opened
         if opened is None:
-            from cortex_policy.state.budget_choice import resident_budgets, with_fallback  # noqa: PLC0415 - few programs need it
+            from cortex_policy.state.budget_choice import budgets_with_local_fallback, resident_budgets  # noqa: PLC0415 - few programs need it
 
             resident = resident_budgets(self._settings)
-            opened = self._opened = with_fallback(resident, self._settings), resident
+            opened = self._opened = budgets_with_local_fallback(resident, self._settings), resident
         return opened
 
     def _forget_if_refused(self, error: StateError) -> None:
@@ -96,7 +96,7 @@ def _decision(entry: "CachedGrant", allowed: Decision, budget: Budget) -> Decisi
     return Decision(**{**vars(allowed), "budget": budget})
 
 
-def keep_or_open(kept: ServerBudgets | None, entry: "CachedGrant") -> ServerBudgets:
+def keep_or_open_budgets(kept: ServerBudgets | None, entry: "CachedGrant") -> ServerBudgets:
     """Return the budgets of a grant: those that are kept, unless the settings are others now."""
     if kept is not None and kept.identity == _identity(entry.settings):
         return kept

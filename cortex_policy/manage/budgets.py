@@ -128,12 +128,12 @@ def reset_budgets(root: Root, grant_id: str, action: str | None = None) -> tuple
     settings = counting_settings()
     if settings.budgets_url is None:
         return _call_in_state_directory(_root_identity(root), settings, forget)
-    from cortex_policy.state.budget_choice import local_identity, server_budgets  # noqa: PLC0415 - few hosts share budgets
+    from cortex_policy.state.budget_choice import local_share_identity, server_budgets  # noqa: PLC0415 - few hosts share budgets
 
     shared = server_budgets(settings)
     for word in actions:
         shared.reset(tool, word)
-    _call_in_state_directory(local_identity(settings.budgets_name or ""), settings, forget)
+    _call_in_state_directory(local_share_identity(settings.budgets_name or ""), settings, forget)
     return actions
 
 
@@ -146,9 +146,11 @@ def remove_all_rate_state(root: Root) -> int:
     removed = _call_in_state_directory(_root_identity(root), settings, remove_all_budgets)
     if settings.budgets_url is None:
         return removed
-    from cortex_policy.state.budget_choice import local_identity  # noqa: PLC0415 - few hosts share budgets
+    from cortex_policy.state.budget_choice import local_share_identity  # noqa: PLC0415 - few hosts share budgets
 
-    return removed + _call_in_state_directory(local_identity(settings.budgets_name or ""), settings, remove_all_budgets)
+    return removed + _call_in_state_directory(
+        local_share_identity(settings.budgets_name or ""), settings, remove_all_budgets
+    )
 
 
 def _budgets_of(root: Root) -> "Budgets":
@@ -156,9 +158,9 @@ def _budgets_of(root: Root) -> "Budgets":
     settings, identity = counting_settings(), _root_identity(root)
     if settings.budgets_url is None:
         return Ledger(identity, settings.state_dir or "")
-    from cortex_policy.state.budget_choice import resident_budgets, with_fallback  # noqa: PLC0415 - few hosts share budgets
+    from cortex_policy.state.budget_choice import budgets_with_local_fallback, resident_budgets  # noqa: PLC0415 - few hosts share budgets
 
-    return with_fallback(resident_budgets(settings), settings)
+    return budgets_with_local_fallback(resident_budgets(settings), settings)
 
 
 def _root_identity(root: Root) -> tuple[int, int]:

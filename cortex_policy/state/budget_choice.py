@@ -24,7 +24,7 @@ def open_shared_budgets(
     root_identity: tuple[int, int], settings: "Settings", delivery: "Delivery | None" = None
 ) -> "Budgets":
     """Return the budgets of a call, for a process that ends soon; raise StateError if a secret cannot be read."""
-    budgets = with_fallback(server_budgets(settings), settings)
+    budgets = budgets_with_local_fallback(server_budgets(settings), settings)
     if delivery is None:
         return budgets
     from cortex_policy.state.shared_deliveries import DeliveredBudgets  # noqa: PLC0415 - only the hooks of agents need it
@@ -60,18 +60,18 @@ def resident_budgets(settings: "Settings") -> "RedisBudgets":
     )
 
 
-def with_fallback(shared: "Budgets", settings: "Settings") -> "Budgets":
+def budgets_with_local_fallback(shared: "Budgets", settings: "Settings") -> "Budgets":
     """Return budgets that this host counts by itself while the server does not answer, if the settings say so."""
     if settings.budgets_on_error != "local":
         return shared
     from cortex_policy.state.ledger import Ledger  # noqa: PLC0415 - few hosts count by themselves
     from cortex_policy.state.local_fallback import LocalFallback  # noqa: PLC0415 - as above
 
-    ledger = Ledger(local_identity(settings.budgets_name or ""), settings.state_dir or "")
+    ledger = Ledger(local_share_identity(settings.budgets_name or ""), settings.state_dir or "")
     return LocalFallback(shared, ledger, settings.budgets_local_share)
 
 
-def local_identity(name: str) -> tuple[int, int]:
+def local_share_identity(name: str) -> tuple[int, int]:
     """Return what stands for the (device, inode) of a root where a host counts shared budgets by itself.
 
     INVARIANT: all roots have one share, as they have one budget on the server; else each new root would have another.

@@ -121,7 +121,7 @@ class CommandRecorder:
         except CortexPolicyError as error:
             self.problem = error.message
         except OSError as error:
-            self.problem = f"`{records_directory(self._record.place, self._root)}`: {os_error_text(error)}"
+            self.problem = f"`{command_records_directory(self._record.place, self._root)}`: {os_error_text(error)}"
 
 
 def encode_record(record: CommandRecord) -> bytes:
@@ -189,7 +189,7 @@ def _prune_records(directory: int) -> None:
             os.unlink(name, dir_fd=directory)
 
 
-def records_directory(place: str, root: str | None) -> str:
+def command_records_directory(place: str, root: str | None) -> str:
     """Return the directory of the records of a place: beside its settings, below its history."""
     return f"{settings_directory_of(place, root)}/{NAME}/{COMMANDS}"
 

@@ -12,8 +12,8 @@ from cortex_policy.state.control_command_record import (
     MAX_BYTES,
     RECORD_NAME,
     CommandRecord,
+    command_records_directory,
     decode_record,
-    records_directory,
 )
 from cortex_policy.state.foreign_settings import open_user_settings_directory
 from cortex_policy.state.grants import find_trust_problems
@@ -30,7 +30,7 @@ def read_command_records(place: str, root: str | None) -> "Iterator[CommandRecor
     """Yield the records of a place, newest first, and files that are no records; raise OSError or GrantError."""
     with open_settings_directory(place, root) as top:
         owners = {0, os.geteuid(), *([os.fstat(top).st_uid] if place == PROJECT else [])}
-        yield from _read_records(top, place, records_directory(place, root), owners)
+        yield from _read_records(top, place, command_records_directory(place, root), owners)
 
 
 def read_user_command_records(user: pwd.struct_passwd) -> "Iterator[CommandRecord | CorruptEntry]":

@@ -93,10 +93,10 @@ def is_on_local_file_system(path: str) -> bool:
 
 def _file_system_of(path: str) -> str:
     with open("/proc/self/mountinfo", "rb") as mounts:
-        return find_file_system(os.fsencode(path), mounts.read())
+        return file_system_type(os.fsencode(path), mounts.read())
 
 
-def find_file_system(path: bytes, mounts: bytes) -> str:
+def file_system_type(path: bytes, mounts: bytes) -> str:
     """Return the type of the file system of a path, by the longest mount point above it."""
     best, kind = -1, b""
     for line in mounts.split(b"\n")[:-1]:  # a name may hold other characters that end a line elsewhere

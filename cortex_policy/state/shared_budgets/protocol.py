@@ -132,7 +132,7 @@ class Call:
         return Budget(self._limit, used, remaining, wait_us / _MICRO, taken, is_closed, False, False, reason)  # noqa: FBT003 - in order: 1 us less
 
 
-def evaluate_again(request: bytes) -> bytes:
+def request_with_script(request: bytes) -> bytes:
     """Return a request for one more hit that brings its script along."""
     from cortex_policy.state.shared_budgets.script import AGAIN_SCRIPT  # noqa: PLC0415 - once in a server's life
 

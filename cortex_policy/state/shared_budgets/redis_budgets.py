@@ -10,7 +10,7 @@ from cortex_policy.state import state_directory
 from cortex_policy.state.settings import find_state_directory
 from cortex_policy.state.shared_budgets.kept_session import LOOK_NS, KeptSession
 from cortex_policy.state.shared_budgets.one_shot import SharedBudgets
-from cortex_policy.state.shared_budgets.protocol import TAKE, Call, evaluate_again
+from cortex_policy.state.shared_budgets.protocol import TAKE, Call, request_with_script
 from cortex_policy.state.shared_budgets.server_clock import PAUSE_NS, ServerClock, boot_ns
 from cortex_policy.state.shared_budgets.session import Session
 
@@ -176,7 +176,7 @@ class RedisBudgets(SharedBudgets):
         try:
             line = connection.exchange_bounded_by_kernel(request, deadline_ns)
             if line.startswith(b"-NOSCRIPT"):
-                line = connection.exchange(evaluate_again(request), deadline_ns)
+                line = connection.exchange(request_with_script(request), deadline_ns)
         except BaseException as error:
             connection.close()
             if isinstance(error, OSError):
