@@ -9,6 +9,7 @@ import time
 
 from cortex_policy.core import Value
 from cortex_policy.serve.errors import BAD_REQUEST, RefusedError, send_error
+from cortex_policy.state import resource_shortage_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,10 +72,10 @@ class Guard:
         except RefusedError as error:
             await send_error(error, send_checked)
         except Exception as error:  # noqa: BLE001 - a bug is never an allowance
-            log.error("%s", server_bug_text(error))  # noqa: TRY400 - without what a request may hold
+            refused = _unexpected_error(error)
             if status:  # the answer cannot be taken back, but it is not ended either: the connection is closed
                 return
-            await send_error(RefusedError(500, "internal error"), send_checked)
+            await send_error(refused, send_checked)
         path = scope["path"] if scope["path"] in self._paths else "other"
         self._metrics.count_request(path, status, time.perf_counter() - start)
 
@@ -113,6 +114,15 @@ def _checked_identifier(value: bytes) -> bytes:
     if not 1 <= len(value) <= MAX_REQUEST_ID or any(one not in _PRINTABLE for one in value):
         raise RefusedError(400, f"`X-Request-ID` must be 1 to {MAX_REQUEST_ID} printable ASCII characters")
     return value
+
+
+def _unexpected_error(error: Exception) -> RefusedError:
+    """Return what a client is told; a bug is logged, without what a request may hold."""
+    lack = resource_shortage_error(error)
+    if lack is not None:
+        return RefusedError(503, lack.detail)
+    log.error("%s", server_bug_text(error))
+    return RefusedError(500, "internal error")
 
 
 def server_bug_text(error: BaseException) -> str:

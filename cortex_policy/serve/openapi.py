@@ -64,13 +64,13 @@ _ERRORS = {
     "403": "`Host` or `Origin` is not ours.",
     "413": "It is too long.",
     "500": "A bug: nothing is allowed.",
-    "503": "Too much is asked at once.",
+    "503": "Too much is asked at once, or it took too long: nothing is allowed.",
 }
 
 
 def _get(summary: str, kind: str, more: "dict[str, Any] | None" = None) -> "dict[str, Any]":
     content = {kind: {"schema": _OBJECT if kind == "application/json" else _STRING}}
-    refused = {code: _text(_ERRORS[code]) for code in ("400", "401", "403", "500")}
+    refused = {code: _text(_ERRORS[code]) for code in ("400", "401", "403", "500", "503")}
     return {
         "get": {
             "summary": summary,
