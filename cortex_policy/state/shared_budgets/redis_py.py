@@ -3,12 +3,17 @@
 redis-py only connects and logs in, once, within the time of a call. Its defaults would try 10 times and wait for 5 s.
 """
 
+from contextlib import suppress
+from socket import SHUT_RDWR
+from threading import Timer
+
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from cortex_policy.core.budget_server import SINGLE, BudgetServer
 from cortex_policy.state.shared_budgets.connection import Connection
+from cortex_policy.state.shared_budgets.server_clock import boot_ns, remaining_seconds
 from cortex_policy.state.shared_budgets.server_errors import login_error
 from cortex_policy.state.shared_budgets.session import Session
 
@@ -36,16 +41,30 @@ class ClientSession(Session):
             "protocol": 2,
         }
         self._made = pool.connection_class(**options)
+        deadline_ns = boot_ns() + timeout_ms * 1_000_000
+        watch = Timer(seconds, self._cut)  # redis-py bounds each step, but not all of them
+        watch.start()
         try:
             self._made.connect()
+            remaining_seconds(deadline_ns)
         except (redis.AuthenticationError, redis.ResponseError) as error:
             # before 8.0, an error has no code
             code = getattr(error, "status_code", "WRONGPASS" if isinstance(error, redis.AuthenticationError) else "")
             raise login_error(f"-{code} ".encode()) from None
         except redis.RedisError as error:
+            remaining_seconds(deadline_ns)
             raise _os_error(error) from None
+        finally:
+            watch.cancel()
         self._server, self._password = server_of_client(client), ""
         self.connection = Connection(self._made._sock)  # noqa: SLF001 - it has no other name for what is connected
+
+    def _cut(self) -> None:
+        """End a login that takes too long."""
+        made = self._made._sock  # noqa: SLF001 - as above
+        if made is not None:
+            with suppress(OSError):
+                made.shutdown(SHUT_RDWR)
 
     def close(self) -> None:
         """Close the connection."""

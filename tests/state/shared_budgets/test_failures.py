@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from threading import Event, Thread
 
 import pytest
+import redis
 
 from cortex_policy.core.budget_server import parse_budget_server
 from cortex_policy.core.model import BudgetServerError, StateError
@@ -325,3 +326,12 @@ def test_another_database_has_budgets_of_its_own(server: RedisServer, tmp_path: 
     assert [budgets.take("git", "push", 1).consumed for budgets in (one, two)] == [1, 1]
     with pytest.raises(StateError, match="does not accept the login or the database"):
         none.take("git", "push", 1)
+
+
+def test_a_login_by_redis_py_ends_at_the_deadline(tmp_path: Path) -> None:
+    """Although each byte of the answer comes in time."""
+    with hostile_server(drip) as url:
+        client = redis.Redis(unix_socket_path=url.removeprefix("unix://"), password=PASSWORD)
+        budgets = RedisBudgets(client, "x", SECRET, timeout_ms=60, state_dir=str(tmp_path))
+        with pytest.raises(BudgetServerError, match="no answer in 60 ms"):
+            budgets.take("git", "push", 1)
