@@ -120,12 +120,12 @@ class HookProcess:
         load_kept_modules(*DECISION_MODULES, *_HOOK_DECISION_MODULES)
         if b'"command"' in data or b'"cmd"' in data:  # what is not loaded here is loaded once it is needed
             load_kept_modules(*_SHELL_MODULES)
-        from cortex_policy.hook_decision import denial_text_for_payload  # noqa: PLC0415 - once signals are handled
+        from cortex_policy.hook_decision import decide_payload  # noqa: PLC0415 - once signals are handled
 
         late = f"the policy was not read and applied within {words.deadline_seconds:g} s; try again later, once"
         self._set_timer(max(end - time.monotonic(), _REPEAT_SECONDS), late)
         reader = self._fork(
-            lambda tell_agent: denial_text_for_payload(data, words.agent, words.root, words.tag, tell_agent),
+            lambda tell_agent: decide_payload(data, words.agent, words.root, words.tag, tell_agent),
             words.deadline_seconds + 1,
         )
         while part := os.read(reader, MAX_MESSAGE):

@@ -63,8 +63,8 @@ _NOTHING = ProtectedPaths(frozenset(), ())
 _NO_DEVICE = -1  # so that each link is looked at, whatever file system it is in
 
 
-def denial_text_for_payload(data: bytes, named: str, root: str, tag: str, tell_agent: "Callable[[str], object]") -> str:
-    """Return why a call is denied, in words for a model; '' if the policy has no objection.
+def decide_payload(data: bytes, named: str, root: str, tag: str, tell_agent: "Callable[[str], object]") -> str:
+    """Decide a call and take its hits; return why it is denied, in words for a model, '' if the policy has no objection.
 
     `named`, `root` and `tag` are of the installed line: the agent, '' for any, the root, and its tag. `tell_agent` gets
     the agent that the payload is of, '' for none.

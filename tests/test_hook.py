@@ -33,7 +33,7 @@ def hanging(scene: Scene, *words: str) -> tuple[subprocess.Popen[bytes], int]:
     scene.words += words
     scene.before = (
         "import cortex_policy.hook_decision as d, os, time\n"
-        f"d.denial_text_for_payload = lambda *_: (os.mkdir({str(marker)!r}), time.sleep(600))"
+        f"d.decide_payload = lambda *_: (os.mkdir({str(marker)!r}), time.sleep(600))"
     )
     process = scene.start("claude")
     wait_until(marker.exists)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cortex_policy import hook_decision
-from cortex_policy.hook_decision import denial_text_for_payload
+from cortex_policy.hook_decision import decide_payload
 from tests.support.hooks import Scene, make_scene, payload
 
 Decide = Callable[..., str]
@@ -37,7 +37,7 @@ def decide(scene: Scene) -> Decide:
 
     def decide(path: object, tool: str = "Write", cwd: Path = scene.root) -> str:
         more: Any = {"tool_name": tool, "tool_input": {"file_path": str(path)}}
-        return denial_text_for_payload(
+        return decide_payload(
             json.dumps(payload("claude", cwd=str(cwd)) | more).encode(), "claude", str(scene.root), "t", lambda _: None
         )
 

@@ -52,13 +52,13 @@ from tests.support.users import CALLER
 
 HANGS = """
 import cortex_policy.hook_decision as d, time
-real = d.denial_text_for_payload
+real = d.decide_payload
 def decide(data, *rest):
     if data == b"{}":
         rest[-1]("gemini")
         time.sleep(600)
     return real(data, *rest)
-d.denial_text_for_payload = decide
+d.decide_payload = decide
 """
 HANGING = b"{}"
 

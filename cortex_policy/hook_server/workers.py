@@ -12,7 +12,7 @@ from cortex_policy.core.hooks import reasons, ruling_denial_text  # noqa: F401 -
 from cortex_policy.core.hooks.denials import denial_text_for_model
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.hook import HookWords, bug_text, failure_text, keep_only
-from cortex_policy.hook_decision import denial_text_for_payload
+from cortex_policy.hook_decision import decide_payload
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _read_payload(channel: int) -> bytes | None:
 
 def _decide_and_send(words: HookWords, payload: bytes, channel: int) -> None:
     try:
-        denial = denial_text_for_payload(
+        denial = decide_payload(
             payload,
             words.agent,
             words.root,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from processes import ended, start
 
-from cortex_policy.hook_decision import denial_text_for_payload
+from cortex_policy.hook_decision import decide_payload
 from tests.support.hooks import Scene, make_scene
 
 AGENTS_AT_ONCE = 8
@@ -45,10 +45,7 @@ def ask_in_process(scene: Scene) -> Callable[[Delivery], bool]:
 
     def ask(delivery: Delivery) -> bool:
         call, tag = delivery
-        return (
-            denial_text_for_payload(scene.payload("claude", call=call), "claude", str(scene.root), tag, lambda _: None)
-            == ""
-        )
+        return decide_payload(scene.payload("claude", call=call), "claude", str(scene.root), tag, lambda _: None) == ""
 
     return ask
 
