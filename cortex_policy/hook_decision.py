@@ -64,7 +64,7 @@ _NO_DEVICE = -1  # so that each link is looked at, whatever file system it is in
 
 
 def decide_payload(data: bytes, named: str, root: str, tag: str, tell_agent: "Callable[[str], object]") -> str:
-    """Decide a call and take its hits; return why it is denied, in words for a model, '' if the policy has no objection.
+    """Decide a call, and take its hits; return why it is denied, in words for a model, '' if there is no objection.
 
     `named`, `root` and `tag` are of the installed line: the agent, '' for any, the root, and its tag. `tell_agent` gets
     the agent that the payload is of, '' for none.
