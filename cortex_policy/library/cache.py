@@ -79,7 +79,7 @@ class CachedGrant:
         """Prepare what every call of the grant shares."""
         self.grant, self.settings, self.file = grant, settings, file
         self.identity, self.preconditions = identity, preconditions
-        self.has_server = settings.budgets_url is not None  # which counts the budgets
+        self.has_server: bool = settings.budgets_url is not None  # which counts the budgets
         self.generation = 0  # in which its file was last verified
         self.prepared = PreparedGrant(grant, settings)
         self.lines: dict[str, AuditLineTemplate] = {}  # of the audit log, by action

@@ -29,7 +29,7 @@ _CLOSE = (b"connection", b"close")
 _ALWAYS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 _PRINTABLE = frozenset(range(0x20, 0x7F))
 _BEARER = b"bearer "
-log = logging.getLogger("cortex_policy.serve")
+log: logging.Logger = logging.getLogger("cortex_policy.serve")
 
 
 class Access(Value):

@@ -44,7 +44,11 @@ def openapi_document() -> "dict[str, Any]":
 
 
 def _post(summary: str, request: str, answer: str) -> "dict[str, Any]":
-    identifier = {"name": "X-Request-ID", "in": "header", "schema": {"type": "string", "pattern": "^[!-~]{1,256}$"}}
+    identifier = {
+        "name": "X-Request-ID",
+        "in": "header",
+        "schema": {"type": "string", "pattern": "^[!-~]([ -~]{0,254}[!-~])?$"},
+    }
     return {
         "post": {
             "summary": summary,

@@ -47,7 +47,9 @@ class Connections:
 
     def __init__(self, limit: int, metrics: "Metrics", *, check_users: bool) -> None:
         """Let so many be open; `check_users` admits only our own user and root."""
-        self.limit, self.metrics, self.check_users = limit, metrics, check_users
+        self.limit: int = limit
+        self.metrics: Metrics = metrics
+        self.check_users: bool = check_users
         self.by_age: dict[Connection, None] = {}
 
     def add(self, one: "Connection") -> None:
@@ -89,12 +91,8 @@ class JoinedWrites(asyncio.Transport):
         """Take the real one."""
         super().__init__()
         self._transport, self._head = transport, b""
-        # these are its own
-        self.is_closing = transport.is_closing  # type: ignore[method-assign]
-        self.get_extra_info = transport.get_extra_info  # type: ignore[method-assign]
-        self.pause_reading = transport.pause_reading  # type: ignore[method-assign]
-        self.resume_reading = transport.resume_reading  # type: ignore[method-assign]
-        self.abort = transport.abort  # type: ignore[method-assign]
+        for name in ("is_closing", "get_extra_info", "pause_reading", "resume_reading", "abort"):
+            setattr(self, name, getattr(transport, name))  # these are its own
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send data, but keep a head until more comes."""

@@ -28,7 +28,7 @@ class CountedTls(SSLProtocol):
         """Shake hands for a protocol."""
         super().__init__(loop, protocol, tls, None, server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS)  # type: ignore[arg-type] # asyncio has None there too
         self._registry = connections
-        self.deadline = loop.time() + HANDSHAKE_SECONDS
+        self.deadline: float = loop.time() + HANDSHAKE_SECONDS
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count the connection, and begin."""

@@ -23,7 +23,8 @@ class DeliveredBudgets:
 
     def __init__(self, budgets: "Budgets", delivery: Delivery, root_identity: tuple[int, int], state_dir: str) -> None:
         """Take what counts, the delivery, and the root and state directory that the table belongs to."""
-        self._budgets, self.delivery = budgets, delivery
+        self._budgets = budgets
+        self.delivery: Delivery = delivery
         self._root_identity, self._state_dir = root_identity, state_dir
 
     def take(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.hooks.shell_input import SimpleCommand
 
 _WILD = frozenset("*?[{")
-_NAMES = tuple(name for place in PLACES if (name := tuple(place.split("/"))) not in {(one,) for one in HOLDERS})
+_NAMES: tuple[tuple[str, ...], ...] = tuple(tuple(place.split("/")) for place in PLACES if place not in HOLDERS)
 # they leave what they name where it is
 _LOOKING = frozenset((
     "ls", "ll", "dir", "tree", "stat", "file", "cat", "head", "tail", "wc", "grep", "egrep", "fgrep", "rg", "ag", "ack",

@@ -25,7 +25,8 @@ class Connection:
 
     def __init__(self, socket: "_socket.socket", login: tuple[bytes, ...] = ()) -> None:
         """Take a connected socket, and the requests that log in, which are sent together with the first one."""
-        self.socket, self._login, self._received, self._is_bound = socket, login, b"", False
+        self.socket: _socket.socket = socket
+        self._login, self._received, self._is_bound = login, b"", False
 
     def exchange(self, request: bytes, deadline_ns: int) -> bytes:
         """Send a request and return the one line that answers it; raise OSError (TimeoutError) or StateError."""

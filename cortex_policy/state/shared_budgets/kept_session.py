@@ -22,7 +22,9 @@ class KeptSession:
 
     def __init__(self, session: Session) -> None:
         """Take a new session, over which nothing was heard yet."""
-        self.session, self.looked_ns, self.used_ns = session, -LOOK_NS, 0
+        self.session: Session = session
+        self.looked_ns: int = -LOOK_NS
+        self.used_ns: int = 0
         self._watch: poll | None = None
         self._connection: Connection | None = None
 

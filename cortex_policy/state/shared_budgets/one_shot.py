@@ -31,8 +31,11 @@ class SharedBudgets:
         Every call ends within `timeout_ms`, and is allowed if `wait_replicas` replicas have its hits by then. Raises
         StateError for a secret that is too short.
         """
-        self.server, self.name, self.timeout_ms, self._password = server, name, timeout_ms, password
-        self.wait_replicas = wait_replicas
+        self.server: BudgetServer = server
+        self.name: str = name
+        self.timeout_ms: int = timeout_ms
+        self.wait_replicas: int = wait_replicas
+        self._password = password
         self._keys = BudgetKeys(name, require_strong_secret(secret))
         self._clock_file = ClockPairFile(state_dir, f"{server.label} {server.database}", self._keys.epoch)
 

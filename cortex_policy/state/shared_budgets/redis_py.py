@@ -57,7 +57,7 @@ class ClientSession(Session):
         finally:
             watch.cancel()
         self._server, self._password = server_of_client(client), ""
-        self.connection = Connection(self._made._sock)  # noqa: SLF001 - it has no other name for what is connected
+        self.connection: Connection = Connection(self._made._sock)  # noqa: SLF001 - it has no other name for what is connected
 
     def _cut(self) -> None:
         """End a login that takes too long."""

@@ -53,8 +53,9 @@ class ServerClock:
         self, server_us: int = 0, asked_ns: int = 0, heard_ns: int = 0, history: int = 0, down_until_ns: int = 0
     ) -> None:
         """Know nothing (0) until the first answer."""
-        self.known = server_us, asked_ns, heard_ns, history  # one object, as threads share it
-        self.down_until_ns = down_until_ns
+        # one object, as threads share it
+        self.known: tuple[int, int, int, int] = server_us, asked_ns, heard_ns, history
+        self.down_until_ns: int = down_until_ns
 
     def is_paused(self, now_ns: int) -> bool:
         """Return whether the server did not answer just before; a pause is never longer than it can be."""

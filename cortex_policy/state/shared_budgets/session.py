@@ -1,7 +1,7 @@
 """A session with the server that counts the budgets of a name, wherever Sentinel or a cluster has it."""
 
 from cortex_policy.core.budget_server import CLUSTER
-from cortex_policy.state.shared_budgets.connection import connect
+from cortex_policy.state.shared_budgets.connection import Connection, connect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Session:
             from cortex_policy.state.shared_budgets.sentinel import find_primary  # noqa: PLC0415 - few use it
 
             nodes = (find_primary(server, password, deadline_ns),)
-        self.connection = connect(server, password, nodes, deadline_ns)
+        self.connection: Connection = connect(server, password, nodes, deadline_ns)
 
     def exchange(self, request: bytes, deadline_ns: int) -> bytes:
         """Send a request to the node that has the budgets; return the line of its answer, or raise as `connect`."""
