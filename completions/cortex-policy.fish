@@ -158,7 +158,7 @@ complete -c cortex-policy -n '__cortex_policy_at 0' -a diff -d 'Report whether a
 complete -c cortex-policy -n '__cortex_policy_at 0' -a doctor -d 'Check each thing that can be wrong on this machine'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a edit -d 'Edit a grant in your editor, and save it if it loads'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a enforce -d 'The same command as check'
-complete -c cortex-policy -n '__cortex_policy_at 0' -a explain -d 'Explain a decision rule by rule, and count nothing'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a explain -d 'Explain, rule by rule, how a call is decided; count nothing'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a fmt -d 'Format grants in one canonical layout'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a help -d 'Print the help of a command'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a hook -d 'Check the tool calls of agents'

@@ -59,7 +59,7 @@ class BatchDecider(Decider):
         if not decision:
             return entry, decision, 0, 0.0
         assert isinstance(budgets, FileBudgets)  # noqa: S101 - nobody gave others
-        return entry, decision, *budgets.use_after_hit(grant.tool, action, limit)
+        return entry, decision, *budgets.usage_after_hit(grant.tool, action, limit)
 
     def try_answer_question(
         self, grant_id: str, action: str, args: "dict[str, Any]", reserved: str = ""

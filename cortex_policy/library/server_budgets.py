@@ -49,9 +49,9 @@ class ServerBudgets:
         try:
             return await resident.take_async(tool, action, limit)
         except BudgetServerError as error:
-            from cortex_policy.state.local_fallback import LocalFallback  # noqa: PLC0415 - few hosts count by themselves
+            from cortex_policy.state.local_fallback import BudgetsWithLocalFallback  # noqa: PLC0415 - few hosts count by themselves
 
-            if not isinstance(budgets, LocalFallback):
+            if not isinstance(budgets, BudgetsWithLocalFallback):
                 raise
             from asyncio import to_thread  # noqa: PLC0415 - the caller has an event loop
 

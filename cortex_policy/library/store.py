@@ -76,7 +76,7 @@ class PolicyStore(Decider):
         self._subscriptions: Subscriptions | None = None
         _stores.add(self)
         if reader is not None:
-            from cortex_policy.library.acknowledgements import ReaderAcknowledger  # noqa: PLC0415 - few have one
+            from cortex_policy.library.reader_acknowledgements import ReaderAcknowledger  # noqa: PLC0415 - few have one
 
             self._get_polling().add(ReaderAcknowledger(self.root, reader))
 

@@ -88,7 +88,7 @@ def _candidate_values(counter: WayCounter) -> "Iterator[str]":
 
 def _candidate_texts(counter: WayCounter) -> "Iterator[str]":
     """Yield texts behind which too many ways were tried: short ones first, then ones that repeat something."""
-    letters, texts = sample_letters(counter.automaton), [counter.empty_text()]
+    letters, texts = sample_letters(counter.automaton), [counter.start_text()]
     seeds = list(letters)
     max_open, letters_left = 1, _PATIENCE
     seen: set[frozenset[int]] = set()
@@ -117,7 +117,7 @@ def _candidate_texts(counter: WayCounter) -> "Iterator[str]":
 
 def _repeat_seed_until_slow(counter: WayCounter, seed: str) -> str:
     """Return a seed again and again, if that opens more and more ways, until too many were tried; else ''."""
-    text, at_last_look = counter.empty_text(), 0
+    text, at_last_look = counter.start_text(), 0
     for count in range(1, MAX_VALUE_LENGTH):
         more = counter.extend(text, seed[count % len(seed) - 1])
         if more is None:

@@ -56,7 +56,7 @@ class Root(Value):
         return f"{self.policy_path}/tools"
 
     @property
-    def tests_path(self) -> str:
+    def cases_path(self) -> str:
         """The directory of the case files."""
         return f"{self.policy_path}/tests"
 

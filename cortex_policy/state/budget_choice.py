@@ -65,10 +65,10 @@ def budgets_with_local_fallback(shared: "Budgets", settings: "Settings") -> "Bud
     if settings.budgets_on_error != "local":
         return shared
     from cortex_policy.state.ledger import Ledger  # noqa: PLC0415 - few hosts count by themselves
-    from cortex_policy.state.local_fallback import LocalFallback  # noqa: PLC0415 - as above
+    from cortex_policy.state.local_fallback import BudgetsWithLocalFallback  # noqa: PLC0415 - as above
 
     ledger = Ledger(local_share_identity(settings.budgets_name or ""), settings.state_dir or "")
-    return LocalFallback(shared, ledger, settings.budgets_local_share)
+    return BudgetsWithLocalFallback(shared, ledger, settings.budgets_local_share)
 
 
 def local_share_identity(name: str) -> tuple[int, int]:

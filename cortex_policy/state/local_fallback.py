@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 _PARTS = 1_000_000  # a share is as exact as that
 
 
-class LocalFallback:
+class BudgetsWithLocalFallback:
     """Asks the server, and if that cannot answer, the ledger of this host, for a share of the limit.
 
     In a window hosts may admit together, besides what the server admits, at most this share of the limit each.

@@ -13,11 +13,11 @@ from cortex_policy.state.ledger_ring import BudgetFileKey, open_and_lock_budget_
 from cortex_policy.state.mapped_file import (
     MappedFile,
     budget_of_denial,
-    current_use,
+    current_usage,
     hit_function,
     is_still_full,
     map_and_unlock,
-    use_after_hit,
+    usage_after_hit,
 )
 from cortex_policy.state.settings import find_state_directory
 
@@ -81,7 +81,7 @@ class FileBudgets(Ledger):
                 return budget_of_denial(file, limit)
         return None
 
-    def use_after_hit(self, tool: str, action: str, limit: int) -> tuple[int, float]:
+    def usage_after_hit(self, tool: str, action: str, limit: int) -> tuple[int, float]:
         """Return what is used right after a `hit` of this process, and the seconds until one more fits.
 
         Hits that others took in between are in it. Raises StateError if the file must be read and cannot be.
@@ -90,7 +90,7 @@ class FileBudgets(Ledger):
             file = self._kept[tool][action][1]
         except KeyError:
             file = None
-        use = use_after_hit(file, limit) if file is not None else None
+        use = usage_after_hit(file, limit) if file is not None else None
         if use is None:
             budget = self.peek(tool, action, limit)
             use = budget.used, budget.retry_after_seconds or 0.0
@@ -102,7 +102,7 @@ class FileBudgets(Ledger):
         Raises StateError if that is unknown.
         """
         kept = self._kept.get(tool, {}).get(action)
-        use = current_use(kept[1], limit) if kept is not None else self._use_of_absent(tool, action)
+        use = current_usage(kept[1], limit) if kept is not None else self._use_of_absent(tool, action)
         if use is None:
             budget = self.peek(tool, action, limit)
             use = budget.used, budget.retry_after_seconds or 0.0

@@ -20,7 +20,7 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.state.deliveries import Delivery
 from cortex_policy.state.ledger import Ledger
-from cortex_policy.state.local_fallback import LocalFallback, share_of_limit
+from cortex_policy.state.local_fallback import BudgetsWithLocalFallback, share_of_limit
 from cortex_policy.state.memory_budgets import MemoryBudgets
 from cortex_policy.state.shared_deliveries import DeliveredBudgets
 
@@ -55,12 +55,12 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def budgets(server: Server, state: Path) -> LocalFallback:
+def budgets(server: Server, state: Path) -> BudgetsWithLocalFallback:
     """Count on the server, or a third of the limit here."""
-    return LocalFallback(server, Ledger(ROOT, str(state)), 0.333334)
+    return BudgetsWithLocalFallback(server, Ledger(ROOT, str(state)), 0.333334)
 
 
-def test_a_server_that_answers_counts(server: Server, budgets: LocalFallback, state: Path) -> None:
+def test_a_server_that_answers_counts(server: Server, budgets: BudgetsWithLocalFallback, state: Path) -> None:
     """And this host counts nothing."""
     assert [budgets.take("git", "tree", 3).consumed for _ in range(4)] == [1, 1, 1, 0]
     peek = budgets.peek("git", "tree", 3)
@@ -68,7 +68,9 @@ def test_a_server_that_answers_counts(server: Server, budgets: LocalFallback, st
     assert Ledger(ROOT, str(state)).peek("git", "tree", 3).used == 0
 
 
-def test_a_server_that_does_not_answer_leaves_this_host_its_share(server: Server, budgets: LocalFallback) -> None:
+def test_a_server_that_does_not_answer_leaves_this_host_its_share(
+    server: Server, budgets: BudgetsWithLocalFallback
+) -> None:
     """Whatever the server had counted: 10 of 30, and each answer says that it is local."""
     server.stop()
     answers = [budgets.take("git", "tree", 30) for _ in range(12)]
@@ -78,7 +80,7 @@ def test_a_server_that_does_not_answer_leaves_this_host_its_share(server: Server
     assert (peek.local, peek.used, peek.consumed) == (True, 10, 0)
 
 
-def test_a_server_that_is_back_counts_again(server: Server, budgets: LocalFallback) -> None:
+def test_a_server_that_is_back_counts_again(server: Server, budgets: BudgetsWithLocalFallback) -> None:
     """What this host admitted meanwhile is not known there."""
     server.stop()
     assert budgets.take("git", "tree", 30).local
@@ -89,7 +91,7 @@ def test_a_server_that_is_back_counts_again(server: Server, budgets: LocalFallba
 
 @pytest.mark.parametrize(("limit", "cost"), [(2, 1), (30, 11)])
 def test_what_never_fits_into_the_share_is_not_decided_here(
-    server: Server, budgets: LocalFallback, limit: int, cost: int
+    server: Server, budgets: BudgetsWithLocalFallback, limit: int, cost: int
 ) -> None:
     """The error of the server says why; it may fit when that is back."""
     server.stop()
@@ -98,7 +100,7 @@ def test_what_never_fits_into_the_share_is_not_decided_here(
             ask("git", "tree", limit, cost)
 
 
-def test_a_server_that_refuses_is_no_reason_to_count_here(server: Server, budgets: LocalFallback) -> None:
+def test_a_server_that_refuses_is_no_reason_to_count_here(server: Server, budgets: BudgetsWithLocalFallback) -> None:
     """A wrong password stays wrong: nobody would notice that hosts count apart."""
     server.failure = StateError(STATE_UNAVAILABLE, "wrong password")
     for ask in (budgets.take, budgets.peek):
@@ -121,7 +123,7 @@ def test_a_share_in_decimals_is_not_rounded_by_a_binary_fraction(share: float) -
     assert share_of_limit(100, share) == int(f"{share:.2f}"[2:])
 
 
-def test_the_answer_says_that_the_budget_is_local(server: Server, budgets: LocalFallback) -> None:
+def test_the_answer_says_that_the_budget_is_local(server: Server, budgets: BudgetsWithLocalFallback) -> None:
     """In words for a denial, and in the audit log."""
     server.stop()
     grant, request = Grant("git", "git", ("tree",), Rate(3), {}), Request("tree", {})
@@ -138,7 +140,9 @@ def test_the_answer_says_that_the_budget_is_local(server: Server, budgets: Local
 
 
 @pytest.fixture(params=["server", "fallback"])
-def shared(request: pytest.FixtureRequest, server: Server, budgets: LocalFallback) -> Server | LocalFallback:
+def shared(
+    request: pytest.FixtureRequest, server: Server, budgets: BudgetsWithLocalFallback
+) -> Server | BudgetsWithLocalFallback:
     """Count on a server, or on this host while that does not answer."""
     if request.param == "server":
         return server
@@ -146,12 +150,14 @@ def shared(request: pytest.FixtureRequest, server: Server, budgets: LocalFallbac
     return budgets
 
 
-def deliver(shared: Server | LocalFallback, state: Path, call: str, tag: str, limit: int = 300) -> Budget:
+def deliver(shared: Server | BudgetsWithLocalFallback, state: Path, call: str, tag: str, limit: int = 300) -> Budget:
     """Take the hit of a delivery."""
     return DeliveredBudgets(shared, Delivery(call.encode(), tag), ROOT, str(state)).take("fs", "write", limit)
 
 
-def test_a_call_that_two_lines_deliver_takes_one_hit_of_the_server(shared: Server | LocalFallback, state: Path) -> None:
+def test_a_call_that_two_lines_deliver_takes_one_hit_of_the_server(
+    shared: Server | BudgetsWithLocalFallback, state: Path
+) -> None:
     """Whichever comes first; two by one line are two calls."""
     answers = [
         deliver(shared, state, *one) for one in (("a", "user"), ("a", "project"), ("a", "project"), ("b", "user"))
@@ -160,7 +166,9 @@ def test_a_call_that_two_lines_deliver_takes_one_hit_of_the_server(shared: Serve
     assert shared.peek("fs", "write", 300).used == 3
 
 
-def test_a_repeat_passes_though_its_hit_was_the_last_that_fits(shared: Server | LocalFallback, state: Path) -> None:
+def test_a_repeat_passes_though_its_hit_was_the_last_that_fits(
+    shared: Server | BudgetsWithLocalFallback, state: Path
+) -> None:
     """And one whose first delivery was denied is none."""
     limit = 1 if isinstance(shared, Server) else 3
     assert deliver(shared, state, "a", "user", limit).consumed

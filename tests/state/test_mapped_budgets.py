@@ -398,7 +398,7 @@ def test_the_budget_after_a_hit_equals_that_of_the_file(
         other.take("t", "a", limit, draw.choice((1, 1, 5)))
         if mine.hit("t", "a", limit):
             said = other.peek("t", "a", limit)
-            assert mine.use_after_hit("t", "a", limit) == (said.used, said.retry_after_seconds)
+            assert mine.usage_after_hit("t", "a", limit) == (said.used, said.retry_after_seconds)
             taken += 1
     assert taken
 

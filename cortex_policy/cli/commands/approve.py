@@ -26,7 +26,7 @@ def approve(
 ) -> None:
     """Allow one call that waits for a human, once.
 
-    It shows the call and asks; without a terminal it takes `--yes`. The approval fits only this call: the same grant,
+    It shows the call and asks; without a terminal it needs `--yes`. The approval fits only this call: the same grant,
     unchanged, and the same action, arguments, paths, directory, cost and user. The call uses it up, and it expires
     after the setting `approvals.timeout_seconds`. The rate still counts.
 

@@ -11,7 +11,7 @@ from cortex_policy.render import write_and_exit
 
 @with_options_of(options.call_fields)
 def explain(fields: dict[str, Any], *, json: options.JsonFlag = 0) -> None:
-    """Explain a decision rule by rule, and count nothing.
+    """Explain, rule by rule, how a call is decided; count nothing.
 
     For each rule it prints the result and the line of the grant. For a denial it prints the nearest allowed value, what
     is still allowed, the operator's command, and who may run it. The exit code is that of the decision: only 0 means

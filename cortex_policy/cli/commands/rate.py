@@ -116,7 +116,7 @@ def reset(
 ) -> None:
     """Reset the budgets of a grant: its counted calls are forgotten.
 
-    A server forgets them for all hosts. It asks on a terminal; elsewhere it takes `--yes`.
+    A server forgets them for all hosts. On a terminal it asks; without one it needs `--yes`.
 
     $ cortex-policy rate reset git
     $ cortex-policy rate reset git tree --yes
@@ -166,7 +166,7 @@ def purge_all_budgets(
     """Delete all rate state of this root: all its budgets are full again.
 
     Those on a server stay as they are. It also removes unexpected files there,
-    which make every check exit with 24. It asks on a terminal; elsewhere it takes `--yes`.
+    which make every check exit with 24. On a terminal it asks; without one it needs `--yes`.
 
     $ cortex-policy rate purge --yes
     """

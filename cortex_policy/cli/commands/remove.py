@@ -18,7 +18,7 @@ def remove(
 ) -> None:
     """Remove a grant, valid or not.
 
-    It asks on a terminal; elsewhere it takes `--yes`.
+    On a terminal it asks; without one it needs `--yes`.
 
     $ cortex-policy remove git
     $ cortex-policy remove git --yes --json

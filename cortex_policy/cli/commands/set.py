@@ -68,14 +68,14 @@ def set_grant(
     r"""Change a grant in one write.
 
     Only the named fields change, and no other byte. It prints what the change means. If it may allow more than before,
-    it asks on a terminal for the word `widen`; without a terminal it takes `--allow-widening`. A grant without scopes
+    it asks on a terminal for the word `widen`; without a terminal it needs `--allow-widening`. A grant without scopes
     allows every path, so removing the last scope widens.
 
     `--arg` takes a name, a type and any number of keywords: NAME=TYPE,KEYWORD=VALUE; or a declaration as JSON:
     NAME={JSON}. The types are string, number, integer, boolean, array, object and null; `cortex-policy-grant`(5) lists
     the keywords. Separate values of `enum`, or types, by `|`. `items` takes the type of the items, and `items.KEYWORD`
-    a value of one of their keywords. A comma inside of a value is `\,`. A newly declared argument widens, because the
-    setting `undeclared_args` may have denied it.
+    a value of one of their keywords. A comma inside of a value is `\,`. Declaring an argument counts as
+    widening, because the setting `undeclared_args` may have denied calls that pass it.
 
     $ cortex-policy set git --rate 60 --dry-run
     $ cortex-policy set git --allow push --allow-widening

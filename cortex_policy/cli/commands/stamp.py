@@ -91,7 +91,7 @@ def write(
     """Accept the grants as they are now, as the next version.
 
     It compares each grant that was edited by hand with what was stamped. If it may allow more than before, it asks on a
-    terminal for the word `widen`; without a terminal it takes `--allow-widening`. A grant that does not load is not
+    terminal for the word `widen`; without a terminal it needs `--allow-widening`. A grant that does not load is not
     accepted. `diff --against stamp` shows the same and accepts nothing. If the stamped text is neither in the
     history nor in the last commit, the whole grant counts as widened.
 

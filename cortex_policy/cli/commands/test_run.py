@@ -133,7 +133,7 @@ def _state_of_files(plan: RunPlan) -> tuple[object, ...]:
     roots = {root.path: root for root in (*plan.roots, *(target.root for target in plan.targets))}
     files = [target.path for target in plan.targets]
     for root in roots.values():
-        for directory in (root.tools_path, root.tests_path):
+        for directory in (root.tools_path, root.cases_path):
             files += [f"{directory}/{name}" for name in _list_names(directory)]
     return tuple((file, _file_state(file)) for file in dict.fromkeys(files))
 

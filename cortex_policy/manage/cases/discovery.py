@@ -39,7 +39,7 @@ def plan_case_run(words: tuple[str, ...], named: str | None) -> RunPlan:
     """Return the case files that these words name; without words, those of the root."""
     if not words:
         root = find_root(named)
-        return RunPlan(tuple(_targets_in(root.tests_path, root)), (root,))
+        return RunPlan(tuple(_targets_in(root.cases_path, root)), (root,))
     target_by_path: dict[str, CaseFileTarget] = {}
     problems = []
     for word in words:

@@ -36,14 +36,14 @@ def write_first_cases(root: Root, grant_id: str) -> FirstCases:
     check_grant_id(grant_id)
     subject = GrantLoader().load(root, grant_id)
     names = [f"{grant_id}{suffix}" for suffix in (TOML_SUFFIX, JSON_SUFFIX)]
-    file, coverage = generate_cases_with_coverage(subject, display_path(f"{root.tests_path}/{names[0]}"))
+    file, coverage = generate_cases_with_coverage(subject, display_path(f"{root.cases_path}/{names[0]}"))
     data = case_file_bytes(file)
     try:
         with PolicyDirectory(TrustCheck(root)) as policy:
             check_root_not_replaced(policy)
             _create_case_file(policy.descriptor, names, data)
     except FileExistsError as error:
-        where = display_path(f"{root.tests_path}/{error.filename}")
+        where = display_path(f"{root.cases_path}/{error.filename}")
         hint = f"run it with `cortex-policy test {quote(where)}`, or add `--update` to write its generated cases again"
         raise NotDoneError(f"`{where}` is there already", hint) from None
     except OSError as error:

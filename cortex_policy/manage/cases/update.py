@@ -43,14 +43,14 @@ def update_cases(root: Root, grant_id: str) -> FirstCases:
     except FileNotFoundError:
         return write_first_cases(root, grant_id)
     except OSError as error:
-        file = display_path(os.path.join(root.tests_path, name))
+        file = display_path(os.path.join(root.cases_path, name))
         raise NotDoneError(f"`{file}` cannot be written: {os_error_text(error)}") from None
 
 
 def _generate_again(root: Root, grant_id: str, data: bytes) -> tuple[FirstCases, bytes]:
     subject = GrantLoader().load(root, grant_id)
     check_grant_size(subject)
-    old = parse_case_file(data, display_path(f"{root.tests_path}/{grant_id}{TOML_SUFFIX}"), is_json=False)
+    old = parse_case_file(data, display_path(f"{root.cases_path}/{grant_id}{TOML_SUFFIX}"), is_json=False)
     _raise_if_not_generated(old, grant_id)
     own_cases = tuple(case for case in old.cases if case.line > old.own_line)
     # without people's cases nothing else needs the old tree

@@ -5,8 +5,8 @@ import sys
 import time
 
 from cortex_policy.core.text import os_error_text
-from cortex_policy.library.acknowledgements import PREFIX as READER_PREFIX
 from cortex_policy.library.inotify import ENTRIES, Inotify
+from cortex_policy.library.reader_acknowledgements import PREFIX as READER_PREFIX
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, find_program_and_doubt, run_program
 from cortex_policy.state import CLOCK, Root
 from cortex_policy.state.ledger_directory import is_on_local_file_system

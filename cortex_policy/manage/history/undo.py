@@ -110,7 +110,7 @@ def undo_writes(root: Root, request: UndoRequest, consent: "Consent", lock_wait:
     Ask for consent once, for all steps. After an error the finished steps stay; to continue, run the same again.
     """
     with write_transaction(root, lock_wait, "undo") as writer:
-        plan = _plan_undo(root, writer.current_stamp(), request, writer.grants.read)
+        plan = _plan_undo(root, writer.read_usable_stamp(), request, writer.grants.read)
         for step in plan.steps:
             for grant_id in (step.id, *([step.new_id] if step.new_id else [])):
                 writer.grants.check_permissions(grant_id)

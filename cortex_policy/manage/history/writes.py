@@ -119,7 +119,9 @@ def entries_since(
         if reached <= version:
             break
         if entry.has_unknown_previous:
-            raise NotDoneError(f"version {entry.version} recorded existing grants: the previous content was not kept")
+            raise NotDoneError(
+                f"version {entry.version} stamped grants that had no stamp before: their earlier text is not known"
+            )
         entries.append(entry)
         reached = entry.previous_version
     if reached < version:
@@ -163,7 +165,9 @@ def _require_undoable(root: Root, entry: HistoryEntry, later: "Mapping[str, int]
                 f"version {entry.version} also wrote `{other}`, which version {later[other]} wrote again", hint
             )
     if entry.has_unknown_previous:
-        raise NotDoneError(f"version {entry.version} recorded existing grants: the previous content was not kept")
+        raise NotDoneError(
+            f"version {entry.version} stamped grants that had no stamp before: their earlier text is not known"
+        )
     return entry
 
 

@@ -233,6 +233,6 @@ def _require_settings_directory(target: SettingsFile) -> str:
 
         named = user_config_dir("cortex-policy", appauthor=False)
         if os.path.normpath(named) != os.path.normpath(path):
-            message = f"checks read settings from `{path}`, but this system keeps them in `{named}`"
+            message = f"a check reads your settings from `{path}`, but on this platform their directory is `{named}`"
             raise NotDoneError(message, "set XDG_CONFIG_HOME to an absolute path")
     return path

@@ -3,7 +3,11 @@
 from time import monotonic, sleep
 
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.library.acknowledgements import Acknowledgement, check_reader_name, prune_and_list_acknowledgements
+from cortex_policy.library.reader_acknowledgements import (
+    Acknowledgement,
+    check_reader_name,
+    prune_and_list_acknowledgements,
+)
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.stamp import Stamp

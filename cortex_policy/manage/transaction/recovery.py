@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def recover_last_write(root: Root, lock: WriterLock, history: History) -> None:
     """Make the stamp and the history agree with the grants on disk; the caller holds the lock."""
-    stamp = current_stamp(root, lock.policy)
+    stamp = read_usable_stamp(root, lock.policy)
     if stamp is None:
         stamp = _finish_first_write(lock, history.read_pending_entry())
     elif stamp.pending:
@@ -55,7 +55,7 @@ def _current_digest(lock: WriterLock, name: str) -> str | None:
         return digest_or_none(files.read(name))
 
 
-def current_stamp(root: Root, policy: PolicyDirectory) -> Stamp | None:
+def read_usable_stamp(root: Root, policy: PolicyDirectory) -> Stamp | None:
     """Return the stamp, None if there is none; raise GrantError (22, 23) or NotDoneError if it cannot be used."""
     data = stamps.read_stamp_bytes(policy)
     stamp = stamps.decode_stamp(data, root) if data is not None else None

@@ -16,9 +16,9 @@ from cortex_policy.manage.diff.grants import compare_grant_bytes
 from cortex_policy.manage.transaction.grant_files import GrantFiles
 from cortex_policy.manage.transaction.record import entry_for_write, history_limits
 from cortex_policy.manage.transaction.recovery import (
-    current_stamp,
     digest_or_none,
     pending_digests,
+    read_usable_stamp,
     recover_last_write,
     update_digests,
 )
@@ -133,7 +133,7 @@ class GrantWriter:
 
     def check_stamped(self, grant_id: str, data: bytes | None) -> None:
         """Raise GrantError (23) if a grant differs from its stamp: `write` would refuse it."""
-        stamp = self.current_stamp()
+        stamp = self.read_usable_stamp()
         if stamp is not None:
             self._check_digest(stamp, grant_id, digest_or_none(data))
 
@@ -141,9 +141,9 @@ class GrantWriter:
         """Finish or drop an interrupted write."""
         recover_last_write(self.root, self._lock, self._history)
 
-    def current_stamp(self) -> Stamp | None:
+    def read_usable_stamp(self) -> Stamp | None:
         """Return the stamp or None; raise GrantError (23) or NotDoneError if this program cannot use it."""
-        return current_stamp(self.root, self._policy)
+        return read_usable_stamp(self.root, self._policy)
 
     def _check_digest(self, stamp: Stamp, grant_id: str, digest: str | None) -> None:
         if stamp.digests.get(grant_id) != digest:
@@ -208,11 +208,11 @@ class GrantWriter:
         return before
 
     def _stamp_without_pending(self) -> Stamp | None:
-        stamp = self.current_stamp()
+        stamp = self.read_usable_stamp()
         if stamp is None or not stamp.pending:
             return stamp
         self.recover()  # the disk refused the last step of the write before
-        return self.current_stamp()
+        return self.read_usable_stamp()
 
     def _history_entry(
         self, version: int, changes: "GrantBytes", meaning: GrantComparison | None, *, is_hand_edit: bool

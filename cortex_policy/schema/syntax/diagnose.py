@@ -10,10 +10,10 @@ from cortex_policy.schema.syntax.tokens import Tokenizer
 from cortex_policy.schema.syntax.wrapping import (
     Wrapping,
     find_wrapping,
-    note_merge_conflicts,
     note_other_format,
     note_trailing_text,
     note_wrapping,
+    report_and_blank_merge_conflicts,
 )
 
 TYPE_CHECKING = False
@@ -104,7 +104,7 @@ def _note_text(text: str, problems: ProblemList) -> None:
     if text.startswith("\ufeff"):
         start = 1
         problems.add("syntax-bom", (0, 1), "it starts with a byte order mark", _REMOVE_MARK_HINT)
-    readable = note_merge_conflicts(text, problems)
+    readable = report_and_blank_merge_conflicts(text, problems)
     if readable is not None:
         _note_json(readable, start, problems)
 

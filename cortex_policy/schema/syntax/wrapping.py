@@ -61,7 +61,7 @@ class Wrapping(Value):
     json_start: int | None
 
 
-def note_merge_conflicts(text: str, problems: ProblemList) -> str | None:
+def report_and_blank_merge_conflicts(text: str, problems: ProblemList) -> str | None:
     """Note the conflicts of a merge; return the text with one side of each blanked, None if they do not pair."""
     markers = list(_MARKER.finditer(text))
     symbols = "".join(marker[0][0] for marker in markers)

@@ -78,7 +78,7 @@ class SharedBudgets:
         """
         now_ns = boot_ns()
         clock = self._clock_file.load()
-        if clock.is_paused(now_ns) and not is_of_operator:
+        if clock.is_in_retry_pause(now_ns) and not is_of_operator:
             from cortex_policy.state.shared_budgets.server_errors import pause_error  # noqa: PLC0415 - only a failure needs it
 
             raise pause_error(self.server.label)

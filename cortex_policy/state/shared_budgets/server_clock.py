@@ -57,7 +57,7 @@ class ServerClock:
         self.known: tuple[int, int, int, int] = server_us, asked_ns, heard_ns, history
         self.down_until_ns: int = down_until_ns
 
-    def is_paused(self, now_ns: int) -> bool:
+    def is_in_retry_pause(self, now_ns: int) -> bool:
         """Return whether the server did not answer just before; a pause is never longer than it can be."""
         return now_ns < self.down_until_ns <= now_ns + PAUSE_NS
 

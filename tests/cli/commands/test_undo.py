@@ -124,7 +124,7 @@ def test_the_word_is_asked_for_on_a_terminal(written: Path) -> None:
         (["--to", "-1"], 2, "--to"),
         (["../x"], 20, "cannot be an id"),
         (["--to", "9"], 3, "the stamp is at version 4, not at version 9 yet"),
-        (["--to", "0"], 3, "version 1 recorded existing grants"),
+        (["--to", "0"], 3, "version 1 stamped grants that had no stamp"),
         (["nothing"], 3, "does not know a write of `nothing`"),
     ],
 )

@@ -35,7 +35,7 @@ def own(root: Path) -> Root:
 
 def case_file(root: Root) -> Path:
     """Return the file of the cases."""
-    return Path(root.tests_path, "git.cases.toml")
+    return Path(root.cases_path, "git.cases.toml")
 
 
 def change(root: Root, **members: object) -> None:

@@ -313,7 +313,7 @@ def test_an_accepted_hand_edit_is_undone_like_any_write(stamped_root: Root) -> N
     assert texts(stamped_root) == before
     undo(stamped_root, to=2)
     assert texts(stamped_root)["git"] == edited
-    with pytest.raises(NotDoneError, match="version 1 recorded existing grants"):
+    with pytest.raises(NotDoneError, match="version 1 stamped grants that had no stamp"):
         undo(stamped_root, to=0)
 
 

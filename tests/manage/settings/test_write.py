@@ -42,7 +42,7 @@ def test_a_home_that_is_not_absolute_is_refused(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     monkeypatch.setenv("HOME", "somewhere")
-    with pytest.raises(NotDoneError, match="this system keeps them in"):
+    with pytest.raises(NotDoneError, match="on this platform their directory is"):
         set_value(MINE, "history.keep", "30", agree)
     assert not os.listdir()
 

@@ -10,7 +10,7 @@ import pytest
 
 from cortex_policy.core.model import StateError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.library.acknowledgements import prune_and_list_acknowledgements
+from cortex_policy.library.reader_acknowledgements import prune_and_list_acknowledgements
 from cortex_policy.library.store import PolicyStore
 from cortex_policy.manage.stamp.wait import wait_for_readers
 from cortex_policy.state.grants import find_root

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.manage.validation.tree_rules import WorkingTree, find_schema_link_problems
+from cortex_policy.manage.validation.working_tree_rules import WorkingTree, find_schema_link_problems
 from cortex_policy.schema.lint import decode_and_lint_grant
 from cortex_policy.schema.rules.lint_subject import LintSubject
 
