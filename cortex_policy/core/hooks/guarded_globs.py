@@ -37,7 +37,7 @@ def _denial(command: "SimpleCommand") -> str:
         has_wildcard = not _WILD.isdisjoint(word.pattern)
         for text in _alternatives(word.pattern) if has_wildcard else (word.text,):
             parts = [part for part in fold_path(text).split("/") if part not in ("", ".")]
-            if has_wildcard and (found := guarded_components(parts) or _matched_name(parts)):
+            if found := guarded_components(parts) or (_matched_name(parts) if has_wildcard else ()):
                 return guarded_name_text(found)
             if not is_looking and parts and any(_may_match(parts[-1], name) for name in HOLDERS):
                 return guarded_name_text((parts[-1],))

@@ -9,6 +9,7 @@ from cortex_policy.core.hooks.shell_input import (
     COPIERS,
     QUIET,
     ShellSyntaxError,
+    SimpleCommand,
     copies_agent,
     is_stream,
     may_read_agent,
@@ -39,7 +40,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cortex_policy.core.hooks.shell_input import ShellWord, SimpleCommand
+    from cortex_policy.core.hooks.shell_input import ShellWord
     from cortex_policy.core.hooks.shell_programs import Usage
 
 _VERSION = "0123456789.-"
@@ -47,6 +48,7 @@ _ENDS = frozenset(("--version", "--help", "-V", "--test"))  # options with which
 _ENDS_OF_SOME = frozenset(("-v", "-h"))  # a shell takes them for something else
 _WITH_SHORT = frozenset(("node", "nodejs", "perl", "ruby", "php", "lua", "luajit"))
 _ENDS_OF_ARGUMENTS = frozenset((";", "+"))  # of `find -exec`
+_FINDERS = frozenset(("find", "fd", "fdfind"))
 _PYTHON_BUILDS = frozenset(("", "t", "d", "m", "u", "w", "dbg"))
 _REPLACED = frozenset("$*?[{")
 _APPENDING = frozenset(("xargs", "parallel"))
@@ -202,12 +204,36 @@ def _asks_for_prompt(command: "SimpleCommand", at: int) -> bool:
 
 def _is_any_open_behind(command: "SimpleCommand", at: int, depth: int) -> bool:
     words = command.words
-    for place in range(_place_to_search_from(command, at), len(words)):
+    if words[at].program_name() in _FINDERS:
+        return _finder_starts_program(command, at, depth)
+    for place in range(at + 1, len(words)):
         if words[place].text in DATA and _is_surely_program(command, place, at):
             return _data_starts_program(command, place, depth)
+        if words[place].program_name() in _FINDERS and _finder_starts_program(command, place, depth):
+            return True
         if _is_open_program_at(command, place, at, depth):
             return True
     return False
+
+
+def _finder_starts_program(command: "SimpleCommand", at: int, depth: int) -> bool:
+    """Whether `find` starts, with one of its `-exec`, what takes commands: what is behind each is a command."""
+    if depth > MAX_NESTING:
+        raise ShellSyntaxError
+    words = command.words
+    starts = [place + 1 for place in range(at + 1, len(words)) if words[place].text in FIND_STARTERS]
+    inner = [one for start in starts if (one := _command_from(command, start)).words]
+    return any(
+        _takes_commands(one, 0, depth + 1) or runs_agent_text(one) or _starts_open_program(one, 0, depth + 1)
+        for one in inner
+    )
+
+
+def _command_from(command: "SimpleCommand", start: int) -> "SimpleCommand":
+    """Return the command that `find` starts, up to its `;`."""
+    words = command.words[start:]
+    end = next((at for at, word in enumerate(words) if word.text == ";"), len(words))
+    return SimpleCommand(**{**vars(command), "words": words[:end]})
 
 
 def _data_starts_program(command: "SimpleCommand", at: int, depth: int) -> bool:
@@ -221,13 +247,6 @@ def _data_starts_program(command: "SimpleCommand", at: int, depth: int) -> bool:
         _takes_commands(command, place, depth) or _opens_in_text(words[place].text, depth, is_command=False)
         for place in behind
     )
-
-
-def _place_to_search_from(command: "SimpleCommand", at: int) -> int:
-    if command.words[at].program_name() not in ("find", "fd", "fdfind"):
-        return at + 1
-    places = (place for place, word in enumerate(command.words) if word.text in FIND_STARTERS)
-    return next(places, len(command.words))
 
 
 def _is_open_program_at(command: "SimpleCommand", place: int, at: int, depth: int) -> bool:

@@ -2,6 +2,7 @@
 
 from cortex_policy.core.hooks.open_shells import opens_shell
 from cortex_policy.core.hooks.shell_input import ShellSyntaxError
+from cortex_policy.core.hooks.shell_syntax import simple_commands
 
 _STARTERS = frozenset((
     "env", "sudo", "doas", "exec", "command", "builtin", "nohup", "setsid", "time", "nice", "ionice", "stdbuf",
@@ -52,13 +53,23 @@ def _open_shell_denial_text(command: str) -> str:
 def may_change_policy(command: str) -> bool:
     """Whether a command runs our program with anything but what only asks."""
     folded = command.casefold().replace("\\\n", "")
-    texts = (folded, folded.translate(_UNQUOTED))
+    texts = (folded, folded.translate(_UNQUOTED), _decoded_text(command).casefold())
     if not any(name in text for text in texts for name in PROGRAM_NAMES):
         return False
     if any(map(_imports_policy, texts)):
         return True
     lines = (line for text in texts for line in text.translate(_SEGMENTS).split("\n"))
     return any(_changes_policy(line.translate(_BLANKS).split()) for line in lines)
+
+
+def _decoded_text(command: str) -> str:
+    """Return the simple commands of a command as lines, if it has `$'...'`, which can spell any name."""
+    if "$'" not in command:
+        return ""
+    try:
+        return "\n".join(" ".join(word.text for word in one.words) for one in simple_commands(command))
+    except ShellSyntaxError:
+        return ""  # such a command is denied for that
 
 
 def _changes_policy(words: list[str]) -> bool:

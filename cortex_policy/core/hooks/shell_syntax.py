@@ -11,10 +11,14 @@ _RESERVED = frozenset((
 ))  # fmt: skip
 _CASE = -1
 _BLANK = " \t\r"
+_CLOSING = frozenset('}"\\$`')
 _GLOB = frozenset("*?[{")
 _OPERATORS = frozenset(";&|()<>\n")
 _ENDS_OF_GROUPS = frozenset(("}", "done", "fi", "esac"))
 _SPECIAL_NAMES = frozenset("0123456789?$!#@*-")
+_ANSI_ESCAPES = dict(zip("abefnrtvE\\'\"?", "\a\b\x1b\f\n\r\t\v\x1b\\'\"?", strict=True))
+_ANSI_DIGITS = {"x": 2, "u": 4, "U": 8}  # how many may be behind it
+_ASCII_END = 0x80
 
 
 def simple_commands(text: str) -> "list[SimpleCommand]":
@@ -145,7 +149,7 @@ class _Scanner:
             self._parts.append("$()")
         elif follower == "{":
             self.at += 1
-            self._scan_braces()
+            self._scan_braces(is_quoted=is_quoted)
         elif follower in _SPECIAL_NAMES or follower.isidentifier():
             self._parts.append(f"${self._read_name()}")
         else:
@@ -171,14 +175,13 @@ class _Scanner:
         self._inner += self._keep_commands(scanner.commands)
 
     def _scan_ansi_quotes(self) -> None:
-        """Read `$'...'`; what it escapes may become any character."""
-        self._add_quoted_text("")
-        inner, has_escape = list[str](), False
+        """Read `$'...'`; if it is not sure what it becomes, it may become anything."""
+        inner: list[str] = []
         while (one := self._next_character()) != "'":
-            has_escape |= one == "\\"
-            inner.append(self._next_character() if one == "\\" else one)
-        self._is_expanded |= has_escape
-        self._parts.append(f"{'$' * has_escape}{''.join(inner)}")
+            inner.append(one + self._next_character() if one == "\\" else one)
+        text = _decode_ansi_quotes("".join(inner))
+        self._is_expanded |= text is None
+        self._add_quoted_text(f"${''.join(inner)}" if text is None else text)
 
     def _scan_parentheses(self) -> "list[SimpleCommand]":
         """Read up to a `)`, and return the commands there."""
@@ -197,16 +200,35 @@ class _Scanner:
         self.commands += marked
         return marked
 
-    def _scan_braces(self) -> None:
+    def _scan_braces(self, *, is_quoted: bool) -> None:
         start = self.at
         while (one := self._next_character()) != "}":
             if one == "\\":
                 self._next_character()
             elif one == "'":
-                self._read_until("'")
+                self._skip_single_quotes(is_quoted=is_quoted)
+            elif one == '"' or (one == "$" and not is_quoted and self.text[self.at : self.at + 1] in ("'", '"')):
+                self._skip_quotes(one)
             elif one in "$`":
                 self._scan_expansion(one, is_quoted=True)
         self._parts.append("${}" if "/" in self.text[start : self.at] else f"${self.text[start : self.at - 1]}")
+
+    def _skip_single_quotes(self, *, is_quoted: bool) -> None:
+        """Read `'...'` in braces; within double quotes some shells see no quotes there."""
+        text = self._read_until("'")
+        if is_quoted and not _CLOSING.isdisjoint(text):
+            raise ShellSyntaxError
+
+    def _skip_quotes(self, one: str) -> None:
+        """Read `"..."`, `$"..."` or `$'...'` in braces, which leave the word outside as it is."""
+        before = self._is_solid, self._is_quoted
+        if one == "$":
+            one = self._next_character()
+        if one == '"':
+            self._scan_double_quotes()
+        else:
+            self._scan_ansi_quotes()
+        self._is_solid, self._is_quoted = before
 
     def _scan_operator(self, one: str) -> None:
         follower = self.text[self.at : self.at + 1]
@@ -283,6 +305,8 @@ class _Scanner:
         may_vanish = self._is_expanded and (is_list or not self._is_solid)
         word = ShellWord(text, self._is_expanded, may_vanish, tuple(self._inner), self._pattern())
         if self._awaited in ("<<", "<<-"):
+            if self._is_expanded and "$" in text:
+                raise ShellSyntaxError  # shells take such an end as it is written, or do not agree
             self._here_ends.append((word.text, self._awaited == "<<-", self._is_quoted))
             self._origin, self._source = OTHER, None
         elif self._awaited[:1] == "<":
@@ -350,3 +374,46 @@ class _Scanner:
                 self.at += 1
             elif one in "$`":
                 self._scan_expansion(one, is_quoted=True)
+
+
+def _decode_ansi_quotes(text: str) -> str | None:
+    """Return what `$'...'` becomes in bash; None if that is not sure, as with bytes that are not ASCII."""
+    parts, at = list[str](), 0
+    while at < len(text):
+        one, at = text[at], at + 1
+        if one == "\\":
+            one, at = _decode_ansi_escape(text, at)
+        if not one:
+            return None
+        if one == "\0":
+            break  # bash drops the rest
+        parts.append(one)
+    return "".join(parts)
+
+
+def _decode_ansi_escape(text: str, at: int) -> "tuple[str, int]":
+    """Return the character for what is behind a backslash, '' if that is not sure, and the place behind it."""
+    kind = text[at]
+    if kind in _ANSI_ESCAPES:
+        return _ANSI_ESCAPES[kind], at + 1
+    if kind == "c":
+        return _control_character(text[at + 1 : at + 2]), at + 2
+    is_octal = kind in "01234567"
+    start, digits = (at, "01234567") if is_octal else (at + 1, "0123456789abcdefABCDEF")
+    is_braced = kind == "x" and text[start : start + 1] == "{"
+    start += is_braced
+    most = len(text) if is_braced else 3 if is_octal else _ANSI_DIGITS.get(kind, 0)
+    end = start
+    while text[end : end + 1] and text[end] in digits and end - start < most:
+        end += 1
+    code = int(text[start:end] or "80", len(digits) if is_octal else 16)
+    if kind not in "uU":
+        code &= 0xFF
+    is_closed = is_braced and text[end : end + 1] == "}"
+    return chr(code) if code < _ASCII_END and end > start else "", end + is_closed
+
+
+def _control_character(one: str) -> str:
+    if not one or not one.isascii() or one == "\\":
+        return ""
+    return "\x7f" if one == "?" else chr(ord(one.upper()) & 0x1F)

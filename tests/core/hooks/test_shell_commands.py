@@ -17,7 +17,7 @@ from cortex_policy.core.hooks.shell_commands import (
         "cortex-policy set git --allow x", "cortex_policy edit x", "python -m cortex_policy set x", "python -mcortex_policy set",
         "python -Im cortex_policy undo", "/usr/bin/cortex-policy stop", "env -i cortex-policy approve 1", "x; cortex-policy new y",
         "cortex-policy --root /x set y", "sh -c 'cortex-policy set x'", "CORTEX-POLICY set x", "cortex-policy 's'et x",
-        "cort\\ex-policy set x", "cortex-policy $X", "cortex-policy $(echo set)", "xargs cortex-policy hook install", "echo set x | xargs cortex-policy",
+        "cort\\ex-policy set x", "$'cortex\\x2dpolicy' set x", "cortex-policy $'s\\145t' x", "cortex-policy $X", "cortex-policy $(echo set)", "xargs cortex-policy hook install", "echo set x | xargs cortex-policy",
         "echo set | xargs cortex-policy --root /x", "parallel cortex-policy ::: set",
         "python cortex_policy/__main__.py set x", "python -m cortex_policy.main rename a b", "uvx cortex-policy rate reset",
         "cortex-policy unknown-command", "cortex-policy check x; cortex-policy set x", "cortex-policy\\\n set x",
