@@ -110,10 +110,16 @@ def _versionless_name(word: "ShellWord") -> str:
 
 def _opens_when_run(words: "Sequence[ShellWord]", depth: int) -> bool:
     """Whether the text that words make opens a shell; the output of a program that writes settings is trusted."""
-    inner = [one.words[one.program_at()].program_name() for word in words for one in word.inner if one.has_program()]
-    if not (QUIET | COPIERS).isdisjoint(inner):
+    if any(_writes_any_text(one) for word in words for one in word.inner if one.has_program()):
         return True  # `eval "$(echo sh)"`
     return _opens_in_text(" ".join(word.text for word in words).replace("$()", ""), depth, is_command=True)
+
+
+def _writes_any_text(command: "SimpleCommand") -> bool:
+    """Whether what a command writes may be any text: it copies, or it starts a shell or what copies."""
+    first, *rest = (word.program_name() for word in command.words[command.program_at() :])
+    names = (first, *(rest if first in STARTERS else ()))
+    return any(name in QUIET or name in COPIERS or INTERPRETERS.get(name) is SHELL for name in names)
 
 
 def _usage_of(word: "ShellWord") -> "Usage | None":

@@ -70,7 +70,8 @@ NESTED = [  # what random scripts that ran in a real bash have found
     "command -p find . -maxdepth 0 -exec time -p $'\\x73h' \\;", "find . -exec time -p $X \\;", "find . -exec nice -n 3 $'\\163h' \\;",
     "nohup find . -exec env -u X $(echo sh) \\;", "find . -exec ls \\; -exec nohup vim x \\;", "fd x --exec=bash", "x $'\\x73h'",
     "x $'\\x{73}h'", "x $'\\563h'", "x $'\\u0073h'", "x $'\\U00000073h'", "x $'s\\0zz'h", "eval $'ls\\cJbash'", "$'\\xff'",
-    "cat <<$'\\x45'\nx\nE\nbash", """echo ${x:-"'"}; bash; echo ${x:-"'"}""", "echo ${x:-$'\\''}; bash; echo '}'\\'",
+    "cat <<$'\\x45'\nx\nE\nbash", """echo ${x:-"'"}; bash; echo ${x:-"'"}""", "echo ${x:-$'\\''}; bash; echo '}'\\'", """eval x=$(bash -c "cat x.sh")""",
+    'eval "$(env A=1 cat x.sh)"', 'eval "$(command echo sh)"', 'eval "$(nohup sh x.sh)"',
 ]  # fmt: skip
 
 
