@@ -9,6 +9,7 @@ from cortex_policy.core.hooks.shell_input import (
     COPIERS,
     QUIET,
     ShellSyntaxError,
+    ShellWord,
     SimpleCommand,
     copies_agent,
     is_stream,
@@ -40,7 +41,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cortex_policy.core.hooks.shell_input import ShellWord
     from cortex_policy.core.hooks.shell_programs import Usage
 
 _VERSION = "0123456789.-"
@@ -226,18 +226,29 @@ def _finder_starts_program(command: "SimpleCommand", at: int, depth: int) -> boo
     """Whether `find` starts, with one of its `-exec`, what takes commands: what is behind each is a command."""
     if depth > MAX_NESTING:
         raise ShellSyntaxError
-    words = command.words
-    starts = [place + 1 for place in range(at + 1, len(words)) if words[place].text in FIND_STARTERS]
-    inner = [one for start in starts if (one := _command_from(command, start)).words]
+    words = command.words[at + 1 :]
+    if command.words[at].program_name() != "find":
+        words = tuple(part for word in words for part in _parts_of_fd_option(word))
+    starts = [place + 1 for place, word in enumerate(words) if word.text in FIND_STARTERS]
+    inner = [one for start in starts if (one := _command_of(command, words[start:])).words]
     return any(
         _takes_commands(one, 0, depth + 1) or runs_agent_text(one) or _starts_open_program(one, 0, depth + 1)
         for one in inner
     )
 
 
-def _command_from(command: "SimpleCommand", start: int) -> "SimpleCommand":
+def _parts_of_fd_option(word: "ShellWord") -> "tuple[ShellWord, ...]":
+    """Return `-x` and the program for `-xprogram`, and the same for `--exec=program`; else the word."""
+    name, equals, value = word.text.partition("=")
+    if name not in FIND_STARTERS or not equals:
+        name, value = word.text[:2], word.text[2:]
+    if name not in FIND_STARTERS or not value:
+        return (word,)
+    return tuple(ShellWord(**{**vars(word), "text": text}) for text in (name, value))
+
+
+def _command_of(command: "SimpleCommand", words: "tuple[ShellWord, ...]") -> "SimpleCommand":
     """Return the command that `find` starts, up to its `;`."""
-    words = command.words[start:]
     end = next((at for at, word in enumerate(words) if word.text == ";"), len(words))
     return SimpleCommand(**{**vars(command), "words": words[:end]})
 

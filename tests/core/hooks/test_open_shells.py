@@ -68,7 +68,7 @@ FED = [
 NESTED = [  # what random scripts that ran in a real bash have found
     "timeout 5 stdbuf -oL $(echo sh)","env A=1 cat x.sh - | bash -O extglob | cat","trap 'sh -c '$0' '. /dev/stdin'' EXIT","env -u X sed -n p | bash -c 'sh'","env A=1 head -n 3 | xargs -I{} sh -c {} | cat","stdbuf -oL env -S 'nohup bash --'","# c\nenv A=1 sed -n p | . /dev/stdin","stdbuf -o L setsid -w $(echo sh)","eval 'sh -c '$0' 'head -1 x.sh''","eval 'sh -c '$0' 'eval 'sed s/a/b/ x.sh'''","env A=1 cat | $'\\x73h'","env -S 'xargs -I{} sh -c {} < x.sh'","read l; $l <<< 'echo hi' | sh #x","case x in (y) ls;; (x) ( echo a; case x in (y) ls;; (x) bash > y; cat y;; esac );; esac","find x.sh -exec timeout -s KILL 5 env $'\\x73h' \\;; ls","stdbuf -o L xargs -a /dev/null $(echo sh)",
     "command -p find . -maxdepth 0 -exec time -p $'\\x73h' \\;", "find . -exec time -p $X \\;", "find . -exec nice -n 3 $'\\163h' \\;",
-    "nohup find . -exec env -u X $(echo sh) \\;", "find . -exec ls \\; -exec nohup vim x \\;", "fd x --exec=bash", "x $'\\x73h'",
+    "nohup find . -exec env -u X $(echo sh) \\;", "find . -exec ls \\; -exec nohup vim x \\;", "fd x --exec=vim", "fd x --exec-batch=$X", "fd x -Xvim", "x $'\\x73h'",
     "x $'\\x{73}h'", "x $'\\563h'", "x $'\\u0073h'", "x $'\\U00000073h'", "x $'s\\0zz'h", "eval $'ls\\cJbash'", "$'\\xff'",
     "cat <<$'\\x45'\nx\nE\nbash", """echo ${x:-"'"}; bash; echo ${x:-"'"}""", "echo ${x:-$'\\''}; bash; echo '}'\\'", """eval x=$(bash -c "cat x.sh")""",
     'eval "$(env A=1 cat x.sh)"', 'eval "$(command echo sh)"', 'eval "$(nohup sh x.sh)"',
@@ -107,7 +107,7 @@ def test_a_program_that_takes_commands_from_the_agent_is_found(command: str) -> 
         "uv add ipython", "bundle install", "nix build", "iex -e x", "go run .", "make --file=x", "uv run --script x.py",
         "$HOME/bin/tool", "$(npm bin)/eslint .", '"$VENV/bin/pytest"', "case x in (a) ls;; esac", "nix develop -c make",
         "read -d $'\\0' x", "IFS=$'\\n' read x", "grep $'\\t' x", "echo $'don\\'t'", "find . -exec time -p ls \\;",
-        "find . -exec nice -n 3 grep sh {} +", "find . -exec ls \\; -name bash", 'echo ${x:-"a"}', "echo \"${x:-'a'}\"",
+        "find . -exec nice -n 3 grep sh {} +", "find . -exec ls \\; -name bash", "find . -xdev -name sh", "fd x -x ls", "fd -Xls", 'echo ${x:-"a"}', "echo \"${x:-'a'}\"",
     ],
 )  # fmt: skip
 def test_a_program_with_something_to_run_is_not_denied(command: str) -> None:
