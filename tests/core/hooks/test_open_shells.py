@@ -4,6 +4,7 @@ import itertools
 import os
 import random
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -141,7 +142,7 @@ AROUND = [
     "nice -n 3 {}", "exec {}", "exec -a x {}", "command -p {}", "time -p {}", "stdbuf -o L {}", "eval {}", "builtin eval {}",
     "cat | {}", "tee y | {}", "cat x.sh - | {}", "cat x.sh | {}", "echo a | {}", "sed -n p | {}", "head -n 3 | {}",
     "{{ cat; }} | {}", "cat | cat | {}", "xargs -a /dev/null {}", "find . -maxdepth 0 -exec {} \\;", "if true; then {}; fi",
-    "( {} )", "x() {{ {}; }}; x", "true & {}", "cat <<E\nx 'y\nE\n{}", "cat <<E >y; {}\nx\nE\n", 'x=$({}); echo "$x"',
+    "( {} )", "fn() {{ {}; }}; fn", "true & {}", "cat <<E\nx 'y\nE\n{}", "cat <<E >y; {}\nx\nE\n", 'x=$({}); echo "$x"',
     "echo `{}`", "cat <({})", "while {}; do break; done", "sh -c '{}'", 'bash -c "{}"', "env -S '{}'", "trap '{}' EXIT",
     "[ -z $({}) ]", "sh -c '$0' '{}'", "case x in x) {};; esac",
 ]  # fmt: skip
@@ -157,11 +158,15 @@ COMMANDS = [around.format(shell) for around, shell in itertools.product(AROUND, 
 
 def says_what_is_sent(command: str, directory: Path) -> bool:
     """Whether bash runs, somewhere in a command, what is sent to its standard input."""
-    result = subprocess.run(
-        ["bash", "-c", command], input="echo R$((1+0))AN\n", capture_output=True, text=True, check=False,
-        timeout=20, cwd=directory, env={"PATH": os.environ["PATH"], "SHELL": "/bin/bash"},
-    )  # fmt: skip
-    return "R1AN" in result.stdout + result.stderr
+    with subprocess.Popen(
+        ["bash", "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        cwd=directory, env={"PATH": os.environ["PATH"], "SHELL": "/bin/bash"}, start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            return "R1AN" in process.communicate("echo R$((1+0))AN\n", timeout=20)[0]
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # a script may start itself without end
+            raise
 
 
 def is_passed(command: str) -> bool:
