@@ -112,6 +112,8 @@ def _opens_when_run(words: "Sequence[ShellWord]", depth: int) -> bool:
     """Whether the text that words make opens a shell; the output of a program that writes settings is trusted."""
     if any(_writes_any_text(one) for word in words for one in word.inner if one.has_program()):
         return True  # `eval "$(echo sh)"`
+    if any("$()" in word.text and not word.inner for word in words):
+        return True  # the shell outside replaces it: `bash -c "eval $(echo sh)"`
     return _opens_in_text(" ".join(word.text for word in words).replace("$()", ""), depth, is_command=True)
 
 

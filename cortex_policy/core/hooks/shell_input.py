@@ -30,6 +30,7 @@ PATTERN_FILTERS = word_set("perl ruby sed awk gawk mawk nawk grep egrep fgrep zg
 READERS = word_set("tr tee dd read mapfile readarray xargs parallel nc ncat netcat socat telnet ssh")
 QUIET = word_set(": true false echo printf ls pwd date env printenv whoami id hostname uname set history yes seq git")
 _LANGUAGES = frozenset(("sed", "awk", "gawk", "mawk", "nawk"))
+_SEPARATORS = str.maketrans(dict.fromkeys(";&|<>(){}/'\"", " "))
 _FLAGS = frozenset("rnEivlhosRqHwxzcS")
 _DECODERS = frozenset(("base64", "base32", "gzip", "xz", "zstd", "bzip2"))
 COPIERS = FILTERS | PATTERN_FILTERS | READERS
@@ -127,7 +128,8 @@ def _writes_only_own_data(command: "SimpleCommand") -> bool:
         return True  # what feeds it is looked at as well
     if command.origin != AGENT:
         return not may_read_agent(command)
-    return _has_own_source(command.words[at], arguments)
+    is_copier = command.words[at].program_name() in COPIERS
+    return _has_own_source(command.words[at], arguments) and (is_copier or not _has_copier_in_code(arguments))
 
 
 def _has_own_source(program: "ShellWord", arguments: "Sequence[ShellWord]") -> bool:
@@ -153,6 +155,13 @@ def _has_own_source(program: "ShellWord", arguments: "Sequence[ShellWord]") -> b
         return True  # it reads what its words say, or it is a script
     has_code = any(_is_code_option(word.text) for word in arguments)
     return len(operands) > (name in PATTERN_FILTERS and not has_code)
+
+
+def _has_copier_in_code(arguments: "Sequence[ShellWord]") -> bool:
+    """Whether the text of a command, behind `-c` or `-S`, has the name of a copier: `bash -c 'cat -'`."""
+    pairs = zip(arguments[1:], arguments, strict=False)
+    codes = (word.text for word, before in pairs if before.text[:1] == "-" and before.text[-1] in "cS")
+    return any(not COPIERS.isdisjoint(code.translate(_SEPARATORS).split()) for code in codes)
 
 
 def runs_agent_text(command: "SimpleCommand") -> bool:

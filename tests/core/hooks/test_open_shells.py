@@ -72,7 +72,8 @@ NESTED = [  # what random scripts that ran in a real bash have found
     "nohup find . -exec env -u X $(echo sh) \\;", "find . -exec ls \\; -exec nohup vim x \\;", "fd x --exec=vim", "fd x --exec-batch=$X", "fd x -Xvim", "x $'\\x73h'",
     "x $'\\x{73}h'", "x $'\\563h'", "x $'\\u0073h'", "x $'\\U00000073h'", "x $'s\\0zz'h", "eval $'ls\\cJbash'", "$'\\xff'",
     "cat <<$'\\x45'\nx\nE\nbash", """echo ${x:-"'"}; bash; echo ${x:-"'"}""", "echo ${x:-$'\\''}; bash; echo '}'\\'", """eval x=$(bash -c "cat x.sh")""",
-    'eval "$(env A=1 cat x.sh)"', 'eval "$(command echo sh)"', 'eval "$(nohup sh x.sh)"',
+    'eval "$(env A=1 cat x.sh)"', 'eval "$(command echo sh)"', 'eval "$(nohup sh x.sh)"', 'bash -c "eval $(echo sh) | cat"',
+    'eval bash -c "cat x.sh | xargs -I{} sh -c {}"', "bash -c cat x.sh | sh", "bash -c 'cat -' | sh", "env -S '/bin/cat -' | sh",
 ]  # fmt: skip
 
 
