@@ -279,9 +279,11 @@ def _is_open_program_at(command: "SimpleCommand", place: int, at: int, depth: in
         value = word.text.partition("=")[2] if word.text[:2] == "--" else word.text[2:]
         is_code = word.text.startswith(("-S", "-c", "--split-string", "--command"))
         return is_text and is_code and bool(value) and _opens_in_text(value, depth, is_command=True)
+    is_starter = name in STARTERS or is_text or before in FIND_STARTERS
+    if is_starter and "=" in word.text and any(_writes_any_text(one) for one in word.inner if one.has_program()):
+        return True  # without quotes, what it writes may have a second word: `env x=$(cat y)`
     if (is_text and "$" in word.text) or not _SPECIAL.isdisjoint(word.text.replace("$()", "")):
         return _opens_in_text(word.text, depth, is_command=is_text)
-    is_starter = name in STARTERS or is_text or before in FIND_STARTERS
     is_starter |= name in MANAGERS and not _is_package(command, place, at)
     if not is_starter and not _may_start_word(command, place, at):
         return False
