@@ -204,7 +204,8 @@ def _remove_idle(directory: int, name: str, now: int) -> None:
             return
         if name in _TABLES:
             _remove_idle_deliveries(directory, name, descriptor, now)
-        elif (ring := Ring(descriptor)).is_idle(now):
+        # INVARIANT: an idle ring of another key says nothing about the hits of this one
+        elif (ring := Ring(descriptor)).belongs_to(name) and ring.is_idle(now):
             ring.mark_removed()
             os.unlink(name, dir_fd=directory)
     except (OSError, DamagedFileError, StateError):

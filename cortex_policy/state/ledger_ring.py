@@ -66,7 +66,8 @@ class BudgetFileKey:
         key = budget_key(tool, action).encode("utf-8", "surrogatepass")
         self.name = sha256(b"key " + boot + key).hexdigest()[:40]
         sealed = sha256(b"seal %d " % time_namespace() + boot + key).digest()
-        self.identity = int.from_bytes(sealed[:WORD], "big") >> 1
+        # half of it is of the name, so that a sweep sees the bytes of another key
+        self.identity = int(self.name[:8], 16) << 31 | int.from_bytes(sealed[:4], "big") >> 1
         self.tag = seal_tag(self.identity)
 
     def seal(self, value: int) -> int:
@@ -111,6 +112,10 @@ class Ring:
             self.unseal(header[AT_KEPT])
             self._store(AT_HEAD, self.head)
             self._write(NOTHING.to_bytes(WORD, sys.byteorder), WORD * AT_KEPT)
+
+    def belongs_to(self, name: str) -> bool:
+        """Whether its bytes are of the key with this file name."""
+        return f"{self.identity >> 31:08x}" == name[:8]
 
     def unseal(self, word: int) -> int:
         """Return the value of a word; raise DamagedFileError if it has another seal."""

@@ -125,6 +125,23 @@ def test_damage_found_after_an_edit_closes_the_file_that_others_may_have_mapped(
     assert service.hit("t", "a", 50) is False
 
 
+def test_a_sweep_frees_no_budget_whose_file_has_the_idle_bytes_of_another(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next call reports the damage."""
+    start, ledger = rings.now_ticks(), Ledger(ROOT, find_state_directory())
+    monkeypatch.setattr(rings, "now_ticks", lambda: start)
+    assert ledger.take("idle", "a", 5).consumed == 1
+    monkeypatch.setattr(rings, "now_ticks", lambda: start + WINDOW_TICKS // 2)
+    assert sum(ledger.take("used", "a", 5).consumed for _ in range(6)) == 5
+    monkeypatch.setattr(rings, "now_ticks", lambda: start + WINDOW_TICKS + 1)
+    file_of(state, "used").write_bytes(file_of(state, "idle").read_bytes())
+    sweep()
+    with pytest.raises(StateError, match="damaged"):
+        ledger.take("used", "a", 5)
+    assert ledger.take("used", "a", 5).consumed == 0
+
+
 def test_a_sweep_leaves_files_of_another_clock_alone(state: Path) -> None:
     """A process of another time namespace, whose clock is ahead, frees nobody's budget."""
     ask = "from cortex_policy.state.ledger import Ledger; from cortex_policy.state.settings import find_state_directory as at; print(Ledger((1, 2), at()).take(*%r).consumed)"
