@@ -52,6 +52,20 @@ def active_stops(root: Root) -> tuple[EmergencyStop, ...]:
     return tuple(filter(None, (find_host_stop(state.SYSTEM_SETTINGS), find_root_stop(root))))
 
 
+def stop_to_json(stop: EmergencyStop | None) -> dict[str, object] | None:
+    """Return an emergency stop as JSON members, None if there is none."""
+    if stop is None:
+        return None
+    return {
+        "file": stop.file,
+        "host": stop.is_of_host,
+        "by": stop.by,
+        "stopped_at": stop.timestamp,
+        "reason": stop.reason,
+        "problem": stop.fault,
+    }
+
+
 def stop_root(root: Root, reason: str = "") -> StopResult:
     """Deny every call of a root from now on, even if the rest of the root is broken.
 

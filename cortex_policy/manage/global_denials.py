@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import SETTINGS_INVALID, CortexPolicyError, GrantError, Reason, Settings
-from cortex_policy.manage.emergency_stop import active_stops
+from cortex_policy.manage.emergency_stop import active_stops, stop_to_json
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.audit_preflight import check_audit_log_writable
@@ -57,6 +57,29 @@ def global_error_text(error: CortexPolicyError) -> str:
 def find_global_denials(root: Root) -> GlobalDenials:
     """Find what denies every check that the caller makes of a root; make and write nothing."""
     return GlobalDenials(root, active_stops(root), tuple(_find_errors_of_root(root)))
+
+
+def denials_to_json(denials: GlobalDenials) -> dict[str, object]:
+    """Return the members in which every command tells programs why all checks are denied."""
+    return {
+        "settings": _settings_error_to_json(denials.settings_error),
+        "stopped": stop_to_json(denials.stops[0] if denials.stops else None),
+        "denied": [error_to_json(error) for error in denials.errors],
+    }
+
+
+def error_to_json(error: CortexPolicyError) -> dict[str, object]:
+    """Return an error that every check answers as JSON members."""
+    return {
+        "reason": str(error.reason),
+        "exit_code": error.exit_code,
+        "problem": error.detail or str(error),
+        "hint": error.hint or None,
+    }
+
+
+def _settings_error_to_json(error: CortexPolicyError | None) -> dict[str, object] | None:
+    return None if error is None else {"problem": error.detail, "hint": error.hint or None}
 
 
 def settings_denials(root: Root | None, settings: Settings) -> "Iterator[CortexPolicyError]":

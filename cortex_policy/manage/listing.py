@@ -3,6 +3,7 @@
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES, decode_grant
 from cortex_policy.core.model import GRANT_INVALID, GRANT_NOT_FOUND, Grant, GrantError
+from cortex_policy.manage.global_denials import GlobalDenials, denials_to_json
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_grant_id, read_grant
@@ -55,6 +56,26 @@ def grant_row(root: Root, grant_id: str) -> GrantRow:
             return row
     read_grant(root, grant_id)  # raises an error that names the ids that exist
     raise GrantError(GRANT_NOT_FOUND, f"`{grant_id}`")
+
+
+def grant_list_to_json(denials: GlobalDenials, rows: "Iterable[GrantRow]") -> dict[str, object]:
+    """Return the grants of a root, and why every check is denied if it is, as JSON members."""
+    grants = [_grant_row_to_json(row) for row in rows]
+    return {"root": denials.root.path, **denials_to_json(denials), "grants": grants}
+
+
+def _grant_row_to_json(row: GrantRow) -> dict[str, object]:
+    grant = row.grant
+    return {
+        "id": row.id,
+        "tool": grant.tool if grant is not None else None,
+        "actions": list(grant.actions) if grant is not None else None,
+        "scope": list(grant.fs_scope) if grant is not None else None,
+        "per_minute": grant.rate.per_minute if grant is not None else None,
+        "data_class": grant.data_class if grant is not None else None,
+        "state": row.state,
+        "problem": row.problem or None,
+    }
 
 
 def _make_row(root: Root, grant_id: str, stamp: "stamps.Stamp | None") -> GrantRow:

@@ -3,13 +3,13 @@
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption, TableOption
-from cortex_policy.cli.output.denials import denials_to_json, print_denials
+from cortex_policy.cli.output.denials import print_denials
 from cortex_policy.cli.output.printing import print_hints, print_json, print_table_or_tsv
 from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import message_line
 from cortex_policy.manage.global_denials import find_global_denials
-from cortex_policy.manage.listing import GrantRow, grant_rows, stamp_error
+from cortex_policy.manage.listing import GrantRow, grant_list_to_json, grant_rows, stamp_error
 
 COLUMNS = ("ID", "TOOL", "ACTIONS", "SCOPE", "RATE", "CLASS", "STATE")
 
@@ -30,8 +30,7 @@ def list_grants(root: RootOption = None, *, output: TableOption = None, json: Js
         print_denials(denials)
     listed = grant_rows(policy_root, track_progress)
     if json:
-        grants = [_grant_row_to_json(row) for row in listed]
-        print_json({"root": policy_root.path, **denials_to_json(denials), "grants": grants})
+        print_json(grant_list_to_json(denials, listed))
         return
     print_table_or_tsv(COLUMNS, [_grant_table_row(row) for row in listed], output)
     for row in listed:
@@ -52,17 +51,3 @@ def _grant_table_row(row: GrantRow) -> tuple[str, ...]:
     scope = ", ".join(grant.fs_scope) or "any path"
     rate = f"{grant.rate.per_minute}/min"
     return (row.id, grant.tool, ", ".join(grant.actions), scope, rate, grant.data_class, row.state)
-
-
-def _grant_row_to_json(row: GrantRow) -> dict[str, object]:
-    grant = row.grant
-    return {
-        "id": row.id,
-        "tool": grant.tool if grant is not None else None,
-        "actions": list(grant.actions) if grant is not None else None,
-        "scope": list(grant.fs_scope) if grant is not None else None,
-        "per_minute": grant.rate.per_minute if grant is not None else None,
-        "data_class": grant.data_class if grant is not None else None,
-        "state": row.state,
-        "problem": row.problem or None,
-    }

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.printing import print_hints, print_json, print_unlogged_warning, stop_to_json
+from cortex_policy.cli.output.printing import print_hints, print_json, print_unlogged_warning
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.core.text import message_line
 from cortex_policy.manage import emergency_stop
@@ -26,8 +26,12 @@ def resume(root: RootOption = None, *, json: JsonOption = False) -> None:
     result, remaining = emergency_stop.resume_root(policy_root), emergency_stop.active_stops(policy_root)
     print_unlogged_warning("resume", result.unrecorded)
     if json:
-        members = {"root": policy_root.path, "changed": result.is_changed, "ended": stop_to_json(result.stop)}
-        print_json({**members, "stopped": stop_to_json(remaining[0] if remaining else None)})
+        members = {
+            "root": policy_root.path,
+            "changed": result.is_changed,
+            "ended": emergency_stop.stop_to_json(result.stop),
+        }
+        print_json({**members, "stopped": emergency_stop.stop_to_json(remaining[0] if remaining else None)})
         return
     ended = f"resumed; it was stopped {localize_times(result.stop.sentence)}" if result.stop is not None else "resumed"
     typer.echo(message_line(ended if result.is_changed else f"nothing to do: there is no stop in {policy_root.path}"))

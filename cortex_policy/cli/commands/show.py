@@ -7,13 +7,12 @@ import typer
 
 from cortex_policy.cli.options import GrantArgument, JsonOption, RootOption, integer_parser
 from cortex_policy.cli.output.budget_owner import budget_owner_text, owner_to_json
-from cortex_policy.cli.output.denials import denials_to_json
 from cortex_policy.cli.output.printing import budget_to_json, print_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import join_words_that_fit, message_line
 from cortex_policy.manage.budget_owner import BudgetOwner
 from cortex_policy.manage.budgets import BudgetStatus, GrantWithBudgets, grant_with_budgets
-from cortex_policy.manage.global_denials import GlobalDenials, find_global_denials, global_error_text
+from cortex_policy.manage.global_denials import GlobalDenials, denials_to_json, find_global_denials, global_error_text
 from cortex_policy.state.local_times import localize_times
 
 

@@ -7,10 +7,10 @@ from cortex_policy.cli.output import live
 from cortex_policy.cli.output.approvals import request_to_json
 from cortex_policy.cli.output.audit import call_cells
 from cortex_policy.cli.output.budget_table import budget_line
-from cortex_policy.cli.output.denials import denials_to_json
 from cortex_policy.cli.output.printing import budget_to_json, to_escaped_json
 from cortex_policy.cli.output.status_watch import make_status_screen
 from cortex_policy.core.text import message_line
+from cortex_policy.manage.global_denials import denials_to_json
 from cortex_policy.manage.live_status import read_live_status
 
 if TYPE_CHECKING:

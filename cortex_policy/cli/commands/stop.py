@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.printing import print_hints, print_json, print_unlogged_warning, stop_to_json
+from cortex_policy.cli.output.printing import print_hints, print_json, print_unlogged_warning
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.text import message_line
@@ -60,7 +60,7 @@ def stop(
 
 
 def _stop_to_json(root: "Root", result: emergency_stop.StopResult) -> dict[str, object]:
-    return {"root": root.path, "changed": result.is_changed, "stopped": stop_to_json(result.stop)}
+    return {"root": root.path, "changed": result.is_changed, "stopped": emergency_stop.stop_to_json(result.stop)}
 
 
 def _print_result(root: "Root", result: emergency_stop.StopResult, reason: str, *, is_one: bool) -> None:

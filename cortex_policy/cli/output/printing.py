@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.model import GrantError
     from cortex_policy.manage.budgets import BudgetStatus
-    from cortex_policy.state.emergency_stop import EmergencyStop
 
 
 def to_escaped_json(value: object, indent: int | None = None) -> str:
@@ -72,20 +71,6 @@ def print_unlogged_warning(command: str, problem: str) -> None:
     """Say on stderr that a command is done, but is not in the log."""
     if problem:
         typer.echo(message_line(f"warning: `{command}` is done, but the log does not have it: {problem}"), err=True)
-
-
-def stop_to_json(stop: "EmergencyStop | None") -> dict[str, object] | None:
-    """Return an emergency stop as JSON members, None if there is none."""
-    if stop is None:
-        return None
-    return {
-        "file": stop.file,
-        "host": stop.is_of_host,
-        "by": stop.by,
-        "stopped_at": stop.timestamp,
-        "reason": stop.reason,
-        "problem": stop.fault,
-    }
 
 
 def budget_to_json(one: "BudgetStatus") -> dict[str, object]:

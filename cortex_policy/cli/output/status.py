@@ -9,10 +9,10 @@ import typer
 
 from cortex_policy.cli.output.approvals import request_to_json
 from cortex_policy.cli.output.budget_owner import budget_owner_text, owner_to_json
-from cortex_policy.cli.output.denials import denials_to_json
 from cortex_policy.cli.output.settings import format_setting, setting_to_json
 from cortex_policy.cli.streams import styled_stream
 from cortex_policy.core.text import count_with_noun, join_words_that_fit, message_line
+from cortex_policy.manage.global_denials import denials_to_json
 from cortex_policy.state.local_times import localize_times
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 import os
 
-from cortex_policy.cli.output.explanation import nearest_value_text
 from cortex_policy.core.text import count_with_noun, escape_output, escape_unprintable, message_line
 from cortex_policy.manage.cases.coverage import Coverage
 from cortex_policy.manage.cases.discovery import TESTS_SUFFIX
@@ -10,6 +9,7 @@ from cortex_policy.manage.cases.model import TOML_SUFFIX, CaseFileProblem
 from cortex_policy.manage.cases.runner import COMPLETENESS_CASE, CaseResult, FileResult
 from cortex_policy.manage.cases.suite import SuiteResult, coverage_percent
 from cortex_policy.manage.validation.targets import TOOLS_SUFFIX, root_option_here
+from cortex_policy.render_explanation import nearest_value_text
 
 _MAX_UNCOVERED = 10  # of a grant
 _RED, _YELLOW = "1;31", "1;33"
