@@ -35,8 +35,8 @@ _HOOK_DECISION_MODULES = (  # each after those that it needs
     "state/deliveries", "state/hooks_file", "hook_decision",
 )  # fmt: skip
 _SHELL_MODULES = (  # as above
-    "core/hooks/shell_input", "core/hooks/shell_programs", "core/hooks/shell_syntax", "core/hooks/open_shells",
-    "core/hooks/shell_commands",
+    "core/hooks/shell_input", "core/hooks/shell_programs", "core/hooks/shell_words", "core/hooks/shell_syntax",
+    "core/hooks/started_programs", "core/hooks/open_shells", "core/hooks/shell_commands",
 )  # fmt: skip
 _FIELDS = {"--root": "root", "--deadline": "deadline_seconds", "--install": "tag"}
 DENIED = 2

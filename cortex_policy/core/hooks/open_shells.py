@@ -1,8 +1,6 @@
 """Whether a command starts a shell, or another program, that takes commands from what the agent sends later.
 
 No hook sees what is typed into such a program (docs/hooks.md). What cannot be understood counts as one.
-
-One module of more than 250 lines, as each module costs a hook time.
 """
 
 from cortex_policy.core.hooks.shell_input import (
@@ -17,17 +15,12 @@ from cortex_policy.core.hooks.shell_input import (
     runs_agent_text,
 )
 from cortex_policy.core.hooks.shell_programs import (
-    CLEAR_NAMES,
     CONTAINERS,
     DATA,
     DATA_STARTERS,
     FIND_STARTERS,
-    GROUPS,
     INTERPRETERS,
     MANAGERS,
-    NOT_STARTERS,
-    OPENERS,
-    OPTIONS_WITH_COMMAND,
     PROMPTS,
     SHELL,
     STARTERS,
@@ -36,6 +29,16 @@ from cortex_policy.core.hooks.shell_programs import (
     ProgramWords,
 )
 from cortex_policy.core.hooks.shell_syntax import MAX_NESTING, simple_commands
+from cortex_policy.core.hooks.started_programs import (
+    arguments_of_program,
+    commands_of_finder,
+    is_package,
+    is_surely_program,
+    may_be_started,
+    may_start_word,
+    usage_of,
+    versionless_name,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,19 +46,14 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.hooks.shell_programs import Usage
 
-_VERSION = "0123456789.-"
 _ENDS = frozenset(("--version", "--help", "-V", "--test"))  # options with which an interpreter reads nothing
 _ENDS_OF_SOME = frozenset(("-v", "-h"))  # a shell takes them for something else
 _WITH_SHORT = frozenset(("node", "nodejs", "perl", "ruby", "php", "lua", "luajit"))
-_ENDS_OF_ARGUMENTS = frozenset((";", "+"))  # of `find -exec`
 _FINDERS = frozenset(("find", "fd", "fdfind"))
-_PYTHON_BUILDS = frozenset(("", "t", "d", "m", "u", "w", "dbg"))
-_REPLACED = frozenset("$*?[{")
 _APPENDING = frozenset(("xargs", "parallel"))
 _BUILTINS = frozenset((".", "source", "eval", "trap"))
 _RUN_BUILTINS = frozenset(("time", "builtin", "command"))
 _RUN_LATER = ("exec", "editor", "pager")
-_FLAGS = {"sudo": "-E -H -n -S -i", "env": "-i -0", "xargs": "-0 -r -t"}  # some options without a value
 _INTERACTIVE_COMMANDS = frozenset(("exec", "run", "attach", "start", "debug"))
 _INTERACTIVE_OPTIONS = frozenset(("--interactive", "--tty", "--stdin"))
 _SPECIAL_OF_SHELLS = frozenset(";&|<>")
@@ -96,16 +94,8 @@ def _opens_in_text(text: str, depth: int, *, is_command: bool) -> bool:
     except ShellSyntaxError:
         return is_command
     programs = [(one, one.words[one.program_at()]) for one in commands]
-    known = [one for one, word in programs if not word.is_expanded and _versionless_name(word) in INTERPRETERS]
+    known = [one for one, word in programs if not word.is_expanded and versionless_name(word) in INTERPRETERS]
     return depth > MAX_NESTING or any(_takes_commands(one, one.program_at(), depth + 1) for one in known)
-
-
-def _versionless_name(word: "ShellWord") -> str:
-    """Return the name of a program without its version."""
-    name = word.program_name()
-    base = name.rstrip(_VERSION) or name
-    is_python = base.startswith("python") and base[6:].strip(_VERSION) in _PYTHON_BUILDS
-    return "python" if is_python else base
 
 
 def _opens_when_run(words: "Sequence[ShellWord]", depth: int) -> bool:
@@ -124,14 +114,6 @@ def _writes_any_text(command: "SimpleCommand") -> bool:
     return any(name in QUIET or name in COPIERS or INTERPRETERS.get(name) is SHELL for name in names)
 
 
-def _usage_of(word: "ShellWord") -> "Usage | None":
-    """Return the usage of a program that can take commands, None for another one."""
-    is_replaced = word.is_expanded and not _REPLACED.isdisjoint(word.program_name())
-    if is_replaced or word.text.startswith("/proc/"):
-        return SHELL  # it may be any program
-    return INTERPRETERS.get(_versionless_name(word)) or OPENERS.get(word.program_name())
-
-
 def _takes_commands(command: "SimpleCommand", at: int, depth: int) -> bool:
     """Whether the program at a place is one that takes commands, by its own words."""
     word, rest = command.words[at], command.words[at + 1 :]
@@ -142,7 +124,7 @@ def _takes_commands(command: "SimpleCommand", at: int, depth: int) -> bool:
         return any(map(is_stream, rest[:1])) and may_read_agent(command)
     if name in ("eval", "trap"):
         return _opens_when_run(rest if name == "eval" else rest[:1], depth)
-    usage = _usage_of(word)
+    usage = usage_of(word)
     if usage is None or (name in _APPENDING and _appends_to_data(command, at)):
         return False
     return _reads_agent_commands(command, at, usage, depth)
@@ -151,12 +133,12 @@ def _takes_commands(command: "SimpleCommand", at: int, depth: int) -> bool:
 def _appends_to_data(command: "SimpleCommand", at: int) -> bool:
     """Whether what is sent becomes the arguments of a program that runs none of them: `xargs grep x`."""
     places = range(at + 1, len(command.words))
-    return any(command.words[one].text in DATA and _is_surely_program(command, one, at) for one in places)
+    return any(command.words[one].text in DATA and is_surely_program(command, one, at) for one in places)
 
 
 def _reads_agent_commands(command: "SimpleCommand", at: int, usage: "Usage", depth: int) -> bool:
-    words = _arguments_of_program(command, at)
-    base = _versionless_name(command.words[at])
+    words = arguments_of_program(command, at)
+    base = versionless_name(command.words[at])
     ends = _ENDS | (_ENDS_OF_SOME if base in _WITH_SHORT else frozenset())
     if len(words) == 1 and words[0].text in ends:
         return False
@@ -166,12 +148,6 @@ def _reads_agent_commands(command: "SimpleCommand", at: int, usage: "Usage", dep
         return False
     is_terminal = base == "xargs" and any(word.text == "--open-tty" or word.text[:2] == "-o" for word in words)
     return usage.has_terminal or is_terminal or may_read_agent(command)
-
-
-def _arguments_of_program(command: "SimpleCommand", at: int) -> "tuple[ShellWord, ...]":
-    words = command.words[at + 1 :]
-    end = next((place for place, word in enumerate(words) if word.text in _ENDS_OF_ARGUMENTS), len(words))
-    return words[:end]
 
 
 def _starts_open_program(command: "SimpleCommand", at: int, depth: int) -> bool:
@@ -185,7 +161,7 @@ def _starts_open_program(command: "SimpleCommand", at: int, depth: int) -> bool:
         return True
     rest = command.words[at + 1 :]
     is_question = program.program_name() == "command" and bool(rest) and rest[0].text in ("-v", "-V")
-    is_interpreter = _versionless_name(program) in INTERPRETERS
+    is_interpreter = versionless_name(program) in INTERPRETERS
     return not is_question and not is_interpreter and _is_any_open_behind(command, at, depth)
 
 
@@ -215,7 +191,7 @@ def _is_any_open_behind(command: "SimpleCommand", at: int, depth: int) -> bool:
     if words[at].program_name() in _FINDERS:
         return _finder_starts_program(command, at, depth)
     for place in range(at + 1, len(words)):
-        if words[place].text in DATA and _is_surely_program(command, place, at):
+        if words[place].text in DATA and is_surely_program(command, place, at):
             return _data_starts_program(command, place, depth)
         if words[place].program_name() in _FINDERS and _finder_starts_program(command, place, depth):
             return True
@@ -228,31 +204,10 @@ def _finder_starts_program(command: "SimpleCommand", at: int, depth: int) -> boo
     """Whether `find` starts, with one of its `-exec`, what takes commands: what is behind each is a command."""
     if depth > MAX_NESTING:
         raise ShellSyntaxError
-    words = command.words[at + 1 :]
-    if command.words[at].program_name() != "find":
-        words = tuple(part for word in words for part in _parts_of_fd_option(word))
-    starts = [place + 1 for place, word in enumerate(words) if word.text in FIND_STARTERS]
-    inner = [one for start in starts if (one := _command_of(command, words[start:])).words]
     return any(
         _takes_commands(one, 0, depth + 1) or runs_agent_text(one) or _starts_open_program(one, 0, depth + 1)
-        for one in inner
+        for one in commands_of_finder(command, at)
     )
-
-
-def _parts_of_fd_option(word: "ShellWord") -> "tuple[ShellWord, ...]":
-    """Return `-x` and the program for `-xprogram`, and the same for `--exec=program`; else the word."""
-    name, equals, value = word.text.partition("=")
-    if name not in FIND_STARTERS or not equals:
-        name, value = word.text[:2], word.text[2:]
-    if name not in FIND_STARTERS or not value:
-        return (word,)
-    return tuple(ShellWord(**{**vars(word), "text": text}) for text in (name, value))
-
-
-def _command_of(command: "SimpleCommand", words: "tuple[ShellWord, ...]") -> "SimpleCommand":
-    """Return the command that `find` starts, up to its `;`."""
-    end = next((at for at, word in enumerate(words) if word.text == ";"), len(words))
-    return SimpleCommand(**{**vars(command), "words": words[:end]})
 
 
 def _data_starts_program(command: "SimpleCommand", at: int, depth: int) -> bool:
@@ -284,54 +239,11 @@ def _is_open_program_at(command: "SimpleCommand", place: int, at: int, depth: in
         return True  # without quotes, what it writes may have a second word: `env x=$(cat y)`
     if (is_text and "$" in word.text) or not _SPECIAL.isdisjoint(word.text.replace("$()", "")):
         return _opens_in_text(word.text, depth, is_command=is_text)
-    is_starter |= name in MANAGERS and not _is_package(command, place, at)
-    if not is_starter and not _may_start_word(command, place, at):
+    is_starter |= name in MANAGERS and not is_package(command, place, at)
+    if not is_starter and not may_start_word(command, place, at):
         return False
-    is_next = _may_be_started(command, place, at)
+    is_next = may_be_started(command, place, at)
     if is_next and name in _RUN_BUILTINS and word.program_name() in _BUILTINS:
         return _takes_commands(command, place, depth)
-    is_known = not word.is_expanded or _versionless_name(word) in INTERPRETERS or is_next
-    return is_known and _usage_of(word) is not None and _takes_commands(command, place, depth)
-
-
-def _may_be_started(command: "SimpleCommand", place: int, at: int) -> bool:
-    """Whether a word may be the program that another one starts: behind options, their values, what is assigned."""
-    words = command.words
-    if words[place - 1].text in FIND_STARTERS:
-        return True
-    pairs = zip(words[at + 1 : place], words[at:], strict=False)
-    return all(
-        word.text[:1] == "-"
-        or "=" in word.text
-        or word.text.isdecimal()
-        or word.program_name() in STARTERS
-        or _may_have_value(words[at], before)
-        for word, before in pairs
-    )
-
-
-def _may_have_value(program: "ShellWord", option: "ShellWord") -> bool:
-    text, flags = option.text, _FLAGS.get(program.program_name(), "").split()
-    is_attached = len(text) > 2 and not text[1:].isalpha() and text[:2] != "--"  # noqa: PLR2004 - `-n1`, `-I{}`
-    return text[:1] == "-" and text not in ("--", *flags) and not is_attached
-
-
-def _is_surely_program(command: "SimpleCommand", place: int, at: int) -> bool:
-    """Whether a word is surely the program that another one starts, not the value of an option."""
-    return _may_be_started(command, place, at) and not _may_have_value(command.words[at], command.words[place - 1])
-
-
-def _is_package(command: "SimpleCommand", place: int, at: int) -> bool:
-    """Whether a word is the name of a package or of a shell: `uv pip install ipython`, `kubectl completion bash`."""
-    texts = [word.text for word in command.words[at + 1 : place]]
-    return not {*texts[:1], *(texts[1:2] if texts[0] in GROUPS else ())}.isdisjoint(NOT_STARTERS) if texts else False
-
-
-def _may_start_word(command: "SimpleCommand", place: int, at: int) -> bool:
-    """Whether a program that is not known may start a word."""
-    word, before = command.words[place], command.words[place - 1].text
-    directory, slash, _ = word.text.rpartition("/")
-    if _versionless_name(word) not in CLEAR_NAMES or (slash and not directory.endswith("bin")):
-        return False
-    is_value = before[:2] == "--" and before not in OPTIONS_WITH_COMMAND and "=" not in before
-    return not is_value and not _is_package(command, place, at)
+    is_known = not word.is_expanded or versionless_name(word) in INTERPRETERS or is_next
+    return is_known and usage_of(word) is not None and _takes_commands(command, place, depth)

@@ -1,9 +1,7 @@
-"""The simple commands in the text of a shell command, as a POSIX shell reads them (docs/hooks.md).
-
-One module of more than 250 lines, as each module costs a hook time.
-"""
+"""The simple commands in the text of a shell command, as a POSIX shell reads them (docs/hooks.md)."""
 
 from cortex_policy.core.hooks.shell_input import AGENT, OTHER, PIPE, PROCESS, ShellSyntaxError, ShellWord, SimpleCommand
+from cortex_policy.core.hooks.shell_words import WordScanner
 
 MAX_NESTING = 32
 _RESERVED = frozenset((
@@ -11,14 +9,8 @@ _RESERVED = frozenset((
 ))  # fmt: skip
 _CASE = -1
 _BLANK = " \t\r"
-_CLOSING = frozenset('}"\\$`')
-_GLOB = frozenset("*?[{")
 _OPERATORS = frozenset(";&|()<>\n")
 _ENDS_OF_GROUPS = frozenset(("}", "done", "fi", "esac"))
-_SPECIAL_NAMES = frozenset("0123456789?$!#@*-")
-_ANSI_ESCAPES = dict(zip("abefnrtvE\\'\"?", "\a\b\x1b\f\n\r\t\v\x1b\\'\"?", strict=True))
-_ANSI_DIGITS = {"x": 2, "u": 4, "U": 8}  # how many may be behind it
-_ASCII_END = 0x80
 
 
 def simple_commands(text: str) -> "list[SimpleCommand]":
@@ -28,20 +20,20 @@ def simple_commands(text: str) -> "list[SimpleCommand]":
     return scanner.commands
 
 
-class _Scanner:
+class _Scanner(WordScanner):
     """Reads one text, from a position up to a mark that closes it."""
 
     def __init__(self, text: str, at: int, depth: int = 0) -> None:
         if depth > MAX_NESTING:
             raise ShellSyntaxError
-        self.text, self.at, self.depth = text, at, depth
+        super().__init__(text, at)
+        self.depth = depth
         self.commands: list[SimpleCommand] = []
         self._here_ends: list[tuple[str, bool, bool]] = []  # each word behind `<<`: text, has tabs, is quoted
         self._first = 0  # command of the pipeline
         self._groups: list[int] = []  # the number of commands before each `(`, _CASE for `case`
         self._before_pattern = 0  # the number of commands before the last pattern of `case`
         self._start_command(AGENT)
-        self._start_word()
 
     def _start_command(self, origin: str) -> None:
         self._words: list[ShellWord] = []
@@ -49,11 +41,6 @@ class _Scanner:
         self._source: ShellWord | None = None
         self._feeders = tuple(self.commands[self._first :]) if origin == PIPE else ()
         self._awaited = ""  # the redirection whose word is next
-
-    def _start_word(self) -> None:
-        self._parts: list[str] = []
-        self._has_word = self._is_expanded = self._is_solid = self._is_quoted = False
-        self._inner: list[SimpleCommand] = []
 
     def scan(self, end: str) -> None:
         """Read up to the mark, or to the end of the text if that is ''."""
@@ -79,109 +66,15 @@ class _Scanner:
             raise ShellSyntaxError
         self._end_command(AGENT)
 
-    def _scan_character(self, one: str) -> None:
-        if one == "\\":
-            self._scan_escape()
-        elif one == "'":
-            self._add_quoted_text(self._read_until("'"))
-        elif one == '"':
-            self._scan_double_quotes()
-        elif one in "$`":
-            self._scan_expansion(one, is_quoted=False)
-        else:
-            self._has_word = self._is_solid = True
-            self._is_expanded |= one in _GLOB
-            self._parts.append(one)
+    def _substitute_parentheses(self) -> "list[SimpleCommand]":
+        """Do what a WordScanner says, and keep the commands."""
+        return self._keep_commands(self._scan_parentheses())
 
-    def _scan_escape(self) -> None:
-        one = self.text[self.at : self.at + 1]
-        self.at += 1
-        if one != "\n":
-            self._add_quoted_text(one)
-
-    def _add_quoted_text(self, text: str) -> None:
-        self._has_word = self._is_solid = self._is_quoted = True
-        self._parts.append(text)
-
-    def _read_until(self, mark: str) -> str:
-        end = self.text.find(mark, self.at)
-        if end < 0:
-            raise ShellSyntaxError
-        found, self.at = self.text[self.at : end], end + 1
-        return found
-
-    def _scan_double_quotes(self) -> None:
-        self._add_quoted_text("")
-        while (one := self._next_character()) != '"':
-            if one == "\\":
-                self._parts.append(self._after_backslash('$`"\\'))
-            elif one in "$`":
-                self._scan_expansion(one, is_quoted=True)
-            else:
-                self._parts.append(one)
-
-    def _after_backslash(self, escapable: str) -> str:
-        """Return what a backslash leaves of itself and the next character: within quotes it escapes only some."""
-        one = self._next_character()
-        return one if one in escapable else "" if one == "\n" else f"\\{one}"
-
-    def _next_character(self) -> str:
-        if self.at >= len(self.text):
-            raise ShellSyntaxError
-        self.at += 1
-        return self.text[self.at - 1]
-
-    def _scan_expansion(self, one: str, *, is_quoted: bool) -> None:
-        """Read what the shell replaces; its place in the word keeps a `$`."""
-        follower = self.text[self.at : self.at + 1]
-        self._has_word = True
-        if one == "`":
-            self._scan_backticks()
-        elif follower == "'" and not is_quoted:
-            self.at += 1
-            self._scan_ansi_quotes()
-            return
-        elif follower == '"' and not is_quoted:
-            return  # `$"..."` is what `"..."` is
-        elif follower == "(":
-            self.at += 1
-            self._inner += self._keep_commands(self._scan_parentheses())
-            self._parts.append("$()")
-        elif follower == "{":
-            self.at += 1
-            self._scan_braces(is_quoted=is_quoted)
-        elif follower in _SPECIAL_NAMES or follower.isidentifier():
-            self._parts.append(f"${self._read_name()}")
-        else:
-            self._add_quoted_text(one)
-            return
-        self._is_expanded = True
-
-    def _read_name(self) -> str:
-        start = self.at
-        self.at += 1
-        if self.text[start] not in _SPECIAL_NAMES:
-            while self.text[start : self.at + 1].isidentifier() and self.at < len(self.text):
-                self.at += 1
-        return self.text[start : self.at]
-
-    def _scan_backticks(self) -> None:
-        inner: list[str] = []
-        while (one := self._next_character()) != "`":
-            inner.append(self._after_backslash("$`\\") if one == "\\" else one)
-        scanner = _Scanner("".join(inner), 0, self.depth + 1)
+    def _substitute_text(self, text: str) -> "list[SimpleCommand]":
+        """Do what a WordScanner says, and keep the commands."""
+        scanner = _Scanner(text, 0, self.depth + 1)
         scanner.scan("")
-        self._parts.append("$()")
-        self._inner += self._keep_commands(scanner.commands)
-
-    def _scan_ansi_quotes(self) -> None:
-        """Read `$'...'`; if it is not sure what it becomes, it may become anything."""
-        inner: list[str] = []
-        while (one := self._next_character()) != "'":
-            inner.append(one + self._next_character() if one == "\\" else one)
-        text = _decode_ansi_quotes("".join(inner))
-        self._is_expanded |= text is None
-        self._add_quoted_text(f"${''.join(inner)}" if text is None else text)
+        return self._keep_commands(scanner.commands)
 
     def _scan_parentheses(self) -> "list[SimpleCommand]":
         """Read up to a `)`, and return the commands there."""
@@ -200,42 +93,12 @@ class _Scanner:
         self.commands += marked
         return marked
 
-    def _scan_braces(self, *, is_quoted: bool) -> None:
-        start = self.at
-        while (one := self._next_character()) != "}":
-            if one == "\\":
-                self._next_character()
-            elif one == "'":
-                self._skip_single_quotes(is_quoted=is_quoted)
-            elif one == '"' or (one == "$" and not is_quoted and self.text[self.at : self.at + 1] in ("'", '"')):
-                self._skip_quotes(one)
-            elif one in "$`":
-                self._scan_expansion(one, is_quoted=True)
-        self._parts.append("${}" if "/" in self.text[start : self.at] else f"${self.text[start : self.at - 1]}")
-
-    def _skip_single_quotes(self, *, is_quoted: bool) -> None:
-        """Read `'...'` in braces; within double quotes some shells see no quotes there."""
-        text = self._read_until("'")
-        if is_quoted and not _CLOSING.isdisjoint(text):
-            raise ShellSyntaxError
-
-    def _skip_quotes(self, one: str) -> None:
-        """Read `"..."`, `$"..."` or `$'...'` in braces, which leave the word outside as it is."""
-        before = self._is_solid, self._is_quoted
-        if one == "$":
-            one = self._next_character()
-        if one == '"':
-            self._scan_double_quotes()
-        else:
-            self._scan_ansi_quotes()
-        self._is_solid, self._is_quoted = before
-
     def _scan_operator(self, one: str) -> None:
         follower = self.text[self.at : self.at + 1]
         if one in "<>" and follower == "(":
             self.at += 1
             self._has_word = self._is_solid = self._is_expanded = True
-            self._inner += self._keep_commands(self._scan_parentheses())
+            self._inner += self._substitute_parentheses()
             self._parts.append(PROCESS)
         elif one in "<>":
             self._scan_redirection(one)
@@ -319,11 +182,6 @@ class _Scanner:
         self._awaited = ""
         self._start_word()
 
-    def _pattern(self) -> str:
-        if not self._is_expanded:
-            return ""
-        return "".join("*" if len(part) > 1 and part[0] == "$" else part for part in self._parts)
-
     def _keep_word(self, word: ShellWord) -> None:
         """Keep a word, but not what the shell reads as its own before a program."""
         if not self._words and not self._is_quoted:
@@ -374,46 +232,3 @@ class _Scanner:
                 self.at += 1
             elif one in "$`":
                 self._scan_expansion(one, is_quoted=True)
-
-
-def _decode_ansi_quotes(text: str) -> str | None:
-    """Return what `$'...'` becomes in bash; None if that is not sure, as with bytes that are not ASCII."""
-    parts, at = list[str](), 0
-    while at < len(text):
-        one, at = text[at], at + 1
-        if one == "\\":
-            one, at = _decode_ansi_escape(text, at)
-        if not one:
-            return None
-        if one == "\0":
-            break  # bash drops the rest
-        parts.append(one)
-    return "".join(parts)
-
-
-def _decode_ansi_escape(text: str, at: int) -> "tuple[str, int]":
-    """Return the character for what is behind a backslash, '' if that is not sure, and the place behind it."""
-    kind = text[at]
-    if kind in _ANSI_ESCAPES:
-        return _ANSI_ESCAPES[kind], at + 1
-    if kind == "c":
-        return _control_character(text[at + 1 : at + 2]), at + 2
-    is_octal = kind in "01234567"
-    start, digits = (at, "01234567") if is_octal else (at + 1, "0123456789abcdefABCDEF")
-    is_braced = kind == "x" and text[start : start + 1] == "{"
-    start += is_braced
-    most = len(text) if is_braced else 3 if is_octal else _ANSI_DIGITS.get(kind, 0)
-    end = start
-    while text[end : end + 1] and text[end] in digits and end - start < most:
-        end += 1
-    code = int(text[start:end] or "80", len(digits) if is_octal else 16)
-    if kind not in "uU":
-        code &= 0xFF
-    is_closed = is_braced and text[end : end + 1] == "}"
-    return chr(code) if code < _ASCII_END and end > start else "", end + is_closed
-
-
-def _control_character(one: str) -> str:
-    if not one or not one.isascii() or one == "\\":
-        return ""
-    return "\x7f" if one == "?" else chr(ord(one.upper()) & 0x1F)
