@@ -117,29 +117,28 @@ def _request_schemas() -> "dict[str, Any]":
             "required": ["subject", "resource", "action"],
             "properties": entities,
         },
-        "EvaluationsRequest": {
-            "anyOf": [
-                {
-                    "allOf": [
-                        _reference("EvaluationRequest"),
-                        {"properties": {"evaluations": {"type": "array", "maxItems": 0}}},
-                    ]
-                },
-                {
-                    "type": "object",
-                    "required": ["evaluations"],
-                    "properties": {
-                        # an item that is wrong is denied, so that each of them may be anything
-                        "evaluations": {"type": "array", "minItems": 1, "maxItems": 1000, "items": {}},
-                        "options": {"type": "object", "properties": {"evaluations_semantic": {"enum": _SEMANTICS}}},
-                    },
-                },
-            ]
-        },
+        "EvaluationsRequest": {"anyOf": [_request_without_items(), _request_with_items()]},
         "SearchRequest": {
             "type": "object",
             "required": ["subject", "resource"],
             "properties": {name: entities[name] for name in ("subject", "resource", "context")},
+        },
+    }
+
+
+def _request_without_items() -> "dict[str, Any]":
+    no_items = {"properties": {"evaluations": {"type": "array", "maxItems": 0}}}
+    return {"allOf": [_reference("EvaluationRequest"), no_items]}
+
+
+def _request_with_items() -> "dict[str, Any]":
+    return {
+        "type": "object",
+        "required": ["evaluations"],
+        "properties": {
+            # an item that is wrong is denied, so that each of them may be anything
+            "evaluations": {"type": "array", "minItems": 1, "maxItems": 1000, "items": {}},
+            "options": {"type": "object", "properties": {"evaluations_semantic": {"enum": _SEMANTICS}}},
         },
     }
 

@@ -194,7 +194,7 @@ class _LedgerCall:
         if consumed:
             ring.add(consumed, now)
             wait = ring.wait_ticks(counted, 1, now)  # until one more fits
-        used = ring.used(counted, now)
+        used = ring.count_used(counted, now)
         if consumed and consumed == used:  # its window was empty: others may be, too
             _sweep_if_due(self._directory, now)
         seconds = (wait << rings.TICK_BITS) / 1e9
@@ -213,13 +213,13 @@ def open_and_lock_deliveries(directory: int, name: str, *, makes: bool) -> int |
 
 
 def _budget_of_repeat(ring: Ring, limit: int, now: int) -> Budget:
-    used = ring.used(min(limit, MAX_LIMIT), now)
+    used = ring.count_used(min(limit, MAX_LIMIT), now)
     return Budget(limit, used, max(0, limit - used), 0.0, 0, repeat=True)
 
 
 def _can_rebuild(ring: Ring, limit: int) -> bool:
     """Whether a file can be replaced by one for another limit, without copying more slots than a file may have."""
-    return ring.used(limit, rings.now_ticks()) // rings.hits_per_slot(limit) <= rings.EXACT_LIMIT
+    return ring.count_used(limit, rings.now_ticks()) // rings.hits_per_slot(limit) <= rings.EXACT_LIMIT
 
 
 def _sweep_if_due(directory: int, now: int) -> None:

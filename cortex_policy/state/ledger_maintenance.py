@@ -57,7 +57,7 @@ def replace_damaged_budget(directory: int, key: BudgetFileKey, damaged: int, lim
 
 def rebuild_budget(directory: int, key: BudgetFileKey, ring: Ring, limit: int, now: int) -> int:
     """Replace a file by one that holds a new limit, its live hits copied; return it open and locked."""
-    hits, step = ring.used(limit, now), hits_per_slot(limit)
+    hits, step = ring.count_used(limit, now), hits_per_slot(limit)
     oldest, mask = ring.head - hits, (1 << ring.bits) - 1
     slots = memoryview(os.pread(ring.descriptor, WORD << ring.bits, HEADER)).cast("q")
     # a slot of several hits gets the time of the newest of them, and so does the rest

@@ -143,7 +143,7 @@ class Ring:
         if now < self.closed:
             return self.closed - now
         if self.is_too_small(limit):  # for a larger limit than the file was made for: count instead
-            return 0 if self.used(limit, now) + cost <= limit else WINDOW_TICKS
+            return 0 if self.count_used(limit, now) + cost <= limit else WINDOW_TICKS
         hit = self.head - limit + cost - 1
         tick = self.tick_of_hit(hit) if hit >= 0 else 0
         # a tick of the future can only be damage or another clock: it is inside the window too
@@ -169,7 +169,7 @@ class Ring:
         self._store(AT_KEPT, self.head)  # first, so that a crash here loses no hit
         self._write(GONE.to_bytes(WORD, sys.byteorder), WORD * AT_HEAD)
 
-    def used(self, limit: int, now: int) -> int:
+    def count_used(self, limit: int, now: int) -> int:
         """Count the hits in the window by halving, as the ring is ordered."""
         if now < self.closed:
             return limit

@@ -44,7 +44,7 @@ class _Ring:
             self.head = size = 2 * size
             self.mask = size - 1
 
-    def used(self, horizon: int) -> int:
+    def count_used(self, horizon: int) -> int:
         """Count the hits after the horizon by halving, as the ring is ordered."""
         low, high = self.head - len(self.ticks), self.head
         while low < high:
@@ -129,7 +129,7 @@ class MemoryBudgets:
                     ring.store(cost, now)
                     wait = ring.wait_ticks(limit, 1, now)  # until one more fits
                     self._rings[key] = ring
-                used = ring.used(now - WINDOW_TICKS)
+                used = ring.count_used(now - WINDOW_TICKS)
         return Budget(limit, used, max(0, limit - used), (wait << TICK_BITS) / 1e9, consumed)
 
     def renew_locks(self) -> None:
@@ -144,7 +144,7 @@ class MemoryBudgets:
         self._sweep_at = now + WINDOW_TICKS
         for key, ring in list(self._rings.items()):
             with ring.lock:
-                is_idle = ring.used(now - WINDOW_TICKS) == 0
+                is_idle = ring.count_used(now - WINDOW_TICKS) == 0
                 ring.good_until = 0 if is_idle else self._sweep_at
             if is_idle:
                 del self._rings[key]

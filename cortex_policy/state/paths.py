@@ -121,11 +121,8 @@ def _resolve_path(
     if walk.is_protected or collapsed_walk.is_protected:
         end = resolved if walk.is_protected else resolved_collapsed
         protected_reason = f"leads to `{end}`, which governs grants"
-    protected_reason = (
-        protected_reason
-        or _protection_text(resolved, protected, origin)
-        or _protection_text(resolved_collapsed, protected, origin)
-    )
+    for end in (resolved, resolved_collapsed):
+        protected_reason = protected_reason or _protection_text(end, protected, origin)
     if error := walk.error or collapsed_walk.error:
         error = f"cannot be resolved: {error}"
         return ResolvedPath(argument, given, normalized, error=error, protected_reason=protected_reason)

@@ -77,7 +77,7 @@ async def serve(request: Request) -> Response:
     except AccessDenied as denied:
         return await refusal(store, denied)
     except CortexPolicyError as error:
-        return undecided(error)
+        return deny_undecided(error)
     except httpx.TimeoutException:
         return problem(HTTPStatus.GATEWAY_TIMEOUT, "the model did not answer in time")
     except httpx.HTTPError as error:
@@ -91,7 +91,7 @@ async def health(request: Request) -> Response:
     try:
         await request.state.store.load_async(GRANT)
     except CortexPolicyError as error:
-        return undecided(error)
+        return deny_undecided(error)
     return JSONResponse({"status": "ok"})
 
 
@@ -124,7 +124,7 @@ async def refusal(store: PolicyStore, denied: AccessDenied) -> Response:
         answer.headers["retry-after"] = str(seconds)
         return answer
     if reason == "stopped":  # by whom and why is in the log, and no business of the client
-        return undecided(denied)
+        return deny_undecided(denied)
     hint = ""
     if reason == "action_not_allowed":
         with suppress(CortexPolicyError):  # it may have been removed since
@@ -132,7 +132,7 @@ async def refusal(store: PolicyStore, denied: AccessDenied) -> Response:
     return problem(HTTPStatus.FORBIDDEN, str(denied), reason, hint)
 
 
-def undecided(error: CortexPolicyError) -> Response:
+def deny_undecided(error: CortexPolicyError) -> Response:
     """Deny a call that cannot be decided. The details name files of this host, so only the log gets them."""
     log.warning("%a; %a", str(error), error.hint)
     status = HTTPStatus.BAD_REQUEST if error.exit_code == NO_CALL else HTTPStatus.SERVICE_UNAVAILABLE

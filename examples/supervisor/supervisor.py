@@ -22,30 +22,30 @@ ONWARD = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | getattr(os, "O_PATH", o
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def answered(store: PolicyStore, request: dict[str, Any]) -> dict[str, object]:
+def answer_request(store: PolicyStore, request: dict[str, Any]) -> dict[str, object]:
     """Write a file if the grant lets us; say what became of it."""
     path, text = request.get("path"), request.get("text")
     if not isinstance(path, str) or not isinstance(text, str):
-        return refused("bad_request", "`path` and `text` must be strings")
+        return refusal("bad_request", "`path` and `text` must be strings")
     try:
         data = text.encode()
         decision = store.enforce("artefacts", "write", {"path": path, "size": len(data)})
         (place, _), *_ = decision.paths  # `path` is the one path argument of this call
         if place.resolved is None:  # only where the grant has no scope
-            return refused("not_written", place.error)
+            return refusal("not_written", place.error)
         replace(place.resolved, data)
     except AccessDenied as denied:
-        return refused(denied.reason, str(denied), advice(denied), seconds_until(denied))
+        return refusal(denied.reason, str(denied), advice(denied), seconds_until(denied))
     except CortexPolicyError as error:  # it could not be decided, so it is denied as well
-        return refused(error.reason, str(error), error.hint)
+        return refusal(error.reason, str(error), error.hint)
     except UnicodeEncodeError:
-        return refused("bad_request", "`text` holds what UTF-8 cannot say")
+        return refusal("bad_request", "`text` holds what UTF-8 cannot say")
     except OSError as error:
-        return refused("not_written", os.strerror(error.errno or 0).lower())
+        return refusal("not_written", os.strerror(error.errno or 0).lower())
     return {"written": True, "bytes": len(data)}
 
 
-def refused(reason: str, message: str, hint: str = "", retry_after_seconds: float | None = None) -> dict[str, object]:
+def refusal(reason: str, message: str, hint: str = "", retry_after_seconds: float | None = None) -> dict[str, object]:
     """Return the answer for what was not written; only what can be cured by waiting says how long."""
     answer = {"written": False, "reason": reason, "message": message}
     return answer | {"hint": hint or None, "retry_after_seconds": retry_after_seconds}
@@ -70,11 +70,11 @@ def replace(resolved: str, data: bytes) -> None:
     """Replace a file at a resolved path; a link that appeared on the way after the decision raises an error."""
     *directories, name = resolved.split("/")[1:]
     with ExitStack() as opened:
-        here = held(opened, os.open("/", ONWARD))
+        here = close_at_end(opened, os.open("/", ONWARD))
         for directory in directories:
             with suppress(FileExistsError):
                 os.mkdir(directory, dir_fd=here)
-            here = held(opened, os.open(directory, ONWARD, dir_fd=here))
+            here = close_at_end(opened, os.open(directory, ONWARD, dir_fd=here))
         draft = f".new-{secrets.token_hex(8)}"
         try:
             with os.fdopen(os.open(draft, NEW, 0o644, dir_fd=here), "wb") as file:
@@ -86,7 +86,7 @@ def replace(resolved: str, data: bytes) -> None:
             raise
 
 
-def held(opened: ExitStack, descriptor: int) -> int:
+def close_at_end(opened: ExitStack, descriptor: int) -> int:
     """Have a descriptor closed at the end."""
     opened.callback(os.close, descriptor)
     return descriptor
@@ -110,7 +110,9 @@ def supervise(root: str, asked: Iterable[dict[str, Any] | None]) -> int:
             print(f"supervisor: {error}; {error.hint}", file=sys.stderr)
         for request in asked:
             answer = (
-                refused("bad_request", "a line is one JSON object") if request is None else answered(store, request)
+                refusal("bad_request", "a line is one JSON object")
+                if request is None
+                else answer_request(store, request)
             )
             is_all_written &= answer["written"] is True
             about = {"agent": request.get("agent"), "path": request.get("path")} if request else {}

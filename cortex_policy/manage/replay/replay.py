@@ -109,7 +109,7 @@ def replay(
         replayer.answer_all_waiting()
     return ReplayResult(
         groups.flips(),
-        groups.undecided(),
+        groups.undecided_calls(),
         groups.same,
         counts.lines,
         counts.unreadable,
@@ -173,7 +173,7 @@ class _AnswerGroups:
         all_flips = [Flip(*key, count, to_example(call)) for key, (count, call) in self._flips.items()]
         return tuple(sorted(all_flips, key=lambda flip: (not flip.allows, -flip.count, flip.grant)))
 
-    def undecided(self) -> tuple[UndecidedCalls, ...]:
+    def undecided_calls(self) -> tuple[UndecidedCalls, ...]:
         """Return the undecided calls, the most frequent first."""
         calls = [
             UndecidedCalls(grant, why, "" if full else FULL_ARGS_HINT, count)

@@ -64,15 +64,9 @@ def entry_for_write(
     written = tuple(new for _, new in changes.values() if new is not None and new in kept and new not in replaced)
     widened = _widening_text(meaning)[:MAX_WIDENED_LENGTH]
     return HistoryEntry(
-        version,
-        current_timestamp(),
-        current_author(),
-        command,
-        meaning.verdict,
-        widened,
-        grant_changes,
+        version, current_timestamp(), current_author(), command, meaning.verdict, widened, grant_changes,
         written=written,
-    )
+    )  # fmt: skip
 
 
 def entry_for_stamp(
