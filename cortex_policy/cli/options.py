@@ -86,6 +86,12 @@ TableOption = Annotated[
     ),
 ]
 RootOption = Annotated[str | None, typer.Option("--root", metavar="DIR", help=ROOT_HELP)]
+SocketOption = Annotated[
+    str | None,
+    typer.Option(
+        "--socket", metavar="PATH", help="Listen on this socket, in a directory of yours alone.", show_default=False
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print only errors and hints.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print what would be written; write nothing.")]

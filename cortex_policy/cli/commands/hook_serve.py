@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.commands.hook_install import Agent, AgentArgument
-from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.printing import print_json
+from cortex_policy.cli.listening import print_listening, usual_socket_path
+from cortex_policy.cli.options import JsonOption, RootOption, SocketOption
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.cli.shared_options import with_options_of
 from cortex_policy.core import Value
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import message_line
 from cortex_policy.hook import DEADLINE_SECONDS, MAX_DEADLINE_SECONDS, HookWords, HookWordsError, parse_hook_words
 
 if TYPE_CHECKING:
@@ -44,12 +43,7 @@ def _server_options(
     agent: AgentArgument,
     root: RootOption = None,
     *,
-    socket: Annotated[
-        str | None,
-        typer.Option(
-            "--socket", metavar="PATH", help="Listen on this socket, in a directory of yours alone.", show_default=False
-        ),
-    ] = None,
+    socket: SocketOption = None,
     port: Annotated[
         int | None,
         typer.Option(
@@ -128,10 +122,7 @@ def _socket_path(options: ServerOptions) -> str:
     """Return where to listen: one place for each agent and root, unless one is named."""
     if options.socket is not None:
         return os.path.abspath(options.socket)
-    from cortex_policy.state import default_state_directory, sha256_hex  # noqa: PLC0415 - see above
-
-    name = f"hook-{options.agent.value}-{sha256_hex(os.fsencode(options.root))[:8]}.sock"
-    return f"{default_state_directory()}/{name}"
+    return usual_socket_path(f"hook-{options.agent.value}", options.root)
 
 
 def _run_server(words: HookWords, options: ServerOptions, *, json: bool) -> int:
@@ -159,10 +150,4 @@ def _print_address(listener: "UnixListener | PortListener", key: str | None, *, 
 
     is_port = isinstance(listener, PortListener)
     where = f"http://127.0.0.1:{listener.port}/" if is_port else listener.path  # type: ignore[union-attr]
-    if json:
-        print_json({"url" if is_port else "socket": where, "key": key})
-    else:
-        typer.echo(message_line(f"listening on `{where}`"))
-        if key is not None:
-            typer.echo(message_line(f"the key of its clients is in `{key}`"))
-    sys.stdout.flush()
+    print_listening(where, "url" if is_port else "socket", "key", key, json=json)

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.printing import print_json
+from cortex_policy.cli.listening import print_listening, usual_socket_path
+from cortex_policy.cli.options import JsonOption, RootOption, SocketOption
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import message_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,12 +23,7 @@ MAX_WORKERS = 64
 def serve(  # noqa: PLR0913 - one parameter for each option
     root: RootOption = None,
     *,
-    socket: Annotated[
-        str | None,
-        typer.Option(
-            "--socket", metavar="PATH", help="Listen on this socket, in a directory of yours alone.", show_default=False
-        ),
-    ] = None,
+    socket: SocketOption = None,
     tcp: Annotated[
         str | None,
         typer.Option(
@@ -124,7 +118,7 @@ def _serve(
         # relative paths of calls start at the root: where the server was started says nothing about its clients
         os.chdir(directory)
         words = ServeWords(answerer, address, secret)
-        return _run(words, workers, lambda: _announce(address, token_file, json=json))
+        return _run(words, workers, lambda: print_listening(address.url, "url", "token", token_file, json=json))
     finally:
         address.close()
 
@@ -145,20 +139,5 @@ def _listen(name: "UnresolvedRoot", socket: str | None, tcp: str | None, tls: tu
         return addresses.inherit_socket(os.environ, context)
     if tcp is not None:
         return addresses.listen_on_address(tcp, context)
-    return addresses.listen_on_socket(os.path.abspath(socket) if socket is not None else _usual_socket(name))
-
-
-def _usual_socket(name: "UnresolvedRoot") -> str:
-    from cortex_policy.state import default_state_directory, sha256_hex  # noqa: PLC0415 - no other command needs it
-
-    return f"{default_state_directory()}/serve-{sha256_hex(os.fsencode(name.path))[:8]}.sock"
-
-
-def _announce(address: "Address", token: str | None, *, json: bool) -> None:
-    if json:
-        print_json({"url": address.url, "token": token})
-    else:
-        typer.echo(message_line(f"listening on `{address.url}`"))
-        if token is not None:
-            typer.echo(message_line(f"the token of its clients is in `{token}`"))
-    sys.stdout.flush()
+    path = os.path.abspath(socket) if socket is not None else usual_socket_path("serve", name.path)
+    return addresses.listen_on_socket(path)
