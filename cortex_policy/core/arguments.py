@@ -258,11 +258,12 @@ def _find_value_violation(declaration: "dict[str, Any]", types: tuple[str, ...],
 def _find_keyword_violation(keyword: str, bound: "object", value: "object", depth: int, work: _Work) -> str:
     kind = _json_kind(value)
     if keyword in _BOUNDS:
-        return "" if kind == "number" and _is_within_bound(keyword, value, bound) else f"must meet `{keyword}` {bound}"
+        is_met = kind == "number" and _is_within_bound(keyword, value, bound)
+        return "" if is_met else _unmet_bound_text(keyword, bound)
     if keyword in _LENGTHS:
         size = len(value) if kind == _LENGTHS[keyword] else -1  # type: ignore[arg-type]
         fits = size >= 0 and (size >= bound if keyword.startswith("min") else size <= bound)  # type: ignore[operator]
-        return "" if fits else f"must meet `{keyword}` {bound}"
+        return "" if fits else _unmet_bound_text(keyword, bound)
     if keyword == "pattern":
         return _find_pattern_violation(str(bound), value, work)
     if keyword == "items":
@@ -273,6 +274,12 @@ def _find_keyword_violation(keyword: str, bound: "object", value: "object", dept
                 work.items.append(part)
                 return f"(an item) {why}"
     return ""
+
+
+def _unmet_bound_text(keyword: str, bound: "object") -> str:
+    from cortex_policy.core.value_text import format_value  # noqa: PLC0415 - only a denial needs it
+
+    return f"must meet `{keyword}` {format_value(bound)}"
 
 
 def _is_within_bound(keyword: str, value: "object", bound: "object") -> bool:

@@ -4,6 +4,7 @@ It takes decisions as `Any`: core.model calls it, so it must not import core.mod
 """
 
 from cortex_policy.core.text import escape_output
+from cortex_policy.core.value_text import format_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def _path_line(path: "Any", scope: str | None) -> str:
 
 
 def _budget_line(budget: "Any") -> str:
-    line = f"budget: {budget.remaining} of {budget.limit} left{' on this host alone' if budget.local else ''}"
+    numbers = f"{format_value(budget.remaining)} of {format_value(budget.limit)}"
+    line = f"budget: {numbers} left{' on this host alone' if budget.local else ''}"
     if budget.remaining or budget.retry_after_seconds is None:
         return line
     return f"{line}, a call fits in {budget.retry_after_seconds:.1f} seconds"

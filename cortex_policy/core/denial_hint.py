@@ -4,6 +4,7 @@ from cortex_policy.core.engine import normalize_scope
 from cortex_policy.core.model import ACTION_NOT_ALLOWED, ARGUMENT_NOT_ALLOWED, PATH_OUTSIDE_SCOPE, RATE_LIMITED
 from cortex_policy.core.operator_commands import append_root_option, approval_hint, scopes_that_allow, set_command
 from cortex_policy.core.text import join_words_that_fit
+from cortex_policy.core.value_text import format_value
 
 _MAX_COMPARED = 20  # paths of a call
 
@@ -79,6 +80,6 @@ def _command_text(grant: "Grant", root: str | None, option: str, words: list[str
 def _rate_hint(decision: "Decision") -> str:
     budget = decision.budget
     if budget is None or budget.retry_after_seconds is None:
-        return f"ask for a cost of at most {budget.limit}" if budget is not None else ""
+        return f"ask for a cost of at most {format_value(budget.limit)}" if budget is not None else ""
     seconds = budget.retry_after_seconds
     return f"a call fits in {seconds:.1f} seconds; wait for it with `--wait {int(seconds) + 1}`"

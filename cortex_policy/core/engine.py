@@ -133,8 +133,9 @@ def decide_rate(grant: "Grant", request: "Request", budget: "Budget") -> Decisio
 def rate_denial_text(budget: "Budget") -> str:
     """Say why a budget has no room."""
     if budget.retry_after_seconds is None:
-        # the cost stays unsaid: Python refuses to print the largest ones
-        return f"a cost above {budget.limit} never fits into a minute"
+        from cortex_policy.core.value_text import format_value  # noqa: PLC0415 - few calls cost so much
+
+        return f"a cost above {format_value(budget.limit)} never fits into a minute"
     if budget.closed:
         return (
             f"closed for a minute: {budget.closed_because}"

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
 _MAX_LISTED = 12
 _MAX_LENGTH = 60  # characters
 _MAX_INTEGER = 10**40  # Python refuses to print the largest integers
+_EXACT = 1 << 53  # up to here each whole number is a float of its own
 
 
 def format_first_values(values: "Sequence[object]") -> str:
@@ -21,6 +22,8 @@ def format_value(value: object) -> str:
         return f'"{value[:_MAX_LENGTH]}..."' if len(value) > _MAX_LENGTH else f'"{value}"'
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, float) and -_EXACT < value < _EXACT and value.is_integer():
+        value = int(value)  # JSON has one number type: `30.0` and `30` are one value, and get one text
     if isinstance(value, int) and abs(value) >= _MAX_INTEGER:
         return "a number that is too long to print"
     if isinstance(value, dict | list | tuple):

@@ -167,6 +167,22 @@ def test_a_bound_on_the_work_is_named(pattern: str, value: str, why: str) -> Non
     assert missed({"pattern": pattern}, value) == f"`x` {why}"
 
 
+@pytest.mark.parametrize(("bound", "text"), [
+    (3, "3"), (3.0, "3"), (-0.0, "0"), (2.5, "2.5"), (1e-7, "1e-07"), (float(2**53), "9007199254740992.0"), (1e16, "1e+16"),
+    (10**39, "1" + "0" * 39), (10**40, "a number that is too long to print"),
+])  # fmt: skip
+def test_a_bound_is_named_in_one_way_however_it_is_spelled(bound: float, text: str) -> None:
+    """JSON has one number type."""
+    assert missed({"minimum": bound, "maximum": bound}, "a") == f"`x` must meet `minimum` {text}"
+    if bound == 3:
+        assert missed({"minItems": bound}, "a") == "`x` must meet `minItems` 3"
+
+
+def test_a_bound_of_any_size_can_be_named() -> None:
+    """Python refuses to print the largest integers."""
+    assert missed({"maximum": -(10**5_000)}, 3).endswith("`maximum` a number that is too long to print")
+
+
 def test_the_values_of_one_call_share_a_bound_on_the_work() -> None:
     """An array holds any number of values, each within its own bound."""
     declaration, value = {"pattern": "a{20}b|x$"}, "a" * 9_000 + "x"  # 197,812 steps

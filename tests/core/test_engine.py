@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cortex_policy.core.denial_hint import denial_hint
 from cortex_policy.core.engine import decide, denial_before_rate
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
@@ -96,6 +97,15 @@ def test_a_cost_that_never_fits_is_not_retryable() -> None:
     assert (later.reason, later.retryable) == (RATE_LIMITED, True)
     assert later.budget is not None
     assert later.budget.retry_after_seconds == 40.0
+
+
+def test_a_limit_of_any_size_can_be_named() -> None:
+    """Python refuses to print the largest integers."""
+    grant = Grant("g", "t", ("tree",), Rate(10**5_000), {})
+    never = decide(grant, Request("tree", {}, cost=10**5_001))
+    assert never.message.endswith("a cost above a number that is too long to print never fits into a minute")
+    assert "too long to print" in never.explain()
+    assert denial_hint(grant, "tree", never, None) == "ask for a cost of at most a number that is too long to print"
 
 
 @pytest.mark.parametrize("cost", [0, -5])

@@ -1,0 +1,91 @@
+"""Write the vectors of conformance/ from the answers of this program: python scripts/generate_vector.py [--check | --report].
+
+Inputs are made by a seeded generator, and by hand in conformance/cases/*.jsonl, of which only `expect` is written.
+`--check` writes nothing, and exits 1 if a file would change. `--report` counts reasons and messages.
+"""
+
+import gzip
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+TOP = Path(__file__).parent.parent
+sys.path.insert(0, str(TOP))
+
+from scripts.vectors.answers import answer  # noqa: E402 - found by the line above
+from scripts.vectors.chance import Chance  # noqa: E402
+from scripts.vectors.files import CONFORMANCE, GENERATED, case_files, compress, read_lines, to_line  # noqa: E402
+from scripts.vectors.random_arguments import argument_vector  # noqa: E402
+from scripts.vectors.random_decisions import decision_vector  # noqa: E402
+from scripts.vectors.random_decode import decode_vector  # noqa: E402
+from scripts.vectors.random_ids import id_vector  # noqa: E402
+from scripts.vectors.random_path_arguments import path_argument_vector  # noqa: E402
+from scripts.vectors.random_paths import path_vector  # noqa: E402
+from scripts.vectors.random_patterns import pattern_vector  # noqa: E402
+from scripts.vectors.random_rates import rate_vector  # noqa: E402
+from scripts.vectors.report import report  # noqa: E402
+from scripts.vectors.tables import tables  # noqa: E402
+from scripts.vectors.texts import Vector  # noqa: E402
+
+SEED = "cortex-policy conformance 1"
+KINDS = {
+    "decode": (decode_vector, 4_000),
+    "ids": (id_vector, 200),
+    "arguments": (argument_vector, 5_000),
+    "patterns": (pattern_vector, 3_500),
+    "path_arguments": (path_argument_vector, 1_300),
+    "paths": (path_vector, 3_000),
+    "decide": (decision_vector, 5_000),
+    "rate": (rate_vector, 1_500),
+}
+
+
+def generated_vectors(kind: str) -> Iterator[Vector]:
+    """Return the vectors of a kind that are made by chance, each input once."""
+    make, count = KINDS[kind]
+    chance, seen = Chance(f"{SEED} {kind}"), set[str]()
+    while len(seen) < count:
+        vector = make(chance)
+        if vector is not None and (text := to_line(vector)) not in seen:
+            seen.add(text)
+            yield {"id": f"{kind}/{len(seen)}", **vector, "expect": answer(vector)}
+
+
+def case_vectors(file: Path) -> Iterator[Vector]:
+    """Return the vectors of a file made by hand, with what this program answers."""
+    for vector in read_lines(file):
+        yield {**vector, "expect": answer(vector)}
+
+
+def drifted() -> dict[Path, bytes]:
+    """Return the right content of each file that differs."""
+    wanted = {GENERATED / f"{kind}.jsonl.gz": "".join(map(to_line, generated_vectors(kind))) for kind in KINDS}
+    stale = {file: compress(text) for file, text in wanted.items() if _text_of(file) != text}
+    plain = {file: "".join(map(to_line, case_vectors(file))) for file in case_files()}
+    plain[CONFORMANCE / "tables.json"] = json.dumps(tables(), indent=2) + "\n"
+    return stale | {
+        file: text.encode() for file, text in plain.items() if not file.exists() or file.read_text() != text
+    }
+
+
+def _text_of(file: Path) -> str:
+    """Return the text in a compressed file: its bytes differ between versions of zlib."""
+    return gzip.decompress(file.read_bytes()).decode() if file.exists() else ""
+
+
+def main(words: list[str]) -> None:
+    """Write what differs; with --check name it and exit 1."""
+    if words == ["--report"]:
+        sys.stdout.write(report())
+        return
+    stale = drifted()
+    if words == ["--check"]:
+        names = ", ".join(str(file.relative_to(TOP)) for file in stale)
+        sys.exit(f"the program answers otherwise, run scripts/generate_vector.py: {names}" if stale else 0)
+    for file, content in stale.items():
+        file.write_bytes(content)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
