@@ -7,12 +7,12 @@ import os
 
 from cortex_policy import load_kept_modules
 from cortex_policy.core.decode import HOOKS, MalformedError, decode_json
-from cortex_policy.core.engine import denial_before_rate, path_syntax_problem_text
+from cortex_policy.core.engine import denial_before_rate
 from cortex_policy.core.hooks import PayloadError
 from cortex_policy.core.hooks.guarded_files import PLACES, guarded_path_denial_text
 from cortex_policy.core.hooks.inputs import remove_members
 from cortex_policy.core.hooks.payload import CANARY, MAX_BYTES, detect_agent, read_tool_call
-from cortex_policy.core.hooks.questions import apply_rules
+from cortex_policy.core.hooks.questions import ToolOutcome, apply_rules, args_with_path_values, outside_root_text
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -26,7 +26,7 @@ from cortex_policy.core.model import (
     Request,
     Settings,
 )
-from cortex_policy.core.path_arguments import collapse_path, path_arguments
+from cortex_policy.core.path_arguments import collapse_path
 from cortex_policy.state import home_directory, sha256
 from cortex_policy.state.deliveries import Delivery
 from cortex_policy.state.enforcement import (
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from cortex_policy.state import Root
 
     Guard = Callable[[str], str]  # why a path may not be touched, '' if it may
+    Enter = Callable[[str], str]  # why a directory cannot be entered, '' once it is
 
 
 _NOTHING = ProtectedPaths(frozenset(), ())
@@ -77,24 +78,26 @@ def decide_payload(data: bytes, named: str, root: str, tag: str, tell_agent: "Ca
         return f"denied: the agent sent JSON that is not valid or not allowed here: {error}"
     except PayloadError as error:
         return f"denied: the agent sent something that the policy cannot read: {error}"
+    return decide_tool_call(call, root, tag, _enter_directory).text
+
+
+def decide_tool_call(call: "ToolCall", root: str, tag: str | None, enter: "Enter") -> ToolOutcome:
+    """Decide a call, and take its hits. A delivery with a `tag` may be one of several of the same call.
+
+    `enter` gets the directory of the call, from which its approvals and its lines in the audit log are then; it
+    returns why that cannot be, '' if it is.
+    """
     try:
-        return _decide_call(call, root, tag)
+        asked = _apply_rules_of_root(call, root, tag, enter)
     except CortexPolicyError as error:
-        from cortex_policy.core.hooks.reasons import error_denial_text  # noqa: PLC0415 - only a denial needs it
-
-        return error_denial_text(error)
-
-
-def _decide_call(call: "ToolCall", named_root: str, tag: str) -> str:
-    try:
-        questions = _apply_rules_of_root(call, named_root, tag)
-    except GrantError as error:
-        return _rules_error_text(call, error)
-    return questions if isinstance(questions, str) else questions.first_denial_text()
+        return ToolOutcome(_rules_error_text(call, error), error=error)
+    return asked if isinstance(asked, ToolOutcome) else asked.decide()
 
 
-def _apply_rules_of_root(call: "ToolCall", named_root: str, tag: str) -> "str | _GrantQuestions":
-    """Return what the grants are asked; if the rules decide alone, write the audit log, and return why they deny."""
+def _apply_rules_of_root(
+    call: "ToolCall", named_root: str, tag: str | None, enter: "Enter"
+) -> "ToolOutcome | _GrantQuestions":
+    """Return what the grants are asked; if the rules decide alone, write the audit log, and return what they say."""
     with AuditedCall(HOOKS, call.tool, {}, 1, peek=False, is_recorded=call.tool != CANARY) as audited:
         check_host_stop()
         root = find_root(named_root)
@@ -103,14 +106,15 @@ def _apply_rules_of_root(call: "ToolCall", named_root: str, tag: str) -> "str | 
         ruling = apply_rules(call, rules, home)
         tops = dict.fromkeys((root.path, call.cwd, home))
         guard = _make_guard(call, rules, _guarded_links(tops, rules.guard) if ruling.paths else [])
-        cwd_denial = _enter_directory(call)
+        why = enter(call.cwd)
+        cwd_denial = _ruling_denial_text(call, why) if why else ""
         denial = ruling.denial or _guarded_denial_text(call, ruling, guard) or (cwd_denial if ruling.questions else "")
         if not denial and ruling.questions:
             return _GrantQuestions(root, call, tag, ruling, guard)
         if call.tool != CANARY and settings.audit_file is not None:
             audited.set_root_and_open_log(root.path, _judged_inputs(call, rules), settings)
         audited.decision = Decision(ACTION_NOT_ALLOWED if denial else ALLOWED)
-    return denial
+    return ToolOutcome(denial, decision=audited.decision)
 
 
 def _judged_inputs(call: "ToolCall", rules: "HookRules") -> "Mapping[str, object]":
@@ -119,12 +123,12 @@ def _judged_inputs(call: "ToolCall", rules: "HookRules") -> "Mapping[str, object
     return inputs if isinstance(inputs, dict) else {}
 
 
-def _enter_directory(call: "ToolCall") -> str:
+def _enter_directory(path: str) -> str:
     """Enter the directory of a call, for the audit log and for humans who approve; return why it cannot be."""
     try:
-        os.chdir(call.cwd)
+        os.chdir(path)
     except (OSError, ValueError):
-        return _ruling_denial_text(call, "its working directory cannot be entered")
+        return "its working directory cannot be entered"
     return ""
 
 
@@ -142,11 +146,15 @@ def _guarded_denial_text(call: "ToolCall", ruling: "Ruling", guard: "Guard") -> 
     return _ruling_denial_text(call, why) if why else ""
 
 
-def _rules_error_text(call: "ToolCall", error: GrantError) -> str:
+def _rules_error_text(call: "ToolCall", error: CortexPolicyError) -> str:
     if error.reason is GRANT_NOT_FOUND:
         return _ruling_denial_text(call, "there are no rules for the tools of agents")
     if error.reason is GRANT_INVALID:
         return _ruling_denial_text(call, "the rules for the tools of agents are not valid")
+    return _error_denial_text(error)
+
+
+def _error_denial_text(error: CortexPolicyError) -> str:
     from cortex_policy.core.hooks.reasons import error_denial_text  # noqa: PLC0415 - only a denial needs it
 
     return error_denial_text(error)
@@ -190,34 +198,36 @@ def _final_paths(path: str) -> set[str]:
 class _GrantQuestions:
     """What the grants are asked about one call: all must allow it, and one hit is taken."""
 
-    def __init__(self, root: "Root", call: "ToolCall", tag: str, ruling: "Ruling", guard: "Guard") -> None:
+    def __init__(self, root: "Root", call: "ToolCall", tag: str | None, ruling: "Ruling", guard: "Guard") -> None:
         self._root, self._cwd, self._guard = root, call.cwd, guard
         self._inputs = call.inputs
-        identity = ascii((call.session, call.call_id, call.tool, call.inputs))
-        self._delivery = Delivery(sha256(identity.encode("ascii")).digest(), tag)
+        self._delivery = _delivery_of(call, tag) if tag is not None else None
         self._counted = next((question for question in ruling.questions if question.consumes), None)
         others = [question for question in ruling.questions if question is not self._counted]
         # INVARIANT: the hit comes last, so that none is taken for a call that another grant denies
         self._questions = others if self._counted is None else [*others, self._counted]
 
-    def first_denial_text(self) -> str:
-        """Ask until one denies, and return why; '' if all allow."""
-        return next(filter(None, map(self._ask, self._questions)), "")
+    def decide(self) -> ToolOutcome:
+        """Ask until one denies, and return what it said; if all allow, what the last one said, which counts."""
+        outcomes = map(self._ask, self._questions)
+        outcome = next(outcomes)
+        while not outcome.text and (after := next(outcomes, None)) is not None:
+            outcome = after
+        return outcome
 
-    def _ask(self, question: "GrantQuestion") -> str:
+    def _ask(self, question: "GrantQuestion") -> ToolOutcome:
         is_peek = question is not self._counted
-        with AuditedCall(question.grant, question.action, question.args, 1, peek=is_peek) as audited:
-            grant, settings = load_for_call_in_root(self._root, question.grant)
-            if grant.fs_scope and not question.no_path:
-                settings = Settings(**{**vars(settings), "require_path": True})
-            audited.set_grant_and_open_log(grant, _with_path_values(grant, question), settings)
-            audited.decision = self._decide(question, grant, audited)
-        if audited.decision:
-            return ""
-        load_kept_modules("core/text", "core/hooks/ruling_denial_text", "core/hooks/reasons")
-        from cortex_policy.core.hooks.reasons import grant_denial_text  # noqa: PLC0415 - only a denial needs it
-
-        return grant_denial_text(question, grant, audited.decision)
+        audited = AuditedCall(question.grant, question.action, question.args, 1, peek=is_peek)
+        try:
+            with audited:
+                grant, settings = load_for_call_in_root(self._root, question.grant)
+                if grant.fs_scope and not question.no_path:
+                    settings = Settings(**{**vars(settings), "require_path": True})
+                audited.set_grant_and_open_log(grant, args_with_path_values(grant, question), settings)
+                decision = audited.decision = self._decide(question, grant, audited)
+        except CortexPolicyError as error:
+            return ToolOutcome(_error_denial_text(error), question, audited.grant, error=error)
+        return ToolOutcome("" if decision else _grant_denial_text(question, grant, decision), question, grant, decision)
 
     def _decide(self, question: "GrantQuestion", grant: "Grant", audited: AuditedCall) -> Decision:
         origin, settings = _origin_of(grant), audited.settings
@@ -252,7 +262,7 @@ class _GrantQuestions:
     ) -> Decision | None:
         """Deny paths outside of the root or guarded, and those that are denied from another directory of the call."""
         for request in requests:
-            why = _outside_root_text(grant, request) if question.within_root else ""
+            why = outside_root_text(grant, request) if question.within_root else ""
             ends = [path.resolved for path in request.paths if path.resolved is not None]
             why = why or next(filter(None, map(self._guard, ends)), "")
             if why:
@@ -267,40 +277,26 @@ class _GrantQuestions:
 
     def _is_repeat(self) -> bool:
         """Whether the hit of this call was taken at an earlier delivery."""
-        if self._counted is None:
+        if self._counted is None or self._delivery is None:
             return False
         grant, settings = load_for_call_in_root(self._root, self._counted.grant)
         budgets = budgets_of_root(_origin_of(grant).root_identity, settings, self._delivery)
         return budgets.peek(grant.tool, self._counted.action, grant.rate.per_minute).repeat
 
 
+def _delivery_of(call: "ToolCall", tag: str) -> Delivery:
+    identity = ascii((call.session, call.call_id, call.tool, call.inputs))
+    return Delivery(sha256(identity.encode("ascii")).digest(), tag)
+
+
+def _grant_denial_text(question: "GrantQuestion", grant: "Grant", decision: Decision) -> str:
+    load_kept_modules("core/text", "core/hooks/ruling_denial_text", "core/hooks/reasons")
+    from cortex_policy.core.hooks.reasons import grant_denial_text  # noqa: PLC0415 - only a denial needs it
+
+    return grant_denial_text(question, grant, decision)
+
+
 def _origin_of(grant: "Grant") -> "Origin":
     if grant.origin is None:
         raise GrantError(GRANT_INVALID, "it was not loaded from a root")
     return grant.origin
-
-
-def _outside_root_text(grant: "Grant", request: Request) -> str:
-    """Return a sentence about the first path that is not below the root, as text or resolved; '' if all are.
-
-    A spelling that some tools read in another way, as `~/x` or a URL, is in doubt, as it is in a grant with scopes.
-    """
-    path_by_key = {(path.argument, path.given): path for path in request.paths}
-    for argument, given, is_path in path_arguments(grant, request.args):
-        path = path_by_key.get((argument, given)) if given is not None else None
-        if is_path and given and (problem := path_syntax_problem_text(given)):
-            return f"`{given}` {problem}"
-        if is_path and (path is None or path.normalized is None or path.resolved_inside is None):
-            what = f"argument `{argument}`" if given is None else f"`{given}`"
-            return f"{what} is outside the project, or leads out of it"
-    return ""
-
-
-def _with_path_values(grant: "Grant", question: "GrantQuestion") -> "dict[str, object]":
-    """Return the arguments with the other paths of the call, under a name that makes them paths for every grant."""
-    if not question.path_values:
-        return question.args
-    name = "paths"  # INVARIANT: a name that the path rule knows with underscores too, and that the grant exempts not
-    while name in question.args or name in grant.args:
-        name = f"_{name}"
-    return {**question.args, name: [path for _, path in question.path_values]}

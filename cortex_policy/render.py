@@ -119,6 +119,11 @@ def outcome_json_line(outcome: "CallOutcome", **more: object) -> str:
     """Return the answer as one line of JSON: the members every answer has, then `more`."""
     from cortex_policy.core.json_text import json_text  # noqa: PLC0415 - most answers are for people
 
+    return escape_json_output(json_text({**outcome_to_json(outcome), **more}))
+
+
+def outcome_to_json(outcome: "CallOutcome") -> dict[str, object]:
+    """Return the members that every answer has."""
     call, decision, error, grant = outcome.call, outcome.decision, outcome.error, outcome.grant
     reason, message = None, None
     if error is not None:
@@ -128,7 +133,7 @@ def outcome_json_line(outcome: "CallOutcome", **more: object) -> str:
         reason, message = str(decision.reason), decision.message
     # an error names the file if it got that far
     origin = grant.origin if grant is not None else error
-    return escape_json_output(json_text({
+    return {
         "decision": bool(decision),
         "reason": reason,
         "message": message,
@@ -148,8 +153,7 @@ def outcome_json_line(outcome: "CallOutcome", **more: object) -> str:
         "approval": _approval_to_json(decision),
         "root": origin.root if origin is not None else None,
         "duration_us": outcome.duration_us,
-        **more,
-    }))  # fmt: skip
+    }
 
 
 def _approval_to_json(decision: "Decision | None") -> dict[str, object] | None:

@@ -2,6 +2,7 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import has_surrogate
+from cortex_policy.core.engine import path_syntax_problem_text
 from cortex_policy.core.hooks import DENY, InputError
 from cortex_policy.core.hooks.guarded_files import (
     command_word_denial_text,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.hooks.inputs import Place
     from cortex_policy.core.hooks.rules import Fit, HookRule, HookRules
+    from cortex_policy.core.model import CortexPolicyError, Decision, Request
 
     PathValues = list[tuple[str, str]]
 
@@ -71,6 +73,19 @@ class Ruling(Value):
     denial: str
     questions: tuple[GrantQuestion, ...] = ()
     paths: tuple[str, ...] = ()
+
+
+class ToolOutcome(Value):
+    """How a call was decided: `text` says why it is denied, in words for a model, and is '' if it is not.
+
+    `question` is None where the rules decided alone; `error` is what kept the call from being decided.
+    """
+
+    text: str
+    question: "GrantQuestion | None" = None
+    grant: "Grant | None" = None
+    decision: "Decision | None" = None
+    error: "CortexPolicyError | None" = None
 
 
 def apply_rules(call: "ToolCall", rules: "HookRules", home: str) -> Ruling:
@@ -200,3 +215,29 @@ class _Judge:
         files = [(PATCH_TOOL, file) for file in files_of_patch(patch)]
         self._raise_if_guarded(file for _, file in files)
         yield from self._questions_of_rules(rules_for_call(inner, self._rules), inner, files)
+
+
+def outside_root_text(grant: "Grant", request: "Request") -> str:
+    """Return a sentence about the first path that is not below the root, as text or resolved; '' if all are.
+
+    A spelling that some tools read in another way, as `~/x` or a URL, is in doubt, as it is in a grant with scopes.
+    """
+    path_by_key = {(path.argument, path.given): path for path in request.paths}
+    for argument, given, is_path in path_arguments(grant, request.args):
+        path = path_by_key.get((argument, given)) if given is not None else None
+        if is_path and given and (problem := path_syntax_problem_text(given)):
+            return f"`{given}` {problem}"
+        if is_path and (path is None or path.normalized is None or path.resolved_inside is None):
+            what = f"argument `{argument}`" if given is None else f"`{given}`"
+            return f"{what} is outside the project, or leads out of it"
+    return ""
+
+
+def args_with_path_values(grant: "Grant", question: "GrantQuestion") -> "dict[str, object]":
+    """Return the arguments with the other paths of the call, under a name that makes them paths for every grant."""
+    if not question.path_values:
+        return question.args
+    name = "paths"  # INVARIANT: a name that the path rule knows with underscores too, and that the grant exempts not
+    while name in question.args or name in grant.args:
+        name = f"_{name}"
+    return {**question.args, name: [path for _, path in question.path_values]}

@@ -1,0 +1,144 @@
+"""Decide the calls of an MCP server's tools, by the rules of hooks.toml and the grants (docs/mcp.md)."""
+
+import os
+from time import perf_counter_ns
+
+from cortex_policy.check import Call, CallOutcome
+from cortex_policy.core import Value
+from cortex_policy.core.decode import HOOKS
+from cortex_policy.core.hooks import MAX_NAME_LENGTH, InputError
+from cortex_policy.core.hooks.denials import denial_text_for_model
+from cortex_policy.core.hooks.payload import ToolCall
+from cortex_policy.core.hooks.questions import ToolOutcome
+from cortex_policy.core.hooks.reasons import error_denial_text
+from cortex_policy.core.hooks.ruling_denial_text import ruling_denial_text
+from cortex_policy.core.model import ACTION_NOT_ALLOWED, ALLOWED, CortexPolicyError, Decision, UsageError
+from cortex_policy.core.text import escape_unprintable
+from cortex_policy.hook_decision import decide_tool_call
+from cortex_policy.mcp.arguments import copy_arguments, printable_json
+from cortex_policy.mcp.hidden_tools import find_hidden_tools
+from cortex_policy.render import outcome_to_json
+from cortex_policy.state.enforcement import AuditedCall, effective_settings
+from cortex_policy.state.grants import find_root
+from cortex_policy.state.paths import working_directory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+class ToolDecision(Value):
+    """Whether a tool may run.
+
+    `text` says why not, in words for a model, and is '' if it may. `members` are those of `check --json`, and `rule`,
+    the number of the rule that decided, None where none did. `arguments` are those that were decided: the tool gets
+    these objects, and no others.
+    """
+
+    allowed: bool
+    text: str
+    members: "dict[str, object]"
+    arguments: "dict[str, object]"
+
+
+class ToolGuard:
+    """Decides the calls of one server's tools; for any thread, and for many at once.
+
+    Paths start at the working directory that the process has when the guard is made.
+    """
+
+    def __init__(self, server: str, root: str = "") -> None:
+        """Take the name that rules have for the server, and the root; '' finds it as `check` does.
+
+        Raises UsageError for a name that no rule can have, and GrantError if there is no root.
+        """
+        if not _is_name(server):
+            raise UsageError(f"`{server}` cannot be the name of a server: it is empty, too long or holds a `/`")
+        directory = working_directory()
+        if directory is None:
+            raise UsageError("the working directory of the server is gone")
+        self.server = server
+        self._root, self._directory = find_root(root or None).path, directory
+
+    def decide(self, tool: str, arguments: "Mapping[str, object]") -> ToolDecision:
+        """Decide the call of a tool, and take its hits. Nothing that fails allows it."""
+        start = perf_counter_ns()
+        try:
+            given = copy_arguments(arguments)
+            outcome = self._decide(tool, given)
+            return _to_tool_decision(f"{self.server}/{tool}", given, outcome, (perf_counter_ns() - start) // 1000)
+        except InputError as error:
+            return self._deny_unreadable_call(tool, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the tool must not run
+            return failure_decision(error)
+
+    def is_hidden(self, tool: str) -> bool:
+        """Whether a tool is never allowed, whatever its arguments; also if that cannot be found out."""
+        return tool in self.hidden_tools([tool])
+
+    def hidden_tools(self, names: "Iterable[str]") -> frozenset[str]:
+        """Return which of these tools are never allowed, whatever their arguments; all if that cannot be found out."""
+        tools = frozenset(names)
+        readable = {tool: self._tool_call(tool, {}) for tool in tools if _is_name(tool)}
+        try:
+            return tools - readable.keys() | find_hidden_tools(self._root, readable)
+        except Exception:  # noqa: BLE001 - what cannot be decided is not offered
+            return tools
+
+    def _decide(self, tool: str, arguments: "dict[str, object]") -> ToolOutcome:
+        if not _is_name(tool):
+            raise InputError("this cannot be the name of a tool: it is empty, too long or holds a `/`", is_final=True)
+        # INVARIANT: no tag, so no delivery: whatever a client sends twice is two calls
+        return decide_tool_call(self._tool_call(tool, arguments), self._root, None, _check_directory)
+
+    def _tool_call(self, tool: str, arguments: "dict[str, object]") -> ToolCall:
+        return ToolCall(
+            agent="", session="", call_id="", tool=f"{self.server}/{tool}", mcp=((self.server, tool),),
+            inputs=arguments, cwd=self._directory, subagent=None, timestamp="",
+        )  # fmt: skip
+
+    def _deny_unreadable_call(self, tool: object, error: InputError) -> ToolDecision:
+        """Deny a call that no rule can be applied to, and write it to the audit log."""
+        name = f"{self.server}/{escape_unprintable(str(tool)[:MAX_NAME_LENGTH])}"
+        decision = Decision(ACTION_NOT_ALLOWED, str(error))
+        try:
+            with AuditedCall(HOOKS, name, {}, 1, peek=False) as audited:
+                audited.set_root_and_open_log(self._root, {}, effective_settings(self._root))
+                audited.decision = decision
+            text = ruling_denial_text(name, str(error), is_final=error.is_final)
+            return _to_tool_decision(name, {}, ToolOutcome(text, decision=decision), 0)
+        except Exception as failure:  # noqa: BLE001 - as in `decide`
+            return failure_decision(failure)
+
+
+def failure_decision(error: Exception) -> ToolDecision:
+    """Return the denial of a call that could not be decided."""
+    if isinstance(error, CortexPolicyError):
+        outcome = ToolOutcome(error_denial_text(error), error=error)
+    else:
+        what = type(error).__name__
+        outcome = ToolOutcome(f"denied: the call could not be decided ({what}). Do not try again; tell the user.")
+    return _to_tool_decision("", {}, outcome, 0)
+
+
+def _to_tool_decision(
+    name: str, arguments: "dict[str, object]", outcome: ToolOutcome, microseconds: int
+) -> ToolDecision:
+    question = outcome.question
+    call = Call(HOOKS, name, json=True) if question is None else Call(question.grant, question.action, json=True)
+    answer = CallOutcome(call, outcome.grant, outcome.decision, outcome.error, microseconds)
+    members = printable_json({**outcome_to_json(answer), "rule": question.rule if question is not None else None})
+    # INVARIANT: both must say so; a call without a decision is not allowed
+    is_allowed = not outcome.text and outcome.decision is not None and outcome.decision.reason is ALLOWED
+    text = "" if is_allowed else denial_text_for_model(outcome.text)
+    return ToolDecision(is_allowed, text, members, arguments)
+
+
+def _is_name(name: object) -> bool:
+    """Whether a rule can name this: a server or a tool."""
+    return type(name) is str and 0 < len(name) <= MAX_NAME_LENGTH and "/" not in name and name.isprintable()
+
+
+def _check_directory(path: str) -> str:
+    """Return why relative paths cannot be judged from a directory: the process has left it."""
+    return "" if os.path.isdir(path) and working_directory() == path else "its server has left its working directory"
