@@ -1,0 +1,266 @@
+"""The guard of a fastmcp server, asked by a client."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+from fastmcp import Client, FastMCP
+from fastmcp.client.client import CallToolResult
+from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+from fastmcp.server.providers.addressing import hash_tool, hashed_backend_name
+from fastmcp.server.transforms.search import RegexSearchTransform
+from fastmcp.tools import FunctionTool
+from fastmcp.tools.base import ToolResult
+from mcp_types import CallToolRequestParams
+
+from cortex_policy.adapters.fastmcp import GrantMiddleware
+from cortex_policy.mcp.guard import ToolGuard
+from tests.support.logs import events
+from tests.support.mcp import hits, make_mcp_root, write_grant
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+T = TypeVar("T")
+MODES = ("legacy", "2026-07-28")
+
+
+class Scene:
+    """A guarded server, and which of its tools ran."""
+
+    def __init__(self) -> None:
+        self.ran: list[tuple[str, Any]] = []
+        self.server = FastMCP("files")
+        self.server.add_middleware(GrantMiddleware("files"))
+        for name in ("read", "write", "wipe", "ping", "secret"):
+            self.add(self.server, name)
+
+    def add(self, server: FastMCP, name: str, **more: Any) -> None:
+        """Add a tool that takes a path, and notes that it ran."""
+
+        def tool(path: str = "", more: list[str] | None = None) -> dict[str, str]:
+            self.ran.append((name, path if more is None else (path, more)))
+            return {"path": path}
+
+        server.add_tool(FunctionTool.from_function(tool, name=name, **more))
+
+    def ask(self, use: "Callable[[Client[Any]], Awaitable[T]]", mode: str = "auto") -> T:
+        """Use a client of the server."""
+
+        async def run() -> T:
+            async with Client(self.server, mode=mode) as client:  # type: ignore[arg-type] # a word of the protocol
+                return await use(client)
+
+        return asyncio.run(run())
+
+    def call(self, tool: str, mode: str = "auto", **arguments: Any) -> CallToolResult:
+        """Call a tool."""
+        return self.ask(lambda client: client.call_tool(tool, arguments, raise_on_error=False), mode)
+
+    def tools(self, mode: str = "auto") -> set[str]:
+        """List the tools."""
+        return {tool.name for tool in self.ask(lambda client: client.list_tools(), mode)}
+
+
+@pytest.fixture
+def scene(root: Path) -> Scene:
+    """Guard a server whose tools may read and write below `docs`."""
+    make_mcp_root(root)
+    return Scene()
+
+
+def denied(result: CallToolResult, reason: str | None) -> str:
+    """Assert a denial that a model and a program can read; return its text."""
+    assert result.is_error
+    assert result.structured_content is not None
+    assert (result.structured_content["decision"], result.structured_content["reason"]) == (False, reason)
+    return str(result.content[0].text)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_allowed_call_runs_the_tool_and_takes_one_hit(scene: Scene, root: Path, state: Path, mode: str) -> None:
+    """In both eras of the protocol."""
+    assert scene.call("read", mode, path="docs/x").structured_content == {"path": "docs/x"}
+    assert scene.ran == [("read", "docs/x")]
+    assert hits(root, state) == 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_denied_call_is_a_result_for_the_model(scene: Scene, mode: str) -> None:
+    """With the members of `check --json`, those without a value too."""
+    result = scene.call("read", mode, path="src/x")
+    assert "only in `docs`" in denied(result, "path_outside_scope")
+    assert result.structured_content is not None
+    assert result.structured_content["grant"]["id"] == "fs"
+    assert result.structured_content["approval"] is None
+    assert scene.ran == []
+
+
+def test_what_is_never_allowed_is_not_listed_and_not_run(scene: Scene, log: Path) -> None:
+    """A call of it is in the audit log, and so is one of a tool that nobody has."""
+    assert scene.tools() == {"read", "write", "ping"}
+    for tool, reason in (
+        ("wipe", "action_not_allowed"),
+        ("secret", "grant_not_found"),
+        ("nobody", "action_not_allowed"),
+    ):
+        denied(scene.call(tool, path="docs/x"), reason)
+    assert [line["data"]["action"] for line in events(log)] == ["files/wipe", "read", "nobody"]
+    assert scene.ran == []
+
+
+def test_a_tool_that_rules_allow_and_nobody_has_is_an_error_in_the_result(scene: Scene, root: Path) -> None:
+    """No error of the transport."""
+    write_grant(root, actions=["nobody"])
+    assert scene.call("nobody", path="docs/x").is_error
+
+
+def test_many_calls_at_once_share_one_budget_exactly(scene: Scene, root: Path, state: Path) -> None:
+    """As many run as the grant allows."""
+    write_grant(root, rate={"perMinute": 25})
+
+    async def call(client: "Client[Any]") -> list[CallToolResult]:
+        calls = (client.call_tool("read", {"path": "docs/x"}, raise_on_error=False) for _ in range(60))
+        return await asyncio.gather(*calls)
+
+    assert sum(not result.is_error for result in scene.ask(call)) == 25
+    assert (len(scene.ran), hits(root, state)) == (25, 25)
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), OSError(24, "x"), MemoryError(), RecursionError()])
+@pytest.mark.parametrize("place", ["decide_in_thread", "_listed_name"])
+def test_any_exception_while_deciding_is_a_denial(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, place: str, error: Exception
+) -> None:
+    """The tool does not run, and the result says why."""
+
+    async def fail(*_: object) -> None:
+        await asyncio.sleep(0)
+        raise error
+
+    monkeypatch.setattr(f"cortex_policy.adapters.fastmcp.{place}", fail)
+    assert "could not be decided" in denied(scene.call("read", path="docs/x"), None)
+    assert scene.ran == []
+
+
+def test_an_error_of_the_tool_itself_is_no_denial(scene: Scene) -> None:
+    """It says what the tool says."""
+
+    @scene.server.tool
+    def write2() -> None:
+        raise ValueError("of the tool")
+
+    scene.server.add_tool(FunctionTool.from_function(write2, name="ping"))
+    result = scene.call("ping")
+    assert result.is_error
+    assert "of the tool" in result.content[0].text
+    assert result.structured_content is None
+
+
+def test_a_call_that_is_cancelled_while_it_is_decided_does_not_run(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the decision is then."""
+    real = ToolGuard.decide
+
+    async def cancel() -> None:
+        loop, entered = asyncio.get_running_loop(), asyncio.Event()
+
+        def decide(*given: Any) -> Any:
+            loop.call_soon_threadsafe(entered.set)
+            time.sleep(0.05)  # the call is cancelled meanwhile
+            decision = real(*given)
+            assert decision.allowed
+            return decision
+
+        monkeypatch.setattr(ToolGuard, "decide", decide)
+        call = asyncio.ensure_future(scene.server.call_tool("read", {"path": "docs/x"}))
+        await entered.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+    asyncio.run(cancel())
+    assert scene.ran == []
+
+
+def test_the_tool_gets_the_arguments_that_were_decided(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who holds the arguments of the call cannot change them while it is decided."""
+    real, given = ToolGuard.decide, {"path": "docs/x", "more": ["a"]}
+
+    def decide(*args: Any) -> Any:
+        decision = real(*args)
+        given["path"] = "/etc/passwd"
+        given["more"].append("/etc/shadow")  # type: ignore[attr-defined] # a list
+        return decision
+
+    monkeypatch.setattr(ToolGuard, "decide", decide)
+    asyncio.run(scene.server.call_tool("read", given))
+    assert scene.ran == [("read", ("docs/x", ["a"]))]
+
+
+def test_a_tool_of_a_mounted_server_is_decided_by_its_listed_name(scene: Scene, root: Path) -> None:
+    """Whatever it is called there."""
+    inner = FastMCP("inner")
+    scene.add(inner, "read")
+    scene.server.mount(inner, namespace="sub")
+    denied(scene.call("sub_read", path="docs/x"), "action_not_allowed")
+    write_grant(root, actions=["sub_read"])
+    assert scene.tools() == {"sub_read", "ping"}
+    assert not scene.call("sub_read", path="docs/x").is_error
+    denied(scene.call("sub_read", path="src/x"), "path_outside_scope")
+    assert scene.ran == [("read", "docs/x")]
+
+
+def test_a_guard_inside_a_mounted_server_decides_too(root: Path, scene: Scene) -> None:
+    """By the name that the tool has there."""
+    outer = FastMCP("outer")
+    outer.mount(scene.server, namespace="sub")
+    scene.server = outer
+    denied(scene.call("sub_read", path="src/x"), "path_outside_scope")
+    assert not scene.call("sub_read", path="docs/x").is_error
+    assert scene.tools() == {"sub_read", "sub_write", "sub_ping"}
+    assert root.is_dir()
+
+
+def test_a_tool_that_calls_tools_is_decided_at_each_step(scene: Scene, root: Path) -> None:
+    """A search hides the tools, and another tool calls them."""
+    scene.server.add_transform(RegexSearchTransform())
+    write_grant(root, actions=["read", "call_tool", "search_tools"], fsScope=[])
+    assert scene.tools() == {"call_tool", "search_tools"}
+    inner = {"name": "wipe", "arguments": {"path": "docs/x"}}
+    assert scene.call("call_tool", **inner).is_error
+    assert scene.ran == []
+    assert not scene.call("call_tool", name="read", arguments={"path": "docs/x"}).is_error
+    assert scene.ran == [("read", "docs/x")]
+
+
+def test_a_tool_is_decided_by_its_listed_name_however_it_is_called(scene: Scene) -> None:
+    """An app may call it by a hash."""
+    for tool in ("read", "wipe"):
+        scene.server.local_provider.remove_tool(tool)
+        scene.add(
+            scene.server, tool, meta={"ui": {"visibility": ["app"]}, "fastmcp": {"tool_hash": hash_tool("a", tool)}}
+        )
+    assert not scene.call(hashed_backend_name("a", "read"), path="docs/x").is_error
+    assert "`files/wipe`" in denied(scene.call(hashed_backend_name("a", "wipe"), path="docs/x"), "action_not_allowed")
+    assert scene.ran == [("read", "docs/x")]
+
+
+class Renaming(Middleware):
+    """Calls another tool than the client asked for."""
+
+    async def on_call_tool(
+        self, context: MiddlewareContext[CallToolRequestParams], call_next: CallNext[CallToolRequestParams, ToolResult]
+    ) -> ToolResult:
+        """Change the name."""
+        return await call_next(context.copy(message=context.message.model_copy(update={"name": "wipe"})))
+
+
+def test_a_guard_behind_what_changes_the_name_decides_the_new_one(scene: Scene) -> None:
+    """The order is that of `add_middleware`."""
+    scene.server.middleware.insert(0, Renaming())
+    denied(scene.call("ping"), "action_not_allowed")
+    assert scene.ran == []
