@@ -136,6 +136,18 @@ def ears(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 @pytest.fixture
+def settled_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody wait until a settings file is old enough to be whole: for tests that are not about that."""
+    monkeypatch.setattr("cortex_policy.state.settings.STABLE_NS", 0)
+
+
+@pytest.fixture
+def startable_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no `hook install` start the program to see that it can: for tests that are not about that."""
+    monkeypatch.setattr("cortex_policy.manage.hooks.install_checks.check_program_starts", lambda: None)
+
+
+@pytest.fixture
 def own() -> Iterator[Path]:
     """Make a root that belongs to the caller, where the caller can reach it."""
     if os.geteuid() != 0:

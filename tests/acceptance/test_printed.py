@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.cli.exit_codes import DECIDING
-from tests.support.every_command import HOSTILE, WORDS, Answer, all_calls, hostile_root, is_endless, leaves, ran
+from tests.support.every_command import (
+    HOSTILE,
+    WORDS,
+    Answer,
+    all_calls,
+    hostile_root,
+    is_endless,
+    is_misuse,
+    leaves,
+    ran,
+)
 
 COMMANDS = re.compile(r"##[a-z0-9_.-]*\[|^\s*::", re.MULTILINE | re.IGNORECASE)
 # what our own tables, bars and screens send: colours, the cursor, the other screen
@@ -62,9 +72,15 @@ def test_nothing_hostile_is_printed(piped: Answers) -> None:
             assert all(json.loads(line) for line in out.splitlines())
 
 
-def test_nothing_hostile_reaches_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("misused", [False, pytest.param(True, marks=pytest.mark.storm)])
+def test_nothing_hostile_reaches_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, misused: bool) -> None:
     """Tables, prompts, bars and screens too."""
-    on_terminal = answers_of(tmp_path, monkeypatch, "pty", lambda call: not {"--json", "--output"} & set(call))
+
+    def is_for_terminal(call: list[str]) -> bool:
+        return is_misuse(call) == misused and not {"--json", "--output"} & set(call)
+
+    on_terminal = answers_of(tmp_path, monkeypatch, "pty", is_for_terminal)
+    assert on_terminal
     for call, (code, out, _) in on_terminal:
         assert code != 70, (call, out)
         assert code >= 0 or is_endless(call), (call, out)

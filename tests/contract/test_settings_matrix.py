@@ -30,6 +30,7 @@ from cortex_policy.state.settings import read_layers
 from tests.support.doors import FAST, TYPER, code_of_enforce
 from tests.support.logs import events
 
+pytestmark = pytest.mark.usefixtures("settled_settings")
 STEPS = (SYSTEM, USER, ENVIRONMENT)  # each wins over those before it
 
 

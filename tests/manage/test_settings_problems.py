@@ -13,6 +13,8 @@ from cortex_policy.manage.validation.validate import find_targets, validate
 from cortex_policy.schema.problems import Problem, Report
 from cortex_policy.state.settings import read_layers
 
+pytestmark = pytest.mark.usefixtures("settled_settings")
+
 
 @pytest.fixture
 def config(root: Path, tmp_path: Path) -> Path:

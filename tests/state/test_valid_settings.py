@@ -12,6 +12,7 @@ from cortex_policy.core.settings import PROJECT, USER, resolve_all_settings
 from cortex_policy.state.settings import read_layers
 from cortex_policy.state.valid_settings import read_valid_layers
 
+pytestmark = pytest.mark.usefixtures("settled_settings")
 LINES = st.sampled_from([
     'sensitive = "ask"', "require_path = true", "bogus = 1", 'stamp = "maybe"', "state_dir = 3", "locked = []", "[history]",
     "keep = 3", "keep = -1", "[validate]", 'ignore = ["scope-absent"]', "x", '"', "require_path = true",

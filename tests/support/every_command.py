@@ -33,6 +33,7 @@ ENDLESS = (
 )
 Answer = tuple[int, str, str]  # exit code, output, error
 ANSWER = b"xq\n\x04"  # ends a screen, a prompt, a question
+MISUSES = (["--{x}"], ["{x}"] * 4)  # of any command
 STOP = ["stop", "--reason", "{x}"]
 # `{x}` stands for the hostile text
 WORDS: dict[str, list[list[str]]] = {  # what changes something comes last
@@ -164,12 +165,18 @@ def is_endless(words: list[str]) -> bool:
     return any(set(one) <= set(words) for one in ENDLESS)
 
 
+def is_misuse(words: list[str]) -> bool:
+    """Whether a call is one that no command takes."""
+    plain = [word.replace(HOSTILE, "{x}") for word in words]
+    return any(plain[-len(one) :] == one for one in MISUSES)
+
+
 def calls_of(name: str) -> list[list[str]]:
     """Return the calls of a command: those of the table, with `--json` where it has that, and wrong ones."""
     taken = {option for one in leaves()[name].params for option in one.opts}
     head, calls = name.split(" "), WORDS[name]
     more = [[*one, "--json"] for one in calls if "--json" in taken]
-    every = [[*head, *one] for one in [*calls, *more, ["--help"], ["--{x}"], ["{x}", "{x}", "{x}", "{x}"]]]
+    every = [[*head, *one] for one in [*calls, *more, ["--help"], *MISUSES]]
     return [STOP, *every, ["list"], ["show", "git"], ["check", "git", "{x}"]] if name == "resume" else every
 
 

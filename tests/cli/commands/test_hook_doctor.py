@@ -13,7 +13,7 @@ from tests.support.agent_settings import install_hook, settings_of
 from tests.support.command import PROGRAM, run_command
 from tests.support.processes import command_lines, wait_until
 
-pytestmark = pytest.mark.usefixtures("agents_home")
+pytestmark = pytest.mark.usefixtures("agents_home", "startable_program")
 
 
 def test_without_a_hook_it_fails() -> None:

@@ -13,7 +13,7 @@ from cortex_policy.manage.hooks.installed_lines import HookLine, read_hook_line
 from tests.support.agent_settings import SETTINGS, settings_of
 from tests.support.command import run_command
 
-pytestmark = pytest.mark.usefixtures("agents_home")
+pytestmark = pytest.mark.usefixtures("agents_home", "startable_program")
 
 
 def handlers_in(text: str) -> list[dict[str, object]]:

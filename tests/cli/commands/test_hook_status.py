@@ -15,7 +15,7 @@ from cortex_policy.manage.hooks.jsonc import parse_jsonc
 from tests.support.agent_settings import install_hook, settings_of
 from tests.support.command import result_of, run_command
 
-pytestmark = pytest.mark.usefixtures("agents_home")
+pytestmark = pytest.mark.usefixtures("agents_home", "startable_program")
 
 
 def statuses(code: int = 0) -> dict[str, dict[str, Any]]:

@@ -15,7 +15,7 @@ from cortex_policy.manage.hooks.doctor import examine_hooks
 from tests.support.agent_settings import install_hook, settings_of
 from tests.support.command import run_command
 
-pytestmark = pytest.mark.usefixtures("agents_home")
+pytestmark = pytest.mark.usefixtures("agents_home", "startable_program")
 TRIALS = ["canary", "allowed call", "denied call", "hostile PYTHONPATH", "state directory", "broken hooks.toml",
           "unreadable grant", "hanging disk", "hanging program", "missing program"]  # fmt: skip
 Handler = dict[str, Any]

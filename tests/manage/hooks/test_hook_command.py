@@ -30,6 +30,11 @@ def python_line(agent: str, program: str, timeout_seconds: float = 20) -> HookCo
     return HookCommand(agent, (shlex.join([sys.executable, "-c", program]),), "", "", timeout_seconds, is_shell=True)
 
 
+def shell_line(agent: str, text: str, timeout_seconds: float) -> HookCommand:
+    """Return a line that a shell runs."""
+    return HookCommand(agent, (text,), "", "", timeout_seconds, is_shell=True)
+
+
 def test_the_words_of_a_line_get_another_root_and_program() -> None:
     """In a line that no shell reads."""
     line = HookCommand("claude", WORDS, PROGRAM, ROOT, 10).with_root("/new").with_program("/new/x")
@@ -79,14 +84,12 @@ def test_a_program_that_cannot_be_started_ends_as_in_a_shell(tmp_path: Path) -> 
 
 def test_a_line_that_hangs_meets_the_time_out_of_its_agent(tmp_path: Path) -> None:
     """What it said before is kept."""
-    program = "import sys, time; print('{}', flush=True); time.sleep(600)"
-    end = run_hook_command(python_line("codex", program, 3), "", str(tmp_path), {}).end
+    end = run_hook_command(shell_line("codex", "echo '{}'; sleep 600", 1), "", str(tmp_path), {}).end
     assert end == HookEnd(None, "{}\n", timed_out=True)
 
 
 @pytest.mark.parametrize("agent", AGENTS)
 def test_a_child_that_keeps_the_outputs_is_waited_for_by_all_but_claude(agent: str, tmp_path: Path) -> None:
     """Claude Code decides when the process ends."""
-    program = "import os, subprocess, sys; subprocess.Popen(['sleep', '600']); os._exit(2)"
-    end = run_hook_command(python_line(agent, program, 2), "", str(tmp_path), {}).end
+    end = run_hook_command(shell_line(agent, "sleep 600 & exit 2", 1), "", str(tmp_path), {}).end
     assert end.timed_out is (agent != "claude")

@@ -8,6 +8,8 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks import install_checks
 from cortex_policy.manage.hooks.install_checks import check_program_starts, paths_to_guard
 from cortex_policy.manage.hooks.targets import MANAGED, PROJECT, USER, HookTarget
+from tests.support.agent_settings import settings_of
+from tests.support.command import result_of
 
 
 def test_a_program_that_needs_a_variable_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,6 +26,16 @@ def test_the_installed_program_runs_as_a_hook_does(monkeypatch: pytest.MonkeyPat
     """Whatever the caller's environment is."""
     monkeypatch.setenv("PYTHONPATH", "/no/such")
     check_program_starts()
+
+
+@pytest.mark.usefixtures("agents_home")
+def test_a_program_that_does_not_start_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings of the agent stay as they are."""
+    monkeypatch.setattr(install_checks, "interpreter_and_script", lambda: ("/usr/bin/env", "/no/such/program"))
+    result = result_of("hook", "install", "codex", "--yes")
+    assert result.returncode == 3
+    assert "does not run" in result.stderr
+    assert not settings_of("codex").exists()
 
 
 @pytest.mark.parametrize(
