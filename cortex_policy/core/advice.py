@@ -91,14 +91,14 @@ def _advise_on_path(case: "ExplainContext") -> Advice:
         return Advice(advice=f"no grant may allow access to {what}")
     if len(paths) < len(denied):
         return Advice("", usable, advice="give a path as a string, or several as an array of strings")
-    same = [(resolved, found) for resolved in paths[:MOST_PATHS] if (found := scope_covering_in_nfc(scopes, resolved))]
+    same = [pair for resolved in paths[:MOST_PATHS] if (pair := scope_covering_in_nfc(scopes, resolved))[0]]
     closest = next((found for resolved in paths[:MOST_PATHS] if (found := closest_scope(scopes, resolved))), "")
     remedy = operator_commands.set_command(
         case.grant.id, "add-scope", operator_commands.scopes_that_allow(case.grant, case.decision)
     )
     if same:
-        resolved, closest = same[0]
-        return Advice(closest, usable, remedy, normal_form_difference_text("the scope", resolved.given, closest))
+        closest, spelling = same[0]
+        return Advice(closest, usable, remedy, normal_form_difference_text("the scope", spelling, closest))
     return Advice(
         closest, usable, remedy, _did_you_mean_scope_text(closest, paths) if remedy else _no_scope_helps_text(paths)
     )

@@ -140,7 +140,7 @@ def _is_number(value: object) -> "TypeGuard[int | float]":
 
 def closest_scope(scopes: tuple[str, ...], resolved: "ResolvedPath") -> str:
     """Return the scope with which a path shares most: its first components, else its spelling; '' if none does."""
-    if same := scope_covering_in_nfc(scopes, resolved):
+    if same := scope_covering_in_nfc(scopes, resolved)[0]:
         return same
     inner_path = next(
         (

@@ -66,8 +66,9 @@ def _lookalike_scope_text(scopes: tuple[str, ...], decision: "Decision") -> str:
     from cortex_policy.core.unicode_equivalence import normal_form_difference_text, scope_covering_in_nfc  # noqa: PLC0415 - as above
 
     for resolved in paths[:_MAX_COMPARED]:
-        if same := scope_covering_in_nfc(scopes, resolved):
-            return f"; {normal_form_difference_text('the scope', resolved.given, same)}"
+        same, spelling = scope_covering_in_nfc(scopes, resolved)
+        if same:
+            return f"; {normal_form_difference_text('the scope', spelling, same)}"
     return ""
 
 

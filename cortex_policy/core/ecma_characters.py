@@ -122,7 +122,7 @@ class CharacterReader:
 
     def read_escape(self) -> int | tuple[int, ...]:
         """Read what follows a backslash: a code point, or the bounds of a set."""
-        char = self.peek()
+        char, start = self.peek(), self.at - 1
         self.at += 1
         if char in _SYNTAX:
             return ord(char)
@@ -132,10 +132,10 @@ class CharacterReader:
             return _NAMED[char]
         if char in ("u", "x"):
             code = self._read_unicode_escape() if char == "u" else self._read_hex(2)
-            return self._fail_unknown_escape(char) if code is None else code
-        return self._read_rare_escape(char)
+            return self._fail_unknown_escape(char, start) if code is None else code
+        return self._read_rare_escape(char, start)
 
-    def _read_rare_escape(self, char: str) -> int:
+    def _read_rare_escape(self, char: str, start: int) -> int:
         following = self.peek()
         if char == "c" and following in LETTERS:
             self.at += 1
@@ -143,13 +143,13 @@ class CharacterReader:
         if char == "0" and following not in NUMERALS:
             return 0
         if char in ("k", *DIGITS[1:]):
-            self.fail("a backreference, which is not supported", self.at - 2)
+            self.fail("a backreference, which is not supported", start)
         if char in ("p", "P"):
-            self.fail(f"`\\{char}`, which is not supported: its tables change with Unicode", self.at - 2)
-        return self._fail_unknown_escape(char)
+            self.fail(f"`\\{char}`, which is not supported: its tables change with Unicode", start)
+        return self._fail_unknown_escape(char, start)
 
-    def _fail_unknown_escape(self, char: str) -> "NoReturn":
-        self.fail(f"an unknown `\\{char}`" if char else "a `\\` at the end", self.at - 2)
+    def _fail_unknown_escape(self, char: str, start: int) -> "NoReturn":
+        self.fail(f"an unknown `\\{char}`" if char else "a `\\` at the end", start)
 
     def _read_hex(self, count: int) -> int | None:
         digits = self.text[self.at : self.at + count]

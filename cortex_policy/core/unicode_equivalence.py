@@ -25,8 +25,11 @@ def equivalent_word(word: str, words: "Sequence[str]") -> str:
     return next((other for other in words[:_MAX_WORDS] if other != word and to_nfc(other) == plain), "")
 
 
-def scope_covering_in_nfc(scopes: tuple[str, ...], resolved: "ResolvedPath") -> str:
-    """Return the scope that a path would be in if both were written in one normal form, '' if there is none."""
+def scope_covering_in_nfc(scopes: tuple[str, ...], resolved: "ResolvedPath") -> tuple[str, str]:
+    """Return the scope that a path would be in if both were written in one normal form, and which spelling of it.
+
+    Both are '' if there is none. A link may lead to the spelling: the path as given need not read like the scope.
+    """
     for relative in (resolved.normalized, resolved.resolved_inside):
         if relative is None or find_matching_scope(scopes, relative) is not None:
             continue
@@ -34,8 +37,8 @@ def scope_covering_in_nfc(scopes: tuple[str, ...], resolved: "ResolvedPath") -> 
         for scope in scopes[:_MAX_WORDS]:
             prefix = normalize_scope(scope)
             if prefix is not None and find_matching_scope((to_nfc(prefix),), plain) is not None:
-                return scope
-    return ""
+                return scope, relative
+    return "", ""
 
 
 def normal_form_difference_text(kind: str, word: str, other: str) -> str:

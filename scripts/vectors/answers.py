@@ -40,7 +40,7 @@ def _answer_decode(vector: Vector) -> Vector:
     try:
         grant = decode_grant(data)
     except GrantError as error:
-        return {"error": describe_error(error.detail)}
+        return {"error": describe_error(error.detail, data)}
     args = canonical(grant.args)
     return {
         "grant": {
@@ -101,10 +101,12 @@ def request_of(vector: Vector) -> Request:
 
 
 def _answer_decide(vector: Vector) -> Vector:
+    data = document_bytes(vector, "grant")
     try:
-        grant = decode_grant(document_bytes(vector, "grant"), vector["grant_id"])
+        grant = decode_grant(data, vector["grant_id"])
     except GrantError as error:
-        return {"allowed": False, "reason": str(error.reason), "exit_code": error.exit_code, "message": error.message}
+        message = {"message": error.message} if "message" in describe_error(error.detail, data) else {}
+        return {"allowed": False, "reason": str(error.reason), "exit_code": error.exit_code, **message}
     decision = _decide(grant, vector)
     hint = "" if decision else shorten_message(denial_hint(grant, vector["action"], decision, None))
     return {

@@ -85,7 +85,7 @@ def test_invalid_and_unsupported_patterns_are_refused(text: str) -> None:
 @pytest.mark.parametrize(("text", "what"), [
     (r"ab\p{L}", r"`\p`, which is not supported: its tables change with Unicode, at character 3"), (r"(a)\1", "a backreference, which is not supported, at character 4"),
     ("a(?<!b)", "lookbehind, which is not supported, at character 2"), ("a(?=b)", "lookahead elsewhere than at the very start, which is not supported, at character 2"),
-    (r"\a", r"an unknown `\a`, at character 1"), ("a\\", "a `\\` at the end, at character 2"), ("ab[", "a class that is not closed, at character 3"), ("a)", "an unmatched `)`, at character 2"),
+    (r"\a", r"an unknown `\a`, at character 1"), (r"a\u{110000}b", r"an unknown `\u`, at character 2"), (r"[\u{1]", r"an unknown `\u`, at character 2"), ("a\\", "a `\\` at the end, at character 2"), ("ab[", "a class that is not closed, at character 3"), ("a)", "an unmatched `)`, at character 2"),
     ("x[b-a]", "a range that ends before it starts, at character 5"), ("a{,5}", "a `{` that begins no count, at character 2"), ("(?i)a", "a group that begins with an unknown `(?`, at character 1"),
     ("^{3}", "a count after an assertion, at character 2"), ("x(a", "a group that is not closed, at character 2"),
 ])  # fmt: skip

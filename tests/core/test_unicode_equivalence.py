@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.closest_match import closest_scope, closest_word
-from cortex_policy.core.engine import find_matching_scope, normalize_scope
-from cortex_policy.core.model import ResolvedPath
+from cortex_policy.core.denial_hint import denial_hint
+from cortex_policy.core.engine import decide, find_matching_scope, normalize_scope
+from cortex_policy.core.model import Grant, Rate, Request, ResolvedPath
 from cortex_policy.core.unicode_equivalence import equivalent_word, normal_form_difference_text, scope_covering_in_nfc
 
 NFC, NFD = "docs/caf\u00e9", "docs/cafe\u0301"
@@ -19,15 +20,24 @@ def test_the_scope_that_a_path_reads_like_is_found(scope: str, path: str) -> Non
     """It is no scope of the path, and the nearest of all."""
     there = ResolvedPath("path", path, path, path, f"/{path}")
     assert find_matching_scope((scope,), path) is None
-    assert scope_covering_in_nfc(("docs/other", scope), there) == scope == closest_scope(("docs/other", scope), there)
+    assert scope_covering_in_nfc(("docs/other", scope), there) == (scope, path)
+    assert closest_scope(("docs/other", scope), there) == scope
+
+
+def test_a_link_to_what_reads_like_a_scope_is_explained_by_where_it_leads() -> None:
+    """The path as given is ASCII, and so in every normal form."""
+    grant = Grant("g", "t", ("tree",), Rate(1), {}, fs_scope=("link", NFC))
+    there = ResolvedPath("path", "link/x", "link/x", f"{NFD}/x", f"/r/{NFD}/x")
+    decision = decide(grant, Request("tree", {"path": "link/x"}, (there,)))
+    assert "NFD instead of NFC" in denial_hint(grant, "tree", decision, None)
 
 
 def test_a_path_in_scope_has_no_equivalent_scope() -> None:
     """Nor has what is outside the root, or reads in another way."""
     scopes = (NFC, NFD)
-    assert scope_covering_in_nfc(scopes, ResolvedPath("path", NFC, NFC, NFC)) == ""
-    assert scope_covering_in_nfc(scopes, ResolvedPath("path", "/etc", None, None)) == ""
-    assert scope_covering_in_nfc(scopes, ResolvedPath("path", "docs/cafe", "docs/cafe", "docs/cafe")) == ""
+    assert scope_covering_in_nfc(scopes, ResolvedPath("path", NFC, NFC, NFC)) == ("", "")
+    assert scope_covering_in_nfc(scopes, ResolvedPath("path", "/etc", None, None)) == ("", "")
+    assert scope_covering_in_nfc(scopes, ResolvedPath("path", "docs/cafe", "docs/cafe", "docs/cafe")) == ("", "")
 
 
 def test_an_action_that_reads_like_one_that_is_allowed_is_found() -> None:
@@ -60,9 +70,9 @@ def test_a_twin_is_found_wherever_both_forms_of_a_scope_differ(scope: str, rest:
     )
     found = scope_covering_in_nfc((one,), ResolvedPath("path", path, path, path))
     if is_other:
-        assert found == one
+        assert found == (one, path)
     else:
-        assert found in ("", one)
+        assert found in (("", ""), (one, path))
 
 
 def test_words_of_very_many_marks_are_not_compared() -> None:
@@ -71,4 +81,4 @@ def test_words_of_very_many_marks_are_not_compared() -> None:
     there = ResolvedPath("path", marks, marks, marks)
     assert equivalent_word(marks, [marks[:-1], "a"]) == ""
     assert equivalent_word("caf\u00e9", [marks, "cafe\u0301"]) == "cafe\u0301"
-    assert scope_covering_in_nfc((marks[:-1],), there) == ""
+    assert scope_covering_in_nfc((marks[:-1],), there) == ("", "")
