@@ -396,7 +396,7 @@ _cortex_policy() {
             ;;
         'serve '*)
             offered=('')
-            flags='--root --socket --tcp --token --cert --key --workers --json -h --help'
+            flags='--root --socket --tcp --token --cert --key --workers --link --json -h --help'
             ;;
         'set '*)
             offered=('' 'ids')

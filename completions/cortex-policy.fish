@@ -582,6 +582,7 @@ complete -c cortex-policy -n '__cortex_policy_in serve' -l token -x -d 'The bear
 complete -c cortex-policy -n '__cortex_policy_in serve' -l cert -x -d 'The certificate for TLS'
 complete -c cortex-policy -n '__cortex_policy_in serve' -l key -x -d 'Its key'
 complete -c cortex-policy -n '__cortex_policy_in serve' -l workers -x -d 'So many processes answer'
+complete -c cortex-policy -n '__cortex_policy_in serve' -l link -d 'Print a link to the page of the server that runs with these words, and end'
 complete -c cortex-policy -n '__cortex_policy_in serve' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in serve' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 set' -a '(__cortex_policy_ids)'

@@ -23,7 +23,7 @@ def read_or_make_secret(path: str) -> str:
         raise NotDoneError(f"there is no directory `{parent}`", f"run `mkdir -m 700 {quote(parent)}`") from None
     except OSError as error:
         raise NotDoneError(f"`{path}` cannot be made: {os_error_text(error)}") from None
-    return _read_secret(path)
+    return read_secret(path)
 
 
 def _make_secret(path: str) -> None:
@@ -38,15 +38,16 @@ def _make_secret(path: str) -> None:
         os.close(descriptor)
 
 
-def _read_secret(path: str) -> str:
-    """Return the secret of a file that only its owner can read; raise NotDoneError for any other file."""
+def read_secret(path: str, *, is_any_owner: bool = False) -> str:
+    """Return the secret of a file that only its owner, who is the caller, can read; else raise NotDoneError."""
     try:
         descriptor = os.open(path, OPEN_FILE)
     except OSError as error:
         raise NotDoneError(f"`{path}` cannot be read: {os_error_text(error)}", "it must be no link") from None
     try:
         status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & _OTHERS:
+        is_owner_wrong = status.st_uid != os.geteuid() and not is_any_owner
+        if not stat.S_ISREG(status.st_mode) or is_owner_wrong or status.st_mode & _OTHERS:
             raise NotDoneError(
                 f"`{path}` must be a file of yours that nobody else can read",
                 "run `chmod 600` on it, or remove it: it is made again",

@@ -1,6 +1,7 @@
 """Show what is left of the budgets of a root, and reset them."""
 
 import os
+from time import monotonic
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import (
@@ -26,7 +27,7 @@ from cortex_policy.state.ledger_ring import BudgetFileKey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import TypeVar
 
     from cortex_policy.core.budgets import Budgets
@@ -61,6 +62,35 @@ def list_budgets(root: Root, grant_id: str | None = None) -> tuple[BudgetStatus,
     budgets = _budgets_of(root)
     rows = grant_rows(root) if grant_id is None else (grant_row(root, grant_id),)
     return tuple(status for row in rows for status in _action_budgets(budgets, row))
+
+
+def grants_with_budgets(
+    root: Root, rows: "Iterable[GrantRow]", max_actions: int, max_seconds: float
+) -> tuple[GrantWithBudgets, ...]:
+    """Return grants, each with the budgets of its first actions; those that take too long are unknown.
+
+    If no budget can be read, none is returned, and none has an owner.
+    """
+    try:
+        owner: BudgetOwner | None = budget_owner_of_this_process()
+        budgets = _budgets_of(root)
+    except (GrantError, StateError):  # one that denies every check: `find_global_denials` says which
+        return tuple(GrantWithBudgets(row, (), None) for row in rows)
+    end = monotonic() + max_seconds
+
+    def status_of(row: GrantRow, grant: Grant, action: str) -> BudgetStatus:
+        if monotonic() < end:
+            return _budget_status(budgets, row, grant, action)
+        return BudgetStatus(row.id, grant.tool, action, None, "not read in time")
+
+    return tuple(
+        GrantWithBudgets(
+            row,
+            tuple(status_of(row, row.grant, action) for action in row.grant.actions[:max_actions]) if row.grant else (),
+            owner,
+        )
+        for row in rows
+    )
 
 
 def grant_with_budgets(root: Root, grant_id: str) -> GrantWithBudgets:

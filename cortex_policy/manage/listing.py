@@ -6,7 +6,7 @@ from cortex_policy.core.model import GRANT_INVALID, GRANT_NOT_FOUND, Grant, Gran
 from cortex_policy.manage.global_denials import GlobalDenials, denials_to_json
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_grant_id, read_grant
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_grant_id, list_grant_ids, read_grant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ class GrantRow(Value):
 
 def grant_rows(root: Root, track: "Track" = iter) -> tuple[GrantRow, ...]:
     """Return every grant of a root, sorted by id; an invalid grant has a row too."""
-    try:
-        with PolicyDirectory(TrustCheck(root), "tools") as tools:
-            ids = tools.grant_ids()
-    except FileNotFoundError:
-        return ()
+    return rows_of_ids(root, list_grant_ids(root), track)
+
+
+def rows_of_ids(root: Root, ids: "list[str]", track: "Track" = iter) -> tuple[GrantRow, ...]:
+    """Return the rows of these grants, in their order."""
     try:
         stamp = stamps.read_stamp(root)
     except GrantError:  # an invalid stamp covers no grant; `stamp_error` says what is wrong with it

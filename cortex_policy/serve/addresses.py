@@ -63,7 +63,7 @@ def listen_on_socket(path: str) -> Address:
 
 def listen_on_address(text: str, tls: ssl.SSLContext | None) -> Address:
     """Listen on `HOST:PORT`; raise UsageError if it needs TLS and has none, NotDoneError if it cannot be had."""
-    host, port = _parse_address(text)
+    host, port = parse_address(text)
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except (OSError, UnicodeError) as error:
@@ -123,7 +123,8 @@ def load_tls(certificate: str, key: str) -> ssl.SSLContext:
     return context
 
 
-def _parse_address(text: str) -> tuple[str, int]:
+def parse_address(text: str) -> tuple[str, int]:
+    """Return the host and the port of `HOST:PORT`; raise UsageError for anything else."""
     host, colon, port = text.rpartition(":")
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if not (colon and bare and port.isascii() and port.isdigit() and int(port) <= _MAX_PORT) or (

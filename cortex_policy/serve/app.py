@@ -20,6 +20,7 @@ from cortex_policy.serve.openapi import (
     READY,
     openapi_document,
 )
+from cortex_policy.serve.page.endpoints import PageEndpoints
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _JSON = "application/json"
 _JSON_FIELD = (b"content-type", _JSON.encode("ascii"))
 
 
-def build_app(decisions: "Decisions", metrics: "Metrics", access: Access) -> "ASGIApp":
+def build_app(decisions: "Decisions", metrics: "Metrics", access: Access, page: PageEndpoints) -> "ASGIApp":
     """Return the application: each path, behind the guard."""
     bodies = BodyReader()
     endpoints = Endpoints(decisions, metrics, has_names=bool(access.names))
@@ -51,6 +52,7 @@ def build_app(decisions: "Decisions", metrics: "Metrics", access: Access) -> "AS
         Route(READY, endpoints.report_readiness),
         Route(METRICS, endpoints.report_metrics),
         Route(OPENAPI, endpoints.describe_api),
+        *page.routes(),
     ]
     # a router without Starlette's own answers to errors: the guard has them
     return Guard(

@@ -9,6 +9,7 @@ import time
 
 from cortex_policy.core import Value
 from cortex_policy.serve.errors import BAD_REQUEST, RefusedError, send_error
+from cortex_policy.serve.page.access import OPEN_PATHS, PATHS, STATE, is_loopback_host
 from cortex_policy.state import resource_shortage_error
 
 TYPE_CHECKING = False
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from cortex_policy.serve.metrics import Metrics
+    from cortex_policy.serve.page.access import PageAccess
 
 MAX_REQUEST_ID = 256
 FIELDS = "cortex_policy.fields"  # of a scope: the fields that may come once
@@ -33,11 +35,15 @@ log: logging.Logger = logging.getLogger("cortex_policy.serve")
 
 
 class Access(Value):
-    """Who may ask: what `Host` and `Origin` may be (no names: a unix socket), and the bearer token, '' for none."""
+    """Who may ask: what `Host` and `Origin` may be (no names: a unix socket), and the bearer token, '' for none.
+
+    `page` knows the sessions of the page, None where there is no token.
+    """
 
     names: frozenset[str]
     origins: frozenset[str]
     token: str
+    page: "PageAccess | None" = None
 
 
 class Guard:
@@ -99,15 +105,26 @@ class Guard:
                 raise RefusedError(403, "`Host` is not this server")
         elif host is None and scope["http_version"] == "1.1":
             raise RefusedError(400, "`Host` is missing")
+        elif scope["path"] in PATHS and not is_loopback_host(host):  # a forwarded socket, and a name that was rebound
+            raise RefusedError(403, "`Host` is not this server")
         origin = given.get(b"origin")
         if origin is not None and origin.decode("latin-1") not in self._access.origins:
             raise RefusedError(403, "pages of another origin may not ask")
-        if self._token and not self._has_token(given.get(b"authorization", b"")):
-            raise RefusedError(401, "the bearer token is missing or wrong")
+        if self._token:
+            token = _bearer_token(given.get(b"authorization", b""))
+            if not hmac.compare_digest(token, self._token) and not self._may_read_page(scope["path"], token):
+                raise RefusedError(401, "the bearer token is missing or wrong")
 
-    def _has_token(self, given: bytes) -> bool:
-        kind, token = given[: len(_BEARER)], given[len(_BEARER) :]
-        return kind.lower() == _BEARER and hmac.compare_digest(token.strip(b" "), self._token)
+    def _may_read_page(self, path: str, session: bytes) -> bool:
+        page = self._access.page
+        return path in OPEN_PATHS or (
+            path == STATE and page is not None and page.has_session(session.decode("latin-1"))
+        )
+
+
+def _bearer_token(authorization: bytes) -> bytes:
+    kind, token = authorization[: len(_BEARER)], authorization[len(_BEARER) :]
+    return token.strip(b" ") if kind.lower() == _BEARER else b""
 
 
 def _checked_identifier(value: bytes) -> bytes:

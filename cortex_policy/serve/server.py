@@ -14,6 +14,8 @@ from cortex_policy.serve.app import build_app
 from cortex_policy.serve.decisions import Decisions
 from cortex_policy.serve.guard import Access, server_bug_text
 from cortex_policy.serve.metrics import Metrics
+from cortex_policy.serve.page.endpoints import PageEndpoints
+from cortex_policy.serve.page.state import PageState
 from cortex_policy.serve.protocol import IDLE_SECONDS, Connections, GuardedProtocol
 from cortex_policy.serve.tls import CountedTls
 
@@ -40,13 +42,16 @@ def serve_requests(words: "ServeWords", announce: "Callable[[], object]", parent
     metrics = Metrics()
     decisions = Decisions(words.answerer, metrics)
     address = words.address
-    access = Access(address.names, address.origins, words.token)
+    access = Access(address.names, address.origins, words.token, words.page)
+    page = PageState(words.answerer)
     connections = Connections(increase_connection_limit(), metrics, check_users=address.is_unix)
-    server = _Server(build_app(decisions, metrics, access), words, connections, decisions)
+    app = build_app(decisions, metrics, access, PageEndpoints(page, words.page))
+    server = _Server(app, words, connections, decisions)
     try:
         server.run_until_signal(announce, parent)
     finally:
         decisions.close()
+        page.close()
     return server.code
 
 

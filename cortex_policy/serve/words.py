@@ -3,11 +3,13 @@
 from cortex_policy.batch.answerer import Answerer
 from cortex_policy.core import Value
 from cortex_policy.serve.addresses import Address
+from cortex_policy.serve.page.access import PageAccess
 
 
 class ServeWords(Value):
-    """What answers, where it listens, and the token of its clients ('' for none)."""
+    """What answers, where it listens, the token of its clients ('' for none), and who may read the page beside them."""
 
     answerer: Answerer
     address: Address
     token: str
+    page: PageAccess | None = None

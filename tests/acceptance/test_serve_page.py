@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.decode import MAX_BYTES
+from cortex_policy.manage import overview
 from cortex_policy.serve import decisions, guard, protocol, server
 from cortex_policy.serve.openapi import openapi_document
+from cortex_policy.serve.page import access
 from tests.support.checkout import page
 from tests.support.serve import Server, call, environment, make_root, running
 
@@ -60,5 +62,7 @@ def test_the_page_has_the_bounds_of_the_code() -> None:
         f"up to {decisions.MAX_EVALUATIONS:,} calls",
         f"at most {guard.MAX_REQUEST_ID} printable",
         f"more than {MAX_BYTES >> 20} MiB",
+        f"in its tab for {access.SESSION_SECONDS // 3600} hours",
+        f"more than {overview.MAX_GRANTS} grants",
     ):
         assert text in PAGE

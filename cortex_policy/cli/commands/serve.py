@@ -8,7 +8,10 @@ import typer
 
 from cortex_policy.cli.listening import print_listening, usual_socket_path
 from cortex_policy.cli.options import JsonOption, RootOption, SocketOption
+from cortex_policy.cli.output.printing import print_json
 from cortex_policy.core.model import UsageError
+from cortex_policy.core.operator_commands import program_command
+from cortex_policy.core.text import message_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +49,9 @@ def serve(  # noqa: PLR0913 - one parameter for each option
     workers: Annotated[
         int, typer.Option("--workers", metavar="N", min=1, max=MAX_WORKERS, help="So many processes answer.")
     ] = 1,
+    link: Annotated[
+        bool, typer.Option("--link", help="Print a link to the page of the server that runs with these words, and end.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Answer AuthZEN requests over HTTP.
@@ -54,12 +60,19 @@ def serve(  # noqa: PLR0913 - one parameter for each option
     socket, it uses that. A request is a question and counts nothing, unless its context says `"consume": true`. Edits
     and stops count at once. It ends by a signal. It needs `pip install 'cortex-policy[serve]'`.
 
+    At `/` it has a page for browsers, which shows grants, budgets, denials, waiting approvals and stops, and changes
+    nothing. `--link` prints a link that opens the page of a running server once, within a minute.
+
     $ cortex-policy serve --root /srv/repo
     $ cortex-policy serve --tcp 127.0.0.1:8930 --token ~/.cortex/serve.token
+    $ cortex-policy serve --tcp 127.0.0.1:8930 --token ~/.cortex/serve.token --link
     $ cortex-policy serve --tcp pdp.example.org:443 --token t --cert c --key k
     """
     _check_installed()
     _check_options(socket, tcp, cert, key)
+    if link:
+        _print_link(tcp, token, has_tls=cert is not None, json=json)
+        return
     code = _serve(root, socket, tcp, token, (cert, key) if cert and key else None, workers, json=json)
     if code:
         raise typer.Exit(code)
@@ -92,6 +105,19 @@ def _check_options(socket: str | None, tcp: str | None, cert: str | None, key: s
         raise UsageError("a unix socket has no TLS", "leave out `--cert` and `--key`")
 
 
+def _print_link(tcp: str | None, token: str | None, *, has_tls: bool, json: bool) -> None:
+    from cortex_policy.serve.page.link import make_link  # noqa: PLC0415 - no other command needs it
+
+    if tcp is None or token is None:
+        hint = "repeat `--tcp` and `--token`; a unix socket needs no link: forward it, as docs/serve.md says"
+        raise UsageError("`--link` needs the address and the token of the server", hint)
+    made = make_link(tcp, os.path.abspath(token), has_tls=has_tls)
+    if json:
+        print_json({"link": made})
+    else:
+        typer.echo(made)
+
+
 def _serve(
     root: str | None,
     socket: str | None,
@@ -104,6 +130,7 @@ def _serve(
 ) -> int:
     from cortex_policy.batch.answerer import Answerer  # noqa: PLC0415 - no other command needs it
     from cortex_policy.hook_server.secret_file import read_or_make_secret  # noqa: PLC0415
+    from cortex_policy.serve.page.access import PageAccess  # noqa: PLC0415
     from cortex_policy.serve.words import ServeWords  # noqa: PLC0415
 
     answerer = Answerer(root)
@@ -117,8 +144,10 @@ def _serve(
         secret = read_or_make_secret(token_file) if token_file is not None else ""
         # relative paths of calls start at the root: where the server was started says nothing about its clients
         os.chdir(directory)
-        words = ServeWords(answerer, address, secret)
-        return _run(words, workers, lambda: print_listening(address.url, "url", "token", token_file, json=json))
+        # INVARIANT: before workers are forked, which all have its sessions
+        page = PageAccess(secret, address.origins) if secret and not address.is_unix else None
+        words = ServeWords(answerer, address, secret, page)
+        return _run(words, workers, lambda: _announce(address, token_file, json=json))
     finally:
         address.close()
 
@@ -141,3 +170,16 @@ def _listen(name: "UnresolvedRoot", socket: str | None, tcp: str | None, tls: tu
         return addresses.listen_on_address(tcp, context)
     path = os.path.abspath(socket) if socket is not None else usual_socket_path("serve", name.path)
     return addresses.listen_on_socket(path)
+
+
+def _announce(address: "Address", token: str | None, *, json: bool) -> None:
+    print_listening(address.url, "url", "token", token, json=json)
+    if token is not None and not json:
+        typer.echo(message_line(f"open its page with `{_link_command(address, token)}`"))
+        sys.stdout.flush()
+
+
+def _link_command(address: "Address", token: str) -> str:
+    more = ["--cert", "FILE", "--key", "FILE"] if address.tls is not None else []
+    place = address.url.partition("://")[2]
+    return program_command("serve", "--tcp", place, "--token", token, *more, "--link") or "cortex-policy serve --link"

@@ -1,6 +1,8 @@
 """`serve`: what it refuses before it listens; what it does is in tests/serve."""
 
+import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -9,7 +11,7 @@ from unittest.mock import patch
 
 import pytest
 
-from tests.support.command import PROGRAM, result_of
+from tests.support.command import PROGRAM, result_of, run_command
 
 
 @pytest.mark.parametrize(
@@ -28,6 +30,10 @@ from tests.support.command import PROGRAM, result_of
         (["--tcp", "127.0.0.1:0", "--token", "t", "--cert", "c", "--key", "k"], 3, "no such file"),
         (["--tcp", "127.0.0.1:0", "--token", "no/such/file"], 3, "mkdir -m 700"),
         (["--workers", "0"], 2, "workers"),
+        (["--link"], 2, "a unix socket needs no link"),
+        (["--link", "--tcp", "127.0.0.1:1"], 2, "repeat `--tcp` and `--token`"),
+        (["--link", "--tcp", "127.0.0.1:0", "--token", "t"], 2, "name the port that it has printed"),
+        (["--link", "--tcp", "127.0.0.1:1", "--token", "missing"], 3, "no such file"),
         (["--root", "/nowhere"], 25, "/nowhere"),
     ],
 )
@@ -96,3 +102,14 @@ def test_a_port_of_systemd_needs_what_every_port_needs(root: Path, host: str, wo
         done = subprocess.run(argv, capture_output=True, text=True, check=False, pass_fds=[given.fileno()])
     assert done.returncode == 2
     assert why in done.stderr
+
+
+def test_a_link_names_the_address_of_the_server_by_its_own_words(root: Path) -> None:
+    """Nothing else is printed, so that it can be piped; with a certificate it is that of TLS."""
+    token = root / "token"
+    token.write_text("t" * 40)
+    token.chmod(0o600)
+    words = ["serve", "--link", "--tcp", "LocalHost:8930", "--token", "token"]
+    assert re.fullmatch(r"http://localhost:8930/#[0-9a-f]{16}\.[0-9a-f]{32}\n", run_command(*words).stdout)
+    link = json.loads(run_command(*words, "--cert", "c", "--key", "k", "--json").stdout)["link"]
+    assert link.startswith("https://localhost:8930/#")

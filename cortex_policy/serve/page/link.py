@@ -1,0 +1,23 @@
+"""The link that opens the page of a running server once."""
+
+import os
+from time import time_ns
+
+from cortex_policy.core.model import UsageError
+from cortex_policy.hook_server.secret_file import read_secret
+from cortex_policy.serve.addresses import parse_address
+from cortex_policy.serve.page.access import make_code
+
+
+def make_link(address: str, token_file: str, *, has_tls: bool) -> str:
+    """Return a link for the server at an address; raise NotDoneError if its token cannot be read.
+
+    The code is in the fragment, which browsers send to no server.
+    """
+    host, port = parse_address(address)
+    if port == 0:
+        raise UsageError("port 0 is no port of a running server", "name the port that it has printed")
+    origin = f"{'https' if has_tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+    # root may open the page of a service, whose token belongs to the user of the service
+    token = read_secret(token_file, is_any_owner=os.geteuid() == 0)
+    return f"{origin}/#{make_code(token, origin, time_ns())}"
