@@ -131,7 +131,7 @@ _cortex_policy() {
             value=''
         elif [[ $word == --root=* ]]; then
             root=${word#*=}
-        elif [[ " --add-scope --against --agent --allow --arg --args --at --batch --cert --cost --data-class --deadline --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --install --key --number --output --path --port --rate --reader --reason --remove-scope --request --revoke --root --scope --select --since --socket --tcp --timeout --to --token --tool --user --version --wait --with --workers -n " == *" $word "* ]]; then
+        elif [[ " --add-scope --against --agent --allow --arg --args --at --batch --cert --cost --data-class --deadline --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --install --key --number --output --path --port --rate --reader --reason --remove-scope --request --revoke --root --scope --select --server --since --socket --tcp --timeout --to --token --tool --user --version --wait --with --workers -n " == *" $word "* ]]; then
             value=$word
         elif [[ $word != -* ]]; then
             plain+=("$word")
@@ -242,6 +242,10 @@ _cortex_policy() {
             offered=('' '' 'claude codex gemini cursor copilot vscode')
             flags='--root --user --project --managed --dry-run --yes --json -q --quiet -h --help'
             ;;
+        'mcp proxy '*)
+            offered=('' '' '' '' '' '' '' '' '' '')
+            flags='--server --root -h --help'
+            ;;
         'rate purge '*)
             offered=('' '')
             flags='--root --user --yes --json -q --quiet -h --help'
@@ -339,7 +343,7 @@ _cortex_policy() {
             flags='--root --check --diff --wait --json -q --quiet -h --help'
             ;;
         'help '*)
-            offered=('' 'check enforce run explain status list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init hook serve doctor config schema completions shell-init help')
+            offered=('' 'check enforce run explain status list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init hook mcp serve doctor config schema completions shell-init help')
             flags='-h --help'
             ;;
         'hook '*)
@@ -357,6 +361,10 @@ _cortex_policy() {
         'log '*)
             offered=('' 'names')
             flags='--root -n --number --output --json -h --help'
+            ;;
+        'mcp '*)
+            offered=('' 'proxy')
+            flags='-h --help'
             ;;
         'new '*)
             offered=('' '')
@@ -439,7 +447,7 @@ _cortex_policy() {
             flags='--root --strict --fix --select --ignore --output --wait --json -h --help'
             ;;
         *)
-            offered=('approvals approve audit check completions config copy deny diff doctor edit enforce explain fmt help hook init list log new rate remove rename replay resume rule run schema serve set shell-init show stamp status stop suggest test undo validate')
+            offered=('approvals approve audit check completions config copy deny diff doctor edit enforce explain fmt help hook init list log mcp new rate remove rename replay resume rule run schema serve set shell-init show stamp status stop suggest test undo validate')
             flags='--root -V --version -h --help'
             ;;
     esac

@@ -9,7 +9,7 @@ function __cortex_policy_plain -d 'the plain words before the cursor, the comman
     for word in $words
         if test $skip = 1
             set skip 0
-        else if contains -- $word --add-scope --against --agent --allow --arg --args --at --batch --cert --cost --data-class --deadline --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --install --key --number --output --path --port --rate --reader --reason --remove-scope --request --revoke --root --scope --select --since --socket --tcp --timeout --to --token --tool --user --version --wait --with --workers -n
+        else if contains -- $word --add-scope --against --agent --allow --arg --args --at --batch --cert --cost --data-class --deadline --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --install --key --number --output --path --port --rate --reader --reason --remove-scope --request --revoke --root --scope --select --server --since --socket --tcp --timeout --to --token --tool --user --version --wait --with --workers -n
             set skip 1
         else if not string match -q -- '-*' $word
             printf '%s\n' $word
@@ -165,6 +165,7 @@ complete -c cortex-policy -n '__cortex_policy_at 0' -a hook -d 'Check the tool c
 complete -c cortex-policy -n '__cortex_policy_at 0' -a init -d 'Create .cortex/policy/tools, with an example grant'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a list -d 'List the grants, and what is wrong with them'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a log -d 'List what operators did, newest first'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a mcp -d 'Apply the grants to the tools of MCP servers'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a new -d 'Create a grant'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a rate -d 'Show, watch, reset or purge budgets'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a remove -d 'Remove a grant, valid or not'
@@ -389,7 +390,7 @@ complete -c cortex-policy -n '__cortex_policy_in fmt' -l wait -x -d 'Wait up to 
 complete -c cortex-policy -n '__cortex_policy_in fmt' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in fmt' -s q -l quiet -d 'Print only errors and hints'
 complete -c cortex-policy -n '__cortex_policy_in fmt' -s h -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 help' -a 'check enforce run explain status list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init hook serve doctor config schema completions shell-init help'
+complete -c cortex-policy -n '__cortex_policy_at 0 help' -a 'check enforce run explain status list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init hook mcp serve doctor config schema completions shell-init help'
 complete -c cortex-policy -n '__cortex_policy_in help' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 hook' -a doctor -d 'Test whether each installed hook blocks what it must block'
 complete -c cortex-policy -n '__cortex_policy_at 0 hook' -a edit -d 'Edit the hook rules, and save them if they are valid'
@@ -466,6 +467,19 @@ complete -c cortex-policy -n '__cortex_policy_in log' -s n -l number -x -d 'Show
 complete -c cortex-policy -n '__cortex_policy_in log' -l output -x -a 'table tsv' -d 'Print a table, or lines with tabs; default: a table only on a terminal'
 complete -c cortex-policy -n '__cortex_policy_in log' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in log' -s h -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 mcp' -a proxy -d 'Put the grants before the tools of any MCP server'
+complete -c cortex-policy -n '__cortex_policy_in mcp' -s h -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 mcp proxy' -a ''
+complete -c cortex-policy -n '__cortex_policy_at 1 mcp proxy' -a ''
+complete -c cortex-policy -n '__cortex_policy_at 2 mcp proxy' -a ''
+complete -c cortex-policy -n '__cortex_policy_at 3 mcp proxy' -a ''
+complete -c cortex-policy -n '__cortex_policy_at 4 mcp proxy' -a ''
+complete -c cortex-policy -n '__cortex_policy_at 5 mcp proxy' -a ''
+complete -c cortex-policy -n '__cortex_policy_at 6 mcp proxy' -a ''
+complete -c cortex-policy -n '__cortex_policy_at 7 mcp proxy' -a ''
+complete -c cortex-policy -n '__cortex_policy_in mcp proxy' -l server -x -d 'The name of the server in hooks.toml, before the /'
+complete -c cortex-policy -n '__cortex_policy_in mcp proxy' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in mcp proxy' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 new' -a ''
 complete -c cortex-policy -n '__cortex_policy_in new' -l tool -x -d 'Name of the tool that the budget belongs to; default: ID'
 complete -c cortex-policy -n '__cortex_policy_in new' -l allow -x -d 'Allow an action; repeatable'

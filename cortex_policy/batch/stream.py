@@ -39,13 +39,13 @@ class AnswerStream:
                 text, code = self._answer(line)
                 texts.append(text)
                 self.first_code = self.first_code or code
-            _write_all(target, "".join(texts).encode())
+            write_all(target, "".join(texts).encode())
 
 
 def _read_lines(source: int) -> "Iterator[list[bytes]]":
     """Yield the lines of each read; of a line that is too long only as much as shows that."""
     rest = b""
-    while chunk := _read_when_ready(source):
+    while chunk := read_when_ready(source):
         *lines, rest = (rest + chunk).split(b"\n")
         rest = rest[: MAX_LINE_BYTES + 1]
         yield lines
@@ -53,7 +53,8 @@ def _read_lines(source: int) -> "Iterator[list[bytes]]":
         yield [rest]
 
 
-def _read_when_ready(source: int) -> bytes:
+def read_when_ready(source: int) -> bytes:
+    """Return what a descriptor has next, b'' at its end; raises OSError."""
     while True:
         try:
             return os.read(source, _CHUNK)
@@ -61,9 +62,11 @@ def _read_when_ready(source: int) -> bytes:
             select.select([source], [], [])
 
 
-def _write_all(target: int, data: bytes) -> None:
-    while data:
+def write_all(target: int, data: bytes) -> None:
+    """Write all bytes to a descriptor; raises OSError."""
+    rest = memoryview(data)
+    while rest:
         try:
-            data = data[os.write(target, data) :]
+            rest = rest[os.write(target, rest) :]
         except BlockingIOError:
             select.select([], [target], [])

@@ -46,6 +46,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Set up": {
         "init": ("init", "init"),
         "hook": ("hook", "hook_app"),
+        "mcp": ("mcp", "mcp_app"),
         "serve": ("serve", "serve"),
         "doctor": ("doctor", "doctor"),
         "config": ("config", "config_app"),

@@ -16,8 +16,8 @@ _GENERAL_CODES = {
     2: "usage",
     3: "not done, nothing was changed",
     70: "a bug in this program; every exit code except 0 means: not allowed",
-    126: "the command of `run` cannot be executed",
-    127: "the command of `run` was not found",
+    126: "the command of `run` or `mcp proxy` cannot be executed",
+    127: "the command of `run` or `mcp proxy` was not found",
     130: "interrupted",
 }
 DECIDING = ("check", "enforce", "explain", "run")  # their exit codes are answers, and programs read them
@@ -30,8 +30,8 @@ _COMMANDS_OF_CODE = {
     23: (*DECIDING, *_WRITERS, "hook"),
     24: (*DECIDING, *_STATE_READERS),
     27: (*DECIDING, *_STATE_READERS, *_WRITERS, "config", "audit", "replay", "suggest", "hook"),
-    126: ("run",),
-    127: ("run",),
+    126: ("run", "mcp"),
+    127: ("run", "mcp"),
 }
 # they change something, or their exit code is the answer: an output that cannot be written is not their error
 _CHANGING = frozenset((

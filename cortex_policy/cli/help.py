@@ -141,19 +141,27 @@ class CheckCommand(DecisionCommand):
         return super().parse_args(ctx, args)
 
 
-class RunCommand(DecisionCommand):
-    """A command that decides, and runs the words after `--`, which are never options of this program."""
+class _TakesCommand:
+    """A command whose last words, after `--`, are another one, and never options of this program."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return the arguments' names with `--` before the command."""
-        *pieces, command = super().collect_usage_pieces(ctx)
+        *pieces, command = super().collect_usage_pieces(ctx)  # type: ignore[misc]
         return [*pieces, "--", command.strip("[]")]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the words before `--`, and take those after it as they are."""
         words, command = split_argv(args)
-        rest = super().parse_args(ctx, words)
+        rest: list[str] = super().parse_args(ctx, words)  # type: ignore[misc]
         if ctx.params["command"] or not command:
             ctx.fail("The command goes after `--`.")
         ctx.params["command"] = list(command)
         return rest
+
+
+class RunCommand(_TakesCommand, DecisionCommand):
+    """A command that decides, and runs another one."""
+
+
+class ProxyCommand(_TakesCommand, CommandWithExamples):
+    """A command that runs another one, and decides later."""

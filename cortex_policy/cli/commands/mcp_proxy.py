@@ -1,0 +1,40 @@
+"""`mcp proxy`: decide the calls of a server's tools before they reach it."""
+
+from typing import Annotated
+
+import typer
+
+from cortex_policy.cli.options import RootOption
+
+
+def proxy(
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="COMMAND...", help="The server and its arguments, after `--`.", show_default=False),
+    ] = None,
+    *,
+    server: Annotated[
+        str,
+        typer.Option(
+            "--server", metavar="NAME", help="The name of the server in hooks.toml, before the `/`.", show_default=False
+        ),
+    ],
+    root: RootOption = None,
+) -> None:
+    """Put the grants before the tools of any MCP server.
+
+    It starts COMMAND, a server on standard input and output, and carries messages between it and the client. Each call
+    of a tool is decided by the rules of hooks.toml for `NAME/tool`, and takes its hits, before the server gets it. A
+    denied call is answered with the reason, for the model to read. Tools that are never allowed are not listed.
+
+    It ends with the server, and with its exit code; SIGTERM, SIGINT and SIGHUP are passed on.
+
+    $ cortex-policy mcp proxy --server files -- mcp-server-filesystem /srv/repo
+    $ cortex-policy mcp proxy --server git -- uvx mcp-server-git
+    """
+    from cortex_policy.mcp.guard import ToolGuard  # noqa: PLC0415 - no other command needs it
+    from cortex_policy.mcp.proxy import run_proxy  # noqa: PLC0415
+
+    code = run_proxy(ToolGuard(server, root or ""), list(command or ()))
+    if code:
+        raise typer.Exit(code)
