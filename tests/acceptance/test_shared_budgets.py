@@ -20,7 +20,7 @@ from tests.support.command import process_of, result_of, run_command
 from tests.support.hook_server import running
 from tests.support.hooks import assert_allowed, make_scene
 from tests.support.logs import events
-from tests.support.redis_servers import PROGRAMS, SECRET, RedisServer, fresh_name, running_server
+from tests.support.redis_servers import SECRET, RedisServer, fresh_name, running_server
 from tests.support.users import CALLER
 
 CALL = ("git", "tree", "--path", "docs/x")
@@ -33,18 +33,14 @@ PATIENT_MS = "5000"  # for tests in which time does not matter
 @pytest.fixture(scope="module")
 def server() -> Iterator[RedisServer]:
     """Run a server for the tests of this module, each of which has a name of its own."""
-    if not PROGRAMS:
-        pytest.skip("neither redis-server nor valkey-server is installed")
-    with running_server(program=PROGRAMS[0]) as running:
+    with running_server() as running:
         yield running
 
 
 @pytest.fixture
 def dying_server() -> Iterator[RedisServer]:
     """Run a server that the test may kill."""
-    if not PROGRAMS:
-        pytest.skip("neither redis-server nor valkey-server is installed")
-    with running_server(program=PROGRAMS[0]) as running:
+    with running_server() as running:
         yield running
 
 
@@ -286,8 +282,6 @@ def test_a_store_without_a_log_says_so_too_and_asks_a_server_that_is_back(
 
 def test_a_wrong_password_is_no_reason_to_count_here(configure: Configure, tmp_path: Path, root: Path) -> None:
     """It denies, without a text that has it; a store reads the file again once it is right."""
-    if not PROGRAMS:
-        pytest.skip("neither redis-server nor valkey-server is installed")
     password = tmp_path / "password"
     password.write_text("right\n")
     password.chmod(0o600)
@@ -309,8 +303,6 @@ def test_the_environment_may_hold_the_password(
     configure: Configure, monkeypatch: pytest.MonkeyPatch, state: Path
 ) -> None:
     """It is no setting, and leaves no trace in the state directory."""
-    if not PROGRAMS:
-        pytest.skip("neither redis-server nor valkey-server is installed")
     monkeypatch.setenv("CORTEX_POLICY_BUDGETS_PASSWORD", "right")
     with running_server("--requirepass", "right") as server:
         configure(server)
@@ -514,8 +506,6 @@ def test_a_task_with_a_wrong_password_is_denied_until_the_file_is_right(
     configure: Configure, tmp_path: Path, root: Path
 ) -> None:
     """As a thread is; the store need not be opened again."""
-    if not PROGRAMS:
-        pytest.skip("neither redis-server nor valkey-server is installed")
     password = tmp_path / "password"
     password.write_text("right")
     password.chmod(0o600)

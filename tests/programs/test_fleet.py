@@ -4,16 +4,13 @@ import re
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from tests.support.examples import Example
-from tests.support.redis_servers import PROGRAMS
+from tests.support.redis_servers import skip_without_server
 
 
 def test_the_fleet_works_as_its_page_says(tmp_path: Path) -> None:
     """It checks itself; what it prints is what each host was answered."""
-    if not PROGRAMS:
-        pytest.skip("neither redis-server nor valkey-server is installed")
+    skip_without_server()
     fleet = Example("fleet", tmp_path)
     done = fleet.run(str(fleet.root))
     assert done.returncode == 0, done.stdout + done.stderr

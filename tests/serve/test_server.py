@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -272,15 +273,28 @@ def test_workers_end_with_their_parent(top: Path, root: Path) -> None:
     server.process.communicate()
 
 
+@contextmanager
+def crowded_server(root: Path, *words: str, env: dict[str, str]) -> Iterator[tuple[Server, list[socket.socket]]]:
+    """Run a server with few descriptors, and a list of clients to close; it must end well and report no error."""
+    process = limited_server(root, *words, env=env)
+    server, clients = server_of(process), list[socket.socket]()
+    try:
+        yield server, clients
+        assert server.end() == 0
+    finally:
+        process.kill()
+        _, errors = process.communicate()
+        for client in clients:
+            client.close()
+    assert not errors
+
+
 def test_clients_that_do_not_go_on_take_nothing_from_others(top: Path, root: Path) -> None:
     """Silent, slow, half-closed and gone ones, more than may be open: those that have waited longest are closed."""
-    process = limited_server(root, *loopback(top), env=environment(top))
-    server = server_of(process)
-    open_ones = []
-    try:
+    with crowded_server(root, *loopback(top), env=environment(top)) as (server, clients):
         for number in range(500):
             client = server.connect()
-            open_ones.append(client)
+            clients.append(client)
             if number % 4 == 1:
                 client.sendall(b"POST ")
             elif number % 4 == 2:
@@ -291,13 +305,6 @@ def test_clients_that_do_not_go_on_take_nothing_from_others(top: Path, root: Pat
             if number % 100 == 99:
                 assert server.evaluate(call()).decision
         assert server.evaluate(call()).decision
-        assert server.end() == 0
-    finally:
-        process.kill()
-        _, errors = process.communicate()
-        for client in open_ones:
-            client.close()
-    assert not errors
 
 
 @pytest.mark.storm
@@ -400,23 +407,13 @@ def test_clients_that_do_not_shake_hands_take_nothing_from_others(top: Path, roo
 
     words = loopback(top, "--cert", str(certificate / "cert"), "--key", str(certificate / "key"))
     context = ssl.create_default_context(cafile=str(certificate / "cert"))
-    process = limited_server(root, *words, env=environment(top))
-    server = server_of(process)
-    silent = []
-    try:
+    with crowded_server(root, *words, env=environment(top)) as (server, silent):
         for number in range(600):
             silent.append(server.connect())
             if number % 200 == 199:
                 with context.wrap_socket(server.connect(), server_hostname="localhost") as client:
                     client.sendall(server.head("/metrics"))
                     assert b'why="full"' in read_all(client)
-        assert server.end() == 0
-    finally:
-        process.kill()
-        _, errors = process.communicate()
-        for client in silent:
-            client.close()
-    assert not errors
 
 
 def test_the_directory_in_which_another_server_counts_is_not_ours(top: Path, root: Path) -> None:

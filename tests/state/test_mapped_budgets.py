@@ -379,16 +379,22 @@ def test_a_limit_of_another_type_is_taken_by_its_value(budgets: FileBudgets) -> 
     assert not budgets.hit("t", "other", 5, Never(6))
 
 
+def stop_clock(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Stop the clock of all budgets; return a list of its one tick, which a test moves."""
+    now = [ledger_ring.now_ticks()]
+    monkeypatch.setattr(ledger_ring, "now_ticks", lambda: now[0])
+    monkeypatch.setattr(mapped_file, "now_ticks", lambda: now[0])
+    monkeypatch.setattr(mapped_file, "clock_gettime_ns", lambda _: now[0] << ledger_ring.TICK_BITS)
+    return now
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_the_budget_after_a_hit_equals_that_of_the_file(
     seed: int, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However the limit changes, others hit, and hits leave the window."""
     assert state.is_dir()
-    draw, now = random.Random(seed), [ledger_ring.now_ticks()]  # noqa: S311 - no secret
-    monkeypatch.setattr(ledger_ring, "now_ticks", lambda: now[0])
-    monkeypatch.setattr(mapped_file, "now_ticks", lambda: now[0])
-    monkeypatch.setattr(mapped_file, "clock_gettime_ns", lambda _: now[0] << ledger_ring.TICK_BITS)
+    draw, now = random.Random(seed), stop_clock(monkeypatch)  # noqa: S311 - no secret
     mine, other = FileBudgets(ROOT), Ledger(ROOT, find_state_directory())
     limits = [draw.choice((1, 3, 10, 100, 5_000_000))] * 20 + [2, 50, 7, 300]
     taken = 0
@@ -407,10 +413,7 @@ def test_the_budget_after_a_hit_equals_that_of_the_file(
 def test_what_is_used_equals_that_of_the_file(seed: int, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the first hit, however the limit changes, others hit, and hits leave the window."""
     assert state.is_dir()
-    draw, now = random.Random(seed), [ledger_ring.now_ticks()]  # noqa: S311 - no secret
-    monkeypatch.setattr(ledger_ring, "now_ticks", lambda: now[0])
-    monkeypatch.setattr(mapped_file, "now_ticks", lambda: now[0])
-    monkeypatch.setattr(mapped_file, "clock_gettime_ns", lambda _: now[0] << ledger_ring.TICK_BITS)
+    draw, now = random.Random(seed), stop_clock(monkeypatch)  # noqa: S311 - no secret
     mine, other = FileBudgets(ROOT), Ledger(ROOT, find_state_directory())
     limits = [draw.choice((1, 3, 10, 100, 5_000_000))] * 20 + [2, 50, 7, 300]
     for _ in range(150):

@@ -40,6 +40,12 @@ def write_many(writer: int, lines: int, text: str = "") -> None:
         enforce(grant, "do", {"n": f"{writer}.{number}", "text": text[number % 100 :]}, budgets=budgets)
 
 
+def kill(writer: int) -> None:
+    """Kill a process in the middle of whatever it does."""
+    os.kill(writer, signal.SIGKILL)
+    assert ended(writer) == -signal.SIGKILL
+
+
 def number_of(line: bytes) -> str:
     """Return the number of a whole line; raise ValueError for one that is torn."""
     return str(json.loads(line)["data"]["args"]["n"])
@@ -123,13 +129,11 @@ def test_a_storm_of_kills_leaves_whole_lines(log: Path, most: int, monkeypatch: 
             children[start(lambda writer=writer: not write_many(writer, 1 << 30, LONG))] = writer  # type: ignore[misc]
         time.sleep(chance.random() / 50)
         victim = chance.choice(list(children))
-        os.kill(victim, signal.SIGKILL)
-        assert ended(victim) == -signal.SIGKILL
+        kill(victim)
         del children[victim]
         killed += 1
     for child in children:
-        os.kill(child, signal.SIGKILL)
-        ended(child)
+        kill(child)
     files = list_log_files(str(log))
     before = lines(*map(Path, files))
     verified(log)
@@ -182,13 +186,11 @@ def test_a_storm_of_kills_and_renames_leaves_every_answered_line(
                 Path(f"{log}.{number - 1}").rename(f"{log}.{number}")
             log.rename(f"{log}.1")
         victim = chance.choice(list(children))
-        os.kill(victim, signal.SIGKILL)
-        assert ended(victim) == -signal.SIGKILL
+        kill(victim)
         del children[victim]
         killed += 1
     for child in children:
-        os.kill(child, signal.SIGKILL)
-        ended(child)
+        kill(child)
     found = verified(log)
     intact = [number_of(line) for line in whole(log)]
     assert found.chained == len(intact) == len(set(intact))

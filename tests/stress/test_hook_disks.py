@@ -37,15 +37,19 @@ def mount(scene: Scene) -> Iterator[Mount]:
     subprocess.run(["umount", "-l", scene.state], capture_output=True, check=False)
 
 
-def test_a_disk_that_hangs_is_denied_at_the_deadline(scene: Scene, mount: Mount, tmp_path: Path) -> None:
-    """No signal reaches the child then, not even a kill: it must hold nothing that the agent waits for."""
+def mount_disk(mount: Mount, image: Path) -> None:
+    """Mount a disk of its own, which can be frozen; skip the test if there is none."""
     if not (shutil.which("mkfs.ext4") and shutil.which("fsfreeze")):
         pytest.skip("no disk can be frozen here")
-    image = tmp_path / "image"
     with image.open("wb") as file:
         file.truncate(16 << 20)
     subprocess.run(["mkfs.ext4", "-q", image], check=True)
     mount("-o", "loop", str(image))
+
+
+def test_a_disk_that_hangs_is_denied_at_the_deadline(scene: Scene, mount: Mount, tmp_path: Path) -> None:
+    """No signal reaches the child then, not even a kill: it must hold nothing that the agent waits for."""
+    mount_disk(mount, tmp_path / "image")
     scene.words = ["--deadline", "2"]
     try:
         assert_allowed(scene.ask("claude"))
@@ -62,13 +66,7 @@ def test_a_resident_hook_denies_at_the_deadline_what_a_disk_holds_up(
     scene: Scene, mount: Mount, tmp_path: Path
 ) -> None:
     """Its workers cannot even be killed; it answers all the same, and decides again once the disk is back."""
-    if not (shutil.which("mkfs.ext4") and shutil.which("fsfreeze")):
-        pytest.skip("no disk can be frozen here")
-    image = tmp_path / "image"
-    with image.open("wb") as file:
-        file.truncate(16 << 20)
-    subprocess.run(["mkfs.ext4", "-q", image], check=True)
-    mount("-o", "loop", str(image))
+    mount_disk(mount, tmp_path / "image")
     with running(scene, "claude", "--deadline", "2") as server:
         try:
             assert_allowed(server.ask(scene.payload("claude")))

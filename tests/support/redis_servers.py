@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -88,9 +89,16 @@ class RedisServer:
             os.kill(self.process.pid, signal.SIGCONT)
 
 
+def skip_without_server() -> None:
+    """Skip a test if no server is installed."""
+    if not PROGRAMS:
+        pytest.skip("neither redis-server nor valkey-server is installed")
+
+
 @contextmanager
 def running_server(*options: str, program: str = PROGRAM, before: tuple[str, ...] = ()) -> Iterator[RedisServer]:
-    """Run a server for a while."""
+    """Run a server for a while; skip the test if none is installed."""
+    skip_without_server()
     directory = Path(tempfile.mkdtemp(prefix="cp-redis-"))  # short: the path of a socket has at most 107 bytes
     server = RedisServer(directory, *options, program=program, before=before)
     try:

@@ -13,15 +13,13 @@ from cortex_policy.manage.doctor.budgets import check_budgets
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult
 from cortex_policy.state.budget_choice import server_budgets
 from tests.support.command import run_command
-from tests.support.redis_servers import PROGRAMS, SECRET, RedisServer, fresh_name, running_server
+from tests.support.redis_servers import SECRET, RedisServer, fresh_name, running_server
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RedisServer]:
     """Run a server for the tests of this module."""
-    if not PROGRAMS:
-        pytest.skip("neither redis-server nor valkey-server is installed")
-    with running_server(program=PROGRAMS[0]) as running:
+    with running_server() as running:
         yield running
 
 
@@ -143,7 +141,7 @@ def test_a_clock_that_differs_is_a_warning(make: Make, monkeypatch: pytest.Monke
 def test_replicas_without_a_minimum_are_a_warning_and_a_replica_is_a_problem(make: Make, server: RedisServer) -> None:
     """A primary that is cut off would go on counting."""
     settings = make()
-    with running_server("--replicaof", "127.0.0.1", str(server.port), program=PROGRAMS[0]) as replica:
+    with running_server("--replicaof", "127.0.0.1", str(server.port)) as replica:
         while server.client.info("replication")["connected_slaves"] == 0:
             time.sleep(0.02)
         assert results(settings)["budget-replicas"].status == WARNING

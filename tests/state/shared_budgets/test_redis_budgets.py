@@ -26,7 +26,7 @@ from tests.support.redis_servers import (
     shared_budgets,
 )
 from tests.support.roots import GIT
-from tests.support.stopped_time import stopped_time
+from tests.support.stopped_time import StoppedTime, stopped_time
 
 
 @pytest.fixture
@@ -247,16 +247,21 @@ def test_a_wrong_url_or_a_short_key_is_an_error(tmp_path: Path) -> None:
         RedisBudgets("redis://cache", "x", b"short", state_dir=str(tmp_path))
 
 
+def hit_two_budgets(service: RedisBudgets, time: StoppedTime, hits: int) -> None:
+    """Take some hits of one budget, then of another."""
+    for action in ("push", "pull"):
+        for _ in range(hits):
+            time.pass_time(1)
+            assert service.hit("git", action, 30)
+
+
 def test_a_service_counts_in_the_new_epoch_after_all_budgets_were_reset(server: RedisServer, tmp_path: Path) -> None:
     """What it takes then is not taken from what was there before."""
     name = fresh_name()
     service, operator = redis_budgets(server.url, tmp_path, name), shared_budgets(server.url, tmp_path, name)
     with stopped_time(server) as time:
         operator.reset_all()
-        for action in ("push", "pull"):
-            for _ in range(10):
-                time.pass_time(1)
-                assert service.hit("git", action, 30)
+        hit_two_budgets(service, time, 10)
         operator.reset_all()
         assert service.hit("git", "pull", 30)
         taken = 0
@@ -272,10 +277,7 @@ def test_a_reset_of_one_budget_opens_no_other_for_a_service(server: RedisServer,
     service, operator = redis_budgets(server.url, tmp_path, name), shared_budgets(server.url, tmp_path, name)
     with stopped_time(server) as time:
         operator.reset_all()
-        for action in ("push", "pull"):
-            for _ in range(2):
-                time.pass_time(1)
-                assert service.hit("git", action, 30)
+        hit_two_budgets(service, time, 2)
         server.client.replicaof("127.0.0.1", str(free_port()))
         server.client.replicaof("NO", "ONE")
         assert operator.take("git", "push", 30).closed

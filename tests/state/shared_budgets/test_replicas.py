@@ -9,7 +9,7 @@ import pytest
 
 from cortex_policy.core.model import BudgetServerError
 from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets
-from tests.support.redis_servers import PROGRAMS, SECRET, RedisServer, fresh_name, running_server
+from tests.support.redis_servers import SECRET, RedisServer, fresh_name, running_server
 
 Pair = tuple[RedisServer, RedisServer]
 
@@ -17,11 +17,9 @@ Pair = tuple[RedisServer, RedisServer]
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Pair]:
     """Run a server and its replica."""
-    if not PROGRAMS:
-        pytest.skip("neither redis-server nor valkey-server is installed")
     with (
-        running_server("--repl-diskless-sync-delay", "0", program=PROGRAMS[0]) as primary,
-        running_server("--replicaof", "127.0.0.1", str(primary.port), program=PROGRAMS[0]) as replica,
+        running_server("--repl-diskless-sync-delay", "0") as primary,
+        running_server("--replicaof", "127.0.0.1", str(primary.port)) as replica,
     ):
         while replica.client.info("replication")["master_link_status"] != "up":
             time.sleep(0.02)
