@@ -17,7 +17,7 @@ READING = frozenset(("check", "enforce", "run", "explain", "list", "show", "vali
 # every other command of the program; a test compares them
 CHANGING = frozenset((
     "approvals", "approve", "audit", "completions", "config", "copy", "deny", "doctor", "edit", "fmt", "help", "hook",
-    "init", "log", "new", "rate", "remove", "rename", "replay", "resume", "rule", "schema", "serve", "set",
+    "init", "log", "mcp", "new", "rate", "remove", "rename", "replay", "resume", "rule", "schema", "serve", "set",
     "shell-init", "stamp", "status", "stop", "suggest", "undo",
 ))  # fmt: skip
 _SEGMENTS = str.maketrans(dict.fromkeys(";&|", "\n"))
