@@ -2,15 +2,16 @@
 
 import typer
 
-from cortex_policy.cli.commands import mcp_proxy
-from cortex_policy.cli.help import GroupWithExamples, ProxyCommand
+from cortex_policy.cli.commands import mcp_proxy, mcp_serve
+from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples, ProxyCommand
 
 mcp_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True)
 
 
 @mcp_app.callback()
 def mcp() -> None:
-    """Apply the grants to the tools of MCP servers."""
+    """Apply the grants to the tools of MCP servers, and answer models about them."""
 
 
 mcp_app.command("proxy", cls=ProxyCommand)(mcp_proxy.proxy)
+mcp_app.command("serve", cls=CommandWithExamples)(mcp_serve.serve)

@@ -1,0 +1,194 @@
+"""The requests of `mcp serve` in the types of the SDK: tools, and the files of the policy as resources."""
+
+import logging
+from base64 import b64encode
+from functools import partial
+
+import anyio
+from anyio import to_thread
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    BlobResourceContents,
+    CallToolResult,
+    ListResourcesResult,
+    ListResourceTemplatesResult,
+    ListToolsResult,
+    ReadResourceResult,
+    Resource,
+    ResourceTemplate,
+    TextContent,
+    TextResourceContents,
+    Tool,
+    ToolAnnotations,
+)
+from mcp_types.version import is_version_at_least
+
+from cortex_policy.core.decode import HOOKS
+from cortex_policy.core.json_text import json_text
+from cortex_policy.core.model import CortexPolicyError
+from cortex_policy.core.text import escape_json_output, message_line
+from cortex_policy.mcp.log_lines import bug_text
+from cortex_policy.mcp.server_answers import ToolAnswer, answer_question, error_text
+from cortex_policy.mcp.server_files import (
+    GRANTS_URI,
+    PolicyFile,
+    grant_summary_text,
+    name_of_uri,
+    policy_names,
+    read_file,
+    read_stamp_or_none,
+    uri_of,
+)
+from cortex_policy.mcp.server_tools import TOOLS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    from mcp.server.context import ServerRequestContext
+    from mcp_types import CallToolRequestParams, PaginatedRequestParams, ReadResourceRequestParams
+
+    from cortex_policy.library.path_lookup import UnresolvedRoot
+    from cortex_policy.state import Root
+    from cortex_policy.state.stamp import Stamp
+
+    Context = ServerRequestContext[Any, Any]
+    Page = PaginatedRequestParams | None
+    T = TypeVar("T")
+
+_THREADS = 4  # one that waits for a lock, a disk or a server of budgets stops no other
+_META = "cortex-policy"  # the member of `_meta` that is ours
+_STRUCTURED = "2025-06-18"  # the first revision with `structuredContent`
+_ONLY_ASKS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
+_log = logging.getLogger(__name__)
+
+
+class Handlers:
+    """Answers requests about one root; each answer is read from the disk anew."""
+
+    def __init__(self, name: "UnresolvedRoot") -> None:
+        """Take the name of the root."""
+        self._name = name
+        self._threads = anyio.CapacityLimiter(_THREADS)
+
+    async def list_tools(self, _: "Context", __: "Page") -> ListToolsResult:
+        """Return the tools."""
+        return ListToolsResult(tools=[
+            Tool(
+                name=name, title=one.title, description=one.description, input_schema=one.input_schema,
+                output_schema=one.output_schema, annotations=_ONLY_ASKS,
+            )
+            for name, one in TOOLS.items()
+        ])  # fmt: skip
+
+    async def call_tool(self, context: "Context", params: "CallToolRequestParams") -> CallToolResult:
+        """Answer a question; only a tool that does not exist is an error of the protocol."""
+        if params.name not in TOOLS:
+            known = ", ".join(TOOLS)
+            raise MCPError(INVALID_PARAMS, message_line(f"there is no tool `{params.name}`; there are {known}"))
+        try:
+            answer = await self._in_thread(answer_question, self._name, params.name, params.arguments or {})
+        except Exception as error:  # noqa: BLE001 - whatever happens, the model hears that nothing is allowed
+            _log.error("%s", bug_text(error))
+            answer = ToolAnswer(f"{bug_text(error)}; take the call for denied", None, is_error=True)
+        content: list[Any] = [TextContent(type="text", text=answer.text)]
+        if answer.members is not None and not is_version_at_least(context.protocol_version, _STRUCTURED):
+            content.append(TextContent(type="text", text=escape_json_output(json_text(answer.members))))
+        return CallToolResult(content=content, structured_content=answer.members, is_error=answer.is_error)
+
+    async def list_resources(self, _: "Context", __: "Page") -> ListResourcesResult:
+        """Return a resource for each file of the policy, also for those that checks refuse."""
+        return await self._read(_list_resources)
+
+    async def list_templates(self, _: "Context", __: "Page") -> ListResourceTemplatesResult:
+        """Return the form of the URIs of grants."""
+        template = ResourceTemplate(
+            name="grant", uri_template=f"{GRANTS_URI}{{id}}", description="A grant by its id.", mime_type=_mime_type("")
+        )
+        return ListResourceTemplatesResult(resource_templates=[template])
+
+    async def read_resource(self, _: "Context", params: "ReadResourceRequestParams") -> ReadResourceResult:
+        """Return the bytes of a file as they are on disk."""
+        name = name_of_uri(params.uri)
+        if name is None:
+            raise unknown_uri_error(params.uri)
+        return await self._read(lambda root: _read_resource(root, name))
+
+    async def _read(self, read: "Callable[[Root], T]") -> "T":
+        try:
+            return await self._in_thread(lambda: read(self._name.resolve()))
+        except CortexPolicyError as error:
+            raise _refused_error(error) from None
+
+    async def _in_thread(self, function: "Callable[..., T]", *args: object) -> "T":
+        return await to_thread.run_sync(partial(function, *args), abandon_on_cancel=True, limiter=self._threads)
+
+
+def unknown_uri_error(uri: str) -> MCPError:
+    """Return the error for a URI at which there is nothing."""
+    return MCPError(INVALID_PARAMS, message_line(f"there is no resource `{uri}`"), {"uri": message_line(uri)})
+
+
+def _refused_error(error: CortexPolicyError) -> MCPError:
+    data = {"reason": str(error.reason), "exit_code": error.exit_code, "hint": message_line(error.hint) or None}
+    return MCPError(INTERNAL_ERROR, error_text(error), data)
+
+
+def _list_resources(root: "Root") -> ListResourcesResult:
+    stamp = read_stamp_or_none(root)
+    files = (read_file(root, name) for name in policy_names(root))
+    resources = [_resource_of(file, stamp) for file in files if file is not None]
+    return ListResourcesResult(resources=resources, _meta={_META: {"root": message_line(root.path), **_version(stamp)}})
+
+
+def _resource_of(file: PolicyFile, stamp: "Stamp | None") -> Resource:
+    return Resource(
+        name=file.name, uri=uri_of(file.name), description=_description(file), mime_type=_mime_type(file.name),
+        size=len(file.data) if file.data is not None else None, _meta={_META: _state(file, stamp)},
+    )  # fmt: skip
+
+
+def _description(file: PolicyFile) -> str:
+    if file.error is not None:
+        return message_line(f"every call is denied: {file.error}")
+    return message_line(grant_summary_text(file.grant)) if file.grant is not None else "the rules of agents' hooks"
+
+
+def _read_resource(root: "Root", name: str) -> ReadResourceResult:
+    stamp, file, uri = read_stamp_or_none(root), read_file(root, name), uri_of(name)
+    if file is None:
+        raise unknown_uri_error(uri)
+    if file.data is None:
+        assert file.error is not None  # noqa: S101 - see PolicyFile
+        raise file.error
+    given: dict[str, Any] = {
+        "uri": uri,
+        "mime_type": _mime_type(name),
+        "_meta": {_META: {**_state(file, stamp), **_version(stamp)}},
+    }
+    try:
+        contents: Any = TextResourceContents(text=file.data.decode(), **given)
+    except UnicodeDecodeError:
+        contents = BlobResourceContents(blob=b64encode(file.data).decode("ascii"), **given)
+    return ReadResourceResult(contents=[contents])
+
+
+def _mime_type(name: str) -> str:
+    return "application/toml" if name == HOOKS else "application/json"
+
+
+def _state(file: PolicyFile, stamp: "Stamp | None") -> "dict[str, object]":
+    """Return the state of a file as `show --json` names it."""
+    digest = file.digest.removeprefix("sha256:") if file.digest is not None else None
+    problem = message_line(str(file.error)) if file.error is not None else None
+    return {"state": file.state_with(stamp), "problem": problem, "sha256": digest}
+
+
+def _version(stamp: "Stamp | None") -> "dict[str, object]":
+    return {
+        "version": stamp.version if stamp is not None else None,
+        "checksum": stamp.checksum if stamp is not None else None,
+    }

@@ -1,0 +1,126 @@
+"""Each change of a file is found at the next look, whoever made it: by the kernel's word, or without it."""
+
+import errno
+import json
+import os
+import select
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cortex_policy.core.decode import HOOKS
+from cortex_policy.library.path_lookup import find_unresolved_root
+from cortex_policy.mcp import server_changes
+from cortex_policy.mcp.server_changes import Changes
+from tests.support.command import run_command
+from tests.support.roots import GIT, grant_file
+
+NOTHING: tuple[tuple[str, ...], bool] = (), False
+
+
+@pytest.fixture(params=["told", "untold"])
+def changes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, root: Path) -> Changes:
+    """Look at a stamped root, with a kernel that reports changes, and with one that does not."""
+    if request.param == "untold":
+        monkeypatch.setattr(server_changes, "Inotify", refuse)
+    run_command("stamp", "write", "--allow-widening")
+    changes = Changes(find_unresolved_root(str(root)))
+    assert (changes.descriptor >= 0) == (request.param == "told" and sys.platform == "linux")
+    assert changes.find_changes() == NOTHING
+    return changes
+
+
+def refuse() -> None:
+    """Have no queue of events to give."""
+    raise OSError(errno.EMFILE, "too many")
+
+
+def replace(file: Path, text: str) -> None:
+    """Write a file in one step, as editors do."""
+    file.with_suffix(".new").write_text(text)
+    file.with_suffix(".new").replace(file)
+
+
+COMMANDS: list[tuple[list[tuple[str, ...]], tuple[str, ...], bool]] = [
+    ([("set", "git", "--rate", "20")], ("git",), False),
+    ([("set", "git", "--rate", "20"), ("undo", "git", "--allow-widening")], ("git",), False),
+    ([("copy", "git", "other", "--allow-widening")], ("other",), True),
+    ([("remove", "git", "--yes")], ("git",), True),
+    ([("rename", "git", "map")], ("git", "map"), True),
+    ([("hook", "init", "--yes")], ("fs.read", "fs.write", HOOKS, "mcp", "shell"), True),
+    ([("stop",)], (), False),
+]
+
+
+@pytest.mark.parametrize(("commands", "names", "is_list_changed"), COMMANDS, ids=lambda value: str(value)[:40])
+def test_what_a_command_writes_is_found(
+    changes: Changes, commands: list[tuple[str, ...]], names: tuple[str, ...], is_list_changed: bool
+) -> None:
+    """After it has returned, and once."""
+    for words in commands:
+        run_command(*words)
+        assert changes.find_changes() == (names, is_list_changed)
+        assert changes.find_changes() == NOTHING
+
+
+def test_a_hand_edit_is_found_and_so_is_its_stamp(changes: Changes, root: Path) -> None:
+    """The bytes first, then that checks take them; other grants have not changed."""
+    replace(grant_file(root), json.dumps({**GIT, "rate": {"perMinute": 7}}))
+    assert changes.find_changes() == (("git",), False)
+    run_command("stamp", "write", "--allow-widening")
+    assert changes.find_changes() == (("git",), False)
+    assert changes.find_changes() == NOTHING
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda file: file.write_text("{"),
+        lambda file: file.chmod(0o666),
+        lambda file: (file.unlink(), file.symlink_to("model-gateway.json")),
+        lambda file: os.utime(file, ns=(0, 0)) or file.write_bytes(file.read_bytes().replace(b"30", b"31")),
+    ],
+    ids=["broken", "open to all", "a link", "the same size and time"],
+)
+def test_damage_is_found(changes: Changes, root: Path, damage: Callable[[Path], object]) -> None:
+    """And another damage after it."""
+    damage(grant_file(root))
+    assert changes.find_changes() == (("git",), False)
+    replace(grant_file(root), "[")
+    assert changes.find_changes() == (("git",), False)
+    assert changes.find_changes() == NOTHING
+
+
+def test_a_directory_that_becomes_unsafe_changes_every_grant(changes: Changes, root: Path) -> None:
+    """And one that becomes safe again."""
+    for mode in (0o777, 0o755):
+        grant_file(root).parent.chmod(mode)
+        assert changes.find_changes() == (("git", "model-gateway"), False)
+
+
+def test_a_root_that_vanishes_has_no_grants_and_may_come_back(changes: Changes, root: Path) -> None:
+    """By any name that leads there."""
+    away = root.with_name("away")
+    root.rename(away)
+    assert changes.find_changes() == (("git", "model-gateway"), True)
+    assert changes.find_changes() == NOTHING
+    root.symlink_to(away)
+    assert changes.find_changes() == (("git", "model-gateway"), True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify is of Linux")
+def test_the_kernel_reports_a_write_before_it_returns(root: Path) -> None:
+    """Of a grant, the stamp and hooks.toml, for the next look and each one after it."""
+    changes = Changes(find_unresolved_root(str(root)))
+    for file in (
+        grant_file(root),
+        grant_file(root, "new"),
+        root / ".cortex/policy/stamp.json",
+        root / ".cortex/policy/hooks.toml",
+    ):
+        assert select.select([changes.descriptor], [], [], 0)[0] == []
+        file.write_text("x")
+        assert select.select([changes.descriptor], [], [], 0)[0] == [changes.descriptor]
+        changes.find_changes()
