@@ -246,6 +246,10 @@ _cortex_policy() {
             offered=('' '' '' '' '' '' '' '' '' '')
             flags='--server --root -h --help'
             ;;
+        'mcp serve '*)
+            offered=('' '')
+            flags='--root -h --help'
+            ;;
         'rate purge '*)
             offered=('' '')
             flags='--root --user --yes --json -q --quiet -h --help'
@@ -363,7 +367,7 @@ _cortex_policy() {
             flags='--root -n --number --output --json -h --help'
             ;;
         'mcp '*)
-            offered=('' 'proxy')
+            offered=('' 'proxy serve')
             flags='-h --help'
             ;;
         'new '*)

@@ -17,7 +17,7 @@ INSTRUCTIONS = (
     " question answered: it counts nothing and approves nothing. Grants are changed by people, not by these tools."
 )
 _ARGS = (
-    'The arguments of the call, as the tool would get them, such as {"path": "docs/x.md"}. Values under names like'
+    'The arguments of the call, as the tool would get them, such as {"path": "docs/x"}. Values under names like'
     " path, file or dir are paths; a relative path starts at the root that `list_grants` names."
 )  # fmt: skip
 _CALL = {

@@ -36,7 +36,7 @@ OTHERS = {
 }
 WITHOUT_ROOT = {"stamp merge-files", "audit verify", "rule", "completions", "shell-init", "help"}
 WITHOUT_JSON = {
-    "stamp merge-files", "completions", "shell-init", "help", "edit", "hook edit", "config edit",
+    "stamp merge-files", "completions", "shell-init", "help", "edit", "hook edit", "config edit", "mcp proxy", "mcp serve",
 }  # fmt: skip
 # what these change is one thing that their own words name, or they ask first
 WITHOUT_DRY_RUN = {

@@ -14,7 +14,7 @@ import pytest
 from cortex_policy.mcp.server_notices import MAX_STREAMS
 from cortex_policy.mcp.server_stdio import MAX_MESSAGE_BYTES, MAX_REQUESTS
 from tests.support.command import process_of, result_of, run_command
-from tests.support.mcp_servers import (
+from tests.support.mcp_client import (
     HANDSHAKES,
     MODERN,
     PATIENCE,

@@ -1,4 +1,4 @@
-"""MCP servers as processes, and a client that shows each message as it is."""
+"""`mcp serve` as a process, and a client that shows each message as it is."""
 
 import json
 import os
