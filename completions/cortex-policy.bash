@@ -131,7 +131,7 @@ _cortex_policy() {
             value=''
         elif [[ $word == --root=* ]]; then
             root=${word#*=}
-        elif [[ " --add-scope --against --agent --allow --arg --args --at --batch --cert --cost --data-class --deadline --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --install --key --number --output --path --port --rate --reader --reason --remove-scope --request --revoke --root --scope --select --server --since --socket --tcp --timeout --to --token --tool --user --version --wait --with --workers -n " == *" $word "* ]]; then
+        elif [[ " --add-scope --against --agent --allow --arg --args --at --batch --cert --cost --cursor --data-class --deadline --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --install --key --mode --number --output --path --port --rate --reader --reason --remove-scope --request --revoke --root --scope --select --server --since --socket --tcp --timeout --to --token --tool --user --version --wait --with --workers -n " == *" $word "* ]]; then
             value=$word
         elif [[ $word != -* ]]; then
             plain+=("$word")
@@ -156,6 +156,7 @@ _cortex_policy() {
         '--grant suggest '*) choices=" $(_cortex_policy_ids "$tools")" ;;
         '--ignore validate '*) choices='syntax shape key tool action scope arg budget hooks file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema key-other-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive scope-no-path arg-keyword arg-pattern arg-pathlike arg-undeclared budget-shared hooks-syntax hooks-key hooks-value hooks-rule hooks-ignore hooks-tool hooks-subagents hooks-unreachable hooks-grant hooks-action file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none file-ignore file-schema stamp-missing stamp-broken stamp-differs settings-invalid settings-unused' ;;
         '--init test '*) choices=" $(_cortex_policy_ids "$tools")" ;;
+        '--mode audit send '*) choices='structured binary batch' ;;
         '--output approvals '*) choices='table tsv' ;;
         '--output config list '*) choices='table tsv' ;;
         '--output diff '*) choices='table tsv' ;;
@@ -174,6 +175,10 @@ _cortex_policy() {
         -*) return ;;
     esac
     case "${plain[*]-} " in
+        'audit send '*)
+            offered=('' '' '' 'files')
+            flags='-f --follow --mode --token --cursor -q --quiet --json -h --help'
+            ;;
         'audit show '*)
             offered=('' '' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
             flags='--root --since --grant --reason --denied -n --number --json -h --help'
@@ -299,7 +304,7 @@ _cortex_policy() {
             flags='--root --yes --json -q --quiet -h --help'
             ;;
         'audit '*)
-            offered=('' 'show stats tail verify')
+            offered=('' 'send show stats tail verify')
             flags='-h --help'
             ;;
         'check '*)

@@ -9,7 +9,7 @@ function __cortex_policy_plain -d 'the plain words before the cursor, the comman
     for word in $words
         if test $skip = 1
             set skip 0
-        else if contains -- $word --add-scope --against --agent --allow --arg --args --at --batch --cert --cost --data-class --deadline --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --install --key --number --output --path --port --rate --reader --reason --remove-scope --request --revoke --root --scope --select --server --since --socket --tcp --timeout --to --token --tool --user --version --wait --with --workers -n
+        else if contains -- $word --add-scope --against --agent --allow --arg --args --at --batch --cert --cost --cursor --data-class --deadline --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --install --key --mode --number --output --path --port --rate --reader --reason --remove-scope --request --revoke --root --scope --select --server --since --socket --tcp --timeout --to --token --tool --user --version --wait --with --workers -n
             set skip 1
         else if not string match -q -- '-*' $word
             printf '%s\n' $word
@@ -148,7 +148,7 @@ complete -c cortex-policy -f
 complete -c cortex-policy -n __cortex_policy_after_dashes -a '(__cortex_policy_command)'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a approvals -d 'List the calls that wait for a human'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a approve -d 'Allow one call that waits for a human, once'
-complete -c cortex-policy -n '__cortex_policy_at 0' -a audit -d 'Verify the audit log, follow it, or look calls up'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a audit -d 'Verify the audit log, follow it, send it, or look calls up'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a check -d 'Decide a call, and count it if it is allowed'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a completions -d 'Print the completion script of a shell'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a config -d 'Show and change settings, and show where each came from'
@@ -202,11 +202,21 @@ complete -c cortex-policy -n '__cortex_policy_in approve' -l yes -d 'Do not ask'
 complete -c cortex-policy -n '__cortex_policy_in approve' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in approve' -s q -l quiet -d 'Print only errors and hints'
 complete -c cortex-policy -n '__cortex_policy_in approve' -s h -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a send -d 'Send the events of the audit log over HTTP, as CloudEvents'
 complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a show -d 'List the calls in the log, one per line, oldest first'
 complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a stats -d 'Count the calls in the log, over time and by grant'
 complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a tail -d 'Show the last calls in the log, and follow it'
 complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a verify -d 'Verify the chain of digests through the log'
 complete -c cortex-policy -n '__cortex_policy_in audit' -s h -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 audit send' -a ''
+complete -c cortex-policy -n '__cortex_policy_at 1 audit send' -F
+complete -c cortex-policy -n '__cortex_policy_in audit send' -s f -l follow -d 'Keep sending new events, until a signal comes'
+complete -c cortex-policy -n '__cortex_policy_in audit send' -l mode -x -a 'structured binary batch' -d 'One event a request, or up to 100 if the receiver takes batches'
+complete -c cortex-policy -n '__cortex_policy_in audit send' -l token -x -d 'The bearer token, in a file of mode 0600'
+complete -c cortex-policy -n '__cortex_policy_in audit send' -l cursor -x -d 'Up to where events were sent; default: beside the log'
+complete -c cortex-policy -n '__cortex_policy_in audit send' -s q -l quiet -d 'Print only errors and hints'
+complete -c cortex-policy -n '__cortex_policy_in audit send' -l json -d 'Output JSON on a single line'
+complete -c cortex-policy -n '__cortex_policy_in audit send' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 audit show' -F
 complete -c cortex-policy -n '__cortex_policy_at 1 audit show' -F
 complete -c cortex-policy -n '__cortex_policy_at 2 audit show' -F

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from cortex_policy.library.functions import enforce as enforce
     from cortex_policy.library.functions import load_grant as load_grant
     from cortex_policy.library.functions import load_grant_async as load_grant_async
+    from cortex_policy.library.http_sink import HttpSink as HttpSink
     from cortex_policy.library.sinks import CallableSink as CallableSink
     from cortex_policy.library.sinks import LoggingSink as LoggingSink
     from cortex_policy.library.sinks import OpenTelemetrySink as OpenTelemetrySink
@@ -73,6 +74,7 @@ _HOMES = {
     "Grant": "core.model",
     "GrantChanged": "library.subscriptions",
     "GrantError": "core.model",
+    "HttpSink": "library.http_sink",
     "LoggingSink": "library.sinks",
     "MemoryBudgets": "state.memory_budgets",
     "OpenTelemetrySink": "library.sinks",

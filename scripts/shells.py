@@ -16,6 +16,7 @@ from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.core.model import REASONS
 from cortex_policy.core.settings import BY_NAME, CHOICE, PATH, SETTINGS, SWITCH, Setting
 from cortex_policy.core.settings import CODES as CODES_KIND
+from cortex_policy.library.event_delivery.requests import MODES
 from cortex_policy.schema.catalog import RULES
 
 CODES = " ".join([*dict.fromkeys(rule.code.partition("-")[0] for rule in RULES), *(rule.code for rule in RULES)])
@@ -27,6 +28,7 @@ OFFERS = {
     "agent": " ".join(AGENTS),
     "command": "",  # it is complete behind `--`: each template does that
     "name": " ".join(BY_NAME), "request_id": "requests", "value": "values", "logs": "files", "log": "files",
+    "url": "",
     "words": " ".join(COMMANDS), "base": "files", "ours": "files", "theirs": "files",
 }  # fmt: skip
 # and of some commands: also `hooks.toml`, which has a stamp and a history as grants have
@@ -41,7 +43,7 @@ CHOICES = {
     ("replay", "proposed"): "trees", ("replay", "fail_on"): " ".join(ReplayFailOn),
     ("diff", "revision"): "sides", ("diff", "fail_on"): " ".join(DiffFailOn),
     ("show", "at"): "versions", ("undo", "to"): "versions",
-    ("audit show", "grant_id"): "names", ("audit stats", "grant_id"): "names", ("audit show", "reason"): " ".join(map(str, REASONS)),
+    ("audit send", "mode"): " ".join(MODES), ("audit show", "grant_id"): "names", ("audit stats", "grant_id"): "names", ("audit show", "reason"): " ".join(map(str, REASONS)),
 }  # fmt: skip
 # how a shell takes these, the grants' ids, the versions of the stamp, the stamp or git's revisions, and these or a directory
 CHOOSING = {

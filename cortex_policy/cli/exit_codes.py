@@ -37,7 +37,7 @@ _COMMANDS_OF_CODE = {
 _CHANGING = frozenset((
     *DECIDING, *_WRITERS, "undo", "stop", "resume", "approve", "deny", "stamp write", "stamp merge", "hook init",
     "hook edit", "hook install", "hook uninstall", "config set", "config unset", "config edit", "rate reset",
-    "rate purge",
+    "rate purge", "audit send",
 ))  # fmt: skip
 _DRY_RUN_OPTIONS = ("dry_run", "check", "diff")
 _CHANGING_OPTIONS = {"validate": ("fix",), "test": ("init",), "schema": ("install",)}

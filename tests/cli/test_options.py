@@ -34,14 +34,14 @@ OTHERS = {
     ("audit show", "--json"): "each line is an event",
     ("audit tail", "--json"): "each line is an event",
 }
-WITHOUT_ROOT = {"stamp merge-files", "audit verify", "rule", "completions", "shell-init", "help"}
+WITHOUT_ROOT = {"stamp merge-files", "audit verify", "audit send", "rule", "completions", "shell-init", "help"}
 WITHOUT_JSON = {
     "stamp merge-files", "completions", "shell-init", "help", "edit", "hook edit", "config edit", "mcp proxy", "mcp serve",
 }  # fmt: skip
 # what these change is one thing that their own words name, or they ask first
 WITHOUT_DRY_RUN = {
     "edit", "hook edit", "init", "stop", "resume", "approve", "deny", "stamp write", "stamp merge", "config set", "config unset",
-    "config edit", "rate reset", "rate purge",
+    "config edit", "rate reset", "rate purge", "audit send",
 }  # fmt: skip
 WITHOUT_QUIET = {"edit", "hook edit", "config edit"}
 Command = pytest.mark.parametrize("name", [name for name in leaves() if name not in DECIDING])

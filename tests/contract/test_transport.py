@@ -18,6 +18,7 @@ from cortex_policy.batch.request_line import BadRequestError
 from cortex_policy.core import Value, model
 from cortex_policy.core.model import ALLOWED, NOT_DONE, REASONS, STOPPED, USAGE, Grant, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
+from cortex_policy.library.event_delivery.spool import SpoolError
 from cortex_policy.library.functions import denial_error
 from cortex_policy.manage.diff.git_revisions import NoCommitsError
 from cortex_policy.state import Root
@@ -63,6 +64,7 @@ ERRORS: list[CortexPolicyError] = [
     ApprovalStoreError("/docket", "is full"),
     NotDoneError("somebody else writes", "wait"),
     NoCommitsError("no commit", "commit"),
+    SpoolError("/spool", "it is full"),
     BadRequestError("the line is not JSON", "quote it"),
 ]
 

@@ -74,6 +74,7 @@ WORDS: dict[str, list[list[str]]] = {  # what changes something comes last
     "rate watch": [[]],
     "audit verify": [["log"], ["{x}"], ["log", "--expect", "{x}"]],
     "audit tail": [["log"], ["{x}"], ["log", "--follow"]],
+    "audit send": [["{x}", "log"], ["https://127.0.0.1:1/{x}", "log"], ["https://127.0.0.1:1/", "{x}"]],
     "audit show": [["log"], ["log", "--reason", "{x}"], ["log", "--since", "{x}"]],
     "audit stats": [["log"], ["{x}"]],
     "help": [[], ["check"], ["{x}"], ["rate", "{x}"]],

@@ -1,10 +1,11 @@
-"""`audit`: verify the log, follow it, and look up calls."""
+"""`audit`: verify the log, follow it, send it, and look up calls."""
 
 from collections import deque
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cortex_policy.cli.commands.audit_send import send
 from cortex_policy.cli.commands.audit_tail import OfRootOption, tail
 from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
 from cortex_policy.cli.options import JSON_HELP, GrantOption, JsonOption, NumberOption, SinceOption
@@ -24,7 +25,7 @@ LogsArgument = Annotated[list[str] | None, typer.Argument(metavar="LOGS", help=_
 
 @audit_app.callback()
 def audit() -> None:
-    """Verify the audit log, follow it, or look calls up.
+    """Verify the audit log, follow it, send it, or look calls up.
 
     The setting `audit.file` names it. Without `--root`, calls of all roots are included.
     """
@@ -64,6 +65,7 @@ def verify(
 
 
 audit_app.command("tail", cls=CommandWithExamples)(tail)
+audit_app.command("send", cls=CommandWithExamples)(send)
 
 
 @audit_app.command(cls=CommandWithExamples)

@@ -1,0 +1,114 @@
+"""`audit send`: send the events of the audit log to a receiver."""
+
+from enum import StrEnum
+from time import sleep
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, QuietOption
+from cortex_policy.cli.output.printing import print_json
+from cortex_policy.core.model import NOT_DONE
+from cortex_policy.core.text import count_with_noun, message_line
+
+if TYPE_CHECKING:
+    from cortex_policy.manage.audit.send import LogSender, SendResult
+
+POLL_SECONDS = 0.5
+FINDINGS = 1
+
+
+class Mode(StrEnum):
+    """How events become requests, by the HTTP binding of CloudEvents."""
+
+    STRUCTURED = "structured"
+    BINARY = "binary"
+    BATCH = "batch"
+
+
+def send(  # noqa: PLR0913 - one parameter for each option
+    url: Annotated[str, typer.Argument(metavar="URL", help="Where to: https, or http on this host.")],
+    log: Annotated[
+        str | None, typer.Argument(metavar="LOG", help="An audit log; default: `audit.file`.", show_default=False)
+    ] = None,
+    *,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Keep sending new events, until a signal comes.")
+    ] = False,
+    mode: Annotated[
+        Mode, typer.Option("--mode", help="One event a request, or up to 100 if the receiver takes batches.")
+    ] = Mode.STRUCTURED,
+    token: Annotated[
+        str | None,
+        typer.Option("--token", metavar="FILE", help="The bearer token, in a file of mode 0600.", show_default=False),
+    ] = None,
+    cursor: Annotated[
+        str | None,
+        typer.Option(
+            "--cursor",
+            metavar="FILE",
+            help="Up to where events were sent; default: beside the log.",
+            show_default=False,
+        ),
+    ] = None,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Send the events of the audit log over HTTP, as CloudEvents.
+
+    It sends what was logged since the last run, in order, also from rotated files; the first run sends all that is
+    there. An event may arrive twice, with the same id. The exit code is 3 if events wait because the receiver does not
+    take them, and 1 if it refused some for good, or a rotated file was gone before it was sent.
+
+    $ cortex-policy audit send https://bus.example.org/events
+    $ cortex-policy audit send https://bus.example.org/ --mode batch --token t
+    $ cortex-policy audit send http://127.0.0.1:8080/ --follow
+    """
+    from cortex_policy.cli.output.audit import configured_log  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.output.progress import track_progress  # noqa: PLC0415
+    from cortex_policy.library.event_delivery.receiver import EventReceiver  # noqa: PLC0415
+    from cortex_policy.manage.audit.send import LogSender, cursor_beside  # noqa: PLC0415
+
+    receiver = EventReceiver(url, token)
+    file = log or configured_log()
+    with LogSender(file, receiver, cursor or cursor_beside(file, url), mode.value, _print_report) as sender:
+        while follow:
+            _send_once(sender, json=json)
+            sleep(POLL_SECONDS if sender.retry_seconds is None else sender.retry_seconds)
+        for _ in track_progress(sender.send(), what="events"):
+            pass
+        result = sender.result
+    _print_result(result, quiet=quiet, json=json)
+    code = NOT_DONE.exit_code if result.problem else FINDINGS if result.refused or result.gaps else 0
+    if code:
+        raise typer.Exit(code)
+
+
+def _send_once(sender: "LogSender", *, json: bool) -> None:
+    """Send what waits; print what was sent if programs read that."""
+    if sum(1 for _ in sender.send()) and json:
+        print_json(_result_to_json(sender.result))
+
+
+def _print_result(result: "SendResult", *, quiet: bool, json: bool) -> None:
+    if json:
+        print_json(_result_to_json(result))
+    if quiet or json:
+        return
+    refused = f", {result.refused} refused" if result.refused else ""
+    skipped = f", {count_with_noun(result.skipped, 'line')} skipped" if result.skipped else ""
+    typer.echo(f"{count_with_noun(result.delivered, 'event')} sent{refused}{skipped}")
+
+
+def _result_to_json(result: "SendResult") -> dict[str, object]:
+    return {
+        "delivered": result.delivered,
+        "refused": result.refused,
+        "skipped": result.skipped,
+        "gaps": result.gaps,
+        "problem": result.problem or None,
+    }
+
+
+def _print_report(sentence: str) -> None:
+    typer.echo(message_line(sentence), err=True)

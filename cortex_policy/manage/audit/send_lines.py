@@ -1,0 +1,142 @@
+"""The lines of an audit log that are not sent yet: they wait in the log itself, and in its rotated files."""
+
+import os
+import zlib
+from functools import partial
+from hashlib import sha256
+
+from cortex_policy.core.audit_chain import digest_in_follows, digest_of_line, part_in_digest
+from cortex_policy.library.event_delivery.cursor import Position, position_behind
+from cortex_policy.library.event_delivery.read_lines import MAX_LINE_BYTES, read_complete_lines
+from cortex_policy.manage.audit.files import list_log_files, open_logs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import BinaryIO
+
+    from cortex_policy.library.event_delivery.line_queue import Lines
+    from cortex_policy.library.event_delivery.read_lines import ReadAt
+
+    OpenLogs = list[tuple[str, BinaryIO]]
+
+_NO_MORE = (EOFError, zlib.error, OSError)  # a compressed log that is cut off
+
+
+class LogLines:
+    """Follows a log through rotations; a file is known again by what it holds, also if it is compressed or copied."""
+
+    def __init__(self, file: str, position: "Position | None", report: "Callable[[str], object]") -> None:
+        """Take the log, and up to where its lines are sent; `report` gets a sentence if lines are gone."""
+        self._file, self._report = file, report
+        self._position, self._tail = position, b""
+        self.gaps = 0  # places where lines may be missing
+
+    def follow(self) -> "Lines":
+        """Yield each line behind the position, the oldest first, and None when there is none; raise NotDoneError."""
+        while True:
+            names = list_log_files(self._file)
+            if self._position is not None and not any(map(os.path.lexists, names)):
+                yield None  # it was rotated, and the next call makes it
+                continue
+            with open_logs(names) as files:
+                start, offset = self._find_start(files)
+                for _, log in files[start:]:
+                    self._check_chain(log, offset)
+                    yield from self._lines_of(_reader_of(log), offset)
+                    offset = 0
+                name, log = files[-1]
+                descriptor = os.dup(log.fileno())
+            try:
+                yield from self._lines_to_come(name, descriptor)
+            finally:
+                os.close(descriptor)
+
+    def _lines_to_come(self, name: str, descriptor: int) -> "Lines":
+        """Yield what is written to the newest file, until another one has its name."""
+        read_at, offset = partial(os.pread, descriptor), 0
+        if self._position is not None and _ends_at(read_at, self._position):
+            offset = self._position.offset
+        yield None
+        while name == self._file and self._is_unchanged(descriptor, offset):
+            for found in self._lines_of(read_at, offset):
+                offset = found[1].offset
+                yield found
+            yield None
+        if _ends_at(read_at, self._position) if self._position is not None and offset else name == self._file:
+            yield from self._lines_of(read_at, offset)  # nobody writes to it any more
+
+    def _is_unchanged(self, descriptor: int, offset: int) -> bool:
+        """Whether a file has its name still, and nothing that was read of it has changed."""
+        try:
+            is_same = os.path.samestat(os.stat(self._file), os.fstat(descriptor))
+        except OSError:
+            return False
+        return is_same and (
+            not offset or self._position is None or _ends_at(partial(os.pread, descriptor), self._position)
+        )
+
+    def _lines_of(self, read_at: "ReadAt", offset: int) -> "Iterator[tuple[bytes, Position]]":
+        tail = self._tail if offset else b""
+        try:
+            for line, end, behind in read_complete_lines(read_at, offset, tail):
+                self._tail = behind
+                self._position = position_behind(0, end, behind, digest_of_line(line))
+                yield line, self._position
+        except _NO_MORE:
+            self._add_gap("a compressed log is cut off")
+
+    def _find_start(self, files: "OpenLogs") -> tuple[int, int]:
+        """Return the file in which the position is, and its offset there."""
+        position = self._position
+        if position is None:
+            return 0, 0
+        for number in reversed(range(len(files))):
+            read_at = _reader_of(files[number][1])
+            if _ends_at(read_at, position):
+                self._tail = read_at(position.tail_length, position.offset - position.tail_length)
+                return number, position.offset
+        for number, (_, log) in enumerate(files):
+            if position.chain and _digest_before(log) == position.chain:
+                return number, 0  # all of the file before it was sent
+        self._add_gap("the file up to which its events were sent is gone, or was cut")
+        self._position = None
+        return 0, 0
+
+    def _check_chain(self, log: "BinaryIO", offset: int) -> None:
+        """Notice that a file does not follow the one before it."""
+        if offset == 0 and self._position is not None and self._position.chain:
+            before = _digest_before(log)
+            if before and before != self._position.chain:
+                self._add_gap("a file between two others is gone")
+
+    def _add_gap(self, why: str) -> None:
+        self.gaps += 1
+        self._report(f"events of `{self._file}` may be missing: {why}")
+
+
+def _reader_of(log: "BinaryIO") -> "ReadAt":
+    def read_at(size: int, offset: int) -> bytes:
+        """Read as `os.pread` does, also from what is unpacked."""
+        log.seek(offset)
+        return log.read(size)
+
+    return read_at
+
+
+def _ends_at(read_at: "ReadAt", position: Position) -> bool:
+    """Whether a file has, before the offset of a position, what was sent."""
+    try:
+        tail = read_at(position.tail_length, position.offset - position.tail_length)
+    except _NO_MORE:
+        return False
+    return sha256(tail).hexdigest() == position.tail_sha256
+
+
+def _digest_before(log: "BinaryIO") -> str:
+    """Return the digest of the line that the first line of a log follows, '' if it is not known."""
+    try:
+        first = _reader_of(log)(MAX_LINE_BYTES, 0).partition(b"\n")[0]
+    except _NO_MORE:
+        return ""
+    return digest_in_follows(part_in_digest(first)) or ""
