@@ -155,7 +155,7 @@ class HookProcess:
             for number in (_signal.SIGALRM, *_DEADLY_SIGNALS):
                 _signal.signal(number, _signal.SIG_DFL)
             _signal.setitimer(_signal.ITIMER_REAL, seconds)  # ends it if the parent was killed
-            keep_only(writer)
+            close_other_descriptors(writer)
             try:
                 reason = decide(lambda agent: _write_all(writer, b"%s%s\n" % (_AGENT, agent.encode())))
             except Exception as error:  # noqa: BLE001 - a bug denies
@@ -231,7 +231,7 @@ def bug_text(error: BaseException) -> str:
     return f"the hook could not run: a bug in this program ({type(error).__name__})"
 
 
-def keep_only(descriptor: int) -> None:
+def close_other_descriptors(descriptor: int) -> None:
     """Close all descriptors but one: an agent waits until every process has closed its pipes."""
     os.closerange(0, descriptor)
     os.closerange(descriptor + 1, _MAX_DESCRIPTORS)

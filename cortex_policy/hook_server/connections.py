@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _PART = 1 << 16
 
 
-class Access(Value):
+class ClientSecrets(Value):
     """Who may ask: a client must sign with `key` ('' for none), or send `token` if that is not ''."""
 
     key: str
@@ -23,7 +23,7 @@ class Access(Value):
 class Connection:
     """A client; it is answered once."""
 
-    def __init__(self, client: socket.socket, access: Access, now: float) -> None:
+    def __init__(self, client: socket.socket, secrets: ClientSecrets, now: float) -> None:
         """Take its socket, who may ask, and the time."""
         client.settimeout(0)
         self.socket: socket.socket = client
@@ -31,7 +31,7 @@ class Connection:
         self.end: float = now  # when it is answered at the latest, or closed if it is
         self.job: Job | None = None
         self.is_answered: bool = False
-        self._access = access
+        self._secrets = secrets
         self._data = bytearray()
         self._head: Head | None = None
         self._signature = ""
@@ -63,12 +63,12 @@ class Connection:
 
     def _check_head(self, head: Head) -> None:
         # INVARIANT: before the payload is read: others of this host cannot fill our memory
-        if self._access.token and not requests.is_equal_secret(head.token, self._access.token):
+        if self._secrets.token and not requests.is_equal_secret(head.token, self._secrets.token):
             raise RequestError("its token is not that of this server")
 
     def _check_payload(self, head: Head, payload: bytes) -> None:
-        if head.nonce or head.signature or not self._access.token:
-            requests.check_signature(self._access.key.encode("ascii"), head, payload)
+        if head.nonce or head.signature or not self._secrets.token:
+            requests.check_signature(self._secrets.key.encode("ascii"), head, payload)
             self._signature = head.signature
 
     def send_answer(self, agent: str, denial: str) -> None:
@@ -79,7 +79,7 @@ class Connection:
         self.is_answered = True
         self._data.clear()
         body = requests.answer_body(self._head.form if self._head is not None else AS_JSON, agent, denial)
-        key = self._access.key.encode("ascii")
+        key = self._secrets.key.encode("ascii")
         signature = requests.sign_answer(key, self._signature, body) if self._signature else ""
         try:
             self.socket.send(requests.response_bytes(body, signature))  # its buffer is empty, and takes all of it

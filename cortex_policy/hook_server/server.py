@@ -12,7 +12,7 @@ from functools import partial
 
 from cortex_policy.core.hooks.payload import MAX_BYTES
 from cortex_policy.hook import INPUT_SECONDS, HookWords, bug_text
-from cortex_policy.hook_server.connections import Access, Connection
+from cortex_policy.hook_server.connections import ClientSecrets, Connection
 from cortex_policy.hook_server.pool import WorkerPool
 from cortex_policy.hook_server.requests import RequestError
 
@@ -34,9 +34,9 @@ _INPUT_LATE = "the agent did not end its input in time"
 class HookServer:
     """A server and its clients."""
 
-    def __init__(self, words: HookWords, access: Access, listener: "UnixListener | PortListener") -> None:
+    def __init__(self, words: HookWords, secrets: ClientSecrets, listener: "UnixListener | PortListener") -> None:
         """Take what it answers, who may ask, and where."""
-        self._words, self._access, self._listener = words, access, listener
+        self._words, self._secrets, self._listener = words, secrets, listener
         self._selector = selectors.DefaultSelector()
         self._connections: set[Connection] = set()
         self._paused_until = 0.0
@@ -110,7 +110,7 @@ class HookServer:
         except OSError:  # no descriptor is left
             self._paused_until = now + _PAUSE_SECONDS
             return
-        one = Connection(client, self._access, now)
+        one = Connection(client, self._secrets, now)
         one.end = now + min(INPUT_SECONDS, self._words.deadline_seconds)
         self._connections.add(one)
         self._call_when_readable(client.fileno(), partial(self._read_from_client, one))

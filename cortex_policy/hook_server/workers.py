@@ -11,7 +11,7 @@ import socket
 from cortex_policy.core.hooks import reasons, ruling_denial_text  # noqa: F401 - loaded before a worker needs them
 from cortex_policy.core.hooks.denials import denial_text_for_model
 from cortex_policy.core.hooks.payload import AGENTS
-from cortex_policy.hook import HookWords, bug_text, failure_text, keep_only
+from cortex_policy.hook import HookWords, bug_text, close_other_descriptors, failure_text
 from cortex_policy.hook_decision import decide_payload
 
 TYPE_CHECKING = False
@@ -101,7 +101,7 @@ def _decide_calls(words: HookWords, channel: int) -> "Never":
         for number in (signal.SIGALRM, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
-        keep_only(channel)
+        close_other_descriptors(channel)
         while (payload := _read_payload(channel)) is not None:
             # for a server that was killed; it kills a worker that is late by itself
             signal.setitimer(signal.ITIMER_REAL, words.deadline_seconds + 1)

@@ -6,7 +6,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.budget_server import parse_budget_server
 from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, BudgetServerError, Settings, StateError
 from cortex_policy.state.budget_choice import read_password, server_budgets
-from cortex_policy.state.shared_budgets.connection import pack
+from cortex_policy.state.shared_budgets.connection import pack_command
 from cortex_policy.state.shared_budgets.server_clock import boot_ns
 from cortex_policy.state.shared_budgets.server_errors import answer_error, connection_error
 from cortex_policy.state.shared_budgets.session import Session
@@ -48,7 +48,7 @@ def read_server_facts(settings: Settings) -> ServerFacts:
     try:
         session = Session(server, read_password(settings), deadline)
         try:
-            line = session.exchange(pack(b"EVAL", _FACTS, b"0"), deadline)
+            line = session.exchange(pack_command(b"EVAL", _FACTS, b"0"), deadline)
         finally:
             session.close()
     except OSError as error:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import socket as sockets
     from collections.abc import Callable, Generator
 
-    from cortex_policy.serve.words import ServeWords
+    from cortex_policy.serve.options import ServeOptions
 
 INTERRUPTED = 130
 MAX_CONNECTIONS = 4096
@@ -36,17 +36,17 @@ _TICKS = 10  # of uvicorn, each a tenth of a second
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def serve_requests(words: "ServeWords", announce: "Callable[[], object]", parent: int | None = None) -> int:
+def serve_requests(options: "ServeOptions", announce: "Callable[[], object]", parent: int | None = None) -> int:
     """Serve until a signal comes, or the other end of a pipe from the parent is closed; return the exit code."""
     prepare_logging()
     metrics = Metrics()
-    decisions = Decisions(words.answerer, metrics)
-    address = words.address
-    access = Access(address.names, address.origins, words.token, words.page)
-    page = PageState(words.answerer)
+    decisions = Decisions(options.answerer, metrics)
+    address = options.address
+    access = Access(address.names, address.origins, options.token, options.page)
+    page = PageState(options.answerer)
     connections = Connections(increase_connection_limit(), metrics, check_users=address.is_unix)
-    app = build_app(decisions, metrics, access, PageEndpoints(page, words.page))
-    server = _Server(app, words, connections, decisions)
+    app = build_app(decisions, metrics, access, PageEndpoints(page, options.page))
+    server = _Server(app, options, connections, decisions)
     try:
         server.run_until_signal(announce, parent)
     finally:
@@ -58,7 +58,7 @@ def serve_requests(words: "ServeWords", announce: "Callable[[], object]", parent
 class _Server(uvicorn.Server):
     """uvicorn, with our protocol, our signals, and a second hand."""
 
-    def __init__(self, app: object, words: "ServeWords", connections: Connections, decisions: Decisions) -> None:
+    def __init__(self, app: object, options: "ServeOptions", connections: Connections, decisions: Decisions) -> None:
         config = uvicorn.Config(
             app,  # type: ignore[arg-type]
             http=GuardedProtocol, ws="none", lifespan="off", loop="asyncio", interface="asgi3", log_config=None,
@@ -66,7 +66,7 @@ class _Server(uvicorn.Server):
         )  # fmt: skip
         super().__init__(config)
         self.code = 0
-        self._address, self._registry, self._decisions = words.address, connections, decisions
+        self._address, self._registry, self._decisions = options.address, connections, decisions
         self._announce: Callable[[], object] = lambda: None
         self._parent: int | None = None
 

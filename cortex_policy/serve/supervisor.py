@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cortex_policy.serve.words import ServeWords
+    from cortex_policy.serve.options import ServeOptions
 
 _SHARED_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 _OLD_NAME = "prometheus_multiproc_dir"
@@ -26,16 +26,16 @@ _RESTART_SECONDS = 1.0  # after a worker has ended
 _LAST_SECONDS = 10.0
 
 
-def serve_alone(words: "ServeWords", announce: "Callable[[], object]") -> int:
+def serve_alone(options: "ServeOptions", announce: "Callable[[], object]") -> int:
     """Serve by this process until a signal comes, and return the exit code."""
     for name in (_SHARED_DIRECTORY, _OLD_NAME):  # of another server: its counts are not ours
         os.environ.pop(name, None)
     from cortex_policy.serve.server import serve_requests  # noqa: PLC0415 - after the variable is gone
 
-    return serve_requests(words, announce)
+    return serve_requests(options, announce)
 
 
-def serve_with_workers(words: "ServeWords", announce: "Callable[[], object]", count: int) -> int:
+def serve_with_workers(options: "ServeOptions", announce: "Callable[[], object]", count: int) -> int:
     """Serve by so many processes until a signal comes, and return the exit code; raise NotDoneError."""
     try:
         directory = tempfile.mkdtemp(prefix="cortex-policy-metrics-")
@@ -44,7 +44,7 @@ def serve_with_workers(words: "ServeWords", announce: "Callable[[], object]", co
         raise NotDoneError(message, "name one with the variable `TMPDIR`") from None
     os.environ[_SHARED_DIRECTORY] = directory  # INVARIANT: before prometheus_client is imported
     try:
-        return _Supervisor(words).run(announce, count)
+        return _Supervisor(options).run(announce, count)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -52,8 +52,8 @@ def serve_with_workers(words: "ServeWords", announce: "Callable[[], object]", co
 class _Supervisor:
     """Starts workers, and another one where one has died."""
 
-    def __init__(self, words: "ServeWords") -> None:
-        self._words = words
+    def __init__(self, options: "ServeOptions") -> None:
+        self._options = options
         self._workers: set[int] = set()
         self._due: list[float] = []  # when others are to be
         self._alive_reader, self._alive_writer = os.pipe()  # its end of file tells workers that we have gone
@@ -82,7 +82,7 @@ class _Supervisor:
     def _start(self, mask: "set[int | signal.Signals]") -> None:
         worker = os.fork()
         if worker == 0:
-            _work(self._words, self._alive_reader, self._alive_writer, mask)
+            _work(self._options, self._alive_reader, self._alive_writer, mask)
         self._workers.add(worker)
 
     def _start_due(self, mask: "set[int | signal.Signals]") -> None:
@@ -126,7 +126,7 @@ def _warn(message: str) -> None:
         sys.stderr.flush()
 
 
-def _work(words: "ServeWords", alive: int, other_end: int, mask: "set[int | signal.Signals]") -> None:
+def _work(options: "ServeOptions", alive: int, other_end: int, mask: "set[int | signal.Signals]") -> None:
     """Be a worker; never return."""
     code = _BUG
     try:
@@ -134,7 +134,7 @@ def _work(words: "ServeWords", alive: int, other_end: int, mask: "set[int | sign
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         from cortex_policy.serve.server import serve_requests  # noqa: PLC0415 - after the variable is set
 
-        code = serve_requests(words, lambda: None, alive)
+        code = serve_requests(options, lambda: None, alive)
     except Exception as error:  # noqa: BLE001 - nobody is above it that could say so
         from cortex_policy.serve.guard import server_bug_text  # noqa: PLC0415 - as above
 

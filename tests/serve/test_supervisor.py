@@ -6,8 +6,8 @@ import pytest
 
 from cortex_policy.batch.answerer import Answerer
 from cortex_policy.serve.addresses import Address
+from cortex_policy.serve.options import ServeOptions
 from cortex_policy.serve.supervisor import _Supervisor
-from cortex_policy.serve.words import ServeWords
 
 
 def test_a_worker_that_cannot_be_started_is_tried_again(
@@ -22,7 +22,7 @@ def test_a_worker_that_cannot_be_started_is_tried_again(
     import socket  # noqa: PLC0415 - only here
 
     with socket.socket() as made:
-        words = ServeWords(Answerer(), Address(made, "", frozenset(), None, None), "")
+        words = ServeOptions(Answerer(), Address(made, "", frozenset(), None, None), "")
         supervisor = _Supervisor(words)
         supervisor._due.append(0.0)  # noqa: SLF001 - no process can be made to fail when root runs the tests
         supervisor._start_due(set())  # noqa: SLF001 - as above

@@ -127,7 +127,7 @@ def _socket_path(options: ServerOptions) -> str:
 
 def _run_server(words: HookWords, options: ServerOptions, *, json: bool) -> int:
     """Listen and answer until the end, and return the exit code."""
-    from cortex_policy.hook_server.connections import Access  # noqa: PLC0415 - see above
+    from cortex_policy.hook_server.connections import ClientSecrets  # noqa: PLC0415 - see above
     from cortex_policy.hook_server.listeners import PortListener, UnixListener  # noqa: PLC0415
     from cortex_policy.hook_server.secret_file import read_or_make_secret  # noqa: PLC0415
     from cortex_policy.hook_server.server import HookServer  # noqa: PLC0415
@@ -139,7 +139,7 @@ def _run_server(words: HookWords, options: ServerOptions, *, json: bool) -> int:
     try:
         key_file = f"{path}.key" if options.key is None and path is not None else options.key
         key = read_or_make_secret(os.path.abspath(key_file)) if key_file is not None else ""
-        server = HookServer(words, Access(key, token), listener)
+        server = HookServer(words, ClientSecrets(key, token), listener)
         return server.run(lambda: _print_address(listener, key_file, json=json))
     finally:
         listener.close()

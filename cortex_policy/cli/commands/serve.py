@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from cortex_policy.library.path_lookup import UnresolvedRoot
     from cortex_policy.serve.addresses import Address
-    from cortex_policy.serve.words import ServeWords
+    from cortex_policy.serve.options import ServeOptions
 
 MAX_WORKERS = 64
 
@@ -130,8 +130,8 @@ def _serve(
 ) -> int:
     from cortex_policy.batch.answerer import Answerer  # noqa: PLC0415 - no other command needs it
     from cortex_policy.hook_server.secret_file import read_or_make_secret  # noqa: PLC0415
+    from cortex_policy.serve.options import ServeOptions  # noqa: PLC0415
     from cortex_policy.serve.page.access import PageAccess  # noqa: PLC0415
-    from cortex_policy.serve.words import ServeWords  # noqa: PLC0415
 
     answerer = Answerer(root)
     name = answerer.find_root()
@@ -146,16 +146,16 @@ def _serve(
         os.chdir(directory)
         # INVARIANT: before workers are forked, which all have its sessions
         page = PageAccess(secret, address.origins) if secret and not address.is_unix else None
-        words = ServeWords(answerer, address, secret, page)
-        return _run(words, workers, lambda: _announce(address, token_file, json=json))
+        options = ServeOptions(answerer, address, secret, page)
+        return _run(options, workers, lambda: _announce(address, token_file, json=json))
     finally:
         address.close()
 
 
-def _run(words: "ServeWords", workers: int, announce: "Callable[[], object]") -> int:
+def _run(options: "ServeOptions", workers: int, announce: "Callable[[], object]") -> int:
     from cortex_policy.serve.supervisor import serve_alone, serve_with_workers  # noqa: PLC0415 - as above
 
-    return serve_with_workers(words, announce, workers) if workers > 1 else serve_alone(words, announce)
+    return serve_with_workers(options, announce, workers) if workers > 1 else serve_alone(options, announce)
 
 
 def _listen(name: "UnresolvedRoot", socket: str | None, tcp: str | None, tls: tuple[str, str] | None) -> "Address":

@@ -9,10 +9,10 @@ from cortex_policy.core.hooks.shell_input import (
     ShellSyntaxError,
     ShellWord,
     SimpleCommand,
-    copies_agent,
+    copies_agent_input,
     is_stream,
-    may_read_agent,
-    runs_agent_text,
+    may_read_agent_input,
+    runs_agent_input,
 )
 from cortex_policy.core.hooks.shell_programs import (
     CONTAINERS,
@@ -31,12 +31,12 @@ from cortex_policy.core.hooks.shell_programs import (
 from cortex_policy.core.hooks.shell_syntax import MAX_NESTING, simple_commands
 from cortex_policy.core.hooks.started_programs import (
     arguments_of_program,
-    commands_of_finder,
+    commands_of_find,
+    interpreter_usage,
     is_package,
     is_surely_program,
     may_be_started,
-    may_start_word,
-    usage_of,
+    may_unknown_program_start,
     versionless_name,
 )
 
@@ -73,7 +73,7 @@ def _is_open_command(command: "SimpleCommand", depth: int) -> bool:
         return True
     if at == len(words):
         return False
-    if (command.is_substituted and copies_agent(command)) or runs_agent_text(command):
+    if (command.is_substituted and copies_agent_input(command)) or runs_agent_input(command):
         return True
     return _takes_commands(command, at, depth) or _starts_open_program(command, at, depth)
 
@@ -121,10 +121,10 @@ def _takes_commands(command: "SimpleCommand", at: int, depth: int) -> bool:
     if word.text in DATA:
         return False
     if name in (".", "source"):
-        return any(map(is_stream, rest[:1])) and may_read_agent(command)
+        return any(map(is_stream, rest[:1])) and may_read_agent_input(command)
     if name in ("eval", "trap"):
         return _opens_when_run(rest if name == "eval" else rest[:1], depth)
-    usage = usage_of(word)
+    usage = interpreter_usage(word)
     if usage is None or (name in _APPENDING and _appends_to_data(command, at)):
         return False
     return _reads_agent_commands(command, at, usage, depth)
@@ -147,17 +147,17 @@ def _reads_agent_commands(command: "SimpleCommand", at: int, usage: "Usage", dep
     ).take_commands(words, is_stream):
         return False
     is_terminal = base == "xargs" and any(word.text == "--open-tty" or word.text[:2] == "-o" for word in words)
-    return usage.has_terminal or is_terminal or may_read_agent(command)
+    return usage.has_terminal or is_terminal or may_read_agent_input(command)
 
 
 def _starts_open_program(command: "SimpleCommand", at: int, depth: int) -> bool:
     """Whether a program that starts others, or that is not known, starts one that takes commands."""
     program = command.words[at]
     if _runs_commands_from_stream(command):
-        return may_read_agent(command)
+        return may_read_agent_input(command)
     if program.text in DATA:
         return _data_starts_program(command, at, depth)
-    if _asks_for_prompt(command, at) and may_read_agent(command):
+    if _asks_for_prompt(command, at) and may_read_agent_input(command):
         return True
     rest = command.words[at + 1 :]
     is_question = program.program_name() == "command" and bool(rest) and rest[0].text in ("-v", "-V")
@@ -205,8 +205,8 @@ def _finder_starts_program(command: "SimpleCommand", at: int, depth: int) -> boo
     if depth > MAX_NESTING:
         raise ShellSyntaxError
     return any(
-        _takes_commands(one, 0, depth + 1) or runs_agent_text(one) or _starts_open_program(one, 0, depth + 1)
-        for one in commands_of_finder(command, at)
+        _takes_commands(one, 0, depth + 1) or runs_agent_input(one) or _starts_open_program(one, 0, depth + 1)
+        for one in commands_of_find(command, at)
     )
 
 
@@ -240,10 +240,10 @@ def _is_open_program_at(command: "SimpleCommand", place: int, at: int, depth: in
     if (is_text and "$" in word.text) or not _SPECIAL.isdisjoint(word.text.replace("$()", "")):
         return _opens_in_text(word.text, depth, is_command=is_text)
     is_starter |= name in MANAGERS and not is_package(command, place, at)
-    if not is_starter and not may_start_word(command, place, at):
+    if not is_starter and not may_unknown_program_start(command, place, at):
         return False
     is_next = may_be_started(command, place, at)
     if is_next and name in _RUN_BUILTINS and word.program_name() in _BUILTINS:
         return _takes_commands(command, place, depth)
     is_known = not word.is_expanded or versionless_name(word) in INTERPRETERS or is_next
-    return is_known and usage_of(word) is not None and _takes_commands(command, place, depth)
+    return is_known and interpreter_usage(word) is not None and _takes_commands(command, place, depth)

@@ -96,7 +96,7 @@ def is_stream(word: "ShellWord") -> bool:
     return ("dev" in parts and not _STREAMS.isdisjoint(parts)) or ("proc" in parts and "fd" in parts)
 
 
-def may_read_agent(command: "SimpleCommand") -> bool:
+def may_read_agent_input(command: "SimpleCommand") -> bool:
     """Whether a command's input may be what the agent sends."""
     if command.origin == AGENT:
         return True
@@ -106,11 +106,13 @@ def may_read_agent(command: "SimpleCommand") -> bool:
     return source is not None and (is_stream(source) or (source.is_expanded and source.text != PROCESS))
 
 
-def copies_agent(command: "SimpleCommand") -> bool:
+def copies_agent_input(command: "SimpleCommand") -> bool:
     """Whether a command gives what the agent sends to the shell that replaces it by its output."""
     at = command.program_at()
     return (
-        command.words[at].program_name() in COPIERS and may_read_agent(command) and not _writes_only_own_data(command)
+        command.words[at].program_name() in COPIERS
+        and may_read_agent_input(command)
+        and not _writes_only_own_data(command)
     )
 
 
@@ -127,7 +129,7 @@ def _writes_only_own_data(command: "SimpleCommand") -> bool:
     if command.origin == PIPE:
         return True  # what feeds it is looked at as well
     if command.origin != AGENT:
-        return not may_read_agent(command)
+        return not may_read_agent_input(command)
     is_copier = command.words[at].program_name() in COPIERS
     return _has_own_source(command.words[at], arguments) and (is_copier or not _has_copier_in_code(arguments))
 
@@ -164,7 +166,7 @@ def _has_copier_in_code(arguments: "Sequence[ShellWord]") -> bool:
     return any(not COPIERS.isdisjoint(code.translate(_SEPARATORS).split()) for code in codes)
 
 
-def runs_agent_text(command: "SimpleCommand") -> bool:
+def runs_agent_input(command: "SimpleCommand") -> bool:
     """Whether a filter with a language of its own, which can start programs, reads what the agent sends."""
     at = command.program_at()
     name, arguments = command.words[at].program_name(), command.words[at + 1 :]
@@ -172,7 +174,7 @@ def runs_agent_text(command: "SimpleCommand") -> bool:
         name in ("perl", "ruby") and any(_reads_each_line(one.text) for one in arguments)
     )
     is_told = any(word.text.startswith(("BEGIN", "--")) and "getline" not in word.text for word in arguments)
-    return is_filter and not is_told and may_read_agent(command) and not _writes_only_own_data(command)
+    return is_filter and not is_told and may_read_agent_input(command) and not _writes_only_own_data(command)
 
 
 def _reads_each_line(option: str) -> bool:

@@ -32,7 +32,7 @@ def versionless_name(word: "ShellWord") -> str:
     return "python" if is_python else base
 
 
-def usage_of(word: "ShellWord") -> "Usage | None":
+def interpreter_usage(word: "ShellWord") -> "Usage | None":
     """Return the usage of a program that can take commands, None for another one."""
     is_replaced = word.is_expanded and not _REPLACED.isdisjoint(word.program_name())
     if is_replaced or word.text.startswith("/proc/"):
@@ -67,7 +67,7 @@ def _may_have_value(program: "ShellWord", option: "ShellWord") -> bool:
     return text[:1] == "-" and text not in ("--", *flags) and not is_attached
 
 
-def may_start_word(command: "SimpleCommand", place: int, at: int) -> bool:
+def may_unknown_program_start(command: "SimpleCommand", place: int, at: int) -> bool:
     """Whether a program that is not known may start a word."""
     word, before = command.words[place], command.words[place - 1].text
     directory, slash, _ = word.text.rpartition("/")
@@ -90,7 +90,7 @@ def arguments_of_program(command: "SimpleCommand", at: int) -> "tuple[ShellWord,
     return words[:end]
 
 
-def commands_of_finder(command: "SimpleCommand", at: int) -> "list[SimpleCommand]":
+def commands_of_find(command: "SimpleCommand", at: int) -> "list[SimpleCommand]":
     """Return what `find` or `fd` starts: the command behind each `-exec`."""
     words = command.words[at + 1 :]
     if command.words[at].program_name() != "find":

@@ -36,7 +36,7 @@ class AsyncAsker:
         session = self._sessions.get(loop)
         if session is None:
             session = self._sessions[loop] = AsyncSession(self._server, self._password, self._timeout_ms)
-        conversation = call.converse(clock, self._timeout_ms * 1_000_000)
+        conversation = call.conversation(clock, self._timeout_ms * 1_000_000)
         request = next(conversation)
         try:
             async with asyncio.timeout(self._timeout_ms / 1000):

@@ -8,7 +8,7 @@ from cortex_policy.core.model import StateError
 from cortex_policy.state import state_error
 from cortex_policy.state.shared_budgets.connection import LINE_END, MAX_LINE, login_requests
 from cortex_policy.state.shared_budgets.server_errors import login_error
-from cortex_policy.state.shared_budgets.session import MAX_HOPS, MOVED, node_of_redirection
+from cortex_policy.state.shared_budgets.session import MAX_HOPS, MOVED, parse_redirection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class AsyncSession:
             if not line.startswith(MOVED) or self._server.kind != CLUSTER:
                 break
             if self._opening is opening:  # the first task that hears it; a node that redirects has done nothing
-                self._opening, self._nodes = None, (node_of_redirection(line), *self._server.nodes)
+                self._opening, self._nodes = None, (parse_redirection(line), *self._server.nodes)
                 connection.close_after_answers()
         return line
 

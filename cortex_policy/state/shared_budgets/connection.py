@@ -72,8 +72,8 @@ class Connection:
             self.socket.settimeout(None)
         return line
 
-    def exchange_bounded_by_kernel(self, request: bytes, deadline_ns: int) -> bytes:
-        """Do the same in two calls of the system, not six, if the kernel bounds each (`bound_by_kernel`)."""
+    def exchange_with_kernel_timeout(self, request: bytes, deadline_ns: int) -> bytes:
+        """Do the same in two calls of the system, not six, if the kernel bounds each (`set_kernel_timeout`)."""
         if not self._is_bound:
             return self.exchange(request, deadline_ns)
         try:
@@ -88,7 +88,7 @@ class Connection:
             raise ConnectionResetError
         return self._read_only_line(deadline_ns)
 
-    def bound_by_kernel(self, timeout_ms: int) -> None:
+    def set_kernel_timeout(self, timeout_ms: int) -> None:
         """Let the kernel end each step after a time. Not for TLS, which needs several to read one line."""
         interval = memoryview(bytearray(16)).cast("l")
         interval[0], interval[1] = timeout_ms // 1000, timeout_ms % 1000 * 1000
@@ -146,13 +146,13 @@ def login_requests(server: "BudgetServer", password: str) -> tuple[bytes, ...]:
     requests = []
     if password:
         words = filter(None, (server.user, password))
-        requests.append(pack(b"AUTH", *(word.encode("utf-8", "surrogatepass") for word in words)))
+        requests.append(pack_command(b"AUTH", *(word.encode("utf-8", "surrogatepass") for word in words)))
     if server.database:
-        requests.append(pack(b"SELECT", b"%d" % server.database))
+        requests.append(pack_command(b"SELECT", b"%d" % server.database))
     return tuple(requests)
 
 
-def pack(*words: bytes) -> bytes:
+def pack_command(*words: bytes) -> bytes:
     """Return the bytes of a command."""
     return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
 

@@ -3,7 +3,7 @@
 from select import POLLIN, poll
 
 from cortex_policy.core.model import Budget
-from cortex_policy.state.shared_budgets.protocol import Call, run
+from cortex_policy.state.shared_budgets.protocol import Call, run_conversation
 from cortex_policy.state.shared_budgets.server_clock import ServerClock, boot_ns
 from cortex_policy.state.shared_budgets.session import Session
 
@@ -36,7 +36,9 @@ class KeptSession:
         """Ask the server; close the session after any failure, as an answer may still come."""
         try:
             deadline_ns = boot_ns() + timeout_ns
-            return run(call.converse(clock, timeout_ns), lambda request: self.session.exchange(request, deadline_ns))
+            return run_conversation(
+                call.conversation(clock, timeout_ns), lambda request: self.session.exchange(request, deadline_ns)
+            )
         except BaseException:
             self.session.close()
             raise
@@ -49,6 +51,6 @@ class KeptSession:
             self._connection, self._watch = self.session.connection, poll()
             self._watch.register(self.session.fileno(), POLLIN)
             if not hasattr(self._connection.socket, "pending"):  # TLS reads more than a line has
-                self._connection.bound_by_kernel(timeout_ms)
+                self._connection.set_kernel_timeout(timeout_ms)
         if has_looked:
             self.looked_ns = now_ns

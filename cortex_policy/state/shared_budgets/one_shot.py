@@ -4,7 +4,7 @@ from cortex_policy.core.budget_server import BudgetServer
 from cortex_policy.core.model import Budget
 from cortex_policy.state import state_error
 from cortex_policy.state.shared_budgets.keys import BudgetKeys, require_strong_secret
-from cortex_policy.state.shared_budgets.protocol import PEEK, RESET, RESET_ALL, TAKE, Call, run
+from cortex_policy.state.shared_budgets.protocol import PEEK, RESET, RESET_ALL, TAKE, Call, run_conversation
 from cortex_policy.state.shared_budgets.server_clock import PAUSE_NS, ClockPairFile, ServerClock, boot_ns
 from cortex_policy.state.shared_budgets.session import Session
 
@@ -105,8 +105,8 @@ class SharedBudgets:
         """Connect, ask and close."""
         session = Session(self.server, self._password, deadline_ns)
         try:
-            return run(
-                call.converse(clock, self.timeout_ms * 1_000_000),
+            return run_conversation(
+                call.conversation(clock, self.timeout_ms * 1_000_000),
                 lambda request: session.exchange(request, deadline_ns),
             )
         finally:

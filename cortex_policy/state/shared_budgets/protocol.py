@@ -67,11 +67,11 @@ class Call:
         self._arguments = both + _bulk(what) + counted + _bulk(b"%d" % cost) + _TAIL
         self._again = _EVALSHA_AGAIN + both + counted + b"$16\r\n%016d\r\n"
 
-    def again(self, clock: ServerClock, now_ns: int) -> bytes:
+    def repeat_request(self, clock: ServerClock, now_ns: int) -> bytes:
         """Return the request for one more hit over a connection that leads to the server that is known."""
         return self._again % clock.latest_possible_us(now_ns)
 
-    def converse(self, clock: ServerClock, timeout_ns: int) -> "Conversation":
+    def conversation(self, clock: ServerClock, timeout_ns: int) -> "Conversation":
         """Yield requests, take the line of each answer, and return the budget; raise StateError.
 
         A request that is late by the server's clock takes nothing. It is sent again: as one that may be delayed for
@@ -139,7 +139,7 @@ def request_with_script(request: bytes) -> bytes:
     return request.replace(_EVALSHA_AGAIN, b"*7\r\n$4\r\nEVAL\r\n" + _bulk(AGAIN_SCRIPT), 1)
 
 
-def run(conversation: "Conversation", exchange: "Callable[[bytes], bytes]") -> Budget:
+def run_conversation(conversation: "Conversation", exchange: "Callable[[bytes], bytes]") -> Budget:
     """Hold a conversation through a function that sends a request and returns the line of its answer."""
     request = next(conversation)
     try:

@@ -59,9 +59,9 @@ class RedisBudgets(SharedBudgets):
         if isinstance(server, str):
             server = _parse(server)
         elif not isinstance(server, BudgetServer):
-            from cortex_policy.state.shared_budgets.redis_py import server_shown_for_client  # noqa: PLC0415 - it loads redis-py
+            from cortex_policy.state.shared_budgets.redis_py import server_of_client  # noqa: PLC0415 - it loads redis-py
 
-            self._client, server = server, server_shown_for_client(server)
+            self._client, server = server, server_of_client(server)
         super().__init__(
             server,
             name,
@@ -75,7 +75,7 @@ class RedisBudgets(SharedBudgets):
         self._denials: dict[_Key, tuple[int, Budget]] = {}
         self._clock, self._is_clock_loaded = ServerClock(), False
         self._saved_ns = self._down_until_ns = 0
-        self.drop()
+        self.abandon_connections()
         _alive.add(self)
 
     def hit(self, tool: str, action: str, limit: int, cost: int = 1) -> bool:
@@ -103,9 +103,9 @@ class RedisBudgets(SharedBudgets):
         """Drop the open connections; the next call opens one."""
         if self._asker is not None:
             self._asker.close()
-        self.drop()
+        self.abandon_connections()
 
-    def drop(self) -> None:
+    def abandon_connections(self) -> None:
         """Drop the connections that a fork made shared: a child only closes its copies."""
         self._idle: list[KeptSession] = []
         self._asker: AsyncAsker | None = None
@@ -174,10 +174,10 @@ class RedisBudgets(SharedBudgets):
             self._idle.append(link)  # the full way looks at it again
             return False
         link.used_ns = asked_ns
-        request, deadline_ns = call.again(self._clock, asked_ns), asked_ns + self.timeout_ms * 1_000_000
+        request, deadline_ns = call.repeat_request(self._clock, asked_ns), asked_ns + self.timeout_ms * 1_000_000
         connection = link.session.connection
         try:
-            line = connection.exchange_bounded_by_kernel(request, deadline_ns)
+            line = connection.exchange_with_kernel_timeout(request, deadline_ns)
             if line.startswith(b"-NOSCRIPT"):
                 line = connection.exchange(request_with_script(request), deadline_ns)
         except BaseException as error:
@@ -273,7 +273,7 @@ def _parse(url: str) -> BudgetServer:
 def _forget_after_fork() -> None:
     """Drop the connections in a child: two processes on one would read each other's answers."""
     for budgets in _alive:
-        budgets.drop()
+        budgets.abandon_connections()
 
 
 os.register_at_fork(after_in_child=_forget_after_fork)

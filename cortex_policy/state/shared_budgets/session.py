@@ -32,7 +32,7 @@ class Session:
         # a node that redirects has done nothing
         while line.startswith(MOVED) and self._server.kind == CLUSTER and hops < MAX_HOPS:
             self.connection.close()
-            self.connection = connect(self._server, self._password, (node_of_redirection(line),), deadline_ns)
+            self.connection = connect(self._server, self._password, (parse_redirection(line),), deadline_ns)
             line = self.connection.exchange(request, deadline_ns)
             hops += 1
         return line
@@ -46,7 +46,7 @@ class Session:
         self.connection.close()
 
 
-def node_of_redirection(line: bytes) -> tuple[str, int]:
+def parse_redirection(line: bytes) -> tuple[str, int]:
     """Return the node that an answer names, as `-MOVED SLOT HOST:PORT`."""
     host, _, port = line.split(b" ")[-1].decode("ascii", "replace").rpartition(":")
     if not host or not port.isdigit():

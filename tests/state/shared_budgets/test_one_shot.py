@@ -7,7 +7,7 @@ import pytest
 
 from cortex_policy.core.model import BudgetServerError, StateError, UsageError
 from cortex_policy.state.shared_budgets.keys import BudgetKeys
-from cortex_policy.state.shared_budgets.protocol import PEEK, TAKE, Call, run
+from cortex_policy.state.shared_budgets.protocol import PEEK, TAKE, Call, run_conversation
 from cortex_policy.state.shared_budgets.server_clock import PAUSE_NS, ServerClock
 from tests.support.redis_servers import SECRET, RedisServer, fresh_name, redis_budgets, running_server, shared_budgets
 
@@ -133,7 +133,7 @@ def test_a_look_at_a_name_that_is_new_to_the_server_does_not_close_it(what: byte
     """To a host that knows the server's time, a name without an epoch is one that the server has lost."""
     clock, call = ServerClock(), Call(BudgetKeys("new", SECRET), what, ("t", "a"), 3)
     answer = b"+%d 1 0 1700000000000005 7 -" % knows
-    assert run(call.converse(clock, 0), lambda _: answer).consumed == knows
+    assert run_conversation(call.conversation(clock, 0), lambda _: answer).consumed == knows
     assert (clock.known[0] > 0) is knows
 
 

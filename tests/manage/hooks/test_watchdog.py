@@ -11,7 +11,7 @@ from shlex import quote, split
 
 import pytest
 
-from cortex_policy.manage.hooks.wrapper import DENIED, FAILED, watchdog_command
+from cortex_policy.manage.hooks.watchdog import DENIED, FAILED, watchdog_command
 from tests.support.processes import command_lines, wait_until
 
 SHELLS = ("dash -c", "bash -c", "bash --norc --noprofile -c", "busybox sh -c")

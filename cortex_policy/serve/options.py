@@ -1,4 +1,4 @@
-"""What a process of the server is told."""
+"""What a process of the server is started with."""
 
 from cortex_policy.batch.answerer import Answerer
 from cortex_policy.core import Value
@@ -6,7 +6,7 @@ from cortex_policy.serve.addresses import Address
 from cortex_policy.serve.page.access import PageAccess
 
 
-class ServeWords(Value):
+class ServeOptions(Value):
     """What answers, where it listens, the token of its clients ('' for none), and who may read the page beside them."""
 
     answerer: Answerer
