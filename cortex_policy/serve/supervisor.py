@@ -26,7 +26,7 @@ _RESTART_SECONDS = 1.0  # after a worker has ended
 _LAST_SECONDS = 10.0
 
 
-def serve_alone(options: "ServeOptions", announce: "Callable[[], object]") -> int:
+def serve_in_one_process(options: "ServeOptions", announce: "Callable[[], object]") -> int:
     """Serve by this process until a signal comes, and return the exit code."""
     for name in (_SHARED_DIRECTORY, _OLD_NAME):  # of another server: its counts are not ours
         os.environ.pop(name, None)

@@ -153,9 +153,9 @@ def _serve(
 
 
 def _run(options: "ServeOptions", workers: int, announce: "Callable[[], object]") -> int:
-    from cortex_policy.serve.supervisor import serve_alone, serve_with_workers  # noqa: PLC0415 - as above
+    from cortex_policy.serve.supervisor import serve_in_one_process, serve_with_workers  # noqa: PLC0415 - as above
 
-    return serve_with_workers(options, announce, workers) if workers > 1 else serve_alone(options, announce)
+    return serve_with_workers(options, announce, workers) if workers > 1 else serve_in_one_process(options, announce)
 
 
 def _listen(name: "UnresolvedRoot", socket: str | None, tcp: str | None, tls: tuple[str, str] | None) -> "Address":

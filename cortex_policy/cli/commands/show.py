@@ -7,7 +7,7 @@ import typer
 
 from cortex_policy.cli.options import GrantArgument, JsonOption, RootOption, integer_parser
 from cortex_policy.cli.output.budget_owner import budget_owner_text, owner_to_json
-from cortex_policy.cli.output.printing import budget_to_json, print_json
+from cortex_policy.cli.output.printing import budget_to_json, grant_to_json, print_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import join_words_that_fit, message_line
 from cortex_policy.manage.budget_owner import BudgetOwner
@@ -45,7 +45,7 @@ def show(
     file = f"{policy_root.tools_path}/{grant_id}.json"
     denials = find_global_denials(policy_root)
     if json:
-        print_json({**denials_to_json(denials), **_grant_to_json(seen, policy_root.path, file)})
+        print_json({**denials_to_json(denials), **_shown_to_json(seen, policy_root.path, file)})
         return
     for name, value in [*_denial_rows(denials), *_grant_rows(seen, file)]:
         typer.echo(message_line(f"{name:<8}{value}"))
@@ -89,7 +89,7 @@ def _budget_text(one: BudgetStatus) -> str:
     return f"{budget.remaining} of {budget.limit} left{wait}"
 
 
-def _grant_to_json(seen: GrantWithBudgets, root: str, file: str) -> dict[str, object]:
+def _shown_to_json(seen: GrantWithBudgets, root: str, file: str) -> dict[str, object]:
     row, grant = seen.row, seen.row.grant
     origin = grant.origin if grant is not None else None
     return {
@@ -98,12 +98,7 @@ def _grant_to_json(seen: GrantWithBudgets, root: str, file: str) -> dict[str, ob
         "problem": row.problem or None,
         "file": file,
         "sha256": origin.sha256 if origin is not None else None,
-        "tool": grant.tool if grant is not None else None,
-        "actions": list(grant.actions) if grant is not None else None,
-        "args": grant.args if grant is not None else None,
-        "data_class": grant.data_class if grant is not None else None,
-        "scope": list(grant.fs_scope) if grant is not None else None,
-        "per_minute": grant.rate.per_minute if grant is not None else None,
+        **grant_to_json(grant),
         "root": root,
         **_owner_to_json(seen.owner),
         "budgets": {one.action: budget_to_json(one) for one in seen.budgets},

@@ -4,7 +4,7 @@ import sys
 from base64 import b64encode
 from typing import TYPE_CHECKING
 
-from cortex_policy.cli.output.printing import print_json, print_warning
+from cortex_policy.cli.output.printing import grant_to_json, print_json, print_warning
 from cortex_policy.cli.output.write_result import print_grant_text
 from cortex_policy.cli.streams import write_bytes
 from cortex_policy.manage.history.writes import GrantAtVersion, grant_at_version
@@ -40,12 +40,7 @@ def _version_to_json(past: GrantAtVersion) -> dict[str, object]:
         "state": "valid" if grant is not None else "invalid",
         "problem": side.problem or None,
         "sha256": content_digest(past.text).removeprefix("sha256:"),
-        "tool": grant.tool if grant is not None else None,
-        "actions": list(grant.actions) if grant is not None else None,
-        "args": grant.args if grant is not None else None,
-        "data_class": grant.data_class if grant is not None else None,
-        "scope": list(grant.fs_scope) if grant is not None else None,
-        "per_minute": grant.rate.per_minute if grant is not None else None,
+        **grant_to_json(grant),
         "text": text,
         "base64": packed,
         "warning": past.unsafe_error.detail if past.unsafe_error is not None else None,

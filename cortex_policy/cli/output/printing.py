@@ -13,7 +13,7 @@ from cortex_policy.core.text import escape_json_output, message_line
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cortex_policy.core.model import GrantError
+    from cortex_policy.core.model import Grant, GrantError
     from cortex_policy.manage.budgets import BudgetStatus
 
 
@@ -71,6 +71,18 @@ def print_unlogged_warning(command: str, problem: str) -> None:
     """Say on stderr that a command is done, but is not in the log."""
     if problem:
         typer.echo(message_line(f"warning: `{command}` is done, but the log does not have it: {problem}"), err=True)
+
+
+def grant_to_json(grant: "Grant | None") -> dict[str, object]:
+    """Return what a grant says, by the names that all JSON has; null for a grant that does not load."""
+    return {
+        "tool": grant.tool if grant is not None else None,
+        "actions": list(grant.actions) if grant is not None else None,
+        "args": grant.args if grant is not None else None,
+        "data_class": grant.data_class if grant is not None else None,
+        "scope": list(grant.fs_scope) if grant is not None else None,
+        "per_minute": grant.rate.per_minute if grant is not None else None,
+    }
 
 
 def budget_to_json(one: "BudgetStatus") -> dict[str, object]:

@@ -44,7 +44,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cortex_policy.core.hooks.shell_programs import Usage
+    from cortex_policy.core.hooks.shell_programs import InterpreterUsage
 
 _ENDS = frozenset(("--version", "--help", "-V", "--test"))  # options with which an interpreter reads nothing
 _ENDS_OF_SOME = frozenset(("-v", "-h"))  # a shell takes them for something else
@@ -136,7 +136,7 @@ def _appends_to_data(command: "SimpleCommand", at: int) -> bool:
     return any(command.words[one].text in DATA and is_surely_program(command, one, at) for one in places)
 
 
-def _reads_agent_commands(command: "SimpleCommand", at: int, usage: "Usage", depth: int) -> bool:
+def _reads_agent_commands(command: "SimpleCommand", at: int, usage: "InterpreterUsage", depth: int) -> bool:
     words = arguments_of_program(command, at)
     base = versionless_name(command.words[at])
     ends = _ENDS | (_ENDS_OF_SOME if base in _WITH_SHORT else frozenset())

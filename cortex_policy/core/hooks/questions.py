@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from cortex_policy.core.hooks.inputs import Place
-    from cortex_policy.core.hooks.rules import Fit, HookRule, HookRules
+    from cortex_policy.core.hooks.rules import HookRule, HookRules, RuleMatch
     from cortex_policy.core.model import CortexPolicyError, Decision, Request
 
     PathValues = list[tuple[str, str]]
@@ -157,7 +157,7 @@ class _Judge:
                     self._paths[place] = None
 
     def _questions_of_rules(
-        self, fits: "list[Fit]", call: "ToolCall", patched: "PathValues | None" = None
+        self, fits: "list[RuleMatch]", call: "ToolCall", patched: "PathValues | None" = None
     ) -> "Iterator[GrantQuestion]":
         """Yield what the grants of these rules are asked; for patched files, without a hit."""
         for position, (index, part) in enumerate(fits):

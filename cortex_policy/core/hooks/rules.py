@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.hooks.payload import ToolCall
 
-    Fit = tuple[int, str]  # the index of a rule, and what its `{tool}` stands for
+    RuleMatch = tuple[int, str]  # the index of a rule, and what its `{tool}` stands for
     Members = dict[str, Any]
 
 
@@ -74,7 +74,7 @@ def _rule_to_document(rule: HookRule) -> "Members":
     return document
 
 
-def rules_for_call(call: "ToolCall", rules: "HookRules") -> "list[Fit]":
+def rules_for_call(call: "ToolCall", rules: "HookRules") -> "list[RuleMatch]":
     """Return the rules that decide a call: the first that fits, and behind one for sub-agents with a grant the next.
 
     Raises InputError if the name of an MCP tool can be read in several ways that do not fit the same rules.
@@ -96,7 +96,7 @@ def _readings_of_any_server(reading: tuple[str, str], rules: "HookRules") -> "It
             yield from ((name.partition("/")[0].replace("*", ""), tool) for name in rule.mcp)
 
 
-def _fits_of_reading(call: "ToolCall", reading: tuple[str, str] | None, rules: "HookRules") -> "Iterator[Fit]":
+def _fits_of_reading(call: "ToolCall", reading: tuple[str, str] | None, rules: "HookRules") -> "Iterator[RuleMatch]":
     for index, rule in enumerate(rules.rules):
         part = _match_rule(call, reading, rule)
         if part is not None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.hooks.shell_input import ShellWord
 
 
-class Usage(Value):
+class InterpreterUsage(Value):
     """With which words a program has something to run, and without which it takes commands from its input.
 
     `values` are the options that take a value, by letter or whole, `attached` those whose value is never the next word,
@@ -29,15 +29,15 @@ class Usage(Value):
     has_terminal: bool = False
 
 
-def _usage(values: str = "", code: str = "", opens: str = "", closes: str = "", operands: int = 1) -> Usage:
-    return Usage(word_set(values), word_set(code), word_set(opens), word_set(closes), operands)
+def _usage(values: str = "", code: str = "", opens: str = "", closes: str = "", operands: int = 1) -> InterpreterUsage:
+    return InterpreterUsage(word_set(values), word_set(code), word_set(opens), word_set(closes), operands)
 
 
-def _shell(values: str, code: str, opens: str, operands: int = 1) -> Usage:
-    return Usage(word_set(values), word_set(code), word_set(opens), operands=operands, is_shell=True)
+def _shell(values: str, code: str, opens: str, operands: int = 1) -> InterpreterUsage:
+    return InterpreterUsage(word_set(values), word_set(code), word_set(opens), operands=operands, is_shell=True)
 
 
-def _usages_by_name(rows: "Iterable[tuple[str, Usage]]") -> dict[str, Usage]:
+def _usages_by_name(rows: "Iterable[tuple[str, InterpreterUsage]]") -> dict[str, InterpreterUsage]:
     return {name: usage for names, usage in rows for name in names.split()}
 
 
@@ -56,8 +56,8 @@ INTERPRETERS = _usages_by_name((
         "i --interactive inspect",
     )),
     ("deno bun", _usage(opens="repl")),
-    ("ruby", Usage(word_set("r I C E"), word_set("e"), attached=word_set("i K T W x F 0"))),
-    ("perl", Usage(code=word_set("e E"), opens=word_set("d"), attached=word_set("i 0 l m M F x I C D"))),
+    ("ruby", InterpreterUsage(word_set("r I C E"), word_set("e"), attached=word_set("i K T W x F 0"))),
+    ("perl", InterpreterUsage(code=word_set("e E"), opens=word_set("d"), attached=word_set("i 0 l m M F x I C D"))),
     ("php", _usage("d c z t", "r B R E F f", "a")),
     ("lua luajit", _usage("l", "e", "i")),
     ("r", _usage("", "e f", "", "--file --args")),
@@ -102,7 +102,7 @@ OPENERS = _usages_by_name((
     ("psql", _usage("d h p U v", "c f l --command --file --list", operands=0)),
     ("mysql mariadb mongosh mongo", _usage("u h P D", "e --execute --eval", operands=0)),
     ("sqlite3 duckdb", _usage(operands=2)),
-    (_EDITORS, Usage(closes=word_set("--batch --script --headless"), operands=0, has_terminal=True)),
+    (_EDITORS, InterpreterUsage(closes=word_set("--batch --script --headless"), operands=0, has_terminal=True)),
 ))  # fmt: skip
 # they run what is behind their options and perhaps another word
 STARTERS = word_set(
@@ -153,7 +153,7 @@ NOT_STARTERS = word_set(
 class ProgramWords:
     """Reads the words of one program."""
 
-    def __init__(self, usage: Usage, opens_shell: "Callable[[str], bool]", *, is_python: bool) -> None:
+    def __init__(self, usage: InterpreterUsage, opens_shell: "Callable[[str], bool]", *, is_python: bool) -> None:
         """Take how the program is used, and what says whether the text of a command opens a shell."""
         self._usage, self._opens_shell, self._is_python = usage, opens_shell, is_python
         self._is_opened = self._has_code = False
@@ -228,7 +228,7 @@ class ProgramWords:
         return self._is_python and text.partition(".")[0].casefold() in PYTHON_PROMPTS
 
 
-def _is_opening(name: str, value: str, usage: Usage) -> bool:
+def _is_opening(name: str, value: str, usage: InterpreterUsage) -> bool:
     if name == "d" and value[:1] == ":":  # `perl -d:NYTProf`
         return False
     return name in usage.opens or (len(name) > 1 and name.casefold() in usage.opens)

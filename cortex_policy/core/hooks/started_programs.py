@@ -15,7 +15,7 @@ from cortex_policy.core.hooks.shell_programs import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.core.hooks.shell_programs import Usage
+    from cortex_policy.core.hooks.shell_programs import InterpreterUsage
 
 _ENDS_OF_ARGUMENTS = frozenset((";", "+"))  # of `find -exec`
 _VERSION = "0123456789.-"
@@ -32,7 +32,7 @@ def versionless_name(word: "ShellWord") -> str:
     return "python" if is_python else base
 
 
-def interpreter_usage(word: "ShellWord") -> "Usage | None":
+def interpreter_usage(word: "ShellWord") -> "InterpreterUsage | None":
     """Return the usage of a program that can take commands, None for another one."""
     is_replaced = word.is_expanded and not _REPLACED.isdisjoint(word.program_name())
     if is_replaced or word.text.startswith("/proc/"):
