@@ -18,7 +18,26 @@ _WORD_NAMES = ("lines", "mode", "path", "file", "outFile", "max_files", "target"
 
 def argument_vector(chance: Chance) -> Vector:
     """Make a vector of the kind `arguments`, some of them with words."""
+    if chance.is_true(0.05):
+        return _much_work(chance)
     return _words(chance) if chance.is_true(0.16) else _values(chance)
+
+
+def _much_work(chance: Chance) -> Vector:
+    """Give values that take much work to match, one or many."""
+    letter = chance.pick("abcdefgh")
+    by, size, count = chance.pick((
+        ("^%s", chance.number(65_530, 65_545), 1), ("%s{99}x", chance.number(3_000, 3_200), 1),
+        ("%s{20}y|x$", chance.number(8_900, 9_000), chance.number(14, 22)),
+    ))  # fmt: skip
+    value = {"parts": ['"', {"repeat": letter, "times": size}, "x" if count > 1 else "", '"']}
+    more = {"repeat": {"parts": [",", value]}, "times": count - 1}
+    declaration = {"items": {"pattern": by % letter}, "maxItems": chance.pick((99, 1))}
+    return {
+        "kind": "arguments",
+        "declarations": {"v": declaration},
+        "args_text": {"parts": ['{"v": [', value, more, "]}"]},
+    }
 
 
 def _values(chance: Chance) -> Vector:

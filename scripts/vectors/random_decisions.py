@@ -187,21 +187,23 @@ def _paths(chance: Chance, document: dict[str, Any], args: dict[str, Any]) -> Ve
 def _resolved(chance: Chance, label: str, given: str) -> dict[str, Any]:
     path: dict[str, Any] = {"argument": label, "given": given}
     here = given if not given.startswith("/") else None
-    if chance.is_true(0.25):
+    if chance.is_true(0.3):
         here = chance.pick(_INSIDE)
+    if chance.is_true(0.25):
+        here = chance.pick(("caf\u00e9/x", "cafe\u0301/x", "cafe\u0301"))
     there = here if chance.is_true(0.85) else chance.pick((*_INSIDE, None))
     path |= {"normalized": here} if here is not None and chance.is_true(0.95) else {}
     path |= {"resolved_inside": there} if there is not None else {}
     path["resolved"] = f"/r/{there}".rstrip("/") if there is not None else chance.pick(("/etc/x", "/"))
-    if chance.is_true(0.06):
+    if chance.is_true(0.1):
         path["protected_reason"] = chance.pick(_WHY_PROTECTED)
-    if chance.is_true(0.06):
+    if chance.is_true(0.12):
         path["error"] = chance.pick(_WHY_UNRESOLVED)
     return path
 
 
 def _budget(chance: Chance, limit: int) -> Vector:
-    if chance.is_true(0.08):
+    if chance.is_true(0.16):
         return {"budget": {"limit": limit, **chance.pick(_BUDGETS)}}
     cost: Vector = {"cost": chance.pick((2, limit, limit + 1))} if chance.is_true(0.2) else {}
     if chance.is_true(0.6):

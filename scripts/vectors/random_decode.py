@@ -1,9 +1,9 @@
 """Grants near the bounds of what decodes: good ones with one or two changes, and every kind of number and string."""
 
-import json
 from base64 import b64encode
 from typing import Any
 
+from cortex_policy.core.decode import MAX_BYTES
 from scripts.vectors.chance import Chance
 from scripts.vectors.texts import Vector
 
@@ -44,6 +44,8 @@ _BAD_BYTES = (
 
 def decode_vector(chance: Chance) -> Vector:
     """Make a vector of the kind `decode`."""
+    if chance.is_true(0.06):
+        return {"kind": "decode", "bytes": chance.made((_large, _marked, _many_digits, _not_an_object))}
     makers = (*[_changed_members] * 6, _cut, _cut, _insert, _insert, _nested, _bad_bytes)
     return {"kind": "decode", "bytes": chance.made(makers)}
 
@@ -123,14 +125,37 @@ def _nested(chance: Chance) -> Any:
     return {"parts": parts}
 
 
+def _large(chance: Chance) -> Any:
+    """Come near the largest size, by a member that is ignored."""
+    start, letter = _good(chance).rstrip()[:-1] + ', "y": "', chance.pick(("y", "é", "\U0001f600"))
+    size, end = MAX_BYTES + chance.pick((-1, 0, 1, 1, 2, 3, 4)), '"}' + chance.pick(("", "\n", " "))
+    left = size - len(f"{start}{end}".encode())
+    count, more = divmod(left, len(letter.encode()))
+    return {"parts": [start, {"repeat": letter, "times": count}, "x" * more, end]}
+
+
+def _marked(chance: Chance) -> Any:
+    return chance.pick(("\ufeff", "\ufeff", "\ufeff\ufeff", " \ufeff", "\n\ufeff")) + _good(chance)
+
+
+def _many_digits(chance: Chance) -> Any:
+    """Come near the largest number of digits of an integer, or of another number, which has no bound."""
+    count, sign, end = (
+        chance.pick((4299, 4300, 4301, 4302, 5000)),
+        chance.pick(("", "-")),
+        chance.pick(("", "", "", ".5", "e1", "e-9")),
+    )
+    digits = {"repeat": chance.pick("19"), "times": count}
+    return {"parts": [_good(chance).rstrip()[:-1] + ', "y": ' + sign, digits, end + "}"]}
+
+
+def _not_an_object(chance: Chance) -> Any:
+    value = chance.pick(("null", "true", "3", "-0.5", '"t"', "[]", "[{}]", _good(chance)))
+    return chance.pick(("%s", " %s", "[%s]", "%s\n", "[%s, %s]")).replace("%s", value)
+
+
 def _bad_bytes(chance: Chance) -> Any:
     data = _good(chance).encode()
     start = chance.number(0, len(data))
-    if chance.is_true(0.1):
-        return (
-            json.dumps({"a": chance.pick((1, "b", None))})
-            if chance.is_true(0.5)
-            else chance.pick(("[]", "null", '"t"', "1", ""))
-        )
     data = data[:start] + chance.pick(_BAD_BYTES) + data[start:]
     return {"base64": b64encode(data).decode()}

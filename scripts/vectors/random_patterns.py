@@ -92,7 +92,7 @@ _CLASS_LETTERS = (
 
 def pattern_vector(chance: Chance) -> Vector:
     """Make a vector of the kind `patterns`."""
-    by, values = chance.made((_any, _any, _any, _odd, _counted, _class, _steps))
+    by, values = chance.made((_any, _any, _any, _odd, _counted, _class, _large_part))
     return {"kind": "patterns", "pattern": by, "values": values}
 
 
@@ -104,7 +104,7 @@ def _odd(chance: Chance) -> tuple[Any, list[Any]]:
     """Put what is refused, or is nearly, beside something else."""
     before, after = (
         chance.pick(("", "a", "^", "(a)", "a|", "(?:", "[")),
-        chance.pick(("", "b", "$", "|b", ")", "]", "+")),
+        chance.pick(("", "b", "$", "|b", ")", ")b", "]", "+", "\\")),
     )
     return before + chance.pick(ODD) + chance.pick(("", "", chance.pick(COUNTS))) + after, [value(chance)]
 
@@ -123,12 +123,60 @@ def _class(chance: Chance) -> tuple[Any, list[Any]]:
     return by, ["".join(chance.some(_CLASS_LETTERS, 1, 2)) for _ in range(5)]
 
 
+def _large_part(chance: Chance) -> tuple[Any, list[Any]]:
+    """Come near a bound, now and then."""
+    return chance.made((_class, _odd, _steps, _steps, _groups, _groups, _positions, _lookaheads))
+
+
+def _groups(chance: Chance) -> tuple[Any, list[Any]]:
+    """Come near the most groups in each other, or the longest pattern, or leave a group open."""
+    if chance.is_true(0.45):
+        return {
+            "parts": [
+                {"repeat": chance.pick(("a", "(", "|", "b", "c", "x", "[", ".")), "times": 65_530},
+                "a" * chance.pick((6, 7, 8, 9)),
+            ]
+        }, ["a"]
+    depth, opening = chance.pick((2, 63, 64, 65, 66)), chance.pick(("(", "(?:"))
+    closing = chance.pick((depth, depth, depth - 1, depth + 1))
+    return {
+        "parts": [
+            {"repeat": opening, "times": depth},
+            "a",
+            {"repeat": chance.pick((")", ")?", ")*")), "times": closing},
+        ]
+    }, ["a", "", "b"]
+
+
+def _positions(chance: Chance) -> tuple[Any, list[Any]]:
+    """Come near the most positions of a pattern, by characters, by counts, by both."""
+    by = chance.pick(
+        (
+            "a{%d}b{500}",
+            "(?:a{%d}|b{500})",
+            "^a{%d}b{499}$",
+            "(?=a{%d})b{500}",
+            "a{%d}[ab]{499}.",
+            "^(?:a{%d}b{498}){1}$",
+        )
+    )
+    return by % chance.pick((1, 499, 500, 501)), [{"repeat": "a", "times": chance.pick((499, 500))}, "ab"]
+
+
+def _lookaheads(chance: Chance) -> tuple[Any, list[Any]]:
+    """Put several lookaheads before a body, one with a count in some cases."""
+    heads = [
+        f"(?{chance.pick('=!')}{chance.pick(('a', '.*b', '$', 'ab|b', '^a', '[^a]', '', '.b'))})"
+        for _ in range(chance.number(1, 3))
+    ]
+    by = f"{chance.pick(('^', '', '^^'))}{''.join(heads)}{chance.pick(('', '', '', '*', '+', '?', '{2}'))}{chance.pick(('a', 'b$', '.', '', '(?:ab)+'))}"
+    return by, ["".join(chance.some(("a", "b", "ab", "c"), 0, 4)) for _ in range(4)]
+
+
 def _steps(chance: Chance) -> tuple[Any, list[Any]]:
-    """Come near the bound on steps, or on the bytes of a value; few of them, as each takes long."""
-    if chance.is_true(0.93):
-        return _class(chance)
+    """Come near the bound on steps, or on the bytes of a value."""
     by, active = chance.pick(
         (("^a*$", 2), ("a{9}b", 10), ("^(?:a|^b)*$", 2), (r"^(?:\bx|a)*$", 4), ("^(?=a*$)(?!a*b)a*$", 6))
     )
-    length = min(300_000 // active + chance.pick((-40, -3, 0, 3, 40)), 65_536 + chance.pick((-1, 0, 1)))
+    length = min(300_000 // active + chance.number(-50, 50), 65_536 + chance.number(-5, 5))
     return by, [{"repeat": "a", "times": length}]
