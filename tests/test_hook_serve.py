@@ -1,5 +1,6 @@
 """The resident hook: the same answers and counts as `hook`, and a denial whatever goes wrong."""
 
+import fcntl
 import json
 import os
 import re
@@ -374,6 +375,24 @@ def test_a_call_that_hangs_is_denied_at_the_deadline(scene: Scene) -> None:
         before = children_of(server.process.pid)
         assert "within 3 s;" in assert_denied(as_answer(body_of(read_all(client))), "gemini")
         wait_until(lambda: set(before) - set(children_of(server.process.pid)), "the worker goes on")
+        assert server.process.stderr is not None
+        said = b"brAInwav cortex-policy hook serve: the policy was not read and applied within 3 s; "
+        assert server.process.stderr.readline().startswith(said)
+
+
+def test_a_log_that_nobody_reads_stops_no_call(scene: Scene) -> None:
+    """Lines that do not fit into the pipe are left out."""
+    with running(scene) as server:
+        assert server.process.stderr is not None
+        fcntl.fcntl(server.process.stderr, fcntl.F_SETPIPE_SZ, 4096)
+        for _ in range(60):
+            server.send(request(b"{}", "/\x1b[31m", **{"Cortex-Policy-Nonce": "x"}))
+        assert server.ask(scene.payload("claude")).code == 0
+        server.end()
+        lines = server.process.stderr.read().splitlines()
+    assert len(lines) < 60
+    assert {line.partition(b": ")[0] for line in lines} == {b"brAInwav cortex-policy hook serve"}
+    assert b"\x1b" not in b"".join(lines)
 
 
 def test_more_calls_that_hang_than_there_are_workers_are_denied(scene: Scene) -> None:

@@ -5,6 +5,7 @@ from collections import deque
 from functools import partial
 
 from cortex_policy.hook import HookWords, bug_text, failure_text
+from cortex_policy.hook_server.log_line import print_log_line
 from cortex_policy.hook_server.workers import ENDED, Worker
 
 TYPE_CHECKING = False
@@ -78,7 +79,9 @@ class WorkerPool:
             try:
                 worker = self._free_worker()
             except OSError as error:
-                self._jobs.popleft().answer(self._words.agent, failure_text(error, bug_text))
+                denial = failure_text(error, bug_text)
+                print_log_line(denial)
+                self._jobs.popleft().answer(self._words.agent, denial)
                 continue
             if worker is None:
                 return
@@ -112,6 +115,8 @@ class WorkerPool:
             self._end_job(job, worker, denial)
 
     def _end_job(self, job: Job, worker: Worker, denial: str) -> None:
+        if denial == ENDED:
+            print_log_line(f"{ENDED} (process {worker.process})")
         if denial == ENDED or worker.calls >= CALLS_OF_A_WORKER:
             self._discard_worker(worker)
         else:

@@ -1,0 +1,18 @@
+"""What a server says on standard error: a line for each call that it denied by itself (docs/hook-install.md)."""
+
+import os
+import select
+
+from cortex_policy.core.text import message_line
+
+_STDERR = 2
+
+
+def print_log_line(message: str) -> None:
+    """Write a line, or nothing if nobody reads: a server never waits for it."""
+    line = f"brAInwav cortex-policy hook serve: {message_line(message)}\n".encode("utf-8", "backslashreplace")
+    try:
+        if select.select([], [_STDERR], [], 0)[1]:  # then a pipe takes as much as this at once
+            os.write(_STDERR, line)
+    except (OSError, ValueError):
+        return  # it is closed
