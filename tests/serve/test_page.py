@@ -19,7 +19,7 @@ from tests.support.serve import EVALUATION, Reply, Server, call, environment, ma
 from tests.support.users import CALLER
 
 FILES = {"/": "text/html; charset=utf-8", "/page/style.css": "text/css; charset=utf-8",
-         "/page/script.js": "text/javascript; charset=utf-8"}  # fmt: skip
+         "/page/script.js": "text/javascript; charset=utf-8", "/page/icon.svg": "image/svg+xml"}  # fmt: skip
 STATE, SESSION = "/page/state", "/page/session"
 TOOL_NAME = "only-in-this-root"
 
@@ -82,7 +82,7 @@ def test_every_answer_of_the_page_tells_browsers_to_trust_nothing_else(server: S
         assert reply.fields["content-type"] == kind
         policy = dict(part.split(" ", 1) for part in reply.fields["content-security-policy"].split("; "))
         assert policy == {
-            "default-src": "'none'", "script-src": "'self'", "style-src": "'self'", "connect-src": "'self'",
+            "default-src": "'none'", "script-src": "'self'", "style-src": "'self'", "img-src": "'self'", "connect-src": "'self'",
             "base-uri": "'none'", "form-action": "'none'", "frame-ancestors": "'none'",
             "require-trusted-types-for": "'script'", "trusted-types": "'none'",
         }  # fmt: skip

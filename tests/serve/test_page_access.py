@@ -1,5 +1,6 @@
 """Codes that open the page once, and the sessions that they open."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from cortex_policy.serve.page.access import (
     make_code,
 )
 from cortex_policy.serve.page.link import make_link
+from tests.support.users import CALLER, by_caller
 
 TOKEN, ORIGIN = "t" * 40, "http://127.0.0.1:8930"
 SECOND = 1_000_000_000
@@ -177,3 +179,18 @@ def test_a_link_has_its_code_behind_the_hash_where_browsers_keep_it(tmp_path: Pa
     with pytest.raises(NotDoneError):
         make_link("127.0.0.1:8930", str(tmp_path / "none"), has_tls=False)
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_root_makes_links_for_services_of_other_users_and_nobody_else_does(tmp_path: Path) -> None:
+    """A service that systemd started has a user of its own, who makes no links."""
+    file = tmp_path / "token"
+    file.write_text(TOKEN)
+    file.chmod(0o600)
+    os.chown(file, CALLER, CALLER)
+    assert make_link("127.0.0.1:8930", str(file), has_tls=False)
+    os.chown(file, 0, 0)
+    file.chmod(0o644)
+    tmp_path.chmod(0o755)
+    with by_caller(), pytest.raises(NotDoneError):
+        make_link("127.0.0.1:8930", str(file), has_tls=False)

@@ -206,6 +206,28 @@ def test_what_has_the_focus_keeps_it_while_the_page_changes(place: Place, opened
     assert opened.value("document.activeElement.getAttribute('aria-label')") == label
 
 
+def test_a_command_is_copied_by_its_button(place: Place, opened: Browser) -> None:
+    """And that is said."""
+    opened.do("permit", origin=place.server.url, names=["clipboard-read", "clipboard-sanitized-write"])
+    opened.value("document.querySelector('#waiting-list button').focus()")
+    opened.do("press", key="Enter")
+    opened.wait("document.getElementById('news').textContent === 'Command copied'")
+    assert opened.value("navigator.clipboard.readText()") == opened.text("#waiting-list code")
+    assert opened.value("document.activeElement.getAttribute('aria-label')") == "Copy the command: deploy apply"
+
+
+def test_the_last_denials_are_few_until_all_are_wanted(place: Place, opened: Browser) -> None:
+    """So that what is below them is near."""
+    for number in range(9):
+        place.ask("git", f"kind-{number}", path="docs")
+    opened.wait("!document.getElementById('denied-rest').hidden")
+    assert opened.value("document.querySelectorAll('#denied-list > li').length") == 8
+    opened.value("document.getElementById('denied-all').focus()")
+    opened.do("press", key="Enter")
+    assert opened.value("document.querySelectorAll('#denied-list > li').length") > 10
+    assert opened.value("document.activeElement.getAttribute('aria-expanded')") == "true"
+
+
 def test_a_search_finds_grants_by_their_ids(opened: Browser) -> None:
     """Of a root with many."""
     opened.value("document.getElementById('find').focus()")

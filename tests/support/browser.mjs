@@ -47,6 +47,7 @@ const commands = {
     return false;
   },
   press: async ({ key }) => { await page.keyboard.press(key); },
+  permit: async ({ origin, names }) => { await browser.defaultBrowserContext().overridePermissions(origin, names); },
   type: async ({ text }) => { await page.keyboard.type(text); },
   axe: async () => {
     await commands.evaluate({ expression: `${axe}; null` });

@@ -9,8 +9,9 @@ import hmac
 import os
 from time import time_ns
 
-PAGE, STYLE, SCRIPT, SESSION, STATE = "/", "/page/style.css", "/page/script.js", "/page/session", "/page/state"
-PATHS = frozenset((PAGE, STYLE, SCRIPT, SESSION, STATE))
+PAGE, SESSION, STATE = "/", "/page/session", "/page/state"
+STYLE, SCRIPT, ICON = "/page/style.css", "/page/script.js", "/page/icon.svg"
+PATHS = frozenset((PAGE, SESSION, STATE, STYLE, SCRIPT, ICON))
 OPEN_PATHS = PATHS - {STATE}  # the files are the same in every installation; `SESSION` asks for the code itself
 CODE_SECONDS = 60
 SESSION_SECONDS = 12 * 3600

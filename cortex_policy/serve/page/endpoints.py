@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from cortex_policy.core.json_text import json_text
 from cortex_policy.serve.errors import RefusedError
-from cortex_policy.serve.page.access import PAGE, SCRIPT, SESSION, STATE, STYLE
+from cortex_policy.serve.page.access import ICON, PAGE, SCRIPT, SESSION, STATE, STYLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,13 +22,14 @@ _FILES = {
     PAGE: ("index.html", "text/html; charset=utf-8"),
     STYLE: ("style.css", "text/css; charset=utf-8"),
     SCRIPT: ("script.js", "text/javascript; charset=utf-8"),
+    ICON: ("icon.svg", "image/svg+xml"),
 }
 _JSON = "application/json"
 _BEARER = "bearer "
 # `Guard` adds `Cache-Control: no-store` and `X-Content-Type-Options: nosniff` to every answer
 FIELDS = {
     "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
         "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     ),
     "referrer-policy": "no-referrer",

@@ -79,10 +79,11 @@ function fillCommand(node, command, label) {
 document.addEventListener("click", async (event) => {
   const button = event.target.closest(".command button");
   if (!button) return;
-  const text = button.previousElementSibling.textContent;
-  const isDone = await navigator.clipboard.writeText(text).then(() => true, () => false);
-  put(button, isDone ? "Copied" : "Failed");
-  tell(isDone ? "Command copied" : "The browser does not allow copying");
+  const code = button.previousElementSibling;
+  const isDone = await navigator.clipboard.writeText(code.textContent).then(() => true, () => false);
+  if (!isDone) getSelection().selectAllChildren(code); // so that its own key copies it
+  put(button, isDone ? "Copied" : "Selected");
+  tell(isDone ? "Command copied" : "The browser allows no copying; the command is selected");
   setTimeout(() => put(button, "Copy"), 1500);
 });
 
