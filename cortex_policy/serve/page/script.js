@@ -68,10 +68,20 @@ function withKeys(items, keyOf) {
   });
 }
 
+// Writes a command whose lines are broken between words, and not after a dash.
+function putWords(code, command) {
+  if (code.textContent === command) return;
+  code.replaceChildren(...command.split(" ").flatMap((word, index) => {
+    const part = document.createElement("span");
+    part.textContent = word;
+    return index ? [" ", part] : [part];
+  }));
+}
+
 function fillCommand(node, command, label) {
   const box = node.querySelector(".command"), button = box.querySelector("button");
   show(box, Boolean(command));
-  put(box.querySelector("code"), command);
+  putWords(box.querySelector("code"), command);
   show(button, Boolean(navigator.clipboard)); // only where the browser trusts the connection
   button.setAttribute("aria-label", `Copy the command: ${label}`);
 }
@@ -144,9 +154,9 @@ function renderHead(state) {
 
 function renderAlarms(state) {
   const stops = state.stops.map((stop) => ({
-    title: stop.host ? "This host is stopped" : "Emergency stop",
-    why: stop.problem || [stop.by && `by ${stop.by}`, stop.at && `since ${timeText(stop.at)}`].filter(Boolean).join(" ") + (stop.reason ? `: ${stop.reason}` : ""),
-    hint: stop.command ? "Every call is denied until an operator ends the stop:" : `Every call is denied. ${sentence(stop.hint)}`,
+    title: stop.host ? "Emergency stop of this host: every call is denied" : "Emergency stop: every call is denied",
+    why: stop.problem || (stop.reason && `“${stop.reason}”`),
+    hint: [stopText(stop), stop.command ? "An operator ends it with" : sentence(stop.hint)].filter(Boolean).join(" "),
     command: stop.command,
   }));
   const errors = state.errors.map((error) => ({ title: "Every call is denied", why: sentence(error.text), hint: sentence(error.hint), command: "" }));
@@ -157,6 +167,11 @@ function renderAlarms(state) {
     putProse(node.querySelector(".hint"), one.hint);
     fillCommand(node, one.command, "end the stop");
   });
+}
+
+function stopText(stop) {
+  const facts = [stop.by && `by ${stop.by}`, stop.at && `since ${timeText(stop.at)}`].filter(Boolean).join(" ");
+  return facts ? `${sentence(facts)}.` : "";
 }
 
 const sentence = (text) => (text ? `${text[0].toUpperCase()}${text.slice(1)}` : "");
@@ -176,7 +191,7 @@ function renderWaiting(requests) {
     const time = node.querySelector("time");
     if (one.expires_at === null) return;
     time.dataset.until = one.expires_at;
-    time.dataset.before = "expires in ";
+    time.dataset.after = " left";
     time.dateTime = new Date(one.expires_at * 1000).toISOString();
   });
   const none = requests.problem ? `Requests cannot be read: ${requests.problem}` : "No call waits for a human.";
@@ -254,10 +269,9 @@ function fillBudget(line, grant, budget) {
     bar.setAttribute("aria-valuemax", budget.limit);
     bar.setAttribute("aria-valuenow", Math.min(budget.used, budget.limit));
     bar.setAttribute("aria-valuetext", text);
-    left.dataset.base = share >= 1 ? "full" : `${budget.used.toLocaleString("en")} of ${budget.limit.toLocaleString("en")}`;
     if (budget.fits_at) left.dataset.until = budget.fits_at; else delete left.dataset.until;
-    left.dataset.before = `${left.dataset.base}, next in `;
-    if (!budget.fits_at) put(left, left.dataset.base);
+    left.dataset.before = "full for ";
+    if (!budget.fits_at) put(left, text.replace(" used", ""));
   } else {
     delete left.dataset.until;
     put(left, "unknown");
@@ -267,7 +281,7 @@ function fillBudget(line, grant, budget) {
 
 function renderClocks() {
   for (const node of document.querySelectorAll("[data-until]")) {
-    put(node, `${node.dataset.before}${spanText(Number(node.dataset.until) - now())}`);
+    put(node, `${node.dataset.before || ""}${spanText(Number(node.dataset.until) - now())}${node.dataset.after || ""}`);
   }
   const since = view.seenAt ? timeText(view.seenAt) : "";
   const isStale = view.failures > 0;
@@ -309,7 +323,9 @@ function close(why) {
   view.state = null;
   view.seenAt = null;
   put(find("closed-why"), why);
-  put(find("closed-command"), `cortex-policy serve --tcp ${location.host} --token FILE --link`);
+  const address = location.port ? location.host : `${location.hostname}:${location.protocol === "https:" ? 443 : 80}`;
+  const tls = location.protocol === "https:" ? " --cert FILE --key FILE" : "";
+  put(find("closed-command"), `cortex-policy serve --tcp ${address} --token FILE${tls} --link`);
   for (const id of ["root", "verdict", "freshness"]) put(find(id), "");
   for (const id of ["alarms", "waiting-list", "denied-list", "grants-list"]) find(id).replaceChildren();
   document.title = "cortex-policy";
