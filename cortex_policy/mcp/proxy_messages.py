@@ -83,15 +83,17 @@ class LineSplitter:
 
 def decode_message(line: Line) -> "dict[str, Any]":
     """Return the message of a client; raise RefusedMessage if it is none, or one that could be read in two ways."""
-    body = line.data.removesuffix(b"\n").removesuffix(b"\r")
+    data = line.data
     if line.is_cut:
-        raise RefusedMessage(INVALID_REQUEST, f"larger than {MAX_MESSAGE_BYTES} bytes", _find_id(body))
-    if b"\r" in body:
-        raise RefusedMessage(PARSE_ERROR, "a carriage return inside of a message", _find_id(body))
+        raise RefusedMessage(INVALID_REQUEST, f"larger than {MAX_MESSAGE_BYTES} bytes", _find_id(data))
+    end = len(data) - data.endswith(b"\n")
+    end -= data.endswith(b"\r", 0, end)
+    if data.find(b"\r", 0, end) >= 0:
+        raise RefusedMessage(PARSE_ERROR, "a carriage return inside of a message", _find_id(data))
     try:
-        message = decode_json(body, MAX_MESSAGE_BYTES, allow_surrogates=True)
+        message = decode_json(data, MAX_MESSAGE_BYTES, allow_surrogates=True)
     except MalformedError as error:
-        raise RefusedMessage(PARSE_ERROR, str(error), _find_id(body)) from None
+        raise RefusedMessage(PARSE_ERROR, str(error), _find_id(data)) from None
     if isinstance(message, list):
         ids = [_readable_id(one) for one in message if isinstance(one, dict)]
         raise RefusedMessage(INVALID_REQUEST, "a batch: send each message in a line of its own", *ids)
@@ -125,9 +127,9 @@ def _readable_id(message: "dict[str, Any]") -> int | str | None:
     return None
 
 
-def _find_id(body: bytes) -> object:
+def _find_id(data: bytes) -> object:
     """Return the id of a message that was not decoded, None if it is not at its start or end: an answer reaches it."""
-    found = _ID_AT_START.match(body[:_EDGE]) or _ID_AT_END.search(body[-_EDGE:])
+    found = _ID_AT_START.match(data[:_EDGE]) or _ID_AT_END.search(data[-_EDGE:])
     try:
         return None if found is None else json.loads(found[1])
     except ValueError:

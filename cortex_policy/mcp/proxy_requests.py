@@ -53,7 +53,7 @@ class RequestGate:
 
     def judge(self, line: Line) -> Verdict:
         """Decide a line. A call of a tool that is allowed has taken its hits."""
-        if not line.is_cut and not line.data.strip():
+        if line.data.isspace():
             return Verdict()
         try:
             return self._judge_message(decode_message(line), line.data)
