@@ -44,7 +44,7 @@ def loop(directory: str) -> Decide:
     return once
 
 
-def switched(top: Path, name: str, *, is_logged: bool) -> Decide:
+def switch_log(top: Path, name: str, *, is_logged: bool) -> Decide:
     """Set the log, or none, make a call and let its store notice."""
     _switch(top, is_logged=is_logged)
     call = loop(str(top)) if name == FLOOR else CASES[name](str(top))
@@ -64,7 +64,7 @@ def _switch(top: Path, *, is_logged: bool) -> None:
 def alone(top: Path) -> dict[tuple[str, bool], float]:
     """Return what a call takes in one process, the best of many slices in turn, in microseconds."""
     cases = [(name, is_logged) for name in (ENFORCE, ENFORCE_PATH) for is_logged in (False, True)] + [(FLOOR, False)]
-    calls = {case: switched(top, case[0], is_logged=case[1]) for case in cases}
+    calls = {case: switch_log(top, case[0], is_logged=case[1]) for case in cases}
     best = dict.fromkeys(cases, float("inf"))
     gc.disable()
     for _ in range(ROUNDS):
@@ -104,7 +104,7 @@ def _begin(start: Barrier) -> None:
 
 
 def _work(top: Path, name: str, is_logged: bool) -> int:  # noqa: FBT001 - a pool names no arguments
-    call, count = switched(top, name, is_logged=is_logged), 0
+    call, count = switch_log(top, name, is_logged=is_logged), 0
     _start.wait()
     until = time.monotonic() + SECONDS
     while time.monotonic() < until:

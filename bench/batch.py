@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 
 from resident import scratch_root
-from startup import installed
+from startup import install_wheel
 
 ROUNDS = 5
 GOAL_RATE, GOAL_OF_LOOP, GOAL_OF_CASBIN = 50_000, 0.4, 1.5
@@ -76,7 +76,7 @@ def main(count: int) -> None:
     """Print a row for each program, and the ratios."""
     with tempfile.TemporaryDirectory(prefix="batch-") as directory:
         top = Path(directory)
-        python = installed(top) / "python"
+        python = install_wheel(top) / "python"
         has_casbin = not subprocess.run([python, "-m", "pip", "install", "-q", "pycasbin"], check=False).returncode
         scratch_root(top)
         for number in range(100):

@@ -28,7 +28,9 @@ def ratio(one: Cell, other: Cell) -> float:
     return statistics.median(mine / theirs for mine, theirs in zip(one.rates, other.rates, strict=True))
 
 
-def judged(cells: Cells, close: dict[str, Cell], direct: tuple[float, float], cost: list[float]) -> Iterator[Claim]:
+def judge_claims(
+    cells: Cells, close: dict[str, Cell], direct: tuple[float, float], cost: list[float]
+) -> Iterator[Claim]:
     """Judge every claim."""
     yield _floor(close, direct)
     for processes in sorted({1, max(group.processes for group in cells)}):

@@ -93,10 +93,10 @@ def json_counter(directory: str, key: str, limit: int) -> Iterator[Hit]:
     """Count in a small file, rewritten under a lock: a fixed window, as such scripts have it."""
     path = f"{directory}/{key}.json"
     lock = FileLock(f"{path}.lock")
-    yield lambda: _counted(lock, path, limit)
+    yield lambda: _count(lock, path, limit)
 
 
-def _counted(lock: FileLock, path: str, limit: int) -> bool:
+def _count(lock: FileLock, path: str, limit: int) -> bool:
     with lock:
         now = time.time_ns()
         try:
@@ -124,10 +124,10 @@ def sqlite_window(directory: str, key: str, limit: int) -> Iterator[Hit]:
             execute("PRAGMA journal_mode=WAL")
             execute("PRAGMA synchronous=OFF")
             execute("CREATE TABLE IF NOT EXISTS hits (number INTEGER PRIMARY KEY, at INTEGER)")
-        yield lambda: _inserted(execute, limit)
+        yield lambda: _insert(execute, limit)
 
 
-def _inserted(execute: Callable[..., sqlite3.Cursor], limit: int) -> bool:
+def _insert(execute: Callable[..., sqlite3.Cursor], limit: int) -> bool:
     execute("BEGIN IMMEDIATE")
     now = time.monotonic_ns()
     head = execute("SELECT max(number) FROM hits").fetchone()[0] or 0

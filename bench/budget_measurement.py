@@ -157,7 +157,7 @@ def crew(size: int) -> Iterator[list[Connection]]:
             worker.terminate()
 
 
-def measured(group: Group, names: list[str], rounds: int, seconds: float) -> dict[str, Cell]:
+def measure(group: Group, names: list[str], rounds: int, seconds: float) -> dict[str, Cell]:
     """Run limiters in turn, round after round, so that what disturbs the machine disturbs them all."""
     told: dict[str, list[list[Told]]] = {name: [] for name in names}
     with crew(group.processes) as workers:

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from startup import installed
+from startup import install_wheel
 
 if TYPE_CHECKING:
     from budget_assertions import Cells
@@ -37,15 +37,15 @@ QUICK = Plan(limits=(60, 1_000_000), processes=(1, 8), rounds=1, seconds=0.2, cl
 def in_fresh_environment(words: list[str]) -> int:
     """Install ours and the peers in a temporary environment, and run there."""
     with tempfile.TemporaryDirectory() as directory:
-        python = installed(Path(directory)) / "python"
+        python = install_wheel(Path(directory)) / "python"
         subprocess.run([python, "-m", "pip", "install", "-q", *NEEDED.values()], check=True)
         return subprocess.run([python, __file__, *words], check=False).returncode
 
 
-def measured(plan: Plan) -> "Cells":
+def measure_groups(plan: Plan) -> "Cells":
     """Run every group."""
     from budget_competitors import PEERS  # noqa: PLC0415
-    from budget_measurement import Group, measured  # noqa: PLC0415 - not before the peers are there
+    from budget_measurement import Group, measure  # noqa: PLC0415 - not before the peers are there
 
     cells = {}
     for limit in plan.limits:
@@ -54,7 +54,7 @@ def measured(plan: Plan) -> "Cells":
             for is_same_key in (True, False)[: 1 if processes == 1 else 2]:
                 group = Group(limit, processes, is_same_key)
                 print(f"{limit:,} a minute, {processes} processes, same key: {is_same_key}", file=sys.stderr)
-                cells[group] = measured(group, names, plan.rounds, plan.seconds)
+                cells[group] = measure(group, names, plan.rounds, plan.seconds)
     return cells
 
 
@@ -96,24 +96,23 @@ def beside_a_busy_thread() -> None:
 
 def compare(plan: Plan) -> None:
     """Print tables, the cost of the GIL, and the claims."""
-    from budget_assertions import judged  # noqa: PLC0415
+    from budget_assertions import judge_claims  # noqa: PLC0415
     from budget_competitors import FILE, FLOOR  # noqa: PLC0415
     from budget_costs import LARGEST, admitted_nanoseconds, direct_nanoseconds  # noqa: PLC0415
-    from budget_measurement import Group  # noqa: PLC0415
-    from budget_measurement import measured as ran  # noqa: PLC0415
+    from budget_measurement import Group, measure  # noqa: PLC0415
 
     versions = ", ".join(f"{name} {version(name)}" for name in NEEDED.values())
     print(
         f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, {versions}; {plan.rounds} rounds of {plan.seconds} s"
     )
-    cells = measured(plan)
+    cells = measure_groups(plan)
     print("\n".join(tables(cells)), end="\n\n### The GIL\n\n")
     beside_a_busy_thread()
     print("\n### Claims\n")
     alone = Group(LARGEST, processes=1, is_same_key=True)
-    close = ran(alone, [FILE, FLOOR], plan.close_rounds, 0.1)
+    close = measure(alone, [FILE, FLOOR], plan.close_rounds, 0.1)
     direct = direct_nanoseconds(4 * plan.close_rounds)
-    for claim in judged(cells, close, direct, admitted_nanoseconds((60, LARGEST), plan.close_rounds)):
+    for claim in judge_claims(cells, close, direct, admitted_nanoseconds((60, LARGEST), plan.close_rounds)):
         print(f"- {claim}")
 
 

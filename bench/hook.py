@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from startup import WARM_UPS, installed
+from startup import WARM_UPS, install_wheel
 
 CLIENT = Path(__file__).parent.parent / "examples" / "hook_client.py"
 CALL = b"toolu_"  # each call has an id of its own, which a number makes of this
@@ -139,7 +139,7 @@ def main(pairs: int) -> None:
     """
     with tempfile.TemporaryDirectory() as directory:
         top = Path(directory)
-        programs, root = installed(top), scratch_root(top)
+        programs, root = install_wheel(top), scratch_root(top)
         environment = {"HOME": str(top)}
         python = [f"{programs}/python", "-I"]
         hook = [*python, f"{programs}/cortex-policy", "hook", "claude", "--root", str(root), "--deadline", "8"]

@@ -24,7 +24,7 @@ USUAL = (TOP / ".cortex" / "policy" / "tools", TOP / "tests" / "documents" / "va
 VERBOSE = "-v"
 
 
-def written(document: object, grant_id: str) -> CaseFile:
+def write_first_cases(document: object, grant_id: str) -> CaseFile:
     """Return the first case file of a grant, as it is read from the disk."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "x.cases.toml")
@@ -36,7 +36,7 @@ def written(document: object, grant_id: str) -> CaseFile:
 def row(path: Path) -> Score:
     """Print what was noticed of the changes of one grant."""
     document = json.loads(path.read_bytes().decode("utf-8"))
-    file = written(document, path.stem)
+    file = write_first_cases(document, path.stem)
     found = score(document, path.stem, file)
     noticed = found.total - len(found.missed)
     deciding = f"{found.deciding - len(found.missed_deciding)} of {found.deciding}"

@@ -69,8 +69,8 @@ def main() -> None:
             theirs = re.sub(r"(?<!\\)\$$", r"\\Z", pattern)
             assert Regex(pattern).search(value) == bool(re.search(theirs, value, re.ASCII)), pattern  # noqa: S101
             row = [_first_uses(pattern, theirs, value, rounds, environment)]
-            row.append(_ratio(lambda: Regex(pattern).search(value), lambda: _purged(theirs).search(value)))  # noqa: B023
-            row.append(_ratio(_bound(Regex(pattern).search, value), _bound(re.compile(theirs, re.ASCII).search, value)))
+            row.append(_ratio(lambda: Regex(pattern).search(value), lambda: _purge(theirs).search(value)))  # noqa: B023
+            row.append(_ratio(_bind(Regex(pattern).search, value), _bind(re.compile(theirs, re.ASCII).search, value)))
             rows.append(row)
             text = pattern.replace("|", "\\|")
             print(f"| `{text}` | {row[0]:.2f} | {row[1]:.2f} | {row[2]:.1f} |", flush=True)
@@ -88,12 +88,12 @@ def _first_uses(pattern: str, theirs: str, value: str, rounds: int, environment:
     return median(times[_OURS][1:]) / median(times[_RE][1:])
 
 
-def _purged(pattern: str) -> "re.Pattern[str]":
+def _purge(pattern: str) -> "re.Pattern[str]":
     re.purge()
     return re.compile(pattern, re.ASCII)
 
 
-def _bound(search: Callable[[str], object], value: str) -> Callable[[], object]:
+def _bind(search: Callable[[str], object], value: str) -> Callable[[], object]:
     return lambda: search(value)
 
 

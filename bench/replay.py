@@ -29,7 +29,7 @@ GRANT = {
 }
 
 
-def made(top: Path) -> Root:
+def make_root(top: Path) -> Root:
     """Make a root of one grant."""
     tools = top / ".cortex" / "policy" / "tools"
     tools.mkdir(parents=True)
@@ -85,7 +85,7 @@ def _event(root: Root, call: tuple[str, str, str], at: datetime, number: int, ki
     }
 
 
-def decoded(file: Path) -> int:
+def decode_lines(file: Path) -> int:
     """Decode each line as a plain program does."""
     found = 0
     with file.open("rb") as source:
@@ -94,7 +94,7 @@ def decoded(file: Path) -> int:
     return found
 
 
-def replayed(root: Root, file: Path) -> None:
+def replay_lines(root: Root, file: Path) -> None:
     """Decide each line again."""
     tally = ReadCounts()
     replay(root, read_lines_of_logs([str(file)], tally), tally, load_current_or_proposed_grants(root))
@@ -130,22 +130,24 @@ def main(count: int = 1_000_000, rounds: int = 3) -> int:
     """Time both in turn, print the ratios, and return 1 where one is larger than is claimed."""
     worst = 0.0
     with tempfile.TemporaryDirectory() as directory:
-        root, file = made(Path(directory)), Path(directory) / "audit.jsonl"
+        root, file = make_root(Path(directory)), Path(directory) / "audit.jsonl"
         print("| log | lines a second | times `json.loads` | MiB at a tenth | MiB |\n|---|---|---|---|---|")
         for kind in ("full", "fingerprints", "distinct"):
             log(root, file, count // 10, kind)
             least = memory(root, file)
             log(root, file, count, kind)
-            pairs = [(seconds(lambda: replayed(root, file)), seconds(lambda: decoded(file))) for _ in range(rounds)]
+            pairs = [
+                (seconds(lambda: replay_lines(root, file)), seconds(lambda: decode_lines(file))) for _ in range(rounds)
+            ]
             ratio = median(ours / plain for ours, plain in pairs)
             worst = max(worst, ratio if kind != "distinct" else 0)
             speed = count / median(ours for ours, _ in pairs)
             print(f"| {kind} | {speed:,.0f} | {ratio:.2f} | {least} | {memory(root, file)} |", flush=True)
-        worst_wait = max(waited(root, file, kind) for kind in ("full", "fingerprints"))
+        worst_wait = max(print_wait(root, file, kind) for kind in ("full", "fingerprints"))
     return 1 if worst > MOST or worst_wait > MOST_WAITED else 0
 
 
-def waited(root: Root, file: Path, kind: str) -> float:
+def print_wait(root: Root, file: Path, kind: str) -> float:
     """Print and return the seconds that the line of `edit` and `set` takes with a log of as many lines as it reads."""
     log(root, file, MAX_LINES, kind)
     os.environ["CORTEX_AUDIT_LOG"] = str(file)

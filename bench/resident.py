@@ -25,7 +25,7 @@ from decision_competitors import (
     VAKT,
     Decide,
 )
-from startup import installed
+from startup import install_wheel
 
 NEEDED = {"casbin": "pycasbin", "cedarpy": "cedarpy", "vakt": "vakt"}
 ROUNDS, SLICE_SECONDS = 50, 0.02
@@ -42,7 +42,7 @@ GOALS = (
 def in_fresh_environment(words: list[str]) -> int:
     """Install ours and the peers in a temporary environment, and run there; say so where a peer cannot be installed."""
     with tempfile.TemporaryDirectory() as directory:
-        python = installed(Path(directory)) / "python"
+        python = install_wheel(Path(directory)) / "python"
         for name in NEEDED.values():
             done = subprocess.run([python, "-m", "pip", "install", "-q", name], check=False, capture_output=True)
             if done.returncode:
@@ -76,7 +76,7 @@ def nanoseconds(call: Decide, times: int) -> float:
     return (clock() - began) / times
 
 
-def measured(calls: dict[str, Decide]) -> dict[str, list[float]]:
+def measure_calls(calls: dict[str, Decide]) -> dict[str, list[float]]:
     """Run all in turn, in short slices, so that what disturbs the machine disturbs them all."""
     warm = {name: min(nanoseconds(call, 200) for _ in range(3)) for name, call in calls.items()}
     times = {name: max(1, int(SLICE_SECONDS * 1e9 / took)) for name, took in warm.items()}
@@ -136,7 +136,7 @@ def compare(top: Path) -> None:
     for name, call in calls.items():
         if not call():
             sys.exit(f"{name} does not allow what it must")
-    found = measured(calls)
+    found = measure_calls(calls)
     print("\n".join((*table(found), "", *goals(found), first_loads(top))))
     print_audited(top)
 

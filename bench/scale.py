@@ -24,7 +24,7 @@ MOST = 12.0
 COMMANDS = (("list",), ("stamp", "verify"), ("diff", "--against", "HEAD"))
 
 
-def made(top: Path, grants: int) -> Root:
+def make_root(top: Path, grants: int) -> Root:
     """Make a root with this number of stamped grants in a git repository; every tenth was changed after the commit."""
     tools = top / ".cortex" / "policy" / "tools"
     tools.mkdir(parents=True)
@@ -93,7 +93,7 @@ def measure(root: Root) -> None:
     for name, function in functions.items():
         report(f"`{name}`, in process", [seconds(function) / seconds(lambda: read_files(root)) for _ in range(ROUNDS)])
     with tempfile.TemporaryDirectory() as directory:
-        small = made(Path(directory), 1)
+        small = make_root(Path(directory), 1)
         for words in COMMANDS:
             ratios = []
             for _ in range(ROUNDS):
@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
-        root = made(Path(directory), given.grants)
+        root = make_root(Path(directory), given.grants)
         took = min(seconds(lambda: read_files(root)) for _ in range(ROUNDS))
         print(f"{given.grants:,} grants; reading them takes {took * 1000:.0f} ms\n")
         profile(root) if given.profile else measure(root)

@@ -46,7 +46,7 @@ class Case(NamedTuple):
     bare: str = BARE  # what the Python beside it runs
 
 
-def installed(top: Path) -> Path:
+def install_wheel(top: Path) -> Path:
     """Build the wheel, install it in a fresh environment, and return where its programs are."""
     venv.create(top / "venv", with_pip=True)
     programs = top / "venv" / "bin"
@@ -165,7 +165,7 @@ def main(pairs: int) -> None:
     """Run each command in turn with a bare Python and print the ratios."""
     with tempfile.TemporaryDirectory() as directory:
         top = Path(directory)
-        programs, root, environment = installed(top), scratch_root(top), scratch_environment(top)
+        programs, root, environment = install_wheel(top), scratch_root(top), scratch_environment(top)
         scratch_settings(top)
         work_is_done(programs, root, environment)
         print(f"ratio to a bare Python, {pairs} pairs, Python {sys.version.split()[0]}\n")

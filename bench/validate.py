@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from startup import installed, milliseconds, scratch_environment
+from startup import install_wheel, milliseconds, scratch_environment
 
 PEER = "check-jsonschema>=0.33"
 BROKEN = 10  # one file in this number has a problem
@@ -33,7 +33,7 @@ CASES = (
 )
 
 
-def made(top: Path, name: str, grants: int, *, is_broken: bool) -> Path:
+def make_root(top: Path, name: str, grants: int, *, is_broken: bool) -> Path:
     """Make a root with this number of grants."""
     tools = top / name / ".cortex" / "policy" / "tools"
     tools.mkdir(parents=True)
@@ -68,11 +68,11 @@ def main(grants: int = 10_000, rounds: int = 7) -> int:
     """Time both in turn, print the ratios, and return 1 where ours is not as fast as is claimed."""
     with tempfile.TemporaryDirectory() as directory:
         top = Path(directory)
-        ours, theirs, environment = installed(top) / "cortex-policy", peer(top), scratch_environment(top)
+        ours, theirs, environment = install_wheel(top) / "cortex-policy", peer(top), scratch_environment(top)
         schema = top / "schema.json"
         schema.write_bytes(subprocess.run([ours, "schema"], capture_output=True, check=True).stdout)
         for name in ("valid", "broken"):
-            made(top, name, grants, is_broken=name == "broken")
+            make_root(top, name, grants, is_broken=name == "broken")
         print(f"{grants} grants, {os.cpu_count()} cores, Python {sys.version.split()[0]}, medians of {rounds} pairs\n")
         print("| whole process | check-jsonschema / ours | min | max | at least |\n|---|---|---|---|---|")
         has_failed = False

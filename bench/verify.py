@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from statistics import median
 
-from replay import decoded
+from replay import decode_lines
 
 from cortex_policy.core.audit_chain import chain_first_line, chain_line, digest_of_line
 from cortex_policy.core.audit_event import Event, to_json_line
@@ -37,7 +37,7 @@ def log(file: Path, count: int, detail: str) -> None:
             out.write(text)
 
 
-def verified(file: Path, count: int) -> None:
+def verify_log(file: Path, count: int) -> None:
     """Verify the log; end the run where that finds anything."""
     with open_logs([str(file)]) as files:
         found = verify.verify_chain(files, None, iter)
@@ -60,7 +60,9 @@ def main(count: int = 300_000, rounds: int = 5) -> int:
         print("| log | lines a second | `json.loads`, lines a second | times `json.loads` |\n|---|---|---|---|")
         for detail in ("names", "fingerprints", "full"):
             log(file, count, detail)
-            pairs = [(seconds(lambda: verified(file, count)), seconds(lambda: decoded(file))) for _ in range(rounds)]
+            pairs = [
+                (seconds(lambda: verify_log(file, count)), seconds(lambda: decode_lines(file))) for _ in range(rounds)
+            ]
             ratio = median(ours / plain for ours, plain in pairs)
             ours, plain = (count / median(column) for column in zip(*pairs, strict=True))
             worst = max(worst, ratio)

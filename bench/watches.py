@@ -46,7 +46,7 @@ def microseconds(root: Path) -> list[float]:
     return found
 
 
-def measured(root: Path) -> dict[str, list[float]]:
+def measure_ways(root: Path) -> dict[str, list[float]]:
     """Measure each way, in turn."""
     from cortex_policy.library import preconditions  # noqa: PLC0415
 
@@ -65,7 +65,7 @@ def measured(root: Path) -> dict[str, list[float]]:
 
 def report(root: Path) -> None:
     """Print a table, and whether the goals hold."""
-    found = measured(root)
+    found = measure_ways(root)
     print(
         f"Python {sys.version.split()[0]}, {os.cpu_count()} cores; {ROUNDS} rounds of {CALLS} decisions with a path\n"
     )

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from manpages import roff, section, tagged, verbatim
+from manpages import roff, section, tagged_paragraphs, verbatim
 
 from cortex_policy.cli.app import PROGRAM
 
@@ -62,7 +62,7 @@ def format_page(page: FormatPage, date: str) -> str:
         section("NAME", f"{PROGRAM}\\-{page.name} \\- {page.about}"),
         section("DESCRIPTION", first),
         *(section(title.upper(), body) for title, body in others),
-        section("FILES", tagged(page.files)),
+        section("FILES", tagged_paragraphs(page.files)),
         section("SEE ALSO", ",\n".join(links)),
     )
     title = f'.TH "{PROGRAM.upper()}\\-{page.name.upper()}" "5" "{date}" "{PROGRAM}" "File Formats"\n.nh\n.ad l'
@@ -97,7 +97,7 @@ def _with_paragraphs(blocks: "Iterator[str]") -> "Iterator[str]":
 def _table(text: str) -> str:
     """Return the rows of a table as tagged paragraphs: the first cell is the tag."""
     rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in text.splitlines()[2:]]
-    return tagged((name.replace("`", ""), _sentences(cells)) for name, *cells in rows)
+    return tagged_paragraphs((name.replace("`", ""), _sentences(cells)) for name, *cells in rows)
 
 
 def _sentences(cells: list[str]) -> str:

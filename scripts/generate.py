@@ -43,7 +43,7 @@ def newest_date(changelog: str) -> str:
     return match[1] if match else sys.exit("CHANGELOG.md: no heading has a date, as in `## [Unreleased] - 2026-11-30`")
 
 
-def generated() -> dict[str, str]:
+def generated_files() -> dict[str, str]:
     """Return every generated file by its path."""
     top = top_page()
     date = newest_date((TOP / "CHANGELOG.md").read_text())
@@ -59,18 +59,18 @@ def generated() -> dict[str, str]:
     }
 
 
-def drifted() -> dict[str, str]:
+def drifted_files() -> dict[str, str]:
     """Return the right text of each file that is missing or differs."""
     return {
         name: text
-        for name, text in generated().items()
+        for name, text in generated_files().items()
         if not (TOP / name).exists() or (TOP / name).read_text() != text
     }
 
 
 def main(words: list[str]) -> None:
     """Write what differs, or with --check name it and exit 1."""
-    stale = drifted()
+    stale = drifted_files()
     if words == ["--check"]:
         sys.exit(f"made from an older state, run scripts/generate.py: {', '.join(stale)}" if stale else 0)
     for name, text in stale.items():

@@ -71,14 +71,15 @@ def man_page(page: Page, top: Page, date: str) -> str:
     sections = (
         section("NAME", f"{roff(page.name)} \\- {roff(purpose)}"),
         section(
-            "SYNOPSIS", "\n.br\n".join(_literal(sub.usage.replace("[OPTIONS]", "[OPTION]...")) for sub in _told(page))
+            "SYNOPSIS",
+            "\n.br\n".join(_literal(sub.usage.replace("[OPTIONS]", "[OPTION]...")) for sub in _leaf_pages(page)),
         ),
         section("DESCRIPTION", _prose(page)),
         section("COMMANDS", _subcommands(page) if page.below else _pages_of_commands(page)),
-        section("ARGUMENTS", tagged((argument.metavar, argument.help) for argument in page.arguments)),
-        section("OPTIONS", tagged(page.described_options)),
-        section("EXAMPLES", verbatim(line for sub in _told(page) for line in sub.examples)),
-        section("EXIT STATUS", tagged((str(code), meaning) for code, meaning in codes)),
+        section("ARGUMENTS", tagged_paragraphs((argument.metavar, argument.help) for argument in page.arguments)),
+        section("OPTIONS", tagged_paragraphs(page.described_options)),
+        section("EXAMPLES", verbatim(line for sub in _leaf_pages(page) for line in sub.examples)),
+        section("EXIT STATUS", tagged_paragraphs((str(code), meaning) for code, meaning in codes)),
         *(_places() if page.has_root else ()),
         section("SEE ALSO", _see_also(page, top)),
     )
@@ -91,13 +92,13 @@ def settings_page(date: str) -> str:
     sections = (
         section("NAME", f"{PROGRAM}\\-config \\- settings of {PROGRAM}"),
         section("DESCRIPTION", "\n.PP\n".join(map(roff, SETTINGS_TEXT))),
-        section("SETTINGS", tagged((one.name, _describe(one)) for one in SETTINGS)),
+        section("SETTINGS", tagged_paragraphs((one.name, _describe(one)) for one in SETTINGS)),
         section(
             LOCKED.upper(),
             roff(f"`{LOCKED}`, in the {SYSTEM}'s file alone, is a list of settings that this file sets."),
         ),
         section("EXAMPLES", verbatim(SETTINGS_EXAMPLE)),
-        section("FILES", tagged(SETTINGS_FILES)),
+        section("FILES", tagged_paragraphs(SETTINGS_FILES)),
         section("SEE ALSO", f".BR {roff(PROGRAM)} (1),\n.BR {roff(PROGRAM)}\\-config (1)"),
     )
     title = f'.TH "{roff(PROGRAM.upper())}\\-CONFIG" "5" "{date}" "{PROGRAM}" "File Formats"\n.nh\n.ad l'
@@ -113,7 +114,7 @@ def _describe(setting: Setting) -> str:
 
 
 def _places() -> tuple[str, str]:
-    return section("FILES", tagged(FILES)), section("ENVIRONMENT", tagged(ENVIRONMENT))
+    return section("FILES", tagged_paragraphs(FILES)), section("ENVIRONMENT", tagged_paragraphs(ENVIRONMENT))
 
 
 def section(title: str, body: str) -> str:
@@ -121,7 +122,7 @@ def section(title: str, body: str) -> str:
     return f".SH {title}\n{body}" if body else ""
 
 
-def tagged(entries: Entries) -> str:
+def tagged_paragraphs(entries: Entries) -> str:
     """Return tagged paragraphs: a name in bold, its placeholder, and what it is."""
     return "\n".join(f".TP\n{_literal(name)}\n{roff(text)}" for name, text in entries)
 
@@ -139,7 +140,7 @@ def _literal(words: str) -> str:
     return "".join(f"\\f{'I' if at % 2 else 'B'}{roff(part)}\\fR" for at, part in enumerate(parts) if part)
 
 
-def _told(page: Page) -> list[Page]:
+def _leaf_pages(page: Page) -> list[Page]:
     return [sub for sub in page.every() if not sub.pages] if page.below else [page]
 
 
@@ -149,7 +150,9 @@ def _prose(page: Page) -> str:
 
 def _pages_of_commands(page: Page) -> str:
     pages = {sub.below[0]: sub for sub in page.pages}
-    return "\n".join(f".SS {title}\n{tagged(_see(pages[name]) for name in names)}" for title, names in GROUPS.items())
+    return "\n".join(
+        f".SS {title}\n{tagged_paragraphs(_see(pages[name]) for name in names)}" for title, names in GROUPS.items()
+    )
 
 
 def _see(page: Page) -> tuple[str, str]:
@@ -158,7 +161,8 @@ def _see(page: Page) -> tuple[str, str]:
 
 def _subcommands(page: Page) -> str:
     return "\n".join(
-        f".SS {roff(' '.join(sub.words))}\n{_prose(sub)}\n{tagged(sub.described_options)}" for sub in page.pages
+        f".SS {roff(' '.join(sub.words))}\n{_prose(sub)}\n{tagged_paragraphs(sub.described_options)}"
+        for sub in page.pages
     )
 
 

@@ -89,7 +89,7 @@ def completions(top: Page) -> dict[str, str]:
         .read_text()
         .replace("@valued@", " ".join(valued))
         .replace("@cases@", lines(top))
-        .replace("@choices@", _chosen(top, CHOOSING[name.rpartition(".")[2]]))
+        .replace("@choices@", _cases_of_values(top, CHOOSING[name.rpartition(".")[2]]))
         .replace("@settings@", _settings(name))
         for name, lines in cases.items()
     }
@@ -134,7 +134,7 @@ def _choice(page: Page, option: Any) -> str:
     return CHOICES.get((" ".join(page.below), option.name)) or " ".join(getattr(option.type, "choices", ()))
 
 
-def _chosen(top: Page, how: dict[str, str]) -> str:
+def _cases_of_values(top: Page, how: dict[str, str]) -> str:
     """Return a case for each option whose values are known: the option, and the command it is of."""
     known = {
         f"{name} {' '.join(page.below)}": words

@@ -28,7 +28,7 @@ def pages(generate: Any) -> list[Any]:
 
 def test_no_generated_file_has_drifted(generate: Any) -> None:
     """Man pages, completions and the reference say what the commands say; the picture shows what they print."""
-    assert generate.drifted() == {}
+    assert generate.drifted_files() == {}
     with pytest.raises(SystemExit) as left:
         generate.main(["--check"])
     assert left.value.code == 0
