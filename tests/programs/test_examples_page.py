@@ -47,8 +47,8 @@ def test_every_example_grant_is_valid_and_covered_by_its_cases(checkout: Path) -
     """As the page does it; only a grant with scopes has notes."""
     done = pasted(checkout, block("validate --strict"))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(re.findall(r"^1 file is valid$|: 2 notes$", done.stdout, re.MULTILINE)) == len(NAMES) == 4
-    assert len(re.findall(r"cases in 1 file, all pass; coverage 100%$", done.stdout, re.MULTILINE)) == 4
+    assert len(re.findall(r"^1 file is valid$|: 2 notes$", done.stdout, re.MULTILINE)) == len(NAMES) == 5
+    assert len(re.findall(r"cases in 1 file, all pass; coverage 100%$", done.stdout, re.MULTILINE)) == 5
 
 
 def test_the_supervisor_works_as_its_page_says(checkout: Path) -> None:
