@@ -68,6 +68,7 @@ _cortex_policy_values() { # what a setting may be
         audit.on_error) printf '%s' 'ignore deny' ;;
         approvals.file) printf '%s' 'files' ;;
         approvals.notify) printf '%s' 'files' ;;
+        approvals.elicitation) printf '%s' 'true false' ;;
         budgets.key_file) printf '%s' 'files' ;;
         budgets.password_file) printf '%s' 'files' ;;
         budgets.on_error) printf '%s' 'local deny' ;;
@@ -200,7 +201,7 @@ _cortex_policy() {
             flags='--root --user --project --system --resume --wait -h --help'
             ;;
         'config get '*)
-            offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify budgets.url budgets.name budgets.key_file budgets.password_file budgets.timeout_ms budgets.on_error budgets.local_share budgets.wait_replicas validate.select validate.ignore validate.suppress')
+            offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify approvals.elicitation budgets.url budgets.name budgets.key_file budgets.password_file budgets.timeout_ms budgets.on_error budgets.local_share budgets.wait_replicas validate.select validate.ignore validate.suppress')
             flags='--root --json -h --help'
             ;;
         'config list '*)
@@ -212,11 +213,11 @@ _cortex_policy() {
             flags='--root --user --project --system --json -h --help'
             ;;
         'config set '*)
-            offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify budgets.url budgets.name budgets.key_file budgets.password_file budgets.timeout_ms budgets.on_error budgets.local_share budgets.wait_replicas validate.select validate.ignore validate.suppress' 'values')
+            offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify approvals.elicitation budgets.url budgets.name budgets.key_file budgets.password_file budgets.timeout_ms budgets.on_error budgets.local_share budgets.wait_replicas validate.select validate.ignore validate.suppress' 'values')
             flags='--root --user --project --system --allow-widening --wait --json -q --quiet -h --help'
             ;;
         'config unset '*)
-            offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify budgets.url budgets.name budgets.key_file budgets.password_file budgets.timeout_ms budgets.on_error budgets.local_share budgets.wait_replicas validate.select validate.ignore validate.suppress')
+            offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify approvals.elicitation budgets.url budgets.name budgets.key_file budgets.password_file budgets.timeout_ms budgets.on_error budgets.local_share budgets.wait_replicas validate.select validate.ignore validate.suppress')
             flags='--root --user --project --system --allow-widening --wait --json -q --quiet -h --help'
             ;;
         'hook doctor '*)

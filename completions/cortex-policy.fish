@@ -97,6 +97,8 @@ function __cortex_policy_values -d 'what a setting may be'
             __fish_complete_path (commandline -ct)
         case approvals.notify
             __fish_complete_path (commandline -ct)
+        case approvals.elicitation
+            string split ' ' 'true false'
         case budgets.key_file
             __fish_complete_path (commandline -ct)
         case budgets.password_file
@@ -294,7 +296,7 @@ complete -c cortex-policy -n '__cortex_policy_in config edit' -l system -d 'The 
 complete -c cortex-policy -n '__cortex_policy_in config edit' -l resume -d 'Go on with the text that the last session left'
 complete -c cortex-policy -n '__cortex_policy_in config edit' -l wait -x -d 'Wait up to SECONDS for another writer'
 complete -c cortex-policy -n '__cortex_policy_in config edit' -s h -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 config get' -a 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify budgets.url budgets.name budgets.key_file budgets.password_file budgets.timeout_ms budgets.on_error budgets.local_share budgets.wait_replicas validate.select validate.ignore validate.suppress'
+complete -c cortex-policy -n '__cortex_policy_at 0 config get' -a 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify approvals.elicitation budgets.url budgets.name budgets.key_file budgets.password_file budgets.timeout_ms budgets.on_error budgets.local_share budgets.wait_replicas validate.select validate.ignore validate.suppress'
 complete -c cortex-policy -n '__cortex_policy_in config get' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in config get' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in config get' -s h -l help -d 'Show this message and exit'
@@ -308,7 +310,7 @@ complete -c cortex-policy -n '__cortex_policy_in config path' -l project -d 'The
 complete -c cortex-policy -n '__cortex_policy_in config path' -l system -d 'The settings of the system (root only)'
 complete -c cortex-policy -n '__cortex_policy_in config path' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in config path' -s h -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 config set' -a 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify budgets.url budgets.name budgets.key_file budgets.password_file budgets.timeout_ms budgets.on_error budgets.local_share budgets.wait_replicas validate.select validate.ignore validate.suppress'
+complete -c cortex-policy -n '__cortex_policy_at 0 config set' -a 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify approvals.elicitation budgets.url budgets.name budgets.key_file budgets.password_file budgets.timeout_ms budgets.on_error budgets.local_share budgets.wait_replicas validate.select validate.ignore validate.suppress'
 complete -c cortex-policy -n '__cortex_policy_at 1 config set' -a '(__cortex_policy_values (__cortex_policy_plain)[3])'
 complete -c cortex-policy -n '__cortex_policy_in config set' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in config set' -l user -d 'Your user settings (default)'
@@ -319,7 +321,7 @@ complete -c cortex-policy -n '__cortex_policy_in config set' -l wait -x -d 'Wait
 complete -c cortex-policy -n '__cortex_policy_in config set' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in config set' -s q -l quiet -d 'Print only errors and hints'
 complete -c cortex-policy -n '__cortex_policy_in config set' -s h -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 config unset' -a 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify budgets.url budgets.name budgets.key_file budgets.password_file budgets.timeout_ms budgets.on_error budgets.local_share budgets.wait_replicas validate.select validate.ignore validate.suppress'
+complete -c cortex-policy -n '__cortex_policy_at 0 config unset' -a 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify approvals.elicitation budgets.url budgets.name budgets.key_file budgets.password_file budgets.timeout_ms budgets.on_error budgets.local_share budgets.wait_replicas validate.select validate.ignore validate.suppress'
 complete -c cortex-policy -n '__cortex_policy_in config unset' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in config unset' -l user -d 'Your user settings (default)'
 complete -c cortex-policy -n '__cortex_policy_in config unset' -l project -d 'The settings of the project, which can only be stricter'

@@ -1,13 +1,19 @@
 """A guard for servers that are written with fastmcp: each call of a tool is decided before it runs (docs/mcp.md)."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from fastmcp.server.dependencies import FastMCPRequestContext, bind_request_context
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.server.providers.addressing import parse_hashed_backend_name
-from fastmcp.tools.base import Tool, ToolResult
+from fastmcp.tools.base import InputRequiredToolResult, Tool, ToolResult
 from mcp_types import CallToolRequestParams, ListToolsRequest, TextContent
 
+from cortex_policy.mcp.approval_trips import ApprovalTrips, UserQuestion, is_our_state
+from cortex_policy.mcp.client_results import STATE_MEMBERS, can_ask_user, place_members, question_result
 from cortex_policy.mcp.guard import ToolGuard, failure_decision
 from cortex_policy.mcp.guard_threads import decide_in_thread, hidden_in_thread
 
@@ -29,6 +35,7 @@ class GrantMiddleware(Middleware):
         Raises UsageError for a name that no rule can have, and GrantError if there is no root.
         """
         self._guard = ToolGuard(server, root)
+        self._trips = ApprovalTrips(self._guard)
 
     async def on_call_tool(
         self, context: MiddlewareContext[CallToolRequestParams], call_next: CallNext[CallToolRequestParams, ToolResult]
@@ -37,14 +44,24 @@ class GrantMiddleware(Middleware):
         message = context.message
         try:
             name = await _listed_name(context)
-            decision = await decide_in_thread(self._guard, name, message.arguments or {})
+            decide = partial(
+                self._trips.decide, name, message.arguments or {}, message.request_state, _answers(message),
+                can_ask=_can_ask(context),
+            )  # fmt: skip
+            decision = await decide_in_thread(decide)
         except Exception as error:  # noqa: BLE001 - whatever it is, the tool must not run
             name, decision = message.name, failure_decision(error)
+        if isinstance(decision, UserQuestion):
+            return InputRequiredToolResult(question_result(decision))
         if not decision.allowed:
-            return _denial_result(decision)
+            return await _denial_result(decision, context, name)
         # INVARIANT: the tool that was decided gets the arguments that were decided
         decided = message.model_copy(update={"name": name, "arguments": decision.arguments})
-        return await call_next(context.copy(message=decided))
+        if not is_our_state(message.request_state):
+            return await call_next(context.copy(message=decided))
+        decided = decided.model_copy(update={"request_state": None, "input_responses": None})
+        with _without_state(context):
+            return await call_next(context.copy(message=decided))
 
     async def on_list_tools(
         self, context: MiddlewareContext[ListToolsRequest], call_next: CallNext[ListToolsRequest, Sequence[Tool]]
@@ -66,6 +83,45 @@ async def _listed_name(context: MiddlewareContext[CallToolRequestParams]) -> str
     return tool.name if tool is not None else name
 
 
-def _denial_result(decision: "ToolDecision") -> ToolResult:
+def _answers(message: CallToolRequestParams) -> dict[str, Any]:
+    return {name: answer.model_dump() for name, answer in (message.input_responses or {}).items()}
+
+
+def _request_of(context: MiddlewareContext[CallToolRequestParams]) -> FastMCPRequestContext | None:
+    """Return the request that a call came in, None if the server itself calls the tool."""
+    return context.fastmcp_context.request_context if context.fastmcp_context is not None else None
+
+
+def _can_ask(context: MiddlewareContext[CallToolRequestParams]) -> bool:
+    """Whether the client of a call can ask its user, and call again."""
+    request = _request_of(context)
+    return request is not None and can_ask_user(request.protocol_version, request.session.client_capabilities)
+
+
+def _without_state(context: MiddlewareContext[CallToolRequestParams]) -> AbstractContextManager[object]:
+    """Hide a `requestState` of ours, and its answers, from the tool, which would take it for its own."""
+    request = _request_of(context)
+    if request is None:
+        return nullcontext()
+    raw = request._srctx  # noqa: SLF001 - fastmcp has no other way
+    params = {key: value for key, value in (raw.params or {}).items() if key not in STATE_MEMBERS}
+    return bind_request_context(replace(raw, params=params))
+
+
+async def _denial_result(
+    decision: "ToolDecision", context: MiddlewareContext[CallToolRequestParams], name: str
+) -> ToolResult:
+    request = _request_of(context)
+    version = request.protocol_version if request is not None else None
+    structured, meta = place_members(decision, version, has_schema=await _has_schema(context, name))
     content = [TextContent(type="text", text=decision.text)]
-    return ToolResult(content=content, structured_content=decision.members, is_error=True)
+    return ToolResult(content=content, structured_content=structured, meta=meta, is_error=True)
+
+
+async def _has_schema(context: MiddlewareContext[CallToolRequestParams], name: str) -> bool:
+    """Whether a client may hold the result of a tool to a schema; True if that cannot be found out."""
+    try:
+        tool = await context.fastmcp_context.fastmcp.get_tool(name) if context.fastmcp_context is not None else None
+    except Exception:  # noqa: BLE001 - a denial is a result, whatever is wrong with the tool
+        return True
+    return tool is not None and tool.output_schema is not None

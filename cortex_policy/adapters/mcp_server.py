@@ -5,13 +5,16 @@ Provisional, as the middleware of the SDK is: it may change with a minor version
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
-from mcp_types import INVALID_PARAMS, CallToolResult, ContentBlock, TextContent
+from mcp_types import INVALID_PARAMS, CallToolResult, ContentBlock, InputRequiredResult, TextContent
 from mcp_types.methods import serialize_server_result
 
+from cortex_policy.mcp.approval_trips import ApprovalTrips, UserQuestion, is_our_state
+from cortex_policy.mcp.client_results import STATE_MEMBERS, can_ask_user, place_members, question_result
 from cortex_policy.mcp.guard import ToolGuard, failure_decision
 from cortex_policy.mcp.guard_threads import decide_in_thread, hidden_in_thread
 
@@ -38,6 +41,7 @@ class GrantMiddleware:
         """
         self._server = server
         self._guard = ToolGuard(name or server.name, root)
+        self._trips = ApprovalTrips(self._guard)
 
     async def __call__(self, ctx: "Context", call_next: CallNext) -> HandlerResult:
         """Decide the calls of tools, and filter their list; let all else pass."""
@@ -52,14 +56,29 @@ class GrantMiddleware:
         name, arguments = params.get("name"), params.get("arguments")
         if type(name) is not str or not (arguments is None or isinstance(arguments, Mapping)):
             raise MCPError(code=INVALID_PARAMS, message="Invalid request parameters")
+        state = params.get("requestState")
         try:
-            decision = await decide_in_thread(self._guard, name, self._read_as_tool(name, arguments or {}))
+            given = self._read_as_tool(name, arguments or {})
+            can_ask = can_ask_user(ctx.protocol_version, ctx.session.client_capabilities)
+            decide = partial(self._trips.decide, name, given, state, params.get("inputResponses"), can_ask=can_ask)
+            decision = await decide_in_thread(decide)
         except Exception as error:  # noqa: BLE001 - whatever it is, the tool must not run
             decision = failure_decision(error)
+        if isinstance(decision, UserQuestion):
+            return _wire_result(question_result(decision), ctx.protocol_version)
         if not decision.allowed:
-            return _denial_result(decision, ctx.protocol_version)
+            return _wire_result(self._denial_result(decision, name, ctx.protocol_version), ctx.protocol_version)
+        if is_our_state(state):  # the tool would take it for its own
+            params = {key: value for key, value in params.items() if key not in STATE_MEMBERS}
         # INVARIANT: the tool gets the arguments that were decided
         return await call_next(replace(ctx, params={**params, "arguments": decision.arguments}))
+
+    def _denial_result(self, decision: "ToolDecision", name: str, version: str) -> CallToolResult:
+        tool = self._server._tool_manager.get_tool(name)  # noqa: SLF001 - the SDK has no other way
+        has_schema = tool is not None and tool.output_schema is not None
+        structured, meta = place_members(decision, version, has_schema=has_schema)
+        content: list[ContentBlock] = [TextContent(type="text", text=decision.text)]
+        return CallToolResult(content=content, structured_content=structured, _meta=meta, is_error=True)
 
     def _read_as_tool(self, name: str, arguments: "Mapping[str, Any]") -> "dict[str, Any]":
         """Return arguments as the tool reads them: the SDK takes some texts for JSON, and a path may be in it."""
@@ -76,9 +95,7 @@ class GrantMiddleware:
         return {**members, "tools": [tool for tool in tools if tool["name"] not in hidden]}
 
 
-def _denial_result(decision: "ToolDecision", version: str) -> dict[str, Any]:
-    """Return a result in the form of a protocol revision: what no handler returns is sent as it is."""
-    content: list[ContentBlock] = [TextContent(type="text", text=decision.text)]
-    result = CallToolResult(content=content, structured_content=decision.members, is_error=True)
+def _wire_result(result: CallToolResult | InputRequiredResult, version: str) -> dict[str, Any]:
+    """Return a result in the form of a protocol revision: the SDK sends as it is what no handler returned."""
     members = result.model_dump(by_alias=True, mode="json", exclude_none=True)
     return serialize_server_result("tools/call", version, members)

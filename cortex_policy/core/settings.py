@@ -142,6 +142,8 @@ SETTINGS = (
             "How long a call waits for a human, and the answer for the call; without it, `$CORTEX_HITL_TIMEOUT_MS`."),
     Setting("approvals.notify", PATH, None, (SYSTEM, USER),
             "The program that is run for each new request, with its line of the file as input, for at most 5 seconds."),
+    Setting("approvals.elicitation", SWITCH, default=False, places=(SYSTEM, USER),
+            sentence="Whether what the user of an MCP client answers counts as the answer of a human."),
     Setting("budgets.url", URL, None, _OPERATOR_PLACES,
             "The Redis or Valkey server that counts the budgets of many hosts; without it, each host counts its own."),
     Setting("budgets.name", NAME, None, _OPERATOR_PLACES,

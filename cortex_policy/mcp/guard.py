@@ -68,7 +68,7 @@ class ToolGuard:
             outcome = self._decide(tool, given)
             return _to_tool_decision(f"{self.server}/{tool}", given, outcome, (perf_counter_ns() - start) // 1000)
         except InputError as error:
-            return self._deny_unreadable_call(tool, error)
+            return self.deny(tool, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the tool must not run
             return failure_decision(error)
 
@@ -97,8 +97,8 @@ class ToolGuard:
             inputs=arguments, cwd=self._directory, subagent=None, timestamp="",
         )  # fmt: skip
 
-    def _deny_unreadable_call(self, tool: object, error: InputError) -> ToolDecision:
-        """Deny a call that no rule can be applied to, and write it to the audit log."""
+    def deny(self, tool: object, error: InputError) -> ToolDecision:
+        """Deny a call that no rule is applied to, and write it to the audit log."""
         name = f"{self.server}/{escape_unprintable(str(tool)[:MAX_NAME_LENGTH])}"
         decision = Decision(ACTION_NOT_ALLOWED, str(error))
         try:

@@ -7,22 +7,25 @@ from cortex_policy.mcp.guard import failure_decision
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable
+    from typing import TypeVar
 
     from cortex_policy.mcp.guard import ToolDecision, ToolGuard
+
+    T = TypeVar("T")
 
 _THREADS = 8
 # INVARIANT: not the threads that tools run in: a denial must not wait until a slow tool has ended
 _limiter: RunVar[CapacityLimiter] = RunVar("cortex_policy_limiter")
 
 
-async def decide_in_thread(guard: "ToolGuard", tool: str, arguments: "Mapping[str, object]") -> "ToolDecision":
-    """Decide the call of a tool, and take its hits.
+async def decide_in_thread(decide: "Callable[[], T]") -> "T | ToolDecision":
+    """Decide the call of a tool, and take its hits; whatever fails is a denial.
 
     A call that is cancelled meanwhile is not run, though its hits may have been taken.
     """
     try:
-        return await to_thread.run_sync(guard.decide, tool, arguments, limiter=_threads())
+        return await to_thread.run_sync(decide, limiter=_threads())
     except Exception as error:  # noqa: BLE001 - such as no memory for a thread: the tool must not run
         return failure_decision(error)
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
-from fastmcp import Client, FastMCP
+from fastmcp import Client, Context, FastMCP
 from fastmcp.client.client import CallToolResult
+from fastmcp.client.elicitation import ElicitResult
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.server.providers.addressing import hash_tool, hashed_backend_name
 from fastmcp.server.transforms.search import RegexSearchTransform
@@ -71,11 +72,18 @@ def scene(root: Path) -> Scene:
     return Scene()
 
 
+def members(result: CallToolResult) -> dict[str, Any]:
+    """Return the members of a denial: clients of older revisions would hold them to the schema of the tool."""
+    if result.structured_content is not None:
+        return result.structured_content
+    assert result.meta is not None
+    return dict(result.meta["cortex-policy/decision"])
+
+
 def denied(result: CallToolResult, reason: str | None) -> str:
     """Assert a denial that a model and a program can read; return its text."""
     assert result.is_error
-    assert result.structured_content is not None
-    assert (result.structured_content["decision"], result.structured_content["reason"]) == (False, reason)
+    assert (members(result)["decision"], members(result)["reason"]) == (False, reason)
     return str(result.content[0].text)
 
 
@@ -92,9 +100,9 @@ def test_a_denied_call_is_a_result_for_the_model(scene: Scene, mode: str) -> Non
     """With the members of `check --json`, those without a value too."""
     result = scene.call("read", mode, path="src/x")
     assert "only in `docs`" in denied(result, "path_outside_scope")
-    assert result.structured_content is not None
-    assert result.structured_content["grant"]["id"] == "fs"
-    assert result.structured_content["approval"] is None
+    assert (result.structured_content is None) is (mode == "legacy")
+    assert members(result)["grant"]["id"] == "fs"
+    assert members(result)["approval"] is None
     assert scene.ran == []
 
 
@@ -264,3 +272,64 @@ def test_a_guard_behind_what_changes_the_name_decides_the_new_one(scene: Scene) 
     scene.server.middleware.insert(0, Renaming())
     denied(scene.call("ping"), "action_not_allowed")
     assert scene.ran == []
+
+
+@pytest.fixture
+def asking(scene: Scene, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """Let calls wait for a human, whom the answer of a client stands for."""
+    write_grant(root, dataClass="sensitive")
+    monkeypatch.setenv("CORTEX_POLICY_SENSITIVE", "ask")
+    settings = tmp_path / "config" / "cortex-policy" / "config.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text("[approvals]\nelicitation = true\n")
+    return scene
+
+
+def ask_user(scene: Scene, answer: Any, mode: str = "2026-07-28") -> tuple[CallToolResult, list[str]]:
+    """Call a tool with a client whose user answers; return the result, and what the user was asked."""
+    asked: list[str] = []
+
+    async def handle(message: str, *_: object) -> ElicitResult[Any]:
+        asked.append(message)
+        return ElicitResult(action=answer[0], content=answer[1])
+
+    async def run() -> CallToolResult:
+        async with Client(scene.server, mode=mode, elicitation_handler=handle) as client:  # type: ignore[arg-type] # as above
+            return await client.call_tool("read", {"path": "docs/x"}, raise_on_error=False)
+
+    return asyncio.run(run()), asked
+
+
+def test_a_call_that_waits_for_a_human_comes_back_and_takes_one_hit(asking: Scene, root: Path, state: Path) -> None:
+    """The tool runs once, and sees nothing of our state."""
+    seen: list[object] = []
+
+    @asking.server.tool
+    async def read(path: str, ctx: Context) -> str:
+        seen.append((path, ctx.request_state, ctx.input_responses))
+        return "x"
+
+    result, asked = ask_user(asking, ("accept", {"approve": True}))
+    assert (result.is_error, len(asked), seen) == (False, 1, [("docs/x", None, None)])
+    assert "arguments" in asked[0]
+    assert hits(root, state) == 1
+
+
+@pytest.mark.parametrize("answer", [("decline", None), ("cancel", None), ("accept", {"approve": False})])
+def test_a_user_who_does_not_approve_ends_the_call(asking: Scene, root: Path, state: Path, answer: Any) -> None:
+    """In a result for the model."""
+    denied(ask_user(asking, answer)[0], "action_not_allowed")
+    assert asking.ran == []
+    assert hits(root, state) == 0
+
+
+def test_a_client_of_an_older_revision_is_not_asked(asking: Scene) -> None:
+    """It gets the denial, with the id of the request."""
+    result, asked = ask_user(asking, ("accept", {"approve": True}), "legacy")
+    denied(result, "approval_required")
+    assert asked == []
+
+
+def test_a_client_that_cannot_ask_its_user_gets_the_denial(asking: Scene) -> None:
+    """In the newest revision too."""
+    denied(asking.call("read", "2026-07-28", path="docs/x"), "approval_required")

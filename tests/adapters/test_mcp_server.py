@@ -10,6 +10,7 @@ from mcp import Client
 from mcp.server.context import ServerRequestContext
 from mcp.server.mcpserver import MCPServer
 from mcp.shared.exceptions import MCPError
+from mcp_types import ElicitResult
 
 from cortex_policy.adapters.mcp_server import GrantMiddleware
 from tests.support.logs import events
@@ -64,10 +65,18 @@ def scene(root: Path) -> Scene:
     return Scene()
 
 
+def members(result: "CallToolResult") -> dict[str, Any]:
+    """Return the members of a denial: clients of older revisions would hold them to the schema of the tool."""
+    if result.structured_content is not None:
+        return dict(result.structured_content)
+    assert result.meta is not None
+    return dict(result.meta["cortex-policy/decision"])
+
+
 def denied(result: "CallToolResult", reason: str | None) -> str:
     """Assert a denial that a model and a program can read; return its text."""
     assert result.is_error
-    assert (result.structured_content["decision"], result.structured_content["reason"]) == (False, reason)
+    assert (members(result)["decision"], members(result)["reason"]) == (False, reason)
     return str(result.content[0].text)  # type: ignore[union-attr] # a text
 
 
@@ -84,8 +93,9 @@ def test_a_denied_call_is_a_result_for_the_model(scene: Scene, mode: str) -> Non
     """With the members of `check --json`, those without a value too."""
     result = scene.call("read", mode, path="src/x")
     assert "only in `docs`" in denied(result, "path_outside_scope")
-    assert result.structured_content["approval"] is None
-    assert result.structured_content["rule"] == 5
+    assert (result.structured_content is None) is (mode == "legacy")
+    assert members(result)["approval"] is None
+    assert members(result)["rule"] == 5
     assert scene.ran == []
 
 
@@ -166,3 +176,41 @@ def test_an_error_of_the_tool_itself_is_no_denial(scene: Scene) -> None:
     result = scene.call("ping")
     assert result.is_error
     assert result.structured_content is None
+
+
+def ask_user(scene: Scene, answer: ElicitResult) -> "tuple[CallToolResult, int]":
+    """Call a tool with a client whose user answers; return the result, and how often the user was asked."""
+    asked: list[str] = []
+
+    async def handle(_: object, params: Any) -> ElicitResult:
+        asked.append(params.message)
+        return answer
+
+    async def run() -> "CallToolResult":
+        async with Client(scene.server, mode="2026-07-28", elicitation_callback=handle) as client:
+            return await client.call_tool("read", {"path": "docs/x"})
+
+    return asyncio.run(run()), len(asked)
+
+
+@pytest.mark.parametrize("is_set", [True, False])
+def test_a_call_that_waits_for_a_human_comes_back_and_takes_one_hit(
+    scene: Scene, root: Path, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_set: bool
+) -> None:
+    """The answer of a client is an approval only if the setting says so."""
+    write_grant(root, dataClass="sensitive")
+    monkeypatch.setenv("CORTEX_POLICY_SENSITIVE", "ask")
+    if is_set:
+        settings = tmp_path / "config" / "cortex-policy" / "config.toml"
+        settings.parent.mkdir(parents=True)
+        settings.write_text("[approvals]\nelicitation = true\n")
+    result, asked = ask_user(scene, ElicitResult(action="accept", content={"approve": True}))
+    assert (result.is_error, asked) == (not is_set, 1)
+    assert (len(scene.ran), hits(root, state)) == (is_set, is_set)
+
+
+def test_a_user_who_declines_ends_the_call(scene: Scene, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a result for the model."""
+    write_grant(root, dataClass="sensitive")
+    monkeypatch.setenv("CORTEX_POLICY_SENSITIVE", "ask")
+    assert "did not agree" in denied(ask_user(scene, ElicitResult(action="decline"))[0], "action_not_allowed")

@@ -67,7 +67,8 @@ async def use(client: Any, **options: Any) -> None:
         ("nobody", "notes/a.txt", "action_not_allowed"),
     ):
         result = await call(tool, path=path, text="x")
-        assert (result.is_error, result.structured_content["reason"]) == (True, reason)
+        members = result.structured_content or result.meta["cortex-policy/decision"]
+        assert (result.is_error, members["reason"]) == (True, reason)
         assert result.content[0].text
     more = await asyncio.gather(*(call("read", path="notes/a.txt") for _ in range(30)))
     assert [sum(one.is_error is not wrong for one in more) for wrong in (True, False)] == [19, 11]
@@ -143,7 +144,8 @@ def test_a_denial_has_the_form_of_each_older_revision(notes: Example, state: Pat
     assert {tool["name"] for tool in answers[2]["tools"]} == {"count", "read", "write"}
     assert answers[3]["isError"] is True
     assert "outside the project" in answers[3]["content"][0]["text"]
-    assert answers[3]["structuredContent"]["reason"] == "path_outside_scope"
+    assert answers[3]["_meta"]["cortex-policy/decision"]["reason"] == "path_outside_scope"
+    assert "structuredContent" not in answers[3]
 
 
 @pytest.mark.storm
