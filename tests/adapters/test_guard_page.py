@@ -15,7 +15,7 @@ GUARD = page("mcp").partition("## Guard\n")[2]
 PROGRAMS = re.findall(r"^```python\n(.*?)^```$", GUARD, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize(("program", "kind"), zip(PROGRAMS, (fastmcp, mcp_server), strict=True))
+@pytest.mark.parametrize(("program", "kind"), list(zip(PROGRAMS, (fastmcp, mcp_server), strict=True)))
 def test_the_programs_of_the_page_guard_their_servers(root: Path, program: str, kind: Any) -> None:
     """As they are, but for the root."""
     make_mcp_root(root)
