@@ -1,7 +1,7 @@
-"""An MCP server for notes, with the guard: python examples/notes/notes.py. A model may read and write notes, and no more.
+"""An MCP server with the guard: a model may read and write notes, and no more. `python examples/notes/notes.py`.
 
-The rules are in `.cortex/policy/hooks.toml`, the grant is `notes`: `remove` is not among its actions, so that clients do
-not see it.
+The rules are in `.cortex/policy/hooks.toml`. The grant `notes` does not have the action `remove`, so clients do not
+see that tool.
 """
 
 import os
