@@ -12,7 +12,7 @@ from fastmcp.server.providers.addressing import parse_hashed_backend_name
 from fastmcp.tools.base import InputRequiredToolResult, Tool, ToolResult
 from mcp_types import CallToolRequestParams, ListToolsRequest, TextContent
 
-from cortex_policy.mcp.approval_trips import ApprovalTrips, UserQuestion, is_our_state
+from cortex_policy.mcp.approval_trips import ApprovalTrips, UserQuestion
 from cortex_policy.mcp.client_results import STATE_MEMBERS, can_ask_user, place_members, question_result
 from cortex_policy.mcp.guard import ToolGuard, failure_decision
 from cortex_policy.mcp.guard_threads import decide_in_thread, hidden_in_thread
@@ -57,7 +57,7 @@ class GrantMiddleware(Middleware):
             return await _denial_result(decision, context, name)
         # INVARIANT: the tool that was decided gets the arguments that were decided
         decided = message.model_copy(update={"name": name, "arguments": decision.arguments})
-        if not is_our_state(message.request_state):
+        if not self._trips.is_own_state(message.request_state):
             return await call_next(context.copy(message=decided))
         decided = decided.model_copy(update={"request_state": None, "input_responses": None})
         with _without_state(context):
@@ -93,9 +93,11 @@ def _request_of(context: MiddlewareContext[CallToolRequestParams]) -> FastMCPReq
 
 
 def _can_ask(context: MiddlewareContext[CallToolRequestParams]) -> bool:
-    """Whether the client of a call can ask its user, and call again."""
+    """Whether the client of a call can ask its user, and call again: another tool may have made the call."""
     request = _request_of(context)
-    return request is not None and can_ask_user(request.protocol_version, request.session.client_capabilities)
+    if request is None or (request._srctx.params or {}).get("name") != context.message.name:  # noqa: SLF001 - as below
+        return False
+    return can_ask_user(request.protocol_version, request.session.client_capabilities)
 
 
 def _without_state(context: MiddlewareContext[CallToolRequestParams]) -> AbstractContextManager[object]:

@@ -13,7 +13,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, CallToolResult, ContentBlock, InputRequiredResult, TextContent
 from mcp_types.methods import serialize_server_result
 
-from cortex_policy.mcp.approval_trips import ApprovalTrips, UserQuestion, is_our_state
+from cortex_policy.mcp.approval_trips import ApprovalTrips, UserQuestion
 from cortex_policy.mcp.client_results import STATE_MEMBERS, can_ask_user, place_members, question_result
 from cortex_policy.mcp.guard import ToolGuard, failure_decision
 from cortex_policy.mcp.guard_threads import decide_in_thread, hidden_in_thread
@@ -39,7 +39,7 @@ class GrantMiddleware:
 
         Raises UsageError for a name that no rule can have, and GrantError if there is no root.
         """
-        self._server = server
+        self._tools = server._tool_manager  # noqa: SLF001 - the SDK has no other way
         self._guard = ToolGuard(name or server.name, root)
         self._trips = ApprovalTrips(self._guard)
 
@@ -68,13 +68,13 @@ class GrantMiddleware:
             return _wire_result(question_result(decision), ctx.protocol_version)
         if not decision.allowed:
             return _wire_result(self._denial_result(decision, name, ctx.protocol_version), ctx.protocol_version)
-        if is_our_state(state):  # the tool would take it for its own
+        if self._trips.is_own_state(state):  # the tool would take it for its own
             params = {key: value for key, value in params.items() if key not in STATE_MEMBERS}
         # INVARIANT: the tool gets the arguments that were decided
         return await call_next(replace(ctx, params={**params, "arguments": decision.arguments}))
 
     def _denial_result(self, decision: "ToolDecision", name: str, version: str) -> CallToolResult:
-        tool = self._server._tool_manager.get_tool(name)  # noqa: SLF001 - the SDK has no other way
+        tool = self._tools.get_tool(name)
         has_schema = tool is not None and tool.output_schema is not None
         structured, meta = place_members(decision, version, has_schema=has_schema)
         content: list[ContentBlock] = [TextContent(type="text", text=decision.text)]
@@ -82,7 +82,7 @@ class GrantMiddleware:
 
     def _read_as_tool(self, name: str, arguments: "Mapping[str, Any]") -> "dict[str, Any]":
         """Return arguments as the tool reads them: the SDK takes some texts for JSON, and a path may be in it."""
-        tool = self._server._tool_manager.get_tool(name)  # noqa: SLF001 - the SDK has no other way
+        tool = self._tools.get_tool(name)
         given = dict(arguments)
         return given if tool is None else tool.fn_metadata.pre_parse_json(given)
 

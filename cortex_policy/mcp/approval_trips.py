@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from cortex_policy.mcp.guard import ToolGuard
 
-STATE_PREFIX = "cortex-policy:"  # of a `requestState` of ours
+_STATE_PREFIX = "cortex-policy:"  # of a `requestState` of ours
 ANSWER_KEY = "cortex-policy-approval"  # of what the client's user is asked
 SETTING = "approvals.elicitation"
-_NAME_BYTES = 32
+_NAME_BYTES, _PREFIX_BYTES = 32, 8
 _MAX_OPEN = 1024
 _MAX_MESSAGE = 4000  # characters of a question
 _CONSENT: dict[str, object] = {
@@ -58,6 +58,12 @@ class ApprovalTrips:
         """Start without any."""
         self._guard, self._lock = guard, Lock()
         self._open: dict[str, _OpenTrip] = {}
+        # INVARIANT: of this guard alone, since the guard of a mounted server may ask too
+        self._prefix = f"{_STATE_PREFIX}{os.urandom(_PREFIX_BYTES).hex()}:"
+
+    def is_own_state(self, state: object) -> bool:
+        """Whether a `requestState` is of this guard, and not of the tool or of another guard."""
+        return isinstance(state, str) and state.startswith(self._prefix)
 
     def decide(
         self, tool: str, arguments: "Mapping[str, object]", state: object, answers: object, *, can_ask: bool
@@ -68,7 +74,7 @@ class ApprovalTrips:
         the setting `approvals.elicitation` says so: the call is decided in full again.
         """
         try:
-            if is_our_state(state):
+            if self.is_own_state(state):
                 return self._continue(tool, arguments, str(state), answers)
             decision = self._guard.decide(tool, arguments)
             return (self._begin(tool, decision) if can_ask else None) or decision
@@ -86,7 +92,7 @@ class ApprovalTrips:
         request_id, name = approval["id"], f"{self._guard.server}/{tool}"
         what = f"`{escape_unprintable(name)}` must be approved by a human first: request `{request_id}`."
         consent = escape_unprintable(f"{what} {_call_text(request_id)}") if _is_consent_enough() else ""
-        # INVARIANT: who approves a call has seen all of it
+        # INVARIANT: who approves a call has seen all of it that its rule does not ignore
         asks = 0 < len(consent) <= _MAX_MESSAGE
         deadline = monotonic() + approval["expires_in_seconds"]
         state = self._store(_OpenTrip(tool, _fingerprint(decision.arguments), request_id, deadline, asks))
@@ -98,7 +104,7 @@ class ApprovalTrips:
 
     def _store(self, trip: _OpenTrip) -> str | None:
         """Keep a trip; return its state, None if too many are open."""
-        state, now = STATE_PREFIX + os.urandom(_NAME_BYTES).hex(), monotonic()
+        state, now = self._prefix + os.urandom(_NAME_BYTES).hex(), monotonic()
         with self._lock:
             for name in [name for name, one in self._open.items() if one.deadline <= now]:
                 del self._open[name]
@@ -123,11 +129,6 @@ class ApprovalTrips:
                 raise InputError("the user of the client did not approve it", is_final=True)
             _approve(trip.request_id)
         return self._guard.decide(tool, arguments)
-
-
-def is_our_state(state: object) -> bool:
-    """Whether a `requestState` is of this guard, and not of the tool."""
-    return isinstance(state, str) and state.startswith(STATE_PREFIX)
 
 
 def _is_consent_enough() -> bool:

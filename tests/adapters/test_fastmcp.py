@@ -285,7 +285,9 @@ def asking(scene: Scene, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     return scene
 
 
-def ask_user(scene: Scene, answer: Any, mode: str = "2026-07-28") -> tuple[CallToolResult, list[str]]:
+def ask_user(
+    scene: Scene, answer: Any, mode: str = "2026-07-28", tool: str = "read", **arguments: Any
+) -> tuple[CallToolResult, list[str]]:
     """Call a tool with a client whose user answers; return the result, and what the user was asked."""
     asked: list[str] = []
 
@@ -295,7 +297,7 @@ def ask_user(scene: Scene, answer: Any, mode: str = "2026-07-28") -> tuple[CallT
 
     async def run() -> CallToolResult:
         async with Client(scene.server, mode=mode, elicitation_handler=handle) as client:  # type: ignore[arg-type] # as above
-            return await client.call_tool("read", {"path": "docs/x"}, raise_on_error=False)
+            return await client.call_tool(tool, arguments or {"path": "docs/x"}, raise_on_error=False)
 
     return asyncio.run(run()), asked
 
@@ -333,3 +335,28 @@ def test_a_client_of_an_older_revision_is_not_asked(asking: Scene) -> None:
 def test_a_client_that_cannot_ask_its_user_gets_the_denial(asking: Scene) -> None:
     """In the newest revision too."""
     denied(asking.call("read", "2026-07-28", path="docs/x"), "approval_required")
+
+
+def test_a_tool_that_another_tool_calls_is_denied_at_once(asking: Scene, root: Path) -> None:
+    """The client cannot call it again, so it is not asked."""
+    asking.server.add_transform(RegexSearchTransform())
+    rules = root / ".cortex" / "policy" / "hooks.toml"
+    passing = '[[rule]]\nmcp = ["files/call_tool"]\ndecide = "pass"\n'
+    rules.write_text(rules.read_text().replace("[[rule]]", f"{passing}[[rule]]", 1))
+    answer = ("accept", {"approve": True})
+    result, asked = ask_user(asking, answer, tool="call_tool", name="read", arguments={"path": "docs/x"})
+    denied(result, "approval_required")
+    assert (asked, asking.ran) == ([], [])
+
+
+def test_a_guard_and_one_in_a_mounted_server_ask_one_after_the_other(asking: Scene, root: Path, state: Path) -> None:
+    """The state of one is not the state of the other."""
+    outer = FastMCP("outer")
+    outer.add_middleware(GrantMiddleware("outer"))
+    outer.mount(asking.server)
+    asking.server = outer
+    rules = root / ".cortex" / "policy" / "hooks.toml"
+    rules.write_text(rules.read_text() + '[[rule]]\nmcp = ["outer/read"]\ndecide = "pass"\n')
+    result, asked = ask_user(asking, ("accept", {"approve": True}))
+    assert (result.is_error, len(asked), asking.ran) == (False, 1, [("read", "docs/x")])
+    assert hits(root, state) == 1

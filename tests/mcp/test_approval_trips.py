@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cortex_policy.mcp import approval_trips
-from cortex_policy.mcp.approval_trips import ANSWER_KEY, STATE_PREFIX, ApprovalTrips, UserQuestion
+from cortex_policy.mcp.approval_trips import ANSWER_KEY, ApprovalTrips, UserQuestion
 from cortex_policy.mcp.guard import ToolDecision, ToolGuard
 from tests.support.command import run_command
 from tests.support.mcp import hits, make_mcp_root, write_grant
@@ -99,18 +99,22 @@ def test_a_state_is_of_one_call(trips: ApprovalTrips, tool: str, call: dict[str,
     assert "unknown" in again(trips, question.state).text
 
 
-@pytest.mark.parametrize("state", [STATE_PREFIX, f"{STATE_PREFIX}{'0' * 64}", f"{STATE_PREFIX}x\0"])
+@pytest.mark.parametrize("end", ["", "0" * 64, "x\0"])
 @pytest.mark.usefixtures("consent")
-def test_a_state_that_was_not_given_out_is_denied(trips: ApprovalTrips, state: str) -> None:
+def test_a_state_that_was_not_given_out_is_denied(trips: ApprovalTrips, end: str) -> None:
     """A guess is as good as none."""
-    ask(trips)
-    assert "unknown" in again(trips, state).text
+    prefix = ask(trips).state.rpartition(":")[0]
+    assert "unknown" in again(trips, f"{prefix}:{end}").text
 
 
-def test_a_state_of_another_server_is_denied(trips: ApprovalTrips) -> None:
-    """Each guard knows its own."""
-    question = ask(trips)
-    assert "unknown" in again(ApprovalTrips(ToolGuard("files")), question.state).text
+@pytest.mark.usefixtures("consent")
+def test_a_state_of_another_guard_says_nothing(trips: ApprovalTrips) -> None:
+    """Such as that of a server that is mounted in this one, or of another process: the call is a new one."""
+    question, other = ask(trips), ApprovalTrips(ToolGuard("files"))
+    decision = other.decide("read", CALL, question.state, YES, can_ask=False)
+    assert isinstance(decision, ToolDecision)
+    assert decision.members["reason"] == "approval_required"
+    assert again(trips, question.state).allowed
 
 
 def test_a_state_of_the_tool_itself_saves_nothing(trips: ApprovalTrips, root: Path, state: Path) -> None:
