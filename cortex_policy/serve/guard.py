@@ -99,16 +99,18 @@ class Guard:
             raise RefusedError(400, "the end of the request is ambiguous")
 
     def _check_sender(self, scope: "Scope", given: "dict[bytes, bytes]") -> None:
-        host = given.get(b"host")
+        host = given.get(b"host", b"").decode("latin-1").lower()
+        is_forwarded = not self._access.names and scope["path"] in PATHS  # a socket, for a browser
         if self._access.names:
-            if host is None or host.decode("latin-1").lower() not in self._access.names:
+            if host not in self._access.names:
                 raise RefusedError(403, "`Host` is not this server")
-        elif host is None and scope["http_version"] == "1.1":
+        elif b"host" not in given and scope["http_version"] == "1.1":
             raise RefusedError(400, "`Host` is missing")
-        elif scope["path"] in PATHS and not is_loopback_host(host):  # a forwarded socket, and a name that was rebound
+        elif is_forwarded and not is_loopback_host(host):  # a name that was rebound
             raise RefusedError(403, "`Host` is not this server")
         origin = given.get(b"origin")
-        if origin is not None and origin.decode("latin-1") not in self._access.origins:
+        origins = (f"http://{host}",) if is_forwarded else self._access.origins
+        if origin is not None and origin.decode("latin-1") not in origins:
             raise RefusedError(403, "pages of another origin may not ask")
         if self._token:
             token = _bearer_token(given.get(b"authorization", b""))

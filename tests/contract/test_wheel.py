@@ -10,6 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from cortex_policy.serve.page.access import FILES
 from cortex_policy.shell.init_script import SHELLS
 from tests.support.checkout import CHECKOUT
 from tests.support.shared import build_once
@@ -69,7 +70,7 @@ def test_the_wheel_has_every_file_of_the_package(members: dict[str, bytes]) -> N
     modules = {str(file.relative_to(PACKAGE)) for file in PACKAGE.rglob("*.py")}
     scripts = {f"completions/{file}" for file in COMPLETIONS.values()}
     scripts |= {f"shell/init.{shell}" for shell in SHELLS}
-    scripts |= {f"serve/page/{file}" for file in ("index.html", "icon.svg", "script.js", "style.css")}
+    scripts |= {f"serve/page/{file}" for file in FILES.values()}
     assert below(members, "cortex_policy/").keys() == modules | scripts | {"py.typed", "schema/grant.schema.json"}
 
 

@@ -18,8 +18,11 @@ from tests.support.roots import grant_file
 from tests.support.serve import EVALUATION, Reply, Server, call, environment, make_root, running
 from tests.support.users import CALLER
 
-FILES = {"/": "text/html; charset=utf-8", "/page/style.css": "text/css; charset=utf-8",
-         "/page/script.js": "text/javascript; charset=utf-8", "/page/icon.svg": "image/svg+xml"}  # fmt: skip
+SCRIPT = "text/javascript; charset=utf-8"
+FILES = {
+    "/": "text/html; charset=utf-8", "/page/style.css": "text/css; charset=utf-8", "/page/icon.svg": "image/svg+xml",
+    "/page/page.mjs": SCRIPT, "/page/parts.mjs": SCRIPT, "/page/nodes.mjs": SCRIPT,
+}  # fmt: skip
 STATE, SESSION = "/page/state", "/page/session"
 TOOL_NAME = "only-in-this-root"
 
@@ -232,11 +235,13 @@ def test_over_a_socket_the_kernel_knows_who_asks_and_only_a_name_of_this_host_op
             for host in ("evil.example:8930", "localhost.evil.example"):
                 assert server.get(path, host=host).status == 403
         assert server.get(STATE).json["root"] == str(root)
-        assert server.get(STATE, origin="http://localhost:8930").status == 403
+        for origin, status in (("http://localhost:8930", 200), ("http://localhost:1", 403), ("null", 403)):
+            assert server.get(STATE, host="localhost:8930", origin=origin).status == status
+        assert server.get("/healthz", host="localhost:8930", origin="http://localhost:8930").status == 403
         assert server.post(SESSION, b"", content_type="").status == 401
         assert server.get("/healthz", host="pdp").status == 200
         reply = server.get(STATE).json
-        assert reply["denied"]["problem"] == "the audit log is off"
+        assert reply["denied"]["problem"].startswith("the audit log is off: turn it on with `cortex-policy config set")
 
 
 def test_a_root_that_is_gone_is_said_on_the_page(tmp_path: Path) -> None:
@@ -250,7 +255,9 @@ def test_a_root_that_is_gone_is_said_on_the_page(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
-def test_the_script_of_the_page_can_be_read() -> None:
+def test_the_scripts_of_the_page_can_be_read() -> None:
     """By a reader of today's JavaScript."""
-    script = Path(endpoints.__file__).with_name("script.js")
-    subprocess.run(["node", "--check", str(script)], check=True)
+    scripts = sorted(Path(endpoints.__file__).parent.glob("*.mjs"))
+    assert len(scripts) == 3
+    for script in scripts:
+        subprocess.run(["node", "--check", str(script)], check=True)

@@ -2,8 +2,12 @@
 
 import re
 import shutil
+import socket
+import socketserver
 import subprocess
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +239,50 @@ def test_a_search_finds_grants_by_their_ids(opened: Browser) -> None:
     opened.do("type", text="more-3")
     opened.wait("document.querySelectorAll('#grants-list > li').length === 1")
     assert opened.text("#grants-list .id") == "more-3"
+
+
+def test_a_forwarded_socket_opens_the_page_without_a_link(tmp_path: Path, browser: Browser) -> None:
+    """Its server knows who forwards it."""
+    root = make_root(tmp_path, git={"actions": ["tree"]})
+    with running(root, env=variables(tmp_path)) as server, forwarded(server) as port:
+        browser.do("look", width=800)
+        browser.do("open", url=f"http://localhost:{port}/")
+        browser.wait(OPENED)
+        assert browser.text("#root") == str(root)
+        assert "The audit log is off" in browser.text("#denied")
+        assert browser.do("axe") == []
+        browser.do("open", url="about:blank")
+    browser.do("problems")
+
+
+@contextmanager
+def forwarded(server: Server) -> Iterator[int]:
+    """Forward a port of this host to a socket, as `ssh -L` does."""
+
+    class Forwarder(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with server.connect() as there:
+                pair = (self.request, there), (there, self.request)
+                threads = [threading.Thread(target=copy, args=each, daemon=True) for each in pair]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join(30)
+
+    def copy(source: socket.socket, target: socket.socket) -> None:
+        """Copy until one of both is closed."""
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+        for end in (source, target):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Forwarder) as port:
+        port.daemon_threads = True
+        threading.Thread(target=port.serve_forever, daemon=True).start()
+        yield port.server_address[1]
+        port.shutdown()
 
 
 def test_a_page_whose_server_is_gone_says_so(tmp_path: Path, browser: Browser) -> None:

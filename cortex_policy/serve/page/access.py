@@ -9,10 +9,11 @@ import hmac
 import os
 from time import time_ns
 
-PAGE, SESSION, STATE = "/", "/page/session", "/page/state"
-STYLE, SCRIPT, ICON = "/page/style.css", "/page/script.js", "/page/icon.svg"
-PATHS = frozenset((PAGE, SESSION, STATE, STYLE, SCRIPT, ICON))
-OPEN_PATHS = PATHS - {STATE}  # the files are the same in every installation; `SESSION` asks for the code itself
+SESSION, STATE = "/page/session", "/page/state"
+_NAMES = ("style.css", "icon.svg", "page.mjs", "parts.mjs", "nodes.mjs")
+FILES = {"/": "index.html", **{f"/page/{name}": name for name in _NAMES}}  # the same in every installation
+OPEN_PATHS = frozenset((*FILES, SESSION))  # who asks for a session has no token: the code is examined there
+PATHS = OPEN_PATHS | {STATE}
 CODE_SECONDS = 60
 SESSION_SECONDS = 12 * 3600
 _SECOND = 1_000_000_000
@@ -77,9 +78,9 @@ class _LastCode:
             fcntl.lockf(self._file, fcntl.LOCK_UN)
 
 
-def is_loopback_host(host: bytes | None) -> bool:
+def is_loopback_host(host: str) -> bool:
     """Whether `Host` is this host by a name that no other server of names can give away."""
-    name, colon, port = (host or b"").decode("latin-1").lower().rpartition(":")
+    name, colon, port = host.rpartition(":")
     if not colon or port.endswith("]"):  # no port
         name, port = name + colon + port, "0"
     return name in _LOOPBACK_NAMES and port.isascii() and port.isdigit()

@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from cortex_policy.core.json_text import json_text
 from cortex_policy.serve.errors import RefusedError
-from cortex_policy.serve.page.access import ICON, PAGE, SCRIPT, SESSION, STATE, STYLE
+from cortex_policy.serve.page.access import FILES, SESSION, STATE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from cortex_policy.serve.page.state import PageState
 
 MAX_FIND = 128  # characters
-_FILES = {
-    PAGE: ("index.html", "text/html; charset=utf-8"),
-    STYLE: ("style.css", "text/css; charset=utf-8"),
-    SCRIPT: ("script.js", "text/javascript; charset=utf-8"),
-    ICON: ("icon.svg", "image/svg+xml"),
+_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "mjs": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
 }
 _JSON = "application/json"
 _BEARER = "bearer "
@@ -46,12 +46,12 @@ class PageEndpoints:
     def __init__(self, state: "PageState", access: "PageAccess | None") -> None:
         """Read the files of the page."""
         self._state, self._access = state, access
-        self._files = {path: (_read_file(name), kind) for path, (name, kind) in _FILES.items()}
+        self._files = {path: (_read_file(name), _TYPES[name.rpartition(".")[2]]) for path, name in FILES.items()}
 
     def routes(self) -> list[Route]:
         """Return what is at each path."""
         return [
-            *(Route(path, self.send_file) for path in _FILES),
+            *(Route(path, self.send_file) for path in FILES),
             Route(SESSION, self.open_session, methods=["POST"]),
             Route(STATE, self.send_state),
         ]

@@ -42,7 +42,7 @@ def overview_members(seen: "Overview") -> "Members":
         "denied": {
             "items": [_denied_members(one) for one in seen.denied],
             "more": seen.more_denied,
-            "problem": shown(seen.denied_problem),
+            "problem": shown(_denied_problem_text(seen)),
         },
         "grants": {
             "items": [_grant_members(one, seen.settings) for one in seen.grants],
@@ -61,6 +61,12 @@ def error_members(error: "CortexPolicyError") -> "Members":
 def shown(text: str) -> str:
     """Return a text of others in one line, without what could act on its reader, and cut in the middle."""
     return elide_middle(escape_unprintable(elide_middle(text, MAX_TEXT)), 2 * MAX_TEXT)
+
+
+def _denied_problem_text(seen: "Overview") -> str:
+    if seen.settings is not None and seen.settings.audit_file is None:
+        return f"{seen.denied_problem}: turn it on with `cortex-policy config set audit.file FILE`"
+    return seen.denied_problem
 
 
 def _stop_members(stop: "EmergencyStop", seen: "Overview") -> "Members":
