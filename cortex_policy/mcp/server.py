@@ -33,6 +33,8 @@ _log = logging.getLogger(__name__)
 def serve_client(name: "UnresolvedRoot") -> int:
     """Answer a client until it leaves or a signal comes; return the exit code. Threads may be left behind."""
     prepare_logging("mcp serve")
+    if os.isatty(0):
+        _log.warning("waits for messages of a client on standard input; an agent starts this command")
     source = _take_descriptor(0, os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
     target = _take_descriptor(1, os.dup(2))
     return anyio.run(_serve, name, source, target)

@@ -2,10 +2,7 @@
 
 import logging
 from base64 import b64encode
-from functools import partial
 
-import anyio
-from anyio import to_thread
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INTERNAL_ERROR,
@@ -41,6 +38,7 @@ from cortex_policy.mcp.server_files import (
     read_stamp_or_none,
     uri_of,
 )
+from cortex_policy.mcp.server_threads import BoundedThreads, Pace
 from cortex_policy.mcp.server_tools import TOOLS
 
 TYPE_CHECKING = False
@@ -59,6 +57,7 @@ if TYPE_CHECKING:
     Page = PaginatedRequestParams | None
     T = TypeVar("T")
 
+CALLS_PER_SECOND = 50  # of tools: a model that asks in a loop fills no audit log, and keeps no core
 _THREADS = 4  # one that waits for a lock, a disk or a server of budgets stops no other
 _META = "cortex-policy"  # the member of `_meta` that is ours
 _STRUCTURED = "2025-06-18"  # the first revision with `structuredContent`
@@ -72,7 +71,8 @@ class Handlers:
     def __init__(self, name: "UnresolvedRoot") -> None:
         """Take the name of the root."""
         self._name = name
-        self._threads = anyio.CapacityLimiter(_THREADS)
+        self._threads = BoundedThreads(_THREADS)
+        self._pace = Pace(CALLS_PER_SECOND)
 
     async def list_tools(self, _: "Context", __: "Page") -> ListToolsResult:
         """Return the tools."""
@@ -89,8 +89,9 @@ class Handlers:
         if params.name not in TOOLS:
             known = ", ".join(TOOLS)
             raise MCPError(INVALID_PARAMS, message_line(f"there is no tool `{params.name}`; there are {known}"))
+        await self._pace.wait_for_turn()
         try:
-            answer = await self._in_thread(answer_question, self._name, params.name, params.arguments or {})
+            answer = await self._threads.run(answer_question, self._name, params.name, params.arguments or {})
         except Exception as error:  # noqa: BLE001 - whatever happens, the model hears that nothing is allowed
             _log.error("%s", bug_text(error))
             answer = ToolAnswer(f"{bug_text(error)}; take the call for denied", None, is_error=True)
@@ -119,12 +120,9 @@ class Handlers:
 
     async def _read(self, read: "Callable[[Root], T]") -> "T":
         try:
-            return await self._in_thread(lambda: read(self._name.resolve()))
+            return await self._threads.run(lambda: read(self._name.resolve()))
         except CortexPolicyError as error:
             raise _refused_error(error) from None
-
-    async def _in_thread(self, function: "Callable[..., T]", *args: object) -> "T":
-        return await to_thread.run_sync(partial(function, *args), abandon_on_cancel=True, limiter=self._threads)
 
 
 def unknown_uri_error(uri: str) -> MCPError:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from tests.support.roots import GIT, grant_file
 from tests.support.serve import make_root
 
 GIT_URI = "cortex-policy://grants/git"
+ABOUT = {"io.modelcontextprotocol/protocolVersion": MODERN, "io.modelcontextprotocol/clientCapabilities": {}}
 HAS_MEMBERS = ("2025-06-18", "2025-11-25", MODERN)
 ALL = [pytest.param(one, marks=[pytest.mark.storm] * (one != HANDSHAKES[0])) for one in (*HANDSHAKES, MODERN)]
 
@@ -207,13 +209,12 @@ def test_few_requests_may_wait_for_changes(client: McpClient) -> None:
 
 def test_requests_of_a_pipe_that_ends_are_answered_first(top: Path) -> None:
     """Those that wait for changes too: they end in good order."""
-    about = {"io.modelcontextprotocol/protocolVersion": MODERN, "io.modelcontextprotocol/clientCapabilities": {}}
     calls: list[tuple[str, dict[str, Any]]] = [
         ("subscriptions/listen", {"notifications": {"resourcesListChanged": True}}),
         *[("tools/call", {"name": "check_grant", "arguments": {"grant": "git", "action": "tree"}})] * 20,
     ]
     lines = [
-        json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": {**params, "_meta": about}})
+        json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": {**params, "_meta": ABOUT}})
         for number, (method, params) in enumerate(calls)
     ]
     done = process_of("mcp", "serve", "--root", str(top / "root"), given="\n".join(lines))
@@ -230,7 +231,7 @@ def test_a_client_that_reads_nothing_keeps_nobody(top: Path) -> None:
     assert process.stdout is not None
     line = json.dumps({
         "jsonrpc": "2.0", "id": 1, "method": "tools/list",
-        "params": {"_meta": {"io.modelcontextprotocol/protocolVersion": MODERN, "io.modelcontextprotocol/clientCapabilities": {}}},
+        "params": {"_meta": ABOUT},
     }).encode() + b"\n"  # fmt: skip
     os.write(process.stdin.fileno(), line)
     assert process.stdout.read(1) == b"{"  # it has started
@@ -311,3 +312,90 @@ def test_without_a_root_it_does_not_start(tmp_path: Path) -> None:
     """The agent shows that its server failed."""
     done = result_of("mcp", "serve", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (25, "")
+
+
+@pytest.mark.storm
+@pytest.mark.parametrize("how", ["signal", "end of input"])
+def test_a_question_that_hangs_keeps_nobody(top: Path, how: str) -> None:
+    """As on a disk that does not answer: its thread is left behind."""
+    hanging = """
+import time
+from cortex_policy.mcp import server_handlers
+server_handlers.answer_question = lambda *_: time.sleep(600)
+from cortex_policy import main
+main.main()
+"""
+    words = [sys.executable, "-c", hanging, "mcp", "serve", "--root", str(top / "root")]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(words, env=environment_of(top), **pipes) as process:  # type: ignore[call-overload]
+        client = McpClient(process, MODERN)
+        client.start_request("tools/call", name="list_grants", arguments={})
+        assert "tools" in client.request("tools/list")
+        assert (client.end() if how == "signal" else client.end_input()) == 0
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.storm
+@pytest.mark.parametrize("revision", [HANDSHAKES[0], MODERN])
+def test_random_messages_end_nothing(top: Path, revision: str) -> None:
+    """A thousand requests with random members: the next one is answered, and the log stays tagged."""
+    chance = random.Random(7)  # noqa: S311 - no secret
+    values = [
+        None,
+        True,
+        -1,
+        0,
+        10**30,
+        1.5,
+        "",
+        "git",
+        "\x1b[31m",
+        "x" * 9000,
+        [],
+        {},
+        [[]],
+        {"a": {}},
+        GIT_URI,
+        "tools/list",
+    ]
+    methods = [
+        "tools/call", "tools/list", "resources/list", "resources/read", "resources/subscribe", "resources/templates/list",
+        "subscriptions/listen", "ping", "server/discover", "initialize", "notifications/cancelled", "completion/complete", "x",
+    ]  # fmt: skip
+    names = [
+        "name",
+        "arguments",
+        "uri",
+        "notifications",
+        "_meta",
+        "cursor",
+        "requestId",
+        "protocolVersion",
+        "grant",
+        "\ud800",
+    ]
+    process = start_mcp_server("serve", "--root", str(top / "root"), env=environment_of(top))
+    client = McpClient(process, revision)
+    assert "tools" in client.request("tools/list")
+    for number in range(1000):
+        params: Any = {chance.choice(names): chance.choice(values) for _ in range(chance.randrange(4))}
+        if chance.random() < 0.5:
+            arguments = {
+                chance.choice(["grant", "action", "args", "cost", "z"]): chance.choice(values) for _ in range(3)
+            }
+            params |= {"name": chance.choice(["check_grant", "explain_call", "list_grants"]), "arguments": arguments}
+        if revision == MODERN and chance.random() < 0.9:
+            params["_meta"] = ABOUT
+        message = {"jsonrpc": "2.0", "method": chance.choice(methods), "params": params, "id": f"r{number}"}
+        if chance.random() < 0.1:
+            message[chance.choice(list(message))] = chance.choice(values)
+        client.send(message)
+        while not client.messages.empty():
+            client.messages.get()
+    assert "tools" in client.request("tools/list")
+    assert client.end() == 0
+    assert process.stderr is not None
+    assert all(line.startswith(b"brAInwav cortex-policy mcp serve: ") for line in process.stderr.read().splitlines())
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        assert pipe is not None
+        pipe.close()
