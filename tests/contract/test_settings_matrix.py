@@ -18,7 +18,6 @@ from cortex_policy.core.settings import (
     SETTINGS,
     SHARE,
     SUPPRESSIONS,
-    SWITCH,
     SYSTEM,
     URL,
     USER,
@@ -90,7 +89,7 @@ def values_of(setting: Setting, tmp_path: Path) -> list[object]:
     if setting.kind == SUPPRESSIONS:
         return [{"tools/*.json": ["key"]}]
     values: dict[str, list[object]] = {
-        SHARE: [0, 0.25, 1.0], SWITCH: [False, True], NAME: ["x", "y", "z"], URL: ["redis://x", "unix:///y", "rediss://z:1/2"]
+        SHARE: [0, 0.25, 1.0], NAME: ["x", "y", "z"], URL: ["redis://x", "unix:///y", "rediss://z:1/2"]
     }  # fmt: skip
     return values.get(setting.kind) or [str(tmp_path / name) for name in "xyz"]
 

@@ -96,6 +96,7 @@ WEAKER = [
     (USER, "nonsense", 'sensitive = "deny"', ["before every check is denied, because the settings are invalid"]),
     # of two, one is enough
     (USER, 'sensitive = "ask"', 'stamp = "require"', ["ask becomes allow", "off becomes require"]),
+    (USER, "", "[approvals]\nelicitation = true", ["false becomes true"]),
 ]
 NOT_WEAKER = [
     (USER, 'sensitive = "ask"', 'sensitive = "deny"'),
