@@ -37,29 +37,35 @@ class BatchDecider(Decider):
     ) -> "tuple[CachedGrant, Decision, int, float] | None":
         """Decide and count an ordinary call; None if it must be decided in full, and nothing was counted.
 
-        A call of a grant that declares the argument `reserved` is no ordinary one.
-
         Of an allowed one also return what is used by now, and the seconds until one more fits. Raises StateError or
         AuditLogError, as `enforce` does.
+        """
+        taken = self.try_count_call(grant_id, action, args, reserved)
+        if taken is None or not taken[1]:
+            return None if taken is None else (*taken, 0, 0.0)
+        grant, budgets = taken[0].grant, self._budgets.on_host(taken[0])
+        assert isinstance(budgets, FileBudgets)  # noqa: S101 - nobody gave others
+        return *taken, *budgets.usage_after_hit(grant.tool, action, grant.rate.per_minute)
+
+    def try_count_call(
+        self, grant_id: str, action: str, args: "dict[str, Any]", reserved: str = ""
+    ) -> "tuple[CachedGrant, Decision] | None":
+        """Decide and count an ordinary call, as `try_decide_call` does, but look at no usage.
+
+        A call of a grant that declares the argument `reserved` is no ordinary one.
         """
         entry = self._cache.get_fresh(grant_id)
         allowed = entry.try_allow(action, args, with_budget=False) if entry is not None else None
         if entry is None or allowed is None or entry.has_server or reserved in entry.grant.args:
             return None
-        grant, budgets = entry.grant, self._budgets.on_host(entry)
-        limit = grant.rate.per_minute
+        grant = entry.grant
         if entry.settings.audit_file is not None:
             decision = self._count_and_log(entry, action, args, allowed)
-        elif budgets.hit(grant.tool, action, limit):
+        elif self._budgets.on_host(entry).hit(grant.tool, action, grant.rate.per_minute):
             decision = allowed
         else:
             decision = self._rate_denial(entry, action, allowed)
-        if decision is None:
-            return None
-        if not decision:
-            return entry, decision, 0, 0.0
-        assert isinstance(budgets, FileBudgets)  # noqa: S101 - nobody gave others
-        return entry, decision, *budgets.usage_after_hit(grant.tool, action, limit)
+        return None if decision is None else (entry, decision)
 
     def try_answer_question(
         self, grant_id: str, action: str, args: "dict[str, Any]", reserved: str = ""

@@ -14,42 +14,60 @@ __cortex_policy_started=
 # each call of it, so what is seldom needed has its own.
 function cortex-policy {
     [[ $- != *x* ]] || { \builtin local -; \builtin set +x; } 2>/dev/null
-    \builtin local __cortex_policy_variables= __cortex_policy_text= __cortex_policy_wanted= __cortex_policy_answer=
+    \builtin local __cortex_policy_variables= __cortex_policy_text= __cortex_policy_answer=
     if [[ ${1-} == @(check|enforce) && $__cortex_policy_state == ready && ${BASHPID-} == "$__cortex_policy_shell" &&
-        -p $__cortex_policy_pipes/questions ]]; then
-        __cortex_policy_variables=()
-        for __cortex_policy_text in "${!CORTEX_@}"; do
-            # a name, its attributes and its value; a reference is never exported
-            [[ -R $__cortex_policy_text ]] || __cortex_policy_variables+=(
-                "$__cortex_policy_text=${!__cortex_policy_text+${!__cortex_policy_text@a}=${!__cortex_policy_text}}")
-        done
-        __cortex_policy_text="${__cortex_policy_variables[*]-}${HOME-}${XDG_CONFIG_HOME-}${TRACEPARENT-}$*"
+        -p $__cortex_policy_pipes/questions ]] &&
+        { __cortex_policy_list_variables || { __cortex_policy_define; __cortex_policy_list_variables; }; }; then
+        __cortex_policy_text=$*
         # what fits into the smallest pipe as a whole, in any encoding, cannot make this shell wait
-        if ((${#__cortex_policy_text} <= 2000 && $# <= 500 && ${#__cortex_policy_variables[@]} <= 100)); then
+        if ((${#__cortex_policy_variables} + ${#__cortex_policy_text} <= 2000 && $# <= 500)); then
+            [[ ! -t 1 ]] || __cortex_policy_variables+=terminal
             # until the answer is whole, nothing else may use the pipes: not a trap, and not the next call after Ctrl-C
-            __cortex_policy_state=busy __cortex_policy_text=0 __cortex_policy_wanted="$((++__cortex_policy_number)) 00."
-            [[ ! -t 1 ]] || __cortex_policy_text=1
+            __cortex_policy_state=busy __cortex_policy_text="$((++__cortex_policy_number)) 00."
             {
                 # another user may have made a directory of this name, and would answer
-                [[ -O /dev/fd/3 ]] && \builtin printf '%s\0' "$__cortex_policy_number" "$__cortex_policy_text" \
-                    "$((${#__cortex_policy_variables[@]} + 3))" "${__cortex_policy_variables[@]}" \
-                    "HOME=${HOME+${HOME@a}}=${HOME-}" "TRACEPARENT=${TRACEPARENT+${TRACEPARENT@a}}=${TRACEPARENT-}" \
-                    "XDG_CONFIG_HOME=${XDG_CONFIG_HOME+${XDG_CONFIG_HOME@a}}=${XDG_CONFIG_HOME-}" "$#" "$@" . >&4 &&
-                    \builtin read -r -N "${#__cortex_policy_wanted}" -t 1 -u 3 __cortex_policy_answer &&
-                    [[ $__cortex_policy_answer == "$__cortex_policy_wanted" ]] || __cortex_policy_read_texts
-            } 2>/dev/null 3<>"$__cortex_policy_pipes/answers" 4<>"$__cortex_policy_pipes/questions" &&
+                [[ -O /dev/fd/3 ]] && \builtin printf '%s\0' "$__cortex_policy_number" \
+                    "$__cortex_policy_variables" "$#" "$@" . >&4 &&
+                    \builtin read -r -N "${#__cortex_policy_text}" -t 1 -u 3 __cortex_policy_answer &&
+                    [[ $__cortex_policy_answer == "$__cortex_policy_text" ]] || __cortex_policy_read_texts
+            } 3<>"$__cortex_policy_pipes/answers" 4<>"$__cortex_policy_pipes/questions" &&
                 __cortex_policy_state=ready || :
         fi
     fi
     # both are empty where the script has a function `builtin`, which must not allow
-    [[ -n ${__cortex_policy_answer-} && $__cortex_policy_answer == "$__cortex_policy_wanted" ]] ||
+    [[ -n ${__cortex_policy_answer-} && $__cortex_policy_answer == "$__cortex_policy_text" ]] ||
         __cortex_policy_finish "$@" || { \builtin return; [[ -z unreachable ]]; }
+}
+
+# Put the variables that an answer depends on into one text, each with its attributes; fail if this must be defined first.
+function __cortex_policy_list_variables {
+    [[ defined == '' ]]
+}
+
+# Define that for the names that there are, since to expand a name costs half as much as a reference to it. A reference is
+# never exported. Where letters match without case, so would names, and the program answers.
+function __cortex_policy_define {
+    \builtin local __cortex_policy_text= __cortex_policy_names= __cortex_policy_tests= __cortex_policy_fields= __cortex_policy_count=0
+    for __cortex_policy_text in "${!CORTEX_@}"; do __cortex_policy_names+=" $__cortex_policy_text"; done
+    for __cortex_policy_text in "${!CORTEX_@}" HOME TRACEPARENT XDG_CONFIG_HOME; do
+        if [[ -R $__cortex_policy_text ]]; then
+            __cortex_policy_tests+=" && -R $__cortex_policy_text"
+        else
+            __cortex_policy_tests+=" && ! -R $__cortex_policy_text" __cortex_policy_count=$((__cortex_policy_count + 1))
+            __cortex_policy_text+="=\${$__cortex_policy_text+\${$__cortex_policy_text@a}=\$$__cortex_policy_text}"
+            __cortex_policy_fields+=$__cortex_policy_text$'\x1f'
+        fi
+    done
+    \builtin eval "function __cortex_policy_list_variables {
+        [[ a != A && \"\${!CORTEX_@}\" == '${__cortex_policy_names# }'$__cortex_policy_tests ]] &&
+            __cortex_policy_variables=\"$__cortex_policy_count"$'\x1f'"$__cortex_policy_fields\"
+    }"
 }
 
 # Take an answer that is not the usual one; fail if it is none to this question. Its texts are there as soon as its number is.
 function __cortex_policy_read_texts {
     __cortex_policy_variables=()
-    [[ $__cortex_policy_answer == "${__cortex_policy_wanted%00.}"??[.+] ]] || { \builtin return 1; [[ -z unreachable ]]; }
+    [[ $__cortex_policy_answer == "${__cortex_policy_text%00.}"??[.+] ]] || { \builtin return 1; [[ -z unreachable ]]; }
     [[ $__cortex_policy_answer != *+ ]] || \builtin mapfile -t -d '' -n 2 -u 3 __cortex_policy_variables
 }
 

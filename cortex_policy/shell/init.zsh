@@ -31,7 +31,6 @@ function __cortex_policy_ask {
     \builtin emulate -L zsh
     \builtin local __cortex_policy_variable __cortex_policy_text __cortex_policy_sent
     \builtin local -a __cortex_policy_variables
-    \builtin local -i __cortex_policy_terminal=0
     if [[ ! -p $__cortex_policy_pipes/questions ]]; then
         __cortex_policy_start
         \builtin return 1
@@ -41,22 +40,21 @@ function __cortex_policy_ask {
     __cortex_policy_state=busy
     for __cortex_policy_variable in ${(k)parameters[(I)CORTEX_*]} HOME XDG_CONFIG_HOME TRACEPARENT; do
         [[ ${parameters[$__cortex_policy_variable]-} != (scalar|integer|float)*export* ]] ||
-            __cortex_policy_variables+=("$__cortex_policy_variable=x=${(P)__cortex_policy_variable}")
+            __cortex_policy_variables+=("$__cortex_policy_variable=x=${(P)__cortex_policy_variable}"$'\x1f')
     done
-    __cortex_policy_text="${__cortex_policy_variables[*]-}$*"
+    __cortex_policy_text=${#__cortex_policy_variables}$'\x1f'${(j::)__cortex_policy_variables}
     # what fits into the smallest pipe as a whole, in any encoding, cannot make this shell wait
-    ((${#__cortex_policy_text} <= 2000 && $# <= 500 && ${#__cortex_policy_variables} <= 100)) || {
+    __cortex_policy_sent=$*
+    ((${#__cortex_policy_text} + ${#__cortex_policy_sent} <= 2000 && $# <= 500)) || {
         __cortex_policy_state=ready
         \builtin return 1
     }
-    [[ ! -t 1 ]] || __cortex_policy_terminal=1
+    [[ ! -t 1 ]] || __cortex_policy_text+=terminal
     __cortex_policy_sent=$((++__cortex_policy_number))
-    __cortex_policy_text=
     {
         # another user may have made a directory of this name, and would answer
         [[ -O /dev/fd/3 ]] || \builtin return 1
-        \builtin print -rNu4 -- "$__cortex_policy_sent" $__cortex_policy_terminal ${#__cortex_policy_variables} \
-            "${__cortex_policy_variables[@]}" $# "$@" . &&
+        \builtin print -rNu4 -- "$__cortex_policy_sent" "$__cortex_policy_text" $# "$@" . &&
             \builtin sysread -t 1 -s 65536 -i 3 __cortex_policy_text || \builtin return 1
     } 2>/dev/null 3<>"$__cortex_policy_pipes/answers" 4<>"$__cortex_policy_pipes/questions" || \builtin return 1
     [[ $__cortex_policy_text == "$__cortex_policy_sent "??(.|+*$'\0'*$'\0') ]] || \builtin return 1

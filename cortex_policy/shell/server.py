@@ -10,6 +10,8 @@ import os
 import select
 import signal
 
+from cortex_policy.shell.question import Question, parse_question
+from cortex_policy.shell.surroundings import Surroundings
 from cortex_policy.shell.words_answerer import WordsAnswerer
 from cortex_policy.state import default_state_directory
 from cortex_policy.state.ledger import open_or_make_state_directory
@@ -20,13 +22,12 @@ if TYPE_CHECKING:
 
 PREFIX = "shell-"
 QUESTIONS, ANSWERS = "questions", "answers"
-END = "."
-PROGRAM = "--."  # the answer to a line that the program must answer itself
+PROGRAM = b" --."  # the answer after the number, to a line that the program must answer itself
 IDLE_SECONDS = 600
 _WRITE_SECONDS = 1.0  # until the shell has read an answer
 _MAX_REQUEST = 1 << 16
 # what fits into a pipe at once: zsh waits without limit for the rest of what it has begun to read
-_MAX_ANSWER = 1 << 16
+_MAX_ANSWER = (1 << 16) - 24
 _OTHER_VARIABLES = ("HOME", "XDG_CONFIG_HOME", "TRACEPARENT")  # that a decision or its record depends on
 _OPEN = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
 _MAX_DESCRIPTORS = 1 << 16
@@ -67,15 +68,6 @@ def _make_and_open_pipe(name: str, directory: int) -> int:
     return pipe
 
 
-def _program_version() -> tuple[int, int] | None:
-    """Return what changes when this program is installed again, None if it is gone."""
-    try:
-        status = os.stat(__file__)
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns
-
-
 def _is_from_shell(name: str) -> bool:
     """Whether the shell says by itself that it exports such a variable, or not."""
     return (name.startswith("CORTEX_") and name.isascii() and name.isidentifier()) or name in _OTHER_VARIABLES
@@ -106,12 +98,14 @@ class _Server:
     """Reads the requests of one shell from a pipe, and writes the answers to another."""
 
     def __init__(self, shell: int, process: int, questions: int, answers: int, answerer: WordsAnswerer) -> None:
-        self._directory, self._process = f"/proc/{shell}/cwd", process
+        self._surroundings, self._process = Surroundings(shell, __file__), process
         self._questions, self._answers = questions, answers
         self._answerer = answerer
         self._variables: list[str] | None = None  # as the shell said them; unknown until the first request
-        self._version = _program_version()
         self._data = b""
+        self._last_text: bytes | None = None
+        self._is_replaced = False
+        self._question = Question([], None, is_terminal=False)  # that the last text holds
 
     def run(self) -> None:
         """Answer until the shell ends, asks nothing for ten minutes, or the program is another one."""
@@ -120,35 +114,51 @@ class _Server:
         poll.register(self._process, select.POLLIN)
         only_a_question = [(self._questions, select.POLLIN)]
         while poll.poll(IDLE_SECONDS * 1000) == only_a_question and self._read_requests():
-            request = _parse_request(os.fsdecode(self._data))
-            if request is None:
+            number, _, text = self._data.partition(b"\0")
+            if text != self._last_text and not self._take_question(text):
                 continue
             self._data = b""
-            if _program_version() != self._version:
-                self._write_answer(_answer_for_program(request[0]))
+            self._write_answer(number + self._answer(self._question))
+            if self._is_replaced:
                 return
-            self._write_answer(self._answer_request(*request))
+            self._surroundings.watch()
+
+    def _take_question(self, text: bytes) -> bool:
+        """Take another question than the last one; return False if more of it is to come."""
+        question = parse_question(text)
+        if question is None:
+            return False
+        self._last_text, self._question = text, question
+        return True
 
     def _read_requests(self) -> bool:
         """Read what is there; return False if it is not what our function sends."""
         self._data += os.read(self._questions, _MAX_REQUEST)
         return len(self._data) <= _MAX_REQUEST
 
-    def _answer_request(self, number: str, is_terminal: bool, variables: list[str], words: list[str]) -> bytes:  # noqa: FBT001 - as they come
+    def _answer(self, question: Question) -> bytes:
+        """Return what follows the number in an answer."""
         try:
-            if variables != self._variables:
-                self._set_variables(variables)
-            os.chdir(self._directory)
-            rendered = self._answerer.answer(words, is_terminal=is_terminal)
+            if question.variables is None:
+                return PROGRAM
+            if question.variables != self._variables:
+                self._set_variables(question.variables)
+            is_same_place = self._surroundings.follow()
+            if not is_same_place and self._surroundings.is_program_replaced():
+                self._is_replaced = True
+                return PROGRAM
+            rendered = self._answerer.answer(
+                question.words, is_terminal=question.is_terminal, is_same_place=is_same_place
+            )
         except Exception:  # noqa: BLE001 - the program says what is wrong
-            rendered = None
+            return PROGRAM
         if rendered is None:
-            return _answer_for_program(number)
+            return PROGRAM
         if not rendered.out and not rendered.err:
-            return f"{number} {rendered.exit_code:02}.".encode()
-        text = f"{number} {rendered.exit_code:02}+{rendered.out}\0{rendered.err}\0"
+            return b" %02d." % rendered.exit_code
+        text = f" {rendered.exit_code:02}+{rendered.out}\0{rendered.err}\0"
         data = text.encode("utf-8", "backslashreplace")
-        return data if len(data) <= _MAX_ANSWER else _answer_for_program(number)
+        return data if len(data) <= _MAX_ANSWER else PROGRAM
 
     def _set_variables(self, variables: list[str]) -> None:
         """Make the environment what it would be for the program: a field holds a name, its attributes and its value."""
@@ -156,7 +166,8 @@ class _Server:
         for name in filter(_is_from_shell, list(os.environ)):
             del os.environ[name]
         for variable in variables:
-            name, attributes, value = variable.split("=", 2)
+            name, _, rest = variable.partition("=")
+            attributes, _, value = rest.partition("=")
             if "x" in attributes and "a" not in attributes.lower():
                 os.environ[name] = value
         self._variables = variables
@@ -172,23 +183,3 @@ class _Server:
                 poll.register(self._answers, select.POLLOUT)
                 if not poll.poll(_WRITE_SECONDS * 1000):
                     return
-
-
-def _answer_for_program(number: str) -> bytes:
-    return f"{number} {PROGRAM}".encode()
-
-
-def _parse_request(text: str) -> tuple[str, bool, list[str], list[str]] | None:
-    """Return number, terminal, variables and words of a whole request, None if more is to come.
-
-    Fields, each ended by NUL: number, terminal, how many variables, these, how many words, these, and the end.
-    """
-    number, *rest = text.split("\0")
-    if rest[-2:] != [END, ""]:
-        return None
-    try:
-        end = int(rest[1]) + 2
-        variables, size, words = rest[2:end], int(rest[end]), rest[end + 1 : -2]
-    except (ValueError, IndexError):  # a word that looks like the end
-        return None
-    return (number, rest[0] == "1", variables, words) if len(words) == size else None

@@ -22,6 +22,7 @@ _MAX_ROOTS = 8  # that are kept ready
 _STDIN = "-"
 _COMMANDS = ("check", "enforce")
 _PLAIN_WORDS = 5
+_SPECIAL = ("", "-")  # what other words begin with
 _ALLOWED = RenderedCall(0)
 
 
@@ -32,13 +33,20 @@ class WordsAnswerer:
         """Take what parses the words after `check`."""
         self._parse_words = parse_words
         self._deciders: dict[tuple[str, bool], BatchDecider] = {}
+        self._here: BatchDecider | None = None  # of the root above the working directory
 
     def forget(self) -> None:
         """Read everything again, since the environment has changed."""
         self._deciders.clear()
+        self._here = None
 
-    def answer(self, words: list[str], *, is_terminal: bool) -> RenderedCall | None:
-        """Return the answer to a command line, None if the program must answer it: nothing was counted then."""
+    def answer(self, words: list[str], *, is_terminal: bool, is_same_place: bool = False) -> RenderedCall | None:
+        """Return the answer to a command line, None if the program must answer it: nothing was counted then.
+
+        `is_same_place`: the working directory and the roots above it have not changed since the last answer.
+        """
+        if not is_same_place:
+            self._here = None
         if words[0] not in _COMMANDS:  # the shell may compare without case
             return None
         plain = None if is_terminal else self._answer_plain(words)
@@ -55,9 +63,11 @@ class WordsAnswerer:
 
     def _answer_plain(self, words: list[str]) -> RenderedCall | None:
         """Answer the most usual words, `check GRANT ACTION --path PATH`; None for others, and as `_decide_ordinary`."""
-        if len(words) != _PLAIN_WORDS or words[3] != "--path" or _is_special(words[1:3] + words[4:]):
+        if len(words) != _PLAIN_WORDS:
             return None
-        command, grant, action, _, path = words
+        command, grant, action, option, path = words
+        if option != "--path" or grant[:1] in _SPECIAL or action[:1] in _SPECIAL or path[:1] in _SPECIAL:
+            return None
         taken = self._try_decide(None, grant, action, {"path": path})
         if taken is None:
             return None
@@ -76,9 +86,9 @@ class WordsAnswerer:
 
     def _try_decide(
         self, root: str | None, grant: str, action: str, args: "dict[str, Any]"
-    ) -> "tuple[CachedGrant, Decision, int, float] | None":
+    ) -> "tuple[CachedGrant, Decision] | None":
         try:
-            return self._decider_for_root(root).try_decide_call(grant, action, args)
+            return self._decider_for_root(root).try_count_call(grant, action, args)
         except CortexPolicyError:  # the full decision says why
             return None
 
@@ -92,6 +102,8 @@ class WordsAnswerer:
 
     def _decider_for_root(self, named: str | None) -> BatchDecider:
         """Find the root of a call as it is at this moment, and return what decides there."""
+        if named is None and self._here is not None:
+            return self._here
         found = find_root(named)
         decider = self._deciders.get((found.path, found.named))
         if decider is None:
@@ -99,8 +111,6 @@ class WordsAnswerer:
                 self._deciders.clear()
             decider = BatchDecider(UnresolvedRoot(found.path, is_explicit=found.named))
             self._deciders[found.path, found.named] = decider
+        if not found.named:
+            self._here = decider
         return decider
-
-
-def _is_special(words: list[str]) -> bool:
-    return any(not word or word[0] == "-" for word in words)

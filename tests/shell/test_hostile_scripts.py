@@ -119,6 +119,34 @@ def test_what_is_not_exported_is_not_followed(shell: str, root: Path) -> None:
 
 
 @Shell
+def test_a_value_that_holds_the_separator_of_variables_is_one_value(shell: str, root: Path) -> None:
+    """The program answers, since the co-process could not tell."""
+    script = f"""
+    export TRACEPARENT=$'x\\x1fCORTEX_POLICY_ROOT=x=/nowhere'
+    {CALL}; echo $? $__cortex_policy_state
+    export CORTEX_POLICY_ROOT=$'/nowhere\\x1fHOME=x=/'
+    {CALL} 2>/dev/null; echo $? $__cortex_policy_state
+    """
+    assert run(shell, READY + script, root).stdout.split() == ["0", "ready", "25", "ready"]
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="bash is not installed")
+@pytest.mark.parametrize("option", ["nocasematch", "extglob"])
+def test_variables_whose_names_differ_in_case_are_two(option: str, root: Path) -> None:
+    """Also where bash matches words without case, and where the other one is declared to be a reference."""
+    script = f"""
+    shopt -s {option}
+    code() {{ {CALL} 2>/dev/null; echo $?; }}
+    export CORTEX_policy_ROOT=/nowhere; code; unset CORTEX_policy_ROOT
+    export CORTEX_POLICY_ROOT=/nowhere; code; unset CORTEX_POLICY_ROOT
+    declare -n CORTEX_POLICY_ROOT=TERM; code; unset -n CORTEX_POLICY_ROOT
+    export CORTEX_POLICY_ROOT=/nowhere; code; code
+    echo $__cortex_policy_state
+    """
+    assert run("bash", READY + script, root).stdout.split() == ["0", "25", "0", "25", "25", "ready"]
+
+
+@Shell
 def test_an_output_that_nobody_reads_does_not_end_the_shell(shell: str, root: Path) -> None:
     """The program ends with its code, too."""
     script = """

@@ -141,6 +141,23 @@ def test_an_edited_grant_counts_at_once(shell: str, root: Path) -> None:
 
 
 @Shell
+def test_a_root_that_appears_counts_at_once(shell: str, root: Path) -> None:
+    """Half-way through a loop, in a directory in which other files come and go, too."""
+    script = """
+    cd docs
+    for i in {1..400}; do
+        cortex-policy check git tree --path x 2>/dev/null; code=$?
+        [[ $i -gt 200 ]] || [[ $code == 0 ]] || echo wrong $i $code
+        [[ $i -le 200 ]] || [[ $code == 26 ]] || echo wrong $i $code
+        [[ $i != 50 ]] || : > other
+        [[ $i != 200 ]] || mkdir -p .cortex/policy
+    done
+    echo $__cortex_policy_state
+    """
+    assert run(shell, READY + script, root).stdout == "ready\n"
+
+
+@Shell
 def test_directories_variables_and_roots_are_followed(shell: str, root: Path, tmp_path: Path) -> None:
     """As they are at each call, exported or not, for one call or for all."""
     other = tmp_path / "other"

@@ -1,0 +1,117 @@
+"""What the co-process keeps of the directory of its shell lasts until any of it changes."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import cortex_policy.shell.surroundings as module
+from cortex_policy.shell.surroundings import Surroundings
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is no co-process elsewhere")
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a program and a directory three levels below this one, and go there; nothing is examined again by time."""
+    monkeypatch.setattr(module, "MAX_AGE_NS", 1 << 60)
+    monkeypatch.setattr(module, "_RETRY_NS", 0)
+    (tmp_path / "program").touch()
+    (tmp_path / "a/b/c").mkdir(parents=True)
+    (tmp_path / "a/.cortex").mkdir()
+    monkeypatch.chdir(tmp_path / "a/b/c")
+    return tmp_path
+
+
+def watching(place: Path) -> Surroundings:
+    """Return the surroundings of this process, which are watched, and were examined since."""
+    surroundings = Surroundings(os.getpid(), str(place / "program"))
+    assert not surroundings.follow()
+    surroundings.watch()
+    assert not surroundings.follow()
+    return surroundings
+
+
+def _replace_directory(top: Path) -> None:
+    (top / "a").rename(top / "other")
+    (top / "a/b/c").mkdir(parents=True)
+    os.chdir(top / "a/b/c")
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "a root in the directory": lambda top: (top / "a/b/c/.cortex/policy").mkdir(parents=True),
+    "a root above": lambda top: (top / "a/b/.cortex/policy").mkdir(parents=True),
+    "a policy in a holder that was there": lambda top: (top / "a/.cortex/policy").mkdir(),
+    "a link to a policy": lambda top: (top / "a/.cortex/policy").symlink_to("/nowhere"),
+    "a holder that is moved to": lambda top: (top / "a/.cortex").rename(top / "a/b/.cortex"),
+    "a holder that is gone": lambda top: (top / "a/.cortex").rmdir(),
+    "the mode of a holder": lambda top: (top / "a/.cortex").chmod(0o700),
+    "the mode of a directory above": lambda top: (top / "a").chmod(0o700),
+    "the name of the directory": lambda top: (top / "a/b/c").rename(top / "a/b/d"),
+    "the name of a directory above": lambda top: (top / "a").rename(top / "other"),
+    "another directory of that name": _replace_directory,
+    "another directory": os.chdir,
+    "the program written": lambda top: (top / "program").write_text("new"),
+    "the program touched": lambda top: os.utime(top / "program"),
+    "the program replaced": lambda top: (top / "a/b/c/x").rename(top / "program"),
+    "the program gone": lambda top: (top / "program").unlink(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_a_change_is_seen_by_the_next_question(place: Path, change: Callable[[Path], object]) -> None:
+    """Before anything was examined again, nothing is the same."""
+    (place / "a/b/c/x").touch()
+    surroundings = watching(place)
+    assert surroundings.follow()
+    assert surroundings.follow()
+    change(place)
+    assert not surroundings.follow()
+    assert not surroundings.follow()
+    assert os.path.samestat(Path().stat(), Path("/proc/self/cwd").stat())
+
+
+def test_after_a_change_it_is_watched_again(place: Path) -> None:
+    """In the directory where the shell is then."""
+    surroundings = watching(place)
+    os.chdir(place)
+    assert not surroundings.follow()
+    surroundings.watch()
+    assert not surroundings.follow()
+    assert surroundings.follow()
+    (place / ".cortex").mkdir()
+    assert not surroundings.follow()
+
+
+def test_what_changed_between_two_questions_before_it_was_watched_is_examined(place: Path) -> None:
+    """The first question after the watch began finds nothing kept."""
+    surroundings = Surroundings(os.getpid(), str(place / "program"))
+    surroundings.follow()
+    (place / "a/b/.cortex/policy").mkdir(parents=True)
+    surroundings.watch()
+    assert not surroundings.follow()
+
+
+def test_a_holder_that_is_a_link_is_never_kept(place: Path) -> None:
+    """Where it leads could change unseen."""
+    (place / "a/b/.cortex").symlink_to(place)
+    surroundings = watching(place)
+    assert not surroundings.follow()
+
+
+def test_a_program_that_is_installed_again_is_noticed(place: Path) -> None:
+    """Also if it is gone."""
+    surroundings = watching(place)
+    assert not surroundings.is_program_replaced()
+    os.utime(place / "program", (1, 1))
+    assert surroundings.is_program_replaced()
+    (place / "program").unlink()
+    assert surroundings.is_program_replaced()
+
+
+def test_a_shell_that_has_ended_is_an_error(place: Path) -> None:
+    """Nothing is answered then."""
+    with pytest.raises(OSError):  # noqa: PT011 - no such file or process
+        Surroundings(1 << 22, str(place / "program"))
