@@ -147,7 +147,7 @@ def _serve(
         # INVARIANT: before workers are forked, which all have its sessions
         page = PageAccess(secret, address.origins) if secret and not address.is_unix else None
         options = ServeOptions(answerer, address, secret, page)
-        return _run(options, workers, lambda: _announce(address, token_file, json=json))
+        return _run(options, workers, lambda: _announce(address, token_file, tls, json=json))
     finally:
         address.close()
 
@@ -172,14 +172,14 @@ def _listen(name: "UnresolvedRoot", socket: str | None, tcp: str | None, tls: tu
     return addresses.listen_on_socket(path)
 
 
-def _announce(address: "Address", token: str | None, *, json: bool) -> None:
+def _announce(address: "Address", token: str | None, tls: tuple[str, str] | None, *, json: bool) -> None:
     print_listening(address.url, "url", "token", token, json=json)
-    if token is not None and not json:
-        typer.echo(message_line(f"open its page with `{_link_command(address, token)}`"))
+    if token is not None and not address.is_unix and not json:
+        typer.echo(message_line(f"open its page with `{_link_command(address, token, tls)}`"))
         sys.stdout.flush()
 
 
-def _link_command(address: "Address", token: str) -> str:
-    more = ["--cert", "FILE", "--key", "FILE"] if address.tls is not None else []
+def _link_command(address: "Address", token: str, tls: tuple[str, str] | None) -> str:
+    more = ["--cert", tls[0], "--key", tls[1]] if tls is not None else []
     place = address.url.partition("://")[2]
     return program_command("serve", "--tcp", place, "--token", token, *more, "--link") or "cortex-policy serve --link"

@@ -4,7 +4,7 @@ import { clock, find, now, put, show, tell, timeText } from "/page/nodes.mjs";
 import { render, renderCountdowns, renderDenied } from "/page/parts.mjs";
 
 const STORED = "cortex-policy session"; // for this tab and this origin alone, unlike a cookie
-const POLL_MS = 2000, MAX_PAUSE_MS = 30000, REPLY_MS = 15000;
+const POLL_MS = 2000, MAX_PAUSE_MS = 10000, REPLY_MS = 15000;
 const view = { session: recall(), state: null, tag: "", seenAt: null, failures: 0, isDue: false, resume: () => {} };
 
 function recall() {

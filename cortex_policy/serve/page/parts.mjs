@@ -94,7 +94,7 @@ export function renderDenied(denied) {
 function renderGrants(state) {
   const { items, more, total, problem } = state.grants;
   put(find("grants-count"), total.toLocaleString("en"));
-  put(find("owner"), state.owner ? `What each allows, and the hits of the last minute as counted for ${state.owner}.` : "What each allows; its budgets cannot be read.");
+  put(find("owner"), !items.length ? "" : state.owner ? `What each allows, and the hits of the last minute as counted for ${state.owner}.` : "What each allows; its budgets cannot be read.");
   if (total > 8) show(find("find-field"), true);
   list(find("grants-list"), "grant", items, (one) => one.id, fillGrant);
   const none = problem ? `They cannot be read: ${problem}.` : total ? "No id of a grant holds this text." : "There are no grants. `cortex-policy new ID` makes one.";
