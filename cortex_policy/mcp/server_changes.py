@@ -1,17 +1,21 @@
 """What has changed among the files of a policy since the last look, whoever changed it and in whatever way.
 
-The kernel reports a change before the call that makes it returns (inotify). Where it does not, and for what it does not
-report, such as a root whose name leads elsewhere, the files are looked at every 0.2 s.
+The kernel reports a change before the call that makes it returns (inotify), also of where the name of the root leads.
+The files are looked at every second as well, for what it does not report, such as mounts; every 0.2 s where it reports
+nothing, or not all, as of a network disk.
 """
 
 import os
+from contextlib import suppress
 
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.library.file_identity import stable_identity_or_none
-from cortex_policy.library.inotify import CONTENT, ENTRIES, Inotify
+from cortex_policy.library.inotify import CONTENT, ENTRIES, ITSELF, Inotify
+from cortex_policy.library.path_lookup import resolve_and_visit
 from cortex_policy.mcp.server_files import PolicyFile, policy_names, read_file, read_stamp_or_none
 from cortex_policy.state import Root, dot_cortex_path
 from cortex_policy.state import stamp as stamps
+from cortex_policy.state.ledger_directory import is_on_local_file_system
 from cortex_policy.state.policy_files import path_below_policy
 
 TYPE_CHECKING = False
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
     # the state of a file, its digest and that in the stamp, and what is wrong with it
     Summary = tuple[str, str | None, str | None, str]
 
-INTERVAL_SECONDS = 0.2
+TOLD_SECONDS, UNTOLD_SECONDS = 1.0, 0.2
 
 
 class Changes:
@@ -33,6 +37,8 @@ class Changes:
         """Look for the first time."""
         self._name = name
         self._queue: Inotify | None = None
+        self._is_told = False
+        self._local_root: tuple[str, bool] = "", False
         self._trusted: object = None
         self._files: dict[str, tuple[Identity | None, PolicyFile]] = {}
         self._stamp: tuple[Identity | None, Stamp | None] = None, None
@@ -44,9 +50,14 @@ class Changes:
         """The descriptor that can be read once something has changed, -1 if the kernel does not say."""
         return self._queue.descriptor if self._queue is not None else -1
 
+    @property
+    def seconds_to_next_look(self) -> float:
+        """How long the next look can wait if the descriptor cannot be read before."""
+        return TOLD_SECONDS if self._is_told else UNTOLD_SECONDS
+
     def find_changes(self) -> tuple[tuple[str, ...], bool]:
         """Return the names of files that are not as they were, sorted, and whether some have come or gone."""
-        before, self._known = self._known, self._summaries(self._resolve())
+        before, self._known = self._known, self._summaries(self._find_root())
         names = sorted({*before, *self._known})
         changed = tuple(name for name in names if before.get(name) != self._known.get(name))
         return changed, before.keys() != self._known.keys()
@@ -58,7 +69,6 @@ class Changes:
             return None
 
     def _summaries(self, root: Root | None) -> "dict[str, Summary]":
-        self._watch(root)
         if root is None:
             return {}
         trusted = _trust_identity(root)
@@ -73,16 +83,33 @@ class Changes:
         self._files = {name: found for name, found in files.items() if found is not None}
         return {name: _summary(file, stamp) for name, (_, file) in self._files.items()}
 
-    def _watch(self, root: Root | None) -> None:
-        """Empty the queue and watch both directories, before any file is examined."""
+    def _find_root(self) -> Root | None:
+        """Return the root, after all that leads to it and to its files is watched; nothing was examined before."""
+        self._is_told, queue = False, self._begin_round()
+        root = self._resolve()
+        if queue is not None and root is not None:
+            with suppress(OSError):  # a directory is missing: the next look is soon
+                queue.watch(dot_cortex_path(root.path), ITSELF)
+                queue.watch(root.policy_path, ENTRIES | CONTENT)
+                queue.watch(root.tools_path, ENTRIES | CONTENT)
+                self._is_told = self._is_local(root)
+        return root
+
+    def _begin_round(self) -> Inotify | None:
+        """Empty the queue, and watch the way to the root; return None if the kernel does not report changes."""
         try:
             self._queue = self._queue or Inotify()
             self._queue.begin_round()
-            if root is not None:
-                self._queue.watch(root.policy_path, ENTRIES | CONTENT)
-                self._queue.watch(root.tools_path, ENTRIES | CONTENT)
-        except OSError:  # no queue or watch is left, or a directory is missing: the next look is in 0.2 s
-            return
+            resolve_and_visit(self._name.path, self._queue.watch)
+        except OSError:  # no queue or watch is left, or a directory may not be read
+            return None
+        return self._queue
+
+    def _is_local(self, root: Root) -> bool:
+        """Whether this kernel sees every change of the root."""
+        if self._local_root[0] != root.path:
+            self._local_root = root.path, is_on_local_file_system(root.path)
+        return self._local_root[1]
 
     def _read(self, root: Root, name: str) -> "tuple[Identity | None, PolicyFile] | None":
         """Return a file as it was last read, if it is sure to be the same."""

@@ -157,7 +157,7 @@ def _description(file: PolicyFile) -> str:
 
 def _read_resource(root: "Root", name: str) -> ReadResourceResult:
     stamp, file, uri = read_stamp_or_none(root), read_file(root, name), uri_of(name)
-    if file is None:
+    if file is None or name not in policy_names(root):  # some file systems ignore case
         raise unknown_uri_error(uri)
     if file.data is None:
         assert file.error is not None  # noqa: S101 - see PolicyFile

@@ -9,7 +9,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, EmptyResult
 
 from cortex_policy.mcp.log_lines import bug_text
-from cortex_policy.mcp.server_changes import INTERVAL_SECONDS, Changes
+from cortex_policy.mcp.server_changes import UNTOLD_SECONDS, Changes
 from cortex_policy.mcp.server_files import name_of_uri, uri_of
 from cortex_policy.mcp.server_handlers import unknown_uri_error
 
@@ -69,7 +69,7 @@ class Notices:
                 names, is_list_changed = await to_thread.run_sync(self._changes.find_changes, abandon_on_cancel=True)
             except Exception as error:  # noqa: BLE001 - the next look may succeed
                 _log.error("%s", bug_text(error))
-                await anyio.sleep(INTERVAL_SECONDS)
+                await anyio.sleep(UNTOLD_SECONDS)
                 continue
             if is_list_changed:
                 await self._tell_of_list()
@@ -78,7 +78,7 @@ class Notices:
 
     async def _wait_for_change(self) -> None:
         """Wait until the kernel reports a change, or it is time to look."""
-        with anyio.move_on_after(INTERVAL_SECONDS):
+        with anyio.move_on_after(self._changes.seconds_to_next_look):
             if self._changes.descriptor < 0:
                 await anyio.sleep_forever()
             await anyio.wait_readable(self._changes.descriptor)

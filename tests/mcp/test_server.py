@@ -302,7 +302,7 @@ main.main()
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, top: Path) -> None:
     """In a line that can be typed."""
-    monkeypatch.setitem(sys.modules, "mcp", None)
+    monkeypatch.setitem(sys.modules, "cortex_policy.mcp.server", None)  # as if it could not be imported
     done = result_of("mcp", "serve", "--root", str(top / "root"))
     assert done.returncode == 2
     assert done.stderr.endswith("hint: run `pip install 'cortex-policy[mcp]'`\n")

@@ -124,3 +124,28 @@ def test_the_kernel_reports_a_write_before_it_returns(root: Path) -> None:
         file.write_text("x")
         assert select.select([changes.descriptor], [], [], 0)[0] == [changes.descriptor]
         changes.find_changes()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify is of Linux")
+def test_the_kernel_reports_where_the_name_of_the_root_leads(root: Path, tmp_path: Path) -> None:
+    """A link to a root that is switched, as deployments do; a root that goes, and one that comes."""
+    current, other = tmp_path / "current", tmp_path / "other"
+    current.symlink_to(root)
+    changes = Changes(find_unresolved_root(str(current)))
+    (other / ".cortex" / "policy" / "tools").mkdir(parents=True)
+    (tmp_path / "next").symlink_to(other)
+    assert not is_told(changes)
+    (tmp_path / "next").replace(current)
+    assert is_told(changes)
+    other.rename(tmp_path / "gone")
+    assert is_told(changes)
+    (tmp_path / "gone").rename(other)
+    assert is_told(changes)
+    assert not is_told(changes)
+
+
+def is_told(changes: Changes) -> bool:
+    """Whether the kernel has reported a change; look at it."""
+    told = bool(select.select([changes.descriptor], [], [], 0)[0])
+    changes.find_changes()
+    return told

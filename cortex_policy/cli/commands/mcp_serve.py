@@ -1,7 +1,5 @@
 """`mcp serve`: answer a model's questions about the grants."""
 
-from importlib.util import find_spec
-
 from cortex_policy.cli.options import RootOption
 from cortex_policy.core.model import UsageError
 from cortex_policy.library.path_lookup import find_unresolved_root
@@ -19,9 +17,10 @@ def serve(root: RootOption = None) -> None:
     $ cortex-policy mcp serve --root /srv/repo
     $ claude mcp add grants -- cortex-policy mcp serve --root /srv/repo
     """
-    if find_spec("mcp") is None:
-        raise UsageError("the package `mcp` is not installed", "run `pip install 'cortex-policy[mcp]'`")
-    name = find_unresolved_root(root)
-    from cortex_policy.mcp.server import serve_client  # noqa: PLC0415 - an extra, which takes a second to load
-
-    write_and_exit(RenderedCall(serve_client(name)))  # a thread that waits for a disk does not keep it alive
+    try:
+        from cortex_policy.mcp.server import serve_client  # noqa: PLC0415 - an extra, which takes a second to load
+    except ImportError as error:
+        why = f"the package `mcp` is missing, or older than 2.3: {error}"
+        raise UsageError(why, "run `pip install 'cortex-policy[mcp]'`") from None
+    code = serve_client(find_unresolved_root(root))
+    write_and_exit(RenderedCall(code))  # a thread that waits for a disk does not keep it alive

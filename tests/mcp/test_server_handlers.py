@@ -1,0 +1,60 @@
+"""Requests that cannot be answered are errors of the protocol, with the reason and a hint."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import anyio
+import pytest
+from mcp.shared.exceptions import MCPError
+from mcp_types import ReadResourceRequestParams
+
+from cortex_policy.library.path_lookup import find_unresolved_root
+from cortex_policy.mcp.server_handlers import Handlers
+from tests.support.roots import grant_file
+
+CONTEXT: Any = SimpleNamespace()
+GIT = ReadResourceRequestParams(uri="cortex-policy://grants/git")
+
+
+def vanish(root: Path) -> None:
+    """Take the root away."""
+    root.rename(root.with_name("away"))
+
+
+def link(root: Path) -> None:
+    """Put a link in the place of the directory of grants."""
+    tools = grant_file(root).parent
+    tools.rename(root / "tools")
+    tools.symlink_to(root / "tools")
+
+
+@pytest.mark.parametrize(("damage", "reason"), [(vanish, "root_not_found"), (link, "grant_unsafe")])
+def test_resources_of_a_root_that_is_damaged_are_refused(root: Path, damage: Any, reason: str) -> None:
+    """The list, and each of them; afterwards, too."""
+
+    async def ask() -> None:
+        """Ask for both."""
+        handlers = Handlers(find_unresolved_root(str(root)))
+        assert (await handlers.read_resource(CONTEXT, GIT)).contents
+        damage(root)
+        for request in (handlers.list_resources(CONTEXT, None), handlers.read_resource(CONTEXT, GIT)):
+            with pytest.raises(MCPError) as refused:
+                await request
+            assert refused.value.error.data["reason"] == reason
+            assert refused.value.error.data["hint"]
+
+    anyio.run(ask)
+
+
+def test_a_grant_has_one_name(root: Path) -> None:
+    """Also on a file system that ignores case, as that of a Mac may."""
+
+    async def ask() -> None:
+        """Ask by another name."""
+        with pytest.raises(MCPError, match="there is no resource"):
+            await Handlers(find_unresolved_root(str(root))).read_resource(
+                CONTEXT, ReadResourceRequestParams(uri="cortex-policy://grants/GIT")
+            )
+
+    anyio.run(ask)
