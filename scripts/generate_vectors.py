@@ -1,4 +1,4 @@
-"""Write the vectors of conformance/ from the answers of this program: python scripts/generate_vector.py [--check | --report].
+"""Write the vectors of conformance/ from the answers of this program: python scripts/generate_vectors.py [--check | --report].
 
 Inputs are made by a seeded generator, and by hand in conformance/cases/*.jsonl, of which only `expect` is written.
 `--check` writes nothing, and exits 1 if a file would change, or if an answer occurs less than 20 times. `--report` counts
@@ -25,12 +25,13 @@ from scripts.vectors.random_path_arguments import path_argument_vector  # noqa: 
 from scripts.vectors.random_paths import path_vector  # noqa: E402
 from scripts.vectors.random_patterns import pattern_vector  # noqa: E402
 from scripts.vectors.random_rates import rate_vector  # noqa: E402
-from scripts.vectors.report import report  # noqa: E402
+from scripts.vectors.report import count_answers, report  # noqa: E402
 from scripts.vectors.tables import tables  # noqa: E402
 from scripts.vectors.texts import Vector  # noqa: E402
 
 SEED = "cortex-policy conformance 1"
 FEWEST = 20  # vectors for each answer
+MOST, LONGEST = 20, 1_000  # lines of differences, and their characters
 KINDS = {
     "decode": (decode_vector, 4_000),
     "ids": (id_vector, 200),
@@ -61,33 +62,49 @@ def case_vectors(file: Path) -> Iterator[Vector]:
         yield {**vector, "expect": answer(vector)}
 
 
-def drifted() -> dict[Path, bytes]:
-    """Return the right content of each file that differs."""
-    wanted = {GENERATED / f"{kind}.jsonl.gz": "".join(map(to_line, generated_vectors(kind))) for kind in KINDS}
-    stale = {file: compress(text) for file, text in wanted.items() if _text_of(file) != text}
-    plain = {file: "".join(map(to_line, case_vectors(file))) for file in case_files()}
-    plain[CONFORMANCE / "tables.json"] = json.dumps(tables(), indent=2) + "\n"
-    return stale | {
-        file: text.encode() for file, text in plain.items() if not file.exists() or file.read_text() != text
-    }
+def right_texts() -> dict[Path, str]:
+    """Return the right text of each file that is made."""
+    generated = {GENERATED / f"{kind}.jsonl.gz": generated_vectors(kind) for kind in KINDS}
+    vectors = generated | {file: case_vectors(file) for file in case_files()}
+    texts = {file: "".join(map(to_line, lines)) for file, lines in vectors.items()}
+    return texts | {CONFORMANCE / "tables.json": json.dumps(tables(), indent=2) + "\n"}
 
 
-def _text_of(file: Path) -> str:
-    """Return the text in a compressed file: its bytes differ between versions of zlib."""
-    return gzip.decompress(file.read_bytes()).decode() if file.exists() else ""
+def text_of(file: Path) -> str:
+    """Return the text in a file; the bytes of a compressed one differ between versions of zlib."""
+    if not file.exists():
+        return ""
+    return gzip.decompress(file.read_bytes()).decode() if file.suffix == ".gz" else file.read_text()
+
+
+def print_differences(old: str, new: str) -> None:
+    """Print the first lines that differ, so that whoever changes an answer sees which."""
+    removed, added = (dict.fromkeys(one.splitlines()) for one in (old, new))
+    changes = [f"- {line}" for line in removed if line not in added] + [
+        f"+ {line}" for line in added if line not in removed
+    ]
+    sys.stdout.writelines(f"{line[:LONGEST]}\n" for line in sorted(changes, key=_order)[:MOST])
+
+
+def _order(change: str) -> tuple[str, bool]:
+    return change[2:].partition(",")[0], change[0] == "+"
 
 
 def main(words: list[str]) -> None:
-    """Write what differs; with --check name it and exit 1."""
+    """Write what differs, and print how; with --check name it and exit 1."""
     if words == ["--report"]:
         sys.stdout.write(report())
         return
-    stale = drifted()
+    stale = {file: text for file, text in right_texts().items() if text_of(file) != text}
     if words == ["--check"]:
         names = ", ".join(str(file.relative_to(TOP)) for file in stale)
-        sys.exit(f"the program answers otherwise, run scripts/generate_vector.py: {names}" if stale else 0)
-    for file, content in stale.items():
-        file.write_bytes(content)
+        if stale:
+            sys.exit(f"the program answers otherwise, run scripts/generate_vectors.py: {names}")
+        rare = [answer for answer, number in count_answers().items() if number < FEWEST]
+        sys.exit(f"fewer than {FEWEST} vectors have these answers: {rare}" if rare else 0)
+    for file, text in stale.items():
+        print_differences(text_of(file), text)
+        file.write_bytes(compress(text) if file.suffix == ".gz" else text.encode())
 
 
 if __name__ == "__main__":
