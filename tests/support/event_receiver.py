@@ -1,6 +1,7 @@
 """A receiver of events, in a process of its own, that does what the query of a URL says: `?do=500,429:1,hang`."""
 
 import json
+import random
 import socket
 import subprocess
 import sys
@@ -13,12 +14,16 @@ from urllib.request import urlopen
 
 from tests.support.processes import wait_until
 
+CHANCES = ("204", "204", "204", "202", "late", "500", "503:0", "429:0", "401", "302", "close", "half", "junk", "hang")
+
 
 class Receiver:
     """The process, and what it got for each path; requests after those that `do` names are answered 204."""
 
-    def __init__(self, port: int = 0) -> None:
-        self._process = subprocess.Popen([sys.executable, "-m", __name__, str(port)], stdout=subprocess.PIPE, text=True)
+    def __init__(self, port: int = 0, memory: Path | None = None) -> None:
+        """Take a port, and a file that survives the process: all that was got is there before it is answered."""
+        words = [sys.executable, "-m", __name__, str(port), *([str(memory)] if memory is not None else [])]
+        self._process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self.port = int(self._process.stdout.readline())
 
@@ -33,12 +38,7 @@ class Receiver:
 
     def events(self, path: str) -> list[dict[str, Any]]:
         """Return the events that were accepted, in the order in which they came."""
-        found = []
-        for request in self.requests(path):
-            if request["did"] in ("204", "202", "late", "half", "big"):
-                body = json.loads(request["body"])
-                found += body if isinstance(body, list) else [body]
-        return found
+        return accepted_events(self.requests(path))
 
     def ids(self, path: str) -> list[str]:
         """Return the ids of the accepted events, each once, in the order in which they came first."""
@@ -63,6 +63,22 @@ class Receiver:
         self.kill()
 
 
+def accepted_events(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the events of the requests that were accepted."""
+    found = []
+    for request in requests:
+        if request["did"] in ("204", "202", "late", "half", "big"):
+            body = json.loads(request["body"])
+            found += body if isinstance(body, list) else [body]
+    return found
+
+
+def remembered_ids(memory: Path) -> list[str]:
+    """Return the ids of the accepted events in a file, each once, in the order in which they came first."""
+    lines = [line for line in memory.read_text().split("\n") if line.endswith("}")]
+    return list(dict.fromkeys(event["id"] for event in accepted_events([json.loads(line) for line in lines])))
+
+
 def free_port() -> int:
     """Return a port at which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -82,11 +98,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         parts = urlsplit(self.path)
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        length = int(self.headers["Content-Length"])
+        body = self.rfile.read(length).decode()
+        if len(body) < length:  # its sender was killed
+            self.close_connection = True
+            return
         requests = self.got.setdefault(parts.path, [])
         behaviours = "".join(parse_qs(parts.query).get("do", [])).split(",")
         did = behaviours[len(requests)] if len(requests) < len(behaviours) and behaviours[0] else "204"
-        requests.append({"headers": dict(self.headers), "body": body, "did": did, "at": time.monotonic()})
+        if did == "chance":
+            did = random.choice(CHANCES)  # noqa: S311 - any will do
+        requests.append({"headers": dict(self.headers), "body": body, "did": did})
+        for memory in sys.argv[2:]:
+            with open(memory, "a", encoding="utf-8") as file:
+                file.write("\n" + json.dumps(requests[-1]) + "\n")
         word, _, rest = did.partition(":")
         getattr(self, f"do_{word}", self.do_status)(word, rest)
 
