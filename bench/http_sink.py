@@ -1,7 +1,7 @@
 """Print what an HTTP sink costs a call, whatever its receiver does: bench/http_sink.py [ROUNDS].
 
-Each store has a sink that does nothing, or one that sends over HTTP. Slices of calls are timed in turn, by the clock and by
-the processor time of the calling thread; the figure is the median of the ratios to the sink that does nothing, in each round.
+Slices of calls are timed in turn, by the clock and by the processor time of the calling thread. The figures are medians
+of the ratios to a call without a sink in the same round.
 """
 
 import multiprocessing
@@ -20,7 +20,7 @@ from resident import scratch_root
 from cortex_policy import CallableSink, HttpSink, PolicyStore, Sink
 
 ROUNDS, SLICE = 40, 200
-NO_SINK, NOTHING = "no sink", "a sink that does nothing"
+NO_SINK = "no sink"
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -65,7 +65,7 @@ def sinks_of(top: Path, hanging: socket.socket, alive: int) -> dict[str, list[Si
     options = {"max_bytes": 1 << 30}
     return {
         NO_SINK: [],
-        NOTHING: [CallableSink(ignore)],
+        "a CallableSink that does nothing": [CallableSink(ignore)],
         "HttpSink, nobody listens": [HttpSink(f"http://127.0.0.1:{free_port()}/", spool=top / "dead", **options)],
         "HttpSink, the receiver hangs": [HttpSink(f"http://127.0.0.1:{port}/", spool=top / "hangs", **options)],
         "HttpSink, in batches": [HttpSink(f"http://127.0.0.1:{alive}/", spool=top / "batch", mode="batch", **options)],
@@ -91,10 +91,10 @@ def main(rounds: int) -> None:
                 found[name].append(time_slice(store))
         receiver.kill()
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores; {rounds} rounds of {SLICE} calls\n")
-    print("| | us, best | times a sink that does nothing, by the clock | by the processor |\n|---|--:|--:|--:|")
+    print("| | us, best | times no sink, by the clock | by the processor |\n|---|--:|--:|--:|")
     for name, times in found.items():
         ratios = [
-            median(mine[part] / theirs[part] for mine, theirs in zip(times, found[NOTHING], strict=True))
+            median(mine[part] / theirs[part] for mine, theirs in zip(times, found[NO_SINK], strict=True))
             for part in range(2)
         ]
         print(f"| {name} | {min(times)[0]:.1f} | {ratios[0]:.2f} | {ratios[1]:.2f} |")

@@ -15,3 +15,10 @@ class Sink(Protocol):
 
     def record(self, event: "Mapping[str, object]", /) -> None:
         """Record an event; this runs before the call is answered, so it should not block."""
+
+
+class LineSink(Sink, Protocol):
+    """A sink that takes an event as a line of the log, too; a store makes those faster."""
+
+    def record_line(self, line: bytes, /) -> None:
+        """Record an event that is JSON already, in ASCII with its newline, without a digest."""

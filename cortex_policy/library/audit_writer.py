@@ -8,13 +8,14 @@ from cortex_policy.core.audit_event import parse_trace_id
 from cortex_policy.core.audit_line import UNKNOWN_CALLER, AuditLineTemplate, Caller
 from cortex_policy.core.model import StateError
 from cortex_policy.state.audit_log import AuditLog
-from cortex_policy.state.audit_record import read_stamp_version
+from cortex_policy.state.audit_record import read_stamp_version, sink_error
 from cortex_policy.state.paths import working_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from cortex_policy.core.audit_sink import LineSink
     from cortex_policy.core.model import Decision, Settings
     from cortex_policy.library.cache import CachedGrant
 
@@ -55,20 +56,29 @@ class AuditWriter:
         return log
 
     def write(
-        self, log: AuditLog, entry: "CachedGrant", action: str, args: "Mapping[str, object]", answer: "Decision"
-    ) -> None:
-        """Write the decision of an ordinary call; raise AuditLogError if that fails, unless the settings ignore it."""
+        self, log: AuditLog | None, entry: "CachedGrant", action: str, args: "Mapping[str, object]",
+        answer: "Decision", sinks: "Sequence[LineSink]" = (),
+    ) -> None:  # fmt: skip
+        """Write the decision of an ordinary call, the log first; raise StateError if that fails and is not ignored."""
         form = entry.lines.get(action) or self._template_of(entry, action)
         caller = _caller_of_environment(form.is_full)
         generation, version = self._version
         if generation == 0 or generation != entry.generation:
             version = self._read_stamp_version(entry)
         text = form.make_line(_next_id(), time_ns(), version, args, answer, caller)
-        try:
-            log.append(text)
-        except StateError:
-            if entry.settings.audit_on_error != "ignore":
-                raise
+        is_ignored = entry.settings.audit_on_error == "ignore"
+        if log is not None:
+            try:
+                log.append(text)
+            except StateError:
+                if not is_ignored:
+                    raise
+        for sink in sinks:
+            try:
+                sink.record_line(text)
+            except Exception as failure:
+                if not is_ignored:
+                    raise sink_error(sink, failure) from failure
 
     def close(self) -> None:
         """Close the log, if one was opened."""

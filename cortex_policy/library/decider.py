@@ -23,8 +23,9 @@ from cortex_policy.state.paths import protected_paths, resolve_path_arguments
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
 
-    from cortex_policy.core.audit_sink import Sink
+    from cortex_policy.core.audit_sink import LineSink, Sink
     from cortex_policy.core.model import Settings
     from cortex_policy.library.audit_writer import AuditWriter
     from cortex_policy.state.mapped_budgets import FileBudgets
@@ -44,6 +45,8 @@ class Decider:
     ) -> None:
         """Load nothing yet; count in files shared by all processes, unless budgets are given."""
         self._sinks = tuple(sinks)
+        self._line_sinks = _those_that_take_lines(self._sinks)
+        self._has_event_sinks = len(self._line_sinks) < len(self._sinks)
         self.root = root
         self._cache = GrantCache(root, max_grants)
         self._budgets = StoreBudgets(budgets)
@@ -90,9 +93,13 @@ class Decider:
         Raises GrantError or StateError if there is no decision. If the call is allowed, `budget` is usually None.
         """
         entry = self._cache.get_fresh(grant_id)
-        is_ordinary = type(cost) is int and cost == 1 and not self._sinks
+        is_ordinary = type(cost) is int and cost == 1 and not self._has_event_sinks
         if entry is not None and is_ordinary:
-            is_logged = entry.settings.audit_file is not None or (entry.has_server and self._budgets.given is None)
+            is_logged = (
+                entry.settings.audit_file is not None
+                or (entry.has_server and self._budgets.given is None)
+                or bool(self._line_sinks)
+            )
             # INVARIANT: the log holds the arguments that were decided, even if another thread changes them
             plain = args.copy() if is_logged and type(args) is dict else args
             allowed = decision = entry.try_allow(action, plain, with_budget=False)
@@ -168,16 +175,16 @@ class Decider:
         Raises AuditLogError, usually before anything is counted.
         """
         if entry.has_server and self._budgets.given is None:
-            return self._budgets.on_server(entry).decide(entry, action, allowed)
+            return None if self._sinks else self._budgets.on_server(entry).decide(entry, action, allowed)
         grant, writer = entry.grant, self._audit_writer or self._create_audit_writer()
-        log = writer.open(entry.settings)
+        log = writer.open(entry.settings) if entry.settings.audit_file is not None else None
         try:
             is_counted = self._budgets.on_host(entry).hit(grant.tool, action, grant.rate.per_minute)
         except StateError:  # that is logged too, in full
             return None
         decision = allowed if is_counted else self._rate_denial(entry, action, allowed)
-        if decision is not None and log is not None:
-            writer.write(log, entry, action, {} if args is None else args, decision)
+        if decision is not None and (log is not None or self._line_sinks):
+            writer.write(log, entry, action, {} if args is None else args, decision, self._line_sinks)
         return decision
 
     def _rate_denial(self, entry: CachedGrant, action: str, allowed: Decision) -> Decision | None:
@@ -228,6 +235,13 @@ def _unused_budget(grant: Grant, cost: int) -> Budget:
     """Return the budget of a grant without hits."""
     limit = grant.rate.per_minute
     return Budget(limit, 0, limit, 0.0 if cost <= limit else None, 0)
+
+
+def _those_that_take_lines(sinks: "tuple[Any, ...]") -> "tuple[LineSink, ...]":
+    """Return the sinks that take lines of the log; one whose `record` was replaced gets that called."""
+    return tuple([
+        sink for sink in sinks if "record_line" in vars(type(sink)) and "record" not in getattr(sink, "__dict__", ())
+    ])  # fmt: skip
 
 
 def _with_digest(decision: Decision, entry: CachedGrant) -> Decision:

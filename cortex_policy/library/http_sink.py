@@ -1,6 +1,7 @@
 """A sink that sends events to a receiver over HTTP, by way of a spool on the disk (docs/audit.md)."""
 
 import atexit
+import json
 import os
 from time import monotonic
 from weakref import WeakSet, finalize
@@ -57,7 +58,16 @@ class HttpSink:
 
     def record(self, event: "Mapping[str, object]", /) -> None:
         """Write an event to the spool; raise SpoolError if that fails."""
-        line = _line_of(event, self._spool.max_line_bytes)
+        self._append(_line_of(event, self._spool.max_line_bytes))
+
+    def record_line(self, line: bytes, /) -> None:
+        """Write an event that is a line already, as a store does it."""
+        if len(line) > self._spool.max_line_bytes:
+            self.record(json.loads(line))
+        else:
+            self._append(line)
+
+    def _append(self, line: bytes) -> None:
         try:
             self._spool.append(line)
         except SpoolError as error:

@@ -56,10 +56,11 @@ def emit_event(
             sink.record(to_cloudevent(event, detail, sha256_hex))
         except Exception as failure:
             if not is_ignored:
-                raise _sink_error(sink, failure) from failure
+                raise sink_error(sink, failure) from failure
 
 
-def _sink_error(sink: "Sink", failure: Exception) -> StateError:
+def sink_error(sink: object, failure: Exception) -> StateError:
+    """Return the error of a call whose event a sink did not take."""
     why = f"audit sink `{type(sink).__name__}`: {type(failure).__name__}: {failure}"
     return StateError(STATE_UNAVAILABLE, why, "fix the sink, or set `audit.on_error` to `ignore`")
 

@@ -10,7 +10,8 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from textwrap import dedent
@@ -25,6 +26,7 @@ from tests.support.event_receiver import Receiver, event_line, free_port
 from tests.support.processes import wait_until
 
 TOP = Path(__file__).parents[2]
+STABLE_SECONDS = 0.03  # after which a store keeps a grant
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +71,57 @@ def test_each_enforced_call_arrives(server: Receiver, tmp_path: Path, root: Path
             "com.cortex.git-map.tree", "com.cortex.git-map.push", "com.cortex.git-map.tree",
         ]  # fmt: skip
         assert all(one["headers"]["Content-Type"] == "application/json" for one in requests)
+
+
+def test_a_fast_call_is_recorded_as_any_other(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the members of the log, with a log or without one, allowed and over the rate."""
+    monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "log"))
+    monkeypatch.setenv("CORTEX_POLICY_AUDIT_ARGS", "full")
+    sink = HttpSink(f"http://127.0.0.1:{free_port()}/", spool=tmp_path / "spool")
+    with PolicyStore(root, sinks=[sink]) as store:
+        store.preload()
+        time.sleep(STABLE_SECONDS)
+        for _ in range(5):
+            store.enforce("git", "tree", {"path": "docs/x"})
+        monkeypatch.delenv("CORTEX_AUDIT_LOG")
+    logged = [json.loads(line) for line in (tmp_path / "log").read_bytes().splitlines()]
+    with PolicyStore(root, sinks=[sink]) as store:
+        store.preload()
+        time.sleep(STABLE_SECONDS)
+        for _ in range(40):
+            with suppress(AccessDenied):
+                store.enforce("git", "tree", {"path": "docs/x"})
+    sink.close()
+    sent = [json.loads(line) for line in (tmp_path / "spool" / "events-000000000001.jsonl").read_bytes().splitlines()]
+    for event_of_log in logged:
+        for name in ("chain", "follows"):
+            event_of_log["data"].pop(name, None)
+    assert sent[:5] == logged
+    assert {one["data"]["reason"] for one in sent[5:]} == {"allowed", "rate_limited"}
+    assert len({one["id"] for one in sent}) == len(sent)
+
+
+@pytest.mark.usefixtures("root")
+def test_a_sink_that_changes_record_is_asked_for_each_call(tmp_path: Path, root: Path) -> None:
+    """It may leave events out."""
+    got = list[object]()
+
+    class OnlyDenials(HttpSink):
+        """It sends what was denied."""
+
+        def record(self, event: Mapping[str, object], /) -> None:
+            """Count it."""
+            got.append(event["id"])
+
+    sinks = OnlyDenials("https://bus/", spool=tmp_path / "spool"), HttpSink("https://bus/", spool=tmp_path / "other")
+    sinks[1].record = lambda one, /: got.append(one["id"])  # type: ignore[method-assign]
+    with PolicyStore(root, sinks=sinks) as store:
+        store.preload()
+        time.sleep(STABLE_SECONDS)
+        for _ in range(3):
+            store.enforce("git", "tree")
+    assert len(got) == 6
+    assert not list((tmp_path / "spool").glob("events-*"))
 
 
 def test_the_network_never_fails_a_call(server: Receiver, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -125,9 +178,11 @@ def test_an_event_that_is_too_long_goes_without_its_arguments(server: Receiver, 
     with HttpSink(server.url("long"), spool=tmp_path / "spool", max_bytes=MIN_BYTES) as sink:
         data = {"grant": "git", "args": {"x": "y" * MIN_BYTES}, "paths": ["z" * MIN_BYTES], "brand": "brAInwav"}
         sink.record(event(1) | {"data": data})
+        sink.record_line(json.dumps(event(3) | {"data": data}).encode() + b"\n")
         with pytest.raises(UsageError, match="bytes"):
             sink.record(event(2) | {"data": {"action": "x" * MIN_BYTES}})
-    assert server.events("long")[0]["data"] == {"grant": "git", "args": None, "brand": "brAInwav"}
+    for number in range(2):
+        assert server.events("long")[number]["data"] == {"grant": "git", "args": None, "brand": "brAInwav"}
 
 
 def test_what_is_wrong_is_said_at_once(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ class EventReceiver:
         try:
             connection = self._connection = self._connection or _connection_to(self.url)
             connection.start(monotonic() + DEADLINE_SECONDS)  # type: ignore[attr-defined] # each of ours has it
-            connection.request("POST", self.url.target, request.body, headers)
+            self._send(connection, request.body, headers)
             response = connection.getresponse()
             answer = Answer(response.status, response.getheader("Retry-After"))
             is_complete = _is_read_to_its_end(response)
@@ -82,6 +82,14 @@ class EventReceiver:
             if not is_complete:
                 self.close()
         return answer
+
+    def _send(self, connection: HTTPConnection, body: bytes, headers: dict[str, str]) -> None:
+        try:
+            connection.request("POST", self.url.target, body, headers)
+        except (BrokenPipeError, ConnectionResetError):
+            # it may have answered before it had read all, as with 413
+            if connection.sock is None:
+                raise
 
     def _read_token(self, file: str) -> str:
         from cortex_policy.core.model import UsageError  # noqa: PLC0415 - see `read_token`

@@ -48,7 +48,8 @@ class EventSpool:
         self.max_line_bytes = min(MAX_LINE_BYTES, self._file_bytes)
         self._turn, self._writer = allocate_lock(), 0
         self._directory = self._file = -1
-        self._number = 0
+        self._number, self._next_name = 0, b""
+        self._end = -1  # of the file, behind the last line that was written here
         try:
             os.close(open_spool_directory(self.directory))
         except OSError as error:
@@ -62,7 +63,7 @@ class EventSpool:
         with self._turn:
             self._writer = thread
             try:
-                self._append_locked(line)
+                self._append_to_directory(line)
             except BaseException as error:  # noqa: BLE001 - it is raised again below
                 self._close_files()
                 raise self._as_spool_error(error) from None
@@ -80,50 +81,61 @@ class EventSpool:
         self._turn, self._writer = allocate_lock(), 0
         self._close_files()
 
+    def _append_to_directory(self, line: bytes) -> None:
+        """Append a line; if somebody has removed the directory, make it again."""
+        try:
+            self._append_locked(line)
+        except FileNotFoundError:
+            self._close_files()
+            self._append_locked(line)
+
     def _append_locked(self, line: bytes) -> None:
-        if self._directory >= 0 and not os.fstat(self._directory).st_nlink:
-            self._close_files()  # somebody has removed it
         if self._directory < 0:
             self._directory = open_spool_directory(self.directory)
         wait_for_lock(self._directory)
         try:
             size = self._open_file_with_room(len(line))
             # a writer that was killed in the middle of its line, or a loss of power
-            if size and os.pread(self._file, 1, size - 1) != b"\n":
+            if size not in (0, self._end) and os.pread(self._file, 1, size - 1) != b"\n":
                 line = b"\n" + line
             if os.write(self._file, line) != len(line):
                 os.ftruncate(self._file, size)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._end = size + len(line)
         finally:
             fcntl.flock(self._directory, fcntl.LOCK_UN)
 
     def _open_file_with_room(self, more: int) -> int:
         """Open the newest file, or the next one if that is full; return the size of the file."""
-        if self._file < 0 or not self._is_newest():
+        size = self._size_if_newest()
+        if size < 0:
             self._close_file()
             numbers = spool_file_numbers(self._directory)
-            self._open_file(numbers[-1] if numbers else 1)
-        size = os.fstat(self._file).st_size
+            size = self._open_file(numbers[-1] if numbers else 1)
         if not size or size + more < self._file_bytes:  # a byte for the end of a line that was left
             return size
         if len(spool_file_numbers(self._directory)) >= FILES:
             raise SpoolError(self.directory, "it is full of events that wait for their receiver")
         self._close_file()
-        self._open_file(self._number + 1)
-        return os.fstat(self._file).st_size
+        return self._open_file(self._number + 1)
 
-    def _is_newest(self) -> bool:
-        if os.fstat(self._file).st_nlink != 1:  # somebody has removed it
-            return False
+    def _size_if_newest(self) -> int:
+        """Return the size of the file that is open, -1 if it is not the newest, or somebody has removed it."""
+        if self._file < 0:
+            return -1
+        status = os.fstat(self._file)
         try:
-            os.stat(spool_file_name(self._number + 1), dir_fd=self._directory)
+            os.stat(self._next_name, dir_fd=self._directory)
         except FileNotFoundError:
-            return True
-        return False
+            return status.st_size if status.st_nlink == 1 else -1
+        return -1
 
-    def _open_file(self, number: int) -> None:
+    def _open_file(self, number: int) -> int:
+        """Open a file, and make it if it is missing; return its size."""
         self._file = os.open(spool_file_name(number), _APPEND, 0o600, dir_fd=self._directory)
-        self._number = number
+        self._number, self._next_name = number, os.fsencode(spool_file_name(number + 1))
+        self._end = -1
+        return os.fstat(self._file).st_size
 
     def _close_file(self) -> None:
         descriptor, self._file = self._file, -1

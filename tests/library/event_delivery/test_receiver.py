@@ -82,6 +82,17 @@ def test_a_connection_that_the_receiver_has_closed_is_made_again(server: Receive
     assert len(server.requests("again")) == 3
 
 
+def test_an_answer_that_comes_before_all_is_read_counts() -> None:
+    """As a receiver does it that takes no such large body, and waits for the sender to close."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=_refuse_early, args=(listener,))
+        thread.start()
+        receiver = EventReceiver(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        assert receiver.post(EventRequest((), bytes(20_000_000))) == Answer(413, None)
+        receiver.close()
+        thread.join()
+
+
 def test_nobody_listens() -> None:
     """The sentence is the system's."""
     with pytest.raises(DeliveryError, match="connection refused"):
@@ -207,8 +218,20 @@ def test_a_token_is_a_plain_file(tmp_path: Path) -> None:
 def _answer_once(listener: socket.socket, got: list[bytes]) -> None:
     connection, _ = listener.accept()
     with connection:
-        got.append(connection.recv(1 << 16))
+        got.append(b"")
+        while not got[0].endswith(b"}}"):
+            got[0] += connection.recv(1 << 16)
         connection.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+
+def _refuse_early(listener: socket.socket) -> None:
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(100)
+        connection.sendall(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(1 << 20):
+            pass
 
 
 def _answer_tls(listener: socket.socket, context: ssl.SSLContext, times: int) -> None:
@@ -216,7 +239,9 @@ def _answer_tls(listener: socket.socket, context: ssl.SSLContext, times: int) ->
         connection, _ = listener.accept()
         try:
             with context.wrap_socket(connection, server_side=True) as wrapped:
-                wrapped.recv(1 << 16)
+                data = b""
+                while not data.endswith(b"}}"):
+                    data += wrapped.recv(1 << 16)
                 wrapped.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         except OSError:
             connection.close()
