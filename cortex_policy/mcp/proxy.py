@@ -80,10 +80,10 @@ class _Proxy:
         for thread in (Thread(target=self._guarded(self._carry_input), args=(server.stdin,), daemon=True), output):
             thread.start()
         self._wait_for_end(server)
-        server.send_signal(signal.SIGKILL)  # what it has left behind, before its number can be another's
+        server.send_signal(signal.SIGKILL)  # what it has left behind; no other group has its number meanwhile
         if self._code is None:
             output.join(_DRAIN_SECONDS)
-        return self._report_end(server.reap())
+        return self._report_end(server.exit_code)
 
     def _watch_signals(self) -> "dict[int, Any]":
         """Turn signals into events; return the handlers that were there before."""

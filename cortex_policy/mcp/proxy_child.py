@@ -25,22 +25,28 @@ class ServerProcess:
     def __init__(self, process: int, stdin: int, stdout: int) -> None:
         """Take what was started."""
         self.process, self.stdin, self.stdout = process, stdin, stdout
+        self._status: int | None = None
 
     def send_signal(self, number: int) -> None:
         """Send a signal to the server and all that it has started, unless that has a session of its own."""
         with suppress(ProcessLookupError, PermissionError):
             try:
                 os.killpg(self.process, number)
-            except ProcessLookupError:  # it has no group yet
-                os.kill(self.process, number)
+            except ProcessLookupError:
+                if self._status is None:  # it has no group yet
+                    os.kill(self.process, number)
 
     def has_ended(self) -> bool:
-        """Whether it has ended; `reap` is still due."""
-        return os.waitid(os.P_PID, self.process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        """Whether it has ended."""
+        if self._status is None:
+            process, status = os.waitpid(self.process, os.WNOHANG)
+            self._status = status if process else None
+        return self._status is not None
 
-    def reap(self) -> int:
-        """Return the exit code of a server that has ended, as a shell does."""
-        code = os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
+    @property
+    def exit_code(self) -> int:
+        """The exit code of a server that has ended, as a shell has it."""
+        code = os.waitstatus_to_exitcode(self._status or 0)
         return code if code >= 0 else _SIGNAL_BASE - code
 
 

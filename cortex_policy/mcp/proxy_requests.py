@@ -118,7 +118,8 @@ def _read_call(params: "Message", request_id: object) -> "tuple[str, dict[str, o
     """Return the tool and the arguments of a call; raise RefusedMessage for what a server may read in another way."""
     for member in params:
         meant = member.partition("\0")[0].strip().casefold()
-        if member == "__proto__" or (meant in _WHAT_A_CALL_SAYS and member not in _WHAT_A_CALL_SAYS):
+        is_odd = member == "__proto__" or has_surrogate(member)  # some programs drop half of a character
+        if is_odd or (meant in _WHAT_A_CALL_SAYS and member not in _WHAT_A_CALL_SAYS):
             raise RefusedMessage(INVALID_PARAMS, f"an unknown member `{member:.60}` of `params`", request_id)
     name, arguments = params.get("name"), params.get("arguments")
     if not isinstance(name, str) or has_surrogate(name):

@@ -1,6 +1,8 @@
 """What a server gets of its client: every call of a tool only after it was allowed."""
 
 import json
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -146,6 +148,7 @@ def test_a_call_without_an_object_of_params_is_refused(scene: Scene, params: obj
         {"name": "x", "arguments": {}, "Arguments": {}},
         {"name": "x", "argument\u017f": {}},
         {"name": "x", "__proto__": {"name": "no"}},
+        {"name": "x", "na\ud800me": "no"},
     ],
 )
 def test_a_call_whose_tool_or_arguments_could_be_read_in_two_ways_is_refused(
@@ -248,6 +251,19 @@ VALUES = st.recursive(
     max_leaves=12,
 )
 
+CALLS = st.fixed_dictionaries(
+    {"method": WORDS, "params": st.fixed_dictionaries({"name": WORDS}, optional={"Name": WORDS, "arguments": VALUES})},
+    optional={"id": VALUES, "Method": WORDS, "result": VALUES},
+)
+REAL_CALLS = st.fixed_dictionaries({"method": st.just("tools/call"), "params": st.fixed_dictionaries({"name": WORDS})})
+NESTED_CALLS = st.fixed_dictionaries(
+    {"method": st.just("ping"), "params": st.lists(REAL_CALLS, min_size=1, max_size=2)}
+)
+SEPARATORS = st.sampled_from(["", *"\r\t\0\x0b\x0c\x1e\x85\u2028"])
+NOISE = st.sampled_from(
+    [*'"[]{},: \\', *"\r\0\x0b\x0c\x1e\x85\u2028\ufeff", '{"method":"tools/call","params":{"name":"no"}}']
+)
+
 
 @given(VALUES, st.binary(max_size=3), st.integers(0, 200))
 def test_no_call_reaches_the_server_that_was_not_allowed(value: object, noise: bytes, place: int) -> None:
@@ -264,3 +280,37 @@ def test_no_call_reaches_the_server_that_was_not_allowed(value: object, noise: b
         assert not message["params"]["name"].startswith("no")
     else:
         assert not scene.guard.asked
+
+
+def lenient_calls(data: bytes) -> Iterator[tuple[object, object]]:
+    """Yield each call that careless programs may see in a line: in any line of its text, with keys in any case."""
+    for text in (data.decode("utf-8", "replace"), data.decode("latin-1")):
+        for part in (*text.splitlines(), *re.split("[\r\0]", text)):
+            try:
+                parsed = json.loads(part.strip("\ufeff\0"), strict=False, object_pairs_hook=fold)
+            except ValueError:
+                continue
+            for one in parsed if isinstance(parsed, list) else [parsed]:
+                if isinstance(one, dict) and one.get("method") == "tools/call":
+                    params = one.get("params")
+                    yield (params.get("name"), params.get("arguments")) if isinstance(params, dict) else (params, None)
+
+
+def fold(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return members as a program does that takes `Method` for `method`, and the last of those that are equal."""
+    return {name.partition("\0")[0].strip().casefold(): value for name, value in pairs}
+
+
+@given(st.data())
+def test_no_careless_program_sees_a_call_that_was_not_decided(data: st.DataObject) -> None:
+    """In whatever passes, wherever separators, quotes and brackets are put into it."""
+    text = json.dumps(data.draw(VALUES | CALLS | NESTED_CALLS), ensure_ascii=False)
+    separator = data.draw(SEPARATORS)
+    text = text.replace('{"method": "tools', f'{separator}{{"method": "tools').replace("}}", f"}}}}{separator}")
+    for noise in data.draw(st.lists(NOISE, max_size=4)):
+        place = data.draw(st.integers(0, len(text)))
+        text = text[:place] + noise + text[place:]
+    scene = Scene()
+    verdict = scene.gate.judge(Line(text.encode("utf-8", "surrogatepass")))
+    asked = {name for name, _ in scene.guard.asked}
+    assert {name for name, _ in lenient_calls(verdict.to_server)} <= asked
