@@ -63,6 +63,8 @@ WORDS: dict[str, list[list[str]]] = {  # what changes something comes last
     "hook doctor": [["codex"], ["{x}"]],
     "hook serve": [["codex", "--root", "{x}"], ["codex", "--socket", "{x}"], ["codex", "--port", "{x}", "--token", "{x}"], ["{x}"]],
     "serve": [["--root", "{x}"], ["--socket", "{x}"], ["--tcp", "{x}"], ["--tcp", "{x}:1", "--token", "{x}"], ["--cert", "{x}", "--key", "{x}"]],
+    "mcp serve": [["--root", "{x}"]],
+    "mcp proxy": [["--server", "{x}", "--", "{x}"], ["--server", "x", "--root", "{x}", "--", "true"]],
     "hook init": [["--dry-run"], ["--agent", "{x}"], ["--agent", "codex", "--yes"]],
     "hook edit": [[]],
     "hook install": [["claude", "--dry-run"], ["codex", "--root", "{x}"], ["{x}"]],
@@ -190,7 +192,7 @@ def all_calls(request: str) -> list[list[str]]:
 def ran(calls: list[list[str]], way: str) -> list[Answer]:
     """Run calls by `pipe`, `pty`, `full` or `gone`; return the answer to each."""
     done = subprocess.run(
-        [sys.executable, __file__, way], input=json.dumps(calls).encode(), capture_output=True, check=True, timeout=300,
+        [sys.executable, "-P", __file__, way], input=json.dumps(calls).encode(), capture_output=True, check=True, timeout=300,
         cwd=Path.cwd(),
     )  # fmt: skip
     return [(code, out, err) for code, out, err in json.loads(done.stdout)]
