@@ -5,6 +5,7 @@ there, and both are true. A block that cannot be read counts as none: events are
 out.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -52,6 +53,16 @@ class Cursor:
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & _OTHERS:
             self.close()
             raise NotDoneError(f"the cursor `{path}` must be a file of yours that nobody else can read", "remove it")
+        if status.st_size < _BLOCK:
+            self._take_room()
+
+    def _take_room(self) -> None:
+        """Write an empty block: on a full disk nothing is sent, instead of the same event again and again."""
+        try:
+            self._write_block(b"")
+        except OSError as error:
+            self.close()
+            raise NotDoneError(f"the cursor `{self.path}` cannot be written: {os_error_text(error)}") from None
 
     def try_lock(self) -> bool:
         """Become the one that sends, if no other process does; it stays so until the cursor is closed."""
@@ -82,9 +93,11 @@ class Cursor:
     def write(self, position: Position) -> None:
         """Keep a position; raise OSError."""
         text = json.dumps([getattr(position, name) for name in Position.__match_args__]).encode()
-        block = b"%b %b" % (_digest(text), text)
+        self._write_block(b"%b %b" % (_digest(text), text))
+
+    def _write_block(self, block: bytes) -> None:
         if os.pwrite(self._descriptor, block.ljust(_BLOCK - 1) + b"\n", 0) != _BLOCK:
-            raise OSError(28, "no space left on device")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def close(self) -> None:
         """Close it, which gives up the lock."""

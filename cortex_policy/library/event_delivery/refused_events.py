@@ -1,5 +1,6 @@
 """Events that a receiver refused for good: the newest of them are kept, for somebody to look at."""
 
+import errno
 import os
 import stat
 from json import dumps
@@ -31,13 +32,13 @@ class RefusedEvents:
             status_of_file = os.fstat(descriptor)
             size = status_of_file.st_size
             if not stat.S_ISREG(status_of_file.st_mode) or status_of_file.st_mode & _OTHERS:
-                raise PermissionError(1, "it must be a file that nobody else can read", self.path)
+                raise PermissionError(errno.EPERM, "it must be a file that nobody else can read", self.path)
             if size and size + len(line) > MAX_BYTES:
                 os.rename(self.path, f"{self.path}.1")
                 return self.add(event, status)
             if os.write(descriptor, line) != len(line):
                 os.ftruncate(descriptor, size)
-                raise OSError(28, "no space left on device", self.path)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
         finally:
             os.close(descriptor)
         return None

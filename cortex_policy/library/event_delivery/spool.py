@@ -7,6 +7,7 @@ directory itself is the lock of those who append. Lines are not synced to the di
 import errno
 import fcntl
 import os
+import re
 import stat
 from _thread import allocate_lock, get_ident
 from contextlib import suppress
@@ -19,7 +20,7 @@ from cortex_policy.state import OPEN_DIRECTORY, wait_for_lock
 
 FILES = 8  # of a full spool
 MIN_BYTES = 1 << 16
-_PREFIX, _SUFFIX, _DIGITS = "events-", ".jsonl", 12
+_NAME = re.compile(r"events-([0-9]{12})\.jsonl")
 _OTHERS = 0o077
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -169,14 +170,10 @@ def open_spool_directory(path: str) -> int:
 
 def spool_file_numbers(directory: int) -> list[int]:
     """Return the numbers of the files of a spool, the oldest first."""
-    middles = [
-        name[len(_PREFIX) : -len(_SUFFIX)]
-        for name in os.listdir(directory)
-        if name.startswith(_PREFIX) and name.endswith(_SUFFIX)
-    ]
-    return sorted(int(middle) for middle in middles if middle.isascii() and middle.isdigit())
+    found = _NAME.fullmatch
+    return sorted(int(match[1]) for match in map(found, os.listdir(directory)) if match is not None)
 
 
 def spool_file_name(number: int) -> str:
     """Return the name of a file of a spool."""
-    return f"{_PREFIX}{number:0{_DIGITS}}{_SUFFIX}"
+    return f"events-{number:012}.jsonl"

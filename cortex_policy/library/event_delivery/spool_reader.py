@@ -76,6 +76,8 @@ class SpoolReader:
         try:
             file = self._file = os.open(spool_file_name(number), OPEN_FILE, dir_fd=self.directory)
         except FileNotFoundError:
+            if position is None:
+                yield None  # somebody removes files: not at once again, whatever is there
             return
         tail = b""
         if position is not None and not (tail := _tail_before(file, position)):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.model import UsageError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.library.event_delivery.cursor import position_behind
 from cortex_policy.library.event_delivery.line_queue import LineQueue
 from cortex_policy.library.event_delivery.spool import FILES, MIN_BYTES, EventSpool, SpoolError
@@ -196,6 +197,31 @@ def test_a_link_in_the_place_of_a_file_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(SpoolError):
         append(spool, 1)
     assert (tmp_path / "target").read_bytes() == b""
+
+
+def test_files_of_other_names_are_no_files_of_the_spool(tmp_path: Path) -> None:
+    """They are neither read nor removed."""
+    spool = spool_of(tmp_path)
+    strangers = ("events-1.jsonl", "events-000000000002.jsonl.bak", "events-x.jsonl", "events-.jsonl")
+    for name in strangers:
+        (tmp_path / "spool" / name).write_bytes(event_line(name) + b"\n")
+    assert drain(tmp_path) == []
+    append(spool, *range(100))
+    assert drain(tmp_path) == [str(number) for number in range(100)]
+    assert set(strangers) < set(os.listdir(tmp_path / "spool"))
+
+
+def test_on_a_full_disk_nothing_is_sent_before_the_cursor_is_there(tmp_path: Path) -> None:
+    """Else the same events were sent again and again."""
+    append(spool_of(tmp_path), 1)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(NotDoneError, match="cursor"):
+            SpoolReader(str(tmp_path / "spool"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert drain(tmp_path) == ["1"]
 
 
 def test_the_cursor_may_name_a_file_that_is_gone(tmp_path: Path) -> None:
