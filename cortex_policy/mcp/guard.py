@@ -13,7 +13,7 @@ from cortex_policy.core.hooks.questions import ToolOutcome
 from cortex_policy.core.hooks.reasons import error_denial_text
 from cortex_policy.core.hooks.ruling_denial_text import ruling_denial_text
 from cortex_policy.core.model import ACTION_NOT_ALLOWED, ALLOWED, CortexPolicyError, Decision, UsageError
-from cortex_policy.core.text import escape_unprintable
+from cortex_policy.core.text import escape_unprintable, message_line
 from cortex_policy.hook_decision import decide_tool_call
 from cortex_policy.mcp.arguments import copy_arguments, printable_json
 from cortex_policy.mcp.hidden_tools import find_hidden_tools
@@ -117,8 +117,18 @@ def failure_decision(error: Exception) -> ToolDecision:
         outcome = ToolOutcome(error_denial_text(error), error=error)
     else:
         what = type(error).__name__
+        _log_failure(f"{what}: {error}")
         outcome = ToolOutcome(f"denied: the call could not be decided ({what}). Do not try again; tell the user.")
     return _to_tool_decision("", {}, outcome, 0)
+
+
+def _log_failure(why: str) -> None:
+    """Tell the operator of the server, without a place in the code: the client gets no details."""
+    import logging  # noqa: PLC0415 - 5 ms, and only a bug or a lack of memory needs it
+
+    logging.getLogger("cortex_policy.mcp").error(
+        "brAInwav cortex-policy: the call of a tool could not be decided: %s", message_line(why)
+    )
 
 
 def _to_tool_decision(

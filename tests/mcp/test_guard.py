@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from cortex_policy import hook_decision
 from cortex_policy.core.model import GrantError, UsageError
@@ -135,10 +137,14 @@ def test_any_exception_while_deciding_is_a_denial(
     assert calls[0] > 0
 
 
-def test_a_bug_below_is_a_denial(guard: ToolGuard, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also after the hit was taken."""
+def test_a_bug_below_is_a_denial(
+    guard: ToolGuard, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also after the hit was taken; the log of the server says what it is."""
     monkeypatch.setattr(hook_decision.AuditedCall, "_emit", lambda *_: 1 // 0)
     assert "ZeroDivisionError" in denied(guard.decide("read", PATH), None)
+    (line,) = caplog.messages
+    assert line.startswith("brAInwav cortex-policy: the call of a tool could not be decided: ZeroDivisionError: ")
 
 
 def test_a_decision_that_is_missing_is_a_denial(guard: ToolGuard, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,6 +167,31 @@ class Liar(str):
 def test_an_argument_that_json_does_not_have_is_denied(guard: ToolGuard, value: object) -> None:
     """Nobody knows what the tool would make of it."""
     denied(guard.decide("read", PATH | {"more": [value]}), "action_not_allowed")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+PATHS = st.sampled_from(["docs/x", "docs/../x", "/etc/x", "docs/link/x", ".env", "~/x", "docs/\0", "file:///x", ""])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    arguments=st.dictionaries(st.text() | st.sampled_from(["path", "file", "cwd", "command"]), JSON | PATHS, max_size=4)
+)
+def test_whatever_the_arguments_are_the_answer_is_one_of_two(guard: ToolGuard, arguments: dict[str, Any]) -> None:
+    """Nothing is raised, and what is allowed is what was asked."""
+    decision = guard.decide("read", arguments)
+    if decision.allowed:
+        assert decision.arguments == arguments
+        assert all(path["resolved"].startswith(f"{Path.cwd()}/docs") for path in decision.members["paths"])  # type: ignore[attr-defined] # an array
+        assert decision.members["paths"]
+    else:
+        assert decision.text.isprintable()
+        assert decision.members["reason"] is not None
+    json.dumps(decision.members, allow_nan=False).encode()
 
 
 def test_arguments_that_are_too_deep_are_denied(guard: ToolGuard) -> None:
