@@ -315,6 +315,24 @@ def test_without_a_root_it_does_not_start(tmp_path: Path) -> None:
 
 
 @pytest.mark.storm
+@pytest.mark.skipif(sys.platform != "linux", reason="it reads a process file of Linux")
+def test_a_message_without_end_takes_little_memory(client: McpClient) -> None:
+    """Only as much is kept as shows that it is too long."""
+
+    def peak() -> int:
+        """Return the most memory that the server has had, in kB."""
+        lines = Path(f"/proc/{client.process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+
+    client.send_line(b"[" * MAX_MESSAGE_BYTES)
+    assert client.next_message()["error"]["code"] == -32700
+    before = peak()
+    client.send_line(b"[" * (64 << 20))
+    assert client.next_message()["error"]["code"] == -32700
+    assert peak() - before < 16_000
+
+
+@pytest.mark.storm
 @pytest.mark.parametrize("how", ["signal", "end of input"])
 def test_a_question_that_hangs_keeps_nobody(top: Path, how: str) -> None:
     """As on a disk that does not answer: its thread is left behind."""

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cortex_policy import state
 from cortex_policy.core.text import MAX_MESSAGE_BYTES
 from cortex_policy.library.path_lookup import UnresolvedRoot, find_unresolved_root
 from cortex_policy.mcp.server_answers import ToolAnswer, answer_question
@@ -142,6 +143,26 @@ def test_a_question_asks_no_human_and_uses_no_approval(root: Path, monkeypatch: 
     for tool in (CHECK, EXPLAIN, CHECK):
         assert ask(root, tool, **call).members["approval"]["status"] == "approved"  # type: ignore[index]
     assert json.loads(result_of(*words, "--json").stdout)["approval"]["status"] == "used"
+
+
+def test_only_a_check_is_in_the_audit_log(root: Path, log: Path) -> None:
+    """As a peek; the other questions write nothing."""
+    ask(root, EXPLAIN, grant="git", action="tree")
+    ask(root, LIST)
+    assert not log.exists() or log.read_bytes() == b""
+    ask(root, CHECK, grant="git", action="tree")
+    assert len(log.read_text().splitlines()) == 1
+
+
+def test_a_stop_of_the_host_is_an_answer(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It denies every question."""
+    monkeypatch.setattr(state, "SYSTEM_SETTINGS", str(tmp_path / "host"))
+    (tmp_path / "host").mkdir()
+    (tmp_path / "host" / "stop").write_text("maintenance")
+    answer = ask(root, CHECK, grant="git", action="tree")
+    assert answer.members is not None
+    assert (answer.members["decision"], answer.members["reason"]) == (False, "stopped")
+    assert "maintenance" in ask(root, LIST).text
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.decode import HOOKS
+from cortex_policy.library.file_identity import stable_identity_or_none
 from cortex_policy.library.path_lookup import find_unresolved_root
 from cortex_policy.mcp import server_changes
 from cortex_policy.mcp.server_changes import Changes
 from tests.support.command import run_command
+from tests.support.processes import wait_until
 from tests.support.roots import GIT, grant_file
 
 NOTHING: tuple[tuple[str, ...], bool] = (), False
@@ -91,6 +93,22 @@ def test_damage_is_found(changes: Changes, root: Path, damage: Callable[[Path], 
     replace(grant_file(root), "[")
     assert changes.find_changes() == (("git",), False)
     assert changes.find_changes() == NOTHING
+
+
+def test_a_file_that_was_known_for_long_is_read_again_when_it_changes(changes: Changes, root: Path) -> None:
+    """Its mode, its text, and the same text again, which is no change."""
+    file = grant_file(root)
+    for change, names in (
+        (lambda: file.chmod(0o666), ("git",)),
+        (lambda: file.chmod(0o644), ("git",)),
+        (lambda: file.write_text("{}"), ("git",)),
+        (lambda: replace(file, "{}"), ()),
+    ):
+        wait_until(lambda: stable_identity_or_none(str(file)), "it does not settle")
+        assert changes.find_changes() == NOTHING
+        change()
+        wait_until(lambda: stable_identity_or_none(str(file)), "it does not settle")
+        assert changes.find_changes() == (names, False)
 
 
 def test_a_directory_that_becomes_unsafe_changes_every_grant(changes: Changes, root: Path) -> None:
