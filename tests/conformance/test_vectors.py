@@ -1,6 +1,7 @@
 """The vectors of conformance/, which engines in other languages are held to, hold for this program."""
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ VALIDATOR = jsonschema.Draft202012Validator(json.loads((CONFORMANCE / "vector.sc
 def wrong_answers(file: Path) -> Iterator[tuple[str, Vector, Vector]]:
     """Yield the id of each vector with another answer, what it expects, and the answer."""
     for vector in read_lines(file):
+        if vector["kind"] == "paths" and sys.platform != "linux":  # a file system of another one may not know case
+            continue
         found = answer(vector)
         if found != vector["expect"]:
             yield vector["id"], vector["expect"], found
