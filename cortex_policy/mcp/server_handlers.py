@@ -74,8 +74,9 @@ class Handlers:
         self._threads = BoundedThreads(_THREADS)
         self._pace = Pace(CALLS_PER_SECOND)
 
-    async def list_tools(self, _: "Context", __: "Page") -> ListToolsResult:
+    async def list_tools(self, _: "Context", page: "Page") -> ListToolsResult:
         """Return the tools."""
+        _check_first_page(page)
         return ListToolsResult(tools=[
             Tool(
                 name=name, title=one.title, description=one.description, input_schema=one.input_schema,
@@ -100,12 +101,14 @@ class Handlers:
             content.append(TextContent(type="text", text=escape_json_output(json_text(answer.members))))
         return CallToolResult(content=content, structured_content=answer.members, is_error=answer.is_error)
 
-    async def list_resources(self, _: "Context", __: "Page") -> ListResourcesResult:
+    async def list_resources(self, _: "Context", page: "Page") -> ListResourcesResult:
         """Return a resource for each file of the policy, also for those that checks refuse."""
+        _check_first_page(page)
         return await self._read(_list_resources)
 
-    async def list_templates(self, _: "Context", __: "Page") -> ListResourceTemplatesResult:
+    async def list_templates(self, _: "Context", page: "Page") -> ListResourceTemplatesResult:
         """Return the form of the URIs of grants."""
+        _check_first_page(page)
         template = ResourceTemplate(
             name="grant", uri_template=f"{GRANTS_URI}{{id}}", description="A grant by its id.", mime_type=_mime_type("")
         )
@@ -123,6 +126,12 @@ class Handlers:
             return await self._threads.run(lambda: read(self._name.resolve()))
         except CortexPolicyError as error:
             raise _refused_error(error) from None
+
+
+def _check_first_page(page: "Page") -> None:
+    """Raise MCPError for a cursor: each list has one page, so we have given none."""
+    if page is not None and page.cursor is not None:
+        raise MCPError(INVALID_PARAMS, "there is no other page")
 
 
 def unknown_uri_error(uri: str) -> MCPError:

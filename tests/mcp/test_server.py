@@ -174,6 +174,9 @@ def test_requests_for_what_is_not_there_are_errors_of_the_protocol(client: McpCl
     unknown = client.call_tool("check\x1b[31m")["error"]
     assert unknown["message"] == "there is no tool `check\\x1b[31m`; there are check_grant, list_grants, explain_call"
     assert client.request("prompts/list")["error"]["code"] == -32601
+    for method in ("tools/list", "resources/list", "resources/templates/list"):
+        assert "error" not in client.request(method)
+        assert client.request(method, cursor="x")["error"]["code"] == -32602
     assert client.request("tools/call", name="check_grant", arguments="x")["error"]["code"] == -32602
     assert client.request("resources/subscribe", uri=GIT_URI)["error"]["code"] == -32601
 
