@@ -14,6 +14,7 @@ from cortex_policy.state.paths import working_directory
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from cortex_policy.core.audit_sink import LineSink
     from cortex_policy.core.model import Decision, Settings
@@ -98,6 +99,13 @@ class AuditWriter:
         version = read_stamp_version(origin.root if origin is not None else None)
         self._version = generation, version
         return version
+
+
+def find_line_sinks(sinks: "tuple[Any, ...]") -> "tuple[LineSink, ...]":
+    """Return the sinks that take lines of the log; one whose `record` was replaced gets that called."""
+    return tuple([
+        sink for sink in sinks if "record_line" in vars(type(sink)) and "record" not in getattr(sink, "__dict__", ())
+    ])  # fmt: skip
 
 
 def _caller_of_environment(is_full: bool) -> Caller:  # noqa: FBT001 - a name costs more

@@ -23,7 +23,6 @@ from cortex_policy.state.paths import protected_paths, resolve_path_arguments
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from typing import Any
 
     from cortex_policy.core.audit_sink import LineSink, Sink
     from cortex_policy.core.model import Settings
@@ -45,7 +44,11 @@ class Decider:
     ) -> None:
         """Load nothing yet; count in files shared by all processes, unless budgets are given."""
         self._sinks = tuple(sinks)
-        self._line_sinks = _those_that_take_lines(self._sinks)
+        self._line_sinks: tuple[LineSink, ...] = ()
+        if self._sinks:
+            from cortex_policy.library.audit_writer import find_line_sinks  # noqa: PLC0415 - few stores have sinks
+
+            self._line_sinks = find_line_sinks(self._sinks)
         self._has_event_sinks = len(self._line_sinks) < len(self._sinks)
         self.root = root
         self._cache = GrantCache(root, max_grants)
@@ -95,11 +98,8 @@ class Decider:
         entry = self._cache.get_fresh(grant_id)
         is_ordinary = type(cost) is int and cost == 1 and not self._has_event_sinks
         if entry is not None and is_ordinary:
-            is_logged = (
-                entry.settings.audit_file is not None
-                or (entry.has_server and self._budgets.given is None)
-                or bool(self._line_sinks)
-            )
+            settings, is_on_server = entry.settings, entry.has_server and self._budgets.given is None
+            is_logged = settings.audit_file is not None or is_on_server or bool(self._line_sinks)
             # INVARIANT: the log holds the arguments that were decided, even if another thread changes them
             plain = args.copy() if is_logged and type(args) is dict else args
             allowed = decision = entry.try_allow(action, plain, with_budget=False)
@@ -235,13 +235,6 @@ def _unused_budget(grant: Grant, cost: int) -> Budget:
     """Return the budget of a grant without hits."""
     limit = grant.rate.per_minute
     return Budget(limit, 0, limit, 0.0 if cost <= limit else None, 0)
-
-
-def _those_that_take_lines(sinks: "tuple[Any, ...]") -> "tuple[LineSink, ...]":
-    """Return the sinks that take lines of the log; one whose `record` was replaced gets that called."""
-    return tuple([
-        sink for sink in sinks if "record_line" in vars(type(sink)) and "record" not in getattr(sink, "__dict__", ())
-    ])  # fmt: skip
 
 
 def _with_digest(decision: Decision, entry: CachedGrant) -> Decision:
