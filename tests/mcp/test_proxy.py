@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -85,6 +86,31 @@ def test_a_signal_ends_it_and_its_server(number: int, code: int) -> None:
         assert proxy.process.wait(30) == code
         assert not is_alive(server)
         assert b"cortex-policy" not in proxy.end()[1]
+
+
+def test_a_signal_ends_it_while_its_client_does_not_read() -> None:
+    """Although the server has more to say than fits."""
+    with running() as proxy:
+        proxy.send(call("yes", size=10_000_000))
+        assert proxy.stdout.read(1000)
+        proxy.process.terminate()
+        assert proxy.process.wait(30) == 0
+
+
+def test_one_socket_may_be_input_and_output() -> None:
+    """As programs have it that start others by a pair of sockets; its end is seen on either side."""
+    ours, theirs = socket.socketpair()
+    with (
+        ours,
+        subprocess.Popen([sys.executable, "-c", LAUNCH, str(CHECKOUT), "cat"], stdin=theirs, stdout=theirs) as proxy,
+    ):
+        theirs.close()
+        ours.settimeout(30)
+        ours.sendall(b'{"method":"hello"}\n')
+        assert ours.recv(100) == b'{"method":"hello"}\n'
+        ours.shutdown(socket.SHUT_WR)
+        assert ours.recv(100) == b""
+        assert proxy.wait(30) == 0
 
 
 def test_a_server_that_ignores_signals_is_killed() -> None:

@@ -1,6 +1,7 @@
 """`mcp proxy`: the rules and grants of a root, before the tools of a small server."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,23 @@ def test_an_edit_counts_at_the_next_call(root: Path, proxy: Proxy) -> None:
     (root / ".cortex" / "policy" / "hooks.toml").write_text('format = 1\nunmapped = "deny"\n')
     assert proxy.ask(call("ping"))["result"]["isError"] is True
     assert proxy.ask(request("tools/list"))["result"]["tools"] == []
+
+
+@pytest.mark.storm
+def test_of_a_thousand_calls_by_four_clients_exactly_the_rate_reaches_a_server(root: Path, state: Path) -> None:
+    """All are sent before an answer is read."""
+    make_mcp_root(root, rate={"perMinute": 600})
+    command = [*PROGRAM, "mcp", "proxy", "--server", "files", "--root", str(root), "--"]
+    with ExitStack() as stack:
+        proxies = [stack.enter_context(running("files", command=command)) for _ in range(4)]
+        for proxy in proxies:
+            proxy.send(*[call("read", number, path="docs/x") for number in range(250)])
+        answers = [proxy.receive() for proxy in proxies for _ in range(250)]
+    assert sorted(answer["id"] for answer in answers) == sorted([*range(250)] * 4)
+    denied = [answer["result"] for answer in answers if answer["result"].get("isError")]
+    assert len(denied) == 400
+    assert {result["structuredContent"]["reason"] for result in denied} == {"rate_limited"}
+    assert hits(root, state) == 600
 
 
 @pytest.mark.usefixtures("root")
