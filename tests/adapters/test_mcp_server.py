@@ -3,6 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
@@ -13,6 +14,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import ElicitResult
 
 from cortex_policy.adapters.mcp_server import GrantMiddleware
+from cortex_policy.mcp.guard import ToolGuard
 from tests.support.logs import events
 from tests.support.mcp import hits, make_mcp_root, write_grant
 
@@ -63,6 +65,14 @@ def scene(root: Path) -> Scene:
     """Guard a server whose tools may read and write below `docs`."""
     make_mcp_root(root)
     return Scene()
+
+
+def request(params: dict[str, Any]) -> ServerRequestContext[Any, Any]:
+    """Return the call of a tool as the SDK hands it to a middleware."""
+    session: Any = SimpleNamespace(client_capabilities=None)
+    return ServerRequestContext(
+        session=session, lifespan_context={}, protocol_version="2026-07-28", method="tools/call", params=params
+    )
 
 
 def members(result: "CallToolResult") -> dict[str, Any]:
@@ -126,6 +136,27 @@ def test_a_text_that_the_sdk_reads_as_json_is_decided_as_what_it_becomes(scene: 
     assert scene.ran == [("read", ["docs/a"])]
 
 
+def test_the_tool_gets_the_arguments_that_were_decided(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who holds the arguments of the call cannot change them while it is decided."""
+    real, paths = ToolGuard.decide, ["docs/a"]
+
+    def decide(*given: Any) -> Any:
+        decision = real(*given)
+        paths.append("/etc/passwd")
+        return decision
+
+    monkeypatch.setattr(ToolGuard, "decide", decide)
+    reached: list[Any] = []
+
+    async def reach(ctx: Any) -> None:
+        reached.append(ctx.params)
+
+    params = {"name": "read", "arguments": {"paths": paths}}
+    asyncio.run(GrantMiddleware(scene.server)(request(params), reach))
+    assert paths == ["docs/a", "/etc/passwd"]
+    assert reached == [{"name": "read", "arguments": {"paths": ["docs/a"]}}]
+
+
 def test_many_calls_at_once_share_one_budget_exactly(scene: Scene, root: Path, state: Path) -> None:
     """As many run as the grant allows."""
     write_grant(root, rate={"perMinute": 25})
@@ -154,15 +185,12 @@ def test_any_exception_while_deciding_is_a_denial(scene: Scene, monkeypatch: pyt
 )
 def test_a_broken_request_is_an_error_of_the_protocol(scene: Scene, params: dict[str, Any]) -> None:
     """It reaches no tool."""
-    context = ServerRequestContext(
-        session=None, lifespan_context={}, protocol_version="2026-07-28", method="tools/call", params=params
-    )  # type: ignore[arg-type]
 
     async def reach(_: object) -> None:
         pytest.fail("it was let through")
 
     with pytest.raises(MCPError):
-        asyncio.run(GrantMiddleware(scene.server)(context, reach))
+        asyncio.run(GrantMiddleware(scene.server)(request(params), reach))
 
 
 def test_an_error_of_the_tool_itself_is_no_denial(scene: Scene) -> None:
