@@ -60,18 +60,14 @@ class ServerPump:
 
     def carry(self, data: bytes) -> None:
         """Pass on what was read; raise ClientGoneError."""
-        while data:
-            if self._is_inside:
-                end = data.find(_END) + 1 or len(data)
-                self._stream(data[:end])
-            elif not self._held and not self._lists.is_pending:
-                # INVARIANT: a list is pending before the server can have read that it is asked
-                end = len(data)
-                self._stream(data)
-            else:
-                end = data.find(_END) + 1 or len(data)
-                self._hold(data[:end])
-            data = data[end:]
+        start = 0
+        while start < len(data):
+            # INVARIANT: a list is pending before the server can have read that it is asked
+            may_be_list = not self._is_inside and (bool(self._held) or self._lists.is_pending)
+            is_one_line = self._is_inside or may_be_list
+            end = (data.find(_END, start) + 1 if is_one_line else 0) or len(data)
+            (self._hold if may_be_list else self._stream)(data[start:end])
+            start = end
 
     def end(self) -> None:
         """Pass on a last line that has no end; raise ClientGoneError."""
