@@ -16,7 +16,7 @@ from tests.support.command import PROGRAM
 Message = dict[str, Any]
 MODERN = "2026-07-28"
 HANDSHAKES = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
-PATIENCE = 20  # seconds, of which it needs a fraction
+PATIENCE = 60  # seconds, of which it needs a fraction
 
 
 class McpClient:
