@@ -27,7 +27,7 @@ from cortex_policy.core.json_text import json_text
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.text import escape_json_output, message_line
 from cortex_policy.mcp.log_lines import bug_text
-from cortex_policy.mcp.server_answers import ToolAnswer, answer_question, error_text
+from cortex_policy.mcp.server_answers import ToolAnswer, answer_question, error_answer, error_text
 from cortex_policy.mcp.server_files import (
     GRANTS_URI,
     PolicyFile,
@@ -40,6 +40,7 @@ from cortex_policy.mcp.server_files import (
 )
 from cortex_policy.mcp.server_threads import BoundedThreads, Pace
 from cortex_policy.mcp.server_tools import TOOLS
+from cortex_policy.state import resource_shortage_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,8 +95,7 @@ class Handlers:
         try:
             answer = await self._threads.run(answer_question, self._name, params.name, params.arguments or {})
         except Exception as error:  # noqa: BLE001 - whatever happens, the model hears that nothing is allowed
-            _log.error("%s", bug_text(error))
-            answer = ToolAnswer(f"{bug_text(error)}; take the call for denied", None, is_error=True)
+            answer = _failure_answer(error)
         content: list[Any] = [TextContent(type="text", text=answer.text)]
         if answer.members is not None and not is_version_at_least(context.protocol_version, _STRUCTURED):
             content.append(TextContent(type="text", text=escape_json_output(json_text(answer.members))))
@@ -126,6 +126,15 @@ class Handlers:
             return await self._threads.run(lambda: read(self._name.resolve()))
         except CortexPolicyError as error:
             raise _refused_error(error) from None
+
+
+def _failure_answer(error: Exception) -> ToolAnswer:
+    """Return the answer to a question that failed, for lack of descriptors or memory or by a bug."""
+    lack = resource_shortage_error(error)
+    if lack is not None:
+        return error_answer(lack)
+    _log.error("%s", bug_text(error))
+    return ToolAnswer(f"{bug_text(error)}; take the call for denied", None, is_error=True)
 
 
 def _check_first_page(page: "Page") -> None:

@@ -1,5 +1,7 @@
 """Requests that cannot be answered are errors of the protocol, with the reason and a hint."""
 
+import errno
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -7,10 +9,12 @@ from typing import Any
 import anyio
 import pytest
 from mcp.shared.exceptions import MCPError
-from mcp_types import ReadResourceRequestParams
+from mcp_types import CallToolRequestParams, ReadResourceRequestParams
 
 from cortex_policy.library.path_lookup import find_unresolved_root
+from cortex_policy.mcp import server_handlers
 from cortex_policy.mcp.server_handlers import Handlers
+from tests.support.mcp_client import MODERN
 from tests.support.roots import grant_file
 
 CONTEXT: Any = SimpleNamespace()
@@ -58,3 +62,24 @@ def test_a_grant_has_one_name(root: Path) -> None:
             )
 
     anyio.run(ask)
+
+
+def test_a_lack_of_descriptors_is_no_bug(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model hears why nothing can be decided."""
+
+    def fail(*_: object) -> None:
+        """Have no descriptor left."""
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(server_handlers, "answer_question", fail)
+
+    async def ask() -> Any:
+        """Ask for the list."""
+        context: Any = SimpleNamespace(protocol_version=MODERN)
+        return await Handlers(find_unresolved_root(str(root))).call_tool(
+            context, CallToolRequestParams(name="list_grants")
+        )
+
+    answer = anyio.run(ask)
+    assert answer.is_error
+    assert answer.content[0].text.startswith("rate state unavailable: too many open files")
