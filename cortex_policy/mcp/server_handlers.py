@@ -138,7 +138,7 @@ def _failure_answer(error: Exception) -> ToolAnswer:
 
 
 def _check_first_page(page: "Page") -> None:
-    """Raise MCPError for a cursor: each list has one page, so we have given none."""
+    """Refuse a cursor: each list has one page, so we have given none."""
     if page is not None and page.cursor is not None:
         raise MCPError(INVALID_PARAMS, "there is no other page")
 
