@@ -80,7 +80,7 @@ class _Proxy:
         for thread in (Thread(target=self._guarded(self._carry_input), args=(server.stdin,), daemon=True), output):
             thread.start()
         self._wait_for_end(server)
-        server.send_signal(signal.SIGKILL)  # what it has left behind; no other group has its number meanwhile
+        server.end_rest(self._steps[-1][0] if self._steps else time.monotonic() + GRACE_SECONDS)
         if self._code is None:
             output.join(_DRAIN_SECONDS)
         return self._report_end(server.exit_code)

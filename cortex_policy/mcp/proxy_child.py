@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
 
 from cortex_policy.program import execute_program
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _SIGNAL_BASE = 128  # a shell adds the signal's number to it for a process that a signal has ended
 _INTERNAL_ERROR = 70
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+_POLL_SECONDS = 0.01
 
 
 class ServerProcess:
@@ -42,6 +44,25 @@ class ServerProcess:
             process, status = os.waitpid(self.process, os.WNOHANG)
             self._status = status if process else None
         return self._status is not None
+
+    def end_rest(self, deadline: float) -> None:
+        """End what a server that has ended has left behind: by SIGTERM, at the deadline by SIGKILL.
+
+        No other process has its number meanwhile: the number of a group stays in use until its last process has ended.
+        """
+        self.send_signal(signal.SIGTERM)
+        while self._has_rest():
+            if time.monotonic() >= deadline:
+                self.send_signal(signal.SIGKILL)
+                return
+            time.sleep(_POLL_SECONDS)
+
+    def _has_rest(self) -> bool:
+        try:
+            os.killpg(self.process, 0)
+        except OSError as error:
+            return not isinstance(error, ProcessLookupError)
+        return True
 
     @property
     def exit_code(self) -> int:

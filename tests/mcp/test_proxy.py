@@ -133,9 +133,10 @@ def test_a_killed_proxy_takes_its_server_along() -> None:
         wait_until(lambda: not is_alive(server), "the server goes on")
 
 
-def test_what_a_server_has_started_does_not_outlive_it() -> None:
-    """Nor does it keep the client waiting for the end of the output."""
-    with running("helper") as proxy:
+@pytest.mark.parametrize("habits", [("helper",), ("stubborn", "helper")])
+def test_what_a_server_has_started_does_not_outlive_it(habits: tuple[str, ...]) -> None:
+    """Nor does it keep the client waiting for the end of the output; it gets a time of grace."""
+    with running(*habits) as proxy:
         helper = int(proxy.receive()["helper"])
         proxy.send(call("yes", exit=3))
         assert proxy.process.wait(30) == 3
