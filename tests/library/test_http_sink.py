@@ -212,6 +212,15 @@ def test_one_process_sends_and_the_next_one_goes_on(server: Receiver, tmp_path: 
     second.close()
 
 
+def test_an_event_wakes_the_thread(server: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not have to look for the events of its own process."""
+    monkeypatch.setattr(sender_thread, "POLL_SECONDS", 60.0)
+    with HttpSink(server.url("wakes"), spool=tmp_path / "spool") as sink:
+        for number in range(3):
+            sink.record(event(number))
+            server.wait_for("wakes", number + 1)
+
+
 def test_a_closed_sink_that_is_used_again_sends_again(server: Receiver, tmp_path: Path) -> None:
     """Closing ends the thread, no more."""
     sink = HttpSink(server.url("reopened"), spool=tmp_path / "spool")

@@ -129,6 +129,7 @@ def test_a_line_that_does_not_fit_on_the_disk_is_taken_back(tmp_path: Path) -> N
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     append(spool, 3)
+    assert (tmp_path / "spool" / files(tmp_path)[0]).read_bytes().splitlines() == [event_line("1"), event_line("3")]
     assert drain(tmp_path) == ["1", "3"]
 
 
