@@ -38,11 +38,11 @@ function __cortex_policy_ask {
     # until the answer is whole, nothing else may use the pipes: not a trap, and not the next call after Ctrl-C; from here
     # on, since zsh 5.9 may crash if a trap lists the parameters while they are listed
     __cortex_policy_state=busy
-    for __cortex_policy_variable in ${(k)parameters[(I)CORTEX_*]} HOME XDG_CONFIG_HOME TRACEPARENT; do
-        [[ ${parameters[$__cortex_policy_variable]-} != (scalar|integer|float)*export* ]] ||
-            __cortex_policy_variables+=("$__cortex_policy_variable=x=${(P)__cortex_policy_variable}"$'\x1f')
+    __cortex_policy_variables=(${(k)parameters[(I)CORTEX_*]} HOME TRACEPARENT XDG_CONFIG_HOME)
+    __cortex_policy_text=${#__cortex_policy_variables}$'\x1f'
+    for __cortex_policy_variable in $__cortex_policy_variables; do
+        __cortex_policy_text+="$__cortex_policy_variable=${(Pt)__cortex_policy_variable}=${(P)__cortex_policy_variable}"$'\x1f'
     done
-    __cortex_policy_text=${#__cortex_policy_variables}$'\x1f'${(j::)__cortex_policy_variables}
     # what fits into the smallest pipe as a whole, in any encoding, cannot make this shell wait
     __cortex_policy_sent=$*
     ((${#__cortex_policy_text} + ${#__cortex_policy_sent} <= 2000 && $# <= 500)) || {
@@ -55,7 +55,10 @@ function __cortex_policy_ask {
         # another user may have made a directory of this name, and would answer
         [[ -O /dev/fd/3 ]] || \builtin return 1
         \builtin print -rNu4 -- "$__cortex_policy_sent" "$__cortex_policy_text" $# "$@" . &&
-            \builtin sysread -t 1 -s 65536 -i 3 __cortex_policy_text || \builtin return 1
+            \builtin sysread -t 1 -i 3 __cortex_policy_text || \builtin return 1
+        # what is long is there as a whole; to be ready for it each time takes longer
+        [[ $__cortex_policy_text != "$__cortex_policy_sent "??+* || $__cortex_policy_text == *$'\0'*$'\0' ]] ||
+            __cortex_policy_read_rest || \builtin return 1
     } 2>/dev/null 3<>"$__cortex_policy_pipes/answers" 4<>"$__cortex_policy_pipes/questions" || \builtin return 1
     [[ $__cortex_policy_text == "$__cortex_policy_sent "??(.|+*$'\0'*$'\0') ]] || \builtin return 1
     __cortex_policy_state=ready
@@ -66,6 +69,12 @@ function __cortex_policy_ask {
         __cortex_policy_err=${${__cortex_policy_text#*$'\0'}%$'\0'}
     fi
     [[ $__cortex_policy_code == <0-99> ]]
+}
+
+# Read the rest of an answer that is long.
+function __cortex_policy_read_rest {
+    \builtin local __cortex_policy_rest=
+    \builtin sysread -t 1 -s 65536 -i 3 __cortex_policy_rest && __cortex_policy_text+=$__cortex_policy_rest
 }
 
 # Start the co-process, but not again within five seconds; it belongs to no job and holds nothing of this shell.

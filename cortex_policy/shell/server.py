@@ -73,6 +73,13 @@ def _is_from_shell(name: str) -> bool:
     return (name.startswith("CORTEX_") and name.isascii() and name.isidentifier()) or name in _OTHER_VARIABLES
 
 
+def _is_exported(attributes: str) -> bool:
+    """Whether a child of the shell gets such a variable: no array; bash has letters, zsh words like `scalar-export`."""
+    if "export" in attributes:
+        return attributes.startswith(("scalar", "integer", "float"))
+    return "x" in attributes and "a" not in attributes.lower()
+
+
 def _remove_shell_directory(name: str, parent: int) -> None:
     """Remove the directory of a shell, as far as it is there."""
     for path in (f"{name}/{QUESTIONS}", f"{name}/{ANSWERS}"):
@@ -168,7 +175,7 @@ class _Server:
         for variable in variables:
             name, _, rest = variable.partition("=")
             attributes, _, value = rest.partition("=")
-            if "x" in attributes and "a" not in attributes.lower():
+            if _is_exported(attributes):
                 os.environ[name] = value
         self._variables = variables
         self._answerer.forget()

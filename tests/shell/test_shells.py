@@ -90,6 +90,22 @@ def _without_times(text: str) -> str:
 
 
 @Shell
+def test_an_answer_that_is_long_is_whole(shell: str, root: Path) -> None:
+    """Longer than what a shell reads at once."""
+    (root / "words").write_text("\x1b" * 1700)
+    script = """
+    words=$(<words)
+    COMMAND git tree --path $words --json; echo $?
+    COMMAND git tree --path $words; echo $?
+    """
+    ours = run(shell, READY + script.replace("COMMAND", "cortex-policy check") + "echo $__cortex_policy_state", root)
+    plain = run(shell, script.replace("COMMAND", "command cortex-policy check"), root, sources=False)
+    assert len(plain.stdout) > 8192
+    assert _without_times(ours.stdout) == _without_times(f"{plain.stdout}ready\n")
+    assert ours.stderr == plain.stderr
+
+
+@Shell
 def test_every_check_is_counted_wherever_it_runs(shell: str, root: Path) -> None:
     """In a subshell, a pipeline, a background job, a substitution, and in a loop."""
     script = f"""
