@@ -28,6 +28,7 @@ once() {
     echo $(((${EPOCHREALTIME/./} - start) / count))
 }
 print_script() { "$top/venv/bin/cortex-policy" shell-init bash > "$top/init"; }
+fastest() { head -"$1"; }
 median() { sort -n | sed -n "$((($1 + 1) / 2))p"; }
 
 rounds=15
@@ -63,12 +64,18 @@ END
 (cd "$top/root" && mv "$top/zsh" . && zsh -f zsh $rounds && sed -i 's/[.].*//' ./*.zsh && mv ./*.zsh "$top") || echo "no zsh, or its co-process did not answer" >&2
 
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
-for name in true ours program python output bash source; do declare "$name=$(median $rounds < "$top/$name")"; done
-echo "a check through the co-process: ${ours:?} us, $(ratio "$ours" "${true:?}") of spawning /bin/true ($true us), goal 0.2"
-if [[ -e $top/ours.zsh ]]; then
-    ours_zsh=$(median $rounds < "$top/ours.zsh") true_zsh=$(median $rounds < "$top/true.zsh")
-    echo "from zsh: $ours_zsh us, $(ratio "$ours_zsh" "$true_zsh") of spawning /bin/true ($true_zsh us)"
-fi
+for name in ours program python output bash source; do declare "$name=$(median $rounds < "$top/$name")"; done
+# beside other work the median of the rounds says little; the fastest round had a processor for itself
+print_share() {
+    local how
+    for how in "median $rounds" "fastest 1"; do
+        local ours true
+        ours=$(sort -n "$top/ours$2" | $how) true=$(sort -n "$top/true$2" | $how)
+        echo "$1, ${how% *} round: $ours us, $(ratio "$ours" "$true") of spawning /bin/true ($true us)"
+    done
+}
+print_share "a check through the co-process, goal 0.2" ""
+[[ ! -e $top/ours.zsh ]] || print_share "from zsh" .zsh
 echo "the program: ${program:?} us, $(ratio "$program" "$ours") times the co-process"
 echo "eval: shell-init takes $(ratio "${output:?}" "${python:?}") times python -c pass, goal 1.3"
 echo "source: $((${source:?} - ${bash:?})) us, goal 2000"
