@@ -8,6 +8,7 @@ from cortex_policy import (
     Decision,
     Grant,
     GrantChanged,
+    HttpSink,
     MemoryBudgets,
     Place,
     PolicyStore,
@@ -28,6 +29,8 @@ from cortex_policy import (
 store = PolicyStore("/srv/app", 8, budgets=MemoryBudgets(), reader="gateway")
 shared = RedisBudgets("redis://cache:6379", "production", b"a key that all hosts have", timeout_ms=20)
 fleet = PolicyStore("/srv/app", budgets=shared)
+bus = HttpSink("https://bus.example.org/events", spool="/var/lib/app/events", mode="batch", max_bytes=1 << 20)
+heard = PolicyStore("/srv/app", sinks=[bus])
 grant: Grant = load_grant("git")
 decision: Decision = enforce(grant, "tree", {"path": "docs"}, budgets=MemoryBudgets())
 preloaded: PreloadResult = store.preload(["git"])

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 class LineQueue:
-    """A window on the lines behind a cursor."""
+    """A window on the lines behind a cursor; `skipped` counts those that are no events."""
+
+    skipped: int
 
     def __init__(
         self, lines: "Lines", cursor: "Cursor", on_commit: "Callable[[Position], object] | None" = None
@@ -25,7 +27,7 @@ class LineQueue:
         self._lines, self._cursor, self._on_commit = lines, cursor, on_commit
         self._waiting: deque[tuple[bytes, Position]] = deque()
         self._bytes = 0
-        self.skipped = 0  # lines that are no events
+        self.skipped = 0
 
     def peek(self, max_events: int, max_bytes: int) -> list[bytes]:
         """Return the first lines that wait, at least one if there is one, without their newlines; raise OSError."""

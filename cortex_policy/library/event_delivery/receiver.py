@@ -39,6 +39,8 @@ class Answer(Value):
 class EventReceiver:
     """A receiver; one thread uses it. The token is read again for each request, so that it can be replaced."""
 
+    url: "ReceiverUrl"
+
     def __init__(self, url: str, token_file: "str | None" = None) -> None:
         """Check the URL and the token; raise UsageError."""
         self.url = parse_receiver_url(url)

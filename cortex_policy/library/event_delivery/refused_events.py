@@ -19,6 +19,8 @@ _OTHERS = 0o077
 class RefusedEvents:
     """A file with one JSON object a line: the status, when it came, and the event. Only the sender writes it."""
 
+    path: str
+
     def __init__(self, path: str, now_ns: "Callable[[], int]") -> None:
         """Name the file; it is made with the first event, and an older one gets the ending `.1`."""
         self.path, self._now_ns = path, now_ns

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 
 class EventSender:
-    """Sends one request at a time; `report` gets a sentence when deliveries begin to fail, and when they go on."""
+    """Sends one request at a time; `report` gets a sentence when deliveries begin to fail, and when they go on.
+
+    `delivered` and `refused` count events; `problem` says why the last request failed.
+    """
+
+    delivered: int
+    problem: str
+    refused: int
 
     def __init__(
         self,
@@ -32,8 +39,8 @@ class EventSender:
         self._refused, self._report = refused, report
         self._max_events = self._events = MAX_BATCH_EVENTS if mode == BATCH else 1
         self._failures = 0
-        self.problem = ""  # why the last request failed
-        self.delivered = self.refused = 0  # events
+        self.problem = ""
+        self.delivered = self.refused = 0
 
     def send_next(self) -> "float | None":
         """Send the next request; return the seconds to wait before the one after it, None if nothing waits.

@@ -41,6 +41,9 @@ class SpoolError(StateError):
 class EventSpool:
     """The end of a spool to which events are appended, by any number of threads; a child of a fork opens it again."""
 
+    directory: str
+    max_line_bytes: int
+
     def __init__(self, directory: str, max_bytes: int) -> None:
         """Name the directory, and make it if it is missing; raise UsageError or SpoolError."""
         if type(max_bytes) is not int or max_bytes < MIN_BYTES:

@@ -22,6 +22,9 @@ _NONE = -1
 class SpoolReader:
     """The files of a spool, read behind its cursor; one thread uses it."""
 
+    cursor: Cursor
+    directory: int
+
     def __init__(self, directory: str) -> None:
         """Open the directory and the cursor; raise OSError, SpoolError or NotDoneError."""
         self._file = self._delivered_file = _NONE

@@ -24,13 +24,18 @@ _NO_MORE = (EOFError, zlib.error, OSError)  # a compressed log that is cut off
 
 
 class LogLines:
-    """Follows a log through rotations; a file is known again by what it holds, also if it is compressed or copied."""
+    """Follows a log through rotations; a file is known again by what it holds, also if it is compressed or copied.
+
+    `gaps` counts the places where lines may be missing.
+    """
+
+    gaps: int
 
     def __init__(self, file: str, position: "Position | None", report: "Callable[[str], object]") -> None:
         """Take the log, and up to where its lines are sent; `report` gets a sentence if lines are gone."""
         self._file, self._report = file, report
         self._position, self._tail = position, b""
-        self.gaps = 0  # places where lines may be missing
+        self.gaps = 0
 
     def follow(self) -> "Lines":
         """Yield each line behind the position, the oldest first, and None when there is none; raise NotDoneError."""
