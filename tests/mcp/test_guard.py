@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from cortex_policy import hook_decision
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.mcp import guard as guard_module
 from cortex_policy.mcp.guard import ToolDecision, ToolGuard
+from tests.support.chance import chance
 from tests.support.command import run_command
 from tests.support.logs import events
 from tests.support.mcp import hits, make_mcp_root, write_grant
@@ -177,7 +178,7 @@ JSON = st.recursive(
 PATHS = st.sampled_from(["docs/x", "docs/../x", "/etc/x", "docs/link/x", ".env", "~/x", "docs/\0", "file:///x", ""])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@chance(150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     arguments=st.dictionaries(st.text() | st.sampled_from(["path", "file", "cwd", "command"]), JSON | PATHS, max_size=4)
 )
