@@ -1,0 +1,193 @@
+// JSON values as this package holds them: null, booleans, numbers, bigints, strings, arrays, and Maps for objects.
+"use strict";
+
+const { UsageError } = require("./errors");
+const { MAX_DEPTH } = require("./json");
+
+const MAX_PARTS = 1 << 20; // values in one call
+const MAX_INTEGER = 10n ** 40n;
+const MAX_LISTED = 12;
+const MAX_LENGTH = 60; // characters of a value in a sentence
+const EXACT = 2 ** 53; // up to here each whole number is a double of its own
+const FIRST_PLAIN = -4; // exponents of numbers that are written without one
+const FIRST_LARGE = 16;
+
+function kindOf(value) {
+  if (value === null) return "null";
+  if (typeof value === "bigint") return "number";
+  if (Array.isArray(value)) return "array";
+  if (value instanceof Map) return "object";
+  return typeof value;
+}
+
+function isContainer(value) {
+  return typeof value === "object" && value !== null;
+}
+
+function codePointCount(text) {
+  let count = text.length;
+  for (let at = 0; at < text.length; at += 1) {
+    if (text.charCodeAt(at) >> 10 === 0x36 && text.charCodeAt(at + 1) >> 10 === 0x37) {
+      count -= 1;
+      at += 1;
+    }
+  }
+  return count;
+}
+
+/** Return the first characters of a text, of which none is halved. */
+function firstCharacters(text, count) {
+  let at = 0;
+  for (let left = count; left > 0 && at < text.length; left -= 1) {
+    at += text.codePointAt(at) > 0xffff ? 2 : 1;
+  }
+  return text.slice(0, at);
+}
+
+/** Order texts by code points: by UTF-16, U+FFFF comes after U+10000. */
+function compareTexts(left, right) {
+  const [a, b] = [[...left], [...right]];
+  for (let at = 0; at < a.length && at < b.length; at += 1) {
+    if (a[at] !== b[at]) return a[at].codePointAt(0) - b[at].codePointAt(0);
+  }
+  return a.length - b.length;
+}
+
+/**
+ * Copy the arguments that a program passes, each member read once; throw UsageError for what is no JSON value.
+ *
+ * A member that is undefined is none.
+ */
+function copyArguments(args) {
+  const copy = new Copier().copy(args === undefined || args === null ? {} : args, -1);
+  if (!(copy instanceof Map)) {
+    throw new UsageError("arguments are an object");
+  }
+  return copy;
+}
+
+class Copier {
+  constructor() {
+    this.left = MAX_PARTS;
+  }
+
+  copy(value, depth) {
+    if (value === null || ["string", "number", "boolean", "bigint"].includes(typeof value)) return value;
+    if (depth > MAX_DEPTH) {
+      throw new UsageError(`arguments are nested deeper than ${MAX_DEPTH}`);
+    }
+    if (Array.isArray(value)) {
+      const length = value.length;
+      this.count(length);
+      return Array.from({ length }, (_, index) => this.copy(value[index], depth + 1));
+    }
+    return this.copyObject(value, depth);
+  }
+
+  copyObject(value, depth) {
+    const prototype = typeof value === "object" ? Object.getPrototypeOf(value) : undefined;
+    if (value instanceof Map) return this.copyMembers([...value], depth);
+    if (prototype !== null && (prototype === undefined || Object.getPrototypeOf(prototype) !== null)) {
+      throw new UsageError(`an argument of type \`${nameOfType(value)}\` cannot be examined`, "pass JSON values");
+    }
+    return this.copyMembers(Object.entries(value), depth);
+  }
+
+  copyMembers(pairs, depth) {
+    const given = pairs.filter(([, part]) => part !== undefined);
+    this.count(given.length);
+    return new Map(given.map(([name, part]) => [requireText(name, "the name of an argument"), this.copy(part, depth + 1)]));
+  }
+
+  count(parts) {
+    this.left -= parts;
+    if (this.left < 0) {
+      throw new UsageError(`a call holds more than ${MAX_PARTS} values`);
+    }
+  }
+}
+
+function nameOfType(value) {
+  const name = typeof value === "object" ? value.constructor?.name : undefined;
+  return typeof name === "string" && name ? name : typeof value;
+}
+
+function requireText(value, what) {
+  if (typeof value !== "string") {
+    throw new UsageError(`${what} is a string, not \`${value === null ? "null" : nameOfType(value)}\``);
+  }
+  return value;
+}
+
+function isSameValue(left, right, depth = 0) {
+  const kind = kindOf(left);
+  if (kind !== kindOf(right) || depth > MAX_DEPTH) return false;
+  if (kind === "array") {
+    return left.length === right.length && left.every((part, at) => isSameValue(part, right[at], depth + 1));
+  }
+  if (kind === "object") {
+    return (
+      left.size === right.size &&
+      [...left].every(([name, part]) => right.has(name) && isSameValue(part, right.get(name), depth + 1))
+    );
+  }
+  return left == right; // eslint-disable-line eqeqeq -- a bigint equals a double of the same value
+}
+
+/** Return a number as sentences and canonical JSON write it, as Python does. */
+function numberText(value) {
+  if (typeof value === "bigint") return value.toString();
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
+  if (Number.isInteger(value) && Math.abs(value) < EXACT) return String(value + 0);
+  const [digits, power] = value.toExponential().split("e");
+  const exponent = Number(power);
+  if (exponent >= FIRST_PLAIN && exponent < FIRST_LARGE) {
+    const text = String(value);
+    return Number.isInteger(value) ? `${text}.0` : text.includes("e") ? plainSmallNumber(digits, exponent) : text;
+  }
+  return `${digits}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
+}
+
+function plainSmallNumber(digits, exponent) {
+  const bare = digits.replace(/[-.]/g, "");
+  return `${digits.startsWith("-") ? "-" : ""}0.${"0".repeat(-exponent - 1)}${bare}`;
+}
+
+/** Return a value about as a grant spells it, a long one cut off. */
+function valueText(value) {
+  const kind = kindOf(value);
+  if (kind === "string") {
+    return codePointCount(value) > MAX_LENGTH ? `"${firstCharacters(value, MAX_LENGTH)}..."` : `"${value}"`;
+  }
+  if (kind === "array" || kind === "object") return kind === "array" ? "an array" : "an object";
+  if (kind !== "number") return String(value);
+  const isTooLong = typeof value === "bigint" && (value >= MAX_INTEGER || -value >= MAX_INTEGER);
+  return isTooLong ? "a number that is too long to print" : numberText(value);
+}
+
+function firstValuesText(values) {
+  const shown = values.slice(0, MAX_LISTED).map(valueText).join(", ") || "nothing";
+  return values.length > MAX_LISTED ? `${shown}, ...` : shown;
+}
+
+/** Return the one text that equal values share: members sorted, no spaces, ASCII alone. */
+function canonicalJson(value) {
+  const kind = kindOf(value);
+  if (kind === "array") return `[${value.map(canonicalJson).join(",")}]`;
+  if (kind === "object") {
+    const names = [...value.keys()].sort(compareTexts);
+    return `{${names.map((name) => `${stringJson(name)}:${canonicalJson(value.get(name))}`).join(",")}}`;
+  }
+  if (kind === "string") return stringJson(value);
+  return kind === "number" ? numberText(value) : String(value);
+}
+
+function stringJson(text) {
+  const escape = (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(text).replace(/[\u007f-\uffff]/g, escape);
+}
+
+module.exports = {
+  EXACT, kindOf, isContainer, codePointCount, compareTexts, copyArguments, requireText, isSameValue, numberText, valueText,
+  firstValuesText, canonicalJson,
+};
