@@ -1,0 +1,111 @@
+// Open files that decide calls: only what nobody else could have written, step by step, without following links.
+"use strict";
+
+const fs = require("node:fs");
+const process = require("node:process");
+
+const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+const [OWNER_BIT_OF_GROUP, OWNER_BIT_OF_OTHERS, STICKY] = [0o020, 0o002, 0o1000];
+const DEFAULT_OVERFLOW_UID = 65534;
+
+/** Return why others than these owners may have written an open object; '' if they cannot have. */
+function trustProblemText(status, owners, { isStickySafe = false } = {}) {
+  if (isAmbiguousOwner(status.uid)) return "has an owner that this user namespace cannot distinguish from others";
+  if (!owners.has(status.uid)) return `belongs to user ${status.uid}`;
+  if (isStickySafe && status.mode & STICKY) return "";
+  if (status.mode & OWNER_BIT_OF_OTHERS) return "is writable by everyone";
+  // Node cannot read an ACL, of which the bits of the group are the mask
+  return status.mode & OWNER_BIT_OF_GROUP ? `is writable by group ${status.gid}` : "";
+}
+
+/** Whether a user id may stand for many users: what a user namespace shows for those that it does not know. */
+function isAmbiguousOwner(uid) {
+  if (process.platform !== "linux") return false;
+  if (uid !== (readNumber("/proc/sys/kernel/overflowuid") ?? DEFAULT_OVERFLOW_UID)) return false;
+  return readWords("/proc/self/uid_map").join(" ") !== "0 0 4294967295";
+}
+
+function readNumber(file) {
+  const number = Number(readWords(file)[0]);
+  return Number.isInteger(number) ? number : undefined;
+}
+
+function readWords(file) {
+  try {
+    return fs.readFileSync(file, "utf8").split(/\s+/).filter(Boolean);
+  } catch {
+    return [];
+  }
+}
+
+/** Return the path by which a name in an open directory is opened: by the descriptor, where the system can do that. */
+function placeIn(directory, name) {
+  return process.platform === "linux" ? `/proc/self/fd/${directory.descriptor}/${name}` : `${directory.path}/${name}`;
+}
+
+/** Open a directory, by its path or in an open one; the caller closes it. */
+function openDirectory(path, parent, name) {
+  const place = parent === undefined ? path : placeIn(parent, name);
+  const descriptor = fs.openSync(place, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  return { path, descriptor, status: fs.fstatSync(descriptor, { bigint: false }) };
+}
+
+/** Read a regular file in an open directory, at most `maxBytes` bytes; `check` gets its status first. */
+function readFileIn(directory, name, maxBytes, check) {
+  const descriptor = fs.openSync(placeIn(directory, name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    const status = fs.fstatSync(descriptor, { bigint: true });
+    check(fs.fstatSync(descriptor));
+    const data = readDescriptor(descriptor, maxBytes);
+    return { data, before: fingerprint(status), after: fingerprint(fs.fstatSync(descriptor, { bigint: true })) };
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+function readDescriptor(descriptor, maxBytes) {
+  const data = Buffer.alloc(maxBytes);
+  let length = 0;
+  for (;;) {
+    const count = fs.readSync(descriptor, data, length, maxBytes - length, null);
+    length += count;
+    if (count === 0 || length === maxBytes) return data.subarray(0, length);
+  }
+}
+
+/** Return what changes whenever a file is written or replaced. */
+function fingerprint(status) {
+  return [status.dev, status.ino, status.size, status.mtimeNs, status.ctimeNs, status.mode, status.uid].join(":");
+}
+
+/** Return the fingerprint of a name, '' if it does not exist; throw for what cannot be examined. */
+function fingerprintOf(path) {
+  try {
+    return fingerprint(fs.lstatSync(path, { bigint: true }));
+  } catch (error) {
+    if (error.code === "ENOENT" || error.code === "ENOTDIR") return "";
+    throw error;
+  }
+}
+
+/** Whether a path exists, or cannot be examined; below what is no directory nothing exists. */
+function mayExist(path) {
+  try {
+    fs.lstatSync(path);
+    return true;
+  } catch (error) {
+    return error.code !== "ENOENT" && error.code !== "ENOTDIR";
+  }
+}
+
+/** Whether a name exists, or cannot be examined. */
+function existsOrUnknown(path) {
+  try {
+    fs.lstatSync(path);
+    return true;
+  } catch (error) {
+    return error.code !== "ENOENT";
+  }
+}
+
+module.exports = { existsOrUnknown, fingerprintOf, mayExist, openDirectory, readFileIn, trustProblemText };

@@ -1,0 +1,60 @@
+// Emergency stops: the existence of a file denies every call.
+"use strict";
+
+const fs = require("node:fs");
+
+const { AccessDenied } = require("./errors");
+const { Decision } = require("./decision");
+const { existsOrUnknown } = require("./files");
+
+const SYSTEM_DIRECTORY = "/etc/cortex-policy";
+const MAX_REASON = 400;
+
+/** Throw AccessDenied if the host has an emergency stop, or if that is unknown. */
+function checkHostStop() {
+  // a directory that is a link to nowhere, as to a mount that is gone, may have held a stop
+  if (isLinkToNowhere(SYSTEM_DIRECTORY) || existsOrUnknownBelow(SYSTEM_DIRECTORY)) {
+    throw stopped(`${SYSTEM_DIRECTORY}/stop`, "on this host");
+  }
+}
+
+/** Throw AccessDenied if a root has an emergency stop, or if that is unknown. */
+function checkRootStop(policy) {
+  if (existsOrUnknown(`${policy}/stop`)) throw stopped(`${policy}/stop`, "");
+}
+
+function existsOrUnknownBelow(directory) {
+  return existsOrUnknown(`${directory}/stop`);
+}
+
+function isLinkToNowhere(path) {
+  try {
+    return fs.lstatSync(path).isSymbolicLink() && !fs.existsSync(path);
+  } catch {
+    return false;
+  }
+}
+
+function stopped(file, where) {
+  const reason = firstLineOf(file);
+  const denied = new AccessDenied(new Decision("stopped", { detail: [where, reason].filter(Boolean).join(": ") }));
+  denied.hint = where ? `the administrator of this host ends it with \`sudo rm ${file}\`` : "an operator ends it with `cortex-policy resume`";
+  return denied;
+}
+
+function firstLineOf(file) {
+  let descriptor;
+  try {
+    const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+    descriptor = fs.openSync(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (!fs.fstatSync(descriptor).isFile()) return "";
+    const data = Buffer.alloc(MAX_REASON);
+    return data.toString("utf8", 0, fs.readSync(descriptor, data)).trim().split("\n")[0];
+  } catch {
+    return ""; // it exists, or that is unknown: that is all that matters
+  } finally {
+    if (descriptor !== undefined) fs.closeSync(descriptor);
+  }
+}
+
+module.exports = { checkHostStop, checkRootStop };
