@@ -1,0 +1,139 @@
+// Count the hits of sliding minutes in shared memory, exactly over all worker threads of a process.
+"use strict";
+
+const { createHash } = require("node:crypto");
+const process = require("node:process");
+
+const { StateError, UsageError } = require("./errors");
+const { MAX_SPAN, Ring } = require("./ring");
+
+const MAGIC = 0x636f7274;
+const [MAGIC_AT, FREE_AT, START_AT, TABLE_AT] = [0, 1, 2, 3]; // words of the memory
+const ENTRIES = 1024; // budgets: two words of a key, and the place of a ring
+const ENTRY_WORDS = 3;
+const FIRST_CAPACITY = 64;
+const MAX_CAPACITY = 2 ** 30;
+const DEFAULT_BYTES = 1 << 24;
+const BEFORE_START = 2 ** 30; // seconds: slots that were never written are as old
+
+/** Budgets of one process. Give `memory` to a worker, and `new ThreadBudgets({memory})` there counts the same hits. */
+class ThreadBudgets {
+  /** @param {{memory?: SharedArrayBuffer, bytes?: number, clock?: () => [number, number]}} [options] as `process.hrtime` */
+  constructor({ memory = undefined, bytes = DEFAULT_BYTES, clock = process.hrtime } = {}) {
+    this.memory = memory ?? new SharedArrayBuffer(bytes);
+    this.words = new Int32Array(this.memory);
+    this.clock = clock;
+    this.entries = new Map(); // by tool, then action: of this thread alone
+    if (memory === undefined) this.prepareMemory();
+    if (Atomics.load(this.words, MAGIC_AT) !== MAGIC) throw new UsageError("`memory` is not that of other budgets");
+    this.start = Atomics.load(this.words, START_AT);
+  }
+
+  prepareMemory() {
+    Atomics.store(this.words, FREE_AT, TABLE_AT + ENTRY_WORDS * ENTRIES);
+    Atomics.store(this.words, START_AT, this.clock()[0] - BEFORE_START);
+    Atomics.store(this.words, MAGIC_AT, MAGIC);
+  }
+
+  /** Take `cost` hits if they fit into `limit` a minute; return the budget. */
+  take(tool, action, limit, cost = 1) {
+    return this.ask(tool, action, limit, cost, true);
+  }
+
+  /** Return what `take` would; consume nothing. */
+  peek(tool, action, limit, cost = 1) {
+    return this.ask(tool, action, limit, cost, false);
+  }
+
+  ask(tool, action, limit, cost, consumes) {
+    if (cost > limit) return { limit, used: 0, remaining: limit, retryAfterSeconds: null, consumed: 0 };
+    if (cost > MAX_SPAN) throw new StateError(`threads count costs up to ${MAX_SPAN}`, "ask `cortex-policy` itself");
+    const entry = this.entryOf(tool, action);
+    const size = limit > Number.MAX_SAFE_INTEGER ? Number.MAX_SAFE_INTEGER : Number(limit);
+    for (;;) {
+      const answer = this.tryAsk(entry, size, cost, consumes);
+      if (answer !== undefined) return { limit, ...answer };
+    }
+  }
+
+  /** Ask once; undefined if another thread was faster, or the ring has another size now. */
+  tryAsk(entry, limit, cost, consumes) {
+    const ring = this.ringOf(entry);
+    const head = ring.head();
+    const slot = ring.load(head);
+    if (ring.isTaken(head, slot)) return ring.finish(head, slot, this.now());
+    if (ring.isFrozen(slot)) return this.grow(entry, ring, head);
+    const now = this.now();
+    if (!ring.fits(head, Math.min(limit, ring.capacity), cost, now)) {
+      if (ring.capacity < limit) return ring.freeze(head, slot);
+      consumes = false;
+    }
+    if (!consumes) return ring.head() === head ? budgetOf(ring, head, limit, cost, now, 0) : undefined;
+    return ring.take(head, slot, cost, now) ? budgetOf(ring, head + cost, limit, 1, now, cost) : undefined;
+  }
+
+  now() {
+    const [seconds, nanoseconds] = this.clock();
+    return [seconds - this.start, nanoseconds];
+  }
+
+  /** Return the place of the entry of a budget, which all threads find by its key alone. */
+  entryOf(tool, action) {
+    const actions = this.entries.get(tool) ?? new Map();
+    let entry = actions.get(action);
+    if (entry === undefined) {
+      entry = { place: this.claimEntry(`${tool}:${action}`), ring: undefined };
+      this.entries.set(tool, actions.set(action, entry));
+    }
+    return entry;
+  }
+
+  claimEntry(name) {
+    const digest = createHash("sha256").update(name).digest();
+    const [first, second] = [digest.readInt32LE(0) || 1, digest.readInt32LE(4) || 1];
+    for (let step = 0; step < ENTRIES; step += 1) {
+      const place = TABLE_AT + ENTRY_WORDS * (((first >>> 0) + step) % ENTRIES);
+      if (this.claimWord(place, first) && this.claimWord(place + 1, second)) return place;
+    }
+    throw new StateError(`threads count at most ${ENTRIES} budgets`);
+  }
+
+  claimWord(place, value) {
+    return [0, value].includes(Atomics.compareExchange(this.words, place, 0, value));
+  }
+
+  ringOf(entry) {
+    let place = Atomics.load(this.words, entry.place + 2);
+    if (place === 0) {
+      const made = this.makeRing(FIRST_CAPACITY);
+      place = Atomics.compareExchange(this.words, entry.place + 2, 0, made) || made;
+    }
+    if (entry.ring?.place !== place) entry.ring = new Ring(this.words, place);
+    return entry.ring;
+  }
+
+  makeRing(capacity, hits) {
+    const size = Ring.wordsFor(capacity);
+    const hasRoom = capacity <= MAX_CAPACITY && Atomics.load(this.words, FREE_AT) + size <= this.words.length;
+    const place = hasRoom ? Atomics.add(this.words, FREE_AT, size) : this.words.length;
+    if (place + size > this.words.length) {
+      throw new StateError("the budgets do not fit into their memory", "make it larger with `new ThreadBudgets({bytes})`");
+    }
+    Ring.prepare(this.words, place, capacity, hits);
+    return place;
+  }
+
+  /** Replace a ring that was frozen at this head by one of twice its size. */
+  grow(entry, ring, head) {
+    const larger = this.makeRing(2 * ring.capacity, ring.hits(head));
+    Atomics.compareExchange(this.words, entry.place + 2, ring.place, larger);
+  }
+}
+
+function budgetOf(ring, head, limit, cost, now, consumed) {
+  const used = ring.countUsed(head, now);
+  const retryAfterSeconds = ring.waitSeconds(head, limit, cost, now);
+  return { used, remaining: Math.max(0, limit - used), retryAfterSeconds, consumed };
+}
+
+module.exports = { ThreadBudgets };
