@@ -3,15 +3,15 @@
 
 const { argumentViolationText, containsObject, hasEnumOrConst } = require("./arguments");
 const { exitCodeOf, sentenceOf } = require("./errors");
-const { detailsOf } = require("./grant");
+const { argsOf } = require("./grant");
 const { denialHint } = require("./hints");
 const { isPathArgument, pathArguments } = require("./path-arguments");
 const { findMatchingScope, pathViolationText } = require("./scopes");
 const { shortenMessage } = require("./text");
 const { valueText } = require("./values");
 
-const HUMAN_APPROVAL = "human_approval";
-const DEFAULTS = Object.freeze({ sensitive: "allow", requirePath: false, undeclaredArgs: "allow" });
+const APPROVAL = Object.freeze(["human_approval"]);
+const NONE = Object.freeze([]);
 
 /**
  * @typedef {object} ResolvedPath
@@ -24,58 +24,91 @@ const DEFAULTS = Object.freeze({ sensitive: "allow", requirePath: false, undecla
  * @property {string} [protectedReason]
  */
 
-/** An answer, and why. */
+/** An answer, and why. Its texts are made when somebody reads them. */
 class Decision {
-  constructor(reason, { detail = "", obligations = [], paths = [], budget, approval } = {}) {
+  #detail;
+  #hint;
+
+  /**
+   * @param {keyof typeof import("./errors").REASONS} reason
+   * @param {string | (() => string)} [detail]
+   * @param {string | ((decision: Decision) => string)} [hint]
+   * @param {readonly ResolvedPath[]} [paths]
+   * @param {object} [budget]
+   * @param {readonly string[]} [obligations]
+   */
+  constructor(reason, detail = "", hint = "", paths = NONE, budget = undefined, obligations = NONE) {
     this.allowed = reason === "allowed";
     this.reason = reason;
-    this.exitCode = exitCodeOf(reason);
-    this.detail = detail;
-    this.message = detail ? `${sentenceOf(reason)}: ${shortenMessage(detail)}` : sentenceOf(reason);
-    this.hint = "";
     this.obligations = obligations;
     this.paths = paths;
     this.budget = budget;
-    this.approval = approval;
-    this.retryable = reason === "rate_limited" && typeof budget?.retryAfterSeconds === "number";
+    this.#detail = detail;
+    this.#hint = hint;
+    Object.freeze(this);
+  }
+
+  get exitCode() {
+    return exitCodeOf(this.reason);
+  }
+
+  get retryable() {
+    return this.reason === "rate_limited" && typeof this.budget?.retryAfterSeconds === "number";
+  }
+
+  get detail() {
+    if (typeof this.#detail !== "string") this.#detail = this.#detail();
+    return this.#detail;
+  }
+
+  get message() {
+    return this.detail ? `${sentenceOf(this.reason)}: ${shortenMessage(this.detail)}` : sentenceOf(this.reason);
+  }
+
+  get hint() {
+    if (typeof this.#hint !== "string") this.#hint = shortenMessage(this.#hint(this));
+    return this.#hint;
+  }
+
+  toJSON() {
+    const { exitCode, retryable, detail, message, hint } = this;
+    return { ...this, exitCode, retryable, detail, message, hint };
   }
 }
 
 /** Return the denial of the first rule before the rate, undefined if all let the call pass. */
-function denialBeforeRate(grant, request, settings = DEFAULTS) {
-  for (const rule of [actionDenial, argumentsDenial, pathDenial, approvalDenial]) {
-    const denial = rule(grant, request, settings);
-    if (denial !== undefined) return withHint(grant, request, denial);
-  }
-  return undefined;
+function denialBeforeRate(grant, request, settings) {
+  return (
+    actionDenial(grant, request) ?? argumentsDenial(grant, request, settings) ?? pathDenial(grant, request, settings) ??
+    approvalDenial(grant, request, settings)
+  );
 }
 
 /** Decide by the rate alone, for a request that every other rule lets pass. */
 function decideRate(grant, request, budget) {
   const paths = matchScopes(grant, request.paths);
   if (budget.consumed === request.cost || budget.retryAfterSeconds === 0) {
-    const obligations = grant.dataClass === "sensitive" ? [HUMAN_APPROVAL] : [];
-    return Object.freeze(new Decision("allowed", { obligations, paths, budget }));
+    return new Decision("allowed", "", "", paths, budget, grant.dataClass === "sensitive" ? APPROVAL : NONE);
   }
-  return withHint(grant, request, new Decision("rate_limited", { detail: rateDenialText(budget), paths, budget }));
+  return denial("rate_limited", () => rateDenialText(budget), grant, request, paths, budget);
 }
 
-function withHint(grant, request, decision) {
-  decision.hint = shortenMessage(denialHint(grant, request.action, decision));
-  return Object.freeze(decision);
+function denial(reason, detail, grant, request, paths, budget, obligations) {
+  return new Decision(reason, detail, (decision) => denialHint(grant, request.action, decision), paths, budget, obligations);
 }
 
 function actionDenial(grant, request) {
   if (grant.actions.includes(request.action)) return undefined;
-  return new Decision("action_not_allowed", { detail: `\`${request.action}\`` });
+  return denial("action_not_allowed", `\`${request.action}\``, grant, request);
 }
 
 function argumentsDenial(grant, request, settings) {
-  const { args: declarations } = detailsOf(grant);
+  if (!request.args.size) return undefined;
+  const declarations = argsOf(grant);
   const detail =
     (declarations.size ? argumentViolationText(declarations, request.args) : "") ||
     undeclaredArgumentText(grant, declarations, request.args, settings);
-  return detail ? new Decision("argument_not_allowed", { detail }) : undefined;
+  return detail ? denial("argument_not_allowed", detail, grant, request) : undefined;
 }
 
 /** Say which argument the setting `undeclared_args` denies, and why; '' if none. */
@@ -94,22 +127,22 @@ function undeclaredArgumentText(grant, declarations, args, settings) {
 }
 
 function pathDenial(grant, request, settings) {
-  const resolved = new Map(request.paths.map((path) => [JSON.stringify([path.argument, path.given]), path]));
   let namesPath = false;
-  for (const [argument, given, isPath] of pathArguments(detailsOf(grant).args, request.args)) {
-    namesPath ||= isPath && given !== null;
-    // INVARIANT: each path in the arguments was resolved; a request in which one was not is denied here
-    const path = given === null ? undefined : resolved.get(JSON.stringify([argument, given]));
-    const why = whyPathDenied(grant, path, given, isPath);
-    if (why) {
-      const label = given === null ? `argument \`${argument}\`` : `\`${given}\``;
-      return new Decision("path_outside_scope", { detail: `${label} ${why}`, paths: matchScopes(grant, request.paths) });
+  if (request.args.size) {
+    const resolved = new Map(request.paths.map((path) => [JSON.stringify([path.argument, path.given]), path]));
+    for (const [argument, given, isPath] of pathArguments(argsOf(grant), request.args)) {
+      namesPath ||= isPath && given !== null;
+      // INVARIANT: each path in the arguments was resolved; a request in which one was not is denied here
+      const path = given === null ? undefined : resolved.get(JSON.stringify([argument, given]));
+      const why = whyPathDenied(grant, path, given, isPath);
+      if (why) {
+        const label = given === null ? `argument \`${argument}\`` : `\`${given}\``;
+        return denial("path_outside_scope", `${label} ${why}`, grant, request, matchScopes(grant, request.paths));
+      }
     }
   }
-  if (settings.requirePath && !namesPath) {
-    return new Decision("path_outside_scope", { detail: "no path was given, and one is required" });
-  }
-  return undefined;
+  if (!settings.requirePath || namesPath) return undefined;
+  return denial("path_outside_scope", "no path was given, and one is required", grant, request);
 }
 
 function whyPathDenied(grant, path, given, isPath) {
@@ -122,15 +155,14 @@ function approvalDenial(grant, request, settings) {
   if (grant.dataClass !== "sensitive" || settings.sensitive === "allow") return undefined;
   const isAsked = settings.sensitive === "ask";
   if (isAsked && request.approved) return undefined;
-  return new Decision("approval_required", {
-    detail: isAsked ? "" : "sensitive data is denied by the settings",
-    obligations: isAsked ? [HUMAN_APPROVAL] : [],
-    paths: matchScopes(grant, request.paths),
-  });
+  const detail = isAsked ? "" : "sensitive data is denied by the settings";
+  const paths = matchScopes(grant, request.paths);
+  return denial("approval_required", detail, grant, request, paths, undefined, isAsked ? APPROVAL : NONE);
 }
 
 /** Return each path with the scope that allows it; no scope if none does or needs to. */
 function matchScopes(grant, paths) {
+  if (!paths.length) return NONE;
   return paths.map((path) => ({
     ...path,
     scope: pathViolationText(grant.fsScope, path) ? undefined : findMatchingScope(grant.fsScope, path.resolvedInside),
@@ -145,4 +177,4 @@ function rateDenialText(budget) {
   return `${budget.used} of ${budget.limit} used in the last minute${where}`;
 }
 
-module.exports = { DEFAULTS, Decision, decideRate, denialBeforeRate };
+module.exports = { Decision, decideRate, denialBeforeRate };

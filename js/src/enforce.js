@@ -1,14 +1,12 @@
 // Decide one call by a grant that was loaded, and count it.
 "use strict";
 
-const os = require("node:os");
 const process = require("node:process");
 
 const { decideRate, denialBeforeRate } = require("./decision");
 const { AccessDenied, GrantError, StateError, UsageError } = require("./errors");
-const { detailsOf } = require("./grant");
-const { operatorDirectories } = require("./settings");
-const { protectedPaths, resolvePathArguments } = require("./paths");
+const { argsOf, originOf } = require("./grant");
+const { resolvePathArguments } = require("./paths");
 const { checkHostStop, checkRootStop } = require("./stop");
 const { ThreadBudgets } = require("./thread-budgets");
 const { copyArguments, requireText } = require("./values");
@@ -39,39 +37,58 @@ function enforce(grant, action, args, options) {
  * @param {{cost?: number, peek?: boolean, budgets?: object}} [options]
  * @returns {import("./decision").Decision}
  */
-function decide(grant, action, args, { cost = 1, peek = false, budgets = undefined } = {}) {
-  const { args: declarations, origin } = detailsOf(grant);
-  if (origin === undefined) throw new GrantError("grant_invalid", "it was not loaded from a root", "use `loadGrant`");
-  if (!Number.isSafeInteger(cost) || cost < 1) throw new UsageError("cost must be an integer of at least 1");
-  const request = { action: requireText(action, "an action"), args: copyArguments(args), paths: [], cost, approved: false };
-  const stop = stopOf(origin.policyPath);
-  if (stop !== undefined) return stop;
-  const { settings } = origin;
-  refuseWhatIsNotKept(settings, budgets);
-  const protection = protectionOf(origin);
-  request.paths = resolvePathArguments(declarations, grant.fsScope, request.args, origin, protection, workingDirectory());
-  const denial = denialBeforeRate(grant, request, {
-    sensitive: settings.get("sensitive"),
-    requirePath: settings.get("require_path"),
-    undeclaredArgs: settings.get("undeclared_args"),
-  });
+function decide(grant, action, args, options = NO_OPTIONS) {
+  const { peek = false, budgets = ownBudgets() } = options;
+  const request = readRequest(grant, action, args, options);
+  const denial = denialOf(grant, request, budgets);
   if (denial !== undefined) return denial;
-  const counter = budgets ?? defaultBudgets();
-  const budget = peek
-    ? counter.peek(grant.tool, action, grant.perMinute, cost)
-    : counter.take(grant.tool, action, grant.perMinute, cost);
+  const budget = budgets[peek ? "peek" : "take"](grant.tool, request.action, grant.perMinute, request.cost);
   return decideRate(grant, request, budget);
 }
 
-const STOP_EVERY_NS = 1e6; // within a millisecond no second call looks for a stop
-const PROTECTION_EVERY_NS = 1e6;
-let ownBudgets;
-const stops = new Map(); // by policy directory: when it was looked at last
-const protections = new WeakMap(); // by origin: what governs it, and when that was looked at
+/** Decide a call by budgets that answer later, such as RedisBudgets; `options.budgets` names them. */
+async function decideAsync(grant, action, args, options = NO_OPTIONS) {
+  const { peek = false, budgets = ownBudgets() } = options;
+  const request = readRequest(grant, action, args, options);
+  const denial = denialOf(grant, request, budgets);
+  if (denial !== undefined) return denial;
+  const budget = await budgets[peek ? "peek" : "take"](grant.tool, request.action, grant.perMinute, request.cost);
+  return decideRate(grant, request, budget);
+}
 
-function defaultBudgets() {
-  ownBudgets ??= new ThreadBudgets();
-  return ownBudgets;
+/** Allow a call as `enforce` does, by budgets that answer later; reject with AccessDenied. */
+async function enforceAsync(grant, action, args, options) {
+  const decision = await decideAsync(grant, action, args, options);
+  if (decision.allowed !== true) throw new AccessDenied(decision);
+  return true;
+}
+
+const NO_OPTIONS = Object.freeze({});
+const NO_PATHS = Object.freeze([]);
+const ASK = "ask the program with `CheckProcess` or `CheckServer`, or name `RedisBudgets`: docs/javascript.md";
+const STOP_EVERY_NS = 1e6; // within a millisecond no second call looks for a stop
+const stops = new Map(); // by policy directory: when it was looked at last
+let kept;
+
+function ownBudgets() {
+  kept ??= new ThreadBudgets();
+  return kept;
+}
+
+function readRequest(grant, action, args, { cost = 1 }) {
+  if (!Number.isSafeInteger(cost) || cost < 1) throw new UsageError("cost must be an integer of at least 1");
+  if (originOf(grant) === undefined) throw new GrantError("grant_invalid", "it was not loaded from a root", "use `loadGrant`");
+  return { action: requireText(action, "an action"), args: copyArguments(args), paths: NO_PATHS, cost, approved: false };
+}
+
+/** Return the denial by a stop, or by any rule before the rate; undefined if all let the call pass. */
+function denialOf(grant, request, budgets) {
+  const origin = originOf(grant);
+  const stop = stopOf(origin.policyPath);
+  if (stop !== undefined) return stop;
+  refuseWhatIsNotKept(origin.settings, budgets);
+  if (request.args.size) request.paths = resolvePathArguments(argsOf(grant), grant.fsScope, request.args, origin);
+  return denialBeforeRate(grant, request, origin.rules);
 }
 
 /** Return the denial by an emergency stop of the host or of the root, undefined if there is none. */
@@ -89,41 +106,12 @@ function stopOf(policyPath) {
   return undefined;
 }
 
-function protectionOf(origin) {
-  const now = nanoseconds();
-  const kept = protections.get(origin);
-  if (kept !== undefined && now - kept.at < PROTECTION_EVERY_NS) return kept.protection;
-  const { settings } = origin;
-  const log = settings.get("audit.file");
-  const named = [log, settings.get("approvals.file"), settings.get("budgets.key_file"), settings.get("budgets.password_file")];
-  const stateDirectory = settings.get("state_dir") ?? defaultStateDirectory();
-  const names = [stateDirectory, ...operatorDirectories(), ...named.filter((name) => name !== undefined)];
-  const protection = protectedPaths(origin, names, log);
-  protections.set(origin, { protection, at: now });
-  return protection;
-}
-
-function defaultStateDirectory() {
-  if (process.platform === "darwin") return `${os.homedir()}/Library/Caches/cortex-policy`;
-  return `/dev/shm/cortex-policy-${process.geteuid()}`;
-}
-
-/** Refuse to decide by settings that this package cannot keep, unless `budgets` keep them. */
+/** Refuse to decide by settings that this process alone cannot keep. */
 function refuseWhatIsNotKept(settings, budgets) {
-  const ask = "ask `cortex-policy serve` or `cortex-policy check`, which keep it";
-  const isAudited = settings.get("audit.file") === undefined || settings.get("audit.on_error") === "ignore";
-  if (!isAudited) throw new StateError("the settings want an audit log, which JavaScript does not write", ask);
-  if (settings.get("budgets.url") !== undefined && budgets === undefined) {
-    throw new StateError("the settings want budgets that hosts share", ask);
-  }
-}
-
-/** Return the working directory, undefined if it is gone. */
-function workingDirectory() {
-  try {
-    return process.cwd();
-  } catch {
-    return undefined;
+  const isAudited = settings.get("audit.file") !== undefined && settings.get("audit.on_error") !== "ignore";
+  if (isAudited) throw new StateError("the settings want an audit log, which JavaScript does not write", ASK);
+  if (settings.get("budgets.url") !== undefined && budgets === kept) {
+    throw new StateError("the settings want budgets that hosts share", ASK);
   }
 }
 
@@ -132,4 +120,4 @@ function nanoseconds() {
   return seconds * 1e9 + rest;
 }
 
-module.exports = { decide, enforce };
+module.exports = { decide, decideAsync, enforce, enforceAsync };

@@ -34,15 +34,16 @@ function exitCodeOf(reason) {
 class CortexPolicyError extends Error {
   /**
    * @param {keyof typeof REASONS} reason
-   * @param {string} [detail]
+   * @param {string} [detail] undefined: a class has its own `detail` and `hint`
    * @param {string} [hint] a command or a sentence that helps
    */
-  constructor(reason, detail = "", hint = "") {
+  constructor(reason, detail, hint = "") {
     super(detail ? `${sentenceOf(reason)}: ${detail}` : sentenceOf(reason));
     this.reason = reason;
+    this.exitCode = exitCodeOf(reason);
+    if (detail === undefined) return;
     this.detail = detail;
     this.hint = hint;
-    this.exitCode = exitCodeOf(reason);
   }
 }
 CortexPolicyError.prototype.name = "CortexPolicyError";
@@ -74,10 +75,16 @@ UsageError.prototype.name = "UsageError";
 class AccessDenied extends CortexPolicyError {
   /** @param {import("./decision").Decision} decision */
   constructor(decision) {
-    super(decision.reason, decision.detail);
-    this.message = sentenceOf(decision.reason);
+    super(decision.reason);
     this.decision = decision;
-    this.hint = decision.hint;
+  }
+
+  get detail() {
+    return this.decision.detail;
+  }
+
+  get hint() {
+    return this.decision.hint;
   }
 }
 AccessDenied.prototype.name = "AccessDenied";

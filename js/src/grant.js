@@ -10,11 +10,25 @@ const HOOKS = "hooks.toml"; // the rules of agents' hooks, which stand beside th
 
 /** Whether a word can name a grant at all. */
 function isGrantId(word) {
-  return typeof word === "string" && ID.test(word) && !word.endsWith("\n") && word !== HOOKS;
+  return typeof word === "string" && ID.test(word) && word !== HOOKS;
+}
+
+// what a program need not see: the declarations, which it could change, and where the grant was read
+let argsOf;
+let originOf;
+let isGrant;
+
+/** Throw GrantError for what is no grant, such as a copy of one. */
+function requireGrant(value) {
+  if (!isGrant(value)) throw new GrantError("grant_invalid", "it was not made by `loadGrant`");
+  return value;
 }
 
 /** What a tool may do. Grants are made by `decodeGrant` and `loadGrant` alone, and never change. */
 class Grant {
+  #args;
+  #origin;
+
   /** @param {object} fields */
   constructor(fields) {
     this.id = fields.id;
@@ -26,20 +40,16 @@ class Grant {
     this.sha256 = fields.sha256;
     this.file = fields.file;
     this.root = fields.root;
-    details.set(this, { args: fields.args, origin: fields.origin });
+    this.#args = fields.args; // a Map, which a program could change
+    this.#origin = fields.origin;
     Object.freeze(this);
   }
-}
 
-const details = new WeakMap(); // what a program need not see: Maps, which it could change
-
-/** Return {args, origin} of a grant; throw GrantError for what this package did not make. */
-function detailsOf(grant) {
-  const found = details.get(grant);
-  if (found === undefined) {
-    throw new GrantError("grant_invalid", "it was not made by `loadGrant` or `decodeGrant`");
+  static {
+    argsOf = (grant) => requireGrant(grant).#args;
+    originOf = (grant) => requireGrant(grant).#origin;
+    isGrant = (value) => typeof value === "object" && value !== null && #args in value;
   }
-  return found;
 }
 
 /**
@@ -108,4 +118,4 @@ function readPerMinute(document, problems) {
   return 1;
 }
 
-module.exports = { Grant, decodeGrant, detailsOf, isGrantId };
+module.exports = { Grant, argsOf, decodeGrant, isGrantId, originOf };

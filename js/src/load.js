@@ -131,11 +131,20 @@ function readGrant(root, isNamed, policyPath, id) {
     const settings = readSettings(policyPath, top.status.uid);
     const digest = sha256(data);
     if (settings.get("stamp") === "require") checkStamped(stamp, id, `sha256:${digest}`);
-    const identities = { ...originOf(root, top, policy, tools), settings, policyPath };
+    const identities = { ...originOf(root, top, policy, tools), settings, rules: rulesOf(settings), policyPath };
     return decodeGrant(data, id, { root, file: `${tools.path}/${id}.json`, sha256: digest, identities });
   } finally {
     walk.close();
   }
+}
+
+/** Return the settings by which rules decide. */
+function rulesOf(settings) {
+  return Object.freeze({
+    sensitive: settings.get("sensitive"),
+    requirePath: settings.get("require_path"),
+    undeclaredArgs: settings.get("undeclared_args"),
+  });
 }
 
 function originOf(root, ...directories) {

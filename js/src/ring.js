@@ -29,6 +29,9 @@ class Ring {
     this.bits = Math.log2(this.capacity);
     this.slots = place + SLOTS;
     this.mask = this.capacity - 1;
+    this.oldest = this.head() - this.capacity; // the ticket before which no hit counts any more, for this thread
+    this.seconds = 0; // of the clock, when that was so
+    this.nanoseconds = 0;
   }
 
   /** Return how many words a ring needs. */
@@ -37,7 +40,7 @@ class Ring {
   }
 
   /** Prepare words that nobody else knows yet; `hits` are pairs of a part of a second and the second. */
-  static prepare(words, place, capacity, hits = []) {
+  static prepare(words, place, capacity, hits) {
     words[place + CAPACITY] = capacity;
     words[place + HEAD] = capacity + hits.length; // the lap before is that of slots that were never written
     hits.forEach(([part, second], index) => {
@@ -149,17 +152,28 @@ class Ring {
 
   /** Return how many hits the last minute has; times are in order but for what happens at once. */
   countUsed(head, now) {
-    let low = 0;
-    let high = this.capacity;
+    const most = this.countLast(head, now);
+    let low = 0; // so many of the oldest have left the minute
+    for (let step = 1; low + step <= most && !this.isFresh(head - most + low + step - 1, now); step *= 2) low += step;
+    let high = most;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      if (this.isFresh(head - middle, now)) {
-        low = middle;
-      } else {
+      if (this.isFresh(head - most + middle - 1, now)) {
         high = middle - 1;
+      } else {
+        low = middle;
       }
     }
-    return low;
+    this.oldest = head - most + low;
+    return most - low;
+  }
+
+  /** Return how many hits may count: those since the oldest one that counted last, all if the clock went back. */
+  countLast(head, [seconds, nanoseconds]) {
+    const isLater = seconds > this.seconds || (seconds === this.seconds && nanoseconds >= this.nanoseconds);
+    this.seconds = seconds;
+    this.nanoseconds = nanoseconds;
+    return isLater ? Math.min((head - this.oldest) >>> 0, this.capacity) : this.capacity;
   }
 
   /** Return the seconds until `cost` more fit. */

@@ -37,9 +37,10 @@ function isLinkToNowhere(path) {
 
 function stopped(file, where) {
   const reason = firstLineOf(file);
-  const denied = new AccessDenied(new Decision("stopped", { detail: [where, reason].filter(Boolean).join(": ") }));
-  denied.hint = where ? `the administrator of this host ends it with \`sudo rm ${file}\`` : "an operator ends it with `cortex-policy resume`";
-  return denied;
+  const hint = where
+    ? `the administrator of this host ends it with \`sudo rm ${file}\``
+    : "an operator ends it with `cortex-policy resume`";
+  return new AccessDenied(new Decision("stopped", [where, reason].filter(Boolean).join(": "), hint));
 }
 
 function firstLineOf(file) {

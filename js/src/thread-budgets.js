@@ -12,8 +12,7 @@ const [MAGIC_AT, FREE_AT, START_AT, TABLE_AT] = [0, 1, 2, 3]; // words of the me
 const ENTRIES = 1024; // budgets: two words of a key, and the place of a ring
 const ENTRY_WORDS = 3;
 const FIRST_CAPACITY = 64;
-const MAX_CAPACITY = 2 ** 30;
-const DEFAULT_BYTES = 1 << 24;
+const DEFAULT_BYTES = 1 << 26; // of which a system gives only what is used
 const BEFORE_START = 2 ** 30; // seconds: slots that were never written are as old
 
 /** Budgets of one process. Give `memory` to a worker, and `new ThreadBudgets({memory})` there counts the same hits. */
@@ -52,7 +51,10 @@ class ThreadBudgets {
     const size = limit > Number.MAX_SAFE_INTEGER ? Number.MAX_SAFE_INTEGER : Number(limit);
     for (;;) {
       const answer = this.tryAsk(entry, size, cost, consumes);
-      if (answer !== undefined) return { limit, ...answer };
+      if (answer !== undefined) {
+        answer.limit = limit;
+        return answer;
+      }
     }
   }
 
@@ -61,11 +63,11 @@ class ThreadBudgets {
     const ring = this.ringOf(entry);
     const head = ring.head();
     const slot = ring.load(head);
-    if (ring.isTaken(head, slot)) return ring.finish(head, slot, this.now());
-    if (ring.isFrozen(slot)) return this.grow(entry, ring, head);
+    if (ring.isTaken(head, slot)) return void ring.finish(head, slot, this.now());
+    if (ring.isFrozen(slot)) return void this.replaceRing(entry, ring.place, 2 * ring.capacity, ring.hits(head));
     const now = this.now();
     if (!ring.fits(head, Math.min(limit, ring.capacity), cost, now)) {
-      if (ring.capacity < limit) return ring.freeze(head, slot);
+      if (ring.capacity < limit) return void ring.freeze(head, slot);
       consumes = false;
     }
     if (!consumes) return ring.head() === head ? budgetOf(ring, head, limit, cost, now, 0) : undefined;
@@ -73,8 +75,9 @@ class ThreadBudgets {
   }
 
   now() {
-    const [seconds, nanoseconds] = this.clock();
-    return [seconds - this.start, nanoseconds];
+    const now = this.clock();
+    now[0] -= this.start;
+    return now;
   }
 
   /** Return the place of the entry of a budget, which all threads find by its key alone. */
@@ -104,36 +107,38 @@ class ThreadBudgets {
 
   ringOf(entry) {
     let place = Atomics.load(this.words, entry.place + 2);
-    if (place === 0) {
-      const made = this.makeRing(FIRST_CAPACITY);
-      place = Atomics.compareExchange(this.words, entry.place + 2, 0, made) || made;
-    }
+    if (place === 0) place = this.replaceRing(entry, 0, FIRST_CAPACITY, []);
     if (entry.ring?.place !== place) entry.ring = new Ring(this.words, place);
     return entry.ring;
   }
 
-  makeRing(capacity, hits) {
+  /** Put a ring in the place of another one, unless a thread was faster; return the place of the one that counts. */
+  replaceRing(entry, old, capacity, hits) {
     const size = Ring.wordsFor(capacity);
-    const hasRoom = capacity <= MAX_CAPACITY && Atomics.load(this.words, FREE_AT) + size <= this.words.length;
-    const place = hasRoom ? Atomics.add(this.words, FREE_AT, size) : this.words.length;
-    if (place + size > this.words.length) {
-      throw new StateError("the budgets do not fit into their memory", "make it larger with `new ThreadBudgets({bytes})`");
-    }
+    const place = this.reserve(size);
     Ring.prepare(this.words, place, capacity, hits);
-    return place;
+    const found = Atomics.compareExchange(this.words, entry.place + 2, old, place);
+    if (found === old) return place;
+    this.words.fill(0, place, place + size);
+    Atomics.compareExchange(this.words, FREE_AT, place + size, place); // given back, if nobody has reserved more since
+    return found;
   }
 
-  /** Replace a ring that was frozen at this head by one of twice its size. */
-  grow(entry, ring, head) {
-    const larger = this.makeRing(2 * ring.capacity, ring.hits(head));
-    Atomics.compareExchange(this.words, entry.place + 2, ring.place, larger);
+  reserve(size) {
+    for (;;) {
+      const place = Atomics.load(this.words, FREE_AT);
+      if (place + size > this.words.length) {
+        throw new StateError("the budgets do not fit into their memory", "make it larger with `new ThreadBudgets({bytes})`");
+      }
+      if (Atomics.compareExchange(this.words, FREE_AT, place, place + size) === place) return place;
+    }
   }
 }
 
 function budgetOf(ring, head, limit, cost, now, consumed) {
   const used = ring.countUsed(head, now);
   const retryAfterSeconds = ring.waitSeconds(head, limit, cost, now);
-  return { used, remaining: Math.max(0, limit - used), retryAfterSeconds, consumed };
+  return { limit, used, remaining: Math.max(0, limit - used), retryAfterSeconds, consumed };
 }
 
 module.exports = { ThreadBudgets };

@@ -114,18 +114,19 @@ class CharacterReader {
 
   /** Read what follows a backslash: a code point, or the bounds of a set. */
   readEscape() {
+    const start = this.at - 1;
     const char = this.peek();
     this.at += 1;
     if (SYNTAX.has(char)) return char.codePointAt(0);
     if (CONTROLS.has(char)) return CONTROLS.get(char);
     if (NAMED.has(char)) return NAMED.get(char);
     if (char === "u" || char === "x") {
-      return (char === "u" ? this.readUnicodeEscape() : this.readHex(2)) ?? this.failUnknownEscape(char);
+      return (char === "u" ? this.readUnicodeEscape() : this.readHex(2)) ?? this.failUnknownEscape(char, start);
     }
-    return this.readRareEscape(char);
+    return this.readRareEscape(char, start);
   }
 
-  readRareEscape(char) {
+  readRareEscape(char, start) {
     const following = this.peek();
     if (char === "c" && LETTER.test(following)) {
       this.at += 1;
@@ -133,16 +134,16 @@ class CharacterReader {
     }
     if (char === "0" && !DIGIT.test(following)) return 0;
     if (char === "k" || (DIGIT.test(char) && char !== "0")) {
-      this.fail("a backreference, which is not supported", this.at - 2);
+      this.fail("a backreference, which is not supported", start);
     }
     if (char === "p" || char === "P") {
-      this.fail(`\`\\${char}\`, which is not supported: its tables change with Unicode`, this.at - 2);
+      this.fail(`\`\\${char}\`, which is not supported: its tables change with Unicode`, start);
     }
-    return this.failUnknownEscape(char);
+    return this.failUnknownEscape(char, start);
   }
 
-  failUnknownEscape(char) {
-    return this.fail(char ? `an unknown \`\\${char}\`` : "a `\\` at the end", this.at - 2);
+  failUnknownEscape(char, start) {
+    return this.fail(char ? `an unknown \`\\${char}\`` : "a `\\` at the end", start);
   }
 
   readHex(count) {
