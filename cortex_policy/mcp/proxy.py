@@ -115,11 +115,13 @@ class _Proxy:
         pump = ClientPump(RequestGate(self._guard, self._lists).judge, self._output, print_log_line)
         try:
             pump.carry_all(0, target)
-            self._has_input_ended = True
+            self._has_input_ended = True  # INVARIANT: before the server can see the end
         except ClientGoneError:
             self._tell(_CLIENT_GONE)
         except OSError:
             self._tell(_SERVER_DEAF)
+        finally:
+            os.close(target)
 
     def _carry_output(self, source: int) -> None:
         pump = ServerPump(self._lists, self._output)

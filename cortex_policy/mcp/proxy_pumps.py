@@ -1,6 +1,5 @@
 """The two directions of a proxy, each for a thread of its own, which waits for whoever does not read."""
 
-import os
 from threading import Lock
 
 from cortex_policy.batch.stream import read_when_ready, write_all
@@ -130,9 +129,6 @@ class ClientPump:
             write_all(target, verdict.to_server)
 
     def carry_all(self, source: int, target: int) -> None:
-        """Carry all lines, then close the server's input; raises as `carry` does."""
-        try:
-            for line in read_lines(source):
-                self.carry(line, target)
-        finally:
-            os.close(target)
+        """Carry all lines; raises as `carry` does."""
+        for line in read_lines(source):
+            self.carry(line, target)
