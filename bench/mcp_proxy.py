@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
-from startup import installed
+from startup import install_wheel
 
 CALLS = 10  # of a round
 LARGE = 10_000_000
@@ -108,7 +108,7 @@ def main(rounds: int) -> None:
     """Print the ratio for each kind of message."""
     with tempfile.TemporaryDirectory() as name:
         top = Path(name).resolve()
-        programs = installed(top)
+        programs = install_wheel(top)
         root = top / "root"
         (root / "docs").mkdir(parents=True)
         (root / ".cortex" / "policy" / "tools").mkdir(parents=True)
