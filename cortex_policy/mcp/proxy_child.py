@@ -24,6 +24,10 @@ _POLL_SECONDS = 0.01
 class ServerProcess:
     """A server that runs, the descriptor that it reads, and the one that it writes."""
 
+    process: int
+    stdin: int
+    stdout: int
+
     def __init__(self, process: int, stdin: int, stdout: int) -> None:
         """Take what was started."""
         self.process, self.stdin, self.stdout = process, stdin, stdout

@@ -43,7 +43,7 @@ class RefusedMessage(ValueError):
         """Take the code and the message of the error, and the ids of its requests; None is no id."""
         super().__init__(why)
         self.code = code
-        self.request_ids = [one for one in request_ids if one is not None]
+        self.request_ids: list[object] = [one for one in request_ids if one is not None]
 
 
 class LineSplitter:

@@ -38,7 +38,8 @@ class Notices:
         """Remember how the files are now."""
         self._changes = Changes(name)
         self._bus = InMemorySubscriptionBus()
-        self.listen = ListenHandler(self._bus, max_subscriptions=MAX_STREAMS)  # the handler of `subscriptions/listen`
+        # the handler of `subscriptions/listen`
+        self.listen: ListenHandler = ListenHandler(self._bus, max_subscriptions=MAX_STREAMS)
         self._session: ServerSession | None = None
         self._subscribed: set[str] = set()
 

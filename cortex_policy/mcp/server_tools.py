@@ -65,6 +65,10 @@ _EXPLANATION = {"explanation": {"type": "object", "description": "The result of 
 class ToolDescription:
     """What a model is told of a tool: its title and description, and the JSON schemas of both sides."""
 
+    description: str
+    input_schema: dict[str, Any]
+    title: str
+
     def __init__(self, title: str, description: str, takes: "Mapping[str, Any]", returns: "Mapping[str, Any]") -> None:
         """Take the texts, and the members that are returned."""
         self.title, self.description, self.input_schema = title, description, dict(takes)

@@ -13,6 +13,10 @@ class Question:
     The variables are None if they cannot be told from each other.
     """
 
+    is_terminal: bool
+    variables: list[str] | None
+    words: list[str]
+
     __slots__ = ("is_terminal", "variables", "words")
 
     def __init__(self, words: list[str], variables: list[str] | None, *, is_terminal: bool) -> None:

@@ -14,6 +14,9 @@ _SPECIAL_NAMES = frozenset("0123456789?$!#@*-")
 class WordScanner:
     """Reads words of a text, from a position on; a subclass reads the commands in what is replaced."""
 
+    at: int
+    text: str
+
     def __init__(self, text: str, at: int) -> None:
         """Begin with a word at a place of a text."""
         self.text, self.at = text, at
