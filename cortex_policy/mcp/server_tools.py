@@ -66,7 +66,7 @@ class ToolDescription:
     """What a model is told of a tool: its title and description, and the JSON schemas of both sides."""
 
     description: str
-    input_schema: dict[str, Any]
+    input_schema: "dict[str, Any]"
     title: str
 
     def __init__(self, title: str, description: str, takes: "Mapping[str, Any]", returns: "Mapping[str, Any]") -> None:
