@@ -113,9 +113,7 @@ def _without_state(context: MiddlewareContext[CallToolRequestParams]) -> Abstrac
 async def _denial_result(
     decision: "ToolDecision", context: MiddlewareContext[CallToolRequestParams], name: str
 ) -> ToolResult:
-    request = _request_of(context)
-    version = request.protocol_version if request is not None else None
-    structured, meta = place_members(decision, version, has_schema=await _has_schema(context, name))
+    structured, meta = place_members(decision, has_schema=await _has_schema(context, name))
     content = [TextContent(type="text", text=decision.text)]
     return ToolResult(content=content, structured_content=structured, meta=meta, is_error=True)
 

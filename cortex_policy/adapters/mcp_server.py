@@ -67,16 +67,16 @@ class GrantMiddleware:
         if isinstance(decision, UserQuestion):
             return _wire_result(question_result(decision), ctx.protocol_version)
         if not decision.allowed:
-            return _wire_result(self._denial_result(decision, name, ctx.protocol_version), ctx.protocol_version)
+            return _wire_result(self._denial_result(decision, name), ctx.protocol_version)
         if self._trips.is_own_state(state):  # the tool would take it for its own
             params = {key: value for key, value in params.items() if key not in STATE_MEMBERS}
         # INVARIANT: the tool gets the arguments that were decided
         return await call_next(replace(ctx, params={**params, "arguments": decision.arguments}))
 
-    def _denial_result(self, decision: "ToolDecision", name: str, version: str) -> CallToolResult:
+    def _denial_result(self, decision: "ToolDecision", name: str) -> CallToolResult:
         tool = self._tools.get_tool(name)
         has_schema = tool is not None and tool.output_schema is not None
-        structured, meta = place_members(decision, version, has_schema=has_schema)
+        structured, meta = place_members(decision, has_schema=has_schema)
         content: list[ContentBlock] = [TextContent(type="text", text=decision.text)]
         return CallToolResult(content=content, structured_content=structured, _meta=meta, is_error=True)
 

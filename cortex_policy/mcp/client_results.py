@@ -30,12 +30,11 @@ def question_result(question: "UserQuestion") -> InputRequiredResult:
 
 
 def place_members(
-    decision: "ToolDecision", protocol_version: str | None, *, has_schema: bool
+    decision: "ToolDecision", *, has_schema: bool
 ) -> "tuple[dict[str, Any] | None, dict[str, Any] | None]":
     """Return the structured content and the `_meta` of a denial: one of them has the members.
 
-    Clients of older revisions hold a denial to the `outputSchema` of the tool, and show an error of their own.
+    What a tool with an `outputSchema` returns as structured content must conform to it, and no revision exempts errors:
+    the client of the SDK for TypeScript would show an error of its own in place of the denial.
     """
-    if has_schema and protocol_version is not None and protocol_version not in MODERN_PROTOCOL_VERSIONS:
-        return None, {DECISION_KEY: decision.members}
-    return decision.members, None
+    return (None, {DECISION_KEY: decision.members}) if has_schema else (decision.members, None)

@@ -73,7 +73,7 @@ def scene(root: Path) -> Scene:
 
 
 def members(result: CallToolResult) -> dict[str, Any]:
-    """Return the members of a denial: clients of older revisions would hold them to the schema of the tool."""
+    """Return the members of a denial: in `_meta` if the tool has a schema for its results."""
     if result.structured_content is not None:
         return result.structured_content
     assert result.meta is not None
@@ -100,7 +100,7 @@ def test_a_denied_call_is_a_result_for_the_model(scene: Scene, mode: str) -> Non
     """With the members of `check --json`, those without a value too."""
     result = scene.call("read", mode, path="src/x")
     assert "only in `docs`" in denied(result, "path_outside_scope")
-    assert (result.structured_content is None) is (mode == "legacy")
+    assert result.structured_content is None  # it would break the schema that the tool has for its results
     assert members(result)["grant"]["id"] == "fs"
     assert members(result)["approval"] is None
     assert scene.ran == []
