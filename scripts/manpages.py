@@ -40,7 +40,7 @@ SETTINGS_FILES = (
         "~/.config/cortex-policy/config.toml",
         "The settings of the user; below XDG_CONFIG_HOME if that is absolute, and on macOS in ~/Library/Application Support.",
     ),
-    ("DIR/.cortex/policy/config.toml", "The settings of the project, which can only be stricter."),
+    ("DIR/.cortex/policy/config.toml", "Use the project's settings, which can only restrict."),
 )
 SETTINGS_TEXT = (
     "Settings hold for all grants of a root, a user or a system. They are in TOML files and in the environment. Any error in them, also an unknown key, makes every check fail with exit code 27: no setting is skipped.",

@@ -79,7 +79,7 @@ def program_options(
     version: Annotated[bool, typer.Option(*VERSION_OPTIONS, callback=_print_version, is_eager=True,
                                           help="Print the version and exit.")] = False,
 ) -> None:  # fmt: skip
-    """Check what a tool may do against its grant, and look after the grants.
+    """Check calls of tools against grants, and manage the grants.
 
     A grant is a JSON file, `.cortex/policy/tools/<id>.json`, in the directory you work in or one above it. Only exit
     code 0 means allowed: a call that cannot be decided is denied.

@@ -121,7 +121,10 @@ class DecisionCommand(CommandWithExamples):
         """Add a record for `--help`, which exits with a code of its own here."""
         records = super().help_records(ctx)
         return records | {
-            "Options": [*records["Options"], ("-h, --help", "Print this help; exits with 0 only without other words.")]
+            "Options": [
+                *records["Options"],
+                ("-h, --help", "Print this help; the exit code is 0 only without other words."),
+            ]
         }
 
     def format_epilog(self, _: Any, formatter: Any) -> None:

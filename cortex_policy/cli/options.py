@@ -89,7 +89,7 @@ RootOption = Annotated[str | None, typer.Option("--root", metavar="DIR", help=RO
 SocketOption = Annotated[
     str | None,
     typer.Option(
-        "--socket", metavar="PATH", help="Listen on this socket, in a directory of yours alone.", show_default=False
+        "--socket", metavar="PATH", help="Listen on this socket; only you may use its directory.", show_default=False
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
@@ -99,7 +99,9 @@ YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 WideningOption = Annotated[
     bool, typer.Option("--allow-widening", help="Save without asking even if it may allow more than before.")
 ]
-ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with the text that the last session left.")]
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Continue with the text that the last session did not save.")
+]
 WaitOption = Annotated[
     float,
     typer.Option(
@@ -107,7 +109,7 @@ WaitOption = Annotated[
         metavar="SECONDS",
         parser=number_parser(),
         show_default=False,
-        help="Wait up to SECONDS for another writer.",
+        help="If another command is writing, wait up to SECONDS for it.",
     ),
 ]
 NumberOption = Annotated[

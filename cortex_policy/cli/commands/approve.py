@@ -12,7 +12,7 @@ from cortex_policy.core.text import message_line
 from cortex_policy.state.roots import raise_if_ambiguous
 
 RequestArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="Id of the request, from the denial.", show_default=False)
+    str, typer.Argument(metavar="ID", help="Id of the request, as the denial printed it.", show_default=False)
 ]
 
 
@@ -27,8 +27,8 @@ def approve(
     """Allow one call that waits for a human, once.
 
     It shows the call and asks; without a terminal it needs `--yes`. The approval fits only this call: the same grant,
-    unchanged, and the same action, arguments, paths, directory, cost and user. The call uses it up, and it expires
-    after the setting `approvals.timeout_seconds`. The rate still counts.
+    unchanged, and the same action, arguments, paths, directory, cost and user. It ends with that call, or after the
+    time that the setting `approvals.timeout_seconds` gives. The rate still applies.
 
     $ cortex-policy approve 1f0c9a7e
     $ cortex-policy approve 1f0c9a7e --yes --json
@@ -57,8 +57,8 @@ def deny(
 ) -> None:
     """Deny a call that waits for a human.
 
-    It also revokes an approval that was not used yet. A `check` that waits for the answer ends at once. For as long as
-    `approvals.timeout_seconds` says, the same call is denied without a new request.
+    It also revokes an approval that was not used yet. A `check` that waits for the answer ends at once. The same call
+    is then denied without a new request, for the time that the setting `approvals.timeout_seconds` gives.
 
     $ cortex-policy deny 1f0c9a7e
     $ cortex-policy deny 1f0c9a7e --reason "not during the freeze"

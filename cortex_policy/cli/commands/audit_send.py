@@ -27,16 +27,14 @@ class Mode(StrEnum):
 
 
 def send(  # noqa: PLR0913 - one parameter for each option
-    url: Annotated[str, typer.Argument(metavar="URL", help="Where to: https, or http on this host.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="The receiver's address: https, or http on this host.")],
     log: Annotated[
         str | None, typer.Argument(metavar="LOG", help="An audit log; default: `audit.file`.", show_default=False)
     ] = None,
     *,
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Keep sending new events, until a signal comes.")
-    ] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep sending new events until interrupted.")] = False,
     mode: Annotated[
-        Mode, typer.Option("--mode", help="One event a request, or up to 100 if the receiver takes batches.")
+        Mode, typer.Option("--mode", help="A request carries one event; with batch, up to 100.")
     ] = Mode.STRUCTURED,
     token: Annotated[
         str | None,
@@ -47,7 +45,7 @@ def send(  # noqa: PLR0913 - one parameter for each option
         typer.Option(
             "--cursor",
             metavar="FILE",
-            help="Up to where events were sent; default: beside the log.",
+            help="The file that remembers what was sent; default: beside the log.",
             show_default=False,
         ),
     ] = None,
@@ -56,9 +54,9 @@ def send(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Send the events of the audit log over HTTP, as CloudEvents.
 
-    It sends what was logged since the last run, in order, also from rotated files; the first run sends all that is
-    there. An event may arrive twice, with the same id. The exit code is 3 if events wait because the receiver does not
-    take them, and 1 if it refused some for good, or a rotated file was gone before it was sent.
+    It sends what was logged since its last run, in order, rotated files included; the first run sends the whole log. An
+    event may arrive twice, with the same id. The exit code is 3 if events could not be delivered yet. It is 1 if the
+    receiver refused some for good, or if a rotated file was deleted before it was sent.
 
     $ cortex-policy audit send https://bus.example.org/events
     $ cortex-policy audit send https://bus.example.org/ --mode batch --token t

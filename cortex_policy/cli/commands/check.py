@@ -44,11 +44,12 @@ def check(  # noqa: PLR0913 - the options of a call, and of requests
     paths; `cortex-policy-grant`(5) says more.
 
     With `--batch`, each line of FILE (`-` is stdin) is a call, such as `{"grant": "git", "action": "tree", "args":
-    {"path": "docs/x"}}`; it may have `cost`, `peek` and `id`. Its answer is one line with the members of `--json` and
-    the same `id`. The exit code is 0 only if there was a line and each was allowed. With `--request`, FILE is one
-    AuthZEN 1.0 request, which is counted only if its `context.consume` is true.
+    {"path": "docs/x"}}`; it may also have `cost`, `peek` and `id`. Each line is answered by one line, with the members
+    of `--json` and the same `id`. The exit code is 0 only if there was at least one call and every call was allowed.
+    With `--request`, FILE is one AuthZEN 1.0 request, which is counted only if its `context.consume` is true.
 
-    `check --help` and `check --version` exit with 0 only without other words, so they never look like an allowed call.
+    With other words beside them, `check --help` and `check --version` do not exit with 0, so they never look like an
+    allowed call.
 
     $ cortex-policy check git tree --path docs/x --require-path || exit
     $ cortex-policy check git tree --path docs/x --peek --json

@@ -33,8 +33,8 @@ def config() -> None:
 def list_settings(root: RootOption = None, *, output: TableOption = None, json: JsonOption = False) -> None:
     """List the settings, their sources, and what they override.
 
-    `-` means that a setting is not set. Invalid settings come first, with exit code 27, as for every check.
-    `cortex-policy-config`(5) explains each setting.
+    `-` means that a setting is not set. Invalid settings are listed first, and the exit code is then 27, as for every
+    check. `cortex-policy-config`(5) explains each setting.
 
     $ cortex-policy config list
     $ cortex-policy config list --json

@@ -22,11 +22,9 @@ if TYPE_CHECKING:
     from cortex_policy.manage.settings.write import SettingsFile
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the setting.", show_default=False)]
-UserOption = Annotated[bool, typer.Option("--user", help="Your user settings (default).")]
-ProjectOption = Annotated[
-    bool, typer.Option("--project", help="The settings of the project, which can only be stricter.")
-]
-SystemOption = Annotated[bool, typer.Option("--system", help="The settings of the system (root only).")]
+UserOption = Annotated[bool, typer.Option("--user", help="Use your own settings; this is the default.")]
+ProjectOption = Annotated[bool, typer.Option("--project", help="Use the project's settings, which can only restrict.")]
+SystemOption = Annotated[bool, typer.Option("--system", help="Use the system's settings (root only).")]
 
 
 def _settings_file_of_options(
@@ -54,8 +52,8 @@ def set_setting(
 ) -> None:
     """Set a setting in a file; its comments stay.
 
-    Separate the items of a list by commas. If more would be allowed than before, or less would be recorded, it asks as
-    `set` does for grants.
+    Separate the items of a list by commas. If more would be allowed than before, or less would be recorded, it asks for
+    confirmation, as `set` does for grants.
 
     $ cortex-policy config set require_path true
     $ cortex-policy config set sensitive ask --project
@@ -130,8 +128,8 @@ def path(target: "SettingsFile", *, json: JsonOption = False) -> None:
 def edit(target: "SettingsFile", *, resume: ResumeOption = False, wait_seconds: WaitOption = 0.0) -> None:
     """Edit a settings file, and save it if it is valid.
 
-    It opens a private copy in the editor of the setting `editor`, `$VISUAL` or `$EDITOR`. A text that is not saved is
-    kept, and its path is printed.
+    It opens a private copy in the editor that the setting `editor`, `$VISUAL` or `$EDITOR` names. A text that is not
+    saved is kept, and its path is printed.
 
     $ cortex-policy config edit
     $ cortex-policy config edit --project

@@ -34,7 +34,7 @@ def diff(  # noqa: PLR0913 - one parameter for each option
     revision: Annotated[
         str | None,
         typer.Option(
-            "--against", metavar="REV", help="Compare the grants, or OLD alone, with a git revision, or with `stamp`."
+            "--against", metavar="REV", help="Compare all grants, or only OLD, with a git revision, or with `stamp`."
         ),
     ] = None,
     fail_on: Annotated[
@@ -47,11 +47,12 @@ def diff(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Report whether a change allows more than before, or less.
 
-    The verdict is same, narrowed, widened or both. It compares the calls that are allowed: `docs` and `docs/` are
-    the same. A change counts as widened unless it is proven to allow nothing more. An absent or invalid grant
-    allows nothing. A newly declared argument, or one that now counts as a path, is widened: before,
-    `undeclared_args` or `require_path` may have denied the call. With `undeclared_args = "deny"` the first scope of
-    a grant is widened too, because undeclared paths then pass.
+    The verdict is same, narrowed, widened or both. It compares the calls that are allowed: `docs` and `docs/` are the
+    same. A change counts as widened unless it is proven to allow nothing more. An absent or invalid grant allows
+    nothing. A newly declared argument counts as widened, because `undeclared_args` may have denied calls with it; so
+    does an argument that becomes a path, because `require_path` may have denied calls without one. With
+    `undeclared_args = "deny"`, a first scope counts as widened too: paths that are not declared were denied before, and
+    are now allowed in the scope.
 
     `--against stamp` compares with what was stamped last, and so shows what was edited by hand. If the stamped text
     is neither in the history nor in the last commit, the whole grant counts as widened.

@@ -9,9 +9,10 @@ from cortex_policy.cli.roots import find_inner_root_or_none
 def doctor(root: RootOption = None, *, json: JsonOption = False) -> None:
     """Check each thing that can be wrong on this machine.
 
-    Each check is ok, a warning or a problem, with the command that fixes it, and the command that was tried. It asks
-    your shell for completions, which runs your start-up files, writes and locks a file beside the rate state, and makes
-    the lock of the audit log as a check does. It exits with 1 if there is a problem.
+    Each line is ok, a warning or a problem, with the command that fixes it and, if a program failed, the command that
+    was tried. The tests have side effects: your shell runs its start-up files to list completions, a file beside the
+    rate state is written and locked, and the audit log's lock file is created if it is missing. It exits with 1 if
+    there is a problem.
 
     $ cortex-policy doctor
     $ cortex-policy doctor --json --root /srv/repo

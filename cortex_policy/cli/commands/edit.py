@@ -26,13 +26,13 @@ def edit(
 ) -> None:
     """Edit a grant in your editor, and save it if it loads.
 
-    It opens a private copy in the editor of the setting `editor`, `$VISUAL` or `$EDITOR`. Then it shows what is wrong
-    with the text and whether it allows more than before. It asks before it saves. A text that is not saved is kept, and
-    its path is printed.
+    It opens a private copy in the editor that the setting `editor`, `$VISUAL` or `$EDITOR` names. Then it shows what is
+    wrong with the text and whether it allows more than before. It asks before it saves. A text that is not saved is
+    kept, and its path is printed.
 
     Nobody else can write grants while you edit.
 
-    An editor that returns while the text is open needs an option to wait; for known editors it is added.
+    An editor that returns while the text is open needs an option that makes it wait; for known editors it is added.
 
     $ cortex-policy edit git
     $ cortex-policy edit git --wait 60

@@ -14,10 +14,11 @@ def explain(fields: dict[str, Any], *, json: options.JsonFlag = 0) -> None:
     """Explain, rule by rule, how a call is decided; count nothing.
 
     For each rule it prints the result and the line of the grant. For a denial it prints the nearest allowed value, what
-    is still allowed, the operator's command, and who may run it. The exit code is that of the decision: only 0 means
-    allowed.
+    is still allowed, the command with which an operator can allow the call, and who may run that command. The exit code
+    is that of the decision: only 0 means allowed.
 
-    It says which arguments were treated as paths, and names a value that looks like a path and was not.
+    It says which arguments were treated as paths, and points out a value that looks like a path but was not treated as
+    one.
 
     `check --explain` prints the same for a call that it counts.
 

@@ -16,7 +16,9 @@ def doctor(
     agent: Annotated[
         Agent | None,
         typer.Argument(
-            metavar="AGENT", help="Only this one: claude, codex, gemini, cursor, copilot or vscode.", show_default=False
+            metavar="AGENT",
+            help="Only this agent: claude, codex, gemini, cursor, copilot or vscode.",
+            show_default=False,
         ),
     ] = None,
     root: RootOption = None,
@@ -25,11 +27,11 @@ def doctor(
 ) -> None:
     """Test whether each installed hook blocks what it must block.
 
-    It reports what `hook status` reports, then runs each line as its agent would. It tries a tool that is always
+    It reports what `hook status` reports, then runs each hook as its agent would. It tries a tool that is always
     denied, and in a temporary root an allowed call, a denied call, hostile variables, broken rules, an unreadable
-    grant, a hanging disk, a hanging program and a missing program. That takes up to half a minute for each line. If
-    there is an audit log, it records the calls in the temporary root. It exits with 1 if a call would run that must
-    not, or an allowed call would not run.
+    grant, a hanging disk, a hanging program and a missing program. That takes up to half a minute for each hook. If
+    there is an audit log, these calls are recorded in it. It exits with 1 if a call that must be denied would run, or
+    an allowed call would not.
 
     $ cortex-policy hook doctor
     $ cortex-policy hook doctor claude --json

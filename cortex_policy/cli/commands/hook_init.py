@@ -25,7 +25,9 @@ def init(
     *,
     agent: Annotated[
         list[Agent] | None,
-        typer.Option("--agent", metavar="AGENT", help="Write rules for this agent; repeatable. Default: those found."),
+        typer.Option(
+            "--agent", metavar="AGENT", help="Write rules for this agent; repeatable. Default: all that were found."
+        ),
     ] = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
@@ -36,8 +38,8 @@ def init(
 
     The rules are in `.cortex/policy/hooks.toml`, with comments: separate rules for tools that read, tools that write,
     shells, MCP tools and harmless tools. Existing grants are kept. Agents are found by their settings directory or
-    their program. Tools may write in the directories of the root, except those whose files others run later, such as
-    `.github`. Tools that no rule names are denied.
+    their program. Tools may write in the directories of the root, except those with files that other programs run
+    later, such as `.github`. Tools that no rule names are denied.
 
     It shows all files, then asks; without a terminal it needs `--yes`. No file is overwritten. Each file is one write,
     which `cortex-policy undo` undoes.

@@ -37,9 +37,11 @@ class Agent(StrEnum):
 AgentArgument = Annotated[
     Agent, typer.Argument(metavar="AGENT", help="claude, codex, gemini, cursor, copilot or vscode.", show_default=False)
 ]
-UserOption = Annotated[bool, typer.Option("--user", help="Your own settings of the agent; this is the default.")]
-ProjectOption = Annotated[bool, typer.Option("--project", help="The agent's settings in the root.")]
-ManagedOption = Annotated[bool, typer.Option("--managed", help="The agent's settings for all users of this host.")]
+UserOption = Annotated[bool, typer.Option("--user", help="Change your own settings of the agent; this is the default.")]
+ProjectOption = Annotated[bool, typer.Option("--project", help="Change the agent's settings in the root.")]
+ManagedOption = Annotated[
+    bool, typer.Option("--managed", help="Change the agent's settings for all users of this host.")
+]
 
 
 class SettingsOptions(Value):
@@ -84,8 +86,8 @@ def install(options: SettingsOptions) -> None:
     """Install a hook that checks each tool call of an agent.
 
     It adds one entry to the agent's settings and changes no other byte. It shows the change, then asks; without a
-    terminal it needs `--yes`. The entry names this Python, this program and the root by absolute paths, and ignores the
-    agent's environment. With `--project` the agent tells it where the root is.
+    terminal it needs `--yes`. The entry names this Python, this program and the root by absolute paths, and the hook
+    ignores the agent's environment. With `--project`, the agent tells the hook where the root is.
 
     $ cortex-policy hook install claude --dry-run
     $ cortex-policy hook install codex --yes

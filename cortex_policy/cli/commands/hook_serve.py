@@ -57,12 +57,20 @@ def _server_options(
     key: Annotated[
         str | None,
         typer.Option(
-            "--key", metavar="FILE", help="The key of clients that sign; default: PATH.key.", show_default=False
+            "--key",
+            metavar="FILE",
+            help="The file of the key that clients sign with; default: PATH.key.",
+            show_default=False,
         ),
     ] = None,
     token: Annotated[
         str | None,
-        typer.Option("--token", metavar="FILE", help="The bearer token of clients of the port.", show_default=False),
+        typer.Option(
+            "--token",
+            metavar="FILE",
+            help="The file of the bearer token that clients of the port send.",
+            show_default=False,
+        ),
     ] = None,
 ) -> ServerOptions:
     if not sys.platform.startswith("linux"):
@@ -79,19 +87,21 @@ def serve(
     options: ServerOptions,
     *,
     tag: Annotated[
-        str, typer.Option("--install", metavar="TAG", help="A name that differs from other hooks of the agent.")
+        str, typer.Option("--install", metavar="TAG", help="A name that no other hook of the agent has.")
     ] = "",
     deadline: Annotated[
-        str, typer.Option("--deadline", metavar="SECONDS", help="Deny a call that was not decided by then.")
+        str, typer.Option("--deadline", metavar="SECONDS", help="Deny a call that is not decided within SECONDS.")
     ] = f"{DEADLINE_SECONDS:g}",
     json: JsonOption = False,
 ) -> None:
     """Answer an agent's hooks over a socket, in milliseconds.
 
-    Answers and counts are those of `hook AGENT`: everything is read again for each call. It takes one payload for each
-    request over HTTP: `POST /` is answered with the JSON of the agent, `POST /process` with what a hook's process would
-    say. A request to the socket must be signed with the key, and so is its answer; examples/hook_client.py is a client.
-    The files of key and token are made if they are missing. It ends with the process that started it, or by a signal.
+    It answers and counts as `hook AGENT` does: everything is read again for each call. Each HTTP request carries one
+    payload of the agent. `POST /` is answered with the JSON that the agent expects, `POST /process` with what the
+    process of a hook would output. A request to the socket must be signed with the key, and so is its answer;
+    examples/hook_client.py is a client.
+    The files of `--key` and `--token` are created if they are missing. It ends when the process that started it ends,
+    or at a signal.
 
     $ cortex-policy hook serve codex --root /srv/repo
     $ cortex-policy hook serve claude --port 8931 --token ~/.cortex/hook.token

@@ -15,9 +15,9 @@ COLUMNS = ("AGENT", "LEVEL", "LINE", "ROOT", "FILE")
 def status(root: RootOption = None, *, output: TableOption = None, json: JsonOption = False) -> None:
     """Show which agents have a hook, and whether they run it.
 
-    It reads your settings, those of the root and those of this host, and runs nothing. A line is current if `hook
-    install` would write the same. A problem is a line that the agent skips or that is not current, a word that
-    switches hooks off, or a file that the agent cannot read. If there is a problem, it exits with 1.
+    It reads your settings, those of the root and those of this host, and runs nothing. A hook is current if `hook
+    install` would write the same line today. It is a problem if the agent skips a hook, if a hook is not current, if a
+    setting switches hooks off, or if the agent cannot read a file. If there is a problem, it exits with 1.
 
     $ cortex-policy hook status
     $ cortex-policy hook status --json

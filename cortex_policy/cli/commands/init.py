@@ -37,9 +37,9 @@ def init(
     The pre-commit hooks check before each commit that the grants are valid, formatted and stamped, and report whether
     they allow more. They run the installed cortex-policy.
 
-    Every write changes the stamp, so git reports a conflict between two branches even if they changed different
-    grants. With `--git` git asks this program to merge the stamp. The settings are in `.git/config`: run it once in
-    each clone.
+    Every write changes the stamp, so git reports a conflict between two branches even if they changed different grants.
+    With `--git`, git asks this program to merge the stamp. The settings are in `.git/config`: run it once in each
+    clone.
 
     $ cortex-policy init
     $ cortex-policy init --pre-commit --git

@@ -10,7 +10,7 @@ mcp_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True)
 
 @mcp_app.callback()
 def mcp() -> None:
-    """Put the grants before MCP servers, and answer models."""
+    """Check MCP tool calls, and answer a model's questions."""
 
 
 mcp_app.command("proxy", cls=ProxyCommand)(mcp_proxy.proxy)

@@ -16,18 +16,21 @@ def proxy(
     server: Annotated[
         str,
         typer.Option(
-            "--server", metavar="NAME", help="The name of the server in hooks.toml, before the `/`.", show_default=False
+            "--server",
+            metavar="NAME",
+            help="The server's name in hooks.toml: the part before the `/`.",
+            show_default=False,
         ),
     ],
     root: RootOption = None,
 ) -> None:
-    """Put the grants before the tools of any MCP server.
+    """Check each tool call of an MCP server against the grants.
 
-    It starts COMMAND, a server on standard input and output, and carries messages between it and the client. Each call
-    of a tool is decided by the rules of hooks.toml for `NAME/tool`, and takes its hits, before the server gets it. A
-    denied call is answered with the reason, for the model to read. Tools that are never allowed are not listed.
+    It starts COMMAND, a server on standard input and output, and carries messages between it and the client. Before the
+    server gets a tool call, the rules of hooks.toml for `NAME/tool` decide it, and an allowed call is counted. A denied
+    call is answered with the reason, for the model to read. Tools that are never allowed are not listed.
 
-    It ends with the server, and with its exit code; SIGTERM, SIGINT and SIGHUP are passed on.
+    It ends when the server ends, with the same exit code; SIGTERM, SIGINT and SIGHUP are passed on.
 
     $ cortex-policy mcp proxy --server files -- mcp-server-filesystem /srv/repo
     $ cortex-policy mcp proxy --server git -- uvx mcp-server-git

@@ -48,8 +48,8 @@ def new(
     """Create a grant.
 
     On a terminal, if `--allow` or `--rate` is missing, it asks for all missing values. A new grant allows what was not
-    allowed before, so the command asks for the word `widen`; without a terminal it needs `--allow-widening`. `--arg` is
-    as in `cortex-policy set`, and `cortex-policy-grant`(5) explains all that a grant may hold.
+    allowed before, so the command asks for the word `widen`; without a terminal it needs `--allow-widening`. `--arg`
+    works as in `cortex-policy set`, and `cortex-policy-grant`(5) explains all that a grant may hold.
 
     $ cortex-policy new fs.write
     $ cortex-policy new git --allow tree --rate 30 --scope docs --allow-widening

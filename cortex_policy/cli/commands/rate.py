@@ -116,7 +116,7 @@ def reset(
 ) -> None:
     """Reset the budgets of a grant: its counted calls are forgotten.
 
-    A server forgets them for all hosts. On a terminal it asks; without one it needs `--yes`.
+    If a server counts them, it forgets them for all hosts. On a terminal it asks; without one it needs `--yes`.
 
     $ cortex-policy rate reset git
     $ cortex-policy rate reset git tree --yes
@@ -165,8 +165,8 @@ def purge_all_budgets(
 ) -> None:
     """Delete all rate state of this root: all its budgets are full again.
 
-    Those on a server stay as they are. It also removes unexpected files there,
-    which make every check exit with 24. On a terminal it asks; without one it needs `--yes`.
+    Budgets that a server counts stay as they are. It also removes unexpected files there, which make every check exit
+    with 24. On a terminal it asks; without one it needs `--yes`.
 
     $ cortex-policy rate purge --yes
     """

@@ -34,7 +34,7 @@ def replay(
     *,
     proposed: Annotated[
         str | None,
-        typer.Option("--with", metavar="REV|DIR", help="Decide on the grants of a git revision or a directory."),
+        typer.Option("--with", metavar="REV|DIR", help="Use the grants of a git revision or a directory."),
     ] = None,
     since: SinceOption = None,
     fail_on: Annotated[

@@ -17,7 +17,8 @@ from cortex_policy.state.local_times import localize_times
 def resume(root: RootOption = None, *, json: JsonOption = False) -> None:
     """End the emergency stop of a root.
 
-    It does not ask. It prints who made the stop, when and why. A stop of the whole host stays; `list` shows it too.
+    It does not ask. It prints who made the stop, when and why. It does not end a stop of the whole host, which `list`
+    shows too.
 
     $ cortex-policy resume
     $ cortex-policy resume --json --root /srv/repo

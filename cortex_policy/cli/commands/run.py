@@ -22,9 +22,11 @@ def run(
     *,
     wait: options.SingleWaitOption = None,
     for_each: Annotated[
-        int, options.flag_option("--for-each", sentence="Decide each path on stdin, one a line, by itself.")
+        int, options.flag_option("--for-each", sentence="Decide each path on stdin by itself; one path per line.")
     ] = 0,
-    nul: Annotated[int, options.flag_option("-0", sentence="The paths of --for-each end with NUL.")] = 0,
+    nul: Annotated[
+        int, options.flag_option("-0", sentence="With --for-each: paths end with NUL, not with a newline.")
+    ] = 0,
     denied_exit: Annotated[
         list[str] | None, value_option("N", "Exit code of a denial, 1 to 255, instead of 10-29.")
     ] = None,
@@ -41,7 +43,7 @@ def run(
     With `--for-each`, each path on stdin is decided and counted by itself, and the command runs once for each path that
     is allowed. Denied paths are reported, and the others still run. The exit code is the first that was not 0.
 
-    COMMAND has its own exit codes; `--denied-exit` gives denials one that it does not use.
+    COMMAND may use the exit codes of a denial itself; `--denied-exit` gives denials another one.
 
     $ cortex-policy run git tree --path docs/x -- cat {}
     $ cortex-policy run git tree --require-path --path docs/x -- ./tool --file={}

@@ -39,18 +39,25 @@ def serve(  # noqa: PLR0913 - one parameter for each option
     token: Annotated[
         str | None,
         typer.Option(
-            "--token", metavar="FILE", help="The bearer token of clients; made if it is missing.", show_default=False
+            "--token",
+            metavar="FILE",
+            help="The file of the bearer token that clients send; created if it is missing.",
+            show_default=False,
         ),
     ] = None,
     cert: Annotated[
-        str | None, typer.Option("--cert", metavar="FILE", help="The certificate for TLS.", show_default=False)
+        str | None,
+        typer.Option("--cert", metavar="FILE", help="The file of the certificate for TLS.", show_default=False),
     ] = None,
     key: Annotated[str | None, typer.Option("--key", metavar="FILE", help="Its key.", show_default=False)] = None,
     workers: Annotated[
-        int, typer.Option("--workers", metavar="N", min=1, max=MAX_WORKERS, help="So many processes answer.")
+        int, typer.Option("--workers", metavar="N", min=1, max=MAX_WORKERS, help="How many processes answer.")
     ] = 1,
     link: Annotated[
-        bool, typer.Option("--link", help="Print a link to the page of the server that runs with these words, and end.")
+        bool,
+        typer.Option(
+            "--link", help="Print a link to the page of the server that runs with the same options, and exit."
+        ),
     ] = False,
     json: JsonOption = False,
 ) -> None:
@@ -58,7 +65,7 @@ def serve(  # noqa: PLR0913 - one parameter for each option
 
     It listens on a socket that only you and root can use, unless `--tcp` names an address; if systemd started it with a
     socket, it uses that. A request is a question and counts nothing, unless its context says `"consume": true`. Edits
-    and stops count at once. It ends by a signal. It needs `pip install 'cortex-policy[serve]'`.
+    and stops take effect at once. It ends at a signal. It needs `pip install 'cortex-policy[serve]'`.
 
     At `/` it has a page for browsers, which shows grants, budgets, denials, waiting approvals and stops, and changes
     nothing. `--link` prints a link that opens the page of a running server once, within a minute.

@@ -74,8 +74,8 @@ def set_grant(
     `--arg` takes a name, a type and any number of keywords: NAME=TYPE,KEYWORD=VALUE; or a declaration as JSON:
     NAME={JSON}. The types are string, number, integer, boolean, array, object and null; `cortex-policy-grant`(5) lists
     the keywords. Separate values of `enum`, or types, by `|`. `items` takes the type of the items, and `items.KEYWORD`
-    a value of one of their keywords. A comma inside of a value is `\,`. Declaring an argument counts as
-    widening, because the setting `undeclared_args` may have denied calls that pass it.
+    a value of one of their keywords. Write a comma in a value as `\,`. Declaring an argument counts as widening,
+    because the setting `undeclared_args` may have denied calls that pass it.
 
     $ cortex-policy set git --rate 60 --dry-run
     $ cortex-policy set git --allow push --allow-widening

@@ -117,10 +117,11 @@ def write(
 def merge(root: RootOption = None, *, wait_seconds: WaitOption = 0.0, json: JsonOption = False) -> None:
     """Put the stamp right after a merge, a rebase or a cherry-pick.
 
-    It accepts each grant that one of the two sides had stamped, and writes a version after both: whether git left
-    conflict markers in the stamp, or a version or checksum of one side. Each side had its own question, so it asks
-    none, and prints what changes for this side. A grant that neither side had stamped is reported (exit 1) and still
-    differs from its stamp; one with conflict markers has to be resolved first (21).
+    It accepts each grant that one of the two sides had stamped, and writes a version that is later than both. It does
+    not matter whether git left conflict markers in the stamp, or took the version or checksum of one side. It asks
+    nothing, because each side was confirmed when it was written; it prints what changes for this side. A grant that
+    neither side had stamped is reported (exit 1) and still differs from its stamp; one with conflict markers has to be
+    resolved first (21).
 
     $ cortex-policy stamp merge && git add .cortex/policy/stamp.json
     """
@@ -173,7 +174,8 @@ def wait(
         int | None, typer.Option("--version", metavar="N", parser=integer_parser(1), help="The version to wait for.")
     ] = None,
     reader: Annotated[
-        str | None, typer.Option("--reader", metavar="NAME", help="Wait until every process of this reader uses it.")
+        str | None,
+        typer.Option("--reader", metavar="NAME", help="Wait until every process of this reader uses that version."),
     ] = None,
     timeout: Annotated[
         float | None,

@@ -16,7 +16,7 @@ def status(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Show whether checks can be allowed, and what decides it.
+    """Show whether checks can be allowed, and what decides that.
 
     It shows the root, the settings that are set and where, whose budgets are counted and where, an emergency stop, the
     stamp, the audit log, and the calls that wait for a human. It exits with 1 if every check is denied, and says why.

@@ -30,9 +30,9 @@ def stop(
     """Deny every call, at once, until `resume`.
 
     Every check of this root exits with 15, even if something else is wrong too, and a waiting check ends within a
-    second. Grants can still be read and changed. The stop is the file `.cortex/policy/stop`: its existence stops, its
-    first line is the reason, and its owner made the stop. An existing stop is not changed. Without `--root` it stops
-    every root at or above the working directory, and prints them.
+    second. Grants can still be read and changed. The stop is the file `.cortex/policy/stop`: it denies as long as it
+    exists, its first line is the reason, and its owner is who made the stop. An existing stop is not changed. Without
+    `--root` it stops every root at or above the working directory, and prints them.
 
     The whole host is stopped by `sudo mkdir -p /etc/cortex-policy && sudo touch /etc/cortex-policy/stop`, until that
     file is removed.

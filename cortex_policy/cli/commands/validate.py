@@ -32,9 +32,9 @@ def validate(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Report what is wrong with grants, and how to fix it.
 
-    Errors exit with 1, warnings alone with 0. A file that cannot be read is always reported. For a directory, it
-    validates the grants of all roots in it; without a root, its JSON files. The rules of agents' hooks (`hooks.toml`)
-    are validated with the grants of their root. `cortex-policy rule CODE` explains a code.
+    It exits with 1 if there are errors, and with 0 if there are only warnings. A file that cannot be read is always
+    reported. For a directory, it validates the grants of all roots in it; without a root, its JSON files. The rules of
+    agents' hooks (`hooks.toml`) are validated with the grants of their root. `cortex-policy rule CODE` explains a code.
 
     $ cortex-policy validate
     $ cortex-policy validate --strict --output github --output sarif=grants.sarif
