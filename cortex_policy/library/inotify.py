@@ -32,8 +32,13 @@ class Inotify:
 
     descriptor: int
 
+    def __del__(self) -> None:
+        """Close the queue: a user has few."""
+        self.close()
+
     def __init__(self) -> None:
         """Open the queue; raise OSError if the system has none to give."""
+        self.descriptor = -1
         if sys.platform != "linux":
             raise OSError(None, "no inotify here")
         from ctypes import CDLL, get_errno  # noqa: PLC0415 - only a resident process needs it

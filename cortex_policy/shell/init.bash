@@ -44,19 +44,20 @@ function __cortex_policy_list_variables {
     [[ defined == '' ]]
 }
 
-# Define that for the names that there are, since to expand a name costs half as much as a reference to it. A reference is
-# never exported. Where letters match without case, so would names, and the program answers.
+# Define that for the names that there are, since to expand a name costs half as much as a reference to it. Where letters
+# match without case, so would names, and the program answers. So it does if a variable is there that is not exported, or
+# not set: it may be a local one that hides one that children get.
 function __cortex_policy_define {
     \builtin local __cortex_policy_text= __cortex_policy_names= __cortex_policy_tests= __cortex_policy_fields= __cortex_policy_count=0
     for __cortex_policy_text in "${!CORTEX_@}"; do __cortex_policy_names+=" $__cortex_policy_text"; done
     for __cortex_policy_text in "${!CORTEX_@}" HOME TRACEPARENT XDG_CONFIG_HOME; do
         if [[ -R $__cortex_policy_text ]]; then
-            __cortex_policy_tests+=" && -R $__cortex_policy_text"
+            __cortex_policy_tests+=" && -R $__cortex_policy_text" __cortex_policy_text+==reference=
         else
-            __cortex_policy_tests+=" && ! -R $__cortex_policy_text" __cortex_policy_count=$((__cortex_policy_count + 1))
-            __cortex_policy_text+="=\${$__cortex_policy_text+\${$__cortex_policy_text@a}=\$$__cortex_policy_text}"
-            __cortex_policy_fields+=$__cortex_policy_text$'\x1f'
+            __cortex_policy_tests+=" && ! -R $__cortex_policy_text"
+            __cortex_policy_text+="=\${$__cortex_policy_text++\${$__cortex_policy_text@a}=}\${$__cortex_policy_text--\${!$__cortex_policy_text@}}"
         fi
+        __cortex_policy_fields+=$__cortex_policy_text$'\x1f' __cortex_policy_count=$((__cortex_policy_count + 1))
     done
     \builtin eval "function __cortex_policy_list_variables {
         [[ a != A && \"\${!CORTEX_@}\" == '${__cortex_policy_names# }'$__cortex_policy_tests ]] &&

@@ -27,7 +27,8 @@ function cortex-policy {
 
 # Ask the co-process; fail if the program must answer.
 function __cortex_policy_ask {
-    [[ ${parameters[IFS]-} != *readonly* ]] || \builtin return 1
+    # the script may have variables of this name
+    [[ ${(t)parameters} == *special* && ${parameters[IFS]-} != *readonly* ]] || \builtin return 1
     \builtin emulate -L zsh
     \builtin local __cortex_policy_variable __cortex_policy_text __cortex_policy_sent
     \builtin local -a __cortex_policy_variables
@@ -43,9 +44,11 @@ function __cortex_policy_ask {
     for __cortex_policy_variable in $__cortex_policy_variables; do
         __cortex_policy_text+="$__cortex_policy_variable=${(Pt)__cortex_policy_variable}=${(P)__cortex_policy_variable}"$'\x1f'
     done
-    # what fits into the smallest pipe as a whole, in any encoding, cannot make this shell wait
+    # what fits into the smallest pipe as a whole, in any encoding, cannot make this shell wait; a child gets no more than
+    # what is before a NUL, which ends a field here
     __cortex_policy_sent=$*
-    ((${#__cortex_policy_text} + ${#__cortex_policy_sent} <= 2000 && $# <= 500)) || {
+    ((${#__cortex_policy_text} + ${#__cortex_policy_sent} <= 2000 && $# <= 500)) &&
+        [[ $__cortex_policy_text$__cortex_policy_sent != *$'\0'* ]] || {
         __cortex_policy_state=ready
         \builtin return 1
     }

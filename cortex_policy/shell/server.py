@@ -29,6 +29,8 @@ _MAX_REQUEST = 1 << 16
 # what fits into a pipe at once: zsh waits without limit for the rest of what it has begun to read
 _MAX_ANSWER = (1 << 16) - 24
 _OTHER_VARIABLES = ("HOME", "XDG_CONFIG_HOME", "TRACEPARENT")  # that a decision or its record depends on
+_ZSH_KINDS = ("scalar", "integer", "float", "array", "association")
+_PADDED = ("left", "right")
 _OPEN = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
 _MAX_DESCRIPTORS = 1 << 16
 
@@ -74,10 +76,20 @@ def _is_from_shell(name: str) -> bool:
 
 
 def _is_exported(attributes: str) -> bool:
-    """Whether a child of the shell gets such a variable: no array; bash has letters, zsh words like `scalar-export`."""
-    if "export" in attributes:
-        return attributes.startswith(("scalar", "integer", "float"))
-    return "x" in attributes and "a" not in attributes.lower()
+    """Whether a child of the shell gets such a variable, and as it is: no array; raise ValueError if that is not sure.
+
+    zsh has words like `scalar-export`. bash has letters after `+`, and `-` if there is none of this name: any other
+    variable may be a local one that hides one that children get (init.bash).
+    """
+    if attributes.startswith(_ZSH_KINDS):
+        if any(word in attributes for word in _PADDED):  # what children get is not cut or filled
+            raise ValueError(attributes)
+        return "export" in attributes and attributes.startswith(_ZSH_KINDS[:3])
+    if attributes in ("", "-"):  # an unset one of zsh or bash
+        return False
+    if attributes[0] == "+" and "x" in attributes and "a" not in attributes.lower():
+        return True
+    raise ValueError(attributes)
 
 
 def _remove_shell_directory(name: str, parent: int) -> None:

@@ -15,6 +15,7 @@ from cortex_policy.library.preconditions import MAX_AGE_NS
 from cortex_policy.state import dot_cortex_path
 from cortex_policy.state.ledger_directory import is_on_local_file_system
 
+_GONE = " (deleted)"
 _RETRY_NS = 100_000_000  # from one try to watch to the next: where files come and go, each of them ends the watch
 
 
@@ -72,7 +73,8 @@ class Surroundings:
 
 def _watch_above(inotify: Inotify, directory: str) -> None:
     """Watch all that could lead this name elsewhere, or make a root of it or of a directory above it."""
-    if resolve_and_visit(directory, inotify.watch) != directory:
+    # INVARIANT: no watched name is one that the kernel also gives to a directory that is gone
+    if directory.endswith(_GONE) or resolve_and_visit(directory, inotify.watch) != directory:
         raise OSError(None, "the directory has another name")
     above = directory
     while above:

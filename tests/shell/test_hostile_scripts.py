@@ -1,5 +1,6 @@
 """What a script does to its own shell, or another user to its pipes, never lets a denied call pass."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from cortex_policy.shell.init_script import init_script
 from tests.shell.test_shells import CALL, COPROCESS, READY, SHELLS, Shell, environment, root, run, used
+from tests.support.roots import GIT, grant_file
 
 __all__ = ["root"]
 DENIED = "cortex-policy check git push 2>/dev/null"
@@ -144,6 +146,73 @@ def test_variables_whose_names_differ_in_case_are_two(option: str, root: Path) -
     echo $__cortex_policy_state
     """
     assert run("bash", READY + script, root).stdout.split() == ["0", "25", "0", "25", "25", "ready"]
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="bash is not installed")
+def test_a_local_variable_of_bash_that_children_do_not_get_hides_nothing(root: Path, tmp_path: Path) -> None:
+    """They get the exported one that it hides, so the rules of that root decide."""
+    script = f"""
+    code() {{ {CALL} 2>/dev/null; echo $?; }}
+    set -u
+    export CORTEX_POLICY_ROOT={strict_root(root, tmp_path)}
+    unset_here() {{ local CORTEX_POLICY_ROOT; code; }}; unset_here
+    not_exported() {{ local +x CORTEX_POLICY_ROOT={root}; code; }}; not_exported
+    taken_away() {{ local CORTEX_POLICY_ROOT={root}; unset CORTEX_POLICY_ROOT; code; }}; taken_away
+    another() {{ local CORTEX_POLICY_ROOT={root}; code; }}; another
+    unset CORTEX_POLICY_ROOT
+    export XDG_CONFIG_HOME={invalid_settings(tmp_path)}
+    without() {{ local XDG_CONFIG_HOME; unset XDG_CONFIG_HOME; code; }}; without
+    unset XDG_CONFIG_HOME
+    here=relative; export CORTEX_POLICY_STATE_DIR={tmp_path}/state
+    reference() {{ local -n CORTEX_POLICY_STATE_DIR=here; code; }}; reference
+    echo $__cortex_policy_state
+    """
+    assert run("bash", READY + script, root).stdout.split() == ["10", "10", "10", "0", "27", "24", "ready"]
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="zsh is not installed")
+def test_variables_of_zsh_are_as_children_get_them(root: Path, tmp_path: Path) -> None:
+    """Whatever the script names `parameters`, cuts, or ends by a NUL."""
+    script = f"""
+    code() {{ {CALL} 2>/dev/null; echo $?; }}
+    export CORTEX_POLICY_ROOT={strict_root(root, tmp_path)}
+    other() {{ local -A parameters; code; }}; other
+    unset CORTEX_POLICY_ROOT
+    typeset -xL{len(str(root))} CORTEX_POLICY_ROOT={root}/nowhere; code
+    unset CORTEX_POLICY_ROOT
+    export TRACEPARENT=$'a\\0b'; code
+    cortex-policy check git tree --path $'docs/x\\0y'; echo $?
+    echo $__cortex_policy_state
+    """
+    assert run("zsh", READY + script, root).stdout.split() == ["10", "25", "0", "0", "ready"]
+
+
+def strict_root(root: Path, tmp_path: Path) -> Path:
+    """Make a root that allows nothing of what the other one allows."""
+    strict = tmp_path / "strict"
+    shutil.copytree(root / ".cortex", strict / ".cortex")
+    grant_file(strict).write_text(json.dumps({**GIT, "actions": ["other"]}))
+    for file in (strict, strict / ".cortex", strict / ".cortex/policy", strict / ".cortex/policy/tools"):
+        file.chmod(0o755)
+    return strict
+
+
+def invalid_settings(tmp_path: Path) -> Path:
+    """Make settings of a user that deny every check."""
+    (tmp_path / "strict-settings/cortex-policy").mkdir(parents=True)
+    (tmp_path / "strict-settings/cortex-policy/config.toml").write_text("unknown = 1\n")
+    return tmp_path / "strict-settings"
+
+
+@Shell
+def test_other_variables_at_each_check_leave_nothing_open(shell: str, root: Path) -> None:
+    """A user has few queues of events, and a process few descriptors."""
+    script = f"""
+    {COPROCESS}
+    for TRACEPARENT in {{1..20}}; do export TRACEPARENT; {CALL} || echo denied; done
+    ls -l /proc/$pid/fd | grep -c inotify
+    """
+    assert int(run(shell, READY + script, root).stdout) <= 2
 
 
 @Shell

@@ -101,6 +101,14 @@ def test_a_holder_that_is_a_link_is_never_kept(place: Path) -> None:
     assert not surroundings.follow()
 
 
+def test_a_name_that_says_that_its_directory_is_gone_is_never_kept(place: Path) -> None:
+    """The kernel gives the same name to a directory that is gone: a shell may still be there."""
+    (place / "a/b/x (deleted)").mkdir()
+    os.chdir(place / "a/b/x (deleted)")
+    surroundings = watching(place)
+    assert not surroundings.follow()
+
+
 def test_a_program_that_is_installed_again_is_noticed(place: Path) -> None:
     """Also if it is gone."""
     surroundings = watching(place)
