@@ -52,15 +52,15 @@ export interface ResolvedPath {
   readonly argument: string;
   readonly given: string;
   /** relative to the root, `.` and `..` removed from the text; '' is the root itself */
-  readonly normalized?: string;
+  readonly normalized?: string | undefined;
   /** relative to the root, links followed */
-  readonly resolvedInside?: string;
+  readonly resolvedInside?: string | undefined;
   /** the same as an absolute path */
-  readonly resolved?: string;
-  readonly error: string;
-  readonly protectedReason: string;
+  readonly resolved?: string | undefined;
+  readonly error?: string;
+  readonly protectedReason?: string;
   /** the scope that allows it */
-  readonly scope?: string;
+  readonly scope?: string | undefined;
 }
 
 /** What a budget says after a call. */
@@ -155,6 +155,58 @@ export function decideAsync(
   args?: Arguments,
   options?: CallOptions<Budgets | AsyncBudgets>,
 ): Promise<Decision>;
+
+/** What the program decides when it is asked: whatever its settings want holds, as shared budgets and the audit log. */
+export interface Asker {
+  /** Decide a call; an allowed one is counted, unless `peek`. Rejects with an error where there is no answer. */
+  decide(id: string, action: string, args?: Arguments, options?: { cost?: number; peek?: boolean }): Promise<Decision>;
+  /** Allow a call and count it, or reject with AccessDenied. Any other error denies the call, too. */
+  enforce(id: string, action: string, args?: Arguments, options?: { cost?: number; peek?: boolean }): Promise<true>;
+  close(): void;
+}
+
+/** Asks `cortex-policy check --batch`, a child process that is started by the first call, and again after it has ended. */
+export class CheckProcess implements Asker {
+  constructor(options?: {
+    /** the directory that holds `.cortex/policy` */
+    root?: string;
+    /** the program, "cortex-policy" */
+    command?: string;
+    /** where relative paths begin */
+    cwd?: string;
+    env?: Readonly<Record<string, string | undefined>>;
+    /** of one answer, 30,000: an approval may take long */
+    timeoutMs?: number;
+  });
+  decide(id: string, action: string, args?: Arguments, options?: { cost?: number; peek?: boolean }): Promise<Decision>;
+  enforce(id: string, action: string, args?: Arguments, options?: { cost?: number; peek?: boolean }): Promise<true>;
+  /** End the process, after the answers to the calls that wait. */
+  close(): void;
+}
+
+/** Asks `cortex-policy serve` over its unix socket. A relative path begins at the root; each call has the cost 1. */
+export class CheckServer implements Asker {
+  constructor(socketPath: string, options?: { timeoutMs?: number });
+  decide(id: string, action: string, args?: Arguments, options?: { cost?: 1; peek?: boolean }): Promise<Decision>;
+  enforce(id: string, action: string, args?: Arguments, options?: { cost?: 1; peek?: boolean }): Promise<true>;
+  close(): void;
+}
+
+/** Budgets on a Redis or Valkey server, for `decideAsync` and `enforceAsync`. */
+export class RedisBudgets implements AsyncBudgets {
+  /**
+   * `command` sends one command by your client: `(words) => client.sendCommand(words)` of redis, `([name, ...rest]) =>
+   * client.call(name, ...rest)` of ioredis. `name` and `secret` are the same on all hosts.
+   */
+  constructor(
+    command: (words: string[]) => Promise<unknown>,
+    name: string,
+    secret: Uint8Array | string,
+    options?: { timeoutMs?: number },
+  );
+  take(tool: string, action: string, limit: number | bigint, cost?: number): Promise<Budget>;
+  peek(tool: string, action: string, limit: number | bigint, cost?: number): Promise<Budget>;
+}
 
 /** The root of all errors of this package. */
 export class CortexPolicyError extends Error {

@@ -2,6 +2,6 @@
 import policy from "./src/index.js";
 
 export const {
-  AccessDenied, CortexPolicyError, Decision, Grant, GrantError, StateError, ThreadBudgets, UsageError, decide, decideAsync,
-  enforce, enforceAsync, loadGrant,
+  AccessDenied, CheckProcess, CheckServer, CortexPolicyError, Decision, Grant, GrantError, RedisBudgets, StateError,
+  ThreadBudgets, UsageError, decide, decideAsync, enforce, enforceAsync, loadGrant,
 } = policy;

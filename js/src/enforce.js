@@ -37,9 +37,9 @@ function enforce(grant, action, args, options) {
  * @param {{cost?: number, peek?: boolean, budgets?: object}} [options]
  * @returns {import("./decision").Decision}
  */
-function decide(grant, action, args, options = NO_OPTIONS) {
-  const { peek = false, budgets = ownBudgets() } = options;
-  const request = readRequest(grant, action, args, options);
+function decide(grant, action, args, options) {
+  const { cost, peek, budgets } = readOptions(options);
+  const request = readRequest(grant, action, args, cost);
   const denial = denialOf(grant, request, budgets);
   if (denial !== undefined) return denial;
   const budget = budgets[peek ? "peek" : "take"](grant.tool, request.action, grant.perMinute, request.cost);
@@ -47,9 +47,9 @@ function decide(grant, action, args, options = NO_OPTIONS) {
 }
 
 /** Decide a call by budgets that answer later, such as RedisBudgets; `options.budgets` names them. */
-async function decideAsync(grant, action, args, options = NO_OPTIONS) {
-  const { peek = false, budgets = ownBudgets() } = options;
-  const request = readRequest(grant, action, args, options);
+async function decideAsync(grant, action, args, options) {
+  const { cost, peek, budgets } = readOptions(options);
+  const request = readRequest(grant, action, args, cost);
   const denial = denialOf(grant, request, budgets);
   if (denial !== undefined) return denial;
   const budget = await budgets[peek ? "peek" : "take"](grant.tool, request.action, grant.perMinute, request.cost);
@@ -63,7 +63,6 @@ async function enforceAsync(grant, action, args, options) {
   return true;
 }
 
-const NO_OPTIONS = Object.freeze({});
 const NO_PATHS = Object.freeze([]);
 const ASK = "ask the program with `CheckProcess` or `CheckServer`, or name `RedisBudgets`: docs/javascript.md";
 const STOP_EVERY_NS = 1e6; // within a millisecond no second call looks for a stop
@@ -75,7 +74,14 @@ function ownBudgets() {
   return kept;
 }
 
-function readRequest(grant, action, args, { cost = 1 }) {
+/** Return the options of a call: its own ones, and no others that a prototype was given. */
+function readOptions(options) {
+  if (options === undefined) return { cost: 1, peek: false, budgets: ownBudgets() };
+  const { cost = 1, peek = false, budgets = ownBudgets() } = { __proto__: null, ...options };
+  return { cost, peek, budgets };
+}
+
+function readRequest(grant, action, args, cost) {
   if (!Number.isSafeInteger(cost) || cost < 1) throw new UsageError("cost must be an integer of at least 1");
   if (originOf(grant) === undefined) throw new GrantError("grant_invalid", "it was not loaded from a root", "use `loadGrant`");
   return { action: requireText(action, "an action"), args: copyArguments(args), paths: NO_PATHS, cost, approved: false };
@@ -110,7 +116,7 @@ function stopOf(policyPath) {
 function refuseWhatIsNotKept(settings, budgets) {
   const isAudited = settings.get("audit.file") !== undefined && settings.get("audit.on_error") !== "ignore";
   if (isAudited) throw new StateError("the settings want an audit log, which JavaScript does not write", ASK);
-  if (settings.get("budgets.url") !== undefined && budgets === kept) {
+  if (settings.get("budgets.url") !== undefined && budgets instanceof ThreadBudgets) {
     throw new StateError("the settings want budgets that hosts share", ASK);
   }
 }

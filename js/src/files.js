@@ -88,6 +88,12 @@ function fingerprintOf(path) {
   }
 }
 
+/** Return what changes if others may write a directory that could not, not what changes with each file in it. */
+function trustOf(path) {
+  const { dev, ino, mode, uid } = fs.lstatSync(path, { bigint: true });
+  return [dev, ino, mode, uid].join(" ");
+}
+
 /** Whether a path exists, or cannot be examined; below what is no directory nothing exists. */
 function mayExist(path) {
   try {
@@ -108,4 +114,4 @@ function existsOrUnknown(path) {
   }
 }
 
-module.exports = { existsOrUnknown, fingerprintOf, mayExist, openDirectory, readFileIn, trustProblemText };
+module.exports = { existsOrUnknown, fingerprintOf, mayExist, openDirectory, readFileIn, trustOf, trustProblemText };

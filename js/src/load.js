@@ -2,10 +2,11 @@
 "use strict";
 
 const fs = require("node:fs");
+const { dirname } = require("node:path");
 const process = require("node:process");
 
 const { GrantError } = require("./errors");
-const { fingerprintOf, mayExist, openDirectory, readFileIn, trustProblemText } = require("./files");
+const { fingerprintOf, mayExist, openDirectory, readFileIn, trustOf, trustProblemText } = require("./files");
 const { decodeGrant, isGrantId } = require("./grant");
 const { MAX_BYTES } = require("./json");
 const { operatorDirectories, readSettings } = require("./settings");
@@ -35,11 +36,11 @@ function loadGrantSync(id, named) {
   const policy = `${path === "/" ? "" : path}/.cortex/policy`;
   checkRootStop(policy);
   const key = `${path}\0${id}`;
-  const seen = fingerprints(policy, id);
+  const seen = fingerprints(path, policy, id);
   const cached = cache.get(key);
   cache.delete(key);
   const grant = cached?.seen === seen ? cached.grant : readGrant(path, isNamed, policy, id);
-  if (isSettled(seen) && fingerprints(policy, id) === seen) keep(key, { grant, seen });
+  if (isSettled(seen) && fingerprints(path, policy, id) === seen) keep(key, { grant, seen });
   return grant;
 }
 
@@ -49,19 +50,20 @@ function keep(key, entry) {
 }
 
 /** Return what changes if anything that decides by this grant does: the files, the environment and the user. */
-function fingerprints(policy, id) {
+function fingerprints(root, policy, id) {
   const [system, user] = operatorDirectories();
   const files = [
     policy, `${policy}/tools`, `${policy}/tools/${id}.json`, `${policy}/stamp.json`,
     ...[system, user, policy].map((directory) => `${directory}/config.toml`),
   ];
   const variables = Object.entries(process.env).filter(([name]) => /^(CORTEX_|XDG_CONFIG_HOME$|HOME$)/.test(name));
-  return JSON.stringify([files.map(fingerprintOrUnknown), variables, process.geteuid()]);
+  const above = [root, dirname(policy)].map((directory) => printOrUnknown(trustOf, directory));
+  return JSON.stringify([files.map((file) => printOrUnknown(fingerprintOf, file)), above, variables, process.geteuid()]);
 }
 
-function fingerprintOrUnknown(file) {
+function printOrUnknown(printOf, file) {
   try {
-    return fingerprintOf(file);
+    return printOf(file);
   } catch (error) {
     return error.code;
   }

@@ -170,16 +170,20 @@ function firstValuesText(values) {
   return values.length > MAX_LISTED ? `${shown}, ...` : shown;
 }
 
-/** Return the one text that equal values share: members sorted, no spaces, ASCII alone. */
-function canonicalJson(value) {
+/** Return a value as JSON in ASCII, the members of objects in the order of `namesOf`. */
+function jsonText(value, namesOf = (members) => [...members.keys()]) {
   const kind = kindOf(value);
-  if (kind === "array") return `[${value.map(canonicalJson).join(",")}]`;
+  if (kind === "array") return `[${value.map((part) => jsonText(part, namesOf)).join(",")}]`;
   if (kind === "object") {
-    const names = [...value.keys()].sort(compareTexts);
-    return `{${names.map((name) => `${stringJson(name)}:${canonicalJson(value.get(name))}`).join(",")}}`;
+    return `{${namesOf(value).map((name) => `${stringJson(name)}:${jsonText(value.get(name), namesOf)}`).join(",")}}`;
   }
   if (kind === "string") return stringJson(value);
   return kind === "number" ? numberText(value) : String(value);
+}
+
+/** Return the one text that equal values share: members sorted by code points. */
+function canonicalJson(value) {
+  return jsonText(value, (members) => [...members.keys()].sort(compareTexts));
 }
 
 function stringJson(text) {
@@ -189,5 +193,5 @@ function stringJson(text) {
 
 module.exports = {
   EXACT, kindOf, isContainer, codePointCount, compareTexts, copyArguments, requireText, isSameValue, numberText, valueText,
-  firstValuesText, canonicalJson,
+  firstValuesText, canonicalJson, jsonText,
 };

@@ -1,0 +1,107 @@
+// Ask `cortex-policy serve` over its unix socket: budgets of all its clients, audit log, approvals.
+"use strict";
+
+const fs = require("node:fs");
+const http = require("node:http");
+const path = require("node:path");
+const process = require("node:process");
+
+const { Asker, decisionOf, readArguments } = require("./answers");
+const { StateError, UsageError } = require("./errors");
+const { trustProblemText } = require("./files");
+const { requireText } = require("./values");
+
+const MAX_ANSWER = 1 << 22; // bytes
+const IDLE_MS = 30_000; // the server closes what is idle for longer
+const CONSUME = "consume"; // the member of a request's context that counts the call
+const MAX_SHOWN = 200;
+
+/** Decides calls by a server on a unix socket of this user. A relative path begins at the root of the server. */
+class CheckServer extends Asker {
+  #socketPath;
+  #timeoutMs;
+  #agent = new http.Agent({ keepAlive: true, timeout: IDLE_MS });
+
+  /**
+   * @param {string} socketPath what `cortex-policy serve` prints
+   * @param {{timeoutMs?: number}} [options] of one answer
+   */
+  constructor(socketPath, { timeoutMs = 10_000 } = {}) {
+    super();
+    this.#socketPath = requireText(socketPath, "the path of a socket");
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Decide a call; an allowed one takes one hit, unless `peek`. */
+  async decide(id, action, args, { cost = 1, peek = false } = {}) {
+    if (cost !== 1) throw new UsageError("a request to a server has the cost 1", "ask `CheckProcess`");
+    const body = requestText(id, action, args, peek);
+    checkSocket(this.#socketPath);
+    const { status, text } = await this.#post(body).catch((error) => {
+      throw new StateError(`the server at \`${this.#socketPath}\` does not answer: ${error.code ?? error.name}`);
+    });
+    if (status === 400) throw new UsageError(text.trim().slice(0, MAX_SHOWN));
+    if (status !== 200) throw new StateError(`the server answers ${status}: ${text.trim().slice(0, MAX_SHOWN)}`);
+    return decisionOf(membersOf(text));
+  }
+
+  /** Close the connections that nobody uses. */
+  close() {
+    this.#agent.destroy();
+  }
+
+  #post(body) {
+    return new Promise((resolve, reject) => {
+      const request = http.request({
+        socketPath: this.#socketPath, agent: this.#agent, method: "POST", path: "/access/v1/evaluation",
+        headers: { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body), Host: "localhost" },
+        signal: AbortSignal.timeout(this.#timeoutMs),
+      });
+      request.on("error", reject).on("response", (response) => readAnswer(response).then(resolve, reject)).end(body);
+    });
+  }
+}
+
+async function readAnswer(response) {
+  const parts = [];
+  let size = 0;
+  for await (const part of response) {
+    parts.push(part);
+    size += part.length;
+    if (size > MAX_ANSWER) throw new Error("an answer that is too long");
+  }
+  return { status: response.statusCode, text: Buffer.concat(parts).toString("utf8") };
+}
+
+/** Return an evaluation of AuthZEN that counts, unless `peek`. */
+function requestText(id, action, args, peek) {
+  const { args: members, text } = readArguments(args);
+  if (members.has(CONSUME)) throw new UsageError("a request to a server has no argument `consume`", "ask `CheckProcess`");
+  const request = JSON.stringify({
+    subject: { type: "process", id: String(process.pid) }, resource: { type: "tool", id: requireText(id, "a grant") },
+    action: { name: requireText(action, "an action") },
+  });
+  const context = peek ? text : `{"${CONSUME}":true${members.size ? "," : ""}${text.slice(1)}`;
+  return `${request.slice(0, -1)},"context":${context}}`;
+}
+
+/** Throw StateError if another user could answer in place of the server. */
+function checkSocket(socketPath) {
+  for (const place of [socketPath, path.dirname(socketPath)]) {
+    const status = (place === socketPath ? fs.lstatSync : fs.statSync)(place, { throwIfNoEntry: false });
+    if (status === undefined) throw new StateError(`there is no socket \`${socketPath}\``, "start `cortex-policy serve`");
+    const why = trustProblemText(status, new Set([0, process.geteuid()]), { isStickySafe: place !== socketPath });
+    if (why) throw new StateError(`\`${place}\` ${why}`);
+  }
+}
+
+function membersOf(text) {
+  try {
+    const { decision, context } = JSON.parse(text);
+    return { ...context, decision };
+  } catch {
+    throw new StateError("the server gave an answer that is not understood");
+  }
+}
+
+module.exports = { CheckServer };

@@ -1,0 +1,113 @@
+// Budgets on a Redis server, shared with the Python program. Skipped where no server is installed.
+"use strict";
+
+const assert = require("node:assert/strict");
+const { execFileSync, spawn, spawnSync } = require("node:child_process");
+const fs = require("node:fs");
+const os = require("node:os");
+const path = require("node:path");
+const { after, before, test } = require("node:test");
+
+const { RedisBudgets, StateError, UsageError, decideAsync, enforce, enforceAsync, loadGrant } = require("..");
+const { RedisClient } = require("../../examples/javascript/redis-client.js");
+const { PROGRAM, makeRoot } = require("./support/roots");
+
+const SECRET = "a secret that all hosts of the test share";
+const DIRECTORY = fs.mkdtempSync(path.join(os.tmpdir(), "js-redis-"));
+const SOCKET = path.join(DIRECTORY, "s");
+const skip = spawnSync("redis-server", ["--version"]).status !== 0 && "redis-server is not installed";
+let server;
+let client;
+
+before(async () => {
+  if (skip) return;
+  const words = ["--port", "0", "--unixsocket", SOCKET, "--dir", DIRECTORY, "--save", ""];
+  server = spawn("redis-server", words, { stdio: "ignore" });
+  while (!fs.existsSync(SOCKET)) await new Promise((resolve) => setTimeout(resolve, 20));
+  client = new RedisClient({ path: SOCKET });
+  await client.command(["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+});
+
+after(() => {
+  client?.close();
+  server?.kill("SIGKILL");
+  fs.rmSync(DIRECTORY, { recursive: true, force: true });
+});
+
+function budgetsOf(name, others = {}) {
+  return new RedisBudgets((words) => client.command(words), name, SECRET, { timeoutMs: 5000, ...others });
+}
+
+/** Open the budgets of a name, which a server that has just started denies for a minute. */
+async function open(name) {
+  const budgets = budgetsOf(name);
+  const closed = await budgets.take("t", "a", 10);
+  assert.equal(closed.closed, true);
+  assert.equal(closed.closedBecause, "the server has started less than a minute ago");
+  const lines = `
+from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets
+budgets = RedisBudgets("unix://${SOCKET}", "${name}", b"${SECRET}", timeout_ms=5000)
+budgets.reset("t", "a"), budgets.reset("g", "read")
+print([budgets.take("t", "a", 10).used for _ in range(3)])
+`;
+  assert.equal(execFileSync(path.join(path.dirname(PROGRAM), "python"), ["-c", lines], { encoding: "utf8" }).trim(), "[1, 2, 3]");
+  return budgets;
+}
+
+const needsBoth = { skip: skip || (!fs.existsSync(PROGRAM) && `${PROGRAM} is not installed`) };
+
+test("hits are counted together with those of the Python program, and never more than the limit", needsBoth, async () => {
+  const budgets = await open("both");
+  const { used, remaining, consumed } = await budgets.take("t", "a", 10);
+  assert.deepEqual([used, remaining, consumed], [4, 6, 1]);
+  assert.equal((await budgets.peek("t", "a", 10)).used, 4);
+  const others = budgetsOf("both");
+  const taken = await Promise.all(Array.from({ length: 40 }, (_, at) => (at % 2 ? budgets : others).take("t", "a", 10)));
+  assert.equal(taken.reduce((sum, budget) => sum + budget.consumed, 0), 6);
+  const denied = await budgets.take("t", "a", 10);
+  assert.equal(denied.consumed, 0);
+  assert.ok(denied.retryAfterSeconds > 50 && denied.retryAfterSeconds <= 60);
+  assert.equal((await budgets.take("t", "a", 10, 11)).retryAfterSeconds, null);
+});
+
+test("a grant is enforced by shared budgets, and only by awaiting them", needsBoth, async () => {
+  const budgets = await open("grants");
+  const grant = await loadGrant("g", { root: makeRoot({ g: { rate: { perMinute: 2 } } }) });
+  assert.equal(await enforceAsync(grant, "read", {}, { budgets }), true);
+  assert.equal((await decideAsync(grant, "read", {}, { budgets })).budget.used, 2);
+  await assert.rejects(enforceAsync(grant, "read", {}, { budgets }), { message: "rate limit exceeded" });
+  await assert.rejects(enforceAsync(grant, "write", {}, { budgets }), { message: "action not allowed" });
+  assert.throws(() => enforce(grant, "read", {}, { budgets }), { message: "rate limit exceeded" });
+});
+
+test("a server that may evict budgets denies", { skip }, async () => {
+  await client.command(["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+  const budgets = budgetsOf("eviction");
+  const closed = await budgets.take("t", "a", 10).catch((error) => error);
+  assert.ok(closed instanceof StateError || closed.closed);
+  await client.command(["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+});
+
+test("an answer that is late, wrong or missing denies, and the server is not asked for a while", async () => {
+  const answers = ["OK", "1 1 0 5 5", "2 1 0 5 5 -", "0 1 999999999999 5 5 -", "1 1 0 5 5 s", "policy volatile-lru", "", 7, null];
+  for (const answer of answers) {
+    const budgets = new RedisBudgets(async () => answer, "n", SECRET);
+    await assert.rejects(budgets.take("t", "a", 10), StateError, String(answer));
+  }
+  const silent = new RedisBudgets(() => new Promise(() => {}), "n", SECRET, { timeoutMs: 20 });
+  await assert.rejects(silent.take("t", "a", 10), /no answer in 20 ms/);
+  await assert.rejects(silent.take("t", "a", 10), /did not answer just before/);
+  const broken = new RedisBudgets(async () => { throw new Error("OOM"); }, "n", SECRET);
+  await assert.rejects(broken.take("t", "a", 10), /OOM/);
+});
+
+test("a secret that could be guessed is refused", () => {
+  assert.throws(() => new RedisBudgets(async () => "", "n", "short"), StateError);
+  assert.throws(() => new RedisBudgets("redis://127.0.0.1", "n", SECRET), UsageError);
+});
+
+test("the script is that of the Python program", () => {
+  const source = fs.readFileSync(path.join(__dirname, "../../cortex_policy/state/shared_budgets/script.py"), "utf8");
+  const [, script] = /\nSCRIPT = b"""([\s\S]*?)"""/.exec(source);
+  assert.equal(fs.readFileSync(path.join(__dirname, "../src/shared-budget.lua"), "utf8"), script.replaceAll("\\\\", "\\").replaceAll("\\0'", "\\0'"));
+});

@@ -1,0 +1,121 @@
+// Budgets of worker threads: exact, and nobody waits.
+"use strict";
+
+const assert = require("node:assert/strict");
+const path = require("node:path");
+const { test } = require("node:test");
+const { Worker } = require("node:worker_threads");
+
+const { StateError, ThreadBudgets, UsageError, enforce, loadGrant } = require("..");
+const { makeRoot } = require("./support/roots");
+
+const PACKAGE = path.join(__dirname, "..");
+const [THREADS, CALLS] = [8, 100_000];
+
+/** Run code in a worker that has `budgets` on the same memory; return the worker. */
+function startWorker(budgets, code, data = {}) {
+  const head = `
+    const { parentPort, workerData } = require("node:worker_threads");
+    const { ThreadBudgets, decide, enforce, loadGrant } = require(${JSON.stringify(PACKAGE)});
+    const budgets = new ThreadBudgets({ memory: workerData.memory });
+  `;
+  return new Worker(head + code, { eval: true, workerData: { memory: budgets.memory, ...data } });
+}
+
+function messageOf(worker) {
+  return new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject));
+}
+
+test("8 threads that make 100,000 calls on a budget of 1,000 are allowed exactly 1,000", async () => {
+  const grant = { rate: { perMinute: 1000 } };
+  const root = makeRoot({ g: grant });
+  const budgets = new ThreadBudgets();
+  const code = `
+    loadGrant("g", { root: workerData.root }).then((grant) => {
+      let allowed = 0;
+      for (let call = 0; call < workerData.calls; call += 1) allowed += decide(grant, "read", {}, { budgets }).allowed;
+      parentPort.postMessage(allowed);
+    });
+  `;
+  const workers = Array.from({ length: THREADS }, () => startWorker(budgets, code, { root, calls: CALLS / THREADS }));
+  const allowed = await Promise.all(workers.map(messageOf));
+  assert.equal(allowed.reduce((sum, part) => sum + part, 0), 1000);
+  assert.equal(budgets.peek("g", "read", 1000).used, 1000);
+  const loaded = await loadGrant("g", { root });
+  assert.throws(() => enforce(loaded, "read", {}, { budgets }), { message: "rate limit exceeded" });
+});
+
+test("costs and growing limits are exact over threads too", async () => {
+  const budgets = new ThreadBudgets();
+  const code = `
+    let taken = 0;
+    for (let call = 0; call < 3000; call += 1) taken += budgets.take("t", "a", 5000, 1 + call % 5).consumed;
+    parentPort.postMessage(taken);
+  `;
+  const taken = await Promise.all(Array.from({ length: 4 }, () => messageOf(startWorker(budgets, code))));
+  const sum = taken.reduce((total, part) => total + part, 0);
+  assert.ok(sum <= 5000 && sum > 4995, String(sum));
+  assert.equal(budgets.peek("t", "a", 5000).used, sum);
+});
+
+test("a thread that is terminated in the middle of a call holds nobody up, and takes its own hit at most", async () => {
+  const budgets = new ThreadBudgets();
+  const counted = new Int32Array(new SharedArrayBuffer(4));
+  const code = `
+    parentPort.postMessage("ready");
+    for (;;) if (budgets.take("t", "a", 2 ** 20).consumed) Atomics.add(workerData.counted, 0, 1);
+  `;
+  const rounds = 15;
+  let own = 0;
+  for (let round = 0; round < rounds; round += 1) {
+    const worker = startWorker(budgets, code, { counted });
+    await messageOf(worker);
+    for (let call = 0; call < 200; call += 1) own += budgets.take("t", "a", 2 ** 20).consumed;
+    await worker.terminate();
+    own += budgets.take("t", "a", 2 ** 20).consumed;
+  }
+  const { used } = budgets.peek("t", "a", 2 ** 20);
+  const known = own + Atomics.load(counted, 0);
+  assert.equal(own, rounds * 201);
+  assert.ok(used >= known && used <= known + rounds, `${used} used, ${known} known`);
+});
+
+test("a hit that was taken, and never finished, is finished by whoever comes next", () => {
+  const budgets = new ThreadBudgets();
+  budgets.take("t", "a", 3);
+  const other = new ThreadBudgets({ memory: budgets.memory });
+  const entry = other.entryOf("t", "a");
+  const ring = other.ringOf(entry);
+  ring.finish = () => {}; // as a thread that ends right after its exchange
+  ring.take(ring.head(), ring.load(ring.head()), 1, other.now());
+  assert.equal(budgets.peek("t", "a", 3).used, 2);
+  assert.equal(budgets.take("t", "a", 3).used, 3);
+  assert.equal(budgets.take("t", "a", 3).consumed, 0);
+});
+
+test("a hit counts for 60 seconds, and no less", () => {
+  let now = [100, 0];
+  const budgets = new ThreadBudgets({ clock: () => [...now] });
+  assert.equal(budgets.take("t", "a", 1).consumed, 1);
+  now = [159, 999_999_999];
+  assert.equal(budgets.take("t", "a", 1).consumed, 0);
+  now = [160, 8192];
+  assert.equal(budgets.take("t", "a", 1).consumed, 1);
+});
+
+test("budgets are counted by tool and action", () => {
+  const budgets = new ThreadBudgets();
+  for (const [tool, action] of [["t", "a"], ["t", "b"], ["u", "a"], ["__proto__", "constructor"]]) {
+    assert.equal(budgets.take(tool, action, 1).consumed, 1);
+    assert.equal(budgets.take(tool, action, 1).consumed, 0);
+  }
+});
+
+test("what does not fit into the memory denies", () => {
+  const small = new ThreadBudgets({ bytes: 1 << 14 });
+  assert.throws(() => { for (let call = 0; call < 1e4; call += 1) small.take("t", "a", 1e6); }, StateError);
+  const many = new ThreadBudgets();
+  assert.throws(() => { for (let name = 0; name < 2000; name += 1) many.take("t", `a${name}`, 1); }, StateError);
+  assert.throws(() => many.take("t", "a1", 1e6, 5000), StateError);
+  assert.throws(() => new ThreadBudgets({ memory: new SharedArrayBuffer(1 << 16) }), UsageError);
+});
