@@ -10,12 +10,19 @@ from cortex_policy.core.decode import HOOKS, MalformedError, decode_json
 from cortex_policy.core.engine import denial_before_rate
 from cortex_policy.core.hooks import PayloadError
 from cortex_policy.core.hooks.guarded_files import PLACES, guarded_path_denial_text
-from cortex_policy.core.hooks.inputs import remove_members
+from cortex_policy.core.hooks.inputs import inputs_to_log
 from cortex_policy.core.hooks.payload import CANARY, MAX_BYTES, detect_agent, read_tool_call
-from cortex_policy.core.hooks.questions import ToolOutcome, apply_rules, args_with_path_values, outside_root_text
+from cortex_policy.core.hooks.questions import (
+    ToolOutcome,
+    apply_rules,
+    args_with_path_values,
+    outside_root_text,
+    unclear_argument_text,
+)
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
+    ARGUMENT_NOT_ALLOWED,
     GRANT_INVALID,
     GRANT_NOT_FOUND,
     PATH_OUTSIDE_SCOPE,
@@ -48,7 +55,7 @@ from cortex_policy.state.paths import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from cortex_policy.core.hooks.payload import ToolCall
     from cortex_policy.core.hooks.questions import GrantQuestion, Ruling
@@ -112,15 +119,9 @@ def _apply_rules_of_root(
         if not denial and ruling.questions:
             return _GrantQuestions(root, call, tag, ruling, guard)
         if call.tool != CANARY and settings.audit_file is not None:
-            audited.set_root_and_open_log(root.path, _judged_inputs(call, rules), settings)
+            audited.set_root_and_open_log(root.path, inputs_to_log(call.inputs, rules), settings)
         audited.decision = Decision(ACTION_NOT_ALLOWED if denial else ALLOWED)
     return ToolOutcome(denial, decision=audited.decision)
-
-
-def _judged_inputs(call: "ToolCall", rules: "HookRules") -> "Mapping[str, object]":
-    """Return the inputs without what some rule ignores: such text is not logged."""
-    inputs = remove_members(call.inputs, frozenset(name for rule in rules.rules for name in rule.ignore))
-    return inputs if isinstance(inputs, dict) else {}
 
 
 def _enter_directory(path: str) -> str:
@@ -232,6 +233,8 @@ class _GrantQuestions:
     def _decide(self, question: "GrantQuestion", grant: "Grant", audited: AuditedCall) -> Decision:
         origin, settings = _origin_of(grant), audited.settings
         protected = protected_paths(origin, settings)
+        if why := unclear_argument_text(grant, question):
+            return Decision(ARGUMENT_NOT_ALLOWED, why)
         # INVARIANT: from the directories as the call spells them: a program may collapse `..` before links are followed
         requests = [
             Request(

@@ -13,6 +13,7 @@ from fastmcp.tools.base import InputRequiredToolResult, Tool, ToolResult
 from mcp_types import CallToolRequestParams, ListToolsRequest, TextContent
 
 from cortex_policy.mcp.approval_trips import ApprovalTrips, UserQuestion
+from cortex_policy.mcp.arguments import text_arguments
 from cortex_policy.mcp.client_results import STATE_MEMBERS, can_ask_user, place_members, question_result
 from cortex_policy.mcp.guard import ToolGuard, failure_decision
 from cortex_policy.mcp.guard_threads import decide_in_thread, hidden_in_thread
@@ -46,7 +47,7 @@ class GrantMiddleware(Middleware):
             name = await _listed_name(context)
             decide = partial(
                 self._trips.decide, name, message.arguments or {}, message.request_state, _answers(message),
-                can_ask=_can_ask(context),
+                can_ask=_can_ask(context), plain_texts=await _plain_texts(context, name),
             )  # fmt: skip
             decision = await decide_in_thread(decide)
         except Exception as error:  # noqa: BLE001 - whatever it is, the tool must not run
@@ -121,7 +122,17 @@ async def _denial_result(
 async def _has_schema(context: MiddlewareContext[CallToolRequestParams], name: str) -> bool:
     """Whether a client may hold the result of a tool to a schema; True if that cannot be found out."""
     try:
-        tool = await context.fastmcp_context.fastmcp.get_tool(name) if context.fastmcp_context is not None else None
+        tool = await _find_tool(context, name)
     except Exception:  # noqa: BLE001 - a denial is a result, whatever is wrong with the tool
         return True
     return tool is not None and tool.output_schema is not None
+
+
+async def _plain_texts(context: MiddlewareContext[CallToolRequestParams], name: str) -> frozenset[str]:
+    """Return the arguments that are texts for a tool: the server behind it may read others as JSON."""
+    tool = await _find_tool(context, name)
+    return text_arguments(tool.parameters) if tool is not None else frozenset()
+
+
+async def _find_tool(context: MiddlewareContext[CallToolRequestParams], name: str) -> Tool | None:
+    return await context.fastmcp_context.fastmcp.get_tool(name) if context.fastmcp_context is not None else None

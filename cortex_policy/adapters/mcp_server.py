@@ -14,6 +14,7 @@ from mcp_types import INVALID_PARAMS, CallToolResult, ContentBlock, InputRequire
 from mcp_types.methods import serialize_server_result
 
 from cortex_policy.mcp.approval_trips import ApprovalTrips, UserQuestion
+from cortex_policy.mcp.arguments import text_arguments
 from cortex_policy.mcp.client_results import STATE_MEMBERS, can_ask_user, place_members, question_result
 from cortex_policy.mcp.guard import ToolGuard, failure_decision
 from cortex_policy.mcp.guard_threads import decide_in_thread, hidden_in_thread
@@ -60,7 +61,10 @@ class GrantMiddleware:
         try:
             given = self._read_as_tool(name, arguments or {})
             can_ask = can_ask_user(ctx.protocol_version, ctx.session.client_capabilities)
-            decide = partial(self._trips.decide, name, given, state, params.get("inputResponses"), can_ask=can_ask)
+            decide = partial(
+                self._trips.decide, name, given, state, params.get("inputResponses"), can_ask=can_ask,
+                plain_texts=self._plain_texts(name),
+            )  # fmt: skip
             decision = await decide_in_thread(decide)
         except Exception as error:  # noqa: BLE001 - whatever it is, the tool must not run
             decision = failure_decision(error)
@@ -85,6 +89,10 @@ class GrantMiddleware:
         tool = self._tools.get_tool(name)
         given = dict(arguments)
         return given if tool is None else tool.fn_metadata.pre_parse_json(given)
+
+    def _plain_texts(self, name: str) -> frozenset[str]:
+        tool = self._tools.get_tool(name)
+        return text_arguments(tool.parameters) if tool is not None else frozenset()
 
     async def _without_hidden_tools(self, result: HandlerResult) -> HandlerResult:
         members = result if isinstance(result, dict) else {}

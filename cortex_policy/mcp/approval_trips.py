@@ -66,17 +66,25 @@ class ApprovalTrips:
         return isinstance(state, str) and state.startswith(self._prefix)
 
     def decide(
-        self, tool: str, arguments: "Mapping[str, object]", state: object, answers: object, *, can_ask: bool
+        self,
+        tool: str,
+        arguments: "Mapping[str, object]",
+        state: object,
+        answers: object,
+        *,
+        can_ask: bool,
+        plain_texts: frozenset[str] = frozenset(),
     ) -> "ToolDecision | UserQuestion":
         """Decide the call of a tool; one that waits for a human is a question, if the client `can_ask` its user.
 
-        `state` and `answers` are the `requestState` and `inputResponses` of the call. An answer is no approval, unless
-        the setting `approvals.elicitation` says so: the call is decided in full again.
+        `state` and `answers` are the `requestState` and `inputResponses` of the call, `plain_texts` as for the guard.
+        An answer is no approval, unless the setting `approvals.elicitation` says so: the call is decided in full again.
         """
         try:
             if self.is_own_state(state):
-                return self._continue(tool, arguments, str(state), answers)
-            decision = self._guard.decide(tool, arguments)
+                self._end(tool, arguments, str(state), answers)
+                return self._guard.decide(tool, arguments, plain_texts)
+            decision = self._guard.decide(tool, arguments, plain_texts)
             return (self._begin(tool, decision) if can_ask else None) or decision
         except InputError as error:
             return self._guard.deny(tool, error)
@@ -113,7 +121,8 @@ class ApprovalTrips:
             self._open[state] = trip
         return state
 
-    def _continue(self, tool: str, arguments: "Mapping[str, object]", state: str, answers: object) -> ToolDecision:
+    def _end(self, tool: str, arguments: "Mapping[str, object]", state: str, answers: object) -> None:
+        """End a trip; raise InputError if the call does not continue it, or the user did not agree."""
         with self._lock:
             trip = self._open.pop(state, None)  # INVARIANT: whatever comes of it, it counts once
         if trip is None or trip.deadline <= monotonic():
@@ -128,7 +137,6 @@ class ApprovalTrips:
             if not isinstance(content, dict) or content.get("approve") is not True:
                 raise InputError("the user of the client did not approve it", is_final=True)
             _approve(trip.request_id)
-        return self._guard.decide(tool, arguments)
 
 
 def _is_consent_enough() -> bool:

@@ -48,6 +48,13 @@ def _check_name(name: object) -> str:
     return name
 
 
+def text_arguments(schema: object) -> frozenset[str]:
+    """Return the arguments that are texts by the schema of a tool's input, and nothing else."""
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    members = properties.items() if isinstance(properties, dict) else ()
+    return frozenset(name for name, member in members if isinstance(member, dict) and member.get("type") == "string")
+
+
 def printable_json(value: "dict[str, object]") -> "dict[str, object]":
     """Return members of an answer without half of a character, which cannot be sent."""
     return {name: _printable_value(part) for name, part in value.items()}

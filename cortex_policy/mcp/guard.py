@@ -25,6 +25,9 @@ from cortex_policy.state.paths import working_directory
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import TypeGuard
+
+_HEX = frozenset("0123456789abcdefABCDEF")
 
 
 class ToolDecision(Value):
@@ -60,12 +63,17 @@ class ToolGuard:
         self.server = server
         self._root, self._directory = find_root(root or None).path, directory
 
-    def decide(self, tool: str, arguments: "Mapping[str, object]") -> ToolDecision:
-        """Decide the call of a tool, and take its hits. Nothing that fails allows it."""
+    def decide(
+        self, tool: str, arguments: "Mapping[str, object]", plain_texts: frozenset[str] = frozenset()
+    ) -> ToolDecision:
+        """Decide the call of a tool, and take its hits. Nothing that fails allows it.
+
+        `plain_texts` are the arguments that the tool surely takes for texts: some tools read others as JSON.
+        """
         start = perf_counter_ns()
         try:
             given = copy_arguments(arguments)
-            outcome = self._decide(tool, given)
+            outcome = self._decide(tool, given, plain_texts)
             return _to_tool_decision(f"{self.server}/{tool}", given, outcome, (perf_counter_ns() - start) // 1000)
         except InputError as error:
             return self.deny(tool, error)
@@ -79,22 +87,25 @@ class ToolGuard:
     def hidden_tools(self, names: "Iterable[str]") -> frozenset[str]:
         """Return which of these tools are never allowed, whatever their arguments; all if that cannot be found out."""
         tools = frozenset(names)
-        readable = {tool: self._tool_call(tool, {}) for tool in tools if _is_name(tool)}
+        readable = {tool: self._tool_call(tool, {}) for tool in tools if _is_tool_name(tool)}
         try:
             return tools - readable.keys() | find_hidden_tools(self._root, readable)
         except Exception:  # noqa: BLE001 - what cannot be decided is not offered
             return tools
 
-    def _decide(self, tool: str, arguments: "dict[str, object]") -> ToolOutcome:
-        if not _is_name(tool):
-            raise InputError("this cannot be the name of a tool: it is empty, too long or holds a `/`", is_final=True)
+    def _decide(self, tool: str, arguments: "dict[str, object]", plain_texts: frozenset[str]) -> ToolOutcome:
+        if not _is_tool_name(tool):
+            raise InputError("no rule can have this as the name of a tool", is_final=True)
         # INVARIANT: no tag, so no delivery: whatever a client sends twice is two calls
-        return decide_tool_call(self._tool_call(tool, arguments), self._root, None, _check_directory)
+        return decide_tool_call(self._tool_call(tool, arguments, plain_texts), self._root, None, _check_directory)
 
-    def _tool_call(self, tool: str, arguments: "dict[str, object]") -> ToolCall:
+    def _tool_call(
+        self, tool: str, arguments: "dict[str, object]", plain_texts: frozenset[str] = frozenset()
+    ) -> ToolCall:
         return ToolCall(
             agent="", session="", call_id="", tool=f"{self.server}/{tool}", mcp=((self.server, tool),),
             inputs=arguments, cwd=self._directory, subagent=None, timestamp="",
+            plain_texts=plain_texts,
         )  # fmt: skip
 
     def deny(self, tool: object, error: InputError) -> ToolDecision:
@@ -144,7 +155,20 @@ def _to_tool_decision(
     return ToolDecision(is_allowed, text, members, arguments)
 
 
-def _is_name(name: object) -> bool:
+def _is_tool_name(name: object) -> bool:
+    """Whether a name stands for one tool, whatever the server is.
+
+    Servers with fastmcp know some tools by a hash as well, for which a rule does not see what is called.
+    """
+    return _is_name(name) and name == name.strip() and not _is_hashed(name)
+
+
+def _is_hashed(name: str) -> bool:
+    """Whether a name is `__HASH_NAME`, as fastmcp has it."""
+    return name.startswith("__") and name[14:15] == "_" and _HEX.issuperset(name[2:14])
+
+
+def _is_name(name: object) -> "TypeGuard[str]":
     """Whether a rule can name this: a server or a tool."""
     return type(name) is str and 0 < len(name) <= MAX_NAME_LENGTH and "/" not in name and name.isprintable()
 

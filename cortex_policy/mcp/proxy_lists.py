@@ -8,6 +8,7 @@ import secrets
 from threading import Lock
 
 from cortex_policy.core.decode import MalformedError, decode_json
+from cortex_policy.mcp.arguments import text_arguments
 from cortex_policy.mcp.proxy_messages import (
     INTERNAL_ERROR,
     INVALID_REQUEST,
@@ -37,6 +38,7 @@ class ToolLists:
         self._lock = Lock()
         self._ids: dict[int | str, int | str] = {}  # drawn id -> the client's
         self._with_schema: set[str] = set()
+        self._plain_texts: dict[str, frozenset[str]] = {}
 
     @property
     def is_pending(self) -> bool:
@@ -46,6 +48,10 @@ class ToolLists:
     def has_output_schema(self, tool: str) -> bool:
         """Whether the client was told what the structured results of a tool look like."""
         return tool in self._with_schema
+
+    def plain_texts(self, tool: str) -> frozenset[str]:
+        """Return the arguments of a tool that are texts, none if the client has not listed it."""
+        return self._plain_texts.get(tool, frozenset())
 
     def is_drawn(self, request_id: object) -> bool:
         """Whether an id is one that a list is asked under."""
@@ -100,4 +106,5 @@ class ToolLists:
         shown = [tool for name, tool in named.items() if name not in hidden]
         for tool in shown:
             (self._with_schema.add if "outputSchema" in tool else self._with_schema.discard)(tool["name"])
+            self._plain_texts[tool["name"]] = text_arguments(tool.get("inputSchema"))
         result["tools"] = shown

@@ -113,6 +113,8 @@ def _check_members(message: "dict[str, Any]") -> None:
         return
     if type(message["method"]) is not str or "result" in message or "error" in message:
         raise RefusedMessage(INVALID_REQUEST, "`method` is not a text, or beside an answer", request_id)
+    if not (message["method"].isascii() and message["method"].isprintable()):  # some programs drop other letters
+        raise RefusedMessage(METHOD_NOT_FOUND, "`method` holds other characters than those of ASCII", request_id)
     if "id" in message and request_id is None:
         raise RefusedMessage(
             INVALID_REQUEST, f"`id` is neither an integer nor a text of at most {MAX_ID_CHARACTERS} characters"

@@ -2,6 +2,7 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import has_surrogate
+from cortex_policy.core.hooks.server_readings import fold_name
 from cortex_policy.mcp.proxy_messages import (
     INVALID_PARAMS,
     INVALID_REQUEST,
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     class Guard(Protocol):
         """What decides calls."""
 
-        def decide(self, tool: str, arguments: "dict[str, object]", /) -> ToolDecision:
-            """Decide the call of a tool, and take its hits."""
+        def decide(self, tool: str, arguments: "dict[str, object]", plain_texts: frozenset[str], /) -> ToolDecision:
+            """Decide the call of a tool, and take its hits; `plain_texts` are never read as JSON."""
 
     Message = dict[str, Any]
 
@@ -95,7 +96,7 @@ class RequestGate:
         if not isinstance(params, dict):
             raise RefusedMessage(INVALID_PARAMS, "`params` is not an object", request_id)
         name, arguments = _read_call(params, request_id)
-        decision = self._guard.decide(name, arguments)
+        decision = self._guard.decide(name, arguments, self._lists.plain_texts(name))
         if decision.allowed:
             return Verdict(line)
         return Verdict(to_client=encode_result(request_id, self._denial(name, params, decision)))
@@ -117,7 +118,7 @@ class RequestGate:
 def _read_call(params: "Message", request_id: object) -> "tuple[str, dict[str, object]]":
     """Return the tool and the arguments of a call; raise RefusedMessage for what a server may read in another way."""
     for member in params:
-        meant = member.partition("\0")[0].strip().casefold()
+        meant = fold_name(member)
         is_odd = member == "__proto__" or has_surrogate(member)  # some programs drop half of a character
         if is_odd or (meant in _WHAT_A_CALL_SAYS and member not in _WHAT_A_CALL_SAYS):
             raise RefusedMessage(INVALID_PARAMS, f"an unknown member `{member:.60}` of `params`", request_id)

@@ -91,10 +91,29 @@ def test_members_do_not_break_the_schema_that_a_tool_has_for_its_results(scene: 
     answer: dict[str, Any] = listed(drawn, "now_allowed")
     answer["result"]["tools"][0] |= {"name": "x", "outputSchema": {"type": "object"}}
     scene.lists.filter_line(line_of(answer))
-    scene.guard.decide = lambda tool, _: FakeGuard().decide(f"no{tool}", {})  # type: ignore[method-assign] # it was allowed before
+    scene.guard.decide = lambda tool, *_: FakeGuard().decide(f"no{tool}", {})  # type: ignore[method-assign] # it was allowed before
     result = json.loads(scene.judge(call("x")).to_client)["result"]
     assert "structuredContent" not in result
     assert result["_meta"] == {"cortex-policy/decision": {"decision": False, "reason": "x"}}
+
+
+def test_the_guard_is_told_which_arguments_are_texts_as_the_server_lists_them(scene: Scene) -> None:
+    """A server may read others as JSON; of a tool that was not listed nobody knows."""
+    told: list[frozenset[str]] = []
+    scene.guard.decide = lambda tool, _, texts: (told.append(texts), FakeGuard().decide(tool, {}))[1]  # type: ignore[func-returns-value, method-assign]
+    scene.judge(call("x"))
+    answer = listed(scene.forwarded(request("tools/list"))["id"], "x")
+    properties = {
+        "a": {"type": "string"},
+        "b": {"type": ["string", "null"]},
+        "c": {"type": "array"},
+        "d": True,
+        "e": {},
+    }
+    answer["result"]["tools"][0]["inputSchema"] = {"type": "object", "properties": properties}
+    scene.lists.filter_line(line_of(answer))
+    scene.judge(call("x"))
+    assert told == [frozenset(), {"a"}]
 
 
 @pytest.mark.parametrize("more", [{"task": {"ttl": 1}}, {"inputResponses": {}, "requestState": "s"}, {"_meta": {}}])
@@ -119,7 +138,8 @@ def test_a_call_that_is_a_notification_is_dropped(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    "method", ["Tools/Call", " tools/call", "tools/call ", "tools/call\0", "tools/run", "toolS/list"]
+    "method",
+    ["Tools/Call", " tools/call", "tools/call ", "tools/call\0", "tools/run", "toolS/list", "tools\ud800/call"],
 )
 def test_a_method_for_tools_that_mcp_does_not_have_is_refused(scene: Scene, method: str) -> None:
     """A server may compare it without case."""

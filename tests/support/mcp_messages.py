@@ -13,7 +13,7 @@ class FakeGuard:
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, object]]] = []
 
-    def decide(self, tool: str, arguments: Mapping[str, object]) -> ToolDecision:
+    def decide(self, tool: str, arguments: Mapping[str, object], _: frozenset[str] = frozenset()) -> ToolDecision:
         """Note a call, and decide it."""
         self.asked.append((tool, dict(arguments)))
         is_allowed = not tool.startswith("no")

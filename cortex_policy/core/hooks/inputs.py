@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cortex_policy.core.hooks.payload import ToolCall
-    from cortex_policy.core.hooks.rules import HookRule
+    from cortex_policy.core.hooks.rules import HookRule, HookRules
 
     Inputs = dict[str, object]
     PathValue = tuple[str, str]
@@ -76,6 +76,12 @@ def remove_members(value: object, names: "frozenset[str]") -> object:
     if isinstance(value, dict):
         return {name: remove_members(part, names) for name, part in value.items() if name not in names}
     return [remove_members(part, names) for part in value] if isinstance(value, list) else value
+
+
+def inputs_to_log(inputs: "Inputs", rules: "HookRules") -> "Inputs":
+    """Return inputs without what some rule ignores: such text is not logged."""
+    names = frozenset(name for rule in rules.rules for name in rule.ignore)
+    return {name: remove_members(part, names) for name, part in inputs.items() if name not in names}
 
 
 def contains_surrogate(value: object) -> bool:

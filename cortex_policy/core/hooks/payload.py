@@ -22,7 +22,8 @@ class ToolCall(Value):
 
     `mcp` is empty for a tool of the agent itself; else each (server, tool) that the name may stand for. `call_id` is ''
     if the agent sends none. `subagent` is the kind of sub-agent that calls, '' if that has no name, None for the main
-    agent and where the agent does not tell. `cwd` is absolute.
+    agent and where the agent does not tell. `cwd` is absolute. `plain_texts` are the inputs of an MCP tool that its
+    server surely takes for texts, and not for JSON.
     """
 
     agent: str
@@ -34,6 +35,7 @@ class ToolCall(Value):
     cwd: str
     subagent: str | None
     timestamp: str
+    plain_texts: frozenset[str] = frozenset()
 
 
 def detect_agent(document: object, named: str) -> str:

@@ -1,4 +1,7 @@
-"""What the call of a tool asks: the grants that must all allow it, or why it is denied already (docs/hooks.md)."""
+"""What the call of a tool asks: the grants that must all allow it, or why it is denied already (docs/hooks.md).
+
+One module of more than 250 lines: each module costs a hook time.
+"""
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import has_surrogate
@@ -50,6 +53,7 @@ class GrantQuestion(Value):
     judged from each of `directories`, which are absolute, and must be allowed from all of them. `within_root`: a path
     outside of the root is denied (12) before the grant is asked. Unless `no_path`, a grant with scopes denies a call
     in which there is no path. Of those that `consume`, the first takes the one hit; the others are only asked.
+    `json_texts` is what a server may read in texts among `args`, None for a tool that no server has.
     """
 
     rule: int
@@ -61,6 +65,7 @@ class GrantQuestion(Value):
     within_root: bool
     no_path: bool
     consumes: bool
+    json_texts: "dict[str, object] | None" = None
 
 
 class Ruling(Value):
@@ -107,29 +112,40 @@ class _Judge:
             raise InputError(why, is_final=True)
         self._call, self._rules, self._home = call, rules, home
         self._fits = rules_for_call(call, rules)
-        named = dict.fromkeys(working_directories_in(call.inputs))
+        self._json_texts = self._read_json_texts() if call.mcp else {}
+        json_call = ToolCall(**{**vars(call), "inputs": self._json_texts})
+        self._readings = (call, json_call) if self._json_texts else (call,)
+        named = dict.fromkeys(one for reading in self._readings for one in working_directories_in(reading.inputs))
         if len(named) >= MAX_DIRECTORIES:
             raise InputError("the call names too many working directories")
         places = (one if one.startswith("/") else f"{call.cwd}/{one}" for one in named)
         self._directories = tuple(dict.fromkeys((call.cwd, *places)))
         self._paths: dict[str, None] = {}
 
+    def _read_json_texts(self) -> "dict[str, object]":
+        from cortex_policy.core.hooks.server_readings import read_json_texts  # noqa: PLC0415 - only for MCP
+
+        return read_json_texts(self._call, [self._rules.rules[index].ignore for index, _ in self._fits])
+
     def judge_call(self) -> Ruling:
         """Return the grants to ask, and the paths that may lead to guarded files."""
         fitting = [self._rules.rules[index] for index, _ in self._fits]
         self._guard_paths_by_name(fitting)
         questions = list(self._questions_of_rules(self._fits, self._call))
-        for command, quoted in commands_in(self._call.inputs, self._patch_places(fitting)):
-            questions += self._command_questions(command, quoted)
+        for reading in self._readings:
+            for command, quoted in commands_in(reading.inputs, self._patch_places(fitting)):
+                questions += self._command_questions(command, quoted)
         return Ruling("", tuple(questions), tuple(self._paths))
 
     def _guard_paths_by_name(self, fitting: "list[HookRule]") -> None:
         """Guard what the call takes for a path by its name, or by what it is: a URL of a file, a pattern."""
-        inputs = self._call.inputs
-        self._raise_if_guarded(path for _, path, _ in path_arguments(_BY_NAME_ALONE, inputs) if path is not None)
-        self._raise_if_guarded(text for text in texts_in(inputs) if text.lstrip()[:5].casefold() == "file:")
-        patterns = [pattern for rule in fitting for _, pattern in globs_of_rule(rule, inputs)]
-        for pattern in (*patterns, *globs_of_well_known_inputs(self._call)):
+        patterns = [pattern for rule in fitting for _, pattern in globs_of_rule(rule, self._call.inputs)]
+        for reading in self._readings:
+            inputs = reading.inputs
+            self._raise_if_guarded(path for _, path, _ in path_arguments(_BY_NAME_ALONE, inputs) if path is not None)
+            self._raise_if_guarded(text for text in texts_in(inputs) if text.lstrip()[:5].casefold() == "file:")
+            patterns += globs_of_well_known_inputs(reading)
+        for pattern in patterns:
             spelled = f"{self._call.cwd}/{pattern}"
             if why := self._why_pattern_is_secret(pattern) or guarded_path_denial_text(
                 spelled, self._call, self._rules
@@ -167,12 +183,14 @@ class _Judge:
             args = remove_members(call.inputs, frozenset(rule.ignore)) if rule.ignore else call.inputs
             if contains_surrogate(args):
                 raise InputError("an input holds half of a character, which cannot be judged")
+            json_texts = self._read_as_server(rule, args, call)
             values = paths_of_rule(rule, call) if patched is None else patched
             self._raise_if_guarded(path for _, path in values)
             if rule.grant and isinstance(args, dict):
                 yield GrantQuestion(
                     index + 1, rule.grant, action_of_rule(rule, part, call.inputs), args, tuple(values),
                     self._directories, rule.within_root, rule.no_path, consumes=position == 0 and patched is None,
+                    json_texts=json_texts,
                 )  # fmt: skip
         last = self._rules.rules[fits[-1][0]] if fits else None
         if self._rules.unmapped == DENY and (last is None or (last.subagents is not None and last.grant)):
@@ -181,6 +199,14 @@ class _Judge:
             raise unmapped_tool_error(call, self._rules)
         if last is None and contains_surrogate(call.inputs):
             raise InputError("an input holds half of a character, which cannot be judged")
+
+    def _read_as_server(self, rule: "HookRule", args: object, call: "ToolCall") -> "dict[str, object] | None":
+        """Return what a server may read in texts that the rule does not ignore; None for a tool that no server has."""
+        if not call.mcp or not isinstance(args, dict):
+            return None
+        from cortex_policy.core.hooks.server_readings import json_texts_of_rule  # noqa: PLC0415 - only for MCP
+
+        return json_texts_of_rule(rule, args, self._json_texts)
 
     def _patch_places(self, fitting: "list[HookRule]") -> "frozenset[Place]":
         labels = [label for rule in fitting for label in rule.patch]
@@ -217,6 +243,15 @@ class _Judge:
         yield from self._questions_of_rules(rules_for_call(inner, self._rules), inner, files)
 
 
+def unclear_argument_text(grant: "Grant", question: "GrantQuestion") -> str:
+    """Return why a server may read other arguments than the grant judges; '' if it does not."""
+    if question.json_texts is None:
+        return ""
+    from cortex_policy.core.hooks.server_readings import other_reading_text  # noqa: PLC0415 - only for MCP
+
+    return other_reading_text(grant, question.args, question.json_texts)
+
+
 def outside_root_text(grant: "Grant", request: "Request") -> str:
     """Return a sentence about the first path that is not below the root, as text or resolved; '' if all are.
 
@@ -235,9 +270,14 @@ def outside_root_text(grant: "Grant", request: "Request") -> str:
 
 def args_with_path_values(grant: "Grant", question: "GrantQuestion") -> "dict[str, object]":
     """Return the arguments with the other paths of the call, under a name that makes them paths for every grant."""
-    if not question.path_values:
+    paths = [path for _, path in question.path_values]
+    if question.json_texts:
+        from cortex_policy.core.hooks.server_readings import paths_of_json_texts  # noqa: PLC0415 - few texts are JSON
+
+        paths += paths_of_json_texts(grant, question.json_texts)
+    if not paths:
         return question.args
     name = "paths"  # INVARIANT: a name that the path rule knows with underscores too, and that the grant exempts not
     while name in question.args or name in grant.args:
         name = f"_{name}"
-    return {**question.args, name: [path for _, path in question.path_values]}
+    return {**question.args, name: paths}
