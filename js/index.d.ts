@@ -17,19 +17,8 @@ export type Reason =
   | "settings_invalid"
   | "usage";
 
-/** A JSON value, as arguments have them. A member that is undefined is none. */
-export type Json =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | readonly Json[]
-  | ReadonlyMap<string, Json>
-  | { readonly [name: string]: Json | undefined };
-
-/** The arguments of a call. */
-export type Arguments = ReadonlyMap<string, unknown> | { readonly [name: string]: unknown };
+/** The arguments of a call: a Map, or an object without a class, of JSON values. A member that is undefined is none. */
+export type Arguments = object;
 
 /** What a tool may do. Only `loadGrant` makes one; it never changes. */
 export class Grant {

@@ -63,6 +63,7 @@ async function enforceAsync(grant, action, args, options) {
   return true;
 }
 
+const NO_OPTIONS = Object.freeze({});
 const NO_PATHS = Object.freeze([]);
 const ASK = "ask the program with `CheckProcess` or `CheckServer`, or name `RedisBudgets`: docs/javascript.md";
 const STOP_EVERY_NS = 1e6; // within a millisecond no second call looks for a stop
@@ -74,11 +75,12 @@ function ownBudgets() {
   return kept;
 }
 
-/** Return the options of a call: its own ones, and no others that a prototype was given. */
-function readOptions(options) {
-  if (options === undefined) return { cost: 1, peek: false, budgets: ownBudgets() };
-  const { cost = 1, peek = false, budgets = ownBudgets() } = { __proto__: null, ...options };
-  return { cost, peek, budgets };
+/** Return the options of a call: its own ones, and none that a prototype was given. */
+function readOptions(options = NO_OPTIONS) {
+  const cost = Object.hasOwn(options, "cost") ? options.cost : undefined;
+  const peek = Object.hasOwn(options, "peek") ? options.peek : undefined;
+  const budgets = Object.hasOwn(options, "budgets") ? options.budgets : undefined;
+  return { cost: cost === undefined ? 1 : cost, peek: peek ?? false, budgets: budgets ?? ownBudgets() };
 }
 
 function readRequest(grant, action, args, cost) {

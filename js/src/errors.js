@@ -71,11 +71,18 @@ class UsageError extends CortexPolicyError {
 }
 UsageError.prototype.name = "UsageError";
 
-/** A call is denied. `message` is the sentence of the original alone; `decision` says the rest. */
+/**
+ * A call is denied. `message` is the sentence of the original alone; `decision` says the rest.
+ *
+ * It has no stack: it is an answer, and to note where it was thrown would take longer than to decide.
+ */
 class AccessDenied extends CortexPolicyError {
   /** @param {import("./decision").Decision} decision */
   constructor(decision) {
+    const frames = Error.stackTraceLimit;
+    Reflect.set(Error, "stackTraceLimit", 0); // where `Error` is frozen, nothing happens
     super(decision.reason);
+    Reflect.set(Error, "stackTraceLimit", frames);
     this.decision = decision;
   }
 

@@ -6,6 +6,7 @@ const process = require("node:process");
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 const [OWNER_BIT_OF_GROUP, OWNER_BIT_OF_OTHERS, STICKY] = [0o020, 0o002, 0o1000];
+const MAY_BE_MISSING = { throwIfNoEntry: false }; // an error would cost more than the look
 const DEFAULT_OVERFLOW_UID = 65534;
 
 /** Return why others than these owners may have written an open object; '' if they cannot have. */
@@ -97,8 +98,7 @@ function trustOf(path) {
 /** Whether a path exists, or cannot be examined; below what is no directory nothing exists. */
 function mayExist(path) {
   try {
-    fs.lstatSync(path);
-    return true;
+    return fs.lstatSync(path, MAY_BE_MISSING) !== undefined;
   } catch (error) {
     return error.code !== "ENOENT" && error.code !== "ENOTDIR";
   }

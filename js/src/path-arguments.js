@@ -86,7 +86,7 @@ function isPathArgument(declarations, name, value) {
 function* pathArguments(declarations, args) {
   for (const [name, value] of args) {
     const condition = whenArgumentIsPath(declarations, name);
-    yield* textsOfValue(name, value, condition, false);
+    if (condition !== NEVER) yield* textsOfValue(name, value, condition, false);
     if (isContainer(value)) yield* nestedPaths(name, value, 1, condition !== NEVER);
   }
 }

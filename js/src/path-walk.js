@@ -47,6 +47,7 @@ class PathWalk {
 
   followComponent(part) {
     if (part === "." || part === "..") {
+      if (!this.below.length) callSystem(() => fs.accessSync(this.here(), fs.constants.X_OK)); // names need no look: `lstat` has it
       if (this.below.length && (this.isFile || part === "..")) this.noteError();
       if (part === "..") this.goUp();
     } else if (this.below.length) {
@@ -97,7 +98,6 @@ class PathWalk {
     if (status.isSymbolicLink()) {
       this.followLink(part, place, status.dev);
     } else if (status.isDirectory()) {
-      if (this.left.length) callSystem(() => fs.accessSync(place, fs.constants.X_OK));
       this.addDirectory(part, status);
     } else {
       this.below.push(part);

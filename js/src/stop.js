@@ -5,34 +5,22 @@ const fs = require("node:fs");
 
 const { AccessDenied } = require("./errors");
 const { Decision } = require("./decision");
-const { existsOrUnknown } = require("./files");
+const { existsOrUnknown, mayExist } = require("./files");
 
 const SYSTEM_DIRECTORY = "/etc/cortex-policy";
 const MAX_REASON = 400;
 
 /** Throw AccessDenied if the host has an emergency stop, or if that is unknown. */
 function checkHostStop() {
+  if (!mayExist(SYSTEM_DIRECTORY)) return;
   // a directory that is a link to nowhere, as to a mount that is gone, may have held a stop
-  if (isLinkToNowhere(SYSTEM_DIRECTORY) || existsOrUnknownBelow(SYSTEM_DIRECTORY)) {
-    throw stopped(`${SYSTEM_DIRECTORY}/stop`, "on this host");
-  }
+  const isGone = !fs.existsSync(SYSTEM_DIRECTORY);
+  if (isGone || existsOrUnknown(`${SYSTEM_DIRECTORY}/stop`)) throw stopped(`${SYSTEM_DIRECTORY}/stop`, "on this host");
 }
 
 /** Throw AccessDenied if a root has an emergency stop, or if that is unknown. */
 function checkRootStop(policy) {
   if (existsOrUnknown(`${policy}/stop`)) throw stopped(`${policy}/stop`, "");
-}
-
-function existsOrUnknownBelow(directory) {
-  return existsOrUnknown(`${directory}/stop`);
-}
-
-function isLinkToNowhere(path) {
-  try {
-    return fs.lstatSync(path).isSymbolicLink() && !fs.existsSync(path);
-  } catch {
-    return false;
-  }
 }
 
 function stopped(file, where) {

@@ -11,6 +11,7 @@ const MAX_LENGTH = 60; // characters of a value in a sentence
 const EXACT = 2 ** 53; // up to here each whole number is a double of its own
 const FIRST_PLAIN = -4; // exponents of numbers that are written without one
 const FIRST_LARGE = 16;
+const SCALARS = new Set(["string", "number", "boolean", "bigint"]);
 
 function kindOf(value) {
   if (value === null) return "null";
@@ -59,7 +60,8 @@ function compareTexts(left, right) {
  * A member that is undefined is none.
  */
 function copyArguments(args) {
-  const copy = new Copier().copy(args === undefined || args === null ? {} : args, -1);
+  if (args === undefined || args === null) return new Map();
+  const copy = new Copier().copy(args, -1);
   if (!(copy instanceof Map)) {
     throw new UsageError("arguments are an object");
   }
@@ -72,7 +74,7 @@ class Copier {
   }
 
   copy(value, depth) {
-    if (value === null || ["string", "number", "boolean", "bigint"].includes(typeof value)) return value;
+    if (value === null || SCALARS.has(typeof value)) return value;
     if (depth > MAX_DEPTH) {
       throw new UsageError(`arguments are nested deeper than ${MAX_DEPTH}`);
     }
@@ -85,18 +87,20 @@ class Copier {
   }
 
   copyObject(value, depth) {
-    const prototype = typeof value === "object" ? Object.getPrototypeOf(value) : undefined;
-    if (value instanceof Map) return this.copyMembers([...value], depth);
-    if (prototype !== null && (prototype === undefined || Object.getPrototypeOf(prototype) !== null)) {
-      throw new UsageError(`an argument of type \`${nameOfType(value)}\` cannot be examined`, "pass JSON values");
+    const members = new Map();
+    if (value instanceof Map) {
+      for (const [name, part] of value) this.copyMember(members, requireText(name, "the name of an argument"), part, depth);
+      return members;
     }
-    return this.copyMembers(Object.entries(value), depth);
+    requirePlainObject(value);
+    for (const name of Object.keys(value)) this.copyMember(members, name, value[name], depth);
+    return members;
   }
 
-  copyMembers(pairs, depth) {
-    const given = pairs.filter(([, part]) => part !== undefined);
-    this.count(given.length);
-    return new Map(given.map(([name, part]) => [requireText(name, "the name of an argument"), this.copy(part, depth + 1)]));
+  copyMember(members, name, part, depth) {
+    if (part === undefined) return;
+    this.count(1);
+    members.set(name, this.copy(part, depth + 1));
   }
 
   count(parts) {
@@ -104,6 +108,14 @@ class Copier {
     if (this.left < 0) {
       throw new UsageError(`a call holds more than ${MAX_PARTS} values`);
     }
+  }
+}
+
+/** Throw UsageError for what is no object of this or another realm without a class. */
+function requirePlainObject(value) {
+  const prototype = typeof value === "object" ? Object.getPrototypeOf(value) : undefined;
+  if (prototype !== null && (prototype === undefined || Object.getPrototypeOf(prototype) !== null)) {
+    throw new UsageError(`an argument of type \`${nameOfType(value)}\` cannot be examined`, "pass JSON values");
   }
 }
 

@@ -112,7 +112,7 @@ function spellBudget({ limit, used, remaining, retryAfterSeconds, consumed }) {
   return { limit, used, remaining, retry_after_seconds: retryAfterSeconds, consumed };
 }
 
-/** Return the answer to each event; undefined where threads cannot count such a cost. */
+/** Return the answer to each event. */
 function answerRate({ events }) {
   let at = 0n;
   const clock = () => [Number(at / 1_000_000_000n), Number(at % 1_000_000_000n)];
