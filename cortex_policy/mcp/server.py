@@ -1,6 +1,5 @@
 """`mcp serve`: answer one client on standard input and output, until it leaves or a signal comes (docs/mcp.md)."""
 
-import errno
 import logging
 import os
 import signal
@@ -11,7 +10,6 @@ from mcp.server.lowlevel.server import NotificationOptions, Server
 from mcp_types import NotificationParams
 
 from cortex_policy.core.model import NOT_DONE
-from cortex_policy.core.text import os_error_text
 from cortex_policy.mcp.log_lines import prepare_logging
 from cortex_policy.mcp.server_handlers import Handlers
 from cortex_policy.mcp.server_notices import Notices
@@ -59,9 +57,8 @@ async def _serve(name: "UnresolvedRoot", source: int, target: int) -> int:
         group.start_soon(notices.tell_changes)
         await transport.run(lambda incoming, outgoing: server.run(incoming, outgoing, options))
         group.cancel_scope.cancel()
-    failure = transport.failure
-    if failure is not None and failure.errno != errno.EPIPE:
-        _log.error("the output cannot be written: %s", os_error_text(failure))
+    if transport.failure is not None:
+        _log.error("%s", transport.failure)
         codes.append(NOT_DONE.exit_code)
     return codes[0] if codes else 0
 

@@ -3,6 +3,7 @@
 Nothing else may print there: while messages are served, descriptor 1 is standard error, and 0 is empty.
 """
 
+import errno
 import os
 import select
 from functools import partial
@@ -24,7 +25,7 @@ from pydantic import ValidationError
 
 from cortex_policy.core.decode import MalformedError, decode_json, has_surrogate
 from cortex_policy.core.json_text import json_text
-from cortex_policy.core.text import escape_json_output, message_line
+from cortex_policy.core.text import escape_json_output, message_line, os_error_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,13 +43,14 @@ MAX_MESSAGE_BYTES = 2 << 20
 MAX_REQUESTS = 32  # not answered yet: then nothing is read until one is
 LAST_SECONDS = 5.0  # for answers that are under way when the input ends
 _PAUSE_SECONDS = 0.02
+_GONE = (errno.EPIPE, errno.ECONNRESET)
 _CHUNK = 1 << 16
 
 
 class StdioTransport:
     """Carries messages between two descriptors and what serves them."""
 
-    failure: OSError | None  # why the output could not be written
+    failure: str | None  # why the input could not be read, or the output not be written
 
     def __init__(self, source: int, target: int, end_streams: "Callable[[], None]") -> None:
         """Take the descriptors, and what ends the requests that wait for changes."""
@@ -77,12 +79,12 @@ class StdioTransport:
         async with incoming, outgoing:
             async for line in self._lines():
                 message = _parse_message(line)
-                if isinstance(message, JSONRPCError):
-                    await outgoing.send(SessionMessage(message))
-                    continue
                 is_request = isinstance(message, JSONRPCRequest)
-                if is_request:
+                if is_request or isinstance(message, SessionMessage):
                     await self._permits.acquire()
+                if isinstance(message, SessionMessage):  # our error, which is an answer too
+                    await outgoing.send(message)
+                    continue
                 metadata = ServerMessageMetadata(on_request_unanswered=self._settle) if is_request else None
                 await incoming.send(SessionMessage(message, metadata))  # type: ignore[arg-type] # one of the others
             await self._wait_for_answers()
@@ -101,7 +103,7 @@ class StdioTransport:
     async def _lines(self) -> "AsyncIterator[bytes]":
         """Yield the lines; of one that is too long only as much as shows that."""
         rest = b""
-        while chunk := await self._in_thread(_read_when_ready, self._source):
+        while chunk := await self._read_chunk():
             *lines, rest = (rest + chunk).split(b"\n")
             rest = rest[: MAX_MESSAGE_BYTES + 1]
             for line in lines:
@@ -109,6 +111,16 @@ class StdioTransport:
                     yield line
         if rest.strip():
             yield rest
+
+    async def _read_chunk(self) -> bytes:
+        """Return what comes next, nothing at the end."""
+        try:
+            return await self._in_thread(_read_when_ready, self._source)
+        except ConnectionResetError:  # the client has left a socket, and answers in it
+            return b""
+        except OSError as error:
+            self.failure = f"the input cannot be read: {os_error_text(error)}"
+            return b""
 
     async def _write_messages(self, written: "MemoryObjectReceiveStream[SessionMessage]") -> None:
         async with written:
@@ -118,10 +130,11 @@ class StdioTransport:
                 try:
                     await self._in_thread(_write_all, self._target, escape_json_output(line).encode("ascii") + b"\n")
                 except OSError as error:
-                    self.failure = error
+                    if error.errno not in _GONE:
+                        self.failure = f"the output cannot be written: {os_error_text(error)}"
                     self._scope.cancel()
                     return
-                if isinstance(message, JSONRPCResponse | JSONRPCError) and message.id is not None:
+                if isinstance(message, JSONRPCResponse | JSONRPCError):
                     await self._settle()
 
     async def _in_thread(self, function: "Callable[..., bytes]", *args: object) -> bytes:
@@ -130,7 +143,7 @@ class StdioTransport:
 
 
 def _parse_message(line: bytes) -> object:
-    """Return the message of a line, or the error that answers it."""
+    """Return the message of a line, or a message of ours that answers it."""
     try:
         document = decode_json(line, MAX_MESSAGE_BYTES, allow_surrogates=True)
     except MalformedError as error:
@@ -158,9 +171,9 @@ def _find_lost_id(line: bytes) -> object:
     return document.get("id") if isinstance(document, dict) and "method" in document else None
 
 
-def _error_for(identifier: object, code: int, why: str) -> JSONRPCError:
+def _error_for(identifier: object, code: int, why: str) -> SessionMessage:
     error = ErrorData(code=code, message=message_line(why))
-    return JSONRPCError(jsonrpc="2.0", id=identifier if _is_id(identifier) else None, error=error)
+    return SessionMessage(JSONRPCError(jsonrpc="2.0", id=identifier if _is_id(identifier) else None, error=error))
 
 
 def _is_id(value: object) -> "TypeGuard[str | int]":
