@@ -15,6 +15,7 @@ from cortex_policy.hook_server.listeners import UnixListener
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
+    from typing import Any
 
 BACKLOG = 2048
 _FIRST_INHERITED = 3  # as systemd counts descriptors
@@ -64,10 +65,7 @@ def listen_on_socket(path: str) -> Address:
 def listen_on_address(text: str, tls: ssl.SSLContext | None) -> Address:
     """Listen on `HOST:PORT`; raise UsageError if it needs TLS and has none, NotDoneError if it cannot be had."""
     host, port = parse_address(text)
-    try:
-        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except (OSError, UnicodeError) as error:
-        raise NotDoneError(f"`{host}` has no address: {os_error_text(error)}") from None
+    family, kind, protocol, place = _resolve(host, port)
     _check_place(str(place[0]), tls)
     made = socket.socket(family, kind, protocol)  # asyncio sends without delay only if the protocol is named
     try:
@@ -132,6 +130,19 @@ def parse_address(text: str) -> tuple[str, int]:
     ):
         raise UsageError(f"`{text}` is no address", "write `127.0.0.1:8930`, `[::1]:8930` or `pdp.example.org:443`")
     return bare.lower(), int(port)
+
+
+def number_of(host: str, port: int) -> str:
+    """Return the number of the address at which a server of this name listens; raise NotDoneError if it has none."""
+    return str(_resolve(host, port)[-1][0])
+
+
+def _resolve(host: str, port: int) -> "tuple[int, int, int, Any]":
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError) as error:
+        raise NotDoneError(f"`{host}` has no address: {os_error_text(error)}") from None
+    return family, kind, protocol, place
 
 
 def _check_place(host: str, tls: ssl.SSLContext | None) -> None:

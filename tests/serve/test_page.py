@@ -140,6 +140,16 @@ def test_another_user_cannot_make_a_link(server: Server, top: Path) -> None:
     assert not done.stdout
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+def test_a_link_names_the_number_of_the_server(server: Server, top: Path, host: str) -> None:
+    """At another number of `localhost`, another user may have the same port: his page could use the code."""
+    assert server.token  # it is there
+    made = make_link(f"{host}:8930", str(top / "token"), has_tls=False)
+    assert made.partition("/#")[0] in {"http://127.0.0.1:8930", "http://[::1]:8930"}
+    named = make_link(f"{host}:8930", str(top / "token"), has_tls=True)
+    assert named.startswith(f"https://{host}:8930/#")  # the name is in the certificate
+
+
 def test_a_page_of_another_origin_and_a_rebound_name_get_nothing(server: Server, top: Path, session: str) -> None:
     """With a session too, and the code is not even used up."""
     fresh = code(top, server)
