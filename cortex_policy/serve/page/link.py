@@ -17,9 +17,9 @@ def make_link(address: str, token_file: str, *, has_tls: bool) -> str:
     host, port = parse_address(address)
     if port == 0:
         raise UsageError("port 0 is no port of a running server", "name the port that it has printed")
-    if not has_tls:  # of another number of `localhost`, another user may have the same port, and browsers try both
-        host = number_of(host, port)
-    origin = f"{'https' if has_tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
     # root may open the page of a service, whose token belongs to the user of the service
     token = read_secret(token_file, is_any_owner=os.geteuid() == 0)
+    if not has_tls:  # at another number of `localhost`, another user may have the same port, and browsers try both
+        host = number_of(host, port)
+    origin = f"{'https' if has_tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
     return f"{origin}/#{make_code(token, origin, time_ns())}"
