@@ -31,11 +31,11 @@ def copy(
     """
     from cortex_policy.cli import confirm  # noqa: PLC0415 - only writers need them
     from cortex_policy.cli.output import write_result  # noqa: PLC0415
-    from cortex_policy.manage.editing import operations, previews  # noqa: PLC0415
+    from cortex_policy.manage.editing import operations, plans  # noqa: PLC0415
 
     policy_root = find_inner_root(root)
     if dry_run:
-        write_result.print_preview(policy_root, previews.preview_copy(policy_root, grant_id, new_id), json=json)
+        write_result.print_preview(policy_root, plans.preview_copy(policy_root, grant_id, new_id), json=json)
         return
     consent = confirm.make_widening_prompt(allowed=allow_widening, json=json)
     result = operations.copy_grant(policy_root, grant_id, new_id, consent, lock_wait_with_notice(wait_seconds))

@@ -38,13 +38,13 @@ def fmt(
     $ cortex-policy fmt git --diff
     $ cortex-policy fmt --check
     """
-    from cortex_policy.manage.editing import operations, previews  # noqa: PLC0415 - only writers need it
+    from cortex_policy.manage.editing import operations, plans  # noqa: PLC0415 - only writers need it
 
     policy_root, names, is_dry = find_inner_root(root), tuple(grant_ids or ()), check or diff
     _print_unsafe_file_warnings(policy_root, names)
     results = []
     for result in (
-        previews.preview_format(policy_root, names)
+        plans.preview_format(policy_root, names)
         if is_dry
         else operations.format_grants(policy_root, names, lock_wait_with_notice(wait_seconds))
     ):

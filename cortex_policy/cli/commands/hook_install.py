@@ -102,6 +102,7 @@ def install(options: SettingsOptions) -> None:
     install_checks.check_program_starts()
     change = installation.plan_install(target, root.path)
     paths = install_checks.paths_to_guard(target, change.file.path, os.environ)
+    install_checks.check_paths_can_be_guarded(root, paths)
     steps = install_checks.remaining_steps(target, root, paths)
     if _show_and_confirm(change, f"install the hook in `{target.file}`?", options):
         install_checks.guard_paths_if_rules_exist(root, paths)  # first: with it, only more is denied

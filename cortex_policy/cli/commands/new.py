@@ -58,7 +58,7 @@ def new(
     from cortex_policy.cli import confirm  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.commands import new_prompts  # noqa: PLC0415
     from cortex_policy.cli.output import write_result  # noqa: PLC0415
-    from cortex_policy.manage.editing import grant_ids, operations, previews  # noqa: PLC0415
+    from cortex_policy.manage.editing import grant_ids, operations, plans  # noqa: PLC0415
     from cortex_policy.manage.editing.new_grant import new_grant_text  # noqa: PLC0415
 
     grant_ids.check_new_id_syntax(new_id)
@@ -72,7 +72,7 @@ def new(
         edit = new_prompts.ask_missing_fields(new_id, edit)
     text = new_grant_text(edit, new_id)
     if dry_run:
-        write_result.print_preview(policy_root, previews.preview_create(policy_root, new_id, text), json=json)
+        write_result.print_preview(policy_root, plans.preview_create(policy_root, new_id, text), json=json)
         return
     consent = confirm.make_widening_prompt(allowed=allow_widening, json=json, again=is_interview)
     result = operations.create_grant(policy_root, new_id, text, consent, lock_wait_with_notice(wait_seconds))

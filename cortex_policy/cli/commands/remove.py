@@ -25,11 +25,11 @@ def remove(
     """
     from cortex_policy.cli import confirm  # noqa: PLC0415 - only writers need them
     from cortex_policy.cli.output import write_result  # noqa: PLC0415
-    from cortex_policy.manage.editing import operations, previews  # noqa: PLC0415
+    from cortex_policy.manage.editing import operations, plans  # noqa: PLC0415
 
     policy_root = find_inner_root(root)
     if dry_run:
-        write_result.print_preview(policy_root, previews.preview_remove(policy_root, grant_id), json=json)
+        write_result.print_preview(policy_root, plans.preview_remove(policy_root, grant_id), json=json)
         return
     consent = confirm.make_yes_no_prompt(f"remove `{grant_id}`?", yes=yes, json=json)
     result = operations.remove_grant(policy_root, grant_id, consent, lock_wait_with_notice(wait_seconds))

@@ -27,11 +27,11 @@ def rename(
     $ cortex-policy rename git git-map
     """
     from cortex_policy.cli.output import write_result  # noqa: PLC0415 - only writers need them
-    from cortex_policy.manage.editing import operations, previews  # noqa: PLC0415
+    from cortex_policy.manage.editing import operations, plans  # noqa: PLC0415
 
     policy_root = find_inner_root(root)
     if dry_run:
-        planned = previews.preview_rename(policy_root, grant_id, new_id)
+        planned = plans.preview_rename(policy_root, grant_id, new_id)
         if json:
             write_result.print_result(planned, "", json=True)
         else:

@@ -86,14 +86,14 @@ def set_grant(
     """
     from cortex_policy.cli import confirm  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.output import write_result  # noqa: PLC0415
-    from cortex_policy.manage.editing import operations, previews  # noqa: PLC0415
+    from cortex_policy.manage.editing import operations, plans  # noqa: PLC0415
     from cortex_policy.manage.editing.set_fields import GrantEdit  # noqa: PLC0415
 
     if edit == GrantEdit():
         raise UsageError("say what to set", "see `cortex-policy set --help`")
     policy_root = find_inner_root(root)
     if dry_run:
-        write_result.print_preview(policy_root, previews.preview_edit(policy_root, grant_id, edit), json=json)
+        write_result.print_preview(policy_root, plans.preview_edit(policy_root, grant_id, edit), json=json)
         return
     consent = confirm.make_widening_prompt(allowed=allow_widening, json=json, root=policy_root)
     result = operations.edit_grant(policy_root, grant_id, edit, consent, lock_wait_with_notice(wait_seconds))

@@ -7,6 +7,7 @@ from cortex_policy.manage.editing.loop import DIFF, EDIT, EXIT, SAVE, EditResult
 from cortex_policy.manage.editing.validity import find_problems_of_text
 from cortex_policy.manage.replay.impact import impact_text
 from cortex_policy.manage.transaction.record import is_valid_text
+from cortex_policy.manage.transaction.recovery import check_stamped
 from cortex_policy.manage.transaction.writer import GrantWriter, write_transaction
 from cortex_policy.schema.catalog import NOTE
 from cortex_policy.schema.problems import Problem
@@ -55,7 +56,7 @@ class _EditedPolicyFile:
         if len(original) > MAX_BYTES:
             raise NotDoneError(f"`{self.path}` is larger than {MAX_BYTES} bytes", "fix it by hand")
         self._writer.grants.check_permissions(name)
-        self._writer.check_stamped(name, original)
+        check_stamped(self._writer.grants, name, original)
         return original
 
     def first_problem_line(self) -> int:

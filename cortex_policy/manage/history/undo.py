@@ -17,15 +17,14 @@ from cortex_policy.manage.history.writes import (
     unknown_text_error,
 )
 from cortex_policy.manage.transaction.record import is_kept_in_history
-from cortex_policy.manage.transaction.recovery import digest_or_none
-from cortex_policy.manage.transaction.writer import as_policy_error, write_transaction
+from cortex_policy.manage.transaction.recovery import digest_or_none, read_usable_stamp
+from cortex_policy.manage.transaction.writer import as_policy_error, preview_transaction, write_transaction
 from cortex_policy.state import Root, history, history_trust
-from cortex_policy.state import stamp as stamps
 from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.grants_errors import hand_edit_hint, root_option
 from cortex_policy.state.history import history_length
 from cortex_policy.state.history_entry import GrantChange, HistoryEntry
-from cortex_policy.state.policy_files import check_policy_name, read_policy_file
+from cortex_policy.state.policy_files import check_policy_name
 from cortex_policy.state.stamp import content_digest
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait
 
@@ -33,6 +32,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from cortex_policy.manage.transaction.grant_files import GrantFiles
     from cortex_policy.manage.transaction.writer import GrantWriter
     from cortex_policy.state.stamp import Stamp
 
@@ -96,10 +96,11 @@ def combine_diffs(steps: "Iterable[WriteResult]") -> PolicyDiff:
 
 def preview_undo(root: Root, request: UndoRequest) -> UndoResult:
     """Return what `undo_writes` would write, without a lock."""
-    stamp = stamps.read_stamp(root)
-    if stamp is not None and stamp.pending:
-        raise NotDoneError("a write is running, or was interrupted; then the next write finishes it", "try again")
-    plan = _plan_undo(root, stamp, request, lambda name: read_policy_file(root, name))
+    with preview_transaction(root) as files:
+        stamp = read_usable_stamp(root, files.policy)
+        if stamp is not None and stamp.pending:
+            raise NotDoneError("a write is running, or was interrupted; then the next write finishes it", "try again")
+        plan = _plan_undo(stamp, request, files)
     settings = comparison_settings(root.path)
     return UndoResult(plan.version, tuple(step.preview(settings) for step in plan.steps), plan.is_of_hand_edits)
 
@@ -110,10 +111,7 @@ def undo_writes(root: Root, request: UndoRequest, consent: "Consent", lock_wait:
     Ask for consent once, for all steps. After an error the finished steps stay; to continue, run the same again.
     """
     with write_transaction(root, lock_wait, "undo") as writer:
-        plan = _plan_undo(root, writer.read_usable_stamp(), request, writer.grants.read)
-        for step in plan.steps:
-            for grant_id in (step.id, *([step.new_id] if step.new_id else [])):
-                writer.grants.check_permissions(grant_id)
+        plan = _plan_undo(writer.read_usable_stamp(), request, writer.grants)
         if plan.steps:
             settings = comparison_settings(root.path)
             consent(combine_diffs(step.preview(settings) for step in plan.steps))
@@ -144,7 +142,16 @@ def _run_step(writer: "GrantWriter", step: UndoStep) -> int | None:
     return writer.write(step.id, step.old, step.new, step.mode)
 
 
-def _plan_undo(root: Root, stamp: "Stamp | None", request: UndoRequest, read: "Read") -> _Plan:
+def _plan_undo(stamp: "Stamp | None", request: UndoRequest, files: "GrantFiles") -> _Plan:
+    """Return the version to go back to, and the steps to it; raise what a step would raise."""
+    plan = _find_plan(files.root, stamp, request, files.read)
+    for step in plan.steps:
+        for name in filter(None, (step.id, step.new_id)):
+            files.check_permissions(name)
+    return plan
+
+
+def _find_plan(root: Root, stamp: "Stamp | None", request: UndoRequest, read: "Read") -> _Plan:
     """Return the version to go back to, and the steps to it; raise if that is impossible."""
     if request.id is not None:
         check_policy_name(request.id)

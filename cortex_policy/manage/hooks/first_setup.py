@@ -16,16 +16,18 @@ from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.editing.results import WriteResult, preview_change
 from cortex_policy.manage.hooks.first_rules import first_grant_texts, first_rules_text
 from cortex_policy.manage.hooks.targets import agent_directory
-from cortex_policy.manage.transaction.writer import as_policy_error, write_transaction
+from cortex_policy.manage.transaction.recovery import check_stamped
+from cortex_policy.manage.transaction.writer import as_policy_error, preview_transaction, write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state.grants_errors import root_option
-from cortex_policy.state.policy_files import read_policy_file
 from cortex_policy.state.stamp import read_stamp
 from cortex_policy.state.writer_lock import LockWait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from cortex_policy.manage.transaction.grant_files import GrantFiles
 
     Consent = Callable[["FirstSetup"], None]  # raises if the answer is no
     Read = Callable[[str], bytes | None]
@@ -73,7 +75,8 @@ def _has_directory(agent: str, environment: "Mapping[str, str]") -> bool:
 
 def preview_first_setup(root: Root, agents: tuple[str, ...]) -> FirstSetup:
     """Return what `write_first_setup` would write, without a lock; raise NotDoneError if there are rules already."""
-    return _preview_of_texts(root, agents, _first_texts(root, agents, lambda name: read_policy_file(root, name)))
+    with preview_transaction(root) as files:
+        return _plan_setup(files, agents)[1]
 
 
 def write_first_setup(root: Root, agents: tuple[str, ...], consent: "Consent", lock_wait: LockWait) -> FirstSetup:
@@ -83,8 +86,7 @@ def write_first_setup(root: Root, agents: tuple[str, ...], consent: "Consent", l
     preview does.
     """
     with write_transaction(root, lock_wait, "hook init") as writer:
-        texts = _first_texts(root, agents, writer.grants.read)
-        setup = _preview_of_texts(root, agents, texts)
+        texts, setup = _plan_setup(writer.grants, agents)
         consent(setup)
         written: list[WriteResult] = []
         for step, (name, text) in zip(setup.steps, texts.items(), strict=True):
@@ -98,10 +100,14 @@ def write_first_setup(root: Root, agents: tuple[str, ...], consent: "Consent", l
         return FirstSetup(agents, setup.version, tuple(written))
 
 
-def _preview_of_texts(root: Root, agents: tuple[str, ...], texts: "Mapping[str, bytes]") -> FirstSetup:
-    stamp = read_stamp(root)
-    steps = tuple(preview_change(root, name, None, text) for name, text in texts.items())
-    return FirstSetup(agents, stamp.version if stamp is not None else 0, steps)
+def _plan_setup(files: "GrantFiles", agents: tuple[str, ...]) -> tuple[dict[str, bytes], FirstSetup]:
+    """Return the text of each file to write, and what they mean; raise what a write would raise."""
+    texts = _first_texts(files.root, agents, files.read)
+    for name in texts:
+        check_stamped(files, name, None)
+    stamp = read_stamp(files.root)
+    steps = tuple(preview_change(files.root, name, None, text) for name, text in texts.items())
+    return texts, FirstSetup(agents, stamp.version if stamp is not None else 0, steps)
 
 
 def _first_texts(root: Root, agents: tuple[str, ...], read: "Read") -> dict[str, bytes]:

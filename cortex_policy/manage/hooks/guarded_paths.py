@@ -8,15 +8,18 @@ from cortex_policy.core.toml import decode_toml
 from cortex_policy.manage.editing.results import WriteResult, preview_change
 from cortex_policy.manage.editing.validity import require_valid_text
 from cortex_policy.manage.settings.toml_edit import toml_literal
-from cortex_policy.manage.transaction.writer import write_transaction
+from cortex_policy.manage.transaction.recovery import check_stamped
+from cortex_policy.manage.transaction.writer import preview_transaction, write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state.grants_errors import root_option
-from cortex_policy.state.policy_files import raise_file_not_found, read_policy_file
+from cortex_policy.state.policy_files import raise_file_not_found
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from cortex_policy.manage.transaction.grant_files import GrantFiles
 
 _TABLE = re.compile(r"^[ \t]*\[", re.MULTILINE)
 _GUARD = re.compile(r"^[ \t]*guard[ \t]*=[ \t]*\[", re.MULTILINE)
@@ -25,7 +28,8 @@ _REST_OF_LINE = re.compile(r"[ \t]*(?:#[^\n]*)?\r?\n")
 
 def preview_guarded_paths(root: Root, paths: "Iterable[str]") -> WriteResult:
     """Return what `add_guarded_paths` would write, without a lock."""
-    return _guard_change(root, read_policy_file(root, HOOKS), paths)[1]
+    with preview_transaction(root) as files:
+        return _plan_guarded_paths(files, paths)[2]
 
 
 def add_guarded_paths(
@@ -37,22 +41,26 @@ def add_guarded_paths(
     cannot be edited.
     """
     with write_transaction(root, lock_wait, command) as writer:
-        old = writer.grants.read(HOOKS)
-        new, result = _guard_change(root, old, paths)
+        old, new, result = _plan_guarded_paths(writer.grants, paths)
         if new == old:
             return result
         version = writer.write(HOOKS, old, new)
         return WriteResult(result.change, result.diff, is_written=True, version=version)
 
 
-def _guard_change(root: Root, old: bytes | None, paths: "Iterable[str]") -> tuple[bytes, WriteResult]:
+def _plan_guarded_paths(files: "GrantFiles", paths: "Iterable[str]") -> tuple[bytes, bytes, WriteResult]:
+    """Return the old and the new text, and what the change means; raise what a write would raise."""
+    root, old = files.root, files.read(HOOKS)
     if old is None:
         raise_file_not_found(root, HOOKS)
     hint = f"fix it with `cortex-policy hook edit{root_option(root)}`"
     require_valid_text(root, HOOKS, old, hint)
     new = text_with_guarded_paths(old.decode(), tuple(paths)).encode()
     require_valid_text(root, HOOKS, new, "name absolute paths")
-    return new, preview_change(root, HOOKS, old, new)
+    if new != old:
+        files.check_permissions(HOOKS)
+        check_stamped(files, HOOKS, old)
+    return old, new, preview_change(root, HOOKS, old, new)
 
 
 def text_with_guarded_paths(text: str, paths: "Sequence[str]") -> str:

@@ -9,7 +9,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import OTHER_VARIABLES, PREFIX, SHARED_VARIABLES
 from cortex_policy.core.text import join_words_that_fit, os_error_text
 from cortex_policy.manage.hooks.entry import interpreter_and_script
-from cortex_policy.manage.hooks.guarded_paths import add_guarded_paths
+from cortex_policy.manage.hooks.guarded_paths import add_guarded_paths, preview_guarded_paths
 from cortex_policy.manage.hooks.targets import AGENT_FILES, MANAGED, PROJECT, USER, HookTarget, agent_directory
 from cortex_policy.state import Root, home_directory, may_hold_settings, system_and_user_settings_directories
 from cortex_policy.state.grants_errors import root_option
@@ -88,6 +88,12 @@ def paths_to_guard(target: HookTarget, path: str, environment: "Mapping[str, str
     elif target.level == USER and environment.get(variable, ""):
         paths += [target.file, agent_directory(target.agent, environment)]
     return tuple(dict.fromkeys(paths))
+
+
+def check_paths_can_be_guarded(root: Root, paths: tuple[str, ...]) -> None:
+    """Raise what `guard_paths_if_rules_exist` would raise, and write nothing."""
+    if paths and has_hooks_file(root):
+        preview_guarded_paths(root, paths)
 
 
 def guard_paths_if_rules_exist(root: Root, paths: tuple[str, ...]) -> None:

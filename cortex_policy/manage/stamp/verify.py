@@ -1,10 +1,10 @@
 """Verify the stamp of a root."""
 
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import STAMP_MISMATCH, GrantError
-from cortex_policy.manage.transaction.grant_files import GrantFiles
+from cortex_policy.manage.transaction.grant_files import open_grant_files_without_lock
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
@@ -57,11 +57,8 @@ def verify_stamp(root: Root, track: "Track" = iter) -> tuple[StampMismatch, ...]
 
 
 def _current_digests(root: Root, track: "Track") -> dict[str, str]:
-    with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(root)) as policy, ExitStack() as stack:
-        tools = None
-        with suppress(FileNotFoundError):
-            tools = stack.enter_context(PolicyDirectory(TrustCheck(root), "tools"))
-        return GrantFiles(policy, tools).read_digests(track)
+    with suppress(FileNotFoundError), open_grant_files_without_lock(root) as files:
+        return files.read_digests(track)
     return {}
 
 

@@ -7,6 +7,8 @@ from shlex import quote
 
 from cortex_policy.core.decode import HOOKS, MAX_BYTES
 from cortex_policy.core.model import GRANT_UNSAFE, GrantError
+from cortex_policy.state import Root
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.history_entry import MODES
 from cortex_policy.state.possible_writers import WRITERS
 from cortex_policy.state.stamp import content_digest
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cortex_policy.manage.listing import Track
-    from cortex_policy.state.grants import PolicyDirectory
     from cortex_policy.state.writer_lock import WriterLock
 
 
@@ -30,17 +31,33 @@ def open_grant_files(lock: "WriterLock") -> "Iterator[GrantFiles]":
         yield GrantFiles(lock.policy, tools)
 
 
+@contextmanager
+def open_grant_files_without_lock(root: Root) -> "Iterator[GrantFiles]":
+    """Open the files of a root for somebody who only reads them; raise FileNotFoundError without a policy directory."""
+    with PolicyDirectory(TrustCheck(root)) as policy, ExitStack() as stack:
+        tools = None
+        with suppress(FileNotFoundError):
+            tools = stack.enter_context(PolicyDirectory(TrustCheck(root), "tools"))
+        yield GrantFiles(policy, tools)
+
+
 class GrantFiles:
-    """Reads them in directories that are open, while their owner holds the writers' lock."""
+    """Reads them in directories that are open."""
 
     def __init__(self, policy: "PolicyDirectory", tools: "PolicyDirectory | None") -> None:
         """Take the open directories of the policy and of the grants; the latter is None where it does not exist."""
-        self._policy, self._tools = policy, tools
+        self.policy: PolicyDirectory = policy
+        self._tools = tools
+
+    @property
+    def root(self) -> Root:
+        """The root that has the files."""
+        return self.policy.trust.root
 
     def locate(self, name: str) -> "tuple[PolicyDirectory, str]":
         """Return the open directory that has a file, and the file's name in it; raise FileNotFoundError without one."""
         if name == HOOKS:
-            return self._policy, name
+            return self.policy, name
         if self._tools is None:
             raise FileNotFoundError(None, None, "tools")
         return self._tools, f"{name}.json"
@@ -48,7 +65,7 @@ class GrantFiles:
     @property
     def is_owned_by_caller(self) -> bool:
         """Whether the directory is the caller's, so that the caller wrote the grants, not another user."""
-        return os.fstat((self._tools or self._policy).descriptor).st_uid == os.geteuid()
+        return os.fstat((self._tools or self.policy).descriptor).st_uid == os.geteuid()
 
     def list_names(self) -> list[str]:
         """List the ids of the grants, then the name of `hooks.toml`, whether it exists or not."""
@@ -78,11 +95,13 @@ class GrantFiles:
 
     def check_permissions(self, name: str) -> None:
         """Raise GrantError (22) if others can write a file: checks refuse it, and a write would make it look safe."""
-        directory, file_name = self.locate(name)
-        trust = directory.trust
-        known = len(trust.doubts)
-        with suppress(FileNotFoundError):
+        try:
+            directory, file_name = self.locate(name)
+            trust = directory.trust
+            known = len(trust.doubts)
             directory.read(file_name, 0)
+        except FileNotFoundError:
+            return
         for (kind, file), fault in zip(trust.doubts[known:], trust.faults[known:], strict=True):
             if kind == WRITERS:
                 others = "o" if fault.endswith("everyone") else "go"  # the owner's own group may write

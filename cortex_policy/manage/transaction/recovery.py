@@ -1,11 +1,13 @@
 """Finish or drop an interrupted write, as the grants and `hooks.toml` on disk show, not as the write intended."""
 
+from cortex_policy.core.model import STAMP_MISMATCH, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.transaction.grant_files import open_grant_files
+from cortex_policy.manage.transaction.grant_files import GrantFiles, open_grant_files
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import atomic_replace
 from cortex_policy.state.grants import PolicyDirectory
+from cortex_policy.state.grants_errors import hand_edit_hint, root_option
 from cortex_policy.state.history import History
 from cortex_policy.state.stamp import Stamp, content_digest
 from cortex_policy.state.writer_lock import WriterLock
@@ -26,33 +28,49 @@ def recover_last_write(root: Root, lock: WriterLock, history: History) -> None:
     if stamp is None:
         stamp = _finish_first_write(lock, history.read_pending_entry())
     elif stamp.pending:
-        now = {name: _current_digest(lock, name) for name in stamp.pending}
-        completed = {name: new for name, (_, new) in stamp.pending.items() if now[name] == new}
-        # a write is one step: if one file is still the old one, nothing was done. All else is a hand edit
-        if any(now[name] == old != new for name, (old, new) in stamp.pending.items()):
-            completed = {}
-        stamp = _write_stamp(lock, Stamp(stamp.version + bool(completed), update_digests(stamp.digests, completed), {}))
+        with open_grant_files(lock) as files:
+            stamp = _write_stamp(lock, _stamp_after_recovery(stamp, files))
     history.finish_pending(stamp)
+
+
+def _stamp_after_recovery(stamp: Stamp, files: GrantFiles) -> Stamp:
+    """Return a stamp without its pending write: with its digests if it was made, else without them."""
+    now = {name: digest_or_none(files.read(name)) for name in stamp.pending}
+    completed = {name: new for name, (_, new) in stamp.pending.items() if now[name] == new}
+    # a write is one step: if one file is still the old one, nothing was done. All else is a hand edit
+    if any(now[name] == old != new for name, (old, new) in stamp.pending.items()):
+        completed = {}
+    return Stamp(stamp.version + bool(completed), update_digests(stamp.digests, completed), {})
+
+
+def check_stamped(files: GrantFiles, name: str, data: bytes | None) -> None:
+    """Raise GrantError (23) if a file differs from its stamp: a write would be refused."""
+    stamp = read_usable_stamp(files.root, files.policy)
+    if stamp is not None:
+        # without the lock a write may be pending
+        after = _stamp_after_recovery(stamp, files) if stamp.pending else stamp
+        check_digest(files.root, after, name, digest_or_none(data))
+
+
+def check_digest(root: Root, stamp: Stamp, name: str, digest: str | None) -> None:
+    """Raise GrantError (23) if the digest of a file is not the one in its stamp."""
+    if stamp.digests.get(name) != digest:
+        raise GrantError(STAMP_MISMATCH, f"`{name}`", hand_edit_hint(root_option(root), name))
 
 
 def _finish_first_write(lock: WriterLock, entry: "HistoryEntry | None") -> Stamp | None:
     """Finish the first write of a root, which has no stamp yet; return None if it was not made."""
     if entry is None or entry.version != 1 or not entry.changes:
         return None
-    if any(_current_digest(lock, one.id) != one.new for one in entry.changes):
-        return None
     with open_grant_files(lock) as files:
+        if any(digest_or_none(files.read(one.id)) != one.new for one in entry.changes):
+            return None
         return _write_stamp(lock, Stamp(1, files.read_digests(), {}))
 
 
 def _write_stamp(lock: WriterLock, stamp: Stamp) -> Stamp:
     atomic_replace(lock.policy.descriptor, "stamp.json", stamps.encode_stamp(stamp), 0o644, lock.check_held)
     return stamp
-
-
-def _current_digest(lock: WriterLock, name: str) -> str | None:
-    with open_grant_files(lock) as files:
-        return digest_or_none(files.read(name))
 
 
 def read_usable_stamp(root: Root, policy: PolicyDirectory) -> Stamp | None:

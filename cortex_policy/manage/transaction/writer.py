@@ -9,13 +9,14 @@ from contextlib import contextmanager, suppress
 
 from cortex_policy.core.compare.grants import GrantComparison
 from cortex_policy.core.compare.verdicts import SAME
-from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError
+from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.grants import compare_grant_bytes
-from cortex_policy.manage.transaction.grant_files import GrantFiles
+from cortex_policy.manage.transaction.grant_files import GrantFiles, open_grant_files_without_lock
 from cortex_policy.manage.transaction.record import entry_for_write, history_limits
 from cortex_policy.manage.transaction.recovery import (
+    check_digest,
     digest_or_none,
     pending_digests,
     read_usable_stamp,
@@ -27,13 +28,12 @@ from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import atomic_replace, sync_directory
 from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.grants import PolicyDirectory
-from cortex_policy.state.grants_errors import hand_edit_hint, root_option
 from cortex_policy.state.history import History
 from cortex_policy.state.history_entry import HistoryEntry
 from cortex_policy.state.policy_files import path_below_policy
 from cortex_policy.state.safe_directories import make_directory
 from cortex_policy.state.stamp import Stamp
-from cortex_policy.state.writer_lock import NO_WAIT, LockWait, WriterLock, hold_writer_lock
+from cortex_policy.state.writer_lock import NO_WAIT, LockWait, WriterLock, check_root_not_replaced, hold_writer_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,6 +60,18 @@ def write_transaction(
             writer = GrantWriter(root, lock, tools, command)
             writer.recover()
             yield writer
+
+
+@contextmanager
+def preview_transaction(root: Root) -> "Iterator[GrantFiles]":
+    """Open the files of a root for a preview of a write; raise what `write_transaction` does, but take no lock."""
+    try:
+        with open_grant_files_without_lock(root) as files:
+            check_root_not_replaced(files.policy)
+            history_limits(root)
+            yield files
+    except OSError as error:
+        raise as_policy_error(error) from None
 
 
 class GrantWriter:
@@ -131,12 +143,6 @@ class GrantWriter:
         tools = self._tools.descriptor
         os.rename(f"{grant_id}.json", f"{other}.json", src_dir_fd=tools, dst_dir_fd=tools)
 
-    def check_stamped(self, grant_id: str, data: bytes | None) -> None:
-        """Raise GrantError (23) if a grant differs from its stamp: `write` would refuse it."""
-        stamp = self.read_usable_stamp()
-        if stamp is not None:
-            self._check_digest(stamp, grant_id, digest_or_none(data))
-
     def recover(self) -> None:
         """Finish or drop an interrupted write."""
         recover_last_write(self.root, self._lock, self._history)
@@ -144,10 +150,6 @@ class GrantWriter:
     def read_usable_stamp(self) -> Stamp | None:
         """Return the stamp or None; raise GrantError (23) or NotDoneError if this program cannot use it."""
         return read_usable_stamp(self.root, self._policy)
-
-    def _check_digest(self, stamp: Stamp, grant_id: str, digest: str | None) -> None:
-        if stamp.digests.get(grant_id) != digest:
-            raise GrantError(STAMP_MISMATCH, f"`{grant_id}`", hand_edit_hint(root_option(self.root), grant_id))
 
     def _write_stamp(self, stamp: Stamp) -> None:
         atomic_replace(self._policy.descriptor, "stamp.json", stamps.encode_stamp(stamp), 0o644, self._lock.check_held)
@@ -191,7 +193,7 @@ class GrantWriter:
         stamp, pairs = self._stamp_without_pending(), pending_digests(changes, is_hand_edit=is_hand_edit)
         if stamp is not None:
             for grant_id, (old, _) in pairs.items():
-                self._check_digest(stamp, grant_id, old)
+                check_digest(self.root, stamp, grant_id, old)
         before = stamp or Stamp(0, self.grants.read_digests(), {})  # the first write stamps all there is
         if before.version + 1 not in stamps.VERSIONS:
             raise NotDoneError("the version of the stamp is at its maximum")

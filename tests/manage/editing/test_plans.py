@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.manage.editing import operations, previews
+from cortex_policy.manage.editing import operations, plans
 from cortex_policy.state.grants import find_root
 from tests.support.command import run_command
 from tests.support.roots import grant_file
 
 PREVIEWS = {
-    "copy": (lambda root: previews.preview_copy(root, "git", "git2"), lambda root: operations.copy_grant(root, "git", "git2", lambda _: None)),
-    "remove": (lambda root: previews.preview_remove(root, "git"), lambda root: operations.remove_grant(root, "git", lambda _: None)),
-    "rename": (lambda root: previews.preview_rename(root, "git", "git2"), lambda root: operations.rename_grant(root, "git", "git2")),
+    "copy": (lambda root: plans.preview_copy(root, "git", "git2"), lambda root: operations.copy_grant(root, "git", "git2", lambda _: None)),
+    "remove": (lambda root: plans.preview_remove(root, "git"), lambda root: operations.remove_grant(root, "git", lambda _: None)),
+    "rename": (lambda root: plans.preview_rename(root, "git", "git2"), lambda root: operations.rename_grant(root, "git", "git2")),
 }  # fmt: skip
 
 
