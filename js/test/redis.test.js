@@ -9,7 +9,7 @@ const path = require("node:path");
 const { after, before, test } = require("node:test");
 
 const { RedisBudgets, StateError, UsageError, decideAsync, enforce, enforceAsync, loadGrant } = require("..");
-const { RedisClient } = require("../../examples/javascript/redis-client.js");
+const { RedisClient } = require("../../examples/javascript/redis-client.cjs");
 const { PROGRAM, makeRoot } = require("./support/roots");
 
 const SECRET = "a secret that all hosts of the test share";
