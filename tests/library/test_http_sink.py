@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -282,6 +283,17 @@ def test_a_signal_handler_may_enforce_a_call(server: Receiver, tmp_path: Path) -
 
 def run_program(tmp_path: Path, url: str, program: str) -> subprocess.CompletedProcess[str]:
     """Run a program with a sink, and with short waits."""
+    words = program_words(tmp_path, url, program)
+    return subprocess.run(words, cwd=TOP, check=True, capture_output=True, text=True, timeout=30)
+
+
+def started_program(tmp_path: Path, url: str, program: str) -> subprocess.Popen[bytes]:
+    """Start it, and do not wait for its end."""
+    return subprocess.Popen(program_words(tmp_path, url, program), cwd=TOP, stdin=subprocess.PIPE)
+
+
+def program_words(tmp_path: Path, url: str, program: str) -> list[str]:
+    """Return the words that run it."""
     head = f"""
         import os, sys, threading, time
         from cortex_policy.library.event_delivery import outcomes, receiver, sender_thread
@@ -290,10 +302,7 @@ def run_program(tmp_path: Path, url: str, program: str) -> subprocess.CompletedP
         from cortex_policy import HttpSink
         sink = HttpSink({url!r}, spool={str(tmp_path / "spool")!r})
     """
-    code = dedent(head) + dedent(program)
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], cwd=TOP, check=True, capture_output=True, text=True, timeout=30
-    )
+    return [sys.executable, "-W", "error", "-c", dedent(head) + dedent(program)]
 
 
 def test_a_process_that_ends_sends_what_it_has(server: Receiver, tmp_path: Path) -> None:
@@ -365,6 +374,59 @@ def test_a_child_that_lives_on_does_not_keep_the_lock(server: Receiver, tmp_path
     finally:
         os.kill(int((tmp_path / "child").read_text()), signal.SIGKILL)
     sink.close()
+
+
+def test_a_child_of_a_fork_does_not_wait_for_an_answer_of_its_parent(tmp_path: Path) -> None:
+    """The answer has begun, and a thread that the child does not have reads it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        program = """
+            import warnings
+            warnings.simplefilter("ignore", DeprecationWarning)
+            sink.record(event(1))
+            sys.stdin.readline()
+            time.sleep(0.2)
+            child = os.fork()
+            if child == 0:
+                sink.record(event(2))
+                os._exit(0)
+            for _ in range(100):
+                if os.waitpid(child, os.WNOHANG)[0]: os._exit(0)
+                time.sleep(0.05)
+            os.kill(child, 9)
+            os._exit(1)
+        """
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        with started_program(tmp_path, url, program) as parent:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+                parent.communicate(b"\n", timeout=20)
+        assert parent.returncode == 0
+
+
+def test_a_handler_of_the_log_that_fails_ends_no_delivery(
+    server: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even one that wants to end the thread; the next event is sent."""
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    failures = list[type[BaseException]]((RuntimeError, SystemExit))
+
+    def fail(_: logging.LogRecord) -> bool:
+        raise failures.pop(0) if failures else ValueError
+
+    log = logging.getLogger("cortex_policy.http_sink")
+    log.addFilter(fail)
+    try:
+        sink = HttpSink(server.url("handler", "500", "junk", "500"), spool=tmp_path / "spool")
+        sink.record(event(1))
+        wait_until(lambda: not failures)
+        time.sleep(0.1)
+        sink.record(event(2))
+        assert server.wait_for("handler", 2) == ["1", "2"]
+        sink.close()
+    finally:
+        log.removeFilter(fail)
 
 
 def test_the_log_says_it_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

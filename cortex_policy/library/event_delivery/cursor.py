@@ -53,12 +53,15 @@ class Cursor:
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & _OTHERS:
             self.close()
             raise NotDoneError(f"the cursor `{path}` must be a file of yours that nobody else can read", "remove it")
-        if status.st_size < _BLOCK:
+        if status.st_size != _BLOCK:
             self._take_room()
 
     def _take_room(self) -> None:
         """Write an empty block: on a full disk nothing is sent, instead of the same event again and again."""
         try:
+            if os.pread(self._descriptor, _BLOCK + 1, 0).strip(b" \n\0"):  # a token or a log, named by mistake
+                self.close()
+                raise NotDoneError(f"`{self.path}` is a file of something else, not a cursor", "name another file")
             self._write_block(b"")
         except OSError as error:
             self.close()
@@ -99,8 +102,13 @@ class Cursor:
         if os.pwrite(self._descriptor, block.ljust(_BLOCK - 1) + b"\n", 0) != _BLOCK:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
+    def unlock(self) -> None:
+        """Give up the lock, also if a child that was forked in between has the descriptor too."""
+        if self._descriptor >= 0:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
     def close(self) -> None:
-        """Close it, which gives up the lock."""
+        """Close it, which gives up the lock, unless another process has the descriptor too."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)

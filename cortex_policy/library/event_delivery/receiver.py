@@ -1,6 +1,7 @@
 """The receiver of events: one connection that is kept, a deadline for each request, and no redirect."""
 
 import io
+import select
 import socket
 import ssl
 from contextlib import suppress
@@ -51,6 +52,8 @@ class EventReceiver:
 
     def post(self, request: "EventRequest") -> Answer:
         """Send a request and return the answer; raise DeliveryError if there is none in time."""
+        if self._connection is not None and _has_unread(self._connection):
+            self.close()  # what came without a request is not the answer to this one
         was_kept = self._connection is not None
         try:
             return self._post_once(request)
@@ -65,6 +68,12 @@ class EventReceiver:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+    def reset_after_fork(self) -> None:
+        """Leave the connection to the parent; what a thread of it reads from may be locked, and is not closed."""
+        connection, self._connection = self._connection, None
+        if connection is not None and connection.sock is not None:
+            connection.sock.close()
 
     def _post_once(self, request: "EventRequest") -> Answer:
         headers = dict(request.headers)
@@ -184,6 +193,16 @@ class _SocketWithDeadline(io.RawIOBase):
             raise TimeoutError
         self._socket.settimeout(left)
         return self._socket.recv_into(buffer)
+
+
+def _has_unread(connection: HTTPConnection) -> bool:
+    """Whether a connection that waits for a request has ended, or has bytes that nobody asked for."""
+    sock = connection.sock
+    if sock is None:
+        return False
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0)) or (isinstance(sock, ssl.SSLSocket) and sock.pending() > 0)
 
 
 def _is_read_to_its_end(response: HTTPResponse) -> bool:

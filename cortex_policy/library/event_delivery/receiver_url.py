@@ -31,10 +31,10 @@ def parse_receiver_url(text: str) -> ReceiverUrl:
         port = parts.port
     except ValueError:
         raise _not_a_url_error(text, _FORMS) from None
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or parts.fragment or "\\" in text:
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or parts.fragment or "\\" in text or port == 0:
         raise _not_a_url_error(text, _FORMS)
     if "@" in parts.netloc:
-        raise UsageError("the URL has a user name or a password in it", "put a token into a file, and name the file")
+        raise _secret_in_url_error()
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     shown = f"{parts.scheme}://{parts.netloc}{parts.path}"
     socket_path = _socket_path(parts, text) if parts.scheme == "http+unix" else ""
@@ -63,5 +63,11 @@ def _socket_path(parts: SplitResult, text: str) -> str:
     return path
 
 
+def _secret_in_url_error() -> UsageError:
+    return UsageError("the URL has a user name or a password in it", "put a token into a file, and name the file")
+
+
 def _not_a_url_error(text: str, hint: str) -> UsageError:
+    if "@" in text:  # what cannot be parsed may have a password anywhere
+        return _secret_in_url_error()
     return UsageError(f"`{text.partition('?')[0]}` is not the URL of a receiver", hint)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAX_BYTES = 1 << 22  # of a file, of which there are two
-_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _OTHERS = 0o077
 
 
@@ -33,8 +33,10 @@ class RefusedEvents:
         try:
             status_of_file = os.fstat(descriptor)
             size = status_of_file.st_size
-            if not stat.S_ISREG(status_of_file.st_mode) or status_of_file.st_mode & _OTHERS:
-                raise PermissionError(errno.EPERM, "it must be a file that nobody else can read", self.path)
+            if not _is_ours_alone(status_of_file):
+                raise PermissionError(errno.EPERM, "it must be a file of yours that nobody else can read", self.path)
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":  # a sender that was killed in the middle of it
+                line = b"\n" + line
             if size and size + len(line) > MAX_BYTES:
                 os.rename(self.path, f"{self.path}.1")
                 return self.add(event, status)
@@ -44,3 +46,8 @@ class RefusedEvents:
         finally:
             os.close(descriptor)
         return None
+
+
+def _is_ours_alone(status: os.stat_result) -> bool:
+    is_plain = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+    return is_plain and status.st_uid == os.geteuid() and not status.st_mode & _OTHERS

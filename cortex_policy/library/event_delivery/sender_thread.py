@@ -11,6 +11,7 @@ from cortex_policy.core.text import message_line, os_error_text
 from cortex_policy.library.event_delivery.refused_events import RefusedEvents
 from cortex_policy.library.event_delivery.requests import BATCH
 from cortex_policy.library.event_delivery.sender import EventSender
+from cortex_policy.library.event_delivery.spool import no_fork
 from cortex_policy.library.event_delivery.spool_reader import SpoolReader
 from cortex_policy.library.store_thread import report_thread_error
 
@@ -61,8 +62,8 @@ class SenderThread:
         self._forget_thread()
         readers, self._readers = self._readers, set()
         for reader in readers:
-            reader.close()
-        self._receiver.close()
+            reader.reset_after_fork()
+        self._receiver.reset_after_fork()
 
     def _forget_thread(self) -> None:
         self._thread: threading.Thread | None = None
@@ -84,6 +85,12 @@ class SenderThread:
             self._starting.release()
 
     def _run(self, turn: "_Turn") -> None:
+        try:
+            self._send_until_stopped(turn)
+        finally:
+            turn.is_stopped = True  # whatever ended it: the next event starts another thread
+
+    def _send_until_stopped(self, turn: "_Turn") -> None:
         problem = ""
         while not turn.is_stopped:
             try:
@@ -100,8 +107,9 @@ class SenderThread:
 
     def _send(self, turn: "_Turn") -> None:
         """Send until the thread is stopped, or somebody removes the spool."""
-        reader = SpoolReader(self._directory)
-        self._readers.add(reader)  # INVARIANT: before it is locked, so that a child of a fork never keeps the lock
+        with no_fork:  # INVARIANT: a child of a fork knows the reader, and closes it: it never keeps the lock
+            reader = SpoolReader(self._directory)
+            self._readers.add(reader)
         try:
             if _wait_until_alone(reader, turn):
                 self._send_with_lock(reader, turn)
@@ -166,5 +174,8 @@ def _wait_until_alone(reader: SpoolReader, turn: _Turn) -> bool:
 
 
 def report(sentence: str) -> None:
-    """Log what becomes of events."""
-    log.warning("brAInwav: %s", message_line(sentence))
+    """Log what becomes of events; if a handler of the program fails, events are sent all the same."""
+    try:
+        log.warning("brAInwav: %s", message_line(sentence))
+    except Exception as error:  # noqa: BLE001 - the hook reports it
+        report_thread_error(error)

@@ -12,6 +12,7 @@ import stat
 from _thread import allocate_lock, get_ident
 from contextlib import suppress
 from shlex import quote
+from threading import RLock
 
 from cortex_policy.core.audit_event import MAX_LINE_BYTES
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError, UsageError
@@ -22,6 +23,7 @@ FILES = 8  # of a full spool
 MIN_BYTES = 1 << 16
 _NAME = re.compile(r"events-([0-9]{12})\.jsonl")
 _OTHERS = 0o077
+no_fork: "RLock" = RLock()  # held while something is opened that is locked later: a child must know it, to close it
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -95,7 +97,8 @@ class EventSpool:
 
     def _append_locked(self, line: bytes) -> None:
         if self._directory < 0:
-            self._directory = open_spool_directory(self.directory)
+            with no_fork:
+                self._directory = open_spool_directory(self.directory)
         wait_for_lock(self._directory)
         try:
             size = self._open_file_with_room(len(line))
@@ -139,7 +142,11 @@ class EventSpool:
         self._file = os.open(spool_file_name(number), _APPEND, 0o600, dir_fd=self._directory)
         self._number, self._next_name = number, os.fsencode(spool_file_name(number + 1))
         self._end = -1
-        return os.fstat(self._file).st_size
+        status = os.fstat(self._file)
+        # perhaps others could write to the directory before
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_nlink > 1:
+            raise SpoolError(self.directory, f"`{spool_file_name(number)}` must be a file of yours with one name")
+        return status.st_size
 
     def _close_file(self) -> None:
         descriptor, self._file = self._file, -1
@@ -180,3 +187,6 @@ def spool_file_numbers(directory: int) -> list[int]:
 def spool_file_name(number: int) -> str:
     """Return the name of a file of a spool."""
     return f"events-{number:012}.jsonl"
+
+
+os.register_at_fork(before=no_fork.acquire, after_in_parent=no_fork.release, after_in_child=no_fork.release)

@@ -48,7 +48,12 @@ class SpoolReader:
         return LineQueue(self._lines(self.cursor.read()), self.cursor, self._remove_delivered_files)
 
     def close(self) -> None:
-        """Close everything, which gives up the lock."""
+        """Give up the lock, and close everything."""
+        self.cursor.unlock()
+        self.reset_after_fork()
+
+    def reset_after_fork(self) -> None:
+        """Close everything in a child of a fork; its parent keeps the lock."""
         self.cursor.close()
         directory, self.directory = self.directory, _NONE
         if directory >= 0:

@@ -3,6 +3,7 @@
 import os
 import zlib
 from functools import partial
+from gzip import BadGzipFile
 from hashlib import sha256
 
 from cortex_policy.core.audit_chain import digest_in_follows, digest_of_line, part_in_digest
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     OpenLogs = list[tuple[str, BinaryIO]]
 
-_NO_MORE = (EOFError, zlib.error, OSError)  # a compressed log that is cut off
+_NO_MORE = (EOFError, zlib.error, BadGzipFile)  # a compressed log that is cut off
 
 
 class LogLines:

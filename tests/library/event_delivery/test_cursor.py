@@ -30,6 +30,7 @@ def test_a_position_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_a_damaged_block_counts_as_none(tmp_path: Path, damage: bytes, start: int) -> None:
     """Then everything is sent again, instead of an event left out."""
     file = tmp_path / "cursor"
+    file.unlink(missing_ok=True)  # that of the example before
     cursor = Cursor(str(file))
     cursor.write(PLACE)
     data = file.read_bytes()
@@ -65,3 +66,17 @@ def test_what_others_could_write_is_no_cursor(tmp_path: Path) -> None:
         with pytest.raises(NotDoneError, match="the cursor"):
             Cursor(str(tmp_path / name))
     assert not (tmp_path / "target").exists()
+
+
+@pytest.mark.parametrize("content", [b"secret-token\n", b'{"specversion":"1.0"}\n' * 100])
+def test_a_file_of_something_else_is_left_alone(tmp_path: Path, content: bytes) -> None:
+    """Such as a token or a log that was named by mistake."""
+    file = tmp_path / "file"
+    file.write_bytes(content)
+    file.chmod(0o600)
+    with pytest.raises(NotDoneError, match="not a cursor"):
+        Cursor(str(file))
+    assert file.read_bytes() == content
+    file.write_bytes(b" " * 100)  # what a full disk left of one
+    Cursor(str(file)).close()
+    assert file.stat().st_size == 512

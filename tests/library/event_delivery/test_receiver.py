@@ -6,6 +6,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -245,3 +246,31 @@ def _answer_tls(listener: socket.socket, context: ssl.SSLContext, times: int) ->
                 wrapped.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         except OSError:
             connection.close()
+
+
+def test_an_answer_that_comes_without_a_request_answers_none() -> None:
+    """As of a receiver that closes a connection which was not used for a while, and says why."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        sent = threading.Event()
+        thread = threading.Thread(target=_answer_once_too_often, args=(listener, sent))
+        thread.start()
+        receiver = EventReceiver(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        assert receiver.post(REQUEST).status == 204
+        assert sent.wait(10)
+        assert receiver.post(REQUEST).status == 202
+        receiver.close()
+        thread.join()
+
+
+def _answer_once_too_often(listener: socket.socket, sent: threading.Event) -> None:
+    first, _ = listener.accept()
+    with first:
+        first.recv(1 << 16)
+        first.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+        time.sleep(0.1)
+        first.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        sent.set()
+        second, _ = listener.accept()
+    with second:
+        second.recv(1 << 16)
+        second.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")

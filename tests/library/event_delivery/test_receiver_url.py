@@ -15,6 +15,7 @@ from cortex_policy.library.event_delivery.receiver_url import ReceiverUrl, parse
             ReceiverUrl("https", "bus.example.org", 8443, "/a/b?key=1", "", "https://Bus.example.org:8443/a/b"),
         ),
         ("http://127.0.0.1:80/", ReceiverUrl("http", "127.0.0.1", 80, "/", "", "http://127.0.0.1:80/")),
+        ("https://bus/a@b", ReceiverUrl("https", "bus", 443, "/a@b", "", "https://bus/a@b")),
         ("http://localhost/e", ReceiverUrl("http", "localhost", 80, "/e", "", "http://localhost/e")),
         ("http://[::1]:9/", ReceiverUrl("http", "::1", 9, "/", "", "http://[::1]:9/")),
         (
@@ -36,6 +37,8 @@ def test_https_anywhere_and_http_on_this_host(text: str, url: ReceiverUrl) -> No
         "https://bus/a b", "https://bus/\r\nX: y", "https://bus/é", "https://bus/#part", "https:///x", "https://bus:x/",
         "https://bus:99999/", "https://bus\\@evil/", "https://bus%00/", "https://" + "a" * 64 + ".org/",
         "http+unix:///run/bus.sock", "http+unix://run/bus", "http+unix://%2Fa%00b/", "https://[::1", "https://bus/\x7f",
+        "https://bus:0/", "https://user:secret@bus:x/", "https://user:se#secret@bus/", "https://user:secret@/",
+        "https://user:secret@bus/\r\n",
     ],
 )  # fmt: skip
 def test_any_other_url_is_refused(text: str) -> None:

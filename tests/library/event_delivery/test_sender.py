@@ -140,3 +140,19 @@ def test_refused_events_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     numbers = [json.loads(line)["event"]["n"] for line in kept.splitlines()]
     assert numbers == list(range(100 - len(numbers), 100))
     assert len(numbers) > 10
+
+
+def test_refused_events_are_kept_in_a_file_of_ours_alone(tmp_path: Path) -> None:
+    """It has one name, and a line that a killed sender left does not spoil the next one."""
+    file = tmp_path / "refused"
+    file.write_bytes(b'{"status": 40')
+    file.chmod(0o600)
+    refused = RefusedEvents(str(file), lambda: 0)
+    refused.add(b'{"n":1}', 400)
+    assert json.loads(file.read_bytes().splitlines()[1])["event"] == {"n": 1}
+    file.unlink()
+    (tmp_path / "other").touch(mode=0o600)
+    file.hardlink_to(tmp_path / "other")
+    with pytest.raises(PermissionError):
+        refused.add(b'{"n":1}', 400)
+    assert (tmp_path / "other").read_bytes() == b""

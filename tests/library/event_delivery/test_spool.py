@@ -3,8 +3,12 @@
 import multiprocessing
 import os
 import resource
+import signal
 import threading
+import time
+import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,9 +16,12 @@ from cortex_policy.core.model import UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.library.event_delivery.cursor import position_behind
 from cortex_policy.library.event_delivery.line_queue import LineQueue
+from cortex_policy.library.event_delivery.receiver import EventReceiver
+from cortex_policy.library.event_delivery.sender_thread import SenderThread
 from cortex_policy.library.event_delivery.spool import FILES, MIN_BYTES, EventSpool, SpoolError
 from cortex_policy.library.event_delivery.spool_reader import SpoolReader
 from tests.support.event_receiver import event_line
+from tests.support.processes import wait_until
 
 
 def spool_of(tmp_path: Path, max_bytes: int = MIN_BYTES) -> EventSpool:
@@ -260,3 +267,72 @@ def test_threads_and_processes_append_whole_lines_in_their_order(tmp_path: Path)
     assert len(got) == len(set(got)) == 5 * 150
     for name in ("p0", "p1", "t0", "t1", "t2"):
         assert [one for one in got if one.startswith(f"{name}-")] == [f"{name}-{number}" for number in range(150)]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "other name"])
+def test_what_somebody_put_there_gets_no_event(tmp_path: Path, kind: str) -> None:
+    """While the directory was open to others; it is neither written nor waited for."""
+    spool = spool_of(tmp_path)
+    name, other = tmp_path / "spool" / "events-000000000001.jsonl", tmp_path / "other"
+    other.touch()
+    os.mkfifo(name, 0o600) if kind == "pipe" else name.hardlink_to(other)
+    with pytest.raises(SpoolError, match="a file of yours with one name"):
+        append(spool, 1)
+    assert other.read_bytes() == b""
+
+
+@pytest.mark.parametrize("moment", ["opened", "closed"])
+def test_a_fork_at_any_moment_leaves_the_lock_to_its_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """A child that lives on never keeps others from sending."""
+    thread = SenderThread(str(tmp_path / "spool"), EventReceiver("https://bus/"), "structured")
+    children = list[int]()
+
+    def fork() -> None:
+        if not children:
+            children.append(0)
+            forker = threading.Thread(target=lambda: children.append(_fork_and_reset(thread)))
+            forker.start()
+            forker.join(0.2)  # it may have to wait
+
+    def open_and_fork(path: str, *more: Any, **options: Any) -> int:
+        descriptor = real_open(path, *more, **options)
+        if path == "cursor" and moment == "opened":
+            fork()
+        return descriptor
+
+    def fork_and_close(descriptor: int) -> None:
+        if moment == "closed" and os.path.samestat(os.fstat(descriptor), os.stat(tmp_path / "spool" / "cursor")):
+            fork()
+        real_close(descriptor)
+
+    real_open, real_close = os.open, os.close
+    spool_of(tmp_path)
+    with monkeypatch.context() as patches:
+        patches.setattr(os, "open", open_and_fork)
+        patches.setattr(os, "close", fork_and_close)
+        thread.wake_or_start()
+        wait_until((tmp_path / "spool" / "cursor").exists, "no cursor")
+        time.sleep(0.1)
+        thread.stop(0.1)
+        thread.join(10)
+    try:
+        wait_until(lambda: len(children) == 2, "no fork")
+        reader = SpoolReader(str(tmp_path / "spool"))
+        assert reader.try_lock()
+        reader.close()
+    finally:
+        os.kill(children[-1], signal.SIGKILL)
+        os.waitpid(children[-1], 0)
+
+
+def _fork_and_reset(thread: SenderThread) -> int:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons want no fork beside a thread
+        child = os.fork()
+    if child == 0:
+        thread.reset_after_fork()
+        time.sleep(30)
+        os._exit(0)
+    return child

@@ -235,3 +235,14 @@ def test_without_a_log_there_is_an_error(tmp_path: Path) -> None:
     """It may be the wrong name."""
     with pytest.raises(NotDoneError, match="no such file"):
         next(LogLines(str(tmp_path / "none"), None, print).follow())
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="a file whose reading fails")
+def test_a_disk_that_fails_is_an_error_and_no_gap() -> None:
+    """What could not be read is read by the next run, and nothing is left out."""
+    reports = list[str]()
+    reader = LogLines("/proc/self/mem", None, reports.append)
+    with pytest.raises(NotDoneError, match="input/output error"):
+        next(reader.follow())
+    assert reports == []
+    assert reader.gaps == 0
