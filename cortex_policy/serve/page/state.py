@@ -1,8 +1,12 @@
-"""The data of the page, read in a thread of its own: at most once a second, however many pages are open."""
+"""The data of the page, read in a thread of its own: at most once a second, however many pages are open.
+
+The thread rests as long as it has read, so that pages that search for ever other texts leave half of a core, and of
+each lock that it takes, to decisions.
+"""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from time import monotonic
+from time import monotonic, sleep
 
 from cortex_policy.core.json_text import json_text
 from cortex_policy.core.model import CortexPolicyError
@@ -28,6 +32,7 @@ class PageState:
         self._answerer = answerer
         self._pool = ThreadPoolExecutor(1, "page")  # INVARIANT: one thread, so that it needs no lock
         self._kept: dict[str, tuple[float, bytes]] = {}
+        self._rests_until = 0.0
 
     async def read(self, find: str) -> bytes:
         """Return the data as JSON, with the grants whose ids hold a text; raise RefusedError if it takes too long."""
@@ -45,12 +50,16 @@ class PageState:
         kept = self._kept.get(find)
         if kept is not None and monotonic() - kept[0] < KEPT_SECONDS:
             return kept[1]
-        if monotonic() > end:
+        begin = max(monotonic(), self._rests_until)
+        if begin > end:
             raise RefusedError(503, "it takes too long")
+        sleep(max(0.0, begin - monotonic()))
         body = self._render(find)
+        now = monotonic()
+        self._rests_until = 2 * now - begin
         if len(self._kept) >= _MAX_KEPT:
             self._kept.clear()
-        self._kept[find] = monotonic(), body
+        self._kept[find] = now, body
         return body
 
     def _render(self, find: str) -> bytes:
