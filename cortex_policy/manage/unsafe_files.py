@@ -15,13 +15,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
 
-    Doubts = Iterable[tuple[str, str]]  # as a `TrustCheck` collects them
+    from cortex_policy.state.possible_writers import TrustProblem
 
 MAX_NAMED = 3
 
 
-def find_permission_problems(root: Root, files: list[str], of_files: "Doubts") -> "Iterator[Problem]":
-    """Find what others could change, with one command to fix each kind; `of_files` are doubts about the grants."""
+def find_permission_problems(root: Root, files: list[str], of_files: "Iterable[TrustProblem]") -> "Iterator[Problem]":
+    """Find what others could change, with one command to fix each kind; `of_files` are those of the grants."""
     trust = TrustCheck(root)
     try:
         with PolicyDirectory(trust, "tools"):
@@ -31,21 +31,21 @@ def find_permission_problems(root: Root, files: list[str], of_files: "Doubts") -
     except GrantError as error:
         yield file_problem(display_path(dot_cortex_path(root.path)), "file-unreadable", error.detail, error.hint)
         return
-    doubts = dict.fromkeys([*trust.doubts, *of_files])  # reading a file opens its directories too
+    found = [*trust.problems, *of_files]  # reading a file opens its directories too
     for kind, what in (
         (WRITERS, "can be changed by others"),
         (OWNER, "is somebody else's"),
         (UNKNOWN, "has an owner that this user namespace cannot distinguish from others"),
     ):
-        paths = [path for found_kind, path in doubts if found_kind == kind]
+        paths = list(dict.fromkeys(problem.path for problem in found if problem.kind == kind))
         if paths:
             message = f"{first_paths_text(paths)} {what}, and `check` refuses that"
             yield file_problem(display_path(paths[0]), "file-unsafe", message, _fix_hint(root, kind, paths))
-    yield from find_group_writer_problems(root, files, {path for _, path in doubts})
+    yield from find_group_writer_problems(root, files, {problem.path for problem in found})
 
 
 def summarize_faults(faults: list[str]) -> list[str]:
-    """Return one sentence about files that a check would refuse, if any; `faults` are those of a `TrustCheck`."""
+    """Return one sentence about files that a check would refuse, if any; `faults` are sentences of a `TrustCheck`."""
     if not faults:
         return []
     more = f" (and {len(faults) - 1} more: `cortex-policy validate`)" if len(faults) > 1 else ""
@@ -59,7 +59,7 @@ def find_grant_faults(root: Root, grant_ids: tuple[str, ...] = ()) -> list[str]:
         for grant_id in grant_ids or tools.grant_ids():
             with suppress(FileNotFoundError, GrantError):
                 tools.read(f"{grant_id}.json", 0)
-    return trust.faults
+    return trust.sentences
 
 
 def first_paths_text(paths: list[str]) -> str:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container
     from typing import Self
 
+    from cortex_policy.state.possible_writers import TrustProblem
+
 
 _ROOT_HINT = "name the directory that holds .cortex/policy; `cortex-policy init` makes one"
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
@@ -102,8 +104,7 @@ class TrustCheck:
     def __init__(self, root: Root) -> None:
         """Trust the caller, root and, where the root is named, its owner."""
         self.root = root
-        self.faults: list[str] = []  # sentences
-        self.doubts: list[tuple[str, str]] = []  # of the same, the kind and the path
+        self.problems: list[TrustProblem] = []
         self.owners: set[int] = {os.geteuid(), 0}
         self.others: set[int] = set()  # owners who are not trusted
         self.root_owner: int = -1
@@ -115,10 +116,16 @@ class TrustCheck:
             if self.root.named:
                 self.owners.add(status.st_uid)
         for kind, sentence in find_trust_problems(descriptor, status, self.owners, is_sticky_safe=is_root):
-            self.faults.append(f"`{path}` {sentence}")
-            self.doubts.append((kind, path))
+            from cortex_policy.state.possible_writers import TrustProblem  # noqa: PLC0415 - loaded if there is one
+
+            self.problems.append(TrustProblem(kind, path, f"`{path}` {sentence}"))
             if status.st_uid not in self.owners:
                 self.others.add(status.st_uid)
+
+    @property
+    def sentences(self) -> list[str]:
+        """A sentence for each problem."""
+        return [problem.sentence for problem in self.problems]
 
     def fresh_copy(self) -> "TrustCheck":
         """Return a check with the same owners that has found nothing yet."""
@@ -128,7 +135,7 @@ class TrustCheck:
 
     def raise_if_unsafe(self) -> None:
         """Raise GrantError (grant_unsafe) if anything was noted, with the one command that fixes it."""
-        if self.faults:
+        if self.problems:
             raise self.unsafe_error()
 
     def unsafe_error(self, path: str = "", kind: str = "", error: OSError | None = None) -> GrantError:
@@ -136,7 +143,7 @@ class TrustCheck:
         from cortex_policy.state.grants_errors import unsafe_grant_error  # noqa: PLC0415 - only a failure needs it
 
         stranger = self.root_owner if not self.root.named and self.others == {self.root_owner} else None
-        return unsafe_grant_error(self.root.path, self.faults, self.doubts, stranger, path, kind, error)
+        return unsafe_grant_error(self.root.path, self.problems, stranger, path, kind, error)
 
 
 class PolicyDirectory:
@@ -248,7 +255,7 @@ def unread_grant_error(
     file = f"{trust.root.tools_path}/{grant_id}.json"
     if isinstance(error, GrantError):
         failure = error
-    elif trust.faults:
+    elif trust.problems:
         failure = trust.unsafe_error()
     elif error.filename == file:
         failure = grants_errors.unknown_grant_error(trust.root, grant_id, list_grant_ids(trust.root))

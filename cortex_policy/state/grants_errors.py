@@ -23,7 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Problems = list[tuple[str, str]]
+    from cortex_policy.state.possible_writers import TrustProblem
+
 MAX_SHOWN_IDS = 20  # known ids in a hint
 MAX_SHOWN_ROOTS = 3
 _MOUNTED = (
@@ -86,14 +87,14 @@ def _roots_below(here: str, depth: int = 3) -> list[str]:
 
 
 def unsafe_grant_error(
-    root: str, faults: list[str], doubts: Problems, stranger: int | None, path: str, kind: str, error: OSError | None
+    root: str, problems: "list[TrustProblem]", stranger: int | None, path: str, kind: str, error: OSError | None
 ) -> GrantError:
-    """Return the error (grant_unsafe) for all faults, with one command that fixes those that a command can fix.
+    """Return the error (grant_unsafe) for all problems, with one command that fixes those that a command can fix.
 
-    `faults` are sentences, `doubts` the kind and the path of each. If the root belongs to a `stranger`, and nothing
-    else is wrong, it is enough to name it. A `path` is an object that is no `kind`, or that failed with `error`.
+    If the root belongs to a `stranger`, and nothing else is wrong, it is enough to name it. A `path` is an object that
+    is no `kind`, or that failed with `error`.
     """
-    faults, commands, advice = list(faults), [], []
+    faults, commands, advice = list(dict.fromkeys(problem.sentence for problem in problems)), [], []
     if error is not None and error.errno == errno.EACCES and (hint := _hint_to_read(path)):
         return GrantError(GRANT_UNSAFE, f"`{path}`: {os_error_text(error)}", hint)
     if error is not None and error.errno not in (*_LINKS, *_WRONG_KINDS):
@@ -106,12 +107,12 @@ def unsafe_grant_error(
             commands.append(command)
         else:
             advice.append(_MOUNTED if _is_mounted_by_kubernetes(path) else f"put a real {kind} at `{path}`")
-    commands += _fix_commands(doubts)
-    if _paths_with_doubt(doubts, UNKNOWN):
+    commands += _fix_commands(problems)
+    if _paths_with_problem(problems, UNKNOWN):
         advice.append(NAMESPACE_HINT)
     if commands:
         advice.insert(0, f"fix it with `{' && '.join(commands)}`")
-    if stranger is not None and len(faults) == len(_paths_with_doubt(doubts, OWNER)):
+    if stranger is not None and len(faults) == len(_paths_with_problem(problems, OWNER)):
         naming = f"{_hint_to_name_root(root, stranger)}; else "
         return GrantError(GRANT_UNSAFE, f"`{root}` belongs to {user_label(stranger)}", naming + "; ".join(advice))
     return GrantError(GRANT_UNSAFE, "; ".join(faults), "; ".join(advice))
@@ -134,15 +135,15 @@ def _hint_to_read(path: str) -> str:
     return "" if owner == os.geteuid() else f"run this as {user_label(owner)} or root, who may read it"
 
 
-def _fix_commands(doubts: Problems) -> "Iterator[str]":
+def _fix_commands(problems: "list[TrustProblem]") -> "Iterator[str]":
     for kind, command in ((OWNER, f"chown {os.geteuid()}"), (WRITERS, "chmod go-w")):
-        if paths := _paths_with_doubt(doubts, kind):
+        if paths := _paths_with_problem(problems, kind):
             yield f"{command} {' '.join(map(quoted, paths))}"
 
 
-def _paths_with_doubt(doubts: Problems, kind: str) -> list[str]:
-    """Return the paths with a doubt of this kind, each once."""
-    return list(dict.fromkeys(path for doubt_kind, path in doubts if doubt_kind == kind))
+def _paths_with_problem(problems: "list[TrustProblem]", kind: str) -> list[str]:
+    """Return the paths with a problem of this kind, each once."""
+    return list(dict.fromkeys(problem.path for problem in problems if problem.kind == kind))
 
 
 def _hint_to_name_root(root: str, owner: int) -> str:

@@ -22,9 +22,10 @@ def unsafe_history_error(root: Root) -> GrantError | None:
                     directory.read(name, 0)
     except GrantError as error:
         return error
-    if not any(path.startswith(top) for _, path in trust.doubts):
+    if not any(problem.path.startswith(top) for problem in trust.problems):
         return None
-    if not root.named and trust.others == {trust.root_owner} and all(kind == OWNER for kind, _ in trust.doubts):
+    is_only_owner = all(problem.kind == OWNER for problem in trust.problems)
+    if not root.named and trust.others == {trust.root_owner} and is_only_owner:
         return foreign_history_error(root.path, trust.root_owner)
     return trust.unsafe_error()
 

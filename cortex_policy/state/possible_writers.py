@@ -5,6 +5,7 @@ import os
 import stat
 import sys
 
+from cortex_policy.core import Value
 from cortex_policy.state import overflow_uid
 
 TYPE_CHECKING = False
@@ -19,6 +20,14 @@ _ACL_VERSION, _ACL_ENTRY = 2, 8
 _USER, _OWN_GROUP, _GROUP = 0x02, 0x04, 0x08  # tags of entries
 _WRITE = 2
 _NO_ACL = (errno.ENODATA, errno.ENOTSUP, errno.EOPNOTSUPP)
+
+
+class TrustProblem(Value):
+    """Why others than the owners may have written the object at a path: the kind, and a sentence that names it."""
+
+    kind: str
+    path: str
+    sentence: str
 
 
 def explain_trust_problems(

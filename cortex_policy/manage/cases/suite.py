@@ -128,5 +128,5 @@ class GrantLoader:
             grant = decode_grant(data, grant_id)
         except (FileNotFoundError, GrantError) as error:
             return unread_grant_error(error, trust, grant_id)
-        self._unsafe |= dict.fromkeys(trust.faults)
+        self._unsafe |= dict.fromkeys(trust.sentences)
         return GrantUnderTest(grant, data, display_path(f"{root.tools_path}/{grant_id}.json"))

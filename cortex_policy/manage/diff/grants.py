@@ -150,15 +150,15 @@ def read_grants_and_warnings(
     texts: dict[str, TextOrError] = {}
     trust = TrustCheck(root)
     with suppress(FileNotFoundError), PolicyDirectory(trust, "tools") as tools:
-        faults = list(trust.faults)
+        faults = trust.sentences
         for name in track(tools.grant_ids()):
             if grant_id in {None, name}:
                 tools.trust = trust.fresh_copy()  # each file has its own faults
                 with suppress(FileNotFoundError):  # removed after the listing
                     texts[name] = _text_or_error(tools, f"{name}.json")
-                faults += tools.trust.faults
+                faults += tools.trust.sentences
         return texts, faults
-    return texts, trust.faults
+    return texts, trust.sentences
 
 
 def read_policy_and_warnings(
@@ -170,7 +170,7 @@ def read_policy_and_warnings(
         trust = TrustCheck(root)
         with suppress(FileNotFoundError), PolicyDirectory(trust) as policy:
             texts[HOOKS] = _text_or_error(policy, HOOKS)
-        faults = list(dict.fromkeys([*faults, *trust.faults]))
+        faults = list(dict.fromkeys([*faults, *trust.sentences]))
     return texts, faults
 
 

@@ -3,10 +3,8 @@
 import os
 import stat
 from contextlib import ExitStack, contextmanager, suppress
-from shlex import quote
 
 from cortex_policy.core.decode import HOOKS, MAX_BYTES
-from cortex_policy.core.model import GRANT_UNSAFE, GrantError
 from cortex_policy.state import Root
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.history_entry import MODES
@@ -95,15 +93,9 @@ class GrantFiles:
 
     def check_permissions(self, name: str) -> None:
         """Raise GrantError (22) if others can write a file: checks refuse it, and a write would make it look safe."""
-        try:
-            directory, file_name = self.locate(name)
-            trust = directory.trust
-            known = len(trust.doubts)
-            directory.read(file_name, 0)
-        except FileNotFoundError:
-            return
-        for (kind, file), fault in zip(trust.doubts[known:], trust.faults[known:], strict=True):
-            if kind == WRITERS:
-                others = "o" if fault.endswith("everyone") else "go"  # the owner's own group may write
-                hint = f"look at it, then close it with `chmod {others}-w {quote(file)}`"
-                raise GrantError(GRANT_UNSAFE, fault, hint)
+        with suppress(FileNotFoundError):
+            directory, file = self.locate(name)
+            directory.read(file, 0)  # its trust notes who may write the file
+            path = f"{directory.path}/{file}"
+            if any(problem.path == path and problem.kind == WRITERS for problem in directory.trust.problems):
+                raise directory.trust.unsafe_error()

@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from cortex_policy.schema.problems import UnlocatedProblem
     from cortex_policy.schema.rules.lint_subject import LintSubject
     from cortex_policy.state import Root
+    from cortex_policy.state.possible_writers import TrustProblem
 
 
 class FileReport(NamedTuple):
-    """The problems of a file, the tool and actions of its budgets, its digest, and doubts about who may write it.
+    """The problems of a file, the tool and actions of its budgets, its digest, and why others may have written it.
 
     `has_scope` says whether the grant has an `fsScope`.
     """
@@ -39,7 +40,7 @@ class FileReport(NamedTuple):
     tool: str = ""
     actions: tuple[str, ...] = ()
     digest: str | None = None
-    doubts: tuple[tuple[str, str], ...] = ()
+    trust_problems: "tuple[TrustProblem, ...]" = ()
     has_scope: bool = False
 
 
@@ -67,7 +68,7 @@ class FileInspector:
     def inspect_file(self, target: ValidationTarget) -> FileReport:
         """Return the report on one file; a file that cannot be read is a problem too."""
         trust = self._trust_of(target.root)
-        known = len(trust.doubts)
+        known = len(trust.problems)
         try:
             data = self.read(target)
         except FileNotFoundError:
@@ -77,18 +78,18 @@ class FileInspector:
             return FileReport((_unreadable_problem(target, error),))
         if target.id == HOOKS:
             problems = find_hook_rules_problems(target, data, self._open_directory_of)
-            return FileReport(problems, digest=content_digest(data), doubts=tuple(trust.doubts[known:]))
+            return FileReport(problems, digest=content_digest(data), trust_problems=tuple(trust.problems[known:]))
         subject, unlocated = decode_and_lint_grant(data, target.id, self._id_in_commands(target), target.root)
         if subject is not None:
             unlocated = tuple(limit_per_code(chain(unlocated, self._tree_problems(target, subject))))
         problems = locate_problems(target.shown, data, unlocated, self._settings_of(target.root)) if unlocated else ()
         if not target.is_in_place and subject is not None:
             problems = (*_location_problems(target), *problems)
-        digest, doubts = content_digest(data), tuple(trust.doubts[known:])
+        digest, found = content_digest(data), tuple(trust.problems[known:])
         if subject is None:
-            return FileReport(problems, digest=digest, doubts=doubts)
+            return FileReport(problems, digest=digest, trust_problems=found)
         grant = subject.grant
-        return FileReport(problems, grant.tool, grant.actions, digest, doubts, bool(grant.fs_scope))
+        return FileReport(problems, grant.tool, grant.actions, digest, found, bool(grant.fs_scope))
 
     def read(self, target: ValidationTarget) -> bytes:
         """Return the bytes of a file, at most one more than a grant may have; read a root's grant as `check` does."""

@@ -104,7 +104,7 @@ class Suppressions:
                 data = policy.read(NAME, MAX_BYTES + 1)
         except FileNotFoundError:
             return {}
-        if any(path == file for _, path in trust.doubts):  # `check` trusts no such file; a clone may have any modes
+        if any(one.path == file for one in trust.problems):  # `check` trusts no such file; a clone may have any modes
             why = "others could change it, and `check` refuses that"
             self.problems.append(
                 file_problem(

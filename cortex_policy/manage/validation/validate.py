@@ -62,11 +62,9 @@ def _find_problems(targets: ValidationTargets, reports: "list[Pair]", inspector:
     for root, root_reports in in_place.items():
         grants = [(target, one) for target, one in root_reports if target.id != HOOKS]
         yield from find_shared_budget_problems(grants, inspector)
-        files, doubts = (
-            [target.path for target, _ in root_reports],
-            [doubt for _, one in root_reports for doubt in one.doubts],
-        )
-        yield from find_permission_problems(targets.root_as_check_finds_it(root), files, doubts)
+        files = [target.path for target, _ in root_reports]
+        of_files = [problem for _, one in root_reports for problem in one.trust_problems]
+        yield from find_permission_problems(targets.root_as_check_finds_it(root), files, of_files)
         if root in targets.roots:
             yield from find_unchecked_call_problems(root, [target.id for target, one in grants if one.has_scope])
             yield from find_root_problems(root, grants)

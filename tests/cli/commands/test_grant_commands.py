@@ -268,7 +268,7 @@ def test_a_write_does_not_make_an_unsafe_grant_trusted(root: Path) -> None:
     file.write_text('{"tool": "t", "actions": ["all"], "rate": {"perMinute": 9}}')
     file.chmod(0o666)
     for words in (("set", "git", "--rate", "1"), ("fmt", "git")):
-        assert f"close it with `chmod o-w {file}`" in run(*words, code=22).stderr
+        assert f"fix it with `chmod go-w {file}`" in run(*words, code=22).stderr
     code, said = Terminal("edit", "git").end()
     assert (code, "is writable by everyone" in said) == (22, True)
     run("check", "git", "all", code=22)
