@@ -13,6 +13,13 @@ const SPACE = /[ \t]*/y;
 /** A document that is no TOML, or more than this reader knows. */
 class TomlError extends Error {}
 
+/** A number with a point, which is no whole number even if it is `1.0`. */
+class TomlReal {
+  constructor(value) {
+    this.value = value;
+  }
+}
+
 /** Return the values of a document as a Map; throw TomlError. */
 function readToml(text) {
   return new Reader(text).read();
@@ -110,7 +117,8 @@ class Reader {
     const number = this.match(NUMBER);
     if (number === undefined) return this.readString();
     const value = Number(number[0]);
-    return number[1] !== undefined || Number.isSafeInteger(value) ? value : BigInt(number[0]);
+    if (number[1] !== undefined) return new TomlReal(value);
+    return Number.isSafeInteger(value) ? value : BigInt(number[0]);
   }
 
   readArray() {
@@ -173,4 +181,4 @@ class Reader {
   }
 }
 
-module.exports = { TomlError, readToml };
+module.exports = { TomlError, TomlReal, readToml };
