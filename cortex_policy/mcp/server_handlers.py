@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 CALLS_PER_SECOND = 50  # of tools: a model that asks in a loop fills no audit log, and keeps no core
+_TURN_BYTES = 1 << 13  # of arguments: a longer call, whose line in the log is longer too, takes the place of several
 _THREADS = 4  # one that waits for a lock, a disk or a server of budgets stops no other
 _META = "cortex-policy"  # the member of `_meta` that is ours
 _STRUCTURED = "2025-06-18"  # the first revision with `structuredContent`
@@ -91,9 +92,10 @@ class Handlers:
         if params.name not in TOOLS:
             known = ", ".join(TOOLS)
             raise MCPError(INVALID_PARAMS, message_line(f"there is no tool `{params.name}`; there are {known}"))
-        await self._pace.wait_for_turn()
+        given = params.arguments or {}
+        await self._pace.wait_for_turn(1 + len(json_text(given)) // _TURN_BYTES)
         try:
-            answer = await self._threads.run(answer_question, self._name, params.name, params.arguments or {})
+            answer = await self._threads.run(answer_question, self._name, params.name, given)
         except Exception as error:  # noqa: BLE001 - whatever happens, the model hears that nothing is allowed
             answer = _failure_answer(error)
         content: list[Any] = [TextContent(type="text", text=answer.text)]

@@ -48,8 +48,8 @@ class Pace:
         self._step = 1 / per_second
         self._next = 0.0
 
-    async def wait_for_turn(self) -> None:
-        """Wait until the call may begin."""
+    async def wait_for_turn(self, count: int = 1) -> None:
+        """Wait until the call may begin, which takes the place of so many."""
         now = anyio.current_time()
-        self._next = max(self._next, now - 1) + self._step
+        self._next = max(self._next, now - 1) + self._step * count
         await anyio.sleep(max(0.0, self._next - now))

@@ -83,3 +83,24 @@ def test_a_lack_of_descriptors_is_no_bug(root: Path, monkeypatch: pytest.MonkeyP
     answer = anyio.run(ask)
     assert answer.is_error
     assert answer.content[0].text.startswith("rate state unavailable: too many open files")
+
+
+def test_a_long_call_takes_the_place_of_several(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log has its arguments, so a model that asks in a loop writes about as much as with short calls."""
+    counts: list[int] = []
+
+    async def note(_: object, count: int = 1) -> None:
+        """Note how many places a call takes."""
+        counts.append(count)
+
+    monkeypatch.setattr(server_handlers.Pace, "wait_for_turn", note)
+
+    async def ask() -> None:
+        """Ask with a short and with a long action."""
+        handlers, context = Handlers(find_unresolved_root(str(root))), SimpleNamespace(protocol_version=MODERN)
+        for action in ("tree", "x" * (1 << 20)):
+            given = CallToolRequestParams(name="check_grant", arguments={"grant": "git", "action": action})
+            await handlers.call_tool(context, given)  # type: ignore[arg-type] # all that it needs
+
+    anyio.run(ask)
+    assert counts == [1, 129]

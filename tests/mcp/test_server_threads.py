@@ -49,7 +49,7 @@ def test_an_error_is_raised_where_the_call_is_awaited() -> None:
 
 
 def test_calls_beyond_the_pace_wait_for_their_turn() -> None:
-    """A second of calls begins at once; each later one waits a little longer."""
+    """A second of calls begins at once; each later one waits a little longer, and a long one takes several places."""
     waits: list[float] = []
 
     async def note(seconds: float) -> None:
@@ -61,10 +61,12 @@ def test_calls_beyond_the_pace_wait_for_their_turn() -> None:
         pace = Pace(10)
         for _ in range(13):
             await pace.wait_for_turn()
+        await pace.wait_for_turn(20)
+        await pace.wait_for_turn()
 
     with (
         patch.object(server_threads.anyio, "sleep", note),
         patch.object(server_threads.anyio, "current_time", lambda: 5.0),
     ):
         anyio.run(call)
-    assert waits == [0.0] * 10 + [0.1, 0.2, 0.3]
+    assert waits == [0.0] * 10 + [0.1, 0.2, 0.3, 2.3, 2.4]
