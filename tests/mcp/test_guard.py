@@ -73,6 +73,8 @@ def test_an_allowed_call_takes_one_hit_and_has_the_members_of_check(guard: ToolG
         ("", PATH, "action_not_allowed", "name of a tool"),
         ("x" * 257, PATH, "action_not_allowed", "name of a tool"),
         ("re\x1bad", PATH, "action_not_allowed", "name of a tool"),
+        ("Wipe", PATH, "action_not_allowed", "upper and in lower case"),
+        ("PING", PATH, "action_not_allowed", "upper and in lower case"),
         ("read ", PATH, "action_not_allowed", "name of a tool"),
         ("__0123456789ab_read", PATH, "action_not_allowed", "name of a tool"),
         ("read", PATH | {"edits": '[{"path": "src/x"}]'}, "path_outside_scope", "only in `docs`"),

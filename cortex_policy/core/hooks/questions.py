@@ -113,8 +113,9 @@ class _Judge:
         self._call, self._rules, self._home = call, rules, home
         self._fits = rules_for_call(call, rules)
         self._json_texts = self._read_json_texts() if call.mcp else {}
-        json_call = ToolCall(**{**vars(call), "inputs": self._json_texts})
-        self._readings = (call, json_call) if self._json_texts else (call,)
+        self._readings = [call]
+        if self._json_texts:
+            self._readings.append(ToolCall(**{**vars(call), "inputs": self._json_texts}))
         named = dict.fromkeys(one for reading in self._readings for one in working_directories_in(reading.inputs))
         if len(named) >= MAX_DIRECTORIES:
             raise InputError("the call names too many working directories")

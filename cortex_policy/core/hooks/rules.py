@@ -6,7 +6,7 @@ from cortex_policy.core.hooks import DENY, FORMAT, INPUT_ACTION, RULE_KEYS, TEXT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from cortex_policy.core.hooks.payload import ToolCall
@@ -77,13 +77,16 @@ def _rule_to_document(rule: HookRule) -> "Members":
 def rules_for_call(call: "ToolCall", rules: "HookRules") -> "list[RuleMatch]":
     """Return the rules that decide a call: the first that fits, and behind one for sub-agents with a grant the next.
 
-    Raises InputError if the name of an MCP tool can be read in several ways that do not fit the same rules.
+    Raises InputError if the name of an MCP tool can be read in several ways that do not fit the same rules: some
+    servers take `Read` for `read`, too.
     """
     readings = dict.fromkeys(one for reading in call.mcp for one in _readings_of_any_server(reading, rules))
     first, *others = [list(_fits_of_reading(call, reading, rules)) for reading in readings or (None,)]
     if any(other != first for other in others):
         names = " or ".join(f"`{server or '*'}/{tool}`" for server, tool in list(readings)[:3])
         raise InputError(f"`{call.tool}` may be {names}, for which the rules differ")
+    if any(list(_fits_of_reading(call, reading, rules, str.casefold)) != first for reading in readings):
+        raise InputError(f"the rules differ for `{call.tool}` in upper and in lower case", is_final=True)
     return first
 
 
@@ -96,16 +99,20 @@ def _readings_of_any_server(reading: tuple[str, str], rules: "HookRules") -> "It
             yield from ((name.partition("/")[0].replace("*", ""), tool) for name in rule.mcp)
 
 
-def _fits_of_reading(call: "ToolCall", reading: tuple[str, str] | None, rules: "HookRules") -> "Iterator[RuleMatch]":
+def _fits_of_reading(
+    call: "ToolCall", reading: tuple[str, str] | None, rules: "HookRules", fold: "Callable[[str], str]" = str
+) -> "Iterator[RuleMatch]":
     for index, rule in enumerate(rules.rules):
-        part = _match_rule(call, reading, rule)
+        part = _match_rule(call, reading, rule, fold)
         if part is not None:
             yield index, part if rule.action == TOOL_ACTION else ""
             if rule.subagents is None or not rule.grant:
                 return
 
 
-def _match_rule(call: "ToolCall", reading: tuple[str, str] | None, rule: "HookRule") -> str | None:
+def _match_rule(
+    call: "ToolCall", reading: tuple[str, str] | None, rule: "HookRule", fold: "Callable[[str], str]"
+) -> str | None:
     """Return what `{tool}` stands for in a rule that a call fits, None if it does not fit."""
     if rule.agents is not None and call.agent not in rule.agents:
         return None
@@ -119,7 +126,8 @@ def _match_rule(call: "ToolCall", reading: tuple[str, str] | None, rule: "HookRu
     server, tool = reading
     pairs = (pattern.partition("/") for pattern in rule.mcp)
     is_fit = any(
-        match_wildcard(left, server) is not None and match_wildcard(right, tool) is not None for left, _, right in pairs
+        match_wildcard(left, server) is not None and match_wildcard(fold(right), fold(tool)) is not None
+        for left, _, right in pairs
     )
     return tool if is_fit else None
 

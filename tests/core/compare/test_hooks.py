@@ -124,7 +124,7 @@ def test_more_guarded_files_are_less() -> None:
 
 
 NAMES = st.lists(st.sampled_from(["A", "B", "C*", "*"]), min_size=1, max_size=2, unique=True)
-SERVERS = st.lists(st.sampled_from(["s/a", "*/*", "s_a/*", "*/b"]), max_size=2, unique=True)
+SERVERS = st.lists(st.sampled_from(["s/a", "s/A", "*/*", "s_a/*", "*/b"]), max_size=2, unique=True)
 DECISIONS = st.sampled_from([
     {"decide": "pass"}, {"decide": "deny"}, {"decide": "deny"}, {"grant": "g", "action": "x"},
     {"grant": "g", "action": "x", "within": "root"}, {"grant": "g", "action": "x", "no_path": True},
@@ -182,7 +182,7 @@ CALLS = [
     ToolCall(agent, "s", "c", tool, mcp, {}, "/repo", subagent, "")
     for agent in ("claude", "gemini")
     for tool, mcp in (
-        ("A", ()), ("B", ()), ("Cx", ()), ("D", ()), ("s_a", (("s", "a"),)), ("s_a_b", (("s", "a_b"), ("s_a", "b"))),
+        ("A", ()), ("B", ()), ("Cx", ()), ("D", ()), ("s_a", (("s", "a"),)), ("s_A", (("s", "A"),)), ("s_a_b", (("s", "a_b"), ("s_a", "b"))),
     )
     for subagent in (None, "r", "q")
 ]  # fmt: skip
