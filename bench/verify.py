@@ -10,7 +10,7 @@ from statistics import median
 
 from replay import decode_lines
 
-from cortex_policy.core.audit_chain import chain_first_line, chain_line, digest_of_line
+from cortex_policy.core.audit_chain import chained_line, digest_of_line, first_chained_line
 from cortex_policy.core.audit_event import Event, to_json_line
 from cortex_policy.manage.audit import verify
 from cortex_policy.manage.audit.files import open_logs
@@ -32,7 +32,7 @@ def log(file: Path, count: int, detail: str) -> None:
             words = (f"{number:032x}", number * 10**8, "git", "git", "tree")
             event = Event(*words, args, is_allowed=True, reason="allowed", root="/srv/repo")
             text = to_json_line(event, detail, digest)
-            text = chain_line(text, before, b"", digest) if before else chain_first_line(text, None, digest)
+            text = chained_line(text, before, b"", digest) if before else first_chained_line(text, None, digest)
             before = digest_of_line(text[:-1])
             out.write(text)
 

@@ -15,7 +15,7 @@ from cortex_policy.core.hooks.payload import CANARY, MAX_BYTES, detect_agent, re
 from cortex_policy.core.hooks.questions import (
     ToolOutcome,
     apply_rules,
-    args_with_path_values,
+    args_with_extra_paths,
     outside_root_text,
     unclear_argument_text,
 )
@@ -224,7 +224,7 @@ class _GrantQuestions:
                 grant, settings = load_for_call_in_root(self._root, question.grant)
                 if grant.fs_scope and not question.no_path:
                     settings = Settings(**{**vars(settings), "require_path": True})
-                audited.set_grant_and_open_log(grant, args_with_path_values(grant, question), settings)
+                audited.set_grant_and_open_log(grant, args_with_extra_paths(grant, question), settings)
                 decision = audited.decision = self._decide(question, grant, audited)
         except CortexPolicyError as error:
             return ToolOutcome(_error_denial_text(error), question, audited.grant, error=error)

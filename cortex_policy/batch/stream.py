@@ -13,17 +13,17 @@ NO_LINE = 2  # exit code
 _CHUNK = 1 << 16
 
 
-class AnswerStream:
-    """Answers lines, and remembers the first exit code that is not 0: None before the first line."""
+class LineAnswerLoop:
+    """Answers lines, and remembers the first exit code that is not 0."""
 
-    first_code: int | None = None
+    first_code: int | None = None  # None before the first line
 
     def __init__(self, answer: "Callable[[bytes], tuple[str, int]]") -> None:
         """Take what answers a line."""
         self._answer = answer
 
     @property
-    def first_failure_exit_code(self) -> int:
+    def exit_code(self) -> int:
         """The code of the first line that was not allowed, 0 if all were; no line at all is a usage error."""
         return NO_LINE if self.first_code is None else self.first_code
 

@@ -108,7 +108,7 @@ def unescaped_stream(stream: "TextIO") -> "TextIO":
     return stream.raw if isinstance(stream, EscapingStream) else stream  # type: ignore[return-value]
 
 
-def styled_stream(stream: "TextIO") -> "TextIO":
+def stream_for_escaped_text(stream: "TextIO") -> "TextIO":
     """Return a stream that lets colours pass, for a text whose values are escaped already."""
     if not isinstance(stream, EscapingStream):
         return stream
@@ -146,7 +146,7 @@ def write_bytes(data: bytes) -> None:
 
 def write_line(line: str, *, styled: bool = False) -> bool:
     """Write a line to standard output at once, with its colours if it has any; return False if that is impossible."""
-    (styled_stream(sys.stdout) if styled else sys.stdout).write(f"{line}\n")
+    (stream_for_escaped_text(sys.stdout) if styled else sys.stdout).write(f"{line}\n")
     sys.stdout.flush()
     return stdout_write_error() is None
 

@@ -27,9 +27,9 @@ _LAST = _END + b"\n"
 DIGEST = slice(-len(_LAST) - DIGITS, -len(_LAST))  # in a line of this module, with its newline
 
 
-def chain_line(text: bytes, before: str, since: bytes, digest: "Digest") -> bytes:
+def chained_line(line: bytes, before: str, since: bytes, digest: "Digest") -> bytes:
     """Return a line with its digest; `since` is the bytes between it and the line whose digest is `before`."""
-    body = text.removesuffix(_CLOSING)
+    body = line.removesuffix(_CLOSING)
     return body + chain_suffix(digest(b"".join((before.encode(), since, body))))
 
 
@@ -38,10 +38,10 @@ def chain_suffix(digest: str) -> bytes:
     return _MARK + digest.encode() + _LAST
 
 
-def chain_first_line(text: bytes, follows: str | None, digest: "Digest") -> bytes:
+def first_chained_line(line: bytes, follows: str | None, digest: "Digest") -> bytes:
     """Return a line that begins a chain, after a file that ends in the digest `follows`, if any."""
     named = b"null" if follows is None else f'"{PREFIX}{follows}"'.encode()
-    return chain_line(b"".join((text.removesuffix(_CLOSING), _FOLLOWS, named, _CLOSING)), "", b"", digest)
+    return chained_line(b"".join((line.removesuffix(_CLOSING), _FOLLOWS, named, _CLOSING)), "", b"", digest)
 
 
 def digest_of_line(line: bytes) -> str:

@@ -2,7 +2,7 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import DATA_CLASSES
-from cortex_policy.core.input_values import require_arguments, require_count, require_text
+from cortex_policy.core.input_values import require_arguments, require_positive_int, require_text
 from cortex_policy.core.model import Grant, Origin, Rate, Request, ResolvedPath, Settings, UsageError
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ def require_grant(grant: object) -> Grant:
         require_text(fields["id"], "`id`"),
         require_text(fields["tool"], "`tool`"),
         _require_texts(fields["actions"], "`actions`"),
-        Rate(require_count(rate["per_minute"], "`per_minute`")),
+        Rate(require_positive_int(rate["per_minute"], "`per_minute`")),
         require_arguments(fields["args"]),
         data_class,
         _require_texts(fields["fs_scope"], "`fs_scope`"),
@@ -41,7 +41,7 @@ def require_request(request: object) -> Request:
         require_text(fields["action"], "an action"),
         require_arguments(fields["args"]),
         tuple(map(_rebuild_path, _require_tuple(fields["paths"], "`paths`"))),
-        require_count(fields["cost"], "cost"),
+        require_positive_int(fields["cost"], "cost"),
         _require_bool(fields["approved"], "`approved`"),
     )
 
@@ -63,8 +63,8 @@ def _require_like(default: object, value: object, what: str) -> object:
     if type(default) is str:
         return require_text(value, what)
     if type(default) is float:
-        return float(value) if type(value) in (int, float) else require_count(value, what)  # type: ignore[arg-type]
-    return value if type(value) is int else require_count(value, what)
+        return float(value) if type(value) in (int, float) else require_positive_int(value, what)  # type: ignore[arg-type]
+    return value if type(value) is int else require_positive_int(value, what)
 
 
 def _rebuild_origin(origin: object) -> Origin:

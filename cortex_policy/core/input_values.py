@@ -30,7 +30,7 @@ def require_text(value: object, what: str) -> str:
     raise UsageError(message)
 
 
-def require_count(value: object, what: str) -> int:
+def require_positive_int(value: object, what: str) -> int:
     """Return an integer of at least one; raise UsageError for anything else."""
     number = int.__int__(value) if issubclass(type(value), int) and type(value) is not bool else 0  # type: ignore[arg-type]
     if number < 1:
@@ -59,8 +59,8 @@ def require_times(values: object) -> list[float]:
 def require_budget_call(tool: object, action: object, limit: object, cost: object) -> tuple[str, str, int, int]:
     """Return the exact tool, action, limit and cost of a call to a budget."""
     is_number = issubclass(type(limit), int) and type(limit) is not bool
-    counted = int.__int__(limit) if is_number else require_count(limit, "limit")  # type: ignore[arg-type]
-    return require_text(tool, "a tool"), require_text(action, "an action"), counted, require_count(cost, "cost")
+    counted = int.__int__(limit) if is_number else require_positive_int(limit, "limit")  # type: ignore[arg-type]
+    return require_text(tool, "a tool"), require_text(action, "an action"), counted, require_positive_int(cost, "cost")
 
 
 def require_path_text(value: object) -> str:

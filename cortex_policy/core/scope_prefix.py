@@ -88,6 +88,6 @@ class PathIndex:
         return len(self._all)
 
 
-def normalize_scopes(scopes: "Iterable[str]") -> PathIndex:
-    """Return scopes as they are compared, without those that never match."""
+def index_of_scopes(scopes: "Iterable[str]") -> PathIndex:
+    """Return an index of scopes as they are compared, without those that never match."""
     return PathIndex(prefix for prefix in map(normalize_scope_cached, scopes) if prefix is not None)

@@ -2,7 +2,7 @@
 
 from cortex_policy.core.access_denied import AccessDenied
 from cortex_policy.core.engine import decide_rate, denial_before_rate
-from cortex_policy.core.input_values import require_arguments, require_count, require_text
+from cortex_policy.core.input_values import require_arguments, require_positive_int, require_text
 from cortex_policy.core.model import Budget, Decision, Grant, GrantError, Request, StateError, UsageError
 from cortex_policy.library.cache import CachedGrant, GrantCache, StoreStats
 from cortex_policy.library.functions import denial_error
@@ -125,7 +125,7 @@ class Decider:
     def _decide_in_full(
         self, entry: CachedGrant | None, grant_id: str, action: str, args: "Mapping[str, object] | None", cost: int
     ) -> Decision:
-        action, cost = require_text(action, "an action"), require_count(cost, "cost")
+        action, cost = require_text(action, "an action"), require_positive_int(cost, "cost")
         try:
             entry = entry or self._read_grant(grant_id, self._load_for_call)
         except AccessDenied as error:
@@ -146,7 +146,7 @@ class Decider:
         self, entry: CachedGrant | None, grant_id: str, action: str, args: "Mapping[str, object] | None", cost: int
     ) -> Decision:
         grant_id, action = require_text(grant_id, "an id"), require_text(action, "an action")
-        cost, plain = require_count(cost, "cost"), require_arguments(args)
+        cost, plain = require_positive_int(cost, "cost"), require_arguments(args)
         try:
             with AuditedCall(grant_id, action, plain, cost, peek=False, sinks=self._sinks) as audited:
                 entry = entry or self._read_grant(grant_id, self._load_for_call)

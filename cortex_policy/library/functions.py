@@ -3,7 +3,7 @@
 from cortex_policy.core.access_denied import AccessDenied, ApprovalRequired
 from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.input_objects import require_grant
-from cortex_policy.core.input_values import require_arguments, require_count, require_path_text, require_text
+from cortex_policy.core.input_values import require_arguments, require_path_text, require_positive_int, require_text
 from cortex_policy.core.model import APPROVAL_REQUIRED, HUMAN_APPROVAL, GrantError
 from cortex_policy.state import resource_shortage_error
 from cortex_policy.state.emergency_stop import raise_if_stopped_since
@@ -71,7 +71,7 @@ def enforce(
     arguments count as strings. Budgets are shared by all processes that use the grant's root; a `MemoryBudgets` counts
     in this process alone. Each sink gets the event of the decision, after the audit log.
     """
-    grant, action, cost = require_grant(grant), require_text(action, "an action"), require_count(cost, "cost")
+    grant, action, cost = require_grant(grant), require_text(action, "an action"), require_positive_int(cost, "cost")
     plain = require_arguments(args)
     with AuditedCall(grant.id, action, plain, cost, peek=False, sinks=sinks) as audited:
         audited.grant = grant

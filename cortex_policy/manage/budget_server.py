@@ -74,10 +74,10 @@ def _whole_number(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else 0
 
 
-def budget_server_error(settings: Settings) -> StateError | None:
+def find_budget_server_denial(settings: Settings) -> StateError | None:
     """Return the error that every call answers because of the server, None if there is none."""
     try:
-        probe_server(settings)
+        probe_budget(settings)
     except BudgetServerError as error:
         return None if settings.budgets_on_error == "local" else error
     except StateError as error:  # it refuses, or a secret cannot be read
@@ -85,6 +85,6 @@ def budget_server_error(settings: Settings) -> StateError | None:
     return None
 
 
-def probe_server(settings: Settings) -> Budget:
-    """Return a budget that nobody uses: it is closed if all are; raise StateError."""
+def probe_budget(settings: Settings) -> Budget:
+    """Raise StateError unless the server answers; return a budget that nobody uses: it is closed if all are."""
     return server_budgets(settings).peek("", "", 1)

@@ -46,7 +46,7 @@ class GlobalDenials(Value):
     def hints(self) -> list[str]:
         """What helps against each of them."""
         ending = f"an operator ends the stop with `{resume_command(self.root)}`"
-        return [*(stop.hint or ending for stop in self.stops), *(error.hint for error in self.errors)]
+        return [*(stop.hint_if_not_resumable or ending for stop in self.stops), *(error.hint for error in self.errors)]
 
 
 def global_error_text(error: CortexPolicyError) -> str:
@@ -112,7 +112,7 @@ def _find_errors_of_root(root: Root) -> "Iterator[CortexPolicyError]":
     if settings is not None:
         yield from settings_denials(root, settings)
     if settings is not None and settings.budgets_url is not None:
-        from cortex_policy.manage.budget_server import budget_server_error  # noqa: PLC0415 - few hosts share budgets
+        from cortex_policy.manage.budget_server import find_budget_server_denial  # noqa: PLC0415 - few hosts share budgets
 
-        if (denial := budget_server_error(settings)) is not None:
+        if (denial := find_budget_server_denial(settings)) is not None:
             yield denial

@@ -10,7 +10,7 @@ from cortex_policy.manage.approvals import RequestDetails, list_recent_requests
 from cortex_policy.manage.budget_owner import BudgetOwner, budget_owner_of_this_process
 from cortex_policy.manage.global_denials import GlobalDenials, find_global_denials
 from cortex_policy.manage.listing import GrantRow, grant_rows
-from cortex_policy.manage.other_owners import OtherOwners, find_other_budget_owners
+from cortex_policy.manage.other_budget_owners import OtherBudgetOwners, find_other_budget_owners
 from cortex_policy.manage.settings.effective import resolve_settings_and_errors
 from cortex_policy.manage.stamp.verify import StampMismatch, verify_stamp
 from cortex_policy.state import Root
@@ -52,7 +52,7 @@ class RootStatus(Value):
     grants: tuple[GrantRow, ...]
     settings: tuple[EffectiveSetting, ...]
     owner: BudgetOwner | None
-    others: OtherOwners
+    others: OtherBudgetOwners
     audit_file: str | None
     audit_error: CortexPolicyError | None
     stamp: StampStatus

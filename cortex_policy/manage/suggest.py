@@ -2,10 +2,10 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.closest_match import closest_word
-from cortex_policy.core.escalation import Escalation, find_escalations
 from cortex_policy.core.json_edit import append_items, replace_value
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import GrantError, UsageError
+from cortex_policy.core.privilege_escalation import PrivilegeEscalation, find_privilege_escalations
 from cortex_policy.manage.audit.reader import decode_grant_calls, pause_garbage_collector
 from cortex_policy.manage.diff.grants import compare_grant_bytes
 from cortex_policy.manage.diff.unified import unified_diff_text
@@ -55,7 +55,7 @@ class Suggestion(Value):
     call_count: int
     above_rate: int
     example: CallExample
-    escalations: "tuple[Escalation, ...]"
+    escalations: "tuple[PrivilegeEscalation, ...]"
     nearest: str = ""
 
 
@@ -125,7 +125,11 @@ def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, gran
     change = compare_grant_bytes(group.grant_id, text, new.encode())
     if change.new.problem:
         return change.new.problem
-    before = set(find_escalations(change.old.grant)) if change.old.grant is not None else set[Escalation]()
+    before = (
+        set(find_privilege_escalations(change.old.grant))
+        if change.old.grant is not None
+        else set[PrivilegeEscalation]()
+    )
     return Suggestion(
         change,
         _edit_command(root, group, edit),

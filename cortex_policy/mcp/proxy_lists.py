@@ -36,7 +36,7 @@ class ToolLists:
         """Take what says which of some tools are never allowed."""
         self._hidden_tools = hidden_tools
         self._lock = Lock()
-        self._ids: dict[int | str, int | str] = {}  # drawn id -> the client's
+        self._ids: dict[int | str, int | str] = {}  # proxy_id id -> the client's
         self._with_schema: set[str] = set()
         self._plain_texts: dict[str, frozenset[str]] = {}
 
@@ -53,14 +53,14 @@ class ToolLists:
         """Return the arguments of a tool that are texts, none if the client has not listed it."""
         return self._plain_texts.get(tool, frozenset())
 
-    def is_drawn(self, request_id: object) -> bool:
+    def is_proxy_id(self, request_id: object) -> bool:
         """Whether an id is one that a list is asked under."""
         return type(request_id) in (int, str) and request_id in self._ids
 
-    def drawn_id(self, request_id: object) -> int | str | None:
+    def proxy_id_of(self, request_id: object) -> int | str | None:
         """Return the id under which a list of the client is asked, None if there is none."""
         with self._lock:
-            return next((drawn for drawn, own in self._ids.items() if own == request_id), None)
+            return next((proxy_id for proxy_id, own in self._ids.items() if own == request_id), None)
 
     def begin(self, request_id: int | str) -> int | str:
         """Return the id under which to ask a list: a number if the client's is one, else a text."""
@@ -70,32 +70,32 @@ class ToolLists:
             number = _LOWEST + secrets.randbelow(_NUMBERS)
             while number in self._ids:
                 number = _LOWEST + secrets.randbelow(_NUMBERS)
-            drawn = number if isinstance(request_id, int) else f"cortex-policy-{number}-{secrets.token_hex(16)}"
-            self._ids[drawn] = request_id
-            return drawn
+            proxy_id = number if isinstance(request_id, int) else f"cortex-policy-{number}-{secrets.token_hex(16)}"
+            self._ids[proxy_id] = request_id
+            return proxy_id
 
     def filter_line(self, line: bytes) -> bytes:
         """Return a line of the server as the client gets it."""
         with self._lock:
-            drawn = next((one for one in self._ids if str(one).encode("ascii") in line), None)
-        return line if drawn is None else self._filter_answer(line, drawn)
+            proxy_id = next((one for one in self._ids if str(one).encode("ascii") in line), None)
+        return line if proxy_id is None else self._filter_answer(line, proxy_id)
 
-    def _filter_answer(self, line: bytes, drawn: int | str) -> bytes:
+    def _filter_answer(self, line: bytes, proxy_id: int | str) -> bytes:
         try:
             message = decode_json(line, MAX_MESSAGE_BYTES, allow_surrogates=True)
             if not isinstance(message, dict):
                 raise MalformedError("not an object")  # noqa: TRY301 - one error for all
-            if "method" in message or not self.is_drawn(message.get("id")):
+            if "method" in message or not self.is_proxy_id(message.get("id")):
                 return line  # it only names the id
             message["id"] = self._end(message["id"])
             self._leave_out_hidden(message.get("result"))
             return encode_message(message)
         except MalformedError as error:
-            return encode_error(self._end(drawn), INTERNAL_ERROR, f"the list of tools cannot be read: {error}")
+            return encode_error(self._end(proxy_id), INTERNAL_ERROR, f"the list of tools cannot be read: {error}")
 
-    def _end(self, drawn: int | str) -> int | str | None:
+    def _end(self, proxy_id: int | str) -> int | str | None:
         with self._lock:
-            return self._ids.pop(drawn, None)
+            return self._ids.pop(proxy_id, None)
 
     def _leave_out_hidden(self, result: object) -> None:
         if not isinstance(result, dict) or "tools" not in result:

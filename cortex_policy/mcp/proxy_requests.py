@@ -79,18 +79,18 @@ class RequestGate:
         raise RefusedMessage(METHOD_NOT_FOUND, f"the method `{method:.60}` is not known", message["id"])
 
     def _judge_other(self, message: "Message", line: bytes) -> Verdict:
-        if self._lists.is_drawn(message.get("id")):
+        if self._lists.is_proxy_id(message.get("id")):
             raise RefusedMessage(INVALID_REQUEST, "the id is in use", message["id"])
         params = message.get("params")
         if message["method"] == CANCEL and isinstance(params, dict):
-            drawn = self._lists.drawn_id(params.get("requestId"))
-            if drawn is not None:
-                return Verdict(encode_message({**message, "params": {**params, "requestId": drawn}}))
+            proxy_id = self._lists.proxy_id_of(params.get("requestId"))
+            if proxy_id is not None:
+                return Verdict(encode_message({**message, "params": {**params, "requestId": proxy_id}}))
         return Verdict(line)
 
     def _judge_call(self, message: "Message", line: bytes) -> Verdict:
         request_id = message["id"]
-        if self._lists.is_drawn(request_id):
+        if self._lists.is_proxy_id(request_id):
             raise RefusedMessage(INVALID_REQUEST, "the id is in use", request_id)
         params = message.get("params")
         if not isinstance(params, dict):

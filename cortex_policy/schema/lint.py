@@ -17,7 +17,7 @@ from cortex_policy.schema.rules.actions_and_scopes import (
     find_unmatchable_scopes,
 )
 from cortex_policy.schema.rules.arguments import find_slow_or_unmatchable_patterns, find_unenforceable_declarations
-from cortex_policy.schema.rules.keys import find_ineffective_restrictions, find_misspelled_keys, find_tool_id_mismatch
+from cortex_policy.schema.rules.keys import find_misspelled_keys, find_tool_id_mismatch, find_unknown_restriction_keys
 from cortex_policy.schema.rules.lint_subject import LintSubject
 from cortex_policy.schema.rules.pathlike_arguments import find_pathlike_arguments
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 NON_GRANT_CODES = ("shape-other", "shape-schema")
 _LONG_POINTER = 1_000  # characters that count as one more problem: all below one long name have it
 MAX_ROUNDS = 5  # a key that is spelled right now may hold what is to be repaired
-KEY_RULES = (find_misspelled_keys, find_ineffective_restrictions)  # they also check a document that is not a grant yet
+KEY_RULES = (find_misspelled_keys, find_unknown_restriction_keys)  # they also check a document that is not a grant yet
 GRANT_RULES = (
     find_tool_id_mismatch, find_suspicious_actions,
     find_unmatchable_scopes, find_redundant_scopes, find_missing_scopes, find_escalating_scopes,

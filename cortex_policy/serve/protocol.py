@@ -115,8 +115,8 @@ class JoinedWrites(asyncio.Transport):
         self._transport.close()
 
 
-class GuardedProtocol(HttpToolsProtocol):
-    """One connection."""
+class LimitedHttpProtocol(HttpToolsProtocol):
+    """One connection, with limits on size and time."""
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ from cortex_policy.serve.guard import Access, server_bug_text
 from cortex_policy.serve.metrics import Metrics
 from cortex_policy.serve.page.endpoints import PageEndpoints
 from cortex_policy.serve.page.state import PageState
-from cortex_policy.serve.protocol import IDLE_SECONDS, Connections, GuardedProtocol
+from cortex_policy.serve.protocol import IDLE_SECONDS, Connections, LimitedHttpProtocol
 from cortex_policy.serve.tls import CountedTls
 
 TYPE_CHECKING = False
@@ -61,7 +61,7 @@ class _Server(uvicorn.Server):
     def __init__(self, app: object, options: "ServeOptions", connections: Connections, decisions: Decisions) -> None:
         config = uvicorn.Config(
             app,  # type: ignore[arg-type]
-            http=GuardedProtocol, ws="none", lifespan="off", loop="asyncio", interface="asgi3", log_config=None,
+            http=LimitedHttpProtocol, ws="none", lifespan="off", loop="asyncio", interface="asgi3", log_config=None,
             access_log=False, proxy_headers=False, server_header=False, timeout_keep_alive=int(IDLE_SECONDS),
         )  # fmt: skip
         super().__init__(config)
@@ -98,7 +98,7 @@ class _Server(uvicorn.Server):
 
     def _make_protocol(self) -> asyncio.BaseProtocol:
         loop, tls = asyncio.get_running_loop(), self._address.tls
-        protocol = GuardedProtocol(self.config, self.server_state, self._registry, loop)
+        protocol = LimitedHttpProtocol(self.config, self.server_state, self._registry, loop)
         return protocol if tls is None else CountedTls(protocol, tls, self._registry, loop)
 
     async def on_tick(self, counter: int) -> bool:

@@ -250,9 +250,9 @@ class AuditLog:
 
     def _chain_line_to_files(self, text: bytes, size: int) -> bytes:
         """Chain a line in a new file, or after a writer that was killed in the middle of its line."""
-        from cortex_policy.state.audit_chain import chain_line_after_file  # noqa: PLC0415 - once in a while
+        from cortex_policy.state.audit_chain import line_chained_to_file  # noqa: PLC0415 - once in a while
 
-        return chain_line_after_file(text, self.descriptor, size, self.file)
+        return line_chained_to_file(text, self.descriptor, size, self.file)
 
     def _undo_short_write_error(self, size: int) -> StateError:
         os.ftruncate(self.descriptor, size)

@@ -65,13 +65,13 @@ def new_record(
     return CommandRecord(now, author, command, subject, detail, verdict, grant_id, place, begun_ns=time_ns())
 
 
-class CommandRecorder:
+class CommandHistoryRecorder:
     """Records a command that runs inside of `with`, unless it raises; `problem` says why it could not be recorded."""
 
     def __init__(self, record: CommandRecord, root: str | None) -> None:
         """Take the record, and the root whose project settings apply."""
         self.problem: str = ""
-        self._is_forgotten = False
+        self._is_discarded = False
         self._record, self._root = record, root
         self._name, self._is_enabled = f"{record.begun_ns:020}-{os.getpid()}", _is_history_kept(root)
 
@@ -83,19 +83,19 @@ class CommandRecorder:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Record that the command is done, or take back what was recorded."""
         if not self.problem:
-            is_done = kind is None and not self._is_forgotten
+            is_done = kind is None and not self._is_discarded
             self._try_in_directory(
                 self._finish_record
                 if is_done
                 else lambda directory: os.unlink(self._name_while_begun, dir_fd=directory)
             )
 
-    def record_nothing(self) -> None:
-        """Record nothing: the command found nothing to do."""
-        self._is_forgotten = True
+    def discard(self) -> None:
+        """Leave no record: the command found nothing to do."""
+        self._is_discarded = True
 
-    def record_done(self) -> "Self":
-        """Record a command that is done already, since it must not wait for its record."""
+    def record_at_once(self) -> "Self":
+        """Record a command that is done already, instead of using `with`: it must not wait for its record."""
         self._try_in_directory(lambda directory: self._write_record(directory, f"{self._name}.json"))
         return self
 

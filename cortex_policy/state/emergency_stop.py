@@ -52,7 +52,7 @@ class EmergencyStop(Value):
             return None
 
     @property
-    def hint(self) -> str:
+    def hint_if_not_resumable(self) -> str:
         """What to do if `resume` cannot end it, else empty."""
         if self.fault is not None:
             from cortex_policy.state.grants_errors import quoted  # noqa: PLC0415 - 10 ms
@@ -71,7 +71,7 @@ class EmergencyStopped(AccessDenied):
         """Say what is known of the stop, and how it is ended."""
         super().__init__(Decision(STOPPED, stop.sentence))
         self.root = root.path if root is not None else None
-        self.hint = stop.hint or f"an operator ends it with `{resume_command(root)}`"
+        self.hint = stop.hint_if_not_resumable or f"an operator ends it with `{resume_command(root)}`"
 
 
 def host_stop_denial(directory: str) -> EmergencyStopped:

@@ -53,7 +53,7 @@ class CorruptEntry(Value):
     problem: str
 
 
-class History:
+class HistoryWriter:
     """Records the writes of a root, while its lock is held."""
 
     def __init__(self, lock: "WriterLock", limits: HistoryLimits) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.batch.request_line import MAX_LINE_BYTES
-from cortex_policy.batch.stream import AnswerStream
+from cortex_policy.batch.stream import LineAnswerLoop
 
 
 def echo(line: bytes) -> tuple[str, int]:
@@ -33,11 +33,11 @@ def answers_to(data: bytes, tmp_path: Path) -> tuple[bytes, int]:
     """Answer the lines of a file."""
     (tmp_path / "in").write_bytes(data)
     source, target = os.open(tmp_path / "in", os.O_RDONLY), os.open(tmp_path / "out", os.O_RDWR | os.O_CREAT)
-    stream = AnswerStream(echo)
+    stream = LineAnswerLoop(echo)
     stream.answer_all(source, target)
     os.close(source)
     os.close(target)
-    return (tmp_path / "out").read_bytes(), stream.first_failure_exit_code
+    return (tmp_path / "out").read_bytes(), stream.exit_code
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_only_the_start_of_a_line_that_is_too_long_is_kept(tmp_path: Path) -> No
 
     (tmp_path / "in").write_bytes(b"x" * (8 * MAX_LINE_BYTES) + b"\ny")
     source = os.open(tmp_path / "in", os.O_RDONLY)
-    AnswerStream(measure).answer_all(source, -1)
+    LineAnswerLoop(measure).answer_all(source, -1)
     os.close(source)
     assert MAX_LINE_BYTES < seen[0] < MAX_LINE_BYTES + (1 << 17)
     assert seen[1:] == [1]
@@ -78,7 +78,7 @@ def test_only_the_start_of_a_line_that_is_too_long_is_kept(tmp_path: Path) -> No
 def test_an_answer_comes_before_the_next_request(pipes: tuple[int, int, int, int]) -> None:
     """Whoever waits for it gets it; two requests may come in pieces."""
     source, requests, answers, target = pipes
-    stream = AnswerStream(echo)
+    stream = LineAnswerLoop(echo)
     thread = threading.Thread(target=stream.answer_all, args=(source, target), daemon=True)
     thread.start()
     for piece, expected in ((b"one\n", b"one\n"), (b"tw", b""), (b"o\nthree\n", b"two\nthree\n")):
@@ -97,7 +97,7 @@ def test_pipes_that_another_program_made_non_blocking_are_waited_for(pipes: tupl
     source, requests, answers, target = pipes
     os.set_blocking(source, False)
     os.set_blocking(target, False)
-    thread = threading.Thread(target=AnswerStream(echo).answer_all, args=(source, target), daemon=True)
+    thread = threading.Thread(target=LineAnswerLoop(echo).answer_all, args=(source, target), daemon=True)
     thread.start()
     sender = threading.Thread(target=lambda: [os.write(requests, b"x" * 79 + b"\n") for _ in range(5000)], daemon=True)
     sender.start()
@@ -124,7 +124,7 @@ def test_memory_stays_flat_over_many_lines(tmp_path: Path) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     sender = threading.Thread(target=send, daemon=True)
     sender.start()
-    AnswerStream(lambda _: ("x\n", 0)).answer_all(source, target)
+    LineAnswerLoop(lambda _: ("x\n", 0)).answer_all(source, target)
     sender.join(60)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000
     os.close(source)

@@ -14,8 +14,8 @@ from cortex_policy.core.input_values import (
     MAX_PARTS,
     require_arguments,
     require_budget_call,
-    require_count,
     require_path_text,
+    require_positive_int,
     require_seconds,
 )
 from cortex_policy.core.model import Grant, Rate, Request, ResolvedPath, Settings, UsageError
@@ -213,10 +213,10 @@ def test_a_tree_that_shares_its_branches_ends() -> None:
 def test_a_count_is_an_integer_of_at_least_one(value: object) -> None:
     """An object with `__index__` is none."""
     with pytest.raises(UsageError, match="cost"):
-        require_count(value, "cost")
+        require_positive_int(value, "cost")
     with pytest.raises(UsageError, match="cost"):
         require_budget_call("tool", "action", 1, value)
-    assert type(require_count(Number(2), "cost")) is int
+    assert type(require_positive_int(Number(2), "cost")) is int
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "1", None, 10**400])

@@ -16,8 +16,8 @@ def lists() -> ToolLists:
 
 def test_hidden_tools_are_left_out_and_the_rest_stays(lists: ToolLists) -> None:
     """With the id of the client, and what newer revisions have beside the tools."""
-    drawn = lists.begin("a")
-    answer = listed(drawn, "yes", "no", "yet", nextCursor="2", ttlMs=1.5, _meta={"x": "\ud83d"})
+    proxy_id = lists.begin("a")
+    answer = listed(proxy_id, "yes", "no", "yet", nextCursor="2", ttlMs=1.5, _meta={"x": "\ud83d"})
     expected = listed("a", "yes", "yet", nextCursor="2", ttlMs=1.5, _meta={"x": "\ud83d"})
     assert json.loads(lists.filter_line(line_of(answer))) == expected
     assert not lists.is_pending
@@ -33,8 +33,8 @@ def test_each_page_is_looked_at(lists: ToolLists) -> None:
 def test_what_is_no_list_gets_its_id_back(lists: ToolLists) -> None:
     """An error, or a result of a kind that is not known."""
     for answer in ({"error": {"code": 1, "message": "m"}}, {"result": {"resultType": "input_required"}}, {"result": 5}):
-        drawn = lists.begin(1)
-        assert json.loads(lists.filter_line(line_of({"id": drawn, **answer}))) == {"id": 1, **answer}
+        proxy_id = lists.begin(1)
+        assert json.loads(lists.filter_line(line_of({"id": proxy_id, **answer}))) == {"id": 1, **answer}
 
 
 @pytest.mark.parametrize("tools", [None, {}, "no", [{"name": 1}], [{}], ["no"], [{"name": "no"}]])
@@ -54,14 +54,14 @@ def test_an_answer_that_cannot_be_read_is_an_error(lists: ToolLists, data: bytes
 
 def test_other_lines_pass_byte_for_byte(lists: ToolLists) -> None:
     """Also those that name the id for another reason, and those that are no JSON."""
-    drawn = lists.begin(1)
+    proxy_id = lists.begin(1)
     lines = [
         b"starting ...\n",
         line_of(listed(1, "no")),
-        line_of({"id": 1, "result": {"text": str(drawn)}}),
-        line_of({"id": drawn, "method": "ping"}),
-        line_of({"id": [drawn], "result": {}}),
-        line_of({"id": float(drawn), "result": {}}),
+        line_of({"id": 1, "result": {"text": str(proxy_id)}}),
+        line_of({"id": proxy_id, "method": "ping"}),
+        line_of({"id": [proxy_id], "result": {}}),
+        line_of({"id": float(proxy_id), "result": {}}),
     ]
     assert [lists.filter_line(line) for line in lines] == lines
     assert lists.is_pending

@@ -87,8 +87,8 @@ def test_a_client_of_the_newest_revision_is_told_that_the_result_is_complete(sce
 
 def test_members_do_not_break_the_schema_that_a_tool_has_for_its_results(scene: Scene) -> None:
     """Clients of the SDK for TypeScript hold denials to it as well, and the model would not see the text."""
-    drawn = scene.forwarded(request("tools/list"))["id"]
-    answer: dict[str, Any] = listed(drawn, "now_allowed")
+    proxy_id = scene.forwarded(request("tools/list"))["id"]
+    answer: dict[str, Any] = listed(proxy_id, "now_allowed")
     answer["result"]["tools"][0] |= {"name": "x", "outputSchema": {"type": "object"}}
     scene.lists.filter_line(line_of(answer))
     scene.guard.decide = lambda tool, *_: FakeGuard().decide(f"no{tool}", {})  # type: ignore[method-assign] # it was allowed before
@@ -233,22 +233,22 @@ class TestLists:
     @pytest.mark.parametrize("method", ["ping", "tools/call"])
     def test_no_other_request_can_have_it(self, scene: Scene, method: str) -> None:
         """Its answer would be taken for the list."""
-        drawn = scene.forwarded(request("tools/list"))["id"]
-        assert scene.error_of(request(method, drawn, name="x")) == (drawn, INVALID_REQUEST)
+        proxy_id = scene.forwarded(request("tools/list"))["id"]
+        assert scene.error_of(request(method, proxy_id, name="x")) == (proxy_id, INVALID_REQUEST)
         assert not scene.guard.asked
 
     def test_it_can_be_cancelled_by_the_id_of_the_client(self, scene: Scene) -> None:
         """The server knows the other one; an answer that comes all the same is looked at."""
-        drawn = scene.forwarded(request("tools/list", 5))["id"]
+        proxy_id = scene.forwarded(request("tools/list", 5))["id"]
         cancelled = scene.forwarded({"method": "notifications/cancelled", "params": {"requestId": 5, "reason": "r"}})
-        assert cancelled["params"] == {"requestId": drawn, "reason": "r"}
-        assert b'"no"' not in scene.lists.filter_line(line_of(listed(drawn, "no")))
+        assert cancelled["params"] == {"requestId": proxy_id, "reason": "r"}
+        assert b'"no"' not in scene.lists.filter_line(line_of(listed(proxy_id, "no")))
 
     def test_two_under_one_id_are_told_apart(self, scene: Scene) -> None:
         """Each answer is looked at."""
         first, second = (scene.forwarded(request("tools/list", 5))["id"] for _ in range(2))
-        for drawn in (second, first):
-            assert json.loads(scene.lists.filter_line(line_of(listed(drawn, "no", "yes")))) == listed(5, "yes")
+        for proxy_id in (second, first):
+            assert json.loads(scene.lists.filter_line(line_of(listed(proxy_id, "no", "yes")))) == listed(5, "yes")
 
     def test_there_is_a_bound_for_those_that_are_waited_for(self, scene: Scene) -> None:
         """Memory is bounded."""

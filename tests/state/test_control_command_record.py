@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from cortex_policy.core.decode import MalformedError
 from cortex_policy.state import control_command_record
 from cortex_policy.state.control_command_record import (
+    CommandHistoryRecorder,
     CommandRecord,
-    CommandRecorder,
     decode_record,
     encode_record,
     new_record,
@@ -47,7 +47,7 @@ def test_only_the_newest_records_are_kept(root: Path, monkeypatch: pytest.Monkey
     """And none that is older than a limit, except for the last one."""
     monkeypatch.setattr(control_command_record, "MAX_RECORDS", 3)
     for number in range(5):
-        CommandRecorder(new_record("stop", str(number)), str(root)).record_done()
+        CommandHistoryRecorder(new_record("stop", str(number)), str(root)).record_at_once()
     found = [one.subject for one in read_command_records("project", str(root)) if isinstance(one, CommandRecord)]
     assert found == ["4", "3", "2"]
     directory = root / ".cortex/policy/history/commands"
@@ -55,7 +55,7 @@ def test_only_the_newest_records_are_kept(root: Path, monkeypatch: pytest.Monkey
         (directory / name).touch()
     os.utime(directory / ".new-1-left", (0, 0))
     monkeypatch.setattr(control_command_record, "MAX_DAYS", 0)
-    CommandRecorder(new_record("stop", "5"), str(root)).record_done()
+    CommandHistoryRecorder(new_record("stop", "5"), str(root)).record_at_once()
     assert sorted(os.listdir(directory))[:-1] == [".new-2-at-work"]
     assert len(os.listdir(directory)) == 2
 
@@ -65,7 +65,7 @@ def test_a_command_that_raises_is_not_recorded(root: Path) -> None:
     begun: list[object] = []
 
     def fail() -> None:
-        with CommandRecorder(new_record("resume"), str(root)):
+        with CommandHistoryRecorder(new_record("resume"), str(root)):
             begun.extend(read_command_records("project", str(root)))
             raise ZeroDivisionError
 

@@ -50,7 +50,7 @@ def deliver(directory: Path) -> list[str]:
     """Deliver what waits, and return the ids; each is kept in a file, as a receiver would."""
     reader = SpoolReader(str(directory))
     assert reader.try_lock()
-    queue, ids = reader.queue(), list[str]()
+    queue, ids = reader.open_queue(), list[str]()
     with (directory.parent / "arrived").open("ab", buffering=0) as arrived:
         while lines := queue.peek(3, 1 << 20):
             ids += [line.split(b'"id":"')[1].split(b'"')[0].decode() for line in lines]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from cortex_policy.batch.answerer import Answerer
 from cortex_policy.batch.authzen import answer_request_document, error_answer
-from cortex_policy.batch.stream import AnswerStream
+from cortex_policy.batch.stream import LineAnswerLoop
 from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
 from cortex_policy.core.json_text import json_text
 from cortex_policy.core.model import NOT_DONE, UsageError
@@ -24,18 +24,18 @@ _STDIN = "-"
 
 def answer_batch(file: str, answerer: Answerer) -> int:
     """Answer each line of a file on standard output, and return the exit code."""
-    stream = AnswerStream(answerer.answer_line)
+    loop = LineAnswerLoop(answerer.answer_line)
     with _open_request_file(file) as source:
         try:
-            stream.answer_all(source, 1)
+            loop.answer_all(source, 1)
         except OSError as error:
             if error.errno != errno.EPIPE:  # else nobody wants the rest
                 # not as an error of the command, which would say that nothing was changed: calls were counted
                 why = f"the lines of `{file}` cannot be answered: {os_error_text(error)}"
                 sys.stderr.write(f"cortex-policy: {message_line(why)}\n")
             # what was not answered was not allowed
-            return stream.first_code or NOT_DONE.exit_code
-    return stream.first_failure_exit_code
+            return loop.first_code or NOT_DONE.exit_code
+    return loop.exit_code
 
 
 def answer_authzen_request(file: str, answerer: Answerer) -> int:

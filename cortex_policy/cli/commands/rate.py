@@ -32,9 +32,9 @@ from cortex_policy.core.text import count_with_noun, join_words_that_fit, messag
 from cortex_policy.manage import budgets
 from cortex_policy.manage.budget_owner import budget_owner_of_this_process
 from cortex_policy.manage.budgets import BudgetStatus
-from cortex_policy.manage.other_owners import find_other_budget_owners
+from cortex_policy.manage.other_budget_owners import find_other_budget_owners
 from cortex_policy.state import Root
-from cortex_policy.state.control_command_record import CommandRecorder, new_record
+from cortex_policy.state.control_command_record import CommandHistoryRecorder, new_record
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.users import user_label
 
@@ -125,7 +125,7 @@ def reset(
     policy_root = find_root(root)
     record = new_record("rate reset", f"{grant_id} {action or ''}".rstrip(), _whose_budgets(user), grant_id=grant_id)
     found: list[bool] = []  # stays empty if a child acts as another user
-    with CommandRecorder(record, policy_root.path) as recorder:
+    with CommandHistoryRecorder(record, policy_root.path) as recorder:
         run_as_user(
             user,
             lambda: found.append(_reset_own_budgets(policy_root, grant_id, action, yes=yes, json=json)),
@@ -133,7 +133,7 @@ def reset(
             json=json,
         )
         if found == [False]:
-            recorder.record_nothing()
+            recorder.discard()
     print_unlogged_warning("rate reset", recorder.problem)
 
 
@@ -171,7 +171,7 @@ def purge_all_budgets(
     $ cortex-policy rate purge --yes
     """
     policy_root = find_root(root)
-    with CommandRecorder(new_record("rate purge", "", _whose_budgets(user)), policy_root.path) as recorder:
+    with CommandHistoryRecorder(new_record("rate purge", "", _whose_budgets(user)), policy_root.path) as recorder:
         run_as_user(user, lambda: _purge_own_state(policy_root, yes=yes, json=json), changes=True, json=json)
     print_unlogged_warning("rate purge", recorder.problem)
 

@@ -38,4 +38,4 @@ def resume(root: RootOption = None, *, json: JsonOption = False) -> None:
     typer.echo(message_line(ended if result.is_changed else f"nothing to do: there is no stop in {policy_root.path}"))
     for stop in remaining:
         typer.echo(message_line(localize_times(f"still stopped {stop.sentence}", sys.stderr)), err=True)
-    print_hints(stop.hint for stop in remaining)
+    print_hints(stop.hint_if_not_resumable for stop in remaining)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cortex_policy.core.text import message_line
-from cortex_policy.manage.other_owners import find_other_budget_owners
+from cortex_policy.manage.other_budget_owners import find_other_budget_owners
 from cortex_policy.state.grants_errors import root_option
 
 if TYPE_CHECKING:

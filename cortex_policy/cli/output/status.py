@@ -10,7 +10,7 @@ import typer
 from cortex_policy.cli.output.approvals import request_to_json
 from cortex_policy.cli.output.budget_owner import budget_owner_text, owner_to_json
 from cortex_policy.cli.output.settings import format_setting, setting_to_json
-from cortex_policy.cli.streams import styled_stream
+from cortex_policy.cli.streams import stream_for_escaped_text
 from cortex_policy.core.text import count_with_noun, join_words_that_fit, message_line
 from cortex_policy.manage.global_denials import denials_to_json
 from cortex_policy.state.local_times import localize_times
@@ -87,7 +87,7 @@ def _budget_texts(status: "RootStatus") -> list[str]:
     if status.owner is None:
         return ["unknown: the settings are invalid"]
     others = [f"also counted by {one.label}, in {one.state_dir}" for one in status.others.owners]
-    skipped = [f"not looked at: {what}" for what in status.others.not_looked_at]
+    skipped = [f"not looked at: {what}" for what in status.others.unchecked]
     return [budget_owner_text(status.owner).removeprefix("budgets "), *others, *skipped]
 
 
@@ -126,7 +126,7 @@ def _print_columns(lines: "list[Line]") -> None:
     table.add_column(overflow="fold")
     for label, text in lines:
         table.add_row(Text(label, style=_STYLES.get(label, "bold")), Text(text, style=_STYLES.get(label, "")))
-    Console(file=styled_stream(sys.stdout)).print(table)
+    Console(file=stream_for_escaped_text(sys.stdout)).print(table)
 
 
 def status_to_json(status: "RootStatus") -> dict[str, object]:
@@ -143,7 +143,7 @@ def status_to_json(status: "RootStatus") -> dict[str, object]:
         "budgets": {
             **owner,
             "other_users": [owner_to_json(one) for one in status.others.owners],
-            "not_looked_at": list(status.others.not_looked_at),
+            "not_looked_at": list(status.others.unchecked),
         },
         "audit": _audit_to_json(status),
         "stamp": _stamp_to_json(status),

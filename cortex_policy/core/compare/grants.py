@@ -22,7 +22,7 @@ from cortex_policy.core.compare.verdicts import (
 from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.core.engine import DEFAULTS, normalize_scope
 from cortex_policy.core.model import Grant, Settings
-from cortex_policy.core.scope_prefix import normalize_scopes
+from cortex_policy.core.scope_prefix import index_of_scopes
 
 
 class GrantComparison(Value):
@@ -108,7 +108,7 @@ def _scopes_outside(scopes: tuple[str, ...], others: tuple[str, ...]) -> list[st
     """Return the scopes that can match and do not lie in others, as they are compared."""
     known, around = (
         dict.fromkeys(prefix for prefix in map(normalize_scope, scopes) if prefix is not None),
-        normalize_scopes(others),
+        index_of_scopes(others),
     )
     return [prefix for prefix in known if not around.covers(prefix)]
 
@@ -123,7 +123,7 @@ def _scope_text(old: Grant, new: Grant, added: list[str], dropped: list[str]) ->
         return f"{quote_and_join_words(after)} can never match: no path is allowed"
     if not before:
         return f"any path becomes {quote_and_join_words(after)}"
-    left = normalize_scopes(after)
+    left = index_of_scopes(after)
     gone = [prefix for prefix in dropped if not left.count_in(prefix)]
     cut = [prefix for prefix in dropped if left.count_in(prefix)]
     return (

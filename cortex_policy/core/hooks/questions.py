@@ -269,7 +269,7 @@ def outside_root_text(grant: "Grant", request: "Request") -> str:
     return ""
 
 
-def args_with_path_values(grant: "Grant", question: "GrantQuestion") -> "dict[str, object]":
+def args_with_extra_paths(grant: "Grant", question: "GrantQuestion") -> "dict[str, object]":
     """Return the arguments with the other paths of the call, under a name that makes them paths for every grant."""
     paths = [path for _, path in question.path_values]
     if question.json_texts:

@@ -119,7 +119,7 @@ class SenderThread:
 
     def _send_with_lock(self, reader: SpoolReader, turn: "_Turn") -> None:
         refused = RefusedEvents(f"{self._directory}/{REFUSED}", time_ns)
-        sender = EventSender(reader.queue(), self._receiver, self._mode, refused, report)
+        sender = EventSender(reader.open_queue(), self._receiver, self._mode, refused, report)
         with closing(self._receiver):
             while True:
                 turn.is_idle = True  # before it looks: an event that comes meanwhile ends the next wait

@@ -43,7 +43,7 @@ class SpoolReader:
         """Whether others that send from this spool would have another lock."""
         return not self.cursor.is_at_its_name(self.directory)
 
-    def queue(self) -> LineQueue:
+    def open_queue(self) -> LineQueue:
         """Return the lines that wait. Call it with the lock."""
         return LineQueue(self._lines(self.cursor.read()), self.cursor, self._remove_delivered_files)
 

@@ -9,9 +9,9 @@ from cortex_policy.core.compare.hooks import compare_hook_rules
 from cortex_policy.core.compare.verdicts import SAME, combine_verdicts
 from cortex_policy.core.decode import HOOKS, MAX_BYTES, decode_grant
 from cortex_policy.core.engine import DEFAULTS
-from cortex_policy.core.escalation import Escalation, find_escalations
 from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Settings, UsageError
+from cortex_policy.core.privilege_escalation import PrivilegeEscalation, find_privilege_escalations
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.git_revisions import NoCommitsError, policy_texts_at_revision
 from cortex_policy.manage.diff.settings import compare_settings_with_revision
@@ -49,7 +49,7 @@ class GrantDiff(Value):
     old: GrantVersion
     new: GrantVersion
     meaning: GrantComparison
-    escalations: tuple[Escalation, ...]
+    escalations: tuple[PrivilegeEscalation, ...]
 
     @property
     def status(self) -> str:
@@ -225,5 +225,5 @@ def compare_versions(name: str, old: GrantVersion, new: GrantVersion, settings: 
     """Compare two sides of a diff; a side without a grant allows nothing, so what may be new is widened."""
     if name == HOOKS:
         return GrantDiff(name, old, new, compare_hook_rules(old.rules, new.rules), ())
-    named = find_escalations(new.grant) if new.grant is not None else ()
+    named = find_privilege_escalations(new.grant) if new.grant is not None else ()
     return GrantDiff(name, old, new, compare_grants(old.grant, new.grant, settings), named)

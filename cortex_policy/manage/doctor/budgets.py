@@ -7,7 +7,7 @@ from shlex import join, quote
 from cortex_policy.core.budget_server import parse_budget_server
 from cortex_policy.core.model import BudgetServerError, Settings, StateError
 from cortex_policy.core.settings import SYSTEM
-from cortex_policy.manage.budget_server import ServerFacts, probe_server, read_server_facts
+from cortex_policy.manage.budget_server import ServerFacts, probe_budget, read_server_facts
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, error_result
 from cortex_policy.state.budget_choice import read_key
 from cortex_policy.state.shared_budgets.keys import keyed_hash
@@ -73,7 +73,7 @@ def _silence_result(settings: Settings, error: StateError) -> CheckResult:
 def _probe_result(settings: Settings, facts: ServerFacts) -> CheckResult:
     """Look at a budget as a call does."""
     try:
-        budget = probe_server(settings)
+        budget = probe_budget(settings)
     except StateError as error:
         return error_result("budget-server", error)
     server = parse_budget_server(settings.budgets_url or "").label

@@ -6,11 +6,11 @@ from contextlib import suppress
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import HOOKS
-from cortex_policy.core.escalation import find_escalations
 from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.core.model import CortexPolicyError, Grant, Rate
 from cortex_policy.core.not_done_error import NotDoneError
+from cortex_policy.core.privilege_escalation import find_privilege_escalations
 from cortex_policy.core.scope_prefix import normalize_scope_cached
 from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.editing.results import WriteResult, preview_change
@@ -132,4 +132,4 @@ def safe_write_scopes(root: Root) -> tuple[str, ...]:
 
 def _is_writable_scope(name: str) -> bool:
     is_scope = not name.startswith(".") and normalize_scope_cached(name) == name and name.isprintable()
-    return is_scope and not find_escalations(Grant("", "-", ("write",), Rate(1), {}, fs_scope=(name,)))
+    return is_scope and not find_privilege_escalations(Grant("", "-", ("write",), Rate(1), {}, fs_scope=(name,)))

@@ -29,7 +29,7 @@ _SHELLS = {
 
 
 class HookCommand(Value):
-    """A line in an agent's settings: words that are run as they are, or one text for a shell.
+    """What `hook install` writes into an agent's settings: words that are run as they are, or one text for a shell.
 
     `program` and `root` are the paths in it; the root is '' if the agent names it by a variable.
     """

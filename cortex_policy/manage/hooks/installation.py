@@ -87,7 +87,7 @@ def _add_entry(text: str | None, target: HookTarget, entry: HookEntry) -> str | 
 
 
 def _add_managed_hook(text: str | None, target: HookTarget, entry: HookEntry) -> str | None:
-    ours = [one for one in requirements_edit.managed_hook_handlers(text or "") if is_hook_line(one)]
+    ours = [one for one in requirements_edit.managed_pre_tool_use_handlers(text or "") if is_hook_line(one)]
     if ours == [entry.handler]:
         return text
     return requirements_edit.text_with_managed_hook(_remove_our_lines(text, target), entry.value, managed_directory())
@@ -98,7 +98,7 @@ def _remove_our_lines(text: str | None, target: HookTarget) -> str | None:
         return None
     if target.is_toml:
         rest = requirements_edit.text_without_managed_hook(text)
-        if any(map(is_hook_line, requirements_edit.managed_hook_handlers(rest or ""))):
+        if any(map(is_hook_line, requirements_edit.managed_pre_tool_use_handlers(rest or ""))):
             raise NotDoneError("it has a hook of this program that `hook install` did not write", "remove it by hand")
         return rest
     return settings_edit.text_without_entries(text, is_hook_line, required_members(target))

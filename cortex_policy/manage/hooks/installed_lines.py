@@ -11,8 +11,8 @@ from cortex_policy.core.operator_commands import quote_word
 _LINE = re.compile(rf"cortex[-_]policy['\"]?\s+hook\s+({'|'.join((*AGENTS, 'auto'))})\b(.*)", re.DOTALL)
 
 
-class HookLine(Value):
-    """A line that runs the hook: its command as text, its agent, and its root and tag, '' if it names none."""
+class ParsedHookCommand(Value):
+    """A command that runs the hook, as found in settings: its text, its agent, and its root and tag, '' if there is none."""
 
     command: str
     agent: str
@@ -20,14 +20,14 @@ class HookLine(Value):
     tag: str
 
 
-def read_hook_line(handler: "dict[str, object]") -> HookLine | None:
-    """Return the line of a handler, None if it runs something else."""
+def read_hook_line(handler: "dict[str, object]") -> ParsedHookCommand | None:
+    """Parse the command of a handler; return None if it runs something else."""
     command = command_text(handler)
     match = _LINE.search(command)
     if match is None:
         return None
     words = _shell_words(match[2])
-    return HookLine(command, match[1], _value_of_option(words, "--root"), _value_of_option(words, "--install"))
+    return ParsedHookCommand(command, match[1], _value_of_option(words, "--root"), _value_of_option(words, "--install"))
 
 
 def is_hook_line(handler: "dict[str, object]") -> bool:

@@ -44,7 +44,7 @@ def text_without_managed_hook(text: str) -> str | None:
     return _MARKED_LINE.sub("", _BLOCK.sub("", text))
 
 
-def managed_hook_handlers(text: str) -> "list[dict[str, object]]":
+def managed_pre_tool_use_handlers(text: str) -> "list[dict[str, object]]":
     """Return the handlers before a tool of all groups, without their matchers."""
     hooks = decode_requirements(text).get("hooks")
     groups = hooks.get("PreToolUse") if isinstance(hooks, dict) else None

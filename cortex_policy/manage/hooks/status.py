@@ -13,7 +13,7 @@ from cortex_policy.manage.hooks.entry import PROJECT_VARIABLE, hook_entry
 from cortex_policy.manage.hooks.handler_line import read_hook_command
 from cortex_policy.manage.hooks.handlers import HandlerPlace, list_all_handlers
 from cortex_policy.manage.hooks.installation import check_agent_accepts
-from cortex_policy.manage.hooks.installed_lines import HookLine, read_hook_line
+from cortex_policy.manage.hooks.installed_lines import ParsedHookCommand, read_hook_line
 from cortex_policy.manage.hooks.jsonc import BOM, parse_jsonc
 from cortex_policy.manage.hooks.settings_files import read_agent_settings
 from cortex_policy.manage.hooks.sources import settings_files_by_level
@@ -37,7 +37,7 @@ class InstalledHook(Value):
     level: str
     file: str
     handler: "dict[str, object]"
-    line: HookLine
+    line: ParsedHookCommand
     is_current: bool
     trust: str
 
@@ -106,7 +106,9 @@ def _find_hooks_in(
             yield InstalledHook(target.level, target.file, handler, line, is_current, trust)
 
 
-def _is_current(target: HookTarget, line: HookLine, handler: "dict[str, object]", place: HandlerPlace | None) -> bool:
+def _is_current(
+    target: HookTarget, line: ParsedHookCommand, handler: "dict[str, object]", place: HandlerPlace | None
+) -> bool:
     try:
         root = "/" if line.root == f"${PROJECT_VARIABLE}" else line.root
         entry = hook_entry(HookTarget(line.agent, target.level, target.file), root)

@@ -29,7 +29,7 @@ from cortex_policy.manage.validation.suppressions import check_codes
 from cortex_policy.schema.catalog import expand_code
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state.atomic_write import atomic_replace, remove_temporaries
-from cortex_policy.state.control_command_record import CommandRecorder
+from cortex_policy.state.control_command_record import CommandHistoryRecorder
 from cortex_policy.state.inherited_attributes import ROOT
 from cortex_policy.state.safe_directories import is_private_path
 from cortex_policy.state.settings import (
@@ -190,7 +190,7 @@ def _replace_locked_text(
 
     mode = PRIVATE_MODE if target.place not in (SYSTEM, PROJECT) else PUBLIC_MODE
     record = settings_record(command, target.place, target.file, original, data)
-    with CommandRecorder(record, target.root_path) as recorder:
+    with CommandHistoryRecorder(record, target.root_path) as recorder:
         atomic_replace(directory, NAME, data, mode, verify)
     if target.place == PROJECT:
         git_ignore.create_git_ignore(directory)

@@ -10,13 +10,13 @@ from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import atomic_replace
 from cortex_policy.state.grants import PolicyDirectory
-from cortex_policy.state.history import History
+from cortex_policy.state.history import HistoryWriter
 from cortex_policy.state.history_entry import HistoryEntry
 from cortex_policy.state.stamp import Stamp
 from cortex_policy.state.writer_lock import WriterLock
 
 
-def finish_interrupted_entry(history: History, digests: dict[str, str]) -> None:
+def finish_interrupted_entry(history: HistoryWriter, digests: dict[str, str]) -> None:
     """Finish the entry of a write that was interrupted before its stamp broke, if the grants are as it left them.
 
     What only stamped them replaced nothing.
@@ -26,7 +26,7 @@ def finish_interrupted_entry(history: History, digests: dict[str, str]) -> None:
         history.finish_pending(Stamp(entry.version, digests, {}))
 
 
-def write_entry_and_stamp(lock: WriterLock, history: History, new: Stamp, entry: HistoryEntry) -> None:
+def write_entry_and_stamp(lock: WriterLock, history: HistoryWriter, new: Stamp, entry: HistoryEntry) -> None:
     """Write the entry and the stamp, while the lock is held."""
     history.begin_write(entry)
     try:

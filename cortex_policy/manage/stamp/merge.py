@@ -24,7 +24,7 @@ from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.grants_errors import root_option
-from cortex_policy.state.history import History
+from cortex_policy.state.history import HistoryWriter
 from cortex_policy.state.stamp import Stamp
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait, WriterLock, hold_writer_lock
 
@@ -49,7 +49,7 @@ def merge_stamp(root: Root, lock_wait: LockWait = NO_WAIT) -> MergeResult:
     NotDoneError if the stamp is broken and says nothing.
     """
     with hold_writer_lock(root, lock_wait) as lock:
-        history, file = History(lock, history_limits(root)), stamps.stamp_file(root.path)
+        history, file = HistoryWriter(lock, history_limits(root)), stamps.stamp_file(root.path)
         with suppress(CortexPolicyError):  # an error here is reported below, or the stamp is made again
             recover_last_write(root, lock, history)
         data = read_stamp_file(lock.policy, file)
@@ -66,7 +66,7 @@ def merge_stamp(root: Root, lock_wait: LockWait = NO_WAIT) -> MergeResult:
 
 
 def _merge_sides(
-    root: Root, lock: WriterLock, history: History, sides: MergeSides, current: Stamp | None
+    root: Root, lock: WriterLock, history: HistoryWriter, sides: MergeSides, current: Stamp | None
 ) -> MergeResult:
     """Write the stamp that accepts what a side had stamped, unless the current one does so already."""
     newest = max(sides.ours.version, sides.theirs.version)

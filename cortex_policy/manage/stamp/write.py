@@ -23,7 +23,7 @@ from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.grants_errors import root_option
-from cortex_policy.state.history import History
+from cortex_policy.state.history import HistoryWriter
 from cortex_policy.state.stamp import Stamp, content_digest
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait, WriterLock, hold_writer_lock
 
@@ -54,7 +54,7 @@ def write_stamp(root: Root, consent: "Consent", lock_wait: LockWait = NO_WAIT) -
     Raise GrantError (21) for a grant that differs and does not load.
     """
     with hold_writer_lock(root, lock_wait) as lock:
-        history, file = History(lock, history_limits(root)), stamps.stamp_file(root.path)
+        history, file = HistoryWriter(lock, history_limits(root)), stamps.stamp_file(root.path)
         with suppress(CortexPolicyError):  # an error here is reported below, or the stamp is made again
             recover_last_write(root, lock, history)
         data = read_stamp_file(lock.policy, file)

@@ -8,7 +8,7 @@ from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import atomic_replace
 from cortex_policy.state.grants import PolicyDirectory
 from cortex_policy.state.grants_errors import hand_edit_hint, root_option
-from cortex_policy.state.history import History
+from cortex_policy.state.history import HistoryWriter
 from cortex_policy.state.stamp import Stamp, content_digest
 from cortex_policy.state.writer_lock import WriterLock
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     GrantBytes = Mapping[str, tuple[bytes | None, bytes | None]]
 
 
-def recover_last_write(root: Root, lock: WriterLock, history: History) -> None:
+def recover_last_write(root: Root, lock: WriterLock, history: HistoryWriter) -> None:
     """Make the stamp and the history agree with the grants on disk; the caller holds the lock."""
     stamp = read_usable_stamp(root, lock.policy)
     if stamp is None:

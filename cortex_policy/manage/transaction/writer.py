@@ -28,7 +28,7 @@ from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import atomic_replace, sync_directory
 from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.grants import PolicyDirectory
-from cortex_policy.state.history import History
+from cortex_policy.state.history import HistoryWriter
 from cortex_policy.state.history_entry import HistoryEntry
 from cortex_policy.state.policy_files import path_below_policy
 from cortex_policy.state.safe_directories import make_directory
@@ -84,7 +84,7 @@ class GrantWriter:
         """Take the lock, the open directory of the grants, and the command for the history."""
         self.grants = GrantFiles(lock.policy, tools)
         self.root, self._lock, self._policy, self._tools = root, lock, lock.policy, tools
-        self._command, self._history = command, History(lock, history_limits(root))
+        self._command, self._history = command, HistoryWriter(lock, history_limits(root))
 
     @property
     def policy(self) -> PolicyDirectory:

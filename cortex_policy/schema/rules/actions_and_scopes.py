@@ -3,8 +3,8 @@
 from itertools import takewhile
 from shlex import quote
 
-from cortex_policy.core.escalation import find_escalations, looks_like_writing
 from cortex_policy.core.json_tree import json_pointer
+from cortex_policy.core.privilege_escalation import find_privilege_escalations, looks_like_writing
 from cortex_policy.core.scope_prefix import suggest_scope_prefix
 from cortex_policy.core.text import did_you_mean
 from cortex_policy.schema.fixes import Fix
@@ -96,7 +96,7 @@ def find_missing_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
 def find_escalating_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
     """Find scopes that cover files that others run."""
     places = {prefix: index for index, prefix in reversed(list(enumerate(subject.prefixes)))}
-    for one in find_escalations(subject.grant):
+    for one in find_privilege_escalations(subject.grant):
         if one.scope:
             hint = "name narrower scopes, or allow no action that writes"
             yield UnlocatedProblem("scope-escalation", one.sentence, hint, json_pointer("fsScope", places[one.scope]))

@@ -70,8 +70,8 @@ def _unknown_key_problem(steps: tuple[str, ...], known: str, fix: Fix | None) ->
     return UnlocatedProblem("key-unknown", message, did_you_mean(known), json_pointer(*steps), at_key=True, fix=fix)
 
 
-def find_ineffective_restrictions(document: "Mapping[str, Any]") -> "Iterator[UnlocatedProblem]":
-    """Find keys that look like a restriction but restrict nothing."""
+def find_unknown_restriction_keys(document: "Mapping[str, Any]") -> "Iterator[UnlocatedProblem]":
+    """Find keys that look like a restriction, and that no check knows."""
     rate = document.get("rate")
     below = (("rate", key) for key in rate if key != PER_MINUTE) if isinstance(rate, dict) else ()
     for steps in chain(((key,) for key in _find_unrecognized_keys(document)), below):

@@ -76,8 +76,8 @@ def _stop_members(stop: "EmergencyStop", seen: "Overview") -> "Members":
         "at": stop.stopped_at if stop.timestamp is not None else None,
         "reason": shown(stop.reason or ""),
         "problem": shown(stop.fault or ""),
-        "command": "" if stop.hint else resume_command(seen.root),
-        "hint": shown(stop.hint),
+        "command": "" if stop.hint_if_not_resumable else resume_command(seen.root),
+        "hint": shown(stop.hint_if_not_resumable),
     }
 
 

@@ -40,7 +40,7 @@ def drain(tmp_path: Path, commit: int | None = None) -> list[str]:
     reader = SpoolReader(str(tmp_path / "spool"))
     assert reader.try_lock()
     try:
-        return drain_queue(reader.queue(), commit)
+        return drain_queue(reader.open_queue(), commit)
     finally:
         reader.close()
 
@@ -80,7 +80,7 @@ def test_delivered_files_go_and_the_others_are_read_on(tmp_path: Path) -> None:
     """A reader that is there all the time sees new files; the newest file stays."""
     spool = spool_of(tmp_path)
     reader = SpoolReader(str(tmp_path / "spool"))
-    queue, got = reader.queue(), list[str]()
+    queue, got = reader.open_queue(), list[str]()
     for start in range(0, 400, 20):
         append(spool, *range(start, start + 20))
         got += drain_queue(queue)
@@ -117,7 +117,7 @@ def test_a_line_that_a_killed_writer_left_harms_no_other(tmp_path: Path) -> None
             torn.write(rest)
         append(spool, f"after {len(rest)}")
     reader = SpoolReader(str(tmp_path / "spool"))
-    queue = reader.queue()
+    queue = reader.open_queue()
     assert drain_queue(queue) == ["1", f"after {len(event_line('torn')) - 9}", "after 40"]
     assert queue.skipped == 2
     reader.close()
@@ -168,7 +168,7 @@ def test_a_spool_that_somebody_removes_is_made_again(tmp_path: Path) -> None:
     spool = spool_of(tmp_path)
     append(spool, *range(100))
     reader = SpoolReader(str(tmp_path / "spool"))
-    queue = reader.queue()
+    queue = reader.open_queue()
     assert len(drain_queue(queue)) == 100
     for name in files(tmp_path):
         (tmp_path / "spool" / name).unlink()

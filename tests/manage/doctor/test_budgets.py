@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.model import Settings
-from cortex_policy.manage.budget_server import budget_server_error
+from cortex_policy.manage.budget_server import find_budget_server_denial
 from cortex_policy.manage.doctor import budgets as doctor_budgets
 from cortex_policy.manage.doctor.budgets import check_budgets
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult
@@ -86,7 +86,7 @@ def test_a_server_that_may_evict_is_a_problem(make: Make, server: RedisServer) -
         found = results(settings)["budget-eviction"]
         assert (found.status, found.message.count("allkeys-lru")) == (PROBLEM, 1)
         assert found.command == f"redis-cli -s {server.path} config set maxmemory-policy noeviction"
-        assert budget_server_error(settings) is not None
+        assert find_budget_server_denial(settings) is not None
     finally:
         server.client.config_set("maxmemory-policy", "noeviction")
 
@@ -101,7 +101,7 @@ def test_a_server_that_is_silent_is_a_problem_unless_this_host_counts(
     found = results(settings)["budget-server"]
     assert (found.status, found.command) == (status, f"redis-cli -s {tmp_path}/nothing ping")
     assert ("this host counts 0.25 of each limit" in found.message) == (on_error == "local")
-    assert (budget_server_error(settings) is None) == (on_error == "local")
+    assert (find_budget_server_denial(settings) is None) == (on_error == "local")
 
 
 def test_the_client_is_named_with_host_port_user_and_password(make: Make, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks.requirements_edit import (
-    managed_hook_handlers,
+    managed_pre_tool_use_handlers,
     text_with_managed_hook,
     text_without_managed_hook,
 )
@@ -42,7 +42,7 @@ def test_the_text_is_given_back_byte_for_byte(text: str | None) -> None:
     assert document["features"]["hooks"] is True
     assert document["hooks"]["managed_dir"] == ("/d" if text and "/d" in text else "/bin")
     assert document["hooks"]["PreToolUse"][-1] == GROUP
-    assert managed_hook_handlers(after)[-1] == GROUP["hooks"][0]  # type: ignore[index]
+    assert managed_pre_tool_use_handlers(after)[-1] == GROUP["hooks"][0]  # type: ignore[index]
     assert text_without_managed_hook(after) == text
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from cortex_policy.core.engine import normalize_scope
-from cortex_policy.core.escalation import RUN_LATER, WRITING, find_escalations, looks_like_writing
 from cortex_policy.core.model import Grant, Rate
+from cortex_policy.core.privilege_escalation import RUN_LATER, WRITING, find_privilege_escalations, looks_like_writing
 
 GUARDED = (
     ".claude/settings.json", ".claude/settings.local.json", ".claude/agents/x.md", ".codex/config.toml", ".gemini/x",
@@ -16,7 +16,8 @@ GUARDED = (
 def named(*scopes: str, actions: tuple[str, ...] = ("read",)) -> list[tuple[str, str]]:
     """Return each scope that is named, with the path it is named for."""
     return [
-        (found.scope, found.path) for found in find_escalations(Grant("g", "t", actions, Rate(1), {}, fs_scope=scopes))
+        (found.scope, found.path)
+        for found in find_privilege_escalations(Grant("g", "t", actions, Rate(1), {}, fs_scope=scopes))
     ]
 
 
@@ -50,7 +51,7 @@ def test_each_scope_is_named_once_for_each_program_that_runs_it() -> None:
         (".github", ".github/hooks"),
         ("Makefile", "Makefile"),
     ]
-    (found,) = find_escalations(Grant("g", "t", ("x",), Rate(1), {}, fs_scope=(".github/workflows",)))
+    (found,) = find_privilege_escalations(Grant("g", "t", ("x",), Rate(1), {}, fs_scope=(".github/workflows",)))
     assert found.sentence == (
         "scope `.github/workflows` covers `.github/workflows`: CI runs it, with more rights than the tool has"
     )
@@ -63,7 +64,7 @@ def test_each_scope_is_named_once_for_each_program_that_runs_it() -> None:
 def test_a_grant_without_a_scope_escalates_if_it_writes(action: str) -> None:
     """However it is spelled."""
     assert looks_like_writing(action)
-    (found,) = find_escalations(Grant("g", "t", ("read", action), Rate(1), {}))
+    (found,) = find_privilege_escalations(Grant("g", "t", ("read", action), Rate(1), {}))
     assert found.sentence.startswith("it may write on any path: ")
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.manage import other_owners
+from cortex_policy.manage import other_budget_owners
 from cortex_policy.manage.budget_owner import BudgetOwner
-from cortex_policy.manage.other_owners import find_other_budget_owners
+from cortex_policy.manage.other_budget_owners import find_other_budget_owners
 from cortex_policy.state import boot_id
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.ledger import budget_directory_name
@@ -22,7 +22,7 @@ def place(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     assert root.is_dir()
     place = tmp_path / "shm"
     place.mkdir()
-    monkeypatch.setattr(other_owners, "default_state_directory", lambda: f"{place}/cortex-policy-{os.geteuid()}")
+    monkeypatch.setattr(other_budget_owners, "default_state_directory", lambda: f"{place}/cortex-policy-{os.geteuid()}")
     return place
 
 
@@ -87,7 +87,7 @@ def test_the_configured_directory_of_a_user_is_searched(place: Path) -> None:
     """Only that of a service's environment nobody knows."""
     found = find_other_budget_owners(find_root())
     assert found.owners == (BudgetOwner(12345, "", f"{place}/agents"),)
-    assert [text.split()[:4] for text in found.not_looked_at] == [["directories", "that", "only", "the"]]
+    assert [text.split()[:4] for text in found.unchecked] == [["directories", "that", "only", "the"]]
 
 
 @as_root
@@ -111,4 +111,4 @@ def test_settings_that_root_must_not_read_are_named(home: Path, tmp_path: Path, 
             file.write_text("#" * (1 << 21))
     found = find_other_budget_owners(find_root())
     assert found.owners == ()
-    assert found.not_looked_at[1:] == ("the settings of agent, which cannot be read",)
+    assert found.unchecked[1:] == ("the settings of agent, which cannot be read",)

@@ -23,14 +23,14 @@ ROOT_USER = 0
 _ENVIRONMENT = "directories that only the environment of a service names (`CORTEX_POLICY_STATE_DIR`)"
 
 
-class OtherOwners(Value):
+class OtherBudgetOwners(Value):
     """Other users who have budgets of a root, and what was not looked at."""
 
     owners: tuple[BudgetOwner, ...]
-    not_looked_at: tuple[str, ...]
+    unchecked: tuple[str, ...]
 
 
-def find_other_budget_owners(root: Root) -> OtherOwners:
+def find_other_budget_owners(root: Root) -> OtherBudgetOwners:
     """Return the other users whose calls of a root were counted since boot, as far as the caller may see that.
 
     Root sees it of all users; other users see it of nobody.
@@ -39,15 +39,15 @@ def find_other_budget_owners(root: Root) -> OtherOwners:
         status = os.stat(root.path)
         name = budget_directory_name((status.st_dev, status.st_ino), boot_id())
     except OSError:
-        return OtherOwners((), ())
+        return OtherBudgetOwners((), ())
     unread: list[str] = []
     candidates = list(_default_owners())
     if os.geteuid() == ROOT_USER:
         candidates += [*_owner_by_system(), *_owners_by_settings(unread)]
     owners = [owner for owner in candidates if owner.uid != os.geteuid() and _has_budgets(owner, name)]
     skipped = [f"the settings of {', '.join(unread)}, which cannot be read"] if unread else []
-    not_looked_at = (_ENVIRONMENT, *skipped) if os.geteuid() == ROOT_USER else ()
-    return OtherOwners(tuple(dict.fromkeys(owners)), not_looked_at)
+    unchecked = (_ENVIRONMENT, *skipped) if os.geteuid() == ROOT_USER else ()
+    return OtherBudgetOwners(tuple(dict.fromkeys(owners)), unchecked)
 
 
 def _owner_by_system() -> "Iterator[BudgetOwner]":
