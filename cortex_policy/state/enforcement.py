@@ -50,7 +50,10 @@ if TYPE_CHECKING:
 
 
 def effective_settings(root: str | None, *, require_path: bool = False) -> Settings:
-    """Return the effective settings for a root, or those of operators alone; raise GrantError (settings_invalid)."""
+    """Return the effective settings for a root, or those of operators alone; raise GrantError (settings_invalid).
+
+    `require_path` is the option of a call; it takes the place of the setting, and no copy of settings is read then.
+    """
     directories = [*system_and_user_settings_directories(), *([policy_path(root)] if root is not None else [])]
     variables = {variable: os.environ[variable] for variable in os.environ if _is_setting(variable)}
     if not variables and not any(map(may_hold_settings, directories)):

@@ -12,7 +12,7 @@ _LINE = re.compile(rf"cortex[-_]policy['\"]?\s+hook\s+({'|'.join((*AGENTS, 'auto
 
 
 class ParsedHookCommand(Value):
-    """A command that runs the hook, as found in settings: its text, its agent, and its root and tag, '' if there is none."""
+    """A command that runs the hook, found in settings: its text, agent, root and tag, '' for what it does not name."""
 
     command: str
     agent: str
