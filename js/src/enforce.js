@@ -43,7 +43,7 @@ function decide(grant, action, args, options) {
   const denial = denialOf(grant, request, budgets);
   if (denial !== undefined) return denial;
   const budget = budgets[peek ? "peek" : "take"](grant.tool, request.action, grant.perMinute, request.cost);
-  return decideRate(grant, request, budget);
+  return decideCounted(grant, request, budget, peek);
 }
 
 /** Decide a call by budgets that answer later, such as RedisBudgets; `options.budgets` names them. */
@@ -53,6 +53,14 @@ async function decideAsync(grant, action, args, options) {
   const denial = denialOf(grant, request, budgets);
   if (denial !== undefined) return denial;
   const budget = await budgets[peek ? "peek" : "take"](grant.tool, request.action, grant.perMinute, request.cost);
+  return decideCounted(grant, request, budget, peek);
+}
+
+/** Decide by the rate; only a peek is allowed by room that it does not take. */
+function decideCounted(grant, request, budget, peek) {
+  if (!peek && budget.consumed !== request.cost && budget.retryAfterSeconds === 0) {
+    throw new StateError("the budgets have room, and have not counted the call");
+  }
   return decideRate(grant, request, budget);
 }
 

@@ -66,12 +66,12 @@ class ThreadBudgets {
     if (ring.isTaken(head, slot)) return void ring.finish(head, slot, this.now());
     if (ring.isFrozen(slot)) return void this.replaceRing(entry, ring.place, 2 * ring.capacity, ring.hits(head));
     const now = this.now();
-    if (!ring.fits(head, Math.min(limit, ring.capacity), cost, now)) {
-      if (ring.capacity < limit) return void ring.freeze(head, slot);
-      consumes = false;
-    }
-    if (!consumes) return ring.head() === head ? budgetOf(ring, head, limit, cost, now, 0) : undefined;
-    return ring.take(head, slot, cost, now) ? budgetOf(ring, head + cost, limit, 1, now, cost) : undefined;
+    const fits = ring.fits(head, Math.min(limit, ring.capacity), cost, now);
+    if (!fits && ring.capacity < limit) return void ring.freeze(head, slot);
+    if (fits && consumes) return ring.take(head, slot, cost, now) ? budgetOf(ring, head + cost, limit, 1, now, cost) : undefined;
+    const budget = budgetOf(ring, head, limit, cost, now, 0);
+    // INVARIANT: what was read is whole, for nobody has taken the head since: so no wait is 0 if the cost does not fit
+    return ring.load(head) === slot ? budget : undefined;
   }
 
   now() {

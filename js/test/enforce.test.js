@@ -188,6 +188,9 @@ test("budgets that answer later are awaited, and never believed before", async (
   assert.equal(await others.enforceAsync(grant, "read", {}, { budgets: later }), true);
   assert.throws(() => enforce(grant, "read", {}, { budgets: later }), AccessDenied);
   await assert.rejects(others.enforceAsync(grant, "write", {}, { budgets: later }), AccessDenied);
+  const idle = { take: () => ({ ...budget, consumed: 0 }), peek: () => ({ ...budget, consumed: 0 }) };
+  assert.throws(() => enforce(grant, "read", {}, { budgets: idle }), StateError);
+  assert.equal(enforce(grant, "read", {}, { budgets: idle, peek: true }), true);
   const broken = { take: async () => { throw new StateError("gone"); } };
   await assert.rejects(others.enforceAsync(grant, "read", {}, { budgets: broken }), StateError);
 });
