@@ -36,7 +36,8 @@ class ToolLists:
         """Take what says which of some tools are never allowed."""
         self._hidden_tools = hidden_tools
         self._lock = Lock()
-        self._ids: dict[int | str, int | str] = {}  # proxy_id id -> the client's
+        self._ids: dict[int | str, int | str] = {}  # id of the proxy -> the client's
+        self._cancelled: dict[int | str, None] = {}  # those that may never be answered, the oldest first
         self._with_schema: set[str] = set()
         self._plain_texts: dict[str, frozenset[str]] = {}
 
@@ -57,14 +58,19 @@ class ToolLists:
         """Whether an id is one that a list is asked under."""
         return type(request_id) in (int, str) and request_id in self._ids
 
-    def proxy_id_of(self, request_id: object) -> int | str | None:
-        """Return the id under which a list of the client is asked, None if there is none."""
+    def cancel(self, request_id: object) -> int | str | None:
+        """Return the id under which a list that the client cancels is asked, None if there is none."""
         with self._lock:
-            return next((proxy_id for proxy_id, own in self._ids.items() if own == request_id), None)
+            proxy_id = next((proxy_id for proxy_id, own in self._ids.items() if own == request_id), None)
+            if proxy_id is not None:
+                self._cancelled[proxy_id] = None
+            return proxy_id
 
     def begin(self, request_id: int | str) -> int | str:
         """Return the id under which to ask a list: a number if the client's is one, else a text."""
         with self._lock:
+            if len(self._ids) >= MAX_PENDING and self._cancelled:
+                self._forget(next(iter(self._cancelled)))
             if len(self._ids) >= MAX_PENDING:
                 raise RefusedMessage(INVALID_REQUEST, f"{MAX_PENDING} lists are not answered yet", request_id)
             number = _LOWEST + secrets.randbelow(_NUMBERS)
@@ -95,7 +101,11 @@ class ToolLists:
 
     def _end(self, proxy_id: int | str) -> int | str | None:
         with self._lock:
-            return self._ids.pop(proxy_id, None)
+            return self._forget(proxy_id)
+
+    def _forget(self, proxy_id: int | str) -> int | str | None:
+        self._cancelled.pop(proxy_id, None)
+        return self._ids.pop(proxy_id, None)
 
     def _leave_out_hidden(self, result: object) -> None:
         if not isinstance(result, dict) or "tools" not in result:

@@ -83,7 +83,7 @@ class RequestGate:
             raise RefusedMessage(INVALID_REQUEST, "the id is in use", message["id"])
         params = message.get("params")
         if message["method"] == CANCEL and isinstance(params, dict):
-            proxy_id = self._lists.proxy_id_of(params.get("requestId"))
+            proxy_id = self._lists.cancel(params.get("requestId"))
             if proxy_id is not None:
                 return Verdict(encode_message({**message, "params": {**params, "requestId": proxy_id}}))
         return Verdict(line)

@@ -256,6 +256,17 @@ class TestLists:
             assert scene.judge(request("tools/list", number)).to_server
         assert scene.error_of(request("tools/list", MAX_PENDING)) == (MAX_PENDING, INVALID_REQUEST)
 
+    def test_those_that_were_cancelled_do_not_count_for_ever(self, scene: Scene) -> None:
+        """A server does not answer them; those of others are still waited for."""
+        for number in range(MAX_PENDING):
+            scene.judge(request("tools/list", number))
+        for number in (3, 5):
+            scene.judge({"method": "notifications/cancelled", "params": {"requestId": number}})
+        ids = [scene.forwarded(request("tools/list", number))["id"] for number in ("a", "b")]
+        assert scene.error_of(request("tools/list", "c")) == ("c", INVALID_REQUEST)
+        for own, one in zip("ab", ids, strict=True):
+            assert json.loads(scene.lists.filter_line(line_of(listed(one, "x"))))["id"] == own
+
     def test_one_that_is_a_notification_is_dropped(self, scene: Scene) -> None:
         """A careless server would answer it under no id."""
         assert not scene.judge({"jsonrpc": "2.0", "method": "tools/list"}).to_server

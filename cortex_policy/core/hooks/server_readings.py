@@ -1,7 +1,7 @@
 """How servers of MCP tools may read the inputs of a call, besides as they are written (docs/hooks.md).
 
-Servers in Go and C# take `Path` for `path`, some in JavaScript read members through `__proto__`, and those with the SDK
-for Python read a text as JSON where a tool wants something else than a text.
+Servers in Go and C# take `Path` for `path`, some in C end a name at a NUL, some in JavaScript read members through
+`__proto__`, and those with the SDK for Python read a text as JSON where a tool wants something else than a text.
 """
 
 from cortex_policy.core.decode import MalformedError, decode_json
@@ -104,6 +104,8 @@ def _check_members(value: object, known: "dict[str, set[str]]", inner: "dict[str
         for name in value:
             if name == "__proto__":
                 raise InputError("an input is called `__proto__`, through which some servers read others")
+            if "\0" in name:
+                raise InputError("the name of an input holds a NUL, where it ends for some servers")
             if why := _misspelling_text(name, known):
                 raise InputError(why)
         value = list(value.values())
