@@ -113,12 +113,10 @@ def _check_words_fit(run: Run) -> None:
     """Raise UsageError for words that do not fit together, before anything is decided."""
     call = run.call
     if run.nul and not run.for_each:
-        message = "`-0` is for the paths of `--for-each`"
+        message = "`-0` needs `--for-each`"
         raise UsageError(message)
     if run.for_each and (call.paths or call.args_json == "-"):
-        message = (
-            f"`--for-each` reads paths from standard input, so `{'--path' if call.paths else '--args -'}` is not for it"
-        )
+        message = f"`--for-each` reads paths from stdin, so `{'--path' if call.paths else '--args -'}` cannot be used"
         raise UsageError(message)
     if PLACEHOLDER in run.command[0]:
         message = f"`{PLACEHOLDER}` cannot be in the command's name, which is looked up before the call is decided"

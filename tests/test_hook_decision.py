@@ -252,7 +252,7 @@ def test_what_a_rule_says_is_a_path_is_one_for_the_grant(scene: Scene, decide: D
     scene.write_grant(args={"target": {"format": "not-path"}, "paths": {"format": "not-path"}})
     assert decide(inputs={"target": "docs/x"}) == ""
     assert "`packages/x` is in no scope" in decide(inputs={"target": "packages/x"})
-    assert "needs the input `target`" in decide(inputs={})
+    assert "takes its path from the input `target`" in decide(inputs={})
 
 
 def test_the_declared_name_of_other_paths_does_not_hide_them(scene: Scene, decide: Decide) -> None:

@@ -229,7 +229,7 @@ def test_workers_are_replaced_after_many_calls(scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"key": "x" * 64}, "signature is not"),
+        ({"key": "x" * 64}, "signature was not made"),
         ({"nonce": "short"}, "must be signed"),
         ({"nonce": "x" * 200}, "must be signed"),
     ],
@@ -241,7 +241,7 @@ def test_a_wrong_signature_is_denied(scene: Scene, change: dict[str, str], why: 
         assert why in denial_of(server.send(server.request(data, "/", **change)))
         assert "must be signed" in denial_of(server.send(request(data)))
         changed = server.request(data, "/").replace(b"docs/x", b"docs/y")
-        assert "signature is not" in denial_of(server.send(changed))
+        assert "signature was not made" in denial_of(server.send(changed))
         assert scene.used() == 0
         assert server.ask(data).code == 0
 
@@ -342,7 +342,7 @@ def test_a_request_that_does_not_end_is_denied(scene: Scene) -> None:
         with server.connect() as slow, server.connect() as half:
             half.sendall(whole[:-1])
             half.shutdown(socket.SHUT_WR)
-            assert "before its end" in denial_of(read_all(half))
+            assert "it is incomplete" in denial_of(read_all(half))
             slow.sendall(whole[:100])
             assert server.ask(scene.payload("claude")).code == 0
             assert "did not end its input" in denial_of(read_all(slow))
@@ -590,10 +590,10 @@ def test_a_port_answers_signed_requests_too(scene: Scene) -> None:
         assert body_of(answer) == b"{}\n"
         assert re.search(rb"(?m)^cortex-policy-signature: [0-9a-f]{64}\r$", answer)
         fields["Cortex-Policy-Signature"] = signature("x" * 64, data)
-        assert "signature is not" in denial_of(server.send(request(data, authorization=bearer, **fields)))
+        assert "signature was not made" in denial_of(server.send(request(data, authorization=bearer, **fields)))
     with running(scene, "claude", *words) as server:  # it has no key
         fields["Cortex-Policy-Signature"] = signature("", data)
-        assert "signature is not" in denial_of(server.send(request(data, authorization=bearer, **fields)))
+        assert "signature was not made" in denial_of(server.send(request(data, authorization=bearer, **fields)))
 
 
 def refused(scene: Scene, *words: str, **options: Any) -> str:
@@ -612,7 +612,7 @@ def test_a_place_that_is_not_ours_alone_is_refused(scene: Scene) -> None:
     assert str(directory) in refused(scene)
     directory.chmod(0o700)
     socket_path(scene).write_text("x")
-    assert "no socket" in refused(scene)
+    assert "not a socket" in refused(scene)
     assert socket_path(scene).read_text() == "x"
     assert "107 bytes" in refused(scene, "--socket", f"/{'x' * 200}/sock")
 

@@ -105,7 +105,7 @@ def _check_tree(value: object, *, allow_surrogates: bool) -> None:
 
 
 def has_surrogate(text: str) -> bool:
-    """Whether a text holds half of a character, which cannot be written as UTF-8."""
+    """Whether a text contains an incomplete character, which cannot be written as UTF-8."""
     return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
 
 

@@ -45,7 +45,7 @@ class Connection:
         """Return the payload once it is whole, None if more must come; raise RequestError, or OSError."""
         part = self.socket.recv(_PART)
         if not part:
-            raise RequestError("it ended before its end")
+            raise RequestError("it is incomplete")
         self._data += part
         if self._head is None:
             found = requests.parse_head(bytes(self._data))

@@ -42,7 +42,7 @@ class UnixListener:
         try:
             fcntl.flock(self._directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise NotDoneError(f"another server starts in the directory of `{self.path}`", "try again") from None
+            raise NotDoneError(f"another server is starting in the directory of `{self.path}`", "try again") from None
         try:
             self._bind()
             self._identity = self._identity_of_socket()
@@ -68,7 +68,7 @@ class UnixListener:
         except FileNotFoundError:
             return
         if not stat.S_ISSOCK(mode):
-            raise NotDoneError(f"`{self.path}` exists, and is no socket", "name another one with `--socket`")
+            raise NotDoneError(f"`{self.path}` exists, but is not a socket", "name another one with `--socket`")
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
             trial.settimeout(0)
             try:
@@ -129,7 +129,7 @@ class PortListener:
             self.socket.bind(("127.0.0.1", port))
             self.socket.listen(_BACKLOG)
         except OSError as error:
-            raise NotDoneError(f"port {port} cannot be had: {os_error_text(error)}", "name another one") from None
+            raise NotDoneError(f"port {port} is not available: {os_error_text(error)}", "name another one") from None
         self.port: int = int(self.socket.getsockname()[1])
 
     def is_ours(self, peer: socket.socket) -> bool:

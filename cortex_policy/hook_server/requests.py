@@ -87,7 +87,7 @@ def check_signature(key: bytes, head: Head, payload: bytes) -> None:
     if len(head.nonce) not in _NONCE_LENGTHS:
         raise RequestError("it must be signed, with a nonce of 32 to 128 characters")
     if not key or not is_equal_secret(head.signature, sign_request(key, head.nonce, payload)):
-        raise RequestError("its signature is not of the key of this server")
+        raise RequestError("its signature was not made with the key of this server")
 
 
 def is_equal_secret(given: str, secret: str) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from errno import ENOENT
 from shlex import quote
 
 from cortex_policy.core.not_done_error import NotDoneError
@@ -43,14 +44,15 @@ def read_secret(path: str, *, is_any_owner: bool = False) -> str:
     try:
         descriptor = os.open(path, OPEN_FILE)
     except OSError as error:
-        raise NotDoneError(f"`{path}` cannot be read: {os_error_text(error)}", "it must be no link") from None
+        hint = "start the server first: it creates the file" if error.errno == ENOENT else "it must not be a link"
+        raise NotDoneError(f"`{path}` cannot be read: {os_error_text(error)}", hint) from None
     try:
         status = os.fstat(descriptor)
         is_owner_wrong = status.st_uid != os.geteuid() and not is_any_owner
         if not stat.S_ISREG(status.st_mode) or is_owner_wrong or status.st_mode & _OTHERS:
             raise NotDoneError(
                 f"`{path}` must be a file of yours that nobody else can read",
-                "run `chmod 600` on it, or remove it: it is made again",
+                "run `chmod 600` on it, or remove it: it is created again",
             )
         secret = read_all(descriptor, MAX_LENGTH + 1).strip().decode("latin-1")
     finally:
@@ -58,6 +60,6 @@ def read_secret(path: str, *, is_any_owner: bool = False) -> str:
     if not (MIN_LENGTH <= len(secret) <= MAX_LENGTH and secret.isascii() and secret.isprintable()):
         raise NotDoneError(
             f"`{path}` must hold {MIN_LENGTH} to {MAX_LENGTH} printable ASCII characters",
-            "remove it: it is made again",
+            "remove it: it is created again",
         )
     return secret

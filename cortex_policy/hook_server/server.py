@@ -136,7 +136,7 @@ class HookServer:
 
     def _take_payload(self, one: Connection, payload: bytes | None) -> None:
         if sum(each.size for each in self._connections) > MAX_HELD:
-            self._deny_client(one, "denied: too much is asked at once; try again later, once")
+            self._deny_client(one, "denied: too many requests at once; try again later, once")
         elif payload is not None:
             self._submit_to_pool(one, payload)
 

@@ -73,7 +73,7 @@ class HttpSink:
         except SpoolError as error:
             self._lost += 1
             if self._lost == 1:
-                log.warning("brAInwav: %s", message_line(f"an event is not sent: {error}"))
+                log.warning("brAInwav: %s", message_line(f"an event cannot be sent: {error}"))
             raise
         finally:
             self._thread.wake_or_start()

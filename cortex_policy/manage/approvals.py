@@ -126,7 +126,7 @@ def _operator_settings() -> Settings:
 
 
 def _unknown_request_error(request_id: str) -> NotDoneError:
-    hint = "see what waits with `cortex-policy approvals`, as the user whose call it is, or with the same settings"
+    hint = "list them with `cortex-policy approvals`, as the user who made the call and with the same settings"
     return NotDoneError(f"no request `{request_id}`", hint)
 
 

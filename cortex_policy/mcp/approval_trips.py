@@ -128,7 +128,7 @@ class ApprovalTrips:
         if trip is None or trip.deadline <= monotonic():
             raise InputError("its `requestState` is unknown, too old, or was used before; call the tool without one")
         if (trip.tool, trip.arguments) != (tool, _fingerprint(arguments)):
-            raise InputError("its `requestState` is of another call")
+            raise InputError("its `requestState` belongs to another call")
         answer = answers.get(ANSWER_KEY) if isinstance(answers, dict) else None
         if not isinstance(answer, dict) or answer.get("action") != "accept":
             raise InputError("the user of the client did not agree", is_final=True)

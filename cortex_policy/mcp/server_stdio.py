@@ -154,7 +154,7 @@ def _parse_message(line: bytes) -> object:
     except (ValidationError, UnicodeEncodeError):
         message = None
     if message is None or (isinstance(message, JSONRPCNotification) and "id" in document):
-        return _error_for(identifier, INVALID_REQUEST, "the message is no request, notification or response")
+        return _error_for(identifier, INVALID_REQUEST, "the message is not a request, notification or response")
     return message
 
 

@@ -34,7 +34,7 @@ RULES = (
     LintRule("syntax-conflict", ERROR, "it holds conflict markers of a merge", "it holds two grants, and somebody must choose", '<<<<<<< ours\n{"tool": "git"}\n=======\n{"tool": "hg"}\n>>>>>>> theirs', '{"tool": "git"}'),
     LintRule("syntax-key", ERROR, "a key appears twice in one object", "readers differ in which of the two they use", '{"tool": "git", "tool": "hg"}', '{"tool": "git"}'),
     LintRule("syntax-number", ERROR, "a number is malformed, or too large", "JSON knows no NaN and no Infinity, and readers differ on giants", '{"rate": {"perMinute": Infinity}}', '{"rate": {"perMinute": 60}}'),
-    LintRule("syntax-string", ERROR, "a string holds half of a character", "lone surrogates cannot be written as UTF-8", '{"tool": "\\ud800"}', '{"tool": "git"}'),
+    LintRule("syntax-string", ERROR, "a string contains an incomplete character", "lone surrogates cannot be written as UTF-8", '{"tool": "\\ud800"}', '{"tool": "git"}'),
     LintRule("syntax-limit", ERROR, "it is larger or nested deeper than a grant may be", "1 MiB and 64 levels are enough, and more is an attack"),
     LintRule("shape-missing", ERROR, "a key is missing", "a grant names its tool, its actions and its rate", '{"tool": "git", "actions": []}', '{"tool": "git", "actions": [], "rate": {"perMinute": 30}}'),
     LintRule("shape-type", ERROR, "a value is of the wrong type", "it would have to be guessed", '"actions": "tree"', '"actions": ["tree"]'),

@@ -31,7 +31,7 @@ class RateDocument(BaseModel):
     per_minute: Annotated[int, BeforeValidator(_to_integer)] = Field(
         alias="perMinute",
         ge=1,
-        description="How many calls of each action any 60 seconds may hold, over all processes of the user that asks.",
+        description="How many calls of each action are allowed in any 60 seconds, over all processes of one user.",
     )
 
 
@@ -48,7 +48,7 @@ class GrantDocument(BaseModel):
     actions: list[str] = Field(
         description="The actions that are allowed. They are compared exactly, with their case.",
     )
-    rate: RateDocument = Field(description="How often.")
+    rate: RateDocument = Field(description="How often the actions are allowed.")
     args: dict[str, Any] = Field(
         default={}, description="What the arguments of a call must look like: a declaration for each."
     )
@@ -61,7 +61,7 @@ class GrantDocument(BaseModel):
     fs_scope: list[str] = Field(
         default=[],
         alias="fsScope",
-        description="Path prefixes, relative to the root. Each path of a call lies in one of them; `[]` allows any "
+        description="Path prefixes, relative to the root. Each path of a call must be in one of them; `[]` allows any "
         "path.",
     )
 

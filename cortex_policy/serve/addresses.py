@@ -74,7 +74,7 @@ def listen_on_address(text: str, tls: ssl.SSLContext | None) -> Address:
         made.listen(BACKLOG)
     except OSError as error:
         made.close()
-        raise NotDoneError(f"`{text}` cannot be had: {os_error_text(error)}", "name another port") from None
+        raise NotDoneError(f"`{text}` is not available: {os_error_text(error)}", "name another port") from None
     return _network_address(made, host, tls)
 
 
@@ -89,11 +89,13 @@ def inherit_socket(environment: "MutableMapping[str, str]", tls: ssl.SSLContext 
         os.set_inheritable(_FIRST_INHERITED, False)  # noqa: FBT003 - as the standard library has it
         given = socket.socket(fileno=_FIRST_INHERITED)
     except OSError as error:
-        raise UsageError(f"descriptor {_FIRST_INHERITED} is no socket: {os_error_text(error)}") from None
+        raise UsageError(f"descriptor {_FIRST_INHERITED} is not a socket: {os_error_text(error)}") from None
     if given.type != socket.SOCK_STREAM or not given.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         raise UsageError(f"descriptor {_FIRST_INHERITED} does not listen", "use `ListenStream=` and `Accept=no`")
     if given.family not in _FAMILIES:
-        raise UsageError(f"descriptor {_FIRST_INHERITED} listens for no network of ours", "use a path or an IP address")
+        raise UsageError(
+            f"descriptor {_FIRST_INHERITED} is neither a unix socket nor an IP socket", "use a path or an IP address"
+        )
     if given.family == socket.AF_UNIX:
         return Address(given, f"unix:{given.getsockname()}", frozenset(), None, None)
     host = str(given.getsockname()[0])
@@ -128,7 +130,7 @@ def parse_address(text: str) -> tuple[str, int]:
     if not (colon and bare and port.isascii() and port.isdigit() and int(port) <= _MAX_PORT) or (
         ":" in bare and bare == host
     ):
-        raise UsageError(f"`{text}` is no address", "write `127.0.0.1:8930`, `[::1]:8930` or `pdp.example.org:443`")
+        raise UsageError(f"`{text}` is not an address", "write `127.0.0.1:8930`, `[::1]:8930` or `pdp.example.org:443`")
     return bare.lower(), int(port)
 
 

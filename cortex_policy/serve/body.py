@@ -29,7 +29,7 @@ class BodyReader:
         INVARIANT: the caller gives each body back once it is answered.
         """
         if b"content-encoding" in fields:  # a proxy could read another body than we
-            raise RefusedError(400, "a body with a `Content-Encoding` is not read")
+            raise RefusedError(400, "`Content-Encoding` is not supported")
         kind = fields.get(b"content-type", b"")
         if kind != _JSON and kind.partition(b";")[0].strip().lower() != _JSON:
             raise RefusedError(400, "`Content-Type` must be `application/json`")
@@ -60,7 +60,7 @@ class BodyReader:
         if len(parts) > MAX_BYTES:
             raise _too_long()
         if self._held > MAX_HELD:
-            raise RefusedError(503, "too much is asked at once; try again later")
+            raise RefusedError(503, "too many requests at once; try again later")
         return bool(message.get("more_body", False))
 
 

@@ -91,7 +91,7 @@ class Decisions:
         try:
             return await asyncio.get_running_loop().run_in_executor(pool, act_in_time)
         except asyncio.CancelledError:  # connections are closed by now
-            raise RefusedError(503, "the server ends") from None
+            raise RefusedError(503, "the server is shutting down") from None
 
     def _evaluate(self, body: bytes) -> bytes:
         text, code = answer_evaluation(_decode(body), self._answerer.answer_call)
@@ -129,7 +129,7 @@ class Decisions:
 
 def _check_client_waits(end: int) -> None:
     if monotonic_ns() > end:  # INVARIANT: nothing is counted for a client whose time is over
-        raise RefusedError(503, "it takes too long; what was counted so far is counted")
+        raise RefusedError(503, "the request took too long; calls that were counted stay counted")
 
 
 def _decode(body: bytes) -> object:

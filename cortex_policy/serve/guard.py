@@ -111,7 +111,7 @@ class Guard:
         origin = given.get(b"origin")
         origins = (f"http://{host}",) if is_forwarded else self._access.origins
         if origin is not None and origin.decode("latin-1") not in origins:
-            raise RefusedError(403, "pages of another origin may not ask")
+            raise RefusedError(403, "requests from pages of another origin are refused")
         if self._token:
             token = _bearer_token(given.get(b"authorization", b""))
             if not hmac.compare_digest(token, self._token) and not self._may_read_page(scope["path"], token):

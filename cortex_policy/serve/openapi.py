@@ -63,12 +63,12 @@ def _post(summary: str, request: str, answer: str) -> "dict[str, Any]":
 
 
 _ERRORS = {
-    "400": "It is no request.",
+    "400": "The request is invalid.",
     "401": "The bearer token is missing or wrong.",
-    "403": "`Host` or `Origin` is not ours.",
-    "413": "It is too long.",
+    "403": "`Host` or `Origin` is not that of this server.",
+    "413": "The request is too long.",
     "500": "A bug: nothing is allowed.",
-    "503": "Too much is asked at once, or it took too long: nothing is allowed.",
+    "503": "There are too many requests at once, or the request took too long: nothing is allowed.",
 }
 
 

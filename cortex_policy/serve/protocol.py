@@ -176,7 +176,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self.parser.get_http_version() not in _VERSIONS:
             raise HeadError("another protocol")
         if not self.url.startswith(b"/") or self.parser.should_upgrade():
-            raise HeadError("neither a proxy nor a tunnel")
+            raise HeadError("this server is neither a proxy nor a tunnel")
         if len(self.headers) > MAX_HEADERS or (
             self._overhead + self._part_size > MAX_HEAD
             and len(self.url) + sum(len(one) + len(value) for one, value in self.headers) > MAX_HEAD

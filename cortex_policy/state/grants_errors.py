@@ -149,7 +149,7 @@ def _paths_with_problem(problems: "list[TrustProblem]", kind: str) -> list[str]:
 def _hint_to_name_root(root: str, owner: int) -> str:
     """Return the hint for a checkout of another user, where naming the root is enough."""
     name = f"`--root {quoted(root)}` or CORTEX_POLICY_ROOT"
-    return f"if {user_label(owner)} may say what is allowed, name the root with {name}"
+    return f"if {user_label(owner)} may decide what is allowed, name the root with {name}"
 
 
 def _is_mounted_by_kubernetes(path: str) -> bool:

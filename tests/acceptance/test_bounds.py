@@ -129,7 +129,7 @@ def test_a_denial_lists_at_most_a_few_words(root: Path, command: str) -> None:
     ("more", "why"),
     [
         ({"case": [{"name": str(i), "action": "a", "expect": "allowed", "times": 10_000} for i in range(26)]},
-         "its cases make 260,000 calls, and may make 250,000"),
+         "its cases make 260,000 calls, more than the limit of 250,000"),
         ({"tree": {"files": ["/".join(["a"] * 300_000)]}}, "its paths have more than 10,000 parts"),
         ({"tree": {"files": [f"a/b/c/{index}" for index in range(6_000)]}}, "its paths have more than 10,000 parts"),
         ({f"k{index}": 1 for index in range(50_000)}, "it has more problems"),
@@ -158,7 +158,7 @@ def test_a_case_file_whose_values_are_slow_is_refused(root: Path) -> None:
     (tests / "g.cases.json").write_text(json.dumps({"grant": "g", "case": cases}))
     code, out, _ = ran("test")
     assert code == 1
-    assert "take more than 10,000,000 steps in patterns" in out
+    assert "need more than 10,000,000 steps to match patterns" in out
 
 
 def test_a_key_of_many_parts_is_refused(root: Path) -> None:

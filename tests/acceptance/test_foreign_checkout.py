@@ -24,7 +24,7 @@ def test_a_refused_check_says_that_naming_the_root_is_enough(foreign: Path) -> N
     """And it is."""
     done = run("check", "git", "tree", "--path", "docs/x", cwd=foreign)
     assert done.returncode == 22
-    assert f"hint: if user 4321 may say what is allowed, name the root with `--root {foreign}` or " in done.stderr
+    assert f"hint: if user 4321 may decide what is allowed, name the root with `--root {foreign}` or " in done.stderr
     assert run("check", "git", "tree", "--path", "docs/x", "--root", str(foreign), cwd=foreign).returncode == 0
 
 
@@ -49,7 +49,7 @@ def test_the_log_of_another_users_root_warns_in_one_sentence(foreign: Path) -> N
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 2)
     assert done.stderr.splitlines() == [
         "warning: the history belongs to user 4321, who could have changed it",
-        f"hint: if user 4321 may say what is allowed, name the root with `--root {foreign}` or CORTEX_POLICY_ROOT",
+        f"hint: if user 4321 may decide what is allowed, name the root with `--root {foreign}` or CORTEX_POLICY_ROOT",
     ]
     assert run("log", "--root", str(foreign), cwd=foreign).stderr == ""
     assert run("check", "git", "tree", cwd=foreign).stderr.splitlines()[0].endswith(f"`{foreign}` belongs to user 4321")

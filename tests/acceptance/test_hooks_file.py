@@ -121,7 +121,7 @@ def test_two_of_them_are_compared(file: Path, tmp_path: Path) -> None:
     other.write_bytes(MORE)
     assert "hooks.toml\toverall\twidened" in run_command("diff", HOOKS, str(other)).stdout
     assert "narrowed" in run_command("diff", str(other), str(file)).stdout
-    assert "not of one kind" in run_command("diff", "git", HOOKS, code=2).stderr
+    assert "only one of them is a grant" in run_command("diff", "git", HOOKS, code=2).stderr
 
 
 def test_two_stamps_with_hooks_toml_are_merged(file: Path) -> None:

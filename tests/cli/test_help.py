@@ -57,7 +57,9 @@ def test_help_beside_a_call_is_printed_and_allows_nothing(name: str, option: str
     """2, on stderr; as JSON it is an error of usage, and quiet means quiet."""
     done = run_command(name, "git", "tree", option, code=2)
     assert done.stdout == ""
-    assert done.stderr.startswith(f"cortex-policy {name}: `{option}` is not part of a call, so nothing was decided\n")
+    assert done.stderr.startswith(
+        f"cortex-policy {name}: `{option}` is not an option of a call, so nothing was decided\n"
+    )
     assert f"\nUsage: cortex-policy {name} " in done.stderr
     if name == "run":
         return

@@ -27,7 +27,7 @@ def test_a_socket_of_a_server_that_is_starting_is_no_leftover(directory: Path) -
     with socket.socket(socket.AF_UNIX) as starting:
         starting.bind(str(directory / "s"))
         before = (directory / "s").stat().st_ino
-        with pytest.raises(NotDoneError, match="another server starts"):
+        with pytest.raises(NotDoneError, match="another server is starting"):
             UnixListener(str(directory / "s"))
         assert (directory / "s").stat().st_ino == before
     fcntl.flock(lock, fcntl.LOCK_UN)

@@ -167,7 +167,7 @@ def test_a_full_spool_denies_unless_that_is_ignored(
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_ON_ERROR", "ignore")
     with PolicyStore(root, sinks=[sink]) as store:
         assert store.enforce("git", "tree")
-    assert caplog.text.count("an event is not sent") == 1
+    assert caplog.text.count("an event cannot be sent") == 1
     (tmp_path / "spool" / "events-000000000001.jsonl").unlink()
     sink.record(event("there is room"))
     assert "brAInwav: 3 events could not be written to the spool" in caplog.text
@@ -190,7 +190,7 @@ def test_what_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     """Before a call is made."""
     with pytest.raises(UsageError, match="unknown mode"):
         HttpSink("https://bus/", spool=tmp_path / "spool", mode="Batch")
-    with pytest.raises(UsageError, match="sends events where"):
+    with pytest.raises(UsageError, match="would send events unencrypted"):
         HttpSink("http://bus/", spool=tmp_path / "spool")
     with pytest.raises(SpoolError):
         HttpSink("https://bus/", spool=tmp_path / "no" / "where")

@@ -180,7 +180,7 @@ def test_patterns_that_take_too_many_steps_lead_to_no_suggestion(tree: Path) -> 
     with SharedSteps(0):
         done = suggested(tree, lines)
     assert done.suggestions == ()
-    assert {"steps in patterns" in one.why for one in done.unfixable} == {True}
+    assert {"steps to match patterns" in one.why for one in done.unfixable} == {True}
 
 
 def test_a_value_that_a_long_list_lacks_is_not_looked_up_in_a_copy_of_it(tree: Path) -> None:

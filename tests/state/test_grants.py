@@ -54,7 +54,7 @@ def test_a_stranger_may_own_a_root_that_is_named_and_none_that_is_found(own: Pat
         assert read_grant(Root(str(own), named=True), "git")
     error = refused(lambda: read_grant(Root(str(own), named=False), "git"))
     assert error.exit_code == 22
-    naming = f"if user {STRANGER} may say what is allowed, name the root with `--root {own}` or CORTEX_POLICY_ROOT; "
+    naming = f"if user {STRANGER} may decide what is allowed, name the root with `--root {own}` or CORTEX_POLICY_ROOT; "
     assert error.hint.startswith(f"{naming}else fix it with `chown {CALLER} {own} {own}/.cortex ")
     os.chown(own, CALLER, CALLER)
     assert refused(lambda: read_grant(Root(str(own), named=True), "git")).exit_code == 22

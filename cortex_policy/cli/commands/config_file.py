@@ -33,7 +33,7 @@ def _settings_file_of_options(
     from cortex_policy.manage.settings.write import SettingsFile  # noqa: PLC0415 - no other command needs it
 
     if user + project + system > 1:
-        raise UsageError("`--user`, `--project` and `--system` exclude each other", "name one of them")
+        raise UsageError("`--user`, `--project` and `--system` cannot be combined", "use one of them")
     if project:
         return SettingsFile(PROJECT, find_inner_root(root))
     return SettingsFile(SYSTEM if system else USER, find_inner_root_or_none(root))

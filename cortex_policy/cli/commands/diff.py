@@ -89,11 +89,11 @@ def _compare_sides_of_options(old: str | None, new: str | None, root: str | None
     if revision is not None and new is None:
         if old is not None and "/" in old:
             message = f"`{old}` is a file"
-            raise UsageError(message, "with `--against` a grant is named by its id")
+            raise UsageError(message, "with `--against`, name the grant by its id")
         if revision == STAMP:
             return compare_with_stamp(find_inner_root(root), old, track_progress)
         return compare_with_revision(find_inner_root(root), revision, old, track_progress)
     if old is None or new is None or revision is not None:
-        message = "name two grants, or a revision with `--against`, for all grants or for one"
+        message = "name two grants; or compare all grants, or one of them, with `--against REVISION`"
         raise UsageError(message, "see `cortex-policy diff --help`")
     return compare_ids_or_files(old, new, inner_root_path(root))

@@ -76,9 +76,11 @@ def _server_options(
     if not sys.platform.startswith("linux"):
         raise UsageError("`hook serve` needs Linux", "install `cortex-policy hook AGENT` instead")
     if socket is not None and port is not None:
-        raise UsageError("`--socket` and `--port` name two places", "use one of them")
+        raise UsageError("`--socket` and `--port` cannot be combined", "use one of them")
     if (port is None) != (token is None):
-        raise UsageError("`--port` and `--token` need each other", "any user of this host can reach a port")
+        raise UsageError(
+            "`--port` and `--token` must be given together", "without a token, any user of this host could use the port"
+        )
     return ServerOptions(agent, find_inner_root(root).path, socket, port, key, token)
 
 

@@ -12,8 +12,9 @@ def serve(root: RootOption = None) -> None:
     An agent starts it and speaks to it over stdin and stdout. Its tools `check_grant`, `list_grants` and
     `explain_call` give the answers of `check --peek`, `list` and `explain`; they count nothing and change nothing. Each
     grant is a resource, and so is hooks.toml; clients are told of each change as soon as it is written. Relative paths
-    in calls start at the root. It ends when its input ends, or at a signal. It needs `pip install
-    'cortex-policy[mcp]'`.
+    in calls start at the root. It ends when its input ends, or at a signal.
+
+    It needs `pip install 'cortex-policy[mcp]'`.
 
     $ cortex-policy mcp serve --root /srv/repo
     $ claude mcp add grants -- cortex-policy mcp serve --root /srv/repo

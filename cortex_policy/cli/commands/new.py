@@ -67,7 +67,7 @@ def new(
     is_interview = edit.rate is None or not edit.allow
     if is_interview:
         if not is_interactive() or json:
-            raise UsageError("a new grant takes `--allow` and `--rate`", "see `cortex-policy new --help`")
+            raise UsageError("a new grant needs `--allow` and `--rate`", "see `cortex-policy new --help`")
         grant_ids.check_grant_absent(policy_root, new_id)
         edit = new_prompts.ask_missing_fields(new_id, edit)
     text = new_grant_text(edit, new_id)

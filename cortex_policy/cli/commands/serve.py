@@ -105,9 +105,9 @@ def _is_installed(name: str) -> bool:
 
 def _check_options(socket: str | None, tcp: str | None, cert: str | None, key: str | None) -> None:
     if socket is not None and tcp is not None:
-        raise UsageError("`--socket` and `--tcp` name two places", "use one of them")
+        raise UsageError("`--socket` and `--tcp` cannot be combined", "use one of them")
     if (cert is None) != (key is None):
-        raise UsageError("`--cert` and `--key` need each other")
+        raise UsageError("`--cert` and `--key` must be given together")
     if cert is not None and socket is not None:
         raise UsageError("a unix socket has no TLS", "leave out `--cert` and `--key`")
 
@@ -116,7 +116,7 @@ def _print_link(tcp: str | None, token: str | None, *, has_tls: bool, json: bool
     from cortex_policy.serve.page.link import make_link  # noqa: PLC0415 - no other command needs it
 
     if tcp is None or token is None:
-        hint = "repeat `--tcp` and `--token`; a unix socket needs no link: forward it, as docs/serve.md says"
+        hint = "give the server's `--tcp` and `--token` again; for a unix socket, forward it as docs/serve.md says"
         raise UsageError("`--link` needs the address and the token of the server", hint)
     made = make_link(tcp, os.path.abspath(token), has_tls=has_tls)
     if json:
@@ -147,7 +147,9 @@ def _serve(
     address = _listen(name, socket, tcp, tls)
     try:
         if not address.is_unix and token_file is None:
-            raise UsageError("any user of this host can reach the address", "name a file with `--token`")
+            raise UsageError(
+                "without a token, any user of this host could use the address", "name a file with `--token`"
+            )
         secret = read_or_make_secret(token_file) if token_file is not None else ""
         # relative paths of calls start at the root: where the server was started says nothing about its clients
         os.chdir(directory)

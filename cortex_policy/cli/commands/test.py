@@ -58,7 +58,7 @@ def run_test_cases(  # noqa: PLR0913 - one parameter for each option
 
     options = CaseRunOptions(tuple(paths or ()), root, text or "", fail_under, tuple(output or ()), json, watch, update)
     if update and init is None:
-        raise UsageError("`--update` goes with `--init GRANT`", "see `cortex-policy test --help`")
+        raise UsageError("`--update` needs `--init GRANT`", "see `cortex-policy test --help`")
     code = run_test_command(options) if init is None else init_or_update_cases(init, options)
     if code:
         raise typer.Exit(code)

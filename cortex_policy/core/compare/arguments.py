@@ -75,7 +75,7 @@ def _compare_each_argument(old: Grant, new: Grant, names: list[str]) -> tuple[di
             # INVARIANT: what was not looked at to its end is proven neither way
             verdicts[name] = verdict if steps.skipped_searches == refused else BOTH
             refused = steps.skipped_searches
-    why = f"to compare its patterns takes more than {MAX_SHARED_STEPS:,} steps, so that not all is proven"
+    why = f"comparing its patterns takes more than {MAX_SHARED_STEPS:,} steps, so that not everything is proven"
     return verdicts, why if refused else ""
 
 
@@ -151,5 +151,5 @@ def _path_sentence(old: Grant, new: Grant, name: str) -> str:
     if is_no_path == (False, True):
         return "is no longer a path: no scope limits it"
     if is_no_path == (True, False):
-        return "counts as a path now" + ("; `require_path` is met by it" if allows_text(new.args, name) else "")
+        return "counts as a path now" + ("; it satisfies `require_path`" if allows_text(new.args, name) else "")
     return ""

@@ -23,6 +23,7 @@ from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.core.engine import DEFAULTS, normalize_scope
 from cortex_policy.core.model import Grant, Settings
 from cortex_policy.core.scope_prefix import index_of_scopes
+from cortex_policy.core.text import count_with_noun
 
 
 class GrantComparison(Value):
@@ -52,7 +53,7 @@ def grant_summary_text(grant: Grant | None) -> str:
     tool, actions = quote_and_join_words((grant.tool,)), quote_and_join_words(grant.actions)
     where = f"below {quote_and_join_words(grant.fs_scope)}" if grant.fs_scope else "on any path"
     rate = shorten_value(str(grant.rate.per_minute))
-    args = f", {len(grant.args)} arguments declared" if grant.args else ""
+    args = f", {count_with_noun(len(grant.args), 'declared argument')}" if grant.args else ""
     return f"{tool} may {actions} {where}, {rate} a minute, {grant.data_class}{args}"
 
 

@@ -158,7 +158,7 @@ def _check_texts(
 def _name_problems(above: "Keys", rule: "Members", texts: "Texts") -> list[HooksTomlProblem]:
     problems = []
     if not rule.get("tools") and not rule.get("mcp"):
-        message = "it names no tool, so it fits no call"
+        message = "it names no tool, so it matches no call"
         problems.append(HooksTomlProblem(above, WRONG_RULE, message, "add `tools = [...]` or `mcp = [...]`"))
     for index, name in texts.get("mcp", ()):
         server, slash, tool = name.partition("/")
@@ -168,10 +168,12 @@ def _name_problems(above: "Keys", rule: "Members", texts: "Texts") -> list[Hooks
                 HooksTomlProblem((*above, "mcp", index), WRONG_VALUE, message, f"write `{server or '*'}/*`")
             )
     if rule.get("agents") == []:
-        problems.append(HooksTomlProblem((*above, "agents"), WRONG_RULE, "`agents` is empty, so the rule fits no call"))
+        problems.append(
+            HooksTomlProblem((*above, "agents"), WRONG_RULE, "`agents` is empty, so the rule matches no call")
+        )
     for index, agent in texts.get("agents", ()):
         if agent not in AGENTS:
-            message = f"`{agent}` is not an agent that hooks are for"
+            message = f"unknown agent `{agent}`"
             problems.append(
                 HooksTomlProblem((*above, "agents", index), WRONG_VALUE, message, _nearest_word_hint(agent, AGENTS))
             )
@@ -187,7 +189,7 @@ def _tool_problem(above: "Keys", index: int, name: str) -> HooksTomlProblem | No
     else:
         return None
     return HooksTomlProblem(
-        (*above, "tools", index), WRONG_VALUE, f"`{name}` in `tools` fits no tool of an agent", hint
+        (*above, "tools", index), WRONG_VALUE, f"`{name}` in `tools` matches no tool of any agent", hint
     )
 
 
@@ -199,7 +201,7 @@ def _decision_problems(above: "Keys", rule: "Members") -> list[HooksTomlProblem]
                 yield_hint = "remove one of the two"
                 return [HooksTomlProblem((*above, key), WRONG_RULE, message, yield_hint, at_key=True)]
         if "subagents" in rule and rule["decide"] == PASS:
-            message = "a rule with `subagents` may deny or name a grant: it cannot pass"
+            message = 'a rule with `subagents` cannot have `decide = "pass"`'
             return [HooksTomlProblem((*above, "decide"), WRONG_RULE, message, 'write `decide = "deny"`, or a grant')]
         return []
     grant = rule.get("grant")
@@ -225,7 +227,7 @@ def _action_problems(above: "Keys", rule: "Members") -> list[HooksTomlProblem]:
         names = rule.get("tools") or []
         if isinstance(names, list) and all(isinstance(name, str) and name.count("*") == 1 for name in names):
             return []
-        message = "`{tool}` is what `*` stands for, so each name in `tools` needs one `*`"
+        message = "`{tool}` is replaced by what `*` matches, so each name in `tools` needs one `*`"
         return [HooksTomlProblem(keys, WRONG_RULE, message, "name the action, or split the rule")]
     name = action.removeprefix(INPUT_ACTION).removesuffix("}")
     is_input = action.startswith(INPUT_ACTION) and action.endswith("}") and bool(name)
@@ -253,9 +255,9 @@ def _ignore_problems(above: "Keys", texts: "Texts") -> list[HooksTomlProblem]:
     for index, name in texts.get("ignore", ()):
         keys = (*above, "ignore", index)
         if path_condition_of_name(name) != NEVER:
-            message = f"`{name}` is ignored, and is taken for a path by its name"
+            message = f"`{name}` cannot be ignored: its name says that it is a path"
             problems.append(HooksTomlProblem(keys, IGNORED_PATH, message, "remove it: a path is always judged"))
         elif any(label_has_member(label, name) for label in labels):
-            message = f"`{name}` is ignored, and another key of the rule names it"
+            message = f"`{name}` is in `ignore`, but another key of the rule uses it"
             problems.append(HooksTomlProblem(keys, WRONG_RULE, message, "remove it from one of the two"))
     return problems

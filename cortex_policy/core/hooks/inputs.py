@@ -85,7 +85,7 @@ def inputs_to_log(inputs: "Inputs", rules: "HookRules") -> "Inputs":
 
 
 def contains_surrogate(value: object) -> bool:
-    """Whether a name or a text in a value holds half of a character."""
+    """Whether a name or a text in a value contains an incomplete character."""
     left = [value]
     while left:
         part = left.pop()
@@ -181,7 +181,7 @@ def _paths_of_label(label: str, call: "ToolCall") -> "Iterator[PathValue]":
 
 def _require_texts(place: str, value: object) -> "Iterator[PathValue]":
     if value is None:
-        raise InputError(f"the call needs the input `{place}`, which is a path")
+        raise InputError(f"the rule takes its path from the input `{place}`, which the call does not have")
     parts = value if isinstance(value, list) else [value]
     for part in parts:
         if not isinstance(part, str):

@@ -105,7 +105,7 @@ def _read_text_member(document: "Members", key: str, *, is_required: bool = True
     if not isinstance(value, str) or not value:
         raise PayloadError(f"`{key}` is missing, or not a text")
     if has_surrogate(value):
-        raise PayloadError(f"`{key}` holds half of a character")
+        raise PayloadError(f"`{key}` contains an incomplete character")
     return value
 
 

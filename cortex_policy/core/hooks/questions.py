@@ -165,7 +165,7 @@ class _Judge:
         """Raise InputError for a path that leads to a guarded file, as text; note where else it may lead."""
         for path in dict.fromkeys(paths):
             if "\0" in path or has_surrogate(path):
-                raise InputError("a path holds a NUL or half of a character")
+                raise InputError("a path contains a NUL or an incomplete character")
             for spelled in possible_paths(path, self._home):
                 tops = ("",) if spelled.startswith("/") else self._directories
                 for place in [f"{top}/{spelled}" if top else spelled for top in tops]:
@@ -183,7 +183,7 @@ class _Judge:
                 raise InputError(f"rule {index + 1} of the hooks denies `{call.tool}`", is_final=True)
             args = remove_members(call.inputs, frozenset(rule.ignore)) if rule.ignore else call.inputs
             if contains_surrogate(args):
-                raise InputError("an input holds half of a character, which cannot be judged")
+                raise InputError("an input contains an incomplete character, which cannot be judged")
             json_texts = self._read_as_server(rule, args, call)
             values = paths_of_rule(rule, call) if patched is None else patched
             self._raise_if_guarded(path for _, path in values)
@@ -199,7 +199,7 @@ class _Judge:
 
             raise unmapped_tool_error(call, self._rules)
         if last is None and contains_surrogate(call.inputs):
-            raise InputError("an input holds half of a character, which cannot be judged")
+            raise InputError("an input contains an incomplete character, which cannot be judged")
 
     def _read_as_server(self, rule: "HookRule", args: object, call: "ToolCall") -> "dict[str, object] | None":
         """Return what a server may read in texts that the rule does not ignore; None for a tool that no server has."""
@@ -218,7 +218,7 @@ class _Judge:
         from cortex_policy.core.hooks.shell_commands import UNREADABLE, shell_command_denial_text  # noqa: PLC0415 - only for shells
 
         if has_surrogate(command):
-            raise InputError("a command holds half of a character, which cannot be judged")
+            raise InputError("a command contains an incomplete character, which cannot be judged")
         why = shell_command_denial_text(command)
         if quoted and why in ("", UNREADABLE):
             why = shell_command_denial_text(quoted)

@@ -84,7 +84,7 @@ def rules_for_call(call: "ToolCall", rules: "HookRules") -> "list[RuleMatch]":
     first, *others = [list(_fits_of_reading(call, reading, rules)) for reading in readings or (None,)]
     if any(other != first for other in others):
         names = " or ".join(f"`{server or '*'}/{tool}`" for server, tool in list(readings)[:3])
-        raise InputError(f"`{call.tool}` may be {names}, for which the rules differ")
+        raise InputError(f"`{call.tool}` is ambiguous: it may be {names}, and the rules for them differ")
     if any(list(_fits_of_reading(call, reading, rules, str.casefold)) != first for reading in readings):
         raise InputError(f"the rules differ for `{call.tool}` in upper and in lower case", is_final=True)
     return first

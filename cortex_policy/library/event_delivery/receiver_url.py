@@ -42,7 +42,7 @@ def parse_receiver_url(text: str) -> ReceiverUrl:
     if not _HOST.fullmatch(host) or any(len(label) > 63 for label in host.split(".")):  # noqa: PLR2004 - as DNS has it
         raise _not_a_url_error(text, _FORMS)
     if parts.scheme == "http" and not is_loopback_name(host):
-        raise UsageError(f"`{shown}` sends events where others can read them", "use `https`")
+        raise UsageError(f"`{shown}` would send events unencrypted over the network", "use `https`")
     return ReceiverUrl(parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme], target, socket_path, shown)
 
 

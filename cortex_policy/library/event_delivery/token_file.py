@@ -3,6 +3,7 @@
 import os
 import re
 import stat
+from errno import ENOENT
 from shlex import quote
 
 from cortex_policy.core.model import UsageError
@@ -19,7 +20,9 @@ def read_token(path: str) -> str:
     try:
         descriptor = os.open(path, OPEN_FILE)
     except (OSError, ValueError) as error:
-        raise UsageError(f"the token `{path}` cannot be read: {os_error_text(error)}", "it must be no link") from None
+        is_missing = isinstance(error, OSError) and error.errno == ENOENT
+        hint = "write the token alone into this file" if is_missing else "it must not be a link"
+        raise UsageError(f"the token `{path}` cannot be read: {os_error_text(error)}", hint) from None
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & _OTHERS:

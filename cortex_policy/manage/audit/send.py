@@ -89,4 +89,4 @@ def _lock_cursor(path: str) -> Cursor:
     if cursor.try_lock():
         return cursor
     cursor.close()
-    raise NotDoneError(f"another process sends by `{path}`", f"see which with `fuser {quote(path)}`")
+    raise NotDoneError(f"another process is sending, and uses `{path}`", f"see which with `fuser {quote(path)}`")

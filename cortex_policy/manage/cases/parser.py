@@ -168,12 +168,12 @@ class _CaseFileParser:
             self._add_error(f"it has more than {MAX_CASES} cases", ("case",), "write several files")
         if (calls := sum(case.times for case in cases if case is not None)) > MAX_CALLS:
             hint = "use smaller `times`, or several files"
-            self._add_error(f"its cases make {calls:,} calls, and may make {MAX_CALLS:,}", ("case",), hint)
+            self._add_error(f"its cases make {calls:,} calls, more than the limit of {MAX_CALLS:,}", ("case",), hint)
         names: dict[str, int] = {}
         for case in filter(None, cases):
             first = names.setdefault(case.name, case.line)
             if first != case.line:
-                self._add_problem(case.line, f"a case is called `{case.name}` in line {first} already")
+                self._add_problem(case.line, f"the name `{case.name}` is already used in line {first}")
         return self._build_file(known, tuple(filter(None, cases)))
 
     def _build_file(self, known: "dict[str, Any]", cases: tuple[Case, ...]) -> CaseFile:
@@ -182,7 +182,7 @@ class _CaseFileParser:
         directories = tree.all_directories()
         for case in cases:
             if case.cwd and case.cwd.rstrip("/") not in directories:
-                why = f"`{case.cwd}` is not a directory of the tree"
+                why = f"`cwd` is `{case.cwd}`, which is not a directory of `[tree]`"
                 self._add_problem(case.line, why, "name it in `directories`")
         grant_line, complete_line = (
             self._lines.line_of((name,) if name in known else ()) for name in ("grant", "complete")
@@ -211,7 +211,9 @@ class _CaseFileParser:
         faults = list(islice(tree.find_errors(), MAX_ERRORS))
         for why in faults:
             self._add_error(
-                why, ("tree",), "a path of the tree is relative, plain, and lies below no file or link of it"
+                why,
+                ("tree",),
+                "a path in `[tree]` must be relative, without `.` and `..`, and not below a file or a link",
             )
         return FileTree() if faults else tree
 
@@ -227,7 +229,7 @@ class _CaseFileParser:
             if len(self._errors) > MAX_ERRORS:
                 break
             if name not in members:
-                self._add_error(f"`{name}` is unknown here", (*keys, name), _name_hint(name, members))
+                self._add_error(f"unknown key `{name}`", (*keys, name), _name_hint(name, members))
             elif not members[name][0](value):
                 hint = _name_hint(value, EXPECTABLE_REASONS) if name == "expect" and isinstance(value, str) else ""
                 self._add_error(f"`{name}` must be {members[name][1]}", (*keys, name), hint)
@@ -247,4 +249,4 @@ class _CaseFileParser:
 
 def _name_hint(word: str, known: "Mapping[str, object]") -> str:
     closest = closest_word(word.lower(), list(known))
-    return did_you_mean(closest) if closest else f"there is {', '.join(known)}"
+    return did_you_mean(closest) if closest else f"known names: {', '.join(known)}"

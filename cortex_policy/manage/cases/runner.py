@@ -79,8 +79,8 @@ def run_case_file(file: CaseFile, subject: GrantUnderTest) -> FileResult:
             leave_if_received()
             results.append(run.run_case(case))
             if steps.is_used_up:
-                why = f"up to `{case.name:.100}` the cases take more than {MAX_SHARED_STEPS:,} steps in patterns"
-                raise NotDoneError(why, "give shorter values, or have fewer of these cases")
+                why = f"the cases up to `{case.name:.100}` need more than {MAX_SHARED_STEPS:,} steps to match patterns"
+                raise NotDoneError(why, "use shorter values, or fewer such cases")
     if file.is_complete and not any(result.failures for result in results):
         results += _fail_for_missing_coverage(file, subject, run.seen)
     return FileResult(file.file, file.grant_id, tuple(results), (), tuple(run.seen), file.own_line)
@@ -142,7 +142,9 @@ class _CaseRunner:
         root = self._root
         self._paths += sum(1 for _ in path_arguments(self._subject.grant, case.args))
         if self._paths > MAX_PATHS:
-            raise NotDoneError(f"up to `{case.name:.100}` the cases have more than {MAX_PATHS:,} paths", "give fewer")
+            raise NotDoneError(
+                f"the cases up to `{case.name:.100}` have more than {MAX_PATHS:,} paths in all", "give fewer"
+            )
         paths = resolve_path_arguments(
             self._subject.grant, root.origin, case.args, root.protected, root.start_directory(case.cwd)
         )

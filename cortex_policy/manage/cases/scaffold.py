@@ -45,7 +45,7 @@ def write_first_cases(root: Root, grant_id: str) -> FirstCases:
     except FileExistsError as error:
         where = display_path(f"{root.cases_path}/{error.filename}")
         hint = f"run it with `cortex-policy test {quote(where)}`, or add `--update` to write its generated cases again"
-        raise NotDoneError(f"`{where}` is there already", hint) from None
+        raise NotDoneError(f"`{where}` exists already", hint) from None
     except OSError as error:
         raise NotDoneError(f"`{file.file}` cannot be written: {os_error_text(error)}") from None
     return FirstCases(file.file, len(file.cases), coverage)

@@ -78,7 +78,7 @@ def _raise_if_not_generated(old: CaseFile, grant_id: str) -> None:
         raise NotDoneError(f"`{old.file}` does not say which of its cases were generated", hint)
     if old.settings != Settings():
         hint = "move your cases for these settings to a file of their own"
-        raise NotDoneError(f"`{old.file}` has `[settings]`, and cases are generated without", hint)
+        raise NotDoneError(f"`{old.file}` has `[settings]`, but generated cases have none", hint)
 
 
 def _raise_if_file_changed(directory: PolicyDirectory, name: str, data: bytes) -> None:

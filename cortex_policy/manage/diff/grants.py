@@ -81,7 +81,8 @@ def compare_ids_or_files(old: str, new: str, root: str | None = None) -> PolicyD
     (name, before, faults), (new_name, after, more) = _read_side(old, root), _read_side(new, root)
     if HOOKS in (name, new_name) and name != new_name:
         raise UsageError(
-            f"`{old}` and `{new}` are not of one kind", f"compare two grants, or two files called `{HOOKS}`"
+            f"`{old}` and `{new}` cannot be compared: only one of them is a grant",
+            f"compare two grants, or two files called `{HOOKS}`",
         )
     change = compare_versions(new_name, before, after, _settings_of_root(root))
     return PolicyDiff((change,), 0, tuple(summarize_faults(list(dict.fromkeys([*faults, *more])))))

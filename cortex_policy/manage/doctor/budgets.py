@@ -56,7 +56,9 @@ def _socket_result(directory: str) -> CheckResult:
     except OSError:  # the server does not answer either
         is_open = False
     if is_open:
-        message = f"everyone can listen in `{directory}` while the server is down: put its socket elsewhere"
+        message = (
+            f"while the server is down, any user can listen in its place in `{directory}`: put its socket elsewhere"
+        )
         return CheckResult("budget-socket", WARNING, message, f"ls -ld {quote(directory)}")
     return CheckResult("budget-socket", OK, f"not everyone can put a socket into `{directory}`")
 
@@ -122,7 +124,7 @@ def _clock_result(facts: ServerFacts) -> CheckResult:
     difference = facts.clock_difference_seconds
     if abs(difference) > TOLERANCE_SECONDS:
         message = (
-            f"the clock of the server differs by {difference:+.0f} seconds: budgets go by it, the audit log by this one"
+            f"the server's clock differs by {difference:+.0f} seconds: budgets use it, the audit log uses this host's"
         )
         return CheckResult("budget-clock", WARNING, message, "sudo timedatectl set-ntp true")
     return CheckResult("budget-clock", OK, "the clock of the server is as this one")
@@ -135,7 +137,7 @@ def _lock_result(settings: Settings) -> CheckResult:
     missing = [name for name in agreed if name not in locked]
     if "budgets.url" in locked and missing:
         names = ", ".join(f"`{name}`" for name in missing)
-        message = f"the system locks `budgets.url`, and not {names}: a user may count apart"
+        message = f"the system locks `budgets.url`, but not {names}: a user could count in other budgets"
         return CheckResult("budget-lock", WARNING, message, "sudo cortex-policy config edit --system")
     return CheckResult("budget-lock", OK, "the system locks all that hosts must agree on, or nothing")
 

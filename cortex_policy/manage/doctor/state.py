@@ -55,7 +55,7 @@ def _check_lock(state_dir: str) -> CheckResult:
             file.flush()
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _can_lock(file.name):
-                message = f"locks do not exclude others in `{place}`: budgets would not be exact"
+                message = f"locks do not work in `{place}`: budgets would not be exact"
                 return CheckResult("lock", PROBLEM, message, f"findmnt -T {quote(place)}")
     except OSError as error:
         return CheckResult(

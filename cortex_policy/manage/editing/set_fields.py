@@ -113,7 +113,7 @@ def _edit_actions(actions: tuple[str, ...], edit: GrantEdit) -> tuple[str, ...]:
     for action in added:
         if "," in action and not any("," in known for known in actions):
             options = " ".join(f"--allow {word}" for word in action.split(",") if word)
-            hint = f"name each action by itself, as in `{options}`; a comma in a name takes an editor"
+            hint = f"name each action by itself, as in `{options}`; only `cortex-policy edit` allows a comma in a name"
             raise UsageError(f"`{action}` would be one action with a comma in its name", hint)
     for action in edit.revoke:
         if action not in present:
@@ -137,7 +137,7 @@ def _edit_args(args: "Mapping[str, object]", edit: GrantEdit) -> "dict[str, obje
     for name in edit.drop_args:
         if name not in args:
             hint = _list_hint("arguments", name, tuple(args))
-            raise UsageError(f"`{name}` is not declared, so it cannot be dropped", hint)
+            raise UsageError(f"`{name}` is not declared, so it cannot be removed", hint)
     return {name: args[name] for name in args if name not in edit.drop_args} | dict(edit.declare)
 
 

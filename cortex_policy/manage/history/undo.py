@@ -156,7 +156,7 @@ def _find_plan(root: Root, stamp: "Stamp | None", request: UndoRequest, read: "R
     if request.id is not None:
         check_policy_name(request.id)
         if request.version is not None:
-            raise UsageError("an id and `--to` do not go together", "leave out one of them")
+            raise UsageError("an id and `--to` cannot be combined", "leave out one of them")
     if stamp is None:
         hint = f"make one with `cortex-policy stamp write{root_option(root)}`"
         raise NotDoneError("there is no stamp, so the last write is not known", hint)
@@ -237,6 +237,8 @@ def _read_unchanged(root: Root, grant_id: str, expected: str | None, read: "Read
     data = read(grant_id)
     if digest_or_none(data) != expected:
         raise GrantError(
-            STAMP_MISMATCH, f"`{grant_id}` is not what its last write left", hand_edit_hint(root_option(root), grant_id)
+            STAMP_MISMATCH,
+            f"`{grant_id}` was changed after its last write",
+            hand_edit_hint(root_option(root), grant_id),
         )
     return data

@@ -151,7 +151,7 @@ def last_undoable_entry(root: Root, stamp: Stamp, grant_id: str | None) -> Histo
         return _require_undoable(root, beyond, later)
     hint = f"{_KNOWN_WRITES_HINT}{root_option(root)}`"
     if grant_id is not None:
-        raise NotDoneError(f"the history does not know a write of `{grant_id}` that led here", hint)
+        raise NotDoneError(f"the history has no write that explains the present text of `{grant_id}`", hint)
     one = f"undo the last known write of a grant with `cortex-policy undo GRANT{root_option(root)}`"
     raise NotDoneError(f"the history does not know how version {stamp.version} was made", f"{hint}; {one}")
 

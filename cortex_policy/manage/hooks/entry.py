@@ -62,7 +62,9 @@ def hook_command_words(target: HookTarget, root: str) -> tuple[str, ...]:
     the variable that its agent sets; only a shell replaces it.
     """
     if target.level == PROJECT and target.agent not in PROJECT_AGENTS:
-        raise NotDoneError(f"{AGENT_FILES[target.agent].title} does not tell a hook its project", "use `--user`")
+        raise NotDoneError(
+            f"{AGENT_FILES[target.agent].title} does not tell a hook in which project it runs", "use `--user`"
+        )
     python, script = interpreter_and_script()
     home = () if target.level == MANAGED else (f"HOME={_require_home()}",)
     words = ("/usr/bin/env", "-i", *home, python, "-I", script, "hook", target.agent)

@@ -45,7 +45,7 @@ def find_member(node: JsonNode, key: str) -> JsonNode | None:
     """Return the member of a key, None if there is none; raise NotDoneError if it is there twice."""
     found = [child for child in node.children if child.key == key]
     if len(found) > 1:
-        raise NotDoneError(f"`{key}` is there twice", "remove one of them")
+        raise NotDoneError(f"`{key}` appears twice", "remove one of them")
     return found[0] if found else None
 
 

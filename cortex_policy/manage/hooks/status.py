@@ -163,5 +163,5 @@ def _note_sentences(agent: str, read: list[InstalledHook]) -> tuple[str, ...]:
         return ()
     files = join_words_that_fit(tuple(f"`{hook.file}`" for hook in read))
     return (
-        f"{AGENT_FILES[agent].title} may run {len(read)} lines for each call, and the call is counted once: {files}",
+        f"{AGENT_FILES[agent].title} may run {len(read)} lines for each call, but the call is counted once: {files}",
     )

@@ -102,7 +102,7 @@ def find_writable_repository(path: str) -> str:
     while not os.path.lexists(f"{top.rstrip('/')}/.git"):
         if top == "/":
             raise NotDoneError(
-                f"`{path}` is not in a git repository", "make one with `git init`, and ask for its hooks again"
+                f"`{path}` is not in a git repository", "make one with `git init`, then run the command again"
             )
         top = os.path.dirname(top)
     may_write = os.access(top, os.W_OK, effective_ids=os.access in os.supports_effective_ids)

@@ -88,7 +88,7 @@ def _receive_results(pipe: "BinaryIO") -> "list[Result]":
     try:
         results: list[Result] | str = pickle.load(pipe)  # noqa: S301 - from our own child
     except EOFError:
-        message = "a process that had a part of the work was ended"
+        message = "a worker process was killed"
         raise NotDoneError(message, "try again") from None
     if isinstance(results, str):
         raise RuntimeError(results)  # noqa: TRY004 - a bug, reported as in the child

@@ -46,7 +46,7 @@ def find_shared_budget_problems(reports: "list[Pair]", inspector: "FileInspector
         for other, key in sorted(shared.items()):
             message = f"it shares the budget `{key}` with `{other}`"
             problem = UnlocatedProblem(
-                "budget-shared", message, "name another tool, if each is to have its own", "/tool"
+                "budget-shared", message, "name another tool, if each should have a budget of its own", "/tool"
             )
             with suppress(OSError, GrantError):  # removed or changed since it was inspected
                 data = inspector.read(target)

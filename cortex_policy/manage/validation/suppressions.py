@@ -81,7 +81,7 @@ class Suppressions:
             for pattern, word in project.suppressions:
                 is_reported = "settings-unused" in project.codes and expand_code(word) <= project.codes
                 if is_reported and (root, pattern, word) not in used:
-                    message = f"`{word}` is suppressed for `{pattern}`, and not found there"
+                    message = f"`{word}` is suppressed for `{pattern}`, but not found there"
                     yield file_problem(
                         display_path(settings_file(PROJECT, root)), "settings-unused", message, "remove it"
                     )

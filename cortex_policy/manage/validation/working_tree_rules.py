@@ -115,4 +115,4 @@ def find_schema_link_problems(
         yield UnlocatedProblem("key-schema", f"`{link}` leads nowhere", hint, "/$schema")
     elif is_in_place and not is_ours:
         hint = f"editors use it; the schema of this program is `{LINK}`, which {install} writes"
-        yield UnlocatedProblem("key-other-schema", f"`{link}` is another schema", hint, "/$schema")
+        yield UnlocatedProblem("key-other-schema", f"`{link}` is a different schema", hint, "/$schema")

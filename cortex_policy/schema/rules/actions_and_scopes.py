@@ -89,7 +89,7 @@ def find_missing_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
             break
     if grant.data_class == "sensitive":
         yield UnlocatedProblem(
-            "scope-sensitive", "its data is sensitive, and it may be asked for any path", hint, "/dataClass"
+            "scope-sensitive", "its data is sensitive, but no scope limits its paths", hint, "/dataClass"
         )
 
 

@@ -57,7 +57,7 @@ def find_slow_or_unmatchable_patterns(subject: "LintSubject") -> "Iterator[Unloc
                 work.spend(moves)
             except TooMuchWorkError:
                 message = f"the patterns behind that of `{name}` are too much work to look for slow ones"
-                yield UnlocatedProblem("arg-pattern", message, "have fewer in one grant", json_pointer(*steps))
+                yield UnlocatedProblem("arg-pattern", message, "use fewer patterns in one grant", json_pointer(*steps))
                 return
 
 
@@ -100,7 +100,7 @@ def _pattern_problem(parsed: "Pattern", longest: int, work: WorkLimit) -> tuple[
         return "that no value matches", "every value of the argument is denied; say so with `enum: []` if that is meant"
     if can_exceed_step_limit(parsed, longest, work):
         what = f"that needs more than {MAX_STEPS:,} steps for a value of {longest:,} characters, which is then denied"
-        return what, "let fewer parts of it be open at one time, or give a `maxLength`"
+        return what, "use fewer repetitions and alternatives, or give a `maxLength`"
     if value := find_slow_value(parsed, work):
         shown = f"`{value[:_MAX_SHOWN]}{'...' if len(value) > _MAX_SHOWN else ''}`"
         what = f"for which engines that backtrack try over {MAX_WAYS:,} ways with {len(value):,} characters, as {shown}"

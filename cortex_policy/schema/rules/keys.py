@@ -23,8 +23,8 @@ PER_MINUTE = "perMinute"
 _GRANT_KEY_SET = frozenset(GRANT_KEYS)
 ENFORCED_HINT = "only tool, actions, args, dataClass, rate.perMinute and fsScope are enforced"
 _LIST_HINT = "list what is allowed in `actions` and `fsScope` instead"
-_REMOVE_HINT = "take the grant away instead, with `cortex-policy remove`"
-_RATE_HINT = 'the one rate is "perMinute"'
+_REMOVE_HINT = "remove the grant instead, with `cortex-policy remove`"
+_RATE_HINT = 'the only rate is "perMinute"'
 # what reads like a restriction, without case, `_` and `-`, and what to do instead
 UNENFORCED_KEYS = {
     **dict.fromkeys(("enabled", "disabled", "disable", "active", "inactive", "paused", "revoked"), _REMOVE_HINT),

@@ -16,7 +16,7 @@ def make_link(address: str, token_file: str, *, has_tls: bool) -> str:
     """
     host, port = parse_address(address)
     if port == 0:
-        raise UsageError("port 0 is no port of a running server", "name the port that it has printed")
+        raise UsageError("a running server has no port 0", "name the port that it has printed")
     # root may open the page of a service, whose token belongs to the user of the service
     token = read_secret(token_file, is_any_owner=os.geteuid() == 0)
     if not has_tls:  # at another number of `localhost`, another user may have the same port, and browsers try both

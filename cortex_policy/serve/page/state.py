@@ -40,7 +40,7 @@ class PageState:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, find, end)
         except asyncio.CancelledError:  # connections are closed by now
-            raise RefusedError(503, "the server ends") from None
+            raise RefusedError(503, "the server is shutting down") from None
 
     def close(self) -> None:
         """Let the thread end what it does."""
@@ -52,7 +52,7 @@ class PageState:
             return kept[1]
         begin = max(monotonic(), self._rests_until)
         if begin > end:
-            raise RefusedError(503, "it takes too long")
+            raise RefusedError(503, "reading the state took too long")
         sleep(max(0.0, begin - monotonic()))
         body = self._render(find)
         now = monotonic()

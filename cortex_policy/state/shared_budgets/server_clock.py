@@ -58,7 +58,7 @@ class ServerClock:
         self.down_until_ns: int = down_until_ns
 
     def is_in_retry_pause(self, now_ns: int) -> bool:
-        """Return whether the server did not answer just before; a pause is never longer than it can be."""
+        """Return whether the server did not answer a moment ago; a pause is never longer than it can be."""
         return now_ns < self.down_until_ns <= now_ns + PAUSE_NS
 
     def bounds_us(self, now_ns: int, delay_ns: int = 0) -> tuple[int, int, int]:

@@ -97,9 +97,9 @@ def connection_error(error: OSError, shown: str, timeout_ms: int) -> BudgetServe
 
 
 def pause_error(shown: str) -> BudgetServerError:
-    """Return the error for a server that is not asked, as it did not answer just before."""
+    """Return the error for a server that is not asked, as it did not answer a moment ago."""
     return BudgetServerError(
-        STATE_UNAVAILABLE, f"{_SERVER} at `{shown}` did not answer just before", "try again in a second"
+        STATE_UNAVAILABLE, f"{_SERVER} at `{shown}` did not answer a moment ago", "try again in a second"
     )
 
 

@@ -122,7 +122,7 @@ def test_one_process_sends_at_a_time(server: Receiver, log: Path) -> None:
         assert follower.stdout is not None
         assert json.loads(follower.stdout.readline())["delivered"] == 1
         done = run("audit", "send", server.url("follow"), code=3)
-        assert "another process sends" in done.stderr
+        assert "another process is sending" in done.stderr
         log.rename(f"{log}.1")
         call()
         call()

@@ -61,7 +61,7 @@ def test_without_a_root_the_other_settings_count(tmp_path: Path, mine: Path, mon
     ("words", "code", "said"),
     [
         (("set", "sensitve", "ask"), 2, "did you mean `sensitive`?"), (("set", "stamp", "on"), 2, "`off` or `require`"),
-        (("get", "stamps"), 2, "did you mean `stamp`?"), (("set", "stamp", "off", "--user", "--project"), 2, "exclude each other"),
+        (("get", "stamps"), 2, "did you mean `stamp`?"), (("set", "stamp", "off", "--user", "--project"), 2, "cannot be combined"),
         (("edit",), 3, "an editor needs a terminal"), (("set", "validate.suppress", "x", "--project"), 2, "config edit --project"),
     ],
 )  # fmt: skip

@@ -99,8 +99,8 @@ def test_json_is_one_object(root: Path) -> None:
         (("set", "\x1b[31m", "--rate", "1"), 20, r"`\x1b[31m` cannot be an id"),
         (("set", "gti", "--rate", "1"), 20, "did you mean `git`?"),
         (("set", "broken", "--rate", "1"), 21, "broken.json:1:1`: `{` is never closed"),
-        (("new", "x", "--rate", "1"), 2, "a new grant takes `--allow` and `--rate`"),
-        (("new", "x", "--allow", "a"), 2, "a new grant takes `--allow` and `--rate`"),
+        (("new", "x", "--rate", "1"), 2, "a new grant needs `--allow` and `--rate`"),
+        (("new", "x", "--allow", "a"), 2, "a new grant needs `--allow` and `--rate`"),
         (("new", "../x", "--allow", "a", "--rate", "1"), 2, "`../x` cannot be an id"),
         (("new", "x", "--allow", "a", "--rate", "1"), 3, "add `--allow-widening`"),
         (("new", "git", "--allow", "a", "--rate", "1", "--allow-widening"), 3, "`git` exists already"),
@@ -235,7 +235,7 @@ def test_without_a_terminal_for_the_meaning_no_question_is_asked(root: Path) -> 
         child = pexpect.spawn("bash", ["-c", shell, sys.executable, str(root / "seen")], encoding="utf-8", timeout=30)
         child.expect(pexpect.EOF)
         child.close()
-        assert (child.exitstatus, "add" in child.before or "takes" in child.before) in {(3, True), (2, True)}
+        assert (child.exitstatus, "add" in child.before or "needs" in child.before) in {(3, True), (2, True)}
     assert grant_file(root, "git").read_bytes() == before
 
 

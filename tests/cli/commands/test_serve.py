@@ -17,21 +17,21 @@ from tests.support.command import PROGRAM, result_of, run_command
 @pytest.mark.parametrize(
     ("words", "code", "why"),
     [
-        (["--socket", "a", "--tcp", "127.0.0.1:1"], 2, "name two places"),
+        (["--socket", "a", "--tcp", "127.0.0.1:1"], 2, "cannot be combined"),
         (["--tcp", "127.0.0.1:0"], 2, "name a file with `--token`"),
         (["--tcp", "10.1.2.3:1", "--token", "t"], 2, "it needs TLS"),
         (["--tcp", "0.0.0.0:1", "--token", "t"], 2, "every address of this host"),
         (["--tcp", "[::]:1", "--token", "t"], 2, "every address of this host"),
-        (["--tcp", "127.0.0.1", "--token", "t"], 2, "is no address"),
-        (["--tcp", "::1:80", "--token", "t"], 2, "is no address"),
-        (["--tcp", "127.0.0.1:65536", "--token", "t"], 2, "is no address"),
-        (["--tcp", "127.0.0.1:0", "--token", "t", "--cert", "c"], 2, "need each other"),
+        (["--tcp", "127.0.0.1", "--token", "t"], 2, "is not an address"),
+        (["--tcp", "::1:80", "--token", "t"], 2, "is not an address"),
+        (["--tcp", "127.0.0.1:65536", "--token", "t"], 2, "is not an address"),
+        (["--tcp", "127.0.0.1:0", "--token", "t", "--cert", "c"], 2, "given together"),
         (["--socket", "s", "--cert", "c", "--key", "k"], 2, "a unix socket has no TLS"),
         (["--tcp", "127.0.0.1:0", "--token", "t", "--cert", "c", "--key", "k"], 3, "no such file"),
         (["--tcp", "127.0.0.1:0", "--token", "no/such/file"], 3, "mkdir -m 700"),
         (["--workers", "0"], 2, "workers"),
-        (["--link"], 2, "a unix socket needs no link"),
-        (["--link", "--tcp", "127.0.0.1:1"], 2, "repeat `--tcp` and `--token`"),
+        (["--link"], 2, "for a unix socket"),
+        (["--link", "--tcp", "127.0.0.1:1"], 2, "give the server's `--tcp` and `--token` again"),
         (["--link", "--tcp", "127.0.0.1:0", "--token", "t"], 2, "name the port that it has printed"),
         (["--link", "--tcp", "127.0.0.1:1", "--token", "missing"], 3, "no such file"),
         (["--root", "/nowhere"], 25, "/nowhere"),
@@ -82,7 +82,7 @@ def test_a_socket_that_systemd_has_not_given_is_an_error_of_its_unit(root: Path)
     argv = [sys.executable, "-c", starter, *PROGRAM, "serve", "--root", str(root)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "descriptor 3 is no socket" in done.stderr
+    assert "descriptor 3 is not a socket" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -105,11 +105,11 @@ def test_a_port_of_systemd_needs_what_every_port_needs(root: Path, host: str, wo
 
 
 def test_a_link_names_the_address_of_the_server_by_its_own_words(root: Path) -> None:
-    """Nothing else is printed, so that it can be piped; with a certificate it is that of TLS."""
+    """Nothing else is printed, so that it can be piped; with a certificate it is that of TLS, by name."""
     token = root / "token"
     token.write_text("t" * 40)
     token.chmod(0o600)
     words = ["serve", "--link", "--tcp", "LocalHost:8930", "--token", "token"]
-    assert re.fullmatch(r"http://localhost:8930/#[0-9a-f]{16}\.[0-9a-f]{32}\n", run_command(*words).stdout)
+    assert re.fullmatch(r"http://127\.0\.0\.1:8930/#[0-9a-f]{16}\.[0-9a-f]{32}\n", run_command(*words).stdout)
     link = json.loads(run_command(*words, "--cert", "c", "--key", "k", "--json").stdout)["link"]
     assert link.startswith("https://localhost:8930/#")

@@ -64,7 +64,7 @@ def test_an_argument_becomes_a_path() -> None:
     (("--arg", "lines=intger"), "did you mean `integer`?"),
     (("--arg", "lines=integer,minimun=1"), "did you mean `minimum`?"),
     (("--arg", "ref=string,pattern=a{1,3}"), r"a comma inside of a value is `\,`"),
-    (("--drop-arg", "lines"), "`lines` is not declared, so it cannot be dropped"),
+    (("--drop-arg", "lines"), "`lines` is not declared, so it cannot be removed"),
     (("--arg", "x=string", "--drop-arg", "x"), "the argument `x` is given twice"),
 ])  # fmt: skip
 def test_a_wrong_declaration_changes_nothing(root: Path, words: tuple[str, ...], said: str) -> None:

@@ -56,10 +56,10 @@ def test_a_first_file_covers_its_grant_and_passes() -> None:
     run("--fail-under", "100", code=1)
     run("--init", "model-gateway")
     assert run("--fail-under", "100").stdout.endswith("all pass; coverage 100%\n")
-    assert "is there already" in run("--init", "git", code=3).stderr
+    assert "exists already" in run("--init", "git", code=3).stderr
     assert run("--init", "nobody", code=20).stderr
     assert run("--init", "git", "--watch", code=2).stderr
-    assert "`--update` goes with `--init GRANT`" in run("--update", code=2).stderr
+    assert "`--update` needs `--init GRANT`" in run("--update", code=2).stderr
 
 
 def test_generated_cases_are_written_again_after_a_change(root: Path) -> None:

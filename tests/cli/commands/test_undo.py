@@ -120,12 +120,12 @@ def test_the_word_is_asked_for_on_a_terminal(written: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["git", "--to", "1"], 2, "do not go together"),
+        (["git", "--to", "1"], 2, "cannot be combined"),
         (["--to", "-1"], 2, "--to"),
         (["../x"], 20, "cannot be an id"),
         (["--to", "9"], 3, "the stamp is at version 4, not at version 9 yet"),
         (["--to", "0"], 3, "version 1 stamped grants that had no stamp"),
-        (["nothing"], 3, "does not know a write of `nothing`"),
+        (["nothing"], 3, "explains the present text of `nothing`"),
     ],
 )
 def test_undo_says_why_it_cannot_undo(written: Path, words: list[str], code: int, said: str) -> None:

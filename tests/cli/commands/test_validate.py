@@ -113,9 +113,9 @@ def test_several_formats_come_from_one_run(root: Path) -> None:
     ("words", "said"),
     [
         (["--output", "xml"], "unknown format `xml`"),
-        (["--output", "json", "--output", "text"], "is named once"),
-        (["--output", "json=a", "--output", "sarif=a"], "is named once"),
-        (["--output", "json="], "is named once"),
+        (["--output", "json", "--output", "text"], "can be named only once"),
+        (["--output", "json=a", "--output", "sarif=a"], "can be named only once"),
+        (["--output", "json="], "can be named only once"),
         (["--select", "scope-ded"], "did you mean `scope-dead`"),
         (["--ignore", "x"], "unknown rule `x`"),
         (["-", "-"], "can be read once"),

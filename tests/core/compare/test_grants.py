@@ -107,7 +107,7 @@ TEXT = {"type": "string"}
         ({}, {"path": {"const": {"a": 1}}}, WIDENED, None),
         ({}, {"a": {"enum": []}}, NARROWED, None),
         ({"a": {"type": "object"}}, {"a": {"const": {"b": 1}}}, WIDENED, None),
-        ({"a": TEXT}, {"a": {**TEXT, "format": "path"}}, WIDENED, 'a takes `format` "path", counts as a path now; `require_path` is met by it'),
+        ({"a": TEXT}, {"a": {**TEXT, "format": "path"}}, WIDENED, 'a takes `format` "path", counts as a path now; it satisfies `require_path`'),
         ({"a": {"type": "integer"}}, {"a": {"type": "integer", "format": "path"}}, NARROWED, 'a takes `format` "path", counts as a path now'),
         ({"log_file": {}}, {"log_file": {"format": "path"}}, NARROWED, 'log_file takes `format` "path"'),
         ({"path": {**TEXT, "format": "not-path"}}, {"path": TEXT}, WIDENED, None),
@@ -129,7 +129,7 @@ TEXT = {"type": "string"}
         ({"a": None}, {"a": {"type": "x"}}, SAME, "a is declared with `type`, which cannot be enforced: no call may give it"),
         ({"a": 3}, {"a": {"type": "null"}}, WIDENED, 'a is declared as {"type": "null"}'),
         ({"a": {"enum": []}}, {}, WIDENED, "a is no longer declared"),
-        ({}, {"a": {"format": "path"}}, WIDENED, 'a is declared as {"format": "path"}; `undeclared_args` allows it now, counts as a path now; `require_path` is met by it'),
+        ({}, {"a": {"format": "path"}}, WIDENED, 'a is declared as {"format": "path"}; `undeclared_args` allows it now, counts as a path now; it satisfies `require_path`'),
         ({"a": {"format": "path"}}, {"a": {}}, WIDENED, 'a drops `format` "path", is no longer a path: no scope limits it'),
         ({"a": {"items": {"format": "path"}}}, {"a": {"items": {}}}, WIDENED, None),
         ({}, {"path": {"format": "not-path"}}, WIDENED, 'path is declared as {"format": "not-path"}, is no longer a path: no scope limits it'),
@@ -163,7 +163,7 @@ def test_a_grant_that_allows_nothing_is_compared_as_a_whole() -> None:
         "grant", "new: git-map may tree, search below docs, 30 a minute, internal",
     )  # fmt: skip
     assert grant_summary_text(changed(fs_scope=(), args={"a": {}})).endswith(
-        "on any path, 30 a minute, internal, 1 arguments declared"
+        "on any path, 30 a minute, internal, 1 declared argument"
     )
     assert grant_summary_text(empty) == "nothing"
 
@@ -390,7 +390,7 @@ def test_comparisons_that_take_too_many_steps_prove_nothing(before: dict[str, An
     with SharedSteps(0):
         verdict, sentence = became("args", *grants)
     assert verdict == BOTH
-    assert sentence.endswith("steps, so that not all is proven")
+    assert sentence.endswith("steps, so that not everything is proven")
 
 
 def test_arguments_that_may_allow_more_are_reported_first() -> None:

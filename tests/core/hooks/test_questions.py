@@ -139,7 +139,7 @@ def test_a_server_that_the_agent_does_not_name_may_be_any_that_a_rule_denies() -
     for server in ("files", "fil*", "*les"):
         deny = f'[[rule]]\nmcp = ["{server}/read"]\ndecide = "deny"\n'
         every = '[[rule]]\nmcp = ["*/*"]\ndecide = "pass"\n'
-        assert "for which the rules differ" in denial(asked, rules(f'format = 1\nunmapped = "pass"\n{deny}'))
+        assert "the rules for them differ" in denial(asked, rules(f'format = 1\nunmapped = "pass"\n{deny}'))
         assert "`*/read` or `" in denial(asked, rules(f"format = 1\n{deny}{every}"))
         assert passes(other, rules(f"format = 1\n{deny}{every}"))
 
@@ -230,8 +230,8 @@ def test_only_ignored_text_may_hold_half_of_a_character() -> None:
         {"x": "\ud800"}, {"\ud800": 1}, {"x": [{"y": "\ud800"}]}, {"x": {"\ud800": 1}}, {"file_path": "\ud800"},
     ]  # fmt: skip
     for inputs in judged:
-        assert "half of a character" in denial(call("Edit", inputs=inputs), given)
-        assert "half of a character" in denial(call("unmapped", inputs=inputs), given)
+        assert "incomplete character" in denial(call("Edit", inputs=inputs), given)
+        assert "incomplete character" in denial(call("unmapped", inputs=inputs), given)
     assert denial(bash("\ud800"), one_rule('tools = ["Bash"]\ndecide = "pass"\nignore = ["command"]'))
 
 

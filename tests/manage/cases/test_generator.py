@@ -130,11 +130,11 @@ def test_a_first_case_file_never_overwrites_another_file(root: Path) -> None:
     file = tests / "git.cases.toml"
     assert made.file == ".cortex/policy/tests/git.cases.toml"
     before = file.read_bytes()
-    with pytest.raises(NotDoneError, match="is there already"):
+    with pytest.raises(NotDoneError, match="exists already"):
         write_first_cases(where, "git")
     assert file.read_bytes() == before
     file.rename(tests / "git.cases.json")
-    with pytest.raises(NotDoneError, match=r"git\.cases\.json` is there already"):
+    with pytest.raises(NotDoneError, match=r"git\.cases\.json` exists already"):
         write_first_cases(where, "git")
     assert sorted(path.name for path in tests.iterdir()) == ["git.cases.json"]
     (tests / "git.cases.json").unlink()

@@ -41,14 +41,14 @@ def test_only_the_first_errors_of_a_file_are_searched(tmp_path: Path) -> None:
 
 
 FLAWS = {
-    "an unknown member of the file": ('grants = "git"\n' + HEAD + CASE, 1, "`grants` is unknown here", "did you mean `grant`?"),
+    "an unknown member of the file": ('grants = "git"\n' + HEAD + CASE, 1, "unknown key `grants`", "did you mean `grant`?"),
     "no grant": (CASE, 1, "`grant` is missing", "the id of a grant"),
     "a grant that is no id": ('grant = "../git"\n' + CASE, 1, "`grant` must be the id of a grant", ""),
     "no expectation": (HEAD + CASE.replace('expect = "allowed"\n', ""), 3, "`expect` is missing", "action_not_allowed"),
     "an unknown reason": (HEAD + CASE.replace("allowed", "alowed"), 6, "`expect` must be one of allowed", "did you mean `allowed`?"),
     "a reason of another kind": (HEAD + CASE.replace("allowed", "grant_unsafe"), 6, "`expect` must be one of", ""),
-    "an unknown member of a case": (HEAD + CASE + "time = 2\n", 7, "`time` is unknown here", "did you mean `times`?"),
-    "the same name twice": (HEAD + CASE + CASE, 8, "a case is called `a` in line 3 already", ""),
+    "an unknown member of a case": (HEAD + CASE + "time = 2\n", 7, "unknown key `time`", "did you mean `times`?"),
+    "the same name twice": (HEAD + CASE + CASE, 8, "the name `a` is already used in line 3", ""),
     "too many calls": (HEAD + CASE + "times = 10001\n", 7, "`times` must be a whole number from 1 to 10000", ""),
     "no calls": (HEAD + CASE + "times = 0\n", 7, "`times` must be", ""),
     "a truth for a number": (HEAD + CASE + "cost = true\n", 7, "`cost` must be", ""),
@@ -61,10 +61,10 @@ FLAWS = {
     "a giant that is left": (HEAD + CASE + f"remaining = 0x{'f' * 5000}\n", 7, "`remaining` must be", ""),
     "arguments that are no object": (HEAD + CASE + "args = '[1]'\n", 7, "`args` must be", ""),
     "a name of two lines": (HEAD + CASE.replace('"a"', '"a\\nb"'), 4, "`name` must be a text of one line", ""),
-    "a setting of another kind": (HEAD + "[settings]\nstamp = 'off'\n" + CASE, 3, "`stamp` is unknown here", ""),
+    "a setting of another kind": (HEAD + "[settings]\nstamp = 'off'\n" + CASE, 3, "unknown key `stamp`", ""),
     "a setting with a wrong value": (HEAD + "[settings]\nsensitive = 'no'\n" + CASE, 3, "`sensitive` must be one of allow", ""),
     "a path out of the tree": (HEAD + "[tree]\nfiles = ['../x']\n" + CASE, 2, "`../x` is not a path of a tree", "relative"),
-    "a working directory that is not there": (HEAD + CASE + "cwd = 'docs'\n", 3, "`docs` is not a directory of the tree", "`directories`"),
+    "a working directory that is not there": (HEAD + CASE + "cwd = 'docs'\n", 3, "`cwd` is `docs`, which is not a directory of `[tree]`", "`directories`"),
     "no TOML": ("grant = \n", 1, "it is not TOML", ""),
     "cases that are no tables": (HEAD + "case = 1\n", 2, "`case` must be tables `[[case]]`", ""),
 }  # fmt: skip
@@ -103,7 +103,7 @@ def test_lines_are_found_around_long_texts_and_tables_of_arguments(tmp_path: Pat
     text = HEAD + CASE + '[case.args]\npath = """\n[[case]]\nname = 1\n"""\n' + CASE.replace('"a"', '"b"') + "x = 1\n"
     file = given(tmp_path, text)
     assert [case.line for case in file.cases] == [3, 13]
-    assert [(flaw.line, flaw.message) for flaw in file.errors] == [(17, "`x` is unknown here")]
+    assert [(flaw.line, flaw.message) for flaw in file.errors] == [(17, "unknown key `x`")]
 
 
 def test_a_case_file_that_is_not_a_regular_file_is_refused_at_once(tmp_path: Path) -> None:
@@ -160,5 +160,5 @@ def test_names_of_any_length_are_cut_in_messages(tmp_path: Path, suffix: str) ->
     flaws = given(tmp_path, text, suffix).errors
     assert len(flaws) == 51
     assert "it has more problems; fix these first" in [flaw.message for flaw in flaws]
-    assert sum("is called" in flaw.message for flaw in flaws) == 39
+    assert sum("is already used" in flaw.message for flaw in flaws) == 39
     assert max(len(flaw.message) for flaw in flaws) <= 4_100

@@ -114,7 +114,7 @@ def test_a_file_that_does_not_say_what_is_generated_is_left(own: Root) -> None:
     [
         ("[tree]", '[settings]\nsensitive = "ask"\n\n[tree]', r"has `\[settings\]`"),
         ('grant = "git"', 'grant = "model-gateway"', "has the cases of `model-gateway`"),
-        ("[[case]]", "[[case]]\nodd = 1", "`odd` is unknown here"),
+        ("[[case]]", "[[case]]\nodd = 1", "unknown key `odd`"),
         ("[[case]]", "[[case", "git.cases.toml:1`: "),
     ],
 )
@@ -132,7 +132,7 @@ def test_an_update_without_a_file_writes_the_first_one(root: Path) -> None:
     own = Root(str(root), named=False)
     assert update_cases(own, "git").is_written
     case_file(own).rename(case_file(own).with_suffix(".json"))
-    with pytest.raises(NotDoneError, match=r"git\.cases\.json` is there already"):
+    with pytest.raises(NotDoneError, match=r"git\.cases\.json` exists already"):
         update_cases(own, "git")
 
 

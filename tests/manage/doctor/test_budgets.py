@@ -161,7 +161,9 @@ def test_a_lock_of_the_url_alone_is_a_warning(make: Make, tmp_path: Path, monkey
     found = results(make())["budget-lock"]
     assert (found.status, "`budgets.name`, `budgets.key_file`, `budgets.on_error`" in found.message) == (WARNING, True)
     found = results(make(budgets_on_error="local", budgets_local_share=0.5))["budget-lock"]
-    assert "`budgets.on_error`, `budgets.local_share`, `state_dir`: a user may count apart" in found.message
+    assert (
+        "`budgets.on_error`, `budgets.local_share`, `state_dir`: a user could count in other budgets" in found.message
+    )
 
 
 @pytest.mark.usefixtures("root")

@@ -37,7 +37,7 @@ def test_a_file_system_that_ignores_locks_is_a_problem(monkeypatch: pytest.Monke
     """Two processes would count at once."""
     ignored = SimpleNamespace(flock=lambda *_: None, LOCK_EX=fcntl.LOCK_EX, LOCK_NB=fcntl.LOCK_NB)
     monkeypatch.setattr(doctor_state, "fcntl", ignored)
-    assert (results()["lock"].status, "do not exclude" in results()["lock"].message) == (PROBLEM, True)
+    assert (results()["lock"].status, "do not work" in results()["lock"].message) == (PROBLEM, True)
 
 
 @pytest.mark.usefixtures("root")

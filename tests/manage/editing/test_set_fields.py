@@ -163,7 +163,7 @@ def test_a_comma_in_a_name_is_taken_where_names_have_commas() -> None:
         ),
         (GrantEdit(add_scopes=("apps/*/tmp",)), "the scope `apps/*/tmp` can never match", "did you mean `apps`?"),
         (GrantEdit(add_scopes=("../x",)), "the scope `../x` can never match", "an empty fsScope allows any path"),
-        (GrantEdit(drop_args=("lines",)), "`lines` is not declared, so it cannot be dropped", "its arguments: none"),
+        (GrantEdit(drop_args=("lines",)), "`lines` is not declared, so it cannot be removed", "its arguments: none"),
         (GrantEdit(declare=(("x", {}), ("x", {}))), "the argument `x` is given twice", ""),
         (GrantEdit(declare=(("x", {}),), drop_args=("x",)), "the argument `x` is given twice", ""),
         (GrantEdit(declare=(("\udcff", {}),)), "a lone surrogate cannot be written", ""),

@@ -342,7 +342,7 @@ def test_a_grant_can_be_undone_across_a_missing_version(stamped_root: Root) -> N
         undo(stamped_root)
     undo(stamped_root, "git")
     assert texts(stamped_root) == before
-    with pytest.raises(NotDoneError, match="a write of `model-gateway`"):
+    with pytest.raises(NotDoneError, match="explains the present text of `model-gateway`"):
         undo(stamped_root, "model-gateway")
 
 
@@ -356,7 +356,7 @@ def test_undo_says_where_the_history_ends(stamped_root: Root) -> None:
     assert history_undo.preview_undo(stamped_root, UndoRequest()).version == 3
     with pytest.raises(NotDoneError, match="does not reach back to version 2: it begins after version 3"):
         undo(stamped_root, to=2)
-    with pytest.raises(NotDoneError, match="a write of `model-gateway`"):
+    with pytest.raises(NotDoneError, match="explains the present text of `model-gateway`"):
         undo(stamped_root, "model-gateway")
     entry = json.loads(kept)
     entry["grants"][0]["new"] = "sha256:another"

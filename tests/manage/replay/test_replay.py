@@ -339,7 +339,7 @@ def test_calls_that_take_too_many_pattern_steps_are_undecided() -> None:
         done = replayed(lines, changed(args={"x": {"pattern": "^(?:a|b)*a[ab]{9}$"}}))
     assert flips(done) == [("allowed", "action_not_allowed", 1)]
     [left] = done.undecided
-    assert "steps in patterns" in left.why
+    assert "steps to match patterns" in left.why
     assert (done.same, left.count) == (1, 2)
 
 

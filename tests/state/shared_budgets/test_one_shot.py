@@ -79,7 +79,7 @@ def test_a_dead_server_costs_a_host_one_timeout(own_server: RedisServer, tmp_pat
         with pytest.raises(BudgetServerError, match="no answer in 200 ms"):
             budgets.take("git", "push", 10)
         for what in (budgets.take, budgets.peek):
-            with pytest.raises(BudgetServerError, match="did not answer just before"):
+            with pytest.raises(BudgetServerError, match="did not answer a moment ago"):
                 what("git", "push", 10)
     assert not budgets.reset("git", "never")
     assert budgets.take("git", "push", 10).consumed == 1
@@ -93,7 +93,7 @@ def test_one_process_looks_whether_a_server_is_back(own_server: RedisServer, tmp
         for _ in range(2):
             with pytest.raises(BudgetServerError, match="no answer in 200 ms"):
                 budgets.take("git", "push", 10)
-            with pytest.raises(BudgetServerError, match="did not answer just before"):
+            with pytest.raises(BudgetServerError, match="did not answer a moment ago"):
                 budgets.take("git", "push", 10)
             time.sleep(PAUSE_NS / 1e9)
     assert budgets.take("git", "push", 10).consumed == 1

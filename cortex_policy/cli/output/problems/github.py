@@ -35,7 +35,7 @@ def _annotation(problem: Problem) -> str:
 
 def _more_annotation(severity: str, number: int) -> str:
     more = count_with_noun(number, f"more {severity}")
-    message = f"{more}, for GitHub shows {MAX_ANNOTATIONS} of a kind; see them with `cortex-policy validate`"
+    message = f"{more}, because GitHub shows only {MAX_ANNOTATIONS} of a kind; see them with `cortex-policy validate`"
     return _workflow_command(severity, {"title": "cortex-policy"}, message)
 
 

@@ -64,7 +64,7 @@ def test_the_tenth_of_more_says_how_many_there_are(severity: str) -> None:
     assert read[-1] == (
         WORDS[severity],
         {"title": "cortex-policy"},
-        f"5 more {severity}s, for GitHub shows 10 of a kind; see them with `cortex-policy validate`",
+        f"5 more {severity}s, because GitHub shows only 10 of a kind; see them with `cortex-policy validate`",
     )
 
 
