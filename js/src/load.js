@@ -9,7 +9,8 @@ const { GrantError } = require("./errors");
 const { fingerprintOf, mayExist, openDirectory, readFileIn, trustOf, trustProblemText } = require("./files");
 const { decodeGrant, isGrantId } = require("./grant");
 const { MAX_BYTES } = require("./json");
-const { operatorDirectories, readSettings } = require("./settings");
+const { workingDirectory } = require("./paths");
+const { operatorDirectories, readSettings, textOfVariable } = require("./settings");
 const { checkStamped, sha256 } = require("./stamp");
 const { checkHostStop, checkRootStop } = require("./stop");
 
@@ -35,7 +36,7 @@ function loadGrantSync(id, named) {
   const { path, isNamed } = findRoot(named);
   const policy = `${path === "/" ? "" : path}/.cortex/policy`;
   checkRootStop(policy);
-  const key = `${path}\0${id}`;
+  const key = `${path}\0${isNamed}\0${id}`; // the owner of a root that is not named is not trusted
   const seen = fingerprints(path, policy, id);
   const cached = cache.get(key);
   cache.delete(key);
@@ -77,29 +78,34 @@ function isSettled(seen) {
 
 /** Find the root: `named`, else `CORTEX_POLICY_ROOT`, else the one ancestor that holds `.cortex/policy`. */
 function findRoot(named) {
-  const variable = process.env.CORTEX_POLICY_ROOT || undefined;
+  const variable = textOfVariable("CORTEX_POLICY_ROOT") || undefined;
   if (named === undefined && variable !== undefined && !variable.startsWith("/")) {
     throw new GrantError("root_not_found", `CORTEX_POLICY_ROOT is not absolute: \`${variable}\``, ROOT_HINT);
   }
   const name = named ?? variable;
-  return name === undefined ? findRootAbove(process.cwd()) : { path: resolveRoot(name), isNamed: true };
+  return name === undefined ? findRootAbove(workingDirectory()) : { path: resolveRoot(name), isNamed: true };
 }
 
 function resolveRoot(name) {
   if (typeof name !== "string" || name === "" || name.includes("\0")) {
     throw new GrantError("root_not_found", "the name of the root is empty or holds a NUL", ROOT_HINT);
   }
-  let path;
+  let data;
   try {
-    path = fs.realpathSync.native(name);
+    data = fs.realpathSync.native(name, "buffer");
   } catch (error) {
     throw new GrantError("root_not_found", `\`${name}\`: ${error.code}`, ROOT_HINT);
   }
+  const path = data.toString("utf8");
+  if (!Buffer.from(path).equals(data)) throw new GrantError("root_not_found", `\`${path}\` is not UTF-8`, ROOT_HINT);
   if (!mayHoldPolicy(path)) throw new GrantError("root_not_found", `\`${path}\` holds no .cortex/policy`, ROOT_HINT);
   return path;
 }
 
 function findRootAbove(directory) {
+  if (directory === undefined) {
+    throw new GrantError("root_not_found", "the working directory is gone, was moved, or is not UTF-8", ROOT_HINT);
+  }
   const roots = [];
   for (let path = directory; ; path = path.slice(0, path.lastIndexOf("/")) || "/") {
     if (mayHoldPolicy(path)) roots.push(path);

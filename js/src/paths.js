@@ -23,7 +23,7 @@ function resolvePathArguments(declarations, scopes, args, origin) {
   return [...seen.values()];
 }
 
-/** Return the working directory, undefined if it is gone. */
+/** Return the working directory, undefined if it is gone, was moved, or has a name that is not UTF-8. */
 function workingDirectory() {
   try {
     const name = process.cwd();
@@ -103,4 +103,4 @@ function insideRoot(collapsed, origin) {
   return undefined;
 }
 
-module.exports = { resolvePath, resolvePathArguments };
+module.exports = { resolvePath, resolvePathArguments, workingDirectory };

@@ -8,6 +8,7 @@ const {
 const { TomlError, readToml } = require("./toml");
 
 const MAX_BYTES = 1 << 16;
+const UNKNOWN_BYTES = "\ufffd"; // what Node makes of bytes that are not UTF-8
 const LOCKED = "locked"; // a key of the system's file, and no setting
 const VALIDATION = "validate."; // what a project sets for `validate` alone
 const TABLES = new Set(["history", "audit", "approvals", "budgets", "validate"]);
@@ -40,7 +41,7 @@ function sharedVariableLayers(environment) {
   return SHARED_VARIABLES.map(([variable, name, read]) => {
     const text = environment[variable];
     if (text === undefined) return layerOf(ENVIRONMENT, new Map());
-    if (!SETTINGS.get(name).accepts(read(text))) throw invalid(variable, "it has a value that this setting cannot have");
+    if (text.includes(UNKNOWN_BYTES) || !SETTINGS.get(name).accepts(read(text))) throw invalid(variable, "it has a value that this setting cannot have");
     return layerOf(ENVIRONMENT, new Map([[name, read(text)]]));
   });
 }
@@ -52,7 +53,7 @@ function variablesLayer(environment) {
     if (!variable.startsWith(PREFIX) || OTHER_VARIABLES.has(variable)) continue;
     const name = settingOfVariable(variable);
     const value = SETTINGS.get(name)?.readsText?.(text) ?? text;
-    if (!isValidSetting(ENVIRONMENT, name, value)) throw invalid(variable, "it is no setting, or has a value that it cannot have");
+    if (text.includes(UNKNOWN_BYTES) || !isValidSetting(ENVIRONMENT, name, value)) throw invalid(variable, "it is no setting, or has a value that it cannot have");
     values.set(name, value);
   }
   return layerOf(ENVIRONMENT, values);

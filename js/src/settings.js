@@ -19,11 +19,19 @@ const MAX_TRIES = 50;
 
 /** Return the directories of the settings of the system and the user. */
 function operatorDirectories() {
-  const named = process.env.XDG_CONFIG_HOME ?? "";
+  const named = textOfVariable("XDG_CONFIG_HOME");
   if (named.startsWith("/")) return [SYSTEM_DIRECTORY, `${named}/cortex-policy`];
   const below = process.platform === "darwin" ? "Library/Application Support" : ".config";
+  textOfVariable("HOME");
   const home = os.homedir();
   return [SYSTEM_DIRECTORY, `${home.startsWith("/") ? home.replace(/\/+$/, "") : ""}/${below}/cortex-policy`];
+}
+
+/** Return a variable, '' if it is not set; throw GrantError for one of which Node does not know all bytes. */
+function textOfVariable(name) {
+  const text = process.env[name] ?? "";
+  if (text.includes("\ufffd")) throw invalid(name, "it is not UTF-8");
+  return text;
 }
 
 /** Return the effective settings of a root, a Map by name; throw GrantError (settings_invalid). */
@@ -84,4 +92,4 @@ function checkTrust(path, status, owners) {
   if (why) throw invalid(path, `it ${why}`);
 }
 
-module.exports = { operatorDirectories, readSettings };
+module.exports = { operatorDirectories, readSettings, textOfVariable };

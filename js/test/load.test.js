@@ -52,6 +52,45 @@ test("the root is named, in the environment, or above the working directory", as
   }
 });
 
+test("a root that was loaded by its name is not trusted without the name", { skip: !IS_ROOT }, async () => {
+  const root = makeRoot();
+  execFileSync("chown", ["-R", String(STRANGER), root]);
+  await settle();
+  await loads(root);
+  await settle();
+  await loads(root);
+  const before = process.cwd();
+  process.chdir(root);
+  await assert.rejects(loadGrant("g"), { reason: "grant_unsafe" });
+  process.chdir(before);
+});
+
+test("a working directory that was moved, or whose name Node cannot hold, leads to no root", async () => {
+  const root = makeRoot({ g: {} }, { "a/file": "" });
+  const name = Buffer.concat([Buffer.from(`${root}/`), Buffer.from([0xff])]);
+  const before = process.cwd();
+  process.chdir(path.join(root, "a"));
+  process.cwd();
+  fs.renameSync(path.join(root, "a"), path.join(SCRATCH, "moved"));
+  await assert.rejects(loadGrant("g"), { reason: "root_not_found" });
+  process.chdir(before);
+  fs.mkdirSync(name);
+  const load = `require(${JSON.stringify(path.join(__dirname, ".."))}).loadGrant("g", JSON.parse(process.argv[1]))`;
+  const code = `${load}.then((grant) => console.log(grant.root), (error) => console.log(error.reason))`;
+  const run = (options, environment = "") => execFileSync("sh", [
+    "-c", `cd "$1/$(printf '\\377')" && ${environment} exec "$2" -e "$3" "$4"`, "sh", root, process.execPath, code, JSON.stringify(options),
+  ], { encoding: "utf8" }).trim();
+  assert.equal(run({}), "root_not_found");
+  assert.equal(run({ root }), root);
+  for (const variable of ["HOME", "XDG_CONFIG_HOME", "CORTEX_POLICY_STATE_DIR", "CORTEX_POLICY_ROOT", "CORTEX_AUDIT_LOG"]) {
+    const environment = `${variable === "HOME" ? "unset XDG_CONFIG_HOME;" : ""} export ${variable}="/a$(printf '\\377')";`;
+    assert.equal(run({ root }, environment), "settings_invalid", variable);
+  }
+  fs.mkdirSync(path.join(root, "\ufffd/.cortex/policy"), { recursive: true });
+  fs.mkdirSync(Buffer.concat([name, Buffer.from("/.cortex/policy")]), { recursive: true });
+  assert.equal(run({ root: "." }), "root_not_found");
+});
+
 test("an id is a name, and nothing that leads to another file", async () => {
   const root = makeRoot();
   for (const id of ["../g", "tools/g", "g\0", "", ".", "g\n", "ſ", "hooks.toml", 7, null, { toString: () => "g" }]) {
