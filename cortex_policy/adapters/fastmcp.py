@@ -130,7 +130,10 @@ async def _has_schema(context: MiddlewareContext[CallToolRequestParams], name: s
 
 async def _plain_texts(context: MiddlewareContext[CallToolRequestParams], name: str) -> frozenset[str]:
     """Return the arguments that are texts for a tool: the server behind it may read others as JSON."""
-    tool = await _find_tool(context, name)
+    try:
+        tool = await _find_tool(context, name)
+    except Exception:  # noqa: BLE001 - the call is decided, and written to the audit log, whatever is wrong with the tool
+        return frozenset()
     return text_arguments(tool.parameters) if tool is not None else frozenset()
 
 

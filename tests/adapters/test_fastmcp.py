@@ -119,6 +119,31 @@ def test_what_is_never_allowed_is_not_listed_and_not_run(scene: Scene, log: Path
     assert scene.ran == []
 
 
+def test_a_call_is_decided_whatever_is_wrong_with_its_tool(
+    scene: Scene, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And it is in the audit log."""
+
+    async def fail(*_: object, **__: object) -> None:
+        raise ValueError("of a provider")
+
+    monkeypatch.setattr(scene.server, "get_tool", fail)
+    denied(scene.call("wipe"), "action_not_allowed")
+    assert [line["data"]["action"] for line in events(log)] == ["files/wipe"]
+
+
+def test_a_text_is_judged_as_json_unless_the_tool_takes_a_text(scene: Scene) -> None:
+    """A server behind this one may read it so."""
+
+    def note(path: str, text: str, more: list[str] | None = None) -> str:
+        return f"{path} {text} {more}"
+
+    scene.server.add_tool(FunctionTool.from_function(note, name="write"))
+    outside = '[{"path": "/etc/x"}]'
+    assert not scene.call("write", path="docs/x", text=outside).is_error
+    denied(scene.call("write", path="docs/x", text="x", more=outside), "path_outside_scope")
+
+
 def test_a_tool_that_rules_allow_and_nobody_has_is_an_error_in_the_result(scene: Scene, root: Path) -> None:
     """No error of the transport."""
     write_grant(root, actions=["nobody"])
