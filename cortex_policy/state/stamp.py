@@ -108,18 +108,18 @@ def raise_if_grant_not_stamped(grant: "Grant") -> None:
 
 def raise_if_file_not_stamped(root: Root, name: str, digest: str) -> None:
     """Raise GrantError (stamp_mismatch, or grant_unsafe) if the stamp does not accept a file of the policy."""
-    stamp = _read_safe_stamp(root)
+    stamp = _read_stamp_or_refuse_unsafe(root)
     if stamp is None or not stamp.accepts(name, digest):
         raise _mismatch_error(stamp, name, root)
 
 
 def check_stamp_exists(root: Root) -> None:
     """Raise GrantError (stamp_mismatch, or grant_unsafe) if no grant of a root can match its stamp."""
-    if _read_safe_stamp(Root(root.path, named=True)) is None:
+    if _read_stamp_or_refuse_unsafe(Root(root.path, named=True)) is None:
         raise _mismatch_error(None, "", root)
 
 
-def _read_safe_stamp(root: Root) -> Stamp | None:
+def _read_stamp_or_refuse_unsafe(root: Root) -> Stamp | None:
     trust = TrustCheck(root)
     try:
         with PolicyDirectory(trust) as policy:

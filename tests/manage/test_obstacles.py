@@ -15,6 +15,7 @@ from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.transaction import writer as transaction_writer
 from cortex_policy.state import Root, atomic_write, writer_lock
 from cortex_policy.state import stamp as stamps
+from tests.support.failing_calls import patch_writes
 from tests.support.roots import grant_file
 from tests.support.stamps import stamp_grants
 
@@ -54,7 +55,7 @@ def test_a_hand_edit_between_two_steps_is_not_overwritten(
         if b"pending" in Path(stamps.stamp_file(found_root.path)).read_bytes():
             grant_file(found_root, "git").write_bytes(old + b" ")
 
-    monkeypatch.setattr(transaction_writer, "atomic_replace", edited)
+    patch_writes(monkeypatch, edited)
     with (
         transaction_writer.write_transaction(found_root) as writer,
         pytest.raises(NotDoneError, match="changed by hand in the meantime"),
@@ -77,7 +78,7 @@ def test_a_grant_made_by_hand_meanwhile_is_not_overwritten(found_root: Root, mon
         if b"pending" in Path(stamps.stamp_file(found_root.path)).read_bytes():
             grant_file(found_root, "other").write_bytes(b"{}")
 
-    monkeypatch.setattr(transaction_writer, "atomic_replace", made)
+    patch_writes(monkeypatch, made)
     for act in ("write", "rename"):
         with (
             transaction_writer.write_transaction(found_root) as writer,
@@ -274,7 +275,7 @@ def test_a_writer_without_its_lock_recovers_nothing(found_root: Root, monkeypatc
         removed(stamp.parent)
         stamp.write_bytes(stamp.read_bytes().replace(b'"git": [', b'"other": ['))
 
-    monkeypatch.setattr(transaction_writer, "atomic_replace", overtaken)
+    patch_writes(monkeypatch, overtaken)
     with (
         pytest.raises(NotDoneError, match="while it was held"),
         transaction_writer.write_transaction(found_root) as writer,

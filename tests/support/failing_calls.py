@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 
 def full_disk(file: str = "x") -> OSError:
     """Return the error of a disk without room for a file."""
@@ -24,3 +26,9 @@ def fail_at(number: int, real: Callable[..., Any], error: OSError, *, goes_on: b
         return real(*args, **named)
 
     return call
+
+
+def patch_writes(patch: pytest.MonkeyPatch, function: Callable[..., Any]) -> None:
+    """Let a function take the place of `atomic_replace` for grants and their stamp."""
+    for module in ("writer", "recovery"):
+        patch.setattr(f"cortex_policy.manage.transaction.{module}.atomic_replace", function)

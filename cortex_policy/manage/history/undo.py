@@ -17,7 +17,7 @@ from cortex_policy.manage.history.writes import (
     unknown_text_error,
 )
 from cortex_policy.manage.transaction.record import is_kept_in_history
-from cortex_policy.manage.transaction.recovery import digest_or_none, read_usable_stamp
+from cortex_policy.manage.transaction.recovery import digest_or_none, read_stamp_or_refuse_newer
 from cortex_policy.manage.transaction.writer import as_policy_error, preview_transaction, write_transaction
 from cortex_policy.state import Root, history, history_trust
 from cortex_policy.state.comparison_settings import comparison_settings
@@ -97,7 +97,7 @@ def combine_diffs(steps: "Iterable[WriteResult]") -> PolicyDiff:
 def preview_undo(root: Root, request: UndoRequest) -> UndoResult:
     """Return what `undo_writes` would write, without a lock."""
     with preview_transaction(root) as files:
-        stamp = read_usable_stamp(root, files.policy)
+        stamp = read_stamp_or_refuse_newer(files.policy)
         if stamp is not None and stamp.pending:
             raise NotDoneError("a write is running, or was interrupted; then the next write finishes it", "try again")
         plan = _plan_undo(stamp, request, files)
@@ -111,7 +111,7 @@ def undo_writes(root: Root, request: UndoRequest, consent: "Consent", lock_wait:
     Ask for consent once, for all steps. After an error the finished steps stay; to continue, run the same again.
     """
     with write_transaction(root, lock_wait, "undo") as writer:
-        plan = _plan_undo(writer.read_usable_stamp(), request, writer.grants)
+        plan = _plan_undo(read_stamp_or_refuse_newer(writer.policy), request, writer.grants)
         if plan.steps:
             settings = comparison_settings(root.path)
             consent(combine_diffs(step.preview(settings) for step in plan.steps))

@@ -6,9 +6,9 @@ from shlex import quote
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.transaction.grant_files import open_grant_files
+from cortex_policy.manage.transaction.recovery import replace_stamp
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.atomic_write import atomic_replace
 from cortex_policy.state.grants import PolicyDirectory
 from cortex_policy.state.history import HistoryWriter
 from cortex_policy.state.history_entry import HistoryEntry
@@ -30,7 +30,7 @@ def write_entry_and_stamp(lock: WriterLock, history: HistoryWriter, new: Stamp, 
     """Write the entry and the stamp, while the lock is held."""
     history.begin_write(entry)
     try:
-        atomic_replace(lock.policy.descriptor, "stamp.json", stamps.encode_stamp(new), verify=lock.check_held)
+        replace_stamp(lock, new)
     except BaseException:
         history.drop_failed(None)
         raise
@@ -44,7 +44,7 @@ def are_grants_owned_by_caller(lock: WriterLock) -> bool:
         return files.is_owned_by_caller
 
 
-def read_stamp_file(policy: PolicyDirectory, file: str) -> bytes:
+def read_stamp_bytes_for_rewrite(policy: PolicyDirectory, file: str) -> bytes:
     """Return the bytes of the stamp; raise NotDoneError if it is not a regular file, which is never removed."""
     try:
         return stamps.read_stamp_bytes(policy) or b""

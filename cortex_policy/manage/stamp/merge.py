@@ -12,7 +12,7 @@ from cortex_policy.manage.stamp.locked_file import (
     are_grants_owned_by_caller,
     decode_stamp_or_none,
     finish_interrupted_entry,
-    read_stamp_file,
+    read_stamp_bytes_for_rewrite,
     version_after,
     write_entry_and_stamp,
 )
@@ -51,8 +51,8 @@ def merge_stamp(root: Root, lock_wait: LockWait = NO_WAIT) -> MergeResult:
     with hold_writer_lock(root, lock_wait) as lock:
         history, file = HistoryWriter(lock, history_limits(root)), stamps.stamp_file(root.path)
         with suppress(CortexPolicyError):  # an error here is reported below, or the stamp is made again
-            recover_last_write(root, lock, history)
-        data = read_stamp_file(lock.policy, file)
+            recover_last_write(lock, history)
+        data = read_stamp_bytes_for_rewrite(lock.policy, file)
         current = decode_stamp_or_none(root, data)
         if current is not None:
             require_supported_version(current, file)

@@ -25,7 +25,7 @@ def merge_stamp_files(base: str, ours: str, theirs: str) -> FileMerge:
     An empty base means that both sides are new. After a conflict the file has all three stamps, between markers.
     """
     try:
-        merge = merge_stamp_bytes(*map(_read_stamp_file, (base, ours, theirs)))
+        merge = merge_stamp_bytes(*map(_read_side, (base, ours, theirs)))
         with open(ours, "wb") as file:
             file.write(merge.data)
     except OSError as error:
@@ -33,7 +33,7 @@ def merge_stamp_files(base: str, ours: str, theirs: str) -> FileMerge:
     return merge
 
 
-def _read_stamp_file(name: str) -> bytes:
+def _read_side(name: str) -> bytes:
     with open(name, "rb") as file:
         data = file.read(stamps.MAX_BYTES + 1)
     if len(data) > stamps.MAX_BYTES:

@@ -12,7 +12,7 @@ from cortex_policy.manage.stamp.locked_file import (
     decode_stamp_or_none,
     finish_interrupted_entry,
     highest_version_in_text,
-    read_stamp_file,
+    read_stamp_bytes_for_rewrite,
     version_after,
     write_entry_and_stamp,
 )
@@ -56,8 +56,8 @@ def write_stamp(root: Root, consent: "Consent", lock_wait: LockWait = NO_WAIT) -
     with hold_writer_lock(root, lock_wait) as lock:
         history, file = HistoryWriter(lock, history_limits(root)), stamps.stamp_file(root.path)
         with suppress(CortexPolicyError):  # an error here is reported below, or the stamp is made again
-            recover_last_write(root, lock, history)
-        data = read_stamp_file(lock.policy, file)
+            recover_last_write(lock, history)
+        data = read_stamp_bytes_for_rewrite(lock.policy, file)
         old = decode_stamp_or_none(root, data)
         digests, now = read_digests_and_changes(lock, old)
         if old is None:

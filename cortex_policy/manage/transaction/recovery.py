@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     GrantBytes = Mapping[str, tuple[bytes | None, bytes | None]]
 
 
-def recover_last_write(root: Root, lock: WriterLock, history: HistoryWriter) -> None:
+def recover_last_write(lock: WriterLock, history: HistoryWriter) -> None:
     """Make the stamp and the history agree with the grants on disk; the caller holds the lock."""
-    stamp = read_usable_stamp(root, lock.policy)
+    stamp = read_stamp_or_refuse_newer(lock.policy)
     if stamp is None:
         stamp = _finish_first_write(lock, history.read_pending_entry())
     elif stamp.pending:
         with open_grant_files(lock) as files:
-            stamp = _write_stamp(lock, _stamp_after_recovery(stamp, files))
+            stamp = replace_stamp(lock, _stamp_after_recovery(stamp, files))
     history.finish_pending(stamp)
 
 
@@ -45,7 +45,7 @@ def _stamp_after_recovery(stamp: Stamp, files: GrantFiles) -> Stamp:
 
 def check_stamped(files: GrantFiles, name: str, data: bytes | None) -> None:
     """Raise GrantError (23) if a file differs from its stamp: a write would be refused."""
-    stamp = read_usable_stamp(files.root, files.policy)
+    stamp = read_stamp_or_refuse_newer(files.policy)
     if stamp is not None:
         # without the lock a write may be pending
         after = _stamp_after_recovery(stamp, files) if stamp.pending else stamp
@@ -65,17 +65,21 @@ def _finish_first_write(lock: WriterLock, entry: "HistoryEntry | None") -> Stamp
     with open_grant_files(lock) as files:
         if any(digest_or_none(files.read(one.id)) != one.new for one in entry.changes):
             return None
-        return _write_stamp(lock, Stamp(1, files.read_digests(), {}))
+        return replace_stamp(lock, Stamp(1, files.read_digests(), {}))
 
 
-def _write_stamp(lock: WriterLock, stamp: Stamp) -> Stamp:
+def replace_stamp(lock: WriterLock, stamp: Stamp) -> Stamp:
+    """Write the stamp while its lock is held, and return it."""
     atomic_replace(lock.policy.descriptor, "stamp.json", stamps.encode_stamp(stamp), 0o644, lock.check_held)
     return stamp
 
 
-def read_usable_stamp(root: Root, policy: PolicyDirectory) -> Stamp | None:
-    """Return the stamp, None if there is none; raise GrantError (22, 23) or NotDoneError if it cannot be used."""
-    data = stamps.read_stamp_bytes(policy)
+def read_stamp_or_refuse_newer(policy: PolicyDirectory) -> Stamp | None:
+    """Return the stamp, None if there is none.
+
+    Raise GrantError (22, 23) if it is a link or broken, NotDoneError if a newer program wrote it.
+    """
+    root, data = policy.trust.root, stamps.read_stamp_bytes(policy)
     stamp = stamps.decode_stamp(data, root) if data is not None else None
     if stamp is not None:
         require_supported_version(stamp, stamps.stamp_file(root.path))

@@ -19,8 +19,9 @@ from cortex_policy.manage.transaction.recovery import (
     check_digest,
     digest_or_none,
     pending_digests,
-    read_usable_stamp,
+    read_stamp_or_refuse_newer,
     recover_last_write,
+    replace_stamp,
     update_digests,
 )
 from cortex_policy.state import Root, git_ignore
@@ -79,17 +80,13 @@ class GrantWriter:
 
     root: Root
     grants: GrantFiles
+    policy: PolicyDirectory  # it holds the lock
 
     def __init__(self, root: Root, lock: WriterLock, tools: PolicyDirectory, command: str) -> None:
         """Take the lock, the open directory of the grants, and the command for the history."""
         self.grants = GrantFiles(lock.policy, tools)
-        self.root, self._lock, self._policy, self._tools = root, lock, lock.policy, tools
+        self.root, self._lock, self.policy, self._tools = root, lock, lock.policy, tools
         self._command, self._history = command, HistoryWriter(lock, history_limits(root))
-
-    @property
-    def policy(self) -> PolicyDirectory:
-        """The open directory that holds the lock."""
-        return self._policy
 
     def write(self, grant_id: str, old: bytes | None, new: bytes, mode: int = 0o644) -> int | None:
         """Write a grant whose bytes were `old`, None for a new grant; return the version of the stamp.
@@ -145,14 +142,7 @@ class GrantWriter:
 
     def recover(self) -> None:
         """Finish or drop an interrupted write."""
-        recover_last_write(self.root, self._lock, self._history)
-
-    def read_usable_stamp(self) -> Stamp | None:
-        """Return the stamp or None; raise GrantError (23) or NotDoneError if this program cannot use it."""
-        return read_usable_stamp(self.root, self._policy)
-
-    def _write_stamp(self, stamp: Stamp) -> None:
-        atomic_replace(self._policy.descriptor, "stamp.json", stamps.encode_stamp(stamp), 0o644, self._lock.check_held)
+        recover_last_write(self._lock, self._history)
 
     def _check_unchanged(self, changes: "GrantBytes") -> None:
         self._lock.check_held()
@@ -203,18 +193,18 @@ class GrantWriter:
             )
         if stamp is not None:
             try:
-                self._write_stamp(Stamp(stamp.version, stamp.digests, pairs))
+                replace_stamp(self._lock, Stamp(stamp.version, stamp.digests, pairs))
             except BaseException:
                 self._history.drop_failed(stamp)
                 raise
         return before
 
     def _stamp_without_pending(self) -> Stamp | None:
-        stamp = self.read_usable_stamp()
+        stamp = read_stamp_or_refuse_newer(self.policy)
         if stamp is None or not stamp.pending:
             return stamp
         self.recover()  # the disk refused the last step of the write before
-        return self.read_usable_stamp()
+        return read_stamp_or_refuse_newer(self.policy)
 
     def _history_entry(
         self, version: int, changes: "GrantBytes", meaning: GrantComparison | None, *, is_hand_edit: bool
@@ -237,11 +227,11 @@ class GrantWriter:
 
     def _finish_write(self, stamp: Stamp) -> int | None:
         try:
-            self._write_stamp(stamp)
+            replace_stamp(self._lock, stamp)
         except (OSError, NotDoneError):  # the disk is full, or the lock is lost and another writer may have finished it
             return STAMP_REFUSED
         self._history.commit_and_prune(stamp)
-        git_ignore.create_git_ignore(self._policy.descriptor)
+        git_ignore.create_git_ignore(self.policy.descriptor)
         return stamp.version
 
 

@@ -19,6 +19,7 @@ from cortex_policy.schema.problems import Problem
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.writer_lock import LockWait
+from tests.support.failing_calls import patch_writes
 from tests.support.roots import grant_file
 
 Step = Callable[[Path], str | None]
@@ -211,7 +212,7 @@ def test_a_disk_that_refuses_the_save_takes_no_text(stamped_root: Root, monkeypa
     def refusing(*_: object) -> None:
         raise OSError(28, "no space left on device", "x")
 
-    monkeypatch.setattr("cortex_policy.manage.transaction.writer.atomic_replace", refusing)
+    patch_writes(monkeypatch, refusing)
     with pytest.raises(NotDoneError, match="no space left"):
         run(stamped_root, rate(7), "s")
     assert grant_file(stamped_root).read_bytes() == before

@@ -16,10 +16,9 @@ from cortex_policy.manage.editing.results import WriteResult
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.stamp.wait import wait_for_version
-from cortex_policy.manage.transaction import writer
 from cortex_policy.state import Root, atomic_write
 from cortex_policy.state import stamp as stamps
-from tests.support.failing_calls import fail_at, full_disk
+from tests.support.failing_calls import fail_at, full_disk, patch_writes
 from tests.support.stamps import agree, stamp_grants
 
 TEXT = new_grant_text(GrantEdit(30, None, "t", ("read",)))
@@ -264,7 +263,7 @@ def test_fmt_reports_the_grant_that_the_disk_refuses(found_root: Root, monkeypat
     """Those before it are written, and told as such."""
     # the first grant takes two: itself and the first stamp
     refusing = fail_at(3, atomic_write.atomic_replace, full_disk("stamp.json"))
-    monkeypatch.setattr(writer, "atomic_replace", refusing)
+    patch_writes(monkeypatch, refusing)
     first, second = operations.format_grants(found_root, ())
     assert first.write is not None
     assert first.write.version == 1

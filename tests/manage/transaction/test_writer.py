@@ -19,7 +19,7 @@ from cortex_policy.state import stamp as stamps
 from cortex_policy.state.history_entry import HistoryEntry
 from cortex_policy.state.policy_files import path_below_policy
 from tests.support.crashes import die_at
-from tests.support.failing_calls import fail_at, full_disk
+from tests.support.failing_calls import fail_at, full_disk, patch_writes
 from tests.support.roots import grant_file
 from tests.support.stamps import stamp_grants, stamp_version
 
@@ -266,7 +266,7 @@ def test_a_disk_that_refuses_changes_nothing_or_leaves_it_to_the_next_write(
     before = grant_file(found_root, "git").read_bytes()
     refusing = fail_at(step, atomic_write.atomic_replace, full_disk())
     with monkeypatch.context() as patch:
-        patch.setattr(transaction_writer, "atomic_replace", refusing)
+        patch_writes(patch, refusing)
         if step < 3:
             with (
                 pytest.raises(NotDoneError, match="no space left"),
