@@ -115,7 +115,7 @@ def stats(
 ) -> None:
     """Count the calls in the log, over time and by grant.
 
-    On a terminal it draws bars of allowed and denied calls, in local time; in a pipe it prints one line per number.
+    On a terminal it draws bars of allowed and denied calls, in local time; in a pipe it prints one figure per line.
 
     $ cortex-policy audit stats --since 7d
     $ cortex-policy audit stats --grant git

@@ -75,7 +75,7 @@ def _compare_actions(old: Grant, new: Grant) -> FieldComparison:
     dropped = [action for action in before if action not in after]
     sentence = verb_phrases_text(("adds", added), ("drops", dropped))
     if not sentence and old.actions != new.actions:
-        sentence = "the same actions in other words"
+        sentence = "the same actions, written differently"
     return FieldComparison("actions", verdict_of(is_inside=not added, is_covered=not dropped), sentence)
 
 

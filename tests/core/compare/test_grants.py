@@ -43,7 +43,7 @@ def became(field: str, old: Grant, new: Grant) -> tuple[str, str]:
         ("actions", {}, {"actions": ("tree", "search", "push it")}, WIDENED, 'adds "push it"'),
         ("actions", {}, {"actions": ("tree",)}, NARROWED, "drops search"),
         ("actions", {}, {"actions": ("tree", "push")}, BOTH, "adds push; drops search"),
-        ("actions", {}, {"actions": ("search", "tree", "search")}, SAME, "the same actions in other words"),
+        ("actions", {}, {"actions": ("search", "tree", "search")}, SAME, "the same actions, written differently"),
         ("rate", {}, {"rate": Rate(60)}, WIDENED, "30 becomes 60 a minute"),
         ("rate", {}, {"rate": Rate(1)}, NARROWED, "30 becomes 1 a minute"),
         ("dataClass", {}, {"data_class": "public"}, WIDENED, "internal becomes public"),
