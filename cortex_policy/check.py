@@ -155,7 +155,7 @@ def _decide_until_settled(
         while True:
             loaded.grant, loaded.settings = load(call)
             loaded.args = given.with_types_of(loaded.grant)
-            decision = audited.decide(loaded.grant, loaded.args, loaded.settings)
+            decision = audited.decide_and_log(loaded.grant, loaded.args, loaded.settings)
             seconds_left = deadline - time.monotonic() if call.wait_seconds else 0.0
             delay = _seconds_until_retry(decision)
             if delay is None or seconds_left <= 0:

@@ -103,7 +103,7 @@ class BatchDecider(Decider):
                 grant, settings = entry.grant, entry.settings
                 if call.require_path:
                     settings = Settings(**{**vars(settings), "require_path": True})
-                decision = audited.decide(grant, args, settings, self._budgets.of(entry))
+                decision = audited.decide_and_log(grant, args, settings, self._budgets.of(entry))
         except CortexPolicyError as caught:
             decision, error = None, caught
         except OSError as caught:

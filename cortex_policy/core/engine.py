@@ -121,10 +121,10 @@ def denial_before_rate(grant: "Grant", request: "Request", settings: Settings = 
 def decide_rate(grant: "Grant", request: "Request", budget: "Budget") -> Decision:
     """Decide by the rate alone, for a request that every other rule lets pass.
 
-    The budget must be one that was asked for this cost: it fits if it was consumed, or the wait is 0.
+    The budget must be one that was asked for this cost.
     """
     paths = _match_scopes(grant, request.paths)
-    if budget.consumed == request.cost or budget.retry_after_seconds == 0:
+    if budget.fits(request.cost):
         obligations = (HUMAN_APPROVAL,) if grant.data_class == "sensitive" else ()
         return Decision(ALLOWED, "", obligations, budget, paths)
     return Decision(RATE_LIMITED, rate_denial_text(budget), (), budget, paths)

@@ -188,10 +188,12 @@ class Settings(Value):
 
 
 class Budget(Value):
-    """What a rate leaves: hits in the window, hits left, seconds until the call (or, once consumed, one more) fits.
+    """What a rate leaves: hits in the window, hits left, and how long to wait.
 
-    No seconds: waiting cures nothing. `closed`: its hits may be lost, and every call is denied until a window has
-    passed: its file was damaged, or its server says why in `closed_because`.
+    `retry_after_seconds` is the time until the call that was asked for fits, 0 if it fits now; once it is `consumed`,
+    the time until one more hit fits. None: it costs more than the limit, and waiting cures nothing.
+    `closed`: its hits may be lost, and every call is denied until a window has passed: its file was damaged, or its
+    server says why in `closed_because`.
     `repeat`: another line of an agent's settings has delivered the same call before, and its hit was taken then.
     `local`: the server of budgets did not answer, and this host counted by itself, with its share of the limit.
     """
@@ -205,6 +207,10 @@ class Budget(Value):
     repeat: bool = False
     local: bool = False
     closed_because: str = ""
+
+    def fits(self, cost: int) -> bool:
+        """Whether the call of this cost that the budget was asked for is within the limit: consumed, or free now."""
+        return self.consumed == cost or self.retry_after_seconds == 0
 
 
 WAITING, APPROVED, DENIED, USED, EXPIRED = "waiting", "approved", "denied", "used", "expired"

@@ -150,7 +150,7 @@ class Decider:
         try:
             with AuditedCall(grant_id, action, plain, cost, peek=False, sinks=self._sinks) as audited:
                 entry = entry or self._read_grant(grant_id, self._load_for_call)
-                decision = audited.decide(entry.grant, plain, entry.settings, self._budgets.of(entry))
+                decision = audited.decide_and_log(entry.grant, plain, entry.settings, self._budgets.of(entry))
         except AccessDenied:
             self._refusals += 1
             raise

@@ -81,7 +81,7 @@ def enforce(
             raise_if_stopped_since(grant.origin)
             settings = effective_settings(grant.origin.root)
             check_stamp_if_required(grant, settings)
-        decision = audited.decide(grant, plain, settings, budgets)
+        decision = audited.decide_and_log(grant, plain, settings, budgets)
     if not decision:
         raise denial_error(decision, grant, action)
     return decision

@@ -234,14 +234,14 @@ class AuditedCall:
         """Begin the call."""
         return self
 
-    def decide(
+    def decide_and_log(
         self,
         grant: "Grant",
         args: "Mapping[str, object]",
         settings: Settings,
         budgets: "Budgets | None" = None,
     ) -> "Decision":
-        """Decide the call by a grant, and store the decision."""
+        """Open the log, decide the call by a grant, and store the decision, which is written when the block ends."""
         self.set_grant_and_open_log(grant, args, settings)
         self.decision = decide_and_consume(
             grant, self.action, args, cost=self.cost, peek=self.peek, settings=settings, budgets=budgets

@@ -90,13 +90,13 @@ class Ledger:
 
     def take(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
         """Take `cost` hits if they fit into `limit` a minute; raise StateError if that cannot be known."""
-        return self._decide(tool, action, limit, cost, consume=True)
+        return self._count(tool, action, limit, cost, consume=True)
 
     def peek(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
         """Return what `take` would; consume nothing."""
-        return self._decide(tool, action, limit, cost, consume=False)
+        return self._count(tool, action, limit, cost, consume=False)
 
-    def _decide(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
+    def _count(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
         if not (type(tool) is type(action) is str and type(limit) is type(cost) is int) or cost < 1:
             from cortex_policy.core.input_values import require_budget_call  # noqa: PLC0415 - only from Python
 
@@ -110,7 +110,7 @@ class Ledger:
             key = BudgetFileKey(boot, tool, action)
             directory = open_or_make_budget_directory(self.root_identity, boot, self.state_dir)
             try:
-                return _LedgerCall(directory, key, limit, cost, self.delivery, consume=consume).decide()
+                return _LedgerCall(directory, key, limit, cost, self.delivery, consume=consume).run()
             finally:
                 os.close(directory)
         except OSError as error:
@@ -130,8 +130,8 @@ class _LedgerCall:
         self._directory, self._key, self._delivery = directory, key, delivery
         self._limit, self._counted, self._cost, self._consume = limit, min(limit, MAX_LIMIT), cost, consume
 
-    def decide(self) -> Budget:
-        """Open the file, or create it for the first hit, and decide."""
+    def run(self) -> Budget:
+        """Open the file, or create it for the first hit, and count."""
         descriptor = open_and_lock_budget_file(self._directory, self._key.name)
         if descriptor is None and self._consume:
             from cortex_policy.state.ledger_maintenance import create_and_lock_budget  # noqa: PLC0415 - once in a key's life
@@ -140,12 +140,12 @@ class _LedgerCall:
         if descriptor is None:
             return Budget(self._limit, 0, self._limit, 0.0, 0)
         try:
-            return self._decide_by_file(descriptor)
+            return self._count_in_file(descriptor)
         finally:
             unlock_and_close(descriptor)
 
-    def _decide_by_file(self, descriptor: int) -> Budget:
-        """Decide by a locked file; replace it first if it is too small for the limit, or if it is damaged."""
+    def _count_in_file(self, descriptor: int) -> Budget:
+        """Count in a locked file; replace it first if it is too small for the limit, or if it is damaged."""
         locked = descriptor
         try:
             ring = Ring(descriptor, self._key.identity)
@@ -155,7 +155,7 @@ class _LedgerCall:
 
                 locked = rebuild_budget(self._directory, self._key, ring, self._counted, rings.now_ticks())
                 ring = Ring(locked, self._key.identity)
-            return self._decide_by_ring(ring) if self._delivery is None else self._decide_delivery(self._delivery, ring)
+            return self._count_in_ring(ring) if self._delivery is None else self._count_delivery(self._delivery, ring)
         except DamagedFileError:
             from cortex_policy.state.ledger_maintenance import replace_damaged_budget  # noqa: PLC0415 - only if it is damaged
 
@@ -166,8 +166,8 @@ class _LedgerCall:
             if locked != descriptor:
                 unlock_and_close(locked)
 
-    def _decide_delivery(self, delivery: "Delivery", ring: Ring) -> Budget:
-        """Decide by the ring, but take nothing if another line of an agent's settings has delivered the same call."""
+    def _count_delivery(self, delivery: "Delivery", ring: Ring) -> Budget:
+        """Count in the ring, but take nothing if another line of an agent's settings has delivered the same call."""
         from cortex_policy.state.deliveries import DeliveryTable  # noqa: PLC0415 - only the hooks of agents need it
 
         now = rings.now_ticks()
@@ -177,7 +177,7 @@ class _LedgerCall:
             if table.is_repeat and now >= ring.closed:
                 budget = _budget_of_repeat(ring, self._limit, now)
             else:
-                budget = self._decide_by_ring(ring)
+                budget = self._count_in_ring(ring)
             # INVARIANT: after the hit: a process that is killed in between has counted once too often, never too seldom
             if self._consume and (budget.consumed or budget.repeat):
                 table.add()
@@ -186,7 +186,7 @@ class _LedgerCall:
                 unlock_and_close(descriptor)
         return budget
 
-    def _decide_by_ring(self, ring: Ring) -> Budget:
+    def _count_in_ring(self, ring: Ring) -> Budget:
         """Take the hits if they fit, and return the budget after that."""
         limit, counted, now = self._limit, self._counted, rings.now_ticks()
         wait = ring.wait_ticks(counted, self._cost, now)

@@ -105,13 +105,13 @@ class MemoryBudgets:
 
         Raises StateError if a minute would hold more hits than fit into memory.
         """
-        return self._decide(tool, action, limit, cost, consume=True)
+        return self._count(tool, action, limit, cost, consume=True)
 
     def peek(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
         """Return what `take` would; consume nothing."""
-        return self._decide(tool, action, limit, cost, consume=False)
+        return self._count(tool, action, limit, cost, consume=False)
 
-    def _decide(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
+    def _count(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
         tool, action, limit, cost = require_budget_call(tool, action, limit, cost)
         if limit < cost:
             return Budget(limit, 0, limit, None, 0)

@@ -29,13 +29,13 @@ class DeliveredBudgets:
 
     def take(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
         """Take the hits unless another line has delivered this call; raise StateError if that cannot be known."""
-        return self._decide(tool, action, limit, cost, consume=True)
+        return self._count(tool, action, limit, cost, consume=True)
 
     def peek(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
         """Return what `take` would; consume nothing."""
-        return self._decide(tool, action, limit, cost, consume=False)
+        return self._count(tool, action, limit, cost, consume=False)
 
-    def _decide(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
+    def _count(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
         try:
             boot = boot_id()
             descriptor = self._open_table(boot, makes=consume)

@@ -41,11 +41,11 @@ class SharedBudgets:
 
     def take(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
         """Take `cost` hits if they fit into `limit` a minute; raise StateError if that cannot be known."""
-        return self._decide(TAKE, tool, action, limit, cost)
+        return self._count(TAKE, tool, action, limit, cost)
 
     def peek(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
         """Return what `take` would; consume nothing, and write nothing."""
-        return self._decide(PEEK, tool, action, limit, cost)
+        return self._count(PEEK, tool, action, limit, cost)
 
     def usage(self, tool: str, action: str) -> int:
         """Return the hits of the last minute; raise StateError if they cannot be known."""
@@ -62,7 +62,7 @@ class SharedBudgets:
         """Forget the hits of all budgets of this name, and open them; raise StateError."""
         self._ask(Call(self._keys, RESET_ALL, ("", "")), is_of_operator=True)
 
-    def _decide(self, what: bytes, tool: str, action: str, limit: int, cost: int) -> Budget:
+    def _count(self, what: bytes, tool: str, action: str, limit: int, cost: int) -> Budget:
         if not (type(tool) is type(action) is str and type(limit) is type(cost) is int) or cost < 1:
             from cortex_policy.core.input_values import require_budget_call  # noqa: PLC0415 - only from Python
 

@@ -132,9 +132,9 @@ class RedisBudgets(SharedBudgets):
         self._save_clock(asked_ns)
         return self._remember((tool, action, limit, cost), asked_ns, budget)
 
-    def _decide(self, what: bytes, tool: str, action: str, limit: int, cost: int) -> Budget:
+    def _count(self, what: bytes, tool: str, action: str, limit: int, cost: int) -> Budget:
         if what is not TAKE:
-            return super()._decide(what, tool, action, limit, cost)
+            return super()._count(what, tool, action, limit, cost)
         found = self._prepare(tool, action, limit, cost)
         if isinstance(found, Budget):
             return found
