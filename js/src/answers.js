@@ -52,7 +52,7 @@ function decisionOf({ decision, reason, message, rate, paths = [], obligations =
   const detail = message.slice(sentenceOf(reason).length).replace(/^: /, "");
   const code = exitCodeOf(reason);
   if (code >= FIRST_ERROR || (code > 0 && code < FIRST_DENIAL)) throw errorOf(reason, detail);
-  return new Decision(reason, detail, "", paths.map(pathOf), budgetOf(rate), obligations);
+  return new Decision(reason, detail, "", paths.map(pathOf), budgetOf(rate, reason), obligations);
 }
 
 function errorOf(reason, detail) {
@@ -64,10 +64,11 @@ function pathOf({ argument, given, resolved, scope }) {
   return { argument, given, resolved: resolved ?? undefined, scope: scope ?? undefined };
 }
 
-function budgetOf(rate) {
-  if (typeof rate?.used !== "number") return undefined;
-  const { limit, used, remaining, consumed } = rate;
-  return { limit, used, remaining, retryAfterSeconds: rate.retry_after_seconds, consumed };
+/** Return the budget, undefined if it was not looked at; what never fits needs no look at what is used. */
+function budgetOf(rate, reason) {
+  const { limit, used, remaining, consumed, retry_after_seconds: retryAfterSeconds } = rate ?? {};
+  if (typeof used === "number") return { limit, used, remaining, retryAfterSeconds, consumed };
+  return reason === "rate_limited" ? { limit, used: 0, remaining: limit, retryAfterSeconds: null, consumed: 0 } : undefined;
 }
 
 module.exports = { Asker, callText, decisionOf, readArguments };

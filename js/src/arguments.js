@@ -173,4 +173,4 @@ function findPatternViolation(pattern, value, steps) {
   return `must match \`pattern\` ${pattern}${limit}`;
 }
 
-module.exports = { argumentViolationText, containsObject, declaredPathFormat, declaredTypes, hasEnumOrConst };
+module.exports = { argumentViolationText, containsObject, declaredPathFormat, hasEnumOrConst };

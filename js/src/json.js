@@ -38,14 +38,20 @@ function decodeUtf8(bytes) {
 function firstWrongByte(bytes) {
   let at = 0;
   while (at < bytes.length) {
-    const first = bytes[at];
-    const length = first < 0x80 ? 1 : first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xf0 && first < 0xf5 ? 4 : 0;
+    const length = lengthOfSequence(bytes[at]);
     if (length === 0 || !hasTail(bytes, at, length)) {
       return at;
     }
     at += length;
   }
   return at;
+}
+
+/** Return how many bytes a character has that begins with this one, 0 if none does. */
+function lengthOfSequence(first) {
+  if (first < 0x80) return 1;
+  if (first < 0xc2 || first > 0xf4) return 0;
+  return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
 }
 
 function hasTail(bytes, at, length) {

@@ -192,7 +192,8 @@ class TrustedWalk {
     try {
       return readFileIn(directory, name, maxBytes, (status) => {
         this.note(path, status);
-        if (!status.isFile() || (status.nlink > 1 && status.uid !== 0)) throw unsafe(`\`${path}\` is no regular file with one name`);
+        const isPlain = status.isFile() && (status.nlink === 1 || status.uid === 0);
+        if (!isPlain) throw unsafe(`\`${path}\` is no regular file with one name`);
       }).data;
     } catch (error) {
       if (error.code === "ENOENT") return undefined;
@@ -218,4 +219,4 @@ function unsafe(detail) {
   return new GrantError("grant_unsafe", detail, "`cortex-policy doctor` names the command that fixes it");
 }
 
-module.exports = { loadGrant, loadGrantSync };
+module.exports = { loadGrant };

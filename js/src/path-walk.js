@@ -47,7 +47,8 @@ class PathWalk {
 
   followComponent(part) {
     if (part === "." || part === "..") {
-      if (!this.below.length) callSystem(() => fs.accessSync(this.here(), fs.constants.X_OK)); // names need no look: `lstat` has it
+      // of a name, `lstat` says that
+      if (!this.below.length) callSystem(() => fs.accessSync(this.here(), fs.constants.X_OK));
       if (this.below.length && (this.isFile || part === "..")) this.noteError();
       if (part === "..") this.goUp();
     } else if (this.below.length) {

@@ -9,6 +9,7 @@ const { TomlError, readToml } = require("./toml");
 
 const MAX_BYTES = 1 << 16;
 const UNKNOWN_BYTES = "\ufffd"; // what Node makes of bytes that are not UTF-8
+const NOT_VALID = "it cannot be set here, or has a value that it cannot have";
 const LOCKED = "locked"; // a key of the system's file, and no setting
 const VALIDATION = "validate."; // what a project sets for `validate` alone
 const TABLES = new Set(["history", "audit", "approvals", "budgets", "validate"]);
@@ -41,7 +42,8 @@ function sharedVariableLayers(environment) {
   return SHARED_VARIABLES.map(([variable, name, read]) => {
     const text = environment[variable];
     if (text === undefined) return layerOf(ENVIRONMENT, new Map());
-    if (text.includes(UNKNOWN_BYTES) || !SETTINGS.get(name).accepts(read(text))) throw invalid(variable, "it has a value that this setting cannot have");
+    const isValid = !text.includes(UNKNOWN_BYTES) && SETTINGS.get(name).accepts(read(text));
+    if (!isValid) throw invalid(variable, NOT_VALID);
     return layerOf(ENVIRONMENT, new Map([[name, read(text)]]));
   });
 }
@@ -53,7 +55,8 @@ function variablesLayer(environment) {
     if (!variable.startsWith(PREFIX) || OTHER_VARIABLES.has(variable)) continue;
     const name = settingOfVariable(variable);
     const value = SETTINGS.get(name)?.readsText?.(text) ?? text;
-    if (text.includes(UNKNOWN_BYTES) || !isValidSetting(ENVIRONMENT, name, value)) throw invalid(variable, "it is no setting, or has a value that it cannot have");
+    const isValid = !text.includes(UNKNOWN_BYTES) && isValidSetting(ENVIRONMENT, name, value);
+    if (!isValid) throw invalid(variable, NOT_VALID);
     values.set(name, value);
   }
   return layerOf(ENVIRONMENT, values);
@@ -66,7 +69,7 @@ function decodeLayer(place, file, data) {
   if (place === SYSTEM) values.delete(LOCKED);
   for (const [name, value] of values) {
     if (place === PROJECT && name.startsWith(VALIDATION)) values.delete(name);
-    else if (!isValidSetting(place, name, value)) throw invalid(file, `\`${name}\` is no setting of the ${place}, or has a value that it cannot have`);
+    else if (!isValidSetting(place, name, value)) throw invalid(file, `\`${name}\`: ${NOT_VALID}`);
   }
   if (!Array.isArray(locked) || !locked.every((name) => values.has(name))) {
     throw invalid(file, `\`${LOCKED}\` is a list of settings that this file sets`);

@@ -60,4 +60,4 @@ function isShownUnchanged(word) {
   return !UNPRINTABLE.test(word) && word.isWellFormed() && !/##[A-Za-z0-9_.-]*\[/.test(word) && !/^[ \t]*::/.test(word);
 }
 
-module.exports = { elideMiddle, surrogatePassBytes, isShownUnchanged, joinWordsThatFit, quoteWord, shortenMessage };
+module.exports = { surrogatePassBytes, isShownUnchanged, joinWordsThatFit, quoteWord, shortenMessage };

@@ -143,7 +143,7 @@ function isSameValue(left, right, depth = 0) {
       [...left].every(([name, part]) => right.has(name) && isSameValue(part, right.get(name), depth + 1))
     );
   }
-  return left == right; // eslint-disable-line eqeqeq -- a bigint equals a double of the same value
+  return left == right; // a bigint equals a double of the same value
 }
 
 /** Return a number as sentences and canonical JSON write it, as Python does. */
@@ -193,17 +193,12 @@ function jsonText(value, namesOf = (members) => [...members.keys()]) {
   return kind === "number" ? numberText(value) : String(value);
 }
 
-/** Return the one text that equal values share: members sorted by code points. */
-function canonicalJson(value) {
-  return jsonText(value, (members) => [...members.keys()].sort(compareTexts));
-}
-
 function stringJson(text) {
   const escape = (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
   return JSON.stringify(text).replace(/[\u007f-\uffff]/g, escape);
 }
 
 module.exports = {
-  EXACT, kindOf, isContainer, codePointCount, compareTexts, copyArguments, requireText, isSameValue, numberText, valueText,
-  firstValuesText, canonicalJson, jsonText,
+  kindOf, isContainer, codePointCount, compareTexts, copyArguments, requireText, isSameValue, valueText,
+  firstValuesText, jsonText,
 };

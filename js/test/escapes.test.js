@@ -9,7 +9,7 @@ const { test } = require("node:test");
 const { Worker } = require("node:worker_threads");
 
 const { decide, loadGrant } = require("..");
-const { SCRATCH, makeRoot, write } = require("./support/roots");
+const { SCRATCH, makeRoot } = require("./support/roots");
 
 /** Make a root with files, and return a function that decides a call with a path from its directory. */
 async function rootOf(fsScope = ["docs"], files = { "docs/x": "", "docs/a/b/y": "", "other/z": "" }) {

@@ -172,4 +172,4 @@ class CharacterReader {
   }
 }
 
-module.exports = { END, WORDS, DOT, DIGIT, PatternError, CharacterReader };
+module.exports = { WORDS, DOT, DIGIT, PatternError, CharacterReader };
