@@ -92,10 +92,15 @@ def _check_names(args: "Inputs", rule: "HookRule") -> None:
     _check_members(args, top, _folded(step for steps in labels for step in steps[1:] if step != _EACH))
 
 
+def _fold_argument(name: str) -> str:
+    """Return what is the same for the names of an argument: some servers take `fileMode` for `file_mode`, too."""
+    return fold_name(name).replace("_", "").replace("-", "")
+
+
 def _folded(names: "Iterable[str]") -> "dict[str, set[str]]":
     folded: dict[str, set[str]] = {}
     for name in names:
-        folded.setdefault(fold_name(name), set()).add(name)
+        folded.setdefault(_fold_argument(name), set()).add(name)
     return folded
 
 
@@ -115,7 +120,7 @@ def _check_members(value: object, known: "dict[str, set[str]]", inner: "dict[str
 
 
 def _misspelling_text(name: str, known: "dict[str, set[str]]") -> str:
-    meant = known.get(fold_name(name), ())
+    meant = known.get(_fold_argument(name), ())
     return "" if not meant or name in meant else f"some servers take the input `{name}` for `{min(meant)}`"
 
 
