@@ -2,16 +2,14 @@
 "use strict";
 
 const { createHash, createHmac } = require("node:crypto");
-const fs = require("node:fs");
-const path = require("node:path");
 
 const { StateError, UsageError } = require("./errors");
 const { ServerClock } = require("./server-clock");
+const { SCRIPT } = require("./shared-script");
 const { surrogatePassBytes } = require("./text");
 const { requireText } = require("./values");
 
-const SCRIPT = fs.readFileSync(path.join(__dirname, "shared-budget.lua"), "latin1");
-const SHA1 = createHash("sha1").update(SCRIPT, "latin1").digest("hex");
+const SHA1 = createHash("sha1").update(SCRIPT).digest("hex");
 const MAX_COST = 1 << 16; // hits of one call
 const MAX_COUNTED = 1 << 22; // a higher limit counts as this one
 const MAX_WAIT_US = 120e6;

@@ -67,7 +67,10 @@ class ThreadBudgets {
     if (ring.isFrozen(slot)) return void this.replaceRing(entry, ring.place, 2 * ring.capacity, ring.hits(head));
     const now = this.now();
     const fits = ring.fits(head, Math.min(limit, ring.capacity), cost, now);
-    if (!fits && ring.capacity < limit) return void ring.freeze(head, slot);
+    if (!fits && ring.capacity < limit) {
+      this.requireRoom(Ring.wordsFor(2 * ring.capacity)); // first: a frozen ring without a larger one would deny for good
+      return void ring.freeze(head, slot);
+    }
     if (fits && consumes) return ring.take(head, slot, cost, now) ? budgetOf(ring, head + cost, limit, 1, now, cost) : undefined;
     const budget = budgetOf(ring, head, limit, cost, now, 0);
     // INVARIANT: what was read is whole, for nobody has taken the head since: so no wait is 0 if the cost does not fit
@@ -126,12 +129,16 @@ class ThreadBudgets {
 
   reserve(size) {
     for (;;) {
-      const place = Atomics.load(this.words, FREE_AT);
-      if (place + size > this.words.length) {
-        throw new StateError("the budgets do not fit into their memory", "make it larger with `new ThreadBudgets({bytes})`");
-      }
+      const place = this.requireRoom(size);
       if (Atomics.compareExchange(this.words, FREE_AT, place, place + size) === place) return place;
     }
+  }
+
+  /** Return the first free word; throw StateError if fewer than `size` are left. */
+  requireRoom(size) {
+    const place = Atomics.load(this.words, FREE_AT);
+    if (place + size <= this.words.length) return place;
+    throw new StateError("the budgets do not fit into their memory", "make it larger with `new ThreadBudgets({bytes})`");
   }
 }
 

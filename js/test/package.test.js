@@ -29,7 +29,7 @@ test("the tarball is small, whole and installs offline into an empty directory",
   const { file, info } = pack();
   assert.ok(info.size < MAX_BYTES, String(info.size));
   const names = info.files.map((one) => one.path);
-  for (const name of ["LICENSE", "README.md", "index.d.ts", "index.d.mts", "index.mjs", "src/index.js", "src/shared-budget.lua"]) {
+  for (const name of ["LICENSE", "README.md", "index.d.ts", "index.d.mts", "index.mjs", "src/index.js"]) {
     assert.ok(names.includes(name), name);
   }
   assert.deepEqual(names.filter((name) => !/^(src\/|index\.|LICENSE$|README\.md$|package\.json$)/.test(name)), []);

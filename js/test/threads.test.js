@@ -111,9 +111,14 @@ test("budgets are counted by tool and action", () => {
   }
 });
 
-test("what does not fit into the memory denies", () => {
-  const small = new ThreadBudgets({ bytes: 1 << 14 });
-  assert.throws(() => { for (let call = 0; call < 1e4; call += 1) small.take("t", "a", 1e6); }, StateError);
+test("what does not fit into the memory denies, until hits have left the minute", () => {
+  let seconds = 100;
+  const small = new ThreadBudgets({ bytes: 1 << 14, clock: () => [seconds, 0] });
+  const takeMany = () => { for (let call = 0; call < 1e4; call += 1) small.take("t", "a", 1e6); };
+  assert.throws(takeMany, StateError);
+  assert.throws(takeMany, StateError);
+  seconds += 61;
+  assert.equal(small.take("t", "a", 1e6).consumed, 1);
   const many = new ThreadBudgets();
   assert.throws(() => { for (let name = 0; name < 2000; name += 1) many.take("t", `a${name}`, 1); }, StateError);
   assert.throws(() => many.take("t", "a1", 1e6, 5000), StateError);

@@ -1,4 +1,7 @@
+// The script that counts on the server: that of cortex_policy/state/shared_budgets/script.py, which says how it works.
+"use strict";
 
+const SCRIPT = String.raw`
 local call, pack, unpack = redis.call, struct.pack, struct.unpack
 local ring, epoch, what = KEYS[1], KEYS[2], ARGV[1]
 local limit, cost = tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -156,3 +159,6 @@ if is_due then
 end
 call('SETRANGE', ring, 0, pack(LAYOUT, now, (head + cost) % slots, need, oldest, slots, renewed, since))
 return answer(cost, need, wait, '-')
+`;
+
+module.exports = { SCRIPT };
