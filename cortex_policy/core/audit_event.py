@@ -18,7 +18,8 @@ _DETAIL_FALLBACKS = {
     FINGERPRINTS: (FINGERPRINTS, NOTHING),
     FULL: (FULL, FINGERPRINTS, NOTHING),
 }
-MAX_LINE_BYTES = 1 << 20  # bytes of a line with arguments
+MAX_LINE_BYTES = 1 << 20  # bytes of a line
+_MAX_NAME_LENGTH = 200  # characters of a name in a line that is too long even without arguments
 _FINGERPRINT_DIGITS = 16  # digits of a digest
 _UNRESERVED = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")  # in a URI
 _HEX = frozenset("0123456789abcdef")
@@ -55,14 +56,34 @@ def to_json_line(event: Event, detail: str, digest: "Callable[[bytes], str]") ->
     """Return the line of an event, ASCII with its newline; `detail` is `names`, `fingerprints` or `full`.
 
     `digest` is SHA-256 in hexadecimal. A line over 1 MiB has fingerprints in place of arguments, and `null` in their
-    place where that is still too long.
+    place where that is still too long; then names are cut.
     """
-    text = b""
     for less in _DETAIL_FALLBACKS[detail]:
-        text = f"{json_text(to_cloudevent(event, less, digest), ',', ':')}\n".encode("ascii")
+        text = cloudevent_line(to_cloudevent(event, less, digest))
         if len(text) <= MAX_LINE_BYTES:
-            break
-    return text
+            return text
+    return cloudevent_line(cut_names(to_cloudevent(event, NOTHING, digest)))
+
+
+def cloudevent_line(members: "Mapping[str, object]") -> bytes:
+    """Return the members of an event as a line, ASCII with its newline."""
+    return f"{json_text(dict(members), ',', ':')}\n".encode("ascii")
+
+
+def cut_names(members: "Mapping[str, object]") -> dict[str, object]:
+    """Return an event whose long names are cut: readers skip a line that is longer than any event."""
+    return {
+        name: cut_names(value) if isinstance(value, dict) else _cut_text(value) if isinstance(value, str) else value
+        for name, value in members.items()
+    }
+
+
+def _cut_text(text: str) -> str:
+    if len(text) <= _MAX_NAME_LENGTH:
+        return text
+    start = text[:_MAX_NAME_LENGTH]
+    half_of_byte = start.rfind("%", _MAX_NAME_LENGTH - 2)
+    return f"{start if half_of_byte < 0 else start[:half_of_byte]}..."
 
 
 def parse_trace_id(traceparent: str) -> str | None:

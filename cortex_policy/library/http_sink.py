@@ -6,7 +6,7 @@ import os
 from time import monotonic
 from weakref import WeakSet, finalize
 
-from cortex_policy.core.json_text import json_text
+from cortex_policy.core.audit_event import cloudevent_line, cut_names
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.text import count_with_noun, message_line
 from cortex_policy.library.event_delivery.receiver import EventReceiver
@@ -94,18 +94,17 @@ class HttpSink:
 
 
 def _line_of(event: "Mapping[str, object]", max_bytes: int) -> bytes:
-    """Return the line of an event; if it is too long for a line of the log, it has no arguments and no paths."""
-    line = _json_line(event)
+    """Return the line of an event; one that is too long goes without arguments and paths, and then with names cut."""
+    line = cloudevent_line(event)
     data = event.get("data")
     if len(line) > max_bytes and isinstance(data, dict):
-        line = _json_line({**event, "data": {**{name: data[name] for name in data if name != "paths"}, "args": None}})
+        less = {**event, "data": {**{name: data[name] for name in data if name != "paths"}, "args": None}}
+        line = cloudevent_line(less)
+        if len(line) > max_bytes:
+            line = cloudevent_line(cut_names(less))
     if len(line) > max_bytes:
         raise UsageError(f"the event has {len(line):,} bytes, and at most {max_bytes:,} are sent")
     return line
-
-
-def _json_line(event: "Mapping[str, object]") -> bytes:
-    return f"{json_text(dict(event), ',', ':')}\n".encode("ascii")
 
 
 def _release(thread: SenderThread, spool: EventSpool) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from cortex_policy.core.audit_event import (
     to_json_line,
 )
 from cortex_policy.core.model import ResolvedPath
+from cortex_policy.library.event_delivery.requests import is_event
 from tests.support.logs import digest
 
 AT = 1_795_595_292_123_456_789
@@ -146,6 +148,16 @@ def test_a_line_that_would_be_too_long_says_less(detail: str, args: dict[str, ob
     assert isinstance(data["args"], kind)
     assert ("cwd" in data) == (data["args"] == args)
     assert len(to_json_line(event(args=args, places=()), detail, digest)) <= MAX_LINE_BYTES
+
+
+@pytest.mark.parametrize("name", ["action", "run", "grant", "tool"])
+def test_no_name_makes_a_line_that_readers_skip(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name is what its caller says, and a call is no secret because it has a long one."""
+    monkeypatch.setattr("cortex_policy.core.audit_event.MAX_LINE_BYTES", 9000)
+    line = to_json_line(event(**{name: "x" + "\x80" * 9000}), FULL, digest)
+    assert len(line) <= 9000
+    assert is_event(line.removesuffix(b"\n"))
+    assert not re.search(rb"%[0-9A-F]?\\.", line)
 
 
 @pytest.mark.parametrize(

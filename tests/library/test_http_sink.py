@@ -181,9 +181,11 @@ def test_an_event_that_is_too_long_goes_without_its_arguments(server: Receiver, 
         sink.record(event(1) | {"data": data})
         sink.record_line(json.dumps(event(3) | {"data": data}).encode() + b"\n")
         with pytest.raises(UsageError, match="bytes"):
-            sink.record(event(2) | {"data": {"action": "x" * MIN_BYTES}})
+            sink.record(event(2) | {"data": dict.fromkeys(map(str, range(MIN_BYTES)))})
+        sink.record(event(4) | {"data": data | {"action": "x" * MIN_BYTES}})
     for number in range(2):
         assert server.events("long")[number]["data"] == {"grant": "git", "args": None, "brand": "brAInwav"}
+    assert server.events("long")[2]["data"]["action"] == "x" * 200 + "..."
 
 
 def test_what_is_wrong_is_said_at_once(tmp_path: Path) -> None:

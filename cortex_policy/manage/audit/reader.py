@@ -30,6 +30,7 @@ STDIN = "-"
 _BLOCK = 1 << 18
 _MAX_BYTES_TO_FIRST_EVENT = MAX_LINE_BYTES  # bytes to search for the first event
 _decode = JSONDecoder().raw_decode
+_CUT = "cut"  # a member of `data`: its arguments were too long for the log
 _TYPE_PREFIX = "com.cortex."
 _REASON_BY_WORD = {str(reason): reason for reason in REASONS}
 _RELATIVE_TIME = re.compile(r"([0-9]{1,9})([smhdw])")
@@ -99,12 +100,18 @@ def decode_calls(lines: "Iterable[bytes]", root: str | None, counts: ReadCounts)
 
 
 def decode_grant_calls(lines: "Iterable[bytes]", root: str, counts: ReadCounts) -> "Iterator[Event]":
-    """Yield the calls of a root that a grant decided, as `decode_calls` does."""
-    return ((at, data) for at, data in decode_calls(lines, root, counts) if data["grant"] != HOOKS)
+    """Yield the calls of a root that a grant decided and may decide again, as `decode_calls` does."""
+    for at, data in decode_calls(lines, root, counts):
+        if data.get(_CUT) is True:
+            counts.unreadable += 1
+        elif data["grant"] != HOOKS:
+            yield at, data
 
 
 def _decode_reason_if_call(kind: str, data: "dict[str, Any]") -> bool:
-    """Whether it is a decision with all that a replay needs; replaces the word of the reason by the reason."""
+    """Whether it is a decision; replaces the word of the reason by the reason, and arguments that were too long."""
+    if data["args"] is None:
+        data["args"], data[_CUT] = [], True
     reason = data["reason"] = _REASON_BY_WORD[data["reason"]]
     return (
         kind.startswith(_TYPE_PREFIX)

@@ -11,7 +11,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, CortexPolicyError, Grant, GrantError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.audit.files import list_log_files
-from cortex_policy.manage.audit.reader import ReadCounts, decode_calls, pause_garbage_collector, read_last_lines
+from cortex_policy.manage.audit.reader import ReadCounts, decode_grant_calls, pause_garbage_collector, read_last_lines
 from cortex_policy.manage.replay.call_replayer import CallReplayer
 from cortex_policy.manage.replay.rules import UndecidedReason
 from cortex_policy.state.audit_rotated_names import uncompressed_name
@@ -85,7 +85,7 @@ def compare_decisions(root: "Root", change: "GrantDiff", lines: list[bytes]) -> 
     """Decide the calls of a grant in these lines by its old and its new text."""
     name, settings = change.name, effective_settings(root.path)
     quoted = f'"{name}"'.encode()  # an id has one spelling: most lines of other grants need not be decoded
-    events = decode_calls((line for line in lines if quoted in line), root.path, ReadCounts())
+    events = decode_grant_calls((line for line in lines if quoted in line), root.path, ReadCounts())
     calls = [call for call in events if call[1]["grant"] == name]
     old, new = _grant_or_error(change.old), _grant_or_error(change.new)
     before = _replay_calls(name, calls, old, new, settings)

@@ -17,6 +17,7 @@ from cortex_policy.manage.audit.reader import (
     MAX_LINE_BYTES,
     ReadCounts,
     decode_calls,
+    decode_grant_calls,
     parse_since,
     read_last_lines,
     read_lines_of_logs,
@@ -243,3 +244,12 @@ def test_names_of_any_length_are_cut_in_counts() -> None:
     found = count_calls(filter_calls(lines, CallFilter(), ReadCounts()), 10)
     assert len(found.kinds) == 3
     assert max(len(word) for kind, _ in found.kinds for word in kind) <= 4_100
+
+
+def test_a_call_whose_arguments_were_too_long_is_one_that_cannot_be_decided_again() -> None:
+    """It is shown and counted as any other."""
+    line = GOOD.replace('"args": {}', '"args": null').encode()
+    assert read(line)[0] == 1
+    tally = ReadCounts()
+    assert len(list(decode_grant_calls([line, GOOD.encode()], "/r", tally))) == 1
+    assert tally.unreadable == 1
