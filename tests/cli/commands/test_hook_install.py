@@ -150,7 +150,7 @@ def test_a_dry_run_writes_nothing() -> None:
         ("claude", "[]", "it is not an object"),
         ("claude", '{"hooks": []}', "`hooks` is not an object"),
         ("claude", '{"hooks": {"PreToolUse": {}}}', "`hooks.PreToolUse` is not an array"),
-        ("claude", '{"hooks": {}, "hooks": {}}', "`hooks` is there twice"),
+        ("claude", '{"hooks": {}, "hooks": {}}', "`hooks` appears twice"),
         ("cursor", '{"hooks": {}}', 'it has no `"version": 1`'),
     ],
 )

@@ -81,7 +81,7 @@ def test_hooks_with_a_key_twice_are_not_taken_for_installed(more: str, tmp_path:
     start, end = text.index("[") + 1, text.rindex("]")
     entry = text[start:end]
     Path(target.file).write_text(f"{text[:start]}{entry}{more}{text[end:]}")
-    with pytest.raises(NotDoneError, match="is there twice"):
+    with pytest.raises(NotDoneError, match="appears twice"):
         plan_install(target, "/srv/repo")
-    with pytest.raises(NotDoneError, match="is there twice"):
+    with pytest.raises(NotDoneError, match="appears twice"):
         plan_uninstall(target)

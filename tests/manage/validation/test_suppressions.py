@@ -83,8 +83,8 @@ def test_a_suppression_in_vain_is_noted(config: Path) -> None:
     """Where the whole root is looked at, and the rule is looked for."""
     config.write_text('[validate.suppress]\n"git.json" = ["key-idle", "scope-dead"]\n"old.json" = ["key"]\n')
     notes = [one.message for one in look().problems if one.code == "settings-unused"]
-    assert notes == ["`key` is suppressed for `old.json`, and not found there", "`scope-dead` is suppressed for `git.json`, and not found there"] or set(notes) == {
-        "`key` is suppressed for `old.json`, and not found there", "`scope-dead` is suppressed for `git.json`, and not found there",
+    assert notes == ["`key` is suppressed for `old.json`, but not found there", "`scope-dead` is suppressed for `git.json`, but not found there"] or set(notes) == {
+        "`key` is suppressed for `old.json`, but not found there", "`scope-dead` is suppressed for `git.json`, but not found there",
     }  # fmt: skip
     assert not [code for _, code in found(".cortex/policy/tools/hg.json") if code == "settings-unused"]
     assert not [code for _, code in found(wanted=RuleSelection(("stamp",))) if code == "settings-unused"]
