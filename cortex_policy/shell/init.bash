@@ -13,30 +13,35 @@ __cortex_policy_started=
 # What fails is followed by `||`, so that a trap of the script for errors sees the call alone. Bash copies a function for
 # each call of it, so what is seldom needed has its own.
 function cortex-policy {
-    [[ $- != *x* ]] || { \builtin local -; \builtin set +x; } 2>/dev/null
-    \builtin local __cortex_policy_variables= __cortex_policy_text= __cortex_policy_answer=
-    if [[ ${1-} == @(check|enforce) && $__cortex_policy_state == ready && ${BASHPID-} == "$__cortex_policy_shell" &&
-        -p $__cortex_policy_pipes/questions ]] &&
-        { __cortex_policy_list_variables || { __cortex_policy_define; __cortex_policy_list_variables; }; }; then
-        __cortex_policy_text=$*
-        # what fits into the smallest pipe as a whole, in any encoding, cannot make this shell wait
-        if ((${#__cortex_policy_variables} + ${#__cortex_policy_text} <= 2000 && $# <= 500)); then
-            [[ ! -t 1 ]] || __cortex_policy_variables+=terminal
-            # until the answer is whole, nothing else may use the pipes: not a trap, and not the next call after Ctrl-C
-            __cortex_policy_state=busy __cortex_policy_text="$((++__cortex_policy_number)) 00."
-            {
-                # another user may have made a directory of this name, and would answer
-                [[ -O /dev/fd/3 ]] && \builtin printf '%s\0' "$__cortex_policy_number" \
-                    "$__cortex_policy_variables" "$#" "$@" . >&4 &&
-                    \builtin read -r -N "${#__cortex_policy_text}" -t 1 -u 3 __cortex_policy_answer &&
-                    [[ $__cortex_policy_answer == "$__cortex_policy_text" ]] || __cortex_policy_read_texts
-            } 3<>"$__cortex_policy_pipes/answers" 4<>"$__cortex_policy_pipes/questions" &&
-                __cortex_policy_state=ready || :
+    # with this option a trap of the script may skip any command as if it had succeeded: only what is after `!` fails then
+    if ! [[ $BASHOPTS == *extdebug* ]]; then
+        [[ $- != *x* ]] || { \builtin local -; \builtin set +x; } 2>/dev/null
+        \builtin local __cortex_policy_variables= __cortex_policy_text= __cortex_policy_answer=
+        if [[ ${1-} == @(check|enforce) && $__cortex_policy_state == ready && ${BASHPID-} == "$__cortex_policy_shell" &&
+            -p $__cortex_policy_pipes/questions ]] &&
+            { __cortex_policy_list_variables || { __cortex_policy_define; __cortex_policy_list_variables; }; }; then
+            __cortex_policy_text=$*
+            # what fits into the smallest pipe as a whole, in any encoding, cannot make this shell wait
+            if ((${#__cortex_policy_variables} + ${#__cortex_policy_text} <= 2000 && $# <= 500)); then
+                [[ ! -t 1 ]] || __cortex_policy_variables+=terminal
+                # until the answer is whole, nothing else may use the pipes: not a trap, and not the next call after Ctrl-C
+                __cortex_policy_state=busy __cortex_policy_text="$((++__cortex_policy_number)) 00."
+                {
+                    # another user may have made a directory of this name, and would answer
+                    [[ -O /dev/fd/3 ]] && \builtin printf '%s\0' "$__cortex_policy_number" \
+                        "$__cortex_policy_variables" "$#" "$@" . >&4 &&
+                        \builtin read -r -N "${#__cortex_policy_text}" -t 1 -u 3 __cortex_policy_answer &&
+                        [[ $__cortex_policy_answer == "$__cortex_policy_text" ]] || __cortex_policy_read_texts
+                } 3<>"$__cortex_policy_pipes/answers" 4<>"$__cortex_policy_pipes/questions" &&
+                    __cortex_policy_state=ready || :
+            fi
         fi
+        # both are empty where the script has a function `builtin`, which must not allow
+        [[ -n ${__cortex_policy_answer-} && $__cortex_policy_answer == "$__cortex_policy_text" ]] ||
+            __cortex_policy_finish "$@" || { \builtin return; [[ -z unreachable ]]; }
+    else
+        (\builtin exec cortex-policy "$@"; ! [[ unreachable ]]) || { \builtin return; ! [[ unreachable ]]; }
     fi
-    # both are empty where the script has a function `builtin`, which must not allow
-    [[ -n ${__cortex_policy_answer-} && $__cortex_policy_answer == "$__cortex_policy_text" ]] ||
-        __cortex_policy_finish "$@" || { \builtin return; [[ -z unreachable ]]; }
 }
 
 # Put the variables that an answer depends on into one text, each with its attributes; fail if this must be defined first.

@@ -170,6 +170,18 @@ def test_a_local_variable_of_bash_that_children_do_not_get_hides_nothing(root: P
     assert run("bash", READY + script, root).stdout.split() == ["10", "10", "10", "0", "27", "24", "ready"]
 
 
+@pytest.mark.skipif(not shutil.which("bash"), reason="bash is not installed")
+def test_a_trap_that_skips_commands_of_bash_allows_nothing(root: Path) -> None:
+    """Bash takes a skipped command for one that has succeeded."""
+    traps = ("== *check*", "!= *[[]*", "!= *return*", "!= *exec*", "!= __cortex*", "!= *finish*")
+    script = "shopt -s extdebug\n" + "".join(
+        f"trap '[[ $BASH_COMMAND == *(echo|trap)* || $BASH_COMMAND {one} ]]' DEBUG\n{DENIED} && echo allowed\n"
+        for one in traps
+    )  # fmt: skip
+    script += f"trap - DEBUG\n{DENIED}; echo $?\n{CALL}; echo $?\n"
+    assert run("bash", READY + script, root).stdout.split() == ["10", "0"]
+
+
 @pytest.mark.skipif(not shutil.which("zsh"), reason="zsh is not installed")
 def test_variables_of_zsh_are_as_children_get_them(root: Path, tmp_path: Path) -> None:
     """Whatever the script names `parameters`, cuts, or ends by a NUL."""
