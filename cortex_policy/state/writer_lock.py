@@ -71,7 +71,7 @@ class WriterLock:
                 raise NotDoneError(f"`{self.policy.path}` was replaced while its lock was held", "try again")
             yield directory
 
-    def open_tools(self) -> "AbstractContextManager[PolicyDirectory]":
+    def open_grants_directory(self) -> "AbstractContextManager[PolicyDirectory]":
         """Open the directory of the grants."""
         return self.open_below("tools")
 

@@ -23,29 +23,29 @@ if TYPE_CHECKING:
 def open_grant_files(lock: "WriterLock") -> "Iterator[GrantFiles]":
     """Open the files of a root while its lock is held; make no directory."""
     with ExitStack() as stack:
-        tools = None
+        grants = None
         with suppress(FileNotFoundError):
-            tools = stack.enter_context(lock.open_tools())
-        yield GrantFiles(lock.policy, tools)
+            grants = stack.enter_context(lock.open_grants_directory())
+        yield GrantFiles(lock.policy, grants)
 
 
 @contextmanager
 def open_grant_files_without_lock(root: Root) -> "Iterator[GrantFiles]":
     """Open the files of a root for somebody who only reads them; raise FileNotFoundError without a policy directory."""
     with PolicyDirectory(TrustCheck(root)) as policy, ExitStack() as stack:
-        tools = None
+        grants = None
         with suppress(FileNotFoundError):
-            tools = stack.enter_context(PolicyDirectory(TrustCheck(root), "tools"))
-        yield GrantFiles(policy, tools)
+            grants = stack.enter_context(PolicyDirectory(TrustCheck(root), "tools"))
+        yield GrantFiles(policy, grants)
 
 
 class GrantFiles:
     """Reads them in directories that are open."""
 
-    def __init__(self, policy: "PolicyDirectory", tools: "PolicyDirectory | None") -> None:
+    def __init__(self, policy: "PolicyDirectory", grants: "PolicyDirectory | None") -> None:
         """Take the open directories of the policy and of the grants; the latter is None where it does not exist."""
         self.policy: PolicyDirectory = policy
-        self._tools = tools
+        self._grants = grants
 
     @property
     def root(self) -> Root:
@@ -56,18 +56,18 @@ class GrantFiles:
         """Return the open directory that has a file, and the file's name in it; raise FileNotFoundError without one."""
         if name == HOOKS:
             return self.policy, name
-        if self._tools is None:
+        if self._grants is None:
             raise FileNotFoundError(None, None, "tools")
-        return self._tools, f"{name}.json"
+        return self._grants, f"{name}.json"
 
     @property
     def is_owned_by_caller(self) -> bool:
         """Whether the directory is the caller's, so that the caller wrote the grants, not another user."""
-        return os.fstat((self._tools or self.policy).descriptor).st_uid == os.geteuid()
+        return os.fstat((self._grants or self.policy).descriptor).st_uid == os.geteuid()
 
     def list_names(self) -> list[str]:
         """List the ids of the grants, then the name of `hooks.toml`, whether it exists or not."""
-        return [*(self._tools.grant_ids() if self._tools is not None else ()), HOOKS]
+        return [*(self._grants.grant_ids() if self._grants is not None else ()), HOOKS]
 
     def read(self, name: str) -> bytes | None:
         """Return the bytes of a file, None if it does not exist."""

@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from cortex_policy.manage.transaction.recovery import GrantBytes
+    from cortex_policy.manage.transaction.recovery import FileChanges
 
 
 def history_limits(root: Root) -> HistoryLimits:
@@ -35,7 +35,7 @@ def history_limits(root: Root) -> HistoryLimits:
 def entry_for_write(
     command: str,
     version: int,
-    changes: "GrantBytes",
+    changes: "FileChanges",
     modes: "Mapping[str, int]",
     meaning: GrantComparison,
     *,
@@ -55,10 +55,10 @@ def entry_for_write(
     }
     grant_changes = tuple(
         GrantChange(
-            grant_id, digest_or_none(old), digest_or_none(new), old if old in kept else None,
-            modes.get(grant_id, 0o644), is_hand_edit,
+            name, digest_or_none(old), digest_or_none(new), old if old in kept else None,
+            modes.get(name, 0o644), is_hand_edit,
         )
-        for grant_id, (old, new) in changes.items()
+        for name, (old, new) in changes.items()
     )  # fmt: skip
     replaced = {old for old, _ in changes.values()}
     written = tuple(new for _, new in changes.values() if new is not None and new in kept and new not in replaced)
@@ -70,7 +70,7 @@ def entry_for_write(
 
 
 def entry_for_stamp(
-    command: str, old: Stamp | None, new: Stamp, texts: "GrantBytes", diff: PolicyDiff, *, is_owned_by_caller: bool
+    command: str, old: Stamp | None, new: Stamp, texts: "FileChanges", diff: PolicyDiff, *, is_owned_by_caller: bool
 ) -> HistoryEntry:
     """Return the entry of a new stamp, from the texts of the grants that differ from the old one.
 
@@ -82,8 +82,8 @@ def entry_for_stamp(
         ((name, text) for name, pair in texts.items() for text in pair), is_owned_by_caller=is_owned_by_caller
     )
     changes = tuple(
-        GrantChange(grant_id, before.get(grant_id), new.digests.get(grant_id), text if text in kept else None)
-        for grant_id, (text, _) in texts.items()
+        GrantChange(name, before.get(name), new.digests.get(name), text if text in kept else None)
+        for name, (text, _) in texts.items()
     )
     return HistoryEntry(
         new.version, current_timestamp(), current_author(), command,

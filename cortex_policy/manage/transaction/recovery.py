@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from cortex_policy.state.history_entry import HistoryEntry
 
-    # the old and new bytes of each grant by its id, and of `hooks.toml` by its name; None: no such file
-    GrantBytes = Mapping[str, tuple[bytes | None, bytes | None]]
+    # the old and new bytes of each grant by its id, and of `hooks.toml` by that name; None: no such file
+    FileChanges = Mapping[str, tuple[bytes | None, bytes | None]]
 
 
 def recover_last_write(lock: WriterLock, history: HistoryWriter) -> None:
@@ -94,7 +94,7 @@ def require_supported_version(old: Stamp, file: str) -> int:
     return old.version
 
 
-def pending_digests(changes: "GrantBytes", *, is_hand_edit: bool) -> dict[str, tuple[str | None, str | None]]:
+def pending_digests(changes: "FileChanges", *, is_hand_edit: bool) -> dict[str, tuple[str | None, str | None]]:
     """Return the old and new digests that a stamp records for pending changes.
 
     Readers accept both, so a hand edit that is undone is not among them: the new one takes its place.

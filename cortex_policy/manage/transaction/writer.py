@@ -40,7 +40,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cortex_policy.manage.transaction.recovery import GrantBytes
+    from cortex_policy.manage.transaction.recovery import FileChanges
 
     Verify = Callable[[], None]  # raises if a grant is no longer what its change was made from
 
@@ -57,8 +57,8 @@ def write_transaction(
     """
     with hold_writer_lock(root, lock_wait, f"{command} {grant_id}".strip()) as lock:
         make_directory(lock.policy.descriptor, "tools")
-        with lock.open_tools() as tools:
-            writer = GrantWriter(root, lock, tools, command)
+        with lock.open_grants_directory() as directory:
+            writer = GrantWriter(root, lock, directory, command)
             writer.recover()
             yield writer
 
@@ -76,84 +76,85 @@ def preview_transaction(root: Root) -> "Iterator[GrantFiles]":
 
 
 class GrantWriter:
-    """Writes the grants of a root, with its stamp and its history, while its lock is held."""
+    """Writes the grants of a root, with its stamp and its history, while its lock is held.
+
+    A `name` is the id of a grant, or `hooks.toml`.
+    """
 
     root: Root
     grants: GrantFiles
     policy: PolicyDirectory  # it holds the lock
 
-    def __init__(self, root: Root, lock: WriterLock, tools: PolicyDirectory, command: str) -> None:
+    def __init__(self, root: Root, lock: WriterLock, directory: PolicyDirectory, command: str) -> None:
         """Take the lock, the open directory of the grants, and the command for the history."""
-        self.grants = GrantFiles(lock.policy, tools)
-        self.root, self._lock, self.policy, self._tools = root, lock, lock.policy, tools
+        self.grants = GrantFiles(lock.policy, directory)
+        self.root, self._lock, self.policy = root, lock, lock.policy
         self._command, self._history = command, HistoryWriter(lock, history_limits(root))
 
-    def write(self, grant_id: str, old: bytes | None, new: bytes, mode: int = 0o644) -> int | None:
+    def write(self, name: str, old: bytes | None, new: bytes, mode: int = 0o644) -> int | None:
         """Write a grant whose bytes were `old`, None for a new grant; return the version of the stamp.
 
         A new grant gets the mode; another keeps its own. It is STAMP_REFUSED if the disk refused the last step: readers
         accept the grant already, and the next write finishes the stamp. Raise NotDoneError if it is no longer `old`,
         GrantError (23) if it differs from its stamp.
         """
-        self.grants.check_permissions(grant_id)
-        return self._commit_changes(
-            {grant_id: (old, new)}, lambda verify: self._replace_file(grant_id, new, mode, verify)
-        )
+        self.grants.check_permissions(name)
+        return self._commit_changes({name: (old, new)}, lambda verify: self._replace_file(name, new, mode, verify))
 
-    def remove(self, grant_id: str, old: bytes) -> int | None:
+    def remove(self, name: str, old: bytes) -> int | None:
         """Remove a grant; return and raise as `write` does."""
-        return self._commit_changes({grant_id: (old, None)}, lambda verify: self._remove_file(grant_id, verify))
+        return self._commit_changes({name: (old, None)}, lambda verify: self._remove_file(name, verify))
 
-    def undo_hand_edit(self, grant_id: str, old: bytes | None, stamped: bytes | None) -> int | None:
+    def undo_hand_edit(self, name: str, old: bytes | None, stamped: bytes | None) -> int | None:
         """Replace a hand edit by the bytes that the stamp has, None for no grant; return as `write` does.
 
         Raise NotDoneError if it is no longer `old`, GrantError (23) if the stamp has other bytes.
         """
-        self.grants.check_permissions(grant_id)
+        self.grants.check_permissions(name)
 
         def step(verify: "Verify") -> None:
             """Put the stamped bytes in place of the edit, by one rename or one removal."""
             if stamped is None:
-                self._remove_file(grant_id, verify)
+                self._remove_file(name, verify)
             else:
-                self._replace_file(grant_id, stamped, 0o644, verify)
+                self._replace_file(name, stamped, 0o644, verify)
 
-        return self._commit_changes({grant_id: (old, stamped)}, step, is_hand_edit=True)
+        return self._commit_changes({name: (old, stamped)}, step, is_hand_edit=True)
 
-    def rename(self, grant_id: str, other: str, old: bytes) -> int | None:
+    def rename(self, name: str, other: str, old: bytes) -> int | None:
         """Give a grant another id, by one rename of its file; return and raise as `write` does."""
-        changes = {grant_id: (old, None), other: (None, old)}
+        changes = {name: (old, None), other: (None, old)}
         same = GrantComparison(SAME, ())
-        return self._commit_changes(changes, lambda verify: self._rename_file(grant_id, other, verify), same)
+        return self._commit_changes(changes, lambda verify: self._rename_file(name, other, verify), same)
 
-    def _replace_file(self, grant_id: str, new: bytes, mode: int, verify: "Verify") -> None:
-        directory, file = self.grants.locate(grant_id)
+    def _replace_file(self, name: str, new: bytes, mode: int, verify: "Verify") -> None:
+        directory, file = self.grants.locate(name)
         atomic_replace(directory.descriptor, file, new, mode, verify)
 
-    def _remove_file(self, grant_id: str, verify: "Verify") -> None:
-        directory, file = self.grants.locate(grant_id)
+    def _remove_file(self, name: str, verify: "Verify") -> None:
+        directory, file = self.grants.locate(name)
         verify()
         os.unlink(file, dir_fd=directory.descriptor)
 
-    def _rename_file(self, grant_id: str, other: str, verify: "Verify") -> None:
+    def _rename_file(self, name: str, other: str, verify: "Verify") -> None:
         verify()
-        tools = self._tools.descriptor
-        os.rename(f"{grant_id}.json", f"{other}.json", src_dir_fd=tools, dst_dir_fd=tools)
+        (old, old_file), (new, new_file) = self.grants.locate(name), self.grants.locate(other)
+        os.rename(old_file, new_file, src_dir_fd=old.descriptor, dst_dir_fd=new.descriptor)
 
     def recover(self) -> None:
         """Finish or drop an interrupted write."""
         recover_last_write(self._lock, self._history)
 
-    def _check_unchanged(self, changes: "GrantBytes") -> None:
+    def _check_unchanged(self, changes: "FileChanges") -> None:
         self._lock.check_held()
-        for grant_id, (old, _) in changes.items():
-            if self.grants.read(grant_id) != old:
+        for name, (old, _) in changes.items():
+            if self.grants.read(name) != old:
                 what = "exists already" if old is None else "was changed by hand in the meantime"
-                raise NotDoneError(f"`{grant_id}` {what}", "look at it, then try again")
+                raise NotDoneError(f"`{name}` {what}", "look at it, then try again")
 
     def _commit_changes(
         self,
-        changes: "GrantBytes",
+        changes: "FileChanges",
         step: "Callable[[Verify], None]",
         meaning: GrantComparison | None = None,
         *,
@@ -178,12 +179,12 @@ class GrantWriter:
         digests = update_digests(stamp.digests, {name: digest_or_none(new) for name, (_, new) in changes.items()})
         return self._finish_write(Stamp(stamp.version + 1, digests, {}))
 
-    def _begin_write(self, changes: "GrantBytes", meaning: GrantComparison | None, *, is_hand_edit: bool) -> Stamp:
+    def _begin_write(self, changes: "FileChanges", meaning: GrantComparison | None, *, is_hand_edit: bool) -> Stamp:
         """Add what is pending to the stamp, and return the stamp as it was; raise if it does not allow a write."""
         stamp, pairs = self._stamp_without_pending(), pending_digests(changes, is_hand_edit=is_hand_edit)
         if stamp is not None:
-            for grant_id, (old, _) in pairs.items():
-                check_digest(self.root, stamp, grant_id, old)
+            for name, (old, _) in pairs.items():
+                check_digest(self.root, stamp, name, old)
         before = stamp or Stamp(0, self.grants.read_digests(), {})  # the first write stamps all there is
         if before.version + 1 not in stamps.VERSIONS:
             raise NotDoneError("the version of the stamp is at its maximum")
@@ -207,14 +208,12 @@ class GrantWriter:
         return read_stamp_or_refuse_newer(self.policy)
 
     def _history_entry(
-        self, version: int, changes: "GrantBytes", meaning: GrantComparison | None, *, is_hand_edit: bool
+        self, version: int, changes: "FileChanges", meaning: GrantComparison | None, *, is_hand_edit: bool
     ) -> HistoryEntry:
-        modes = {
-            grant_id: self.grants.mode_for_copy(grant_id) for grant_id, (old, _) in changes.items() if old is not None
-        }
+        modes = {name: self.grants.mode_for_copy(name) for name, (old, _) in changes.items() if old is not None}
         if meaning is None:
-            ((grant_id, (old, new)),) = changes.items()
-            meaning = compare_grant_bytes(grant_id, old, new, comparison_settings(self.root.path)).meaning
+            ((name, (old, new)),) = changes.items()
+            meaning = compare_grant_bytes(name, old, new, comparison_settings(self.root.path)).meaning
         return entry_for_write(
             self._command,
             version,
