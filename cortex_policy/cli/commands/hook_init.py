@@ -16,7 +16,7 @@ from cortex_policy.core.text import message_line
 from cortex_policy.state.grants_errors import root_option
 
 if TYPE_CHECKING:
-    from cortex_policy.manage.hooks.first_setup import Consent, FirstSetup
+    from cortex_policy.manage.hooks.first_setup import FirstSetup, ShowAndAsk
 
 
 @add_quiet_option
@@ -69,7 +69,7 @@ def init(
         raise typer.Exit(setup.error.exit_code)
 
 
-def _make_prompt(*, yes: bool, json: bool) -> "Consent":
+def _make_prompt(*, yes: bool, json: bool) -> "ShowAndAsk":
     def show_and_ask(setup: "FirstSetup") -> None:
         """Print the files, unless JSON is asked for; raise NotDoneError unless the answer is yes."""
         if not json:

@@ -28,41 +28,45 @@ if TYPE_CHECKING:
     from cortex_policy.manage.diff.grants import GrantDiff
     from cortex_policy.manage.transaction.writer import GrantWriter
 
-    Consent = Callable[[GrantDiff], None]  # raises if the answer is no
+    ShowAndAsk = Callable[
+        [GrantDiff], None
+    ]  # prints the change, but not for JSON, and asks; raises if the answer is no
 
 
 def edit_grant(
-    root: Root, grant_id: str, edit: GrantEdit, consent: "Consent", lock_wait: LockWait = NO_WAIT
+    root: Root, grant_id: str, edit: GrantEdit, show_and_ask: "ShowAndAsk", lock_wait: LockWait = NO_WAIT
 ) -> WriteResult:
     """Change a grant; if it has these values already, write nothing and ask nobody."""
     check_ids(grant_id)
     with write_transaction(root, lock_wait, "set", grant_id) as writer:
-        return _write_with_consent(writer, plan_edit(writer.grants, grant_id, edit), consent)
+        return _ask_and_write(writer, plan_edit(writer.grants, grant_id, edit), show_and_ask)
 
 
 def create_grant(
-    root: Root, grant_id: str, text: str, consent: "Consent", lock_wait: LockWait = NO_WAIT
+    root: Root, grant_id: str, text: str, show_and_ask: "ShowAndAsk", lock_wait: LockWait = NO_WAIT
 ) -> WriteResult:
     """Write a new grant, and the schema that it names if there is none."""
     check_ids(new_id=grant_id)
     with write_transaction(root, lock_wait, "new", grant_id) as writer:
-        written = _write_with_consent(writer, plan_create(writer.grants, grant_id, text), consent)
+        written = _ask_and_write(writer, plan_create(writer.grants, grant_id, text), show_and_ask)
         create_schema(writer.policy.descriptor)
         return written
 
 
-def copy_grant(root: Root, grant_id: str, other: str, consent: "Consent", lock_wait: LockWait = NO_WAIT) -> WriteResult:
+def copy_grant(
+    root: Root, grant_id: str, other: str, show_and_ask: "ShowAndAsk", lock_wait: LockWait = NO_WAIT
+) -> WriteResult:
     """Write the bytes of a grant as a new one; raise GrantError (22, 23) if a write to that grant would be refused."""
     check_ids(grant_id, other)
     with write_transaction(root, lock_wait, "copy", grant_id) as writer:
-        return _write_with_consent(writer, plan_copy(writer.grants, grant_id, other), consent)
+        return _ask_and_write(writer, plan_copy(writer.grants, grant_id, other), show_and_ask)
 
 
-def remove_grant(root: Root, grant_id: str, consent: "Consent", lock_wait: LockWait = NO_WAIT) -> WriteResult:
+def remove_grant(root: Root, grant_id: str, show_and_ask: "ShowAndAsk", lock_wait: LockWait = NO_WAIT) -> WriteResult:
     """Remove a grant, valid or not; raise GrantError if it does not exist or differs from its stamp."""
     check_ids(grant_id)
     with write_transaction(root, lock_wait, "remove", grant_id) as writer:
-        return _write_with_consent(writer, plan_remove(writer.grants, grant_id), consent)
+        return _ask_and_write(writer, plan_remove(writer.grants, grant_id), show_and_ask)
 
 
 def rename_grant(root: Root, grant_id: str, other: str, lock_wait: LockWait = NO_WAIT) -> WriteResult:
@@ -87,16 +91,16 @@ def format_grants(root: Root, grant_ids: tuple[str, ...], lock_wait: LockWait = 
 
 def _format_grant(writer: "GrantWriter", grant_id: str) -> WriteResult:
     try:
-        return _write_with_consent(writer, plan_format(writer.grants, grant_id), lambda _: None)
+        return _ask_and_write(writer, plan_format(writer.grants, grant_id), lambda _: None)
     except OSError as error:  # the error of this grant alone: those before it are written
         raise NotDoneError(f"`{error.filename}`: {os_error_text(error)}") from None
 
 
-def _write_with_consent(writer: "GrantWriter", plan: Plan, consent: "Consent") -> WriteResult:
+def _ask_and_write(writer: "GrantWriter", plan: Plan, show_and_ask: "ShowAndAsk") -> WriteResult:
     """Ask for consent, then write; ask nobody and write nothing if nothing changes."""
     if plan.new == plan.old:
         return plan.preview
-    consent(plan.preview.change)
+    show_and_ask(plan.preview.change)
     if plan.new is None:
         return _written(plan, writer.remove(plan.id, plan.old or b""))
     return _written(plan, writer.write(plan.id, plan.old, plan.new, plan.mode))

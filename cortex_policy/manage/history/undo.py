@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     from cortex_policy.state.stamp import Stamp
 
     Read = Callable[[str], bytes | None]
-    Consent = Callable[[PolicyDiff], None]  # raises if the answer is no
+    ShowAndAsk = Callable[
+        [PolicyDiff], None
+    ]  # prints the change, but not for JSON, and asks; raises if the answer is no
 
 
 class UndoRequest(Value):
@@ -105,7 +107,9 @@ def preview_undo(root: Root, request: UndoRequest) -> UndoResult:
     return UndoResult(plan.version, tuple(step.preview(settings) for step in plan.steps), plan.is_of_hand_edits)
 
 
-def undo_writes(root: Root, request: UndoRequest, consent: "Consent", lock_wait: LockWait = NO_WAIT) -> UndoResult:
+def undo_writes(
+    root: Root, request: UndoRequest, show_and_ask: "ShowAndAsk", lock_wait: LockWait = NO_WAIT
+) -> UndoResult:
     """Undo writes grant by grant, newest first; each grant is one complete write.
 
     Ask for consent once, for all steps. After an error the finished steps stay; to continue, run the same again.
@@ -114,7 +118,7 @@ def undo_writes(root: Root, request: UndoRequest, consent: "Consent", lock_wait:
         plan = _plan_undo(read_stamp_or_refuse_newer(writer.policy), request, writer.grants)
         if plan.steps:
             settings = comparison_settings(root.path)
-            consent(combine_diffs(step.preview(settings) for step in plan.steps))
+            show_and_ask(combine_diffs(step.preview(settings) for step in plan.steps))
         return _run_steps(writer, plan)
 
 

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
     from cortex_policy.manage.transaction.grant_files import GrantFiles
 
-    Consent = Callable[["FirstSetup"], None]  # raises if the answer is no
+    ShowAndAsk = Callable[
+        ["FirstSetup"], None
+    ]  # prints the change, but not for JSON, and asks; raises if the answer is no
     Read = Callable[[str], bytes | None]
 
 PROGRAMS: dict[str, tuple[str, ...]] = {
@@ -79,7 +81,9 @@ def preview_first_setup(root: Root, agents: tuple[str, ...]) -> FirstSetup:
         return _plan_setup(files, agents)[1]
 
 
-def write_first_setup(root: Root, agents: tuple[str, ...], consent: "Consent", lock_wait: LockWait) -> FirstSetup:
+def write_first_setup(
+    root: Root, agents: tuple[str, ...], show_and_ask: "ShowAndAsk", lock_wait: LockWait
+) -> FirstSetup:
     """Write the first rules and the grants that they name, each as one version; ask for consent once.
 
     Nothing is overwritten. After an error the finished steps stay; to continue, run the same again. Raise as the
@@ -87,7 +91,7 @@ def write_first_setup(root: Root, agents: tuple[str, ...], consent: "Consent", l
     """
     with write_transaction(root, lock_wait, "hook init") as writer:
         texts, setup = _plan_setup(writer.grants, agents)
-        consent(setup)
+        show_and_ask(setup)
         written: list[WriteResult] = []
         for step, (name, text) in zip(setup.steps, texts.items(), strict=True):
             try:

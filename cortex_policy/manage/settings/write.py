@@ -50,7 +50,9 @@ if TYPE_CHECKING:
 
     from cortex_policy.manage.diff.grants import GrantDiff
 
-    Consent = Callable[[GrantDiff], None]  # raises if the answer is no
+    ShowAndAsk = Callable[
+        [GrantDiff], None
+    ]  # prints the change, but not for JSON, and asks; raises if the answer is no
     LockedDirectory = tuple[int, Callable[[], None]]
 
 PRIVATE_MODE, PUBLIC_MODE = 0o600, 0o644
@@ -84,7 +86,7 @@ class SettingsWrite(Value):
 
 
 def set_value(
-    target: SettingsFile, name: str, text: str, consent: "Consent", lock_wait: LockWait = NO_WAIT
+    target: SettingsFile, name: str, text: str, show_and_ask: "ShowAndAsk", lock_wait: LockWait = NO_WAIT
 ) -> SettingsWrite:
     """Write a setting. Raise UsageError for a value that cannot be set.
 
@@ -99,15 +101,17 @@ def set_value(
         raise UsageError(f"`{name}` cannot be {quote_value(text)}", f"it must be {setting.expected}")
     for code in value if setting.kind == CODES and isinstance(value, list) else ():
         expand_code(code)
-    return _rewrite_setting(target, name, value, consent, lock_wait)
+    return _rewrite_setting(target, name, value, show_and_ask, lock_wait)
 
 
-def unset_value(target: SettingsFile, name: str, consent: "Consent", lock_wait: LockWait = NO_WAIT) -> SettingsWrite:
+def unset_value(
+    target: SettingsFile, name: str, show_and_ask: "ShowAndAsk", lock_wait: LockWait = NO_WAIT
+) -> SettingsWrite:
     """Remove a setting. Ask for consent if that may allow more than before."""
     _check_place(target, find_setting(name))
     if read_settings_file(target.place, target.root_path) is None:
         return SettingsWrite(is_changed=False)
-    return _rewrite_setting(target, name, UNSET, consent, lock_wait)
+    return _rewrite_setting(target, name, UNSET, show_and_ask, lock_wait)
 
 
 def find_widening(target: SettingsFile, old: bytes | None, new: bytes) -> "GrantDiff | None":
@@ -144,7 +148,7 @@ def _check_place(target: SettingsFile, setting: Setting) -> None:
 
 
 def _rewrite_setting(
-    target: SettingsFile, name: str, value: object, consent: "Consent", lock_wait: LockWait
+    target: SettingsFile, name: str, value: object, show_and_ask: "ShowAndAsk", lock_wait: LockWait
 ) -> SettingsWrite:
     with _lock_directory(target, lock_wait) as locked:
         original = read_settings_file(target.place, target.root_path)
@@ -155,7 +159,7 @@ def _rewrite_setting(
         check_settings_text(target, after)  # do not ask about a text that cannot be installed
         check_not_all_denied(target, original, after)
         if (change := find_widening(target, original, after)) is not None:
-            consent(change)
+            show_and_ask(change)
         return _replace_locked_text(target, locked, original, after, "config unset" if value is UNSET else "config set")
 
 

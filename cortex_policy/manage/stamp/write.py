@@ -31,7 +31,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Consent = Callable[[PolicyDiff], None]  # raises if the answer is no
+    ShowAndAsk = Callable[
+        [PolicyDiff], None
+    ]  # prints the change, but not for JSON, and asks; raises if the answer is no
 
 
 _NO_STAMP = "there is no stamp yet: every grant is new to it"
@@ -48,7 +50,7 @@ class StampResult(Value):
     diff: PolicyDiff
 
 
-def write_stamp(root: Root, consent: "Consent", lock_wait: LockWait = NO_WAIT) -> StampResult:
+def write_stamp(root: Root, show_and_ask: "ShowAndAsk", lock_wait: LockWait = NO_WAIT) -> StampResult:
     """Stamp every grant as it is now; ask for consent to what differs from the stamp before.
 
     Raise GrantError (21) for a grant that differs and does not load.
@@ -73,7 +75,7 @@ def write_stamp(root: Root, consent: "Consent", lock_wait: LockWait = NO_WAIT) -
         )
         for edit in edits:
             _raise_if_edit_invalid(root, edit)
-        consent(diff)
+        show_and_ask(diff)
         # INVARIANT: the digests are those of the texts that were shown
         new = Stamp(version, digests, {})
         texts = {edit.id: (edit.old, now[edit.id]) for edit in edits}

@@ -22,7 +22,7 @@ from tests.support.failing_calls import fail_at, full_disk, patch_writes
 from tests.support.stamps import agree, stamp_grants
 
 TEXT = new_grant_text(GrantEdit(30, None, "t", ("read",)))
-Act = Callable[[Root, "operations.Consent"], WriteResult]
+Act = Callable[[Root, "operations.ShowAndAsk"], WriteResult]
 ACTS: dict[str, Act] = {
     "set": lambda root, consent: operations.edit_grant(root, "git", GrantEdit(allow=("push",)), consent),
     "new": lambda root, consent: operations.create_grant(root, "other", TEXT, consent),
