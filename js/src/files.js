@@ -6,11 +6,12 @@ const process = require("node:process");
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 const [OWNER_BIT_OF_GROUP, OWNER_BIT_OF_OTHERS, STICKY] = [0o020, 0o002, 0o1000];
+const NO_EXCEPTION = Object.freeze({ isStickySafe: false });
 const MAY_BE_MISSING = { throwIfNoEntry: false }; // an error would cost more than the look
 const DEFAULT_OVERFLOW_UID = 65534;
 
 /** Return why others than these owners may have written an open object; '' if they cannot have. */
-function trustProblemText(status, owners, { isStickySafe = false } = {}) {
+function trustProblemText(status, owners, { isStickySafe } = NO_EXCEPTION) {
   if (isAmbiguousOwner(status.uid)) return "has an owner that this user namespace cannot distinguish from others";
   if (!owners.has(status.uid)) return `belongs to user ${status.uid}`;
   if (isStickySafe && status.mode & STICKY) return "";

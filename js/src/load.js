@@ -26,8 +26,8 @@ const cache = new Map(); // by root and id: {grant, seen}
  * @param {string} id
  * @param {{root?: string}} [options] the directory that holds `.cortex/policy`
  */
-async function loadGrant(id, { root } = {}) {
-  return loadGrantSync(id, root);
+async function loadGrant(id, options = {}) {
+  return loadGrantSync(id, Object.hasOwn(options, "root") ? options.root : undefined); // none that a prototype was given
 }
 
 function loadGrantSync(id, named) {

@@ -81,6 +81,7 @@ class Copier {
     if (Array.isArray(value)) {
       const length = value.length;
       this.count(length);
+      requireNoHiddenMembers(value, length + 1); // and its `length`
       return Array.from({ length }, (_, index) => this.copy(value[index], depth + 1));
     }
     return this.copyObject(value, depth);
@@ -89,11 +90,15 @@ class Copier {
   copyObject(value, depth) {
     const members = new Map();
     if (value instanceof Map) {
+      if (Object.getPrototypeOf(value) !== Map.prototype) throw unknownTypeError(value); // it may iterate otherwise
+      requireNoHiddenMembers(value, 0);
       for (const [name, part] of value) this.copyMember(members, requireText(name, "the name of an argument"), part, depth);
       return members;
     }
     requirePlainObject(value);
-    for (const name of Object.keys(value)) this.copyMember(members, name, value[name], depth);
+    const names = Object.keys(value);
+    requireNoHiddenMembers(value, names.length);
+    for (const name of names) this.copyMember(members, name, value[name], depth);
     return members;
   }
 
@@ -115,8 +120,19 @@ class Copier {
 function requirePlainObject(value) {
   const prototype = typeof value === "object" ? Object.getPrototypeOf(value) : undefined;
   if (prototype !== null && (prototype === undefined || Object.getPrototypeOf(prototype) !== null)) {
-    throw new UsageError(`an argument of type \`${nameOfType(value)}\` cannot be examined`, "pass JSON values");
+    throw unknownTypeError(value);
   }
+}
+
+/** Throw UsageError for a member that a program reads and no rule sees: one that is not enumerable, or of an array. */
+function requireNoHiddenMembers(value, count) {
+  if (Object.getOwnPropertyNames(value).length > count) { // not symbols, which JSON does not have
+    throw new UsageError(`an argument of type \`${nameOfType(value)}\` has a member that is hidden`, "pass JSON values");
+  }
+}
+
+function unknownTypeError(value) {
+  return new UsageError(`an argument of type \`${nameOfType(value)}\` cannot be examined`, "pass JSON values");
 }
 
 function nameOfType(value) {

@@ -98,6 +98,20 @@ test("what is no call is an error, which denies", async () => {
   }
 });
 
+test("a member that no rule sees is an error: not enumerable, of an array or of a map", async () => {
+  const grant = await loadGrant("g", { root: makeRoot() });
+  class Empty extends Map { *[Symbol.iterator]() {} }
+  const hidden = [
+    Object.defineProperty({}, "path", { value: "/x" }), Object.assign(["a"], { path: "/x" }),
+    Object.assign([], { toJSON: () => "/x" }), Object.assign(new Map(), { path: "/x" }), new Empty([["path", "/x"]]),
+  ];
+  for (const value of hidden) {
+    assert.throws(() => enforce(grant, "read", value), UsageError);
+    assert.throws(() => enforce(grant, "read", { x: [value] }), UsageError);
+  }
+  assert.equal(enforce(grant, "read", new Map([["x", [[], {}, new Map(), Object.create(null)]]])), true);
+});
+
 test("an argument is read once, so that a getter cannot show two values", async () => {
   const grant = await loadGrant("g", { root: makeRoot({ g: { fsScope: ["docs"] } }, { "docs/x": "" }) });
   let reads = 0;

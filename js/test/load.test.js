@@ -65,6 +65,24 @@ test("a root that was loaded by its name is not trusted without the name", { ski
   process.chdir(before);
 });
 
+test("a polluted prototype names no root, and makes no directory safe", async () => {
+  const [root, open] = [makeRoot(), makeRoot()];
+  fs.chmodSync(path.join(open, ".cortex/policy"), 0o1777);
+  const before = process.cwd();
+  process.chdir("/");
+  Object.prototype.root = root;
+  Object.prototype.isStickySafe = true;
+  try {
+    await assert.rejects(loadGrant("g"), { reason: "root_not_found" });
+    await assert.rejects(loadGrant("g", {}), { reason: "root_not_found" });
+    await rejects(open, "grant_unsafe");
+  } finally {
+    delete Object.prototype.root;
+    delete Object.prototype.isStickySafe;
+    process.chdir(before);
+  }
+});
+
 test("a working directory that was moved, or whose name Node cannot hold, leads to no root", async () => {
   const root = makeRoot({ g: {} }, { "a/file": "" });
   const name = Buffer.concat([Buffer.from(`${root}/`), Buffer.from([0xff])]);
