@@ -2,7 +2,7 @@
 //
 // A hit has a ticket, and the slot `ticket % capacity`. Whoever writes the next ticket into its slot, by one
 // compare-and-exchange, has the hit. What is left to do then, anybody may do: so a thread that is terminated takes its
-// own hit at most.
+// own hit at most. A hit has two words, and is whole when both are of the same lap around the ring.
 //
 // INVARIANT: of a limit L, the hit with ticket t is only taken when that with ticket t - L is older than a minute. Of
 // more than L hits, two have tickets that differ by a multiple of L: so no minute holds more, however threads interleave.
@@ -12,11 +12,11 @@ const WINDOW_NS = 60e9;
 const TICK_NS = 4096;
 const PART_BITS = 18; // ticks in a second
 const SPAN_BITS = 11; // hits that one exchange takes
+const LAP_SHIFT = PART_BITS + SPAN_BITS; // three bits, in both words of a hit: of this time around, or the one before
 const PART_MASK = (1 << PART_BITS) - 1;
 const SPAN_MASK = (1 << SPAN_BITS) - 1;
-const PENDING = 1 << (PART_BITS + SPAN_BITS); // its second is not written yet
-const LAP_SHIFT = PART_BITS + SPAN_BITS + 1; // two bits: of this time around, or the one before
-const LAP_MASK = 0b11;
+const SECOND_MASK = (1 << LAP_SHIFT) - 1;
+const LAP_MASK = 0b111;
 const FROZEN = SPAN_MASK; // the span of a slot that nobody may take: the ring is being replaced by a larger one
 const MAX_SPAN = FROZEN - 1;
 const [CAPACITY, HEAD, SLOTS] = [0, 1, 2]; // words of a ring; behind the slots are their seconds
@@ -45,7 +45,7 @@ class Ring {
     words[place + HEAD] = capacity + hits.length; // the lap before is that of slots that were never written
     hits.forEach(([part, second], index) => {
       words[place + SLOTS + index] = pack(1, 1, part);
-      words[place + SLOTS + capacity + index] = second;
+      words[place + SLOTS + capacity + index] = packSecond(1, second);
     });
   }
 
@@ -77,8 +77,9 @@ class Ring {
   nanosecondsLeft(ticket, now) {
     const index = this.indexOf(ticket);
     const second = Atomics.load(this.words, index + this.capacity);
-    const part = Atomics.load(this.words, index) & PART_MASK;
-    return WINDOW_NS - (now[0] - second) * 1e9 - (now[1] - part * TICK_NS);
+    const slot = Atomics.load(this.words, index);
+    if (lapOf(second) !== lapOf(slot)) return WINDOW_NS; // it is being written now
+    return WINDOW_NS - (now[0] - (second & SECOND_MASK)) * 1e9 - (now[1] - (slot & PART_MASK) * TICK_NS);
   }
 
   isFresh(ticket, now) {
@@ -96,7 +97,7 @@ class Ring {
   /** Take the next tickets, if the slot of the first is as it was; return whether that was done. */
   take(head, slot, span, now) {
     const part = Math.ceil(now[1] / TICK_NS); // upwards, so that no hit counts for less than a minute
-    const taken = pack(this.lapOf(head), span, part) | PENDING;
+    const taken = pack(this.lapOf(head), span, part);
     if (Atomics.compareExchange(this.words, this.indexOf(head), slot, taken) !== slot) return false;
     this.finish(head, taken, now);
     return true;
@@ -107,34 +108,40 @@ class Ring {
     const span = spanOf(slot);
     const part = slot & PART_MASK;
     // the second is the thread's own, or, of a thread that was held up or ended, the last one that it may have been
-    const second = slot & PENDING && part * TICK_NS > now[1] + TICK_NS ? now[0] - 1 : now[0];
-    if (slot & PENDING) this.writeSecond(head, slot, second);
+    const second = this.writeSecond(head, part * TICK_NS > now[1] + TICK_NS ? now[0] - 1 : now[0]);
     for (let ticket = head + 1; ticket < head + span; ticket += 1) {
-      this.writeHit(ticket, part, second);
+      this.writeSlot(ticket, part);
+      this.writeSecond(ticket, second);
     }
     Atomics.compareExchange(this.words, this.place + HEAD, head, (head + span) | 0);
   }
 
-  /** Write a hit that another ticket took, unless that was done. */
-  writeHit(ticket, part, second) {
+  /** Write the slot of a hit that another ticket took, unless that was done. */
+  writeSlot(ticket, part) {
     const index = this.indexOf(ticket);
     const old = Atomics.load(this.words, index);
-    const taken = pack(this.lapOf(ticket), 1, part) | PENDING;
-    // INVARIANT: only over the lap before: a thread that was held up finds newer laps, and leaves them alone
-    if (lapOf(old) === this.lapOf(ticket - this.capacity)) {
-      Atomics.compareExchange(this.words, index, old, taken);
-    }
-    if (Atomics.load(this.words, index) === taken) this.writeSecond(ticket, taken, second);
+    if (!this.isBefore(ticket, old)) return;
+    Atomics.compareExchange(this.words, index, old, pack(this.lapOf(ticket), 1, part));
   }
 
-  /** Write the second of a pending slot, then that it is no longer pending. */
-  writeSecond(ticket, slot, second) {
-    const index = this.indexOf(ticket);
-    const old = Atomics.load(this.words, index + this.capacity);
-    if (Atomics.load(this.words, index) !== slot) return; // done by another
-    // INVARIANT: an exchange, so that a thread that was held up writes over nothing newer
-    Atomics.compareExchange(this.words, index + this.capacity, old, second);
-    Atomics.compareExchange(this.words, index, slot, slot & ~PENDING);
+  /** Write the second of a hit, unless that was done; return the one that was written. */
+  writeSecond(ticket, second) {
+    const index = this.indexOf(ticket) + this.capacity;
+    const old = Atomics.load(this.words, index);
+    if (!this.isBefore(ticket, old)) return old & SECOND_MASK;
+    const own = packSecond(this.lapOf(ticket), second);
+    const found = Atomics.compareExchange(this.words, index, old, own);
+    return (found === old ? own : found) & SECOND_MASK;
+  }
+
+  /**
+   * Whether a word is of the lap before that of a ticket.
+   *
+   * INVARIANT: only such a word is written over, by an exchange, and so once in a lap: a thread that was held up finds
+   * another word, and leaves it alone. (Up to seven laps, and a lap takes a minute or more: no lap has more hits than a minute.)
+   */
+  isBefore(ticket, word) {
+    return lapOf(word) === this.lapOf(ticket - this.capacity);
   }
 
   /** Keep everybody from taking the next ticket, so that the ring can be copied. */
@@ -146,7 +153,7 @@ class Ring {
   hits(head) {
     return Array.from({ length: this.capacity }, (_, step) => {
       const index = this.indexOf(head - this.capacity + step);
-      return [this.words[index] & PART_MASK, this.words[index + this.capacity]];
+      return [this.words[index] & PART_MASK, this.words[index + this.capacity] & SECOND_MASK];
     });
   }
 
@@ -185,6 +192,10 @@ class Ring {
     }
     return nanoseconds / 1e9;
   }
+}
+
+function packSecond(lap, second) {
+  return (lap << LAP_SHIFT) | second;
 }
 
 function pack(lap, span, part) {

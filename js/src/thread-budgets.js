@@ -13,7 +13,7 @@ const ENTRIES = 1024; // budgets: two words of a key, and the place of a ring
 const ENTRY_WORDS = 3;
 const FIRST_CAPACITY = 64;
 const DEFAULT_BYTES = 1 << 26; // of which a system gives only what is used
-const BEFORE_START = 2 ** 30; // seconds: slots that were never written are as old
+const BEFORE_START = 2 ** 28; // seconds: slots that were never written are as old
 
 /** Budgets of one process. Give `memory` to a worker, and `new ThreadBudgets({memory})` there counts the same hits. */
 class ThreadBudgets {
@@ -64,6 +64,7 @@ class ThreadBudgets {
     const head = ring.head();
     const slot = ring.load(head);
     if (ring.isTaken(head, slot)) return void ring.finish(head, slot, this.now());
+    if (!ring.isBefore(head, slot)) return undefined; // held up for a lap since the head was read
     if (ring.isFrozen(slot)) return void this.replaceRing(entry, ring.place, 2 * ring.capacity, ring.hits(head));
     const now = this.now();
     const fits = ring.fits(head, Math.min(limit, ring.capacity), cost, now);

@@ -58,6 +58,36 @@ test("costs and growing limits are exact over threads too", async () => {
   assert.equal(budgets.peek("t", "a", 5000).used, sum);
 });
 
+test("no window of 60 seconds has more hits than the limit, while threads move the clock", async () => {
+  const code = `
+    const time = new BigInt64Array(workerData.time); // nanoseconds
+    let last = 0;
+    const clock = () => {
+      const now = Atomics.load(time, 0);
+      last = Number(now);
+      return [Number(now / 1_000_000_000n), Number(now % 1_000_000_000n)];
+    };
+    const moving = new ThreadBudgets({ memory: workerData.memory, clock });
+    const step = Math.floor(60e9 / workerData.limit / 4);
+    const hits = [];
+    for (let call = 0; call < 15_000; call += 1) {
+      if (call % 4 === 0) Atomics.add(time, 0, BigInt(Math.floor(Math.random() * step)));
+      const cost = workerData.limit > 5 ? 1 + call % 3 : 1;
+      for (let { consumed } = moving.take("t", "a", workerData.limit, cost); consumed > 0; consumed -= 1) hits.push(last);
+    }
+    parentPort.postMessage(hits);
+  `;
+  for (const limit of [1, 7, 65, 1000]) {
+    const time = new SharedArrayBuffer(8);
+    const budgets = new ThreadBudgets({ bytes: 1 << 22, clock: () => [0, 0] });
+    const workers = Array.from({ length: 4 }, () => startWorker(budgets, code, { time, limit }));
+    const hits = (await Promise.all(workers.map(messageOf))).flat().sort((one, other) => one - other);
+    const tooMany = hits.filter((at, index) => index >= limit && at - hits[index - limit] < 60e9);
+    assert.deepEqual(tooMany, []);
+    assert.ok(hits.length > limit, String(hits.length));
+  }
+});
+
 test("a thread that is terminated in the middle of a call holds nobody up, and takes its own hit at most", async () => {
   const budgets = new ThreadBudgets();
   const counted = new Int32Array(new SharedArrayBuffer(4));
@@ -91,6 +121,28 @@ test("a hit that was taken, and never finished, is finished by whoever comes nex
   assert.equal(budgets.peek("t", "a", 3).used, 2);
   assert.equal(budgets.take("t", "a", 3).used, 3);
   assert.equal(budgets.take("t", "a", 3).consumed, 0);
+});
+
+test("a thread that was held up for a lap takes and changes nothing by what it read before", () => {
+  let seconds = 100;
+  const budgets = new ThreadBudgets({ clock: () => [seconds, 0] });
+  const takeLater = () => {
+    seconds += 61;
+    return budgets.take("t", "a", 1).consumed;
+  };
+  takeLater();
+  const entry = budgets.entryOf("t", "a");
+  const ring = budgets.ringOf(entry);
+  const before = ring.head() - 1;
+  for (let hit = 0; hit < ring.capacity; hit += 1) assert.equal(takeLater(), 1);
+  const late = Object.create(ring, { head: { value: () => before } });
+  entry.ring = late; // reads the head as it was
+  assert.equal(budgets.tryAsk(entry, 1, 1, true), undefined);
+  entry.ring = ring;
+  ring.finish(before, ring.load(before), [seconds - 1e6, 0]);
+  ring.writeSecond(before, 1);
+  assert.equal(budgets.take("t", "a", 1).consumed, 0);
+  assert.equal(budgets.peek("t", "a", 1).used, 1);
 });
 
 test("a hit counts for 60 seconds, and no less", () => {
