@@ -27,7 +27,7 @@ function readToml(text) {
 
 class Reader {
   constructor(text) {
-    this.lines = text.split("\n").map((line) => line.replace(/\r$/, "").replace(/^[ \t]+|[ \t]+$/g, ""));
+    this.lines = text.replaceAll("\r\n", "\n").split("\n").map((line) => line.replace(/^[ \t]+|[ \t]+$/g, ""));
     this.number = -1;
     this.document = new Map();
     this.table = this.document;

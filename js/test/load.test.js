@@ -267,7 +267,8 @@ test("an emergency stop denies loads and calls, and says why", async () => {
 
 test("settings that are not understood deny", async () => {
   for (const text of ["unknown = 1\n", "require_path = 1\n", 'sensitive = "maybe"\n', "require_path = true true\n", "x = [\n",
-    "require_path = true\nrequire_path = false\n", 'state_dir = "/x"\n', "\ufeffrequire_path = true\n"]) {
+    "require_path = true\nrequire_path = false\n", 'state_dir = "/x"\n', "\ufeffrequire_path = true\n",
+    'stamp = "off"\r', "# a\rb\n"]) {
     const root = makeRoot({ g: {} }, { ".cortex/policy/config.toml": text });
     await rejects(root, "settings_invalid");
   }
