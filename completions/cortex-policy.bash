@@ -132,7 +132,7 @@ _cortex_policy() {
             value=''
         elif [[ $word == --root=* ]]; then
             root=${word#*=}
-        elif [[ " --add-scope --against --agent --allow --arg --args --at --batch --cert --cost --cursor --data-class --deadline --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --install --key --mode --number --output --path --port --rate --reader --reason --remove-scope --request --revoke --root --scope --select --server --since --socket --tcp --timeout --to --token --tool --user --version --wait --with --workers -n " == *" $word "* ]]; then
+        elif [[ " --add-scope --against --agent --allow --arg --args --at --batch --cert --cost --cursor --data-class --deadline --denied-exit --drop-arg --expect --fail-on --fail-under --filter --format --grant --ignore --init --install --key --mode --number --out --output --path --port --rate --reader --reason --remove-scope --request --revoke --root --scope --select --server --since --socket --tcp --timeout --to --token --tool --user --version --wait --with --workers -n " == *" $word "* ]]; then
             value=$word
         elif [[ $word != -* ]]; then
             plain+=("$word")
@@ -152,6 +152,7 @@ _cortex_policy() {
         '--data-class set '*) choices='public internal sensitive' ;;
         '--fail-on diff '*) choices='widened' ;;
         '--fail-on replay '*) choices='allow deny any' ;;
+        '--format export '*) choices='wasm' ;;
         '--grant audit show '*) choices=" $(_cortex_policy_names "$tools")" ;;
         '--grant audit stats '*) choices=" $(_cortex_policy_names "$tools")" ;;
         '--grant suggest '*) choices=" $(_cortex_policy_ids "$tools")" ;;
@@ -348,12 +349,16 @@ _cortex_policy() {
             offered=('' 'ids' 'actions')
             flags='--path --arg --args --root --cost --require-path --json'
             ;;
+        'export '*)
+            offered=('')
+            flags='--root --format --out --empty --json -h --help'
+            ;;
         'fmt '*)
             offered=('' 'ids' 'ids' 'ids' 'ids' 'ids' 'ids' 'ids' 'ids')
             flags='--root --check --diff --wait --json -q --quiet -h --help'
             ;;
         'help '*)
-            offered=('' 'check enforce run explain status list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init hook mcp serve doctor config schema completions shell-init help')
+            offered=('' 'check enforce run explain status list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init hook mcp serve doctor config schema export completions shell-init help')
             flags='-h --help'
             ;;
         'hook '*)
@@ -457,7 +462,7 @@ _cortex_policy() {
             flags='--root --strict --fix --select --ignore --output --wait --json -h --help'
             ;;
         *)
-            offered=('approvals approve audit check completions config copy deny diff doctor edit enforce explain fmt help hook init list log mcp new rate remove rename replay resume rule run schema serve set shell-init show stamp status stop suggest test undo validate')
+            offered=('approvals approve audit check completions config copy deny diff doctor edit enforce explain export fmt help hook init list log mcp new rate remove rename replay resume rule run schema serve set shell-init show stamp status stop suggest test undo validate')
             flags='--root -V --version -h --help'
             ;;
     esac

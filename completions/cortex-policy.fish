@@ -9,7 +9,7 @@ function __cortex_policy_plain -d 'the plain words before the cursor, the comman
     for word in $words
         if test $skip = 1
             set skip 0
-        else if contains -- $word --add-scope --against --agent --allow --arg --args --at --batch --cert --cost --cursor --data-class --deadline --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --install --key --mode --number --output --path --port --rate --reader --reason --remove-scope --request --revoke --root --scope --select --server --since --socket --tcp --timeout --to --token --tool --user --version --wait --with --workers -n
+        else if contains -- $word --add-scope --against --agent --allow --arg --args --at --batch --cert --cost --cursor --data-class --deadline --denied-exit --drop-arg --expect --fail-on --fail-under --filter --format --grant --ignore --init --install --key --mode --number --out --output --path --port --rate --reader --reason --remove-scope --request --revoke --root --scope --select --server --since --socket --tcp --timeout --to --token --tool --user --version --wait --with --workers -n
             set skip 1
         else if not string match -q -- '-*' $word
             printf '%s\n' $word
@@ -161,6 +161,7 @@ complete -c cortex-policy -n '__cortex_policy_at 0' -a doctor -d 'Check each thi
 complete -c cortex-policy -n '__cortex_policy_at 0' -a edit -d 'Edit a grant in your editor, and save it if it loads'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a enforce -d 'The same command as check'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a explain -d 'Explain, rule by rule, how a call is decided; count nothing'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a export -d 'Write a module that decides in other programs: in Node, in a browser, in any host of WebAssembly'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a fmt -d 'Format grants in one canonical layout'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a help -d 'Print the help of a command'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a hook -d 'Check the tool calls of agents'
@@ -387,6 +388,12 @@ complete -c cortex-policy -n '__cortex_policy_in explain' -l root -x -a '(__fish
 complete -c cortex-policy -n '__cortex_policy_in explain' -l cost -x -d 'Count as N calls instead of one'
 complete -c cortex-policy -n '__cortex_policy_in explain' -l require-path -d 'Deny a call that names no path'
 complete -c cortex-policy -n '__cortex_policy_in explain' -l json -d 'Output JSON on a single line'
+complete -c cortex-policy -n '__cortex_policy_in export' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in export' -l format -x -a 'wasm' -d 'wasm'
+complete -c cortex-policy -n '__cortex_policy_in export' -l out -x -d 'Write this file, not standard output'
+complete -c cortex-policy -n '__cortex_policy_in export' -l empty -d 'Without grants: the host loads them'
+complete -c cortex-policy -n '__cortex_policy_in export' -l json -d 'Output JSON on a single line'
+complete -c cortex-policy -n '__cortex_policy_in export' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 fmt' -a '(__cortex_policy_ids)'
 complete -c cortex-policy -n '__cortex_policy_at 1 fmt' -a '(__cortex_policy_ids)'
 complete -c cortex-policy -n '__cortex_policy_at 2 fmt' -a '(__cortex_policy_ids)'
@@ -402,7 +409,7 @@ complete -c cortex-policy -n '__cortex_policy_in fmt' -l wait -x -d 'If another 
 complete -c cortex-policy -n '__cortex_policy_in fmt' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in fmt' -s q -l quiet -d 'Print only errors and hints'
 complete -c cortex-policy -n '__cortex_policy_in fmt' -s h -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 help' -a 'check enforce run explain status list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init hook mcp serve doctor config schema completions shell-init help'
+complete -c cortex-policy -n '__cortex_policy_at 0 help' -a 'check enforce run explain status list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init hook mcp serve doctor config schema export completions shell-init help'
 complete -c cortex-policy -n '__cortex_policy_in help' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 hook' -a doctor -d 'Test whether each installed hook blocks what it must block'
 complete -c cortex-policy -n '__cortex_policy_at 0 hook' -a edit -d 'Edit the hook rules, and save them if they are valid'

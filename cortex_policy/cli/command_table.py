@@ -51,6 +51,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "doctor": ("doctor", "doctor"),
         "config": ("config", "config_app"),
         "schema": ("schema", "schema"),
+        "export": ("export", "export"),
         "completions": ("completions", "completions"),
         "shell-init": ("shell_init", "shell_init"),
         "help": ("help", "show_help"),

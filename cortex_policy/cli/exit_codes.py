@@ -27,9 +27,9 @@ _STATE_READERS = ("rate", "approvals", "approve", "deny")  # they read what call
 _ROOTLESS = ("completions", "rule", "help")
 _COMMANDS_OF_CODE = {
     1: ("validate", "test", "stamp", "diff", "fmt", "replay", "audit", "status", "doctor", "hook"),
-    23: (*DECIDING, *_WRITERS, "hook"),
+    23: (*DECIDING, *_WRITERS, "hook", "export"),
     24: (*DECIDING, *_STATE_READERS),
-    27: (*DECIDING, *_STATE_READERS, *_WRITERS, "config", "audit", "replay", "suggest", "hook"),
+    27: (*DECIDING, *_STATE_READERS, *_WRITERS, "config", "audit", "replay", "suggest", "hook", "export"),
     126: ("run", "mcp"),
     127: ("run", "mcp"),
 }
@@ -40,7 +40,7 @@ _CHANGING = frozenset((
     "rate purge", "audit send",
 ))  # fmt: skip
 _DRY_RUN_OPTIONS = ("dry_run", "check", "diff")
-_CHANGING_OPTIONS = {"validate": ("fix",), "test": ("init",), "schema": ("install",)}
+_CHANGING_OPTIONS = {"validate": ("fix",), "test": ("init",), "schema": ("install",), "export": ("out",)}
 
 
 def is_decision_command(words: list[str]) -> bool:

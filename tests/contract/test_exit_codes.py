@@ -17,7 +17,7 @@ LINES = [
     "diff git --against HEAD", "edit git", "init", "new x --tool x --allow a --rate 3", "set git --rate 31 --allow-widening",
     "remove git --yes", "rename git other", "copy git other", "fmt", "fmt --check", "log", "undo", "validate", "rule",
     "test", "test --init git", "replay", "suggest", "stop", "resume", "approvals", "approve 1f0c9a7e", "deny 1f0c9a7e",
-    "schema", "completions bash", "stamp show", "stamp verify", "stamp write --allow-widening", "stamp wait --timeout 0", "config list",
+    "schema", "export --format wasm --out exported.wasm", "completions bash", "stamp show", "stamp verify", "stamp write --allow-widening", "stamp wait --timeout 0", "config list",
     "config get sensitive", "config path", "config set sensitive ask", "config unset sensitive", "rate show",
     "rate reset git --yes", "rate purge --yes", "audit show", "audit tail", "audit stats", "audit verify",
 ]  # fmt: skip

@@ -1,0 +1,62 @@
+"""`export`: write the grants and settings of a root as a WebAssembly module that decides."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.output.printing import print_json
+from cortex_policy.cli.roots import find_inner_root
+from cortex_policy.cli.streams import write_bytes
+from cortex_policy.core.model import UsageError
+from cortex_policy.core.text import count_with_noun, message_line
+
+
+class Format(StrEnum):
+    """What is written."""
+
+    WASM = "wasm"
+
+
+def export(
+    root: RootOption = None,
+    *,
+    kind: Annotated[Format, typer.Option("--format", metavar="FORMAT", help="wasm.", show_default=False)],
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="FILE", help="Write this file, not standard output.")
+    ] = None,
+    empty: Annotated[bool, typer.Option("--empty", help="Without grants: the host loads them.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Write a module that decides in other programs: in Node, in a browser, in any host of WebAssembly.
+
+    It holds the grants and settings of the root as they are now, and decides as `check` does. If a check of one of
+    them would be an error, nothing is written.
+
+    The module reads no files. The host gives it both spellings of each path, and the time. What it cannot promise:
+    that a path leads where the host says, hits that other processes take, edits after the export, the audit log,
+    approvals, emergency stops. docs/wasm.md shows how it is used.
+
+    $ cortex-policy export --format wasm --out policy.wasm
+    $ cortex-policy export --format wasm --empty > policy.wasm
+    $ cortex-policy export --format wasm --out policy.wasm --json
+    """
+    from cortex_policy.manage import wasm_export  # noqa: PLC0415 - only this needs it
+    from cortex_policy.state import sha256  # noqa: PLC0415
+
+    if out is None and (json or wasm_export.is_stdout_terminal()):
+        message = "a module is not printed on a terminal or with `--json`"
+        raise UsageError(message, f"name a file with `--out policy.{kind}`")
+    module, ids = (wasm_export.read_module(), []) if empty else wasm_export.module_of_root(find_inner_root(root))
+    if out is None:
+        write_bytes(module)
+        return
+    wasm_export.write_module(out, module)
+    digest = sha256(module).hexdigest()
+    if json:
+        print_json({"file": out, "grants": ids, "bytes": len(module), "sha256": digest})
+    else:
+        typer.echo(
+            message_line(f"wrote {out}: {count_with_noun(len(ids), 'grant')}, {len(module):,} bytes, sha256 {digest}")
+        )

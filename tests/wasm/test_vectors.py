@@ -1,0 +1,121 @@
+"""The module answers every vector of conformance/ as this program does, and fails closed."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+import wasmtime
+
+from scripts.vectors.files import case_files, generated_files, read_lines
+from scripts.vectors.texts import Vector
+from tests.support.wasm_policy import MODULE, WasmPolicy
+from tests.support.wasm_vectors import answer, is_same
+
+DATA = MODULE.read_bytes()
+AT_ONCE = 500  # vectors for one instance: grants and budgets stay in its memory
+SMALL = 5_000  # characters of a vector; larger ones take most of the time
+GRANT = b'{"tool": "git", "actions": ["tree"], "rate": {"perMinute": 2}}'
+MINUTE = 60_000_000_000
+
+
+def wrong_answers(vectors: list[Vector]) -> list[tuple[str, object, object]]:
+    """Return the vectors with another answer."""
+    wrong = []
+    for start in range(0, len(vectors), AT_ONCE):
+        policy = WasmPolicy(DATA, ring_bytes=1 << 22)
+        for vector in vectors[start : start + AT_ONCE]:
+            found = answer(policy, vector)
+            if not is_same(vector, found):
+                wrong.append((vector["id"], vector["expect"], found))
+    return wrong
+
+
+def is_small(vector: Vector) -> bool:
+    """Whether a vector takes no time worth mentioning."""
+    text = json.dumps(vector)
+    return len(text) < SMALL and '"repeat"' not in text
+
+
+@pytest.mark.parametrize("file", case_files(), ids=lambda file: file.name)
+def test_vectors_made_by_hand_have_their_answers(file: Path) -> None:
+    """All but the large ones, which a storm asks."""
+    assert wrong_answers(list(filter(is_small, read_lines(file)))) == []
+
+
+@pytest.mark.parametrize("file", generated_files(), ids=lambda file: file.name)
+def test_a_sample_of_the_generated_vectors_has_its_answers(file: Path) -> None:
+    """Each twentieth; a storm asks all."""
+    assert wrong_answers(list(filter(is_small, read_lines(file)[::20]))) == []
+
+
+@pytest.mark.storm
+@pytest.mark.parametrize("file", [*case_files(), *generated_files()], ids=lambda file: file.name)
+def test_every_vector_has_its_answer(file: Path) -> None:
+    """All of them, large ones too."""
+    assert wrong_answers(read_lines(file)) == []
+
+
+def test_the_digest_is_that_of_the_module() -> None:
+    """CI also builds the module again, and compares."""
+    digest = MODULE.with_name("policy.wasm.sha256").read_text().split()[0]
+    assert hashlib.sha256(DATA).hexdigest() == digest
+
+
+def test_it_imports_its_memory_and_nothing_else() -> None:
+    """So that no host has to trust it with more."""
+    config = wasmtime.Config()
+    config.wasm_threads = True
+    config.shared_memory = True
+    module = wasmtime.Module(wasmtime.Engine(config), DATA)
+    assert [(one.module, one.name) for one in module.imports] == [("env", "memory")]
+
+
+def test_hits_are_counted_by_the_clock_of_the_host() -> None:
+    """Two of two, no third, and one more when the first is a minute old."""
+    policy = WasmPolicy(DATA)
+    handle = policy.load("git", GRANT)
+    answers = [policy.decide(handle, '{"action": "tree"}', at * MINUTE // 4)["reason"] for at in (40, 41, 42, 45)]
+    assert answers == ["allowed", "allowed", "rate_limited", "allowed"]
+
+
+@pytest.mark.parametrize(
+    ("request_text", "reason"),
+    [
+        ("", "usage"),
+        ("[]", "usage"),
+        ('{"action": "tree", "action": "tree"}', "usage"),
+        ('{"action": "tree", "cost": 0}', "usage"),
+        ('{"action": "tree", "approved": 1}', "usage"),
+        ('{"action": "tree", "more": 1}', "usage"),
+        ('{"action": "tree", "budget": {"limit": "2"}}', "state_unavailable"),
+        ('{"action": "tree", "args": {"path": "docs"}}', "path_outside_scope"),
+    ],
+)
+def test_what_it_does_not_understand_is_denied(request_text: str, reason: str) -> None:
+    """Also a path that the host has not resolved."""
+    policy = WasmPolicy(DATA)
+    handle = policy.load("git", GRANT)
+    decision = policy.decide(handle, request_text)
+    assert (decision["allowed"], decision["reason"]) == (False, reason)
+
+
+def test_a_grant_that_is_not_loaded_is_not_found() -> None:
+    """And one that does not decode leaves the one before it as it was."""
+    policy = WasmPolicy(DATA)
+    assert policy.decide(policy.find("git"), '{"action": "tree"}')["reason"] == "grant_not_found"
+    handle = policy.load("git", GRANT)
+    assert policy.load("git", GRANT[:-1]) == -1
+    assert policy.read()["error"]["class"] == "syntax"
+    assert policy.find("git") == handle
+    assert policy.decide(handle, '{"action": "tree"}', MINUTE)["allowed"]
+
+
+def test_a_memory_that_is_full_is_a_trap_or_a_denial() -> None:
+    """Of the calls no module must answer yes; of the hits it says that it cannot count them."""
+    policy = WasmPolicy(DATA, ring_bytes=128)
+    assert policy.decide(policy.load("git", GRANT), '{"action": "tree"}', MINUTE)["reason"] == "state_unavailable"
+    small = WasmPolicy(DATA, heap_bytes=1 << 16)
+    handle = small.load("git", GRANT)
+    with pytest.raises(wasmtime.Trap):
+        small.decide(handle, '{"action": "tree", "args": {"x": [' + "1," * 5000 + "1]}}", MINUTE)

@@ -1,0 +1,269 @@
+// JSON values, how they compare, and how sentences and canonical JSON write them.
+
+import { doubleText, parseDouble, wholeDigits } from "./decimal";
+import { codePointCount, compareTexts, firstCharacters, joinTexts, quoteText } from "./text";
+
+export const enum Kind { Null, False, True, Integer, Double, Text, List, Members }
+
+export const MAX_DEPTH = 64;
+const MAX_LISTED = 12;
+const MAX_LENGTH = 60; // characters of a value in a sentence
+const MAX_PRINTED_DIGITS = 40;
+const EXACT: f64 = 9007199254740992.0; // up to here each whole number is a double of its own
+const FEW = 8; // members that are looked up one by one
+
+/** A value of any kind. */
+export class Value {
+  text: string = ""; // of a string; the digits of an integer
+  double: f64 = 0;
+  parts: Array<Value> = changetype<Array<Value>>(0); // of an array or object
+  names: Array<string> = changetype<Array<string>>(0); // of an object
+  private index: Map<string, i32> | null = null;
+
+  constructor(public kind: Kind) {}
+
+  static ofText(text: string): Value {
+    const made = new Value(Kind.Text);
+    made.text = text;
+    return made;
+  }
+
+  static ofInteger(digits: string): Value {
+    const made = new Value(Kind.Integer);
+    made.text = digits == "-0" ? "0" : digits;
+    return made;
+  }
+
+  static ofDouble(double: f64): Value {
+    const made = new Value(Kind.Double);
+    made.double = double;
+    return made;
+  }
+
+  static list(): Value {
+    const made = new Value(Kind.List);
+    made.parts = new Array<Value>();
+    return made;
+  }
+
+  static members(): Value {
+    const made = new Value(Kind.Members);
+    made.parts = new Array<Value>();
+    made.names = new Array<string>();
+    return made;
+  }
+
+  isText(): bool {
+    return this.kind == Kind.Text;
+  }
+
+  isList(): bool {
+    return this.kind == Kind.List;
+  }
+
+  isMembers(): bool {
+    return this.kind == Kind.Members;
+  }
+
+  isContainer(): bool {
+    return this.kind >= Kind.List;
+  }
+
+  isNumber(): bool {
+    return this.kind == Kind.Integer || this.kind == Kind.Double;
+  }
+
+  isBoolean(): bool {
+    return this.kind == Kind.True || this.kind == Kind.False;
+  }
+
+  is(text: string): bool {
+    return this.kind == Kind.Text && this.text == text;
+  }
+
+  /** Add a member; return whether there was none of this name. */
+  add(name: string, part: Value): bool {
+    const isNew = this.placeOf(name) < 0;
+    // INVARIANT: the index is made while the value is, never later: a grant outlives the memory of a call
+    if (this.names.length == FEW) {
+      const index = new Map<string, i32>();
+      for (let at = 0; at < FEW; at += 1) index.set(this.names[at], at);
+      this.index = index;
+    }
+    if (this.index !== null && isNew) this.index!.set(name, this.names.length);
+    this.names.push(name);
+    this.parts.push(part);
+    return isNew;
+  }
+
+  private placeOf(name: string): i32 {
+    if (this.index !== null) {
+      return this.index!.has(name) ? this.index!.get(name) : -1;
+    }
+    for (let at = 0; at < this.names.length; at += 1) {
+      if (this.names[at] == name) return at;
+    }
+    return -1;
+  }
+
+  /** Return a member of an object, null if there is none, or if this is no object. */
+  get(name: string): Value | null {
+    if (this.kind != Kind.Members) return null;
+    const at = this.placeOf(name);
+    return at < 0 ? null : this.parts[at];
+  }
+
+  has(name: string): bool {
+    return this.get(name) !== null;
+  }
+}
+
+export function kindText(value: Value): string {
+  if (value.kind == Kind.Null) return "null";
+  if (value.isBoolean()) return "boolean";
+  if (value.isNumber()) return "number";
+  if (value.kind == Kind.Text) return "string";
+  return value.kind == Kind.List ? "array" : "object";
+}
+
+export function isWhole(value: Value): bool {
+  return value.kind == Kind.Integer || (value.kind == Kind.Double && Math.floor(value.double) == value.double);
+}
+
+/** Return the digits of a whole number. */
+export function wholeText(value: Value): string {
+  return value.kind == Kind.Integer ? value.text : digitsOfWhole(value.double);
+}
+
+function digitsOfWhole(double: f64): string {
+  if (Math.abs(double) < EXACT) return (<i64>double).toString();
+  return (double < 0 ? "-" : "") + wholeDigits(Math.abs(double));
+}
+
+/** Compare digits with signs: below 0 if the first number is less. */
+export function compareDigits(left: string, right: string): i32 {
+  const isLeftNegative = left.charCodeAt(0) == 45;
+  const isRightNegative = right.charCodeAt(0) == 45;
+  if (isLeftNegative != isRightNegative) return isLeftNegative ? -1 : 1;
+  const size = left.length - right.length;
+  const order = size != 0 ? size : left > right ? 1 : left < right ? -1 : 0;
+  return isLeftNegative ? -order : order;
+}
+
+/** Compare two numbers by value, exactly: below 0 if the first is less. */
+export function compareNumbers(left: Value, right: Value): i32 {
+  if (left.kind == Kind.Integer && right.kind == Kind.Integer) return compareDigits(left.text, right.text);
+  if (left.kind == Kind.Integer) return compareIntegerWithDouble(left.text, right.double);
+  if (right.kind == Kind.Integer) return -compareIntegerWithDouble(right.text, left.double);
+  return left.double < right.double ? -1 : left.double > right.double ? 1 : 0;
+}
+
+function compareIntegerWithDouble(digits: string, double: f64): i32 {
+  const whole = Math.trunc(double);
+  const order = compareDigits(digits, digitsOfWhole(whole));
+  return order != 0 ? order : whole < double ? -1 : whole > double ? 1 : 0;
+}
+
+export function isSameValue(left: Value, right: Value, depth: i32 = 0): bool {
+  if (depth > MAX_DEPTH) return false;
+  if (left.isNumber() && right.isNumber()) return compareNumbers(left, right) == 0;
+  if (left.kind != right.kind) return false;
+  if (left.kind == Kind.Text) return left.text == right.text;
+  if (!left.isContainer()) return true;
+  if (left.parts.length != right.parts.length) return false;
+  for (let at = 0; at < left.parts.length; at += 1) {
+    const other = left.kind == Kind.List ? right.parts[at] : right.get(left.names[at]);
+    if (other === null || !isSameValue(left.parts[at], other, depth + 1)) return false;
+  }
+  return true;
+}
+
+/** Return a number as sentences and canonical JSON write it. */
+export function numberText(value: Value): string {
+  if (value.kind == Kind.Integer) return value.text;
+  const double = value.double;
+  if (Math.abs(double) < EXACT && Math.floor(double) == double) return digitsOfWhole(double);
+  return (double < 0 ? "-" : "") + doubleText(Math.abs(double));
+}
+
+function constantText(value: Value): string {
+  return value.kind == Kind.Null ? "null" : value.kind == Kind.True ? "true" : "false";
+}
+
+/** Return a value about as a grant spells it, a long one cut off. */
+export function valueText(value: Value): string {
+  if (value.kind == Kind.Text) {
+    return codePointCount(value.text) > MAX_LENGTH ? `"${firstCharacters(value.text, MAX_LENGTH)}..."` : `"${value.text}"`;
+  }
+  if (value.isContainer()) return value.isList() ? "an array" : "an object";
+  if (!value.isNumber()) return constantText(value);
+  const isLong = value.text.length > MAX_PRINTED_DIGITS + (value.text.startsWith("-") ? 1 : 0);
+  return isLong ? "a number that is too long to print" : numberText(value);
+}
+
+export function firstValuesText(values: Value[]): string {
+  const shown = new Array<string>();
+  for (let at = 0; at < min(values.length, MAX_LISTED); at += 1) shown.push(valueText(values[at]));
+  if (!shown.length) return "nothing";
+  return joinTexts(shown, ", ") + (values.length > MAX_LISTED ? ", ..." : "");
+}
+
+/** Return JSON with members sorted, no spaces, ASCII alone. */
+export function canonicalJson(value: Value): string {
+  const parts = new Array<string>();
+  writeCanonical(value, parts, false);
+  return joinTexts(parts, "");
+}
+
+/** Return the one text that equal values share. */
+export function comparisonKey(value: Value): string {
+  const parts = new Array<string>();
+  writeCanonical(value, parts, true);
+  return joinTexts(parts, "");
+}
+
+function writeCanonical(value: Value, parts: string[], isKey: bool): void {
+  if (value.kind == Kind.Text) {
+    parts.push(quoteText(value.text, true));
+  } else if (value.isNumber()) {
+    parts.push(isKey && isWhole(value) ? wholeText(value) : numberText(value));
+  } else if (value.isList()) {
+    writeList(value, parts, isKey);
+  } else if (value.isMembers()) {
+    writeMembers(value, parts, isKey);
+  } else {
+    parts.push(constantText(value));
+  }
+}
+
+function writeList(value: Value, parts: string[], isKey: bool): void {
+  parts.push("[");
+  for (let at = 0; at < value.parts.length; at += 1) {
+    if (at > 0) parts.push(",");
+    writeCanonical(value.parts[at], parts, isKey);
+  }
+  parts.push("]");
+}
+
+function writeMembers(value: Value, parts: string[], isKey: bool): void {
+  const names = value.names.slice().sort(compareTexts);
+  parts.push("{");
+  for (let at = 0; at < names.length; at += 1) {
+    if (at > 0) parts.push(",");
+    parts.push(quoteText(names[at], true));
+    parts.push(":");
+    writeCanonical(value.get(names[at])!, parts, isKey);
+  }
+  parts.push("}");
+}
+
+/** Return a whole number that fits into 53 bits, `otherwise` for all else. */
+export function smallInteger(value: Value | null, otherwise: i64): i64 {
+  if (value === null || !isWhole(value)) return otherwise;
+  const digits = wholeText(value);
+  return digits.length > 16 ? otherwise : I64.parseInt(digits);
+}
+
+export function doubleOf(value: Value): f64 {
+  return value.kind == Kind.Integer ? parseDouble(value.text) : value.double;
+}

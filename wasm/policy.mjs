@@ -1,0 +1,92 @@
+// What a host does with policy.wasm, in Node and in browsers. Threads that share `memory` count the same hits.
+
+const SECTION = "cortex-policy"; // what `cortex-policy export` appends: settings and grants
+const MAX_PAGES = 16384;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Decides requests; whatever goes wrong in the module is a denial, then and from then on. */
+export class Policy {
+  /**
+   * @param {WebAssembly.Module} module
+   * @param {{memory?: WebAssembly.Memory, ringBytes?: number, heapBytes?: number}} [options] the same in all threads
+   */
+  constructor(module, { memory = newMemory(), ringBytes = 1 << 20, heapBytes = 1 << 26 } = {}) {
+    this.memory = memory;
+    this.wasm = new WebAssembly.Instance(module, { env: { memory } }).exports;
+    this.isBroken = false;
+    if (!this.wasm.prepare(ringBytes, heapBytes)) throw new RangeError("the memory has no room for another thread");
+    for (const section of WebAssembly.Module.customSections(module, SECTION)) {
+      if (this.call("preload", new Uint8Array(section)) < 0) throw new Error(this.answer()?.error.message ?? "no policy");
+    }
+  }
+
+  /** Load the bytes of a grant file; throw an error with the sentence of `cortex-policy check`. */
+  load(id, bytes) {
+    const name = encoder.encode(id);
+    const input = new Uint8Array(name.length + bytes.length);
+    input.set(name);
+    input.set(bytes, name.length);
+    this.write(input);
+    if (this.wasm.load(name.length, input.length) < 0) throw new Error(`grant invalid: ${this.answer().error.message}`);
+  }
+
+  /** Set `sensitive`, `require_path` and `undeclared_args`. */
+  configure(settings) {
+    if (!this.call("configure", encoder.encode(JSON.stringify(settings)))) throw new TypeError(this.answer().error.message);
+  }
+
+  /** Decide a request, an object or JSON; `now` are nanoseconds of a clock that all threads share. */
+  decide(id, request, now = nanoseconds()) {
+    if (this.isBroken) return TRAPPED;
+    try {
+      const handle = this.call("find", encoder.encode(id));
+      const text = typeof request === "string" ? request : JSON.stringify(request);
+      this.wasm.decide(handle, this.write(encoder.encode(text)), now);
+      return this.answer();
+    } catch {
+      this.isBroken = true;
+      return TRAPPED;
+    }
+  }
+
+  /** Return [label, text, is_path] of each text in the arguments that the host has to resolve. */
+  pathArguments(id, args) {
+    const handle = this.call("find", encoder.encode(id));
+    const size = this.write(encoder.encode(JSON.stringify(args)));
+    if (!this.wasm.path_arguments(handle, size)) throw new TypeError(`\`${id}\` is not loaded, or the arguments are no object`);
+    return this.answer().paths;
+  }
+
+  call(name, bytes) {
+    return this.wasm[name](this.write(bytes));
+  }
+
+  write(bytes) {
+    const place = this.wasm.reserve(bytes.length) >>> 0;
+    new Uint8Array(this.memory.buffer).set(bytes, place);
+    return bytes.length;
+  }
+
+  answer() {
+    const size = this.wasm.answer_size();
+    const place = this.wasm.answer() >>> 0;
+    // a copy: TextDecoder takes no shared memory
+    return size ? JSON.parse(decoder.decode(new Uint8Array(this.memory.buffer).slice(place, place + size))) : undefined;
+  }
+}
+
+const TRAPPED = Object.freeze({
+  allowed: false, reason: "state_unavailable", exit_code: 24, obligations: Object.freeze([]), retryable: false,
+  scopes: Object.freeze([]), budget: null, message: "rate state unavailable: the decision module has failed",
+});
+
+/** Return a memory for one thread, or for several that count together; at most 1 GiB of it are used. */
+export function newMemory() {
+  return new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES, shared: true });
+}
+
+function nanoseconds() {
+  if (globalThis.process?.hrtime) return globalThis.process.hrtime.bigint();
+  return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
+}
