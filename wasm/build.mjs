@@ -4,23 +4,29 @@
 //     npm ci && node build.mjs --check  fail if either differs
 
 import { createHash } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import asc from "assemblyscript/asc";
+import { TextPacker } from "./pack-texts.mjs";
 
 const here = new URL(".", import.meta.url);
+const TEXTS = "assembly/texts.ts";
+const UNPACKED = ["assembly/trap.ts", "assembly/tables.ts"];
 const OPTIONS = [
   "assembly/index.ts", "--outFile", "policy.wasm", "--runtime", "stub", "--use", "abort=assembly/trap/trap",
   "--importMemory", "--noExportMemory", "--sharedMemory", "--initialMemory", "1", "--maximumMemory", "65536",
-  "--enable", "threads", "-Oz",
+  "--enable", "threads", "-O2z",
 ];
 
 /** Return the bytes of the module. */
 async function build() {
   // the arena takes the place of the compiler's allocator, which frees nothing either, but cannot begin again
   asc.libraryFiles["rt/stub"] = readFileSync(new URL("runtime/arena.ts", here), "utf8");
+  const sources = packSources();
+  // what no host sees: an error traps
+  asc.libraryFiles["util/error"] = asc.libraryFiles["util/error"].replace(/: string = ".*?"/g, ': string = ""');
   let binary;
   const { error, stderr } = await asc.main([...OPTIONS, ...process.argv.slice(2).filter((word) => word !== "--check")], {
-    readFile: (name) => readOrNull(new URL(name, here)),
+    readFile: (name) => sources.get(name) ?? null,
     writeFile: (name, content) => { if (name.endsWith(".wasm")) binary = content; else writeFileSync(name, content); },
     listFiles: () => [],
   });
@@ -28,12 +34,17 @@ async function build() {
   return Buffer.from(binary);
 }
 
-function readOrNull(file) {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return null;
+/** Return all source files by name, with their texts packed: in one order, so that texts have the same numbers. */
+function packSources() {
+  const packer = new TextPacker();
+  const names = readdirSync(new URL("assembly/", here), { recursive: true }).filter((name) => name.endsWith(".ts")).sort();
+  const sources = new Map(names.map((name) => [`assembly/${name}`, readFileSync(new URL(`assembly/${name}`, here), "utf8")]));
+  for (const [name, source] of sources) {
+    if (name !== TEXTS && !UNPACKED.includes(name)) {
+      sources.set(name, packer.pack(source, name.split("/").length > 2 ? "../texts" : "./texts"));
+    }
   }
+  return sources.set(TEXTS, packer.table() + sources.get(TEXTS));
 }
 
 const file = new URL("policy.wasm", here);

@@ -16,6 +16,7 @@ from cortex_policy.state.grants import PolicyDirectory, TrustCheck, list_grant_i
 
 SECTION = "cortex-policy"  # its name, which `wasm/policy.mjs` looks for
 _CUSTOM = b"\0"  # begins a section that WebAssembly itself ignores
+_LOW_BITS = 0x7F
 _SETTINGS = ("sensitive", "require_path", "undeclared_args")  # those that the module enforces
 
 
@@ -91,7 +92,7 @@ def _read_text(root: Root, grant: Grant) -> str:
 def _number_bytes(number: int) -> bytes:
     """Return a number as WebAssembly writes it: seven bits a byte, the lowest first."""
     parts = []
-    while number > 0x7F:
-        parts.append(number & 0x7F | 0x80)
+    while number > _LOW_BITS:
+        parts.append(number & _LOW_BITS | 0x80)
         number >>= 7
     return bytes([*parts, number])

@@ -2,7 +2,7 @@
 //
 // The method is that of the decimal type of Go's strconv: no tables, and few lines; fast is only what is common.
 
-import { joinTexts } from "./text";
+import { digitsOf, joinTexts } from "./text";
 
 const MAX_DIGITS = 800; // more cannot change which double is nearest, but for whether any is not 0
 const MAX_SHIFT = 60;
@@ -32,7 +32,7 @@ class Decimal {
 
   static ofInteger(value: u64): Decimal {
     const made = new Decimal();
-    const text = value.toString();
+    const text = digitsOf(value);
     for (let at = 0; at < text.length; at += 1) made.push(<u8>(text.charCodeAt(at) - 48));
     made.point = made.count;
     made.trim();
@@ -253,7 +253,7 @@ function layout(digits: string, point: i32): string {
     return digits.substring(0, point) + "." + digits.substring(point);
   }
   const fraction = digits.length > 1 ? "." + digits.substring(1) : "";
-  return digits.substring(0, 1) + fraction + (exponent < 0 ? "e-" : "e+") + abs(exponent).toString().padStart(2, "0");
+  return digits.substring(0, 1) + fraction + (exponent < 0 ? "e-" : "e+") + digitsOf(abs(exponent)).padStart(2, "0");
 }
 
 /** Drop digits as long as the number stays nearer to its double than to the doubles around. */

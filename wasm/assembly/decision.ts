@@ -3,7 +3,7 @@
 import { containsObject } from "./declarations";
 import { Grant } from "./grant";
 import { LabelledText, PathArguments } from "./path-arguments";
-import { Request, ResolvedPath, Settings } from "./request";
+import { Request, Settings } from "./request";
 import { askRing } from "./ring";
 import { joinTexts, quoteText, shortenMessage } from "./text";
 import { canonicalJson, Value } from "./value";
@@ -15,14 +15,6 @@ export const enum Reason {
   StateUnavailable, SettingsInvalid, Usage,
 }
 
-const WORDS: StaticArray<string> = [
-  "allowed", "action_not_allowed", "argument_not_allowed", "path_outside_scope", "approval_required", "rate_limited",
-  "grant_not_found", "grant_invalid", "state_unavailable", "settings_invalid", "usage",
-];
-const SENTENCES: StaticArray<string> = [
-  "allowed", "action not allowed", "argument not allowed", "path not within fsScope", "approval required",
-  "rate limit exceeded", "grant not found", "grant invalid", "rate state unavailable", "settings invalid", "usage",
-];
 const EXIT_CODES: StaticArray<i32> = [0, 10, 11, 12, 13, 14, 20, 21, 24, 27, 2];
 
 /** An answer, and why. */
@@ -38,11 +30,11 @@ export class Decision {
   }
 
   json(): string {
-    const sentence = SENTENCES[this.reason];
+    const sentence = sentenceOf(this.reason);
     const message = this.detail.length ? `${sentence}: ${shortenMessage(this.detail)}` : sentence;
     const isRetryable = this.reason == Reason.RateLimited && this.budget !== null && this.budget!.retryAfterSeconds !== null;
     const parts = [
-      `{"allowed":${this.isAllowed().toString()},"reason":"${WORDS[this.reason]}","exit_code":${EXIT_CODES[this.reason]}`,
+      `{"allowed":${this.isAllowed().toString()},"reason":"${wordOf(this.reason)}","exit_code":${EXIT_CODES[this.reason]}`,
       `,"message":`, quoteText(message, false),
       this.needsHuman ? ',"obligations":["human_approval"]' : ',"obligations":[]',
       `,"retryable":${isRetryable.toString()},"scopes":[`, joinTexts(this.scopes, ","), `],"budget":`, budgetJson(this.budget), "}",
@@ -114,9 +106,9 @@ export class Decider {
 
   private pathDenial(): Decision | null {
     const request = this.request;
-    const resolved = new Map<string, ResolvedPath>();
+    const resolved = new Map<string, i32>();
     for (let at = 0; at < request.paths.length; at += 1) {
-      resolved.set(keyOf(request.paths[at].argument, request.paths[at].given), request.paths[at]);
+      resolved.set(keyOf(request.paths[at].argument, request.paths[at].given), at);
     }
     const all = new PathArguments(this.grant.declarations);
     all.addAll(request.args);
@@ -133,13 +125,13 @@ export class Decider {
     return new Decision(Reason.PathOutsideScope, "no path was given, and one is required");
   }
 
-  private whyPathIsDenied(text: LabelledText, resolved: Map<string, ResolvedPath>): string {
+  private whyPathIsDenied(text: LabelledText, resolved: Map<string, i32>): string {
     const scopes = this.grant.scopes;
     if (!text.hasText) return scopes.isEmpty() ? "" : "is neither a path nor an array of paths";
     const key = keyOf(text.label, text.text);
     // INVARIANT: each path in the arguments was resolved; a request in which one was not is denied here
     if (!resolved.has(key)) return "was not resolved";
-    const path = resolved.get(key);
+    const path = this.request.paths[resolved.get(key)];
     return text.isPath ? scopes.violation(path) : path.protectedReason;
   }
 
@@ -164,4 +156,12 @@ export class Decider {
 
 function keyOf(label: string, text: string): string {
   return `${label.length}:${label}${text}`;
+}
+
+function wordOf(reason: Reason): string {
+  return "allowed|action_not_allowed|argument_not_allowed|path_outside_scope|approval_required|rate_limited|grant_not_found|grant_invalid|state_unavailable|settings_invalid|usage".split("|")[reason];
+}
+
+function sentenceOf(reason: Reason): string {
+  return "allowed|action not allowed|argument not allowed|path not within fsScope|approval required|rate limit exceeded|grant not found|grant invalid|rate state unavailable|settings invalid|usage".split("|")[reason];
 }

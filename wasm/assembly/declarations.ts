@@ -1,17 +1,12 @@
 // The argument rule: fragments of JSON Schema, of which no restriction is ignored silently.
 
 import { Pattern, Steps } from "./patterns/pattern";
-import { codePointCount, joinTexts } from "./text";
+import { codePointCount, digitsOf, isOneOf, joinTexts } from "./text";
 import {
   compareNumbers, comparisonKey, firstValuesText, isSameValue, isWhole, Kind, kindText, MAX_DEPTH, Value, valueText,
 } from "./value";
 
-const TYPES: StaticArray<string> = ["string", "number", "integer", "boolean", "array", "object", "null"];
-const ANNOTATIONS: StaticArray<string> = [
-  "title", "description", "default", "examples", "$comment", "deprecated", "readOnly", "writeOnly",
-];
-const BOUNDS: StaticArray<string> = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"];
-const LENGTHS: StaticArray<string> = ["minLength", "maxLength", "minItems", "maxItems"];
+const MAX_TYPES = 7;
 const FEW = 16; // values of an `enum` that are compared one by one
 
 /** What a grant says of one argument, prepared when the grant is loaded. */
@@ -20,7 +15,7 @@ export class Declaration {
   types: string[] = [];
   private pattern: Pattern | null = null;
   private items: Declaration | null = null;
-  private listed: Set<string> | null = null;
+  private listed: Map<string, i32> | null = null;
 
   constructor(public value: Value, depth: i32) {
     if (!value.isMembers() || depth > MAX_DEPTH) {
@@ -44,18 +39,18 @@ export class Declaration {
       this.items = new Declaration(value, depth + 1);
       if (this.items!.problem.length) this.problem = `(its items) ${this.items!.problem}`;
     } else if (keyword == "enum" && value.parts.length > FEW) {
-      const listed = new Set<string>();
-      for (let at = 0; at < value.parts.length; at += 1) listed.add(comparisonKey(value.parts[at]));
+      const listed = new Map<string, i32>();
+      for (let at = 0; at < value.parts.length; at += 1) listed.set(comparisonKey(value.parts[at]), at);
       this.listed = listed;
     }
   }
 
   private isEnforceable(keyword: string, value: Value): bool {
-    if (ANNOTATIONS.includes(keyword) || keyword == "const" || keyword == "items") return true;
+    if (isAnnotation(keyword) || keyword == "const" || keyword == "items") return true;
     if (keyword == "type") return this.types.length > 0;
     if (keyword == "enum") return value.isList();
-    if (BOUNDS.includes(keyword)) return value.isNumber();
-    if (LENGTHS.includes(keyword)) return isWhole(value) && compareNumbers(value, Value.ofInteger("0")) >= 0;
+    if (isBound(keyword)) return value.isNumber();
+    if (isLength(keyword)) return isWhole(value) && compareNumbers(value, Value.ofInteger("0")) >= 0;
     if (keyword == "format") return value.is("path") || value.is("not-path");
     return keyword == "pattern" && value.isText();
   }
@@ -94,10 +89,10 @@ export class Declaration {
   }
 
   private violationOfKeyword(keyword: string, bound: Value, value: Value, depth: i32, steps: Steps): string {
-    if (BOUNDS.includes(keyword)) {
+    if (isBound(keyword)) {
       return value.isNumber() && isWithinBound(keyword, compareNumbers(value, bound)) ? "" : unmetBoundText(keyword, bound);
     }
-    if (LENGTHS.includes(keyword)) return fitsLength(keyword, value, bound) ? "" : unmetBoundText(keyword, bound);
+    if (isLength(keyword)) return fitsLength(keyword, value, bound) ? "" : unmetBoundText(keyword, bound);
     if (keyword == "pattern") return this.violationOfPattern(bound.text, value, steps);
     return keyword == "items" ? this.violationOfItems(value, depth, steps) : "";
   }
@@ -126,7 +121,7 @@ function typesOf(value: Value | null): string[] {
   if (value === null) return found;
   const words = value.isList() ? value.parts : [value];
   for (let at = 0; at < words.length; at += 1) {
-    if (words.length > TYPES.length || !words[at].isText() || !TYPES.includes(words[at].text)) return [];
+    if (words.length > MAX_TYPES || !words[at].isText() || !isType(words[at].text)) return [];
     found.push(words[at].text);
   }
   return found;
@@ -150,7 +145,7 @@ function fitsLength(keyword: string, value: Value, bound: Value): bool {
   const isOfText = keyword.endsWith("Length");
   if (isOfText ? !value.isText() : !value.isList()) return false;
   const size = isOfText ? codePointCount(value.text) : value.parts.length;
-  const order = compareNumbers(Value.ofInteger(size.toString()), bound);
+  const order = compareNumbers(Value.ofInteger(digitsOf(size)), bound);
   return keyword.startsWith("min") ? order >= 0 : order <= 0;
 }
 
@@ -218,4 +213,20 @@ export class Declarations {
     }
     return "";
   }
+}
+
+function isType(word: string): bool {
+  return isOneOf(word, "|string|number|integer|boolean|array|object|null|");
+}
+
+function isAnnotation(word: string): bool {
+  return isOneOf(word, "|title|description|default|examples|$comment|deprecated|readOnly|writeOnly|");
+}
+
+function isBound(word: string): bool {
+  return isOneOf(word, "|minimum|maximum|exclusiveMinimum|exclusiveMaximum|");
+}
+
+function isLength(word: string): bool {
+  return isOneOf(word, "|minLength|maxLength|minItems|maxItems|");
 }

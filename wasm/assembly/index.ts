@@ -13,6 +13,7 @@ import { Request, Settings } from "./request";
 import { useRings } from "./ring";
 import { joinTexts, quoteText } from "./text";
 import { canonicalJson, Value } from "./value";
+import { unpackTexts } from "./texts";
 
 const MAX_REQUEST_BYTES = 1 << 24;
 const MAX_PRELOADED_BYTES = 1 << 28;
@@ -41,6 +42,7 @@ export function prepare(ring_bytes: u32, heap_bytes: u32): bool {
   const from = <u64>start + <u64>region * heap_bytes;
   if (from + heap_bytes > u32.MAX_VALUE) return false;
   useRegion(<usize>from, <usize>(from + heap_bytes));
+  unpackTexts();
   grants = new Array<Grant>();
   places = new Map<string, i32>();
   settings = new Settings(Value.members());

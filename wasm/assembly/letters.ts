@@ -7,6 +7,14 @@ function isInTable(table: StaticArray<u8>, code: i32): bool {
   let place = 0;
   let isInside = false;
   for (let at = 0; at < table.length; isInside = !isInside) {
+    if (table[at] == 0) {
+      const ones = <i32>table[at + 1]; // as many lengths of 1
+      if (code < place + ones) return isInside != ((code - place) % 2 != 0);
+      place += ones;
+      isInside = isInside != (ones % 2 == 0); // the loop turns it once more
+      at += 2;
+      continue;
+    }
     let length = 0;
     let shift = 0;
     let byte: i32 = 0;
@@ -34,8 +42,7 @@ export function isUpperCharacter(code: i32): bool {
 /** Return what a character is with its case folded, '' if that is not ASCII. */
 export function foldToAscii(code: i32): string {
   if (code < 128) return String.fromCharCode(isUpperCharacter(code) ? code | 32 : code);
-  for (let at = 0; at < FOLDS.length; at += 2) {
-    if (I32.parseInt(FOLDS[at], 16) == code) return FOLDS[at + 1];
-  }
-  return "";
+  const key = `${code}=`;
+  const at = FOLDS.indexOf(`;${key}`);
+  return at < 0 ? "" : FOLDS.substring(at + key.length + 1, FOLDS.indexOf(";", at + 1));
 }

@@ -2,17 +2,9 @@
 
 import { Declarations } from "./declarations";
 import { foldToAscii, isLetterCharacter, isUpperCharacter } from "./letters";
-import { codePointsOf } from "./text";
+import { codePointsOf, isOneOf } from "./text";
 import { Kind, MAX_DEPTH, Value } from "./value";
 
-const PATH_NAMES: StaticArray<string> = [
-  "path", "paths", "file", "files", "filepath", "filename", "targetpath", "targetfile", "notebookpath", "source", "src",
-  "destination", "dest", "oldpath", "newpath", "dir", "directory", "cwd", "folder", "workdir", "workingdirectory",
-];
-const LAST_WORDS: StaticArray<string> = [
-  "path", "paths", "pathname", "filepath", "filepaths", "file", "files", "filename", "filenames", "dir", "dirs",
-  "directory", "directories", "folder", "folders",
-];
 const MAX_NAME = 64; // characters: no path name is as long, even one with separators and its letters folded
 
 /** When an argument is a path. */
@@ -32,7 +24,7 @@ export function whenArgumentIsPath(declarations: Declarations, name: string): Co
 /** Return when an argument is a path, by its name alone. */
 function conditionOfName(name: string): Condition {
   const codes = codePointsOf(name);
-  if (PATH_NAMES.includes(foldedText(codes, 0, codes.length, true))) return Condition.Always;
+  if (isPathName(foldedText(codes, 0, codes.length, true))) return Condition.Always;
   let end = codes.length;
   while (end > 0 && !isLetterCharacter(codes[end - 1])) end -= 1; // digits and separators
   let start = end;
@@ -48,7 +40,7 @@ function conditionOfName(name: string): Condition {
 }
 
 function isLastWord(codes: i32[], from: i32, to: i32): bool {
-  return LAST_WORDS.includes(foldedText(codes, from, to, false));
+  return isOneOf(foldedText(codes, from, to, false), "|path|paths|pathname|filepath|filepaths|file|files|filename|filenames|dir|dirs|directory|directories|folder|folders|");
 }
 
 /** Return characters with their case folded, '' if one of them folds to what no path name has. */
@@ -159,4 +151,8 @@ function holdsPath(value: Value, depth: i32): bool {
 function isText(value: Value): bool {
   if (value.isText()) return true;
   return value.isList() && value.parts.length > 0 && countOf(value.parts, (part) => part.isText()) == value.parts.length;
+}
+
+function isPathName(word: string): bool {
+  return isOneOf(word, "|path|paths|file|files|filepath|filename|targetpath|targetfile|notebookpath|source|src|destination|dest|oldpath|newpath|dir|directory|cwd|folder|workdir|workingdirectory|");
 }

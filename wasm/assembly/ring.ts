@@ -11,7 +11,6 @@ import { Budget } from "./window";
 import { compareDigits, smallInteger, Value } from "./value";
 
 const TICK_BITS = 12; // a tick is 4,096 ns
-const TICK_SECONDS: f64 = 4096e-9;
 const WINDOW: i64 = 14_648_439; // ticks: rounded so that a hit frees a few microseconds late, never early
 const ONE_SECOND: i64 = 244_141; // ticks
 const BEFORE_START: i64 = 1 << 42; // ticks, 208 days: so long may the clock go back
@@ -241,24 +240,24 @@ class Ring {
     return get(this.place + HEAD) == this.head && get(this.slotOf(this.head)) == this.slot;
   }
 
-  /** Return the seconds until `cost` more fit, after a take of `own` that comes now. */
-  waitSeconds(cost: i64, own: i64): f64 {
+  /** Return how long it is until `cost` more fit, after a take of `own` that comes now. */
+  nanosecondsUntilFit(cost: i64, own: i64): i64 {
     let excess = this.used + own + cost - this.limit;
     if (excess <= 0) return 0;
-    if (this.first < 0) return this.waitSecondsOutOfOrder(excess, own);
+    if (this.first < 0) return this.nanosecondsOutOfOrder(excess, own);
     for (let ticket = this.first; ticket < this.head; ticket += 1) {
       excess -= this.costOf(ticket);
-      if (excess <= 0) return this.secondsUntil(this.timeOf(ticket));
+      if (excess <= 0) return this.nanosecondsUntil(this.timeOf(ticket));
     }
-    return this.secondsUntil(this.now);
+    return this.nanosecondsUntil(this.now);
   }
 
-  private secondsUntil(time: i64): f64 {
-    return <f64>(time + WINDOW - this.now) * TICK_SECONDS;
+  private nanosecondsUntil(time: i64): i64 {
+    return (time + WINDOW - this.now) << TICK_BITS;
   }
 
   /** Find the first tick until which enough has been taken, by halves of the minute. */
-  private waitSecondsOutOfOrder(excess: i64, own: i64): f64 {
+  private nanosecondsOutOfOrder(excess: i64, own: i64): i64 {
     let low = this.now - WINDOW + 1;
     let high = get(this.place + DISORDER) - WINDOW; // no tick is later
     while (low < high) {
@@ -269,7 +268,7 @@ class Ring {
         low = middle + 1;
       }
     }
-    return this.secondsUntil(low);
+    return this.nanosecondsUntil(low);
   }
 
   private takenUntil(time: i64): i64 {
@@ -361,7 +360,7 @@ function askBudget(budget: usize, limit: string, size: i64, cost: i64, now: i64,
 function tryRing(ring: Ring, limit: string, size: i64, cost: i64, takes: bool): Budget | null {
   const used = ring.count();
   const isTaken = takes && cost <= size - used;
-  const seconds = isTaken ? ring.waitSeconds(1, cost) : ring.waitSeconds(cost, 0);
+  const wait = isTaken ? ring.nanosecondsUntilFit(1, cost) : ring.nanosecondsUntilFit(cost, 0);
   if (!(isTaken ? ring.take(cost) : ring.isUnchanged())) return null;
-  return Budget.of(limit, isTaken ? used + cost : used, seconds, isTaken ? cost : 0);
+  return Budget.of(limit, isTaken ? used + cost : used, Value.ofNanoseconds(wait), isTaken ? cost : 0);
 }

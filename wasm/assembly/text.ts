@@ -3,6 +3,31 @@
 const MAX_SHORT = 1000; // characters, of at most four bytes each
 const MAX_MESSAGE_BYTES = 4000;
 
+/** Return an integer as digits. */
+export function digitsOf(number: i64): string {
+  if (number < 0) return "-" + digitsOf(-number);
+  let digits = "";
+  do {
+    digits = String.fromCharCode(48 + <i32>(number % 10)) + digits;
+    number /= 10;
+  } while (number > 0);
+  return digits;
+}
+
+/** Return the integer that at most 18 digits stand for. */
+export function integerOf(digits: string): i64 {
+  let number: i64 = 0;
+  for (let at = 0; at < digits.length; at += 1) {
+    if (digits.charCodeAt(at) != 45) number = number * 10 + (digits.charCodeAt(at) - 48);
+  }
+  return digits.startsWith("-") ? -number : number;
+}
+
+/** Whether a word is one of a list, which is written as `|a|b|`. */
+export function isOneOf(word: string, list: string): bool {
+  return !word.includes("|") && list.includes(`|${word}|`);
+}
+
 /** Join texts in one go: what the compiler has copies the text for each part again. */
 export function joinTexts(parts: string[], separator: string): string {
   let length = separator.length * max(parts.length - 1, 0);
@@ -122,7 +147,7 @@ function charactersWithin(text: string, from: i32, to: i32): string {
 }
 
 export function withCommas(number: i32): string {
-  let digits = number.toString();
+  let digits = digitsOf(number);
   let shown = "";
   while (digits.length > 3) {
     shown = "," + digits.substring(digits.length - 3) + shown;
@@ -149,6 +174,10 @@ export function quoteText(text: string, isAscii: bool): string {
   return joinTexts(parts, "");
 }
 
+function hexDigitOf(number: i32): string {
+  return "0123456789abcdef".charAt(number & 15);
+}
+
 function escapeUnit(unit: i32): string {
   if (unit == 34) return '\\"';
   if (unit == 92) return "\\\\";
@@ -157,5 +186,5 @@ function escapeUnit(unit: i32): string {
   if (unit == 9) return "\\t";
   if (unit == 12) return "\\f";
   if (unit == 8) return "\\b";
-  return "\\u" + unit.toString(16).padStart(4, "0");
+  return `\\u${hexDigitOf(unit >> 12)}${hexDigitOf(unit >> 8)}${hexDigitOf(unit >> 4)}${hexDigitOf(unit)}`;
 }

@@ -1,5 +1,7 @@
 // What a rate leaves: from times of hits that a host has, or as it is told.
 
+import { integerOf, digitsOf } from "./text";
+import { sortBy } from "./sort";
 import { Request } from "./request";
 import { compareDigits, doubleOf, Kind, smallInteger, Value, valueText } from "./value";
 
@@ -17,18 +19,18 @@ export class Budget {
   closedBecause: string = "";
   problem: string = "";
 
-  static of(limit: string, used: i64, retry: f64, consumed: i64): Budget {
+  static of(limit: string, used: i64, retry: Value, consumed: i64): Budget {
     const made = new Budget();
     made.limit = Value.ofInteger(limit);
-    made.used = Value.ofInteger(used.toString());
+    made.used = Value.ofInteger(digitsOf(used));
     made.remaining = Value.ofInteger(differenceOrZero(limit, used));
-    made.retryAfterSeconds = Value.ofDouble(retry);
-    made.consumed = Value.ofInteger(consumed.toString());
+    made.retryAfterSeconds = retry;
+    made.consumed = Value.ofInteger(digitsOf(consumed));
     return made;
   }
 
   static neverFitting(limit: string, used: i64): Budget {
-    const made = Budget.of(limit, used, 0, 0);
+    const made = Budget.of(limit, used, Value.ofInteger("0"), 0);
     made.retryAfterSeconds = null;
     return made;
   }
@@ -93,11 +95,11 @@ function compareValues(value: Value, digits: string): bool {
 
 /** Return max(0, a number of any size minus a small one), as digits. */
 export function differenceOrZero(digits: string, less: i64): string {
-  if (digits.length <= 18) return max(0, I64.parseInt(digits) - less).toString();
+  if (digits.length <= 18) return digitsOf(max(0, integerOf(digits) - less));
   const from = digits.length - 18;
-  const low = I64.parseInt(digits.substring(from)) - less;
-  if (low >= 0) return digits.substring(0, from) + low.toString().padStart(18, "0");
-  return decremented(digits.substring(0, from)) + (low + 1_000_000_000_000_000_000).toString().padStart(18, "0");
+  const low = integerOf(digits.substring(from)) - less;
+  if (low >= 0) return digits.substring(0, from) + digitsOf(low).padStart(18, "0");
+  return decremented(digits.substring(0, from)) + digitsOf(low + 1_000_000_000_000_000_000).padStart(18, "0");
 }
 
 function decremented(digits: string): string {
@@ -117,12 +119,12 @@ export function budgetOfHits(limit: string, request: Request): Budget {
     const hit = doubleOf(hits[at]);
     if (now - hit < WINDOW_SECONDS) inside.push(hit);
   }
-  inside.sort();
+  sortBy(inside, (a: f64, b: f64) => (a < b ? -1 : a > b ? 1 : 0));
   if (compareDigits(request.cost, limit) > 0) return Budget.neverFitting(limit, inside.length);
   const left = differenceOrZero(limit, inside.length);
-  if (compareDigits(request.cost, left) <= 0) return Budget.of(limit, inside.length, 0, 0);
+  if (compareDigits(request.cost, left) <= 0) return Budget.of(limit, inside.length, Value.ofInteger("0"), 0);
   // INVARIANT: the cost is within the limit, so what is too much is at most what is used, and no large number
   const cost = smallInteger(Value.ofInteger(request.cost), 0);
   const excess = <i32>(inside.length + cost - smallInteger(Value.ofInteger(limit), 0));
-  return Budget.of(limit, inside.length, inside[excess - 1] + WINDOW_SECONDS - now, 0);
+  return Budget.of(limit, inside.length, Value.ofDouble(inside[excess - 1] + WINDOW_SECONDS - now), 0);
 }

@@ -16,9 +16,9 @@ PROGRAM_NAMES = ("cortex-policy", "cortex_policy")
 READING = frozenset(("check", "enforce", "run", "explain", "list", "show", "validate", "test", "diff"))
 # every other command of the program; a test compares them
 CHANGING = frozenset((
-    "approvals", "approve", "audit", "completions", "config", "copy", "deny", "doctor", "edit", "export", "fmt", "help", "hook",
-    "init", "log", "mcp", "new", "rate", "remove", "rename", "replay", "resume", "rule", "schema", "serve", "set",
-    "shell-init", "stamp", "status", "stop", "suggest", "undo",
+    "approvals", "approve", "audit", "completions", "config", "copy", "deny", "doctor", "edit", "export", "fmt",
+    "help", "hook", "init", "log", "mcp", "new", "rate", "remove", "rename", "replay", "resume", "rule", "schema",
+    "serve", "set", "shell-init", "stamp", "status", "stop", "suggest", "undo",
 ))  # fmt: skip
 _SEGMENTS = str.maketrans(dict.fromkeys(";&|", "\n"))
 _BLANKS = str.maketrans(dict.fromkeys("'\"`=:,<>()", " "))

@@ -2,6 +2,7 @@
 //
 // No state is kept: a step is a few operations on at most sixteen words, and a call leaves nothing behind.
 
+import { sortBy } from "../sort";
 import { addBits, Bits, copyOfBits, countOfBits, dropBits, emptyBits, hasBit, isEmpty, keepBits, meets, setBit } from "./bits";
 import { WORDS } from "./characters";
 import { Edge, Node, Part, Positions } from "./nodes";
@@ -79,7 +80,7 @@ export class Automaton {
     if (!isEmpty(this.waiting)) {
       for (let at = 0; at < WORDS.length; at += 1) changes.push(new Change(WORDS[at], this.size + 1));
     }
-    changes.sort((a, b) => a.code - b.code);
+    sortBy(changes, (a: Change, b: Change) => a.code - b.code);
     const known = new Map<string, i32>();
     const accepted = emptyBits(this.words);
     this.noteClass(accepted, known);

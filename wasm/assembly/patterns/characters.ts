@@ -3,6 +3,7 @@
 // Bounds are sorted: the even ones begin a range, the odd ones are one past its end.
 
 import { hexDigit, isDigit } from "../json";
+import { sortBy } from "../sort";
 import { codePointsOf, textOf } from "../text";
 
 export const END = 0x110000; // behind the last code point
@@ -37,7 +38,7 @@ class Range {
 
 function unionOfRanges(ranges: Range[]): i32[] {
   const bounds = new Array<i32>();
-  ranges.sort((a, b) => (a.low != b.low ? a.low - b.low : a.behind - b.behind));
+  sortBy(ranges, (a: Range, b: Range) => (a.low != b.low ? a.low - b.low : a.behind - b.behind));
   for (let at = 0; at < ranges.length; at += 1) {
     const last = bounds.length - 1;
     if (last >= 0 && ranges[at].low <= bounds[last]) {

@@ -4,7 +4,7 @@
 // tables differ between versions of Unicode.
 
 import { isDigit } from "../json";
-import { textOf } from "../text";
+import { integerOf, textOf } from "../text";
 import { boundsOfDot, CharacterReader, isLetter } from "./characters";
 import { Edge, NO_END, Node, Part } from "./nodes";
 
@@ -220,5 +220,5 @@ function isCount(code: i32): bool {
 }
 
 function clipCount(digits: string): i32 {
-  return digits.length <= 4 ? I32.parseInt(digits) : MAX_POSITIONS + 1;
+  return digits.length <= 4 ? <i32>integerOf(digits) : MAX_POSITIONS + 1;
 }
