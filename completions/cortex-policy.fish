@@ -161,7 +161,7 @@ complete -c cortex-policy -n '__cortex_policy_at 0' -a doctor -d 'Check each thi
 complete -c cortex-policy -n '__cortex_policy_at 0' -a edit -d 'Edit a grant in your editor, and save it if it loads'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a enforce -d 'The same command as check'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a explain -d 'Explain, rule by rule, how a call is decided; count nothing'
-complete -c cortex-policy -n '__cortex_policy_at 0' -a export -d 'Write a module that decides in other programs: in Node, in a browser, in any host of WebAssembly'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a export -d 'Write a WebAssembly module that decides in other programs'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a fmt -d 'Format grants in one canonical layout'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a help -d 'Print the help of a command'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a hook -d 'Check the tool calls of agents'

@@ -29,10 +29,10 @@ def export(
     empty: Annotated[bool, typer.Option("--empty", help="Without grants: the host loads them.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Write a module that decides in other programs: in Node, in a browser, in any host of WebAssembly.
+    """Write a WebAssembly module that decides in other programs.
 
-    It holds the grants and settings of the root as they are now, and decides as `check` does. If a check of one of
-    them would be an error, nothing is written.
+    It runs in Node, in browsers and in other hosts, holds the grants and settings of the root as they
+    are now, and decides as `check` does. If a check of one of them would be an error, nothing is written.
 
     The module reads no files. The host gives it both spellings of each path, and the time. What it cannot promise:
     that a path leads where the host says, hits that other processes take, edits after the export, the audit log,
