@@ -66,12 +66,13 @@ def test_man_pages_and_completions_lie_where_they_are_looked_for(members: dict[s
 
 
 def test_the_wheel_has_every_file_of_the_package(members: dict[str, bytes]) -> None:
-    """Every module, the schema for editors, the scripts that commands print, the page of `serve`, the mark of types."""
+    """Every module, the schema for editors, what commands print or write, the page of `serve`, the mark of types."""
     modules = {str(file.relative_to(PACKAGE)) for file in PACKAGE.rglob("*.py")}
     scripts = {f"completions/{file}" for file in COMPLETIONS.values()}
     scripts |= {f"shell/init.{shell}" for shell in SHELLS}
-    scripts |= {f"serve/page/{file}" for file in FILES.values()}
+    scripts |= {f"serve/page/{file}" for file in FILES.values()} | {"policy.wasm"}
     assert below(members, "cortex_policy/").keys() == modules | scripts | {"py.typed", "schema/grant.schema.json"}
+    assert members["cortex_policy/policy.wasm"] == (CHECKOUT / "wasm" / "policy.wasm").read_bytes()
 
 
 def test_the_wheel_has_no_other_files(members: dict[str, bytes]) -> None:
