@@ -3,6 +3,7 @@
 
 const assert = require("node:assert/strict");
 const fs = require("node:fs");
+const path = require("node:path");
 
 const { resolvePath } = require("../../src/paths");
 const { findMatchingScope, pathViolationText } = require("../../src/scopes");
@@ -30,7 +31,7 @@ function checkVector(vector) {
 
 /** Remove the trees that were built. */
 function removeTrees() {
-  for (const { base } of built.values()) fs.rmSync(base, { recursive: true });
+  for (const { base } of built.values()) fs.rmSync(path.dirname(base), { recursive: true });
   built.clear();
 }
 

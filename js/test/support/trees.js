@@ -16,7 +16,7 @@ function replaceText(value, old, text) {
 
 /** Build a tree in a new directory; return its base, and what the walk needs to know. */
 function buildTree(tree) {
-  const base = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), "cortex-tree-")));
+  const base = path.join(fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), "cortex-tree-"))), "tree"); // as deep as Python's
   const { directories, files, links, audit_file: log } = replaceText(tree, BASE, base);
   const make = (name) => fs.mkdirSync(path.dirname(`${base}/${name}`), { recursive: true });
   for (const name of ["root/.cortex/policy/tools", "state", "config/cortex-policy", ...directories]) make(`${name}/x`);
