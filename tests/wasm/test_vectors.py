@@ -79,6 +79,17 @@ def test_hits_are_counted_by_the_clock_of_the_host() -> None:
     assert answers == ["allowed", "allowed", "rate_limited", "allowed"]
 
 
+def test_a_call_waits_for_the_last_hit_after_the_clock_went_back() -> None:
+    """Hits that are out of order count until each is a minute old."""
+    policy = WasmPolicy(DATA)
+    handle = policy.load("git", GRANT.replace(b"2}", b"3}"))
+    seconds = (100, 90, 110)
+    assert all(policy.decide(handle, '{"action": "tree"}', 10**9 * at)["allowed"] for at in seconds)
+    budget = policy.decide(handle, '{"action": "tree", "cost": 3}', 10**9 * 120)["budget"]
+    assert budget["used"] == len(seconds)
+    assert budget["retry_after_seconds"] == pytest.approx(50, abs=1e-4)
+
+
 @pytest.mark.parametrize(
     ("request_text", "reason"),
     [

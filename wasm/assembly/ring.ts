@@ -259,7 +259,7 @@ class Ring {
   /** Find the first tick until which enough has been taken, by halves of the minute. */
   private nanosecondsOutOfOrder(excess: i64, own: i64): i64 {
     let low = this.now - WINDOW + 1;
-    let high = get(this.place + DISORDER) - WINDOW; // no tick is later
+    let high = max(this.now, get(this.place + DISORDER) - WINDOW); // no tick is later
     while (low < high) {
       const middle = (low + high) >> 1;
       if (this.takenUntil(middle) + (middle >= this.now ? own : 0) >= excess) {
