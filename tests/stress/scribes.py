@@ -110,7 +110,7 @@ class Watched(transaction_writer.GrantWriter):
     evidence: Evidence
 
     def recover(self) -> None:
-        data = stamps.read_stamp_bytes(self._policy)
+        data = stamps.read_stamp_bytes(self.policy)
         if data is not None and stamps.decode_stamp(data, self.root).pending:
             self.numbers.add("healed by workers")
         super().recover()

@@ -56,6 +56,7 @@ WORDS: dict[str, list[list[str]]] = {  # what changes something comes last
     "schema": [[]],
     "completions": [["bash"], ["{x}"]],
     "shell-init": [["bash"], ["{x}"], ["zsh", "--{x}"]],
+    "export": [["--format", "wasm"], ["--format", "{x}"], ["--format", "wasm", "--root", "{x}"], ["--format", "wasm", "--json"], ["--format", "wasm", "--out", "/{x}/a"]],
     "stamp show": [[]],
     "stamp verify": [[]],
     "stamp wait": [["--version", "1"], ["--reader", "{x}", "--timeout", "0"]],

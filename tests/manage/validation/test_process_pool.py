@@ -85,7 +85,7 @@ def test_a_killed_process_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return item
 
-    with pytest.raises(NotDoneError, match="was ended"):
+    with pytest.raises(NotDoneError, match="was killed"):
         list(parallel_map(MANY, work))
 
 
