@@ -59,14 +59,14 @@ def test_a_line_of_hook_install_has_no_hole(agent: str, root: Path) -> None:
 def test_a_line_whose_switch_is_missing_has_holes(root: Path) -> None:
     """Claude Code runs the call if its hook fails, unless `onFailure` says otherwise."""
     install_hook("claude")
-    change_handler("claude", lambda handler: handler.update(timeout=2, onFailure="continue"))
+    change_handler("claude", lambda handler: handler.update(timeout=4, onFailure="continue"))
     assert holes(line_results("claude", root)) == ["hanging disk", "hanging program"]
 
 
 def test_the_switch_closes_them(root: Path) -> None:
     """It covers a time-out."""
     install_hook("claude")
-    change_handler("claude", lambda handler: handler.update(timeout=2))
+    change_handler("claude", lambda handler: handler.update(timeout=4))
     assert holes(line_results("claude", root)) == []
 
 
@@ -74,7 +74,7 @@ def test_the_line_of_a_project_is_tried_with_its_variable(root: Path) -> None:
     """Claude Code says where the project is."""
     run_command("hook", "install", "claude", "--project", "--yes")
     file = root / ".claude" / "settings.json"
-    file.write_text(file.read_text().replace('"timeout": 20', '"timeout": 2'))
+    file.write_text(file.read_text().replace('"timeout": 20', '"timeout": 4'))
     assert holes(line_results("claude", root)) == []
 
 
@@ -82,7 +82,7 @@ def test_a_line_made_by_hand_has_holes(root: Path) -> None:
     """Codex has no switch, so a bare command lets the call run."""
     install_hook("codex")
     words = f"{sys.executable} -I {Path(sys.executable).with_name('cortex-policy')} hook codex --root {root}"
-    change_handler("codex", lambda handler: handler.update(timeout=2, command=words))
+    change_handler("codex", lambda handler: handler.update(timeout=4, command=words))
     assert holes(line_results("codex", root)) == ["hanging disk", "hanging program"]
 
 
@@ -92,7 +92,7 @@ def test_a_program_that_allows_everything_is_found(root: Path, tmp_path: Path) -
     program.write_text(ALLOWS_ALL)
     install_hook("gemini")
     command = f"{sys.executable} -I {program} hook gemini --root {root}"
-    change_handler("gemini", lambda handler: handler.update(timeout=2000, command=command))
+    change_handler("gemini", lambda handler: handler.update(timeout=4000, command=command))
     found = line_results("gemini", root)
     assert [name for name in TRIALS if name not in holes(found)] == [
         "allowed call",
