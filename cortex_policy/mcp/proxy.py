@@ -76,8 +76,8 @@ class _Proxy:
             server = start_server(program, words, handlers, lambda error: print_log_line(str(error)))
         except OSError as error:  # too many processes or descriptors
             raise execution_error(program, error, "") from None
-        output = Thread(target=self._guarded(self._carry_output), args=(server.stdout,), daemon=True)
-        for thread in (Thread(target=self._guarded(self._carry_input), args=(server.stdin,), daemon=True), output):
+        output = Thread(target=self._report_bugs_of(self._carry_output), args=(server.stdout,), daemon=True)
+        for thread in (Thread(target=self._report_bugs_of(self._carry_input), args=(server.stdin,), daemon=True), output):
             thread.start()
         self._wait_for_end(server)
         server.end_rest(self._steps[-1][0] if self._steps else time.monotonic() + GRACE_SECONDS)
@@ -99,7 +99,7 @@ class _Proxy:
         with suppress(BlockingIOError):  # a thousand others wait before it
             os.write(self._event_writer, bytes([event]))
 
-    def _guarded(self, carry: "Callable[[int], None]") -> "Callable[[int], None]":
+    def _report_bugs_of(self, carry: "Callable[[int], None]") -> "Callable[[int], None]":
         """Return the work of a thread, which ends everything if it has a bug."""
 
         def run(descriptor: int) -> None:

@@ -88,8 +88,8 @@ def _check_names(args: "Inputs", rule: "HookRule") -> None:
     """Raise InputError for the name of an input that a server may take for one that the rule reads."""
     labels = [parsed[0] for label in (*rule.paths, *rule.globs, *rule.patch) if (parsed := parse_label(label))]
     action = [rule.action[len(INPUT_ACTION) : -1]] if rule.action.startswith(INPUT_ACTION) else []
-    top = _folded([*action, *(steps[0] for steps in labels)])
-    _check_members(args, top, _folded(step for steps in labels for step in steps[1:] if step != _EACH))
+    top = _names_by_fold([*action, *(steps[0] for steps in labels)])
+    _check_members(args, top, _names_by_fold(step for steps in labels for step in steps[1:] if step != _EACH))
 
 
 def _fold_argument(name: str) -> str:
@@ -97,11 +97,11 @@ def _fold_argument(name: str) -> str:
     return fold_name(name).replace("_", "").replace("-", "")
 
 
-def _folded(names: "Iterable[str]") -> "dict[str, set[str]]":
-    folded: dict[str, set[str]] = {}
+def _names_by_fold(names: "Iterable[str]") -> "dict[str, set[str]]":
+    by_fold: dict[str, set[str]] = {}
     for name in names:
-        folded.setdefault(_fold_argument(name), set()).add(name)
-    return folded
+        by_fold.setdefault(_fold_argument(name), set()).add(name)
+    return by_fold
 
 
 def _check_members(value: object, known: "dict[str, set[str]]", inner: "dict[str, set[str]]") -> None:
@@ -126,7 +126,7 @@ def _misspelling_text(name: str, known: "dict[str, set[str]]") -> str:
 
 def other_reading_text(grant: "Grant", args: "Inputs", json_texts: "Inputs") -> str:
     """Return why a server may read other arguments than those that the grant declares; '' if it does not."""
-    declared = _folded(grant.args)
+    declared = _names_by_fold(grant.args)
     for name in args:
         if why := _misspelling_text(name, declared):
             return why
