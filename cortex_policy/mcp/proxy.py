@@ -77,7 +77,8 @@ class _Proxy:
         except OSError as error:  # too many processes or descriptors
             raise execution_error(program, error, "") from None
         output = Thread(target=self._report_bugs_of(self._carry_output), args=(server.stdout,), daemon=True)
-        for thread in (Thread(target=self._report_bugs_of(self._carry_input), args=(server.stdin,), daemon=True), output):
+        source = Thread(target=self._report_bugs_of(self._carry_input), args=(server.stdin,), daemon=True)
+        for thread in (source, output):
             thread.start()
         self._wait_for_end(server)
         server.end_rest(self._steps[-1][0] if self._steps else time.monotonic() + GRACE_SECONDS)
