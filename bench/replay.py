@@ -34,7 +34,7 @@ def make_root(top: Path) -> Root:
     tools = top / ".cortex" / "policy" / "tools"
     tools.mkdir(parents=True)
     (tools / "git.json").write_text(json.dumps(GRANT))
-    return Root(str(top.resolve()), named=True)
+    return Root(str(top.resolve()), trusts_owner=True)
 
 
 def log(root: Root, file: Path, count: int, kind: str) -> None:

@@ -35,7 +35,7 @@ def make_root(top: Path, grants: int) -> Root:
         subprocess.run([*git, *words], check=True)
     for number in range(0, grants, 10):
         (tools / f"tool-{number}.json").write_text(_text(number, 31))
-    root = Root(str(top.resolve()), named=True)
+    root = Root(str(top.resolve()), trusts_owner=True)
     write_stamp(root, lambda _: None)
     return root
 

@@ -107,7 +107,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def found_root(root: Path) -> Root:
     """Name the root as a command finds it from where it is run."""
-    return Root(str(root), named=False)
+    return Root(str(root), trusts_owner=False)
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def inner_root_path(named: str | None) -> str | None:
         if error.reason is not ROOT_NOT_FOUND:
             raise
         return named
-    return root.path if root.named and named is None else named
+    return root.path if root.is_explicit and named is None else named
 
 
 def inner_root_or_directory(named: str | None) -> str:

@@ -35,7 +35,7 @@ class UnresolvedRoot(Value):
 def find_unresolved_root(path: str | None = None) -> UnresolvedRoot:
     """Find a root as `find_root` does, and return the name that led to it."""
     root = find_root(path)
-    if not root.named:
+    if not root.is_explicit:
         return UnresolvedRoot(root.path, is_explicit=False)
     name = os.environ["CORTEX_POLICY_ROOT"] if path is None else path
     return UnresolvedRoot(name if name.startswith("/") else f"{os.getcwd()}/{name}", is_explicit=True)

@@ -135,7 +135,7 @@ def _file_of_remedy(decided: _DecidedCall) -> str:
 
 def _read_decided_bytes(root: str, grant_id: str, digest: str | None) -> bytes | None:
     """Return the bytes the decision was made from, None if the file has changed or cannot be read."""
-    with suppress(OSError, GrantError), PolicyDirectory(TrustCheck(Root(root, named=True)), "tools") as tools:
+    with suppress(OSError, GrantError), PolicyDirectory(TrustCheck(Root(root, trusts_owner=True)), "tools") as tools:
         data = tools.read(f"{grant_id}.json", MAX_BYTES + 1)
         if sha256(data).hexdigest() == digest:
             return data

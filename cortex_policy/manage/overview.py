@@ -46,7 +46,7 @@ class Overview(Value):
 
 def read_overview(found: Root, find: str = "") -> Overview:
     """Return what is to be seen of a root; make and write nothing."""
-    root = Root(found.path, named=True)  # its commands are typed anywhere
+    root = Root(found.path, trusts_owner=True)  # its commands are typed anywhere, so they name it
     settings = _settings_or_none(found)
     denials = find_global_denials(found)
     ids, unread = _ids_or_problem(found)

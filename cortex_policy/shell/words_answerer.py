@@ -105,12 +105,12 @@ class WordsAnswerer:
         if named is None and self._here is not None:
             return self._here
         found = find_root(named)
-        decider = self._deciders.get((found.path, found.named))
+        decider = self._deciders.get((found.path, found.is_explicit))
         if decider is None:
             if len(self._deciders) >= _MAX_ROOTS:
                 self._deciders.clear()
-            decider = BatchDecider(UnresolvedRoot(found.path, is_explicit=found.named))
-            self._deciders[found.path, found.named] = decider
-        if not found.named:
+            decider = BatchDecider(UnresolvedRoot(found.path, is_explicit=found.is_explicit))
+            self._deciders[found.path, found.is_explicit] = decider
+        if not found.is_explicit:
             self._here = decider
         return decider

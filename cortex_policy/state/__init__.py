@@ -40,10 +40,19 @@ OPEN_FILES_HINT = "raise the limit of open files (`ulimit -n`), or close some"
 
 
 class Root(Value):
-    """The directory that holds `.cortex/policy`: absolute, without links, and whether a caller named it."""
+    """The directory that holds `.cortex/policy`: absolute, without links.
+
+    `trusts_owner`: its owner may write the policy, as the caller and the user root may. Whoever gives the path decides
+    that. A root that was only found above the working directory could be anybody's.
+    """
 
     path: str
-    named: bool
+    trusts_owner: bool
+
+    @property
+    def is_explicit(self) -> bool:
+        """Whether the path was given: only then is the owner trusted, and a command must give it as well."""
+        return self.trusts_owner
 
     @property
     def policy_path(self) -> str:

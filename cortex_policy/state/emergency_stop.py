@@ -105,7 +105,7 @@ def raise_if_stopped_since(origin: "Origin") -> None:
 
 def _denial_since(path: str, fault: str) -> EmergencyStopped:
     """Return the denial by the stop of a root, or by the fault that hides it."""
-    root = Root(path, named=True)
+    root = Root(path, trusts_owner=True)
     unknown = EmergencyStop(f"{root.policy_path}/{NAME}", fault=f"`{root.policy_path}` {fault}" if fault else None)
     return EmergencyStopped(find_root_stop(root) or unknown, root)
 
@@ -119,7 +119,7 @@ def raise_if_stop_possible(root: Root) -> None:
 
 def resume_command(root: Root | None) -> str:
     """Return the command that ends the stop of a root."""
-    if root is None or not root.named:
+    if root is None or not root.is_explicit:
         return "cortex-policy resume"
     from cortex_policy.state.grants_errors import root_option  # noqa: PLC0415 - 10 ms
 

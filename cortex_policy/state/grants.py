@@ -50,7 +50,7 @@ def find_root(named: str | None = None) -> Root:
         from cortex_policy.state.grants_errors import root_error  # noqa: PLC0415 - only a failure needs it
 
         raise root_error(here, roots)
-    return Root(roots[0], named=False)
+    return Root(roots[0], trusts_owner=False)
 
 
 def _resolve_named_root(named: str) -> Root:
@@ -64,7 +64,7 @@ def _resolve_named_root(named: str) -> Root:
         raise GrantError(ROOT_NOT_FOUND, f"`{named}`: {why.lower()}", _ROOT_HINT) from None
     if not is_root:
         raise GrantError(ROOT_NOT_FOUND, f"`{path}` holds no .cortex/policy", _ROOT_HINT)
-    return Root(path, named=True)
+    return Root(path, trusts_owner=True)
 
 
 def possible_roots_at_or_above(path: str) -> list[str]:
@@ -102,7 +102,7 @@ class TrustCheck:
     """Checks each opened object, and gathers what is wrong so that one command fixes all of it."""
 
     def __init__(self, root: Root) -> None:
-        """Trust the caller, root and, where the root is named, its owner."""
+        """Trust the caller and the user root; `note_trust_problems` adds the owner of a root that trusts it."""
         self.root = root
         self.problems: list[TrustProblem] = []
         self.owners: set[int] = {os.geteuid(), 0}
@@ -113,7 +113,7 @@ class TrustCheck:
         """Note why others may have written one open object."""
         if is_root:
             self.root_owner = status.st_uid
-            if self.root.named:
+            if self.root.trusts_owner:
                 self.owners.add(status.st_uid)
         for kind, sentence in find_trust_problems(descriptor, status, self.owners, is_sticky_safe=is_root):
             from cortex_policy.state.possible_writers import TrustProblem  # noqa: PLC0415 - loaded if there is one
@@ -142,7 +142,7 @@ class TrustCheck:
         """Return the error for all that was noted and, at a path, for what is no `kind` or has an error of its own."""
         from cortex_policy.state.grants_errors import unsafe_grant_error  # noqa: PLC0415 - only a failure needs it
 
-        stranger = self.root_owner if not self.root.named and self.others == {self.root_owner} else None
+        stranger = self.root_owner if not self.root.trusts_owner and self.others == {self.root_owner} else None
         return unsafe_grant_error(self.root.path, self.problems, stranger, path, kind, error)
 
 

@@ -38,7 +38,7 @@ _WRONG_KINDS = (errno.ENOTDIR, errno.ENXIO)
 
 def root_option(root: Root) -> str:
     """Return the option with which a command finds this root, '' if it needs none."""
-    return f" --root {quoted(root.path)}" if root.named else ""
+    return f" --root {quoted(root.path)}" if root.is_explicit else ""
 
 
 def hand_edit_hint(where: str, grant_id: str = "") -> str:

@@ -10,7 +10,7 @@ from cortex_policy.state.grants import find_root, possible_roots_at_or_above
 def find_inner_and_outer_roots(named: str | None = None) -> tuple[Root, list[str]]:
     """Find the root for what looks, proves or writes: of several the inner one. Return those above it, too.
 
-    If there are several it counts as named: a check in this directory must name it.
+    If there are several its owner is trusted, since a check in this directory must name the root.
     """
     roots = find_all_roots(named)
     return roots[0], [root.path for root in roots[1:]]
@@ -23,7 +23,7 @@ def find_all_roots(named: str | None = None) -> list[Root]:
     except GrantError as error:
         if error.reason is not ROOT_AMBIGUOUS:
             raise
-    return [Root(path, named=True) for path in possible_roots_at_or_above(os.getcwd())]
+    return [Root(path, trusts_owner=True) for path in possible_roots_at_or_above(os.getcwd())]
 
 
 def raise_if_ambiguous(named: str | None) -> None:

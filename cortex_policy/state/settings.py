@@ -175,7 +175,9 @@ class open_settings_directory:  # noqa: N801 - used as a function; `contextlib` 
         self._place, self._path = place, settings_directory_of(place, root)
         # what leads there was checked when the grant was read
         self._policy = (
-            PolicyDirectory(TrustCheck(Root(root, named=True))) if place == PROJECT and root is not None else None
+            PolicyDirectory(TrustCheck(Root(root, trusts_owner=True)))
+            if place == PROJECT and root is not None
+            else None
         )
         self._descriptor = -1
 

@@ -98,7 +98,7 @@ def raise_if_grant_not_stamped(grant: "Grant") -> None:
     origin = grant.origin
     if origin is None:
         return  # it was not read from a file, so no stamp applies
-    root = Root(origin.root, named=True)  # the path to it was checked when the grant was read
+    root = Root(origin.root, trusts_owner=True)  # the path to it was checked when the grant was read
     try:
         raise_if_file_not_stamped(root, grant.id, f"sha256:{origin.sha256}")
     except GrantError as error:
@@ -115,7 +115,7 @@ def raise_if_file_not_stamped(root: Root, name: str, digest: str) -> None:
 
 def check_stamp_exists(root: Root) -> None:
     """Raise GrantError (stamp_mismatch, or grant_unsafe) if no grant of a root can match its stamp."""
-    if _read_stamp_or_refuse_unsafe(Root(root.path, named=True)) is None:
+    if _read_stamp_or_refuse_unsafe(Root(root.path, trusts_owner=True)) is None:  # as `raise_if_grant_not_stamped` does
         raise _mismatch_error(None, "", root)
 
 

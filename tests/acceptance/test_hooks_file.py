@@ -23,13 +23,13 @@ MORE = RULES.replace(b'"Read"', b'"Read", "Grep"')
 @pytest.fixture
 def file(root: Path) -> Path:
     """Name the file of a root whose grants are stamped; it does not exist yet."""
-    stamp_grants(Root(str(root), named=True))
+    stamp_grants(Root(str(root), trusts_owner=True))
     return root / ".cortex" / "policy" / HOOKS
 
 
 def write(file: Path, data: bytes) -> None:
     """Write it as commands do."""
-    with write_transaction(Root(str(file.parents[2]), named=True), command="hook edit") as writer:
+    with write_transaction(Root(str(file.parents[2]), trusts_owner=True), command="hook edit") as writer:
         writer.write(HOOKS, writer.grants.read(HOOKS), data)
 
 
@@ -151,7 +151,7 @@ def test_where_a_stamp_is_required_a_hand_edit_denies_every_call(root: Path, tmp
     top.mkdir()
     scene = make_scene(root, top)
     (scene.policy / "config.toml").write_text('stamp = "require"\n')
-    stamp_grants(Root(str(root), named=True))
+    stamp_grants(Root(str(root), trusts_owner=True))
     assert scene.ask("claude").code == 0
     scene.rules.write_text(scene.rules.read_text() + "# by hand\n")
     answer = scene.ask("claude")

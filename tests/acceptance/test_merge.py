@@ -19,7 +19,7 @@ class Repository:
     """A root in a repository of its own, whose branches `main` and `one` begin with the same four grants."""
 
     def __init__(self, top: Path) -> None:
-        self.top, self.root = top, Root(str(top), named=False)
+        self.top, self.root = top, Root(str(top), trusts_owner=False)
 
     def git(self, *words: str, code: int = 0) -> str:
         """Run git as a committer who configured nothing else; it must answer this code."""

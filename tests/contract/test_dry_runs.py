@@ -36,7 +36,7 @@ def _remove_by_hand(policy: Path) -> None:
     """Remove what `copy`, `new` and `rename` make and `hook init` makes, though it is stamped."""
     (policy / "hooks.toml").write_text(RULES)
     shutil.copy(policy / "tools/git.json", policy / "tools/other.json")
-    stamp_grants(Root(str(policy.parent.parent), named=False))
+    stamp_grants(Root(str(policy.parent.parent), trusts_owner=False))
     (policy / "hooks.toml").unlink()
     (policy / "tools/other.json").unlink()
 
@@ -58,7 +58,7 @@ def _replace_others(policy: Path) -> None:
 
 DAMAGES: dict[str, Damage] = {
     "nothing": lambda _: None,
-    "stop": lambda policy: stop_root(Root(str(policy.parent.parent), named=False)),
+    "stop": lambda policy: stop_root(Root(str(policy.parent.parent), trusts_owner=False)),
     "hand edit": _edit_by_hand,
     "removed by hand": _remove_by_hand,
     "missing": lambda policy: (policy / "tools/git.json").unlink(),
@@ -96,7 +96,7 @@ def _tree(root: Path) -> dict[str, object]:
 def test_a_dry_run_refuses_what_the_write_refuses(root: Path, damage: str, outcome: str) -> None:
     """It changes no file, then the write ends with its code and its words."""
     name, code = outcome.rsplit(" ", 1)
-    stamp_grants(Root(str(root), named=False))
+    stamp_grants(Root(str(root), trusts_owner=False))
     if name == "undo":
         run_command("set", "git", "--rate", "29")
     DAMAGES[damage](root / ".cortex/policy")

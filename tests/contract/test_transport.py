@@ -49,7 +49,7 @@ VALUES: list[Value] = [
     model.Settings(sensitive="ask"),
     cortex_policy.StoreStats(1, 2, 3, 4, 5, 0.5, 7),
     cortex_policy.GrantChanged("git", None, "0" * 64, "widened"),
-    Root("/r", named=True),
+    Root("/r", trusts_owner=True),
 ]
 ERRORS: list[CortexPolicyError] = [
     CortexPolicyError(model.GRANT_INVALID, "what", "how"),
@@ -57,7 +57,7 @@ ERRORS: list[CortexPolicyError] = [
     cortex_policy.StateError(model.STATE_UNAVAILABLE, "what"),
     AccessDenied(Decision(model.RATE_LIMITED, "none left", (), BUDGET)),
     denial_error(NO, GRANT, "tree"),
-    EmergencyStopped(EmergencyStop("/etc/stop", is_of_host=True), Root("/r", named=True)),
+    EmergencyStopped(EmergencyStop("/etc/stop", is_of_host=True), Root("/r", trusts_owner=True)),
     model.BudgetServerError(model.STATE_UNAVAILABLE, "busy", "try again"),
     UsageError("what", "how"),
     AuditLogError("/log", "is full", "df"),

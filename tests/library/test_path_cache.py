@@ -73,7 +73,7 @@ def maze(root: Path) -> Path:
 def entry_of(grant: Grant, rules: Settings, *, asks_at_once: bool = True) -> CachedGrant:
     """Return a grant with the preconditions of the root that is the working directory."""
     root = find_root()
-    preconditions = read_preconditions(UnresolvedRoot(root.path, root.named))
+    preconditions = read_preconditions(UnresolvedRoot(root.path, root.is_explicit))
     origin = read_grant(root, "git").origin
     assert origin is not None
     made = Grant(grant.id, grant.tool, grant.actions, grant.rate, grant.args, grant.data_class, grant.fs_scope, origin)

@@ -22,7 +22,7 @@ def found_root(root: Path) -> Root:
         "args": {"path": {"type": "string", "format": "path"}, "depth": {"type": "integer", "maximum": 5}},
     }  # fmt: skip
     grant_file(root).write_text(json.dumps(grant))
-    return Root(str(root), named=False)
+    return Root(str(root), trusts_owner=False)
 
 
 def remedies(root: Root, *, waiting: str = "", is_stopped: bool = False, sensitive: str = "ask") -> Remedies:

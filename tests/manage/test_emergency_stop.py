@@ -14,7 +14,7 @@ from tests.support.users import by_caller
 
 def test_a_user_without_write_access_learns_how_to_stop_the_host(own: Path) -> None:
     """And changes nothing, neither to stop nor to resume."""
-    found, policy = Root(str(own), named=True), own / ".cortex" / "policy"
+    found, policy = Root(str(own), trusts_owner=True), own / ".cortex" / "policy"
     os.chown(policy, 0, 0)
     with by_caller(), pytest.raises(NotDoneError, match="permission denied") as caught:
         emergency_stop.stop_root(found)
@@ -30,7 +30,7 @@ def test_a_user_without_write_access_learns_how_to_stop_the_host(own: Path) -> N
 
 def test_a_stop_that_is_gone_meanwhile_is_reported(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stop that does not stand when it is looked for is not done; no policy directory, neither."""
-    found = Root(str(root), named=True)
+    found = Root(str(root), trusts_owner=True)
     with monkeypatch.context() as patch:
         patch.setattr(emergency_stop, "find_root_stop", lambda _: None)
         with pytest.raises(NotDoneError, match="was removed in the meantime, or its directory was replaced"):
@@ -44,7 +44,7 @@ def test_a_stop_that_is_gone_meanwhile_is_reported(root: Path, monkeypatch: pyte
 
 def test_an_unreadable_stop_can_be_ended(root: Path) -> None:
     """What resumes is the name that goes, whatever it was."""
-    found, file = Root(str(root), named=True), root / ".cortex" / "policy" / "stop"
+    found, file = Root(str(root), trusts_owner=True), root / ".cortex" / "policy" / "stop"
     os.mkfifo(file)
     ended = emergency_stop.resume_root(found)
     assert ended.stop is not None
@@ -55,7 +55,7 @@ def test_an_unreadable_stop_can_be_ended(root: Path) -> None:
 
 def test_a_link_is_removed_and_not_what_it_leads_to(root: Path) -> None:
     """Nor is anything written through it."""
-    found, file = Root(str(root), named=True), root / ".cortex" / "policy" / "stop"
+    found, file = Root(str(root), trusts_owner=True), root / ".cortex" / "policy" / "stop"
     (root / "target").write_text("x")
     file.symlink_to(root / "target")
     assert not emergency_stop.stop_root(found, "why").is_changed
@@ -68,7 +68,7 @@ def test_the_stop_of_the_host_comes_before_that_of_the_root(
 ) -> None:
     """In a root whose directories no check believes, too."""
     monkeypatch.setattr("cortex_policy.state.SYSTEM_SETTINGS", str(tmp_path))
-    found = Root(str(root), named=True)
+    found = Root(str(root), trusts_owner=True)
     assert emergency_stop.active_stops(found) == ()
     (tmp_path / "stop").touch()
     emergency_stop.stop_root(found)

@@ -168,7 +168,7 @@ def test_a_root_that_a_link_leads_to_by_now_is_not_written(theirs: Root, root: P
     top = Path(theirs.path)
     between = top / "between"
     between.mkdir()
-    inner = Root(str(between / root.name), named=True)
+    inner = Root(str(between / root.name), trusts_owner=True)
     between.rmdir()
     between.symlink_to(root.parent)
     emergency_stop.stop_root(find_root(str(root)))

@@ -156,7 +156,7 @@ def test_a_place_that_only_another_user_may_write_is_found(own: Path, state: Pat
     """By the effective user, who may not be the real one."""
     with by_caller():
         os.environ["CORTEX_POLICY_STATE_DIR"] = str(state / "below")
-        (error,) = find_global_denials(Root(str(own), named=True)).errors
+        (error,) = find_global_denials(Root(str(own), trusts_owner=True)).errors
         assert (error.exit_code, "permission denied" in str(error)) == (24, True)
         os.environ["CORTEX_POLICY_STATE_DIR"] = "/dev/shm/cortex-policy-test"  # noqa: S108 - never made
-        assert not find_global_denials(Root(str(own), named=True))
+        assert not find_global_denials(Root(str(own), trusts_owner=True))

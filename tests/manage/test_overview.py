@@ -18,7 +18,7 @@ from tests.support.roots import grant_file
 @pytest.fixture
 def found_root(root: Path) -> Root:
     """Name the root as the server does."""
-    return Root(str(root), named=False)
+    return Root(str(root), trusts_owner=False)
 
 
 def test_nothing_is_made(found_root: Root, state: Path, tmp_path: Path) -> None:

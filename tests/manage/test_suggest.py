@@ -38,7 +38,7 @@ def tree(tmp_path: Path) -> Path:
 
 def suggested(tree: Path, lines: list[str], only: str | None = None) -> Suggestions:
     """Look for what would have allowed the calls of a log."""
-    return suggest(Root(str(tree), named=False), [line.encode() for line in lines], ReadCounts(), only=only)
+    return suggest(Root(str(tree), trusts_owner=False), [line.encode() for line in lines], ReadCounts(), only=only)
 
 
 def commands(done: Suggestions) -> list[tuple[str, int]]:
@@ -85,7 +85,7 @@ def test_a_suggestion_would_have_allowed_its_calls(tree: Path, lines: list[str],
     for one in suggested(tree, lines).suggestions:
         policy = {one.change.name: one.change.new.grant}
         early = [event(-100, "nothing", "action_not_allowed"), *lines]  # so that the log knows of all hits
-        done = replay(Root("/r", named=True), [line.encode() for line in early], ReadCounts(), policy)  # type: ignore[arg-type]
+        done = replay(Root("/r", trusts_owner=True), [line.encode() for line in early], ReadCounts(), policy)  # type: ignore[arg-type]
         assert done.newly_allowed_count == one.call_count
         assert not done.newly_denied_count
         assert one.diff
@@ -211,7 +211,7 @@ def test_arguments_of_any_length_are_not_kept_for_suggestions(tree: Path) -> Non
     values = [f"v{number}" for number in range(10_000)]
     lines = (event(n, f"push{n}", DENIED[0], args={"x": values}).encode() for n in range(12))
     with peak_memory(5 << 20):
-        done = suggest(Root(str(tree), named=False), lines, ReadCounts())
+        done = suggest(Root(str(tree), trusts_owner=False), lines, ReadCounts())
     assert len(done.suggestions) == 12
     assert done.suggestions[0].example.args == ["x"]
 

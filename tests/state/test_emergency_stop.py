@@ -275,7 +275,7 @@ def test_a_directory_of_the_host_that_may_not_be_entered_stops(callers: Path, mo
 
 def test_a_stop_is_reported_with_its_reason_owner_and_time(root: Path) -> None:
     """Its first line, cut where it is long; its owner, with a name or without; its time, if that is one."""
-    file, where = policy(root) / "stop", Root(str(root), named=False)
+    file, where = policy(root) / "stop", Root(str(root), trusts_owner=False)
 
     def seen() -> emergency_stop.EmergencyStop:
         found = emergency_stop.find_root_stop(where)

@@ -36,7 +36,7 @@ def test_the_first_writer_makes_the_gitignore(root: Path, write: str, other: str
         file.write_text("mine\n")
     elif other == "link":
         file.symlink_to("elsewhere")
-    WRITES[write](Root(str(root), named=False))
+    WRITES[write](Root(str(root), trusts_owner=False))
     if other == "none":
         assert file.read_text() == ".lock\n.edit-*\nstop\nhistory/\n.new-*\n"
     elif other == "text":
@@ -48,7 +48,7 @@ def test_the_first_writer_makes_the_gitignore(root: Path, write: str, other: str
 
 def test_a_reader_makes_no_gitignore(root: Path) -> None:
     """A look takes the lock as well."""
-    with hold_writer_lock(Root(str(root), named=False)):
+    with hold_writer_lock(Root(str(root), trusts_owner=False)):
         pass
     assert not (root / ".cortex" / "policy" / ".gitignore").exists()
 

@@ -29,9 +29,9 @@ def test_a_root_directory_may_be_open_to_all_if_it_is_sticky(own: Path) -> None:
     os.chown(own, 0, 0)
     own.chmod(0o1777)
     with by_caller():
-        assert read_grant(Root(str(own), named=False), "git")
+        assert read_grant(Root(str(own), trusts_owner=False), "git")
     own.chmod(0o0777)
-    assert refused(lambda: read_grant(Root(str(own), named=False), "git")).exit_code == 22
+    assert refused(lambda: read_grant(Root(str(own), trusts_owner=False), "git")).exit_code == 22
 
 
 def test_only_the_owners_own_group_may_write(own: Path) -> None:
@@ -39,9 +39,9 @@ def test_only_the_owners_own_group_may_write(own: Path) -> None:
     file = own / ".cortex" / "policy" / "tools" / "git.json"
     file.chmod(0o664)
     with by_caller():
-        assert read_grant(Root(str(own), named=True), "git")
+        assert read_grant(Root(str(own), trusts_owner=True), "git")
     os.chown(file, CALLER, STRANGER)
-    error = refused(lambda: read_grant(Root(str(own), named=True), "git"))
+    error = refused(lambda: read_grant(Root(str(own), trusts_owner=True), "git"))
     assert (error.exit_code, error.detail) == (22, f"`{file}` is writable by group {STRANGER}")
     assert error.hint == f"fix it with `chmod go-w {file}`"
 
@@ -51,24 +51,24 @@ def test_a_stranger_may_own_a_root_that_is_named_and_none_that_is_found(own: Pat
     for path in (own, *own.rglob("*")):
         os.chown(path, STRANGER, STRANGER)
     with by_caller():
-        assert read_grant(Root(str(own), named=True), "git")
-    error = refused(lambda: read_grant(Root(str(own), named=False), "git"))
+        assert read_grant(Root(str(own), trusts_owner=True), "git")
+    error = refused(lambda: read_grant(Root(str(own), trusts_owner=False), "git"))
     assert error.exit_code == 22
     naming = f"if user {STRANGER} may decide what is allowed, name the root with `--root {own}` or CORTEX_POLICY_ROOT; "
     assert error.hint.startswith(f"{naming}else fix it with `chown {CALLER} {own} {own}/.cortex ")
     os.chown(own, CALLER, CALLER)
-    assert refused(lambda: read_grant(Root(str(own), named=True), "git")).exit_code == 22
+    assert refused(lambda: read_grant(Root(str(own), trusts_owner=True), "git")).exit_code == 22
 
 
 def test_a_hard_link_is_trusted_only_if_root_alone_can_write(own: Path) -> None:
     """Whoever links a file of somebody else's under an id must not make it a grant."""
     file = own / ".cortex" / "policy" / "tools" / "git.json"
     (own / "twin").hardlink_to(file)
-    error = refused(lambda: read_grant(Root(str(own), named=True), "git"))
+    error = refused(lambda: read_grant(Root(str(own), trusts_owner=True), "git"))
     assert (error.exit_code, error.detail) == (22, f"`{file}` has more than one link")
     os.chown(file, 0, 0)
     with by_caller():
-        assert read_grant(Root(str(own), named=True), "git")
+        assert read_grant(Root(str(own), trusts_owner=True), "git")
 
 
 def test_an_ancestor_that_cannot_be_examined_counts_as_a_root(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +78,7 @@ def test_an_ancestor_that_cannot_be_examined_counts_as_a_root(own: Path, monkeyp
     shutil.rmtree(own / ".cortex")
     monkeypatch.chdir(inner)
     with by_caller():
-        assert find_root() == Root(str(inner), named=False)
+        assert find_root() == Root(str(inner), trusts_owner=False)
     os.chown(inner, CALLER, CALLER)
     (own / "shut").chmod(0o700)
     error = refused(find_root)
@@ -89,7 +89,7 @@ def test_an_ancestor_that_cannot_be_examined_counts_as_a_root(own: Path, monkeyp
 @pytest.mark.parametrize("kind", ["link", "hard link", "directory", "fifo", "dangling link"])
 def test_all_unsafe_modes_are_fixed_by_one_command(root: Path, kind: str) -> None:
     """A grant of the wrong kind in a directory that is open to all: both are named, and in one hint."""
-    found = Root(str(root), named=True)
+    found = Root(str(root), trusts_owner=True)
     tools = Path(found.tools_path)
     file = tools / "git.json"
     twin = file.rename(root / "twin")
@@ -130,7 +130,7 @@ def test_a_directory_on_the_way_may_not_be_a_link(root: Path, name: str) -> None
     path.symlink_to(real)
     for _ in range(2):
         with pytest.raises(CortexPolicyError, match=f"`{path}` is a link, or not a directory") as caught:
-            read_grant(Root(str(root), named=True), "git")
+            read_grant(Root(str(root), trusts_owner=True), "git")
         assert caught.value.exit_code == 22
         path.unlink()
         path.write_text("")
@@ -138,7 +138,7 @@ def test_a_directory_on_the_way_may_not_be_a_link(root: Path, name: str) -> None
 
 def test_a_grant_knows_the_directories_it_was_read_from(root: Path) -> None:
     """By device and inode, so that a bind mount of `tools` elsewhere is still known for what it is."""
-    origin = read_grant(Root(str(root), named=True), "git").origin
+    origin = read_grant(Root(str(root), trusts_owner=True), "git").origin
     assert origin is not None
     identities = [(status.st_dev, status.st_ino) for status in map(os.stat, (
         root, root / ".cortex" / "policy", root / ".cortex" / "policy" / "tools",
@@ -148,7 +148,7 @@ def test_a_grant_knows_the_directories_it_was_read_from(root: Path) -> None:
 
 def test_an_error_says_what_was_known(root: Path) -> None:
     """The root for a grant that is not there; its file, and the digest of what could be read, for one that is."""
-    found = Root(str(root), named=True)
+    found = Root(str(root), trusts_owner=True)
     file = Path(found.tools_path, "git.json")
 
     def known(grant_id: str) -> tuple[int, str | None, str | None, str | None]:

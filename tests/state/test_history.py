@@ -118,7 +118,7 @@ def test_the_oldest_go_first(stamped_root: Root, monkeypatch: pytest.MonkeyPatch
 
 def test_no_history_is_kept_if_it_is_off(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even the directory."""
-    stamped_root = Root(str(root), named=False)
+    stamped_root = Root(str(root), trusts_owner=False)
     for module in ("transaction.writer", "stamp.write"):
         monkeypatch.setattr(f"cortex_policy.manage.{module}.history_limits", lambda _: HistoryLimits(0))
     stamp_grants(stamped_root)

@@ -139,7 +139,7 @@ def test_roots_have_copies_of_their_own(found_root: Root, state: Path, file: Pat
     (other / ".cortex/policy").mkdir(parents=True)
     (other / ".cortex/policy/hooks.toml").write_text(TEXT)
     load(found_root)
-    load(Root(str(other), named=True))
+    load(Root(str(other), trusts_owner=True))
     assert len(copies(state)) == 2
     file.write_text(TEXT + "\n")
     load(found_root)

@@ -163,7 +163,7 @@ def test_a_grant_is_refused_if_others_may_write_anything_above_it(
     """One function judges them all."""
     way(own / member)
     with by_caller(), pytest.raises(CortexPolicyError) as caught:
-        read_grant(Root(str(own), named=True), "git")
+        read_grant(Root(str(own), trusts_owner=True), "git")
     assert caught.value.exit_code == 22
     assert f"`{own / member}`" in caught.value.detail
     assert str(own / member) in caught.value.hint
@@ -183,7 +183,7 @@ def use_approvals(own: Path) -> None:
 FILES = {
     ".cortex/policy/stamp.json": (
         22,
-        lambda own: stamp.raise_if_grant_not_stamped(read_grant(Root(str(own), named=True), "git")),
+        lambda own: stamp.raise_if_grant_not_stamped(read_grant(Root(str(own), trusts_owner=True), "git")),
     ),
     ".cortex/policy/config.toml": (27, lambda own: effective_settings(str(own))),
     "cortex-policy/config.toml": (27, lambda own: effective_settings(str(own))),
@@ -232,7 +232,7 @@ def in_namespace(*words: str) -> "subprocess.CompletedProcess[str]":
     return done
 
 
-ASK = "import sys; from cortex_policy.state import Root; from cortex_policy.state.grants import *; r = read_grant(Root(sys.argv[1], named=True), 'git')"
+ASK = "import sys; from cortex_policy.state import Root; from cortex_policy.state.grants import *; r = read_grant(Root(sys.argv[1], trusts_owner=True), 'git')"
 
 
 def test_owners_that_a_user_namespace_cannot_tell_apart_are_not_trusted(root: Path) -> None:
@@ -278,11 +278,11 @@ def test_no_hint_makes_root_copy_a_file_of_another_user(root: Path, make: Callab
     os.chown(tools / "git.json", FRIEND, FRIEND)  # a second name of a file of root is nobody's fault
     make(tools / "git.json", tools / "other.json")
     with pytest.raises(CortexPolicyError) as caught:
-        read_grant(Root(str(root), named=True), "other")
+        read_grant(Root(str(root), trusts_owner=True), "other")
     assert "cp " in str(caught.value.hint)
     os.chown(tools, FRIEND, FRIEND)
     os.chown(root, FRIEND, FRIEND)
     with pytest.raises(CortexPolicyError) as caught:
-        read_grant(Root(str(root), named=True), "other")
+        read_grant(Root(str(root), trusts_owner=True), "other")
     assert "cp " not in str(caught.value.hint)
     assert "put a real file at" in str(caught.value.hint)

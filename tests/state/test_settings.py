@@ -325,7 +325,7 @@ def test_a_required_stamp_is_compared(root: Path, files: dict[str, Path]) -> Non
         assert caught.value.exit_code == 23
         assert "stamp write" in caught.value.hint
         assert caught.value.file == str(grant)
-        stamp_grants(Root(str(root), named=True))
+        stamp_grants(Root(str(root), trusts_owner=True))
         assert load_for_call("git")[1].stamp == "require"
     (policy / "tools/new.json").write_text(grant.read_text())
     with pytest.raises(GrantError, match="`new` does not match its stamp"):
@@ -335,7 +335,7 @@ def test_a_required_stamp_is_compared(root: Path, files: dict[str, Path]) -> Non
 def test_a_stamp_that_others_can_write_proves_nothing(root: Path, files: dict[str, Path]) -> None:
     """It is judged like a grant."""
     files["user"].write_text('stamp = "require"\n')
-    stamp_grants(Root(str(root), named=True))
+    stamp_grants(Root(str(root), trusts_owner=True))
     (root / ".cortex/policy/stamp.json").chmod(0o666)
     with pytest.raises(GrantError) as caught:
         load_grant("git")

@@ -18,7 +18,7 @@ HOLDER = """
 import sys
 from cortex_policy.state import Root
 from cortex_policy.state.writer_lock import hold_writer_lock
-with hold_writer_lock(Root(sys.argv[1], named=False)):
+with hold_writer_lock(Root(sys.argv[1], trusts_owner=False)):
     print("held", flush=True)
     sys.stdin.read()
 """

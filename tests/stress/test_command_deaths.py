@@ -21,7 +21,7 @@ def commands_of(root: Root) -> list[tuple[str, bool]]:
 @pytest.mark.forks
 def test_a_resume_that_dies_is_not_lost(root: Path) -> None:
     """Killed at each system call: where the stop is gone, its end is in the log, as begun or as done."""
-    found = Root(str(root), named=True)
+    found = Root(str(root), trusts_owner=True)
     stop, seen = root / ".cortex/policy/stop", set()
     death = DeathByDeath(lambda: resume_root(found))
     while not death.is_over:
@@ -38,7 +38,7 @@ def test_a_resume_that_dies_is_not_lost(root: Path) -> None:
 @pytest.mark.forks
 def test_a_stop_that_dies_after_it_was_made_is_in_the_log(root: Path) -> None:
     """Its file says so while it lasts."""
-    found = Root(str(root), named=True)
+    found = Root(str(root), trusts_owner=True)
     stop = root / ".cortex/policy/stop"
     death = DeathByDeath(lambda: stop_root(found, "leaked"))
     while not death.is_over:

@@ -21,7 +21,7 @@ NEW = '# by hand\nsensitive = "deny"\n'
 def test_a_writer_of_settings_that_dies_leaves_one_of_both(root: Path, tmp_path: Path, place: str) -> None:
     """Killed at each system call of `config set`: what counts is one of both, and the next write sweeps."""
     pytest.MonkeyPatch().setattr("cortex_policy.state.SYSTEM_SETTINGS", str(tmp_path / "etc"))  # for good: in a child
-    target = SettingsFile(place, Root(str(root), named=True))
+    target = SettingsFile(place, Root(str(root), trusts_owner=True))
     file = Path(target.file)
     set_value(target, "sensitive", "ask", agree)  # makes the directory
     before = {*os.listdir(file.parent), *([".lock"] if place == PROJECT else [])}

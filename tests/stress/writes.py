@@ -73,7 +73,7 @@ def made(top: Path) -> Root:
     tools.mkdir(parents=True)
     for directory in (top, top / ".cortex", tools.parent, tools):
         directory.chmod(0o755)
-    root = Root(str(top.resolve()), named=True)
+    root = Root(str(top.resolve()), trusts_owner=True)
     for grant_id in (*RISING, *STILL, MOVED[0], WAVERING):
         file_of(root, grant_id).write_bytes(text_of(grant_id, 1000).encode())
     write_stamp(root, lambda _: None)

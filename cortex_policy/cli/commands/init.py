@@ -9,6 +9,7 @@ from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.prompts import lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.core.text import message_line
+from cortex_policy.state.grants_errors import root_option
 
 if TYPE_CHECKING:
     from cortex_policy.manage.init.root import InitResult
@@ -108,7 +109,7 @@ def _result_lines(result: "InitResult") -> list[str]:
         return [f"nothing to do: `{result.root.path}` is a root already"]
     from shlex import quote  # noqa: PLC0415 - only here
 
-    where = f" --root {quote(result.root.path)}" if result.root.named else ""
+    where = root_option(result.root)
     lines = [f"made {path}" for path in result.created]
     if f"{result.root.tools_path}/example.json" not in result.created:
         return [*lines, f"list the grants with `cortex-policy list{where}`"]

@@ -39,7 +39,7 @@ def print_status(status: "RootStatus") -> None:
 
 def status_lines(status: "RootStatus") -> "list[Line]":
     """Return the state as labels and texts; why every check is denied comes first."""
-    root = f"{status.root.path}{' (named)' * status.root.named}"
+    root = f"{status.root.path}{' (named)' * status.root.is_explicit}"
     return [
         ("root", root),
         *_check_lines(status),

@@ -95,5 +95,5 @@ def _targets_in(directory: str, root: Root) -> "Iterator[CaseFileTarget]":
 def _root_of(directory: str, named: str | None) -> Root:
     """Return the root that a tests directory belongs to, else the one that is named or found."""
     if named is None and directory.endswith(TESTS_SUFFIX):
-        return Root(os.path.realpath(directory.removesuffix(TESTS_SUFFIX) or "/"), named=True)
+        return Root(os.path.realpath(directory.removesuffix(TESTS_SUFFIX) or "/"), trusts_owner=True)
     return find_inner_and_outer_roots(named)[0]

@@ -106,7 +106,7 @@ def temporary_sandbox(tree: FileTree) -> "Iterator[Sandbox]":
 
 
 def _fill_sandbox(path: str, tree: FileTree) -> Sandbox:
-    root = Root(path, named=True)
+    root = Root(path, trusts_owner=True)
     try:
         _create_tree(root, tree)
     except (OSError, ValueError) as error:

@@ -74,7 +74,7 @@ def _before_the_line(environment: "Mapping[str, str]") -> list[str]:
 
 def _check_rules(root: str) -> CheckResult:
     try:
-        rules = load_hook_rules(Root(root, named=True))
+        rules = load_hook_rules(Root(root, trusts_owner=True))
     except CortexPolicyError as error:
         return error_result("rules", error, WARNING)
     return CheckResult("rules", OK, f"hooks.toml has {count_with_noun(len(rules.rules), 'rule')}")

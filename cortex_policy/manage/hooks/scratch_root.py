@@ -37,7 +37,7 @@ class ScratchRoot:
 
     def __init__(self, path: str) -> None:
         """Make the root at a path below which only the caller can write."""
-        self.root: Root = Root(path, named=True)
+        self.root: Root = Root(path, trusts_owner=True)
         self.rules_file: str = f"{self.root.policy_path}/hooks.toml"
         self.grant_file: str = f"{self.root.tools_path}/{GRANT}.json"
         for directory in (path, f"{path}/.cortex", self.root.policy_path, self.root.tools_path, f"{path}/{INSIDE}"):

@@ -47,7 +47,7 @@ def init_root(
     top = find_writable_repository(path) if with_hooks else None
     if with_driver:
         check_git_repository(path)
-    root = Root(path, named=named is not None)
+    root = Root(path, trusts_owner=named is not None)
     created = _create_missing(root, lock_wait)
     hooks = write_pre_commit_configuration(root, top) if top is not None else None
     driver = install_merge_driver(root) if with_driver else None

@@ -56,7 +56,7 @@ def fix_files(
 
 
 def _fix_grant(target: "ValidationTarget", fix: "Callable[[bytes], bytes]", lock_wait: "LockWait") -> int | None:
-    with write_transaction(Root(target.root, named=True), lock_wait, "validate --fix") as writer:
+    with write_transaction(Root(target.root, trusts_owner=True), lock_wait, "validate --fix") as writer:
         old = writer.grants.read(target.id)
         return writer.write(target.id, old, _fix_bytes(old, fix)) if old is not None else None
 

@@ -55,7 +55,7 @@ def find_shared_budget_problems(reports: "list[Pair]", inspector: "FileInspector
 
 def find_root_problems(path: str, reports: "list[Pair]") -> "Iterator[Problem]":
     """Find the problems of a root as a whole, besides those of its grants."""
-    root = Root(path, named=True)
+    root = Root(path, trusts_owner=True)
     if not reports:
         hint = f"make one with `cortex-policy new ID{root_option_here(path)}`"
         yield file_problem(display_path(root.tools_path), "file-none", "there are no grants in it", hint)

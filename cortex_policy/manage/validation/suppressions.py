@@ -98,7 +98,7 @@ class Suppressions:
         return _Project(root, select_codes(select, ignore), tuple(pairs))
 
     def _read_settings(self, root: str) -> "Mapping[str, Any]":
-        trust, file = TrustCheck(Root(root, named=True)), settings_file(PROJECT, root)
+        trust, file = TrustCheck(Root(root, trusts_owner=True)), settings_file(PROJECT, root)
         try:
             with PolicyDirectory(trust) as policy:
                 data = policy.read(NAME, MAX_BYTES + 1)

@@ -9,7 +9,7 @@ from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.schema.problems import Problem, file_problem
-from cortex_policy.state import Root
+from cortex_policy.state import Root, policy_path
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, find_root, may_hold_policy
 
 TYPE_CHECKING = False
@@ -45,12 +45,12 @@ class ValidationTargets(Value):
 
     def root_as_check_finds_it(self, path: str) -> Root:
         """Return a root as a check in this directory finds it: naming a root makes its owner trusted."""
-        return Root(path, named=True) if path == self.named_root else root_for_commands_here(path)
+        return Root(path, trusts_owner=True) if path == self.named_root else root_for_commands_here(path)
 
 
 def targets_of_root(root: Root) -> ValidationTargets:
     """Return the files of a root: its grants, and the rules of agents' hooks if it has them."""
-    return ValidationTargets(tuple(_files_of_root(root.path)), (root.path,), (), root.path if root.named else "")
+    return ValidationTargets(tuple(_files_of_root(root.path)), (root.path,), (), root.path if root.is_explicit else "")
 
 
 def targets_of_words(words: tuple[str, ...], root: Root | None) -> ValidationTargets:
@@ -76,14 +76,14 @@ def root_option_here(root: str) -> str:
     """Return the `--root` option that a command in this directory needs to find a root, '' if it needs none."""
     if _find_same_root(root) is not None:
         return ""
-    from cortex_policy.state.grants_errors import root_option  # noqa: PLC0415 - few commands run elsewhere
+    from shlex import quote  # noqa: PLC0415 - 10 ms, and few commands run elsewhere
 
-    return root_option(Root(root, named=True))
+    return f" --root {quote(root)}"
 
 
 def root_for_commands_here(path: str) -> Root:
     """Return a root as a command in this directory finds it; as a named one if the command must name it."""
-    return _find_same_root(path) or Root(path, named=True)
+    return _find_same_root(path) or Root(path, trusts_owner=True)
 
 
 def _find_same_root(path: str) -> Root | None:
@@ -154,13 +154,13 @@ def _root_of(directory: str, suffix: str) -> str | None:
 
 def _files_of_root(root: str) -> "Iterator[ValidationTarget]":
     yield from _tools_targets(root)
-    file = f"{Root(root, named=True).policy_path}/{HOOKS}"
+    file = f"{policy_path(root)}/{HOOKS}"
     if os.path.lexists(file):
         yield ValidationTarget(file, display_path(file), root, is_in_place=True, id=HOOKS)
 
 
 def _tools_targets(root: str) -> "Iterator[ValidationTarget]":
-    trust = TrustCheck(Root(root, named=True))
+    trust = TrustCheck(Root(root, trusts_owner=True))
     try:
         with PolicyDirectory(trust, "tools") as tools:
             ids = tools.grant_ids()

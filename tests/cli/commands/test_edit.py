@@ -36,7 +36,7 @@ def git(root: Path) -> Path:
     """Return a stamped grant, laid out as people write it."""
     for file in root.rglob("tools/*.json"):
         file.write_text(json.dumps(json.loads(file.read_text()), indent=2) + "\n")
-    stamp_grants(Root(str(root), named=False))
+    stamp_grants(Root(str(root), trusts_owner=False))
     return root / ".cortex" / "policy" / "tools" / "git.json"
 
 
@@ -82,7 +82,7 @@ def drafts(git: Path) -> list[Path]:
 
 def version(git: Path) -> int:
     """Return the version of the stamp, which must belong to the grants."""
-    own = Root(str(git.parent.parent.parent.parent), named=False)
+    own = Root(str(git.parent.parent.parent.parent), trusts_owner=False)
     stamp = stamps.read_stamp(own)
     assert stamp is not None
     assert verify_stamp(own) == ()
@@ -307,7 +307,7 @@ def test_a_real_editor_opens_at_the_first_problem(git: Path, start: Start, edito
         pytest.skip(f"{editor} is not installed here; .ci/run installs it")
     head, brace, rest = git.read_text().partition("\n  ")
     good = f'{head}\n  "also": 1,{brace}{rest}'
-    with write_transaction(Root(str(git.parent.parent.parent.parent), named=False)) as writer:
+    with write_transaction(Root(str(git.parent.parent.parent.parent), trusts_owner=False)) as writer:
         writer.write("git", git.read_bytes(), good.replace('"also": 1,', '"also": 1,\n  "wrong" 1,').encode())
     child = start(editor)
     child.expect_exact("wrong")

@@ -16,7 +16,7 @@ from tests.support.terminal import Terminal
 @pytest.fixture
 def history(root: Path) -> Path:
     """Return where the history of a stamped root will be."""
-    stamp_grants(Root(str(root), named=False))
+    stamp_grants(Root(str(root), trusts_owner=False))
     return root / ".cortex" / "policy" / "history"
 
 

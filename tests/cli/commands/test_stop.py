@@ -134,7 +134,7 @@ def test_a_stop_needs_nothing_else_to_be_in_order(root: Path, stop: Path) -> Non
     (root / ".cortex").chmod(0o777)
     (root / ".cortex" / "policy" / "config.toml").touch()
     (root / ".cortex" / "policy" / "stamp.json").write_text("{")
-    with hold_writer_lock(Root(str(root), named=True)):
+    with hold_writer_lock(Root(str(root), trusts_owner=True)):
         assert "stopped by " in run("stop").stdout
         run("check", "git", "tree", code=15)
         run("resume")

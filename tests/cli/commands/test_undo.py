@@ -20,7 +20,7 @@ from tests.support.terminal import Terminal
 @pytest.fixture
 def written(root: Path) -> Path:
     """Make a root with some writes behind it."""
-    stamp_grants(Root(str(root), named=False))
+    stamp_grants(Root(str(root), trusts_owner=False))
     run("set", "git", "--allow", "push", "--rate", "60", "--allow-widening")
     run("rename", "model-gateway", "gateway")
     run("set", "git", "--revoke", "tree")
@@ -235,7 +235,7 @@ def test_a_history_that_is_off_is_reported(written: Path, monkeypatch: pytest.Mo
 
 def test_another_writer_is_waited_for(written: Path) -> None:
     """Or named at once."""
-    held = "from cortex_policy.manage.transaction.writer import write_transaction; from cortex_policy.state import Root; import sys, time\nwith write_transaction(Root(sys.argv[1], named=True)):\n print(1, flush=True)\n time.sleep(float(sys.argv[2]))"
+    held = "from cortex_policy.manage.transaction.writer import write_transaction; from cortex_policy.state import Root; import sys, time\nwith write_transaction(Root(sys.argv[1], trusts_owner=True)):\n print(1, flush=True)\n time.sleep(float(sys.argv[2]))"
     with subprocess.Popen([sys.executable, "-c", held, str(written), "1.5"], stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()

@@ -124,7 +124,7 @@ def test_very_large_grants_get_no_generated_cases(name: str, tmp_path: Path) -> 
 
 def test_a_first_case_file_never_overwrites_another_file(root: Path) -> None:
     """Neither in TOML nor in JSON; and a directory that is a link is not written into."""
-    where = Root(str(root), named=True)
+    where = Root(str(root), trusts_owner=True)
     tests = root / ".cortex" / "policy" / "tests"
     made = write_first_cases(where, "git")
     file = tests / "git.cases.toml"

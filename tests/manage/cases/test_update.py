@@ -28,7 +28,7 @@ expect = "path_outside_scope"
 @pytest.fixture
 def own(root: Path) -> Root:
     """Name a root whose grant has generated cases."""
-    own = Root(str(root), named=False)
+    own = Root(str(root), trusts_owner=False)
     write_first_cases(own, "git")
     return own
 
@@ -129,7 +129,7 @@ def test_a_case_file_that_cannot_be_updated_is_reported(own: Root, old: str, new
 
 def test_an_update_without_a_file_writes_the_first_one(root: Path) -> None:
     """Nor is a file of JSON changed, which can hold no such line."""
-    own = Root(str(root), named=False)
+    own = Root(str(root), trusts_owner=False)
     assert update_cases(own, "git").is_written
     case_file(own).rename(case_file(own).with_suffix(".json"))
     with pytest.raises(NotDoneError, match=r"git\.cases\.json` exists already"):

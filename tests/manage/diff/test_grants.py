@@ -46,7 +46,7 @@ def committed(request: pytest.FixtureRequest, root: Path) -> Root:
     repository = root if request.param == "top" else root.parent
     git(repository, "init", "-q")
     commit(repository)
-    return Root(str(root), named=True)
+    return Root(str(root), trusts_owner=True)
 
 
 def told(found: PolicyDiff) -> dict[str, tuple[str, str]]:
@@ -93,14 +93,14 @@ def test_a_revision_without_grants_allowed_nothing(committed: Root) -> None:
 def test_before_the_first_commit_nothing_was_allowed(root: Path, hashed_by: str, head: str) -> None:
     """Every grant is new, and so widened; it is said that there was nothing to compare with."""
     git(root, "init", "-q", f"--object-format={hashed_by}")
-    first = compare_with_revision(Root(str(root), named=True), head)
+    first = compare_with_revision(Root(str(root), trusts_owner=True), head)
     assert told(first) == {"git": ("added", "widened"), "model-gateway": ("added", "widened")}
     assert first.notes == (f"`{head}` has no commit yet: compared with no grants at all",)
-    assert told(compare_with_revision(Root(str(root), named=True), head, "git")) == {"git": ("added", "widened")}
+    assert told(compare_with_revision(Root(str(root), trusts_owner=True), head, "git")) == {"git": ("added", "widened")}
     commit(root)
-    assert compare_with_revision(Root(str(root), named=True), head) == PolicyDiff((), 2, ())
+    assert compare_with_revision(Root(str(root), trusts_owner=True), head) == PolicyDiff((), 2, ())
     git(root, "checkout", "-q", "--orphan", "other")
-    assert compare_with_revision(Root(str(root), named=True), head) == first
+    assert compare_with_revision(Root(str(root), trusts_owner=True), head) == first
 
 
 def test_an_unknown_revision_is_an_error_and_never_empty(root: Path) -> None:
@@ -109,11 +109,11 @@ def test_an_unknown_revision_is_an_error_and_never_empty(root: Path) -> None:
     branch = root / ".git" / "refs" / "heads" / "main"
     for revision in ("main", "HEAD~1", "HEAD^", "head", "refs/heads/main"):
         with pytest.raises(CortexPolicyError, match="knows no revision"):
-            compare_with_revision(Root(str(root), named=True), revision)
+            compare_with_revision(Root(str(root), trusts_owner=True), revision)
     for broken in ("x" * 40, "1" * 40, ""):
         branch.write_text(f"{broken}\n")
         with pytest.raises(CortexPolicyError) as caught:
-            compare_with_revision(Root(str(root), named=True), "HEAD")
+            compare_with_revision(Root(str(root), trusts_owner=True), "HEAD")
         assert caught.value.exit_code == 3
 
 
@@ -211,7 +211,7 @@ def test_a_word_that_is_not_a_revision_is_refused(committed: Root, revision: str
 
 def test_an_error_of_git_is_reported(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No repository, an object that is not there, no git: 3, never a comparison with nothing."""
-    found = Root(str(root), named=True)
+    found = Root(str(root), trusts_owner=True)
     with pytest.raises(CortexPolicyError, match="not a git repository") as caught:
         compare_with_revision(found, "HEAD")
     assert caught.value.exit_code == 3

@@ -76,7 +76,7 @@ WRITES: list[st.SearchStrategy[Callable[[Root], object]]] = [
 
 def founded(directory: str, *, stamped: bool) -> Root:
     """Make a root of one grant."""
-    root = Root(os.path.realpath(directory), named=True)
+    root = Root(os.path.realpath(directory), trusts_owner=True)
     os.makedirs(root.tools_path)
     Path(root.tools_path, "git.json").write_bytes(A)
     if stamped:

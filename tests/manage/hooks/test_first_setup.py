@@ -158,7 +158,7 @@ def test_a_directory_that_a_variable_names_is_looked_for_there(tmp_path: Path, m
 
 def test_writing_is_allowed_where_nobody_runs_what_is_written(root: Path) -> None:
     """In real directories with names that a scope can have; in the usual ones if there is none."""
-    policy = Root(str(root), named=True)
+    policy = Root(str(root), trusts_owner=True)
     for name in (".github", "node_modules", "src", "a*b", "with space", "tools"):
         (root / name).mkdir()
     (root / "link").symlink_to("docs")

@@ -63,7 +63,7 @@ def test_what_cannot_be_written_is_told() -> None:
 
 def test_adding_a_guarded_path_is_a_stamped_write(root: Path) -> None:
     """Stamped; nothing is written if nothing is missing, or if the file is not what was stamped."""
-    policy = Root(str(root), named=True)
+    policy = Root(str(root), trusts_owner=True)
     file = Path(policy.policy_path, HOOKS)
     with pytest.raises(GrantError, match="there is no") as caught:
         add_guarded_paths(policy, ["/a"])

@@ -93,7 +93,7 @@ def test_the_named_directory_wins(empty: Path, monkeypatch: pytest.MonkeyPatch) 
     for name in ("a", "b"):
         (empty / name).mkdir()
     monkeypatch.setenv("CORTEX_POLICY_ROOT", str(empty / "a"))
-    assert init_root("b").root == Root(str(empty / "b"), named=True)
+    assert init_root("b").root == Root(str(empty / "b"), trusts_owner=True)
     assert init_root().root.path == str(empty / "a")
     monkeypatch.setenv("CORTEX_POLICY_ROOT", "a")
     with pytest.raises(GrantError, match="not absolute"):

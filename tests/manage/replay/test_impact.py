@@ -32,7 +32,7 @@ CASES = [
 def test_an_impact_compares_both_texts(lines: list[str], change: dict[str, object], sentence: str) -> None:
     """What earlier edits changed is none of this one's doing."""
     new = compare_grant_bytes("git", json.dumps(GRANT).encode(), json.dumps({**GRANT, **change}).encode())
-    found = compare_decisions(Root("/r", named=True), new, [line.encode() for line in lines])
+    found = compare_decisions(Root("/r", trusts_owner=True), new, [line.encode() for line in lines])
     assert (found.sentence if found.call_count else "") == sentence
 
 
@@ -46,7 +46,9 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def said(root: Path) -> str:
     """Say what to allow `push` would have meant."""
     wider = json.dumps({**GRANT, "actions": ["tree", "push"]}).encode()
-    return impact_text(Root(str(root), named=True), compare_grant_bytes("git", json.dumps(GRANT).encode(), wider))
+    return impact_text(
+        Root(str(root), trusts_owner=True), compare_grant_bytes("git", json.dumps(GRANT).encode(), wider)
+    )
 
 
 def test_an_edit_works_without_a_log(root: Path, log: Path) -> None:

@@ -64,7 +64,7 @@ def test_a_setting_makes_its_file_and_is_unset_again(mine: Path) -> None:
 def test_the_files_of_system_and_project_can_be_read_by_all(mine: Path, root: Path, tmp_path: Path) -> None:
     """Others go by them too."""
     assert not mine.exists()
-    for target in (SettingsFile(SYSTEM), SettingsFile(PROJECT, Root(str(root), named=True))):
+    for target in (SettingsFile(SYSTEM), SettingsFile(PROJECT, Root(str(root), trusts_owner=True))):
         assert set_value(target, "sensitive", "deny", agree)
         assert Path(target.file).stat().st_mode & 0o777 == 0o644
     assert [one.effective.place for one in resolve_settings(find_root(None)) if one.setting.name == "sensitive"] == [
@@ -90,7 +90,7 @@ def test_an_invalid_setting_is_a_usage_error_and_makes_no_file(mine: Path, name:
 
 def test_a_project_takes_what_tightens_and_what_is_for_validate(root: Path) -> None:
     """Rules must be known; a table has no single value."""
-    target = SettingsFile(PROJECT, Root(str(root), named=True))
+    target = SettingsFile(PROJECT, Root(str(root), trusts_owner=True))
     assert set_value(target, "validate.ignore", "key, scope-absent", agree)
     assert set_value(target, "validate.ignore", "key", agree)
     assert Path(target.file).read_text() == '[validate]\nignore = ["key"]\n'
@@ -149,7 +149,7 @@ def test_writers_exclude_each_other(mine: Path, root: Path) -> None:
     assert told == [f"another process is writing `{mine}`; waiting at most 0.1 seconds"]
     patience = LockWait(30, lambda _: os.close(descriptor))  # they end once they are waited for
     assert set_value(MINE, "stamp", "off", agree, patience)
-    here = Root(str(root), named=True)
+    here = Root(str(root), trusts_owner=True)
     with hold_writer_lock(here), pytest.raises(NotDoneError, match="writing grants"):
         set_value(SettingsFile(PROJECT, here), "stamp", "require", agree, NO_WAIT)
 

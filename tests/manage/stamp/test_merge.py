@@ -30,7 +30,7 @@ Files = dict[Path, bytes]
 @pytest.fixture
 def own(root: Path) -> Root:
     """Name a stamped root."""
-    own = Root(str(root), named=False)
+    own = Root(str(root), trusts_owner=False)
     stamp_grants(own)
     return own
 

@@ -30,7 +30,7 @@ from tests.support.users import by_caller
 @pytest.fixture
 def stamped(root: Path) -> Root:
     """Stamp the scratch root."""
-    found = Root(str(root), named=True)
+    found = Root(str(root), trusts_owner=True)
     stamp_grants(found)
     return found
 
@@ -329,13 +329,13 @@ def test_a_directory_that_cannot_be_read_is_not_written_to(own: Path) -> None:
     policy = own / ".cortex" / "policy"
     policy.chmod(0o300)
     with by_caller(), pytest.raises(GrantError, match="permission denied"):
-        stamp_grants(Root(str(own), named=True))
+        stamp_grants(Root(str(own), trusts_owner=True))
     assert [path.name for path in policy.iterdir()] == ["tools"]
 
 
 def test_a_refusal_of_the_disk_names_the_stamp(own: Path) -> None:
     """Another owner's stamp cannot be given back to its owner; the lock has no part in it."""
-    found = Root(str(own), named=True)
+    found = Root(str(own), trusts_owner=True)
     with by_caller():
         stamp_grants(found)
     stamp = Path(stamps.stamp_file(str(own)))

@@ -24,7 +24,7 @@ def own(root: Path) -> Root:
     tools = root / ".cortex" / "policy" / "tools"
     (tools / "model-gateway.json").unlink()
     (tools / "git.json").write_bytes(OLD)
-    return Root(str(root), named=False)
+    return Root(str(root), trusts_owner=False)
 
 
 def healed(root: Root, pending: dict[str, tuple[bytes | None, bytes | None]], now: dict[str, bytes]) -> list[str]:

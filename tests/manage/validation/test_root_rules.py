@@ -42,7 +42,7 @@ def bare(tmp_path: Path) -> Root:
     policy.mkdir(parents=True)
     for directory in (policy.parent.parent, policy.parent, policy):
         directory.chmod(0o755)
-    return Root(str(tmp_path / "bare"), named=False)
+    return Root(str(tmp_path / "bare"), trusts_owner=False)
 
 
 @pytest.mark.parametrize(("mask", "expected"), [(0o077, 0o700), (0o000, 0o755), (0o022, 0o755)])
@@ -71,7 +71,7 @@ def test_a_directory_made_for_nothing_allows_nothing(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a group away")
 def test_a_directory_that_hands_its_group_down_makes_grants_of_that_group(own: Path) -> None:
     """A grant that has another one keeps it."""
-    root = Root(str(own), named=False)
+    root = Root(str(own), trusts_owner=False)
     os.chown(root.tools_path, CALLER, CALLER + 1)
     Path(root.tools_path).chmod(0o2755)
     with by_caller(), write_transaction(root) as writer:
@@ -85,7 +85,7 @@ def test_a_directory_that_hands_its_group_down_makes_grants_of_that_group(own: P
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
 def test_files_of_another_user_stop_no_write(own: Path) -> None:
     """In a sticky directory it cannot be removed."""
-    root = Root(str(own), named=False)
+    root = Root(str(own), trusts_owner=False)
     left = Path(root.tools_path, f"{TEMPORARY_PREFIX}1-2")
     left.write_text("half")
     Path(root.tools_path).chmod(0o1755)
@@ -108,7 +108,7 @@ def put(root: Root) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
 def test_the_owner_can_undo_what_sudo_wrote(own: Path) -> None:
     """The history belongs to whom the root belongs to, whoever writes in it."""
-    root = Root(str(own), named=False)
+    root = Root(str(own), trusts_owner=False)
     with by_caller():
         stamp_grants(root)  # a lock and a stamp of theirs
     before = Path(root.tools_path, "git.json").read_bytes()
@@ -131,7 +131,7 @@ def rename(root: Root) -> None:
 @pytest.mark.parametrize("act", [put, rename])
 def test_an_interrupt_at_any_line_leaves_a_whole_state(root: Path, act: Callable[[Root], None], stride: int) -> None:
     """The next writer finishes or drops what was begun; nothing is called a hand edit, and no file is left."""
-    found = Root(str(root), named=False)
+    found = Root(str(root), trusts_owner=False)
     stamp_grants(found)
     texts = {path: path.read_bytes() for path in Path(found.tools_path).iterdir()}
     step, ended = 0, False

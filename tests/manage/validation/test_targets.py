@@ -38,7 +38,7 @@ def test_without_words_the_grants_of_the_root_are_validated(root: Path) -> None:
 
 def test_a_root_without_a_directory_of_grants_has_none(tmp_path: Path) -> None:
     """It may be new."""
-    assert targets_of_root(Root(str(tmp_path), named=True)).files == ()
+    assert targets_of_root(Root(str(tmp_path), trusts_owner=True)).files == ()
 
 
 def test_a_directory_means_the_grants_of_every_root_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,7 @@ def test_a_file_in_its_place_knows_its_root_and_its_id(root: Path) -> None:
 
 def test_another_file_belongs_to_the_root_that_is_named(root: Path, tmp_path: Path) -> None:
     """Its scopes are looked up there; standard input has no id."""
-    where = targets_of_words((str(tmp_path / "x.json"), "-"), Root(str(root), named=True))
+    where = targets_of_words((str(tmp_path / "x.json"), "-"), Root(str(root), trusts_owner=True))
     assert [(one.root, one.is_in_place, one.id) for one in where.files] == [
         (str(root), False, "x"),
         (str(root), False, ""),

@@ -41,7 +41,7 @@ def tools(root: Path) -> Path:
     directory = root / ".cortex" / "policy" / "tools"
     (directory / "model-gateway.json").unlink()
     (directory / "git.json").write_text(json.dumps(SOUND))
-    stamp_grants(Root(str(root), named=True))
+    stamp_grants(Root(str(root), trusts_owner=True))
     return directory
 
 
@@ -301,7 +301,7 @@ def test_a_repair_is_a_write_with_a_stamp(tools: Path) -> None:
     assert refused.error is not None
     assert refused.error.exit_code == 23
     assert json.loads((tools / "git.json").read_text()) == grant
-    stamp_grants(Root(str(tools.parent.parent.parent), named=True))
+    stamp_grants(Root(str(tools.parent.parent.parent), trusts_owner=True))
     (done,) = fix_files(where.files, look(), EVERY, NO_WAIT)
     assert (done.error, done.version) == (None, 3)
     assert json.loads((tools / "git.json").read_text()) == SOUND
@@ -312,12 +312,12 @@ def test_a_file_that_grew_meanwhile_is_not_repaired(tools: Path) -> None:
     """What was read of it is not all: writing that back would lose the rest."""
     grown = json.dumps(SOUND | {"actions": ["a", "a"]}) + " " * (1 << 20) + "and more"
     (tools / "git.json").write_text(json.dumps(SOUND | {"actions": ["a", "a"]}))
-    stamp_grants(Root(str(tools.parent.parent.parent), named=True))
+    stamp_grants(Root(str(tools.parent.parent.parent), trusts_owner=True))
     for file in (tools / "git.json", Path("x.json")):
         file.write_text(json.dumps(SOUND | {"actions": ["a", "a"]}))
         report = look(str(file))
         if file.parent == tools:
-            with write_transaction(Root(str(tools.parent.parent.parent), named=True)) as writer:
+            with write_transaction(Root(str(tools.parent.parent.parent), trusts_owner=True)) as writer:
                 writer.write("git", file.read_bytes(), grown.encode())
         else:
             file.write_text(grown)
