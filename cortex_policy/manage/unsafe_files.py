@@ -73,7 +73,7 @@ def _fix_hint(root: Root, kind: str, paths: list[str]) -> str:
         return NAMESPACE_HINT
     command = "chmod go-w" if kind == WRITERS else f"chown {os.geteuid()}"
     mending = f"fix it with `{_fix_command(command, root.path, paths)}`"
-    if kind == OWNER and not root.trusts_owner and {owner_uid(path) for path in paths} == {owner_uid(root.path)}:
+    if kind == OWNER and {owner_uid(path) for path in paths} == {owner_uid(root.path)}:
         return f"name the root for `check`: `--root {quote(root.path)}`; or {mending}"
     return mending
 

@@ -142,7 +142,7 @@ class TrustCheck:
         """Return the error for all that was noted and, at a path, for what is no `kind` or has an error of its own."""
         from cortex_policy.state.grants_errors import unsafe_grant_error  # noqa: PLC0415 - only a failure needs it
 
-        stranger = self.root_owner if not self.root.trusts_owner and self.others == {self.root_owner} else None
+        stranger = self.root_owner if self.others == {self.root_owner} else None
         return unsafe_grant_error(self.root.path, self.problems, stranger, path, kind, error)
 
 

@@ -25,7 +25,7 @@ def unsafe_history_error(root: Root) -> GrantError | None:
     if not any(problem.path.startswith(top) for problem in trust.problems):
         return None
     is_only_owner = all(problem.kind == OWNER for problem in trust.problems)
-    if not root.trusts_owner and trust.others == {trust.root_owner} and is_only_owner:
+    if trust.others == {trust.root_owner} and is_only_owner:
         return foreign_history_error(root.path, trust.root_owner)
     return trust.unsafe_error()
 
