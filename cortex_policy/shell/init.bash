@@ -3,7 +3,8 @@
 # INVARIANT: every name has our prefix: to assign to a readonly variable of the script would skip the line it guards with us.
 __cortex_policy_shell=${BASHPID-}
 __cortex_policy_name=shell-${BASHPID-}.${EPOCHREALTIME-}
-__cortex_policy_pipes='@DIRECTORY@'/$__cortex_policy_name
+__cortex_policy_directory='@DIRECTORY@'
+__cortex_policy_pipes=$__cortex_policy_directory/$__cortex_policy_name
 __cortex_policy_number=0
 __cortex_policy_state=ready
 [[ ${BASH_VERSINFO[0]-0} -ge 5 ]] || __cortex_policy_state=off
@@ -12,13 +13,17 @@ __cortex_policy_started=
 # Ask the co-process. IFS is the script's: nothing here may depend on it, or set it.
 # What fails is followed by `||`, so that a trap of the script for errors sees the call alone. Bash copies a function for
 # each call of it, so what is seldom needed has its own.
+# INVARIANT: where `builtin` is a function of the script, `local` makes nothing local and `return` does not return: what
+# was asked before is cleared by assignments, and what comes behind a `return` allows nothing.
 function cortex-policy {
     # with this option a trap of the script may skip any command as if it had succeeded: only what is after `!` fails then
     if ! [[ $BASHOPTS == *extdebug* ]]; then
         [[ $- != *x* ]] || { \builtin local -; \builtin set +x; } 2>/dev/null
-        \builtin local __cortex_policy_variables= __cortex_policy_text= __cortex_policy_answer=
+        \builtin local __cortex_policy_variables __cortex_policy_text __cortex_policy_answer
+        __cortex_policy_variables= __cortex_policy_text= __cortex_policy_answer=
+        # another user may have made a directory of this name, with pipes or with links to what answers
         if [[ ${1-} == @(check|enforce) && $__cortex_policy_state == ready && ${BASHPID-} == "$__cortex_policy_shell" &&
-            -p $__cortex_policy_pipes/questions ]] &&
+            -p $__cortex_policy_pipes/questions && -O $__cortex_policy_directory && ! -L $__cortex_policy_directory ]] &&
             { __cortex_policy_list_variables || { __cortex_policy_define; __cortex_policy_list_variables; }; }; then
             __cortex_policy_text=$*
             # what fits into the smallest pipe as a whole, in any encoding, cannot make this shell wait
@@ -27,7 +32,6 @@ function cortex-policy {
                 # until the answer is whole, nothing else may use the pipes: not a trap, and not the next call after Ctrl-C
                 __cortex_policy_state=busy __cortex_policy_text="$((++__cortex_policy_number)) 00."
                 {
-                    # another user may have made a directory of this name, and would answer
                     [[ -O /dev/fd/3 ]] && \builtin printf '%s\0' "$__cortex_policy_number" \
                         "$__cortex_policy_variables" "$#" "$@" . >&4 &&
                         \builtin read -r -N "${#__cortex_policy_text}" -t 1 -u 3 __cortex_policy_answer &&
@@ -36,7 +40,7 @@ function cortex-policy {
                     __cortex_policy_state=ready || :
             fi
         fi
-        # both are empty where the script has a function `builtin`, which must not allow
+        # both are empty if nothing was asked, which must not allow
         [[ -n ${__cortex_policy_answer-} && $__cortex_policy_answer == "$__cortex_policy_text" ]] ||
             __cortex_policy_finish "$@" || { \builtin return; [[ -z unreachable ]]; }
     else
@@ -53,7 +57,8 @@ function __cortex_policy_list_variables {
 # match without case, so would names, and the program answers. So it does if a variable is there that is not exported, or
 # not set: it may be a local one that hides one that children get.
 function __cortex_policy_define {
-    \builtin local __cortex_policy_text= __cortex_policy_names= __cortex_policy_tests= __cortex_policy_fields= __cortex_policy_count=0
+    \builtin local __cortex_policy_text __cortex_policy_names __cortex_policy_tests __cortex_policy_fields __cortex_policy_count
+    __cortex_policy_names= __cortex_policy_tests= __cortex_policy_fields= __cortex_policy_count=0
     for __cortex_policy_text in "${!CORTEX_@}"; do __cortex_policy_names+=" $__cortex_policy_text"; done
     for __cortex_policy_text in "${!CORTEX_@}" HOME TRACEPARENT XDG_CONFIG_HOME; do
         if [[ -R $__cortex_policy_text ]]; then
@@ -73,8 +78,9 @@ function __cortex_policy_define {
 # Take an answer that is not the usual one; fail if it is none to this question. Its texts are there as soon as its number is.
 function __cortex_policy_read_texts {
     __cortex_policy_variables=()
-    [[ $__cortex_policy_answer == "${__cortex_policy_text%00.}"??[.+] ]] || { \builtin return 1; [[ -z unreachable ]]; }
-    [[ $__cortex_policy_answer != *+ ]] || \builtin mapfile -t -d '' -n 2 -u 3 __cortex_policy_variables
+    [[ $__cortex_policy_answer == "${__cortex_policy_text%00.}"??[.+] ]] && {
+        [[ $__cortex_policy_answer != *+ ]] || \builtin mapfile -t -d '' -n 2 -u 3 __cortex_policy_variables
+    }
 }
 
 # Print what the program would print and return its exit code, or run the program.

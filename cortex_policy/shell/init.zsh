@@ -4,7 +4,8 @@
 zmodload zsh/system zsh/parameter zsh/datetime 2>/dev/null
 typeset -g __cortex_policy_shell=${sysparams[pid]-}
 typeset -g __cortex_policy_name=shell-$__cortex_policy_shell.${EPOCHREALTIME-}
-typeset -g __cortex_policy_pipes='@DIRECTORY@'/$__cortex_policy_name
+typeset -g __cortex_policy_directory='@DIRECTORY@'
+typeset -g __cortex_policy_pipes=$__cortex_policy_directory/$__cortex_policy_name
 typeset -gi __cortex_policy_number=0
 typeset -g __cortex_policy_state=ready
 typeset -gi __cortex_policy_started=-10
@@ -13,8 +14,9 @@ typeset -gi __cortex_policy_started=-10
 function cortex-policy {
     [[ ! -o xtrace ]] || \builtin setopt local_options no_xtrace
     \builtin local __cortex_policy_code= __cortex_policy_out= __cortex_policy_err=
-    if [[ ${1-} == (check|enforce) && $__cortex_policy_state == ready && ${sysparams[pid]-} == "$__cortex_policy_shell" ]] &&
-        __cortex_policy_ask "$@"; then
+    # where `builtin` is a function of the script, nothing is local, and `emulate` and `return` do nothing
+    if [[ ${1-} == (check|enforce) && $__cortex_policy_state == ready && ${sysparams[pid]-} == "$__cortex_policy_shell" &&
+        ${(t)__cortex_policy_code} == *local* ]] && __cortex_policy_ask "$@"; then
         # in a subshell, since SIGPIPE ends who writes what nobody reads
         [[ -z $__cortex_policy_out ]] || (\builtin print -rn -- "$__cortex_policy_out" 2>/dev/null) || :
         [[ -z $__cortex_policy_err ]] || (\builtin print -rn -- "$__cortex_policy_err" >&2 2>/dev/null) || :
@@ -32,7 +34,8 @@ function __cortex_policy_ask {
     \builtin emulate -L zsh
     \builtin local __cortex_policy_variable __cortex_policy_text __cortex_policy_sent
     \builtin local -a __cortex_policy_variables
-    if [[ ! -p $__cortex_policy_pipes/questions ]]; then
+    # another user may have made a directory of this name, with pipes or with links to what answers
+    if [[ ! ( -p $__cortex_policy_pipes/questions && -O $__cortex_policy_directory && ! -L $__cortex_policy_directory ) ]]; then
         __cortex_policy_start
         \builtin return 1
     fi
@@ -55,21 +58,20 @@ function __cortex_policy_ask {
     [[ ! -t 1 ]] || __cortex_policy_text+=terminal
     __cortex_policy_sent=$((++__cortex_policy_number))
     {
-        # another user may have made a directory of this name, and would answer
-        [[ -O /dev/fd/3 ]] || \builtin return 1
-        \builtin print -rNu4 -- "$__cortex_policy_sent" "$__cortex_policy_text" $# "$@" . &&
+        [[ -O /dev/fd/3 ]] && \builtin print -rNu4 -- "$__cortex_policy_sent" "$__cortex_policy_text" $# "$@" . &&
             \builtin sysread -t 1 -i 3 __cortex_policy_text || \builtin return 1
         # what is long is there as a whole; to be ready for it each time takes longer
         [[ $__cortex_policy_text != "$__cortex_policy_sent "??+* || $__cortex_policy_text == *$'\0'*$'\0' ]] ||
             __cortex_policy_read_rest || \builtin return 1
     } 2>/dev/null 3<>"$__cortex_policy_pipes/answers" 4<>"$__cortex_policy_pipes/questions" || \builtin return 1
-    [[ $__cortex_policy_text == "$__cortex_policy_sent "??(.|+*$'\0'*$'\0') ]] || \builtin return 1
-    __cortex_policy_state=ready
-    __cortex_policy_text=${__cortex_policy_text#* }
-    __cortex_policy_code=${__cortex_policy_text[1,2]#0}
-    if [[ $__cortex_policy_text == ??+* ]]; then
-        __cortex_policy_out=${${__cortex_policy_text%%$'\0'*}#??+}
-        __cortex_policy_err=${${__cortex_policy_text#*$'\0'}%$'\0'}
+    if [[ $__cortex_policy_text == "$__cortex_policy_sent "??(.|+*$'\0'*$'\0') ]]; then
+        __cortex_policy_state=ready
+        __cortex_policy_text=${__cortex_policy_text#* }
+        __cortex_policy_code=${__cortex_policy_text[1,2]#0}
+        if [[ $__cortex_policy_text == ??+* ]]; then
+            __cortex_policy_out=${${__cortex_policy_text%%$'\0'*}#??+}
+            __cortex_policy_err=${${__cortex_policy_text#*$'\0'}%$'\0'}
+        fi
     fi
     [[ $__cortex_policy_code == <0-99> ]]
 }

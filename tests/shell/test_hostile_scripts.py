@@ -49,6 +49,25 @@ def test_a_function_named_builtin_allows_nothing(shell: str, root: Path) -> None
 
 
 @Shell
+@pytest.mark.parametrize("wrapped", ['command builtin "$@"', '"$@"', "false"])
+def test_a_function_named_builtin_keeps_no_answer_for_another_check(shell: str, wrapped: str, root: Path) -> None:
+    """Where the co-process is not asked, and where it answers late: what is local then is not, and nothing returns."""
+    script = f"""
+    export CORTEX_SINCE='2026-01-01 00:00:00'
+    function builtin {{ {wrapped}; }}
+    {CALL} 2>/dev/null
+    ({DENIED}) && echo allowed
+    cortex-policy check git push --arg text=$(printf %2100s) 2>/dev/null && echo allowed
+    kill -STOP $pid
+    {CALL} 2>/dev/null; {DENIED} && echo allowed
+    kill -CONT $pid; sleep 0.3
+    {DENIED} && echo allowed
+    echo end
+    """
+    assert run(shell, f"{READY}{COPROCESS}{script}", root).stdout == "end\n"
+
+
+@Shell
 def test_a_trap_that_checks_does_not_change_the_answer_to_another_check(shell: str, root: Path) -> None:
     """When the answer is there and not yet returned."""
     options = "set -T" if shell == "bash" else ":"
@@ -262,17 +281,26 @@ def test_a_new_version_of_the_program_ends_the_old_co_process(shell: str, root: 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a directory of another user")
 @Shell
-@pytest.mark.parametrize("theirs", ["parent", "pipes"])
+@pytest.mark.parametrize("theirs", ["everything", "pipes", "parent", "link"])
 def test_the_pipes_of_another_user_are_not_asked(shell: str, theirs: str, root: Path, tmp_path: Path) -> None:
-    """Who makes the directory first sees its name in the list of processes, and could answer anything."""
-    parent = tmp_path / "parent"
+    """Who makes the directory first sees its name in the list of processes, and could answer anything.
+
+    Also by links to a file of ours that holds an answer, and by a link in place of the directory.
+    """
+    parent, ours = tmp_path / "parent", tmp_path / "ours"
+    (tmp_path / "upload").write_text("1 00.")
+    taken = {"everything": f"-R 12345 {parent}", "pipes": "12345 $pipes/questions $pipes/answers"}
     script = f"""
     pipes=$__cortex_policy_pipes
-    mkdir -p $pipes; mkfifo $pipes/questions $pipes/answers
-    chown -R 12345 {"$pipes/questions $pipes/answers" if theirs == "pipes" else parent}
-    exec 9<>$pipes/answers; printf '1 00.' >&9
+    [[ {theirs} != link ]] || {{ mkdir {ours}; ln -s {ours} {parent}; }}
+    mkdir -p $pipes; mkfifo $pipes/questions
+    [[ {theirs} != @(parent|link) ]] || ln -s {tmp_path}/upload $pipes/answers
+    [[ {theirs} == @(parent|link) ]] || mkfifo $pipes/answers
+    chown -h {taken.get(theirs, f"12345 {parent}")}
+    [[ {theirs} == @(parent|link) ]] || {{ exec 9<>$pipes/answers; printf '1 00.' >&9; }}
     {DENIED}; echo $?
     """
+    script = script.replace("@(", "(") if shell == "zsh" else script
     text = init_script(shell).replace(environment()["DIRECTORY"], str(parent))
     assert run(shell, text + script, root, sources=False).stdout == "10\n"
 

@@ -41,7 +41,7 @@ def root(root: Path) -> Path:
 def environment() -> dict[str, str]:
     """Return the environment of a shell that finds the program."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    directory = re.search(r"pipes='(.*?)'", init_script("bash"))
+    directory = re.search(r"directory='(.*?)'", init_script("bash"))
     assert directory is not None
     return {**os.environ, "PATH": path, "DIRECTORY": directory[1]}
 
