@@ -13,7 +13,7 @@ from cortex_policy.state.enforcement import AuditedCall, load_for_call
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Protocol
 
     from cortex_policy.core.model import Decision, Grant, Settings
@@ -61,7 +61,7 @@ class CallOutcome(Value):
     decision: "Decision | None"
     error: CortexPolicyError | None
     duration_us: int
-    args: "dict[str, object] | None" = None
+    args: "Mapping[str, object] | None" = None
     settings: "Settings | None" = None
 
     @property
@@ -93,14 +93,6 @@ class _GivenArgs(Value):
         return {**self.typed, **{name: _coerce_word(grant, name, word) for name, word in self.words.items()}}
 
 
-class _Loaded:
-    """What was loaded for a call so far, which is shown even if an error ends it."""
-
-    grant: "Grant | None" = None
-    args: "dict[str, object] | None" = None
-    settings: "Settings | None" = None
-
-
 def parse_number_option(option: str, text: str) -> float | int | None:
     """Return the number an option's text stands for, None if it is not a plain number or out of range."""
     whole, _, fraction = text.partition(".")
@@ -130,39 +122,42 @@ def decide_with_wait(
     load: "Callable[[Call], tuple[Grant, Settings]]" = load_grant_and_settings,
 ) -> CallOutcome:
     """Decide a call; wait for budget or an approval as long as the call asks for, and show that."""
-    start = time.perf_counter_ns()
-    loaded, decision, error = _Loaded(), None, None
+    start, is_recorded, error = time.perf_counter_ns(), call.command != "explain", None
+    audited = AuditedCall(call.grant, call.action, {}, call.cost, peek=call.peek, is_recorded=is_recorded)
     try:
-        decision = _decide_until_settled(call, loaded, notice, load)
+        with audited:
+            _decide_until_settled(call, audited, notice, load)
     except CortexPolicyError as raised:
         error = raised
     if notice is not None:
         notice.end()
+    return outcome_of_call(call, audited, error, start)
+
+
+def outcome_of_call(call: Call, audited: AuditedCall, error: CortexPolicyError | None, start: int) -> CallOutcome:
+    """Return the result of a call that was decided, or failed; it began at `start` of `perf_counter_ns`."""
+    decision = audited.decision if error is None else None  # it does not count if the log could not be written
     duration_us = (time.perf_counter_ns() - start) // 1000
-    return CallOutcome(call, loaded.grant, decision, error, duration_us, loaded.args, loaded.settings)
+    return CallOutcome(call, audited.grant, decision, error, duration_us, audited.args, audited.settings)
 
 
 def _decide_until_settled(
-    call: Call, loaded: _Loaded, notice: "Notice | None", load: "Callable[[Call], tuple[Grant, Settings]]"
-) -> "Decision":
+    call: Call, audited: AuditedCall, notice: "Notice | None", load: "Callable[[Call], tuple[Grant, Settings]]"
+) -> None:
     """Decide, and decide again after each sleep while waiting can help; no lock is held during a sleep."""
     given = _parse_args(call)
+    audited.args = given.as_given()
     deadline = time.monotonic() + call.wait_seconds
-    is_recorded = call.command != "explain"
-    with AuditedCall(
-        call.grant, call.action, given.as_given(), call.cost, peek=call.peek, is_recorded=is_recorded
-    ) as audited:
-        while True:
-            loaded.grant, loaded.settings = load(call)
-            loaded.args = given.with_types_of(loaded.grant)
-            decision = audited.decide_and_log(loaded.grant, loaded.args, loaded.settings)
-            seconds_left = deadline - time.monotonic() if call.wait_seconds else 0.0
-            delay = _seconds_until_retry(decision)
-            if delay is None or seconds_left <= 0:
-                return decision
-            if notice is not None:
-                notice.show(decision, seconds_left)
-            time.sleep(min(seconds_left, delay, MAX_POLL_SECONDS))
+    while True:
+        audited.grant, settings = load(call)
+        decision = audited.decide_and_log(audited.grant, given.with_types_of(audited.grant), settings)
+        seconds_left = deadline - time.monotonic() if call.wait_seconds else 0.0
+        delay = _seconds_until_retry(decision)
+        if delay is None or seconds_left <= 0:
+            return
+        if notice is not None:
+            notice.show(decision, seconds_left)
+        time.sleep(min(seconds_left, delay, MAX_POLL_SECONDS))
 
 
 def _seconds_until_retry(decision: "Decision") -> float | None:

@@ -2,7 +2,7 @@
 
 from time import perf_counter_ns
 
-from cortex_policy.check import Call, CallOutcome
+from cortex_policy.check import Call, CallOutcome, outcome_of_call
 from cortex_policy.core.model import CortexPolicyError, Settings
 from cortex_policy.library.decider import Decider
 from cortex_policy.library.path_lookup import UnresolvedRoot
@@ -93,25 +93,22 @@ class BatchDecider(Decider):
     def decide_call(self, call: Call, args: "Mapping[str, object]") -> CallOutcome:
         """Decide any call as `check` does; an error that prevents a decision is in the outcome."""
         start = perf_counter_ns()
-        grant: Grant | None = None
-        decision: Decision | None = None
+        audited = AuditedCall(call.grant, call.action, args, call.cost, peek=call.peek)
         error: CortexPolicyError | None = None
-        settings: Settings | None = None
         try:
-            with AuditedCall(call.grant, call.action, args, call.cost, peek=call.peek) as audited:
+            with audited:
                 entry = self._cached_grant_for_call(call.grant)
-                grant, settings = entry.grant, entry.settings
+                audited.grant, settings = entry.grant, entry.settings
                 if call.require_path:
                     settings = Settings(**{**vars(settings), "require_path": True})
-                decision = audited.decide_and_log(grant, args, settings, self._budgets.of(entry))
+                audited.decide_and_log(entry.grant, args, settings, self._budgets.of(entry))
         except CortexPolicyError as caught:
-            decision, error = None, caught
+            error = caught
         except OSError as caught:
-            lack = resource_shortage_error(caught)
-            if lack is None:
+            error = resource_shortage_error(caught)
+            if error is None:
                 raise
-            decision, error = None, lack
-        return CallOutcome(call, grant, decision, error, (perf_counter_ns() - start) // 1000, dict(args), settings)
+        return outcome_of_call(call, audited, error, start)
 
     def _cached_grant_for_call(self, grant_id: str) -> "CachedGrant":
         entry = self._cache.get_fresh(grant_id) or self._read_grant(grant_id, self._load_for_call)

@@ -32,6 +32,8 @@ from cortex_policy.state.users import UserWhoMayWrite, user_who_may_replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cortex_policy.check import Call, CallOutcome
     from cortex_policy.core.model import Grant, Settings
     from cortex_policy.core.settings import SettingValue
@@ -53,7 +55,7 @@ class _DecidedCall(Value):
     """A decision and everything it was made from."""
 
     grant: "Grant"
-    args: "dict[str, object]"
+    args: "Mapping[str, object]"
     settings: "Settings"
     decision: Decision
     root: str
@@ -83,7 +85,7 @@ def explain_call(outcome: "CallOutcome") -> CallExplanation:
 
 
 def _decide_without_rate(
-    call: "Call", grant: "Grant", args: "dict[str, object]", settings: "Settings"
+    call: "Call", grant: "Grant", args: "Mapping[str, object]", settings: "Settings"
 ) -> Decision | None:
     """Return the decision without the rate rule, whose state is unavailable; None if another rule fails too."""
     try:
