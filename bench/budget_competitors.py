@@ -16,8 +16,8 @@ from limits.strategies import MovingWindowRateLimiter
 from pyrate_limiter import Duration, InMemoryBucket, Limiter, Rate, RateItem, SQLiteBucket
 from throttled import RateLimiterType, Throttled, rate_limiter, store
 
+from cortex_policy.state.file_budgets import FileBudgets
 from cortex_policy.state.ledger import Ledger
-from cortex_policy.state.mapped_budgets import FileBudgets
 from cortex_policy.state.memory_budgets import MemoryBudgets
 from cortex_policy.state.settings import find_state_directory
 

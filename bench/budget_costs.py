@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from budget_competitors import FLOOR, PEERS, ROOT, TOOL, Hit
 from budget_measurement import scratch
 
-from cortex_policy.state.mapped_budgets import FileBudgets
+from cortex_policy.state.file_budgets import FileBudgets
 
 LARGEST = 1_000_000  # all is admitted: nobody gets that far in one round
 DIRECT = 2000  # calls of a bare loop

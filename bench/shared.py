@@ -46,8 +46,8 @@ client.disconnect();
 """
 ONE_SHOT = """
 from cortex_policy.core.budget_server import parse_budget_server
-from cortex_policy.state.shared_budgets.one_shot import SharedBudgets
-budgets = SharedBudgets(parse_budget_server({url!r}), "bench", {secret!r}, state_dir={state!r}, timeout_ms=1000)
+from cortex_policy.state.shared_budgets.one_shot_budgets import OneShotBudgets
+budgets = OneShotBudgets(parse_budget_server({url!r}), "bench", {secret!r}, state_dir={state!r}, timeout_ms=1000)
 assert budgets.take("bench", "one shot", 1000000).consumed
 """
 Hit = Callable[[], bool]

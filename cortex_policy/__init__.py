@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from cortex_policy.library.store import PolicyStore as PolicyStore
     from cortex_policy.library.store import PreloadResult as PreloadResult
     from cortex_policy.library.subscriptions import GrantChanged as GrantChanged
-    from cortex_policy.state.mapped_budgets import FileBudgets as FileBudgets
+    from cortex_policy.state.file_budgets import FileBudgets as FileBudgets
     from cortex_policy.state.memory_budgets import MemoryBudgets as MemoryBudgets
     from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets as RedisBudgets
 
@@ -70,7 +70,7 @@ _HOMES = {
     "CallableSink": "library.sinks",
     "CortexPolicyError": "core.model",
     "Decision": "core.model",
-    "FileBudgets": "state.mapped_budgets",
+    "FileBudgets": "state.file_budgets",
     "Grant": "core.model",
     "GrantChanged": "library.subscriptions",
     "GrantError": "core.model",
@@ -106,7 +106,7 @@ _OLD_NAMES = {
 __all__ = list(_HOMES)
 
 
-def load_kept_modules(*files: str) -> None:
+def load_modules_from_bytecode(*files: str) -> None:
     """Load modules from the bytecode that Python keeps of them; from the first without it on they are left to Python.
 
     Python's way to find and load a module, which has to be right for all there are, takes a third of a check. Each file
@@ -121,7 +121,7 @@ def load_kept_modules(*files: str) -> None:
         if name in sys.modules:
             continue
         source = f"{top}/{file}.py"
-        code = _kept_code(source)
+        code = _read_bytecode(source)
         if code is None:
             return
         spec = type(__spec__)(name, loader(name, source), origin=source)
@@ -140,7 +140,7 @@ def load_kept_modules(*files: str) -> None:
         setattr(sys.modules[name.rpartition(".")[0]], name.rpartition(".")[2], module)
 
 
-def _kept_code(source: str) -> "CodeType | None":
+def _read_bytecode(source: str) -> "CodeType | None":
     """Return the code of a module if Python keeps it, and the file is the one that it was compiled of."""
     directory, _, file = source.rpartition("/")
     try:

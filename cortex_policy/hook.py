@@ -10,7 +10,7 @@ import _signal  # type: ignore[import-not-found, unused-ignore]  # `signal` load
 import os
 import time
 
-from cortex_policy import DECISION_MODULES, load_kept_modules
+from cortex_policy import DECISION_MODULES, load_modules_from_bytecode
 from cortex_policy.core import Value
 from cortex_policy.core.hooks.denials import NO_OPINION, denial_output, denial_text_for_model
 from cortex_policy.core.hooks.payload import AGENTS, MAX_BYTES
@@ -31,12 +31,12 @@ MAX_TAG_LENGTH = 64
 _DIGITS = frozenset("0123456789")
 _TAG_CHARACTERS = _DIGITS | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._-")
 _HOOK_DECISION_MODULES = (  # each after those that it needs
-    "core/hooks/guarded_files", "core/hooks/inputs", "core/hooks/rules", "core/hooks/questions",
-    "state/deliveries", "state/hooks_file", "hook_decision",
+    "core/hooks/guarded_files", "core/hooks/inputs", "core/hooks/hook_rules", "core/hooks/ruling",
+    "state/counted_deliveries", "state/hooks_file", "hook_decision",
 )  # fmt: skip
 _SHELL_MODULES = (  # as above
-    "core/hooks/shell_input", "core/hooks/shell_programs", "core/hooks/shell_words", "core/hooks/shell_syntax",
-    "core/hooks/started_programs", "core/hooks/open_shells", "core/hooks/shell_commands",
+    "core/hooks/shell_input", "core/hooks/known_programs", "core/hooks/shell_words", "core/hooks/shell_syntax",
+    "core/hooks/wrapper_commands", "core/hooks/interactive_shells", "core/hooks/shell_commands",
 )  # fmt: skip
 _FIELDS = {"--root": "root", "--deadline": "deadline_seconds", "--install": "tag"}
 DENIED = 2
@@ -117,9 +117,9 @@ class HookProcess:
         if len(data) > MAX_BYTES:
             self.deny(f"the agent sent more than {MAX_BYTES >> 20} MiB")
         # before the fork: in the child, modules take half as much time again
-        load_kept_modules(*DECISION_MODULES, *_HOOK_DECISION_MODULES)
+        load_modules_from_bytecode(*DECISION_MODULES, *_HOOK_DECISION_MODULES)
         if b'"command"' in data or b'"cmd"' in data:  # what is not loaded here is loaded once it is needed
-            load_kept_modules(*_SHELL_MODULES)
+            load_modules_from_bytecode(*_SHELL_MODULES)
         from cortex_policy.hook_decision import decide_payload  # noqa: PLC0415 - once signals are handled
 
         late = f"the policy was not read and applied within {words.deadline_seconds:g} s; try again later, once"

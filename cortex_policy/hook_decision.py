@@ -5,14 +5,14 @@ One module of more than 250 lines: each module costs a hook time.
 
 import os
 
-from cortex_policy import load_kept_modules
+from cortex_policy import load_modules_from_bytecode
 from cortex_policy.core.decode import HOOKS, MalformedError, decode_json
 from cortex_policy.core.engine import denial_before_rate
 from cortex_policy.core.hooks import PayloadError
 from cortex_policy.core.hooks.guarded_files import PLACES, guarded_path_denial_text
 from cortex_policy.core.hooks.inputs import inputs_to_log
 from cortex_policy.core.hooks.payload import CANARY, MAX_BYTES, detect_agent, read_tool_call
-from cortex_policy.core.hooks.questions import (
+from cortex_policy.core.hooks.ruling import (
     ToolOutcome,
     apply_rules,
     args_with_extra_paths,
@@ -35,13 +35,13 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.core.path_arguments import collapse_path
 from cortex_policy.state import home_directory, sha256
-from cortex_policy.state.deliveries import Delivery
+from cortex_policy.state.counted_deliveries import Delivery
 from cortex_policy.state.enforcement import (
     AuditedCall,
-    budgets_of_root,
     check_host_stop,
     decide_request_and_consume,
     load_for_call_in_root,
+    open_budgets_of_root,
 )
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.hooks_file import load_rules_and_settings
@@ -57,9 +57,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from cortex_policy.core.hooks.hook_rules import HookRules
     from cortex_policy.core.hooks.payload import ToolCall
-    from cortex_policy.core.hooks.questions import GrantQuestion, Ruling
-    from cortex_policy.core.hooks.rules import HookRules
+    from cortex_policy.core.hooks.ruling import GrantCheck, Ruling
     from cortex_policy.core.model import Grant, Origin
     from cortex_policy.state import Root
 
@@ -115,8 +115,8 @@ def _apply_rules_of_root(
         guard = _make_guard(call, rules, _guarded_links(tops, rules.guard) if ruling.paths else [])
         why = enter(call.cwd)
         cwd_denial = _ruling_denial_text(call, why) if why else ""
-        denial = ruling.denial or _guarded_denial_text(call, ruling, guard) or (cwd_denial if ruling.questions else "")
-        if not denial and ruling.questions:
+        denial = ruling.denial or _guarded_denial_text(call, ruling, guard) or (cwd_denial if ruling.checks else "")
+        if not denial and ruling.checks:
             return _GrantQuestions(root, call, tag, ruling, guard)
         if call.tool != CANARY and settings.audit_file is not None:
             audited.set_root_and_open_log(root.path, inputs_to_log(call.inputs, rules), settings)
@@ -203,52 +203,52 @@ class _GrantQuestions:
         self._root, self._cwd, self._guard = root, call.cwd, guard
         self._inputs = call.inputs
         self._delivery = _delivery_of(call, tag) if tag is not None else None
-        self._counted = next((question for question in ruling.questions if question.consumes), None)
-        others = [question for question in ruling.questions if question is not self._counted]
+        self._counted = next((check for check in ruling.checks if check.consumes), None)
+        others = [check for check in ruling.checks if check is not self._counted]
         # INVARIANT: the hit comes last, so that none is taken for a call that another grant denies
-        self._questions = others if self._counted is None else [*others, self._counted]
+        self._checks = others if self._counted is None else [*others, self._counted]
 
     def decide(self) -> ToolOutcome:
         """Ask until one denies, and return what it said; if all allow, what the last one said, which counts."""
-        outcomes = map(self._ask, self._questions)
+        outcomes = map(self._ask, self._checks)
         outcome = next(outcomes)
         while not outcome.text and (after := next(outcomes, None)) is not None:
             outcome = after
         return outcome
 
-    def _ask(self, question: "GrantQuestion") -> ToolOutcome:
-        is_peek = question is not self._counted
-        audited = AuditedCall(question.grant, question.action, question.args, 1, peek=is_peek)
+    def _ask(self, check: "GrantCheck") -> ToolOutcome:
+        is_peek = check is not self._counted
+        audited = AuditedCall(check.grant, check.action, check.args, 1, peek=is_peek)
         try:
             with audited:
-                grant, settings = load_for_call_in_root(self._root, question.grant)
-                if grant.fs_scope and not question.no_path:
+                grant, settings = load_for_call_in_root(self._root, check.grant)
+                if grant.fs_scope and not check.no_path:
                     settings = Settings(**{**vars(settings), "require_path": True})
-                audited.set_grant_and_open_log(grant, args_with_extra_paths(grant, question), settings)
-                decision = audited.decision = self._decide(question, grant, audited)
+                audited.set_grant_and_open_log(grant, args_with_extra_paths(grant, check), settings)
+                decision = audited.decision = self._decide(check, grant, audited)
         except CortexPolicyError as error:
-            return ToolOutcome(_error_denial_text(error), question, audited.grant, error=error)
-        return ToolOutcome("" if decision else _grant_denial_text(question, grant, decision), question, grant, decision)
+            return ToolOutcome(_error_denial_text(error), check, audited.grant, error=error)
+        return ToolOutcome("" if decision else _grant_denial_text(check, grant, decision), check, grant, decision)
 
-    def _decide(self, question: "GrantQuestion", grant: "Grant", audited: AuditedCall) -> Decision:
+    def _decide(self, check: "GrantCheck", grant: "Grant", audited: AuditedCall) -> Decision:
         origin, settings = _origin_of(grant), audited.settings
         protected = protected_paths(origin, settings)
-        if why := unclear_argument_text(grant, question):
+        if why := unclear_argument_text(grant, check):
             return Decision(ARGUMENT_NOT_ALLOWED, why)
         # INVARIANT: from the directories as the call spells them: a program may collapse `..` before links are followed
         requests = [
             Request(
-                question.action,
+                check.action,
                 audited.args,
                 resolve_path_arguments(grant, origin, audited.args, protected, start),
                 unseen=self._unseen(grant, settings),
             )
-            for start in dict.fromkeys((self._cwd, *question.directories))
+            for start in dict.fromkeys((self._cwd, *check.directories))
         ]
-        denial = self._first_path_denial(question, grant, requests, settings)
+        denial = self._first_path_denial(check, grant, requests, settings)
         if denial is not None:
             return denial
-        budgets = budgets_of_root(origin.root_identity, settings, None if audited.peek else self._delivery)
+        budgets = open_budgets_of_root(origin.root_identity, settings, None if audited.peek else self._delivery)
         decision = decide_request_and_consume(grant, origin, requests[0], settings, budgets, peek=audited.peek)
         if audited.peek and decision.reason is RATE_LIMITED and self._is_repeat():
             return Decision(ALLOWED, "", (), decision.budget, decision.paths)  # its own hit may fill this budget
@@ -261,11 +261,11 @@ class _GrantQuestions:
         return str(sha256(ascii(self._inputs).encode("ascii")).hexdigest())
 
     def _first_path_denial(
-        self, question: "GrantQuestion", grant: "Grant", requests: list[Request], settings: Settings
+        self, check: "GrantCheck", grant: "Grant", requests: list[Request], settings: Settings
     ) -> Decision | None:
         """Deny paths outside of the root or guarded, and those that are denied from another directory of the call."""
         for request in requests:
-            why = outside_root_text(grant, request) if question.within_root else ""
+            why = outside_root_text(grant, request) if check.within_root else ""
             ends = [path.resolved for path in request.paths if path.resolved is not None]
             why = why or next(filter(None, map(self._guard, ends)), "")
             if why:
@@ -283,7 +283,7 @@ class _GrantQuestions:
         if self._counted is None or self._delivery is None:
             return False
         grant, settings = load_for_call_in_root(self._root, self._counted.grant)
-        budgets = budgets_of_root(_origin_of(grant).root_identity, settings, self._delivery)
+        budgets = open_budgets_of_root(_origin_of(grant).root_identity, settings, self._delivery)
         return budgets.peek(grant.tool, self._counted.action, grant.rate.per_minute).repeat
 
 
@@ -292,11 +292,11 @@ def _delivery_of(call: "ToolCall", tag: str) -> Delivery:
     return Delivery(sha256(identity.encode("ascii")).digest(), tag)
 
 
-def _grant_denial_text(question: "GrantQuestion", grant: "Grant", decision: Decision) -> str:
-    load_kept_modules("core/text", "core/hooks/ruling_denial_text", "core/hooks/reasons")
+def _grant_denial_text(check: "GrantCheck", grant: "Grant", decision: Decision) -> str:
+    load_modules_from_bytecode("core/text", "core/hooks/ruling_denial_text", "core/hooks/reasons")
     from cortex_policy.core.hooks.reasons import grant_denial_text  # noqa: PLC0415 - only a denial needs it
 
-    return grant_denial_text(question, grant, decision)
+    return grant_denial_text(check, grant, decision)
 
 
 def _origin_of(grant: "Grant") -> "Origin":

@@ -7,7 +7,7 @@ import gc
 import os
 import sys
 
-from cortex_policy import AUDIT_MODULES, DECISION_MODULES, load_kept_modules
+from cortex_policy import AUDIT_MODULES, DECISION_MODULES, load_modules_from_bytecode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def main() -> "Never":
         if _is_call_of_agent(sys.argv[1:]):
             _answer_agent_and_exit(sys.argv[2:])
         _open_standard_descriptors()
-        code = run(sys.argv[1:])
+        code = run_command_line(sys.argv[1:])
     except BaseException as error:  # noqa: BLE001 - any other error is a bug and must not end as 0 or 1
         if _is_interrupt(error):
             code = INTERRUPTED
@@ -52,7 +52,7 @@ def main() -> "Never":
     _print_and_exit(code, message)
 
 
-def run(argv: list[str]) -> int:
+def run_command_line(argv: list[str]) -> int:
     """Run one command line and return its exit code; a plain check ends the process itself.
 
     Modules are imported inside functions: if one of ours cannot be loaded, `main` reports that as an internal error.
@@ -66,7 +66,7 @@ def run(argv: list[str]) -> int:
         gc.enable()
     if argv[:1] == ["run"]:
         gc.disable()  # as for a check, unless a list of paths may have no end
-        _load_modules_of_check("check", "program", "run")
+        _load_modules_of_check("check", "program_exec", "run")
         run_words = parse_run_argv(argv[1:])
         if run_words is None or run_words.for_each:
             gc.enable()
@@ -136,7 +136,7 @@ def _answer_agent_and_exit(argv: list[str]) -> "Never":
     gc.disable()  # a run of it while modules are loaded takes as long as five of them
     why = ""
     try:
-        load_kept_modules(*HOOK_MODULES)
+        load_modules_from_bytecode(*HOOK_MODULES)
         from cortex_policy.hook import answer_agent  # noqa: PLC0415 - see `run`
 
         answer_agent(argv, _open_standard_descriptors(), internal_error_text)
@@ -151,9 +151,9 @@ def _answer_agent_and_exit(argv: list[str]) -> "Never":
 
 
 def _load_modules_of_check(*files: str) -> None:
-    load_kept_modules(*DECISION_MODULES, *files)
+    load_modules_from_bytecode(*DECISION_MODULES, *files)
     if "CORTEX_AUDIT_LOG" in os.environ:
-        load_kept_modules(*AUDIT_MODULES)
+        load_modules_from_bytecode(*AUDIT_MODULES)
 
 
 def _answer_call_and_exit(call: "Call") -> "Never":
@@ -163,7 +163,7 @@ def _answer_call_and_exit(call: "Call") -> "Never":
     outcome = decide_with_wait(call, _make_wait_notice(call))
     if outcome.is_silent:
         os._exit(outcome.exit_code)
-    load_kept_modules("core/text", "render")
+    load_modules_from_bytecode("core/text", "render")
     from cortex_policy.render import render_outcome, write_and_exit  # noqa: PLC0415
 
     if call.explain:

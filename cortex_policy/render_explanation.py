@@ -4,7 +4,7 @@ import os
 import re
 from textwrap import wrap
 
-from cortex_policy.core.rule_steps import DENIES, FAILS, PASSES, RuleStep
+from cortex_policy.core.explanation_steps import DENIES, FAILS, PASSES, RuleStep
 from cortex_policy.core.text import elide_middle, escape_output, escape_unprintable, join_words_that_fit, message_line
 from cortex_policy.render import decision_line, outcome_json_line
 
@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.check import CallOutcome
     from cortex_policy.manage.explain import CallExplanation
-    from cortex_policy.state.users import UserWhoMayWrite
+    from cortex_policy.state.users import PossibleWriter
 
 _WIDTH = 80
 _COLUMN = 11
@@ -110,7 +110,7 @@ def _advice_rows(call_explanation: "CallExplanation") -> list[tuple[str, ...]]:
     return [row for row in rows if any(row[1:])]
 
 
-def _owner_text(owner: "UserWhoMayWrite") -> str:
+def _owner_text(owner: "PossibleWriter") -> str:
     where = f"write in {_relative_path(owner.directory)}"
     others = "root" if owner.name == "root" else f"{owner.name} or root"
     return f"you, as you may {where}" if owner.is_caller else f"{others}; you may not {where}"

@@ -5,7 +5,7 @@ import os
 from cortex_policy.check import Call, CallOutcome, decide_with_wait
 from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError, UsageError
-from cortex_policy.program import COUNTED, execute_program, execution_error, find_program
+from cortex_policy.program_exec import COUNTED, execute_program, execution_error, find_program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

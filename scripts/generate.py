@@ -13,7 +13,7 @@ from shells import completions
 
 from cortex_policy.cli.exit_codes import exit_codes_of
 from cortex_policy.core.settings import SETTINGS
-from cortex_policy.manage.init.pre_commit import hooks_manifest
+from cortex_policy.manage.init.pre_commit import make_pre_commit_manifest
 from cortex_policy.schema.catalog import RULES
 from cortex_policy.schema.editor_schema import editor_schema
 
@@ -52,7 +52,7 @@ def generated_files() -> dict[str, str]:
         "man/man5/cortex-policy-config.5": settings_page(date),
         **{f"man/man5/cortex-policy-{page.name}.5": format_page(page, date) for page in FORMAT_PAGES},
         **completions(top),
-        ".pre-commit-hooks.yaml": hooks_manifest(),
+        ".pre-commit-hooks.yaml": make_pre_commit_manifest(),
         "cortex_policy/schema/grant.schema.json": json.dumps(editor_schema(), indent=2) + "\n",
         "docs/reference.md": reference(top),
         "docs/first-steps.svg": picture(),

@@ -12,7 +12,7 @@ from fastmcp.server.providers.addressing import parse_hashed_backend_name
 from fastmcp.tools.base import InputRequiredToolResult, Tool, ToolResult
 from mcp_types import CallToolRequestParams, ListToolsRequest, TextContent
 
-from cortex_policy.mcp.approval_trips import ApprovalTrips, UserQuestion
+from cortex_policy.mcp.approval_round_trips import ApprovalRoundTrips, UserQuestion
 from cortex_policy.mcp.arguments import text_arguments
 from cortex_policy.mcp.client_results import STATE_MEMBERS, can_ask_user, place_members, question_result
 from cortex_policy.mcp.guard import ToolGuard, failure_decision
@@ -36,7 +36,7 @@ class GrantMiddleware(Middleware):
         Raises UsageError for a name that no rule can have, and GrantError if there is no root.
         """
         self._guard = ToolGuard(server, root)
-        self._trips = ApprovalTrips(self._guard)
+        self._trips = ApprovalRoundTrips(self._guard)
 
     async def on_call_tool(
         self, context: MiddlewareContext[CallToolRequestParams], call_next: CallNext[CallToolRequestParams, ToolResult]

@@ -13,7 +13,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, CallToolResult, ContentBlock, InputRequiredResult, TextContent
 from mcp_types.methods import serialize_server_result
 
-from cortex_policy.mcp.approval_trips import ApprovalTrips, UserQuestion
+from cortex_policy.mcp.approval_round_trips import ApprovalRoundTrips, UserQuestion
 from cortex_policy.mcp.arguments import text_arguments
 from cortex_policy.mcp.client_results import STATE_MEMBERS, can_ask_user, place_members, question_result
 from cortex_policy.mcp.guard import ToolGuard, failure_decision
@@ -42,7 +42,7 @@ class GrantMiddleware:
         """
         self._tools = server._tool_manager  # noqa: SLF001 - the SDK has no other way
         self._guard = ToolGuard(name or server.name, root)
-        self._trips = ApprovalTrips(self._guard)
+        self._trips = ApprovalRoundTrips(self._guard)
 
     async def __call__(self, ctx: "Context", call_next: CallNext) -> HandlerResult:
         """Decide the calls of tools, and filter their list; let all else pass."""

@@ -69,7 +69,7 @@ class Answerer:
             raise UsageError(message)
         return self._answer_in_full(request, "")
 
-    def actions_of(self, grant: str) -> tuple[str, ...]:
+    def list_actions(self, grant: str) -> tuple[str, ...]:
         """Return the actions of a grant, none if it cannot be loaded."""
         loaded = self._load(grant)
         return loaded.actions if loaded is not None else ()
@@ -98,7 +98,7 @@ class Answerer:
         if decider is None or request.cost != 1 or self._require_path:
             return None
         try:
-            decide = decider.try_answer_question if request.peek else decider.try_decide_call
+            decide = decider.try_peek_call if request.peek else decider.try_decide_call
             taken = decide(request.grant, request.action, request.args, reserved)
         except CortexPolicyError as error:
             outcome = CallOutcome(_to_call(request), None, None, error, (perf_counter_ns() - start) // _NANOSECONDS)

@@ -65,18 +65,18 @@ def answer_evaluation(document: object, answer_call: "AnswerCall") -> tuple[str,
 
 
 def answer_action_search(
-    document: object, actions_of: "Callable[[str], tuple[str, ...]]", ask: "Ask"
+    document: object, list_actions: "Callable[[str], tuple[str, ...]]", ask: "Ask"
 ) -> "dict[str, Any]":
     """Return the actions of a grant that would be allowed with the same context; raise UsageError for no request.
 
-    `actions_of` returns the actions of a grant, none if it cannot be loaded. A search consumes nothing.
+    `list_actions` returns the actions of a grant, none if it cannot be loaded. A search consumes nothing.
     """
     request = _checked_object(document)
     for part, member in _REQUIRED:
         _check_text_member(request, part, member)
     args, _ = _arguments(request)
     resource = request["resource"]
-    actions = actions_of(resource["id"]) if resource["type"] == RESOURCE_TYPE else ()
+    actions = list_actions(resource["id"]) if resource["type"] == RESOURCE_TYPE else ()
     allowed = [{"name": name} for name in actions if ask(resource["id"], name, dict(args), False)["decision"]]  # noqa: FBT003 - see `Ask`
     return {"results": allowed, "page": {"next_token": ""}}
 

@@ -9,7 +9,7 @@ from cortex_policy.library.path_lookup import UnresolvedRoot
 from cortex_policy.library.store import DEFAULT_MAX_GRANTS
 from cortex_policy.state import resource_shortage_error
 from cortex_policy.state.enforcement import AuditedCall
-from cortex_policy.state.mapped_budgets import FileBudgets
+from cortex_policy.state.file_budgets import FileBudgets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class BatchDecider(Decider):
             decision = self._rate_denial(entry, action, allowed)
         return None if decision is None else (entry, decision)
 
-    def try_answer_question(
+    def try_peek_call(
         self, grant_id: str, action: str, args: "dict[str, Any]", reserved: str = ""
     ) -> "tuple[CachedGrant, Decision, int, float] | None":
         """Decide an ordinary question that is allowed and not logged, as `try_decide_call` does; None for any other.

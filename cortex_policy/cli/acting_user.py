@@ -21,7 +21,7 @@ def run_as_user(name: str | None, command: "Callable[[], None]", *, changes: boo
     `changes` says whether it does more than print, `json` whether programs read its output. Its exit code becomes the
     code of this command.
     """
-    from cortex_policy.manage.other_user import find_user, run_as  # noqa: PLC0415 - only with the option
+    from cortex_policy.manage.other_user import find_user, run_in_child_as_user  # noqa: PLC0415 - only with the option
 
     user = find_user(name) if name is not None else None
     if user is None or user.uid == os.geteuid():
@@ -33,6 +33,6 @@ def run_as_user(name: str | None, command: "Callable[[], None]", *, changes: boo
         command()
         return 0
 
-    code = run_as(user, run, lambda inner: run_guarded(inner, Invocation(changes=changes, is_json=json)))
+    code = run_in_child_as_user(user, run, lambda inner: run_guarded(inner, Invocation(changes=changes, is_json=json)))
     if code:
         raise typer.Exit(code)

@@ -3,8 +3,8 @@
 from cortex_policy.core import Value, operator_commands
 from cortex_policy.core.closest_match import closest_scope, closest_value, closest_word
 from cortex_policy.core.engine import counts_as_declared, normalize_scope, path_syntax_problem_text, path_verdicts
+from cortex_policy.core.explanation_steps import MOST_PATHS, RULES
 from cortex_policy.core.path_likeness import find_unchecked_paths, looks_like_path
-from cortex_policy.core.rule_steps import MOST_PATHS, RULES
 from cortex_policy.core.text import did_you_mean
 from cortex_policy.core.unicode_equivalence import equivalent_word, normal_form_difference_text, scope_covering_in_nfc
 from cortex_policy.core.value_text import format_first_values
@@ -13,8 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cortex_policy.core.explanation_steps import ExplainContext
     from cortex_policy.core.model import ResolvedPath
-    from cortex_policy.core.rule_steps import ExplainContext
 
 _MOST_COST = 10**9
 

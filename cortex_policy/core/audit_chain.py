@@ -52,7 +52,7 @@ def digest_of_line(line: bytes) -> str:
     return value.decode() if is_chained else ""
 
 
-def last_digest_in(data: bytes) -> tuple[str, int]:
+def find_last_digest(data: bytes) -> tuple[str, int]:
     """Return the digest of the last chained line in some bytes, and the line's end without newline; ('', 0) if none."""
     end = len(data)
     while (start := data.rfind(_MARK, 0, end)) >= 0:
@@ -64,12 +64,12 @@ def last_digest_in(data: bytes) -> tuple[str, int]:
     return "", 0
 
 
-def part_in_digest(line: bytes) -> bytes:
+def hashed_bytes(line: bytes) -> bytes:
     """Return the bytes of a chained line, without its newline, that its digest covers."""
     return line[:-LENGTH]
 
 
-def digest_in_follows(part: bytes) -> str | None:
+def parse_follows_digest(part: bytes) -> str | None:
     """Return the digest in `follows` of the hashed part of a line, '' for null; None if the line begins no chain."""
     if part.endswith(_FOLLOWS + b"null"):
         return ""

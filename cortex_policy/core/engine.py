@@ -161,7 +161,7 @@ def decide(
     refused = denial_before_rate(grant, request, input_objects.require_settings(settings))
     if refused is not None:
         return refused
-    times, limit = input_values.require_times(hits), grant.rate.per_minute
+    times, limit = input_values.require_timestamps(hits), grant.rate.per_minute
     budget = budget_from_times(times, input_values.require_seconds(now), limit, request.cost)
     return decide_rate(grant, request, budget)
 

@@ -4,9 +4,9 @@ from cortex_policy.core import Value
 from cortex_policy.core.advice import ADVISERS, Advice, advise_on_allowed_call
 from cortex_policy.core.closest_match import first_argument_violation
 from cortex_policy.core.engine import DEFAULTS
+from cortex_policy.core.explanation_steps import EXPLAINERS, NOT_ASKED, RULES, ExplainContext, RuleStep
 from cortex_policy.core.json_tree import line_and_column, node_at, parse_tree
 from cortex_policy.core.model import ALLOWED, ARGUMENT_NOT_ALLOWED
-from cortex_policy.core.rule_steps import EXPLAINERS, NOT_ASKED, RULES, ExplainContext, RuleStep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -51,7 +51,7 @@ def require_seconds(value: object) -> float:
     return seconds
 
 
-def require_times(values: object) -> list[float]:
+def require_timestamps(values: object) -> list[float]:
     """Return points in time; raise UsageError if they cannot be iterated over, or if one is no finite number."""
     return [require_seconds(value) for value in _list_parts(values)]
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from cortex_policy.core import Value, shorten_message
 from cortex_policy.core.model import Grant
-from cortex_policy.core.scope_prefix import normalize_scope_cached
+from cortex_policy.core.scopes import normalize_scope_cached
 
 # relative to the root, or to any directory below it: what runs there, and who runs it
 RUN_LATER: dict[str, tuple[str, ...]] = {

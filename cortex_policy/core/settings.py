@@ -258,7 +258,7 @@ def parse_shared_value(variable: str, text: str) -> object:
     return int(text) // 1000 if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else text
 
 
-def setting_value_or_text(setting: Setting, text: str) -> object:
+def parse_setting_or_text(setting: Setting, text: str) -> object:
     """Return the value of a setting from its text; text that is no value is returned unchanged."""
     if setting.kind == SWITCH:
         return _SWITCH_WORDS.get(text, text)

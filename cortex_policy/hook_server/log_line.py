@@ -8,7 +8,7 @@ from cortex_policy.core.text import message_line
 _STDERR = 2
 
 
-def print_log_line(message: str) -> None:
+def print_hook_server_log(message: str) -> None:
     """Write a line, or nothing if nobody reads: a server never waits for it."""
     line = f"brAInwav cortex-policy hook serve: {message_line(message)}\n".encode("utf-8", "backslashreplace")
     try:

@@ -63,7 +63,7 @@ class Worker:
         self._outgoing = memoryview(b"")  # else it keeps the payload
         return False
 
-    def receive_denial_text(self) -> str | None:
+    def try_receive_denial(self) -> str | None:
         """Read what it says; return why the call is denied, '' if it is not, None if more must come."""
         part = self.socket.recv(_MAX_MESSAGE)
         self._message += part

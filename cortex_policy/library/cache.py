@@ -236,7 +236,7 @@ class GrantCache:
         self._root = None, None
         self.watcher.close()
 
-    def reset_after_fork(self) -> None:
+    def make_usable_after_fork(self) -> None:
         """In the child of a fork, replace the lock and the queue of changes; the grants stay."""
         self._lock = allocate_lock()
-        self.watcher.reset_after_fork()
+        self.watcher.make_usable_after_fork()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.audit_sink import LineSink, Sink
     from cortex_policy.core.model import Settings
     from cortex_policy.library.audit_writer import AuditWriter
-    from cortex_policy.state.mapped_budgets import FileBudgets
+    from cortex_policy.state.file_budgets import FileBudgets
     from cortex_policy.state.memory_budgets import MemoryBudgets
     from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets
 
@@ -150,7 +150,7 @@ class Decider:
         try:
             with AuditedCall(grant_id, action, plain, cost, peek=False, sinks=self._sinks) as audited:
                 entry = entry or self._read_grant(grant_id, self._load_for_call)
-                decision = audited.decide_and_log(entry.grant, plain, entry.settings, self._budgets.of(entry))
+                decision = audited.decide_and_log(entry.grant, plain, entry.settings, self._budgets.for_grant(entry))
         except AccessDenied:
             self._refusals += 1
             raise

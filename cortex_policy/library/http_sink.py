@@ -114,7 +114,7 @@ def _release(thread: SenderThread, spool: EventSpool) -> None:
 
 def _reset_after_fork() -> None:
     for part in list(_parts):
-        part.reset_after_fork()
+        part.make_usable_after_fork()
 
 
 def _close_at_exit() -> None:

@@ -129,7 +129,7 @@ class PreconditionWatcher:
             self._retry_at = 1 << 63
             self._close_inotify()
 
-    def reset_after_fork(self) -> None:
+    def make_usable_after_fork(self) -> None:
         """Start again in the child of a fork, which shares the queue with its parent."""
         self._lock = allocate_lock()
         self._close_inotify()

@@ -77,10 +77,10 @@ class ServerBudgets:
     def _open(self) -> "tuple[Budgets, RedisBudgets]":
         opened = self._opened
         if opened is None:
-            from cortex_policy.state.budget_choice import budgets_with_local_fallback, resident_budgets  # noqa: PLC0415 - few programs need it
+            from cortex_policy.state.budget_choice import add_local_fallback, make_resident_budgets  # noqa: PLC0415 - few programs need it
 
-            resident = resident_budgets(self._settings)
-            opened = self._opened = budgets_with_local_fallback(resident, self._settings), resident
+            resident = make_resident_budgets(self._settings)
+            opened = self._opened = add_local_fallback(resident, self._settings), resident
         return opened
 
     def _forget_if_refused(self, error: StateError) -> None:

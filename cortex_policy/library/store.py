@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cortex_policy.library.cache import CachedGrant
     from cortex_policy.library.store_thread import StoreThread
     from cortex_policy.library.subscriptions import GrantChanged, Subscriptions
-    from cortex_policy.state.mapped_budgets import FileBudgets
+    from cortex_policy.state.file_budgets import FileBudgets
     from cortex_policy.state.memory_budgets import MemoryBudgets
     from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets
 
@@ -182,10 +182,10 @@ class PolicyStore(Decider):
 
         await to_thread(self.close)
 
-    def reset_after_fork(self) -> None:
+    def make_usable_after_fork(self) -> None:
         """Start again in the child of a fork, without the threads and subscriptions of the parent."""
         self._lock = allocate_lock()
-        self._cache.reset_after_fork()
+        self._cache.make_usable_after_fork()
         if self._polling is not None:
             self._polling.release_callbacks()
         self._polling = self._executor = self._subscriptions = None
@@ -218,7 +218,7 @@ class PolicyStore(Decider):
 
 def _reset_all_after_fork() -> None:
     for store in list(_stores):
-        store.reset_after_fork()
+        store.make_usable_after_fork()
 
 
 os.register_at_fork(after_in_child=_reset_all_after_fork)

@@ -1,7 +1,7 @@
 """What counts the calls of a store: budgets that the program gave, the files of this host, or a server."""
 
 from cortex_policy.core.model import UsageError
-from cortex_policy.state.mapped_budgets import FileBudgets
+from cortex_policy.state.file_budgets import FileBudgets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class StoreBudgets:
         self._server: ServerBudgets | None = None
         self._is_closed = False
 
-    def of(self, entry: "CachedGrant") -> "Budgets":
+    def for_grant(self, entry: "CachedGrant") -> "Budgets":
         """Return what counts the calls of a grant."""
         return self.on_host(entry) if not entry.has_server or self.given is not None else self.on_server(entry)
 

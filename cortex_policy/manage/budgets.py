@@ -64,7 +64,7 @@ def list_budgets(root: Root, grant_id: str | None = None) -> tuple[BudgetStatus,
     return tuple(status for row in rows for status in _action_budgets(budgets, row))
 
 
-def grants_with_budgets(
+def read_budgets_of_grants(
     root: Root, rows: "Iterable[GrantRow]", max_actions: int, max_seconds: float
 ) -> tuple[GrantWithBudgets, ...]:
     """Return grants, each with the budgets of its first actions; those that take too long are unknown.
@@ -93,7 +93,7 @@ def grants_with_budgets(
     )
 
 
-def grant_with_budgets(root: Root, grant_id: str) -> GrantWithBudgets:
+def read_budgets_of_grant(root: Root, grant_id: str) -> GrantWithBudgets:
     """Return one grant with its budgets; raise GrantError (grant_not_found) if it does not exist."""
     row, owner = grant_row(root, grant_id), None
     try:
@@ -158,9 +158,9 @@ def reset_budgets(root: Root, grant_id: str, action: str | None = None) -> tuple
     settings = counting_settings()
     if settings.budgets_url is None:
         return _call_in_state_directory(_root_identity(root), settings, forget)
-    from cortex_policy.state.budget_choice import local_share_identity, server_budgets  # noqa: PLC0415 - few hosts share budgets
+    from cortex_policy.state.budget_choice import local_share_identity, make_one_shot_budgets  # noqa: PLC0415 - few hosts share budgets
 
-    shared = server_budgets(settings)
+    shared = make_one_shot_budgets(settings)
     for word in actions:
         shared.reset(tool, word)
     _call_in_state_directory(local_share_identity(settings.budgets_name or ""), settings, forget)
@@ -188,9 +188,9 @@ def _budgets_of(root: Root) -> "Budgets":
     settings, identity = counting_settings(), _root_identity(root)
     if settings.budgets_url is None:
         return Ledger(identity, settings.state_dir or "")
-    from cortex_policy.state.budget_choice import budgets_with_local_fallback, resident_budgets  # noqa: PLC0415 - few hosts share budgets
+    from cortex_policy.state.budget_choice import add_local_fallback, make_resident_budgets  # noqa: PLC0415 - few hosts share budgets
 
-    return budgets_with_local_fallback(resident_budgets(settings), settings)
+    return add_local_fallback(make_resident_budgets(settings), settings)
 
 
 def _root_identity(root: Root) -> tuple[int, int]:

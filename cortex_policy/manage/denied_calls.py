@@ -21,9 +21,9 @@ from cortex_policy.core.model import (
     Settings,
 )
 from cortex_policy.core.operator_commands import append_root_option, option_words, program_command, set_command
+from cortex_policy.manage.replay.decision_without_rate import FULL_ARGS_HINT, has_full_args
 from cortex_policy.manage.replay.denied_groups import UNTYPABLE
 from cortex_policy.manage.replay.missing_permissions import MissingPermissions, find_missing_permissions
-from cortex_policy.manage.replay.rules import FULL_ARGS_HINT, has_full_args
 from cortex_policy.state.grants import read_grant
 
 TYPE_CHECKING = False

@@ -6,6 +6,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.engine import denial_before_rate
 from cortex_policy.core.explanation import Explanation, explain
+from cortex_policy.core.explanation_steps import DENIES, FAILS, NOT_ASKED, RULES, RuleStep
 from cortex_policy.core.model import (
     ALLOWED,
     APPROVAL_REQUIRED,
@@ -23,12 +24,11 @@ from cortex_policy.core.model import (
     Request,
 )
 from cortex_policy.core.operator_commands import append_root_option, program_command
-from cortex_policy.core.rule_steps import DENIES, FAILS, NOT_ASKED, RULES, RuleStep
 from cortex_policy.state import Root, policy_path, sha256
 from cortex_policy.state.approval_store import approvals_file
 from cortex_policy.state.enforcement import resolve_request
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.users import UserWhoMayWrite, user_who_may_replace
+from cortex_policy.state.users import PossibleWriter, find_possible_writer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class CallExplanation(Value):
 
     explanation: Explanation
     file: str | None = None
-    owner: UserWhoMayWrite | None = None
+    owner: PossibleWriter | None = None
     note: str = ""
 
 
@@ -62,7 +62,7 @@ class _DecidedCall(Value):
     file: str
 
 
-def explain_call(outcome: "CallOutcome") -> CallExplanation:
+def explain_outcome(outcome: "CallOutcome") -> CallExplanation:
     """Explain a decision, or the error that prevented one."""
     call = outcome.call
     grant, args, settings, error = outcome.grant, outcome.args, outcome.settings, outcome.error
@@ -80,7 +80,7 @@ def explain_call(outcome: "CallOutcome") -> CallExplanation:
     if error is not None:
         failed = RuleStep(explanation.steps[-1].rule, FAILS, error.detail)
         explanation = Explanation((*explanation.steps[:-1], failed), advice=error.hint)
-    steward = user_who_may_replace(_file_of_remedy(decided)) if explanation.remedy else None
+    steward = find_possible_writer(_file_of_remedy(decided)) if explanation.remedy else None
     return CallExplanation(explanation, origin.file, steward, "" if text is not None else _CHANGED_NOTE)
 
 
@@ -186,7 +186,7 @@ def _explain_error(error: CortexPolicyError, stage: str = "") -> CallExplanation
     note = ""
     if error.reason is GRANT_UNSAFE:
         note = "root alone can run that" if "chown " in error.hint else "its owner or root can fix it"
-    return CallExplanation(explanation, error.file, user_who_may_replace(path) if path and error.hint else None, note)
+    return CallExplanation(explanation, error.file, find_possible_writer(path) if path and error.hint else None, note)
 
 
 def _path_to_fix(error: CortexPolicyError) -> str:

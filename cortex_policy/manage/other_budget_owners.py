@@ -10,10 +10,10 @@ from cortex_policy.core.model import SETTINGS_INVALID, GrantError
 from cortex_policy.core.settings import SYSTEM, USER
 from cortex_policy.manage.budget_owner import BudgetOwner, budget_owner
 from cortex_policy.state import OPEN_DIRECTORY, OPEN_FILE, Root, boot_id, default_state_directory, read_all
-from cortex_policy.state.foreign_settings import open_user_settings_directory
 from cortex_policy.state.grants import find_trust_problems
 from cortex_policy.state.ledger import budget_directory_name
-from cortex_policy.state.settings import MAX_BYTES, NAME, decode_layer, read_settings_file, settings_file
+from cortex_policy.state.other_user_settings import open_user_settings_directory
+from cortex_policy.state.settings import MAX_BYTES, NAME, decode_layer, read_settings_bytes, settings_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def find_other_budget_owners(root: Root) -> OtherBudgetOwners:
 def _owner_by_system() -> "Iterator[BudgetOwner]":
     """Yield the owner of the directory that the system's settings name."""
     with suppress(GrantError, OSError):
-        data = read_settings_file(SYSTEM)
+        data = read_settings_bytes(SYSTEM)
         path = decode_layer(SYSTEM, settings_file(SYSTEM, None), data).values.get("state_dir") if data else None
         if isinstance(path, str):
             yield budget_owner(os.lstat(path).st_uid, path)

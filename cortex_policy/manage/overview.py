@@ -6,7 +6,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import WAITING, CortexPolicyError, GrantError, Settings, StateError
 from cortex_policy.manage.approvals import RequestDetails, list_recent_requests
 from cortex_policy.manage.budget_owner import BudgetOwner
-from cortex_policy.manage.budgets import GrantWithBudgets, grants_with_budgets
+from cortex_policy.manage.budgets import GrantWithBudgets, read_budgets_of_grants
 from cortex_policy.manage.denied_calls import DeniedCalls, Remedies, find_denied_calls
 from cortex_policy.manage.global_denials import GlobalDenials, find_global_denials
 from cortex_policy.manage.listing import rows_of_ids
@@ -52,7 +52,7 @@ def read_overview(found: Root, find: str = "") -> Overview:
     ids, unread = _ids_or_problem(found)
     matching = [one for one in ids if find.casefold() in one.casefold()]
     rows = rows_of_ids(found, matching[:MAX_GRANTS])
-    grants = grants_with_budgets(found, rows, MAX_ACTIONS, _MAX_BUDGET_SECONDS)
+    grants = read_budgets_of_grants(found, rows, MAX_ACTIONS, _MAX_BUDGET_SECONDS)
     requests, requests_problem = _requests_or_problem(found, settings)
     denied, more_denied, denied_problem = tuple[DeniedCalls, ...](), 0, "the settings are invalid"
     if settings is not None:

@@ -12,6 +12,7 @@ from cortex_policy.manage.diff.unified import unified_diff_text
 from cortex_policy.manage.editing import set_fields
 from cortex_policy.manage.editing.new_grant import new_grant_text
 from cortex_policy.manage.replay.call_replayer import CallReplayer
+from cortex_policy.manage.replay.decision_without_rate import FULL_ARGS_HINT
 from cortex_policy.manage.replay.denied_groups import (
     MAX_TYPED,
     NO_GRANT,
@@ -23,7 +24,6 @@ from cortex_policy.manage.replay.denied_groups import (
 from cortex_policy.manage.replay.missing_permissions import MAX_SCOPES, merge_scopes
 from cortex_policy.manage.replay.past_call import CallExample, to_example
 from cortex_policy.manage.replay.replay import WARM_UP_SECONDS, UndecidedCalls, load_current_or_proposed_grants
-from cortex_policy.manage.replay.rules import FULL_ARGS_HINT
 from cortex_policy.state.enforcement import effective_settings
 from cortex_policy.state.grants_errors import quoted, root_option
 

@@ -3,13 +3,13 @@
 from mcp_types import ClientCapabilities, ElicitRequest, ElicitRequestFormParams, InputRequiredResult
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from cortex_policy.mcp.approval_trips import ANSWER_KEY
+from cortex_policy.mcp.approval_round_trips import ANSWER_KEY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from cortex_policy.mcp.approval_trips import UserQuestion
+    from cortex_policy.mcp.approval_round_trips import UserQuestion
     from cortex_policy.mcp.guard import ToolDecision
 
 STATE_MEMBERS = frozenset(("requestState", "inputResponses"))  # of a call that continues another

@@ -9,8 +9,8 @@ from cortex_policy.core.decode import HOOKS
 from cortex_policy.core.hooks import MAX_NAME_LENGTH, InputError
 from cortex_policy.core.hooks.denials import denial_text_for_model
 from cortex_policy.core.hooks.payload import ToolCall
-from cortex_policy.core.hooks.questions import ToolOutcome
 from cortex_policy.core.hooks.reasons import error_denial_text
+from cortex_policy.core.hooks.ruling import ToolOutcome
 from cortex_policy.core.hooks.ruling_denial_text import ruling_denial_text
 from cortex_policy.core.model import ACTION_NOT_ALLOWED, ALLOWED, CortexPolicyError, Decision, UsageError
 from cortex_policy.core.text import escape_unprintable, message_line
@@ -145,10 +145,10 @@ def _log_failure(why: str) -> None:
 def _to_tool_decision(
     name: str, arguments: "dict[str, object]", outcome: ToolOutcome, microseconds: int
 ) -> ToolDecision:
-    question = outcome.question
-    call = Call(HOOKS, name, json=True) if question is None else Call(question.grant, question.action, json=True)
+    check = outcome.check
+    call = Call(HOOKS, name, json=True) if check is None else Call(check.grant, check.action, json=True)
     answer = CallOutcome(call, outcome.grant, outcome.decision, outcome.error, microseconds)
-    members = printable_json({**outcome_to_json(answer), "rule": question.rule if question is not None else None})
+    members = printable_json({**outcome_to_json(answer), "rule": check.rule if check is not None else None})
     # INVARIANT: both must say so; a call without a decision is not allowed
     is_allowed = not outcome.text and outcome.decision is not None and outcome.decision.reason is ALLOWED
     text = "" if is_allowed else denial_text_for_model(outcome.text)

@@ -1,8 +1,8 @@
 """Which tools of an MCP server are never allowed, whatever their arguments: they are not listed (docs/mcp.md)."""
 
 from cortex_policy.core.hooks import DENY, INPUT_ACTION, InputError
+from cortex_policy.core.hooks.hook_rules import action_of_rule, rules_for_call
 from cortex_policy.core.hooks.payload import CANARY
-from cortex_policy.core.hooks.rules import action_of_rule, rules_for_call
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.state.enforcement import check_host_stop, load_for_call_in_root
 from cortex_policy.state.grants import find_root
@@ -12,8 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cortex_policy.core.hooks.hook_rules import HookRule, HookRules
     from cortex_policy.core.hooks.payload import ToolCall
-    from cortex_policy.core.hooks.rules import HookRule, HookRules
     from cortex_policy.core.model import Grant, Settings
     from cortex_policy.state import Root
 

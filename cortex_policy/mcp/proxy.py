@@ -1,7 +1,7 @@
 """A proxy before an unchanged MCP server on standard input and output (docs/mcp.md).
 
-One thread carries the client's lines to the server and decides the calls of tools among them; another carries what the
-server writes to the client. The main thread waits for an end: of the server, the client, or by a signal.
+One thread forwards the client's lines to the server and decides the calls of tools among them. Another forwards what
+the server writes to the client. The main thread waits for an end: of the server, the client, or by a signal.
 """
 
 import os
@@ -16,7 +16,7 @@ from cortex_policy.mcp.proxy_child import ServerProcess, start_server
 from cortex_policy.mcp.proxy_lists import ToolLists
 from cortex_policy.mcp.proxy_pumps import ClientGoneError, ClientOutput, ClientPump, ServerPump
 from cortex_policy.mcp.proxy_requests import RequestGate
-from cortex_policy.program import execution_error, find_program
+from cortex_policy.program_exec import execution_error, find_program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _READ_BYTES = 1 << 18
 
 
 def run_proxy(guard: "ToolGuard", command: list[str]) -> int:
-    """Start a server and carry messages until an end; return the server's exit code, 0 or 130 after a signal.
+    """Start a server and forward messages until an end; return the server's exit code, 0 or 130 after a signal.
 
     Raises CortexPolicyError if the command is not found or cannot be started.
     """
@@ -48,7 +48,7 @@ def run_proxy(guard: "ToolGuard", command: list[str]) -> int:
     return _Proxy(guard).run(program, command)
 
 
-def print_log_line(message: str) -> None:
+def print_proxy_log(message: str) -> None:
     """Write a line to standard error, unless nobody reads it."""
     line = f"brAInwav cortex-policy mcp proxy: {message_line(message)}\n"
     with suppress(OSError):
@@ -70,18 +70,18 @@ class _Proxy:
         self._code: int | None = None  # after a signal
 
     def run(self, program: str, words: list[str]) -> int:
-        """Carry messages until an end, and return the exit code."""
+        """Forward messages until an end, and return the exit code."""
         handlers = self._watch_signals()
         try:
-            server = start_server(program, words, handlers, lambda error: print_log_line(str(error)))
+            server = start_server(program, words, handlers, lambda error: print_proxy_log(str(error)))
         except OSError as error:  # too many processes or descriptors
             raise execution_error(program, error, "") from None
-        output = Thread(target=self._report_bugs_of(self._carry_output), args=(server.stdout,), daemon=True)
-        source = Thread(target=self._report_bugs_of(self._carry_input), args=(server.stdin,), daemon=True)
+        output = Thread(target=self._report_bugs_of(self._forward_output), args=(server.stdout,), daemon=True)
+        source = Thread(target=self._report_bugs_of(self._forward_input), args=(server.stdin,), daemon=True)
         for thread in (source, output):
             thread.start()
         self._wait_for_end(server)
-        server.end_rest(self._steps[-1][0] if self._steps else time.monotonic() + GRACE_SECONDS)
+        server.end_remaining_processes(self._steps[-1][0] if self._steps else time.monotonic() + GRACE_SECONDS)
         if self._code is None:
             output.join(_DRAIN_SECONDS)
         return self._report_end(server.exit_code)
@@ -100,22 +100,22 @@ class _Proxy:
         with suppress(BlockingIOError):  # a thousand others wait before it
             os.write(self._event_writer, bytes([event]))
 
-    def _report_bugs_of(self, carry: "Callable[[int], None]") -> "Callable[[int], None]":
+    def _report_bugs_of(self, forward: "Callable[[int], None]") -> "Callable[[int], None]":
         """Return the work of a thread, which ends everything if it has a bug."""
 
         def run(descriptor: int) -> None:
             try:
-                carry(descriptor)
+                forward(descriptor)
             except Exception as error:  # noqa: BLE001 - a bug must not leave a client waiting
-                print_log_line(f"a bug in this program: {type(error).__name__}: {error}")
+                print_proxy_log(f"a bug in this program: {type(error).__name__}: {error}")
                 self._tell(_BUG)
 
         return run
 
-    def _carry_input(self, target: int) -> None:
-        pump = ClientPump(RequestGate(self._guard, self._lists).judge, self._output, print_log_line)
+    def _forward_input(self, target: int) -> None:
+        pump = ClientPump(RequestGate(self._guard, self._lists).judge, self._output, print_proxy_log)
         try:
-            pump.carry_all(0, target)
+            pump.forward_all(0, target)
             self._has_input_ended = True  # INVARIANT: before the server can see the end
         except ClientGoneError:
             self._tell(_CLIENT_GONE)
@@ -124,11 +124,11 @@ class _Proxy:
         finally:
             os.close(target)
 
-    def _carry_output(self, source: int) -> None:
+    def _forward_output(self, source: int) -> None:
         pump = ServerPump(self._lists, self._output)
         try:
             while data := os.read(source, _READ_BYTES):
-                pump.carry(data)
+                pump.forward(data)
             pump.end()
         except ClientGoneError:
             self._tell(_CLIENT_GONE)
@@ -156,9 +156,9 @@ class _Proxy:
     def _next_step(self) -> int:
         number = self._steps.pop(0)[1]
         if number == signal.SIGKILL:
-            print_log_line(f"the server did not end within {GRACE_SECONDS} seconds, and is killed")
+            print_proxy_log(f"the server did not end within {GRACE_SECONDS} seconds, and is killed")
         else:
-            print_log_line(f"{self._why}, so the server is ended")
+            print_proxy_log(f"{self._why}, so the server is ended")
         return number
 
     def _handle_event(self, event: int, server: ServerProcess) -> None:
@@ -177,5 +177,5 @@ class _Proxy:
         if self._code is not None:
             return self._code
         if code or not self._has_input_ended:
-            print_log_line(f"the server ended with exit code {code}")
+            print_proxy_log(f"the server ended with exit code {code}")
         return code

@@ -6,7 +6,7 @@ import sys
 import time
 from contextlib import suppress
 
-from cortex_policy.program import execute_program
+from cortex_policy.program_exec import execute_program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class ServerProcess:
             self._status = status if process else None
         return self._status is not None
 
-    def end_rest(self, deadline: float) -> None:
+    def end_remaining_processes(self, deadline: float) -> None:
         """End what a server that has ended has left behind: by SIGTERM, at the deadline by SIGKILL.
 
         No other process has its number meanwhile: the number of a group stays in use until its last process has ended.

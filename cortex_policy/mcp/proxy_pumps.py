@@ -57,7 +57,7 @@ class ServerPump:
         self._held = bytearray()  # the start of a line that may be a list
         self._is_inside = False  # of a line whose start has been written
 
-    def carry(self, data: bytes) -> None:
+    def forward(self, data: bytes) -> None:
         """Pass on what was read; raise ClientGoneError."""
         start = 0
         while start < len(data):
@@ -118,7 +118,7 @@ class ClientPump:
         """Take what decides a line, where the client reads, and what writes to the log."""
         self._judge, self._output, self._log = judge, output, log
 
-    def carry(self, line: Line, target: int) -> None:
+    def forward(self, line: Line, target: int) -> None:
         """Decide a line, and write to the server or the client; raise ClientGoneError, or OSError of the server."""
         verdict = self._judge(line)
         if verdict.log:
@@ -128,7 +128,7 @@ class ClientPump:
         if verdict.to_server:
             write_all(target, verdict.to_server)
 
-    def carry_all(self, source: int, target: int) -> None:
-        """Carry all lines; raises as `carry` does."""
+    def forward_all(self, source: int, target: int) -> None:
+        """Forward all lines; raises as `forward` does."""
         for line in read_lines(source):
-            self.carry(line, target)
+            self.forward(line, target)

@@ -2,7 +2,7 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import has_surrogate
-from cortex_policy.core.hooks.server_readings import fold_name
+from cortex_policy.core.hooks.mcp_interpretations import fold_name
 from cortex_policy.mcp.proxy_messages import (
     INVALID_PARAMS,
     INVALID_REQUEST,

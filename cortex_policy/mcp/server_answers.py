@@ -13,7 +13,7 @@ from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json, to
 from cortex_policy.core.json_text import json_text
 from cortex_policy.core.model import CortexPolicyError, UsageError
 from cortex_policy.core.text import count_with_noun, elide_middle, message_line
-from cortex_policy.manage.explain import CallExplanation, explain_call
+from cortex_policy.manage.explain import CallExplanation, explain_outcome
 from cortex_policy.manage.global_denials import find_global_denials
 from cortex_policy.manage.listing import grant_list_to_json, grant_rows
 from cortex_policy.mcp.server_files import grant_summary_text
@@ -46,7 +46,7 @@ class ToolAnswer(Value):
     is_error: bool = False
 
 
-def answer_question(name: "UnresolvedRoot", tool: str, given: "dict[str, Any]") -> ToolAnswer:
+def answer_tool_call(name: "UnresolvedRoot", tool: str, given: "dict[str, Any]") -> ToolAnswer:
     """Answer one question to the grants of a root; an error is an answer, too."""
     try:
         check_input(tool, given)
@@ -100,7 +100,7 @@ def _check_answer(outcome: CallOutcome) -> ToolAnswer:
 
 
 def _explanation_answer(outcome: CallOutcome) -> ToolAnswer:
-    explained = explain_call(outcome)
+    explained = explain_outcome(outcome)
     members = _decode_members(explanation_json_line(outcome, explained))
     # `run by you` would tell a model to change its own grant
     shown = CallExplanation(explained.explanation, explained.file, None, explained.note)

@@ -129,7 +129,7 @@ class Changes:
 
 def _summary(file: PolicyFile, stamp: "Stamp | None") -> "Summary":
     stamped = stamp.digests.get(file.name) if stamp is not None else None
-    return file.state_with(stamp), file.digest, stamped, str(file.error or "")
+    return file.listed_state(stamp), file.digest, stamped, str(file.error or "")
 
 
 def _trust_identity(root: Root) -> object:

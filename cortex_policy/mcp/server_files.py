@@ -37,7 +37,7 @@ class PolicyFile(Value):
     error: GrantError | None = None
     grant: "Grant | None" = None
 
-    def state_with(self, stamp: "Stamp | None") -> str:
+    def listed_state(self, stamp: "Stamp | None") -> str:
         """Return the word for it in `list`."""
         if self.error is not None:
             return INVALID if self.error.reason is GRANT_INVALID else UNSAFE

@@ -27,7 +27,7 @@ from cortex_policy.core.json_text import json_text
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.text import escape_json_output, message_line
 from cortex_policy.mcp.log_lines import bug_text
-from cortex_policy.mcp.server_answers import ToolAnswer, answer_question, error_answer, error_text
+from cortex_policy.mcp.server_answers import ToolAnswer, answer_tool_call, error_answer, error_text
 from cortex_policy.mcp.server_files import (
     GRANTS_URI,
     PolicyFile,
@@ -95,7 +95,7 @@ class Handlers:
         given = params.arguments or {}
         await self._pace.wait_for_turn(1 + len(json_text(given)) // _TURN_BYTES)
         try:
-            answer = await self._threads.run(answer_question, self._name, params.name, given)
+            answer = await self._threads.run(answer_tool_call, self._name, params.name, given)
         except Exception as error:  # noqa: BLE001 - whatever happens, the model hears that nothing is allowed
             answer = _failure_answer(error)
         content: list[Any] = [TextContent(type="text", text=answer.text)]
@@ -202,7 +202,7 @@ def _state(file: PolicyFile, stamp: "Stamp | None") -> "dict[str, object]":
     """Return the state of a file as `show --json` names it."""
     digest = file.digest.removeprefix("sha256:") if file.digest is not None else None
     problem = message_line(str(file.error)) if file.error is not None else None
-    return {"state": file.state_with(stamp), "problem": problem, "sha256": digest}
+    return {"state": file.listed_state(stamp), "problem": problem, "sha256": digest}
 
 
 def _version(stamp: "Stamp | None") -> "dict[str, object]":

@@ -71,7 +71,7 @@ class TriedText:
         self.open = sum(ways.values())
 
 
-class WayCounter:
+class BacktrackCounter:
     """The ways through one part of a pattern."""
 
     work: WorkLimit
@@ -101,7 +101,7 @@ class WayCounter:
         self.first = self._edge_counts(first)
         self.is_anchored = is_anchored
 
-    def start_text(self) -> TriedText:
+    def empty_text(self) -> TriedText:
         """Return the text to extend from: no letter, and the ways that a match can begin with."""
         return TriedText("", dict(self.first), 0)
 

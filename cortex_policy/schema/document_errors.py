@@ -6,8 +6,8 @@ from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.text import did_you_mean
+from cortex_policy.schema.lint_rules.keys import GRANT_KEYS, find_similar_key, is_like_per_minute
 from cortex_policy.schema.problems import UnlocatedProblem
-from cortex_policy.schema.rules.keys import GRANT_KEYS, find_similar_key, is_like_per_minute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from cortex_policy.schema.keywords import (
     VALUES,
     Keyword,
 )
-from cortex_policy.schema.rules.keys import GRANT_KEYS, KEY_BY_NORMAL_FORM, PER_MINUTE, UNENFORCED_KEYS
+from cortex_policy.schema.lint_rules.keys import GRANT_KEYS, KEY_BY_NORMAL_FORM, PER_MINUTE, UNENFORCED_KEYS
 
 _DECLARATION = {"$ref": "#/$defs/Declaration"}
 _TYPE = {"enum": list(TYPES)}

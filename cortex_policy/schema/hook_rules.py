@@ -6,8 +6,8 @@ from itertools import chain
 from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.decode import MAX_BYTES, MalformedError
 from cortex_policy.core.hooks.agent_tools import TOOLS, tools_of_agents
+from cortex_policy.core.hooks.hook_rules import HookRules, match_wildcard
 from cortex_policy.core.hooks.hooks_toml_problems import decode_rules, hooks_toml_problems
-from cortex_policy.core.hooks.rules import HookRules, match_wildcard
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.text import did_you_mean
@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cortex_policy.core.hooks.rules import HookRule
+    from cortex_policy.core.hooks.hook_rules import HookRule
     from cortex_policy.core.toml_positions import Keys
 
     # a problem before its place: code, message, hint, and the keys that lead to it

@@ -6,20 +6,24 @@ from itertools import chain
 from cortex_policy.core.decode import MalformedError, decode_json, grant_from_document
 from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.model import GrantError, Settings
-from cortex_policy.core.scope_prefix import normalize_scope_cached
+from cortex_policy.core.scopes import normalize_scope_cached
 from cortex_policy.schema.fixes import Fix, apply_fix_unless_wider, max_fixes_of_file
-from cortex_policy.schema.problems import MAX_PROBLEMS, UnlocatedProblem
-from cortex_policy.schema.rules.actions_and_scopes import (
+from cortex_policy.schema.lint_rules.actions_and_scopes import (
     find_escalating_scopes,
     find_missing_scopes,
     find_redundant_scopes,
     find_suspicious_actions,
     find_unmatchable_scopes,
 )
-from cortex_policy.schema.rules.arguments import find_slow_or_unmatchable_patterns, find_unenforceable_declarations
-from cortex_policy.schema.rules.keys import find_misspelled_keys, find_tool_id_mismatch, find_unknown_restriction_keys
-from cortex_policy.schema.rules.lint_subject import LintSubject
-from cortex_policy.schema.rules.pathlike_arguments import find_pathlike_arguments
+from cortex_policy.schema.lint_rules.arguments import find_slow_or_unmatchable_patterns, find_unenforceable_declarations
+from cortex_policy.schema.lint_rules.keys import (
+    find_misspelled_keys,
+    find_tool_id_mismatch,
+    find_unknown_restriction_keys,
+)
+from cortex_policy.schema.lint_rules.lint_subject import LintSubject
+from cortex_policy.schema.lint_rules.pathlike_arguments import find_pathlike_arguments
+from cortex_policy.schema.problems import MAX_PROBLEMS, UnlocatedProblem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ that are tried are those behind which most ways are open.
 from cortex_policy.core.ecma_automaton import DEAD, Automaton
 from cortex_policy.core.ecma_regex import PatternLimitError, StepLimit, has_match_of_part
 from cortex_policy.core.ecma_regex_parser import Pattern
-from cortex_policy.schema.backtracking import TriedText, WayCounter, WorkLimit, sample_letters
+from cortex_policy.schema.backtracking import BacktrackCounter, TriedText, WorkLimit, sample_letters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def find_slow_value(parsed: Pattern, work: WorkLimit) -> str:
     parts = [*parsed.lookaheads, (parsed.body, True)] if parsed.is_anchored else [(parsed.body, True)]
     earlier: list[tuple[Automaton, bool]] = []
     for node, holds in parts:
-        counter = WayCounter(node, work, is_anchored=parsed.is_anchored)
+        counter = BacktrackCounter(node, work, is_anchored=parsed.is_anchored)
         first = Automaton(node, is_anchored=True)
         for value in _candidate_values(counter):
             is_reached = all(
@@ -79,16 +79,16 @@ def _has_match_or_unknown(automaton: Automaton, text: str, work: WorkLimit) -> b
         work.spend(steps.taken)
 
 
-def _candidate_values(counter: WayCounter) -> "Iterator[str]":
+def _candidate_values(counter: BacktrackCounter) -> "Iterator[str]":
     """Yield texts behind which too many ways were tried, and each with one character more, that they may not match."""
     for text in _candidate_texts(counter):
         for last in ("", "!", *sample_letters(counter.automaton)):
             yield text + last
 
 
-def _candidate_texts(counter: WayCounter) -> "Iterator[str]":
+def _candidate_texts(counter: BacktrackCounter) -> "Iterator[str]":
     """Yield texts behind which too many ways were tried: short ones first, then ones that repeat something."""
-    letters, texts = sample_letters(counter.automaton), [counter.start_text()]
+    letters, texts = sample_letters(counter.automaton), [counter.empty_text()]
     seeds = list(letters)
     max_open, letters_left = 1, _PATIENCE
     seen: set[frozenset[int]] = set()
@@ -115,9 +115,9 @@ def _candidate_texts(counter: WayCounter) -> "Iterator[str]":
     yield from filter(None, (_repeat_seed_until_slow(counter, seed) for seed in seeds))
 
 
-def _repeat_seed_until_slow(counter: WayCounter, seed: str) -> str:
+def _repeat_seed_until_slow(counter: BacktrackCounter, seed: str) -> str:
     """Return a seed again and again, if that opens more and more ways, until too many were tried; else ''."""
-    text, at_last_look = counter.start_text(), 0
+    text, at_last_look = counter.empty_text(), 0
     for count in range(1, MAX_VALUE_LENGTH):
         more = counter.extend(text, seed[count % len(seed) - 1])
         if more is None:

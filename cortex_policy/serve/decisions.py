@@ -112,7 +112,7 @@ class Decisions:
         return _render(answer)
 
     def _search_actions(self, document: object, end: int) -> bytes:
-        return _render(answer_action_search(document, self._answerer.actions_of, partial(self._ask_in_time, end)))
+        return _render(answer_action_search(document, self._answerer.list_actions, partial(self._ask_in_time, end)))
 
     def _ask_in_time(self, end: int, *call: "Any") -> "dict[str, Any]":
         """Return the members of the answer to one of many calls; raise RefusedError once nobody waits for it."""

@@ -10,8 +10,8 @@ import os
 import select
 import signal
 
-from cortex_policy.shell.question import Question, parse_question
-from cortex_policy.shell.surroundings import Surroundings
+from cortex_policy.shell.check_request import CheckRequest, parse_check_request
+from cortex_policy.shell.shell_context import ShellContext
 from cortex_policy.shell.words_answerer import WordsAnswerer
 from cortex_policy.state import default_state_directory
 from cortex_policy.state.ledger import open_or_make_state_directory
@@ -117,57 +117,57 @@ class _Server:
     """Reads the requests of one shell from a pipe, and writes the answers to another."""
 
     def __init__(self, shell: int, process: int, questions: int, answers: int, answerer: WordsAnswerer) -> None:
-        self._surroundings, self._process = Surroundings(shell, __file__), process
-        self._questions, self._answers = questions, answers
+        self._context, self._process = ShellContext(shell, __file__), process
+        self._requests, self._answers = questions, answers
         self._answerer = answerer
         self._variables: list[str] | None = None  # as the shell said them; unknown until the first request
         self._data = b""
         self._last_text: bytes | None = None
         self._is_replaced = False
-        self._question = Question([], None, is_terminal=False)  # that the last text holds
+        self._request = CheckRequest([], None, is_terminal=False)  # that the last text holds
 
     def run(self) -> None:
         """Answer until the shell ends, asks nothing for ten minutes, or the program is another one."""
         poll = select.poll()
-        poll.register(self._questions, select.POLLIN)
+        poll.register(self._requests, select.POLLIN)
         poll.register(self._process, select.POLLIN)
-        only_a_question = [(self._questions, select.POLLIN)]
-        while poll.poll(IDLE_SECONDS * 1000) == only_a_question and self._read_requests():
+        only_a_request = [(self._requests, select.POLLIN)]
+        while poll.poll(IDLE_SECONDS * 1000) == only_a_request and self._read_requests():
             number, _, text = self._data.partition(b"\0")
-            if text != self._last_text and not self._take_question(text):
+            if text != self._last_text and not self._take_request(text):
                 continue
             self._data = b""
-            self._write_answer(number + self._answer(self._question))
+            self._write_answer(number + self._answer(self._request))
             if self._is_replaced:
                 return
-            self._surroundings.watch()
+            self._context.watch()
 
-    def _take_question(self, text: bytes) -> bool:
-        """Take another question than the last one; return False if more of it is to come."""
-        question = parse_question(text)
-        if question is None:
+    def _take_request(self, text: bytes) -> bool:
+        """Take another request than the last one; return False if more of it is to come."""
+        request = parse_check_request(text)
+        if request is None:
             return False
-        self._last_text, self._question = text, question
+        self._last_text, self._request = text, request
         return True
 
     def _read_requests(self) -> bool:
         """Read what is there; return False if it is not what our function sends."""
-        self._data += os.read(self._questions, _MAX_REQUEST)
+        self._data += os.read(self._requests, _MAX_REQUEST)
         return len(self._data) <= _MAX_REQUEST
 
-    def _answer(self, question: Question) -> bytes:
+    def _answer(self, request: CheckRequest) -> bytes:
         """Return what follows the number in an answer."""
         try:
-            if question.variables is None:
+            if request.variables is None:
                 return PROGRAM
-            if question.variables != self._variables:
-                self._set_variables(question.variables)
-            is_same_place = self._surroundings.follow()
-            if not is_same_place and self._surroundings.is_program_replaced():
+            if request.variables != self._variables:
+                self._set_variables(request.variables)
+            is_same_place = self._context.enter_directory()
+            if not is_same_place and self._context.is_program_replaced():
                 self._is_replaced = True
                 return PROGRAM
             rendered = self._answerer.answer(
-                question.words, is_terminal=question.is_terminal, is_same_place=is_same_place
+                request.words, is_terminal=request.is_terminal, is_same_place=is_same_place
             )
         except Exception:  # noqa: BLE001 - the program says what is wrong
             return PROGRAM

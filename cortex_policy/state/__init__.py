@@ -182,7 +182,7 @@ def try_open_state_directory(named: str | None) -> int:
     return -1
 
 
-def load_decoded_copy(directory: int, name: str) -> "dict[str, object] | None":
+def load_from_disk_cache(directory: int, name: str) -> "dict[str, object] | None":
     """Return the members of a copy, None if there is none, or it is invalid."""
     try:
         descriptor = os.open(name, OPEN_FILE, dir_fd=directory) if directory >= 0 else -1

@@ -2,7 +2,7 @@
 
 import os
 
-from cortex_policy.core.audit_chain import chained_line, first_chained_line, last_digest_in
+from cortex_policy.core.audit_chain import chained_line, find_last_digest, first_chained_line
 from cortex_policy.core.model import StateError
 from cortex_policy.state import OPEN_FILE, lock_file, sha256_hex, unlock_and_close
 from cortex_policy.state.audit_file import is_safe_file
@@ -16,7 +16,7 @@ def line_chained_to_file(line: bytes, descriptor: int, size: int, file: str) -> 
     start = max(0, size - SEARCHED_BYTES)
     data = _read_range(descriptor, start, size)
     separator = b"\n" if data and not data.endswith(b"\n") else b""
-    before, end = last_digest_in(data)
+    before, end = find_last_digest(data)
     if before:
         return separator + chained_line(line, before, (data[end:] + separator)[1:], sha256_hex)
     return separator + first_chained_line(line, None if start else _digest_before(file), sha256_hex)
@@ -54,7 +54,7 @@ def _last_digest_of(rotated: str) -> str | None:
             return None
         _wait_for_writer(descriptor)
         size = os.fstat(descriptor).st_size
-        digest, _ = last_digest_in(_read_range(descriptor, max(0, size - SEARCHED_BYTES), size))
+        digest, _ = find_last_digest(_read_range(descriptor, max(0, size - SEARCHED_BYTES), size))
     except OSError:
         return None
     else:

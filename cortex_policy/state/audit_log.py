@@ -103,7 +103,7 @@ class AuditLog:
             with self._turn:
                 self._close_files()
 
-    def reset_after_fork(self) -> None:
+    def make_usable_after_fork(self) -> None:
         """Start over in a child of a fork, which has no other threads."""
         self._turn, self._writer = allocate_lock(), 0
         self._close_files()
@@ -280,7 +280,7 @@ def _reset_after_fork() -> None:
     for one in list(_logs):
         log = one()
         if log is not None:
-            log.reset_after_fork()
+            log.make_usable_after_fork()
 
 
 os.register_at_fork(after_in_child=_reset_after_fork)

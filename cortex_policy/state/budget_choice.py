@@ -6,7 +6,7 @@ from cortex_policy.core.budget_server import parse_budget_server
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
 from cortex_policy.state import sha256, state_directory
 from cortex_policy.state.shared_budgets.keys import read_secret, require_strong_secret
-from cortex_policy.state.shared_budgets.one_shot import SharedBudgets
+from cortex_policy.state.shared_budgets.one_shot_budgets import OneShotBudgets
 
 PASSWORD = "CORTEX_POLICY_BUDGETS_PASSWORD"  # noqa: S105 - the name of the variable
 
@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.core.budgets import Budgets
     from cortex_policy.core.model import Settings
-    from cortex_policy.state.deliveries import Delivery
+    from cortex_policy.state.counted_deliveries import Delivery
     from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets
 
 
@@ -24,17 +24,17 @@ def open_shared_budgets(
     root_identity: tuple[int, int], settings: "Settings", delivery: "Delivery | None" = None
 ) -> "Budgets":
     """Return the budgets of a call, for a process that ends soon; raise StateError if a secret cannot be read."""
-    budgets = budgets_with_local_fallback(server_budgets(settings), settings)
+    budgets = add_local_fallback(make_one_shot_budgets(settings), settings)
     if delivery is None:
         return budgets
-    from cortex_policy.state.shared_deliveries import DeliveredBudgets  # noqa: PLC0415 - only the hooks of agents need it
+    from cortex_policy.state.deduplicated_budgets import DeduplicatedBudgets  # noqa: PLC0415 - only the hooks of agents need it
 
-    return DeliveredBudgets(budgets, delivery, root_identity, settings.state_dir or "")
+    return DeduplicatedBudgets(budgets, delivery, root_identity, settings.state_dir or "")
 
 
-def server_budgets(settings: "Settings") -> SharedBudgets:
+def make_one_shot_budgets(settings: "Settings") -> OneShotBudgets:
     """Return the budgets on the server alone; raise StateError if a secret cannot be read."""
-    return SharedBudgets(
+    return OneShotBudgets(
         parse_budget_server(settings.budgets_url or ""),
         settings.budgets_name or "",
         read_key(settings),
@@ -45,7 +45,7 @@ def server_budgets(settings: "Settings") -> SharedBudgets:
     )
 
 
-def resident_budgets(settings: "Settings") -> "RedisBudgets":
+def make_resident_budgets(settings: "Settings") -> "RedisBudgets":
     """Return the budgets on the server for a process that asks often; raise StateError if a secret cannot be read."""
     from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets  # noqa: PLC0415 - a check does not need it
 
@@ -60,7 +60,7 @@ def resident_budgets(settings: "Settings") -> "RedisBudgets":
     )
 
 
-def budgets_with_local_fallback(shared: "Budgets", settings: "Settings") -> "Budgets":
+def add_local_fallback(shared: "Budgets", settings: "Settings") -> "Budgets":
     """Return budgets that this host counts by itself while the server does not answer, if the settings say so."""
     if settings.budgets_on_error != "local":
         return shared

@@ -15,9 +15,9 @@ from cortex_policy.state.control_command_record import (
     command_records_directory,
     decode_record,
 )
-from cortex_policy.state.foreign_settings import open_user_settings_directory
 from cortex_policy.state.grants import find_trust_problems
 from cortex_policy.state.history import COMMANDS, NAME, CorruptEntry
+from cortex_policy.state.other_user_settings import open_user_settings_directory
 from cortex_policy.state.safe_directories import open_directory_below
 from cortex_policy.state.settings import open_settings_directory
 

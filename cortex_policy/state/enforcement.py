@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Decision, Grant, Origin
     from cortex_policy.state import Root
     from cortex_policy.state.audit_log import AuditLog
-    from cortex_policy.state.deliveries import Delivery
+    from cortex_policy.state.counted_deliveries import Delivery
     from cortex_policy.state.grants import PolicyDirectory
 
 
@@ -65,9 +65,9 @@ def effective_settings(root: str | None, *, require_path: bool = False) -> Setti
         from cortex_policy.state.settings import read_uncached_settings  # noqa: PLC0415 - only if something is set
 
         return read_uncached_settings(root, require_path=require_path)
-    from cortex_policy.state.settings_cache import settings_with_disk_copy  # noqa: PLC0415 - only if something is set
+    from cortex_policy.state.settings_cache import load_cached_settings  # noqa: PLC0415 - only if something is set
 
-    return settings_with_disk_copy(root, variables)
+    return load_cached_settings(root, variables)
 
 
 def _is_setting(variable: str) -> bool:
@@ -124,7 +124,7 @@ def load_for_call_in_root(root: "Root", grant_id: str, *, require_path: bool = F
     return grant, settings
 
 
-def budgets_of_root(
+def open_budgets_of_root(
     root_identity: tuple[int, int], settings: Settings, delivery: "Delivery | None" = None
 ) -> "Budgets":
     """Return what counts the calls of a root: its ledger, or the server that the settings name for many hosts.
@@ -160,7 +160,7 @@ def decide_and_consume(
         settings = _with_state_directory(settings)
     request = resolve_request(grant, origin, action, args, settings, cost)
     if budgets is None:
-        budgets = budgets_of_root(origin.root_identity, settings)
+        budgets = open_budgets_of_root(origin.root_identity, settings)
     return decide_request_and_consume(grant, origin, request, settings, budgets, peek=peek)
 
 

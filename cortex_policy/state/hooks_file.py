@@ -6,15 +6,15 @@ A decoded copy is kept beside that of the settings. Its name is a hash of the fi
 import os
 
 from cortex_policy.core.decode import HOOKS, MAX_BYTES
-from cortex_policy.core.hooks.rules import HookRule, rules_from_document, rules_to_document
+from cortex_policy.core.hooks.hook_rules import HookRule, rules_from_document, rules_to_document
 from cortex_policy.core.model import GRANT_NOT_FOUND, GRANT_UNSAFE, GrantError
-from cortex_policy.state import Root, load_decoded_copy, sha256, try_open_state_directory
+from cortex_policy.state import Root, load_from_disk_cache, sha256, try_open_state_directory
 from cortex_policy.state.enforcement import check_root_stop, effective_settings
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.core.hooks.rules import HookRules
+    from cortex_policy.core.hooks.hook_rules import HookRules
     from cortex_policy.core.model import Settings
 
 FORMAT = 2  # goes up with each change in the meaning of rules
@@ -62,7 +62,7 @@ def _cached_rules(root: Root, settings: "Settings", data: bytes, digest: str) ->
     directory = try_open_state_directory(settings.state_dir or "")
     try:
         name = _copy_name(root, digest)
-        copy = load_decoded_copy(directory, name)
+        copy = load_from_disk_cache(directory, name)
         if copy is not None:
             return rules_from_document(copy)
         return _decode_and_store(data, directory, name)
@@ -79,8 +79,8 @@ def _copy_name(root: Root, digest: str) -> str:
 
 def _decode_and_store(data: bytes, directory: int, name: str) -> "HookRules":
     from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml  # noqa: PLC0415 - once for each edit
-    from cortex_policy.state.settings_cache import store_decoded_copy  # noqa: PLC0415 - as above
+    from cortex_policy.state.settings_cache import store_in_disk_cache  # noqa: PLC0415 - as above
 
     rules = decode_hooks_toml(data)
-    store_decoded_copy(directory, _PREFIX, name, rules_to_document(rules))
+    store_in_disk_cache(directory, _PREFIX, name, rules_to_document(rules))
     return rules

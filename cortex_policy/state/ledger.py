@@ -27,7 +27,7 @@ from cortex_policy.state.ledger_ring import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.state.deliveries import Delivery
+    from cortex_policy.state.counted_deliveries import Delivery
 
 MAX_LIMIT = 1 << 44
 
@@ -168,12 +168,12 @@ class _LedgerCall:
 
     def _count_delivery(self, delivery: "Delivery", ring: Ring) -> Budget:
         """Count in the ring, but take nothing if another line of an agent's settings has delivered the same call."""
-        from cortex_policy.state.deliveries import DeliveryTable  # noqa: PLC0415 - only the hooks of agents need it
+        from cortex_policy.state.counted_deliveries import CountedDeliveries  # noqa: PLC0415 - only the hooks of agents need it
 
         now = rings.now_ticks()
-        descriptor = open_and_lock_deliveries(self._directory, DELIVERIES, makes=self._consume)
+        descriptor = open_and_lock_counted_deliveries(self._directory, DELIVERIES, makes=self._consume)
         try:
-            table = DeliveryTable(descriptor, ring.identity, delivery, now)
+            table = CountedDeliveries(descriptor, ring.identity, delivery, now)
             if table.is_repeat and now >= ring.closed:
                 budget = _budget_of_repeat(ring, self._limit, now)
             else:
@@ -201,12 +201,12 @@ class _LedgerCall:
         return Budget(limit, used, max(0, limit - used), seconds, consumed, closed=now < ring.closed)
 
 
-def open_and_lock_deliveries(directory: int, name: str, *, makes: bool) -> int | None:
+def open_and_lock_counted_deliveries(directory: int, name: str, *, makes: bool) -> int | None:
     """Open and lock a table of deliveries; None if there is none, and it is not to be made."""
     descriptor = open_and_lock_budget_file(directory, name)
     if descriptor is not None or not makes:
         return descriptor
-    from cortex_policy.state.deliveries import empty_table  # noqa: PLC0415 - once in a root's life
+    from cortex_policy.state.counted_deliveries import empty_table  # noqa: PLC0415 - once in a root's life
     from cortex_policy.state.ledger_maintenance import create_and_lock_state_file  # noqa: PLC0415 - as above
 
     return create_and_lock_state_file(directory, name, empty_table())

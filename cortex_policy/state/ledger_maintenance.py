@@ -215,7 +215,7 @@ def _remove_idle(directory: int, name: str, now: int) -> None:
 
 
 def _remove_idle_deliveries(directory: int, name: str, descriptor: int, now: int) -> None:
-    from cortex_policy.state.deliveries import is_idle_table  # noqa: PLC0415 - only if agents' hooks are used
+    from cortex_policy.state.counted_deliveries import is_idle_table  # noqa: PLC0415 - only if agents' hooks are used
 
     if is_idle_table(descriptor, now):
         os.unlink(name, dir_fd=directory)

@@ -132,7 +132,7 @@ class MemoryBudgets:
                 used = ring.count_used(now - WINDOW_TICKS)
         return Budget(limit, used, max(0, limit - used), (wait << TICK_BITS) / 1e9, consumed)
 
-    def renew_locks(self) -> None:
+    def make_usable_after_fork(self) -> None:
         """Replace the locks after a fork: a thread that held one does not exist in the child."""
         self._lock = allocate_lock()
         for ring in self._rings.values():
@@ -152,7 +152,7 @@ class MemoryBudgets:
 
 def _renew_all_locks() -> None:
     for budgets in _alive:
-        budgets.renew_locks()
+        budgets.make_usable_after_fork()
 
 
 os.register_at_fork(after_in_child=_renew_all_locks)

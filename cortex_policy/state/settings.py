@@ -23,9 +23,9 @@ from cortex_policy.core.settings import (
     Layer,
     flatten_settings_document,
     is_valid_setting,
+    parse_setting_or_text,
     parse_shared_value,
     resolve_setting,
-    setting_value_or_text,
     settings_by_variable,
 )
 from cortex_policy.core.toml import decode_toml
@@ -133,7 +133,7 @@ def _operator_layers() -> list[Layer]:
 
 
 def _file_layer(place: str, root: str | None = None, *, asks_all: bool = True) -> Layer:
-    data = read_settings_file(place, root)
+    data = read_settings_bytes(place, root)
     return (
         Layer(place, {}, {})
         if data is None
@@ -153,14 +153,14 @@ def settings_file(place: str, root: str | None) -> str:
     return f"{settings_directory_of(place, root)}/{NAME}"
 
 
-def read_settings_file(place: str, root: str | None = None) -> bytes | None:
+def read_settings_bytes(place: str, root: str | None = None) -> bytes | None:
     """Read the settings file of a place, None if there is none; raise GrantError (settings_invalid)."""
     directory = settings_directory_of(place, root)
     if not may_hold_settings(directory):
         return None
     try:
         with open_settings_directory(place, root) as descriptor:
-            return read_settings_in_directory(place, f"{directory}/{NAME}", descriptor)
+            return read_settings_bytes_in_directory(place, f"{directory}/{NAME}", descriptor)
     except OSError as error:
         from cortex_policy.state.settings_errors import unreadable_settings_error  # noqa: PLC0415 - only a failure needs it
 
@@ -201,7 +201,7 @@ class open_settings_directory:  # noqa: N801 - used as a function; `contextlib` 
             os.close(self._descriptor)
 
 
-def read_settings_in_directory(place: str, file: str, directory: int) -> bytes:
+def read_settings_bytes_in_directory(place: str, file: str, directory: int) -> bytes:
     """Read the file of a place from its open directory, checked, and once it does not change any more.
 
     Half a text is valid TOML too, and says less: so a write that is under way is waited for.
@@ -288,7 +288,7 @@ def variables_layer(environment: "Mapping[str, str | None]") -> Layer:
         if text is None:
             continue
         setting = settings_by_variable().get(variable)
-        value = setting_value_or_text(setting, text) if setting is not None else None
+        value = parse_setting_or_text(setting, text) if setting is not None else None
         # a state directory that is none is the ledger's to refuse
         if setting is None or not (setting.accepts(value) or setting.name == "state_dir"):
             from cortex_policy.state.settings_errors import wrong_variable_error  # noqa: PLC0415 - only a failure needs it

@@ -11,7 +11,7 @@ from cortex_policy.state import (
     OPEN_FILE,
     STATE_DIR,
     dot_cortex_path,
-    load_decoded_copy,
+    load_from_disk_cache,
     may_hold_settings,
     policy_path,
     read_all,
@@ -37,7 +37,7 @@ _NEW = ".new-"
 _WRITE_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def settings_with_disk_copy(root: str, variables: "dict[str, str]") -> Settings:
+def load_cached_settings(root: str, variables: "dict[str, str]") -> Settings:
     """Return the effective settings for a root and these variables; raise GrantError (settings_invalid)."""
     system, user = system_and_user_settings_directories()
     directory = -1 if may_hold_settings(system) else try_open_state_directory(os.environ.get(STATE_DIR))
@@ -46,12 +46,12 @@ def settings_with_disk_copy(root: str, variables: "dict[str, str]") -> Settings:
     try:
         before = _state_of_all_files(root, user)
         name = _copy_name(root, user, variables, before)
-        settings = _settings_or_none(load_decoded_copy(directory, name))
+        settings = _settings_or_none(load_from_disk_cache(directory, name))
         if settings is None:
             settings = _read_settings(root)
             if _state_of_all_files(root, user) == before:  # else the settings may be newer than the name
                 members: dict[str, Any] = {field: getattr(settings, field) for field in settings.__match_args__}
-                store_decoded_copy(directory, PREFIX, name, members)
+                store_in_disk_cache(directory, PREFIX, name, members)
         return settings
     finally:
         os.close(directory)
@@ -124,7 +124,7 @@ def _copy_name(root: str, user: str, variables: "dict[str, str]", seen: "list[Fi
     return f"{PREFIX}{mark}-{sha256(repr(depends).encode()).hexdigest()[:32]}"
 
 
-def store_decoded_copy(directory: int, kind: str, name: str, members: "dict[str, Any]") -> None:
+def store_in_disk_cache(directory: int, kind: str, name: str, members: "dict[str, Any]") -> None:
     """Write a copy to the directory of rate state, in place of earlier ones of the same sources.
 
     `name` begins with `kind`, and eight digits for the sources. If it cannot be written, the files are read the next

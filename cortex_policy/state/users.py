@@ -7,7 +7,7 @@ from shlex import quote
 from cortex_policy.core import Value
 
 
-class UserWhoMayWrite(Value):
+class PossibleWriter(Value):
     """A user who may change the files in a directory: the caller, if the system lets them write there."""
 
     name: str
@@ -15,24 +15,24 @@ class UserWhoMayWrite(Value):
     directory: str
 
 
-def user_who_may_replace(path: str) -> UserWhoMayWrite:
+def find_possible_writer(path: str) -> PossibleWriter:
     """Return the user who may replace the file at a path, by the directory that holds it or would hold it."""
     directory = os.path.dirname(path)
     while not os.path.isdir(directory) and directory not in ("", "/"):
         directory = os.path.dirname(directory)
     effective = os.access in os.supports_effective_ids
     if os.access(directory, os.W_OK | os.X_OK, effective_ids=effective):
-        return UserWhoMayWrite(user_label(os.geteuid()), is_caller=True, directory=directory)
+        return PossibleWriter(user_label(os.geteuid()), is_caller=True, directory=directory)
     try:
         owner = os.stat(directory).st_uid
     except OSError:  # it is gone
         owner = 0
-    return UserWhoMayWrite(user_label(owner), is_caller=False, directory=directory)
+    return PossibleWriter(user_label(owner), is_caller=False, directory=directory)
 
 
 def make_directory_command(directory: str) -> str:
     """Return the command that makes a directory in which the caller may write, also where only root may make it."""
-    if user_who_may_replace(directory).is_caller:
+    if find_possible_writer(directory).is_caller:
         return f"mkdir -p {quote(directory)}"
     user = user_name_or_empty(os.geteuid()) or str(os.geteuid())
     return f"sudo install -d -o {quote(user)} {quote(directory)}"

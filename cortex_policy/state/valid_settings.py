@@ -21,7 +21,7 @@ from cortex_policy.core.toml import decode_toml
 from cortex_policy.state.settings import (
     MAX_BYTES,
     decode_layer,
-    read_settings_file,
+    read_settings_bytes,
     settings_file,
     settings_of_layers,
     shared_variables_layer,
@@ -62,7 +62,7 @@ def _layer_or_none(read: "Callable[[Any], Layer]", source: object, errors: list[
 def _valid_file_layer(place: str, root: str | None, errors: list[GrantError]) -> Layer:
     file, data = settings_file(place, root), b""
     try:
-        data = read_settings_file(place, root) or b""
+        data = read_settings_bytes(place, root) or b""
         return decode_layer(place, file, data)
     except GrantError as error:
         values = _values_of(data)

@@ -35,7 +35,7 @@ def test_the_example_rules_are_valid() -> None:
     decoded, problems = decode_and_lint_hook_rules(EXAMPLE.encode())
     assert decoded is not None
     assert not problems
-    assert ruling(call("Write", inputs={"file_path": "a", "content": "\ud800"}), decoded).questions[0].args == {
+    assert ruling(call("Write", inputs={"file_path": "a", "content": "\ud800"}), decoded).checks[0].args == {
         "file_path": "a"
     }
     assert ruling(call("TodoWrite"), decoded).denial == ""

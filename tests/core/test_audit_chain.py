@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from cortex_policy.core.audit_chain import (
     LENGTH,
     chained_line,
-    digest_in_follows,
     digest_of_line,
+    find_last_digest,
     first_chained_line,
+    hashed_bytes,
     is_prefix_of_event,
-    last_digest_in,
-    part_in_digest,
+    parse_follows_digest,
 )
 from cortex_policy.core.audit_event import FULL, Event, to_json_line
 from tests.support.logs import digest
@@ -46,7 +46,10 @@ def test_a_line_is_chained_by_what_a_shell_can_hash() -> None:
     body = second.split(b', "chain"')[0]
     assert data["chain"] == "sha256:" + digest(before.encode() + b"{torn\n" + body)
     assert "follows" not in data
-    assert (digest_in_follows(part_in_digest(first[:-1])), digest_in_follows(part_in_digest(second[:-1]))) == ("", None)
+    assert (parse_follows_digest(hashed_bytes(first[:-1])), parse_follows_digest(hashed_bytes(second[:-1]))) == (
+        "",
+        None,
+    )
     assert list(json.loads(first)["data"])[-2:] == ["follows", "chain"]
 
 
@@ -54,8 +57,8 @@ def test_a_line_that_begins_a_file_names_the_end_of_the_one_before() -> None:
     """It is hashed by itself, so that it can be verified where the other file is gone."""
     text = first_chained_line(text_of({}), "ab" * 32, digest)[:-1]
     assert json.loads(text)["data"]["follows"] == f"sha256:{'ab' * 32}"
-    assert digest_in_follows(part_in_digest(text)) == "ab" * 32
-    assert digest_of_line(text) == digest(part_in_digest(text))
+    assert parse_follows_digest(hashed_bytes(text)) == "ab" * 32
+    assert digest_of_line(text) == digest(hashed_bytes(text))
 
 
 @given(st.dictionaries(st.text(), values), st.text())
@@ -66,13 +69,13 @@ def test_no_argument_passes_for_a_digest(args: dict[str, object], action: str) -
     for end in range(len(text)):
         assert not digest_of_line(text[:end])
         assert is_prefix_of_event(text[:end])
-        assert last_digest_in(text[:end]) == ("", 0)
+        assert find_last_digest(text[:end]) == ("", 0)
     assert digest_of_line(text) == json.loads(text)["data"]["chain"].removeprefix("sha256:")
 
 
 def test_an_argument_named_chain_is_not_the_chain_member() -> None:
     """What a caller gives has no blank before its names."""
-    assert last_digest_in(text_of(HOSTILE)) == ("", 0)
+    assert find_last_digest(text_of(HOSTILE)) == ("", 0)
 
 
 @given(st.dictionaries(st.text(), values), st.integers(0, 400))
@@ -84,8 +87,8 @@ def test_the_last_digest_is_found_over_torn_lines(args: dict[str, object], cut: 
     torn = b"" if digest_of_line(torn) else torn
     expected = digest_of_line(first[:-1]), len(first) - 1
     for data in (first, first[:-1], first + torn, first + torn + b"\n" + torn):
-        assert last_digest_in(data) == expected
-        assert last_digest_in(data[-LENGTH - 2 * len(torn) - 3 :])[0] == expected[0]
+        assert find_last_digest(data) == expected
+        assert find_last_digest(data[-LENGTH - 2 * len(torn) - 3 :])[0] == expected[0]
 
 
 def test_text_after_a_digest_differs_from_a_torn_line() -> None:

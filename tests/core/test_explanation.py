@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.engine import DEFAULTS, decide
 from cortex_policy.core.explanation import Explanation, explain
+from cortex_policy.core.explanation_steps import DENIES, MOST_PATHS, NOT_ASKED, PASSES, RULES, RuleStep
 from cortex_policy.core.model import ALLOWED, STOPPED, Decision, Request, ResolvedPath, Settings
 from cortex_policy.core.path_arguments import path_arguments
-from cortex_policy.core.rule_steps import DENIES, MOST_PATHS, NOT_ASKED, PASSES, RULES, RuleStep
 
 TEXT = b"""{
   "tool": "git-map",

@@ -12,7 +12,7 @@ from cortex_policy.core.engine import (
     path_violation_text,
 )
 from cortex_policy.core.model import ResolvedPath
-from cortex_policy.core.scope_prefix import suggest_scope_prefix
+from cortex_policy.core.scopes import suggest_scope_prefix
 
 
 @pytest.mark.parametrize(

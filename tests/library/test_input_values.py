@@ -18,7 +18,7 @@ from cortex_policy.core.model import CortexPolicyError, Request
 from cortex_policy.library.decorator import enforced
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore
-from cortex_policy.state.mapped_budgets import FileBudgets
+from cortex_policy.state.file_budgets import FileBudgets
 from cortex_policy.state.memory_budgets import MemoryBudgets
 
 Door = Callable[[str, Any, Any, Any], Any]

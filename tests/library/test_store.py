@@ -314,7 +314,7 @@ def test_a_flood_is_denied_with_the_same_message_as_any_other_call(root: Path, k
     grant = load_grant("git")
     time.sleep(STILL)
     with PolicyStore(root, budgets=MemoryBudgets() if kind == "memory" else None) as store:
-        budgets = store._budgets.of(store._cache.read_and_keep("git", lambda: store._load("git")))  # noqa: SLF001 - to ask it too
+        budgets = store._budgets.for_grant(store._cache.read_and_keep("git", lambda: store._load("git")))  # noqa: SLF001 - to ask it too
         for _ in range(30):
             store.enforce("git", "tree", PATH)
         for _ in range(5):

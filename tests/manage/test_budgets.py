@@ -14,8 +14,8 @@ from cortex_policy.core.model import RATE_LIMITED, GrantError, StateError, Usage
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.manage.budgets import (
     BudgetStatus,
-    grant_with_budgets,
     list_budgets,
+    read_budgets_of_grant,
     remove_all_rate_state,
     reset_budgets,
 )
@@ -219,7 +219,7 @@ def test_damage_to_one_budget_hides_no_other(used: Root, state: Path) -> None:
     """`show` tells of each action by itself, and when the damaged one opens."""
     (file,) = files(state)
     os.truncate(file, 10)
-    first = grant_with_budgets(used, "git").budgets
+    first = read_budgets_of_grant(used, "git").budgets
     assert [one.problem for one in first][1:] == ["", ""]
     assert "damaged" in first[0].problem
     shown = run_command("show", "git")

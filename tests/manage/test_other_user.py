@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become 
 CHILD = """
 import os, sys
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.other_user import User, find_user, run_as
+from cortex_policy.manage.other_user import User, find_user, run_in_child_as_user
 
 def guard(command):
     try:
@@ -25,7 +25,7 @@ def guard(command):
 def work():
 {work}
 
-print("code", run_as({user}, work, guard))
+print("code", run_in_child_as_user({user}, work, guard))
 """
 
 

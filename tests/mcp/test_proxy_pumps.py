@@ -34,10 +34,10 @@ class Scene:
         self.client = Client()
         self.pump = ServerPump(self.lists, self.client, limit)
 
-    def carry(self, *chunks: bytes) -> bytes:
+    def forward(self, *chunks: bytes) -> bytes:
         """Let the server write chunks, and return what its client has got so far."""
         for chunk in chunks:
-            self.pump.carry(chunk)
+            self.pump.forward(chunk)
         return self.client.got
 
 
@@ -47,7 +47,7 @@ def test_what_is_no_list_arrives_byte_for_byte(chunks: list[bytes], is_pending: 
     scene = Scene(limit)
     if is_pending:
         scene.lists.begin(1)
-    scene.carry(*chunks)
+    scene.forward(*chunks)
     scene.pump.end()
     assert scene.client.got == b"".join(chunks)
     scene.client.write_lines(b"free\n")  # nobody holds the output
@@ -59,41 +59,41 @@ def test_a_list_is_filtered_wherever_it_was_cut(cuts: list[int]) -> None:
     scene = Scene()
     stream = b"log\n" + line_of(listed(scene.lists.begin(1), "no", "yes")) + line_of(listed(2, "no"))
     places = [0, *sorted(cuts), len(stream)]
-    scene.carry(*(stream[start:end] for start, end in pairwise(places)))
+    scene.forward(*(stream[start:end] for start, end in pairwise(places)))
     assert scene.client.got.replace(b" ", b"") == (b"log\n" + line_of(listed(1, "yes")) + line_of(listed(2, "no"))).replace(b" ", b"")  # fmt: skip
 
 
 def test_a_line_streams_if_no_list_is_waited_for() -> None:
     """Nothing of it is held."""
-    assert Scene().carry(b'{"result":') == b'{"result":'
+    assert Scene().forward(b'{"result":') == b'{"result":'
 
 
 def test_a_line_that_had_begun_before_a_list_was_asked_still_streams() -> None:
     """It cannot be the list; the next one is held."""
     scene = Scene()
-    scene.carry(b"begun ")
+    scene.forward(b"begun ")
     scene.lists.begin(1)
-    assert scene.carry(b"more ") == b"begun more "
-    assert scene.carry(b"end\nnext") == b"begun more end\n"
-    assert scene.carry(b"\n") == b"begun more end\nnext\n"
+    assert scene.forward(b"more ") == b"begun more "
+    assert scene.forward(b"end\nnext") == b"begun more end\n"
+    assert scene.forward(b"\n") == b"begun more end\nnext\n"
 
 
 def test_what_is_too_long_to_be_held_streams() -> None:
     """If it is a list after all, it has an id that the client does not know."""
     scene = Scene(limit=10)
     scene.lists.begin(1)
-    assert scene.carry(b"x" * 10) == b""
-    assert scene.carry(b"x") == b"x" * 11
-    assert scene.carry(b"y\nz") == b"x" * 11 + b"y\n"
+    assert scene.forward(b"x" * 10) == b""
+    assert scene.forward(b"x") == b"x" * 11
+    assert scene.forward(b"y\nz") == b"x" * 11 + b"y\n"
 
 
 def test_an_own_answer_is_never_inside_of_a_line_of_the_server() -> None:
     """It waits for the end of the line."""
     scene = Scene()
-    scene.carry(b"begun ")
+    scene.forward(b"begun ")
     thread = threading.Thread(target=scene.client.write_lines, args=(b"own\n",))
     thread.start()
-    scene.carry(b"more ", b"end\n")
+    scene.forward(b"more ", b"end\n")
     thread.join(20)
     assert scene.client.got == b"begun more end\nown\n"
 
@@ -113,6 +113,6 @@ def test_a_client_that_does_not_read_is_known(closed: int) -> None:
     pump = ServerPump(ToolLists(FakeGuard().hidden_tools), output)
     for _ in range(2):
         with pytest.raises(ClientGoneError):
-            pump.carry(b"a part of a line")
+            pump.forward(b"a part of a line")
     with pytest.raises(ClientGoneError):
         output.write_lines(b"own\n")

@@ -284,7 +284,7 @@ def answer(*_):
     os.write(1, b"written\\n")
     subprocess.run(["echo", "started"])
     raise ValueError("secret\\x1b[31m")
-server_handlers.answer_question = answer
+server_handlers.answer_tool_call = answer
 from cortex_policy import main
 main.main()
 """
@@ -342,7 +342,7 @@ def test_a_question_that_hangs_keeps_nobody(top: Path, how: str) -> None:
     hanging = """
 import time
 from cortex_policy.mcp import server_handlers
-server_handlers.answer_question = lambda *_: time.sleep(600)
+server_handlers.answer_tool_call = lambda *_: time.sleep(600)
 from cortex_policy import main
 main.main()
 """

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cortex_policy import state
 from cortex_policy.core.text import MAX_MESSAGE_BYTES
 from cortex_policy.library.path_lookup import UnresolvedRoot, find_unresolved_root
-from cortex_policy.mcp.server_answers import ToolAnswer, answer_question
+from cortex_policy.mcp.server_answers import ToolAnswer, answer_tool_call
 from cortex_policy.mcp.server_tools import CHECK, EXPLAIN, LIST, TOOLS
 from tests.support.chance import inputs
 from tests.support.command import result_of, run_command
@@ -43,7 +43,7 @@ def _here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def ask(root: Path, tool: str, **arguments: Any) -> ToolAnswer:
     """Ask the grants of a root that was named."""
-    return answer_question(find_unresolved_root(str(root)), tool, arguments)
+    return answer_tool_call(find_unresolved_root(str(root)), tool, arguments)
 
 
 def printed(*words: str) -> Any:
@@ -196,7 +196,7 @@ def test_wrong_input_is_answered_with_a_hint(root: Path, arguments: dict[str, An
 
 def test_the_list_takes_nothing(root: Path) -> None:
     """A word that it does not know is not ignored."""
-    answer = answer_question(find_unresolved_root(str(root)), LIST, {"root": "/etc"})
+    answer = answer_tool_call(find_unresolved_root(str(root)), LIST, {"root": "/etc"})
     assert answer.text == "unknown member `root`\nhint: list_grants takes nothing"
     assert answer.is_error
 
@@ -208,7 +208,7 @@ def test_a_hostile_model_gets_an_answer(tmp_path_factory: pytest.TempPathFactory
     top = tmp_path_factory.getbasetemp() / "hostile"
     (top / ".cortex" / "policy" / "tools").mkdir(parents=True, exist_ok=True)
     for tool in TOOLS:
-        answer = answer_question(UnresolvedRoot(str(top), is_explicit=True), tool, arguments)
+        answer = answer_tool_call(UnresolvedRoot(str(top), is_explicit=True), tool, arguments)
         assert answer.text.replace("\n", "").isprintable()
         assert answer.members is None or answer.members.get("decision") is not True
         json.dumps(answer.members).encode("ascii")
@@ -228,25 +228,25 @@ def test_a_root_that_vanishes_is_an_answer_and_its_return_counts(root: Path) -> 
     name = find_unresolved_root(str(root))
     away = root.with_name("away")
     root.rename(away)
-    gone = answer_question(name, CHECK, {"grant": "git", "action": "tree"})
+    gone = answer_tool_call(name, CHECK, {"grant": "git", "action": "tree"})
     assert gone.members is not None
     assert (gone.members["decision"], gone.members["reason"]) == (False, "root_not_found")
-    assert answer_question(name, EXPLAIN, {"grant": "git", "action": "tree"}).members["exit_code"] == 25  # type: ignore[index]
-    listed = answer_question(name, LIST, {})
+    assert answer_tool_call(name, EXPLAIN, {"grant": "git", "action": "tree"}).members["exit_code"] == 25  # type: ignore[index]
+    listed = answer_tool_call(name, LIST, {})
     assert listed.is_error
     assert listed.text.startswith("no policy root: ")
     away.rename(root)
-    assert answer_question(name, CHECK, {"grant": "git", "action": "tree"}).members["decision"] is True  # type: ignore[index]
+    assert answer_tool_call(name, CHECK, {"grant": "git", "action": "tree"}).members["decision"] is True  # type: ignore[index]
 
 
 def test_a_root_of_another_user_that_was_not_named_is_refused(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As everywhere; naming it is the operator's word."""
     monkeypatch.chdir(own)
     question = {"grant": "git", "action": "tree", "args": {"path": "docs/x"}}
-    found = answer_question(find_unresolved_root(), CHECK, question)
+    found = answer_tool_call(find_unresolved_root(), CHECK, question)
     assert found.members is not None
     assert (found.members["decision"], found.members["reason"]) == (False, "grant_unsafe")
-    named = answer_question(find_unresolved_root(str(own)), CHECK, question)
+    named = answer_tool_call(find_unresolved_root(str(own)), CHECK, question)
     assert named.members is not None
     assert named.members["decision"] is True
 
@@ -255,7 +255,7 @@ def test_names_that_are_no_text_can_be_answered(tmp_path: Path, root: Path) -> N
     """A root whose name is not UTF-8: no message can carry it as it is."""
     odd = os.fsencode(tmp_path) + b"/r\xff"
     os.rename(root, odd)
-    answer = answer_question(find_unresolved_root(os.fsdecode(odd)), CHECK, {"grant": "git", "action": "tree"})
+    answer = answer_tool_call(find_unresolved_root(os.fsdecode(odd)), CHECK, {"grant": "git", "action": "tree"})
     assert answer.members is not None
     assert answer.members["decision"] is True
     assert answer.members["root"].endswith("/r\\udcff")

@@ -64,7 +64,7 @@ def test_states_are_those_of_list(stamped_root: Root) -> None:
     os.link(grant_file(stamped_root, "new"), stamped_root.path + "/second-name") if os.geteuid() else None
     stamp = read_stamp_or_none(stamped_root)
     files = {name: read_file(stamped_root, name) for name in policy_names(stamped_root)}
-    states = {name: file.state_with(stamp) for name, file in files.items() if file is not None}
+    states = {name: file.listed_state(stamp) for name, file in files.items() if file is not None}
     assert states == {row.id: row.state for row in grant_rows(stamped_root)}
     assert set(states.values()) >= {"ok", "differs", "unstamped", "invalid", "unsafe"}
     shown = {name for name, file in files.items() if file is not None and file.data is not None}
@@ -77,7 +77,7 @@ def test_what_others_could_have_written_is_not_shown(found_root: Root) -> None:
     file = read_file(found_root, "git")
     assert file is not None
     assert file.data is None
-    assert file.state_with(None) == "unsafe"
+    assert file.listed_state(None) == "unsafe"
     assert "chmod" in (file.error.hint if file.error is not None else "")
 
 
@@ -88,10 +88,10 @@ def test_the_rules_of_hooks_are_a_file_too(found_root: Root) -> None:
     path.write_text(HOOKS_TEXT)
     file = read_file(found_root, HOOKS)
     assert file is not None
-    assert (file.data, file.error, file.state_with(None)) == (HOOKS_TEXT.encode(), None, "unstamped")
-    assert file.state_with(stamp_grants(found_root)) == "ok"
+    assert (file.data, file.error, file.listed_state(None)) == (HOOKS_TEXT.encode(), None, "unstamped")
+    assert file.listed_state(stamp_grants(found_root)) == "ok"
     path.write_text("format = 99\n")
     file = read_file(found_root, HOOKS)
     assert file is not None
-    assert file.state_with(None) == "invalid"
+    assert file.listed_state(None) == "invalid"
     assert file.data is not None

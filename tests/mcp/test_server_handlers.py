@@ -71,7 +71,7 @@ def test_a_lack_of_descriptors_is_no_bug(root: Path, monkeypatch: pytest.MonkeyP
         """Have no descriptor left."""
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    monkeypatch.setattr(server_handlers, "answer_question", fail)
+    monkeypatch.setattr(server_handlers, "answer_tool_call", fail)
 
     async def ask() -> Any:
         """Ask for the list."""

@@ -15,7 +15,7 @@ from cortex_policy.schema.catalog import ERROR, rule_of
 from cortex_policy.schema.document import json_schema
 from cortex_policy.schema.keywords import DECLARATION_KEYWORDS
 from cortex_policy.schema.lint import decode_and_lint_grant
-from cortex_policy.schema.rules.keys import GRANT_KEYS, UNENFORCED_KEYS
+from cortex_policy.schema.lint_rules.keys import GRANT_KEYS, UNENFORCED_KEYS
 from tests.support.chance import chance
 
 VALID = sorted((Path(__file__).parents[1] / "documents" / "valid").glob("*.json"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy import state
-from cortex_policy.core.hooks.rules import HookRules
+from cortex_policy.core.hooks.hook_rules import HookRules
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.state import Root, hooks_file
 from cortex_policy.state.hooks_file import load_hook_rules

@@ -18,9 +18,9 @@ from cortex_policy.core.model import StateError, UsageError
 from cortex_policy.core.sliding_window import budget_from_times
 from cortex_policy.state import ledger, ledger_directory
 from cortex_policy.state import ledger_ring as rings
+from cortex_policy.state.file_budgets import FileBudgets
 from cortex_policy.state.ledger import Ledger
 from cortex_policy.state.ledger_ring import WINDOW_TICKS
-from cortex_policy.state.mapped_budgets import FileBudgets
 from cortex_policy.state.settings import find_state_directory
 from tests.support.ticks import Ticks
 from tests.support.users import by_caller

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from cortex_policy.state import ledger_ring, mapped_file, memory_budgets
+from cortex_policy.state.file_budgets import FileBudgets
 from cortex_policy.state.ledger import Ledger
 from cortex_policy.state.ledger_ring import TICK_BITS, BudgetFileKey
-from cortex_policy.state.mapped_budgets import FileBudgets
 from cortex_policy.state.memory_budgets import MemoryBudgets
 from cortex_policy.state.settings import find_state_directory
 

@@ -11,9 +11,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from cortex_policy.state import boot_id, ledger, ledger_maintenance, ledger_ring, mapped_file, memory_budgets
 from cortex_policy.state import ledger_ring as rings
+from cortex_policy.state.file_budgets import FileBudgets
 from cortex_policy.state.ledger import Ledger
 from cortex_policy.state.ledger_ring import TICK_BITS, WINDOW_TICKS
-from cortex_policy.state.mapped_budgets import FileBudgets
 from cortex_policy.state.memory_budgets import MemoryBudgets
 from cortex_policy.state.settings import find_state_directory
 from tests.support.chance import inputs

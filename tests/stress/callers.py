@@ -19,9 +19,9 @@ from evidence import Event, Notebook, now
 from cortex_policy.core.model import StateError
 from cortex_policy.state import boot_id, ledger_maintenance
 from cortex_policy.state import ledger_ring as rings
+from cortex_policy.state.file_budgets import FileBudgets
 from cortex_policy.state.ledger import Ledger, open_or_make_budget_directory
 from cortex_policy.state.ledger_ring import BudgetFileKey
-from cortex_policy.state.mapped_budgets import FileBudgets
 from cortex_policy.state.settings import find_state_directory
 
 COUNTERS = ("calls", "admitted", "denied", "unknown", "checks", "sweeps", "drops", "forks", "busy_since")

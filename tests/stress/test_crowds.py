@@ -11,8 +11,8 @@ from run import stress
 
 from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state import mapped_file
+from cortex_policy.state.file_budgets import FileBudgets
 from cortex_policy.state.ledger import Ledger
-from cortex_policy.state.mapped_budgets import FileBudgets
 from cortex_policy.state.memory_budgets import MemoryBudgets
 from cortex_policy.state.settings import find_state_directory
 

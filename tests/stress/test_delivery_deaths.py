@@ -7,7 +7,7 @@ import pytest
 from processes import DeathByDeath
 
 from cortex_policy.core.model import Budget
-from cortex_policy.state.deliveries import Delivery
+from cortex_policy.state.counted_deliveries import Delivery
 from cortex_policy.state.ledger import Ledger
 
 pytestmark = pytest.mark.forks

@@ -15,9 +15,9 @@ from processes import ALLOWED, DENIED, UNKNOWN, answer, in_child, start
 
 from cortex_policy.state import boot_id, ledger, ledger_maintenance, ledger_ring, mapped_file
 from cortex_policy.state import ledger_ring as rings
+from cortex_policy.state.file_budgets import FileBudgets
 from cortex_policy.state.ledger import Ledger, open_or_make_budget_directory
 from cortex_policy.state.ledger_ring import WINDOW_TICKS, BudgetFileKey
-from cortex_policy.state.mapped_budgets import FileBudgets
 from cortex_policy.state.settings import find_state_directory
 from tests.support.damage import flip_byte
 

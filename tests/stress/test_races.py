@@ -19,17 +19,17 @@ from processes import ALLOWED, UNKNOWN, answer, ended, in_child, start
 from cortex_policy.core.model import StateError
 from cortex_policy.state import (
     boot_id,
+    file_budgets,
     ledger,
     ledger_directory,
     ledger_maintenance,
-    mapped_budgets,
     mapped_file,
     state_error,
 )
 from cortex_policy.state import ledger_ring as rings
+from cortex_policy.state.file_budgets import FileBudgets
 from cortex_policy.state.ledger import Ledger, open_or_make_budget_directory
 from cortex_policy.state.ledger_ring import WINDOW_TICKS, BudgetFileKey
-from cortex_policy.state.mapped_budgets import FileBudgets
 from cortex_policy.state.memory_budgets import MemoryBudgets
 from cortex_policy.state.settings import find_state_directory
 from tests.support.damage import flip_byte
@@ -257,7 +257,7 @@ def test_a_hit_that_was_taken_is_reported_as_taken(monkeypatch: pytest.MonkeyPat
             raise error
 
         with monkeypatch.context() as patch:
-            patch.setattr(mapped_budgets, "open_and_lock_budget_file", broken)
+            patch.setattr(file_budgets, "open_and_lock_budget_file", broken)
             assert FileBudgets(ROOT).hit("t", "a", 3) is True
     assert Ledger(ROOT, find_state_directory()).take("t", "a", 3).consumed == 0
 

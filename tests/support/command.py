@@ -134,7 +134,7 @@ def _run(words: list[str]) -> int:
 
     with patch.object(os, "_exit", end):
         try:
-            return main.run(words)
+            return main.run_command_line(words)
         except _Exit as error:
             return error.code
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from cortex_policy.core.decode import decode_json
+from cortex_policy.core.hooks.hook_rules import HookRules
 from cortex_policy.core.hooks.hooks_toml_problems import decode_rules
 from cortex_policy.core.hooks.payload import MAX_BYTES, ToolCall, read_tool_call
-from cortex_policy.core.hooks.questions import Ruling, apply_rules
-from cortex_policy.core.hooks.rules import HookRules
+from cortex_policy.core.hooks.ruling import Ruling, apply_rules
 
 PAYLOADS = sorted((Path(__file__).parent.parent / "documents" / "payloads").glob("*.json"))
 HOME = "/home/u"

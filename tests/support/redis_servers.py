@@ -18,7 +18,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from cortex_policy.core.budget_server import parse_budget_server
-from cortex_policy.state.shared_budgets.one_shot import SharedBudgets
+from cortex_policy.state.shared_budgets.one_shot_budgets import OneShotBudgets
 from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets
 
 SECRET = b"a secret that all hosts of the test share"
@@ -115,9 +115,9 @@ def fresh_name() -> str:
 
 def shared_budgets(
     url: str, state_dir: Path, name: str | None = None, *, timeout_ms: int = PATIENT_MS
-) -> SharedBudgets:
+) -> OneShotBudgets:
     """Return budgets as a one-shot process has them."""
-    return SharedBudgets(
+    return OneShotBudgets(
         parse_budget_server(url), name or fresh_name(), SECRET, state_dir=str(state_dir), timeout_ms=timeout_ms
     )
 

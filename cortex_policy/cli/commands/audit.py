@@ -49,12 +49,13 @@ def verify(
     $ cortex-policy audit verify audit.jsonl.1 audit.jsonl
     $ cortex-policy audit verify --expect "$HEAD"
     """
-    from cortex_policy.cli.output import audit as audit_output  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.audit_logs import choose_log_files  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.output import audit as audit_output  # noqa: PLC0415
     from cortex_policy.cli.output.progress import track_progress  # noqa: PLC0415
     from cortex_policy.manage.audit import verify as audit_verify  # noqa: PLC0415
     from cortex_policy.manage.audit.files import open_logs  # noqa: PLC0415
 
-    with open_logs(audit_output.given_or_configured_logs(logs)) as files:
+    with open_logs(choose_log_files(logs)) as files:
         result = audit_verify.verify_chain(files, expected, lambda lines: track_progress(lines, what="lines"))
     if json:
         print_json(audit_output.verification_to_json(result))
@@ -153,11 +154,11 @@ def _find_root_path(root: str | None) -> str | None:
 def _read_calls(
     logs: list[str] | None, call_filter: "CallFilter", counts: "ReadCounts"
 ) -> "Iterator[tuple[Event, bytes]]":
-    from cortex_policy.cli.output import audit as audit_output  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.audit_logs import choose_log_files  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.output.progress import track_progress  # noqa: PLC0415
     from cortex_policy.manage.audit import query  # noqa: PLC0415
     from cortex_policy.manage.audit.files import open_logs  # noqa: PLC0415
 
-    with open_logs(audit_output.given_or_configured_logs(logs)) as files:
+    with open_logs(choose_log_files(logs)) as files:
         lines = query.read_lines_of_open_logs(files, counts, lambda some: track_progress(some, what="lines"))
         yield from query.filter_calls(lines, call_filter, counts)

@@ -32,7 +32,7 @@ def tail(
     $ cortex-policy audit tail
     $ cortex-policy audit tail -n 0 --follow --json
     """
-    from cortex_policy.cli.output.audit import configured_log  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.audit_logs import find_own_configured_log  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.output.call_table import print_calls  # noqa: PLC0415
     from cortex_policy.manage.audit.query import CallFilter, filter_calls  # noqa: PLC0415
     from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
@@ -41,7 +41,7 @@ def tail(
 
     call_filter = CallFilter(root=find_root(root).path if root is not None else None)
     lines = tail_log(
-        log or configured_log(),
+        log or find_own_configured_log(),
         number if number is not None else DEFAULT_NUMBER,
         _wait_for_closed_pipe if follow else None,
     )

@@ -57,12 +57,13 @@ def replay(
     $ cortex-policy replay audit.jsonl.1.gz audit.jsonl --fail-on allow
     $ ssh host cat audit.jsonl | cortex-policy replay - --json
     """
-    from cortex_policy.cli.output import replay as replay_output  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.audit_logs import open_log_lines  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.output import replay as replay_output  # noqa: PLC0415
     from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
     from cortex_policy.manage.replay import replay as call_replay  # noqa: PLC0415
 
     policy_root, counts = find_inner_root(root), ReadCounts()
-    lines, start = replay_output.open_log_lines(policy_root, logs, since, counts)
+    lines, start = open_log_lines(policy_root, logs, since, counts)
     result = call_replay.replay(
         policy_root, lines, counts, call_replay.load_current_or_proposed_grants(policy_root, proposed), start
     )

@@ -11,7 +11,7 @@ from cortex_policy.cli.output.printing import budget_to_json, grant_to_json, pri
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import join_words_that_fit, message_line
 from cortex_policy.manage.budget_owner import BudgetOwner
-from cortex_policy.manage.budgets import BudgetStatus, GrantWithBudgets, grant_with_budgets
+from cortex_policy.manage.budgets import BudgetStatus, GrantWithBudgets, read_budgets_of_grant
 from cortex_policy.manage.global_denials import GlobalDenials, denials_to_json, find_global_denials, global_error_text
 from cortex_policy.state.local_times import localize_times
 
@@ -41,7 +41,7 @@ def show(
 
         print_grant_at_version(policy_root, grant_id, at, json=json)
         return
-    seen = grant_with_budgets(policy_root, grant_id)
+    seen = read_budgets_of_grant(policy_root, grant_id)
     file = f"{policy_root.tools_path}/{grant_id}.json"
     denials = find_global_denials(policy_root)
     if json:

@@ -1,4 +1,4 @@
-"""`status --watch`: draw an live_status on a terminal, print changes in a pipe."""
+"""`status --watch`: draw a live status on a terminal, print changes in a pipe."""
 
 import shutil
 from typing import TYPE_CHECKING

@@ -33,14 +33,14 @@ def suggest(
     $ cortex-policy suggest --since 24h
     $ cortex-policy suggest /var/log/cortex/audit.jsonl --grant git --json
     """
-    from cortex_policy.cli.output import replay  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.audit_logs import open_log_lines  # noqa: PLC0415 - no other command needs them
     from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
     from cortex_policy.manage.suggest import suggest as run  # noqa: PLC0415
 
     policy_root, counts = find_inner_root(root), ReadCounts()
     if grant_id is not None:
         check_grant_id(grant_id)
-    lines, start = replay.open_log_lines(policy_root, logs, since, counts)
+    lines, start = open_log_lines(policy_root, logs, since, counts)
     result = run(policy_root, lines, counts, start, grant_id)
     if json:
         print_json(_suggestions_to_json(result, counts))

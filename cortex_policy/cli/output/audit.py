@@ -1,6 +1,5 @@
 """Print calls of an audit log, the result of its verification, and statistics."""
 
-import os
 import shutil
 import sys
 from json import dumps, loads
@@ -10,13 +9,9 @@ import typer
 
 from cortex_policy.cli.output.bar_chart import bar_lines, utc_text
 from cortex_policy.cli.output.printing import print_table_or_tsv
-from cortex_policy.cli.output.replay import MAX_ARGS_SHOWN, find_configured_log, skipped_line_texts
-from cortex_policy.core.settings import USER, resolve_setting
+from cortex_policy.cli.output.replay import MAX_ARGS_SHOWN, skipped_line_texts
 from cortex_policy.core.text import count_with_noun, escape_json_output, escape_unprintable, message_line
-from cortex_policy.manage.audit.files import list_log_files
-from cortex_policy.manage.audit.reader import sort_logs_oldest_first
 from cortex_policy.state.local_times import localize_time
-from cortex_policy.state.settings import read_layers
 
 if TYPE_CHECKING:
     from cortex_policy.manage.audit.query import CallStats
@@ -25,24 +20,6 @@ if TYPE_CHECKING:
 
 COLUMNS = ("GRANT", "ACTION", "REASON", "CALLS")
 MAX_KINDS_SHOWN = 20  # on a terminal
-
-
-def given_or_configured_logs(logs: list[str] | None) -> list[str]:
-    """Return the named logs, or the configured one and its rotated files, oldest first."""
-    return sort_logs_oldest_first(logs) if logs else list_log_files(configured_log())
-
-
-def configured_log() -> str:
-    """Return the configured audit log; on a terminal, say if it is root's own: services have other users."""
-    log = find_configured_log(None)
-    if (
-        os.geteuid() == 0
-        and sys.stderr.isatty()
-        and resolve_setting(read_layers(None), "audit.file").effective.place == USER
-    ):
-        other = "see another user's with `sudo -u USER cortex-policy audit show`"
-        typer.echo(message_line(f"note: `{log}` is the log of root's own calls; {other}"), err=True)
-    return log
 
 
 def call_line(event: "Event") -> str:

@@ -4,7 +4,7 @@ import os
 
 from cortex_policy.cli.streams import is_colour_wanted
 from cortex_policy.core.model import UsageError
-from cortex_policy.manage.explain import explain_call
+from cortex_policy.manage.explain import explain_outcome
 from cortex_policy.render import RenderedCall, render_outcome
 from cortex_policy.render_explanation import explanation_json_line, explanation_text
 
@@ -18,7 +18,7 @@ def render_explanation(outcome: "CallOutcome") -> RenderedCall:
     code, call = outcome.exit_code, outcome.call
     if outcome.is_silent or isinstance(outcome.error, UsageError):
         return render_outcome(outcome)
-    explained = explain_call(outcome)
+    explained = explain_outcome(outcome)
     if call.json:
         return RenderedCall(code, explanation_json_line(outcome, explained) + "\n")
     is_out = call.command == "explain" or bool(outcome.decision)

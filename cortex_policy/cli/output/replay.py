@@ -1,18 +1,12 @@
-"""What `replay` and `suggest` share: reading logs with progress, and printing calls."""
+"""What `replay` and `suggest` share: printing calls and counts of skipped lines."""
 
 import json
-from time import time
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from cortex_policy.cli.output.printing import print_hints, print_table_or_tsv
-from cortex_policy.cli.output.progress import track_progress
-from cortex_policy.core.model import UsageError
 from cortex_policy.core.text import count_with_noun, message_line
-from cortex_policy.manage.audit.files import list_log_files
-from cortex_policy.manage.audit.reader import ReadCounts, parse_since, read_lines_of_logs
-from cortex_policy.state.settings import read_setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,29 +14,9 @@ if TYPE_CHECKING:
     from cortex_policy.cli.options import TableFormat
     from cortex_policy.manage.replay.past_call import CallExample
     from cortex_policy.manage.replay.replay import Flip, ReplayResult
-    from cortex_policy.state import Root
 
 COLUMNS = ("ANSWER", "GRANT", "REASON", "CALLS", "FOR EXAMPLE")
 MAX_ARGS_SHOWN = 100  # characters of the arguments of an example
-
-
-def open_log_lines(
-    root: "Root", logs: list[str] | None, when: str | None, counts: ReadCounts
-) -> "tuple[Iterator[bytes], float]":
-    """Return the lines of the named logs, or of the configured one and its rotated files, and the start time."""
-    start = parse_since(when, time()) if when is not None else float("-inf")
-    names = logs or list_log_files(find_configured_log(root))
-    return track_progress(read_lines_of_logs(names, counts), what="lines"), start
-
-
-def find_configured_log(root: "Root | None") -> str:
-    """Return the configured audit log; raise UsageError if there is none."""
-    named = read_setting("audit.file", root.path if root is not None else None)
-    if isinstance(named, str):
-        return named
-    user = "the user whose log it is, as in `sudo -u USER cortex-policy audit show`,"
-    hint = f"name one, run this as {user} or set one with `cortex-policy config set audit.file FILE`"
-    raise UsageError("no audit log is configured", hint)
 
 
 def print_replay(result: "ReplayResult", output: "TableFormat | None" = None) -> None:

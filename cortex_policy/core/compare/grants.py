@@ -22,7 +22,7 @@ from cortex_policy.core.compare.verdicts import (
 from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.core.engine import DEFAULTS, normalize_scope
 from cortex_policy.core.model import Grant, Settings
-from cortex_policy.core.scope_prefix import index_of_scopes
+from cortex_policy.core.scopes import index_of_scopes
 from cortex_policy.core.text import count_with_noun
 
 

@@ -6,8 +6,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from cortex_policy.core.hooks.hook_rules import HookRules
     from cortex_policy.core.hooks.payload import ToolCall
-    from cortex_policy.core.hooks.rules import HookRules
 
 # our own list of tools that only read: they may read what is guarded, but no secrets
 READERS = frozenset((
@@ -49,12 +49,12 @@ def guarded_path_denial_text(path: str, call: "ToolCall", rules: "HookRules") ->
     parts = _components(collapse_path(path))
     is_reader = call.tool in READERS and not call.mcp
     if is_reader:
-        return guarded_name_text((_SECRET,)) if _SECRET in parts else ""
+        return format_guarded_name_denial((_SECRET,)) if _SECRET in parts else ""
     found = guarded_components(parts) or (tuple(parts[-1:]) if parts and parts[-1] in HOLDERS else ())
     if found:
-        return guarded_name_text(found)
+        return format_guarded_name_denial(found)
     is_listed = any(_is_at_or_below(parts, _components(collapse_path(file))) for file in rules.guard)
-    return guarded_name_text(("",)) if is_listed else ""
+    return format_guarded_name_denial(("",)) if is_listed else ""
 
 
 def secret_pattern_denial_text(pattern: str) -> str:
@@ -62,7 +62,7 @@ def secret_pattern_denial_text(pattern: str) -> str:
     for part in fold_path(pattern).translate(_PARTS_OF_PATTERN).split("/"):
         start = part[: min((at for at in map(part.find, "*?[") if at >= 0), default=len(part))]
         if part == _SECRET or (start != part and len(start) > 1 and _SECRET.startswith(start)):
-            return guarded_name_text((_SECRET,))
+            return format_guarded_name_denial((_SECRET,))
     return ""
 
 
@@ -83,9 +83,9 @@ def command_word_denial_text(command: str, directories: "Sequence[str]", rules: 
         parts = [part for part in word.split("/") if part not in ("", ".")]
         for spelled in (parts, _components(collapse_path(shown)), *(holder + parts for holder in holders)):
             if found := guarded_components(spelled):
-                return guarded_name_text(found)
+                return format_guarded_name_denial(found)
         if shown.startswith("/") and any(_is_at_or_below(_components(collapse_path(shown)), file) for file in listed):
-            return guarded_name_text(("",))
+            return format_guarded_name_denial(("",))
     return ""
 
 
@@ -178,7 +178,7 @@ def guarded_components(parts: list[str]) -> tuple[str, ...]:
     return ()
 
 
-def guarded_name_text(found: tuple[str, ...]) -> str:
+def format_guarded_name_denial(found: tuple[str, ...]) -> str:
     """Return why a name is guarded, by its components; `('',)` is one that `guard` lists."""
     name = "/".join(found)
     if name == _SECRET:

@@ -2,7 +2,13 @@
 
 from cortex_policy.core.hooks import InputError
 from cortex_policy.core.hooks.globs import brace_alternatives
-from cortex_policy.core.hooks.guarded_files import HOLDERS, PLACES, fold_path, guarded_components, guarded_name_text
+from cortex_policy.core.hooks.guarded_files import (
+    HOLDERS,
+    PLACES,
+    fold_path,
+    format_guarded_name_denial,
+    guarded_components,
+)
 from cortex_policy.core.hooks.shell_input import ShellSyntaxError
 from cortex_policy.core.hooks.shell_syntax import simple_commands
 
@@ -38,9 +44,9 @@ def _denial(command: "SimpleCommand") -> str:
         for text in _alternatives(word.pattern) if has_wildcard else (word.text,):
             parts = [part for part in fold_path(text).split("/") if part not in ("", ".")]
             if found := guarded_components(parts) or (_matched_name(parts) if has_wildcard else ()):
-                return guarded_name_text(found)
+                return format_guarded_name_denial(found)
             if not is_looking and parts and any(_may_match(parts[-1], name) for name in HOLDERS):
-                return guarded_name_text((parts[-1],))
+                return format_guarded_name_denial((parts[-1],))
     return ""
 
 

@@ -7,7 +7,7 @@ from cortex_policy.core.toml import decode_toml
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.core.hooks.rules import HookRules
+    from cortex_policy.core.hooks.hook_rules import HookRules
 
 
 def decode_hooks_toml(data: bytes) -> "HookRules":

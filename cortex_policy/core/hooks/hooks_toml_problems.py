@@ -15,9 +15,9 @@ from cortex_policy.core.hooks import (
     TEXT_KEYS,
     TOOL_ACTION,
 )
+from cortex_policy.core.hooks.hook_rules import HookRules, rules_from_document
 from cortex_policy.core.hooks.inputs import label_has_member, parse_label
 from cortex_policy.core.hooks.payload import AGENTS
-from cortex_policy.core.hooks.rules import HookRules, rules_from_document
 from cortex_policy.core.path_arguments import NEVER, path_condition_of_name
 
 TYPE_CHECKING = False

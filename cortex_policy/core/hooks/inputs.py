@@ -8,8 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cortex_policy.core.hooks.hook_rules import HookRule, HookRules
     from cortex_policy.core.hooks.payload import ToolCall
-    from cortex_policy.core.hooks.rules import HookRule, HookRules
 
     Inputs = dict[str, object]
     PathValue = tuple[str, str]

@@ -18,30 +18,30 @@ from cortex_policy.core.text import elide_middle, join_words_that_fit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.core.hooks.questions import GrantQuestion
+    from cortex_policy.core.hooks.ruling import GrantCheck
     from cortex_policy.core.model import CortexPolicyError, Decision, Grant
 
 _MAX_WORDS_BYTES = 600  # of one list
 _BROKEN = "Nothing can be allowed until a human has fixed it. Do not try again; tell the user."
 
 
-def grant_denial_text(question: "GrantQuestion", grant: "Grant", decision: "Decision") -> str:
+def grant_denial_text(check: "GrantCheck", grant: "Grant", decision: "Decision") -> str:
     """Return why a grant denied a call."""
-    return f"{_question_text(question)}: {_denial_text(question, grant, decision)}"
+    return f"{_check_text(check)}: {_denial_text(check, grant, decision)}"
 
 
-def _question_text(question: "GrantQuestion") -> str:
-    action = elide_middle(question.action, 200)
-    return f"denied by rule {question.rule}, which asks grant `{question.grant}` for `{action}`"
+def _check_text(check: "GrantCheck") -> str:
+    action = elide_middle(check.action, 200)
+    return f"denied by rule {check.rule}, which asks grant `{check.grant}` for `{action}`"
 
 
-def _denial_text(question: "GrantQuestion", grant: "Grant", decision: "Decision") -> str:
+def _denial_text(check: "GrantCheck", grant: "Grant", decision: "Decision") -> str:
     if decision.reason is ACTION_NOT_ALLOWED:
         return f"the grant allows only {_list_in_backticks(grant.actions)}. {ASK}"
     if decision.reason is ARGUMENT_NOT_ALLOWED:
         return f"{text_without_policy_paths(decision.detail) or 'an argument is not allowed'}. {CHANGE}"
     if decision.reason is PATH_OUTSIDE_SCOPE:
-        return _call_paths_text(question, grant, decision.detail)
+        return _call_paths_text(check, grant, decision.detail)
     if decision.reason is APPROVAL_REQUIRED:
         return _approval_text(decision)
     if decision.reason is RATE_LIMITED:
@@ -49,18 +49,18 @@ def _denial_text(question: "GrantQuestion", grant: "Grant", decision: "Decision"
     return f"{decision.reason.message}. {ASK}"
 
 
-def _call_paths_text(question: "GrantQuestion", grant: "Grant", detail: str) -> str:
+def _call_paths_text(check: "GrantCheck", grant: "Grant", detail: str) -> str:
     why = text_without_policy_paths(detail)
     if why == POLICY_SENTENCE:
         return f"{why}. {ASK}"
-    return " ".join(filter(None, (f"{why or 'a path is not allowed'}.", _allowed_paths_text(question, grant), CHANGE)))
+    return " ".join(filter(None, (f"{why or 'a path is not allowed'}.", _allowed_paths_text(check, grant), CHANGE)))
 
 
-def _allowed_paths_text(question: "GrantQuestion", grant: "Grant") -> str:
+def _allowed_paths_text(check: "GrantCheck", grant: "Grant") -> str:
     """Return the sentence about the paths that a call may name."""
     if grant.fs_scope:
         return f"Paths are allowed only in {_list_in_backticks(grant.fs_scope)}, below the root of the project."
-    return "Paths are allowed only below the root of the project." if question.within_root else ""
+    return "Paths are allowed only below the root of the project." if check.within_root else ""
 
 
 def _approval_text(decision: "Decision") -> str:

@@ -5,8 +5,8 @@ from cortex_policy.core.text import elide_middle, join_words_that_fit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from cortex_policy.core.hooks.hook_rules import HookRules
     from cortex_policy.core.hooks.payload import ToolCall
-    from cortex_policy.core.hooks.rules import HookRules
 
 _MAX_WHY_BYTES = 600
 _MAX_TOOLS_BYTES = 400

@@ -1,6 +1,6 @@
 """What a shell command may not be: a shell that stays open, or our own program where it changes something."""
 
-from cortex_policy.core.hooks.open_shells import opens_shell
+from cortex_policy.core.hooks.interactive_shells import starts_interactive_shell
 from cortex_policy.core.hooks.shell_input import ShellSyntaxError
 from cortex_policy.core.hooks.shell_syntax import simple_commands
 
@@ -39,7 +39,7 @@ def shell_command_denial_text(command: str) -> str:
 
 def _open_shell_denial_text(command: str) -> str:
     try:
-        if opens_shell(command):
+        if starts_interactive_shell(command):
             return (
                 "the command starts a shell, an interpreter or another program that takes commands, and no hook would"
                 " see what that reads; give it a script, a command or a file, and put quotes around variables"

@@ -69,7 +69,7 @@ class EventReceiver:
         if connection is not None:
             connection.close()
 
-    def reset_after_fork(self) -> None:
+    def make_usable_after_fork(self) -> None:
         """Leave the connection to the parent; what a thread of it reads from may be locked, and is not closed."""
         connection, self._connection = self._connection, None
         if connection is not None and connection.sock is not None:

@@ -57,13 +57,13 @@ class SenderThread:
         if thread is not None and thread is not threading.current_thread():
             thread.join(seconds)
 
-    def reset_after_fork(self) -> None:
+    def make_usable_after_fork(self) -> None:
         """Forget the thread of the parent, and close what it had open: a shared descriptor would share its lock."""
         self._forget_thread()
         readers, self._readers = self._readers, set()
         for reader in readers:
-            reader.reset_after_fork()
-        self._receiver.reset_after_fork()
+            reader.make_usable_after_fork()
+        self._receiver.make_usable_after_fork()
 
     def _forget_thread(self) -> None:
         self._thread: threading.Thread | None = None

@@ -82,7 +82,7 @@ class EventSpool:
             with self._turn:
                 self._close_files()
 
-    def reset_after_fork(self) -> None:
+    def make_usable_after_fork(self) -> None:
         """Start over in a child of a fork: a shared descriptor would share its lock."""
         self._turn, self._writer = allocate_lock(), 0
         self._close_files()

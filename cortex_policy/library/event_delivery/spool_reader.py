@@ -50,9 +50,9 @@ class SpoolReader:
     def close(self) -> None:
         """Give up the lock, and close everything."""
         self.cursor.unlock()
-        self.reset_after_fork()
+        self.make_usable_after_fork()
 
-    def reset_after_fork(self) -> None:
+    def make_usable_after_fork(self) -> None:
         """Close everything in a child of a fork; its parent keeps the lock."""
         self.cursor.close()
         directory, self.directory = self.directory, _NONE

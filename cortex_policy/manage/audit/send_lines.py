@@ -6,7 +6,7 @@ from functools import partial
 from gzip import BadGzipFile
 from hashlib import sha256
 
-from cortex_policy.core.audit_chain import digest_in_follows, digest_of_line, part_in_digest
+from cortex_policy.core.audit_chain import digest_of_line, hashed_bytes, parse_follows_digest
 from cortex_policy.library.event_delivery.cursor import Position, position_behind
 from cortex_policy.library.event_delivery.read_lines import MAX_LINE_BYTES, read_complete_lines
 from cortex_policy.manage.audit.files import list_log_files, open_logs
@@ -145,4 +145,4 @@ def _digest_before(log: "BinaryIO") -> str:
         first = _reader_of(log)(MAX_LINE_BYTES, 0).partition(b"\n")[0]
     except _NO_MORE:
         return ""
-    return digest_in_follows(part_in_digest(first)) or ""
+    return parse_follows_digest(hashed_bytes(first)) or ""

@@ -8,9 +8,9 @@ from cortex_policy.core import Value
 from cortex_policy.core.audit_chain import (
     DIGITS,
     PREFIX,
-    digest_in_follows,
     digest_of_line,
-    part_in_digest,
+    hashed_bytes,
+    parse_follows_digest,
 )
 from cortex_policy.core.model import UsageError
 from cortex_policy.manage.audit.line_kinds import EVENT, OTHER, TORN, kind_of_unchained_line, torn_line_problem_text
@@ -121,7 +121,7 @@ class _ChainVerifier:
         if not digest:
             self._set_line_aside(line)
             return
-        part = part_in_digest(text)
+        part = hashed_bytes(text)
         self._chained += 1
         if not self._before or not self._continues_chain(part, digest):
             self._start_chain_or_note_break(part, digest)
@@ -209,7 +209,7 @@ class _ChainVerifier:
 
     def _start_chain_or_note_break(self, part: bytes, digest: str) -> None:
         """Check a line that does not continue the chain: it starts a new chain, or is a break."""
-        follows, first = digest_in_follows(part), self._aside[0][0] if self._aside else self._number
+        follows, first = parse_follows_digest(part), self._aside[0][0] if self._aside else self._number
         if follows is None:
             self._add_break(first, self._number, _BROKEN if self._before else "goes on from lines that are missing")
         elif sha256(part).hexdigest() != digest:

@@ -19,7 +19,7 @@ from cortex_policy.core.model import (
     Request,
 )
 from cortex_policy.core.path_arguments import may_be_path_argument
-from cortex_policy.core.scope_prefix import PathIndex
+from cortex_policy.core.path_index import PathIndex
 from cortex_policy.manage.cases.boundary_values import (
     is_bound_too_large,
     keywords_that_deny_alone,

@@ -6,10 +6,10 @@ from cortex_policy.core import Value, shorten_message
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
 from cortex_policy.core.engine import decide_rate, denial_before_rate
 from cortex_policy.core.explanation import explain
+from cortex_policy.core.explanation_steps import DENIED_BY, DENIES, RuleStep
 from cortex_policy.core.model import ALLOWED, Budget, Decision, Grant, Reason, Request
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.path_arguments import path_arguments
-from cortex_policy.core.rule_steps import DENIED_BY, DENIES, RuleStep
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.manage.cases.coverage import PassedCase, measure_coverage
 from cortex_policy.manage.cases.model import NANOSECONDS, Case, CaseFile, CaseFileProblem
@@ -197,7 +197,7 @@ class _CaseRunner:
         if not denying and not expected:
             return None
         step = (denying or expected)[0]
-        hide = self._root.hide_path
+        hide = self._root.mask_path
         seen = RuleStep(step.rule, step.verdict, hide(step.message), step.pointer, step.line)
         return FailureReason(seen, self._subject.file, hide(report.nearest))
 

@@ -87,7 +87,7 @@ class Sandbox(Value):
         """Return the directory that relative paths of a case start from."""
         return os.path.realpath(f"{self.path}/{cwd}") if cwd else self.path
 
-    def hide_path(self, text: str) -> str:
+    def mask_path(self, text: str) -> str:
         """Return a text without the path of the sandbox."""
         return text.replace(self.path, ROOT_PLACEHOLDER).replace(os.path.dirname(self.path), f"{ROOT_PLACEHOLDER}/..")
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from cortex_policy.core import Value
 from cortex_policy.core.compare.grants import GrantComparison, compare_grants
-from cortex_policy.core.compare.hooks import compare_hook_rules
+from cortex_policy.core.compare.hook_rules import compare_hook_rules
 from cortex_policy.core.compare.verdicts import SAME, combine_verdicts
 from cortex_policy.core.decode import HOOKS, MAX_BYTES, decode_grant
 from cortex_policy.core.engine import DEFAULTS
@@ -23,7 +23,7 @@ from cortex_policy.state.policy_files import check_policy_name, raise_file_not_f
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.core.hooks.rules import HookRules
+    from cortex_policy.core.hooks.hook_rules import HookRules
     from cortex_policy.manage.diff.git_revisions import TextOrError
     from cortex_policy.manage.listing import Track
 

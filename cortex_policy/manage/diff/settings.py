@@ -8,7 +8,7 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.core.settings import LOCKED, PROJECT, SETTINGS, SHARE, SYSTEM, USER, Layer, resolve_setting
 from cortex_policy.manage.diff.git_revisions import NoCommitsError, settings_text_at_revision
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.settings import MAX_BYTES, NAME, decode_layer, read_settings_file, settings_file
+from cortex_policy.state.settings import MAX_BYTES, NAME, decode_layer, read_settings_bytes, settings_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def _higher_layers(place: str) -> "Iterator[Layer]":
         return
     system = Layer(SYSTEM, {}, {})
     with suppress(GrantError):  # an invalid system file locks nothing that is known
-        data = read_settings_file(SYSTEM)
+        data = read_settings_bytes(SYSTEM)
         system = system if data is None else decode_layer(SYSTEM, settings_file(SYSTEM, None), data)
     # the project applies to every user, who may override the system's values unless they are locked
     names = system.values if place == USER else system.locked

@@ -4,13 +4,13 @@ from contextlib import contextmanager
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import GrantError
+from cortex_policy.manage.editing.grant_bytes import edit_grant_bytes, validate_and_format_grant
 from cortex_policy.manage.editing.grant_ids import (
     check_new_id_syntax,
     existing_grant_error,
     given_ids_or_all,
     missing_grant_error,
 )
-from cortex_policy.manage.editing.new_bytes import edit_grant_bytes, format_grant_bytes
 from cortex_policy.manage.editing.results import FormatResult, WriteResult, preview_change
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.editing.validity import require_valid_text
@@ -78,7 +78,7 @@ def plan_rename(files: "GrantFiles", grant_id: str, other: str) -> Plan:
 def plan_format(files: "GrantFiles", grant_id: str) -> Plan:
     """Plan to write a grant in canonical layout; `fmt --check` reports the layout of one that no write may change."""
     old = _read_existing_grant(files, grant_id)
-    new = format_grant_bytes(files.root, grant_id, old)
+    new = validate_and_format_grant(files.root, grant_id, old)
     return Plan(grant_id, old, new, preview_change(files.root, grant_id, old, new))
 
 

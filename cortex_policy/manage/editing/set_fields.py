@@ -10,7 +10,7 @@ from cortex_policy.core.json_edit import append_items, insert_member, remove_ite
 from cortex_policy.core.json_text import canonical_json
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import Grant, Rate, UsageError
-from cortex_policy.core.scope_prefix import suggest_scope_prefix
+from cortex_policy.core.scopes import suggest_scope_prefix
 from cortex_policy.core.text import did_you_mean, join_words_that_fit
 
 TYPE_CHECKING = False

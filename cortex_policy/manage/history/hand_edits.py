@@ -11,7 +11,7 @@ from cortex_policy.manage.diff.grants import (
     read_policy_and_warnings,
     to_grant_version,
 )
-from cortex_policy.manage.history.texts import find_texts_by_digest
+from cortex_policy.manage.history.texts_by_digest import find_texts_by_digest
 from cortex_policy.manage.unsafe_files import summarize_faults
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps

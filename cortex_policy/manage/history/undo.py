@@ -8,7 +8,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.editing.results import WriteResult
 from cortex_policy.manage.history.hand_edits import HandEdit, find_hand_edits
-from cortex_policy.manage.history.texts import find_texts_by_digest
+from cortex_policy.manage.history.texts_by_digest import find_texts_by_digest
 from cortex_policy.manage.history.undo_steps import UndoStep, join_renames
 from cortex_policy.manage.history.writes import (
     entries_since,

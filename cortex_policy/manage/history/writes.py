@@ -4,7 +4,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import GrantDiff, compare_grant_bytes
-from cortex_policy.manage.history.texts import find_texts_by_digest
+from cortex_policy.manage.history.texts_by_digest import find_texts_by_digest
 from cortex_policy.manage.transaction.record import is_valid_text
 from cortex_policy.state import Root, history, history_trust
 from cortex_policy.state import stamp as stamps

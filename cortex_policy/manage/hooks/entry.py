@@ -7,7 +7,7 @@ import sysconfig
 from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.operator_commands import quote_word
-from cortex_policy.manage.hooks.switches import HOOK_NAME
+from cortex_policy.manage.hooks.disabling_settings import HOOK_NAME
 from cortex_policy.manage.hooks.targets import AGENT_FILES, MANAGED, PROJECT, HookTarget
 from cortex_policy.manage.hooks.watchdog import watchdog_command, watchdog_words
 from cortex_policy.state import home_directory, sha256_hex

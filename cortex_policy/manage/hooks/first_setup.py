@@ -11,7 +11,7 @@ from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.core.model import CortexPolicyError, Grant, Rate
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.privilege_escalation import find_privilege_escalations
-from cortex_policy.core.scope_prefix import normalize_scope_cached
+from cortex_policy.core.scopes import normalize_scope_cached
 from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.editing.results import WriteResult, preview_change
 from cortex_policy.manage.hooks.first_rules import first_grant_texts, first_rules_text

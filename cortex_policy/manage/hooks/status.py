@@ -9,6 +9,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import join_words_that_fit
 from cortex_policy.manage.hooks import codex_trust, requirements_edit
 from cortex_policy.manage.hooks.copilot_trust import is_trusted_folder
+from cortex_policy.manage.hooks.disabling_settings import SettingsDocument, find_disabling_settings
 from cortex_policy.manage.hooks.entry import PROJECT_VARIABLE, hook_entry
 from cortex_policy.manage.hooks.handler_line import read_hook_command
 from cortex_policy.manage.hooks.handlers import HandlerPlace, list_all_handlers
@@ -17,7 +18,6 @@ from cortex_policy.manage.hooks.installed_lines import ParsedHookCommand, read_h
 from cortex_policy.manage.hooks.jsonc import BOM, parse_jsonc
 from cortex_policy.manage.hooks.settings_files import read_agent_settings
 from cortex_policy.manage.hooks.sources import settings_files_by_level
-from cortex_policy.manage.hooks.switches import SettingsDocument, off_switch_texts
 from cortex_policy.manage.hooks.targets import AGENT_FILES, MANAGED, PROJECT, HookTarget, agent_directory
 
 TYPE_CHECKING = False
@@ -132,7 +132,7 @@ def _problem_sentences(
     agent: str, hooks: tuple[InstalledHook, ...], documents: list[SettingsDocument]
 ) -> "Iterator[str]":
     title = AGENT_FILES[agent].title
-    yield from off_switch_texts(agent, {hook.level for hook in hooks}, documents)
+    yield from find_disabling_settings(agent, {hook.level for hook in hooks}, documents)
     for hook in hooks:
         if hook.trust and hook.trust != codex_trust.TRUSTED:
             yield f"{title} skips the line in `{hook.file}`: it is {hook.trust}; {_TRUST_IT[agent]}"

@@ -91,7 +91,7 @@ class HookConfiguration(Value):
     block: str
 
 
-def hooks_manifest() -> str:
+def make_pre_commit_manifest() -> str:
     """Return the text of `.pre-commit-hooks.yaml`."""
     return "\n".join(line for hook in HOOKS for line in _manifest_lines(hook))
 

@@ -7,9 +7,14 @@ from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
 from cortex_policy.core.engine import find_matching_scope, path_syntax_problem_text
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Reason, Settings
+from cortex_policy.manage.replay.decision_without_rate import (
+    UndecidedReason,
+    UnknowableReason,
+    denial_without_rate,
+    has_full_args,
+)
 from cortex_policy.manage.replay.rate import RateReplay
 from cortex_policy.manage.replay.relevant_grant import GrantParts
-from cortex_policy.manage.replay.rules import UndecidedReason, UnknowableReason, denial_without_rate, has_full_args
 from cortex_policy.state.ledger_ring import budget_key
 
 TYPE_CHECKING = False

@@ -8,6 +8,7 @@ from cortex_policy.core.path_arguments import collapse_path, may_be_path_argumen
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.core.text import MAX_MESSAGE_BYTES
 from cortex_policy.manage.replay.call_replayer import MAX_CACHED, TOO_SLOW, CallReplayer, decision_key
+from cortex_policy.manage.replay.decision_without_rate import has_full_args, is_undecidable_by_any_log
 from cortex_policy.manage.replay.missing_permissions import (
     MAX_SCOPES,
     ArgumentChange,
@@ -19,7 +20,6 @@ from cortex_policy.manage.replay.missing_permissions import (
 )
 from cortex_policy.manage.replay.past_call import PastCall, to_past_call
 from cortex_policy.manage.replay.rate import add_hits, cost_in_event, drop_expired_hits, takes_no_hit
-from cortex_policy.manage.replay.rules import has_full_args, is_undecidable_by_any_log
 from cortex_policy.state.grants import is_grant_id
 from cortex_policy.state.ledger_ring import budget_key
 
@@ -75,7 +75,7 @@ class DeniedGroup:
         self.argument_changes: dict[tuple[str, str], list[object]] = {}
         self.windows: dict[str, HitWindow] = {}
 
-    def add_permissions(self, permissions: MissingPermissions) -> bool:
+    def note_missing_permissions(self, permissions: MissingPermissions) -> bool:
         """Add what one more call lacks; return False if it is too much to list."""
         if len(self.actions) <= MAX_TYPED:  # with more it is not suggested
             self.actions |= dict.fromkeys(permissions.actions)
@@ -164,7 +164,7 @@ class DenialGrouper:
             return
         declared = tuple((one.name, one.keyword) for one in missing.arguments)
         group = self._find_or_add_group(data, (missing.actions, bool(missing.scopes), declared))
-        if group is not None and group.add_permissions(missing):
+        if group is not None and group.note_missing_permissions(missing):
             self._count_call(group, at, data, self._window_of_action(grant.tool, data["action"]), grant.rate.per_minute)
 
     def _count_call(self, group: DeniedGroup, at: float, data: "dict[str, Any]", base: HitWindow, limit: int) -> None:
@@ -189,7 +189,7 @@ class DenialGrouper:
         elif len(data["action"]) > MAX_TYPED:
             self._mark_unfixable(data, UNTYPABLE)
         elif (group := self._find_or_add_group(data, (NO_GRANT, bool(scopes)))) is not None:
-            group.add_permissions(MissingPermissions((data["action"],), scopes))
+            group.note_missing_permissions(MissingPermissions((data["action"],), scopes))
             self._count_call(group, at, data, HitWindow(), 1 << 62)
 
     def _window_of_action(self, tool: str, action: str) -> HitWindow:

@@ -13,7 +13,7 @@ from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.audit.files import list_log_files
 from cortex_policy.manage.audit.reader import ReadCounts, decode_grant_calls, pause_garbage_collector, read_last_lines
 from cortex_policy.manage.replay.call_replayer import CallReplayer
-from cortex_policy.manage.replay.rules import UndecidedReason
+from cortex_policy.manage.replay.decision_without_rate import UndecidedReason
 from cortex_policy.state.audit_rotated_names import uncompressed_name
 from cortex_policy.state.enforcement import effective_settings
 from cortex_policy.state.settings import read_setting

@@ -14,8 +14,13 @@ from cortex_policy.core.model import (
     ResolvedPath,
 )
 from cortex_policy.core.path_arguments import path_arguments
-from cortex_policy.core.scope_prefix import PathIndex
-from cortex_policy.manage.replay.rules import UndecidedReason, denial_without_rate, has_full_args, paths_in_event
+from cortex_policy.core.path_index import PathIndex
+from cortex_policy.manage.replay.decision_without_rate import (
+    UndecidedReason,
+    denial_without_rate,
+    has_full_args,
+    paths_in_event,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from marshal import dumps
 from typing import NamedTuple
 
 from cortex_policy.core import Value, shorten_message
-from cortex_policy.manage.replay.rules import has_full_args
+from cortex_policy.manage.replay.decision_without_rate import has_full_args
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

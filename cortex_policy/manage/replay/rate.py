@@ -19,7 +19,7 @@ from itertools import count, takewhile
 
 from cortex_policy.core.model import ALLOWED, RATE_LIMITED, Reason
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
-from cortex_policy.manage.replay.rules import UndecidedReason, UnknowableReason
+from cortex_policy.manage.replay.decision_without_rate import UndecidedReason, UnknowableReason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 from cortex_policy.core.engine import normalize_scope
 from cortex_policy.core.model import Grant
-from cortex_policy.core.scope_prefix import index_of_scopes
-from cortex_policy.manage.replay.rules import paths_in_event
+from cortex_policy.core.scopes import index_of_scopes
+from cortex_policy.manage.replay.decision_without_rate import paths_in_event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

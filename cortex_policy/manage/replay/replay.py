@@ -9,8 +9,8 @@ from cortex_policy.manage.audit.reader import ReadCounts, decode_grant_calls, pa
 from cortex_policy.manage.diff.git_revisions import grant_texts_at_revision
 from cortex_policy.manage.diff.grants import read_grant_file, read_grants_and_warnings
 from cortex_policy.manage.replay.call_replayer import CallReplayer
+from cortex_policy.manage.replay.decision_without_rate import FULL_ARGS_HINT, UndecidedReason, is_undecidable_by_any_log
 from cortex_policy.manage.replay.past_call import CallExample, PastCall, to_example, to_past_call
-from cortex_policy.manage.replay.rules import FULL_ARGS_HINT, UndecidedReason, is_undecidable_by_any_log
 from cortex_policy.state import Root
 from cortex_policy.state.enforcement import effective_settings
 from cortex_policy.state.grants import find_root, may_hold_policy

@@ -12,7 +12,7 @@ from cortex_policy.manage.settings.write import (
     find_widening,
     replace_settings_text,
 )
-from cortex_policy.state.settings import MAX_BYTES, read_settings_file
+from cortex_policy.state.settings import MAX_BYTES, read_settings_bytes
 from cortex_policy.state.writer_lock import LockWait
 
 TYPE_CHECKING = False
@@ -37,7 +37,7 @@ class _EditedSettings:
 
     def __init__(self, target: SettingsFile, lock_wait: LockWait, screen: "EditorUI") -> None:
         self._target, self._lock_wait, self._screen = target, lock_wait, screen
-        self._existing = read_settings_file(target.place, target.root_path)
+        self._existing = read_settings_bytes(target.place, target.root_path)
         self.path: str = target.file
         self.original: bytes = self._existing or b""
 

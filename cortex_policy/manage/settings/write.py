@@ -15,7 +15,7 @@ from cortex_policy.core.settings import (
     SYSTEM,
     USER,
     Setting,
-    setting_value_or_text,
+    parse_setting_or_text,
 )
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.grants import settings_as_grant_diff
@@ -36,8 +36,8 @@ from cortex_policy.state.settings import (
     NAME,
     decode_layer,
     open_settings_directory,
-    read_settings_file,
-    read_settings_in_directory,
+    read_settings_bytes,
+    read_settings_bytes_in_directory,
     settings_directory_of,
     settings_file,
 )
@@ -96,7 +96,7 @@ def set_value(
     _check_place(target, setting)
     if setting.kind == SUPPRESSIONS:
         raise UsageError(f"`{name}` is not a single value", f"use `cortex-policy config edit --{PROJECT}`")
-    value = setting_value_or_text(setting, text)
+    value = parse_setting_or_text(setting, text)
     if not setting.accepts(value):
         raise UsageError(f"`{name}` cannot be {quote_value(text)}", f"it must be {setting.expected}")
     for code in value if setting.kind == CODES and isinstance(value, list) else ():
@@ -109,7 +109,7 @@ def unset_value(
 ) -> SettingsWrite:
     """Remove a setting. Ask for consent if that may allow more than before."""
     _check_place(target, find_setting(name))
-    if read_settings_file(target.place, target.root_path) is None:
+    if read_settings_bytes(target.place, target.root_path) is None:
         return SettingsWrite(is_changed=False)
     return _rewrite_setting(target, name, UNSET, show_and_ask, lock_wait)
 
@@ -151,7 +151,7 @@ def _rewrite_setting(
     target: SettingsFile, name: str, value: object, show_and_ask: "ShowAndAsk", lock_wait: LockWait
 ) -> SettingsWrite:
     with _lock_directory(target, lock_wait) as locked:
-        original = read_settings_file(target.place, target.root_path)
+        original = read_settings_bytes(target.place, target.root_path)
         after = _edit_text(target, original or b"", name, value)
         if after == (original or b""):
             return SettingsWrite(is_changed=False)
@@ -203,7 +203,7 @@ def _replace_locked_text(
 
 def _current_text(target: SettingsFile, directory: int) -> bytes | None:
     try:
-        return read_settings_in_directory(target.place, target.file, directory)
+        return read_settings_bytes_in_directory(target.place, target.file, directory)
     except FileNotFoundError:
         return None
 

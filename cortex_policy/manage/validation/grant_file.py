@@ -11,7 +11,7 @@ from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.regular_files import read_regular_file
 from cortex_policy.manage.validation.hooks_file import find_hook_rules_problems
 from cortex_policy.manage.validation.targets import STDIN, ValidationTarget, root_option_here
-from cortex_policy.manage.validation.working_tree_rules import WorkingTree, find_schema_link_problems
+from cortex_policy.manage.validation.working_tree_problems import WorkingTree, find_schema_link_problems
 from cortex_policy.schema.lint import decode_and_lint_grant, limit_per_code
 from cortex_policy.schema.problems import Problem, file_problem, locate_problems
 from cortex_policy.state import read_all
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Self
 
+    from cortex_policy.schema.lint_rules.lint_subject import LintSubject
     from cortex_policy.schema.problems import UnlocatedProblem
-    from cortex_policy.schema.rules.lint_subject import LintSubject
     from cortex_policy.state import Root
     from cortex_policy.state.possible_writers import TrustProblem
 

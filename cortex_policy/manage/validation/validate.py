@@ -8,7 +8,7 @@ from cortex_policy.manage.settings_problems import CODE
 from cortex_policy.manage.unsafe_files import find_permission_problems
 from cortex_policy.manage.validation.grant_file import FileInspector
 from cortex_policy.manage.validation.process_pool import parallel_map
-from cortex_policy.manage.validation.root_rules import find_root_problems, find_shared_budget_problems
+from cortex_policy.manage.validation.root_problems import find_root_problems, find_shared_budget_problems
 from cortex_policy.manage.validation.suppressions import Suppressions
 from cortex_policy.manage.validation.targets import STDIN, ValidationTargets, targets_of_root, targets_of_words
 from cortex_policy.manage.validation.unchecked_calls import find_unchecked_call_problems
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from cortex_policy.manage.validation.grant_file import FileReport
-    from cortex_policy.manage.validation.root_rules import Pair
+    from cortex_policy.manage.validation.root_problems import Pair
 
     Track = Callable[[Iterable[FileReport], int], Iterable[FileReport]]  # yields the reports, and shows the progress
 

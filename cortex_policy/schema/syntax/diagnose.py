@@ -6,15 +6,15 @@ from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
 from cortex_policy.core.json_tree import JsonSyntaxError, parse_tree
 from cortex_policy.schema.syntax.parser import TolerantParser
 from cortex_policy.schema.syntax.problem_list import ProblemList
-from cortex_policy.schema.syntax.tokens import Tokenizer
-from cortex_policy.schema.syntax.wrapping import (
-    Wrapping,
-    find_wrapping,
+from cortex_policy.schema.syntax.surrounding_text import (
+    SurroundingText,
+    find_surrounding_text,
     note_other_format,
+    note_surrounding_text,
     note_trailing_text,
-    note_wrapping,
     report_and_blank_merge_conflicts,
 )
+from cortex_policy.schema.syntax.tokens import Tokenizer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _note_json(text: str, start: int, problems: ProblemList) -> None:
     first = Tokenizer(text, ProblemList(), start).skip_to_next_token()
     spaces = len(text[start:]) - len(text[start:].lstrip())
     # `#!` is no comment, and comments above what is no JSON are not comments in JSON
-    around = find_wrapping(text, start + spaces) or find_wrapping(text, first)
+    around = find_surrounding_text(text, start + spaces) or find_surrounding_text(text, first)
     if around is not None:
         _note_wrapped(text, around, problems)
     elif not note_other_format(text, first, problems):
@@ -122,12 +122,12 @@ def _note_json(text: str, start: int, problems: ProblemList) -> None:
             note_trailing_text(parser, problems)
 
 
-def _note_wrapped(text: str, around: Wrapping, problems: ProblemList) -> None:
+def _note_wrapped(text: str, around: SurroundingText, problems: ProblemList) -> None:
     end = None
     # where its quotes are escaped, each of them would be a follow-up
     if around.json_start is not None and not text.startswith("\\", around.json_start + 1):
         end = TolerantParser(text, problems, around.json_start).parse().end
-    note_wrapping(text, around, end, problems)
+    note_surrounding_text(text, around, end, problems)
 
 
 def _note_reason_of_decoder(text: str, refusal: MalformedError, problems: ProblemList) -> None:

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from cortex_policy.schema.syntax.problem_list import ProblemList, quote_part
+from cortex_policy.schema.syntax.problem_list import ProblemList, quote_excerpt
 from cortex_policy.schema.syntax.scalars import note_number, note_string_content, note_word, unescape_string
 
 # every pattern reads a character once: hostile text of 1 MiB must not cost more than plain text does
@@ -126,7 +126,7 @@ class Tokenizer:
             end = len(self.text) if self.is_cut_off else close + 2
             comment = self.text[start:end]
         lines = comment.partition("\n")
-        quoted = quote_part(lines[0].rstrip("\r") + "…" * bool(lines[1]))
+        quoted = quote_excerpt(lines[0].rstrip("\r") + "…" * bool(lines[1]))
         message = f"{quoted} is a comment{' that does not end' if self.is_cut_off else ''}"
         hint = 'delete it, or keep what it says in a key: `"$comment": "..."`'
         self.problems.add("syntax-comment", (start, start + len(comment)), message, hint)
@@ -168,13 +168,13 @@ class Tokenizer:
 
     def _read_without_opening_quote(self, start: int, end: int) -> Token:
         word = self.text[start:end]
-        message = f"the quote before {quote_part(word)} is missing"
-        self.problems.add("syntax-quotes", (start, end + 1), message, f"write {quote_part(_put_in_quotes(word))}")
+        message = f"the quote before {quote_excerpt(word)} is missing"
+        self.problems.add("syntax-quotes", (start, end + 1), message, f"write {quote_excerpt(_put_in_quotes(word))}")
         return Token("string", start, end + 1, word)
 
     def _read_without_quotes(self, start: int, end: int, what: str) -> Token:
         word = self.text[start:end]
-        message, hint = f"{what}{quote_part(word)} has no quotes", f"write {quote_part(_put_in_quotes(word))}"
+        message, hint = f"{what}{quote_excerpt(word)} has no quotes", f"write {quote_excerpt(_put_in_quotes(word))}"
         # keys without quotes are a habit (JavaScript); a value without is a slip
         kind = "bare keys" if what else f"bare at {start}"
         self.problems.add_repeated(kind, "syntax-quotes", (start, end), message, hint)
@@ -195,9 +195,9 @@ class Tokenizer:
         content, opener = self.text[start + 1 : close], self.text[start]
         if opener != '"':
             kind = _QUOTE_NAMES.get(opener, "typographic quotes")
-            hint = f"write {quote_part(_put_in_quotes(content))}: JSON has double quotes only"
+            hint = f"write {quote_excerpt(_put_in_quotes(content))}: JSON has double quotes only"
             self.problems.add_repeated(
-                kind, "syntax-quotes", (start, close + 1), f"{kind} around {quote_part(content)}", hint
+                kind, "syntax-quotes", (start, close + 1), f"{kind} around {quote_excerpt(content)}", hint
             )
         note_string_content(self.text, (start + 1, close), self.problems, double=opener == '"')
         self.line_start = max(self.line_start, self.text.rfind("\n", start, close) + 1)
@@ -235,8 +235,8 @@ class Tokenizer:
         end = start + 1 + len(content)
         self.is_cut_off = _match_end(_WHITESPACE, self.text, end) == len(self.text)
         more = ", and see whether the file was cut off" if self.is_cut_off else ""
-        hint = f"write {quote_part(_put_in_quotes(content))}{more}"
-        self.problems.add("syntax-json", (start, end), f"the string {quote_part(content)} does not end", hint)
+        hint = f"write {quote_excerpt(_put_in_quotes(content))}{more}"
+        self.problems.add("syntax-json", (start, end), f"the string {quote_excerpt(content)} does not end", hint)
         note_string_content(self.text, (start + 1, end), self.problems, double=self.text[start] == _DOUBLE)
         return Token("string", start, end, content)
 

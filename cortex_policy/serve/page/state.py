@@ -13,7 +13,7 @@ from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.text import escape_json_output
 from cortex_policy.manage.overview import read_overview
 from cortex_policy.serve.errors import RefusedError
-from cortex_policy.serve.page.members import error_members, overview_members
+from cortex_policy.serve.page.page_json import overview_to_json, page_error_to_json
 from cortex_policy.serve.protocol import REQUEST_SECONDS
 
 TYPE_CHECKING = False
@@ -65,7 +65,7 @@ class PageState:
     def _render(self, find: str) -> bytes:
         try:
             name = self._answerer.find_root()
-            members = overview_members(read_overview(name.resolve(), find))
+            members = overview_to_json(read_overview(name.resolve(), find))
         except CortexPolicyError as error:
-            members = error_members(error)
+            members = page_error_to_json(error)
         return escape_json_output(json_text(members)).encode("ascii")

@@ -12,7 +12,7 @@ from cortex_policy.core.model import Budget, StateError, UsageError
 from cortex_policy.state import state_directory
 from cortex_policy.state.settings import find_state_directory
 from cortex_policy.state.shared_budgets.kept_session import LOOK_NS, KeptSession
-from cortex_policy.state.shared_budgets.one_shot import SharedBudgets
+from cortex_policy.state.shared_budgets.one_shot_budgets import OneShotBudgets
 from cortex_policy.state.shared_budgets.protocol import TAKE, Call, request_with_script
 from cortex_policy.state.shared_budgets.server_clock import PAUSE_NS, ServerClock, boot_ns
 from cortex_policy.state.shared_budgets.session import Session
@@ -30,7 +30,7 @@ _Key = tuple[str, str, int, int]
 _alive: "WeakSet[RedisBudgets]" = WeakSet()
 
 
-class RedisBudgets(SharedBudgets):
+class RedisBudgets(OneShotBudgets):
     """Budgets on a Redis or Valkey server, shared by all hosts that give the same name and secret.
 
     For any number of threads, and across forks. It counts, and sees no emergency stop: `enforce(..., budgets=...)`

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.hooks.guarded_files import READERS, command_word_denial_text, guarded_path_denial_text
-from cortex_policy.core.hooks.rules import HookRules
+from cortex_policy.core.hooks.hook_rules import HookRules
 from tests.support.hook_calls import HOME, call, ruling
 
 PASS = HookRules("pass", ("/etc/agents/settings", "/opt/config"), ())

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.hooks.denials import denial_output
+from cortex_policy.core.hooks.hook_rules import HookRules
 from cortex_policy.core.hooks.payload import AGENTS, PayloadError, detect_agent
-from cortex_policy.core.hooks.questions import Ruling
-from cortex_policy.core.hooks.rules import HookRules
+from cortex_policy.core.hooks.ruling import Ruling
 from cortex_policy.core.path_arguments import collapse_path
 from tests.support.chance import chance
 from tests.support.hook_calls import PAYLOADS, read, rules, ruling
@@ -49,7 +49,7 @@ def judge(data: bytes) -> list[Ruling]:
     assert one.agent in AGENTS
     answers = [ruling(one, given_rules) for given_rules in RULES]
     for answer in answers:
-        assert not (answer.denial and answer.questions)
+        assert not (answer.denial and answer.checks)
         denial_output(one.agent, answer.denial)
     return answers
 

@@ -3,8 +3,8 @@
 import pytest
 
 from cortex_policy.core.hooks.denials import denial_text_for_model
-from cortex_policy.core.hooks.questions import GrantQuestion
 from cortex_policy.core.hooks.reasons import error_denial_text, grant_denial_text
+from cortex_policy.core.hooks.ruling import GrantCheck
 from cortex_policy.core.hooks.ruling_denial_text import ruling_denial_text
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
@@ -22,12 +22,12 @@ from cortex_policy.core.model import (
 )
 
 GRANT = Grant("fs.write", "fs.write", ("write", "append"), Rate(30), {}, "internal", ("docs", "src"))
-QUESTION = GrantQuestion(3, "fs.write", "delete", {}, (), ("/repo",), within_root=True, no_path=False, consumes=True)
+CHECK = GrantCheck(3, "fs.write", "delete", {}, (), ("/repo",), within_root=True, no_path=False, consumes=True)
 
 
 def reason(decision: Decision, grant: Grant = GRANT) -> str:
     """Return what a model reads."""
-    text = grant_denial_text(QUESTION, grant, decision)
+    text = grant_denial_text(CHECK, grant, decision)
     assert text.startswith("denied by rule 3, which asks grant `fs.write` for `delete`: ")
     return text.partition(": ")[2]
 
@@ -54,7 +54,7 @@ def test_a_grant_without_scopes_says_only_where_the_root_is() -> None:
     assert "Paths are allowed only below the root of the project. Change" in reason(
         Decision(PATH_OUTSIDE_SCOPE, "x"), unscoped
     )
-    anywhere = GrantQuestion(1, "g", "a", {}, (), ("/repo",), within_root=False, no_path=False, consumes=True)
+    anywhere = GrantCheck(1, "g", "a", {}, (), ("/repo",), within_root=False, no_path=False, consumes=True)
     assert ": x. Change the call" in grant_denial_text(anywhere, unscoped, Decision(PATH_OUTSIDE_SCOPE, "x"))
 
 

@@ -332,7 +332,7 @@ def _fork_and_reset(thread: SenderThread) -> int:
         warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons want no fork beside a thread
         child = os.fork()
     if child == 0:
-        thread.reset_after_fork()
+        thread.make_usable_after_fork()
         time.sleep(30)
         os._exit(0)
     return child

@@ -60,7 +60,7 @@ def test_a_tree_has_the_described_files_and_is_removed(temporary: Path) -> None:
         assert (top / "etc").is_symlink()
         assert (top / ".cortex" / "policy" / "tools").is_dir()
         assert root.start_directory("docs/a") == f"{root.path}/docs/a"
-        assert str(temporary) not in root.hide_path(f"`{root.path}/x` and `{top.parent}`")
+        assert str(temporary) not in root.mask_path(f"`{root.path}/x` and `{top.parent}`")
     assert not list(temporary.iterdir())
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.hooks.agent_tools import HARMLESS, OTHER, PATCH, READ, SEARCH, SHELL, TOOLS, WRITE
+from cortex_policy.core.hooks.hook_rules import HookRule
 from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.hooks.payload import AGENTS, ToolCall, read_tool_call
-from cortex_policy.core.hooks.questions import apply_rules
-from cortex_policy.core.hooks.rules import HookRule
+from cortex_policy.core.hooks.ruling import apply_rules
 from cortex_policy.manage.hooks import first_rules
 
 PAYLOADS = sorted(Path(__file__).parents[2].joinpath("documents", "payloads").glob("*.json"))
@@ -40,7 +40,7 @@ def test_each_recorded_payload_is_allowed_if_its_grant_allows_it(file: Path) -> 
         rules = decode_hooks_toml(first_rules.first_rules_text(agents).encode())
         ruling = apply_rules(call, rules, "/home/x")
         assert ruling.denial == ""
-        assert [question.consumes for question in ruling.questions] == [True]
+        assert [check.consumes for check in ruling.checks] == [True]
 
 
 def test_the_recorded_payloads_exist() -> None:
@@ -97,8 +97,8 @@ def test_the_tool_of_a_server_is_the_action() -> None:
     """However the agent spells it."""
     rules = decode_hooks_toml(first_rules.first_rules_text(("claude",)).encode())
     call = ToolCall("claude", "s", "c", "mcp__files__move", (("files", "move"),), {"path": "a"}, "/repo", None, "")
-    (question,) = apply_rules(call, rules, "/home/x").questions
-    assert (question.grant, question.action, question.within_root) == ("mcp", "move", True)
+    (check,) = apply_rules(call, rules, "/home/x").checks
+    assert (check.grant, check.action, check.within_root) == ("mcp", "move", True)
 
 
 @pytest.mark.parametrize(
@@ -113,5 +113,5 @@ def test_the_tool_of_a_server_is_the_action() -> None:
 def test_a_search_is_checked_by_its_directory(tool: str, inputs: dict[str, object], paths: set[str]) -> None:
     """The text that it looks for is no path."""
     rules = decode_hooks_toml(first_rules.first_rules_text(AGENTS).encode())
-    (question,) = apply_rules(ToolCall("claude", "s", "c", tool, (), inputs, "/repo", None, ""), rules, "/h").questions
-    assert {path.rstrip("/") for _, path in question.path_values} == paths
+    (check,) = apply_rules(ToolCall("claude", "s", "c", tool, (), inputs, "/repo", None, ""), rules, "/h").checks
+    assert {path.rstrip("/") for _, path in check.path_values} == paths

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.model import Grant, Rate, Settings
 from cortex_policy.manage.audit.reader import ReadCounts, decode_calls
+from cortex_policy.manage.replay.decision_without_rate import denial_without_rate
 from cortex_policy.manage.replay.relevant_grant import GrantParts
-from cortex_policy.manage.replay.rules import denial_without_rate
 from tests.support.logs import event, place
 
 WORDS = st.sampled_from(["a", "b", "c"])

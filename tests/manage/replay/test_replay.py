@@ -14,9 +14,9 @@ from cortex_policy.core.engine import decide
 from cortex_policy.core.model import ALLOWED, Request, ResolvedPath, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.audit.reader import ReadCounts, parse_since
+from cortex_policy.manage.replay.decision_without_rate import paths_in_event
 from cortex_policy.manage.replay.rate import MAX_LAG, RateReplay
 from cortex_policy.manage.replay.replay import MAX_GROUPS, ReplayResult, load_current_or_proposed_grants, replay
-from cortex_policy.manage.replay.rules import paths_in_event
 from cortex_policy.state import Root
 from tests.support.json_documents import MANY
 from tests.support.logs import event, on_path, place

@@ -14,7 +14,7 @@ import redis
 
 from cortex_policy.core.budget_server import parse_budget_server
 from cortex_policy.core.model import BudgetServerError, StateError
-from cortex_policy.state.shared_budgets.one_shot import SharedBudgets
+from cortex_policy.state.shared_budgets.one_shot_budgets import OneShotBudgets
 from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets
 from cortex_policy.state.shared_budgets.server_clock import PAUSE_NS
 from tests.support.redis_servers import (
@@ -111,7 +111,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("kind", [shared_budgets, redis_budgets], ids=["process", "service"])
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_server_is_an_error(name: str, tmp_path: Path, kind: Callable[..., SharedBudgets]) -> None:
+def test_a_hostile_server_is_an_error(name: str, tmp_path: Path, kind: Callable[..., OneShotBudgets]) -> None:
     """Never a hit, and never a wait without an end."""
     handle, message = HOSTILE[name]
     with hostile_server(handle) as url, pytest.raises(StateError, match=message):
@@ -120,7 +120,7 @@ def test_a_hostile_server_is_an_error(name: str, tmp_path: Path, kind: Callable[
 
 @pytest.mark.parametrize("kind", [shared_budgets, redis_budgets], ids=["process", "service"])
 def test_a_hit_whose_answer_is_cut_off_is_taken_once(
-    server: RedisServer, tmp_path: Path, kind: Callable[..., SharedBudgets]
+    server: RedisServer, tmp_path: Path, kind: Callable[..., OneShotBudgets]
 ) -> None:
     """Nobody knows that it was, so the call is denied, and nothing is tried again."""
     name = fresh_name()
@@ -283,10 +283,10 @@ def locked_server() -> Iterator[RedisServer]:
         yield running
 
 
-def as_user(server: RedisServer, state: Path, user: str, password: str) -> SharedBudgets:
+def as_user(server: RedisServer, state: Path, user: str, password: str) -> OneShotBudgets:
     """Return the budgets that a user asks for."""
     address = parse_budget_server(server.url.replace("://", f"://{user}@" if user else "://"))
-    return SharedBudgets(address, fresh_name(), SECRET, password=password, state_dir=str(state), timeout_ms=5000)
+    return OneShotBudgets(address, fresh_name(), SECRET, password=password, state_dir=str(state), timeout_ms=5000)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cortex_policy.core.budget_server import parse_budget_server
 from cortex_policy.core.model import BudgetServerError, StateError
 from cortex_policy.state.shared_budgets.keys import BudgetKeys
-from cortex_policy.state.shared_budgets.one_shot import SharedBudgets
+from cortex_policy.state.shared_budgets.one_shot_budgets import OneShotBudgets
 from tests.support.chance import chance
 from tests.support.redis_servers import PATIENT_MS, RedisServer, fresh_name, redis_budgets, shared_budgets
 from tests.support.stopped_time import stopped_time
@@ -123,7 +123,7 @@ def test_a_server_that_was_paused_is_behind_and_closed(server: RedisServer, tmp_
 )
 @pytest.mark.parametrize("kind", [shared_budgets, redis_budgets], ids=["process", "service"])
 def test_what_is_no_file_of_this_host_is_an_error_of_its_state(
-    server: RedisServer, tmp_path: Path, make: Callable[[Path], object], kind: Callable[..., SharedBudgets]
+    server: RedisServer, tmp_path: Path, make: Callable[[Path], object], kind: Callable[..., OneShotBudgets]
 ) -> None:
     """Not one of the server, which might let the host count by itself."""
     budgets = kind(server.url, tmp_path)
@@ -151,7 +151,9 @@ def test_another_key_of_the_same_name_is_no_lost_data(server: RedisServer, tmp_p
     """Its budgets are others, and so is what a host knows of them."""
     ours, at = shared_budgets(server.url, tmp_path), parse_budget_server(server.url)
     ours.reset_all()
-    other = SharedBudgets(at, ours.name, b"another secret of that name", state_dir=str(tmp_path), timeout_ms=PATIENT_MS)
+    other = OneShotBudgets(
+        at, ours.name, b"another secret of that name", state_dir=str(tmp_path), timeout_ms=PATIENT_MS
+    )
     assert other.take("git", "push", LIMIT).closed_because != "the server has lost its data"
 
 

@@ -1,0 +1,153 @@
+"""How servers of MCP tools may read the inputs of a call, besides as they are written (docs/hooks.md).
+
+Servers in Go and C# take `Path` for `path`, some in C end a name at a NUL, some in JavaScript read members through
+`__proto__`, and those with the SDK for Python read a text as JSON where a tool wants something else than a text.
+"""
+
+from cortex_policy.core.decode import MalformedError, decode_json
+from cortex_policy.core.hooks import INPUT_ACTION, InputError
+from cortex_policy.core.hooks.inputs import parse_label, remove_members
+from cortex_policy.core.path_arguments import (
+    IF_TEXT,
+    NEVER,
+    path_arguments,
+    path_condition_of_name,
+    when_argument_is_path,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from cortex_policy.core.hooks.hook_rules import HookRule
+    from cortex_policy.core.hooks.payload import ToolCall
+    from cortex_policy.core.model import Grant
+
+    Inputs = dict[str, object]
+
+_EACH = "[]"
+_JSON_WHITESPACE = " \t\n\r"
+
+
+def fold_name(name: str) -> str:
+    """Return what is the same for all names that some server takes for one."""
+    return name.partition("\0")[0].strip().casefold()
+
+
+def read_json_texts(call: "ToolCall", ignored: "Iterable[tuple[str, ...]]") -> "Inputs":
+    """Return the inputs that a server may read as JSON, as it reads them, but those that each rule ignores.
+
+    Raises InputError for JSON that servers read in different ways, and for `null` as a path.
+    """
+    sets = list(map(frozenset, ignored))
+    plain = call.plain_texts.union(frozenset.intersection(*sets) if sets else ())
+    texts = {name: text for name, text in call.inputs.items() if isinstance(text, str) and name not in plain}
+    values = {name: _read_json(name, text) for name, text in texts.items() if _may_be_json(text)}
+    for name, value in values.items():
+        if value is None and path_condition_of_name(name) != NEVER:
+            raise InputError(f"the input `{name}` is the word null, which some servers read as no value")
+    return {name: value for name, value in values.items() if not isinstance(value, str)}
+
+
+def _may_be_json(text: str) -> bool:
+    start = text.lstrip(_JSON_WHITESPACE)
+    return start[:1] in ("[", "{") or start.rstrip(_JSON_WHITESPACE) == "null"
+
+
+def _read_json(name: str, text: str) -> object:
+    """Return the value of a text; the text if it is no JSON."""
+    try:
+        return decode_json(text.encode("utf-8", "surrogatepass"), 1 << 25)
+    except MalformedError:
+        import json  # noqa: PLC0415 - few texts begin as JSON, and are not: it reads what we do not
+
+    try:
+        json.loads(text)
+    except json.JSONDecodeError:
+        return text
+    except (RecursionError, ValueError):  # nested too deep, or a number of too many digits
+        pass
+    raise InputError(f"the input `{name}` is JSON that servers may read in different ways")
+
+
+def json_texts_of_rule(rule: "HookRule", args: "Inputs", json_texts: "Inputs") -> "Inputs":
+    """Return what a server may read in texts that the rule does not ignore.
+
+    Raises InputError if a server may read other inputs than those that the rule reads.
+    """
+    _check_names(args, rule)
+    texts = {name: value for name, value in json_texts.items() if name in args}
+    for label in (*rule.paths, *rule.globs, *rule.patch):
+        parsed = parse_label(label)
+        if parsed is not None and parsed[0][0] in texts:
+            raise InputError(f"the input `{parsed[0][0]}` is a text that some servers read as JSON")
+    return {name: remove_members(value, frozenset(rule.ignore)) for name, value in texts.items()}
+
+
+def _check_names(args: "Inputs", rule: "HookRule") -> None:
+    """Raise InputError for the name of an input that a server may take for one that the rule reads."""
+    labels = [parsed[0] for label in (*rule.paths, *rule.globs, *rule.patch) if (parsed := parse_label(label))]
+    action = [rule.action[len(INPUT_ACTION) : -1]] if rule.action.startswith(INPUT_ACTION) else []
+    top = _names_by_fold([*action, *(steps[0] for steps in labels)])
+    _check_members(args, top, _names_by_fold(step for steps in labels for step in steps[1:] if step != _EACH))
+
+
+def _fold_argument(name: str) -> str:
+    """Return what is the same for the names of an argument: some servers take `fileMode` for `file_mode`, too."""
+    return fold_name(name).replace("_", "").replace("-", "")
+
+
+def _names_by_fold(names: "Iterable[str]") -> "dict[str, set[str]]":
+    by_fold: dict[str, set[str]] = {}
+    for name in names:
+        by_fold.setdefault(_fold_argument(name), set()).add(name)
+    return by_fold
+
+
+def _check_members(value: object, known: "dict[str, set[str]]", inner: "dict[str, set[str]]") -> None:
+    if isinstance(value, dict):
+        for name in value:
+            if name == "__proto__":
+                raise InputError("an input is called `__proto__`, through which some servers read others")
+            if "\0" in name:
+                raise InputError("the name of an input holds a NUL, where it ends for some servers")
+            if why := _misspelling_text(name, known):
+                raise InputError(why)
+        value = list(value.values())
+    for part in value if isinstance(value, list) else ():
+        if isinstance(part, dict | list):
+            _check_members(part, inner, inner)
+
+
+def _misspelling_text(name: str, known: "dict[str, set[str]]") -> str:
+    meant = known.get(_fold_argument(name), ())
+    return "" if not meant or name in meant else f"some servers take the input `{name}` for `{min(meant)}`"
+
+
+def other_reading_text(grant: "Grant", args: "Inputs", json_texts: "Inputs") -> str:
+    """Return why a server may read other arguments than those that the grant declares; '' if it does not."""
+    declared = _names_by_fold(grant.args)
+    for name in args:
+        if why := _misspelling_text(name, declared):
+            return why
+    for name in json_texts:
+        # a path by its name alone is asked in both readings
+        if when_argument_is_path(grant, name) > path_condition_of_name(name):
+            return f"`{name}` is a text that some servers read as JSON"
+    if None in _paths_in_json(grant, json_texts):
+        return "a path in a text that some servers read as JSON is no text"
+    return ""
+
+
+def paths_of_json_texts(grant: "Grant", json_texts: "Inputs") -> list[str]:
+    """Return the paths in texts that a server may read as JSON."""
+    return [path for path in _paths_in_json(grant, json_texts) if path is not None]
+
+
+def _paths_in_json(grant: "Grant", json_texts: "Inputs") -> "Iterator[str | None]":
+    judged = {name: value for name, value in json_texts.items() if not _is_exempt(grant, name)}
+    return (path for _, path, is_path in path_arguments(grant, judged) if is_path)
+
+
+def _is_exempt(grant: "Grant", name: str) -> bool:
+    return when_argument_is_path(grant, name) == NEVER and path_condition_of_name(name) >= IF_TEXT
