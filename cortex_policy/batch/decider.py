@@ -101,7 +101,7 @@ class BatchDecider(Decider):
                 audited.grant, settings = entry.grant, entry.settings
                 if call.require_path:
                     settings = Settings(**{**vars(settings), "require_path": True})
-                audited.decide_and_log(entry.grant, args, settings, self._budgets.of(entry))
+                audited.decide_and_log(entry.grant, args, settings, self._budgets.for_grant(entry))
         except CortexPolicyError as caught:
             error = caught
         except OSError as caught:

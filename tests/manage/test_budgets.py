@@ -258,7 +258,7 @@ def test_a_denial_after_damage_says_so(used: Root, state: Path) -> None:
 def test_show_prints_what_is_left_of_each_action(root: Path) -> None:
     """And takes nothing itself."""
     enforce(load_grant("git"), "tree", {"path": "docs/x"})
-    seen = grant_with_budgets(Root(str(root), trusts_owner=True), "git")
+    seen = read_budgets_of_grant(Root(str(root), trusts_owner=True), "git")
     left = {one.action: one.budget.remaining for one in seen.budgets if one.budget is not None}
     assert left == {"tree": 29, "snippet": 30, "search": 30}
     assert seen.row.state == "unstamped"
@@ -267,7 +267,7 @@ def test_show_prints_what_is_left_of_each_action(root: Path) -> None:
 def test_unreadable_state_is_reported_without_an_error(root: Path, state: Path) -> None:
     """An operator still sees the grant."""
     state.chmod(0o755)
-    seen = grant_with_budgets(Root(str(root), trusts_owner=True), "git")
+    seen = read_budgets_of_grant(Root(str(root), trusts_owner=True), "git")
     assert [one.budget for one in seen.budgets] == [None] * 3
     assert all("open to others" in one.problem for one in seen.budgets)
 
@@ -275,7 +275,7 @@ def test_unreadable_state_is_reported_without_an_error(root: Path, state: Path) 
 def test_a_missing_grant_is_reported_with_the_existing_ids(root: Path) -> None:
     """With a guess at what was meant."""
     with pytest.raises(GrantError) as caught:
-        grant_with_budgets(Root(str(root), trusts_owner=True), "gti")
+        read_budgets_of_grant(Root(str(root), trusts_owner=True), "gti")
     assert caught.value.exit_code == 20
     assert "did you mean `git`" in caught.value.hint
 
