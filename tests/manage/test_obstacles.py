@@ -13,6 +13,7 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.transaction import writer as transaction_writer
+from cortex_policy.manage.transaction.version import STAMP_REFUSED
 from cortex_policy.state import Root, atomic_write, writer_lock
 from cortex_policy.state import stamp as stamps
 from tests.support.failing_calls import patch_writes
@@ -318,7 +319,7 @@ def test_a_writer_that_lost_the_lock_leaves_the_stamp_to_the_next(
 
     with transaction_writer.write_transaction(found_root) as writer:
         monkeypatch.setattr(transaction_writer, "sync_directory", overtaken)
-        assert writer.write("git", old, NEW) is None
+        assert writer.write("git", old, NEW) is STAMP_REFUSED
     stamp = stamps.read_stamp(found_root)
     assert stamp is not None
     assert (stamp.version, stamp.pending, differing(found_root)) == (3, {}, [])

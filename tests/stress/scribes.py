@@ -17,6 +17,7 @@ from cortex_policy.core.model import NOT_DONE, STAMP_MISMATCH, CortexPolicyError
 from cortex_policy.manage.editing.set_fields import GrantEdit, apply_edit
 from cortex_policy.manage.history import undo
 from cortex_policy.manage.transaction import writer as transaction_writer
+from cortex_policy.manage.transaction.version import STAMP_REFUSED, Version
 from cortex_policy.state import Root, atomic_write, history, writer_lock
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import PolicyDirectory
@@ -119,9 +120,9 @@ class Watched(transaction_writer.GrantWriter):
         self.evidence.note("look", os.getpid(), time.monotonic_ns())
         super()._check_unchanged(changes)
 
-    def _commit_changes(self, *given: Any, **named: Any) -> int | None:
+    def _commit_changes(self, *given: Any, **named: Any) -> Version:
         version = super()._commit_changes(*given, **named)
-        if version is None:
+        if version is STAMP_REFUSED:
             raise AssertionError
         self.numbers.add("written")
         return version

@@ -55,7 +55,7 @@ def edit_on_terminal(root: "Root", name: str, wait_seconds: float, hint: str, *,
     from cortex_policy.manage.editing.editor_command import choose_editor_command  # noqa: PLC0415
     from cortex_policy.manage.editing.editor_session import run_edit_session as run  # noqa: PLC0415
     from cortex_policy.manage.settings.effective import find_configured_editor  # noqa: PLC0415
-    from cortex_policy.manage.transaction.writer import STAMP_REFUSED  # noqa: PLC0415
+    from cortex_policy.manage.transaction.version import STAMP_REFUSED  # noqa: PLC0415
 
     if not is_interactive():
         raise NotDoneError("an editor needs a terminal", hint)

@@ -98,13 +98,17 @@ def _step_text(step: "WriteResult") -> str:
 
 def _result_to_json(result: "UndoResult") -> dict[str, object]:
     from cortex_policy.cli.output.diff import diff_to_json  # noqa: PLC0415 - as above
+    from cortex_policy.manage.transaction.version import version_or_none  # noqa: PLC0415 - as above
 
     written = [step for step in result.steps if step.is_written]
     return {
         "changed": bool(written),
-        "version": written[-1].version if written else None,
+        "version": version_or_none(written[-1].version) if written else None,
         "to": result.version,
-        "writes": [{"id": step.change.name, "version": step.version, "diff": step.diff} for step in result.steps],
+        "writes": [
+            {"id": step.change.name, "version": version_or_none(step.version), "diff": step.diff}
+            for step in result.steps
+        ],
         "hand_edits": result.is_of_hand_edits,
         "problem": result.error.detail if result.error is not None else None,
     } | diff_to_json(result.diff, None)

@@ -93,7 +93,7 @@ def _fix_and_print(
     is_fixed = True
     for done in fix_files(targets.files, report, suppressions, lock_wait_with_notice(wait_seconds)):
         if done.error is None:
-            version = f", version {done.version}" if done.version is not None else ""
+            version = f", version {done.version}" if isinstance(done.version, int) else ""
             sys.stderr.write(message_line(f"fixed `{done.file}`{version}") + "\n")
         else:
             hint = f" ({done.error.hint})" if done.error.hint else ""

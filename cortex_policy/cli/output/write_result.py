@@ -8,6 +8,7 @@ from cortex_policy.cli.output.diff import diff_to_json, print_diff
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.core.text import escape_output, message_line
 from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
+from cortex_policy.manage.transaction.version import Version, version_or_none
 
 if TYPE_CHECKING:
     from cortex_policy.manage.editing.operations import WriteResult
@@ -20,7 +21,7 @@ def print_result(result: "WriteResult", sentence: str, *, json: bool, root: "Roo
     With a root the JSON also has the change's effect on the last calls.
     """
     if json:
-        members = {"changed": result.is_written, "version": result.version, "diff": result.diff}
+        members = {"changed": result.is_written, "version": version_or_none(result.version), "diff": result.diff}
         past = _impact_to_json(root, result.change) if root is not None else {}
         print_json(members | diff_to_json(PolicyDiff((result.change,)), None) | past)
     elif result.is_written:
@@ -70,10 +71,6 @@ def print_grant_text(text: str) -> None:
     typer.echo(escape_output(text), nl=False)  # here, since Typer drops colours in a pipe instead of showing them
 
 
-def version_text(version: int | None) -> str:
-    """Return a phrase that names the version of a write."""
-    return (
-        f"version {version}"
-        if version is not None
-        else "not stamped yet, as the disk refused it; the next write stamps it"
-    )
+def version_text(version: Version) -> str:
+    """Return a phrase that names the version of a write, or why it has none."""
+    return f"version {version}" if isinstance(version, int) else version.why

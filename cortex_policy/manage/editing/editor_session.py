@@ -8,6 +8,7 @@ from cortex_policy.manage.editing.validity import find_problems_of_text
 from cortex_policy.manage.replay.impact import impact_text
 from cortex_policy.manage.transaction.record import is_valid_text
 from cortex_policy.manage.transaction.recovery import check_stamped
+from cortex_policy.manage.transaction.version import Version
 from cortex_policy.manage.transaction.writer import GrantWriter, write_transaction
 from cortex_policy.schema.catalog import NOTE
 from cortex_policy.schema.problems import Problem
@@ -82,7 +83,7 @@ class _EditedPolicyFile:
             self._screen.show_sentence(past)
         return Review(SAVE + EDIT + DIFF + EXIT, _line_of_first(problems), change)
 
-    def save(self, text: bytes) -> int | None:
+    def save(self, text: bytes) -> Version:
         """Write the text with its stamp; raise if the file is no longer the one before."""
         return self._writer.write(self._name, self.original, text)
 

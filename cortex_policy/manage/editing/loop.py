@@ -5,6 +5,7 @@ from typing import Protocol
 from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import GrantDiff
+from cortex_policy.manage.transaction.version import NOT_WRITTEN, Version
 from cortex_policy.schema.problems import Problem
 from cortex_policy.state.edit_draft import Draft, leftover_drafts
 
@@ -41,10 +42,10 @@ class EditorUI(Protocol):
 
 
 class EditResult(Value):
-    """How a session ended: saved, unchanged or cancelled; the version may be `STAMP_REFUSED`."""
+    """How a session ended: saved, unchanged or cancelled; and the version of the stamp."""
 
     status: str
-    version: int | None = None
+    version: Version = NOT_WRITTEN
 
 
 class Review(Value):
@@ -83,8 +84,8 @@ class EditedFile(Protocol):
     def review(self, text: bytes) -> Review:
         """Show what is wrong with a text, and what it changes; the original is valid if it can be saved."""
 
-    def save(self, text: bytes) -> int | None:
-        """Write a text; return the new version of the stamp, None if there is none or the next write finishes it."""
+    def save(self, text: bytes) -> Version:
+        """Write a text; return the new version of the stamp."""
 
 
 def edit_file(file: EditedFile, screen: EditorUI, *, resume: bool = False) -> EditResult:

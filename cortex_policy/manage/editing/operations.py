@@ -17,6 +17,7 @@ from cortex_policy.manage.editing.plans import (
 from cortex_policy.manage.editing.results import FormatResult, WriteResult
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.editor_schema import create_schema
+from cortex_policy.manage.transaction.version import Version
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait
@@ -106,5 +107,5 @@ def _ask_and_write(writer: "GrantWriter", plan: Plan, show_and_ask: "ShowAndAsk"
     return _written(plan, writer.write(plan.id, plan.old, plan.new, plan.mode))
 
 
-def _written(plan: Plan, version: int | None) -> WriteResult:
-    return WriteResult(plan.preview.change, plan.preview.diff, is_written=True, version=version)
+def _written(plan: Plan, version: Version) -> WriteResult:
+    return WriteResult(plan.preview.change, plan.preview.diff, version)

@@ -4,17 +4,22 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.manage.diff.grants import GrantDiff, compare_grant_bytes
 from cortex_policy.manage.diff.unified import unified_diff_text
+from cortex_policy.manage.transaction.version import NOT_WRITTEN, Version
 from cortex_policy.state import Root
 from cortex_policy.state.comparison_settings import comparison_settings
 
 
 class WriteResult(Value):
-    """The result for one grant: what the change means, its unified diff, and whether it was written."""
+    """The result for one grant: what the change means, its unified diff, and the version of the stamp."""
 
     change: GrantDiff
     diff: str
-    is_written: bool = False
-    version: int | None = None  # of the stamp; None if nothing was written, or if the next write finishes the stamp
+    version: Version = NOT_WRITTEN
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the grant was written, with its stamp or without."""
+        return self.version is not NOT_WRITTEN
 
 
 class FormatResult(Value):

@@ -18,6 +18,7 @@ from cortex_policy.manage.history.writes import (
 )
 from cortex_policy.manage.transaction.record import is_kept_in_history
 from cortex_policy.manage.transaction.recovery import digest_or_none, read_stamp_or_refuse_newer
+from cortex_policy.manage.transaction.version import Version
 from cortex_policy.manage.transaction.writer import as_policy_error, preview_transaction, write_transaction
 from cortex_policy.state import Root, history, history_trust
 from cortex_policy.state.comparison_settings import comparison_settings
@@ -132,11 +133,11 @@ def _run_steps(writer: "GrantWriter", plan: _Plan) -> UndoResult:
                 raise
             return UndoResult(plan.version, tuple(results), plan.is_of_hand_edits, as_policy_error(error))
         seen = step.preview(comparison_settings(writer.root.path))
-        results.append(WriteResult(seen.change, seen.diff, is_written=True, version=stamped))
+        results.append(WriteResult(seen.change, seen.diff, stamped))
     return UndoResult(plan.version, tuple(results), plan.is_of_hand_edits)
 
 
-def _run_step(writer: "GrantWriter", step: UndoStep) -> int | None:
+def _run_step(writer: "GrantWriter", step: UndoStep) -> Version:
     if step.is_hand_edit:
         return writer.undo_hand_edit(step.id, step.old, step.new)
     if step.new_id:

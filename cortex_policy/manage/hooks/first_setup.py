@@ -100,7 +100,7 @@ def write_first_setup(
                 if not written:
                     raise
                 return FirstSetup(agents, setup.version, tuple(written), as_policy_error(error))
-            written.append(WriteResult(step.change, step.diff, is_written=True, version=version))
+            written.append(WriteResult(step.change, step.diff, version))
         return FirstSetup(agents, setup.version, tuple(written))
 
 

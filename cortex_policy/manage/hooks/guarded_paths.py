@@ -45,7 +45,7 @@ def add_guarded_paths(
         if new == old:
             return result
         version = writer.write(HOOKS, old, new)
-        return WriteResult(result.change, result.diff, is_written=True, version=version)
+        return WriteResult(result.change, result.diff, version)
 
 
 def _plan_guarded_paths(files: "GrantFiles", paths: "Iterable[str]") -> tuple[bytes, bytes, WriteResult]:

@@ -12,6 +12,7 @@ from cortex_policy.manage.settings.write import (
     find_widening,
     replace_settings_text,
 )
+from cortex_policy.manage.transaction.version import NO_STAMP, Version
 from cortex_policy.state.settings import MAX_BYTES, read_settings_bytes
 from cortex_policy.state.writer_lock import LockWait
 
@@ -55,11 +56,12 @@ class _EditedSettings:
             self._screen.show_change(change)
         return Review(SAVE + EDIT + DIFF + EXIT, change=change)
 
-    def save(self, text: bytes) -> None:
+    def save(self, text: bytes) -> Version:
         """Write the text, and say so if the log does not have it."""
         done = replace_settings_text(self._target, self._existing, text, self._lock_wait)
         if done.unrecorded:
             self._screen.show_sentence(f"the log does not have it: {done.unrecorded}")
+        return NO_STAMP
 
     def _error_text(self, text: bytes) -> str:
         """Return why a text cannot be the settings, '' if it can."""

@@ -24,6 +24,7 @@ from cortex_policy.manage.transaction.recovery import (
     replace_stamp,
     update_digests,
 )
+from cortex_policy.manage.transaction.version import STAMP_REFUSED, Version
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import atomic_replace, sync_directory
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
     from cortex_policy.manage.transaction.recovery import FileChanges
 
     Verify = Callable[[], None]  # raises if a grant is no longer what its change was made from
-
-STAMP_REFUSED = None  # in place of a version: the grant is written, the disk refused the stamp; the next write makes it
 
 
 @contextmanager
@@ -91,7 +90,7 @@ class GrantWriter:
         self.root, self._lock, self.policy = root, lock, lock.policy
         self._command, self._history = command, HistoryWriter(lock, history_limits(root))
 
-    def write(self, name: str, old: bytes | None, new: bytes, mode: int = 0o644) -> int | None:
+    def write(self, name: str, old: bytes | None, new: bytes, mode: int = 0o644) -> Version:
         """Write a grant whose bytes were `old`, None for a new grant; return the version of the stamp.
 
         A new grant gets the mode; another keeps its own. It is STAMP_REFUSED if the disk refused the last step: readers
@@ -101,11 +100,11 @@ class GrantWriter:
         self.grants.check_permissions(name)
         return self._commit_changes({name: (old, new)}, lambda verify: self._replace_file(name, new, mode, verify))
 
-    def remove(self, name: str, old: bytes) -> int | None:
+    def remove(self, name: str, old: bytes) -> Version:
         """Remove a grant; return and raise as `write` does."""
         return self._commit_changes({name: (old, None)}, lambda verify: self._remove_file(name, verify))
 
-    def undo_hand_edit(self, name: str, old: bytes | None, stamped: bytes | None) -> int | None:
+    def undo_hand_edit(self, name: str, old: bytes | None, stamped: bytes | None) -> Version:
         """Replace a hand edit by the bytes that the stamp has, None for no grant; return as `write` does.
 
         Raise NotDoneError if it is no longer `old`, GrantError (23) if the stamp has other bytes.
@@ -121,7 +120,7 @@ class GrantWriter:
 
         return self._commit_changes({name: (old, stamped)}, step, is_hand_edit=True)
 
-    def rename(self, name: str, other: str, old: bytes) -> int | None:
+    def rename(self, name: str, other: str, old: bytes) -> Version:
         """Give a grant another id, by one rename of its file; return and raise as `write` does."""
         changes = {name: (old, None), other: (None, old)}
         same = GrantComparison(SAME, ())
@@ -159,7 +158,7 @@ class GrantWriter:
         meaning: GrantComparison | None = None,
         *,
         is_hand_edit: bool = False,
-    ) -> int | None:
+    ) -> Version:
         """Change grants, from the bytes they must have to the new ones, by one step that can fail.
 
         The step writes, removes or renames the file. It calls `verify` as the last thing before that.
@@ -224,7 +223,7 @@ class GrantWriter:
             is_hand_edit=is_hand_edit,
         )
 
-    def _finish_write(self, stamp: Stamp) -> int | None:
+    def _finish_write(self, stamp: Stamp) -> Version:
         try:
             replace_stamp(self._lock, stamp)
         except (OSError, NotDoneError):  # the disk is full, or the lock is lost and another writer may have finished it

@@ -8,6 +8,7 @@ from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import CortexPolicyError, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
+from cortex_policy.manage.transaction.version import NO_STAMP, NOT_WRITTEN, Version
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.schema.lint import apply_certain_fixes
 from cortex_policy.state import Root, read_all
@@ -28,10 +29,10 @@ _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 
 class FixResult(Value):
-    """A file to fix: the new version of its stamp, or the error."""
+    """A file to fix: the new version of the stamp, or the error."""
 
     file: str
-    version: int | None = None
+    version: Version = NOT_WRITTEN
     error: CortexPolicyError | None = None
 
 
@@ -55,13 +56,13 @@ def fix_files(
                 yield FixResult(target.shown, error=NotDoneError(os_error_text(error)))
 
 
-def _fix_grant(target: "ValidationTarget", fix: "Callable[[bytes], bytes]", lock_wait: "LockWait") -> int | None:
+def _fix_grant(target: "ValidationTarget", fix: "Callable[[bytes], bytes]", lock_wait: "LockWait") -> Version:
     with write_transaction(Root(target.root, trusts_owner=True), lock_wait, "validate --fix") as writer:
         old = writer.grants.read(target.id)
-        return writer.write(target.id, old, _fix_bytes(old, fix)) if old is not None else None
+        return writer.write(target.id, old, _fix_bytes(old, fix))
 
 
-def _fix_other_file(target: "ValidationTarget", fix: "Callable[[bytes], bytes]", _: "LockWait") -> None:
+def _fix_other_file(target: "ValidationTarget", fix: "Callable[[bytes], bytes]", _: "LockWait") -> Version:
     """Fix a file outside of any root: it has no lock and no stamp."""
     directory = os.open(os.path.dirname(target.path), _DIRECTORY)
     try:
@@ -74,14 +75,15 @@ def _fix_other_file(target: "ValidationTarget", fix: "Callable[[bytes], bytes]",
                 raise NotDoneError("it has changed in between", "look at it, then try again")
 
         atomic_replace(directory, name, _fix_bytes(old, fix), verify=verify)
+        return NO_STAMP
     finally:
         os.close(directory)
 
 
-def _fix_bytes(old: bytes, fix: "Callable[[bytes], bytes]") -> bytes:
-    """Return the fixed bytes; raise NotDoneError if there is nothing to fix (any more)."""
-    new = fix(old)
-    if new == old:
+def _fix_bytes(old: bytes | None, fix: "Callable[[bytes], bytes]") -> bytes:
+    """Return the fixed bytes; raise NotDoneError if there is nothing to fix any more, or no file."""
+    new = fix(old) if old is not None else None
+    if new is None or new == old:
         raise NotDoneError("there is nothing to fix in it any more", "it has changed in between: look at it")
     return new
 

@@ -16,6 +16,7 @@ from cortex_policy.manage.editing.results import WriteResult
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.stamp.wait import wait_for_version
+from cortex_policy.manage.transaction.version import NOT_WRITTEN
 from cortex_policy.state import Root, atomic_write
 from cortex_policy.state import stamp as stamps
 from tests.support.failing_calls import fail_at, full_disk, patch_writes
@@ -107,7 +108,7 @@ def test_an_edit_that_changes_nothing_writes_nothing(found_root: Root) -> None:
     """No stamp either, and nobody is asked."""
     before = standing(found_root)
     done = operations.edit_grant(found_root, "git", GrantEdit(rate=30, data_class="internal"), unasked)
-    assert (done.is_written, done.version, done.diff) == (False, None, "")
+    assert (done.is_written, done.version, done.diff) == (False, NOT_WRITTEN, "")
     assert standing(found_root) == before
 
 
@@ -239,7 +240,7 @@ def test_fmt_lays_out_each_grant_as_a_write_of_its_own(found_root: Root) -> None
     done = list(operations.format_grants(found_root, ()))
     assert [one.id for one in done] == ["broken", "git", "good", "model-gateway"]
     assert [one.differs for one in done] == [one.differs for one in planned] == [False, True, False, True]
-    assert [one.write and one.write.version for one in done] == [None, 1, None, 2]
+    assert [one.write and one.write.version for one in done] == [None, 1, NOT_WRITTEN, 2]
     assert [one.error is not None for one in done] == [True, False, False, False]
     assert all(one.write.change.meaning.verdict == "same" for one in done if one.write)
     assert not any(one.differs for one in operations.format_grants(found_root, ("git", "good", "git")))

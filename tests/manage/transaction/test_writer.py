@@ -13,6 +13,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.history.writes import entries_up_to_stamp
 from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.transaction import writer as transaction_writer
+from cortex_policy.manage.transaction.version import STAMP_REFUSED, Version
 from cortex_policy.manage.transaction.writer import GrantWriter
 from cortex_policy.state import Root, atomic_write, history
 from cortex_policy.state import stamp as stamps
@@ -29,7 +30,7 @@ def changed(data: bytes) -> bytes:
     return data.replace(b"30", b"31") + b"\n"
 
 
-def put(writer: GrantWriter) -> int | None:
+def put(writer: GrantWriter) -> Version:
     """Change a grant."""
     old = writer.grants.read("git")
     assert old is not None
@@ -277,7 +278,7 @@ def test_a_disk_that_refuses_changes_nothing_or_leaves_it_to_the_next_write(
             assert stamp_version(found_root) == 1
         else:
             with transaction_writer.write_transaction(found_root) as writer:
-                assert put(writer) is None
+                assert put(writer) is STAMP_REFUSED
             assert verify_stamp(found_root) == ()
     with transaction_writer.write_transaction(found_root):
         assert stamp_version(found_root) == (1 if step < 3 else 2)

@@ -10,6 +10,7 @@ import pytest
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage import unsafe_files
+from cortex_policy.manage.transaction.version import NO_STAMP, NOT_WRITTEN
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.manage.validation.autofix import fix_files
 from cortex_policy.manage.validation.suppressions import RuleSelection, Suppressions, select_codes
@@ -326,6 +327,16 @@ def test_a_file_that_grew_meanwhile_is_not_repaired(tools: Path) -> None:
         assert file.read_text() == grown
 
 
+def test_a_grant_that_was_removed_meanwhile_is_not_said_to_be_repaired(tools: Path) -> None:
+    """Nothing is written in its place."""
+    (tools / "git.json").write_text(json.dumps(SOUND | {"actions": ["a", "a"]}))
+    where, report = find_targets((), None), look()
+    (tools / "git.json").unlink()
+    (done,) = fix_files(where.files, report, EVERY, NO_WAIT)
+    assert (isinstance(done.error, NotDoneError), done.version) == (True, NOT_WRITTEN)
+    assert list(tools.iterdir()) == []
+
+
 @pytest.mark.usefixtures("tools")
 def test_a_file_elsewhere_is_repaired_too() -> None:
     """With its mode, and without a stamp; one that cannot be written is said."""
@@ -335,7 +346,7 @@ def test_a_file_elsewhere_is_repaired_too() -> None:
     (draft / "x.json").chmod(0o640)
     where = find_targets(("tools/x.json",), None)
     (done,) = fix_files(where.files, look("tools/x.json"), EVERY, NO_WAIT)
-    assert (done.file, done.error, done.version) == ("tools/x.json", None, None)
+    assert (done.file, done.error, done.version) == ("tools/x.json", None, NO_STAMP)
     assert json.loads((draft / "x.json").read_text())["actions"] == ["a"]
     assert (draft / "x.json").stat().st_mode & 0o777 == 0o640
 
