@@ -207,13 +207,13 @@ def read_settings_bytes_in_directory(place: str, file: str, directory: int) -> b
     Half a text is valid TOML too, and says less: so a write that is under way is waited for.
     """
     for _ in range(MAX_TRIES):
+        # INVARIANT: before the file is read, or one that is written meanwhile looks old to a process that is held up
+        looked = time_ns()
         descriptor = os.open(NAME, OPEN_FILE, dir_fd=directory)
         try:
             status, owner = os.fstat(descriptor), os.fstat(directory).st_uid if place == PROJECT else ROOT_USER
             _check_only_owner_writes(place, file, descriptor, status, owner)
             data = read_all(descriptor, MAX_BYTES + 1)
-            # INVARIANT: before the last status, or a new file looks old to a process that is held up in between
-            looked = time_ns()
             if _is_stable(status, os.fstat(descriptor), looked):
                 return data
         finally:

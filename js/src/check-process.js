@@ -2,20 +2,30 @@
 "use strict";
 
 const { spawn } = require("node:child_process");
+const process = require("node:process");
 
 const { Asker, callText, decisionOf } = require("./answers");
 const { StateError, UsageError } = require("./errors");
+const { ownOptions } = require("./options");
+const { surroundings } = require("./prints");
+const { identityOf } = require("./protection");
+const { requireText } = require("./values");
 
 const MAX_ANSWER = 1 << 24; // characters of a line
 const USAGE = 2; // the exit code of what is no call
 const MAX_SHOWN = 1000; // characters of what the program said before it ended
 
-/** Decides calls by a child process, which is started by the first call, and again after it has ended. */
+/**
+ * Decides calls by a child process, which is started by the first call, and again after it has ended, or when it would
+ * decide by a working directory or variables that this process has no more.
+ */
 class CheckProcess extends Asker {
   #words;
-  #options;
+  #cwd;
+  #env;
   #timeoutMs;
   #talk;
+  #surroundings;
 
   /**
    * @param {object} [options]
@@ -25,19 +35,34 @@ class CheckProcess extends Asker {
    * @param {Record<string, string>} [options.env]
    * @param {number} [options.timeoutMs] of one answer; approvals may take long
    */
-  constructor({ root, command = "cortex-policy", cwd, env, timeoutMs = 30_000 } = {}) {
+  constructor(options) {
     super();
-    this.#words = [command, "check", "--batch", "-", ...(root === undefined ? [] : ["--root", root])];
-    this.#options = { cwd, env, stdio: ["pipe", "pipe", "pipe"] };
+    const { root, command = "cortex-policy", cwd, env, timeoutMs = 30_000 } = ownOptions(options);
+    this.#cwd = cwd === undefined ? undefined : absolutePath(cwd, process.cwd());
+    // absolute, so that a program that is started again later finds the same
+    const where = root === undefined ? [] : ["--root", absolutePath(root, this.#cwd ?? process.cwd())];
+    this.#words = [command, "check", "--batch", "-", ...where];
+    this.#env = env && { __proto__: null, ...env };
     this.#timeoutMs = timeoutMs;
   }
 
   /** Decide a call; an allowed one takes `cost` hits, unless `peek`. */
-  async decide(id, action, args, { cost = 1, peek = false } = {}) {
+  async decide(id, action, args, options) {
+    const { cost = 1, peek = false } = ownOptions(options);
     if (!Number.isSafeInteger(cost) || cost < 1) throw new UsageError("cost must be an integer of at least 1");
     const call = callText(id, action, args, { cost, peek });
-    if (this.#talk === undefined || this.#talk.hasEnded) this.#talk = new Talk(this.#words, this.#options);
-    return decisionOf(await this.#talk.ask(call, this.#timeoutMs));
+    return decisionOf(await this.#currentTalk().ask(call, this.#timeoutMs));
+  }
+
+  #currentTalk() {
+    const found = JSON.stringify([this.#env ?? surroundings(), this.#cwd ?? identityOf(".")]);
+    if (found !== this.#surroundings) this.close();
+    this.#surroundings = found;
+    if (this.#talk === undefined || this.#talk.hasEnded) {
+      // a copy: of other objects, what their prototypes have becomes variables too
+      this.#talk = new Talk(this.#words, { cwd: this.#cwd, env: this.#env ?? { __proto__: null, ...process.env } });
+    }
+    return this.#talk;
   }
 
   /** End the process; calls that wait for their answers still get them. */
@@ -45,6 +70,11 @@ class CheckProcess extends Asker {
     this.#talk?.close();
     this.#talk = undefined;
   }
+}
+
+/** Return a path that begins at a directory, and goes on as the kernel follows it. */
+function absolutePath(path, directory) {
+  return requireText(path, "a directory") === "" || path.startsWith("/") ? path : `${directory}/${path}`;
 }
 
 /** One child and the calls that wait for its answers, which come in the order of the calls. */
@@ -55,7 +85,7 @@ class Talk {
     this.said = "";
     this.number = 0;
     this.hasEnded = false;
-    this.child = spawn(command, words, options);
+    this.child = spawn(command, words, { __proto__: null, ...options, stdio: ["pipe", "pipe", "pipe"] });
     this.child.on("error", (error) => this.end(`cannot be started: ${error.code ?? error.message}`));
     this.child.on("close", (code) => this.end(`has ended with ${code}${this.said && `: ${this.said.trim()}`}`));
     this.child.stdin.on("error", () => {}); // `close` says it
@@ -83,8 +113,7 @@ class Talk {
 
   take(line) {
     const answer = parse(line);
-    // a line that the program cannot decode has no `id`, and is an error
-    const isNext = this.waiting.length > 0 && (answer?.id === this.waiting[0].id || answer?.exit_code === USAGE);
+    const isNext = this.waiting.length > 0 && (answer?.id === this.waiting[0].id || isOfUnreadableCall(answer));
     if (!isNext) {
       this.end("gave an answer to another call"); // INVARIANT: no call is allowed by the answer to another one
       return;
@@ -115,6 +144,11 @@ class Talk {
     const { child } = this;
     for (const part of [child, child.stdin, child.stdout, child.stderr]) part[isAwake ? "ref" : "unref"]();
   }
+}
+
+/** Whether an answer says that a line could not be read: as nothing of it could, it has no `id`. */
+function isOfUnreadableCall(answer) {
+  return answer?.exit_code === USAGE && answer.id === undefined && answer.decision === false;
 }
 
 function parse(line) {

@@ -9,6 +9,7 @@ const process = require("node:process");
 const { Asker, decisionOf, readArguments } = require("./answers");
 const { StateError, UsageError } = require("./errors");
 const { trustProblemText } = require("./files");
+const { ownOptions } = require("./options");
 const { requireText } = require("./values");
 
 const MAX_ANSWER = 1 << 22; // bytes
@@ -26,14 +27,16 @@ class CheckServer extends Asker {
    * @param {string} socketPath what `cortex-policy serve` prints
    * @param {{timeoutMs?: number}} [options] of one answer
    */
-  constructor(socketPath, { timeoutMs = 10_000 } = {}) {
+  constructor(socketPath, options) {
     super();
+    const { timeoutMs = 10_000 } = ownOptions(options);
     this.#socketPath = requireText(socketPath, "the path of a socket");
     this.#timeoutMs = timeoutMs;
   }
 
   /** Decide a call; an allowed one takes one hit, unless `peek`. */
-  async decide(id, action, args, { cost = 1, peek = false } = {}) {
+  async decide(id, action, args, options) {
+    const { cost = 1, peek = false } = ownOptions(options);
     if (cost !== 1) throw new UsageError("a request to a server has the cost 1", "ask `CheckProcess`");
     const body = requestText(id, action, args, peek);
     checkSocket(this.#socketPath);

@@ -1,13 +1,12 @@
 // Decide one call by a grant that was loaded, and count it.
 "use strict";
 
-const process = require("node:process");
-
-const { decideRate, denialBeforeRate } = require("./decision");
+const { Decision, decideRate, denialBeforeRate } = require("./decision");
 const { AccessDenied, GrantError, StateError, UsageError } = require("./errors");
 const { argsOf, originOf } = require("./grant");
+const { requirePlainOptions } = require("./options");
 const { resolvePathArguments } = require("./paths");
-const { checkHostStop, checkRootStop } = require("./stop");
+const { currentOrigin } = require("./preconditions");
 const { ThreadBudgets } = require("./thread-budgets");
 const { copyArguments, requireText } = require("./values");
 
@@ -74,8 +73,6 @@ async function enforceAsync(grant, action, args, options) {
 const NO_OPTIONS = Object.freeze({});
 const NO_PATHS = Object.freeze([]);
 const ASK = "ask the program with `CheckProcess` or `CheckServer`, or name `RedisBudgets`: docs/javascript.md";
-const STOP_EVERY_NS = 1e6; // within a millisecond no second call looks for a stop
-const stops = new Map(); // by policy directory: when it was looked at last
 let kept;
 
 function ownBudgets() {
@@ -85,6 +82,7 @@ function ownBudgets() {
 
 /** Return the options of a call: its own ones, and none that a prototype was given. */
 function readOptions(options = NO_OPTIONS) {
+  requirePlainOptions(options);
   const cost = Object.hasOwn(options, "cost") ? options.cost : undefined;
   const peek = Object.hasOwn(options, "peek") ? options.peek : undefined;
   const budgets = Object.hasOwn(options, "budgets") ? options.budgets : undefined;
@@ -99,27 +97,21 @@ function readRequest(grant, action, args, cost) {
 
 /** Return the denial by a stop, or by any rule before the rate; undefined if all let the call pass. */
 function denialOf(grant, request, budgets) {
-  const origin = originOf(grant);
-  const stop = stopOf(origin.policyPath);
-  if (stop !== undefined) return stop;
+  const origin = originOrStop(grant);
+  if (origin instanceof Decision) return origin;
   refuseWhatIsNotKept(origin.settings, budgets);
   if (request.args.size) request.paths = resolvePathArguments(argsOf(grant), grant.fsScope, request.args, origin);
   return denialBeforeRate(grant, request, origin.rules);
 }
 
-/** Return the denial by an emergency stop of the host or of the root, undefined if there is none. */
-function stopOf(policyPath) {
-  const now = nanoseconds();
-  if (now - (stops.get(policyPath) ?? -Infinity) < STOP_EVERY_NS) return undefined;
+/** Return the origin of a grant as it is now, or the denial by an emergency stop. */
+function originOrStop(grant) {
   try {
-    checkHostStop();
-    checkRootStop(policyPath);
+    return currentOrigin(grant);
   } catch (error) {
     if (error instanceof AccessDenied) return error.decision;
     throw error;
   }
-  stops.set(policyPath, now);
-  return undefined;
 }
 
 /** Refuse to decide by settings that this process alone cannot keep. */
@@ -129,11 +121,6 @@ function refuseWhatIsNotKept(settings, budgets) {
   if (settings.get("budgets.url") !== undefined && budgets instanceof ThreadBudgets) {
     throw new StateError("the settings want budgets that hosts share", ASK);
   }
-}
-
-function nanoseconds() {
-  const [seconds, rest] = process.hrtime();
-  return seconds * 1e9 + rest;
 }
 
 module.exports = { decide, decideAsync, enforce, enforceAsync };

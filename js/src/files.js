@@ -8,7 +8,9 @@ const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 const [OWNER_BIT_OF_GROUP, OWNER_BIT_OF_OTHERS, STICKY] = [0o020, 0o002, 0o1000];
 const NO_EXCEPTION = Object.freeze({ isStickySafe: false });
 const MAY_BE_MISSING = { throwIfNoEntry: false }; // an error would cost more than the look
+const EXACT = { ...MAY_BE_MISSING, bigint: true };
 const DEFAULT_OVERFLOW_UID = 65534;
+const PART_BYTES = 1 << 16;
 
 /** Return why others than these owners may have written an open object; '' if they cannot have. */
 function trustProblemText(status, owners, { isStickySafe } = NO_EXCEPTION) {
@@ -66,24 +68,27 @@ function readFileIn(directory, name, maxBytes, check) {
 }
 
 function readDescriptor(descriptor, maxBytes) {
-  const data = Buffer.alloc(maxBytes);
-  let length = 0;
-  for (;;) {
-    const count = fs.readSync(descriptor, data, length, maxBytes - length, null);
-    length += count;
-    if (count === 0 || length === maxBytes) return data.subarray(0, length);
+  const parts = [];
+  for (let left = maxBytes; left > 0;) {
+    const part = Buffer.alloc(Math.min(left, PART_BYTES));
+    const count = fs.readSync(descriptor, part, 0, part.length, null);
+    if (count === 0) break;
+    parts.push(part.subarray(0, count));
+    left -= count;
   }
+  return Buffer.concat(parts);
 }
 
 /** Return what changes whenever a file is written or replaced. */
 function fingerprint(status) {
-  return [status.dev, status.ino, status.size, status.mtimeNs, status.ctimeNs, status.mode, status.uid].join(":");
+  return `${status.dev}:${status.ino}:${status.size}:${status.mtimeNs}:${status.ctimeNs}:${status.mode}:${status.uid}`;
 }
 
 /** Return the fingerprint of a name, '' if it does not exist; throw for what cannot be examined. */
 function fingerprintOf(path) {
   try {
-    return fingerprint(fs.lstatSync(path, { bigint: true }));
+    const status = fs.lstatSync(path, EXACT);
+    return status === undefined ? "" : fingerprint(status);
   } catch (error) {
     if (error.code === "ENOENT" || error.code === "ENOTDIR") return "";
     throw error;
@@ -92,8 +97,8 @@ function fingerprintOf(path) {
 
 /** Return what changes if others may write a directory that could not, not what changes with each file in it. */
 function trustOf(path) {
-  const { dev, ino, mode, uid } = fs.lstatSync(path, { bigint: true });
-  return [dev, ino, mode, uid].join(" ");
+  const status = fs.lstatSync(path, EXACT);
+  return status === undefined ? "" : `${status.dev} ${status.ino} ${status.mode} ${status.uid}`;
 }
 
 /** Whether a path exists, or cannot be examined; below what is no directory nothing exists. */

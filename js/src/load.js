@@ -2,32 +2,32 @@
 "use strict";
 
 const fs = require("node:fs");
-const { dirname } = require("node:path");
-const process = require("node:process");
 
 const { GrantError } = require("./errors");
-const { fingerprintOf, mayExist, openDirectory, readFileIn, trustOf, trustProblemText } = require("./files");
+const { mayExist } = require("./files");
 const { decodeGrant, isGrantId } = require("./grant");
 const { MAX_BYTES } = require("./json");
+const { ownOptions } = require("./options");
 const { workingDirectory } = require("./paths");
-const { operatorDirectories, readSettings, textOfVariable } = require("./settings");
+const { isSettled, nanosecondsNow, printOfGrant, printOfSettings } = require("./prints");
+const { readSettings, textOfVariable } = require("./settings");
 const { checkStamped, sha256 } = require("./stamp");
 const { checkHostStop, checkRootStop } = require("./stop");
+const { TrustedWalk } = require("./trusted-walk");
 
 const MAX_GRANTS = 64; // that are kept, the last used of all roots
 const MAX_STAMP_BYTES = (1 << 24) + 1;
-const SETTLED_NS = 20_000_000n; // a file that changed later than this may change again without a sign of it
 const ROOT_HINT = "name the directory that holds .cortex/policy; `cortex-policy init` makes one";
 
-const cache = new Map(); // by root and id: {grant, seen}
+const cache = new Map(); // by root and id: {grant, print}
 
 /**
  * Load a grant. One that is loaded again comes from memory, unless its file, the stamp or a settings file has changed.
  * @param {string} id
  * @param {{root?: string}} [options] the directory that holds `.cortex/policy`
  */
-async function loadGrant(id, options = {}) {
-  return loadGrantSync(id, Object.hasOwn(options, "root") ? options.root : undefined); // none that a prototype was given
+async function loadGrant(id, options) {
+  return loadGrantSync(id, ownOptions(options).root);
 }
 
 function loadGrantSync(id, named) {
@@ -37,43 +37,19 @@ function loadGrantSync(id, named) {
   const policy = `${path === "/" ? "" : path}/.cortex/policy`;
   checkRootStop(policy);
   const key = `${path}\0${isNamed}\0${id}`; // the owner of a root that is not named is not trusted
-  const seen = fingerprints(path, policy, id);
-  const cached = cache.get(key);
+  const now = nanosecondsNow();
+  const print = printOfGrant(path, policy, id);
+  const kept = cache.get(key);
   cache.delete(key);
-  const grant = cached?.seen === seen ? cached.grant : readGrant(path, isNamed, policy, id);
-  if (isSettled(seen) && fingerprints(path, policy, id) === seen) keep(key, { grant, seen });
-  return grant;
+  if (kept?.print === print) return keep(key, kept);
+  const grant = readGrant(path, isNamed, policy, id);
+  return isSettled(print, now) && printOfGrant(path, policy, id) === print ? keep(key, { grant, print }) : grant;
 }
 
 function keep(key, entry) {
   cache.set(key, entry);
   if (cache.size > MAX_GRANTS) cache.delete(cache.keys().next().value);
-}
-
-/** Return what changes if anything that decides by this grant does: the files, the environment and the user. */
-function fingerprints(root, policy, id) {
-  const [system, user] = operatorDirectories();
-  const files = [
-    policy, `${policy}/tools`, `${policy}/tools/${id}.json`, `${policy}/stamp.json`,
-    ...[system, user, policy].map((directory) => `${directory}/config.toml`),
-  ];
-  const variables = Object.entries(process.env).filter(([name]) => /^(CORTEX_|XDG_CONFIG_HOME$|HOME$)/.test(name));
-  const above = [root, dirname(policy)].map((directory) => printOrUnknown(trustOf, directory));
-  return JSON.stringify([files.map((file) => printOrUnknown(fingerprintOf, file)), above, variables, process.geteuid()]);
-}
-
-function printOrUnknown(printOf, file) {
-  try {
-    return printOf(file);
-  } catch (error) {
-    return error.code;
-  }
-}
-
-function isSettled(seen) {
-  const now = BigInt(Date.now()) * 1_000_000n;
-  const [prints] = JSON.parse(seen);
-  return prints.every((print) => !print.includes(":") || BigInt(print.split(":")[4]) < now - SETTLED_NS);
+  return entry.grant;
 }
 
 /** Find the root: `named`, else `CORTEX_POLICY_ROOT`, else the one ancestor that holds `.cortex/policy`. */
@@ -125,25 +101,48 @@ function mayHoldPolicy(directory) {
 
 /** Read one grant, from the root downwards by open directories. */
 function readGrant(root, isNamed, policyPath, id) {
-  const walk = new TrustedWalk(root, isNamed);
+  const walk = new TrustedWalk(isNamed);
   try {
-    const top = walk.enter(undefined, root);
-    const holder = walk.enter(top, ".cortex");
-    const policy = walk.enter(holder, "policy");
-    checkRootStop(policy.path);
+    const { top, policy } = enterPolicy(walk, root);
     const tools = walk.enter(policy, "tools");
     const data = walk.read(tools, `${id}.json`, MAX_BYTES + 1);
     if (data === undefined) throw new GrantError("grant_not_found", `\`${id}\` in ${tools.path}`, "see `cortex-policy list`");
-    const stamp = walk.read(policy, "stamp.json", MAX_STAMP_BYTES);
-    walk.throwIfUnsafe();
-    const settings = readSettings(policyPath, top.status.uid);
     const digest = sha256(data);
-    if (settings.get("stamp") === "require") checkStamped(stamp, id, `sha256:${digest}`);
-    const identities = { ...originOf(root, top, policy, tools), settings, rules: rulesOf(settings), policyPath };
+    const decided = readWhatDecides(walk, { top, policy, policyPath, id, digest });
+    const identities = { ...originOf(root, top, policy, tools), ...decided, policyPath };
     return decodeGrant(data, id, { root, file: `${tools.path}/${id}.json`, sha256: digest, identities });
   } finally {
     walk.close();
   }
+}
+
+/** Return what decides by a grant now that was loaded before: as `loadGrant` would, but of the same grant. */
+function readOriginAgain(grant, origin) {
+  const walk = new TrustedWalk(true); // what leads to the root was checked when the grant was loaded
+  try {
+    const { top, policy } = enterPolicy(walk, origin.root);
+    return { ...origin, ...readWhatDecides(walk, { top, policy, policyPath: origin.policyPath, id: grant.id, digest: grant.sha256 }) };
+  } finally {
+    walk.close();
+  }
+}
+
+function enterPolicy(walk, root) {
+  const top = walk.enter(undefined, root);
+  const policy = walk.enter(walk.enter(top, ".cortex"), "policy");
+  checkRootStop(policy.path);
+  return { top, policy };
+}
+
+/** Return the settings; throw GrantError if a file is unsafe, or the settings require a stamp that the grant does not have. */
+function readWhatDecides(walk, { top, policy, policyPath, id, digest }) {
+  const now = nanosecondsNow();
+  const print = printOfSettings(policyPath);
+  const stamp = walk.read(policy, "stamp.json", MAX_STAMP_BYTES);
+  walk.throwIfUnsafe();
+  const settings = readSettings(policyPath, top.status.uid);
+  if (settings.get("stamp") === "require") checkStamped(stamp, id, `sha256:${digest}`);
+  return { settings, rules: rulesOf(settings), print: isSettled(print, now) ? print : undefined };
 }
 
 /** Return the settings by which rules decide. */
@@ -163,60 +162,4 @@ function originOf(root, ...directories) {
   };
 }
 
-/** Opens directories, each from the one above, and notes whatever others could have written. */
-class TrustedWalk {
-  constructor(root, isNamed) {
-    this.isNamed = isNamed;
-    this.owners = new Set([0, process.geteuid()]);
-    this.open = [];
-    this.problems = [];
-  }
-
-  enter(parent, name) {
-    const path = parent === undefined ? name : `${parent.path === "/" ? "" : parent.path}/${name}`;
-    let directory;
-    try {
-      directory = openDirectory(path, parent, name);
-    } catch (error) {
-      if (error.code === "ENOENT") throw new GrantError("grant_not_found", `\`${path}\` does not exist`);
-      throw unsafe(`\`${path}\` is a link or no directory, or cannot be opened (${error.code})`);
-    }
-    this.open.push(directory.descriptor);
-    if (parent === undefined && this.isNamed) this.owners.add(directory.status.uid);
-    this.note(path, directory.status, { isStickySafe: parent === undefined });
-    return directory;
-  }
-
-  read(directory, name, maxBytes) {
-    const path = `${directory.path}/${name}`;
-    try {
-      return readFileIn(directory, name, maxBytes, (status) => {
-        this.note(path, status);
-        const isPlain = status.isFile() && (status.nlink === 1 || status.uid === 0);
-        if (!isPlain) throw unsafe(`\`${path}\` is no regular file with one name`);
-      }).data;
-    } catch (error) {
-      if (error.code === "ENOENT") return undefined;
-      throw error instanceof GrantError ? error : unsafe(`\`${path}\` is a link, or cannot be read (${error.code})`);
-    }
-  }
-
-  note(path, status, options) {
-    const why = trustProblemText(status, this.owners, options);
-    if (why) this.problems.push(`\`${path}\` ${why}`);
-  }
-
-  throwIfUnsafe() {
-    if (this.problems.length) throw unsafe(this.problems.join("; "));
-  }
-
-  close() {
-    for (const descriptor of this.open) fs.closeSync(descriptor);
-  }
-}
-
-function unsafe(detail) {
-  return new GrantError("grant_unsafe", detail, "`cortex-policy doctor` names the command that fixes it");
-}
-
-module.exports = { loadGrant };
+module.exports = { loadGrant, readOriginAgain };

@@ -5,9 +5,10 @@ const fs = require("node:fs");
 const os = require("node:os");
 const process = require("node:process");
 
-const { collapsePath, foldCase } = require("./path-arguments");
+const { foldCase } = require("./path-arguments");
 const { operatorDirectories } = require("./settings");
 
+const MAX_LINKS = 40;
 const KEPT_NS = 20e6; // directories of the policy, and links to them, are looked at again after that
 const FILES = ["approvals.file", "budgets.key_file", "budgets.password_file"];
 
@@ -69,18 +70,32 @@ function identity(status) {
   return `${status.dev}:${status.ino}`;
 }
 
-/** Return where a name leads, the part that does not exist as it is. */
+/** Return where a name leads, as the kernel follows it; the part that does not exist (yet) as it is. */
 function realPathAsFarAsItExists(name) {
-  const parts = collapsePath(name).split("/").filter(Boolean);
-  for (let count = parts.length; count > 0; count -= 1) {
-    try {
-      const real = fs.realpathSync.native(`/${parts.slice(0, count).join("/")}`);
-      return collapsePath([real, ...parts.slice(count)].join("/"));
-    } catch {
-      continue; // what is above it may exist
+  const left = name.split("/").reverse(); // components, the next one last
+  let [reached, links] = ["", 0];
+  while (left.length) {
+    const part = left.pop();
+    if (part === "..") reached = reached.slice(0, reached.lastIndexOf("/"));
+    if (["", ".", ".."].includes(part)) continue;
+    const target = links < MAX_LINKS ? targetOfLink(`${reached}/${part}`) : undefined;
+    if (target === undefined) {
+      reached = `${reached}/${part}`;
+    } else {
+      links += 1;
+      left.push(...target.split("/").reverse());
+      if (target.startsWith("/")) reached = "";
     }
   }
-  return "/";
+  return reached || "/";
+}
+
+function targetOfLink(name) {
+  try {
+    return fs.lstatSync(name, { throwIfNoEntry: false })?.isSymbolicLink() ? fs.readlinkSync(name) : undefined;
+  } catch {
+    return undefined; // what cannot be followed is protected by its name
+  }
 }
 
 /** Say what a path would govern; compared without case, as some file systems do. */

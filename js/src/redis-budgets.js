@@ -4,6 +4,7 @@
 const { createHash, createHmac } = require("node:crypto");
 
 const { StateError, UsageError } = require("./errors");
+const { ownOptions } = require("./options");
 const { ServerClock } = require("./server-clock");
 const { SCRIPT } = require("./shared-script");
 const { surrogatePassBytes } = require("./text");
@@ -44,10 +45,10 @@ class RedisBudgets {
    * @param {Uint8Array | string} secret the key of shared budgets, without the end of its line
    * @param {{timeoutMs?: number}} [options]
    */
-  constructor(command, name, secret, { timeoutMs = 50 } = {}) {
+  constructor(command, name, secret, options) {
     if (typeof command !== "function") throw new UsageError("`command` is a function that sends a command to the server");
     this.#command = command;
-    this.#timeoutMs = timeoutMs;
+    this.#timeoutMs = ownOptions(options).timeoutMs ?? 50;
     this.#secret = Buffer.from(secret);
     if (this.#secret.length < MIN_SECRET || this.#secret.length > MAX_SECRET) {
       throw new StateError(`the key of shared budgets has ${this.#secret.length} bytes, not ${MIN_SECRET} to ${MAX_SECRET}`);

@@ -40,8 +40,8 @@ function valueOf(name, setting, layers) {
 /** Return what the variables say that other programs know too. */
 function sharedVariableLayers(environment) {
   return SHARED_VARIABLES.map(([variable, name, read]) => {
+    if (!Object.hasOwn(environment, variable)) return layerOf(ENVIRONMENT, new Map());
     const text = environment[variable];
-    if (text === undefined) return layerOf(ENVIRONMENT, new Map());
     const isValid = !text.includes(UNKNOWN_BYTES) && SETTINGS.get(name).accepts(read(text));
     if (!isValid) throw invalid(variable, NOT_VALID);
     return layerOf(ENVIRONMENT, new Map([[name, read(text)]]));

@@ -49,7 +49,7 @@ const SETTINGS = new Map(Object.entries({
   "budgets.on_error": oneOf("local", "deny"),
   "budgets.local_share": { accepts: isShare, readsText: (text) => (isDigits(text.replace(".", "")) ? Number(text) : text) },
   "budgets.wait_replicas": count,
-}));
+}).map(([name, setting]) => [name, { __proto__: null, ...setting }])); // a row without `places` has none by a prototype
 
 // variables that other programs know too; they count where nothing else says the same
 const SHARED_VARIABLES = [

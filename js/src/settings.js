@@ -29,7 +29,7 @@ function operatorDirectories() {
 
 /** Return a variable, '' if it is not set; throw GrantError for one of which Node does not know all bytes. */
 function textOfVariable(name) {
-  const text = process.env[name] ?? "";
+  const text = Object.hasOwn(process.env, name) ? process.env[name] : ""; // none that a prototype was given
   if (text.includes("\ufffd")) throw invalid(name, "it is not UTF-8");
   return text;
 }
@@ -53,7 +53,7 @@ function fileLayer(place, directory, owners) {
   return data === undefined ? layerOf(place, new Map()) : decodeLayer(place, file, data);
 }
 
-/** Read a settings file once nobody writes it any more; undefined if there is none. */
+/** Read a settings file once nobody writes it any more; undefined if there is none. One that goes meanwhile denies. */
 function readStable(path, file, owners) {
   if (!mayExist(file)) return undefined;
   let directory;
@@ -65,7 +65,6 @@ function readStable(path, file, owners) {
   try {
     return readStableIn(directory, file, owners);
   } catch (error) {
-    if (error.code === "ENOENT") return undefined;
     throw error instanceof GrantError ? error : invalid(file, "it cannot be read");
   } finally {
     fs.closeSync(directory.descriptor);
@@ -74,13 +73,15 @@ function readStable(path, file, owners) {
 
 function readStableIn(directory, file, owners) {
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    // INVARIANT: from before the file is read, or one that is written meanwhile looks old to a process that is held up
+    const now = Date.now();
     const { data, before, after } = readFileIn(directory, NAME, MAX_BYTES + 1, (status) => {
       checkTrust(directory.path, directory.status, owners);
       checkTrust(file, status, owners);
       if (!status.isFile() || status.nlink > 1) throw invalid(file, "it is not a regular file with one name");
     });
-    const age = Date.now() - Number(BigInt(after.split(":")[4]) / 1_000_000n);
-    const isSettled = age > STABLE_MS || age < -STABLE_MS; // it changed before, or by a clock that was set back since
+    const changed = Number(BigInt(after.split(":")[4]) / 1_000_000n);
+    const isSettled = now - changed > STABLE_MS || changed > Date.now() + STABLE_MS; // before, or by a clock that was set back since
     if (before === after && isSettled) return data;
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, STABLE_MS);
   }

@@ -6,6 +6,7 @@ const fs = require("node:fs");
 const { AccessDenied } = require("./errors");
 const { Decision } = require("./decision");
 const { existsOrUnknown, mayExist } = require("./files");
+const { identityOf } = require("./protection");
 
 const SYSTEM_DIRECTORY = "/etc/cortex-policy";
 const MAX_REASON = 400;
@@ -18,6 +19,14 @@ function checkHostStop() {
   if (isGone || existsOrUnknown(`${SYSTEM_DIRECTORY}/stop`)) throw stopped(`${SYSTEM_DIRECTORY}/stop`, "on this host");
 }
 
+/** Throw AccessDenied if the policy that a grant was read from has an emergency stop, or is not where it was. */
+function checkStopSince({ policyPath, policyIdentity }) {
+  if (identityOf(policyPath) !== policyIdentity) {
+    throw denialOf(`\`${policyPath}\` is not the directory that the grant was read from`, `see \`ls -ld ${policyPath}\``);
+  }
+  checkRootStop(policyPath);
+}
+
 /** Throw AccessDenied if a root has an emergency stop, or if that is unknown. */
 function checkRootStop(policy) {
   if (existsOrUnknown(`${policy}/stop`)) throw stopped(`${policy}/stop`, "");
@@ -28,7 +37,11 @@ function stopped(file, where) {
   const hint = where
     ? `the administrator of this host ends it with \`sudo rm ${file}\``
     : "an operator ends it with `cortex-policy resume`";
-  return new AccessDenied(new Decision("stopped", [where, reason].filter(Boolean).join(": "), hint));
+  return denialOf([where, reason].filter(Boolean).join(": "), hint);
+}
+
+function denialOf(detail, hint) {
+  return new AccessDenied(new Decision("stopped", detail, hint));
 }
 
 function firstLineOf(file) {
@@ -46,4 +59,4 @@ function firstLineOf(file) {
   }
 }
 
-module.exports = { checkHostStop, checkRootStop };
+module.exports = { checkHostStop, checkRootStop, checkStopSince };

@@ -5,6 +5,7 @@ const { createHash } = require("node:crypto");
 const process = require("node:process");
 
 const { StateError, UsageError } = require("./errors");
+const { ownOptions } = require("./options");
 const { MAX_SPAN, Ring } = require("./ring");
 
 const MAGIC = 0x636f7274;
@@ -18,7 +19,8 @@ const BEFORE_START = 2 ** 28; // seconds: slots that were never written are as o
 /** Budgets of one process. Give `memory` to a worker, and `new ThreadBudgets({memory})` there counts the same hits. */
 class ThreadBudgets {
   /** @param {{memory?: SharedArrayBuffer, bytes?: number, clock?: () => [number, number]}} [options] as `process.hrtime` */
-  constructor({ memory = undefined, bytes = DEFAULT_BYTES, clock = process.hrtime } = {}) {
+  constructor(options) {
+    const { memory, bytes = DEFAULT_BYTES, clock = process.hrtime } = ownOptions(options);
     this.memory = memory ?? new SharedArrayBuffer(bytes);
     this.words = new Int32Array(this.memory);
     this.clock = clock;

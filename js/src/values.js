@@ -12,6 +12,11 @@ const EXACT = 2 ** 53; // up to here each whole number is a double of its own
 const FIRST_PLAIN = -4; // exponents of numbers that are written without one
 const FIRST_LARGE = 16;
 const SCALARS = new Set(["string", "number", "boolean", "bigint"]);
+const OBJECT = Object.prototype;
+const NAMES_OF_OBJECT = new Set([
+  "constructor", "__defineGetter__", "__defineSetter__", "hasOwnProperty", "__lookupGetter__", "__lookupSetter__",
+  "isPrototypeOf", "propertyIsEnumerable", "toString", "valueOf", "__proto__", "toLocaleString",
+]);
 
 function kindOf(value) {
   if (value === null) return "null";
@@ -79,9 +84,10 @@ class Copier {
       throw new UsageError(`arguments are nested deeper than ${MAX_DEPTH}`);
     }
     if (Array.isArray(value)) {
+      requirePlainArray(value);
       const length = value.length;
       this.count(length);
-      requireNoHiddenMembers(value, length + 1); // and its `length`
+      requireNoHiddenMembers(value, Reflect.ownKeys(value), length + 1); // and its `length`
       return Array.from({ length }, (_, index) => this.copy(value[index], depth + 1));
     }
     return this.copyObject(value, depth);
@@ -91,13 +97,13 @@ class Copier {
     const members = new Map();
     if (value instanceof Map) {
       if (Object.getPrototypeOf(value) !== Map.prototype) throw unknownTypeError(value); // it may iterate otherwise
-      requireNoHiddenMembers(value, 0);
+      requireNoHiddenMembers(value, Reflect.ownKeys(value), 0); // not even a symbol, such as that of another iterator
       for (const [name, part] of value) this.copyMember(members, requireText(name, "the name of an argument"), part, depth);
       return members;
     }
     requirePlainObject(value);
     const names = Object.keys(value);
-    requireNoHiddenMembers(value, names.length);
+    requireNoHiddenMembers(value, Object.getOwnPropertyNames(value), names.length); // of symbols JSON has none
     for (const name of names) this.copyMember(members, name, value[name], depth);
     return members;
   }
@@ -116,19 +122,35 @@ class Copier {
   }
 }
 
-/** Throw UsageError for what is no object of this or another realm without a class. */
+/** Throw UsageError for what is no object of this or another realm without a class, or inherits a member. */
 function requirePlainObject(value) {
   const prototype = typeof value === "object" ? Object.getPrototypeOf(value) : undefined;
-  if (prototype !== null && (prototype === undefined || Object.getPrototypeOf(prototype) !== null)) {
-    throw unknownTypeError(value);
-  }
+  if (prototype === null) return;
+  const isOfObject = prototype === OBJECT || (prototype !== undefined && isPrototypeOfObjects(prototype));
+  if (!isOfObject) throw unknownTypeError(value);
+  if (Object.keys(prototype).length) throw hiddenMemberError(value); // a program would read it from the value
+}
+
+/** Whether an object is `Object.prototype` of another realm, and no object with members that has been made one. */
+function isPrototypeOfObjects(value) {
+  return Object.getPrototypeOf(value) === null && Object.getOwnPropertyNames(value).every((name) => NAMES_OF_OBJECT.has(name));
+}
+
+/** Throw UsageError for an array of a class, which may show other elements to who iterates over it. */
+function requirePlainArray(value) {
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype === Array.prototype) return;
+  const above = Array.isArray(prototype) ? Object.getPrototypeOf(prototype) : null;
+  if (above === null || Object.getPrototypeOf(above) !== null) throw unknownTypeError(value);
 }
 
 /** Throw UsageError for a member that a program reads and no rule sees: one that is not enumerable, or of an array. */
-function requireNoHiddenMembers(value, count) {
-  if (Object.getOwnPropertyNames(value).length > count) { // not symbols, which JSON does not have
-    throw new UsageError(`an argument of type \`${nameOfType(value)}\` has a member that is hidden`, "pass JSON values");
-  }
+function requireNoHiddenMembers(value, names, count) {
+  if (names.length > count) throw hiddenMemberError(value);
+}
+
+function hiddenMemberError(value) {
+  return new UsageError(`an argument of type \`${nameOfType(value)}\` has a member that is hidden`, "pass JSON values");
 }
 
 function unknownTypeError(value) {

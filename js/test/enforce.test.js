@@ -6,6 +6,7 @@ const fs = require("node:fs");
 const path = require("node:path");
 const process = require("node:process");
 const { test } = require("node:test");
+const vm = require("node:vm");
 
 const { AccessDenied, GrantError, StateError, ThreadBudgets, UsageError, decide, enforce, loadGrant, ...others } =
   require("..");
@@ -101,15 +102,19 @@ test("what is no call is an error, which denies", async () => {
 test("a member that no rule sees is an error: not enumerable, of an array or of a map", async () => {
   const grant = await loadGrant("g", { root: makeRoot() });
   class Empty extends Map { *[Symbol.iterator]() {} }
+  class Other extends Array { *[Symbol.iterator]() { yield "/x"; } }
   const hidden = [
     Object.defineProperty({}, "path", { value: "/x" }), Object.assign(["a"], { path: "/x" }),
     Object.assign([], { toJSON: () => "/x" }), Object.assign(new Map(), { path: "/x" }), new Empty([["path", "/x"]]),
+    Object.create({ __proto__: null, path: "/x" }), Object.create(Object.create(null, { path: { value: "/x" } })), Other.of("a"),
+    Object.assign(new Map([["path", "/x"]]), { *[Symbol.iterator]() {} }), Object.assign(["a"], { *[Symbol.iterator]() { yield "/x"; } }),
   ];
   for (const value of hidden) {
     assert.throws(() => enforce(grant, "read", value), UsageError);
     assert.throws(() => enforce(grant, "read", { x: [value] }), UsageError);
   }
   assert.equal(enforce(grant, "read", new Map([["x", [[], {}, new Map(), Object.create(null)]]])), true);
+  for (const value of ["[{}]", "({ x: [1, { y: 2 }] })"]) assert.equal(enforce(grant, "read", { x: vm.runInNewContext(value) }), true);
 });
 
 test("an argument is read once, so that a getter cannot show two values", async () => {
@@ -132,10 +137,12 @@ test("names of prototypes are plain names", async () => {
   const strict = await loadGrant("g", { root: makeRoot({ g: declared }) });
   assert.throws(() => enforce(strict, "read", JSON.parse('{"__proto__": "x"}')), { message: "argument not allowed" });
   assert.equal(enforce(strict, "read", { constructor: "x" }), true);
-  Object.prototype.path = "/etc/passwd"; // a polluted prototype gives no call an argument
+  Object.prototype.path = "/etc/passwd"; // a program reads it from each object, though no rule sees it
   try {
-    assert.equal(enforce(grant, "read", {}), true);
+    assert.throws(() => enforce(grant, "read", {}), UsageError);
+    assert.throws(() => enforce(grant, "read", new Map([["x", [{}]]])), UsageError);
     assert.equal(enforce(grant, "read", Object.create(null)), true);
+    assert.equal(enforce(grant, "read", new Map()), true);
   } finally {
     delete Object.prototype.path;
   }
@@ -148,10 +155,20 @@ test("a polluted prototype sets no option", async () => {
   Object.prototype.budgets = new ThreadBudgets();
   try {
     assert.throws(() => enforce(grant, "read"), { message: "rate limit exceeded" });
-    assert.throws(() => enforce(grant, "read", {}, {}), { message: "rate limit exceeded" });
+    assert.throws(() => enforce(grant, "read", undefined, {}), { message: "rate limit exceeded" });
   } finally {
     delete Object.prototype.peek;
     delete Object.prototype.budgets;
+  }
+});
+
+test("options of a class are an error, for their members may not be their own", async () => {
+  const grant = await loadGrant("g", { root: makeRoot() });
+  class Dear { get cost() { return 1e6; } }
+  for (const options of [new Dear(), Object.create({ cost: 1e6 }), null, 7, "peek"]) {
+    assert.throws(() => enforce(grant, "read", {}, options), UsageError);
+    assert.throws(() => new ThreadBudgets(options), UsageError);
+    await assert.rejects(loadGrant("g", options), UsageError);
   }
 });
 

@@ -9,7 +9,7 @@ const { test } = require("node:test");
 const { Worker } = require("node:worker_threads");
 
 const { decide, loadGrant } = require("..");
-const { SCRATCH, makeRoot } = require("./support/roots");
+const { SCRATCH, USER, makeRoot } = require("./support/roots");
 
 /** Make a root with files, and return a function that decides a call with a path from its directory. */
 async function rootOf(fsScope = ["docs"], files = { "docs/x": "", "docs/a/b/y": "", "other/z": "" }) {
@@ -95,6 +95,21 @@ test("no grant reaches what governs it, in whatever way it is named", async () =
     assert.equal(ask(given).allowed, false, given);
   }
   assert.equal(ask("/etc/passwd").allowed, true);
+});
+
+test("no grant reaches what will govern it, where a link leads to what does not exist yet", async () => {
+  const { ask } = await rootOf([]);
+  const [later, config] = [path.join(SCRATCH, "later"), path.join(USER, "config.toml")];
+  fs.symlinkSync("later/../later/approvals.jsonl", path.join(SCRATCH, "approvals"));
+  fs.symlinkSync("approvals", path.join(SCRATCH, "approvals-by-two"));
+  for (const name of ["approvals", "approvals-by-two"]) {
+    fs.writeFileSync(config, `[approvals]\nfile = "${SCRATCH}/${name}"\n`);
+    const grant = await loadGrant("g", { root: makeRoot() });
+    assert.equal(decide(grant, "read", { path: `${later}/approvals.jsonl` }).allowed, false);
+    assert.equal(decide(grant, "read", { path: later }).allowed, true);
+  }
+  fs.rmSync(config);
+  assert.equal(ask(later).allowed, true);
 });
 
 test("an absolute path that goes through a link to the root is inside of it", async () => {

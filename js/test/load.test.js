@@ -10,6 +10,7 @@ const process = require("node:process");
 const { test } = require("node:test");
 
 const { AccessDenied, decide, enforce, loadGrant } = require("..");
+const { isSettled } = require("../src/prints");
 const { SCRATCH, USER, grantFile, makeRoot, settle, write, writeGrant } = require("./support/roots");
 
 const IS_ROOT = process.geteuid() === 0;
@@ -80,6 +81,28 @@ test("a polluted prototype names no root, and makes no directory safe", async ()
     delete Object.prototype.root;
     delete Object.prototype.isStickySafe;
     process.chdir(before);
+  }
+});
+
+test("a polluted prototype gives no variable", async () => {
+  const [root, home] = [makeRoot(), path.join(SCRATCH, "home")];
+  write(path.join(home, ".config/cortex-policy/config.toml"), "require_path = true\n");
+  const before = { directory: process.cwd(), config: process.env.XDG_CONFIG_HOME, home: process.env.HOME };
+  const pollution = { CORTEX_POLICY_ROOT: root, XDG_CONFIG_HOME: "/nowhere", CORTEX_AUDIT_LOG: "/log", places: ["project"], values: [] };
+  process.chdir("/");
+  process.env.HOME = home;
+  delete process.env.XDG_CONFIG_HOME;
+  Object.assign(Object.prototype, pollution);
+  try {
+    await assert.rejects(loadGrant("g"), { reason: "root_not_found" });
+    const grant = await loadGrant("g", { root });
+    assert.equal(decide(grant, "read").reason, "path_outside_scope");
+    write(path.join(root, ".cortex/policy/config.toml"), 'audit.on_error = "ignore"\n');
+    await rejects(root, "settings_invalid");
+  } finally {
+    for (const name of Object.keys(pollution)) delete Object.prototype[name];
+    Object.assign(process.env, { XDG_CONFIG_HOME: before.config, HOME: before.home });
+    process.chdir(before.directory);
   }
 });
 
@@ -210,6 +233,80 @@ test("a directory that others can write now is seen, though the grant is in memo
     fs.chmodSync(path.join(root, name), 0o777);
     await rejects(root, "grant_unsafe");
   }
+});
+
+test("settings that others can write now are seen, though the grant is in memory", async () => {
+  const root = makeRoot();
+  write(path.join(USER, "config.toml"), "require_path = false\n");
+  await settle();
+  await loads(root);
+  await loads(root);
+  fs.chmodSync(USER, 0o777);
+  await rejects(root, "settings_invalid");
+  fs.chmodSync(USER, 0o755);
+  fs.rmSync(path.join(USER, "config.toml"));
+});
+
+test("a grant that a program holds is decided by the settings and the stamp of today", async () => {
+  const root = makeRoot({ g: { dataClass: "sensitive" } });
+  const config = path.join(root, ".cortex/policy/config.toml");
+  const grant = await loads(root);
+  await settle();
+  assert.equal(enforce(grant, "read"), true);
+  await settle();
+  for (const [text, reason] of [['sensitive = "deny"\n', "approval_required"], ["require_path = true\n", "path_outside_scope"], ["\n", "allowed"]]) {
+    write(config, text);
+    await settle();
+    assert.equal(decide(grant, "read").reason, reason);
+  }
+  write(config, 'stamp = "require"\n');
+  await settle();
+  assert.throws(() => enforce(grant, "read"), { reason: "stamp_mismatch" });
+  write(config, "nothing = 1\n");
+  await settle();
+  assert.throws(() => enforce(grant, "read"), { reason: "settings_invalid" });
+});
+
+test("a grant that a program holds is none once its policy is gone, or another one is there", async () => {
+  for (const name of [".cortex", ".cortex/policy", ""]) {
+    const root = makeRoot();
+    const grant = await loads(root);
+    fs.renameSync(path.join(root, name), path.join(SCRATCH, "away"));
+    await settle();
+    assert.equal(decide(grant, "read").reason, "stopped");
+    writeGrant(root, "g", {});
+    await settle();
+    assert.match(decide(grant, "read").message, /is not the directory that the grant was read from/);
+    assert.equal(enforce(await loads(root), "read"), true);
+    fs.rmSync(path.join(SCRATCH, "away"), { recursive: true });
+  }
+});
+
+test("a file that was new when it was read is read again, however long this process was held up", async (context) => {
+  const root = makeRoot();
+  await settle();
+  const read = fs.readSync;
+  let reads = 0;
+  context.mock.method(fs, "readSync", (...words) => {
+    const count = read(...words);
+    if (count > 0 && (reads += 1) === 2) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50); // of the settings
+    return count;
+  });
+  write(path.join(root, ".cortex/policy/config.toml"), "require_path = false\n");
+  const grant = await loads(root);
+  assert.ok(reads > 2);
+  assert.notEqual(await loads(root), undefined);
+  assert.equal(grant.id, "g");
+});
+
+test("a file is kept once its next change has a later time, also where times are whole seconds", () => {
+  const print = (changed) => JSON.stringify([[`1:2:3:${changed}:${changed}:4:5`, "", "EACCES"], []]);
+  const now = 1_800_000_000_123_456_789n;
+  assert.equal(isSettled(print(now - 21_000_000n), now), true);
+  assert.equal(isSettled(print(now - 19_000_000n), now), false);
+  assert.equal(isSettled(print(now + 1n), now), false);
+  assert.equal(isSettled(print(1_799_999_999_000_000_000n), now), false);
+  assert.equal(isSettled(print(1_799_999_998_000_000_000n), now), true);
 });
 
 test("a grant of the same size and times as the last one is read again if another file took its place", async () => {

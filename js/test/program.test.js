@@ -6,6 +6,7 @@ const { execFileSync, spawn } = require("node:child_process");
 const fs = require("node:fs");
 const http = require("node:http");
 const path = require("node:path");
+const process = require("node:process");
 const { after, before, test } = require("node:test");
 
 const { AccessDenied, CheckProcess, CheckServer, GrantError, StateError, UsageError, decide, loadGrant } = require("..");
@@ -91,6 +92,8 @@ test("a program that ends, lies, is late or is missing denies every call that wa
     "no-json": 'process.stdin.once("data", () => console.log("allowed"))',
     "speaks-first": `console.log('${answer}'); process.stdin.resume()`,
     "hangs": "process.stdin.resume()",
+    "for-another": `process.stdin.once("data", () => console.log('${answer.replace("}", ', "exit_code": 2}')}'))`,
+    "says-yes-to-nothing": `process.stdin.once("data", () => console.log('${answer.replace('"id": 2', '"exit_code": 2')}'))`,
     "contradicts": `process.stdin.once("data", () => console.log('${answer.replace("true", "false").replace("2", "1")}'))`,
     "unknown": `process.stdin.once("data", () => console.log('${answer.replaceAll("allowed", "fine").replace("2", "1")}'))`,
   };
@@ -99,6 +102,43 @@ test("a program that ends, lies, is late or is missing denies every call that wa
     await assert.rejects(asker.decide("g", "read"), StateError, name);
     await assert.rejects(asker.decide("g", "read"), StateError, name);
   }));
+});
+
+test("a child decides by the working directory and the variables that this process has now", options, async () => {
+  const other = makeRoot({ g: { actions: ["other"] } });
+  fs.mkdirSync(path.join(root, "docs/below"));
+  const [asker, before] = [startProcess({ cwd: undefined }), process.cwd()];
+  process.chdir(path.join(root, "docs"));
+  const where = async (given) => (await asker.decide("g", "read", { path: given }, { peek: true })).paths[0].resolved;
+  assert.equal(await where("x"), `${root}/docs/x`);
+  const last = where("x"); // is on its way
+  process.chdir("below");
+  assert.equal(await where("x"), `${root}/docs/below/x`);
+  assert.equal(await last, `${root}/docs/x`);
+  const [free, fixed] = [new CheckProcess({ command: PROGRAM }), startProcess({ root: "..", cwd: ".." })];
+  after(() => free.close());
+  assert.equal((await fixed.decide("g", "read", { path: "x" }, { peek: true })).paths[0].resolved, `${root}/docs/x`);
+  assert.equal((await free.decide("g", "other", {}, { peek: true })).reason, "action_not_allowed");
+  process.chdir(before);
+  process.env.CORTEX_POLICY_ROOT = other;
+  assert.equal((await free.decide("g", "other", {}, { peek: true })).allowed, true);
+  delete process.env.CORTEX_POLICY_ROOT;
+  fixed.close();
+  assert.equal((await fixed.decide("g", "read", { path: "x" }, { peek: true })).paths[0].resolved, `${root}/docs/x`);
+});
+
+test("a polluted prototype sets no option and no variable of a child", async () => {
+  const asker = fakeProgram("tells", `process.stdin.once("data", (line) => console.log(JSON.stringify({
+    decision: false, reason: "stopped", message: "emergency stop: " + process.argv.length + !!process.env.POLLUTED + JSON.parse(line).peek, id: 1,
+  })));`);
+  const pollution = { root: "/tmp", peek: true, POLLUTED: "1", shell: true, env: { POLLUTED: "1" } };
+  Object.assign(Object.prototype, pollution);
+  try {
+    assert.equal((await asker.decide("g", "read", undefined, { __proto__: Object.prototype })).detail, "7falsefalse");
+    assert.equal(new CheckServer("/s", {}) instanceof CheckServer, true);
+  } finally {
+    for (const name of Object.keys(pollution)) delete Object.prototype[name];
+  }
 });
 
 test("a server decides over its socket", options, async () => {

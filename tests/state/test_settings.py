@@ -411,6 +411,25 @@ def test_a_slow_reader_uses_no_half_written_file(root: Path, file: Path, monkeyp
     assert not rest
 
 
+def test_a_file_that_was_new_when_it_was_read_is_read_again(
+    root: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another write in the same instant has no sign, and looks old once this process goes on."""
+    read, sizes = settings.read_all, []
+
+    def held_up_afterwards(descriptor: int, max_bytes: int) -> bytes:
+        data = read(descriptor, max_bytes)
+        if not sizes:
+            time.sleep(2 * settings.STABLE_NS / 1e9)
+        sizes.append(len(data))
+        return data
+
+    monkeypatch.setattr(settings, "read_all", held_up_afterwards)
+    file.write_text('stamp = "off"\n')
+    effective_settings(str(root))
+    assert len(sizes) > 1
+
+
 def test_a_file_that_keeps_changing_is_refused(root: Path, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for ever."""
     file.write_text("")
