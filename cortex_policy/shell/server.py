@@ -75,16 +75,19 @@ def _is_from_shell(name: str) -> bool:
     return (name.startswith("CORTEX_") and name.isascii() and name.isidentifier()) or name in _OTHER_VARIABLES
 
 
-def _is_exported(attributes: str) -> bool:
+def _is_exported(attributes: str, value: str) -> bool:
     """Whether a child of the shell gets such a variable, and as it is: no array; raise ValueError if that is not sure.
 
-    zsh has words like `scalar-export`. bash has letters after `+`, and `-` if there is none of this name: any other
-    variable may be a local one that hides one that children get (init.bash).
+    zsh has words like `scalar-export`; children do not get what was exported without a value, which looks as if empty.
+    bash has letters after `+`, and `-` if there is none of this name: any other variable may be a local one that hides
+    one that children get (init.bash).
     """
     if attributes.startswith(_ZSH_KINDS):
-        if any(word in attributes for word in _PADDED):  # what children get is not cut or filled
+        is_exported = "export" in attributes and attributes.startswith(_ZSH_KINDS[:3])
+        # what children get is not cut or filled
+        if any(word in attributes for word in _PADDED) or (is_exported and not value):
             raise ValueError(attributes)
-        return "export" in attributes and attributes.startswith(_ZSH_KINDS[:3])
+        return is_exported
     if attributes in ("", "-"):  # an unset one of zsh or bash
         return False
     if attributes[0] == "+" and "x" in attributes and "a" not in attributes.lower():
@@ -187,7 +190,7 @@ class _Server:
         for variable in variables:
             name, _, rest = variable.partition("=")
             attributes, _, value = rest.partition("=")
-            if _is_exported(attributes):
+            if _is_exported(attributes, value):
                 os.environ[name] = value
         self._variables = variables
         self._answerer.forget()

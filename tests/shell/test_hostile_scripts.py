@@ -214,8 +214,13 @@ def test_variables_of_zsh_are_as_children_get_them(root: Path, tmp_path: Path) -
     export TRACEPARENT=$'a\\0b'; code
     cortex-policy check git tree --path $'docs/x\\0y'; echo $?
     echo $__cortex_policy_state
+    unset TRACEPARENT
+    unset_here() {{ local -x CORTEX_POLICY_STATE_DIR; code; }}; unset_here
+    export CORTEX_POLICY_STATE_DIR=; code
+    echo $__cortex_policy_state
     """
-    assert run("zsh", READY + script, root).stdout.split() == ["10", "25", "0", "0", "ready"]
+    done = run("zsh", READY + script, root)
+    assert done.stdout.split() == ["10", "25", "0", "0", "ready", "0", "24", "ready"]
 
 
 def strict_root(root: Path, tmp_path: Path) -> Path:
