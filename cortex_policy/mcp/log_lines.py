@@ -2,7 +2,8 @@
 
 import logging
 import os
-import sys
+import select
+from contextlib import suppress
 
 from cortex_policy.core.text import message_line
 
@@ -20,9 +21,20 @@ class _OneLine(logging.Formatter):
         return self._head + message_line(record.getMessage() + (f": {bug_text(error)}" if error is not None else ""))
 
 
+class _IfRead(logging.Handler):
+    """Writes a line to standard error, unless nobody reads it: then the server goes on without."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, or nothing."""
+        line = f"{self.format(record)}\n".encode("utf-8", "backslashreplace")
+        with suppress(OSError):
+            if select.select([], [2], [], 0)[1]:  # a pipe that can be written has room for a line
+                os.write(2, line)
+
+
 def prepare_logging(command: str) -> None:
     """Write the errors and warnings of this program and of what it uses to standard error."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _IfRead()
     handler.setFormatter(_OneLine(command))
     for name in ("cortex_policy.mcp", "mcp", "asyncio"):
         logger = logging.getLogger(name)
