@@ -1,16 +1,17 @@
-"""What a server says on standard error: a line for each call that it denied by itself (docs/hook-install.md)."""
+"""What a server says on standard error: a line for each call that it denied by itself, and the like."""
 
 import os
 import select
 
 from cortex_policy.core.text import message_line
 
+COMMAND = "hook serve"
 _STDERR = 2
 
 
-def print_hook_server_log(message: str) -> None:
-    """Write a line, or nothing if nobody reads: a server never waits for it."""
-    line = f"brAInwav cortex-policy hook serve: {message_line(message)}\n".encode("utf-8", "backslashreplace")
+def print_server_log(command: str, message: str) -> None:
+    """Write a line of a command, or nothing if nobody reads: a server never waits for it."""
+    line = f"brAInwav cortex-policy {command}: {message_line(message)}\n".encode("utf-8", "backslashreplace")
     try:
         if select.select([], [_STDERR], [], 0)[1]:  # then a pipe takes as much as this at once
             os.write(_STDERR, line)

@@ -5,7 +5,7 @@ from collections import deque
 from functools import partial
 
 from cortex_policy.hook import HookWords, bug_text, failure_text
-from cortex_policy.hook_server.log_line import print_hook_server_log
+from cortex_policy.hook_server.log_line import COMMAND, print_server_log
 from cortex_policy.hook_server.workers import ENDED, Worker
 
 TYPE_CHECKING = False
@@ -80,7 +80,7 @@ class WorkerPool:
                 worker = self._free_worker()
             except OSError as error:
                 denial = failure_text(error, bug_text)
-                print_hook_server_log(denial)
+                print_server_log(COMMAND, denial)
                 self._jobs.popleft().answer(self._words.agent, denial)
                 continue
             if worker is None:
@@ -116,7 +116,7 @@ class WorkerPool:
 
     def _end_job(self, job: Job, worker: Worker, denial: str) -> None:
         if denial == ENDED:
-            print_hook_server_log(f"{ENDED} (process {worker.process})")
+            print_server_log(COMMAND, f"{ENDED} (process {worker.process})")
         if denial == ENDED or worker.calls >= CALLS_OF_A_WORKER:
             self._discard_worker(worker)
         else:

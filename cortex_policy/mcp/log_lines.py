@@ -2,40 +2,27 @@
 
 import logging
 import os
-import select
-from contextlib import suppress
 
-from cortex_policy.core.text import message_line
+from cortex_policy.hook_server.log_line import print_server_log
 
 
-class _OneLine(logging.Formatter):
-    """Writes where a bug is, and not what a message held."""
+class _LogLines(logging.Handler):
+    """Writes a line to standard error, where a bug is and not what a message held, unless nobody reads."""
 
     def __init__(self, command: str) -> None:
         super().__init__()
-        self._head = f"brAInwav cortex-policy {command}: "
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return one line."""
-        error = record.exc_info[1] if record.exc_info else None
-        return self._head + message_line(record.getMessage() + (f": {bug_text(error)}" if error is not None else ""))
-
-
-class _IfRead(logging.Handler):
-    """Writes a line to standard error, unless nobody reads it: then the server goes on without."""
+        self._command = command
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line, or nothing."""
-        line = f"{self.format(record)}\n".encode("utf-8", "backslashreplace")
-        with suppress(OSError):
-            if select.select([], [2], [], 0)[1]:  # a pipe that can be written has room for a line
-                os.write(2, line)
+        error = record.exc_info[1] if record.exc_info else None
+        text = record.getMessage() + (f": {bug_text(error)}" if error is not None else "")
+        print_server_log(self._command, text)
 
 
 def prepare_logging(command: str) -> None:
     """Write the errors and warnings of this program and of what it uses to standard error."""
-    handler = _IfRead()
-    handler.setFormatter(_OneLine(command))
+    handler = _LogLines(command)
     for name in ("cortex_policy.mcp", "mcp", "asyncio"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False

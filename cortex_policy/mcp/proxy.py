@@ -9,9 +9,10 @@ import select
 import signal
 import time
 from contextlib import suppress
+from functools import partial
 from threading import Thread
 
-from cortex_policy.core.text import message_line
+from cortex_policy.hook_server.log_line import print_server_log
 from cortex_policy.mcp.proxy_child import ServerProcess, start_server
 from cortex_policy.mcp.proxy_lists import ToolLists
 from cortex_policy.mcp.proxy_pumps import ClientGoneError, ClientOutput, ClientPump, ServerPump
@@ -37,6 +38,7 @@ _WHY = {
     _BUG: "a bug in this program stopped it",
 }
 _READ_BYTES = 1 << 18
+_print_proxy_log: "Callable[[str], None]" = partial(print_server_log, "mcp proxy")
 
 
 def run_proxy(guard: "ToolGuard", command: list[str]) -> int:
@@ -46,14 +48,6 @@ def run_proxy(guard: "ToolGuard", command: list[str]) -> int:
     """
     program = find_program(command[0])
     return _Proxy(guard).run(program, command)
-
-
-def print_proxy_log(message: str) -> None:
-    """Write a line to standard error, unless nobody reads it."""
-    line = f"brAInwav cortex-policy mcp proxy: {message_line(message)}\n"
-    with suppress(OSError):
-        if select.select([], [2], [], GRACE_SECONDS)[1]:
-            os.write(2, line.encode("utf-8", "backslashreplace"))
 
 
 class _Proxy:
@@ -73,7 +67,7 @@ class _Proxy:
         """Forward messages until an end, and return the exit code."""
         handlers = self._watch_signals()
         try:
-            server = start_server(program, words, handlers, lambda error: print_proxy_log(str(error)))
+            server = start_server(program, words, handlers, lambda error: _print_proxy_log(str(error)))
         except OSError as error:  # too many processes or descriptors
             raise execution_error(program, error, "") from None
         output = Thread(target=self._report_bugs_of(self._forward_output), args=(server.stdout,), daemon=True)
@@ -107,13 +101,13 @@ class _Proxy:
             try:
                 forward(descriptor)
             except Exception as error:  # noqa: BLE001 - a bug must not leave a client waiting
-                print_proxy_log(f"a bug in this program: {type(error).__name__}: {error}")
+                _print_proxy_log(f"a bug in this program: {type(error).__name__}: {error}")
                 self._tell(_BUG)
 
         return run
 
     def _forward_input(self, target: int) -> None:
-        pump = ClientPump(RequestGate(self._guard, self._lists).judge, self._output, print_proxy_log)
+        pump = ClientPump(RequestGate(self._guard, self._lists).judge, self._output, _print_proxy_log)
         try:
             pump.forward_all(0, target)
             self._has_input_ended = True  # INVARIANT: before the server can see the end
@@ -156,9 +150,9 @@ class _Proxy:
     def _next_step(self) -> int:
         number = self._steps.pop(0)[1]
         if number == signal.SIGKILL:
-            print_proxy_log(f"the server did not end within {GRACE_SECONDS} seconds, and is killed")
+            _print_proxy_log(f"the server did not end within {GRACE_SECONDS} seconds, and is killed")
         else:
-            print_proxy_log(f"{self._why}, so the server is ended")
+            _print_proxy_log(f"{self._why}, so the server is ended")
         return number
 
     def _handle_event(self, event: int, server: ServerProcess) -> None:
@@ -177,5 +171,5 @@ class _Proxy:
         if self._code is not None:
             return self._code
         if code or not self._has_input_ended:
-            print_proxy_log(f"the server ended with exit code {code}")
+            _print_proxy_log(f"the server ended with exit code {code}")
         return code
