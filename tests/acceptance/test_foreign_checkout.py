@@ -41,6 +41,12 @@ def test_every_command_that_reads_the_grant_warns(foreign: Path, words: tuple[st
     assert "check` refuses" not in named.stdout + named.stderr
 
 
+def test_files_of_a_root_that_a_check_here_must_name_are_fine(foreign: Path) -> None:
+    """Naming it says that its owner is trusted; below it a check finds it by itself, and refuses it."""
+    above, below = (run("validate", str(foreign), cwd=where) for where in (foreign.parent, foreign / "docs"))
+    assert ("`check` refuses" in above.stdout, "`check` refuses" in below.stdout) == (False, True)
+
+
 def test_the_log_of_another_users_root_warns_in_one_sentence(foreign: Path) -> None:
     """However many writes it has; naming the root says that this user is trusted."""
     for rate in ("7", "6"):

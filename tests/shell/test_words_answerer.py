@@ -151,3 +151,15 @@ def test_each_answer_is_in_the_audit_log_once(answerer: WordsAnswerer, log: Path
     reasons = [json.loads(line)["data"]["reason"] for line in log.read_text().splitlines()]
     assert reasons[:4] == ["allowed", "allowed", "action_not_allowed", "grant_not_found"]
     assert reasons[4:] == ["allowed"] * 27 + ["rate_limited"] * 3
+
+
+def test_a_root_of_another_user_is_trusted_only_by_the_calls_that_name_it(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that names it changes nothing for those that find it, in whatever order they come."""
+    monkeypatch.chdir(own)
+    answerer = WordsAnswerer(parse_check_argv)
+    for root, code in ((None, 22), (str(own), 0), (None, 22), (str(own), 0)):
+        words = ["check", "git", "tree", *(["--root", root] if root else [])]
+        rendered = answerer.answer(words, is_terminal=False, is_same_place=True)
+        assert (rendered is not None and rendered.exit_code) == code
