@@ -6,7 +6,7 @@ One module of more than 250 lines: each module costs a hook time.
 import os
 
 from cortex_policy import load_modules_from_bytecode
-from cortex_policy.core.decode import HOOKS, MalformedError, decode_json
+from cortex_policy.core.decode import DECIDED_BY_RULES, MalformedError, decode_json
 from cortex_policy.core.engine import denial_before_rate
 from cortex_policy.core.hooks import PayloadError
 from cortex_policy.core.hooks.guarded_files import PLACES, guarded_path_denial_text
@@ -105,7 +105,7 @@ def _apply_rules_of_root(
     call: "ToolCall", named_root: str, tag: str | None, enter: "Enter"
 ) -> "ToolOutcome | _GrantQuestions":
     """Return what the grants are asked; if the rules decide alone, write the audit log, and return what they say."""
-    with AuditedCall(HOOKS, call.tool, {}, 1, peek=False, is_recorded=call.tool != CANARY) as audited:
+    with AuditedCall(DECIDED_BY_RULES, call.tool, {}, 1, peek=False, is_recorded=call.tool != CANARY) as audited:
         check_host_stop()
         root = find_root(named_root)
         rules, settings = load_rules_and_settings(root)

@@ -17,7 +17,8 @@ MAX_DEPTH = 64
 MAX_DIGITS = 4300
 DATA_CLASSES = ("public", "internal", "sensitive")
 MAX_ID_LENGTH = 128
-HOOKS = "hooks.toml"  # the rules of agents' hooks: stamped beside the grants under this name, so no grant has it
+HOOKS_TOML = "hooks.toml"  # the rules of agents' hooks: stamped beside the grants under this name, so no grant has it
+DECIDED_BY_RULES = HOOKS_TOML  # instead of the id of a grant in the audit log: these rules decided, and asked no grant
 _WHITESPACE = " \t\n\r"
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 _ID_CHARACTERS = _LETTERS | frozenset("._-")
@@ -32,7 +33,8 @@ ID_HINT = "an id is letters, digits, `.`, `_` and `-`, and starts with a letter 
 
 def is_grant_id(word: str) -> bool:
     """Whether a word can name a grant at all."""
-    return 0 < len(word) <= MAX_ID_LENGTH and word[0] in _LETTERS and _ID_CHARACTERS.issuperset(word) and word != HOOKS
+    is_plain = 0 < len(word) <= MAX_ID_LENGTH and word[0] in _LETTERS and _ID_CHARACTERS.issuperset(word)
+    return is_plain and word != HOOKS_TOML
 
 
 def grant_id_of_file(name: str) -> str:

@@ -1,7 +1,7 @@
 """The last calls of a root that were denied, and the command with which an operator would allow each."""
 
 from cortex_policy.core import Value
-from cortex_policy.core.decode import HOOKS
+from cortex_policy.core.decode import DECIDED_BY_RULES
 from cortex_policy.core.ecma_regex import SharedSteps
 from cortex_policy.core.json_text import json_text
 from cortex_policy.core.model import (
@@ -74,7 +74,7 @@ class Remedies:
 
     def _find(self, data: "dict[str, Any]") -> tuple[str, str]:
         reason, grant_id = data["reason"], data["grant"]
-        if grant_id == HOOKS:
+        if grant_id == DECIDED_BY_RULES:
             return self._command("hook", "edit"), "the rules of agents' hooks deny it"
         if reason in (RATE_LIMITED, STOPPED, APPROVAL_REQUIRED):
             return self._of_moment(reason, data)

@@ -5,7 +5,7 @@ from time import perf_counter_ns
 
 from cortex_policy.check import Call, CallOutcome
 from cortex_policy.core import Value
-from cortex_policy.core.decode import HOOKS
+from cortex_policy.core.decode import DECIDED_BY_RULES
 from cortex_policy.core.hooks import MAX_NAME_LENGTH, InputError
 from cortex_policy.core.hooks.denials import denial_text_for_model
 from cortex_policy.core.hooks.payload import ToolCall
@@ -113,7 +113,7 @@ class ToolGuard:
         name = f"{self.server}/{escape_unprintable(str(tool)[:MAX_NAME_LENGTH])}"
         decision = Decision(ACTION_NOT_ALLOWED, str(error))
         try:
-            with AuditedCall(HOOKS, name, {}, 1, peek=False) as audited:
+            with AuditedCall(DECIDED_BY_RULES, name, {}, 1, peek=False) as audited:
                 audited.set_root_and_open_log(self._root, {}, effective_settings(self._root))
                 audited.decision = decision
             text = ruling_denial_text(name, str(error), is_final=error.is_final)
@@ -146,7 +146,7 @@ def _to_tool_decision(
     name: str, arguments: "dict[str, object]", outcome: ToolOutcome, microseconds: int
 ) -> ToolDecision:
     check = outcome.check
-    call = Call(HOOKS, name, json=True) if check is None else Call(check.grant, check.action, json=True)
+    call = Call(DECIDED_BY_RULES, name, json=True) if check is None else Call(check.grant, check.action, json=True)
     answer = CallOutcome(call, outcome.grant, outcome.decision, outcome.error, microseconds)
     members = printable_json({**outcome_to_json(answer), "rule": check.rule if check is not None else None})
     # INVARIANT: both must say so; a call without a decision is not allowed

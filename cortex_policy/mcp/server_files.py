@@ -4,7 +4,7 @@ A file that others could have written is never shown: its text could be theirs.
 """
 
 from cortex_policy.core import Value
-from cortex_policy.core.decode import HOOKS, MAX_BYTES, decode_grant, is_grant_id
+from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES, decode_grant, is_grant_id
 from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.model import GRANT_INVALID, GrantError
 from cortex_policy.core.text import elide_middle, join_words_that_fit
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SCHEME = "cortex-policy://"
 GRANTS_URI = f"{SCHEME}grants/"
-HOOKS_URI = f"{SCHEME}{HOOKS}"
+HOOKS_URI = f"{SCHEME}{HOOKS_TOML}"
 OK, DIFFERS, UNSTAMPED, INVALID, UNSAFE = "ok", "differs", "unstamped", "invalid", "unsafe"  # as `list` prints them
 _MAX_WORDS_BYTES = 200
 
@@ -48,13 +48,13 @@ class PolicyFile(Value):
 
 def uri_of(name: str) -> str:
     """Return the URI of a grant, by its id, or of `hooks.toml`."""
-    return HOOKS_URI if name == HOOKS else f"{GRANTS_URI}{name}"
+    return HOOKS_URI if name == HOOKS_TOML else f"{GRANTS_URI}{name}"
 
 
 def name_of_uri(uri: str) -> str | None:
     """Return the id of a grant, or `hooks.toml`, None if a URI can be of neither."""
     if uri == HOOKS_URI:
-        return HOOKS
+        return HOOKS_TOML
     name = uri.removeprefix(GRANTS_URI)
     return name if name != uri and is_grant_id(name) else None
 
@@ -63,9 +63,9 @@ def policy_names(root: Root) -> list[str]:
     """List what may be there: the ids of grants, sorted, then `hooks.toml`; raise GrantError (22) if unreadable."""
     try:
         with PolicyDirectory(TrustCheck(root), "tools") as tools:
-            return [*tools.grant_ids(), HOOKS]
+            return [*tools.grant_ids(), HOOKS_TOML]
     except FileNotFoundError:
-        return [HOOKS]
+        return [HOOKS_TOML]
 
 
 def read_file(root: Root, name: str) -> PolicyFile | None:
@@ -83,8 +83,8 @@ def read_file(root: Root, name: str) -> PolicyFile | None:
         return PolicyFile(name, error=error)
     digest = stamps.content_digest(data)
     try:
-        grant = decode_grant(data, name) if name != HOOKS else None
-        if name == HOOKS:
+        grant = decode_grant(data, name) if name != HOOKS_TOML else None
+        if name == HOOKS_TOML:
             decode_hooks_toml(data)
     except GrantError as error:
         return PolicyFile(name, data if len(data) <= MAX_BYTES else None, digest, error)

@@ -22,7 +22,7 @@ from mcp_types import (
 )
 from mcp_types.version import is_version_at_least
 
-from cortex_policy.core.decode import HOOKS
+from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.json_text import json_text
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.text import escape_json_output, message_line
@@ -195,7 +195,7 @@ def _read_resource(root: "Root", name: str) -> ReadResourceResult:
 
 
 def _mime_type(name: str) -> str:
-    return "application/toml" if name == HOOKS else "application/json"
+    return "application/toml" if name == HOOKS_TOML else "application/json"
 
 
 def _state(file: PolicyFile, stamp: "Stamp | None") -> "dict[str, object]":

@@ -221,7 +221,10 @@ class AuditedCall:
         self, grant_id: str, action: str, args: "Mapping[str, object]", cost: int, *, peek: bool,
         is_recorded: bool = True, sinks: "Iterable[Sink]" = (),
     ) -> None:  # fmt: skip
-        """Store the call, before its grant is known; without `is_recorded` it is never written."""
+        """Store the call, before its grant is known; without `is_recorded` it is never written.
+
+        The id is DECIDED_BY_RULES if no grant is asked.
+        """
         self._is_recorded, self._sinks = is_recorded, tuple(sinks)
         self.grant_id, self.action, self.args, self.cost, self.peek = grant_id, action, args, cost, peek
         self.settings = DEFAULTS

@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 
-from cortex_policy.core.decode import HOOKS, ID_HINT, MAX_BYTES, decode_grant, grant_id_of_file, is_grant_id
+from cortex_policy.core.decode import HOOKS_TOML, ID_HINT, MAX_BYTES, decode_grant, grant_id_of_file, is_grant_id
 from cortex_policy.core.model import GRANT_NOT_FOUND, ROOT_NOT_FOUND, Grant, GrantError, Origin
 from cortex_policy.state import OPEN_DIRECTORY, OPEN_FILE, Root, may_exist, overflow_uid, policy_path, read_all, sha256
 
@@ -26,7 +26,7 @@ _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 def check_grant_id(word: str) -> None:
     """Raise GrantError (grant_not_found) for a word that can name no grant; touch no disk."""
     if not is_grant_id(word):
-        hint = "edit the rules of agents' hooks with `cortex-policy hook edit`" if word == HOOKS else ID_HINT
+        hint = "edit the rules of agents' hooks with `cortex-policy hook edit`" if word == HOOKS_TOML else ID_HINT
         raise GrantError(GRANT_NOT_FOUND, f"`{word}` cannot be an id", hint)
 
 

@@ -5,7 +5,7 @@ A decoded copy is kept beside that of the settings. Its name is a hash of the fi
 
 import os
 
-from cortex_policy.core.decode import HOOKS, MAX_BYTES
+from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES
 from cortex_policy.core.hooks.hook_rules import HookRule, rules_from_document, rules_to_document
 from cortex_policy.core.model import GRANT_NOT_FOUND, GRANT_UNSAFE, GrantError
 from cortex_policy.state import Root, load_from_disk_cache, sha256, try_open_state_directory
@@ -34,7 +34,7 @@ def load_rules_and_settings(root: Root) -> "tuple[HookRules, Settings]":
     if settings.stamp == "require":
         from cortex_policy.state.stamp import raise_if_file_not_stamped  # noqa: PLC0415 - only if it is asked for
 
-        raise_if_file_not_stamped(root, HOOKS, f"sha256:{digest}")
+        raise_if_file_not_stamped(root, HOOKS_TOML, f"sha256:{digest}")
     return _cached_rules(root, settings, data, digest), settings
 
 
@@ -44,7 +44,7 @@ def _read_hooks_file(root: Root) -> bytes:
     try:
         with PolicyDirectory(trust) as policy:
             check_root_stop(policy)
-            data = policy.read(HOOKS, MAX_BYTES + 1)
+            data = policy.read(HOOKS_TOML, MAX_BYTES + 1)
     except FileNotFoundError as error:
         trust.raise_if_unsafe()
         raise GrantError(GRANT_NOT_FOUND, f"`{error.filename}` does not exist", "make it with `hook init`") from None

@@ -1,6 +1,6 @@
 """The files that the stamp covers: each grant by its id, and the rules of agents' hooks by the name `hooks.toml`."""
 
-from cortex_policy.core.decode import HOOKS, MAX_BYTES, is_grant_id
+from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES, is_grant_id
 from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError
 from cortex_policy.state import Root
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_grant_id, read_grant
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 def is_policy_name(word: str) -> bool:
     """Whether a stamp can have a digest under a name: that of a grant, or of `hooks.toml`."""
-    return word == HOOKS or is_grant_id(word)
+    return word == HOOKS_TOML or is_grant_id(word)
 
 
 def check_policy_name(word: str) -> None:
     """Raise GrantError (grant_not_found) for a word that can name no grant, and is not `hooks.toml`."""
-    if word != HOOKS:
+    if word != HOOKS_TOML:
         check_grant_id(word)
 
 
 def path_below_policy(name: str) -> str:
     """Return the path of a file below `.cortex/policy`."""
-    return name if name == HOOKS else f"tools/{name}.json"
+    return name if name == HOOKS_TOML else f"tools/{name}.json"
 
 
 def read_policy_file(root: Root, name: str) -> bytes | None:
@@ -40,7 +40,7 @@ def raise_file_not_found(root: Root, name: str) -> "Never":
     """Raise GrantError (20) for a file that does not exist; for a grant it names those that exist."""
     from cortex_policy.state.grants_errors import root_option  # noqa: PLC0415 - only a failure needs it
 
-    if name != HOOKS:
+    if name != HOOKS_TOML:
         read_grant(root, name)
-    hint = f"make one with `cortex-policy hook init{root_option(root)}`" if name == HOOKS else "try again"
+    hint = f"make one with `cortex-policy hook init{root_option(root)}`" if name == HOOKS_TOML else "try again"
     raise GrantError(GRANT_NOT_FOUND, f"there is no `{root.policy_path}/{path_below_policy(name)}`", hint)

@@ -1,7 +1,7 @@
 """The stamp of the grants: a version and checksum, so that a cache of grants knows when to drop them."""
 
 from cortex_policy.core import Value
-from cortex_policy.core.decode import HOOKS, MalformedError, decode_json, to_whole_number
+from cortex_policy.core.decode import HOOKS_TOML, MalformedError, decode_json, to_whole_number
 from cortex_policy.core.model import STAMP_MISMATCH, GrantError
 from cortex_policy.state import Root, policy_path, sha256
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, is_grant_id
@@ -35,7 +35,7 @@ class Stamp(Value):
     @property
     def grant_digests(self) -> dict[str, str]:
         """The digest of each grant, by its id; without that of `hooks.toml`."""
-        return {name: self.digests[name] for name in self.digests if name != HOOKS}
+        return {name: self.digests[name] for name in self.digests if name != HOOKS_TOML}
 
     def accepts(self, name: str, digest: str | None) -> bool:
         """Whether a digest of a grant, or of `hooks.toml`, is stamped, or of a pending write; None is no such file."""
@@ -69,7 +69,7 @@ def encode_stamp(stamp: Stamp) -> bytes:
     lines = [f"    {json.dumps(grant_id)}: {json.dumps(of_grants[grant_id])}" for grant_id in sorted(of_grants)]
     body = ",\n\n".join(lines)
     grants = f"{{\n\n{body}\n\n  }}" if lines else "{}"
-    hooks = f',\n  "hooks": {json.dumps(stamp.digests[HOOKS])}' if HOOKS in stamp.digests else ""
+    hooks = f',\n  "hooks": {json.dumps(stamp.digests[HOOKS_TOML])}' if HOOKS_TOML in stamp.digests else ""
     pending = f',\n  "pending": {json.dumps(dict(stamp.pending), sort_keys=True)}' if stamp.pending else ""
     head = f'  "format": {FORMAT},\n  "version": {stamp.version},\n  "checksum": "{stamp.checksum}",\n'
     return f'{{\n{head}  "grants": {grants}{hooks}{pending}\n}}\n'.encode()
@@ -130,15 +130,15 @@ def _read_stamp_or_refuse_unsafe(root: Root) -> Stamp | None:
     return decode_stamp(data, root) if data is not None else None
 
 
-def _mismatch_error(stamp: Stamp | None, grant_id: str, root: Root) -> GrantError:
+def _mismatch_error(stamp: Stamp | None, name: str, root: Root) -> GrantError:
     from cortex_policy.state.grants_errors import hand_edit_hint, root_option  # noqa: PLC0415 - only a failure needs it
 
     where = root_option(root)
     if stamp is None:
         why = "there is no stamp, and the setting `stamp` requires one"
         return GrantError(STAMP_MISMATCH, why, f"an operator writes one with `cortex-policy stamp write{where}`")
-    why = f"`{grant_id}` does not match its stamp in version {stamp.version}"
-    return GrantError(STAMP_MISMATCH, why, f"an operator can {hand_edit_hint(where, grant_id)}")
+    why = f"`{name}` does not match its stamp in version {stamp.version}"
+    return GrantError(STAMP_MISMATCH, why, f"an operator can {hand_edit_hint(where, name)}")
 
 
 def decode_stamp(data: bytes, root: Root) -> Stamp:
@@ -183,7 +183,7 @@ def _decode_document(document: object) -> Stamp:
     pairs = {name: (old, new) for name, (old, new) in pending.items()}
     stamp = Stamp(version, digests, pairs, tuple(sorted(document.keys() - set(MEMBERS))))
     if document.get("checksum") != stamp.checksum:
-        message = f"`checksum` does not belong to `grants`{' and `hooks`' if HOOKS in digests else ''}"
+        message = f"`checksum` does not belong to `grants`{' and `hooks`' if HOOKS_TOML in digests else ''}"
         raise MalformedError(message)
     return stamp
 
@@ -196,13 +196,13 @@ def _decode_digests(document: "dict[str, object]") -> dict[str, str] | None:
     grants = document.get("grants", {})
     if not isinstance(grants, dict) or not all(map(is_grant_id, grants)):
         return None
-    digests = {**grants, HOOKS: document["hooks"]} if "hooks" in document else grants
+    digests = {**grants, HOOKS_TOML: document["hooks"]} if "hooks" in document else grants
     return digests if all(map(_is_digest, digests.values())) else None
 
 
 def _are_pending(pending: object) -> bool:
     return isinstance(pending, dict) and all(
-        (name == HOOKS or is_grant_id(name))
+        (name == HOOKS_TOML or is_grant_id(name))
         and isinstance(pair, list)
         and [side is None or _is_digest(side) for side in pair] == [True] * 2
         for name, pair in pending.items()

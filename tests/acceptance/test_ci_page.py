@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cortex_policy.manage.init.pre_commit import HOOKS
+from cortex_policy.manage.init.pre_commit import PRE_COMMIT_HOOKS
 from tests.support.checkout import page
 
 PAGE = page("ci")
@@ -131,5 +131,5 @@ def test_every_hook_is_on_the_page() -> None:
     """By its id, as pre-commit wants it."""
     (repository,) = PRE_COMMIT["repos"]
     hooks: list[Any] = repository["hooks"]
-    assert [hook["id"] for hook in hooks] == [hook.id for hook in HOOKS]
+    assert [hook["id"] for hook in hooks] == [hook.id for hook in PRE_COMMIT_HOOKS]
     assert repository["rev"]

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.manage.init.pre_commit import HOOKS
+from cortex_policy.manage.init.pre_commit import PRE_COMMIT_HOOKS
 from tests.support.checkout import CHECKOUT
 from tests.support.shared import build_once
 
 TOOLS = Path(".cortex/policy/tools")
-SUFFIXES = {hook.name: hook.id.removeprefix("cortex-policy-") for hook in HOOKS}
+SUFFIXES = {hook.name: hook.id.removeprefix("cortex-policy-") for hook in PRE_COMMIT_HOOKS}
 PASSED = dict.fromkeys(SUFFIXES.values(), "Passed")
 BY_FILES = {"validate": "Skipped", "fmt": "Skipped"}
 SEEN = "SKIP=cortex-policy-widen"
@@ -88,7 +88,7 @@ class Place:
         self._must(directory, "git", "add", "-A")
         self._must(directory, "git", "commit", "-q", "-m", "x")
         revision = self._must(directory, "git", "rev-parse", "HEAD").strip()
-        hooks = "".join(f"      - id: {hook.id}\n" for hook in HOOKS)
+        hooks = "".join(f"      - id: {hook.id}\n" for hook in PRE_COMMIT_HOOKS)
         return f"repos:\n  - repo: {directory}\n    rev: {revision}\n    hooks:\n{hooks}"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.core.decode import HOOKS
+from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.manage.stamp.merge_files import merge_stamp_bytes
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
@@ -24,13 +24,13 @@ MORE = RULES.replace(b'"Read"', b'"Read", "Grep"')
 def file(root: Path) -> Path:
     """Name the file of a root whose grants are stamped; it does not exist yet."""
     stamp_grants(Root(str(root), trusts_owner=True))
-    return root / ".cortex" / "policy" / HOOKS
+    return root / ".cortex" / "policy" / HOOKS_TOML
 
 
 def write(file: Path, data: bytes) -> None:
     """Write it as commands do."""
     with write_transaction(Root(str(file.parents[2]), trusts_owner=True), command="hook edit") as writer:
-        writer.write(HOOKS, writer.grants.read(HOOKS), data)
+        writer.write(HOOKS_TOML, writer.grants.read(HOOKS_TOML), data)
 
 
 def test_a_write_of_hooks_toml_is_stamped_beside_the_grants(file: Path) -> None:
@@ -40,7 +40,7 @@ def test_a_write_of_hooks_toml_is_stamped_beside_the_grants(file: Path) -> None:
     after = json.loads(Path(file.parent, "stamp.json").read_bytes())
     assert (after["version"], after["hooks"]) == (2, stamps.content_digest(RULES))
     assert after["grants"] == before["grants"]
-    lines = sorted(f"{name} {digest}\n" for name, digest in {**after["grants"], HOOKS: after["hooks"]}.items())
+    lines = sorted(f"{name} {digest}\n" for name, digest in {**after["grants"], HOOKS_TOML: after["hooks"]}.items())
     assert after["checksum"] == stamps.content_digest("".join(lines).encode())
     run_command("stamp", "verify")
 
@@ -49,10 +49,10 @@ def test_each_write_of_hooks_toml_is_in_the_history_and_can_be_undone(file: Path
     """Also the first one, after which there is no such file again."""
     write(file, RULES)
     write(file, MORE)
-    entries = json.loads(run_command("log", HOOKS, "--json").stdout)["entries"]
+    entries = json.loads(run_command("log", HOOKS_TOML, "--json").stdout)["entries"]
     assert [(entry["version"], entry["command"]) for entry in entries[:2]] == [(3, "hook edit"), (2, "hook edit")]
-    assert run_command("show", HOOKS, "--at", "2").stdout.encode() == RULES
-    run_command("undo", HOOKS)
+    assert run_command("show", HOOKS_TOML, "--at", "2").stdout.encode() == RULES
+    run_command("undo", HOOKS_TOML)
     assert file.read_bytes() == RULES
     run_command("undo", "--to", "1")
     assert not file.exists()
@@ -63,8 +63,8 @@ def test_an_undo_that_widens_needs_consent(file: Path) -> None:
     """As every other way to more."""
     write(file, MORE)
     write(file, RULES)
-    assert "widen" in run_command("undo", HOOKS, code=3).stderr
-    run_command("undo", HOOKS, "--allow-widening")
+    assert "widen" in run_command("undo", HOOKS_TOML, code=3).stderr
+    run_command("undo", HOOKS_TOML, "--allow-widening")
     assert file.read_bytes() == MORE
 
 
@@ -72,11 +72,11 @@ def test_a_hand_edit_of_hooks_toml_is_reported_and_can_be_undone(file: Path) -> 
     """Or is accepted."""
     write(file, RULES)
     file.write_bytes(MORE)
-    assert HOOKS in run_command("stamp", "verify", code=1).stdout
-    assert f"{HOOKS}: warning: `{HOOKS}` does not match its stamp" in run_command("validate").stdout
-    assert HOOKS in run_command("status").stdout
-    change = json.loads(run_command("diff", HOOKS, "--against", "stamp", "--json").stdout)["changes"]
-    assert [(one["id"], one["verdict"]) for one in change] == [(HOOKS, "widened")]
+    assert HOOKS_TOML in run_command("stamp", "verify", code=1).stdout
+    assert f"{HOOKS_TOML}: warning: `{HOOKS_TOML}` does not match its stamp" in run_command("validate").stdout
+    assert HOOKS_TOML in run_command("status").stdout
+    change = json.loads(run_command("diff", HOOKS_TOML, "--against", "stamp", "--json").stdout)["changes"]
+    assert [(one["id"], one["verdict"]) for one in change] == [(HOOKS_TOML, "widened")]
     run_command("undo")
     assert file.read_bytes() == RULES
     file.write_bytes(MORE)
@@ -108,7 +108,7 @@ def test_hooks_toml_is_compared_with_a_revision(file: Path, root: Path) -> None:
     git("commit", "-qm", "x")
     assert "unchanged" in run_command("diff", "--against", "HEAD").stdout
     write(file, MORE)
-    for words in ((), (HOOKS,)):
+    for words in ((), (HOOKS_TOML,)):
         done = run_command("diff", *words, "--against", "HEAD", "--fail-on", "widened", code=1)
         assert "Read, Grep" in done.stdout
 
@@ -116,12 +116,12 @@ def test_hooks_toml_is_compared_with_a_revision(file: Path, root: Path) -> None:
 def test_two_of_them_are_compared(file: Path, tmp_path: Path) -> None:
     """By name or by file, but not with a grant."""
     write(file, RULES)
-    other = tmp_path / "other" / HOOKS
+    other = tmp_path / "other" / HOOKS_TOML
     other.parent.mkdir()
     other.write_bytes(MORE)
-    assert "hooks.toml\toverall\twidened" in run_command("diff", HOOKS, str(other)).stdout
+    assert "hooks.toml\toverall\twidened" in run_command("diff", HOOKS_TOML, str(other)).stdout
     assert "narrowed" in run_command("diff", str(other), str(file)).stdout
-    assert "only one of them is a grant" in run_command("diff", "git", HOOKS, code=2).stderr
+    assert "only one of them is a grant" in run_command("diff", "git", HOOKS_TOML, code=2).stderr
 
 
 def test_two_stamps_with_hooks_toml_are_merged(file: Path) -> None:
@@ -130,16 +130,18 @@ def test_two_stamps_with_hooks_toml_are_merged(file: Path) -> None:
     write(file, RULES)
     ours = Path(file.parent, "stamp.json").read_bytes()
     merged = merge_stamp_bytes(base, ours, base)
-    assert stamps.parse_stamp(merged.data).digests[HOOKS] == stamps.content_digest(RULES)
+    assert stamps.parse_stamp(merged.data).digests[HOOKS_TOML] == stamps.content_digest(RULES)
     write(file, MORE)
     theirs = Path(file.parent, "stamp.json").read_bytes()
-    assert HOOKS in merge_stamp_bytes(base, ours, theirs).conflict
+    assert HOOKS_TOML in merge_stamp_bytes(base, ours, theirs).conflict
 
 
-@pytest.mark.parametrize("words", [("check", HOOKS, "x"), ("edit", HOOKS), ("set", HOOKS, "--rate", "3")])
+@pytest.mark.parametrize(
+    "words", [("check", HOOKS_TOML, "x"), ("edit", HOOKS_TOML), ("set", HOOKS_TOML, "--rate", "3")]
+)
 def test_no_grant_can_be_called_hooks_toml(file: Path, words: tuple[str, ...]) -> None:
     """Not even one whose file has it."""
-    grant = Path(file.parent, "tools", f"{HOOKS}.json")
+    grant = Path(file.parent, "tools", f"{HOOKS_TOML}.json")
     grant.write_text('{"tool": "t", "actions": ["x"], "rate": {"perMinute": 1}}')
     assert "hook edit" in run_command(*words, code=20).stderr
     assert "rename the grant" in run_command("validate").stdout
@@ -157,7 +159,7 @@ def test_where_a_stamp_is_required_a_hand_edit_denies_every_call(root: Path, tmp
     answer = scene.ask("claude")
     assert answer.code == 2
     assert b"stamp" in answer.err
-    run_command("undo", HOOKS, "--allow-widening")
+    run_command("undo", HOOKS_TOML, "--allow-widening")
     assert scene.ask("claude").code == 0
     write(scene.rules, scene.rules.read_bytes() + b"# by a command\n")
     assert scene.ask("claude").code == 0
@@ -167,13 +169,13 @@ def test_hooks_toml_needs_no_grants_beside_it(root: Path) -> None:
     """Git keeps no empty directory: without one it is stamped, verified and undone all the same."""
     policy = root / ".cortex" / "policy"
     shutil.rmtree(policy / "tools")
-    (policy / HOOKS).write_bytes(RULES)
+    (policy / HOOKS_TOML).write_bytes(RULES)
     run_command("stamp", "write", "--allow-widening")
     stamp = json.loads((policy / "stamp.json").read_bytes())
     assert (stamp["grants"], stamp["hooks"]) == ({}, stamps.content_digest(RULES))
     run_command("stamp", "verify")
-    (policy / HOOKS).write_bytes(MORE)
-    assert HOOKS in run_command("stamp", "verify", code=1).stdout
+    (policy / HOOKS_TOML).write_bytes(MORE)
+    assert HOOKS_TOML in run_command("stamp", "verify", code=1).stdout
     run_command("stamp", "write", "--allow-widening")
     run_command("undo")
-    assert (policy / HOOKS).read_bytes() == RULES
+    assert (policy / HOOKS_TOML).read_bytes() == RULES

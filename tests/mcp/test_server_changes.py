@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.core.decode import HOOKS
+from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.library.file_identity import stable_identity_or_none
 from cortex_policy.library.path_lookup import find_unresolved_root
 from cortex_policy.mcp import server_changes
@@ -51,7 +51,7 @@ COMMANDS: list[tuple[list[tuple[str, ...]], tuple[str, ...], bool]] = [
     ([("copy", "git", "other", "--allow-widening")], ("other",), True),
     ([("remove", "git", "--yes")], ("git",), True),
     ([("rename", "git", "map")], ("git", "map"), True),
-    ([("hook", "init", "--yes")], ("fs.read", "fs.write", HOOKS, "mcp", "shell"), True),
+    ([("hook", "init", "--yes")], ("fs.read", "fs.write", HOOKS_TOML, "mcp", "shell"), True),
     ([("stop",)], (), False),
 ]
 

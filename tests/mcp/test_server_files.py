@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.decode import HOOKS, is_grant_id
+from cortex_policy.core.decode import HOOKS_TOML, is_grant_id
 from cortex_policy.manage.listing import grant_rows
 from cortex_policy.mcp.server_files import (
     GRANTS_URI,
@@ -83,15 +83,15 @@ def test_what_others_could_have_written_is_not_shown(found_root: Root) -> None:
 
 def test_the_rules_of_hooks_are_a_file_too(found_root: Root) -> None:
     """If they exist: valid or not, stamped or not."""
-    path = Path(found_root.policy_path, HOOKS)
-    assert read_file(found_root, HOOKS) is None
+    path = Path(found_root.policy_path, HOOKS_TOML)
+    assert read_file(found_root, HOOKS_TOML) is None
     path.write_text(HOOKS_TEXT)
-    file = read_file(found_root, HOOKS)
+    file = read_file(found_root, HOOKS_TOML)
     assert file is not None
     assert (file.data, file.error, file.listed_state(None)) == (HOOKS_TEXT.encode(), None, "unstamped")
     assert file.listed_state(stamp_grants(found_root)) == "ok"
     path.write_text("format = 99\n")
-    file = read_file(found_root, HOOKS)
+    file = read_file(found_root, HOOKS_TOML)
     assert file is not None
     assert file.listed_state(None) == "invalid"
     assert file.data is not None

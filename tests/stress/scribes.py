@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import configured
 
-from cortex_policy.core.decode import HOOKS, MAX_BYTES, decode_grant
+from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES, decode_grant
 from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.model import NOT_DONE, STAMP_MISMATCH, CortexPolicyError
 from cortex_policy.manage.editing.set_fields import GrantEdit, apply_edit
@@ -25,7 +25,7 @@ from cortex_policy.state.stamp import content_digest
 from cortex_policy.state.writer_lock import LockWait
 
 SET = ("set-0", "set-1", "set-2")
-RISING = (*SET, HOOKS)  # their number only rises
+RISING = (*SET, HOOKS_TOML)  # their number only rises
 STILL = ("still-0", "still-1")
 MOVED = ("moved", "moved-away")
 WAVERING = "wavering"  # set to anything, and undone
@@ -39,17 +39,17 @@ NUMBER = "0000000"  # of the hand's last edit: always at the same place, so that
 
 def head_of(name: str) -> str:
     """Return what precedes the hand's number in a text."""
-    return HEAD_OF_RULES if name == HOOKS else HEAD
+    return HEAD_OF_RULES if name == HOOKS_TOML else HEAD
 
 
 def file_of(root: Root, name: str) -> Path:
     """Return the file of a grant, or of the rules."""
-    return Path(root.tools_path).parent / HOOKS if name == HOOKS else Path(root.tools_path, f"{name}.json")
+    return Path(root.tools_path).parent / HOOKS_TOML if name == HOOKS_TOML else Path(root.tools_path, f"{name}.json")
 
 
 def rate_of(name: str, data: bytes) -> int:
     """Return the number in a text, which must decode."""
-    if name != HOOKS:
+    if name != HOOKS_TOML:
         return decode_grant(data).rate.per_minute
     decode_hooks_toml(data)
     return int(data.decode().partition(_RATE)[2].partition("\n")[0])
@@ -57,14 +57,14 @@ def rate_of(name: str, data: bytes) -> int:
 
 def text_with_rate(name: str, old: bytes, rate: int) -> bytes:
     """Return a text with another number."""
-    if name != HOOKS:
+    if name != HOOKS_TOML:
         return apply_edit(old.decode(), GrantEdit(rate=rate), name).text.encode()
     return old.replace(f"{_RATE}{rate_of(name, old)}\n".encode(), f"{_RATE}{rate}\n".encode())
 
 
 def text_of(grant_id: str, rate: int, number: str = NUMBER) -> str:
     """Return the text of a grant, or of the rules: what is no number in it never changes."""
-    if grant_id == HOOKS:
+    if grant_id == HOOKS_TOML:
         return f'{HEAD_OF_RULES}{number}{_RATE}{rate}\nformat = 1\nunmapped = "deny"\n'
     tail = f'"tool": "{grant_id.removesuffix("-away")}", "actions": ["a", "b"],\n\t"rate": {{"perMinute": {rate}}}'
     return f'{HEAD}{number}",  {tail}, "rules": [ 1.0, "\\u00e9" ]}}\r\n'
@@ -283,9 +283,9 @@ def _read_one(root: Root, grant_id: str) -> None:
     from cortex_policy.state.grants import TrustCheck  # noqa: PLC0415 - nothing else here reads so
 
     try:
-        if grant_id == HOOKS:
+        if grant_id == HOOKS_TOML:
             with PolicyDirectory(TrustCheck(root)) as policy:
-                rate_of(HOOKS, policy.read(HOOKS, MAX_BYTES))
+                rate_of(HOOKS_TOML, policy.read(HOOKS_TOML, MAX_BYTES))
             return
         with PolicyDirectory(TrustCheck(root), "tools") as tools:
             decode_grant(tools.read(f"{grant_id}.json", MAX_BYTES))

@@ -8,7 +8,7 @@ from kills import COMMANDS, kill_commands
 from scribes import SET, Evidence, Numbers, file_of, read_always
 from writes import crash, end, made, spawn
 
-from cortex_policy.core.decode import HOOKS
+from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.manage.editing.set_fields import GrantEdit, apply_edit
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state.stamp import content_digest
@@ -42,7 +42,9 @@ def test_a_reader_sees_no_version_go_back(tmp_path: Path, writes: int) -> None:
         Evidence(tmp_path / "evidence"),
     )
     reader = spawn(lambda: read_always(root, numbers, evidence))
-    states = {content_digest(path.read_bytes()) for path in (*Path(root.tools_path).iterdir(), file_of(root, HOOKS))}
+    states = {
+        content_digest(path.read_bytes()) for path in (*Path(root.tools_path).iterdir(), file_of(root, HOOKS_TOML))
+    }
     with write_transaction(root) as writer:
         for number in range(writes):
             grant_id = SET[number % len(SET)]

@@ -34,7 +34,7 @@ from scribes import (
     text_of,
 )
 
-from cortex_policy.core.decode import HOOKS
+from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.manage.history import undo
 from cortex_policy.manage.history.writes import entries_up_to_stamp
 from cortex_policy.manage.stamp.verify import verify_stamp
@@ -173,7 +173,7 @@ class Run:
 
     def _files(self) -> dict[str, bytes]:
         files = {path.stem: path.read_bytes() for path in Path(self.root.tools_path).glob("[!.]*.json")}
-        return files | {HOOKS: file_of(self.root, HOOKS).read_bytes()}
+        return files | {HOOKS_TOML: file_of(self.root, HOOKS_TOML).read_bytes()}
 
     def _look(self, before: dict[str, int], edited: set[str], began: int) -> None:
         """Let the next command heal, then hold everything against what may be."""

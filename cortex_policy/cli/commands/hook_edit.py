@@ -3,7 +3,7 @@
 from cortex_policy.cli.commands.edit import edit_on_terminal
 from cortex_policy.cli.options import ResumeOption, RootOption, WaitOption
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.decode import HOOKS
+from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.state.policy_files import raise_file_not_found, read_policy_file
 
 
@@ -18,7 +18,7 @@ def edit(root: RootOption = None, *, resume: ResumeOption = False, wait_seconds:
     $ cortex-policy hook edit --resume
     """
     policy_root = find_inner_root(root)
-    if read_policy_file(policy_root, HOOKS) is None:
-        raise_file_not_found(policy_root, HOOKS)
+    if read_policy_file(policy_root, HOOKS_TOML) is None:
+        raise_file_not_found(policy_root, HOOKS_TOML)
     hint = "edit the file by hand, then run `cortex-policy stamp write`"
-    edit_on_terminal(policy_root, HOOKS, wait_seconds, hint, resume=resume)
+    edit_on_terminal(policy_root, HOOKS_TOML, wait_seconds, hint, resume=resume)

@@ -1,6 +1,6 @@
 """The bytes of hooks.toml to its rules."""
 
-from cortex_policy.core.decode import HOOKS, MAX_BYTES, MalformedError
+from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES, MalformedError
 from cortex_policy.core.hooks.hooks_toml_problems import HookRulesError, decode_rules
 from cortex_policy.core.model import GRANT_INVALID, GrantError
 from cortex_policy.core.toml import decode_toml
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 def decode_hooks_toml(data: bytes) -> "HookRules":
     """Decode the bytes of hooks.toml; raise GrantError (21), which says what is wrong first."""
     if len(data) > MAX_BYTES:
-        raise GrantError(GRANT_INVALID, f"`{HOOKS}` is larger than {MAX_BYTES} bytes")
+        raise GrantError(GRANT_INVALID, f"`{HOOKS_TOML}` is larger than {MAX_BYTES} bytes")
     try:
         return decode_rules(decode_toml(data))
     except (MalformedError, HookRulesError) as error:
-        raise GrantError(GRANT_INVALID, f"`{HOOKS}`: {error}") from None
+        raise GrantError(GRANT_INVALID, f"`{HOOKS_TOML}`: {error}") from None

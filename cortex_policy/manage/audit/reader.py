@@ -12,7 +12,7 @@ from hashlib import sha256
 from itertools import chain
 from json import JSONDecoder
 
-from cortex_policy.core.decode import HOOKS
+from cortex_policy.core.decode import DECIDED_BY_RULES
 from cortex_policy.core.model import REASONS, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
@@ -104,7 +104,7 @@ def decode_grant_calls(lines: "Iterable[bytes]", root: str, counts: ReadCounts) 
     for at, data in decode_calls(lines, root, counts):
         if data.get(_CUT) is True:
             counts.unreadable += 1
-        elif data["grant"] != HOOKS:
+        elif data["grant"] != DECIDED_BY_RULES:
             yield at, data
 
 

@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from cortex_policy.core.decode import HOOKS, MAX_BYTES, grant_id_of_file
+from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES, grant_id_of_file
 from cortex_policy.core.model import GRANT_INVALID, GRANT_UNSAFE, GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     TextOrError = bytes | GrantError  # the text of a grant, or why checks refuse it
 
 TOOLS = ".cortex/policy/tools/"
-HOOKS_FILE = f".cortex/policy/{HOOKS}"
+HOOKS_FILE = f".cortex/policy/{HOOKS_TOML}"
 SETTINGS = ".cortex/policy/config.toml"
 # INVARIANT: a repository that others can write must not run programs when it is compared: only plumbing commands are
 # called, which use no pager, filter or external diff; no fsmonitor, no fetching of missing objects
@@ -38,7 +38,7 @@ class NoCommitsError(NotDoneError):
 
 def grant_texts_at_revision(root: Root, revision: str) -> "dict[str, TextOrError]":
     """Return the text of each grant of a revision; raise as `policy_texts_at_revision` does."""
-    return {name: text for name, text in policy_texts_at_revision(root, revision).items() if name != HOOKS}
+    return {name: text for name, text in policy_texts_at_revision(root, revision).items() if name != HOOKS_TOML}
 
 
 def policy_texts_at_revision(root: Root, revision: str, name: str | None = None) -> "dict[str, TextOrError]":
@@ -101,7 +101,7 @@ def _list_policy_files(root: str, tree: str) -> "Iterator[tuple[str, bytes, str,
     for line in _output_or_raise(run_git(root, "ls-tree", "-z", "-l", tree, TOOLS, HOOKS_FILE)).split(b"\0"):
         meta, _, path = line.partition(b"\t")
         file = os.fsdecode(os.path.basename(path))
-        if name := file if file == HOOKS else grant_id_of_file(file):
+        if name := file if file == HOOKS_TOML else grant_id_of_file(file):
             mode, _, digest, size = meta.split()
             yield name, mode, digest.decode(), int(size) if size.isdigit() else 0
 

@@ -7,7 +7,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.compare.grants import GrantComparison, compare_grants
 from cortex_policy.core.compare.hook_rules import compare_hook_rules
 from cortex_policy.core.compare.verdicts import SAME, combine_verdicts
-from cortex_policy.core.decode import HOOKS, MAX_BYTES, decode_grant
+from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES, decode_grant
 from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Settings, UsageError
@@ -79,10 +79,10 @@ class PolicyDiff(Value):
 def compare_ids_or_files(old: str, new: str, root: str | None = None) -> PolicyDiff:
     """Compare two grants, each named by its id or its file, or two `hooks.toml`; raise GrantError if one is missing."""
     (name, before, faults), (new_name, after, more) = _read_side(old, root), _read_side(new, root)
-    if HOOKS in (name, new_name) and name != new_name:
+    if HOOKS_TOML in (name, new_name) and name != new_name:
         raise UsageError(
             f"`{old}` and `{new}` cannot be compared: only one of them is a grant",
-            f"compare two grants, or two files called `{HOOKS}`",
+            f"compare two grants, or two files called `{HOOKS_TOML}`",
         )
     change = compare_versions(new_name, before, after, _settings_of_root(root))
     return PolicyDiff((change,), 0, tuple(summarize_faults(list(dict.fromkeys([*faults, *more])))))
@@ -167,10 +167,10 @@ def read_policy_and_warnings(
 ) -> "tuple[dict[str, TextOrError], list[str]]":
     """Return the same of the grants and `hooks.toml`, or of one of them."""
     texts, faults = read_grants_and_warnings(root, name, track)
-    if name in {None, HOOKS}:
+    if name in {None, HOOKS_TOML}:
         trust = TrustCheck(root)
         with suppress(FileNotFoundError), PolicyDirectory(trust) as policy:
-            texts[HOOKS] = _text_or_error(policy, HOOKS)
+            texts[HOOKS_TOML] = _text_or_error(policy, HOOKS_TOML)
         faults = list(dict.fromkeys([*faults, *trust.sentences]))
     return texts, faults
 
@@ -184,7 +184,7 @@ def _text_or_error(directory: PolicyDirectory, file: str) -> "TextOrError":
 
 def _read_side(word: str, root: str | None) -> tuple[str, GrantVersion, list[str]]:
     """Return the name and the text of one side, and what is unsafe about its file."""
-    name = HOOKS if os.path.basename(word) == HOOKS else word
+    name = HOOKS_TOML if os.path.basename(word) == HOOKS_TOML else word
     if "/" in word or word.endswith(".json"):
         return name, to_grant_version(name, read_grant_file(word)), []
     check_policy_name(word)
@@ -215,7 +215,7 @@ def to_grant_version(name: str, text_or_error: "TextOrError | None") -> GrantVer
     try:
         if not isinstance(text_or_error, bytes):
             return GrantVersion(None, text_or_error.detail)
-        if name == HOOKS:
+        if name == HOOKS_TOML:
             return GrantVersion(None, rules=decode_hooks_toml(text_or_error))
         return GrantVersion(decode_grant(text_or_error))
     except GrantError as error:
@@ -224,7 +224,7 @@ def to_grant_version(name: str, text_or_error: "TextOrError | None") -> GrantVer
 
 def compare_versions(name: str, old: GrantVersion, new: GrantVersion, settings: Settings = DEFAULTS) -> GrantDiff:
     """Compare two sides of a diff; a side without a grant allows nothing, so what may be new is widened."""
-    if name == HOOKS:
+    if name == HOOKS_TOML:
         return GrantDiff(name, old, new, compare_hook_rules(old.rules, new.rules), ())
     named = find_privilege_escalations(new.grant) if new.grant is not None else ()
     return GrantDiff(name, old, new, compare_grants(old.grant, new.grant, settings), named)

@@ -6,7 +6,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, find_program_and_doubt, run_program
 from cortex_policy.manage.init.pre_commit import (
     CONFIGURATION,
-    HOOKS,
+    PRE_COMMIT_HOOKS,
     find_writable_repository,
     read_pre_commit_configuration,
 )
@@ -24,8 +24,8 @@ def check_pre_commit_hooks(root: Root) -> CheckResult:
     except NotDoneError as error:
         return CheckResult(NAME, OK, error.detail)
     text = read_pre_commit_configuration(top)
-    missing = [hook.id for hook in HOOKS if f"id: {hook.id}" not in text]
-    if len(missing) == len(HOOKS):
+    missing = [hook.id for hook in PRE_COMMIT_HOOKS if f"id: {hook.id}" not in text]
+    if len(missing) == len(PRE_COMMIT_HOOKS):
         return CheckResult(NAME, OK, f"`{top}/{CONFIGURATION}` has none of them")
     if missing:
         message = f"`{top}/{CONFIGURATION}` lacks {', '.join(missing)}"

@@ -1,6 +1,6 @@
 """Edit a grant or `hooks.toml` while the writers' lock is held; a text that is not valid is never saved."""
 
-from cortex_policy.core.decode import HOOKS, MAX_BYTES
+from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import compare_grant_bytes
 from cortex_policy.manage.editing.loop import DIFF, EDIT, EXIT, SAVE, EditResult, Review, edit_file
@@ -32,7 +32,7 @@ def run_edit_session(
     one.
     """
     check_policy_name(name)
-    with write_transaction(root, lock_wait, "hook edit" if name == HOOKS else "edit", name) as writer:
+    with write_transaction(root, lock_wait, "hook edit" if name == HOOKS_TOML else "edit", name) as writer:
         return edit_file(_EditedPolicyFile(writer, name, screen), screen, resume=resume)
 
 
@@ -51,7 +51,7 @@ class _EditedPolicyFile:
         root, name = self._writer.root, self._name
         original = self._writer.grants.read(name)
         if original is None:
-            if name == HOOKS:
+            if name == HOOKS_TOML:
                 raise_file_not_found(root, name)
             raise unread_grant_error(FileNotFoundError(None, None, self.path), TrustCheck(root), name)
         if len(original) > MAX_BYTES:

@@ -35,7 +35,7 @@ class FormatResult(Value):
         return self.write is not None and bool(self.write.diff)
 
 
-def preview_change(root: Root, grant_id: str, old: bytes | None, new: bytes | None) -> WriteResult:
-    """Return what it means to replace one text of a grant by another; None is an absent grant."""
-    change = compare_grant_bytes(grant_id, old, new, comparison_settings(root.path))
-    return WriteResult(change, unified_diff_text(grant_id, old, new))
+def preview_change(root: Root, name: str, old: bytes | None, new: bytes | None) -> WriteResult:
+    """Return what it means to replace one text of a grant, or of `hooks.toml`, by another; None is an absent file."""
+    change = compare_grant_bytes(name, old, new, comparison_settings(root.path))
+    return WriteResult(change, unified_diff_text(name, old, new))

@@ -1,6 +1,6 @@
 """What is wrong with the text of a grant or of `hooks.toml`; an invalid one is refused with its first error."""
 
-from cortex_policy.core.decode import HOOKS
+from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.model import GRANT_INVALID, GrantError
 from cortex_policy.manage.transaction.record import is_valid_text
 from cortex_policy.state import Root
@@ -19,7 +19,7 @@ def require_valid_text(root: Root, name: str, data: bytes, hint: str = "") -> No
     first, *more = find_problems_of_text(name, data, f"{root.policy_path}/{path_below_policy(name)}")
     others = f" (and {len(more)} more)" if more else ""
     detail = f"`{first.file}:{first.line}:{first.column}`: {first.message}{others}"
-    words = "hook edit" if name == HOOKS else f"edit {name}"
+    words = "hook edit" if name == HOOKS_TOML else f"edit {name}"
     hint = hint or f"fix it with `cortex-policy {words}{root_option(root)}`"
     raise GrantError(GRANT_INVALID, detail, hint)
 
@@ -30,5 +30,5 @@ def find_problems_of_text(name: str, data: bytes, file: str = "") -> "tuple[Prob
     from cortex_policy.schema.lint import decode_and_lint_grant  # noqa: PLC0415
     from cortex_policy.schema.problems import locate_problems  # noqa: PLC0415
 
-    _, problems = decode_and_lint_hook_rules(data) if name == HOOKS else decode_and_lint_grant(data, name, name)
+    _, problems = decode_and_lint_hook_rules(data) if name == HOOKS_TOML else decode_and_lint_grant(data, name, name)
     return locate_problems(file or path_below_policy(name).rpartition("/")[2], data, problems)

@@ -1,7 +1,7 @@
 """The steps of an undo: each is one write of one grant."""
 
 from cortex_policy.core import Value
-from cortex_policy.core.decode import HOOKS
+from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.model import Settings
 from cortex_policy.manage.diff.grants import compare_grant_bytes
 from cortex_policy.manage.diff.unified import unified_diff_text
@@ -42,7 +42,7 @@ def join_renames(steps: list[UndoStep]) -> tuple[UndoStep, ...]:
     alone: dict[tuple[bool, bytes], list[int]] = {}  # places of steps that remove or bring back a text
     for place, step in enumerate(steps):
         is_gone, text = step.new is None, step.old if step.new is None else step.new if step.old is None else None
-        text = None if step.id == HOOKS else text  # it has one name only
+        text = None if step.id == HOOKS_TOML else text  # it has one name only
         others = alone.get((not is_gone, text), []) if text is not None else []
         if others:
             first = others.pop(0)

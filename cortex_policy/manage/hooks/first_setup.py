@@ -5,7 +5,7 @@ import shutil
 from contextlib import suppress
 
 from cortex_policy.core import Value
-from cortex_policy.core.decode import HOOKS
+from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.core.model import CortexPolicyError, Grant, Rate
@@ -116,14 +116,14 @@ def _plan_setup(files: "GrantFiles", agents: tuple[str, ...]) -> tuple[dict[str,
 
 def _first_texts(root: Root, agents: tuple[str, ...], read: "Read") -> dict[str, bytes]:
     """Return the text of each file to write, the rules last; raise NotDoneError if there are rules already."""
-    if read(HOOKS) is not None:
+    if read(HOOKS_TOML) is not None:
         hint = f"change it with `cortex-policy hook edit{root_option(root)}`"
-        raise NotDoneError(f"`{HOOKS}` exists already", hint)
+        raise NotDoneError(f"`{HOOKS_TOML}` exists already", hint)
     rules = first_rules_text(agents).encode()
     named = {rule.grant for rule in decode_hooks_toml(rules).rules}
     grants = first_grant_texts(safe_write_scopes(root))
     missing = {name: text.encode() for name, text in grants.items() if name in named and read(name) is None}
-    return missing | {HOOKS: rules}
+    return missing | {HOOKS_TOML: rules}
 
 
 def safe_write_scopes(root: Root) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import re
 
-from cortex_policy.core.decode import HOOKS, MalformedError
+from cortex_policy.core.decode import HOOKS_TOML, MalformedError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.toml import decode_toml
 from cortex_policy.manage.editing.results import WriteResult, preview_change
@@ -44,23 +44,23 @@ def add_guarded_paths(
         old, new, result = _plan_guarded_paths(writer.grants, paths)
         if new == old:
             return result
-        version = writer.write(HOOKS, old, new)
+        version = writer.write(HOOKS_TOML, old, new)
         return WriteResult(result.change, result.diff, version)
 
 
 def _plan_guarded_paths(files: "GrantFiles", paths: "Iterable[str]") -> tuple[bytes, bytes, WriteResult]:
     """Return the old and the new text, and what the change means; raise what a write would raise."""
-    root, old = files.root, files.read(HOOKS)
+    root, old = files.root, files.read(HOOKS_TOML)
     if old is None:
-        raise_file_not_found(root, HOOKS)
+        raise_file_not_found(root, HOOKS_TOML)
     hint = f"fix it with `cortex-policy hook edit{root_option(root)}`"
-    require_valid_text(root, HOOKS, old, hint)
+    require_valid_text(root, HOOKS_TOML, old, hint)
     new = text_with_guarded_paths(old.decode(), tuple(paths)).encode()
-    require_valid_text(root, HOOKS, new, "name absolute paths")
+    require_valid_text(root, HOOKS_TOML, new, "name absolute paths")
     if new != old:
-        files.check_permissions(HOOKS)
-        check_stamped(files, HOOKS, old)
-    return old, new, preview_change(root, HOOKS, old, new)
+        files.check_permissions(HOOKS_TOML)
+        check_stamped(files, HOOKS_TOML, old)
+    return old, new, preview_change(root, HOOKS_TOML, old, new)
 
 
 def text_with_guarded_paths(text: str, paths: "Sequence[str]") -> str:

@@ -5,7 +5,7 @@ from cortex_policy.core.json_tree import JsonNode
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks.jsonc import JsonText
 
-HOOKS = "hooks"
+HOOKS_KEY = "hooks"
 
 
 class HandlerPlace(Value):
@@ -21,7 +21,7 @@ class HandlerPlace(Value):
     @property
     def is_alone(self) -> bool:
         """Whether its group holds no other handler."""
-        others = self.group.get(HOOKS)
+        others = self.group.get(HOOKS_KEY)
         return not isinstance(others, list) or len(others) == 1
 
 
@@ -30,7 +30,7 @@ def list_all_handlers(document: JsonText) -> list[HandlerPlace]:
 
     Of two lists of one event an agent reads one, and of two commands of one handler.
     """
-    hooks = find_member(document.tree, HOOKS)
+    hooks = find_member(document.tree, HOOKS_KEY)
     for node in hooks.walk() if hooks is not None else ():
         if node.kind == "object":
             _raise_if_key_twice(node)
@@ -59,7 +59,7 @@ def _handlers_in(document: JsonText, node: JsonNode, number: int, event: str) ->
     group = document.value_of(node)
     if not isinstance(group, dict):
         return []
-    inner = find_member(node, HOOKS)
+    inner = find_member(node, HOOKS_KEY)
     if inner is None or inner.kind != "array":
         return [HandlerPlace(group, group, event, (number, 0), node, node)]
     handlers = [(index, child, document.value_of(child)) for index, child in enumerate(inner.children)]

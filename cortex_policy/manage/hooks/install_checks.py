@@ -4,7 +4,7 @@ import os
 import subprocess
 
 from cortex_policy.core import Value
-from cortex_policy.core.decode import HOOKS
+from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import OTHER_VARIABLES, PREFIX, SHARED_VARIABLES
 from cortex_policy.core.text import join_words_that_fit, os_error_text
@@ -104,7 +104,7 @@ def guard_paths_if_rules_exist(root: Root, paths: tuple[str, ...]) -> None:
 
 def has_hooks_file(root: Root) -> bool:
     """Whether a root has a hooks.toml."""
-    return os.path.lexists(f"{root.policy_path}/{HOOKS}")
+    return os.path.lexists(f"{root.policy_path}/{HOOKS_TOML}")
 
 
 def remaining_steps(target: HookTarget, root: Root, paths: tuple[str, ...]) -> list[Step]:
@@ -112,7 +112,7 @@ def remaining_steps(target: HookTarget, root: Root, paths: tuple[str, ...]) -> l
     steps = []
     if not has_hooks_file(root):
         command = f"cortex-policy hook init{root_option(root)}"
-        steps.append(Step(f"every call is denied until there is a {HOOKS}", command))
+        steps.append(Step(f"every call is denied until there is a {HOOKS_TOML}", command))
     if not has_hooks_file(root) and paths:
         files = join_words_that_fit(tuple(f"`{path}`" for path in paths))
         steps.append(Step(f"after that, run this command again, so that the hook guards {files}"))

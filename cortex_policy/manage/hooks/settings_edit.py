@@ -10,7 +10,7 @@ import re
 
 from cortex_policy.core.json_tree import JsonNode
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.hooks.handlers import HOOKS, HandlerPlace, find_member, list_all_handlers
+from cortex_policy.manage.hooks.handlers import HOOKS_KEY, HandlerPlace, find_member, list_all_handlers
 from cortex_policy.manage.hooks.json_layout import CREATED, Layout, indent_of, json_value_text, layout_at
 from cortex_policy.manage.hooks.jsonc import BOM, JsonText, parse_jsonc
 
@@ -39,13 +39,13 @@ def text_with_entry(text: str | None, event: str, entry: object, others: "dict[s
         if not _has_member(document, root, key, value):
             member = f'"{key}": {json.dumps(value)}'
             raise NotDoneError(f"it has no `{member}`, so the hook would not run", "add that first")
-    hooks = find_member(root, HOOKS)
+    hooks = find_member(root, HOOKS_KEY)
     if hooks is None:
-        return _insert_value(document, root, HOOKS, {event: [entry]})
-    entries = find_member(_require_kind(hooks, "object", f"`{HOOKS}`"), event)
+        return _insert_value(document, root, HOOKS_KEY, {event: [entry]})
+    entries = find_member(_require_kind(hooks, "object", f"`{HOOKS_KEY}`"), event)
     if entries is None:
         return _insert_value(document, hooks, event, [entry])
-    return _insert_value(document, _require_kind(entries, "array", f"`{HOOKS}.{event}`"), None, entry)
+    return _insert_value(document, _require_kind(entries, "array", f"`{HOOKS_KEY}.{event}`"), None, entry)
 
 
 def text_without_entries(text: str, is_ours: "IsOurs", others: "dict[str, object]") -> str | None:
@@ -67,7 +67,7 @@ def text_without_entries(text: str, is_ours: "IsOurs", others: "dict[str, object
 
 def _new_document_text(events: "dict[str, object]", others: "dict[str, object]") -> str:
     """Return the text of a document with nothing else; no edit puts hooks before another member."""
-    return json_value_text({HOOKS: events, **others}, CREATED, "")
+    return json_value_text({HOOKS_KEY: events, **others}, CREATED, "")
 
 
 def _has_member(document: JsonText, root: JsonNode, key: str, value: object) -> bool:
@@ -112,7 +112,7 @@ def _outermost_made_for(document: JsonText, place: HandlerPlace) -> JsonNode:
     """Return the outermost value that was made for a handler: itself, its group, or the brackets around that."""
     if not place.is_alone:
         return place.node
-    inner, hooks = place.group_node, find_member(document.tree, HOOKS)
+    inner, hooks = place.group_node, find_member(document.tree, HOOKS_KEY)
     for outer in (find_member(hooks, place.event) if hooks is not None else None, hooks):
         if outer is None or len(outer.children) > 1 or not _is_made_for(document, outer, inner):
             break

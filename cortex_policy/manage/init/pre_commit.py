@@ -43,7 +43,7 @@ class Hook(NamedTuple):
     takes_root: bool = True
 
 
-HOOKS = (
+PRE_COMMIT_HOOKS = (
     Hook(
         "cortex-policy-validate", "grants are valid",
         "Look for what is wrong with the grants and the `hooks.toml` of a commit; show the line, and how to fix it."
@@ -93,7 +93,7 @@ class HookConfiguration(Value):
 
 def make_pre_commit_manifest() -> str:
     """Return the text of `.pre-commit-hooks.yaml`."""
-    return "\n".join(line for hook in HOOKS for line in _manifest_lines(hook))
+    return "\n".join(line for hook in PRE_COMMIT_HOOKS for line in _manifest_lines(hook))
 
 
 def find_writable_repository(path: str) -> str:
@@ -152,7 +152,7 @@ def _read_configuration_in(directory: int) -> str:
 
 def _existing_configuration(file: str, below: str, directory: int) -> HookConfiguration:
     text = _read_configuration_in(directory)
-    expected = [f"id: {hook.id}" for hook in HOOKS] + [line.strip() for line in _argument_lines(below)]
+    expected = [f"id: {hook.id}" for hook in PRE_COMMIT_HOOKS] + [line.strip() for line in _argument_lines(below)]
     status = COMPLETE if all(line in text for line in expected) else KEPT
     around = re.search(r"^( *)- repo:", text, re.MULTILINE)  # the items of a list have one indentation
     return HookConfiguration(file, status, indent(_hooks_block(below), around[1] if around else "  "))
@@ -161,7 +161,7 @@ def _existing_configuration(file: str, below: str, directory: int) -> HookConfig
 def _hooks_block(below: str) -> str:
     """Return the hooks of a root for a configuration; they run the installed program."""
     lines = ["- repo: local", "  hooks:"]
-    for hook in HOOKS:
+    for hook in PRE_COMMIT_HOOKS:
         lines += [f"    - id: {hook.id}", f"      name: {hook.name}", f"      entry: {hook.entry}"]
         lines += _argument_lines(below) if hook.takes_root else []
         lines += [f"      {line}" for line in ("language: system", *hook.when)]

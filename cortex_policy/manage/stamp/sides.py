@@ -4,7 +4,7 @@ import re
 from contextlib import suppress
 
 from cortex_policy.core import Value
-from cortex_policy.core.decode import HOOKS, MalformedError
+from cortex_policy.core.decode import HOOKS_TOML, MalformedError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.git_merges import versions_of_conflict, versions_of_merge
 from cortex_policy.manage.stamp.locked_file import highest_version_in_text
@@ -103,7 +103,7 @@ def _scan_stamp_text(text: str, file: str, *, is_last: bool = False) -> Stamp:
     begin = start.end() if start else 0
     end = max(text.find("}", begin), 0) or len(text)  # what follows the grants is the digest of `hooks.toml`
     pairs = [pair for pair in _GRANT.findall(text, begin, end) if is_grant_id(pair[0])]
-    pairs += [(HOOKS, digest) for digest in _HOOKS.findall(text, end)]
+    pairs += [(HOOKS_TOML, digest) for digest in _HOOKS.findall(text, end)]
     digests = dict(pairs if is_last else reversed(pairs))
     pending = {name: (old or None, new or None) for name, old, new in _PENDING.findall(text)}
     return Stamp(version, digests, pending)

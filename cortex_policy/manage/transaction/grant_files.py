@@ -4,7 +4,7 @@ import os
 import stat
 from contextlib import ExitStack, contextmanager, suppress
 
-from cortex_policy.core.decode import HOOKS, MAX_BYTES
+from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES
 from cortex_policy.state import Root
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.history_entry import MODES
@@ -54,7 +54,7 @@ class GrantFiles:
 
     def locate(self, name: str) -> "tuple[PolicyDirectory, str]":
         """Return the open directory that has a file, and the file's name in it; raise FileNotFoundError without one."""
-        if name == HOOKS:
+        if name == HOOKS_TOML:
             return self.policy, name
         if self._grants is None:
             raise FileNotFoundError(None, None, "tools")
@@ -67,7 +67,7 @@ class GrantFiles:
 
     def list_names(self) -> list[str]:
         """List the ids of the grants, then the name of `hooks.toml`, whether it exists or not."""
-        return [*(self._grants.grant_ids() if self._grants is not None else ()), HOOKS]
+        return [*(self._grants.grant_ids() if self._grants is not None else ()), HOOKS_TOML]
 
     def read(self, name: str) -> bytes | None:
         """Return the bytes of a file, None if it does not exist."""

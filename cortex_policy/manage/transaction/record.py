@@ -2,7 +2,7 @@
 
 from cortex_policy.core.compare.grants import GrantComparison
 from cortex_policy.core.compare.verdicts import widens
-from cortex_policy.core.decode import HOOKS, MAX_BYTES, decode_grant
+from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES, decode_grant
 from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.diff.grants import PolicyDiff
@@ -126,7 +126,7 @@ def is_kept_in_history(name: str, data: bytes | None, *, is_owned_by_caller: boo
 def is_valid_text(name: str, data: bytes) -> bool:
     """Whether a text decodes as what its file must be: a grant, or the rules of agents' hooks."""
     try:
-        decode_hooks_toml(data) if name == HOOKS else decode_grant(data)
+        decode_hooks_toml(data) if name == HOOKS_TOML else decode_grant(data)
     except GrantError:
         return False
     return True

@@ -48,13 +48,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def write_transaction(
-    root: Root, lock_wait: LockWait = NO_WAIT, command: str = "write", grant_id: str = ""
+    root: Root, lock_wait: LockWait = NO_WAIT, command: str = "write", name: str = ""
 ) -> "Iterator[GrantWriter]":
     """Hold the writers' lock, and recover the last write; raise NotDoneError if it is taken, or the disk fails.
 
-    The history records the command as the cause of the writes; who waits is told it, with the grant.
+    The history records the command as the cause of the writes; who waits is told it, with what it writes.
     """
-    with hold_writer_lock(root, lock_wait, f"{command} {grant_id}".strip()) as lock:
+    with hold_writer_lock(root, lock_wait, f"{command} {name}".strip()) as lock:
         make_directory(lock.policy.descriptor, "tools")
         with lock.open_grants_directory() as directory:
             writer = GrantWriter(root, lock, directory, command)

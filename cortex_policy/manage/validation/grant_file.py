@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from itertools import chain
 from typing import NamedTuple
 
-from cortex_policy.core.decode import HOOKS, MAX_BYTES
+from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES
 from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.regular_files import read_regular_file
@@ -76,7 +76,7 @@ class FileInspector:
             return FileReport((file_problem(target.shown, "file-missing", "it is not there", hint),))
         except (OSError, GrantError, ValueError) as error:
             return FileReport((_unreadable_problem(target, error),))
-        if target.id == HOOKS:
+        if target.id == HOOKS_TOML:
             problems = find_hook_rules_problems(target, data, self._open_directory_of)
             return FileReport(problems, digest=content_digest(data), trust_problems=tuple(trust.problems[known:]))
         subject, unlocated = decode_and_lint_grant(data, target.id, self._id_in_commands(target), target.root)
@@ -93,9 +93,9 @@ class FileInspector:
 
     def read(self, target: ValidationTarget) -> bytes:
         """Return the bytes of a file, at most one more than a grant may have; read a root's grant as `check` does."""
-        if target.is_in_place and target.id == HOOKS:
+        if target.is_in_place and target.id == HOOKS_TOML:
             with PolicyDirectory(self._trust_of(target.root)) as policy:
-                return policy.read(HOOKS, MAX_BYTES + 1)
+                return policy.read(HOOKS_TOML, MAX_BYTES + 1)
         if target.is_in_place:
             return self._open_directory_of(target.root).read(f"{target.id}.json", MAX_BYTES + 1)
         if target.path == STDIN:

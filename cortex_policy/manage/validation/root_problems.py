@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 from shlex import quote
 
-from cortex_policy.core.decode import HOOKS, ID_HINT, grant_id_of_file
+from cortex_policy.core.decode import HOOKS_TOML, ID_HINT, grant_id_of_file
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage import editor_schema
 from cortex_policy.manage.path_names import display_path
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Pair = tuple[ValidationTarget, FileReport]
 
 _POLICY_FILES = frozenset((
-    "tools", "tests", "stamp.json", "history", "config.toml", HOOKS, "stop", ".lock", editor_schema.NAME,
+    "tools", "tests", "stamp.json", "history", "config.toml", HOOKS_TOML, "stop", ".lock", editor_schema.NAME,
 ))  # fmt: skip
 _READ_BY_OTHERS = (".git", "README")  # what git and people keep anywhere
 MAX_NAMED = 3
@@ -91,7 +91,8 @@ def _stray_problem(entry: "os.DirEntry[str]") -> Problem:
             path, "file-stray", "a session of `edit` left its text here", f"look at it, then `rm {quote(path)}`"
         )
     if name.endswith(".json") and os.path.dirname(entry.path).endswith(TOOLS_SUFFIX):
-        hint = f"rename the grant: `{HOOKS}` has the rules of agents' hooks" if name == f"{HOOKS}.json" else ID_HINT
+        is_taken = name == f"{HOOKS_TOML}.json"
+        hint = f"rename the grant: `{HOOKS_TOML}` has the rules of agents' hooks" if is_taken else ID_HINT
         return file_problem(path, "file-name", "no check can name it", hint)
     message = "nothing below it is read" if entry.is_dir(follow_symlinks=False) else "it is not read"
     return file_problem(
@@ -142,8 +143,9 @@ def _find_stamp_problems(root: Root, reports: "list[Pair]") -> "Iterator[Problem
     digests = {target.id: one.digest for target, one in reports}
     names = {target.id: target.shown for target, _ in reports}
     with suppress(GrantError):  # a link, which is reported elsewhere
-        if (hooks := read_policy_file(root, HOOKS)) is not None:
-            digests[HOOKS], names[HOOKS] = stamps.content_digest(hooks), display_path(f"{root.policy_path}/{HOOKS}")
+        if (hooks := read_policy_file(root, HOOKS_TOML)) is not None:
+            digests[HOOKS_TOML] = stamps.content_digest(hooks)
+            names[HOOKS_TOML] = display_path(f"{root.policy_path}/{HOOKS_TOML}")
     for grant_id in sorted({*digests, *stamp.digests, *stamp.pending}):
         if not stamp.accepts(grant_id, digests.get(grant_id)):
             what = "is stamped, and is not there" if grant_id not in names else "does not match its stamp"

@@ -4,7 +4,7 @@ import os
 from typing import NamedTuple
 
 from cortex_policy.core import Value
-from cortex_policy.core.decode import HOOKS, grant_id_of_file
+from cortex_policy.core.decode import HOOKS_TOML, grant_id_of_file
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.path_names import display_path
@@ -113,7 +113,7 @@ def _file_target(word: str) -> ValidationTarget:
     seen = os.path.normpath(word)
     if os.path.abspath(seen) != path:
         seen = path
-    top = _root_of(os.path.dirname(path), _POLICY_SUFFIX if grant_id == HOOKS else TOOLS_SUFFIX)
+    top = _root_of(os.path.dirname(path), _POLICY_SUFFIX if grant_id == HOOKS_TOML else TOOLS_SUFFIX)
     return ValidationTarget(path, seen, top or "", top is not None and bool(grant_id), grant_id)
 
 
@@ -154,9 +154,9 @@ def _root_of(directory: str, suffix: str) -> str | None:
 
 def _files_of_root(root: str) -> "Iterator[ValidationTarget]":
     yield from _tools_targets(root)
-    file = f"{policy_path(root)}/{HOOKS}"
+    file = f"{policy_path(root)}/{HOOKS_TOML}"
     if os.path.lexists(file):
-        yield ValidationTarget(file, display_path(file), root, is_in_place=True, id=HOOKS)
+        yield ValidationTarget(file, display_path(file), root, is_in_place=True, id=HOOKS_TOML)
 
 
 def _tools_targets(root: str) -> "Iterator[ValidationTarget]":
@@ -175,4 +175,4 @@ def _tools_targets(root: str) -> "Iterator[ValidationTarget]":
 
 def _policy_name_of_file(path: str) -> str:
     name = os.path.basename(path)
-    return HOOKS if name == HOOKS else grant_id_of_file(name)
+    return HOOKS_TOML if name == HOOKS_TOML else grant_id_of_file(name)

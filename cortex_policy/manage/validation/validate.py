@@ -2,7 +2,7 @@
 
 from itertools import chain
 
-from cortex_policy.core.decode import HOOKS
+from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.model import UsageError
 from cortex_policy.manage.settings_problems import CODE
 from cortex_policy.manage.unsafe_files import find_permission_problems
@@ -60,7 +60,7 @@ def _find_problems(targets: ValidationTargets, reports: "list[Pair]", inspector:
         if target.is_in_place:
             in_place.setdefault(target.root, []).append((target, one))
     for root, root_reports in in_place.items():
-        grants = [(target, one) for target, one in root_reports if target.id != HOOKS]
+        grants = [(target, one) for target, one in root_reports if target.id != HOOKS_TOML]
         yield from find_shared_budget_problems(grants, inspector)
         files = [target.path for target, _ in root_reports]
         of_files = [problem for _, one in root_reports for problem in one.trust_problems]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.core.decode import HOOKS
+from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import GrantDiff
@@ -340,14 +340,14 @@ RULES = 'format = 1 # ours\n\n[[rule]]\ntools = ["Read"]\ndecide = "pass"\n'
 def hooks(stamped_root: Root) -> Path:
     """Write rules of hooks, as the second version."""
     with write_transaction(stamped_root) as writer:
-        writer.write(HOOKS, None, RULES.encode())
-    return Path(stamped_root.policy_path, HOOKS)
+        writer.write(HOOKS_TOML, None, RULES.encode())
+    return Path(stamped_root.policy_path, HOOKS_TOML)
 
 
 def run_hooks(root: Root, *steps: Step | str | BaseException, resume: bool = False) -> tuple[EditResult, list[str]]:
     """Run a session with the rules of hooks to its end."""
     script = Script(*steps)
-    outcome = run_edit_session(root, HOOKS, LockWait(), script, resume=resume)
+    outcome = run_edit_session(root, HOOKS_TOML, LockWait(), script, resume=resume)
     assert not script.steps
     return outcome, script.seen
 
@@ -383,7 +383,7 @@ def test_rules_of_hooks_that_differ_from_their_stamp_are_not_edited(stamped_root
     with pytest.raises(GrantError) as caught:
         run_hooks(stamped_root)
     assert caught.value.exit_code == 23
-    assert f"undo {HOOKS}" in caught.value.hint
+    assert f"undo {HOOKS_TOML}" in caught.value.hint
     hooks.unlink()
     with pytest.raises(GrantError) as caught:
         run_hooks(stamped_root)

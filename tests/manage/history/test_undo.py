@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cortex_policy.core.decode import HOOKS
+from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.model import CortexPolicyError, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import PolicyDiff
@@ -41,9 +41,9 @@ def undo(root: Root, grant_id: str | None = None, to: int | None = None) -> Undo
 
 def texts(root: Root) -> Texts:
     """Return the bytes of all grants, and of `hooks.toml`."""
-    hooks = Path(root.policy_path, HOOKS)
+    hooks = Path(root.policy_path, HOOKS_TOML)
     found = {path.stem: path.read_bytes() for path in Path(root.tools_path).glob("*.json")}
-    return {**found, HOOKS: hooks.read_bytes()} if hooks.exists() else found
+    return {**found, HOOKS_TOML: hooks.read_bytes()} if hooks.exists() else found
 
 
 def put(root: Root, grant_id: str, data: bytes | None) -> None:
@@ -62,7 +62,7 @@ def set_rate(root: Root, grant_id: str, rate: int) -> None:
 
 
 IDS = st.sampled_from(["git", "a", "b"])
-NAMES = st.sampled_from(["git", "a", HOOKS])
+NAMES = st.sampled_from(["git", "a", HOOKS_TOML])
 WRITES: list[st.SearchStrategy[Callable[[Root], object]]] = [
     st.builds(lambda one, rate: lambda root: set_rate(root, one, rate), IDS, st.integers(1, 9)),
     st.builds(lambda one, other: lambda root: operations.copy_grant(root, one, other, agree), IDS, IDS),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.core.decode import HOOKS
+from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.history.undo import UndoRequest, undo_writes
@@ -21,7 +21,7 @@ from tests.support.failing_calls import fail_at, full_disk
 from tests.support.roots import grant_file
 from tests.support.stamps import agree, stamp_version
 
-NAMES = ["fs.read", "fs.write", "shell", "mcp", HOOKS]
+NAMES = ["fs.read", "fs.write", "shell", "mcp", HOOKS_TOML]
 
 
 def write(root: Root) -> first_setup.FirstSetup:
@@ -31,7 +31,7 @@ def write(root: Root) -> first_setup.FirstSetup:
 
 def texts(root: Root) -> dict[str, bytes]:
     """Return the bytes of all that is stamped."""
-    files = [*Path(root.tools_path).glob("*.json"), Path(root.policy_path, HOOKS)]
+    files = [*Path(root.tools_path).glob("*.json"), Path(root.policy_path, HOOKS_TOML)]
     return {file.name: file.read_bytes() for file in files if file.exists()}
 
 
@@ -44,7 +44,7 @@ def test_every_file_of_the_preview_is_written_and_can_be_undone(stamped_root: Ro
     assert [step.version for step in setup.steps] == [2, 3, 4, 5, 6]
     assert (setup.version, stamp_version(stamped_root)) == (1, 6)
     assert [step.diff for step in setup.steps] == [step.diff for step in preview.steps]
-    for rule in decode_hooks_toml(Path(stamped_root.policy_path, HOOKS).read_bytes()).rules:
+    for rule in decode_hooks_toml(Path(stamped_root.policy_path, HOOKS_TOML).read_bytes()).rules:
         assert not rule.grant or rule.action == "{tool}" or rule.action in read_grant(stamped_root, rule.grant).actions
     undo_writes(stamped_root, UndoRequest(version=setup.version), agree)
     assert texts(stamped_root) == before
@@ -109,8 +109,8 @@ def test_a_kill_between_any_two_steps_leaves_whole_files(stamped_root: Root, str
             os._exit(0)
         died = os.waitpid(child, 0)[1] != 0
         now = texts(stamped_root)
-        assert HOOKS not in now or {f"{name}.json" for name in NAMES[:4]} <= now.keys()
-        if HOOKS not in now:
+        assert HOOKS_TOML not in now or {f"{name}.json" for name in NAMES[:4]} <= now.keys()
+        if HOOKS_TOML not in now:
             write(stamped_root)
         with transaction_writer.write_transaction(stamped_root):
             pass

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.decode import HOOKS
+from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.toml import decode_toml
@@ -64,7 +64,7 @@ def test_what_cannot_be_written_is_told() -> None:
 def test_adding_a_guarded_path_is_a_stamped_write(root: Path) -> None:
     """Stamped; nothing is written if nothing is missing, or if the file is not what was stamped."""
     policy = Root(str(root), trusts_owner=True)
-    file = Path(policy.policy_path, HOOKS)
+    file = Path(policy.policy_path, HOOKS_TOML)
     with pytest.raises(GrantError, match="there is no") as caught:
         add_guarded_paths(policy, ["/a"])
     assert "hook init" in caught.value.hint

@@ -12,7 +12,7 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.privilege_escalation import find_privilege_escalations
 from cortex_policy.library.functions import load_grant
-from cortex_policy.manage.init.pre_commit import HOOKS
+from cortex_policy.manage.init.pre_commit import PRE_COMMIT_HOOKS
 from cortex_policy.manage.init.root import init_root
 from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.state import Root
@@ -144,7 +144,7 @@ def test_hooks_are_configured_once(repository: Path) -> None:
     assert founded.created[-1] == str(file)
     assert (file.stat().st_mode & 0o777, "args" in file.read_text()) == (0o644, False)
     (hooked,) = yaml.safe_load(file.read_text())["repos"]
-    assert [hook["id"] for hook in hooked["hooks"]] == [hook.id for hook in HOOKS]
+    assert [hook["id"] for hook in hooked["hooks"]] == [hook.id for hook in PRE_COMMIT_HOOKS]
     again = init_root(with_hooks=True)
     assert (again.created, again.hooks and again.hooks.status) == ((), "complete")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cortex_policy.core.decode import HOOKS
+from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.stamp.sides import MergeSides, split_merge_sides
 from cortex_policy.state.stamp import Stamp, encode_stamp
@@ -36,7 +36,7 @@ def test_lines_that_a_union_merge_joined_are_separated() -> None:
 def test_the_rules_of_hooks_are_of_both_sides_too() -> None:
     """A grant may be called `hooks`: it is told from the member that the stamp has for `hooks.toml`."""
     text = REST.replace('"b"', '"hooks"').replace("  }\n}", '  },\n  "hooks": "sha256:7"\n}')
-    both = {"a": "sha256:2", "hooks": "sha256:3", HOOKS: "sha256:7"}
+    both = {"a": "sha256:2", "hooks": "sha256:3", HOOKS_TOML: "sha256:7"}
     assert split_merge_sides(f"{{\n{HEAD}{TAIL}{text}".encode(), "x") == MergeSides(
         Stamp(4, both, {}), Stamp(6, both, {}), None
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.core.decode import HOOKS
+from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.history.writes import entries_up_to_stamp
@@ -103,9 +103,9 @@ RULES = b'format = 1\n\n[[rule]]\ntools = ["Read"]\ndecide = "pass"\n'
 
 def files(root: Root) -> dict[str, bytes]:
     """Return the bytes of each grant and of `hooks.toml`, by name."""
-    hooks = Path(root.policy_path, HOOKS)
+    hooks = Path(root.policy_path, HOOKS_TOML)
     found = {path.stem: path.read_bytes() for path in Path(root.tools_path).iterdir()}
-    return {**found, HOOKS: hooks.read_bytes()} if hooks.exists() else found
+    return {**found, HOOKS_TOML: hooks.read_bytes()} if hooks.exists() else found
 
 
 def restore(root: Root, before: dict[str, bytes]) -> None:
@@ -117,17 +117,17 @@ def restore(root: Root, before: dict[str, bytes]) -> None:
 
 def make_hooks(writer: GrantWriter) -> object:
     """Write the first rules of hooks."""
-    return writer.write(HOOKS, None, RULES)
+    return writer.write(HOOKS_TOML, None, RULES)
 
 
 def put_hooks(writer: GrantWriter) -> object:
     """Change the rules of hooks."""
-    return writer.write(HOOKS, RULES, RULES.replace(b"Read", b"Grep"))
+    return writer.write(HOOKS_TOML, RULES, RULES.replace(b"Read", b"Grep"))
 
 
 def remove_hooks(writer: GrantWriter) -> object:
     """Remove the rules of hooks."""
-    return writer.remove(HOOKS, RULES)
+    return writer.remove(HOOKS_TOML, RULES)
 
 
 def rename(writer: GrantWriter) -> object:
@@ -157,7 +157,7 @@ def make(writer: GrantWriter) -> object:
 def test_a_kill_between_any_two_steps_leaves_a_whole_state(found_root: Root, act: Act, stamped: bool) -> None:
     """The next writer finishes or drops it by what stands there; no hand edit is hidden, and no file left."""
     if act in (put_hooks, remove_hooks):
-        Path(found_root.policy_path, HOOKS).write_bytes(RULES)
+        Path(found_root.policy_path, HOOKS_TOML).write_bytes(RULES)
     if stamped:
         stamp_grants(found_root)
     for step in range(1, 160):
