@@ -15,7 +15,7 @@ from statistics import median
 
 from cortex_policy.manage.audit.reader import ReadCounts, read_lines_of_logs
 from cortex_policy.manage.diff.grants import compare_grant_bytes
-from cortex_policy.manage.replay.impact import MAX_LINES, impact_text
+from cortex_policy.manage.replay.impact import MAX_LINES, describe_impact
 from cortex_policy.manage.replay.replay import load_current_or_proposed_grants, replay
 from cortex_policy.state import Root
 
@@ -155,8 +155,10 @@ def print_wait(root: Root, file: Path, kind: str) -> float:
     change = compare_grant_bytes(
         "git", old, json.dumps({**GRANT, "fsScope": ["apps"], "rate": {"perMinute": 200}}).encode()
     )
-    found = median(seconds(lambda: impact_text(root, change)) for _ in range(5))
-    print(f"\nThe line of `edit` for {MAX_LINES:,} lines ({kind}): {found * 1000:.0f} ms: {impact_text(root, change)}")
+    found = median(seconds(lambda: describe_impact(root, change)) for _ in range(5))
+    print(
+        f"\nThe line of `edit` for {MAX_LINES:,} lines ({kind}): {found * 1000:.0f} ms: {describe_impact(root, change)}"
+    )
     return found
 
 

@@ -10,7 +10,7 @@ from statistics import median
 
 from replay import decode_lines
 
-from cortex_policy.core.audit_chain import chained_line, digest_of_line, first_chained_line
+from cortex_policy.core.audit_chain import begin_chain, chain_line, parse_chain_digest
 from cortex_policy.core.audit_event import Event, to_json_line
 from cortex_policy.manage.audit import verify
 from cortex_policy.manage.audit.files import open_logs
@@ -32,8 +32,8 @@ def log(file: Path, count: int, detail: str) -> None:
             words = (f"{number:032x}", number * 10**8, "git", "git", "tree")
             event = Event(*words, args, is_allowed=True, reason="allowed", root="/srv/repo")
             text = to_json_line(event, detail, digest)
-            text = chained_line(text, before, b"", digest) if before else first_chained_line(text, None, digest)
-            before = digest_of_line(text[:-1])
+            text = chain_line(text, before, b"", digest) if before else begin_chain(text, None, digest)
+            before = parse_chain_digest(text[:-1])
             out.write(text)
 
 

@@ -12,7 +12,7 @@ import time
 
 from cortex_policy import DECISION_MODULES, load_modules_from_bytecode
 from cortex_policy.core import Value
-from cortex_policy.core.hooks.denials import NO_OPINION, denial_output, denial_text_for_model
+from cortex_policy.core.hooks.denials import NO_OPINION, denial_output, format_denial_for_model
 from cortex_policy.core.hooks.payload import AGENTS, MAX_BYTES
 from cortex_policy.state import read_all
 
@@ -87,7 +87,7 @@ def answer_agent(argv: list[str], closed: list[int], error_text: "ErrorText") ->
     except HookWordsError as error:
         process.deny(str(error))
     except BaseException as error:  # noqa: BLE001 - every way out is a denial
-        process.deny(failure_text(error, error_text))
+        process.deny(format_failure(error, error_text))
     process.deny("no answer was found")
 
 
@@ -159,9 +159,9 @@ class HookProcess:
             try:
                 reason = decide(lambda agent: _write_all(writer, b"%s%s\n" % (_AGENT, agent.encode())))
             except Exception as error:  # noqa: BLE001 - a bug denies
-                reason = failure_text(error, self._error_text)
+                reason = format_failure(error, self._error_text)
             _write_all(
-                writer, _DENY + denial_text_for_model(reason).encode("utf-8", "backslashreplace") if reason else _PASS
+                writer, _DENY + format_denial_for_model(reason).encode("utf-8", "backslashreplace") if reason else _PASS
             )
             code = 0
         finally:
@@ -219,14 +219,14 @@ class HookProcess:
         return (told, rest) if is_told else (self._agent, self._message)
 
 
-def failure_text(error: BaseException, error_text: "ErrorText") -> str:
+def format_failure(error: BaseException, error_text: "ErrorText") -> str:
     """Say what the system did not give to the hook, or where this program has a bug."""
     if isinstance(error, OSError):
         return f"the hook could not run: {(error.strerror or 'an error of the system').lower()}; try again later, once"
     return "the hook could not run: out of memory" if isinstance(error, MemoryError) else error_text(error)
 
 
-def bug_text(error: BaseException) -> str:
+def format_bug(error: BaseException) -> str:
     """Say that this program has a bug, without its place in the code."""
     return f"the hook could not run: a bug in this program ({type(error).__name__})"
 

@@ -9,15 +9,15 @@ from cortex_policy import load_modules_from_bytecode
 from cortex_policy.core.decode import DECIDED_BY_RULES, MalformedError, decode_json
 from cortex_policy.core.engine import denial_before_rate
 from cortex_policy.core.hooks import PayloadError
-from cortex_policy.core.hooks.guarded_files import PLACES, guarded_path_denial_text
+from cortex_policy.core.hooks.guarded_files import PLACES, find_guarded_path_denial
 from cortex_policy.core.hooks.inputs import inputs_to_log
 from cortex_policy.core.hooks.payload import CANARY, MAX_BYTES, detect_agent, read_tool_call
 from cortex_policy.core.hooks.ruling import (
     ToolOutcome,
     apply_rules,
     args_with_extra_paths,
-    outside_root_text,
-    unclear_argument_text,
+    find_path_outside_root,
+    find_unclear_argument,
 )
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
@@ -137,7 +137,7 @@ def _make_guard(call: "ToolCall", rules: "HookRules", links: list[tuple[str, str
     def guarded_text(path: str) -> str:
         """Return why a path is guarded, as spelled or through a guarded link; '' if it is not."""
         spellings = [path, *(name + path[len(end) :] for name, end in links if f"{path}/".startswith(f"{end}/"))]
-        return next(filter(None, (guarded_path_denial_text(one, call, rules) for one in spellings)), "")
+        return next(filter(None, (find_guarded_path_denial(one, call, rules) for one in spellings)), "")
 
     return guarded_text
 
@@ -156,15 +156,15 @@ def _rules_error_text(call: "ToolCall", error: CortexPolicyError) -> str:
 
 
 def _error_denial_text(error: CortexPolicyError) -> str:
-    from cortex_policy.core.hooks.reasons import error_denial_text  # noqa: PLC0415 - only a denial needs it
+    from cortex_policy.core.hooks.reasons import format_error_denial  # noqa: PLC0415 - only a denial needs it
 
-    return error_denial_text(error)
+    return format_error_denial(error)
 
 
 def _ruling_denial_text(call: "ToolCall", why: str) -> str:
-    from cortex_policy.core.hooks.ruling_denial_text import ruling_denial_text  # noqa: PLC0415 - only a denial needs it
+    from cortex_policy.core.hooks.ruling_denial import format_ruling_denial  # noqa: PLC0415 - only a denial needs it
 
-    return ruling_denial_text(call.tool, why, is_final=True)
+    return format_ruling_denial(call.tool, why, is_final=True)
 
 
 def _guarded_links(tops: "Iterable[str]", guard: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -233,7 +233,7 @@ class _GrantQuestions:
     def _decide(self, check: "GrantCheck", grant: "Grant", audited: AuditedCall) -> Decision:
         origin, settings = _origin_of(grant), audited.settings
         protected = protected_paths(origin, settings)
-        if why := unclear_argument_text(grant, check):
+        if why := find_unclear_argument(grant, check):
             return Decision(ARGUMENT_NOT_ALLOWED, why)
         # INVARIANT: from the directories as the call spells them: a program may collapse `..` before links are followed
         requests = [
@@ -265,7 +265,7 @@ class _GrantQuestions:
     ) -> Decision | None:
         """Deny paths outside of the root or guarded, and those that are denied from another directory of the call."""
         for request in requests:
-            why = outside_root_text(grant, request) if check.within_root else ""
+            why = find_path_outside_root(grant, request) if check.within_root else ""
             ends = [path.resolved for path in request.paths if path.resolved is not None]
             why = why or next(filter(None, map(self._guard, ends)), "")
             if why:
@@ -293,10 +293,10 @@ def _delivery_of(call: "ToolCall", tag: str) -> Delivery:
 
 
 def _grant_denial_text(check: "GrantCheck", grant: "Grant", decision: Decision) -> str:
-    load_modules_from_bytecode("core/text", "core/hooks/ruling_denial_text", "core/hooks/reasons")
-    from cortex_policy.core.hooks.reasons import grant_denial_text  # noqa: PLC0415 - only a denial needs it
+    load_modules_from_bytecode("core/text", "core/hooks/ruling_denial", "core/hooks/reasons")
+    from cortex_policy.core.hooks.reasons import format_grant_denial  # noqa: PLC0415 - only a denial needs it
 
-    return grant_denial_text(check, grant, decision)
+    return format_grant_denial(check, grant, decision)
 
 
 def _origin_of(grant: "Grant") -> "Origin":

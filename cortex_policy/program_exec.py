@@ -49,7 +49,7 @@ def _search_error(name: str, files: list[str]) -> CortexPolicyError:
     try:
         mode = os.stat(files[0]).st_mode
     except OSError as error:
-        return execution_error(files[0], error, "")
+        return make_execution_error(files[0], error, "")
     if S_ISREG(mode):
         return CortexPolicyError(
             COMMAND_NOT_EXECUTABLE, f"`{files[0]}` is not executable", "make it executable with `chmod +x`"
@@ -58,13 +58,13 @@ def _search_error(name: str, files: list[str]) -> CortexPolicyError:
     return CortexPolicyError(COMMAND_NOT_EXECUTABLE, f"`{files[0]}` is a {what}")
 
 
-def execution_error(file: str, error: OSError, more: str = COUNTED) -> CortexPolicyError:
+def make_execution_error(file: str, error: OSError, more: str = COUNTED) -> CortexPolicyError:
     """Return the error for a file that the system does not execute."""
-    from cortex_policy.core.text import os_error_text  # noqa: PLC0415 - only a failure needs it
+    from cortex_policy.core.text import format_os_error  # noqa: PLC0415 - only a failure needs it
 
     is_absent = isinstance(error, FileNotFoundError | NotADirectoryError)
     reason = COMMAND_NOT_FOUND if is_absent else COMMAND_NOT_EXECUTABLE
-    return CortexPolicyError(reason, f"`{file}`: {os_error_text(error)}{more}")
+    return CortexPolicyError(reason, f"`{file}`: {format_os_error(error)}{more}")
 
 
 def execute_program(program: str, words: list[str]) -> CortexPolicyError:
@@ -89,7 +89,7 @@ def execute_program(program: str, words: list[str]) -> CortexPolicyError:
             os.execv(_SHELL, [_SHELL, script, *words[1:]])  # noqa: S606 - as above
     except OSError as error:
         _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)  # so that no reader that has gone changes the exit code
-        return execution_error(program, error)
+        return make_execution_error(program, error)
 
 
 def _is_binary(file: str) -> bool:

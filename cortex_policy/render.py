@@ -4,7 +4,7 @@ import os
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import USED, UsageError
-from cortex_policy.core.text import escape_json_output, escape_output, message_line
+from cortex_policy.core.text import escape_json_output, escape_output, format_message_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ def render_outcome_in_full(outcome: "CallOutcome") -> RenderedCall:
     """Return the answer as text for people, also if it is an allowance, or as one line of JSON."""
     code = outcome.exit_code
     if outcome.call.json:
-        return RenderedCall(code, outcome_json_line(outcome) + "\n")
-    remedy = hint_of_outcome(outcome)
-    lines = map(message_line, [decision_line(outcome), *([f"hint: {remedy}"] if remedy else [])])
+        return RenderedCall(code, format_outcome_json_line(outcome) + "\n")
+    remedy = make_outcome_hint(outcome)
+    lines = map(format_message_line, [format_decision_line(outcome), *([f"hint: {remedy}"] if remedy else [])])
     is_one_line = outcome.call.command == "run" and not isinstance(outcome.error, UsageError)
     text = escape_output(("; " if is_one_line else "\n").join(lines) + "\n")
     if not outcome.decision and "Z" in text and os.isatty(2):
@@ -60,7 +60,7 @@ def write_output(output: RenderedCall) -> None:
             continue
 
 
-def decision_line(outcome: "CallOutcome") -> str:
+def format_decision_line(outcome: "CallOutcome") -> str:
     """Return the answer in one line, not yet escaped."""
     call, decision, error = outcome.call, outcome.decision, outcome.error
     if isinstance(error, UsageError):
@@ -70,7 +70,7 @@ def decision_line(outcome: "CallOutcome") -> str:
     return f"{call.grant} {call.action}: {decision.message if decision is not None else error.message if error else ''}"
 
 
-def hint_of_outcome(outcome: "CallOutcome") -> str:
+def make_outcome_hint(outcome: "CallOutcome") -> str:
     """Return what would help, '' if nothing does."""
     error = outcome.error
     if isinstance(error, UsageError):
@@ -80,9 +80,9 @@ def hint_of_outcome(outcome: "CallOutcome") -> str:
     grant, decision, call = outcome.grant, outcome.decision, outcome.call
     if grant is None or decision is None or decision.allowed:
         return ""
-    from cortex_policy.core.denial_hint import denial_hint  # noqa: PLC0415 - only a denial needs it
+    from cortex_policy.core.denial_hint import make_denial_hint  # noqa: PLC0415 - only a denial needs it
 
-    return denial_hint(grant, call.action, decision, call.root)
+    return make_denial_hint(grant, call.action, decision, call.root)
 
 
 def _allowed_text(decision: "Decision") -> str:
@@ -115,11 +115,11 @@ def _unchecked_scope_text(outcome: "CallOutcome") -> str:
     return unnamed + (f"; `{found[0][1]}` looks like a path, but is not checked as one" if found else "")
 
 
-def outcome_json_line(outcome: "CallOutcome", **more: object) -> str:
+def format_outcome_json_line(outcome: "CallOutcome", **more: object) -> str:
     """Return the answer as one line of JSON: the members every answer has, then `more`."""
-    from cortex_policy.core.json_text import json_text  # noqa: PLC0415 - most answers are for people
+    from cortex_policy.core.json_text import format_json  # noqa: PLC0415 - most answers are for people
 
-    return escape_json_output(json_text({**outcome_to_json(outcome), **more}))
+    return escape_json_output(format_json({**outcome_to_json(outcome), **more}))
 
 
 def outcome_to_json(outcome: "CallOutcome") -> dict[str, object]:

@@ -5,8 +5,14 @@ import re
 from textwrap import wrap
 
 from cortex_policy.core.explanation_steps import DENIES, FAILS, PASSES, RuleStep
-from cortex_policy.core.text import elide_middle, escape_output, escape_unprintable, join_words_that_fit, message_line
-from cortex_policy.render import decision_line, outcome_json_line
+from cortex_policy.core.text import (
+    elide_middle,
+    escape_output,
+    escape_unprintable,
+    format_message_line,
+    join_words_that_fit,
+)
+from cortex_policy.render import format_decision_line, format_outcome_json_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,19 +31,19 @@ _NEAREST = {"action": "action", "arguments": "value", "path": "scope"}
 _ALLOWED = {"action": "actions ", "path": "paths in "}
 
 
-def explanation_json_line(outcome: "CallOutcome", explained: "CallExplanation") -> str:
+def format_explanation_json_line(outcome: "CallOutcome", explained: "CallExplanation") -> str:
     """Return the answer with its explanation as one line of JSON."""
-    return outcome_json_line(outcome, explanation=_explanation_to_json(explained))
+    return format_outcome_json_line(outcome, explanation=_explanation_to_json(explained))
 
 
-def explanation_text(outcome: "CallOutcome", explained: "CallExplanation", *, is_coloured: bool = False) -> str:
+def format_explanation(outcome: "CallOutcome", explained: "CallExplanation", *, is_coloured: bool = False) -> str:
     """Return the answer with its explanation as lines for people."""
-    head = [message_line(decision_line(outcome)), *_decision_lines(explained, outcome)]
+    head = [format_message_line(format_decision_line(outcome)), *_decision_lines(explained, outcome)]
     rows = [line for step in explained.explanation.steps for line in _rule_step_lines(step, is_coloured=is_coloured)]
     more = [
         line
         for label, text, *end in _advice_rows(explained)
-        for line in _wrap_behind_head(f"{label:<{_COLUMN}}", message_line(text), *map(elide_middle, end))
+        for line in _wrap_behind_head(f"{label:<{_COLUMN}}", format_message_line(text), *map(elide_middle, end))
     ]
     return "".join(f"{line}\n" for line in [*head, "", *rows, *([""] if more else []), *more])
 
@@ -65,7 +71,9 @@ def _decision_lines(call_explanation: "CallExplanation", outcome: "CallOutcome")
 
 def _rule_step_lines(step: RuleStep, *, is_coloured: bool) -> list[str]:
     head = f"{step.rule:<{_COLUMN}}{step.verdict:<{_COLUMN}}"
-    lines = _wrap_behind_head(head, message_line(step.message), f"(line{_NO_BREAK}{step.line})" if step.line else "")
+    lines = _wrap_behind_head(
+        head, format_message_line(step.message), f"(line{_NO_BREAK}{step.line})" if step.line else ""
+    )
     if is_coloured and step.verdict in _STYLES:
         coloured_verdict = f"\x1b[{_STYLES[step.verdict]}m{step.verdict}\x1b[0m"
         lines[0] = lines[0].replace(step.verdict, coloured_verdict, 1)
@@ -84,7 +92,7 @@ def _wrap_behind_head(head: str, text: str, end: str = "") -> list[str]:
     ]
 
 
-def nearest_value_text(rule: str, nearest: str) -> str:
+def format_nearest_value(rule: str, nearest: str) -> str:
     """Return a phrase that names the nearest allowed value, '' if there is none."""
     return f"{_NEAREST[rule]} `{nearest}`" if nearest and rule in _NEAREST else ""
 
@@ -93,7 +101,7 @@ def _advice_rows(call_explanation: "CallExplanation") -> list[tuple[str, ...]]:
     """Return what would help, each with its label; the operator's command stays on one line, to be copied."""
     explanation, owner = call_explanation.explanation, call_explanation.owner
     rule = _find_deciding_step(call_explanation).rule
-    closest = nearest_value_text(rule, explanation.nearest)
+    closest = format_nearest_value(rule, explanation.nearest)
     allowed = (
         _ALLOWED.get(rule, "") + join_words_that_fit(explanation.allowed, _MAX_ALLOWED_BYTES)
         if explanation.allowed

@@ -5,7 +5,7 @@ import os
 from cortex_policy.check import Call, CallOutcome, decide_with_wait
 from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError, UsageError
-from cortex_policy.program_exec import COUNTED, execute_program, execution_error, find_program
+from cortex_policy.program_exec import COUNTED, execute_program, find_program, make_execution_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _run_in_child(run: Run, program: str, words: list[str]) -> int:
     try:
         return fork_and_wait(lambda: _print_error(run, execute_program(program, words)))
     except OSError as error:  # no process can be started
-        return _print_error(run, execution_error(program, error))
+        return _print_error(run, make_execution_error(program, error))
 
 
 def _decide_or_exit_code(run: Run, notice: "Notice | None") -> "list[str] | int":

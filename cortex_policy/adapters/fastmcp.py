@@ -15,7 +15,7 @@ from mcp_types import CallToolRequestParams, ListToolsRequest, TextContent
 from cortex_policy.mcp.approval_round_trips import ApprovalRoundTrips, UserQuestion
 from cortex_policy.mcp.arguments import text_arguments
 from cortex_policy.mcp.client_results import STATE_MEMBERS, can_ask_user, place_members, question_result
-from cortex_policy.mcp.guard import ToolGuard, failure_decision
+from cortex_policy.mcp.guard import ToolGuard, make_failure_decision
 from cortex_policy.mcp.guard_threads import decide_in_thread, hidden_in_thread
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class GrantMiddleware(Middleware):
             )  # fmt: skip
             decision = await decide_in_thread(decide)
         except Exception as error:  # noqa: BLE001 - whatever it is, the tool must not run
-            name, decision = message.name, failure_decision(error)
+            name, decision = message.name, make_failure_decision(error)
         if isinstance(decision, UserQuestion):
             return InputRequiredToolResult(question_result(decision))
         if not decision.allowed:

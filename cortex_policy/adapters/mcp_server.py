@@ -16,7 +16,7 @@ from mcp_types.methods import serialize_server_result
 from cortex_policy.mcp.approval_round_trips import ApprovalRoundTrips, UserQuestion
 from cortex_policy.mcp.arguments import text_arguments
 from cortex_policy.mcp.client_results import STATE_MEMBERS, can_ask_user, place_members, question_result
-from cortex_policy.mcp.guard import ToolGuard, failure_decision
+from cortex_policy.mcp.guard import ToolGuard, make_failure_decision
 from cortex_policy.mcp.guard_threads import decide_in_thread, hidden_in_thread
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class GrantMiddleware:
             )  # fmt: skip
             decision = await decide_in_thread(decide)
         except Exception as error:  # noqa: BLE001 - whatever it is, the tool must not run
-            decision = failure_decision(error)
+            decision = make_failure_decision(error)
         if isinstance(decision, UserQuestion):
             return _wire_result(question_result(decision), ctx.protocol_version)
         if not decision.allowed:

@@ -1,13 +1,13 @@
 """The answer to a request as one line of JSON: the members of `check --json`, and the id of the request.
 
-What the lines of allowed calls share is written once; a test holds each of them to `outcome_json_line`.
+What the lines of allowed calls share is written once; a test holds each of them to `format_outcome_json_line`.
 """
 
 from cortex_policy.check import Call, CallOutcome
-from cortex_policy.core.json_text import json_text
+from cortex_policy.core.json_text import format_json
 from cortex_policy.core.model import Budget, Decision
 from cortex_policy.core.text import escape_json_output
-from cortex_policy.render import outcome_json_line
+from cortex_policy.render import format_outcome_json_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,16 +21,16 @@ _USED, _REMAINING, _SECONDS, _DURATION, _CONSUMED = -1, -2, -3.0, -4, -5
 _RATE = f'"used": {_USED}, "remaining": {_REMAINING}, "retry_after_seconds": {_SECONDS}, "consumed": {_CONSUMED}'
 
 
-def outcome_line(outcome: CallOutcome, id_member: str) -> str:
+def format_outcome_line(outcome: CallOutcome, id_member: str) -> str:
     """Return the line of any outcome; `id_member` is what `format_id_member` returns."""
-    line = outcome_json_line(outcome)
+    line = format_outcome_json_line(outcome)
     return f"{line[:-1]}{id_member}}}\n"
 
 
 def format_id_member(value: object) -> str:
     """Return the member `id` of an answer, with the comma before it."""
     # most are small integers, which are JSON as they are
-    return f', "id": {value}' if type(value) is int else escape_json_output(f', "id": {json_text(value)}')
+    return f', "id": {value}' if type(value) is int else escape_json_output(f', "id": {format_json(value)}')
 
 
 class AnswerLines:
@@ -40,7 +40,7 @@ class AnswerLines:
         """Start without templates."""
         self._templates: dict[tuple[int, int, str], _Template] = {}
 
-    def allowed_line(
+    def format_allowed_line(
         self,
         entry: "CachedGrant",
         action: str,
@@ -67,7 +67,7 @@ class AnswerLines:
         budget = Budget(limit, _USED, _REMAINING, _SECONDS, _CONSUMED)
         shown = Decision(decision.reason, decision.detail, decision.obligations, budget, decision.paths)
         call = Call(entry.grant.id, action, json=True)
-        line = outcome_json_line(CallOutcome(call, entry.grant, shown, None, _DURATION))
+        line = format_outcome_json_line(CallOutcome(call, entry.grant, shown, None, _DURATION))
         start, _, rest = line.partition(_RATE)
         middle, _, end = rest.rpartition(str(_DURATION))
         if len(self._templates) >= _MAX_TEMPLATES:

@@ -2,7 +2,7 @@
 
 from time import perf_counter_ns
 
-from cortex_policy.batch.answer_line import AnswerLines, format_id_member, outcome_line
+from cortex_policy.batch.answer_line import AnswerLines, format_id_member, format_outcome_line
 from cortex_policy.batch.authzen import CONSUME
 from cortex_policy.batch.decider import BatchDecider
 from cortex_policy.batch.request_line import BadRequestError, RequestLine, parse_request_line
@@ -43,7 +43,7 @@ class Answerer:
             request = parse_request_line(line)
         except BadRequestError as error:
             outcome = CallOutcome(Call("", "", json=True), None, None, error, 0)
-            return outcome_line(outcome, format_id_member(error.id) if error.has_id else ""), error.exit_code
+            return format_outcome_line(outcome, format_id_member(error.id) if error.has_id else ""), error.exit_code
         id_member = format_id_member(request.id) if request.has_id else ""
         return self._try_fast_answer(request, id_member, start) or self._answer_in_full(request, id_member)
 
@@ -102,17 +102,17 @@ class Answerer:
             taken = decide(request.grant, request.action, request.args, reserved)
         except CortexPolicyError as error:
             outcome = CallOutcome(_to_call(request), None, None, error, (perf_counter_ns() - start) // _NANOSECONDS)
-            return outcome_line(outcome, id_member), outcome.exit_code
+            return format_outcome_line(outcome, id_member), outcome.exit_code
         if taken is None:
             return None
         entry, decision, used, seconds = taken
         microseconds = (perf_counter_ns() - start) // _NANOSECONDS
         if decision:
-            return self._lines.allowed_line(
+            return self._lines.format_allowed_line(
                 entry, request.action, decision, (used, seconds), microseconds, id_member, 0 if request.peek else 1
             ), 0
         outcome = CallOutcome(_to_call(request), entry.grant, decision, None, microseconds)
-        return outcome_line(outcome, id_member), outcome.exit_code
+        return format_outcome_line(outcome, id_member), outcome.exit_code
 
     def _answer_in_full(self, request: RequestLine, id_member: str) -> tuple[str, int]:
         call = _to_call(request, self._root, require_path=self._require_path)
@@ -122,7 +122,7 @@ class Answerer:
             outcome = decide_with_wait(call)
         else:
             outcome = decider.decide_call(call, request.args)
-        return outcome_line(outcome, id_member), outcome.exit_code
+        return format_outcome_line(outcome, id_member), outcome.exit_code
 
 
 def _to_call(request: RequestLine, root: str | None = None, *, require_path: bool = False) -> Call:

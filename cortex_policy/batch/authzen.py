@@ -4,7 +4,7 @@ A request is a question and consumes nothing, unless `context.consume` is true. 
 standard, and decides nothing: a grant belongs to a tool, whoever calls.
 """
 
-from cortex_policy.core.json_text import json_text
+from cortex_policy.core.json_text import format_json
 from cortex_policy.core.model import GRANT_NOT_FOUND, UsageError
 from cortex_policy.core.text import did_you_mean
 
@@ -58,7 +58,7 @@ def answer_evaluation(document: object, answer_call: "AnswerCall") -> tuple[str,
     call = _call_of(request)
     if call is None:
         answer, code = _other_resource(request)
-        return json_text(answer), code
+        return format_json(answer), code
     line, code = answer_call(*call)
     decision, _, members = line.rstrip("\n").partition(", ")
     return f'{decision}, "context": {{{members}}}', code
@@ -81,7 +81,7 @@ def answer_action_search(
     return {"results": allowed, "page": {"next_token": ""}}
 
 
-def error_answer(error: UsageError) -> "tuple[dict[str, Any], int]":
+def make_error_answer(error: UsageError) -> "tuple[dict[str, Any], int]":
     """Return the answer to what is no request."""
     status = {"status": _BAD_REQUEST, "message": f"{error.detail}; {error.hint}" if error.hint else error.detail}
     return {"decision": False, "context": {"error": status}}, error.exit_code
@@ -104,7 +104,7 @@ def _evaluate_item(document: "dict[str, Any]", one: object, ask: "Ask") -> "tupl
     try:
         return _evaluate_request(document | one if isinstance(one, dict) else None, ask)
     except UsageError as error:
-        return error_answer(error)
+        return make_error_answer(error)
 
 
 def _evaluate_request(request: "dict[str, Any] | None", ask: "Ask") -> "tuple[dict[str, Any], int]":

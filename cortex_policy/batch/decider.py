@@ -7,7 +7,7 @@ from cortex_policy.core.model import CortexPolicyError, Settings
 from cortex_policy.library.decider import Decider
 from cortex_policy.library.path_lookup import UnresolvedRoot
 from cortex_policy.library.store import DEFAULT_MAX_GRANTS
-from cortex_policy.state import resource_shortage_error
+from cortex_policy.state import find_resource_shortage_error
 from cortex_policy.state.enforcement import AuditedCall
 from cortex_policy.state.file_budgets import FileBudgets
 
@@ -105,7 +105,7 @@ class BatchDecider(Decider):
         except CortexPolicyError as caught:
             error = caught
         except OSError as caught:
-            error = resource_shortage_error(caught)
+            error = find_resource_shortage_error(caught)
             if error is None:
                 raise
         return outcome_of_call(call, audited, error, start)

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from cortex_policy.cli.output.diff import print_diff
-from cortex_policy.cli.output.problems.text import problem_texts
+from cortex_policy.cli.output.problems.text import format_problems
 from cortex_policy.cli.prompts import require_widening_consent
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import escape_unprintable, message_line, os_error_text
+from cortex_policy.core.text import escape_unprintable, format_message_line, format_os_error
 from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
-from cortex_policy.manage.diff.unified import readable_diff_lines
+from cortex_policy.manage.diff.unified import format_readable_diff
 from cortex_policy.manage.editing.editor_command import editor_command_words
 from cortex_policy.manage.editing.loop import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE
 
@@ -58,7 +58,7 @@ class EditScreen:
             with _restore_terminal(), _handle_signals(lambda *_: None, signal.SIGINT, signal.SIGQUIT):
                 status = subprocess.run(editor_command_words(self._editor, path, line), check=False).returncode
         except (OSError, ValueError) as error:
-            why = os_error_text(error)
+            why = format_os_error(error)
             return f"the editor `{self._editor[0]}` does not start: {why}"
         if status < 0:
             return f"the editor was ended by signal {-status}"
@@ -97,11 +97,11 @@ class EditScreen:
 
     def show_sentence(self, sentence: str) -> None:
         """Print a line."""
-        typer.echo(message_line(sentence), err=True)
+        typer.echo(format_message_line(sentence), err=True)
 
     def show_problems(self, problems: "tuple[Problem, ...]") -> None:
         """Print each problem with its line and a mark, as `validate` does."""
-        for block in problem_texts(problems[:MAX_PROBLEMS], colour=False):
+        for block in format_problems(problems[:MAX_PROBLEMS], colour=False):
             typer.echo(block, err=True)
         if len(problems) > MAX_PROBLEMS:
             self.show_sentence(f"and {len(problems) - MAX_PROBLEMS} more")
@@ -113,7 +113,7 @@ class EditScreen:
 
     def show_diff(self, old: bytes, new: bytes) -> None:
         """Print the lines that differ."""
-        for line in readable_diff_lines(self._name, old, new):
+        for line in format_readable_diff(self._name, old, new):
             typer.echo("\t".join(map(escape_unprintable, line.split("\t"))), err=True)
 
 

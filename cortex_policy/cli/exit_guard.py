@@ -4,9 +4,9 @@ import errno
 import os
 import sys
 
-from cortex_policy.cli.streams import replace_standard_streams, stdout_write_error
+from cortex_policy.cli.streams import find_stdout_error, replace_standard_streams
 from cortex_policy.core.model import NOT_DONE, CortexPolicyError
-from cortex_policy.core.text import elide_middle, escape_json_output, message_line, os_error_text
+from cortex_policy.core.text import elide_middle, escape_json_output, format_message_line, format_os_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ def run_guarded(command: "Callable[[], int]", invocation: Invocation) -> int:
             print_json_error(message or str(error), error.hint, error.exit_code)
         code = error.exit_code
     sys.stdout.flush()
-    lost = stdout_write_error()
+    lost = find_stdout_error()
     if code == 0 and lost is not None and lost.errno != errno.EPIPE and not invocation.changes:
-        sys.stderr.write(f"cortex-policy: the output cannot be written: {os_error_text(lost)}\n")
+        sys.stderr.write(f"cortex-policy: the output cannot be written: {format_os_error(lost)}\n")
         code = NOT_DONE.exit_code
     sys.stderr.flush()
     return code
@@ -53,8 +53,8 @@ def run_guarded(command: "Callable[[], int]", invocation: Invocation) -> int:
 
 def print_error(error: CortexPolicyError, message: str = "") -> None:
     """Print an error, in other words if there are any, and its hint."""
-    hint = f"hint: {message_line(error.hint)}\n" if error.hint else ""
-    sys.stderr.write(f"cortex-policy: {message_line(message or str(error))}\n{hint}")
+    hint = f"hint: {format_message_line(error.hint)}\n" if error.hint else ""
+    sys.stderr.write(f"cortex-policy: {format_message_line(message or str(error))}\n{hint}")
 
 
 def print_json_error(message: str, hint: str, exit_code: int) -> None:

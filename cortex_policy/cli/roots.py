@@ -5,7 +5,7 @@ import sys
 from contextlib import suppress
 
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
-from cortex_policy.core.text import message_line
+from cortex_policy.core.text import format_message_line
 from cortex_policy.state import roots
 
 TYPE_CHECKING = False
@@ -18,7 +18,9 @@ def find_inner_root(named: str | None) -> "Root":
     root, outer = roots.find_inner_and_outer_roots(named)
     if outer:
         others = " and ".join(f"`{path}`" for path in outer)
-        sys.stderr.write(message_line(f"note: the root is `{root.path}`; name another with `--root`: {others}") + "\n")
+        sys.stderr.write(
+            format_message_line(f"note: the root is `{root.path}`; name another with `--root`: {others}") + "\n"
+        )
     return root
 
 

@@ -148,10 +148,10 @@ def write_line(line: str, *, styled: bool = False) -> bool:
     """Write a line to standard output at once, with its colours if it has any; return False if that is impossible."""
     (stream_for_escaped_text(sys.stdout) if styled else sys.stdout).write(f"{line}\n")
     sys.stdout.flush()
-    return stdout_write_error() is None
+    return find_stdout_error() is None
 
 
-def stdout_write_error() -> "OSError | None":
+def find_stdout_error() -> "OSError | None":
     """Return the error that kept standard output from being written."""
     return getattr(sys.stdout, "failure", None)
 

@@ -45,9 +45,9 @@ class ApprovalRequired(AccessDenied):
 
 
 def _make_hint(error: AccessDenied) -> str:
-    from cortex_policy.core.denial_hint import denial_hint  # noqa: PLC0415 - see `_LazyHint`
+    from cortex_policy.core.denial_hint import make_denial_hint  # noqa: PLC0415 - see `_LazyHint`
 
     if error.grant is None:
         return ""
     root = error.grant.origin.root if error.grant.origin is not None else None
-    return shorten_message(denial_hint(error.grant, error.action, error.decision, root))
+    return shorten_message(make_denial_hint(error.grant, error.action, error.decision, root))

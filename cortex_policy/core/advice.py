@@ -2,11 +2,11 @@
 
 from cortex_policy.core import Value, operator_commands
 from cortex_policy.core.closest_match import closest_scope, closest_value, closest_word
-from cortex_policy.core.engine import counts_as_declared, normalize_scope, path_syntax_problem_text, path_verdicts
+from cortex_policy.core.engine import counts_as_declared, find_path_syntax_problem, normalize_scope, path_verdicts
 from cortex_policy.core.explanation_steps import MOST_PATHS, RULES
 from cortex_policy.core.path_likeness import find_unchecked_paths, looks_like_path
 from cortex_policy.core.text import did_you_mean
-from cortex_policy.core.unicode_equivalence import equivalent_word, normal_form_difference_text, scope_covering_in_nfc
+from cortex_policy.core.unicode_equivalence import equivalent_word, format_normal_form_difference, scope_covering_in_nfc
 from cortex_policy.core.value_text import format_first_values
 
 TYPE_CHECKING = False
@@ -31,12 +31,12 @@ class Advice(Value):
 def _advise_on_action(case: "ExplainContext") -> Advice:
     action, actions = case.request.action, case.grant.actions
     remedy, closest = (
-        operator_commands.set_command(case.grant.id, "allow", [action] if action else []),
+        operator_commands.format_set_command(case.grant.id, "allow", [action] if action else []),
         closest_word(action, actions),
     )
     if closest == equivalent_word(action, actions):
         return Advice(
-            closest, actions, remedy, normal_form_difference_text("the action", action, closest) if closest else ""
+            closest, actions, remedy, format_normal_form_difference("the action", action, closest) if closest else ""
         )
     advice = f"{did_you_mean(closest)} an operator can allow `{action}` beside it" if closest else ""
     return Advice(closest, actions, remedy, advice)
@@ -46,7 +46,7 @@ def _advise_on_arguments(case: "ExplainContext") -> Advice:
     violation = case.violation
     if violation is None:
         return _advise_on_undeclared_arguments(case)
-    remedy = operator_commands.program_command("edit", case.grant.id)
+    remedy = operator_commands.format_program_command("edit", case.grant.id)
     if not violation.allowed:
         return Advice(remedy=remedy, advice="no value passes until the declaration is fixed")
     return Advice(
@@ -62,11 +62,13 @@ def _advise_on_undeclared_arguments(case: "ExplainContext") -> Advice:
     names = [name for name in args if name not in grant.args and not counts_as_declared(grant, name, args[name])]
     words = [f"{name}={word}" for name in names if "=" not in name and (word := _declaration_word(args[name]))]
     is_complete = bool(names) and len(words) == len(names) <= MOST_PATHS
-    remedy = operator_commands.set_command(grant.id, "arg", words if is_complete else [])
+    remedy = operator_commands.format_set_command(grant.id, "arg", words if is_complete else [])
     near = did_you_mean(closest_word(names[0], tuple(grant.args))) if names else ""
     known = (f"the arguments {format_first_values(list(grant.args))}",) if grant.args else ()
     advice = "leave it out; an operator can declare it in `args`, an object by `const` or `enum`"
-    return Advice("", known, remedy or operator_commands.program_command("edit", grant.id), f"{near} {advice}".strip())
+    return Advice(
+        "", known, remedy or operator_commands.format_program_command("edit", grant.id), f"{near} {advice}".strip()
+    )
 
 
 def _declaration_word(value: object) -> str:
@@ -93,12 +95,12 @@ def _advise_on_path(case: "ExplainContext") -> Advice:
         return Advice("", usable, advice="give a path as a string, or several as an array of strings")
     same = [pair for resolved in paths[:MOST_PATHS] if (pair := scope_covering_in_nfc(scopes, resolved))[0]]
     closest = next((found for resolved in paths[:MOST_PATHS] if (found := closest_scope(scopes, resolved))), "")
-    remedy = operator_commands.set_command(
+    remedy = operator_commands.format_set_command(
         case.grant.id, "add-scope", operator_commands.scopes_that_allow(case.grant, case.decision)
     )
     if same:
         closest, spelling = same[0]
-        return Advice(closest, usable, remedy, normal_form_difference_text("the scope", spelling, closest))
+        return Advice(closest, usable, remedy, format_normal_form_difference("the scope", spelling, closest))
     return Advice(
         closest, usable, remedy, _did_you_mean_scope_text(closest, paths) if remedy else _no_scope_helps_text(paths)
     )
@@ -110,7 +112,7 @@ def advise_on_allowed_call(case: "ExplainContext") -> Advice:
     alike = dict.fromkeys(name for name, *_ in find_unchecked_paths(grant, args)) if grant.fs_scope else {}
     texts = [name for name in alike if name not in grant.args and isinstance(args[name], str) and "=" not in name]
     words = [f"{name}=string,format=path" for name in texts[:MOST_PATHS]]
-    remedy = operator_commands.set_command(grant.id, "arg", words)
+    remedy = operator_commands.format_set_command(grant.id, "arg", words)
     return Advice(remedy=remedy, advice="an operator can declare what looks like a path" if remedy else "")
 
 
@@ -123,7 +125,7 @@ def _did_you_mean_scope_text(closest: str, paths: "list[ResolvedPath]") -> str:
 
 def _no_scope_helps_text(paths: "list[ResolvedPath]") -> str:
     """Say why no scope can let these paths in."""
-    if any(path_syntax_problem_text(resolved.given) for resolved in paths):
+    if any(find_path_syntax_problem(resolved.given) for resolved in paths):
         return "no scope can cover a path written like this: write it relative to the root or the working directory"
     if any(resolved.error for resolved in paths):
         return "no scope can cover a path that cannot be resolved"
@@ -135,10 +137,10 @@ def _no_scope_helps_text(paths: "list[ResolvedPath]") -> str:
 def _advise_on_approval(case: "ExplainContext") -> Advice:
     if case.settings.sensitive != "ask":
         return Advice()
-    remedy = operator_commands.approve_command(case.decision)
+    remedy = operator_commands.format_approve_command(case.decision)
     return Advice(
         remedy=remedy,
-        advice="wait for it with `check --wait 300`" if remedy else operator_commands.approval_hint(case.decision),
+        advice="wait for it with `check --wait 300`" if remedy else operator_commands.make_approval_hint(case.decision),
     )
 
 
@@ -147,11 +149,11 @@ def _advise_on_rate(case: "ExplainContext") -> Advice:
     if budget is None or budget.closed:
         return Advice(advice="wait until the damaged ledger opens again")
     if budget.retry_after_seconds is None:
-        remedy = operator_commands.set_command(grant.id, "rate", [str(cost)] if cost < _MOST_COST else [])
+        remedy = operator_commands.format_set_command(grant.id, "rate", [str(cost)] if cost < _MOST_COST else [])
         return Advice("", (f"a cost of at most {budget.limit}",), remedy)
     seconds = budget.retry_after_seconds
     left = (f"a cost of at most {budget.remaining} now",) if budget.remaining else ()
-    remedy = operator_commands.program_command("rate", "reset", grant.id, case.request.action)
+    remedy = operator_commands.format_program_command("rate", "reset", grant.id, case.request.action)
     return Advice(f"in {seconds:.1f} seconds", left, remedy, f"wait for it with `check --wait {int(seconds) + 1}`")
 
 

@@ -5,7 +5,7 @@ The lines are those of the TypeScript package, with what binds them to a call an
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError, decode_json
-from cortex_policy.core.json_text import json_text
+from cortex_policy.core.json_text import format_json
 from cortex_policy.core.model import APPROVED, DENIED, EXPIRED, USED, WAITING
 
 TYPE_CHECKING = False
@@ -71,7 +71,7 @@ def fingerprint_input(grant: "Grant", origin: "Origin", request: "Request", cwd:
 
     A relative word may be a path even if it is not declared as one, so that the working directory always counts.
     """
-    return json_text(
+    return format_json(
         _tag_types({
             "root": [origin.root, *origin.root_identity],
             "grant": [grant.id, origin.sha256],
@@ -120,9 +120,9 @@ def call_to_dict(grant: "Grant", origin: "Origin", request: "Request", cwd: str 
         "sha256": origin.sha256,
         "tool": escape_surrogates(grant.tool),
         "action": escape_surrogates(request.action),
-        "args": json_text(request.args),
+        "args": format_json(request.args),
         "paths": paths,
-        "cost": json_text(request.cost),
+        "cost": format_json(request.cost),
         "cwd": escape_surrogates(cwd) if cwd is not None else None,
         "root": escape_surrogates(origin.root),
     }
@@ -130,7 +130,7 @@ def call_to_dict(grant: "Grant", origin: "Origin", request: "Request", cwd: str 
 
 def encode_request_line(members: "Mapping[str, object]") -> bytes:
     """Return a line of the store, with its newline."""
-    return f"{json_text(dict(members), ',', ':')}\n".encode("ascii")
+    return f"{format_json(dict(members), ',', ':')}\n".encode("ascii")
 
 
 def parse_requests(data: bytes) -> list[ApprovalRequest]:

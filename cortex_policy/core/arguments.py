@@ -49,7 +49,7 @@ def declared_types(declarations: "Mapping[str, object]", name: str) -> tuple[str
     return _declared_types_or_none(declaration.get("type")) or () if isinstance(declaration, dict) else ()
 
 
-def first_argument_violation_text(declarations: "Mapping[str, object]", given: "Mapping[str, object]") -> str:
+def format_first_argument_violation(declarations: "Mapping[str, object]", given: "Mapping[str, object]") -> str:
     """Say which argument does not match its declaration, and why; '' if all match."""
     name, why, _ = find_argument_violation(declarations, given)
     return f"`{name}` {why}" if why else ""
@@ -65,13 +65,13 @@ def find_argument_violation(
     work = _Work()
     for name, value in given.items():
         if name in declarations:
-            why = declaration_problem_text(declarations[name], 0) or _find_violation(declarations[name], value, 0, work)
+            why = find_declaration_problem(declarations[name], 0) or _find_violation(declarations[name], value, 0, work)
             if why:
                 return name, why, work.items
     return "", "", []
 
 
-def value_violation_text(declaration: object, value: object) -> str:
+def find_value_violation(declaration: object, value: object) -> str:
     """Say why a value does not match a declaration without a problem; '' if it does."""
     return _find_violation(declaration, value, 0, _Work())
 
@@ -110,7 +110,7 @@ def _is_count(value: object) -> bool:
     return _is_number(value) and value >= 0 and value == value // 1  # type: ignore[operator]
 
 
-def declaration_problem_text(declaration: object, depth: int) -> str:
+def find_declaration_problem(declaration: object, depth: int) -> str:
     """Say why a declaration cannot be enforced, '' if it can."""
     if not isinstance(declaration, dict) or depth > MAX_DEPTH:
         return "has a declaration that is not an object"
@@ -119,7 +119,7 @@ def declaration_problem_text(declaration: object, depth: int) -> str:
             return f"is declared with `{keyword}`, which cannot be enforced"
         if keyword == "pattern" and (why := _pattern_problem_text(str(value))):
             return f"is declared with `pattern`, which cannot be enforced: {why}"
-        if keyword == "items" and (why := declaration_problem_text(value, depth + 1)):
+        if keyword == "items" and (why := find_declaration_problem(value, depth + 1)):
             return f"(its items) {why}"
     return ""
 

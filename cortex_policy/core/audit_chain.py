@@ -27,24 +27,24 @@ _LAST = _END + b"\n"
 DIGEST = slice(-len(_LAST) - DIGITS, -len(_LAST))  # in a line of this module, with its newline
 
 
-def chained_line(line: bytes, before: str, since: bytes, digest: "Digest") -> bytes:
+def chain_line(line: bytes, before: str, since: bytes, digest: "Digest") -> bytes:
     """Return a line with its digest; `since` is the bytes between it and the line whose digest is `before`."""
     body = line.removesuffix(_CLOSING)
-    return body + chain_suffix(digest(b"".join((before.encode(), since, body))))
+    return body + make_chain_suffix(digest(b"".join((before.encode(), since, body))))
 
 
-def chain_suffix(digest: str) -> bytes:
+def make_chain_suffix(digest: str) -> bytes:
     """Return the end of a chained line, with this digest."""
     return _MARK + digest.encode() + _LAST
 
 
-def first_chained_line(line: bytes, follows: str | None, digest: "Digest") -> bytes:
+def begin_chain(line: bytes, follows: str | None, digest: "Digest") -> bytes:
     """Return a line that begins a chain, after a file that ends in the digest `follows`, if any."""
     named = b"null" if follows is None else f'"{PREFIX}{follows}"'.encode()
-    return chained_line(b"".join((line.removesuffix(_CLOSING), _FOLLOWS, named, _CLOSING)), "", b"", digest)
+    return chain_line(b"".join((line.removesuffix(_CLOSING), _FOLLOWS, named, _CLOSING)), "", b"", digest)
 
 
-def digest_of_line(line: bytes) -> str:
+def parse_chain_digest(line: bytes) -> str:
     """Return the digest at the end of a line without its newline, '' if it is not chained."""
     end = line[-LENGTH:]
     value = end[len(_MARK) : -len(_END)]
@@ -57,7 +57,7 @@ def find_last_digest(data: bytes) -> tuple[str, int]:
     end = len(data)
     while (start := data.rfind(_MARK, 0, end)) >= 0:
         end = start + LENGTH
-        digest = digest_of_line(data[start:end])
+        digest = parse_chain_digest(data[start:end])
         if digest and data[end : end + 1] in (b"", b"\n"):
             return digest, end
         end = start

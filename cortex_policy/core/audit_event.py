@@ -3,7 +3,7 @@
 from time import gmtime, strftime
 
 from cortex_policy.core import Value
-from cortex_policy.core.json_text import canonical_json, json_text
+from cortex_policy.core.json_text import format_canonical_json, format_json
 from cortex_policy.core.model import ResolvedPath
 
 TYPE_CHECKING = False
@@ -59,15 +59,15 @@ def to_json_line(event: Event, detail: str, digest: "Callable[[bytes], str]") ->
     place where that is still too long; then names are cut.
     """
     for less in _DETAIL_FALLBACKS[detail]:
-        text = cloudevent_line(to_cloudevent(event, less, digest))
+        text = encode_cloudevent_line(to_cloudevent(event, less, digest))
         if len(text) <= MAX_LINE_BYTES:
             return text
-    return cloudevent_line(cut_names(to_cloudevent(event, NOTHING, digest)))
+    return encode_cloudevent_line(cut_names(to_cloudevent(event, NOTHING, digest)))
 
 
-def cloudevent_line(members: "Mapping[str, object]") -> bytes:
+def encode_cloudevent_line(members: "Mapping[str, object]") -> bytes:
     """Return the members of an event as a line, ASCII with its newline."""
-    return f"{json_text(dict(members), ',', ':')}\n".encode("ascii")
+    return f"{format_json(dict(members), ',', ':')}\n".encode("ascii")
 
 
 def cut_names(members: "Mapping[str, object]") -> dict[str, object]:
@@ -147,7 +147,7 @@ def arguments_to_record(args: "Mapping[str, object]", detail: str, digest: "Call
         return list(args)
     if detail == FINGERPRINTS:
         return {
-            name: f"sha256:{digest(canonical_json(value).encode())[:_FINGERPRINT_DIGITS]}"
+            name: f"sha256:{digest(format_canonical_json(value).encode())[:_FINGERPRINT_DIGITS]}"
             for name, value in args.items()
         }
     return args if detail == FULL else None

@@ -17,7 +17,7 @@ from cortex_policy.core.audit_event import (
     to_cloudevent,
     to_json_line,
 )
-from cortex_policy.core.json_text import json_text
+from cortex_policy.core.json_text import format_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,13 +67,13 @@ class AuditLineTemplate:
         members = to_cloudevent(example, detail, digest)
         self._call, self._detail, self._digest = (grant, tool, action, root), detail, digest
         self.is_full = detail == FULL
-        self._names = f'","source":{json_text(members["source"])},"type":{json_text(members["type"])},'
+        self._names = f'","source":{format_json(members["source"])},"type":{format_json(members["type"])},'
         shown = root if root is None or detail == FULL else root_fingerprint(root, digest)
-        self._end = f',"brand":"brAInwav","component":"policy","root":{json_text(shown)}'
+        self._end = f',"brand":"brAInwav","component":"policy","root":{format_json(shown)}'
         self._untraced = f',"traceId":null{self._end}}}}}\n'  # the end of most lines
         self._answer_texts: dict[Reason, str] = {}
         self._fingerprints: dict[tuple[str, str], str] = {}
-        self._no_arguments = json_text(arguments_to_record({}, detail, digest))
+        self._no_arguments = format_json(arguments_to_record({}, detail, digest))
         self._second = -1, ""  # the last one, and how it is written
 
     def make_line(
@@ -108,27 +108,27 @@ class AuditLineTemplate:
         return to_json_line(event, self._detail, self._digest)
 
     def _answer_text(self, reason: "Reason") -> str:
-        decision = json_text(reason.exit_code == 0)
+        decision = format_json(reason.exit_code == 0)
         grant, _, action, _ = self._call
         text = (
-            f'","datacontenttype":"application/json","data":{{"decision":{decision},"reason":{json_text(reason)},'
-            f'"grant":{json_text(grant)},"action":{json_text(action)},"version":'
+            f'","datacontenttype":"application/json","data":{{"decision":{decision},"reason":{format_json(reason)},'
+            f'"grant":{format_json(grant)},"action":{format_json(action)},"version":'
         )
         self._answer_texts[reason] = text
         return text
 
     def _arguments_text(self, args: "Mapping[str, object]") -> str:
         if self._detail != FINGERPRINTS:
-            return json_text(arguments_to_record(args, self._detail, self._digest), ",", ":")
+            return format_json(arguments_to_record(args, self._detail, self._digest), ",", ":")
         return "{" + ",".join([self._argument_member(name, value) for name, value in args.items()]) + "}"
 
     def _argument_member(self, name: str, value: object) -> str:
         """Return an argument by its fingerprint; those of short texts are kept for a while."""
         if type(value) is not str or len(value) > _MAX_FINGERPRINT_TEXT:
-            return json_text(arguments_to_record({name: value}, FINGERPRINTS, self._digest), ",", ":")[1:-1]
+            return format_json(arguments_to_record({name: value}, FINGERPRINTS, self._digest), ",", ":")[1:-1]
         known = self._fingerprints.get((name, value))
         if known is None:
-            known = json_text(arguments_to_record({name: value}, FINGERPRINTS, self._digest), ",", ":")[1:-1]
+            known = format_json(arguments_to_record({name: value}, FINGERPRINTS, self._digest), ",", ":")[1:-1]
             if len(self._fingerprints) >= _MAX_FINGERPRINTS:
                 self._fingerprints.clear()
             self._fingerprints[name, value] = known
@@ -136,14 +136,14 @@ class AuditLineTemplate:
 
     def _subject_and_end(self, answer: "Decision", caller: Caller) -> tuple[str, str]:
         """Return the subject of a line, and its end, which says what is known of the caller."""
-        subject = f'"subject":{json_text(encode_unprintable(caller.run))},' if caller.run else ""
+        subject = f'"subject":{format_json(encode_unprintable(caller.run))},' if caller.run else ""
         trace = "null" if caller.trace is None else f'"{caller.trace}"'
         more = self._paths_text(answer, caller) if self.is_full else ""
         return subject, f',"traceId":{trace}{self._end}{more}}}}}\n'
 
     def _paths_text(self, answer: "Decision", caller: Caller) -> str:
-        paths = json_text([path_to_dict(path) for path in _resolved_paths(answer)], ",", ":")
-        return f',"cwd":{json_text(caller.cwd)},"cost":1,"paths":{paths}'
+        paths = format_json([path_to_dict(path) for path in _resolved_paths(answer)], ",", ":")
+        return f',"cwd":{format_json(caller.cwd)},"cost":1,"paths":{paths}'
 
 
 def _resolved_paths(answer: "Decision") -> "tuple[ResolvedPath, ...]":

@@ -4,9 +4,9 @@ from difflib import SequenceMatcher
 
 from cortex_policy.core import Value
 from cortex_policy.core.arguments import (
-    declaration_problem_text,
     find_argument_violation,
-    first_argument_violation_text,
+    find_declaration_problem,
+    format_first_argument_violation,
 )
 from cortex_policy.core.engine import find_matching_scope, normalize_scope
 from cortex_policy.core.unicode_equivalence import equivalent_word, scope_covering_in_nfc
@@ -61,7 +61,7 @@ def closest_word(word: str, words: "Sequence[str]", max_words: int = _MAX_WORDS)
     return best if best and likeness(best) >= (_MIN_LIKENESS if is_same_start else _MIN_LIKENESS_OF_OTHERS) else ""
 
 
-def first_argument_violation(
+def explain_argument_violation(
     declarations: "Mapping[str, object]", given: "Mapping[str, object]"
 ) -> ArgumentViolation | None:
     """Return the first violation with its keyword and value, as `explain` shows it; None if all arguments match."""
@@ -77,7 +77,7 @@ def first_argument_violation(
         return ArgumentViolation(f"`{name}` {why}", keys, "", None, value, "")
     allowed = (
         ""
-        if declaration_problem_text(declaration, 0)
+        if find_declaration_problem(declaration, 0)
         else f"{_argument_label(keys)}: {_declaration_summary_text(declaration)}"
     )
     return ArgumentViolation(f"`{name}` {why}", (*keys, keyword), keyword, declaration[keyword], value, allowed)
@@ -92,15 +92,15 @@ def _find_violated_keyword(declaration: object, value: object) -> str:
     if not isinstance(declaration, dict):
         return ""
     members: dict[str, object] = declaration
-    if declaration_problem_text(members, 0):
-        return next(keyword for keyword, bound in members.items() if declaration_problem_text({keyword: bound}, 0))
+    if find_declaration_problem(members, 0):
+        return next(keyword for keyword, bound in members.items() if find_declaration_problem({keyword: bound}, 0))
     first = [keyword for keyword in _FIRST_KEYWORDS if keyword in members]
     ordered = [*first, *(keyword for keyword in members if keyword not in first)]
     return next((keyword for keyword in ordered if _violates({keyword: members[keyword]}, value)), "")
 
 
 def _violates(declaration: object, value: object) -> bool:
-    return bool(first_argument_violation_text({"": declaration}, {"": value}))
+    return bool(format_first_argument_violation({"": declaration}, {"": value}))
 
 
 def _declaration_summary_text(declaration: "dict[str, Any]") -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def decision_report_text(decision: "Any") -> str:
+def format_decision_report(decision: "Any") -> str:
     """Return a line for the answer, then one for each path, the budget, obligations and the approval; escaped."""
     return escape_output("\n".join(_report_lines(decision)))
 

@@ -2,7 +2,12 @@
 
 from cortex_policy.core.engine import normalize_scope
 from cortex_policy.core.model import ACTION_NOT_ALLOWED, ARGUMENT_NOT_ALLOWED, PATH_OUTSIDE_SCOPE, RATE_LIMITED
-from cortex_policy.core.operator_commands import append_root_option, approval_hint, scopes_that_allow, set_command
+from cortex_policy.core.operator_commands import (
+    append_root_option,
+    format_set_command,
+    make_approval_hint,
+    scopes_that_allow,
+)
 from cortex_policy.core.text import join_words_that_fit
 from cortex_policy.core.value_text import format_value
 
@@ -13,7 +18,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Decision, Grant
 
 
-def denial_hint(grant: "Grant", action: str, decision: "Decision", root: str | None) -> str:
+def make_denial_hint(grant: "Grant", action: str, decision: "Decision", root: str | None) -> str:
     """Return the hint of a denial, '' if nothing helps; `root` is named in commands if it is not None."""
     file = grant.origin.file if grant.origin is not None else grant.id
     if decision.reason is ACTION_NOT_ALLOWED:
@@ -29,7 +34,7 @@ def denial_hint(grant: "Grant", action: str, decision: "Decision", root: str | N
         return _rate_hint(decision)
     if not decision.obligations:
         return "`cortex-policy config get sensitive --json` says where that is set"
-    return approval_hint(decision)
+    return make_approval_hint(decision)
 
 
 def _path_hint(grant: "Grant", decision: "Decision", file: str, root: str | None) -> str:
@@ -50,10 +55,10 @@ def _lookalike_action_text(action: str, actions: tuple[str, ...]) -> str:
     """Return a note that an action looks like an allowed one, '' if it does not."""
     if action.isascii():
         return ""
-    from cortex_policy.core.unicode_equivalence import equivalent_word, normal_form_difference_text  # noqa: PLC0415 - few words need it
+    from cortex_policy.core.unicode_equivalence import equivalent_word, format_normal_form_difference  # noqa: PLC0415 - few words need it
 
     same = equivalent_word(action, actions)
-    return f"; {normal_form_difference_text('the action', action, same)}" if same else ""
+    return f"; {format_normal_form_difference('the action', action, same)}" if same else ""
 
 
 def _lookalike_scope_text(scopes: tuple[str, ...], decision: "Decision") -> str:
@@ -63,18 +68,18 @@ def _lookalike_scope_text(scopes: tuple[str, ...], decision: "Decision") -> str:
     ]
     if not paths:
         return ""
-    from cortex_policy.core.unicode_equivalence import normal_form_difference_text, scope_covering_in_nfc  # noqa: PLC0415 - as above
+    from cortex_policy.core.unicode_equivalence import format_normal_form_difference, scope_covering_in_nfc  # noqa: PLC0415 - as above
 
     for resolved in paths[:_MAX_COMPARED]:
         same, spelling = scope_covering_in_nfc(scopes, resolved)
         if same:
-            return f"; {normal_form_difference_text('the scope', spelling, same)}"
+            return f"; {format_normal_form_difference('the scope', spelling, same)}"
     return ""
 
 
 def _command_text(grant: "Grant", root: str | None, option: str, words: list[str]) -> str:
     """Return a phrase with the command that would allow these words, '' if no command can."""
-    command = append_root_option(set_command(grant.id, option, words), root)
+    command = append_root_option(format_set_command(grant.id, option, words), root)
     return f"allows it with `{command}`" if command else ""
 
 

@@ -3,7 +3,7 @@
 One module of more than 250 lines, as each module costs a check time.
 """
 
-from cortex_policy.core.arguments import contains_object, first_argument_violation_text, has_enum_or_const
+from cortex_policy.core.arguments import contains_object, format_first_argument_violation, has_enum_or_const
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -37,12 +37,12 @@ def _action_denial(grant: "Grant", request: "Request", _: Settings) -> Decision 
 
 
 def _arguments_denial(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
-    why = first_argument_violation_text(grant.args, request.args) if grant.args else ""
-    why = why or undeclared_argument_denial_text(grant, request.args, settings)
+    why = format_first_argument_violation(grant.args, request.args) if grant.args else ""
+    why = why or find_undeclared_argument_denial(grant, request.args, settings)
     return Decision(ARGUMENT_NOT_ALLOWED, why) if why else None
 
 
-def undeclared_argument_denial_text(grant: "Grant", args: "Mapping[str, object]", settings: Settings) -> str:
+def find_undeclared_argument_denial(grant: "Grant", args: "Mapping[str, object]", settings: Settings) -> str:
     """Say which argument the setting `undeclared_args` denies, and why; '' if none."""
     if settings.undeclared_args == "allow":
         return ""
@@ -63,7 +63,7 @@ def _match_scopes(grant: "Grant", paths: "Iterable[ResolvedPath]") -> "tuple[tup
     """Return each path with the scope that allows it, None if none does or need to."""
     scopes = grant.fs_scope
     return tuple(
-        (path, None if path_violation_text(scopes, path) else find_matching_scope(scopes, path.resolved_inside))
+        (path, None if find_path_violation(scopes, path) else find_matching_scope(scopes, path.resolved_inside))
         for path in paths
     )
 
@@ -75,7 +75,7 @@ def path_verdicts(grant: "Grant", request: "Request") -> "Iterator[PathVerdict]"
         # INVARIANT: each path in the arguments was resolved; a request in which one was not is denied here
         resolved = resolved_by_key.get((argument, given)) if given is not None else None
         if resolved is not None:
-            why_denied = path_violation_text(grant.fs_scope, resolved) if is_path else resolved.protected_reason
+            why_denied = find_path_violation(grant.fs_scope, resolved) if is_path else resolved.protected_reason
         elif given is None:
             why_denied = "is neither a path nor an array of paths" if grant.fs_scope else ""
         else:
@@ -127,10 +127,10 @@ def decide_rate(grant: "Grant", request: "Request", budget: "Budget") -> Decisio
     if budget.fits(request.cost):
         obligations = (HUMAN_APPROVAL,) if grant.data_class == "sensitive" else ()
         return Decision(ALLOWED, "", obligations, budget, paths)
-    return Decision(RATE_LIMITED, rate_denial_text(budget), (), budget, paths)
+    return Decision(RATE_LIMITED, format_rate_denial(budget), (), budget, paths)
 
 
-def rate_denial_text(budget: "Budget") -> str:
+def format_rate_denial(budget: "Budget") -> str:
     """Say why a budget has no room."""
     if budget.retry_after_seconds is None:
         from cortex_policy.core.value_text import format_value  # noqa: PLC0415 - few calls cost so much
@@ -177,7 +177,7 @@ def _has_scheme(given: str) -> bool:
     return scheme[0].isalpha() and all(character.isalnum() or character in "+.-" for character in scheme)
 
 
-def path_syntax_problem_text(given: str) -> str:
+def find_path_syntax_problem(given: str) -> str:
     """Return why a path is denied by its spelling alone, '' if it is not."""
     if not given:
         return "is empty"
@@ -241,13 +241,13 @@ def _find_matching_scope_of_many(scopes: tuple[str, ...], relative: str) -> str 
     return scopes[first] if first < len(scopes) else None
 
 
-def path_violation_text(scopes: tuple[str, ...], path: "ResolvedPath") -> str:
+def find_path_violation(scopes: tuple[str, ...], path: "ResolvedPath") -> str:
     """Return why a path is denied under these scopes, '' if it is allowed."""
     if path.protected_reason:
         return path.protected_reason
     if not scopes:
         return ""
-    error = path_syntax_problem_text(path.given) or path.error
+    error = find_path_syntax_problem(path.given) or path.error
     if error:
         return error
     if find_matching_scope(scopes, path.normalized) is None:

@@ -2,7 +2,7 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.advice import ADVISERS, Advice, advise_on_allowed_call
-from cortex_policy.core.closest_match import first_argument_violation
+from cortex_policy.core.closest_match import explain_argument_violation
 from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.explanation_steps import EXPLAINERS, NOT_ASKED, RULES, ExplainContext, RuleStep
 from cortex_policy.core.json_tree import line_and_column, node_at, parse_tree
@@ -35,7 +35,9 @@ def explain(
     Empty bytes, where they are not known any more, leave the lines out. The request needs its places; a decision of no
     rule, as by an emergency stop, leaves every rule unasked.
     """
-    violation = first_argument_violation(grant.args, request.args) if decision.reason is ARGUMENT_NOT_ALLOWED else None
+    violation = (
+        explain_argument_violation(grant.args, request.args) if decision.reason is ARGUMENT_NOT_ALLOWED else None
+    )
     case, source, is_asked = ExplainContext(grant, request, decision, settings, violation), text.decode(), True
     tree = parse_tree(source) if source else None
     steps: list[RuleStep] = []

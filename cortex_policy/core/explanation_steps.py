@@ -4,9 +4,9 @@ from cortex_policy.core import Value
 from cortex_policy.core.closest_match import ArgumentViolation, closest_scope
 from cortex_policy.core.engine import (
     find_matching_scope,
-    path_syntax_problem_text,
+    find_path_syntax_problem,
+    find_undeclared_argument_denial,
     path_verdicts,
-    undeclared_argument_denial_text,
 )
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import (
@@ -85,7 +85,7 @@ def _explain_arguments(case: ExplainContext) -> "Iterator[RuleStep]":
             pointer = json_pointer("args", *violation.keys)
             yield RuleStep("arguments", DENIES, _violation_text(violation), pointer)
         else:
-            why = undeclared_argument_denial_text(case.grant, given, case.settings)
+            why = find_undeclared_argument_denial(case.grant, given, case.settings)
             yield RuleStep("arguments", DENIES, why, json_pointer("args") if declared else "")
         return
     known, free, paths = list[str](), list[str](), list[str]()
@@ -160,7 +160,7 @@ def _explain_resolved_path(scopes: tuple[str, ...], resolved: "ResolvedPath", wh
         return RuleStep(
             "path", PASSES, f"`{resolved.given}` lies in scope `{scope}`", json_pointer("fsScope", scopes.index(scope))
         )
-    is_plain = not (resolved.error or resolved.protected_reason or path_syntax_problem_text(resolved.given))
+    is_plain = not (resolved.error or resolved.protected_reason or find_path_syntax_problem(resolved.given))
     more = _readings_text(scopes, resolved) if is_plain else ""
     if resolved.protected_reason or not scopes:
         return RuleStep("path", DENIES, f"`{resolved.given}` {why}{more}")

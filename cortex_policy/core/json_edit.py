@@ -9,14 +9,14 @@ import json
 from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.json_style import (
     NEWLINE,
-    colon_text,
+    detect_bracket_padding,
+    detect_colon,
+    detect_separator,
     detect_style,
     format_in_style,
     indent_of_last_part,
     indent_of_line,
-    separator_text,
     spell_json_value,
-    texts_inside_brackets,
 )
 from cortex_policy.core.json_tree import JsonNode, node_at, parse_tree
 from cortex_policy.core.model import UsageError
@@ -90,7 +90,7 @@ def _edit_to_insert(text: str, pointer: str, key: str, value: object) -> "Edit":
     node = _container_at(root, pointer, "object")
     if any(part.key == key for part in node.children):
         raise UsageError(f"`{key}` is there already")
-    colon = colon_text(text, reversed(node.children)) or detect_style(text, root).colon
+    colon = detect_colon(text, reversed(node.children)) or detect_style(text, root).colon
     return _edit_to_add_at_end(text, root, node, spell_json_value(key) + colon, [value])
 
 
@@ -136,11 +136,11 @@ def _edit_to_add_at_end(text: str, root: JsonNode, node: JsonNode, prefix: str, 
     style, indent = detect_style(text, root), indent_of_line(text, node.start_in_container)
     if not node.children:
         spaces = text[node.start + 1 : node.end - 1]
-        opening, closing = (spaces, "") if spaces else texts_inside_brackets(node.kind, style, indent)
+        opening, closing = (spaces, "") if spaces else detect_bracket_padding(node.kind, style, indent)
         deeper = indent + style.unit if NEWLINE.search(opening) else indent
         return node.start + 1, node.end - 1, opening + prefix + format_in_style(values[0], style, deeper) + closing
     indent, end = indent_of_last_part(text, node), node.children[-1].end
-    separator = separator_text(text, node, style)
+    separator = detect_separator(text, node, style)
     return end, end, "".join(separator + prefix + format_in_style(value, style, indent) for value in values)
 
 

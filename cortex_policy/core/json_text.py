@@ -10,17 +10,17 @@ _EXACT = 1 << 53  # up to here each whole number is a float of its own
 _NO_NUMBERS = {"nan": '"NaN"', "inf": '"Infinity"', "-inf": '"-Infinity"'}
 
 
-def json_text(value: object, comma: str = ", ", colon: str = ": ") -> str:
+def format_json(value: object, comma: str = ", ", colon: str = ": ") -> str:
     """Return the JSON of a tree of dicts, lists, tuples, strings, numbers, booleans and None.
 
     What JSON does not know becomes a string: `"NaN"`, `"Infinity"`, `"-Infinity"`, and an integer that Python refuses
     to print is written in base 16 (`"0x..."`). Lone surrogates are escaped. Raises TypeError for other types.
     """
     if isinstance(value, dict):
-        members = [f"{json_text(name)}{colon}{json_text(part, comma, colon)}" for name, part in value.items()]
+        members = [f"{format_json(name)}{colon}{format_json(part, comma, colon)}" for name, part in value.items()]
         return "{" + comma.join(members) + "}"
     if isinstance(value, list | tuple):
-        return "[" + comma.join([json_text(part, comma, colon) for part in value]) + "]"
+        return "[" + comma.join([format_json(part, comma, colon) for part in value]) + "]"
     if value is None or isinstance(value, bool):
         return _CONSTANTS[value]
     if isinstance(value, str):
@@ -31,9 +31,9 @@ def json_text(value: object, comma: str = ", ", colon: str = ": ") -> str:
     raise TypeError(message)
 
 
-def canonical_json(value: object) -> str:
+def format_canonical_json(value: object) -> str:
     """Return the one text that equal values share: members sorted, no spaces, `1.0` as `1`."""
-    return json_text(_canonical_value(value), ",", ":")
+    return format_json(_canonical_value(value), ",", ":")
 
 
 def _number_text(value: float) -> str:

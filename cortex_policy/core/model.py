@@ -264,9 +264,9 @@ class Decision(Value):
 
     def explain(self) -> str:
         """Return the decision in words: a line for the answer, then one for each path, the budget and the approval."""
-        from cortex_policy.core.decision_report import decision_report_text  # noqa: PLC0415 - a check does not print it
+        from cortex_policy.core.decision_report import format_decision_report  # noqa: PLC0415 - a check does not print it
 
-        return decision_report_text(self)
+        return format_decision_report(self)
 
     def __repr__(self) -> str:
         return f"<Decision {self.message!r}>"

@@ -1,6 +1,6 @@
 """Commands that an operator can type to let a denied call pass."""
 
-from cortex_policy.core.engine import find_matching_scope, normalize_scope, path_syntax_problem_text
+from cortex_policy.core.engine import find_matching_scope, find_path_syntax_problem, normalize_scope
 from cortex_policy.core.model import WAITING
 from cortex_policy.core.text import escape_unprintable
 
@@ -30,16 +30,16 @@ def _is_typable(*words: str) -> bool:
     return sum(map(len, words)) <= _MAX_LENGTH and all(word == escape_unprintable(word) for word in words)
 
 
-def program_command(*words: str) -> str:
+def format_program_command(*words: str) -> str:
     """Return a command of this program, '' if a word of it cannot be typed."""
     return " ".join(("cortex-policy", *map(quote_word, words))) if _is_typable(*words) else ""
 
 
-def set_command(grant_id: str, option: str, values: "Sequence[str]") -> str:
+def format_set_command(grant_id: str, option: str, values: "Sequence[str]") -> str:
     """Return the command that sets these values of a grant, '' if there are none or one cannot be typed."""
     if not values or (option == "allow" and "," in "".join(values)):  # `set` takes that for several actions
         return ""
-    return program_command("set", grant_id, *option_words(option, values))
+    return format_program_command("set", grant_id, *option_words(option, values))
 
 
 def option_words(option: str, values: "Sequence[str]") -> list[str]:
@@ -65,7 +65,7 @@ def scopes_that_allow(grant: "Grant", decision: "Decision") -> list[str]:
             if (
                 relative is None
                 or normalize_scope(relative) != relative
-                or path_syntax_problem_text(path.given)
+                or find_path_syntax_problem(path.given)
                 or path.error
             ):
                 return []  # it is outside the root, or is denied for its spelling
@@ -76,17 +76,17 @@ def scopes_that_allow(grant: "Grant", decision: "Decision") -> list[str]:
     return list(missing)
 
 
-def approve_command(decision: "Decision") -> str:
+def format_approve_command(decision: "Decision") -> str:
     """Return the command that approves a waiting call, '' if the call does not wait."""
     approval = decision.approval
-    return program_command("approve", approval.id) if approval is not None and approval.status == WAITING else ""
+    return format_program_command("approve", approval.id) if approval is not None and approval.status == WAITING else ""
 
 
-def approval_hint(decision: "Decision") -> str:
+def make_approval_hint(decision: "Decision") -> str:
     """Return a hint for a call that no human has approved."""
     approval = decision.approval
     if approval is None:
         return "see what waits with `cortex-policy approvals`" if decision.detail else "`check` asks a human for it"
     if approval.status == WAITING:
-        return f"an operator approves it with `{approve_command(decision)}`; `--wait` waits for that"
+        return f"an operator approves it with `{format_approve_command(decision)}`; `--wait` waits for that"
     return f"a human can be asked again in {int(approval.expires_in_seconds) + 1} seconds"

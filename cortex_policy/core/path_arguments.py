@@ -79,7 +79,7 @@ def _texts_of_value(label: str, value: object, condition: int, *, is_inner: bool
     if not all(isinstance(part, dict) and _holds_path(part, 1) for part in parts):
         yield label, None, True
     if not is_inner:
-        yield from texts_with_labels(label, value, 1)
+        yield from walk_texts_with_labels(label, value, 1)
 
 
 def _holds_path(value: object, depth: int) -> bool:
@@ -99,13 +99,13 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) or (is_array and all(isinstance(part, str) for part in value))  # type: ignore[attr-defined]
 
 
-def texts_with_labels(label: str, value: object, depth: int = 1) -> "Iterator[LabelledText]":
+def walk_texts_with_labels(label: str, value: object, depth: int = 1) -> "Iterator[LabelledText]":
     """Yield each text in a value, none of which is a path by its name alone."""
     if isinstance(value, str):
         yield label, value, False
     elif isinstance(value, dict | list | tuple) and depth <= MAX_DEPTH:
         for inner, part in _labelled_parts(label, value):
-            yield from texts_with_labels(inner, part, depth + 1)
+            yield from walk_texts_with_labels(inner, part, depth + 1)
 
 
 def _nested_paths(label: str, value: object, depth: int, *, is_inner: bool) -> "Iterator[LabelledText]":

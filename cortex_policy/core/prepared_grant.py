@@ -4,8 +4,8 @@ It answers only ordinary calls and leaves all others to the engine: whatever it 
 would have answered too (a property test holds it to that).
 """
 
-from cortex_policy.core.arguments import declaration_problem_text, is_annotation_keyword
-from cortex_policy.core.engine import counts_as_declared, normalize_scope, rate_denial_text
+from cortex_policy.core.arguments import find_declaration_problem, is_annotation_keyword
+from cortex_policy.core.engine import counts_as_declared, format_rate_denial, normalize_scope
 from cortex_policy.core.model import ALLOWED, HUMAN_APPROVAL, RATE_LIMITED, Budget, Decision, Settings
 from cortex_policy.core.path_arguments import may_be_path_argument
 
@@ -105,7 +105,7 @@ class PreparedGrant:
 
     def rate_denial(self, yes: Decision, budget: Budget) -> Decision:
         """Return the denial by the rate for a call that is allowed otherwise; the budget will have room again."""
-        return Decision(RATE_LIMITED, rate_denial_text(budget), (), budget, yes.paths, self.digest)
+        return Decision(RATE_LIMITED, format_rate_denial(budget), (), budget, yes.paths, self.digest)
 
     def _make_allowing_decision(
         self, budget: Budget | None, resolved_paths: "tuple[tuple[ResolvedPath, str | None], ...]"
@@ -139,7 +139,7 @@ class PreparedGrant:
 def _takes_any_text(declaration: object) -> bool:
     if (
         not isinstance(declaration, dict)
-        or declaration_problem_text(declaration, 0)
+        or find_declaration_problem(declaration, 0)
         or declaration.get("type") != "string"
     ):
         return False

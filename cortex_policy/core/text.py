@@ -46,7 +46,7 @@ def elide_middle(text: str, max_bytes: int = MAX_MESSAGE_BYTES) -> str:
     return f" ... {len(data) - len(start) - len(end):,} bytes more ... ".join(ends)
 
 
-def os_error_text(error: Exception) -> str:
+def format_os_error(error: Exception) -> str:
     """Say in lower case what the system answered, such as `permission denied`."""
     return (getattr(error, "strerror", None) or str(error)).lower()
 
@@ -56,7 +56,7 @@ def did_you_mean(name: str) -> str:
     return f"did you mean `{name}`?" if name else ""
 
 
-def message_line(text: str) -> str:
+def format_message_line(text: str) -> str:
     """Return a message or a hint as it is printed: in one line, escaped, and not longer than it may be."""
     return elide_middle(escape_unprintable(elide_middle(text)))
 
@@ -101,7 +101,7 @@ def count_with_noun(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def duration_text(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a duration in its largest unit, such as `3 minutes`."""
     units = ((86_400, "day"), (3600, "hour"), (60, "minute"))
     size, noun = next((unit for unit in units if seconds >= unit[0]), (1, "second"))

@@ -41,7 +41,7 @@ def scope_covering_in_nfc(scopes: tuple[str, ...], resolved: "ResolvedPath") -> 
     return "", ""
 
 
-def normal_form_difference_text(kind: str, word: str, other: str) -> str:
+def format_normal_form_difference(kind: str, word: str, other: str) -> str:
     """Say how a word differs from another that reads the same."""
     return (
         f"it reads like {kind} `{other}`, and is written in another Unicode normal form:"

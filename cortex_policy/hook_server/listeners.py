@@ -8,7 +8,7 @@ import struct
 
 from cortex_policy.core.model import StateError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import os_error_text
+from cortex_policy.core.text import format_os_error
 from cortex_policy.state.ledger import open_or_make_state_directory
 
 _CREDENTIALS = struct.Struct("3i")
@@ -112,7 +112,7 @@ def _start_error(path: str, error: OSError | StateError | NotDoneError) -> NotDo
     if isinstance(error, NotDoneError):
         return error
     if isinstance(error, OSError):
-        return NotDoneError(f"`{path}` cannot be made: {os_error_text(error)}")
+        return NotDoneError(f"`{path}` cannot be made: {format_os_error(error)}")
     # its own hint is for directories of state: it could be `rm -r` of any other
     message = f"`{path}` must be in a directory of yours alone: {error.detail}"
     return NotDoneError(message, "name a new directory with `--socket DIRECTORY/NAME`")
@@ -129,7 +129,7 @@ class PortListener:
             self.socket.bind(("127.0.0.1", port))
             self.socket.listen(_BACKLOG)
         except OSError as error:
-            raise NotDoneError(f"port {port} is not available: {os_error_text(error)}", "name another one") from None
+            raise NotDoneError(f"port {port} is not available: {format_os_error(error)}", "name another one") from None
         self.port: int = int(self.socket.getsockname()[1])
 
     def is_ours(self, peer: socket.socket) -> bool:

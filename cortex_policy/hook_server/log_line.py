@@ -3,7 +3,7 @@
 import os
 import select
 
-from cortex_policy.core.text import message_line
+from cortex_policy.core.text import format_message_line
 
 COMMAND = "hook serve"
 _STDERR = 2

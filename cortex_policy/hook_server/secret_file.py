@@ -6,7 +6,7 @@ from errno import ENOENT
 from shlex import quote
 
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import os_error_text
+from cortex_policy.core.text import format_os_error
 from cortex_policy.state import OPEN_FILE, read_all
 
 MIN_LENGTH, MAX_LENGTH = 32, 1024
@@ -23,7 +23,7 @@ def read_or_make_secret(path: str) -> str:
         parent = os.path.dirname(path)
         raise NotDoneError(f"there is no directory `{parent}`", f"run `mkdir -m 700 {quote(parent)}`") from None
     except OSError as error:
-        raise NotDoneError(f"`{path}` cannot be made: {os_error_text(error)}") from None
+        raise NotDoneError(f"`{path}` cannot be made: {format_os_error(error)}") from None
     return read_secret(path)
 
 
@@ -45,7 +45,7 @@ def read_secret(path: str, *, is_any_owner: bool = False) -> str:
         descriptor = os.open(path, OPEN_FILE)
     except OSError as error:
         hint = "start the server first: it creates the file" if error.errno == ENOENT else "it must not be a link"
-        raise NotDoneError(f"`{path}` cannot be read: {os_error_text(error)}", hint) from None
+        raise NotDoneError(f"`{path}` cannot be read: {format_os_error(error)}", hint) from None
     try:
         status = os.fstat(descriptor)
         is_owner_wrong = status.st_uid != os.geteuid() and not is_any_owner

@@ -8,10 +8,10 @@ import os
 import signal
 import socket
 
-from cortex_policy.core.hooks import reasons, ruling_denial_text  # noqa: F401 - loaded before a worker needs them
-from cortex_policy.core.hooks.denials import denial_text_for_model
+from cortex_policy.core.hooks import reasons, ruling_denial  # noqa: F401 - loaded before a worker needs them
+from cortex_policy.core.hooks.denials import format_denial_for_model
 from cortex_policy.core.hooks.payload import AGENTS
-from cortex_policy.hook import HookWords, bug_text, close_other_descriptors, failure_text
+from cortex_policy.hook import HookWords, close_other_descriptors, format_bug, format_failure
 from cortex_policy.hook_decision import decide_payload
 
 TYPE_CHECKING = False
@@ -137,8 +137,10 @@ def _decide_and_send(words: HookWords, payload: bytes, channel: int) -> None:
             lambda agent: _send_line(channel, _AGENT + agent.encode("ascii")),
         )
     except Exception as error:  # noqa: BLE001 - a bug denies
-        denial = failure_text(error, bug_text)
-    _send_line(channel, _DENY + denial_text_for_model(denial).encode("utf-8", "backslashreplace") if denial else _PASS)
+        denial = format_failure(error, format_bug)
+    _send_line(
+        channel, _DENY + format_denial_for_model(denial).encode("utf-8", "backslashreplace") if denial else _PASS
+    )
 
 
 def _send_line(channel: int, line: bytes) -> None:

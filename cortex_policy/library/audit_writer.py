@@ -8,7 +8,7 @@ from cortex_policy.core.audit_event import parse_trace_id
 from cortex_policy.core.audit_line import UNKNOWN_CALLER, AuditLineTemplate, Caller
 from cortex_policy.core.model import StateError
 from cortex_policy.state.audit_log import AuditLog
-from cortex_policy.state.audit_record import read_stamp_version, sink_error
+from cortex_policy.state.audit_record import make_sink_error, read_stamp_version
 from cortex_policy.state.paths import working_directory
 
 TYPE_CHECKING = False
@@ -79,7 +79,7 @@ class AuditWriter:
                 sink.record_line(text)
             except Exception as failure:
                 if not is_ignored:
-                    raise sink_error(sink, failure) from failure
+                    raise make_sink_error(sink, failure) from failure
 
     def close(self) -> None:
         """Close the log, if one was opened."""

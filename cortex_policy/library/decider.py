@@ -5,10 +5,10 @@ from cortex_policy.core.engine import decide_rate, denial_before_rate
 from cortex_policy.core.input_values import require_arguments, require_positive_int, require_text
 from cortex_policy.core.model import Budget, Decision, Grant, GrantError, Request, StateError, UsageError
 from cortex_policy.library.cache import CachedGrant, GrantCache, StoreStats
-from cortex_policy.library.functions import denial_error
+from cortex_policy.library.functions import make_denial_error
 from cortex_policy.library.path_lookup import UnresolvedRoot
 from cortex_policy.library.store_budgets import StoreBudgets
-from cortex_policy.state import resource_shortage_error
+from cortex_policy.state import find_resource_shortage_error
 from cortex_policy.state.enforcement import (
     AuditedCall,
     add_grant_id,
@@ -66,7 +66,7 @@ class Decider:
             entry = self._cache.get_verified(grant_id)
             return entry.grant if entry is not None else self._read_grant(grant_id, self._load).grant
         except OSError as error:
-            raise resource_shortage_error(error) or error from None
+            raise find_resource_shortage_error(error) or error from None
 
     def decide(
         self, grant_id: str, action: str, args: "Mapping[str, object] | None" = None, *, cost: int = 1
@@ -86,7 +86,7 @@ class Decider:
         try:
             return self._decide_in_full(entry, grant_id, action, args, cost)
         except OSError as error:
-            raise resource_shortage_error(error) or error from None
+            raise find_resource_shortage_error(error) or error from None
 
     def enforce(
         self, grant_id: str, action: str, args: "Mapping[str, object] | None" = None, *, cost: int = 1
@@ -156,7 +156,7 @@ class Decider:
             raise
         if not decision:
             self._refusals += 1
-            raise denial_error(_with_digest(decision, entry), entry.grant, action)
+            raise make_denial_error(_with_digest(decision, entry), entry.grant, action)
         return _with_digest(decision, entry)
 
     def _allowed_or_raise(self, entry: CachedGrant, action: str, decision: Decision) -> Decision:

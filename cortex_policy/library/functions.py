@@ -5,7 +5,7 @@ from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.input_objects import require_grant
 from cortex_policy.core.input_values import require_arguments, require_path_text, require_positive_int, require_text
 from cortex_policy.core.model import APPROVAL_REQUIRED, HUMAN_APPROVAL, GrantError
-from cortex_policy.state import resource_shortage_error
+from cortex_policy.state import find_resource_shortage_error
 from cortex_policy.state.emergency_stop import raise_if_stopped_since
 from cortex_policy.state.enforcement import (
     AuditedCall,
@@ -43,7 +43,7 @@ def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "
         add_grant_id(error, grant_id, policy_root.path if policy_root is not None else None)
         raise
     except OSError as error:
-        raise resource_shortage_error(error) or error from None
+        raise find_resource_shortage_error(error) or error from None
     return grant
 
 
@@ -83,11 +83,11 @@ def enforce(
             check_stamp_if_required(grant, settings)
         decision = audited.decide_and_log(grant, plain, settings, budgets)
     if not decision:
-        raise denial_error(decision, grant, action)
+        raise make_denial_error(decision, grant, action)
     return decision
 
 
-def denial_error(decision: "Decision", grant: "Grant", action: str) -> AccessDenied:
+def make_denial_error(decision: "Decision", grant: "Grant", action: str) -> AccessDenied:
     """Return the error for a decision that denies."""
     is_asked = decision.reason is APPROVAL_REQUIRED and HUMAN_APPROVAL in decision.obligations
     return (ApprovalRequired if is_asked else AccessDenied)(decision, grant, action)

@@ -6,9 +6,9 @@ import os
 from time import monotonic
 from weakref import WeakSet, finalize
 
-from cortex_policy.core.audit_event import cloudevent_line, cut_names
+from cortex_policy.core.audit_event import cut_names, encode_cloudevent_line
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import count_with_noun, message_line
+from cortex_policy.core.text import count_with_noun, format_message_line
 from cortex_policy.library.event_delivery.receiver import EventReceiver
 from cortex_policy.library.event_delivery.requests import MODES, STRUCTURED
 from cortex_policy.library.event_delivery.sender_thread import CLOSE_SECONDS, SenderThread, log
@@ -73,7 +73,7 @@ class HttpSink:
         except SpoolError as error:
             self._lost += 1
             if self._lost == 1:
-                log.warning("brAInwav: %s", message_line(f"an event cannot be sent: {error}"))
+                log.warning("brAInwav: %s", format_message_line(f"an event cannot be sent: {error}"))
             raise
         finally:
             self._thread.wake_or_start()
@@ -95,13 +95,13 @@ class HttpSink:
 
 def _line_of(event: "Mapping[str, object]", max_bytes: int) -> bytes:
     """Return the line of an event; one that is too long goes without arguments and paths, and then with names cut."""
-    line = cloudevent_line(event)
+    line = encode_cloudevent_line(event)
     data = event.get("data")
     if len(line) > max_bytes and isinstance(data, dict):
         less = {**event, "data": {**{name: data[name] for name in data if name != "paths"}, "args": None}}
-        line = cloudevent_line(less)
+        line = encode_cloudevent_line(less)
         if len(line) > max_bytes:
-            line = cloudevent_line(cut_names(less))
+            line = encode_cloudevent_line(cut_names(less))
     if len(line) > max_bytes:
         raise UsageError(f"the event has {len(line):,} bytes, and at most {max_bytes:,} are sent")
     return line

@@ -13,7 +13,7 @@ from cortex_policy.core.approvals import (
     request_status,
 )
 from cortex_policy.core.audit_event import format_timestamp
-from cortex_policy.core.json_text import json_text
+from cortex_policy.core.json_text import format_json
 from cortex_policy.core.model import APPROVED, DENIED, EXPIRED, USED, WAITING, Settings
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.state.approval_store import ApprovalStore
@@ -155,7 +155,7 @@ def _request_details(request: ApprovalRequest, store: ApprovalStore) -> RequestD
     paths = [part for part in paths_member if isinstance(part, dict)] if isinstance(paths_member, list) else []
     return RequestDetails(
         request.id, status, seconds_left, _text_of(call, "grant"), _text_of(call, "sha256"), _text_of(call, "tool"),
-        _text_of(call, "action") or _text_of(members, "node"), _text_of(call, "args") or json_text(proposal),
+        _text_of(call, "action") or _text_of(members, "node"), _text_of(call, "args") or format_json(proposal),
         tuple(PathArgument(*[_text_of(part, name) for name in PathArgument.__match_args__]) for part in paths),
         _text_of(call, "cost"), _text_of(call, "cwd"), _text_of(call, "root"), _number_of(members, "uid"),
         _number_of(members, "pid"), _text_of(members, "runId"), _text_of(members, "ts"), _text_of(last_answer, "by"),

@@ -8,7 +8,7 @@ from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, BudgetServerErro
 from cortex_policy.state.budget_choice import make_one_shot_budgets, read_password
 from cortex_policy.state.shared_budgets.connection import pack_command
 from cortex_policy.state.shared_budgets.server_clock import boot_ns
-from cortex_policy.state.shared_budgets.server_errors import answer_error, connection_error
+from cortex_policy.state.shared_budgets.server_errors import make_answer_error, make_connection_error
 from cortex_policy.state.shared_budgets.session import Session
 
 _FACTS = b"""
@@ -52,10 +52,10 @@ def read_server_facts(settings: Settings) -> ServerFacts:
         finally:
             session.close()
     except OSError as error:
-        raise connection_error(error, server.label, settings.budgets_timeout_ms) from None
+        raise make_connection_error(error, server.label, settings.budgets_timeout_ms) from None
     words = line.decode("ascii", "replace").split(" ")
     if words[0] != "+facts" or len(words) != _WORDS:
-        raise answer_error(line)
+        raise make_answer_error(line)
     _, version, policy, role, replicas, good, clock, identity = words
     return ServerFacts(
         version, "" if policy == _UNKNOWN else policy, role, _whole_number(replicas), good != _UNKNOWN,

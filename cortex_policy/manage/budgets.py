@@ -15,13 +15,13 @@ from cortex_policy.core.model import (
     StateError,
     UsageError,
 )
-from cortex_policy.core.text import join_words_that_fit, os_error_text
+from cortex_policy.core.text import format_os_error, join_words_that_fit
 from cortex_policy.manage.budget_owner import BudgetOwner, budget_owner_of_this_process, counting_settings
 from cortex_policy.manage.listing import GrantRow, grant_row, grant_rows
 from cortex_policy.state import Root, boot_id
 from cortex_policy.state.grants import check_grant_id, read_grant
 from cortex_policy.state.ledger import Ledger, open_or_make_budget_directory
-from cortex_policy.state.ledger_directory import unusable_state_error
+from cortex_policy.state.ledger_directory import make_unusable_state_error
 from cortex_policy.state.ledger_maintenance import remove_all_budgets, remove_budget
 from cortex_policy.state.ledger_ring import BudgetFileKey
 
@@ -197,7 +197,7 @@ def _root_identity(root: Root) -> tuple[int, int]:
     try:
         status = os.stat(root.path)
     except OSError as error:
-        detail = f"`{root.path}`: {os_error_text(error)}"
+        detail = f"`{root.path}`: {format_os_error(error)}"
         raise GrantError(ROOT_NOT_FOUND, detail) from None
     return status.st_dev, status.st_ino
 
@@ -212,4 +212,4 @@ def _call_in_state_directory(identity: tuple[int, int], settings: Settings, func
         finally:
             os.close(directory)
     except OSError as error:
-        raise unusable_state_error(error, state_dir) from None
+        raise make_unusable_state_error(error, state_dir) from None

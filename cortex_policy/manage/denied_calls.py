@@ -3,7 +3,7 @@
 from cortex_policy.core import Value
 from cortex_policy.core.decode import DECIDED_BY_RULES
 from cortex_policy.core.ecma_regex import SharedSteps
-from cortex_policy.core.json_text import json_text
+from cortex_policy.core.json_text import format_json
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     APPROVAL_REQUIRED,
@@ -20,7 +20,12 @@ from cortex_policy.core.model import (
     Reason,
     Settings,
 )
-from cortex_policy.core.operator_commands import append_root_option, option_words, program_command, set_command
+from cortex_policy.core.operator_commands import (
+    append_root_option,
+    format_program_command,
+    format_set_command,
+    option_words,
+)
 from cortex_policy.manage.replay.decision_without_rate import FULL_ARGS_HINT, has_full_args
 from cortex_policy.manage.replay.denied_groups import UNTYPABLE
 from cortex_policy.manage.replay.missing_permissions import MissingPermissions, find_missing_permissions
@@ -117,7 +122,7 @@ class Remedies:
         if isinstance(missing, MissingPermissions):
             return self._add(grant, missing)
         if data["action"] not in grant.actions:  # its arguments may be denied still: the log does not hold them
-            command = self._in_root(set_command(grant.id, "allow", [data["action"]]))
+            command = self._in_root(format_set_command(grant.id, "allow", [data["action"]]))
             return command, "" if has_full_args(data) else "the log does not say whether its arguments would be allowed"
         command = self._command("edit", grant.id) if data["reason"] == ARGUMENT_NOT_ALLOWED else ""
         return command, missing if has_full_args(data) else f"{missing}; {FULL_ARGS_HINT}"
@@ -142,7 +147,7 @@ class Remedies:
         return self._grants[grant_id]
 
     def _command(self, *words: str) -> str:
-        return self._in_root(program_command(*words))
+        return self._in_root(format_program_command(*words))
 
     def _in_root(self, command: str) -> str:
         return append_root_option(command, self._root.path)
@@ -162,7 +167,7 @@ def group_denied_calls(calls: "Iterable[Event]", waiting: frozenset[str]) -> "li
 
 def _args_text(data: "dict[str, Any]") -> str:
     try:
-        return json_text(data["args"]) if data["args"] else ""
+        return format_json(data["args"]) if data["args"] else ""
     except RecursionError:  # no log of ours
         return "(nested too deep)"
 

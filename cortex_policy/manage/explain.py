@@ -23,7 +23,7 @@ from cortex_policy.core.model import (
     GrantError,
     Request,
 )
-from cortex_policy.core.operator_commands import append_root_option, program_command
+from cortex_policy.core.operator_commands import append_root_option, format_program_command
 from cortex_policy.state import Root, policy_path, sha256
 from cortex_policy.state.approval_store import approvals_file
 from cortex_policy.state.enforcement import resolve_request
@@ -163,7 +163,7 @@ def _unset_command(written: "SettingValue | None") -> tuple[str, str]:
     if written.place == "environment":
         return "", f"it is set by `{written.source}` in the environment of the call"
     words = ("unset", "sensitive") if written.place == "project" else ("set", "sensitive", "allow")
-    return program_command("config", *words, f"--{written.place}"), f"it is set in `{written.source}`"
+    return format_program_command("config", *words, f"--{written.place}"), f"it is set in `{written.source}`"
 
 
 def _is_audit_error(error: CortexPolicyError) -> bool:

@@ -8,7 +8,7 @@ from cortex_policy.manage.emergency_stop import active_stops, stop_to_json
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.audit_preflight import check_audit_log_writable
-from cortex_policy.state.emergency_stop import EmergencyStop, resume_command
+from cortex_policy.state.emergency_stop import EmergencyStop, format_resume_command
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.ledger_preflight import check_budgets_usable
 from cortex_policy.state.settings import read_uncached_settings
@@ -40,16 +40,16 @@ class GlobalDenials(Value):
     @property
     def sentences(self) -> list[str]:
         """A sentence for each of them."""
-        return [*(f"stopped {stop.sentence}" for stop in self.stops), *map(global_error_text, self.errors)]
+        return [*(f"stopped {stop.sentence}" for stop in self.stops), *map(format_global_error, self.errors)]
 
     @property
     def hints(self) -> list[str]:
         """What helps against each of them."""
-        ending = f"an operator ends the stop with `{resume_command(self.root)}`"
+        ending = f"an operator ends the stop with `{format_resume_command(self.root)}`"
         return [*(stop.hint_if_not_resumable or ending for stop in self.stops), *(error.hint for error in self.errors)]
 
 
-def global_error_text(error: CortexPolicyError) -> str:
+def format_global_error(error: CortexPolicyError) -> str:
     """Say that every check answers this error."""
     return f"{error}; every check answers {error.exit_code}"
 

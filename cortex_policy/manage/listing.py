@@ -34,12 +34,12 @@ def rows_of_ids(root: Root, ids: "list[str]", track: "Track" = iter) -> tuple[Gr
     """Return the rows of these grants, in their order."""
     try:
         stamp = stamps.read_stamp(root)
-    except GrantError:  # an invalid stamp covers no grant; `stamp_error` says what is wrong with it
+    except GrantError:  # an invalid stamp covers no grant; `find_stamp_error` says what is wrong with it
         stamp = None
     return tuple(_make_row(root, grant_id, stamp) for grant_id in track(ids))
 
 
-def stamp_error(root: Root) -> GrantError | None:
+def find_stamp_error(root: Root) -> GrantError | None:
     """Return why the stamp of a root cannot be read, None if it can, or if there is none."""
     try:
         stamps.read_stamp(root)

@@ -36,7 +36,7 @@ class _Location(Value):
     source: str = ""
 
 
-def settings_error(root: str) -> GrantError | None:
+def find_settings_error(root: str) -> GrantError | None:
     """Return the error for which every check of a root answers 27, None if the settings are valid."""
     try:
         settings_of_layers(read_layers(root, asks_all=False))
@@ -47,7 +47,7 @@ def settings_error(root: str) -> GrantError | None:
 
 def settings_warnings(roots: "Iterable[str]") -> list[str]:
     """Return a sentence, with the fix, for each error that makes every check of one of these roots answer 27."""
-    errors = filter(None, map(settings_error, roots))
+    errors = filter(None, map(find_settings_error, roots))
     return list(dict.fromkeys(f"{error}; every check answers 27{error.hint and f'; {error.hint}'}" for error in errors))
 
 

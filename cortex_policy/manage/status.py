@@ -17,7 +17,7 @@ from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.approval_store import approvals_file
 from cortex_policy.state.audit_preflight import check_audit_log_writable
-from cortex_policy.state.grants_errors import hand_edit_hint, root_option
+from cortex_policy.state.grants_errors import make_hand_edit_hint, root_option
 from cortex_policy.state.settings import read_uncached_settings
 
 TYPE_CHECKING = False
@@ -102,7 +102,7 @@ def _find_unusable_error(root: Root, grants: tuple[GrantRow, ...], settings: Set
         return None
     option = root_option(root)
     if {row.state for row in grants} in ({"differs"}, {"differs", "unstamped"}):
-        return NotDoneError("a stamp is required, and no grant matches it", hand_edit_hint(option))
+        return NotDoneError("a stamp is required, and no grant matches it", make_hand_edit_hint(option))
     if grants:
         return NotDoneError("none of the grants can be used", f"see why with `cortex-policy list{option}`")
     return NotDoneError(f"there are no grants in `{root.tools_path}`", f"make one with `cortex-policy new ID{option}`")

@@ -8,9 +8,9 @@ from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.privilege_escalation import PrivilegeEscalation, find_privilege_escalations
 from cortex_policy.manage.audit.reader import decode_grant_calls, pause_garbage_collector
 from cortex_policy.manage.diff.grants import compare_grant_bytes
-from cortex_policy.manage.diff.unified import unified_diff_text
+from cortex_policy.manage.diff.unified import format_unified_diff
 from cortex_policy.manage.editing import set_fields
-from cortex_policy.manage.editing.new_grant import new_grant_text
+from cortex_policy.manage.editing.new_grant import format_new_grant
 from cortex_policy.manage.replay.call_replayer import CallReplayer
 from cortex_policy.manage.replay.decision_without_rate import FULL_ARGS_HINT
 from cortex_policy.manage.replay.denied_groups import (
@@ -119,7 +119,7 @@ def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, gran
     tool = group.grant_id if group.kind == NO_GRANT else None
     edit = set_fields.GrantEdit(rate, tool=tool, allow=tuple(group.actions), add_scopes=scopes)
     try:
-        new = new_grant_text(edit) if text is None else _apply_edit_to_text(text.decode(), group, edit)
+        new = format_new_grant(edit) if text is None else _apply_edit_to_text(text.decode(), group, edit)
     except (UsageError, GrantError) as error:
         return error.detail
     change = compare_grant_bytes(group.grant_id, text, new.encode())
@@ -133,7 +133,7 @@ def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, gran
     return Suggestion(
         change,
         _edit_command(root, group, edit),
-        unified_diff_text(group.grant_id, text, new.encode()),
+        format_unified_diff(group.grant_id, text, new.encode()),
         group.within_rate,
         group.call_count - group.within_rate,
         to_example(group.first),

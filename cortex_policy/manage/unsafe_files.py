@@ -39,7 +39,7 @@ def find_permission_problems(root: Root, files: list[str], of_files: "Iterable[T
     ):
         paths = list(dict.fromkeys(problem.path for problem in found if problem.kind == kind))
         if paths:
-            message = f"{first_paths_text(paths)} {what}, and `check` refuses that"
+            message = f"{format_first_paths(paths)} {what}, and `check` refuses that"
             yield file_problem(display_path(paths[0]), "file-unsafe", message, _fix_hint(root, kind, paths))
     yield from find_group_writer_problems(root, files, {problem.path for problem in found})
 
@@ -62,7 +62,7 @@ def find_grant_faults(root: Root, grant_ids: tuple[str, ...] = ()) -> list[str]:
     return trust.sentences
 
 
-def first_paths_text(paths: list[str]) -> str:
+def format_first_paths(paths: list[str]) -> str:
     """Return the first few paths, and the number of the others."""
     more = f" and {len(paths) - MAX_NAMED} more" if len(paths) > MAX_NAMED else ""
     return ", ".join(f"`{display_path(path)}`" for path in paths[:MAX_NAMED]) + more

@@ -8,7 +8,7 @@ from cortex_policy.core.access_denied import AccessDenied
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import STAMP_MISMATCH, Grant, GrantError, Settings
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import os_error_text
+from cortex_policy.core.text import format_os_error
 from cortex_policy.state import Root, sha256
 from cortex_policy.state.atomic_write import atomic_replace
 from cortex_policy.state.enforcement import check_host_stop, effective_settings, load_for_call_in_root
@@ -65,7 +65,7 @@ def write_module(file: str, module: bytes) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        message = f"`{file}` cannot be written: {os_error_text(error)}"
+        message = f"`{file}` cannot be written: {format_os_error(error)}"
         raise NotDoneError(message) from None
 
 

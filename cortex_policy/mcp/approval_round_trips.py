@@ -10,10 +10,10 @@ from time import monotonic
 
 from cortex_policy.core import Value
 from cortex_policy.core.hooks import InputError
-from cortex_policy.core.json_text import canonical_json
+from cortex_policy.core.json_text import format_canonical_json
 from cortex_policy.core.model import APPROVAL_REQUIRED, WAITING
 from cortex_policy.core.text import escape_unprintable
-from cortex_policy.mcp.guard import ToolDecision, failure_decision
+from cortex_policy.mcp.guard import ToolDecision, make_failure_decision
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class ApprovalRoundTrips:
         except InputError as error:
             return self._guard.deny(tool, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the tool must not run
-            return failure_decision(error)
+            return make_failure_decision(error)
 
     def _begin(self, tool: str, decision: ToolDecision) -> UserQuestion | None:
         approval = decision.members["approval"]
@@ -165,4 +165,4 @@ def _call_text(request_id: str) -> str:
 
 
 def _fingerprint(arguments: "Mapping[str, object]") -> str:
-    return canonical_json(dict(arguments))
+    return format_canonical_json(dict(arguments))

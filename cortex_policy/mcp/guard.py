@@ -7,13 +7,13 @@ from cortex_policy.check import Call, CallOutcome
 from cortex_policy.core import Value
 from cortex_policy.core.decode import DECIDED_BY_RULES
 from cortex_policy.core.hooks import MAX_NAME_LENGTH, InputError
-from cortex_policy.core.hooks.denials import denial_text_for_model
+from cortex_policy.core.hooks.denials import format_denial_for_model
 from cortex_policy.core.hooks.payload import ToolCall
-from cortex_policy.core.hooks.reasons import error_denial_text
+from cortex_policy.core.hooks.reasons import format_error_denial
 from cortex_policy.core.hooks.ruling import ToolOutcome
-from cortex_policy.core.hooks.ruling_denial_text import ruling_denial_text
+from cortex_policy.core.hooks.ruling_denial import format_ruling_denial
 from cortex_policy.core.model import ACTION_NOT_ALLOWED, ALLOWED, CortexPolicyError, Decision, UsageError
-from cortex_policy.core.text import escape_unprintable, message_line
+from cortex_policy.core.text import escape_unprintable, format_message_line
 from cortex_policy.hook_decision import decide_tool_call
 from cortex_policy.mcp.arguments import copy_arguments, printable_json
 from cortex_policy.mcp.hidden_tools import find_hidden_tools
@@ -78,7 +78,7 @@ class ToolGuard:
         except InputError as error:
             return self.deny(tool, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the tool must not run
-            return failure_decision(error)
+            return make_failure_decision(error)
 
     def is_hidden(self, tool: str) -> bool:
         """Whether a tool is never allowed, whatever its arguments; also if that cannot be found out."""
@@ -116,16 +116,16 @@ class ToolGuard:
             with AuditedCall(DECIDED_BY_RULES, name, {}, 1, peek=False) as audited:
                 audited.set_root_and_open_log(self._root, {}, effective_settings(self._root))
                 audited.decision = decision
-            text = ruling_denial_text(name, str(error), is_final=error.is_final)
+            text = format_ruling_denial(name, str(error), is_final=error.is_final)
             return _to_tool_decision(name, {}, ToolOutcome(text, decision=decision), 0)
         except Exception as failure:  # noqa: BLE001 - as in `decide`
-            return failure_decision(failure)
+            return make_failure_decision(failure)
 
 
-def failure_decision(error: Exception) -> ToolDecision:
+def make_failure_decision(error: Exception) -> ToolDecision:
     """Return the denial of a call that could not be decided."""
     if isinstance(error, CortexPolicyError):
-        outcome = ToolOutcome(error_denial_text(error), error=error)
+        outcome = ToolOutcome(format_error_denial(error), error=error)
     else:
         what = type(error).__name__
         _log_failure(f"{what}: {error}")
@@ -138,7 +138,7 @@ def _log_failure(why: str) -> None:
     import logging  # noqa: PLC0415 - 5 ms, and only a bug or a lack of memory needs it
 
     logging.getLogger("cortex_policy.mcp").error(
-        "brAInwav cortex-policy: the call of a tool could not be decided: %s", message_line(why)
+        "brAInwav cortex-policy: the call of a tool could not be decided: %s", format_message_line(why)
     )
 
 
@@ -151,7 +151,7 @@ def _to_tool_decision(
     members = printable_json({**outcome_to_json(answer), "rule": check.rule if check is not None else None})
     # INVARIANT: both must say so; a call without a decision is not allowed
     is_allowed = not outcome.text and outcome.decision is not None and outcome.decision.reason is ALLOWED
-    text = "" if is_allowed else denial_text_for_model(outcome.text)
+    text = "" if is_allowed else format_denial_for_model(outcome.text)
     return ToolDecision(is_allowed, text, members, arguments)
 
 

@@ -3,7 +3,7 @@
 from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
 
-from cortex_policy.mcp.guard import failure_decision
+from cortex_policy.mcp.guard import make_failure_decision
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ async def decide_in_thread(decide: "Callable[[], T]") -> "T | ToolDecision":
     try:
         return await to_thread.run_sync(decide, limiter=_threads())
     except Exception as error:  # noqa: BLE001 - such as no memory for a thread: the tool must not run
-        return failure_decision(error)
+        return make_failure_decision(error)
 
 
 async def hidden_in_thread(guard: "ToolGuard", names: "Iterable[str]") -> frozenset[str]:

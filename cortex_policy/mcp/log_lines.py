@@ -29,7 +29,7 @@ def prepare_logging(command: str) -> None:
         logger.setLevel(logging.WARNING)
 
 
-def bug_text(error: BaseException) -> str:
+def format_bug_with_place(error: BaseException) -> str:
     """Name a bug, and where it is."""
     place = error.__traceback__
     while place is not None and place.tb_next is not None:

@@ -17,7 +17,7 @@ from cortex_policy.mcp.proxy_child import ServerProcess, start_server
 from cortex_policy.mcp.proxy_lists import ToolLists
 from cortex_policy.mcp.proxy_pumps import ClientGoneError, ClientOutput, ClientPump, ServerPump
 from cortex_policy.mcp.proxy_requests import RequestGate
-from cortex_policy.program_exec import execution_error, find_program
+from cortex_policy.program_exec import find_program, make_execution_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class _Proxy:
         try:
             server = start_server(program, words, handlers, lambda error: _print_proxy_log(str(error)))
         except OSError as error:  # too many processes or descriptors
-            raise execution_error(program, error, "") from None
+            raise make_execution_error(program, error, "") from None
         output = Thread(target=self._report_bugs_of(self._forward_output), args=(server.stdout,), daemon=True)
         source = Thread(target=self._report_bugs_of(self._forward_input), args=(server.stdin,), daemon=True)
         for thread in (source, output):

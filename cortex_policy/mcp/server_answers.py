@@ -10,16 +10,16 @@ from cortex_policy.check import Call, CallOutcome, decide_with_wait
 from cortex_policy.core import Value
 from cortex_policy.core.approvals import escape_surrogates
 from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json, to_whole_number
-from cortex_policy.core.json_text import json_text
+from cortex_policy.core.json_text import format_json
 from cortex_policy.core.model import CortexPolicyError, UsageError
-from cortex_policy.core.text import count_with_noun, elide_middle, message_line
+from cortex_policy.core.text import count_with_noun, elide_middle, format_message_line
 from cortex_policy.manage.explain import CallExplanation, explain_outcome
 from cortex_policy.manage.global_denials import find_global_denials
 from cortex_policy.manage.listing import grant_list_to_json, grant_rows
-from cortex_policy.mcp.server_files import grant_summary_text
+from cortex_policy.mcp.server_files import format_grant_description
 from cortex_policy.mcp.server_tools import EXPLAIN, LIST, check_input
-from cortex_policy.render import outcome_json_line, render_outcome_in_full
-from cortex_policy.render_explanation import explanation_json_line, explanation_text
+from cortex_policy.render import format_outcome_json_line, render_outcome_in_full
+from cortex_policy.render_explanation import format_explanation, format_explanation_json_line
 from cortex_policy.state.enforcement import check_host_stop, load_for_call_in_root
 from cortex_policy.state.grants import check_grant_id
 
@@ -54,16 +54,16 @@ def answer_tool_call(name: "UnresolvedRoot", tool: str, given: "dict[str, Any]")
             return _list_grants(name)
         call = _call_of(name, tool, given)
     except CortexPolicyError as error:
-        return error_answer(error)
+        return make_error_answer(error)
     with suppress(OSError):  # without a root, the decision says so
         os.chdir(name.path)  # relative paths of calls start there, whichever directory has this name now
     outcome = decide_with_wait(call, load=lambda call: _load(name, call))
     if isinstance(outcome.error, UsageError):
-        return error_answer(outcome.error)
+        return make_error_answer(outcome.error)
     return _explanation_answer(outcome) if tool == EXPLAIN else _check_answer(outcome)
 
 
-def error_answer(error: CortexPolicyError) -> ToolAnswer:
+def make_error_answer(error: CortexPolicyError) -> ToolAnswer:
     """Return the answer to a question that is none, or that cannot be answered."""
     return ToolAnswer(error_text(error), None, is_error=True)
 
@@ -71,11 +71,13 @@ def error_answer(error: CortexPolicyError) -> ToolAnswer:
 def error_text(error: CortexPolicyError) -> str:
     """Return an error and its hint for a model."""
     message = error.detail if isinstance(error, UsageError) else str(error)
-    return "\n".join([message_line(message), *([message_line(f"hint: {error.hint}")] if error.hint else [])])
+    return "\n".join(
+        [format_message_line(message), *([format_message_line(f"hint: {error.hint}")] if error.hint else [])]
+    )
 
 
 def _call_of(name: "UnresolvedRoot", tool: str, given: "dict[str, Any]") -> Call:
-    args = json_text(given.get("args", {}))
+    args = format_json(given.get("args", {}))
     try:
         decode_json(args.encode("ascii"), MAX_BYTES)
     except MalformedError as error:
@@ -95,16 +97,16 @@ def _load(name: "UnresolvedRoot", call: Call) -> "tuple[Grant, Settings]":
 def _check_answer(outcome: CallOutcome) -> ToolAnswer:
     rendered = render_outcome_in_full(outcome)
     return ToolAnswer(
-        _verdict_first(outcome, rendered.out or rendered.err), _decode_members(outcome_json_line(outcome))
+        _verdict_first(outcome, rendered.out or rendered.err), _decode_members(format_outcome_json_line(outcome))
     )
 
 
 def _explanation_answer(outcome: CallOutcome) -> ToolAnswer:
     explained = explain_outcome(outcome)
-    members = _decode_members(explanation_json_line(outcome, explained))
+    members = _decode_members(format_explanation_json_line(outcome, explained))
     # `run by you` would tell a model to change its own grant
     shown = CallExplanation(explained.explanation, explained.file, None, explained.note)
-    return ToolAnswer(_verdict_first(outcome, explanation_text(outcome, shown)), members)
+    return ToolAnswer(_verdict_first(outcome, format_explanation(outcome, shown)), members)
 
 
 def _verdict_first(outcome: CallOutcome, text: str) -> str:
@@ -115,7 +117,7 @@ def _verdict_first(outcome: CallOutcome, text: str) -> str:
 def _list_grants(name: "UnresolvedRoot") -> ToolAnswer:
     root = name.resolve()
     denials, rows = find_global_denials(root), grant_rows(root)
-    return ToolAnswer(_list_text(denials, rows), _decode_members(json_text(grant_list_to_json(denials, rows))))
+    return ToolAnswer(_list_text(denials, rows), _decode_members(format_json(grant_list_to_json(denials, rows))))
 
 
 def _list_text(denials: "GlobalDenials", rows: "tuple[GrantRow, ...]") -> str:
@@ -124,7 +126,7 @@ def _list_text(denials: "GlobalDenials", rows: "tuple[GrantRow, ...]") -> str:
         lines.append(f"and {count_with_noun(len(rows) - _MAX_ROWS, 'grant')} more")
     if not rows:
         lines.append(f"there are no grants in {denials.root.tools_path}, so every call is denied")
-    return "\n".join(map(message_line, lines))
+    return "\n".join(map(format_message_line, lines))
 
 
 def _row_text(row: "GrantRow") -> str:
@@ -132,7 +134,7 @@ def _row_text(row: "GrantRow") -> str:
     head = f"{row.id} ({row.state})"
     if grant is None or row.problem:
         return elide_middle(f"{head}: every call is denied: {row.problem}", _MAX_ROW_BYTES)
-    return f"{head}: {grant_summary_text(grant)}"
+    return f"{head}: {format_grant_description(grant)}"
 
 
 def _decode_members(line: str) -> "dict[str, Any]":

@@ -91,7 +91,7 @@ def read_file(root: Root, name: str) -> PolicyFile | None:
     return PolicyFile(name, data, digest, grant=grant)
 
 
-def grant_summary_text(grant: "Grant") -> str:
+def format_grant_description(grant: "Grant") -> str:
     """Say in one line what a grant allows."""
     actions = join_words_that_fit(grant.actions, _MAX_WORDS_BYTES) or "none"
     scope = join_words_that_fit(grant.fs_scope, _MAX_WORDS_BYTES) or "any path"

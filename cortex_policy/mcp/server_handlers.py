@@ -25,13 +25,13 @@ from mcp_types.version import is_version_at_least
 from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.json_text import json_text
 from cortex_policy.core.model import CortexPolicyError
-from cortex_policy.core.text import escape_json_output, message_line
-from cortex_policy.mcp.log_lines import bug_text
-from cortex_policy.mcp.server_answers import ToolAnswer, answer_tool_call, error_answer, error_text
+from cortex_policy.core.text import escape_json_output, format_message_line
+from cortex_policy.mcp.log_lines import format_bug_with_place
+from cortex_policy.mcp.server_answers import ToolAnswer, answer_tool_call, error_text, make_error_answer
 from cortex_policy.mcp.server_files import (
     GRANTS_URI,
     PolicyFile,
-    grant_summary_text,
+    format_grant_description,
     name_of_uri,
     policy_names,
     read_file,
@@ -40,7 +40,7 @@ from cortex_policy.mcp.server_files import (
 )
 from cortex_policy.mcp.server_threads import BoundedThreads, Pace
 from cortex_policy.mcp.server_tools import TOOLS
-from cortex_policy.state import resource_shortage_error
+from cortex_policy.state import find_resource_shortage_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,16 +91,16 @@ class Handlers:
         """Answer a question; only a tool that does not exist is an error of the protocol."""
         if params.name not in TOOLS:
             known = ", ".join(TOOLS)
-            raise MCPError(INVALID_PARAMS, message_line(f"there is no tool `{params.name}`; there are {known}"))
+            raise MCPError(INVALID_PARAMS, format_message_line(f"there is no tool `{params.name}`; there are {known}"))
         given = params.arguments or {}
-        await self._pace.wait_for_turn(1 + len(json_text(given)) // _TURN_BYTES)
+        await self._pace.wait_for_turn(1 + len(format_json(given)) // _TURN_BYTES)
         try:
             answer = await self._threads.run(answer_tool_call, self._name, params.name, given)
         except Exception as error:  # noqa: BLE001 - whatever happens, the model hears that nothing is allowed
             answer = _failure_answer(error)
         content: list[Any] = [TextContent(type="text", text=answer.text)]
         if answer.members is not None and not is_version_at_least(context.protocol_version, _STRUCTURED):
-            content.append(TextContent(type="text", text=escape_json_output(json_text(answer.members))))
+            content.append(TextContent(type="text", text=escape_json_output(format_json(answer.members))))
         return CallToolResult(content=content, structured_content=answer.members, is_error=answer.is_error)
 
     async def list_resources(self, _: "Context", page: "Page") -> ListResourcesResult:
@@ -120,7 +120,7 @@ class Handlers:
         """Return the bytes of a file as they are on disk."""
         name = name_of_uri(params.uri)
         if name is None:
-            raise unknown_uri_error(params.uri)
+            raise make_unknown_uri_error(params.uri)
         return await self._read(lambda root: _read_resource(root, name))
 
     async def _read(self, read: "Callable[[Root], T]") -> "T":
@@ -132,11 +132,11 @@ class Handlers:
 
 def _failure_answer(error: Exception) -> ToolAnswer:
     """Return the answer to a question that failed, for lack of descriptors or memory or by a bug."""
-    lack = resource_shortage_error(error)
+    lack = find_resource_shortage_error(error)
     if lack is not None:
-        return error_answer(lack)
-    _log.error("%s", bug_text(error))
-    return ToolAnswer(f"{bug_text(error)}; take the call for denied", None, is_error=True)
+        return make_error_answer(lack)
+    _log.error("%s", format_bug_with_place(error))
+    return ToolAnswer(f"{format_bug_with_place(error)}; take the call for denied", None, is_error=True)
 
 
 def _check_first_page(page: "Page") -> None:
@@ -145,13 +145,15 @@ def _check_first_page(page: "Page") -> None:
         raise MCPError(INVALID_PARAMS, "there is no other page")
 
 
-def unknown_uri_error(uri: str) -> MCPError:
+def make_unknown_uri_error(uri: str) -> MCPError:
     """Return the error for a URI at which there is nothing."""
-    return MCPError(INVALID_PARAMS, message_line(f"there is no resource `{uri}`"), {"uri": message_line(uri)})
+    return MCPError(
+        INVALID_PARAMS, format_message_line(f"there is no resource `{uri}`"), {"uri": format_message_line(uri)}
+    )
 
 
 def _refused_error(error: CortexPolicyError) -> MCPError:
-    data = {"reason": str(error.reason), "exit_code": error.exit_code, "hint": message_line(error.hint) or None}
+    data = {"reason": str(error.reason), "exit_code": error.exit_code, "hint": format_message_line(error.hint) or None}
     return MCPError(INTERNAL_ERROR, error_text(error), data)
 
 
@@ -159,7 +161,9 @@ def _list_resources(root: "Root") -> ListResourcesResult:
     stamp = read_stamp_or_none(root)
     files = (read_file(root, name) for name in policy_names(root))
     resources = [_resource_of(file, stamp) for file in files if file is not None]
-    return ListResourcesResult(resources=resources, _meta={_META: {"root": message_line(root.path), **_version(stamp)}})
+    return ListResourcesResult(
+        resources=resources, _meta={_META: {"root": format_message_line(root.path), **_version(stamp)}}
+    )
 
 
 def _resource_of(file: PolicyFile, stamp: "Stamp | None") -> Resource:
@@ -171,14 +175,18 @@ def _resource_of(file: PolicyFile, stamp: "Stamp | None") -> Resource:
 
 def _description(file: PolicyFile) -> str:
     if file.error is not None:
-        return message_line(f"every call is denied: {file.error}")
-    return message_line(grant_summary_text(file.grant)) if file.grant is not None else "the rules of agents' hooks"
+        return format_message_line(f"every call is denied: {file.error}")
+    return (
+        format_message_line(format_grant_description(file.grant))
+        if file.grant is not None
+        else "the rules of agents' hooks"
+    )
 
 
 def _read_resource(root: "Root", name: str) -> ReadResourceResult:
     stamp, file, uri = read_stamp_or_none(root), read_file(root, name), uri_of(name)
     if file is None or name not in policy_names(root):  # some file systems ignore case
-        raise unknown_uri_error(uri)
+        raise make_unknown_uri_error(uri)
     if file.data is None:
         assert file.error is not None  # noqa: S101 - see PolicyFile
         raise file.error
@@ -201,7 +209,7 @@ def _mime_type(name: str) -> str:
 def _state(file: PolicyFile, stamp: "Stamp | None") -> "dict[str, object]":
     """Return the state of a file as `show --json` names it."""
     digest = file.digest.removeprefix("sha256:") if file.digest is not None else None
-    problem = message_line(str(file.error)) if file.error is not None else None
+    problem = format_message_line(str(file.error)) if file.error is not None else None
     return {"state": file.listed_state(stamp), "problem": problem, "sha256": digest}
 
 

@@ -8,10 +8,10 @@ from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, Res
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, EmptyResult
 
-from cortex_policy.mcp.log_lines import bug_text
+from cortex_policy.mcp.log_lines import format_bug_with_place
 from cortex_policy.mcp.server_changes import UNTOLD_SECONDS, Changes
 from cortex_policy.mcp.server_files import name_of_uri, uri_of
-from cortex_policy.mcp.server_handlers import unknown_uri_error
+from cortex_policy.mcp.server_handlers import make_unknown_uri_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Notices:
     async def subscribe(self, context: "Context", params: "SubscribeRequestParams") -> EmptyResult:
         """Tell the client of changes of a resource, also of one that does not exist yet."""
         if name_of_uri(params.uri) is None:
-            raise unknown_uri_error(params.uri)
+            raise make_unknown_uri_error(params.uri)
         if params.uri not in self._subscribed and len(self._subscribed) >= MAX_SUBSCRIPTIONS:
             raise MCPError(INVALID_PARAMS, f"there are {MAX_SUBSCRIPTIONS:,} subscriptions already")
         self._subscribed.add(params.uri)
@@ -69,7 +69,7 @@ class Notices:
             try:
                 names, is_list_changed = await to_thread.run_sync(self._changes.find_changes, abandon_on_cancel=True)
             except Exception as error:  # noqa: BLE001 - the next look may succeed
-                _log.error("%s", bug_text(error))
+                _log.error("%s", format_bug_with_place(error))
                 await anyio.sleep(UNTOLD_SECONDS)
                 continue
             if is_list_changed:

@@ -24,8 +24,8 @@ from mcp_types import (
 from pydantic import ValidationError
 
 from cortex_policy.core.decode import MalformedError, decode_json, has_surrogate
-from cortex_policy.core.json_text import json_text
-from cortex_policy.core.text import escape_json_output, message_line, os_error_text
+from cortex_policy.core.json_text import format_json
+from cortex_policy.core.text import escape_json_output, format_message_line, format_os_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,19 +119,19 @@ class StdioTransport:
         except ConnectionResetError:  # the client has left a socket, and answers in it
             return b""
         except OSError as error:
-            self.failure = f"the input cannot be read: {os_error_text(error)}"
+            self.failure = f"the input cannot be read: {format_os_error(error)}"
             return b""
 
     async def _write_messages(self, written: "MemoryObjectReceiveStream[SessionMessage]") -> None:
         async with written:
             async for one in written:
                 message = one.message
-                line = json_text(message.model_dump(by_alias=True, exclude_unset=True))
+                line = format_json(message.model_dump(by_alias=True, exclude_unset=True))
                 try:
                     await self._in_thread(_write_all, self._target, escape_json_output(line).encode("ascii") + b"\n")
                 except OSError as error:
                     if error.errno not in _GONE:
-                        self.failure = f"the output cannot be written: {os_error_text(error)}"
+                        self.failure = f"the output cannot be written: {format_os_error(error)}"
                     self._scope.cancel()
                     return
                 if isinstance(message, JSONRPCResponse | JSONRPCError):
@@ -172,7 +172,7 @@ def _find_lost_id(line: bytes) -> object:
 
 
 def _error_for(identifier: object, code: int, why: str) -> SessionMessage:
-    error = ErrorData(code=code, message=message_line(why))
+    error = ErrorData(code=code, message=format_message_line(why))
     return SessionMessage(JSONRPCError(jsonrpc="2.0", id=identifier if _is_id(identifier) else None, error=error))
 
 

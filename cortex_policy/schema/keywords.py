@@ -44,7 +44,7 @@ _HINTS = {
 }
 
 
-def keyword_hint(keyword: str) -> str:
+def find_keyword_hint(keyword: str) -> str:
     """Return what to write in place of a keyword, or of a value, that cannot be enforced."""
     if keyword in _HINTS:
         return _HINTS[keyword]

@@ -3,7 +3,7 @@
 from starlette.responses import Response
 from starlette.routing import Route, Router
 
-from cortex_policy.core.json_text import json_text
+from cortex_policy.core.json_text import format_json
 from cortex_policy.core.model import UsageError
 from cortex_policy.serve.body import BodyReader
 from cortex_policy.serve.errors import BAD_REQUEST, RefusedError
@@ -18,7 +18,7 @@ from cortex_policy.serve.openapi import (
     METRICS,
     OPENAPI,
     READY,
-    openapi_document,
+    make_openapi_document,
 )
 from cortex_policy.serve.page.endpoints import PageEndpoints
 
@@ -118,7 +118,7 @@ class Endpoints:
 
     async def describe_api(self, _: "Request") -> Response:
         """Return the OpenAPI document."""
-        return _json(openapi_document())
+        return _json(make_openapi_document())
 
     async def report_health(self, _: "Request") -> Response:
         """Say that the process answers."""
@@ -135,4 +135,4 @@ class Endpoints:
 
 
 def _json(value: object, status: int = 200) -> Response:
-    return Response(json_text(value), status, media_type=_JSON)
+    return Response(format_json(value), status, media_type=_JSON)

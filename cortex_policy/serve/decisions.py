@@ -12,7 +12,7 @@ from time import monotonic_ns
 from cortex_policy.batch.answerer import Answerer
 from cortex_policy.batch.authzen import answer_action_search, answer_evaluation, answer_request_document
 from cortex_policy.core.decode import MalformedError, decode_json
-from cortex_policy.core.json_text import json_text
+from cortex_policy.core.json_text import format_json
 from cortex_policy.core.model import REASONS, CortexPolicyError, UsageError
 from cortex_policy.core.text import escape_json_output
 from cortex_policy.manage.global_denials import find_global_denials
@@ -140,4 +140,4 @@ def _decode(body: bytes) -> object:
 
 
 def _render(answer: object) -> bytes:
-    return escape_json_output(json_text(answer)).encode("ascii")
+    return escape_json_output(format_json(answer)).encode("ascii")

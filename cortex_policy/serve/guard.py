@@ -10,7 +10,7 @@ import time
 from cortex_policy.core import Value
 from cortex_policy.serve.errors import BAD_REQUEST, RefusedError, send_error
 from cortex_policy.serve.page.access import OPEN_PATHS, PATHS, STATE, is_loopback_host
-from cortex_policy.state import resource_shortage_error
+from cortex_policy.state import find_resource_shortage_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,14 +137,14 @@ def _checked_identifier(value: bytes) -> bytes:
 
 def _unexpected_error(error: Exception) -> RefusedError:
     """Return what a client is told; a bug is logged, without what a request may hold."""
-    lack = resource_shortage_error(error)
+    lack = find_resource_shortage_error(error)
     if lack is not None:
         return RefusedError(503, lack.detail)
-    log.error("%s", server_bug_text(error))
+    log.error("%s", format_server_bug(error))
     return RefusedError(500, "internal error")
 
 
-def server_bug_text(error: BaseException) -> str:
+def format_server_bug(error: BaseException) -> str:
     """Say where a bug is, without what the request held."""
     place = error.__traceback__
     while place is not None and place.tb_next is not None:

@@ -14,7 +14,7 @@ _STRING = {"type": "string"}
 _SCHEMAS = "#/components/schemas/"
 
 
-def openapi_document() -> "dict[str, Any]":
+def make_openapi_document() -> "dict[str, Any]":
     """Return the description of all paths."""
     return {
         "openapi": "3.1.0",

@@ -12,7 +12,7 @@ import uvicorn
 from cortex_policy.serve.addresses import BACKLOG
 from cortex_policy.serve.app import build_app
 from cortex_policy.serve.decisions import Decisions
-from cortex_policy.serve.guard import Access, server_bug_text
+from cortex_policy.serve.guard import Access, format_server_bug
 from cortex_policy.serve.metrics import Metrics
 from cortex_policy.serve.page.endpoints import PageEndpoints
 from cortex_policy.serve.page.state import PageState
@@ -154,5 +154,5 @@ def _log_loop_error(_: asyncio.AbstractEventLoop, context: "dict[str, object]") 
     error = context.get("exception")
     if isinstance(error, ConnectionError):  # a client has gone
         return
-    why = server_bug_text(error) if isinstance(error, Exception) and not isinstance(error, OSError) else str(error)
+    why = format_server_bug(error) if isinstance(error, Exception) and not isinstance(error, OSError) else str(error)
     logging.getLogger("cortex_policy.serve").error("%s: %s", context.get("message"), why)

@@ -9,7 +9,7 @@ import tempfile
 import time
 
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import os_error_text
+from cortex_policy.core.text import format_os_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def serve_with_workers(options: "ServeOptions", announce: "Callable[[], object]"
     try:
         directory = tempfile.mkdtemp(prefix="cortex-policy-metrics-")
     except OSError as error:
-        message = f"no directory for the counts of workers: {os_error_text(error)}"
+        message = f"no directory for the counts of workers: {format_os_error(error)}"
         raise NotDoneError(message, "name one with the variable `TMPDIR`") from None
     os.environ[_SHARED_DIRECTORY] = directory  # INVARIANT: before prometheus_client is imported
     try:
@@ -92,7 +92,7 @@ class _Supervisor:
             try:
                 self._start(mask)
             except OSError as error:  # too many processes, or no memory: the other workers go on
-                _warn(f"no worker can be started: {os_error_text(error)}; tried again in a second")
+                _warn(f"no worker can be started: {format_os_error(error)}; tried again in a second")
                 self._due.append(now + _RESTART_SECONDS)
 
     def _reap(self) -> "list[tuple[int, int]]":
@@ -136,8 +136,8 @@ def _work(options: "ServeOptions", alive: int, other_end: int, mask: "set[int | 
 
         code = serve_requests(options, lambda: None, alive)
     except Exception as error:  # noqa: BLE001 - nobody is above it that could say so
-        from cortex_policy.serve.guard import server_bug_text  # noqa: PLC0415 - as above
+        from cortex_policy.serve.guard import format_server_bug  # noqa: PLC0415 - as above
 
-        _warn(server_bug_text(error))
+        _warn(format_server_bug(error))
     finally:
         os._exit(code)

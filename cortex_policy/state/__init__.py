@@ -80,12 +80,12 @@ def policy_path(root: str) -> str:
     return dot_cortex_path(root) + "/policy"
 
 
-def state_error(detail: str, hint: str = "") -> StateError:
+def make_state_error(detail: str, hint: str = "") -> StateError:
     """Return the error for state that cannot be used."""
     return StateError(STATE_UNAVAILABLE, detail, hint)
 
 
-def resource_shortage_error(error: BaseException | None) -> StateError | None:
+def find_resource_shortage_error(error: BaseException | None) -> StateError | None:
     """Return the error for a lack of descriptors or memory, else None; loading a module takes one, too."""
     if not isinstance(error, OSError):
         return None
@@ -93,7 +93,7 @@ def resource_shortage_error(error: BaseException | None) -> StateError | None:
 
     if error.errno not in (EMFILE, ENFILE, ENOMEM):
         return None
-    return state_error(os.strerror(error.errno).lower(), OPEN_FILES_HINT if error.errno != ENOMEM else "")
+    return make_state_error(os.strerror(error.errno).lower(), OPEN_FILES_HINT if error.errno != ENOMEM else "")
 
 
 def sha256_hex(data: bytes) -> str:
@@ -162,7 +162,7 @@ def state_directory(path: str | None) -> str:
     if path is None:
         return default_state_directory()
     if not path.startswith("/") or "\0" in path:
-        raise state_error(f"{STATE_DIR} is not absolute", "set it to an absolute path, or unset it")
+        raise make_state_error(f"{STATE_DIR} is not absolute", "set it to an absolute path, or unset it")
     return path
 
 
@@ -245,7 +245,7 @@ def wait_for_lock(descriptor: int) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if waited >= MAX_LOCK_WAIT:
-                raise state_error("another process holds it", "look for a stopped process") from None
+                raise make_state_error("another process holds it", "look for a stopped process") from None
             if attempt < SPINS:
                 continue
             if attempt < SPINS + YIELDS:
@@ -301,7 +301,7 @@ def is_still_at_its_name(descriptor: int) -> bool:
     """Whether a locked file of state is still the one at its name; raise StateError for a wrong kind of object."""
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_nlink > 1:
-        raise state_error(
+        raise make_state_error(
             "a state file has another owner, more than one link or the wrong type",
             "drop it with `cortex-policy rate purge`",
         )

@@ -246,11 +246,11 @@ class ApprovalStore:
         if error.errno == errno.EISDIR or self.file.endswith("/"):
             return ApprovalStoreError(self.file, "it is a directory", "name a file in it")
         if isinstance(error, FileNotFoundError):
-            from cortex_policy.state.users import make_directory_command  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.users import format_mkdir_command  # noqa: PLC0415 - only a failure needs it
 
-            fix = f"make it with `{make_directory_command(directory)}`"
+            fix = f"make it with `{format_mkdir_command(directory)}`"
             return ApprovalStoreError(self.file, "its directory does not exist", fix)
-        from cortex_policy.core.text import os_error_text  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.core.text import format_os_error  # noqa: PLC0415 - only a failure needs it
 
-        why = os_error_text(error)
+        why = format_os_error(error)
         return ApprovalStoreError(self.file, why, f"see why with `ls -ld {quote(directory)} {name}`")

@@ -2,7 +2,7 @@
 
 import os
 
-from cortex_policy.core.audit_chain import chained_line, find_last_digest, first_chained_line
+from cortex_policy.core.audit_chain import begin_chain, chain_line, find_last_digest
 from cortex_policy.core.model import StateError
 from cortex_policy.state import OPEN_FILE, lock_file, sha256_hex, unlock_and_close
 from cortex_policy.state.audit_file import is_safe_file
@@ -11,15 +11,15 @@ from cortex_policy.state.audit_rotated_names import rotated_log_names, uncompres
 SEARCHED_BYTES = 4 << 20  # bytes from the end: more than the longest line that a writer may leave incomplete
 
 
-def line_chained_to_file(line: bytes, descriptor: int, size: int, file: str) -> bytes:
+def chain_line_to_file(line: bytes, descriptor: int, size: int, file: str) -> bytes:
     """Return the line with its digest, and a newline before it if a killed writer left none."""
     start = max(0, size - SEARCHED_BYTES)
     data = _read_range(descriptor, start, size)
     separator = b"\n" if data and not data.endswith(b"\n") else b""
     before, end = find_last_digest(data)
     if before:
-        return separator + chained_line(line, before, (data[end:] + separator)[1:], sha256_hex)
-    return separator + first_chained_line(line, None if start else _digest_before(file), sha256_hex)
+        return separator + chain_line(line, before, (data[end:] + separator)[1:], sha256_hex)
+    return separator + begin_chain(line, None if start else _digest_before(file), sha256_hex)
 
 
 def _digest_before(file: str) -> str | None:

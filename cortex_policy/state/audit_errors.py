@@ -6,10 +6,10 @@ import stat
 from shlex import quote
 
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
-from cortex_policy.core.text import os_error_text
+from cortex_policy.core.text import format_os_error
 from cortex_policy.state.grants import find_trust_problems
 from cortex_policy.state.possible_writers import NAMESPACE_HINT, OWNER, UNKNOWN
-from cortex_policy.state.users import make_directory_command, replace_by_copy_command
+from cortex_policy.state.users import format_mkdir_command, format_replace_by_copy_command
 
 _LINKS = (errno.ELOOP, errno.EMLINK)
 _NO_FILE = "name a regular file, and pass on its lines with `cortex-policy audit tail --number 0 --follow --json`"
@@ -29,13 +29,11 @@ class AuditLogError(StateError):
         return self.detail
 
 
-def audit_os_error(file: str, error: OSError) -> AuditLogError:
+def make_audit_os_error(file: str, error: OSError) -> AuditLogError:
     """Return the error for a file that cannot be opened, locked or written."""
     directory = os.path.dirname(file)
     if error.errno == errno.ENOENT:
-        return AuditLogError(
-            file, "its directory does not exist", f"make it with `{make_directory_command(directory)}`"
-        )
+        return AuditLogError(file, "its directory does not exist", f"make it with `{format_mkdir_command(directory)}`")
     if error.errno in _LINKS and os.path.islink(file):
         if file.startswith(_DEVICES):
             return AuditLogError(file, "it is not a regular file", _NO_FILE)
@@ -46,10 +44,10 @@ def audit_os_error(file: str, error: OSError) -> AuditLogError:
     if error.errno == errno.ENXIO:
         return AuditLogError(file, "it is not a regular file", _NO_FILE)
     hint = f"see why with `ls -ld {quote(directory)} {quote(file)}` and `df {quote(directory)}`"
-    return AuditLogError(file, os_error_text(error), hint)
+    return AuditLogError(file, format_os_error(error), hint)
 
 
-def unsafe_file_error(file: str, descriptor: int) -> AuditLogError:
+def make_unsafe_file_error(file: str, descriptor: int) -> AuditLogError:
     """Return the error for a log that is no plain file, or that another user could have written."""
     status, name = os.fstat(descriptor), quote(file)
     mode = status.st_mode
@@ -61,16 +59,16 @@ def unsafe_file_error(file: str, descriptor: int) -> AuditLogError:
     for kind, sentence in find_trust_problems(descriptor, status, (os.geteuid(), 0)):
         fixes = {OWNER: f"fix it with `chown {os.geteuid()} {name}`", UNKNOWN: NAMESPACE_HINT}
         return AuditLogError(file, f"it {sentence}", fixes.get(kind, f"fix it with `chmod go-w {name}`"))
-    command = replace_by_copy_command(file, "-p ")
+    command = format_replace_by_copy_command(file, "-p ")
     fix = f"fix it with `{command}`" if command else f"put a file of its own at `{file}`"
     return AuditLogError(file, "it has more than one link", fix)
 
 
-def lock_timeout_error(lock: str, file: str) -> AuditLogError:
+def make_lock_timeout_error(lock: str, file: str) -> AuditLogError:
     """Return the error for a log whose lock another process holds for more than a second."""
     return AuditLogError(file, "another process holds its lock", f"see which with `fuser {quote(lock)}`")
 
 
-def short_write_error(file: str) -> AuditLogError:
+def make_short_write_error(file: str) -> AuditLogError:
     """Return the error for a line that did not fit on the disk; the part that did was removed again."""
     return AuditLogError(file, "no space left for a line", f"see how much with `df {quote(os.path.dirname(file))}`")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def open_log_for_append(file: str) -> int:
     """Open a log to append to it, and create it if it is missing; raise OSError, or AuditLogError."""
     if fcntl is None:
-        raise audit_log_error(file, "this platform has no file locks")
+        raise make_audit_log_error(file, "this platform has no file locks")
     for _ in range(MAX_TRIES):
         try:
             return os.open(file, _OPEN)
@@ -40,10 +40,10 @@ def open_log_for_append(file: str) -> int:
             return _create_log(file)
         except FileExistsError:  # another process made it
             continue
-    raise audit_log_error(file, "it is replaced again and again")
+    raise make_audit_log_error(file, "it is replaced again and again")
 
 
-def audit_log_error(file: str, why: str) -> "StateError":
+def make_audit_log_error(file: str, why: str) -> "StateError":
     """Return the AuditLogError that says why a log cannot be written."""
     from cortex_policy.state.audit_errors import AuditLogError  # noqa: PLC0415 - only a failure needs it
 
@@ -74,9 +74,9 @@ def identity_if_safe(file: str, descriptor: int) -> tuple[float, ...]:
     No `stat` result shows an ACL: if a group may write, the identity is one that never equals a `stat` result.
     """
     if not is_safe_file(descriptor):
-        from cortex_policy.state.audit_errors import unsafe_file_error  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.audit_errors import make_unsafe_file_error  # noqa: PLC0415 - only a failure needs it
 
-        raise unsafe_file_error(file, descriptor)
+        raise make_unsafe_file_error(file, descriptor)
     status = os.fstat(descriptor)
     return (0, *status[1:IDENTITY_FIELDS]) if status.st_mode & stat.S_IWGRP else status[:IDENTITY_FIELDS]
 

@@ -10,15 +10,15 @@ from _weakref import ref
 from time import monotonic
 
 from cortex_policy import state
-from cortex_policy.core.audit_chain import CLOSING, DIGEST, LENGTH, chain_suffix, digest_of_line
+from cortex_policy.core.audit_chain import CLOSING, DIGEST, LENGTH, make_chain_suffix, parse_chain_digest
 from cortex_policy.core.model import StateError
 from cortex_policy.state import sha256
 from cortex_policy.state.audit_file import (
     IDENTITY_FIELDS,
     LOCK_SUFFIX,
     MAX_TRIES,
-    audit_log_error,
     identity_if_safe,
+    make_audit_log_error,
     open_log_for_append,
     open_log_lock,
     try_lock_log,
@@ -131,9 +131,9 @@ class AuditLog:
     def _as_log_error(self, error: BaseException) -> BaseException:
         """Return a failure as an AuditLogError, if it is one of the file or its lock."""
         if isinstance(error, OSError):
-            from cortex_policy.state.audit_errors import audit_os_error  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.audit_errors import make_audit_os_error  # noqa: PLC0415 - only a failure needs it
 
-            return audit_os_error(self.file, error)
+            return make_audit_os_error(self.file, error)
         return self._lock_timeout_error() if type(error) is StateError else error  # no lock within a second
 
     def _apply_settings(self, settings: "Settings") -> None:
@@ -163,7 +163,7 @@ class AuditLog:
             self._open_files()
             if self._try_append(text, since):
                 return
-        raise audit_log_error(self.file, "it is replaced again and again")
+        raise make_audit_log_error(self.file, "it is replaced again and again")
 
     def _try_append(self, text: bytes, since: float) -> bool:  # noqa: C901 - each call of its own costs 1 % of a line
         """Append a line in one write, or nothing; False if log or lock no longer have their names."""
@@ -185,11 +185,15 @@ class AuditLog:
                 return False
             end = _pread(log, _TAIL_LENGTH, size - _TAIL_LENGTH if size > _TAIL_LENGTH else 0)
             before = (
-                self._before if end == self._end else digest_of_line(end[:-1]).encode() if end[-1:] == b"\n" else b""
+                self._before
+                if end == self._end
+                else parse_chain_digest(end[:-1]).encode()
+                if end[-1:] == b"\n"
+                else b""
             )
             if before:
                 body = text[:CLOSING]
-                end = chain_suffix(self._sha256(before + body).hexdigest())
+                end = make_chain_suffix(self._sha256(before + body).hexdigest())
                 text = body + end
             else:
                 text = self._chain_line_to_files(text, size)
@@ -250,20 +254,20 @@ class AuditLog:
 
     def _chain_line_to_files(self, text: bytes, size: int) -> bytes:
         """Chain a line in a new file, or after a writer that was killed in the middle of its line."""
-        from cortex_policy.state.audit_chain import line_chained_to_file  # noqa: PLC0415 - once in a while
+        from cortex_policy.state.audit_chain import chain_line_to_file  # noqa: PLC0415 - once in a while
 
-        return line_chained_to_file(text, self.descriptor, size, self.file)
+        return chain_line_to_file(text, self.descriptor, size, self.file)
 
     def _undo_short_write_error(self, size: int) -> StateError:
         os.ftruncate(self.descriptor, size)
-        from cortex_policy.state.audit_errors import short_write_error  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.audit_errors import make_short_write_error  # noqa: PLC0415 - only a failure needs it
 
-        return short_write_error(self.file)
+        return make_short_write_error(self.file)
 
     def _lock_timeout_error(self) -> StateError:
-        from cortex_policy.state.audit_errors import lock_timeout_error  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.audit_errors import make_lock_timeout_error  # noqa: PLC0415 - only a failure needs it
 
-        return lock_timeout_error(self._lock_name if self._lock >= 0 else self.file, self.file)
+        return make_lock_timeout_error(self._lock_name if self._lock >= 0 else self.file, self.file)
 
 
 def open_audit_log(settings: "Settings") -> AuditLog | None:

@@ -3,7 +3,7 @@
 import errno
 import os
 
-from cortex_policy.state.audit_errors import audit_os_error, short_write_error
+from cortex_policy.state.audit_errors import make_audit_os_error, make_short_write_error
 from cortex_policy.state.audit_log import AuditLog
 
 TYPE_CHECKING = False
@@ -24,15 +24,15 @@ def check_audit_log_writable(settings: "Settings") -> None:
     else:
         _check_can_create(file)
     if _is_disk_full(os.path.dirname(file)):
-        raise short_write_error(file)
+        raise make_short_write_error(file)
 
 
 def _check_can_create(file: str) -> None:
     directory = os.path.dirname(file)
     if not os.path.isdir(directory):
-        raise audit_os_error(file, OSError(errno.ENOENT, ""))
+        raise make_audit_os_error(file, OSError(errno.ENOENT, ""))
     if not os.access(directory, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
-        raise audit_os_error(file, OSError(errno.EACCES, os.strerror(errno.EACCES)))
+        raise make_audit_os_error(file, OSError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 def _is_disk_full(directory: str) -> bool:

@@ -56,10 +56,10 @@ def emit_event(
             sink.record(to_cloudevent(event, detail, sha256_hex))
         except Exception as failure:
             if not is_ignored:
-                raise sink_error(sink, failure) from failure
+                raise make_sink_error(sink, failure) from failure
 
 
-def sink_error(sink: object, failure: Exception) -> StateError:
+def make_sink_error(sink: object, failure: Exception) -> StateError:
     """Return the error of a call whose event a sink did not take."""
     why = f"audit sink `{type(sink).__name__}`: {type(failure).__name__}: {failure}"
     return StateError(STATE_UNAVAILABLE, why, "fix the sink, or set `audit.on_error` to `ignore`")

@@ -3,7 +3,7 @@
 import os
 from shlex import quote
 
-from cortex_policy.core.text import os_error_text
+from cortex_policy.core.text import format_os_error
 from cortex_policy.state.audit_errors import AuditLogError
 
 
@@ -27,7 +27,7 @@ def rotate_log(file: str, keep: int) -> None:
     except OSError as error:
         directory = quote(os.path.dirname(file))
         hint = f"see why with `ls -la {directory}`, or set `audit.max_bytes` to 0"
-        raise AuditLogError(file, f"cannot be rotated: {os_error_text(error)}", hint) from None
+        raise AuditLogError(file, f"cannot be rotated: {format_os_error(error)}", hint) from None
 
 
 def _remove_excess_logs(file: str, number: int) -> None:

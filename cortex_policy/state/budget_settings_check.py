@@ -1,7 +1,7 @@
 """What must be set beside `budgets.url`, and how; without it no call is decided."""
 
 from cortex_policy.core.settings import SYSTEM, resolve_setting
-from cortex_policy.state.settings_errors import invalid_settings_error
+from cortex_policy.state.settings_errors import make_invalid_settings_error
 
 MAX_TIMEOUT_MS = 10_000
 
@@ -23,11 +23,11 @@ def raise_if_budget_settings_incomplete(settings: "Settings", layers: "list[Laye
         if value is None:
             message = f"`budgets.url` is set, and `budgets.{name}` is not: {why}"
             hint = f"set it with `cortex-policy config set budgets.{name} {example}{option}`"
-            raise invalid_settings_error(url.source, message, hint)
+            raise make_invalid_settings_error(url.source, message, hint)
     if not 0 < settings.budgets_timeout_ms <= MAX_TIMEOUT_MS:
         timeout = resolve_setting(layers, "budgets.timeout_ms").effective
         message = f"`budgets.timeout_ms` is `{timeout.value}`"
-        raise invalid_settings_error(timeout.source, message, f"it must be from 1 to {MAX_TIMEOUT_MS}")
+        raise make_invalid_settings_error(timeout.source, message, f"it must be from 1 to {MAX_TIMEOUT_MS}")
 
 
 def _share_or_none(settings: "Settings") -> float | None:

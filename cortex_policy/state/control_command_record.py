@@ -15,7 +15,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.settings import PROJECT, SYSTEM
-from cortex_policy.core.text import os_error_text
+from cortex_policy.core.text import format_os_error
 from cortex_policy.state import history_entry
 from cortex_policy.state.atomic_write import TEMPORARY_PREFIX, atomic_replace, sync_directory
 from cortex_policy.state.history import COMMANDS, DAY, NAME, create_history_directory
@@ -121,7 +121,7 @@ class CommandHistoryRecorder:
         except CortexPolicyError as error:
             self.problem = error.message
         except OSError as error:
-            self.problem = f"`{command_records_directory(self._record.place, self._root)}`: {os_error_text(error)}"
+            self.problem = f"`{command_records_directory(self._record.place, self._root)}`: {format_os_error(error)}"
 
 
 def encode_record(record: CommandRecord) -> bytes:

@@ -71,7 +71,7 @@ class EmergencyStopped(AccessDenied):
         """Say what is known of the stop, and how it is ended."""
         super().__init__(Decision(STOPPED, stop.sentence))
         self.root = root.path if root is not None else None
-        self.hint = stop.hint_if_not_resumable or f"an operator ends it with `{resume_command(root)}`"
+        self.hint = stop.hint_if_not_resumable or f"an operator ends it with `{format_resume_command(root)}`"
 
 
 def host_stop_denial(directory: str) -> EmergencyStopped:
@@ -117,7 +117,7 @@ def raise_if_stop_possible(root: Root) -> None:
         raise EmergencyStopped(stop, root)
 
 
-def resume_command(root: Root | None) -> str:
+def format_resume_command(root: Root | None) -> str:
     """Return the command that ends the stop of a root."""
     if root is None or not root.is_explicit:
         return "cortex-policy resume"
@@ -167,9 +167,9 @@ def _look_up_stop(file: str, directory: int | None = None, *, is_of_host: bool =
     except FileNotFoundError:
         return None
     except OSError as error:
-        from cortex_policy.core.text import os_error_text  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.core.text import format_os_error  # noqa: PLC0415 - only a failure needs it
 
-        why = os_error_text(error)
+        why = format_os_error(error)
         return EmergencyStop(file, is_of_host, fault=f"`{file}` cannot be examined: {why}")
     reason = _read_first_line(name, directory) if stat.S_ISREG(status.st_mode) else None
     return EmergencyStop(file, is_of_host, user_label(status.st_uid), status.st_mtime, reason)

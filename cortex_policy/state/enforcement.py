@@ -23,9 +23,9 @@ from cortex_policy.state import (
     STATE_DIR,
     default_state_directory,
     exists_or_unknown,
+    find_resource_shortage_error,
     may_hold_settings,
     policy_path,
-    resource_shortage_error,
     system_and_user_settings_directories,
 )
 from cortex_policy.state.grants import check_grant_id, find_root, read_grant
@@ -263,14 +263,14 @@ class AuditedCall:
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         """Record the answer; raise StateError if this process is out of descriptors or memory."""
-        lack = resource_shortage_error(error)
+        lack = find_resource_shortage_error(error)
         if isinstance(error, CortexPolicyError) and not isinstance(error, UsageError):
             origin = self.grant.origin if self.grant is not None else None
             add_grant_id(error, self.grant_id, origin.root if origin is not None else None)
         try:
             self._finish(lack or error)
         except OSError as another:
-            raise resource_shortage_error(another) or another from None
+            raise find_resource_shortage_error(another) or another from None
         finally:
             self._close_log()
         if lack is not None:

@@ -41,15 +41,15 @@ def find_root(named: str | None = None) -> Root:
     try:
         here = os.getcwd()
     except OSError as error:
-        from cortex_policy.core.text import os_error_text  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.core.text import format_os_error  # noqa: PLC0415 - only a failure needs it
 
-        detail = f"the working directory cannot be read: {os_error_text(error)}"
+        detail = f"the working directory cannot be read: {format_os_error(error)}"
         raise GrantError(ROOT_NOT_FOUND, detail, "name one with `--root DIR`") from None
     roots = possible_roots_at_or_above(here)
     if len(roots) != 1:
-        from cortex_policy.state.grants_errors import root_error  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.grants_errors import make_root_error  # noqa: PLC0415 - only a failure needs it
 
-        raise root_error(here, roots)
+        raise make_root_error(here, roots)
     return Root(roots[0], trusts_owner=False)
 
 
@@ -136,14 +136,14 @@ class TrustCheck:
     def raise_if_unsafe(self) -> None:
         """Raise GrantError (grant_unsafe) if anything was noted, with the one command that fixes it."""
         if self.problems:
-            raise self.unsafe_error()
+            raise self.make_unsafe_error()
 
-    def unsafe_error(self, path: str = "", kind: str = "", error: OSError | None = None) -> GrantError:
+    def make_unsafe_error(self, path: str = "", kind: str = "", error: OSError | None = None) -> GrantError:
         """Return the error for all that was noted and, at a path, for what is no `kind` or has an error of its own."""
-        from cortex_policy.state.grants_errors import unsafe_grant_error  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.grants_errors import make_unsafe_grant_error  # noqa: PLC0415 - only a failure needs it
 
         stranger = self.root_owner if self.others == {self.root_owner} else None
-        return unsafe_grant_error(self.root.path, self.problems, stranger, path, kind, error)
+        return make_unsafe_grant_error(self.root.path, self.problems, stranger, path, kind, error)
 
 
 class PolicyDirectory:
@@ -197,7 +197,7 @@ class PolicyDirectory:
             error.filename = path
             raise
         except OSError as error:
-            raise self.trust.unsafe_error(path, "file" if flags == OPEN_FILE else "directory", error) from None
+            raise self.trust.make_unsafe_error(path, "file" if flags == OPEN_FILE else "directory", error) from None
 
     def read(self, name: str, max_bytes: int) -> bytes:
         """Read at most `max_bytes` bytes of a file."""
@@ -207,10 +207,10 @@ class PolicyDirectory:
             status = os.fstat(descriptor)
             self.trust.note_trust_problems(path, descriptor, status)
             if not stat.S_ISREG(status.st_mode) or (status.st_nlink > 1 and status.st_uid != 0):
-                raise self.trust.unsafe_error(path, "file")
+                raise self.trust.make_unsafe_error(path, "file")
             return read_all(descriptor, max_bytes)
         except OSError as error:
-            raise self.trust.unsafe_error(path, "file", error) from None
+            raise self.trust.make_unsafe_error(path, "file", error) from None
         finally:
             os.close(descriptor)
 
@@ -219,7 +219,7 @@ class PolicyDirectory:
         try:
             names = os.listdir(self.descriptor)
         except OSError as error:
-            raise self.trust.unsafe_error(self.path, "directory", error) from None
+            raise self.trust.make_unsafe_error(self.path, "directory", error) from None
         return sorted(filter(None, map(grant_id_of_file, names)))
 
 
@@ -240,13 +240,13 @@ def read_grant(root: Root, grant_id: str, check_policy: "Callable[[PolicyDirecto
         trust.raise_if_unsafe()
         grant = decode_grant(data, grant_id)
     except (FileNotFoundError, GrantError) as error:
-        raise unread_grant_error(error, trust, grant_id, data) from None
+        raise make_unread_grant_error(error, trust, grant_id, data) from None
     root_identity, _, policy_identity, tools_identity = directory.identities
     origin = Origin(root.path, file, sha256(data).hexdigest(), root_identity, policy_identity, tools_identity)
     return Grant(grant.id, grant.tool, grant.actions, grant.rate, grant.args, grant.data_class, grant.fs_scope, origin)
 
 
-def unread_grant_error(
+def make_unread_grant_error(
     error: GrantError | FileNotFoundError, trust: TrustCheck, grant_id: str, data: bytes | None = None
 ) -> GrantError:
     """Return the error for a grant that was not read, with what is known of it by now."""
@@ -256,11 +256,11 @@ def unread_grant_error(
     if isinstance(error, GrantError):
         failure = error
     elif trust.problems:
-        failure = trust.unsafe_error()
+        failure = trust.make_unsafe_error()
     elif error.filename == file:
-        failure = grants_errors.unknown_grant_error(trust.root, grant_id, list_grant_ids(trust.root))
+        failure = grants_errors.make_unknown_grant_error(trust.root, grant_id, list_grant_ids(trust.root))
     else:
-        failure = grants_errors.missing_directory_error(error.filename)
+        failure = grants_errors.make_missing_directory_error(error.filename)
     return grants_errors.add_root_and_file(failure, trust.root, file, data)
 
 

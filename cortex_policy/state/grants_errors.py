@@ -14,10 +14,10 @@ from cortex_policy.core.model import (
     ROOT_NOT_FOUND,
     GrantError,
 )
-from cortex_policy.core.text import did_you_mean, os_error_text
+from cortex_policy.core.text import did_you_mean, format_os_error
 from cortex_policy.state import OPEN_FILES_HINT, Root, policy_path, sha256
 from cortex_policy.state.possible_writers import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS
-from cortex_policy.state.users import replace_by_copy_command, user_label
+from cortex_policy.state.users import format_replace_by_copy_command, user_label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def root_option(root: Root) -> str:
     return f" --root {quoted(root.path)}" if root.is_explicit else ""
 
 
-def hand_edit_hint(where: str, grant_id: str = "") -> str:
+def make_hand_edit_hint(where: str, grant_id: str = "") -> str:
     """Return what to do about grants, or one, that differ from their stamp; `where` is the option for the root."""
     one = f" {grant_id}" if grant_id else ""
     return (
@@ -50,7 +50,7 @@ def hand_edit_hint(where: str, grant_id: str = "") -> str:
     )
 
 
-def root_error(here: str, roots: list[str]) -> GrantError:
+def make_root_error(here: str, roots: list[str]) -> GrantError:
     """Return the error for no root above the working directory, or more than one."""
     if roots:
         pins = " or ".join(f"`--root {quoted(root)}`" for root in roots[:MAX_SHOWN_ROOTS])
@@ -86,7 +86,7 @@ def _roots_below(here: str, depth: int = 3) -> list[str]:
     return roots
 
 
-def unsafe_grant_error(
+def make_unsafe_grant_error(
     root: str, problems: "list[TrustProblem]", stranger: int | None, path: str, kind: str, error: OSError | None
 ) -> GrantError:
     """Return the error (grant_unsafe) for all problems, with one command that fixes those that a command can fix.
@@ -96,14 +96,14 @@ def unsafe_grant_error(
     """
     faults, commands, advice = list(dict.fromkeys(problem.sentence for problem in problems)), [], []
     if error is not None and error.errno == errno.EACCES and (hint := _hint_to_read(path)):
-        return GrantError(GRANT_UNSAFE, f"`{path}`: {os_error_text(error)}", hint)
+        return GrantError(GRANT_UNSAFE, f"`{path}`: {format_os_error(error)}", hint)
     if error is not None and error.errno not in (*_LINKS, *_WRONG_KINDS):
-        faults.append(f"`{path}`: {os_error_text(error)}")
+        faults.append(f"`{path}`: {format_os_error(error)}")
         advice += [OPEN_FILES_HINT] if error.errno in _DESCRIPTORS else []
     elif path:
         fault, is_fixed_by_copy = _describe_wrong_kind(path, kind)
         faults.append(f"`{path}` {fault}")
-        if is_fixed_by_copy and (command := replace_by_copy_command(path)):
+        if is_fixed_by_copy and (command := format_replace_by_copy_command(path)):
             commands.append(command)
         else:
             advice.append(_MOUNTED if _is_mounted_by_kubernetes(path) else f"put a real {kind} at `{path}`")
@@ -118,7 +118,7 @@ def unsafe_grant_error(
     return GrantError(GRANT_UNSAFE, "; ".join(faults), "; ".join(advice))
 
 
-def foreign_history_error(root: str, owner: int) -> GrantError:
+def make_other_user_history_error(root: str, owner: int) -> GrantError:
     """Return the error for a history in a root of another user that was found, not named."""
     user = user_label(owner)
     return GrantError(
@@ -181,12 +181,12 @@ def add_root_and_file(error: GrantError, root: Root, file: str, data: bytes | No
     return error
 
 
-def missing_directory_error(path: str) -> GrantError:
+def make_missing_directory_error(path: str) -> GrantError:
     """Return the error for a directory that is missing."""
     return GrantError(GRANT_NOT_FOUND, f"`{path}` does not exist", "make what is missing with `cortex-policy init`")
 
 
-def unknown_grant_error(root: Root, grant_id: str, known: list[str]) -> GrantError:
+def make_unknown_grant_error(root: Root, grant_id: str, known: list[str]) -> GrantError:
     """Return the error for a grant that does not exist, with the ids of those that do."""
     suggestion = did_you_mean(closest_word(grant_id, known, len(known)))
     hint = f"{suggestion} " if suggestion else ""

@@ -13,7 +13,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.model import GRANT_UNSAFE, CortexPolicyError, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import os_error_text
+from cortex_policy.core.text import format_os_error
 from cortex_policy.state import Root, exists_or_unknown, history_entry
 from cortex_policy.state.atomic_write import atomic_replace, sync_directory
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
@@ -78,7 +78,7 @@ class HistoryWriter:
                 )
         except OSError as error:
             file = os.path.join(policy.path, NAME, error.filename or "")
-            detail = f"`{file}`: {os_error_text(error)}"
+            detail = f"`{file}`: {format_os_error(error)}"
             raise NotDoneError(
                 detail, "nothing is written without a way back; make room for it, then try again"
             ) from None
@@ -219,7 +219,7 @@ def numbered_entry_names(directory: PolicyDirectory) -> list[tuple[int, str]]:
     try:
         names = os.listdir(directory.descriptor)
     except OSError as error:
-        raise GrantError(GRANT_UNSAFE, f"`{directory.path}`: {os_error_text(error)}") from None
+        raise GrantError(GRANT_UNSAFE, f"`{directory.path}`: {format_os_error(error)}") from None
     return sorted((int(match[1]), name) for name in names if (match := _NAME.fullmatch(name)))
 
 

@@ -6,12 +6,12 @@ from contextlib import suppress
 from cortex_policy.core.model import GrantError
 from cortex_policy.state import Root
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.grants_errors import foreign_history_error
+from cortex_policy.state.grants_errors import make_other_user_history_error
 from cortex_policy.state.history import NAME, numbered_entry_names
 from cortex_policy.state.possible_writers import OWNER
 
 
-def unsafe_history_error(root: Root) -> GrantError | None:
+def find_unsafe_history_error(root: Root) -> GrantError | None:
     """Return the error for a history that others can write to, None if nobody else can."""
     trust = TrustCheck(root)
     top = f"{root.policy_path}/{NAME}"
@@ -26,8 +26,8 @@ def unsafe_history_error(root: Root) -> GrantError | None:
         return None
     is_only_owner = all(problem.kind == OWNER for problem in trust.problems)
     if trust.others == {trust.root_owner} and is_only_owner:
-        return foreign_history_error(root.path, trust.root_owner)
-    return trust.unsafe_error()
+        return make_other_user_history_error(root.path, trust.root_owner)
+    return trust.make_unsafe_error()
 
 
 def is_history_owned_by_caller(root: Root) -> bool:

@@ -8,7 +8,7 @@ import errno
 import os
 import stat
 
-from cortex_policy.core.text import os_error_text
+from cortex_policy.core.text import format_os_error
 from cortex_policy.state.possible_writers import WRITERS, explain_trust_problems, is_private_group
 
 TYPE_CHECKING = False
@@ -85,5 +85,5 @@ def set_attributes(descriptor: int, attributes: "Mapping[str, bytes]") -> None:
             os.setxattr(descriptor, name, value)
         except OSError as error:
             if name != _LABEL:
-                why = os_error_text(error)
+                why = format_os_error(error)
                 raise OSError(error.errno, f"its attribute `{name}` cannot be kept: {why}") from None

@@ -9,9 +9,9 @@ from cortex_policy.state import (
     OPEN_DIRECTORY,
     boot_id,
     fcntl,
+    make_state_error,
     sha256,
     state_directory,
-    state_error,
     unlock_and_close,
 )
 from cortex_policy.state import ledger_ring as rings
@@ -58,15 +58,15 @@ def open_or_make_state_directory(name: str, parent: int | None, shown: str) -> i
         make_state_directory(name, parent, shown)
         descriptor = os.open(name, OPEN_DIRECTORY, dir_fd=parent)
     except OSError as error:
-        from cortex_policy.state.ledger_directory import wrong_kind_error  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.ledger_directory import make_wrong_kind_error  # noqa: PLC0415 - only a failure needs it
 
-        raise wrong_kind_error(error, shown, parent) from None
+        raise make_wrong_kind_error(error, shown, parent) from None
     status = os.fstat(descriptor)
     if status.st_uid != os.geteuid() or status.st_mode & 0o077:
-        from cortex_policy.state.ledger_directory import unsafe_directory_error  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.ledger_directory import make_unsafe_directory_error  # noqa: PLC0415 - only a failure needs it
 
         os.close(descriptor)
-        raise unsafe_directory_error(shown, status)
+        raise make_unsafe_directory_error(shown, status)
     return descriptor
 
 
@@ -102,7 +102,7 @@ class Ledger:
 
             tool, action, limit, cost = require_budget_call(tool, action, limit, cost)
         if fcntl is None:
-            raise state_error("this platform has no file locks")
+            raise make_state_error("this platform has no file locks")
         if min(limit, MAX_LIMIT) < cost:
             return Budget(limit, 0, limit, None, 0)
         try:
@@ -114,9 +114,9 @@ class Ledger:
             finally:
                 os.close(directory)
         except OSError as error:
-            from cortex_policy.state.ledger_directory import unusable_state_error  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.ledger_directory import make_unusable_state_error  # noqa: PLC0415 - only a failure needs it
 
-            raise unusable_state_error(error, self.state_dir) from None
+            raise make_unusable_state_error(error, self.state_dir) from None
 
 
 class _LedgerCall:
@@ -161,7 +161,7 @@ class _LedgerCall:
 
             # INVARIANT: the file is still locked, so that nobody maps it before it is replaced
             replace_damaged_budget(self._directory, self._key, locked, self._counted, rings.now_ticks())
-            raise state_error("it was damaged, and is closed for one minute", "try again in a minute") from None
+            raise make_state_error("it was damaged, and is closed for one minute", "try again in a minute") from None
         finally:
             if locked != descriptor:
                 unlock_and_close(locked)

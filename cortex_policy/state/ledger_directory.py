@@ -7,8 +7,8 @@ import sys
 from shlex import quote
 
 from cortex_policy.core.model import StateError
-from cortex_policy.core.text import os_error_text
-from cortex_policy.state import BOOT_PREFIX, OPEN_FILES_HINT, state_error
+from cortex_policy.core.text import format_os_error
+from cortex_policy.state import BOOT_PREFIX, OPEN_FILES_HINT, make_state_error
 
 _LOCAL = frozenset((
     "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs", "overlay", "zfs", "f2fs", "bcachefs", "jfs", "devtmpfs",
@@ -20,17 +20,17 @@ _ESCAPES = ((b"\\040", b" "), (b"\\011", b"\t"), (b"\\012", b"\n"), (b"\\134", b
 _ELSEWHERE = "name a local directory of your own with CORTEX_POLICY_STATE_DIR"
 
 
-def unusable_state_error(error: OSError, shown: str) -> StateError:
+def make_unusable_state_error(error: OSError, shown: str) -> StateError:
     """Return the error for state that cannot be opened, made or written, with a hint for this place."""
     if error.errno in (errno.EMFILE, errno.ENFILE):
-        return state_error(os_error_text(error), OPEN_FILES_HINT)
+        return make_state_error(format_os_error(error), OPEN_FILES_HINT)
     named = error.filename if isinstance(error.filename, str) else ""
     if named.startswith(("/proc/sys/", "/proc/self/")):  # the id of this boot, and the mounts
-        return state_error(f"`{named}`: {os_error_text(error)}", "mount /proc here")
-    return state_error(f"`{shown}`: {os_error_text(error)}", _ELSEWHERE)
+        return make_state_error(f"`{named}`: {format_os_error(error)}", "mount /proc here")
+    return make_state_error(f"`{shown}`: {format_os_error(error)}", _ELSEWHERE)
 
 
-def wrong_kind_error(error: OSError, shown: str = "", parent: int | None = None) -> Exception:
+def make_wrong_kind_error(error: OSError, shown: str = "", parent: int | None = None) -> Exception:
     """Return the error for a wrong kind of object: a directory of state if `shown`, else one of its files."""
     if shown and error.errno in (*_WRONG_KINDS, errno.EACCES):
         try:
@@ -42,20 +42,20 @@ def wrong_kind_error(error: OSError, shown: str = "", parent: int | None = None)
     if error.errno not in _WRONG_KINDS:
         return error
     if shown:
-        return state_error(
+        return make_state_error(
             f"`{shown}` is a link, or not a directory", f"look at it, then remove it with `rm -r {quote(shown)}`"
         )
-    return state_error(
+    return make_state_error(
         "a state file has another owner, more than one link or the wrong type",
         "drop it with `cortex-policy rate purge`",
     )
 
 
-def unsafe_directory_error(shown: str, status: os.stat_result) -> StateError:
+def make_unsafe_directory_error(shown: str, status: os.stat_result) -> StateError:
     """Return the error for a directory of state that is not ours alone."""
     if status.st_uid != os.geteuid():
         return _foreign_owner_error(shown, status.st_uid)
-    return state_error(f"`{shown}` is open to others", f"fix it with `chmod 700 {quote(shown)}`")
+    return make_state_error(f"`{shown}` is open to others", f"fix it with `chmod 700 {quote(shown)}`")
 
 
 def _foreign_owner_error(shown: str, owner: int) -> StateError:
@@ -63,7 +63,7 @@ def _foreign_owner_error(shown: str, owner: int) -> StateError:
     from cortex_policy.state.users import user_label  # noqa: PLC0415 - it loads `pwd`
 
     hint = f"root looks at it, then removes it with `rm -r {quote(shown)}`; or {_ELSEWHERE}"
-    return state_error(f"`{shown}` belongs to {user_label(owner)}", hint)
+    return make_state_error(f"`{shown}` belongs to {user_label(owner)}", hint)
 
 
 def make_state_directory(name: str, parent: int | None, shown: str) -> None:
@@ -83,7 +83,7 @@ def require_local_file_system(descriptor: int, shown: str) -> None:
         return
     kind = _file_system_of(os.readlink(f"/proc/self/fd/{descriptor}"))
     if kind not in _LOCAL:
-        raise state_error(f"`{shown}` is on `{kind}`, which is not known to be local", "name a local directory")
+        raise make_state_error(f"`{shown}` is on `{kind}`, which is not known to be local", "name a local directory")
 
 
 def is_on_local_file_system(path: str) -> bool:

@@ -3,9 +3,9 @@
 import errno
 import os
 
-from cortex_policy.state import OPEN_DIRECTORY, boot_id, fcntl, state_directory, state_error
+from cortex_policy.state import OPEN_DIRECTORY, boot_id, fcntl, make_state_error, state_directory
 from cortex_policy.state.ledger import open_or_make_state_directory
-from cortex_policy.state.ledger_directory import require_local_file_system, unusable_state_error
+from cortex_policy.state.ledger_directory import make_unusable_state_error, require_local_file_system
 
 
 def check_budgets_usable(state_dir: str | None) -> None:
@@ -14,7 +14,7 @@ def check_budgets_usable(state_dir: str | None) -> None:
     A fault that only a write shows, such as a full disk, is not found.
     """
     if fcntl is None:
-        raise state_error("this platform has no file locks")
+        raise make_state_error("this platform has no file locks")
     base = state_directory(state_dir)
     try:
         boot_id()
@@ -27,7 +27,7 @@ def check_budgets_usable(state_dir: str | None) -> None:
         finally:
             os.close(directory)
     except OSError as error:
-        raise unusable_state_error(error, base) from None
+        raise make_unusable_state_error(error, base) from None
 
 
 def _open_existing(base: str) -> int:

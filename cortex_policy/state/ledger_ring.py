@@ -8,8 +8,8 @@ from cortex_policy.state import (
     CLOCK,
     is_still_at_its_name,
     lock_file,
+    make_state_error,
     sha256,
-    state_error,
     time_namespace,
     unlock_and_close,
 )
@@ -206,7 +206,9 @@ def _check_layout(word: int) -> None:
     if tag != MAGIC_TAG or value >> 16 != MAGIC:
         raise DamagedFileError
     if value & 0xFFFF != LAYOUT:
-        raise state_error("it was made by another version of this program", "drop it with `cortex-policy rate purge`")
+        raise make_state_error(
+            "it was made by another version of this program", "drop it with `cortex-policy rate purge`"
+        )
 
 
 def open_and_lock_budget_file(directory: int, name: str) -> int | None:
@@ -217,9 +219,9 @@ def open_and_lock_budget_file(directory: int, name: str) -> int | None:
         except FileNotFoundError:
             return None
         except OSError as error:
-            from cortex_policy.state.ledger_directory import wrong_kind_error  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.ledger_directory import make_wrong_kind_error  # noqa: PLC0415 - only a failure needs it
 
-            raise wrong_kind_error(error) from None
+            raise make_wrong_kind_error(error) from None
         try:
             lock_file(descriptor)
             if is_still_at_its_name(descriptor):
@@ -228,4 +230,4 @@ def open_and_lock_budget_file(directory: int, name: str) -> int | None:
             unlock_and_close(descriptor)
             raise
         unlock_and_close(descriptor)
-    raise state_error("its file is replaced again and again")
+    raise make_state_error("its file is replaced again and again")

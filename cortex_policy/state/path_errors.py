@@ -4,16 +4,16 @@ import os
 import sys
 from errno import EMFILE, ENAMETOOLONG, ENFILE, ENOMEM
 
-from cortex_policy.core.text import os_error_text
-from cortex_policy.state import OPEN_FILES_HINT, state_error
+from cortex_policy.core.text import format_os_error
+from cortex_policy.state import OPEN_FILES_HINT, make_state_error
 
 
-def path_failure_text(error: OSError) -> str:
+def format_path_failure(error: OSError) -> str:
     """Return why a path cannot be followed; raise StateError if this process has run out of something."""
-    why = os_error_text(error)
+    why = format_os_error(error)
     if error.errno in (EMFILE, ENFILE, ENOMEM):
         hint = OPEN_FILES_HINT if error.errno != ENOMEM else ""
-        raise state_error(f"a path cannot be resolved: {why}", hint) from None
+        raise make_state_error(f"a path cannot be resolved: {why}", hint) from None
     return why
 
 
@@ -22,7 +22,7 @@ def is_name_too_long(error: OSError) -> bool:
     return error.errno == ENAMETOOLONG
 
 
-def proc_link_problem_text(link: str, device: int) -> str:
+def find_proc_link_problem(link: str, device: int) -> str:
     """Return the fault of a link in a proc file system, or of one that cannot be identified; '' for other links.
 
     The kernel follows some links in /proc itself, whatever their text says.

@@ -195,11 +195,11 @@ class PathWalk:
             status = os.stat(part, dir_fd=self._here, follow_symlinks=False)
         except OSError as error:
             if not isinstance(error, FileNotFoundError):
-                from cortex_policy.state.path_errors import is_name_too_long, path_failure_text  # noqa: PLC0415 - few ways fail
+                from cortex_policy.state.path_errors import format_path_failure, is_name_too_long  # noqa: PLC0415 - few ways fail
 
                 if not is_name_too_long(error):
-                    raise UnresolvablePathError(path_failure_text(error)) from None
-                self.error = self.error or path_failure_text(error)
+                    raise UnresolvablePathError(format_path_failure(error)) from None
+                self.error = self.error or format_path_failure(error)
             self._below.append(part)
             return
         self._components += 1
@@ -223,16 +223,16 @@ class PathWalk:
             message = "too many links"
             raise UnresolvablePathError(message)
         if device != self._device:
-            from cortex_policy.state.path_errors import proc_link_problem_text  # noqa: PLC0415 - few links are elsewhere
+            from cortex_policy.state.path_errors import find_proc_link_problem  # noqa: PLC0415 - few links are elsewhere
 
-            if problem := proc_link_problem_text(link, device):
+            if problem := find_proc_link_problem(link, device):
                 raise UnresolvablePathError(problem)
         try:
             target = os.readlink(link, dir_fd=self._here)
         except OSError as error:
-            from cortex_policy.state.path_errors import path_failure_text  # noqa: PLC0415 - few ways fail
+            from cortex_policy.state.path_errors import format_path_failure  # noqa: PLC0415 - few ways fail
 
-            raise UnresolvablePathError(path_failure_text(error)) from None
+            raise UnresolvablePathError(format_path_failure(error)) from None
         if target.startswith("/"):
             self._enter_directory("/")
             del self._trail[1:]
@@ -262,9 +262,9 @@ def _open_component(name: str, directory: int | None) -> int:
     try:
         return os.open(name, OPEN_COMPONENT, dir_fd=directory)
     except OSError as error:
-        from cortex_policy.state.path_errors import path_failure_text  # noqa: PLC0415 - few ways fail
+        from cortex_policy.state.path_errors import format_path_failure  # noqa: PLC0415 - few ways fail
 
-        raise UnresolvablePathError(path_failure_text(error)) from None
+        raise UnresolvablePathError(format_path_failure(error)) from None
 
 
 def _inside_root(collapsed: str, origin: "Origin") -> str | None:

@@ -122,9 +122,9 @@ def shared_variables_layer(variable: str) -> Layer:
         return Layer(ENVIRONMENT, {}, {})
     value = parse_shared_value(variable, text)
     if not BY_NAME[name].accepts(value):
-        from cortex_policy.state.settings_errors import wrong_variable_error  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.settings_errors import make_wrong_variable_error  # noqa: PLC0415 - only a failure needs it
 
-        raise wrong_variable_error(variable, text, BY_NAME[name])
+        raise make_wrong_variable_error(variable, text, BY_NAME[name])
     return Layer(ENVIRONMENT, {name: value}, {name: variable})
 
 
@@ -162,9 +162,9 @@ def read_settings_bytes(place: str, root: str | None = None) -> bytes | None:
         with open_settings_directory(place, root) as descriptor:
             return read_settings_bytes_in_directory(place, f"{directory}/{NAME}", descriptor)
     except OSError as error:
-        from cortex_policy.state.settings_errors import unreadable_settings_error  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.settings_errors import make_unreadable_settings_error  # noqa: PLC0415 - only a failure needs it
 
-        raise unreadable_settings_error(f"{directory}/{NAME}", error) from None
+        raise make_unreadable_settings_error(f"{directory}/{NAME}", error) from None
 
 
 class open_settings_directory:  # noqa: N801 - used as a function; `contextlib` costs 4 ms
@@ -219,9 +219,9 @@ def read_settings_bytes_in_directory(place: str, file: str, directory: int) -> b
         finally:
             os.close(descriptor)
         sleep(STABLE_NS / 1e9)
-    from cortex_policy.state.settings_errors import invalid_settings_error  # noqa: PLC0415 - only a failure needs it
+    from cortex_policy.state.settings_errors import make_invalid_settings_error  # noqa: PLC0415 - only a failure needs it
 
-    raise invalid_settings_error(file, "it is being written all the time", "try again")
+    raise make_invalid_settings_error(file, "it is being written all the time", "try again")
 
 
 def _is_stable(before: os.stat_result, after: os.stat_result, looked: int) -> bool:
@@ -241,31 +241,31 @@ def _check_only_owner_writes(
     if place == SYSTEM and status.st_mode & stat.S_IWGRP:  # users in group 0 could write it
         doubts = [*doubts, ("writers", f"is writable by group {status.st_gid}")]
     if doubts or not is_known:
-        from cortex_policy.state.settings_errors import unsafe_settings_error  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.settings_errors import make_unsafe_settings_error  # noqa: PLC0415 - only a failure needs it
 
-        raise unsafe_settings_error(path, status, doubts)
+        raise make_unsafe_settings_error(path, status, doubts)
 
 
 def decode_layer(place: str, file: str, data: bytes, *, asks_all: bool = True) -> Layer:
     """Return what the bytes of a settings file say; raise GrantError (settings_invalid)."""
     if len(data) > MAX_BYTES:
-        from cortex_policy.state.settings_errors import invalid_settings_error  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.settings_errors import make_invalid_settings_error  # noqa: PLC0415 - only a failure needs it
 
-        raise invalid_settings_error(file, f"it is larger than {MAX_BYTES} bytes", f"shorten `{file}`")
+        raise make_invalid_settings_error(file, f"it is larger than {MAX_BYTES} bytes", f"shorten `{file}`")
     try:
         values = flatten_settings_document(decode_toml(data))
     except MalformedError as error:
-        from cortex_policy.state.settings_errors import invalid_settings_error  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.settings_errors import make_invalid_settings_error  # noqa: PLC0415 - only a failure needs it
 
-        raise invalid_settings_error(file, str(error), f"fix `{file}`") from None
+        raise make_invalid_settings_error(file, str(error), f"fix `{file}`") from None
     locked = values.pop(LOCKED, []) if place == SYSTEM else []
     if place == PROJECT and not asks_all:
         values = {name: value for name, value in values.items() if not name.startswith(_VALIDATION)}
     for name, value in values.items():
         if not is_valid_setting(place, name, value):
-            from cortex_policy.state.settings_errors import wrong_key_error  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.settings_errors import make_wrong_key_error  # noqa: PLC0415 - only a failure needs it
 
-            raise wrong_key_error(place, file, name, value)
+            raise make_wrong_key_error(place, file, name, value)
     return Layer(place, values, dict.fromkeys(values, file), _decode_locks(file, locked, values))
 
 
@@ -274,9 +274,9 @@ def _decode_locks(file: str, locked: object, values: "Mapping[str, object]") -> 
         return tuple(locked)
     names = ", ".join(f'"{name}"' for name in values)
     hint = f"name what it sets, as in `{LOCKED} = [{names}]`"
-    from cortex_policy.state.settings_errors import invalid_settings_error  # noqa: PLC0415 - only a failure needs it
+    from cortex_policy.state.settings_errors import make_invalid_settings_error  # noqa: PLC0415 - only a failure needs it
 
-    raise invalid_settings_error(file, f"`{LOCKED}` is a list of settings that this file sets", hint)
+    raise make_invalid_settings_error(file, f"`{LOCKED}` is a list of settings that this file sets", hint)
 
 
 def variables_layer(environment: "Mapping[str, str | None]") -> Layer:
@@ -291,8 +291,8 @@ def variables_layer(environment: "Mapping[str, str | None]") -> Layer:
         value = parse_setting_or_text(setting, text) if setting is not None else None
         # a state directory that is none is the ledger's to refuse
         if setting is None or not (setting.accepts(value) or setting.name == "state_dir"):
-            from cortex_policy.state.settings_errors import wrong_variable_error  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.settings_errors import make_wrong_variable_error  # noqa: PLC0415 - only a failure needs it
 
-            raise wrong_variable_error(variable, text, setting)
+            raise make_wrong_variable_error(variable, text, setting)
         values[setting.name], sources[setting.name] = value, variable
     return Layer(ENVIRONMENT, values, sources)

@@ -9,9 +9,9 @@ from cortex_policy.core.budget_server import hide_passwords
 from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.model import SETTINGS_INVALID, GrantError
 from cortex_policy.core.settings import BY_NAME, LOCKED, NUMBER, SWITCH, SYSTEM, Setting, settings_by_variable
-from cortex_policy.core.text import did_you_mean, os_error_text
+from cortex_policy.core.text import did_you_mean, format_os_error
 from cortex_policy.state.possible_writers import NAMESPACE_HINT, OWNER, UNKNOWN
-from cortex_policy.state.users import replace_by_copy_command, user_label
+from cortex_policy.state.users import format_replace_by_copy_command, user_label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,61 +22,67 @@ MAX_SHOWN = 60  # characters of a value
 _LINKS = (errno.ELOOP, errno.EMLINK, errno.ENOTDIR)
 
 
-def invalid_settings_error(source: str, why: str, hint: str = "") -> GrantError:
+def make_invalid_settings_error(source: str, why: str, hint: str = "") -> GrantError:
     """Return the error (settings_invalid) for a file or a variable."""
     return GrantError(SETTINGS_INVALID, f"`{source}`: {why}", hint)
 
 
-def unsafe_settings_error(path: str, status: os.stat_result, doubts: "list[tuple[str, str]]") -> GrantError:
+def make_unsafe_settings_error(path: str, status: os.stat_result, doubts: "list[tuple[str, str]]") -> GrantError:
     """Return the error for a file or directory that another user could have written."""
     for kind, sentence in doubts:
         owner = 0 if path.startswith("/etc/") else os.geteuid()
         fixes = {OWNER: f"fix it with `chown {owner} {quote(path)}`", UNKNOWN: NAMESPACE_HINT}
-        return invalid_settings_error(
+        return make_invalid_settings_error(
             path, f"it {sentence}", fixes.get(kind, f"fix it with `chmod go-w {quote(path)}`")
         )
     if stat.S_ISREG(status.st_mode):
-        command = replace_by_copy_command(path)
+        command = format_replace_by_copy_command(path)
         fix = f"fix it with `{command}`" if command else f"put a file of its own at `{path}`"
-        return invalid_settings_error(path, "it has more than one link", fix)
-    return invalid_settings_error(
+        return make_invalid_settings_error(path, "it has more than one link", fix)
+    return make_invalid_settings_error(
         path, "it is not a regular file", f"put a real file at `{path}`, or remove what is there"
     )
 
 
-def unreadable_settings_error(file: str, error: OSError) -> GrantError:
+def make_unreadable_settings_error(file: str, error: OSError) -> GrantError:
     """Return the error for a file that cannot be opened or read."""
     if error.errno in _LINKS:
-        return invalid_settings_error(file, "it is a link, or is behind one", f"put a real file at `{file}`")
+        return make_invalid_settings_error(file, "it is a link, or is behind one", f"put a real file at `{file}`")
     hint = f"make it readable, or remove `{file}`"
     if error.errno == errno.EACCES and not file.startswith("/etc/"):  # HOME is another user's, as `sudo -E` leaves it
         hint = f"set HOME or XDG_CONFIG_HOME to a directory of {user_label(os.geteuid())}, or {hint}"
-    return invalid_settings_error(file, os_error_text(error), hint)
+    return make_invalid_settings_error(file, format_os_error(error), hint)
 
 
-def wrong_key_error(place: str, file: str, name: str, value: object) -> GrantError:
+def make_wrong_key_error(place: str, file: str, name: str, value: object) -> GrantError:
     """Return the error for an unknown key, a key of another place, or a wrong value."""
     setting = BY_NAME.get(name)
     if setting is None:
         is_misplaced_lock = name == LOCKED
         if is_misplaced_lock:
-            return invalid_settings_error(file, f"`{LOCKED}` is for the system's file only", f"remove it from `{file}`")
-        return invalid_settings_error(file, f"unknown setting `{name}`", known_name_hint(name, _names_at(place)))
+            return make_invalid_settings_error(
+                file, f"`{LOCKED}` is for the system's file only", f"remove it from `{file}`"
+            )
+        return make_invalid_settings_error(
+            file, f"unknown setting `{name}`", make_known_name_hint(name, _names_at(place))
+        )
     if place not in setting.places:
         where = ", ".join(setting.places)
-        return invalid_settings_error(file, f"`{name}` cannot be set by the {place}", f"it can be set by: {where}")
+        return make_invalid_settings_error(file, f"`{name}` cannot be set by the {place}", f"it can be set by: {where}")
     # `"true"` is not `true`
     is_quoted = isinstance(value, str) and setting.kind in (SWITCH, NUMBER)
     shown = f"the text {quote_value(value)}" if is_quoted else quote_value(value)
-    return invalid_settings_error(file, f"`{name}` is {shown}", f"it must be {setting.expected}")
+    return make_invalid_settings_error(file, f"`{name}` is {shown}", f"it must be {setting.expected}")
 
 
-def wrong_variable_error(variable: str, text: str, setting: Setting | None) -> GrantError:
+def make_wrong_variable_error(variable: str, text: str, setting: Setting | None) -> GrantError:
     """Return the error for a variable that is no setting, or has a wrong value."""
     if setting is None:
-        return invalid_settings_error(variable, "unknown setting", _variable_hint(variable))
+        return make_invalid_settings_error(variable, "unknown setting", _variable_hint(variable))
     what = f"it is {quote_value(text)}" if text else "it is empty"
-    return invalid_settings_error(variable, what, f"it must be {setting.expected}; unset it to use the other sources")
+    return make_invalid_settings_error(
+        variable, what, f"it must be {setting.expected}; unset it to use the other sources"
+    )
 
 
 def _variable_hint(variable: str) -> str:
@@ -86,7 +92,7 @@ def _variable_hint(variable: str) -> str:
     return did_you_mean(words.get(close, "")) or "unset it; `cortex-policy config list` shows all settings"
 
 
-def known_name_hint(word: str, known: "Iterable[str]") -> str:
+def make_known_name_hint(word: str, known: "Iterable[str]") -> str:
     """Return a hint at the closest name, or all names."""
     known = list(known)
     if inside := [name for name in known if name.startswith(f"{word}.")]:

@@ -30,7 +30,7 @@ def find_possible_writer(path: str) -> PossibleWriter:
     return PossibleWriter(user_label(owner), is_caller=False, directory=directory)
 
 
-def make_directory_command(directory: str) -> str:
+def format_mkdir_command(directory: str) -> str:
     """Return the command that makes a directory in which the caller may write, also where only root may make it."""
     if find_possible_writer(directory).is_caller:
         return f"mkdir -p {quote(directory)}"
@@ -51,7 +51,7 @@ def user_name_or_empty(number: int) -> str:
         return ""
 
 
-def replace_by_copy_command(path: str, options: str = "") -> str | None:
+def format_replace_by_copy_command(path: str, options: str = "") -> str | None:
     """Return the command that replaces a file by its copy, None if another user could choose what it writes."""
     try:
         is_ours = os.stat(os.path.dirname(path)).st_uid in (0, os.geteuid())

@@ -27,7 +27,7 @@ from cortex_policy.state.settings import (
     shared_variables_layer,
     variables_layer,
 )
-from cortex_policy.state.settings_errors import wrong_key_error
+from cortex_policy.state.settings_errors import make_wrong_key_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _valid_file_layer(place: str, root: str | None, errors: list[GrantError]) ->
         locked = values.pop(LOCKED, []) if place == SYSTEM else []
         wrong = {name: value for name, value in values.items() if not is_valid_setting(place, name, value)}
         # without a wrong key the file cannot be trusted or parsed, or what it locks is wrong
-        errors += [wrong_key_error(place, file, name, value) for name, value in wrong.items()] or [error]
+        errors += [make_wrong_key_error(place, file, name, value) for name, value in wrong.items()] or [error]
         valid = {name: value for name, value in values.items() if name not in wrong}
         names = tuple(name for name in valid if isinstance(locked, list) and name in locked)
         return Layer(place, valid, dict.fromkeys(valid, file), names)

@@ -8,7 +8,7 @@ from time import monotonic, sleep, time
 
 from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import duration_text, os_error_text
+from cortex_policy.core.text import format_duration, format_os_error
 from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import remove_temporaries
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
@@ -100,7 +100,7 @@ def hold_writer_lock(root: Root, lock_wait: LockWait = NO_WAIT, command: str = "
                 os.close(descriptor)
     except OSError as error:
         file = os.path.join(policy.path, error.filename or ".lock")
-        raise NotDoneError(f"`{file}`: {os_error_text(error)}") from None
+        raise NotDoneError(f"`{file}`: {format_os_error(error)}") from None
 
 
 def check_root_not_replaced(directory: PolicyDirectory) -> None:
@@ -199,7 +199,7 @@ def _read_holder(descriptor: int) -> LockHolderText:
         is_here, pid, seconds = holder["host"] == os.uname().nodename, int(holder["pid"]), time() - holder["since"]
         elsewhere = "" if is_here else f" on {holder['host']}"
         what = f"in `{holder['command']}`" if holder.get("command") else "writing grants"
-        sentence = f"{holder['user']} (pid {pid}{elsewhere}) has been {what} for {duration_text(seconds)}"
+        sentence = f"{holder['user']} (pid {pid}{elsewhere}) has been {what} for {format_duration(seconds)}"
     except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         return LockHolderText("another process is writing grants")
     is_old = is_here and pid > 1 and seconds >= LONG_SECONDS  # the kernel frees the lock of a process that has ended

@@ -5,9 +5,9 @@ from typing import Any
 
 from cortex_policy.check import _coerce_word
 from cortex_policy.core import shorten_message
-from cortex_policy.core.arguments import first_argument_violation_text
+from cortex_policy.core.arguments import format_first_argument_violation
 from cortex_policy.core.decode import decode_grant, is_grant_id
-from cortex_policy.core.denial_hint import denial_hint
+from cortex_policy.core.denial_hint import make_denial_hint
 from cortex_policy.core.ecma_regex import PatternError, PatternLimitError, Regex
 from cortex_policy.core.engine import decide, decide_rate, denial_before_rate
 from cortex_policy.core.model import (
@@ -64,12 +64,12 @@ def _answer_arguments(vector: Vector) -> Vector:
     args = document(vector, "args")
     words = vector.get("words")
     if words is None:
-        return {"violation": shorten_message(first_argument_violation_text(declarations, args))}
+        return {"violation": shorten_message(format_first_argument_violation(declarations, args))}
     try:
         typed = {name: _coerce_word(grant, name, expand_text(word)) for name, word in words.items()}
     except UsageError:
         return {"usage": True}
-    violation = first_argument_violation_text(declarations, {**args, **typed})
+    violation = format_first_argument_violation(declarations, {**args, **typed})
     return {"args": canonical(typed), "violation": shorten_message(violation)}
 
 
@@ -108,7 +108,7 @@ def _answer_decide(vector: Vector) -> Vector:
         message = {"message": error.message} if "message" in describe_error(error.detail, data) else {}
         return {"allowed": False, "reason": str(error.reason), "exit_code": error.exit_code, **message}
     decision = _decide(grant, vector)
-    hint = "" if decision else shorten_message(denial_hint(grant, vector["action"], decision, None))
+    hint = "" if decision else shorten_message(make_denial_hint(grant, vector["action"], decision, None))
     return {
         "allowed": decision.allowed,
         "reason": str(decision.reason),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from cortex_policy.core.engine import find_matching_scope, path_violation_text
+from cortex_policy.core.engine import find_matching_scope, find_path_violation
 from cortex_policy.core.model import Grant, Origin, Rate, ResolvedPath, Settings
 from cortex_policy.state import paths
 from scripts.vectors.texts import Vector, expand_text
@@ -26,7 +26,7 @@ def answer_paths(vector: Vector, depth: str = "") -> Vector:
     given, start = expand_text(located["given"]), located["cwd"]
     with patch.object(paths, "working_directory", lambda: None):  # for `"cwd": null`
         (path,) = paths.resolve_path_arguments(grant, origin, {"path": given}, protected, start)
-    denied = path_violation_text(scopes, path)
+    denied = find_path_violation(scopes, path)
     answer = {
         "path": members_of(path),
         "denied": denied,

@@ -5,7 +5,7 @@ from base64 import b64decode
 from typing import Any
 
 from cortex_policy.core.decode import decode_json
-from cortex_policy.core.json_text import canonical_json
+from cortex_policy.core.json_text import format_canonical_json
 
 Vector = dict[str, Any]
 _EXACT = 1 << 53
@@ -61,4 +61,4 @@ def is_portable(value: Any) -> bool:
 
 def canonical(value: Any) -> str:
     """Return the canonical JSON of a document."""
-    return canonical_json(value)
+    return format_canonical_json(value)

@@ -12,7 +12,7 @@ import pytest
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.manage import overview
 from cortex_policy.serve import decisions, guard, protocol, server
-from cortex_policy.serve.openapi import openapi_document
+from cortex_policy.serve.openapi import make_openapi_document
 from cortex_policy.serve.page import access
 from tests.support.checkout import page
 from tests.support.serve import Server, call, environment, make_root, running
@@ -40,7 +40,9 @@ def test_the_command_of_the_page_is_answered(asked: Server, tmp_path: Path) -> N
 
 def test_the_page_has_every_path() -> None:
     """With its method."""
-    described = {(method.upper(), path) for path, methods in openapi_document()["paths"].items() for method in methods}
+    described = {
+        (method.upper(), path) for path, methods in make_openapi_document()["paths"].items() for method in methods
+    }
     assert set(re.findall(r"^\| `(GET|POST) (\S+)` \|", PAGE, re.MULTILINE)) == described
 
 

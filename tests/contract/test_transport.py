@@ -19,7 +19,7 @@ from cortex_policy.core import Value, model
 from cortex_policy.core.model import ALLOWED, NOT_DONE, REASONS, STOPPED, USAGE, Grant, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.library.event_delivery.spool import SpoolError
-from cortex_policy.library.functions import denial_error
+from cortex_policy.library.functions import make_denial_error
 from cortex_policy.manage.diff.git_revisions import NoCommitsError
 from cortex_policy.state import Root
 from cortex_policy.state.approval_store import ApprovalStoreError
@@ -56,7 +56,7 @@ ERRORS: list[CortexPolicyError] = [
     cortex_policy.GrantError(model.GRANT_UNSAFE, "what", "chmod"),
     cortex_policy.StateError(model.STATE_UNAVAILABLE, "what"),
     AccessDenied(Decision(model.RATE_LIMITED, "none left", (), BUDGET)),
-    denial_error(NO, GRANT, "tree"),
+    make_denial_error(NO, GRANT, "tree"),
     EmergencyStopped(EmergencyStop("/etc/stop", is_of_host=True), Root("/r", trusts_owner=True)),
     model.BudgetServerError(model.STATE_UNAVAILABLE, "busy", "try again"),
     UsageError("what", "how"),

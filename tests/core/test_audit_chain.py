@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.audit_chain import (
     LENGTH,
-    chained_line,
-    digest_of_line,
+    begin_chain,
+    chain_line,
     find_last_digest,
-    first_chained_line,
     hashed_bytes,
     is_prefix_of_event,
+    parse_chain_digest,
     parse_follows_digest,
 )
 from cortex_policy.core.audit_event import FULL, Event, to_json_line
@@ -39,9 +39,9 @@ def text_of(args: dict[str, object], action: str = "tree") -> bytes:
 
 def test_a_line_is_chained_by_what_a_shell_can_hash() -> None:
     """The digits of the one before, what stands between, and the line up to the member; and it stays one JSON object."""
-    first = first_chained_line(text_of({}), None, digest)
-    before = digest_of_line(first[:-1])
-    second = chained_line(text_of({"n": 1}), before, b"{torn\n", digest)
+    first = begin_chain(text_of({}), None, digest)
+    before = parse_chain_digest(first[:-1])
+    second = chain_line(text_of({"n": 1}), before, b"{torn\n", digest)
     data = json.loads(second)["data"]
     body = second.split(b', "chain"')[0]
     assert data["chain"] == "sha256:" + digest(before.encode() + b"{torn\n" + body)
@@ -55,22 +55,22 @@ def test_a_line_is_chained_by_what_a_shell_can_hash() -> None:
 
 def test_a_line_that_begins_a_file_names_the_end_of_the_one_before() -> None:
     """It is hashed by itself, so that it can be verified where the other file is gone."""
-    text = first_chained_line(text_of({}), "ab" * 32, digest)[:-1]
+    text = begin_chain(text_of({}), "ab" * 32, digest)[:-1]
     assert json.loads(text)["data"]["follows"] == f"sha256:{'ab' * 32}"
     assert parse_follows_digest(hashed_bytes(text)) == "ab" * 32
-    assert digest_of_line(text) == digest(hashed_bytes(text))
+    assert parse_chain_digest(text) == digest(hashed_bytes(text))
 
 
 @given(st.dictionaries(st.text(), values), st.text())
 def test_no_argument_passes_for_a_digest(args: dict[str, object], action: str) -> None:
     """Wherever a line is torn, only one that is whole has a digest at its end."""
-    text = chained_line(text_of(args, action), "00" * 32, b"", digest)[:-1]
+    text = chain_line(text_of(args, action), "00" * 32, b"", digest)[:-1]
     assert text.count(b', "c') == 1
     for end in range(len(text)):
-        assert not digest_of_line(text[:end])
+        assert not parse_chain_digest(text[:end])
         assert is_prefix_of_event(text[:end])
         assert find_last_digest(text[:end]) == ("", 0)
-    assert digest_of_line(text) == json.loads(text)["data"]["chain"].removeprefix("sha256:")
+    assert parse_chain_digest(text) == json.loads(text)["data"]["chain"].removeprefix("sha256:")
 
 
 def test_an_argument_named_chain_is_not_the_chain_member() -> None:
@@ -81,11 +81,11 @@ def test_an_argument_named_chain_is_not_the_chain_member() -> None:
 @given(st.dictionaries(st.text(), values), st.integers(0, 400))
 def test_the_last_digest_is_found_over_torn_lines(args: dict[str, object], cut: int) -> None:
     """With where its line ends, whatever came after."""
-    first = first_chained_line(text_of(args), None, digest)
-    torn = chained_line(text_of(HOSTILE), "11" * 32, b"", digest)[: cut - 1]
-    torn = torn[:-1] if digest_of_line(torn[:-1]) or digest_of_line(torn) else torn
-    torn = b"" if digest_of_line(torn) else torn
-    expected = digest_of_line(first[:-1]), len(first) - 1
+    first = begin_chain(text_of(args), None, digest)
+    torn = chain_line(text_of(HOSTILE), "11" * 32, b"", digest)[: cut - 1]
+    torn = torn[:-1] if parse_chain_digest(torn[:-1]) or parse_chain_digest(torn) else torn
+    torn = b"" if parse_chain_digest(torn) else torn
+    expected = parse_chain_digest(first[:-1]), len(first) - 1
     for data in (first, first[:-1], first + torn, first + torn + b"\n" + torn):
         assert find_last_digest(data) == expected
         assert find_last_digest(data[-LENGTH - 2 * len(torn) - 3 :])[0] == expected[0]
@@ -93,7 +93,7 @@ def test_the_last_digest_is_found_over_torn_lines(args: dict[str, object], cut: 
 
 def test_text_after_a_digest_differs_from_a_torn_line() -> None:
     """The end of a line that was changed is told from one that is missing."""
-    text = first_chained_line(text_of({}), None, digest)[:-1]
+    text = begin_chain(text_of({}), None, digest)[:-1]
     assert not is_prefix_of_event(text[:-1] + b"x")
     assert not is_prefix_of_event(text + b" ")
     assert not is_prefix_of_event(text[:-10] + b"X")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.denial_hint import denial_hint
+from cortex_policy.core.denial_hint import make_denial_hint
 from cortex_policy.core.engine import decide, denial_before_rate
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
@@ -105,7 +105,9 @@ def test_a_limit_of_any_size_can_be_named() -> None:
     never = decide(grant, Request("tree", {}, cost=10**5_001))
     assert never.message.endswith("a cost above a number that is too long to print never fits into a minute")
     assert "too long to print" in never.explain()
-    assert denial_hint(grant, "tree", never, None) == "ask for a cost of at most a number that is too long to print"
+    assert (
+        make_denial_hint(grant, "tree", never, None) == "ask for a cost of at most a number that is too long to print"
+    )
 
 
 @pytest.mark.parametrize("cost", [0, -5])

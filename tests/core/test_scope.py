@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from cortex_policy.core.closest_match import closest_scope
 from cortex_policy.core.engine import (
     find_matching_scope,
+    find_path_syntax_problem,
+    find_path_violation,
     normalize_scope,
-    path_syntax_problem_text,
-    path_violation_text,
 )
 from cortex_policy.core.model import ResolvedPath
 from cortex_policy.core.scopes import suggest_scope_prefix
@@ -20,13 +20,13 @@ from cortex_policy.core.scopes import suggest_scope_prefix
 )
 def test_some_spellings_of_paths_are_denied(text: str) -> None:
     """What another program may read differently is no path of a scoped grant."""
-    assert path_syntax_problem_text(text)
+    assert find_path_syntax_problem(text)
 
 
 @pytest.mark.parametrize("text", ["a", "a:b", "c:x", "a~", "./a", "/a b/c", "ä", "1ab:x"])
 def test_ordinary_spellings_of_paths_pass(text: str) -> None:
     """One letter before a colon, a blank inside, a tilde elsewhere: fine."""
-    assert not path_syntax_problem_text(text)
+    assert not find_path_syntax_problem(text)
 
 
 @pytest.mark.parametrize(
@@ -51,10 +51,10 @@ def test_a_scope_covers_itself_and_what_lies_below() -> None:
 
 def test_both_spellings_must_be_in_scope() -> None:
     """A link out of scope is denied, and so is a link into it from outside."""
-    assert not path_violation_text(("docs",), ResolvedPath("path", "docs/x", "docs/x", "docs/x", "/r/docs/x"))
-    assert path_violation_text(("docs",), ResolvedPath("path", "docs/x", "docs/x", "content/x", "/r/content/x"))
-    assert path_violation_text(("docs",), ResolvedPath("path", "link/x", "link/x", "docs/x", "/r/docs/x"))
-    assert not path_violation_text(
+    assert not find_path_violation(("docs",), ResolvedPath("path", "docs/x", "docs/x", "docs/x", "/r/docs/x"))
+    assert find_path_violation(("docs",), ResolvedPath("path", "docs/x", "docs/x", "content/x", "/r/content/x"))
+    assert find_path_violation(("docs",), ResolvedPath("path", "link/x", "link/x", "docs/x", "/r/docs/x"))
+    assert not find_path_violation(
         ("docs", "content"), ResolvedPath("path", "docs/x", "docs/x", "content/x", "/r/content/x")
     )
 
@@ -62,8 +62,8 @@ def test_both_spellings_must_be_in_scope() -> None:
 def test_a_guarded_place_is_denied_whatever_the_scope() -> None:
     """No grant lets its tool change what governs it."""
     guarded = ResolvedPath("path", "docs/x", "docs/x", "docs/x", "/r/docs/x", protected_reason="governs")
-    assert path_violation_text((), guarded)
-    assert path_violation_text(("docs",), guarded)
+    assert find_path_violation((), guarded)
+    assert find_path_violation(("docs",), guarded)
 
 
 @pytest.mark.parametrize(

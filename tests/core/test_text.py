@@ -17,9 +17,9 @@ from cortex_policy.core.text import (
     escape_output,
     escape_unprintable,
     escape_xml_output,
+    format_message_line,
+    format_os_error,
     join_words_that_fit,
-    message_line,
-    os_error_text,
 )
 
 PARTS = st.text(st.sampled_from("#[]:vsoVSO \t\n\r\x1b\x7f\x85\u2028\u202e\ufeff\udcffaé日")) | st.text()
@@ -101,7 +101,7 @@ def test_a_list_says_how_much_is_missing() -> None:
 @pytest.mark.parametrize("letter", ["x", "\x01", "\U000e0001", "\udcff", "[", "日"])
 def test_a_message_is_bounded_as_it_is_printed(letter: str) -> None:
     """An escaped character is up to ten times as long."""
-    shown = message_line(f"##{letter * 9000}")
+    shown = format_message_line(f"##{letter * 9000}")
     assert len(shown.encode()) < MAX_MESSAGE_BYTES + 100
     assert escape_unprintable(shown) == shown
 
@@ -115,7 +115,7 @@ def test_a_message_is_bounded_as_it_is_printed(letter: str) -> None:
 )  # fmt: skip
 def test_errors_of_the_system_are_printed_in_lower_case(error: Exception, shown: str) -> None:
     """An error without a number says what it holds."""
-    assert os_error_text(error) == shown
+    assert format_os_error(error) == shown
 
 
 def test_without_a_close_name_there_is_no_suggestion() -> None:

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.closest_match import closest_scope, closest_word
-from cortex_policy.core.denial_hint import denial_hint
+from cortex_policy.core.denial_hint import make_denial_hint
 from cortex_policy.core.engine import decide, find_matching_scope, normalize_scope
 from cortex_policy.core.model import Grant, Rate, Request, ResolvedPath
-from cortex_policy.core.unicode_equivalence import equivalent_word, normal_form_difference_text, scope_covering_in_nfc
+from cortex_policy.core.unicode_equivalence import equivalent_word, format_normal_form_difference, scope_covering_in_nfc
 
 NFC, NFD = "docs/caf\u00e9", "docs/cafe\u0301"
 
@@ -29,7 +29,7 @@ def test_a_link_to_what_reads_like_a_scope_is_explained_by_where_it_leads() -> N
     grant = Grant("g", "t", ("tree",), Rate(1), {}, fs_scope=("link", NFC))
     there = ResolvedPath("path", "link/x", "link/x", f"{NFD}/x", f"/r/{NFD}/x")
     decision = decide(grant, Request("tree", {"path": "link/x"}, (there,)))
-    assert "NFD instead of NFC" in denial_hint(grant, "tree", decision, None)
+    assert "NFD instead of NFC" in make_denial_hint(grant, "tree", decision, None)
 
 
 def test_a_path_in_scope_has_no_equivalent_scope() -> None:
@@ -52,8 +52,8 @@ def test_an_action_that_reads_like_one_that_is_allowed_is_found() -> None:
 
 def test_the_forms_are_named() -> None:
     """The words themselves look the same."""
-    assert normal_form_difference_text("the scope", NFD, NFC).endswith("normal form: NFD instead of NFC")
-    assert normal_form_difference_text("the scope", NFD + "\u00e9", NFC).endswith(
+    assert format_normal_form_difference("the scope", NFD, NFC).endswith("normal form: NFD instead of NFC")
+    assert format_normal_form_difference("the scope", NFD + "\u00e9", NFC).endswith(
         "normal form: neither NFC nor NFD instead of NFC"
     )
 

@@ -23,7 +23,7 @@ from cortex_policy import AccessDenied, HttpSink, PolicyStore, StateError, enfor
 from cortex_policy.core.model import UsageError
 from cortex_policy.library.event_delivery import outcomes, receiver, sender_thread
 from cortex_policy.library.event_delivery.spool import MIN_BYTES, SpoolError
-from tests.support.event_receiver import Receiver, event_line, free_port
+from tests.support.event_receiver import Receiver, format_event_line, free_port
 from tests.support.processes import wait_until
 
 TOP = Path(__file__).parents[2]
@@ -50,7 +50,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def event(event_id: object) -> dict[str, object]:
     """Return an event as a sink gets it."""
-    return dict(json.loads(event_line(str(event_id))))
+    return dict(json.loads(format_event_line(str(event_id))))
 
 
 @pytest.mark.parametrize("mode", ["structured", "binary", "batch"])

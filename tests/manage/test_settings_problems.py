@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.manage.settings_problems import CODE, settings_error, settings_warnings
+from cortex_policy.manage.settings_problems import CODE, find_settings_error, settings_warnings
 from cortex_policy.manage.validation.suppressions import RuleSelection, Suppressions
 from cortex_policy.manage.validation.validate import find_targets, validate
 from cortex_policy.schema.problems import Problem, Report
@@ -106,7 +106,7 @@ def test_a_draft_outside_of_any_root_is_judged_by_itself(config: Path, tmp_path:
 def test_wrong_settings_of_validate_deny_no_check(config: Path) -> None:
     """So that whoever looks at grants does not warn of it."""
     Path(".cortex/policy/config.toml").write_text("[validate]\nignroe = []\n")
-    assert settings_error(str(Path.cwd())) is None
+    assert find_settings_error(str(Path.cwd())) is None
     assert [one.line for one in told()] == [2]
     config.write_text("bogus = 1\n")
     warning = f"settings invalid: `{config}`: unknown setting `bogus`; every check answers 27; the settings are "

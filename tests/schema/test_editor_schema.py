@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from cortex_policy.core.arguments import declaration_problem_text
+from cortex_policy.core.arguments import find_declaration_problem
 from cortex_policy.manage.editor_schema import editor_schema_bytes
 from cortex_policy.schema.catalog import ERROR, rule_of
 from cortex_policy.schema.document import json_schema
@@ -55,7 +55,7 @@ DECLARATIONS = st.recursive(
 @given(DECLARATIONS)
 def test_the_editor_schema_refuses_declarations_that_cannot_be_enforced(declaration: object) -> None:
     """Exactly these, but it compiles no pattern."""
-    problem = declaration_problem_text(declaration, 0)
+    problem = find_declaration_problem(declaration, 0)
     assert SCHEMA.is_valid({**GRANT, "args": {"x": declaration}}) == (
         not problem or "which cannot be enforced: " in problem
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.serve.decisions import MAX_EVALUATIONS
-from cortex_policy.serve.openapi import openapi_document
+from cortex_policy.serve.openapi import make_openapi_document
 from tests.support.serve import environment, make_root, running
 
 SCHEMATHESIS = Path(sys.executable).parent / "st"
@@ -23,7 +23,7 @@ def test_the_document_names_every_path_and_its_bound(tmp_path: Path) -> None:
                 reply = server.get(path) if method == "GET" else server.post(path, {})
                 assert (reply.status == 405) == (method.lower() not in methods)
                 assert str(reply.status) in {"405", *methods.get(method.lower(), {}).get("responses", {})}
-    assert document == openapi_document()
+    assert document == make_openapi_document()
     bounds = document["components"]["schemas"]["EvaluationsRequest"]["anyOf"][1]["properties"]["evaluations"]
     assert bounds["maxItems"] == MAX_EVALUATIONS
 

@@ -17,7 +17,7 @@ from cortex_policy.core.model import Approval, CortexPolicyError, GrantError, St
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore
 from cortex_policy.manage.approvals import answer_request, list_recent_requests
-from cortex_policy.state import approval_check, approval_store, state_error
+from cortex_policy.state import approval_check, approval_store, make_state_error
 from cortex_policy.state.approval_store import ApprovalStoreError
 from cortex_policy.state.enforcement import decide_and_consume, effective_settings
 from cortex_policy.state.memory_budgets import MemoryBudgets
@@ -162,7 +162,7 @@ def test_an_approval_is_kept_where_a_race_for_the_rate_is_lost(fails_at: str, ho
             if name != fails_at:
                 return asked(*words)
             if how == "fails":
-                raise state_error("its disk")
+                raise make_state_error("its disk")
             while MemoryBudgets.take(self, *words).consumed:
                 continue
             return asked(*words)

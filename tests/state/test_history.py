@@ -223,9 +223,9 @@ def test_a_linked_history_is_never_written_through(stamped_root: Root, tmp_path:
 def test_a_history_that_others_can_write_has_an_unsafe_error(stamped_root: Root) -> None:
     """What they put there would come back as a grant."""
     write(stamped_root)
-    assert history_trust.unsafe_history_error(stamped_root) is None
+    assert history_trust.find_unsafe_history_error(stamped_root) is None
     past(stamped_root).chmod(0o777)
-    doubt = history_trust.unsafe_history_error(stamped_root)
+    doubt = history_trust.find_unsafe_history_error(stamped_root)
     assert doubt is not None
     assert "history` is writable by everyone" in doubt.detail
     assert "chmod go-w" in doubt.hint

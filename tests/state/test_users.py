@@ -7,19 +7,19 @@ import pytest
 from cortex_policy.core.model import Settings
 from cortex_policy.state.audit_errors import AuditLogError
 from cortex_policy.state.audit_preflight import check_audit_log_writable
-from cortex_policy.state.users import make_directory_command
+from cortex_policy.state.users import format_mkdir_command
 from tests.support.users import CALLER, by_caller
 
 
 def test_a_user_who_may_make_the_directory_gets_the_plain_command(tmp_path: Path) -> None:
     """With the directories above it."""
-    assert make_directory_command(f"{tmp_path}/a b/c") == f"mkdir -p '{tmp_path}/a b/c'"
+    assert format_mkdir_command(f"{tmp_path}/a b/c") == f"mkdir -p '{tmp_path}/a b/c'"
 
 
 def test_root_makes_a_directory_for_a_user_who_may_not() -> None:
     """It is that user's; one that `mkdir` made as root would be the next trouble."""
     with by_caller():
-        assert make_directory_command("/nonexist/a b") == f"sudo install -d -o {CALLER} '/nonexist/a b'"
+        assert format_mkdir_command("/nonexist/a b") == f"sudo install -d -o {CALLER} '/nonexist/a b'"
 
 
 def test_a_log_in_a_directory_of_another_user_is_denied_in_words() -> None:

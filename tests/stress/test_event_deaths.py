@@ -17,7 +17,7 @@ from cortex_policy.library.event_delivery.spool_reader import SpoolReader
 from cortex_policy.state.audit_log import AuditLog
 from tests.support.checkout import CHECKOUT
 from tests.support.command import PROGRAM
-from tests.support.event_receiver import Receiver, event_line, free_port, remembered_ids
+from tests.support.event_receiver import Receiver, format_event_line, free_port, remembered_ids
 
 # records events of its own name, and prints each number once it is written
 RECORDER = """
@@ -72,14 +72,14 @@ def test_a_death_at_any_system_call_loses_no_event(tmp_path: Path) -> None:
     directory, numbers = tmp_path / "spool", count()
     spool, expected = EventSpool(str(directory), MIN_BYTES), list[str]()
     name = ""
-    death = DeathByDeath(lambda: write_and_send(directory, event_line(name) + b"\n"))
+    death = DeathByDeath(lambda: write_and_send(directory, format_event_line(name) + b"\n"))
     while not death.is_over:
         number = next(numbers)
         expected += [f"before-{number}", f"after-{number}"]
         name = f"dying-{number}"
-        spool.append(event_line(f"before-{number}") + b"\n")
+        spool.append(format_event_line(f"before-{number}") + b"\n")
         death.die()
-        spool.append(event_line(f"after-{number}") + b"\n")
+        spool.append(format_event_line(f"after-{number}") + b"\n")
         deliver(directory)
     got = arrived_ids(tmp_path)
     assert [one for one in got if not one.startswith("dying")] == expected
@@ -144,7 +144,7 @@ def test_a_storm_of_kills_loses_no_event_of_a_log(tmp_path: Path) -> None:
     chance, numbers = random.Random(seed), count()
     log = tmp_path / "audit.jsonl"
     writer = AuditLog(Settings(audit_file=str(log), audit_max_bytes=20_000, audit_keep=1000))
-    writer.append(event_line(str(next(numbers))) + b"\n")
+    writer.append(format_event_line(str(next(numbers))) + b"\n")
     with Receiver() as receiver:
         for _ in range(15):
             did = ",".join(chance.choices(["204", "204", "204", "half", "close", "500"], k=400))
@@ -154,7 +154,7 @@ def test_a_storm_of_kills_loses_no_event_of_a_log(tmp_path: Path) -> None:
             with subprocess.Popen(words, stderr=subprocess.DEVNULL) as follower:
                 end = time.monotonic() + chance.uniform(0.4, 2.0)
                 while time.monotonic() < end:
-                    writer.append(event_line(str(next(numbers))) + b"\n")
+                    writer.append(format_event_line(str(next(numbers))) + b"\n")
                     time.sleep(0.001)
                 follower.send_signal(signal.SIGKILL)
         for _ in range(1000):

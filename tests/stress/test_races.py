@@ -23,8 +23,8 @@ from cortex_policy.state import (
     ledger,
     ledger_directory,
     ledger_maintenance,
+    make_state_error,
     mapped_file,
-    state_error,
 )
 from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.file_budgets import FileBudgets
@@ -251,7 +251,7 @@ def test_a_sweep_never_blocks(state: Path) -> None:
 
 def test_a_hit_that_was_taken_is_reported_as_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even where its file cannot be kept open for the next one."""
-    for error in (state_error("another process holds it"), OSError(24, "full"), ValueError("cut short")):
+    for error in (make_state_error("another process holds it"), OSError(24, "full"), ValueError("cut short")):
 
         def broken(*_: object, error: Exception = error) -> int:
             raise error

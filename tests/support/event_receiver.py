@@ -172,11 +172,11 @@ def write_events(path: Path, *numbers: int) -> list[str]:
     """Append events with these ids to a file, and return the ids."""
     ids = [str(number) for number in numbers]
     with path.open("ab") as file:
-        file.writelines(event_line(one) + b"\n" for one in ids)
+        file.writelines(format_event_line(one) + b"\n" for one in ids)
     return ids
 
 
-def event_line(event_id: str, **members: object) -> bytes:
+def format_event_line(event_id: str, **members: object) -> bytes:
     """Return an event as a line of a log."""
     event = {
         "specversion": "1.0", "id": event_id, "source": "cortex.policy/git-map", "type": "com.cortex.git-map.tree",

@@ -40,13 +40,13 @@ def approvals(
     $ cortex-policy approvals --all
     """
     from cortex_policy.cli.output import live  # noqa: PLC0415 - no other command needs these
-    from cortex_policy.cli.output.approvals import request_columns, request_row, request_text, request_to_json  # noqa: PLC0415
+    from cortex_policy.cli.output.approvals import format_request, request_columns, request_row, request_to_json  # noqa: PLC0415
     from cortex_policy.cli.output.printing import print_table_or_tsv  # noqa: PLC0415
     from cortex_policy.manage.approvals import get_request, list_recent_requests  # noqa: PLC0415
 
     if request_id is not None:
         details = get_request(request_id, root)
-        typer.echo(to_escaped_json(request_to_json(details)) if json else request_text(details), nl=json)
+        typer.echo(to_escaped_json(request_to_json(details)) if json else format_request(details), nl=json)
         return
     root = None if every else _find_root_to_list(root)
     if not watch:

@@ -8,7 +8,7 @@ from cortex_policy.cli.options import JsonOption, RootOption, YesOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.prompts import ask_yes_no
 from cortex_policy.cli.quiet_option import add_quiet_option
-from cortex_policy.core.text import message_line
+from cortex_policy.core.text import format_message_line
 from cortex_policy.state.roots import raise_if_ambiguous
 
 RequestArgument = Annotated[
@@ -33,14 +33,14 @@ def approve(
     $ cortex-policy approve 1f0c9a7e
     $ cortex-policy approve 1f0c9a7e --yes --json
     """
-    from cortex_policy.cli.output.approvals import request_text  # noqa: PLC0415 - no other command needs these
+    from cortex_policy.cli.output.approvals import format_request  # noqa: PLC0415 - no other command needs these
     from cortex_policy.manage.approvals import get_request, raise_if_request_closed  # noqa: PLC0415
 
     raise_if_ambiguous(root)
     details = get_request(request_id, root)
     raise_if_request_closed(details)
     if not yes:
-        typer.echo(request_text(details), nl=False, err=True)
+        typer.echo(format_request(details), nl=False, err=True)
     ask_yes_no(f"approve {request_id}?", yes=yes)
     _answer_and_print(request_id, root, approved=True, json=json)
 
@@ -78,4 +78,4 @@ def _answer_and_print(request_id: str, root: str | None, *, approved: bool, reas
         return
     call = f"{details.grant} {details.action}" if details.grant else details.action
     sentence = f"{details.status} {details.id}: {call}"
-    typer.echo(message_line(sentence if result.is_changed else f"nothing to do: {sentence}"))
+    typer.echo(format_message_line(sentence if result.is_changed else f"nothing to do: {sentence}"))

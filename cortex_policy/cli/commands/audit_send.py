@@ -9,7 +9,7 @@ import typer
 from cortex_policy.cli.options import JsonOption, QuietOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.core.model import NOT_DONE
-from cortex_policy.core.text import count_with_noun, message_line
+from cortex_policy.core.text import count_with_noun, format_message_line
 
 if TYPE_CHECKING:
     from cortex_policy.manage.audit.send import LogSender, SendResult
@@ -109,4 +109,4 @@ def _result_to_json(result: "SendResult") -> dict[str, object]:
 
 
 def _print_report(sentence: str) -> None:
-    typer.echo(message_line(sentence), err=True)
+    typer.echo(format_message_line(sentence), err=True)

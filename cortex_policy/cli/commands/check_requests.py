@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cortex_policy.batch.answerer import Answerer
-from cortex_policy.batch.authzen import answer_request_document, error_answer
+from cortex_policy.batch.authzen import answer_request_document, make_error_answer
 from cortex_policy.batch.stream import LineAnswerLoop
 from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
-from cortex_policy.core.json_text import json_text
+from cortex_policy.core.json_text import format_json
 from cortex_policy.core.model import NOT_DONE, UsageError
-from cortex_policy.core.text import escape_json_output, message_line, os_error_text
+from cortex_policy.core.text import escape_json_output, format_message_line, format_os_error
 from cortex_policy.state import read_all
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def answer_batch(file: str, answerer: Answerer) -> int:
         except OSError as error:
             if error.errno != errno.EPIPE:  # else nobody wants the rest
                 # not as an error of the command, which would say that nothing was changed: calls were counted
-                why = f"the lines of `{file}` cannot be answered: {os_error_text(error)}"
-                sys.stderr.write(f"cortex-policy: {message_line(why)}\n")
+                why = f"the lines of `{file}` cannot be answered: {format_os_error(error)}"
+                sys.stderr.write(f"cortex-policy: {format_message_line(why)}\n")
             # what was not answered was not allowed
             return loop.first_code or NOT_DONE.exit_code
     return loop.exit_code
@@ -45,12 +45,12 @@ def answer_authzen_request(file: str, answerer: Answerer) -> int:
             document = decode_json(read_all(source, MAX_BYTES + 1))
             answer, code = answer_request_document(document, answerer.answer_members)
         except MalformedError as error:
-            answer, code = error_answer(UsageError(f"the request is not JSON: {error}"))
+            answer, code = make_error_answer(UsageError(f"the request is not JSON: {error}"))
         except UsageError as error:
-            answer, code = error_answer(error)
+            answer, code = make_error_answer(error)
         except OSError as error:
             raise _unreadable_file_error(file, error) from None
-    sys.stdout.write(escape_json_output(json_text(answer)) + "\n")
+    sys.stdout.write(escape_json_output(format_json(answer)) + "\n")
     return code
 
 
@@ -73,4 +73,4 @@ def _open_request_file(file: str) -> "Iterator[int]":
 
 
 def _unreadable_file_error(file: str, error: Exception) -> UsageError:
-    return UsageError(f"`{file}` cannot be read: {os_error_text(error)}")
+    return UsageError(f"`{file}` cannot be read: {format_os_error(error)}")

@@ -40,7 +40,7 @@ def list_settings(root: RootOption = None, *, output: TableOption = None, json: 
     $ cortex-policy config list --json
     """
     from cortex_policy.cli.output.problems.json_report import problem_to_json  # noqa: PLC0415 - as everywhere in this module
-    from cortex_policy.cli.output.problems.text import problem_texts  # noqa: PLC0415
+    from cortex_policy.cli.output.problems.text import format_problems  # noqa: PLC0415
     from cortex_policy.manage.settings.effective import resolve_settings_and_errors  # noqa: PLC0415
     from cortex_policy.manage.settings_problems import to_problem  # noqa: PLC0415
 
@@ -54,7 +54,7 @@ def list_settings(root: RootOption = None, *, output: TableOption = None, json: 
             "problems": [problem_to_json(one) for one in problems],
         })  # fmt: skip
     else:
-        for text in problem_texts(problems):
+        for text in format_problems(problems):
             typer.echo(text, err=True)
         print_table_or_tsv(COLUMNS, [_setting_row(one) for one in resolved], output)
     if errors:

@@ -15,7 +15,7 @@ from cortex_policy.cli.shared_options import with_options_of
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
-from cortex_policy.core.text import escape_unprintable, message_line
+from cortex_policy.core.text import escape_unprintable, format_message_line
 
 if TYPE_CHECKING:
     from cortex_policy.core.settings import EffectiveSetting, SettingValue
@@ -75,7 +75,7 @@ def set_setting(
         print_json(_write_result_to_json(target, name, effective, is_changed=done.is_changed))
         return
     sentence = f"set `{name}` to `{value}` in `{target.file}`"
-    typer.echo(message_line(sentence if done else f"nothing to do: {sentence}"))
+    typer.echo(format_message_line(sentence if done else f"nothing to do: {sentence}"))
     _print_if_overridden(target, effective)
 
 
@@ -107,7 +107,7 @@ def unset(
         print_json(_write_result_to_json(target, name, _effective_setting(target, name), is_changed=done.is_changed))
         return
     sentence = f"`{name}` is not set in `{target.file}`"
-    typer.echo(message_line(sentence if done else f"nothing to do: {sentence}"))
+    typer.echo(format_message_line(sentence if done else f"nothing to do: {sentence}"))
 
 
 @with_options_of(_settings_file_of_options)
@@ -149,7 +149,7 @@ def edit(target: "SettingsFile", *, resume: ResumeOption = False, wait_seconds: 
     if outcome.status == "cancelled":
         raise NotDoneError("cancelled")
     if outcome.status == "saved":
-        typer.echo(message_line(f"saved `{target.file}`"))
+        typer.echo(format_message_line(f"saved `{target.file}`"))
 
 
 def _effective_setting(target: "SettingsFile", name: str) -> "EffectiveSetting | None":
@@ -159,8 +159,8 @@ def _effective_setting(target: "SettingsFile", name: str) -> "EffectiveSetting |
     try:
         return next(one for one in resolve_settings(target.root) if one.setting.name == name)
     except GrantError as error:  # this one was written all the same
-        typer.echo(message_line(f"warning: every check is denied: {error.detail}"), err=True)
-        typer.echo(message_line(f"hint: {error.hint}"), err=True)
+        typer.echo(format_message_line(f"warning: every check is denied: {error.detail}"), err=True)
+        typer.echo(format_message_line(f"hint: {error.hint}"), err=True)
         return None
 
 
@@ -179,7 +179,7 @@ def _print_if_overridden(target: "SettingsFile", effective: "EffectiveSetting | 
     """Print a note if another source overrides what was set."""
     if effective is not None and (winner := effective.effective).place != target.place:
         typer.echo(
-            message_line(f"note: {_source_text(winner)} says `{format_setting(winner.value)}`, and that counts"),
+            format_message_line(f"note: {_source_text(winner)} says `{format_setting(winner.value)}`, and that counts"),
             err=True,
         )
 

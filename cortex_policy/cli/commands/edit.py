@@ -9,7 +9,7 @@ from cortex_policy.cli.options import GrantArgument, ResumeOption, RootOption, W
 from cortex_policy.cli.prompts import is_interactive, lock_wait_with_notice
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import message_line
+from cortex_policy.core.text import format_message_line
 from cortex_policy.state.grants import check_grant_id
 from cortex_policy.state.policy_files import path_below_policy
 
@@ -44,7 +44,7 @@ def edit(
     policy_root = find_inner_root(root)
     check_grant_id(grant_id)
     if grant_id not in grant_ids.given_ids_or_all(policy_root, ()):
-        raise grant_ids.missing_grant_error(policy_root, grant_id)
+        raise grant_ids.make_missing_grant_error(policy_root, grant_id)
     hint = "use `cortex-policy set`, or edit the file by hand, then run `cortex-policy stamp write`"
     edit_on_terminal(policy_root, grant_id, wait_seconds, hint, resume=resume)
 
@@ -69,4 +69,4 @@ def edit_on_terminal(root: "Root", name: str, wait_seconds: float, hint: str, *,
         stamped = (
             "the next write finishes its stamp" if outcome.version is STAMP_REFUSED else f"version {outcome.version}"
         )
-        typer.echo(message_line(f"saved `{name}`, {stamped}"))
+        typer.echo(format_message_line(f"saved `{name}`, {stamped}"))

@@ -10,7 +10,7 @@ from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.cli.streams import write_bytes
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import count_with_noun, message_line
+from cortex_policy.core.text import count_with_noun, format_message_line
 
 
 class Format(StrEnum):
@@ -58,5 +58,7 @@ def export(
         print_json({"file": out, "grants": ids, "bytes": len(module), "sha256": digest})
     else:
         typer.echo(
-            message_line(f"wrote {out}: {count_with_noun(len(ids), 'grant')}, {len(module):,} bytes, sha256 {digest}")
+            format_message_line(
+                f"wrote {out}: {count_with_noun(len(ids), 'grant')}, {len(module):,} bytes, sha256 {digest}"
+            )
         )

@@ -9,7 +9,7 @@ from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.prompts import lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import message_line
+from cortex_policy.core.text import format_message_line
 from cortex_policy.state.grants_errors import root_option
 
 if TYPE_CHECKING:
@@ -59,7 +59,9 @@ def fmt(
         raise typer.Exit(code)
     if is_dry and any(result.differs for result in results):
         if not json:
-            typer.echo(message_line(f"hint: format with `cortex-policy fmt{root_option(policy_root)}`"), err=True)
+            typer.echo(
+                format_message_line(f"hint: format with `cortex-policy fmt{root_option(policy_root)}`"), err=True
+            )
         raise typer.Exit(1)
 
 
@@ -67,18 +69,18 @@ def _print_unsafe_file_warnings(root: "Root", grant_ids: tuple[str, ...]) -> Non
     from cortex_policy.manage.unsafe_files import find_grant_faults, summarize_faults  # noqa: PLC0415 - as above
 
     for warning in summarize_faults(find_grant_faults(root, grant_ids)):
-        typer.echo(message_line(f"warning: {warning}"), err=True)
+        typer.echo(format_message_line(f"warning: {warning}"), err=True)
 
 
 def _print_result(result: "FormatResult", *, with_diff: bool) -> None:
-    from cortex_policy.cli.output.write_result import print_grant_text, version_text  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.write_result import format_version, print_grant_text  # noqa: PLC0415 - as above
 
     if result.error is not None:
-        typer.echo(message_line(f"{result.id}: {result.error}"), err=True)
+        typer.echo(format_message_line(f"{result.id}: {result.error}"), err=True)
         if result.error.hint:
-            typer.echo(message_line(f"hint: {result.error.hint}"), err=True)
+            typer.echo(format_message_line(f"hint: {result.error.hint}"), err=True)
     elif result.write is not None and result.write.is_written:
-        typer.echo(f"formatted `{result.id}`, {version_text(result.write.version)}")
+        typer.echo(f"formatted `{result.id}`, {format_version(result.write.version)}")
     elif result.write is not None and result.differs:
         typer.echo(f"`{result.id}` would be formatted", err=with_diff)
         print_grant_text(result.write.diff if with_diff else "")

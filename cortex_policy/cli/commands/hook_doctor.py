@@ -9,7 +9,7 @@ from cortex_policy.cli.commands.hook_install import Agent
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.roots import inner_root_or_directory
-from cortex_policy.core.text import message_line
+from cortex_policy.core.text import format_message_line
 
 
 def doctor(
@@ -45,7 +45,7 @@ def doctor(
     reports, results = [], list[CheckResult]()
     for report in examine_hooks(agent, place, os.environ):
         if not json and report.file:
-            typer.echo(message_line(f"{report.agent}, {report.level}, `{report.file}`:"))
+            typer.echo(format_message_line(f"{report.agent}, {report.level}, `{report.file}`:"))
         checks = []
         for result in report.checks:
             checks.append(result)

@@ -12,7 +12,7 @@ from cortex_policy.cli.prompts import ask_yes_no, lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import message_line
+from cortex_policy.core.text import format_message_line
 from cortex_policy.state.grants_errors import root_option
 
 if TYPE_CHECKING:
@@ -83,25 +83,25 @@ def _print_files(setup: "FirstSetup") -> None:
     from cortex_policy.cli.output.diff import print_diff  # noqa: PLC0415 - as above
     from cortex_policy.cli.output.write_result import print_grant_text  # noqa: PLC0415 - as above
 
-    typer.echo(message_line(f"rules for {', '.join(setup.agents)}:"))
+    typer.echo(format_message_line(f"rules for {', '.join(setup.agents)}:"))
     for step in setup.steps:
         print_grant_text(step.diff)
     print_diff(setup.diff)
 
 
 def _print_result(setup: "FirstSetup", option: str) -> None:
-    from cortex_policy.cli.output.write_result import version_text  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.write_result import format_version  # noqa: PLC0415 - as above
 
     for step in setup.steps:
-        typer.echo(message_line(f"made `{step.change.name}`, {version_text(step.version)}"))
+        typer.echo(format_message_line(f"made `{step.change.name}`, {format_version(step.version)}"))
     if setup.error is not None:
-        typer.echo(message_line(f"cortex-policy: stopped before the end: {setup.error.detail}"), err=True)
+        typer.echo(format_message_line(f"cortex-policy: stopped before the end: {setup.error.detail}"), err=True)
         print_hints([f"to continue, run `cortex-policy hook init{option}` again"])
         return
-    typer.echo(message_line(f"undo all of it with `cortex-policy undo --to {setup.version}{option}`"))
+    typer.echo(format_message_line(f"undo all of it with `cortex-policy undo --to {setup.version}{option}`"))
     typer.echo("next, install the hook:")
     for agent in setup.agents:
-        typer.echo(message_line(f"  cortex-policy hook install {agent}{option}"))
+        typer.echo(format_message_line(f"  cortex-policy hook install {agent}{option}"))
 
 
 def _setup_to_json(setup: "FirstSetup") -> dict[str, object]:

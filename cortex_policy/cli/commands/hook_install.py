@@ -14,7 +14,7 @@ from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.cli.shared_options import with_options_of
 from cortex_policy.core import Value
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import message_line
+from cortex_policy.core.text import format_message_line
 
 if TYPE_CHECKING:
     from cortex_policy.manage.hooks.install_checks import Step
@@ -154,7 +154,7 @@ def _print_result(
         return
     done, nothing = sentences
     if not change.is_needed:
-        typer.echo(message_line(f"nothing to do: {nothing} `{change.target.file}`"))
+        typer.echo(format_message_line(f"nothing to do: {nothing} `{change.target.file}`"))
     elif not options.dry_run:
-        typer.echo(message_line(f"{done} `{change.target.file}`"))
+        typer.echo(format_message_line(f"{done} `{change.target.file}`"))
     print_steps(steps)

@@ -7,7 +7,7 @@ import typer
 from cortex_policy.cli.options import JsonOption, RootOption, TableOption
 from cortex_policy.cli.output.printing import print_json, print_table_or_tsv
 from cortex_policy.cli.roots import inner_root_or_directory
-from cortex_policy.core.text import message_line
+from cortex_policy.core.text import format_message_line
 
 COLUMNS = ("AGENT", "LEVEL", "LINE", "ROOT", "FILE")
 
@@ -32,6 +32,6 @@ def status(root: RootOption = None, *, output: TableOption = None, json: JsonOpt
         print_table_or_tsv(COLUMNS, [row for one in statuses for row in status_rows(one)], output)
         for one in statuses:
             for kind, sentence in [("problem", each) for each in one.problems] + [("note", each) for each in one.notes]:
-                typer.echo(message_line(f"{kind}: {sentence}"))
+                typer.echo(format_message_line(f"{kind}: {sentence}"))
     if any(one.problems for one in statuses):
         raise typer.Exit(1)

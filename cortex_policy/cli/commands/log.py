@@ -8,7 +8,7 @@ from cortex_policy.cli.options import JsonOption, NumberOption, RootOption, Tabl
 from cortex_policy.cli.output.printing import print_json, print_table_or_tsv, print_warning
 from cortex_policy.cli.output.timeline import step_to_row, timeline_to_json
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import message_line
+from cortex_policy.core.text import format_message_line
 from cortex_policy.manage.history.timeline import read_timeline
 
 COLUMNS = ("VERSION", "WHEN", "WHO", "WHAT", "MEANING")
@@ -47,9 +47,9 @@ def log(
         return
     print_table_or_tsv(COLUMNS, [step_to_row(step, timeline.texts) for step in steps], output)
     for corrupt in timeline.corrupt_entries:
-        typer.echo(message_line(f"warning: `{corrupt.file}`: {corrupt.problem}"), err=True)
+        typer.echo(format_message_line(f"warning: `{corrupt.file}`: {corrupt.problem}"), err=True)
     print_warning(timeline.unsafe_error)
     if not steps:
         of = f" of `{grant_id}`" if grant_id is not None else ""
         why = "" if timeline.is_enabled else ": the setting `history.keep` is 0"
-        typer.echo(message_line(f"no write{of} is known{why}"), err=True)
+        typer.echo(format_message_line(f"no write{of} is known{why}"), err=True)

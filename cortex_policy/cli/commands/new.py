@@ -59,10 +59,10 @@ def new(
     from cortex_policy.cli.commands import new_prompts  # noqa: PLC0415
     from cortex_policy.cli.output import write_result  # noqa: PLC0415
     from cortex_policy.manage.editing import grant_ids, operations, plans  # noqa: PLC0415
-    from cortex_policy.manage.editing.new_grant import new_grant_text  # noqa: PLC0415
+    from cortex_policy.manage.editing.new_grant import format_new_grant  # noqa: PLC0415
 
     grant_ids.check_new_id_syntax(new_id)
-    new_grant_text(edit)  # what was said must fit before more is asked for
+    format_new_grant(edit)  # what was said must fit before more is asked for
     policy_root = find_inner_root(root)
     is_interview = edit.rate is None or not edit.allow
     if is_interview:
@@ -70,7 +70,7 @@ def new(
             raise UsageError("a new grant needs `--allow` and `--rate`", "see `cortex-policy new --help`")
         grant_ids.check_grant_absent(policy_root, new_id)
         edit = new_prompts.ask_missing_fields(new_id, edit)
-    text = new_grant_text(edit, new_id)
+    text = format_new_grant(edit, new_id)
     if dry_run:
         write_result.print_preview(policy_root, plans.preview_create(policy_root, new_id, text), json=json)
         return

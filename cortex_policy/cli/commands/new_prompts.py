@@ -6,8 +6,8 @@ import typer
 
 from cortex_policy.cli.prompts import ask_text
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import message_line
-from cortex_policy.manage.editing.new_grant import new_grant_text
+from cortex_policy.core.text import format_message_line
+from cortex_policy.manage.editing.new_grant import format_new_grant
 from cortex_policy.manage.editing.set_fields import GrantEdit
 
 if TYPE_CHECKING:
@@ -43,10 +43,10 @@ def _ask_until_valid(question: str, default: str, read: "Callable[[str], GrantEd
     while True:
         try:
             answer = read(ask_text(question, default))
-            new_grant_text(answer)
+            format_new_grant(answer)
         except UsageError as error:
             for line in (error.detail, *([f"hint: {error.hint}"] if error.hint else [])):
-                typer.echo(message_line(line), err=True)
+                typer.echo(format_message_line(line), err=True)
         else:
             return answer
 

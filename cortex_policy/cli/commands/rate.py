@@ -28,7 +28,7 @@ from cortex_policy.cli.output.printing import (
 from cortex_policy.cli.prompts import ask_yes_no
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import count_with_noun, join_words_that_fit, message_line
+from cortex_policy.core.text import count_with_noun, format_message_line, join_words_that_fit
 from cortex_policy.manage import budgets
 from cortex_policy.manage.budget_owner import budget_owner_of_this_process
 from cortex_policy.manage.budgets import BudgetStatus
@@ -148,9 +148,9 @@ def _reset_own_budgets(root: Root, grant_id: str, action: str | None, *, yes: bo
     if json:
         print_json({**owner_to_json(owner), "reset": list(done)})
     elif done:
-        typer.echo(message_line(f"reset for {owner.budgets_label}: {join_words_that_fit(done)}"))
+        typer.echo(format_message_line(f"reset for {owner.budgets_label}: {join_words_that_fit(done)}"))
     else:
-        typer.echo(message_line(f"nothing to do: no hits of {owner.budgets_label} were counted"))
+        typer.echo(format_message_line(f"nothing to do: no hits of {owner.budgets_label} were counted"))
     return bool(done)
 
 
@@ -185,7 +185,7 @@ def _purge_own_state(root: Root, *, yes: bool, json: bool) -> None:
     if json:
         print_json({**owner_to_json(owner), "removed": removed})
     else:
-        typer.echo(message_line(f"removed {count_with_noun(removed, 'file')} of {owner.label}"))
+        typer.echo(format_message_line(f"removed {count_with_noun(removed, 'file')} of {owner.label}"))
         if owner.shared is not None:
             note = f"note: what {owner.shared.server} counts is as before: `cortex-policy rate reset ID`"
-            typer.echo(message_line(note), err=True)
+            typer.echo(format_message_line(note), err=True)

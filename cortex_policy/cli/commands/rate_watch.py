@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 from cortex_policy.cli.acting_user import UserOption, run_as_user
 from cortex_policy.cli.options import JsonOption, OptionalGrantArgument, RootOption
 from cortex_policy.cli.output import live
-from cortex_policy.cli.output.budget_owner import budget_owner_text, print_budget_owners
-from cortex_policy.cli.output.budget_table import budget_line, make_budget_table
+from cortex_policy.cli.output.budget_owner import format_budget_owner, print_budget_owners
+from cortex_policy.cli.output.budget_table import format_budget_line, make_budget_table
 from cortex_policy.cli.output.printing import budget_to_json, to_escaped_json
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import message_line
+from cortex_policy.core.text import format_message_line
 from cortex_policy.manage.budget_owner import budget_owner_of_this_process
 from cortex_policy.manage.budgets import BudgetStatus, list_budgets
 from cortex_policy.state import Root
@@ -48,17 +48,19 @@ def watch(
 def _watch_budgets(root: Root, grant_id: str | None, *, json: bool) -> None:
     owner = budget_owner_of_this_process()
     if live.can_redraw() and not json:
-        live.redraw_until_quit(lambda height: _budget_screen(root, grant_id, budget_owner_text(owner), height))
+        live.redraw_until_quit(lambda height: _budget_screen(root, grant_id, format_budget_owner(owner), height))
         return
     if not json:
         print_budget_owners(owner, root)
-    live.print_changes_until_closed(lambda: _budget_rows(root, grant_id, budget_line if not json else _budget_json))
+    live.print_changes_until_closed(
+        lambda: _budget_rows(root, grant_id, format_budget_line if not json else _budget_json)
+    )
 
 
 def _budget_rows(root: Root, grant_id: str | None, text_of: "Callable[[BudgetStatus], str]") -> "Iterator[live.Row]":
     for one in list_budgets(root, grant_id):
         # the state that shows a change leaves out the wait, which changes all the time
-        yield (one.id, one.action), budget_line(one), text_of(one)
+        yield (one.id, one.action), format_budget_line(one), text_of(one)
 
 
 def _budget_json(one: BudgetStatus) -> str:
@@ -74,5 +76,7 @@ def _budget_screen(root: Root, grant_id: str | None, title: str, height: int) ->
     more = len(budgets) - len(shown)
     last = f"q ends; {more} more, name a grant to see them" if more > 0 else "q ends"
     return Group(
-        Text(message_line(title)), make_budget_table(shown, shutil.get_terminal_size().columns), Text(last, style="dim")
+        Text(format_message_line(title)),
+        make_budget_table(shown, shutil.get_terminal_size().columns),
+        Text(last, style="dim"),
     )

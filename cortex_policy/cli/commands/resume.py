@@ -7,7 +7,7 @@ import typer
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.printing import print_hints, print_json, print_unlogged_warning
 from cortex_policy.cli.quiet_option import add_quiet_option
-from cortex_policy.core.text import message_line
+from cortex_policy.core.text import format_message_line
 from cortex_policy.manage import emergency_stop
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.local_times import localize_times
@@ -35,7 +35,9 @@ def resume(root: RootOption = None, *, json: JsonOption = False) -> None:
         print_json({**members, "stopped": emergency_stop.stop_to_json(remaining[0] if remaining else None)})
         return
     ended = f"resumed; it was stopped {localize_times(result.stop.sentence)}" if result.stop is not None else "resumed"
-    typer.echo(message_line(ended if result.is_changed else f"nothing to do: there is no stop in {policy_root.path}"))
+    typer.echo(
+        format_message_line(ended if result.is_changed else f"nothing to do: there is no stop in {policy_root.path}")
+    )
     for stop in remaining:
-        typer.echo(message_line(localize_times(f"still stopped {stop.sentence}", sys.stderr)), err=True)
+        typer.echo(format_message_line(localize_times(f"still stopped {stop.sentence}", sys.stderr)), err=True)
     print_hints(stop.hint_if_not_resumable for stop in remaining)

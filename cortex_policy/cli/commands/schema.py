@@ -8,7 +8,7 @@ from cortex_policy.cli.options import JsonOption, RootOption, WaitOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.prompts import lock_wait_with_notice
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import message_line
+from cortex_policy.core.text import format_message_line
 
 
 def schema(
@@ -37,7 +37,7 @@ def schema(
         found = find_inner_root(root)
         is_written, file = install_schema(found, lock_wait_with_notice(wait_seconds)), f"{found.policy_path}/{NAME}"
         said = f"wrote {file}" if is_written else f"nothing to do: {file} is the schema of this version"
-        typer.echo(message_line(said)) if not json else print_json({"changed": is_written, "file": file})
+        typer.echo(format_message_line(said)) if not json else print_json({"changed": is_written, "file": file})
         return
     from cortex_policy.schema.document import json_schema  # noqa: PLC0415 - pydantic costs 136 ms
 

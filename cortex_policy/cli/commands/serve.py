@@ -10,8 +10,8 @@ from cortex_policy.cli.listening import print_listening, usual_socket_path
 from cortex_policy.cli.options import JsonOption, RootOption, SocketOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.operator_commands import program_command
-from cortex_policy.core.text import message_line
+from cortex_policy.core.operator_commands import format_program_command
+from cortex_policy.core.text import format_message_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -184,11 +184,14 @@ def _listen(name: "UnresolvedRoot", socket: str | None, tcp: str | None, tls: tu
 def _announce(address: "Address", token: str | None, tls: tuple[str, str] | None, *, json: bool) -> None:
     print_listening(address.url, "url", "token", token, json=json)
     if token is not None and not address.is_unix and not json:
-        typer.echo(message_line(f"open its page with `{_link_command(address, token, tls)}`"))
+        typer.echo(format_message_line(f"open its page with `{_link_command(address, token, tls)}`"))
         sys.stdout.flush()
 
 
 def _link_command(address: "Address", token: str, tls: tuple[str, str] | None) -> str:
     more = ["--cert", tls[0], "--key", tls[1]] if tls is not None else []
     place = address.url.partition("://")[2]
-    return program_command("serve", "--tcp", place, "--token", token, *more, "--link") or "cortex-policy serve --link"
+    return (
+        format_program_command("serve", "--tcp", place, "--token", token, *more, "--link")
+        or "cortex-policy serve --link"
+    )

@@ -10,7 +10,7 @@ from platformdirs import user_data_path
 from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import did_you_mean, os_error_text
+from cortex_policy.core.text import did_you_mean, format_os_error
 from cortex_policy.shell.init_script import SHELLS, init_script
 from cortex_policy.state.atomic_write import atomic_replace
 
@@ -48,5 +48,5 @@ def shell_init(
         finally:
             os.close(directory)
     except OSError as error:
-        raise NotDoneError(f"`{path}/init.{shell}` cannot be written: {os_error_text(error)}") from None
+        raise NotDoneError(f"`{path}/init.{shell}` cannot be written: {format_os_error(error)}") from None
     typer.echo(f"source {quote(f'{path}/init.{shell}')}" if shell != "sh" else f". {quote(f'{path}/init.{shell}')}")

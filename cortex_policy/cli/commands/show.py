@@ -1,18 +1,18 @@
 """`show`: show a grant, its file, its state, and what is left of its budgets."""
 
-import json as json_text
+import json as format_json
 from typing import Annotated
 
 import typer
 
 from cortex_policy.cli.options import GrantArgument, JsonOption, RootOption, integer_parser
-from cortex_policy.cli.output.budget_owner import budget_owner_text, owner_to_json
+from cortex_policy.cli.output.budget_owner import format_budget_owner, owner_to_json
 from cortex_policy.cli.output.printing import budget_to_json, grant_to_json, print_json
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import join_words_that_fit, message_line
+from cortex_policy.core.text import format_message_line, join_words_that_fit
 from cortex_policy.manage.budget_owner import BudgetOwner
 from cortex_policy.manage.budgets import BudgetStatus, GrantWithBudgets, read_budgets_of_grant
-from cortex_policy.manage.global_denials import GlobalDenials, denials_to_json, find_global_denials, global_error_text
+from cortex_policy.manage.global_denials import GlobalDenials, denials_to_json, find_global_denials, format_global_error
 from cortex_policy.state.local_times import localize_times
 
 
@@ -48,11 +48,13 @@ def show(
         print_json({**denials_to_json(denials), **_shown_to_json(seen, policy_root.path, file)})
         return
     for name, value in [*_denial_rows(denials), *_grant_rows(seen, file)]:
-        typer.echo(message_line(f"{name:<8}{value}"))
+        typer.echo(format_message_line(f"{name:<8}{value}"))
 
 
 def _denial_rows(denials: GlobalDenials) -> list[tuple[str, str]]:
-    lines = [line for error in denials.errors for line in (("broken", global_error_text(error)), ("hint", error.hint))]
+    lines = [
+        line for error in denials.errors for line in (("broken", format_global_error(error)), ("hint", error.hint))
+    ]
     return [
         *(("stopped", localize_times(stop.sentence)) for stop in denials.stops),
         *filter(lambda line: line[1], lines),
@@ -70,12 +72,12 @@ def _grant_rows(seen: GrantWithBudgets, file: str) -> list[tuple[str, str]]:
         ("tool", grant.tool),
         ("class", grant.data_class),
         ("scope", join_words_that_fit(grant.fs_scope) or "any path"),
-        ("args", json_text.dumps(grant.args) if grant.args else "none declared"),
+        ("args", format_json.dumps(grant.args) if grant.args else "none declared"),
         ("rate", f"{grant.rate.per_minute} a minute for each action"),
     ]
     hints = dict.fromkeys(one.hint for one in seen.budgets if one.hint and one.hint != row.hint)
     actions = [("action", f"{one.action}: {_budget_text(one)}") for one in seen.budgets]
-    owner = [("budgets", budget_owner_text(seen.owner).removeprefix("budgets "))] if seen.owner is not None else []
+    owner = [("budgets", format_budget_owner(seen.owner).removeprefix("budgets "))] if seen.owner is not None else []
     return [*lines, *owner, *actions, *(("hint", hint) for hint in hints)]
 
 

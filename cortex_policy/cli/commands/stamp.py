@@ -12,11 +12,11 @@ from cortex_policy.cli.prompts import lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import GrantError, UsageError
-from cortex_policy.core.text import message_line
+from cortex_policy.core.text import format_message_line
 from cortex_policy.manage.stamp import verify as stamp_verify
 from cortex_policy.manage.stamp import wait as stamp_wait
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants_errors import hand_edit_hint, root_option
+from cortex_policy.state.grants_errors import make_hand_edit_hint, root_option
 
 stamp_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True)
 
@@ -38,14 +38,16 @@ def show(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy stamp show --json
     """
     policy_root = find_inner_root(root)
-    stamp, doubt = stamps.read_stamp(policy_root), stamp_verify.unsafe_stamp_error(policy_root)
+    stamp, doubt = stamps.read_stamp(policy_root), stamp_verify.find_unsafe_stamp_error(policy_root)
     if json:
         print_json({"stamp": _stamp_to_json(stamp), "warning": doubt.detail if doubt else None})
         return
     _print_unsafe_stamp_warning(doubt)
     if stamp is None:
         typer.echo(
-            message_line(f"there is no stamp; write one with `cortex-policy stamp write{root_option(policy_root)}`")
+            format_message_line(
+                f"there is no stamp; write one with `cortex-policy stamp write{root_option(policy_root)}`"
+            )
         )
     else:
         typer.echo(_stamp_line(stamp))
@@ -61,7 +63,7 @@ def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
     policy_root = find_inner_root(root)
     findings, doubt = (
         stamp_verify.verify_stamp(policy_root, track_progress),
-        stamp_verify.unsafe_stamp_error(policy_root),
+        stamp_verify.find_unsafe_stamp_error(policy_root),
     )
     if json:
         listed = [{"id": finding.id or None, "problem": finding.problem} for finding in findings]
@@ -70,9 +72,9 @@ def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
     else:
         _print_unsafe_stamp_warning(doubt)
         for finding in findings:
-            typer.echo(message_line(f"{finding.id or 'stamp'}: {finding.problem}"))
+            typer.echo(format_message_line(f"{finding.id or 'stamp'}: {finding.problem}"))
         if findings:
-            print_hints([findings[0].hint or hand_edit_hint(root_option(policy_root))])
+            print_hints([findings[0].hint or make_hand_edit_hint(root_option(policy_root))])
         else:
             typer.echo("the grants are as stamped")
     if findings:
@@ -138,8 +140,8 @@ def merge(root: RootOption = None, *, wait_seconds: WaitOption = 0.0, json: Json
             print_diff(result.diff)
         typer.echo(_stamp_line(result.stamp) if result.is_written else f"nothing to do: {_stamp_line(result.stamp)}")
         for grant_id in result.unstamped:
-            typer.echo(message_line(f"{grant_id}: neither side had stamped it as it is now"), err=True)
-            print_hints([hand_edit_hint(root_option(policy_root), grant_id)])
+            typer.echo(format_message_line(f"{grant_id}: neither side had stamped it as it is now"), err=True)
+            print_hints([make_hand_edit_hint(root_option(policy_root), grant_id)])
     if result.unstamped:
         raise typer.Exit(1)
 
@@ -161,7 +163,7 @@ def merge_files(
 
     merge = merge_stamp_files(base, ours, theirs)
     if merge.conflict:
-        typer.echo(message_line(f"stamp.json: {merge.conflict}"), err=True)
+        typer.echo(format_message_line(f"stamp.json: {merge.conflict}"), err=True)
         print_hints(["resolve the grants, then run `cortex-policy stamp merge`"])
         raise typer.Exit(1)
 
@@ -197,7 +199,9 @@ def wait(
     if reader is not None:
         confirmations = stamp_wait.wait_for_readers(policy_root, reader, version, timeout)
         members = [{name: getattr(each, name) for name in each.__match_args__} for each in confirmations]
-        lines = [message_line(f"{each.reader}, process {each.pid}: version {each.version}") for each in confirmations]
+        lines = [
+            format_message_line(f"{each.reader}, process {each.pid}: version {each.version}") for each in confirmations
+        ]
         if json:
             print_json({"readers": members})
         else:
@@ -214,8 +218,8 @@ def wait(
 
 def _print_unsafe_stamp_warning(doubt: GrantError | None) -> None:
     if doubt is not None:
-        typer.echo(message_line(f"warning: {doubt.detail}"), err=True)
-        typer.echo(message_line(f"hint: {doubt.hint}"), err=True)
+        typer.echo(format_message_line(f"warning: {doubt.detail}"), err=True)
+        typer.echo(format_message_line(f"hint: {doubt.hint}"), err=True)
 
 
 def _stamp_line(stamp: stamps.Stamp) -> str:

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 from cortex_policy.cli.output import live
 from cortex_policy.cli.output.approvals import request_to_json
-from cortex_policy.cli.output.audit import call_cells
-from cortex_policy.cli.output.budget_table import budget_line
+from cortex_policy.cli.output.audit import format_call_cells
+from cortex_policy.cli.output.budget_table import format_budget_line
 from cortex_policy.cli.output.printing import budget_to_json, to_escaped_json
 from cortex_policy.cli.output.status_watch import make_status_screen
-from cortex_policy.core.text import message_line
+from cortex_policy.core.text import format_message_line
 from cortex_policy.manage.global_denials import denials_to_json
 from cortex_policy.manage.live_status import read_live_status
 
@@ -46,18 +46,18 @@ def _status_changes(live_status: "LiveStatus") -> "Iterator[Change]":
     members = {"status": "denied" if status.is_denied else "ok", **denials_to_json(status.denials)}
     yield "checks", (), tuple(sentences) or ("can be allowed",), members
     for budget in live_status.budgets:
-        yield "budget", (budget.id, budget.action), (budget_line(budget),), budget_to_json(budget)
+        yield "budget", (budget.id, budget.action), (format_budget_line(budget),), budget_to_json(budget)
     for request in status.requests:
         cells = (request.id, request.grant, request.action, request.args)
         yield "approval", (request.id,), cells, request_to_json(request)
     for at, data in live_status.calls:
         call = {**data, "reason": str(data["reason"])}
-        yield "call", (at, data["grant"], data["action"]), tuple(call_cells((at, data))), call
+        yield "call", (at, data["grant"], data["action"]), tuple(format_call_cells((at, data))), call
 
 
 def _change_line(change: "Change") -> str:
     kind, _, cells, _ = change
-    return "\t".join(map(message_line, (kind, *cells)))
+    return "\t".join(map(format_message_line, (kind, *cells)))
 
 
 def _change_json_line(change: "Change") -> str:

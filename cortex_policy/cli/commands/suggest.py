@@ -8,7 +8,7 @@ from cortex_policy.cli.commands.replay import LogsArgument
 from cortex_policy.cli.options import GrantOption, JsonOption, RootOption, SinceOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import count_with_noun, message_line
+from cortex_policy.core.text import count_with_noun, format_message_line
 from cortex_policy.state.grants import check_grant_id
 
 if TYPE_CHECKING:
@@ -55,12 +55,12 @@ def _print_suggestions(result: "Suggestions", counts: "ReadCounts") -> None:
 
     for one in result.suggestions:
         for line in _suggestion_lines(one):
-            typer.echo(message_line(line))
+            typer.echo(format_message_line(line))
         print_grant_text(one.diff)
         typer.echo("")
     for each in result.unfixable:
         calls = count_with_noun(each.count, "call")
-        typer.echo(message_line(f"cannot help: {each.grant}: {calls}: {each.why}"), err=True)
+        typer.echo(format_message_line(f"cannot help: {each.grant}: {calls}: {each.why}"), err=True)
     fixable = sum(one.call_count for one in result.suggestions)
     allowed = f", {result.allowed_now} are allowed already" if result.allowed_now else ""
     changes = count_with_noun(len(result.suggestions), "change")
@@ -69,18 +69,18 @@ def _print_suggestions(result: "Suggestions", counts: "ReadCounts") -> None:
     typer.echo(
         f"{count_with_noun(result.denied, 'denied call')}: {changes} would allow {fixable} of them{allowed}{rest}"
     )
-    for sentence in replay.skipped_line_texts(counts.unreadable, counts.other_roots, 0):
+    for sentence in replay.format_skipped_lines(counts.unreadable, counts.other_roots, 0):
         typer.echo(f"note: {sentence}", err=True)
     print_hints(each.hint for each in result.unfixable)
 
 
 def _suggestion_lines(one: "Suggestion") -> list[str]:
-    from cortex_policy.cli.output.replay import call_text  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.replay import format_call  # noqa: PLC0415 - as above
 
     limited = f", {one.above_rate} more would still be denied by the rate" if one.above_rate else ""
     calls = count_with_noun(one.call_count, "call")
     return [
-        f"{one.change.name}: would have allowed {calls}{limited}: {call_text(one.example)}",
+        f"{one.change.name}: would have allowed {calls}{limited}: {format_call(one.example)}",
         *(f"  means: {part.field}: {part.sentence}" for part in one.change.meaning.fields if part.sentence),
         *(f"  warning: {each.sentence}" for each in one.escalations),
         *([f"  note: did the caller mean `{one.nearest}`? then no change is needed"] if one.nearest else []),

@@ -4,12 +4,12 @@ import sys
 
 from cortex_policy.cli.output.destinations import STDOUT, parse_destinations, uses_colour, write_report
 from cortex_policy.cli.output.problems import FORMATS
-from cortex_policy.cli.output.problems.text import render_report, report_summary_text
+from cortex_policy.cli.output.problems.text import format_report_summary, render_report
 from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.roots import inner_root_path
 from cortex_policy.core import Value
 from cortex_policy.core.model import GRANT_UNSAFE, NOT_DONE, SETTINGS_INVALID, UsageError
-from cortex_policy.core.text import message_line
+from cortex_policy.core.text import format_message_line
 from cortex_policy.manage.validation import validate
 from cortex_policy.manage.validation.suppressions import RuleSelection, Suppressions
 from cortex_policy.manage.validation.targets import STDIN
@@ -50,7 +50,7 @@ def run_validate(options: ValidateOptions) -> int:
     _print_denials(targets)
     is_written = min(_write_report_in_format(report, name, file) for name, file in outputs.items())  # each of them
     if STDOUT not in outputs.values():
-        sys.stderr.write(f"{report_summary_text(report)}\n")
+        sys.stderr.write(f"{format_report_summary(report)}\n")
     if report.status == "fail":
         return 1
     return 0 if is_fixed and is_written else NOT_DONE.exit_code
@@ -70,7 +70,7 @@ def _print_denials(targets: "ValidationTargets") -> None:
             *(localize_times(one, sys.stderr) for one in denials.sentences),
             *(f"hint: {hint}" for hint in filter(None, denials.hints)),
         ]:
-            sys.stderr.write(f"{message_line(line)}\n")
+            sys.stderr.write(f"{format_message_line(line)}\n")
 
 
 def _split_codes(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -94,9 +94,9 @@ def _fix_and_print(
     for done in fix_files(targets.files, report, suppressions, lock_wait_with_notice(wait_seconds)):
         if done.error is None:
             version = f", version {done.version}" if isinstance(done.version, int) else ""
-            sys.stderr.write(message_line(f"fixed `{done.file}`{version}") + "\n")
+            sys.stderr.write(format_message_line(f"fixed `{done.file}`{version}") + "\n")
         else:
             hint = f" ({done.error.hint})" if done.error.hint else ""
-            sys.stderr.write(message_line(f"not fixed: `{done.file}`: {done.error}{hint}") + "\n")
+            sys.stderr.write(format_message_line(f"not fixed: `{done.file}`: {done.error}{hint}") + "\n")
             is_fixed = False
     return is_fixed

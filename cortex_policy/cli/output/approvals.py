@@ -33,7 +33,7 @@ def requester_name(details: RequestDetails) -> str:
         return f"uid {details.uid}"
 
 
-def request_text(details: RequestDetails) -> str:
+def format_request(details: RequestDetails) -> str:
     """Return everything a human needs to answer a request, with control characters escaped."""
     requester = f"{requester_name(details)} (uid {details.uid})" if details.uid is not None else "another program"
     process = f", process {details.pid}" if details.pid is not None else ""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cortex_policy.cli.output.bar_chart import bar_lines, utc_text
+from cortex_policy.cli.output.bar_chart import format_bar_lines, format_utc
 from cortex_policy.cli.output.printing import print_table_or_tsv
-from cortex_policy.cli.output.replay import MAX_ARGS_SHOWN, skipped_line_texts
-from cortex_policy.core.text import count_with_noun, escape_json_output, escape_unprintable, message_line
+from cortex_policy.cli.output.replay import MAX_ARGS_SHOWN, format_skipped_lines
+from cortex_policy.core.text import count_with_noun, escape_json_output, escape_unprintable, format_message_line
 from cortex_policy.state.local_times import localize_time
 
 if TYPE_CHECKING:
@@ -22,30 +22,30 @@ COLUMNS = ("GRANT", "ACTION", "REASON", "CALLS")
 MAX_KINDS_SHOWN = 20  # on a terminal
 
 
-def call_line(event: "Event") -> str:
+def format_call_line(event: "Event") -> str:
     """Return a call as one line with tabs; its root comes last."""
-    return "\t".join(map(message_line, [*call_cells(event), str(event[1].get("root") or "-")]))
+    return "\t".join(map(format_message_line, [*format_call_cells(event), str(event[1].get("root") or "-")]))
 
 
-def call_cells(event: "Event") -> list[str]:
+def format_call_cells(event: "Event") -> list[str]:
     """Return a call in words: the time, the answer, grant, action, reason and arguments."""
     _, data = event
-    answer = f"{'yes' if data['decision'] else 'no'}{no_hit_text(data)}"
-    return [data["time"], answer, data["grant"], data["action"], str(data["reason"]), arguments_text(event)]
+    answer = f"{'yes' if data['decision'] else 'no'}{format_no_hit_reason(data)}"
+    return [data["time"], answer, data["grant"], data["action"], str(data["reason"]), format_arguments(event)]
 
 
-def no_hit_text(data: "dict[str, Any]") -> str:
+def format_no_hit_reason(data: "dict[str, Any]") -> str:
     """Return why a call took no hit, as in ` (peek)`; '' if it is not known to have taken none."""
     return "".join(f" ({word})" for word in ("peek", "repeat") if data.get(word) is True)
 
 
-def arguments_text(event: "Event") -> str:
+def format_arguments(event: "Event") -> str:
     """Return the arguments of a call as JSON, cut if they are long; nothing if it had none."""
     args = dumps(event[1]["args"])
     return "" if args in ("{}", "[]") else args if len(args) <= MAX_ARGS_SHOWN else f"{args[:MAX_ARGS_SHOWN]}..."
 
 
-def event_line(line: bytes) -> str:
+def format_event_line(line: bytes) -> str:
     """Return the line of an event as logged; in ASCII if a terminal could act on it."""
     text = line.decode("ascii", "replace").rstrip("\r\n")
     return escape_json_output(text if escape_unprintable(text) == text and text.isascii() else dumps(loads(line)))
@@ -53,18 +53,18 @@ def event_line(line: bytes) -> str:
 
 def print_skipped_line_counts(counts: "ReadCounts") -> None:
     """Print how many lines were skipped: unreadable ones, and calls of other roots."""
-    for sentence in skipped_line_texts(counts.unreadable, counts.other_roots, 0):
+    for sentence in format_skipped_lines(counts.unreadable, counts.other_roots, 0):
         typer.echo(f"note: {sentence}", err=True)
 
 
 def print_verification(result: "VerifyResult") -> None:
     """Print where the chain is broken, what was read, and the head."""
     for problem in result.breaks:
-        typer.echo(message_line(f"{problem.file}:{problem.line}: {_chain_break_text(problem)}"))
+        typer.echo(format_message_line(f"{problem.file}:{problem.line}: {_chain_break_text(problem)}"))
     if result.more_breaks:
         typer.echo(f"and {count_with_noun(result.more_breaks, 'problem')} more")
     for note in result.notes:
-        typer.echo(message_line(f"note: {note}"), err=True)
+        typer.echo(format_message_line(f"note: {note}"), err=True)
     without = f", {result.unchained} without a digest" if result.unchained else ""
     torn = f", {result.torn} torn" if result.torn else ""
     others = f", {result.others} of other programs" if result.others else ""
@@ -103,14 +103,14 @@ def print_stats(stats: "CallStats") -> None:
     rows: list[tuple[str, ...]] = [(*kind, str(count)) for kind, count in stats.kinds]
     if not sys.stdout.isatty():
         for one in stats.spans:
-            typer.echo(f"time\t{utc_text(one.at)}\t{one.allowed}\t{one.denied}")
+            typer.echo(f"time\t{format_utc(one.at)}\t{one.allowed}\t{one.denied}")
         print_table_or_tsv((), [("calls", *row) for row in rows])
         return
     typer.echo(f"{count_with_noun(stats.calls, 'call')}, {stats.allowed} allowed, {stats.calls - stats.allowed} denied")
     if stats.spans and stats.first is not None and stats.last is not None:
-        first, last = localize_time(utc_text(stats.first)), localize_time(utc_text(stats.last))
+        first, last = localize_time(format_utc(stats.first)), localize_time(format_utc(stats.last))
         typer.echo(f"at {first}\n" if first == last else f"from {first} to {last}\n")
-        for line in bar_lines(stats, _terminal_width()):
+        for line in format_bar_lines(stats, _terminal_width()):
             typer.echo(line)
         typer.echo("")
         print_table_or_tsv(COLUMNS, rows[:MAX_KINDS_SHOWN])
@@ -131,10 +131,10 @@ def stats_to_json(stats: "CallStats", counts: "ReadCounts") -> dict[str, Any]:
         "calls": stats.calls,
         "allowed": stats.allowed,
         "denied": stats.calls - stats.allowed,
-        "first_at": None if stats.first is None else utc_text(stats.first),
-        "last_at": None if stats.last is None else utc_text(stats.last),
+        "first_at": None if stats.first is None else format_utc(stats.first),
+        "last_at": None if stats.last is None else format_utc(stats.last),
         "span_seconds": stats.span_seconds,
-        "spans": [{"at": utc_text(one.at), "allowed": one.allowed, "denied": one.denied} for one in stats.spans],
+        "spans": [{"at": format_utc(one.at), "allowed": one.allowed, "denied": one.denied} for one in stats.spans],
         "kinds": [
             {"id": grant, "action": action, "reason": reason, "calls": count}
             for (grant, action, reason), count in stats.kinds

@@ -14,7 +14,7 @@ _UNITS = ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute"), (1, "second"))
 _BAR_CHARACTERS = (("█", "░"), ("#", "."))  # allowed, denied; the second where the first cannot be printed
 
 
-def bar_lines(stats: "CallStats", width: int) -> list[str]:
+def format_bar_lines(stats: "CallStats", width: int) -> list[str]:
     """Return the lines of a bar chart, within the width if that leaves room for bars."""
     marks = _bar_characters()
     labels = [_time_label(span.at, stats) for span in stats.spans]
@@ -29,7 +29,7 @@ def bar_lines(stats: "CallStats", width: int) -> list[str]:
     return [*rows, f"{marks[0]} allowed {marks[1]} denied, by {_span_text(stats.span_seconds)}{zone}"]
 
 
-def utc_text(at: float) -> str:
+def format_utc(at: float) -> str:
     """Return seconds since the epoch as UTC text; the number itself if no calendar has that time."""
     return _format_time(at, "%Y-%m-%dT%H:%M:%SZ")
 

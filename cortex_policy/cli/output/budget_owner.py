@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cortex_policy.core.text import message_line
+from cortex_policy.core.text import format_message_line
 from cortex_policy.manage.other_budget_owners import find_other_budget_owners
 from cortex_policy.state.grants_errors import root_option
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cortex_policy.state import Root
 
 
-def budget_owner_text(owner: "BudgetOwner") -> str:
+def format_budget_owner(owner: "BudgetOwner") -> str:
     """Return whose budgets are counted where."""
     if owner.shared is not None:
         return f"budgets of {owner.budgets_label}, on {owner.shared.server}"
@@ -22,10 +22,10 @@ def budget_owner_text(owner: "BudgetOwner") -> str:
 
 def print_budget_owners(owner: "BudgetOwner", root: "Root") -> None:
     """Print whose budgets of a root follow, and which other users have some; on stderr."""
-    typer.echo(message_line(budget_owner_text(owner)), err=True)
+    typer.echo(format_message_line(format_budget_owner(owner)), err=True)
     for other in find_other_budget_owners(root).owners:
         command = f"cortex-policy rate show --user {other.user or other.uid}{root_option(root)}"
-        typer.echo(message_line(f"note: also counted by {other.label}: `{command}`"), err=True)
+        typer.echo(format_message_line(f"note: also counted by {other.label}: `{command}`"), err=True)
 
 
 def owner_to_json(owner: "BudgetOwner") -> dict[str, object]:

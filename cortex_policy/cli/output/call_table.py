@@ -4,11 +4,11 @@ import sys
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from cortex_policy.cli.output.audit import arguments_text, call_line, event_line, no_hit_text
+from cortex_policy.cli.output.audit import format_arguments, format_call_line, format_event_line, format_no_hit_reason
 from cortex_policy.cli.output.table_layout import GAP, cell_width
 from cortex_policy.cli.streams import is_colour_wanted, terminal_width, write_line
 from cortex_policy.core.model import GrantError
-from cortex_policy.core.text import message_line
+from cortex_policy.core.text import format_message_line
 from cortex_policy.manage.audit.reader import names_of_root_in_events
 from cortex_policy.state.local_times import localize_time
 from cortex_policy.state.roots import find_inner_and_outer_roots
@@ -32,7 +32,7 @@ def print_calls(calls: "Iterable[tuple[Event, bytes]]", *, json: bool, with_root
     nobody reads any more.
     """
     if json or not sys.stdout.isatty():
-        return all(write_line(event_line(line) if json else call_line(event)) for event, line in calls)
+        return all(write_line(format_event_line(line) if json else format_call_line(event)) for event, line in calls)
     table = CallTable(
         terminal_width(), with_root=with_root, is_coloured=is_colour_wanted(is_terminal=True), here=_find_root_here()
     )
@@ -77,7 +77,7 @@ class CallTable:
         self._has_head = True
         cells = self._pad_cells(self._call_cells(event))
         cells[1] = self._add_style(cells[1], _STYLES[bool(event[1]["decision"])])
-        line, arguments = (" " * GAP).join(cells), message_line(arguments_text(event))
+        line, arguments = (" " * GAP).join(cells), format_message_line(format_arguments(event))
         if self._width is None or sum(self._widths) + GAP * len(cells) + cell_width(arguments) <= self._width:
             return [*head, f"{line}{' ' * GAP}{arguments}".rstrip()]
         return [*head, line.rstrip(), f"{' ' * INDENT}{arguments}"]
@@ -90,8 +90,14 @@ class CallTable:
         answer = "allowed" if data["decision"] else f"denied: {data['reason']}"
         root = str(data.get("root") or "-")  # a hostile line may have any value here
         root = self._here if root in self._names_of_here else root
-        cells = (localize_time(data["time"]), f"{answer}{no_hit_text(data)}", data["grant"], data["action"], root)
-        return [message_line(str(cell)) for cell in cells[: len(self._columns)]]
+        cells = (
+            localize_time(data["time"]),
+            f"{answer}{format_no_hit_reason(data)}",
+            data["grant"],
+            data["action"],
+            root,
+        )
+        return [format_message_line(str(cell)) for cell in cells[: len(self._columns)]]
 
     def _pad_cells(self, cells: list[str]) -> list[str]:
         return [cell + " " * (size - cell_width(cell)) for cell, size in zip(cells, self._widths, strict=True)]

@@ -6,7 +6,7 @@ from cortex_policy.cli.exit_guard import print_error
 from cortex_policy.cli.streams import is_colour_wanted, stream_for_escaped_text, unescaped_stream
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import os_error_text
+from cortex_policy.core.text import format_os_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,6 +45,6 @@ def write_report(text: str, name: str, file: str) -> bool:
         with open(file, "w", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
     except OSError as error:
-        print_error(NotDoneError(f"`{file}` cannot be written: {os_error_text(error)}"))
+        print_error(NotDoneError(f"`{file}` cannot be written: {format_os_error(error)}"))
         return False
     return True

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cortex_policy.cli.streams import stream_for_escaped_text
-from cortex_policy.core.text import message_line
+from cortex_policy.core.text import format_message_line
 from cortex_policy.manage.doctor.result import OK, PROBLEM, STATUSES, WARNING
 from cortex_policy.state.local_times import localize_times
 
@@ -32,7 +32,7 @@ _STYLES = {OK: "32", WARNING: "33", PROBLEM: "1;31"}
 
 def print_check_result(result: "CheckResult") -> None:
     """Print a result: a line for it, one for the command that fixes it, and one for what was tried if that failed."""
-    message, status = message_line(localize_times(result.message)), f"{result.status:<{STATUS_WIDTH}}"
+    message, status = format_message_line(localize_times(result.message)), f"{result.status:<{STATUS_WIDTH}}"
     if sys.stdout.isatty():
         message = _fold_message(message)
         status = f"\x1b[{_STYLES[result.status]}m{status}\x1b[0m"
@@ -41,7 +41,7 @@ def print_check_result(result: "CheckResult") -> None:
         label = "see" if result.command.startswith(_LOOKS) or result.command.endswith(" ping") else "fix"
         for what, command in ((label, result.command), ("tried", result.tried)):
             if command:  # never folded, so that it can be copied
-                _print_styled_line(f"{'':<{STATUS_WIDTH}}{what}: {message_line(command)}")
+                _print_styled_line(f"{'':<{STATUS_WIDTH}}{what}: {format_message_line(command)}")
 
 
 def _fold_message(message: str) -> str:

@@ -6,7 +6,7 @@ from cortex_policy.cli.streams import is_colour_wanted
 from cortex_policy.core.model import UsageError
 from cortex_policy.manage.explain import explain_outcome
 from cortex_policy.render import RenderedCall, render_outcome
-from cortex_policy.render_explanation import explanation_json_line, explanation_text
+from cortex_policy.render_explanation import format_explanation, format_explanation_json_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ def render_explanation(outcome: "CallOutcome") -> RenderedCall:
         return render_outcome(outcome)
     explained = explain_outcome(outcome)
     if call.json:
-        return RenderedCall(code, explanation_json_line(outcome, explained) + "\n")
+        return RenderedCall(code, format_explanation_json_line(outcome, explained) + "\n")
     is_out = call.command == "explain" or bool(outcome.decision)
     is_coloured = is_colour_wanted(is_terminal=os.isatty(1 if is_out else 2))
-    text = explanation_text(outcome, explained, is_coloured=is_coloured)
+    text = format_explanation(outcome, explained, is_coloured=is_coloured)
     return RenderedCall(code, out=text) if is_out else RenderedCall(code, err=text)

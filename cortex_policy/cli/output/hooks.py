@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cortex_policy.core.text import escape_output, message_line
-from cortex_policy.manage.diff.unified import readable_diff_lines
+from cortex_policy.core.text import escape_output, format_message_line
+from cortex_policy.manage.diff.unified import format_readable_diff
 
 if TYPE_CHECKING:
     from cortex_policy.manage.hooks.install_checks import Step
@@ -23,7 +23,7 @@ def print_steps(steps: "list[Step]") -> None:
     """Print what is left to do for a person, with the command if there is one."""
     for step in steps:
         command = f": `{step.command}`" if step.command else ""
-        typer.echo(message_line(f"left to do: {step.sentence}{command}"))
+        typer.echo(format_message_line(f"left to do: {step.sentence}{command}"))
 
 
 def change_to_json(change: "SettingsChange", steps: "list[Step]") -> dict[str, object]:
@@ -68,4 +68,4 @@ def status_to_json(status: "AgentStatus") -> dict[str, object]:
 def _diff_lines(change: "SettingsChange") -> list[str]:
     if not change.is_needed:
         return []
-    return readable_diff_lines(change.target.file, change.file.data or b"", change.data or b"")
+    return format_readable_diff(change.target.file, change.file.data or b"", change.data or b"")

@@ -10,7 +10,7 @@ _FIXED_ATTRIBUTES = {"timestamp": "1970-01-01T00:00:00", "hostname": "localhost"
 _WRITABLE = frozenset(map(chr, (9, 10, *range(0x7F, 0xD800), *range(0xE000, 0xFFFE))))
 
 
-def junit_document(command: str, cases: list[ET.Element], output: str) -> str:
+def format_junit_document(command: str, cases: list[ET.Element], output: str) -> str:
     """Return the tests of a command as an XML document, with its other output as the suite's output."""
     name = f"cortex-policy.{command}"
     failures = str(sum(len(case) for case in cases))

@@ -8,7 +8,7 @@ import typer
 
 from cortex_policy.cli.options import TableFormat
 from cortex_policy.cli.streams import is_colour_wanted, stream_for_escaped_text, terminal_width
-from cortex_policy.core.text import escape_json_output, message_line
+from cortex_policy.core.text import escape_json_output, format_message_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +31,7 @@ def print_table_or_tsv(
     columns: tuple[str, ...], rows: list[tuple[str, ...]], output: TableFormat | None = None
 ) -> None:
     """Print rows of words, as a table on a terminal, else with tabs; a word of more than 4 kB is cut."""
-    shown = [tuple(map(message_line, row)) for row in rows]
+    shown = [tuple(map(format_message_line, row)) for row in rows]
     if output is None:
         output = TableFormat.TABLE if sys.stdout.isatty() else TableFormat.TSV
     if output is TableFormat.TSV:
@@ -43,10 +43,10 @@ def print_table_or_tsv(
 
 def print_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     """Print rows as wide as the terminal; their texts are escaped already."""
-    from cortex_policy.cli.output.table_layout import table_lines  # noqa: PLC0415 - a pipe needs none
+    from cortex_policy.cli.output.table_layout import format_table_lines  # noqa: PLC0415 - a pipe needs none
 
     is_coloured = is_colour_wanted(is_terminal=sys.stdout.isatty())
-    lines = table_lines(columns, rows, terminal_width(), _style_bold if is_coloured else str)
+    lines = format_table_lines(columns, rows, terminal_width(), _style_bold if is_coloured else str)
     stream_for_escaped_text(sys.stdout).write("".join(f"{line}\n" for line in lines))
 
 
@@ -57,20 +57,22 @@ def _style_bold(text: str) -> str:
 def print_hints(hints: "Iterable[str]") -> None:
     """Print each distinct hint once, on stderr."""
     for hint in dict.fromkeys(filter(None, hints)):
-        typer.echo(message_line(f"hint: {hint}"), err=True)
+        typer.echo(format_message_line(f"hint: {hint}"), err=True)
 
 
 def print_warning(doubt: "GrantError | None") -> None:
     """Print a warning and its hint on stderr."""
     if doubt is not None:
-        typer.echo(message_line(f"warning: {doubt.detail}"), err=True)
+        typer.echo(format_message_line(f"warning: {doubt.detail}"), err=True)
         print_hints([doubt.hint])
 
 
 def print_unlogged_warning(command: str, problem: str) -> None:
     """Say on stderr that a command is done, but is not in the log."""
     if problem:
-        typer.echo(message_line(f"warning: `{command}` is done, but the log does not have it: {problem}"), err=True)
+        typer.echo(
+            format_message_line(f"warning: `{command}` is done, but the log does not have it: {problem}"), err=True
+        )
 
 
 def grant_to_json(grant: "Grant | None") -> dict[str, object]:

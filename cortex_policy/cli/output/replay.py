@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cortex_policy.cli.output.printing import print_hints, print_table_or_tsv
-from cortex_policy.core.text import count_with_noun, message_line
+from cortex_policy.core.text import count_with_noun, format_message_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,22 +24,22 @@ def print_replay(result: "ReplayResult", output: "TableFormat | None" = None) ->
     print_table_or_tsv(COLUMNS, [_flip_row(flip) for flip in result.flips], output)
     for one in result.undecided:
         calls = count_with_noun(one.count, "call")
-        typer.echo(message_line(f"undecided: {one.grant}: {calls}: {one.why}"), err=True)
+        typer.echo(format_message_line(f"undecided: {one.grant}: {calls}: {one.why}"), err=True)
     typer.echo(
-        f"of {count_with_noun(result.call_count, 'call')}: {flips_summary_text(result)}, {result.same} as before"
+        f"of {count_with_noun(result.call_count, 'call')}: {format_flips_summary(result)}, {result.same} as before"
     )
-    for sentence in skipped_line_texts(result.unreadable, result.other_roots, result.earlier):
+    for sentence in format_skipped_lines(result.unreadable, result.other_roots, result.earlier):
         typer.echo(f"note: {sentence}", err=True)
     print_hints(one.hint for one in result.undecided)
 
 
-def flips_summary_text(result: "ReplayResult") -> str:
+def format_flips_summary(result: "ReplayResult") -> str:
     """Return the number of answers that change, and of undecided calls."""
     unknown = f", {result.undecided_count} undecided" if result.undecided_count else ""
     return f"{result.newly_allowed_count} no -> yes, {result.newly_denied_count} yes -> no{unknown}"
 
 
-def skipped_line_texts(unreadable: int, elsewhere: int, earlier: int) -> "Iterator[str]":
+def format_skipped_lines(unreadable: int, elsewhere: int, earlier: int) -> "Iterator[str]":
     """Yield a sentence for each kind of skipped line."""
     if unreadable:
         yield f"{count_with_noun(unreadable, 'line')} of the log could not be read as a decision"
@@ -51,10 +51,10 @@ def skipped_line_texts(unreadable: int, elsewhere: int, earlier: int) -> "Iterat
 
 def _flip_row(flip: "Flip") -> tuple[str, ...]:
     answer = "no -> yes" if flip.allows else "yes -> no"
-    return answer, flip.grant, f"{flip.before} -> {flip.after}", str(flip.count), call_text(flip.example)
+    return answer, flip.grant, f"{flip.before} -> {flip.after}", str(flip.count), format_call(flip.example)
 
 
-def call_text(example: "CallExample") -> str:
+def format_call(example: "CallExample") -> str:
     """Return a call in one line, with its arguments if they are known."""
     args = "" if example.args is None else json.dumps(example.args, ensure_ascii=False)
     shown = args if len(args) <= MAX_ARGS_SHOWN else f"{args[:MAX_ARGS_SHOWN]}..."

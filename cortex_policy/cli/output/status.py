@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from cortex_policy.cli.output.approvals import request_to_json
-from cortex_policy.cli.output.budget_owner import budget_owner_text, owner_to_json
+from cortex_policy.cli.output.budget_owner import format_budget_owner, owner_to_json
 from cortex_policy.cli.output.settings import format_setting, setting_to_json
 from cortex_policy.cli.streams import stream_for_escaped_text
-from cortex_policy.core.text import count_with_noun, join_words_that_fit, message_line
+from cortex_policy.core.text import count_with_noun, format_message_line, join_words_that_fit
 from cortex_policy.manage.global_denials import denials_to_json
 from cortex_policy.state.local_times import localize_times
 
@@ -29,7 +29,7 @@ _STYLES = {DENIED: "bold red", HINT: "dim"}
 
 def print_status(status: "RootStatus") -> None:
     """Print the state: on a terminal in two columns that fold, else a line for each text."""
-    lines = [(label, message_line(localize_times(text))) for label, text in status_lines(status)]
+    lines = [(label, format_message_line(localize_times(text))) for label, text in format_status_lines(status)]
     if sys.stdout.isatty():
         _print_columns(lines)
         return
@@ -37,7 +37,7 @@ def print_status(status: "RootStatus") -> None:
         typer.echo(f"{label:<{LABEL_WIDTH}}{text}")
 
 
-def status_lines(status: "RootStatus") -> "list[Line]":
+def format_status_lines(status: "RootStatus") -> "list[Line]":
     """Return the state as labels and texts; why every check is denied comes first."""
     root = f"{status.root.path}{' (named)' * status.root.is_explicit}"
     return [
@@ -88,7 +88,7 @@ def _budget_texts(status: "RootStatus") -> list[str]:
         return ["unknown: the settings are invalid"]
     others = [f"also counted by {one.label}, in {one.state_dir}" for one in status.others.owners]
     skipped = [f"not looked at: {what}" for what in status.others.unchecked]
-    return [budget_owner_text(status.owner).removeprefix("budgets "), *others, *skipped]
+    return [format_budget_owner(status.owner).removeprefix("budgets "), *others, *skipped]
 
 
 def _audit_text(status: "RootStatus") -> str:

@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from cortex_policy.cli.output.approvals import requester_name
-from cortex_policy.cli.output.audit import call_cells
-from cortex_policy.cli.output.budget_owner import budget_owner_text
+from cortex_policy.cli.output.audit import format_call_cells
+from cortex_policy.cli.output.budget_owner import format_budget_owner
 from cortex_policy.cli.output.budget_table import make_budget_table
 from cortex_policy.cli.output.fitted_table import make_fitted_table
-from cortex_policy.core.text import message_line
+from cortex_policy.core.text import format_message_line
 from cortex_policy.state.local_times import localize_times
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _head_texts(live_status: "LiveStatus") -> "list[Text]":
 
 def _budget_part(live_status: "LiveStatus", shown: "list[BudgetStatus]", width: int) -> "list[RenderableType]":
     owner, more = live_status.status.owner, len(live_status.budgets) - len(shown)
-    title = budget_owner_text(owner) if owner is not None else "budgets: unknown, as the settings are invalid"
+    title = format_budget_owner(owner) if owner is not None else "budgets: unknown, as the settings are invalid"
     return [
         _section_title(title, more, "cortex-policy rate watch"),
         *([make_budget_table(shown, width)] if shown else []),
@@ -80,7 +80,7 @@ def _call_part(live_status: "LiveStatus", shown: "tuple[Event, ...]", width: int
 
 def _call_row(event: "Event") -> "list[Text]":
     at, data = event
-    _, *cells = call_cells(event)
+    _, *cells = format_call_cells(event)
     shown = [_styled_text(cell) for cell in (datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S"), *cells)]
     shown[1].stylize("green" if data["decision"] else "red")
     return shown
@@ -110,4 +110,4 @@ def _section_title(text: str, more: int = 0, command: str = "") -> "Text":
 def _styled_text(text: str, style: str = "") -> "Text":
     from rich.text import Text  # noqa: PLC0415 - as above
 
-    return Text(message_line(text), style=style)
+    return Text(format_message_line(text), style=style)

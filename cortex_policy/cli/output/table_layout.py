@@ -11,7 +11,7 @@ GAP = 2  # cells between two columns
 MAX_FOLDED = 4  # lines of a row, on average; records are easier to read then
 
 
-def table_lines(
+def format_table_lines(
     columns: "Row", rows: "Sequence[Row]", width: int | None = None, style_head: "Callable[[str], str]" = str
 ) -> list[str]:
     """Return the lines of a table, its head first; if the width is too small, of records: a line for each cell.

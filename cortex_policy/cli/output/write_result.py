@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.output.diff import diff_to_json, print_diff
 from cortex_policy.cli.output.printing import print_json
-from cortex_policy.core.text import escape_output, message_line
+from cortex_policy.core.text import escape_output, format_message_line
 from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
 from cortex_policy.manage.transaction.version import Version, version_or_none
 
@@ -25,17 +25,17 @@ def print_result(result: "WriteResult", sentence: str, *, json: bool, root: "Roo
         past = _impact_to_json(root, result.change) if root is not None else {}
         print_json(members | diff_to_json(PolicyDiff((result.change,)), None) | past)
     elif result.is_written:
-        typer.echo(message_line(f"{sentence}, {version_text(result.version)}"))
+        typer.echo(format_message_line(f"{sentence}, {format_version(result.version)}"))
     else:
-        typer.echo(message_line(f"nothing to do: {sentence}"))
+        typer.echo(format_message_line(f"nothing to do: {sentence}"))
 
 
 def print_impact(root: "Root", diff: PolicyDiff) -> None:
     """Print the effect of each change on the last calls, if it is known."""
-    from cortex_policy.manage.replay.impact import impact_text  # noqa: PLC0415 - a command that reads no log need not load it
+    from cortex_policy.manage.replay.impact import describe_impact  # noqa: PLC0415 - a command that reads no log need not load it
 
-    for past in filter(None, (impact_text(root, change) for change in diff.changes)):
-        typer.echo(message_line(past))
+    for past in filter(None, (describe_impact(root, change) for change in diff.changes)):
+        typer.echo(format_message_line(past))
 
 
 def _impact_to_json(root: "Root", change: GrantDiff) -> dict[str, object]:
@@ -63,7 +63,7 @@ def print_preview(root: "Root", planned: "WriteResult", *, json: bool) -> None:
         print_diff(diff)
         print_impact(root, diff)
     else:
-        typer.echo(message_line(f"nothing to do: `{planned.change.name}` has these values already"))
+        typer.echo(format_message_line(f"nothing to do: `{planned.change.name}` has these values already"))
 
 
 def print_grant_text(text: str) -> None:
@@ -71,6 +71,6 @@ def print_grant_text(text: str) -> None:
     typer.echo(escape_output(text), nl=False)  # here, since Typer drops colours in a pipe instead of showing them
 
 
-def version_text(version: Version) -> str:
+def format_version(version: Version) -> str:
     """Return a phrase that names the version of a write, or why it has none."""
     return f"version {version}" if isinstance(version, int) else version.why

@@ -5,10 +5,10 @@ from math import inf
 from cortex_policy.core.arguments import (
     comparison_key,
     contains_object,
-    declaration_problem_text,
     declared_types,
     enum_values_by_key,
-    value_violation_text,
+    find_declaration_problem,
+    find_value_violation,
 )
 from cortex_policy.core.ecma_regex import spend_shared_steps
 
@@ -50,7 +50,7 @@ def is_subset(new: "Declarations", old: "Declarations", name: str) -> bool:
 
 
 def _is_broken(declaration: object) -> bool:
-    return not isinstance(declaration, dict) or bool(declaration_problem_text(declaration, 0))
+    return not isinstance(declaration, dict) or bool(find_declaration_problem(declaration, 0))
 
 
 # INVARIANT: what is below is asked of declarations that are not broken: to find that out takes a look at all `items`
@@ -62,7 +62,7 @@ def _is_empty(declaration: "Any") -> bool:
     if values is None:
         return False
     for value in values:
-        if not value_violation_text(rest, value):
+        if not find_value_violation(rest, value):
             return False
         spend_shared_steps(_STEPS_OF_A_VALUE)
     return True
@@ -81,8 +81,8 @@ def _is_subset(new: "Declarations", old: "Declarations", name: str) -> bool:
     keys = None if known is None else set(map(comparison_key, known))
     rest, old_rest = _without_listed_values(new_declaration), _without_listed_values(old_declaration)
     return all(
-        value_violation_text(rest, value)
-        or not ((keys is not None and comparison_key(value) not in keys) or value_violation_text(old_rest, value))
+        find_value_violation(rest, value)
+        or not ((keys is not None and comparison_key(value) not in keys) or find_value_violation(old_rest, value))
         for value in values
     )
 

@@ -14,9 +14,9 @@ from cortex_policy.core.compare.verdicts import (
     WIDENED,
     FieldComparison,
     combine_verdicts,
+    format_verb_phrases,
     quote_and_join_words,
     shorten_value,
-    verb_phrases_text,
     verdict_of,
 )
 from cortex_policy.core.decode import DATA_CLASSES
@@ -40,13 +40,13 @@ def compare_grants(old: Grant | None, new: Grant | None, settings: Settings = DE
         fields = (*(field(old, new) for field in _FIELDS), _compare_fs_scope(old, new, settings))
         return GrantComparison(combine_verdicts(field.verdict for field in fields), fields)
     if after:
-        return _comparison_of_whole_grant(WIDENED, f"new: {grant_summary_text(new)}")
+        return _comparison_of_whole_grant(WIDENED, f"new: {format_grant_summary(new)}")
     if before:
-        return _comparison_of_whole_grant(NARROWED, f"allows nothing now; before: {grant_summary_text(old)}")
+        return _comparison_of_whole_grant(NARROWED, f"allows nothing now; before: {format_grant_summary(old)}")
     return _comparison_of_whole_grant(SAME, "allows nothing, as before")
 
 
-def grant_summary_text(grant: Grant | None) -> str:
+def format_grant_summary(grant: Grant | None) -> str:
     """Say in one line what a grant allows."""
     if grant is None or not grant.actions:
         return "nothing"
@@ -73,7 +73,7 @@ def _compare_actions(old: Grant, new: Grant) -> FieldComparison:
     before, after = dict.fromkeys(old.actions), dict.fromkeys(new.actions)
     added = [action for action in after if action not in before]
     dropped = [action for action in before if action not in after]
-    sentence = verb_phrases_text(("adds", added), ("drops", dropped))
+    sentence = format_verb_phrases(("adds", added), ("drops", dropped))
     if not sentence and old.actions != new.actions:
         sentence = "the same actions, written differently"
     return FieldComparison("actions", verdict_of(is_inside=not added, is_covered=not dropped), sentence)
@@ -128,7 +128,7 @@ def _scope_text(old: Grant, new: Grant, added: list[str], dropped: list[str]) ->
     gone = [prefix for prefix in dropped if not left.count_in(prefix)]
     cut = [prefix for prefix in dropped if left.count_in(prefix)]
     return (
-        verb_phrases_text(("adds", added), ("drops", gone), ("keeps only a part of", cut))
+        format_verb_phrases(("adds", added), ("drops", gone), ("keeps only a part of", cut))
         or "the same paths in other words"
     )
 

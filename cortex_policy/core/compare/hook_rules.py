@@ -14,9 +14,9 @@ from cortex_policy.core.compare.verdicts import (
     WIDENED,
     FieldComparison,
     combine_verdicts,
+    format_verb_phrases,
     join_nonempty,
     quote_and_join_words,
-    verb_phrases_text,
     verdict_of,
 )
 from cortex_policy.core.hooks.hooks_toml_problems import DENY, PASS
@@ -71,7 +71,7 @@ def _compare_unmapped(old: "HookRules", new: "HookRules") -> FieldComparison:
 def _compare_guard(old: "HookRules", new: "HookRules") -> FieldComparison:
     dropped = [path for path in dict.fromkeys(old.guard) if path not in new.guard]
     added = [path for path in dict.fromkeys(new.guard) if path not in old.guard]
-    sentence = verb_phrases_text(("guards also", added), ("no longer guards", dropped))
+    sentence = format_verb_phrases(("guards also", added), ("no longer guards", dropped))
     return FieldComparison("guard", verdict_of(is_inside=not dropped, is_covered=not added), sentence)
 
 
@@ -89,10 +89,10 @@ def _compare_rules(old: "HookRules", new: "HookRules") -> "Iterator[FieldCompari
             continue
         for at, rule in enumerate(before, start):
             verdict = NARROWED if _removal_only_denies(rule, new, new_start) else WIDENED
-            yield FieldComparison(_rule_name(at), verdict, f"removed: {rule_summary_text(rule)}")
+            yield FieldComparison(_rule_name(at), verdict, f"removed: {format_rule_summary(rule)}")
         for at, rule in enumerate(after, new_start):
             verdict = NARROWED if _addition_only_denies(rule, old, start) else WIDENED
-            yield FieldComparison(_rule_name(at), verdict, f"new: {rule_summary_text(rule)}")
+            yield FieldComparison(_rule_name(at), verdict, f"new: {format_rule_summary(rule)}")
 
 
 def _rule_name(at: int) -> str:
@@ -171,7 +171,7 @@ def _value_text(value: object) -> str:
     return "everyone" if value is None else str(value).lower()
 
 
-def rule_summary_text(rule: "HookRule") -> str:
+def format_rule_summary(rule: "HookRule") -> str:
     """Say in one line which calls a rule fits, and what it asks."""
     tools = quote_and_join_words((*rule.tools, *rule.mcp))
     what = f"{rule.grant} {rule.action}" if rule.grant else rule.decide

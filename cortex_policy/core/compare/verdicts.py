@@ -40,7 +40,7 @@ def verdict_of(*, is_inside: bool, is_covered: bool) -> str:
     return WIDENED if is_covered else BOTH
 
 
-def verb_phrases_text(*parts: "tuple[str, list[str]]") -> str:
+def format_verb_phrases(*parts: "tuple[str, list[str]]") -> str:
     """Return a sentence of verbs with their words; one without words is left out."""
     return "; ".join(f"{verb} {quote_and_join_words(words)}" for verb, words in parts if words)
 

@@ -44,7 +44,7 @@ _BLANKS = str.maketrans(dict.fromkeys(_SEPARATORS, " "))
 _UNQUOTED = str.maketrans({"'": "", '"': "", "\\": "", "{": " ", "}": " "} | dict.fromkeys("=:,;|&<>()`", " "))
 
 
-def guarded_path_denial_text(path: str, call: "ToolCall", rules: "HookRules") -> str:
+def find_guarded_path_denial(path: str, call: "ToolCall", rules: "HookRules") -> str:
     """Return why a tool may not touch an absolute path, '' if no guarded file is there: as spelled, or resolved."""
     parts = _components(collapse_path(path))
     is_reader = call.tool in READERS and not call.mcp
@@ -57,7 +57,7 @@ def guarded_path_denial_text(path: str, call: "ToolCall", rules: "HookRules") ->
     return format_guarded_name_denial(("",)) if is_listed else ""
 
 
-def secret_pattern_denial_text(pattern: str) -> str:
+def find_secret_pattern_denial(pattern: str) -> str:
     """Return why a pattern of file names is denied, '' if it does not name secrets."""
     for part in fold_path(pattern).translate(_PARTS_OF_PATTERN).split("/"):
         start = part[: min((at for at in map(part.find, "*?[") if at >= 0), default=len(part))]
@@ -66,7 +66,7 @@ def secret_pattern_denial_text(pattern: str) -> str:
     return ""
 
 
-def command_word_denial_text(command: str, directories: "Sequence[str]", rules: "HookRules", home: str) -> str:
+def find_command_word_denial(command: str, directories: "Sequence[str]", rules: "HookRules", home: str) -> str:
     """Return why a shell command is denied for a word that names a guarded file, '' if none does.
 
     In a directory such as `.claude` the word `settings.json` does, and behind `cd .claude` or `-C .claude`.

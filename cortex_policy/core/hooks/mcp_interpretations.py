@@ -124,7 +124,7 @@ def _misspelling_text(name: str, known: "dict[str, set[str]]") -> str:
     return "" if not meant or name in meant else f"some servers take the input `{name}` for `{min(meant)}`"
 
 
-def other_reading_text(grant: "Grant", args: "Inputs", json_texts: "Inputs") -> str:
+def find_misread_argument(grant: "Grant", args: "Inputs", json_texts: "Inputs") -> str:
     """Return why a server may read other arguments than those that the grant declares; '' if it does not."""
     declared = _names_by_fold(grant.args)
     for name in args:

@@ -3,7 +3,7 @@
 INVARIANT: no sentence holds a command that changes a grant, or a path of the policy: a model with a shell would use it.
 """
 
-from cortex_policy.core.hooks.ruling_denial_text import ASK, CHANGE, POLICY_SENTENCE, text_without_policy_paths
+from cortex_policy.core.hooks.ruling_denial import ASK, CHANGE, POLICY_SENTENCE, remove_policy_paths
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     APPROVAL_REQUIRED,
@@ -25,7 +25,7 @@ _MAX_WORDS_BYTES = 600  # of one list
 _BROKEN = "Nothing can be allowed until a human has fixed it. Do not try again; tell the user."
 
 
-def grant_denial_text(check: "GrantCheck", grant: "Grant", decision: "Decision") -> str:
+def format_grant_denial(check: "GrantCheck", grant: "Grant", decision: "Decision") -> str:
     """Return why a grant denied a call."""
     return f"{_check_text(check)}: {_denial_text(check, grant, decision)}"
 
@@ -39,7 +39,7 @@ def _denial_text(check: "GrantCheck", grant: "Grant", decision: "Decision") -> s
     if decision.reason is ACTION_NOT_ALLOWED:
         return f"the grant allows only {_list_in_backticks(grant.actions)}. {ASK}"
     if decision.reason is ARGUMENT_NOT_ALLOWED:
-        return f"{text_without_policy_paths(decision.detail) or 'an argument is not allowed'}. {CHANGE}"
+        return f"{remove_policy_paths(decision.detail) or 'an argument is not allowed'}. {CHANGE}"
     if decision.reason is PATH_OUTSIDE_SCOPE:
         return _call_paths_text(check, grant, decision.detail)
     if decision.reason is APPROVAL_REQUIRED:
@@ -50,7 +50,7 @@ def _denial_text(check: "GrantCheck", grant: "Grant", decision: "Decision") -> s
 
 
 def _call_paths_text(check: "GrantCheck", grant: "Grant", detail: str) -> str:
-    why = text_without_policy_paths(detail)
+    why = remove_policy_paths(detail)
     if why == POLICY_SENTENCE:
         return f"{why}. {ASK}"
     return " ".join(filter(None, (f"{why or 'a path is not allowed'}.", _allowed_paths_text(check, grant), CHANGE)))
@@ -79,7 +79,7 @@ def _rate_text(grant: "Grant", decision: "Decision") -> str:
     return f"{limit}. Wait {max(1, ceil(seconds))} seconds, then try the same call again, once."
 
 
-def error_denial_text(error: "CortexPolicyError") -> str:
+def format_error_denial(error: "CortexPolicyError") -> str:
     """Return why a call is denied that could not be decided, or that an emergency stop denies."""
     if error.reason is STOPPED:
         return (

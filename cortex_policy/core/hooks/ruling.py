@@ -5,14 +5,14 @@ One module of more than 250 lines: each module costs a hook time.
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import has_surrogate
-from cortex_policy.core.engine import path_syntax_problem_text
+from cortex_policy.core.engine import find_path_syntax_problem
 from cortex_policy.core.hooks import DENY, InputError
 from cortex_policy.core.hooks.guarded_files import (
-    command_word_denial_text,
-    guarded_path_denial_text,
+    find_command_word_denial,
+    find_guarded_path_denial,
+    find_secret_pattern_denial,
     may_become_guarded,
     possible_paths,
-    secret_pattern_denial_text,
 )
 from cortex_policy.core.hooks.hook_rules import action_of_rule, rules_for_call
 from cortex_policy.core.hooks.inputs import (
@@ -72,7 +72,7 @@ class Ruling(Value):
     """What the rules say of a call: why it is denied ('' if it is not), and what its grants are asked, all of them.
 
     `paths` are absolute, and spelled as the call spells them: whatever links they lead through, none may end where
-    `guarded_path_denial_text` says why it is denied. That holds without a check too.
+    `find_guarded_path_denial` says why it is denied. That holds without a check too.
     """
 
     denial: str
@@ -98,9 +98,9 @@ def apply_rules(call: "ToolCall", rules: "HookRules", home: str) -> Ruling:
     try:
         return _Judge(call, rules, home).judge_call()
     except InputError as error:
-        from cortex_policy.core.hooks.ruling_denial_text import ruling_denial_text  # noqa: PLC0415 - only a denial needs it
+        from cortex_policy.core.hooks.ruling_denial import format_ruling_denial  # noqa: PLC0415 - only a denial needs it
 
-        return Ruling(ruling_denial_text(call.tool, str(error), is_final=error.is_final))
+        return Ruling(format_ruling_denial(call.tool, str(error), is_final=error.is_final))
 
 
 class _Judge:
@@ -148,7 +148,7 @@ class _Judge:
             patterns += globs_of_well_known_inputs(reading)
         for pattern in patterns:
             spelled = f"{self._call.cwd}/{pattern}"
-            if why := self._why_pattern_is_secret(pattern) or guarded_path_denial_text(
+            if why := self._why_pattern_is_secret(pattern) or find_guarded_path_denial(
                 spelled, self._call, self._rules
             ):
                 raise InputError(why, is_final=True)
@@ -156,10 +156,10 @@ class _Judge:
     @staticmethod
     def _why_pattern_is_secret(pattern: str) -> str:
         if "{" not in pattern:
-            return secret_pattern_denial_text(pattern)
+            return find_secret_pattern_denial(pattern)
         from cortex_policy.core.hooks.globs import brace_alternatives  # noqa: PLC0415 - few patterns have braces
 
-        return next(filter(None, map(secret_pattern_denial_text, brace_alternatives(pattern))), "")
+        return next(filter(None, map(find_secret_pattern_denial, brace_alternatives(pattern))), "")
 
     def _raise_if_guarded(self, paths: "Iterable[str]") -> None:
         """Raise InputError for a path that leads to a guarded file, as text; note where else it may lead."""
@@ -169,7 +169,7 @@ class _Judge:
             for spelled in possible_paths(path, self._home):
                 tops = ("",) if spelled.startswith("/") else self._directories
                 for place in [f"{top}/{spelled}" if top else spelled for top in tops]:
-                    if why := guarded_path_denial_text(place, self._call, self._rules):
+                    if why := find_guarded_path_denial(place, self._call, self._rules):
                         raise InputError(why, is_final=True)
                     self._paths[place] = None
 
@@ -195,9 +195,9 @@ class _Judge:
                 )  # fmt: skip
         last = self._rules.rules[fits[-1][0]] if fits else None
         if self._rules.unmapped == DENY and (last is None or (last.subagents is not None and last.grant)):
-            from cortex_policy.core.hooks.ruling_denial_text import unmapped_tool_error  # noqa: PLC0415 - only a denial needs it
+            from cortex_policy.core.hooks.ruling_denial import make_unmapped_tool_error  # noqa: PLC0415 - only a denial needs it
 
-            raise unmapped_tool_error(call, self._rules)
+            raise make_unmapped_tool_error(call, self._rules)
         if last is None and contains_surrogate(call.inputs):
             raise InputError("an input contains an incomplete character, which cannot be judged")
 
@@ -215,21 +215,21 @@ class _Judge:
 
     def _checks_of_command(self, command: str, quoted: str) -> "Iterator[GrantCheck]":
         """Yield what a patch in a shell command asks; raise InputError for a command that no grant can allow."""
-        from cortex_policy.core.hooks.shell_commands import UNREADABLE, shell_command_denial_text  # noqa: PLC0415 - only for shells
+        from cortex_policy.core.hooks.shell_commands import UNREADABLE, find_shell_command_denial  # noqa: PLC0415 - only for shells
 
         if has_surrogate(command):
             raise InputError("a command contains an incomplete character, which cannot be judged")
-        why = shell_command_denial_text(command)
+        why = find_shell_command_denial(command)
         if quoted and why in ("", UNREADABLE):
-            why = shell_command_denial_text(quoted)
+            why = find_shell_command_denial(quoted)
         if why:
             raise InputError(why)
-        if why := command_word_denial_text(command, self._directories, self._rules, self._home):
+        if why := find_command_word_denial(command, self._directories, self._rules, self._home):
             raise InputError(f"a word of the command is guarded: {why}", is_final=True)
         if "." in command and may_become_guarded(command):
-            from cortex_policy.core.hooks.guarded_globs import expanded_word_denial_text  # noqa: PLC0415 - only for shells
+            from cortex_policy.core.hooks.guarded_globs import find_expanded_word_denial  # noqa: PLC0415 - only for shells
 
-            if why := expanded_word_denial_text(command):
+            if why := find_expanded_word_denial(command):
                 raise InputError(f"a word of the command may become a guarded name: {why}", is_final=True)
         if "*** begin patch" in command.casefold():
             yield from self._checks_of_patch(command)
@@ -244,16 +244,16 @@ class _Judge:
         yield from self._checks_of_rules(rules_for_call(inner, self._rules), inner, files)
 
 
-def unclear_argument_text(grant: "Grant", check: "GrantCheck") -> str:
+def find_unclear_argument(grant: "Grant", check: "GrantCheck") -> str:
     """Return why a server may read other arguments than the grant judges; '' if it does not."""
     if check.json_texts is None:
         return ""
-    from cortex_policy.core.hooks.mcp_interpretations import other_reading_text  # noqa: PLC0415 - only for MCP
+    from cortex_policy.core.hooks.mcp_interpretations import find_misread_argument  # noqa: PLC0415 - only for MCP
 
-    return other_reading_text(grant, check.args, check.json_texts)
+    return find_misread_argument(grant, check.args, check.json_texts)
 
 
-def outside_root_text(grant: "Grant", request: "Request") -> str:
+def find_path_outside_root(grant: "Grant", request: "Request") -> str:
     """Return a sentence about the first path that is not below the root, as text or resolved; '' if all are.
 
     A spelling that some tools read in another way, as `~/x` or a URL, is in doubt, as it is in a grant with scopes.
@@ -261,7 +261,7 @@ def outside_root_text(grant: "Grant", request: "Request") -> str:
     path_by_key = {(path.argument, path.given): path for path in request.paths}
     for argument, given, is_path in path_arguments(grant, request.args):
         path = path_by_key.get((argument, given)) if given is not None else None
-        if is_path and given and (problem := path_syntax_problem_text(given)):
+        if is_path and given and (problem := find_path_syntax_problem(given)):
             return f"`{given}` {problem}"
         if is_path and (path is None or path.normalized is None or path.resolved_inside is None):
             what = f"argument `{argument}`" if given is None else f"`{given}`"

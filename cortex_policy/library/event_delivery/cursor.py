@@ -14,7 +14,7 @@ from hashlib import sha256
 
 from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import os_error_text
+from cortex_policy.core.text import format_os_error
 from cortex_policy.state import read_all
 
 MAX_TAIL_BYTES = 1024  # before an offset, by which a file is known again under any name
@@ -48,7 +48,7 @@ class Cursor:
         try:
             self._descriptor = os.open(path, _OPEN, 0o600, dir_fd=directory)
         except OSError as error:
-            raise NotDoneError(f"the cursor `{path}` cannot be opened: {os_error_text(error)}") from None
+            raise NotDoneError(f"the cursor `{path}` cannot be opened: {format_os_error(error)}") from None
         status = os.fstat(self._descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & _OTHERS:
             self.close()
@@ -65,7 +65,7 @@ class Cursor:
             self._write_block(b"")
         except OSError as error:
             self.close()
-            raise NotDoneError(f"the cursor `{self.path}` cannot be written: {os_error_text(error)}") from None
+            raise NotDoneError(f"the cursor `{self.path}` cannot be written: {format_os_error(error)}") from None
 
     def try_lock(self) -> bool:
         """Become the one that sends, if no other process does; it stays so until the cursor is closed."""

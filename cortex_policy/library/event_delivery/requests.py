@@ -4,7 +4,7 @@ import json
 import re
 
 from cortex_policy.core import Value
-from cortex_policy.core.json_text import json_text
+from cortex_policy.core.json_text import format_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def _binary_request(line: bytes) -> EventRequest:
     event = _decode_event(line) or {}
     attributes = [(f"ce-{name}", _header_value(value)) for name, value in event.items() if name not in _NO_ATTRIBUTES]
     return EventRequest(
-        (("Content-Type", "application/json"), *attributes), json_text(event.get("data"), ",", ":").encode("ascii")
+        (("Content-Type", "application/json"), *attributes), format_json(event.get("data"), ",", ":").encode("ascii")
     )
 
 

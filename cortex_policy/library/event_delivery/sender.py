@@ -2,7 +2,7 @@
 
 from time import time
 
-from cortex_policy.core.text import message_line
+from cortex_policy.core.text import format_message_line
 from cortex_policy.library.event_delivery.outcomes import Outcome, outcome_of_status, retry_delay
 from cortex_policy.library.event_delivery.receiver import DeliveryError
 from cortex_policy.library.event_delivery.requests import BATCH, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, make_request
@@ -89,5 +89,5 @@ class EventSender:
         delay = retry_delay(self._failures, outcome, retry_after, time())
         if problem != self.problem:
             self.problem = problem
-            self._report(message_line(f"events for `{self._receiver.url.shown}` wait: {problem}"))
+            self._report(format_message_line(f"events for `{self._receiver.url.shown}` wait: {problem}"))
         return delay

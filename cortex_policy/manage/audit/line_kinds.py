@@ -23,7 +23,7 @@ def kind_of_unchained_line(line: bytes) -> int:
     return EVENT if _is_event(text) else TORN
 
 
-def torn_line_problem_text(line: bytes) -> str:
+def find_torn_line_problem(line: bytes) -> str:
     """Return the error of a torn line that no chained line follows, '' if it is only cut off."""
     if line.endswith(b"\n"):
         return "is not an event, and no later line covers it"

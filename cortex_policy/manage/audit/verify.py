@@ -8,12 +8,12 @@ from cortex_policy.core import Value
 from cortex_policy.core.audit_chain import (
     DIGITS,
     PREFIX,
-    digest_of_line,
     hashed_bytes,
+    parse_chain_digest,
     parse_follows_digest,
 )
 from cortex_policy.core.model import UsageError
-from cortex_policy.manage.audit.line_kinds import EVENT, OTHER, TORN, kind_of_unchained_line, torn_line_problem_text
+from cortex_policy.manage.audit.line_kinds import EVENT, OTHER, TORN, find_torn_line_problem, kind_of_unchained_line
 from cortex_policy.state.audit_rotated_names import uncompressed_name
 
 TYPE_CHECKING = False
@@ -117,7 +117,7 @@ class _ChainVerifier:
         """Add the next line, with its newline."""
         self._number += 1
         text = line.removesuffix(b"\n")
-        digest = digest_of_line(text)
+        digest = parse_chain_digest(text)
         if not digest:
             self._set_line_aside(line)
             return
@@ -164,7 +164,7 @@ class _ChainVerifier:
             self._since = self._since or sha256(self._before.encode())
             self._keep_hash_state(self._since.copy(), kind)
             self._since.update(line)
-        self._aside.append((self._number, torn_line_problem_text(line) if kind == TORN else "", kind))
+        self._aside.append((self._number, find_torn_line_problem(line) if kind == TORN else "", kind))
         if len(self._aside) > MAX_BREAKS:  # a log of an earlier version has many
             self._count_line(*self._aside.pop(1))
 

@@ -2,7 +2,7 @@
 
 from math import inf
 
-from cortex_policy.core.arguments import declaration_problem_text, value_violation_text
+from cortex_policy.core.arguments import find_declaration_problem, find_value_violation
 from cortex_policy.core.compare.declarations import KEYWORDS
 from cortex_policy.core.ecma_regex import spend_shared_steps
 from cortex_policy.manage.cases.regex_samples import sample_texts
@@ -30,7 +30,7 @@ _STEP = 0.01  # beside a bound of numbers that need not be whole
 def satisfies(declaration: object, value: object) -> bool:
     """Whether a value satisfies a declaration without a problem; False if the shared steps are used up."""
     has_steps = spend_shared_steps(_STEPS_OF_A_VALUE * (1 + _size_of(value)))
-    return has_steps and not value_violation_text(declaration, value)
+    return has_steps and not find_value_violation(declaration, value)
 
 
 def keywords_that_deny_alone(declaration: "Declaration") -> list[str]:
@@ -47,7 +47,7 @@ def is_bound_too_large(keyword: str, bound: object) -> bool:
 
 def sample_valid_values(declaration: object, words: tuple[str, ...] = ()) -> "list[Any]":
     """Return values that satisfy a declaration: all that it lists, or those at its bounds and one of each type."""
-    if not isinstance(declaration, dict) or declaration_problem_text(declaration, 0):
+    if not isinstance(declaration, dict) or find_declaration_problem(declaration, 0):
         return []
     # what it lists meets that, and a list may be long
     rest = {keyword: bound for keyword, bound in declaration.items() if keyword != "enum" or "const" in declaration}
@@ -65,7 +65,7 @@ def _filter_satisfying(declaration: object, values: "Iterable[Any]") -> "Iterato
 
 def sample_invalid_values(declaration: object, words: tuple[str, ...] = ()) -> "Iterator[tuple[str, Any]]":
     """Yield (keyword, value): the value violates it, and no other one if possible; `items.` means inside an array."""
-    if not isinstance(declaration, dict) or declaration_problem_text(declaration, 0):
+    if not isinstance(declaration, dict) or find_declaration_problem(declaration, 0):
         return
     for keyword in keywords_that_deny_alone(declaration):
         rest = {name: bound for name, bound in declaration.items() if name != keyword}
@@ -208,7 +208,7 @@ def _values_near_keyword(keyword: str, declaration: "Declaration", words: tuple[
 
 def _type_of(value: object) -> str:
     """Return the name of the narrowest type of a value."""
-    return next(word for word in ("integer", *_ONE_OF_EACH_TYPE) if not value_violation_text({"type": word}, value))
+    return next(word for word in ("integer", *_ONE_OF_EACH_TYPE) if not find_value_violation({"type": word}, value))
 
 
 def _values_beside(value: "Any") -> "list[Any]":

@@ -1,7 +1,7 @@
 """The calls that first cases of a grant may have: each rule from both sides, with the decision to expect."""
 
 from cortex_policy.core import Value
-from cortex_policy.core.arguments import declaration_problem_text
+from cortex_policy.core.arguments import find_declaration_problem
 from cortex_policy.core.engine import normalize_scope
 from cortex_policy.core.model import ACTION_NOT_ALLOWED, ALLOWED, ARGUMENT_NOT_ALLOWED, PATH_OUTSIDE_SCOPE, Grant
 from cortex_policy.core.path_arguments import may_be_path_argument
@@ -67,7 +67,7 @@ def _find_path_argument(grant: Grant) -> str:
 
 def _satisfies_declaration(grant: Grant, name: str, value: str) -> bool:
     declaration = grant.args.get(name, {})
-    return not declaration_problem_text(declaration, 0) and satisfies(declaration, value)
+    return not find_declaration_problem(declaration, 0) and satisfies(declaration, value)
 
 
 def _path_candidates(grant: Grant, action: str, name: str) -> "Iterator[CandidateCase]":

@@ -8,7 +8,7 @@ from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.decode import MAX_BYTES, MAX_DEPTH, MAX_DIGITS, MalformedError, decode_json, is_grant_id
 from cortex_policy.core.model import Settings
 from cortex_policy.core.settings import BY_NAME
-from cortex_policy.core.text import did_you_mean, os_error_text
+from cortex_policy.core.text import did_you_mean, format_os_error
 from cortex_policy.core.toml import decode_toml
 from cortex_policy.manage.cases.line_numbers import LineNumbers
 from cortex_policy.manage.cases.model import (
@@ -45,7 +45,7 @@ def read_case_file(path: str, shown: str) -> CaseFile:
     try:
         data = _read_bytes(path)
     except (MalformedError, OSError) as error:
-        return CaseFile(shown, errors=(CaseFileProblem(shown, 1, os_error_text(error)),))
+        return CaseFile(shown, errors=(CaseFileProblem(shown, 1, format_os_error(error)),))
     return parse_case_file(data, shown, is_json=path.endswith(JSON_SUFFIX))
 
 

@@ -11,7 +11,7 @@ from cortex_policy.manage.path_names import display_path
 from cortex_policy.manage.settings_problems import settings_warnings
 from cortex_policy.manage.unsafe_files import summarize_faults
 from cortex_policy.state import Root
-from cortex_policy.state.grants import PolicyDirectory, TrustCheck, list_grant_ids, unread_grant_error
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, list_grant_ids, make_unread_grant_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -127,6 +127,6 @@ class GrantLoader:
                 data = tools.read(f"{grant_id}.json", MAX_BYTES + 1)
             grant = decode_grant(data, grant_id)
         except (FileNotFoundError, GrantError) as error:
-            return unread_grant_error(error, trust, grant_id)
+            return make_unread_grant_error(error, trust, grant_id)
         self._unsafe |= dict.fromkeys(trust.sentences)
         return GrantUnderTest(grant, data, display_path(f"{root.tools_path}/{grant_id}.json"))

@@ -6,7 +6,7 @@ import subprocess
 from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES, grant_id_of_file
 from cortex_policy.core.model import GRANT_INVALID, GRANT_UNSAFE, GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import os_error_text
+from cortex_policy.core.text import format_os_error
 from cortex_policy.state import Root
 
 TYPE_CHECKING = False
@@ -133,7 +133,7 @@ def run_git(root: str, *words: str, stdin: bytes = b"") -> "subprocess.Completed
             [*_GIT, "-C", root, *words], input=stdin, capture_output=True, check=False, env=environment | _ENVIRONMENT
         )
     except OSError as error:
-        message = f"`git` cannot be run: {os_error_text(error)}"
+        message = f"`git` cannot be run: {format_os_error(error)}"
         raise NotDoneError(message) from None
 
 

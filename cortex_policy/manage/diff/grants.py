@@ -12,7 +12,7 @@ from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Settings, UsageError
 from cortex_policy.core.privilege_escalation import PrivilegeEscalation, find_privilege_escalations
-from cortex_policy.core.text import os_error_text
+from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.diff.git_revisions import NoCommitsError, policy_texts_at_revision
 from cortex_policy.manage.diff.settings import compare_settings_with_revision
 from cortex_policy.manage.unsafe_files import summarize_faults
@@ -201,7 +201,7 @@ def read_grant_file(name: str) -> bytes:
         with open(name, "rb") as file:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise GrantError(GRANT_NOT_FOUND, f"`{name}`: {os_error_text(error)}") from None
+        raise GrantError(GRANT_NOT_FOUND, f"`{name}`: {format_os_error(error)}") from None
 
 
 def _is_other_text(old: "TextOrError | None", new: "TextOrError | None") -> bool:

@@ -17,7 +17,7 @@ _MOST_PAIRS = 1_000_000  # pairs of lines that are compared
 _LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
 
 
-def readable_diff_lines(name: str, old: bytes, new: bytes) -> list[str]:
+def format_readable_diff(name: str, old: bytes, new: bytes) -> list[str]:
     """Return the lines of a diff to read; a carriage return at the end of a line is part of the line."""
     lines = _diff_lines(_readable_lines(old), _readable_lines(new), f"{name} (old)", f"{name} (new)", "")
     return [part for line in lines for part in line.split("\n")]
@@ -28,7 +28,7 @@ def _readable_lines(data: bytes) -> list[str]:
     return [*lines, f"{rest}\n\\ no newline at the end"] if rest else lines
 
 
-def unified_diff_text(name: str, old: bytes | None, new: bytes | None) -> str:
+def format_unified_diff(name: str, old: bytes | None, new: bytes | None) -> str:
     """Return a unified diff of two texts of a grant or of `hooks.toml`, '' if they are equal; None means no file."""
     path = f".cortex/policy/{path_below_policy(name)}"
     before, after = "/dev/null" if old is None else f"a/{path}", "/dev/null" if new is None else f"b/{path}"

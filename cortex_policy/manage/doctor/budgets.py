@@ -8,7 +8,7 @@ from cortex_policy.core.budget_server import parse_budget_server
 from cortex_policy.core.model import BudgetServerError, Settings, StateError
 from cortex_policy.core.settings import SYSTEM
 from cortex_policy.manage.budget_server import ServerFacts, probe_budget, read_server_facts
-from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, error_result
+from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, make_error_result
 from cortex_policy.state.budget_choice import read_key
 from cortex_policy.state.shared_budgets.keys import keyed_hash
 from cortex_policy.state.valid_settings import read_valid_layers
@@ -44,7 +44,7 @@ def _key_result(settings: Settings) -> CheckResult:
     try:
         fingerprint = keyed_hash(read_key(settings), b"fingerprint")[:_FINGERPRINT_DIGITS]
     except StateError as error:
-        return error_result("budget-key", error)
+        return make_error_result("budget-key", error)
     message = f"only this user and root can read `{settings.budgets_key_file}`; its fingerprint is {fingerprint}"
     return CheckResult("budget-key", OK, message)
 
@@ -77,7 +77,7 @@ def _probe_result(settings: Settings, facts: ServerFacts) -> CheckResult:
     try:
         budget = probe_budget(settings)
     except StateError as error:
-        return error_result("budget-server", error)
+        return make_error_result("budget-server", error)
     server = parse_budget_server(settings.budgets_url or "").label
     if budget.closed:
         seconds = f"{budget.retry_after_seconds or 0:.0f}"

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 
-from cortex_policy.core.text import os_error_text
+from cortex_policy.core.text import format_os_error
 from cortex_policy.library.inotify import ENTRIES, Inotify
 from cortex_policy.library.reader_acknowledgements import PREFIX as READER_PREFIX
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, find_program_and_doubt, run_program
@@ -68,10 +68,8 @@ def _check_watches(root: Root) -> CheckResult:
         queue = Inotify()
         queue.watch(root.policy_path, ENTRIES)
     except OSError as error:
-        message = (
-            f"a store cannot watch `{root.policy_path}` and reads everything again every 20 ms: {os_error_text(error)}"
-        )
-        return CheckResult("inotify", WARNING, message, MORE_WATCHES)
+        message = f"a store cannot watch `{root.policy_path}` and reads everything again every 20 ms"
+        return CheckResult("inotify", WARNING, f"{message}: {format_os_error(error)}", MORE_WATCHES)
     finally:
         if queue is not None:
             queue.close()

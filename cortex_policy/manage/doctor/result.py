@@ -35,7 +35,7 @@ class ProgramRun(Value):
     output: str
 
 
-def error_result(check_id: str, error: CortexPolicyError, status: str = PROBLEM) -> CheckResult:
+def make_error_result(check_id: str, error: CortexPolicyError, status: str = PROBLEM) -> CheckResult:
     """Return a result for an error, with the command of its hint; a hint that says more is a part of the message."""
     sentence, command = error.detail or str(error), command_at_end_of_hint(error.hint)
     more = f"; {error.hint}" if error.hint and not command else ""

@@ -12,7 +12,14 @@ from cortex_policy.core.model import (
     GrantError,
 )
 from cortex_policy.core.text import count_with_noun
-from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, command_at_end_of_hint, error_result
+from cortex_policy.manage.doctor.result import (
+    OK,
+    PROBLEM,
+    WARNING,
+    CheckResult,
+    command_at_end_of_hint,
+    make_error_result,
+)
 from cortex_policy.manage.global_denials import GlobalDenials
 from cortex_policy.manage.listing import grant_rows
 from cortex_policy.manage.stamp.verify import verify_stamp
@@ -50,7 +57,7 @@ def doctor_check_id_of_error(error: CortexPolicyError) -> str:
 def denial_results(denials: GlobalDenials, check_id: str, fine: str) -> "Iterator[CheckResult]":
     """Yield a problem for each error that denies every check and belongs to this one, else what is fine."""
     found = [error for error in denials.errors if doctor_check_id_of_error(error) == check_id]
-    yield from (error_result(check_id, error) for error in found)
+    yield from (make_error_result(check_id, error) for error in found)
     if not found:
         yield CheckResult(check_id, OK, fine)
 
@@ -85,7 +92,7 @@ def _check_grants(root: Root) -> CheckResult:
     try:
         rows = grant_rows(root)
     except GrantError as error:
-        return error_result("grants", error)
+        return make_error_result("grants", error)
     broken = [f"{row.id} ({row.state})" for row in rows if row.state in ("invalid", "unsafe")]
     if broken:
         more = f" and {len(broken) - MAX_NAMED} more" if len(broken) > MAX_NAMED else ""
@@ -100,11 +107,11 @@ def _check_grants(root: Root) -> CheckResult:
 def _check_stamp(root: Root, denials: GlobalDenials) -> CheckResult:
     for error in denials.errors:
         if doctor_check_id_of_error(error) == "stamp":
-            return error_result("stamp", error)
+            return make_error_result("stamp", error)
     try:
         found = verify_stamp(root)
     except GrantError as error:
-        return error_result("stamp", error, WARNING)
+        return make_error_result("stamp", error, WARNING)
     names = [one.id for one in found if one.id]
     if names:
         message = f"{count_with_noun(len(names), 'grant')} differ from it: {', '.join(names[:MAX_NAMED])}"

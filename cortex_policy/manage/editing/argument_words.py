@@ -5,7 +5,7 @@ A comma ends a value; `\,` is a comma in it. A `\` before anything else stays, a
 
 import re
 
-from cortex_policy.core.arguments import TYPES, declaration_problem_text
+from cortex_policy.core.arguments import TYPES, find_declaration_problem
 from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.compare.declarations import accepts_nothing
 from cortex_policy.core.decode import MalformedError, decode_json
@@ -20,7 +20,7 @@ from cortex_policy.schema.keywords import (
     VALUE,
     VALUES,
     Keyword,
-    keyword_hint,
+    find_keyword_hint,
 )
 
 TYPE_CHECKING = False
@@ -40,7 +40,7 @@ def parse_declaration(word: str) -> "tuple[str, Declaration]":
     if not name or not text or not equals:
         raise UsageError(f"`--arg {word}` declares nothing", _FORM)
     declaration = _parse_json(name, text) if text.startswith("{") else _parse_words(name, text)
-    problem = declaration_problem_text(declaration, 0)
+    problem = find_declaration_problem(declaration, 0)
     if problem:
         raise UsageError(f"`{name}` {problem}", _hint_for(declaration))
     if accepts_nothing({name: declaration}, name) and declaration.get("enum") != []:
@@ -69,7 +69,7 @@ def _parse_words(name: str, text: str) -> "Declaration":
         seen.add(keyword)
         *outer, last = keyword.split(".")
         if last not in KEYWORD_BY_NAME or outer != ["items"] * len(outer):
-            raise UsageError(f"unknown keyword `{keyword}` in the declaration of `{name}`", keyword_hint(last))
+            raise UsageError(f"unknown keyword `{keyword}` in the declaration of `{name}`", find_keyword_hint(last))
         _add_keyword(_innermost_declaration(declaration, len(outer)), KEYWORD_BY_NAME[last], value)
     return declaration
 
@@ -109,7 +109,7 @@ def _parse_type(text: str) -> str | list[str]:
     for word in words:
         if word not in TYPES:
             closest = _OTHER_TYPES.get(word) or closest_word(word, TYPES)
-            raise UsageError(f"unknown type `{word}`", f"{did_you_mean(closest)} {keyword_hint('type')}".strip())
+            raise UsageError(f"unknown type `{word}`", f"{did_you_mean(closest)} {find_keyword_hint('type')}".strip())
     return words if len(words) > 1 else words[0]
 
 
@@ -123,14 +123,14 @@ def _parse_literal(keyword: Keyword, text: str) -> object:
     try:
         return decode_json(text.encode())
     except (MalformedError, UnicodeEncodeError):
-        raise UsageError(f"`{keyword.name}` is `{text}`, which is not JSON", keyword_hint(keyword.name)) from None
+        raise UsageError(f"`{keyword.name}` is `{text}`, which is not JSON", find_keyword_hint(keyword.name)) from None
 
 
 def _hint_for(declaration: "Declaration") -> str:
     """Return the hint for the first keyword that cannot be enforced, also of the items."""
     for keyword, value in declaration.items():
-        if declaration_problem_text({keyword: value}, 0):
-            return _hint_for(value) if keyword == "items" and isinstance(value, dict) else keyword_hint(keyword)
+        if find_declaration_problem({keyword: value}, 0):
+            return _hint_for(value) if keyword == "items" and isinstance(value, dict) else find_keyword_hint(keyword)
     return ""
 
 

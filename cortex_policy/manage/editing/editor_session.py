@@ -5,7 +5,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import compare_grant_bytes
 from cortex_policy.manage.editing.loop import DIFF, EDIT, EXIT, SAVE, EditResult, Review, edit_file
 from cortex_policy.manage.editing.validity import find_problems_of_text
-from cortex_policy.manage.replay.impact import impact_text
+from cortex_policy.manage.replay.impact import describe_impact
 from cortex_policy.manage.transaction.record import is_valid_text
 from cortex_policy.manage.transaction.recovery import check_stamped
 from cortex_policy.manage.transaction.version import Version
@@ -14,7 +14,7 @@ from cortex_policy.schema.catalog import NOTE
 from cortex_policy.schema.problems import Problem
 from cortex_policy.state import Root
 from cortex_policy.state.comparison_settings import comparison_settings
-from cortex_policy.state.grants import TrustCheck, unread_grant_error
+from cortex_policy.state.grants import TrustCheck, make_unread_grant_error
 from cortex_policy.state.policy_files import check_policy_name, path_below_policy, raise_file_not_found
 from cortex_policy.state.writer_lock import LockWait
 
@@ -53,7 +53,7 @@ class _EditedPolicyFile:
         if original is None:
             if name == HOOKS_TOML:
                 raise_file_not_found(root, name)
-            raise unread_grant_error(FileNotFoundError(None, None, self.path), TrustCheck(root), name)
+            raise make_unread_grant_error(FileNotFoundError(None, None, self.path), TrustCheck(root), name)
         if len(original) > MAX_BYTES:
             raise NotDoneError(f"`{self.path}` is larger than {MAX_BYTES} bytes", "fix it by hand")
         self._writer.grants.check_permissions(name)
@@ -79,7 +79,7 @@ class _EditedPolicyFile:
         root = self._writer.root
         change = compare_grant_bytes(self._name, self.original, text, comparison_settings(root.path))
         self._screen.show_change(change)
-        if past := impact_text(root, change):
+        if past := describe_impact(root, change):
             self._screen.show_sentence(past)
         return Review(SAVE + EDIT + DIFF + EXIT, _line_of_first(problems), change)
 

@@ -30,10 +30,10 @@ def check_new_id_syntax(word: str) -> None:
 def check_grant_absent(root: Root, grant_id: str) -> None:
     """Raise NotDoneError if a grant exists already, without a lock."""
     if grant_id in given_ids_or_all(root, ()):
-        raise existing_grant_error(root, grant_id)
+        raise make_existing_grant_error(root, grant_id)
 
 
-def missing_grant_error(root: Root, grant_id: str) -> Exception:
+def make_missing_grant_error(root: Root, grant_id: str) -> Exception:
     """Return the error for a grant that was not found, which names those that exist."""
     try:
         read_grant(root, grant_id)  # its error names the ids that exist
@@ -42,7 +42,7 @@ def missing_grant_error(root: Root, grant_id: str) -> Exception:
     return NotDoneError(f"`{grant_id}` was created just now", "look at it, then try again")
 
 
-def existing_grant_error(root: Root, grant_id: str) -> NotDoneError:
+def make_existing_grant_error(root: Root, grant_id: str) -> NotDoneError:
     """Return the error for an id that a grant has already."""
     return NotDoneError(
         f"`{grant_id}` exists already", f"see it with `cortex-policy show {grant_id}{root_option(root)}`"

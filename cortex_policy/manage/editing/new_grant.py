@@ -9,7 +9,7 @@ _NEW_GRANT = (
 )
 
 
-def new_grant_text(wanted: GrantEdit, grant_id: str = "t") -> str:
+def format_new_grant(wanted: GrantEdit, grant_id: str = "t") -> str:
     """Return the text of a new grant in canonical layout; raise UsageError for a value that a grant cannot have.
 
     Its tool is called like the grant if `wanted` names none.

@@ -7,9 +7,9 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.manage.editing.grant_bytes import edit_grant_bytes, validate_and_format_grant
 from cortex_policy.manage.editing.grant_ids import (
     check_new_id_syntax,
-    existing_grant_error,
     given_ids_or_all,
-    missing_grant_error,
+    make_existing_grant_error,
+    make_missing_grant_error,
 )
 from cortex_policy.manage.editing.results import FormatResult, WriteResult, preview_change
 from cortex_policy.manage.editing.set_fields import GrantEdit
@@ -152,10 +152,10 @@ def _plan_change(files: "GrantFiles", grant_id: str, old: bytes | None, new: byt
 def _read_existing_grant(files: "GrantFiles", grant_id: str) -> bytes:
     data = files.read(grant_id)
     if data is None:
-        raise missing_grant_error(files.root, grant_id)
+        raise make_missing_grant_error(files.root, grant_id)
     return data
 
 
 def _raise_if_grant_exists(files: "GrantFiles", grant_id: str) -> None:
     if files.read(grant_id) is not None:
-        raise existing_grant_error(files.root, grant_id)
+        raise make_existing_grant_error(files.root, grant_id)

@@ -3,7 +3,7 @@
 from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.manage.diff.grants import GrantDiff, compare_grant_bytes
-from cortex_policy.manage.diff.unified import unified_diff_text
+from cortex_policy.manage.diff.unified import format_unified_diff
 from cortex_policy.manage.transaction.version import NOT_WRITTEN, Version
 from cortex_policy.state import Root
 from cortex_policy.state.comparison_settings import comparison_settings

@@ -7,7 +7,7 @@ from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.decode import DATA_CLASSES, decode_grant, decode_json
 from cortex_policy.core.engine import normalize_scope
 from cortex_policy.core.json_edit import append_items, insert_member, remove_items, remove_value, replace_value
-from cortex_policy.core.json_text import canonical_json
+from cortex_policy.core.json_text import format_canonical_json
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import Grant, Rate, UsageError
 from cortex_policy.core.scopes import suggest_scope_prefix
@@ -145,7 +145,7 @@ def _is_same_grant(left: Grant, right: Grant) -> bool:
     """Whether two grants are the same; to Python `1` and `true` are equal."""
     if left != right or json.dumps(left.args) == json.dumps(right.args):
         return left == right
-    return canonical_json(dict(left.args)) == canonical_json(dict(right.args))
+    return format_canonical_json(dict(left.args)) == format_canonical_json(dict(right.args))
 
 
 def _normalize_scope(scope: str) -> str:
@@ -195,7 +195,9 @@ def _update_args(text: str, before: "Mapping[str, object]", after: "Mapping[str,
     for name, declaration in after.items():
         if name not in before:
             text = insert_member(text, "/args", name, declaration)
-        elif declaration is not before[name] and canonical_json(declaration) != canonical_json(before[name]):
+        elif declaration is not before[name] and format_canonical_json(declaration) != format_canonical_json(
+            before[name]
+        ):
             text = replace_value(text, json_pointer("args", name), declaration)
     for name in before:
         if name not in after:

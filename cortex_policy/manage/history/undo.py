@@ -13,16 +13,16 @@ from cortex_policy.manage.history.undo_steps import UndoStep, join_renames
 from cortex_policy.manage.history.writes import (
     entries_since,
     last_undoable_entry,
+    make_unknown_text_error,
     require_valid_or_trusted_text,
-    unknown_text_error,
 )
 from cortex_policy.manage.transaction.record import is_kept_in_history
 from cortex_policy.manage.transaction.recovery import digest_or_none, read_stamp_or_refuse_newer
 from cortex_policy.manage.transaction.version import Version
-from cortex_policy.manage.transaction.writer import as_policy_error, preview_transaction, write_transaction
+from cortex_policy.manage.transaction.writer import preview_transaction, to_policy_error, write_transaction
 from cortex_policy.state import Root, history, history_trust
 from cortex_policy.state.comparison_settings import comparison_settings
-from cortex_policy.state.grants_errors import hand_edit_hint, root_option
+from cortex_policy.state.grants_errors import make_hand_edit_hint, root_option
 from cortex_policy.state.history import history_length
 from cortex_policy.state.history_entry import GrantChange, HistoryEntry
 from cortex_policy.state.policy_files import check_policy_name
@@ -131,7 +131,7 @@ def _run_steps(writer: "GrantWriter", plan: _Plan) -> UndoResult:
         except (CortexPolicyError, OSError) as error:
             if not results:
                 raise
-            return UndoResult(plan.version, tuple(results), plan.is_of_hand_edits, as_policy_error(error))
+            return UndoResult(plan.version, tuple(results), plan.is_of_hand_edits, to_policy_error(error))
         seen = step.preview(comparison_settings(writer.root.path))
         results.append(WriteResult(seen.change, seen.diff, stamped))
     return UndoResult(plan.version, tuple(results), plan.is_of_hand_edits)
@@ -165,7 +165,7 @@ def _find_plan(root: Root, stamp: "Stamp | None", request: UndoRequest, read: "R
     if stamp is None:
         hint = f"make one with `cortex-policy stamp write{root_option(root)}`"
         raise NotDoneError("there is no stamp, so the last write is not known", hint)
-    if unsafe := history_trust.unsafe_history_error(root):
+    if unsafe := history_trust.find_unsafe_history_error(root):
         raise unsafe
     if request.version is not None:
         entries = entries_since(root, stamp, request.version, history.read_history(root, stamp))
@@ -190,7 +190,7 @@ def _find_hand_edits_to_undo(root: Root, stamp: "Stamp", grant_id: str | None, r
 def _step_to_stamp(root: Root, edit: HandEdit) -> UndoStep:
     """Return the step that takes a hand edit back; raise NotDoneError if a text would be lost, or is not known."""
     if not edit.has_stamped_text:
-        raise unknown_text_error(root, edit.id, f"what was stamped as `{edit.id}` is not kept")
+        raise make_unknown_text_error(root, edit.id, f"what was stamped as `{edit.id}` is not kept")
     new = edit.new if isinstance(edit.new, bytes) else None
     if edit.old is not None:
         require_valid_or_trusted_text(root, edit.id, edit.old)
@@ -230,7 +230,7 @@ def _steps_of_returns(root: Root, returns: tuple[_Return, ...], read: "Read") ->
         if one.digest is not None:
             if one.digest not in kept:
                 why = f"version {one.version} replaced a text of `{one.id}` that is not kept"
-                raise unknown_text_error(root, one.id, why)
+                raise make_unknown_text_error(root, one.id, why)
             require_valid_or_trusted_text(root, one.id, kept[one.digest])
         new = None if one.digest is None else kept[one.digest]
         steps.append(UndoStep(one.id, _read_unchanged(root, one.id, one.current, read), new, one.change.mode))
@@ -244,6 +244,6 @@ def _read_unchanged(root: Root, grant_id: str, expected: str | None, read: "Read
         raise GrantError(
             STAMP_MISMATCH,
             f"`{grant_id}` was changed after its last write",
-            hand_edit_hint(root_option(root), grant_id),
+            make_hand_edit_hint(root_option(root), grant_id),
         )
     return data

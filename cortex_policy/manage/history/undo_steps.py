@@ -4,7 +4,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.model import Settings
 from cortex_policy.manage.diff.grants import compare_grant_bytes
-from cortex_policy.manage.diff.unified import unified_diff_text
+from cortex_policy.manage.diff.unified import format_unified_diff
 from cortex_policy.manage.editing.operations import WriteResult
 
 
@@ -26,7 +26,7 @@ class UndoStep(Value):
         if self.new_id:
             return WriteResult(compare_grant_bytes(self.new_id, self.old, self.old), _rename_diff(self.id, self.new_id))
         return WriteResult(
-            compare_grant_bytes(self.id, self.old, self.new, settings), unified_diff_text(self.id, self.old, self.new)
+            compare_grant_bytes(self.id, self.old, self.new, settings), format_unified_diff(self.id, self.old, self.new)
         )
 
 

@@ -52,7 +52,7 @@ def read_write_history(root: Root, grant_id: str | None = None) -> WriteHistory:
     written = tuple(one for one in entries if isinstance(one, HistoryEntry) and _is_about_grant(one, grant_id))
     corrupt_entries = tuple(one for one in entries if isinstance(one, CorruptEntry))
     return WriteHistory(
-        written, corrupt_entries, history_trust.unsafe_history_error(root), bool(written) or _is_enabled(root)
+        written, corrupt_entries, history_trust.find_unsafe_history_error(root), bool(written) or _is_enabled(root)
     )
 
 
@@ -83,10 +83,12 @@ def grant_at_version(root: Root, grant_id: str, version: int) -> GrantAtVersion:
     if text is None or content_digest(text) != digest:
         text = find_texts_by_digest(root, [digest]).get(digest)
         if text is None:
-            raise unknown_text_error(root, grant_id, f"version {version} of `{grant_id}` is not kept")
+            raise make_unknown_text_error(root, grant_id, f"version {version} of `{grant_id}` is not kept")
         require_valid_or_trusted_text(root, grant_id, text)
     change = compare_grant_bytes(grant_id, None, text)
-    return GrantAtVersion(grant_id, version, text, change, history_trust.unsafe_history_error(root) if later else None)
+    return GrantAtVersion(
+        grant_id, version, text, change, history_trust.find_unsafe_history_error(root) if later else None
+    )
 
 
 def entries_up_to_stamp(stamp: Stamp, entries: "Iterable[HistoryEntry | CorruptEntry]") -> "Iterator[HistoryEntry]":
@@ -193,7 +195,7 @@ def _end_of_history_text(root: Root, stamp: Stamp, reached: int) -> str:
     return f"it begins after version {reached}; {see}"
 
 
-def unknown_text_error(root: Root, grant_id: str, detail: str) -> NotDoneError:
+def make_unknown_text_error(root: Root, grant_id: str, detail: str) -> NotDoneError:
     """Return the error for a text that neither the history nor the last commit has."""
     option = root_option(root)
     known = f"see `cortex-policy log {grant_id}{option}`, then `cortex-policy undo --to VERSION{option}`"

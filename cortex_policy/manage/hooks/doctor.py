@@ -3,8 +3,8 @@
 from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import count_with_noun, elide_middle, message_line
-from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, error_result
+from cortex_policy.core.text import count_with_noun, elide_middle, format_message_line
+from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, make_error_result
 from cortex_policy.manage.hooks.claude_version import check_claude_version
 from cortex_policy.manage.hooks.doctor_trials import HookTrial, try_hook_command
 from cortex_policy.manage.hooks.handler_line import read_hook_command
@@ -58,7 +58,7 @@ def _check_settings(status: AgentStatus, environment: "Mapping[str, str]") -> "I
     try:
         check_no_settings_in_environment(environment)
     except NotDoneError as error:
-        yield error_result("environment", error)
+        yield make_error_result("environment", error)
     for variable in _before_the_line(environment):
         message = f"`{variable}` is set: Bash acts on it before it reads the line of a hook, and may not run that"
         yield CheckResult("environment", WARNING, message, f"unset {variable}")
@@ -76,7 +76,7 @@ def _check_rules(root: str) -> CheckResult:
     try:
         rules = load_hook_rules(Root(root, trusts_owner=True))
     except CortexPolicyError as error:
-        return error_result("rules", error, WARNING)
+        return make_error_result("rules", error, WARNING)
     return CheckResult("rules", OK, f"hooks.toml has {count_with_noun(len(rules.rules), 'rule')}")
 
 
@@ -109,6 +109,6 @@ def _result_of_trial(line: HookCommand, trial: HookTrial) -> CheckResult:
         )
         message = f"{title} would run the call: the hook {how} ({seconds})"
     else:
-        said = elide_middle(message_line((end.stderr or end.stdout).strip()), MAX_REASON)
+        said = elide_middle(format_message_line((end.stderr or end.stdout).strip()), MAX_REASON)
         message = f"the hook must not block this call: {said} ({seconds})"
     return CheckResult(trial.name, PROBLEM, message, f"cortex-policy hook install {line.agent}")

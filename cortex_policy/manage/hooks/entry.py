@@ -9,7 +9,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.operator_commands import quote_word
 from cortex_policy.manage.hooks.disabling_settings import HOOK_NAME
 from cortex_policy.manage.hooks.targets import AGENT_FILES, MANAGED, PROJECT, HookTarget
-from cortex_policy.manage.hooks.watchdog import watchdog_command, watchdog_words
+from cortex_policy.manage.hooks.watchdog import format_watchdog_command, watchdog_words
 from cortex_policy.state import home_directory, sha256_hex
 
 DEADLINE_SECONDS = 8
@@ -110,7 +110,7 @@ def _make_handler(agent: str, words: "tuple[str, ...]", *, is_shell: bool) -> "d
         return {"type": "command", "command": line, "timeout": TIMEOUT_SECONDS, "onFailure": "block"}
     if agent == "cursor":
         return {"command": line, "timeout": TIMEOUT_SECONDS, "failClosed": True}
-    wrapped = watchdog_command(line)
+    wrapped = format_watchdog_command(line)
     if agent == "copilot":
         program, *arguments = (*watchdog_words(), *words)
         command = {"command": wrapped} if is_shell else {"exec": program, "args": arguments}

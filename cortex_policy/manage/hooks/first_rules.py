@@ -2,7 +2,7 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.hooks.agent_tools import HARMLESS, OTHER, PATCH, READ, SEARCH, SHELL, TOOLS, WRITE
-from cortex_policy.manage.editing.new_grant import new_grant_text
+from cortex_policy.manage.editing.new_grant import format_new_grant
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.settings.toml_edit import toml_literal
 
@@ -44,7 +44,7 @@ class FirstRule(Value):
     members: "tuple[tuple[str, object], ...]"
 
 
-def first_rules_text(agents: "Iterable[str]") -> str:
+def make_first_rules_text(agents: "Iterable[str]") -> str:
     """Return the text of a first `hooks.toml` for some agents."""
     named = tuple(agents)
     rules = [rule for rule in _first_rules(named) if rule.members[0][1]]  # without tools it would fit no call
@@ -52,7 +52,7 @@ def first_rules_text(agents: "Iterable[str]") -> str:
     return "\n".join([_HEAD, *map(_rule_text, rules), others])
 
 
-def first_grant_texts(scopes: "tuple[str, ...]") -> dict[str, str]:
+def make_first_grant_texts(scopes: "tuple[str, ...]") -> dict[str, str]:
     """Return the text of each grant that the rules may name; writing is allowed below the scopes."""
     edits = {
         READ_GRANT: GrantEdit(120, allow=("read",)),
@@ -60,7 +60,7 @@ def first_grant_texts(scopes: "tuple[str, ...]") -> dict[str, str]:
         SHELL_GRANT: GrantEdit(60, allow=("run",)),
         MCP_GRANT: GrantEdit(60),
     }
-    return {grant_id: new_grant_text(edit, grant_id) for grant_id, edit in edits.items()}
+    return {grant_id: format_new_grant(edit, grant_id) for grant_id, edit in edits.items()}
 
 
 def _tools_of_kinds(agents: tuple[str, ...], *kinds: str) -> tuple[str, ...]:

@@ -14,10 +14,10 @@ from cortex_policy.core.privilege_escalation import find_privilege_escalations
 from cortex_policy.core.scopes import normalize_scope_cached
 from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.editing.results import WriteResult, preview_change
-from cortex_policy.manage.hooks.first_rules import first_grant_texts, first_rules_text
+from cortex_policy.manage.hooks.first_rules import make_first_grant_texts, make_first_rules_text
 from cortex_policy.manage.hooks.targets import agent_directory
 from cortex_policy.manage.transaction.recovery import check_stamped
-from cortex_policy.manage.transaction.writer import as_policy_error, preview_transaction, write_transaction
+from cortex_policy.manage.transaction.writer import preview_transaction, to_policy_error, write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state.grants_errors import root_option
 from cortex_policy.state.stamp import read_stamp
@@ -99,7 +99,7 @@ def write_first_setup(
             except (CortexPolicyError, OSError) as error:
                 if not written:
                     raise
-                return FirstSetup(agents, setup.version, tuple(written), as_policy_error(error))
+                return FirstSetup(agents, setup.version, tuple(written), to_policy_error(error))
             written.append(WriteResult(step.change, step.diff, version))
         return FirstSetup(agents, setup.version, tuple(written))
 
@@ -121,7 +121,7 @@ def _first_texts(root: Root, agents: tuple[str, ...], read: "Read") -> dict[str,
         raise NotDoneError(f"`{HOOKS_TOML}` exists already", hint)
     rules = first_rules_text(agents).encode()
     named = {rule.grant for rule in decode_hooks_toml(rules).rules}
-    grants = first_grant_texts(safe_write_scopes(root))
+    grants = make_first_grant_texts(safe_write_scopes(root))
     missing = {name: text.encode() for name, text in grants.items() if name in named and read(name) is None}
     return missing | {HOOKS_TOML: rules}
 

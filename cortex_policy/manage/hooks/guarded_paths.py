@@ -63,7 +63,7 @@ def _plan_guarded_paths(files: "GrantFiles", paths: "Iterable[str]") -> tuple[by
     return old, new, preview_change(root, HOOKS_TOML, old, new)
 
 
-def text_with_guarded_paths(text: str, paths: "Sequence[str]") -> str:
+def insert_guarded_paths(text: str, paths: "Sequence[str]") -> str:
     """Return the text of a valid `hooks.toml` with more guarded paths; raise NotDoneError if that needs a person."""
     before = decode_toml(text.encode())
     known = before.get("guard", [])

@@ -83,25 +83,25 @@ def _add_entry(text: str | None, target: HookTarget, entry: HookEntry) -> str | 
         ours = [place for place in list_all_handlers(parse_jsonc(text)) if is_hook_line(place.handler)]
         if len(ours) == 1 and (ours[0].event, ours[0].group) == (entry.event, entry.value):
             return text
-    return settings_edit.text_with_entry(_remove_our_lines(text, target), entry.event, entry.value, entry.others)
+    return settings_edit.add_entry_to_text(_remove_our_lines(text, target), entry.event, entry.value, entry.others)
 
 
 def _add_managed_hook(text: str | None, target: HookTarget, entry: HookEntry) -> str | None:
     ours = [one for one in requirements_edit.managed_pre_tool_use_handlers(text or "") if is_hook_line(one)]
     if ours == [entry.handler]:
         return text
-    return requirements_edit.text_with_managed_hook(_remove_our_lines(text, target), entry.value, managed_directory())
+    return requirements_edit.add_managed_hook(_remove_our_lines(text, target), entry.value, managed_directory())
 
 
 def _remove_our_lines(text: str | None, target: HookTarget) -> str | None:
     if text is None:
         return None
     if target.is_toml:
-        rest = requirements_edit.text_without_managed_hook(text)
+        rest = requirements_edit.remove_managed_hook(text)
         if any(map(is_hook_line, requirements_edit.managed_pre_tool_use_handlers(rest or ""))):
             raise NotDoneError("it has a hook of this program that `hook install` did not write", "remove it by hand")
         return rest
-    return settings_edit.text_without_entries(text, is_hook_line, required_members(target))
+    return settings_edit.remove_entries_from_text(text, is_hook_line, required_members(target))
 
 
 def _add_file_to_error(target: HookTarget, error: Exception) -> NotDoneError:

@@ -40,7 +40,7 @@ def indent_of(text: str, offset: int) -> str:
     return _INDENT.match(_line_before(text, offset))[0]  # type: ignore[index] # no spaces match too
 
 
-def json_value_text(value: object, layout: Layout, indent: str) -> str:
+def format_json_value(value: object, layout: Layout, indent: str) -> str:
     """Return a value as JSON; a list of words is on one line.
 
     Other brackets have whitespace before their end, which `settings_edit` relies on.
@@ -52,7 +52,7 @@ def json_value_text(value: object, layout: Layout, indent: str) -> str:
     deeper = indent + layout.unit
     parts = [
         ("" if key is None else json.dumps(key, ensure_ascii=False) + layout.colon)
-        + json_value_text(part, layout, deeper)
+        + format_json_value(part, layout, deeper)
         for key, part in pairs
     ]
     opening, closing = "[]" if is_list else "{}"

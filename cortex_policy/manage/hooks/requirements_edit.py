@@ -14,7 +14,7 @@ _BLOCK = re.compile(rf"(?:\A|\r?\n){re.escape(_BEGIN)}\r?\n.*?{re.escape(_END)}(
 _MARKED_LINE = re.compile(rf"\r?\n[^\r\n]*{re.escape(_MARK)}(?=\r?\n|\Z)")
 
 
-def text_with_managed_hook(text: str | None, group: "dict[str, object]", directory: str) -> str:
+def add_managed_hook(text: str | None, group: "dict[str, object]", directory: str) -> str:
     """Add a group to the hooks before a tool, in a block of its own at the end, and switch hooks on.
 
     `directory` is that of managed hooks, if the text names none. Raises NotDoneError if the text leaves no place.
@@ -37,7 +37,7 @@ def text_with_managed_hook(text: str | None, group: "dict[str, object]", directo
     return after
 
 
-def text_without_managed_hook(text: str) -> str | None:
+def remove_managed_hook(text: str) -> str | None:
     """Remove the block and the switch; None if the block was the whole file."""
     if _BLOCK.fullmatch(text) and text.startswith(_BEGIN):
         return None

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import os_error_text
+from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.stamp.write import write_stamp
 from cortex_policy.state import Root
 
@@ -80,6 +80,6 @@ def scratch_root() -> "Iterator[ScratchRoot]":
     try:
         directory = TemporaryDirectory(prefix=f"cortex-policy-hook-{os.getpid()}-", ignore_cleanup_errors=True)
     except OSError as error:
-        raise NotDoneError(f"no temporary directory: {os_error_text(error)}", "see TMPDIR") from None
+        raise NotDoneError(f"no temporary directory: {format_os_error(error)}", "see TMPDIR") from None
     with directory as top:
         yield ScratchRoot(f"{os.path.realpath(top)}/root")

@@ -1,7 +1,7 @@
 """Add an entry to the hooks in the text of an agent's settings, and remove it: every byte of others survives.
 
-`text_without_entries` gives back the text that `text_with_entry` was given. What it must know for that is in the
-layout: brackets that `text_with_entry` opened have whitespace before their end, and behind an entry in empty brackets
+`remove_entries_from_text` gives back the text that `add_entry_to_text` was given. What it must know for that is in the
+layout: brackets that `add_entry_to_text` opened have whitespace before their end, and behind an entry in empty brackets
 of others there is none.
 """
 
@@ -24,7 +24,7 @@ _LINE_REST = re.compile(r"(?:[ \t]*+(?:/\*[^\r\n]*?\*/|//[^\r\n]*+))*+")  # the 
 _BLANKS = " \t\r\n"
 
 
-def text_with_entry(text: str | None, event: str, entry: object, others: "dict[str, object]") -> str:
+def add_entry_to_text(text: str | None, event: str, entry: object, others: "dict[str, object]") -> str:
     """Add an entry to the list of an event; raise NotDoneError if the document has no place for it.
 
     `others` are the members that the document must have besides its hooks. A missing file (None) is created with a
@@ -48,7 +48,7 @@ def text_with_entry(text: str | None, event: str, entry: object, others: "dict[s
     return _insert_value(document, _require_kind(entries, "array", f"`{HOOKS_KEY}.{event}`"), None, entry)
 
 
-def text_without_entries(text: str, is_ours: "IsOurs", others: "dict[str, object]") -> str | None:
+def remove_entries_from_text(text: str, is_ours: "IsOurs", others: "dict[str, object]") -> str | None:
     """Remove the handlers that are ours, with all that was made for them; None if that is the whole file."""
     while text.strip(_BLANKS + BOM):
         document = parse_jsonc(text)
@@ -88,14 +88,14 @@ def _require_kind(node: JsonNode, kind: str, name: str) -> JsonNode:
 def _insert_value(document: JsonText, parent: JsonNode, key: str | None, value: object) -> str:
     """Add a value at the end of an object or array."""
     text, layout = document.text, layout_at(document, parent)
-    prefix = "" if key is None else f"{json_value_text(key, layout, '')}{layout.colon}"
+    prefix = "" if key is None else f"{format_json_value(key, layout, '')}{layout.colon}"
     if not parent.children:  # its whitespace stays before the value, and none comes behind
         end = parent.end - 1
-        return f"{text[:end]}{prefix}{json_value_text(value, layout, '')}{text[end:]}"
+        return f"{text[:end]}{prefix}{format_json_value(value, layout, '')}{text[end:]}"
     last = parent.children[-1]
     indent = indent_of(text, last.start_in_container) if layout.unit else ""
     gap = f"{layout.newline}{indent}" if layout.unit else layout.comma[1:]
-    written = f"{gap}{prefix}{json_value_text(value, layout, indent)}"
+    written = f"{gap}{prefix}{format_json_value(value, layout, indent)}"
     comma = _find_comma_behind(document, last)
     start = _end_of_comments(text, last.end if comma is None else comma + 1, layout)
     if comma is not None:

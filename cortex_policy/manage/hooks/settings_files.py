@@ -6,7 +6,7 @@ import stat
 
 from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import os_error_text
+from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.path_names import existing_part
 from cortex_policy.state import OPEN_FILE, read_all
 from cortex_policy.state.atomic_write import atomic_create, atomic_replace
@@ -43,7 +43,7 @@ def read_agent_settings(file: str, *, follows: bool = True) -> AgentSettingsFile
     except FileNotFoundError:
         return AgentSettingsFile(path, None)
     except OSError as error:
-        raise NotDoneError(f"`{file}` cannot be read: {os_error_text(error)}") from None
+        raise NotDoneError(f"`{file}` cannot be read: {format_os_error(error)}") from None
     if len(data) > MAX_BYTES:
         raise NotDoneError(f"`{file}` is larger than {MAX_BYTES >> 20} MiB")
     return AgentSettingsFile(path, data)
@@ -62,7 +62,7 @@ def write_agent_settings(old: AgentSettingsFile, data: bytes | None, mode: int) 
         finally:
             os.close(opened)
     except OSError as error:
-        raise NotDoneError(f"`{old.path}` cannot be written: {os_error_text(error)}") from None
+        raise NotDoneError(f"`{old.path}` cannot be written: {format_os_error(error)}") from None
 
 
 def _write_in_directory(directory: int, name: str, old: AgentSettingsFile, data: bytes | None, mode: int) -> None:

@@ -36,7 +36,7 @@ exit 2"""
 _START = "hook_exec=${BASH_VERSION-exec}; hook_exec=${hook_exec%%[0-9]*}; $hook_exec "
 
 
-def watchdog_command(program: str, seconds: float = WATCHDOG_SECONDS) -> str:
+def format_watchdog_command(program: str, seconds: float = WATCHDOG_SECONDS) -> str:
     """Return shell text that runs a command line of one program, and ends it after some seconds."""
     return f"{_START}{' '.join(map(quote_word, watchdog_words(seconds)))} {program}"
 

@@ -5,9 +5,9 @@ import os
 from cortex_policy.core import Value
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import os_error_text
+from cortex_policy.core.text import format_os_error
 from cortex_policy.manage import editor_schema
-from cortex_policy.manage.editing.new_grant import new_grant_text
+from cortex_policy.manage.editing.new_grant import format_new_grant
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.init.merge_driver import MergeDriver, check_git_repository, install_merge_driver
 from cortex_policy.manage.init.pre_commit import (
@@ -61,11 +61,11 @@ def _create_missing(root: Root, lock_wait: LockWait) -> list[str]:
     try:
         _make_directories(root.path)
     except OSError as error:
-        raise NotDoneError(f"`{root.policy_path}`: {os_error_text(error)}") from None
+        raise NotDoneError(f"`{root.policy_path}`: {format_os_error(error)}") from None
     created = [] if had_tools else [root.tools_path]
     with write_transaction(root, lock_wait, "init") as writer:
         if not any(name.endswith(".json") for name in os.listdir(root.tools_path)):
-            writer.write(EXAMPLE, None, new_grant_text(_EXAMPLE_EDIT).encode())
+            writer.write(EXAMPLE, None, format_new_grant(_EXAMPLE_EDIT).encode())
             created.append(f"{root.tools_path}/{EXAMPLE}.json")
         git_ignore.create_git_ignore(writer.policy.descriptor)
         editor_schema.create_schema(writer.policy.descriptor)

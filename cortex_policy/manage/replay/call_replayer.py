@@ -5,7 +5,7 @@ from marshal import dumps
 from cortex_policy.core.audit_event import PATH_MEMBERS
 from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
-from cortex_policy.core.engine import find_matching_scope, path_syntax_problem_text
+from cortex_policy.core.engine import find_matching_scope, find_path_syntax_problem
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Reason, Settings
 from cortex_policy.manage.replay.decision_without_rate import (
     UndecidedReason,
@@ -57,7 +57,7 @@ class CallReplayer:
         if isinstance(answer, Reason):
             self._on_result(call_id, answer)
             return
-        grant = self.grant_or_error(data["grant"])
+        grant = self.load_grant_or_error(data["grant"])
         if isinstance(grant, Grant):
             key = budget_key(grant.tool, data["action"])
             if answer is None:
@@ -71,7 +71,7 @@ class CallReplayer:
         """Answer what is still open at the end of a log."""
         self._windows.answer_all_waiting()
 
-    def grant_or_error(self, grant_id: str) -> "Grant | GrantError":
+    def load_grant_or_error(self, grant_id: str) -> "Grant | GrantError":
         """Return a grant, decoded once, or the error of loading it."""
         loaded = self._loaded.get(grant_id)
         if loaded is None:
@@ -117,7 +117,7 @@ class CallReplayer:
             return answer if steps.skipped_searches == before else TOO_SLOW
 
     def _relevant_grant(self, data: "dict[str, Any]") -> "Grant | GrantError":
-        grant = self.grant_or_error(data["grant"])
+        grant = self.load_grant_or_error(data["grant"])
         return self.relevant_part(data, grant) if isinstance(grant, Grant) else grant
 
     def _cache_answer(self, key: bytes, answer: "Reason | UndecidedReason | None") -> None:
@@ -161,7 +161,7 @@ def _answers_by_path(grant: Grant, data: "dict[str, Any]") -> "dict[str, Any] | 
         declaration = grant.args.get(name, {})
         if not isinstance(declaration, dict) or not _SAME_FOR_ANY_TEXT.issuperset(declaration):
             return None
-        answers[name] = [find_matching_scope(grant.fs_scope, given), path_syntax_problem_text(given)]
+        answers[name] = [find_matching_scope(grant.fs_scope, given), find_path_syntax_problem(given)]
     return answers
 
 

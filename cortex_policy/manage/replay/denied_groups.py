@@ -118,7 +118,7 @@ class DenialGrouper:
         """Add one call of the log; only one that was denied and `is_asked` about gets into a group."""
         if self._only not in {None, data["grant"]}:
             return
-        grant = self._replayer.grant_or_error(data["grant"])
+        grant = self._replayer.load_grant_or_error(data["grant"])
         answer = self._replayer.decide_without_rate(data)
         is_denied = is_asked and data["reason"] is not ALLOWED
         self.denied += is_denied

@@ -9,7 +9,7 @@ import os
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, CortexPolicyError, Grant, GrantError
-from cortex_policy.core.text import os_error_text
+from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.audit.files import list_log_files
 from cortex_policy.manage.audit.reader import ReadCounts, decode_grant_calls, pause_garbage_collector, read_last_lines
 from cortex_policy.manage.replay.call_replayer import CallReplayer
@@ -51,7 +51,7 @@ class EditImpact(Value):
         )
 
 
-def impact_text(root: "Root", change: "GrantDiff") -> str:
+def describe_impact(root: "Root", change: "GrantDiff") -> str:
     """Return a sentence on what a change means for the last calls, or why that is unknown; '' without a log."""
     impact = estimate_impact(root, change)
     if isinstance(impact, EditImpact):
@@ -70,7 +70,7 @@ def estimate_impact(root: "Root", change: "GrantDiff") -> EditImpact | str:
                 root, change, read_last_lines(named, _list_unpacked_rotations(named), MAX_LINES, MAX_BYTES)
             )
     except (OSError, CortexPolicyError) as error:  # an edit works without a log
-        why = os_error_text(error)
+        why = format_os_error(error)
         return f"the audit log says nothing of this change: {why}"
     return impact if impact.call_count else ""
 

@@ -3,8 +3,8 @@
 import os
 
 from cortex_policy.core import Value
-from cortex_policy.core.arguments import first_argument_violation_text
-from cortex_policy.core.engine import normalize_scope, path_syntax_problem_text, path_violation_text
+from cortex_policy.core.arguments import format_first_argument_violation
+from cortex_policy.core.engine import find_path_syntax_problem, find_path_violation, normalize_scope
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     APPROVAL_REQUIRED,
@@ -125,13 +125,13 @@ def _smallest_change(declarations: "Mapping[str, object]", args: "dict[str, Any]
     """Return the smallest change of the first declaration that is violated, or why there is no single one."""
     for name, value in args.items():
         declaration = declarations.get(name)
-        if name not in declarations or not first_argument_violation_text(declarations, {name: value}):
+        if name not in declarations or not format_first_argument_violation(declarations, {name: value}):
             continue
         tries = _possible_changes(name, declaration, value) if isinstance(declaration, dict) else []
         fit = [
             one
             for one in tries
-            if not first_argument_violation_text({name: declaration_that_accepts(declaration, one)}, {name: value})
+            if not format_first_argument_violation({name: declaration_that_accepts(declaration, one)}, {name: value})
         ]
         if len(fit) == 1:
             return fit[0]
@@ -164,7 +164,7 @@ def _find_missing_scopes(grant: Grant, data: "dict[str, Any]") -> tuple[str, ...
         path = known.get((argument, given)) if given is not None else None
         if path is None:
             return "one of its paths is invalid"
-        if not path_violation_text(grant.fs_scope, path):
+        if not find_path_violation(grant.fs_scope, path):
             continue
         scopes = smallest_scopes_for_path(path)
         if isinstance(scopes, str):
@@ -177,7 +177,7 @@ def smallest_scopes_for_path(path: ResolvedPath) -> list[str] | str:
     """Return the smallest scopes that cover a path in both spellings, or why there are none."""
     if path.protected_reason:
         return "a path that governs grants is in no scope"
-    if why := path_syntax_problem_text(path.given) or path.error:
+    if why := find_path_syntax_problem(path.given) or path.error:
         return f"a path of it {why}"
     scopes = []
     for relative in dict.fromkeys((path.normalized, path.resolved_inside)):  # both spellings must be in scope

@@ -7,7 +7,7 @@ from cortex_policy.core.settings import BY_NAME, EffectiveSetting, Setting, Sett
 from cortex_policy.state import Root, default_state_directory
 from cortex_policy.state.approval_store import NAME as APPROVALS
 from cortex_policy.state.settings import read_layers, read_setting
-from cortex_policy.state.settings_errors import known_name_hint
+from cortex_policy.state.settings_errors import make_known_name_hint
 from cortex_policy.state.valid_settings import read_valid_layers
 
 
@@ -15,7 +15,7 @@ def find_setting(name: str) -> Setting:
     """Return a setting by its name; raise UsageError for an unknown name."""
     setting = BY_NAME.get(name)
     if setting is None:
-        raise UsageError(f"unknown setting `{name}`", known_name_hint(name, BY_NAME))
+        raise UsageError(f"unknown setting `{name}`", make_known_name_hint(name, BY_NAME))
     return setting
 
 

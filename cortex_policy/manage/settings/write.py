@@ -17,7 +17,7 @@ from cortex_policy.core.settings import (
     Setting,
     parse_setting_or_text,
 )
-from cortex_policy.core.text import os_error_text
+from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.diff.grants import settings_as_grant_diff
 from cortex_policy.manage.diff.settings import compare_settings_texts
 from cortex_policy.manage.path_names import existing_part
@@ -226,7 +226,7 @@ def _lock_directory(target: SettingsFile, lock_wait: LockWait) -> "Iterator[Lock
             remove_temporaries(directory)
             yield directory, lambda: None
     except OSError as error:
-        raise NotDoneError(f"`{target.file}`: {os_error_text(error)}") from None
+        raise NotDoneError(f"`{target.file}`: {format_os_error(error)}") from None
 
 
 def _require_settings_directory(target: SettingsFile) -> str:

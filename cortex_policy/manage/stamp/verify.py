@@ -24,7 +24,7 @@ class StampMismatch(Value):
     hint: str = ""
 
 
-def unsafe_stamp_error(root: Root) -> GrantError | None:
+def find_unsafe_stamp_error(root: Root) -> GrantError | None:
     """Return the error that a check raises for the modes and owners of the stamp and its directories."""
     trust = TrustCheck(root)
     try:

@@ -98,4 +98,4 @@ class GrantFiles:
             directory.read(file, 0)  # its trust notes who may write the file
             path = f"{directory.path}/{file}"
             if any(problem.path == path and problem.kind == WRITERS for problem in directory.trust.problems):
-                raise directory.trust.unsafe_error()
+                raise directory.trust.make_unsafe_error()

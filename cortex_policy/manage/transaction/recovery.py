@@ -7,7 +7,7 @@ from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import atomic_replace
 from cortex_policy.state.grants import PolicyDirectory
-from cortex_policy.state.grants_errors import hand_edit_hint, root_option
+from cortex_policy.state.grants_errors import make_hand_edit_hint, root_option
 from cortex_policy.state.history import HistoryWriter
 from cortex_policy.state.stamp import Stamp, content_digest
 from cortex_policy.state.writer_lock import WriterLock
@@ -55,7 +55,7 @@ def check_stamped(files: GrantFiles, name: str, data: bytes | None) -> None:
 def check_digest(root: Root, stamp: Stamp, name: str, digest: str | None) -> None:
     """Raise GrantError (23) if the digest of a file is not the one in its stamp."""
     if stamp.digests.get(name) != digest:
-        raise GrantError(STAMP_MISMATCH, f"`{name}`", hand_edit_hint(root_option(root), name))
+        raise GrantError(STAMP_MISMATCH, f"`{name}`", make_hand_edit_hint(root_option(root), name))
 
 
 def _finish_first_write(lock: WriterLock, entry: "HistoryEntry | None") -> Stamp | None:

@@ -11,7 +11,7 @@ from cortex_policy.core.compare.grants import GrantComparison
 from cortex_policy.core.compare.verdicts import SAME
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import os_error_text
+from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.diff.grants import compare_grant_bytes
 from cortex_policy.manage.transaction.grant_files import GrantFiles, open_grant_files_without_lock
 from cortex_policy.manage.transaction.record import entry_for_write, history_limits
@@ -71,7 +71,7 @@ def preview_transaction(root: Root) -> "Iterator[GrantFiles]":
             history_limits(root)
             yield files
     except OSError as error:
-        raise as_policy_error(error) from None
+        raise to_policy_error(error) from None
 
 
 class GrantWriter:
@@ -233,8 +233,8 @@ class GrantWriter:
         return stamp.version
 
 
-def as_policy_error(error: CortexPolicyError | OSError) -> CortexPolicyError:
+def to_policy_error(error: CortexPolicyError | OSError) -> CortexPolicyError:
     """Return an error of a write as one that can be reported: the file that the disk refused, and why."""
     if isinstance(error, CortexPolicyError):
         return error
-    return NotDoneError(f"`{error.filename}`: {os_error_text(error)}")
+    return NotDoneError(f"`{error.filename}`: {format_os_error(error)}")

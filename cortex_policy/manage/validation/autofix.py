@@ -7,7 +7,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import CortexPolicyError, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.text import os_error_text
+from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.transaction.version import NO_STAMP, NOT_WRITTEN, Version
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.schema.lint import apply_certain_fixes
@@ -53,7 +53,7 @@ def fix_files(
             except (GrantError, NotDoneError) as error:
                 yield FixResult(target.shown, error=error)
             except OSError as error:
-                yield FixResult(target.shown, error=NotDoneError(os_error_text(error)))
+                yield FixResult(target.shown, error=NotDoneError(format_os_error(error)))
 
 
 def _fix_grant(target: "ValidationTarget", fix: "Callable[[bytes], bytes]", lock_wait: "LockWait") -> Version:

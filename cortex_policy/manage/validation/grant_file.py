@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES
 from cortex_policy.core.model import GrantError, Settings
-from cortex_policy.core.text import os_error_text
+from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.regular_files import read_regular_file
 from cortex_policy.manage.validation.hooks_file import find_hook_rules_problems
 from cortex_policy.manage.validation.targets import STDIN, ValidationTarget, root_option_here
@@ -141,7 +141,7 @@ class FileInspector:
 def _unreadable_problem(target: ValidationTarget, error: Exception) -> Problem:
     if isinstance(error, GrantError):
         return file_problem(target.shown, "file-unreadable", error.detail, error.hint)
-    why = os_error_text(error)
+    why = format_os_error(error)
     return file_problem(target.shown, "file-unreadable", why, "look at it with `ls -l`")
 
 

@@ -14,7 +14,7 @@ from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import TEMPORARY_PREFIX
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.grants_errors import hand_edit_hint
+from cortex_policy.state.grants_errors import make_hand_edit_hint
 from cortex_policy.state.ledger_ring import budget_key
 from cortex_policy.state.policy_files import read_policy_file
 
@@ -149,5 +149,5 @@ def _find_stamp_problems(root: Root, reports: "list[Pair]") -> "Iterator[Problem
     for grant_id in sorted({*digests, *stamp.digests, *stamp.pending}):
         if not stamp.accepts(grant_id, digests.get(grant_id)):
             what = "is stamped, and is not there" if grant_id not in names else "does not match its stamp"
-            hint = hand_edit_hint(root_option_here(root.path), grant_id)
+            hint = make_hand_edit_hint(root_option_here(root.path), grant_id)
             yield file_problem(names.get(grant_id, file), "stamp-differs", f"`{grant_id}` {what}", hint)

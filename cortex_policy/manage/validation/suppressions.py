@@ -15,7 +15,7 @@ from cortex_policy.schema.problems import Problem, file_problem
 from cortex_policy.state import Root
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.settings import MAX_BYTES, NAME, decode_layer, settings_file
-from cortex_policy.state.settings_errors import invalid_settings_error
+from cortex_policy.state.settings_errors import make_invalid_settings_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def check_codes(file: str, values: "Mapping[str, Any]") -> None:
     """Raise GrantError (settings_invalid) if the settings name a rule that does not exist."""
     for pattern in values.get("validate.suppress", {}):
         if len(pattern) > _LONGEST:
-            raise invalid_settings_error(
+            raise make_invalid_settings_error(
                 file, f"`{pattern[:40]}...` in `validate.suppress` is longer than {_LONGEST} characters", "shorten it"
             )
     lists = (values.get("validate.select", ()), values.get("validate.ignore", ()))
@@ -168,4 +168,4 @@ def check_codes(file: str, values: "Mapping[str, Any]") -> None:
         try:
             expand_code(code)
         except UsageError as error:
-            raise invalid_settings_error(file, error.detail, error.hint) from None
+            raise make_invalid_settings_error(file, error.detail, error.hint) from None

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from cortex_policy.core import Value
 from cortex_policy.core.decode import HOOKS_TOML, grant_id_of_file
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
-from cortex_policy.core.text import os_error_text
+from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.schema.problems import Problem, file_problem
 from cortex_policy.state import Root, policy_path
@@ -99,7 +99,7 @@ def absolute_path(word: str) -> str:
     try:
         path = os.path.abspath(word)
     except OSError as error:
-        why = f"the working directory cannot be read: {os_error_text(error)}"
+        why = f"the working directory cannot be read: {format_os_error(error)}"
         raise GrantError(ROOT_NOT_FOUND, why, "name files and directories by absolute paths") from None
     if ".." in word and os.path.realpath(path) != os.path.realpath(word):
         return os.path.realpath(word)
@@ -127,7 +127,7 @@ def _directory_targets(word: str, problems: list[Problem]) -> "tuple[list[Valida
 
     def report_error(error: OSError) -> None:
         """Add a problem for a directory that cannot be listed, and go on with the others."""
-        problems.append(file_problem(display_path(error.filename), "file-unreadable", os_error_text(error)))
+        problems.append(file_problem(display_path(error.filename), "file-unreadable", format_os_error(error)))
 
     for directory, below, names in os.walk(top, onerror=report_error):
         below[:] = sorted(name for name in below if name != ".git")

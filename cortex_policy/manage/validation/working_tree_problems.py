@@ -3,10 +3,10 @@
 import os
 
 from cortex_policy.core.engine import find_matching_scope
-from cortex_policy.core.json_text import json_text
+from cortex_policy.core.json_text import format_json
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.text import did_you_mean
-from cortex_policy.core.unicode_equivalence import normal_form_difference_text, to_nfc
+from cortex_policy.core.unicode_equivalence import format_normal_form_difference, to_nfc
 from cortex_policy.manage.editor_schema import LINK
 from cortex_policy.manage.validation.targets import root_option_here
 from cortex_policy.schema.problems import UnlocatedProblem
@@ -59,7 +59,7 @@ class WorkingTree:
         similar = self._find_spelling_in_tree(prefix)
         if similar:
             if to_nfc(similar) == to_nfc(prefix):
-                difference = normal_form_difference_text("the tree's", prefix, similar)
+                difference = format_normal_form_difference("the tree's", prefix, similar)
                 return "scope-absent", f"does not exist: {difference}", _json_hint(similar)
             return "scope-case", f"is spelled `{similar}` in the tree, and case counts", did_you_mean(similar)
         return (
@@ -97,7 +97,7 @@ def _fold_name(name: str) -> str:
 
 def _json_hint(name: str) -> str:
     """Return the hint to write a name that looks like another one."""
-    return f"write it as {json_text(name)}, which is JSON for the name in the tree"
+    return f"write it as {format_json(name)}, which is JSON for the name in the tree"
 
 
 def find_schema_link_problems(

@@ -3,11 +3,11 @@
 from functools import lru_cache
 from itertools import islice
 
-from cortex_policy.core.arguments import declaration_problem_text
+from cortex_policy.core.arguments import find_declaration_problem
 from cortex_policy.core.ecma_regex import MAX_STEPS, PatternError, compile_pattern
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.schema.backtracking import TooMuchWorkError, WorkLimit
-from cortex_policy.schema.keywords import keyword_hint
+from cortex_policy.schema.keywords import find_keyword_hint
 from cortex_policy.schema.problems import MAX_PROBLEMS, UnlocatedProblem
 from cortex_policy.schema.slow_patterns import (
     MAX_VALUE_LENGTH,
@@ -39,7 +39,7 @@ def _unenforceable_declarations(subject: "LintSubject") -> "Iterator[UnlocatedPr
         yield UnlocatedProblem("arg-keyword", message, "write what `properties` holds straight into `args`", "/args")
         return
     for name, declaration in subject.grant.args.items():
-        if declaration_problem_text(declaration, 0):
+        if find_declaration_problem(declaration, 0):
             yield from _declaration_problems(name, declaration, ("args", name))
 
 
@@ -69,16 +69,16 @@ def _declaration_problems(name: str, declaration: object, steps: tuple[str, ...]
     for keyword, value in declaration.items():
         if keyword == "items":
             yield from _declaration_problems(name, value, (*steps, keyword))
-        elif declaration_problem_text({keyword: value}, 0):
-            message = f"`{name}` {declaration_problem_text({keyword: value}, 0)}, so every call with it is denied"
-            yield UnlocatedProblem("arg-keyword", message, keyword_hint(keyword), json_pointer(*steps, keyword))
+        elif find_declaration_problem({keyword: value}, 0):
+            message = f"`{name}` {find_declaration_problem({keyword: value}, 0)}, so every call with it is denied"
+            yield UnlocatedProblem("arg-keyword", message, find_keyword_hint(keyword), json_pointer(*steps, keyword))
 
 
 def _find_patterns(declaration: object, steps: tuple[str, ...]) -> "Iterator[tuple[tuple[str, ...], tuple[str, int]]]":
     """Yield the way to each pattern, the pattern, and how long a value is at most that it is to match."""
     if isinstance(declaration, dict):
         pattern, longest = declaration.get("pattern"), declaration.get("maxLength", MAX_VALUE_LENGTH)
-        if isinstance(pattern, str) and not declaration_problem_text({"maxLength": longest}, 0):
+        if isinstance(pattern, str) and not find_declaration_problem({"maxLength": longest}, 0):
             yield (*steps, "pattern"), (pattern, int(min(longest, MAX_VALUE_LENGTH)))
         yield from _find_patterns(declaration.get("items"), (*steps, "items"))
 

@@ -2,7 +2,7 @@
 
 import re
 
-from cortex_policy.core.arguments import declaration_problem_text, declared_path_format, first_argument_violation_text
+from cortex_policy.core.arguments import declared_path_format, find_declaration_problem, format_first_argument_violation
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.path_arguments import NEVER, when_argument_is_path
 from cortex_policy.core.path_likeness import is_pathlike_name, looks_like_path
@@ -37,7 +37,7 @@ def _is_left_open(subject: "LintSubject", name: str) -> bool:
 
 def _find_string_declaration(declaration: object) -> "dict[str, Any] | None":
     """Return the declaration of a string, or of the strings in an array; None for anything else."""
-    if not isinstance(declaration, dict) or declaration_problem_text(declaration, 0):
+    if not isinstance(declaration, dict) or find_declaration_problem(declaration, 0):
         return None
     if "items" in declaration:
         return _find_string_declaration(declaration["items"])
@@ -52,7 +52,7 @@ def _may_be_path(declaration: "dict[str, Any]") -> bool:
         return any(isinstance(value, str) and looks_like_path(value) for value in listed)
     if _PATTERN_OF_PATHS.match(declaration.get("pattern", "")):
         return True
-    return any(not first_argument_violation_text({"": declaration}, {"": sample}) for sample in _SAMPLES)
+    return any(not format_first_argument_violation({"": declaration}, {"": sample}) for sample in _SAMPLES)
 
 
 def _has_path_values(declaration: "dict[str, Any]") -> bool:

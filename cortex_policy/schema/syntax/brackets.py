@@ -2,7 +2,7 @@
 
 from cortex_policy.core.decode import MAX_DEPTH
 from cortex_policy.schema.syntax.frames import COLON, NEXT, VALUE, Frame, note_commas, note_missing_value
-from cortex_policy.schema.syntax.problem_list import position_text
+from cortex_policy.schema.syntax.problem_list import format_position
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,12 +102,12 @@ class Brackets:
 
     def _note_missing_closer(self, frame: Frame, before: "Token") -> None:
         if not self.is_unbalanced:  # a position costs a look at all the text
-            place = position_text(self._text, before.start)
+            place = format_position(self._text, before.start)
             hint = f"write `{CLOSERS[frame.kind]}` before the `{before.kind}` at {place}"
             self.note_unbalanced((frame.start, frame.start + 1), f"`{frame.kind}` is never closed", hint)
 
     def _note_wrong_closer(self, token: "Token") -> None:
-        message = f"`{token.kind}` closes the `{self.inner.kind}` of {position_text(self._text, self.inner.start)}"
+        message = f"`{token.kind}` closes the `{self.inner.kind}` of {format_position(self._text, self.inner.start)}"
         self.note_unbalanced((token.start, token.end), message, f"write `{CLOSERS[self.inner.kind]}`")
 
     def _pop_frame(self, token: "Token") -> Frame:

@@ -1,6 +1,6 @@
 """The open objects and arrays of a text that is nearly JSON."""
 
-from cortex_policy.schema.syntax.problem_list import ProblemList, position_text, quote_excerpt
+from cortex_policy.schema.syntax.problem_list import ProblemList, format_position, quote_excerpt
 from cortex_policy.schema.syntax.tokens import Token
 
 # what a frame awaits
@@ -51,7 +51,7 @@ def note_duplicate_key(frame: Frame, token: Token, text: str, problems: ProblemL
     """Note a key that its object has already."""
     first = frame.keys.setdefault(token.text, token.start)
     if first != token.start and not problems.is_full:
-        message = f"the key {quote_excerpt(token.text)} appears twice, first at {position_text(text, first)}"
+        message = f"the key {quote_excerpt(token.text)} appears twice, first at {format_position(text, first)}"
         problems.add("syntax-key", (token.start, token.end), message, "delete one of them")
 
 

@@ -16,7 +16,7 @@ from cortex_policy.schema.syntax.frames import (
     note_duplicate_key,
     note_missing_value,
 )
-from cortex_policy.schema.syntax.problem_list import ProblemList, position_text, quote_excerpt
+from cortex_policy.schema.syntax.problem_list import ProblemList, format_position, quote_excerpt
 from cortex_policy.schema.syntax.tokens import Token, Tokenizer
 
 _PIECE = re.compile(r"[^\s,\[\]{}]{1,41}|.?", re.DOTALL)
@@ -164,7 +164,7 @@ class TolerantParser:
     def _close_unclosed_arrays(self, key: Token) -> None:
         """Close the arrays around a key: it belongs to the object around them."""
         frame = self.brackets.inner
-        hint = f"write `]` before the key {quote_excerpt(key.text)} at {position_text(self.text, key.start)}"
+        hint = f"write `]` before the key {quote_excerpt(key.text)} at {format_position(self.text, key.start)}"
         self.brackets.note_unbalanced((frame.start, frame.start + 1), "`[` is never closed", hint)
         self.brackets.close_arrays()
         self._complete_value(key.start)

@@ -12,7 +12,7 @@ def quote_excerpt(part: str) -> str:
     return f"`{part}`" if len(part) <= MAX_QUOTED else f"`{part[: MAX_QUOTED - 1]}…`"
 
 
-def position_text(text: str, offset: int) -> str:
+def format_position(text: str, offset: int) -> str:
     """Return a place as a message names it."""
     return "line {} column {}".format(*line_and_column(text, offset))
 

@@ -3,7 +3,7 @@
 import re
 
 from cortex_policy.core import Value
-from cortex_policy.schema.syntax.problem_list import ProblemList, position_text, quote_excerpt
+from cortex_policy.schema.syntax.problem_list import ProblemList, format_position, quote_excerpt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -133,8 +133,8 @@ def note_surrounding_text(text: str, around: SurroundingText, end: int | None, p
         span, message = (around.start, _line_end(text, around.start)), f"it is {around.what}, and no JSON is in it"
         problems.add(around.code, span, message, _OBJECT_HINT)
         return
-    message = f"{around.what} surrounds the JSON, which begins at {position_text(text, around.json_start)}"
-    last = "its last `}`" if end is None else f"the `}}` at {position_text(text, end - 1)}"
+    message = f"{around.what} surrounds the JSON, which begins at {format_position(text, around.json_start)}"
+    last = "its last `}`" if end is None else f"the `}}` at {format_position(text, end - 1)}"
     before = text[around.start : around.json_start].strip()
     before = "all" if "\n" in before else quote_excerpt(before)
     hint = f"delete {before} before it, and all that follows {last}"

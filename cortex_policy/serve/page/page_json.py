@@ -2,10 +2,10 @@
 
 from time import time
 
-from cortex_policy.core.json_text import json_text
-from cortex_policy.core.operator_commands import program_command
+from cortex_policy.core.json_text import format_json
+from cortex_policy.core.operator_commands import format_program_command
 from cortex_policy.core.text import elide_middle, escape_unprintable
-from cortex_policy.state.emergency_stop import resume_command
+from cortex_policy.state.emergency_stop import format_resume_command
 from cortex_policy.state.users import user_label
 
 TYPE_CHECKING = False
@@ -76,7 +76,7 @@ def _stop_members(stop: "EmergencyStop", seen: "Overview") -> "Members":
         "at": stop.stopped_at if stop.timestamp is not None else None,
         "reason": escape_and_cut(stop.reason or ""),
         "problem": escape_and_cut(stop.fault or ""),
-        "command": "" if stop.hint_if_not_resumable else resume_command(seen.root),
+        "command": "" if stop.hint_if_not_resumable else format_resume_command(seen.root),
         "hint": escape_and_cut(stop.hint_if_not_resumable),
     }
 
@@ -99,7 +99,7 @@ def _request_members(one: "RequestDetails") -> "Members":
         "by": escape_and_cut(user_label(one.uid)) if one.uid is not None else "another program",
         # rounded, so that the data stay equal as long as nothing happens
         "expires_at": round(time() + one.expires_in_seconds) if one.expires_in_seconds is not None else None,
-        "command": program_command("approve", one.id),
+        "command": format_program_command("approve", one.id),
     }
 
 
@@ -156,11 +156,11 @@ def _allowed_members(grant: "Grant", settings: "Settings | None") -> "Members":
 def _declaration_text(declaration: object) -> str:
     """Return a declaration in the words of `set --arg` if it is simple, else as JSON."""
     if not isinstance(declaration, dict):
-        return json_text(declaration)
+        return format_json(declaration)
     rules = [(name, value) for name, value in declaration.items() if name not in _NOT_RULES]
     if any(isinstance(value, dict) for _, value in rules):
-        return json_text(declaration)
-    words = [f"{name} {value if isinstance(value, str) else json_text(value)}" for name, value in rules]
+        return format_json(declaration)
+    words = [f"{name} {value if isinstance(value, str) else format_json(value)}" for name, value in rules]
     return ", ".join([str(declaration.get("type", "any")), *words])
 
 

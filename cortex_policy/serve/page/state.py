@@ -8,7 +8,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic, sleep
 
-from cortex_policy.core.json_text import json_text
+from cortex_policy.core.json_text import format_json
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.text import escape_json_output
 from cortex_policy.manage.overview import read_overview
@@ -68,4 +68,4 @@ class PageState:
             members = overview_to_json(read_overview(name.resolve(), find))
         except CortexPolicyError as error:
             members = page_error_to_json(error)
-        return escape_json_output(json_text(members)).encode("ascii")
+        return escape_json_output(format_json(members)).encode("ascii")

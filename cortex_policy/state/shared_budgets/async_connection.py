@@ -5,9 +5,9 @@ from collections import deque
 
 from cortex_policy.core.budget_server import CLUSTER
 from cortex_policy.core.model import StateError
-from cortex_policy.state import state_error
+from cortex_policy.state import make_state_error
 from cortex_policy.state.shared_budgets.connection import LINE_END, MAX_LINE, login_requests
-from cortex_policy.state.shared_budgets.server_errors import login_error
+from cortex_policy.state.shared_budgets.server_errors import make_login_error
 from cortex_policy.state.shared_budgets.session import MAX_HOPS, MOVED, parse_redirection
 
 TYPE_CHECKING = False
@@ -71,7 +71,7 @@ class AsyncConnection(asyncio.Protocol):
             if not answer.done():
                 answer.set_result(line)
         if len(self._received) > MAX_LINE:
-            self.close(state_error("the server of shared budgets gave an answer that is too long"))
+            self.close(make_state_error("the server of shared budgets gave an answer that is too long"))
         elif self._is_ending and not self._waiting:
             self.close()
         return None
@@ -151,7 +151,7 @@ class AsyncSession:
             for request in login_requests(self._server, self._password):
                 line = await connection.ask(request)
                 if line != b"+OK":
-                    raise login_error(line)
+                    raise make_login_error(line)
         except (OSError, StateError):
             connection.close()
             raise

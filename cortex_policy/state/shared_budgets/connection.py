@@ -7,7 +7,7 @@ import _socket
 import errno
 import os
 
-from cortex_policy.state import state_error
+from cortex_policy.state import make_state_error
 from cortex_policy.state.shared_budgets.server_clock import remaining_seconds
 
 TYPE_CHECKING = False
@@ -42,7 +42,7 @@ class Connection:
         """Return the next line; raise OSError (TimeoutError), ConnectionResetError at its end, or StateError."""
         while LINE_END not in self._received:
             if len(self._received) > MAX_LINE:
-                raise state_error("the server of shared budgets gave an answer that is too long")
+                raise make_state_error("the server of shared budgets gave an answer that is too long")
             self.socket.settimeout(remaining_seconds(deadline_ns))
             part = self.socket.recv(MAX_LINE)
             if not part:
@@ -59,15 +59,15 @@ class Connection:
         for _ in login:
             greeting = self.read_line(deadline_ns)
             if greeting != b"+OK":
-                from cortex_policy.state.shared_budgets.server_errors import login_error  # noqa: PLC0415 - only a failure needs it
+                from cortex_policy.state.shared_budgets.server_errors import make_login_error  # noqa: PLC0415 - only a failure needs it
 
-                raise login_error(greeting)
+                raise make_login_error(greeting)
 
     def _read_only_line(self, deadline_ns: int) -> bytes:
         """Return the next line, after which there is none."""
         line = self.read_line(deadline_ns)
         if self._received:
-            raise state_error("the server of shared budgets gave more answers than it was asked for")
+            raise make_state_error("the server of shared budgets gave more answers than it was asked for")
         if self._is_bound:
             self.socket.settimeout(None)
         return line

@@ -3,7 +3,7 @@
 import os
 import stat
 
-from cortex_policy.state import OPEN_FILE, read_all, sha256, state_error
+from cortex_policy.state import OPEN_FILE, make_state_error, read_all, sha256
 from cortex_policy.state.ledger_ring import budget_key
 
 MIN_SECRET, MAX_SECRET = 16, 4096  # bytes
@@ -46,14 +46,14 @@ def read_secret(path: str, what: str = "the key of shared budgets") -> bytes:
     try:
         descriptor = os.open(path, OPEN_FILE)
     except (OSError, ValueError) as error:
-        from cortex_policy.core.text import os_error_text  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.core.text import format_os_error  # noqa: PLC0415 - only a failure needs it
 
-        text = os_error_text(error) if isinstance(error, OSError) else "is not a path"
-        raise state_error(f"{what}: `{path}`: {text}") from None
+        text = format_os_error(error) if isinstance(error, OSError) else "is not a path"
+        raise make_state_error(f"{what}: `{path}`: {text}") from None
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o077:
-            raise state_error(
+            raise make_state_error(
                 f"{what}: `{path}` is not a file of mode 0600 of yours", f"fix it with `chmod 600 {path}`"
             )
         secret = read_all(descriptor, MAX_SECRET + 1)
@@ -66,5 +66,5 @@ def require_strong_secret(secret: bytes) -> bytes:
     """Return the key of shared budgets; raise StateError if it could be guessed, or is too long."""
     if not MIN_SECRET <= len(secret) <= MAX_SECRET:
         message = f"the key of shared budgets has {len(secret)} bytes, not {MIN_SECRET} to {MAX_SECRET}"
-        raise state_error(message, "make one with `openssl rand -hex 32`, the same for all hosts")
+        raise make_state_error(message, "make one with `openssl rand -hex 32`, the same for all hosts")
     return secret

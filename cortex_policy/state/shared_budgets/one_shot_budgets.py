@@ -2,7 +2,7 @@
 
 from cortex_policy.core.budget_server import BudgetServer
 from cortex_policy.core.model import Budget
-from cortex_policy.state import state_error
+from cortex_policy.state import make_state_error
 from cortex_policy.state.shared_budgets.keys import BudgetKeys, require_strong_secret
 from cortex_policy.state.shared_budgets.protocol import PEEK, RESET, RESET_ALL, TAKE, Call, run_conversation
 from cortex_policy.state.shared_budgets.server_clock import PAUSE_NS, ClockPairFile, ServerClock, boot_ns
@@ -51,7 +51,7 @@ class OneShotBudgets:
         """Return the hits of the last minute; raise StateError if they cannot be known."""
         budget = self.peek(tool, action, 1)
         if budget.closed:
-            raise state_error(f"the shared budgets are closed: {budget.closed_because}", "try again in a minute")
+            raise make_state_error(f"the shared budgets are closed: {budget.closed_because}", "try again in a minute")
         return budget.used
 
     def reset(self, tool: str, action: str) -> bool:
@@ -79,19 +79,19 @@ class OneShotBudgets:
         now_ns = boot_ns()
         clock = self._clock_file.load()
         if clock.is_in_retry_pause(now_ns) and not is_of_operator:
-            from cortex_policy.state.shared_budgets.server_errors import pause_error  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.shared_budgets.server_errors import make_pause_error  # noqa: PLC0415 - only a failure needs it
 
-            raise pause_error(self.server.label)
+            raise make_pause_error(self.server.label)
         before = clock.known
         if clock.down_until_ns:  # this call looks whether the server is back, for all others
             self._pause(clock)
         try:
             budget = self._converse(call, clock, now_ns + self.timeout_ms * 1_000_000)
         except OSError as error:
-            from cortex_policy.state.shared_budgets.server_errors import connection_error  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.shared_budgets.server_errors import make_connection_error  # noqa: PLC0415 - only a failure needs it
 
             self._pause(clock)
-            raise connection_error(error, self.server.label, self.timeout_ms) from None
+            raise make_connection_error(error, self.server.label, self.timeout_ms) from None
         if clock.known != before or clock.down_until_ns:
             clock.down_until_ns = 0
             self._clock_file.save(clock)

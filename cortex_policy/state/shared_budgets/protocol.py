@@ -5,7 +5,7 @@ asyncio share it.
 """
 
 from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, BudgetServerError, StateError
-from cortex_policy.state import state_error
+from cortex_policy.state import make_state_error
 from cortex_policy.state.shared_budgets.server_clock import ServerClock, boot_ns
 
 TYPE_CHECKING = False
@@ -59,7 +59,7 @@ class Call:
         So many replicas must have the hits before they count as taken.
         """
         if cost > MAX_COST:
-            raise state_error(f"a call takes at most {MAX_COST:,} hits of a shared budget", "divide the call")
+            raise make_state_error(f"a call takes at most {MAX_COST:,} hits of a shared budget", "divide the call")
         self._limit, self._counted, self._taken = limit, min(limit, MAX_COUNTED), b"+%d " % cost
         self._is_peek, self._replicas = what == PEEK, replicas
         key, counted = _bulk(keys.budget(*budget)), _bulk(b"%d" % self._counted)  # no `%` in them
@@ -161,6 +161,6 @@ def _number(word: bytes, line: bytes) -> int:
 
 
 def _error(line: bytes) -> StateError:
-    from cortex_policy.state.shared_budgets.server_errors import answer_error  # noqa: PLC0415 - only a failure needs it
+    from cortex_policy.state.shared_budgets.server_errors import make_answer_error  # noqa: PLC0415 - only a failure needs it
 
-    return answer_error(line)
+    return make_answer_error(line)

@@ -216,9 +216,9 @@ class RedisBudgets(OneShotBudgets):
     def _refuse_while_down(self, now_ns: int) -> None:
         """Raise BudgetServerError for a while after a failure, except for one call that looks whether that is over."""
         if now_ns < self._down_until_ns:
-            from cortex_policy.state.shared_budgets.server_errors import pause_error  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.shared_budgets.server_errors import make_pause_error  # noqa: PLC0415 - only a failure needs it
 
-            raise pause_error(self.server.label)
+            raise make_pause_error(self.server.label)
         if self._down_until_ns:
             self._down_until_ns = now_ns + PAUSE_NS
 
@@ -249,11 +249,11 @@ class RedisBudgets(OneShotBudgets):
 
     def _failure(self, error: OSError) -> StateError:
         """Return the error for a failure, after which the server is not asked for a while."""
-        from cortex_policy.state.shared_budgets.server_errors import connection_error  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.shared_budgets.server_errors import make_connection_error  # noqa: PLC0415 - only a failure needs it
 
         self._down_until_ns = boot_ns() + PAUSE_NS
         self.forget()
-        return connection_error(error, self.server.label, self.timeout_ms)
+        return make_connection_error(error, self.server.label, self.timeout_ms)
 
     def _save_clock(self, asked_ns: int) -> None:
         """Keep what is known of the server's clock for other processes of this host, once a second."""

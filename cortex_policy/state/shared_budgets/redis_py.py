@@ -14,7 +14,7 @@ from redis.retry import Retry
 from cortex_policy.core.budget_server import SINGLE, BudgetServer
 from cortex_policy.state.shared_budgets.connection import Connection
 from cortex_policy.state.shared_budgets.server_clock import boot_ns, remaining_seconds
-from cortex_policy.state.shared_budgets.server_errors import login_error
+from cortex_policy.state.shared_budgets.server_errors import make_login_error
 from cortex_policy.state.shared_budgets.session import Session
 
 TYPE_CHECKING = False
@@ -50,7 +50,7 @@ class ClientSession(Session):
         except (redis.AuthenticationError, redis.ResponseError) as error:
             # before 8.0, an error has no code
             code = getattr(error, "status_code", "WRONGPASS" if isinstance(error, redis.AuthenticationError) else "")
-            raise login_error(f"-{code} ".encode()) from None
+            raise make_login_error(f"-{code} ".encode()) from None
         except redis.RedisError as error:
             remaining_seconds(deadline_ns)
             raise _os_error(error) from None

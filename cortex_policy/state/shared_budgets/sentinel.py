@@ -1,9 +1,9 @@
 """Where Sentinel has the primary of a service."""
 
 from cortex_policy.core.model import StateError
-from cortex_policy.state import state_error
+from cortex_policy.state import make_state_error
 from cortex_policy.state.shared_budgets.connection import connect, pack_command
-from cortex_policy.state.shared_budgets.server_errors import answer_error
+from cortex_policy.state.shared_budgets.server_errors import make_answer_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ def _ask(server: "BudgetServer", password: str, node: tuple[str, int], deadline_
     try:
         line = connection.ask(question, deadline_ns)
         if line == b"*-1":
-            raise state_error(f"Sentinel does not know the service `{server.service}`")
+            raise make_state_error(f"Sentinel does not know the service `{server.service}`")
         parts = [connection.read_line(deadline_ns) for _ in range(4)] if line == b"*2" else []
     finally:
         connection.close()
     if not parts or not parts[3].isdigit():
-        raise answer_error(line)
+        raise make_answer_error(line)
     return parts[1].decode("ascii", "replace"), int(parts[3])

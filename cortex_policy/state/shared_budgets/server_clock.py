@@ -12,7 +12,7 @@ import os
 import stat
 import time
 
-from cortex_policy.state import CLOCK, OPEN_FILE, boot_id, read_all, sha256, state_error, time_namespace
+from cortex_policy.state import CLOCK, OPEN_FILE, boot_id, make_state_error, read_all, sha256, time_namespace
 from cortex_policy.state.ledger import open_or_make_state_directory
 
 TYPE_CHECKING = False
@@ -136,15 +136,17 @@ class ClockPairFile:
         except OSError as error:
             if isinstance(error, FileNotFoundError) and not flags & os.O_CREAT:
                 raise
-            from cortex_policy.state.ledger_directory import unusable_state_error  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.ledger_directory import make_unusable_state_error  # noqa: PLC0415 - only a failure needs it
 
-            raise unusable_state_error(error, f"{self._state_dir}/{self._name}") from None
+            raise make_unusable_state_error(error, f"{self._state_dir}/{self._name}") from None
 
 
 def _check(descriptor: int) -> None:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_nlink != 1:
-        raise state_error("the file with the server's time has another owner, more than one link or the wrong type")
+        raise make_state_error(
+            "the file with the server's time has another owner, more than one link or the wrong type"
+        )
 
 
 def _boot() -> bytes:

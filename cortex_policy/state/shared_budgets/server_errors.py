@@ -1,8 +1,8 @@
 """What is wrong with a server of shared budgets, in words; loaded only after a failure."""
 
 from cortex_policy.core.model import STATE_UNAVAILABLE, BudgetServerError, StateError
-from cortex_policy.core.text import os_error_text
-from cortex_policy.state import state_error
+from cortex_policy.core.text import format_os_error
+from cortex_policy.state import make_state_error
 
 _SERVER = "the server of shared budgets"
 _MAX_SHOWN = 100  # characters of a text of the server
@@ -34,69 +34,69 @@ _CODES_OF_TEXTS = (  # where Redis gives none
 )
 
 
-def answer_error(line: bytes) -> StateError:
+def make_answer_error(line: bytes) -> StateError:
     """Return the error for an answer that is no budget."""
     if line.startswith(b"+policy "):
-        return eviction_policy_error(_printable(line[8:]))
+        return make_eviction_policy_error(_printable(line[8:]))
     if not line.startswith(b"-"):
-        return unexpected_error(line)
+        return make_unexpected_error(line)
     code, _, text = line[1:].partition(b" ")
     code = next((known for part, known in _CODES_OF_TEXTS if part in text), code)
     if b"max number of clients" in text:
         return BudgetServerError(
             STATE_UNAVAILABLE, f"{_SERVER} has too many clients", "raise `maxclients` of the server"
         )
-    return _known_error(_printable(code)) or state_error(f"{_SERVER} reports `{_printable(line[1:])}`")
+    return _known_error(_printable(code)) or make_state_error(f"{_SERVER} reports `{_printable(line[1:])}`")
 
 
-def login_error(line: bytes) -> StateError:
+def make_login_error(line: bytes) -> StateError:
     """Return the error for a login that failed; shows no text of the server, which may repeat the password."""
     known = _known_error(_printable(line[1:].partition(b" ")[0]))
-    return known or state_error(f"{_SERVER} does not accept the login or the database", "look at `budgets.url`")
+    return known or make_state_error(f"{_SERVER} does not accept the login or the database", "look at `budgets.url`")
 
 
 def _known_error(code: str) -> StateError | None:
     if code in _REFUSALS:
         text, hint = _REFUSALS[code]
-        return state_error(f"{_SERVER} {text} ({code})", hint)
+        return make_state_error(f"{_SERVER} {text} ({code})", hint)
     if code in _FAILURES:
         text, hint = _FAILURES[code]
         return BudgetServerError(STATE_UNAVAILABLE, f"{_SERVER} {text} ({code})", hint)
     return None
 
 
-def eviction_policy_error(policy: str) -> StateError:
+def make_eviction_policy_error(policy: str) -> StateError:
     """Return the error for an eviction policy that may reopen a budget."""
     if policy == "?":
-        return state_error(f"{_SERVER} does not show its eviction policy", "give the user `+info`")
+        return make_state_error(f"{_SERVER} does not show its eviction policy", "give the user `+info`")
     message = f"{_SERVER} may evict budgets: its `maxmemory-policy` is `{policy}`"
-    return state_error(message, "set it to `noeviction`, or use a server of its own")
+    return make_state_error(message, "set it to `noeviction`, or use a server of its own")
 
 
-def unexpected_error(line: bytes) -> StateError:
+def make_unexpected_error(line: bytes) -> StateError:
     """Return the error for an answer that the script never gives."""
-    return state_error(
+    return make_state_error(
         f"{_SERVER} gave an unexpected answer, `{_printable(line)}`",
         "does something else listen there?",
     )
 
 
-def connection_error(error: OSError, shown: str, timeout_ms: int) -> BudgetServerError:
+def make_connection_error(error: OSError, shown: str, timeout_ms: int) -> BudgetServerError:
     """Return the error for a server that cannot be reached, or does not answer in time."""
     if "SSL" in type(error).__name__:
-        from cortex_policy.state.shared_budgets.tls import tls_error_text  # noqa: PLC0415 - it loads `ssl`
+        from cortex_policy.state.shared_budgets.tls import format_tls_error  # noqa: PLC0415 - it loads `ssl`
 
-        text, hint = tls_error_text(error), "name the certificate of its authority with `?ssl_ca_certs=FILE`"
+        text, hint = format_tls_error(error), "name the certificate of its authority with `?ssl_ca_certs=FILE`"
     elif isinstance(error, TimeoutError):
         text, hint = f"no answer in {timeout_ms} ms", "look whether the server is busy, or raise `budgets.timeout_ms`"
     elif isinstance(error, ConnectionResetError | BrokenPipeError):
         text, hint = "cut the connection", "look at the log of the server"
     else:
-        text, hint = os_error_text(error), "look whether the server runs, and at `budgets.url`"
+        text, hint = format_os_error(error), "look whether the server runs, and at `budgets.url`"
     return BudgetServerError(STATE_UNAVAILABLE, f"{_SERVER} at `{shown}`: {text}", hint)
 
 
-def pause_error(shown: str) -> BudgetServerError:
+def make_pause_error(shown: str) -> BudgetServerError:
     """Return the error for a server that is not asked, as it did not answer a moment ago."""
     return BudgetServerError(
         STATE_UNAVAILABLE, f"{_SERVER} at `{shown}` did not answer a moment ago", "try again in a second"

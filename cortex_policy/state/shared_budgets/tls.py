@@ -3,7 +3,7 @@
 import socket
 import ssl
 
-from cortex_policy.state import state_error
+from cortex_policy.state import make_state_error
 from cortex_policy.state.shared_budgets.server_clock import remaining_seconds
 
 TYPE_CHECKING = False
@@ -35,7 +35,7 @@ def tls_context(files: tuple[tuple[str, str], ...]) -> ssl.SSLContext:
     return context
 
 
-def tls_error_text(error: OSError) -> str:
+def format_tls_error(error: OSError) -> str:
     """Return in words why a handshake failed."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {error.verify_message}"
@@ -50,7 +50,7 @@ def _make_context(files: dict[str, str]) -> ssl.SSLContext:
             context.load_cert_chain(files["ssl_certfile"], files.get("ssl_keyfile"))
     except (OSError, ValueError) as error:
         named = ", ".join(f"`{path}`" for path in files.values())
-        raise state_error(f"the files for TLS, {named}, cannot be used: {_first_line(error)}") from None
+        raise make_state_error(f"the files for TLS, {named}, cannot be used: {_first_line(error)}") from None
     return context
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.cli.output.table_layout import cell_width, fold_text, table_lines
+from cortex_policy.cli.output.table_layout import cell_width, fold_text, format_table_lines
 
 COLUMNS = ("ID", "ACTIONS", "STATE")
 ROWS = [("git", "tree, snippet, search", "ok"), ("model-gateway", "chat", "unstamped")]
@@ -12,7 +12,7 @@ ROWS = [("git", "tree, snippet, search", "ok"), ("model-gateway", "chat", "unsta
 
 def test_a_table_that_fits_is_aligned() -> None:
     """With its head."""
-    assert table_lines(COLUMNS, ROWS, 80) == table_lines(COLUMNS, ROWS) == [
+    assert format_table_lines(COLUMNS, ROWS, 80) == format_table_lines(COLUMNS, ROWS) == [
         "ID             ACTIONS                STATE",
         "git            tree, snippet, search  ok",
         "model-gateway  chat                   unstamped",
@@ -21,7 +21,7 @@ def test_a_table_that_fits_is_aligned() -> None:
 
 def test_a_list_folds_at_its_spaces() -> None:
     """Ids and states stay in their lines."""
-    assert table_lines(COLUMNS, ROWS, 40) == [
+    assert format_table_lines(COLUMNS, ROWS, 40) == [
         "ID             ACTIONS         STATE",
         "git            tree, snippet,  ok",
         "               search",
@@ -31,7 +31,7 @@ def test_a_list_folds_at_its_spaces() -> None:
 
 def test_a_table_that_does_not_fit_becomes_records() -> None:
     """A line for each cell, a blank line between two."""
-    assert table_lines(COLUMNS, ROWS, 30, str.lower) == [
+    assert format_table_lines(COLUMNS, ROWS, 30, str.lower) == [
         "id       git",
         "actions  tree, snippet, search",
         "state    ok",
@@ -44,7 +44,7 @@ def test_a_table_that_does_not_fit_becomes_records() -> None:
 
 def test_without_rows_there_is_a_head() -> None:
     """So that it can be seen that there is nothing."""
-    assert table_lines(COLUMNS, [], 80) == ["ID  ACTIONS  STATE"]
+    assert format_table_lines(COLUMNS, [], 80) == ["ID  ACTIONS  STATE"]
 
 
 cells = st.text("ab, 漢é-", max_size=12).map(str.strip)
@@ -53,7 +53,7 @@ cells = st.text("ab, 漢é-", max_size=12).map(str.strip)
 @given(st.lists(st.tuples(cells, cells, cells), max_size=4), st.integers(1, 60))
 def test_no_character_is_lost_at_any_width(rows: list[tuple[str, str, str]], width: int) -> None:
     """And no line is wider than the terminal, unless it has no room for a label and a character."""
-    lines = table_lines(COLUMNS, rows, width)
+    lines = format_table_lines(COLUMNS, rows, width)
     printed = [char for char in "".join(lines) if char not in " ACDEINOST"]  # the heads alone have capitals
     assert sorted(printed) == sorted("".join("".join(row) for row in rows).replace(" ", ""))
     if width >= len("ACTIONS") + 4:

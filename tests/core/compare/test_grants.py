@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cortex_policy.core.arguments import declaration_problem_text, first_argument_violation_text, value_violation_text
+from cortex_policy.core.arguments import find_declaration_problem, find_value_violation, format_first_argument_violation
 from cortex_policy.core.compare.declarations import accepts_nothing, is_subset
-from cortex_policy.core.compare.grants import compare_grants, grant_summary_text
+from cortex_policy.core.compare.grants import compare_grants, format_grant_summary
 from cortex_policy.core.compare.verdicts import BOTH, NARROWED, SAME, WIDENED, combine_verdicts, widens
 from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.core.ecma_regex import SharedSteps
@@ -162,10 +162,10 @@ def test_a_grant_that_allows_nothing_is_compared_as_a_whole() -> None:
     assert (whole.field, whole.sentence) == (
         "grant", "new: git-map may tree, search below docs, 30 a minute, internal",
     )  # fmt: skip
-    assert grant_summary_text(changed(fs_scope=(), args={"a": {}})).endswith(
+    assert format_grant_summary(changed(fs_scope=(), args={"a": {}})).endswith(
         "on any path, 30 a minute, internal, 1 declared argument"
     )
-    assert grant_summary_text(empty) == "nothing"
+    assert format_grant_summary(empty) == "nothing"
 
 
 def test_an_untouched_grant_is_the_same_field_by_field() -> None:
@@ -309,11 +309,11 @@ def test_no_declaration_is_wrongly_inside_another(pair: tuple[dict[str, Any], di
     one, two = ({"a": declaration} for declaration in pair)
     for old, new in ((one, two), (two, one), ({}, one), (one, {})):
         meets = [
-            value for value in [*VALUES, "abc", "docs", "xx"] if not first_argument_violation_text(new, {"a": value})
+            value for value in [*VALUES, "abc", "docs", "xx"] if not format_first_argument_violation(new, {"a": value})
         ]
         assert not (meets and accepts_nothing(new, "a"))
         if is_subset(new, old, "a"):
-            assert not [value for value in meets if first_argument_violation_text(old, {"a": value})]
+            assert not [value for value in meets if format_first_argument_violation(old, {"a": value})]
     assert is_subset(one, {"a": dict(reversed(pair[0].items()))}, "a")
 
 
@@ -416,19 +416,19 @@ def nested(declaration: dict[str, Any], depth: int, **members: Any) -> dict[str,
 def test_arrays_in_arrays_are_looked_through_once(inner: dict[str, Any]) -> None:
     """Not once more for each array around them."""
     old, new = (nested(inner, 60, minItems=1, maxItems=most) for most in (2, 3))
-    with counted(declaration_problem_text, value_violation_text) as work:
+    with counted(find_declaration_problem, find_value_violation) as work:
         assert became("args", changed(args={"x": old}), changed(args={"x": new}))[0] == WIDENED
-    assert work["declaration_problem_text"] < 60 * 12
-    assert work["value_violation_text"] < 60 * 12
+    assert work["find_declaration_problem"] < 60 * 12
+    assert work["find_value_violation"] < 60 * 12
 
 
 @pytest.mark.parametrize("more", [{}, {"minLength": 1}])
 def test_a_value_repeated_in_a_list_is_compared_once(more: dict[str, Any]) -> None:
     """A grant of 1 MiB may have it half a million times."""
     old, new = {"enum": ["a"] * 10_000, **more}, {"enum": ["a"] * 9_000 + ["b"], **more}
-    with counted(value_violation_text) as work:
+    with counted(find_value_violation) as work:
         assert became("args", changed(args={"x": old}), changed(args={"x": new}))[0] == WIDENED
-    assert work["value_violation_text"] < 20
+    assert work["find_value_violation"] < 20
 
 
 def test_values_that_match_nothing_in_a_list_use_up_steps() -> None:

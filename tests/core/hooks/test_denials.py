@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cortex_policy.core.hooks.denials import MAX_REASON_BYTES, NO_OPINION, denial_output, denial_text_for_model
+from cortex_policy.core.hooks.denials import MAX_REASON_BYTES, NO_OPINION, denial_output, format_denial_for_model
 from cortex_policy.core.hooks.payload import AGENTS
 
 
@@ -67,4 +67,4 @@ def test_any_reason_becomes_one_short_line(agent: str, reason: str) -> None:
 
 def test_an_empty_reason_still_says_something() -> None:
     """An empty one would let the call run in Codex."""
-    assert "denied" in denial_text_for_model(" ")
+    assert "denied" in format_denial_for_model(" ")

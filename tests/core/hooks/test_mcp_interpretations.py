@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cortex_policy.core.hooks.ruling import apply_rules, args_with_extra_paths, unclear_argument_text
+from cortex_policy.core.hooks.ruling import apply_rules, args_with_extra_paths, find_unclear_argument
 from cortex_policy.core.model import Grant, Rate
 from tests.support.hook_calls import HOME, call, one_rule
 
@@ -17,7 +17,7 @@ def denial(rule: str, plain: frozenset[str] = frozenset(), **inputs: Any) -> str
     ruling = apply_rules(call("s/t", mcp=(("s", "t"),), inputs=inputs, plain_texts=plain), one_rule(rule), HOME)
     if ruling.denial:
         return ruling.denial
-    return "".join(unclear_argument_text(GRANT, check) for check in ruling.checks)
+    return "".join(find_unclear_argument(GRANT, check) for check in ruling.checks)
 
 
 def judged_paths(**inputs: Any) -> object:
@@ -121,4 +121,4 @@ def test_the_tools_of_the_agent_itself_read_inputs_as_they_are() -> None:
     inputs = {"Mode": "w", "edits": '[{"path": ".env"}]'}
     ruling = apply_rules(call("T", inputs=inputs), rules, HOME)
     assert not ruling.denial
-    assert unclear_argument_text(GRANT, ruling.checks[0]) == ""
+    assert find_unclear_argument(GRANT, ruling.checks[0]) == ""

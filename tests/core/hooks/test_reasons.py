@@ -2,10 +2,10 @@
 
 import pytest
 
-from cortex_policy.core.hooks.denials import denial_text_for_model
-from cortex_policy.core.hooks.reasons import error_denial_text, grant_denial_text
+from cortex_policy.core.hooks.denials import format_denial_for_model
+from cortex_policy.core.hooks.reasons import format_error_denial, format_grant_denial
 from cortex_policy.core.hooks.ruling import GrantCheck
-from cortex_policy.core.hooks.ruling_denial_text import ruling_denial_text
+from cortex_policy.core.hooks.ruling_denial import format_ruling_denial
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     APPROVAL_REQUIRED,
@@ -27,7 +27,7 @@ CHECK = GrantCheck(3, "fs.write", "delete", {}, (), ("/repo",), within_root=True
 
 def reason(decision: Decision, grant: Grant = GRANT) -> str:
     """Return what a model reads."""
-    text = grant_denial_text(CHECK, grant, decision)
+    text = format_grant_denial(CHECK, grant, decision)
     assert text.startswith("denied by rule 3, which asks grant `fs.write` for `delete`: ")
     return text.partition(": ")[2]
 
@@ -55,7 +55,7 @@ def test_a_grant_without_scopes_says_only_where_the_root_is() -> None:
         Decision(PATH_OUTSIDE_SCOPE, "x"), unscoped
     )
     anywhere = GrantCheck(1, "g", "a", {}, (), ("/repo",), within_root=False, no_path=False, consumes=True)
-    assert ": x. Change the call" in grant_denial_text(anywhere, unscoped, Decision(PATH_OUTSIDE_SCOPE, "x"))
+    assert ": x. Change the call" in format_grant_denial(anywhere, unscoped, Decision(PATH_OUTSIDE_SCOPE, "x"))
 
 
 def test_an_argument_says_what_it_must_be() -> None:
@@ -85,7 +85,7 @@ def test_an_approval_waits_for_a_human() -> None:
 def test_an_undecidable_call_refers_to_a_human(why: object) -> None:
     """Neither waiting nor another call helps."""
     error = CortexPolicyError(why, "/repo/.cortex/policy/tools/x.json", "run `cortex-policy set x --allow y`")  # type: ignore[arg-type]
-    text = error_denial_text(error)
+    text = format_error_denial(error)
     assert "o not try again" in text
     assert ".cortex" not in text
     assert "cortex-policy" not in text
@@ -100,7 +100,7 @@ def test_an_undecidable_call_refers_to_a_human(why: object) -> None:
 )  # fmt: skip
 def test_no_path_of_the_policy_is_named(detail: str) -> None:
     """The model gets a sentence without it."""
-    for text in (reason(Decision(PATH_OUTSIDE_SCOPE, detail)), ruling_denial_text("Write", detail, is_final=True)):
+    for text in (reason(Decision(PATH_OUTSIDE_SCOPE, detail)), format_ruling_denial("Write", detail, is_final=True)):
         assert ".cortex" not in text.casefold()
         assert "/var/log" not in text
         assert "the policy that checks this call" in text
@@ -112,9 +112,9 @@ def test_a_reason_stays_short_whatever_it_is_about() -> None:
     large = Grant("g", "t", tuple(f"action-{one}" for one in range(5000)), Rate(1), {}, "internal", ("a" * 3000,) * 50)
     for text in (
         reason(Decision(ACTION_NOT_ALLOWED), large), reason(Decision(PATH_OUTSIDE_SCOPE, "x" * 10**6), large),
-        ruling_denial_text("t" * 10**5, "y" * 10**6, is_final=False),
+        format_ruling_denial("t" * 10**5, "y" * 10**6, is_final=False),
     ):  # fmt: skip
-        shown = denial_text_for_model(text)
+        shown = format_denial_for_model(text)
         assert len(shown.encode()) <= 2000
         assert text.isascii()
         assert shown.split()[-5:] == text.split()[-5:]

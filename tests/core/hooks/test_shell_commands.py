@@ -6,8 +6,8 @@ from cortex_policy.cli.command_table import COMMANDS
 from cortex_policy.core.hooks.shell_commands import (
     CHANGING,
     READING,
+    find_shell_command_denial,
     may_change_policy,
-    shell_command_denial_text,
 )
 
 
@@ -30,7 +30,7 @@ from cortex_policy.core.hooks.shell_commands import (
 def test_a_command_of_cortex_policy_that_changes_something_is_denied(command: str) -> None:
     """Neither grants, nor settings, nor stops, nor hooks."""
     assert may_change_policy(command)
-    assert "that program may only be run with: check, diff, " in shell_command_denial_text(command)
+    assert "that program may only be run with: check, diff, " in find_shell_command_denial(command)
 
 
 @pytest.mark.parametrize(
@@ -57,17 +57,17 @@ def test_each_command_of_the_program_is_known() -> None:
 
 def test_a_nul_denies() -> None:
     """Shells drop it or stop there."""
-    assert "NUL" in shell_command_denial_text("ls\0")
+    assert "NUL" in find_shell_command_denial("ls\0")
 
 
 def test_a_shell_denies() -> None:
     """The reason says what to give it."""
-    assert "interpreter" in shell_command_denial_text("bash")
-    assert not shell_command_denial_text("bash x.sh")
+    assert "interpreter" in find_shell_command_denial("bash")
+    assert not find_shell_command_denial("bash x.sh")
 
 
 @pytest.mark.parametrize("command", ["echo 'x", 'echo "x', "echo $(ls", "echo `ls", "echo " + "$(" * 99])
 def test_a_command_that_cannot_be_read_is_denied(command: str) -> None:
     """A shell would not run it either, or read it in another way."""
-    assert "cannot be read" in shell_command_denial_text(command)
-    assert not shell_command_denial_text(f"apply_patch '*** Begin Patch {command}")  # the patch itself is judged
+    assert "cannot be read" in find_shell_command_denial(command)
+    assert not find_shell_command_denial(f"apply_patch '*** Begin Patch {command}")  # the patch itself is judged

@@ -16,9 +16,9 @@ from cortex_policy.core.model import UsageError
 from cortex_policy.library.event_delivery import receiver as receiver_module
 from cortex_policy.library.event_delivery.receiver import Answer, DeliveryError, EventReceiver
 from cortex_policy.library.event_delivery.requests import STRUCTURED, EventRequest, make_request
-from tests.support.event_receiver import Receiver, event_line, free_port
+from tests.support.event_receiver import Receiver, format_event_line, free_port
 
-REQUEST: EventRequest = make_request([event_line("1")], STRUCTURED)
+REQUEST: EventRequest = make_request([format_event_line("1")], STRUCTURED)
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.audit_event import Event, to_cloudevent
-from cortex_policy.core.json_text import json_text
+from cortex_policy.core.json_text import format_json
 from cortex_policy.library.event_delivery.requests import BATCH, BINARY, STRUCTURED, is_event, make_request
 from cortex_policy.state import sha256_hex
-from tests.support.event_receiver import event_line
+from tests.support.event_receiver import format_event_line
 
 http = pytest.importorskip("cloudevents.core.bindings.http")
 TEXTS = st.text(min_size=1, max_size=30)
@@ -23,7 +23,7 @@ def event_of(tool: str, action: str, run: str = "", **args: object) -> tuple[dic
         "a1", 1_764_500_000_123_456_789, "git", tool, action, args, is_allowed=True, reason="allowed", run=run
     )
     members = to_cloudevent(event, "full", sha256_hex)
-    return members, json_text(members, ",", ":").encode()
+    return members, format_json(members, ",", ":").encode()
 
 
 def check_sdk_reads(read: Any, sent: dict[str, Any]) -> None:
@@ -63,7 +63,7 @@ def test_no_event_can_add_a_header(tool: str, action: str, run: str) -> None:
 
 def test_the_content_types_are_those_of_the_binding() -> None:
     """A batch has one of its own."""
-    line = event_line("1")
+    line = format_event_line("1")
     types = [dict(make_request([line], mode).headers)["Content-Type"] for mode in (STRUCTURED, BINARY, BATCH)]
     assert types == [
         "application/cloudevents+json; charset=utf-8",
@@ -76,11 +76,11 @@ def test_the_content_types_are_those_of_the_binding() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        b"", b"{}", b"[]", b"junk", b"\xff", b"\0" * 50, b"[" * 100_000, event_line("1")[:-4],
-        event_line("1", specversion="0.3"), event_line(""), event_line("1", type="org.example.other"),
-        event_line("1", time=7), event_line("1", datacontenttype="text/plain"), event_line("1", data=[1]),
-        event_line("1", **{"x-y": "a"}), event_line("1", **{"x\r\ny": "a"}), event_line("1", subject="a\nb"),
-        event_line("1", data={"x": float("nan")}),
+        b"", b"{}", b"[]", b"junk", b"\xff", b"\0" * 50, b"[" * 100_000, format_event_line("1")[:-4],
+        format_event_line("1", specversion="0.3"), format_event_line(""), format_event_line("1", type="org.example.other"),
+        format_event_line("1", time=7), format_event_line("1", datacontenttype="text/plain"), format_event_line("1", data=[1]),
+        format_event_line("1", **{"x-y": "a"}), format_event_line("1", **{"x\r\ny": "a"}), format_event_line("1", subject="a\nb"),
+        format_event_line("1", data={"x": float("nan")}),
     ],
 )  # fmt: skip
 def test_a_line_that_is_no_event_of_ours_is_not_sent(line: bytes) -> None:

@@ -20,7 +20,7 @@ from cortex_policy.library.event_delivery.receiver import EventReceiver
 from cortex_policy.library.event_delivery.sender_thread import SenderThread
 from cortex_policy.library.event_delivery.spool import FILES, MIN_BYTES, EventSpool, SpoolError
 from cortex_policy.library.event_delivery.spool_reader import SpoolReader
-from tests.support.event_receiver import event_line
+from tests.support.event_receiver import format_event_line
 from tests.support.processes import wait_until
 
 
@@ -32,7 +32,7 @@ def spool_of(tmp_path: Path, max_bytes: int = MIN_BYTES) -> EventSpool:
 def append(spool: EventSpool, *ids: object) -> None:
     """Append events with these ids."""
     for one in ids:
-        spool.append(event_line(str(one)) + b"\n")
+        spool.append(format_event_line(str(one)) + b"\n")
 
 
 def drain(tmp_path: Path, commit: int | None = None) -> list[str]:
@@ -112,13 +112,13 @@ def test_a_line_that_a_killed_writer_left_harms_no_other(tmp_path: Path) -> None
     spool = spool_of(tmp_path)
     append(spool, 1)
     file = tmp_path / "spool" / files(tmp_path)[0]
-    for rest in (event_line("torn")[:-9], b"\0" * 40):
+    for rest in (format_event_line("torn")[:-9], b"\0" * 40):
         with file.open("ab") as torn:
             torn.write(rest)
         append(spool, f"after {len(rest)}")
     reader = SpoolReader(str(tmp_path / "spool"))
     queue = reader.open_queue()
-    assert drain_queue(queue) == ["1", f"after {len(event_line('torn')) - 9}", "after 40"]
+    assert drain_queue(queue) == ["1", f"after {len(format_event_line('torn')) - 9}", "after 40"]
     assert queue.skipped == 2
     reader.close()
 
@@ -128,7 +128,7 @@ def test_a_line_that_does_not_fit_on_the_disk_is_taken_back(tmp_path: Path) -> N
     spool = spool_of(tmp_path)
     append(spool, 1)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (len(event_line("1")) + 50, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(format_event_line("1")) + 50, limits[1]))
     try:
         for _ in range(2):
             with pytest.raises(SpoolError, match="event spool"):
@@ -136,7 +136,10 @@ def test_a_line_that_does_not_fit_on_the_disk_is_taken_back(tmp_path: Path) -> N
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     append(spool, 3)
-    assert (tmp_path / "spool" / files(tmp_path)[0]).read_bytes().splitlines() == [event_line("1"), event_line("3")]
+    assert (tmp_path / "spool" / files(tmp_path)[0]).read_bytes().splitlines() == [
+        format_event_line("1"),
+        format_event_line("3"),
+    ]
     assert drain(tmp_path) == ["1", "3"]
 
 
@@ -146,7 +149,7 @@ def test_a_cut_or_replaced_file_is_sent_from_its_start(tmp_path: Path) -> None:
     append(spool, 1, 2, 3)
     assert drain(tmp_path) == ["1", "2", "3"]
     file = tmp_path / "spool" / files(tmp_path)[0]
-    os.truncate(file, len(event_line("1")) + 1)
+    os.truncate(file, len(format_event_line("1")) + 1)
     append(spool, 4)
     assert drain(tmp_path) == ["1", "4"]
     os.truncate(file, 0)
@@ -212,7 +215,7 @@ def test_files_of_other_names_are_no_files_of_the_spool(tmp_path: Path) -> None:
     spool = spool_of(tmp_path)
     strangers = ("events-1.jsonl", "events-000000000002.jsonl.bak", "events-x.jsonl", "events-.jsonl")
     for name in strangers:
-        (tmp_path / "spool" / name).write_bytes(event_line(name) + b"\n")
+        (tmp_path / "spool" / name).write_bytes(format_event_line(name) + b"\n")
     assert drain(tmp_path) == []
     append(spool, *range(100))
     assert drain(tmp_path) == [str(number) for number in range(100)]

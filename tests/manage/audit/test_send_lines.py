@@ -13,7 +13,7 @@ from cortex_policy.core.model import Settings
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.audit.send_lines import LogLines
 from cortex_policy.state.audit_log import AuditLog
-from tests.support.event_receiver import event_line
+from tests.support.event_receiver import format_event_line
 
 if TYPE_CHECKING:
     from cortex_policy.library.event_delivery.cursor import Position
@@ -33,7 +33,7 @@ class Log:
         """Log that many calls."""
         for _ in range(count):
             self._number += 1
-            self._log.append(event_line(str(self._number)) + b"\n")
+            self._log.append(format_event_line(str(self._number)) + b"\n")
 
     def rotate(self, to: str = "audit.jsonl.1") -> None:
         """Move the log away, as other programs do."""
@@ -211,7 +211,7 @@ def test_an_incomplete_line_is_read_when_it_is_complete(tmp_path: Path) -> None:
     log.write(1)
     lines = log.lines()
     assert read_on(lines) == "1"
-    whole = event_line("2") + b"\n"
+    whole = format_event_line("2") + b"\n"
     for part in (whole[:20], whole[20:90], whole[90:]):
         assert read_on(lines) == ""
         with log.file.open("ab") as file:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cortex_policy.core.arguments import value_violation_text
+from cortex_policy.core.arguments import find_value_violation
 from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.model import REASONS
 from cortex_policy.manage.cases.coverage import Coverage, measure_coverage
@@ -124,10 +124,10 @@ def nested(declaration: dict[str, Any], depth: int) -> dict[str, Any]:
 )
 def test_requirements_that_take_too_many_steps_are_skipped(declaration: dict[str, Any]) -> None:
     """Values of arrays in arrays are arrays in arrays, and each is tried against each keyword."""
-    with counted(value_violation_text) as work:
+    with counted(find_value_violation) as work:
         found = cover({**ONE, "args": {"x": declaration}})
     assert "its values take more than" in found.unmet[-1]
-    assert work["value_violation_text"] < 300_000
+    assert work["find_value_violation"] < 300_000
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from cortex_policy.core.model import CortexPolicyError, GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import GrantDiff as Meant
 from cortex_policy.manage.editing import grant_ids, operations, plans
-from cortex_policy.manage.editing.new_grant import new_grant_text
+from cortex_policy.manage.editing.new_grant import format_new_grant
 from cortex_policy.manage.editing.results import WriteResult
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.stamp.verify import verify_stamp
@@ -22,7 +22,7 @@ from cortex_policy.state import stamp as stamps
 from tests.support.failing_calls import fail_at, full_disk, patch_writes
 from tests.support.stamps import agree, stamp_grants
 
-TEXT = new_grant_text(GrantEdit(30, None, "t", ("read",)))
+TEXT = format_new_grant(GrantEdit(30, None, "t", ("read",)))
 Act = Callable[[Root, "operations.ShowAndAsk"], WriteResult]
 ACTS: dict[str, Act] = {
     "set": lambda root, consent: operations.edit_grant(root, "git", GrantEdit(allow=("push",)), consent),
@@ -216,7 +216,7 @@ def test_a_draft_is_canonical_and_valid() -> None:
         '{\n  "$schema": "../grant.schema.json",\n  "tool": "t",\n  "actions": ["read"],\n  "rate": {\n    "perMinute": 30\n  },\n'
         '  "dataClass": "internal"\n}\n'
     )
-    text = new_grant_text(GrantEdit(5, "public", "u", ("a", "b"), add_scopes=("docs",)))
+    text = format_new_grant(GrantEdit(5, "public", "u", ("a", "b"), add_scopes=("docs",)))
     grant = decode_grant(text.encode())
     assert (grant.tool, grant.rate.per_minute, grant.actions) == ("u", 5, ("a", "b"))
     assert (grant.data_class, grant.fs_scope) == ("public", ("docs",))
@@ -227,7 +227,7 @@ def test_a_draft_is_canonical_and_valid() -> None:
         GrantEdit(allow=("a", "a")),
     ):
         with pytest.raises(UsageError):
-            new_grant_text(wrong)
+            format_new_grant(wrong)
 
 
 def test_fmt_lays_out_each_grant_as_a_write_of_its_own(found_root: Root) -> None:

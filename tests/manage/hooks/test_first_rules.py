@@ -23,7 +23,7 @@ GRANTS = {
 
 def rules_for(*agents: str) -> tuple[HookRule, ...]:
     """Return the first rules for some agents."""
-    return decode_hooks_toml(first_rules.first_rules_text(agents).encode()).rules
+    return decode_hooks_toml(first_rules.make_first_rules_text(agents).encode()).rules
 
 
 def fitting(tool: str, agent: str, rules: tuple[HookRule, ...]) -> list[HookRule]:
@@ -37,7 +37,7 @@ def test_each_recorded_payload_is_allowed_if_its_grant_allows_it(file: Path) -> 
     agent = file.stem.partition("-")[0]
     call = read_tool_call(json.loads(file.read_bytes()), agent)
     for agents in ((agent,), AGENTS):
-        rules = decode_hooks_toml(first_rules.first_rules_text(agents).encode())
+        rules = decode_hooks_toml(first_rules.make_first_rules_text(agents).encode())
         ruling = apply_rules(call, rules, "/home/x")
         assert ruling.denial == ""
         assert [check.consumes for check in ruling.checks] == [True]
@@ -64,7 +64,7 @@ def test_each_tool_is_named_once_by_what_it_does(agent: str) -> None:
 @pytest.mark.parametrize("agent", AGENTS)
 def test_unnamed_tools_are_explained_in_a_comment(agent: str) -> None:
     """So that an operator need not look for the names."""
-    text = first_rules.first_rules_text((agent,))
+    text = first_rules.make_first_rules_text((agent,))
     comment = text[text.index("# No rule names") :].split()
     named = [tool for rule in rules_for(agent) for tool in rule.tools]
     for kind, tools in TOOLS[agent].items():
@@ -77,17 +77,17 @@ def test_unnamed_tools_are_explained_in_a_comment(agent: str) -> None:
 def test_the_rules_of_any_agents_are_valid_and_short_lines(count: int) -> None:
     """And deny what they do not name."""
     for agents in combinations(AGENTS, count):
-        text = first_rules.first_rules_text(agents)
+        text = first_rules.make_first_rules_text(agents)
         rules = decode_hooks_toml(text.encode())
         assert rules.unmapped == "deny"
         assert all(len(line) <= 120 for line in text.splitlines())
-        assert {rule.grant for rule in rules.rules} <= {*first_rules.first_grant_texts(()), ""}
+        assert {rule.grant for rule in rules.rules} <= {*first_rules.make_first_grant_texts(()), ""}
 
 
 def test_the_grants_are_valid_and_a_server_may_do_nothing_at_first() -> None:
     """Writing is below the scopes."""
     grants = {
-        name: decode_grant(text.encode(), name) for name, text in first_rules.first_grant_texts(("docs",)).items()
+        name: decode_grant(text.encode(), name) for name, text in first_rules.make_first_grant_texts(("docs",)).items()
     }
     assert grants["mcp"].actions == ()
     assert grants["fs.write"].fs_scope == ("docs",)
@@ -95,7 +95,7 @@ def test_the_grants_are_valid_and_a_server_may_do_nothing_at_first() -> None:
 
 def test_the_tool_of_a_server_is_the_action() -> None:
     """However the agent spells it."""
-    rules = decode_hooks_toml(first_rules.first_rules_text(("claude",)).encode())
+    rules = decode_hooks_toml(first_rules.make_first_rules_text(("claude",)).encode())
     call = ToolCall("claude", "s", "c", "mcp__files__move", (("files", "move"),), {"path": "a"}, "/repo", None, "")
     (check,) = apply_rules(call, rules, "/home/x").checks
     assert (check.grant, check.action, check.within_root) == ("mcp", "move", True)
@@ -112,6 +112,6 @@ def test_the_tool_of_a_server_is_the_action() -> None:
 )
 def test_a_search_is_checked_by_its_directory(tool: str, inputs: dict[str, object], paths: set[str]) -> None:
     """The text that it looks for is no path."""
-    rules = decode_hooks_toml(first_rules.first_rules_text(AGENTS).encode())
+    rules = decode_hooks_toml(first_rules.make_first_rules_text(AGENTS).encode())
     (check,) = apply_rules(ToolCall("claude", "s", "c", tool, (), inputs, "/repo", None, ""), rules, "/h").checks
     assert {path.rstrip("/") for _, path in check.path_values} == paths

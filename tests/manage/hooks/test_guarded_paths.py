@@ -10,7 +10,7 @@ from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.toml import decode_toml
-from cortex_policy.manage.hooks.guarded_paths import add_guarded_paths, preview_guarded_paths, text_with_guarded_paths
+from cortex_policy.manage.hooks.guarded_paths import add_guarded_paths, insert_guarded_paths, preview_guarded_paths
 from cortex_policy.manage.hooks.install_checks import check_paths_can_be_guarded
 from cortex_policy.state import Root
 from tests.support.stamps import stamp_grants, stamp_version
@@ -35,19 +35,19 @@ def test_the_list_grows_and_the_rest_stays(before: str, after: str) -> None:
     """Above the rules, in the layout that it has."""
     ending = "\r\n" if "\r\n" in before else "\n"
     rule = RULE.replace("\n", ending)
-    assert text_with_guarded_paths(before + rule, ("/a", "/a")) == after + rule
+    assert insert_guarded_paths(before + rule, ("/a", "/a")) == after + rule
 
 
 def test_a_text_without_an_end_of_line_gets_one() -> None:
     """TOML wants it between two keys."""
-    assert text_with_guarded_paths("format = 1", ["/a"]) == 'format = 1\nguard = ["/a"]\n'
+    assert insert_guarded_paths("format = 1", ["/a"]) == 'format = 1\nguard = ["/a"]\n'
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])).map(lambda text: f"/{text}"), max_size=4))
 def test_any_path_is_written_as_what_it_is(paths: list[str]) -> None:
     """With quotes, line ends and control characters in it."""
     text = f'format = 1\nguard = [\n  "/x", # x\n]\n{RULE}'
-    new = text_with_guarded_paths(text, paths)
+    new = insert_guarded_paths(text, paths)
     expected = [path for path in dict.fromkeys(paths) if path != "/x"]
     assert decode_toml(new.encode()) == {**decode_toml(text.encode()), "guard": [*expected, "/x"]}
     assert new.endswith(f'  "/x", # x\n]\n{RULE}')
@@ -56,9 +56,9 @@ def test_any_path_is_written_as_what_it_is(paths: list[str]) -> None:
 def test_what_cannot_be_written_is_told() -> None:
     """A name that is not UTF-8, and a list that is spelled as no other."""
     with pytest.raises(NotDoneError, match="UTF-8"):
-        text_with_guarded_paths("format = 1\n", ["/\udcff"])
+        insert_guarded_paths("format = 1\n", ["/\udcff"])
     with pytest.raises(NotDoneError, match="guard"):
-        text_with_guarded_paths('format = 1\n"guard" = ["/x"]\n', ["/a"])
+        insert_guarded_paths('format = 1\n"guard" = ["/x"]\n', ["/a"])
 
 
 def test_adding_a_guarded_path_is_a_stamped_write(root: Path) -> None:

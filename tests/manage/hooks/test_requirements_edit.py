@@ -6,9 +6,9 @@ import pytest
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks.requirements_edit import (
+    add_managed_hook,
     managed_pre_tool_use_handlers,
-    text_with_managed_hook,
-    text_without_managed_hook,
+    remove_managed_hook,
 )
 
 GROUP: dict[str, object] = {
@@ -37,13 +37,13 @@ OTHER = '[hooks]\nmanaged_dir = "/d"\n\n[[hooks.PreToolUse]]\nmatcher = "Bash"\n
 )
 def test_the_text_is_given_back_byte_for_byte(text: str | None) -> None:
     """In between it has the hook, hooks switched on, and all that it had."""
-    after = text_with_managed_hook(text, GROUP, "/bin")
+    after = add_managed_hook(text, GROUP, "/bin")
     document = tomllib.loads(after)
     assert document["features"]["hooks"] is True
     assert document["hooks"]["managed_dir"] == ("/d" if text and "/d" in text else "/bin")
     assert document["hooks"]["PreToolUse"][-1] == GROUP
     assert managed_pre_tool_use_handlers(after)[-1] == GROUP["hooks"][0]  # type: ignore[index]
-    assert text_without_managed_hook(after) == text
+    assert remove_managed_hook(after) == text
 
 
 @pytest.mark.parametrize(
@@ -59,4 +59,4 @@ def test_the_text_is_given_back_byte_for_byte(text: str | None) -> None:
 def test_a_text_without_a_place_is_refused(text: str, said: str) -> None:
     """Nothing is guessed."""
     with pytest.raises(NotDoneError, match=said):
-        text_with_managed_hook(text, GROUP, "/bin")
+        add_managed_hook(text, GROUP, "/bin")

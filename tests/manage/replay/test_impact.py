@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.manage.diff.grants import compare_grant_bytes
-from cortex_policy.manage.replay.impact import MAX_LINES, compare_decisions, impact_text
+from cortex_policy.manage.replay.impact import MAX_LINES, compare_decisions, describe_impact
 from cortex_policy.state import Root
 from tests.support.logs import event, on_path
 
@@ -46,7 +46,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def said(root: Path) -> str:
     """Say what to allow `push` would have meant."""
     wider = json.dumps({**GRANT, "actions": ["tree", "push"]}).encode()
-    return impact_text(
+    return describe_impact(
         Root(str(root), trusts_owner=True), compare_grant_bytes("git", json.dumps(GRANT).encode(), wider)
     )
 

@@ -2,8 +2,8 @@
 
 from xml.etree import ElementTree as ET
 
-from cortex_policy.cli.output.cases.text import failure_lines, file_error_text
-from cortex_policy.cli.output.junit_xml import escape_xml, junit_document
+from cortex_policy.cli.output.cases.text import format_failure_lines, format_file_error
+from cortex_policy.cli.output.junit_xml import escape_xml, format_junit_document
 from cortex_policy.manage.cases.suite import SuiteResult
 
 _NO_CASE = "no case"
@@ -15,12 +15,14 @@ def render_results(outcome: SuiteResult) -> str:
     for one in outcome.files:
         file = escape_xml(one.file)
         for result in one.results:
-            lines = [*map(escape_xml, failure_lines(result))] if result.failures else []
+            lines = [*map(escape_xml, format_failure_lines(result))] if result.failures else []
             cases.append(_case_element(file, escape_xml(result.case.name), lines))
         if one.errors:
-            cases.append(_case_element(file, file, [file_error_text(problem) for problem in one.errors]))
+            cases.append(_case_element(file, file, [format_file_error(problem) for problem in one.errors]))
     gaps = [f"{cover.file}: not covered: {requirement}" for cover in outcome.coverage for requirement in cover.unmet]
-    return junit_document("test", cases or [_case_element(_NO_CASE, _NO_CASE, [])], "\n".join(map(escape_xml, gaps)))
+    return format_junit_document(
+        "test", cases or [_case_element(_NO_CASE, _NO_CASE, [])], "\n".join(map(escape_xml, gaps))
+    )
 
 
 def _case_element(file: str, name: str, wrong: list[str]) -> ET.Element:

@@ -2,14 +2,14 @@
 
 import os
 
-from cortex_policy.core.text import count_with_noun, escape_output, escape_unprintable, message_line
+from cortex_policy.core.text import count_with_noun, escape_output, escape_unprintable, format_message_line
 from cortex_policy.manage.cases.coverage import Coverage
 from cortex_policy.manage.cases.discovery import TESTS_SUFFIX
 from cortex_policy.manage.cases.model import TOML_SUFFIX, CaseFileProblem
 from cortex_policy.manage.cases.runner import COMPLETENESS_CASE, CaseResult, FileResult
 from cortex_policy.manage.cases.suite import SuiteResult, coverage_percent
 from cortex_policy.manage.validation.targets import TOOLS_SUFFIX, root_option_here
-from cortex_policy.render_explanation import nearest_value_text
+from cortex_policy.render_explanation import format_nearest_value
 
 _MAX_UNCOVERED = 10  # of a grant
 _RED, _YELLOW = "1;31", "1;33"
@@ -17,9 +17,9 @@ _RED, _YELLOW = "1;31", "1;33"
 
 def render_results(outcome: SuiteResult, *, colour: bool = False) -> str:
     """Return a passage for each failed case and each grant not fully covered, then the summary line."""
-    blocks = [failure_text(one, result, colour=colour) for one in outcome.files for result in one.failed_cases]
+    blocks = [format_case_failure(one, result, colour=colour) for one in outcome.files for result in one.failed_cases]
     blocks += [_update_command_text(one) for one in outcome.files if _is_update_possible(one)]
-    blocks += [file_error_text(problem, colour=colour) for one in outcome.files for problem in one.errors]
+    blocks += [format_file_error(problem, colour=colour) for one in outcome.files for problem in one.errors]
     reported = {
         one.grant_id for one in outcome.files for result in one.failed_cases if result.case.name == COMPLETENESS_CASE
     }
@@ -28,33 +28,33 @@ def render_results(outcome: SuiteResult, *, colour: bool = False) -> str:
         for cover in outcome.coverage
         if cover.unmet and cover.grant_id not in reported
     ]
-    text = "".join(f"{text}\n\n" for text in blocks) + f"{results_summary_text(outcome)}\n"
+    text = "".join(f"{text}\n\n" for text in blocks) + f"{format_results_summary(outcome)}\n"
     return text if colour else escape_output(text)
 
 
-def failure_text(one: FileResult, result: CaseResult, *, colour: bool = False) -> str:
+def format_case_failure(one: FileResult, result: CaseResult, *, colour: bool = False) -> str:
     """Return what failed in a case, the rule that decided, and the nearest allowed value."""
     place = f"{escape_unprintable(one.file)}:{result.case.line}"
-    head = f"{place}: {_add_colour('failed', _RED, colour=colour)}: {message_line(result.case.name)}"
-    return "\n".join([head, *(f"  {message_line(line)}" for line in failure_lines(result))])
+    head = f"{place}: {_add_colour('failed', _RED, colour=colour)}: {format_message_line(result.case.name)}"
+    return "\n".join([head, *(f"  {format_message_line(line)}" for line in format_failure_lines(result))])
 
 
-def failure_lines(result: CaseResult) -> list[str]:
+def format_failure_lines(result: CaseResult) -> list[str]:
     """Return how a case differs from what it expects, and why."""
     lines, why = list(result.failures), result.why
     if why is not None:
         place = f"{why.file}:{why.step.line}" if why.step.line else why.file
         lines.append(f"{why.step.rule}: {why.step.message} [{place}]")
-        closest = nearest_value_text(why.step.rule, why.nearest)
+        closest = format_nearest_value(why.step.rule, why.nearest)
         lines += [f"nearest: {closest}"] if closest else []
     return lines
 
 
-def file_error_text(problem: CaseFileProblem, *, colour: bool = False) -> str:
+def format_file_error(problem: CaseFileProblem, *, colour: bool = False) -> str:
     """Return the text of an error that keeps a case file from being run."""
     place = f"{escape_unprintable(problem.file)}:{problem.line}"
-    head = f"{place}: {_add_colour('error', _RED, colour=colour)}: {message_line(problem.message)}"
-    return f"{head}\n  hint: {message_line(problem.hint)}" if problem.hint else head
+    head = f"{place}: {_add_colour('error', _RED, colour=colour)}: {format_message_line(problem.message)}"
+    return f"{head}\n  hint: {format_message_line(problem.hint)}" if problem.hint else head
 
 
 def _is_update_possible(one: FileResult) -> bool:
@@ -71,7 +71,7 @@ def _update_command_text(one: FileResult) -> str:
     return f"{escape_unprintable(one.file)}: generated cases failed\n  hint: {hint}"
 
 
-def results_summary_text(outcome: SuiteResult) -> str:
+def format_results_summary(outcome: SuiteResult) -> str:
     """Return the numbers of cases and failures, and the coverage."""
     cases, failed = (sum(map(len, results)) for results in _results_and_failures(outcome))
     broken = sum(bool(one.errors) for one in outcome.files)
@@ -96,7 +96,7 @@ def _coverage_gap_text(cover: Coverage, *, colour: bool) -> str:
         return f"{head}\n  hint: write its first cases with `{command}`"
     share = _add_colour(f"{int(coverage_percent([cover]))}% covered", _YELLOW, colour=colour)
     lines = [f"{file}: {share}; not covered:"]
-    lines += [f"  {message_line(requirement)}" for requirement in cover.unmet[:_MAX_UNCOVERED]]
+    lines += [f"  {format_message_line(requirement)}" for requirement in cover.unmet[:_MAX_UNCOVERED]]
     more = len(cover.unmet) - _MAX_UNCOVERED
     return "\n".join([*lines, *([f"  and {more} more; `--json` lists all"] if more > 0 else [])])
 

@@ -1,6 +1,6 @@
 """The report as workflow commands, which a GitHub job turns into annotations of a pull request."""
 
-from cortex_policy.cli.output.problems.shared import SEVERITIES, has_location, message_and_hint_lines, path_in_report
+from cortex_policy.cli.output.problems.shared import SEVERITIES, format_message_and_hint, has_location, path_in_report
 from cortex_policy.core.text import count_with_noun, escape_unprintable
 from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
 from cortex_policy.schema.problems import Problem, Report
@@ -30,7 +30,7 @@ def _annotation(problem: Problem) -> str:
         **_place_properties(problem),
         "title": escape_unprintable(problem.code),
     }
-    return _workflow_command(problem.severity, properties, "\n".join(message_and_hint_lines(problem)))
+    return _workflow_command(problem.severity, properties, "\n".join(format_message_and_hint(problem)))
 
 
 def _more_annotation(severity: str, number: int) -> str:

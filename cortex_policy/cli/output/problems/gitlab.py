@@ -2,7 +2,7 @@
 
 import json
 
-from cortex_policy.cli.output.problems.shared import message_and_hint_lines, path_in_report, problem_fingerprints
+from cortex_policy.cli.output.problems.shared import format_message_and_hint, path_in_report, problem_fingerprints
 from cortex_policy.core.text import escape_json_output
 from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
 from cortex_policy.schema.problems import Problem, Report
@@ -17,7 +17,7 @@ def render_report(report: Report) -> str:
 
 
 def _issue_to_json(problem: Problem, fingerprint: str) -> dict[str, object]:
-    message, *hint = message_and_hint_lines(problem)
+    message, *hint = format_message_and_hint(problem)
     # its database accepts no NUL and no lone surrogate
     path = path_in_report(problem).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
     return {

@@ -7,9 +7,9 @@ output of the suite. Files without problems are one test, since services reject 
 from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
-from cortex_policy.cli.output.junit_xml import escape_xml, junit_document
-from cortex_policy.cli.output.problems.shared import severity_counts_text
-from cortex_policy.cli.output.problems.text import problem_texts
+from cortex_policy.cli.output.junit_xml import escape_xml, format_junit_document
+from cortex_policy.cli.output.problems.shared import format_severity_counts
+from cortex_policy.cli.output.problems.text import format_problems
 from cortex_policy.schema.catalog import ERROR
 from cortex_policy.schema.problems import Problem, Report
 
@@ -25,14 +25,16 @@ def render_report(report: Report) -> str:
     if report.files > len(cases) or not cases:
         cases.append(_file_element("all other files" if cases else "all files", []))
     others = (one for problems in files.values() if not _has_error(problems) for one in problems)
-    return junit_document("validate", cases, _problem_passages(others))
+    return format_junit_document("validate", cases, _problem_passages(others))
 
 
 def _file_element(name: str, problems: list[Problem]) -> ET.Element:
     case = ET.Element("testcase", {"name": name, "classname": _SUITE, "time": "0"})
     if _has_error(problems):
         code = next(problem.code for problem in problems if problem.severity == ERROR)
-        failure = ET.SubElement(case, "failure", {"type": escape_xml(code), "message": severity_counts_text(problems)})
+        failure = ET.SubElement(
+            case, "failure", {"type": escape_xml(code), "message": format_severity_counts(problems)}
+        )
         failure.text = _problem_passages(problems)
     return case
 
@@ -42,4 +44,4 @@ def _has_error(problems: list[Problem]) -> bool:
 
 
 def _problem_passages(problems: Iterable[Problem]) -> str:
-    return "\n\n".join(problem_texts(problems))
+    return "\n\n".join(format_problems(problems))

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from cortex_policy.cli.output.problems.shared import (
     SEVERITIES,
-    message_and_hint_lines,
+    format_message_and_hint,
     path_in_report,
     problem_fingerprints,
 )
@@ -73,7 +73,7 @@ def _result_object(problem: Problem, index: int, fingerprint: str) -> dict[str, 
         "ruleId": problem.code,
         "ruleIndex": index,
         "level": problem.severity,
-        "message": _message_object("\n".join(message_and_hint_lines(problem))),
+        "message": _message_object("\n".join(format_message_and_hint(problem))),
         "locations": [{"physicalLocation": _location_object(problem)}],
         "partialFingerprints": {"problem/v1": fingerprint},
         **({"fixes": [_fix_object(problem, problem.fix)]} if problem.fix is not None else {}),

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from cortex_policy.core.text import count_with_noun, message_line
+from cortex_policy.core.text import count_with_noun, format_message_line
 from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
 from cortex_policy.schema.problems import Problem
 
@@ -16,7 +16,7 @@ def has_location(problem: Problem) -> bool:
     return bool(problem.source) or place != (1, 1, 1, 1)
 
 
-def severity_counts_text(problems: Iterable[Problem]) -> str:
+def format_severity_counts(problems: Iterable[Problem]) -> str:
     """Return how many problems of each severity there are, such as `1 error, 2 notes`; '' for none."""
     counts = Counter(problem.severity for problem in problems)
     return ", ".join(count_with_noun(counts[severity], severity) for severity in SEVERITIES if counts[severity])
@@ -27,9 +27,9 @@ def path_in_report(problem: Problem) -> str:
     return problem.file.removeprefix("./")
 
 
-def message_and_hint_lines(problem: Problem) -> list[str]:
+def format_message_and_hint(problem: Problem) -> list[str]:
     """Return the message and then the lines of the hint, with invisible characters escaped."""
-    return [message_line(line) for line in [problem.message, *_hint_lines(problem)]]
+    return [format_message_line(line) for line in [problem.message, *_hint_lines(problem)]]
 
 
 def problem_fingerprints(problems: Iterable[Problem]) -> Iterator[str]:

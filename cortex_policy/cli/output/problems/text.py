@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from itertools import groupby
 from unicodedata import category, east_asian_width
 
-from cortex_policy.cli.output.problems.shared import has_location, severity_counts_text
-from cortex_policy.core.text import count_with_noun, escape_output, escape_unprintable, message_line
+from cortex_policy.cli.output.problems.shared import format_severity_counts, has_location
+from cortex_policy.core.text import count_with_noun, escape_output, escape_unprintable, format_message_line
 from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
 from cortex_policy.schema.problems import MAX_LINE_LENGTH, Problem, Report
 
@@ -17,12 +17,12 @@ _JAMO = range(0x1160, 0x1200)  # vowels and finals: they join the syllable befor
 
 def render_report(report: Report, *, colour: bool = False) -> str:
     """Return the problems and then the summary line."""
-    problem_blocks = problem_texts(report.problems, colour=colour)
-    text = "\n".join(f"{block}\n" for block in [*problem_blocks, report_summary_text(report)])
+    problem_blocks = format_problems(report.problems, colour=colour)
+    text = "\n".join(f"{block}\n" for block in [*problem_blocks, format_report_summary(report)])
     return text if colour else escape_output(text)  # with colours it is for a terminal, by a stream that escapes
 
 
-def problem_texts(problems: Iterable[Problem], *, colour: bool = False) -> list[str]:
+def format_problems(problems: Iterable[Problem], *, colour: bool = False) -> list[str]:
     """Return a passage for each problem; consecutive ones with the same hint share one, with the hint at its end."""
     remedies = groupby(problems, lambda problem: (problem.hint, problem.fix is not None))
     problem_blocks = []
@@ -33,7 +33,7 @@ def problem_texts(problems: Iterable[Problem], *, colour: bool = False) -> list[
     return problem_blocks
 
 
-def report_summary_text(report: Report) -> str:
+def format_report_summary(report: Report) -> str:
     """Return the numbers of files and problems."""
     files = count_with_noun(report.files, "file")
     if report.status == "ok":
@@ -42,14 +42,14 @@ def report_summary_text(report: Report) -> str:
         return files
     fixable = sum(problem.fix is not None for problem in report.problems)
     fixes = f"; `--fix` repairs {fixable} of them" if fixable else ""
-    return f"{files}: {severity_counts_text(report.problems)}{fixes}"
+    return f"{files}: {format_severity_counts(report.problems)}{fixes}"
 
 
 def _heading_line(problem: Problem, colour: bool) -> str:  # noqa: FBT001 - it has no default
     place = f":{problem.line}:{problem.column}" if has_location(problem) else ""
     severity = _add_colour(problem.severity, problem, colour)
     file, code = escape_unprintable(problem.file), escape_unprintable(problem.code)
-    return f"{file}{place}: {severity}: {message_line(problem.message)} [{code}]"
+    return f"{file}{place}: {severity}: {format_message_line(problem.message)} [{code}]"
 
 
 def _excerpt_lines(problem: Problem, colour: bool) -> list[str]:  # noqa: FBT001
@@ -94,7 +94,11 @@ def _character_width(character: str) -> int:
 
 def _hint_lines(hint: str) -> list[str]:
     first, *more = hint.split("\n")
-    return [f"  hint: {message_line(first)}", *(f"        {message_line(line)}" for line in more)] if hint else []
+    return (
+        [f"  hint: {format_message_line(first)}", *(f"        {format_message_line(line)}" for line in more)]
+        if hint
+        else []
+    )
 
 
 def _fix_lines(number: int, is_fixable: bool) -> list[str]:  # noqa: FBT001

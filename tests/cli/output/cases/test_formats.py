@@ -4,7 +4,7 @@ import json
 from xml.etree import ElementTree as ET
 
 from cortex_policy.cli.output.cases import FORMATS
-from cortex_policy.cli.output.cases.text import render_results, results_summary_text
+from cortex_policy.cli.output.cases.text import format_results_summary, render_results
 from cortex_policy.core.decode import decode_grant
 from cortex_policy.core.model import ALLOWED
 from cortex_policy.manage.cases.coverage import measure_coverage
@@ -31,10 +31,10 @@ def outcome() -> SuiteResult:
 
 def test_the_summary_counts() -> None:
     """Cases, files, and what could not be run."""
-    assert results_summary_text(outcome()).startswith(
+    assert format_results_summary(outcome()).startswith(
         "2 cases in 2 files, 1 failed, 1 file could not be run; coverage "
     )
-    assert results_summary_text(SuiteResult((), ())) == "0 cases in 0 files, nothing was tested"
+    assert format_results_summary(SuiteResult((), ())) == "0 cases in 0 files, nothing was tested"
 
 
 def test_text_has_no_escapes_unless_it_is_coloured() -> None:

@@ -16,12 +16,12 @@ CHANGE = "Change the call; the same call will be denied again, now and later."
 ASK = "Do not try again and do not look for another way: only a human can allow this, so tell the user."
 
 
-def ruling_denial_text(tool: str, why: str, *, is_final: bool) -> str:
+def format_ruling_denial(tool: str, why: str, *, is_final: bool) -> str:
     """Return why the rules of hooks.toml deny a call before any grant is asked."""
-    return f"`{elide_middle(tool, 200)}` was not run: {text_without_policy_paths(why)}. {ASK if is_final else CHANGE}"
+    return f"`{elide_middle(tool, 200)}` was not run: {remove_policy_paths(why)}. {ASK if is_final else CHANGE}"
 
 
-def unmapped_tool_error(call: "ToolCall", rules: "HookRules") -> InputError:
+def make_unmapped_tool_error(call: "ToolCall", rules: "HookRules") -> InputError:
     """Return the denial of a tool that no rule fits: it names those that have rules for the same agent."""
     allowing = [rule for rule in rules.rules if rule.decide != DENY and call.agent in (rule.agents or (call.agent,))]
     names = dict.fromkeys(name for rule in allowing for name in (rule.mcp if call.mcp else rule.tools))
@@ -30,7 +30,7 @@ def unmapped_tool_error(call: "ToolCall", rules: "HookRules") -> InputError:
     return InputError(f"{why}; there are rules for {others}" if others else why, is_final=not others)
 
 
-def text_without_policy_paths(why: str) -> str:
+def remove_policy_paths(why: str) -> str:
     """Return a sentence without a path of the policy."""
     if _POLICY in why.casefold() or "governs grants" in why or "remembers calls" in why:
         return POLICY_SENTENCE
