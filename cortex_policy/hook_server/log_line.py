@@ -11,7 +11,7 @@ _STDERR = 2
 
 def print_server_log(command: str, message: str) -> None:
     """Write a line of a command, or nothing if nobody reads: a server never waits for it."""
-    line = f"brAInwav cortex-policy {command}: {message_line(message)}\n".encode("utf-8", "backslashreplace")
+    line = f"brAInwav cortex-policy {command}: {format_message_line(message)}\n".encode("utf-8", "backslashreplace")
     try:
         if select.select([], [_STDERR], [], 0)[1]:  # then a pipe takes as much as this at once
             os.write(_STDERR, line)

@@ -4,7 +4,7 @@ import selectors
 from collections import deque
 from functools import partial
 
-from cortex_policy.hook import HookWords, bug_text, failure_text
+from cortex_policy.hook import HookWords, format_bug, format_failure
 from cortex_policy.hook_server.log_line import COMMAND, print_server_log
 from cortex_policy.hook_server.workers import ENDED, Worker
 
@@ -79,7 +79,7 @@ class WorkerPool:
             try:
                 worker = self._free_worker()
             except OSError as error:
-                denial = failure_text(error, bug_text)
+                denial = format_failure(error, format_bug)
                 print_server_log(COMMAND, denial)
                 self._jobs.popleft().answer(self._words.agent, denial)
                 continue

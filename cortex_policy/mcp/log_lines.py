@@ -16,7 +16,7 @@ class _LogLines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line, or nothing."""
         error = record.exc_info[1] if record.exc_info else None
-        text = record.getMessage() + (f": {bug_text(error)}" if error is not None else "")
+        text = record.getMessage() + (f": {format_bug_with_place(error)}" if error is not None else "")
         print_server_log(self._command, text)
 
 

@@ -23,7 +23,7 @@ from mcp_types import (
 from mcp_types.version import is_version_at_least
 
 from cortex_policy.core.decode import HOOKS_TOML
-from cortex_policy.core.json_text import json_text
+from cortex_policy.core.json_text import format_json
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.text import escape_json_output, format_message_line
 from cortex_policy.mcp.log_lines import format_bug_with_place

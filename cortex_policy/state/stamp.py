@@ -131,14 +131,14 @@ def _read_stamp_or_refuse_unsafe(root: Root) -> Stamp | None:
 
 
 def _mismatch_error(stamp: Stamp | None, name: str, root: Root) -> GrantError:
-    from cortex_policy.state.grants_errors import hand_edit_hint, root_option  # noqa: PLC0415 - only a failure needs it
+    from cortex_policy.state.grants_errors import make_hand_edit_hint, root_option  # noqa: PLC0415 - only a failure needs it
 
     where = root_option(root)
     if stamp is None:
         why = "there is no stamp, and the setting `stamp` requires one"
         return GrantError(STAMP_MISMATCH, why, f"an operator writes one with `cortex-policy stamp write{where}`")
     why = f"`{name}` does not match its stamp in version {stamp.version}"
-    return GrantError(STAMP_MISMATCH, why, f"an operator can {hand_edit_hint(where, name)}")
+    return GrantError(STAMP_MISMATCH, why, f"an operator can {make_hand_edit_hint(where, name)}")
 
 
 def decode_stamp(data: bytes, root: Root) -> Stamp:

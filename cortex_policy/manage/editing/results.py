@@ -38,4 +38,4 @@ class FormatResult(Value):
 def preview_change(root: Root, name: str, old: bytes | None, new: bytes | None) -> WriteResult:
     """Return what it means to replace one text of a grant, or of `hooks.toml`, by another; None is an absent file."""
     change = compare_grant_bytes(name, old, new, comparison_settings(root.path))
-    return WriteResult(change, unified_diff_text(name, old, new))
+    return WriteResult(change, format_unified_diff(name, old, new))

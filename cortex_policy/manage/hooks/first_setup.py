@@ -119,7 +119,7 @@ def _first_texts(root: Root, agents: tuple[str, ...], read: "Read") -> dict[str,
     if read(HOOKS_TOML) is not None:
         hint = f"change it with `cortex-policy hook edit{root_option(root)}`"
         raise NotDoneError(f"`{HOOKS_TOML}` exists already", hint)
-    rules = first_rules_text(agents).encode()
+    rules = make_first_rules_text(agents).encode()
     named = {rule.grant for rule in decode_hooks_toml(rules).rules}
     grants = make_first_grant_texts(safe_write_scopes(root))
     missing = {name: text.encode() for name, text in grants.items() if name in named and read(name) is None}

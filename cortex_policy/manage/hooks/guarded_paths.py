@@ -55,7 +55,7 @@ def _plan_guarded_paths(files: "GrantFiles", paths: "Iterable[str]") -> tuple[by
         raise_file_not_found(root, HOOKS_TOML)
     hint = f"fix it with `cortex-policy hook edit{root_option(root)}`"
     require_valid_text(root, HOOKS_TOML, old, hint)
-    new = text_with_guarded_paths(old.decode(), tuple(paths)).encode()
+    new = insert_guarded_paths(old.decode(), tuple(paths)).encode()
     require_valid_text(root, HOOKS_TOML, new, "name absolute paths")
     if new != old:
         files.check_permissions(HOOKS_TOML)

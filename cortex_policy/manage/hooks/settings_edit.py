@@ -11,7 +11,7 @@ import re
 from cortex_policy.core.json_tree import JsonNode
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks.handlers import HOOKS_KEY, HandlerPlace, find_member, list_all_handlers
-from cortex_policy.manage.hooks.json_layout import CREATED, Layout, indent_of, json_value_text, layout_at
+from cortex_policy.manage.hooks.json_layout import CREATED, Layout, format_json_value, indent_of, layout_at
 from cortex_policy.manage.hooks.jsonc import BOM, JsonText, parse_jsonc
 
 TYPE_CHECKING = False
@@ -67,7 +67,7 @@ def remove_entries_from_text(text: str, is_ours: "IsOurs", others: "dict[str, ob
 
 def _new_document_text(events: "dict[str, object]", others: "dict[str, object]") -> str:
     """Return the text of a document with nothing else; no edit puts hooks before another member."""
-    return json_value_text({HOOKS_KEY: events, **others}, CREATED, "")
+    return format_json_value({HOOKS_KEY: events, **others}, CREATED, "")
 
 
 def _has_member(document: JsonText, root: JsonNode, key: str, value: object) -> bool:
