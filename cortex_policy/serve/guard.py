@@ -9,6 +9,7 @@ import time
 
 from cortex_policy.core import Value
 from cortex_policy.serve.errors import BAD_REQUEST, RefusedError, send_error
+from cortex_policy.serve.openapi import METRICS, READY
 from cortex_policy.serve.page.access import OPEN_PATHS, PATHS, STATE, is_loopback_host
 from cortex_policy.state import find_resource_shortage_error
 
@@ -27,6 +28,8 @@ _ONCE = frozenset(
         b"transfer-encoding", b"x-request-id",
     )
 )  # fmt: skip
+# what a page of a name that was rebound could read of this root: it would say no `Origin`, as it does with each POST
+_READABLE = PATHS | {READY, METRICS}
 _CLOSE = (b"connection", b"close")
 _ALWAYS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 _PRINTABLE = frozenset(range(0x20, 0x7F))
@@ -100,7 +103,7 @@ class Guard:
 
     def _check_sender(self, scope: "Scope", given: "dict[bytes, bytes]") -> None:
         host = given.get(b"host", b"").decode("latin-1").lower()
-        is_forwarded = not self._access.names and scope["path"] in PATHS  # a socket, for a browser
+        is_forwarded = not self._access.names and scope["path"] in _READABLE  # a socket, for a browser
         if self._access.names:
             if host not in self._access.names:
                 raise RefusedError(403, "`Host` is not this server")

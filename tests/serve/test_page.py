@@ -236,10 +236,10 @@ def test_data_that_a_client_has_are_not_sent_again(server: Server, session: str)
 
 
 def test_over_a_socket_the_kernel_knows_who_asks_and_only_a_name_of_this_host_opens_the_page(tmp_path: Path) -> None:
-    """A forwarded socket has a port in the browser of whoever forwarded it."""
+    """A forwarded socket has a port in the browser of whoever forwarded it; what tells of the root needs it, too."""
     root = make_root(tmp_path, git={"actions": ["tree"]})
     with running(root, env=environment(tmp_path)) as server:
-        for path in (*FILES, STATE):
+        for path in (*FILES, STATE, "/readyz", "/metrics"):
             for host in ("localhost:8930", "127.0.0.1:8930"):
                 assert server.get(path, host=host).status == 200
             for host in ("evil.example:8930", "localhost.evil.example"):
