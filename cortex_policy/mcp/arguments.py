@@ -49,10 +49,15 @@ def _check_name(name: object) -> str:
 
 
 def text_arguments(schema: object) -> frozenset[str]:
-    """Return the arguments that are texts by the schema of a tool's input, and nothing else."""
+    """Return the arguments that are texts by the schema of a tool's input, and nothing else, such as JSON in a text."""
     properties = schema.get("properties") if isinstance(schema, dict) else None
     members = properties.items() if isinstance(properties, dict) else ()
-    return frozenset(name for name, member in members if isinstance(member, dict) and member.get("type") == "string")
+    return frozenset(name for name, member in members if isinstance(member, dict) and _is_plain_text(member))
+
+
+def _is_plain_text(schema: "Mapping[str, object]") -> bool:
+    is_encoded = any(name.startswith("content") for name in schema) or "json" in str(schema.get("format")).lower()
+    return schema.get("type") == "string" and not is_encoded
 
 
 def printable_json(value: "dict[str, object]") -> "dict[str, object]":

@@ -15,6 +15,7 @@ from fastmcp.server.transforms.search import RegexSearchTransform
 from fastmcp.tools import FunctionTool
 from fastmcp.tools.base import ToolResult
 from mcp_types import CallToolRequestParams
+from pydantic import Json
 
 from cortex_policy.adapters.fastmcp import GrantMiddleware
 from cortex_policy.mcp.guard import ToolGuard
@@ -133,15 +134,16 @@ def test_a_call_is_decided_whatever_is_wrong_with_its_tool(
 
 
 def test_a_text_is_judged_as_json_unless_the_tool_takes_a_text(scene: Scene) -> None:
-    """A server behind this one may read it so."""
+    """A server behind this one may read it so, and pydantic reads what a tool declares as JSON."""
 
-    def note(path: str, text: str, more: list[str] | None = None) -> str:
-        return f"{path} {text} {more}"
+    def note(path: str, text: str, more: list[str] | None = None, parsed: Json[Any] = None) -> str:
+        return f"{path} {text} {more} {parsed}"
 
     scene.server.add_tool(FunctionTool.from_function(note, name="write"))
     outside = '[{"path": "/etc/x"}]'
     assert not scene.call("write", path="docs/x", text=outside).is_error
     denied(scene.call("write", path="docs/x", text="x", more=outside), "path_outside_scope")
+    denied(scene.call("write", path="docs/x", text="x", parsed=outside), "path_outside_scope")
 
 
 def test_a_tool_that_rules_allow_and_nobody_has_is_an_error_in_the_result(scene: Scene, root: Path) -> None:
