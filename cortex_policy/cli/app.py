@@ -45,7 +45,7 @@ def build_app(names: "Iterable[str]" = COMMANDS) -> typer.Typer:
     )  # fmt: skip
     app.callback()(program_options)
     for name in names:
-        module, attribute = COMMANDS[name]
+        module, attribute, _ = COMMANDS[name]
         command = getattr(import_module(f"cortex_policy.cli.commands.{module}"), attribute)
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)
@@ -112,10 +112,17 @@ def _move_root_option(words: list[str]) -> list[str]:
     return [*rest[:options], f"--root={value}", *rest[options:]]
 
 
+def _needed_commands(first: str, words: list[str]) -> "Iterable[str]":
+    """Return the commands to load; help of the program needs none."""
+    if words in [[], *([option] for option in HELP_OPTIONS + VERSION_OPTIONS)]:
+        return ()
+    return [first] if first in COMMANDS and first != "help" else COMMANDS
+
+
 def _run_app(words: list[str], invocation: Invocation) -> int:
     """Parse and run words with only the commands that they may need; return the exit code, also for usage errors."""
     first = words[0] if words else ""
-    command = typer.main.get_command(build_app([first] if first in COMMANDS and first != "help" else COMMANDS))
+    command = typer.main.get_command(build_app(_needed_commands(first, words)))
     if is_decision_command(words) and words[1:] == ["--help"]:
         context = typer.Context(command, info_name=PROGRAM, **command.context_settings)
         deciding = command.get_command(context, first)  # type: ignore[attr-defined]

@@ -55,6 +55,13 @@ class _ExamplesHelp:
             _write_section(formatter, "Examples", examples)
 
 
+def _write_commands(formatter: Any, groups: dict[str, dict[str, str]]) -> None:
+    width = max(len(name) for commands in groups.values() for name in commands)
+    for title, commands in groups.items():
+        with formatter.section(title):
+            formatter.write_dl([(name.ljust(width), summary) for name, summary in commands.items()])
+
+
 def _write_section(formatter: Any, title: str, lines: list[str]) -> None:
     with formatter.section(title):
         for line in lines:
@@ -86,24 +93,20 @@ class GroupWithExamples(_ExamplesHelp, TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write each command with its whole first sentence, which Typer would cut."""
-        self._write_commands(ctx, formatter, {"Commands": self.list_commands(ctx)})
-
-    def _write_commands(self, ctx: Any, formatter: Any, groups: dict[str, list[str]]) -> None:
-        width = max(map(len, self.list_commands(ctx)))
-        for title, names in groups.items():
-            commands = [(name, self.get_command(ctx, name)) for name in names]
-            rows = [(name.ljust(width), split_examples(found.help)[0][0]) for name, found in commands if found]
-            if rows:
-                with formatter.section(title):
-                    formatter.write_dl(rows)
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = {name: split_examples(found.help)[0][0] for name, found in commands if found}
+        _write_commands(formatter, {"Commands": rows})
 
 
 class ProgramGroup(GroupWithExamples):
     """The program: its commands are listed by what they are for."""
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write a section for each group of the table."""
-        self._write_commands(ctx, formatter, {title: list(commands) for title, commands in GROUPS.items()})
+    def format_commands(self, _: Any, formatter: Any) -> None:
+        """Write a section for each group of the table, which need not be loaded."""
+        _write_commands(
+            formatter,
+            {title: {name: summary for name, (*_, summary) in commands.items()} for title, commands in GROUPS.items()},
+        )
 
     def format_epilog(self, _: Any, formatter: Any) -> None:
         """Say where to read on."""

@@ -20,6 +20,13 @@ def test_the_program_lists_every_command_once_in_its_group(words: tuple[str, ...
     assert [name for names in listed.values() for name in names] == list(COMMANDS)
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_what_the_help_of_each_begins_with(name: str) -> None:
+    """The list is written down, so that it needs no command to be loaded."""
+    _, sentence, *_ = run_command(name, "--help", COLUMNS="200").stdout.split("\n\n")
+    assert sentence.strip() == COMMANDS[name][-1]
+
+
 @pytest.mark.parametrize("columns", ["40", "60", "80", "200"])
 @pytest.mark.parametrize("words", [("--help",), ("rate", "--help"), ("set", "--help")])
 def test_descriptions_wrap_and_are_never_cut(words: tuple[str, ...], columns: str) -> None:
