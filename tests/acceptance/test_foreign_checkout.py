@@ -1,5 +1,6 @@
 """A checkout that belongs to another user, as in a container: what decides refuses it, what looks at it warns once."""
 
+import json
 import os
 import pwd
 from pathlib import Path
@@ -41,10 +42,22 @@ def test_every_command_that_reads_the_grant_warns(foreign: Path, words: tuple[st
     assert "check` refuses" not in named.stdout + named.stderr
 
 
-def test_files_of_a_root_that_a_check_here_must_name_are_fine(foreign: Path) -> None:
+@pytest.mark.parametrize("command", ["validate", "test"])
+def test_files_of_a_root_that_a_check_here_must_name_are_fine(foreign: Path, command: str) -> None:
     """Naming it says that its owner is trusted; below it a check finds it by itself, and refuses it."""
-    above, below = (run("validate", str(foreign), cwd=where) for where in (foreign.parent, foreign / "docs"))
-    assert ("`check` refuses" in above.stdout, "`check` refuses" in below.stdout) == (False, True)
+    policy = foreign / ".cortex/policy"
+    (policy / "tests").mkdir()
+    case = '[[case]]\nname = "a"\naction = "tree"\nexpect = "allowed"\n'
+    (policy / "tests/git.cases.toml").write_text(f'grant = "git"\n{case}')
+    (policy / "config.toml").write_text("require_path = false\n")
+    for path in (*policy.glob("tests*"), *policy.glob("*/*"), policy / "config.toml"):
+        os.chown(path, 4321, 4321)
+    words = (command, str(foreign if command == "validate" else policy / "tests"))
+    done = run(*words, cwd=foreign.parent)
+    assert "`check` refuses" not in done.stdout + done.stderr
+    assert done.returncode == 0
+    done = run(command, cwd=foreign / "docs")
+    assert "`check` refuses" in done.stdout + done.stderr
 
 
 def test_the_log_of_another_users_root_warns_in_one_sentence(foreign: Path) -> None:
@@ -59,6 +72,14 @@ def test_the_log_of_another_users_root_warns_in_one_sentence(foreign: Path) -> N
     ]
     assert run("log", "--root", str(foreign), cwd=foreign).stderr == ""
     assert run("check", "git", "tree", cwd=foreign).stderr.splitlines()[0].endswith(f"`{foreign}` belongs to user 4321")
+
+
+def test_the_stamp_of_a_named_root_may_be_its_owners(foreign: Path) -> None:
+    """Like the grants: what decides accepts it, and what looks says that nothing denies every check."""
+    assert run("stamp", "write", "--allow-widening", "--root", str(foreign)).returncode == 0
+    named = ("--root", str(foreign))
+    assert run("check", "git", "tree", *named, cwd="/", CORTEX_POLICY_STAMP="require").returncode == 0
+    assert json.loads(run("status", "--json", *named, cwd="/", CORTEX_POLICY_STAMP="require").stdout)["denied"] == []
 
 
 def test_a_user_who_may_not_read_the_history_learns_who_may(own: Path) -> None:

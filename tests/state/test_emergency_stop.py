@@ -217,6 +217,15 @@ def test_a_loaded_grant_asks_the_directory_it_was_read_from(root: Path) -> None:
     assert enforce(grant, "tree")
 
 
+def test_who_ends_the_stop_of_a_loaded_grant_names_its_root(root: Path) -> None:
+    """A program has loaded it, and may stand anywhere."""
+    grant = load_grant("git")
+    (policy(root) / "stop").touch()
+    with pytest.raises(emergency_stop.EmergencyStopped) as caught:
+        enforce(grant, "tree")
+    assert caught.value.hint == f"an operator ends it with `cortex-policy resume --root {root}`"
+
+
 def test_a_denied_call_takes_nothing(root: Path) -> None:
     """And a grant may be loaded, and decided by, while a stop stands: neither is a call."""
     (policy(root) / "stop").touch()

@@ -136,6 +136,17 @@ def test_the_rules_are_loaded(root: Path) -> None:
     assert line_results("claude", root)["rules"] == CheckResult("rules", OK, "hooks.toml has 1 rule")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_the_rules_may_be_those_of_the_owner_of_the_root_that_the_line_names(root: Path) -> None:
+    """As for the hook itself."""
+    (root / ".cortex/policy/hooks.toml").write_text('format = 1\n[[rule]]\ntools = ["Read"]\ndecide = "pass"\n')
+    install_hook("claude")
+    for path in (root, *root.rglob("*")):
+        os.chown(path, 4321, 4321, follow_symlinks=False)
+    (report,) = [one for one in examine_hooks("claude", str(root), os.environ) if one.level]
+    assert next(result.status for result in report.checks if result.id == "rules") == OK
+
+
 def test_a_line_for_another_root_is_doubtful(root: Path, tmp_path: Path) -> None:
     """Whoever asks about this root would take it for guarded."""
     other = tmp_path / "other"
