@@ -26,29 +26,33 @@ class Mode(StrEnum):
     BATCH = "batch"
 
 
+FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Keep sending new events until interrupted.")]
+ModeOption = Annotated[Mode, typer.Option("--mode", help="A request carries one event; with batch, up to 100.")]
+TokenOption = Annotated[
+    str | None,
+    typer.Option("--token", metavar="FILE", help="The bearer token, in a file of mode 0600.", show_default=False),
+]
+CursorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cursor",
+        metavar="FILE",
+        help="The file that remembers what was sent; default: beside the log.",
+        show_default=False,
+    ),
+]
+
+
 def send(  # noqa: PLR0913 - one parameter for each option
     url: Annotated[str, typer.Argument(metavar="URL", help="The receiver's address: https, or http on this host.")],
     log: Annotated[
         str | None, typer.Argument(metavar="LOG", help="An audit log; default: `audit.file`.", show_default=False)
     ] = None,
     *,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep sending new events until interrupted.")] = False,
-    mode: Annotated[
-        Mode, typer.Option("--mode", help="A request carries one event; with batch, up to 100.")
-    ] = Mode.STRUCTURED,
-    token: Annotated[
-        str | None,
-        typer.Option("--token", metavar="FILE", help="The bearer token, in a file of mode 0600.", show_default=False),
-    ] = None,
-    cursor: Annotated[
-        str | None,
-        typer.Option(
-            "--cursor",
-            metavar="FILE",
-            help="The file that remembers what was sent; default: beside the log.",
-            show_default=False,
-        ),
-    ] = None,
+    follow: FollowOption = False,
+    mode: ModeOption = Mode.STRUCTURED,
+    token: TokenOption = None,
+    cursor: CursorOption = None,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:

@@ -28,6 +28,36 @@ def _parse_port(text: str) -> int:
     return int(text)
 
 
+PortOption = Annotated[
+    int | None,
+    typer.Option(
+        "--port",
+        metavar="N",
+        parser=_parse_port,
+        help="Listen on this port of 127.0.0.1 instead; 0 takes a free one. It needs `--token`.",
+        show_default=False,
+    ),
+]
+KeyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--key",
+        metavar="FILE",
+        help="The file of the key that clients sign with; default: PATH.key.",
+        show_default=False,
+    ),
+]
+TokenOption = Annotated[
+    str | None,
+    typer.Option(
+        "--token",
+        metavar="FILE",
+        help="The file of the bearer token that clients of the port send.",
+        show_default=False,
+    ),
+]
+
+
 class ServerOptions(Value):
     """The options that say who is served, and where; not both of `socket` and `port` are given."""
 
@@ -44,34 +74,9 @@ def _server_options(
     root: RootOption = None,
     *,
     socket: SocketOption = None,
-    port: Annotated[
-        int | None,
-        typer.Option(
-            "--port",
-            metavar="N",
-            parser=_parse_port,
-            help="Listen on this port of 127.0.0.1 instead; 0 takes a free one. It needs `--token`.",
-            show_default=False,
-        ),
-    ] = None,
-    key: Annotated[
-        str | None,
-        typer.Option(
-            "--key",
-            metavar="FILE",
-            help="The file of the key that clients sign with; default: PATH.key.",
-            show_default=False,
-        ),
-    ] = None,
-    token: Annotated[
-        str | None,
-        typer.Option(
-            "--token",
-            metavar="FILE",
-            help="The file of the bearer token that clients of the port send.",
-            show_default=False,
-        ),
-    ] = None,
+    port: PortOption = None,
+    key: KeyOption = None,
+    token: TokenOption = None,
 ) -> ServerOptions:
     if not sys.platform.startswith("linux"):
         raise UsageError("`hook serve` needs Linux", "install `cortex-policy hook AGENT` instead")

@@ -21,44 +21,47 @@ if TYPE_CHECKING:
     from cortex_policy.serve.options import ServeOptions
 
 MAX_WORKERS = 64
+TcpOption = Annotated[
+    str | None,
+    typer.Option(
+        "--tcp",
+        metavar="HOST:PORT",
+        help="Listen on this address instead; it needs `--token`, and TLS unless it is a loopback address.",
+        show_default=False,
+    ),
+]
+TokenOption = Annotated[
+    str | None,
+    typer.Option(
+        "--token",
+        metavar="FILE",
+        help="The file of the bearer token that clients send; created if it is missing.",
+        show_default=False,
+    ),
+]
+CertOption = Annotated[
+    str | None, typer.Option("--cert", metavar="FILE", help="The file of the certificate for TLS.", show_default=False)
+]
+KeyOption = Annotated[str | None, typer.Option("--key", metavar="FILE", help="Its key.", show_default=False)]
+WorkersOption = Annotated[
+    int, typer.Option("--workers", metavar="N", min=1, max=MAX_WORKERS, help="How many processes answer.")
+]
+LinkOption = Annotated[
+    bool,
+    typer.Option("--link", help="Print a link to the page of the server that runs with the same options, and exit."),
+]
 
 
 def serve(  # noqa: PLR0913 - one parameter for each option
     root: RootOption = None,
     *,
     socket: SocketOption = None,
-    tcp: Annotated[
-        str | None,
-        typer.Option(
-            "--tcp",
-            metavar="HOST:PORT",
-            help="Listen on this address instead; it needs `--token`, and TLS unless it is a loopback address.",
-            show_default=False,
-        ),
-    ] = None,
-    token: Annotated[
-        str | None,
-        typer.Option(
-            "--token",
-            metavar="FILE",
-            help="The file of the bearer token that clients send; created if it is missing.",
-            show_default=False,
-        ),
-    ] = None,
-    cert: Annotated[
-        str | None,
-        typer.Option("--cert", metavar="FILE", help="The file of the certificate for TLS.", show_default=False),
-    ] = None,
-    key: Annotated[str | None, typer.Option("--key", metavar="FILE", help="Its key.", show_default=False)] = None,
-    workers: Annotated[
-        int, typer.Option("--workers", metavar="N", min=1, max=MAX_WORKERS, help="How many processes answer.")
-    ] = 1,
-    link: Annotated[
-        bool,
-        typer.Option(
-            "--link", help="Print a link to the page of the server that runs with the same options, and exit."
-        ),
-    ] = False,
+    tcp: TcpOption = None,
+    token: TokenOption = None,
+    cert: CertOption = None,
+    key: KeyOption = None,
+    workers: WorkersOption = 1,
+    link: LinkOption = False,
     json: JsonOption = False,
 ) -> None:
     """Answer AuthZEN requests over HTTP.
