@@ -79,6 +79,7 @@ def read_budgets_of_grants(
     end = monotonic() + max_seconds
 
     def status_of(row: GrantRow, grant: Grant, action: str) -> BudgetStatus:
+        """Return the budget of an action, or say that there was no time to read it."""
         if monotonic() < end:
             return _budget_status(budgets, row, grant, action)
         return BudgetStatus(row.id, grant.tool, action, None, "not read in time")

@@ -98,6 +98,7 @@ class _Proxy:
         """Return the work of a thread, which ends everything if it has a bug."""
 
         def run(descriptor: int) -> None:
+            """Do the work; report a bug, and end the proxy."""
             try:
                 forward(descriptor)
             except Exception as error:  # noqa: BLE001 - a bug must not leave a client waiting

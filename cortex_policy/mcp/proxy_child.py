@@ -137,6 +137,7 @@ def _load_die_with_parent() -> "Callable[[int], None]":
     prctl = CDLL(None).prctl
 
     def die_with_parent(parent: int) -> None:
+        """Let the kernel kill this process when its parent dies; exit at once if the parent is dead already."""
         prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:  # it died before
             os._exit(_INTERNAL_ERROR)

@@ -85,6 +85,7 @@ class Decisions:
         end = monotonic_ns() + _CLIENT_WAITS_NS
 
         def act_in_time() -> "T":
+            """Act, or raise RefusedError if the client has waited too long."""
             _check_client_waits(end)
             return act(end)
 
@@ -104,6 +105,7 @@ class Decisions:
             raise UsageError(f"a request has at most {MAX_EVALUATIONS} evaluations, not {len(items)}")
 
         def ask(*call: "Any") -> "dict[str, Any]":
+            """Answer one of the calls, and count its decision."""
             members = self._ask_in_time(end, *call)
             self._metrics.count_decision(members["decision"], members["reason"] or _NO_REASON)
             return members

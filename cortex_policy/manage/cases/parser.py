@@ -1,24 +1,26 @@
 """Parse a case file strictly: every error has its line."""
 
 from itertools import islice
-from math import isfinite
 
 from cortex_policy.core import shorten_message
 from cortex_policy.core.closest_match import closest_word
-from cortex_policy.core.decode import MAX_BYTES, MAX_DEPTH, MAX_DIGITS, MalformedError, decode_json, is_grant_id
+from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
 from cortex_policy.core.model import Settings
-from cortex_policy.core.settings import BY_NAME
 from cortex_policy.core.text import did_you_mean, format_os_error
 from cortex_policy.core.toml import decode_toml
 from cortex_policy.manage.cases.line_numbers import LineNumbers
+from cortex_policy.manage.cases.members import (
+    CASE_MEMBERS,
+    FILE_MEMBERS,
+    SETTINGS_MEMBERS,
+    TREE_MEMBERS,
+    parse_arguments,
+)
 from cortex_policy.manage.cases.model import (
     EXPECTABLE_REASONS,
     JSON_SUFFIX,
     MAX_CALLS,
     MAX_CASES,
-    MAX_HITS,
-    MAX_SECONDS,
-    MAX_TIMES,
     NANOSECONDS,
     Case,
     CaseFile,
@@ -30,14 +32,12 @@ from cortex_policy.manage.regular_files import read_regular_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
-    Members = Mapping[str, tuple[Callable[[Any], bool], str]]
+    from cortex_policy.manage.cases.members import Members
 
 MAX_ERRORS = 50  # that are reported: finding the line of each takes a search through the file
-CASE_SETTINGS = ("sensitive", "require_path", "undeclared_args")
-_MAX_INTEGER: int = 10 ** (MAX_DIGITS - 1)
 
 
 def read_case_file(path: str, shown: str) -> CaseFile:
@@ -67,89 +67,6 @@ def _read_bytes(path: str) -> bytes:
     return data
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value)
-
-
-def _is_integer_between(minimum: int, maximum: int) -> "Callable[[object], bool]":
-    def is_integer(value: object) -> bool:
-        """Return whether a value is an integer in the range; a boolean is none."""
-        return isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= maximum
-
-    return is_integer
-
-
-def _is_seconds(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_SECONDS
-
-
-def _are_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(part, str) for part in value)
-
-
-def _is_expectable(value: object) -> bool:
-    return isinstance(value, str) and value in EXPECTABLE_REASONS
-
-
-def _are_tables(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(part, dict) for part in value)
-
-
-def _is_json(value: object, depth: int = 0) -> bool:
-    """Whether a value can be an argument: TOML has dates, NaN, infinities and giant hexadecimal numbers too."""
-    if depth > MAX_DEPTH:
-        return False
-    if isinstance(value, dict | list):
-        return all(_is_json(part, depth + 1) for part in (value.values() if isinstance(value, dict) else value))
-    if isinstance(value, int):
-        return abs(value) < _MAX_INTEGER
-    return value is None or isinstance(value, str) or (isinstance(value, float) and isfinite(value))
-
-
-def _parse_arguments(value: object) -> "dict[str, Any] | None":
-    """Return the arguments of a call, None if they are invalid; arguments as text are JSON, which has a null."""
-    if isinstance(value, str):
-        try:
-            value = decode_json(value.encode("utf-8", "surrogatepass"))
-        except MalformedError:
-            return None
-    return value if isinstance(value, dict) and _is_json(value) else None
-
-
-_FILE_MEMBERS: "Members" = {
-    "grant": (lambda value: isinstance(value, str) and is_grant_id(value), "the id of a grant"),
-    "complete": (lambda value: isinstance(value, bool), "true or false"),
-    "settings": (lambda value: isinstance(value, dict), f"a table of {' and '.join(CASE_SETTINGS)}"),
-    "tree": (lambda value: isinstance(value, dict), "a table of directories, files and links"),
-    "case": (_are_tables, "tables `[[case]]`"),
-}  # fmt: skip
-_CASE_MEMBERS: "Members" = {
-    "name": (lambda value: _is_text(value) and value.isprintable(), "a text of one line"),
-    "action": (lambda value: isinstance(value, str), "a text"),
-    "args": (lambda value: _parse_arguments(value) is not None, "a table of JSON values, or a JSON object as text"),
-    "expect": (_is_expectable, f"one of {', '.join(EXPECTABLE_REASONS)}"),
-    "remaining": (_is_integer_between(0, MAX_HITS), "a whole number"),
-    "obligations": (_are_texts, "an array of texts"),
-    "tool": (_is_text, "a text that is not empty"),
-    "cost": (_is_integer_between(1, MAX_HITS), "a whole number of at least 1"),
-    "cwd": (lambda value: isinstance(value, str), "a directory of the tree"),
-    "times": (_is_integer_between(1, MAX_TIMES), f"a whole number from 1 to {MAX_TIMES}"),
-    "advance_seconds": (_is_seconds, f"a number from 0 to {MAX_SECONDS}"),
-}  # fmt: skip
-_TREE_MEMBERS: "Members" = {
-    "directories": (_are_texts, "an array of paths"),
-    "files": (_are_texts, "an array of paths"),
-    "links": (
-        lambda value: isinstance(value, dict) and all(map(_is_text, value.values())),
-        "a table from paths to where each leads",
-    ),
-}
-_SETTINGS_MEMBERS: "Members" = {
-    name: (BY_NAME[name].accepts, f"one of {', '.join(map(str, BY_NAME[name].values)).lower()}")
-    for name in CASE_SETTINGS
-}
-
-
 class _CaseFileParser:
     """Parses one document, and collects its errors."""
 
@@ -162,7 +79,7 @@ class _CaseFileParser:
         if not isinstance(document, dict):
             self._add_error("it is not an object", (), "write members as in `cortex-policy test --init ID`")
             return self._build_file({}, ())
-        known = self._valid_members(document, _FILE_MEMBERS, (), ("grant", "case"))
+        known = self._valid_members(document, FILE_MEMBERS, (), ("grant", "case"))
         cases = [self._parse_case(one, index) for index, one in enumerate(known.get("case", ())[: MAX_CASES + 1])]
         if len(cases) > MAX_CASES:
             self._add_error(f"it has more than {MAX_CASES} cases", ("case",), "write several files")
@@ -177,7 +94,7 @@ class _CaseFileParser:
         return self._build_file(known, tuple(filter(None, cases)))
 
     def _build_file(self, known: "dict[str, Any]", cases: tuple[Case, ...]) -> CaseFile:
-        settings = Settings(**self._valid_members(known.get("settings", {}), _SETTINGS_MEMBERS, ("settings",)))
+        settings = Settings(**self._valid_members(known.get("settings", {}), SETTINGS_MEMBERS, ("settings",)))
         tree = self._parse_tree(known.get("tree", {}))
         directories = tree.all_directories()
         for case in cases:
@@ -193,10 +110,10 @@ class _CaseFileParser:
         )  # fmt: skip
 
     def _parse_case(self, document: "dict[str, Any]", index: int) -> Case | None:
-        known = self._valid_members(document, _CASE_MEMBERS, ("case", index), ("name", "action", "expect"))
+        known = self._valid_members(document, CASE_MEMBERS, ("case", index), ("name", "action", "expect"))
         if not {"name", "action", "expect"} <= known.keys():
             return None
-        known["args"] = _parse_arguments(known.get("args", {})) or {}
+        known["args"] = parse_arguments(known.get("args", {})) or {}
         known["expect"] = EXPECTABLE_REASONS[known["expect"]]
         known["advance_ns"] = round(known.pop("advance_seconds", 0) * NANOSECONDS)
         if "obligations" in known:
@@ -204,7 +121,7 @@ class _CaseFileParser:
         return Case(line=self._lines.line_of(("case", index)), **known)
 
     def _parse_tree(self, document: "dict[str, Any]") -> FileTree:
-        known = self._valid_members(document, _TREE_MEMBERS, ("tree",))
+        known = self._valid_members(document, TREE_MEMBERS, ("tree",))
         tree = FileTree(
             tuple(known.get("directories", ())), tuple(known.get("files", ())), tuple(known.get("links", {}).items())
         )
