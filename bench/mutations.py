@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from cortex_policy.core.decode import grant_from_document
+from cortex_policy.core.decode import decode_document
 from cortex_policy.manage.cases.model import CaseFile
 from cortex_policy.manage.cases.parser import read_case_file
 from cortex_policy.manage.cases.runner import GrantUnderTest
@@ -28,7 +28,7 @@ def write_first_cases(document: object, grant_id: str) -> CaseFile:
     """Return the first case file of a grant, as it is read from the disk."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "x.cases.toml")
-        subject = GrantUnderTest(grant_from_document(document, grant_id), json.dumps(document).encode(), grant_id)
+        subject = GrantUnderTest(decode_document(document, grant_id), json.dumps(document).encode(), grant_id)
         path.write_text(generated_cases_to_toml(generate_cases_with_coverage(subject, path.name)[0]))
         return read_case_file(str(path), path.name)
 

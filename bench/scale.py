@@ -85,7 +85,7 @@ def report(name: str, ratios: list[float]) -> None:
 def measure(root: Root) -> None:
     """Time the functions, and the processes less the start of one, each next to a reading of the files."""
     functions: dict[str, Callable[[], object]] = {
-        "grant_rows": lambda: listing.grant_rows(root),
+        "list_grant_rows": lambda: listing.list_grant_rows(root),
         "verify_stamp": lambda: verify_stamp(root),
         "compare_with_revision": lambda: grant_diff.compare_with_revision(root, "HEAD"),
     }
@@ -110,7 +110,7 @@ def measure(root: Root) -> None:
 def profile(root: Root) -> None:
     """Print where the functions spend their time."""
     for function in (
-        lambda: listing.grant_rows(root),
+        lambda: listing.list_grant_rows(root),
         lambda: verify_stamp(root),
         lambda: grant_diff.compare_with_revision(root, "HEAD"),
     ):

@@ -11,7 +11,7 @@ from pages import Page, top_page
 from picture import picture
 from shells import completions
 
-from cortex_policy.cli.exit_codes import exit_codes_of
+from cortex_policy.cli.exit_codes import list_exit_codes
 from cortex_policy.core.settings import SETTINGS
 from cortex_policy.manage.init.pre_commit import make_pre_commit_manifest
 from cortex_policy.schema.catalog import RULES
@@ -26,7 +26,7 @@ def reference(top: Page) -> str:
     lines = ["# Reference", "", MADE_BY, "", "## Commands", "", "| command | what it does |", "|---|---|"]
     lines += [f"| `{page.usage}` | {page.sentence} |" for page in top.every() if not page.pages]
     lines += ["", "## Exit codes", "", "Only 0 means allowed.", "", "| exit code | meaning |", "|---|---|"]
-    lines += [f"| {code} | {meaning} |" for code, meaning in exit_codes_of()]
+    lines += [f"| {code} | {meaning} |" for code, meaning in list_exit_codes()]
     lines += ["", "## Settings", "", "[settings.md](settings.md) explains sources and precedence.", ""]
     lines += ["| setting | value | default | set by | what it is |", "|---|---|---|---|---|"]
     for one in SETTINGS:

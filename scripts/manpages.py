@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pages import Page
 
 from cortex_policy.cli.command_table import GROUPS, PROGRAM
-from cortex_policy.cli.exit_codes import exit_codes_of
+from cortex_policy.cli.exit_codes import list_exit_codes
 from cortex_policy.core.settings import LOCKED, PROJECT, SETTINGS, SYSTEM, Setting, settings_by_variable
 from cortex_policy.state import SYSTEM_SETTINGS
 
@@ -67,7 +67,7 @@ SETTINGS_EXAMPLE = (
 def man_page(page: Page, top: Page, date: str) -> str:
     """Return one man page; the page of a group lists its subcommands."""
     purpose = page.sentence[0].lower() + page.sentence[1:].rstrip(".")
-    codes = exit_codes_of(page.below[0] if page.below else None)
+    codes = list_exit_codes(page.below[0] if page.below else None)
     sections = (
         section("NAME", f"{roff(page.name)} \\- {roff(purpose)}"),
         section(

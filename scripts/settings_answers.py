@@ -9,7 +9,7 @@ import sys
 
 from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.core.settings import Layer
-from cortex_policy.state.settings import decode_layer, settings_of_layers, shared_variables_layer, variables_layer
+from cortex_policy.state.settings import decode_layer, merge_settings_layers, shared_variables_layer, variables_layer
 
 SHARED = ("CORTEX_AUDIT_LOG", "CORTEX_HITL_STORE", "CORTEX_HITL_TIMEOUT_MS")
 FIELDS = (
@@ -27,7 +27,7 @@ def settings_or_none(case: dict[str, dict[str, str]]) -> Settings | None:
         shared = [shared_variables_layer(name) for name in SHARED]
         operators = layers_of_files(case["files"], "system", "user")
         environment = variables_layer(case["environment"])
-        return settings_of_layers([*shared, *operators, environment, *layers_of_files(case["files"], "project")])
+        return merge_settings_layers([*shared, *operators, environment, *layers_of_files(case["files"], "project")])
     except GrantError:
         return None
 

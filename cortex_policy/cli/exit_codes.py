@@ -55,7 +55,7 @@ def is_changing_command(command: str, options: "Mapping[str, object]") -> bool:
     return command in _CHANGING and not any(options.get(name) for name in _DRY_RUN_OPTIONS)
 
 
-def exit_codes_of(command: str | None = None) -> list[tuple[int, str]]:
+def list_exit_codes(command: str | None = None) -> list[tuple[int, str]]:
     """Return the exit codes of a command, or all of them, with their meaning, in order."""
     codes = _GENERAL_CODES | {reason.exit_code: f"{reason.message} ({reason})" for reason in REASONS}
     codes[0] = _SUCCESS.get(command, "allowed" if command in DECIDING else "done")

@@ -5,7 +5,7 @@ from typing import Any
 from typer.core import TyperCommand, TyperGroup
 
 from cortex_policy.cli.command_table import GROUPS, PROGRAM
-from cortex_policy.cli.exit_codes import exit_codes_of, is_changing_command
+from cortex_policy.cli.exit_codes import is_changing_command, list_exit_codes
 from cortex_policy.cli.exit_guard import Invocation
 from cortex_policy.run import split_argv
 
@@ -132,7 +132,9 @@ class DecisionCommand(CommandWithExamples):
 
     def format_epilog(self, _: Any, formatter: Any) -> None:
         """Write the exit codes."""
-        _write_section(formatter, "Exit codes", [f"{code:<4} {meaning}" for code, meaning in exit_codes_of(self.name)])
+        _write_section(
+            formatter, "Exit codes", [f"{code:<4} {meaning}" for code, meaning in list_exit_codes(self.name)]
+        )
 
 
 class CheckCommand(DecisionCommand):

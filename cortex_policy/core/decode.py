@@ -37,7 +37,7 @@ def is_grant_id(word: str) -> bool:
     return is_plain and word != HOOKS_TOML
 
 
-def grant_id_of_file(name: str) -> str:
+def parse_grant_file_name(name: str) -> str:
     """Return the id of the grant in a file of this name, '' if the name is not `ID.json`."""
     grant_id = name.removesuffix(".json")
     return grant_id if grant_id != name and is_grant_id(grant_id) else ""
@@ -206,10 +206,10 @@ def decode_grant(data: bytes, grant_id: str = "") -> Grant:
         document = decode_json(data)
     except MalformedError as error:
         raise GrantError(GRANT_INVALID, str(error)) from None
-    return grant_from_document(document, grant_id)
+    return decode_document(document, grant_id)
 
 
-def grant_from_document(document: object, grant_id: str = "") -> Grant:
+def decode_document(document: object, grant_id: str = "") -> Grant:
     """Return the grant of a decoded document; raise GrantError (grant_invalid) as `decode_grant` does."""
     if not isinstance(document, dict):
         raise GrantError(GRANT_INVALID, "a grant is a JSON object")

@@ -170,7 +170,7 @@ class Regex:
                 shared.left -= steps.taken + _SEARCH_STEPS
 
     def _search_forwards(self, text: str, steps: StepLimit) -> bool:
-        return all(has_match_of_part(automaton, text, steps) == holds for automaton, holds in self._build_automata())
+        return all(matches_part(automaton, text, steps) == holds for automaton, holds in self._build_automata())
 
     def _search_backwards(self, text: str, steps: StepLimit) -> bool:
         """Whether at some place each lookahead has its wanted result and the rest matches."""
@@ -193,7 +193,7 @@ def _is_match_end_for_all(parts: list[tuple[Automaton, bool]], states: "list[Sta
     return all(automaton.is_match_end(state, name) == holds for (automaton, holds), state, name in found)
 
 
-def has_match_of_part(automaton: Automaton, text: str, steps: StepLimit) -> bool:
+def matches_part(automaton: Automaton, text: str, steps: StepLimit) -> bool:
     """Whether a text holds a match of one part; raise PatternLimitError."""
     state = automaton.start
     for start in range(0, len(text), _STRETCH):

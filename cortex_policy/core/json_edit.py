@@ -18,7 +18,7 @@ from cortex_policy.core.json_style import (
     indent_of_line,
     spell_json_value,
 )
-from cortex_policy.core.json_tree import JsonNode, node_at, parse_tree
+from cortex_policy.core.json_tree import JsonNode, find_node, parse_tree
 from cortex_policy.core.model import UsageError
 
 TYPE_CHECKING = False
@@ -61,7 +61,7 @@ def remove_items(text: str, pointer: str, indexes: "set[int]") -> str:
 
 def rename_key(text: str, pointer: str, key: str) -> str:
     """Give the member at a pointer another key."""
-    node = node_at(_parse_text(text), pointer)
+    node = find_node(_parse_text(text), pointer)
     if node.key is None:
         raise UsageError(f"`{pointer}` is not a member of an object")
     return _splice_text(text, node.key_start, node.key_end, spell_json_value(key))
@@ -70,7 +70,7 @@ def rename_key(text: str, pointer: str, key: str) -> str:
 # INVARIANT: an edit is made without a tree, which may take 100 MB: what needs one returns the span and its new text
 def _edit_to_replace(text: str, pointer: str, value: object) -> "Edit":
     root = _parse_text(text)
-    node = node_at(root, pointer)
+    node = find_node(root, pointer)
     old = text[node.start : node.end]
     if spell_json_value(json.loads(old)) == spell_json_value(value):
         return node.start, node.end, old
@@ -96,10 +96,10 @@ def _edit_to_insert(text: str, pointer: str, key: str, value: object) -> "Edit":
 
 def _edit_to_remove(text: str, pointer: str) -> "Edit":
     root = _parse_text(text)
-    node = node_at(root, pointer)
+    node = find_node(root, pointer)
     if node is root:
         raise UsageError("the whole document cannot be removed")
-    parent = node_at(root, pointer.rpartition("/")[0])
+    parent = find_node(root, pointer.rpartition("/")[0])
     before = [part for part in parent.children if part.start < node.start]
     after = [part for part in parent.children if part.start > node.start]
     if before:
@@ -126,7 +126,7 @@ def _parse_text(text: str) -> JsonNode:
 
 
 def _container_at(root: JsonNode, pointer: str, kind: str) -> JsonNode:
-    node = node_at(root, pointer)
+    node = find_node(root, pointer)
     if node.kind != kind:
         raise UsageError(f"`{pointer}` is not an {kind}")
     return node

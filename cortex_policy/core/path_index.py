@@ -24,9 +24,9 @@ class PathIndex:
 
     def covers(self, path: str) -> bool:
         """Whether one of them is this path, or a directory around it."""
-        return self.outermost_around(path) is not None
+        return self.find_outermost_around(path) is not None
 
-    def outermost_around(self, path: str) -> str | None:
+    def find_outermost_around(self, path: str) -> str | None:
         """Return the outermost of them that is this path or a directory around it, None if there is none."""
         whole = f"{path}/"
         # INVARIANT: of those that are no prefix of each other only the last one up to it can be its prefix
@@ -34,7 +34,7 @@ class PathIndex:
         outermost = self._outermost[index - 1] if index > 0 else None
         return outermost[:-1] if outermost is not None and whole.startswith(outermost) else None
 
-    def count_in(self, path: str) -> int:
+    def count_below(self, path: str) -> int:
         """Return how many of them are this path or lie below it."""
         return bisect_left(self._all, f"{path}0") - bisect_left(self._all, f"{path}/")  # `0` comes next after `/`
 

@@ -43,6 +43,6 @@ def suggest_scope_prefix(scope: str) -> str | None:
     return prefix if normalize_scope(prefix) else None
 
 
-def index_of_scopes(scopes: "Iterable[str]") -> PathIndex:
+def index_scopes(scopes: "Iterable[str]") -> PathIndex:
     """Return an index of scopes as they are compared, without those that never match."""
     return PathIndex(prefix for prefix in map(normalize_scope_cached, scopes) if prefix is not None)

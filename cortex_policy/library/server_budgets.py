@@ -55,7 +55,7 @@ class ServerBudgets:
                 raise
             from asyncio import to_thread  # noqa: PLC0415 - the caller has an event loop
 
-            return await to_thread(budgets.take_here, error, tool, action, limit)
+            return await to_thread(budgets.take_locally, error, tool, action, limit)
         except StateError as error:
             self._forget_if_refused(error)
             raise

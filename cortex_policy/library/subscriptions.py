@@ -5,7 +5,7 @@ from threading import Lock
 
 from cortex_policy.core import Value
 from cortex_policy.core.compare.grants import compare_grants
-from cortex_policy.core.decode import grant_id_of_file
+from cortex_policy.core.decode import parse_grant_file_name
 from cortex_policy.core.model import CortexPolicyError, Grant, GrantError
 from cortex_policy.library.file_identity import Identity, identity_of, is_next_change_noticeable
 from cortex_policy.library.path_lookup import UnresolvedRoot
@@ -120,7 +120,7 @@ def _list_grant_ids(root: Root | None) -> list[str]:
         names = os.listdir(root.tools_path) if root is not None else []
     except OSError:
         return []
-    return list(filter(None, map(grant_id_of_file, names)))
+    return list(filter(None, map(parse_grant_file_name, names)))
 
 
 def _identity_of_grant(root: Root | None, grant_id: str) -> Identity | None:

@@ -17,7 +17,7 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.core.text import format_os_error, join_words_that_fit
 from cortex_policy.manage.budget_owner import BudgetOwner, budget_owner_of_this_process, counting_settings
-from cortex_policy.manage.listing import GrantRow, grant_row, grant_rows
+from cortex_policy.manage.listing import GrantRow, list_grant_rows, read_grant_row
 from cortex_policy.state import Root, boot_id
 from cortex_policy.state.grants import check_grant_id, read_grant
 from cortex_policy.state.ledger import Ledger, open_or_make_budget_directory
@@ -60,7 +60,7 @@ class GrantWithBudgets(Value):
 def list_budgets(root: Root, grant_id: str | None = None) -> tuple[BudgetStatus, ...]:
     """Return the budget of each action, of one grant or of all; a grant that cannot be read has an item too."""
     budgets = _budgets_of(root)
-    rows = grant_rows(root) if grant_id is None else (grant_row(root, grant_id),)
+    rows = list_grant_rows(root) if grant_id is None else (read_grant_row(root, grant_id),)
     return tuple(status for row in rows for status in _action_budgets(budgets, row))
 
 
@@ -96,7 +96,7 @@ def read_budgets_of_grants(
 
 def read_budgets_of_grant(root: Root, grant_id: str) -> GrantWithBudgets:
     """Return one grant with its budgets; raise GrantError (grant_not_found) if it does not exist."""
-    row, owner = grant_row(root, grant_id), None
+    row, owner = read_grant_row(root, grant_id), None
     try:
         owner = budget_owner_of_this_process()
         statuses = _action_budgets(_budgets_of(root), row)

@@ -25,12 +25,12 @@ class GrantRow(Value):
     hint: str
 
 
-def grant_rows(root: Root, track: "Track" = iter) -> tuple[GrantRow, ...]:
+def list_grant_rows(root: Root, track: "Track" = iter) -> tuple[GrantRow, ...]:
     """Return every grant of a root, sorted by id; an invalid grant has a row too."""
-    return rows_of_ids(root, list_grant_ids(root), track)
+    return read_grant_rows(root, list_grant_ids(root), track)
 
 
-def rows_of_ids(root: Root, ids: "list[str]", track: "Track" = iter) -> tuple[GrantRow, ...]:
+def read_grant_rows(root: Root, ids: "list[str]", track: "Track" = iter) -> tuple[GrantRow, ...]:
     """Return the rows of these grants, in their order."""
     try:
         stamp = stamps.read_stamp(root)
@@ -48,10 +48,10 @@ def find_stamp_error(root: Root) -> GrantError | None:
     return None
 
 
-def grant_row(root: Root, grant_id: str) -> GrantRow:
+def read_grant_row(root: Root, grant_id: str) -> GrantRow:
     """Return one grant of a root as a row; raise GrantError (grant_not_found) if it does not exist."""
     check_grant_id(grant_id)
-    for row in grant_rows(root):
+    for row in list_grant_rows(root):
         if row.id == grant_id:
             return row
     read_grant(root, grant_id)  # raises an error that names the ids that exist

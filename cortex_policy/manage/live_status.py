@@ -6,7 +6,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import GrantError, StateError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
-from cortex_policy.manage.audit.last_calls import last_calls
+from cortex_policy.manage.audit.last_calls import read_last_calls
 from cortex_policy.manage.budgets import BudgetStatus, list_budgets
 from cortex_policy.manage.status import RootStatus, read_status
 from cortex_policy.state import Root
@@ -43,7 +43,7 @@ def last_calls_and_problem(root: Root) -> "tuple[tuple[Event, ...], str]":
         settings = read_uncached_settings(root.path)
         if settings.audit_file is None:
             return (), "the audit log is off"
-        return last_calls(root, settings, MAX_CALLS), ""
+        return read_last_calls(root, settings, MAX_CALLS), ""
     except GrantError:
         return (), "the settings are invalid"
     except NotDoneError as error:

@@ -9,7 +9,7 @@ from cortex_policy.manage.budget_owner import BudgetOwner
 from cortex_policy.manage.budgets import GrantWithBudgets, read_budgets_of_grants
 from cortex_policy.manage.denied_calls import DeniedCalls, Remedies, find_denied_calls
 from cortex_policy.manage.global_denials import GlobalDenials, find_global_denials
-from cortex_policy.manage.listing import rows_of_ids
+from cortex_policy.manage.listing import read_grant_rows
 from cortex_policy.manage.live_status import last_calls_and_problem
 from cortex_policy.state import Root
 from cortex_policy.state.approval_store import approvals_file
@@ -51,7 +51,7 @@ def read_overview(found: Root, find: str = "") -> Overview:
     denials = find_global_denials(found)
     ids, unread = _ids_or_problem(found)
     matching = [one for one in ids if find.casefold() in one.casefold()]
-    rows = rows_of_ids(found, matching[:MAX_GRANTS])
+    rows = read_grant_rows(found, matching[:MAX_GRANTS])
     grants = read_budgets_of_grants(found, rows, MAX_ACTIONS, _MAX_BUDGET_SECONDS)
     requests, requests_problem = _requests_or_problem(found, settings)
     denied, more_denied, denied_problem = tuple[DeniedCalls, ...](), 0, "the settings are invalid"

@@ -8,10 +8,10 @@ from cortex_policy.core import Value
 from cortex_policy.core.budget_server import hide_passwords
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.path_names import display_path
-from cortex_policy.schema.catalog import severity_of
+from cortex_policy.schema.catalog import find_severity
 from cortex_policy.schema.problems import MAX_LINE_LENGTH, Problem
 from cortex_policy.state import read_all
-from cortex_policy.state.settings import MAX_BYTES, read_layers, settings_of_layers
+from cortex_policy.state.settings import MAX_BYTES, merge_settings_layers, read_layers
 from cortex_policy.state.valid_settings import read_valid_layers
 
 TYPE_CHECKING = False
@@ -39,7 +39,7 @@ class _Location(Value):
 def find_settings_error(root: str) -> GrantError | None:
     """Return the error for which every check of a root answers 27, None if the settings are valid."""
     try:
-        settings_of_layers(read_layers(root, asks_all=False))
+        merge_settings_layers(read_layers(root, asks_all=False))
     except GrantError as error:
         return error
     return None
@@ -64,7 +64,7 @@ def to_problem(error: GrantError) -> Problem:
     location = _locate_error(place, why)
     hint = error.hint.replace(place, file) if place else error.hint
     return Problem(
-        file, location.line, location.column, location.line, location.end_column, "", CODE, severity_of(CODE), why,
+        file, location.line, location.column, location.line, location.end_column, "", CODE, find_severity(CODE), why,
         hint, source=location.source,
     )  # fmt: skip
 

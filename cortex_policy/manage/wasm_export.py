@@ -31,7 +31,7 @@ def read_module() -> bytes:
     return module.read_bytes()
 
 
-def module_of_root(root: Root) -> tuple[bytes, list[str]]:
+def build_module_of_root(root: Root) -> tuple[bytes, list[str]]:
     """Return the module with all grants of a root, and their ids.
 
     Raises what a check of each grant would: GrantError for one that is unsafe, invalid or differs from its stamp; and

@@ -1,7 +1,7 @@
 """Which tools of an MCP server are never allowed, whatever their arguments: they are not listed (docs/mcp.md)."""
 
 from cortex_policy.core.hooks import DENY, INPUT_ACTION, InputError
-from cortex_policy.core.hooks.hook_rules import action_of_rule, rules_for_call
+from cortex_policy.core.hooks.hook_rules import find_action_of_rule, rules_for_call
 from cortex_policy.core.hooks.payload import CANARY
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.state.enforcement import check_host_stop, load_for_call_in_root
@@ -54,7 +54,7 @@ class _ListJudge:
         grant, settings = loaded
         if settings.sensitive == "deny" and grant.data_class == "sensitive":
             return False
-        return rule.action.startswith(INPUT_ACTION) or action_of_rule(rule, part, {}) in grant.actions
+        return rule.action.startswith(INPUT_ACTION) or find_action_of_rule(rule, part, {}) in grant.actions
 
     def _load(self, grant_id: str) -> "tuple[Grant, Settings] | None":
         if grant_id not in self._grants:

@@ -15,7 +15,7 @@ from cortex_policy.core.model import CortexPolicyError, UsageError
 from cortex_policy.core.text import count_with_noun, elide_middle, format_message_line
 from cortex_policy.manage.explain import CallExplanation, explain_outcome
 from cortex_policy.manage.global_denials import find_global_denials
-from cortex_policy.manage.listing import grant_list_to_json, grant_rows
+from cortex_policy.manage.listing import grant_list_to_json, list_grant_rows
 from cortex_policy.mcp.server_files import format_grant_description
 from cortex_policy.mcp.server_tools import EXPLAIN, LIST, check_input
 from cortex_policy.render import format_outcome_json_line, render_outcome_in_full
@@ -116,7 +116,7 @@ def _verdict_first(outcome: CallOutcome, text: str) -> str:
 
 def _list_grants(name: "UnresolvedRoot") -> ToolAnswer:
     root = name.resolve()
-    denials, rows = find_global_denials(root), grant_rows(root)
+    denials, rows = find_global_denials(root), list_grant_rows(root)
     return ToolAnswer(_list_text(denials, rows), _decode_members(format_json(grant_list_to_json(denials, rows))))
 
 

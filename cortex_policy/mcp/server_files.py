@@ -46,12 +46,12 @@ class PolicyFile(Value):
         return DIFFERS if stamp is not None and self.name in stamp.digests else UNSTAMPED
 
 
-def uri_of(name: str) -> str:
+def make_uri(name: str) -> str:
     """Return the URI of a grant, by its id, or of `hooks.toml`."""
     return HOOKS_URI if name == HOOKS_TOML else f"{GRANTS_URI}{name}"
 
 
-def name_of_uri(uri: str) -> str | None:
+def parse_uri(uri: str) -> str | None:
     """Return the id of a grant, or `hooks.toml`, None if a URI can be of neither."""
     if uri == HOOKS_URI:
         return HOOKS_TOML

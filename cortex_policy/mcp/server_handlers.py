@@ -32,11 +32,11 @@ from cortex_policy.mcp.server_files import (
     GRANTS_URI,
     PolicyFile,
     format_grant_description,
-    name_of_uri,
+    make_uri,
+    parse_uri,
     policy_names,
     read_file,
     read_stamp_or_none,
-    uri_of,
 )
 from cortex_policy.mcp.server_threads import BoundedThreads, Pace
 from cortex_policy.mcp.server_tools import TOOLS
@@ -118,7 +118,7 @@ class Handlers:
 
     async def read_resource(self, _: "Context", params: "ReadResourceRequestParams") -> ReadResourceResult:
         """Return the bytes of a file as they are on disk."""
-        name = name_of_uri(params.uri)
+        name = parse_uri(params.uri)
         if name is None:
             raise make_unknown_uri_error(params.uri)
         return await self._read(lambda root: _read_resource(root, name))
@@ -168,7 +168,7 @@ def _list_resources(root: "Root") -> ListResourcesResult:
 
 def _resource_of(file: PolicyFile, stamp: "Stamp | None") -> Resource:
     return Resource(
-        name=file.name, uri=uri_of(file.name), description=_description(file), mime_type=_mime_type(file.name),
+        name=file.name, uri=make_uri(file.name), description=_description(file), mime_type=_mime_type(file.name),
         size=len(file.data) if file.data is not None else None, _meta={_META: _state(file, stamp)},
     )  # fmt: skip
 
@@ -184,7 +184,7 @@ def _description(file: PolicyFile) -> str:
 
 
 def _read_resource(root: "Root", name: str) -> ReadResourceResult:
-    stamp, file, uri = read_stamp_or_none(root), read_file(root, name), uri_of(name)
+    stamp, file, uri = read_stamp_or_none(root), read_file(root, name), make_uri(name)
     if file is None or name not in policy_names(root):  # some file systems ignore case
         raise make_unknown_uri_error(uri)
     if file.data is None:

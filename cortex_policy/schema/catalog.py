@@ -101,12 +101,12 @@ HOOK_ERRORS = (
 _BY_CODE = {rule.code: rule for rule in RULES}
 
 
-def severity_of(code: str) -> str:
+def find_severity(code: str) -> str:
     """Return `error`, `warning` or `note` for the code of a rule that exists."""
     return _BY_CODE[code].severity
 
 
-def rule_of(code: str) -> LintRule:
+def find_rule(code: str) -> LintRule:
     """Return the rule of a code; raise UsageError for an unknown code, with the nearest one."""
     if code not in _BY_CODE:
         raise _unknown_rule_error(code)

@@ -5,7 +5,7 @@ from itertools import chain
 
 from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.decode import MAX_BYTES, MalformedError
-from cortex_policy.core.hooks.agent_tools import TOOLS, tools_of_agents
+from cortex_policy.core.hooks.agent_tools import TOOLS, list_tools_of_agents
 from cortex_policy.core.hooks.hook_rules import HookRules, match_wildcard
 from cortex_policy.core.hooks.hooks_toml_problems import decode_rules, hooks_toml_problems
 from cortex_policy.core.json_tree import json_pointer
@@ -80,7 +80,7 @@ def _make_problem(
 def _find_unknown_tools(rules: HookRules) -> "Iterator[Found]":
     """Find names of tools that are like one that an agent has built in, and none itself."""
     for index, rule in enumerate(rules.rules):
-        tools = tools_of_agents(rule.agents)
+        tools = list_tools_of_agents(rule.agents)
         for position, name in enumerate(rule.tools):
             keys = ("rule", index, "tools", position)
             if "*" not in name and name not in tools and (near := closest_word(name, tools)):

@@ -3,7 +3,7 @@
 from collections import Counter
 from itertools import chain
 
-from cortex_policy.core.decode import MalformedError, decode_json, grant_from_document
+from cortex_policy.core.decode import MalformedError, decode_document, decode_json
 from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.core.scopes import normalize_scope_cached
@@ -56,7 +56,7 @@ def decode_and_lint_grant(
 
         return None, diagnose.find_syntax_errors(data)
     try:
-        grant = grant_from_document(document, grant_id)
+        grant = decode_document(document, grant_id)
     except GrantError:
         from cortex_policy.schema.document import invalid_document_problems  # noqa: PLC0415 - pydantic costs 136 ms
 

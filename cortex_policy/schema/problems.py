@@ -2,9 +2,9 @@
 
 from cortex_policy.core import Value, shorten_message
 from cortex_policy.core.engine import DEFAULTS
-from cortex_policy.core.json_tree import JsonNode, JsonSyntaxError, line_and_column, node_at, parse_tree
+from cortex_policy.core.json_tree import JsonNode, JsonSyntaxError, find_node, line_and_column, parse_tree
 from cortex_policy.core.model import Settings
-from cortex_policy.schema.catalog import ERROR, severity_of
+from cortex_policy.schema.catalog import ERROR, find_severity
 from cortex_policy.schema.fixes import apply_fix_unless_wider, max_fixes_of_file
 
 TYPE_CHECKING = False
@@ -80,7 +80,7 @@ class Report(Value):
 
 def file_problem(file: str, code: str, message: str, hint: str = "") -> Problem:
     """Return a problem of a whole file or directory."""
-    return Problem(file, 1, 1, 1, 1, "", code, severity_of(code), shorten_message(message), shorten_message(hint))
+    return Problem(file, 1, 1, 1, 1, "", code, find_severity(code), shorten_message(message), shorten_message(hint))
 
 
 def locate_problems(
@@ -111,7 +111,7 @@ def _locate_problem(file: str, text: str, root: JsonNode | None, problem: Unloca
     shown = max(0, column - 1 - MAX_LINE_LENGTH // 2) if len(whole) > MAX_LINE_LENGTH else 0
     return Problem(
         file, line, column, *line_and_column(text, max(start, end)), problem.pointer, problem.code,
-        severity_of(problem.code), shorten_message(problem.message), shorten_message(problem.hint),
+        find_severity(problem.code), shorten_message(problem.message), shorten_message(problem.hint),
         _replacement_between(text, new), whole[shown : shown + MAX_LINE_LENGTH], shown + 1,
     )  # fmt: skip
 
@@ -119,7 +119,7 @@ def _locate_problem(file: str, text: str, root: JsonNode | None, problem: Unloca
 def _text_span(root: JsonNode | None, problem: UnlocatedProblem) -> tuple[int, int]:
     if root is None:
         return 0, 0
-    node = node_at(root, problem.pointer)
+    node = find_node(root, problem.pointer)
     if problem.at_key:
         return node.key_start, node.key_end
     return (node.start, node.end) if problem.pointer else (node.start, node.start + 1)

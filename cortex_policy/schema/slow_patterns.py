@@ -5,7 +5,7 @@ that are tried are those behind which most ways are open.
 """
 
 from cortex_policy.core.ecma_automaton import DEAD, Automaton
-from cortex_policy.core.ecma_regex import PatternLimitError, StepLimit, has_match_of_part
+from cortex_policy.core.ecma_regex import PatternLimitError, StepLimit, matches_part
 from cortex_policy.core.ecma_regex_parser import Pattern
 from cortex_policy.schema.backtracking import BacktrackCounter, TriedText, WorkLimit, sample_letters
 
@@ -72,7 +72,7 @@ def _has_match_or_unknown(automaton: Automaton, text: str, work: WorkLimit) -> b
     """Whether a text holds a match, None if a check would not say."""
     steps = StepLimit()
     try:
-        return has_match_of_part(automaton, text, steps)
+        return matches_part(automaton, text, steps)
     except PatternLimitError:
         return None
     finally:

@@ -21,7 +21,7 @@ from cortex_policy.state.atomic_write import TEMPORARY_PREFIX, atomic_replace, s
 from cortex_policy.state.history import COMMANDS, DAY, NAME, create_history_directory
 from cortex_policy.state.history_entry import MAX_WIDENED_LENGTH, Author, current_author, current_timestamp
 from cortex_policy.state.safe_directories import make_directory, open_directory_below
-from cortex_policy.state.settings import open_settings_directory, read_setting, settings_directory_of
+from cortex_policy.state.settings import find_settings_directory, open_settings_directory, read_setting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def _prune_records(directory: int) -> None:
 
 def command_records_directory(place: str, root: str | None) -> str:
     """Return the directory of the records of a place: beside its settings, below its history."""
-    return f"{settings_directory_of(place, root)}/{NAME}/{COMMANDS}"
+    return f"{find_settings_directory(place, root)}/{NAME}/{COMMANDS}"
 
 
 def _is_history_kept(root: str | None) -> bool:

@@ -12,11 +12,11 @@ from cortex_policy.state.ledger import Ledger, budget_directory_name, open_or_ma
 from cortex_policy.state.ledger_ring import BudgetFileKey, open_and_lock_budget_file
 from cortex_policy.state.mapped_file import (
     MappedFile,
-    budget_of_denial,
     current_usage,
     hit_function,
     is_still_full,
     map_and_unlock,
+    read_budget_of_denial,
     usage_after_hit,
 )
 from cortex_policy.state.settings import find_state_directory
@@ -78,7 +78,7 @@ class FileBudgets(Ledger):
         for files in (self._local.__dict__.get("kept", {}), self._kept):
             _, file = files.get(tool, {}).get(action, (None, None))
             if file is not None and file.denied_until and is_still_full(file, limit):
-                return budget_of_denial(file, limit)
+                return read_budget_of_denial(file, limit)
         return None
 
     def usage_after_hit(self, tool: str, action: str, limit: int) -> tuple[int, float]:

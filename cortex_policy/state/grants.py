@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 
-from cortex_policy.core.decode import HOOKS_TOML, ID_HINT, MAX_BYTES, decode_grant, grant_id_of_file, is_grant_id
+from cortex_policy.core.decode import HOOKS_TOML, ID_HINT, MAX_BYTES, decode_grant, is_grant_id, parse_grant_file_name
 from cortex_policy.core.model import GRANT_NOT_FOUND, ROOT_NOT_FOUND, Grant, GrantError, Origin
 from cortex_policy.state import OPEN_DIRECTORY, OPEN_FILE, Root, may_exist, overflow_uid, policy_path, read_all, sha256
 
@@ -220,7 +220,7 @@ class PolicyDirectory:
             names = os.listdir(self.descriptor)
         except OSError as error:
             raise self.trust.make_unsafe_error(self.path, "directory", error) from None
-        return sorted(filter(None, map(grant_id_of_file, names)))
+        return sorted(filter(None, map(parse_grant_file_name, names)))
 
 
 def read_grant(root: Root, grant_id: str, check_policy: "Callable[[PolicyDirectory], None]" = lambda _: None) -> Grant:

@@ -6,7 +6,7 @@ A decoded copy is kept beside that of the settings. Its name is a hash of the fi
 import os
 
 from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES
-from cortex_policy.core.hooks.hook_rules import HookRule, rules_from_document, rules_to_document
+from cortex_policy.core.hooks.hook_rules import HookRule, decode_rules_document, rules_to_document
 from cortex_policy.core.model import GRANT_NOT_FOUND, GRANT_UNSAFE, GrantError
 from cortex_policy.state import Root, load_from_disk_cache, sha256, try_open_state_directory
 from cortex_policy.state.enforcement import check_root_stop, effective_settings
@@ -64,7 +64,7 @@ def _cached_rules(root: Root, settings: "Settings", data: bytes, digest: str) ->
         name = _copy_name(root, digest)
         copy = load_from_disk_cache(directory, name)
         if copy is not None:
-            return rules_from_document(copy)
+            return decode_rules_document(copy)
         return _decode_and_store(data, directory, name)
     finally:
         if directory >= 0:

@@ -42,7 +42,7 @@ def mode_to_keep(descriptor: int, status: os.stat_result) -> int:
     return status.st_mode & (_PLAIN if is_shared else _PLAIN | stat.S_IWGRP)
 
 
-def owner_of_new_file(directory: int, old: os.stat_result | None) -> tuple[int, int] | None:
+def choose_owner_of_new_file(directory: int, old: os.stat_result | None) -> tuple[int, int] | None:
     """Return the owner and group of a new file in a directory, None to leave them unchanged.
 
     They are those of the file that it replaces. In the directory of another user, root gives the file to that user,

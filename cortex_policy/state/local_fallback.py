@@ -25,9 +25,9 @@ class BudgetsWithLocalFallback:
         try:
             return self._shared.take(tool, action, limit, cost)
         except BudgetServerError as error:
-            return self.take_here(error, tool, action, limit, cost)
+            return self.take_locally(error, tool, action, limit, cost)
 
-    def take_here(self, error: BudgetServerError, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
+    def take_locally(self, error: BudgetServerError, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
         """Take the hits on this host after an error of the server, which is raised if they never fit into the share."""
         return _as_local(self._ledger.take(tool, action, self._limit_here(limit, cost, error), cost))
 

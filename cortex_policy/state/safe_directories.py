@@ -3,7 +3,7 @@
 import os
 from contextlib import suppress
 
-from cortex_policy.state.inherited_attributes import ROOT, owner_of_new_file
+from cortex_policy.state.inherited_attributes import ROOT, choose_owner_of_new_file
 from cortex_policy.state.possible_writers import explain_trust_problems
 
 _BELOW = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -15,7 +15,7 @@ def make_directory(parent: int, name: str, mode: int = 0o755) -> None:
     """Make a directory below an open one, unless it exists, with the owner of the one above."""
     with suppress(FileExistsError):
         os.mkdir(name, mode, dir_fd=parent)
-        owner = owner_of_new_file(parent, None)
+        owner = choose_owner_of_new_file(parent, None)
         if owner is not None:
             _change_owner(parent, name, owner)
 

@@ -59,16 +59,16 @@ _TABLES_OF_FIELDS = ("audit", "approvals", "budgets")
 def read_uncached_settings(root: str | None, *, require_path: bool = False) -> Settings:
     """Return the effective settings for a root, or of operators alone; raise GrantError (settings_invalid)."""
     options = {"require_path": True} if require_path else {}
-    return settings_of_layers(read_layers(root, options, asks_all=False))
+    return merge_settings_layers(read_layers(root, options, asks_all=False))
 
 
-def settings_of_layers(layers: list[Layer]) -> Settings:
+def merge_settings_layers(layers: list[Layer]) -> Settings:
     """Return the effective settings of these places, the weakest first; raise GrantError (settings_invalid)."""
     named = {name for layer in layers for name in layer.values}  # the others are not set
     values: dict[str, Any] = {
         field: resolve_setting(layers, name).effective.value
         for field in Settings.__match_args__
-        if (name := setting_name_of(field)) in named
+        if (name := find_setting_name(field)) in named
     }
     settings = Settings(**{"state_dir": default_state_directory(), **values})
     if settings.budgets_url is not None:
@@ -78,7 +78,7 @@ def settings_of_layers(layers: list[Layer]) -> Settings:
     return settings
 
 
-def setting_name_of(field: str) -> str:
+def find_setting_name(field: str) -> str:
     """Return the name of the setting that a field of `Settings` has the value of."""
     table, _, rest = field.partition("_")
     return f"{table}.{rest}" if table in _TABLES_OF_FIELDS else field
@@ -141,7 +141,7 @@ def _file_layer(place: str, root: str | None = None, *, asks_all: bool = True) -
     )
 
 
-def settings_directory_of(place: str, root: str | None) -> str:
+def find_settings_directory(place: str, root: str | None) -> str:
     """Return the directory of the settings file of a place."""
     if place == PROJECT:
         return policy_path(root or "")
@@ -150,12 +150,12 @@ def settings_directory_of(place: str, root: str | None) -> str:
 
 def settings_file(place: str, root: str | None) -> str:
     """Return the path of the settings file of a place, which may not exist."""
-    return f"{settings_directory_of(place, root)}/{NAME}"
+    return f"{find_settings_directory(place, root)}/{NAME}"
 
 
 def read_settings_bytes(place: str, root: str | None = None) -> bytes | None:
     """Read the settings file of a place, None if there is none; raise GrantError (settings_invalid)."""
-    directory = settings_directory_of(place, root)
+    directory = find_settings_directory(place, root)
     if not may_hold_settings(directory):
         return None
     try:
@@ -172,7 +172,7 @@ class open_settings_directory:  # noqa: N801 - used as a function; `contextlib` 
 
     def __init__(self, place: str, root: str | None) -> None:
         """Take the place; nothing is opened yet."""
-        self._place, self._path = place, settings_directory_of(place, root)
+        self._place, self._path = place, find_settings_directory(place, root)
         # what leads there was checked when the grant was read
         self._policy = (
             PolicyDirectory(TrustCheck(Root(root, trusts_owner=True)))

@@ -30,7 +30,7 @@ class Stamp(Value):
     @property
     def checksum(self) -> str:
         """The digest of all names and their digests, so that equal trees have equal checksums."""
-        return checksum_of(self.digests)
+        return compute_checksum(self.digests)
 
     @property
     def grant_digests(self) -> dict[str, str]:
@@ -47,7 +47,7 @@ def content_digest(data: bytes) -> str:
     return f"sha256:{sha256(data).hexdigest()}"
 
 
-def checksum_of(digests: "Mapping[str, str]") -> str:
+def compute_checksum(digests: "Mapping[str, str]") -> str:
     """Return the checksum over the sorted lines `<name> <digest>`."""
     return content_digest("".join(f"{name} {digests[name]}\n" for name in sorted(digests)).encode())
 

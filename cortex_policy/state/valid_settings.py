@@ -21,9 +21,9 @@ from cortex_policy.core.toml import decode_toml
 from cortex_policy.state.settings import (
     MAX_BYTES,
     decode_layer,
+    merge_settings_layers,
     read_settings_bytes,
     settings_file,
-    settings_of_layers,
     shared_variables_layer,
     variables_layer,
 )
@@ -45,7 +45,7 @@ def read_valid_layers(root: str | None) -> tuple[list[Layer], list[GrantError]]:
         layers.append(_valid_file_layer(PROJECT, root, errors))
     valid = [layer for layer in layers if layer is not None]
     try:
-        settings_of_layers(valid)
+        merge_settings_layers(valid)
     except GrantError as error:  # they do not fit together
         errors.append(error)
     return valid, errors

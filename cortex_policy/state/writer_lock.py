@@ -12,7 +12,7 @@ from cortex_policy.core.text import format_duration, format_os_error
 from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import remove_temporaries
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.inherited_attributes import owner_of_new_file
+from cortex_policy.state.inherited_attributes import choose_owner_of_new_file
 from cortex_policy.state.safe_directories import open_without_links
 from cortex_policy.state.users import user_label
 
@@ -175,7 +175,7 @@ def _is_lock_file_at_name(descriptor: int, policy: PolicyDirectory) -> bool:
 def _give_lock_file_to_owner(descriptor: int, policy: PolicyDirectory) -> None:
     """Let the owner of the directory lock it, too, after root."""
     status = os.fstat(descriptor)
-    owner = owner_of_new_file(policy.descriptor, status)
+    owner = choose_owner_of_new_file(policy.descriptor, status)
     if owner not in (None, (status.st_uid, status.st_gid)):
         os.fchown(descriptor, *owner)
 

@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import pytest
 
-from cortex_policy.cli.exit_codes import DECIDING, exit_codes_of
+from cortex_policy.cli.exit_codes import DECIDING, list_exit_codes
 from cortex_policy.core.model import REASONS
 from tests.support.command import result_of, run_command
 
@@ -80,13 +80,19 @@ def test_a_code_that_is_answered_is_listed(line: str, wrong: Callable[[], None])
     words = line.split()
     with patch.dict(os.environ):
         wrong()
-        assert result_of(*words).returncode in {code for code, _ in exit_codes_of(words[0])}
+        assert result_of(*words).returncode in {code for code, _ in list_exit_codes(words[0])}
 
 
 @pytest.mark.parametrize("command", DECIDING)
 def test_a_command_that_decides_lists_every_reason(command: str) -> None:
     """With 2, 70 and 130, and neither findings nor what is not done."""
     own = {126, 127} if command == "run" else set()
-    assert {code for code, _ in exit_codes_of(command)} == {2, 70, 130, *own, *(reason.exit_code for reason in REASONS)}
+    assert {code for code, _ in list_exit_codes(command)} == {
+        2,
+        70,
+        130,
+        *own,
+        *(reason.exit_code for reason in REASONS),
+    }
     said = run_command(command, "--help").stdout
     assert "\n  23   grant differs from its stamp (stamp_mismatch)\n" in said

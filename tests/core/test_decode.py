@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.decode import decode_grant, grant_id_of_file, to_whole_number
+from cortex_policy.core.decode import decode_grant, parse_grant_file_name, to_whole_number
 from cortex_policy.core.model import GRANT_INVALID, GrantError
 
 MINIMAL = '{"tool": "t", "actions": ["a"], "rate": {"perMinute": 30}}'
@@ -135,4 +135,4 @@ def test_decode_never_accepts_what_the_rules_refuse(document: dict[str, object])
 )
 def test_a_file_name_has_the_id_of_its_grant(name: str, grant_id: str) -> None:
     """Only `ID.json` has one."""
-    assert grant_id_of_file(name) == grant_id
+    assert parse_grant_file_name(name) == grant_id

@@ -164,7 +164,7 @@ ERRORS: dict[str, model.CortexPolicyError] = {
     "denied": AccessDenied(Decision(model.RATE_LIMITED, "none left", (), BUDGET)),
     "approval_required": ApprovalRequired(DENIED),
     "grant_error": GrantError(model.GRANT_UNSAFE, "what", "chmod"),
-    "make_state_error": model.StateError(model.STATE_UNAVAILABLE, "what"),
+    "state_error": model.StateError(model.STATE_UNAVAILABLE, "what"),
     "usage_error": model.UsageError("what", "how"),
 }
 

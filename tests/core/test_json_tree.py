@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.decode import MalformedError, decode_json
-from cortex_policy.core.json_tree import JsonNode, JsonSyntaxError, line_and_column, node_at, parse_tree, split_pointer
+from cortex_policy.core.json_tree import (
+    JsonNode,
+    JsonSyntaxError,
+    find_node,
+    line_and_column,
+    parse_tree,
+    split_pointer,
+)
 from cortex_policy.core.model import UsageError
 from tests.support.json_documents import MANY, documents
 
@@ -164,7 +171,7 @@ def test_a_pointer_names_a_value() -> None:
     text = '{"a/b": [10, {"m~n": 20}], "": 30, "0": 40}'
     root = parse_tree(text)
     for pointer, value in (("/a~1b/0", "10"), ("/a~1b/1/m~0n", "20"), ("/", "30"), ("/0", "40"), ("", text)):
-        node = node_at(root, pointer)
+        node = find_node(root, pointer)
         assert text[node.start : node.end] == value
 
 
@@ -172,7 +179,7 @@ def test_a_pointer_names_a_value() -> None:
 def test_a_pointer_may_name_nothing(pointer: str) -> None:
     """That is an error, never another value."""
     with pytest.raises(UsageError, match="there is nothing at"):
-        node_at(parse_tree('{"a": [1, 2]}'), pointer)
+        find_node(parse_tree('{"a": [1, 2]}'), pointer)
 
 
 @pytest.mark.parametrize("pointer", ["a", "#/a", "/a~", "/~2"])

@@ -14,7 +14,7 @@ def test_a_set_answers_as_each_of_its_paths(paths: list[str], asked: str) -> Non
     """What covers a path, what lies in it, and which lie in no other."""
     found = PathIndex(paths)
     assert found.covers(asked) == (find_matching_scope(tuple(paths), asked) is not None)
-    assert found.count_in(asked) == len({path for path in paths if find_matching_scope((asked,), path) is not None})
+    assert found.count_below(asked) == len({path for path in paths if find_matching_scope((asked,), path) is not None})
     assert found.contains(asked) == (asked in paths)
     assert len(found) == len(set(paths))
     others = tuple(path for path in paths if path != asked)

@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.decode import HOOKS_TOML, is_grant_id
-from cortex_policy.manage.listing import grant_rows
+from cortex_policy.manage.listing import list_grant_rows
 from cortex_policy.mcp.server_files import (
     GRANTS_URI,
     HOOKS_URI,
-    name_of_uri,
+    make_uri,
+    parse_uri,
     policy_names,
     read_file,
     read_stamp_or_none,
-    uri_of,
 )
 from cortex_policy.state import Root
 from tests.support.chance import inputs
@@ -31,9 +31,9 @@ HOOKS_TEXT = 'format = 1\nunmapped = "deny"\n'
 @given(text=st.text() | st.from_regex(r"[A-Za-z0-9._/%-]{1,130}", fullmatch=True))
 def test_a_uri_names_a_grant_or_nothing(text: str) -> None:
     """No other file, whatever it holds; and each name has one URI."""
-    name = name_of_uri(f"{GRANTS_URI}{text}")
-    assert name is None or (is_grant_id(name) and uri_of(name) == f"{GRANTS_URI}{text}")
-    assert name_of_uri(text) is None
+    name = parse_uri(f"{GRANTS_URI}{text}")
+    assert name is None or (is_grant_id(name) and make_uri(name) == f"{GRANTS_URI}{text}")
+    assert parse_uri(text) is None
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_uri_names_a_grant_or_nothing(text: str) -> None:
 )  # fmt: skip
 def test_other_uris_name_nothing(uri: str) -> None:
     """They are compared as they are written."""
-    assert name_of_uri(uri) is None
+    assert parse_uri(uri) is None
 
 
 def test_states_are_those_of_list(stamped_root: Root) -> None:
@@ -65,7 +65,7 @@ def test_states_are_those_of_list(stamped_root: Root) -> None:
     stamp = read_stamp_or_none(stamped_root)
     files = {name: read_file(stamped_root, name) for name in policy_names(stamped_root)}
     states = {name: file.listed_state(stamp) for name, file in files.items() if file is not None}
-    assert states == {row.id: row.state for row in grant_rows(stamped_root)}
+    assert states == {row.id: row.state for row in list_grant_rows(stamped_root)}
     assert set(states.values()) >= {"ok", "differs", "unstamped", "invalid", "unsafe"}
     shown = {name for name, file in files.items() if file is not None and file.data is not None}
     assert shown == states.keys() - {"open", "huge", "link"}

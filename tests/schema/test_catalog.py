@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cortex_policy.core.model import UsageError
-from cortex_policy.schema.catalog import ERROR, NOTE, RULES, WARNING, LintRule, expand_code, rule_of
+from cortex_policy.schema.catalog import ERROR, NOTE, RULES, WARNING, LintRule, expand_code, find_rule
 from cortex_policy.schema.hook_rules import decode_and_lint_hook_rules
 from cortex_policy.schema.lint import decode_and_lint_grant
 
@@ -55,7 +55,7 @@ def test_a_word_selects_a_code_or_a_group() -> None:
     """Both are what people type."""
     assert expand_code("scope-dead") == {"scope-dead"}
     assert {"scope-dead", "scope-covered"} < expand_code("scope")
-    assert rule_of("scope-dead").severity == ERROR
+    assert find_rule("scope-dead").severity == ERROR
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_word_selects_a_code_or_a_group() -> None:
 )
 def test_an_unknown_code_is_refused_with_the_nearest(word: str, near: str) -> None:
     """A typo in a configuration must not select nothing in silence."""
-    for ask in (expand_code, rule_of):
+    for ask in (expand_code, find_rule):
         with pytest.raises(UsageError) as caught:
             ask(word)
         assert near.partition("-")[0] in caught.value.hint

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from cortex_policy.core.decode import decode_grant, decode_json
-from cortex_policy.core.json_tree import node_at, parse_tree
+from cortex_policy.core.json_tree import find_node, parse_tree
 from cortex_policy.core.model import GrantError
 from cortex_policy.schema.document import GrantDocument, invalid_document_problems, json_schema
 from tests.support.chance import chance
@@ -148,7 +148,7 @@ def test_model_decoder_and_schema_agree(document: Any, random: Random, changes: 
     if is_refused(document):
         found = invalid_document_problems(value)
         assert found
-        assert all(node_at(parse_tree(text), one.pointer) for one in found)
+        assert all(find_node(parse_tree(text), one.pointer) for one in found)
         assert not SCHEMA.is_valid(value)
     else:
         assert GrantDocument.model_validate(value).tool == value["tool"]

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from cortex_policy.core.arguments import find_declaration_problem
 from cortex_policy.manage.editor_schema import editor_schema_bytes
-from cortex_policy.schema.catalog import ERROR, rule_of
+from cortex_policy.schema.catalog import ERROR, find_rule
 from cortex_policy.schema.document import json_schema
 from cortex_policy.schema.keywords import DECLARATION_KEYWORDS
 from cortex_policy.schema.lint import decode_and_lint_grant
@@ -34,7 +34,7 @@ def test_a_grant_without_errors_is_taken(file: Path) -> None:
     document = json.loads(file.read_bytes())
     found = codes(document)
     assert SCHEMA.is_valid(document) or any(
-        rule_of(code).severity == ERROR or code.startswith("key-") for code in found
+        find_rule(code).severity == ERROR or code.startswith("key-") for code in found
     )
 
 

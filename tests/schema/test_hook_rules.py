@@ -3,7 +3,7 @@
 import pytest
 
 from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.hooks.agent_tools import TOOLS, tools_of_agents
+from cortex_policy.core.hooks.agent_tools import TOOLS, list_tools_of_agents
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.core.model import GRANT_UNSAFE, GrantError
 from cortex_policy.schema.hook_rules import decode_and_lint_hook_rules
@@ -151,5 +151,5 @@ def test_the_tools_of_each_agent_are_known() -> None:
     assert tuple(TOOLS) == AGENTS
     for path in PAYLOADS:
         one = read(path.read_bytes(), "auto")
-        assert one.mcp or one.tool in tools_of_agents((one.agent,))
-    assert len(set(tools_of_agents())) == len(tools_of_agents())
+        assert one.mcp or one.tool in list_tools_of_agents((one.agent,))
+    assert len(set(list_tools_of_agents())) == len(list_tools_of_agents())

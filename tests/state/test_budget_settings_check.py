@@ -12,7 +12,7 @@ from cortex_policy.manage.diff.settings import compare_settings_texts
 from cortex_policy.manage.settings.write import SettingsFile, set_value, unset_value
 from cortex_policy.state.enforcement import effective_settings
 from cortex_policy.state.grants import find_root
-from cortex_policy.state.settings import setting_name_of
+from cortex_policy.state.settings import find_setting_name
 from tests.support.command import result_of, run_command
 from tests.support.stamps import agree
 
@@ -42,7 +42,7 @@ def test_each_field_of_budgets_has_the_value_of_its_setting(mine: Path, root: Pa
     first = settings_of(mine, WHOLE + more, root)
     assert first == effective_settings(str(root))
     fields = {field: getattr(first, field) for field in Settings.__match_args__ if field.startswith("budgets_")}
-    assert sorted(map(setting_name_of, fields)) == sorted(NAMES)
+    assert sorted(map(find_setting_name, fields)) == sorted(NAMES)
     assert list(fields.values()) == ["redis://127.0.0.1:1", "fleet", "/etc/key", "/p", 20, "local", 0.25, 1]
 
 

@@ -36,7 +36,7 @@ from scribes import (
 
 from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.manage.history import undo
-from cortex_policy.manage.history.writes import entries_up_to_stamp
+from cortex_policy.manage.history.writes import find_entries_up_to_stamp
 from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.stamp.write import write_stamp
 from cortex_policy.manage.transaction.writer import write_transaction
@@ -208,7 +208,7 @@ class Run:
         found = list(history.read_history(self.root, stamp))
         self._must(all(isinstance(one, HistoryEntry) for one in found), f"{found} are not all entries")
         since = [one for one in found if isinstance(one, HistoryEntry) and one.version > self.version]
-        back = [one for one in entries_up_to_stamp(stamp, found) if one.version > self.version]
+        back = [one for one in find_entries_up_to_stamp(stamp, found) if one.version > self.version]
         self._must(since == back, f"{since} are not {back}")
         expected = list(range(stamp.version, self.version, -1))
         self._must([one.version for one in back] == expected, f"{back} are not {expected}")

@@ -69,11 +69,11 @@ def send(  # noqa: PLR0913 - one parameter for each option
     from cortex_policy.cli.audit_logs import find_own_configured_log  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.output.progress import track_progress  # noqa: PLC0415
     from cortex_policy.library.event_delivery.receiver import EventReceiver  # noqa: PLC0415
-    from cortex_policy.manage.audit.send import LogSender, cursor_beside  # noqa: PLC0415
+    from cortex_policy.manage.audit.send import LogSender, make_cursor_path  # noqa: PLC0415
 
     receiver = EventReceiver(url, token)
     file = log or find_own_configured_log()
-    with LogSender(file, receiver, cursor or cursor_beside(file, url), mode.value, _print_report) as sender:
+    with LogSender(file, receiver, cursor or make_cursor_path(file, url), mode.value, _print_report) as sender:
         while follow:
             _send_once(sender, json=json)
             sleep(POLL_SECONDS if sender.retry_seconds is None else sender.retry_seconds)

@@ -48,7 +48,7 @@ def export(
     if out is None and (json or wasm_export.is_stdout_terminal()):
         message = "a module is not printed on a terminal or with `--json`"
         raise UsageError(message, f"name a file with `--out policy.{kind}`")
-    module, ids = (wasm_export.read_module(), []) if empty else wasm_export.module_of_root(find_inner_root(root))
+    module, ids = (wasm_export.read_module(), []) if empty else wasm_export.build_module_of_root(find_inner_root(root))
     if out is None:
         write_bytes(module)
         return

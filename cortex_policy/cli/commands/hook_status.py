@@ -22,14 +22,14 @@ def status(root: RootOption = None, *, output: TableOption = None, json: JsonOpt
     $ cortex-policy hook status
     $ cortex-policy hook status --json
     """
-    from cortex_policy.cli.output.hooks import status_rows, status_to_json  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.output.hooks import make_status_rows, status_to_json  # noqa: PLC0415 - no other command needs them
     from cortex_policy.manage.hooks.status import hook_statuses  # noqa: PLC0415
 
     statuses = list(hook_statuses(inner_root_or_directory(root), os.environ))
     if json:
         print_json({"agents": [status_to_json(one) for one in statuses]})
     else:
-        print_table_or_tsv(COLUMNS, [row for one in statuses for row in status_rows(one)], output)
+        print_table_or_tsv(COLUMNS, [row for one in statuses for row in make_status_rows(one)], output)
         for one in statuses:
             for kind, sentence in [("problem", each) for each in one.problems] + [("note", each) for each in one.notes]:
                 typer.echo(format_message_line(f"{kind}: {sentence}"))

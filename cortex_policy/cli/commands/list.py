@@ -9,7 +9,7 @@ from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import format_message_line
 from cortex_policy.manage.global_denials import find_global_denials
-from cortex_policy.manage.listing import GrantRow, find_stamp_error, grant_list_to_json, grant_rows
+from cortex_policy.manage.listing import GrantRow, find_stamp_error, grant_list_to_json, list_grant_rows
 
 COLUMNS = ("ID", "TOOL", "ACTIONS", "SCOPE", "RATE", "CLASS", "STATE")
 
@@ -28,7 +28,7 @@ def list_grants(root: RootOption = None, *, output: TableOption = None, json: Js
     denials = find_global_denials(policy_root)
     if not json:
         print_denials(denials)
-    listed = grant_rows(policy_root, track_progress)
+    listed = list_grant_rows(policy_root, track_progress)
     if json:
         print_json(grant_list_to_json(denials, listed))
         return

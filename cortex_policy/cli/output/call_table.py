@@ -9,7 +9,7 @@ from cortex_policy.cli.output.table_layout import GAP, cell_width
 from cortex_policy.cli.streams import is_colour_wanted, terminal_width, write_line
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.text import format_message_line
-from cortex_policy.manage.audit.reader import names_of_root_in_events
+from cortex_policy.manage.audit.reader import list_names_of_root
 from cortex_policy.state.local_times import localize_time
 from cortex_policy.state.roots import find_inner_and_outer_roots
 
@@ -40,7 +40,9 @@ def print_calls(calls: "Iterable[tuple[Event, bytes]]", *, json: bool, with_root
     first = list(islice(events, lookahead))
     for event in first:
         table.widen_for(event)
-    return all(write_line(line, styled=True) for event in chain(first, events) for line in table.lines_of_call(event))
+    return all(
+        write_line(line, styled=True) for event in chain(first, events) for line in table.format_call_lines(event)
+    )
 
 
 def _find_root_here() -> str | None:
@@ -59,7 +61,7 @@ class CallTable:
         `here` is the path of a root that the log may know by its fingerprint alone.
         """
         self._width, self._is_coloured, self._here = width, is_coloured, here or ""
-        self._names_of_here = names_of_root_in_events(here) if here is not None else frozenset()
+        self._names_of_here = list_names_of_root(here) if here is not None else frozenset()
         self._columns = COLUMNS if with_root else COLUMNS[:-1]
         self._widths = [len(column) for column in self._columns]
         self._has_head = False
@@ -70,7 +72,7 @@ class CallTable:
         wanted = [min(MAX_COLUMN, cell_width(cell)) for cell in cells]
         self._widths = [max(pair) for pair in zip(self._widths, wanted, strict=True)]
 
-    def lines_of_call(self, event: "Event") -> list[str]:
+    def format_call_lines(self, event: "Event") -> list[str]:
         """Return the lines of a call; before the first, the head."""
         self.widen_for(event)
         head = [] if self._has_head else [self._head_line()]

@@ -38,7 +38,7 @@ def change_to_json(change: "SettingsChange", steps: "list[Step]") -> dict[str, o
     }
 
 
-def status_rows(status: "AgentStatus") -> list[tuple[str, ...]]:
+def make_status_rows(status: "AgentStatus") -> list[tuple[str, ...]]:
     """Return a row for each installed line of an agent, or one that says that there is none."""
     rows: list[tuple[str, ...]] = [
         (status.agent, hook.level, "current" if hook.is_current else "other", hook.line.root or "-", hook.file)

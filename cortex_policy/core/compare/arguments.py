@@ -17,11 +17,11 @@ from cortex_policy.core.compare.verdicts import (
     SAME,
     WIDENED,
     FieldComparison,
+    choose_verdict,
     combine_verdicts,
     join_nonempty,
     quote_and_join_words,
     shorten_value,
-    verdict_of,
     widens,
 )
 from cortex_policy.core.model import Grant
@@ -86,14 +86,14 @@ def _declaration_text(grant: Grant, name: str) -> str:
 
 def _compare_argument(old: Grant, new: Grant, name: str) -> str:
     if accepts_nothing(new.args, name) or accepts_nothing(old.args, name):
-        return verdict_of(is_inside=accepts_nothing(new.args, name), is_covered=accepts_nothing(old.args, name))
+        return choose_verdict(is_inside=accepts_nothing(new.args, name), is_covered=accepts_nothing(old.args, name))
     was_path, is_path = when_argument_is_path(old, name), when_argument_is_path(new, name)
     # an argument that is no path is under no scope, and may even name what governs grants
     is_inside = is_subset(new.args, old.args, name) and is_path >= was_path
     if is_inside and (_meets_require_path(old, new, name) or _becomes_declared(old, new, name)):
         return WIDENED
     proof = is_subset if is_inside else is_subset_ignoring_patterns
-    return verdict_of(is_inside=is_inside, is_covered=proof(old.args, new.args, name) and was_path >= is_path)
+    return choose_verdict(is_inside=is_inside, is_covered=proof(old.args, new.args, name) and was_path >= is_path)
 
 
 def _meets_require_path(old: Grant, new: Grant, name: str) -> bool:

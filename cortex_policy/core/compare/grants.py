@@ -13,16 +13,16 @@ from cortex_policy.core.compare.verdicts import (
     SAME,
     WIDENED,
     FieldComparison,
+    choose_verdict,
     combine_verdicts,
     format_verb_phrases,
     quote_and_join_words,
     shorten_value,
-    verdict_of,
 )
 from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.core.engine import DEFAULTS, normalize_scope
 from cortex_policy.core.model import Grant, Settings
-from cortex_policy.core.scopes import index_of_scopes
+from cortex_policy.core.scopes import index_scopes
 from cortex_policy.core.text import count_with_noun
 
 
@@ -76,12 +76,12 @@ def _compare_actions(old: Grant, new: Grant) -> FieldComparison:
     sentence = format_verb_phrases(("adds", added), ("drops", dropped))
     if not sentence and old.actions != new.actions:
         sentence = "the same actions, written differently"
-    return FieldComparison("actions", verdict_of(is_inside=not added, is_covered=not dropped), sentence)
+    return FieldComparison("actions", choose_verdict(is_inside=not added, is_covered=not dropped), sentence)
 
 
 def _compare_rate(old: Grant, new: Grant) -> FieldComparison:
     before, after = old.rate.per_minute, new.rate.per_minute
-    verdict = verdict_of(is_inside=after <= before, is_covered=before <= after)
+    verdict = choose_verdict(is_inside=after <= before, is_covered=before <= after)
     sentence = f"{shorten_value(str(before))} becomes {shorten_value(str(after))} a minute" if before != after else ""
     return FieldComparison("rate", verdict, sentence)
 
@@ -89,7 +89,7 @@ def _compare_rate(old: Grant, new: Grant) -> FieldComparison:
 def _compare_data_class(old: Grant, new: Grant) -> FieldComparison:
     # a higher class has the stricter duties
     before, after = DATA_CLASSES.index(old.data_class), DATA_CLASSES.index(new.data_class)
-    verdict = verdict_of(is_inside=after >= before, is_covered=before >= after)
+    verdict = choose_verdict(is_inside=after >= before, is_covered=before >= after)
     sentence = f"{old.data_class} becomes {new.data_class}" if before != after else ""
     return FieldComparison("dataClass", verdict, sentence)
 
@@ -102,14 +102,14 @@ def _compare_fs_scope(old: Grant, new: Grant, settings: Settings) -> FieldCompar
     sentence = _scope_text(old, new, added, dropped)
     if after and not before and settings.undeclared_args != "allow":
         is_inside, sentence = False, f"{sentence}; `undeclared_args` allows undeclared paths there now"
-    return FieldComparison("fsScope", verdict_of(is_inside=is_inside, is_covered=is_covered), sentence)
+    return FieldComparison("fsScope", choose_verdict(is_inside=is_inside, is_covered=is_covered), sentence)
 
 
 def _scopes_outside(scopes: tuple[str, ...], others: tuple[str, ...]) -> list[str]:
     """Return the scopes that can match and do not lie in others, as they are compared."""
     known, around = (
         dict.fromkeys(prefix for prefix in map(normalize_scope, scopes) if prefix is not None),
-        index_of_scopes(others),
+        index_scopes(others),
     )
     return [prefix for prefix in known if not around.covers(prefix)]
 
@@ -124,9 +124,9 @@ def _scope_text(old: Grant, new: Grant, added: list[str], dropped: list[str]) ->
         return f"{quote_and_join_words(after)} can never match: no path is allowed"
     if not before:
         return f"any path becomes {quote_and_join_words(after)}"
-    left = index_of_scopes(after)
-    gone = [prefix for prefix in dropped if not left.count_in(prefix)]
-    cut = [prefix for prefix in dropped if left.count_in(prefix)]
+    left = index_scopes(after)
+    gone = [prefix for prefix in dropped if not left.count_below(prefix)]
+    cut = [prefix for prefix in dropped if left.count_below(prefix)]
     return (
         format_verb_phrases(("adds", added), ("drops", gone), ("keeps only a part of", cut))
         or "the same paths in other words"

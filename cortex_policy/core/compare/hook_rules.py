@@ -13,11 +13,11 @@ from cortex_policy.core.compare.verdicts import (
     SAME,
     WIDENED,
     FieldComparison,
+    choose_verdict,
     combine_verdicts,
     format_verb_phrases,
     join_nonempty,
     quote_and_join_words,
-    verdict_of,
 )
 from cortex_policy.core.hooks.hooks_toml_problems import DENY, PASS
 
@@ -72,7 +72,7 @@ def _compare_guard(old: "HookRules", new: "HookRules") -> FieldComparison:
     dropped = [path for path in dict.fromkeys(old.guard) if path not in new.guard]
     added = [path for path in dict.fromkeys(new.guard) if path not in old.guard]
     sentence = format_verb_phrases(("guards also", added), ("no longer guards", dropped))
-    return FieldComparison("guard", verdict_of(is_inside=not dropped, is_covered=not added), sentence)
+    return FieldComparison("guard", choose_verdict(is_inside=not dropped, is_covered=not added), sentence)
 
 
 def _compare_rules(old: "HookRules", new: "HookRules") -> "Iterator[FieldComparison]":

@@ -25,7 +25,7 @@ def combine_verdicts(verdicts: "Iterable[str]") -> str:
     """Return the verdict over several parts that each allow or deny."""
     found = set(verdicts)
     is_wider, is_narrower = bool(found & {WIDENED, BOTH}), bool(found & {NARROWED, BOTH})
-    return verdict_of(is_inside=not is_wider, is_covered=not is_narrower)
+    return choose_verdict(is_inside=not is_wider, is_covered=not is_narrower)
 
 
 def widens(verdict: str) -> bool:
@@ -33,7 +33,7 @@ def widens(verdict: str) -> bool:
     return verdict in {WIDENED, BOTH}
 
 
-def verdict_of(*, is_inside: bool, is_covered: bool) -> str:
+def choose_verdict(*, is_inside: bool, is_covered: bool) -> str:
     """Return the verdict on two sets of calls: whether the new one lies in the old one, and the old one in it."""
     if is_inside:
         return SAME if is_covered else NARROWED

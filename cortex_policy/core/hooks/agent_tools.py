@@ -87,7 +87,7 @@ TOOLS: dict[str, Tools] = {
 }  # fmt: skip
 
 
-def tools_of_agents(agents: "tuple[str, ...] | None" = None) -> tuple[str, ...]:
+def list_tools_of_agents(agents: "tuple[str, ...] | None" = None) -> tuple[str, ...]:
     """Return the tools of some agents, or of all, each once."""
     kinds = [TOOLS[agent] for agent in (TOOLS if agents is None else agents)]
     return tuple(dict.fromkeys(tool for tools in kinds for names in tools.values() for tool in names))

@@ -58,7 +58,7 @@ def _alternatives(text: str) -> list[str]:
 
 
 def _is_looking(command: "SimpleCommand") -> bool:
-    at = command.program_at()
+    at = command.program_index()
     texts = [word.text for word in command.words[at:]]
     if not texts or command.words[at].program_name() != "git":
         return not texts or command.words[at].program_name() in _LOOKING

@@ -45,7 +45,7 @@ class HookRules(Value):
     rules: tuple[HookRule, ...]
 
 
-def rules_from_document(document: "Members") -> HookRules:
+def decode_rules_document(document: "Members") -> HookRules:
     """Return the rules of a document without a problem, as `rules_to_document` returns it."""
     rules = tuple(map(_decode_rule, document.get("rule", ())))
     return HookRules(document.get("unmapped", DENY), tuple(document.get("guard", ())), rules)
@@ -161,7 +161,7 @@ def _is_wildcard_match(pattern: str, name: str) -> bool:
     return True
 
 
-def action_of_rule(rule: "HookRule", part: str, inputs: "dict[str, object]") -> str:
+def find_action_of_rule(rule: "HookRule", part: str, inputs: "dict[str, object]") -> str:
     """Return the action that a rule asks its grant; raise InputError if an input that names it is not a text."""
     if rule.action == TOOL_ACTION:
         action: object = part

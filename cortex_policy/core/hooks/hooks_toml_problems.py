@@ -15,7 +15,7 @@ from cortex_policy.core.hooks import (
     TEXT_KEYS,
     TOOL_ACTION,
 )
-from cortex_policy.core.hooks.hook_rules import HookRules, rules_from_document
+from cortex_policy.core.hooks.hook_rules import HookRules, decode_rules_document
 from cortex_policy.core.hooks.inputs import label_has_member, parse_label
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.core.path_arguments import NEVER, path_condition_of_name
@@ -59,7 +59,7 @@ def decode_rules(document: object) -> HookRules:
     problems = hooks_toml_problems(document)
     if problems or not isinstance(document, dict):
         raise HookRulesError(format_hooks_toml_problem(problems[0]))
-    return rules_from_document(document)
+    return decode_rules_document(document)
 
 
 def format_hooks_toml_problem(problem: HooksTomlProblem) -> str:

@@ -43,7 +43,7 @@ def label_has_member(label: str, name: str) -> bool:
     return parsed is not None and name in parsed[0]
 
 
-def values_at(inputs: "dict[str, object]", label: str) -> "Iterator[tuple[Place, object]]":
+def find_values(inputs: "dict[str, object]", label: str) -> "Iterator[tuple[Place, object]]":
     """Yield each value that a label names, with its place; None for one that is absent or null.
 
     Of an array that is absent or empty nothing is yielded. Raises InputError if the label does not fit the inputs.
@@ -100,30 +100,30 @@ def contains_surrogate(value: object) -> bool:
     return False
 
 
-def texts_in(value: object) -> "Iterator[str]":
+def walk_texts(value: object) -> "Iterator[str]":
     """Yield each text in a value, in its order."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):
         for part in value.values() if isinstance(value, dict) else value:
-            yield from texts_in(part)
+            yield from walk_texts(part)
 
 
-def working_directories_in(inputs: "dict[str, object]") -> "Iterator[str]":
+def find_working_directories(inputs: "dict[str, object]") -> "Iterator[str]":
     """Yield what a call names as the directory that it runs in: relative paths may start there."""
     for _, name, value in _walk_members((), inputs):
         if _fold_name(name) in _DIRECTORY_NAMES:
-            yield from (text for text in texts_in(value) if text)
+            yield from (text for text in walk_texts(value) if text)
 
 
-def globs_of_well_known_inputs(call: "ToolCall") -> "Iterator[str]":
+def find_globs_in_known_inputs(call: "ToolCall") -> "Iterator[str]":
     """Yield each text that a tool takes for a pattern of file names, by its name alone, without backslashes."""
     for place, name, value in _walk_members((), call.inputs):
         if _fold_name(name) in _PATTERN_NAMES or (place == ("pattern",) and call.tool in ("Glob", "glob")):
-            yield from (text.replace("\\", "") for text in texts_in(value))
+            yield from (text.replace("\\", "") for text in walk_texts(value))
 
 
-def commands_in(inputs: "Inputs", patches: "frozenset[Place]") -> "Iterator[tuple[str, str]]":
+def find_commands(inputs: "Inputs", patches: "frozenset[Place]") -> "Iterator[tuple[str, str]]":
     """Yield each shell command of a call, but those at the places of patches, and as a shell would read it with quotes.
 
     The latter is '' unless it is an array: its words are one command, unless it is called `commands`.
@@ -136,7 +136,7 @@ def commands_in(inputs: "Inputs", patches: "frozenset[Place]") -> "Iterator[tupl
             if words and len(words) == len(parts):
                 yield " ".join(words), " ".join(map(_quote, words))
             else:
-                yield from ((text, "") for text in texts_in(value))
+                yield from ((text, "") for text in walk_texts(value))
 
 
 def _quote(text: str) -> str:
@@ -159,10 +159,10 @@ def _fold_name(name: str) -> str:
     return name.casefold().replace("_", "").replace("-", "")
 
 
-def paths_of_rule(rule: "HookRule", call: "ToolCall") -> "list[PathValue]":
+def find_paths_of_rule(rule: "HookRule", call: "ToolCall") -> "list[PathValue]":
     """Return (label, path) for each path that a rule names; raise InputError for one that is not there."""
     values = [pair for label in rule.paths for pair in _paths_of_label(label, call)]
-    for place, pattern in globs_of_rule(rule, call.inputs):
+    for place, pattern in find_globs_of_rule(rule, call.inputs):
         values += _paths_of_glob(place, pattern, call.inputs)
     for label in rule.patch:
         values += _paths_of_patch(label, call.inputs)
@@ -172,7 +172,7 @@ def paths_of_rule(rule: "HookRule", call: "ToolCall") -> "list[PathValue]":
 def _paths_of_label(label: str, call: "ToolCall") -> "Iterator[PathValue]":
     parsed = parse_label(label)
     is_optional = parsed is not None and parsed[1]
-    for place, value in values_at(call.inputs, label):
+    for place, value in find_values(call.inputs, label):
         if value is None and is_optional:
             yield place_to_label(place), call.cwd
         else:
@@ -189,10 +189,10 @@ def _require_texts(place: str, value: object) -> "Iterator[PathValue]":
         yield place, part
 
 
-def globs_of_rule(rule: "HookRule", inputs: "Inputs") -> "Iterator[PathValue]":
+def find_globs_of_rule(rule: "HookRule", inputs: "Inputs") -> "Iterator[PathValue]":
     """Yield (label, pattern) for each pattern that a rule names and that is there, without backslashes."""
     for label in rule.globs:
-        for place, value in values_at(inputs, label):
+        for place, value in find_values(inputs, label):
             if value is not None:
                 yield from (
                     (label, text.replace("\\", "")) for label, text in _require_texts(place_to_label(place), value)
@@ -215,13 +215,13 @@ def _paths_of_glob(place: str, pattern: str, inputs: "Inputs") -> "Iterator[Path
 
 
 def _paths_of_patch(label: str, inputs: "Inputs") -> "Iterator[PathValue]":
-    from cortex_policy.core.hooks.patches import files_of_patch  # noqa: PLC0415 - few tools take patches
+    from cortex_policy.core.hooks.patches import list_files_of_patch  # noqa: PLC0415 - few tools take patches
 
     parsed = parse_label(label)
-    for place, value in values_at(inputs, label):
+    for place, value in find_values(inputs, label):
         if value is None and parsed is not None and parsed[1]:
             continue
         if not isinstance(value, str):
             raise InputError(f"the input `{place_to_label(place)}` is not a patch")
-        for file in files_of_patch(value):
+        for file in list_files_of_patch(value):
             yield place_to_label(place), file

@@ -31,7 +31,7 @@ from cortex_policy.core.hooks.shell_input import (
 from cortex_policy.core.hooks.shell_syntax import MAX_NESTING, simple_commands
 from cortex_policy.core.hooks.wrapper_commands import (
     arguments_of_program,
-    commands_of_find,
+    find_exec_commands,
     interpreter_usage,
     is_package,
     is_surely_program,
@@ -68,7 +68,7 @@ def starts_interactive_shell(text: str, depth: int = 0) -> bool:
 
 
 def _is_open_command(command: "SimpleCommand", depth: int) -> bool:
-    words, at = command.words, command.program_at()
+    words, at = command.words, command.program_index()
     if any(_opens_by_assigned_value(word.text, depth) for word in words if "=" in word.text):
         return True
     if at == len(words):
@@ -90,12 +90,12 @@ def _opens_in_text(text: str, depth: int, *, is_command: bool) -> bool:
     try:
         if is_command:
             return starts_interactive_shell(text, depth + 1)
-        commands = [one for one in simple_commands(text) if one.program_at() < len(one.words)]
+        commands = [one for one in simple_commands(text) if one.program_index() < len(one.words)]
     except ShellSyntaxError:
         return is_command
-    programs = [(one, one.words[one.program_at()]) for one in commands]
+    programs = [(one, one.words[one.program_index()]) for one in commands]
     known = [one for one, word in programs if not word.is_expanded and versionless_name(word) in INTERPRETERS]
-    return depth > MAX_NESTING or any(_takes_commands(one, one.program_at(), depth + 1) for one in known)
+    return depth > MAX_NESTING or any(_takes_commands(one, one.program_index(), depth + 1) for one in known)
 
 
 def _opens_when_run(words: "Sequence[ShellWord]", depth: int) -> bool:
@@ -109,7 +109,7 @@ def _opens_when_run(words: "Sequence[ShellWord]", depth: int) -> bool:
 
 def _writes_any_text(command: "SimpleCommand") -> bool:
     """Whether what a command writes may be any text: it copies, or it starts a shell or what copies."""
-    first, *rest = (word.program_name() for word in command.words[command.program_at() :])
+    first, *rest = (word.program_name() for word in command.words[command.program_index() :])
     names = (first, *(rest if first in STARTERS else ()))
     return any(name in QUIET or name in COPIERS or INTERPRETERS.get(name) is SHELL for name in names)
 
@@ -206,7 +206,7 @@ def _finder_starts_program(command: "SimpleCommand", at: int, depth: int) -> boo
         raise ShellSyntaxError
     return any(
         _takes_commands(one, 0, depth + 1) or runs_agent_input(one) or _starts_open_program(one, 0, depth + 1)
-        for one in commands_of_find(command, at)
+        for one in find_exec_commands(command, at)
     )
 
 

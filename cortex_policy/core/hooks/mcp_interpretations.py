@@ -70,7 +70,7 @@ def _read_json(name: str, text: str) -> object:
     raise InputError(f"the input `{name}` is JSON that servers may read in different ways")
 
 
-def json_texts_of_rule(rule: "HookRule", args: "Inputs", json_texts: "Inputs") -> "Inputs":
+def select_json_texts_of_rule(rule: "HookRule", args: "Inputs", json_texts: "Inputs") -> "Inputs":
     """Return what a server may read in texts that the rule does not ignore.
 
     Raises InputError if a server may read other inputs than those that the rule reads.
@@ -139,7 +139,7 @@ def find_misread_argument(grant: "Grant", args: "Inputs", json_texts: "Inputs") 
     return ""
 
 
-def paths_of_json_texts(grant: "Grant", json_texts: "Inputs") -> list[str]:
+def find_paths_in_json_texts(grant: "Grant", json_texts: "Inputs") -> list[str]:
     """Return the paths in texts that a server may read as JSON."""
     return [path for path in _paths_in_json(grant, json_texts) if path is not None]
 

@@ -12,7 +12,7 @@ _EXPANDED = '$`\\"'  # what a shell may change in a text that is not quoted
 _LINES = "$`'"  # what of that may become lines
 
 
-def files_of_patch(text: str) -> list[str]:
+def list_files_of_patch(text: str) -> list[str]:
     """Return each file that a patch adds, changes, deletes or moves to; raise InputError if it does not parse.
 
     INVARIANT: a line that any reader may take for the name of a file counts as one, so no reader finds another file.
@@ -53,7 +53,7 @@ def _file_in_line(line: str, *, is_move: bool) -> str:
     return ""
 
 
-def patch_in_command(command: str) -> str:
+def find_patch(command: str) -> str:
     """Return the patch in a shell command; raise InputError if anything but `apply_patch` precedes it."""
     folded = command.casefold()
     if len(folded) != len(command):
@@ -63,7 +63,7 @@ def patch_in_command(command: str) -> str:
         raise InputError(f"the patch in a command does not end with `{END}`")
     changeable = _characters_shell_expands(command[:start])
     patch = command[start : end + len(END)]
-    for name in files_of_patch(patch):
+    for name in list_files_of_patch(patch):
         if any(one in changeable for one in name):
             raise InputError("the shell may change the name of a file in the patch: quote the word after `<<`")
     if any(one in changeable for one in patch if one in _LINES):

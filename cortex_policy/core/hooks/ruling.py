@@ -14,17 +14,17 @@ from cortex_policy.core.hooks.guarded_files import (
     may_become_guarded,
     possible_paths,
 )
-from cortex_policy.core.hooks.hook_rules import action_of_rule, rules_for_call
+from cortex_policy.core.hooks.hook_rules import find_action_of_rule, rules_for_call
 from cortex_policy.core.hooks.inputs import (
-    commands_in,
     contains_surrogate,
-    globs_of_rule,
-    globs_of_well_known_inputs,
-    paths_of_rule,
+    find_commands,
+    find_globs_in_known_inputs,
+    find_globs_of_rule,
+    find_paths_of_rule,
+    find_values,
+    find_working_directories,
     remove_members,
-    texts_in,
-    values_at,
-    working_directories_in,
+    walk_texts,
 )
 from cortex_policy.core.hooks.payload import CANARY, ToolCall
 from cortex_policy.core.model import Grant, Rate
@@ -116,7 +116,7 @@ class _Judge:
         self._readings = [call]
         if self._json_texts:
             self._readings.append(ToolCall(**{**vars(call), "inputs": self._json_texts}))
-        named = dict.fromkeys(one for reading in self._readings for one in working_directories_in(reading.inputs))
+        named = dict.fromkeys(one for reading in self._readings for one in find_working_directories(reading.inputs))
         if len(named) >= MAX_DIRECTORIES:
             raise InputError("the call names too many working directories")
         places = (one if one.startswith("/") else f"{call.cwd}/{one}" for one in named)
@@ -134,18 +134,18 @@ class _Judge:
         self._guard_paths_by_name(fitting)
         checks = list(self._checks_of_rules(self._fits, self._call))
         for reading in self._readings:
-            for command, quoted in commands_in(reading.inputs, self._patch_places(fitting)):
+            for command, quoted in find_commands(reading.inputs, self._patch_places(fitting)):
                 checks += self._checks_of_command(command, quoted)
         return Ruling("", tuple(checks), tuple(self._paths))
 
     def _guard_paths_by_name(self, fitting: "list[HookRule]") -> None:
         """Guard what the call takes for a path by its name, or by what it is: a URL of a file, a pattern."""
-        patterns = [pattern for rule in fitting for _, pattern in globs_of_rule(rule, self._call.inputs)]
+        patterns = [pattern for rule in fitting for _, pattern in find_globs_of_rule(rule, self._call.inputs)]
         for reading in self._readings:
             inputs = reading.inputs
             self._raise_if_guarded(path for _, path, _ in path_arguments(_BY_NAME_ALONE, inputs) if path is not None)
-            self._raise_if_guarded(text for text in texts_in(inputs) if text.lstrip()[:5].casefold() == "file:")
-            patterns += globs_of_well_known_inputs(reading)
+            self._raise_if_guarded(text for text in walk_texts(inputs) if text.lstrip()[:5].casefold() == "file:")
+            patterns += find_globs_in_known_inputs(reading)
         for pattern in patterns:
             spelled = f"{self._call.cwd}/{pattern}"
             if why := self._why_pattern_is_secret(pattern) or find_guarded_path_denial(
@@ -185,11 +185,11 @@ class _Judge:
             if contains_surrogate(args):
                 raise InputError("an input contains an incomplete character, which cannot be judged")
             json_texts = self._read_as_server(rule, args, call)
-            values = paths_of_rule(rule, call) if patched is None else patched
+            values = find_paths_of_rule(rule, call) if patched is None else patched
             self._raise_if_guarded(path for _, path in values)
             if rule.grant and isinstance(args, dict):
                 yield GrantCheck(
-                    index + 1, rule.grant, action_of_rule(rule, part, call.inputs), args, tuple(values),
+                    index + 1, rule.grant, find_action_of_rule(rule, part, call.inputs), args, tuple(values),
                     self._directories, rule.within_root, rule.no_path, consumes=position == 0 and patched is None,
                     json_texts=json_texts,
                 )  # fmt: skip
@@ -205,13 +205,13 @@ class _Judge:
         """Return what a server may read in texts that the rule does not ignore; None for a tool that no server has."""
         if not call.mcp or not isinstance(args, dict):
             return None
-        from cortex_policy.core.hooks.mcp_interpretations import json_texts_of_rule  # noqa: PLC0415 - only for MCP
+        from cortex_policy.core.hooks.mcp_interpretations import select_json_texts_of_rule  # noqa: PLC0415 - only for MCP
 
-        return json_texts_of_rule(rule, args, self._json_texts)
+        return select_json_texts_of_rule(rule, args, self._json_texts)
 
     def _patch_places(self, fitting: "list[HookRule]") -> "frozenset[Place]":
         labels = [label for rule in fitting for label in rule.patch]
-        return frozenset(place for label in labels for place, _ in values_at(self._call.inputs, label))
+        return frozenset(place for label in labels for place, _ in find_values(self._call.inputs, label))
 
     def _checks_of_command(self, command: str, quoted: str) -> "Iterator[GrantCheck]":
         """Yield what a patch in a shell command asks; raise InputError for a command that no grant can allow."""
@@ -235,11 +235,11 @@ class _Judge:
             yield from self._checks_of_patch(command)
 
     def _checks_of_patch(self, command: str) -> "Iterator[GrantCheck]":
-        from cortex_policy.core.hooks.patches import files_of_patch, patch_in_command  # noqa: PLC0415 - few hold one
+        from cortex_policy.core.hooks.patches import find_patch, list_files_of_patch  # noqa: PLC0415 - few hold one
 
-        patch, call = patch_in_command(command), self._call
+        patch, call = find_patch(command), self._call
         inner = ToolCall(**{**vars(call), "tool": PATCH_TOOL, "mcp": (), "inputs": {"command": patch}})
-        files = [(PATCH_TOOL, file) for file in files_of_patch(patch)]
+        files = [(PATCH_TOOL, file) for file in list_files_of_patch(patch)]
         self._raise_if_guarded(file for _, file in files)
         yield from self._checks_of_rules(rules_for_call(inner, self._rules), inner, files)
 
@@ -273,9 +273,9 @@ def args_with_extra_paths(grant: "Grant", check: "GrantCheck") -> "dict[str, obj
     """Return the arguments with the other paths of the call, under a name that makes them paths for every grant."""
     paths = [path for _, path in check.path_values]
     if check.json_texts:
-        from cortex_policy.core.hooks.mcp_interpretations import paths_of_json_texts  # noqa: PLC0415 - few texts are JSON
+        from cortex_policy.core.hooks.mcp_interpretations import find_paths_in_json_texts  # noqa: PLC0415 - few texts are JSON
 
-        paths += paths_of_json_texts(grant, check.json_texts)
+        paths += find_paths_in_json_texts(grant, check.json_texts)
     if not paths:
         return check.args
     name = "paths"  # INVARIANT: a name that the path rule knows with underscores too, and that the grant exempts not

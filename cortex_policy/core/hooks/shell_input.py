@@ -72,7 +72,7 @@ class SimpleCommand(Value):
     feeders: "tuple[SimpleCommand, ...]" = ()
     is_substituted: bool = False  # its output becomes a part of a command
 
-    def program_at(self) -> int:
+    def program_index(self) -> int:
         """Return the place of the program, behind what is assigned for it; the number of words if there is none."""
         for at, word in enumerate(self.words):
             name, equals, _ = word.text.partition("=")
@@ -82,7 +82,7 @@ class SimpleCommand(Value):
 
     def has_program(self) -> bool:
         """Whether it is more than what is assigned."""
-        return self.program_at() < len(self.words)
+        return self.program_index() < len(self.words)
 
 
 def is_stream(word: "ShellWord") -> bool:
@@ -108,7 +108,7 @@ def may_read_agent_input(command: "SimpleCommand") -> bool:
 
 def copies_agent_input(command: "SimpleCommand") -> bool:
     """Whether a command gives what the agent sends to the shell that replaces it by its output."""
-    at = command.program_at()
+    at = command.program_index()
     return (
         command.words[at].program_name() in COPIERS
         and may_read_agent_input(command)
@@ -118,7 +118,7 @@ def copies_agent_input(command: "SimpleCommand") -> bool:
 
 def _writes_only_own_data(command: "SimpleCommand") -> bool:
     """Whether what a command writes cannot come from the agent."""
-    at = command.program_at()
+    at = command.program_index()
     if at == len(command.words):
         return True
     arguments = command.words[at + 1 :]
@@ -168,7 +168,7 @@ def _has_copier_in_code(arguments: "Sequence[ShellWord]") -> bool:
 
 def runs_agent_input(command: "SimpleCommand") -> bool:
     """Whether a filter with a language of its own, which can start programs, reads what the agent sends."""
-    at = command.program_at()
+    at = command.program_index()
     name, arguments = command.words[at].program_name(), command.words[at + 1 :]
     is_filter = name in _LANGUAGES or (
         name in ("perl", "ruby") and any(_reads_each_line(one.text) for one in arguments)

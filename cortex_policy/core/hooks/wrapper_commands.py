@@ -90,7 +90,7 @@ def arguments_of_program(command: "SimpleCommand", at: int) -> "tuple[ShellWord,
     return words[:end]
 
 
-def commands_of_find(command: "SimpleCommand", at: int) -> "list[SimpleCommand]":
+def find_exec_commands(command: "SimpleCommand", at: int) -> "list[SimpleCommand]":
     """Return what `find` or `fd` starts: the command behind each `-exec`."""
     words = command.words[at + 1 :]
     if command.words[at].program_name() != "find":

@@ -33,7 +33,7 @@ class Position(Value):
     chain: str = ""  # the digest at the end of the line, if it has one
 
 
-def position_behind(file: int, offset: int, tail: bytes, chain: str = "") -> Position:
+def make_position(file: int, offset: int, tail: bytes, chain: str = "") -> Position:
     """Return the position at an offset, before which a file has these bytes."""
     tail = tail[-MAX_TAIL_BYTES:]
     return Position(file, offset, len(tail), sha256(tail).hexdigest(), chain)

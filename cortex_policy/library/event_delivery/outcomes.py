@@ -26,7 +26,7 @@ class Outcome(Enum):
     WRONG_ADDRESS = "wrong address"
 
 
-def outcome_of_status(status: int) -> Outcome:
+def classify_status(status: int) -> Outcome:
     """Return what an HTTP status means; a redirect is not followed, as the URL is not ours to change."""
     if 200 <= status < 300:  # noqa: PLR2004 - success
         return Outcome.DELIVERED

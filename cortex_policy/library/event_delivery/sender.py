@@ -3,7 +3,7 @@
 from time import time
 
 from cortex_policy.core.text import format_message_line
-from cortex_policy.library.event_delivery.outcomes import Outcome, outcome_of_status, retry_delay
+from cortex_policy.library.event_delivery.outcomes import Outcome, classify_status, retry_delay
 from cortex_policy.library.event_delivery.receiver import DeliveryError
 from cortex_policy.library.event_delivery.requests import BATCH, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, make_request
 
@@ -55,7 +55,7 @@ class EventSender:
             answer = self._receiver.post(make_request(lines, self._mode))
         except DeliveryError as error:
             return self._wait(str(error), Outcome.LATER, None)
-        outcome = outcome_of_status(answer.status)
+        outcome = classify_status(answer.status)
         if outcome is Outcome.DELIVERED:
             self._go_on(len(lines))
             self.delivered += len(lines)

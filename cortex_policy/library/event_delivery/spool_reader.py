@@ -5,7 +5,7 @@ from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 
-from cortex_policy.library.event_delivery.cursor import Cursor, Position, position_behind
+from cortex_policy.library.event_delivery.cursor import Cursor, Position, make_position
 from cortex_policy.library.event_delivery.line_queue import LineQueue
 from cortex_policy.library.event_delivery.read_lines import read_complete_lines
 from cortex_policy.library.event_delivery.spool import open_spool_directory, spool_file_name, spool_file_numbers
@@ -97,7 +97,7 @@ class SpoolReader:
                     offset, tail = 0, b""
                 for line, end, behind in read_complete_lines(partial(os.pread, file), offset, tail):
                     offset, tail = end, behind
-                    yield line, position_behind(number, end, behind)
+                    yield line, make_position(number, end, behind)
                 if is_full:
                     return
                 yield None

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 MAX_LINES, MAX_BYTES = 500, 1 << 18  # of a log, to look for calls of the root
 
 
-def last_calls(root: "Root", settings: Settings, most: int) -> "tuple[Event, ...]":
+def read_last_calls(root: "Root", settings: Settings, most: int) -> "tuple[Event, ...]":
     """Return the last calls of a root among the last lines of the log, the oldest first; raise OSError, NotDoneError.
 
     There are none without a log.

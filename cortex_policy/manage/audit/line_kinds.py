@@ -14,7 +14,7 @@ _EVENT_MARKS = (
 )  # one byte spoils one of them
 
 
-def kind_of_unchained_line(line: bytes) -> int:
+def classify_unchained_line(line: bytes) -> int:
     """Return the kind of a line without a digest; a changed line of this program is not one of another program."""
     text = line.strip(b"\0\r\n ")
     is_ours = _LINE_START.startswith(text[: len(_LINE_START)]) if text else b"\0" in line  # a crash may leave NUL bytes

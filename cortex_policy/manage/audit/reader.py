@@ -63,14 +63,14 @@ def _parse_timestamp(text: str) -> float:
     return (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).timestamp()
 
 
-def names_of_root_in_events(root: str) -> frozenset[str]:
+def list_names_of_root(root: str) -> frozenset[str]:
     """Return the names of a root in events: its path, and the digest of its path."""
     return frozenset((root, f"sha256:{sha256(os.fsencode(root)).hexdigest()[:16]}"))
 
 
 def decode_calls(lines: "Iterable[bytes]", root: str | None, counts: ReadCounts) -> "Iterator[Event]":
     """Yield the calls of a root, or of all roots, in the order of their lines; the other lines are counted."""
-    own_names, prefix, base = names_of_root_in_events(root) if root is not None else frozenset[str](), "", 0.0
+    own_names, prefix, base = list_names_of_root(root) if root is not None else frozenset[str](), "", 0.0
     for line in lines:
         counts.lines += 1
         try:

@@ -34,7 +34,7 @@ class SendResult(Value):
     problem: str
 
 
-def cursor_beside(log: str, url: str) -> str:
+def make_cursor_path(log: str, url: str) -> str:
     """Return the usual cursor for a log and a receiver: a name beside the log, into which no grant allows a path."""
     return f"{os.path.abspath(log)}.sent-{sha256(url.encode('utf-8', 'surrogateescape')).hexdigest()[:_DIGITS]}"
 

@@ -7,7 +7,7 @@ from gzip import BadGzipFile
 from hashlib import sha256
 
 from cortex_policy.core.audit_chain import hashed_bytes, parse_chain_digest, parse_follows_digest
-from cortex_policy.library.event_delivery.cursor import Position, position_behind
+from cortex_policy.library.event_delivery.cursor import Position, make_position
 from cortex_policy.library.event_delivery.read_lines import MAX_LINE_BYTES, read_complete_lines
 from cortex_policy.manage.audit.files import list_log_files, open_logs
 
@@ -87,7 +87,7 @@ class LogLines:
         try:
             for line, end, behind in read_complete_lines(read_at, offset, tail):
                 self._tail = behind
-                self._position = position_behind(0, end, behind, parse_chain_digest(line))
+                self._position = make_position(0, end, behind, parse_chain_digest(line))
                 yield line, self._position
         except _NO_MORE:
             self._add_gap("a compressed log is cut off")

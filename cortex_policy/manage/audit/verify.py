@@ -13,7 +13,7 @@ from cortex_policy.core.audit_chain import (
     parse_follows_digest,
 )
 from cortex_policy.core.model import UsageError
-from cortex_policy.manage.audit.line_kinds import EVENT, OTHER, TORN, find_torn_line_problem, kind_of_unchained_line
+from cortex_policy.manage.audit.line_kinds import EVENT, OTHER, TORN, classify_unchained_line, find_torn_line_problem
 from cortex_policy.state.audit_rotated_names import uncompressed_name
 
 TYPE_CHECKING = False
@@ -159,7 +159,7 @@ class _ChainVerifier:
 
     def _set_line_aside(self, line: bytes) -> None:
         """Remember a line without a digest."""
-        kind = kind_of_unchained_line(line)
+        kind = classify_unchained_line(line)
         if self._before:
             self._since = self._since or sha256(self._before.encode())
             self._keep_hash_state(self._since.copy(), kind)

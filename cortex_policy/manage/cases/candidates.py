@@ -33,7 +33,7 @@ class CandidateCase(Value):
     expect: "Reason"
 
 
-def candidates_of_grant(grant: Grant) -> "Iterator[CandidateCase]":
+def make_candidates(grant: Grant) -> "Iterator[CandidateCase]":
     """Yield calls of each action, of the first path argument, and of each declared argument."""
     yield from _action_candidates(grant)
     if not grant.actions:

@@ -122,7 +122,7 @@ def measure_coverage(grant: Grant, file: str, runs: "Iterable[Iterable[PassedCas
     """Return what the cases of some files, each with its own clock, show of a grant."""
     files = [CaseEvidence(calls) for calls in runs]
     met, unmet = list[str](), list[str]()
-    required = requirements_of_grant(grant)
+    required = list_requirements(grant)
     with SharedSteps() as steps:
         for requirement in islice(required, MAX_REQUIREMENTS):
             is_met = any(map(requirement.is_met, files))
@@ -136,7 +136,7 @@ def measure_coverage(grant: Grant, file: str, runs: "Iterable[Iterable[PassedCas
     return Coverage(grant.id, file, bool(files), tuple(met), tuple(unmet))
 
 
-def requirements_of_grant(grant: Grant) -> "Iterator[Requirement]":
+def list_requirements(grant: Grant) -> "Iterator[Requirement]":
     """Yield everything that cases can show of a grant."""
     for action in dict.fromkeys(grant.actions):
         yield Requirement(f"`{action}` is allowed", partial(_is_action_shown_allowed, action))
@@ -236,11 +236,11 @@ def _path_requirements(grant: Grant) -> "Iterator[Requirement]":
 
 
 def _is_path_inside_shown(prefix: str, shown: CaseEvidence) -> bool:
-    return shown.allowed_paths.count_in(prefix) > 0
+    return shown.allowed_paths.count_below(prefix) > 0
 
 
 def _is_path_beside_shown(prefix: str, shown: CaseEvidence) -> bool:
     """Whether a path was denied that is in the parent directory of the scope, but not in the scope."""
     around, beside = prefix.rpartition("/")[0], shown.denied_paths
-    others = beside.count_in(around) - beside.contains(around) if around else len(beside)
-    return others > beside.count_in(prefix)
+    others = beside.count_below(around) - beside.contains(around) if around else len(beside)
+    return others > beside.count_below(prefix)

@@ -13,7 +13,7 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.core.text import elide_middle
-from cortex_policy.manage.cases.candidates import OUTSIDE_DIRECTORY, OUTSIDE_LINK, CandidateCase, candidates_of_grant
+from cortex_policy.manage.cases.candidates import OUTSIDE_DIRECTORY, OUTSIDE_LINK, CandidateCase, make_candidates
 from cortex_policy.manage.cases.coverage import normalize_outermost_scopes
 from cortex_policy.manage.cases.model import MAX_HITS, MAX_TIMES, NANOSECONDS, Case, CaseFile
 from cortex_policy.manage.cases.sandbox import FileTree, Sandbox, temporary_sandbox
@@ -44,7 +44,7 @@ def generate_cases(grant: Grant, file: str, beside: CaseFile | None = None) -> C
     tree = _build_tree(grant) if beside is None else _build_tree(grant).union(beside.tree)
     decided = []
     with hold_signals() as leave_if_received, temporary_sandbox(tree) as root, SharedSteps(_MAX_STEPS) as steps:
-        for candidate in islice(candidates_of_grant(grant), MAX_CANDIDATES):
+        for candidate in islice(make_candidates(grant), MAX_CANDIDATES):
             leave_if_received()
             answer = _decide_candidate(grant, candidate, root)
             if steps.is_used_up:  # what is written is what was seen

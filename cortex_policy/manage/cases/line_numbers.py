@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_left
 
-from cortex_policy.core.json_tree import json_pointer, node_at, parse_tree
+from cortex_policy.core.json_tree import find_node, json_pointer, parse_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ class LineNumbers:
         if not is_json:
             self._index_toml_lines()
 
-    def line_of(self, keys: tuple[object, ...]) -> int:
+    def find_line(self, keys: tuple[object, ...]) -> int:
         """Return the line of a value, or of the nearest value around it whose line is known; lines start at 1."""
         if self._node is not None:
             pointer = json_pointer(*keys)
-            node = node_at(self._node, pointer) if keys else self._node
+            node = find_node(self._node, pointer) if keys else self._node
             return bisect_left(self._newlines, node.start_in_container) + 1
         return self._line_in_toml(keys)
 

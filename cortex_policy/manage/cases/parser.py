@@ -102,7 +102,7 @@ class _CaseFileParser:
                 why = f"`cwd` is `{case.cwd}`, which is not a directory of `[tree]`"
                 self._add_problem(case.line, why, "name it in `directories`")
         grant_line, complete_line = (
-            self._lines.line_of((name,) if name in known else ()) for name in ("grant", "complete")
+            self._lines.find_line((name,) if name in known else ()) for name in ("grant", "complete")
         )
         return CaseFile(
             self._file, known.get("grant", ""), settings, tree, cases, known.get("complete", False),
@@ -118,7 +118,7 @@ class _CaseFileParser:
         known["advance_ns"] = round(known.pop("advance_seconds", 0) * NANOSECONDS)
         if "obligations" in known:
             known["obligations"] = tuple(known["obligations"])
-        return Case(line=self._lines.line_of(("case", index)), **known)
+        return Case(line=self._lines.find_line(("case", index)), **known)
 
     def _parse_tree(self, document: "dict[str, Any]") -> FileTree:
         known = self._valid_members(document, TREE_MEMBERS, ("tree",))
@@ -155,7 +155,7 @@ class _CaseFileParser:
         return known
 
     def _add_error(self, message: str, keys: tuple[object, ...], hint: str = "") -> None:
-        self._add_problem(self._lines.line_of(keys) if len(self._errors) < MAX_ERRORS else 1, message, hint)
+        self._add_problem(self._lines.find_line(keys) if len(self._errors) < MAX_ERRORS else 1, message, hint)
 
     def _add_problem(self, line: int, message: str, hint: str = "") -> None:
         if len(self._errors) == MAX_ERRORS:

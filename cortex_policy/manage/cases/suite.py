@@ -68,7 +68,7 @@ def run_suite(plan: "RunPlan", track: "Track" = iter) -> SuiteResult:
     for target, one in zip(plan.targets, tested, strict=True):
         runs.setdefault((target.root.path, one.grant_id), []).append(one)
     covers = [cover for (path, grant_id), results_of_grant in sorted(runs.items())
-              if (cover := grants.coverage_of(roots[path], grant_id, results_of_grant)) is not None]  # fmt: skip
+              if (cover := grants.load_coverage(roots[path], grant_id, results_of_grant)) is not None]  # fmt: skip
     failed_files = [FileResult(problem.file, "", errors=(problem,)) for problem in plan.errors]
     return SuiteResult((*failed_files, *tested), tuple(covers), (*settings_warnings(roots), *grants.warnings))
 
@@ -110,7 +110,7 @@ class GrantLoader:
             raise known
         return known
 
-    def coverage_of(self, root: Root, grant_id: str, tested: list[FileResult]) -> Coverage | None:
+    def load_coverage(self, root: Root, grant_id: str, tested: list[FileResult]) -> Coverage | None:
         """Return the coverage of a grant; None, and a warning, if it cannot be read."""
         try:
             subject = self.load(root, grant_id)

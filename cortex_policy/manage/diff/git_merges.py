@@ -7,7 +7,7 @@ _BASE, _OURS, _THEIRS = range(1, 4)  # git's stages
 _OTHERS = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REBASE_HEAD")
 
 
-def versions_of_conflict(root: Root, path: str) -> tuple[bytes | None, bytes | None, bytes | None] | None:
+def read_versions_of_conflict(root: Root, path: str) -> tuple[bytes | None, bytes | None, bytes | None] | None:
     """Return the versions of a file that git could not merge: the one before both sides, ours and theirs.
 
     A version is None if it lacks the file. None if the file is merged, or there is no repository; raise NotDoneError if
@@ -24,10 +24,10 @@ def versions_of_conflict(root: Root, path: str) -> tuple[bytes | None, bytes | N
     return texts.get(_BASE), texts.get(_OURS), texts.get(_THEIRS)
 
 
-def versions_of_merge(root: Root, path: str) -> tuple[bytes, bytes] | None:
+def read_versions_of_merge(root: Root, path: str) -> tuple[bytes, bytes] | None:
     """Return a file of both sides of the merge that is being made, or that the last commit made; None if there is none.
 
-    Raise as `versions_of_conflict` does.
+    Raise as `read_versions_of_conflict` does.
     """
     for sides in (*(("HEAD", other) for other in _OTHERS), ("HEAD^1", "HEAD^2")):
         digests = [_blob_id(root, side, path) for side in sides]

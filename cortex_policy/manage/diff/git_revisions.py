@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES, grant_id_of_file
+from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES, parse_grant_file_name
 from cortex_policy.core.model import GRANT_INVALID, GRANT_UNSAFE, GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
@@ -101,7 +101,7 @@ def _list_policy_files(root: str, tree: str) -> "Iterator[tuple[str, bytes, str,
     for line in _output_or_raise(run_git(root, "ls-tree", "-z", "-l", tree, TOOLS, HOOKS_FILE)).split(b"\0"):
         meta, _, path = line.partition(b"\t")
         file = os.fsdecode(os.path.basename(path))
-        if name := file if file == HOOKS_TOML else grant_id_of_file(file):
+        if name := file if file == HOOKS_TOML else parse_grant_file_name(file):
             mode, _, digest, size = meta.split()
             yield name, mode, digest.decode(), int(size) if size.isdigit() else 0
 

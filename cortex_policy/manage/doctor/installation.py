@@ -8,7 +8,7 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, find_program_and_doubt, run_program
 from cortex_policy.manage.editing.editor_command import choose_editor_command
-from cortex_policy.manage.listing import grant_rows
+from cortex_policy.manage.listing import list_grant_rows
 from cortex_policy.manage.settings.effective import find_configured_editor
 from cortex_policy.state import Root, home_directory
 from cortex_policy.state.grants_errors import root_option
@@ -87,7 +87,7 @@ def _check_decision(root: Root) -> "Iterator[CheckResult]":
 
 def _readable_rows(root: Root) -> "tuple[GrantRow, ...]":
     try:
-        return grant_rows(root)
+        return list_grant_rows(root)
     except GrantError:  # the result of the grants says why
         return ()
 

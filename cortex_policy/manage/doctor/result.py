@@ -37,12 +37,12 @@ class ProgramRun(Value):
 
 def make_error_result(check_id: str, error: CortexPolicyError, status: str = PROBLEM) -> CheckResult:
     """Return a result for an error, with the command of its hint; a hint that says more is a part of the message."""
-    sentence, command = error.detail or str(error), command_at_end_of_hint(error.hint)
+    sentence, command = error.detail or str(error), find_command_at_end_of_hint(error.hint)
     more = f"; {error.hint}" if error.hint and not command else ""
     return CheckResult(check_id, status, sentence + more, command)
 
 
-def command_at_end_of_hint(hint: str) -> str:
+def find_command_at_end_of_hint(hint: str) -> str:
     """Return the command with which a hint ends, '' if it has none, or several."""
     found = _COMMAND.findall(hint)
     return str(found[0]) if len(found) == 1 and hint.endswith(f"`{found[0]}`") else ""

@@ -17,11 +17,11 @@ from cortex_policy.manage.doctor.result import (
     PROBLEM,
     WARNING,
     CheckResult,
-    command_at_end_of_hint,
+    find_command_at_end_of_hint,
     make_error_result,
 )
 from cortex_policy.manage.global_denials import GlobalDenials
-from cortex_policy.manage.listing import grant_rows
+from cortex_policy.manage.listing import list_grant_rows
 from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.unsafe_files import find_group_writer_problems
 from cortex_policy.state import Root
@@ -47,7 +47,7 @@ def check_root(root: Root, denials: GlobalDenials) -> "Iterator[CheckResult]":
     yield _check_stamp(root, denials)
 
 
-def doctor_check_id_of_error(error: CortexPolicyError) -> str:
+def find_doctor_check_id(error: CortexPolicyError) -> str:
     """Return the id of the check that an error of all checks belongs to."""
     if isinstance(error, BudgetServerError):
         return "budget-server"
@@ -56,7 +56,7 @@ def doctor_check_id_of_error(error: CortexPolicyError) -> str:
 
 def denial_results(denials: GlobalDenials, check_id: str, fine: str) -> "Iterator[CheckResult]":
     """Yield a problem for each error that denies every check and belongs to this one, else what is fine."""
-    found = [error for error in denials.errors if doctor_check_id_of_error(error) == check_id]
+    found = [error for error in denials.errors if find_doctor_check_id(error) == check_id]
     yield from (make_error_result(check_id, error) for error in found)
     if not found:
         yield CheckResult(check_id, OK, fine)
@@ -72,7 +72,7 @@ def _check_root(root: Root) -> CheckResult:
 
 def _check_stops(denials: GlobalDenials) -> "Iterator[CheckResult]":
     for stop, hint in zip(denials.stops, denials.hints, strict=False):
-        yield CheckResult("stop", PROBLEM, f"stopped {stop.sentence}", command_at_end_of_hint(hint))
+        yield CheckResult("stop", PROBLEM, f"stopped {stop.sentence}", find_command_at_end_of_hint(hint))
     if not denials.stops:
         yield CheckResult("stop", OK, "there is no emergency stop")
 
@@ -80,17 +80,17 @@ def _check_stops(denials: GlobalDenials) -> "Iterator[CheckResult]":
 def _check_group_members(root: Root) -> "Iterator[CheckResult]":
     """Yield who else is in a group that may write: a check does not look that up."""
     try:
-        files = [f"{root.tools_path}/{row.id}.json" for row in grant_rows(root)]
+        files = [f"{root.tools_path}/{row.id}.json" for row in list_grant_rows(root)]
     except GrantError:
         files = []
     problems = find_group_writer_problems(root, files)
-    found = [CheckResult("members", WARNING, one.message, command_at_end_of_hint(one.hint)) for one in problems]
+    found = [CheckResult("members", WARNING, one.message, find_command_at_end_of_hint(one.hint)) for one in problems]
     yield from found or [CheckResult("members", OK, "no group lets others write")]
 
 
 def _check_grants(root: Root) -> CheckResult:
     try:
-        rows = grant_rows(root)
+        rows = list_grant_rows(root)
     except GrantError as error:
         return make_error_result("grants", error)
     broken = [f"{row.id} ({row.state})" for row in rows if row.state in ("invalid", "unsafe")]
@@ -106,7 +106,7 @@ def _check_grants(root: Root) -> CheckResult:
 
 def _check_stamp(root: Root, denials: GlobalDenials) -> CheckResult:
     for error in denials.errors:
-        if doctor_check_id_of_error(error) == "stamp":
+        if find_doctor_check_id(error) == "stamp":
             return make_error_result("stamp", error)
     try:
         found = verify_stamp(root)
@@ -117,5 +117,5 @@ def _check_stamp(root: Root, denials: GlobalDenials) -> CheckResult:
         message = f"{count_with_noun(len(names), 'grant')} differ from it: {', '.join(names[:MAX_NAMED])}"
         return CheckResult("stamp", WARNING, message, f"cortex-policy diff --against stamp{root_option(root)}")
     if found and found[0].problem != "there is no stamp":
-        return CheckResult("stamp", WARNING, found[0].problem, command_at_end_of_hint(found[0].hint))
+        return CheckResult("stamp", WARNING, found[0].problem, find_command_at_end_of_hint(found[0].hint))
     return CheckResult("stamp", OK, found[0].problem if found else "the grants are as stamped")

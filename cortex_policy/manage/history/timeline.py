@@ -18,7 +18,7 @@ from cortex_policy.state.control_command_record_reader import read_command_recor
 from cortex_policy.state.emergency_stop import EmergencyStop, find_host_stop, find_root_stop
 from cortex_policy.state.history import CorruptEntry
 from cortex_policy.state.history_entry import Author, HistoryEntry
-from cortex_policy.state.settings import settings_directory_of
+from cortex_policy.state.settings import find_settings_directory
 from cortex_policy.state.stamp import content_digest
 
 TYPE_CHECKING = False
@@ -77,7 +77,7 @@ def _read_records(place: str, root: Root) -> "Iterator[CommandRecord | CorruptEn
         return
     except (OSError, GrantError) as error:
         why = error.detail if isinstance(error, GrantError) else format_os_error(error)
-        yield CorruptEntry(f"{settings_directory_of(place, root.path)}/history", why)
+        yield CorruptEntry(f"{find_settings_directory(place, root.path)}/history", why)
 
 
 def _read_records_of_owner(root: Root) -> "list[CommandRecord | CorruptEntry]":

@@ -11,7 +11,7 @@ from cortex_policy.manage.history.hand_edits import HandEdit, find_hand_edits
 from cortex_policy.manage.history.texts_by_digest import find_texts_by_digest
 from cortex_policy.manage.history.undo_steps import UndoStep, join_renames
 from cortex_policy.manage.history.writes import (
-    entries_since,
+    find_entries_since,
     last_undoable_entry,
     make_unknown_text_error,
     require_valid_or_trusted_text,
@@ -168,7 +168,7 @@ def _find_plan(root: Root, stamp: "Stamp | None", request: UndoRequest, read: "R
     if unsafe := history_trust.find_unsafe_history_error(root):
         raise unsafe
     if request.version is not None:
-        entries = entries_since(root, stamp, request.version, history.read_history(root, stamp))
+        entries = find_entries_since(root, stamp, request.version, history.read_history(root, stamp))
         return _Plan(request.version, _steps_of_returns(root, _earliest_changes(entries, is_stamped=True), read))
     if edits := _find_hand_edits_to_undo(root, stamp, request.id, read):
         return _Plan(stamp.version, tuple(_step_to_stamp(root, one) for one in edits))

@@ -71,7 +71,7 @@ def grant_at_version(root: Root, grant_id: str, version: int) -> GrantAtVersion:
         raise NotDoneError("there is no stamp, so there are no versions", f"make one with `{_stamp_command(root)}`")
     later = [
         one
-        for entry in entries_since(root, stamp, version, history.read_history(root, stamp))
+        for entry in find_entries_since(root, stamp, version, history.read_history(root, stamp))
         for one in entry.changes
         if one.id == grant_id
     ]
@@ -91,7 +91,9 @@ def grant_at_version(root: Root, grant_id: str, version: int) -> GrantAtVersion:
     )
 
 
-def entries_up_to_stamp(stamp: Stamp, entries: "Iterable[HistoryEntry | CorruptEntry]") -> "Iterator[HistoryEntry]":
+def find_entries_up_to_stamp(
+    stamp: Stamp, entries: "Iterable[HistoryEntry | CorruptEntry]"
+) -> "Iterator[HistoryEntry]":
     """Yield the writes that led to a stamp, newest first, as long as each fits the state after it.
 
     Other entries are from another branch, or from a stamp that was removed since. Nothing is known of the time before
@@ -110,14 +112,14 @@ def entries_up_to_stamp(stamp: Stamp, entries: "Iterable[HistoryEntry | CorruptE
             version = entry.previous_version
 
 
-def entries_since(
+def find_entries_since(
     root: Root, stamp: Stamp, version: int, found: "Iterable[HistoryEntry | CorruptEntry]"
 ) -> tuple[HistoryEntry, ...]:
     """Return the writes after a version, newest first; raise NotDoneError if some are not known."""
     if version > stamp.version:
         raise NotDoneError(f"the stamp is at version {stamp.version}, not at version {version} yet")
     reached, entries = stamp.version, []
-    for entry in entries_up_to_stamp(stamp, found):
+    for entry in find_entries_up_to_stamp(stamp, found):
         if reached <= version:
             break
         if entry.has_unknown_previous:
@@ -143,7 +145,7 @@ def last_undoable_entry(root: Root, stamp: Stamp, grant_id: str | None) -> Histo
     found = tuple(history.read_history(root, stamp))
     later: dict[str, int] = {}
     has_gap = True
-    for entry in entries_up_to_stamp(stamp, found):
+    for entry in find_entries_up_to_stamp(stamp, found):
         if grant_id in entry.ids if grant_id is not None else entry.changes or entry.has_unknown_previous:
             return _require_undoable(root, entry, later)
         later |= {other: later.get(other, entry.version) for other in entry.ids}

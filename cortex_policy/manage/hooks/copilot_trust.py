@@ -22,7 +22,7 @@ def is_trusted_folder(folder: str, config: str) -> bool:
 def _read_trusted_folders(config: str) -> list[str]:
     try:
         document = parse_jsonc(read_agent_settings(config).text or "{}")
-        value = document.value_of(document.tree)
+        value = document.to_python(document.tree)
     except (NotDoneError, MalformedError):
         return []
     lists = [value.get(key) for key in _KEYS] if isinstance(value, dict) else []

@@ -37,11 +37,11 @@ class SettingsDocument(Value):
         """The handlers, with their places if it is JSON."""
         if not self.target.is_toml:
             return [(place.handler, place) for place in self.places]
-        groups = self.value_at("hooks", "PreToolUse")
+        groups = self.find_value("hooks", "PreToolUse")
         found = [group.get("hooks") for group in groups if isinstance(group, dict)] if isinstance(groups, list) else []
         return [(one, None) for inner in found if isinstance(inner, list) for one in inner if isinstance(one, dict)]
 
-    def value_at(self, *keys: str) -> object:
+    def find_value(self, *keys: str) -> object:
         """Return the value at a path of keys, None if there is none."""
         value = self.value
         for key in keys:
@@ -54,7 +54,7 @@ def find_disabling_settings(agent: str, levels: set[str], documents: list[Settin
     managed = [document for document in documents if document.target.level == MANAGED]
     for document in documents:
         for keys, value in _SWITCHES[agent]:
-            is_off = _is_switched_off(document.value_at(*keys), value)
+            is_off = _is_switched_off(document.find_value(*keys), value)
             if is_off and not _is_resisted(agent, keys, levels, managed, is_managed=document in managed):
                 yield f"`{'.'.join(keys)}` in `{document.target.file}` switches the hook off"
 
@@ -71,4 +71,4 @@ def _is_resisted(
         return not is_managed or MANAGED in levels
     if agent in _MANAGED_RUN:
         return MANAGED in levels and not is_managed
-    return any(document.value_at(*keys) is True for document in managed)
+    return any(document.find_value(*keys) is True for document in managed)

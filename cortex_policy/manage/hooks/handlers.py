@@ -56,13 +56,13 @@ def _raise_if_key_twice(node: JsonNode) -> None:
 
 
 def _handlers_in(document: JsonText, node: JsonNode, number: int, event: str) -> list[HandlerPlace]:
-    group = document.value_of(node)
+    group = document.to_python(node)
     if not isinstance(group, dict):
         return []
     inner = find_member(node, HOOKS_KEY)
     if inner is None or inner.kind != "array":
         return [HandlerPlace(group, group, event, (number, 0), node, node)]
-    handlers = [(index, child, document.value_of(child)) for index, child in enumerate(inner.children)]
+    handlers = [(index, child, document.to_python(child)) for index, child in enumerate(inner.children)]
     return [
         HandlerPlace(handler, group, event, (number, index), child, node)
         for index, child, handler in handlers

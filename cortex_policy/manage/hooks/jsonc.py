@@ -30,7 +30,7 @@ class JsonText(Value):
     tree: JsonNode
     non_json_parts: "tuple[tuple[str, int], ...]"
 
-    def value_of(self, node: JsonNode) -> object:
+    def to_python(self, node: JsonNode) -> object:
         """Return what a node means to Python; comments and trailing commas in it are left out."""
         return json.loads(
             _blank_trailing_commas(self.uncommented[node.start : node.end], []), parse_int=_integer_or_float

@@ -11,7 +11,7 @@ import re
 from cortex_policy.core.json_tree import JsonNode
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks.handlers import HOOKS_KEY, HandlerPlace, find_member, list_all_handlers
-from cortex_policy.manage.hooks.json_layout import CREATED, Layout, format_json_value, indent_of, layout_at
+from cortex_policy.manage.hooks.json_layout import CREATED, Layout, detect_indent, detect_layout, format_json_value
 from cortex_policy.manage.hooks.jsonc import BOM, JsonText, parse_jsonc
 
 TYPE_CHECKING = False
@@ -73,7 +73,7 @@ def _new_document_text(events: "dict[str, object]", others: "dict[str, object]")
 def _has_member(document: JsonText, root: JsonNode, key: str, value: object) -> bool:
     """Whether an object has a member with this value, or with an object that has its members."""
     node = find_member(root, key)
-    found = document.value_of(node) if node is not None else None
+    found = document.to_python(node) if node is not None else None
     if isinstance(found, dict) and isinstance(value, dict):
         return value.items() <= found.items()
     return found == value
@@ -87,13 +87,13 @@ def _require_kind(node: JsonNode, kind: str, name: str) -> JsonNode:
 
 def _insert_value(document: JsonText, parent: JsonNode, key: str | None, value: object) -> str:
     """Add a value at the end of an object or array."""
-    text, layout = document.text, layout_at(document, parent)
+    text, layout = document.text, detect_layout(document, parent)
     prefix = "" if key is None else f"{format_json_value(key, layout, '')}{layout.colon}"
     if not parent.children:  # its whitespace stays before the value, and none comes behind
         end = parent.end - 1
         return f"{text[:end]}{prefix}{format_json_value(value, layout, '')}{text[end:]}"
     last = parent.children[-1]
-    indent = indent_of(text, last.start_in_container) if layout.unit else ""
+    indent = detect_indent(text, last.start_in_container) if layout.unit else ""
     gap = f"{layout.newline}{indent}" if layout.unit else layout.comma[1:]
     written = f"{gap}{prefix}{format_json_value(value, layout, indent)}"
     comma = _find_comma_behind(document, last)

@@ -87,7 +87,7 @@ def _read_document(target: HookTarget) -> SettingsDocument | _UnreadFile:
             return SettingsDocument(target, {}, ())
         check_agent_accepts(target, text)
         document = parse_jsonc(text)
-        return SettingsDocument(target, document.value_of(document.tree), tuple(list_all_handlers(document)))
+        return SettingsDocument(target, document.to_python(document.tree), tuple(list_all_handlers(document)))
     except (NotDoneError, MalformedError) as error:
         why = error.detail if isinstance(error, NotDoneError) else str(error)
         sentence = f"{AGENT_FILES[target.agent].title} does not read `{target.file}`: {why}"

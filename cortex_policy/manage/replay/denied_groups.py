@@ -47,7 +47,7 @@ class HitWindow:
         self._hits: deque[list[Any]] = deque()
         self._used = 0
 
-    def total_with(self, at: float, cost: int) -> int:
+    def total_after(self, at: float, cost: int) -> int:
         """Return the number of hits in the window with these added."""
         self._used -= drop_expired_hits(self._hits, at - WINDOW_SECONDS)
         return self._used + cost
@@ -132,7 +132,7 @@ class DenialGrouper:
 
     def _add_allowed(self, at: float, data: "dict[str, Any]", grant: Grant, *, is_denied: bool) -> None:
         window, cost = self._window_of_action(grant.tool, data["action"]), cost_in_event(data)
-        demand = window.total_with(at, cost)
+        demand = window.total_after(at, cost)
         if not takes_no_hit(data):
             window.add_hits(at, cost)
         if is_denied and demand > grant.rate.per_minute and data["reason"] is RATE_LIMITED:
@@ -170,7 +170,7 @@ class DenialGrouper:
     def _count_call(self, group: DeniedGroup, at: float, data: "dict[str, Any]", base: HitWindow, limit: int) -> None:
         """Count a call of a group, and whether the rate has room for it besides the calls that are allowed already."""
         cost, window = cost_in_event(data), group.windows.setdefault(data["action"], HitWindow())
-        demand = base.total_with(at, 0) + window.total_with(at, cost)
+        demand = base.total_after(at, 0) + window.total_after(at, cost)
         group.call_count += 1
         group.peak = max(group.peak, demand)
         if demand <= limit:

@@ -2,7 +2,7 @@
 
 from cortex_policy.core.engine import normalize_scope
 from cortex_policy.core.model import Grant
-from cortex_policy.core.scopes import index_of_scopes
+from cortex_policy.core.scopes import index_scopes
 from cortex_policy.manage.replay.decision_without_rate import paths_in_event
 
 TYPE_CHECKING = False
@@ -16,7 +16,7 @@ class GrantParts:
     def __init__(self, grant: Grant) -> None:
         """Build the index once."""
         self._grant = grant
-        self._actions, self._scopes = frozenset(grant.actions), index_of_scopes(grant.fs_scope)
+        self._actions, self._scopes = frozenset(grant.actions), index_scopes(grant.fs_scope)
         # INVARIANT: one scope of a grant with scopes is always kept: without scopes, all paths would be allowed
         self._one_scope = tuple(filter(normalize_scope, grant.fs_scope))[:1] or grant.fs_scope[:1]
 
@@ -38,5 +38,5 @@ class GrantParts:
         spellings = [
             path for recorded in paths_in_event(data) for path in (recorded.normalized, recorded.resolved_inside)
         ]
-        outermost = (self._scopes.outermost_around(path) for path in spellings if path is not None)
+        outermost = (self._scopes.find_outermost_around(path) for path in spellings if path is not None)
         return tuple(dict.fromkeys((*self._one_scope, *(scope for scope in outermost if scope is not None))))

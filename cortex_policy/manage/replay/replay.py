@@ -3,7 +3,7 @@
 import os
 
 from cortex_policy.core import Value
-from cortex_policy.core.decode import grant_id_of_file
+from cortex_policy.core.decode import parse_grant_file_name
 from cortex_policy.core.model import ALLOWED, GRANT_UNSAFE, GrantError, Reason, UsageError
 from cortex_policy.manage.audit.reader import ReadCounts, decode_grant_calls, pause_garbage_collector
 from cortex_policy.manage.diff.git_revisions import grant_texts_at_revision
@@ -135,7 +135,7 @@ def load_current_or_proposed_grants(root: Root, proposed: str | None = None) -> 
 def _read_directory(path: str) -> "GrantsById":
     texts: dict[str, Any] = {}
     for name in os.listdir(path):
-        if grant_id := grant_id_of_file(name):
+        if grant_id := parse_grant_file_name(name):
             file = f"{path}/{name}"
             # opening a pipe would wait for a writer
             is_file = os.path.isfile(file)

@@ -6,7 +6,7 @@ from cortex_policy.core.model import CortexPolicyError, GrantError, Settings, St
 from cortex_policy.core.settings import ENVIRONMENT, SYSTEM
 from cortex_policy.manage.global_denials import settings_denials
 from cortex_policy.state import Root
-from cortex_policy.state.settings import decode_layer, settings_file, settings_of_layers
+from cortex_policy.state.settings import decode_layer, merge_settings_layers, settings_file
 from cortex_policy.state.valid_settings import read_valid_layers
 
 TYPE_CHECKING = False
@@ -39,7 +39,7 @@ def _settings_with(place: str, root: Root | None, text: bytes) -> Settings:
     path = root.path if root is not None else None
     new = decode_layer(place, settings_file(place, path), text)
     layers = [layer for layer in read_valid_layers(path)[0] if layer.place != ENVIRONMENT]
-    return settings_of_layers([new if layer.place == place else layer for layer in layers])
+    return merge_settings_layers([new if layer.place == place else layer for layer in layers])
 
 
 def _secret_denials(settings: Settings) -> "Iterator[CortexPolicyError]":

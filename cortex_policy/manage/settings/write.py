@@ -35,10 +35,10 @@ from cortex_policy.state.safe_directories import is_private_path
 from cortex_policy.state.settings import (
     NAME,
     decode_layer,
+    find_settings_directory,
     open_settings_directory,
     read_settings_bytes,
     read_settings_bytes_in_directory,
-    settings_directory_of,
     settings_file,
 )
 from cortex_policy.state.settings_errors import quote_value
@@ -231,7 +231,7 @@ def _lock_directory(target: SettingsFile, lock_wait: LockWait) -> "Iterator[Lock
 
 def _require_settings_directory(target: SettingsFile) -> str:
     """Return the directory that checks read; raise NotDoneError if platformdirs names another one for the user."""
-    path = settings_directory_of(target.place, target.root_path)
+    path = find_settings_directory(target.place, target.root_path)
     if target.place == USER:
         from platformdirs import user_config_dir  # noqa: PLC0415 - 20 ms
 

@@ -78,7 +78,7 @@ def _removal_hint(file: str) -> str:
     return f"look at it, then remove it with `rm -r {quote(file)}`"
 
 
-def version_after(last: int, file: str) -> int:
+def next_version(last: int, file: str) -> int:
     """Return the version after the last one; raise NotDoneError if there is none."""
     if last + 1 not in stamps.VERSIONS:
         raise NotDoneError(f"the version in `{file}` is at its maximum", _removal_hint(file))

@@ -12,8 +12,8 @@ from cortex_policy.manage.stamp.locked_file import (
     are_grants_owned_by_caller,
     decode_stamp_or_none,
     finish_interrupted_entry,
+    next_version,
     read_stamp_bytes_for_rewrite,
-    version_after,
     write_entry_and_stamp,
 )
 from cortex_policy.manage.stamp.sides import MergeSides, read_merge_sides
@@ -84,7 +84,7 @@ def _merge_sides(
     diff = PolicyDiff(tuple(edit.to_diff(settings) for edit in edits), len(grants) - len(edits), ())
     if current is not None and current.digests == grants and current.version >= newest:
         return MergeResult(current, is_written=False, diff=diff, unstamped=unstamped)
-    new = Stamp(version_after(max(newest, before.version), stamps.stamp_file(root.path)), grants, {})
+    new = Stamp(next_version(max(newest, before.version), stamps.stamp_file(root.path)), grants, {})
     replaced = {edit.id: (edit.old, changed[edit.id]) for edit in edits}
     is_own = are_grants_owned_by_caller(lock)
     entry = entry_for_stamp("stamp merge", before, new, replaced, diff, is_owned_by_caller=is_own)

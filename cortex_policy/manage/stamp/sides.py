@@ -6,7 +6,7 @@ from contextlib import suppress
 from cortex_policy.core import Value
 from cortex_policy.core.decode import HOOKS_TOML, MalformedError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.diff.git_merges import versions_of_conflict, versions_of_merge
+from cortex_policy.manage.diff.git_merges import read_versions_of_conflict, read_versions_of_merge
 from cortex_policy.manage.stamp.locked_file import highest_version_in_text
 from cortex_policy.manage.transaction.recovery import require_supported_version
 from cortex_policy.state import Root
@@ -44,12 +44,12 @@ def read_merge_sides(root: Root, data: bytes, *, is_broken: bool) -> MergeSides 
     """
     file = stamps.stamp_file(root.path)
     with suppress(NotDoneError):  # there is no git, or it lacks an object
-        if (versions := versions_of_conflict(root, _PATH)) is not None:
+        if (versions := read_versions_of_conflict(root, _PATH)) is not None:
             return _sides_of(*versions, file)
     if is_broken:
         return split_merge_sides(data, file)
     with suppress(NotDoneError):
-        if (pair := versions_of_merge(root, _PATH)) is not None:
+        if (pair := read_versions_of_merge(root, _PATH)) is not None:
             return _sides_of(None, *pair, file)
     return None
 

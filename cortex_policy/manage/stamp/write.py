@@ -12,8 +12,8 @@ from cortex_policy.manage.stamp.locked_file import (
     decode_stamp_or_none,
     finish_interrupted_entry,
     highest_version_in_text,
+    next_version,
     read_stamp_bytes_for_rewrite,
-    version_after,
     write_entry_and_stamp,
 )
 from cortex_policy.manage.transaction.grant_files import open_grant_files
@@ -70,7 +70,7 @@ def write_stamp(root: Root, show_and_ask: "ShowAndAsk", lock_wait: LockWait = NO
         diff = PolicyDiff(tuple(edit.to_diff(settings) for edit in edits), len(digests) - len(now), (), notes)
         if old is not None and old.digests == digests and not old.pending:
             return StampResult(old, is_written=False, diff=diff)
-        version = version_after(
+        version = next_version(
             require_supported_version(old, file) if old is not None else highest_version_in_text(data, file), file
         )
         for edit in edits:

@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 from shlex import quote
 
-from cortex_policy.core.decode import HOOKS_TOML, ID_HINT, grant_id_of_file
+from cortex_policy.core.decode import HOOKS_TOML, ID_HINT, parse_grant_file_name
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage import editor_schema
 from cortex_policy.manage.path_names import display_path
@@ -81,7 +81,7 @@ def _is_policy_file(name: str) -> bool:
 
 
 def _is_grant(name: str) -> bool:
-    return bool(grant_id_of_file(name))
+    return bool(parse_grant_file_name(name))
 
 
 def _stray_problem(entry: "os.DirEntry[str]") -> Problem:

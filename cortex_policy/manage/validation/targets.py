@@ -4,7 +4,7 @@ import os
 from typing import NamedTuple
 
 from cortex_policy.core import Value
-from cortex_policy.core.decode import HOOKS_TOML, grant_id_of_file
+from cortex_policy.core.decode import HOOKS_TOML, parse_grant_file_name
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.path_names import display_path
@@ -48,12 +48,12 @@ class ValidationTargets(Value):
         return Root(path, trusts_owner=True) if path == self.named_root else root_for_commands_here(path)
 
 
-def targets_of_root(root: Root) -> ValidationTargets:
+def find_targets_of_root(root: Root) -> ValidationTargets:
     """Return the files of a root: its grants, and the rules of agents' hooks if it has them."""
     return ValidationTargets(tuple(_files_of_root(root.path)), (root.path,), (), root.path if root.is_explicit else "")
 
 
-def targets_of_words(words: tuple[str, ...], root: Root | None) -> ValidationTargets:
+def find_targets_of_words(words: tuple[str, ...], root: Root | None) -> ValidationTargets:
     """Return the named files and the files in named directories, each once.
 
     `root` is the tree for files that are not grants of another root.
@@ -175,4 +175,4 @@ def _tools_targets(root: str) -> "Iterator[ValidationTarget]":
 
 def _policy_name_of_file(path: str) -> str:
     name = os.path.basename(path)
-    return HOOKS_TOML if name == HOOKS_TOML else grant_id_of_file(name)
+    return HOOKS_TOML if name == HOOKS_TOML else parse_grant_file_name(name)

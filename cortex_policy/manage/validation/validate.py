@@ -10,7 +10,12 @@ from cortex_policy.manage.validation.grant_file import FileInspector
 from cortex_policy.manage.validation.process_pool import parallel_map
 from cortex_policy.manage.validation.root_problems import find_root_problems, find_shared_budget_problems
 from cortex_policy.manage.validation.suppressions import Suppressions
-from cortex_policy.manage.validation.targets import STDIN, ValidationTargets, targets_of_root, targets_of_words
+from cortex_policy.manage.validation.targets import (
+    STDIN,
+    ValidationTargets,
+    find_targets_of_root,
+    find_targets_of_words,
+)
 from cortex_policy.manage.validation.unchecked_calls import find_unchecked_call_problems
 from cortex_policy.schema.catalog import ERROR, WARNING
 from cortex_policy.schema.problems import Problem, Report
@@ -31,9 +36,9 @@ def find_targets(words: tuple[str, ...], root: str | None) -> ValidationTargets:
     if words.count(STDIN) > 1:
         raise UsageError("`-` is standard input, and can be read once")
     return (
-        targets_of_words(words, find_root(root) if root is not None else None)
+        find_targets_of_words(words, find_root(root) if root is not None else None)
         if words
-        else targets_of_root(find_root(root))
+        else find_targets_of_root(find_root(root))
     )
 
 

@@ -59,9 +59,9 @@ class RedisBudgets(OneShotBudgets):
         if isinstance(server, str):
             server = _parse(server)
         elif not isinstance(server, BudgetServer):
-            from cortex_policy.state.shared_budgets.redis_py import server_of_client  # noqa: PLC0415 - it loads redis-py
+            from cortex_policy.state.shared_budgets.redis_py import find_server_of_client  # noqa: PLC0415 - it loads redis-py
 
-            self._client, server = server, server_of_client(server)
+            self._client, server = server, find_server_of_client(server)
         super().__init__(
             server,
             name,

@@ -56,7 +56,7 @@ class ClientSession(Session):
             raise _os_error(error) from None
         finally:
             watch.cancel()
-        self._server, self._password = server_of_client(client), ""
+        self._server, self._password = find_server_of_client(client), ""
         self.connection: Connection = Connection(self._made._sock)  # noqa: SLF001 - it has no other name for what is connected
 
     def _cut(self) -> None:
@@ -71,7 +71,7 @@ class ClientSession(Session):
         self._made.disconnect()
 
 
-def server_of_client(client: "redis.Redis") -> BudgetServer:
+def find_server_of_client(client: "redis.Redis") -> BudgetServer:
     """Return where a client connects to, for messages."""
     options = client.connection_pool.connection_kwargs
     path, port = options.get("path"), options.get("port")

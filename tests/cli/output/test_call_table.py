@@ -34,13 +34,13 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_columns_are_aligned_below_one_head() -> None:
     """Also with a wider cell than before; the answer is in words."""
     calls = table()
-    assert calls.lines_of_call(event()) == [
+    assert calls.format_call_lines(event()) == [
         "TIME                       ANSWER   GRANT  ACTION  ROOT       ARGUMENTS",
         '2026-11-29 15:28:05+00:00  allowed  git    tree    /srv/repo  {"path": "docs/x"}',
     ]
-    (line,) = calls.lines_of_call(event(grant="model-gateway", decision=False, reason="rate_limited", args={}))
+    (line,) = calls.format_call_lines(event(grant="model-gateway", decision=False, reason="rate_limited", args={}))
     assert line == "2026-11-29 15:28:05+00:00  denied: rate_limited  model-gateway  tree    /srv/repo"
-    (line,) = calls.lines_of_call(event(peek=True))
+    (line,) = calls.format_call_lines(event(peek=True))
     assert line.startswith("2026-11-29 15:28:05+00:00  allowed (peek)        git            tree ")
 
 
@@ -48,14 +48,14 @@ def test_calls_that_are_known_before_decide_the_width() -> None:
     """So that the head fits them."""
     calls = table(with_root=False)
     calls.widen_for(event(grant="model-gateway"))
-    head, line = calls.lines_of_call(event())
+    head, line = calls.format_call_lines(event())
     assert head.index("ACTION") == line.index("tree")
     assert "ROOT" not in head
 
 
 def test_arguments_that_do_not_fit_have_a_line_of_their_own() -> None:
     """Nothing of a call is cut."""
-    assert table(60).lines_of_call(event())[1:] == [
+    assert table(60).format_call_lines(event())[1:] == [
         "2026-11-29 15:28:05+00:00  allowed  git    tree    /srv/repo",
         '    {"path": "docs/x"}',
     ]
@@ -64,18 +64,18 @@ def test_arguments_that_do_not_fit_have_a_line_of_their_own() -> None:
 def test_one_long_cell_moves_only_its_own_line() -> None:
     """And control characters are none of the terminal's."""
     calls = table()
-    calls.lines_of_call(event(grant="g" * 1000, action="\x1b[31m"))
-    (line,) = calls.lines_of_call(event())
+    calls.format_call_lines(event(grant="g" * 1000, action="\x1b[31m"))
+    (line,) = calls.format_call_lines(event())
     assert line.index("tree") == len("2026-11-29 15:28:05+00:00  allowed  ") + MAX_COLUMN + 2
-    assert table().lines_of_call(event(root=[{"a": 1}]))
+    assert table().format_call_lines(event(root=[{"a": 1}]))
     assert "\x1b" not in "".join(
-        table().lines_of_call(event(grant="\x1b]0;x\x07", root="\x1b[1m", args={"\x1b": "\x1b"}))
+        table().format_call_lines(event(grant="\x1b]0;x\x07", root="\x1b[1m", args={"\x1b": "\x1b"}))
     )
 
 
 def test_the_answer_is_coloured() -> None:
     """Green or red, beside its word."""
-    allowed, denied = (table(is_coloured=True).lines_of_call(event(decision=each))[1] for each in (True, False))
+    allowed, denied = (table(is_coloured=True).format_call_lines(event(decision=each))[1] for each in (True, False))
     assert "\x1b[32mallowed\x1b[0m" in allowed
     assert re.search(r"\x1b\[31mdenied: \w+\x1b\[0m", denied)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cortex_policy.core.hooks.hook_rules import HookRule, HookRules, rules_from_document, rules_to_document
+from cortex_policy.core.hooks.hook_rules import HookRule, HookRules, decode_rules_document, rules_to_document
 from cortex_policy.core.hooks.hooks_toml_problems import HookRulesError, decode_rules, hooks_toml_problems
 from tests.support.hook_calls import RULES
 
@@ -61,9 +61,9 @@ def test_rules_come_back_from_their_document() -> None:
     """The copy that a hook reads says what the file says."""
     for text in (RULES, "format = 1", 'format = 1\nunmapped = "pass"'):
         decoded = decode_rules(tomllib.loads(text))
-        assert decode_rules(rules_to_document(decoded)) == rules_from_document(rules_to_document(decoded)) == decoded
+        assert decode_rules(rules_to_document(decoded)) == decode_rules_document(rules_to_document(decoded)) == decoded
     decoded = decode_rules(document({"tools": ["a"], "decide": "deny", "subagents": []}, RULE | {"no_path": True}))
-    assert decode_rules(rules_to_document(decoded)) == rules_from_document(rules_to_document(decoded)) == decoded
+    assert decode_rules(rules_to_document(decoded)) == decode_rules_document(rules_to_document(decoded)) == decoded
 
 
 @pytest.mark.parametrize(

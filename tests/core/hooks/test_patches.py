@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.hooks.inputs import InputError
-from cortex_policy.core.hooks.patches import files_of_patch, patch_in_command
+from cortex_policy.core.hooks.patches import find_patch, list_files_of_patch
 
 BODY = "*** Add File: a b.txt\n+x\n+*** Delete File: no\n*** Update File: c\n*** Move to: d/e\n@@ def\n-one\n+1\n ctx\n\n*** End of File\n*** Delete File: f"
 PATCH = f"*** Begin Patch\n{BODY}\n*** End Patch"
@@ -13,15 +13,15 @@ PATCH = f"*** Begin Patch\n{BODY}\n*** End Patch"
 
 def test_each_file_is_named_once_and_in_order() -> None:
     """Added, updated, moved to, deleted."""
-    assert files_of_patch(PATCH) == ["a b.txt", "c", "d/e", "f"]
-    assert files_of_patch(f"\n{PATCH}\n") == ["a b.txt", "c", "d/e", "f"]
-    assert files_of_patch(PATCH.replace("\n", "\r\n")) == ["a b.txt", "c", "d/e", "f"]
+    assert list_files_of_patch(PATCH) == ["a b.txt", "c", "d/e", "f"]
+    assert list_files_of_patch(f"\n{PATCH}\n") == ["a b.txt", "c", "d/e", "f"]
+    assert list_files_of_patch(PATCH.replace("\n", "\r\n")) == ["a b.txt", "c", "d/e", "f"]
 
 
 def test_a_line_that_a_lenient_reader_takes_for_a_name_counts() -> None:
     """Codex reads over blanks and case."""
     text = "*** begin patch\n*** Update file:x\n@@\n  *** delete FILE:  y  \n*** End PATCH"
-    assert files_of_patch(text) == ["x", "y"]
+    assert list_files_of_patch(text) == ["x", "y"]
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_a_line_that_a_lenient_reader_takes_for_a_name_counts() -> None:
 def test_an_invalid_patch_is_refused(text: str) -> None:
     """Its files would have to be guessed."""
     with pytest.raises(InputError):
-        files_of_patch(text)
+        list_files_of_patch(text)
 
 
 @pytest.mark.parametrize(
@@ -51,13 +51,13 @@ def test_an_invalid_patch_is_refused(text: str) -> None:
 )  # fmt: skip
 def test_a_patch_is_found_behind_apply_patch(command: str) -> None:
     """As a here-document, or as a word."""
-    assert files_of_patch(patch_in_command(command)) == ["a b.txt", "c", "d/e", "f"]
+    assert list_files_of_patch(find_patch(command)) == ["a b.txt", "c", "d/e", "f"]
 
 
 def test_a_file_may_hold_the_marks_of_a_patch() -> None:
     """Its lines begin with `+`; the patch goes on behind them."""
     patch = "*** Begin Patch\n*** Add File: a\n+*** Begin Patch\n+*** End Patch\n*** Delete File: b\n*** End Patch"
-    assert files_of_patch(patch_in_command(f"apply_patch <<'EOF'\n{patch}\nEOF")) == ["a", "b"]
+    assert list_files_of_patch(find_patch(f"apply_patch <<'EOF'\n{patch}\nEOF")) == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -73,28 +73,28 @@ def test_a_file_may_hold_the_marks_of_a_patch() -> None:
 def test_anything_before_apply_patch_is_refused(command: str) -> None:
     """The patch would start in another directory, or be something else."""
     with pytest.raises(InputError):
-        patch_in_command(command)
+        find_patch(command)
 
 
 def test_a_name_that_the_shell_may_change_is_refused() -> None:
     """Only a quoted word after `<<` keeps it as it is."""
     patch = PATCH.replace("a b.txt", "$id.tsx")
-    assert "$id.tsx" in files_of_patch(patch_in_command(f"apply_patch <<'EOF'\n{patch}\nEOF"))
+    assert "$id.tsx" in list_files_of_patch(find_patch(f"apply_patch <<'EOF'\n{patch}\nEOF"))
     for before, behind in (("<<EOF\n", "\nEOF"), ('"', '"'), ("", "")):
         with pytest.raises(InputError, match="quote"):
-            patch_in_command(f"apply_patch {before}{patch}{behind}")
+            find_patch(f"apply_patch {before}{patch}{behind}")
     with pytest.raises(InputError, match="quote"):
-        patch_in_command("apply_patch '" + PATCH.replace("a b.txt", "a'$x'b") + "'")
+        find_patch("apply_patch '" + PATCH.replace("a b.txt", "a'$x'b") + "'")
 
 
 @pytest.mark.parametrize("text", ["$(printf '\\n*** Delete File: x')", "`cat names`", "$X"])
 def test_what_the_shell_puts_into_a_patch_is_refused(text: str) -> None:
     """It may be the name of another file, on a line of its own."""
     patch = f"*** Begin Patch\n*** Add File: a\n+{text}\n*** End Patch"
-    assert files_of_patch(patch_in_command(f"apply_patch <<'EOF'\n{patch}\nEOF")) == ["a"]
+    assert list_files_of_patch(find_patch(f"apply_patch <<'EOF'\n{patch}\nEOF")) == ["a"]
     for before, behind in (("<<EOF\n", "\nEOF"), ('"', '"'), ("", "")):
         with pytest.raises(InputError, match="add lines"):
-            patch_in_command(f"apply_patch {before}{patch}{behind}")
+            find_patch(f"apply_patch {before}{patch}{behind}")
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1).filter(str.strip), min_size=1))
@@ -102,4 +102,4 @@ def test_no_name_is_lost(names: list[str]) -> None:
     """Whatever it holds."""
     lines = [f"*** Add File: {name}\n+*** Delete File: x" for name in names]
     text = "\n".join(["*** Begin Patch", *lines, "*** End Patch"])
-    assert files_of_patch(text) == [name.strip() for name in names]
+    assert list_files_of_patch(text) == [name.strip() for name in names]

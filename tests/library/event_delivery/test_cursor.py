@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.library.event_delivery.cursor import Cursor, Position, position_behind
+from cortex_policy.library.event_delivery.cursor import Cursor, Position, make_position
 
-PLACE: Position = position_behind(7, 1 << 40, b"x" * 2000, "ab" * 32)
+PLACE: Position = make_position(7, 1 << 40, b"x" * 2000, "ab" * 32)
 
 
 def test_a_position_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -18,7 +18,7 @@ def test_a_position_is_read_as_it_was_written(tmp_path: Path) -> None:
     file = tmp_path / "cursor"
     cursor = Cursor(str(file))
     assert cursor.read() is None
-    for position in (position_behind(0, 0, b""), PLACE, position_behind(1, 2, b"ab")):
+    for position in (make_position(0, 0, b""), PLACE, make_position(1, 2, b"ab")):
         cursor.write(position)
         assert Cursor(str(file)).read() == position
     assert file.stat().st_mode & 0o777 == 0o600

@@ -11,7 +11,7 @@ from cortex_policy.library.event_delivery.outcomes import (
     MAX_DELAY_SECONDS,
     MAX_RETRY_AFTER_SECONDS,
     Outcome,
-    outcome_of_status,
+    classify_status,
     parse_retry_after,
     retry_delay,
 )
@@ -30,7 +30,7 @@ NOW = 1_764_500_000.0
 )
 def test_a_status_says_what_becomes_of_the_event(outcome: Outcome, statuses: tuple[int, ...]) -> None:
     """Only what is the event's own fault refuses it; an address or a token can be fixed."""
-    assert {outcome_of_status(status) for status in statuses} == {outcome}
+    assert {classify_status(status) for status in statuses} == {outcome}
 
 
 @pytest.mark.parametrize(

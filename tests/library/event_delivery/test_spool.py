@@ -14,7 +14,7 @@ import pytest
 
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.library.event_delivery.cursor import position_behind
+from cortex_policy.library.event_delivery.cursor import make_position
 from cortex_policy.library.event_delivery.line_queue import LineQueue
 from cortex_policy.library.event_delivery.receiver import EventReceiver
 from cortex_policy.library.event_delivery.sender_thread import SenderThread
@@ -239,7 +239,7 @@ def test_the_cursor_may_name_a_file_that_is_gone(tmp_path: Path) -> None:
     """The next one that exists is read; numbers that begin again at 1 are read too."""
     spool = spool_of(tmp_path)
     reader = SpoolReader(str(tmp_path / "spool"))
-    reader.cursor.write(position_behind(5, 10, b"x" * 10))
+    reader.cursor.write(make_position(5, 10, b"x" * 10))
     reader.close()
     append(spool, 1)
     assert drain(tmp_path) == ["1"]

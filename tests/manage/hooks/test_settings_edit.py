@@ -62,7 +62,7 @@ def test_removing_what_was_added_gives_the_text_back(drawn: tuple[str, dict[str,
     after = add_entry_to_text(text, EVENT, ENTRY, {})
     parsed = parse_jsonc(after)
     hooks = document.get("hooks", {})
-    assert parsed.value_of(parsed.tree) == {**document, "hooks": {**hooks, EVENT: [*hooks.get(EVENT, []), ENTRY]}}
+    assert parsed.to_python(parsed.tree) == {**document, "hooks": {**hooks, EVENT: [*hooks.get(EVENT, []), ENTRY]}}
     assert remove_entries_from_text(after, is_hook_line, {}) == text
 
 

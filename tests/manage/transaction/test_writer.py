@@ -10,7 +10,7 @@ import pytest
 from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.history.writes import entries_up_to_stamp
+from cortex_policy.manage.history.writes import find_entries_up_to_stamp
 from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.transaction import writer as transaction_writer
 from cortex_policy.manage.transaction.version import STAMP_REFUSED, Version
@@ -224,7 +224,7 @@ def test_a_kill_while_a_hand_edit_is_undone_loses_no_byte_and_never_lets_it_pass
         assert (stamp.version, stamp.pending) == (last.version + is_back, {})
         assert [finding.id for finding in verify_stamp(found_root)] == ([] if is_back else ["git"])
         if is_back:
-            (newest, *_) = entries_up_to_stamp(stamp, history.read_history(found_root, stamp))
+            (newest, *_) = find_entries_up_to_stamp(stamp, history.read_history(found_root, stamp))
             assert [(one.data, one.old, one.is_hand_edit) for one in newest.changes] == [(now, edit, True)]
         if not died:
             return
@@ -236,7 +236,9 @@ def replaced(root: Root, stamp: stamps.Stamp) -> dict[str, bytes | None]:
     assert not list(Path(root.path).rglob("pending.json"))
     found = list(history.read_history(root, stamp))
     assert not [one for one in found if not isinstance(one, HistoryEntry)]
-    last = [one for one in entries_up_to_stamp(stamp, found) if one.version == stamp.version and one.command == "write"]
+    last = [
+        one for one in find_entries_up_to_stamp(stamp, found) if one.version == stamp.version and one.command == "write"
+    ]
     return {one.id: one.data for entry in last for one in entry.changes}
 
 

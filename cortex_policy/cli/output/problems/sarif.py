@@ -11,7 +11,7 @@ from cortex_policy.cli.output.problems.shared import (
     problem_fingerprints,
 )
 from cortex_policy.core.text import count_with_noun, escape_json_output
-from cortex_policy.schema.catalog import rule_of
+from cortex_policy.schema.catalog import find_rule
 from cortex_policy.schema.problems import Problem, Replacement, Report
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -58,7 +58,7 @@ def _invocation_object(more: int) -> dict[str, object]:
 
 
 def _rule_object(code: str) -> dict[str, object]:
-    rule = rule_of(code)
+    rule = find_rule(code)
     return {
         "id": code,
         "shortDescription": _message_object(rule.sentence),
