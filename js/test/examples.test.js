@@ -82,7 +82,7 @@ test("threads are allowed what the grant says, all together", () => {
 const needsBoth = { skip: needsTypes.skip || (!fs.existsSync(PROGRAM) && `${PROGRAM} is not installed`) };
 
 test("the plugin of OpenCode denies by throwing", needsBoth, async () => {
-  const directory = makeRoot({ opencode: { actions: ["read", "edit"], fsScope: ["src"] } }, { "src/a.ts": "" });
+  const directory = makeRoot({ opencode: { actions: ["read", "edit", "grep"], fsScope: ["src"] } }, { "src/a.ts": "" });
   const { CortexPolicy } = await import(pathToFileURL(example("opencode-plugin")));
   process.env.CORTEX_POLICY = PROGRAM;
   const { "tool.execute.before": hook } = await CortexPolicy({ directory });
@@ -90,4 +90,8 @@ test("the plugin of OpenCode denies by throwing", needsBoth, async () => {
   await hook({ tool: "read" }, { args: { filePath: "src/a.ts" } });
   await assert.rejects(hook({ tool: "read" }, { args: { filePath: "/etc/passwd" } }), /path not within fsScope/);
   await assert.rejects(hook({ tool: "bash" }, { args: { command: "id" } }), /action not allowed/);
+  for (const args of [{ pattern: "secret" }, { pattern: "secret", path: null }, { pattern: "secret", path: undefined }]) {
+    await assert.rejects(hook({ tool: "grep" }, { args }), /path not within fsScope/); // it searches the whole directory
+  }
+  await hook({ tool: "grep" }, { args: { pattern: "word", path: "src" } });
 });
