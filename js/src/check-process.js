@@ -7,6 +7,7 @@ const process = require("node:process");
 const { Asker, callText, decisionOf } = require("./answers");
 const { StateError, UsageError } = require("./errors");
 const { ownOptions } = require("./options");
+const { absolutePath } = require("./path-arguments");
 const { surroundings } = require("./prints");
 const { identityOf } = require("./protection");
 const { requireText } = require("./values");
@@ -38,9 +39,9 @@ class CheckProcess extends Asker {
   constructor(options) {
     super();
     const { root, command = "cortex-policy", cwd, env, timeoutMs = 30_000 } = ownOptions(options);
-    this.#cwd = cwd === undefined ? undefined : absolutePath(cwd, process.cwd());
+    this.#cwd = cwd === undefined ? undefined : absolutePath(requireText(cwd, "a directory"), process.cwd());
     // absolute, so that a program that is started again later finds the same
-    const where = root === undefined ? [] : ["--root", absolutePath(root, this.#cwd ?? process.cwd())];
+    const where = root === undefined ? [] : ["--root", absolutePath(requireText(root, "the root"), this.#cwd ?? process.cwd())];
     this.#words = [command, "check", "--batch", "-", ...where];
     this.#env = env && { __proto__: null, ...env };
     this.#timeoutMs = timeoutMs;
@@ -70,11 +71,6 @@ class CheckProcess extends Asker {
     this.#talk?.close();
     this.#talk = undefined;
   }
-}
-
-/** Return a path that begins at a directory, and goes on as the kernel follows it. */
-function absolutePath(path, directory) {
-  return requireText(path, "a directory") === "" || path.startsWith("/") ? path : `${directory}/${path}`;
 }
 
 /** One child and the calls that wait for its answers, which come in the order of the calls. */

@@ -1,21 +1,21 @@
 // Ask `cortex-policy serve` over its unix socket: budgets of all its clients, audit log, approvals.
 "use strict";
 
-const fs = require("node:fs");
 const http = require("node:http");
-const path = require("node:path");
 const process = require("node:process");
 
 const { Asker, decisionOf, readArguments } = require("./answers");
 const { StateError, UsageError } = require("./errors");
-const { trustProblemText } = require("./files");
 const { ownOptions } = require("./options");
+const { absolutePath } = require("./path-arguments");
+const { otherWritersText } = require("./private-path");
 const { requireText } = require("./values");
 
 const MAX_ANSWER = 1 << 22; // bytes
 const IDLE_MS = 30_000; // the server closes what is idle for longer
 const CONSUME = "consume"; // the member of a request's context that counts the call
 const MAX_SHOWN = 200;
+const MAX_PATH = process.platform === "linux" ? 107 : 103; // bytes; Node would ask the socket whose name is the beginning
 
 /** Decides calls by a server on a unix socket of this user. A relative path begins at the root of the server. */
 class CheckServer extends Asker {
@@ -30,7 +30,8 @@ class CheckServer extends Asker {
   constructor(socketPath, options) {
     super();
     const { timeoutMs = 10_000 } = ownOptions(options);
-    this.#socketPath = requireText(socketPath, "the path of a socket");
+    this.#socketPath = absolutePath(requireText(socketPath, "the path of a socket"), process.cwd());
+    if (Buffer.byteLength(this.#socketPath) > MAX_PATH) throw new UsageError(`the path of a socket has more than ${MAX_PATH} bytes`);
     this.#timeoutMs = timeoutMs;
   }
 
@@ -90,12 +91,14 @@ function requestText(id, action, args, peek) {
 
 /** Throw StateError if another user could answer in place of the server. */
 function checkSocket(socketPath) {
-  for (const place of [socketPath, path.dirname(socketPath)]) {
-    const status = (place === socketPath ? fs.lstatSync : fs.statSync)(place, { throwIfNoEntry: false });
-    if (status === undefined) throw new StateError(`there is no socket \`${socketPath}\``, "start `cortex-policy serve`");
-    const why = trustProblemText(status, new Set([0, process.geteuid()]), { isStickySafe: place !== socketPath });
-    if (why) throw new StateError(`\`${place}\` ${why}`);
+  let why;
+  try {
+    why = otherWritersText(socketPath);
+  } catch (error) {
+    if (error.code !== "ENOENT") throw new StateError(`\`${socketPath}\` cannot be examined: ${error.code}`);
+    throw new StateError(`there is no socket \`${socketPath}\``, "start `cortex-policy serve`");
   }
+  if (why) throw new StateError(why);
 }
 
 function membersOf(text) {

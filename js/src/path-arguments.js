@@ -157,6 +157,11 @@ function* labelledParts(label, value) {
   for (let index = 0; index < value.length; index += 1) yield [`${label}[${index}]`, value[index]];
 }
 
+/** Return a path that begins at a directory as an absolute one that leads to the same; an empty one stays empty. */
+function absolutePath(path, directory) {
+  return path === "" || path.startsWith("/") ? path : `${directory}/${path}`;
+}
+
 /** Collapse `.`, `..` and empty components of an absolute path as text. */
 function collapsePath(path) {
   const parts = [];
@@ -177,4 +182,4 @@ function relativeToRoot(path, root) {
   return path.startsWith(prefix) ? path.slice(prefix.length) : undefined;
 }
 
-module.exports = { collapsePath, foldCase, isPathArgument, pathArguments, relativeToRoot };
+module.exports = { absolutePath, collapsePath, foldCase, isPathArgument, pathArguments, relativeToRoot };

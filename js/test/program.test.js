@@ -162,6 +162,42 @@ test("a server decides over its socket", options, async () => {
   await assert.rejects(asker.decide("g", "read"), StateError);
 });
 
+test("a socket that another user could have put there is not asked", async () => {
+  const outer = path.join(SCRATCH, "outer");
+  const socket = path.join(outer, "inner/own/s.sock");
+  fs.mkdirSync(path.dirname(socket), { recursive: true });
+  const context = { reason: "allowed", message: "allowed" };
+  const server = http.createServer((request, response) => response.end(JSON.stringify({ decision: true, context })));
+  await new Promise((resolve) => server.listen(socket, resolve));
+  fs.chmodSync(socket, 0o600);
+  fs.symlinkSync(path.dirname(socket), path.join(SCRATCH, "to-own"));
+  const [asker, other] = [new CheckServer(socket), new CheckServer(path.join(SCRATCH, "to-own/s.sock"))];
+  const bothAllow = async () => assert.deepEqual([(await asker.decide("g", "read")).allowed, (await other.decide("g", "read")).allowed], [true, true]);
+  await bothAllow();
+  fs.chmodSync(outer, 0o1777);
+  await bothAllow();
+  for (const [name, mode] of [["outer", 0o777], ["outer", 0o775], ["outer/inner", 0o777], ["outer/inner/own", 0o775]]) {
+    fs.chmodSync(path.join(SCRATCH, name), mode);
+    await assert.rejects(asker.decide("g", "read"), StateError, name);
+    await assert.rejects(other.decide("g", "read"), StateError, name);
+    fs.chmodSync(path.join(SCRATCH, name), 0o755);
+  }
+  await bothAllow();
+  if (process.geteuid() === 0) {
+    fs.lchownSync(path.join(SCRATCH, "to-own"), 12345, 12345);
+    await assert.rejects(other.decide("g", "read"), StateError);
+  }
+  asker.close();
+  other.close();
+  server.close();
+  const beginning = path.join(SCRATCH, "s".repeat(108 - SCRATCH.length - 1));
+  fs.writeFileSync(`${beginning}s`, "", { mode: 0o600 });
+  const stranger = http.createServer((request, response) => response.end(JSON.stringify({ decision: true, context })));
+  await new Promise((resolve) => stranger.listen(beginning, resolve));
+  await assert.rejects(async () => new CheckServer(`${beginning}s`).decide("g", "read"), UsageError);
+  stranger.close();
+});
+
 test("what is no answer of a server denies", async () => {
   const socket = path.join(SCRATCH, "fake.sock");
   const answers = [[500, '{"decision": true}'], [200, "x"], [200, '{"decision": "true"}'], [200, '{"decision": true}'],
@@ -179,6 +215,7 @@ test("what is no answer of a server denies", async () => {
   }
   fs.chmodSync(socket, 0o666);
   await assert.rejects(asker.decide("g", "read"), StateError);
+  fs.chmodSync(socket, 0o600);
   asker.close();
   server.close();
   await assert.rejects(new CheckServer(path.join(SCRATCH, "none.sock")).decide("g", "read"), StateError);
