@@ -119,7 +119,8 @@ def _read_call(params: "Message", request_id: object) -> "tuple[str, dict[str, o
     """Return the tool and the arguments of a call; raise RefusedMessage for what a server may read in another way."""
     for member in params:
         meant = fold_name(member)
-        is_odd = member == "__proto__" or has_surrogate(member)  # some programs drop half of a character
+        # some programs drop half of a character, or a NUL
+        is_odd = member == "__proto__" or has_surrogate(member) or "\0" in member
         if is_odd or (meant in _WHAT_A_CALL_SAYS and member not in _WHAT_A_CALL_SAYS):
             raise RefusedMessage(INVALID_PARAMS, f"an unknown member `{member:.60}` of `params`", request_id)
     name, arguments = params.get("name"), params.get("arguments")

@@ -169,6 +169,8 @@ def test_a_call_without_an_object_of_params_is_refused(scene: Scene, params: obj
         {"name": "x", "argument\u017f": {}},
         {"name": "x", "__proto__": {"name": "no"}},
         {"name": "x", "na\ud800me": "no"},
+        {"name": "x", "na\0me": "no"},
+        {"name": "x", "arguments\ufeff": {}},
     ],
 )
 def test_a_call_whose_tool_or_arguments_could_be_read_in_two_ways_is_refused(

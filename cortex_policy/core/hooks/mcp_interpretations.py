@@ -30,8 +30,8 @@ _JSON_WHITESPACE = " \t\n\r"
 
 
 def fold_name(name: str) -> str:
-    """Return what is the same for all names that some server takes for one."""
-    return name.partition("\0")[0].strip().casefold()
+    """Return what is the same for all names that some server takes for one; JavaScript trims byte order marks, too."""
+    return name.partition("\0")[0].replace("\ufeff", "").strip().casefold()
 
 
 def read_json_texts(call: "ToolCall", ignored: "Iterable[tuple[str, ...]]") -> "Inputs":

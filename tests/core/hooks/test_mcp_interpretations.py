@@ -26,7 +26,7 @@ def judged_paths(**inputs: Any) -> object:
     return args_with_extra_paths(GRANT, ruling.checks[0]).get("paths")
 
 
-@pytest.mark.parametrize("name", ["Mode", "MODE", "mode ", "modE", "mo_de", "mo-De"])
+@pytest.mark.parametrize("name", ["Mode", "MODE", "mode ", "modE", "mo_de", "mo-De", "\ufeffmode"])
 def test_a_name_that_a_server_may_take_for_a_declared_one_is_denied(name: str) -> None:
     """Servers in Go and C# compare names without case; alone, and beside the declared one."""
     assert "for `mode`" in denial(RULE, **{name: "w"})
