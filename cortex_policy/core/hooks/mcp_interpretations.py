@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     Inputs = dict[str, object]
 
 _EACH = "[]"
-_JSON_WHITESPACE = " \t\n\r"
+# what JSON, Python or JavaScript drops at the ends of a text
+_SPACES = (
+    "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
 
 
 def fold_name(name: str) -> str:
@@ -41,7 +45,9 @@ def read_json_texts(call: "ToolCall", ignored: "Iterable[tuple[str, ...]]") -> "
     """
     sets = list(map(frozenset, ignored))
     plain = call.plain_texts.union(frozenset.intersection(*sets) if sets else ())
-    texts = {name: text for name, text in call.inputs.items() if isinstance(text, str) and name not in plain}
+    texts = {
+        name: text.strip(_SPACES) for name, text in call.inputs.items() if isinstance(text, str) and name not in plain
+    }
     values = {name: _read_json(name, text) for name, text in texts.items() if _may_be_json(text)}
     for name, value in values.items():
         if value is None and path_condition_of_name(name) != NEVER:
@@ -50,8 +56,7 @@ def read_json_texts(call: "ToolCall", ignored: "Iterable[tuple[str, ...]]") -> "
 
 
 def _may_be_json(text: str) -> bool:
-    start = text.lstrip(_JSON_WHITESPACE)
-    return start[:1] in ("[", "{") or start.rstrip(_JSON_WHITESPACE) == "null"
+    return text[:1] in ("[", "{") or text == "null"
 
 
 def _read_json(name: str, text: str) -> object:

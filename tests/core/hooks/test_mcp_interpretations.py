@@ -69,7 +69,15 @@ def test_members_behind_a_prototype_are_denied(inputs: dict[str, Any]) -> None:
     assert "__proto__" in denial(RULE, **inputs)
 
 
-@pytest.mark.parametrize(("name", "text"), [("edits", '[{"path": "/etc/x"}]'), ("files", ' ["/etc/x"]')])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("edits", '[{"path": "/etc/x"}]'),
+        ("files", ' ["/etc/x"]'),
+        ("edits", '\ufeff[{"path": "/etc/x"}]'),
+        ("edits", '\xa0[{"path": "/etc/x"}]\ufeff'),
+    ],
+)
 def test_paths_in_a_text_that_a_server_may_read_as_json_are_judged(name: str, text: str) -> None:
     """The SDK for Python reads it so if the tool wants a list."""
     assert judged_paths(**{name: text}) == ["/etc/x"]
