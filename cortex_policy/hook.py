@@ -12,7 +12,7 @@ import time
 
 from cortex_policy import DECISION_MODULES, load_modules_from_bytecode
 from cortex_policy.core import Value
-from cortex_policy.core.hooks.denials import NO_OPINION, denial_output, format_denial_for_model
+from cortex_policy.core.hooks.denials import NO_OPINION, format_denial_for_model, format_denial_output
 from cortex_policy.core.hooks.payload import AGENTS, MAX_BYTES
 from cortex_policy.state import read_all
 
@@ -196,7 +196,7 @@ class HookProcess:
             _signal.setitimer(_signal.ITIMER_REAL, OUTPUT_SECONDS, _REPEAT_SECONDS)
             self._kill_child()
             try:
-                output, error = denial_output(self._split_message()[0], reason)
+                output, error = format_denial_output(self._split_message()[0], reason)
             except Exception:  # noqa: BLE001 - out of memory: the exit code alone would let the call run in some agents
                 output, error = b"", _NO_REASON
             _write_once(2, error)

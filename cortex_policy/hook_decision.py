@@ -7,7 +7,7 @@ import os
 
 from cortex_policy import load_modules_from_bytecode
 from cortex_policy.core.decode import DECIDED_BY_RULES, MalformedError, decode_json
-from cortex_policy.core.engine import denial_before_rate
+from cortex_policy.core.engine import find_denial_before_rate
 from cortex_policy.core.hooks import PayloadError
 from cortex_policy.core.hooks.guarded_files import PLACES, find_guarded_path_denial
 from cortex_policy.core.hooks.inputs import inputs_to_log
@@ -271,7 +271,7 @@ class _GrantQuestions:
             if why:
                 return Decision(PATH_OUTSIDE_SCOPE, why, paths=tuple((path, None) for path in request.paths))
         for request in requests[1:]:
-            denial = denial_before_rate(
+            denial = find_denial_before_rate(
                 grant, Request(request.action, request.args, request.paths, approved=True), settings
             )
             if denial is not None:

@@ -143,9 +143,9 @@ def _answer_agent_and_exit(argv: list[str]) -> "Never":
     except BaseException as error:  # noqa: BLE001 - every way out is a denial
         why = format_internal_error(error)
     try:
-        from cortex_policy.core.hooks.denials import denial_output  # noqa: PLC0415 - as above
+        from cortex_policy.core.hooks.denials import format_denial_output  # noqa: PLC0415 - as above
 
-        os.write(1, denial_output(argv[0] if argv else "", why)[0])
+        os.write(1, format_denial_output(argv[0] if argv else "", why)[0])
     finally:
         _print_and_exit(DENIED_TO_AGENT, why)
 

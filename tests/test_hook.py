@@ -189,7 +189,7 @@ def test_a_caller_that_ignores_its_children_and_blocks_signals_changes_nothing(s
 
 def test_a_denial_whose_reason_cannot_be_made_still_says_something(scene: Scene) -> None:
     """Codex and Gemini let a call run whose hook ends with 2 and says nothing."""
-    scene.before = "import cortex_policy.hook as h\nh.denial_output = lambda *_: bytearray(1 << 62)"
+    scene.before = "import cortex_policy.hook as h\nh.format_denial_output = lambda *_: bytearray(1 << 62)"
     answer = scene.ask("codex", scene.payload("codex", path="x"))
     assert (answer.code, answer.out) == (2, b"")
     assert answer.err.strip()

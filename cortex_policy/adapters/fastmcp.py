@@ -14,9 +14,9 @@ from mcp_types import CallToolRequestParams, ListToolsRequest, TextContent
 
 from cortex_policy.mcp.approval_round_trips import ApprovalRoundTrips, UserQuestion
 from cortex_policy.mcp.arguments import text_arguments
-from cortex_policy.mcp.client_results import STATE_MEMBERS, can_ask_user, place_members, question_result
+from cortex_policy.mcp.client_results import STATE_MEMBERS, can_ask_user, make_question_result, place_members
 from cortex_policy.mcp.guard import ToolGuard, make_failure_decision
-from cortex_policy.mcp.guard_threads import decide_in_thread, hidden_in_thread
+from cortex_policy.mcp.guard_threads import decide_in_thread, find_hidden_in_thread
 
 if TYPE_CHECKING:
     from cortex_policy.mcp.guard import ToolDecision
@@ -53,7 +53,7 @@ class GrantMiddleware(Middleware):
         except Exception as error:  # noqa: BLE001 - whatever it is, the tool must not run
             name, decision = message.name, make_failure_decision(error)
         if isinstance(decision, UserQuestion):
-            return InputRequiredToolResult(question_result(decision))
+            return InputRequiredToolResult(make_question_result(decision))
         if not decision.allowed:
             return await _denial_result(decision, context, name)
         # INVARIANT: the tool that was decided gets the arguments that were decided
@@ -69,7 +69,7 @@ class GrantMiddleware(Middleware):
     ) -> Sequence[Tool]:
         """Leave out the tools that are never allowed."""
         tools = await call_next(context)
-        hidden = await hidden_in_thread(self._guard, [tool.name for tool in tools])
+        hidden = await find_hidden_in_thread(self._guard, [tool.name for tool in tools])
         return [tool for tool in tools if tool.name not in hidden]
 
 

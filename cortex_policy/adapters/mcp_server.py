@@ -15,9 +15,9 @@ from mcp_types.methods import serialize_server_result
 
 from cortex_policy.mcp.approval_round_trips import ApprovalRoundTrips, UserQuestion
 from cortex_policy.mcp.arguments import text_arguments
-from cortex_policy.mcp.client_results import STATE_MEMBERS, can_ask_user, place_members, question_result
+from cortex_policy.mcp.client_results import STATE_MEMBERS, can_ask_user, make_question_result, place_members
 from cortex_policy.mcp.guard import ToolGuard, make_failure_decision
-from cortex_policy.mcp.guard_threads import decide_in_thread, hidden_in_thread
+from cortex_policy.mcp.guard_threads import decide_in_thread, find_hidden_in_thread
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -69,7 +69,7 @@ class GrantMiddleware:
         except Exception as error:  # noqa: BLE001 - whatever it is, the tool must not run
             decision = make_failure_decision(error)
         if isinstance(decision, UserQuestion):
-            return _wire_result(question_result(decision), ctx.protocol_version)
+            return _wire_result(make_question_result(decision), ctx.protocol_version)
         if not decision.allowed:
             return _wire_result(self._denial_result(decision, name), ctx.protocol_version)
         if self._trips.is_own_state(state):  # the tool would take it for its own
@@ -99,7 +99,7 @@ class GrantMiddleware:
         if result is not None and not isinstance(result, dict):  # another middleware answered
             members = result.model_dump(by_alias=True, mode="json", exclude_none=True)
         tools = members.get("tools", [])
-        hidden = await hidden_in_thread(self._guard, [tool["name"] for tool in tools])
+        hidden = await find_hidden_in_thread(self._guard, [tool["name"] for tool in tools])
         return {**members, "tools": [tool for tool in tools if tool["name"] not in hidden]}
 
 

@@ -91,10 +91,10 @@ def _decision_to_stop_at(document: "dict[str, Any]") -> bool | None:
     options = document.get("options", {})
     word = options.get("evaluations_semantic", EXECUTE_ALL) if isinstance(options, dict) else options
     if word != EXECUTE_ALL and not (isinstance(word, str) and word in STOP_AT):
-        from cortex_policy.core.closest_match import closest_word  # noqa: PLC0415 - only a wrong request needs it
+        from cortex_policy.core.closest_match import find_closest_word  # noqa: PLC0415 - only a wrong request needs it
 
         known = (EXECUTE_ALL, *STOP_AT)
-        guess = closest_word(word, known) if isinstance(word, str) else ""
+        guess = find_closest_word(word, known) if isinstance(word, str) else ""
         raise UsageError(f"`options.evaluations_semantic` must be one of {', '.join(known)}", did_you_mean(guess))
     return STOP_AT.get(word)
 

@@ -9,7 +9,7 @@ import typer
 from cortex_policy.cli.command_table import OTHER_WORDS, PROGRAM
 from cortex_policy.cli.exit_codes import is_decision_command
 from cortex_policy.cli.exit_guard import print_json_error
-from cortex_policy.core.closest_match import closest_word
+from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.text import did_you_mean, format_message_line
 from cortex_policy.run import split_argv
@@ -65,11 +65,11 @@ def _describe_error(error: Any, message: str) -> tuple[str, str]:
     """Return the message of an error in our words, and a guess at what was meant."""
     if hasattr(error, "possibilities"):
         known = [name for param in error.ctx.command.params for name in param.opts if name.startswith("-")]
-        return f"unknown option `{error.option_name}`", did_you_mean(closest_word(error.option_name, known))
+        return f"unknown option `{error.option_name}`", did_you_mean(find_closest_word(error.option_name, known))
     if match := _UNKNOWN_COMMAND.match(message):
         name, known = match[1], list(error.ctx.command.commands)
         meant = OTHER_WORDS.get(name, "") if error.ctx.parent is None else ""
-        return f"unknown command `{name}`", did_you_mean(meant or closest_word(name, known))
+        return f"unknown command `{name}`", did_you_mean(meant or find_closest_word(name, known))
     if match := _EXTRA_WORDS.match(message):
         return f"unexpected word `{match[1]}`", _path_hint(error, match[1])
     return _reword_message(error, message), ""

@@ -1,12 +1,16 @@
 """What would help a denied call: the closest match, what is allowed, and a command for the operator."""
 
 from cortex_policy.core import Value, operator_commands
-from cortex_policy.core.closest_match import closest_scope, closest_value, closest_word
+from cortex_policy.core.closest_match import find_closest_scope, find_closest_value, find_closest_word
 from cortex_policy.core.engine import counts_as_declared, find_path_syntax_problem, normalize_scope, path_verdicts
 from cortex_policy.core.explanation_steps import MOST_PATHS, RULES
 from cortex_policy.core.path_likeness import find_unchecked_paths, looks_like_path
 from cortex_policy.core.text import did_you_mean
-from cortex_policy.core.unicode_equivalence import equivalent_word, format_normal_form_difference, scope_covering_in_nfc
+from cortex_policy.core.unicode_equivalence import (
+    find_equivalent_word,
+    format_normal_form_difference,
+    scope_covering_in_nfc,
+)
 from cortex_policy.core.value_text import format_first_values
 
 TYPE_CHECKING = False
@@ -32,9 +36,9 @@ def _advise_on_action(case: "ExplainContext") -> Advice:
     action, actions = case.request.action, case.grant.actions
     remedy, closest = (
         operator_commands.format_set_command(case.grant.id, "allow", [action] if action else []),
-        closest_word(action, actions),
+        find_closest_word(action, actions),
     )
-    if closest == equivalent_word(action, actions):
+    if closest == find_equivalent_word(action, actions):
         return Advice(
             closest, actions, remedy, format_normal_form_difference("the action", action, closest) if closest else ""
         )
@@ -50,7 +54,7 @@ def _advise_on_arguments(case: "ExplainContext") -> Advice:
     if not violation.allowed:
         return Advice(remedy=remedy, advice="no value passes until the declaration is fixed")
     return Advice(
-        closest_value(violation),
+        find_closest_value(violation),
         (violation.allowed,),
         remedy,
         "give a value that is allowed; an operator can change the declaration",
@@ -63,7 +67,7 @@ def _advise_on_undeclared_arguments(case: "ExplainContext") -> Advice:
     words = [f"{name}={word}" for name in names if "=" not in name and (word := _declaration_word(args[name]))]
     is_complete = bool(names) and len(words) == len(names) <= MOST_PATHS
     remedy = operator_commands.format_set_command(grant.id, "arg", words if is_complete else [])
-    near = did_you_mean(closest_word(names[0], tuple(grant.args))) if names else ""
+    near = did_you_mean(find_closest_word(names[0], tuple(grant.args))) if names else ""
     known = (f"the arguments {format_first_values(list(grant.args))}",) if grant.args else ()
     advice = "leave it out; an operator can declare it in `args`, an object by `const` or `enum`"
     return Advice(
@@ -94,9 +98,9 @@ def _advise_on_path(case: "ExplainContext") -> Advice:
     if len(paths) < len(denied):
         return Advice("", usable, advice="give a path as a string, or several as an array of strings")
     same = [pair for resolved in paths[:MOST_PATHS] if (pair := scope_covering_in_nfc(scopes, resolved))[0]]
-    closest = next((found for resolved in paths[:MOST_PATHS] if (found := closest_scope(scopes, resolved))), "")
+    closest = next((found for resolved in paths[:MOST_PATHS] if (found := find_closest_scope(scopes, resolved))), "")
     remedy = operator_commands.format_set_command(
-        case.grant.id, "add-scope", operator_commands.scopes_that_allow(case.grant, case.decision)
+        case.grant.id, "add-scope", operator_commands.find_scopes_that_allow(case.grant, case.decision)
     )
     if same:
         closest, spelling = same[0]

@@ -217,7 +217,7 @@ def request_status(request: ApprovalRequest, clock: TimeSinceBoot, timeout_secon
     return RequestStatus(WAITING, left_ns) if left_ns and not approved else RequestStatus(EXPIRED)
 
 
-def human_denial_reason(request: ApprovalRequest) -> str:
+def find_human_denial_reason(request: ApprovalRequest) -> str:
     """Return the reason that the last human who denied a request gave, '' if none."""
     reasons = [_text_of(dict(answer.members), "reason") for answer in request.answers if not answer.approved]
     return reasons[-1][:MAX_REASON] if reasons else ""

@@ -9,7 +9,7 @@ from cortex_policy.core.arguments import (
     format_first_argument_violation,
 )
 from cortex_policy.core.engine import find_matching_scope, normalize_scope
-from cortex_policy.core.unicode_equivalence import equivalent_word, scope_covering_in_nfc
+from cortex_policy.core.unicode_equivalence import find_equivalent_word, scope_covering_in_nfc
 from cortex_policy.core.value_text import format_first_values
 
 TYPE_CHECKING = False
@@ -40,12 +40,12 @@ class ArgumentViolation(Value):
     allowed: str
 
 
-def closest_word(word: str, words: "Sequence[str]", max_words: int = _MAX_WORDS) -> str:
+def find_closest_word(word: str, words: "Sequence[str]", max_words: int = _MAX_WORDS) -> str:
     """Return the word that is most like another, '' if none is close; compare at most `max_words` words.
 
     The start of one word alone stands for it. Few mistype the first letter: another one needs to be closer.
     """
-    if same := equivalent_word(word, words):
+    if same := find_equivalent_word(word, words):
         return same
     completed = [other for other in words[:max_words] if other.casefold().startswith(word.casefold())]
     if len(word) >= _MIN_START and len(completed) == 1:
@@ -120,12 +120,12 @@ def _declaration_summary_text(declaration: "dict[str, Any]") -> str:
     return ", ".join(parts)
 
 
-def closest_value(violation: ArgumentViolation) -> str:
+def find_closest_value(violation: ArgumentViolation) -> str:
     """Return the value that comes nearest to one that misses a list or a bound, '' if none does."""
     value, bound = violation.value, violation.bound
     if isinstance(value, str):
         words = [one for one in bound if isinstance(one, str)] if isinstance(bound, list) else []
-        return closest_word(value, words)
+        return find_closest_word(value, words)
     if not _is_number(value):
         return ""
     if violation.keyword == "enum" and isinstance(bound, list):
@@ -138,7 +138,7 @@ def _is_number(value: object) -> "TypeGuard[int | float]":
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _MAX_NUMBER
 
 
-def closest_scope(scopes: tuple[str, ...], resolved: "ResolvedPath") -> str:
+def find_closest_scope(scopes: tuple[str, ...], resolved: "ResolvedPath") -> str:
     """Return the scope with which a path shares most: its first components, else its spelling; '' if none does."""
     if same := scope_covering_in_nfc(scopes, resolved)[0]:
         return same
@@ -159,7 +159,7 @@ def closest_scope(scopes: tuple[str, ...], resolved: "ResolvedPath") -> str:
     if best and shared[best]:
         return best
     heads = {scope: "/".join(inner_path.split("/")[: scope.removesuffix("/").count("/") + 1]) for scope in matching}
-    return next((scope for scope in matching if closest_word(heads[scope], [scope])), "")
+    return next((scope for scope in matching if find_closest_word(heads[scope], [scope])), "")
 
 
 def _count_shared_components(path: str, scope: str) -> int:

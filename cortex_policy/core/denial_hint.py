@@ -4,9 +4,9 @@ from cortex_policy.core.engine import normalize_scope
 from cortex_policy.core.model import ACTION_NOT_ALLOWED, ARGUMENT_NOT_ALLOWED, PATH_OUTSIDE_SCOPE, RATE_LIMITED
 from cortex_policy.core.operator_commands import (
     append_root_option,
+    find_scopes_that_allow,
     format_set_command,
     make_approval_hint,
-    scopes_that_allow,
 )
 from cortex_policy.core.text import join_words_that_fit
 from cortex_policy.core.value_text import format_value
@@ -42,7 +42,7 @@ def _path_hint(grant: "Grant", decision: "Decision", file: str, root: str | None
         return "name a path that can be followed: an absolute one, or from a directory that exists"
     if any(place.protected_reason for place, _ in decision.paths):
         return "no grant may allow access to what governs it"
-    allowing = _command_text(grant, root, "add-scope", scopes_that_allow(grant, decision))
+    allowing = _command_text(grant, root, "add-scope", find_scopes_that_allow(grant, decision))
     scopes = [scope for scope in grant.fs_scope if normalize_scope(scope) is not None]
     if scopes:
         what = "allowed" if decision.paths else "give a path"
@@ -55,9 +55,9 @@ def _lookalike_action_text(action: str, actions: tuple[str, ...]) -> str:
     """Return a note that an action looks like an allowed one, '' if it does not."""
     if action.isascii():
         return ""
-    from cortex_policy.core.unicode_equivalence import equivalent_word, format_normal_form_difference  # noqa: PLC0415 - few words need it
+    from cortex_policy.core.unicode_equivalence import find_equivalent_word, format_normal_form_difference  # noqa: PLC0415 - few words need it
 
-    same = equivalent_word(action, actions)
+    same = find_equivalent_word(action, actions)
     return f"; {format_normal_form_difference('the action', action, same)}" if same else ""
 
 

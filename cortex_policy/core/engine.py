@@ -109,7 +109,7 @@ def _approval_denial(grant: "Grant", request: "Request", settings: Settings) -> 
 _RULES = (_action_denial, _arguments_denial, _path_denial, _approval_denial)
 
 
-def denial_before_rate(grant: "Grant", request: "Request", settings: Settings = DEFAULTS) -> Decision | None:
+def find_denial_before_rate(grant: "Grant", request: "Request", settings: Settings = DEFAULTS) -> Decision | None:
     """Return the denial of the first rule before the rate that fails, None if all pass."""
     for rule in _RULES:
         decision = rule(grant, request, settings)
@@ -158,7 +158,7 @@ def decide(
 
     grant, request = input_objects.require_grant(grant), input_objects.require_request(request)
     # never `refused or ...`: a denial is false
-    refused = denial_before_rate(grant, request, input_objects.require_settings(settings))
+    refused = find_denial_before_rate(grant, request, input_objects.require_settings(settings))
     if refused is not None:
         return refused
     times, limit = input_values.require_timestamps(hits), grant.rate.per_minute

@@ -1,7 +1,7 @@
 """The result of each rule for a call, in sentences, and the place in the grant that decided."""
 
 from cortex_policy.core import Value
-from cortex_policy.core.closest_match import ArgumentViolation, closest_scope
+from cortex_policy.core.closest_match import ArgumentViolation, find_closest_scope
 from cortex_policy.core.engine import (
     find_matching_scope,
     find_path_syntax_problem,
@@ -164,7 +164,7 @@ def _explain_resolved_path(scopes: tuple[str, ...], resolved: "ResolvedPath", wh
     more = _readings_text(scopes, resolved) if is_plain else ""
     if resolved.protected_reason or not scopes:
         return RuleStep("path", DENIES, f"`{resolved.given}` {why}{more}")
-    closest = closest_scope(scopes, resolved)
+    closest = find_closest_scope(scopes, resolved)
     pointer = json_pointer("fsScope", scopes.index(closest)) if closest else "/fsScope"
     return RuleStep("path", DENIES, f"`{resolved.given}` {why}{more}", pointer)
 

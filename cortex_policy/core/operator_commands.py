@@ -57,7 +57,7 @@ def append_root_option(text: str, root: str | None) -> str:
     return f"{text} --root {quote_word(root)}" if _is_typable(root) else ""
 
 
-def scopes_that_allow(grant: "Grant", decision: "Decision") -> list[str]:
+def find_scopes_that_allow(grant: "Grant", decision: "Decision") -> list[str]:
     """Return the scopes that would allow every path of the call; none if there are no such scopes, or too many."""
     missing: dict[str, None] = {}
     for path, _ in decision.paths:

@@ -19,7 +19,7 @@ def to_nfc(text: str) -> str:
     return normalize("NFC", text) if len(text) <= _MAX_LENGTH else text
 
 
-def equivalent_word(word: str, words: "Sequence[str]") -> str:
+def find_equivalent_word(word: str, words: "Sequence[str]") -> str:
     """Return the word that is another one in another normal form, '' if there is none."""
     plain = to_nfc(word)
     return next((other for other in words[:_MAX_WORDS] if other != word and to_nfc(other) == plain), "")

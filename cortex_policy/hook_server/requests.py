@@ -7,7 +7,7 @@ import hmac
 from hashlib import sha256
 
 from cortex_policy.core import Value
-from cortex_policy.core.hooks.denials import NO_OPINION, denial_output
+from cortex_policy.core.hooks.denials import NO_OPINION, format_denial_output
 from cortex_policy.core.hooks.payload import MAX_BYTES
 
 AS_JSON, AS_PROCESS = "/", "/process"  # the agent's own JSON; the exit code, output and error of `hook`
@@ -99,10 +99,10 @@ def answer_body(form: str, agent: str, denial: str) -> bytes:
     """Return the answer in a form and in the terms of an agent; '' for `denial` if the policy has no objection."""
     if not denial:
         return b"0\n" + NO_OPINION if form == AS_PROCESS else NO_OPINION
-    output, error = denial_output(agent, denial)
+    output, error = format_denial_output(agent, denial)
     if form == AS_PROCESS:
         return b"2\n%s%s" % (output or b"\n", error)
-    return output or denial_output("", denial)[0]  # Cursor's own has no JSON
+    return output or format_denial_output("", denial)[0]  # Cursor's own has no JSON
 
 
 def response_bytes(body: bytes, signature: str) -> bytes:

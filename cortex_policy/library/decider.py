@@ -1,7 +1,7 @@
 """Decisions from memory: the part of a store that an ordinary call needs."""
 
 from cortex_policy.core.access_denied import AccessDenied
-from cortex_policy.core.engine import decide_rate, denial_before_rate
+from cortex_policy.core.engine import decide_rate, find_denial_before_rate
 from cortex_policy.core.input_values import require_arguments, require_positive_int, require_text
 from cortex_policy.core.model import Budget, Decision, Grant, GrantError, Request, StateError, UsageError
 from cortex_policy.library.cache import CachedGrant, GrantCache, StoreStats
@@ -136,7 +136,7 @@ class Decider:
         assert origin is not None  # noqa: S101 - it was read from a file
         protected = entry.preconditions.protected if entry.preconditions else protected_paths(origin, entry.settings)
         request = Request(action, plain, resolve_path_arguments(grant, origin, plain, protected), cost)
-        decision = denial_before_rate(grant, request, entry.settings)  # not `... or ...`: a denial is false
+        decision = find_denial_before_rate(grant, request, entry.settings)  # not `... or ...`: a denial is false
         if decision is None:
             decision = decide_rate(grant, request, _unused_budget(grant, cost))
         self._refusals += not decision

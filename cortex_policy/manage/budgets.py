@@ -132,7 +132,7 @@ def _budget_status(budgets: "Budgets", row: GrantRow, grant: Grant, action: str)
     return BudgetStatus(row.id, grant.tool, action, budget, problem, row.hint)
 
 
-def selected_actions(root: Root, grant_id: str, action: str | None = None) -> tuple[str, ...]:
+def select_actions(root: Root, grant_id: str, action: str | None = None) -> tuple[str, ...]:
     """Return all actions of a grant, or the named one; raise UsageError if the grant does not have it."""
     check_grant_id(grant_id)
     actions = read_grant(root, grant_id).actions
@@ -150,7 +150,7 @@ def reset_budgets(root: Root, grant_id: str, action: str | None = None) -> tuple
     A server forgets them for all hosts, and opens budgets that are closed, so all actions are returned; what this host
     counted by itself is forgotten too. Raises StateError.
     """
-    actions, tool, boot = selected_actions(root, grant_id, action), read_grant(root, grant_id).tool, boot_id()
+    actions, tool, boot = select_actions(root, grant_id, action), read_grant(root, grant_id).tool, boot_id()
 
     def forget(directory: int) -> tuple[str, ...]:
         """Remove the files of the actions; return the actions that had one."""

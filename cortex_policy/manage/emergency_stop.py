@@ -47,7 +47,7 @@ class ResumeResult(Value):
     unrecorded: str = ""
 
 
-def active_stops(root: Root) -> tuple[EmergencyStop, ...]:
+def find_active_stops(root: Root) -> tuple[EmergencyStop, ...]:
     """Return the stops that deny every call of a root, the host's first."""
     return tuple(filter(None, (find_host_stop(state.SYSTEM_SETTINGS), find_root_stop(root))))
 

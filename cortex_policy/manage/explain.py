@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.engine import denial_before_rate
+from cortex_policy.core.engine import find_denial_before_rate
 from cortex_policy.core.explanation import Explanation, explain
 from cortex_policy.core.explanation_steps import DENIES, FAILS, NOT_ASKED, RULES, RuleStep
 from cortex_policy.core.model import (
@@ -94,7 +94,7 @@ def _decide_without_rate(
         )
     except CortexPolicyError:
         return None
-    if request is None or denial_before_rate(grant, request, settings) is not None:
+    if request is None or find_denial_before_rate(grant, request, settings) is not None:
         return None
     return Decision(ALLOWED, paths=tuple((path, None) for path in request.paths))
 

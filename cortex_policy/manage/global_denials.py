@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import SETTINGS_INVALID, CortexPolicyError, GrantError, Reason, Settings
-from cortex_policy.manage.emergency_stop import active_stops, stop_to_json
+from cortex_policy.manage.emergency_stop import find_active_stops, stop_to_json
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.audit_preflight import check_audit_log_writable
@@ -56,7 +56,7 @@ def format_global_error(error: CortexPolicyError) -> str:
 
 def find_global_denials(root: Root) -> GlobalDenials:
     """Find what denies every check that the caller makes of a root; make and write nothing."""
-    return GlobalDenials(root, active_stops(root), tuple(_find_errors_of_root(root)))
+    return GlobalDenials(root, find_active_stops(root), tuple(_find_errors_of_root(root)))
 
 
 def denials_to_json(denials: GlobalDenials) -> dict[str, object]:
@@ -82,7 +82,7 @@ def _settings_error_to_json(error: CortexPolicyError | None) -> dict[str, object
     return None if error is None else {"problem": error.detail, "hint": error.hint or None}
 
 
-def settings_denials(root: Root | None, settings: Settings) -> "Iterator[CortexPolicyError]":
+def find_settings_denials(root: Root | None, settings: Settings) -> "Iterator[CortexPolicyError]":
     """Yield the errors that every check would answer because of its settings: stamp, audit log, rate state."""
     checks: list[tuple[Callable[..., None], object]] = [
         (check_audit_log_writable, settings),
@@ -110,7 +110,7 @@ def _find_errors_of_root(root: Root) -> "Iterator[CortexPolicyError]":
     except GrantError as error:
         yield error
     if settings is not None:
-        yield from settings_denials(root, settings)
+        yield from find_settings_denials(root, settings)
     if settings is not None and settings.budgets_url is not None:
         from cortex_policy.manage.budget_server import find_budget_server_denial  # noqa: PLC0415 - few hosts share budgets
 

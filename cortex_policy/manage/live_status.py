@@ -33,11 +33,11 @@ def read_live_status(root: Root) -> LiveStatus:
     budgets: tuple[BudgetStatus, ...] = ()
     with suppress(GrantError, StateError):  # one that denies every check: the status says which
         budgets = list_budgets(root)
-    calls, problem = last_calls_and_problem(root)
+    calls, problem = read_last_calls_and_problem(root)
     return LiveStatus(read_status(root), budgets, calls, problem)
 
 
-def last_calls_and_problem(root: Root) -> "tuple[tuple[Event, ...], str]":
+def read_last_calls_and_problem(root: Root) -> "tuple[tuple[Event, ...], str]":
     """Return the last calls of a root, and why there are none, '' if they can be read."""
     try:
         settings = read_uncached_settings(root.path)

@@ -10,7 +10,7 @@ from cortex_policy.manage.budgets import GrantWithBudgets, read_budgets_of_grant
 from cortex_policy.manage.denied_calls import DeniedCalls, Remedies, find_denied_calls
 from cortex_policy.manage.global_denials import GlobalDenials, find_global_denials
 from cortex_policy.manage.listing import read_grant_rows
-from cortex_policy.manage.live_status import last_calls_and_problem
+from cortex_policy.manage.live_status import read_last_calls_and_problem
 from cortex_policy.state import Root
 from cortex_policy.state.approval_store import approvals_file
 from cortex_policy.state.grants import list_grant_ids
@@ -56,7 +56,7 @@ def read_overview(found: Root, find: str = "") -> Overview:
     requests, requests_problem = _requests_or_problem(found, settings)
     denied, more_denied, denied_problem = tuple[DeniedCalls, ...](), 0, "the settings are invalid"
     if settings is not None:
-        calls, denied_problem = last_calls_and_problem(found)
+        calls, denied_problem = read_last_calls_and_problem(found)
         remedies = Remedies(found, settings, requests, is_stopped=bool(denials.stops))
         denied, more_denied = find_denied_calls(calls, remedies, MAX_DENIED)
     return Overview(

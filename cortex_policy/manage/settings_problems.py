@@ -45,13 +45,13 @@ def find_settings_error(root: str) -> GrantError | None:
     return None
 
 
-def settings_warnings(roots: "Iterable[str]") -> list[str]:
+def find_settings_warnings(roots: "Iterable[str]") -> list[str]:
     """Return a sentence, with the fix, for each error that makes every check of one of these roots answer 27."""
     errors = filter(None, map(find_settings_error, roots))
     return list(dict.fromkeys(f"{error}; every check answers 27{error.hint and f'; {error.hint}'}" for error in errors))
 
 
-def operator_settings_problems() -> list[Problem]:
+def find_operator_settings_problems() -> list[Problem]:
     """Return the problems of the settings of the system, of the user and of the environment."""
     return [to_problem(error) for error in read_valid_layers(None)[1]]
 

@@ -1,7 +1,7 @@
 """The smallest changes that would have allowed denied calls: to look at, never applied."""
 
 from cortex_policy.core import Value
-from cortex_policy.core.closest_match import closest_word
+from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.json_edit import append_items, replace_value
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import GrantError, UsageError
@@ -144,9 +144,9 @@ def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, gran
 
 def _nearest_action(group: DeniedGroup, change: "GrantDiff", grants: "GrantsById") -> str:
     if group.kind == NO_GRANT:
-        return closest_word(group.grant_id, list(grants))
+        return find_closest_word(group.grant_id, list(grants))
     known = change.old.grant.actions if change.old.grant is not None else ()
-    return next((closest for action in group.actions if (closest := closest_word(action, known))), "")
+    return next((closest for action in group.actions if (closest := find_closest_word(action, known))), "")
 
 
 def _apply_edit_to_text(text: str, group: DeniedGroup, edit: set_fields.GrantEdit) -> str:

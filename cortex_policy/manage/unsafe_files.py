@@ -6,7 +6,7 @@ from shlex import quote
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.path_names import display_path
-from cortex_policy.schema.problems import Problem, file_problem
+from cortex_policy.schema.problems import Problem, make_file_problem
 from cortex_policy.state import Root, dot_cortex_path
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.possible_writers import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS, group_may_write
@@ -29,7 +29,7 @@ def find_permission_problems(root: Root, files: list[str], of_files: "Iterable[T
     except FileNotFoundError:
         return
     except GrantError as error:
-        yield file_problem(display_path(dot_cortex_path(root.path)), "file-unreadable", error.detail, error.hint)
+        yield make_file_problem(display_path(dot_cortex_path(root.path)), "file-unreadable", error.detail, error.hint)
         return
     found = [*trust.problems, *of_files]  # reading a file opens its directories too
     for kind, what in (
@@ -40,7 +40,7 @@ def find_permission_problems(root: Root, files: list[str], of_files: "Iterable[T
         paths = list(dict.fromkeys(problem.path for problem in found if problem.kind == kind))
         if paths:
             message = f"{format_first_paths(paths)} {what}, and `check` refuses that"
-            yield file_problem(display_path(paths[0]), "file-unsafe", message, _fix_hint(root, kind, paths))
+            yield make_file_problem(display_path(paths[0]), "file-unsafe", message, _fix_hint(root, kind, paths))
     yield from find_group_writer_problems(root, files, {problem.path for problem in found})
 
 
@@ -115,7 +115,7 @@ def find_group_writer_problems(root: Root, files: list[str], known: "Container[s
             more = f" and {len(others) - MAX_NAMED} more" if len(others) > MAX_NAMED else ""
             message = f"{named}{more} can change it: the group {gid} may write it, and has these members"
             hint = f"take that from the group with `{_fix_command('chmod go-w', root.path, [path])}`"
-            yield file_problem(display_path(path), "file-unsafe", message, hint)
+            yield make_file_problem(display_path(path), "file-unsafe", message, hint)
 
 
 def group_members(gid: int) -> set[str]:

@@ -23,7 +23,7 @@ def can_ask_user(protocol_version: str, capabilities: ClientCapabilities | None)
     return is_form and protocol_version in MODERN_PROTOCOL_VERSIONS
 
 
-def question_result(question: "UserQuestion") -> InputRequiredResult:
+def make_question_result(question: "UserQuestion") -> InputRequiredResult:
     """Return the result that asks the user."""
     form = ElicitRequestFormParams(message=question.message, requested_schema=question.schema)
     return InputRequiredResult(input_requests={ANSWER_KEY: ElicitRequest(params=form)}, request_state=question.state)

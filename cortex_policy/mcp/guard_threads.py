@@ -30,7 +30,7 @@ async def decide_in_thread(decide: "Callable[[], T]") -> "T | ToolDecision":
         return make_failure_decision(error)
 
 
-async def hidden_in_thread(guard: "ToolGuard", names: "Iterable[str]") -> frozenset[str]:
+async def find_hidden_in_thread(guard: "ToolGuard", names: "Iterable[str]") -> frozenset[str]:
     """Return which tools are never allowed; all if that cannot be found out."""
     tools = frozenset(names)
     try:

@@ -1,7 +1,7 @@
 """Which tools of an MCP server are never allowed, whatever their arguments: they are not listed (docs/mcp.md)."""
 
 from cortex_policy.core.hooks import DENY, INPUT_ACTION, InputError
-from cortex_policy.core.hooks.hook_rules import find_action_of_rule, rules_for_call
+from cortex_policy.core.hooks.hook_rules import find_action_of_rule, select_rules_for_call
 from cortex_policy.core.hooks.payload import CANARY
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.state.enforcement import check_host_stop, load_for_call_in_root
@@ -36,7 +36,7 @@ class _ListJudge:
     def may_allow(self, call: "ToolCall") -> bool:
         """Whether some arguments may make a call allowed."""
         try:
-            fits = rules_for_call(call, self._rules)
+            fits = select_rules_for_call(call, self._rules)
         except InputError:
             return False
         rules = [self._rules.rules[index] for index, _ in fits]

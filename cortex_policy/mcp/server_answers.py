@@ -65,10 +65,10 @@ def answer_tool_call(name: "UnresolvedRoot", tool: str, given: "dict[str, Any]")
 
 def make_error_answer(error: CortexPolicyError) -> ToolAnswer:
     """Return the answer to a question that is none, or that cannot be answered."""
-    return ToolAnswer(error_text(error), None, is_error=True)
+    return ToolAnswer(format_error(error), None, is_error=True)
 
 
-def error_text(error: CortexPolicyError) -> str:
+def format_error(error: CortexPolicyError) -> str:
     """Return an error and its hint for a model."""
     message = error.detail if isinstance(error, UsageError) else str(error)
     return "\n".join(

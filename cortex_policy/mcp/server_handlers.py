@@ -27,7 +27,7 @@ from cortex_policy.core.json_text import format_json
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.text import escape_json_output, format_message_line
 from cortex_policy.mcp.log_lines import format_bug_with_place
-from cortex_policy.mcp.server_answers import ToolAnswer, answer_tool_call, error_text, make_error_answer
+from cortex_policy.mcp.server_answers import ToolAnswer, answer_tool_call, format_error, make_error_answer
 from cortex_policy.mcp.server_files import (
     GRANTS_URI,
     PolicyFile,
@@ -154,7 +154,7 @@ def make_unknown_uri_error(uri: str) -> MCPError:
 
 def _refused_error(error: CortexPolicyError) -> MCPError:
     data = {"reason": str(error.reason), "exit_code": error.exit_code, "hint": format_message_line(error.hint) or None}
-    return MCPError(INTERNAL_ERROR, error_text(error), data)
+    return MCPError(INTERNAL_ERROR, format_error(error), data)
 
 
 def _list_resources(root: "Root") -> ListResourcesResult:

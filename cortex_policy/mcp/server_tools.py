@@ -1,6 +1,6 @@
 """The tools of `mcp serve`, as a model sees them: what each takes and what it returns (docs/mcp.md)."""
 
-from cortex_policy.core.closest_match import closest_word
+from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.decode import to_whole_number
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.text import did_you_mean
@@ -112,7 +112,7 @@ def check_input(tool: str, given: "Mapping[str, object]") -> None:
     for name in given:
         if name not in members:
             some = f"{tool} takes {', '.join(f'`{one}`' for one in members) or 'nothing'}"
-            raise UsageError(f"unknown member `{name}`", did_you_mean(closest_word(name, sorted(members))) or some)
+            raise UsageError(f"unknown member `{name}`", did_you_mean(find_closest_word(name, sorted(members))) or some)
     for name in schema.get("required", ()):
         if name not in given:
             raise UsageError(f"`{name}` is missing", members[name]["description"])

@@ -122,9 +122,9 @@ def expand_code(word: str) -> frozenset[str]:
 
 
 def _unknown_rule_error(word: str) -> UsageError:
-    from cortex_policy.core.closest_match import closest_word  # noqa: PLC0415 - only a mistake needs it
+    from cortex_policy.core.closest_match import find_closest_word  # noqa: PLC0415 - only a mistake needs it
     from cortex_policy.core.text import did_you_mean  # noqa: PLC0415 - as above
 
     groups = dict.fromkeys(code.partition("-")[0] for code in _BY_CODE)
-    hint = did_you_mean(closest_word(word, [*_BY_CODE, *groups])) or "see them with `cortex-policy rule`"
+    hint = did_you_mean(find_closest_word(word, [*_BY_CODE, *groups])) or "see them with `cortex-policy rule`"
     return UsageError(f"unknown rule `{word}`", hint)

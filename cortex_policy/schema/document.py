@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from cortex_policy.core.decode import to_whole_number
-from cortex_policy.schema.document_errors import document_error_problem, non_grant_problem
+from cortex_policy.schema.document_errors import make_document_problem, make_non_grant_problem
 from cortex_policy.schema.problems import MAX_PROBLEMS
 
 TYPE_CHECKING = False
@@ -66,16 +66,16 @@ class GrantDocument(BaseModel):
     )
 
 
-def invalid_document_problems(document: Any) -> "tuple[UnlocatedProblem, ...]":
+def find_invalid_document_problems(document: Any) -> "tuple[UnlocatedProblem, ...]":
     """Return all errors of a value that is no grant, or one problem if it was never meant as a grant."""
-    other = non_grant_problem(document)
+    other = make_non_grant_problem(document)
     if other is not None:
         return (other,)
     try:
         GrantDocument.model_validate({key: _cut_after_reported_elements(value) for key, value in document.items()})
     except ValidationError as error:
         errors = error.errors(include_url=False, include_context=False)
-        return tuple(document_error_problem(document, dict(one)) for one in errors)
+        return tuple(make_document_problem(document, dict(one)) for one in errors)
     message = "the model takes what the decoder refuses"
     raise AssertionError(message)
 

@@ -2,7 +2,7 @@
 
 import re
 
-from cortex_policy.core.closest_match import closest_word
+from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.text import did_you_mean
@@ -36,7 +36,7 @@ _GRANT_SCHEMA = re.compile("tool|grant", re.IGNORECASE)
 _SCHEMA_HINT = "see what a grant looks like with `cortex-policy schema`"
 
 
-def non_grant_problem(document: object) -> UnlocatedProblem | None:
+def make_non_grant_problem(document: object) -> UnlocatedProblem | None:
     """Return the one problem for a value that was never meant as a grant, None for one that may have been."""
     if not isinstance(document, dict):
         type_name = _TYPE_NAMES.get(type(document), "null" if document is None else "a number")
@@ -57,7 +57,7 @@ def non_grant_problem(document: object) -> UnlocatedProblem | None:
     return UnlocatedProblem("shape-other", f"it is JSON, but not a tool grant: it has {_list_keys(document)}", hint)
 
 
-def document_error_problem(document: "Mapping[str, object]", error: "Mapping[str, object]") -> UnlocatedProblem:
+def make_document_problem(document: "Mapping[str, object]", error: "Mapping[str, object]") -> UnlocatedProblem:
     """Return the problem for an error of the model: a key that is missing, or a value that is wrong."""
     steps = error["loc"]
     if not isinstance(steps, tuple):
@@ -108,7 +108,7 @@ def _suggest_value(steps: tuple[object, ...], value: object) -> str:
     """Suggest what was meant, if that can be guessed."""
     if isinstance(value, str):
         if steps == ("dataClass",):
-            return did_you_mean(closest_word(value, DATA_CLASSES)) or _SCHEMA_HINT
+            return did_you_mean(find_closest_word(value, DATA_CLASSES)) or _SCHEMA_HINT
         if steps == ("rate", "perMinute") and value.isdecimal():
             return f"write {value[:MAX_SHOWN]} without quotes"
         if steps in {("actions",), ("fsScope",)}:

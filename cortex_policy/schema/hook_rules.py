@@ -3,11 +3,11 @@
 from contextlib import suppress
 from itertools import chain
 
-from cortex_policy.core.closest_match import closest_word
+from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.decode import MAX_BYTES, MalformedError
 from cortex_policy.core.hooks.agent_tools import TOOLS, list_tools_of_agents
 from cortex_policy.core.hooks.hook_rules import HookRules, match_wildcard
-from cortex_policy.core.hooks.hooks_toml_problems import decode_rules, hooks_toml_problems
+from cortex_policy.core.hooks.hooks_toml_problems import decode_rules, find_hooks_toml_problems
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.text import did_you_mean
@@ -51,7 +51,7 @@ def decode_and_lint_hook_rules(
     spans = find_key_spans(text)
     problems = [
         _make_problem(one.code, one.message, one.hint, one.keys, _nearest_span(spans, one.keys), at_key=one.at_key)
-        for one in hooks_toml_problems(document)
+        for one in find_hooks_toml_problems(document)
     ]
     if problems:
         return None, tuple(limit_per_code(problems))
@@ -83,7 +83,7 @@ def _find_unknown_tools(rules: HookRules) -> "Iterator[Found]":
         tools = list_tools_of_agents(rule.agents)
         for position, name in enumerate(rule.tools):
             keys = ("rule", index, "tools", position)
-            if "*" not in name and name not in tools and (near := closest_word(name, tools)):
+            if "*" not in name and name not in tools and (near := find_closest_word(name, tools)):
                 whose = f"of {' or '.join(rule.agents)}" if rule.agents is not None else "of an agent"
                 yield "hooks-tool", f"`{name}` is not a built-in tool {whose}", did_you_mean(near), keys
 
@@ -177,6 +177,6 @@ def _find_grant_problems(rules: HookRules, find_actions: "FindActions") -> "Iter
                 yield (
                     "hooks-action",
                     message,
-                    did_you_mean(closest_word(rule.action, actions)),
+                    did_you_mean(find_closest_word(rule.action, actions)),
                     ("rule", index, "action"),
                 )

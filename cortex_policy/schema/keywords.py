@@ -2,7 +2,7 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.arguments import TYPES
-from cortex_policy.core.closest_match import closest_word
+from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.text import did_you_mean
 
 TEXT, NUMBER, COUNT, TYPE, VALUE, VALUES, DECLARATION = range(7)  # what a keyword takes
@@ -51,5 +51,5 @@ def find_keyword_hint(keyword: str) -> str:
     if keyword in KEYWORD_BY_NAME:
         return f"`{keyword}` takes {KEYWORD_BY_NAME[keyword].takes}"
     known = f"what can be enforced: {', '.join(sorted(KEYWORD_BY_NAME))}"
-    meant = did_you_mean(closest_word(keyword, tuple(KEYWORD_BY_NAME)))
+    meant = did_you_mean(find_closest_word(keyword, tuple(KEYWORD_BY_NAME)))
     return f"{meant} {known}".strip()

@@ -58,9 +58,9 @@ def decode_and_lint_grant(
     try:
         grant = decode_document(document, grant_id)
     except GrantError:
-        from cortex_policy.schema.document import invalid_document_problems  # noqa: PLC0415 - pydantic costs 136 ms
+        from cortex_policy.schema.document import find_invalid_document_problems  # noqa: PLC0415 - pydantic costs 136 ms
 
-        errors = invalid_document_problems(document)
+        errors = find_invalid_document_problems(document)
         return None, errors if errors[0].code in NON_GRANT_CODES else tuple(
             limit_per_code(chain(errors, _key_problems(document)))
         )

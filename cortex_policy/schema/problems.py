@@ -78,7 +78,7 @@ class Report(Value):
         return "fail" if any(problem.severity == ERROR for problem in self.problems) else "ok"
 
 
-def file_problem(file: str, code: str, message: str, hint: str = "") -> Problem:
+def make_file_problem(file: str, code: str, message: str, hint: str = "") -> Problem:
     """Return a problem of a whole file or directory."""
     return Problem(file, 1, 1, 1, 1, "", code, find_severity(code), shorten_message(message), shorten_message(hint))
 

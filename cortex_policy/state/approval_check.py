@@ -8,8 +8,8 @@ from cortex_policy.core.approvals import (
     call_to_dict,
     encode_request_line,
     escape_surrogates,
+    find_human_denial_reason,
     fingerprint_input,
-    human_denial_reason,
     request_status,
 )
 from cortex_policy.core.audit_event import format_timestamp
@@ -54,7 +54,7 @@ def decide_with_approval(
         if request_and_status is not None:
             approval_request, current = request_and_status
             if current.status != APPROVED:
-                reason = human_denial_reason(approval_request)
+                reason = find_human_denial_reason(approval_request)
                 return _denial_with_request(refused, approval_request.id, current, reason=reason)
             return _spend_approval(store, grant, request, budgets, approval_request, current, peek=peek)
         if peek:

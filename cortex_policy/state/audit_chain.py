@@ -6,7 +6,7 @@ from cortex_policy.core.audit_chain import begin_chain, chain_line, find_last_di
 from cortex_policy.core.model import StateError
 from cortex_policy.state import OPEN_FILE, lock_file, sha256_hex, unlock_and_close
 from cortex_policy.state.audit_file import is_safe_file
-from cortex_policy.state.audit_rotated_names import rotated_log_names, uncompressed_name
+from cortex_policy.state.audit_rotated_names import list_rotated_log_names, uncompressed_name
 
 SEARCHED_BYTES = 4 << 20  # bytes from the end: more than the longest line that a writer may leave incomplete
 
@@ -37,7 +37,7 @@ def _digest_before(file: str) -> str | None:
 
 def _earlier_files_newest_first(file: str) -> list[str]:
     """Return the names of files before this one; a rename does not change the time of the last write."""
-    numbered, dated = rotated_log_names(file)
+    numbered, dated = list_rotated_log_names(file)
     if not (numbered and dated):
         return numbered or dated
     return sorted([*numbered, *dated], key=lambda name: os.lstat(name).st_mtime_ns, reverse=True)

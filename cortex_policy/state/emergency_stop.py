@@ -74,12 +74,12 @@ class EmergencyStopped(AccessDenied):
         self.hint = stop.hint_if_not_resumable or f"an operator ends it with `{format_resume_command(root)}`"
 
 
-def host_stop_denial(directory: str) -> EmergencyStopped:
+def make_host_stop_denial(directory: str) -> EmergencyStopped:
     """Return the denial by the stop of the host, whose directory this is."""
     return EmergencyStopped(find_host_stop(directory) or EmergencyStop(f"{directory}/{NAME}", is_of_host=True))
 
 
-def root_stop_denial(policy: PolicyDirectory) -> EmergencyStopped:
+def make_root_stop_denial(policy: PolicyDirectory) -> EmergencyStopped:
     """Return the denial by the stop in an open policy directory."""
     return EmergencyStopped(find_stop_in_directory(policy) or EmergencyStop(f"{policy.path}/{NAME}"), policy.trust.root)
 

@@ -6,7 +6,7 @@ One module of more than 250 lines: each module costs a check time.
 import os
 
 from cortex_policy import state
-from cortex_policy.core.engine import DEFAULTS, decide_rate, denial_before_rate
+from cortex_policy.core.engine import DEFAULTS, decide_rate, find_denial_before_rate
 from cortex_policy.core.model import (
     APPROVAL_REQUIRED,
     GRANT_INVALID,
@@ -81,17 +81,17 @@ def check_host_stop() -> None:
     # a directory that is a link to nowhere, as to a mount that is gone, may have held a stop
     is_lost = os.path.islink(state.SYSTEM_SETTINGS) and not os.path.isdir(state.SYSTEM_SETTINGS)
     if is_lost or exists_or_unknown(f"{state.SYSTEM_SETTINGS}/stop"):
-        from cortex_policy.state.emergency_stop import host_stop_denial  # noqa: PLC0415 - only a denial needs it
+        from cortex_policy.state.emergency_stop import make_host_stop_denial  # noqa: PLC0415 - only a denial needs it
 
-        raise host_stop_denial(state.SYSTEM_SETTINGS)
+        raise make_host_stop_denial(state.SYSTEM_SETTINGS)
 
 
 def check_root_stop(policy: "PolicyDirectory") -> None:
     """Raise AccessDenied if an open policy directory has an emergency stop."""
     if exists_or_unknown("stop", policy.descriptor):
-        from cortex_policy.state.emergency_stop import root_stop_denial  # noqa: PLC0415 - only a denial needs it
+        from cortex_policy.state.emergency_stop import make_root_stop_denial  # noqa: PLC0415 - only a denial needs it
 
-        raise root_stop_denial(policy)
+        raise make_root_stop_denial(policy)
 
 
 def check_stamp_if_required(grant: "Grant", settings: Settings) -> None:
@@ -174,7 +174,7 @@ def decide_request_and_consume(
     peek: bool = False,
 ) -> "Decision":
     """Decide a call whose paths are resolved; if it is allowed, consume budget, unless `peek`."""
-    decision = denial_before_rate(grant, request, settings)
+    decision = find_denial_before_rate(grant, request, settings)
     if decision is not None:
         if decision.reason is not APPROVAL_REQUIRED or settings.sensitive != "ask":
             return decision

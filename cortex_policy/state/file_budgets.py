@@ -13,8 +13,8 @@ from cortex_policy.state.ledger_ring import BudgetFileKey, open_and_lock_budget_
 from cortex_policy.state.mapped_file import (
     MappedFile,
     current_usage,
-    hit_function,
     is_still_full,
+    make_hit_function,
     map_and_unlock,
     read_budget_of_denial,
     usage_after_hit,
@@ -146,7 +146,7 @@ class FileBudgets(Ledger):
             _close_oldest(files)
         file = self._map_file(tool, action)
         if file is not None:
-            files[tool] = files.pop(tool, {}) | {action: (hit_function(file), file)}  # the last of all
+            files[tool] = files.pop(tool, {}) | {action: (make_hit_function(file), file)}  # the last of all
         return file is not None
 
     def _use_of_absent(self, tool: str, action: str) -> tuple[int, float] | None:

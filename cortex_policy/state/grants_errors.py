@@ -4,7 +4,7 @@ import errno
 import os
 from shlex import quote as quoted
 
-from cortex_policy.core.closest_match import closest_word
+from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import (
     GRANT_INVALID,
@@ -188,7 +188,7 @@ def make_missing_directory_error(path: str) -> GrantError:
 
 def make_unknown_grant_error(root: Root, grant_id: str, known: list[str]) -> GrantError:
     """Return the error for a grant that does not exist, with the ids of those that do."""
-    suggestion = did_you_mean(closest_word(grant_id, known, len(known)))
+    suggestion = did_you_mean(find_closest_word(grant_id, known, len(known)))
     hint = f"{suggestion} " if suggestion else ""
     shown = ", ".join(known[:MAX_SHOWN_IDS]) + (" ..." if len(known) > MAX_SHOWN_IDS else "")
     hint += f"known grants: {shown}" if known else "there are no grants here yet"

@@ -187,7 +187,7 @@ def map_and_unlock(descriptor: int, key: BudgetFileKey) -> MappedFile | None:
     return MappedFile(descriptor, mapping, ring)
 
 
-def hit_function(file: MappedFile) -> "Callable[[int], bool]":
+def make_hit_function(file: MappedFile) -> "Callable[[int], bool]":
     """Return what takes a hit of the file, within a limit."""
     hits = _take_hits(file)
     next(hits)

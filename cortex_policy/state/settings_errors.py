@@ -6,7 +6,7 @@ import stat
 from shlex import quote
 
 from cortex_policy.core.budget_server import hide_passwords
-from cortex_policy.core.closest_match import closest_word
+from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.model import SETTINGS_INVALID, GrantError
 from cortex_policy.core.settings import BY_NAME, LOCKED, NUMBER, SWITCH, SYSTEM, Setting, settings_by_variable
 from cortex_policy.core.text import did_you_mean, format_os_error
@@ -88,7 +88,7 @@ def make_wrong_variable_error(variable: str, text: str, setting: Setting | None)
 def _variable_hint(variable: str) -> str:
     """Return a hint at the variable that was meant; only the part after the common prefix is compared."""
     words = {name.removeprefix(_PREFIX): name for name in (*settings_by_variable(), f"{_PREFIX}ROOT")}
-    close = closest_word(variable.removeprefix(_PREFIX), list(words))
+    close = find_closest_word(variable.removeprefix(_PREFIX), list(words))
     return did_you_mean(words.get(close, "")) or "unset it; `cortex-policy config list` shows all settings"
 
 
@@ -97,7 +97,7 @@ def make_known_name_hint(word: str, known: "Iterable[str]") -> str:
     known = list(known)
     if inside := [name for name in known if name.startswith(f"{word}.")]:
         return f"the settings in it are {', '.join(inside)}"
-    return did_you_mean(closest_word(word, known)) or f"the settings are {', '.join(known)}"
+    return did_you_mean(find_closest_word(word, known)) or f"the settings are {', '.join(known)}"
 
 
 def quote_value(value: object) -> str:

@@ -9,7 +9,7 @@ from cortex_policy.core.arguments import format_first_argument_violation
 from cortex_policy.core.decode import decode_grant, is_grant_id
 from cortex_policy.core.denial_hint import make_denial_hint
 from cortex_policy.core.ecma_regex import PatternError, PatternLimitError, Regex
-from cortex_policy.core.engine import decide, decide_rate, denial_before_rate
+from cortex_policy.core.engine import decide, decide_rate, find_denial_before_rate
 from cortex_policy.core.model import (
     Budget,
     Decision,
@@ -128,7 +128,7 @@ def _decide(grant: Grant, vector: Vector) -> Decision:
     if given is None:
         return decide(grant, request, vector.get("hits", ()), vector.get("now", 0), settings)
     # never `denial or ...`: a denial is false
-    denial = denial_before_rate(grant, request, settings)
+    denial = find_denial_before_rate(grant, request, settings)
     return decide_rate(grant, request, Budget(**given)) if denial is None else denial
 
 

@@ -10,7 +10,7 @@ from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.manage.hooks.agent_behaviour import is_call_blocked
 from cortex_policy.manage.hooks.handler_line import read_hook_command
 from cortex_policy.manage.hooks.hook_command import run_hook_command
-from cortex_policy.manage.hooks.status import hook_statuses
+from cortex_policy.manage.hooks.status import list_hook_statuses
 from cortex_policy.manage.hooks.targets import AGENT_FILES
 from cortex_policy.manage.hooks.trial_payload import trial_payload
 from tests.agents.programs import PROGRAMS
@@ -26,7 +26,7 @@ WRITES = {"claude": ("Write", "file_path"), "codex": ("apply_patch", "command"),
 
 def is_blocked(agent: str, root: Path, name: str) -> bool:
     """Run the installed line of an agent for a write; tell whether the agent would block it."""
-    (status,) = (one for one in hook_statuses(str(root), os.environ) if one.agent == agent)
+    (status,) = (one for one in list_hook_statuses(str(root), os.environ) if one.agent == agent)
     line = read_hook_command(agent, status.hooks[0].handler)
     assert line is not None
     tool, key = WRITES[agent]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.denial_hint import make_denial_hint
-from cortex_policy.core.engine import decide, denial_before_rate
+from cortex_policy.core.engine import decide, find_denial_before_rate
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -74,10 +74,10 @@ def test_sensitive_data_carries_the_obligation() -> None:
     """Allowed by default, with a human's approval owed; denied where the settings say so."""
     request = Request("tree", {})
     assert decide(GRANT, request).obligations == ("human_approval",)
-    asked = denial_before_rate(GRANT, request, Settings(sensitive="ask"))
+    asked = find_denial_before_rate(GRANT, request, Settings(sensitive="ask"))
     assert asked is not None
     assert (asked.reason, asked.obligations) == (APPROVAL_REQUIRED, ("human_approval",))
-    denied = denial_before_rate(GRANT, request, Settings(sensitive="deny"))
+    denied = find_denial_before_rate(GRANT, request, Settings(sensitive="deny"))
     assert denied is not None
     assert (denied.reason, denied.obligations) == (APPROVAL_REQUIRED, ())
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.closest_match import closest_scope
+from cortex_policy.core.closest_match import find_closest_scope
 from cortex_policy.core.engine import (
     find_matching_scope,
     find_path_syntax_problem,
@@ -110,4 +110,4 @@ def test_a_path_of_very_many_parts_is_looked_up() -> None:
     assert find_matching_scope(scopes, f"{deep}/b") == deep
     assert find_matching_scope(scopes, deep[:-2]) is None
     there = ResolvedPath("path", deep, deep[:-2], deep[:-2])
-    assert closest_scope(tuple(f"a/{number}" for number in range(500)), there) == "a/0"
+    assert find_closest_scope(tuple(f"a/{number}" for number in range(500)), there) == "a/0"

@@ -6,11 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.closest_match import closest_scope, closest_word
+from cortex_policy.core.closest_match import find_closest_scope, find_closest_word
 from cortex_policy.core.denial_hint import make_denial_hint
 from cortex_policy.core.engine import decide, find_matching_scope, normalize_scope
 from cortex_policy.core.model import Grant, Rate, Request, ResolvedPath
-from cortex_policy.core.unicode_equivalence import equivalent_word, format_normal_form_difference, scope_covering_in_nfc
+from cortex_policy.core.unicode_equivalence import (
+    find_equivalent_word,
+    format_normal_form_difference,
+    scope_covering_in_nfc,
+)
 
 NFC, NFD = "docs/caf\u00e9", "docs/cafe\u0301"
 
@@ -21,7 +25,7 @@ def test_the_scope_that_a_path_reads_like_is_found(scope: str, path: str) -> Non
     there = ResolvedPath("path", path, path, path, f"/{path}")
     assert find_matching_scope((scope,), path) is None
     assert scope_covering_in_nfc(("docs/other", scope), there) == (scope, path)
-    assert closest_scope(("docs/other", scope), there) == scope
+    assert find_closest_scope(("docs/other", scope), there) == scope
 
 
 def test_a_link_to_what_reads_like_a_scope_is_explained_by_where_it_leads() -> None:
@@ -43,11 +47,11 @@ def test_a_path_in_scope_has_no_equivalent_scope() -> None:
 def test_an_action_that_reads_like_one_that_is_allowed_is_found() -> None:
     """Before what is merely spelled alike."""
     assert (
-        equivalent_word("cafe\u0301", ["cafe", "caf\u00e9"])
+        find_equivalent_word("cafe\u0301", ["cafe", "caf\u00e9"])
         == "caf\u00e9"
-        == closest_word("cafe\u0301", ["cafe", "caf\u00e9"])
+        == find_closest_word("cafe\u0301", ["cafe", "caf\u00e9"])
     )
-    assert equivalent_word("tree", ["tree"]) == ""
+    assert find_equivalent_word("tree", ["tree"]) == ""
 
 
 def test_the_forms_are_named() -> None:
@@ -79,6 +83,6 @@ def test_words_of_very_many_marks_are_not_compared() -> None:
     """To put the marks of one letter in order takes the square of their number: of 1 MiB, an hour."""
     marks = "a" + "\u0301\u0316" * 250_000
     there = ResolvedPath("path", marks, marks, marks)
-    assert equivalent_word(marks, [marks[:-1], "a"]) == ""
-    assert equivalent_word("caf\u00e9", [marks, "cafe\u0301"]) == "cafe\u0301"
+    assert find_equivalent_word(marks, [marks[:-1], "a"]) == ""
+    assert find_equivalent_word("caf\u00e9", [marks, "cafe\u0301"]) == "cafe\u0301"
     assert scope_covering_in_nfc((marks[:-1],), there) == ("", "")

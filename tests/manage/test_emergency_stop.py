@@ -69,12 +69,12 @@ def test_the_stop_of_the_host_comes_before_that_of_the_root(
     """In a root whose directories no check believes, too."""
     monkeypatch.setattr("cortex_policy.state.SYSTEM_SETTINGS", str(tmp_path))
     found = Root(str(root), trusts_owner=True)
-    assert emergency_stop.active_stops(found) == ()
+    assert emergency_stop.find_active_stops(found) == ()
     (tmp_path / "stop").touch()
     emergency_stop.stop_root(found)
-    assert [stop.is_of_host for stop in emergency_stop.active_stops(found)] == [True, False]
+    assert [stop.is_of_host for stop in emergency_stop.find_active_stops(found)] == [True, False]
     (root / ".cortex").rename(root / "real")
     (root / ".cortex").symlink_to("real")
-    assert [stop.is_of_host for stop in emergency_stop.active_stops(found)] == [True, False]
+    assert [stop.is_of_host for stop in emergency_stop.find_active_stops(found)] == [True, False]
     with pytest.raises(GrantError):
         emergency_stop.resume_root(found)

@@ -20,7 +20,7 @@ from cortex_policy.manage.editing import operations
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.history import undo
 from cortex_policy.manage.history.undo import UndoRequest, undo_writes
-from cortex_policy.manage.history.writes import grant_at_version
+from cortex_policy.manage.history.writes import read_grant_at_version
 from cortex_policy.manage.init import root as init_root
 from cortex_policy.manage.settings.write import SettingsFile, set_value
 from cortex_policy.manage.stamp.merge import merge_stamp
@@ -129,7 +129,7 @@ def test_only_a_valid_grant_comes_back(theirs: Root, data: bytes) -> None:
     for ask in (
         lambda: undo_writes(theirs, UndoRequest(), agree),
         lambda: undo.preview_undo(theirs, UndoRequest()),
-        lambda: grant_at_version(theirs, "x", 1),
+        lambda: read_grant_at_version(theirs, "x", 1),
     ):
         with pytest.raises(NotDoneError, match="is not valid"):
             ask()

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from cortex_policy.core.decode import decode_grant, decode_json
 from cortex_policy.core.json_tree import find_node, parse_tree
 from cortex_policy.core.model import GrantError
-from cortex_policy.schema.document import GrantDocument, invalid_document_problems, json_schema
+from cortex_policy.schema.document import GrantDocument, find_invalid_document_problems, json_schema
 from tests.support.chance import chance
 from tests.support.json_documents import grants, pointers
 
@@ -79,7 +79,7 @@ def test_every_error_of_a_document_is_reported_at_its_place(
     document: Any, expected: list[tuple[str, str, str, str]]
 ) -> None:
     """In our words, with what would do."""
-    found = invalid_document_problems(document)
+    found = find_invalid_document_problems(document)
     assert [(one.code, one.pointer) for one in found] == [(code, at) for code, at, _, _ in expected]
     for one, (_, _, message, hint) in zip(found, expected, strict=True):
         assert message in one.message
@@ -146,7 +146,7 @@ def test_model_decoder_and_schema_agree(document: Any, random: Random, changes: 
     text = json.dumps(document)
     value = decode_json(text.encode())
     if is_refused(document):
-        found = invalid_document_problems(value)
+        found = find_invalid_document_problems(value)
         assert found
         assert all(find_node(parse_tree(text), one.pointer) for one in found)
         assert not SCHEMA.is_valid(value)
@@ -175,4 +175,4 @@ def test_the_json_schema_is_valid() -> None:
 def test_a_model_that_takes_what_the_decoder_refuses_is_a_bug() -> None:
     """It must not end as a grant without problems."""
     with pytest.raises(AssertionError):
-        invalid_document_problems(GRANT)
+        find_invalid_document_problems(GRANT)

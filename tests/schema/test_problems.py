@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.closest_match import closest_word
+from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.compare.grants import compare_grants
 from cortex_policy.core.compare.verdicts import NARROWED, SAME
 from cortex_policy.core.decode import MAX_BYTES, decode_grant
@@ -299,7 +299,7 @@ def test_problems_below_one_long_name_are_few_and_their_messages_short(letter: s
 )
 def test_unreported_keywords_are_not_compared(args: dict[str, object]) -> None:
     """To guess what a keyword was meant to be takes a comparison with each."""
-    with counted(closest_word) as work:
+    with counted(find_closest_word) as work:
         found = decode_and_lint_grant(json.dumps({**GRANT, "args": args}).encode())[1]
     assert [problem.code for problem in found].count("arg-keyword") == MAX_PROBLEMS
-    assert work["closest_word"] <= MAX_PROBLEMS
+    assert work["find_closest_word"] <= MAX_PROBLEMS

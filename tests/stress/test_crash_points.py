@@ -170,7 +170,7 @@ def test_a_kill_during_a_sweep_harms_no_budget() -> None:
         for service in services:
             files = {tool: service._map_file(tool, "a") for tool in (idle, live)}
             service._kept = {
-                tool: {"a": (mapped_file.hit_function(file), file)} for tool, file in files.items() if file
+                tool: {"a": (mapped_file.make_hit_function(file), file)} for tool, file in files.items() if file
             }
         death.die()
         assert drained(idle, services).count(ALLOWED) == LIMIT
@@ -207,7 +207,7 @@ def test_a_service_that_dies_between_its_stores_is_counted_or_not(at: int) -> No
         file, death = service._map_file(tool, "a"), Death(at)
         assert file is not None
         file.words, file.slots = Store(file.words, death), Store(file.slots, death)  # type: ignore[assignment]
-        service._kept[tool]["a"] = mapped_file.hit_function(file), file
+        service._kept[tool]["a"] = mapped_file.make_hit_function(file), file
         return service.hit(tool, "a", LIMIT) and service.hit(tool, "a", LIMIT)
 
     assert in_child(work) == (ALLOWED if at > 3 else -9)

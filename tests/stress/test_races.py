@@ -114,7 +114,7 @@ def test_damage_found_after_an_edit_closes_the_file_that_others_may_have_mapped(
         try:
             file = other._map_file("t", "a")
             if file is not None:
-                other._kept = {"t": {"a": (mapped_file.hit_function(file), file)}}
+                other._kept = {"t": {"a": (mapped_file.make_hit_function(file), file)}}
         finally:
             closed(*args)
 

@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from cortex_policy.schema.catalog import RULES
 from cortex_policy.schema.fixes import Fix
-from cortex_policy.schema.problems import Problem, Replacement, Report, UnlocatedProblem, file_problem, locate_problems
+from cortex_policy.schema.problems import (
+    Problem,
+    Replacement,
+    Report,
+    UnlocatedProblem,
+    locate_problems,
+    make_file_problem,
+)
 
 GRANT = """{
 \t"tool": "日本 git",
@@ -30,9 +37,9 @@ REAL = Report(
     5,
     (
         *locate_problems(f"{TOOLS}/git.json", GRANT.encode(), FOUND),
-        file_problem(f"{TOOLS}/hg.json", "file-unsafe", "everyone may write to it", CHMOD),
-        file_problem(f"{TOOLS}/svn.json", "file-unsafe", "everyone may write to it", CHMOD),
-        file_problem(".cortex/policy/stamp.json", "stamp-missing", "there is no stamp"),
+        make_file_problem(f"{TOOLS}/hg.json", "file-unsafe", "everyone may write to it", CHMOD),
+        make_file_problem(f"{TOOLS}/svn.json", "file-unsafe", "everyone may write to it", CHMOD),
+        make_file_problem(".cortex/policy/stamp.json", "stamp-missing", "there is no stamp"),
     ),
 )
 HOSTILE = "a\n::error::b\r%0A\x1b[31m\u202ec\0]]>&<\"'{0}[d](http://e)##[stop-commands]f,g:h\ufffe\udcff\x85\u2028`"

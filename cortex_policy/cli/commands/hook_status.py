@@ -23,9 +23,9 @@ def status(root: RootOption = None, *, output: TableOption = None, json: JsonOpt
     $ cortex-policy hook status --json
     """
     from cortex_policy.cli.output.hooks import make_status_rows, status_to_json  # noqa: PLC0415 - no other command needs them
-    from cortex_policy.manage.hooks.status import hook_statuses  # noqa: PLC0415
+    from cortex_policy.manage.hooks.status import list_hook_statuses  # noqa: PLC0415
 
-    statuses = list(hook_statuses(inner_root_or_directory(root), os.environ))
+    statuses = list(list_hook_statuses(inner_root_or_directory(root), os.environ))
     if json:
         print_json({"agents": [status_to_json(one) for one in statuses]})
     else:

@@ -139,7 +139,7 @@ def reset(
 
 def _reset_own_budgets(root: Root, grant_id: str, action: str | None, *, yes: bool, json: bool) -> bool:
     """Reset budgets of the caller, and print which; return whether any hit was counted."""
-    owner, actions = budget_owner_of_this_process(), budgets.selected_actions(root, grant_id, action)
+    owner, actions = budget_owner_of_this_process(), budgets.select_actions(root, grant_id, action)
     if not json:
         print_budget_owners(owner, root)
     whose = f", of {owner.budgets_label}" if owner.shared is not None else ""

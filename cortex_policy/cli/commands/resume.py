@@ -24,7 +24,7 @@ def resume(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy resume --json --root /srv/repo
     """
     policy_root = find_root(root)
-    result, remaining = emergency_stop.resume_root(policy_root), emergency_stop.active_stops(policy_root)
+    result, remaining = emergency_stop.resume_root(policy_root), emergency_stop.find_active_stops(policy_root)
     print_unlogged_warning("resume", result.unrecorded)
     if json:
         members = {

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from platformdirs import user_data_path
 
-from cortex_policy.core.closest_match import closest_word
+from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import did_you_mean, format_os_error
@@ -33,7 +33,7 @@ def shell_init(
     $ cortex-policy shell-init zsh --write >> ~/.zshrc
     """
     if shell not in SHELLS:
-        hint = did_you_mean(closest_word(shell, SHELLS)) or f"use {_NAMES}"
+        hint = did_you_mean(find_closest_word(shell, SHELLS)) or f"use {_NAMES}"
         raise UsageError(f"unknown shell `{shell}`", hint)
     script = init_script(shell)
     if not write:

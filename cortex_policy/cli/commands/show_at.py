@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cortex_policy.cli.output.printing import grant_to_json, print_json, print_warning
 from cortex_policy.cli.output.write_result import print_grant_text
 from cortex_policy.cli.streams import write_bytes
-from cortex_policy.manage.history.writes import GrantAtVersion, grant_at_version
+from cortex_policy.manage.history.writes import GrantAtVersion, read_grant_at_version
 from cortex_policy.state.stamp import content_digest
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def print_grant_at_version(root: "Root", grant_id: str, version: int, *, json: bool) -> None:
     """Print a grant at a past version; in a pipe byte for byte."""
-    past = grant_at_version(root, grant_id, version)
+    past = read_grant_at_version(root, grant_id, version)
     if json:
         print_json(_version_to_json(past))
         return

@@ -23,7 +23,7 @@ _MEMBERS = {
 }  # fmt: skip
 
 
-def denial_output(agent: str, reason: str) -> tuple[bytes, bytes]:
+def format_denial_output(agent: str, reason: str) -> tuple[bytes, bytes]:
     """Return what goes to standard output and standard error; the exit code of a denial is always 2.
 
     An agent that is not known ('') gets the keys of all of them.

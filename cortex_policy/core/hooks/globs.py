@@ -8,7 +8,7 @@ _MAX_ALTERNATIVES = 256  # texts that the braces of a pattern stand for
 _MAX_BRACES = 32
 
 
-def glob_start_path(pattern: str) -> str:
+def find_glob_start(pattern: str) -> str:
     """Return the path that a pattern starts with, '' if it starts with a wildcard.
 
     It ends before the component that holds the first of `* ? [ { (`; without a directory it is what precedes that.
@@ -30,13 +30,13 @@ def glob_start_path(pattern: str) -> str:
 def _check_alternatives(pattern: str) -> None:
     """Raise InputError if braces put a `..` together, or start the pattern elsewhere: `.{.,x}/y`, `{,x}/etc`."""
     directory = pattern[: pattern.index("{")].rpartition("/")[0]
-    for text in brace_alternatives(pattern):
+    for text in expand_braces(pattern):
         is_elsewhere = text[:1] in ("/", "~") and text[:1] != pattern[:1]
         if is_elsewhere or text.split("/").count("..") > directory.split("/").count(".."):
             raise InputError(f"the pattern `{pattern[:200]}` may lead out of the directory that it starts in")
 
 
-def brace_alternatives(pattern: str) -> list[str]:
+def expand_braces(pattern: str) -> list[str]:
     """Return the texts that the braces of a pattern stand for; raise InputError if they are too many."""
     done, left = list[str](), [pattern]
     if pattern.count("{") > _MAX_BRACES:

@@ -1,7 +1,7 @@
 """Words of a shell command that may become the name of a guarded file, or move a directory with such files."""
 
 from cortex_policy.core.hooks import InputError
-from cortex_policy.core.hooks.globs import brace_alternatives
+from cortex_policy.core.hooks.globs import expand_braces
 from cortex_policy.core.hooks.guarded_files import (
     HOLDERS,
     PLACES,
@@ -10,7 +10,7 @@ from cortex_policy.core.hooks.guarded_files import (
     guarded_components,
 )
 from cortex_policy.core.hooks.shell_input import ShellSyntaxError
-from cortex_policy.core.hooks.shell_syntax import simple_commands
+from cortex_policy.core.hooks.shell_syntax import parse_simple_commands
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _LOOKING_GIT = frozenset(("add", "status", "diff", "log", "show", "commit", "ls-
 def find_expanded_word_denial(command: str) -> str:
     """Return why a command is denied: a word that the shell expands, or a directory that it may move; else ''."""
     try:
-        commands = simple_commands(command)
+        commands = parse_simple_commands(command)
     except ShellSyntaxError:
         return ""  # such a command is denied for that
     return next(filter(None, map(_denial, commands)), "")
@@ -52,7 +52,7 @@ def _denial(command: "SimpleCommand") -> str:
 
 def _alternatives(text: str) -> list[str]:
     try:
-        return brace_alternatives(text)
+        return expand_braces(text)
     except InputError:
         return [".*"]  # too many to look at
 

@@ -56,7 +56,7 @@ class HooksTomlProblem(Value):
 
 def decode_rules(document: object) -> HookRules:
     """Return the rules of a decoded hooks.toml; raise HookRulesError with its first problem."""
-    problems = hooks_toml_problems(document)
+    problems = find_hooks_toml_problems(document)
     if problems or not isinstance(document, dict):
         raise HookRulesError(format_hooks_toml_problem(problems[0]))
     return decode_rules_document(document)
@@ -68,7 +68,7 @@ def format_hooks_toml_problem(problem: HooksTomlProblem) -> str:
     return f"rule {int(problem.keys[1]) + 1}: {problem.message}" if in_rule else problem.message
 
 
-def hooks_toml_problems(document: object) -> list[HooksTomlProblem]:
+def find_hooks_toml_problems(document: object) -> list[HooksTomlProblem]:
     """Return every problem of a decoded hooks.toml, none if it is right."""
     if not isinstance(document, dict):
         return [HooksTomlProblem((), WRONG_VALUE, "a hooks.toml is a table")]
@@ -125,10 +125,10 @@ def _unknown_keys(above: "Keys", members: "Members", known: "Sequence[str]") -> 
 
 
 def _nearest_word_hint(word: str, words: "Sequence[str]") -> str:
-    from cortex_policy.core.closest_match import closest_word  # noqa: PLC0415 - only for a problem
+    from cortex_policy.core.closest_match import find_closest_word  # noqa: PLC0415 - only for a problem
     from cortex_policy.core.text import did_you_mean  # noqa: PLC0415 - as above
 
-    return did_you_mean(closest_word(word, words)) or f"one of {', '.join(words)}"
+    return did_you_mean(find_closest_word(word, words)) or f"one of {', '.join(words)}"
 
 
 def _choice_problems(above: "Keys", members: "Members", key: str, words: "Sequence[str]") -> list[HooksTomlProblem]:

@@ -200,9 +200,9 @@ def find_globs_of_rule(rule: "HookRule", inputs: "Inputs") -> "Iterator[PathValu
 
 
 def _paths_of_glob(place: str, pattern: str, inputs: "Inputs") -> "Iterator[PathValue]":
-    from cortex_policy.core.hooks.globs import glob_start_path  # noqa: PLC0415 - few tools take patterns
+    from cortex_policy.core.hooks.globs import find_glob_start  # noqa: PLC0415 - few tools take patterns
 
-    directory = glob_start_path(pattern)
+    directory = find_glob_start(pattern)
     if directory:
         yield place, directory
         if not directory.startswith("/"):  # where the search may start

@@ -28,7 +28,7 @@ from cortex_policy.core.hooks.shell_input import (
     may_read_agent_input,
     runs_agent_input,
 )
-from cortex_policy.core.hooks.shell_syntax import MAX_NESTING, simple_commands
+from cortex_policy.core.hooks.shell_syntax import MAX_NESTING, parse_simple_commands
 from cortex_policy.core.hooks.wrapper_commands import (
     arguments_of_program,
     find_exec_commands,
@@ -64,7 +64,7 @@ def starts_interactive_shell(text: str, depth: int = 0) -> bool:
     """Whether a command starts what takes commands from the agent; raise ShellSyntaxError if it cannot be read."""
     if depth > MAX_NESTING:
         raise ShellSyntaxError
-    return any(_is_open_command(command, depth) for command in simple_commands(text))
+    return any(_is_open_command(command, depth) for command in parse_simple_commands(text))
 
 
 def _is_open_command(command: "SimpleCommand", depth: int) -> bool:
@@ -90,7 +90,7 @@ def _opens_in_text(text: str, depth: int, *, is_command: bool) -> bool:
     try:
         if is_command:
             return starts_interactive_shell(text, depth + 1)
-        commands = [one for one in simple_commands(text) if one.program_index() < len(one.words)]
+        commands = [one for one in parse_simple_commands(text) if one.program_index() < len(one.words)]
     except ShellSyntaxError:
         return is_command
     programs = [(one, one.words[one.program_index()]) for one in commands]

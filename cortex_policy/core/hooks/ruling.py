@@ -11,10 +11,10 @@ from cortex_policy.core.hooks.guarded_files import (
     find_command_word_denial,
     find_guarded_path_denial,
     find_secret_pattern_denial,
+    list_possible_paths,
     may_become_guarded,
-    possible_paths,
 )
-from cortex_policy.core.hooks.hook_rules import find_action_of_rule, rules_for_call
+from cortex_policy.core.hooks.hook_rules import find_action_of_rule, select_rules_for_call
 from cortex_policy.core.hooks.inputs import (
     contains_surrogate,
     find_commands,
@@ -111,7 +111,7 @@ class _Judge:
             why = f"`{CANARY}` is not a tool: a hook always denies it, which shows that the hook works"
             raise InputError(why, is_final=True)
         self._call, self._rules, self._home = call, rules, home
-        self._fits = rules_for_call(call, rules)
+        self._fits = select_rules_for_call(call, rules)
         self._json_texts = self._read_json_texts() if call.mcp else {}
         self._readings = [call]
         if self._json_texts:
@@ -157,16 +157,16 @@ class _Judge:
     def _why_pattern_is_secret(pattern: str) -> str:
         if "{" not in pattern:
             return find_secret_pattern_denial(pattern)
-        from cortex_policy.core.hooks.globs import brace_alternatives  # noqa: PLC0415 - few patterns have braces
+        from cortex_policy.core.hooks.globs import expand_braces  # noqa: PLC0415 - few patterns have braces
 
-        return next(filter(None, map(find_secret_pattern_denial, brace_alternatives(pattern))), "")
+        return next(filter(None, map(find_secret_pattern_denial, expand_braces(pattern))), "")
 
     def _raise_if_guarded(self, paths: "Iterable[str]") -> None:
         """Raise InputError for a path that leads to a guarded file, as text; note where else it may lead."""
         for path in dict.fromkeys(paths):
             if "\0" in path or has_surrogate(path):
                 raise InputError("a path contains a NUL or an incomplete character")
-            for spelled in possible_paths(path, self._home):
+            for spelled in list_possible_paths(path, self._home):
                 tops = ("",) if spelled.startswith("/") else self._directories
                 for place in [f"{top}/{spelled}" if top else spelled for top in tops]:
                     if why := find_guarded_path_denial(place, self._call, self._rules):
@@ -241,7 +241,7 @@ class _Judge:
         inner = ToolCall(**{**vars(call), "tool": PATCH_TOOL, "mcp": (), "inputs": {"command": patch}})
         files = [(PATCH_TOOL, file) for file in list_files_of_patch(patch)]
         self._raise_if_guarded(file for _, file in files)
-        yield from self._checks_of_rules(rules_for_call(inner, self._rules), inner, files)
+        yield from self._checks_of_rules(select_rules_for_call(inner, self._rules), inner, files)
 
 
 def find_unclear_argument(grant: "Grant", check: "GrantCheck") -> str:

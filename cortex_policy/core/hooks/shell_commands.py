@@ -2,7 +2,7 @@
 
 from cortex_policy.core.hooks.interactive_shells import starts_interactive_shell
 from cortex_policy.core.hooks.shell_input import ShellSyntaxError
-from cortex_policy.core.hooks.shell_syntax import simple_commands
+from cortex_policy.core.hooks.shell_syntax import parse_simple_commands
 
 _STARTERS = frozenset((
     "env", "sudo", "doas", "exec", "command", "builtin", "nohup", "setsid", "time", "nice", "ionice", "stdbuf",
@@ -67,7 +67,7 @@ def _decoded_text(command: str) -> str:
     if "$'" not in command:
         return ""
     try:
-        return "\n".join(" ".join(word.text for word in one.words) for one in simple_commands(command))
+        return "\n".join(" ".join(word.text for word in one.words) for one in parse_simple_commands(command))
     except ShellSyntaxError:
         return ""  # such a command is denied for that
 

@@ -13,7 +13,7 @@ _OPERATORS = frozenset(";&|()<>\n")
 _ENDS_OF_GROUPS = frozenset(("}", "done", "fi", "esac"))
 
 
-def simple_commands(text: str) -> "list[SimpleCommand]":
+def parse_simple_commands(text: str) -> "list[SimpleCommand]":
     """Return all simple commands in a text, inner ones too; raise ShellSyntaxError if it cannot be read."""
     scanner = _Scanner(text, 0)
     scanner.scan("")

@@ -1,7 +1,7 @@
 """Queries of an audit log: calls by filter, and counts of calls by kind and over time."""
 
 from cortex_policy.core import Value, shorten_message
-from cortex_policy.core.closest_match import closest_word
+from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.model import REASONS, UsageError
 from cortex_policy.core.text import did_you_mean
 from cortex_policy.manage.audit.reader import decode_calls, pause_garbage_collector, read_log_lines
@@ -65,7 +65,7 @@ def check_reason(word: str) -> None:
     """Raise UsageError for an unknown reason."""
     words = [str(reason) for reason in REASONS]
     if word not in words:
-        guess = did_you_mean(closest_word(word, words))
+        guess = did_you_mean(find_closest_word(word, words))
         raise UsageError(f"unknown reason `{word}`", f"{guess}{' ' * bool(guess)}the reasons are {', '.join(words)}")
 
 

@@ -3,7 +3,7 @@
 from itertools import islice
 
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
-from cortex_policy.core.engine import denial_before_rate
+from cortex_policy.core.engine import find_denial_before_rate
 from cortex_policy.core.model import (
     ALLOWED,
     HUMAN_APPROVAL,
@@ -65,7 +65,7 @@ def _decide_candidate(grant: Grant, candidate: CandidateCase, root: Sandbox) -> 
         candidate.args,
         resolve_path_arguments(grant, root.origin, candidate.args, root.protected, root.path),
     )
-    refused = denial_before_rate(grant, request)
+    refused = find_denial_before_rate(grant, request)
     return ALLOWED if refused is None else refused.reason
 
 

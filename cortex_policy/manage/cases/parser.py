@@ -3,7 +3,7 @@
 from itertools import islice
 
 from cortex_policy.core import shorten_message
-from cortex_policy.core.closest_match import closest_word
+from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
 from cortex_policy.core.model import Settings
 from cortex_policy.core.text import did_you_mean, format_os_error
@@ -165,5 +165,5 @@ class _CaseFileParser:
 
 
 def _name_hint(word: str, known: "Mapping[str, object]") -> str:
-    closest = closest_word(word.lower(), list(known))
+    closest = find_closest_word(word.lower(), list(known))
     return did_you_mean(closest) if closest else f"known names: {', '.join(known)}"

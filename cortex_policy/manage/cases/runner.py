@@ -4,7 +4,7 @@ from collections import deque
 
 from cortex_policy.core import Value, shorten_message
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
-from cortex_policy.core.engine import decide_rate, denial_before_rate
+from cortex_policy.core.engine import decide_rate, find_denial_before_rate
 from cortex_policy.core.explanation import explain
 from cortex_policy.core.explanation_steps import DENIED_BY, DENIES, RuleStep
 from cortex_policy.core.model import ALLOWED, Budget, Decision, Grant, Reason, Request
@@ -112,7 +112,7 @@ class _CaseRunner:
         """Make the calls of a case until one of them fails."""
         self._now += case.advance_ns
         request = self._build_request(case)
-        refused = denial_before_rate(self._subject.grant, request, self._settings)
+        refused = find_denial_before_rate(self._subject.grant, request, self._settings)
         # what other rules refuse is refused again, however often it is called
         calls = case.times if refused is None else 1
         call, is_last = 0, False

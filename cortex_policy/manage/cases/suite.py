@@ -8,7 +8,7 @@ from cortex_policy.manage.cases.model import CaseFileProblem
 from cortex_policy.manage.cases.parser import read_case_file
 from cortex_policy.manage.cases.runner import FileResult, GrantUnderTest, run_case_file
 from cortex_policy.manage.path_names import display_path
-from cortex_policy.manage.settings_problems import settings_warnings
+from cortex_policy.manage.settings_problems import find_settings_warnings
 from cortex_policy.manage.unsafe_files import summarize_faults
 from cortex_policy.state import Root
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, list_grant_ids, make_unread_grant_error
@@ -70,7 +70,7 @@ def run_suite(plan: "RunPlan", track: "Track" = iter) -> SuiteResult:
     covers = [cover for (path, grant_id), results_of_grant in sorted(runs.items())
               if (cover := grants.load_coverage(roots[path], grant_id, results_of_grant)) is not None]  # fmt: skip
     failed_files = [FileResult(problem.file, "", errors=(problem,)) for problem in plan.errors]
-    return SuiteResult((*failed_files, *tested), tuple(covers), (*settings_warnings(roots), *grants.warnings))
+    return SuiteResult((*failed_files, *tested), tuple(covers), (*find_settings_warnings(roots), *grants.warnings))
 
 
 def _run_target(target: "CaseFileTarget", grants: "GrantLoader") -> FileResult:

@@ -36,12 +36,12 @@ class NoCommitsError(NotDoneError):
     """The branch has no commit yet; the first commit is compared with no grants."""
 
 
-def grant_texts_at_revision(root: Root, revision: str) -> "dict[str, TextOrError]":
-    """Return the text of each grant of a revision; raise as `policy_texts_at_revision` does."""
-    return {name: text for name, text in policy_texts_at_revision(root, revision).items() if name != HOOKS_TOML}
+def read_grant_texts_at_revision(root: Root, revision: str) -> "dict[str, TextOrError]":
+    """Return the text of each grant of a revision; raise as `read_policy_texts_at_revision` does."""
+    return {name: text for name, text in read_policy_texts_at_revision(root, revision).items() if name != HOOKS_TOML}
 
 
-def policy_texts_at_revision(root: Root, revision: str, name: str | None = None) -> "dict[str, TextOrError]":
+def read_policy_texts_at_revision(root: Root, revision: str, name: str | None = None) -> "dict[str, TextOrError]":
     """Return the text of each grant of a revision and of its `hooks.toml`, or of one of them, if they exist.
 
     Raise UsageError if a word cannot be a revision, NotDoneError if git does not know it, NoCommitsError for the HEAD
@@ -63,8 +63,8 @@ def policy_texts_at_revision(root: Root, revision: str, name: str | None = None)
     return found | dict(zip(digests, texts, strict=True))
 
 
-def settings_text_at_revision(root: Root, revision: str) -> bytes | None:
-    """Return the project's settings of a revision, None if it has none; raise as `policy_texts_at_revision` does."""
+def read_settings_text_at_revision(root: Root, revision: str) -> bytes | None:
+    """Return the project's settings of a revision, None if it has none; raise as `read_policy_texts_at_revision` does."""
     listed = _output_or_raise(run_git(root.path, "ls-tree", "-z", _tree_id(root.path, revision), SETTINGS))
     if not listed:
         return None

@@ -13,7 +13,7 @@ from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Settings, UsageError
 from cortex_policy.core.privilege_escalation import PrivilegeEscalation, find_privilege_escalations
 from cortex_policy.core.text import format_os_error
-from cortex_policy.manage.diff.git_revisions import NoCommitsError, policy_texts_at_revision
+from cortex_policy.manage.diff.git_revisions import NoCommitsError, read_policy_texts_at_revision
 from cortex_policy.manage.diff.settings import compare_settings_with_revision
 from cortex_policy.manage.unsafe_files import summarize_faults
 from cortex_policy.state import Root
@@ -139,7 +139,7 @@ def _settings_diffs(root: Root, revision: str) -> tuple[GrantDiff, ...]:
 
 def _read_revision(root: Root, revision: str, grant_id: str | None) -> "tuple[dict[str, TextOrError], tuple[str, ...]]":
     try:
-        return policy_texts_at_revision(root, revision, grant_id), ()
+        return read_policy_texts_at_revision(root, revision, grant_id), ()
     except NoCommitsError as error:
         return {}, (f"{error.detail}: compared with no grants at all",)
 

@@ -40,8 +40,8 @@ def check_root(root: Root, denials: GlobalDenials) -> "Iterator[CheckResult]":
     """Check a root, as the caller's checks find it."""
     yield _check_root(root)
     yield from _check_stops(denials)
-    yield from denial_results(denials, "settings", "every source is valid")
-    yield from denial_results(denials, "permissions", "only the owner and root can write what leads to the grants")
+    yield from make_denial_results(denials, "settings", "every source is valid")
+    yield from make_denial_results(denials, "permissions", "only the owner and root can write what leads to the grants")
     yield from _check_group_members(root)
     yield _check_grants(root)
     yield _check_stamp(root, denials)
@@ -54,7 +54,7 @@ def find_doctor_check_id(error: CortexPolicyError) -> str:
     return _IDS.get(error.reason) or ("audit-log" if "audit" in type(error).__module__ else "state")
 
 
-def denial_results(denials: GlobalDenials, check_id: str, fine: str) -> "Iterator[CheckResult]":
+def make_denial_results(denials: GlobalDenials, check_id: str, fine: str) -> "Iterator[CheckResult]":
     """Yield a problem for each error that denies every check and belongs to this one, else what is fine."""
     found = [error for error in denials.errors if find_doctor_check_id(error) == check_id]
     yield from (make_error_result(check_id, error) for error in found)

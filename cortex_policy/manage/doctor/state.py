@@ -8,7 +8,7 @@ from tempfile import NamedTemporaryFile
 from cortex_policy.core.model import Settings
 from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, run_program
-from cortex_policy.manage.doctor.root import denial_results
+from cortex_policy.manage.doctor.root import make_denial_results
 from cortex_policy.manage.global_denials import GlobalDenials
 from cortex_policy.state import fcntl
 from cortex_policy.state.audit_file import LOCK_SUFFIX, open_log_lock
@@ -31,12 +31,12 @@ _ASK_LOGIND = ("get-property", _LOGIND, "/org/freedesktop/login1", f"{_LOGIND}.M
 def check_state(settings: Settings, denials: GlobalDenials) -> "Iterator[CheckResult]":
     """Check the rate state and the audit log of the caller."""
     what = "budgets are counted" if settings.budgets_url is None else "what this host keeps of shared budgets is"
-    found = list(denial_results(denials, "state", f"{what} in `{settings.state_dir}`"))
+    found = list(make_denial_results(denials, "state", f"{what} in `{settings.state_dir}`"))
     yield from found
     if found[0].status == OK:
         yield _check_lock(settings.state_dir or "")
         yield _check_removal_at_logout(settings.state_dir or "")
-    yield from denial_results(denials, "audit-log", _audit_text(settings))
+    yield from make_denial_results(denials, "audit-log", _audit_text(settings))
     if settings.audit_file is not None and os.path.isfile(settings.audit_file):
         yield _check_audit_lock(settings.audit_file)
         yield _check_audit_file_system(settings.audit_file)

@@ -6,7 +6,7 @@ A comma ends a value; `\,` is a comma in it. A `\` before anything else stays, a
 import re
 
 from cortex_policy.core.arguments import TYPES, find_declaration_problem
-from cortex_policy.core.closest_match import closest_word
+from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.compare.declarations import accepts_nothing
 from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.model import UsageError
@@ -108,7 +108,7 @@ def _parse_type(text: str) -> str | list[str]:
     words = text.split("|")
     for word in words:
         if word not in TYPES:
-            closest = _OTHER_TYPES.get(word) or closest_word(word, TYPES)
+            closest = _OTHER_TYPES.get(word) or find_closest_word(word, TYPES)
             raise UsageError(f"unknown type `{word}`", f"{did_you_mean(closest)} {find_keyword_hint('type')}".strip())
     return words if len(words) > 1 else words[0]
 

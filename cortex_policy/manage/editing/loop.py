@@ -7,7 +7,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import GrantDiff
 from cortex_policy.manage.transaction.version import NOT_WRITTEN, Version
 from cortex_policy.schema.problems import Problem
-from cortex_policy.state.edit_draft import Draft, leftover_drafts
+from cortex_policy.state.edit_draft import Draft, list_leftover_drafts
 
 SAVE, EDIT, DIFF, EXIT = "s", "e", "d", "x"
 ENDED_AT_ONCE = "the editor ended at once"
@@ -97,7 +97,7 @@ def edit_file(file: EditedFile, screen: EditorUI, *, resume: bool = False) -> Ed
     if resume:
         draft = Draft(file.path, None, file.max_bytes + 1)
     else:
-        for path in leftover_drafts(file.path):
+        for path in list_leftover_drafts(file.path):
             screen.show_sentence(
                 f"note: an earlier session left its text in `{path}`; `--resume` goes on with the last one"
             )

@@ -3,7 +3,7 @@
 import json
 
 from cortex_policy.core import Value
-from cortex_policy.core.closest_match import closest_word
+from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.decode import DATA_CLASSES, decode_grant, decode_json
 from cortex_policy.core.engine import normalize_scope
 from cortex_policy.core.json_edit import append_items, insert_member, remove_items, remove_value, replace_value
@@ -158,7 +158,7 @@ def _list_hint(what: str, word: str, known: tuple[str, ...]) -> str:
 
 
 def _did_you_mean(word: str, known: tuple[str, ...]) -> str:
-    suggestion = did_you_mean(closest_word(word, known))
+    suggestion = did_you_mean(find_closest_word(word, known))
     return f"{suggestion} " if suggestion else ""
 
 

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.diff.git_revisions import policy_texts_at_revision
+from cortex_policy.manage.diff.git_revisions import read_policy_texts_at_revision
 from cortex_policy.state import Root, history
 from cortex_policy.state.history_entry import HistoryEntry
 from cortex_policy.state.stamp import content_digest
@@ -31,4 +31,4 @@ def _all_known_texts(root: Root) -> "Iterator[bytes]":
             if isinstance(entry, HistoryEntry):
                 yield from entry.texts
     with suppress(NotDoneError):  # there is no git, no repository, or no commit
-        yield from (text for text in policy_texts_at_revision(root, "HEAD").values() if isinstance(text, bytes))
+        yield from (text for text in read_policy_texts_at_revision(root, "HEAD").values() if isinstance(text, bytes))

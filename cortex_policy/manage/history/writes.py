@@ -63,7 +63,7 @@ def _is_enabled(root: Root) -> bool:
         return True
 
 
-def grant_at_version(root: Root, grant_id: str, version: int) -> GrantAtVersion:
+def read_grant_at_version(root: Root, grant_id: str, version: int) -> GrantAtVersion:
     """Return a grant as it was at a version; raise GrantError (20) if there was none, NotDoneError if unknown."""
     check_policy_name(grant_id)
     stamp = stamps.read_stamp(root)
@@ -137,7 +137,7 @@ def find_entries_since(
     return tuple(entries)
 
 
-def last_undoable_entry(root: Root, stamp: Stamp, grant_id: str | None) -> HistoryEntry:
+def find_last_undoable_entry(root: Root, stamp: Stamp, grant_id: str | None) -> HistoryEntry:
     """Return the last write of the root, or of a grant if no later write depends on it.
 
     Raise NotDoneError if it is not known. A merge that changed nothing here is passed over.

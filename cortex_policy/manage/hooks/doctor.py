@@ -10,7 +10,7 @@ from cortex_policy.manage.hooks.doctor_trials import HookTrial, try_hook_command
 from cortex_policy.manage.hooks.handler_line import read_hook_command
 from cortex_policy.manage.hooks.hook_command import HookCommand
 from cortex_policy.manage.hooks.install_checks import check_no_settings_in_environment
-from cortex_policy.manage.hooks.status import AgentStatus, InstalledHook, hook_statuses
+from cortex_policy.manage.hooks.status import AgentStatus, InstalledHook, list_hook_statuses
 from cortex_policy.manage.hooks.targets import AGENT_FILES
 from cortex_policy.state import Root
 from cortex_policy.state.hooks_file import load_hook_rules
@@ -33,7 +33,7 @@ class HookReport(Value):
 
 def examine_hooks(agent: str | None, root: str, environment: "Mapping[str, str]") -> "Iterator[HookReport]":
     """Yield a report of each agent that has a hook, or of one that is named, and then of each of its lines."""
-    statuses = [one for one in hook_statuses(root, environment) if one.agent == (agent or one.agent)]
+    statuses = [one for one in list_hook_statuses(root, environment) if one.agent == (agent or one.agent)]
     found = [one for one in statuses if one.hooks or one.problems or agent]
     for status in found:
         yield HookReport(status.agent, "", "", _check_settings(status, environment))

@@ -121,12 +121,12 @@ def _first_texts(root: Root, agents: tuple[str, ...], read: "Read") -> dict[str,
         raise NotDoneError(f"`{HOOKS_TOML}` exists already", hint)
     rules = make_first_rules_text(agents).encode()
     named = {rule.grant for rule in decode_hooks_toml(rules).rules}
-    grants = make_first_grant_texts(safe_write_scopes(root))
+    grants = make_first_grant_texts(find_safe_write_scopes(root))
     missing = {name: text.encode() for name, text in grants.items() if name in named and read(name) is None}
     return missing | {HOOKS_TOML: rules}
 
 
-def safe_write_scopes(root: Root) -> tuple[str, ...]:
+def find_safe_write_scopes(root: Root) -> tuple[str, ...]:
     """Return the directories of a root in which nothing lies that others run later, as far as their names tell."""
     names: list[str] = []
     with suppress(OSError), os.scandir(root.path) as entries:  # a root that cannot be listed has the usual ones

@@ -51,7 +51,7 @@ class AgentStatus(Value):
     notes: tuple[str, ...] = ()
 
 
-def hook_statuses(root: str, environment: "Mapping[str, str]") -> "Iterator[AgentStatus]":
+def list_hook_statuses(root: str, environment: "Mapping[str, str]") -> "Iterator[AgentStatus]":
     """Yield the status of each agent; a root of '' has no settings of a project."""
     for agent in AGENTS:
         files = [

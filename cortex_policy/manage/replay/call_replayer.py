@@ -10,7 +10,7 @@ from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Reason,
 from cortex_policy.manage.replay.decision_without_rate import (
     UndecidedReason,
     UnknowableReason,
-    denial_without_rate,
+    find_denial_without_rate,
     has_full_args,
 )
 from cortex_policy.manage.replay.rate import RateReplay
@@ -113,7 +113,7 @@ class CallReplayer:
     ) -> "Reason | UndecidedReason | None":
         with self.steps as steps:
             before = steps.skipped_searches
-            answer = denial_without_rate(grant, data, self._settings)
+            answer = find_denial_without_rate(grant, data, self._settings)
             return answer if steps.skipped_searches == before else TOO_SLOW
 
     def _relevant_grant(self, data: "dict[str, Any]") -> "Grant | GrantError":

@@ -3,7 +3,7 @@
 from cortex_policy.core import shorten_message
 from cortex_policy.core.audit_event import PATH_MEMBERS
 from cortex_policy.core.compare.declarations import accepts_nothing
-from cortex_policy.core.engine import denial_before_rate, normalize_scope
+from cortex_policy.core.engine import find_denial_before_rate, normalize_scope
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -67,7 +67,7 @@ def is_undecidable_by_any_log(why: str, *, is_full: bool) -> bool:
     return is_full or isinstance(why, UnknowableReason)
 
 
-def denial_without_rate(
+def find_denial_without_rate(
     grant_or_error: "Grant | GrantError", data: "dict[str, Any]", settings: Settings
 ) -> "Reason | UndecidedReason | None":
     """Decide an event by every rule but the rate; return None if all pass."""
@@ -90,10 +90,12 @@ def _decide_with_values(grant: Grant, data: "dict[str, Any]", settings: Settings
     strict = recorded == PATH_OUTSIDE_SCOPE and not any(given is not None and is_path for _, given, is_path in paths)
     is_lost = any(bad is not good for bad, good in path_pairs)
     worst = Request(data["action"], args, tuple([path for path, _ in path_pairs]), 1, approved is True)
-    no = denial_before_rate(grant, worst, Settings(**{**vars(settings), "require_path": True}) if strict else settings)
+    no = find_denial_before_rate(
+        grant, worst, Settings(**{**vars(settings), "require_path": True}) if strict else settings
+    )
     if no is not None and (is_lost or strict or approved is None):
         best = Request(data["action"], args, tuple([path for _, path in path_pairs]), 1, approved is not False)
-        no = denial_before_rate(grant, best, settings)
+        no = find_denial_before_rate(grant, best, settings)
         if no is None:
             return UNRESOLVED_PATH if is_lost else PATH_REQUIRED if strict else UNKNOWN_APPROVAL
     return None if no is None else no.reason
@@ -103,7 +105,7 @@ def _worst_and_best_paths(
     grant: Grant, paths: "list[tuple[str, str | None, bool]]", data: "dict[str, Any]"
 ) -> "Iterator[tuple[ResolvedPath, ResolvedPath]]":
     """Yield each path that a grant checks, at its worst and at its best."""
-    known = {(path.argument, path.given): path for path in paths_in_event(data)} if paths else {}
+    known = {(path.argument, path.given): path for path in list_paths_in_event(data)} if paths else {}
     for argument, given, _ in paths:
         if given is None:
             continue
@@ -129,7 +131,7 @@ def _may_depend_on_scopes(path: ResolvedPath) -> bool:
     return path.resolved is not None and path.normalized != path.resolved_inside and ".." in path.given.split("/")
 
 
-def paths_in_event(data: "dict[str, Any]") -> "Iterator[ResolvedPath]":
+def list_paths_in_event(data: "dict[str, Any]") -> "Iterator[ResolvedPath]":
     """Yield the paths of a call as they were resolved then; malformed ones are skipped."""
     paths = data.get("paths")
     for one in paths if isinstance(paths, list) else ():

@@ -14,12 +14,12 @@ from cortex_policy.manage.replay.missing_permissions import (
     ArgumentChange,
     MissingPermissions,
     find_missing_permissions,
+    find_smallest_scopes_for_path,
     merge_scopes,
     outermost_scopes,
-    smallest_scopes_for_path,
 )
 from cortex_policy.manage.replay.past_call import PastCall, to_past_call
-from cortex_policy.manage.replay.rate import add_hits, cost_in_event, drop_expired_hits, takes_no_hit
+from cortex_policy.manage.replay.rate import add_hits, drop_expired_hits, read_cost_in_event, takes_no_hit
 from cortex_policy.state.grants import is_grant_id
 from cortex_policy.state.ledger_ring import budget_key
 
@@ -131,7 +131,7 @@ class DenialGrouper:
             self._add_denied(at, data, grant)
 
     def _add_allowed(self, at: float, data: "dict[str, Any]", grant: Grant, *, is_denied: bool) -> None:
-        window, cost = self._window_of_action(grant.tool, data["action"]), cost_in_event(data)
+        window, cost = self._window_of_action(grant.tool, data["action"]), read_cost_in_event(data)
         demand = window.total_after(at, cost)
         if not takes_no_hit(data):
             window.add_hits(at, cost)
@@ -169,7 +169,7 @@ class DenialGrouper:
 
     def _count_call(self, group: DeniedGroup, at: float, data: "dict[str, Any]", base: HitWindow, limit: int) -> None:
         """Count a call of a group, and whether the rate has room for it besides the calls that are allowed already."""
-        cost, window = cost_in_event(data), group.windows.setdefault(data["action"], HitWindow())
+        cost, window = read_cost_in_event(data), group.windows.setdefault(data["action"], HitWindow())
         demand = base.total_after(at, 0) + window.total_after(at, cost)
         group.call_count += 1
         group.peak = max(group.peak, demand)
@@ -230,7 +230,7 @@ def _scopes_of_unresolved(data: "dict[str, Any]") -> tuple[str, ...] | str:
             return "one of its paths is invalid"
         path, below = collapse_path(given if given.startswith("/") else f"{cwd}/{given}"), root.rstrip("/") + "/"
         relative = path.removeprefix(below) if path.startswith(below) else None
-        scopes = smallest_scopes_for_path(ResolvedPath(argument, given, relative, relative, path))
+        scopes = find_smallest_scopes_for_path(ResolvedPath(argument, given, relative, relative, path))
         if isinstance(scopes, str):
             return scopes
         all_scopes |= dict.fromkeys(scopes)

@@ -17,9 +17,9 @@ from cortex_policy.core.path_arguments import path_arguments
 from cortex_policy.core.path_index import PathIndex
 from cortex_policy.manage.replay.decision_without_rate import (
     UndecidedReason,
-    denial_without_rate,
+    find_denial_without_rate,
     has_full_args,
-    paths_in_event,
+    list_paths_in_event,
 )
 
 TYPE_CHECKING = False
@@ -59,7 +59,7 @@ def find_missing_permissions(grant: Grant, data: "dict[str, Any]", settings: "Se
     """Return what every rule but the rate needs to pass, or a sentence that says why no change helps."""
     permissions = MissingPermissions()
     for _ in range(_MAX_CHANGES):
-        answer = denial_without_rate(with_permissions(grant, permissions), data, settings)
+        answer = find_denial_without_rate(with_permissions(grant, permissions), data, settings)
         if answer is None:
             return permissions
         if isinstance(answer, UndecidedReason):
@@ -75,7 +75,7 @@ def with_permissions(grant: Grant, permissions: MissingPermissions) -> Grant:
     """Return a grant with the missing permissions added."""
     args = dict(grant.args)
     for one in permissions.arguments:
-        args[one.name] = declaration_that_accepts(args[one.name], one)
+        args[one.name] = make_declaration_that_accepts(args[one.name], one)
     return Grant(
         grant.id,
         grant.tool,
@@ -87,7 +87,7 @@ def with_permissions(grant: Grant, permissions: MissingPermissions) -> Grant:
     )
 
 
-def declaration_that_accepts(declaration: object, change: ArgumentChange) -> "dict[str, Any]":
+def make_declaration_that_accepts(declaration: object, change: ArgumentChange) -> "dict[str, Any]":
     """Return a declaration that accepts the value; of an `enum`, which may be long, it has the new value alone."""
     assert isinstance(declaration, dict)  # noqa: S101 - nothing else is ever proposed to be changed
     return declaration | {change.keyword: [change.value] if change.keyword == "enum" else change.value}
@@ -131,7 +131,9 @@ def _smallest_change(declarations: "Mapping[str, object]", args: "dict[str, Any]
         fit = [
             one
             for one in tries
-            if not format_first_argument_violation({name: declaration_that_accepts(declaration, one)}, {name: value})
+            if not format_first_argument_violation(
+                {name: make_declaration_that_accepts(declaration, one)}, {name: value}
+            )
         ]
         if len(fit) == 1:
             return fit[0]
@@ -156,7 +158,7 @@ def _possible_changes(name: str, declaration: "dict[str, Any]", value: object) -
 
 def _find_missing_scopes(grant: Grant, data: "dict[str, Any]") -> tuple[str, ...] | str:
     """Return scopes for the paths that no scope covers, or why there are none."""
-    known = {(path.argument, path.given): path for path in paths_in_event(data)}
+    known = {(path.argument, path.given): path for path in list_paths_in_event(data)}
     all_scopes: dict[str, None] = {}
     for argument, given, is_path in path_arguments(grant, data["args"]):
         if not is_path:
@@ -166,14 +168,14 @@ def _find_missing_scopes(grant: Grant, data: "dict[str, Any]") -> tuple[str, ...
             return "one of its paths is invalid"
         if not find_path_violation(grant.fs_scope, path):
             continue
-        scopes = smallest_scopes_for_path(path)
+        scopes = find_smallest_scopes_for_path(path)
         if isinstance(scopes, str):
             return scopes
         all_scopes |= dict.fromkeys(scopes)
     return tuple(all_scopes) or "a path is required"
 
 
-def smallest_scopes_for_path(path: ResolvedPath) -> list[str] | str:
+def find_smallest_scopes_for_path(path: ResolvedPath) -> list[str] | str:
     """Return the smallest scopes that cover a path in both spellings, or why there are none."""
     if path.protected_reason:
         return "a path that governs grants is in no scope"

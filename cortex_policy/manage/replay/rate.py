@@ -132,7 +132,7 @@ class RateReplay:
     def add_call(self, at: float, key: str, limit: int, data: "dict[str, Any]", call_id: object) -> None:
         """Add a call that every other rule allows."""
         budget = self._budgets.get(key) or self._budgets.setdefault(key, _BudgetBounds())
-        cost = cost_in_event(data)
+        cost = read_cost_in_event(data)
         is_peek = takes_no_hit(data)
         if data["reason"] is ALLOWED and not is_peek:
             budget.coming += cost
@@ -144,7 +144,7 @@ class RateReplay:
         if not takes_no_hit(data):
             budget = self._budgets.get(key) or self._budgets.setdefault(key, _BudgetBounds())
             budget.drop_expired(at - 4 * MAX_LAG)  # no waiting call is older
-            budget.add_possible(at, cost_in_event(data))
+            budget.add_possible(at, read_cost_in_event(data))
 
     def answer_all_waiting(self) -> None:
         """Answer all waiting calls."""
@@ -183,7 +183,7 @@ def _answer_by_log_time(budget: _BudgetBounds, at: float, cost: int, limit: int)
     return ALLOWED if at_most + cost <= limit else RATE_LIMITED if at_least + cost > limit else BUDGET_UNKNOWN
 
 
-def cost_in_event(data: "dict[str, Any]") -> int:
+def read_cost_in_event(data: "dict[str, Any]") -> int:
     """Return the hits that a call asked for, 1 if its event does not say."""
     cost = data.get("cost", 1)
     return cost if type(cost) is int and cost > 0 else 1

@@ -3,7 +3,7 @@
 from cortex_policy.core.engine import normalize_scope
 from cortex_policy.core.model import Grant
 from cortex_policy.core.scopes import index_scopes
-from cortex_policy.manage.replay.decision_without_rate import paths_in_event
+from cortex_policy.manage.replay.decision_without_rate import list_paths_in_event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class GrantParts:
 
     def _scopes_for(self, data: "dict[str, Any]") -> tuple[str, ...]:
         spellings = [
-            path for recorded in paths_in_event(data) for path in (recorded.normalized, recorded.resolved_inside)
+            path for recorded in list_paths_in_event(data) for path in (recorded.normalized, recorded.resolved_inside)
         ]
         outermost = (self._scopes.find_outermost_around(path) for path in spellings if path is not None)
         return tuple(dict.fromkeys((*self._one_scope, *(scope for scope in outermost if scope is not None))))

@@ -6,7 +6,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.decode import parse_grant_file_name
 from cortex_policy.core.model import ALLOWED, GRANT_UNSAFE, GrantError, Reason, UsageError
 from cortex_policy.manage.audit.reader import ReadCounts, decode_grant_calls, pause_garbage_collector
-from cortex_policy.manage.diff.git_revisions import grant_texts_at_revision
+from cortex_policy.manage.diff.git_revisions import read_grant_texts_at_revision
 from cortex_policy.manage.diff.grants import read_grant_file, read_grants_and_warnings
 from cortex_policy.manage.replay.call_replayer import CallReplayer
 from cortex_policy.manage.replay.decision_without_rate import FULL_ARGS_HINT, UndecidedReason, is_undecidable_by_any_log
@@ -126,7 +126,7 @@ def load_current_or_proposed_grants(root: Root, proposed: str | None = None) -> 
     if proposed is None:
         return read_grants_and_warnings(root)[0]
     if not os.path.isdir(proposed):
-        return grant_texts_at_revision(root, proposed)
+        return read_grant_texts_at_revision(root, proposed)
     if may_hold_policy(proposed):
         return read_grants_and_warnings(find_root(proposed))[0]
     return _read_directory(proposed)

@@ -4,7 +4,7 @@ import os
 
 from cortex_policy.core.model import CortexPolicyError, GrantError, Settings, StateError
 from cortex_policy.core.settings import ENVIRONMENT, SYSTEM
-from cortex_policy.manage.global_denials import settings_denials
+from cortex_policy.manage.global_denials import find_settings_denials
 from cortex_policy.state import Root
 from cortex_policy.state.settings import decode_layer, merge_settings_layers, settings_file
 from cortex_policy.state.valid_settings import read_valid_layers
@@ -32,7 +32,7 @@ def _denials_with_text(place: str, root: Root | None, text: bytes) -> list[Corte
         return [error]
     if place == SYSTEM:
         settings = _without_files_of_others(settings)
-    return [*settings_denials(root, settings), *_secret_denials(settings)]
+    return [*find_settings_denials(root, settings), *_secret_denials(settings)]
 
 
 def _settings_with(place: str, root: Root | None, text: bytes) -> Settings:

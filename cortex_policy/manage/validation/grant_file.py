@@ -13,7 +13,7 @@ from cortex_policy.manage.validation.hooks_file import find_hook_rules_problems
 from cortex_policy.manage.validation.targets import STDIN, ValidationTarget, root_option_here
 from cortex_policy.manage.validation.working_tree_problems import WorkingTree, find_schema_link_problems
 from cortex_policy.schema.lint import decode_and_lint_grant, limit_per_code
-from cortex_policy.schema.problems import Problem, file_problem, locate_problems
+from cortex_policy.schema.problems import Problem, locate_problems, make_file_problem
 from cortex_policy.state import read_all
 from cortex_policy.state.comparison_settings import comparison_settings
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
@@ -73,7 +73,7 @@ class FileInspector:
             data = self.read(target)
         except FileNotFoundError:
             hint = "name a file, a directory, or `-` for standard input"
-            return FileReport((file_problem(target.shown, "file-missing", "it is not there", hint),))
+            return FileReport((make_file_problem(target.shown, "file-missing", "it is not there", hint),))
         except (OSError, GrantError, ValueError) as error:
             return FileReport((_unreadable_problem(target, error),))
         if target.id == HOOKS_TOML:
@@ -140,9 +140,9 @@ class FileInspector:
 
 def _unreadable_problem(target: ValidationTarget, error: Exception) -> Problem:
     if isinstance(error, GrantError):
-        return file_problem(target.shown, "file-unreadable", error.detail, error.hint)
+        return make_file_problem(target.shown, "file-unreadable", error.detail, error.hint)
     why = format_os_error(error)
-    return file_problem(target.shown, "file-unreadable", why, "look at it with `ls -l`")
+    return make_file_problem(target.shown, "file-unreadable", why, "look at it with `ls -l`")
 
 
 def _location_problems(target: ValidationTarget) -> "Iterator[Problem]":
@@ -151,7 +151,7 @@ def _location_problems(target: ValidationTarget) -> "Iterator[Problem]":
         return
     if not target.id:
         hint = "a name is letters, digits, `.`, `_` and `-`, starts with a letter or digit, and ends in `.json`"
-        yield file_problem(target.shown, "file-name", "no check can name it", hint)
+        yield make_file_problem(target.shown, "file-name", "no check can name it", hint)
     elif os.path.basename(os.path.dirname(target.path)) != "tools":
         hint = f"checks read `.cortex/policy/tools/{target.id}.json`"
-        yield file_problem(target.shown, "file-outside", "no check finds it there", hint)
+        yield make_file_problem(target.shown, "file-outside", "no check finds it there", hint)

@@ -4,7 +4,7 @@ from functools import partial
 
 from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES, decode_grant
 from cortex_policy.schema.hook_rules import decode_and_lint_hook_rules
-from cortex_policy.schema.problems import Problem, file_problem, locate_problems
+from cortex_policy.schema.problems import Problem, locate_problems, make_file_problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def find_hook_rules_problems(
     located = locate_problems(target.shown, data, problems) if problems else ()
     if target.is_in_place:
         return located
-    return file_problem(
+    return make_file_problem(
         target.shown, "file-outside", "hooks do not read this file", f"they read `.cortex/policy/{HOOKS_TOML}`"
     ), *located
 

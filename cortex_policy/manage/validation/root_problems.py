@@ -9,7 +9,7 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.manage import editor_schema
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.manage.validation.targets import TOOLS_SUFFIX, root_option_here
-from cortex_policy.schema.problems import Problem, UnlocatedProblem, file_problem, locate_problems
+from cortex_policy.schema.problems import Problem, UnlocatedProblem, locate_problems, make_file_problem
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import TEMPORARY_PREFIX
@@ -58,7 +58,7 @@ def find_root_problems(path: str, reports: "list[Pair]") -> "Iterator[Problem]":
     root = Root(path, trusts_owner=True)
     if not reports:
         hint = f"make one with `cortex-policy new ID{root_option_here(path)}`"
-        yield file_problem(display_path(root.tools_path), "file-none", "there are no grants in it", hint)
+        yield make_file_problem(display_path(root.tools_path), "file-none", "there are no grants in it", hint)
     yield from _find_stray_files(root)
     yield from _find_gitignore_problems(root)
     yield from _find_schema_problems(root)
@@ -87,15 +87,15 @@ def _is_grant(name: str) -> bool:
 def _stray_problem(entry: "os.DirEntry[str]") -> Problem:
     path, name = display_path(entry.path), entry.name
     if name.startswith(".edit-"):
-        return file_problem(
+        return make_file_problem(
             path, "file-stray", "a session of `edit` left its text here", f"look at it, then `rm {quote(path)}`"
         )
     if name.endswith(".json") and os.path.dirname(entry.path).endswith(TOOLS_SUFFIX):
         is_taken = name == f"{HOOKS_TOML}.json"
         hint = f"rename the grant: `{HOOKS_TOML}` has the rules of agents' hooks" if is_taken else ID_HINT
-        return file_problem(path, "file-name", "no check can name it", hint)
+        return make_file_problem(path, "file-name", "no check can name it", hint)
     message = "nothing below it is read" if entry.is_dir(follow_symlinks=False) else "it is not read"
-    return file_problem(
+    return make_file_problem(
         path, "file-stray", message, "a grant is `.cortex/policy/tools/<id>.json`; move it there, or away"
     )
 
@@ -105,11 +105,11 @@ def _find_gitignore_problems(root: Root) -> "Iterator[Problem]":
     text = None
     with suppress(FileNotFoundError, GrantError), PolicyDirectory(TrustCheck(root)) as policy:
         text = policy.read(git_ignore.NAME, _MAX_GITIGNORE_BYTES).decode("utf-8", "replace")
-    if text is not None and (missing := git_ignore.names_not_ignored_by(text)):
+    if text is not None and (missing := git_ignore.find_names_not_ignored(text)):
         file = display_path(f"{root.policy_path}/{git_ignore.NAME}")
         names = ", ".join(f"`{name}`" for name in missing)
         lines = " ".join(map(quote, missing))
-        yield file_problem(
+        yield make_file_problem(
             file, "file-ignore", f"it does not ignore {names}", f"add them: `printf '%s\\n' {lines} >> {quote(file)}`"
         )
 
@@ -120,11 +120,11 @@ def _find_schema_problems(root: Root) -> "Iterator[Problem]":
     try:
         installed = editor_schema.read_installed_schema(root)
     except GrantError as error:
-        yield file_problem(file, "file-schema", error.detail, error.hint)
+        yield make_file_problem(file, "file-schema", error.detail, error.hint)
         return
     if installed not in (None, editor_schema.editor_schema_bytes()):
         hint = f"write it again with `cortex-policy schema --install{root_option_here(root.path)}`"
-        yield file_problem(file, "file-schema", "it is not the schema of this version", hint)
+        yield make_file_problem(file, "file-schema", "it is not the schema of this version", hint)
 
 
 def _find_stamp_problems(root: Root, reports: "list[Pair]") -> "Iterator[Problem]":
@@ -134,11 +134,11 @@ def _find_stamp_problems(root: Root, reports: "list[Pair]") -> "Iterator[Problem
     try:
         stamp = stamps.read_stamp(root)
     except GrantError as error:
-        yield file_problem(file, "stamp-broken", error.detail, error.hint)
+        yield make_file_problem(file, "stamp-broken", error.detail, error.hint)
         return
     if stamp is None:
         if reports:
-            yield file_problem(file, "stamp-missing", "there is no stamp", f"write one with {command}")
+            yield make_file_problem(file, "stamp-missing", "there is no stamp", f"write one with {command}")
         return
     digests = {target.id: one.digest for target, one in reports}
     names = {target.id: target.shown for target, _ in reports}
@@ -150,4 +150,4 @@ def _find_stamp_problems(root: Root, reports: "list[Pair]") -> "Iterator[Problem
         if not stamp.accepts(grant_id, digests.get(grant_id)):
             what = "is stamped, and is not there" if grant_id not in names else "does not match its stamp"
             hint = make_hand_edit_hint(root_option_here(root.path), grant_id)
-            yield file_problem(names.get(grant_id, file), "stamp-differs", f"`{grant_id}` {what}", hint)
+            yield make_file_problem(names.get(grant_id, file), "stamp-differs", f"`{grant_id}` {what}", hint)

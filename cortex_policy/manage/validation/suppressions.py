@@ -9,9 +9,9 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.settings import PROJECT
 from cortex_policy.manage.path_names import display_path
-from cortex_policy.manage.settings_problems import operator_settings_problems, to_problem
+from cortex_policy.manage.settings_problems import find_operator_settings_problems, to_problem
 from cortex_policy.schema.catalog import HOOK_ERRORS, RULES, expand_code
-from cortex_policy.schema.problems import Problem, file_problem
+from cortex_policy.schema.problems import Problem, make_file_problem
 from cortex_policy.state import Root
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.settings import MAX_BYTES, NAME, decode_layer, settings_file
@@ -51,7 +51,7 @@ class Suppressions:
     def __init__(self, targets: "ValidationTargets", selection: RuleSelection) -> None:
         """Read the settings of each root; their errors are problems like others."""
         roots = dict.fromkeys([*targets.roots, *(target.root for target in targets.files if target.root)])
-        self.problems: list[Problem] = operator_settings_problems() if roots else []  # no check reads a draft yet
+        self.problems: list[Problem] = find_operator_settings_problems() if roots else []  # no check reads a draft yet
         self._wanted, self._codes, self._whole = selection, selection.codes, targets.roots
         self._projects = {root: self._load_project(root) for root in roots}
 
@@ -82,7 +82,7 @@ class Suppressions:
                 is_reported = "settings-unused" in project.codes and expand_code(word) <= project.codes
                 if is_reported and (root, pattern, word) not in used:
                     message = f"`{word}` is suppressed for `{pattern}`, but not found there"
-                    yield file_problem(
+                    yield make_file_problem(
                         display_path(settings_file(PROJECT, root)), "settings-unused", message, "remove it"
                     )
 
@@ -107,7 +107,7 @@ class Suppressions:
         if any(one.path == file for one in trust.problems):  # `check` trusts no such file; a clone may have any modes
             why = "others could change it, and `check` refuses that"
             self.problems.append(
-                file_problem(
+                make_file_problem(
                     display_path(file), "file-unsafe", why, f"fix it with `chmod go-w {quote(display_path(file))}`"
                 )
             )

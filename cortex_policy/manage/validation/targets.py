@@ -8,7 +8,7 @@ from cortex_policy.core.decode import HOOKS_TOML, parse_grant_file_name
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.path_names import display_path
-from cortex_policy.schema.problems import Problem, file_problem
+from cortex_policy.schema.problems import Problem, make_file_problem
 from cortex_policy.state import Root, policy_path
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, find_root, may_hold_policy
 
@@ -127,7 +127,7 @@ def _directory_targets(word: str, problems: list[Problem]) -> "tuple[list[Valida
 
     def report_error(error: OSError) -> None:
         """Add a problem for a directory that cannot be listed, and go on with the others."""
-        problems.append(file_problem(display_path(error.filename), "file-unreadable", format_os_error(error)))
+        problems.append(make_file_problem(display_path(error.filename), "file-unreadable", format_os_error(error)))
 
     for directory, below, names in os.walk(top, onerror=report_error):
         below[:] = sorted(name for name in below if name != ".git")
@@ -138,7 +138,7 @@ def _directory_targets(word: str, problems: list[Problem]) -> "tuple[list[Valida
         return [target for root in roots for target in _files_of_root(root)], tuple(roots)
     if not others:
         hint = "name another directory, or make a grant with `cortex-policy new ID`"
-        problems.append(file_problem(os.path.normpath(word), "file-missing", "it holds no grant", hint))
+        problems.append(make_file_problem(os.path.normpath(word), "file-missing", "it holds no grant", hint))
     return [ValidationTarget(path, display_path(path), id=_policy_name_of_file(path)) for path in others], ()
 
 

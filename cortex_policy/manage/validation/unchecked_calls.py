@@ -4,7 +4,7 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.core.text import join_words_that_fit
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.manage.validation.targets import root_option_here
-from cortex_policy.schema.problems import Problem, file_problem
+from cortex_policy.schema.problems import Problem, make_file_problem
 from cortex_policy.state import policy_path
 from cortex_policy.state.settings import read_uncached_settings
 
@@ -29,8 +29,8 @@ def find_unchecked_call_problems(path: str, scoped: list[str]) -> "Iterator[Prob
     if not settings.require_path:
         message = f"a call that names no path is allowed, whatever `fsScope` says: {grants}"
         hint = f"deny it with `cortex-policy config set require_path true --project{end}`, or `check --require-path`"
-        yield file_problem(file, "scope-no-path", message, hint)
+        yield make_file_problem(file, "scope-no-path", message, hint)
     if settings.undeclared_args == "allow":
         message = f"arguments that `args` does not declare are allowed, and only names tell which are paths: {grants}"
         hint = f"deny them with `cortex-policy config set undeclared_args deny --project{end}`"
-        yield file_problem(file, "arg-undeclared", message, hint)
+        yield make_file_problem(file, "arg-undeclared", message, hint)

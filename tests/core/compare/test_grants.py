@@ -13,7 +13,7 @@ from cortex_policy.core.compare.grants import compare_grants, format_grant_summa
 from cortex_policy.core.compare.verdicts import BOTH, NARROWED, SAME, WIDENED, combine_verdicts, widens
 from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.core.ecma_regex import SharedSteps
-from cortex_policy.core.engine import DEFAULTS, denial_before_rate, find_matching_scope
+from cortex_policy.core.engine import DEFAULTS, find_denial_before_rate, find_matching_scope
 from cortex_policy.core.model import Grant, Rate, Request, ResolvedPath, Settings
 from cortex_policy.core.path_arguments import path_arguments
 from tests.support.chance import chance
@@ -249,7 +249,8 @@ def allowed(grant: Grant) -> list[set[tuple[str, int]]]:
     """Return all calls of the enumeration that the engine lets pass, under each of the settings."""
     calls = [request(grant, grant.actions[0], args) for args in CALLS] if grant.actions else []
     passing = [
-        [index for index, call in enumerate(calls) if denial_before_rate(grant, call, rules) is None] for rules in RULES
+        [index for index, call in enumerate(calls) if find_denial_before_rate(grant, call, rules) is None]
+        for rules in RULES
     ]
     return [set(product(grant.actions, found)) for found in passing]
 

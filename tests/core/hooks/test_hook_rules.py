@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cortex_policy.core.hooks.hook_rules import HookRule, HookRules, decode_rules_document, rules_to_document
-from cortex_policy.core.hooks.hooks_toml_problems import HookRulesError, decode_rules, hooks_toml_problems
+from cortex_policy.core.hooks.hooks_toml_problems import HookRulesError, decode_rules, find_hooks_toml_problems
 from tests.support.hook_calls import RULES
 
 RULE = {"tools": ["Write"], "grant": "fs.write", "action": "write"}
@@ -19,7 +19,7 @@ def document(*rules: dict[str, Any], **members: Any) -> dict[str, Any]:
 
 def problem(given: object) -> tuple[tuple[str | int, ...], str]:
     """Return the keys and the message of the only problem."""
-    (one,) = hooks_toml_problems(given)
+    (one,) = find_hooks_toml_problems(given)
     with pytest.raises(HookRulesError):
         decode_rules(given)
     return one.keys, one.message
@@ -156,12 +156,13 @@ def test_the_error_names_the_rule_by_its_number() -> None:
 def test_every_problem_is_reported() -> None:
     """Not only the first."""
     bad = {"tols": ["Write"], "grant": "fs.write", "action": 1, "no_path": 2}
-    assert len(hooks_toml_problems(document(bad, bad, unmapped=3))) == 9
+    assert len(find_hooks_toml_problems(document(bad, bad, unmapped=3))) == 9
 
 
 def test_a_mistyped_word_gets_the_one_that_was_meant() -> None:
     """Keys, agents and choices."""
     hints = [
-        one.hint for one in hooks_toml_problems(document(RULE | {"ignor": [], "agents": ["codx"]}, unmapped="denny"))
+        one.hint
+        for one in find_hooks_toml_problems(document(RULE | {"ignor": [], "agents": ["codx"]}, unmapped="denny"))
     ]
     assert hints == ["did you mean `deny`?", "did you mean `ignore`?", "did you mean `codex`?"]

@@ -8,7 +8,7 @@ from types import FrameType
 
 import pytest
 
-from cortex_policy.core.closest_match import closest_word
+from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.manage.cases.model import MAX_CASES, CaseFile
 from cortex_policy.manage.cases.parser import read_case_file
 
@@ -29,7 +29,7 @@ def test_only_the_first_errors_of_a_file_are_searched(tmp_path: Path) -> None:
 
     def count(frame: FrameType, event: str, _: object) -> None:
         nonlocal guesses
-        guesses += event == "call" and frame.f_code is closest_word.__code__
+        guesses += event == "call" and frame.f_code is find_closest_word.__code__
 
     sys.setprofile(count)
     try:

@@ -23,7 +23,7 @@ from cortex_policy.manage.editing import operations, set_fields
 from cortex_policy.manage.history import undo as history_undo
 from cortex_policy.manage.history import undo_steps
 from cortex_policy.manage.history.undo import UndoRequest, UndoResult
-from cortex_policy.manage.history.writes import grant_at_version
+from cortex_policy.manage.history.writes import read_grant_at_version
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
@@ -110,7 +110,7 @@ def test_undo_after_any_write_gives_the_identical_bytes(
         for write in writes:
             there_and_back(root, write, states)
         for number, state in states.items() if len(states) > 1 else ():
-            assert {one: grant_at_version(root, one, number).text for one in state} == state
+            assert {one: read_grant_at_version(root, one, number).text for one in state} == state
         for number in data.draw(st.lists(st.sampled_from(sorted(states)), max_size=3)) if len(states) > 1 else ():
             undo(root, to=number)
             assert texts(root) == states[number]
@@ -201,10 +201,10 @@ def test_a_hand_edit_goes_back_to_what_was_stamped_and_is_kept(stamped_root: Roo
     done = history_undo.undo_writes(stamped_root, UndoRequest(), asked.append)
     assert (texts(stamped_root), stamp_version(stamped_root), done.is_of_hand_edits) == (before, 2, True)
     assert [found.verdict for found in asked] == ["narrowed"]
-    assert grant_at_version(stamped_root, "git", 1).text == before["git"]
+    assert read_grant_at_version(stamped_root, "git", 1).text == before["git"]
     undo(stamped_root)
     assert (texts(stamped_root)["git"], stamp_version(stamped_root)) == (edited, 3)
-    assert grant_at_version(stamped_root, "git", 2).text == before["git"]
+    assert read_grant_at_version(stamped_root, "git", 2).text == before["git"]
     undo(stamped_root, to=1)
     assert texts(stamped_root) == before
 
@@ -275,7 +275,7 @@ def test_an_unknown_stamped_text_is_reported_and_one_in_git_comes_back(stamped_r
     with pytest.raises(NotDoneError, match="what was stamped as `git` is not kept"):
         undo(stamped_root)
     with pytest.raises(NotDoneError, match="version 1 of `git` is not kept"):
-        grant_at_version(stamped_root, "git", 1)
+        read_grant_at_version(stamped_root, "git", 1)
     for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "x"]):
         subprocess.run([*git, *words], check=True)
     with pytest.raises(NotDoneError, match="is not kept"):  # what was committed is the edit
@@ -283,7 +283,7 @@ def test_an_unknown_stamped_text_is_reported_and_one_in_git_comes_back(stamped_r
     Path(stamped_root.tools_path, "git.json").write_bytes(before["git"])
     subprocess.run([*git, "commit", "-q", "-a", "-m", "y"], check=True)
     Path(stamped_root.tools_path, "git.json").write_bytes(edited)
-    assert grant_at_version(stamped_root, "git", 1).text == before["git"]
+    assert read_grant_at_version(stamped_root, "git", 1).text == before["git"]
     undo(stamped_root)
     assert texts(stamped_root) == before
 
@@ -362,7 +362,7 @@ def test_undo_says_where_the_history_ends(stamped_root: Root) -> None:
     entry["grants"][0]["new"] = "sha256:another"
     file.write_text(json.dumps(entry))
     with pytest.raises(NotDoneError, match="begins after version 3"):
-        grant_at_version(stamped_root, "git", 2)
+        read_grant_at_version(stamped_root, "git", 2)
     file.write_bytes(kept)
     next(Path(stamped_root.path).rglob("00000004-v4.json")).unlink()
     with pytest.raises(NotDoneError, match="does not know how version 4 was made"):

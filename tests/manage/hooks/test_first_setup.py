@@ -163,7 +163,7 @@ def test_writing_is_allowed_where_nobody_runs_what_is_written(root: Path) -> Non
         (root / name).mkdir()
     (root / "link").symlink_to("docs")
     (root / "Makefile").touch()
-    assert first_setup.safe_write_scopes(policy) == ("docs", "packages", "src", "tools", "with space")
+    assert first_setup.find_safe_write_scopes(policy) == ("docs", "packages", "src", "tools", "with space")
     for name in ("docs", "packages", "src", "tools", "with space"):
         (root / name).rename(root / f".{name}")
-    assert first_setup.safe_write_scopes(policy) == first_setup.USUAL_SCOPES
+    assert first_setup.find_safe_write_scopes(policy) == first_setup.USUAL_SCOPES

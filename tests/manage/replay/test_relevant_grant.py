@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.model import Grant, Rate, Settings
 from cortex_policy.manage.audit.reader import ReadCounts, decode_calls
-from cortex_policy.manage.replay.decision_without_rate import denial_without_rate
+from cortex_policy.manage.replay.decision_without_rate import find_denial_without_rate
 from cortex_policy.manage.replay.relevant_grant import GrantParts
 from tests.support.logs import event, place
 
@@ -33,6 +33,6 @@ def test_the_relevant_part_of_a_grant_decides_as_the_whole(  # noqa: PLR0913, PL
     line = event(0, action, reason, args={"path": path, "x": "a"} if full else ["path"], paths=known, full=full)
     [(_, data)] = decode_calls([line.encode()], None, ReadCounts())
     settings = Settings(undeclared_args=undeclared)
-    assert denial_without_rate(GrantParts(grant).relevant_part(data), data, settings) == denial_without_rate(
+    assert find_denial_without_rate(GrantParts(grant).relevant_part(data), data, settings) == find_denial_without_rate(
         grant, data, settings
     ), json.dumps(data)

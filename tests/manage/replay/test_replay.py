@@ -14,7 +14,7 @@ from cortex_policy.core.engine import decide
 from cortex_policy.core.model import ALLOWED, Request, ResolvedPath, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.audit.reader import ReadCounts, parse_since
-from cortex_policy.manage.replay.decision_without_rate import paths_in_event
+from cortex_policy.manage.replay.decision_without_rate import list_paths_in_event
 from cortex_policy.manage.replay.rate import MAX_LAG, RateReplay
 from cortex_policy.manage.replay.replay import MAX_GROUPS, ReplayResult, load_current_or_proposed_grants, replay
 from cortex_policy.state import Root
@@ -317,7 +317,7 @@ def test_a_full_log_is_decided_as_the_engine_decides(
     for number, (action, args) in enumerate(asked):
         found = [place(args["path"])] if "path" in args else []
         lines.append(event(number, action, "grant_invalid", args=args, paths=found))
-        spelled = tuple(paths_in_event({"paths": found}))
+        spelled = tuple(list_paths_in_event({"paths": found}))
         expected.append(decide(decode_grant(text), Request(action, args, spelled)).allowed)
     done = replayed(lines, {"git": text})
     assert (done.newly_allowed_count, done.undecided_count) == (sum(expected), 0)

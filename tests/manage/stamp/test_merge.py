@@ -12,7 +12,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.editing.operations import edit_grant, rename_grant
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.history.undo import UndoRequest, undo_writes
-from cortex_policy.manage.history.writes import grant_at_version, read_write_history
+from cortex_policy.manage.history.writes import read_grant_at_version, read_write_history
 from cortex_policy.manage.stamp.merge import merge_grant_digests, merge_stamp
 from cortex_policy.manage.stamp.merge_files import merge_stamp_bytes
 from cortex_policy.manage.stamp.sides import MergeSides
@@ -96,7 +96,7 @@ def test_our_writes_can_be_undone_after_a_merge_and_so_can_the_merge(merging: Ro
     merge_stamp(merging)
     last = version(merging)
     assert [entry.command for entry in read_write_history(merging).entries[:2]] == ["stamp merge", "set"]
-    assert b"30" in grant_at_version(merging, "git", 1).text
+    assert b"30" in read_grant_at_version(merging, "git", 1).text
     undo_writes(merging, UndoRequest(), agree)
     assert b"60" in grant_file(merging, "model-gateway").read_bytes()
     undo_writes(merging, UndoRequest("git"), agree)
