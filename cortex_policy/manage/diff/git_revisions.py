@@ -64,7 +64,10 @@ def read_policy_texts_at_revision(root: Root, revision: str, name: str | None = 
 
 
 def read_settings_text_at_revision(root: Root, revision: str) -> bytes | None:
-    """Return the project's settings of a revision, None if it has none; raise as `read_policy_texts_at_revision` does."""
+    """Return the project's settings of a revision, None if it has none.
+
+    Raises as `read_policy_texts_at_revision` does.
+    """
     listed = _output_or_raise(run_git(root.path, "ls-tree", "-z", _tree_id(root.path, revision), SETTINGS))
     if not listed:
         return None
