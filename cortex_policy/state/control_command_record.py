@@ -12,7 +12,7 @@ from contextlib import suppress
 from time import time, time_ns
 
 from cortex_policy.core import Value
-from cortex_policy.core.decode import MalformedError, decode_json
+from cortex_policy.core.decode import MalformedError, decode_json, to_whole_number
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.settings import PROJECT, SYSTEM
 from cortex_policy.core.text import format_os_error
@@ -145,7 +145,7 @@ def encode_record(record: CommandRecord) -> bytes:
 def decode_record(data: bytes, place: str, name: str) -> CommandRecord:
     """Decode a record in a file of this name; raise MalformedError with the cause for what no `encode_record` wrote."""
     document = decode_json(data, MAX_BYTES)
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
+    if not isinstance(document, dict) or to_whole_number(document.get("format")) != FORMAT:
         raise MalformedError("its format is unknown to this program")
     words = history_entry.decode_common_members({**document, "widened": ""})
     subject, detail, grant_id = (document.get(name) for name in ("subject", "detail", "grant"))

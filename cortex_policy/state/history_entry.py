@@ -156,7 +156,7 @@ def _text_members(data: bytes) -> dict[str, str]:
 def decode_entry(data: bytes) -> HistoryEntry:
     """Decode an entry; raise MalformedError with the cause for what no `encode` wrote."""
     document = decode_json(data, MAX_ENTRY_BYTES)
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
+    if not isinstance(document, dict) or to_whole_number(document.get("format")) != FORMAT:
         raise MalformedError("its format is unknown to this program")
     version, grants, words = (
         to_whole_number(document.get("version")),

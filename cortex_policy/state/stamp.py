@@ -169,7 +169,7 @@ def _decode_document(document: object) -> Stamp:
     if not isinstance(document, dict) or "format" not in document:
         message = "it is not a stamp"
         raise MalformedError(message)
-    if document["format"] != FORMAT:
+    if to_whole_number(document["format"]) != FORMAT:
         message = "its format is unknown to this program"
         raise _NewerFormat(message)
     version, digests, pending = (

@@ -101,7 +101,9 @@ function denialOf(grant, request, budgets) {
   if (origin instanceof Decision) return origin;
   refuseWhatIsNotKept(origin.settings, budgets);
   if (request.args.size) request.paths = resolvePathArguments(argsOf(grant), grant.fsScope, request.args, origin);
-  return denialBeforeRate(grant, request, origin.rules);
+  const denial = denialBeforeRate(grant, request, origin.rules);
+  if (denial === undefined) refuseStateDirectory(origin.settings, budgets);
+  return denial;
 }
 
 /** Return the origin of a grant as it is now, or the denial by an emergency stop. */
@@ -120,6 +122,14 @@ function refuseWhatIsNotKept(settings, budgets) {
   if (isAudited) throw new StateError("the settings want an audit log, which JavaScript does not write", ASK);
   if (settings.get("budgets.url") !== undefined && budgets instanceof ThreadBudgets) {
     throw new StateError("the settings want budgets that hosts share", ASK);
+  }
+}
+
+/** Refuse a state directory that is none, which this process has no use for, as the program does. */
+function refuseStateDirectory(settings, budgets) {
+  const isAbsolute = (settings.get("state_dir") ?? "/").startsWith("/");
+  if (!isAbsolute && budgets instanceof ThreadBudgets) {
+    throw new StateError("CORTEX_POLICY_STATE_DIR is not absolute", "set it to an absolute path, or unset it");
   }
 }
 

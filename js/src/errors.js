@@ -1,6 +1,8 @@
 // The reasons of decisions, and the errors that this package throws.
 "use strict";
 
+const { shortenMessage } = require("./text");
+
 const REASONS = Object.freeze({
   allowed: ["allowed", 0],
   action_not_allowed: ["action not allowed", 10],
@@ -38,12 +40,12 @@ class CortexPolicyError extends Error {
    * @param {string} [hint] a command or a sentence that helps
    */
   constructor(reason, detail, hint = "") {
-    super(detail ? `${sentenceOf(reason)}: ${detail}` : sentenceOf(reason));
+    super(detail ? `${sentenceOf(reason)}: ${shortenMessage(detail)}` : sentenceOf(reason));
     this.reason = reason;
     this.exitCode = exitCodeOf(reason);
     if (detail === undefined) return;
-    this.detail = detail;
-    this.hint = hint;
+    this.detail = shortenMessage(detail);
+    this.hint = shortenMessage(hint);
   }
 }
 CortexPolicyError.prototype.name = "CortexPolicyError";
@@ -66,7 +68,7 @@ class UsageError extends CortexPolicyError {
   /** @param {string} detail @param {string} [hint] */
   constructor(detail, hint = "") {
     super("usage", detail, hint);
-    this.message = detail;
+    this.message = this.detail;
   }
 }
 UsageError.prototype.name = "UsageError";

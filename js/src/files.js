@@ -6,20 +6,32 @@ const process = require("node:process");
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 const [OWNER_BIT_OF_GROUP, OWNER_BIT_OF_OTHERS, STICKY] = [0o020, 0o002, 0o1000];
+const [OWNER, UNKNOWN, WRITERS] = ["owner", "unknown", "writers"]; // the kind of a problem
 const NO_EXCEPTION = Object.freeze({ isStickySafe: false });
 const MAY_BE_MISSING = { throwIfNoEntry: false }; // an error would cost more than the look
 const EXACT = { ...MAY_BE_MISSING, bigint: true };
 const DEFAULT_OVERFLOW_UID = 65534;
 const PART_BYTES = 1 << 16;
 
-/** Return why others than these owners may have written an open object; '' if they cannot have. */
-function trustProblemText(status, owners, { isStickySafe } = NO_EXCEPTION) {
-  if (isAmbiguousOwner(status.uid)) return "has an owner that this user namespace cannot distinguish from others";
-  if (!owners.has(status.uid)) return `belongs to user ${status.uid}`;
-  if (isStickySafe && status.mode & STICKY) return "";
-  if (status.mode & OWNER_BIT_OF_OTHERS) return "is writable by everyone";
+/** Return why others than these owners may have written an open object, the owner first; none if they cannot have. */
+function trustProblems(status, owners, { isStickySafe } = NO_EXCEPTION) {
+  const problems = [];
+  const note = (kind, sentence) => problems.push({ kind, sentence });
+  if (isAmbiguousOwner(status.uid)) {
+    note(UNKNOWN, "has an owner that this user namespace cannot distinguish from others");
+  } else if (!owners.has(status.uid)) {
+    note(OWNER, `belongs to user ${status.uid}`);
+  }
+  if (isStickySafe && status.mode & STICKY) return problems;
+  if (status.mode & OWNER_BIT_OF_OTHERS) note(WRITERS, "is writable by everyone");
   // Node cannot read an ACL, of which the bits of the group are the mask
-  return status.mode & OWNER_BIT_OF_GROUP ? `is writable by group ${status.gid}` : "";
+  if (status.mode & OWNER_BIT_OF_GROUP) note(WRITERS, `is writable by group ${status.gid}`);
+  return problems;
+}
+
+/** Return the first reason why others may have written an open object, '' if they cannot have. */
+function trustProblemText(status, owners, options) {
+  return trustProblems(status, owners, options)[0]?.sentence ?? "";
 }
 
 /** Whether a user id may stand for many users: what a user namespace shows for those that it does not know. */
@@ -110,14 +122,4 @@ function mayExist(path) {
   }
 }
 
-/** Whether a name exists, or cannot be examined. */
-function existsOrUnknown(path) {
-  try {
-    fs.lstatSync(path);
-    return true;
-  } catch (error) {
-    return error.code !== "ENOENT";
-  }
-}
-
-module.exports = { existsOrUnknown, fingerprintOf, mayExist, openDirectory, readFileIn, trustOf, trustProblemText };
+module.exports = { OWNER, fingerprintOf, mayExist, openDirectory, placeIn, readFileIn, trustOf, trustProblemText, trustProblems };

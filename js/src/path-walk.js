@@ -8,6 +8,7 @@ const os = require("node:os");
 
 const { StateError } = require("./errors");
 const { identity } = require("./protection");
+const { systemErrorText } = require("./text");
 
 const MAX_LINKS = 40;
 const MAX_COMPONENTS = 1024; // that exist, on one way
@@ -138,12 +139,6 @@ function unresolvable(error) {
   const why = systemErrorText(error);
   if (SHORTAGES.has(error.code)) throw new StateError(`a path cannot be resolved: ${why}`);
   return new UnresolvablePathError(why);
-}
-
-/** Say in lower case what the system answered, in its own words: Node has others. */
-function systemErrorText(error) {
-  const words = { EACCES: "permission denied", ELOOP: "too many levels of symbolic links", ENAMETOOLONG: "file name too long" };
-  return words[error.code] ?? String(error.message).replace(/^[A-Z0-9]+: /, "").replace(/, .*/, "").toLowerCase();
 }
 
 /** Refuse a link in a proc file system: the kernel follows some itself, whatever their text says. */

@@ -32,8 +32,8 @@ function protectionOf(origin) {
   const { settings } = origin;
   const log = settings.get("audit.file");
   const files = [log, ...FILES.map((name) => settings.get(name))].filter((name) => name !== undefined);
-  const stateDirectory = settings.get("state_dir") ?? defaultStateDirectory();
-  const protection = protectedPaths(origin, [stateDirectory, ...operatorDirectories(), ...files], log);
+  const names = [settings.get("state_dir") ?? defaultStateDirectory(), ...operatorDirectories(), ...files];
+  const protection = protectedPaths(origin, names.filter((name) => name.startsWith("/")), log); // no other one is used
   kept.set(origin, { protection, at: now });
   return protection;
 }

@@ -7,24 +7,25 @@ const process = require("node:process");
 
 const { GrantError } = require("./errors");
 const { mayExist, openDirectory, readFileIn, trustProblemText } = require("./files");
-const {
-  MAX_BYTES, decodeLayer, invalid, layerOf, settingsOfLayers, sharedVariableLayers, variablesLayer,
-} = require("./settings-layers");
+const host = require("./host");
+const { invalid } = require("./settings-errors");
+const { MAX_BYTES, decodeLayer, layerOf, settingsOfLayers, sharedVariableLayers, variablesLayer } = require("./settings-layers");
 const { PROJECT, SYSTEM, USER } = require("./settings-table");
+const { systemErrorText } = require("./text");
 
-const SYSTEM_DIRECTORY = "/etc/cortex-policy";
 const NAME = "config.toml";
 const STABLE_MS = 20; // since the last change: half of a file says less, and is valid too
 const MAX_TRIES = 50;
+const LINKS = new Set(["ELOOP", "EMLINK", "ENOTDIR"]);
 
 /** Return the directories of the settings of the system and the user. */
 function operatorDirectories() {
   const named = textOfVariable("XDG_CONFIG_HOME");
-  if (named.startsWith("/")) return [SYSTEM_DIRECTORY, `${named}/cortex-policy`];
+  if (named.startsWith("/")) return [host.SYSTEM_DIRECTORY, `${named}/cortex-policy`];
   const below = process.platform === "darwin" ? "Library/Application Support" : ".config";
   textOfVariable("HOME");
   const home = os.homedir();
-  return [SYSTEM_DIRECTORY, `${home.startsWith("/") ? home.replace(/\/+$/, "") : ""}/${below}/cortex-policy`];
+  return [host.SYSTEM_DIRECTORY, `${home.startsWith("/") ? home.replace(/\/+$/, "") : ""}/${below}/cortex-policy`];
 }
 
 /** Return a variable, '' if it is not set; throw GrantError for one of which Node does not know all bytes. */
@@ -59,15 +60,13 @@ function readStable(path, file, owners) {
   let directory;
   try {
     directory = openDirectory(path);
-  } catch {
-    throw invalid(file, "it is behind a link, or cannot be opened");
-  }
-  try {
+    checkTrust(path, directory.status, owners);
     return readStableIn(directory, file, owners);
   } catch (error) {
-    throw error instanceof GrantError ? error : invalid(file, "it cannot be read");
+    if (error instanceof GrantError) throw error;
+    throw invalid(file, LINKS.has(error.code) ? "it is a link, or is behind one" : systemErrorText(error));
   } finally {
-    fs.closeSync(directory.descriptor);
+    if (directory !== undefined) fs.closeSync(directory.descriptor);
   }
 }
 
@@ -76,9 +75,10 @@ function readStableIn(directory, file, owners) {
     // INVARIANT: from before the file is read, or one that is written meanwhile looks old to a process that is held up
     const now = Date.now();
     const { data, before, after } = readFileIn(directory, NAME, MAX_BYTES + 1, (status) => {
-      checkTrust(directory.path, directory.status, owners);
       checkTrust(file, status, owners);
-      if (!status.isFile() || status.nlink > 1) throw invalid(file, "it is not a regular file with one name");
+      if (status.isDirectory()) return; // reading it fails
+      if (!status.isFile()) throw invalid(file, "it is not a regular file");
+      if (status.nlink > 1) throw invalid(file, "it has more than one link");
     });
     const changed = Number(BigInt(after.split(":")[4]) / 1_000_000n);
     const isSettled = now - changed > STABLE_MS || changed > Date.now() + STABLE_MS; // before, or by a clock that was set back since

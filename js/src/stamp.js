@@ -17,44 +17,60 @@ function sha256(data) {
 }
 
 /** Throw GrantError (stamp_mismatch) unless the bytes of a stamp accept a grant; undefined: there is no stamp. */
-function checkStamped(data, id, digest) {
+function checkStamped(data, file, id, digest) {
   if (data === undefined) throw mismatch("there is no stamp, and the setting `stamp` requires one");
-  const { version, digests, pending } = decodeStamp(data);
+  const { version, digests, pending } = decodeStamp(data, file);
   if (digests.get(id) !== digest && !(pending.get(id) ?? []).includes(digest)) {
     throw mismatch(`\`${id}\` does not match its stamp in version ${version}`);
   }
 }
 
-function decodeStamp(data) {
+function decodeStamp(data, file) {
   let document;
   try {
     document = decodeJson(data, MAX_BYTES);
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
-    throw mismatch(`the stamp is broken: ${error.message}`);
+    throw mismatch(`\`${file}\`: ${error.message}`);
   }
-  if (!(document instanceof Map) || document.get("format") !== FORMAT) throw mismatch("the stamp has an unknown format");
-  const stamp = { version: document.get("version"), digests: digestsOf(document), pending: pendingOf(document) };
-  if (!Number.isSafeInteger(stamp.version) || stamp.version < 1) throw mismatch("the stamp has no version");
-  if (document.get("checksum") !== checksumOf(stamp.digests)) throw mismatch("the checksum of the stamp is wrong");
-  return stamp;
+  const why = faultOf(document);
+  if (why) throw mismatch(`\`${file}\`: ${why}`);
+  return { version: document.get("version"), digests: digestsOf(document), pending: member(document, "pending") };
+}
+
+/** Return why a document is no stamp, or its checksum is wrong; '' if all is well. */
+function faultOf(document) {
+  if (!(document instanceof Map) || !document.has("format")) return "it is not a stamp";
+  if (document.get("format") !== FORMAT) return "its format is unknown to this program";
+  const version = document.get("version");
+  const isVersion = Number.isSafeInteger(version) && version >= 1;
+  if (!isVersion || !hasDigests(document) || !isPending(member(document, "pending"))) {
+    return "`version`, `grants`, `hooks` or `pending` is malformed";
+  }
+  if (document.get("checksum") === checksumOf(digestsOf(document))) return "";
+  return `\`checksum\` does not belong to \`grants\`${document.has("hooks") ? " and `hooks`" : ""}`;
+}
+
+/** Return an object in a stamp, which may be absent; null is there, and none. */
+function member(document, name) {
+  return document.has(name) ? document.get(name) : new Map();
+}
+
+function hasDigests(document) {
+  const grants = member(document, "grants");
+  const isWhole = grants instanceof Map && [...grants].every(([id, digest]) => isGrantId(id) && isDigest(digest));
+  return isWhole && (!document.has("hooks") || isDigest(document.get("hooks")));
 }
 
 function digestsOf(document) {
-  const grants = document.get("grants") ?? new Map();
-  const digests = grants instanceof Map ? new Map(grants) : new Map([["", ""]]);
-  const isWhole = [...digests].every(([id, digest]) => isGrantId(id) && isDigest(digest));
+  const digests = new Map(member(document, "grants"));
   if (document.has("hooks")) digests.set(HOOKS, document.get("hooks"));
-  if (!isWhole || (document.has("hooks") && !isDigest(document.get("hooks")))) throw mismatch("the stamp is malformed");
   return digests;
 }
 
-function pendingOf(document) {
-  const pending = document.get("pending") ?? new Map();
+function isPending(pending) {
   const isPair = (pair) => Array.isArray(pair) && pair.length === 2 && pair.every((side) => side === null || isDigest(side));
-  const isWhole = pending instanceof Map && [...pending].every(([id, pair]) => (id === HOOKS || isGrantId(id)) && isPair(pair));
-  if (!isWhole) throw mismatch("the stamp is malformed");
-  return pending;
+  return pending instanceof Map && [...pending].every(([id, pair]) => (id === HOOKS || isGrantId(id)) && isPair(pair));
 }
 
 function isDigest(value) {

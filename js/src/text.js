@@ -5,6 +5,14 @@ const MAX_SHORT = 1000; // characters, of at most four bytes each
 const MAX_MESSAGE_BYTES = 4000;
 const MAX_WORD_BYTES = 200; // of one name in a list
 const BARE = /^[\w@%+=:,./-]+$/;
+const BLANK = "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]"; // what Python strips
+const BLANKS_AT_START = new RegExp(`^${BLANK}+`);
+const BLANKS_AT_END = new RegExp(`${BLANK}+$`);
+const LINE_END = /\r\n|[\n-\r\x1c-\x1e\x85\u2028\u2029]/;
+const SYSTEM_ERRORS = { // in the words of the system, where Node has others
+  EACCES: "permission denied", EIO: "input/output error", EISDIR: "is a directory", ELOOP: "too many levels of symbolic links",
+  ENAMETOOLONG: "file name too long", ENFILE: "too many open files in system", ENOMEM: "cannot allocate memory",
+};
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;
 
 /** Return a message or a hint of at most 4 kB. */
@@ -50,14 +58,37 @@ function joinWordsThatFit(words) {
   return shown.join(", ") + (more ? ` ... and ${more.toLocaleString("en-US")} more` : "");
 }
 
+/** Say in lower case what the system answered, in its own words. */
+function systemErrorText(error) {
+  return SYSTEM_ERRORS[error.code] ?? String(error.message).replace(/^[A-Z0-9]+: /, "").replace(/, .*/s, "").toLowerCase();
+}
+
+/** Return a text without blanks at its ends, those that Python strips. */
+function stripBlanks(text) {
+  return text.replace(BLANKS_AT_START, "").replace(BLANKS_AT_END, "");
+}
+
+/** Return the first line of a text without blanks around it; with ` ...` if the text was cut in that line. */
+function firstLine(text, isCut) {
+  const [line, ...others] = stripBlanks(text).split(LINE_END);
+  return isCut && !others.length ? `${line} ...` : line.replace(BLANKS_AT_END, "");
+}
+
 /** Quote a word for a shell, but only if it needs that. */
 function quoteWord(word) {
   return BARE.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
 }
 
-/** Whether a word is shown unchanged: nothing in it acts on a terminal, or on who reads the log of a job. */
-function isShownUnchanged(word) {
-  return !UNPRINTABLE.test(word) && word.isWellFormed() && !/##[A-Za-z0-9_.-]*\[/.test(word) && !/^[ \t]*::/.test(word);
+/** Whether a text has only characters that can be seen, and spaces. */
+function isPrintable(text) {
+  return !UNPRINTABLE.test(text);
 }
 
-module.exports = { surrogatePassBytes, isShownUnchanged, joinWordsThatFit, quoteWord, shortenMessage };
+/** Whether a word is shown unchanged: nothing in it acts on a terminal, or on who reads the log of a job. */
+function isShownUnchanged(word) {
+  return isPrintable(word) && word.isWellFormed() && !/##[A-Za-z0-9_.-]*\[/.test(word) && !/^[ \t]*::/.test(word);
+}
+
+module.exports = {
+  firstLine, isPrintable, isShownUnchanged, joinWordsThatFit, quoteWord, shortenMessage, stripBlanks, surrogatePassBytes, systemErrorText,
+};

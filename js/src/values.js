@@ -198,6 +198,11 @@ function numberText(value) {
   return `${digits}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
 }
 
+/** Return a number with a point as Python writes it, a whole one too. */
+function realText(value) {
+  return Number.isInteger(value) && Math.abs(value) < EXACT ? `${value}.0` : numberText(value);
+}
+
 function plainSmallNumber(digits, exponent) {
   const bare = digits.replace(/[-.]/g, "");
   return `${digits.startsWith("-") ? "-" : ""}0.${"0".repeat(-exponent - 1)}${bare}`;
@@ -237,6 +242,6 @@ function stringJson(text) {
 }
 
 module.exports = {
-  kindOf, isContainer, codePointCount, compareTexts, copyArguments, requireText, isSameValue, valueText,
-  firstValuesText, jsonText,
+  kindOf, isContainer, codePointCount, compareTexts, copyArguments, requireText, isSameValue, valueText, firstCharacters,
+  firstValuesText, jsonText, realText,
 };

@@ -354,11 +354,24 @@ test("an emergency stop denies loads and calls, and says why", async () => {
   await settle();
   await assert.rejects(loads(root), AccessDenied);
   assert.throws(() => enforce(grant, "read"), { message: "emergency stop", hint: /cortex-policy resume/ });
-  assert.equal(decide(grant, "read").message, "emergency stop: disk is full");
+  assert.match(decide(grant, "read").message, /^emergency stop: by \S+ since \d{4}-\S+Z: disk is full$/);
   fs.rmSync(stop);
   fs.symlinkSync("/nowhere", stop); // whatever has the name stops
   assert.equal(decide(grant, "read").reason, "stopped");
   fs.rmSync(stop);
+  assert.equal(enforce(grant, "read"), true);
+});
+
+test("a loaded grant asks the directory that it was read from", async () => {
+  const root = makeRoot();
+  const [policy, old] = [path.join(root, ".cortex/policy"), path.join(root, "old")];
+  const grant = await loads(root);
+  fs.renameSync(policy, old); // a stop that is set there would not be seen any more
+  assert.match(decide(grant, "read").message, /^emergency stop: `.*` cannot be opened$/);
+  fs.mkdirSync(policy);
+  assert.match(decide(grant, "read").message, /is not the directory that the grant was read from$/);
+  fs.rmdirSync(policy);
+  fs.renameSync(old, policy);
   assert.equal(enforce(grant, "read"), true);
 });
 

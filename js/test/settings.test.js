@@ -23,7 +23,7 @@ const LINES = [
   'audit.file = "/log"', 'audit.file = "log"', 'audit.on_error = "ignore"', 'audit.on_error = "deny"', 'audit.args = "full"',
   "audit.max_bytes = 99999999999999999", 'approvals.file = "/a"', "approvals.timeout_seconds = 5", 'approvals.notify = "/n"',
   "approvals.elicitation = true", "budgets.timeout_ms = 5", "budgets.local_share = 0.5", "budgets.local_share = 1.5", 'budgets.key_file = "/k"',
-  'budgets.password_file = "/p"', 'budgets.name = "x y"', 'budgets.on_error = "local"', 'validate.select = ["C1"]', "unknown = 1", "audit = {}",
+  'budgets.password_file = "/p"', 'budgets.url = "redis://h"', 'budgets.url = "x"', "budgets.name = 'a'", 'budgets.name = "x y"', 'budgets.on_error = "local"', 'validate.select = ["C1"]', "unknown = 1", "audit = {}",
   "history = 1", '"audit.file" = "/x"', "# a comment", "", 'sensitive = "ask" # why', "[audit]\nkeep = 2", "[nothing]", "[budgets]", "audit.keep = 1_000",
 ];
 const LOCKS = ['locked = ["sensitive"]', 'locked = ["require_path", "stamp"]', "locked = []", 'locked = "sensitive"', 'locked = ["audit.file"]'];
@@ -58,6 +58,11 @@ function makeCase(chance) {
   return { files, environment };
 }
 
+// pieces of the URL of a server, right and wrong
+const SCHEMES = ["redis://", "rediss://", "unix://", "redis+sentinel://", "rediss+cluster://", "redis+cluster://", "http://", "redis:", ""];
+const PLACES = ["a", "a:1", "a:0", "a:65535", "a:65536", "a:", "a,b:2", "[::1]", "[::1]:7", "[::g]", "[]:1", "[::1", "/x", "me@a", "me:x@a", "a@b@c", "", "a b", "a#b", "a\u00e9", ","];
+const ENDS = ["", "/", "/0", "/12345", "/x", "/s", "/s/1", "/s/x", "?db=1", "?db=", "?ssl_ca_certs=/x", "?ssl_ca_certs=x", "?x", "?", "?ssl_keyfile=/x&ssl_keyfile=/y", "/0?ssl_certfile=/x"];
+
 /** Return the settings that this package reads, null if they are invalid. */
 function settingsOrNull({ files, environment }) {
   const layer = (place) => (files[place] === undefined ? [] : [decodeLayer(place, place, Buffer.from(files[place]))]);
@@ -74,13 +79,28 @@ function settingOfField(field) {
   return field.replace(/^(audit|approvals|budgets)_/, "$1.");
 }
 
-test("4,000 random layers with locks are resolved as in Python, or denied", needsPython, () => {
-  const chance = seededChance(20261201);
-  const cases = Array.from({ length: CASES }, () => makeCase(chance));
+/** Return what Python makes of cases: the settings of each, or null. */
+function answersOfPython(cases) {
   const input = cases.map((one) => `${JSON.stringify(one)}\n`).join("");
   const script = path.join(__dirname, "../../scripts/settings_answers.py");
   const { stdout } = spawnSync(PYTHON, [script], { input, encoding: "utf8", maxBuffer: 1 << 26 });
-  const expected = stdout.trim().split("\n").map((line) => JSON.parse(line));
+  return stdout.trim().split("\n").map((line) => JSON.parse(line));
+}
+
+test("the URL of a server of budgets is one for both, and nothing is missing beside it", needsPython, () => {
+  const more = "\nbudgets.name = 'x'\nbudgets.key_file = '/k'\n";
+  const urls = SCHEMES.flatMap((scheme) => PLACES.flatMap((place) => ENDS.map((end) => scheme + place + end)));
+  const cases = urls.map((url) => ({ files: { user: `budgets.url = '${url}'${more}` }, environment: {} }));
+  const expected = answersOfPython(cases);
+  const isServer = cases.map((one) => settingsOrNull(one) !== null);
+  assert.deepEqual(urls.filter((_, at) => isServer[at]), urls.filter((_, at) => expected[at] !== null));
+  assert.ok(new Set(isServer).size === 2);
+});
+
+test("4,000 random layers with locks are resolved as in Python, or denied", needsPython, () => {
+  const chance = seededChance(20261201);
+  const cases = Array.from({ length: CASES }, () => makeCase(chance));
+  const expected = answersOfPython(cases);
   let valid = 0;
   let refused = 0;
   cases.forEach((one, at) => {

@@ -23,6 +23,7 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.core.path_arguments import path_arguments
 from scripts.vectors.decode_errors import describe_error
+from scripts.vectors.load_answers import answer_load
 from scripts.vectors.path_answers import answer_paths
 from scripts.vectors.rate_answers import answer_rate
 from scripts.vectors.texts import Vector, canonical, document, document_bytes, expand_bytes, expand_text
@@ -147,4 +148,5 @@ _ANSWERS: dict[str, Callable[[Vector], dict[str, Any]]] = {
     "paths": answer_paths,
     "decide": _answer_decide,
     "rate": answer_rate,
+    "load": answer_load,
 }

@@ -11,16 +11,15 @@ from unittest.mock import patch
 from cortex_policy.core.engine import find_matching_scope, find_path_violation
 from cortex_policy.core.model import Grant, Origin, Rate, ResolvedPath, Settings
 from cortex_policy.state import paths
-from scripts.vectors.texts import Vector, expand_text
+from scripts.vectors.texts import BASE, Vector, expand_text, replace_text
 
 TREES = Path(__file__).parents[2] / "conformance" / "trees.json"
-BASE = "{base}"  # stands for the absolute path of the directory that holds the tree
 
 
 def answer_paths(vector: Vector, depth: str = "") -> Vector:
     """Return both spellings of a path, and the scope that it is in or why it is denied; `depth` moves the tree."""
     base, origin, protected = _build_tree(vector["tree"], depth)
-    located: Vector = _replace(vector, BASE, base)
+    located: Vector = replace_text(vector, BASE, base)
     scopes = tuple(located["scopes"])
     grant = Grant("g", "t", (), Rate(1), {}, "internal", scopes)
     given, start = expand_text(located["given"]), located["cwd"]
@@ -32,7 +31,7 @@ def answer_paths(vector: Vector, depth: str = "") -> Vector:
         "denied": denied,
         "scope": None if denied else find_matching_scope(scopes, path.resolved_inside),
     }
-    return _replace(answer, base, BASE)
+    return replace_text(answer, base, BASE)
 
 
 def members_of(path: ResolvedPath) -> Vector:
@@ -41,16 +40,6 @@ def members_of(path: ResolvedPath) -> Vector:
     whys = {name: getattr(path, name) for name in ("error", "protected_reason")}
     known = {name: value for name, value in spellings.items() if value is not None}
     return known | {name: value for name, value in whys.items() if value}
-
-
-def _replace(value: Any, old: str, new: str) -> Any:
-    if isinstance(value, str):
-        return value.replace(old, new)
-    if isinstance(value, list):
-        return [_replace(part, old, new) for part in value]
-    if isinstance(value, dict):
-        return {name: _replace(part, old, new) for name, part in value.items()}
-    return value
 
 
 @cache
@@ -67,7 +56,7 @@ def _trees() -> dict[str, Any]:
 def _build_tree(name: str, depth: str) -> tuple[str, Origin, paths.ProtectedPaths]:
     """Build a tree; return its base, its origin and what no path of it may lead to."""
     base = os.path.join(os.path.realpath(_scratch().name), depth, name)
-    tree = _replace(_trees()[name], BASE, base)
+    tree = replace_text(_trees()[name], BASE, base)
     for directory in ("root/.cortex/policy/tools", "state", "config/cortex-policy", *tree["directories"]):
         os.makedirs(f"{base}/{directory}", exist_ok=True)
     for file in ("root/.cortex/policy/tools/git.json", *tree["files"]):

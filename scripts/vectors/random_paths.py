@@ -3,8 +3,8 @@
 from typing import Any
 
 from scripts.vectors.chance import Chance
-from scripts.vectors.path_answers import BASE, answer_paths
-from scripts.vectors.texts import Vector
+from scripts.vectors.path_answers import answer_paths
+from scripts.vectors.texts import BASE, Vector
 
 Way = tuple[str | None, Any, dict[str, Any]]  # from where, the path, and other members of the vector
 _PARTS = {

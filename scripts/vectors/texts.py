@@ -9,6 +9,7 @@ from cortex_policy.core.json_text import format_canonical_json
 
 Vector = dict[str, Any]
 _EXACT = 1 << 53
+BASE = "{base}"  # stands for the absolute path of the directory that holds a tree
 
 
 def expand_bytes(data: Any) -> bytes:
@@ -29,6 +30,17 @@ def expand_text(text: Any) -> str:
     if "parts" in text:
         return "".join(map(expand_text, text["parts"]))
     return expand_text(text["repeat"]) * int(text["times"])
+
+
+def replace_text(value: Any, old: str, new: str) -> Any:
+    """Return a value with one text put in the place of another, in all its strings."""
+    if isinstance(value, str):
+        return value.replace(old, new)
+    if isinstance(value, list):
+        return [replace_text(part, old, new) for part in value]
+    if isinstance(value, dict):
+        return {name: replace_text(part, old, new) for name, part in value.items()}
+    return value
 
 
 def document(vector: Vector, name: str) -> Any:

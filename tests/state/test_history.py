@@ -70,7 +70,7 @@ def test_hostile_bytes_come_back_identical(data: bytes) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"format": 2}, {"version": 0}, {"version": 1 << 53}, {"version": "7"}, {"written_at": "now"}, {"user": 7},
+        {"format": 2}, {"format": True}, {"version": 0}, {"version": 1 << 53}, {"version": "7"}, {"written_at": "now"}, {"user": 7},
         {"uid": "0"}, {"sudo_user": 7}, {"command": "\x1b[2J"}, {"verdict": "fine"}, {"widened": None},
         {"grants": {}}, {"grants": [7]}, {"grants": [{"id": "../x"}]},
         {"grants": [{"id": "git", "old": None, "new": None}] * 2},

@@ -10,7 +10,8 @@ const module = new WebAssembly.Module(readFileSync(new URL("../policy.wasm", imp
 const AT_ONCE = 500; // vectors for one instance: loaded grants and budgets stay in its memory
 const conformance = new URL("../../conformance/", import.meta.url);
 const files = ["cases/", "generated/"].flatMap((directory) =>
-  readdirSync(new URL(directory, conformance)).map((name) => new URL(directory + name, conformance)),
+  readdirSync(new URL(directory, conformance)).filter((name) => !name.startsWith("load.")) // the module has no disk
+    .map((name) => new URL(directory + name, conformance)),
 );
 
 function vectorsOf(file) {

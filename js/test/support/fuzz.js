@@ -13,16 +13,16 @@ async function main() {
   for await (const line of readline.createInterface({ input: process.stdin })) {
     const vector = JSON.parse(line);
     if (reasonToSkip(vector)) counts.skipped += 1;
-    else counts[isEqual(vector, counts.different) ? "equal" : "different"] += 1;
+    else counts[await isEqual(vector, counts.different) ? "equal" : "different"] += 1;
   }
   removeTrees();
   console.log(JSON.stringify(counts));
   process.exitCode = counts.different ? 1 : 0;
 }
 
-function isEqual(vector, before) {
+async function isEqual(vector, before) {
   try {
-    checkVector(vector);
+    await checkVector(vector);
     return true;
   } catch (error) {
     if (before < SHOWN) console.log(JSON.stringify(vector).slice(0, 2000), "\n", String(error.message).slice(0, 2000));
