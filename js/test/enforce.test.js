@@ -191,7 +191,7 @@ function CortexError(error) {
 
 test("settings that this process cannot keep deny every call", async () => {
   const config = path.join(USER, "config.toml");
-  for (const line of ['[audit]\nfile = "/tmp/audit.jsonl"\n', '[budgets]\nurl = "redis://127.0.0.1"\n']) {
+  for (const line of ['[audit]\nfile = "/tmp/audit.jsonl"\n', '[budgets]\nurl = "redis://127.0.0.1"\nname = "n"\nkey_file = "/k"\n']) {
     write(config, line);
     const grant = await loadGrant("g", { root: makeRoot() });
     assert.throws(() => enforce(grant, "read"), StateError);
