@@ -362,19 +362,6 @@ test("an emergency stop denies loads and calls, and says why", async () => {
   assert.equal(enforce(grant, "read"), true);
 });
 
-test("a loaded grant asks the directory that it was read from", async () => {
-  const root = makeRoot();
-  const [policy, old] = [path.join(root, ".cortex/policy"), path.join(root, "old")];
-  const grant = await loads(root);
-  fs.renameSync(policy, old); // a stop that is set there would not be seen any more
-  assert.match(decide(grant, "read").message, /^emergency stop: `.*` cannot be opened$/);
-  fs.mkdirSync(policy);
-  assert.match(decide(grant, "read").message, /is not the directory that the grant was read from$/);
-  fs.rmdirSync(policy);
-  fs.renameSync(old, policy);
-  assert.equal(enforce(grant, "read"), true);
-});
-
 test("settings that are not understood deny", async () => {
   for (const text of ["unknown = 1\n", "require_path = 1\n", 'sensitive = "maybe"\n', "require_path = true true\n", "x = [\n",
     "require_path = true\nrequire_path = false\n", 'state_dir = "/x"\n', "\ufeffrequire_path = true\n",
