@@ -14,13 +14,14 @@ from scripts.vectors.texts import BASE, Vector, replace_text
 
 BY_HAND = read_lines(CASES / "load.jsonl")
 OF_RULES = {"argument_not_allowed", "action_not_allowed", "path_outside_scope", "approval_required", "rate_limited"}
+OWN = {"path": "library", "kind": "directory"}  # makes a tree another one: a call that is enforced changes its state
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other file systems may not know case")
 
 
 def code_of_library(vector: Vector) -> int:
     """Return the exit code of the answer that a program gets which loads a grant, and then enforces it."""
     with asker(vector):
-        base = build_load_tree(vector["tree"])
+        base = build_load_tree([*vector["tree"], OWN])
         asked = replace_text(vector, BASE, base)
         with surroundings(vector, base):
             try:
