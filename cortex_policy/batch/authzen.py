@@ -144,6 +144,10 @@ def _arguments(request: "dict[str, Any]") -> "tuple[dict[str, Any], bool]":
     args = request.get("context", {})
     if not isinstance(args, dict):
         raise UsageError("`context` must be an object")
+    for name in (*request, *(name for name in args if name != CONSUME)):
+        if name.strip().casefold() == CONSUME:
+            # INVARIANT: a call that its client wants to be counted is counted, or not allowed
+            raise UsageError(f"`{name}` counts nothing", f"it is written `{CONSUME}`, and belongs into `context`")
     is_counted = args.get(CONSUME, False)
     if not isinstance(is_counted, bool):
         raise UsageError(f"`context.{CONSUME}` must be true or false")
