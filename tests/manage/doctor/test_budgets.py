@@ -11,7 +11,7 @@ from cortex_policy.manage.budget_server import find_budget_server_denial
 from cortex_policy.manage.doctor import budgets as doctor_budgets
 from cortex_policy.manage.doctor.budgets import check_budgets
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult
-from cortex_policy.state.budget_choice import server_budgets
+from cortex_policy.state.budget_choice import make_one_shot_budgets
 from tests.support.command import run_command
 from tests.support.redis_servers import SECRET, RedisServer, fresh_name, running_server
 
@@ -40,7 +40,7 @@ def make(server: RedisServer, tmp_path: Path, state: Path) -> Make:
         }  # fmt: skip
         settings = Settings(**{**values, **more})  # type: ignore[arg-type] # by name
         if not more:
-            server_budgets(settings).reset_all()
+            make_one_shot_budgets(settings).reset_all()
         return settings
 
     return make
