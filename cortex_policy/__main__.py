@@ -4,7 +4,7 @@ import sys
 from os import getcwd
 
 
-def drop_working_directory(path: list[str]) -> None:
+def _drop_working_directory(path: list[str]) -> None:
     """Remove from the path what `-m` put first: a file there could be imported in place of one of our modules."""
     try:
         is_first = path[:1] == [getcwd()]
@@ -16,7 +16,7 @@ def drop_working_directory(path: list[str]) -> None:
 
 # `python DIRECTORY` and `python app.pyz` put themselves first, not the working directory
 if not sys.flags.safe_path and __spec__ is not None and __spec__.name != "__main__":
-    drop_working_directory(sys.path)
+    _drop_working_directory(sys.path)
 
 from cortex_policy.main import main  # noqa: E402 - only now
 

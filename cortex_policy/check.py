@@ -111,7 +111,7 @@ def _parse_cost(digits: str) -> int | None:
     return int(digits) if len(digits) <= _MAX_DIGITS else 10**_MAX_DIGITS
 
 
-def load_grant_and_settings(call: Call) -> "tuple[Grant, Settings]":
+def _load_grant_and_settings(call: Call) -> "tuple[Grant, Settings]":
     """Load the grant and the settings of a call; raise CortexPolicyError."""
     return load_for_call(call.grant, call.root, require_path=call.require_path)
 
@@ -119,7 +119,7 @@ def load_grant_and_settings(call: Call) -> "tuple[Grant, Settings]":
 def decide_with_wait(
     call: Call,
     notice: "Notice | None" = None,
-    load: "Callable[[Call], tuple[Grant, Settings]]" = load_grant_and_settings,
+    load: "Callable[[Call], tuple[Grant, Settings]]" = _load_grant_and_settings,
 ) -> CallOutcome:
     """Decide a call; wait for budget or an approval as long as the call asks for, and show that."""
     start, is_recorded, error = time.perf_counter_ns(), call.command != "explain", None

@@ -48,7 +48,7 @@ def main() -> "Never":
         if _is_interrupt(error):
             code = INTERRUPTED
         else:
-            message = format_internal_error(error)
+            message = _format_internal_error(error)
     _print_and_exit(code, message)
 
 
@@ -139,9 +139,9 @@ def _answer_agent_and_exit(argv: list[str]) -> "Never":
         load_modules_from_bytecode(*HOOK_MODULES)
         from cortex_policy.hook import answer_agent  # noqa: PLC0415 - see `run`
 
-        answer_agent(argv, _open_standard_descriptors(), format_internal_error)
+        answer_agent(argv, _open_standard_descriptors(), _format_internal_error)
     except BaseException as error:  # noqa: BLE001 - every way out is a denial
-        why = format_internal_error(error)
+        why = _format_internal_error(error)
     try:
         from cortex_policy.core.hooks.denials import format_denial_output  # noqa: PLC0415 - as above
 
@@ -197,7 +197,7 @@ def _is_interrupt(error: BaseException | None) -> bool:
     return error is not None
 
 
-def format_internal_error(error: BaseException) -> str:
+def _format_internal_error(error: BaseException) -> str:
     """Return one line that reports a bug: the place in the code and the error."""
     trace, position = error.__traceback__, ""
     while trace is not None:

@@ -32,7 +32,7 @@ def render_outcome_in_full(outcome: "CallOutcome") -> RenderedCall:
     code = outcome.exit_code
     if outcome.call.json:
         return RenderedCall(code, format_outcome_json_line(outcome) + "\n")
-    remedy = make_outcome_hint(outcome)
+    remedy = _make_outcome_hint(outcome)
     lines = map(format_message_line, [format_decision_line(outcome), *([f"hint: {remedy}"] if remedy else [])])
     is_one_line = outcome.call.command == "run" and not isinstance(outcome.error, UsageError)
     text = escape_output(("; " if is_one_line else "\n").join(lines) + "\n")
@@ -70,7 +70,7 @@ def format_decision_line(outcome: "CallOutcome") -> str:
     return f"{call.grant} {call.action}: {decision.message if decision is not None else error.message if error else ''}"
 
 
-def make_outcome_hint(outcome: "CallOutcome") -> str:
+def _make_outcome_hint(outcome: "CallOutcome") -> str:
     """Return what would help, '' if nothing does."""
     error = outcome.error
     if isinstance(error, UsageError):
@@ -88,7 +88,7 @@ def make_outcome_hint(outcome: "CallOutcome") -> str:
 def _allowed_text(decision: "Decision") -> str:
     budget = decision.budget
     remaining = f", {budget.remaining} of {budget.limit} left" if budget is not None else ""
-    if is_counted_locally(decision):
+    if _is_counted_locally(decision):
         remaining += " on this host (the server of budgets does not answer)"
     if decision.approval is not None and decision.approval.status == USED:
         return f"allowed{remaining}; a human approved it (request `{decision.approval.id}`)"
@@ -96,7 +96,7 @@ def _allowed_text(decision: "Decision") -> str:
     return f"allowed{remaining}{needs}"
 
 
-def is_counted_locally(decision: "Decision") -> bool:
+def _is_counted_locally(decision: "Decision") -> bool:
     """Whether the server of budgets did not answer, so that this host counted by itself."""
     return decision.budget is not None and decision.budget.local
 
@@ -148,7 +148,7 @@ def outcome_to_json(outcome: "CallOutcome") -> dict[str, object]:
         "action": call.action or None,
         "paths": [_path_to_json(path, scope) for path, scope in decision.paths] if decision is not None else [],
         "rate": _rate_to_json(grant, decision.budget if decision is not None else None),
-        **({"budget": "local"} if decision is not None and is_counted_locally(decision) else {}),
+        **({"budget": "local"} if decision is not None and _is_counted_locally(decision) else {}),
         "obligations": list(decision.obligations) if decision is not None else [],
         "approval": _approval_to_json(decision),
         "root": origin.root if origin is not None else None,

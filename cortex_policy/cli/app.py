@@ -43,7 +43,7 @@ def build_app(names: "Iterable[str]" = COMMANDS) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": list(HELP_OPTIONS), "terminal_width": _help_width()},
     )  # fmt: skip
-    app.callback()(program_options)
+    app.callback()(_program_options)
     for name in names:
         module, attribute, _ = COMMANDS[name]
         command = getattr(import_module(f"cortex_policy.cli.commands.{module}"), attribute)
@@ -71,7 +71,7 @@ def _help_width() -> int:
     return min(get_terminal_size().columns, _MAX_WIDTH) - 2
 
 
-def program_options(
+def _program_options(
     *,
     root: Annotated[  # read by `_move_root_option`: here for help
         str | None, typer.Option("--root", metavar="DIR", help=ROOT_HELP)

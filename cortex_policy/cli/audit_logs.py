@@ -28,7 +28,7 @@ def choose_log_files(logs: list[str] | None) -> list[str]:
 
 def find_own_configured_log() -> str:
     """Return the configured audit log; on a terminal, say if it is root's own: services have other users."""
-    log = find_configured_log(None)
+    log = _find_configured_log(None)
     if (
         os.geteuid() == 0
         and sys.stderr.isatty()
@@ -44,11 +44,11 @@ def open_log_lines(
 ) -> "tuple[Iterator[bytes], float]":
     """Return the lines of the named logs, or of the configured one and its rotated files, and the start time."""
     start = parse_since(when, time()) if when is not None else float("-inf")
-    names = logs or list_log_files(find_configured_log(root))
+    names = logs or list_log_files(_find_configured_log(root))
     return track_progress(read_lines_of_logs(names, counts), what="lines"), start
 
 
-def find_configured_log(root: "Root | None") -> str:
+def _find_configured_log(root: "Root | None") -> str:
     """Return the configured audit log; raise UsageError if there is none."""
     named = read_setting("audit.file", root.path if root is not None else None)
     if isinstance(named, str):

@@ -27,13 +27,13 @@ class PatternError(ValueError):
     """A pattern that is refused; the message says why, and at which character."""
 
 
-def invert_bounds(bounds: tuple[int, ...]) -> tuple[int, ...]:
+def _invert_bounds(bounds: tuple[int, ...]) -> tuple[int, ...]:
     """Return the bounds of all other code points."""
     inner = bounds[1:] if bounds[:1] == (0,) else (0, *bounds)
     return inner[:-1] if inner[-1:] == (END,) else (*inner, END)
 
 
-def union_of_ranges(ranges: "Iterable[tuple[int, int]]") -> tuple[int, ...]:
+def _union_of_ranges(ranges: "Iterable[tuple[int, int]]") -> tuple[int, ...]:
     """Return the bounds of the union of ranges; each ends one past its last code point."""
     bounds: list[int] = []
     for low, behind in sorted(ranges):
@@ -50,15 +50,15 @@ def _ranges_of_bounds(bounds: tuple[int, ...]) -> "Iterable[tuple[int, int]]":
 
 _NUMBERS = (48, 58)
 WORDS = (48, 58, 65, 91, 95, 96, 97, 123)
-_SPACES = union_of_ranges(
+_SPACES = _union_of_ranges(
     [(9, 14), (32, 33), (0xA0, 0xA1), (0x1680, 0x1681), (0x2000, 0x200B), (0x2028, 0x202A), (0x202F, 0x2030),
      (0x205F, 0x2060), (0x3000, 0x3001), (0xFEFF, 0xFF00)]
 )  # fmt: skip
 _NAMED = {
-    "d": _NUMBERS, "D": invert_bounds(_NUMBERS), "s": _SPACES, "S": invert_bounds(_SPACES),
-    "w": WORDS, "W": invert_bounds(WORDS),
+    "d": _NUMBERS, "D": _invert_bounds(_NUMBERS), "s": _SPACES, "S": _invert_bounds(_SPACES),
+    "w": WORDS, "W": _invert_bounds(WORDS),
 }  # fmt: skip
-DOT = invert_bounds((10, 11, 13, 14, 0x2028, 0x202A))
+DOT = _invert_bounds((10, 11, 13, 14, 0x2028, 0x202A))
 
 
 class CharacterReader:
@@ -106,8 +106,8 @@ class CharacterReader:
                 ranges.append((low, high + 1))
             else:
                 ranges += [(low, low + 1)] if isinstance(low, int) else _ranges_of_bounds(low)
-        bounds = union_of_ranges(ranges)
-        return invert_bounds(bounds) if is_negated else bounds
+        bounds = _union_of_ranges(ranges)
+        return _invert_bounds(bounds) if is_negated else bounds
 
     def _read_class_atom(self, start: int) -> int | tuple[int, ...]:
         if self.at >= len(self.text):

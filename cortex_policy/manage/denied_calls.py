@@ -153,7 +153,7 @@ class Remedies:
         return append_root_option(command, self._root.path)
 
 
-def group_denied_calls(calls: "Iterable[Event]", waiting: frozenset[str]) -> "list[tuple[Event, int]]":
+def _group_denied_calls(calls: "Iterable[Event]", waiting: frozenset[str]) -> "list[tuple[Event, int]]":
     """Return the last of equal denied calls, with their number, but not those that wait; the newest first."""
     groups: dict[tuple[str, ...], tuple[Event, int]] = {}
     for event in calls:
@@ -174,7 +174,7 @@ def _args_text(data: "dict[str, Any]") -> str:
 
 def find_denied_calls(calls: "Iterable[Event]", remedies: Remedies, most: int) -> tuple[tuple[DeniedCalls, ...], int]:
     """Return the last denied calls, and how many kinds of them there are beyond these."""
-    groups = group_denied_calls(calls, remedies.waiting)
+    groups = _group_denied_calls(calls, remedies.waiting)
     found = [
         DeniedCalls(at, data["grant"], data["action"], data["reason"], _args_text(data), count, *remedies.find(data))
         for (at, data), count in groups[:most]

@@ -64,11 +64,11 @@ def denials_to_json(denials: GlobalDenials) -> dict[str, object]:
     return {
         "settings": _settings_error_to_json(denials.settings_error),
         "stopped": stop_to_json(denials.stops[0] if denials.stops else None),
-        "denied": [error_to_json(error) for error in denials.errors],
+        "denied": [_error_to_json(error) for error in denials.errors],
     }
 
 
-def error_to_json(error: CortexPolicyError) -> dict[str, object]:
+def _error_to_json(error: CortexPolicyError) -> dict[str, object]:
     """Return an error that every check answers as JSON members."""
     return {
         "reason": str(error.reason),

@@ -88,11 +88,11 @@ def _be_child(work: "Callable[[], int]") -> "Never":
 
 
 def _become_and_run(user: User, command: "Callable[[], int]") -> int:
-    become_user(user)
+    _become_user(user)
     return command()
 
 
-def become_user(user: User) -> None:
+def _become_user(user: User) -> None:
     """Become a user for good, with that user's groups and home; raise NotDoneError if root's rights would stay."""
     try:
         os.setgroups(user.groups)

@@ -39,7 +39,7 @@ def find_permission_problems(root: Root, files: list[str], of_files: "Iterable[T
     ):
         paths = list(dict.fromkeys(problem.path for problem in found if problem.kind == kind))
         if paths:
-            message = f"{format_first_paths(paths)} {what}, and `check` refuses that"
+            message = f"{_format_first_paths(paths)} {what}, and `check` refuses that"
             yield make_file_problem(display_path(paths[0]), "file-unsafe", message, _fix_hint(root, kind, paths))
     yield from find_group_writer_problems(root, files, {problem.path for problem in found})
 
@@ -62,7 +62,7 @@ def find_grant_faults(root: Root, grant_ids: tuple[str, ...] = ()) -> list[str]:
     return trust.sentences
 
 
-def format_first_paths(paths: list[str]) -> str:
+def _format_first_paths(paths: list[str]) -> str:
     """Return the first few paths, and the number of the others."""
     more = f" and {len(paths) - MAX_NAMED} more" if len(paths) > MAX_NAMED else ""
     return ", ".join(f"`{display_path(path)}`" for path in paths[:MAX_NAMED]) + more
@@ -73,12 +73,12 @@ def _fix_hint(root: Root, kind: str, paths: list[str]) -> str:
         return NAMESPACE_HINT
     command = "chmod go-w" if kind == WRITERS else f"chown {os.geteuid()}"
     mending = f"fix it with `{_fix_command(command, root.path, paths)}`"
-    if kind == OWNER and {owner_uid(path) for path in paths} == {owner_uid(root.path)}:
+    if kind == OWNER and {_owner_uid(path) for path in paths} == {_owner_uid(root.path)}:
         return f"name the root for `check`: `--root {quote(root.path)}`; or {mending}"
     return mending
 
 
-def owner_uid(path: str) -> int:
+def _owner_uid(path: str) -> int:
     """Return the uid of the owner of a path, -1 if the path does not exist."""
     try:
         return os.lstat(path).st_uid

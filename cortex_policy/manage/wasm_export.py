@@ -44,10 +44,10 @@ def build_module_of_root(root: Root) -> tuple[bytes, list[str]]:
     except AccessDenied as error:
         message = f"there is an emergency stop: {error.detail}"
         raise NotDoneError(message, error.hint) from None
-    return add_section(read_module(), effective_settings(root.path), grants), ids
+    return _add_section(read_module(), effective_settings(root.path), grants), ids
 
 
-def add_section(module: bytes, settings: Settings, grants: list[dict[str, str]]) -> bytes:
+def _add_section(module: bytes, settings: Settings, grants: list[dict[str, str]]) -> bytes:
     """Return a module with a section that holds settings and grants (`id` and `text`)."""
     content = {"settings": {name: getattr(settings, name) for name in _SETTINGS}, "grants": grants}
     name, data = SECTION.encode(), json.dumps(content, ensure_ascii=False).encode()

@@ -102,7 +102,7 @@ class ServerPump:
             self._stream(held)
 
 
-def read_lines(source: int) -> "Iterator[Line]":
+def _read_lines(source: int) -> "Iterator[Line]":
     """Yield the lines of a client, and at the end what has no end of line; raises OSError."""
     splitter = LineSplitter()
     while data := read_when_ready(source):
@@ -130,5 +130,5 @@ class ClientPump:
 
     def forward_all(self, source: int, target: int) -> None:
         """Forward all lines; raises as `forward` does."""
-        for line in read_lines(source):
+        for line in _read_lines(source):
             self.forward(line, target)

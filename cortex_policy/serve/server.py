@@ -38,13 +38,13 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def serve_requests(options: "ServeOptions", announce: "Callable[[], object]", parent: int | None = None) -> int:
     """Serve until a signal comes, or the other end of a pipe from the parent is closed; return the exit code."""
-    prepare_logging()
+    _prepare_logging()
     metrics = Metrics()
     decisions = Decisions(options.answerer, metrics)
     address = options.address
     access = Access(address.names, address.origins, options.token, options.page)
     page = PageState(options.answerer)
-    connections = Connections(increase_connection_limit(), metrics, check_users=address.is_unix)
+    connections = Connections(_increase_connection_limit(), metrics, check_users=address.is_unix)
     app = build_app(decisions, metrics, access, PageEndpoints(page, options.page))
     server = _Server(app, options, connections, decisions)
     try:
@@ -130,7 +130,7 @@ class _Server(uvicorn.Server):
         self.code, self.should_exit = self.code or code, True
 
 
-def prepare_logging() -> None:
+def _prepare_logging() -> None:
     """Write errors to standard error; none of them holds anything that a client sent."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("brAInwav cortex-policy serve: %(message)s"))
@@ -140,7 +140,7 @@ def prepare_logging() -> None:
         logger.setLevel(logging.ERROR)
 
 
-def increase_connection_limit() -> int:
+def _increase_connection_limit() -> int:
     """Allow as many descriptors as we may, and return how many connections can be open at once."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_CONNECTIONS + _SPARE

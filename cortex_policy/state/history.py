@@ -100,7 +100,7 @@ class HistoryWriter:
                 entry = _read_or_none(directory, PENDING)
             except GrantError:  # a link, or not a file: the next write reports it
                 return
-            known = keep_stamped_changes(entry, stamp) if entry is not None and stamp is not None else None
+            known = _keep_stamped_changes(entry, stamp) if entry is not None and stamp is not None else None
             if known is None:
                 os.unlink(PENDING, dir_fd=directory.descriptor)
                 return
@@ -146,7 +146,7 @@ def create_history_directory(top: int, mode: int = 0o700) -> None:
         os.close(directory)
 
 
-def keep_stamped_changes(entry: HistoryEntry, stamp: "Stamp") -> HistoryEntry | None:
+def _keep_stamped_changes(entry: HistoryEntry, stamp: "Stamp") -> HistoryEntry | None:
     """Return the part of an entry that the stamp has as its last write, None if there is no such part.
 
     After an interrupted rename and a hand edit, only half of the entry may be left.
@@ -192,7 +192,7 @@ def _find_committed_entry(directory: PolicyDirectory, stamp: "Stamp | None") -> 
     with suppress(FileNotFoundError):
         pending = _read_or_report(directory, PENDING)
         if isinstance(pending, HistoryEntry) and stamp is not None:
-            return keep_stamped_changes(pending, stamp)
+            return _keep_stamped_changes(pending, stamp)
     return None
 
 

@@ -68,14 +68,14 @@ class BudgetFileKey:
         sealed = sha256(b"seal %d " % time_namespace() + boot + key).digest()
         # half of it is of the name, so that a sweep sees the bytes of another key
         self.identity = int(self.name[:8], 16) << 31 | int.from_bytes(sealed[:4], "big") >> 1
-        self.tag = seal_tag(self.identity)
+        self.tag = _seal_tag(self.identity)
 
     def seal(self, value: int) -> int:
         """Return the word that stores a value; any flipped bit of it is detected."""
         return value * PRIME + self.tag
 
 
-def seal_tag(identity: int) -> int:
+def _seal_tag(identity: int) -> int:
     """Return the number that seals the words of a file."""
     return 1 + identity % (PRIME - 1)
 
@@ -102,7 +102,7 @@ class Ring:
         self.identity = header[AT_IDENTITY]
         if identity not in (None, self.identity):
             raise DamagedFileError
-        self.tag = seal_tag(self.identity)
+        self.tag = _seal_tag(self.identity)
         self.bits, self.hits_per_slot, self.closed, self.clock = map(self.unseal, header[AT_BITS:AT_KEPT])
         size = HEADER + (WORD << min(self.bits, MAX_BITS))
         if self.bits > MAX_BITS or not self.hits_per_slot or os.fstat(descriptor).st_size != size:

@@ -35,7 +35,7 @@ def explain_trust_problems(
 ) -> list[tuple[str, str]]:
     """Return each doubt about an object, open or by its path; `grants.find_trust_problems` says what counts."""
     doubts: list[tuple[str, str]] = []
-    if not is_unambiguous_uid(status.st_uid):
+    if not _is_unambiguous_uid(status.st_uid):
         doubts.append((UNKNOWN, "has an owner that this user namespace cannot distinguish from others"))
     elif status.st_uid not in owners:
         doubts.append((OWNER, f"belongs to user {status.st_uid}"))
@@ -46,7 +46,7 @@ def explain_trust_problems(
     return doubts
 
 
-def is_unambiguous_uid(uid: int) -> bool:
+def _is_unambiguous_uid(uid: int) -> bool:
     """Whether a user id is one user: in a user namespace one id may stand for many."""
     if uid != overflow_uid():
         return True

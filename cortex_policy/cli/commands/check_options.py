@@ -38,7 +38,7 @@ def single_wait_seconds(values: list[str] | None) -> float:
     return seconds
 
 
-def single_cost_value(values: list[str] | None) -> int:
+def _single_cost_value(values: list[str] | None) -> int:
     """Return the number of `--cost`."""
     cost = parse_number_option("--cost", _single_value("--cost", values, "1"))
     if cost is None:
@@ -93,6 +93,6 @@ def call_fields(  # noqa: PLR0913 - the options that every command for a call ha
         "arg_words": tuple(arg or ()),
         "args_json": single_text_value("--args", args),
         "root": single_text_value("--root", root),
-        "cost": single_cost_value(cost),
+        "cost": _single_cost_value(cost),
         "require_path": is_single_flag_given("--require-path", require_path),
     }

@@ -38,10 +38,10 @@ def print_table_or_tsv(
         for row in shown:
             typer.echo("\t".join(row))
         return
-    print_table(columns, shown)
+    _print_table(columns, shown)
 
 
-def print_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _print_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     """Print rows as wide as the terminal; their texts are escaped already."""
     from cortex_policy.cli.output.table_layout import format_table_lines  # noqa: PLC0415 - a pipe needs none
 

@@ -26,14 +26,14 @@ def print_replay(result: "ReplayResult", output: "TableFormat | None" = None) ->
         calls = count_with_noun(one.count, "call")
         typer.echo(format_message_line(f"undecided: {one.grant}: {calls}: {one.why}"), err=True)
     typer.echo(
-        f"of {count_with_noun(result.call_count, 'call')}: {format_flips_summary(result)}, {result.same} as before"
+        f"of {count_with_noun(result.call_count, 'call')}: {_format_flips_summary(result)}, {result.same} as before"
     )
     for sentence in format_skipped_lines(result.unreadable, result.other_roots, result.earlier):
         typer.echo(f"note: {sentence}", err=True)
     print_hints(one.hint for one in result.undecided)
 
 
-def format_flips_summary(result: "ReplayResult") -> str:
+def _format_flips_summary(result: "ReplayResult") -> str:
     """Return the number of answers that change, and of undecided calls."""
     unknown = f", {result.undecided_count} undecided" if result.undecided_count else ""
     return f"{result.newly_allowed_count} no -> yes, {result.newly_denied_count} yes -> no{unknown}"

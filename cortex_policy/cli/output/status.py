@@ -29,7 +29,7 @@ _STYLES = {DENIED: "bold red", HINT: "dim"}
 
 def print_status(status: "RootStatus") -> None:
     """Print the state: on a terminal in two columns that fold, else a line for each text."""
-    lines = [(label, format_message_line(localize_times(text))) for label, text in format_status_lines(status)]
+    lines = [(label, format_message_line(localize_times(text))) for label, text in _format_status_lines(status)]
     if sys.stdout.isatty():
         _print_columns(lines)
         return
@@ -37,7 +37,7 @@ def print_status(status: "RootStatus") -> None:
         typer.echo(f"{label:<{LABEL_WIDTH}}{text}")
 
 
-def format_status_lines(status: "RootStatus") -> "list[Line]":
+def _format_status_lines(status: "RootStatus") -> "list[Line]":
     """Return the state as labels and texts; why every check is denied comes first."""
     root = f"{status.root.path}{' (named)' * status.root.is_explicit}"
     return [

@@ -89,10 +89,10 @@ def _compare_rules(old: "HookRules", new: "HookRules") -> "Iterator[FieldCompari
             continue
         for at, rule in enumerate(before, start):
             verdict = NARROWED if _removal_only_denies(rule, new, new_start) else WIDENED
-            yield FieldComparison(_rule_name(at), verdict, f"removed: {format_rule_summary(rule)}")
+            yield FieldComparison(_rule_name(at), verdict, f"removed: {_format_rule_summary(rule)}")
         for at, rule in enumerate(after, new_start):
             verdict = NARROWED if _addition_only_denies(rule, old, start) else WIDENED
-            yield FieldComparison(_rule_name(at), verdict, f"new: {format_rule_summary(rule)}")
+            yield FieldComparison(_rule_name(at), verdict, f"new: {_format_rule_summary(rule)}")
 
 
 def _rule_name(at: int) -> str:
@@ -171,7 +171,7 @@ def _value_text(value: object) -> str:
     return "everyone" if value is None else str(value).lower()
 
 
-def format_rule_summary(rule: "HookRule") -> str:
+def _format_rule_summary(rule: "HookRule") -> str:
     """Say in one line which calls a rule fits, and what it asks."""
     tools = quote_and_join_words((*rule.tools, *rule.mcp))
     what = f"{rule.grant} {rule.action}" if rule.grant else rule.decide

@@ -58,11 +58,11 @@ def decode_rules(document: object) -> HookRules:
     """Return the rules of a decoded hooks.toml; raise HookRulesError with its first problem."""
     problems = find_hooks_toml_problems(document)
     if problems or not isinstance(document, dict):
-        raise HookRulesError(format_hooks_toml_problem(problems[0]))
+        raise HookRulesError(_format_hooks_toml_problem(problems[0]))
     return decode_rules_document(document)
 
 
-def format_hooks_toml_problem(problem: HooksTomlProblem) -> str:
+def _format_hooks_toml_problem(problem: HooksTomlProblem) -> str:
     """Return the message of a problem, behind `rule N:` if it is in a rule; the first rule is 1."""
     in_rule = problem.keys[:1] == ("rule",) and len(problem.keys) > 1
     return f"rule {int(problem.keys[1]) + 1}: {problem.message}" if in_rule else problem.message

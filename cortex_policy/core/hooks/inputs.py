@@ -57,16 +57,16 @@ def _walk_steps(value: object, steps: "tuple[str, ...]", place: "Place") -> "Ite
         yield place, value
     elif steps[0] == _EACH:
         if value is not None and not isinstance(value, list):
-            raise InputError(f"`{place_to_label(place)}` is not an array")
+            raise InputError(f"`{_place_to_label(place)}` is not an array")
         for index, part in enumerate(value or ()):
             yield from _walk_steps(part, steps[1:], (*place, index))
     else:
         if value is not None and not isinstance(value, dict):
-            raise InputError(f"`{place_to_label(place)}` is not an object")
+            raise InputError(f"`{_place_to_label(place)}` is not an object")
         yield from _walk_steps((value or {}).get(steps[0]), steps[1:], (*place, steps[0]))
 
 
-def place_to_label(place: "Place") -> str:
+def _place_to_label(place: "Place") -> str:
     """Return a place as a label: `edits[0].target`."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).removeprefix(".")
 
@@ -174,9 +174,9 @@ def _paths_of_label(label: str, call: "ToolCall") -> "Iterator[PathValue]":
     is_optional = parsed is not None and parsed[1]
     for place, value in find_values(call.inputs, label):
         if value is None and is_optional:
-            yield place_to_label(place), call.cwd
+            yield _place_to_label(place), call.cwd
         else:
-            yield from _require_texts(place_to_label(place), value)
+            yield from _require_texts(_place_to_label(place), value)
 
 
 def _require_texts(place: str, value: object) -> "Iterator[PathValue]":
@@ -195,7 +195,7 @@ def find_globs_of_rule(rule: "HookRule", inputs: "Inputs") -> "Iterator[PathValu
         for place, value in find_values(inputs, label):
             if value is not None:
                 yield from (
-                    (label, text.replace("\\", "")) for label, text in _require_texts(place_to_label(place), value)
+                    (label, text.replace("\\", "")) for label, text in _require_texts(_place_to_label(place), value)
                 )
 
 
@@ -222,6 +222,6 @@ def _paths_of_patch(label: str, inputs: "Inputs") -> "Iterator[PathValue]":
         if value is None and parsed is not None and parsed[1]:
             continue
         if not isinstance(value, str):
-            raise InputError(f"the input `{place_to_label(place)}` is not a patch")
+            raise InputError(f"the input `{_place_to_label(place)}` is not a patch")
         for file in list_files_of_patch(value):
-            yield place_to_label(place), file
+            yield _place_to_label(place), file

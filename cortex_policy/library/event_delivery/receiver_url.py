@@ -41,12 +41,12 @@ def parse_receiver_url(text: str) -> ReceiverUrl:
     host = "localhost" if socket_path else parts.hostname
     if not _HOST.fullmatch(host) or any(len(label) > 63 for label in host.split(".")):  # noqa: PLR2004 - as DNS has it
         raise _not_a_url_error(text, _FORMS)
-    if parts.scheme == "http" and not is_loopback_name(host):
+    if parts.scheme == "http" and not _is_loopback_name(host):
         raise UsageError(f"`{shown}` would send events unencrypted over the network", "use `https`")
     return ReceiverUrl(parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme], target, socket_path, shown)
 
 
-def is_loopback_name(host: str) -> bool:
+def _is_loopback_name(host: str) -> bool:
     """Whether a host is `localhost` or a loopback address."""
     if host == "localhost":
         return True

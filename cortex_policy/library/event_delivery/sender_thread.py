@@ -99,7 +99,7 @@ class SenderThread:
             except (OSError, CortexPolicyError) as error:
                 text = str(error) if isinstance(error, CortexPolicyError) else format_os_error(error)
                 if text != problem:
-                    report(f"events wait, as the spool cannot be read or written: {text}")
+                    _report(f"events wait, as the spool cannot be read or written: {text}")
                 problem = text
             except Exception as error:  # noqa: BLE001 - the hook reports it, and the events wait for the next try
                 report_thread_error(error)
@@ -119,7 +119,7 @@ class SenderThread:
 
     def _send_with_lock(self, reader: SpoolReader, turn: "_Turn") -> None:
         refused = RefusedEvents(f"{self._directory}/{REFUSED}", time_ns)
-        sender = EventSender(reader.open_queue(), self._receiver, self._mode, refused, report)
+        sender = EventSender(reader.open_queue(), self._receiver, self._mode, refused, _report)
         with closing(self._receiver):
             while True:
                 turn.is_idle = True  # before it looks: an event that comes meanwhile ends the next wait
@@ -173,7 +173,7 @@ def _wait_until_alone(reader: SpoolReader, turn: _Turn) -> bool:
     return not reader.is_removed()
 
 
-def report(sentence: str) -> None:
+def _report(sentence: str) -> None:
     """Log what becomes of events; if a handler of the program fails, events are sent all the same."""
     try:
         log.warning("brAInwav: %s", format_message_line(sentence))

@@ -78,7 +78,7 @@ class CaseEvidence:
             if seen.decision.reason == ARGUMENT_NOT_ALLOWED:
                 self.missed.setdefault(name, []).append(value)
             elif seen.decision.reason != ACTION_NOT_ALLOWED:
-                self.passed.setdefault(name, set()).add(json_equality_key(value))
+                self.passed.setdefault(name, set()).add(_json_equality_key(value))
 
     def _note_paths(self, seen: PassedCase) -> None:
         decision = seen.decision
@@ -122,7 +122,7 @@ def measure_coverage(grant: Grant, file: str, runs: "Iterable[Iterable[PassedCas
     """Return what the cases of some files, each with its own clock, show of a grant."""
     files = [CaseEvidence(calls) for calls in runs]
     met, unmet = list[str](), list[str]()
-    required = list_requirements(grant)
+    required = _list_requirements(grant)
     with SharedSteps() as steps:
         for requirement in islice(required, MAX_REQUIREMENTS):
             is_met = any(map(requirement.is_met, files))
@@ -136,7 +136,7 @@ def measure_coverage(grant: Grant, file: str, runs: "Iterable[Iterable[PassedCas
     return Coverage(grant.id, file, bool(files), tuple(met), tuple(unmet))
 
 
-def list_requirements(grant: Grant) -> "Iterator[Requirement]":
+def _list_requirements(grant: Grant) -> "Iterator[Requirement]":
     """Yield everything that cases can show of a grant."""
     for action in dict.fromkeys(grant.actions):
         yield Requirement(f"`{action}` is allowed", partial(_is_action_shown_allowed, action))
@@ -170,12 +170,12 @@ def sample_invalid_values_of_argument(grant: Grant, name: str) -> "Iterator[tupl
     return sample_invalid_values(grant.args[name], _likely_texts(grant, name))
 
 
-def json_equality_key(value: object) -> str:
+def _json_equality_key(value: object) -> str:
     """Return a text that is the same for values that JSON Schema calls equal, such as `1` and `1.0`."""
     if isinstance(value, dict):
-        return f"{{{','.join(sorted(f'{name!r}:{json_equality_key(part)}' for name, part in value.items()))}}}"
+        return f"{{{','.join(sorted(f'{name!r}:{_json_equality_key(part)}' for name, part in value.items()))}}}"
     if isinstance(value, list | tuple):
-        return f"[{','.join(map(json_equality_key, value))}]"
+        return f"[{','.join(map(_json_equality_key, value))}]"
     return repr(int(value)) if isinstance(value, float) and value.is_integer() else repr(value)
 
 
@@ -212,7 +212,7 @@ def _argument_requirements(grant: Grant, name: str, declaration: object) -> "Ite
     if "enum" in declaration:
         for value in sample_valid_values_of_argument(grant, name):
             yield Requirement(
-                f"`{name}` may be {value!r:.80}", partial(_is_value_shown_allowed, name, json_equality_key(value))
+                f"`{name}` may be {value!r:.80}", partial(_is_value_shown_allowed, name, _json_equality_key(value))
             )
 
 

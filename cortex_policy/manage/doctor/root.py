@@ -47,7 +47,7 @@ def check_root(root: Root, denials: GlobalDenials) -> "Iterator[CheckResult]":
     yield _check_stamp(root, denials)
 
 
-def find_doctor_check_id(error: CortexPolicyError) -> str:
+def _find_doctor_check_id(error: CortexPolicyError) -> str:
     """Return the id of the check that an error of all checks belongs to."""
     if isinstance(error, BudgetServerError):
         return "budget-server"
@@ -56,7 +56,7 @@ def find_doctor_check_id(error: CortexPolicyError) -> str:
 
 def make_denial_results(denials: GlobalDenials, check_id: str, fine: str) -> "Iterator[CheckResult]":
     """Yield a problem for each error that denies every check and belongs to this one, else what is fine."""
-    found = [error for error in denials.errors if find_doctor_check_id(error) == check_id]
+    found = [error for error in denials.errors if _find_doctor_check_id(error) == check_id]
     yield from (make_error_result(check_id, error) for error in found)
     if not found:
         yield CheckResult(check_id, OK, fine)
@@ -106,7 +106,7 @@ def _check_grants(root: Root) -> CheckResult:
 
 def _check_stamp(root: Root, denials: GlobalDenials) -> CheckResult:
     for error in denials.errors:
-        if find_doctor_check_id(error) == "stamp":
+        if _find_doctor_check_id(error) == "stamp":
             return make_error_result("stamp", error)
     try:
         found = verify_stamp(root)

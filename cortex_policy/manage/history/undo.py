@@ -67,7 +67,7 @@ class UndoResult(Value):
     @property
     def diff(self) -> PolicyDiff:
         """What all steps mean together."""
-        return combine_diffs(self.steps)
+        return _combine_diffs(self.steps)
 
 
 class _Plan(Value):
@@ -92,7 +92,7 @@ class _Return(Value):
     version: int
 
 
-def combine_diffs(steps: "Iterable[WriteResult]") -> PolicyDiff:
+def _combine_diffs(steps: "Iterable[WriteResult]") -> PolicyDiff:
     """Return the changes of some steps as one diff."""
     return PolicyDiff(tuple(step.change for step in steps))
 
@@ -119,7 +119,7 @@ def undo_writes(
         plan = _plan_undo(read_stamp_or_refuse_newer(writer.policy), request, writer.grants)
         if plan.steps:
             settings = comparison_settings(root.path)
-            show_and_ask(combine_diffs(step.preview(settings) for step in plan.steps))
+            show_and_ask(_combine_diffs(step.preview(settings) for step in plan.steps))
         return _run_steps(writer, plan)
 
 

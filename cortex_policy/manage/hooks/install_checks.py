@@ -92,17 +92,17 @@ def paths_to_guard(target: HookTarget, path: str, environment: "Mapping[str, str
 
 def check_paths_can_be_guarded(root: Root, paths: tuple[str, ...]) -> None:
     """Raise what `guard_paths_if_rules_exist` would raise, and write nothing."""
-    if paths and has_hooks_file(root):
+    if paths and _has_hooks_file(root):
         preview_guarded_paths(root, paths)
 
 
 def guard_paths_if_rules_exist(root: Root, paths: tuple[str, ...]) -> None:
     """Add paths to `guard` of the hooks.toml of a root; without that file every call is denied anyway."""
-    if paths and has_hooks_file(root):
+    if paths and _has_hooks_file(root):
         add_guarded_paths(root, paths)
 
 
-def has_hooks_file(root: Root) -> bool:
+def _has_hooks_file(root: Root) -> bool:
     """Whether a root has a hooks.toml."""
     return os.path.lexists(f"{root.policy_path}/{HOOKS_TOML}")
 
@@ -110,10 +110,10 @@ def has_hooks_file(root: Root) -> bool:
 def remaining_steps(target: HookTarget, root: Root, paths: tuple[str, ...]) -> list[Step]:
     """Return what a person has to do until the agent's calls are checked; `paths` are to be guarded."""
     steps = []
-    if not has_hooks_file(root):
+    if not _has_hooks_file(root):
         command = f"cortex-policy hook init{root_option(root)}"
         steps.append(Step(f"every call is denied until there is a {HOOKS_TOML}", command))
-    if not has_hooks_file(root) and paths:
+    if not _has_hooks_file(root) and paths:
         files = join_words_that_fit(tuple(f"`{path}`" for path in paths))
         steps.append(Step(f"after that, run this command again, so that the hook guards {files}"))
     if (sentence := _STEPS.get((target.agent, target.level))) is not None:

@@ -22,7 +22,7 @@ class ParsedHookCommand(Value):
 
 def read_hook_line(handler: "dict[str, object]") -> ParsedHookCommand | None:
     """Parse the command of a handler; return None if it runs something else."""
-    command = format_handler_command(handler)
+    command = _format_handler_command(handler)
     match = _LINE.search(command)
     if match is None:
         return None
@@ -35,7 +35,7 @@ def is_hook_line(handler: "dict[str, object]") -> bool:
     return read_hook_line(handler) is not None
 
 
-def format_handler_command(handler: "dict[str, object]") -> str:
+def _format_handler_command(handler: "dict[str, object]") -> str:
     """Return the command of a handler as one text; of `sh -c TEXT` it is the text."""
     program = next((str(handler[key]) for key in ("exec", "command", "bash") if key in handler), "")
     arguments = handler.get("args")

@@ -78,7 +78,7 @@ class CallReplayer:
             text = self._grants.get(grant_id)
             if text is None:
                 return _GRANT_NOT_FOUND  # never cached: a log may name any number of grants
-            loaded = self._loaded[grant_id] = decode_grant_or_error(text, grant_id)
+            loaded = self._loaded[grant_id] = _decode_grant_or_error(text, grant_id)
         return loaded
 
     def relevant_part(self, data: "dict[str, Any]", grant: Grant) -> Grant:
@@ -165,7 +165,7 @@ def _answers_by_path(grant: Grant, data: "dict[str, Any]") -> "dict[str, Any] | 
     return answers
 
 
-def decode_grant_or_error(text: "TextOrError | Grant", grant_id: str) -> "Grant | GrantError":
+def _decode_grant_or_error(text: "TextOrError | Grant", grant_id: str) -> "Grant | GrantError":
     """Return the grant that a text decodes to, or the error."""
     if not isinstance(text, bytes):
         return text

@@ -59,23 +59,23 @@ def find_missing_permissions(grant: Grant, data: "dict[str, Any]", settings: "Se
     """Return what every rule but the rate needs to pass, or a sentence that says why no change helps."""
     permissions = MissingPermissions()
     for _ in range(_MAX_CHANGES):
-        answer = find_denial_without_rate(with_permissions(grant, permissions), data, settings)
+        answer = find_denial_without_rate(_with_permissions(grant, permissions), data, settings)
         if answer is None:
             return permissions
         if isinstance(answer, UndecidedReason):
             return str(answer)
-        more = _add_missing(permissions, with_permissions(grant, permissions), data, answer)
+        more = _add_missing(permissions, _with_permissions(grant, permissions), data, answer)
         if isinstance(more, str):
             return more
         permissions = more
     return "too much of it would have to change"
 
 
-def with_permissions(grant: Grant, permissions: MissingPermissions) -> Grant:
+def _with_permissions(grant: Grant, permissions: MissingPermissions) -> Grant:
     """Return a grant with the missing permissions added."""
     args = dict(grant.args)
     for one in permissions.arguments:
-        args[one.name] = make_declaration_that_accepts(args[one.name], one)
+        args[one.name] = _make_declaration_that_accepts(args[one.name], one)
     return Grant(
         grant.id,
         grant.tool,
@@ -87,7 +87,7 @@ def with_permissions(grant: Grant, permissions: MissingPermissions) -> Grant:
     )
 
 
-def make_declaration_that_accepts(declaration: object, change: ArgumentChange) -> "dict[str, Any]":
+def _make_declaration_that_accepts(declaration: object, change: ArgumentChange) -> "dict[str, Any]":
     """Return a declaration that accepts the value; of an `enum`, which may be long, it has the new value alone."""
     assert isinstance(declaration, dict)  # noqa: S101 - nothing else is ever proposed to be changed
     return declaration | {change.keyword: [change.value] if change.keyword == "enum" else change.value}
@@ -132,7 +132,7 @@ def _smallest_change(declarations: "Mapping[str, object]", args: "dict[str, Any]
             one
             for one in tries
             if not format_first_argument_violation(
-                {name: make_declaration_that_accepts(declaration, one)}, {name: value}
+                {name: _make_declaration_that_accepts(declaration, one)}, {name: value}
             )
         ]
         if len(fit) == 1:

@@ -45,7 +45,7 @@ class ValidationTargets(Value):
 
     def root_as_check_finds_it(self, path: str) -> Root:
         """Return a root as a check in this directory finds it: naming a root makes its owner trusted."""
-        return Root(path, trusts_owner=True) if path == self.named_root else root_for_commands_here(path)
+        return Root(path, trusts_owner=True) if path == self.named_root else _root_for_commands_here(path)
 
 
 def find_targets_of_root(root: Root) -> ValidationTargets:
@@ -81,7 +81,7 @@ def root_option_here(root: str) -> str:
     return f" --root {quote(root)}"
 
 
-def root_for_commands_here(path: str) -> Root:
+def _root_for_commands_here(path: str) -> Root:
     """Return a root as a command in this directory finds it; as a named one if the command must name it."""
     return _find_same_root(path) or Root(path, trusts_owner=True)
 

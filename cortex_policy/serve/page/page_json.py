@@ -30,25 +30,25 @@ _SENSITIVE_TEXTS = {"ask": "a human approves each call", "deny": "every call is 
 def overview_to_json(seen: "Overview") -> "Members":
     """Return all that the page shows."""
     return {
-        "root": escape_and_cut(seen.root.path),
-        "owner": escape_and_cut(seen.owner.budgets_label) if seen.owner is not None else "",
+        "root": _escape_and_cut(seen.root.path),
+        "owner": _escape_and_cut(seen.owner.budgets_label) if seen.owner is not None else "",
         "stops": [_stop_members(one, seen) for one in seen.denials.stops],
         "errors": [_error_members(one) for one in seen.denials.errors],
         "requests": {
             "items": [_request_members(one) for one in seen.requests],
             "more": seen.more_requests,
-            "problem": escape_and_cut(seen.requests_problem),
+            "problem": _escape_and_cut(seen.requests_problem),
         },
         "denied": {
             "items": [_denied_members(one) for one in seen.denied],
             "more": seen.more_denied,
-            "problem": escape_and_cut(_denied_problem_text(seen)),
+            "problem": _escape_and_cut(_denied_problem_text(seen)),
         },
         "grants": {
             "items": [_grant_members(one, seen.settings) for one in seen.grants],
             "more": seen.matching - len(seen.grants),
             "total": seen.total,
-            "problem": escape_and_cut(seen.unread),
+            "problem": _escape_and_cut(seen.unread),
         },
     }
 
@@ -58,7 +58,7 @@ def page_error_to_json(error: "CortexPolicyError") -> "Members":
     return {"root": "", "stops": [], "errors": [_error_members(error)]}
 
 
-def escape_and_cut(text: str) -> str:
+def _escape_and_cut(text: str) -> str:
     """Return a text of others in one line, without what could act on its reader, and cut in the middle."""
     return elide_middle(escape_unprintable(elide_middle(text, MAX_TEXT)), 2 * MAX_TEXT)
 
@@ -72,31 +72,31 @@ def _denied_problem_text(seen: "Overview") -> str:
 def _stop_members(stop: "EmergencyStop", seen: "Overview") -> "Members":
     return {
         "host": stop.is_of_host,
-        "by": escape_and_cut(stop.by or ""),
+        "by": _escape_and_cut(stop.by or ""),
         "at": stop.stopped_at if stop.timestamp is not None else None,
-        "reason": escape_and_cut(stop.reason or ""),
-        "problem": escape_and_cut(stop.fault or ""),
+        "reason": _escape_and_cut(stop.reason or ""),
+        "problem": _escape_and_cut(stop.fault or ""),
         "command": "" if stop.hint_if_not_resumable else format_resume_command(seen.root),
-        "hint": escape_and_cut(stop.hint_if_not_resumable),
+        "hint": _escape_and_cut(stop.hint_if_not_resumable),
     }
 
 
 def _error_members(error: "CortexPolicyError") -> "Members":
-    return {"text": escape_and_cut(str(error)), "hint": escape_and_cut(error.hint)}
+    return {"text": _escape_and_cut(str(error)), "hint": _escape_and_cut(error.hint)}
 
 
 def _request_members(one: "RequestDetails") -> "Members":
     return {
-        "id": escape_and_cut(one.id),
-        "grant": escape_and_cut(one.grant),
-        "action": escape_and_cut(one.action),
-        "args": escape_and_cut("" if one.args in ("{}", "null") else one.args),
+        "id": _escape_and_cut(one.id),
+        "grant": _escape_and_cut(one.grant),
+        "action": _escape_and_cut(one.action),
+        "args": _escape_and_cut("" if one.args in ("{}", "null") else one.args),
         "paths": [
-            escape_and_cut(f"{path.given} -> {path.resolved or 'nowhere'}")
+            _escape_and_cut(f"{path.given} -> {path.resolved or 'nowhere'}")
             for path in one.paths[:MAX_LIST]
             if path.given != path.resolved
         ],
-        "by": escape_and_cut(user_label(one.uid)) if one.uid is not None else "another program",
+        "by": _escape_and_cut(user_label(one.uid)) if one.uid is not None else "another program",
         # rounded, so that the data stay equal as long as nothing happens
         "expires_at": round(time() + one.expires_in_seconds) if one.expires_in_seconds is not None else None,
         "command": format_program_command("approve", one.id),
@@ -107,23 +107,23 @@ def _denied_members(one: "DeniedCalls") -> "Members":
     return {
         "at": one.at,
         "count": one.count,
-        "grant": escape_and_cut(one.grant),
-        "action": escape_and_cut(one.action),
-        "args": escape_and_cut(one.args),
+        "grant": _escape_and_cut(one.grant),
+        "action": _escape_and_cut(one.action),
+        "args": _escape_and_cut(one.args),
         "reason": str(one.reason),
         "text": one.reason.message,
         "command": one.command,
-        "note": escape_and_cut(one.note),
+        "note": _escape_and_cut(one.note),
     }
 
 
 def _grant_members(one: "GrantWithBudgets", settings: "Settings | None") -> "Members":
     row, grant = one.row, one.row.grant
     return {
-        "id": escape_and_cut(row.id),
+        "id": _escape_and_cut(row.id),
         "state": _state_text(row.state, settings),
-        "problem": escape_and_cut(row.problem),
-        "hint": escape_and_cut(row.hint),
+        "problem": _escape_and_cut(row.problem),
+        "hint": _escape_and_cut(row.hint),
         **(_allowed_members(grant, settings) if grant is not None else {}),
         "budgets": [_budget_members(status) for status in one.budgets],
         "more_actions": len(grant.actions) - len(one.budgets) if grant is not None else 0,
@@ -138,15 +138,15 @@ def _state_text(state: str, settings: "Settings | None") -> str:
 
 
 def _allowed_members(grant: "Grant", settings: "Settings | None") -> "Members":
-    args = [escape_and_cut(f"{name}: {_declaration_text(grant.args[name])}") for name in list(grant.args)[:MAX_LIST]]
+    args = [_escape_and_cut(f"{name}: {_declaration_text(grant.args[name])}") for name in list(grant.args)[:MAX_LIST]]
     return {
-        "tool": escape_and_cut(grant.tool),
+        "tool": _escape_and_cut(grant.tool),
         "per_minute": grant.rate.per_minute,
         "data_class": grant.data_class,
         "approval": _SENSITIVE_TEXTS.get(settings.sensitive if settings is not None else "", "")
         if grant.data_class == "sensitive"
         else "",
-        "scopes": [escape_and_cut(scope) for scope in grant.fs_scope[:MAX_LIST]],
+        "scopes": [_escape_and_cut(scope) for scope in grant.fs_scope[:MAX_LIST]],
         "more_scopes": max(0, len(grant.fs_scope) - MAX_LIST),
         "args": args,
         "more_args": max(0, len(grant.args) - MAX_LIST),
@@ -168,9 +168,9 @@ def _budget_members(one: "BudgetStatus") -> "Members":
     budget = one.budget
     wait = budget.retry_after_seconds if budget is not None and budget.remaining <= 0 else None
     return {
-        "action": escape_and_cut(one.action),
+        "action": _escape_and_cut(one.action),
         "used": budget.used if budget is not None else None,
         "limit": budget.limit if budget is not None else None,
         "fits_at": round(time() + wait) if wait else None,
-        "problem": escape_and_cut(one.problem) if budget is None or budget.closed or budget.local else "",
+        "problem": _escape_and_cut(one.problem) if budget is None or budget.closed or budget.local else "",
     }

@@ -37,7 +37,7 @@ _CODES_OF_TEXTS = (  # where Redis gives none
 def make_answer_error(line: bytes) -> StateError:
     """Return the error for an answer that is no budget."""
     if line.startswith(b"+policy "):
-        return make_eviction_policy_error(_printable(line[8:]))
+        return _make_eviction_policy_error(_printable(line[8:]))
     if not line.startswith(b"-"):
         return make_unexpected_error(line)
     code, _, text = line[1:].partition(b" ")
@@ -65,7 +65,7 @@ def _known_error(code: str) -> StateError | None:
     return None
 
 
-def make_eviction_policy_error(policy: str) -> StateError:
+def _make_eviction_policy_error(policy: str) -> StateError:
     """Return the error for an eviction policy that may reopen a budget."""
     if policy == "?":
         return make_state_error(f"{_SERVER} does not show its eviction policy", "give the user `+info`")

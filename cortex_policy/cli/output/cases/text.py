@@ -17,7 +17,7 @@ _RED, _YELLOW = "1;31", "1;33"
 
 def render_results(outcome: SuiteResult, *, colour: bool = False) -> str:
     """Return a passage for each failed case and each grant not fully covered, then the summary line."""
-    blocks = [format_case_failure(one, result, colour=colour) for one in outcome.files for result in one.failed_cases]
+    blocks = [_format_case_failure(one, result, colour=colour) for one in outcome.files for result in one.failed_cases]
     blocks += [_update_command_text(one) for one in outcome.files if _is_update_possible(one)]
     blocks += [format_file_error(problem, colour=colour) for one in outcome.files for problem in one.errors]
     reported = {
@@ -32,7 +32,7 @@ def render_results(outcome: SuiteResult, *, colour: bool = False) -> str:
     return text if colour else escape_output(text)
 
 
-def format_case_failure(one: FileResult, result: CaseResult, *, colour: bool = False) -> str:
+def _format_case_failure(one: FileResult, result: CaseResult, *, colour: bool = False) -> str:
     """Return what failed in a case, the rule that decided, and the nearest allowed value."""
     place = f"{escape_unprintable(one.file)}:{result.case.line}"
     head = f"{place}: {_add_colour('failed', _RED, colour=colour)}: {format_message_line(result.case.name)}"
