@@ -10,9 +10,8 @@ import { TextPacker } from "./pack-texts.mjs";
 
 const here = new URL(".", import.meta.url);
 const TEXTS = "assembly/texts.ts";
-const UNPACKED = ["assembly/trap.ts", "assembly/tables.ts"];
 const OPTIONS = [
-  "assembly/index.ts", "--outFile", "policy.wasm", "--runtime", "stub", "--use", "abort=assembly/trap/trap",
+  "assembly/index.ts", "--outFile", "policy.wasm", "--runtime", "stub", "--use", "abort=",
   "--importMemory", "--noExportMemory", "--sharedMemory", "--initialMemory", "1", "--maximumMemory", "65536",
   "--enable", "threads", "-O2z",
 ];
@@ -40,7 +39,7 @@ function packSources() {
   const names = readdirSync(new URL("assembly/", here), { recursive: true }).filter((name) => name.endsWith(".ts")).sort();
   const sources = new Map(names.map((name) => [`assembly/${name}`, readFileSync(new URL(`assembly/${name}`, here), "utf8")]));
   for (const [name, source] of sources) {
-    if (name !== TEXTS && !UNPACKED.includes(name)) {
+    if (name !== TEXTS) {
       sources.set(name, packer.pack(source, name.split("/").length > 2 ? "../texts" : "./texts"));
     }
   }

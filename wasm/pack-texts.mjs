@@ -14,7 +14,7 @@ export class TextPacker {
   pack(source, texts) {
     this.source = source;
     this.at = 0;
-    return `import { str, t } from "${texts}"; ${this.packUntil("", 0)}`;
+    return `import { str, t } from "${texts}"; ${this.packCode(false)}`;
   }
 
   /** Return the table as source. */
@@ -23,9 +23,10 @@ export class TextPacker {
     return `const BYTES: StaticArray<u8> = [${bytes}];\nconst COUNT = ${this.numbers.size};\n`;
   }
 
-  /** Pack code up to a closing brace that was not opened in it, or to the end. */
-  packUntil(end, depth) {
+  /** Pack code to its end: in a template that is the brace that closes it. */
+  packCode(isInTemplate) {
     const { source } = this;
+    let depth = isInTemplate ? 1 : 0;
     let packed = "";
     while (this.at < source.length) {
       const char = source[this.at];
@@ -39,7 +40,7 @@ export class TextPacker {
         packed += this.packTemplate(depth);
       } else {
         if (char === "{") depth += 1;
-        if (char === "}" && depth-- === 0 && end) return packed;
+        if (char === "}" && --depth === 0 && isInTemplate) return packed;
         packed += char;
         this.at += 1;
       }
@@ -61,7 +62,7 @@ export class TextPacker {
       if (text) parts.push(this.numberOf(text));
       if (this.source[this.at] === "`") break;
       this.at += 2;
-      parts.push(`str(${this.packUntil("}", 0)})`); // its `}` is skipped as a quote is
+      parts.push(`str(${this.packCode(true)})`); // its `}` is skipped as a quote is
     }
     this.at += 1;
     if (depth === 0) throw new Error("a template outside of a function");

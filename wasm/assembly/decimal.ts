@@ -2,6 +2,7 @@
 //
 // The method is that of the decimal type of Go's strconv: no tables, and few lines; fast is only what is common.
 
+import { emptyList } from "./lists";
 import { digitsOf, joinTexts } from "./text";
 
 const MAX_DIGITS = 800; // more cannot change which double is nearest, but for whether any is not 0
@@ -64,7 +65,7 @@ class Decimal {
   }
 
   private shiftLeft(bits: u64): void {
-    const reversed = new Array<u8>();
+    const reversed = emptyList<u8>();
     let carry: u64 = 0;
     for (let at = this.count - 1; at >= 0; at -= 1) {
       carry += (<u64>this.digits[at]) << bits;
@@ -123,7 +124,7 @@ class Decimal {
   }
 
   text(): string {
-    const parts = new Array<string>();
+    const parts = emptyList<string>();
     for (let at = 0; at < this.count; at += 1) parts.push(String.fromCharCode(48 + this.digits[at]));
     return joinTexts(parts, "");
   }
@@ -226,7 +227,7 @@ function exactDecimal(mantissa: u64, exponent: i32): Decimal {
 export function wholeDigits(value: f64): string {
   const bits = reinterpret<u64>(value);
   const made = exactDecimal((bits & 0xfffffffffffff) | 0x10000000000000, <i32>(bits >> 52) + BIAS - MANTISSA_BITS);
-  return made.text().substring(0, made.point).padEnd(made.point, "0");
+  return made.text().substring(0, made.point) + "0".repeat(max(made.point - made.count, 0));
 }
 
 /** Return the shortest digits that give a positive double back, as Python prints it. */
@@ -253,7 +254,7 @@ function layout(digits: string, point: i32): string {
     return digits.substring(0, point) + "." + digits.substring(point);
   }
   const fraction = digits.length > 1 ? "." + digits.substring(1) : "";
-  return digits.substring(0, 1) + fraction + (exponent < 0 ? "e-" : "e+") + digitsOf(abs(exponent)).padStart(2, "0");
+  return digits.substring(0, 1) + fraction + (exponent < 0 ? "e-" : "e+") + digitsOf(abs(exponent), 2);
 }
 
 /** Drop digits as long as the number stays nearer to its double than to the doubles around. */

@@ -2,10 +2,12 @@
 
 import { containsObject } from "./declarations";
 import { Grant } from "./grant";
+import { emptyList } from "./lists";
 import { LabelledText, PathArguments } from "./path-arguments";
+import { Places } from "./places";
 import { Request, Settings } from "./request";
 import { askRing } from "./ring";
-import { joinTexts, quoteText, shortenMessage } from "./text";
+import { joinTexts, quoteText, shortenMessage, textOfBool, wordAt } from "./text";
 import { canonicalJson, Value } from "./value";
 import { Budget, budgetOfHits } from "./window";
 
@@ -15,13 +17,13 @@ export const enum Reason {
   StateUnavailable, SettingsInvalid, Usage,
 }
 
-const EXIT_CODES: StaticArray<i32> = [0, 10, 11, 12, 13, 14, 20, 21, 24, 27, 2];
+const EXIT_CODES: StaticArray<u8> = [0, 10, 11, 12, 13, 14, 20, 21, 24, 27, 2];
 
 /** An answer, and why. */
 export class Decision {
   needsHuman: bool = false;
   budget: Budget | null = null;
-  scopes: Array<string> = []; // as JSON, for each path of the request
+  scopes: string[] = emptyList<string>(); // as JSON, for each path of the request
 
   constructor(public reason: Reason, public detail: string = "") {}
 
@@ -34,10 +36,10 @@ export class Decision {
     const message = this.detail.length ? `${sentence}: ${shortenMessage(this.detail)}` : sentence;
     const isRetryable = this.reason == Reason.RateLimited && this.budget !== null && this.budget!.retryAfterSeconds !== null;
     const parts = [
-      `{"allowed":${this.isAllowed().toString()},"reason":"${wordOf(this.reason)}","exit_code":${EXIT_CODES[this.reason]}`,
+      `{"allowed":${textOfBool(this.isAllowed())},"reason":"${wordOf(this.reason)}","exit_code":${EXIT_CODES[this.reason]}`,
       `,"message":`, quoteText(message, false),
       this.needsHuman ? ',"obligations":["human_approval"]' : ',"obligations":[]',
-      `,"retryable":${isRetryable.toString()},"scopes":[`, joinTexts(this.scopes, ","), `],"budget":`, budgetJson(this.budget), "}",
+      `,"retryable":${textOfBool(isRetryable)},"scopes":[`, joinTexts(this.scopes, ","), `],"budget":`, budgetJson(this.budget), "}",
     ];
     return joinTexts(parts, "");
   }
@@ -106,9 +108,9 @@ export class Decider {
 
   private pathDenial(): Decision | null {
     const request = this.request;
-    const resolved = new Map<string, i32>();
-    for (let at = 0; at < request.paths.length; at += 1) {
-      resolved.set(keyOf(request.paths[at].argument, request.paths[at].given), at);
+    const resolved = new Places();
+    for (let at = request.paths.length - 1; at >= 0; at -= 1) {
+      resolved.add(keyOf(request.paths[at].argument, request.paths[at].given), at); // the last one counts
     }
     const all = new PathArguments(this.grant.declarations);
     all.addAll(request.args);
@@ -125,13 +127,13 @@ export class Decider {
     return new Decision(Reason.PathOutsideScope, "no path was given, and one is required");
   }
 
-  private whyPathIsDenied(text: LabelledText, resolved: Map<string, i32>): string {
+  private whyPathIsDenied(text: LabelledText, resolved: Places): string {
     const scopes = this.grant.scopes;
     if (!text.hasText) return scopes.isEmpty() ? "" : "is neither a path nor an array of paths";
-    const key = keyOf(text.label, text.text);
+    const place = resolved.find(keyOf(text.label, text.text));
     // INVARIANT: each path in the arguments was resolved; a request in which one was not is denied here
-    if (!resolved.has(key)) return "was not resolved";
-    const path = this.request.paths[resolved.get(key)];
+    if (place < 0) return "was not resolved";
+    const path = this.request.paths[place];
     return text.isPath ? scopes.violation(path) : path.protectedReason;
   }
 
@@ -159,9 +161,9 @@ function keyOf(label: string, text: string): string {
 }
 
 function wordOf(reason: Reason): string {
-  return "allowed|action_not_allowed|argument_not_allowed|path_outside_scope|approval_required|rate_limited|grant_not_found|grant_invalid|state_unavailable|settings_invalid|usage".split("|")[reason];
+  return wordAt("|allowed|action_not_allowed|argument_not_allowed|path_outside_scope|approval_required|rate_limited|grant_not_found|grant_invalid|state_unavailable|settings_invalid|usage|", reason);
 }
 
 function sentenceOf(reason: Reason): string {
-  return "allowed|action not allowed|argument not allowed|path not within fsScope|approval required|rate limit exceeded|grant not found|grant invalid|rate state unavailable|settings invalid|usage".split("|")[reason];
+  return wordAt("|allowed|action not allowed|argument not allowed|path not within fsScope|approval required|rate limit exceeded|grant not found|grant invalid|rate state unavailable|settings invalid|usage|", reason);
 }

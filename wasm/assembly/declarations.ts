@@ -1,6 +1,8 @@
 // The argument rule: fragments of JSON Schema, of which no restriction is ignored silently.
 
+import { emptyList } from "./lists";
 import { Pattern, Steps } from "./patterns/pattern";
+import { Places } from "./places";
 import { codePointCount, digitsOf, isOneOf, joinTexts } from "./text";
 import {
   compareNumbers, comparisonKey, firstValuesText, isSameValue, isWhole, Kind, kindText, MAX_DEPTH, Value, valueText,
@@ -12,10 +14,10 @@ const FEW = 16; // values of an `enum` that are compared one by one
 /** What a grant says of one argument, prepared when the grant is loaded. */
 export class Declaration {
   problem: string = ""; // why it cannot be enforced
-  types: string[] = [];
+  types: string[] = emptyList<string>();
   private pattern: Pattern | null = null;
   private items: Declaration | null = null;
-  private listed: Map<string, i32> | null = null;
+  private listed: Places | null = null;
 
   constructor(public value: Value, depth: i32) {
     if (!value.isMembers() || depth > MAX_DEPTH) {
@@ -39,8 +41,8 @@ export class Declaration {
       this.items = new Declaration(value, depth + 1);
       if (this.items!.problem.length) this.problem = `(its items) ${this.items!.problem}`;
     } else if (keyword == "enum" && value.parts.length > FEW) {
-      const listed = new Map<string, i32>();
-      for (let at = 0; at < value.parts.length; at += 1) listed.set(comparisonKey(value.parts[at]), at);
+      const listed = new Places();
+      for (let at = 0; at < value.parts.length; at += 1) listed.add(comparisonKey(value.parts[at]), at);
       this.listed = listed;
     }
   }
@@ -81,7 +83,7 @@ export class Declaration {
   }
 
   private isListed(value: Value, listed: Value): bool {
-    if (this.listed !== null) return this.listed!.has(comparisonKey(value));
+    if (this.listed !== null) return this.listed!.find(comparisonKey(value)) >= 0;
     for (let at = 0; at < listed.parts.length; at += 1) {
       if (isSameValue(value, listed.parts[at])) return true;
     }
@@ -117,11 +119,11 @@ export class Declaration {
 }
 
 function typesOf(value: Value | null): string[] {
-  const found = new Array<string>();
+  const found = emptyList<string>();
   if (value === null) return found;
   const words = value.isList() ? value.parts : [value];
   for (let at = 0; at < words.length; at += 1) {
-    if (words.length > MAX_TYPES || !words[at].isText() || !isType(words[at].text)) return [];
+    if (words.length > MAX_TYPES || !words[at].isText() || !isType(words[at].text)) return emptyList<string>();
     found.push(words[at].text);
   }
   return found;
@@ -164,22 +166,21 @@ export function containsObject(value: Value): bool {
 
 /** What a grant says of its arguments. */
 export class Declarations {
-  private each: Declaration[] = [];
-  private places: Map<string, i32> = new Map<string, i32>();
+  private each: Declaration[] = emptyList<Declaration>();
 
   constructor(public value: Value) {
     for (let at = 0; at < value.names.length; at += 1) {
-      this.places.set(value.names[at], at);
       this.each.push(new Declaration(value.parts[at], 0));
     }
   }
 
   get(name: string): Declaration | null {
-    return this.places.has(name) ? this.each[this.places.get(name)] : null;
+    const at = this.value.placeOf(name);
+    return at < 0 ? null : this.each[at];
   }
 
   has(name: string): bool {
-    return this.places.has(name);
+    return this.value.has(name);
   }
 
   /** Whether the declaration of an argument lists its values, and so the members of each. */

@@ -1,5 +1,6 @@
 // Grants: the bytes of a file, strictly, and which words can name one.
 
+import { emptyList } from "./lists";
 import { joinTexts } from "./text";
 import { Decoder, Malformed, Strictness } from "./json";
 import { compareDigits, isWhole, Value, wholeText } from "./value";
@@ -7,16 +8,15 @@ import { Declarations } from "./declarations";
 import { Scopes } from "./scopes";
 
 const MAX_ID_LENGTH = 128;
-const HOOKS = "hooks.toml"; // the rules of agents' hooks have this name
 
 /** What one tool may do. */
 export class Grant {
   tool: string = "";
-  actions: string[] = [];
+  actions: string[] = emptyList<string>();
   perMinute: string = "1"; // digits: it may be larger than any integer here
   dataClass: string = "internal";
-  fsScope: string[] = [];
-  scopes: Scopes = new Scopes([]);
+  fsScope: string[] = emptyList<string>();
+  scopes: Scopes = new Scopes(emptyList<string>());
   declarations: Declarations = new Declarations(Value.members());
 
   constructor(public id: string) {}
@@ -30,7 +30,8 @@ function isIdCharacter(unit: i32, isFirst: bool): bool {
 
 /** Whether a word can name a grant at all. */
 export function isGrantId(word: string): bool {
-  if (word.length < 1 || word.length > MAX_ID_LENGTH || word == HOOKS) return false;
+  if (word.length < 1 || word.length > MAX_ID_LENGTH) return false;
+  if (word == "hooks.toml") return false; // the rules of agents' hooks
   for (let at = 0; at < word.length; at += 1) {
     if (!isIdCharacter(word.charCodeAt(at), at == 0)) return false;
   }
@@ -40,7 +41,7 @@ export function isGrantId(word: string): bool {
 /** Decodes one grant file; `error` says why it is none. */
 export class GrantDecoder {
   error: Malformed | null = null;
-  private problems: string[] = [];
+  private problems: string[] = emptyList<string>();
 
   decode(id: string, place: usize, size: i32): Grant {
     const grant = new Grant(id);
@@ -90,7 +91,7 @@ export class GrantDecoder {
   }
 
   private texts(value: Value | null, name: string): string[] {
-    const found = new Array<string>();
+    const found = emptyList<string>();
     if (value === null) return found;
     let isFine = value.isList();
     for (let at = 0; isFine && at < value.parts.length; at += 1) {

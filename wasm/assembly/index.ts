@@ -4,10 +4,11 @@
 // that has trapped is not asked again.
 
 import { growTo, mark, release, useRegion } from "rt/stub";
-import "./trap";
 import { Decider, Decision, Reason } from "./decision";
 import { Grant, GrantDecoder } from "./grant";
 import { Decoder, Malformed, Strictness } from "./json";
+import { emptyList } from "./lists";
+import { Places } from "./places";
 import { answerOf, answerPathArguments } from "./questions";
 import { Request, Settings } from "./request";
 import { useRings } from "./ring";
@@ -24,7 +25,7 @@ let input: usize = 0;
 let output: usize = 0;
 let outputSize: i32 = 0;
 let grants: Grant[] = changetype<Grant[]>(0);
-let places: Map<string, i32> = changetype<Map<string, i32>>(0);
+let places: Places = changetype<Places>(0); // of grants
 let settings: Settings = changetype<Settings>(0);
 
 /**
@@ -43,8 +44,8 @@ export function prepare(ring_bytes: u32, heap_bytes: u32): bool {
   if (from + heap_bytes > u32.MAX_VALUE) return false;
   useRegion(<usize>from, <usize>(from + heap_bytes));
   unpackTexts();
-  grants = new Array<Grant>();
-  places = new Map<string, i32>();
+  grants = emptyList<Grant>();
+  places = new Places();
   settings = new Settings(Value.members());
   kept = mark();
   return true;
@@ -96,10 +97,9 @@ function keepGrant(id: string, place: usize, size: i32): i32 {
     giveError(decoder.error!);
     return -1;
   }
-  const handle = places.has(id) ? places.get(id) : grants.length;
-  if (handle == grants.length) grants.push(grant);
+  if (places.add(id, grants.length)) grants.push(grant);
+  const handle = places.find(id);
   grants[handle] = grant;
-  places.set(id, handle);
   kept = mark();
   return handle;
 }
@@ -127,8 +127,7 @@ export function preload(size: i32): i32 {
 
 /** Return the handle of a grant, whose id is the input; -1 if it is not loaded. */
 export function find(size: i32): i32 {
-  const id = String.UTF8.decodeUnsafe(input, size);
-  return places.has(id) ? places.get(id) : -1;
+  return places.find(String.UTF8.decodeUnsafe(input, size));
 }
 
 /** Take the settings in the input; return whether they are some. */
@@ -193,7 +192,7 @@ export function describe(handle: i32): bool {
 }
 
 function textsJson(texts: string[]): string {
-  const quoted = new Array<string>();
+  const quoted = emptyList<string>();
   for (let at = 0; at < texts.length; at += 1) quoted.push(quoteText(texts[at], false));
   return `[${joinTexts(quoted, ",")}]`;
 }

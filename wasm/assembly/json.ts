@@ -1,5 +1,6 @@
 // Decode JSON as strictly as a grant: no duplicate key, no lone surrogate, no number that is read in two ways.
 
+import { emptyList } from "./lists";
 import { firstCharacters, hasLoneSurrogate, joinTexts } from "./text";
 import { parseDouble } from "./decimal";
 import { Kind, MAX_DEPTH, Value } from "./value";
@@ -56,7 +57,7 @@ export class Decoder {
   private checkTree(value: Value): void {
     let level = [value];
     for (let depth = 0; level.length > 0; depth += 1) {
-      const next = new Array<Value>();
+      const next = emptyList<Value>();
       let hasContainer = false;
       for (let at = 0; at < level.length; at += 1) {
         const part = level[at];
@@ -273,7 +274,7 @@ class Scanner {
 
   /** Read a string from its first escape on. */
   private scanEscapes(start: i32, from: i32): string {
-    const parts = new Array<string>();
+    const parts = emptyList<string>();
     for (;;) {
       const unit = this.peek();
       if (unit == 34) break;

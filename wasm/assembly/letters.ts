@@ -1,6 +1,6 @@
 // What of Unicode the names of arguments need: letters, upper case, and which characters fold to ASCII.
 
-import { FOLDS, LETTERS, UPPERS } from "./tables";
+import { folds, LETTERS, UPPERS } from "./tables";
 
 /** Whether a table of lengths, which are in turn those of characters outside and inside, has a character inside. */
 function isInTable(table: StaticArray<u8>, code: i32): bool {
@@ -43,6 +43,6 @@ export function isUpperCharacter(code: i32): bool {
 export function foldToAscii(code: i32): string {
   if (code < 128) return String.fromCharCode(isUpperCharacter(code) ? code | 32 : code);
   const key = `${code}=`;
-  const at = FOLDS.indexOf(`;${key}`);
-  return at < 0 ? "" : FOLDS.substring(at + key.length + 1, FOLDS.indexOf(";", at + 1));
+  const at = folds().indexOf(`;${key}`);
+  return at < 0 ? "" : folds().substring(at + key.length + 1, folds().indexOf(";", at + 1));
 }

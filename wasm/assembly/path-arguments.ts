@@ -2,6 +2,7 @@
 
 import { Declarations } from "./declarations";
 import { foldToAscii, isLetterCharacter, isUpperCharacter } from "./letters";
+import { emptyList } from "./lists";
 import { codePointsOf, isOneOf } from "./text";
 import { Kind, MAX_DEPTH, Value } from "./value";
 
@@ -57,7 +58,7 @@ function foldedText(codes: i32[], from: i32, to: i32, dropsSeparators: bool): st
 
 /** The texts of one call, in their order. */
 export class PathArguments {
-  found: LabelledText[] = [];
+  found: LabelledText[] = emptyList<LabelledText>();
 
   constructor(private declarations: Declarations) {}
 
@@ -73,7 +74,7 @@ export class PathArguments {
   /** Whether a top-level argument of this name with this value is a path, so that the path rule checks it. */
   isPath(name: string, value: Value): bool {
     const condition = whenArgumentIsPath(this.declarations, name);
-    this.found = [];
+    this.found = emptyList<LabelledText>();
     this.addTexts(name, value, condition, false);
     return condition == Condition.Always || this.found.length > 0;
   }

@@ -3,12 +3,13 @@
 import { budgetJson } from "./decision";
 import { Declarations } from "./declarations";
 import { isGrantId } from "./grant";
+import { emptyList } from "./lists";
 import { LabelledText, PathArguments } from "./path-arguments";
 import { Pattern, Steps } from "./patterns/pattern";
 import { ResolvedPath } from "./request";
 import { askRing } from "./ring";
 import { Scopes } from "./scopes";
-import { joinTexts, quoteText, shortenMessage } from "./text";
+import { joinTexts, quoteText, shortenMessage, textOfBool } from "./text";
 import { canonicalJson, Value, wholeText } from "./value";
 import { valueOfWord } from "./words";
 
@@ -21,7 +22,7 @@ export function answerOf(question: Value, nanoseconds: i64): string {
   if (kind.is("arguments")) return answerArguments(question);
   if (kind.is("patterns")) return answerPatterns(question);
   if (kind.is("paths")) return answerPath(question);
-  return kind.is("ids") ? `{"is_id":${isGrantId(partOf(question, "word").text).toString()}}` : "";
+  return kind.is("ids") ? `{"is_id":${textOfBool(isGrantId(partOf(question, "word").text))}}` : "";
 }
 
 function partOf(question: Value, name: string): Value {
@@ -36,14 +37,14 @@ function declarationsOf(question: Value): Declarations {
 export function answerPathArguments(declarations: Declarations, args: Value): string {
   const all = new PathArguments(declarations);
   all.addAll(args);
-  const parts = new Array<string>();
+  const parts = emptyList<string>();
   for (let at = 0; at < all.found.length; at += 1) parts.push(pathJson(all.found[at]));
   return `{"paths":[${joinTexts(parts, ",")}]}`;
 }
 
 function pathJson(found: LabelledText): string {
   const text = found.hasText ? quoteText(found.text, false) : "null";
-  return `[${quoteText(found.label, false)},${text},${found.isPath.toString()}]`;
+  return `[${quoteText(found.label, false)},${text},${textOfBool(found.isPath)}]`;
 }
 
 function answerRate(question: Value, nanoseconds: i64): string {
@@ -81,17 +82,17 @@ function answerPatterns(question: Value): string {
   const pattern = new Pattern(partOf(question, "pattern").text);
   if (pattern.error.length) return `{"refused":${quoteText(pattern.error, false)}}`;
   const values = partOf(question, "values").parts;
-  const matches = new Array<string>();
+  const matches = emptyList<string>();
   for (let at = 0; at < values.length; at += 1) {
     const steps = new Steps();
     const isFound = pattern.matches(values[at].text, steps);
-    matches.push(steps.limit.length ? quoteText(steps.limit, false) : isFound.toString());
+    matches.push(steps.limit.length ? quoteText(steps.limit, false) : textOfBool(isFound));
   }
   return `{"matches":[${joinTexts(matches, ",")}]}`;
 }
 
 function answerPath(question: Value): string {
-  const words = new Array<string>();
+  const words = emptyList<string>();
   const listed = partOf(question, "scopes").parts;
   for (let at = 0; at < listed.length; at += 1) words.push(listed[at].text);
   const path = ResolvedPath.from(partOf(question, "path"));

@@ -1,5 +1,6 @@
 // What a host asks: a call, with both spellings of each path. Whatever it does not understand, it refuses.
 
+import { emptyList } from "./lists";
 import { Value, Kind, isWhole, wholeText, compareDigits } from "./value";
 
 /** A path argument, as text and as the kernel resolves it; null is what lies outside of the root, or is not known. */
@@ -51,7 +52,7 @@ export class Request {
   problem: string = ""; // why it is no request
   action: string = "";
   args: Value = Value.members();
-  paths: ResolvedPath[] = [];
+  paths: ResolvedPath[] = emptyList<ResolvedPath>();
   cost: string = "1"; // digits
   approved: bool = false;
   hits: Value | null = null; // times of hits that others counted, in seconds, and now

@@ -8,7 +8,8 @@
 // INVARIANT: what is counted before a take cannot change until it is complete, since any take changes the same slot.
 
 import { Budget } from "./window";
-import { compareDigits, smallInteger, Value } from "./value";
+import { integerOf } from "./text";
+import { compareDigits, Value } from "./value";
 
 const TICK_BITS = 12; // a tick is 4,096 ns
 const WINDOW: i64 = 14_648_439; // ticks: rounded so that a hit frees a few microseconds late, never early
@@ -21,7 +22,7 @@ const LAP_MASK: i64 = (1 << 17) - 1;
 const SUM_BITS = 54; // sums are counted modulo 2**54, and a limit here is below that
 const SUM_MASK: i64 = (1 << 54) - 1;
 const TAG_MASK: i64 = (1 << 10) - 1;
-const LARGEST = "9007199254740991";
+const LARGEST: i64 = 9_007_199_254_740_991; // what a budget can count
 
 // the header of the memory: offsets of words of 64 bits
 const RING_BYTES = 0;
@@ -328,12 +329,17 @@ class Ring {
 /** Take `cost` hits if they fit into `limit` a minute, or only say what would be; the numbers are digits. */
 export function askRing(tool: string, action: string, limit: string, cost: string, nanoseconds: i64, takes: bool): Budget {
   if (compareDigits(cost, limit) > 0) return Budget.neverFitting(limit, 0);
-  if (compareDigits(cost, LARGEST) > 0) return Budget.failed("the cost is larger than this module counts");
-  const size = smallInteger(Value.ofInteger(compareDigits(limit, LARGEST) > 0 ? LARGEST : limit), 0);
+  const wanted = countOf(cost);
+  if (wanted > LARGEST) return Budget.failed("the cost is larger than this module counts");
   const now = ticksAt(nanoseconds);
   if (now == 0) return Budget.failed("the clock is not that of the calls before");
   const budget = budgetOf(`${tool}:${action}`);
-  return budget ? askBudget(budget, limit, size, smallInteger(Value.ofInteger(cost), 0), now, takes) : noRoom();
+  return budget ? askBudget(budget, limit, min(countOf(limit), LARGEST), wanted, now, takes) : noRoom();
+}
+
+/** Return an integer of any size, LARGEST + 1 if it is larger than LARGEST. */
+function countOf(digits: string): i64 {
+  return digits.length > 18 ? LARGEST + 1 : min(integerOf(digits), LARGEST + 1);
 }
 
 function noRoom(): Budget {

@@ -1,7 +1,9 @@
 // Scopes, and why a path is denied under them.
 
+import { emptyList } from "./lists";
 import { isLetter } from "./patterns/characters";
 import { isDigit } from "./json";
+import { Places } from "./places";
 import { ResolvedPath } from "./request";
 
 const FEW = 16; // scopes that are looked at one by one
@@ -51,23 +53,20 @@ function normalizeScope(scope: string): string {
   for (let at = 0; at < trimmed.length; at += 1) {
     if ("*?[]{}\\".includes(trimmed.charAt(at))) return "";
   }
-  const parts = trimmed.split("/");
-  for (let at = 0; at < parts.length; at += 1) {
-    if (parts[at] == "" || parts[at] == "." || parts[at] == "..") return "";
-  }
-  return trimmed;
+  const closed = `/${trimmed}/`;
+  return closed.includes("//") || closed.includes("/./") || closed.includes("/../") ? "" : trimmed;
 }
 
 /** The scopes of a grant, prepared when it is loaded. */
 export class Scopes {
-  private prefixes: string[] = [];
-  private places: Map<string, i32> = new Map<string, i32>();
+  private prefixes: string[] = emptyList<string>();
+  private places: Places = new Places();
 
   constructor(public words: string[]) {
     for (let at = 0; at < words.length; at += 1) {
       const prefix = normalizeScope(words[at]);
       this.prefixes.push(prefix);
-      if (prefix.length && !this.places.has(prefix)) this.places.set(prefix, at);
+      if (prefix.length) this.places.add(prefix, at);
     }
   }
 
@@ -95,7 +94,8 @@ export class Scopes {
     let first = i32.MAX_VALUE;
     for (let end = relative.indexOf("/"); ; end = relative.indexOf("/", end + 1)) {
       const above = end < 0 ? relative : relative.substring(0, end);
-      if (this.places.has(above)) first = min(first, this.places.get(above));
+      const place = this.places.find(above);
+      if (place >= 0) first = min(first, place);
       if (end < 0) break;
     }
     return first == i32.MAX_VALUE ? -1 : first;

@@ -67,4 +67,6 @@ export const UPPERS: StaticArray<u8> = [
 ];
 
 /** Characters outside of ASCII that fold to ASCII, and what to. */
-export const FOLDS = ";223=ss;383=s;7838=ss;8490=k;64256=ff;64257=fi;64258=fl;64259=ffi;64260=ffl;64261=st;64262=st;";
+export function folds(): string {
+  return ";223=ss;383=s;7838=ss;8490=k;64256=ff;64257=fi;64258=fl;64259=ffi;64260=ffl;64261=st;64262=st;";
+}

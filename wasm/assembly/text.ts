@@ -1,16 +1,18 @@
 // Texts: characters as code points, and texts cut to a size.
 
+import { emptyList } from "./lists";
+
 const MAX_SHORT = 1000; // characters, of at most four bytes each
 const MAX_MESSAGE_BYTES = 4000;
 
-/** Return an integer as digits. */
-export function digitsOf(number: i64): string {
+/** Return an integer as digits, with zeros before it up to a width. */
+export function digitsOf(number: i64, width: i32 = 1): string {
   if (number < 0) return "-" + digitsOf(-number);
   let digits = "";
   do {
     digits = String.fromCharCode(48 + <i32>(number % 10)) + digits;
     number /= 10;
-  } while (number > 0);
+  } while (number > 0 || digits.length < width);
   return digits;
 }
 
@@ -26,6 +28,17 @@ export function integerOf(digits: string): i64 {
 /** Whether a word is one of a list, which is written as `|a|b|`. */
 export function isOneOf(word: string, list: string): bool {
   return !word.includes("|") && list.includes(`|${word}|`);
+}
+
+/** Return the word at a place in a list, which is written as `|a|b|`. */
+export function wordAt(list: string, place: i32): string {
+  let from = 1;
+  for (; place > 0; place -= 1) from = list.indexOf("|", from) + 1;
+  return list.substring(from, list.indexOf("|", from));
+}
+
+export function textOfBool(value: bool): string {
+  return value ? "true" : "false";
 }
 
 /** Join texts in one go: what the compiler has copies the text for each part again. */
@@ -58,13 +71,13 @@ export function widthAt(text: string, at: i32): i32 {
 }
 
 export function codePointsOf(text: string): i32[] {
-  const found = new Array<i32>();
+  const found = emptyList<i32>();
   for (let at = 0; at < text.length; at += widthAt(text, at)) found.push(text.codePointAt(at));
   return found;
 }
 
 export function textOf(codePoints: i32[], from: i32, to: i32): string {
-  const parts = new Array<string>();
+  const parts = emptyList<string>();
   for (let at = from; at < to; at += 1) parts.push(String.fromCodePoint(codePoints[at]));
   return joinTexts(parts, "");
 }
@@ -135,7 +148,7 @@ export function elideMiddle(text: string, maxBytes: i32): string {
 
 /** Return the characters that lie between two offsets in bytes, without those that are cut, or are halves. */
 function charactersWithin(text: string, from: i32, to: i32): string {
-  const parts = new Array<string>();
+  const parts = emptyList<string>();
   let place = 0;
   for (let at = 0; at < text.length && place < to; at += widthAt(text, at)) {
     const code = text.codePointAt(at);
@@ -158,7 +171,7 @@ export function withCommas(number: i32): string {
 
 /** Return a text as JSON, in which only what must be is escaped, or all that is not ASCII. */
 export function quoteText(text: string, isAscii: bool): string {
-  const parts = new Array<string>();
+  const parts = emptyList<string>();
   parts.push('"');
   let start = 0;
   for (let at = 0; at < text.length; at += 1) {

@@ -1,8 +1,10 @@
 // JSON values, how they compare, and how sentences and canonical JSON write them.
 
+import { emptyList } from "./lists";
+import { Places } from "./places";
 import { sortBy } from "./sort";
 import { doubleText, parseDouble, wholeDigits } from "./decimal";
-import { codePointCount, compareTexts, digitsOf, firstCharacters, integerOf, joinTexts, quoteText } from "./text";
+import { codePointCount, compareTexts, digitsOf, firstCharacters, integerOf, joinTexts, quoteText, textOfBool } from "./text";
 
 export const enum Kind { Null, False, True, Integer, Double, Text, List, Members }
 
@@ -11,7 +13,6 @@ const MAX_LISTED = 12;
 const MAX_LENGTH = 60; // characters of a value in a sentence
 const MAX_PRINTED_DIGITS = 40;
 const EXACT: f64 = 9007199254740992.0; // up to here each whole number is a double of its own
-const FEW = 8; // members that are looked up one by one
 
 /** A value of any kind. */
 export class Value {
@@ -19,7 +20,7 @@ export class Value {
   double: f64 = 0;
   parts: Array<Value> = changetype<Array<Value>>(0); // of an array or object
   names: Array<string> = changetype<Array<string>>(0); // of an object
-  private index: Map<string, i32> | null = null;
+  private places: Places = changetype<Places>(0); // of its names
 
   constructor(public kind: Kind) {}
 
@@ -44,21 +45,22 @@ export class Value {
   /** Return seconds, with their digits: those of any double take a hundred times as long to find. */
   static ofNanoseconds(nanoseconds: i64): Value {
     const made = Value.ofDouble(<f64>nanoseconds / 1e9);
-    const digits = digitsOf(nanoseconds).padStart(10, "0");
+    const digits = digitsOf(nanoseconds, 10);
     made.text = digits.substring(0, digits.length - 9) + "." + digits.substring(digits.length - 9);
     return made;
   }
 
   static list(): Value {
     const made = new Value(Kind.List);
-    made.parts = new Array<Value>();
+    made.parts = emptyList<Value>();
     return made;
   }
 
   static members(): Value {
     const made = new Value(Kind.Members);
-    made.parts = new Array<Value>();
-    made.names = new Array<string>();
+    made.places = new Places();
+    made.parts = emptyList<Value>();
+    made.names = emptyList<string>();
     return made;
   }
 
@@ -92,38 +94,25 @@ export class Value {
 
   /** Add a member; return whether there was none of this name. */
   add(name: string, part: Value): bool {
-    const isNew = this.placeOf(name) < 0;
-    // INVARIANT: the index is made while the value is, never later: a grant outlives the memory of a call
-    if (this.names.length == FEW) {
-      const index = new Map<string, i32>();
-      for (let at = 0; at < FEW; at += 1) index.set(this.names[at], at);
-      this.index = index;
-    }
-    if (this.index !== null && isNew) this.index!.set(name, this.names.length);
+    const isNew = this.places.add(name, this.names.length);
     this.names.push(name);
     this.parts.push(part);
     return isNew;
   }
 
-  private placeOf(name: string): i32 {
-    if (this.index !== null) {
-      return this.index!.has(name) ? this.index!.get(name) : -1;
-    }
-    for (let at = 0; at < this.names.length; at += 1) {
-      if (this.names[at] == name) return at;
-    }
-    return -1;
+  /** Return the place of a member, -1 if there is none, or if this is no object. */
+  placeOf(name: string): i32 {
+    return this.isMembers() ? this.places.find(name) : -1;
   }
 
   /** Return a member of an object, null if there is none, or if this is no object. */
   get(name: string): Value | null {
-    if (this.kind != Kind.Members) return null;
     const at = this.placeOf(name);
     return at < 0 ? null : this.parts[at];
   }
 
   has(name: string): bool {
-    return this.get(name) !== null;
+    return this.placeOf(name) >= 0;
   }
 }
 
@@ -196,7 +185,7 @@ export function numberText(value: Value): string {
 }
 
 function constantText(value: Value): string {
-  return value.kind == Kind.Null ? "null" : value.kind == Kind.True ? "true" : "false";
+  return value.kind == Kind.Null ? "null" : textOfBool(value.kind == Kind.True);
 }
 
 /** Return a value about as a grant spells it, a long one cut off. */
@@ -211,7 +200,7 @@ export function valueText(value: Value): string {
 }
 
 export function firstValuesText(values: Value[]): string {
-  const shown = new Array<string>();
+  const shown = emptyList<string>();
   for (let at = 0; at < min(values.length, MAX_LISTED); at += 1) shown.push(valueText(values[at]));
   if (!shown.length) return "nothing";
   return joinTexts(shown, ", ") + (values.length > MAX_LISTED ? ", ..." : "");
@@ -219,14 +208,14 @@ export function firstValuesText(values: Value[]): string {
 
 /** Return JSON with members sorted, no spaces, ASCII alone. */
 export function canonicalJson(value: Value): string {
-  const parts = new Array<string>();
+  const parts = emptyList<string>();
   writeCanonical(value, parts, false);
   return joinTexts(parts, "");
 }
 
 /** Return the one text that equal values share. */
 export function comparisonKey(value: Value): string {
-  const parts = new Array<string>();
+  const parts = emptyList<string>();
   writeCanonical(value, parts, true);
   return joinTexts(parts, "");
 }

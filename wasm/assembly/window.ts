@@ -1,5 +1,6 @@
 // What a rate leaves: from times of hits that a host has, or as it is told.
 
+import { emptyList } from "./lists";
 import { integerOf, digitsOf } from "./text";
 import { sortBy } from "./sort";
 import { Request } from "./request";
@@ -98,8 +99,8 @@ export function differenceOrZero(digits: string, less: i64): string {
   if (digits.length <= 18) return digitsOf(max(0, integerOf(digits) - less));
   const from = digits.length - 18;
   const low = integerOf(digits.substring(from)) - less;
-  if (low >= 0) return digits.substring(0, from) + digitsOf(low).padStart(18, "0");
-  return decremented(digits.substring(0, from)) + digitsOf(low + 1_000_000_000_000_000_000).padStart(18, "0");
+  if (low >= 0) return digits.substring(0, from) + digitsOf(low, 18);
+  return decremented(digits.substring(0, from)) + digitsOf(low + 1_000_000_000_000_000_000, 18);
 }
 
 function decremented(digits: string): string {
@@ -112,7 +113,7 @@ function decremented(digits: string): string {
 /** Return the budget after hits at these times; nothing is taken. */
 export function budgetOfHits(limit: string, request: Request): Budget {
   const now = doubleOf(request.now);
-  const inside = new Array<f64>();
+  const inside = emptyList<f64>();
   const hits = request.hits!.parts;
   for (let at = 0; at < hits.length; at += 1) {
     if (!hits[at].isNumber()) return Budget.failed("a hit is a number of seconds");

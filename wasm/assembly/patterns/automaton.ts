@@ -2,6 +2,8 @@
 //
 // No state is kept: a step is a few operations on at most sixteen words, and a call leaves nothing behind.
 
+import { emptyList } from "../lists";
+import { Places } from "../places";
 import { sortBy } from "../sort";
 import { addBits, Bits, copyOfBits, countOfBits, dropBits, emptyBits, hasBit, isEmpty, keepBits, meets, setBit } from "./bits";
 import { WORDS } from "./characters";
@@ -35,9 +37,9 @@ export class Automaton {
   private again: Bits;
   private size: i32;
   private words: i32;
-  private cuts: i32[] = []; // code points at which a class begins
-  private classOfCut: i32[] = [];
-  private accepted: Bits[] = []; // by class: the positions that match its characters
+  private cuts: i32[] = emptyList<i32>(); // code points at which a class begins
+  private classOfCut: i32[] = emptyList<i32>();
+  private accepted: Bits[] = emptyList<Bits>(); // by class: the positions that match its characters
 
   /** A match may begin anywhere, too, unless `isAnchored`. With `goesOn` the search continues after a match. */
   constructor(node: Node, isAnchored: bool, private goesOn: bool) {
@@ -72,7 +74,7 @@ export class Automaton {
 
   /** Divide the code points where a set begins or ends; those that all sets treat alike are one class. */
   private divideCodePoints(leaves: Node[]): void {
-    const changes = new Array<Change>();
+    const changes = emptyList<Change>();
     for (let at = 0; at < leaves.length; at += 1) {
       const bounds = leaves[at].bounds;
       for (let bound = 0; bound < bounds.length; bound += 1) changes.push(new Change(bounds[bound], at));
@@ -81,7 +83,7 @@ export class Automaton {
       for (let at = 0; at < WORDS.length; at += 1) changes.push(new Change(WORDS[at], this.size + 1));
     }
     sortBy(changes, (a: Change, b: Change) => a.code - b.code);
-    const known = new Map<string, i32>();
+    const known = new Places();
     const accepted = emptyBits(this.words);
     this.noteClass(accepted, known);
     for (let at = 0; at < changes.length; at += 1) {
@@ -92,13 +94,10 @@ export class Automaton {
     }
   }
 
-  private noteClass(accepted: Bits, known: Map<string, i32>): void {
+  private noteClass(accepted: Bits, known: Places): void {
     const key = String.UTF16.decodeUnsafe(changetype<usize>(accepted), this.words << 3);
-    if (!known.has(key)) {
-      known.set(key, this.accepted.length);
-      this.accepted.push(copyOfBits(accepted));
-    }
-    this.classOfCut.push(known.get(key));
+    if (known.add(key, this.accepted.length)) this.accepted.push(copyOfBits(accepted));
+    this.classOfCut.push(known.find(key));
   }
 
   classOf(code: i32): i32 {

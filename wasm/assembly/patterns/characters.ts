@@ -3,6 +3,7 @@
 // Bounds are sorted: the even ones begin a range, the odd ones are one past its end.
 
 import { hexDigit, isDigit } from "../json";
+import { emptyList } from "../lists";
 import { sortBy } from "../sort";
 import { codePointsOf, textOf } from "../text";
 
@@ -37,7 +38,7 @@ class Range {
 }
 
 function unionOfRanges(ranges: Range[]): i32[] {
-  const bounds = new Array<i32>();
+  const bounds = emptyList<i32>();
   sortBy(ranges, (a: Range, b: Range) => (a.low != b.low ? a.low - b.low : a.behind - b.behind));
   for (let at = 0; at < ranges.length; at += 1) {
     const last = bounds.length - 1;
@@ -56,7 +57,7 @@ export class CharacterReader {
   error: string = "";
   protected text: i32[];
   protected at: i32 = 0;
-  protected set: i32[] = [];
+  protected set: i32[] = emptyList<i32>();
 
   constructor(text: string) {
     this.text = codePointsOf(text);
@@ -91,7 +92,7 @@ export class CharacterReader {
   protected readClass(): i32[] {
     const start = this.at - 1;
     const isNegated = this.skip(94);
-    const ranges = new Array<Range>();
+    const ranges = emptyList<Range>();
     while (!this.error.length && !this.skip(93)) {
       const low = this.readClassAtom(start);
       if (this.peek() == 45 && this.peek(1) != 93 && this.peek(1) != NOTHING) {
@@ -105,7 +106,7 @@ export class CharacterReader {
         for (let at = 0; at + 1 < this.set.length; at += 2) ranges.push(new Range(this.set[at], this.set[at + 1]));
       }
     }
-    if (this.error.length) return [];
+    if (this.error.length) return emptyList<i32>();
     const bounds = unionOfRanges(ranges);
     return isNegated ? invertBounds(bounds) : bounds;
   }

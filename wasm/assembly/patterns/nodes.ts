@@ -1,6 +1,7 @@
 // The parts of a pattern and their positions: one for each character, class or assertion, with those that follow.
 
 import { addBits, Bits, copyOfBits, emptyBits, setBit } from "./bits";
+import { emptyList } from "../lists";
 
 export const enum Part { Characters, Assertion, Series, Choice, Repeat }
 
@@ -10,12 +11,12 @@ export const NO_END = -1;
 
 /** The positions of a pattern: for each those that may come after it, and what is there. */
 export class Positions {
-  follow: Array<Bits> = [];
-  leaves: Array<Node> = [];
+  follow: Bits[] = emptyList<Bits>();
+  leaves: Node[] = emptyList<Node>();
 
   constructor(size: i32, public words: i32) {
     const none = emptyBits(words);
-    const nothing = new Node(Part.Series, 0, [], true);
+    const nothing = Node.empty();
     for (let at = 0; at < size; at += 1) {
       this.follow.push(none);
       this.leaves.push(nothing);
@@ -31,21 +32,25 @@ export class Positions {
 
 /** A part of a pattern, with its number of positions and whether it matches the empty text. */
 export class Node {
-  bounds: i32[] = []; // of characters: the even ones begin a range, the odd ones are one past its end
+  bounds: i32[] = emptyList<i32>(); // of characters: the even ones begin a range, the odd ones are one past its end
   edge: Edge = Edge.Start;
   minCount: i32 = 0;
   maxCount: i32 = NO_END;
 
   constructor(public part: Part, public size: i32, public parts: Node[], public isNullable: bool) {}
 
+  static empty(): Node {
+    return new Node(Part.Series, 0, emptyList<Node>(), true);
+  }
+
   static characters(bounds: i32[]): Node {
-    const made = new Node(Part.Characters, 1, [], false);
+    const made = new Node(Part.Characters, 1, emptyList<Node>(), false);
     made.bounds = bounds;
     return made;
   }
 
   static assertion(edge: Edge): Node {
-    const made = new Node(Part.Assertion, 1, [], false);
+    const made = new Node(Part.Assertion, 1, emptyList<Node>(), false);
     made.edge = edge;
     return made;
   }
@@ -146,7 +151,7 @@ export class Node {
     if (this.part == Part.Assertion) {
       return Node.assertion(this.edge == Edge.Start ? Edge.End : this.edge == Edge.End ? Edge.Start : this.edge);
     }
-    const reversed = new Array<Node>();
+    const reversed = emptyList<Node>();
     for (let at = 0; at < this.parts.length; at += 1) reversed.push(this.parts[at].reverse());
     if (this.part == Part.Repeat) return Node.repeat(reversed[0], this.minCount, this.maxCount);
     return this.part == Part.Choice ? Node.choice(reversed) : Node.series(reversed.reverse());

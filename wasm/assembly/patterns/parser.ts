@@ -4,6 +4,7 @@
 // tables differ between versions of Unicode.
 
 import { isDigit } from "../json";
+import { emptyList } from "../lists";
 import { integerOf, textOf } from "../text";
 import { boundsOfDot, CharacterReader, isLetter } from "./characters";
 import { Edge, NO_END, Node, Part } from "./nodes";
@@ -21,14 +22,14 @@ class Group {
 
 /** Parses one pattern: `error` says why it is refused. */
 export class PatternParser extends CharacterReader {
-  body: Node = Node.series([]);
+  body: Node = Node.empty();
   isAnchored: bool = false; // a match can only begin where the value begins
-  lookaheads: Node[] = [];
-  holds: bool[] = []; // whether each lookahead must match
-  private names: string[] = [];
-  private open: Group[] = [];
-  private branches: Node[] = []; // of the innermost open group
-  private items: Node[] = []; // of its last branch
+  lookaheads: Node[] = emptyList<Node>();
+  holds: bool[] = emptyList<bool>(); // whether each lookahead must match
+  private names: string[] = emptyList<string>();
+  private open: Group[] = emptyList<Group>();
+  private branches: Node[] = emptyList<Node>(); // of the innermost open group
+  private items: Node[] = emptyList<Node>(); // of its last branch
   private firstLookahead: i32 = 0;
   private minCount: i32 = 0;
   private maxCount: i32 = 0;
@@ -60,7 +61,7 @@ export class PatternParser extends CharacterReader {
       this.closeGroup();
     } else if (code == 124) {
       this.branches.push(this.makeSeries());
-      this.items = [];
+      this.items = emptyList<Node>();
     } else {
       const atom = this.readAtom(code);
       if (!this.error.length) this.items.push(this.readQuantifier(atom));
@@ -76,8 +77,8 @@ export class PatternParser extends CharacterReader {
     const branches = this.branches.concat([this.makeSeries()]);
     if (branches.length == 1) return branches[0];
     const parts = withPositions(branches);
-    if (!parts.length) return Node.series([]);
-    if (parts.length < branches.length) parts.push(Node.series([]));
+    if (!parts.length) return Node.empty();
+    if (parts.length < branches.length) parts.push(Node.empty());
     return Node.choice(parts);
   }
 
@@ -86,8 +87,8 @@ export class PatternParser extends CharacterReader {
     if (this.open.length == MAX_DEPTH) return this.fail(`more than ${MAX_DEPTH} groups in each other`);
     const opening = this.skip(63) ? this.readOpening(start) : Opening.Plain;
     this.open.push(new Group(start, opening, this.branches, this.items));
-    this.branches = [];
-    this.items = [];
+    this.branches = emptyList<Node>();
+    this.items = emptyList<Node>();
   }
 
   private readOpening(start: i32): Opening {
@@ -164,7 +165,7 @@ export class PatternParser extends CharacterReader {
     this.maxCount = code == 63 ? 1 : NO_END;
     if (code == 123) this.readCounts();
     this.skip(63); // lazy: it does not matter here which match is found first
-    if (!node.size || this.maxCount == 0) return Node.series([]);
+    if (!node.size || this.maxCount == 0) return Node.empty();
     const copies = this.maxCount == NO_END ? max(this.minCount, 1) : this.maxCount;
     if (node.size * copies > MAX_POSITIONS) this.fail("a count that makes more than 1,000 positions", start);
     return this.error.length ? node : Node.repeat(node, this.minCount, this.maxCount);
@@ -193,7 +194,7 @@ export class PatternParser extends CharacterReader {
 }
 
 function withPositions(nodes: Node[]): Node[] {
-  const found = new Array<Node>();
+  const found = emptyList<Node>();
   for (let at = 0; at < nodes.length; at += 1) {
     if (nodes[at].size) found.push(nodes[at]);
   }

@@ -4,6 +4,7 @@
 // over its characters, of the active positions, including those behind an assertion.
 
 import { mark, release } from "rt/stub";
+import { emptyList } from "../lists";
 import { utf8Length, widthAt } from "../text";
 import { Automaton, EDGE, State } from "./automaton";
 import { copyOfBits } from "./bits";
@@ -36,7 +37,7 @@ export class Steps {
 export class Pattern {
   error: string;
   private isForward: bool;
-  private parts: Automaton[] = [];
+  private parts: Automaton[] = emptyList<Automaton>();
   private holds: bool[];
 
   constructor(text: string) {
@@ -74,7 +75,7 @@ export class Pattern {
 
   /** Whether at some place each lookahead has its wanted result and the rest matches. */
   private matchesBackwards(value: string, steps: Steps): bool {
-    const states = new Array<State>();
+    const states = emptyList<State>();
     for (let at = 0; at < this.parts.length; at += 1) states.push(ownState(this.parts[at]));
     const place = mark();
     for (let end = value.length; end > 0; ) {
