@@ -16,6 +16,7 @@ DATA = MODULE.read_bytes()
 BY_HAND, BY_CHANCE = (  # the module has no disk
     [file for file in files if not file.name.startswith("load.")] for files in (case_files(), generated_files())
 )
+MAX_BYTES = 50_000
 AT_ONCE = 500  # vectors for one instance: grants and budgets stay in its memory
 SMALL = 5_000  # characters of a vector; larger ones take most of the time
 GRANT = b'{"tool": "git", "actions": ["tree"], "rate": {"perMinute": 2}}'
@@ -63,6 +64,11 @@ def test_the_digest_is_that_of_the_module() -> None:
     """CI also builds the module again, and compares."""
     digest = MODULE.with_name("policy.wasm.sha256").read_text().split()[0]
     assert hashlib.sha256(DATA).hexdigest() == digest
+
+
+def test_it_is_smaller_than_50_kb() -> None:
+    """Without grants, so that a page can load it; README.md of `wasm` says what it has."""
+    assert len(DATA) < MAX_BYTES
 
 
 def test_it_imports_its_memory_and_nothing_else() -> None:

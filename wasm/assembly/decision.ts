@@ -8,7 +8,7 @@ import { Places } from "./places";
 import { Request, Settings } from "./request";
 import { askRing } from "./ring";
 import { joinTexts, quoteText, shortenMessage, textOfBool, wordAt } from "./text";
-import { canonicalJson, Value } from "./value";
+import { numberText, Value } from "./value";
 import { Budget, budgetOfHits } from "./window";
 
 /** Why a decision fell, with its sentence and exit code. */
@@ -47,8 +47,12 @@ export class Decision {
 
 export function budgetJson(budget: Budget | null): string {
   if (budget === null) return "null";
-  const retry = budget.retryAfterSeconds === null ? "null" : canonicalJson(budget.retryAfterSeconds!);
-  return `{"limit":${canonicalJson(budget.limit)},"used":${canonicalJson(budget.used)},"remaining":${canonicalJson(budget.remaining)},"retry_after_seconds":${retry},"consumed":${canonicalJson(budget.consumed)}}`;
+  const retry = budget.retryAfterSeconds === null ? "null" : numberText(budget.retryAfterSeconds!);
+  const parts = [
+    '{"limit":', numberText(budget.limit), ',"used":', numberText(budget.used), ',"remaining":', numberText(budget.remaining),
+    ',"retry_after_seconds":', retry, ',"consumed":', numberText(budget.consumed), "}",
+  ];
+  return joinTexts(parts, "");
 }
 
 /** Decides one call; nanoseconds are those of the caller's clock, which never goes back. */

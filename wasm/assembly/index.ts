@@ -15,6 +15,7 @@ import { useRings } from "./ring";
 import { joinTexts, quoteText } from "./text";
 import { canonicalJson, Value } from "./value";
 import { unpackTexts } from "./texts";
+import { readText, utf8Length, writeUtf8 } from "./utf8";
 
 const MAX_REQUEST_BYTES = 1 << 24;
 const MAX_PRELOADED_BYTES = 1 << 28;
@@ -68,8 +69,8 @@ export function answer_size(): i32 {
 }
 
 function give(text: string): void {
-  outputSize = String.UTF8.byteLength(text);
-  output = changetype<usize>(String.UTF8.encode(text));
+  outputSize = utf8Length(text);
+  output = writeUtf8(text);
 }
 
 function giveError(error: Malformed): void {
@@ -86,7 +87,7 @@ function giveError(error: Malformed): void {
  * Returns its handle, or -1 and an answer that says why not. A grant with the same id is replaced.
  */
 export function load(id_size: i32, size: i32): i32 {
-  const id = String.UTF8.decodeUnsafe(input, id_size);
+  const id = readText(input, id_size);
   return keepGrant(id, input + id_size, size - id_size);
 }
 
@@ -119,15 +120,14 @@ export function preload(size: i32): i32 {
     const id = listed.parts[at].get("id");
     const text = listed.parts[at].get("text");
     if (id === null || text === null) return -1;
-    const bytes = String.UTF8.encode(text.text);
-    if (keepGrant(id.text, changetype<usize>(bytes), bytes.byteLength) < 0) return -1;
+    if (keepGrant(id.text, writeUtf8(text.text), utf8Length(text.text)) < 0) return -1;
   }
   return listed.parts.length;
 }
 
 /** Return the handle of a grant, whose id is the input; -1 if it is not loaded. */
 export function find(size: i32): i32 {
-  return places.find(String.UTF8.decodeUnsafe(input, size));
+  return places.find(readText(input, size));
 }
 
 /** Take the settings in the input; return whether they are some. */

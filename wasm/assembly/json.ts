@@ -3,6 +3,7 @@
 import { emptyList } from "./lists";
 import { firstCharacters, hasLoneSurrogate, joinTexts } from "./text";
 import { parseDouble } from "./decimal";
+import { DecodedText } from "./utf8";
 import { Kind, MAX_DEPTH, Value } from "./value";
 
 const MAX_BYTES = 1 << 20;
@@ -30,13 +31,11 @@ export class Decoder {
   /** Decode bytes of UTF-8. */
   decode(place: usize, size: i32, maxBytes: i32 = MAX_BYTES): Value {
     if (size > maxBytes) return this.fail("too_large", `larger than ${maxBytes} bytes`);
-    const wrong = firstWrongByte(place, size);
-    if (wrong < size) {
-      const none = this.fail("not_utf8", `byte ${wrong + 1}: not UTF-8`);
-      this.error!.byte = wrong + 1;
-      return none;
-    }
-    return this.decodeText(String.UTF8.decodeUnsafe(place, size));
+    const decoded = new DecodedText(place, size);
+    if (decoded.end == size) return this.decodeText(decoded.text);
+    const none = this.fail("not_utf8", `byte ${decoded.end + 1}: not UTF-8`);
+    this.error!.byte = decoded.end + 1;
+    return none;
   }
 
   decodeText(text: string): Value {
@@ -79,24 +78,6 @@ export class Decoder {
       level = next;
     }
   }
-}
-
-/** Return the offset of the first sequence that is not UTF-8, the size if there is none. */
-function firstWrongByte(place: usize, size: i32): i32 {
-  let at = 0;
-  while (at < size) {
-    const first = load<u8>(place + at);
-    const length = first < 0x80 ? 1 : first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xf0 && first < 0xf5 ? 4 : 0;
-    if (length == 0 || at + length > size) return at;
-    for (let index = 1; index < length; index += 1) {
-      const byte = load<u8>(place + at + index);
-      const low: u8 = index > 1 ? 0x80 : first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-      const high: u8 = index > 1 ? 0xbf : first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-      if (byte < low || byte > high) return at;
-    }
-    at += length;
-  }
-  return at;
 }
 
 /** Scans a text from left to right, and says what is wrong at which character. */
@@ -246,16 +227,11 @@ class Scanner {
 
   private scanString(): string {
     const start = this.at;
-    this.at += 1;
-    let from = this.at;
-    let value = "";
-    for (;;) {
+    let from = start + 1;
+    let parts: string[] | null = null; // from the first escape on
+    for (this.at = from; ; ) {
       const unit = this.peek();
-      if (unit == 34) {
-        value += this.text.substring(from, this.at);
-        this.at += 1;
-        return value;
-      }
+      if (unit == 34) break;
       if (this.at >= this.text.length || (unit == 92 && this.at + 1 == this.text.length)) {
         this.failAt("syntax", "a string that does not end", start);
         return "";
@@ -268,35 +244,16 @@ class Scanner {
         this.at += 1;
         continue;
       }
-      return this.scanEscapes(start, from);
+      if (parts === null) parts = emptyList<string>();
+      parts.push(this.text.substring(from, this.at));
+      parts.push(this.scanEscape());
+      if (this.error !== null) return "";
+      from = this.at;
     }
-  }
-
-  /** Read a string from its first escape on. */
-  private scanEscapes(start: i32, from: i32): string {
-    const parts = emptyList<string>();
-    for (;;) {
-      const unit = this.peek();
-      if (unit == 34) break;
-      if (this.at >= this.text.length || (unit == 92 && this.at + 1 == this.text.length)) {
-        this.failAt("syntax", "a string that does not end", start);
-        return "";
-      }
-      if (unit < 32) {
-        this.failAt("syntax", "a control character in a string", this.at);
-        return "";
-      }
-      if (unit == 92) {
-        parts.push(this.text.substring(from, this.at));
-        parts.push(this.scanEscape());
-        if (this.error !== null) return "";
-        from = this.at;
-      } else {
-        this.at += 1;
-      }
-    }
-    parts.push(this.text.substring(from, this.at));
+    const last = this.text.substring(from, this.at);
     this.at += 1;
+    if (parts === null) return last;
+    parts.push(last);
     return joinTexts(parts, "");
   }
 
@@ -304,14 +261,9 @@ class Scanner {
     const unit = this.text.charCodeAt(this.at + 1);
     if (unit == 117) return this.scanUnicodeEscape();
     this.at += 2;
-    if (unit == 34 || unit == 92 || unit == 47) return String.fromCharCode(unit);
-    if (unit == 98) return "\b";
-    if (unit == 102) return "\f";
-    if (unit == 110) return "\n";
-    if (unit == 114) return "\r";
-    if (unit == 116) return "\t";
-    this.failAt("syntax", "an unknown escape", this.at - 2);
-    return "";
+    const place = '"\\/bfnrt'.indexOf(String.fromCharCode(unit));
+    if (place < 0) this.failAt("syntax", "an unknown escape", this.at - 2);
+    return '"\\/\b\f\n\r\t'.charAt(place);
   }
 
   private scanUnicodeEscape(): string {

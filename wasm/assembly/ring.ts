@@ -100,16 +100,16 @@ function hasName(budget: usize, name: usize, size: i32): bool {
 
 /** Return the budget of a name, which is made if it is not there; 0 if there is no room. */
 function budgetOf(name: string): usize {
-  const bytes = String.UTF16.encode(name);
-  const text = changetype<usize>(bytes);
+  const text = changetype<usize>(name);
+  const size = name.length << 1;
   let made: usize = 0;
   let first: i64 = 0;
   do {
     first = get(base + BUDGETS);
     for (let at = <usize>first; at != 0; at = <usize>load<i64>(at)) {
-      if (hasName(at, text, bytes.byteLength)) return at;
+      if (hasName(at, text, size)) return at;
     }
-    if (!made) made = makeBudget(text, bytes.byteLength);
+    if (!made) made = makeBudget(text, size);
     if (!made) return 0;
     store<i64>(made, first);
   } while (!exchange(base + BUDGETS, first, <i64>made));

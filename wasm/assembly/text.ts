@@ -1,6 +1,7 @@
 // Texts: characters as code points, and texts cut to a size.
 
 import { emptyList } from "./lists";
+import { bytesOfCharacter, utf8Length } from "./utf8";
 
 const MAX_SHORT = 1000; // characters, of at most four bytes each
 const MAX_MESSAGE_BYTES = 4000;
@@ -121,17 +122,6 @@ export function hasLoneSurrogate(text: string): bool {
   return false;
 }
 
-function bytesOfCharacter(code: i32): i32 {
-  return code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-}
-
-/** Return the length in UTF-8, in which half of a character has three bytes. */
-export function utf8Length(text: string): i32 {
-  let length = 0;
-  for (let at = 0; at < text.length; at += widthAt(text, at)) length += bytesOfCharacter(text.codePointAt(at));
-  return length;
-}
-
 /** Return a message of at most 4 kB. */
 export function shortenMessage(text: string): string {
   return text.length <= MAX_SHORT || codePointCount(text) <= MAX_SHORT ? text : elideMiddle(text, MAX_MESSAGE_BYTES);
@@ -192,12 +182,7 @@ function hexDigitOf(number: i32): string {
 }
 
 function escapeUnit(unit: i32): string {
-  if (unit == 34) return '\\"';
-  if (unit == 92) return "\\\\";
-  if (unit == 10) return "\\n";
-  if (unit == 13) return "\\r";
-  if (unit == 9) return "\\t";
-  if (unit == 12) return "\\f";
-  if (unit == 8) return "\\b";
+  const place = '"\\\n\r\t\f\b'.indexOf(String.fromCharCode(unit));
+  if (place >= 0) return "\\" + '"\\nrtfb'.charAt(place);
   return `\\u${hexDigitOf(unit >> 12)}${hexDigitOf(unit >> 8)}${hexDigitOf(unit >> 4)}${hexDigitOf(unit)}`;
 }

@@ -1,6 +1,7 @@
 // The texts of all modules: see pack-texts.mjs, which writes BYTES and COUNT above.
 
 import { digitsOf } from "./text";
+import { readText } from "./utf8";
 
 let texts: usize = 0;
 
@@ -11,7 +12,7 @@ export function unpackTexts(): void {
   for (let number = 0; number < COUNT; number += 1) {
     const start = at;
     while (BYTES[at]) at += 1;
-    places[number] = changetype<usize>(String.UTF8.decodeUnsafe(changetype<usize>(BYTES) + start, at - start));
+    places[number] = changetype<usize>(readText(changetype<usize>(BYTES) + start, at - start));
     at += 1;
   }
   texts = changetype<usize>(places);

@@ -11,6 +11,7 @@ export const enum Kind { Null, False, True, Integer, Double, Text, List, Members
 export const MAX_DEPTH = 64;
 const MAX_LISTED = 12;
 const MAX_LENGTH = 60; // characters of a value in a sentence
+const FEW = 8; // members are looked up one by one below this
 const MAX_PRINTED_DIGITS = 40;
 const EXACT: f64 = 9007199254740992.0; // up to here each whole number is a double of its own
 
@@ -20,7 +21,7 @@ export class Value {
   double: f64 = 0;
   parts: Array<Value> = changetype<Array<Value>>(0); // of an array or object
   names: Array<string> = changetype<Array<string>>(0); // of an object
-  private places: Places = changetype<Places>(0); // of its names
+  private places: Places | null = null; // of its names, if there are many
 
   constructor(public kind: Kind) {}
 
@@ -58,7 +59,6 @@ export class Value {
 
   static members(): Value {
     const made = new Value(Kind.Members);
-    made.places = new Places();
     made.parts = emptyList<Value>();
     made.names = emptyList<string>();
     return made;
@@ -94,15 +94,20 @@ export class Value {
 
   /** Add a member; return whether there was none of this name. */
   add(name: string, part: Value): bool {
-    const isNew = this.places.add(name, this.names.length);
+    const places = this.places;
+    const isNew = places !== null ? places.add(name, this.names.length) : !this.names.includes(name);
     this.names.push(name);
     this.parts.push(part);
+    // INVARIANT: the tree is made while the value is, never later: a grant outlives the memory of a call
+    if (this.names.length == FEW) this.places = placesOf(this.names);
     return isNew;
   }
 
   /** Return the place of a member, -1 if there is none, or if this is no object. */
   placeOf(name: string): i32 {
-    return this.isMembers() ? this.places.find(name) : -1;
+    if (!this.isMembers()) return -1;
+    const places = this.places;
+    return places !== null ? places.find(name) : this.names.indexOf(name);
   }
 
   /** Return a member of an object, null if there is none, or if this is no object. */
@@ -114,6 +119,12 @@ export class Value {
   has(name: string): bool {
     return this.placeOf(name) >= 0;
   }
+}
+
+function placesOf(names: string[]): Places {
+  const places = new Places();
+  for (let at = 0; at < names.length; at += 1) places.add(names[at], at);
+  return places;
 }
 
 export function kindText(value: Value): string {

@@ -4,7 +4,7 @@ import { emptyList } from "./lists";
 import { integerOf, digitsOf } from "./text";
 import { sortBy } from "./sort";
 import { Request } from "./request";
-import { compareDigits, doubleOf, Kind, smallInteger, Value, valueText } from "./value";
+import { compareDigits, compareNumbers, doubleOf, Kind, smallInteger, Value, valueText } from "./value";
 
 const WINDOW_SECONDS: f64 = 60;
 
@@ -113,19 +113,19 @@ function decremented(digits: string): string {
 /** Return the budget after hits at these times; nothing is taken. */
 export function budgetOfHits(limit: string, request: Request): Budget {
   const now = doubleOf(request.now);
-  const inside = emptyList<f64>();
+  const inside = emptyList<Value>();
   const hits = request.hits!.parts;
   for (let at = 0; at < hits.length; at += 1) {
     if (!hits[at].isNumber()) return Budget.failed("a hit is a number of seconds");
     const hit = doubleOf(hits[at]);
-    if (now - hit < WINDOW_SECONDS) inside.push(hit);
+    if (now - hit < WINDOW_SECONDS) inside.push(Value.ofDouble(hit));
   }
-  sortBy(inside, (a: f64, b: f64) => (a < b ? -1 : a > b ? 1 : 0));
+  sortBy(inside, compareNumbers);
   if (compareDigits(request.cost, limit) > 0) return Budget.neverFitting(limit, inside.length);
   const left = differenceOrZero(limit, inside.length);
   if (compareDigits(request.cost, left) <= 0) return Budget.of(limit, inside.length, Value.ofInteger("0"), 0);
   // INVARIANT: the cost is within the limit, so what is too much is at most what is used, and no large number
   const cost = smallInteger(Value.ofInteger(request.cost), 0);
   const excess = <i32>(inside.length + cost - smallInteger(Value.ofInteger(limit), 0));
-  return Budget.of(limit, inside.length, Value.ofDouble(inside[excess - 1] + WINDOW_SECONDS - now), 0);
+  return Budget.of(limit, inside.length, Value.ofDouble(inside[excess - 1].double + WINDOW_SECONDS - now), 0);
 }

@@ -5,7 +5,8 @@
 
 import { mark, release } from "rt/stub";
 import { emptyList } from "../lists";
-import { utf8Length, widthAt } from "../text";
+import { widthAt } from "../text";
+import { utf8Length } from "../utf8";
 import { Automaton, EDGE, State } from "./automaton";
 import { copyOfBits } from "./bits";
 import { PatternParser } from "./parser";
