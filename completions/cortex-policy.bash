@@ -152,7 +152,7 @@ _cortex_policy() {
         '--data-class set '*) choices='public internal sensitive' ;;
         '--fail-on diff '*) choices='widened' ;;
         '--fail-on replay '*) choices='allow deny any' ;;
-        '--format export '*) choices='wasm' ;;
+        '--format export '*) choices='wasm loader' ;;
         '--grant audit show '*) choices=" $(_cortex_policy_names "$tools")" ;;
         '--grant audit stats '*) choices=" $(_cortex_policy_names "$tools")" ;;
         '--grant suggest '*) choices=" $(_cortex_policy_ids "$tools")" ;;

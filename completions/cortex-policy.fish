@@ -389,7 +389,7 @@ complete -c cortex-policy -n '__cortex_policy_in explain' -l cost -x -d 'Count a
 complete -c cortex-policy -n '__cortex_policy_in explain' -l require-path -d 'Deny a call that names no path'
 complete -c cortex-policy -n '__cortex_policy_in explain' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in export' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
-complete -c cortex-policy -n '__cortex_policy_in export' -l format -x -a 'wasm' -d 'wasm'
+complete -c cortex-policy -n '__cortex_policy_in export' -l format -x -a 'wasm loader' -d 'wasm, or loader: what JavaScript imports'
 complete -c cortex-policy -n '__cortex_policy_in export' -l out -x -d 'Write this file, not standard output'
 complete -c cortex-policy -n '__cortex_policy_in export' -l empty -d 'Without grants: the host loads them'
 complete -c cortex-policy -n '__cortex_policy_in export' -l json -d 'Output JSON on a single line'

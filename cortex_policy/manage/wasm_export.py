@@ -22,13 +22,22 @@ _SETTINGS = ("sensitive", "require_path", "undeclared_args")  # those that the m
 
 def read_module() -> bytes:
     """Return the module without grants, as `wasm/build.mjs` built it."""
+    return _read_file("policy.wasm")
+
+
+def read_loader() -> bytes:
+    """Return what a program in JavaScript imports to use the module."""
+    return _read_file("policy.mjs")
+
+
+def _read_file(name: str) -> bytes:
     from importlib.resources import files  # noqa: PLC0415 - 10 ms, and only this needs it
 
     package = files("cortex_policy")
-    module = package / "policy.wasm"
-    if not module.is_file():  # an editable install: it is beside the package
-        module = package / ".." / "wasm" / "policy.wasm"
-    return module.read_bytes()
+    file = package / name
+    if not file.is_file():  # an editable install: it is beside the package
+        file = package / ".." / "wasm" / name
+    return file.read_bytes()
 
 
 def build_module_of_root(root: Root) -> tuple[bytes, list[str]]:
@@ -55,13 +64,13 @@ def _add_section(module: bytes, settings: Settings, grants: list[dict[str, str]]
     return module + _CUSTOM + _number_bytes(len(body)) + body
 
 
-def write_module(file: str, module: bytes) -> None:
-    """Write a module, complete or not at all; raise NotDoneError if that fails."""
+def write_file(file: str, data: bytes) -> None:
+    """Write a file, complete or not at all; raise NotDoneError if that fails."""
     directory, name = os.path.split(os.path.abspath(file))
     try:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            atomic_replace(descriptor, name, module)
+            atomic_replace(descriptor, name, data)
         finally:
             os.close(descriptor)
     except OSError as error:

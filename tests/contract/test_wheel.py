@@ -70,9 +70,10 @@ def test_the_wheel_has_every_file_of_the_package(members: dict[str, bytes]) -> N
     modules = {str(file.relative_to(PACKAGE)) for file in PACKAGE.rglob("*.py")}
     scripts = {f"completions/{file}" for file in COMPLETIONS.values()}
     scripts |= {f"shell/init.{shell}" for shell in SHELLS}
-    scripts |= {f"serve/page/{file}" for file in FILES.values()} | {"policy.wasm"}
+    scripts |= {f"serve/page/{file}" for file in FILES.values()} | {"policy.wasm", "policy.mjs"}
     assert below(members, "cortex_policy/").keys() == modules | scripts | {"py.typed", "schema/grant.schema.json"}
-    assert members["cortex_policy/policy.wasm"] == (CHECKOUT / "wasm" / "policy.wasm").read_bytes()
+    for name in ("policy.wasm", "policy.mjs"):
+        assert members[f"cortex_policy/{name}"] == (CHECKOUT / "wasm" / name).read_bytes()
 
 
 def test_the_wheel_has_no_other_files(members: dict[str, bytes]) -> None:

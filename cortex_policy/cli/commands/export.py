@@ -17,12 +17,13 @@ class Format(StrEnum):
     """What is written."""
 
     WASM = "wasm"
+    LOADER = "loader"
 
 
 def export(
     root: RootOption = None,
     *,
-    kind: Annotated[Format, typer.Option("--format", metavar="FORMAT", help="wasm.", show_default=False)],
+    kind: Annotated[Format, typer.Option("--format", metavar="FORMAT", help="wasm, or loader: what JavaScript imports.", show_default=False)],
     out: Annotated[
         str | None, typer.Option("--out", metavar="FILE", help="Write this file, not standard output.")
     ] = None,
@@ -38,27 +39,33 @@ def export(
     that a path leads where the host says, hits that other processes take, edits after the export, the audit log,
     approvals, emergency stops. docs/wasm.md shows how it is used.
 
+    A program in JavaScript imports the loader (`--format loader`); it is the same for all roots.
+
     $ cortex-policy export --format wasm --out policy.wasm
+    $ cortex-policy export --format loader --out policy.mjs
     $ cortex-policy export --format wasm --empty > policy.wasm
     $ cortex-policy export --format wasm --out policy.wasm --json
     """
     from cortex_policy.manage import wasm_export  # noqa: PLC0415 - only this needs it
     from cortex_policy.state import sha256  # noqa: PLC0415
 
-    if out is None and (json or wasm_export.is_stdout_terminal()):
-        message = "a module is not printed on a terminal or with `--json`"
-        raise UsageError(message, f"name a file with `--out policy.{kind}`")
-    module, ids = (wasm_export.read_module(), []) if empty else wasm_export.build_module_of_root(find_inner_root(root))
-    if out is None:
-        write_bytes(module)
-        return
-    wasm_export.write_module(out, module)
-    digest = sha256(module).hexdigest()
-    if json:
-        print_json({"file": out, "grants": ids, "bytes": len(module), "sha256": digest})
+    if out is None and (json or (kind is Format.WASM and wasm_export.is_stdout_terminal())):
+        message = "a module is not printed on a terminal, and nothing is with `--json`"
+        raise UsageError(message, f"name a file with `--out policy.{'wasm' if kind is Format.WASM else 'mjs'}`")
+    ids: list[str] = []
+    if kind is Format.LOADER:
+        data = wasm_export.read_loader()
+    elif empty:
+        data = wasm_export.read_module()
     else:
-        typer.echo(
-            format_message_line(
-                f"wrote {out}: {count_with_noun(len(ids), 'grant')}, {len(module):,} bytes, sha256 {digest}"
-            )
-        )
+        data, ids = wasm_export.build_module_of_root(find_inner_root(root))
+    if out is None:
+        write_bytes(data)
+        return
+    wasm_export.write_file(out, data)
+    digest = sha256(data).hexdigest()
+    if json:
+        print_json({"file": out, "grants": ids, "bytes": len(data), "sha256": digest})
+    else:
+        grants = f"{count_with_noun(len(ids), 'grant')}, " if kind is Format.WASM else ""
+        typer.echo(format_message_line(f"wrote {out}: {grants}{len(data):,} bytes, sha256 {digest}"))

@@ -48,6 +48,14 @@ def test_an_empty_module_is_the_one_that_was_built(root: Path) -> None:
     assert (root.parent / "empty.wasm").read_bytes() == MODULE.read_bytes()
 
 
+def test_the_loader_is_that_of_the_module(root: Path) -> None:
+    """It needs no root either; text may be printed."""
+    loader = MODULE.with_name("policy.mjs").read_text()
+    assert run("export", "--format", "loader", cwd=root.parent).stdout == loader
+    assert "grant" not in run("export", "--format", "loader", "--out", "policy.mjs").stdout
+    assert (root / "policy.mjs").read_text() == loader
+
+
 def test_nothing_is_written_if_a_grant_is_invalid(root: Path) -> None:
     """Nor one that others can write."""
     grant_file(root, "git").write_text("{}")
