@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from itertools import permutations, product
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,7 @@ def test_a_call_waits_for_the_last_hit_after_the_clock_went_back() -> None:
         ('{"action": "tree", "more": 1}', "usage"),
         ('{"action": "tree", "budget": {"limit": "2"}}', "state_unavailable"),
         ('{"action": "tree", "args": {"path": "docs"}}', "path_outside_scope"),
+        ('{"action": "tree", "now": 1' + "0" * 400 + ', "hits": [0, 0]}', "usage"),
     ],
 )
 def test_what_it_does_not_understand_is_denied(request_text: str, reason: str) -> None:
@@ -139,3 +141,64 @@ def test_a_memory_that_is_full_is_a_trap_or_a_denial() -> None:
     handle = small.load("git", GRANT)
     with pytest.raises(wasmtime.Trap):
         small.decide(handle, '{"action": "tree", "args": {"x": [' + "1," * 5000 + "1]}}", MINUTE)
+    with pytest.raises(wasmtime.Trap):
+        small.decide(handle, '{"action": "tree"}', MINUTE)
+
+
+def test_a_grant_that_trapped_half_loaded_decides_nothing() -> None:
+    """Its id could have the place of the next one."""
+    policy = WasmPolicy(DATA, heap_bytes=1 << 16)
+    policy.load("git", GRANT)
+    with pytest.raises(wasmtime.Trap):
+        policy.load("large", GRANT + b" " * (1 << 16))
+    with pytest.raises(wasmtime.Trap):
+        policy.find("large")
+
+
+@pytest.mark.parametrize("sizes", [(0xFFFF_FFFF, 1 << 20), (1 << 20, 0xFFFF_FFFF), (64, 1 << 20)])
+def test_sizes_that_do_not_fit_into_addresses_are_refused(sizes: tuple[int, int]) -> None:
+    """A sum that is larger than an address would end in memory that is used."""
+    with pytest.raises(AssertionError):
+        WasmPolicy(DATA, *sizes)
+
+
+@pytest.mark.parametrize("scopes", [1, 20])
+@pytest.mark.parametrize("told", ["docs/../secret", "docs/..", "docs//x", "docs/./x", "docs/x/", "/docs/x", "docs/a/../../.."])
+def test_a_path_that_the_host_has_not_normalized_is_in_no_scope(told: str, scopes: int) -> None:
+    """A host that passes what it was given passes `..` too."""
+    policy = WasmPolicy(DATA)
+    scope = json.dumps(["docs", *(f"other{number}" for number in range(1, scopes))])
+    handle = policy.load("git", GRANT[:-1] + f', "fsScope": {scope}}}'.encode())
+    allowed = [decide_path(policy, handle, normalized, there) for normalized, there in product(("docs/x", told), repeat=2)]
+    assert allowed == [True, False, False, False]
+
+
+def decide_path(policy: WasmPolicy, handle: int, normalized: str, there: str) -> bool:
+    """Return whether a path is allowed that leads where it is said to."""
+    path = {"argument": "path", "given": "docs/x", "normalized": normalized, "resolved_inside": there}
+    request = {"action": "tree", "args": {"path": "docs/x"}, "paths": [path]}
+    return bool(policy.decide(handle, json.dumps(request), MINUTE)["allowed"])
+
+
+def test_a_path_that_is_told_twice_is_denied() -> None:
+    """The two may lead to different places."""
+    policy = WasmPolicy(DATA)
+    handle = policy.load("git", GRANT[:-1] + b', "fsScope": ["docs"]}')
+    inside = {"argument": "path", "given": "docs/x", "normalized": "docs/x", "resolved_inside": "docs/x"}
+    for paths in permutations([inside, inside | {"normalized": "etc", "resolved_inside": "etc"}]):
+        request = {"action": "tree", "args": {"path": "docs/x"}, "paths": paths}
+        assert policy.decide(handle, json.dumps(request), MINUTE)["reason"] == "usage"
+
+
+def test_each_member_is_found_by_its_name() -> None:
+    """By its bits: also where one name begins another, is empty, or has bits that no other has."""
+    policy = WasmPolicy(DATA)
+    names = ["", *("a" * length for length in range(1, 300)), *map(chr, range(1, 300)), "\U0001f600", "\uffff"]
+    names = list(dict.fromkeys(names))
+    declared = {name: {"const": place} for place, name in enumerate(names)}
+    handle = policy.load("git", json.dumps({**json.loads(GRANT), "args": declared}).encode())
+    args = {name: place for place, name in enumerate(names)}
+    assert policy.decide(handle, json.dumps({"action": "tree", "args": args}), MINUTE)["allowed"]
+    for name in ("", "aa", "\u0101", "\uffff"):
+        wrong = json.dumps({"action": "tree", "args": args | {name: -1}})
+        assert policy.decide(handle, wrong, MINUTE)["reason"] == "argument_not_allowed"

@@ -113,8 +113,11 @@ export class Decider {
   private pathDenial(): Decision | null {
     const request = this.request;
     const resolved = new Places();
-    for (let at = request.paths.length - 1; at >= 0; at -= 1) {
-      resolved.add(keyOf(request.paths[at].argument, request.paths[at].given), at); // the last one counts
+    for (let at = 0; at < request.paths.length; at += 1) {
+      const path = request.paths[at];
+      if (!resolved.add(keyOf(path.argument, path.given), at)) {
+        return new Decision(Reason.Usage, `\`${path.given}\` is in \`paths\` twice`); // and may lead to two places
+      }
     }
     const all = new PathArguments(this.grant.declarations);
     all.addAll(request.args);

@@ -1,7 +1,7 @@
 // The decision module: what a host calls. All texts are UTF-8 or JSON in the memory; a trap is a denial.
 //
-// Each call: `reserve` the bytes of the input, write them there, ask, read `answer_size` bytes from `answer`. A module
-// that has trapped is not asked again.
+// Each call: `reserve` the bytes of the input, write them there, ask, read `answer_size` bytes from `answer`. After a
+// trap each call of that instance traps.
 
 import { growTo, mark, release, useRegion } from "rt/stub";
 import { Decider, Decision, Reason } from "./decision";
@@ -25,9 +25,22 @@ let kept: usize = 0; // where what outlives a call ends
 let input: usize = 0;
 let output: usize = 0;
 let outputSize: i32 = 0;
+let isRunning: bool = false; // a call that trapped has not ended: what it left half done is never used
 let grants: Grant[] = changetype<Grant[]>(0);
 let places: Places = changetype<Places>(0); // of grants
 let settings: Settings = changetype<Settings>(0);
+
+function begin(): void {
+  if (isRunning) unreachable();
+  isRunning = true;
+}
+
+// @ts-ignore: decorator
+@inline
+function end<T>(result: T): T {
+  isRunning = false;
+  return result;
+}
 
 /**
  * Begin: each thread that shares the memory calls this once, with the same sizes.
@@ -35,13 +48,14 @@ let settings: Settings = changetype<Settings>(0);
  * Returns whether there is room for one more thread.
  */
 export function prepare(ring_bytes: u32, heap_bytes: u32): bool {
+  begin(); // and where this returns false it does not end: there is no memory to work with
   const rings = (__heap_base + 63) & ~63;
-  const start = rings + <usize>ring_bytes;
-  growTo(start);
-  if (<usize>ring_bytes < 2 * HEADER_BYTES) return false;
+  const start = <u64>rings + ring_bytes;
+  if (ring_bytes < 2 * HEADER_BYTES || start > u32.MAX_VALUE) return false;
+  growTo(<usize>start);
   const region = useRings(rings, ring_bytes, heap_bytes);
   if (region < 0 || region > 1 << 16) return false;
-  const from = <u64>start + <u64>region * heap_bytes;
+  const from = start + <u64>region * heap_bytes;
   if (from + heap_bytes > u32.MAX_VALUE) return false;
   useRegion(<usize>from, <usize>(from + heap_bytes));
   unpackTexts();
@@ -49,15 +63,16 @@ export function prepare(ring_bytes: u32, heap_bytes: u32): bool {
   places = new Places();
   settings = new Settings(Value.members());
   kept = mark();
-  return true;
+  return end(true);
 }
 
 /** Forget the last call, and return where its input goes. */
 export function reserve(size: i32): usize {
+  begin();
   release(kept);
   outputSize = 0;
   input = __alloc(size);
-  return input;
+  return end(input);
 }
 
 export function answer(): usize {
@@ -87,8 +102,8 @@ function giveError(error: Malformed): void {
  * Returns its handle, or -1 and an answer that says why not. A grant with the same id is replaced.
  */
 export function load(id_size: i32, size: i32): i32 {
-  const id = readText(input, id_size);
-  return keepGrant(id, input + id_size, size - id_size);
+  begin();
+  return end(keepGrant(readText(input, id_size), input + id_size, size - id_size));
 }
 
 function keepGrant(id: string, place: usize, size: i32): i32 {
@@ -111,6 +126,11 @@ function keepGrant(id: string, place: usize, size: i32): i32 {
  * Returns how many grants there are, or -1 and an answer that says why not.
  */
 export function preload(size: i32): i32 {
+  begin();
+  return end(keepAll(size));
+}
+
+function keepAll(size: i32): i32 {
   const decoder = new Decoder(Strictness.Call);
   const value = decoder.decode(input, size, MAX_PRELOADED_BYTES);
   const wanted = value.get("settings");
@@ -127,18 +147,18 @@ export function preload(size: i32): i32 {
 
 /** Return the handle of a grant, whose id is the input; -1 if it is not loaded. */
 export function find(size: i32): i32 {
-  return places.find(readText(input, size));
+  begin();
+  return end(places.find(readText(input, size)));
 }
 
 /** Take the settings in the input; return whether they are some. */
 export function configure(size: i32): bool {
+  begin();
   const decoder = new Decoder(Strictness.Grant);
   const value = decoder.decode(input, size);
-  if (decoder.error !== null) {
-    giveError(decoder.error!);
-    return false;
-  }
-  return keepSettings(value);
+  if (decoder.error === null) return end(keepSettings(value));
+  giveError(decoder.error!);
+  return end(false);
 }
 
 function keepSettings(value: Value): bool {
@@ -154,9 +174,10 @@ function keepSettings(value: Value): bool {
 
 /** Decide a request to a grant at a time of the caller's clock; return whether it is allowed. */
 export function decide(handle: i32, size: i32, nanoseconds: i64): bool {
+  begin();
   const decision = decisionOn(handle, size, nanoseconds);
   give(decision.json());
-  return decision.isAllowed();
+  return end(decision.isAllowed());
 }
 
 function decisionOn(handle: i32, size: i32, nanoseconds: i64): Decision {
@@ -171,16 +192,18 @@ function decisionOn(handle: i32, size: i32, nanoseconds: i64): Decision {
 
 /** Say which texts in the arguments in the input are paths, as the host has to resolve them. */
 export function path_arguments(handle: i32, size: i32): bool {
+  begin();
   const decoder = new Decoder(Strictness.Call);
   const args = decoder.decode(input, size, MAX_REQUEST_BYTES);
-  if (decoder.error !== null || handle < 0 || handle >= grants.length) return false;
+  if (decoder.error !== null || handle < 0 || handle >= grants.length) return end(false);
   give(answerPathArguments(grants[handle].declarations, args));
-  return true;
+  return end(true);
 }
 
 /** Give what a loaded grant says. */
 export function describe(handle: i32): bool {
-  if (handle < 0 || handle >= grants.length) return false;
+  begin();
+  if (handle < 0 || handle >= grants.length) return end(false);
   const grant = grants[handle];
   const parts = [
       '{"tool":', quoteText(grant.tool, false), ',"actions":', textsJson(grant.actions), `,"per_minute":"${grant.perMinute}"`,
@@ -188,7 +211,7 @@ export function describe(handle: i32): bool {
       ',"fs_scope":', textsJson(grant.fsScope), "}",
   ];
   give(joinTexts(parts, ""));
-  return true;
+  return end(true);
 }
 
 function textsJson(texts: string[]): string {
@@ -199,9 +222,10 @@ function textsJson(texts: string[]): string {
 
 /** Answer a question of conformance/README.md; return whether the input is one. */
 export function examine(size: i32, nanoseconds: i64): bool {
+  begin();
   const decoder = new Decoder(Strictness.Call);
   const question = decoder.decode(input, size, MAX_REQUEST_BYTES);
   const text = decoder.error === null ? answerOf(question, nanoseconds) : "";
   give(text);
-  return text.length > 0;
+  return end(text.length > 0);
 }

@@ -1,7 +1,7 @@
 // What a host asks: a call, with both spellings of each path. Whatever it does not understand, it refuses.
 
 import { emptyList } from "./lists";
-import { Value, Kind, isWhole, wholeText, compareDigits } from "./value";
+import { compareDigits, doubleOf, isWhole, Kind, Value, wholeText } from "./value";
 
 /** A path argument, as text and as the kernel resolves it; null is what lies outside of the root, or is not known. */
 export class ResolvedPath {
@@ -84,7 +84,7 @@ export class Request {
     }
     if (name == "now") {
       this.now = value;
-      return value.isNumber();
+      return value.isNumber() && isFinite(doubleOf(value));
     }
     if (name == "hits") {
       this.hits = value;

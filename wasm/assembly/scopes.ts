@@ -53,8 +53,13 @@ function normalizeScope(scope: string): string {
   for (let at = 0; at < trimmed.length; at += 1) {
     if ("*?[]{}\\".includes(trimmed.charAt(at))) return "";
   }
-  const closed = `/${trimmed}/`;
-  return closed.includes("//") || closed.includes("/./") || closed.includes("/../") ? "" : trimmed;
+  return isNormal(trimmed) ? trimmed : "";
+}
+
+/** Whether all parts of a path lead down. */
+function isNormal(path: string): bool {
+  const closed = `/${path}/`;
+  return !closed.includes("//") && !closed.includes("/./") && !closed.includes("/../");
 }
 
 /** The scopes of a grant, prepared when it is loaded. */
@@ -77,7 +82,8 @@ export class Scopes {
   /** Return the place of the first scope that a path relative to the root equals or lies below, -1 if there is none. */
   find(relative: string | null): i32 {
     if (relative === null) return -1;
-    return this.words.length > FEW ? this.findOfMany(relative) : this.findOfFew(relative);
+    const place = this.words.length > FEW ? this.findOfMany(relative) : this.findOfFew(relative);
+    return place >= 0 && isNormal(relative) ? place : -1; // a host that passes what it was given passes `..` too
   }
 
   private findOfFew(relative: string): i32 {

@@ -4,7 +4,7 @@ import { emptyList } from "./lists";
 import { Places } from "./places";
 import { sortBy } from "./sort";
 import { doubleText, parseDouble, wholeDigits } from "./decimal";
-import { codePointCount, compareTexts, digitsOf, firstCharacters, integerOf, joinTexts, quoteText, textOfBool } from "./text";
+import { codePointCount, compareTexts, digitsOf, firstCharacters, joinTexts, quoteText, textOfBool } from "./text";
 
 export const enum Kind { Null, False, True, Integer, Double, Text, List, Members }
 
@@ -265,13 +265,6 @@ function writeMembers(value: Value, parts: string[], isKey: bool): void {
     writeCanonical(value.get(names[at])!, parts, isKey);
   }
   parts.push("}");
-}
-
-/** Return a whole number that fits into 53 bits, `otherwise` for all else. */
-export function smallInteger(value: Value | null, otherwise: i64): i64 {
-  if (value === null || !isWhole(value)) return otherwise;
-  const digits = wholeText(value);
-  return digits.length > 16 ? otherwise : integerOf(digits);
 }
 
 export function doubleOf(value: Value): f64 {

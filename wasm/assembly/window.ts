@@ -4,9 +4,10 @@ import { emptyList } from "./lists";
 import { integerOf, digitsOf } from "./text";
 import { sortBy } from "./sort";
 import { Request } from "./request";
-import { compareDigits, compareNumbers, doubleOf, Kind, smallInteger, Value, valueText } from "./value";
+import { compareDigits, compareNumbers, doubleOf, Kind, numberText, Value, valueText } from "./value";
 
 const WINDOW_SECONDS: f64 = 60;
+const BEHIND_LAST: i64 = 1_000_000_000_000_000_000; // a one and 18 zeros
 
 /** Hits in the window, hits left, and the seconds until the cost fits: null if it never does. */
 export class Budget {
@@ -86,7 +87,7 @@ export class Budget {
     if (this.retryAfterSeconds === null) return `a cost above ${valueText(this.limit)} never fits into a minute`;
     if (this.isClosed) return this.closedBecause.length ? `closed for a minute: ${this.closedBecause}` : "closed for a minute after damage";
     const where = this.isLocal ? " on this host, as the server of budgets does not answer" : "";
-    return `${this.used.text} of ${this.limit.text} used in the last minute${where}`;
+    return `${numberText(this.used)} of ${numberText(this.limit)} used in the last minute${where}`;
   }
 }
 
@@ -100,7 +101,7 @@ export function differenceOrZero(digits: string, less: i64): string {
   const from = digits.length - 18;
   const low = integerOf(digits.substring(from)) - less;
   if (low >= 0) return digits.substring(0, from) + digitsOf(low, 18);
-  return decremented(digits.substring(0, from)) + digitsOf(low + 1_000_000_000_000_000_000, 18);
+  return decremented(digits.substring(0, from)) + digitsOf(low + BEHIND_LAST, 18);
 }
 
 function decremented(digits: string): string {
@@ -124,8 +125,12 @@ export function budgetOfHits(limit: string, request: Request): Budget {
   if (compareDigits(request.cost, limit) > 0) return Budget.neverFitting(limit, inside.length);
   const left = differenceOrZero(limit, inside.length);
   if (compareDigits(request.cost, left) <= 0) return Budget.of(limit, inside.length, Value.ofInteger("0"), 0);
-  // INVARIANT: the cost is within the limit, so what is too much is at most what is used, and no large number
-  const cost = smallInteger(Value.ofInteger(request.cost), 0);
-  const excess = <i32>(inside.length + cost - smallInteger(Value.ofInteger(limit), 0));
+  // INVARIANT: the cost is within the limit and above what is left, so the two are as near to each other as hits are many
+  const over = lastDigits(request.cost) - lastDigits(limit);
+  const excess = <i32>(inside.length + (over > 0 ? over - BEHIND_LAST : over));
   return Budget.of(limit, inside.length, Value.ofDouble(inside[excess - 1].double + WINDOW_SECONDS - now), 0);
+}
+
+function lastDigits(digits: string): i64 {
+  return integerOf(digits.substring(digits.length - 18));
 }
