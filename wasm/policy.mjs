@@ -5,7 +5,7 @@ const MAX_PAGES = 16384;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Decides requests; whatever goes wrong in the module is a denial, then and from then on. */
+/** Decides requests; whatever goes wrong in the module is a denial, then and from then on: it traps again. */
 export class Policy {
   /**
    * @param {WebAssembly.Module} module
@@ -14,7 +14,6 @@ export class Policy {
   constructor(module, { memory = newMemory(), ringBytes = 1 << 20, heapBytes = 1 << 26 } = {}) {
     this.memory = memory;
     this.wasm = new WebAssembly.Instance(module, { env: { memory } }).exports;
-    this.isBroken = false;
     if (!this.wasm.prepare(ringBytes, heapBytes)) throw new RangeError("the memory has no room for another thread");
     for (const section of WebAssembly.Module.customSections(module, SECTION)) {
       if (this.call("preload", new Uint8Array(section)) < 0) throw new Error(this.answer()?.error.message ?? "no policy");
@@ -36,16 +35,19 @@ export class Policy {
     if (!this.call("configure", encoder.encode(JSON.stringify(settings)))) throw new TypeError(this.answer().error.message);
   }
 
-  /** Decide a request, an object or JSON; `now` are nanoseconds of a clock that all threads share. */
+  /**
+   * Decide a request, an object or JSON; `now` are nanoseconds of a clock that all threads share.
+   *
+   * Throws what `JSON.stringify` and `BigInt` throw: then nothing was asked.
+   */
   decide(id, request, now = nanoseconds()) {
-    if (this.isBroken) return TRAPPED;
+    const text = typeof request === "string" ? request : JSON.stringify(request);
+    const time = BigInt(now);
     try {
       const handle = this.call("find", encoder.encode(id));
-      const text = typeof request === "string" ? request : JSON.stringify(request);
-      this.wasm.decide(handle, this.write(encoder.encode(text)), now);
+      this.wasm.decide(handle, this.write(encoder.encode(text)), time);
       return this.answer();
     } catch {
-      this.isBroken = true;
       return TRAPPED;
     }
   }
