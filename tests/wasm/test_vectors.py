@@ -163,13 +163,17 @@ def test_sizes_that_do_not_fit_into_addresses_are_refused(sizes: tuple[int, int]
 
 
 @pytest.mark.parametrize("scopes", [1, 20])
-@pytest.mark.parametrize("told", ["docs/../secret", "docs/..", "docs//x", "docs/./x", "docs/x/", "/docs/x", "docs/a/../../.."])
+@pytest.mark.parametrize(
+    "told", ["docs/../secret", "docs/..", "docs//x", "docs/./x", "docs/x/", "/docs/x", "docs/a/../../.."]
+)
 def test_a_path_that_the_host_has_not_normalized_is_in_no_scope(told: str, scopes: int) -> None:
     """A host that passes what it was given passes `..` too."""
     policy = WasmPolicy(DATA)
     scope = json.dumps(["docs", *(f"other{number}" for number in range(1, scopes))])
     handle = policy.load("git", GRANT[:-1] + f', "fsScope": {scope}}}'.encode())
-    allowed = [decide_path(policy, handle, normalized, there) for normalized, there in product(("docs/x", told), repeat=2)]
+    allowed = [
+        decide_path(policy, handle, normalized, there) for normalized, there in product(("docs/x", told), repeat=2)
+    ]
     assert allowed == [True, False, False, False]
 
 

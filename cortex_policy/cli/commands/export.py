@@ -23,7 +23,12 @@ class Format(StrEnum):
 def export(
     root: RootOption = None,
     *,
-    kind: Annotated[Format, typer.Option("--format", metavar="FORMAT", help="wasm, or loader: what JavaScript imports.", show_default=False)],
+    kind: Annotated[
+        Format,
+        typer.Option(
+            "--format", metavar="FORMAT", help="wasm, or loader: what JavaScript imports.", show_default=False
+        ),
+    ],
     out: Annotated[
         str | None, typer.Option("--out", metavar="FILE", help="Write this file, not standard output.")
     ] = None,
