@@ -10,6 +10,7 @@ from fastmcp.server.dependencies import FastMCPRequestContext, bind_request_cont
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.server.providers.addressing import parse_hashed_backend_name
 from fastmcp.tools.base import InputRequiredToolResult, Tool, ToolResult
+from fastmcp.utilities.versions import VersionSpec
 from mcp_types import CallToolRequestParams, ListToolsRequest, TextContent
 
 from cortex_policy.mcp.approval_round_trips import ApprovalRoundTrips, UserQuestion
@@ -138,4 +139,13 @@ async def _plain_texts(context: MiddlewareContext[CallToolRequestParams], name: 
 
 
 async def _find_tool(context: MiddlewareContext[CallToolRequestParams], name: str) -> Tool | None:
-    return await context.fastmcp_context.fastmcp.get_tool(name) if context.fastmcp_context is not None else None
+    if context.fastmcp_context is None:
+        return None
+    return await context.fastmcp_context.fastmcp.get_tool(name, _version_of(context.message))
+
+
+def _version_of(message: CallToolRequestParams) -> VersionSpec | None:
+    """Return which version of a tool a call names, None for the newest one."""
+    meta: dict[str, Any] = dict(message.meta or {})
+    named = meta.get("fastmcp", {}).get("version")
+    return VersionSpec(eq=named) if isinstance(named, str) else VersionSpec(**named) if named else None

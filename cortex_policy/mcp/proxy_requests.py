@@ -96,7 +96,9 @@ class RequestGate:
         if not isinstance(params, dict):
             raise RefusedMessage(INVALID_PARAMS, "`params` is not an object", request_id)
         name, arguments = _read_call(params, request_id)
-        decision = self._guard.decide(name, arguments, self._lists.plain_texts(name))
+        # the client has listed the newest version of a tool; an older one may take other arguments
+        plain_texts = frozenset[str]() if _names_version(params) else self._lists.plain_texts(name)
+        decision = self._guard.decide(name, arguments, plain_texts)
         if decision.allowed:
             return Verdict(line)
         return Verdict(to_client=encode_result(request_id, self._denial(name, params, decision)))
@@ -113,6 +115,12 @@ class RequestGate:
         if isinstance(meta, dict) and _REVISION in meta:
             result["resultType"] = "complete"
         return result
+
+
+def _names_version(params: "Message") -> bool:
+    """Whether a call may name another version of a tool, as fastmcp has them."""
+    meta = params.get("_meta")
+    return isinstance(meta, dict) and "fastmcp" in meta
 
 
 def _read_call(params: "Message", request_id: object) -> "tuple[str, dict[str, object]]":

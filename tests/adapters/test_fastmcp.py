@@ -146,6 +146,26 @@ def test_a_text_is_judged_as_json_unless_the_tool_takes_a_text(scene: Scene) -> 
     denied(scene.call("write", path="docs/x", text="x", parsed=outside), "path_outside_scope")
 
 
+def test_a_text_is_judged_as_the_version_takes_it_that_a_call_names(scene: Scene) -> None:
+    """The newest one takes a text for what an older one reads as JSON."""
+
+    def old(path: str, value: Json[Any]) -> str:
+        return f"{path} {value}"
+
+    def new(path: str, value: str) -> str:
+        return f"{path} {value}"
+
+    for version, function in (("1", old), ("2", new)):
+        scene.server.add_tool(FunctionTool.from_function(function, name="later", version=version))
+    write_grant(Path(), actions=["later"])
+    given = {"path": "docs/x", "value": '[{"path": "/etc/x"}]'}
+
+    def call(version: str | None) -> CallToolResult:
+        return scene.ask(lambda client: client.call_tool("later", given, version=version, raise_on_error=False))
+
+    assert [call(version).is_error for version in (None, "2", "1")] == [False, False, True]
+
+
 def test_a_tool_that_rules_allow_and_nobody_has_is_an_error_in_the_result(scene: Scene, root: Path) -> None:
     """No error of the transport."""
     write_grant(root, actions=["nobody"])

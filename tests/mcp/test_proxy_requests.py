@@ -98,7 +98,7 @@ def test_members_do_not_break_the_schema_that_a_tool_has_for_its_results(scene: 
 
 
 def test_the_guard_is_told_which_arguments_are_texts_as_the_server_lists_them(scene: Scene) -> None:
-    """A server may read others as JSON; of a tool that was not listed nobody knows."""
+    """A server may read others as JSON; of a tool, or a version of it, that was not listed nobody knows."""
     told: list[frozenset[str]] = []
     scene.guard.decide = lambda tool, _, texts: (told.append(texts), FakeGuard().decide(tool, {}))[1]  # type: ignore[func-returns-value, method-assign]
     scene.judge(call("x"))
@@ -109,11 +109,13 @@ def test_the_guard_is_told_which_arguments_are_texts_as_the_server_lists_them(sc
         "c": {"type": "array"},
         "d": True,
         "e": {},
+        "f": {"type": "string", "contentMediaType": "application/json"},
     }
     answer["result"]["tools"][0]["inputSchema"] = {"type": "object", "properties": properties}
     scene.lists.filter_line(line_of(answer))
     scene.judge(call("x"))
-    assert told == [frozenset(), {"a"}]
+    scene.judge(request("tools/call", name="x", _meta={"fastmcp": {"version": "1"}}))
+    assert told == [frozenset(), {"a"}, frozenset()]
 
 
 @pytest.mark.parametrize("more", [{"task": {"ttl": 1}}, {"inputResponses": {}, "requestState": "s"}, {"_meta": {}}])
