@@ -81,7 +81,7 @@ def _rule_step_lines(step: RuleStep, *, is_coloured: bool) -> list[str]:
 
 
 def _wrap_behind_head(head: str, text: str, end: str = "") -> list[str]:
-    """Wrap a text behind its head; quotations and long words are not broken. The end is escaped already."""
+    """Wrap a text after its head; quotations and long words are not broken. The end is escaped already."""
     unbroken = _QUOTATION.sub(lambda match: match[0].replace(" ", _NO_BREAK), escape_unprintable(text))
     text = f"{unbroken} {end}".strip()
     lines = wrap(text, _WIDTH - len(head), break_long_words=False, break_on_hyphens=False) or [""]

@@ -28,7 +28,7 @@ __all__ = ["GrantMiddleware"]
 class GrantMiddleware(Middleware):
     """Lets a tool run if the rules of hooks.toml and their grants allow it; for rules it is `SERVER/TOOL`.
 
-    Add it behind what changes the name or the arguments of a call, and before what answers from a cache.
+    Add it after what changes the name or the arguments of a call, and before what answers from a cache.
     """
 
     def __init__(self, server: str, *, root: str = "") -> None:

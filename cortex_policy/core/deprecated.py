@@ -30,7 +30,7 @@ _IMPORTLIB = "<frozen importlib._bootstrap>"
 
 
 def warn_deprecated(old: str, new: str, depth: int = 2) -> None:
-    """Warn the caller of the function that calls this, or another one so many calls away."""
+    """Warn the caller of the function that calls this, or a function further up the stack."""
     caller = sys._getframe(depth)  # noqa: SLF001 - the same as a stack level
     if caller.f_code.co_filename != _IMPORTLIB:  # it asks for each name of `from cortex_policy import ...` first
         warnings.warn(f"`{old}` is deprecated: use `{new}`", DeprecationWarning, stacklevel=depth + 1)

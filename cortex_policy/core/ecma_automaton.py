@@ -122,7 +122,7 @@ class Automaton:
         return bool(self._pass_assertions(state.positions, state.before, behind) & self._match)
 
     def step(self, state: State, following: str) -> State:
-        """Return the state behind a character of this class."""
+        """Return the state after a character of this class."""
         accepted = self.positions_by_class[following]
         word = accepted & self._word
         positions = state.positions
@@ -175,7 +175,7 @@ class Automaton:
         return state
 
     def _pass_assertions(self, positions: int, before: int | None, following: int | None) -> int:
-        """Add the positions behind the assertions that hold here, behind all assertions for None."""
+        """Add the positions after the assertions that hold here, after all assertions for None."""
         assertions = positions & self._assertions
         while assertions:
             bit = assertions & -assertions

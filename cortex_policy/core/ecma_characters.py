@@ -93,7 +93,7 @@ class CharacterReader:
         return self.text[start:found] if found >= 0 else ""
 
     def read_class(self) -> tuple[int, ...]:
-        """Read a class, behind its `[`, as bounds."""
+        """Read a class, after its `[`, as bounds."""
         start, is_negated = self.at - 1, self.skip_word("^")
         ranges: list[tuple[int, int]] = []
         while not self.skip_word("]"):

@@ -4,7 +4,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-END = 0x110000  # behind the last code point
+END = 0x110000  # after the last code point
 
 
 class Positions:

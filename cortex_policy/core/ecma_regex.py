@@ -1,7 +1,7 @@
 """Search a value for a pattern of ECMAScript with the flag `u`, in time linear in the value.
 
 Bounds: a value of more than 64 KiB, or that takes more than 300,000 steps, does not match. The
-steps are the sum, over its characters, of the active positions, including those behind an assertion.
+steps are the sum, over its characters, of the active positions, including those after an assertion.
 """
 
 from _thread import _local

@@ -15,7 +15,7 @@ class PathIndex:
 
     def __init__(self, paths: "Iterable[str]") -> None:
         """Take them without a `/` at their end."""
-        # with a `/` at the end those below a path are one run behind it
+        # with a `/` at the end those below a path are one run after it
         self._all = sorted({f"{path}/" for path in paths})
         self._outermost: list[str] = []
         for path in self._all:

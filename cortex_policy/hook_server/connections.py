@@ -88,7 +88,7 @@ class Connection:
             return  # it has gone
 
     def discard_input(self) -> bool:
-        """Read what comes behind the answer; return whether more may come."""
+        """Read what comes after the answer; return whether more may come."""
         try:
             return bool(self.socket.recv(_PART))
         except BlockingIOError:

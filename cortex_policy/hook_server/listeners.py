@@ -38,7 +38,7 @@ class UnixListener:
             raise _start_error(path, error) from None
 
     def _listen_alone(self) -> None:
-        """Listen; let no other server start here meanwhile: a socket is taken for a leftover until it listens."""
+        """Listen; let no other server start here meanwhile, as a socket looks like a leftover until it listens."""
         try:
             fcntl.flock(self._directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

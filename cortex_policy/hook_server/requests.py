@@ -34,7 +34,7 @@ class Head(Value):
 
 
 def parse_head(data: bytes) -> tuple[Head, bytes] | None:
-    """Return the head and what has come behind it, None if more must come; raise RequestError."""
+    """Return the head and what has come after it, None if more must come; raise RequestError."""
     lines, end, rest = data.partition(_END)
     if len(lines) > MAX_HEAD:
         raise RequestError(f"its head is longer than {MAX_HEAD >> 10} KiB")

@@ -35,7 +35,7 @@ class AuditWriter:
     def __init__(self) -> None:
         """Open nothing yet."""
         self._log: AuditLog | None = None
-        self._version: tuple[int, int | None] = 0, None  # of the stamp, behind the generation in which it was read
+        self._version: tuple[int, int | None] = 0, None  # of the stamp, after the generation in which it was read
 
     def open(self, settings: "Settings") -> AuditLog | None:
         """Open the log of these settings.

@@ -185,7 +185,7 @@ def _explain_error(error: CortexPolicyError, stage: str = "") -> CallExplanation
     path = _path_to_fix(error)
     note = ""
     if error.reason is GRANT_UNSAFE:
-        note = "root alone can run that" if "chown " in error.hint else "its owner or root can fix it"
+        note = "only root can run that" if "chown " in error.hint else "its owner or root can fix it"
     return CallExplanation(explanation, error.file, find_possible_writer(path) if path and error.hint else None, note)
 
 

@@ -100,7 +100,7 @@ class ApprovalRoundTrips:
         request_id, name = approval["id"], f"{self._guard.server}/{tool}"
         what = f"`{escape_unprintable(name)}` must be approved by a human first: request `{request_id}`."
         consent = escape_unprintable(f"{what} {_call_text(request_id)}") if _is_consent_enough() else ""
-        # INVARIANT: who approves a call has seen all of it that its rule does not ignore
+        # INVARIANT: whoever approves a call has seen all of it except what its rule ignores
         asks = 0 < len(consent) <= _MAX_MESSAGE
         deadline = monotonic() + approval["expires_in_seconds"]
         state = self._store(_OpenRoundTrip(tool, _fingerprint(decision.arguments), request_id, deadline, asks))

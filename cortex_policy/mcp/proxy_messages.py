@@ -4,7 +4,7 @@ INVARIANT: no server may see a call of a tool in bytes in which the proxy sees n
 JSON: which of two equal keys counts, whether `Method` is `method`, whether a carriage return ends a line, what a byte
 order mark or a NUL means. A message that could be read in two ways is refused, so that the bytes that were decided can
 be the bytes that are forwarded. A separator of lines inside a string does no harm: between quotes, letters of `method`
-can only be behind escaped quotes, which begin no key anywhere.
+can only be after escaped quotes, which begin no key anywhere.
 """
 
 import json

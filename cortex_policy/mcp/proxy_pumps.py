@@ -28,7 +28,7 @@ class ClientOutput:
         self._lock = Lock()  # held from the first byte of a line to its last
 
     def write_lines(self, lines: bytes) -> None:
-        """Write whole lines, once no other line is under way; raise ClientGoneError."""
+        """Write whole lines, once no other line is being written; raise ClientGoneError."""
         with self._lock:
             self.write_part(lines)
 

@@ -68,7 +68,7 @@ _log = logging.getLogger(__name__)
 
 
 class Handlers:
-    """Answers requests about one root; each answer is read from the disk anew."""
+    """Answers requests about one root; each answer is read from the disk again."""
 
     def __init__(self, name: "UnresolvedRoot") -> None:
         """Take the name of the root."""

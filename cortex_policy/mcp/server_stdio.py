@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE_BYTES = 2 << 20
 MAX_REQUESTS = 32  # not answered yet: then nothing is read until one is
-LAST_SECONDS = 5.0  # for answers that are under way when the input ends
+LAST_SECONDS = 5.0  # for answers that are not finished when the input ends
 _PAUSE_SECONDS = 0.02
 _GONE = (errno.EPIPE, errno.ECONNRESET)
 _CHUNK = 1 << 16

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class BoundedThreads:
-    """Calls functions in at most so many threads at a time.
+    """Calls functions in a limited number of threads.
 
     A client that cancels its requests gets no more of them: a thread counts until its function returns.
     """
@@ -41,7 +41,7 @@ class BoundedThreads:
 
 
 class Pace:
-    """Lets so many calls a second begin, as many at once; others wait for their turn."""
+    """Lets a limited number of calls begin each second, all at once or not; others wait for their turn."""
 
     def __init__(self, per_second: int) -> None:
         """Have had no call yet."""
@@ -49,7 +49,7 @@ class Pace:
         self._next = 0.0
 
     async def wait_for_turn(self, count: int = 1) -> None:
-        """Wait until the call may begin, which takes the place of so many."""
+        """Wait until a call may begin that counts as `count` calls."""
         now = anyio.current_time()
         self._next = max(self._next, now - 1) + self._step * count
         await anyio.sleep(max(0.0, self._next - now))

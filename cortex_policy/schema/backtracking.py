@@ -58,7 +58,7 @@ class _Positions(int):
 
 
 class TriedText:
-    """A text, the ways that are open behind it, by position, and the ways that were tried so far."""
+    """A text, the ways that are open after it, by position, and the ways that were tried so far."""
 
     text: str
     ways: dict[int, int]
@@ -106,7 +106,7 @@ class BacktrackCounter:
         return TriedText("", dict(self.first), 0)
 
     def extend(self, text: TriedText, letter: str) -> TriedText | None:
-        """Return a text with one letter more; None if no way is open behind it, or one has led to a match."""
+        """Return a text with one letter more; None if no way is open after it, or one has led to a match."""
         self.work.spend(_LETTER_COST + len(text.ways))
         before = EDGE if not text.text else _is_word(text.text[-1])
         ways = self._pass_assertions(text.ways, before, _is_word(letter))

@@ -1,7 +1,7 @@
 """Look for a value that makes a pattern slow, here or in an engine that backtracks, as most readers of grants have.
 
 A search by example: what is found is a value, so there is no false alarm; that none is found proves nothing. The texts
-that are tried are those behind which most ways are open.
+that are tried are those after which most ways are open.
 """
 
 from cortex_policy.core.ecma_automaton import DEAD, Automaton
@@ -80,14 +80,14 @@ def _has_match_or_unknown(automaton: Automaton, text: str, work: WorkLimit) -> b
 
 
 def _candidate_values(counter: BacktrackCounter) -> "Iterator[str]":
-    """Yield texts behind which too many ways were tried, and each with one character more, that they may not match."""
+    """Yield texts after which too many ways were tried, and each with one character more, that they may not match."""
     for text in _candidate_texts(counter):
         for last in ("", "!", *sample_letters(counter.automaton)):
             yield text + last
 
 
 def _candidate_texts(counter: BacktrackCounter) -> "Iterator[str]":
-    """Yield texts behind which too many ways were tried: short ones first, then ones that repeat something."""
+    """Yield texts after which too many ways were tried: short ones first, then ones that repeat something."""
     letters, texts = sample_letters(counter.automaton), [counter.empty_text()]
     seeds = list(letters)
     max_open, letters_left = 1, _PATIENCE

@@ -46,7 +46,7 @@ class Connections:
     """The open connections of a process, those first that have been quiet longest."""
 
     def __init__(self, limit: int, metrics: "Metrics", *, check_users: bool) -> None:
-        """Let so many be open; `check_users` admits only our own user and root."""
+        """Take the limit; `check_users` admits only our own user and root."""
         self.limit: int = limit
         self.metrics: Metrics = metrics
         self.check_users: bool = check_users
@@ -63,7 +63,7 @@ class Connections:
         self.by_age[one] = None
 
     def mark_used(self, one: "Connection") -> None:
-        """Put a connection that was answered behind all others."""
+        """Put a connection that was answered after all others."""
         if one in self.by_age:
             del self.by_age[one]
             self.by_age[one] = None

@@ -31,7 +31,7 @@ MAX_CONNECTIONS = 4096
 _SPARE = 128  # descriptors for everything else
 _ACCEPTED_AT_ONCE = 32  # before the first of them is counted: fewer than the spare descriptors
 _PAUSE_SECONDS = 0.02
-_LAST_SECONDS = 5.0  # for answers that are under way when a signal comes
+_LAST_SECONDS = 5.0  # for answers that are not finished when a signal comes
 _TICKS = 10  # of uvicorn, each a tenth of a second
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -109,7 +109,7 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: "list[sockets.socket] | None" = None) -> None:  # noqa: ARG002 - as uvicorn's own
-        """Let clients have the answers that are under way; close all other connections, and soon all."""
+        """Finish the answers that have begun; close all other connections, and soon all."""
         loop = asyncio.get_running_loop()
         for server in self.servers:
             server.close()

@@ -36,7 +36,7 @@ def serve_in_one_process(options: "ServeOptions", announce: "Callable[[], object
 
 
 def serve_with_workers(options: "ServeOptions", announce: "Callable[[], object]", count: int) -> int:
-    """Serve by so many processes until a signal comes, and return the exit code; raise NotDoneError."""
+    """Serve with a number of processes until a signal comes, and return the exit code; raise NotDoneError."""
     try:
         directory = tempfile.mkdtemp(prefix="cortex-policy-metrics-")
     except OSError as error:

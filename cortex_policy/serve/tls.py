@@ -13,7 +13,7 @@ HANDSHAKE_SECONDS = 5.0
 
 
 class CountedTls(SSLProtocol):
-    """The TLS of one connection, as asyncio has it; it stands in the registry until its protocol does."""
+    """The TLS of one connection, as asyncio has it; it is in the registry until its protocol is."""
 
     is_waiting = True
     transport: asyncio.Transport

@@ -60,7 +60,7 @@ def make_unsafe_file_error(file: str, descriptor: int) -> AuditLogError:
         fixes = {OWNER: f"fix it with `chown {os.geteuid()} {name}`", UNKNOWN: NAMESPACE_HINT}
         return AuditLogError(file, f"it {sentence}", fixes.get(kind, f"fix it with `chmod go-w {name}`"))
     command = format_replace_by_copy_command(file, "-p ")
-    fix = f"fix it with `{command}`" if command else f"put a file of its own at `{file}`"
+    fix = f"fix it with `{command}`" if command else f"put a file without other links at `{file}`"
     return AuditLogError(file, "it has more than one link", fix)
 
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
             """Return it in hexadecimal."""
 
 
-_TAIL_LENGTH = LENGTH + 1  # bytes: a digest with the newline behind it
+_TAIL_LENGTH = LENGTH + 1  # bytes: a digest with the newline after it
 _NO_WAIT_SECONDS = 60.0  # seconds
 _lstat, _pread, _write = os.lstat, os.pread, os.write
 if state.fcntl is not None:

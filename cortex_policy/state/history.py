@@ -80,7 +80,7 @@ class HistoryWriter:
             file = os.path.join(policy.path, NAME, error.filename or "")
             detail = f"`{file}`: {format_os_error(error)}"
             raise NotDoneError(
-                detail, "nothing is written without a way back; make room for it, then try again"
+                detail, "a change is written only if it can be undone; make room for the history, then try again"
             ) from None
 
     def read_pending_entry(self) -> HistoryEntry | None:

@@ -30,7 +30,7 @@ _VERDICTS = (None, "same", "narrowed", "widened", "both")
 
 
 class GrantChange(Value):
-    """One file of a write: its digests before and after, None for absent, and the bytes and mode of before.
+    """One file of a write: its digests before and after (None if absent), and its bytes and mode before.
 
     The id is that of a grant, or `hooks.toml`.
 
@@ -64,14 +64,14 @@ class Author(Value):
     sudo_user: str | None = None
 
     def __str__(self) -> str:
-        """Return the user, with the one behind `sudo`."""
+        """Return the user, with the one who called `sudo`."""
         return f"{self.sudo_user} as {self.user}" if self.sudo_user else self.user
 
 
 def current_author() -> Author:
-    """Return the user who runs this, and the user behind sudo."""
-    behind = os.environ.get("SUDO_USER", "")[:_SUDO_LENGTH] if os.geteuid() == 0 else ""
-    return Author(user_label(os.geteuid()), os.geteuid(), behind or None)
+    """Return the user who runs this, and the user who called `sudo`."""
+    sudo_user = os.environ.get("SUDO_USER", "")[:_SUDO_LENGTH] if os.geteuid() == 0 else ""
+    return Author(user_label(os.geteuid()), os.geteuid(), sudo_user or None)
 
 
 def current_timestamp() -> str:
@@ -104,7 +104,7 @@ class HistoryEntry(Value):
 
     @property
     def texts(self) -> "Iterator[bytes]":
-        """The texts that the entry keeps: first those that were written, then those of before."""
+        """The texts that the entry keeps: first those that were written, then those from before."""
         yield from self.written
         yield from (one.data for one in self.changes if one.data is not None)
 
@@ -185,15 +185,15 @@ def decode_entry(data: bytes) -> HistoryEntry:
 def decode_common_members(document: "dict[str, Any]") -> tuple[str, Author, str, str | None, str] | None:
     """Return the time, the author, the command, the verdict and what widened; None if one of them is malformed."""
     texts = [document.get(name) for name in ("written_at", "command", "user", "widened")]
-    uid, behind, verdict = document.get("uid"), document.get("sudo_user"), document.get("verdict")
-    if not isinstance(uid, int) or not isinstance(behind, str | None) or verdict not in _VERDICTS:
+    uid, sudo_user, verdict = document.get("uid"), document.get("sudo_user"), document.get("verdict")
+    if not isinstance(uid, int) or not isinstance(sudo_user, str | None) or verdict not in _VERDICTS:
         return None
     when, command, user, widened = map(str, texts)
     if [when, command, user, widened] != texts:  # no strings
         return None
     if not _WRITTEN_AT.fullmatch(when) or not _COMMAND.fullmatch(command):
         return None
-    return when, Author(user, uid, behind), command, verdict, widened
+    return when, Author(user, uid, sudo_user), command, verdict, widened
 
 
 def _decode_change(member: object) -> GrantChange:

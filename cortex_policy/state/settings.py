@@ -204,7 +204,7 @@ class open_settings_directory:  # noqa: N801 - used as a function; `contextlib` 
 def read_settings_bytes_in_directory(place: str, file: str, directory: int) -> bytes:
     """Read the file of a place from its open directory, checked, and once it does not change any more.
 
-    Half a text is valid TOML too, and says less: so a write that is under way is waited for.
+    Half a text is valid TOML too, and says less: so it waits for a write that has begun.
     """
     for _ in range(MAX_TRIES):
         # INVARIANT: before the file is read, or one that is written meanwhile looks old to a process that is held up

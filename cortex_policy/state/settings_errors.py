@@ -37,7 +37,7 @@ def make_unsafe_settings_error(path: str, status: os.stat_result, doubts: "list[
         )
     if stat.S_ISREG(status.st_mode):
         command = format_replace_by_copy_command(path)
-        fix = f"fix it with `{command}`" if command else f"put a file of its own at `{path}`"
+        fix = f"fix it with `{command}`" if command else f"put a file without other links at `{path}`"
         return make_invalid_settings_error(path, "it has more than one link", fix)
     return make_invalid_settings_error(
         path, "it is not a regular file", f"put a real file at `{path}`, or remove what is there"
@@ -47,7 +47,7 @@ def make_unsafe_settings_error(path: str, status: os.stat_result, doubts: "list[
 def make_unreadable_settings_error(file: str, error: OSError) -> GrantError:
     """Return the error for a file that cannot be opened or read."""
     if error.errno in _LINKS:
-        return make_invalid_settings_error(file, "it is a link, or is behind one", f"put a real file at `{file}`")
+        return make_invalid_settings_error(file, "it is a link, or its path has one", f"put a real file at `{file}`")
     hint = f"make it readable, or remove `{file}`"
     if error.errno == errno.EACCES and not file.startswith("/etc/"):  # HOME is another user's, as `sudo -E` leaves it
         hint = f"set HOME or XDG_CONFIG_HOME to a directory of {user_label(os.geteuid())}, or {hint}"

@@ -3,7 +3,7 @@
     GATEWAY_UPSTREAM=http://127.0.0.1:9000 CORTEX_POLICY_ROOT=... uvicorn --factory gateway:create --workers 2
 
 `POST /v1/chat` asks the grant `model-gateway` for the action `chat`, and hands what is allowed to the same path of the
-upstream. All workers, and the command line, count on the same budgets. A no is told as RFC 9457 wants it.
+upstream. All workers, and the command line, count on the same budgets. A denial is answered as RFC 9457 says.
 """
 
 import json

@@ -1,4 +1,4 @@
-// Ask a decision point before a tool runs: docs/serve.md. Only a 200 that says `true` is a yes; everything else denies.
+// Ask a decision point before a tool runs: docs/serve.md. Only a 200 that says `true` allows; everything else denies.
 //
 //   PDP_URL=http://127.0.0.1:8930 PDP_TOKEN_FILE=~/.cortex/serve.token node client.ts git tree '{"path": "docs/x"}'
 

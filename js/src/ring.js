@@ -160,7 +160,7 @@ class Ring {
   /** Return how many hits the last minute has; times are in order but for what happens at once. */
   countUsed(head, now) {
     const most = this.countLast(head, now);
-    let low = 0; // so many of the oldest have left the minute
+    let low = 0; // how many of the oldest have left the minute
     for (let step = 1; low + step <= most && !this.isFresh(head - most + low + step - 1, now); step *= 2) low += step;
     let high = most;
     while (low < high) {

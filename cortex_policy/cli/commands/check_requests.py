@@ -29,7 +29,7 @@ def answer_batch(file: str, answerer: Answerer) -> int:
         try:
             loop.answer_all(source, 1)
         except OSError as error:
-            if error.errno != errno.EPIPE:  # else nobody wants the rest
+            if error.errno != errno.EPIPE:  # otherwise nobody reads the rest
                 # not as an error of the command, which would say that nothing was changed: calls were counted
                 why = f"the lines of `{file}` cannot be answered: {format_os_error(error)}"
                 sys.stderr.write(f"cortex-policy: {format_message_line(why)}\n")

@@ -48,7 +48,7 @@ def diff(  # noqa: PLR0913 - one parameter for each option
     """Report whether a change allows more than before, or less.
 
     The verdict is same, narrowed, widened or both. It compares the calls that are allowed: `docs` and `docs/` are the
-    same. A change counts as widened unless it is proven to allow nothing more. An absent or invalid grant allows
+    same. A change that may allow more counts as widened. An absent or invalid grant allows
     nothing. A newly declared argument counts as widened, because `undeclared_args` may have denied calls with it; so
     does an argument that becomes a path, because `require_path` may have denied calls without one. With
     `undeclared_args = "deny"`, a first scope counts as widened too: paths that are not declared were denied before, and

@@ -133,7 +133,7 @@ def uninstall(options: SettingsOptions) -> None:
 
 
 def _show_and_confirm(change: "SettingsChange", question: str, options: SettingsOptions) -> bool:
-    """Print a change and ask for consent if there is one; return False for a preview, raise NotDoneError for a no."""
+    """Print a change and ask for consent if there is one; return False for a preview, raise NotDoneError if refused."""
     from cortex_policy.cli.output.hooks import print_settings_diff  # noqa: PLC0415 - see above
 
     if not options.json:

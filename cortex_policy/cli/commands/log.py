@@ -29,7 +29,7 @@ def log(
 
     Each line says who did what, when, and what it changed. It lists the writes of grants, with their versions, and the
     commands `stop`, `resume`, `rate reset`, `rate purge` and `config set`, `unset` and `edit`. It includes changes to
-    your settings and to the system's; the user root also sees those of the user who owns the grants. With GRANT, it
+    your settings and to the system's; root also sees those of the user who owns the grants. With GRANT, it
     lists only what was done to that grant.
 
     On a terminal it prints a table, else one line for each entry, separated by tabs. Times are local on a terminal,

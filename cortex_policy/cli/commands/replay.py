@@ -24,7 +24,9 @@ class ReplayFailOn(StrEnum):
 
 LogsArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="LOGS", help="Audit logs, also `.gz`; `-` is stdin. Else `audit.file`.", show_default=False),
+    typer.Argument(
+        metavar="LOGS", help="Audit logs, also `.gz`; `-` is stdin. By default `audit.file`.", show_default=False
+    ),
 ]
 
 

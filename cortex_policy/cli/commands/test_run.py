@@ -49,8 +49,8 @@ def init_or_update_cases(grant_id: str, options: CaseRunOptions) -> int:
     from cortex_policy.manage.cases.update import update_cases  # noqa: PLC0415
 
     if options != CaseRunOptions(root=options.root, json=options.json, update=options.update):
-        hint = "leave out all but `--update`, `--root` and `--json`"
-        raise UsageError("`--init` writes a case file, and runs none", hint)
+        hint = "use only `--update`, `--root` and `--json` with it"
+        raise UsageError("`--init` writes a case file, and runs no cases", hint)
     result = (update_cases if options.update else begin_cases)(find_inner_root(options.root), grant_id)
     percent = coverage_percent([result.coverage])
     if options.json:

@@ -32,7 +32,7 @@ class WaitNotice:
             self._width = len(line)
 
     def end(self) -> None:
-        """Leave nothing of the countdown behind."""
+        """Remove the countdown from the screen."""
         self._write_to_stderr(self._erasing_text())
 
     def _erasing_text(self) -> str:

@@ -33,7 +33,7 @@ _ABSENT = "every call of a tool is denied without these rules"
 
 
 class _RulePlace(Value):
-    """A rule and its index among others: what comes behind it decides what it means."""
+    """A rule and its index among others: what comes after it decides what it means."""
 
     rules: "HookRules"
     at: int

@@ -3,7 +3,7 @@
 from cortex_policy.core.hooks import InputError
 
 _WILD = "*?[{("
-_BOUNDS = "/{},|()!@+?*[]\\"  # what may stand around a `..` that is a component, in a pattern
+_BOUNDS = "/{},|()!@+?*[]\\"  # what may be around a `..` that is a component, in a pattern
 _MAX_ALTERNATIVES = 256  # texts that the braces of a pattern stand for
 _MAX_BRACES = 32
 

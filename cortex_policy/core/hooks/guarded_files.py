@@ -69,7 +69,7 @@ def find_secret_pattern_denial(pattern: str) -> str:
 def find_command_word_denial(command: str, directories: "Sequence[str]", rules: "HookRules", home: str) -> str:
     """Return why a shell command is denied for a word that names a guarded file, '' if none does.
 
-    In a directory such as `.claude` the word `settings.json` does, and behind `cd .claude` or `-C .claude`.
+    In a directory such as `.claude` the word `settings.json` does, and after `cd .claude` or `-C .claude`.
     """
     folded = fold_path(command)
     places = map(_components, (*directories, *_entered_directories(folded)))

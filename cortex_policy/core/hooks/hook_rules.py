@@ -75,7 +75,7 @@ def _rule_to_document(rule: HookRule) -> "Members":
 
 
 def select_rules_for_call(call: "ToolCall", rules: "HookRules") -> "list[RuleMatch]":
-    """Return the rules that decide a call: the first that fits, and behind one for sub-agents with a grant the next.
+    """Return the rules that decide a call: the first that fits, and after one for sub-agents with a grant the next.
 
     Raises InputError if the name of an MCP tool can be read in several ways that do not fit the same rules: some
     servers take `Read` for `read`, too.

@@ -201,7 +201,7 @@ def _is_any_open_behind(command: "SimpleCommand", at: int, depth: int) -> bool:
 
 
 def _finder_starts_program(command: "SimpleCommand", at: int, depth: int) -> bool:
-    """Whether `find` starts, with one of its `-exec`, what takes commands: what is behind each is a command."""
+    """Whether `find` starts, with one of its `-exec`, what takes commands: what is after each is a command."""
     if depth > MAX_NESTING:
         raise ShellSyntaxError
     return any(
@@ -224,7 +224,7 @@ def _data_starts_program(command: "SimpleCommand", at: int, depth: int) -> bool:
 
 
 def _is_open_program_at(command: "SimpleCommand", place: int, at: int, depth: int) -> bool:
-    """Whether a word behind a program is the start of a program that takes commands."""
+    """Whether a word after a program is the start of a program that takes commands."""
     name, word = command.words[at].program_name(), command.words[place]
     before = command.words[place - 1].text
     is_text = any(one.program_name() in TAKES_COMMAND_TEXT for one in command.words[at:place])

@@ -104,7 +104,7 @@ OPENERS = _usages_by_name((
     ("sqlite3 duckdb", _usage(operands=2)),
     (_EDITORS, InterpreterUsage(closes=word_set("--batch --script --headless"), operands=0, has_terminal=True)),
 ))  # fmt: skip
-# they run what is behind their options and perhaps another word
+# they run what is after their options and perhaps another word
 STARTERS = word_set(
     "env sudo doas run0 exec command builtin nohup setsid time nice ionice stdbuf unbuffer busybox toybox timeout "
     "chrt taskset setarch linux64 linux32 prlimit numactl rlwrap strace ltrace flock watch xargs parallel chroot "
@@ -112,7 +112,7 @@ STARTERS = word_set(
     "dbus-run-session xvfb-run ssh-agent sg choom"
 )
 TAKES_COMMAND_TEXT = word_set("env script su sg runuser flock watch ssh parallel xargs nix-shell")
-# names that are hardly anything else behind a program that is not known
+# names that are hardly anything else after a program that is not known
 CLEAR_NAMES = word_set(SHELL_NAMES) | word_set(
     "python pypy ipython bpython ptpython node nodejs irb pry ruby perl lua luajit julia jshell ghci tclsh ts-node"
 )

@@ -41,7 +41,7 @@ def _read_name_member(value: object, key: str) -> str:
 
 
 def _readings_of_server(server: str, tool: str) -> "Iterator[tuple[str, str]]":
-    """Yield the tools that a name may stand for, given its server: behind `mcp__SERVER__`, or a plugin's prefix."""
+    """Yield the tools that a name may stand for, given its server: after `mcp__SERVER__`, or a plugin's prefix."""
     mark = "".join(one if one in _SAFE else "_" for one in server) + "__"
     if tool.startswith(f"mcp__{mark}"):
         yield server, tool[len(mark) + 5 :]

@@ -1,7 +1,7 @@
 """What `$'...'` becomes in bash."""
 
 _ESCAPES = dict(zip("abefnrtvE\\'\"?", "\a\b\x1b\f\n\r\t\v\x1b\\'\"?", strict=True))
-_DIGITS = {"x": 2, "u": 4, "U": 8}  # how many may be behind it
+_DIGITS = {"x": 2, "u": 4, "U": 8}  # how many may be after it
 _ASCII_END = 0x80
 
 
@@ -21,7 +21,7 @@ def decode_ansi_quotes(text: str) -> str | None:
 
 
 def _decode_escape(text: str, at: int) -> "tuple[str, int]":
-    """Return the character for what is behind a backslash, '' if that is not sure, and the place behind it."""
+    """Return the character for what is after a backslash, '' if that is not sure, and the place after it."""
     kind = text[at]
     if kind in _ESCAPES:
         return _ESCAPES[kind], at + 1

@@ -80,7 +80,7 @@ def _changes_policy(words: list[str]) -> bool:
         if rest[:1] and rest[0] in READING:
             continue
         if not _APPENDING.isdisjoint(words[:at]):
-            return True  # what is behind it is not known
+            return True  # what is after it is not known
         if not rest:
             continue
         is_module = at > 0 and words[at - 1][:1] == "-" and words[at - 1].endswith("m")

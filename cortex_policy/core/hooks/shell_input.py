@@ -73,7 +73,7 @@ class SimpleCommand(Value):
     is_substituted: bool = False  # its output becomes a part of a command
 
     def program_index(self) -> int:
-        """Return the place of the program, behind what is assigned for it; the number of words if there is none."""
+        """Return the place of the program, after what is assigned for it; the number of words if there is none."""
         for at, word in enumerate(self.words):
             name, equals, _ = word.text.partition("=")
             if not equals or not name.rstrip("+").partition("[")[0].isidentifier():
@@ -160,7 +160,7 @@ def _has_own_source(program: "ShellWord", arguments: "Sequence[ShellWord]") -> b
 
 
 def _has_copier_in_code(arguments: "Sequence[ShellWord]") -> bool:
-    """Whether the text of a command, behind `-c` or `-S`, has the name of a copier: `bash -c 'cat -'`."""
+    """Whether the text of a command, after `-c` or `-S`, has the name of a copier: `bash -c 'cat -'`."""
     pairs = zip(arguments[1:], arguments, strict=False)
     codes = (word.text for word, before in pairs if before.text[:1] == "-" and before.text[-1] in "cS")
     return any(not COPIERS.isdisjoint(code.translate(_SEPARATORS).split()) for code in codes)

@@ -29,7 +29,7 @@ class _Scanner(WordScanner):
         super().__init__(text, at)
         self.depth = depth
         self.commands: list[SimpleCommand] = []
-        self._here_ends: list[tuple[str, bool, bool]] = []  # each word behind `<<`: text, has tabs, is quoted
+        self._here_ends: list[tuple[str, bool, bool]] = []  # each word after `<<`: text, has tabs, is quoted
         self._first = 0  # command of the pipeline
         self._groups: list[int] = []  # the number of commands before each `(`, _CASE for `case`
         self._before_pattern = 0  # the number of commands before the last pattern of `case`

@@ -46,7 +46,7 @@ def is_surely_program(command: "SimpleCommand", place: int, at: int) -> bool:
 
 
 def may_be_started(command: "SimpleCommand", place: int, at: int) -> bool:
-    """Whether a word may be the program that another one starts: behind options, their values, what is assigned."""
+    """Whether a word may be the program that another one starts: after options, their values, what is assigned."""
     words = command.words
     if words[place - 1].text in FIND_STARTERS:
         return True
@@ -84,14 +84,14 @@ def is_package(command: "SimpleCommand", place: int, at: int) -> bool:
 
 
 def arguments_of_program(command: "SimpleCommand", at: int) -> "tuple[ShellWord, ...]":
-    """Return the words behind a program, up to where `find -exec` ends it."""
+    """Return the words after a program, up to where `find -exec` ends it."""
     words = command.words[at + 1 :]
     end = next((place for place, word in enumerate(words) if word.text in _ENDS_OF_ARGUMENTS), len(words))
     return words[:end]
 
 
 def find_exec_commands(command: "SimpleCommand", at: int) -> "list[SimpleCommand]":
-    """Return what `find` or `fd` starts: the command behind each `-exec`."""
+    """Return what `find` or `fd` starts: the command after each `-exec`."""
     words = command.words[at + 1 :]
     if command.words[at].program_name() != "find":
         words = tuple(part for word in words for part in _parts_of_fd_option(word))

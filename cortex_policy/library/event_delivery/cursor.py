@@ -1,4 +1,4 @@
-"""A cursor on the disk: up to where events are delivered. Who holds its lock may send, and nobody else.
+"""A cursor on the disk: up to where events are delivered. Only the process that holds its lock may send.
 
 It is one small block that is overwritten in place: after a kill or a loss of power the old block or the new one is
 there, and both are true. A block that cannot be read counts as none: events are sent again, and none is left
@@ -24,7 +24,7 @@ _OTHERS = 0o077
 
 
 class Position(Value):
-    """A place behind a line: the number of its file, if files have one, the offset, and what comes before it."""
+    """A place after a line: the number of its file, if files have one, the offset, and what comes before it."""
 
     file: int
     offset: int

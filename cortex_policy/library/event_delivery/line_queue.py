@@ -1,4 +1,4 @@
-"""The lines that wait to be delivered, and the cursor behind those that are."""
+"""The lines that wait to be delivered, and the cursor after those that are."""
 
 from collections import deque
 from itertools import islice
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class LineQueue:
-    """A window on the lines behind a cursor; `skipped` counts those that are no events."""
+    """A window on the lines after a cursor; `skipped` counts those that are no events."""
 
     skipped: int
 
     def __init__(
         self, lines: "Lines", cursor: "Cursor", on_commit: "Callable[[Position], object] | None" = None
     ) -> None:
-        """Take the lines behind the cursor; `on_commit` is called with each position that was kept."""
+        """Take the lines after the cursor; `on_commit` is called with each position that was kept."""
         self._lines, self._cursor, self._on_commit = lines, cursor, on_commit
         self._waiting: deque[tuple[bytes, Position]] = deque()
         self._bytes = 0

@@ -14,7 +14,7 @@ _TOO_LONG = b"(too long)"  # what is yielded in its place
 
 
 def read_complete_lines(read_at: "ReadAt", offset: int, tail: bytes) -> "Iterator[tuple[bytes, int, bytes]]":
-    """Yield each complete line behind an offset, without its newline, with the offset and the last bytes behind it.
+    """Yield each complete line after an offset, without its newline, with the offset and the last bytes after it.
 
     `tail` is what the file has before the offset. An incomplete line is left for later, and read again then: its writer
     may take it back. A line longer than any event is replaced by a few words.
@@ -38,7 +38,7 @@ def read_complete_lines(read_at: "ReadAt", offset: int, tail: bytes) -> "Iterato
 
 
 def _read_block(read_at: "ReadAt", offset: int) -> tuple[list[bytes], int]:
-    """Return the complete lines of a block, and the bytes behind them, which are many only if a line is too long."""
+    """Return the complete lines of a block, and the bytes after them, which are many only if a line is too long."""
     size = _BLOCK
     while True:
         data = read_at(size, offset)
@@ -49,7 +49,7 @@ def _read_block(read_at: "ReadAt", offset: int) -> tuple[list[bytes], int]:
 
 
 def _find_newline(read_at: "ReadAt", offset: int) -> int:
-    """Return the offset behind the next newline, -1 if there is none."""
+    """Return the offset after the next newline, -1 if there is none."""
     while data := read_at(_BLOCK, offset):
         at = data.find(b"\n")
         if at >= 0:

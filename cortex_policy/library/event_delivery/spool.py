@@ -55,7 +55,7 @@ class EventSpool:
         self._turn, self._writer = allocate_lock(), 0
         self._directory = self._file = -1
         self._number, self._next_name = 0, b""
-        self._end = -1  # of the file, behind the last line that was written here
+        self._end = -1  # of the file, after the last line that was written here
         try:
             os.close(open_spool_directory(self.directory))
         except OSError as error:

@@ -20,7 +20,7 @@ _NONE = -1
 
 
 class SpoolReader:
-    """The files of a spool, read behind its cursor; one thread uses it."""
+    """The files of a spool, read after its cursor; one thread uses it."""
 
     cursor: Cursor
     directory: int

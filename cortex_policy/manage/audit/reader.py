@@ -55,7 +55,9 @@ def parse_since(word: str, now: float) -> float:
         return _parse_timestamp(word)
     except (ValueError, OverflowError):
         message = f"unknown time `{word}`"
-        raise UsageError(message, "say how long ago, as in `24h`, `90m` or `7d`, or `2026-11-25T08:00:00Z`") from None
+        raise UsageError(
+            message, "write how long ago, such as `24h`, `90m` or `7d`, or a time, such as `2026-11-25T08:00:00Z`"
+        ) from None
 
 
 def _parse_timestamp(text: str) -> float:

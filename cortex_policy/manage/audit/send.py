@@ -40,7 +40,7 @@ def make_cursor_path(log: str, url: str) -> str:
 
 
 class LogSender:
-    """Sends what is in a log, behind a cursor that no other process uses meanwhile."""
+    """Sends what is in a log, after a cursor that no other process uses meanwhile."""
 
     def __init__(
         self, log: str, receiver: EventReceiver, cursor: str, mode: str, report: "Callable[[str], object]"

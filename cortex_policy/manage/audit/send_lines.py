@@ -39,7 +39,7 @@ class LogLines:
         self.gaps = 0
 
     def follow(self) -> "Lines":
-        """Yield each line behind the position, the oldest first, and None when there is none; raise NotDoneError."""
+        """Yield each line after the position, the oldest first, and None when there is none; raise NotDoneError."""
         while True:
             names = list_log_files(self._file)
             if self._position is not None and not any(map(os.path.lexists, names)):

@@ -61,7 +61,7 @@ class CaseFileProblem(Value):
 class CaseFile(Value):
     """The cases of one grant, in the order in which they run, and the errors of its file.
 
-    `own_line` is the line behind which the cases are not generated, 0 if the file does not say.
+    `own_line` is the line after which the cases are not generated, 0 if the file does not say.
     """
 
     file: str

@@ -18,12 +18,12 @@ _BARE_KEY_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRST
 
 
 def own_cases_marker(grant_id: str) -> str:
-    """Return the line behind which the cases that people write begin."""
+    """Return the line after which the cases that people write begin."""
     return f"{_OWN_CASES} cortex-policy test --init {grant_id} --update writes those above again"
 
 
 def find_own_cases_marker(text: str) -> int:
-    """Return the number of the line behind which people's cases begin, 0 if a file has no such line."""
+    """Return the number of the line after which people's cases begin, 0 if a file has no such line."""
     return next((number for number, line in enumerate(text.split("\n"), 1) if line.startswith(_OWN_CASES)), 0)
 
 

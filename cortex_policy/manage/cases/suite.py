@@ -97,7 +97,7 @@ class GrantLoader:
 
     @property
     def warnings(self) -> list[str]:
-        """Grants that could not be tested, and one warning for all grants that no check trusts."""
+        """Grants that could not be tested, and one warning for all the grants that checks do not trust."""
         return [*self._warnings, *summarize_faults([*self._unsafe])]
 
     def load(self, root: Root, grant_id: str) -> GrantUnderTest:

@@ -81,7 +81,9 @@ def _probe_result(settings: Settings, facts: ServerFacts) -> CheckResult:
     server = parse_budget_server(settings.budgets_url or "").label
     if budget.closed:
         seconds = f"{budget.retry_after_seconds or 0:.0f}"
-        message = f"`{server}` denies all but reset budgets for {seconds} more seconds: {budget.closed_because}"
+        message = (
+            f"`{server}` denies every budget that was not reset, for {seconds} more seconds: {budget.closed_because}"
+        )
         return CheckResult("budget-server", WARNING, message, "cortex-policy rate reset ID")
     message = f"`{server}` ({facts.version}, {facts.identity}) counts budgets of the name `{settings.budgets_name}`"
     return CheckResult("budget-server", OK, f"{message}, and answers in {facts.milliseconds:.1f} ms")

@@ -55,7 +55,7 @@ class _Layout:
         self.pieces += [_INDENTS[depth], self._text[node.end - 1]]
 
     def _add_on_one_line(self, node: JsonNode) -> None:
-        """Add a value on one line, with a space behind each comma."""
+        """Add a value on one line, with a space after each comma."""
         if node.kind not in ("array", "object"):
             self.pieces.append(self._text[node.start : node.end])
             return

@@ -161,7 +161,7 @@ def find_last_undoable_entry(root: Root, stamp: Stamp, grant_id: str | None) -> 
 
 
 def _require_undoable(root: Root, entry: HistoryEntry, later: "Mapping[str, int]") -> HistoryEntry:
-    """Return the entry; raise NotDoneError if a later write has to be undone first, or nothing is known of before."""
+    """Return the entry; raise NotDoneError if a later write must be undone first, or the text before is not known."""
     for other in entry.ids:
         if other in later:
             hint = f"undo that first with `cortex-policy undo {other}{root_option(root)}`"

@@ -27,7 +27,7 @@ def is_call_blocked(agent: str, end: HookEnd) -> bool:
 
 
 def _claude_blocks(end: HookEnd) -> bool:
-    """Exit 2 blocks. Else JSON decides, whatever the code; the switch does not see text at exit 0."""
+    """Exit 2 blocks. With any other code JSON decides; the switch does not see text at exit 0."""
     if end.timed_out or end.code == _BLOCK:
         return end.fail_closed or not end.timed_out
     answer = _parse_object_or_none(end.stdout)

@@ -1,7 +1,7 @@
 """Add an entry to the hooks in the text of an agent's settings, and remove it: every byte of others survives.
 
 `remove_entries_from_text` gives back the text that `add_entry_to_text` was given. What it must know for that is in the
-layout: brackets that `add_entry_to_text` opened have whitespace before their end, and behind an entry in empty brackets
+layout: brackets that `add_entry_to_text` opened have whitespace before their end, and after an entry in empty brackets
 of others there is none.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     IsOurs = Callable[[dict[str, object]], bool]
 
-_LINE_REST = re.compile(r"(?:[ \t]*+(?:/\*[^\r\n]*?\*/|//[^\r\n]*+))*+")  # the comments behind a value, on its line
+_LINE_REST = re.compile(r"(?:[ \t]*+(?:/\*[^\r\n]*?\*/|//[^\r\n]*+))*+")  # the comments after a value, on its line
 _BLANKS = " \t\r\n"
 
 
@@ -89,7 +89,7 @@ def _insert_value(document: JsonText, parent: JsonNode, key: str | None, value: 
     """Add a value at the end of an object or array."""
     text, layout = document.text, detect_layout(document, parent)
     prefix = "" if key is None else f"{format_json_value(key, layout, '')}{layout.colon}"
-    if not parent.children:  # its whitespace stays before the value, and none comes behind
+    if not parent.children:  # its whitespace stays before the value, and none comes after
         end = parent.end - 1
         return f"{text[:end]}{prefix}{format_json_value(value, layout, '')}{text[end:]}"
     last = parent.children[-1]
@@ -144,7 +144,7 @@ def _remove_node(document: JsonText, node: JsonNode) -> str:
 
 
 def _find_comma_behind(document: JsonText, node: JsonNode) -> int | None:
-    """Return where the comma behind a value is, None if there is none."""
+    """Return where the comma after a value is, None if there is none."""
     rest = document.uncommented[node.end :]
     offset = len(rest) - len(rest.lstrip(_BLANKS))
     return node.end + offset if rest[offset : offset + 1] == "," else None

@@ -39,8 +39,8 @@ class MergeSides(Value):
 def read_merge_sides(root: Root, data: bytes, *, is_broken: bool) -> MergeSides | None:
     """Return the sides of a merge, None if there was none.
 
-    Git has them exactly while the stamp is not merged. Else they are what the text of a broken stamp says, or what the
-    merge that is being made, or that the last commit made, brought together.
+    Git has them exactly while the stamp is not merged. Otherwise they are in the text of a broken
+    stamp, or they are the parents of the merge that is being made, or that the last commit made.
     """
     file = stamps.stamp_file(root.path)
     with suppress(NotDoneError):  # there is no git, or it lacks an object

@@ -52,7 +52,7 @@ def write_transaction(
 ) -> "Iterator[GrantWriter]":
     """Hold the writers' lock, and recover the last write; raise NotDoneError if it is taken, or the disk fails.
 
-    The history records the command as the cause of the writes; who waits is told it, with what it writes.
+    The history records the command as the cause of the writes; a command that waits names it.
     """
     with hold_writer_lock(root, lock_wait, f"{command} {name}".strip()) as lock:
         make_directory(lock.policy.descriptor, "tools")

@@ -95,7 +95,7 @@ def _find_same_root(path: str) -> Root | None:
 
 
 def absolute_path(word: str) -> str:
-    """Return the absolute path of a word as the kernel reads it: it follows a link before the `..` behind it."""
+    """Return the absolute path of a word as the kernel reads it: it follows a link before the `..` after it."""
     try:
         path = os.path.abspath(word)
     except OSError as error:

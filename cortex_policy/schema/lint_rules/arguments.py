@@ -56,7 +56,7 @@ def find_slow_or_unmatchable_patterns(subject: "LintSubject") -> "Iterator[Unloc
             try:
                 work.spend(moves)
             except TooMuchWorkError:
-                message = f"the patterns behind that of `{name}` are too much work to look for slow ones"
+                message = f"the patterns after the one of `{name}` were not searched for slow ones: it takes too long"
                 yield UnlocatedProblem("arg-pattern", message, "use fewer patterns in one grant", json_pointer(*steps))
                 return
 

@@ -56,7 +56,7 @@ class Call:
     ) -> None:
         """Take the keys, the verb, (tool, action), and what to count against which limit; raise StateError.
 
-        So many replicas must have the hits before they count as taken.
+        `replicas` is how many must have the hits before they count as taken.
         """
         if cost > MAX_COST:
             raise make_state_error(f"a call takes at most {MAX_COST:,} hits of a shared budget", "divide the call")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 SLACK_US = 20_000
-_DRIFT = 1_000_000  # a clock may run one thousandth faster than another: a microsecond in so many nanoseconds
+_DRIFT = 1_000_000  # a clock may run one thousandth faster than another: a microsecond in this many nanoseconds
 _WORD, _BOOT, _CHECK = 8, 16, 8  # bytes
 _NUMBERS = 5
 _SIZE = _BOOT + _NUMBERS * _WORD + _CHECK
