@@ -1,4 +1,4 @@
-"""Connections that a client of redis-py makes, for what a URL cannot say: credential providers, or a pool of the program.
+"""Connections that a client of redis-py makes, for what a URL cannot say: credential providers, or an existing pool.
 
 redis-py only connects and logs in, once, within the time of a call. Its defaults would try 10 times and wait for 5 s.
 """
