@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from cortex_policy.state.stamp import checksum_of, content_digest
+from cortex_policy.state.stamp import compute_checksum, content_digest
 from scripts.vectors.chance import Chance
 from scripts.vectors.texts import BASE, Vector
 
@@ -27,7 +27,13 @@ def _link(path: str, target: str) -> Vector:
 
 
 def _stamp(digest: str, **more: Any) -> Vector:
-    members = {"format": 1, "version": 7, "checksum": checksum_of({"git": digest}), "grants": {"git": digest}, **more}
+    members = {
+        "format": 1,
+        "version": 7,
+        "checksum": compute_checksum({"git": digest}),
+        "grants": {"git": digest},
+        **more,
+    }
     return _file(f"{_POLICY}/stamp.json", json.dumps(members))
 
 
