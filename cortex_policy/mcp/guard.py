@@ -80,10 +80,6 @@ class ToolGuard:
         except Exception as error:  # noqa: BLE001 - whatever it is, the tool must not run
             return make_failure_decision(error)
 
-    def is_hidden(self, tool: str) -> bool:
-        """Whether a tool is never allowed, whatever its arguments; also if that cannot be found out."""
-        return tool in self.hidden_tools([tool])
-
     def hidden_tools(self, names: "Iterable[str]") -> frozenset[str]:
         """Return which of these tools are never allowed, whatever their arguments; all if that cannot be found out."""
         tools = frozenset(names)

@@ -136,10 +136,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     @property
     def is_waiting(self) -> bool:
         """Whether nothing is being answered."""
-        return self.is_waiting_for_head or self.cycle.more_body
+        return self._is_waiting_for_head or self.cycle.more_body
 
     @property
-    def is_waiting_for_head(self) -> bool:
+    def _is_waiting_for_head(self) -> bool:
         """Whether all requests that have come are answered."""
         return self.cycle is None or self.cycle.response_complete
 
@@ -212,13 +212,13 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         """Go on: the client has read."""
         super().resume_writing()
-        if self.is_waiting_for_head and not self._is_in_head:
+        if self._is_waiting_for_head and not self._is_in_head:
             self.deadline = self.loop.time() + IDLE_SECONDS
 
     def send_400_response(self, msg: str) -> None:
         """Answer what cannot be parsed, and close; never in the middle of another answer."""
         self._registry.metrics.count_refused("broken")
-        if self.is_waiting_for_head:
+        if self._is_waiting_for_head:
             super().send_400_response(msg)
         elif self.cycle.more_body:
             self.transport.abort()

@@ -103,13 +103,13 @@ class Ring:
         if identity not in (None, self.identity):
             raise DamagedFileError
         self.tag = _seal_tag(self.identity)
-        self.bits, self.hits_per_slot, self.closed, self.clock = map(self.unseal, header[AT_BITS:AT_KEPT])
+        self.bits, self.hits_per_slot, self.closed, self.clock = map(self._unseal, header[AT_BITS:AT_KEPT])
         size = HEADER + (WORD << min(self.bits, MAX_BITS))
         if self.bits > MAX_BITS or not self.hits_per_slot or os.fstat(descriptor).st_size != size:
             raise DamagedFileError
-        self.head = self.unseal(header[AT_KEPT if header[AT_HEAD] == GONE else AT_HEAD])
+        self.head = self._unseal(header[AT_KEPT if header[AT_HEAD] == GONE else AT_HEAD])
         if header[AT_KEPT] != NOTHING:  # a process was killed while it removed this file
-            self.unseal(header[AT_KEPT])
+            self._unseal(header[AT_KEPT])
             self._store(AT_HEAD, self.head)
             self._write(NOTHING.to_bytes(WORD, sys.byteorder), WORD * AT_KEPT)
 
@@ -117,20 +117,20 @@ class Ring:
         """Whether its bytes are of the key with this file name."""
         return f"{self.identity >> 31:08x}" == name[:8]
 
-    def unseal(self, word: int) -> int:
+    def _unseal(self, word: int) -> int:
         """Return the value of a word; raise DamagedFileError if it has another seal."""
         value, tag = divmod(word, PRIME)
         if tag != self.tag or value < 0:
             raise DamagedFileError
         return value
 
-    def tick_of_hit(self, hit: int) -> int:
+    def _tick_of_hit(self, hit: int) -> int:
         """Return the tick at which a hit was taken (or one of the few that share its slot), 0 for never."""
         index = (hit // self.hits_per_slot) & ((1 << self.bits) - 1)
         data = os.pread(self.descriptor, WORD, HEADER + WORD * index)
         if len(data) != WORD:
             raise DamagedFileError
-        return self.unseal(memoryview(data).cast("q")[0])
+        return self._unseal(memoryview(data).cast("q")[0])
 
     def is_too_small(self, limit: int) -> bool:
         """Whether the file is too short, or counts too coarsely, for a limit."""
@@ -145,7 +145,7 @@ class Ring:
         if self.is_too_small(limit):  # for a larger limit than the file was made for: count instead
             return 0 if self.count_used(limit, now) + cost <= limit else WINDOW_TICKS
         hit = self.head - limit + cost - 1
-        tick = self.tick_of_hit(hit) if hit >= 0 else 0
+        tick = self._tick_of_hit(hit) if hit >= 0 else 0
         # a tick of the future can only be damage or another clock: it is inside the window too
         return max(0, tick + WINDOW_TICKS - now) if tick else 0
 
@@ -176,7 +176,7 @@ class Ring:
         low, high = max(0, self.head - ((1 << self.bits) - 1) * self.hits_per_slot), self.head
         while low < high:
             middle = (low + high) // 2
-            tick = self.tick_of_hit(middle)
+            tick = self._tick_of_hit(middle)
             if tick and tick + WINDOW_TICKS > now:
                 high = middle
             else:
@@ -185,7 +185,7 @@ class Ring:
 
     def is_idle(self, now: int) -> bool:
         """Whether it holds no live hit; only a process with the same clock can know."""
-        newest = self.tick_of_hit(self.head - 1) if self.head else 0
+        newest = self._tick_of_hit(self.head - 1) if self.head else 0
         return self.clock == time_namespace() and now >= self.closed and newest + WINDOW_TICKS <= now
 
     def _store(self, index: int, value: int) -> None:

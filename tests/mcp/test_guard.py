@@ -252,18 +252,18 @@ def test_without_valid_rules_nothing_is_allowed(guard: ToolGuard, root: Path, te
     file = root / ".cortex" / "policy" / "hooks.toml"
     file.unlink() if text is None else file.write_text(text)  # type: ignore[func-returns-value] # either
     denied(guard.decide("read", PATH), "grant_not_found" if text is None else "grant_invalid")
-    assert guard.is_hidden("ping")
+    assert guard.hidden_tools(["ping"])
 
 
 def test_what_is_never_allowed_is_hidden(guard: ToolGuard, root: Path) -> None:
     """A rule that denies, no rule, no grant, and an action that the grant does not have."""
     names = ["read", "write", "wipe", "ping", "secret", "delete", "a/b", "both", "cortex_policy_canary"]
     assert guard.hidden_tools(names) == set(names) - {"read", "write", "ping"}
-    assert ToolGuard("other").is_hidden("read")
+    assert ToolGuard("other").hidden_tools(["read"])
     write_grant(root, actions=["both", "read"])
-    assert not guard.is_hidden("both")
+    assert not guard.hidden_tools(["both"])
     (root / ".cortex" / "policy" / "tools" / "fs.json").write_text("{")
-    assert guard.is_hidden("read")
+    assert guard.hidden_tools(["read"])
 
 
 def test_a_tool_that_no_rule_fits_is_shown_where_it_passes(guard: ToolGuard, root: Path) -> None:
@@ -280,9 +280,9 @@ def test_data_that_is_always_denied_is_hidden(guard: ToolGuard, root: Path, monk
     """And what a human may approve is not."""
     write_grant(root, dataClass="sensitive")
     monkeypatch.setenv("CORTEX_POLICY_SENSITIVE", "deny")
-    assert guard.is_hidden("read")
+    assert guard.hidden_tools(["read"])
     monkeypatch.setenv("CORTEX_POLICY_SENSITIVE", "ask")
-    assert not guard.is_hidden("read")
+    assert not guard.hidden_tools(["read"])
 
 
 def test_a_call_that_needs_a_human_is_denied_until_one_approves_it(

@@ -30,11 +30,6 @@ class MergeSides(Value):
     theirs: Stamp
     base: Stamp | None
 
-    @property
-    def stamps(self) -> tuple[Stamp, ...]:
-        """The two stamps, and the one before both if it is known."""
-        return (self.ours, self.theirs, *((self.base,) if self.base is not None else ()))
-
 
 def read_merge_sides(root: Root, data: bytes, *, is_broken: bool) -> MergeSides | None:
     """Return the sides of a merge, None if there was none.

@@ -51,12 +51,12 @@ class PageEndpoints:
     def routes(self) -> list[Route]:
         """Return what is at each path."""
         return [
-            *(Route(path, self.send_file) for path in FILES),
+            *(Route(path, self._send_file) for path in FILES),
             Route(SESSION, self.open_session, methods=["POST"]),
-            Route(STATE, self.send_state),
+            Route(STATE, self._send_state),
         ]
 
-    async def send_file(self, request: "Request") -> Response:
+    async def _send_file(self, request: "Request") -> Response:
         """Send a file of the page: it holds nothing of the root."""
         data, kind = self._files[request.url.path]
         return Response(data, headers={**FIELDS, "content-type": kind})
@@ -70,7 +70,7 @@ class PageEndpoints:
             raise RefusedError(401, "the link was used before, or is older than a minute")
         return Response(format_json({"session": session}), headers={**FIELDS, "content-type": _JSON})
 
-    async def send_state(self, request: "Request") -> Response:
+    async def _send_state(self, request: "Request") -> Response:
         """Send the data of the page, unless the client has them already."""
         find = request.query_params.get("find", "")
         if len(find) > MAX_FIND:
