@@ -4,6 +4,7 @@ A list is asked under an id that the proxy draws, so that no other request of th
 client knows no answer that was not looked at.
 """
 
+import re
 import secrets
 from threading import Lock
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     Message = dict[str, Any]
 
 MAX_PENDING = 1000
+_CHANGE = re.compile(rb"tools\\?/list_changed")
+_CHANGE_BYTES = 19
 _LOWEST, _NUMBERS = 1 << 30, 1 << 30  # ten digits, and small enough for a server that counts in 32 bits
 
 
@@ -40,6 +43,7 @@ class ToolLists:
         self._cancelled: dict[int | str, None] = {}  # those that may never be answered, the oldest first
         self._with_schema: set[str] = set()
         self._plain_texts: dict[str, frozenset[str]] = {}
+        self._output_end = b""
 
     @property
     def is_pending(self) -> bool:
@@ -53,6 +57,13 @@ class ToolLists:
     def plain_texts(self, tool: str) -> frozenset[str]:
         """Return the arguments of a tool that are texts, none if the client has not listed it."""
         return self._plain_texts.get(tool, frozenset())
+
+    def notice_change(self, output: bytes) -> None:
+        """Forget which arguments are texts if the server says that its list has changed; output comes in parts."""
+        output = self._output_end + output
+        if _CHANGE.search(output):
+            self._plain_texts = {}
+        self._output_end = output[1 - _CHANGE_BYTES :]
 
     def is_proxy_id(self, request_id: object) -> bool:
         """Whether an id is one that a list is asked under."""

@@ -116,3 +116,24 @@ def test_a_client_that_does_not_read_is_known(closed: int) -> None:
             pump.forward(b"a part of a line")
     with pytest.raises(ClientGoneError):
         output.write_lines(b"own\n")
+
+
+@pytest.mark.parametrize("cut", [0, 40, 50])
+@pytest.mark.parametrize("method", [b"notifications/tools/list_changed", rb"notifications\/tools\/list_changed"])
+def test_a_server_whose_tools_have_changed_may_read_texts_as_json(method: bytes, cut: int) -> None:
+    """Until the client lists them again; other changes say nothing of tools."""
+    scene = Scene()
+
+    def list_tools() -> None:
+        answer = listed(scene.lists.begin(1), "x")
+        answer["result"]["tools"][0]["inputSchema"] = {"properties": {"a": {"type": "string"}}}
+        scene.forward(line_of(answer))
+
+    list_tools()
+    scene.forward(b'{"jsonrpc":"2.0","method":"notifications/resources/list_changed"}\n')
+    assert scene.lists.plain_texts("x") == {"a"}
+    line = b'{"jsonrpc":"2.0","method":"' + method + b'"}\n'
+    scene.forward(line[:cut], line[cut:])
+    assert scene.lists.plain_texts("x") == frozenset()
+    list_tools()
+    assert scene.lists.plain_texts("x") == {"a"}
