@@ -23,7 +23,11 @@ from tests.support.small_process import SmallProcess
 from tests.support.stamps import stamp_grants
 from tests.support.users import CALLER
 
+# a shell that starts this in the background ignores Ctrl-C, and `nohup` a hangup, for all that is started from here too
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 DIRECTORIES = count()
+os.fsync = os.fstat  # type: ignore[assignment]  # only a loss of power tells them apart: it took a fifth of the run
 SMALL = SmallProcess()  # before any test is loaded
 collect_ignore_glob = [] if sys.platform == "linux" else ["stress/*", "serve/*"]  # they know the process files of Linux
 
@@ -64,12 +68,18 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.fixture
-def tmp_path(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
-    """Make a directory for a test; the one of pytest lists all others, and links to the newest, for each test."""
+def tmp_path(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Make a directory for a test, and keep it if the test fails.
+
+    The one of pytest lists all others, and links to the newest, for each test, and keeps those of three runs.
+    """
+    failed = request.session.testsfailed
     words = re.sub(r"\W", "_", request.node.name)[:16]
     directory = tmp_path_factory.getbasetemp() / f"{words}-{next(DIRECTORIES)}"
     directory.mkdir(mode=0o700)
-    return directory
+    yield directory
+    if request.session.testsfailed == failed:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
@@ -175,8 +185,6 @@ def drafts_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # from bytecode a process starts in half the time, as it does for users
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-# a shell that starts this in the background ignores Ctrl-C, for all that is started from here too
-signal.signal(signal.SIGINT, signal.default_int_handler)
 # generation speed is the machine's, not ours: tests never assert a time
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("project")

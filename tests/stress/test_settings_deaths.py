@@ -20,7 +20,9 @@ NEW = '# by hand\nsensitive = "deny"\n'
 @pytest.mark.parametrize("place", [SYSTEM, USER, PROJECT])
 def test_a_writer_of_settings_that_dies_leaves_one_of_both(root: Path, tmp_path: Path, place: str) -> None:
     """Killed at each system call of `config set`: what counts is one of both, and the next write sweeps."""
-    pytest.MonkeyPatch().setattr("cortex_policy.state.SYSTEM_SETTINGS", str(tmp_path / "etc"))  # for good: in a child
+    patch = pytest.MonkeyPatch()  # for good: in a child
+    patch.setattr("cortex_policy.state.SYSTEM_SETTINGS", str(tmp_path / "etc"))
+    patch.setattr("cortex_policy.state.settings.STABLE_NS", 0)  # no half of a text is left: nobody waits for the rest
     target = SettingsFile(place, Root(str(root), trusts_owner=True))
     file = Path(target.file)
     set_value(target, "sensitive", "ask", agree)  # makes the directory

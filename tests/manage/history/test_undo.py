@@ -104,7 +104,7 @@ def test_undo_after_any_write_gives_the_identical_bytes(
     writes: list[Callable[[Root], object]], stamped: bool, data: st.DataObject
 ) -> None:
     """Again gives those of before; every version can be read, and come back, from wherever one is."""
-    with tempfile.TemporaryDirectory() as directory, patch.object(os, "fsync", lambda _: None):
+    with tempfile.TemporaryDirectory() as directory:
         root = founded(directory, stamped=stamped)
         states = {int(stamped): texts(root)}
         for write in writes:
@@ -121,7 +121,7 @@ def test_undo_after_any_write_gives_the_identical_bytes(
 @given(writes=st.lists(st.one_of(WRITES), min_size=1, max_size=8))
 def test_writes_are_undone_one_by_one(writes: list[Callable[[Root], object]]) -> None:
     """From the last version to the first, each state as it was."""
-    with tempfile.TemporaryDirectory() as directory, patch.object(os, "fsync", lambda _: None):
+    with tempfile.TemporaryDirectory() as directory:
         root = founded(directory, stamped=True)
         states = {1: texts(root)}
         for write in writes:
