@@ -12,7 +12,7 @@ from cortex_policy.cli.command_table import ALIASES, COMMANDS, PROGRAM
 from cortex_policy.cli.exit_codes import DECIDING, is_decision_command
 from cortex_policy.cli.exit_guard import Invocation, run_guarded
 from cortex_policy.cli.help import CheckCommand, CommandWithExamples, DecisionCommand, ProgramGroup, RunCommand
-from cortex_policy.cli.options import ROOT_HELP
+from cortex_policy.cli.options import RootOption
 from cortex_policy.cli.usage_errors import USAGE_ERROR, print_help_without_decision, print_usage_error
 from cortex_policy.core.text import format_message_line
 
@@ -73,9 +73,7 @@ def _help_width() -> int:
 
 def _program_options(
     *,
-    root: Annotated[  # read by `_move_root_option`: here for help
-        str | None, typer.Option("--root", metavar="DIR", help=ROOT_HELP)
-    ] = None,
+    root: RootOption = None,  # read by `_move_root_option`: here for help
     version: Annotated[bool, typer.Option(*VERSION_OPTIONS, callback=_print_version, is_eager=True,
                                           help="Print the version and exit.")] = False,
 ) -> None:  # fmt: skip

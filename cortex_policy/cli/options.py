@@ -64,6 +64,9 @@ StampedFileArgument = Annotated[
     str | None,
     typer.Argument(metavar="GRANT", help="Id of a grant, or `hooks.toml`; default: all.", show_default=False),
 ]
+LogArgument = Annotated[
+    str | None, typer.Argument(metavar="LOG", help="An audit log; default: `audit.file`.", show_default=False)
+]
 OptionalGrantArgument = Annotated[
     str | None, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)
 ]

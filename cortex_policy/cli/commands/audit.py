@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.commands.audit_send import send
-from cortex_policy.cli.commands.audit_tail import OfRootOption, tail
+from cortex_policy.cli.commands.audit_tail import JsonEventsOption, OfRootOption, tail
 from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
-from cortex_policy.cli.options import JSON_HELP, GrantOption, JsonOption, NumberOption, SinceOption
+from cortex_policy.cli.options import GrantOption, JsonOption, NumberOption, SinceOption
 from cortex_policy.cli.output.printing import print_json
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def show(  # noqa: PLR0913 - one parameter for each option
     ] = None,
     denied: Annotated[bool, typer.Option("--denied", help="Only calls that were not allowed.")] = False,
     number: NumberOption = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the logged events as JSON, one per line.")] = False,
+    json: JsonEventsOption = False,
 ) -> None:
     """List the calls in the log, one per line, oldest first.
 
@@ -112,7 +112,7 @@ def stats(
     *,
     since: SinceOption = None,
     grant_id: GrantOption = None,
-    json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+    json: JsonOption = False,
 ) -> None:
     """Count the calls in the log, over time and by grant.
 

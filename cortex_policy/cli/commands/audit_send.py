@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, QuietOption
+from cortex_policy.cli.options import JsonOption, LogArgument, QuietOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.core.model import NOT_DONE
 from cortex_policy.core.text import count_with_noun, format_message_line
@@ -45,9 +45,7 @@ CursorOption = Annotated[
 
 def send(  # noqa: PLR0913 - one parameter for each option
     url: Annotated[str, typer.Argument(metavar="URL", help="The receiver's address: https, or http on this host.")],
-    log: Annotated[
-        str | None, typer.Argument(metavar="LOG", help="An audit log; default: `audit.file`.", show_default=False)
-    ] = None,
+    log: LogArgument = None,
     *,
     follow: FollowOption = False,
     mode: ModeOption = Mode.STRUCTURED,

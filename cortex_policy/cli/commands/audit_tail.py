@@ -4,26 +4,25 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import NumberOption
+from cortex_policy.cli.options import LogArgument, NumberOption
 
 POLL_SECONDS = 0.2
 DEFAULT_NUMBER = 10
 OfRootOption = Annotated[
     str | None, typer.Option("--root", metavar="DIR", help="Only calls of this root; default: all roots.")
 ]
+JsonEventsOption = Annotated[bool, typer.Option("--json", help="Print the logged events as JSON, one per line.")]
 
 
 def tail(
-    log: Annotated[
-        str | None, typer.Argument(metavar="LOG", help="An audit log; default: `audit.file`.", show_default=False)
-    ] = None,
+    log: LogArgument = None,
     root: OfRootOption = None,
     *,
     number: NumberOption = DEFAULT_NUMBER,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Keep printing new calls, also after rotations.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the logged events as JSON, one per line.")] = False,
+    json: JsonEventsOption = False,
 ) -> None:
     """Show the last calls in the log, and follow it.
 

@@ -1,10 +1,8 @@
 """`log`: list what was done to a root: by whom, when, and what it meant."""
 
-from typing import Annotated
-
 import typer
 
-from cortex_policy.cli.options import JsonOption, NumberOption, RootOption, TableOption
+from cortex_policy.cli.options import JsonOption, NumberOption, RootOption, StampedFileArgument, TableOption
 from cortex_policy.cli.output.printing import print_json, print_table_or_tsv, print_warning
 from cortex_policy.cli.output.timeline import step_to_row, timeline_to_json
 from cortex_policy.cli.roots import find_inner_root
@@ -15,10 +13,7 @@ COLUMNS = ("VERSION", "WHEN", "WHO", "WHAT", "MEANING")
 
 
 def log(
-    grant_id: Annotated[
-        str | None,
-        typer.Argument(metavar="GRANT", help="Id of a grant, or `hooks.toml`; default: all.", show_default=False),
-    ] = None,
+    grant_id: StampedFileArgument = None,
     root: RootOption = None,
     *,
     number: NumberOption = None,

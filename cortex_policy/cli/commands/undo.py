@@ -8,6 +8,7 @@ from cortex_policy.cli.options import (
     DryRunOption,
     JsonOption,
     RootOption,
+    StampedFileArgument,
     WaitOption,
     WideningOption,
     integer_parser,
@@ -26,10 +27,7 @@ if TYPE_CHECKING:
 
 @add_quiet_option
 def undo(
-    grant_id: Annotated[
-        str | None,
-        typer.Argument(metavar="GRANT", help="Id of a grant, or `hooks.toml`; default: all.", show_default=False),
-    ] = None,
+    grant_id: StampedFileArgument = None,
     root: RootOption = None,
     *,
     to: Annotated[
