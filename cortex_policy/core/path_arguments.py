@@ -21,6 +21,7 @@ LAST_WORDS = frozenset((
     "path", "paths", "pathname", "filepath", "filepaths", "file", "files", "filename", "filenames", "dir", "dirs",
     "directory", "directories", "folder", "folders",
 ))  # fmt: skip
+MAX_LABEL = 400  # characters of an argument's label: each text in a long one would have a copy of the whole
 NEVER, IF_TEXT, ALWAYS = range(3)  # when an argument is a path
 
 
@@ -58,8 +59,8 @@ def path_arguments(grant: "Grant", args: "Mapping[str, object]") -> "Iterator[La
     """
     for name, value in args.items():
         condition = when_argument_is_path(grant, name)
-        yield from _texts_of_value(name, value, condition, is_inner=False)
-        yield from _nested_paths(name, value, 1, is_inner=condition != NEVER)
+        yield from _texts_of_value(name[:MAX_LABEL], value, condition, is_inner=False)
+        yield from _nested_paths(name[:MAX_LABEL], value, 1, is_inner=condition != NEVER)
 
 
 def _texts_of_value(label: str, value: object, condition: int, *, is_inner: bool) -> "Iterator[LabelledText]":
@@ -72,7 +73,7 @@ def _texts_of_value(label: str, value: object, condition: int, *, is_inner: bool
     parts = value if isinstance(value, list | tuple) else [value]
     if all(isinstance(part, str) for part in parts):
         for index, part in enumerate(parts):
-            yield f"{label}[{index}]", part, True
+            yield _join_label(label, f"[{index}]"), part, True
         return
     if condition == IF_TEXT and not any(isinstance(part, str | dict | list | tuple) for part in parts):
         return  # `max_files`, `with_dir`
@@ -117,7 +118,7 @@ def _nested_paths(label: str, value: object, depth: int, *, is_inner: bool) -> "
     if not isinstance(value, dict):
         for index, part in enumerate(value):
             if isinstance(part, dict | list | tuple):  # of half a million numbers none needs a label
-                yield from _nested_paths(f"{label}[{index}]", part, depth + 1, is_inner=is_inner)
+                yield from _nested_paths(_join_label(label, f"[{index}]"), part, depth + 1, is_inner=is_inner)
         return
     for name, (inner, part) in zip(value, _labelled_parts(label, value), strict=True):
         condition = path_condition_of_name(name) if name else NEVER
@@ -129,8 +130,13 @@ def _labelled_parts(
     label: str, value: "dict[str, object] | list[object] | tuple[object, ...]"
 ) -> "Iterator[tuple[str, object]]":
     if isinstance(value, dict):
-        return ((f"{label}.{name}", part) for name, part in value.items())
-    return ((f"{label}[{index}]", part) for index, part in enumerate(value))
+        return ((_join_label(label, f".{name}"), part) for name, part in value.items())
+    return ((_join_label(label, f"[{index}]"), part) for index, part in enumerate(value))
+
+
+def _join_label(label: str, step: str) -> str:
+    """Return the label of a part; two parts may have the same, as a text leads to one place whatever its label."""
+    return f"{label}{step}"[:MAX_LABEL]
 
 
 def _possible_last_words(name: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ would have answered too (a property test holds it to that).
 from cortex_policy.core.arguments import find_declaration_problem, is_annotation_keyword
 from cortex_policy.core.engine import counts_as_declared, format_rate_denial, normalize_scope
 from cortex_policy.core.model import ALLOWED, HUMAN_APPROVAL, RATE_LIMITED, Budget, Decision, Settings
-from cortex_policy.core.path_arguments import may_be_path_argument
+from cortex_policy.core.path_arguments import MAX_LABEL, may_be_path_argument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,6 +128,8 @@ class PreparedGrant:
     def _find_argument_kind(self, name: str) -> int:
         is_declared = name in self._grant.args
         if is_declared and not _takes_any_text(self._grant.args[name]):
+            return UNSUPPORTED
+        if len(name) > MAX_LABEL:  # the engine cuts its label
             return UNSUPPORTED
         if not is_declared and self._needs_declared and not counts_as_declared(self._grant, name, ""):
             return UNSUPPORTED

@@ -3,7 +3,7 @@
 
 const { declaredPathFormat } = require("./arguments");
 const { MAX_DEPTH } = require("./json");
-const { isContainer } = require("./values");
+const { firstCharacters, isContainer } = require("./values");
 
 const PATH_NAMES = new Set([
   "path", "paths", "file", "files", "filepath", "filename", "targetpath", "targetfile", "notebookpath", "source",
@@ -15,6 +15,7 @@ const LAST_WORDS = new Set([
   "directory", "directories", "folder", "folders",
 ]);
 const [NEVER, IF_TEXT, ALWAYS] = [0, 1, 2]; // when an argument is a path
+const MAX_LABEL = 400; // characters of an argument's label: each text in a long one would have a copy of the whole
 const NOT_ASCII = /[^\u0000-\u007f]/;
 const LETTER = /\p{L}/u;
 const UPPER = /\p{Uppercase}/u;
@@ -86,8 +87,9 @@ function isPathArgument(declarations, name, value) {
 function* pathArguments(declarations, args) {
   for (const [name, value] of args) {
     const condition = whenArgumentIsPath(declarations, name);
-    if (condition !== NEVER) yield* textsOfValue(name, value, condition, false);
-    if (isContainer(value)) yield* nestedPaths(name, value, 1, condition !== NEVER);
+    const label = joinLabel(name, "");
+    if (condition !== NEVER) yield* textsOfValue(label, value, condition, false);
+    if (isContainer(value)) yield* nestedPaths(label, value, 1, condition !== NEVER);
   }
 }
 
@@ -100,7 +102,7 @@ function* textsOfValue(label, value, condition, isInner) {
   }
   const parts = Array.isArray(value) ? value : [value];
   if (parts.every((part) => typeof part === "string")) {
-    for (let index = 0; index < parts.length; index += 1) yield [`${label}[${index}]`, parts[index], true];
+    for (let index = 0; index < parts.length; index += 1) yield [joinLabel(label, `[${index}]`), parts[index], true];
     return;
   }
   if (condition === IF_TEXT && !parts.some((part) => typeof part === "string" || isContainer(part))) {
@@ -151,10 +153,16 @@ function* nestedPaths(label, value, depth, isInner) {
 
 function* labelledParts(label, value) {
   if (value instanceof Map) {
-    for (const [name, part] of value) yield [`${label}.${name}`, part];
+    for (const [name, part] of value) yield [joinLabel(label, `.${name}`), part];
     return;
   }
-  for (let index = 0; index < value.length; index += 1) yield [`${label}[${index}]`, value[index]];
+  for (let index = 0; index < value.length; index += 1) yield [joinLabel(label, `[${index}]`), value[index]];
+}
+
+/** Return the label of a part; two parts may have the same, as a text leads to one place whatever its label. */
+function joinLabel(label, step) {
+  const whole = label + step;
+  return whole.length <= MAX_LABEL ? whole : firstCharacters(whole, MAX_LABEL);
 }
 
 /** Return a path that begins at a directory as an absolute one that leads to the same; an empty one stays empty. */

@@ -180,6 +180,8 @@ test("inputs that are huge, deep or circular end in an error or an answer", asyn
   assert.throws(() => enforce(grant, "read", { x: new Array(2 ** 21) }), UsageError);
   assert.throws(() => enforce(grant, "read", { x: { length: 2 ** 53 }, path: "x".repeat(1e6) }), AccessDenied);
   assert.throws(() => enforce(grant, "x".repeat(1e6)), (error) => error.decision.message.length < 4200);
+  const long = `${"n".repeat(300_000)}Path`; // each text had a copy of the name
+  assert.equal(decide(grant, "read", { [long]: Array(20_000).fill(`${grant.root}/docs/x`) }, { peek: true }).paths[0].argument.length, 400);
   const sparse = [];
   sparse.length = 2;
   assert.throws(() => enforce(grant, "read", { path: sparse }), CortexError);

@@ -122,6 +122,22 @@ def test_nested_paths_are_examined_once() -> None:
     assert len(list(path_arguments(grant_of(), {"path": tree}))) < 200
 
 
+def test_labels_are_no_copies_of_long_names() -> None:
+    """A line of a megabyte took 40 gigabytes: each of its texts had the name."""
+    long, texts = "n" * 1000 + "Path", [str(number) for number in range(300)]
+    args = {
+        long: texts,
+        "inner": {long: {long: texts}},
+        "list": [{long: texts}],
+        "deep": [[[{"a" * 250: {"b" * 250: {"path": texts}}}]]],
+    }
+    found = list(path_arguments(grant_of(), args))
+    assert max(len(argument) for argument, _, _ in found) == 400
+    assert {given for _, given, _ in found if given is not None} == set(texts)
+    assert is_allowed(grant_of(), {long: ["docs/x", "docs/y"]})
+    assert not is_allowed(grant_of(), {long: ["docs/x", "etc/y"]})
+
+
 @pytest.mark.parametrize(("args", "scoped", "free"), [
     ({}, True, True), ({"n": 1}, True, True), ({"x": 1}, False, False), ({"x": None}, False, False), ({"path": "docs/x"}, True, True),
     ({"paths": ["docs/x"]}, True, True), ({"file": "docs/x"}, True, False), ({"out_file": "docs/x"}, True, False), ({"max_files": 3}, False, False),
