@@ -114,7 +114,7 @@ def _start_error(path: str, error: OSError | StateError | NotDoneError) -> NotDo
     if isinstance(error, OSError):
         return NotDoneError(f"`{path}` cannot be made: {format_os_error(error)}")
     # its own hint is for directories of state: it could be `rm -r` of any other
-    message = f"`{path}` must be in a directory of yours alone: {error.detail}"
+    message = f"`{path}` must be in a directory that only you can use: {error.detail}"
     return NotDoneError(message, "name a new directory with `--socket DIRECTORY/NAME`")
 
 

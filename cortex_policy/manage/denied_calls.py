@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from cortex_policy.manage.audit.reader import Event
     from cortex_policy.state import Root
 
-_DAMAGED = "every call of the grant is denied until that is repaired"
+_DAMAGED = "every call of the grant is denied until that is fixed"
 _BY_GRANT = (GRANT_NOT_FOUND, ACTION_NOT_ALLOWED, ARGUMENT_NOT_ALLOWED, PATH_OUTSIDE_SCOPE)
 
 
@@ -91,7 +91,7 @@ class Remedies:
             return self._command(
                 "stamp", "write"
             ), "look first at what differs, with `cortex-policy diff --against stamp`"
-        return self._command("doctor"), "it says what is wrong, and how it is repaired"
+        return self._command("doctor"), "it says what is wrong and how to fix it"
 
     def _of_moment(self, reason: str, data: "dict[str, Any]") -> tuple[str, str]:
         """Return what would have helped against a rate, a stop, or a lack of approval at that moment."""

@@ -112,7 +112,7 @@ def _check_members(message: "dict[str, Any]") -> None:
     if "method" not in message:
         return
     if type(message["method"]) is not str or "result" in message or "error" in message:
-        raise RefusedMessage(INVALID_REQUEST, "`method` is not a text, or beside an answer", request_id)
+        raise RefusedMessage(INVALID_REQUEST, "`method` is not a string, or the message has an answer too", request_id)
     if not (message["method"].isascii() and message["method"].isprintable()):  # some programs drop other letters
         raise RefusedMessage(METHOD_NOT_FOUND, "`method` holds other characters than those of ASCII", request_id)
     if "id" in message and request_id is None:

@@ -20,7 +20,7 @@ def init_script(shell: str) -> str:
 
 
 def print_init_script(shell: str) -> int:
-    """Print the script for a shell, and return the exit code: 3 if it could not be printed, and somebody reads it."""
+    """Print the script for a shell, and return the exit code: 3 if somebody reads it and it could not be printed."""
     data = init_script(shell).encode("utf-8", "surrogateescape")
     try:
         while data:

@@ -150,7 +150,9 @@ def decode_stamp(data: bytes, root: Root) -> Stamp:
 
         merge, write = (f"`cortex-policy stamp {word}{root_option(root)}`" for word in ("merge", "write"))
         hint = (
-            NEWER if isinstance(error, _NewerFormat) else f"after a merge use {merge}; else make a new one with {write}"
+            NEWER
+            if isinstance(error, _NewerFormat)
+            else f"after a merge use {merge}; otherwise make a new one with {write}"
         )
         raise GrantError(STAMP_MISMATCH, f"`{stamp_file(root.path)}`: {error}", hint) from None
 

@@ -43,7 +43,7 @@ def verify(
     """Verify the chain of digests through the log.
 
     The exit code is 1 if lines were changed, lost, moved or duplicated. Anyone who can write the file can replace it,
-    or cut its end: keep the digest that it prints as the head elsewhere, and pass it as `--expect` next time.
+    or cut its end. It prints a digest as the head: keep it elsewhere, and pass it as `--expect` next time.
 
     $ cortex-policy audit verify
     $ cortex-policy audit verify audit.jsonl.1 audit.jsonl

@@ -55,7 +55,7 @@ def export(
     from cortex_policy.state import sha256  # noqa: PLC0415
 
     if out is None and (json or (kind is Format.WASM and wasm_export.is_stdout_terminal())):
-        message = "a module is not printed on a terminal, and nothing is with `--json`"
+        message = "a module is not printed on a terminal, nor with `--json`"
         raise UsageError(message, f"name a file with `--out policy.{'wasm' if kind is Format.WASM else 'mjs'}`")
     ids: list[str] = []
     if kind is Format.LOADER:

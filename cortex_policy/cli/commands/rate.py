@@ -187,5 +187,7 @@ def _purge_own_state(root: Root, *, yes: bool, json: bool) -> None:
     else:
         typer.echo(format_message_line(f"removed {count_with_noun(removed, 'file')} of {owner.label}"))
         if owner.shared is not None:
-            note = f"note: what {owner.shared.server} counts is as before: `cortex-policy rate reset ID`"
+            note = (
+                f"note: budgets on {owner.shared.server} are as before; reset them with `cortex-policy rate reset ID`"
+            )
             typer.echo(format_message_line(note), err=True)

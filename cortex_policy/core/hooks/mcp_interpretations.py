@@ -140,7 +140,7 @@ def find_misread_argument(grant: "Grant", args: "Inputs", json_texts: "Inputs") 
         if when_argument_is_path(grant, name) > path_condition_of_name(name):
             return f"`{name}` is a text that some servers read as JSON"
     if None in _paths_in_json(grant, json_texts):
-        return "a path in a text that some servers read as JSON is no text"
+        return "a text that some servers read as JSON has a path that is not a string"
     return ""
 
 

@@ -145,7 +145,7 @@ class EventSpool:
         status = os.fstat(self._file)
         # perhaps others could write to the directory before
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_nlink > 1:
-            raise SpoolError(self.directory, f"`{spool_file_name(number)}` must be a file of yours with one name")
+            raise SpoolError(self.directory, f"`{spool_file_name(number)}` must be your file, without other links")
         return status.st_size
 
     def _close_file(self) -> None:

@@ -129,7 +129,7 @@ def _clock_result(facts: ServerFacts) -> CheckResult:
             f"the server's clock differs by {difference:+.0f} seconds: budgets use it, the audit log uses this host's"
         )
         return CheckResult("budget-clock", WARNING, message, "sudo timedatectl set-ntp true")
-    return CheckResult("budget-clock", OK, "the clock of the server is as this one")
+    return CheckResult("budget-clock", OK, "the server's clock agrees with this one")
 
 
 def _lock_result(settings: Settings) -> CheckResult:

@@ -156,7 +156,7 @@ def _decide_with_names(grant: Grant, data: "dict[str, Any]", settings: Settings)
     if any(accepts_nothing(grant.args, name) for name in declared):
         return ARGUMENT_NOT_ALLOWED
     if settings.undeclared_args != "allow" and len(declared) < len(names):
-        return UndecidedReason("`undeclared_args` is asked of its values, and the log does not hold them")
+        return UndecidedReason("`undeclared_args` depends on its values, which the log does not hold")
     if declared:
         return UndecidedReason(f"argument `{declared[0]}` is declared, and the log does not hold its value")
     return _decide_paths_by_names(grant, names, data["reason"], settings)
@@ -172,7 +172,7 @@ def _decide_paths_by_names(
             return PATH_REQUIRED
         return _decide_approval(grant, recorded, settings)
     if grant.fs_scope:
-        return UndecidedReason("scopes are asked of its paths, and the log does not hold them")
+        return UndecidedReason("scopes limit its paths, which the log does not hold")
     if recorded not in _PASSED_PATHS:
         return UndecidedReason("the log does not hold its paths, which may lead to what governs grants")
     if settings.require_path:  # an argument that is called `path` may be null, or an empty list

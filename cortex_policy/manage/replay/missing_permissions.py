@@ -187,7 +187,7 @@ def find_smallest_scopes_for_path(path: ResolvedPath) -> list[str] | str:
             return "one of its paths leads out of the root"
         scope = relative.rpartition("/")[0] or relative
         if not relative or normalize_scope(scope) is None or scope.casefold().split("/")[0] == ".cortex":
-            return "no scope that is smaller than the root can hold a path of it"
+            return "only the whole root could be a scope for one of its paths"
         scopes.append(scope)
     return scopes
 

@@ -24,7 +24,7 @@ def find_pathlike_arguments(subject: "LintSubject") -> "Iterator[UnlocatedProble
     for name, declaration in subject.grant.args.items():
         text = _find_string_declaration(declaration) if _is_left_open(subject, name) else None
         if text is not None and (is_pathlike_name(name) or _has_path_values(text)) and _may_be_path(text):
-            hint = 'add `"format": "path"`, or `"format": "not-path"` if it is none'
+            hint = 'add `"format": "path"`, or `"format": "not-path"` if it is not a path'
             message = f"`{name}` looks like a path and is not treated as one"
             yield UnlocatedProblem("arg-pathlike", message, hint, json_pointer("args", name), at_key=True)
 

@@ -54,7 +54,7 @@ def read_secret(path: str, what: str = "the key of shared budgets") -> bytes:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o077:
             raise make_state_error(
-                f"{what}: `{path}` is not a file of mode 0600 of yours", f"fix it with `chmod 600 {path}`"
+                f"{what}: `{path}` must be your file with mode 0600", f"fix it with `chmod 600 {path}`"
             )
         secret = read_all(descriptor, MAX_SECRET + 1)
     finally:

@@ -11,7 +11,7 @@ _REFUSALS = {
     "WRONGPASS": ("does not accept the user or the password", "compare them with `ACL LIST` on the server"),
     "NOPERM": ("does not allow this user what budgets need", "docs/shared-budgets.md has the line for `ACL SETUSER`"),
     "MOVED": ("is a node of a cluster", "use `redis+cluster://`"),
-    "WRONGTYPE": ("holds something else at the key of a budget", "use a server or a database of its own"),
+    "WRONGTYPE": ("holds something else at the key of a budget", "use a separate server or database"),
 }
 _FAILURES = {
     "OOM": ("has no memory left", "raise `maxmemory` of the server"),
@@ -70,7 +70,7 @@ def _make_eviction_policy_error(policy: str) -> StateError:
     if policy == "?":
         return make_state_error(f"{_SERVER} does not show its eviction policy", "give the user `+info`")
     message = f"{_SERVER} may evict budgets: its `maxmemory-policy` is `{policy}`"
-    return make_state_error(message, "set it to `noeviction`, or use a server of its own")
+    return make_state_error(message, "set it to `noeviction`, or use a separate server")
 
 
 def make_unexpected_error(line: bytes) -> StateError:
