@@ -61,7 +61,7 @@ AT_DOCS = [{"argument": "path", "given": "docs/a", "collapsed": "docs/a", "lande
         (event(0, "tree", "approval_required"), "", "asked for again"),
         (event(0, "tree", "grant_not_found", grant="jira"), "new jira", ""),
         (event(0, "tree", "grant_not_found", args=ON_DOCS, paths=AT_DOCS), "", "by now"),
-        (event(0, "tree", "grant_invalid"), "edit git", "repaired"),
+        (event(0, "tree", "grant_invalid"), "edit git", "fixed"),
         (event(0, "tree", "stamp_mismatch"), "stamp write", "differs"),
         (event(0, "tree", "state_unavailable"), "doctor", ""),
         (event(0, "Bash", "action_not_allowed", grant="hooks.toml"), "hook edit", "hooks"),
