@@ -171,7 +171,7 @@ def test_a_reset_on_one_host_counts_on_all(
     shown = json.loads(run_command("rate", "reset", "git", "--yes", "--json").stdout)
     assert shown["shared"] == {"name": settings.budgets_name, "server": f"{server.path} (single)"}
     assert "tree" in shown["reset"]
-    assert "is as before" in run_command("rate", "purge", "--yes").stderr
+    assert "are as before" in run_command("rate", "purge", "--yes").stderr
 
 
 def test_a_server_that_has_just_started_says_why_it_is_closed(
