@@ -49,6 +49,9 @@ class RedisBudgets {
     if (typeof command !== "function") throw new UsageError("`command` is a function that sends a command to the server");
     this.#command = command;
     this.#timeoutMs = ownOptions(options).timeoutMs ?? 50;
+    if (typeof secret === "string" && /[\r\n]$|\ufffd/.test(secret)) {
+      throw new StateError("the key of shared budgets ends with its line, or was read as UTF-8 and is none", "pass its bytes");
+    }
     this.#secret = Buffer.from(secret);
     if (this.#secret.length < MIN_SECRET || this.#secret.length > MAX_SECRET) {
       throw new StateError(`the key of shared budgets has ${this.#secret.length} bytes, not ${MIN_SECRET} to ${MAX_SECRET}`);
@@ -137,7 +140,9 @@ function readAnswer(line, what, cost) {
   const [consumed, used, waitUs, serverUs, history] = (found ?? []).slice(1, 6).map(Number);
   const isTaken = what === "take" && consumed === cost;
   const why = found?.[6];
-  if (found === null || !(isTaken || consumed === 0) || waitUs > MAX_WAIT_US || (why !== "-" && isTaken)) {
+  // no wait is room: whoever has taken nothing where there is some has not counted the call
+  const isUncounted = waitUs === 0 && consumed === 0 && (what === "take" || why !== "-");
+  if (isUncounted || found === null || !(isTaken || consumed === 0) || waitUs > MAX_WAIT_US || (why !== "-" && isTaken)) {
     throw new StateError(`the server of shared budgets gave an unexpected answer, \`${line.slice(0, 100)}\``);
   }
   return { consumed, used, waitUs, serverUs, history, why };

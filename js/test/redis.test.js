@@ -24,10 +24,22 @@ before(async () => {
   if (skip) return;
   const words = ["--port", "0", "--unixsocket", SOCKET, "--dir", DIRECTORY, "--save", ""];
   server = spawn("redis-server", words, { stdio: "ignore" });
-  while (!fs.existsSync(SOCKET)) await new Promise((resolve) => setTimeout(resolve, 20));
-  client = new RedisClient({ path: SOCKET });
+  while (client === undefined) client = await connectOrWait();
   await client.command(["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
 });
+
+/** Return a client, undefined if the server does not listen yet. */
+async function connectOrWait() {
+  const found = new RedisClient({ path: SOCKET });
+  try {
+    await found.command(["PING"]);
+    return found;
+  } catch {
+    found.close();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    return undefined;
+  }
+}
 
 after(() => {
   client?.close();
@@ -90,10 +102,11 @@ test("a server that may evict budgets denies", { skip }, async () => {
 });
 
 test("an answer that is late, wrong or missing denies, and the server is not asked for a while", async () => {
-  const answers = ["OK", "1 1 0 5 5", "2 1 0 5 5 -", "0 1 999999999999 5 5 -", "1 1 0 5 5 s", "policy volatile-lru", "", 7, null];
+  const answers = ["OK", "1 1 0 5 5", "2 1 0 5 5 -", "0 1 999999999999 5 5 -", "1 1 0 5 5 s", "0 1 0 5 5 -", "0 1 0 5 5 s", "policy volatile-lru", "", 7, null];
   for (const answer of answers) {
     const budgets = new RedisBudgets(async () => answer, "n", SECRET);
     await assert.rejects(budgets.take("t", "a", 10), StateError, String(answer));
+    if (answer !== "0 1 0 5 5 -") await assert.rejects(new RedisBudgets(async () => answer, "n", SECRET).peek("t", "a", 10), StateError, String(answer));
   }
   const silent = new RedisBudgets(() => new Promise(() => {}), "n", SECRET, { timeoutMs: 20 });
   await assert.rejects(silent.take("t", "a", 10), /no answer in 20 ms/);
@@ -102,7 +115,8 @@ test("an answer that is late, wrong or missing denies, and the server is not ask
   await assert.rejects(broken.take("t", "a", 10), /OOM/);
 });
 
-test("a secret that could be guessed is refused", () => {
+test("a secret that could be guessed, or that is not the one in its file, is refused", () => {
+  for (const secret of [`${SECRET}\n`, `${SECRET}\r\n`, `${SECRET}\ufffd`]) assert.throws(() => new RedisBudgets(async () => "", "n", secret), StateError);
   assert.throws(() => new RedisBudgets(async () => "", "n", "short"), StateError);
   assert.throws(() => new RedisBudgets("redis://127.0.0.1", "n", SECRET), UsageError);
 });

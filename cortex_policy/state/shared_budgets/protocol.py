@@ -43,7 +43,7 @@ CLOSED_BECAUSE = {
 class Call:
     """What is asked of one budget. It holds ready-made requests, and can be used again."""
 
-    __slots__ = "_again", "_arguments", "_counted", "_is_peek", "_limit", "_replicas", "_taken"
+    __slots__ = "_again", "_arguments", "_counted", "_is_peek", "_is_take", "_limit", "_replicas", "_taken"
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Call:
         if cost > MAX_COST:
             raise make_state_error(f"a call takes at most {MAX_COST:,} hits of a shared budget", "divide the call")
         self._limit, self._counted, self._taken = limit, min(limit, MAX_COUNTED), b"+%d " % cost
-        self._is_peek, self._replicas = what == PEEK, replicas
+        self._is_peek, self._is_take, self._replicas = what == PEEK, what == TAKE, replicas
         key, counted = _bulk(keys.budget(*budget)), _bulk(b"%d" % self._counted)  # no `%` in them
         both = b"$1\r\n2\r\n" + key + _bulk(keys.epoch)
         self._arguments = both + _bulk(what) + counted + _bulk(b"%d" % cost) + _TAIL
@@ -121,6 +121,9 @@ class Call:
         used, wait_us, why = _number(words[1], line), _number(words[2], line), words[5]
         is_closed = why != b"-"
         if wait_us > _MAX_WAIT_US or (is_closed and (consumed or why not in CLOSED_BECAUSE)):
+            raise _error(line)
+        # INVARIANT: no wait means room, so an answer that took nothing has one: else its call would be allowed
+        if wait_us == 0 and (is_closed or (self._is_take and not consumed)):
             raise _error(line)
         # INVARIANT: a peek writes nothing, so no later call may know that it saw what closes the budgets, or a
         # name that is new to the server: to a host that has asked before, that is one that the server has lost

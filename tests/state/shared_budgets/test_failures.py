@@ -104,6 +104,7 @@ HOSTILE = {
     "negative": (answer(b"+1 -1 0 1800000000 0 -\r\n"), "unexpected answer"), "no digits": (answer(b"+1 \xd9\xa1 0 1800000000 0 -\r\n"), "unexpected answer"),
     "long number": (answer(b"+1 " + b"9" * 3000 + b" 0 1800000000 0 -\r\n"), "unexpected answer"), "hit while closed": (answer(b"+1 1 0 1800000000 0 f\r\n"), "unexpected answer"),
     "unknown reason": (answer(b"+0 1 9 1800000000 0 z\r\n"), "unexpected answer"), "long wait": (answer(b"+0 1 9999999999 1800000000 0 -\r\n"), "unexpected answer"),
+    "room and no hit": (answer(b"+0 0 0 1800000000 0 -\r\n"), "unexpected answer"), "closed and no wait": (answer(b"+0 1 0 1800000000 0 f\r\n"), "unexpected answer"),
     "late by two numbers": (answer(b"+late 1800000000 0\r\n"), "unexpected answer"), "escapes": (answer(b"-ERR \x1b[31mred `x`\r\n"), r"reports `ERR \?\[31mred \?x\?`"),
     "http": (answer(b"HTTP/1.1 400 Bad Request\r\n"), "unexpected answer"),
 }  # fmt: skip
