@@ -6,19 +6,17 @@ const { after, test } = require("node:test");
 
 const { REASONS } = require("../src/errors");
 const { KINDS, checkVector, reasonToSkip, removeTrees } = require("./support/kinds");
-const { buildLoadTree } = require("./support/loads");
 const { tablesOf, vectorsOf } = require("./support/vectors");
 
-const SKIPPED = { arguments: 800, paths: 60, rate: 40, load: 80 }; // at most, of each kind
+const SKIPPED = { arguments: 800, paths: 60, rate: 40 }; // at most, of each kind
 const FEWEST = 100;
 
 after(removeTrees);
 
-for (const kind of Object.keys(KINDS)) {
+for (const kind of Object.keys(KINDS).filter((name) => name !== "load")) { // which loads.test.js asks
   test(`vectors of the kind ${kind}`, async () => {
     const vectors = vectorsOf(kind);
     const asked = vectors.filter((vector) => !reasonToSkip(vector));
-    for (const vector of kind === "load" ? asked : []) await buildLoadTree(vector); // new settings are waited for
     for (const vector of asked) await checkVector(vector);
     assert.ok(asked.length >= FEWEST && vectors.length - asked.length <= (SKIPPED[kind] ?? 0));
   });
