@@ -36,7 +36,7 @@ def answer_load(vector: Vector) -> Vector:
     with asker(vector):
         base = build_load_tree(vector["tree"])
         with surroundings(vector, base):
-            outcome = decide_with_wait(call_of(vector, base))
+            outcome = decide_with_wait(build_call(vector, base))
         return _without_names(_describe(outcome), base)
 
 
@@ -47,7 +47,7 @@ def _without_names(found: Vector, base: str) -> Vector:
     return nameless
 
 
-def call_of(vector: Vector, base: str) -> Call:
+def build_call(vector: Vector, base: str) -> Call:
     """Return the call of a vector: a peek, so that it leaves nothing behind."""
     args = json.dumps(replace_text(vector["args"], BASE, base))
     root = replace_text(vector.get("root"), BASE, base)

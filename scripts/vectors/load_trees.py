@@ -58,7 +58,7 @@ def _build(entries: str, owner: int) -> str:
 def _new_base(owner: int) -> str:
     """Make a directory, which only root can do in the scratch directory, and give it to its owner."""
     os.seteuid(os.getuid())
-    base = tempfile.mkdtemp(dir=_scratch())
+    base = tempfile.mkdtemp(dir=_scratch().name)
     os.chmod(base, 0o755)  # noqa: S103 - as a checkout is
     if owner != os.geteuid():
         os.chown(base, owner, owner)
@@ -67,21 +67,16 @@ def _new_base(owner: int) -> str:
 
 
 @cache
-def _scratch_directory() -> "tempfile.TemporaryDirectory[str]":
-    return tempfile.TemporaryDirectory(prefix="vectors-")
-
-
-@cache
-def _scratch() -> str:
-    name = _scratch_directory().name
-    os.chmod(name, 0o755)  # noqa: S103 - an ordinary user must find their tree in it
-    return name
+def _scratch() -> "tempfile.TemporaryDirectory[str]":
+    directory = tempfile.TemporaryDirectory(prefix="vectors-")
+    os.chmod(directory.name, 0o755)  # noqa: S103 - an ordinary user must find their tree in it
+    return directory
 
 
 @cache
 def _can_make_devices() -> bool:
     try:
-        os.mknod(f"{_scratch()}/device", 0o600 | 0o020000, _NULL_DEVICE)
+        os.mknod(f"{_scratch().name}/device", 0o600 | 0o020000, _NULL_DEVICE)
     except OSError:  # in a container
         return False
     return True
