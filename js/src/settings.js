@@ -64,7 +64,7 @@ function readStable(path, file, owners) {
     return readStableIn(directory, file, owners);
   } catch (error) {
     if (error instanceof GrantError) throw error;
-    throw invalid(file, LINKS.has(error.code) ? "it is a link, or is behind one" : systemErrorText(error));
+    throw invalid(file, LINKS.has(error.code) ? "it is a link, or its path has one" : systemErrorText(error));
   } finally {
     if (directory !== undefined) fs.closeSync(directory.descriptor);
   }
