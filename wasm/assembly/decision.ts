@@ -115,8 +115,10 @@ export class Decider {
     const resolved = new Places();
     for (let at = 0; at < request.paths.length; at += 1) {
       const path = request.paths[at];
-      if (!resolved.add(keyOf(path.argument, path.given), at)) {
-        return new Decision(Reason.Usage, `\`${path.given}\` is in \`paths\` twice`); // and may lead to two places
+      const key = keyOf(path.argument, path.given);
+      // nested arguments name a path twice
+      if (!resolved.add(key, at) && !path.isSame(request.paths[resolved.find(key)])) {
+        return new Decision(Reason.Usage, `\`${path.given}\` leads to two places in \`paths\``);
       }
     }
     const all = new PathArguments(this.grant.declarations);

@@ -18,6 +18,14 @@ export class ResolvedPath {
     return this.normalized! != this.resolvedInside!;
   }
 
+  /** Whether another entry for this path says the same of it. */
+  isSame(other: ResolvedPath): bool {
+    return (
+      this.normalized == other.normalized && this.resolvedInside == other.resolvedInside && this.resolved == other.resolved &&
+      this.error == other.error && this.protectedReason == other.protectedReason
+    );
+  }
+
   resolvedText(): string {
     return this.resolved === null ? "None" : this.resolved!;
   }
