@@ -23,7 +23,8 @@ function cortex-policy {
         __cortex_policy_variables= __cortex_policy_text= __cortex_policy_answer=
         # another user may have made a directory of this name, with pipes or with links to what answers
         if [[ ${1-} == @(check|enforce) && $__cortex_policy_state == ready && ${BASHPID-} == "$__cortex_policy_shell" &&
-            -p $__cortex_policy_pipes/questions && -O $__cortex_policy_directory && ! -L $__cortex_policy_directory ]] &&
+            -p $__cortex_policy_pipes/questions && -O $__cortex_policy_directory && ! -L $__cortex_policy_directory &&
+            -O $__cortex_policy_pipes/answers ]] &&
             { __cortex_policy_list_variables || { __cortex_policy_define; __cortex_policy_list_variables; }; }; then
             __cortex_policy_text=$*
             # what fits into the smallest pipe as a whole, in any encoding, cannot make this shell wait
@@ -31,13 +32,13 @@ function cortex-policy {
                 [[ ! -t 1 ]] || __cortex_policy_variables+=terminal
                 # until the answer is whole, nothing else may use the pipes: not a trap, and not the next call after Ctrl-C
                 __cortex_policy_state=busy __cortex_policy_text="$((++__cortex_policy_number)) 00."
-                {
-                    [[ -O /dev/fd/3 ]] && \builtin printf '%s\0' "$__cortex_policy_number" \
-                        "$__cortex_policy_variables" "$#" "$@" . >&4 &&
-                        \builtin read -r -N "${#__cortex_policy_text}" -t 1 -u 3 __cortex_policy_answer &&
-                        [[ $__cortex_policy_answer == "$__cortex_policy_text" ]] || __cortex_policy_read_texts
-                } 3<>"$__cortex_policy_pipes/answers" 4<>"$__cortex_policy_pipes/questions" &&
-                    __cortex_policy_state=ready || :
+                # a trap of the script may run meanwhile, so only these two commands have the pipes, in place of what none uses
+                { \builtin printf '%s\0' "$__cortex_policy_number" "$__cortex_policy_variables" "$#" "$@" . \
+                    1<>"$__cortex_policy_pipes/questions" &&
+                    \builtin read -r -N "${#__cortex_policy_text}" -t 1 __cortex_policy_answer \
+                        0<>"$__cortex_policy_pipes/answers" &&
+                    [[ $__cortex_policy_answer == "$__cortex_policy_text" ]] || __cortex_policy_read_texts
+                } && __cortex_policy_state=ready || :
             fi
         fi
         # both are empty if nothing was asked, which must not allow
@@ -79,7 +80,8 @@ function __cortex_policy_define {
 function __cortex_policy_read_texts {
     __cortex_policy_variables=()
     [[ $__cortex_policy_answer == "${__cortex_policy_text%00.}"??[.+] ]] && {
-        [[ $__cortex_policy_answer != *+ ]] || \builtin mapfile -t -d '' -n 2 -u 3 __cortex_policy_variables
+        [[ $__cortex_policy_answer != *+ ]] || \builtin mapfile -t -d '' -n 2 __cortex_policy_variables \
+            0<>"$__cortex_policy_pipes/answers"
     }
 }
 

@@ -35,7 +35,8 @@ function __cortex_policy_ask {
     \builtin local __cortex_policy_variable __cortex_policy_text __cortex_policy_sent
     \builtin local -a __cortex_policy_variables
     # another user may have made a directory of this name, with pipes or with links to what answers
-    if [[ ! ( -p $__cortex_policy_pipes/questions && -O $__cortex_policy_directory && ! -L $__cortex_policy_directory ) ]]; then
+    if [[ ! ( -p $__cortex_policy_pipes/questions && -O $__cortex_policy_directory && ! -L $__cortex_policy_directory &&
+        -O $__cortex_policy_pipes/answers ) ]]; then
         __cortex_policy_start
         \builtin return 1
     fi
@@ -57,13 +58,13 @@ function __cortex_policy_ask {
     }
     [[ ! -t 1 ]] || __cortex_policy_text+=terminal
     __cortex_policy_sent=$((++__cortex_policy_number))
-    {
-        [[ -O /dev/fd/3 ]] && \builtin print -rNu4 -- "$__cortex_policy_sent" "$__cortex_policy_text" $# "$@" . &&
-            \builtin sysread -t 1 -i 3 __cortex_policy_text || \builtin return 1
-        # what is long is there as a whole; to be ready for it each time takes longer
-        [[ $__cortex_policy_text != "$__cortex_policy_sent "??+* || $__cortex_policy_text == *$'\0'*$'\0' ]] ||
-            __cortex_policy_read_rest || \builtin return 1
-    } 2>/dev/null 3<>"$__cortex_policy_pipes/answers" 4<>"$__cortex_policy_pipes/questions" || \builtin return 1
+    # a trap of the script may run meanwhile, so only these commands have the pipes, in place of what none uses
+    \builtin print -rN -- "$__cortex_policy_sent" "$__cortex_policy_text" $# "$@" . \
+        2>/dev/null 1<>"$__cortex_policy_pipes/questions" &&
+        \builtin sysread -t 1 __cortex_policy_text 0<>"$__cortex_policy_pipes/answers" || \builtin return 1
+    # what is long is there as a whole; to be ready for it each time takes longer
+    [[ $__cortex_policy_text != "$__cortex_policy_sent "??+* || $__cortex_policy_text == *$'\0'*$'\0' ]] ||
+        __cortex_policy_read_rest || \builtin return 1
     if [[ $__cortex_policy_text == "$__cortex_policy_sent "??(.|+*$'\0'*$'\0') ]]; then
         __cortex_policy_state=ready
         __cortex_policy_text=${__cortex_policy_text#* }
@@ -79,7 +80,7 @@ function __cortex_policy_ask {
 # Read the rest of an answer that is long.
 function __cortex_policy_read_rest {
     \builtin local __cortex_policy_rest=
-    \builtin sysread -t 1 -s 65536 -i 3 __cortex_policy_rest && __cortex_policy_text+=$__cortex_policy_rest
+    \builtin sysread -t 1 -s 65536 __cortex_policy_rest 0<>"$__cortex_policy_pipes/answers" && __cortex_policy_text+=$__cortex_policy_rest
 }
 
 # Start the co-process, but not again within five seconds; it belongs to no job and holds nothing of this shell.

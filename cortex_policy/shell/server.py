@@ -9,6 +9,8 @@ import fcntl
 import os
 import select
 import signal
+import termios
+import time
 
 from cortex_policy.shell.check_request import CheckRequest, parse_check_request
 from cortex_policy.shell.shell_context import ShellContext
@@ -25,6 +27,7 @@ QUESTIONS, ANSWERS = "questions", "answers"
 PROGRAM = b" --."  # the answer after the number, to a line that the program must answer itself
 IDLE_SECONDS = 600
 _WRITE_SECONDS = 1.0  # until the shell has read an answer
+_PAUSE_SECONDS = 0.002
 _MAX_REQUEST = 1 << 16
 # what fits into a pipe at once: zsh waits without limit for the rest of what it has begun to read
 _MAX_ANSWER = (1 << 16) - 24
@@ -142,6 +145,7 @@ class _Server:
             self._data = b""
             self._write_answer(number + self._answer(self._request))
             if self._is_replaced:
+                self._wait_until_read()
                 return
             self._context.watch()
 
@@ -194,6 +198,12 @@ class _Server:
                 os.environ[name] = value
         self._variables = variables
         self._answerer.forget()
+
+    def _wait_until_read(self) -> None:
+        """Wait until the shell has read the last answer: it is gone with the last process that has the pipe."""
+        end, nothing = time.monotonic() + _WRITE_SECONDS, bytes(4)
+        while fcntl.ioctl(self._answers, termios.FIONREAD, nothing) != nothing and time.monotonic() < end:
+            time.sleep(_PAUSE_SECONDS)
 
     def _write_answer(self, data: bytes) -> None:
         """Write an answer; an end that the shell does not read in time is left out, which it notices."""

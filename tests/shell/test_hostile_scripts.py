@@ -82,6 +82,22 @@ def test_a_trap_that_checks_does_not_change_the_answer_to_another_check(shell: s
 
 
 @Shell
+def test_a_trap_of_the_script_has_its_own_descriptors_while_a_check_waits(shell: str, root: Path) -> None:
+    """What it writes there is lost else, and may be taken for an answer."""
+    script = f"""
+    exec 3>third 4>fourth
+    trap 'echo "2 00." >&3; echo trapped >&4' USR1
+    kill -STOP $pid
+    ( sleep 0.3; kill -USR1 $$; sleep 0.3; kill -CONT $pid ) &
+    {DENIED}; echo $?
+    wait
+    """
+    done = run(shell, f"{READY}{COPROCESS}{CALL}\n{script}", root)
+    assert (done.stdout, done.stderr) == ("10\n", "")
+    assert ((root / "third").read_text(), (root / "fourth").read_text()) == ("2 00.\n", "trapped\n")
+
+
+@Shell
 @pytest.mark.parametrize("late", ["1 00.", "5 00.", "14 00.", "113 00.", "13", "1 00+\\0\\0"])
 def test_an_answer_to_another_question_is_not_taken(shell: str, late: str, root: Path) -> None:
     """The question is the thirteenth, whose answer comes after the other one."""
