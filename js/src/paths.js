@@ -1,6 +1,7 @@
 // Resolve a path argument: collapse it as text, and follow it as the kernel does.
 "use strict";
 
+const fs = require("node:fs");
 const process = require("node:process");
 
 const { collapsePath, pathArguments, relativeToRoot } = require("./path-arguments");
@@ -27,8 +28,10 @@ function resolvePathArguments(declarations, scopes, args, origin) {
 function workingDirectory() {
   try {
     const name = process.cwd();
-    // Node remembers the name, also of a directory that was moved
-    return identityOf(name) === identityOf(".") ? name : undefined;
+    // Node remembers the name, also of a directory that was moved; a link may lead there from its old place
+    const known = process.platform === "linux" ? fs.readlinkSync("/proc/self/cwd") : fs.realpathSync.native(".");
+    const isHere = known === name && identityOf(name) === identityOf("."); // something may be mounted there
+    return isHere ? name : undefined;
   } catch {
     return undefined;
   }

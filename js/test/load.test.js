@@ -114,6 +114,8 @@ test("a working directory that was moved, or whose name Node cannot hold, leads 
   process.cwd();
   fs.renameSync(path.join(root, "a"), path.join(SCRATCH, "moved"));
   await assert.rejects(loadGrant("g"), { reason: "root_not_found" });
+  fs.symlinkSync(path.join(SCRATCH, "moved"), path.join(root, "a")); // by its old name it is in the root
+  await assert.rejects(loadGrant("g"), { reason: "root_not_found" });
   process.chdir(before);
   fs.mkdirSync(name);
   const load = `require(${JSON.stringify(path.join(__dirname, ".."))}).loadGrant("g", JSON.parse(process.argv[1]))`;
