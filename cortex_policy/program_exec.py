@@ -93,7 +93,7 @@ def execute_program(program: str, words: list[str]) -> CortexPolicyError:
 
 
 def _is_binary(file: str) -> bool:
-    """Whether a file is no text, such as a program of another machine: a shell would take its bytes for commands."""
+    """Whether a file is not a text, such as a program of another machine: a shell would take its bytes for commands."""
     with open(file, "rb", buffering=0) as content:
         return b"\0" in content.read(128)
 

@@ -19,7 +19,7 @@ _SIGNAL_BASE = 128  # a shell adds the signal's number to it for a process that 
 def read_paths(*, nul: bool = False) -> "Iterator[str]":
     """Yield the paths on standard input as they come, one a line or up to a NUL.
 
-    Raises UsageError if there is no path at all, or if the input is no such list.
+    Raises UsageError if there is no path, or if the input is not such a list.
     """
     separator, rest, is_empty = b"\0" if nul else b"\n", b"", True
     while data := _read_input():

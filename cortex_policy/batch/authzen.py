@@ -82,7 +82,7 @@ def answer_action_search(
 
 
 def make_error_answer(error: UsageError) -> "tuple[dict[str, Any], int]":
-    """Return the answer to what is no request."""
+    """Return the answer to what is not a request."""
     status = {"status": _BAD_REQUEST, "message": f"{error.detail}; {error.hint}" if error.hint else error.detail}
     return {"decision": False, "context": {"error": status}}, error.exit_code
 

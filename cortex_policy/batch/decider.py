@@ -52,7 +52,7 @@ class BatchDecider(Decider):
     ) -> "tuple[CachedGrant, Decision] | None":
         """Decide and count an ordinary call, as `try_decide_call` does, but look at no usage.
 
-        A call of a grant that declares the argument `reserved` is no ordinary one.
+        A call of a grant that declares the argument `reserved` is not an ordinary one.
         """
         entry = self._cache.get_fresh(grant_id)
         allowed = entry.try_allow(action, args, with_budget=False) if entry is not None else None

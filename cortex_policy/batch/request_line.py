@@ -32,7 +32,7 @@ class RequestLine:
 
 
 class BadRequestError(UsageError):
-    """A line that is no request; its id, if it has one, goes into the answer."""
+    """A line that is not a request; its id, if it has one, goes into the answer."""
 
     has_id: bool = False
     id: object = None

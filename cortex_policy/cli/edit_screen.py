@@ -150,7 +150,7 @@ def _restore_terminal() -> "Iterator[None]":
 def _read_keys() -> "Iterator[str]":
     """Yield keys until the input ends; skip keys that send a sequence, like arrows.
 
-    Several keys at once were pasted, and answer nothing: they come as one key that is no choice.
+    Several keys at once were pasted, and answer nothing: they come as one key that is not a choice.
     """
     while True:
         try:

@@ -36,7 +36,7 @@ def print_usage_error(words: list[str], error: Any) -> None:
 
 
 def print_help_without_decision(words: list[str], error: Any) -> None:
-    """Print the help of a command that decides: asked for beside other words, it is no answer to the call."""
+    """Print the help of a command that decides: asked for beside other words, it is not an answer to the call."""
     message = f"`{error.option_name}` is not an option of a call, so nothing was decided"
     _print_text_or_json(words, f"{_find_command_of_error(words, error)}: {message}\n\n{error.ctx.get_help()}", message)
 

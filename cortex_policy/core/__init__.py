@@ -86,7 +86,7 @@ class DeprecatedField:
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._old = name
-        del owner.__annotations__[name]  # so that it is no field
+        del owner.__annotations__[name]  # so that it is not a field
 
     def __get__(self, value: Value, kind: type) -> "Any":
         from cortex_policy.core.deprecated import warn_deprecated  # noqa: PLC0415 - only old names need it

@@ -127,7 +127,7 @@ def _number(text: str, max_digits: int = _MAX_DATABASE_DIGITS) -> int:
 
 
 def hide_passwords(text: str) -> str:
-    """Return a text in which no URL, nor what looks like one, and no line of settings shows a password."""
+    """Return a text without the passwords in URLs, in what looks like a URL, and in lines of settings."""
     for word in _SECRETS:
         if word in text.lower():
             text = _hide_after(text, word)

@@ -115,7 +115,7 @@ _thread = _ThreadState()
 
 
 def spend_shared_steps(count: int) -> bool:
-    """Take steps from the shared bound of this thread, for work that is no search; return whether any are left."""
+    """Take steps from the shared bound of this thread, for work that is not a search; return whether any are left."""
     if _thread.shared is None:
         return True
     _thread.shared.left -= count

@@ -52,7 +52,7 @@ def require_seconds(value: object) -> float:
 
 
 def require_timestamps(values: object) -> list[float]:
-    """Return points in time; raise UsageError if they cannot be iterated over, or if one is no finite number."""
+    """Return points in time; raise UsageError if they cannot be iterated over, or if one is not a finite number."""
     return [require_seconds(value) for value in _list_parts(values)]
 
 

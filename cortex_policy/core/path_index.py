@@ -29,7 +29,7 @@ class PathIndex:
     def find_outermost_around(self, path: str) -> str | None:
         """Return the outermost of them that is this path or a directory around it, None if there is none."""
         whole = f"{path}/"
-        # INVARIANT: of those that are no prefix of each other only the last one up to it can be its prefix
+        # INVARIANT: of those that are not a prefix of each other only the last one up to it can be its prefix
         index = bisect_right(self._outermost, whole)
         outermost = self._outermost[index - 1] if index > 0 else None
         return outermost[:-1] if outermost is not None and whole.startswith(outermost) else None

@@ -133,7 +133,7 @@ class PreparedGrant:
             return UNSUPPORTED
         if not is_declared and self._needs_declared and not counts_as_declared(self._grant, name, ""):
             return UNSUPPORTED
-        if may_be_path_argument(self._grant, name):  # what of it is no string, the engine looks at
+        if may_be_path_argument(self._grant, name):  # what of it is not a string, the engine looks at
             return PATH
         return STRING if is_declared else SCALAR
 

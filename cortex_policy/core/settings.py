@@ -15,7 +15,7 @@ CHOICE, SWITCH, NUMBER, SHARE, PATH, TEXT, NAME, URL, CODES, SUPPRESSIONS = KIND
 )  # fmt: skip
 LOCKED = "locked"  # a key of the system's file, and no setting
 PREFIX = "CORTEX_POLICY_"
-OTHER_VARIABLES = (f"{PREFIX}ROOT", f"{PREFIX}BUDGETS_PASSWORD")  # variables of this program that are no settings
+OTHER_VARIABLES = (f"{PREFIX}ROOT", f"{PREFIX}BUDGETS_PASSWORD")  # variables of this program that are not settings
 AUDIT_LOG = "CORTEX_AUDIT_LOG"
 HITL_STORE, HITL_TIMEOUT = "CORTEX_HITL_STORE", "CORTEX_HITL_TIMEOUT_MS"
 SHARED_VARIABLES = {AUDIT_LOG: "audit.file", HITL_STORE: "approvals.file", HITL_TIMEOUT: "approvals.timeout_seconds"}
@@ -259,7 +259,7 @@ def parse_shared_value(variable: str, text: str) -> object:
 
 
 def parse_setting_or_text(setting: Setting, text: str) -> object:
-    """Return the value of a setting from its text; text that is no value is returned unchanged."""
+    """Return the value of a setting from its text; text that is not a value is returned unchanged."""
     if setting.kind == SWITCH:
         return _SWITCH_WORDS.get(text, text)
     if setting.kind == NUMBER and text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS:

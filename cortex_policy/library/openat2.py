@@ -26,7 +26,7 @@ class Openat2:
         self._call = CDLL(None).syscall
 
     def surely_exists_beneath(self, inside: bytes) -> bool:
-        """Whether a path exists, with no link and no mount in it; False says nothing."""
+        """Whether a path surely exists without a link or a mount in it; False means unknown."""
         descriptor: int = self._call(self._number, self._at, inside, self._how, self._size)
         if descriptor < 0:
             return False

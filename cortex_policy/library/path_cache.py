@@ -135,7 +135,7 @@ def _is_without_links(absolute: str, preconditions: "Preconditions") -> bool:
         is_holder = (status.st_dev, status.st_ino) == preconditions.protected.holder
         return status.st_mode & _KIND != S_IFLNK and not is_holder and not _is_protected(status, preconditions)
     except FileNotFoundError:
-        return True  # a missing component is no link, and nothing below it can exist
+        return True  # a missing component is not a link, and nothing below it can exist
     except (OSError, ValueError):
         return False
     finally:

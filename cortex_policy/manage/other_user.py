@@ -110,7 +110,7 @@ def _become_user(user: User) -> None:
 
 
 def _check_no_way_back(user: User) -> None:
-    """Raise NotDoneError unless every id is the user's and root's cannot be taken again."""
+    """Raise NotDoneError if an id is not the user's, or if this process could become root again."""
     is_whole = os.getuid() == os.geteuid() == user.uid != ROOT_USER and os.getgid() == os.getegid() == user.groups[0]
     try:
         os.setuid(ROOT_USER)

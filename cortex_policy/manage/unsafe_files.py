@@ -72,10 +72,10 @@ def _fix_hint(root: Root, kind: str, paths: list[str]) -> str:
     if kind == UNKNOWN:
         return NAMESPACE_HINT
     command = "chmod go-w" if kind == WRITERS else f"chown {os.geteuid()}"
-    mending = f"fix it with `{_fix_command(command, root.path, paths)}`"
+    fixing = f"fix it with `{_fix_command(command, root.path, paths)}`"
     if kind == OWNER and {_owner_uid(path) for path in paths} == {_owner_uid(root.path)}:
-        return f"name the root for `check`: `--root {quote(root.path)}`; or {mending}"
-    return mending
+        return f"name the root for `check`: `--root {quote(root.path)}`; or {fixing}"
+    return fixing
 
 
 def _owner_uid(path: str) -> int:

@@ -78,7 +78,7 @@ class ApprovalRoundTrips:
         """Decide the call of a tool; one that waits for a human is a question, if the client `can_ask` its user.
 
         `state` and `answers` are the `requestState` and `inputResponses` of the call, `plain_texts` as for the guard.
-        An answer is no approval, unless the setting `approvals.elicitation` says so: the call is decided in full again.
+        An answer is not an approval, unless the setting `approvals.elicitation` says so: the call is decided again.
         """
         try:
             if self.is_own_state(state):

@@ -40,7 +40,7 @@ class RefusedMessage(ValueError):
     """A message that is not forwarded, and the error that its client gets."""
 
     def __init__(self, code: int, why: str, *request_ids: object) -> None:
-        """Take the code and the message of the error, and the ids of its requests; None is no id."""
+        """Take the code and the message of the error, and the ids of its requests; None means no id."""
         super().__init__(why)
         self.code = code
         self.request_ids: list[object] = [one for one in request_ids if one is not None]

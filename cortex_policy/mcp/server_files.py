@@ -28,7 +28,7 @@ _MAX_WORDS_BYTES = 200
 class PolicyFile(Value):
     """A grant, or `hooks.toml`: its bytes and its digest, or the error that keeps checks from using it.
 
-    `data` and `digest` are None if the file must not be shown; `grant` is None if it is no valid grant.
+    `data` and `digest` are None if the file must not be shown; `grant` is None if it is not a valid grant.
     """
 
     name: str

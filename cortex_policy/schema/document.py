@@ -67,7 +67,7 @@ class GrantDocument(BaseModel):
 
 
 def find_invalid_document_problems(document: Any) -> "tuple[UnlocatedProblem, ...]":
-    """Return all errors of a value that is no grant, or one problem if it was never meant as a grant."""
+    """Return all errors of a value that is not a grant, or one problem if it was never meant as a grant."""
     other = make_non_grant_problem(document)
     if other is not None:
         return (other,)

@@ -1,4 +1,4 @@
-"""Errors of a decoded value that is no grant, in our words."""
+"""Errors of a decoded value that is not a grant, in our words."""
 
 import re
 

@@ -1,7 +1,7 @@
 """Look for a value that makes a pattern slow, here or in an engine that backtracks, as most readers of grants have.
 
-A search by example: what is found is a value, so there is no false alarm; that none is found proves nothing. The texts
-that are tried are those after which most ways are open.
+A search by example: what is found is a value, so there is no false alarm. If none is found, there
+may still be one. The texts that are tried are those after which most ways are open.
 """
 
 from cortex_policy.core.ecma_automaton import DEAD, Automaton

@@ -1,4 +1,4 @@
-"""Answers that are no decisions: a status and a sentence, as the standard asks for."""
+"""Answers that are not decisions: a status and a sentence, as the standard asks for."""
 
 from cortex_policy.core.text import format_message_line
 

@@ -134,7 +134,7 @@ def may_hold_settings(directory: str) -> bool:
 
 
 def may_exist(path: str) -> bool:
-    """Whether a path exists, or cannot be examined; below what is no directory nothing exists."""
+    """Whether a path exists, or cannot be examined; below what is not a directory nothing exists."""
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):

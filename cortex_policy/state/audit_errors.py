@@ -48,7 +48,7 @@ def make_audit_os_error(file: str, error: OSError) -> AuditLogError:
 
 
 def make_unsafe_file_error(file: str, descriptor: int) -> AuditLogError:
-    """Return the error for a log that is no plain file, or that another user could have written."""
+    """Return the error for a log that is not a plain file, or that another user could have written."""
     status, name = os.fstat(descriptor), quote(file)
     mode = status.st_mode
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):

@@ -69,7 +69,7 @@ def is_safe_file(descriptor: int) -> bool:
 
 
 def identity_if_safe(file: str, descriptor: int) -> tuple[float, ...]:
-    """Return the identity of an open log; raise AuditLogError unless nobody else could have written it.
+    """Return the identity of an open log; raise AuditLogError if another user could have written it.
 
     No `stat` result shows an ACL: if a group may write, the identity is one that never equals a `stat` result.
     """

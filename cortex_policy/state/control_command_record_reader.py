@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def read_command_records(place: str, root: str | None) -> "Iterator[CommandRecord | CorruptEntry]":
-    """Yield the records of a place, newest first, and files that are no records; raise OSError or GrantError."""
+    """Yield the records of a place, newest first, and files that are not records; raise OSError or GrantError."""
     with open_settings_directory(place, root) as top:
         owners = {0, os.geteuid(), *([os.fstat(top).st_uid] if place == PROJECT else [])}
         yield from _read_records(top, place, command_records_directory(place, root), owners)

@@ -47,7 +47,7 @@ class HistoryLimits(Value):
 
 
 class CorruptEntry(Value):
-    """A file in the history that is no entry, and why."""
+    """A file in the history that is not an entry, and why."""
 
     file: str
     problem: str
@@ -157,14 +157,14 @@ def _keep_stamped_changes(entry: HistoryEntry, stamp: "Stamp") -> HistoryEntry |
         return None
     if is_whole:
         return entry
-    verdict = "widened" if any(one.new is not None for one in changes) else "narrowed"  # half of a rename is no rename
+    verdict = "widened" if any(one.new is not None for one in changes) else "narrowed"  # half a rename is not a rename
     return HistoryEntry(
         entry.version, entry.written_at, entry.author, entry.command, verdict, "", changes, written=entry.written
     )
 
 
 def read_history(root: Root, stamp: "Stamp | None") -> "Iterator[HistoryEntry | CorruptEntry]":
-    """Yield the entries, the newest first, and files that are no entry; take no lock."""
+    """Yield the entries, the newest first, and files that are not entries; take no lock."""
     with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(root), NAME) as directory:
         known = _find_committed_entry(directory, stamp)
         if known is not None:

@@ -27,7 +27,7 @@ def find_all_roots(named: str | None = None) -> list[Root]:
 
 
 def raise_if_ambiguous(named: str | None) -> None:
-    """Raise GrantError (root_ambiguous) if several roots are above and none is named; no root is no error."""
+    """Raise GrantError (root_ambiguous) if several roots are above and none is named; not if there is none."""
     try:
         if named is None:
             find_root()

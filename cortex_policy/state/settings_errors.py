@@ -76,7 +76,7 @@ def make_wrong_key_error(place: str, file: str, name: str, value: object) -> Gra
 
 
 def make_wrong_variable_error(variable: str, text: str, setting: Setting | None) -> GrantError:
-    """Return the error for a variable that is no setting, or has a wrong value."""
+    """Return the error for a variable that is not a setting, or has a wrong value."""
     if setting is None:
         return make_invalid_settings_error(variable, "unknown setting", _variable_hint(variable))
     what = f"it is {quote_value(text)}" if text else "it is empty"

@@ -38,7 +38,7 @@ class Stamp(Value):
         return {name: self.digests[name] for name in self.digests if name != HOOKS_TOML}
 
     def accepts(self, name: str, digest: str | None) -> bool:
-        """Whether a digest of a grant, or of `hooks.toml`, is stamped, or of a pending write; None is no such file."""
+        """Whether a digest of a grant, or of `hooks.toml`, is stamped, or of a pending write; None means no file."""
         return digest == self.digests.get(name) or digest in self.pending.get(name, ())
 
 

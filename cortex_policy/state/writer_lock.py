@@ -128,7 +128,7 @@ def _open_lock_file(policy: PolicyDirectory) -> int:
 
 
 def _lock_current_file(policy: PolicyDirectory, lock_wait: LockWait) -> int:
-    """Lock the file at the name; try again if it was removed during the wait, since then it is no lock any more."""
+    """Lock the file at the name; try again if it was removed during the wait, since then it is not a lock any more."""
     deadline = monotonic() + lock_wait.seconds
     while True:
         descriptor = _open_lock_file(policy)

@@ -35,7 +35,7 @@ def format_call_cells(event: "Event") -> list[str]:
 
 
 def format_no_hit_reason(data: "dict[str, Any]") -> str:
-    """Return why a call took no hit, as in ` (peek)`; '' if it is not known to have taken none."""
+    """Return why a call took no hit, as in ` (peek)`; '' if it took one, or that is unknown."""
     return "".join(f" ({word})" for word in ("peek", "repeat") if data.get(word) is True)
 
 

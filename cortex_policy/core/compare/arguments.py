@@ -88,7 +88,7 @@ def _compare_argument(old: Grant, new: Grant, name: str) -> str:
     if accepts_nothing(new.args, name) or accepts_nothing(old.args, name):
         return choose_verdict(is_inside=accepts_nothing(new.args, name), is_covered=accepts_nothing(old.args, name))
     was_path, is_path = when_argument_is_path(old, name), when_argument_is_path(new, name)
-    # an argument that is no path is under no scope, and may even name what governs grants
+    # an argument that is not a path is under no scope, and may even name what governs grants
     is_inside = is_subset(new.args, old.args, name) and is_path >= was_path
     if is_inside and (_meets_require_path(old, new, name) or _becomes_declared(old, new, name)):
         return WIDENED

@@ -97,7 +97,7 @@ def _compare_data_class(old: Grant, new: Grant) -> FieldComparison:
 def _compare_fs_scope(old: Grant, new: Grant, settings: Settings) -> FieldComparison:
     before, after = old.fs_scope, new.fs_scope
     added, dropped = _scopes_outside(after, before), _scopes_outside(before, after)
-    # INVARIANT: no scope at all is any path; scopes that never match are no path
+    # INVARIANT: no scope at all is any path; scopes that never match are no paths
     is_inside, is_covered = not before or bool(after and not added), not after or bool(before and not dropped)
     sentence = _scope_text(old, new, added, dropped)
     if after and not before and settings.undeclared_args != "allow":

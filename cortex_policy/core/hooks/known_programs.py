@@ -212,7 +212,7 @@ class ProgramWords:
 
     def _take_code(self, value: str, rest: "Iterator[ShellWord]") -> bool | None:
         if self._usage.is_shell and not value.startswith("="):
-            self._has_code = True  # the next word that is no option; the rest of the letters are options
+            self._has_code = True  # the next word that is not an option; the rest of the letters are options
             return next(
                 (False for name, _ in _readings_of_option(f"-{value}") if value and name in self._usage.closes), None
             )

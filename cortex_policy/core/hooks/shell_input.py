@@ -86,7 +86,7 @@ class SimpleCommand(Value):
 
 
 def is_stream(word: "ShellWord") -> bool:
-    """Whether a word names standard input, or another file that is no text."""
+    """Whether a word names standard input, or another file that is not a text."""
     text = word.text
     if text == "-":
         return True

@@ -84,7 +84,7 @@ class _Scanner(WordScanner):
         return scanner.commands
 
     def _scan_array(self) -> None:
-        """Read the items of an array: they are no commands, but what is replaced in them is one."""
+        """Read the items of an array: they are not commands, but what is replaced in them is one."""
         self.commands += [one for one in self._scan_parentheses() if one.is_substituted]
 
     def _keep_commands(self, commands: "list[SimpleCommand]") -> "list[SimpleCommand]":

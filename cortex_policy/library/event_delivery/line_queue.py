@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class LineQueue:
-    """A window on the lines after a cursor; `skipped` counts those that are no events."""
+    """A window on the lines after a cursor; `skipped` counts those that are not events."""
 
     skipped: int
 

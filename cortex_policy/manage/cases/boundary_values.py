@@ -23,7 +23,7 @@ _LENGTH_KEYWORDS = ("minLength", "maxLength")
 _SIZE_KEYWORDS = ("minItems", "maxItems")
 _MAX_LISTED = 3  # values of a list that others are tried beside
 _STEPS_OF_A_VALUE = 40  # steps in patterns that take about as long as to look at a character of a value
-_MAX_NUMBER = 10**300  # what is larger is no float
+_MAX_NUMBER = 10**300  # what is larger is not a float
 _STEP = 0.01  # beside a bound of numbers that need not be whole
 
 

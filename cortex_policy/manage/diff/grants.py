@@ -35,7 +35,7 @@ class GrantVersion(Value):
     problem: str = ""
     is_settings: bool = False  # the settings file, which is compared along with the grants
     is_known: bool = True
-    rules: "HookRules | None" = None  # of `hooks.toml`, which is no grant
+    rules: "HookRules | None" = None  # of `hooks.toml`, which is not a grant
 
 
 ABSENT = GrantVersion(None)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class HandEdit(Value):
     """A grant that differs from its stamp: the digest and the text that were stamped, and what it is now.
 
-    None is no grant; the text is None too if it is not kept.
+    None means no grant; the text is None too if it is not kept.
     """
 
     id: str
@@ -89,5 +89,5 @@ def compare_with_stamp(root: Root, grant_id: str | None = None, track: "Track" =
 
 
 def _digest_of_text_or_error(found: "TextOrError | None") -> str | None:
-    """Return the digest of a text, '' for a file that is no text of a grant: no stamp has it."""
+    """Return the digest of a text, '' for a file that is not a text of a grant: no stamp has it."""
     return content_digest(found) if isinstance(found, bytes) else None if found is None else ""

@@ -77,7 +77,7 @@ def _copilot_blocks(end: HookEnd) -> bool:
 
 
 def _cursor_blocks(end: HookEnd) -> bool:
-    """Exit 2 blocks, and at exit 0 whatever is no valid answer; the switch covers the rest."""
+    """Exit 2 blocks, and at exit 0 whatever is not a valid answer; the switch covers the rest."""
     if end.timed_out or end.code not in (0, _BLOCK) or (end.code == 0 and not end.stdout.strip()):
         return end.fail_closed
     answer = _parse_object_or_none(end.stdout)

@@ -75,7 +75,7 @@ def _group_lines(group: "dict[str, object]") -> list[str]:
 
 
 def _check_group_is_read(text: str, group: "dict[str, object]") -> None:
-    """Raise NotDoneError if Codex would not read the group, or not have hooks switched on."""
+    """Raise NotDoneError if Codex would ignore the group, or would have hooks switched off."""
     try:
         document = decode_requirements(text)
     except NotDoneError:

@@ -94,7 +94,7 @@ def split_merge_sides(data: bytes, file: str) -> MergeSides | None:
 def _scan_stamp_text(text: str, file: str, *, is_last: bool = False) -> Stamp:
     """Return what a text says, decodable or not; of two digests of a grant the first one, or the last."""
     version = highest_version_in_text(text.encode("utf-8", "replace"), file)
-    start = re.search(r'"grants"\s*:\s*\{', text)  # the checksum before it is no grant
+    start = re.search(r'"grants"\s*:\s*\{', text)  # the checksum before it is not a grant
     begin = start.end() if start else 0
     end = max(text.find("}", begin), 0) or len(text)  # what follows the grants is the digest of `hooks.toml`
     pairs = [pair for pair in _GRANT.findall(text, begin, end) if is_grant_id(pair[0])]

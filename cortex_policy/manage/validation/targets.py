@@ -25,7 +25,7 @@ _POLICY_SUFFIXES = ("/.cortex", _POLICY_SUFFIX, TOOLS_SUFFIX)
 class ValidationTarget(NamedTuple):
     """A file to validate: its path, its path for people, the root whose grant or tree it is ('' for none), and its id.
 
-    The id is '' if the name of the file is no valid id, and `hooks.toml` for the rules of agents' hooks.
+    The id is '' if the name of the file is not a valid id, and `hooks.toml` for the rules of agents' hooks.
     """
 
     path: str

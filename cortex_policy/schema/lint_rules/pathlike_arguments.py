@@ -30,7 +30,7 @@ def find_pathlike_arguments(subject: "LintSubject") -> "Iterator[UnlocatedProble
 
 
 def _is_left_open(subject: "LintSubject", name: str) -> bool:
-    """Whether neither the name nor the declaration says that an argument is a path, or none."""
+    """Whether the name and the declaration of an argument leave open if it is a path."""
     declarations = subject.grant.args
     return when_argument_is_path(subject.grant, name) == NEVER and declared_path_format(declarations, name) is None
 

@@ -58,7 +58,7 @@ class Brackets:
         kind = OPENERS[token.kind]
         if not self._counts[kind]:
             self.note_unbalanced((token.start, token.end), f"`{token.kind}` closes nothing", "delete it")
-            if self.inner.awaits == COLON:  # the last element of an array that was not opened is no key
+            if self.inner.awaits == COLON:  # the last element of an array that was not opened is not a key
                 self.inner.awaits = NEXT
             return False
         if self.inner.kind != kind and self._is_wrong_closer_typo(kind):

@@ -112,7 +112,7 @@ def _note_text(text: str, problems: ProblemList) -> None:
 def _note_json(text: str, start: int, problems: ProblemList) -> None:
     first = Tokenizer(text, ProblemList(), start).skip_to_next_token()
     spaces = len(text[start:]) - len(text[start:].lstrip())
-    # `#!` is no comment, and comments above what is no JSON are not comments in JSON
+    # `#!` is not a comment, and comments above what is no JSON are not comments in JSON
     around = find_surrounding_text(text, start + spaces) or find_surrounding_text(text, first)
     if around is not None:
         _note_wrapped(text, around, problems)

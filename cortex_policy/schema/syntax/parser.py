@@ -96,7 +96,7 @@ class TolerantParser:
         return True
 
     def _take_colon(self, frame: Frame, token: Token) -> bool:
-        """Take the token after a key; return False if it was no colon and has to be taken as something else."""
+        """Take the token after a key; return False if it was not a colon and has to be taken as something else."""
         if token.kind == "=":
             span = (token.start, token.end)
             symbol = self.text[token.start : token.end]

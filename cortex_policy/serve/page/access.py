@@ -87,7 +87,7 @@ def is_loopback_host(host: str) -> bool:
 
 
 def _parse_time(word: str) -> int | None:
-    """Return the time that a code or a session begins with, None if it can be none of ours."""
+    """Return the time that a code or a session begins with, None if it is not one of ours."""
     time, dot, mac = word.partition(".")
     if not dot or len(time) > _DIGITS or len(mac) != _MAC_DIGITS or not word.isascii() or not time.isalnum():
         return None

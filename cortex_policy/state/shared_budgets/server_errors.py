@@ -35,7 +35,7 @@ _CODES_OF_TEXTS = (  # where Redis gives none
 
 
 def make_answer_error(line: bytes) -> StateError:
-    """Return the error for an answer that is no budget."""
+    """Return the error for an answer that is not a budget."""
     if line.startswith(b"+policy "):
         return _make_eviction_policy_error(_printable(line[8:]))
     if not line.startswith(b"-"):
