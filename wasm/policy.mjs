@@ -5,7 +5,7 @@ const MAX_PAGES = 16384;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Decides requests; whatever goes wrong in the module is a denial, then and from then on: it traps again. */
+/** Decides requests; whatever goes wrong in the module is a denial. */
 export class Policy {
   /**
    * @param {WebAssembly.Module} module

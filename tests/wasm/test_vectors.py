@@ -141,8 +141,7 @@ def test_a_memory_that_is_full_is_a_trap_or_a_denial() -> None:
     handle = small.load("git", GRANT)
     with pytest.raises(wasmtime.Trap):
         small.decide(handle, '{"action": "tree", "args": {"x": [' + "1," * 5000 + "1]}}", MINUTE)
-    with pytest.raises(wasmtime.Trap):
-        small.decide(handle, '{"action": "tree"}', MINUTE)
+    assert small.decide(handle, '{"action": "tree"}', MINUTE)["budget"]["used"] == 1
 
 
 def test_a_grant_that_trapped_half_loaded_decides_nothing() -> None:
@@ -150,7 +149,7 @@ def test_a_grant_that_trapped_half_loaded_decides_nothing() -> None:
     policy = WasmPolicy(DATA, heap_bytes=1 << 16)
     policy.load("git", GRANT)
     with pytest.raises(wasmtime.Trap):
-        policy.load("large", GRANT + b" " * (1 << 16))
+        policy.load("large", GRANT + b" " * 30_000)
     with pytest.raises(wasmtime.Trap):
         policy.find("large")
 

@@ -1,7 +1,8 @@
 // The decision module: what a host calls. All texts are UTF-8 or JSON in the memory; a trap is a denial.
 //
 // Each call: `reserve` the bytes of the input, write them there, ask, read `answer_size` bytes from `answer`. After a
-// trap each call of that instance traps.
+// trap in a call that changes what is kept (`prepare`, `load`, `preload`, `configure`) each call of that instance traps.
+// INVARIANT: other calls change nothing that outlives them but hits, and a thread may end anywhere while it counts.
 
 import { growTo, mark, release, useRegion } from "rt/stub";
 import { Decider, Decision, Reason } from "./decision";
@@ -25,20 +26,24 @@ let kept: usize = 0; // where what outlives a call ends
 let input: usize = 0;
 let output: usize = 0;
 let outputSize: i32 = 0;
-let isRunning: bool = false; // a call that trapped has not ended: what it left half done is never used
+let isChanging: bool = false; // a change that trapped has not ended: what it left half done is never used
 let grants: Grant[] = changetype<Grant[]>(0);
 let places: Places = changetype<Places>(0); // of grants
 let settings: Settings = changetype<Settings>(0);
 
-function begin(): void {
-  if (isRunning) unreachable();
-  isRunning = true;
+function refuseHalfDone(): void {
+  if (isChanging) unreachable();
+}
+
+function beginChange(): void {
+  refuseHalfDone();
+  isChanging = true;
 }
 
 // @ts-ignore: decorator
 @inline
-function end<T>(result: T): T {
-  isRunning = false;
+function endChange<T>(result: T): T {
+  isChanging = false;
   return result;
 }
 
@@ -48,7 +53,7 @@ function end<T>(result: T): T {
  * Returns whether there is room for one more thread.
  */
 export function prepare(ring_bytes: u32, heap_bytes: u32): bool {
-  begin(); // and where this returns false it does not end: there is no memory to work with
+  beginChange(); // and where this returns false it does not end: there is no memory to work with
   const rings = (__heap_base + 63) & ~63;
   const start = <u64>rings + ring_bytes;
   if (ring_bytes < 2 * HEADER_BYTES || start > u32.MAX_VALUE) return false;
@@ -63,16 +68,16 @@ export function prepare(ring_bytes: u32, heap_bytes: u32): bool {
   places = new Places();
   settings = new Settings(Value.members());
   kept = mark();
-  return end(true);
+  return endChange(true);
 }
 
 /** Forget the last call, and return where its input goes. */
 export function reserve(size: i32): usize {
-  begin();
+  refuseHalfDone();
   release(kept);
   outputSize = 0;
   input = __alloc(size);
-  return end(input);
+  return input;
 }
 
 export function answer(): usize {
@@ -102,8 +107,8 @@ function giveError(error: Malformed): void {
  * Returns its handle, or -1 and an answer that says why not. A grant with the same id is replaced.
  */
 export function load(id_size: i32, size: i32): i32 {
-  begin();
-  return end(keepGrant(readText(input, id_size), input + id_size, size - id_size));
+  beginChange();
+  return endChange(keepGrant(readText(input, id_size), input + id_size, size - id_size));
 }
 
 function keepGrant(id: string, place: usize, size: i32): i32 {
@@ -126,8 +131,8 @@ function keepGrant(id: string, place: usize, size: i32): i32 {
  * Returns how many grants there are, or -1 and an answer that says why not.
  */
 export function preload(size: i32): i32 {
-  begin();
-  return end(keepAll(size));
+  beginChange();
+  return endChange(keepAll(size));
 }
 
 function keepAll(size: i32): i32 {
@@ -147,18 +152,18 @@ function keepAll(size: i32): i32 {
 
 /** Return the handle of a grant, whose id is the input; -1 if it is not loaded. */
 export function find(size: i32): i32 {
-  begin();
-  return end(places.find(readText(input, size)));
+  refuseHalfDone();
+  return places.find(readText(input, size));
 }
 
 /** Take the settings in the input; return whether they are some. */
 export function configure(size: i32): bool {
-  begin();
+  beginChange();
   const decoder = new Decoder(Strictness.Grant);
   const value = decoder.decode(input, size);
-  if (decoder.error === null) return end(keepSettings(value));
+  if (decoder.error === null) return endChange(keepSettings(value));
   giveError(decoder.error!);
-  return end(false);
+  return endChange(false);
 }
 
 function keepSettings(value: Value): bool {
@@ -174,10 +179,10 @@ function keepSettings(value: Value): bool {
 
 /** Decide a request to a grant at a time of the caller's clock; return whether it is allowed. */
 export function decide(handle: i32, size: i32, nanoseconds: i64): bool {
-  begin();
+  refuseHalfDone();
   const decision = decisionOn(handle, size, nanoseconds);
   give(decision.json());
-  return end(decision.isAllowed());
+  return decision.isAllowed();
 }
 
 function decisionOn(handle: i32, size: i32, nanoseconds: i64): Decision {
@@ -192,18 +197,18 @@ function decisionOn(handle: i32, size: i32, nanoseconds: i64): Decision {
 
 /** Say which texts in the arguments in the input are paths, as the host has to resolve them. */
 export function path_arguments(handle: i32, size: i32): bool {
-  begin();
+  refuseHalfDone();
   const decoder = new Decoder(Strictness.Call);
   const args = decoder.decode(input, size, MAX_REQUEST_BYTES);
-  if (decoder.error !== null || handle < 0 || handle >= grants.length) return end(false);
+  if (decoder.error !== null || handle < 0 || handle >= grants.length) return false;
   give(answerPathArguments(grants[handle].declarations, args));
-  return end(true);
+  return true;
 }
 
 /** Give what a loaded grant says. */
 export function describe(handle: i32): bool {
-  begin();
-  if (handle < 0 || handle >= grants.length) return end(false);
+  refuseHalfDone();
+  if (handle < 0 || handle >= grants.length) return false;
   const grant = grants[handle];
   const parts = [
       '{"tool":', quoteText(grant.tool, false), ',"actions":', textsJson(grant.actions), `,"per_minute":"${grant.perMinute}"`,
@@ -211,7 +216,7 @@ export function describe(handle: i32): bool {
       ',"fs_scope":', textsJson(grant.fsScope), "}",
   ];
   give(joinTexts(parts, ""));
-  return end(true);
+  return true;
 }
 
 function textsJson(texts: string[]): string {
@@ -222,10 +227,10 @@ function textsJson(texts: string[]): string {
 
 /** Answer a question of conformance/README.md; return whether the input is one. */
 export function examine(size: i32, nanoseconds: i64): bool {
-  begin();
+  refuseHalfDone();
   const decoder = new Decoder(Strictness.Call);
   const question = decoder.decode(input, size, MAX_REQUEST_BYTES);
   const text = decoder.error === null ? answerOf(question, nanoseconds) : "";
   give(text);
-  return end(text.length > 0);
+  return text.length > 0;
 }

@@ -17,15 +17,18 @@ function policyWith(options) {
   return policy;
 }
 
-test("a request that traps is denied, and so is every later one", () => {
+test("a request that traps is denied, and the next one is decided with all hits", () => {
   const policy = policyWith({ heapBytes: 1 << 16 });
-  assert.equal(policy.decide("git", { action: "tree" }).reason, "allowed");
-  for (const args of [{ x: "x".repeat(1 << 16) }, {}]) assert.equal(policy.decide("git", { action: "tree", args }).reason, "state_unavailable");
+  assert.equal(policy.decide("git", { action: "tree" }).budget.used, 1);
+  for (const x of ["x".repeat(1 << 16), Array.from({ length: 1 << 12 }, () => 1)]) {
+    assert.equal(policy.decide("git", { action: "tree", args: { x } }).reason, "state_unavailable");
+  }
+  assert.equal(policy.decide("git", { action: "tree" }).budget.used, 2);
 });
 
 test("after a grant that traps while it is loaded nothing is allowed", () => {
   const policy = policyWith({ heapBytes: 1 << 16 });
-  assert.throws(() => policy.load("large", bytesOf({ ...GRANT, more: "x".repeat(1 << 16) })), WebAssembly.RuntimeError);
+  assert.throws(() => policy.load("large", bytesOf({ ...GRANT, more: "x".repeat(30_000) })), WebAssembly.RuntimeError);
   assert.throws(() => policy.load("large", bytesOf(GRANT)), WebAssembly.RuntimeError);
   for (const id of ["git", "large"]) assert.equal(policy.decide(id, { action: "tree" }).reason, "state_unavailable");
 });
