@@ -61,7 +61,7 @@ class CheckProcess extends Asker {
     this.#surroundings = found;
     if (this.#talk === undefined || this.#talk.hasEnded) {
       // a copy: of other objects, what their prototypes have becomes variables too
-      this.#talk = new Talk(this.#words, { cwd: this.#cwd, env: this.#env ?? { __proto__: null, ...process.env } });
+      this.#talk = startTalk(this.#words, { cwd: this.#cwd, env: this.#env ?? { __proto__: null, ...process.env } });
     }
     return this.#talk;
   }
@@ -70,6 +70,14 @@ class CheckProcess extends Asker {
   close() {
     this.#talk?.close();
     this.#talk = undefined;
+  }
+}
+
+function startTalk(words, options) {
+  try {
+    return new Talk(words, options);
+  } catch (error) { // where descriptors are short, Node makes a child without streams
+    throw new StateError(`\`cortex-policy check --batch\` cannot be started: ${error.code ?? "too many open files"}`);
   }
 }
 

@@ -85,6 +85,7 @@ test("values arrive as they are", options, async () => {
 test("a program that ends, lies, is late or is missing denies every call that waits, and is started again", async () => {
   const missing = startProcess({ command: "/nowhere/cortex-policy" });
   await assert.rejects(missing.decide("g", "read"), StateError);
+  await assert.rejects(startProcess({ env: { A: "a".repeat(1 << 22) } }).decide("g", "read"), StateError); // too large for the system
   const answer = '{"decision": true, "reason": "allowed", "message": "allowed", "id": 2}';
   const liars = {
     "ends": "process.exit(3)",
