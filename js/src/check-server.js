@@ -13,6 +13,7 @@ const { requireText } = require("./values");
 
 const MAX_ANSWER = 1 << 22; // bytes
 const IDLE_MS = 30_000; // the server closes what is idle for longer
+const NUMBER = "x-request-id"; // the server sends it back
 const CONSUME = "consume"; // the member of a request's context that counts the call
 const MAX_SHOWN = 200;
 const MAX_PATH = process.platform === "linux" ? 107 : 103; // bytes; Node would ask the socket whose name is the beginning
@@ -21,6 +22,7 @@ const MAX_PATH = process.platform === "linux" ? 107 : 103; // bytes; Node would 
 class CheckServer extends Asker {
   #socketPath;
   #timeoutMs;
+  #number = 0;
   #agent = new http.Agent({ keepAlive: true, timeout: IDLE_MS });
 
   /**
@@ -41,11 +43,15 @@ class CheckServer extends Asker {
     if (cost !== 1) throw new UsageError("a request to a server has the cost 1", "ask `CheckProcess`");
     const body = requestText(id, action, args, peek);
     checkSocket(this.#socketPath);
-    const { status, text } = await this.#post(body).catch((error) => {
+    this.#number += 1;
+    const number = String(this.#number);
+    const { status, text, answered } = await this.#post(body, number).catch((error) => {
       throw new StateError(`the server at \`${this.#socketPath}\` does not answer: ${error.code ?? error.name}`);
     });
     if (status === 400) throw new UsageError(text.trim().slice(0, MAX_SHOWN));
     if (status !== 200) throw new StateError(`the server answers ${status}: ${text.trim().slice(0, MAX_SHOWN)}`);
+    // INVARIANT: no call is allowed by the answer to another one
+    if (answered !== number) throw new StateError("the server gave an answer to another call");
     return decisionOf(membersOf(text));
   }
 
@@ -54,11 +60,13 @@ class CheckServer extends Asker {
     this.#agent.destroy();
   }
 
-  #post(body) {
+  #post(body, number) {
     return new Promise((resolve, reject) => {
       const request = http.request({
         socketPath: this.#socketPath, agent: this.#agent, method: "POST", path: "/access/v1/evaluation",
-        headers: { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body), Host: "localhost" },
+        headers: {
+          "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body), Host: "localhost", [NUMBER]: number,
+        },
         signal: AbortSignal.timeout(this.#timeoutMs),
       });
       request.on("error", reject).on("response", (response) => readAnswer(response).then(resolve, reject)).end(body);
@@ -74,7 +82,7 @@ async function readAnswer(response) {
     size += part.length;
     if (size > MAX_ANSWER) throw new Error("an answer that is too long");
   }
-  return { status: response.statusCode, text: Buffer.concat(parts).toString("utf8") };
+  return { status: response.statusCode, text: Buffer.concat(parts).toString("utf8"), answered: response.headers[NUMBER] };
 }
 
 /** Return an evaluation of AuthZEN that counts, unless `peek`. */

@@ -163,12 +163,22 @@ test("a server decides over its socket", options, async () => {
   await assert.rejects(asker.decide("g", "read"), StateError);
 });
 
+const ALLOWED = '{"decision": true, "context": {"reason": "allowed", "message": "allowed"}}';
+
+/** Return a server that answers instead of the real one; as that does, it sends back which request it answers. */
+function fakeServer(answer) {
+  return http.createServer((request, response) => {
+    response.setHeader("X-Request-ID", request.headers["x-request-id"]);
+    answer(response);
+  });
+}
+
 test("a socket that another user could have put there is not asked", async () => {
   const outer = path.join(SCRATCH, "outer");
   const socket = path.join(outer, "inner/own/s.sock");
   fs.mkdirSync(path.dirname(socket), { recursive: true });
   const context = { reason: "allowed", message: "allowed" };
-  const server = http.createServer((request, response) => response.end(JSON.stringify({ decision: true, context })));
+  const server = fakeServer((response) => response.end(JSON.stringify({ decision: true, context })));
   await new Promise((resolve) => server.listen(socket, resolve));
   fs.chmodSync(socket, 0o600);
   fs.symlinkSync(path.dirname(socket), path.join(SCRATCH, "to-own"));
@@ -193,7 +203,7 @@ test("a socket that another user could have put there is not asked", async () =>
   server.close();
   const beginning = path.join(SCRATCH, "s".repeat(108 - SCRATCH.length - 1));
   fs.writeFileSync(`${beginning}s`, "", { mode: 0o600 });
-  const stranger = http.createServer((request, response) => response.end(JSON.stringify({ decision: true, context })));
+  const stranger = fakeServer((response) => response.end(JSON.stringify({ decision: true, context })));
   await new Promise((resolve) => stranger.listen(beginning, resolve));
   await assert.rejects(async () => new CheckServer(`${beginning}s`).decide("g", "read"), UsageError);
   stranger.close();
@@ -202,11 +212,13 @@ test("a socket that another user could have put there is not asked", async () =>
 test("what is no answer of a server denies", async () => {
   const socket = path.join(SCRATCH, "fake.sock");
   const answers = [[500, '{"decision": true}'], [200, "x"], [200, '{"decision": "true"}'], [200, '{"decision": true}'],
-    [200, '{"decision": true, "context": {"reason": "rate_limited", "message": "x"}}'], [200, "null"]];
+    [200, '{"decision": true, "context": {"reason": "rate_limited", "message": "x"}}'], [200, "null"],
+    [200, ALLOWED, { "X-Request-ID": "0" }], [201, ALLOWED], [302, ALLOWED, { Location: "/" }], [200, ALLOWED.slice(0, -1)], [200, `${ALLOWED}${ALLOWED}`],
+    [200, ALLOWED, { "Content-Length": ALLOWED.length + 1, Connection: "close" }]];
   let at = 0;
-  const server = http.createServer((request, response) => {
-    const [status, text] = answers[at];
-    response.writeHead(status).end(text);
+  const server = fakeServer((response) => {
+    const [status, text, headers = {}] = answers[at];
+    response.writeHead(status, headers).end(text);
   });
   await new Promise((resolve) => server.listen(socket, resolve));
   fs.chmodSync(socket, 0o600);
