@@ -152,6 +152,12 @@ def settled_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def short_lock_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody wait a whole second for a lock: for tests in which its holder never lets go."""
+    monkeypatch.setattr("cortex_policy.state.MAX_LOCK_WAIT", 0.02)
+
+
+@pytest.fixture
 def startable_program(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no `hook install` start the program to see that it can: for tests that are not about that."""
     monkeypatch.setattr("cortex_policy.manage.hooks.install_checks.check_program_starts", lambda: None)

@@ -489,6 +489,7 @@ def test_variables_of_the_original_are_the_weakest(tmp_path: Path, monkeypatch: 
     assert effective_settings(os.getcwd()).approvals_file == f"{tmp_path}/etc/a"
 
 
+@pytest.mark.usefixtures("short_lock_wait")
 def test_a_full_disk_or_a_held_lock_denies(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And no line is left half."""
     answer_request(waits(), approved=True)

@@ -110,6 +110,7 @@ def readable(path: Path) -> None:
     path.chmod(0o644)
 
 
+@pytest.mark.usefixtures("short_lock_wait")
 @pytest.mark.parametrize("make", [listen, link, readable, Path.mkdir])
 def test_a_lock_file_that_others_could_hold_is_not_used(log: Path, make: Callable[[Path], object]) -> None:
     """It is left alone, and the log itself is locked."""
@@ -136,6 +137,7 @@ def test_a_lock_file_of_another_user_is_not_used(log: Path) -> None:
         assert audit_file.is_safe_lock(lock.fileno(), log.stat())
 
 
+@pytest.mark.usefixtures("short_lock_wait")
 def test_without_a_right_to_the_directory_the_log_itself_is_locked(own: Path) -> None:
     """As before there were locks; who can make one and who cannot exclude each other all the same."""
     log = own / "log"
@@ -214,6 +216,7 @@ def test_writers_with_an_old_and_a_new_lock_file_write_one_chain(log: Path, away
     assert verified(log).chained == 2 * EACH + 1
 
 
+@pytest.mark.usefixtures("short_lock_wait")
 def test_a_writer_with_a_replaced_lock_file_looks_for_the_new_one(log: Path) -> None:
     """Nobody else tells them apart then."""
     old = opened(log)

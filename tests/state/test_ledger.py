@@ -262,6 +262,7 @@ def test_a_limit_of_open_files_is_not_blamed_on_the_directory(book: Ledger, stat
     assert "ulimit -n" in caught.value.hint
 
 
+@pytest.mark.usefixtures("short_lock_wait")
 def test_a_lock_that_is_held_is_waited_for_and_then_refused(book: Ledger, state: Path) -> None:
     """A stopped holder makes callers answer, never hang."""
     book.take("t", "a", 3)

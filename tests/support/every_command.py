@@ -32,6 +32,8 @@ ENDLESS = (
     ["test", "--watch"],
 )
 Answer = tuple[int, str, str]  # exit code, output, error
+PATIENCE = 20.0  # seconds
+ENDLESS_PATIENCE = {"pipe": 0.2, "pty": 0.5}  # seconds after its first words; within them a screen gets an answer
 ANSWER = b"xq\n\x04"  # ends a screen, a prompt, a question
 MISUSES = (["--{x}"], ["{x}"] * 4)  # of any command
 STOP = ["stop", "--reason", "{x}"]
@@ -200,12 +202,12 @@ def ran(calls: list[list[str]], way: str) -> list[Answer]:
 
 
 def _run(words: list[str], way: str) -> Answer:
-    seconds = 0.5 if is_endless(words) else 20.0
+    patience = ENDLESS_PATIENCE[way] if is_endless(words) else PATIENCE
     if way == "pty":
         pid, screen = pty.fork()
         if pid == 0:
             become_command(*words)
-        return _ended(pid, seconds, screen, None)
+        return _ended(pid, patience, screen, None)
     out, err = os.pipe(), os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -219,15 +221,16 @@ def _run(words: list[str], way: str) -> Answer:
     os.close(err[1])
     if way == "gone":
         os.close(out[0])
-    return _ended(pid, seconds, None if way == "gone" else out[0], err[0])
+    return _ended(pid, patience, None if way == "gone" else out[0], err[0])
 
 
-def _ended(pid: int, seconds: float, *descriptors: int | None) -> Answer:
+def _ended(pid: int, patience: float, *descriptors: int | None) -> Answer:
+    """Read all that a process says; kill it if it has not ended so long after its first words."""
     texts = {one: b"" for one in descriptors if one is not None}
     is_screen = len(texts) == 1 and os.isatty(next(iter(texts)))
-    left, deadline = set(texts), time.monotonic() + seconds
-    while left and (patience := deadline - time.monotonic()) > 0:
-        ready = select.select(left, [], [], min(patience, 0.2))[0]
+    left, deadline = set(texts), time.monotonic() + PATIENCE
+    while left and (seconds := deadline - time.monotonic()) > 0:
+        ready = select.select(left, [], [], min(seconds, 0.2))[0]
         if not ready and is_screen:
             os.write(next(iter(left)), ANSWER)
         for one in ready:
@@ -236,6 +239,7 @@ def _ended(pid: int, seconds: float, *descriptors: int | None) -> Answer:
             except OSError:  # the terminal is gone
                 data = b""
             texts[one] += data
+            deadline = min(deadline, time.monotonic() + patience)
             if not data:
                 left.discard(one)
     if left:

@@ -12,6 +12,7 @@ from cortex_policy.core.model import Budget
 from cortex_policy.state import ledger_ring
 from cortex_policy.state.ledger import Ledger
 from cortex_policy.state.settings import find_state_directory
+from tests.support.processes import wait_until
 
 SECOND = 1_000_000_000 >> ledger_ring.TICK_BITS
 WAITERS = 8
@@ -65,8 +66,7 @@ def test_a_waiter_that_is_killed_takes_nothing(full: Ledger) -> None:
     for waiter in waiters[:3]:
         waiter.kill()
     assert [ended(waiter) for waiter in waiters] == [-9] * 3 + [0] * 5
-    time.sleep(2)  # until the last of the old hits has left its window
-    assert left(full).used == 5
+    wait_until(lambda: left(full).used == 5, "the last of the old hits leaves no window of five")
 
 
 def test_a_wait_that_is_too_short_says_how_long_it_would_take(full: Ledger) -> None:

@@ -52,6 +52,7 @@ def start() -> Iterator[Start]:
         child = pexpect.spawn(
             PROGRAM[0], list(words), encoding="utf-8", timeout=20, dimensions=(24, 150), env=environment
         )
+        child.ptyproc.delayafterclose = child.ptyproc.delayafterterminate = 0.01
         children.append(child)
         return child
 

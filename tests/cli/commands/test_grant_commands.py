@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Timer
 
 import pexpect
 import pytest
@@ -158,14 +159,16 @@ def test_the_hint_of_a_denial_is_the_command_that_allows_it(root: Path) -> None:
 
 def test_a_lock_that_is_held_is_waited_for(root: Path) -> None:
     """At most as long as is said."""
-    held = "import sys, time; from cortex_policy.state import Root; from cortex_policy.state.writer_lock import hold_writer_lock\n"
-    held += "with hold_writer_lock(Root(sys.argv[1], trusts_owner=True)): print(flush=True); time.sleep(3)"
-    holder = subprocess.Popen([sys.executable, "-c", held, str(root)], stdout=subprocess.PIPE, text=True)
-    assert holder.stdout is not None
-    holder.stdout.readline()
-    run("set", "git", "--rate", "1", code=3)
-    assert run("set", "git", "--rate", "1", "--wait", "60").stderr == ""
-    holder.communicate()
+    held = "import sys; from cortex_policy.state import Root; from cortex_policy.state.writer_lock import hold_writer_lock\n"
+    held += "with hold_writer_lock(Root(sys.argv[1], trusts_owner=True)): print(flush=True); sys.stdin.read()"
+    words = [sys.executable, "-c", held, str(root)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        run("set", "git", "--rate", "1", code=3)
+        Timer(0.3, holder.stdin.close).start()
+        assert run("set", "git", "--rate", "1", "--wait", "60").stderr == ""
 
 
 def test_a_waiting_writer_on_a_terminal_learns_who_holds_the_lock(root: Path) -> None:

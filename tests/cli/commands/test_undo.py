@@ -4,8 +4,8 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -235,11 +235,13 @@ def test_a_history_that_is_off_is_reported(written: Path, monkeypatch: pytest.Mo
 
 def test_another_writer_is_waited_for(written: Path) -> None:
     """Or named at once."""
-    held = "from cortex_policy.manage.transaction.writer import write_transaction; from cortex_policy.state import Root; import sys, time\nwith write_transaction(Root(sys.argv[1], trusts_owner=True)):\n print(1, flush=True)\n time.sleep(float(sys.argv[2]))"
-    with subprocess.Popen([sys.executable, "-c", held, str(written), "1.5"], stdout=subprocess.PIPE) as holder:
+    held = "from cortex_policy.manage.transaction.writer import write_transaction; from cortex_policy.state import Root; import sys\nwith write_transaction(Root(sys.argv[1], trusts_owner=True)):\n print(1, flush=True)\n sys.stdin.read()"
+    words = [sys.executable, "-c", held, str(written)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdin is not None
         assert holder.stdout is not None
         holder.stdout.readline()
-        began = time.monotonic()
         assert "has been in `write` for " in run("undo", "--allow-widening", code=3).stderr
+        Timer(0.3, holder.stdin.close).start()
         run("undo", "--allow-widening", "--wait", "30")
-        assert time.monotonic() - began > 1
+        assert holder.stdin.closed
