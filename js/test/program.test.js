@@ -177,8 +177,7 @@ test("a socket that another user could have put there is not asked", async () =>
   const outer = path.join(SCRATCH, "outer");
   const socket = path.join(outer, "inner/own/s.sock");
   fs.mkdirSync(path.dirname(socket), { recursive: true });
-  const context = { reason: "allowed", message: "allowed" };
-  const server = fakeServer((response) => response.end(JSON.stringify({ decision: true, context })));
+  const server = fakeServer((response) => response.end(ALLOWED));
   await new Promise((resolve) => server.listen(socket, resolve));
   fs.chmodSync(socket, 0o600);
   fs.symlinkSync(path.dirname(socket), path.join(SCRATCH, "to-own"));
@@ -203,7 +202,7 @@ test("a socket that another user could have put there is not asked", async () =>
   server.close();
   const beginning = path.join(SCRATCH, "s".repeat(108 - SCRATCH.length - 1));
   fs.writeFileSync(`${beginning}s`, "", { mode: 0o600 });
-  const stranger = fakeServer((response) => response.end(JSON.stringify({ decision: true, context })));
+  const stranger = fakeServer((response) => response.end(ALLOWED));
   await new Promise((resolve) => stranger.listen(beginning, resolve));
   await assert.rejects(async () => new CheckServer(`${beginning}s`).decide("g", "read"), UsageError);
   stranger.close();

@@ -4,6 +4,7 @@
 const assert = require("node:assert/strict");
 const { execFileSync, spawn, spawnSync } = require("node:child_process");
 const fs = require("node:fs");
+const net = require("node:net");
 const os = require("node:os");
 const path = require("node:path");
 const { after, before, test } = require("node:test");
@@ -119,6 +120,24 @@ test("a secret that could be guessed, or that is not the one in its file, is ref
   for (const secret of [`${SECRET}\n`, `${SECRET}\r\n`, `${SECRET}\ufffd`]) assert.throws(() => new RedisBudgets(async () => "", "n", secret), StateError);
   assert.throws(() => new RedisBudgets(async () => "", "n", "short"), StateError);
   assert.throws(() => new RedisBudgets("redis://127.0.0.1", "n", SECRET), UsageError);
+});
+
+test("no command gets the answer to another one, also after a connection was cut", async () => {
+  let connections = 0;
+  const slow = net.createServer((socket) => {
+    connections += 1;
+    if (connections === 1) socket.once("data", () => socket.resetAndDestroy());
+    else socket.on("data", (data) => setTimeout(() => socket.write(`+${String(data).split("\r\n")[2]}\r\n`), 20)).on("error", () => {});
+  });
+  await new Promise((resolve) => slow.listen(0, "127.0.0.1", resolve));
+  const own = new RedisClient({ host: "127.0.0.1", port: slow.address().port });
+  const first = own.command(["LOST"]).catch(() => own.command(["A"])); // asked before the first connection is known to be closed
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  const answers = await Promise.allSettled([first, own.command(["B"])]);
+  for (const [at, word] of ["A", "B"].entries()) assert.ok(answers[at].status === "rejected" || answers[at].value === word, JSON.stringify(answers));
+  assert.equal(await own.command(["C"]), "C");
+  own.close();
+  slow.close();
 });
 
 test("the script is that of the Python program", () => {
