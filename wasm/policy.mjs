@@ -32,16 +32,16 @@ export class Policy {
 
   /** Set `sensitive`, `require_path` and `undeclared_args`. */
   configure(settings) {
-    if (!this.call("configure", encoder.encode(JSON.stringify(settings)))) throw new TypeError(this.answer().error.message);
+    if (!this.call("configure", encoder.encode(jsonOf(settings)))) throw new TypeError(this.answer().error.message);
   }
 
   /**
    * Decide a request, an object or JSON; `now` are nanoseconds of a clock that all threads share.
    *
-   * Throws what `JSON.stringify` and `BigInt` throw: then nothing was asked.
+   * Throws TypeError for what JSON would leave out or change, and what `BigInt` throws: then nothing was asked.
    */
   decide(id, request, now = nanoseconds()) {
-    const text = typeof request === "string" ? request : JSON.stringify(request);
+    const text = typeof request === "string" ? request : jsonOf(request);
     const time = BigInt(now);
     try {
       const handle = this.call("find", encoder.encode(id));
@@ -55,7 +55,7 @@ export class Policy {
   /** Return [label, text, is_path] of each text in the arguments that the host has to resolve. */
   pathArguments(id, args) {
     const handle = this.call("find", encoder.encode(id));
-    const size = this.write(encoder.encode(JSON.stringify(args)));
+    const size = this.write(encoder.encode(jsonOf(args)));
     if (!this.wasm.path_arguments(handle, size)) throw new TypeError(`\`${id}\` is not loaded, or the arguments are no object`);
     return this.answer().paths;
   }
@@ -86,6 +86,26 @@ const TRAPPED = Object.freeze({
 /** Return a memory for one thread, or for several that count together; at most 1 GiB of it are used. */
 export function newMemory() {
   return new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES, shared: true });
+}
+
+/** Return a value as JSON; throw TypeError for what that would leave out, such as the members of a Map: no rule would see it. */
+function jsonOf(value) {
+  return JSON.stringify(value, function requireJson(name, part) {
+    const given = this[name]; // as it was before its own `toJSON`
+    const isLost = typeof given === "object" ? !isPlain(given) : ["function", "symbol"].includes(typeof given);
+    if (isLost || Number.isNaN(given) || Math.abs(given) === Infinity) throw new TypeError(`\`${name}\` is no JSON value`);
+    return part;
+  });
+}
+
+/** Whether an object is an array, or has no class and no member that is hidden or inherited. */
+function isPlain(value) {
+  if (value === null) return true;
+  if (typeof value.toJSON === "function") return false;
+  if (Array.isArray(value)) return true;
+  const prototype = Object.getPrototypeOf(value);
+  const hasClass = prototype !== null && (Object.getPrototypeOf(prototype) !== null || Object.keys(prototype).length > 0);
+  return !hasClass && Object.getOwnPropertyNames(value).length === Object.keys(value).length;
 }
 
 function nanoseconds() {

@@ -43,6 +43,18 @@ test("a request that is no JSON, or a time that is no integer, is an error of th
   assert.equal(policy.decide("git", { action: "tree" }, 1e15).reason, "allowed");
 });
 
+test("what JSON would leave out is an error of the caller: no rule would see it", () => {
+  const policy = policyWith();
+  const inherited = Object.create({ __proto__: null, path: "/etc" });
+  const hidden = Object.defineProperty({}, "path", { value: "/etc" });
+  for (const args of [new Map([["path", "/etc"]]), inherited, hidden, new (class Own { path = "/etc"; })(), { path: () => "/etc" }, { x: [new Set(["/etc"])] },
+    { path: new URL("file:///etc") }, { x: NaN }, { x: [Infinity] }, { path: Symbol("x") }, { toJSON: () => ({}), path: "/etc" }, new Uint8Array(1)]) {
+    assert.throws(() => policy.decide("git", { action: "tree", args }), TypeError);
+    assert.throws(() => policy.pathArguments("git", args), TypeError);
+  }
+  assert.equal(policy.decide("git", { action: "tree", args: { x: [{ y: null, z: undefined }, true, 1.5, "x"], o: Object.create(null) } }).reason, "allowed");
+});
+
 test("what is no request at all is denied", () => {
   const policy = policyWith();
   for (const request of [undefined, null, 1, "", "tree", [], "{\"action\":\"tree\"}x"]) assert.equal(policy.decide("git", request).reason, "usage");
