@@ -70,4 +70,5 @@ def _secret_in_url_error() -> UsageError:
 def _not_a_url_error(text: str, hint: str) -> UsageError:
     if "@" in text:  # what cannot be parsed may have a password anywhere
         return _secret_in_url_error()
-    return UsageError(f"`{text.partition('?')[0]}` is not the URL of a receiver", hint)
+    shown = text.partition("?")[0].partition("#")[0]  # what comes behind may be a secret
+    return UsageError(f"`{shown}` is not the URL of a receiver", hint)

@@ -38,7 +38,7 @@ def test_https_anywhere_and_http_on_this_host(text: str, url: ReceiverUrl) -> No
         "https://bus:99999/", "https://bus\\@evil/", "https://bus%00/", "https://" + "a" * 64 + ".org/",
         "http+unix:///run/bus.sock", "http+unix://run/bus", "http+unix://%2Fa%00b/", "https://[::1", "https://bus/\x7f",
         "https://bus:0/", "https://user:secret@bus:x/", "https://user:se#secret@bus/", "https://user:secret@/",
-        "https://user:secret@bus/\r\n",
+        "https://user:secret@bus/\r\n", "https://bus/#secret",
     ],
 )  # fmt: skip
 def test_any_other_url_is_refused(text: str) -> None:
