@@ -88,12 +88,16 @@ export function newMemory() {
   return new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES, shared: true });
 }
 
+// by type: whether JSON would leave a value out, or change it
+const IS_LOST = {
+  __proto__: null, object: (value) => !isPlain(value), number: (value) => !Number.isFinite(value), function: () => true, symbol: () => true,
+};
+
 /** Return a value as JSON; throw TypeError for what that would leave out, such as the members of a Map: no rule would see it. */
 function jsonOf(value) {
   return JSON.stringify(value, function requireJson(name, part) {
     const given = this[name]; // as it was before its own `toJSON`
-    const isLost = typeof given === "object" ? !isPlain(given) : ["function", "symbol"].includes(typeof given);
-    if (isLost || Number.isNaN(given) || Math.abs(given) === Infinity) throw new TypeError(`\`${name}\` is no JSON value`);
+    if (IS_LOST[typeof given]?.(given)) throw new TypeError(`\`${name}\` is no JSON value`);
     return part;
   });
 }
