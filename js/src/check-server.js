@@ -6,7 +6,7 @@ const process = require("node:process");
 
 const { Asker, decisionOf, readArguments } = require("./answers");
 const { StateError, UsageError } = require("./errors");
-const { ownOptions } = require("./options");
+const { ownOptions, requireSwitch } = require("./options");
 const { absolutePath } = require("./path-arguments");
 const { otherWritersText } = require("./private-path");
 const { requireText } = require("./values");
@@ -40,6 +40,7 @@ class CheckServer extends Asker {
   /** Decide a call; an allowed one takes one hit, unless `peek`. */
   async decide(id, action, args, options) {
     const { cost = 1, peek = false } = ownOptions(options);
+    requireSwitch(peek, "peek");
     if (cost !== 1) throw new UsageError("a request to a server has the cost 1", "ask `CheckProcess`");
     const body = requestText(id, action, args, peek);
     checkSocket(this.#socketPath);

@@ -4,7 +4,7 @@
 const { Decision, decideRate, denialBeforeRate } = require("./decision");
 const { AccessDenied, GrantError, StateError, UsageError } = require("./errors");
 const { argsOf, originOf } = require("./grant");
-const { requirePlainOptions } = require("./options");
+const { requirePlainOptions, requireSwitch } = require("./options");
 const { resolvePathArguments } = require("./paths");
 const { currentOrigin } = require("./preconditions");
 const { ThreadBudgets } = require("./thread-budgets");
@@ -86,6 +86,7 @@ function readOptions(options = NO_OPTIONS) {
   const cost = Object.hasOwn(options, "cost") ? options.cost : undefined;
   const peek = Object.hasOwn(options, "peek") ? options.peek : undefined;
   const budgets = Object.hasOwn(options, "budgets") ? options.budgets : undefined;
+  if (peek !== undefined) requireSwitch(peek, "peek");
   return { cost: cost === undefined ? 1 : cost, peek: peek ?? false, budgets: budgets ?? ownBudgets() };
 }
 

@@ -16,4 +16,9 @@ function ownOptions(options = {}) {
   return { __proto__: null, ...options };
 }
 
-module.exports = { ownOptions, requirePlainOptions };
+/** Throw UsageError for what is neither true nor false: the word "false" would count as true. */
+function requireSwitch(value, name) {
+  if (typeof value !== "boolean") throw new UsageError(`${name} is true or false`);
+}
+
+module.exports = { ownOptions, requirePlainOptions, requireSwitch };

@@ -94,6 +94,7 @@ test("what is no call is an error, which denies", async () => {
   for (const args of ["x", 7, [], () => 0, Symbol("x"), new Date(), new (class Own {})()]) {
     assert.throws(() => enforce(grant, "read", args), UsageError);
   }
+  for (const peek of ["false", 0, 1, null, {}]) assert.throws(() => enforce(grant, "read", {}, { peek }), UsageError);
   for (const cost of [0, -1, 1.5, NaN, Infinity, "1", 2 ** 53, null]) {
     assert.throws(() => enforce(grant, "read", {}, { cost }), UsageError);
   }

@@ -63,6 +63,7 @@ test("what cannot be decided is the same error as here", options, async () => {
   await assert.rejects(asker.decide("g", "read", { x: NaN }), UsageError);
   await assert.rejects(asker.decide("g", "read", { x: "\ud800" }), UsageError);
   await assert.rejects(asker.decide("g", "read", {}, { cost: 0 }), UsageError);
+  await assert.rejects(asker.decide("g", "read", {}, { peek: "false" }), UsageError);
 });
 
 test("many calls at once get their own answers", options, async () => {
@@ -158,6 +159,7 @@ test("a server decides over its socket", options, async () => {
   await assert.rejects(asker.decide("nothing", "read"), GrantError);
   await assert.rejects(asker.decide("g", "read", { consume: true }), UsageError);
   await assert.rejects(asker.decide("g", "read", {}, { cost: 2 }), UsageError);
+  await assert.rejects(asker.decide("g", "read", {}, { peek: "false" }), UsageError);
   server.kill();
   await new Promise((resolve) => server.once("exit", resolve));
   await assert.rejects(asker.decide("g", "read"), StateError);
