@@ -2,11 +2,12 @@
 "use strict";
 
 const { UsageError } = require("./errors");
+const { isPrototypeOfObjects } = require("./values");
 
 /** Throw UsageError for options with a class, whose members might not be their own. */
 function requirePlainOptions(options) {
   const prototype = typeof options === "object" && options !== null ? Object.getPrototypeOf(options) : undefined;
-  const isPlain = prototype === null || prototype === Object.prototype || (prototype && Object.getPrototypeOf(prototype) === null);
+  const isPlain = prototype === null || prototype === Object.prototype || (prototype !== undefined && isPrototypeOfObjects(prototype));
   if (!isPlain) throw new UsageError("options are an object without a class");
 }
 

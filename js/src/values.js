@@ -242,6 +242,6 @@ function stringJson(text) {
 }
 
 module.exports = {
-  kindOf, isContainer, codePointCount, compareTexts, copyArguments, requireText, isSameValue, valueText, firstCharacters,
+  kindOf, isContainer, codePointCount, compareTexts, copyArguments, requireText, isPrototypeOfObjects, isSameValue, valueText, firstCharacters,
   firstValuesText, jsonText, realText,
 };

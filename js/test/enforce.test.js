@@ -166,7 +166,7 @@ test("a polluted prototype sets no option", async () => {
 test("options of a class are an error, for their members may not be their own", async () => {
   const grant = await loadGrant("g", { root: makeRoot() });
   class Dear { get cost() { return 1e6; } }
-  for (const options of [new Dear(), Object.create({ cost: 1e6 }), null, 7, "peek"]) {
+  for (const options of [new Dear(), Object.create({ cost: 1e6 }), Object.create({ __proto__: null, cost: 1e6 }), null, 7, "peek"]) {
     assert.throws(() => enforce(grant, "read", {}, options), UsageError);
     assert.throws(() => new ThreadBudgets(options), UsageError);
     await assert.rejects(loadGrant("g", options), UsageError);
