@@ -69,7 +69,7 @@ class ThreadBudgets {
     if (!ring.isBefore(head, slot)) return undefined; // held up for a lap since the head was read
     if (ring.isFrozen(slot)) return void this.replaceRing(entry, ring.place, 2 * ring.capacity, ring.hits(head));
     const now = this.now();
-    const fits = ring.fits(head, Math.min(limit, ring.capacity), cost, now);
+    const fits = cost <= ring.capacity && ring.fits(head, Math.min(limit, ring.capacity), cost, now);
     if (!fits && ring.capacity < limit) {
       this.requireRoom(Ring.wordsFor(2 * ring.capacity)); // first: a frozen ring without a larger one would deny for good
       return void ring.freeze(head, slot);

@@ -58,6 +58,16 @@ test("costs and growing limits are exact over threads too", async () => {
   assert.equal(budgets.peek("t", "a", 5000).used, sum);
 });
 
+test("a cost for which the ring must grow first counts as a whole", () => {
+  for (const [limit, cost] of [[65, 65], [100, 90], [200, 150], [2046, 2046], [4000, 1999]]) {
+    const budgets = new ThreadBudgets();
+    assert.equal(budgets.take("t", "a", limit, cost).used, cost);
+    let taken = cost;
+    for (let call = 0; call < limit + 5; call += 1) taken += budgets.take("t", "a", limit, 1 + (call % 2) * (cost - 1)).consumed;
+    assert.equal(taken, limit);
+  }
+});
+
 test("no window of 60 seconds has more hits than the limit, while threads move the clock", async () => {
   const code = `
     const time = new BigInt64Array(workerData.time); // nanoseconds
