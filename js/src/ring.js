@@ -6,6 +6,8 @@
 //
 // INVARIANT: of a limit L, the hit with ticket t is only taken when that with ticket t - L is older than a minute. Of
 // more than L hits, two have tickets that differ by a multiple of L: so no minute holds more, however threads interleave.
+// Of the hits that one call takes, the last is looked at: those before it are not younger, as each thread reads its clock
+// after it has seen the hit before, and that clock never goes back.
 "use strict";
 
 const WINDOW_NS = 60e9;
@@ -86,12 +88,9 @@ class Ring {
     return this.nanosecondsLeft(ticket, now) > 0;
   }
 
-  /** Whether the hits that `cost` more would replace have all left the minute. */
-  fits(head, distance, cost, now) {
-    for (let step = 0; step < cost; step += 1) {
-      if (this.isFresh(head - distance + step, now)) return false;
-    }
-    return true;
+  /** Return the nanoseconds until `cost` more hits fit into `limit`, 0 or less if they do. */
+  nanosecondsUntilFit(head, limit, cost, now) {
+    return this.nanosecondsLeft(head - limit + cost - 1, now);
   }
 
   /** Take the next tickets, if the slot of the first is as it was; return whether that was done. */
@@ -160,18 +159,20 @@ class Ring {
   /** Return how many hits the last minute has; times are in order but for what happens at once. */
   countUsed(head, now) {
     const most = this.countLast(head, now);
-    let low = 0; // how many of the oldest have left the minute
-    for (let step = 1; low + step <= most && !this.isFresh(head - most + low + step - 1, now); step *= 2) low += step;
-    let high = most;
+    const first = head - most;
+    let low = 0; // so many of the oldest have left the minute
+    let step = 1;
+    for (; low + step <= most && !this.isFresh(first + low + step - 1, now); step *= 2) low += step;
+    let high = Math.min(most, low + step - 1); // and no more than these
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      if (this.isFresh(head - most + middle - 1, now)) {
+      if (this.isFresh(first + middle - 1, now)) {
         high = middle - 1;
       } else {
         low = middle;
       }
     }
-    this.oldest = head - most + low;
+    this.oldest = first + low;
     return most - low;
   }
 
@@ -181,16 +182,6 @@ class Ring {
     this.seconds = seconds;
     this.nanoseconds = nanoseconds;
     return isLater ? Math.min((head - this.oldest) >>> 0, this.capacity) : this.capacity;
-  }
-
-  /** Return the seconds until `cost` more fit. */
-  waitSeconds(head, limit, cost, now) {
-    if (limit > this.capacity) return 0;
-    let nanoseconds = 0;
-    for (let step = 0; step < cost; step += 1) {
-      nanoseconds = Math.max(nanoseconds, this.nanosecondsLeft(head - limit + step, now));
-    }
-    return nanoseconds / 1e9;
   }
 }
 

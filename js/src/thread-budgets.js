@@ -69,15 +69,19 @@ class ThreadBudgets {
     if (!ring.isBefore(head, slot)) return undefined; // held up for a lap since the head was read
     if (ring.isFrozen(slot)) return void this.replaceRing(entry, ring.place, 2 * ring.capacity, ring.hits(head));
     const now = this.now();
-    const fits = cost <= ring.capacity && ring.fits(head, Math.min(limit, ring.capacity), cost, now);
-    if (!fits && ring.capacity < limit) {
+    const isLarger = limit > ring.capacity;
+    const wait = cost > ring.capacity ? Infinity : ring.nanosecondsUntilFit(head, isLarger ? ring.capacity : limit, cost, now);
+    if (wait > 0 && isLarger) {
       this.requireRoom(Ring.wordsFor(2 * ring.capacity)); // first: a frozen ring without a larger one would deny for good
       return void ring.freeze(head, slot);
     }
-    if (fits && consumes) return ring.take(head, slot, cost, now) ? budgetOf(ring, head + cost, limit, 1, now, cost) : undefined;
-    const budget = budgetOf(ring, head, limit, cost, now, 0);
-    // INVARIANT: what was read is whole, for nobody has taken the head since: so no wait is 0 if the cost does not fit
-    return ring.load(head) === slot ? budget : undefined;
+    if (wait > 0 || !consumes) {
+      const budget = budgetOf(ring, head, limit, wait, now, 0);
+      // INVARIANT: what was read is whole, for nobody has taken the head since: so no wait is 0 if the cost does not fit
+      return ring.load(head) === slot ? budget : undefined;
+    }
+    if (!ring.take(head, slot, cost, now)) return undefined;
+    return budgetOf(ring, head + cost, limit, isLarger ? 0 : ring.nanosecondsUntilFit(head + cost, limit, 1, now), now, cost);
   }
 
   now() {
@@ -145,10 +149,9 @@ class ThreadBudgets {
   }
 }
 
-function budgetOf(ring, head, limit, cost, now, consumed) {
+function budgetOf(ring, head, limit, wait, now, consumed) {
   const used = ring.countUsed(head, now);
-  const retryAfterSeconds = ring.waitSeconds(head, limit, cost, now);
-  return { limit, used, remaining: Math.max(0, limit - used), retryAfterSeconds, consumed };
+  return { limit, used, remaining: Math.max(0, limit - used), retryAfterSeconds: Math.max(0, wait) / 1e9, consumed };
 }
 
 module.exports = { ThreadBudgets };
