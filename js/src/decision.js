@@ -31,7 +31,7 @@ class Decision {
 
   /**
    * @param {keyof typeof import("./errors").REASONS} reason
-   * @param {string | (() => string)} [detail]
+   * @param {string | ((decision: Decision) => string)} [detail]
    * @param {string | ((decision: Decision) => string)} [hint]
    * @param {readonly ResolvedPath[]} [paths]
    * @param {object} [budget]
@@ -57,7 +57,7 @@ class Decision {
   }
 
   get detail() {
-    if (typeof this.#detail !== "string") this.#detail = this.#detail();
+    if (typeof this.#detail !== "string") this.#detail = this.#detail(this);
     return this.#detail;
   }
 
@@ -90,7 +90,7 @@ function decideRate(grant, request, budget) {
   if (budget.consumed === request.cost || budget.retryAfterSeconds === 0) {
     return new Decision("allowed", "", "", paths, budget, grant.dataClass === "sensitive" ? APPROVAL : NONE);
   }
-  return denial("rate_limited", () => rateDenialText(budget), grant, request, paths, budget);
+  return denial("rate_limited", rateDenialText, grant, request, paths, budget);
 }
 
 function denial(reason, detail, grant, request, paths, budget, obligations) {
@@ -170,7 +170,7 @@ function matchScopes(grant, paths) {
 }
 
 /** Say why a budget has no room. */
-function rateDenialText(budget) {
+function rateDenialText({ budget }) {
   if (budget.retryAfterSeconds === null) return `a cost above ${valueText(budget.limit)} never fits into a minute`;
   if (budget.closed) return `closed for a minute${budget.closedBecause ? `: ${budget.closedBecause}` : " after damage"}`;
   const where = budget.local ? " on this host, as the server of budgets does not answer" : "";

@@ -41,7 +41,7 @@ function decide(grant, action, args, options) {
   const request = readRequest(grant, action, args, cost);
   const denial = denialOf(grant, request, budgets);
   if (denial !== undefined) return denial;
-  const budget = budgets[peek ? "peek" : "take"](grant.tool, request.action, grant.perMinute, request.cost);
+  const budget = askBudget(grant, request, budgets, peek);
   return decideCounted(grant, request, budget, peek);
 }
 
@@ -51,8 +51,12 @@ async function decideAsync(grant, action, args, options) {
   const request = readRequest(grant, action, args, cost);
   const denial = denialOf(grant, request, budgets);
   if (denial !== undefined) return denial;
-  const budget = await budgets[peek ? "peek" : "take"](grant.tool, request.action, grant.perMinute, request.cost);
+  const budget = await askBudget(grant, request, budgets, peek);
   return decideCounted(grant, request, budget, peek);
+}
+
+function askBudget({ tool, perMinute }, { action, cost }, budgets, peek) {
+  return peek ? budgets.peek(tool, action, perMinute, cost) : budgets.take(tool, action, perMinute, cost);
 }
 
 /** Decide by the rate; only a peek is allowed by room that it does not take. */
@@ -83,11 +87,18 @@ function ownBudgets() {
 /** Return the options of a call: its own ones, and none that a prototype was given. */
 function readOptions(options = NO_OPTIONS) {
   requirePlainOptions(options);
-  const cost = Object.hasOwn(options, "cost") ? options.cost : undefined;
-  const peek = Object.hasOwn(options, "peek") ? options.peek : undefined;
-  const budgets = Object.hasOwn(options, "budgets") ? options.budgets : undefined;
-  if (peek !== undefined) requireSwitch(peek, "peek");
-  return { cost: cost === undefined ? 1 : cost, peek: peek ?? false, budgets: budgets ?? ownBudgets() };
+  const { cost, peek, budgets } = options;
+  const namesPeek = isGiven(options, "peek", peek);
+  if (namesPeek) requireSwitch(peek, "peek");
+  return {
+    cost: isGiven(options, "cost", cost) ? cost : 1,
+    peek: namesPeek && peek,
+    budgets: (isGiven(options, "budgets", budgets) ? budgets : undefined) ?? ownBudgets(),
+  };
+}
+
+function isGiven(options, name, value) {
+  return value !== undefined && Object.hasOwn(options, name); // which takes longer
 }
 
 function readRequest(grant, action, args, cost) {
@@ -100,10 +111,10 @@ function readRequest(grant, action, args, cost) {
 function denialOf(grant, request, budgets) {
   const origin = originOrStop(grant);
   if (origin instanceof Decision) return origin;
-  refuseWhatIsNotKept(origin.settings, budgets);
+  refuseWhatIsNotKept(origin.rules, budgets);
   if (request.args.size) request.paths = resolvePathArguments(argsOf(grant), grant.fsScope, request.args, origin);
   const denial = denialBeforeRate(grant, request, origin.rules);
-  if (denial === undefined) refuseStateDirectory(origin.settings, budgets);
+  if (denial === undefined) refuseStateDirectory(origin.rules, budgets);
   return denial;
 }
 
@@ -118,18 +129,14 @@ function originOrStop(grant) {
 }
 
 /** Refuse to decide by settings that this process alone cannot keep. */
-function refuseWhatIsNotKept(settings, budgets) {
-  const isAudited = settings.get("audit.file") !== undefined && settings.get("audit.on_error") !== "ignore";
+function refuseWhatIsNotKept({ isAudited, isShared }, budgets) {
   if (isAudited) throw new StateError("the settings want an audit log, which JavaScript does not write", ASK);
-  if (settings.get("budgets.url") !== undefined && budgets instanceof ThreadBudgets) {
-    throw new StateError("the settings want budgets that hosts share", ASK);
-  }
+  if (isShared && budgets instanceof ThreadBudgets) throw new StateError("the settings want budgets that hosts share", ASK);
 }
 
 /** Refuse a state directory that is none, which this process has no use for, as the program does. */
-function refuseStateDirectory(settings, budgets) {
-  const isAbsolute = (settings.get("state_dir") ?? "/").startsWith("/");
-  if (!isAbsolute && budgets instanceof ThreadBudgets) {
+function refuseStateDirectory({ hasStateDirectory }, budgets) {
+  if (!hasStateDirectory && budgets instanceof ThreadBudgets) {
     throw new StateError("CORTEX_POLICY_STATE_DIR is not absolute", "set it to an absolute path, or unset it");
   }
 }

@@ -14,6 +14,7 @@ function isGrantId(word) {
 }
 
 // what a program need not see: the declarations, which it could change, and where the grant was read
+let makeGrant;
 let argsOf;
 let originOf;
 let isGrant;
@@ -24,7 +25,7 @@ function requireGrant(value) {
   return value;
 }
 
-/** What a tool may do. Grants are made by `decodeGrant` and `loadGrant` alone, and never change. */
+/** What a tool may do; it never changes. Calls are decided by those that `loadGrant` made, as only they have an origin. */
 class Grant {
   #args;
   #origin;
@@ -41,11 +42,15 @@ class Grant {
     this.file = fields.file;
     this.root = fields.root;
     this.#args = fields.args; // a Map, which a program could change
-    this.#origin = fields.origin;
     Object.freeze(this);
   }
 
   static {
+    makeGrant = (fields, origin) => {
+      const grant = new Grant(fields);
+      grant.#origin = origin;
+      return grant;
+    };
     argsOf = (grant) => requireGrant(grant).#args;
     originOf = (grant) => requireGrant(grant).#origin;
     isGrant = (value) => typeof value === "object" && value !== null && #args in value;
@@ -56,9 +61,10 @@ class Grant {
  * Decode the bytes of a grant file; throw GrantError that names every problem of its shape.
  * @param {Uint8Array} bytes
  * @param {string} [id]
- * @param {object} [origin] where it was read
+ * @param {{root?: string, file?: string, sha256?: string}} [place]
+ * @param {object} [origin] where it was read, and by which settings it decides; without it, it decides nothing
  */
-function decodeGrant(bytes, id = "", origin = {}) {
+function decodeGrant(bytes, id = "", place = {}, origin = undefined) {
   let document;
   try {
     document = decodeJson(bytes);
@@ -66,10 +72,10 @@ function decodeGrant(bytes, id = "", origin = {}) {
     if (!(error instanceof MalformedError)) throw error;
     throw new GrantError("grant_invalid", error.message);
   }
-  return grantFromDocument(document, id, origin);
+  return makeGrant({ ...readDocument(document), id, ...place }, origin);
 }
 
-function grantFromDocument(document, id, origin) {
+function readDocument(document) {
   if (!(document instanceof Map)) {
     throw new GrantError("grant_invalid", "a grant is a JSON object");
   }
@@ -78,7 +84,7 @@ function grantFromDocument(document, id, origin) {
   if (problems.length) {
     throw new GrantError("grant_invalid", problems.join("; "));
   }
-  return new Grant({ ...fields, id, ...origin, origin: origin.identities });
+  return fields;
 }
 
 function readFields(document, problems) {

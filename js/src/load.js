@@ -62,9 +62,9 @@ function readGrant(root, isNamed, policyPath, id) {
     if (data === undefined || !hasExactName(tools, `${id}.json`)) {
       throw new GrantError("grant_not_found", `there is no \`${id}.json\` in \`${tools.path}\``, "see `cortex-policy list`");
     }
-    const [identities, digest] = [{ ...originOf(root, top, policy, tools), policyPath }, sha256(data)];
-    const grant = decodeGrant(data, id, { root, file: `${tools.path}/${id}.json`, sha256: digest, identities });
-    Object.assign(identities, readWhatDecides(walk, { top, policy, policyPath, id, digest }));
+    const [origin, digest] = [{ ...originOf(root, top, policy, tools), policyPath }, sha256(data)];
+    const grant = decodeGrant(data, id, { root, file: `${tools.path}/${id}.json`, sha256: digest }, origin);
+    Object.assign(origin, readWhatDecides(walk, { top, policy, policyPath, id, digest }));
     return grant;
   } finally {
     walk.close();
@@ -114,6 +114,9 @@ function rulesOf(settings) {
     sensitive: settings.get("sensitive"),
     requirePath: settings.get("require_path"),
     undeclaredArgs: settings.get("undeclared_args"),
+    isAudited: settings.get("audit.file") !== undefined && settings.get("audit.on_error") !== "ignore",
+    isShared: settings.get("budgets.url") !== undefined,
+    hasStateDirectory: (settings.get("state_dir") ?? "/").startsWith("/"), // one that the program accepts
   });
 }
 

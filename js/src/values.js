@@ -11,6 +11,7 @@ const MAX_LENGTH = 60; // characters of a value in a sentence
 const EXACT = 2 ** 53; // up to here each whole number is a double of its own
 const FIRST_PLAIN = -4; // exponents of numbers that are written without one
 const FIRST_LARGE = 16;
+const NO_ARGUMENTS = new Map(); // nobody changes it
 const SCALARS = new Set(["string", "number", "boolean", "bigint"]);
 const OBJECT = Object.prototype;
 const NAMES_OF_OBJECT = new Set([
@@ -65,7 +66,7 @@ function compareTexts(left, right) {
  * A member that is undefined is none.
  */
 function copyArguments(args) {
-  if (args === undefined || args === null) return new Map();
+  if (args === undefined || args === null) return NO_ARGUMENTS;
   const copy = new Copier().copy(args, -1);
   if (!(copy instanceof Map)) {
     throw new UsageError("arguments are an object");
