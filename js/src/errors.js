@@ -76,15 +76,23 @@ UsageError.prototype.name = "UsageError";
 /**
  * A call is denied. `message` is the sentence of the original alone; `decision` says the rest.
  *
- * It has no stack: it is an answer, and to note where it was thrown would take longer than to decide.
+ * It is an Error by its prototype, and not made by one: an error of the engine, even one without a stack, takes longer to
+ * make and to throw than the decision takes. Its `stack` has no places: a denial is an answer.
  */
-class AccessDenied extends CortexPolicyError {
+class AccessDenied {
+  // fields, since an assignment fails where the prototype of errors is frozen
+  message;
+  stack;
+  reason;
+  exitCode;
+  decision;
+
   /** @param {import("./decision").Decision} decision */
   constructor(decision) {
-    const frames = Error.stackTraceLimit;
-    Reflect.set(Error, "stackTraceLimit", 0); // where `Error` is frozen, nothing happens
-    super(decision.reason);
-    Reflect.set(Error, "stackTraceLimit", frames);
+    this.message = sentenceOf(decision.reason);
+    this.stack = `AccessDenied: ${this.message}`;
+    this.reason = decision.reason;
+    this.exitCode = exitCodeOf(decision.reason);
     this.decision = decision;
   }
 
@@ -95,7 +103,13 @@ class AccessDenied extends CortexPolicyError {
   get hint() {
     return this.decision.hint;
   }
+
+  get [Symbol.toStringTag]() {
+    return "Error";
+  }
 }
+Object.setPrototypeOf(AccessDenied, CortexPolicyError);
+Object.setPrototypeOf(AccessDenied.prototype, CortexPolicyError.prototype);
 AccessDenied.prototype.name = "AccessDenied";
 
 module.exports = { REASONS, sentenceOf, exitCodeOf, CortexPolicyError, GrantError, StateError, UsageError, AccessDenied };

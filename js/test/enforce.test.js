@@ -2,11 +2,15 @@
 "use strict";
 
 const assert = require("node:assert/strict");
+const { spawnSync } = require("node:child_process");
+const { once } = require("node:events");
 const fs = require("node:fs");
 const path = require("node:path");
 const process = require("node:process");
 const { test } = require("node:test");
+const { inspect } = require("node:util");
 const vm = require("node:vm");
+const { Worker } = require("node:worker_threads");
 
 const { AccessDenied, GrantError, StateError, ThreadBudgets, UsageError, decide, enforce, loadGrant, ...others } =
   require("..");
@@ -56,6 +60,41 @@ test("the original's three sentences are the messages of errors, with the rest i
   assert.throws(() => enforce(grant, "read"), { message: "rate limit exceeded", reason: "rate_limited" });
 });
 
+test("a denial is an error for whoever catches, prints, sends or forgets it", async () => {
+  const grant = await loadGrant("g", { root: makeRoot() });
+  const denied = caught(() => enforce(grant, "write"));
+  assert.equal(denied.stack, "AccessDenied: action not allowed");
+  assert.equal(String(denied), denied.stack);
+  assert.equal(Object.prototype.toString.call(denied), "[object Error]");
+  assert.match(inspect(denied), /^\[AccessDenied: action not allowed\] \{/);
+  assert.ok(denied instanceof others.CortexPolicyError && Object.getPrototypeOf(AccessDenied) === others.CortexPolicyError);
+  const [error] = await once(new Worker(startingDenial("throw denied"), { eval: true }), "error");
+  assert.ok(error instanceof Error && error.message === "action not allowed" && error.decision.reason === "action_not_allowed");
+  const { stderr, status } = spawnSync(process.execPath, ["-e", startingDenial("Promise.reject(denied)")], { encoding: "utf8" });
+  assert.match(stderr, /\[AccessDenied: action not allowed\] \{\n {2}reason: 'action_not_allowed'/);
+  assert.equal(status, 1);
+});
+
+test("a denial is an error where the prototypes of errors are frozen", () => {
+  const code = startingDenial("process.exitCode = denied.message === 'action not allowed' ? denied.exitCode : 1");
+  assert.equal(spawnSync(process.execPath, ["--frozen-intrinsics", "-e", code]).status, 10);
+});
+
+/** Return code that makes a denial, and does something with it. */
+function startingDenial(what) {
+  return `const { AccessDenied, Decision } = require(${JSON.stringify(path.join(__dirname, ".."))});
+    const denied = new AccessDenied(new Decision("action_not_allowed"));
+    ${what};`;
+}
+
+function caught(call) {
+  try {
+    return call();
+  } catch (error) {
+    return error;
+  }
+}
+
 test("a decision says what is left of the budget, and a peek counts nothing", async () => {
   const grant = await loadGrant("g", { root: makeRoot({ g: { rate: { perMinute: 3 } } }) });
   const budgets = new ThreadBudgets();
@@ -80,8 +119,11 @@ test("a decision cannot be changed into an allowed one", async () => {
 
 test("what is no grant of this package is none", async () => {
   const grant = await loadGrant("g", { root: makeRoot() });
-  for (const other of [{ ...grant }, null, undefined, "g", {}, Object.create(grant), new Proxy(grant, {})]) {
+  const document = { ...JSON.parse(JSON.stringify(grant)), origin: { rules: {}, settings: {}, stopWatch: {} }, identities: {} };
+  const made = new others.Grant({ ...document, args: new Map() });
+  for (const other of [{ ...grant }, null, undefined, "g", {}, Object.create(grant), new Proxy(grant, {}), made]) {
     assert.throws(() => enforce(other, "read"), GrantError);
+    assert.throws(() => enforce(other, "read", {}, { peek: true }), GrantError);
   }
 });
 
