@@ -161,9 +161,9 @@ class Ring {
     const most = this.countLast(head, now);
     const first = head - most;
     let low = 0; // so many of the oldest have left the minute
-    let step = 1;
-    for (; low + step <= most && !this.isFresh(first + low + step - 1, now); step *= 2) low += step;
-    let high = Math.min(most, low + step - 1); // and no more than these
+    let next = 1; // 1, 2, 4, ... of the oldest, until the last of them has not left
+    for (; next <= most && !this.isFresh(first + next - 1, now); next = 2 * low) low = next;
+    let high = Math.min(most, next - 1); // and no more than these
     while (low < high) {
       const middle = (low + high + 1) >> 1;
       if (this.isFresh(first + middle - 1, now)) {

@@ -76,12 +76,13 @@ class ThreadBudgets {
       return void ring.freeze(head, slot);
     }
     if (wait > 0 || !consumes) {
-      const budget = budgetOf(ring, head, limit, wait, now, 0);
+      const budget = budgetOf(limit, ring.countUsed(head, now), wait, 0);
       // INVARIANT: what was read is whole, for nobody has taken the head since: so no wait is 0 if the cost does not fit
       return ring.load(head) === slot ? budget : undefined;
     }
     if (!ring.take(head, slot, cost, now)) return undefined;
-    return budgetOf(ring, head + cost, limit, isLarger ? 0 : ring.nanosecondsUntilFit(head + cost, limit, 1, now), now, cost);
+    const used = ring.countUsed(head + cost, now);
+    return budgetOf(limit, used, used < limit ? 0 : ring.nanosecondsUntilFit(head + cost, limit, 1, now), cost);
   }
 
   now() {
@@ -149,8 +150,7 @@ class ThreadBudgets {
   }
 }
 
-function budgetOf(ring, head, limit, wait, now, consumed) {
-  const used = ring.countUsed(head, now);
+function budgetOf(limit, used, wait, consumed) {
   return { limit, used, remaining: Math.max(0, limit - used), retryAfterSeconds: Math.max(0, wait) / 1e9, consumed };
 }
 
