@@ -207,7 +207,7 @@ export class CortexPolicyError extends Error {
   readonly hint: string;
 }
 
-/** A call is denied. `message` is the sentence of the reason alone. */
+/** A call is denied. `message` is the sentence of the reason alone; `stack` is one line, the name and the message. */
 export class AccessDenied extends CortexPolicyError {
   private constructor();
   readonly decision: Decision;
