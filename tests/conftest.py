@@ -17,7 +17,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from cortex_policy.library import preconditions
-from cortex_policy.state import Root
+from cortex_policy.state import Root, boot_id, default_state_directory
+from cortex_policy.state.ledger import budget_directory_name
 from tests.support.roots import GIT
 from tests.support.small_process import SmallProcess
 from tests.support.stamps import stamp_grants
@@ -199,8 +200,11 @@ settings.register_profile("thorough", parent=settings.get_profile("project"), ma
 
 
 @pytest.fixture
-def agents_home(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: ARG001 - it stands in the root
-    """Give the caller a home without settings of agents, and no variable that a hook would not see."""
+def agents_home(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give the caller a home without settings of agents, and no variable that a hook would not see.
+
+    The budgets of the root are in the usual place then, which outlives the test.
+    """
     names = (
         "CORTEX_POLICY_STATE_DIR",
         "XDG_CONFIG_HOME",
@@ -214,4 +218,7 @@ def agents_home(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> 
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
-    return home
+    status = root.stat()
+    yield home
+    name = budget_directory_name((status.st_dev, status.st_ino), boot_id())
+    shutil.rmtree(f"{default_state_directory()}/{name}", ignore_errors=True)

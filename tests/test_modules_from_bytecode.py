@@ -28,13 +28,19 @@ sys.meta_path.insert(0, Watch)
 """
 
 
-@pytest.fixture
-def package(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Copy the package, with bytecode that Python keeps of it."""
-    copy = tmp_path / "cortex_policy"
+    copy = tmp_path_factory.mktemp("compiled") / "cortex_policy"
     shutil.copytree(Path(cortex_policy.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
     compileall.compile_dir(copy, quiet=1, maxlevels=1)
     return copy
+
+
+@pytest.fixture
+def package(compiled: Path, tmp_path: Path) -> Path:
+    """Copy both, with the times by which Python knows whose bytecode it is."""
+    return shutil.copytree(compiled, tmp_path / "cortex_policy")
 
 
 def printed(package: Path, program: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -71,20 +72,30 @@ class Repository:
 BASE = 5  # the version that both branches begin with
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the repository that each test copies."""
+    top = tmp_path_factory.mktemp("merge")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(top)
+        patch.setenv("CORTEX_POLICY_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+        made = Repository(top)
+        made.git("init", "-q", "-b", "main")
+        run("init")
+        for name in "abcd":
+            run("new", name, "--allow", "x", "--rate", "5", "--scope", "docs", "--allow-widening")
+        made.commit()
+        made.git("branch", "one")
+    return top
+
+
 @pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
-    """Make the repository, and stand in it."""
+def repository(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """Copy the repository, and stand in it."""
     top = tmp_path / "repository"
-    top.mkdir()
+    shutil.copytree(template, top)
     monkeypatch.chdir(top)
-    made = Repository(top)
-    made.git("init", "-q", "-b", "main")
-    run("init")
-    for name in "abcd":
-        run("new", name, "--allow", "x", "--rate", "5", "--scope", "docs", "--allow-widening")
-    made.commit()
-    made.git("branch", "one")
-    return made
+    return Repository(top)
 
 
 def drive(repository: Repository, driven: bool) -> None:

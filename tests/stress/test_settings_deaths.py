@@ -17,7 +17,7 @@ NEW = '# by hand\nsensitive = "deny"\n'
 
 
 @pytest.mark.forks
-@pytest.mark.parametrize("place", [SYSTEM, USER, PROJECT])
+@pytest.mark.parametrize("place", [SYSTEM, pytest.param(USER, marks=pytest.mark.storm), PROJECT])
 def test_a_writer_of_settings_that_dies_leaves_one_of_both(root: Path, tmp_path: Path, place: str) -> None:
     """Killed at each system call of `config set`: what counts is one of both, and the next write sweeps."""
     patch = pytest.MonkeyPatch()  # for good: in a child

@@ -132,7 +132,7 @@ def hostile_root(directory: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (policy / "tests/bad.cases.json").write_text(json.dumps({"grant": HOSTILE, HOSTILE: 1, "case": [{HOSTILE: 1}]}))
     monkeypatch.chdir(root)
     for name, value in {"CORTEX_AUDIT_LOG": str(root / "log"), "XDG_CONFIG_HOME": str(directory / "config"),
-        "CORTEX_POLICY_STATE_DIR": str(directory / "s"),"CORTEX_RUN_ID": HOSTILE, "EDITOR": "true",
+        "CORTEX_POLICY_STATE_DIR": str(directory / "s"), "TMPDIR": str(directory), "CORTEX_RUN_ID": HOSTILE, "EDITOR": "true",
                         "CORTEX_POLICY_SENSITIVE": "ask", "SUDO_USER": HOSTILE, "COLUMNS": "60",
                         "TERM": "xterm", "PYTHONPATH": str(CHECKOUT)}.items():  # fmt: skip
         monkeypatch.setenv(name, value)

@@ -175,4 +175,4 @@ def make_root(top: Path, **grants: Request) -> Path:
 
 def environment(top: Path) -> dict[str, str]:
     """Return the environment of a server that shares nothing with other tests."""
-    return {**os.environ, "CORTEX_POLICY_STATE_DIR": str(top / "state")}
+    return {**os.environ, "CORTEX_POLICY_STATE_DIR": str(top / "state"), "TMPDIR": str(top)}

@@ -177,6 +177,7 @@ class Terminal:
             "PATH": os.environ["PATH"],
             "HOME": str(home),
             "ZDOTDIR": str(home),
+            "XDG_RUNTIME_DIR": str(home),
             "TERM": "dumb",
             "LC_ALL": "C.UTF-8",
             "CORTEX_HITL_STORE": str(home / "hitl.jsonl"),

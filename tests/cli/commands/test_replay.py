@@ -114,6 +114,7 @@ def test_set_says_what_it_would_have_meant(log: Path) -> None:
     assert line in run(*words, "--allow-widening", CORTEX_AUDIT_LOG=str(log)).stdout.splitlines()
 
 
+@pytest.mark.usefixtures("drafts_place")
 def test_edit_says_it_before_it_asks(log: Path) -> None:
     """Between what the change means and the question."""
     editor = shlex.join(["sed", "-i", 's/"tree"/"tree", "push"/'])

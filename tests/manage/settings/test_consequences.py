@@ -96,6 +96,7 @@ def test_root_sets_a_log_of_another_user_for_the_system(tmp_path: Path, monkeypa
     assert "its directory does not exist" in str(find_new_global_denial(SYSTEM, find_root(), None, nobodys))
 
 
+@pytest.mark.usefixtures("drafts_place")
 def test_an_edited_text_that_would_deny_every_check_is_not_saved(mine: SettingsFile) -> None:
     """The editor is offered again."""
     editor = """sh -c 'echo "[audit]" > "$1"; echo "file = \\"/nonexist/log\\"" >> "$1"' editor"""

@@ -149,8 +149,8 @@ def make(writer: GrantWriter) -> object:
 @pytest.mark.parametrize(
     ("act", "stamped"),
     [
-        (put, True), (put, False), (rename, True), (make_hooks, True), (put_hooks, True),
-        *(pytest.param(act, True, marks=pytest.mark.storm) for act in (remove, make, remove_hooks)),
+        (put, True), (put, False), (rename, True), (put_hooks, True),
+        *(pytest.param(act, True, marks=pytest.mark.storm) for act in (remove, make, make_hooks, remove_hooks)),
         *(pytest.param(act, False, marks=pytest.mark.storm) for act in (rename, remove, make, make_hooks)),
     ],
 )  # fmt: skip
