@@ -13,7 +13,7 @@ const [FINE_NS, COARSE_NS, COARSE_UNIT_NS] = [20_000_000n, 2_000_000_000n, 1_000
 /** Return the print of all that decides by a grant: the files, who may write them, the environment and the user. */
 function printOfGrant(root, policy, id) {
   const files = [policy, `${policy}/tools`, `${policy}/tools/${id}.json`, ...filesOfSettings(policy)];
-  return printOf(files, [root, policy.slice(0, policy.lastIndexOf("/")), ...operatorDirectories()], surroundings());
+  return printOf(files, [root, policy.slice(0, policy.lastIndexOf("/")), ...operatorDirectories()]);
 }
 
 /** Return the print of what decides besides the grant, and may change while a program holds that. */
@@ -31,8 +31,8 @@ function surroundings() {
   return [names.map((name) => [name, process.env[name]]), process.geteuid()];
 }
 
-function printOf(files, directories, others = []) {
-  return JSON.stringify([files.map((name) => printOrCode(fingerprintOf, name)), directories.map((name) => printOrCode(trustOf, name)), others]);
+function printOf(files, directories) {
+  return JSON.stringify([files.map((name) => printOrCode(fingerprintOf, name)), directories.map((name) => printOrCode(trustOf, name)), surroundings()]);
 }
 
 function printOrCode(print, name) {

@@ -261,6 +261,10 @@ test("a grant that a program holds is decided by the settings and the stamp of t
     await settle();
     assert.equal(decide(grant, "read").reason, reason);
   }
+  process.env.CORTEX_POLICY_SENSITIVE = "deny";
+  await settle();
+  assert.equal(decide(grant, "read").reason, "approval_required");
+  delete process.env.CORTEX_POLICY_SENSITIVE;
   write(config, 'stamp = "require"\n');
   await settle();
   assert.throws(() => enforce(grant, "read"), { reason: "stamp_mismatch" });
