@@ -84,7 +84,9 @@ function scopesThatAllow(grant, paths) {
     for (const relative of [path.normalized, path.resolvedInside]) {
       const isHopeless = relative === undefined || normalizeScope(relative) !== relative;
       if (isHopeless || pathSyntaxProblemText(path.given) || path.error) return [];
-      if (findMatchingScope([...grant.fsScope, ...missing], relative) === undefined) missing.push(relative);
+      // the scopes of the grant apart: they are indexed once, and may be many, as the paths may
+      const isIn = [grant.fsScope, [...missing]].some((scopes) => findMatchingScope(scopes, relative) !== undefined);
+      if (!isIn) missing.push(relative);
     }
     if (missing.length > MAX_SCOPES) return [];
   }
