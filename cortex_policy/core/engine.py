@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DEFAULTS = Settings()
 _FEW_SCOPES, _MAX_CACHED = 16, 32  # scopes that are looked at one by one, and grants with more whose scopes are kept
 _scope_cache: "dict[int, tuple[tuple[str, ...], dict[str, int], frozenset[int]]]" = {}
-_GLOBS, _INVALID_COMPONENTS = frozenset("*?[]{}\\"), frozenset(("", ".", ".."))
+_GLOBS = frozenset("*?[]{}\\")
 
 
 def _action_denial(grant: "Grant", request: "Request", _: Settings) -> Decision | None:
@@ -199,17 +199,28 @@ def normalize_scope(scope: str) -> str | None:
     trimmed = scope.removesuffix("/")
     if trimmed != trimmed.strip() or not _GLOBS.isdisjoint(trimmed):
         return None
-    if not _INVALID_COMPONENTS.isdisjoint(trimmed.split("/")):
-        return None
-    return trimmed
+    return trimmed if _leads_down(trimmed) else None
+
+
+def _leads_down(path: str) -> bool:
+    """Return whether each part of a path is a name."""
+    closed = f"/{path}/"
+    return "/../" not in closed and "/./" not in closed and "//" not in closed
 
 
 def find_matching_scope(scopes: tuple[str, ...], relative: str | None) -> str | None:
-    """Return the first scope that a path relative to the root equals or lies below, None if there is none."""
+    """Return the first scope that a path relative to the root equals or lies below, None if there is none.
+
+    A path with `..` in it is in no scope: whoever calls `decide` with paths that nobody resolved gets no yes by them.
+    """
     if relative is None:
         return None
-    if len(scopes) > _FEW_SCOPES:
-        return _find_matching_scope_of_many(scopes, relative)
+    find = _find_matching_scope_of_many if len(scopes) > _FEW_SCOPES else _find_matching_scope_of_few
+    found = find(scopes, relative)
+    return found if found is not None and _leads_down(relative) else None
+
+
+def _find_matching_scope_of_few(scopes: tuple[str, ...], relative: str) -> str | None:
     for scope in scopes:
         # as `normalize_scope` returns it; called of few, as a grant may have thousands
         prefix = scope.removesuffix("/")

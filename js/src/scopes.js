@@ -23,13 +23,28 @@ function pathSyntaxProblemText(given) {
 function normalizeScope(scope) {
   const trimmed = scope.endsWith("/") ? scope.slice(0, -1) : scope;
   if (SPACE_AT_END.test(trimmed) || GLOBS.test(trimmed)) return undefined;
-  return trimmed.split("/").some((part) => part === "" || part === "." || part === "..") ? undefined : trimmed;
+  return leadsDown(trimmed) ? trimmed : undefined;
 }
 
-/** Return the first scope that a path relative to the root equals or lies below, undefined if there is none. */
+/** Whether each part of a path is a name. */
+function leadsDown(path) {
+  const closed = `/${path}/`;
+  return !closed.includes("/../") && !closed.includes("/./") && !closed.includes("//");
+}
+
+/**
+ * Return the first scope that a path relative to the root equals or lies below, undefined if there is none.
+ *
+ * A path with `..` in it is in no scope.
+ */
 function findMatchingScope(scopes, relative) {
   if (relative === undefined) return undefined;
-  if (scopes.length > FEW_SCOPES) return findMatchingScopeOfMany(scopes, relative);
+  const find = scopes.length > FEW_SCOPES ? findMatchingScopeOfMany : findMatchingScopeOfFew;
+  const found = find(scopes, relative);
+  return found !== undefined && leadsDown(relative) ? found : undefined;
+}
+
+function findMatchingScopeOfFew(scopes, relative) {
   for (const scope of scopes) {
     const prefix = scope.endsWith("/") ? scope.slice(0, -1) : scope;
     const isBelow = relative.startsWith(prefix) && (relative.length === prefix.length || relative[prefix.length] === "/");

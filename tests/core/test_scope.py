@@ -111,3 +111,13 @@ def test_a_path_of_very_many_parts_is_looked_up() -> None:
     assert find_matching_scope(scopes, deep[:-2]) is None
     there = ResolvedPath("path", deep, deep[:-2], deep[:-2])
     assert find_closest_scope(tuple(f"a/{number}" for number in range(500)), there) == "a/0"
+
+
+@pytest.mark.parametrize("others", [[], [f"other{number}" for number in range(20)]], ids=["of few", "of many"])
+@pytest.mark.parametrize("told", ["docs/../secret", "docs/..", "docs//x", "docs/./x", "docs/x/"])
+def test_a_path_that_nobody_normalized_is_in_no_scope(told: str, others: list[str]) -> None:
+    """Whoever makes a request without our resolver gets no permission by `..`."""
+    scopes = ("docs", *others)
+    assert find_matching_scope(scopes, "docs/x") == "docs"
+    assert find_matching_scope(scopes, told) is None
+    assert find_path_violation(scopes, ResolvedPath("path", "docs/x", "docs/x", told, "/r/docs/x"))
