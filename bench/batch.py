@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from resident import scratch_root
+from resident import open_scratch_root
 from startup import install_wheel
 
 ROUNDS = 5
@@ -78,7 +78,7 @@ def main(count: int) -> None:
         top = Path(directory)
         python = install_wheel(top) / "python"
         has_casbin = not subprocess.run([python, "-m", "pip", "install", "-q", "pycasbin"], check=False).returncode
-        scratch_root(top)
+        open_scratch_root(top)
         for number in range(100):
             (top / f"root/docs/guide-{number}.md").write_text("")
         ours = [f"{python.parent}/cortex-policy", "check", "--batch", "-"]

@@ -66,7 +66,7 @@ def payload(root: Path, tool: str, path: str, content: str = "text") -> bytes:
     }).encode()  # fmt: skip
 
 
-def scratch_root(top: Path) -> Path:
+def open_scratch_root(top: Path) -> Path:
     """Make a root with rules and a grant."""
     root = top / "root"
     tools = root / ".cortex" / "policy" / "tools"
@@ -139,7 +139,7 @@ def main(pairs: int) -> None:
     """
     with tempfile.TemporaryDirectory() as directory:
         top = Path(directory)
-        programs, root = install_wheel(top), scratch_root(top)
+        programs, root = install_wheel(top), open_scratch_root(top)
         environment = {"HOME": str(top)}
         python = [f"{programs}/python", "-I"]
         hook = [*python, f"{programs}/cortex-policy", "hook", "claude", "--root", str(root), "--deadline", "8"]

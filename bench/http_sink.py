@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median
 
-from resident import scratch_root
+from resident import open_scratch_root
 
 from cortex_policy import CallableSink, HttpSink, PolicyStore, Sink
 
@@ -77,7 +77,7 @@ def main(rounds: int) -> None:
     """Print a row for each."""
     with tempfile.TemporaryDirectory() as directory, socket.create_server(("127.0.0.1", 0)) as hanging:
         top = Path(directory)
-        scratch_root(top)
+        open_scratch_root(top)
         alive = free_port()
         receiver = multiprocessing.get_context("spawn").Process(target=serve, args=(alive,), daemon=True)
         receiver.start()

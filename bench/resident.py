@@ -50,7 +50,7 @@ def in_fresh_environment(words: list[str]) -> int:
         return subprocess.run([python, __file__, "--here", *words], check=False).returncode
 
 
-def scratch_root(top: Path) -> None:
+def open_scratch_root(top: Path) -> None:
     """Make a root whose grant allows more than any run uses up, and let it lie still."""
     tools = top / "root" / ".cortex" / "policy" / "tools"
     tools.mkdir(parents=True)
@@ -168,7 +168,7 @@ def main(words: list[str]) -> int:
         return in_fresh_environment(words)
     with tempfile.TemporaryDirectory(prefix="resident-") as directory:
         top = Path(directory)
-        scratch_root(top)
+        open_scratch_root(top)
         if asked.load:
             from load_generator import report  # noqa: PLC0415
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from resident import scratch_root
+from resident import open_scratch_root
 
 ROUNDS = 5
 CONNECTIONS, MANY = 16, 1000
@@ -208,7 +208,7 @@ def main() -> None:
     requests = int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000  # noqa: PLR2004 - the second argument
     with tempfile.TemporaryDirectory(dir="/dev/shm") as name:  # no disk may slow either down
         top = Path(name)
-        scratch_root(top)
+        open_scratch_root(top)
         ports = free_port(), free_port()
         answer = json.dumps({"decision": True, "context": "x" * 700})
         words = ["-m", "cortex_policy", "serve", "--root", str(top / "root"), "--tcp", f"127.0.0.1:{ports[1]}"]

@@ -56,7 +56,7 @@ def install_wheel(top: Path) -> Path:
     return programs
 
 
-def scratch_root(top: Path, name: str = "root") -> Path:
+def open_scratch_root(top: Path, name: str = "root") -> Path:
     """Make a root: one grant with a rate that the runs do not use up, one that allows a single call."""
     root = top / name
     tools = root / ".cortex" / "policy" / "tools"
@@ -73,7 +73,7 @@ def scratch_settings(top: Path) -> None:
         directory = top / name / "cortex-policy"
         directory.mkdir(parents=True)
         (directory / "config.toml").write_text(text)
-    (scratch_root(top, "tightened") / ".cortex" / "policy" / "config.toml").write_text(SETTINGS_OF_PROJECT)
+    (open_scratch_root(top, "tightened") / ".cortex" / "policy" / "config.toml").write_text(SETTINGS_OF_PROJECT)
 
 
 @contextmanager
@@ -165,7 +165,7 @@ def main(pairs: int) -> None:
     """Run each command in turn with a bare Python and print the ratios."""
     with tempfile.TemporaryDirectory() as directory:
         top = Path(directory)
-        programs, root, environment = install_wheel(top), scratch_root(top), scratch_environment(top)
+        programs, root, environment = install_wheel(top), open_scratch_root(top), scratch_environment(top)
         scratch_settings(top)
         work_is_done(programs, root, environment)
         print(f"ratio to a bare Python, {pairs} pairs, Python {sys.version.split()[0]}\n")

@@ -17,7 +17,7 @@ LIMITS = {"no instance": ("instances", 0), "no watch": ("watches", 0), "5 watche
 GRANT = '{"tool": "git-map", "actions": ["tree"], "rate": {"perMinute": 1000000}, "fsScope": ["docs"]}'
 
 
-def scratch_root(top: Path) -> Path:
+def open_scratch_root(top: Path) -> Path:
     """Make a root, and let it lie still."""
     tools = top / "root" / ".cortex" / "policy" / "tools"
     tools.mkdir(parents=True)
@@ -83,7 +83,7 @@ def main() -> int:
         line = ["unshare", "--user", "--map-root-user", sys.executable, os.path.abspath(__file__), "--here"]
         return subprocess.run(line, check=False).returncode
     with tempfile.TemporaryDirectory(prefix="watches-") as directory:
-        report(scratch_root(Path(directory)))
+        report(open_scratch_root(Path(directory)))
     return 0
 
 

@@ -9,7 +9,7 @@ from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
 from cortex_policy.core.model import WAITING, CortexPolicyError, UsageError
 from cortex_policy.core.path_arguments import ALWAYS, NEVER, when_argument_is_path
 from cortex_policy.state import read_all
-from cortex_policy.state.enforcement import AuditedCall, load_for_call
+from cortex_policy.state.enforcement import AuditedCall, load_grant_for_call
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _parse_cost(digits: str) -> int | None:
 
 def _load_grant_and_settings(call: Call) -> "tuple[Grant, Settings]":
     """Load the grant and the settings of a call; raise CortexPolicyError."""
-    return load_for_call(call.grant, call.root, require_path=call.require_path)
+    return load_grant_for_call(call.grant, call.root, require_path=call.require_path)
 
 
 def decide_with_wait(
@@ -131,10 +131,10 @@ def decide_with_wait(
         error = raised
     if notice is not None:
         notice.end()
-    return outcome_of_call(call, audited, error, start)
+    return make_outcome(call, audited, error, start)
 
 
-def outcome_of_call(call: Call, audited: AuditedCall, error: CortexPolicyError | None, start: int) -> CallOutcome:
+def make_outcome(call: Call, audited: AuditedCall, error: CortexPolicyError | None, start: int) -> CallOutcome:
     """Return the result of a call that was decided, or failed; it began at `start` of `perf_counter_ns`."""
     decision = audited.decision if error is None else None  # it does not count if the log could not be written
     duration_us = (time.perf_counter_ns() - start) // 1000

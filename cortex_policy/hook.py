@@ -31,8 +31,8 @@ MAX_TAG_LENGTH = 64
 _DIGITS = frozenset("0123456789")
 _TAG_CHARACTERS = _DIGITS | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._-")
 _HOOK_DECISION_MODULES = (  # each after those that it needs
-    "core/hooks/guarded_files", "core/hooks/inputs", "core/hooks/hook_rules", "core/hooks/ruling",
-    "state/counted_deliveries", "state/hooks_file", "hook_decision",
+    "core/hooks/guarded_files", "core/hooks/tool_inputs", "core/hooks/hook_rules", "core/hooks/ruling",
+    "state/counted_call_deliveries", "state/hooks_file", "hook_decision",
 )  # fmt: skip
 _SHELL_MODULES = (  # as above
     "core/hooks/shell_input", "core/hooks/known_programs", "core/hooks/shell_words", "core/hooks/shell_syntax",

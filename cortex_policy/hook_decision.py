@@ -10,15 +10,15 @@ from cortex_policy.core.decode import DECIDED_BY_RULES, MalformedError, decode_j
 from cortex_policy.core.engine import find_denial_before_rate
 from cortex_policy.core.hooks import PayloadError
 from cortex_policy.core.hooks.guarded_files import PLACES, find_guarded_path_denial
-from cortex_policy.core.hooks.inputs import inputs_to_log
 from cortex_policy.core.hooks.payload import CANARY, MAX_BYTES, detect_agent, read_tool_call
 from cortex_policy.core.hooks.ruling import (
     ToolOutcome,
+    add_extra_paths,
     apply_rules,
-    args_with_extra_paths,
     find_path_outside_root,
     find_unclear_argument,
 )
+from cortex_policy.core.hooks.tool_inputs import inputs_to_log
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -35,12 +35,12 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.core.path_arguments import collapse_path
 from cortex_policy.state import home_directory, sha256
-from cortex_policy.state.counted_deliveries import Delivery
+from cortex_policy.state.counted_call_deliveries import CallDelivery
 from cortex_policy.state.enforcement import (
     AuditedCall,
     check_host_stop,
-    decide_request_and_consume,
-    load_for_call_in_root,
+    decide_request_and_take,
+    load_grant_in_root_for_call,
     open_budgets_of_root,
 )
 from cortex_policy.state.grants import find_root
@@ -221,10 +221,10 @@ class _GrantQuestions:
         audited = AuditedCall(check.grant, check.action, check.args, 1, peek=is_peek)
         try:
             with audited:
-                grant, settings = load_for_call_in_root(self._root, check.grant)
+                grant, settings = load_grant_in_root_for_call(self._root, check.grant)
                 if grant.fs_scope and not check.no_path:
                     settings = Settings(**{**vars(settings), "require_path": True})
-                audited.set_grant_and_open_log(grant, args_with_extra_paths(grant, check), settings)
+                audited.set_grant_and_open_log(grant, add_extra_paths(grant, check), settings)
                 decision = audited.decision = self._decide(check, grant, audited)
         except CortexPolicyError as error:
             return ToolOutcome(_error_denial_text(error), check, audited.grant, error=error)
@@ -249,7 +249,7 @@ class _GrantQuestions:
         if denial is not None:
             return denial
         budgets = open_budgets_of_root(origin.root_identity, settings, None if audited.peek else self._delivery)
-        decision = decide_request_and_consume(grant, origin, requests[0], settings, budgets, peek=audited.peek)
+        decision = decide_request_and_take(grant, origin, requests[0], settings, budgets, peek=audited.peek)
         if audited.peek and decision.reason is RATE_LIMITED and self._is_repeat():
             return Decision(ALLOWED, "", (), decision.budget, decision.paths)  # its own hit may fill this budget
         return decision
@@ -282,14 +282,14 @@ class _GrantQuestions:
         """Whether the hit of this call was taken at an earlier delivery."""
         if self._counted is None or self._delivery is None:
             return False
-        grant, settings = load_for_call_in_root(self._root, self._counted.grant)
+        grant, settings = load_grant_in_root_for_call(self._root, self._counted.grant)
         budgets = open_budgets_of_root(_origin_of(grant).root_identity, settings, self._delivery)
         return budgets.peek(grant.tool, self._counted.action, grant.rate.per_minute).repeat
 
 
-def _delivery_of(call: "ToolCall", tag: str) -> Delivery:
+def _delivery_of(call: "ToolCall", tag: str) -> CallDelivery:
     identity = ascii((call.session, call.call_id, call.tool, call.inputs))
-    return Delivery(sha256(identity.encode("ascii")).digest(), tag)
+    return CallDelivery(sha256(identity.encode("ascii")).digest(), tag)
 
 
 def _grant_denial_text(check: "GrantCheck", grant: "Grant", decision: Decision) -> str:

@@ -71,9 +71,9 @@ def run_command_line(argv: list[str]) -> int:
         if run_words is None or run_words.for_each:
             gc.enable()
         if run_words is not None:
-            from cortex_policy.run import decide_and_become_command  # noqa: PLC0415 - as in `_answer_call_and_exit`
+            from cortex_policy.run import decide_and_exec_command  # noqa: PLC0415 - as in `_answer_call_and_exit`
 
-            decide_and_become_command(run_words, _make_wait_notice(run_words.call))
+            decide_and_exec_command(run_words, _make_wait_notice(run_words.call))
     without_typer = _WITHOUT_TYPER.get(argv[0]) if argv else None
     code = without_typer(argv[1:]) if without_typer is not None else None
     if code is not None:

@@ -44,7 +44,7 @@ def parse_denied_exit_code(text: str) -> int | None:
     return int(digits) if 0 < len(digits) <= len(str(MAX_EXIT_CODE)) and int(digits) <= MAX_EXIT_CODE else None
 
 
-def decide_and_become_command(run: Run, notice: "Notice | None" = None) -> "Never":
+def decide_and_exec_command(run: Run, notice: "Notice | None" = None) -> "Never":
     """Decide a call and become its command, or run the command for each path; a denial exits with its code.
 
     The notice tells people that a call waits.

@@ -15,7 +15,7 @@ from mcp_types import CallToolRequestParams, ListToolsRequest, TextContent
 
 from cortex_policy.mcp.approval_round_trips import ApprovalRoundTrips, UserQuestion
 from cortex_policy.mcp.arguments import text_arguments
-from cortex_policy.mcp.client_results import STATE_MEMBERS, can_ask_user, make_question_result, place_members
+from cortex_policy.mcp.client_results import STATE_MEMBERS, can_ask_user, make_question_result, place_denial_members
 from cortex_policy.mcp.guard import ToolGuard, make_failure_decision
 from cortex_policy.mcp.guard_threads import decide_in_thread, find_hidden_in_thread
 
@@ -115,7 +115,7 @@ def _without_state(context: MiddlewareContext[CallToolRequestParams]) -> Abstrac
 async def _denial_result(
     decision: "ToolDecision", context: MiddlewareContext[CallToolRequestParams], name: str
 ) -> ToolResult:
-    structured, meta = place_members(decision, has_schema=await _has_schema(context, name))
+    structured, meta = place_denial_members(decision, has_schema=await _has_schema(context, name))
     content = [TextContent(type="text", text=decision.text)]
     return ToolResult(content=content, structured_content=structured, meta=meta, is_error=True)
 

@@ -15,7 +15,7 @@ from mcp_types.methods import serialize_server_result
 
 from cortex_policy.mcp.approval_round_trips import ApprovalRoundTrips, UserQuestion
 from cortex_policy.mcp.arguments import text_arguments
-from cortex_policy.mcp.client_results import STATE_MEMBERS, can_ask_user, make_question_result, place_members
+from cortex_policy.mcp.client_results import STATE_MEMBERS, can_ask_user, make_question_result, place_denial_members
 from cortex_policy.mcp.guard import ToolGuard, make_failure_decision
 from cortex_policy.mcp.guard_threads import decide_in_thread, find_hidden_in_thread
 
@@ -80,7 +80,7 @@ class GrantMiddleware:
     def _denial_result(self, decision: "ToolDecision", name: str) -> CallToolResult:
         tool = self._tools.get_tool(name)
         has_schema = tool is not None and tool.output_schema is not None
-        structured, meta = place_members(decision, has_schema=has_schema)
+        structured, meta = place_denial_members(decision, has_schema=has_schema)
         content: list[ContentBlock] = [TextContent(type="text", text=decision.text)]
         return CallToolResult(content=content, structured_content=structured, _meta=meta, is_error=True)
 

@@ -2,7 +2,7 @@
 
 from time import perf_counter_ns
 
-from cortex_policy.check import Call, CallOutcome, outcome_of_call
+from cortex_policy.check import Call, CallOutcome, make_outcome
 from cortex_policy.core.model import CortexPolicyError, Settings
 from cortex_policy.library.decider import Decider
 from cortex_policy.library.path_lookup import UnresolvedRoot
@@ -40,14 +40,14 @@ class BatchDecider(Decider):
         Of an allowed one also return what is used by now, and the seconds until one more fits. Raises StateError or
         AuditLogError, as `enforce` does.
         """
-        taken = self.try_count_call(grant_id, action, args, reserved)
+        taken = self.try_decide_call_without_usage(grant_id, action, args, reserved)
         if taken is None or not taken[1]:
             return None if taken is None else (*taken, 0, 0.0)
         grant, budgets = taken[0].grant, self._budgets.on_host(taken[0])
         assert isinstance(budgets, FileBudgets)  # noqa: S101 - nobody gave others
-        return *taken, *budgets.usage_after_hit(grant.tool, action, grant.rate.per_minute)
+        return *taken, *budgets.peek_usage_after_hit(grant.tool, action, grant.rate.per_minute)
 
-    def try_count_call(
+    def try_decide_call_without_usage(
         self, grant_id: str, action: str, args: "dict[str, Any]", reserved: str = ""
     ) -> "tuple[CachedGrant, Decision] | None":
         """Decide and count an ordinary call, as `try_decide_call` does, but look at no usage.
@@ -82,10 +82,10 @@ class BatchDecider(Decider):
             return None
         budgets = self._budgets.on_host(entry)
         assert isinstance(budgets, FileBudgets)  # noqa: S101 - nobody gave others
-        used, seconds = budgets.use(entry.grant.tool, action, entry.grant.rate.per_minute)
+        used, seconds = budgets.peek_usage(entry.grant.tool, action, entry.grant.rate.per_minute)
         return (entry, allowed, used, seconds) if used < entry.grant.rate.per_minute else None
 
-    def load_for_call(self, grant_id: str) -> "tuple[Grant, Settings]":
+    def load_grant_for_call(self, grant_id: str) -> "tuple[Grant, Settings]":
         """Return the current grant and the settings; raise CortexPolicyError as `check` does."""
         entry = self._cached_grant_for_call(grant_id)
         return entry.grant, entry.settings
@@ -108,7 +108,7 @@ class BatchDecider(Decider):
             error = find_resource_shortage_error(caught)
             if error is None:
                 raise
-        return outcome_of_call(call, audited, error, start)
+        return make_outcome(call, audited, error, start)
 
     def _cached_grant_for_call(self, grant_id: str) -> "CachedGrant":
         entry = self._cache.get_fresh(grant_id) or self._read_grant(grant_id, self._load_for_call)

@@ -16,7 +16,7 @@ ROOT_HELP = "The directory that holds .cortex/policy."
 JSON_HELP = "Output JSON on a single line."
 
 
-def integer_parser(minimum: int | None = None) -> "Callable[[str], int]":
+def make_integer_parser(minimum: int | None = None) -> "Callable[[str], int]":
     """Return a function that reads an integer, of at least `minimum`."""
     expected = "an integer" if minimum is None else f"an integer of at least {minimum}"
 
@@ -33,7 +33,7 @@ def integer_parser(minimum: int | None = None) -> "Callable[[str], int]":
     return parse
 
 
-def number_parser(maximum: float = float("inf")) -> "Callable[[str], float]":
+def make_number_parser(maximum: float = float("inf")) -> "Callable[[str], float]":
     """Return a function that reads a number from 0 to `maximum`."""
     expected = "a number of at least 0" if maximum == float("inf") else f"a number from 0 to {maximum:g}"
 
@@ -54,7 +54,7 @@ def _wrong_value_error(text: str, expected: str) -> typer.BadParameter:
     return typer.BadParameter(f"`{text}` is not {expected}")
 
 
-def value_option(metavar: str, sentence: str) -> object:
+def declare_value_option(metavar: str, sentence: str) -> object:
     """Declare an option with a value, named like its parameter."""
     return typer.Option(metavar=metavar, help=sentence)
 
@@ -110,7 +110,7 @@ WaitOption = Annotated[
     typer.Option(
         "--wait",
         metavar="SECONDS",
-        parser=number_parser(),
+        parser=make_number_parser(),
         show_default=False,
         help="If another command is writing, wait up to SECONDS for it.",
     ),
@@ -118,7 +118,12 @@ WaitOption = Annotated[
 NumberOption = Annotated[
     int | None,
     typer.Option(
-        "-n", "--number", metavar="N", parser=integer_parser(0), show_default=False, help="Show at most the last N."
+        "-n",
+        "--number",
+        metavar="N",
+        parser=make_integer_parser(0),
+        show_default=False,
+        help="Show at most the last N.",
     ),
 ]
 SinceOption = Annotated[

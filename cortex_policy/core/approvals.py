@@ -66,7 +66,7 @@ class RequestStatus(Value):
         return self.left_ns > 0
 
 
-def fingerprint_input(grant: "Grant", origin: "Origin", request: "Request", cwd: str | None, uid: int) -> str:
+def make_fingerprint_text(grant: "Grant", origin: "Origin", request: "Request", cwd: str | None, uid: int) -> str:
     """Return the one text of all that an approval is bound to: any difference makes another text.
 
     A relative word may be a path even if it is not declared as one, so that the working directory always counts.
@@ -133,7 +133,7 @@ def encode_request_line(members: "Mapping[str, object]") -> bytes:
     return f"{format_json(dict(members), ',', ':')}\n".encode("ascii")
 
 
-def parse_requests(data: bytes) -> list[ApprovalRequest]:
+def parse_approval_requests(data: bytes) -> list[ApprovalRequest]:
     """Return the calls that a store holds, in their order; lines that say nothing readable count for nothing."""
     found: dict[str, _RequestBuilder] = {}
     for line in data.split(b"\n"):

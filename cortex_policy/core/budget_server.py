@@ -46,7 +46,7 @@ class BudgetServer(Value):
         return f"{where} ({self.kind if self.kind != SENTINEL else f'sentinel, {self.service}'})"
 
 
-def is_budget_server(text: str) -> bool:
+def is_budget_server_url(text: str) -> bool:
     """Whether a text is the URL of a server that may be used."""
     try:
         parse_budget_server(text)

@@ -16,7 +16,7 @@ _MAX_SCOPES = 20  # in one command
 _MAX_LENGTH = 1000  # characters
 
 
-def quote_word(word: str) -> str:
+def quote_for_shell(word: str) -> str:
     """Quote a word for a shell, but only if it needs that."""
     if word and _BARE.issuperset(word):
         return word
@@ -32,7 +32,7 @@ def _is_typable(*words: str) -> bool:
 
 def format_program_command(*words: str) -> str:
     """Return a command of this program, '' if a word of it cannot be typed."""
-    return " ".join(("cortex-policy", *map(quote_word, words))) if _is_typable(*words) else ""
+    return " ".join(("cortex-policy", *map(quote_for_shell, words))) if _is_typable(*words) else ""
 
 
 def format_set_command(grant_id: str, option: str, values: "Sequence[str]") -> str:
@@ -54,7 +54,7 @@ def append_root_option(text: str, root: str | None) -> str:
     """Return a command with its root as an option, '' if there is no command or the root cannot be typed."""
     if not text or root is None:
         return text
-    return f"{text} --root {quote_word(root)}" if _is_typable(root) else ""
+    return f"{text} --root {quote_for_shell(root)}" if _is_typable(root) else ""
 
 
 def find_scopes_that_allow(grant: "Grant", decision: "Decision") -> list[str]:

@@ -74,9 +74,9 @@ def _is_name(value: object) -> bool:
 
 
 def _is_url(value: object) -> bool:
-    from cortex_policy.core.budget_server import is_budget_server  # noqa: PLC0415 - few hosts share budgets
+    from cortex_policy.core.budget_server import is_budget_server_url  # noqa: PLC0415 - few hosts share budgets
 
-    return isinstance(value, str) and is_budget_server(value)
+    return isinstance(value, str) and is_budget_server_url(value)
 
 
 def _are_texts(value: object) -> bool:

@@ -11,11 +11,11 @@ from cortex_policy.library.store_budgets import StoreBudgets
 from cortex_policy.state import find_resource_shortage_error
 from cortex_policy.state.enforcement import (
     AuditedCall,
-    add_grant_id,
+    add_grant_and_root_to_error,
     check_host_stop,
     check_stamp_if_required,
     effective_settings,
-    load_for_call_in_root,
+    load_grant_in_root_for_call,
 )
 from cortex_policy.state.grants import check_grant_id, read_grant
 from cortex_policy.state.paths import protected_paths, resolve_path_arguments
@@ -204,12 +204,12 @@ class Decider:
         try:
             return self._cache.read_and_keep(name, lambda: load(name))
         except GrantError as error:
-            add_grant_id(error, name, self.root.path)
+            add_grant_and_root_to_error(error, name, self.root.path)
             raise
 
     def _load_for_call(self, grant_id: str) -> "tuple[Grant, Settings]":
         check_host_stop()
-        return load_for_call_in_root(self.root.resolve(), grant_id)
+        return load_grant_in_root_for_call(self.root.resolve(), grant_id)
 
     def _load(self, grant_id: str) -> "tuple[Grant, Settings]":
         root = self.root.resolve()

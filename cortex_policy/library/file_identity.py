@@ -12,7 +12,7 @@ def identity_of(status: os.stat_result) -> Identity:
     return (status.st_ctime_ns, status.st_ino, status.st_mtime_ns, status.st_size, status.st_dev)
 
 
-def is_next_change_noticeable(identity: Identity) -> bool:
+def is_timestamp_settled(identity: Identity) -> bool:
     """Whether the file's next change is sure to get a new time stamp."""
     changed = identity[0]
     return time_ns() - changed > (FINE_NS if changed % 1_000_000 else COARSE_NS)
@@ -24,4 +24,4 @@ def stable_identity_or_none(file: str) -> Identity | None:
         identity = identity_of(os.lstat(file))
     except OSError:
         return None
-    return identity if is_next_change_noticeable(identity) else None
+    return identity if is_timestamp_settled(identity) else None

@@ -9,7 +9,7 @@ from cortex_policy.state import find_resource_shortage_error
 from cortex_policy.state.emergency_stop import raise_if_stopped_since
 from cortex_policy.state.enforcement import (
     AuditedCall,
-    add_grant_id,
+    add_grant_and_root_to_error,
     check_host_stop,
     check_stamp_if_required,
     effective_settings,
@@ -40,7 +40,7 @@ def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "
         grant = read_grant(policy_root, grant_id)
         check_stamp_if_required(grant, effective_settings(policy_root.path))
     except GrantError as error:
-        add_grant_id(error, grant_id, policy_root.path if policy_root is not None else None)
+        add_grant_and_root_to_error(error, grant_id, policy_root.path if policy_root is not None else None)
         raise
     except OSError as error:
         raise find_resource_shortage_error(error) or error from None

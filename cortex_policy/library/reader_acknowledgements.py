@@ -13,7 +13,7 @@ from time import time
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError, decode_json, is_grant_id
 from cortex_policy.core.model import CortexPolicyError, UsageError
-from cortex_policy.library.file_identity import Identity, identity_of, is_next_change_noticeable
+from cortex_policy.library.file_identity import Identity, identity_of, is_timestamp_settled
 from cortex_policy.library.path_lookup import UnresolvedRoot
 from cortex_policy.state import OPEN_DIRECTORY, Root, boot_id, read_all, sha256, state_directory
 from cortex_policy.state import stamp as stamps
@@ -67,7 +67,7 @@ class ReaderAcknowledger:
             identity = identity_of(os.lstat(stamps.stamp_file(root.path)))
             if identity == self._identity:
                 return
-            was_stable = is_next_change_noticeable(identity)
+            was_stable = is_timestamp_settled(identity)
             stamp = stamps.read_stamp(root)
             if stamp is not None:
                 self._write_acknowledgement(stamp)
@@ -93,7 +93,7 @@ class ReaderAcknowledger:
             pass
 
     def _write_acknowledgement(self, stamp: stamps.Stamp) -> None:
-        acknowledgement = Acknowledgement(self._name, os.getpid(), stamp.version, stamp.checksum, time())
+        acknowledgement = Acknowledgement(self._name, os.getpid(), stamp.version, stamp.checksum_of_digests, time())
         temporary = f"{TEMPORARY_PREFIX}{os.getpid()}-{os.urandom(4).hex()}"
         descriptor = os.open(temporary, _WRITE, 0o600, dir_fd=self._directory)
         try:

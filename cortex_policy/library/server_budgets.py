@@ -96,7 +96,7 @@ def _decision(entry: "CachedGrant", allowed: Decision, budget: Budget) -> Decisi
     return Decision(**{**vars(allowed), "budget": budget})
 
 
-def keep_or_open_budgets(kept: ServerBudgets | None, entry: "CachedGrant") -> ServerBudgets:
+def reuse_or_open_budgets(kept: ServerBudgets | None, entry: "CachedGrant") -> ServerBudgets:
     """Return the budgets of a grant: those that are kept, unless the settings are others now."""
     if kept is not None and kept.identity == _identity(entry.settings):
         return kept

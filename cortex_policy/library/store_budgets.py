@@ -46,10 +46,10 @@ class StoreBudgets:
 
     def on_server(self, entry: "CachedGrant") -> "ServerBudgets":
         """Return the budgets on the server of a grant's settings."""
-        from cortex_policy.library.server_budgets import keep_or_open_budgets  # noqa: PLC0415 - few programs share budgets
+        from cortex_policy.library.server_budgets import reuse_or_open_budgets  # noqa: PLC0415 - few programs share budgets
 
         self._check_open()
-        self._server = keep_or_open_budgets(self._server, entry)
+        self._server = reuse_or_open_budgets(self._server, entry)
         return self._server
 
     def close(self) -> None:

@@ -7,11 +7,11 @@ from cortex_policy.core import Value
 from cortex_policy.core.compare.grants import compare_grants
 from cortex_policy.core.decode import parse_grant_file_name
 from cortex_policy.core.model import CortexPolicyError, Grant, GrantError
-from cortex_policy.library.file_identity import Identity, identity_of, is_next_change_noticeable
+from cortex_policy.library.file_identity import Identity, identity_of, is_timestamp_settled
 from cortex_policy.library.path_lookup import UnresolvedRoot
 from cortex_policy.library.store_thread import report_thread_error
 from cortex_policy.state import Root
-from cortex_policy.state.comparison_settings import comparison_settings
+from cortex_policy.state.comparison_settings import load_comparison_settings
 from cortex_policy.state.grants import read_grant
 
 TYPE_CHECKING = False
@@ -110,7 +110,7 @@ class Subscriptions:
             if state == _ABSENT:
                 del self._known[grant_id]
             if state.sha256 != known.sha256:
-                settings = comparison_settings(root.path if root is not None else None)
+                settings = load_comparison_settings(root.path if root is not None else None)
                 verdict = compare_grants(known.grant, state.grant, settings).verdict
                 yield GrantChanged(grant_id, known.sha256, state.sha256, verdict)
 
@@ -132,7 +132,7 @@ def _identity_of_grant(root: Root | None, grant_id: str) -> Identity | None:
 
 def _read_grant_state(root: Root | None, grant_id: str) -> _GrantState:
     identity = _identity_of_grant(root, grant_id)
-    stable = identity if identity is not None and is_next_change_noticeable(identity) else None
+    stable = identity if identity is not None and is_timestamp_settled(identity) else None
     try:
         grant = read_grant(root, grant_id) if root is not None else None
     except CortexPolicyError:

@@ -41,14 +41,14 @@ class BudgetOwner(Value):
         return self.label if self.shared is None else f"all hosts that name them `{self.shared.name}`"
 
 
-def budget_owner_of_this_process() -> BudgetOwner:
+def find_own_budget_owner() -> BudgetOwner:
     """Return the user of this process; raise GrantError or StateError if settings name no usable directory."""
-    settings = counting_settings()
+    settings = load_counting_settings()
     owner = budget_owner(os.geteuid(), state_directory(settings.state_dir))
     return BudgetOwner(owner.uid, owner.user, owner.state_dir, _shared_name(settings))
 
 
-def counting_settings() -> Settings:
+def load_counting_settings() -> Settings:
     """Return the settings that say where the caller's calls are counted; raise GrantError if these are invalid.
 
     Others may be: then every check answers 27, and what was counted before is still there.

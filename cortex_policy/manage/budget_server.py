@@ -7,7 +7,7 @@ from cortex_policy.core.budget_server import parse_budget_server
 from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, BudgetServerError, Settings, StateError
 from cortex_policy.state.budget_choice import make_one_shot_budgets, read_password
 from cortex_policy.state.shared_budgets.connection import pack_command
-from cortex_policy.state.shared_budgets.server_clock import boot_ns
+from cortex_policy.state.shared_budgets.plausible_server_time import boot_ns
 from cortex_policy.state.shared_budgets.server_errors import make_answer_error, make_connection_error
 from cortex_policy.state.shared_budgets.session import Session
 

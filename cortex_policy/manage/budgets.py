@@ -16,7 +16,7 @@ from cortex_policy.core.model import (
     UsageError,
 )
 from cortex_policy.core.text import format_os_error, join_words_that_fit
-from cortex_policy.manage.budget_owner import BudgetOwner, budget_owner_of_this_process, counting_settings
+from cortex_policy.manage.budget_owner import BudgetOwner, find_own_budget_owner, load_counting_settings
 from cortex_policy.manage.listing import GrantRow, list_grant_rows, read_grant_row
 from cortex_policy.state import Root, boot_id
 from cortex_policy.state.grants import check_grant_id, read_grant
@@ -72,7 +72,7 @@ def read_budgets_of_grants(
     If no budget can be read, none is returned, and none has an owner.
     """
     try:
-        owner: BudgetOwner | None = budget_owner_of_this_process()
+        owner: BudgetOwner | None = find_own_budget_owner()
         budgets = _budgets_of(root)
     except (GrantError, StateError):  # one that denies every check: `find_global_denials` says which
         return tuple(GrantWithBudgets(row, (), None) for row in rows)
@@ -98,7 +98,7 @@ def read_budgets_of_grant(root: Root, grant_id: str) -> GrantWithBudgets:
     """Return one grant with its budgets; raise GrantError (grant_not_found) if it does not exist."""
     row, owner = read_grant_row(root, grant_id), None
     try:
-        owner = budget_owner_of_this_process()
+        owner = find_own_budget_owner()
         statuses = _action_budgets(_budgets_of(root), row)
     except (GrantError, StateError) as error:
         if error.reason not in (SETTINGS_INVALID, STATE_UNAVAILABLE):
@@ -156,7 +156,7 @@ def reset_budgets(root: Root, grant_id: str, action: str | None = None) -> tuple
         """Remove the files of the actions; return the actions that had one."""
         return tuple(word for word in actions if remove_budget(directory, BudgetFileKey(boot, tool, word).name))
 
-    settings = counting_settings()
+    settings = load_counting_settings()
     if settings.budgets_url is None:
         return _call_in_state_directory(_root_identity(root), settings, forget)
     from cortex_policy.state.budget_choice import local_share_identity, make_one_shot_budgets  # noqa: PLC0415 - few hosts share budgets
@@ -173,7 +173,7 @@ def remove_all_rate_state(root: Root) -> int:
 
     So is what this host counted of shared budgets by itself, which belongs to all roots.
     """
-    settings = counting_settings()
+    settings = load_counting_settings()
     removed = _call_in_state_directory(_root_identity(root), settings, remove_all_budgets)
     if settings.budgets_url is None:
         return removed
@@ -186,7 +186,7 @@ def remove_all_rate_state(root: Root) -> int:
 
 def _budgets_of(root: Root) -> "Budgets":
     """Return what counts the budgets of a root, for many questions; raise GrantError if the root is gone."""
-    settings, identity = counting_settings(), _root_identity(root)
+    settings, identity = load_counting_settings(), _root_identity(root)
     if settings.budgets_url is None:
         return Ledger(identity, settings.state_dir or "")
     from cortex_policy.state.budget_choice import add_local_fallback, make_resident_budgets  # noqa: PLC0415 - few hosts share budgets

@@ -13,32 +13,32 @@ NAME = "grant.schema.json"
 LINK = f"../{NAME}"  # from a grant
 
 
-def editor_schema_bytes() -> bytes:
+def read_packaged_schema() -> bytes:
     """Return the schema, which `scripts/generate.py` has made."""
     with open(os.path.join(schema.__path__[0], NAME), "rb") as file:
         return file.read()
 
 
-def create_schema(policy: int) -> None:
+def create_editor_schema_file(policy: int) -> None:
     """Create the schema in an open policy directory; never change an existing file."""
     with suppress(OSError):  # FileExistsError: `validate` says if it differs. Other errors must not stop a write
-        atomic_create(policy, NAME, editor_schema_bytes())
+        atomic_create(policy, NAME, read_packaged_schema())
 
 
-def install_schema(root: Root, lock_wait: LockWait = NO_WAIT) -> bool:
+def write_editor_schema_file(root: Root, lock_wait: LockWait = NO_WAIT) -> bool:
     """Write the schema into a root; return whether it was missing or another one.
 
     Raise NotDoneError if another process writes, or if the file cannot be written.
     """
     with hold_writer_lock(root, lock_wait) as lock:
-        if read_installed_schema(root) == editor_schema_bytes():
+        if read_installed_schema(root) == read_packaged_schema():
             return False
-        atomic_replace(lock.policy.descriptor, NAME, editor_schema_bytes())
+        atomic_replace(lock.policy.descriptor, NAME, read_packaged_schema())
     return True
 
 
 def read_installed_schema(root: Root) -> bytes | None:
     """Return the schema in a root, None if there is none; raise GrantError if it is not a regular file."""
     with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(root)) as policy:
-        return policy.read(NAME, len(editor_schema_bytes()) + 1)
+        return policy.read(NAME, len(read_packaged_schema()) + 1)
     return None

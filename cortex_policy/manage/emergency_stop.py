@@ -11,7 +11,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import escape_unprintable, format_os_error
 from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import sync_directory
-from cortex_policy.state.control_command_record import CommandHistoryRecorder, new_record
+from cortex_policy.state.command_record import CommandRecorder, make_command_record
 from cortex_policy.state.emergency_stop import (
     MAX_REASON_BYTES,
     NAME,
@@ -81,7 +81,7 @@ def stop_root(root: Root, reason: str = "") -> StopResult:
         )
     # INVARIANT: only now, so that nothing can keep calls from being stopped
     unrecorded = (
-        CommandHistoryRecorder(new_record("stop", detail=stop.reason or ""), root.path).record_at_once().problem
+        CommandRecorder(make_command_record("stop", detail=stop.reason or ""), root.path).record_at_once().problem
         if is_made
         else ""
     )
@@ -97,7 +97,7 @@ def resume_root(root: Root) -> ResumeResult:
             mode = os.stat(NAME, dir_fd=policy.descriptor, follow_symlinks=False).st_mode
             remove = os.rmdir if stat.S_ISDIR(mode) else os.unlink
             was = f"ended the stop {ended.sentence}" if ended is not None else ""
-            with CommandHistoryRecorder(new_record("resume", detail=was), root.path) as recorder:
+            with CommandRecorder(make_command_record("resume", detail=was), root.path) as recorder:
                 remove(NAME, dir_fd=policy.descriptor)
                 sync_directory(policy.descriptor)
             return ResumeResult(ended, is_changed=True, unrecorded=recorder.problem)

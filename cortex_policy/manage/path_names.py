@@ -3,7 +3,7 @@
 import os
 
 
-def display_path(path: str) -> str:
+def relative_if_below_cwd(path: str) -> str:
     """Return an absolute path as people see it: relative if it is below the working directory."""
     try:
         return path.removeprefix(os.getcwd().rstrip("/") + "/")

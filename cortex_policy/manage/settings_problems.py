@@ -7,7 +7,7 @@ import stat
 from cortex_policy.core import Value
 from cortex_policy.core.budget_server import hide_passwords
 from cortex_policy.core.model import GrantError
-from cortex_policy.manage.path_names import display_path
+from cortex_policy.manage.path_names import relative_if_below_cwd
 from cortex_policy.schema.catalog import find_severity
 from cortex_policy.schema.problems import MAX_LINE_LENGTH, Problem
 from cortex_policy.state import read_all
@@ -60,7 +60,7 @@ def to_problem(error: GrantError) -> Problem:
     """Return an error of settings as a problem at a line of its file."""
     match = _SENTENCE.fullmatch(error.detail)
     place, why = (match[1], match[2]) if match else ("", error.detail)
-    file = display_path(place) if place.startswith("/") else place
+    file = relative_if_below_cwd(place) if place.startswith("/") else place
     location = _locate_error(place, why)
     hint = error.hint.replace(place, file) if place else error.hint
     return Problem(

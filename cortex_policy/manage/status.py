@@ -7,7 +7,7 @@ from cortex_policy.core.model import WAITING, CortexPolicyError, GrantError, Set
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import EffectiveSetting
 from cortex_policy.manage.approvals import RequestDetails, list_recent_requests
-from cortex_policy.manage.budget_owner import BudgetOwner, budget_owner_of_this_process
+from cortex_policy.manage.budget_owner import BudgetOwner, find_own_budget_owner
 from cortex_policy.manage.global_denials import GlobalDenials, find_global_denials
 from cortex_policy.manage.listing import GrantRow, list_grant_rows
 from cortex_policy.manage.other_budget_owners import OtherBudgetOwners, find_other_budget_owners
@@ -77,7 +77,7 @@ def read_status(root: Root) -> RootStatus:
         _find_unusable_error(root, grants, settings),
         grants,
         tuple(one for one in resolved if one.effective.place != DEFAULT),
-        _value_or_error(budget_owner_of_this_process)[0],
+        _value_or_error(find_own_budget_owner)[0],
         find_other_budget_owners(root),
         settings.audit_file if settings is not None else None,
         _find_audit_error(settings),
@@ -121,7 +121,7 @@ def _read_stamp_status(root: Root) -> StampStatus:
     if stamp is None:
         return StampStatus(None, None, (), error)
     mismatches, error = _value_or_error(lambda: verify_stamp(root))
-    return StampStatus(stamp.version, stamp.checksum, mismatches or (), error)
+    return StampStatus(stamp.version, stamp.checksum_of_digests, mismatches or (), error)
 
 
 def _read_waiting_requests(root: Root, settings: Settings | None) -> tuple[RequestDetails, ...]:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from shlex import quote
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.manage.path_names import display_path
+from cortex_policy.manage.path_names import relative_if_below_cwd
 from cortex_policy.schema.problems import Problem, make_file_problem
 from cortex_policy.state import Root, dot_cortex_path
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
@@ -29,7 +29,9 @@ def find_permission_problems(root: Root, files: list[str], of_files: "Iterable[T
     except FileNotFoundError:
         return
     except GrantError as error:
-        yield make_file_problem(display_path(dot_cortex_path(root.path)), "file-unreadable", error.detail, error.hint)
+        yield make_file_problem(
+            relative_if_below_cwd(dot_cortex_path(root.path)), "file-unreadable", error.detail, error.hint
+        )
         return
     found = [*trust.problems, *of_files]  # reading a file opens its directories too
     for kind, what in (
@@ -40,7 +42,9 @@ def find_permission_problems(root: Root, files: list[str], of_files: "Iterable[T
         paths = list(dict.fromkeys(problem.path for problem in found if problem.kind == kind))
         if paths:
             message = f"{_format_first_paths(paths)} {what}, and `check` refuses that"
-            yield make_file_problem(display_path(paths[0]), "file-unsafe", message, _fix_hint(root, kind, paths))
+            yield make_file_problem(
+                relative_if_below_cwd(paths[0]), "file-unsafe", message, _fix_hint(root, kind, paths)
+            )
     yield from find_group_writer_problems(root, files, {problem.path for problem in found})
 
 
@@ -65,7 +69,7 @@ def find_grant_faults(root: Root, grant_ids: tuple[str, ...] = ()) -> list[str]:
 def _format_first_paths(paths: list[str]) -> str:
     """Return the first few paths, and the number of the others."""
     more = f" and {len(paths) - MAX_NAMED} more" if len(paths) > MAX_NAMED else ""
-    return ", ".join(f"`{display_path(path)}`" for path in paths[:MAX_NAMED]) + more
+    return ", ".join(f"`{relative_if_below_cwd(path)}`" for path in paths[:MAX_NAMED]) + more
 
 
 def _fix_hint(root: Root, kind: str, paths: list[str]) -> str:
@@ -88,10 +92,10 @@ def _owner_uid(path: str) -> int:
 
 def _fix_command(command: str, root: str, paths: list[str]) -> str:
     if len(paths) <= MAX_NAMED:
-        return f"{command} {' '.join(quote(display_path(path)) for path in paths)}"
+        return f"{command} {' '.join(quote(relative_if_below_cwd(path)) for path in paths)}"
     program, word = command.split(" ")
-    every = f"{program} -R {word} {quote(display_path(dot_cortex_path(root)))}"
-    return f"{every} && {command} {quote(display_path(root))}" if root in paths else every
+    every = f"{program} -R {word} {quote(relative_if_below_cwd(dot_cortex_path(root)))}"
+    return f"{every} && {command} {quote(relative_if_below_cwd(root))}" if root in paths else every
 
 
 def _root_directories(root: Root) -> "Iterator[str]":
@@ -115,7 +119,7 @@ def find_group_writer_problems(root: Root, files: list[str], known: "Container[s
             more = f" and {len(others) - MAX_NAMED} more" if len(others) > MAX_NAMED else ""
             message = f"{named}{more} can change it: the group {gid} may write it, and has these members"
             hint = f"take that from the group with `{_fix_command('chmod go-w', root.path, [path])}`"
-            yield make_file_problem(display_path(path), "file-unsafe", message, hint)
+            yield make_file_problem(relative_if_below_cwd(path), "file-unsafe", message, hint)
 
 
 def group_members(gid: int) -> set[str]:

@@ -11,7 +11,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.state import Root, sha256
 from cortex_policy.state.atomic_write import atomic_replace
-from cortex_policy.state.enforcement import check_host_stop, effective_settings, load_for_call_in_root
+from cortex_policy.state.enforcement import check_host_stop, effective_settings, load_grant_in_root_for_call
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, list_grant_ids
 
 SECTION = "cortex-policy"  # its name, which `wasm/policy.mjs` looks for
@@ -49,7 +49,7 @@ def build_module_of_root(root: Root) -> tuple[bytes, list[str]]:
     try:
         check_host_stop()
         ids = list_grant_ids(root)
-        grants = [{"id": one, "text": _read_text(root, load_for_call_in_root(root, one)[0])} for one in ids]
+        grants = [{"id": one, "text": _read_text(root, load_grant_in_root_for_call(root, one)[0])} for one in ids]
     except AccessDenied as error:
         message = f"there is an emergency stop: {error.detail}"
         raise NotDoneError(message, error.hint) from None

@@ -4,7 +4,7 @@ from cortex_policy.core.hooks import DENY, INPUT_ACTION, InputError
 from cortex_policy.core.hooks.hook_rules import find_action_of_rule, select_rules_for_call
 from cortex_policy.core.hooks.payload import CANARY
 from cortex_policy.core.model import CortexPolicyError
-from cortex_policy.state.enforcement import check_host_stop, load_for_call_in_root
+from cortex_policy.state.enforcement import check_host_stop, load_grant_in_root_for_call
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.hooks_file import load_hook_rules
 
@@ -59,7 +59,7 @@ class _ListJudge:
     def _load(self, grant_id: str) -> "tuple[Grant, Settings] | None":
         if grant_id not in self._grants:
             try:
-                self._grants[grant_id] = load_for_call_in_root(self._root, grant_id)
+                self._grants[grant_id] = load_grant_in_root_for_call(self._root, grant_id)
             except CortexPolicyError:
                 self._grants[grant_id] = None
         return self._grants[grant_id]

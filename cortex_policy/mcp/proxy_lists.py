@@ -58,7 +58,7 @@ class ToolLists:
         """Return the arguments of a tool that are texts, none if the client has not listed it."""
         return self._plain_texts.get(tool, frozenset())
 
-    def notice_change(self, output: bytes) -> None:
+    def forget_if_list_changed(self, output: bytes) -> None:
         """Forget which arguments are texts if the server says that its list has changed; output comes in parts."""
         output = self._output_end + output
         if _CHANGE.search(output):

@@ -59,7 +59,7 @@ class ServerPump:
 
     def forward(self, data: bytes) -> None:
         """Pass on what was read; raise ClientGoneError."""
-        self._lists.notice_change(data)
+        self._lists.forget_if_list_changed(data)
         start = 0
         while start < len(data):
             # INVARIANT: a list is pending before the server can have read that it is asked

@@ -20,7 +20,7 @@ from cortex_policy.mcp.server_files import format_grant_description
 from cortex_policy.mcp.server_tools import EXPLAIN, LIST, check_input
 from cortex_policy.render import format_outcome_json_line, render_outcome_in_full
 from cortex_policy.render_explanation import format_explanation, format_explanation_json_line
-from cortex_policy.state.enforcement import check_host_stop, load_for_call_in_root
+from cortex_policy.state.enforcement import check_host_stop, load_grant_in_root_for_call
 from cortex_policy.state.grants import check_grant_id
 
 TYPE_CHECKING = False
@@ -91,7 +91,7 @@ def _call_of(name: "UnresolvedRoot", tool: str, given: "dict[str, Any]") -> Call
 def _load(name: "UnresolvedRoot", call: Call) -> "tuple[Grant, Settings]":
     check_grant_id(call.grant)
     check_host_stop()
-    return load_for_call_in_root(name.resolve(), call.grant)
+    return load_grant_in_root_for_call(name.resolve(), call.grant)
 
 
 def _check_answer(outcome: CallOutcome) -> ToolAnswer:

@@ -216,5 +216,5 @@ def _state(file: PolicyFile, stamp: "Stamp | None") -> "dict[str, object]":
 def _version(stamp: "Stamp | None") -> "dict[str, object]":
     return {
         "version": stamp.version if stamp is not None else None,
-        "checksum": stamp.checksum if stamp is not None else None,
+        "checksum": stamp.checksum_of_digests if stamp is not None else None,
     }

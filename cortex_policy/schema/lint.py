@@ -82,7 +82,7 @@ def limit_per_code(problems: "Iterable[UnlocatedProblem]") -> "Iterator[Unlocate
         seen[problem.code] += 1 + len(problem.pointer) // _LONG_POINTER
 
 
-def apply_certain_fixes(data: bytes, codes: frozenset[str], settings: Settings = DEFAULTS) -> bytes:
+def apply_safe_fixes(data: bytes, codes: frozenset[str], settings: Settings = DEFAULTS) -> bytes:
     """Return the bytes of a grant with the certain fixes of these codes; text that does not decode stays as it is."""
     fixes_left = max_fixes_of_file(data)
     for _ in range(MAX_ROUNDS):

@@ -134,7 +134,7 @@ def parse_address(text: str) -> tuple[str, int]:
     return bare.lower(), int(port)
 
 
-def resolve_numeric_address(host: str, port: int) -> str:
+def resolve_to_numeric_host(host: str, port: int) -> str:
     """Return the number of the address at which a server of this name listens; raise NotDoneError if it has none."""
     return str(_resolve(host, port)[-1][0])
 

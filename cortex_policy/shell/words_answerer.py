@@ -88,14 +88,14 @@ class WordsAnswerer:
         self, root: str | None, grant: str, action: str, args: "dict[str, Any]"
     ) -> "tuple[CachedGrant, Decision] | None":
         try:
-            return self._decider_for_root(root).try_count_call(grant, action, args)
+            return self._decider_for_root(root).try_decide_call_without_usage(grant, action, args)
         except CortexPolicyError:  # the full decision says why
             return None
 
     def _load_for_call(self, call: "Call") -> "tuple[Grant, Settings]":
         check_grant_id(call.grant)
         check_host_stop()
-        grant, settings = self._decider_for_root(call.root).load_for_call(call.grant)
+        grant, settings = self._decider_for_root(call.root).load_grant_for_call(call.grant)
         if call.require_path:
             settings = Settings(**{**vars(settings), "require_path": True})
         return grant, settings

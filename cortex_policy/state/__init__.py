@@ -297,7 +297,7 @@ def _close_locks_of_other_threads() -> None:
 os.register_at_fork(after_in_child=_close_locks_of_other_threads)
 
 
-def is_still_at_its_name(descriptor: int) -> bool:
+def is_still_same_file(descriptor: int) -> bool:
     """Whether a locked file of state is still the one at its name; raise StateError for a wrong kind of object."""
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_nlink > 1:

@@ -9,7 +9,7 @@ from cortex_policy.core.approvals import (
     encode_request_line,
     escape_surrogates,
     find_human_denial_reason,
-    fingerprint_input,
+    make_fingerprint_text,
     request_status,
 )
 from cortex_policy.core.audit_event import format_timestamp
@@ -44,7 +44,7 @@ def decide_with_approval(
     A new call becomes a request; an approved call uses up its approval, unless `peek`. Raises StateError if the
     approvals file or the ledger cannot be used.
     """
-    text = fingerprint_input(grant, origin, request, working_directory(), os.geteuid())
+    text = make_fingerprint_text(grant, origin, request, working_directory(), os.geteuid())
     call = str(sha256(text.encode("ascii")).hexdigest())
     with ApprovalStore(settings, makes=not peek) as store:
         if _is_repeat(grant, request, budgets):  # asked with the store locked: the first delivery may be spending

@@ -8,7 +8,7 @@ import os
 import stat
 from shlex import quote
 
-from cortex_policy.core.approvals import TimeSinceBoot, parse_requests, request_lines_to_keep
+from cortex_policy.core.approvals import TimeSinceBoot, parse_approval_requests, request_lines_to_keep
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
 from cortex_policy.state import (
     CLOCK,
@@ -237,7 +237,7 @@ class ApprovalStore:
         if len(self._data) > MAX_BYTES:
             hint = f"move it away with `mv {quote(self.file)} {quote(self.file + '.old')}`"
             raise ApprovalStoreError(self.file, f"it is larger than {MAX_BYTES} bytes", hint)
-        self.requests = parse_requests(self._data)
+        self.requests = parse_approval_requests(self._data)
 
     def _store_error(self, error: OSError) -> ApprovalStoreError:
         directory, name = os.path.dirname(self.file), quote(self.file)

@@ -16,12 +16,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.core.budgets import Budgets
     from cortex_policy.core.model import Settings
-    from cortex_policy.state.counted_deliveries import Delivery
+    from cortex_policy.state.counted_call_deliveries import CallDelivery
     from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets
 
 
 def open_shared_budgets(
-    root_identity: tuple[int, int], settings: "Settings", delivery: "Delivery | None" = None
+    root_identity: tuple[int, int], settings: "Settings", delivery: "CallDelivery | None" = None
 ) -> "Budgets":
     """Return the budgets of a call, for a process that ends soon; raise StateError if a secret cannot be read."""
     budgets = add_local_fallback(make_one_shot_budgets(settings), settings)

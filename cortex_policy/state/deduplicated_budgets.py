@@ -5,8 +5,8 @@ import os
 from cortex_policy.core.model import Budget
 from cortex_policy.state import boot_id, unlock_and_close
 from cortex_policy.state import ledger_ring as rings
-from cortex_policy.state.counted_deliveries import CountedDeliveries, Delivery
-from cortex_policy.state.ledger import open_and_lock_counted_deliveries, open_or_make_budget_directory
+from cortex_policy.state.counted_call_deliveries import CallDelivery, CountedCallDeliveries
+from cortex_policy.state.ledger import open_and_lock_counted_call_deliveries, open_or_make_budget_directory
 from cortex_policy.state.ledger_ring import SHARED_DELIVERIES, BudgetFileKey
 
 TYPE_CHECKING = False
@@ -21,10 +21,12 @@ class DeduplicatedBudgets:
     budget while the table is locked.
     """
 
-    def __init__(self, budgets: "Budgets", delivery: Delivery, root_identity: tuple[int, int], state_dir: str) -> None:
+    def __init__(
+        self, budgets: "Budgets", delivery: CallDelivery, root_identity: tuple[int, int], state_dir: str
+    ) -> None:
         """Take what counts, the delivery, and the root and state directory that the table belongs to."""
         self._budgets = budgets
-        self.delivery: Delivery = delivery
+        self.delivery: CallDelivery = delivery
         self._root_identity, self._state_dir = root_identity, state_dir
 
     def take(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
@@ -41,7 +43,7 @@ class DeduplicatedBudgets:
             descriptor = self._open_table(boot, makes=consume)
             try:
                 now, key = rings.now_ticks(), BudgetFileKey(boot, tool, action)
-                table = CountedDeliveries(descriptor, key.identity, self.delivery, now)
+                table = CountedCallDeliveries(descriptor, key.identity, self.delivery, now)
                 budget = self._ask(table, (tool, action, limit, cost), consume=consume)
                 # INVARIANT: after the hit: a process that is killed in between has counted too often, never too seldom
                 if consume and (budget.consumed or budget.repeat):
@@ -58,11 +60,11 @@ class DeduplicatedBudgets:
     def _open_table(self, boot: bytes, *, makes: bool) -> int | None:
         directory = open_or_make_budget_directory(self._root_identity, boot, self._state_dir)
         try:
-            return open_and_lock_counted_deliveries(directory, SHARED_DELIVERIES, makes=makes)
+            return open_and_lock_counted_call_deliveries(directory, SHARED_DELIVERIES, makes=makes)
         finally:
             os.close(directory)
 
-    def _ask(self, table: CountedDeliveries, call: tuple[str, str, int, int], *, consume: bool) -> Budget:
+    def _ask(self, table: CountedCallDeliveries, call: tuple[str, str, int, int], *, consume: bool) -> Budget:
         if table.is_repeat:
             budget = self._budgets.peek(*call)
             if not budget.closed:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Decision, Grant, Origin
     from cortex_policy.state import Root
     from cortex_policy.state.audit_log import AuditLog
-    from cortex_policy.state.counted_deliveries import Delivery
+    from cortex_policy.state.counted_call_deliveries import CallDelivery
     from cortex_policy.state.grants import PolicyDirectory
 
 
@@ -102,14 +102,16 @@ def check_stamp_if_required(grant: "Grant", settings: Settings) -> None:
         raise_if_grant_not_stamped(grant)
 
 
-def load_for_call(grant_id: str, named: str | None = None, *, require_path: bool = False) -> "tuple[Grant, Settings]":
+def load_grant_for_call(
+    grant_id: str, named: str | None = None, *, require_path: bool = False
+) -> "tuple[Grant, Settings]":
     """Load a grant and the settings for a call; raise AccessDenied, before all else, if there is an emergency stop."""
     check_grant_id(grant_id)
     check_host_stop()
-    return load_for_call_in_root(find_root(named), grant_id, require_path=require_path)
+    return load_grant_in_root_for_call(find_root(named), grant_id, require_path=require_path)
 
 
-def load_for_call_in_root(root: "Root", grant_id: str, *, require_path: bool = False) -> "tuple[Grant, Settings]":
+def load_grant_in_root_for_call(root: "Root", grant_id: str, *, require_path: bool = False) -> "tuple[Grant, Settings]":
     """Load a grant of a known root; the caller has checked for a stop of the host."""
     try:
         grant = read_grant(root, grant_id, check_root_stop)
@@ -125,7 +127,7 @@ def load_for_call_in_root(root: "Root", grant_id: str, *, require_path: bool = F
 
 
 def open_budgets_of_root(
-    root_identity: tuple[int, int], settings: Settings, delivery: "Delivery | None" = None
+    root_identity: tuple[int, int], settings: Settings, delivery: "CallDelivery | None" = None
 ) -> "Budgets":
     """Return what counts the calls of a root: its ledger, or the server that the settings name for many hosts.
 
@@ -138,7 +140,7 @@ def open_budgets_of_root(
     return open_shared_budgets(root_identity, settings, delivery)
 
 
-def decide_and_consume(
+def decide_and_take(
     grant: "Grant",
     action: str,
     args: "Mapping[str, object]",
@@ -161,10 +163,10 @@ def decide_and_consume(
     request = resolve_request(grant, origin, action, args, settings, cost)
     if budgets is None:
         budgets = open_budgets_of_root(origin.root_identity, settings)
-    return decide_request_and_consume(grant, origin, request, settings, budgets, peek=peek)
+    return decide_request_and_take(grant, origin, request, settings, budgets, peek=peek)
 
 
-def decide_request_and_consume(
+def decide_request_and_take(
     grant: "Grant",
     origin: "Origin",
     request: Request,
@@ -198,7 +200,7 @@ def resolve_request(
     return Request(action, args, resolve_path_arguments(grant, origin, args, protected_paths(origin, settings)), cost)
 
 
-def add_grant_id(error: CortexPolicyError, grant_id: str, root: str | None) -> None:
+def add_grant_and_root_to_error(error: CortexPolicyError, grant_id: str, root: str | None) -> None:
     """Say in an error which grant of which root a program was about to use, unless that is known already."""
     error.grant_id, error.root = error.grant_id or grant_id, error.root or root
 
@@ -246,7 +248,7 @@ class AuditedCall:
     ) -> "Decision":
         """Open the log, decide the call by a grant, and store the decision, which is written when the block ends."""
         self.set_grant_and_open_log(grant, args, settings)
-        self.decision = decide_and_consume(
+        self.decision = decide_and_take(
             grant, self.action, args, cost=self.cost, peek=self.peek, settings=settings, budgets=budgets
         )
         return self.decision
@@ -266,7 +268,7 @@ class AuditedCall:
         lack = find_resource_shortage_error(error)
         if isinstance(error, CortexPolicyError) and not isinstance(error, UsageError):
             origin = self.grant.origin if self.grant is not None else None
-            add_grant_id(error, self.grant_id, origin.root if origin is not None else None)
+            add_grant_and_root_to_error(error, self.grant_id, origin.root if origin is not None else None)
         try:
             self._finish(lack or error)
         except OSError as another:

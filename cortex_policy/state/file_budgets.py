@@ -12,12 +12,12 @@ from cortex_policy.state.ledger import Ledger, budget_directory_name, open_or_ma
 from cortex_policy.state.ledger_ring import BudgetFileKey, open_and_lock_budget_file
 from cortex_policy.state.mapped_file import (
     MappedFile,
-    current_usage,
     is_still_full,
     make_hit_function,
     map_and_unlock,
+    peek_usage,
+    peek_usage_after_hit,
     read_budget_of_denial,
-    usage_after_hit,
 )
 from cortex_policy.state.settings import find_state_directory
 
@@ -81,7 +81,7 @@ class FileBudgets(Ledger):
                 return read_budget_of_denial(file, limit)
         return None
 
-    def usage_after_hit(self, tool: str, action: str, limit: int) -> tuple[int, float]:
+    def peek_usage_after_hit(self, tool: str, action: str, limit: int) -> tuple[int, float]:
         """Return what is used right after a `hit` of this process, and the seconds until one more fits.
 
         Hits that others took in between are in it. Raises StateError if the file must be read and cannot be.
@@ -90,19 +90,19 @@ class FileBudgets(Ledger):
             file = self._kept[tool][action][1]
         except KeyError:
             file = None
-        use = usage_after_hit(file, limit) if file is not None else None
+        use = peek_usage_after_hit(file, limit) if file is not None else None
         if use is None:
             budget = self.peek(tool, action, limit)
             use = budget.used, budget.retry_after_seconds or 0.0
         return use
 
-    def use(self, tool: str, action: str, limit: int) -> tuple[int, float]:
+    def peek_usage(self, tool: str, action: str, limit: int) -> tuple[int, float]:
         """Return what is used, and the seconds until one more fits; most often without a lock.
 
         Raises StateError if that is unknown.
         """
         kept = self._kept.get(tool, {}).get(action)
-        use = current_usage(kept[1], limit) if kept is not None else self._use_of_absent(tool, action)
+        use = peek_usage(kept[1], limit) if kept is not None else self._use_of_absent(tool, action)
         if use is None:
             budget = self.peek(tool, action, limit)
             use = budget.used, budget.retry_after_seconds or 0.0

@@ -27,7 +27,7 @@ from cortex_policy.state.ledger_ring import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.state.counted_deliveries import Delivery
+    from cortex_policy.state.counted_call_deliveries import CallDelivery
 
 MAX_LIMIT = 1 << 44
 
@@ -73,10 +73,10 @@ def open_or_make_state_directory(name: str, parent: int | None, shown: str) -> i
 class Ledger:
     """The budgets of one root; opens its files at each call and keeps none open."""
 
-    delivery: "Delivery | None"
+    delivery: "CallDelivery | None"
     root_identity: tuple[int, int]
 
-    def __init__(self, root_identity: tuple[int, int], state_dir: str, delivery: "Delivery | None" = None) -> None:
+    def __init__(self, root_identity: tuple[int, int], state_dir: str, delivery: "CallDelivery | None" = None) -> None:
         """Take the root's (device, inode), which names its directory, and the state directory that holds it.
 
         The hit of a delivery is not taken again if another line of an agent's settings has delivered the same call.
@@ -125,7 +125,14 @@ class _LedgerCall:
     __slots__ = "_consume", "_cost", "_counted", "_delivery", "_directory", "_key", "_limit"
 
     def __init__(
-        self, directory: int, key: BudgetFileKey, limit: int, cost: int, delivery: "Delivery | None", *, consume: bool
+        self,
+        directory: int,
+        key: BudgetFileKey,
+        limit: int,
+        cost: int,
+        delivery: "CallDelivery | None",
+        *,
+        consume: bool,
     ) -> None:
         self._directory, self._key, self._delivery = directory, key, delivery
         self._limit, self._counted, self._cost, self._consume = limit, min(limit, MAX_LIMIT), cost, consume
@@ -166,14 +173,14 @@ class _LedgerCall:
             if locked != descriptor:
                 unlock_and_close(locked)
 
-    def _count_delivery(self, delivery: "Delivery", ring: Ring) -> Budget:
+    def _count_delivery(self, delivery: "CallDelivery", ring: Ring) -> Budget:
         """Count in the ring, but take nothing if another line of an agent's settings has delivered the same call."""
-        from cortex_policy.state.counted_deliveries import CountedDeliveries  # noqa: PLC0415 - only the hooks of agents need it
+        from cortex_policy.state.counted_call_deliveries import CountedCallDeliveries  # noqa: PLC0415 - only the hooks of agents need it
 
         now = rings.now_ticks()
-        descriptor = open_and_lock_counted_deliveries(self._directory, DELIVERIES, makes=self._consume)
+        descriptor = open_and_lock_counted_call_deliveries(self._directory, DELIVERIES, makes=self._consume)
         try:
-            table = CountedDeliveries(descriptor, ring.identity, delivery, now)
+            table = CountedCallDeliveries(descriptor, ring.identity, delivery, now)
             if table.is_repeat and now >= ring.closed:
                 budget = _budget_of_repeat(ring, self._limit, now)
             else:
@@ -201,12 +208,12 @@ class _LedgerCall:
         return Budget(limit, used, max(0, limit - used), seconds, consumed, closed=now < ring.closed)
 
 
-def open_and_lock_counted_deliveries(directory: int, name: str, *, makes: bool) -> int | None:
+def open_and_lock_counted_call_deliveries(directory: int, name: str, *, makes: bool) -> int | None:
     """Open and lock a table of deliveries; None if there is none, and it is not to be made."""
     descriptor = open_and_lock_budget_file(directory, name)
     if descriptor is not None or not makes:
         return descriptor
-    from cortex_policy.state.counted_deliveries import empty_table  # noqa: PLC0415 - once in a root's life
+    from cortex_policy.state.counted_call_deliveries import empty_table  # noqa: PLC0415 - once in a root's life
     from cortex_policy.state.ledger_maintenance import create_and_lock_state_file  # noqa: PLC0415 - as above
 
     return create_and_lock_state_file(directory, name, empty_table())

@@ -5,7 +5,7 @@ import stat
 import sys
 
 from cortex_policy.core.model import StateError
-from cortex_policy.state import is_still_at_its_name, lock_file, time_namespace, unlock_and_close, unlock_file
+from cortex_policy.state import is_still_same_file, lock_file, time_namespace, unlock_and_close, unlock_file
 from cortex_policy.state.ledger_ring import (
     AT_HEAD,
     BROKEN,
@@ -200,7 +200,7 @@ def _remove_idle(directory: int, name: str, now: int) -> None:
     try:
         lock_file(descriptor, waits=False)
         # INVARIANT: no ring is read from a removed file: that would revive it for processes that have it mapped
-        if not is_still_at_its_name(descriptor):
+        if not is_still_same_file(descriptor):
             return
         if name in _TABLES:
             _remove_idle_deliveries(directory, name, descriptor, now)
@@ -215,7 +215,7 @@ def _remove_idle(directory: int, name: str, now: int) -> None:
 
 
 def _remove_idle_deliveries(directory: int, name: str, descriptor: int, now: int) -> None:
-    from cortex_policy.state.counted_deliveries import is_idle_table  # noqa: PLC0415 - only if agents' hooks are used
+    from cortex_policy.state.counted_call_deliveries import is_idle_table  # noqa: PLC0415 - only if agents' hooks are used
 
     if is_idle_table(descriptor, now):
         os.unlink(name, dir_fd=directory)

@@ -6,7 +6,7 @@ import time
 
 from cortex_policy.state import (
     CLOCK,
-    is_still_at_its_name,
+    is_still_same_file,
     lock_file,
     make_state_error,
     sha256,
@@ -30,7 +30,7 @@ NOTHING = PRIME  # what AT_KEPT holds unless the file is being removed
 MAX_BITS = 30
 MAX_HEAD = 1 << 46  # twice as much is the largest value that a word can hold
 SWEEP_MARKER = ".swept"  # its bytes are the tick of the last sweep
-DELIVERIES, SHARED_DELIVERIES = ".deliveries", ".shared-deliveries"  # tables of `counted_deliveries.py`
+DELIVERIES, SHARED_DELIVERIES = ".deliveries", ".shared-deliveries"  # tables of `counted_call_deliveries.py`
 MAX_TRIES = 100  # to open a file that others keep replacing
 OPEN_STATE_FILE = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -49,7 +49,7 @@ def hits_per_slot(limit: int) -> int:
     return 1 if limit <= EXACT_LIMIT else -(-limit // COARSE_SLOTS)
 
 
-def budget_key(tool: str, action: str) -> str:
+def format_budget_name(tool: str, action: str) -> str:
     """Return the text that names a budget, joined as the original joins it: two pairs that give one text share it."""
     return f"{tool}:{action}"
 
@@ -63,7 +63,7 @@ class BudgetFileKey:
 
     def __init__(self, boot: bytes, tool: str, action: str) -> None:
         """Hash the key with the boot, so that no name can be read from it and no other boot's file is opened."""
-        key = budget_key(tool, action).encode("utf-8", "surrogatepass")
+        key = format_budget_name(tool, action).encode("utf-8", "surrogatepass")
         self.name = sha256(b"key " + boot + key).hexdigest()[:40]
         sealed = sha256(b"seal %d " % time_namespace() + boot + key).digest()
         # half of it is of the name, so that a sweep sees the bytes of another key
@@ -224,7 +224,7 @@ def open_and_lock_budget_file(directory: int, name: str) -> int | None:
             raise make_wrong_kind_error(error) from None
         try:
             lock_file(descriptor)
-            if is_still_at_its_name(descriptor):
+            if is_still_same_file(descriptor):
                 return descriptor
         except BaseException:
             unlock_and_close(descriptor)

@@ -213,13 +213,13 @@ def read_budget_of_denial(file: MappedFile, limit: int) -> Budget | None:
     return Budget(limit, limit, 0, ((until - now) // PRIME << TICK_BITS) / 1e9, 0)
 
 
-def current_usage(file: MappedFile, limit: int) -> tuple[int, float] | None:
+def peek_usage(file: MappedFile, limit: int) -> tuple[int, float] | None:
     """Return what is used, and the seconds until one more fits; None if the file must be looked up or read again."""
     stamp = (clock_gettime_ns(CLOCK) >> TICK_BITS) * PRIME + file.tag
-    return usage_after_hit(file, limit) if stamp < file.look_at else None
+    return peek_usage_after_hit(file, limit) if stamp < file.look_at else None
 
 
-def usage_after_hit(file: MappedFile, limit: int) -> tuple[int, float] | None:
+def peek_usage_after_hit(file: MappedFile, limit: int) -> tuple[int, float] | None:
     """Return what is used right after a hit of this process, and the seconds until one more fits.
 
     None if the file must be read. Nothing is locked: hits that others took by now are in it.

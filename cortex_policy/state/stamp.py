@@ -28,7 +28,7 @@ class Stamp(Value):
     unknown: tuple[str, ...] = ()  # members that a newer program wrote
 
     @property
-    def checksum(self) -> str:
+    def checksum_of_digests(self) -> str:
         """The digest of all names and their digests, so that equal trees have equal checksums."""
         return compute_checksum(self.digests)
 
@@ -71,7 +71,7 @@ def encode_stamp(stamp: Stamp) -> bytes:
     grants = f"{{\n\n{body}\n\n  }}" if lines else "{}"
     hooks = f',\n  "hooks": {json.dumps(stamp.digests[HOOKS_TOML])}' if HOOKS_TOML in stamp.digests else ""
     pending = f',\n  "pending": {json.dumps(dict(stamp.pending), sort_keys=True)}' if stamp.pending else ""
-    head = f'  "format": {FORMAT},\n  "version": {stamp.version},\n  "checksum": "{stamp.checksum}",\n'
+    head = f'  "format": {FORMAT},\n  "version": {stamp.version},\n  "checksum": "{stamp.checksum_of_digests}",\n'
     return f'{{\n{head}  "grants": {grants}{hooks}{pending}\n}}\n'.encode()
 
 
@@ -184,7 +184,7 @@ def _decode_document(document: object) -> Stamp:
         raise MalformedError(message)
     pairs = {name: (old, new) for name, (old, new) in pending.items()}
     stamp = Stamp(version, digests, pairs, tuple(sorted(document.keys() - set(MEMBERS))))
-    if document.get("checksum") != stamp.checksum:
+    if document.get("checksum") != stamp.checksum_of_digests:
         message = f"`checksum` does not belong to `grants`{' and `hooks`' if HOOKS_TOML in digests else ''}"
         raise MalformedError(message)
     return stamp

@@ -12,7 +12,7 @@ from cortex_policy.manage.hooks.handler_line import read_hook_command
 from cortex_policy.manage.hooks.hook_command import run_hook_command
 from cortex_policy.manage.hooks.status import list_hook_statuses
 from cortex_policy.manage.hooks.targets import AGENT_FILES
-from cortex_policy.manage.hooks.trial_payload import trial_payload
+from cortex_policy.manage.hooks.trial_payload import make_trial_payload
 from tests.agents.programs import PROGRAMS
 from tests.agents.trial import SITUATIONS
 from tests.support.checkout import page
@@ -31,7 +31,7 @@ def is_blocked(agent: str, root: Path, name: str) -> bool:
     assert line is not None
     tool, key = WRITES[agent]
     value = f"*** Begin Patch\n*** Add File: {name}\n+x\n*** End Patch\n" if tool == "apply_patch" else f"{root}/{name}"
-    end = run_hook_command(line, trial_payload(agent, tool, {key: value}, str(root)), str(root), {}).end
+    end = run_hook_command(line, make_trial_payload(agent, tool, {key: value}, str(root)), str(root), {}).end
     assert end.code in (0, 2), end
     return is_call_blocked(agent, end)
 

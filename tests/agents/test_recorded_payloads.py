@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.manage.hooks.agent_behaviour import HookEnd, is_call_blocked
-from cortex_policy.manage.hooks.trial_payload import trial_payload
+from cortex_policy.manage.hooks.trial_payload import make_trial_payload
 from tests.support.command import PROGRAM
 from tests.support.hook_calls import PAYLOADS, RULES
 from tests.support.roots import grant_file
@@ -52,7 +52,7 @@ def test_a_recorded_call_is_blocked_if_and_only_if_it_is_denied(file: Path, guar
 
 def test_a_call_of_vs_code_is_blocked_if_and_only_if_it_is_denied(guarded_root: Path) -> None:
     """As its documentation has the payload."""
-    payload = trial_payload("vscode", "Bash", {"command": "make"}, str(guarded_root))
+    payload = make_trial_payload("vscode", "Bash", {"command": "make"}, str(guarded_root))
     write_grants(guarded_root, allows=True)
     assert ask("vscode", payload, guarded_root) == HookEnd(0, "{}\n", "")
     write_grants(guarded_root, allows=False)

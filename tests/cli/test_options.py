@@ -7,7 +7,7 @@ import pytest
 
 from cortex_policy.cli import options
 from cortex_policy.cli.exit_codes import DECIDING, is_changing_command
-from cortex_policy.cli.options import integer_parser, number_parser
+from cortex_policy.cli.options import make_integer_parser, make_number_parser
 from tests.support.command import result_of
 from tests.support.every_command import leaves
 
@@ -92,15 +92,15 @@ def test_every_command_has_what_all_have(name: str) -> None:
 @pytest.mark.parametrize("text", ["", "x", "nan", "-1", "1e999x", "٣x"])
 def test_what_is_not_a_number_is_refused(text: str) -> None:
     """With what it must be."""
-    for parse in (integer_parser(0), number_parser(), number_parser(100)):
+    for parse in (make_integer_parser(0), make_number_parser(), make_number_parser(100)):
         with pytest.raises(Exception, match="is not a"):
             parse(text)
 
 
 def test_numbers_are_read() -> None:
     """At both ends of what is allowed."""
-    assert (integer_parser(1)("1"), integer_parser()("-3")) == (1, -3)
-    assert (number_parser(100)("100"), number_parser()("0.5")) == (100, 0.5)
+    assert (make_integer_parser(1)("1"), make_integer_parser()("-3")) == (1, -3)
+    assert (make_number_parser(100)("100"), make_number_parser()("0.5")) == (100, 0.5)
 
 
 FAILING = [

@@ -18,9 +18,9 @@ OURS = {
 }  # fmt: skip
 HOOK = (OURS - {"cortex_policy.check"}) | {
     "cortex_policy.core.hooks", "cortex_policy.core.hooks.denials", "cortex_policy.core.hooks.guarded_files",
-    "cortex_policy.core.hooks.inputs", "cortex_policy.core.hooks.payload", "cortex_policy.core.hooks.ruling",
+    "cortex_policy.core.hooks.tool_inputs", "cortex_policy.core.hooks.payload", "cortex_policy.core.hooks.ruling",
     "cortex_policy.core.hooks.hook_rules", "cortex_policy.hook", "cortex_policy.hook_decision",
-    "cortex_policy.state.counted_deliveries", "cortex_policy.state.hooks_file",
+    "cortex_policy.state.counted_call_deliveries", "cortex_policy.state.hooks_file",
 }  # fmt: skip
 HASH = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
 PROGRAM = """
@@ -228,7 +228,7 @@ def test_a_check_that_asks_a_server_loads_our_modules_and_a_socket(root: Path, t
         loaded(PROGRAM.replace('"check", "git", "tree", "--path", "docs/x"', '"rate", "reset", "git", "--yes"'))
         loaded(PROGRAM)
         code, *modules = loaded(PROGRAM)
-    more = {"connection", "keys", "one_shot_budgets", "protocol", "server_clock", "session"}
+    more = {"connection", "keys", "one_shot_budgets", "protocol", "plausible_server_time", "session"}
     ours = {f"cortex_policy.state.shared_budgets.{name}" for name in more} | {
         "cortex_policy.core.budget_server", "cortex_policy.state.budget_choice", "cortex_policy.state.settings_cache",
         "cortex_policy.state.shared_budgets",

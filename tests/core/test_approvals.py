@@ -15,8 +15,8 @@ from cortex_policy.core.approvals import (
     TimeSinceBoot,
     encode_request_line,
     escape_surrogates,
-    fingerprint_input,
-    parse_requests,
+    make_fingerprint_text,
+    parse_approval_requests,
     request_lines_to_keep,
     request_status,
 )
@@ -36,7 +36,7 @@ def store(*lines: object) -> bytes:
 
 def how(*lines: object, at: float = 120, boot: str = "b", timeout: int = 60) -> str:
     """Return how the request `a` stands so many seconds after the boot."""
-    (matter,) = [one for one in parse_requests(store(*lines)) if one.id == "a"]
+    (matter,) = [one for one in parse_approval_requests(store(*lines)) if one.id == "a"]
     found = request_status(matter, TimeSinceBoot(boot, int(at * SECOND)), timeout)
     return found.status if found.is_live or found.status in ("used", "expired") else f"{found.status}, over"
 
@@ -116,7 +116,7 @@ def test_no_order_of_lines_approves_what_is_used_denied_or_late(
     lines: list[dict[str, object]], at: int, timeout: int, boot: str
 ) -> None:
     """Whatever the clock says."""
-    for matter in parse_requests(store(*lines)):
+    for matter in parse_approval_requests(store(*lines)):
         found = request_status(matter, TimeSinceBoot(boot, at * SECOND), timeout)
         if found.status == "approved":
             rest = lines[lines.index(REQUEST) :]
@@ -134,7 +134,7 @@ CALL = Request("a", {"n": 1, "path": "x"}, (ResolvedPath("path", "x", "x", "x", 
 def bound(args: object = None, cwd: str | None = "/r", uid: int = 0, origin: Origin = ORIGIN, **more: Any) -> str:
     """Return what a call is bound to, but for these."""
     call = {"action": CALL.action, "args": CALL.args if args is None else args, "paths": CALL.paths, **more}
-    return fingerprint_input(GRANT, origin, Request(**call), cwd, uid)
+    return make_fingerprint_text(GRANT, origin, Request(**call), cwd, uid)
 
 
 def test_the_same_call_is_bound_to_the_same_text() -> None:
@@ -159,7 +159,7 @@ def test_each_part_of_a_call_makes_another_text() -> None:
         )),
     ]  # fmt: skip
     assert len({*texts, *others}) == len(texts) + len(others)
-    assert fingerprint_input(Grant("h", "t", ("a",), Rate(1), {}), ORIGIN, CALL, "/r", 0) != bound()
+    assert make_fingerprint_text(Grant("h", "t", ("a",), Rate(1), {}), ORIGIN, CALL, "/r", 0) != bound()
 
 
 def test_useful_lines_are_kept_and_stay_together() -> None:
@@ -169,9 +169,11 @@ def test_useful_lines_are_kept_and_stay_together() -> None:
     over = [line | {"id": name, "requestId": name} for name in names for line in (REQUEST, YES, SPENT)]
     late = REQUEST | {"id": "late", "at_ns": 0}
     text = request_lines_to_keep(
-        parse_requests(store(*over, late, "{torn", foreign, REQUEST, YES)), TimeSinceBoot("b", 120 * SECOND), 60
+        parse_approval_requests(store(*over, late, "{torn", foreign, REQUEST, YES)),
+        TimeSinceBoot("b", 120 * SECOND),
+        60,
     )
-    found = parse_requests(text)
+    found = parse_approval_requests(text)
     assert [one.id for one in found] == [*names[5:], "f", "a"]
     assert all(one.is_used for one in found[:-2])
     assert [len(one.lines) for one in found[-3:]] == [3, 1, 2]
@@ -182,6 +184,6 @@ def test_a_line_is_read_as_it_was_written() -> None:
     """With lone surrogates as text, which JSON would not hold."""
     line = encode_request_line(REQUEST | {"proposal": {"cwd": escape_surrogates("\udcff\u202e")}})
     assert line.isascii()
-    (matter,) = parse_requests(line)
+    (matter,) = parse_approval_requests(line)
     assert isinstance(matter, ApprovalRequest)
     assert matter.members["proposal"] == {"cwd": "\\udcff\u202e"}

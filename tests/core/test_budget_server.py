@@ -11,7 +11,7 @@ from cortex_policy.core.budget_server import (
     BudgetServer,
     NotAServerError,
     hide_passwords,
-    is_budget_server,
+    is_budget_server_url,
     parse_budget_server,
 )
 
@@ -54,7 +54,7 @@ def test_a_url_names_its_server(url: str, server: BudgetServer) -> None:
 )  # fmt: skip
 def test_a_url_with_a_password_is_refused_and_never_shown(url: str) -> None:
     """It would be on the process list, in histories, and in what `config list` prints."""
-    assert not is_budget_server(url)
+    assert not is_budget_server_url(url)
     assert SECRET not in hide_passwords(url)
 
 
@@ -79,7 +79,7 @@ def test_any_other_text_names_no_server(url: str) -> None:
 def test_no_text_does_more_than_be_refused(text: str) -> None:
     """And what is accepted has one password-free reading."""
     for url in (text, f"redis://{text}", f"unix://{text}"):
-        if is_budget_server(url):
+        if is_budget_server_url(url):
             assert ":" not in url.partition("://")[2].rpartition("@")[0]
 
 

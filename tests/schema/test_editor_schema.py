@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from cortex_policy.core.arguments import find_declaration_problem
-from cortex_policy.manage.editor_schema import editor_schema_bytes
+from cortex_policy.manage.editor_schema import read_packaged_schema
 from cortex_policy.schema.catalog import ERROR, find_rule
 from cortex_policy.schema.document import json_schema
 from cortex_policy.schema.keywords import DECLARATION_KEYWORDS
@@ -20,7 +20,7 @@ from tests.support.chance import chance
 
 VALID = sorted((Path(__file__).parents[1] / "documents" / "valid").glob("*.json"))
 GRANT: dict[str, Any] = {"tool": "t", "actions": ["a"], "rate": {"perMinute": 1}}
-SCHEMA = Draft202012Validator(json.loads(editor_schema_bytes()))
+SCHEMA = Draft202012Validator(json.loads(read_packaged_schema()))
 
 
 def codes(document: dict[str, Any]) -> set[str]:

@@ -19,7 +19,7 @@ from cortex_policy.library.store import PolicyStore
 from cortex_policy.manage.approvals import answer_request, list_recent_requests
 from cortex_policy.state import approval_check, approval_store, make_state_error
 from cortex_policy.state.approval_store import ApprovalStoreError
-from cortex_policy.state.enforcement import decide_and_consume, effective_settings
+from cortex_policy.state.enforcement import decide_and_take, effective_settings
 from cortex_policy.state.memory_budgets import MemoryBudgets
 from tests.support.users import CALLER, by_caller
 
@@ -51,7 +51,7 @@ def waits(**args: object) -> str:
 
 def peeked(**args: object) -> Any:
     """Decide a call and consume nothing."""
-    return decide_and_consume(load_grant("records"), "read", args, peek=True, settings=effective_settings(os.getcwd()))
+    return decide_and_take(load_grant("records"), "read", args, peek=True, settings=effective_settings(os.getcwd()))
 
 
 def lines(file: Path) -> list[dict[str, Any]]:

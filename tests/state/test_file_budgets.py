@@ -404,7 +404,7 @@ def test_the_budget_after_a_hit_equals_that_of_the_file(
         other.take("t", "a", limit, draw.choice((1, 1, 5)))
         if mine.hit("t", "a", limit):
             said = other.peek("t", "a", limit)
-            assert mine.usage_after_hit("t", "a", limit) == (said.used, said.retry_after_seconds)
+            assert mine.peek_usage_after_hit("t", "a", limit) == (said.used, said.retry_after_seconds)
             taken += 1
     assert taken
 
@@ -419,7 +419,7 @@ def test_what_is_used_equals_that_of_the_file(seed: int, state: Path, monkeypatc
     for _ in range(150):
         limit = draw.choice(limits)
         said = other.peek("t", "a", limit)
-        assert mine.use("t", "a", limit) == (said.used, said.retry_after_seconds)
+        assert mine.peek_usage("t", "a", limit) == (said.used, said.retry_after_seconds)
         now[0] += draw.choice((0, 1, 1000, ledger_ring.WINDOW_TICKS // 50, ledger_ring.WINDOW_TICKS // 3))
         if draw.random() < 0.5:
             draw.choice((other.take, mine.take))("t", "a", limit, draw.choice((1, 1, 5)))
@@ -430,11 +430,11 @@ def test_what_is_used_equals_that_of_the_file(seed: int, state: Path, monkeypatc
 def test_the_first_hit_of_another_is_seen_at_once(state: Path) -> None:
     """Also while it is remembered that there was no file, and after a purge."""
     mine, other = FileBudgets(ROOT), Ledger(ROOT, find_state_directory())
-    assert [mine.use("t", "b", 10) for _ in range(3)] == [(0, 0.0)] * 3
+    assert [mine.peek_usage("t", "b", 10) for _ in range(3)] == [(0, 0.0)] * 3
     other.take("t", "b", 10)
-    assert mine.use("t", "b", 10)[0] == 1
+    assert mine.peek_usage("t", "b", 10)[0] == 1
     other.take("t", "b", 10, 9)
-    assert mine.use("t", "b", 10)[0] == 10
+    assert mine.peek_usage("t", "b", 10)[0] == 10
     assert state.is_dir()
 
 
@@ -442,20 +442,20 @@ def test_a_purge_is_noticed_by_who_only_asks(
     budgets: FileBudgets, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Within a second."""
-    assert budgets.use("t", "a", 10)[0] == 1
+    assert budgets.peek_usage("t", "a", 10)[0] == 1
     (below,) = [path for path in state.iterdir() if path.is_dir()]
     below.rename(state / "away")
     now = mapped_file.clock_gettime_ns(mapped_file.CLOCK)
     monkeypatch.setattr(mapped_file, "clock_gettime_ns", lambda _: now + 1_100_000_000)
-    assert budgets.use("t", "a", 10) == (0, 0.0)
+    assert budgets.peek_usage("t", "a", 10) == (0, 0.0)
     assert Ledger(ROOT, find_state_directory()).take("t", "a", 10, 4).consumed == 4
-    assert budgets.use("t", "a", 10)[0] == 4
+    assert budgets.peek_usage("t", "a", 10)[0] == 4
 
 
 def test_an_unusable_state_directory_is_an_error_of_a_question(budgets: FileBudgets, state: Path) -> None:
     """At once where no file is kept open."""
     state.chmod(0o777)
     with pytest.raises(StateError):
-        budgets.use("t", "other", 10)
+        budgets.peek_usage("t", "other", 10)
     state.chmod(0o700)
-    assert budgets.use("t", "other", 10) == (0, 0.0)
+    assert budgets.peek_usage("t", "other", 10) == (0, 0.0)

@@ -18,7 +18,7 @@ from cortex_policy.core.model import (
     Request,
     StateError,
 )
-from cortex_policy.state.counted_deliveries import Delivery
+from cortex_policy.state.counted_call_deliveries import CallDelivery
 from cortex_policy.state.deduplicated_budgets import DeduplicatedBudgets
 from cortex_policy.state.ledger import Ledger
 from cortex_policy.state.local_fallback import BudgetsWithLocalFallback, share_of_limit
@@ -152,7 +152,7 @@ def shared(
 
 def deliver(shared: Server | BudgetsWithLocalFallback, state: Path, call: str, tag: str, limit: int = 300) -> Budget:
     """Take the hit of a delivery."""
-    return DeduplicatedBudgets(shared, Delivery(call.encode(), tag), ROOT, str(state)).take("fs", "write", limit)
+    return DeduplicatedBudgets(shared, CallDelivery(call.encode(), tag), ROOT, str(state)).take("fs", "write", limit)
 
 
 def test_a_call_that_two_lines_deliver_takes_one_hit_of_the_server(
@@ -178,11 +178,11 @@ def test_a_repeat_passes_though_its_hit_was_the_last_that_fits(
 
 def test_a_peek_marks_no_delivery(server: Server, state: Path) -> None:
     """Nor makes a table."""
-    budgets = DeduplicatedBudgets(server, Delivery(b"a", "user"), ROOT, str(state))
+    budgets = DeduplicatedBudgets(server, CallDelivery(b"a", "user"), ROOT, str(state))
     assert not budgets.peek("fs", "write", 3).repeat
     assert not list(state.rglob(".shared-deliveries"))
     assert budgets.take("fs", "write", 3).consumed
-    assert DeduplicatedBudgets(server, Delivery(b"a", "project"), ROOT, str(state)).peek("fs", "write", 3).repeat
+    assert DeduplicatedBudgets(server, CallDelivery(b"a", "project"), ROOT, str(state)).peek("fs", "write", 3).repeat
 
 
 def test_a_repeat_is_no_reason_to_pass_a_server_that_does_not_answer(server: Server, state: Path) -> None:

@@ -13,7 +13,7 @@ from cortex_policy.core.access_denied import AccessDenied
 from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.state import Root, settings, system_and_user_settings_directories
-from cortex_policy.state.enforcement import effective_settings, load_for_call
+from cortex_policy.state.enforcement import effective_settings, load_grant_for_call
 from cortex_policy.state.settings import MAX_BYTES, read_setting
 from tests.support.stamps import stamp_grants
 from tests.support.users import CALLER
@@ -326,7 +326,7 @@ def test_a_required_stamp_is_compared(root: Path, files: dict[str, Path]) -> Non
         assert "stamp write" in caught.value.hint
         assert caught.value.file == str(grant)
         stamp_grants(Root(str(root), trusts_owner=True))
-        assert load_for_call("git")[1].stamp == "require"
+        assert load_grant_for_call("git")[1].stamp == "require"
     (policy / "tools/new.json").write_text(grant.read_text())
     with pytest.raises(GrantError, match="`new` does not match its stamp"):
         load_grant("new")

@@ -15,7 +15,7 @@ from cortex_policy.core.json_tree import JsonSyntaxError, parse_tree
 from cortex_policy.core.model import GrantError
 from cortex_policy.schema.catalog import RULES
 from cortex_policy.schema.document import GrantDocument
-from cortex_policy.schema.lint import apply_certain_fixes, decode_and_lint_grant
+from cortex_policy.schema.lint import apply_safe_fixes, decode_and_lint_grant
 from cortex_policy.schema.problems import locate_problems
 from tests.support.json_documents import Layout, laid_out
 
@@ -99,7 +99,7 @@ def verdict(data: bytes) -> str:
         assert one.column <= len(lines[one.line - 1]) + 1, (data, one)
         assert one.message, data
     assert _decodes(data) == _scans(data) or not _decodes(data), data
-    assert _loads(apply_certain_fixes(data, EVERY)) == loads, data
+    assert _loads(apply_safe_fixes(data, EVERY)) == loads, data
     return " ".join(sorted({one.code for one in unlocated})) or "nothing"
 
 

@@ -262,7 +262,7 @@ def read_always(root: Root, numbers: Numbers, evidence: Evidence) -> None:
             if (
                 stamp is None
                 or stamp.version < last
-                or seen.setdefault(stamp.version, stamp.checksum) != stamp.checksum
+                or seen.setdefault(stamp.version, stamp.checksum_of_digests) != stamp.checksum_of_digests
             ):
                 evidence.note("fault", f"after version {last} the stamp is {stamp}")
             if stamp is not None:

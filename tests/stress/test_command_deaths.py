@@ -8,7 +8,7 @@ from processes import DeathByDeath
 from cortex_policy.manage.emergency_stop import resume_root, stop_root
 from cortex_policy.manage.history.timeline import read_timeline
 from cortex_policy.state import Root
-from cortex_policy.state.control_command_record import CommandRecord
+from cortex_policy.state.command_record import CommandRecord
 
 
 def commands_of(root: Root) -> list[tuple[str, bool]]:

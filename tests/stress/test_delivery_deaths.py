@@ -7,7 +7,7 @@ import pytest
 from processes import DeathByDeath
 
 from cortex_policy.core.model import Budget
-from cortex_policy.state.counted_deliveries import Delivery
+from cortex_policy.state.counted_call_deliveries import CallDelivery
 from cortex_policy.state.ledger import Ledger
 
 pytestmark = pytest.mark.forks
@@ -22,7 +22,7 @@ def test_a_call_whose_first_delivery_dies_is_counted(state: Path, is_first: bool
     name = ""
 
     def deliver(call: str, tag: str) -> Budget:
-        return Ledger(ROOT, str(state), Delivery(call.encode(), tag)).take(name, "write", LIMIT)
+        return Ledger(ROOT, str(state), CallDelivery(call.encode(), tag)).take(name, "write", LIMIT)
 
     death = DeathByDeath(lambda: deliver("call", "user"))
     while not death.is_over:

@@ -12,7 +12,7 @@ from tests.support.hooks import Scene, make_scene
 
 AGENTS_AT_ONCE = 8
 TAGS = ("user", "project", "local")
-Delivery = tuple[str, str]  # the id of a call, and the tag of a line
+CallDelivery = tuple[str, str]  # the id of a call, and the tag of a line
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def scene(root: Path, tmp_path: Path) -> Scene:
     return scene
 
 
-def deliveries_of(calls: int, dice: random.Random) -> list[Delivery]:
+def deliveries_of(calls: int, dice: random.Random) -> list[CallDelivery]:
     """Return one to three deliveries of each call, those of one call near each other."""
     all_of_them = [
         (number + 3 * dice.random(), f"call-{number}", tag)
@@ -33,27 +33,27 @@ def deliveries_of(calls: int, dice: random.Random) -> list[Delivery]:
     return [(call, tag) for _, call, tag in sorted(all_of_them)]
 
 
-def ask_at_once(deliveries: list[Delivery], ask: Callable[[Delivery], bool]) -> None:
+def ask_at_once(deliveries: list[CallDelivery], ask: Callable[[CallDelivery], bool]) -> None:
     """Deal the deliveries to agents that ask at once; all must be allowed."""
     hands = [deliveries[first::AGENTS_AT_ONCE] for first in range(AGENTS_AT_ONCE)]
     children = [start(lambda hand=hand: all(map(ask, hand))) for hand in hands]  # type: ignore[misc]
     assert [ended(child) for child in children] == [0] * AGENTS_AT_ONCE
 
 
-def ask_in_process(scene: Scene) -> Callable[[Delivery], bool]:
+def ask_in_process(scene: Scene) -> Callable[[CallDelivery], bool]:
     """Return what decides a delivery as the child of a hook does."""
 
-    def ask(delivery: Delivery) -> bool:
+    def ask(delivery: CallDelivery) -> bool:
         call, tag = delivery
         return decide_payload(scene.payload("claude", call=call), "claude", str(scene.root), tag, lambda _: None) == ""
 
     return ask
 
 
-def ask_by_hook(scene: Scene) -> Callable[[Delivery], bool]:
+def ask_by_hook(scene: Scene) -> Callable[[CallDelivery], bool]:
     """Return what lets a whole hook answer a delivery."""
 
-    def ask(delivery: Delivery) -> bool:
+    def ask(delivery: CallDelivery) -> bool:
         call, tag = delivery
         words = ["claude", "--root", str(scene.root), "--deadline", "60", "--install", tag]
         return scene.ask("claude", scene.payload("claude", call=call), words).code == 0

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from cortex_policy.core.hooks.payload import AGENTS
-from cortex_policy.manage.hooks.targets import USER, hook_target
+from cortex_policy.manage.hooks.targets import USER, find_hook_target
 from tests.support.command import run_command
 
 CLAUDE, CODEX, GEMINI, CURSOR, COPILOT, VSCODE = AGENTS
@@ -73,7 +73,7 @@ SETTINGS: dict[str, tuple[str, str | None]] = {  # None is a file that does not 
 
 def settings_of(agent: str) -> Path:
     """Return the user's settings file of an agent."""
-    return Path(hook_target(agent, USER, "", os.environ).file)
+    return Path(find_hook_target(agent, USER, "", os.environ).file)
 
 
 def install_hook(agent: str, *options: str) -> None:

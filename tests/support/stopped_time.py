@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from cortex_policy.state import ledger_ring
-from cortex_policy.state.shared_budgets import protocol, script, server_clock
+from cortex_policy.state.shared_budgets import plausible_server_time, protocol, script
 from tests.support.redis_servers import RedisServer
 
 WINDOW_US = 60_000_000
@@ -44,7 +44,7 @@ def stopped_time(server: RedisServer) -> Iterator[StoppedTime]:
         patch.setattr(script, "AGAIN_SCRIPT", scripts[1])
         patch.setattr(protocol, "_EVALSHA", protocol._EVALSHA.replace(protocol.SCRIPT_SHA1, digests[0]))  # noqa: SLF001 - the digest is in it
         patch.setattr(protocol, "_EVALSHA_AGAIN", protocol._EVALSHA_AGAIN.replace(protocol.AGAIN_SHA1, digests[1]))  # noqa: SLF001 - as above
-        patch.setattr(server_clock, "time", SimpleNamespace(clock_gettime_ns=lambda _: time.boot_us * 1000))
+        patch.setattr(plausible_server_time, "time", SimpleNamespace(clock_gettime_ns=lambda _: time.boot_us * 1000))
         # a tick of the ledger is a nanosecond here; its own window is some microseconds longer, since ticks are rounded
         patch.setattr(ledger_ring, "TICK_BITS", 0)
         patch.setattr(ledger_ring, "WINDOW_TICKS", WINDOW_US * 1000)

@@ -40,7 +40,12 @@ def approvals(
     $ cortex-policy approvals --all
     """
     from cortex_policy.cli.output import live  # noqa: PLC0415 - no other command needs these
-    from cortex_policy.cli.output.approvals import format_request, request_columns, request_row, request_to_json  # noqa: PLC0415
+    from cortex_policy.cli.output.approvals import (  # noqa: PLC0415
+        format_request,
+        make_request_columns,
+        make_request_row,
+        request_to_json,
+    )
     from cortex_policy.cli.output.printing import print_table_or_tsv  # noqa: PLC0415
     from cortex_policy.manage.approvals import get_request, list_recent_requests  # noqa: PLC0415
 
@@ -55,7 +60,7 @@ def approvals(
             print_json({"requests": [request_to_json(one) for one in requests]})
         else:
             print_table_or_tsv(
-                request_columns(every=every), [request_row(one, every=every) for one in requests], output
+                make_request_columns(every=every), [make_request_row(one, every=every) for one in requests], output
             )
     elif live.can_redraw() and not json:
         live.redraw_until_quit(lambda height: _request_screen(root, height, every=every))
@@ -79,14 +84,14 @@ def _find_root_to_list(root: str | None) -> str | None:
 
 
 def _request_rows(root: str | None, *, json: bool, every: bool) -> "Iterator[Row]":
-    from cortex_policy.cli.output.approvals import request_row, request_to_json  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.approvals import make_request_row, request_to_json  # noqa: PLC0415 - as above
     from cortex_policy.manage.approvals import list_recent_requests  # noqa: PLC0415
 
     for one in list_recent_requests(root):
         line = (
             to_escaped_json(request_to_json(one))
             if json
-            else "\t".join(map(escape_unprintable, request_row(one, every=every)))
+            else "\t".join(map(escape_unprintable, make_request_row(one, every=every)))
         )
         yield one.id, one.status, line
 
@@ -97,13 +102,15 @@ def _request_screen(root: str | None, height: int, *, every: bool) -> "Group":
     from rich.console import Group  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    from cortex_policy.cli.output.approvals import request_columns, request_row  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.approvals import make_request_columns, make_request_row  # noqa: PLC0415 - as above
     from cortex_policy.cli.output.fitted_table import make_fitted_table  # noqa: PLC0415
     from cortex_policy.manage.approvals import list_recent_requests  # noqa: PLC0415
 
     requests = list_recent_requests(root)
     more = len(requests) - height
-    rows = [[Text(escape_unprintable(cell)) for cell in request_row(one, every=every)] for one in requests[-height:]]
+    rows = [
+        [Text(escape_unprintable(cell)) for cell in make_request_row(one, every=every)] for one in requests[-height:]
+    ]
     last = f"q ends; {more} earlier" if more > 0 else "q ends"
-    table = make_fitted_table(request_columns(every=every), rows, shutil.get_terminal_size().columns)
+    table = make_fitted_table(make_request_columns(every=every), rows, shutil.get_terminal_size().columns)
     return Group(table, Text(last, style="dim"))

@@ -6,27 +6,29 @@ import typer
 
 from cortex_policy.check import Call, decide_with_wait
 from cortex_policy.cli.commands import check_options as options
-from cortex_policy.cli.options import value_option
+from cortex_policy.cli.options import declare_value_option
 from cortex_policy.cli.output.call_wait_notice import make_call_wait_notice
 from cortex_policy.cli.output.explanation import render_explanation
 from cortex_policy.cli.shared_options import with_options_of
 from cortex_policy.render import render_outcome, write_and_exit
 
 
-@with_options_of(options.call_fields)
+@with_options_of(options.make_call_fields)
 def check(  # noqa: PLR0913 - the options of a call, and of requests
     fields: dict[str, Any],
     context: typer.Context,
     *,
     wait: options.SingleWaitOption = None,
-    peek: Annotated[int, options.flag_option("--peek", sentence="Decide, but count nothing.")] = 0,
+    peek: Annotated[int, options.declare_flag_option("--peek", sentence="Decide, but count nothing.")] = 0,
     explain: Annotated[
-        int, options.flag_option("--explain", sentence="Also print the result of each rule, with its line.")
+        int, options.declare_flag_option("--explain", sentence="Also print the result of each rule, with its line.")
     ] = 0,
     json: options.JsonFlag = 0,
     quiet: options.QuietFlag = 0,
-    batch: Annotated[list[str] | None, value_option("FILE|-", "Answer calls, one JSON object on each line.")] = None,
-    request: Annotated[list[str] | None, value_option("FILE|-", "Answer an AuthZEN 1.0 request.")] = None,
+    batch: Annotated[
+        list[str] | None, declare_value_option("FILE|-", "Answer calls, one JSON object on each line.")
+    ] = None,
+    request: Annotated[list[str] | None, declare_value_option("FILE|-", "Answer an AuthZEN 1.0 request.")] = None,
 ) -> None:
     """Decide a call, and count it if it is allowed.
 
@@ -63,7 +65,7 @@ def check(  # noqa: PLR0913 - the options of a call, and of requests
         raise typer.Exit(_answer_request_file(context, fields, batch, request))
     call = Call(
         **fields,
-        wait_seconds=options.single_wait_seconds(wait),
+        wait_seconds=options.get_single_wait_seconds(wait),
         peek=options.is_single_flag_given("--peek", peek),
         explain=options.is_single_flag_given("--explain", explain),
         json=options.is_single_flag_given("--json", json),
@@ -86,5 +88,5 @@ def _answer_request_file(
     if given - {option[2:], "root", "require_path", "json"}:
         message = f"{option} takes no other words than --root and --require-path."
         raise typer.BadParameter(message)
-    file = options.single_text_value(option, batch or request) or ""
+    file = options.get_single_text(option, batch or request) or ""
     return answer(file, Answerer(fields["root"], require_path=fields["require_path"]))

@@ -5,7 +5,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from cortex_policy.check import MAX_WAIT_SECONDS, parse_number_option
-from cortex_policy.cli.options import JSON_HELP, ROOT_HELP, GrantArgument, value_option
+from cortex_policy.cli.options import JSON_HELP, ROOT_HELP, GrantArgument, declare_value_option
 from cortex_policy.run import MAX_EXIT_CODE, parse_denied_exit_code
 
 T = TypeVar("T")
@@ -19,7 +19,7 @@ def _single_value(name: str, values: list[T] | None, default: T) -> T:
     return values[0] if values else default
 
 
-def single_text_value(name: str, values: list[str] | None) -> str | None:
+def get_single_text(name: str, values: list[str] | None) -> str | None:
     """Return the value of a text option, None if it is not given."""
     return _single_value(name, values, "") if values else None
 
@@ -29,7 +29,7 @@ def is_single_flag_given(name: str, count: int) -> bool:
     return _single_value(name, [True] * count, default=False)
 
 
-def single_wait_seconds(values: list[str] | None) -> float:
+def get_single_wait_seconds(values: list[str] | None) -> float:
     """Return the seconds of `--wait`."""
     seconds = parse_number_option("--wait", _single_value("--wait", values, "0"))
     if seconds is None:
@@ -47,9 +47,9 @@ def _single_cost_value(values: list[str] | None) -> int:
     return int(cost)
 
 
-def single_exit_code(name: str, values: list[str] | None) -> int | None:
+def get_single_exit_code(name: str, values: list[str] | None) -> int | None:
     """Return an exit code that is not 0, None if it is not given."""
-    text = single_text_value(name, values)
+    text = get_single_text(name, values)
     code = parse_denied_exit_code(text) if text is not None else None
     if text is not None and code is None:
         message = f"{name} takes an integer from 1 to {MAX_EXIT_CODE}."
@@ -57,24 +57,28 @@ def single_exit_code(name: str, values: list[str] | None) -> int | None:
     return code
 
 
-def flag_option(*names: str, sentence: str) -> object:
+def declare_flag_option(*names: str, sentence: str) -> object:
     """Declare a flag; it is counted so that a second one is noticed."""
     return typer.Option(*names, count=True, metavar="", show_default=False, help=sentence)
 
 
 ActionArgument = Annotated[str, typer.Argument(metavar="ACTION", help="The action of the tool.", show_default=False)]
-PathOption = Annotated[list[str] | None, value_option("P", "A path of the call, as typed; repeatable.")]
-ArgOption = Annotated[list[str] | None, value_option("K=V", "Another argument of the call; repeatable.")]
-ArgsOption = Annotated[list[str] | None, value_option("JSON|-", "Arguments as one JSON object; - reads it from stdin.")]
-SingleRootOption = Annotated[list[str] | None, value_option("DIR", ROOT_HELP)]
-CostOption = Annotated[list[str] | None, value_option("N", "Count as N calls instead of one.")]
-RequirePathFlag = Annotated[int, flag_option("--require-path", sentence="Deny a call that names no path.")]
-SingleWaitOption = Annotated[list[str] | None, value_option("SECONDS", "Wait up to SECONDS for budget, 0 to 3600.")]
-QuietFlag = Annotated[int, flag_option("-q", "--quiet", sentence="Print nothing; the exit code is the answer.")]
-JsonFlag = Annotated[int, flag_option("--json", sentence=JSON_HELP)]
+PathOption = Annotated[list[str] | None, declare_value_option("P", "A path of the call, as typed; repeatable.")]
+ArgOption = Annotated[list[str] | None, declare_value_option("K=V", "Another argument of the call; repeatable.")]
+ArgsOption = Annotated[
+    list[str] | None, declare_value_option("JSON|-", "Arguments as one JSON object; - reads it from stdin.")
+]
+SingleRootOption = Annotated[list[str] | None, declare_value_option("DIR", ROOT_HELP)]
+CostOption = Annotated[list[str] | None, declare_value_option("N", "Count as N calls instead of one.")]
+RequirePathFlag = Annotated[int, declare_flag_option("--require-path", sentence="Deny a call that names no path.")]
+SingleWaitOption = Annotated[
+    list[str] | None, declare_value_option("SECONDS", "Wait up to SECONDS for budget, 0 to 3600.")
+]
+QuietFlag = Annotated[int, declare_flag_option("-q", "--quiet", sentence="Print nothing; the exit code is the answer.")]
+JsonFlag = Annotated[int, declare_flag_option("--json", sentence=JSON_HELP)]
 
 
-def call_fields(  # noqa: PLR0913 - the options that every command for a call has
+def make_call_fields(  # noqa: PLR0913 - the options that every command for a call has
     grant: GrantArgument,
     action: ActionArgument,
     *,
@@ -91,8 +95,8 @@ def call_fields(  # noqa: PLR0913 - the options that every command for a call ha
         "action": action,
         "paths": tuple(path or ()),
         "arg_words": tuple(arg or ()),
-        "args_json": single_text_value("--args", args),
-        "root": single_text_value("--root", root),
+        "args_json": get_single_text("--args", args),
+        "root": get_single_text("--root", root),
         "cost": _single_cost_value(cost),
         "require_path": is_single_flag_given("--require-path", require_path),
     }

@@ -9,7 +9,7 @@ from cortex_policy.cli.shared_options import with_options_of
 from cortex_policy.render import write_and_exit
 
 
-@with_options_of(options.call_fields)
+@with_options_of(options.make_call_fields)
 def explain(fields: dict[str, Any], *, json: options.JsonFlag = 0) -> None:
     """Explain, rule by rule, how a call is decided; count nothing.
 

@@ -56,9 +56,9 @@ class SettingsOptions(Value):
 
     def find_target(self, root: "Root | None") -> "HookTarget":
         """Return the settings file that the options name; raise NotDoneError if the agent has none there."""
-        from cortex_policy.manage.hooks.targets import hook_target  # noqa: PLC0415 - no other command needs it
+        from cortex_policy.manage.hooks.targets import find_hook_target  # noqa: PLC0415 - no other command needs it
 
-        return hook_target(self.agent, self.level, root.path if root is not None else "", os.environ)
+        return find_hook_target(self.agent, self.level, root.path if root is not None else "", os.environ)
 
 
 def _settings_options(  # noqa: PLR0913 - one parameter for each option

@@ -4,7 +4,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.options import DryRunOption, JsonOption, RootOption, WaitOption, WideningOption, value_option
+from cortex_policy.cli.options import (
+    DryRunOption,
+    JsonOption,
+    RootOption,
+    WaitOption,
+    WideningOption,
+    declare_value_option,
+)
 from cortex_policy.cli.prompts import is_interactive, lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
@@ -18,13 +25,17 @@ if TYPE_CHECKING:
 def _edit_of_options(
     *,
     tool: Annotated[
-        str | None, value_option("NAME", "Name of the tool that the budget belongs to; default: ID.")
+        str | None, declare_value_option("NAME", "Name of the tool that the budget belongs to; default: ID.")
     ] = None,
-    allow: Annotated[list[str] | None, value_option("ACTION", "Allow an action; repeatable.")] = None,
-    rate: Annotated[int | None, value_option("N", "Calls per minute allowed for each action.")] = None,
-    scope: Annotated[list[str] | None, value_option("P", "Allow only paths below P; repeatable. Default: all.")] = None,
-    data_class: Annotated[str | None, value_option("C", "public, internal or sensitive; default: internal.")] = None,
-    arg: Annotated[list[str] | None, value_option("NAME=TYPE", "Declare an argument; repeatable.")] = None,
+    allow: Annotated[list[str] | None, declare_value_option("ACTION", "Allow an action; repeatable.")] = None,
+    rate: Annotated[int | None, declare_value_option("N", "Calls per minute allowed for each action.")] = None,
+    scope: Annotated[
+        list[str] | None, declare_value_option("P", "Allow only paths below P; repeatable. Default: all.")
+    ] = None,
+    data_class: Annotated[
+        str | None, declare_value_option("C", "public, internal or sensitive; default: internal.")
+    ] = None,
+    arg: Annotated[list[str] | None, declare_value_option("NAME=TYPE", "Declare an argument; repeatable.")] = None,
 ) -> "GrantEdit":
     from cortex_policy.manage.editing.argument_words import parse_declaration  # noqa: PLC0415 - only writers need it
     from cortex_policy.manage.editing.set_fields import GrantEdit  # noqa: PLC0415

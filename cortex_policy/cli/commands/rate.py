@@ -30,11 +30,11 @@ from cortex_policy.cli.quiet_option import add_quiet_option
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import count_with_noun, format_message_line, join_words_that_fit
 from cortex_policy.manage import budgets
-from cortex_policy.manage.budget_owner import budget_owner_of_this_process
+from cortex_policy.manage.budget_owner import find_own_budget_owner
 from cortex_policy.manage.budgets import BudgetStatus
 from cortex_policy.manage.other_budget_owners import find_other_budget_owners
 from cortex_policy.state import Root
-from cortex_policy.state.control_command_record import CommandHistoryRecorder, new_record
+from cortex_policy.state.command_record import CommandRecorder, make_command_record
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.users import user_label
 
@@ -73,7 +73,7 @@ def show(
 
 
 def _print_budgets(root: Root, grant_id: str | None, output: TableFormat | None, *, json: bool) -> None:
-    owner = budget_owner_of_this_process()
+    owner = find_own_budget_owner()
     statuses = budgets.list_budgets(root, grant_id)
     if json:
         members = {
@@ -123,9 +123,11 @@ def reset(
     $ sudo cortex-policy rate reset git --user agent
     """
     policy_root = find_root(root)
-    record = new_record("rate reset", f"{grant_id} {action or ''}".rstrip(), _whose_budgets(user), grant_id=grant_id)
+    record = make_command_record(
+        "rate reset", f"{grant_id} {action or ''}".rstrip(), _whose_budgets(user), grant_id=grant_id
+    )
     found: list[bool] = []  # stays empty if a child acts as another user
-    with CommandHistoryRecorder(record, policy_root.path) as recorder:
+    with CommandRecorder(record, policy_root.path) as recorder:
         run_as_user(
             user,
             lambda: found.append(_reset_own_budgets(policy_root, grant_id, action, yes=yes, json=json)),
@@ -139,7 +141,7 @@ def reset(
 
 def _reset_own_budgets(root: Root, grant_id: str, action: str | None, *, yes: bool, json: bool) -> bool:
     """Reset budgets of the caller, and print which; return whether any hit was counted."""
-    owner, actions = budget_owner_of_this_process(), budgets.select_actions(root, grant_id, action)
+    owner, actions = find_own_budget_owner(), budgets.select_actions(root, grant_id, action)
     if not json:
         print_budget_owners(owner, root)
     whose = f", of {owner.budgets_label}" if owner.shared is not None else ""
@@ -171,13 +173,13 @@ def purge_all_budgets(
     $ cortex-policy rate purge --yes
     """
     policy_root = find_root(root)
-    with CommandHistoryRecorder(new_record("rate purge", "", _whose_budgets(user)), policy_root.path) as recorder:
+    with CommandRecorder(make_command_record("rate purge", "", _whose_budgets(user)), policy_root.path) as recorder:
         run_as_user(user, lambda: _purge_own_state(policy_root, yes=yes, json=json), changes=True, json=json)
     print_unlogged_warning("rate purge", recorder.problem)
 
 
 def _purge_own_state(root: Root, *, yes: bool, json: bool) -> None:
-    owner = budget_owner_of_this_process()
+    owner = find_own_budget_owner()
     if not json:
         print_budget_owners(owner, root)
     ask_yes_no(f"drop all rate state of {root.path}?", yes=yes)

@@ -11,7 +11,7 @@ from cortex_policy.cli.output.budget_table import format_budget_line, make_budge
 from cortex_policy.cli.output.printing import budget_to_json, to_escaped_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import format_message_line
-from cortex_policy.manage.budget_owner import budget_owner_of_this_process
+from cortex_policy.manage.budget_owner import find_own_budget_owner
 from cortex_policy.manage.budgets import BudgetStatus, list_budgets
 from cortex_policy.state import Root
 
@@ -46,7 +46,7 @@ def watch(
 
 
 def _watch_budgets(root: Root, grant_id: str | None, *, json: bool) -> None:
-    owner = budget_owner_of_this_process()
+    owner = find_own_budget_owner()
     if live.can_redraw() and not json:
         live.redraw_until_quit(lambda height: _budget_screen(root, grant_id, format_budget_owner(owner), height))
         return

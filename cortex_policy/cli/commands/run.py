@@ -1,4 +1,4 @@
-"""`run` for Typer: `main` handles plain command lines itself; both go to `decide_and_become_command`."""
+"""`run` for Typer: `main` handles plain command lines itself; both go to `decide_and_exec_command`."""
 
 from typing import Annotated, Any
 
@@ -6,13 +6,13 @@ import typer
 
 from cortex_policy.check import Call
 from cortex_policy.cli.commands import check_options as options
-from cortex_policy.cli.options import value_option
+from cortex_policy.cli.options import declare_value_option
 from cortex_policy.cli.output.call_wait_notice import make_call_wait_notice
 from cortex_policy.cli.shared_options import with_options_of
-from cortex_policy.run import Run, decide_and_become_command
+from cortex_policy.run import Run, decide_and_exec_command
 
 
-@with_options_of(options.call_fields)
+@with_options_of(options.make_call_fields)
 def run(
     fields: dict[str, Any],
     command: Annotated[
@@ -22,13 +22,14 @@ def run(
     *,
     wait: options.SingleWaitOption = None,
     for_each: Annotated[
-        int, options.flag_option("--for-each", sentence="Decide each path on stdin by itself; one path per line.")
+        int,
+        options.declare_flag_option("--for-each", sentence="Decide each path on stdin by itself; one path per line."),
     ] = 0,
     nul: Annotated[
-        int, options.flag_option("-0", sentence="With --for-each: paths end with NUL, not with a newline.")
+        int, options.declare_flag_option("-0", sentence="With --for-each: paths end with NUL, not with a newline.")
     ] = 0,
     denied_exit: Annotated[
-        list[str] | None, value_option("N", "Exit code of a denial, 1 to 255, instead of 10-29.")
+        list[str] | None, declare_value_option("N", "Exit code of a denial, 1 to 255, instead of 10-29.")
     ] = None,
     quiet: options.QuietFlag = 0,
 ) -> None:
@@ -52,15 +53,15 @@ def run(
     """
     call = Call(
         **fields,
-        wait_seconds=options.single_wait_seconds(wait),
+        wait_seconds=options.get_single_wait_seconds(wait),
         quiet=options.is_single_flag_given("--quiet", quiet),
         command="run",
     )
     words = Run(
         call,
         tuple(command or ()),
-        options.single_exit_code("--denied-exit", denied_exit),
+        options.get_single_exit_code("--denied-exit", denied_exit),
         options.is_single_flag_given("--for-each", for_each),
         options.is_single_flag_given("-0", nul),
     )
-    decide_and_become_command(words, make_call_wait_notice(call))
+    decide_and_exec_command(words, make_call_wait_notice(call))

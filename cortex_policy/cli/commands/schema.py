@@ -32,10 +32,13 @@ def schema(
     $ cortex-policy schema > grant.schema.json
     """
     if install:
-        from cortex_policy.manage.editor_schema import NAME, install_schema  # noqa: PLC0415 - only this needs it
+        from cortex_policy.manage.editor_schema import NAME, write_editor_schema_file  # noqa: PLC0415 - only this needs it
 
         found = find_inner_root(root)
-        is_written, file = install_schema(found, lock_wait_with_notice(wait_seconds)), f"{found.policy_path}/{NAME}"
+        is_written, file = (
+            write_editor_schema_file(found, lock_wait_with_notice(wait_seconds)),
+            f"{found.policy_path}/{NAME}",
+        )
         said = f"wrote {file}" if is_written else f"nothing to do: {file} is the schema of this version"
         typer.echo(format_message_line(said)) if not json else print_json({"changed": is_written, "file": file})
         return

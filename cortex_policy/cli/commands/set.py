@@ -9,7 +9,7 @@ from cortex_policy.cli.options import (
     RootOption,
     WaitOption,
     WideningOption,
-    value_option,
+    declare_value_option,
 )
 from cortex_policy.cli.prompts import lock_wait_with_notice
 from cortex_policy.cli.quiet_option import add_quiet_option
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 def _edit_of_options(  # noqa: PLR0913 - one parameter for each field
     *,
-    rate: Annotated[int | None, value_option("N", "Calls per minute allowed for each action.")] = None,
-    data_class: Annotated[str | None, value_option("C", "public, internal or sensitive.")] = None,
-    allow: Annotated[list[str] | None, value_option("ACTION", "Allow an action; repeatable.")] = None,
-    revoke: Annotated[list[str] | None, value_option("ACTION", "Remove an allowed action; repeatable.")] = None,
-    add_scope: Annotated[list[str] | None, value_option("P", "Allow paths below P; repeatable.")] = None,
-    remove_scope: Annotated[list[str] | None, value_option("P", "Remove a scope; repeatable.")] = None,
+    rate: Annotated[int | None, declare_value_option("N", "Calls per minute allowed for each action.")] = None,
+    data_class: Annotated[str | None, declare_value_option("C", "public, internal or sensitive.")] = None,
+    allow: Annotated[list[str] | None, declare_value_option("ACTION", "Allow an action; repeatable.")] = None,
+    revoke: Annotated[list[str] | None, declare_value_option("ACTION", "Remove an allowed action; repeatable.")] = None,
+    add_scope: Annotated[list[str] | None, declare_value_option("P", "Allow paths below P; repeatable.")] = None,
+    remove_scope: Annotated[list[str] | None, declare_value_option("P", "Remove a scope; repeatable.")] = None,
     arg: Annotated[
-        list[str] | None, value_option("NAME=TYPE", "Declare an argument, or declare it again; repeatable.")
+        list[str] | None, declare_value_option("NAME=TYPE", "Declare an argument, or declare it again; repeatable.")
     ] = None,
     drop_arg: Annotated[
-        list[str] | None, value_option("NAME", "Remove the declaration of an argument; repeatable.")
+        list[str] | None, declare_value_option("NAME", "Remove the declaration of an argument; repeatable.")
     ] = None,
-    tool: Annotated[str | None, value_option("NAME", "Name of the tool that the budget belongs to.")] = None,
+    tool: Annotated[str | None, declare_value_option("NAME", "Name of the tool that the budget belongs to.")] = None,
 ) -> "GrantEdit":
     from cortex_policy.manage.editing.argument_words import parse_declaration  # noqa: PLC0415 - only writers need it
     from cortex_policy.manage.editing.set_fields import GrantEdit  # noqa: PLC0415

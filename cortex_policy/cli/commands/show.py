@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import GrantArgument, JsonOption, RootOption, integer_parser
+from cortex_policy.cli.options import GrantArgument, JsonOption, RootOption, make_integer_parser
 from cortex_policy.cli.output.budget_owner import format_budget_owner, owner_to_json
 from cortex_policy.cli.output.printing import budget_to_json, grant_to_json, print_json
 from cortex_policy.cli.roots import find_inner_root
@@ -22,7 +22,7 @@ def show(
     *,
     at: Annotated[
         int | None,
-        typer.Option("--at", metavar="VERSION", parser=integer_parser(0), help="Print its text at this version."),
+        typer.Option("--at", metavar="VERSION", parser=make_integer_parser(0), help="Print its text at this version."),
     ] = None,
     json: JsonOption = False,
 ) -> None:

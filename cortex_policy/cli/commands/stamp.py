@@ -5,7 +5,14 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
-from cortex_policy.cli.options import JsonOption, RootOption, WaitOption, WideningOption, integer_parser, number_parser
+from cortex_policy.cli.options import (
+    JsonOption,
+    RootOption,
+    WaitOption,
+    WideningOption,
+    make_integer_parser,
+    make_number_parser,
+)
 from cortex_policy.cli.output.printing import print_hints, print_json
 from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.prompts import lock_wait_with_notice
@@ -173,7 +180,8 @@ def wait(
     root: RootOption = None,
     *,
     version: Annotated[
-        int | None, typer.Option("--version", metavar="N", parser=integer_parser(1), help="The version to wait for.")
+        int | None,
+        typer.Option("--version", metavar="N", parser=make_integer_parser(1), help="The version to wait for."),
     ] = None,
     reader: Annotated[
         str | None,
@@ -182,7 +190,7 @@ def wait(
     timeout: Annotated[
         float | None,
         typer.Option(
-            "--timeout", metavar="SECONDS", parser=number_parser(), help="Give up after SECONDS, with exit code 3."
+            "--timeout", metavar="SECONDS", parser=make_number_parser(), help="Give up after SECONDS, with exit code 3."
         ),
     ] = None,
     json: JsonOption = False,
@@ -223,10 +231,10 @@ def _print_unsafe_stamp_warning(doubt: GrantError | None) -> None:
 
 
 def _stamp_line(stamp: stamps.Stamp) -> str:
-    return f"version {stamp.version}, {len(stamp.grant_digests)} grants, {stamp.checksum}"
+    return f"version {stamp.version}, {len(stamp.grant_digests)} grants, {stamp.checksum_of_digests}"
 
 
 def _stamp_to_json(stamp: stamps.Stamp | None) -> dict[str, object] | None:
     if stamp is None:
         return None
-    return {"version": stamp.version, "checksum": stamp.checksum, "grants": dict(stamp.grant_digests)}
+    return {"version": stamp.version, "checksum": stamp.checksum_of_digests, "grants": dict(stamp.grant_digests)}

@@ -75,12 +75,12 @@ def _print_suggestions(result: "Suggestions", counts: "ReadCounts") -> None:
 
 
 def _suggestion_lines(one: "Suggestion") -> list[str]:
-    from cortex_policy.cli.output.replay import format_call  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.replay import format_call_example  # noqa: PLC0415 - as above
 
     limited = f", {one.above_rate} more would still be denied by the rate" if one.above_rate else ""
     calls = count_with_noun(one.call_count, "call")
     return [
-        f"{one.change.name}: would have allowed {calls}{limited}: {format_call(one.example)}",
+        f"{one.change.name}: would have allowed {calls}{limited}: {format_call_example(one.example)}",
         *(f"  means: {part.field}: {part.sentence}" for part in one.change.meaning.fields if part.sentence),
         *(f"  warning: {each.sentence}" for each in one.escalations),
         *([f"  note: did the caller mean `{one.nearest}`? then no change is needed"] if one.nearest else []),

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption, number_parser
+from cortex_policy.cli.options import JsonOption, RootOption, make_number_parser
 from cortex_policy.core.model import UsageError
 
 
@@ -29,7 +29,7 @@ def run_test_cases(  # noqa: PLR0913 - one parameter for each option
     fail_under: Annotated[
         float | None,
         typer.Option(
-            "--fail-under", metavar="PERCENT", parser=number_parser(100), help="Fail if coverage is below PERCENT."
+            "--fail-under", metavar="PERCENT", parser=make_number_parser(100), help="Fail if coverage is below PERCENT."
         ),
     ] = None,
     output: Annotated[

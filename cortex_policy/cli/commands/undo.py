@@ -11,7 +11,7 @@ from cortex_policy.cli.options import (
     StampedFileArgument,
     WaitOption,
     WideningOption,
-    integer_parser,
+    make_integer_parser,
 )
 from cortex_policy.cli.output.printing import print_hints, print_json
 from cortex_policy.cli.prompts import lock_wait_with_notice
@@ -32,7 +32,9 @@ def undo(
     *,
     to: Annotated[
         int | None,
-        typer.Option("--to", metavar="VERSION", parser=integer_parser(0), help="Bring all grants back to a version."),
+        typer.Option(
+            "--to", metavar="VERSION", parser=make_integer_parser(0), help="Bring all grants back to a version."
+        ),
     ] = None,
     dry_run: DryRunOption = False,
     allow_widening: WideningOption = False,

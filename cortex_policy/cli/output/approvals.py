@@ -10,20 +10,20 @@ from cortex_policy.state.local_times import localize_times
 _COLUMNS = ("ID", "STATE", "LEFT", "CALL", "BY")
 
 
-def request_columns(*, every: bool) -> tuple[str, ...]:
+def make_request_columns(*, every: bool) -> tuple[str, ...]:
     """Return the heads of the table; the root has one if there are several."""
     return (*_COLUMNS, *(["ROOT"] if every else []), "ARGUMENTS")
 
 
-def request_row(details: RequestDetails, *, every: bool) -> tuple[str, ...]:
-    """Return the cells of a request, not yet escaped, in the order of `request_columns`."""
+def make_request_row(details: RequestDetails, *, every: bool) -> tuple[str, ...]:
+    """Return the cells of a request, not yet escaped, in the order of `make_request_columns`."""
     time_left = f"{details.expires_in_seconds:.0f}s" if details.expires_in_seconds is not None else "-"
     call = f"{details.grant} {details.action}" if details.grant else details.action
     root = (details.root or "-",) if every else ()
-    return details.id, details.status, time_left, call, requester_name(details), *root, details.args
+    return details.id, details.status, time_left, call, find_requester_name(details), *root, details.args
 
 
-def requester_name(details: RequestDetails) -> str:
+def find_requester_name(details: RequestDetails) -> str:
     """Return the name of the requesting user, `-` if unknown."""
     if details.uid is None:
         return "-"
@@ -35,7 +35,7 @@ def requester_name(details: RequestDetails) -> str:
 
 def format_request(details: RequestDetails) -> str:
     """Return everything a human needs to answer a request, with control characters escaped."""
-    requester = f"{requester_name(details)} (uid {details.uid})" if details.uid is not None else "another program"
+    requester = f"{find_requester_name(details)} (uid {details.uid})" if details.uid is not None else "another program"
     process = f", process {details.pid}" if details.pid is not None else ""
     run = f", run {details.run}" if details.run else ""
     rows = [

@@ -51,10 +51,10 @@ def format_skipped_lines(unreadable: int, elsewhere: int, earlier: int) -> "Iter
 
 def _flip_row(flip: "Flip") -> tuple[str, ...]:
     answer = "no -> yes" if flip.allows else "yes -> no"
-    return answer, flip.grant, f"{flip.before} -> {flip.after}", str(flip.count), format_call(flip.example)
+    return answer, flip.grant, f"{flip.before} -> {flip.after}", str(flip.count), format_call_example(flip.example)
 
 
-def format_call(example: "CallExample") -> str:
+def format_call_example(example: "CallExample") -> str:
     """Return a call in one line, with its arguments if they are known."""
     args = "" if example.args is None else json.dumps(example.args, ensure_ascii=False)
     shown = args if len(args) <= MAX_ARGS_SHOWN else f"{args[:MAX_ARGS_SHOWN]}..."

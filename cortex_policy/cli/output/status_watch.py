@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from cortex_policy.cli.output.approvals import requester_name
+from cortex_policy.cli.output.approvals import find_requester_name
 from cortex_policy.cli.output.audit import format_call_cells
 from cortex_policy.cli.output.budget_owner import format_budget_owner
 from cortex_policy.cli.output.budget_table import make_budget_table
@@ -100,7 +100,7 @@ def _request_part(live_status: "LiveStatus", shown: "tuple[RequestDetails, ...]"
 
 def _request_row(one: "RequestDetails") -> "list[Text]":
     left, call = f"{one.expires_in_seconds or 0:.0f}s", f"{one.grant} {one.action}".strip()
-    return [_styled_text(cell) for cell in (one.id, left, call, requester_name(one), one.args)]
+    return [_styled_text(cell) for cell in (one.id, left, call, find_requester_name(one), one.args)]
 
 
 def _section_title(text: str, more: int = 0, command: str = "") -> "Text":

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from cortex_policy.core.compare.verdicts import SAME
 from cortex_policy.manage.history.timeline import Timeline, entry_diffs
-from cortex_policy.state.control_command_record import CommandRecord
+from cortex_policy.state.command_record import CommandRecord
 from cortex_policy.state.history_entry import HistoryEntry
 from cortex_policy.state.local_times import localize_times
 

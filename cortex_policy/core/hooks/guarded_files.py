@@ -50,7 +50,7 @@ def find_guarded_path_denial(path: str, call: "ToolCall", rules: "HookRules") ->
     is_reader = call.tool in READERS and not call.mcp
     if is_reader:
         return format_guarded_name_denial((_SECRET,)) if _SECRET in parts else ""
-    found = guarded_components(parts) or (tuple(parts[-1:]) if parts and parts[-1] in HOLDERS else ())
+    found = find_guarded_components(parts) or (tuple(parts[-1:]) if parts and parts[-1] in HOLDERS else ())
     if found:
         return format_guarded_name_denial(found)
     is_listed = any(_is_at_or_below(parts, _components(collapse_path(file))) for file in rules.guard)
@@ -82,14 +82,14 @@ def find_command_word_denial(command: str, directories: "Sequence[str]", rules: 
         shown = _expand_home(word, home)
         parts = [part for part in word.split("/") if part not in ("", ".")]
         for spelled in (parts, _components(collapse_path(shown)), *(holder + parts for holder in holders)):
-            if found := guarded_components(spelled):
+            if found := find_guarded_components(spelled):
                 return format_guarded_name_denial(found)
         if shown.startswith("/") and any(_is_at_or_below(_components(collapse_path(shown)), file) for file in listed):
             return format_guarded_name_denial(("",))
     return ""
 
 
-def may_become_guarded(command: str) -> bool:
+def may_expand_to_guarded_file(command: str) -> bool:
     """Whether a shell may expand words of a command, or a word may be a directory with guarded files."""
     folded = _command_spellings(fold_path(command))
     return any(mark in command for mark in "*?[{$`") or any(mark in text for text in folded for mark in HOLDERS)
@@ -166,7 +166,7 @@ def _is_at_or_below(parts: list[str], above: list[str]) -> bool:
     return parts[: len(above)] == above
 
 
-def guarded_components(parts: list[str]) -> tuple[str, ...]:
+def find_guarded_components(parts: list[str]) -> tuple[str, ...]:
     """Return the components that make a path guarded, at any depth; none if it is not."""
     for index, part in enumerate(parts):
         inner = parts[index + 1] if index + 1 < len(parts) else ""

@@ -5,9 +5,9 @@ from cortex_policy.core.hooks.globs import expand_braces
 from cortex_policy.core.hooks.guarded_files import (
     HOLDERS,
     PLACES,
+    find_guarded_components,
     fold_path,
     format_guarded_name_denial,
-    guarded_components,
 )
 from cortex_policy.core.hooks.shell_input import ShellSyntaxError
 from cortex_policy.core.hooks.shell_syntax import parse_simple_commands
@@ -43,7 +43,7 @@ def _denial(command: "SimpleCommand") -> str:
         has_wildcard = not _WILD.isdisjoint(word.pattern)
         for text in _alternatives(word.pattern) if has_wildcard else (word.text,):
             parts = [part for part in fold_path(text).split("/") if part not in ("", ".")]
-            if found := guarded_components(parts) or (_matched_name(parts) if has_wildcard else ()):
+            if found := find_guarded_components(parts) or (_matched_name(parts) if has_wildcard else ()):
                 return format_guarded_name_denial(found)
             if not is_looking and parts and any(_may_match(parts[-1], name) for name in HOLDERS):
                 return format_guarded_name_denial((parts[-1],))

@@ -16,8 +16,8 @@ from cortex_policy.core.hooks import (
     TOOL_ACTION,
 )
 from cortex_policy.core.hooks.hook_rules import HookRules, decode_rules_document
-from cortex_policy.core.hooks.inputs import label_has_member, parse_label
 from cortex_policy.core.hooks.payload import AGENTS
+from cortex_policy.core.hooks.tool_inputs import input_label_has_member, parse_input_label
 from cortex_policy.core.path_arguments import NEVER, path_condition_of_name
 
 TYPE_CHECKING = False
@@ -245,7 +245,7 @@ def _label_problems(above: "Keys", texts: "Texts") -> list[HooksTomlProblem]:
         HooksTomlProblem((*above, key, index), WRONG_VALUE, f"`{label}` in `{key}` does not name an input", hint)
         for key in LABEL_KEYS
         for index, label in texts.get(key, ())
-        if parse_label(label) is None
+        if parse_input_label(label) is None
     ]
 
 
@@ -257,7 +257,7 @@ def _ignore_problems(above: "Keys", texts: "Texts") -> list[HooksTomlProblem]:
         if path_condition_of_name(name) != NEVER:
             message = f"`{name}` cannot be ignored: its name says that it is a path"
             problems.append(HooksTomlProblem(keys, IGNORED_PATH, message, "remove it: a path is always judged"))
-        elif any(label_has_member(label, name) for label in labels):
+        elif any(input_label_has_member(label, name) for label in labels):
             message = f"`{name}` is in `ignore`, but another key of the rule uses it"
             problems.append(HooksTomlProblem(keys, WRONG_RULE, message, "remove it from one of the two"))
     return problems

@@ -33,9 +33,9 @@ from cortex_policy.core.hooks.wrapper_commands import (
     arguments_of_program,
     find_exec_commands,
     interpreter_usage,
-    is_package,
-    is_surely_program,
-    may_be_started,
+    is_package_name,
+    is_surely_started_program,
+    may_be_started_program,
     may_unknown_program_start,
     versionless_name,
 )
@@ -133,7 +133,7 @@ def _takes_commands(command: "SimpleCommand", at: int, depth: int) -> bool:
 def _appends_to_data(command: "SimpleCommand", at: int) -> bool:
     """Whether what is sent becomes the arguments of a program that runs none of them: `xargs grep x`."""
     places = range(at + 1, len(command.words))
-    return any(command.words[one].text in DATA and is_surely_program(command, one, at) for one in places)
+    return any(command.words[one].text in DATA and is_surely_started_program(command, one, at) for one in places)
 
 
 def _reads_agent_commands(command: "SimpleCommand", at: int, usage: "InterpreterUsage", depth: int) -> bool:
@@ -191,7 +191,7 @@ def _is_any_open_behind(command: "SimpleCommand", at: int, depth: int) -> bool:
     if words[at].program_name() in _FINDERS:
         return _finder_starts_program(command, at, depth)
     for place in range(at + 1, len(words)):
-        if words[place].text in DATA and is_surely_program(command, place, at):
+        if words[place].text in DATA and is_surely_started_program(command, place, at):
             return _data_starts_program(command, place, depth)
         if words[place].program_name() in _FINDERS and _finder_starts_program(command, place, depth):
             return True
@@ -239,10 +239,10 @@ def _is_open_program_at(command: "SimpleCommand", place: int, at: int, depth: in
         return True  # without quotes, what it writes may have a second word: `env x=$(cat y)`
     if (is_text and "$" in word.text) or not _SPECIAL.isdisjoint(word.text.replace("$()", "")):
         return _opens_in_text(word.text, depth, is_command=is_text)
-    is_starter |= name in MANAGERS and not is_package(command, place, at)
+    is_starter |= name in MANAGERS and not is_package_name(command, place, at)
     if not is_starter and not may_unknown_program_start(command, place, at):
         return False
-    is_next = may_be_started(command, place, at)
+    is_next = may_be_started_program(command, place, at)
     if is_next and name in _RUN_BUILTINS and word.program_name() in _BUILTINS:
         return _takes_commands(command, place, depth)
     is_known = not word.is_expanded or versionless_name(word) in INTERPRETERS or is_next

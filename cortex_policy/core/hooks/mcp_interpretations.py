@@ -6,7 +6,7 @@ Servers in Go and C# take `Path` for `path`, some in C end a name at a NUL, some
 
 from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.hooks import INPUT_ACTION, InputError
-from cortex_policy.core.hooks.inputs import parse_label, remove_members
+from cortex_policy.core.hooks.tool_inputs import parse_input_label, remove_members
 from cortex_policy.core.path_arguments import (
     IF_TEXT,
     NEVER,
@@ -83,7 +83,7 @@ def select_json_texts_of_rule(rule: "HookRule", args: "Inputs", json_texts: "Inp
     _check_names(args, rule)
     texts = {name: value for name, value in json_texts.items() if name in args}
     for label in (*rule.paths, *rule.globs, *rule.patch):
-        parsed = parse_label(label)
+        parsed = parse_input_label(label)
         if parsed is not None and parsed[0][0] in texts:
             raise InputError(f"the input `{parsed[0][0]}` is a text that some servers read as JSON")
     return {name: remove_members(value, frozenset(rule.ignore)) for name, value in texts.items()}
@@ -91,7 +91,7 @@ def select_json_texts_of_rule(rule: "HookRule", args: "Inputs", json_texts: "Inp
 
 def _check_names(args: "Inputs", rule: "HookRule") -> None:
     """Raise InputError for the name of an input that a server may take for one that the rule reads."""
-    labels = [parsed[0] for label in (*rule.paths, *rule.globs, *rule.patch) if (parsed := parse_label(label))]
+    labels = [parsed[0] for label in (*rule.paths, *rule.globs, *rule.patch) if (parsed := parse_input_label(label))]
     action = [rule.action[len(INPUT_ACTION) : -1]] if rule.action.startswith(INPUT_ACTION) else []
     top = _names_by_fold([*action, *(steps[0] for steps in labels)])
     _check_members(args, top, _names_by_fold(step for steps in labels for step in steps[1:] if step != _EACH))

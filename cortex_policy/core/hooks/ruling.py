@@ -12,10 +12,11 @@ from cortex_policy.core.hooks.guarded_files import (
     find_guarded_path_denial,
     find_secret_pattern_denial,
     list_possible_paths,
-    may_become_guarded,
+    may_expand_to_guarded_file,
 )
 from cortex_policy.core.hooks.hook_rules import find_action_of_rule, select_rules_for_call
-from cortex_policy.core.hooks.inputs import (
+from cortex_policy.core.hooks.payload import CANARY, ToolCall
+from cortex_policy.core.hooks.tool_inputs import (
     contains_surrogate,
     find_commands,
     find_globs_in_known_inputs,
@@ -26,7 +27,6 @@ from cortex_policy.core.hooks.inputs import (
     remove_members,
     walk_texts,
 )
-from cortex_policy.core.hooks.payload import CANARY, ToolCall
 from cortex_policy.core.model import Grant, Rate
 from cortex_policy.core.path_arguments import path_arguments
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from cortex_policy.core.hooks.hook_rules import HookRule, HookRules, RuleMatch
-    from cortex_policy.core.hooks.inputs import Place
+    from cortex_policy.core.hooks.tool_inputs import Place
     from cortex_policy.core.model import CortexPolicyError, Decision, Request
 
     PathValues = list[tuple[str, str]]
@@ -226,7 +226,7 @@ class _Judge:
             raise InputError(why)
         if why := find_command_word_denial(command, self._directories, self._rules, self._home):
             raise InputError(f"a word of the command is guarded: {why}", is_final=True)
-        if "." in command and may_become_guarded(command):
+        if "." in command and may_expand_to_guarded_file(command):
             from cortex_policy.core.hooks.guarded_globs import find_expanded_word_denial  # noqa: PLC0415 - only for shells
 
             if why := find_expanded_word_denial(command):
@@ -269,7 +269,7 @@ def find_path_outside_root(grant: "Grant", request: "Request") -> str:
     return ""
 
 
-def args_with_extra_paths(grant: "Grant", check: "GrantCheck") -> "dict[str, object]":
+def add_extra_paths(grant: "Grant", check: "GrantCheck") -> "dict[str, object]":
     """Return the arguments with the other paths of the call, under a name that makes them paths for every grant."""
     paths = [path for _, path in check.path_values]
     if check.json_texts:

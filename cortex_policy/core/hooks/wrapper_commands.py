@@ -40,12 +40,14 @@ def interpreter_usage(word: "ShellWord") -> "InterpreterUsage | None":
     return INTERPRETERS.get(versionless_name(word)) or OPENERS.get(word.program_name())
 
 
-def is_surely_program(command: "SimpleCommand", place: int, at: int) -> bool:
+def is_surely_started_program(command: "SimpleCommand", place: int, at: int) -> bool:
     """Whether a word is surely the program that another one starts, not the value of an option."""
-    return may_be_started(command, place, at) and not _may_have_value(command.words[at], command.words[place - 1])
+    return may_be_started_program(command, place, at) and not _may_have_value(
+        command.words[at], command.words[place - 1]
+    )
 
 
-def may_be_started(command: "SimpleCommand", place: int, at: int) -> bool:
+def may_be_started_program(command: "SimpleCommand", place: int, at: int) -> bool:
     """Whether a word may be the program that another one starts: after options, their values, what is assigned."""
     words = command.words
     if words[place - 1].text in FIND_STARTERS:
@@ -74,10 +76,10 @@ def may_unknown_program_start(command: "SimpleCommand", place: int, at: int) -> 
     if versionless_name(word) not in CLEAR_NAMES or (slash and not directory.endswith("bin")):
         return False
     is_value = before[:2] == "--" and before not in OPTIONS_WITH_COMMAND and "=" not in before
-    return not is_value and not is_package(command, place, at)
+    return not is_value and not is_package_name(command, place, at)
 
 
-def is_package(command: "SimpleCommand", place: int, at: int) -> bool:
+def is_package_name(command: "SimpleCommand", place: int, at: int) -> bool:
     """Whether a word is the name of a package or of a shell: `uv pip install ipython`, `kubectl completion bash`."""
     texts = [word.text for word in command.words[at + 1 : place]]
     return not {*texts[:1], *(texts[1:2] if texts[0] in GROUPS else ())}.isdisjoint(NOT_STARTERS) if texts else False

@@ -75,7 +75,7 @@ class Cursor:
             return False
         return True
 
-    def is_at_its_name(self, directory: "int | None" = None) -> bool:
+    def is_still_same_file(self, directory: "int | None" = None) -> bool:
         """Whether others that lock it lock the same file."""
         try:
             there = os.stat(self.path, dir_fd=directory, follow_symlinks=False)

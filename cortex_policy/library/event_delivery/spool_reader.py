@@ -41,7 +41,7 @@ class SpoolReader:
 
     def is_removed(self) -> bool:
         """Whether others that send from this spool would have another lock."""
-        return not self.cursor.is_at_its_name(self.directory)
+        return not self.cursor.is_still_same_file(self.directory)
 
     def open_queue(self) -> LineQueue:
         """Return the lines that wait. Call it with the lock."""

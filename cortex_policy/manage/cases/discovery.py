@@ -6,7 +6,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.cases.model import JSON_SUFFIX, TOML_SUFFIX, CaseFileProblem, is_case_file
-from cortex_policy.manage.path_names import display_path
+from cortex_policy.manage.path_names import relative_if_below_cwd
 from cortex_policy.manage.validation.targets import absolute_path
 from cortex_policy.state import Root
 from cortex_policy.state.grants import find_root
@@ -66,7 +66,9 @@ def _no_case_file_text(path: str) -> str:
 
 def _file_targets(path: str, named: str | None) -> list[CaseFileTarget]:
     return (
-        [CaseFileTarget(path, display_path(path), _root_of(os.path.dirname(path), named))] if is_case_file(path) else []
+        [CaseFileTarget(path, relative_if_below_cwd(path), _root_of(os.path.dirname(path), named))]
+        if is_case_file(path)
+        else []
     )
 
 
@@ -89,7 +91,7 @@ def _targets_in(directory: str, root: Root) -> "Iterator[CaseFileTarget]":
     except OSError as error:
         raise NotDoneError(f"`{directory}`: {format_os_error(error)}") from None
     for name in filter(is_case_file, names):
-        yield CaseFileTarget(f"{directory}/{name}", display_path(f"{directory}/{name}"), root)
+        yield CaseFileTarget(f"{directory}/{name}", relative_if_below_cwd(f"{directory}/{name}"), root)
 
 
 def _root_of(directory: str, named: str | None) -> Root:

@@ -8,14 +8,14 @@ from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
 from cortex_policy.core.model import Settings
 from cortex_policy.core.text import did_you_mean, format_os_error
 from cortex_policy.core.toml import decode_toml
-from cortex_policy.manage.cases.line_numbers import LineNumbers
-from cortex_policy.manage.cases.members import (
+from cortex_policy.manage.cases.field_rules import (
     CASE_MEMBERS,
     FILE_MEMBERS,
     SETTINGS_MEMBERS,
     TREE_MEMBERS,
     parse_arguments,
 )
+from cortex_policy.manage.cases.line_numbers import LineNumbers
 from cortex_policy.manage.cases.model import (
     EXPECTABLE_REASONS,
     JSON_SUFFIX,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from cortex_policy.manage.cases.members import Members
+    from cortex_policy.manage.cases.field_rules import Members
 
 MAX_ERRORS = 50  # that are reported: finding the line of each takes a search through the file
 

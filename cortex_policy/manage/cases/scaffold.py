@@ -13,7 +13,7 @@ from cortex_policy.manage.cases.model import JSON_SUFFIX, TOML_SUFFIX, CaseFile
 from cortex_policy.manage.cases.runner import GrantUnderTest, run_case_file
 from cortex_policy.manage.cases.serializer import generated_cases_to_toml
 from cortex_policy.manage.cases.suite import GrantLoader
-from cortex_policy.manage.path_names import display_path
+from cortex_policy.manage.path_names import relative_if_below_cwd
 from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import atomic_create
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_grant_id
@@ -36,14 +36,14 @@ def write_first_cases(root: Root, grant_id: str) -> FirstCases:
     check_grant_id(grant_id)
     subject = GrantLoader().load(root, grant_id)
     names = [f"{grant_id}{suffix}" for suffix in (TOML_SUFFIX, JSON_SUFFIX)]
-    file, coverage = generate_cases_with_coverage(subject, display_path(f"{root.cases_path}/{names[0]}"))
-    data = case_file_bytes(file)
+    file, coverage = generate_cases_with_coverage(subject, relative_if_below_cwd(f"{root.cases_path}/{names[0]}"))
+    data = encode_case_file(file)
     try:
         with PolicyDirectory(TrustCheck(root)) as policy:
             check_root_not_replaced(policy)
             _create_case_file(policy.descriptor, names, data)
     except FileExistsError as error:
-        where = display_path(f"{root.cases_path}/{error.filename}")
+        where = relative_if_below_cwd(f"{root.cases_path}/{error.filename}")
         hint = f"run it with `cortex-policy test {quote(where)}`, or add `--update` to write its generated cases again"
         raise NotDoneError(f"`{where}` exists already", hint) from None
     except OSError as error:
@@ -51,7 +51,7 @@ def write_first_cases(root: Root, grant_id: str) -> FirstCases:
     return FirstCases(file.file, len(file.cases), coverage)
 
 
-def case_file_bytes(file: CaseFile, own_text: str = "") -> bytes:
+def encode_case_file(file: CaseFile, own_text: str = "") -> bytes:
     """Return the bytes of a case file, with the text of people's cases; raise NotDoneError if it is too large."""
     data = (generated_cases_to_toml(file) + own_text).encode()
     if len(data) > MAX_BYTES:

@@ -7,7 +7,7 @@ from cortex_policy.manage.cases.coverage import Coverage, measure_coverage
 from cortex_policy.manage.cases.model import CaseFileProblem
 from cortex_policy.manage.cases.parser import read_case_file
 from cortex_policy.manage.cases.runner import FileResult, GrantUnderTest, run_case_file
-from cortex_policy.manage.path_names import display_path
+from cortex_policy.manage.path_names import relative_if_below_cwd
 from cortex_policy.manage.settings_problems import find_settings_warnings
 from cortex_policy.manage.unsafe_files import summarize_faults
 from cortex_policy.state import Root
@@ -129,4 +129,4 @@ class GrantLoader:
         except (FileNotFoundError, GrantError) as error:
             return make_unread_grant_error(error, trust, grant_id)
         self._unsafe |= dict.fromkeys(trust.sentences)
-        return GrantUnderTest(grant, data, display_path(f"{root.tools_path}/{grant_id}.json"))
+        return GrantUnderTest(grant, data, relative_if_below_cwd(f"{root.tools_path}/{grant_id}.json"))

@@ -12,10 +12,10 @@ from cortex_policy.manage.cases.model import TOML_SUFFIX, CaseFile
 from cortex_policy.manage.cases.parser import parse_case_file
 from cortex_policy.manage.cases.runner import run_case_file
 from cortex_policy.manage.cases.sandbox import FileTree
-from cortex_policy.manage.cases.scaffold import FirstCases, case_file_bytes, check_grant_size, write_first_cases
+from cortex_policy.manage.cases.scaffold import FirstCases, check_grant_size, encode_case_file, write_first_cases
 from cortex_policy.manage.cases.serializer import own_cases_marker
 from cortex_policy.manage.cases.suite import GrantLoader
-from cortex_policy.manage.path_names import display_path
+from cortex_policy.manage.path_names import relative_if_below_cwd
 from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import atomic_replace
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_grant_id
@@ -43,14 +43,14 @@ def update_cases(root: Root, grant_id: str) -> FirstCases:
     except FileNotFoundError:
         return write_first_cases(root, grant_id)
     except OSError as error:
-        file = display_path(os.path.join(root.cases_path, name))
+        file = relative_if_below_cwd(os.path.join(root.cases_path, name))
         raise NotDoneError(f"`{file}` cannot be written: {format_os_error(error)}") from None
 
 
 def _generate_again(root: Root, grant_id: str, data: bytes) -> tuple[FirstCases, bytes]:
     subject = GrantLoader().load(root, grant_id)
     check_grant_size(subject)
-    old = parse_case_file(data, display_path(f"{root.cases_path}/{grant_id}{TOML_SUFFIX}"), is_json=False)
+    old = parse_case_file(data, relative_if_below_cwd(f"{root.cases_path}/{grant_id}{TOML_SUFFIX}"), is_json=False)
     _raise_if_not_generated(old, grant_id)
     own_cases = tuple(case for case in old.cases if case.line > old.own_line)
     # without people's cases nothing else needs the old tree
@@ -64,7 +64,7 @@ def _generate_again(root: Root, grant_id: str, data: bytes) -> tuple[FirstCases,
     file = CaseFile(old.file, grant_id, tree=generated.tree, cases=generated.cases, is_complete=is_complete)
     own_text = "".join(data.decode().split("\n", old.own_line)[old.own_line :])
     result = FirstCases(old.file, len(generated.cases), cover, len(own_cases), is_written=False)
-    return result, case_file_bytes(file, own_text)
+    return result, encode_case_file(file, own_text)
 
 
 def _raise_if_not_generated(old: CaseFile, grant_id: str) -> None:
@@ -83,4 +83,4 @@ def _raise_if_not_generated(old: CaseFile, grant_id: str) -> None:
 
 def _raise_if_file_changed(directory: PolicyDirectory, name: str, data: bytes) -> None:
     if directory.read(name, MAX_BYTES + 1) != data:
-        raise NotDoneError(f"`{display_path(directory.path)}/{name}` was changed in the meantime", "try again")
+        raise NotDoneError(f"`{relative_if_below_cwd(directory.path)}/{name}` was changed in the meantime", "try again")

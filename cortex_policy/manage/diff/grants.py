@@ -17,7 +17,7 @@ from cortex_policy.manage.diff.git_revisions import NoCommitsError, read_policy_
 from cortex_policy.manage.diff.settings import compare_settings_with_revision
 from cortex_policy.manage.unsafe_files import summarize_faults
 from cortex_policy.state import Root
-from cortex_policy.state.comparison_settings import comparison_settings
+from cortex_policy.state.comparison_settings import load_comparison_settings
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, find_root
 from cortex_policy.state.policy_files import check_policy_name, raise_file_not_found
 
@@ -93,7 +93,7 @@ def _settings_of_root(named: str | None) -> Settings:
     path = None
     with suppress(GrantError):
         path = find_root(named).path
-    return comparison_settings(path)
+    return load_comparison_settings(path)
 
 
 def compare_grant_bytes(name: str, old: bytes | None, new: bytes | None, settings: Settings = DEFAULTS) -> GrantDiff:
@@ -120,7 +120,7 @@ def compare_with_revision(root: Root, revision: str, grant_id: str | None = None
         raise_file_not_found(root, grant_id)
     names = sorted({*before, *after})
     touched = [name for name in names if grant_id is not None or _is_other_text(before.get(name), after.get(name))]
-    effective = comparison_settings(root.path)
+    effective = load_comparison_settings(root.path)
     changes = (
         compare_versions(
             name, to_grant_version(name, before.get(name)), to_grant_version(name, after.get(name)), effective

@@ -13,7 +13,7 @@ from cortex_policy.manage.transaction.writer import GrantWriter, write_transacti
 from cortex_policy.schema.catalog import NOTE
 from cortex_policy.schema.problems import Problem
 from cortex_policy.state import Root
-from cortex_policy.state.comparison_settings import comparison_settings
+from cortex_policy.state.comparison_settings import load_comparison_settings
 from cortex_policy.state.grants import TrustCheck, make_unread_grant_error
 from cortex_policy.state.policy_files import check_policy_name, path_below_policy, raise_file_not_found
 from cortex_policy.state.writer_lock import LockWait
@@ -77,7 +77,7 @@ class _EditedPolicyFile:
         if not is_valid:
             return Review(EDIT + DIFF + EXIT, _line_of_first(problems))
         root = self._writer.root
-        change = compare_grant_bytes(self._name, self.original, text, comparison_settings(root.path))
+        change = compare_grant_bytes(self._name, self.original, text, load_comparison_settings(root.path))
         self._screen.show_change(change)
         if past := describe_impact(root, change):
             self._screen.show_sentence(past)

@@ -16,7 +16,7 @@ from cortex_policy.manage.editing.plans import (
 )
 from cortex_policy.manage.editing.results import FormatResult, WriteResult
 from cortex_policy.manage.editing.set_fields import GrantEdit
-from cortex_policy.manage.editor_schema import create_schema
+from cortex_policy.manage.editor_schema import create_editor_schema_file
 from cortex_policy.manage.transaction.version import Version
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
@@ -50,7 +50,7 @@ def create_grant(
     check_ids(new_id=grant_id)
     with write_transaction(root, lock_wait, "new", grant_id) as writer:
         written = _ask_and_write(writer, plan_create(writer.grants, grant_id, text), show_and_ask)
-        create_schema(writer.policy.descriptor)
+        create_editor_schema_file(writer.policy.descriptor)
         return written
 
 

@@ -6,7 +6,7 @@ from cortex_policy.manage.diff.grants import GrantDiff, compare_grant_bytes
 from cortex_policy.manage.diff.unified import format_unified_diff
 from cortex_policy.manage.transaction.version import NOT_WRITTEN, Version
 from cortex_policy.state import Root
-from cortex_policy.state.comparison_settings import comparison_settings
+from cortex_policy.state.comparison_settings import load_comparison_settings
 
 
 class WriteResult(Value):
@@ -37,5 +37,5 @@ class FormatResult(Value):
 
 def preview_change(root: Root, name: str, old: bytes | None, new: bytes | None) -> WriteResult:
     """Return what it means to replace one text of a grant, or of `hooks.toml`, by another; None is an absent file."""
-    change = compare_grant_bytes(name, old, new, comparison_settings(root.path))
+    change = compare_grant_bytes(name, old, new, load_comparison_settings(root.path))
     return WriteResult(change, format_unified_diff(name, old, new))

@@ -15,7 +15,7 @@ from cortex_policy.manage.history.texts_by_digest import find_texts_by_digest
 from cortex_policy.manage.unsafe_files import summarize_faults
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.comparison_settings import comparison_settings
+from cortex_policy.state.comparison_settings import load_comparison_settings
 from cortex_policy.state.grants_errors import root_option
 from cortex_policy.state.policy_files import check_policy_name, raise_file_not_found
 from cortex_policy.state.stamp import Stamp, content_digest
@@ -80,7 +80,7 @@ def compare_with_stamp(root: Root, grant_id: str | None = None, track: "Track" =
     if grant_id is not None and not names:
         raise_file_not_found(root, grant_id)
     edits = find_hand_edits(root, stamp, {name: found.get(name) for name in names})
-    settings = comparison_settings(root.path)
+    settings = load_comparison_settings(root.path)
     changes = [edit.to_diff(settings) for edit in edits]
     if grant_id is not None and not changes:
         same = to_grant_version(grant_id, found.get(grant_id))

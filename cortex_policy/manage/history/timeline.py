@@ -13,8 +13,8 @@ from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.diff.grants import GrantDiff, compare_grant_bytes
 from cortex_policy.manage.history.writes import read_write_history
 from cortex_policy.state import Root
-from cortex_policy.state.control_command_record import CommandRecord
-from cortex_policy.state.control_command_record_reader import read_command_records, read_user_command_records
+from cortex_policy.state.command_record import CommandRecord
+from cortex_policy.state.command_record_reader import read_command_records, read_user_command_records
 from cortex_policy.state.emergency_stop import EmergencyStop, find_host_stop, find_root_stop
 from cortex_policy.state.history import CorruptEntry
 from cortex_policy.state.history_entry import Author, HistoryEntry

@@ -21,7 +21,7 @@ from cortex_policy.manage.transaction.recovery import digest_or_none, read_stamp
 from cortex_policy.manage.transaction.version import Version
 from cortex_policy.manage.transaction.writer import preview_transaction, to_policy_error, write_transaction
 from cortex_policy.state import Root, history, history_trust
-from cortex_policy.state.comparison_settings import comparison_settings
+from cortex_policy.state.comparison_settings import load_comparison_settings
 from cortex_policy.state.grants_errors import make_hand_edit_hint, root_option
 from cortex_policy.state.history import history_length
 from cortex_policy.state.history_entry import GrantChange, HistoryEntry
@@ -104,7 +104,7 @@ def preview_undo(root: Root, request: UndoRequest) -> UndoResult:
         if stamp is not None and stamp.pending:
             raise NotDoneError("a write is running, or was interrupted; then the next write finishes it", "try again")
         plan = _plan_undo(stamp, request, files)
-    settings = comparison_settings(root.path)
+    settings = load_comparison_settings(root.path)
     return UndoResult(plan.version, tuple(step.preview(settings) for step in plan.steps), plan.is_of_hand_edits)
 
 
@@ -118,7 +118,7 @@ def undo_writes(
     with write_transaction(root, lock_wait, "undo") as writer:
         plan = _plan_undo(read_stamp_or_refuse_newer(writer.policy), request, writer.grants)
         if plan.steps:
-            settings = comparison_settings(root.path)
+            settings = load_comparison_settings(root.path)
             show_and_ask(_combine_diffs(step.preview(settings) for step in plan.steps))
         return _run_steps(writer, plan)
 
@@ -132,7 +132,7 @@ def _run_steps(writer: "GrantWriter", plan: _Plan) -> UndoResult:
             if not results:
                 raise
             return UndoResult(plan.version, tuple(results), plan.is_of_hand_edits, to_policy_error(error))
-        seen = step.preview(comparison_settings(writer.root.path))
+        seen = step.preview(load_comparison_settings(writer.root.path))
         results.append(WriteResult(seen.change, seen.diff, stamped))
     return UndoResult(plan.version, tuple(results), plan.is_of_hand_edits)
 

@@ -14,8 +14,8 @@ from cortex_policy.manage.hooks.hook_command import (
     kill_running_hook_commands,
     run_hook_command,
 )
-from cortex_policy.manage.hooks.scratch_root import INSIDE, TOOL, ScratchRoot, scratch_root
-from cortex_policy.manage.hooks.trial_payload import trial_payload
+from cortex_policy.manage.hooks.scratch_root import INSIDE, TOOL, ScratchRoot, open_scratch_root
+from cortex_policy.manage.hooks.trial_payload import make_trial_payload
 from cortex_policy.manage.signals import hold_signals
 
 TYPE_CHECKING = False
@@ -54,7 +54,7 @@ def try_hook_command(line: HookCommand, root: str) -> "Iterator[HookTrial]":
 
     They run in a thread: an exception of a signal while a program starts would leave that one behind.
     """
-    with hold_signals() as leave_if_received, scratch_root() as scratch, ThreadPoolExecutor(1) as thread:
+    with hold_signals() as leave_if_received, open_scratch_root() as scratch, ThreadPoolExecutor(1) as thread:
         trials = _all_trials(line, root, scratch)
         try:
             while trial := _result_of(thread.submit(next, trials, None), leave_if_received):
@@ -87,7 +87,7 @@ def _kill_until_done(trials: "Sequence[Future[Any]]") -> None:
 
 def _try_canary(line: HookCommand, root: str) -> HookTrial:
     """Run the line as it is, for the tool name that is always denied and never counted."""
-    payload = trial_payload(line.agent, CANARY, {}, root)
+    payload = make_trial_payload(line.agent, CANARY, {}, root)
     return _trial_of_run(
         "canary", line, run_hook_command(line, payload, root, {PROJECT_VARIABLE: root}), must_block=True
     )
@@ -142,7 +142,7 @@ def _try_call(
 ) -> HookTrial:  # fmt: skip
     root = scratch.root.path
     inputs: dict[str, object] = {"path": f"{root}/{INSIDE if inside else 'outside'}/file"}
-    payload = trial_payload(line.agent, TOOL, inputs, root)
+    payload = make_trial_payload(line.agent, TOOL, inputs, root)
     run = run_hook_command(line, payload, root, {PROJECT_VARIABLE: root, **(variables or {})})
     return _trial_of_run(name, line, run, must_block=must_block)
 

@@ -6,10 +6,10 @@ import sysconfig
 
 from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.operator_commands import quote_word
+from cortex_policy.core.operator_commands import quote_for_shell
 from cortex_policy.manage.hooks.disabling_settings import HOOK_NAME
 from cortex_policy.manage.hooks.targets import AGENT_FILES, MANAGED, PROJECT, HookTarget
-from cortex_policy.manage.hooks.watchdog import format_watchdog_command, watchdog_words
+from cortex_policy.manage.hooks.watchdog import format_watchdog_command, make_watchdog_words
 from cortex_policy.state import home_directory, sha256_hex
 
 DEADLINE_SECONDS = 8
@@ -35,7 +35,7 @@ class HookEntry(Value):
         return handlers[0] if isinstance(handlers, list) else self.value
 
 
-def hook_entry(target: HookTarget, root: str) -> HookEntry:
+def make_hook_entry(target: HookTarget, root: str) -> HookEntry:
     """Return the entry for a settings file; raise NotDoneError if its level cannot have one that is safe."""
     agent = target.agent
     words = hook_command_words(target, root)
@@ -98,7 +98,7 @@ def managed_directory() -> str:
 def to_shell_command(words: "tuple[str, ...]") -> str:
     """Return words as a command line for any shell; the variable of the project stays one."""
     variable = f"${PROJECT_VARIABLE}"
-    return " ".join(f'"{word}"' if word == variable else quote_word(word) for word in words)
+    return " ".join(f'"{word}"' if word == variable else quote_for_shell(word) for word in words)
 
 
 def _make_handler(agent: str, words: "tuple[str, ...]", *, is_shell: bool) -> "dict[str, object]":
@@ -112,7 +112,7 @@ def _make_handler(agent: str, words: "tuple[str, ...]", *, is_shell: bool) -> "d
         return {"command": line, "timeout": TIMEOUT_SECONDS, "failClosed": True}
     wrapped = format_watchdog_command(line)
     if agent == "copilot":
-        program, *arguments = (*watchdog_words(), *words)
+        program, *arguments = (*make_watchdog_words(), *words)
         command = {"command": wrapped} if is_shell else {"exec": program, "args": arguments}
         return {"type": "command", **command, "timeoutSec": TIMEOUT_SECONDS}
     if agent == "gemini":

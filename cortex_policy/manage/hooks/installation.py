@@ -5,7 +5,7 @@ from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.json_tree import line_and_column
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks import requirements_edit, settings_edit
-from cortex_policy.manage.hooks.entry import HookEntry, hook_entry, managed_directory, required_members
+from cortex_policy.manage.hooks.entry import HookEntry, make_hook_entry, managed_directory, required_members
 from cortex_policy.manage.hooks.handlers import list_all_handlers
 from cortex_policy.manage.hooks.installed_lines import is_hook_line
 from cortex_policy.manage.hooks.jsonc import BOM, BYTE_ORDER_MARK, COMMENT, parse_jsonc
@@ -35,7 +35,7 @@ def plan_install(target: HookTarget, root: str) -> SettingsChange:
 
     Lines of other versions, or made by hand, are replaced. Raises NotDoneError if the agent would not run the line.
     """
-    file, entry = _read_settings_of_target(target), hook_entry(target, root)
+    file, entry = _read_settings_of_target(target), make_hook_entry(target, root)
     edit = _add_managed_hook if target.is_toml else _add_entry
     try:
         return _to_change(target, file, edit(file.text, target, entry))

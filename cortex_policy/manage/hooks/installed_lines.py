@@ -6,7 +6,7 @@ from shlex import split
 
 from cortex_policy.core import Value
 from cortex_policy.core.hooks.payload import AGENTS
-from cortex_policy.core.operator_commands import quote_word
+from cortex_policy.core.operator_commands import quote_for_shell
 
 _LINE = re.compile(rf"cortex[-_]policy['\"]?\s+hook\s+({'|'.join((*AGENTS, 'auto'))})\b(.*)", re.DOTALL)
 
@@ -42,7 +42,7 @@ def _format_handler_command(handler: "dict[str, object]") -> str:
     words = [str(word) for word in arguments] if isinstance(arguments, list) else []
     if words[:1] == ["-c"] and words[1:]:
         return words[1]
-    return " ".join([program, *map(quote_word, words)]) if words else program
+    return " ".join([program, *map(quote_for_shell, words)]) if words else program
 
 
 def _shell_words(text: str) -> list[str]:

@@ -75,7 +75,7 @@ def _write_private_file(file: str, text: str) -> None:
 
 
 @contextmanager
-def scratch_root() -> "Iterator[ScratchRoot]":
+def open_scratch_root() -> "Iterator[ScratchRoot]":
     """Make such a root, and remove it whatever happens; raise NotDoneError if the disk refuses."""
     try:
         directory = TemporaryDirectory(prefix=f"cortex-policy-hook-{os.getpid()}-", ignore_cleanup_errors=True)

@@ -4,7 +4,7 @@ import os
 from glob import escape, glob
 
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.hooks.targets import LEVELS, PROJECT, USER, agent_directory, hook_target
+from cortex_policy.manage.hooks.targets import LEVELS, PROJECT, USER, agent_directory, find_hook_target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def settings_files_by_level(agent: str, root: str, environment: "Mapping[str, st
 def _file_patterns(agent: str, level: str, root: str, environment: "Mapping[str, str]") -> "Iterator[str]":
     """Yield the patterns of the files of a level; an agent whose directory is not known has none."""
     try:
-        file = hook_target(agent, level, root, environment).file
+        file = find_hook_target(agent, level, root, environment).file
         yield escape(file)
         more = _MORE[agent][LEVELS.index(level)]
         directory = {USER: lambda: agent_directory(agent, environment), PROJECT: lambda: root}.get(
@@ -56,6 +56,6 @@ def _file_patterns(agent: str, level: str, root: str, environment: "Mapping[str,
         )()
         yield from (f"{escape(directory)}/{name}" for name in more)
         if level == USER and agent in _READ_CLAUDES:
-            yield escape(hook_target("claude", USER, root, environment).file)
+            yield escape(find_hook_target("claude", USER, root, environment).file)
     except NotDoneError:
         return

@@ -10,7 +10,7 @@ from cortex_policy.core.text import join_words_that_fit
 from cortex_policy.manage.hooks import codex_trust, requirements_edit
 from cortex_policy.manage.hooks.copilot_trust import is_trusted_folder
 from cortex_policy.manage.hooks.disabling_settings import SettingsDocument, find_disabling_settings
-from cortex_policy.manage.hooks.entry import PROJECT_VARIABLE, hook_entry
+from cortex_policy.manage.hooks.entry import PROJECT_VARIABLE, make_hook_entry
 from cortex_policy.manage.hooks.handler_line import read_hook_command
 from cortex_policy.manage.hooks.handlers import HandlerPlace, list_all_handlers
 from cortex_policy.manage.hooks.installation import check_agent_accepts
@@ -111,7 +111,7 @@ def _is_current(
 ) -> bool:
     try:
         root = "/" if line.root == f"${PROJECT_VARIABLE}" else line.root
-        entry = hook_entry(HookTarget(line.agent, target.level, target.file), root)
+        entry = make_hook_entry(HookTarget(line.agent, target.level, target.file), root)
     except (NotDoneError, KeyError):
         return False
     return handler == entry.handler and (place is None or (place.group, place.event) == (entry.value, entry.event))

@@ -68,7 +68,7 @@ class HookTarget(Value):
         return self.file.endswith(".toml")
 
 
-def hook_target(agent: str, level: str, root: str, environment: "Mapping[str, str]") -> HookTarget:
+def find_hook_target(agent: str, level: str, root: str, environment: "Mapping[str, str]") -> HookTarget:
     """Return the settings file of an agent at a level; raise NotDoneError if the agent has no such file."""
     files = AGENT_FILES[agent]
     if level == MANAGED:

@@ -14,7 +14,7 @@ _AGENT_KEYS: dict[str, dict[str, object]] = {
 _EVENTS = {"gemini": "BeforeTool", "cursor": "preToolUse"}
 
 
-def trial_payload(agent: str, tool: str, inputs: "dict[str, object]", directory: str) -> str:
+def make_trial_payload(agent: str, tool: str, inputs: "dict[str, object]", directory: str) -> str:
     """Return the payload of one call, in a session that no other has."""
     session = f"doctor-{uuid.uuid4()}"
     if agent == "copilot":

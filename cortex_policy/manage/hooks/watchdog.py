@@ -6,7 +6,7 @@ It exits with 0 or 2 as the program does, and with 2 and a reason for everything
 import os
 
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.core.operator_commands import quote_word
+from cortex_policy.core.operator_commands import quote_for_shell
 
 WATCHDOG_SECONDS = 12
 DENIED = "cortex-policy denied this call"  # after the reason, and alone if the program could not print it
@@ -38,10 +38,10 @@ _START = "hook_exec=${BASH_VERSION-exec}; hook_exec=${hook_exec%%[0-9]*}; $hook_
 
 def format_watchdog_command(program: str, seconds: float = WATCHDOG_SECONDS) -> str:
     """Return shell text that runs a command line of one program, and ends it after some seconds."""
-    return f"{_START}{' '.join(map(quote_word, watchdog_words(seconds)))} {program}"
+    return f"{_START}{' '.join(map(quote_for_shell, make_watchdog_words(seconds)))} {program}"
 
 
-def watchdog_words(seconds: float = WATCHDOG_SECONDS) -> tuple[str, ...]:
+def make_watchdog_words(seconds: float = WATCHDOG_SECONDS) -> tuple[str, ...]:
     """Return what precedes the words of a program, so that it is ended after some seconds."""
     lines = _TEXT.format(sleep=_sleep_program(), seconds=seconds, failed=FAILED, denied=DENIED)
     return ("/usr/bin/env", "-i", "/bin/sh", "-c", "; ".join(lines.splitlines()), "sh")

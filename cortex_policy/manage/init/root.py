@@ -68,7 +68,7 @@ def _create_missing(root: Root, lock_wait: LockWait) -> list[str]:
             writer.write(EXAMPLE, None, format_new_grant(_EXAMPLE_EDIT).encode())
             created.append(f"{root.tools_path}/{EXAMPLE}.json")
         git_ignore.create_git_ignore(writer.policy.descriptor)
-        editor_schema.create_schema(writer.policy.descriptor)
+        editor_schema.create_editor_schema_file(writer.policy.descriptor)
     return [*created, *(path for path in beside if path not in existing and os.path.lexists(path))]
 
 

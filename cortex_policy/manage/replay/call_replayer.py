@@ -15,7 +15,7 @@ from cortex_policy.manage.replay.decision_without_rate import (
 )
 from cortex_policy.manage.replay.rate import RateReplay
 from cortex_policy.manage.replay.relevant_grant import GrantParts
-from cortex_policy.state.ledger_ring import budget_key
+from cortex_policy.state.ledger_ring import format_budget_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class CallReplayer:
             return
         grant = self.load_grant_or_error(data["grant"])
         if isinstance(grant, Grant):
-            key = budget_key(grant.tool, data["action"])
+            key = format_budget_name(grant.tool, data["action"])
             if answer is None:
                 windows.add_call(at, key, grant.rate.per_minute, data, call_id)
                 return

@@ -21,7 +21,7 @@ from cortex_policy.manage.replay.missing_permissions import (
 from cortex_policy.manage.replay.past_call import PastCall, to_past_call
 from cortex_policy.manage.replay.rate import add_hits, drop_expired_hits, read_cost_in_event, takes_no_hit
 from cortex_policy.state.grants import is_grant_id
-from cortex_policy.state.ledger_ring import budget_key
+from cortex_policy.state.ledger_ring import format_budget_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ class DenialGrouper:
             self._count_call(group, at, data, HitWindow(), 1 << 62)
 
     def _window_of_action(self, tool: str, action: str) -> HitWindow:
-        return self._windows.setdefault(budget_key(tool, action), HitWindow())
+        return self._windows.setdefault(format_budget_name(tool, action), HitWindow())
 
     def _find_or_add_group(self, data: "dict[str, Any]", kind: object) -> DeniedGroup | None:
         key = (data["grant"], kind)

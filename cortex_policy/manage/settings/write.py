@@ -23,13 +23,13 @@ from cortex_policy.manage.diff.settings import compare_settings_texts
 from cortex_policy.manage.path_names import existing_part
 from cortex_policy.manage.settings.consequences import find_new_global_denial
 from cortex_policy.manage.settings.effective import find_setting
-from cortex_policy.manage.settings.record import settings_record
+from cortex_policy.manage.settings.record import make_settings_record
 from cortex_policy.manage.settings.toml_edit import UNSET, set_in_text
 from cortex_policy.manage.validation.suppressions import check_codes
 from cortex_policy.schema.catalog import expand_code
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state.atomic_write import atomic_replace, remove_temporaries
-from cortex_policy.state.control_command_record import CommandHistoryRecorder
+from cortex_policy.state.command_record import CommandRecorder
 from cortex_policy.state.inherited_attributes import ROOT
 from cortex_policy.state.safe_directories import is_private_path
 from cortex_policy.state.settings import (
@@ -193,8 +193,8 @@ def _replace_locked_text(
             raise NotDoneError(f"`{target.file}` was changed in the meantime", "try again")
 
     mode = PRIVATE_MODE if target.place not in (SYSTEM, PROJECT) else PUBLIC_MODE
-    record = settings_record(command, target.place, target.file, original, data)
-    with CommandHistoryRecorder(record, target.root_path) as recorder:
+    record = make_settings_record(command, target.place, target.file, original, data)
+    with CommandRecorder(record, target.root_path) as recorder:
         atomic_replace(directory, NAME, data, mode, verify)
     if target.place == PROJECT:
         git_ignore.create_git_ignore(directory)

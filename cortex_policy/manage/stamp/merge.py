@@ -8,7 +8,9 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.editing.validity import require_valid_text
 from cortex_policy.manage.history.hand_edits import find_hand_edits
-from cortex_policy.manage.stamp.locked_file import (
+from cortex_policy.manage.stamp.merge_sides import MergeSides, read_merge_sides
+from cortex_policy.manage.stamp.write import read_digests_and_changes
+from cortex_policy.manage.stamp.write_steps import (
     are_grants_owned_by_caller,
     decode_stamp_or_none,
     finish_interrupted_entry,
@@ -16,13 +18,11 @@ from cortex_policy.manage.stamp.locked_file import (
     read_stamp_bytes_for_rewrite,
     write_entry_and_stamp,
 )
-from cortex_policy.manage.stamp.sides import MergeSides, read_merge_sides
-from cortex_policy.manage.stamp.write import read_digests_and_changes
-from cortex_policy.manage.transaction.record import entry_for_stamp, history_limits
+from cortex_policy.manage.transaction.record import history_limits, make_entry_for_stamp
 from cortex_policy.manage.transaction.recovery import recover_last_write, require_supported_version
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.comparison_settings import comparison_settings
+from cortex_policy.state.comparison_settings import load_comparison_settings
 from cortex_policy.state.grants_errors import root_option
 from cortex_policy.state.history import HistoryWriter
 from cortex_policy.state.stamp import Stamp
@@ -80,14 +80,14 @@ def _merge_sides(
         _raise_if_text_invalid(root, grant_id, texts.get(grant_id))
     changed = {name: text for name, text in texts.items() if grants.get(name) != before.digests.get(name)}
     edits = find_hand_edits(root, before, changed)
-    settings = comparison_settings(root.path)
+    settings = load_comparison_settings(root.path)
     diff = PolicyDiff(tuple(edit.to_diff(settings) for edit in edits), len(grants) - len(edits), ())
     if current is not None and current.digests == grants and current.version >= newest:
         return MergeResult(current, is_written=False, diff=diff, unstamped=unstamped)
     new = Stamp(next_version(max(newest, before.version), stamps.stamp_file(root.path)), grants, {})
     replaced = {edit.id: (edit.old, changed[edit.id]) for edit in edits}
     is_own = are_grants_owned_by_caller(lock)
-    entry = entry_for_stamp("stamp merge", before, new, replaced, diff, is_owned_by_caller=is_own)
+    entry = make_entry_for_stamp("stamp merge", before, new, replaced, diff, is_owned_by_caller=is_own)
     write_entry_and_stamp(lock, history, new, entry)
     return MergeResult(new, is_written=True, diff=diff, unstamped=unstamped)
 

@@ -7,7 +7,7 @@ from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.editing.validity import require_valid_text
 from cortex_policy.manage.history.hand_edits import HandEdit, find_hand_edits
-from cortex_policy.manage.stamp.locked_file import (
+from cortex_policy.manage.stamp.write_steps import (
     are_grants_owned_by_caller,
     decode_stamp_or_none,
     finish_interrupted_entry,
@@ -17,11 +17,11 @@ from cortex_policy.manage.stamp.locked_file import (
     write_entry_and_stamp,
 )
 from cortex_policy.manage.transaction.grant_files import open_grant_files
-from cortex_policy.manage.transaction.record import entry_for_stamp, history_limits
+from cortex_policy.manage.transaction.record import history_limits, make_entry_for_stamp
 from cortex_policy.manage.transaction.recovery import recover_last_write, require_supported_version
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.comparison_settings import comparison_settings
+from cortex_policy.state.comparison_settings import load_comparison_settings
 from cortex_policy.state.grants_errors import root_option
 from cortex_policy.state.history import HistoryWriter
 from cortex_policy.state.stamp import Stamp, content_digest
@@ -66,7 +66,7 @@ def write_stamp(root: Root, show_and_ask: "ShowAndAsk", lock_wait: LockWait = NO
             finish_interrupted_entry(history, digests)
         edits = find_hand_edits(root, old, now)
         notes = (_NO_STAMP if not data else _BROKEN_STAMP,) if old is None and edits else ()
-        settings = comparison_settings(root.path)
+        settings = load_comparison_settings(root.path)
         diff = PolicyDiff(tuple(edit.to_diff(settings) for edit in edits), len(digests) - len(now), (), notes)
         if old is not None and old.digests == digests and not old.pending:
             return StampResult(old, is_written=False, diff=diff)
@@ -81,7 +81,7 @@ def write_stamp(root: Root, show_and_ask: "ShowAndAsk", lock_wait: LockWait = NO
         texts = {edit.id: (edit.old, now[edit.id]) for edit in edits}
         is_own = are_grants_owned_by_caller(lock)
         write_entry_and_stamp(
-            lock, history, new, entry_for_stamp("stamp write", old, new, texts, diff, is_owned_by_caller=is_own)
+            lock, history, new, make_entry_for_stamp("stamp write", old, new, texts, diff, is_owned_by_caller=is_own)
         )
         return StampResult(new, is_written=True, diff=diff)
 

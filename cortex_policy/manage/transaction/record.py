@@ -32,7 +32,7 @@ def history_limits(root: Root) -> HistoryLimits:
     return HistoryLimits(history_length(root.path))
 
 
-def entry_for_write(
+def make_entry_for_write(
     command: str,
     version: int,
     changes: "FileChanges",
@@ -69,7 +69,7 @@ def entry_for_write(
     )  # fmt: skip
 
 
-def entry_for_stamp(
+def make_entry_for_stamp(
     command: str, old: Stamp | None, new: Stamp, texts: "FileChanges", diff: PolicyDiff, *, is_owned_by_caller: bool
 ) -> HistoryEntry:
     """Return the entry of a new stamp, from the texts of the grants that differ from the old one.

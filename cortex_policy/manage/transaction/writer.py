@@ -14,7 +14,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.diff.grants import compare_grant_bytes
 from cortex_policy.manage.transaction.grant_files import GrantFiles, open_grant_files_without_lock
-from cortex_policy.manage.transaction.record import entry_for_write, history_limits
+from cortex_policy.manage.transaction.record import history_limits, make_entry_for_write
 from cortex_policy.manage.transaction.recovery import (
     check_digest,
     digest_or_none,
@@ -28,7 +28,7 @@ from cortex_policy.manage.transaction.version import STAMP_REFUSED, Version
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import atomic_replace, sync_directory
-from cortex_policy.state.comparison_settings import comparison_settings
+from cortex_policy.state.comparison_settings import load_comparison_settings
 from cortex_policy.state.grants import PolicyDirectory
 from cortex_policy.state.history import HistoryWriter
 from cortex_policy.state.history_entry import HistoryEntry
@@ -212,8 +212,8 @@ class GrantWriter:
         modes = {name: self.grants.mode_for_copy(name) for name, (old, _) in changes.items() if old is not None}
         if meaning is None:
             ((name, (old, new)),) = changes.items()
-            meaning = compare_grant_bytes(name, old, new, comparison_settings(self.root.path)).meaning
-        return entry_for_write(
+            meaning = compare_grant_bytes(name, old, new, load_comparison_settings(self.root.path)).meaning
+        return make_entry_for_write(
             self._command,
             version,
             changes,

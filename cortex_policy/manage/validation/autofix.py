@@ -10,10 +10,10 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.transaction.version import NO_STAMP, NOT_WRITTEN, Version
 from cortex_policy.manage.transaction.writer import write_transaction
-from cortex_policy.schema.lint import apply_certain_fixes
+from cortex_policy.schema.lint import apply_safe_fixes
 from cortex_policy.state import Root, read_all
 from cortex_policy.state.atomic_write import atomic_replace
-from cortex_policy.state.comparison_settings import comparison_settings
+from cortex_policy.state.comparison_settings import load_comparison_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def fix_files(
                 suppressions.reported_codes(target.shown),
             )
             try:
-                fix = partial(apply_certain_fixes, codes=codes, settings=comparison_settings(target.root or None))
+                fix = partial(apply_safe_fixes, codes=codes, settings=load_comparison_settings(target.root or None))
                 yield FixResult(target.shown, write(target, fix, lock_wait))
             except (GrantError, NotDoneError) as error:
                 yield FixResult(target.shown, error=error)

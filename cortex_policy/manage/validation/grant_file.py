@@ -10,12 +10,12 @@ from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.regular_files import read_regular_file
 from cortex_policy.manage.validation.hooks_file import find_hook_rules_problems
+from cortex_policy.manage.validation.missing_path_problems import ScopeChecker, find_schema_link_problems
 from cortex_policy.manage.validation.targets import STDIN, ValidationTarget, root_option_here
-from cortex_policy.manage.validation.working_tree_problems import WorkingTree, find_schema_link_problems
 from cortex_policy.schema.lint import decode_and_lint_grant, limit_per_code
 from cortex_policy.schema.problems import Problem, locate_problems, make_file_problem
 from cortex_policy.state import read_all
-from cortex_policy.state.comparison_settings import comparison_settings
+from cortex_policy.state.comparison_settings import load_comparison_settings
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.stamp import content_digest
 
@@ -54,7 +54,7 @@ class FileInspector:
         self._directories: dict[str, PolicyDirectory] = {}
         self._options: dict[str, str] = {}
         self._trusts: dict[str, TrustCheck] = {}
-        self._trees: dict[str, WorkingTree] = {}
+        self._trees: dict[str, ScopeChecker] = {}
         self._known_settings: dict[str, Settings] = {}
 
     def __enter__(self) -> "Self":
@@ -116,14 +116,14 @@ class FileInspector:
             self._options[target.root] = root_option_here(target.root)
         return target.id + self._options[target.root]
 
-    def _tree_of(self, root: str) -> WorkingTree:
+    def _tree_of(self, root: str) -> ScopeChecker:
         if root not in self._trees:
-            self._trees[root] = WorkingTree(root)
+            self._trees[root] = ScopeChecker(root)
         return self._trees[root]
 
     def _settings_of(self, root: str) -> Settings:
         if root not in self._known_settings:
-            self._known_settings[root] = comparison_settings(root or None)
+            self._known_settings[root] = load_comparison_settings(root or None)
         return self._known_settings[root]
 
     def _trust_of(self, root: str) -> TrustCheck:

@@ -8,7 +8,7 @@ from shlex import quote
 from cortex_policy.core import Value
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.settings import PROJECT
-from cortex_policy.manage.path_names import display_path
+from cortex_policy.manage.path_names import relative_if_below_cwd
 from cortex_policy.manage.settings_problems import find_operator_settings_problems, to_problem
 from cortex_policy.schema.catalog import HOOK_ERRORS, RULES, expand_code
 from cortex_policy.schema.problems import Problem, make_file_problem
@@ -83,7 +83,7 @@ class Suppressions:
                 if is_reported and (root, pattern, word) not in used:
                     message = f"`{word}` is suppressed for `{pattern}`, but not found there"
                     yield make_file_problem(
-                        display_path(settings_file(PROJECT, root)), "settings-unused", message, "remove it"
+                        relative_if_below_cwd(settings_file(PROJECT, root)), "settings-unused", message, "remove it"
                     )
 
     def _load_project(self, root: str) -> "_Project":
@@ -108,7 +108,10 @@ class Suppressions:
             why = "others could change it, and `check` refuses that"
             self.problems.append(
                 make_file_problem(
-                    display_path(file), "file-unsafe", why, f"fix it with `chmod go-w {quote(display_path(file))}`"
+                    relative_if_below_cwd(file),
+                    "file-unsafe",
+                    why,
+                    f"fix it with `chmod go-w {quote(relative_if_below_cwd(file))}`",
                 )
             )
         values = decode_layer(PROJECT, file, data).values

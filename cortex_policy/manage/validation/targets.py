@@ -7,7 +7,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.decode import HOOKS_TOML, parse_grant_file_name
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
 from cortex_policy.core.text import format_os_error
-from cortex_policy.manage.path_names import display_path
+from cortex_policy.manage.path_names import relative_if_below_cwd
 from cortex_policy.schema.problems import Problem, make_file_problem
 from cortex_policy.state import Root, policy_path
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, find_root, may_hold_policy
@@ -127,7 +127,9 @@ def _directory_targets(word: str, problems: list[Problem]) -> "tuple[list[Valida
 
     def report_error(error: OSError) -> None:
         """Add a problem for a directory that cannot be listed, and go on with the others."""
-        problems.append(make_file_problem(display_path(error.filename), "file-unreadable", format_os_error(error)))
+        problems.append(
+            make_file_problem(relative_if_below_cwd(error.filename), "file-unreadable", format_os_error(error))
+        )
 
     for directory, below, names in os.walk(top, onerror=report_error):
         below[:] = sorted(name for name in below if name != ".git")
@@ -139,7 +141,7 @@ def _directory_targets(word: str, problems: list[Problem]) -> "tuple[list[Valida
     if not others:
         hint = "name another directory, or make a grant with `cortex-policy new ID`"
         problems.append(make_file_problem(os.path.normpath(word), "file-missing", "it holds no grant", hint))
-    return [ValidationTarget(path, display_path(path), id=_policy_name_of_file(path)) for path in others], ()
+    return [ValidationTarget(path, relative_if_below_cwd(path), id=_policy_name_of_file(path)) for path in others], ()
 
 
 def _roots_of_policy(directory: str) -> list[str]:
@@ -156,7 +158,7 @@ def _files_of_root(root: str) -> "Iterator[ValidationTarget]":
     yield from _tools_targets(root)
     file = f"{policy_path(root)}/{HOOKS_TOML}"
     if os.path.lexists(file):
-        yield ValidationTarget(file, display_path(file), root, is_in_place=True, id=HOOKS_TOML)
+        yield ValidationTarget(file, relative_if_below_cwd(file), root, is_in_place=True, id=HOOKS_TOML)
 
 
 def _tools_targets(root: str) -> "Iterator[ValidationTarget]":
@@ -167,7 +169,7 @@ def _tools_targets(root: str) -> "Iterator[ValidationTarget]":
     except (FileNotFoundError, GrantError):  # the problems of the root say why
         return
     directory = trust.root.tools_path
-    seen = display_path(directory)
+    seen = relative_if_below_cwd(directory)
     for grant_id in ids:
         name = f"/{grant_id}.json"
         yield ValidationTarget(directory + name, seen + name, root, is_in_place=True, id=grant_id)

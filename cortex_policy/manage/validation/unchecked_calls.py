@@ -2,7 +2,7 @@
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.text import join_words_that_fit
-from cortex_policy.manage.path_names import display_path
+from cortex_policy.manage.path_names import relative_if_below_cwd
 from cortex_policy.manage.validation.targets import root_option_here
 from cortex_policy.schema.problems import Problem, make_file_problem
 from cortex_policy.state import policy_path
@@ -25,7 +25,7 @@ def find_unchecked_call_problems(path: str, scoped: list[str]) -> "Iterator[Prob
         return
     others = f" and {len(scoped) - _MAX_NAMED} more" if len(scoped) > _MAX_NAMED else ""
     grants = join_words_that_fit([f"`{grant_id}`" for grant_id in scoped[:_MAX_NAMED]]) + others
-    file, end = display_path(f"{policy_path(path)}/tools"), root_option_here(path)
+    file, end = relative_if_below_cwd(f"{policy_path(path)}/tools"), root_option_here(path)
     if not settings.require_path:
         message = f"a call that names no path is allowed, whatever `fsScope` says: {grants}"
         hint = f"deny it with `cortex-policy config set require_path true --project{end}`, or `check --require-path`"

@@ -5,7 +5,7 @@ from time import time_ns
 
 from cortex_policy.core.model import UsageError
 from cortex_policy.hook_server.secret_file import read_secret
-from cortex_policy.serve.addresses import parse_address, resolve_numeric_address
+from cortex_policy.serve.addresses import parse_address, resolve_to_numeric_host
 from cortex_policy.serve.page.access import make_code
 
 
@@ -20,6 +20,6 @@ def make_link(address: str, token_file: str, *, has_tls: bool) -> str:
     # root may open the page of a service, whose token belongs to the user of the service
     token = read_secret(token_file, is_any_owner=os.geteuid() == 0)
     if not has_tls:  # at another number of `localhost`, another user may have the same port, and browsers try both
-        host = resolve_numeric_address(host, port)
+        host = resolve_to_numeric_host(host, port)
     origin = f"{'https' if has_tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
     return f"{origin}/#{make_code(token, origin, time_ns())}"

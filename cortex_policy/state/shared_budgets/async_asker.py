@@ -9,8 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.core.budget_server import BudgetServer
     from cortex_policy.core.model import Budget
+    from cortex_policy.state.shared_budgets.plausible_server_time import ServerClock
     from cortex_policy.state.shared_budgets.protocol import Call
-    from cortex_policy.state.shared_budgets.server_clock import ServerClock
 
 
 class AsyncAsker:

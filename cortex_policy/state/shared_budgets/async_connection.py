@@ -126,8 +126,8 @@ class AsyncSession:
     async def _open(self) -> AsyncConnection:
         nodes = self._nodes
         if self._server.service:
+            from cortex_policy.state.shared_budgets.plausible_server_time import boot_ns  # noqa: PLC0415 - as above
             from cortex_policy.state.shared_budgets.sentinel import find_primary  # noqa: PLC0415 - few use it
-            from cortex_policy.state.shared_budgets.server_clock import boot_ns  # noqa: PLC0415 - as above
 
             # the end of an event loop waits for its threads
             deadline_ns = boot_ns() + self._timeout_ms * 1_000_000

@@ -8,7 +8,7 @@ import errno
 import os
 
 from cortex_policy.state import make_state_error
-from cortex_policy.state.shared_budgets.server_clock import remaining_seconds
+from cortex_policy.state.shared_budgets.plausible_server_time import remaining_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from select import POLLIN, poll
 
 from cortex_policy.core.model import Budget
+from cortex_policy.state.shared_budgets.plausible_server_time import ServerClock, boot_ns
 from cortex_policy.state.shared_budgets.protocol import Call, run_conversation
-from cortex_policy.state.shared_budgets.server_clock import ServerClock, boot_ns
 from cortex_policy.state.shared_budgets.session import Session
 
 TYPE_CHECKING = False

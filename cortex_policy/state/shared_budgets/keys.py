@@ -4,7 +4,7 @@ import os
 import stat
 
 from cortex_policy.state import OPEN_FILE, make_state_error, read_all, sha256
-from cortex_policy.state.ledger_ring import budget_key
+from cortex_policy.state.ledger_ring import format_budget_name
 
 MIN_SECRET, MAX_SECRET = 16, 4096  # bytes
 _BLOCK = 64
@@ -25,7 +25,7 @@ class BudgetKeys:
 
     def budget(self, tool: str, action: str) -> bytes:
         """Return the key of a budget."""
-        text = budget_key(tool, action).encode("utf-8", "surrogatepass")
+        text = format_budget_name(tool, action).encode("utf-8", "surrogatepass")
         return (self._prefix + keyed_hash(self._secret, b"key " + text)[:_NAME]).encode()
 
 

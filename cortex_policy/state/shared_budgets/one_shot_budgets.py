@@ -4,8 +4,8 @@ from cortex_policy.core.budget_server import BudgetServer
 from cortex_policy.core.model import Budget
 from cortex_policy.state import make_state_error
 from cortex_policy.state.shared_budgets.keys import BudgetKeys, require_strong_secret
+from cortex_policy.state.shared_budgets.plausible_server_time import PAUSE_NS, ServerClock, ServerClockFile, boot_ns
 from cortex_policy.state.shared_budgets.protocol import PEEK, RESET, RESET_ALL, TAKE, Call, run_conversation
-from cortex_policy.state.shared_budgets.server_clock import PAUSE_NS, ClockPairFile, ServerClock, boot_ns
 from cortex_policy.state.shared_budgets.session import Session
 
 
@@ -37,7 +37,7 @@ class OneShotBudgets:
         self.wait_replicas: int = wait_replicas
         self._password = password
         self._keys = BudgetKeys(name, require_strong_secret(secret))
-        self._clock_file = ClockPairFile(state_dir, f"{server.label} {server.database}", self._keys.epoch)
+        self._clock_file = ServerClockFile(state_dir, f"{server.label} {server.database}", self._keys.epoch)
 
     def take(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
         """Take `cost` hits if they fit into `limit` a minute; raise StateError if that cannot be known."""

@@ -6,7 +6,7 @@ asyncio share it.
 
 from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, BudgetServerError, StateError
 from cortex_policy.state import make_state_error
-from cortex_policy.state.shared_budgets.server_clock import ServerClock, boot_ns
+from cortex_policy.state.shared_budgets.plausible_server_time import ServerClock, boot_ns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

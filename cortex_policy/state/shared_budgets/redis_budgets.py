@@ -13,8 +13,8 @@ from cortex_policy.state import state_directory
 from cortex_policy.state.settings import find_state_directory
 from cortex_policy.state.shared_budgets.kept_session import LOOK_NS, KeptSession
 from cortex_policy.state.shared_budgets.one_shot_budgets import OneShotBudgets
+from cortex_policy.state.shared_budgets.plausible_server_time import PAUSE_NS, ServerClock, boot_ns
 from cortex_policy.state.shared_budgets.protocol import TAKE, Call, request_with_script
-from cortex_policy.state.shared_budgets.server_clock import PAUSE_NS, ServerClock, boot_ns
 from cortex_policy.state.shared_budgets.session import Session
 
 TYPE_CHECKING = False

@@ -13,7 +13,7 @@ from redis.retry import Retry
 
 from cortex_policy.core.budget_server import SINGLE, BudgetServer
 from cortex_policy.state.shared_budgets.connection import Connection
-from cortex_policy.state.shared_budgets.server_clock import boot_ns, remaining_seconds
+from cortex_policy.state.shared_budgets.plausible_server_time import boot_ns, remaining_seconds
 from cortex_policy.state.shared_budgets.server_errors import make_login_error
 from cortex_policy.state.shared_budgets.session import Session
 

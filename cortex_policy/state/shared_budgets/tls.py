@@ -4,7 +4,7 @@ import socket
 import ssl
 
 from cortex_policy.state import make_state_error
-from cortex_policy.state.shared_budgets.server_clock import remaining_seconds
+from cortex_policy.state.shared_budgets.plausible_server_time import remaining_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

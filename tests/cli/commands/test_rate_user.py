@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.state import Root, boot_id, default_state_directory
-from cortex_policy.state.enforcement import decide_and_consume
+from cortex_policy.state.enforcement import decide_and_take
 from cortex_policy.state.grants import find_root, read_grant
 from cortex_policy.state.ledger import budget_directory_name
 from tests.support.command import PROGRAM, process_of, run_command
@@ -34,7 +34,7 @@ def used(own: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Root]:
     with by_caller():
         assert default_state_directory() == THEIRS
         for _ in range(3):
-            assert decide_and_consume(read_grant(root, "git"), "tree", {})
+            assert decide_and_take(read_grant(root, "git"), "tree", {})
     yield root
     shutil.rmtree(budgets)
     with suppress(OSError):  # another test uses it

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from cortex_policy.manage.editor_schema import editor_schema_bytes
+from cortex_policy.manage.editor_schema import read_packaged_schema
 from cortex_policy.schema.document import json_schema
 from tests.support.command import run_command as run
 from tests.support.roots import grant_file
@@ -24,7 +24,7 @@ def test_the_schema_is_installed_beside_the_grants(root: Path) -> None:
     """Once; `validate` knows it, and says if it is another version's."""
     file = root / ".cortex" / "policy" / "grant.schema.json"
     assert run("schema", "--install").stdout == f"wrote {file}\n"
-    assert file.read_bytes() == editor_schema_bytes()
+    assert file.read_bytes() == read_packaged_schema()
     assert run("schema", "--install").stdout == f"nothing to do: {file} is the schema of this version\n"
     assert not {code for code in codes() if code.startswith(("file-stray", "file-schema"))}
     file.write_text("{}")
@@ -52,7 +52,7 @@ def test_a_new_grant_names_the_schema_and_installs_it(root: Path) -> None:
     file = root / ".cortex" / "policy" / "grant.schema.json"
     run("new", "a", "--allow", "read", "--rate", "1", "--allow-widening")
     assert json.loads(grant_file(root, "a").read_text())["$schema"] == "../grant.schema.json"
-    assert file.read_bytes() == editor_schema_bytes()
+    assert file.read_bytes() == read_packaged_schema()
     file.write_text("{}")
     run("new", "b", "--allow", "read", "--rate", "1", "--allow-widening")
     assert file.read_text() == "{}"

@@ -3,7 +3,7 @@
 import pytest
 
 from cortex_policy.core.hooks.globs import find_glob_start
-from cortex_policy.core.hooks.inputs import InputError
+from cortex_policy.core.hooks.tool_inputs import InputError
 
 
 @pytest.mark.parametrize(

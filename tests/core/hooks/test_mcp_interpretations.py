@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cortex_policy.core.hooks.ruling import apply_rules, args_with_extra_paths, find_unclear_argument
+from cortex_policy.core.hooks.ruling import add_extra_paths, apply_rules, find_unclear_argument
 from cortex_policy.core.model import Grant, Rate
 from tests.support.hook_calls import HOME, call, one_rule
 
@@ -23,7 +23,7 @@ def denial(rule: str, plain: frozenset[str] = frozenset(), **inputs: Any) -> str
 def judged_paths(**inputs: Any) -> object:
     """Return the paths that the grant judges besides those that are arguments themselves."""
     ruling = apply_rules(call("s/t", mcp=(("s", "t"),), inputs=inputs), one_rule(RULE), HOME)
-    return args_with_extra_paths(GRANT, ruling.checks[0]).get("paths")
+    return add_extra_paths(GRANT, ruling.checks[0]).get("paths")
 
 
 @pytest.mark.parametrize("name", ["Mode", "MODE", "mode ", "modE", "mo_de", "mo-De", "\ufeffmode"])

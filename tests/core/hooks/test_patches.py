@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.hooks.inputs import InputError
 from cortex_policy.core.hooks.patches import find_patch, list_files_of_patch
+from cortex_policy.core.hooks.tool_inputs import InputError
 
 BODY = "*** Add File: a b.txt\n+x\n+*** Delete File: no\n*** Update File: c\n*** Move to: d/e\n@@ def\n-one\n+1\n ctx\n\n*** End of File\n*** Delete File: f"
 PATCH = f"*** Begin Patch\n{BODY}\n*** End Patch"

@@ -50,9 +50,9 @@ def test_one_at_a_time_holds_it(tmp_path: Path) -> None:
     assert not second.try_lock()
     first.close()
     assert second.try_lock()
-    assert second.is_at_its_name()
+    assert second.is_still_same_file()
     (tmp_path / "cursor").unlink()
-    assert not second.is_at_its_name()
+    assert not second.is_still_same_file()
 
 
 def test_what_others_could_write_is_no_cursor(tmp_path: Path) -> None:

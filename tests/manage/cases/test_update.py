@@ -139,13 +139,13 @@ def test_an_update_without_a_file_writes_the_first_one(root: Path) -> None:
 def test_a_change_in_the_meantime_is_not_overwritten(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody saved the file while cases were generated."""
     change(own, rate={"perMinute": 5})
-    real = update.case_file_bytes
+    real = update.encode_case_file
 
     def saved(*given: object) -> bytes:
         case_file(own).write_text("mine")
         return real(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(update, "case_file_bytes", saved)
+    monkeypatch.setattr(update, "encode_case_file", saved)
     with pytest.raises(NotDoneError, match="was changed in the meantime"):
         update_cases(own, "git")
     assert case_file(own).read_text() == "mine"

@@ -6,7 +6,7 @@ import pytest
 
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.hooks.entry import hook_command_words, hook_entry, install_tag, to_shell_command
+from cortex_policy.manage.hooks.entry import hook_command_words, install_tag, make_hook_entry, to_shell_command
 from cortex_policy.manage.hooks.installed_lines import read_hook_line
 from cortex_policy.manage.hooks.targets import MANAGED, PROJECT, USER, HookTarget
 
@@ -18,7 +18,7 @@ def test_a_shell_reads_the_words_as_they_are(agent: str, root: str) -> None:
     target = HookTarget(agent, USER, "/settings.json")
     words = hook_command_words(target, root)
     assert shlex.split(to_shell_command(words)) == list(words)
-    line = read_hook_line(hook_entry(target, root).handler)
+    line = read_hook_line(make_hook_entry(target, root).handler)
     assert line is not None
     assert (line.agent, line.root, line.tag) == (agent, root, install_tag(target))
 
@@ -47,7 +47,7 @@ def test_only_the_root_of_a_project_is_a_variable() -> None:
 @pytest.mark.parametrize("agent", ["claude", "cursor"])
 def test_where_the_agent_fails_closed_the_line_is_one_simple_command(agent: str) -> None:
     """Cursor gives the payload to the last command only; and it runs the lines of Claude's settings without arguments."""
-    handler = hook_entry(HookTarget(agent, USER, "/settings.json"), "/r").handler
+    handler = make_hook_entry(HookTarget(agent, USER, "/settings.json"), "/r").handler
     assert "args" not in handler
     assert not set(";&|<>()\n") & set(str(handler["command"]))
 

@@ -15,7 +15,7 @@ from cortex_policy.manage.history.undo import UndoRequest, undo_writes
 from cortex_policy.manage.history.writes import read_grant_at_version, read_write_history
 from cortex_policy.manage.stamp.merge import merge_grant_digests, merge_stamp
 from cortex_policy.manage.stamp.merge_files import merge_stamp_bytes
-from cortex_policy.manage.stamp.sides import MergeSides
+from cortex_policy.manage.stamp.merge_sides import MergeSides
 from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root

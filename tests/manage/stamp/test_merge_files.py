@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.stamp.merge_files import merge_stamp_bytes, merge_stamp_files
-from cortex_policy.manage.stamp.sides import MergeSides, split_merge_sides
+from cortex_policy.manage.stamp.merge_sides import MergeSides, split_merge_sides
 from cortex_policy.state.stamp import VERSIONS, Stamp, encode_stamp, parse_stamp
 
 IDS, DIGESTS = st.sampled_from(["a", "b", "checksum", "version", "format", "grants"]), st.sampled_from("123")

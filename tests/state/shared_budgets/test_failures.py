@@ -15,8 +15,8 @@ import redis
 from cortex_policy.core.budget_server import parse_budget_server
 from cortex_policy.core.model import BudgetServerError, StateError
 from cortex_policy.state.shared_budgets.one_shot_budgets import OneShotBudgets
+from cortex_policy.state.shared_budgets.plausible_server_time import PAUSE_NS
 from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets
-from cortex_policy.state.shared_budgets.server_clock import PAUSE_NS
 from tests.support.redis_servers import (
     PATIENT_MS,
     SECRET,

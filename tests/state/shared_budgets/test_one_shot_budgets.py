@@ -7,8 +7,8 @@ import pytest
 
 from cortex_policy.core.model import BudgetServerError, StateError, UsageError
 from cortex_policy.state.shared_budgets.keys import BudgetKeys
+from cortex_policy.state.shared_budgets.plausible_server_time import PAUSE_NS, ServerClock
 from cortex_policy.state.shared_budgets.protocol import PEEK, TAKE, Call, run_conversation
-from cortex_policy.state.shared_budgets.server_clock import PAUSE_NS, ServerClock
 from tests.support.redis_servers import SECRET, RedisServer, fresh_name, redis_budgets, running_server, shared_budgets
 
 

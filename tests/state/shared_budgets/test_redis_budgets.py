@@ -15,7 +15,7 @@ from cortex_policy import PolicyStore, RedisBudgets
 from cortex_policy.core.access_denied import AccessDenied
 from cortex_policy.core.model import BudgetServerError, StateError, UsageError
 from cortex_policy.state.shared_budgets import redis_budgets as module
-from cortex_policy.state.shared_budgets.server_clock import boot_ns
+from cortex_policy.state.shared_budgets.plausible_server_time import boot_ns
 from tests.support.redis_servers import (
     SECRET,
     RedisServer,

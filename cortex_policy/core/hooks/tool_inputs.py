@@ -21,7 +21,7 @@ _PATTERN_NAMES = frozenset(("glob", "globs", "include", "includes", "includepatt
 _COMMAND_NAMES = frozenset(("command", "cmd", "commands", "script"))
 
 
-def parse_label(label: str) -> tuple[tuple[str, ...], bool] | None:
+def parse_input_label(label: str) -> tuple[tuple[str, ...], bool] | None:
     """Return the steps of a label, and whether it may be absent (`?`); None if it is none.
 
     A step is the name of a member, or `[]` for each part of an array.
@@ -37,9 +37,9 @@ def parse_label(label: str) -> tuple[tuple[str, ...], bool] | None:
     return (tuple(steps), label.endswith("?")) if len(steps) <= MAX_DEPTH else None
 
 
-def label_has_member(label: str, name: str) -> bool:
+def input_label_has_member(label: str, name: str) -> bool:
     """Whether a label leads through a member of this name."""
-    parsed = parse_label(label)
+    parsed = parse_input_label(label)
     return parsed is not None and name in parsed[0]
 
 
@@ -48,7 +48,7 @@ def find_values(inputs: "dict[str, object]", label: str) -> "Iterator[tuple[Plac
 
     Of an array that is absent or empty nothing is yielded. Raises InputError if the label does not fit the inputs.
     """
-    parsed = parse_label(label)
+    parsed = parse_input_label(label)
     yield from _walk_steps(inputs, parsed[0] if parsed is not None else (label,), ())
 
 
@@ -170,7 +170,7 @@ def find_paths_of_rule(rule: "HookRule", call: "ToolCall") -> "list[PathValue]":
 
 
 def _paths_of_label(label: str, call: "ToolCall") -> "Iterator[PathValue]":
-    parsed = parse_label(label)
+    parsed = parse_input_label(label)
     is_optional = parsed is not None and parsed[1]
     for place, value in find_values(call.inputs, label):
         if value is None and is_optional:
@@ -217,7 +217,7 @@ def _paths_of_glob(place: str, pattern: str, inputs: "Inputs") -> "Iterator[Path
 def _paths_of_patch(label: str, inputs: "Inputs") -> "Iterator[PathValue]":
     from cortex_policy.core.hooks.patches import list_files_of_patch  # noqa: PLC0415 - few tools take patches
 
-    parsed = parse_label(label)
+    parsed = parse_input_label(label)
     for place, value in find_values(inputs, label):
         if value is None and parsed is not None and parsed[1]:
             continue

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cortex_policy.schema.lint_rules.lint_subject import LintSubject
 
 
-class WorkingTree:
+class ScopeChecker:
     """The tree of a root; results for scopes are cached, since many grants have the same ones."""
 
     def __init__(self, root: str) -> None:

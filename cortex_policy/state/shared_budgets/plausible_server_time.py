@@ -89,7 +89,7 @@ class ServerClock:
             self.known = server_us, asked_ns, boot_ns(), history
 
 
-class ClockPairFile:
+class ServerClockFile:
     """What this host knows of one server's clock, kept in the state directory for the next process."""
 
     def __init__(self, state_dir: str, address: str, epoch: bytes) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.manage.validation.working_tree_problems import WorkingTree, find_schema_link_problems
+from cortex_policy.manage.validation.missing_path_problems import ScopeChecker, find_schema_link_problems
 from cortex_policy.schema.lint import decode_and_lint_grant
 from cortex_policy.schema.lint_rules.lint_subject import LintSubject
 
@@ -21,7 +21,7 @@ def subject(*scopes: str, **keys: object) -> LintSubject:
 
 def told(root: Path, *scopes: str) -> list[tuple[str, str]]:
     """Return the codes, and where each is."""
-    return [(one.code, one.pointer) for one in WorkingTree(str(root)).find_scope_problems(subject(*scopes))]
+    return [(one.code, one.pointer) for one in ScopeChecker(str(root)).find_scope_problems(subject(*scopes))]
 
 
 def test_an_existing_scope_is_accepted(root: Path) -> None:
@@ -40,7 +40,7 @@ def test_a_missing_scope_is_reported(root: Path) -> None:
 
 def test_a_scope_in_another_case_is_reported_with_the_right_one(root: Path) -> None:
     """At any depth."""
-    (one,) = WorkingTree(str(root)).find_scope_problems(subject("Packages/A"))
+    (one,) = ScopeChecker(str(root)).find_scope_problems(subject("Packages/A"))
     assert (one.code, one.hint) == ("scope-case", "did you mean `packages/a`?")
 
 
@@ -94,7 +94,7 @@ def test_the_installed_schema_is_accepted(root: Path, link: str) -> None:
 def test_a_scope_in_another_normal_form_is_reported_as_such(root: Path, scope: str, there: str, forms: str) -> None:
     """Both look the same, so the hint spells the one in the tree in ASCII."""
     (root / "docs" / there).mkdir()
-    (found,) = WorkingTree(str(root)).find_scope_problems(subject(f"docs/{scope}"))
+    (found,) = ScopeChecker(str(root)).find_scope_problems(subject(f"docs/{scope}"))
     assert found.code == "scope-absent"
     assert found.message.endswith(f"another Unicode normal form: {forms}")
     assert json.dumps(f"docs/{there}") in found.hint

@@ -8,12 +8,12 @@ from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.settings import PROJECT, USER
 from cortex_policy.core.text import format_os_error
 from cortex_policy.state import OPEN_FILE, read_all
-from cortex_policy.state.control_command_record import (
+from cortex_policy.state.command_record import (
     MAX_BYTES,
     RECORD_NAME,
     CommandRecord,
-    command_records_directory,
-    decode_record,
+    decode_command_record,
+    find_command_records_directory,
 )
 from cortex_policy.state.grants import find_trust_problems
 from cortex_policy.state.history import COMMANDS, NAME, CorruptEntry
@@ -30,7 +30,7 @@ def read_command_records(place: str, root: str | None) -> "Iterator[CommandRecor
     """Yield the records of a place, newest first, and files that are not records; raise OSError or GrantError."""
     with open_settings_directory(place, root) as top:
         owners = {0, os.geteuid(), *([os.fstat(top).st_uid] if place == PROJECT else [])}
-        yield from _read_records(top, place, command_records_directory(place, root), owners)
+        yield from _read_records(top, place, find_command_records_directory(place, root), owners)
 
 
 def read_user_command_records(user: pwd.struct_passwd) -> "Iterator[CommandRecord | CorruptEntry]":
@@ -59,7 +59,7 @@ def _read_records(top: int, place: str, path: str, owners: set[int]) -> "Iterato
 
 def _read_or_report(directory: int, name: str, place: str, path: str, owners: set[int]) -> CommandRecord | CorruptEntry:
     try:
-        return decode_record(_read_record_bytes(directory, name, owners), place, name)
+        return decode_command_record(_read_record_bytes(directory, name, owners), place, name)
     except OSError as error:
         why = format_os_error(error)
     except MalformedError as error:

@@ -7,7 +7,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.decode import HOOKS_TOML, MalformedError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.git_merges import read_versions_of_conflict, read_versions_of_merge
-from cortex_policy.manage.stamp.locked_file import highest_version_in_text
+from cortex_policy.manage.stamp.write_steps import highest_version_in_text
 from cortex_policy.manage.transaction.recovery import require_supported_version
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps

@@ -22,21 +22,21 @@ _HEADER = _AT_KEY + _KEY
 _SIZE = _HEADER + MAX_MARKS * _MARK
 
 
-class Delivery(Value):
+class CallDelivery(Value):
     """One delivery of a tool call: what identifies the call, and the tag of the line that delivered it."""
 
     call: bytes
     tag: str
 
 
-class CountedDeliveries:
+class CountedCallDeliveries:
     """The open and locked table of a root, for one delivery.
 
     INVARIANT: the caller holds the lock of the budget's ring (of the table, if a server counts), so that two deliveries
     of a call come one after another.
     """
 
-    def __init__(self, descriptor: int | None, budget: int, delivery: Delivery, now: int) -> None:
+    def __init__(self, descriptor: int | None, budget: int, delivery: CallDelivery, now: int) -> None:
         """Take the table, None for an empty one, the identity of a budget, and the time in ticks.
 
         Raises OSError.

@@ -56,7 +56,7 @@ class CommandRecord(Value):
     begun_ns: int = 0
 
 
-def new_record(
+def make_command_record(
     command: str, subject: str = "", detail: str = "", *,
     verdict: str | None = None, grant_id: str | None = None, place: str = PROJECT,
 ) -> CommandRecord:  # fmt: skip
@@ -65,7 +65,7 @@ def new_record(
     return CommandRecord(now, author, command, subject, detail, verdict, grant_id, place, begun_ns=time_ns())
 
 
-class CommandHistoryRecorder:
+class CommandRecorder:
     """Records a command that runs inside of `with`, unless it raises; `problem` says why it could not be recorded."""
 
     def __init__(self, record: CommandRecord, root: str | None) -> None:
@@ -105,7 +105,7 @@ class CommandHistoryRecorder:
 
     def _write_record(self, directory: int, name: str) -> None:
         mode = _PUBLIC if self._record.place == SYSTEM else _PRIVATE
-        atomic_replace(directory, name, encode_record(self._record), mode)
+        atomic_replace(directory, name, encode_command_record(self._record), mode)
         _prune_records(directory)
 
     def _finish_record(self, directory: int) -> None:
@@ -121,10 +121,12 @@ class CommandHistoryRecorder:
         except CortexPolicyError as error:
             self.problem = error.message
         except OSError as error:
-            self.problem = f"`{command_records_directory(self._record.place, self._root)}`: {format_os_error(error)}"
+            self.problem = (
+                f"`{find_command_records_directory(self._record.place, self._root)}`: {format_os_error(error)}"
+            )
 
 
-def encode_record(record: CommandRecord) -> bytes:
+def encode_command_record(record: CommandRecord) -> bytes:
     """Return a record as JSON; a long subject or detail is cut."""
     author = record.author
     members: dict[str, Any] = {
@@ -142,8 +144,8 @@ def encode_record(record: CommandRecord) -> bytes:
     return json.dumps(members, indent=1).encode() + b"\n"
 
 
-def decode_record(data: bytes, place: str, name: str) -> CommandRecord:
-    """Decode a record in a file of this name; raise MalformedError with the cause for what no `encode_record` wrote."""
+def decode_command_record(data: bytes, place: str, name: str) -> CommandRecord:
+    """Decode a record in a file of this name; raise MalformedError for what no `encode_command_record` wrote."""
     document = decode_json(data, MAX_BYTES)
     if not isinstance(document, dict) or to_whole_number(document.get("format")) != FORMAT:
         raise MalformedError("its format is unknown to this program")
@@ -189,7 +191,7 @@ def _prune_records(directory: int) -> None:
             os.unlink(name, dir_fd=directory)
 
 
-def command_records_directory(place: str, root: str | None) -> str:
+def find_command_records_directory(place: str, root: str | None) -> str:
     """Return the directory of the records of a place: beside its settings, below its history."""
     return f"{find_settings_directory(place, root)}/{NAME}/{COMMANDS}"
 

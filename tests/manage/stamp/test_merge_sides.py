@@ -4,7 +4,7 @@ import pytest
 
 from cortex_policy.core.decode import HOOKS_TOML
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.stamp.sides import MergeSides, split_merge_sides
+from cortex_policy.manage.stamp.merge_sides import MergeSides, split_merge_sides
 from cortex_policy.state.stamp import Stamp, encode_stamp
 
 OURS, THEIRS = Stamp(4, {"a": "sha256:2", "b": "sha256:1"}, {}), Stamp(6, {"a": "sha256:1", "b": "sha256:3"}, {})

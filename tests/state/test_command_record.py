@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.decode import MalformedError
-from cortex_policy.state import control_command_record
-from cortex_policy.state.control_command_record import (
-    CommandHistoryRecorder,
+from cortex_policy.state import command_record
+from cortex_policy.state.command_record import (
     CommandRecord,
-    decode_record,
-    encode_record,
-    new_record,
+    CommandRecorder,
+    decode_command_record,
+    encode_command_record,
+    make_command_record,
 )
-from cortex_policy.state.control_command_record_reader import read_command_records
+from cortex_policy.state.command_record_reader import read_command_records
 from cortex_policy.state.history_entry import Author
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -33,29 +33,29 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 def test_a_record_is_read_as_it_was_written(record: CommandRecord) -> None:
     """Whatever texts it has."""
     name = f"{record.begun_ns:020}-1{'' if record.is_finished else '-begun'}.json"
-    assert decode_record(encode_record(record), record.place, name) == record
+    assert decode_command_record(encode_command_record(record), record.place, name) == record
 
 
 @given(st.binary(max_size=80) | st.sampled_from([b'{"format": 1}', b"[]", b'{"format": 1, "command": 3}']))
 def test_any_other_bytes_are_malformed(data: bytes) -> None:
     """They raise one kind of error."""
     with pytest.raises(MalformedError):
-        decode_record(data, "project", f"{7:020}-1.json")
+        decode_command_record(data, "project", f"{7:020}-1.json")
 
 
 def test_only_the_newest_records_are_kept(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And none that is older than a limit, except for the last one."""
-    monkeypatch.setattr(control_command_record, "MAX_RECORDS", 3)
+    monkeypatch.setattr(command_record, "MAX_RECORDS", 3)
     for number in range(5):
-        CommandHistoryRecorder(new_record("stop", str(number)), str(root)).record_at_once()
+        CommandRecorder(make_command_record("stop", str(number)), str(root)).record_at_once()
     found = [one.subject for one in read_command_records("project", str(root)) if isinstance(one, CommandRecord)]
     assert found == ["4", "3", "2"]
     directory = root / ".cortex/policy/history/commands"
     for name in (".new-1-left", ".new-2-at-work"):
         (directory / name).touch()
     os.utime(directory / ".new-1-left", (0, 0))
-    monkeypatch.setattr(control_command_record, "MAX_DAYS", 0)
-    CommandHistoryRecorder(new_record("stop", "5"), str(root)).record_at_once()
+    monkeypatch.setattr(command_record, "MAX_DAYS", 0)
+    CommandRecorder(make_command_record("stop", "5"), str(root)).record_at_once()
     assert sorted(os.listdir(directory))[:-1] == [".new-2-at-work"]
     assert len(os.listdir(directory)) == 2
 
@@ -65,7 +65,7 @@ def test_a_command_that_raises_is_not_recorded(root: Path) -> None:
     begun: list[object] = []
 
     def fail() -> None:
-        with CommandHistoryRecorder(new_record("resume"), str(root)):
+        with CommandRecorder(make_command_record("resume"), str(root)):
             begun.extend(read_command_records("project", str(root)))
             raise ZeroDivisionError
 
