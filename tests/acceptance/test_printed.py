@@ -22,6 +22,7 @@ from tests.support.every_command import (
     leaves,
     ran,
 )
+from tests.support.shared import build_once
 
 COMMANDS = re.compile(r"##[a-z0-9_.-]*\[|^\s*::", re.MULTILINE | re.IGNORECASE)
 # what our own tables, bars and screens send: colours, the cursor, the other screen
@@ -34,8 +35,14 @@ Answers = list[tuple[list[str], Answer]]
 @pytest.fixture(scope="module")
 def piped(tmp_path_factory: pytest.TempPathFactory) -> Answers:
     """Run every call on a hostile root, with outputs that are pipes; return the calls with their answers."""
-    with pytest.MonkeyPatch.context() as patch:
-        return answers_of(tmp_path_factory.mktemp("piped"), patch, "pipe")
+
+    def run_every_call(directory: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            answers = answers_of(directory, patch, "pipe")
+        (directory / "answers.json").write_text(json.dumps(answers))
+
+    file = build_once(tmp_path_factory, "piped", run_every_call) / "answers.json"
+    return [(call, tuple(answer)) for call, answer in json.loads(file.read_text())]
 
 
 def answers_of(
