@@ -53,6 +53,6 @@ def _find_configured_log(root: "Root | None") -> str:
     named = read_setting("audit.file", root.path if root is not None else None)
     if isinstance(named, str):
         return named
-    user = "the user whose log it is, as in `sudo -u USER cortex-policy audit show`,"
-    hint = f"name one, run this as {user} or set one with `cortex-policy config set audit.file FILE`"
+    user = "run this with `sudo -u USER` as the user whose log it is"
+    hint = f"set one with `cortex-policy config set audit.file ~/audit.jsonl`, name one, or {user}"
     raise UsageError("no audit log is configured", hint)

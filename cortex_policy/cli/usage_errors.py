@@ -71,14 +71,16 @@ def _describe_error(error: Any, message: str) -> tuple[str, str]:
         meant = OTHER_WORDS.get(name, "") if error.ctx.parent is None else ""
         return f"unknown command `{name}`", did_you_mean(meant or find_closest_word(name, known))
     if match := _EXTRA_WORDS.match(message):
-        return f"unexpected word `{match[1]}`", _path_hint(error, match[1])
+        return f"unexpected word `{match[1]}`", did_you_mean(_guess_option(error, match[1]))
     return _reword_message(error, message), ""
 
 
-def _path_hint(error: Any, words: str) -> str:
-    """Guess that a word too many is the path of a call."""
-    takes_paths = any("--path" in param.opts for param in error.ctx.command.params)
-    return did_you_mean(f"--path {words}") if takes_paths and quote(words) == words else ""
+def _guess_option(error: Any, words: str) -> str:
+    """Return the option whose value a word too many may be, with the word: a choice of it, or the path of a call."""
+    for param in error.ctx.command.params:
+        if words in getattr(param.type, "choices", ()) or ("--path" in param.opts and quote(words) == words):
+            return f"{max(param.opts, key=len)} {words}"
+    return ""
 
 
 def _reword_message(error: Any, message: str) -> str:

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 NON_GRANT_CODES = ("shape-other", "shape-schema")
 _LONG_POINTER = 1_000  # characters that count as one more problem: all below one long name have it
 MAX_ROUNDS = 5  # a key that is spelled right now may hold what is to be repaired
-KEY_RULES = (find_misspelled_keys, find_unknown_restriction_keys)  # they also check a document that is not a grant yet
 GRANT_RULES = (
     find_tool_id_mismatch, find_suspicious_actions,
     find_unmatchable_scopes, find_redundant_scopes, find_missing_scopes, find_escalating_scopes,
@@ -62,15 +61,16 @@ def decode_and_lint_grant(
 
         errors = find_invalid_document_problems(document)
         return None, errors if errors[0].code in NON_GRANT_CODES else tuple(
-            limit_per_code(chain(errors, _key_problems(document)))
+            limit_per_code(chain(errors, _key_problems(document, called)))
         )
     subject = LintSubject(document, grant, called, tuple(map(normalize_scope_cached, grant.fs_scope)), root)
     more = chain.from_iterable(rule(subject) for rule in GRANT_RULES)
-    return subject, tuple(limit_per_code(chain(_key_problems(document), more)))
+    return subject, tuple(limit_per_code(chain(_key_problems(document, called), more)))
 
 
-def _key_problems(document: "dict[str, Any]") -> "Iterator[UnlocatedProblem]":
-    return chain.from_iterable(rule(document) for rule in KEY_RULES)
+def _key_problems(document: "dict[str, Any]", called: str) -> "Iterator[UnlocatedProblem]":
+    """Yield the problems of keys, also in a document that is not a grant yet."""
+    return chain(find_misspelled_keys(document), find_unknown_restriction_keys(document, called))
 
 
 def limit_per_code(problems: "Iterable[UnlocatedProblem]") -> "Iterator[UnlocatedProblem]":

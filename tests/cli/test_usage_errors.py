@@ -16,6 +16,7 @@ TOLD = [
     ("check git", "cortex-policy check: missing argument `ACTION`", ""),
     ("check git tree --cost 0", "cortex-policy check: --cost takes an integer of at least 1", ""),
     ("check git tree srv/app", "cortex-policy check: unexpected word `srv/app`", "did you mean `--path srv/app`?"),
+    ("hook init claude", "cortex-policy hook init: unexpected word `claude`", "did you mean `--agent claude`?"),
     ("check git tree a b", "cortex-policy check: unexpected word `a b`", ""),
     ("show \x1b[31m git", "cortex-policy show: unexpected word `git`", ""),
     ("diff git git --fail-on same", "cortex-policy diff: `--fail-on`: `same` is not one of `widened`", ""),

@@ -101,6 +101,17 @@ def test_keys_of_an_invalid_document_are_reported_too() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [b'{"tool": "t", "enabled": false}', b'{"tool": "t", "actions": [], "rate": {"perMinute": 1}, "until": 1}'],
+    ids=["invalid", "valid"],
+)
+def test_the_hint_at_a_key_that_switches_nothing_off_can_be_typed(text: bytes) -> None:
+    """It names the grant."""
+    problems = decode_and_lint_grant(text, "git", "git")[1]
+    assert "with `cortex-policy remove git`" in next(one.hint for one in problems if one.code == "key-idle")
+
+
+@pytest.mark.parametrize(
     ("scope", "why", "command"),
     [
         ("apps/**/tmp", "not patterns", "cortex-policy set t --remove-scope 'apps/**/tmp' --add-scope apps"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cortex_policy.cli.streams import stream_for_escaped_text
-from cortex_policy.core.text import format_message_line
+from cortex_policy.core.text import count_with_noun, format_message_line
 from cortex_policy.manage.doctor.result import OK, PROBLEM, STATUSES, WARNING
 from cortex_policy.state.local_times import localize_times
 
@@ -45,10 +45,13 @@ def print_check_result(result: "CheckResult") -> None:
 
 
 def _fold_message(message: str) -> str:
-    """Fold a message between words, in its column."""
-    indent = " " * (STATUS_WIDTH + ID_WIDTH)
-    width = max(MIN_WIDTH, get_terminal_size().columns - len(indent))
-    return f"\n{indent}".join(wrap(message, width, break_long_words=False, break_on_hyphens=False))
+    """Fold a message between words, in its column, or below the id if the terminal has no room for that."""
+    columns, indent = get_terminal_size().columns, STATUS_WIDTH + ID_WIDTH
+    is_narrow = columns - indent < MIN_WIDTH
+    if is_narrow:
+        indent = STATUS_WIDTH
+    lines = wrap(message, max(MIN_WIDTH, columns - indent), break_long_words=False, break_on_hyphens=False)
+    return f"\n{' ' * indent}".join([*[""] * is_narrow, *lines])
 
 
 def _print_styled_line(line: str) -> None:
@@ -58,8 +61,12 @@ def _print_styled_line(line: str) -> None:
 def print_counts(results: "Iterable[CheckResult]") -> None:
     """Print how many results there are of each status."""
     found = [result.status for result in results]
-    counts = [f"{found.count(status)} {status}" for status in STATUSES if status in found]
-    typer.echo(f"{len(found)} checks: {', '.join(counts)}")
+    counts = [
+        f"{found.count(OK)} {OK}" if status == OK else count_with_noun(found.count(status), status)
+        for status in STATUSES
+        if status in found
+    ]
+    typer.echo(f"{count_with_noun(len(found), 'check')}: {', '.join(counts)}")
 
 
 def result_to_json(result: "CheckResult") -> dict[str, object]:

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, Self
 
-FULL_ARGS_HINT = 'set `audit.args = "full"`, so that later calls can be decided again'
+FULL_ARGS_HINT = (
+    "log all arguments with `cortex-policy config set audit.args full`, so that later calls can be decided again"
+)
 _PASSED_PATHS = (ALLOWED, RATE_LIMITED, APPROVAL_REQUIRED)  # the rules after the path rule
 # other reasons do not come from grants: a stop, file modes, the state
 _GRANT_REASONS = (

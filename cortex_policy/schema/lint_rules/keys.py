@@ -23,7 +23,7 @@ PER_MINUTE = "perMinute"
 _GRANT_KEY_SET = frozenset(GRANT_KEYS)
 ENFORCED_HINT = "only tool, actions, args, dataClass, rate.perMinute and fsScope are enforced"
 _LIST_HINT = "list what is allowed in `actions` and `fsScope` instead"
-_REMOVE_HINT = "remove the grant instead, with `cortex-policy remove`"
+_REMOVE_HINT = "remove the grant instead, with `cortex-policy remove {called}`"
 _RATE_HINT = 'the only rate is "perMinute"'
 # what reads like a restriction, without case, `_` and `-`, and what to do instead
 UNENFORCED_KEYS = {
@@ -70,15 +70,15 @@ def _unknown_key_problem(steps: tuple[str, ...], known: str, fix: Fix | None) ->
     return UnlocatedProblem("key-unknown", message, did_you_mean(known), json_pointer(*steps), at_key=True, fix=fix)
 
 
-def find_unknown_restriction_keys(document: "Mapping[str, Any]") -> "Iterator[UnlocatedProblem]":
-    """Find keys that look like a restriction, and that no check knows."""
+def find_unknown_restriction_keys(document: "Mapping[str, Any]", called: str) -> "Iterator[UnlocatedProblem]":
+    """Find keys that look like a restriction, and that no check knows; commands call the grant as `called` says."""
     rate = document.get("rate")
     below = (("rate", key) for key in rate if key != PER_MINUTE) if isinstance(rate, dict) else ()
     for steps in chain(((key,) for key in _find_unrecognized_keys(document)), below):
         hint = _restriction_hint(steps[-1])
         if hint is not None:
             message = f"`{steps[-1]}` restricts nothing: no check knows it"
-            yield UnlocatedProblem("key-idle", message, hint, json_pointer(*steps), at_key=True)
+            yield UnlocatedProblem("key-idle", message, hint.format(called=called), json_pointer(*steps), at_key=True)
 
 
 def _restriction_hint(key: str) -> str | None:

@@ -81,7 +81,11 @@ def test_wrong_words_and_missing_files_are_reported_with_a_hint(log: Path, monke
     assert "no policy root" in run("audit", "show", "--root", "/nowhere", code=25).stderr
     assert run("audit", "verify", str(log.parent), code=3).stderr
     monkeypatch.delenv("CORTEX_AUDIT_LOG")
-    assert "no audit log is configured" in run("audit", "verify", code=2).stderr
+    for words in (("audit", "verify"), ("suggest",)):  # the hint suits each command
+        said = run(*words, code=2).stderr
+        assert "no audit log is configured" in said
+        assert "`cortex-policy config set audit.file ~/audit.jsonl`" in said
+        assert "audit show" not in said
 
 
 def test_calls_are_listed_by_what_is_asked_for(log: Path, root: Path) -> None:
@@ -122,7 +126,7 @@ def test_root_is_told_whose_log_it_reads(log: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("CORTEX_AUDIT_LOG")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     for words in (("audit", "stats"), ("audit", "tail")):
-        assert "sudo -u USER cortex-policy audit show" in run(*words, code=2).stderr
+        assert "`sudo -u USER`" in run(*words, code=2).stderr
     run("config", "set", "audit.file", str(log))
     for words in (("audit", "stats"), ("audit", "tail"), ("audit", "show")):
         code, said = Terminal(*words, columns=400).end()

@@ -55,6 +55,8 @@ def test_a_message_folds_on_a_narrow_terminal_and_a_command_does_not() -> None:
     said = Terminal("doctor", columns=60).end()[1]
     assert "\r\n                            write what leads to the grants\r\n" in said
     assert "\r\n         fix: cortex-policy resume\r\n" in said
+    narrow = Terminal("doctor", columns=40).end()[1]
+    assert "\r\n         only the owner and root can\r\n         write what leads to the grants\r\n" in narrow
 
 
 @pytest.mark.usefixtures("root")
