@@ -74,8 +74,8 @@ def set_setting(
     if json:
         print_json(_write_result_to_json(target, name, effective, is_changed=done.is_changed))
         return
-    sentence = f"set `{name}` to `{value}` in `{target.file}`"
-    typer.echo(format_message_line(sentence if done else f"nothing to do: {sentence}"))
+    nothing = f"nothing to do: `{name}` is `{value}` in `{target.file}` already"
+    typer.echo(format_message_line(f"set `{name}` to `{value}` in `{target.file}`" if done else nothing))
     _print_if_overridden(target, effective)
 
 
@@ -106,8 +106,8 @@ def unset(
     if json:
         print_json(_write_result_to_json(target, name, _effective_setting(target, name), is_changed=done.is_changed))
         return
-    sentence = f"`{name}` is not set in `{target.file}`"
-    typer.echo(format_message_line(sentence if done else f"nothing to do: {sentence}"))
+    nothing = f"nothing to do: `{name}` is not set in `{target.file}`"
+    typer.echo(format_message_line(f"removed `{name}` from `{target.file}`" if done else nothing))
 
 
 @with_options_of(_settings_file_of_options)
