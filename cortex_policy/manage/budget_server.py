@@ -8,8 +8,8 @@ from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, BudgetServerErro
 from cortex_policy.state.budget_choice import make_one_shot_budgets, read_password
 from cortex_policy.state.shared_budgets.connection import pack_command
 from cortex_policy.state.shared_budgets.plausible_server_time import boot_ns
+from cortex_policy.state.shared_budgets.server_connection import ServerConnection
 from cortex_policy.state.shared_budgets.server_errors import make_answer_error, make_connection_error
-from cortex_policy.state.shared_budgets.session import Session
 
 _FACTS = b"""
 local server, memory = redis.call('INFO', 'server'), redis.call('INFO', 'memory')
@@ -46,11 +46,11 @@ def read_server_facts(settings: Settings) -> ServerFacts:
     server, asked = parse_budget_server(settings.budgets_url or ""), time.perf_counter_ns()
     deadline = boot_ns() + settings.budgets_timeout_ms * 1_000_000
     try:
-        session = Session(server, read_password(settings), deadline)
+        connection = ServerConnection(server, read_password(settings), deadline)
         try:
-            line = session.exchange(pack_command(b"EVAL", _FACTS, b"0"), deadline)
+            line = connection.exchange(pack_command(b"EVAL", _FACTS, b"0"), deadline)
         finally:
-            session.close()
+            connection.close()
     except OSError as error:
         raise make_connection_error(error, server.label, settings.budgets_timeout_ms) from None
     words = line.decode("ascii", "replace").split(" ")

@@ -228,7 +228,7 @@ def test_a_check_that_asks_a_server_loads_our_modules_and_a_socket(root: Path, t
         loaded(PROGRAM.replace('"check", "git", "tree", "--path", "docs/x"', '"rate", "reset", "git", "--yes"'))
         loaded(PROGRAM)
         code, *modules = loaded(PROGRAM)
-    more = {"connection", "keys", "one_shot_budgets", "protocol", "plausible_server_time", "session"}
+    more = {"connection", "keys", "one_shot_budgets", "protocol", "plausible_server_time", "server_connection"}
     ours = {f"cortex_policy.state.shared_budgets.{name}" for name in more} | {
         "cortex_policy.core.budget_server", "cortex_policy.state.budget_choice", "cortex_policy.state.settings_cache",
         "cortex_policy.state.shared_budgets",

@@ -1,4 +1,4 @@
-"""The members of a case file: what each may be, as a test of its value and as words for people."""
+"""Rules for the fields of a case file: what each may be, as a test of its value and as words for people."""
 
 from math import isfinite
 

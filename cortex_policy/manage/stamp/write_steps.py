@@ -1,4 +1,4 @@
-"""Read and replace the file of the stamp while the writers' lock is held, whether it can be decoded or not."""
+"""The steps of a write of the stamp while the writers' lock is held, whether the old one can be decoded or not."""
 
 import re
 from shlex import quote

@@ -1,4 +1,4 @@
-"""Rules that need the working tree: the targets of scopes and schema links."""
+"""Problems that only the disk shows: scopes and schema links that name nothing, or lead elsewhere."""
 
 import os
 

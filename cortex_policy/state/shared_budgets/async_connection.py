@@ -7,8 +7,8 @@ from cortex_policy.core.budget_server import CLUSTER
 from cortex_policy.core.model import StateError
 from cortex_policy.state import make_state_error
 from cortex_policy.state.shared_budgets.connection import LINE_END, MAX_LINE, login_requests
+from cortex_policy.state.shared_budgets.server_connection import MAX_HOPS, MOVED, parse_redirection
 from cortex_policy.state.shared_budgets.server_errors import make_login_error
-from cortex_policy.state.shared_budgets.session import MAX_HOPS, MOVED, parse_redirection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class AsyncConnection(asyncio.Protocol):
         self.close()
 
 
-class AsyncSession:
+class AsyncServerConnection:
     """The connection of one event loop to the node that has the budgets."""
 
     def __init__(self, server: "BudgetServer", password: str, timeout_ms: int) -> None:
@@ -171,7 +171,7 @@ async def _connection_of(opening: "asyncio.Task[AsyncConnection]") -> AsyncConne
         return await asyncio.shield(opening)
     except asyncio.CancelledError:
         task = asyncio.current_task()
-        # INVARIANT: a task that nobody cancels does not end as cancelled: another one has closed the session
+        # INVARIANT: a task that nobody cancels does not end as cancelled: another one has closed the connection
         if opening.cancelled() and task is not None and not task.cancelling():
             raise ConnectionResetError from None
         raise

@@ -6,7 +6,7 @@ from cortex_policy.state import make_state_error
 from cortex_policy.state.shared_budgets.keys import BudgetKeys, require_strong_secret
 from cortex_policy.state.shared_budgets.plausible_server_time import PAUSE_NS, ServerClock, ServerClockFile, boot_ns
 from cortex_policy.state.shared_budgets.protocol import PEEK, RESET, RESET_ALL, TAKE, Call, run_conversation
-from cortex_policy.state.shared_budgets.session import Session
+from cortex_policy.state.shared_budgets.server_connection import ServerConnection
 
 
 class OneShotBudgets:
@@ -103,11 +103,11 @@ class OneShotBudgets:
 
     def _converse(self, call: Call, clock: ServerClock, deadline_ns: int) -> Budget:
         """Connect, ask and close."""
-        session = Session(self.server, self._password, deadline_ns)
+        connection = ServerConnection(self.server, self._password, deadline_ns)
         try:
             return run_conversation(
                 call.conversation(clock, self.timeout_ms * 1_000_000),
-                lambda request: session.exchange(request, deadline_ns),
+                lambda request: connection.exchange(request, deadline_ns),
             )
         finally:
-            session.close()
+            connection.close()

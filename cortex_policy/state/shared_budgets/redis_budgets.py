@@ -11,17 +11,17 @@ from cortex_policy.core.input_values import require_budget_call
 from cortex_policy.core.model import Budget, StateError, UsageError
 from cortex_policy.state import state_directory
 from cortex_policy.state.settings import find_state_directory
-from cortex_policy.state.shared_budgets.kept_session import LOOK_NS, KeptSession
 from cortex_policy.state.shared_budgets.one_shot_budgets import OneShotBudgets
+from cortex_policy.state.shared_budgets.persistent_connection import LOOK_NS, PersistentConnection
 from cortex_policy.state.shared_budgets.plausible_server_time import PAUSE_NS, ServerClock, boot_ns
 from cortex_policy.state.shared_budgets.protocol import TAKE, Call, request_with_script
-from cortex_policy.state.shared_budgets.session import Session
+from cortex_policy.state.shared_budgets.server_connection import ServerConnection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import redis
 
-    from cortex_policy.state.shared_budgets.async_asker import AsyncAsker
+    from cortex_policy.state.shared_budgets.async_client import AsyncBudgetClient
 
 MAX_KEPT = 4096  # ready-made requests
 MAX_REMEMBERED_NS = 1_000_000_000  # of a denial, so that a reset counts soon
@@ -101,14 +101,14 @@ class RedisBudgets(OneShotBudgets):
 
     def forget(self) -> None:
         """Drop the open connections; the next call opens one."""
-        if self._asker is not None:
-            self._asker.close()
+        if self._async_client is not None:
+            self._async_client.close()
         self.abandon_connections()
 
     def abandon_connections(self) -> None:
         """Drop the connections that a fork made shared: a child only closes its copies."""
-        self._idle: list[KeptSession] = []
-        self._asker: AsyncAsker | None = None
+        self._idle: list[PersistentConnection] = []
+        self._async_client: AsyncBudgetClient | None = None
 
     async def take_async(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
         """Do what `take` does without blocking the event loop; calls that run at once share a connection.
@@ -125,7 +125,7 @@ class RedisBudgets(OneShotBudgets):
         asked_ns = boot_ns()
         self._refuse_while_down(asked_ns)
         try:
-            budget = await self._async_asker().ask(found, self._load_clock())
+            budget = await self._get_async_client().ask(found, self._load_clock())
         except OSError as error:
             raise self._failure(error) from None
         self._down_until_ns = 0
@@ -175,7 +175,7 @@ class RedisBudgets(OneShotBudgets):
             return False
         link.used_ns = asked_ns
         request, deadline_ns = call.repeat_request(self._clock, asked_ns), asked_ns + self.timeout_ms * 1_000_000
-        connection = link.session.connection
+        connection = link.server_connection.connection
         try:
             line = connection.exchange_with_kernel_timeout(request, deadline_ns)
             if line.startswith(b"-NOSCRIPT"):
@@ -196,7 +196,7 @@ class RedisBudgets(OneShotBudgets):
         deadline_ns = asked_ns + self.timeout_ms * 1_000_000
         try:
             clock = self._load_clock()
-            link = self._open_link(asked_ns) or KeptSession(self._open_session(deadline_ns))
+            link = self._open_link(asked_ns) or PersistentConnection(self._open_server_connection(deadline_ns))
             budget = link.ask(call, clock, deadline_ns - boot_ns())
             link.keep(asked_ns, self.timeout_ms, has_looked=bool(budget.consumed))
             self._save_clock(asked_ns)
@@ -206,12 +206,12 @@ class RedisBudgets(OneShotBudgets):
         self._idle.append(link)
         return budget
 
-    def _open_session(self, deadline_ns: int) -> Session:
+    def _open_server_connection(self, deadline_ns: int) -> ServerConnection:
         if self._client is None:
-            return Session(self.server, self._password, deadline_ns)
-        from cortex_policy.state.shared_budgets.redis_py import ClientSession  # noqa: PLC0415 - it is loaded already
+            return ServerConnection(self.server, self._password, deadline_ns)
+        from cortex_policy.state.shared_budgets.redis_py import RedisPyConnection  # noqa: PLC0415 - it is loaded already
 
-        return ClientSession(self._client, self.timeout_ms)
+        return RedisPyConnection(self._client, self.timeout_ms)
 
     def _refuse_while_down(self, now_ns: int) -> None:
         """Raise BudgetServerError for a while after a failure, except for one call that looks whether that is over."""
@@ -222,12 +222,12 @@ class RedisBudgets(OneShotBudgets):
         if self._down_until_ns:
             self._down_until_ns = now_ns + PAUSE_NS
 
-    def _async_asker(self) -> "AsyncAsker":
-        if self._asker is None:
-            from cortex_policy.state.shared_budgets.async_asker import AsyncAsker  # noqa: PLC0415 - it loads asyncio
+    def _get_async_client(self) -> "AsyncBudgetClient":
+        if self._async_client is None:
+            from cortex_policy.state.shared_budgets.async_client import AsyncBudgetClient  # noqa: PLC0415 - it loads asyncio
 
-            self._asker = AsyncAsker(self.server, self._password, self.timeout_ms)
-        return self._asker
+            self._async_client = AsyncBudgetClient(self.server, self._password, self.timeout_ms)
+        return self._async_client
 
     def _load_clock(self) -> ServerClock:
         if not self._is_clock_loaded:
@@ -235,7 +235,7 @@ class RedisBudgets(OneShotBudgets):
             self._clock.down_until_ns = 0  # a service has a pause of its own, and saves only after an answer
         return self._clock
 
-    def _open_link(self, asked_ns: int) -> "KeptSession | None":
+    def _open_link(self, asked_ns: int) -> "PersistentConnection | None":
         """Take an open connection, None if there is none; one that the server has closed is dropped."""
         while self._idle:
             try:
@@ -244,7 +244,7 @@ class RedisBudgets(OneShotBudgets):
                 break
             if not link.is_closed(asked_ns):
                 return link
-            link.session.close()
+            link.server_connection.close()
         return None
 
     def _failure(self, error: OSError) -> StateError:

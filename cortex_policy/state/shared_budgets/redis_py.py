@@ -14,16 +14,16 @@ from redis.retry import Retry
 from cortex_policy.core.budget_server import SINGLE, BudgetServer
 from cortex_policy.state.shared_budgets.connection import Connection
 from cortex_policy.state.shared_budgets.plausible_server_time import boot_ns, remaining_seconds
+from cortex_policy.state.shared_budgets.server_connection import ServerConnection
 from cortex_policy.state.shared_budgets.server_errors import make_login_error
-from cortex_policy.state.shared_budgets.session import Session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 
-class ClientSession(Session):
-    """A session over a new connection of the kind that a client makes."""
+class RedisPyConnection(ServerConnection):
+    """A connection to the server over a new connection of the kind that a client makes."""
 
     __slots__ = ("_made",)
 

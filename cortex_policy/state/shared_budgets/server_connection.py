@@ -1,4 +1,4 @@
-"""A session with the server that counts the budgets of a name, wherever Sentinel or a cluster has it."""
+"""A connection to the server that counts the budgets of a name, wherever Sentinel or a cluster has it."""
 
 from cortex_policy.core.budget_server import CLUSTER
 from cortex_policy.state.shared_budgets.connection import Connection, connect
@@ -11,7 +11,7 @@ MAX_HOPS = 3  # from node to node of a cluster, in one call
 MOVED = b"-MOVED "
 
 
-class Session:
+class ServerConnection:
     """An open connection to the server, whichever that is by now; after any error it must be closed."""
 
     __slots__ = "_password", "_server", "connection"

@@ -1,9 +1,9 @@
-"""Asks for shared budgets from asyncio: one session for each event loop."""
+"""Asks for shared budgets from asyncio: one connection for each event loop."""
 
 import asyncio
 from weakref import WeakKeyDictionary
 
-from cortex_policy.state.shared_budgets.async_connection import AsyncSession
+from cortex_policy.state.shared_budgets.async_connection import AsyncServerConnection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from cortex_policy.state.shared_budgets.protocol import Call
 
 
-class AsyncAsker:
+class AsyncBudgetClient:
     """Holds conversations with a server, within a time."""
 
     def __init__(self, server: "BudgetServer", password: str, timeout_ms: int) -> None:
         """Open nothing yet."""
         self._server, self._password, self._timeout_ms = server, password, timeout_ms
-        self._sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncSession] = WeakKeyDictionary()
+        self._connections: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncServerConnection] = WeakKeyDictionary()
 
     def close(self) -> None:
-        """Close the sessions, each in its event loop."""
-        for loop, session in list(self._sessions.items()):
+        """Close the connections, each in its event loop."""
+        for loop, connection in list(self._connections.items()):
             if not loop.is_closed():
-                loop.call_soon_threadsafe(session.close)
+                loop.call_soon_threadsafe(connection.close)
 
     async def ask(self, call: "Call", clock: "ServerClock") -> "Budget":
         """Ask the server; raise OSError (TimeoutError) or StateError.
@@ -33,18 +33,18 @@ class AsyncAsker:
         After a failure all tasks that wait for this server get an error: nobody knows which answers are still to come.
         """
         loop = asyncio.get_running_loop()
-        session = self._sessions.get(loop)
-        if session is None:
-            session = self._sessions[loop] = AsyncSession(self._server, self._password, self._timeout_ms)
+        connection = self._connections.get(loop)
+        if connection is None:
+            connection = self._connections[loop] = AsyncServerConnection(self._server, self._password, self._timeout_ms)
         conversation = call.conversation(clock, self._timeout_ms * 1_000_000)
         request = next(conversation)
         try:
             async with asyncio.timeout(self._timeout_ms / 1000):
                 while True:
-                    request = conversation.send(await session.ask(request))
+                    request = conversation.send(await connection.ask(request))
         except StopIteration as end:
             budget: Budget = end.value
             return budget
         except OSError:
-            session.close()
+            connection.close()
             raise
