@@ -4,7 +4,7 @@ import os
 import time
 
 from cortex_policy.core import Value
-from cortex_policy.core.arguments import declared_types
+from cortex_policy.core.arguments import find_declared_types
 from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
 from cortex_policy.core.model import WAITING, CortexPolicyError, UsageError
 from cortex_policy.core.path_arguments import ALWAYS, NEVER, when_argument_is_path
@@ -215,7 +215,7 @@ def _parse_json_object(text: str) -> "dict[str, object]":
 
 def _coerce_word(grant: "Grant", name: str, word: str) -> object:
     """Give a word the type its grant declares; without a declaration it is JSON if it parses as JSON, else a string."""
-    condition, types = when_argument_is_path(grant, name), declared_types(grant.args, name)
+    condition, types = when_argument_is_path(grant, name), find_declared_types(grant.args, name)
     if condition == ALWAYS or "string" in types:
         return word
     try:

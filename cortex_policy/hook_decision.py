@@ -18,7 +18,7 @@ from cortex_policy.core.hooks.ruling import (
     find_path_outside_root,
     find_unclear_argument,
 )
-from cortex_policy.core.hooks.tool_inputs import inputs_to_log
+from cortex_policy.core.hooks.tool_inputs import select_inputs_to_log
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -119,7 +119,7 @@ def _apply_rules_of_root(
         if not denial and ruling.checks:
             return _GrantQuestions(root, call, tag, ruling, guard)
         if call.tool != CANARY and settings.audit_file is not None:
-            audited.set_root_and_open_log(root.path, inputs_to_log(call.inputs, rules), settings)
+            audited.set_root_and_open_log(root.path, select_inputs_to_log(call.inputs, rules), settings)
         audited.decision = Decision(ACTION_NOT_ALLOWED if denial else ALLOWED)
     return ToolOutcome(denial, decision=audited.decision)
 

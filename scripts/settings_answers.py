@@ -9,7 +9,12 @@ import sys
 
 from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.core.settings import Layer
-from cortex_policy.state.settings import decode_layer, merge_settings_layers, shared_variables_layer, variables_layer
+from cortex_policy.state.settings import (
+    decode_layer,
+    make_shared_variables_layer,
+    make_variables_layer,
+    merge_settings_layers,
+)
 
 SHARED = ("CORTEX_AUDIT_LOG", "CORTEX_HITL_STORE", "CORTEX_HITL_TIMEOUT_MS")
 FIELDS = (
@@ -24,9 +29,9 @@ def settings_or_none(case: dict[str, dict[str, str]]) -> Settings | None:
         os.environ.pop(name, None)
     os.environ.update({name: text for name, text in case["environment"].items() if name in SHARED})
     try:
-        shared = [shared_variables_layer(name) for name in SHARED]
+        shared = [make_shared_variables_layer(name) for name in SHARED]
         operators = layers_of_files(case["files"], "system", "user")
-        environment = variables_layer(case["environment"])
+        environment = make_variables_layer(case["environment"])
         return merge_settings_layers([*shared, *operators, environment, *layers_of_files(case["files"], "project")])
     except GrantError:
         return None

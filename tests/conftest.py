@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 
 from cortex_policy.library import preconditions
 from cortex_policy.state import Root, boot_id, default_state_directory
-from cortex_policy.state.ledger import budget_directory_name
+from cortex_policy.state.ledger import format_budget_directory_name
 from tests.support.roots import GIT
 from tests.support.small_process import SmallProcess
 from tests.support.stamps import stamp_grants
@@ -220,5 +220,5 @@ def agents_home(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("HOME", str(home))
     status = root.stat()
     yield home
-    name = budget_directory_name((status.st_dev, status.st_ino), boot_id())
+    name = format_budget_directory_name((status.st_dev, status.st_ino), boot_id())
     shutil.rmtree(f"{default_state_directory()}/{name}", ignore_errors=True)

@@ -12,7 +12,7 @@ import pytest
 
 from cortex_policy.cli.commands.hook import hook_app
 from cortex_policy.core.hooks.payload import AGENTS
-from cortex_policy.hook import HookWords, HookWordsError, named_agent, parse_hook_words
+from cortex_policy.hook import HookWords, HookWordsError, find_named_agent, parse_hook_words
 from cortex_policy.main import HOOK_COMMANDS
 from tests.support.command import PROGRAM, result_of
 from tests.support.hooks import Answer, Scene, assert_allowed, assert_denied, make_scene, open_descriptors
@@ -224,7 +224,7 @@ def test_all_other_words_are_refused(words: list[str]) -> None:
     """The reason names what an operator does."""
     with pytest.raises(HookWordsError, match="hook install"):
         parse_hook_words(words)
-    assert named_agent(words) in ("", "claude")
+    assert find_named_agent(words) in ("", "claude")
 
 
 def test_commands_of_typer_are_not_agents() -> None:

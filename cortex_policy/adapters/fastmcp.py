@@ -14,7 +14,7 @@ from fastmcp.utilities.versions import VersionSpec
 from mcp_types import CallToolRequestParams, ListToolsRequest, TextContent
 
 from cortex_policy.mcp.approval_round_trips import ApprovalRoundTrips, UserQuestion
-from cortex_policy.mcp.arguments import text_arguments
+from cortex_policy.mcp.arguments import select_text_arguments
 from cortex_policy.mcp.client_results import STATE_MEMBERS, can_ask_user, make_question_result, place_denial_members
 from cortex_policy.mcp.guard import ToolGuard, make_failure_decision
 from cortex_policy.mcp.guard_threads import decide_in_thread, find_hidden_in_thread
@@ -135,7 +135,7 @@ async def _plain_texts(context: MiddlewareContext[CallToolRequestParams], name: 
         tool = await _find_tool(context, name)
     except Exception:  # noqa: BLE001 - the call is decided, and written to the audit log, whatever is wrong with the tool
         return frozenset()
-    return text_arguments(tool.parameters) if tool is not None else frozenset()
+    return select_text_arguments(tool.parameters) if tool is not None else frozenset()
 
 
 async def _find_tool(context: MiddlewareContext[CallToolRequestParams], name: str) -> Tool | None:

@@ -14,7 +14,7 @@ from mcp_types import INVALID_PARAMS, CallToolResult, ContentBlock, InputRequire
 from mcp_types.methods import serialize_server_result
 
 from cortex_policy.mcp.approval_round_trips import ApprovalRoundTrips, UserQuestion
-from cortex_policy.mcp.arguments import text_arguments
+from cortex_policy.mcp.arguments import select_text_arguments
 from cortex_policy.mcp.client_results import STATE_MEMBERS, can_ask_user, make_question_result, place_denial_members
 from cortex_policy.mcp.guard import ToolGuard, make_failure_decision
 from cortex_policy.mcp.guard_threads import decide_in_thread, find_hidden_in_thread
@@ -92,7 +92,7 @@ class GrantMiddleware:
 
     def _plain_texts(self, name: str) -> frozenset[str]:
         tool = self._tools.get_tool(name)
-        return text_arguments(tool.parameters) if tool is not None else frozenset()
+        return select_text_arguments(tool.parameters) if tool is not None else frozenset()
 
     async def _without_hidden_tools(self, result: HandlerResult) -> HandlerResult:
         members = result if isinstance(result, dict) else {}

@@ -20,7 +20,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import escape_unprintable, format_message_line, format_os_error
 from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
 from cortex_policy.manage.diff.unified import format_readable_diff
-from cortex_policy.manage.editing.editor_command import editor_command_words
+from cortex_policy.manage.editing.editor_command import split_editor_command
 from cortex_policy.manage.editing.loop import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class EditScreen:
         started = monotonic()
         try:
             with _restore_terminal(), _handle_signals(lambda *_: None, signal.SIGINT, signal.SIGQUIT):
-                status = subprocess.run(editor_command_words(self._editor, path, line), check=False).returncode
+                status = subprocess.run(split_editor_command(self._editor, path, line), check=False).returncode
         except (OSError, ValueError) as error:
             why = format_os_error(error)
             return f"the editor `{self._editor[0]}` does not start: {why}"

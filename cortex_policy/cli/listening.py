@@ -9,7 +9,7 @@ from cortex_policy.cli.output.printing import print_json
 from cortex_policy.core.text import format_message_line
 
 
-def usual_socket_path(kind: str, root: str) -> str:
+def find_default_socket_path(kind: str, root: str) -> str:
     """Return where a server of a kind listens for a root, if no place is named."""
     from cortex_policy.state import default_state_directory, sha256_hex  # noqa: PLC0415 - only servers need it
 

@@ -8,8 +8,8 @@ from cortex_policy.core.path_likeness import find_unchecked_paths, looks_like_pa
 from cortex_policy.core.text import did_you_mean
 from cortex_policy.core.unicode_equivalence import (
     find_equivalent_word,
+    find_scope_covering_in_nfc,
     format_normal_form_difference,
-    scope_covering_in_nfc,
 )
 from cortex_policy.core.value_text import format_first_values
 
@@ -97,7 +97,7 @@ def _advise_on_path(case: "ExplainContext") -> Advice:
         return Advice(advice=f"no grant may allow access to {what}")
     if len(paths) < len(denied):
         return Advice("", usable, advice="give a path as a string, or several as an array of strings")
-    same = [pair for resolved in paths[:MOST_PATHS] if (pair := scope_covering_in_nfc(scopes, resolved))[0]]
+    same = [pair for resolved in paths[:MOST_PATHS] if (pair := find_scope_covering_in_nfc(scopes, resolved))[0]]
     closest = next((found for resolved in paths[:MOST_PATHS] if (found := find_closest_scope(scopes, resolved))), "")
     remedy = operator_commands.format_set_command(
         case.grant.id, "add-scope", operator_commands.find_scopes_that_allow(case.grant, case.decision)

@@ -198,7 +198,7 @@ def _number_of(members: "dict[str, Any]", name: str) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else -1
 
 
-def request_status(request: ApprovalRequest, clock: TimeSinceBoot, timeout_seconds: int) -> RequestStatus:
+def find_request_status(request: ApprovalRequest, clock: TimeSinceBoot, timeout_seconds: int) -> RequestStatus:
     """Return the status of a request, by the shorter of its own timeout and the timeout that is passed.
 
     A request lives for this time, and so does an answer that was given in it. One of another program, without a time
@@ -235,12 +235,14 @@ def _time_left(boot: str, at_ns: int, span: int, clock: TimeSinceBoot) -> int:
     return span - since if boot == clock.boot and at_ns >= 0 and 0 <= since < span else 0
 
 
-def request_lines_to_keep(requests: "list[ApprovalRequest]", clock: TimeSinceBoot, timeout_seconds: int) -> bytes:
+def select_request_lines_to_keep(
+    requests: "list[ApprovalRequest]", clock: TimeSinceBoot, timeout_seconds: int
+) -> bytes:
     """Return the lines that are still of use: what lives, what another program asks, and the last answers."""
     # INVARIANT: the lines of a call stay or go together, so that no approval outlives the line that says it was used
     live, answered = set[str](), list[str]()
     for request in requests:
-        if not request.call or request_status(request, clock, timeout_seconds).is_live:
+        if not request.call or find_request_status(request, clock, timeout_seconds).is_live:
             live.add(request.id)
         elif request.answers and request.boot == clock.boot:
             answered.append(request.id)

@@ -30,7 +30,7 @@ class _Work:
         self.items: list[object] = []
 
 
-def declared_path_format(declarations: "Mapping[str, object]", name: str) -> str | None:
+def find_declared_path_format(declarations: "Mapping[str, object]", name: str) -> str | None:
     """Return `path` or `not-path` where the declaration of an argument says so."""
     items: object = declarations.get(name)
     if not isinstance(items, dict):
@@ -43,7 +43,7 @@ def declared_path_format(declarations: "Mapping[str, object]", name: str) -> str
     return "not-path" if word == "not-path" else None
 
 
-def declared_types(declarations: "Mapping[str, object]", name: str) -> tuple[str, ...]:
+def find_declared_types(declarations: "Mapping[str, object]", name: str) -> tuple[str, ...]:
     """Return the names of the types that are declared for an argument; none if there is no valid `type`."""
     declaration = declarations.get(name)
     return _declared_types_or_none(declaration.get("type")) or () if isinstance(declaration, dict) else ()
@@ -203,7 +203,7 @@ class _EnumCache(dict[int, "tuple[list[object], dict[object, object]]"]):
 _enum_cache = _EnumCache()
 
 
-def enum_values_by_key(listed: "list[object]") -> "dict[object, object]":
+def map_enum_values_by_key(listed: "list[object]") -> "dict[object, object]":
     """Return the different values of an `enum` by their keys, kept for a while: an array may have any length."""
     cached = _enum_cache.get(id(listed))
     if cached is None or cached[0] is not listed:
@@ -244,7 +244,7 @@ def _find_violation(declaration: object, value: object, depth: int, work: _Work)
 def _find_value_violation(declaration: "dict[str, Any]", types: tuple[str, ...], value: object) -> str:
     if types and not any(_is_of_type(value, word) for word in types):
         return f"must be of type {' or '.join(types)}, not {_json_kind(value)}"
-    if "enum" in declaration and comparison_key(value) not in enum_values_by_key(declaration["enum"]):
+    if "enum" in declaration and comparison_key(value) not in map_enum_values_by_key(declaration["enum"]):
         from cortex_policy.core.value_text import format_first_values  # noqa: PLC0415 - only a denial needs it
 
         return f"must be one of `enum`: {format_first_values(declaration['enum'])}"

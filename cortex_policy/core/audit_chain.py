@@ -64,7 +64,7 @@ def find_last_digest(data: bytes) -> tuple[str, int]:
     return "", 0
 
 
-def hashed_bytes(line: bytes) -> bytes:
+def select_hashed_bytes(line: bytes) -> bytes:
     """Return the bytes of a chained line, without its newline, that its digest covers."""
     return line[:-LENGTH]
 

@@ -9,7 +9,7 @@ from cortex_policy.core.arguments import (
     format_first_argument_violation,
 )
 from cortex_policy.core.engine import find_matching_scope, normalize_scope
-from cortex_policy.core.unicode_equivalence import find_equivalent_word, scope_covering_in_nfc
+from cortex_policy.core.unicode_equivalence import find_equivalent_word, find_scope_covering_in_nfc
 from cortex_policy.core.value_text import format_first_values
 
 TYPE_CHECKING = False
@@ -140,7 +140,7 @@ def _is_number(value: object) -> "TypeGuard[int | float]":
 
 def find_closest_scope(scopes: tuple[str, ...], resolved: "ResolvedPath") -> str:
     """Return the scope with which a path shares most: its first components, else its spelling; '' if none does."""
-    if same := scope_covering_in_nfc(scopes, resolved)[0]:
+    if same := find_scope_covering_in_nfc(scopes, resolved)[0]:
         return same
     inner_path = next(
         (

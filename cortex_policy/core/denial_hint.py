@@ -68,10 +68,10 @@ def _lookalike_scope_text(scopes: tuple[str, ...], decision: "Decision") -> str:
     ]
     if not paths:
         return ""
-    from cortex_policy.core.unicode_equivalence import format_normal_form_difference, scope_covering_in_nfc  # noqa: PLC0415 - as above
+    from cortex_policy.core.unicode_equivalence import find_scope_covering_in_nfc, format_normal_form_difference  # noqa: PLC0415 - as above
 
     for resolved in paths[:_MAX_COMPARED]:
-        same, spelling = scope_covering_in_nfc(scopes, resolved)
+        same, spelling = find_scope_covering_in_nfc(scopes, resolved)
         if same:
             return f"; {format_normal_form_difference('the scope', spelling, same)}"
     return ""

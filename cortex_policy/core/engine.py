@@ -154,7 +154,7 @@ def decide(
     Raises UsageError for a cost below one, and for what cannot be read as what it should be.
     """
     from cortex_policy.core import input_objects, input_values  # noqa: PLC0415 - a check need not load these
-    from cortex_policy.core.sliding_window import budget_from_times  # noqa: PLC0415 - the ledger has its own
+    from cortex_policy.core.sliding_window import make_budget_from_times  # noqa: PLC0415 - the ledger has its own
 
     grant, request = input_objects.require_grant(grant), input_objects.require_request(request)
     # never `refused or ...`: a denial is false
@@ -162,7 +162,7 @@ def decide(
     if refused is not None:
         return refused
     times, limit = input_values.require_timestamps(hits), grant.rate.per_minute
-    budget = budget_from_times(times, input_values.require_seconds(now), limit, request.cost)
+    budget = make_budget_from_times(times, input_values.require_seconds(now), limit, request.cost)
     return decide_rate(grant, request, budget)
 
 

@@ -8,7 +8,7 @@ from cortex_policy.core.engine import (
     find_undeclared_argument_denial,
     path_verdicts,
 )
-from cortex_policy.core.json_tree import json_pointer
+from cortex_policy.core.json_tree import format_json_pointer
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     APPROVAL_REQUIRED,
@@ -73,7 +73,9 @@ def _explain_action(case: ExplainContext) -> "Iterator[RuleStep]":
     if case.denying_rule == "action":
         yield RuleStep("action", DENIES, f"`{action}` is not in `actions`", "/actions")
     else:
-        yield RuleStep("action", PASSES, f"`{action}` is in `actions`", json_pointer("actions", actions.index(action)))
+        yield RuleStep(
+            "action", PASSES, f"`{action}` is in `actions`", format_json_pointer("actions", actions.index(action))
+        )
 
 
 def _explain_arguments(case: ExplainContext) -> "Iterator[RuleStep]":
@@ -82,11 +84,11 @@ def _explain_arguments(case: ExplainContext) -> "Iterator[RuleStep]":
     if case.denying_rule == "arguments":
         violation = case.violation
         if violation is not None:
-            pointer = json_pointer("args", *violation.keys)
+            pointer = format_json_pointer("args", *violation.keys)
             yield RuleStep("arguments", DENIES, _violation_text(violation), pointer)
         else:
             why = find_undeclared_argument_denial(case.grant, given, case.settings)
-            yield RuleStep("arguments", DENIES, why, json_pointer("args") if declared else "")
+            yield RuleStep("arguments", DENIES, why, format_json_pointer("args") if declared else "")
         return
     known, free, paths = list[str](), list[str](), list[str]()
     for name, value in given.items():
@@ -96,7 +98,7 @@ def _explain_arguments(case: ExplainContext) -> "Iterator[RuleStep]":
         *([f"{_names_text(free)} not declared, so any value is allowed"] if free else []),
         *([f"{_names_text(paths)} left to the path rule"] if paths else []),
     ]
-    pointer = json_pointer("args", known[0]) if len(known) == 1 else json_pointer("args") if known else ""
+    pointer = format_json_pointer("args", known[0]) if len(known) == 1 else format_json_pointer("args") if known else ""
     yield RuleStep("arguments", PASSES, "; ".join(sentence) or "the call has none", pointer)
 
 
@@ -140,7 +142,7 @@ def _explain_what_is_no_path(case: ExplainContext) -> "Iterator[RuleStep]":
         treated = [f"treated as paths: {join_words_that_fit(paths)}"] if paths else []
         yield RuleStep("path", PASSES, "; ".join([*treated, f"not treated as paths: {join_words_that_fit(others)}"]))
     for name, label, text in find_unchecked_paths(case.grant, case.request.args)[:MOST_PATHS]:
-        pointer = json_pointer("args", name) if name in case.grant.args else ""
+        pointer = format_json_pointer("args", name) if name in case.grant.args else ""
         yield RuleStep("path", PASSES, f"`{label}` is not checked as a path, but `{text}` looks like one", pointer)
 
 
@@ -158,14 +160,17 @@ def _explain_resolved_path(scopes: tuple[str, ...], resolved: "ResolvedPath", wh
         if scope is None:
             return RuleStep("path", PASSES, f"`{resolved.given}` may be anywhere: the grant has no `fsScope`")
         return RuleStep(
-            "path", PASSES, f"`{resolved.given}` lies in scope `{scope}`", json_pointer("fsScope", scopes.index(scope))
+            "path",
+            PASSES,
+            f"`{resolved.given}` lies in scope `{scope}`",
+            format_json_pointer("fsScope", scopes.index(scope)),
         )
     is_plain = not (resolved.error or resolved.protected_reason or find_path_syntax_problem(resolved.given))
     more = _readings_text(scopes, resolved) if is_plain else ""
     if resolved.protected_reason or not scopes:
         return RuleStep("path", DENIES, f"`{resolved.given}` {why}{more}")
     closest = find_closest_scope(scopes, resolved)
-    pointer = json_pointer("fsScope", scopes.index(closest)) if closest else "/fsScope"
+    pointer = format_json_pointer("fsScope", scopes.index(closest)) if closest else "/fsScope"
     return RuleStep("path", DENIES, f"`{resolved.given}` {why}{more}", pointer)
 
 

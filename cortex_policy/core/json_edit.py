@@ -13,9 +13,9 @@ from cortex_policy.core.json_style import (
     detect_colon,
     detect_separator,
     detect_style,
+    find_indent_of_last_part,
+    find_indent_of_line,
     format_in_style,
-    indent_of_last_part,
-    indent_of_line,
     spell_json_value,
 )
 from cortex_policy.core.json_tree import JsonNode, find_node, parse_tree
@@ -76,7 +76,7 @@ def _edit_to_replace(text: str, pointer: str, value: object) -> "Edit":
         return node.start, node.end, old
     if not isinstance(value, dict | list):
         return node.start, node.end, spell_json_value(value)  # no look at the style of all of it
-    indent = indent_of_line(text, node.start_in_container)
+    indent = find_indent_of_line(text, node.start_in_container)
     return node.start, node.end, format_in_style(value, detect_style(text, root), indent)
 
 
@@ -133,13 +133,13 @@ def _container_at(root: JsonNode, pointer: str, kind: str) -> JsonNode:
 
 
 def _edit_to_add_at_end(text: str, root: JsonNode, node: JsonNode, prefix: str, values: "Sequence[object]") -> "Edit":
-    style, indent = detect_style(text, root), indent_of_line(text, node.start_in_container)
+    style, indent = detect_style(text, root), find_indent_of_line(text, node.start_in_container)
     if not node.children:
         spaces = text[node.start + 1 : node.end - 1]
         opening, closing = (spaces, "") if spaces else detect_bracket_padding(node.kind, style, indent)
         deeper = indent + style.unit if NEWLINE.search(opening) else indent
         return node.start + 1, node.end - 1, opening + prefix + format_in_style(values[0], style, deeper) + closing
-    indent, end = indent_of_last_part(text, node), node.children[-1].end
+    indent, end = find_indent_of_last_part(text, node), node.children[-1].end
     separator = detect_separator(text, node, style)
     return end, end, "".join(separator + prefix + format_in_style(value, style, indent) for value in values)
 

@@ -75,18 +75,18 @@ def spell_json_value(value: object) -> str:
     return spelling
 
 
-def indent_of_line(text: str, offset: int) -> str:
+def find_indent_of_line(text: str, offset: int) -> str:
     """Return the spaces that start the line of an offset."""
     start = max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
     return _INDENT.match(text, start)[0]  # type: ignore[index] # no spaces match too
 
 
-def indent_of_last_part(text: str, node: JsonNode) -> str:
+def find_indent_of_last_part(text: str, node: JsonNode) -> str:
     """Return the indent of the last line in a container that begins with one of its parts, not with the end of one."""
     for part in reversed(node.children):
         start = part.start_in_container
         if part is node.children[0] or _LINE_START.search(text[max(0, start - _MAX_INDENT) : start]):
-            return indent_of_line(text, start)
+            return find_indent_of_line(text, start)
     return ""
 
 
@@ -112,7 +112,7 @@ def _detect_indent_unit(text: str, filled: list[JsonNode]) -> str:
         inner = _LINE_START.search(text[node.start + 1 : node.children[0].start_in_container])
         if inner is None:
             continue
-        outer, indent = indent_of_line(text, node.start_in_container), inner[0].lstrip("\r\n")
+        outer, indent = find_indent_of_line(text, node.start_in_container), inner[0].lstrip("\r\n")
         if indent.startswith(outer) and indent != outer:
             return indent.removeprefix(outer)
     return "  "

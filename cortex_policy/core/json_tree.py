@@ -24,7 +24,7 @@ class JsonSyntaxError(MalformedError):
 
     def __init__(self, text: str, offset: int, why: str) -> None:
         """Name the place by line and column."""
-        line, column = line_and_column(text, offset)
+        line, column = find_line_and_column(text, offset)
         super().__init__(f"line {line} column {column}: {why}")
         self.offset = offset
         self.why = why
@@ -84,12 +84,12 @@ def parse_tree(text: str) -> JsonNode:
     return root
 
 
-def line_and_column(text: str, offset: int) -> tuple[int, int]:
+def find_line_and_column(text: str, offset: int) -> tuple[int, int]:
     """Return the line and the column of an offset; both start at 1, columns count characters."""
     return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
 
 
-def json_pointer(*steps: object) -> str:
+def format_json_pointer(*steps: object) -> str:
     """Return the JSON Pointer of keys and indexes."""
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
 

@@ -39,10 +39,10 @@ def format_set_command(grant_id: str, option: str, values: "Sequence[str]") -> s
     """Return the command that sets these values of a grant, '' if there are none or one cannot be typed."""
     if not values or (option == "allow" and "," in "".join(values)):  # `set` takes that for several actions
         return ""
-    return format_program_command("set", grant_id, *option_words(option, values))
+    return format_program_command("set", grant_id, *format_option_words(option, values))
 
 
-def option_words(option: str, values: "Sequence[str]") -> list[str]:
+def format_option_words(option: str, values: "Sequence[str]") -> list[str]:
     """Return an option once for each value; one that begins with a dash would be read as an option."""
     words: list[str] = []
     for value in values:

@@ -1,6 +1,6 @@
 """Which arguments of a call are paths: by names, by what the grant declares, by values; and what a path is as text."""
 
-from cortex_policy.core.arguments import declared_path_format
+from cortex_policy.core.arguments import find_declared_path_format
 from cortex_policy.core.decode import MAX_DEPTH
 
 TYPE_CHECKING = False
@@ -27,13 +27,13 @@ NEVER, IF_TEXT, ALWAYS = range(3)  # when an argument is a path
 
 def when_argument_is_path(grant: "Grant", name: str) -> int:
     """Return when a top-level argument is a path, by its name and declaration: NEVER, IF_TEXT or ALWAYS."""
-    declared = declared_path_format(grant.args, name)
+    declared = find_declared_path_format(grant.args, name)
     if declared is not None:
         return ALWAYS if declared == "path" else NEVER
-    return path_condition_of_name(name)
+    return find_path_condition_of_name(name)
 
 
-def path_condition_of_name(name: str) -> int:
+def find_path_condition_of_name(name: str) -> int:
     """Return when an argument is a path, by its name alone: NEVER, IF_TEXT or ALWAYS."""
     if name.casefold().replace("_", "").replace("-", "") in PATH_NAMES:
         return ALWAYS
@@ -89,7 +89,7 @@ def _holds_path(value: object, depth: int) -> bool:
         return False
     if isinstance(value, dict):
         return any(
-            (path_condition_of_name(name) != NEVER and _is_text(part)) or _holds_path(part, depth + 1)
+            (find_path_condition_of_name(name) != NEVER and _is_text(part)) or _holds_path(part, depth + 1)
             for name, part in value.items()
         )
     return isinstance(value, list | tuple) and any(_holds_path(part, depth + 1) for part in value)
@@ -121,7 +121,7 @@ def _nested_paths(label: str, value: object, depth: int, *, is_inner: bool) -> "
                 yield from _nested_paths(_join_label(label, f"[{index}]"), part, depth + 1, is_inner=is_inner)
         return
     for name, (inner, part) in zip(value, _labelled_parts(label, value), strict=True):
-        condition = path_condition_of_name(name) if name else NEVER
+        condition = find_path_condition_of_name(name) if name else NEVER
         yield from _texts_of_value(inner, part, condition, is_inner=is_inner)
         yield from _nested_paths(inner, part, depth + 1, is_inner=is_inner or condition != NEVER)
 
@@ -166,7 +166,7 @@ def collapse_path(path: str) -> str:
     return "/" + "/".join(parts)
 
 
-def relative_to_root(path: str, root: str) -> str | None:
+def make_relative_to_root(path: str, root: str) -> str | None:
     """Return a collapsed path relative to the root: empty for the root itself, None outside of it."""
     if path == root:
         return ""

@@ -9,16 +9,16 @@ if TYPE_CHECKING:
 WINDOW_SECONDS = 60.0
 
 
-def budget_from_times(hits: "Iterable[float]", now: float, limit: int, cost: int = 1) -> Budget:
+def make_budget_from_times(hits: "Iterable[float]", now: float, limit: int, cost: int = 1) -> Budget:
     """Return the budget that `limit` leaves at `now` after hits at these times (seconds), and whether `cost` more fit.
 
     A hit leaves the window exactly 60 s after it was taken. `retry_after_seconds` is 0 if the cost fits,
     None if it never can.
     """
-    return budget_from_hit_counts(((hit_at, 1) for hit_at in hits), now, limit, cost)
+    return make_budget_from_hit_counts(((hit_at, 1) for hit_at in hits), now, limit, cost)
 
 
-def budget_from_hit_counts(hits: "Iterable[tuple[float, int]]", now: float, limit: int, cost: int = 1) -> Budget:
+def make_budget_from_hit_counts(hits: "Iterable[tuple[float, int]]", now: float, limit: int, cost: int = 1) -> Budget:
     """Return the same for pairs of a time and a number of hits."""
     inside = sorted((hit_at, number) for hit_at, number in hits if now - hit_at < WINDOW_SECONDS)
     used = sum(number for _, number in inside)

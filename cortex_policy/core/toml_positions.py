@@ -44,7 +44,7 @@ def find_key_spans(text: str) -> dict[Keys, Span]:
     return scanner.spans
 
 
-def error_offset(text: str, message: str) -> int:
+def find_error_offset(text: str, message: str) -> int:
     """Return where the message of `tomllib` says that reading stopped, 0 if it does not say."""
     found = _PLACE.search(message)
     if found is None:

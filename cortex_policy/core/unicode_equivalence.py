@@ -25,7 +25,7 @@ def find_equivalent_word(word: str, words: "Sequence[str]") -> str:
     return next((other for other in words[:_MAX_WORDS] if other != word and to_nfc(other) == plain), "")
 
 
-def scope_covering_in_nfc(scopes: tuple[str, ...], resolved: "ResolvedPath") -> tuple[str, str]:
+def find_scope_covering_in_nfc(scopes: tuple[str, ...], resolved: "ResolvedPath") -> tuple[str, str]:
     """Return the scope that a path would be in if both were written in one normal form, and which spelling of it.
 
     Both are '' if there is none. A link may lead to the spelling: the path as given need not read like the scope.

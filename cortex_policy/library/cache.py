@@ -8,7 +8,7 @@ from time import monotonic_ns, perf_counter
 from cortex_policy.core import Value
 from cortex_policy.core.model import Decision, Grant, Settings
 from cortex_policy.core.prepared_grant import PreparedGrant
-from cortex_policy.library.file_identity import Identity, identity_of, stable_identity_or_none
+from cortex_policy.library.file_identity import Identity, make_identity, read_stable_identity_or_none
 from cortex_policy.library.inotify import FIONREAD, NO_EVENTS, ioctl
 from cortex_policy.library.openat2 import Openat2
 from cortex_policy.library.path_cache import PathCache
@@ -144,7 +144,7 @@ class GrantCache:
         """Return a kept grant as `get_fresh` does, and compare the file's identity in any case."""
         entry = self.get_fresh(grant_id)
         try:
-            return entry if entry is not None and identity_of(_lstat(entry.file)) == entry.identity else None
+            return entry if entry is not None and make_identity(_lstat(entry.file)) == entry.identity else None
         except OSError:
             return None
 
@@ -153,11 +153,11 @@ class GrantCache:
         start = perf_counter()
         preconditions, _ = self.watcher.current()
         file = f"{preconditions.root.tools_path}/{grant_id}.json" if preconditions is not None else ""
-        before = stable_identity_or_none(file)
+        before = read_stable_identity_or_none(file)
         if before is not None:
             self.watcher.watch_grant_file(file)
         grant, settings = load()
-        is_kept = before is not None and before == stable_identity_or_none(file)
+        is_kept = before is not None and before == read_stable_identity_or_none(file)
         is_kept = is_kept and settings == getattr(preconditions, "settings", None)
         root_lookup = self._open_root_for_lookup(preconditions) if preconditions is not None and is_kept else None
         # INVARIANT: asked last, so that the grant was read under these preconditions
@@ -176,7 +176,7 @@ class GrantCache:
         # INVARIANT: the file is examined after the generation started, and after it was watched
         is_watched = self.watcher.watch_grant_file(entry.file)
         try:
-            if identity_of(_lstat(entry.file)) != entry.identity:
+            if make_identity(_lstat(entry.file)) != entry.identity:
                 return False
         except OSError:
             return False

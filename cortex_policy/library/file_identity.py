@@ -7,7 +7,7 @@ Identity = tuple[int, ...]
 FINE_NS, COARSE_NS = 20_000_000, 2_000_000_000  # in which a file may change twice with the same time stamp
 
 
-def identity_of(status: os.stat_result) -> Identity:
+def make_identity(status: os.stat_result) -> Identity:
     """Return times, inode, size and device of a file: any change or replacement gives others."""
     return (status.st_ctime_ns, status.st_ino, status.st_mtime_ns, status.st_size, status.st_dev)
 
@@ -18,10 +18,10 @@ def is_timestamp_settled(identity: Identity) -> bool:
     return time_ns() - changed > (FINE_NS if changed % 1_000_000 else COARSE_NS)
 
 
-def stable_identity_or_none(file: str) -> Identity | None:
+def read_stable_identity_or_none(file: str) -> Identity | None:
     """Return the identity of a file, None if it is gone, or could change without getting another identity."""
     try:
-        identity = identity_of(os.lstat(file))
+        identity = make_identity(os.lstat(file))
     except OSError:
         return None
     return identity if is_timestamp_settled(identity) else None

@@ -7,7 +7,7 @@ from cortex_policy.core import Value
 from cortex_policy.library.inotify import APPEARED, ITSELF
 from cortex_policy.state import Root
 from cortex_policy.state.grants import find_root
-from cortex_policy.state.paths import ProtectedPaths, rotated_log_prefixes
+from cortex_policy.state.paths import ProtectedPaths, list_rotated_log_prefixes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def find_fast_lookup_prefix(root: str, protected: ProtectedPaths) -> str | None:
             return None
         if folded.startswith(other):
             return None
-    if any(folded.startswith(rotated_log_prefixes(log)) for log in protected.logs):
+    if any(folded.startswith(list_rotated_log_prefixes(log)) for log in protected.logs):
         return None  # a rotated log could get this name
     for above in _ancestors(root):
         status = os.lstat(above)

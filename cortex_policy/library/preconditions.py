@@ -11,7 +11,7 @@ from time import monotonic_ns
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError, Origin, Settings
-from cortex_policy.library.file_identity import Identity, identity_of, is_timestamp_settled
+from cortex_policy.library.file_identity import Identity, is_timestamp_settled, make_identity
 from cortex_policy.library.inotify import CONTENT, ENTRIES, ITSELF, Inotify
 from cortex_policy.library.path_lookup import UnresolvedRoot, find_fast_lookup_prefix, resolve_and_visit
 from cortex_policy.state import Root, dot_cortex_path, policy_path, system_and_user_settings_directories
@@ -202,7 +202,7 @@ def read_preconditions(name: UnresolvedRoot) -> Preconditions:
 
 def _read_stamp_identity(root: Root) -> Identity:
     status = os.lstat(f"{root.policy_path}/stamp.json")
-    identity = identity_of(status)
+    identity = make_identity(status)
     if not is_timestamp_settled(identity):
         raise OSError(None, "it may be written again with the same time stamp")
     return identity

@@ -13,7 +13,7 @@ from time import time
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError, decode_json, is_grant_id
 from cortex_policy.core.model import CortexPolicyError, UsageError
-from cortex_policy.library.file_identity import Identity, identity_of, is_timestamp_settled
+from cortex_policy.library.file_identity import Identity, is_timestamp_settled, make_identity
 from cortex_policy.library.path_lookup import UnresolvedRoot
 from cortex_policy.state import OPEN_DIRECTORY, Root, boot_id, read_all, sha256, state_directory
 from cortex_policy.state import stamp as stamps
@@ -64,7 +64,7 @@ class ReaderAcknowledger:
             if root != self._root or self._directory < 0:
                 self.release()
                 self._register_reader(root)
-            identity = identity_of(os.lstat(stamps.stamp_file(root.path)))
+            identity = make_identity(os.lstat(stamps.stamp_file(root.path)))
             if identity == self._identity:
                 return
             was_stable = is_timestamp_settled(identity)

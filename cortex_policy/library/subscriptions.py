@@ -7,7 +7,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.compare.grants import compare_grants
 from cortex_policy.core.decode import parse_grant_file_name
 from cortex_policy.core.model import CortexPolicyError, Grant, GrantError
-from cortex_policy.library.file_identity import Identity, identity_of, is_timestamp_settled
+from cortex_policy.library.file_identity import Identity, is_timestamp_settled, make_identity
 from cortex_policy.library.path_lookup import UnresolvedRoot
 from cortex_policy.library.store_thread import report_thread_error
 from cortex_policy.state import Root
@@ -125,7 +125,7 @@ def _list_grant_ids(root: Root | None) -> list[str]:
 
 def _identity_of_grant(root: Root | None, grant_id: str) -> Identity | None:
     try:
-        return identity_of(os.lstat(f"{root.tools_path}/{grant_id}.json")) if root is not None else None
+        return make_identity(os.lstat(f"{root.tools_path}/{grant_id}.json")) if root is not None else None
     except OSError:
         return None
 

@@ -10,7 +10,7 @@ from cortex_policy.core.approvals import (
     ApprovalRequest,
     encode_request_line,
     escape_surrogates,
-    request_status,
+    find_request_status,
 )
 from cortex_policy.core.audit_event import format_timestamp
 from cortex_policy.core.json_text import format_json
@@ -18,7 +18,7 @@ from cortex_policy.core.model import APPROVED, DENIED, EXPIRED, USED, WAITING, S
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.state.approval_store import ApprovalStore
 from cortex_policy.state.enforcement import effective_settings
-from cortex_policy.state.history_entry import current_author
+from cortex_policy.state.history_entry import find_current_author
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _unknown_request_error(request_id: str) -> NotDoneError:
 
 
 def _answer_line(request_id: str, store: ApprovalStore, *, approved: bool, reason: str) -> bytes:
-    author = current_author()
+    author = find_current_author()
     more = {"reason": escape_surrogates(reason[:MAX_REASON])} if reason else {}
     return encode_request_line({
         "type": "decision",
@@ -165,7 +165,7 @@ def _request_details(request: ApprovalRequest, store: ApprovalStore) -> RequestD
 
 def _status_and_seconds_left(request: ApprovalRequest, store: ApprovalStore) -> tuple[str, float | None]:
     if request.call:
-        current = request_status(request, store.clock, store.timeout_seconds)
+        current = find_request_status(request, store.clock, store.timeout_seconds)
         return current.status, current.left_ns / _SECOND if current.is_live else None
     if request.answers:  # another program takes the first answer
         return (APPROVED if request.answers[0].approved else DENIED), None

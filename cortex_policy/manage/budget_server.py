@@ -7,7 +7,7 @@ from cortex_policy.core.budget_server import parse_budget_server
 from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, BudgetServerError, Settings, StateError
 from cortex_policy.state.budget_choice import make_one_shot_budgets, read_password
 from cortex_policy.state.shared_budgets.connection import pack_command
-from cortex_policy.state.shared_budgets.plausible_server_time import boot_ns
+from cortex_policy.state.shared_budgets.plausible_server_time import read_boot_ns
 from cortex_policy.state.shared_budgets.server_connection import ServerConnection
 from cortex_policy.state.shared_budgets.server_errors import make_answer_error, make_connection_error
 
@@ -44,7 +44,7 @@ class ServerFacts(Value):
 def read_server_facts(settings: Settings) -> ServerFacts:
     """Ask the server; raise StateError if it cannot be asked."""
     server, asked = parse_budget_server(settings.budgets_url or ""), time.perf_counter_ns()
-    deadline = boot_ns() + settings.budgets_timeout_ms * 1_000_000
+    deadline = read_boot_ns() + settings.budgets_timeout_ms * 1_000_000
     try:
         connection = ServerConnection(server, read_password(settings), deadline)
         try:

@@ -159,12 +159,12 @@ def reset_budgets(root: Root, grant_id: str, action: str | None = None) -> tuple
     settings = load_counting_settings()
     if settings.budgets_url is None:
         return _call_in_state_directory(_root_identity(root), settings, forget)
-    from cortex_policy.state.budget_choice import local_share_identity, make_one_shot_budgets  # noqa: PLC0415 - few hosts share budgets
+    from cortex_policy.state.budget_choice import make_local_share_identity, make_one_shot_budgets  # noqa: PLC0415 - few hosts share budgets
 
     shared = make_one_shot_budgets(settings)
     for word in actions:
         shared.reset(tool, word)
-    _call_in_state_directory(local_share_identity(settings.budgets_name or ""), settings, forget)
+    _call_in_state_directory(make_local_share_identity(settings.budgets_name or ""), settings, forget)
     return actions
 
 
@@ -177,10 +177,10 @@ def remove_all_rate_state(root: Root) -> int:
     removed = _call_in_state_directory(_root_identity(root), settings, remove_all_budgets)
     if settings.budgets_url is None:
         return removed
-    from cortex_policy.state.budget_choice import local_share_identity  # noqa: PLC0415 - few hosts share budgets
+    from cortex_policy.state.budget_choice import make_local_share_identity  # noqa: PLC0415 - few hosts share budgets
 
     return removed + _call_in_state_directory(
-        local_share_identity(settings.budgets_name or ""), settings, remove_all_budgets
+        make_local_share_identity(settings.budgets_name or ""), settings, remove_all_budgets
     )
 
 

@@ -22,9 +22,9 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.core.operator_commands import (
     append_root_option,
+    format_option_words,
     format_program_command,
     format_set_command,
-    option_words,
 )
 from cortex_policy.manage.replay.decision_without_rate import FULL_ARGS_HINT, has_full_args
 from cortex_policy.manage.replay.denied_groups import UNTYPABLE
@@ -135,7 +135,7 @@ class Remedies:
             return self._command("edit", grant.id), f"change the declaration of {names}"
         if any("," in one for one in missing.actions):  # `set` takes that for several actions
             return self._command("edit", grant.id), ""
-        words = option_words("allow", missing.actions) + option_words("add-scope", missing.scopes)
+        words = format_option_words("allow", missing.actions) + format_option_words("add-scope", missing.scopes)
         return self._command("set", grant.id, *words), ""
 
     def _grant(self, grant_id: str) -> Grant | GrantError:

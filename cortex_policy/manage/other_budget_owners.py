@@ -11,7 +11,7 @@ from cortex_policy.core.settings import SYSTEM, USER
 from cortex_policy.manage.budget_owner import BudgetOwner, budget_owner
 from cortex_policy.state import OPEN_DIRECTORY, OPEN_FILE, Root, boot_id, default_state_directory, read_all
 from cortex_policy.state.grants import find_trust_problems
-from cortex_policy.state.ledger import budget_directory_name
+from cortex_policy.state.ledger import format_budget_directory_name
 from cortex_policy.state.other_user_settings import open_user_settings_directory
 from cortex_policy.state.settings import MAX_BYTES, NAME, decode_layer, read_settings_bytes, settings_file
 
@@ -37,7 +37,7 @@ def find_other_budget_owners(root: Root) -> OtherBudgetOwners:
     """
     try:
         status = os.stat(root.path)
-        name = budget_directory_name((status.st_dev, status.st_ino), boot_id())
+        name = format_budget_directory_name((status.st_dev, status.st_ino), boot_id())
     except OSError:
         return OtherBudgetOwners((), ())
     unread: list[str] = []

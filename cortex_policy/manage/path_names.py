@@ -11,7 +11,7 @@ def relative_if_below_cwd(path: str) -> str:
         return path
 
 
-def existing_part(path: str) -> str:
+def find_existing_part(path: str) -> str:
     """Return the longest part of an absolute path that exists; a link exists without its target."""
     while path != "/" and not os.path.lexists(path):
         path = os.path.dirname(path)

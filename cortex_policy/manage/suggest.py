@@ -3,7 +3,7 @@
 from cortex_policy.core import Value
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.json_edit import append_items, replace_value
-from cortex_policy.core.json_tree import json_pointer
+from cortex_policy.core.json_tree import format_json_pointer
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.privilege_escalation import PrivilegeEscalation, find_privilege_escalations
 from cortex_policy.manage.audit.reader import decode_grant_calls, pause_garbage_collector
@@ -152,7 +152,7 @@ def _nearest_action(group: DeniedGroup, change: "GrantDiff", grants: "GrantsById
 def _apply_edit_to_text(text: str, group: DeniedGroup, edit: set_fields.GrantEdit) -> str:
     new = set_fields.apply_edit(text, edit).text if edit != set_fields.GrantEdit() else text
     for (name, keyword), values in group.argument_changes.items():
-        at = json_pointer("args", name, keyword)
+        at = format_json_pointer("args", name, keyword)
         new = append_items(new, at, values) if keyword == "enum" else replace_value(new, at, values[0])
     return new
 

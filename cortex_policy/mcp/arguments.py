@@ -48,7 +48,7 @@ def _check_name(name: object) -> str:
     return name
 
 
-def text_arguments(schema: object) -> frozenset[str]:
+def select_text_arguments(schema: object) -> frozenset[str]:
     """Return the arguments that are texts by the schema of a tool's input, and nothing else, such as JSON in a text."""
     properties = schema.get("properties") if isinstance(schema, dict) else None
     members = properties.items() if isinstance(properties, dict) else ()
@@ -60,7 +60,7 @@ def _is_plain_text(schema: "Mapping[str, object]") -> bool:
     return schema.get("type") == "string" and not is_encoded
 
 
-def printable_json(value: "dict[str, object]") -> "dict[str, object]":
+def format_printable_json(value: "dict[str, object]") -> "dict[str, object]":
     """Return members of an answer without half of a character, which cannot be sent."""
     return {name: _printable_value(part) for name, part in value.items()}
 
@@ -70,4 +70,4 @@ def _printable_value(value: object) -> object:
         return escape_surrogates(value)
     if isinstance(value, list):
         return [_printable_value(part) for part in value]
-    return printable_json(value) if isinstance(value, dict) else value
+    return format_printable_json(value) if isinstance(value, dict) else value

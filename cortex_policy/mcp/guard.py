@@ -15,7 +15,7 @@ from cortex_policy.core.hooks.ruling_denial import format_ruling_denial
 from cortex_policy.core.model import ACTION_NOT_ALLOWED, ALLOWED, CortexPolicyError, Decision, UsageError
 from cortex_policy.core.text import escape_unprintable, format_message_line
 from cortex_policy.hook_decision import decide_tool_call
-from cortex_policy.mcp.arguments import copy_arguments, printable_json
+from cortex_policy.mcp.arguments import copy_arguments, format_printable_json
 from cortex_policy.mcp.hidden_tools import find_hidden_tools
 from cortex_policy.render import outcome_to_json
 from cortex_policy.state.enforcement import AuditedCall, effective_settings
@@ -144,7 +144,7 @@ def _to_tool_decision(
     check = outcome.check
     call = Call(DECIDED_BY_RULES, name, json=True) if check is None else Call(check.grant, check.action, json=True)
     answer = CallOutcome(call, outcome.grant, outcome.decision, outcome.error, microseconds)
-    members = printable_json({**outcome_to_json(answer), "rule": check.rule if check is not None else None})
+    members = format_printable_json({**outcome_to_json(answer), "rule": check.rule if check is not None else None})
     # INVARIANT: both must say so; a call without a decision is not allowed
     is_allowed = not outcome.text and outcome.decision is not None and outcome.decision.reason is ALLOWED
     text = "" if is_allowed else format_denial_for_model(outcome.text)

@@ -9,7 +9,7 @@ import secrets
 from threading import Lock
 
 from cortex_policy.core.decode import MalformedError, decode_json
-from cortex_policy.mcp.arguments import text_arguments
+from cortex_policy.mcp.arguments import select_text_arguments
 from cortex_policy.mcp.proxy_messages import (
     INTERNAL_ERROR,
     INVALID_REQUEST,
@@ -127,5 +127,5 @@ class ToolLists:
         shown = [tool for name, tool in named.items() if name not in hidden]
         for tool in shown:
             (self._with_schema.add if "outputSchema" in tool else self._with_schema.discard)(tool["name"])
-            self._plain_texts[tool["name"]] = text_arguments(tool.get("inputSchema"))
+            self._plain_texts[tool["name"]] = select_text_arguments(tool.get("inputSchema"))
         result["tools"] = shown

@@ -9,10 +9,10 @@ import os
 from contextlib import suppress
 
 from cortex_policy.core.model import CortexPolicyError
-from cortex_policy.library.file_identity import stable_identity_or_none
+from cortex_policy.library.file_identity import read_stable_identity_or_none
 from cortex_policy.library.inotify import CONTENT, ENTRIES, ITSELF, Inotify
 from cortex_policy.library.path_lookup import resolve_and_visit
-from cortex_policy.mcp.server_files import PolicyFile, policy_names, read_file, read_stamp_or_none
+from cortex_policy.mcp.server_files import PolicyFile, list_policy_names, read_file, read_stamp_or_none
 from cortex_policy.state import Root, dot_cortex_path
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.ledger_directory import is_on_local_file_system
@@ -75,7 +75,7 @@ class Changes:
         if trusted != self._trusted:  # every file may be unsafe now, or no longer
             self._trusted, self._files = trusted, {}
         try:
-            names = policy_names(root)
+            names = list_policy_names(root)
         except CortexPolicyError:
             return {}
         stamp = self._read_stamp(root)
@@ -113,7 +113,7 @@ class Changes:
 
     def _read(self, root: Root, name: str) -> "tuple[Identity | None, PolicyFile] | None":
         """Return a file as it was last read, if it is sure to be the same."""
-        identity = stable_identity_or_none(f"{root.policy_path}/{path_below_policy(name)}")
+        identity = read_stable_identity_or_none(f"{root.policy_path}/{path_below_policy(name)}")
         known = self._files.get(name)
         if known is not None and identity is not None and known[0] == identity:
             return known
@@ -121,7 +121,7 @@ class Changes:
         return (identity, PolicyFile(name, None, file.digest, file.error)) if file is not None else None
 
     def _read_stamp(self, root: Root) -> "Stamp | None":
-        identity = stable_identity_or_none(stamps.stamp_file(root.path))
+        identity = read_stable_identity_or_none(stamps.stamp_file(root.path))
         if identity is None or self._stamp[0] != identity:
             self._stamp = identity, read_stamp_or_none(root)
         return self._stamp[1]

@@ -59,7 +59,7 @@ def parse_uri(uri: str) -> str | None:
     return name if name != uri and is_grant_id(name) else None
 
 
-def policy_names(root: Root) -> list[str]:
+def list_policy_names(root: Root) -> list[str]:
     """List what may be there: the ids of grants, sorted, then `hooks.toml`; raise GrantError (22) if unreadable."""
     try:
         with PolicyDirectory(TrustCheck(root), "tools") as tools:

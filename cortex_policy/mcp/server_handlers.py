@@ -32,9 +32,9 @@ from cortex_policy.mcp.server_files import (
     GRANTS_URI,
     PolicyFile,
     format_grant_description,
+    list_policy_names,
     make_uri,
     parse_uri,
-    policy_names,
     read_file,
     read_stamp_or_none,
 )
@@ -159,7 +159,7 @@ def _refused_error(error: CortexPolicyError) -> MCPError:
 
 def _list_resources(root: "Root") -> ListResourcesResult:
     stamp = read_stamp_or_none(root)
-    files = (read_file(root, name) for name in policy_names(root))
+    files = (read_file(root, name) for name in list_policy_names(root))
     resources = [_resource_of(file, stamp) for file in files if file is not None]
     return ListResourcesResult(
         resources=resources, _meta={_META: {"root": format_message_line(root.path), **_version(stamp)}}
@@ -185,7 +185,7 @@ def _description(file: PolicyFile) -> str:
 
 def _read_resource(root: "Root", name: str) -> ReadResourceResult:
     stamp, file, uri = read_stamp_or_none(root), read_file(root, name), make_uri(name)
-    if file is None or name not in policy_names(root):  # some file systems ignore case
+    if file is None or name not in list_policy_names(root):  # some file systems ignore case
         raise make_unknown_uri_error(uri)
     if file.data is None:
         assert file.error is not None  # noqa: S101 - see PolicyFile

@@ -4,7 +4,7 @@ import re
 
 from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.decode import DATA_CLASSES
-from cortex_policy.core.json_tree import json_pointer
+from cortex_policy.core.json_tree import format_json_pointer
 from cortex_policy.core.text import did_you_mean
 from cortex_policy.schema.lint_rules.keys import GRANT_KEYS, find_similar_key, is_like_per_minute
 from cortex_policy.schema.problems import UnlocatedProblem
@@ -70,7 +70,7 @@ def make_document_problem(document: "Mapping[str, object]", error: "Mapping[str,
     must_be = _EXPECTED.get(steps, "a string")
     kind = "the string " if isinstance(value, str) and code == "shape-type" else ""
     message = f"`{_place_label(steps)}` is {kind}{_describe_value(value)}, and must be {must_be}"
-    return UnlocatedProblem(code, message, _suggest_value(steps, value), json_pointer(*steps))
+    return UnlocatedProblem(code, message, _suggest_value(steps, value), format_json_pointer(*steps))
 
 
 def _missing_key_problem(document: "Mapping[str, object]", steps: tuple[object, ...]) -> UnlocatedProblem:
@@ -83,7 +83,9 @@ def _missing_key_problem(document: "Mapping[str, object]", steps: tuple[object, 
     hint = f"add {_EXAMPLE_MEMBERS[key]}"
     if similar:
         hint = f"`{similar[0]}` is another key: {did_you_mean(key)}"
-    return UnlocatedProblem("shape-missing", f"`{_place_label(steps)}` is missing", hint, json_pointer(*steps[:-1]))
+    return UnlocatedProblem(
+        "shape-missing", f"`{_place_label(steps)}` is missing", hint, format_json_pointer(*steps[:-1])
+    )
 
 
 def _place_label(steps: tuple[object, ...]) -> str:

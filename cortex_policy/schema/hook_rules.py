@@ -8,11 +8,11 @@ from cortex_policy.core.decode import MAX_BYTES, MalformedError
 from cortex_policy.core.hooks.agent_tools import TOOLS, list_tools_of_agents
 from cortex_policy.core.hooks.hook_rules import HookRules, match_wildcard
 from cortex_policy.core.hooks.hooks_toml_problems import decode_rules, find_hooks_toml_problems
-from cortex_policy.core.json_tree import json_pointer
+from cortex_policy.core.json_tree import format_json_pointer
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.text import did_you_mean
 from cortex_policy.core.toml import decode_toml
-from cortex_policy.core.toml_positions import Span, error_offset, find_key_spans
+from cortex_policy.core.toml_positions import Span, find_error_offset, find_key_spans
 from cortex_policy.schema.lint import limit_per_code
 from cortex_policy.schema.problems import UnlocatedProblem
 
@@ -43,7 +43,7 @@ def decode_and_lint_hook_rules(
     try:
         document = decode_toml(data) if len(data) <= MAX_BYTES else None
     except MalformedError as error:
-        offset = error_offset(text, str(error))
+        offset = find_error_offset(text, str(error))
         why = str(error).partition(" (at ")[0]  # its place is told in another way
         return None, (_make_problem("hooks-syntax", why, "", (), Span(offset, offset, offset, offset + 1)),)
     if document is None:
@@ -74,7 +74,7 @@ def _make_problem(
     code: str, message: str, hint: str, keys: "Keys", span: Span, *, at_key: bool = False
 ) -> UnlocatedProblem:
     place = (span.key_start, span.key_end) if at_key else (span.start, span.end)
-    return UnlocatedProblem(code, message, hint, json_pointer(*keys), at_key, place)
+    return UnlocatedProblem(code, message, hint, format_json_pointer(*keys), at_key, place)
 
 
 def _find_unknown_tools(rules: HookRules) -> "Iterator[Found]":

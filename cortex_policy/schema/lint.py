@@ -7,7 +7,7 @@ from cortex_policy.core.decode import MalformedError, decode_document, decode_js
 from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.core.scopes import normalize_scope_cached
-from cortex_policy.schema.fixes import Fix, apply_fix_unless_wider, max_fixes_of_file
+from cortex_policy.schema.fixes import Fix, apply_fix_unless_wider, count_max_fixes
 from cortex_policy.schema.lint_rules.actions_and_scopes import (
     find_escalating_scopes,
     find_missing_scopes,
@@ -84,7 +84,7 @@ def limit_per_code(problems: "Iterable[UnlocatedProblem]") -> "Iterator[Unlocate
 
 def apply_safe_fixes(data: bytes, codes: frozenset[str], settings: Settings = DEFAULTS) -> bytes:
     """Return the bytes of a grant with the certain fixes of these codes; text that does not decode stays as it is."""
-    fixes_left = max_fixes_of_file(data)
+    fixes_left = count_max_fixes(data)
     for _ in range(MAX_ROUNDS):
         text = data.decode("utf-8", "surrogateescape")
         fixes = [one.fix for one in decode_and_lint_grant(data)[1] if one.fix is not None and one.code in codes]

@@ -2,10 +2,10 @@
 
 from cortex_policy.core import Value, shorten_message
 from cortex_policy.core.engine import DEFAULTS
-from cortex_policy.core.json_tree import JsonNode, JsonSyntaxError, find_node, line_and_column, parse_tree
+from cortex_policy.core.json_tree import JsonNode, JsonSyntaxError, find_line_and_column, find_node, parse_tree
 from cortex_policy.core.model import Settings
 from cortex_policy.schema.catalog import ERROR, find_severity
-from cortex_policy.schema.fixes import apply_fix_unless_wider, max_fixes_of_file
+from cortex_policy.schema.fixes import apply_fix_unless_wider, count_max_fixes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def locate_problems(
         root = parse_tree(text)
     except JsonSyntaxError:
         root = None  # what was found there has a span
-    fixes_left = max_fixes_of_file(data)
+    fixes_left = count_max_fixes(data)
     problems = []
     for problem in unlocated:
         fix = problem.fix if fixes_left else None
@@ -104,13 +104,13 @@ def locate_problems(
 
 def _locate_problem(file: str, text: str, root: JsonNode | None, problem: UnlocatedProblem, new: str | None) -> Problem:
     start, end = problem.span or _text_span(root, problem)
-    line, column = line_and_column(text, start)
+    line, column = find_line_and_column(text, start)
     first = text.rfind("\n", 0, start) + 1
     last = text.find("\n", start)
     whole = text[first : last if last >= 0 else None].removesuffix("\r")
     shown = max(0, column - 1 - MAX_LINE_LENGTH // 2) if len(whole) > MAX_LINE_LENGTH else 0
     return Problem(
-        file, line, column, *line_and_column(text, max(start, end)), problem.pointer, problem.code,
+        file, line, column, *find_line_and_column(text, max(start, end)), problem.pointer, problem.code,
         find_severity(problem.code), shorten_message(problem.message), shorten_message(problem.hint),
         _replacement_between(text, new), whole[shown : shown + MAX_LINE_LENGTH], shown + 1,
     )  # fmt: skip
@@ -134,4 +134,6 @@ def _replacement_between(text: str, new: str | None) -> Replacement | None:
         (index for index in range(min_length - start) if text[-1 - index] != new[-1 - index]), min_length - start
     )
     end = len(text) - common_end
-    return Replacement(*line_and_column(text, start), *line_and_column(text, end), new[start : len(new) - common_end])
+    return Replacement(
+        *find_line_and_column(text, start), *find_line_and_column(text, end), new[start : len(new) - common_end]
+    )

@@ -9,7 +9,7 @@ _DIRECTORY = "@DIRECTORY@"  # in single quotes in the scripts
 _MAX_BYTES = 1 << 16
 
 
-def init_script(shell: str) -> str:
+def make_init_script(shell: str) -> str:
     """Return the script for a shell, with the state directory of this user in it."""
     descriptor = os.open(f"{os.path.dirname(__file__)}/init.{shell}", os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -21,7 +21,7 @@ def init_script(shell: str) -> str:
 
 def print_init_script(shell: str) -> int:
     """Print the script for a shell, and return the exit code: 3 if somebody reads it and it could not be printed."""
-    data = init_script(shell).encode("utf-8", "surrogateescape")
+    data = make_init_script(shell).encode("utf-8", "surrogateescape")
     try:
         while data:
             data = data[os.write(1, data) :]

@@ -203,7 +203,7 @@ def load_from_disk_cache(directory: int, name: str) -> "dict[str, object] | None
 _overflow_uids: list[int] = []
 
 
-def overflow_uid() -> int:
+def read_overflow_uid() -> int:
     """Return the user id under which a user namespace shows every owner that it does not know."""
     if not _overflow_uids:
         if sys.platform != "linux":

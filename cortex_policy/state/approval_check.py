@@ -9,8 +9,8 @@ from cortex_policy.core.approvals import (
     encode_request_line,
     escape_surrogates,
     find_human_denial_reason,
+    find_request_status,
     make_fingerprint_text,
-    request_status,
 )
 from cortex_policy.core.audit_event import format_timestamp
 from cortex_policy.core.engine import decide_rate
@@ -85,7 +85,7 @@ def _current_request(store: ApprovalStore, call: str) -> "tuple[ApprovalRequest,
     live: dict[str, tuple[ApprovalRequest, RequestStatus]] = {}
     for approval_request in store.requests:
         if approval_request.call == call:
-            current = request_status(approval_request, store.clock, store.timeout_seconds)
+            current = find_request_status(approval_request, store.clock, store.timeout_seconds)
             if current.is_live:
                 live[current.status] = approval_request, current
     return live.get(DENIED) or live.get(APPROVED) or live.get(WAITING)
@@ -131,7 +131,7 @@ def _request_approval(
         one for one in store.requests if _grant_and_root_of(one) == (grant.id, escape_surrogates(origin.root))
     ]
     waiting = sum(
-        request_status(one, store.clock, store.timeout_seconds).status == WAITING for one in requests_of_grant
+        find_request_status(one, store.clock, store.timeout_seconds).status == WAITING for one in requests_of_grant
     )
     if waiting >= MAX_WAITING:
         return _with_approval(refused, None, f"{waiting} calls of this grant already wait for a human"), b""

@@ -122,9 +122,9 @@ def _write_all(descriptor: int, data: bytes) -> None:
 def _set_attributes(descriptor: int, directory: int, mode: int, old: int | None) -> None:
     """Give a new file its attributes, its owner, and last its mode, which bounds what the attributes allow."""
     from cortex_policy.state.inherited_attributes import (  # noqa: PLC0415 - a check that asks for approval writes no file
-        allowed_mode,
         choose_owner_of_new_file,
-        mode_to_keep,
+        find_allowed_mode,
+        find_mode_to_keep,
         read_attributes,
         set_attributes,
     )
@@ -132,11 +132,11 @@ def _set_attributes(descriptor: int, directory: int, mode: int, old: int | None)
     status = None
     if old is not None:
         status = os.fstat(old)
-        mode = mode_to_keep(old, status)
+        mode = find_mode_to_keep(old, status)
         set_attributes(descriptor, read_attributes(old))
     created = os.fstat(descriptor)  # its group is that of a setgid directory
     owner, made_with = choose_owner_of_new_file(directory, status), (created.st_uid, created.st_gid)
     if owner not in (None, made_with):
         os.fchown(descriptor, *owner)
     is_kept = status is not None and owner == (status.st_uid, status.st_gid)
-    os.fchmod(descriptor, mode if is_kept else allowed_mode(mode, *(owner or made_with)))
+    os.fchmod(descriptor, mode if is_kept else find_allowed_mode(mode, *(owner or made_with)))

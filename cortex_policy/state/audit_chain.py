@@ -6,7 +6,7 @@ from cortex_policy.core.audit_chain import begin_chain, chain_line, find_last_di
 from cortex_policy.core.model import StateError
 from cortex_policy.state import OPEN_FILE, lock_file, sha256_hex, unlock_and_close
 from cortex_policy.state.audit_file import is_safe_file
-from cortex_policy.state.audit_rotated_names import list_rotated_log_names, uncompressed_name
+from cortex_policy.state.audit_rotated_names import list_rotated_log_names, strip_compression_suffix
 
 SEARCHED_BYTES = 4 << 20  # bytes from the end: more than the longest line that a writer may leave incomplete
 
@@ -29,7 +29,7 @@ def _digest_before(file: str) -> str | None:
     except OSError:
         return None
     for name in older:
-        end = None if name != uncompressed_name(name) else _last_digest_of(name)
+        end = None if name != strip_compression_suffix(name) else _last_digest_of(name)
         if end != "":
             return end
     return None

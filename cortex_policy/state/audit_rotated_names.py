@@ -21,13 +21,13 @@ def list_rotated_log_names(file: str) -> tuple[list[str], list[str]]:
     dated: list[tuple[list[int], str]] = []
     for other in os.listdir(directory or "."):
         if other.startswith((f"{name}.", f"{name}-")):
-            parts = _numbers_in(uncompressed_name(other)[len(name) :])
+            parts = _numbers_in(strip_compression_suffix(other)[len(name) :])
             if len(parts) == 1 and len(parts[0]) <= _MAX_DIGITS and other[len(name)] == ".":
                 numbered.append((int(parts[0]), other))
             elif sum(map(len, parts)) > _MAX_DIGITS:
                 dated.append(([int(part) for part in parts], other))
-        elif other.startswith((f"{stem}.", f"{stem}-")) and uncompressed_name(other).endswith(extension):
-            parts = _numbers_in(uncompressed_name(other)[len(stem) : -len(extension)])
+        elif other.startswith((f"{stem}.", f"{stem}-")) and strip_compression_suffix(other).endswith(extension):
+            parts = _numbers_in(strip_compression_suffix(other)[len(stem) : -len(extension)])
             if sum(map(len, parts)) > _MAX_DIGITS:
                 dated.append(([int(part) for part in parts], other))
     newest_first = [other for _, other in sorted(numbered)], [other for _, other in sorted(dated, reverse=True)]
@@ -35,7 +35,7 @@ def list_rotated_log_names(file: str) -> tuple[list[str], list[str]]:
     return by_number, by_time
 
 
-def uncompressed_name(name: str) -> str:
+def strip_compression_suffix(name: str) -> str:
     """Return a name without the suffix of a compressed file."""
     return next((name.removesuffix(end) for end in COMPRESSED if name.endswith(end)), name)
 

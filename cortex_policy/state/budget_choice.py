@@ -67,11 +67,11 @@ def add_local_fallback(shared: "Budgets", settings: "Settings") -> "Budgets":
     from cortex_policy.state.ledger import Ledger  # noqa: PLC0415 - few hosts count by themselves
     from cortex_policy.state.local_fallback import BudgetsWithLocalFallback  # noqa: PLC0415 - as above
 
-    ledger = Ledger(local_share_identity(settings.budgets_name or ""), settings.state_dir or "")
+    ledger = Ledger(make_local_share_identity(settings.budgets_name or ""), settings.state_dir or "")
     return BudgetsWithLocalFallback(shared, ledger, settings.budgets_local_share)
 
 
-def local_share_identity(name: str) -> tuple[int, int]:
+def make_local_share_identity(name: str) -> tuple[int, int]:
     """Return what stands for the (device, inode) of a root where a host counts shared budgets by itself.
 
     INVARIANT: all roots have one share, as they have one budget on the server; else each new root would have another.

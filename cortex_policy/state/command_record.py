@@ -19,7 +19,7 @@ from cortex_policy.core.text import format_os_error
 from cortex_policy.state import history_entry
 from cortex_policy.state.atomic_write import TEMPORARY_PREFIX, atomic_replace, sync_directory
 from cortex_policy.state.history import COMMANDS, DAY, NAME, create_history_directory
-from cortex_policy.state.history_entry import MAX_WIDENED_LENGTH, Author, current_author, current_timestamp
+from cortex_policy.state.history_entry import MAX_WIDENED_LENGTH, Author, current_timestamp, find_current_author
 from cortex_policy.state.safe_directories import make_directory, open_directory_below
 from cortex_policy.state.settings import find_settings_directory, open_settings_directory, read_setting
 
@@ -61,7 +61,7 @@ def make_command_record(
     verdict: str | None = None, grant_id: str | None = None, place: str = PROJECT,
 ) -> CommandRecord:  # fmt: skip
     """Return the record of a command that the caller runs now."""
-    author, now = current_author(), current_timestamp()
+    author, now = find_current_author(), current_timestamp()
     return CommandRecord(now, author, command, subject, detail, verdict, grant_id, place, begun_ns=time_ns())
 
 

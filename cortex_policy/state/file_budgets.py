@@ -8,7 +8,12 @@ from weakref import WeakSet
 from cortex_policy.core.input_values import require_budget_call
 from cortex_policy.core.model import Budget, StateError
 from cortex_policy.state import boot_id
-from cortex_policy.state.ledger import Ledger, budget_directory_name, open_or_make_budget_directory, state_directory
+from cortex_policy.state.ledger import (
+    Ledger,
+    format_budget_directory_name,
+    open_or_make_budget_directory,
+    state_directory,
+)
 from cortex_policy.state.ledger_ring import BudgetFileKey, open_and_lock_budget_file
 from cortex_policy.state.mapped_file import (
     MappedFile,
@@ -168,7 +173,7 @@ class FileBudgets(Ledger):
             boot = boot_id()
         except OSError:
             return
-        name = f"{budget_directory_name(self.root_identity, boot)}/{BudgetFileKey(boot, tool, action).name}"
+        name = f"{format_budget_directory_name(self.root_identity, boot)}/{BudgetFileKey(boot, tool, action).name}"
         if len(self._absent) >= _MAX_ABSENT:
             self._absent.clear()
         path = f"{state_directory(self.state_dir)}/{name}"

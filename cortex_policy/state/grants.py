@@ -9,7 +9,16 @@ import sys
 
 from cortex_policy.core.decode import HOOKS_TOML, ID_HINT, MAX_BYTES, decode_grant, is_grant_id, parse_grant_file_name
 from cortex_policy.core.model import GRANT_NOT_FOUND, ROOT_NOT_FOUND, Grant, GrantError, Origin
-from cortex_policy.state import OPEN_DIRECTORY, OPEN_FILE, Root, may_exist, overflow_uid, policy_path, read_all, sha256
+from cortex_policy.state import (
+    OPEN_DIRECTORY,
+    OPEN_FILE,
+    Root,
+    may_exist,
+    policy_path,
+    read_all,
+    read_overflow_uid,
+    sha256,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +54,7 @@ def find_root(named: str | None = None) -> Root:
 
         detail = f"the working directory cannot be read: {format_os_error(error)}"
         raise GrantError(ROOT_NOT_FOUND, detail, "name one with `--root DIR`") from None
-    roots = possible_roots_at_or_above(here)
+    roots = list_possible_roots_at_or_above(here)
     if len(roots) != 1:
         from cortex_policy.state.grants_errors import make_root_error  # noqa: PLC0415 - only a failure needs it
 
@@ -67,7 +76,7 @@ def _resolve_named_root(named: str) -> Root:
     return Root(path, trusts_owner=True)
 
 
-def possible_roots_at_or_above(path: str) -> list[str]:
+def list_possible_roots_at_or_above(path: str) -> list[str]:
     """Return each ancestor of a directory, and itself, that may hold a policy: the inner one first."""
     roots = [path] if may_hold_policy(path) else []
     while path != "/":
@@ -91,7 +100,7 @@ def find_trust_problems(
     is for a directory in which the sticky bit protects what is there already.
     """
     uid = status.st_uid
-    if uid in owners and not status.st_mode & _WRITABLE_BY_OTHERS and uid != overflow_uid():
+    if uid in owners and not status.st_mode & _WRITABLE_BY_OTHERS and uid != read_overflow_uid():
         return []
     from cortex_policy.state.possible_writers import explain_trust_problems  # noqa: PLC0415 - only if the mode is not the answer
 

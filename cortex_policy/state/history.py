@@ -106,7 +106,7 @@ class HistoryWriter:
                 return
             if known != entry:
                 atomic_replace(directory.descriptor, PENDING, history_entry.encode_entry(known), 0o600)
-            last = max((number for number, _ in numbered_entry_names(directory)), default=0)
+            last = max((number for number, _ in list_numbered_entry_names(directory)), default=0)
             name = f"{last + 1:08}-v{known.version}.json"
             os.rename(PENDING, name, src_dir_fd=directory.descriptor, dst_dir_fd=directory.descriptor)
             sync_directory(directory.descriptor)
@@ -125,7 +125,7 @@ class HistoryWriter:
     def _prune_entries(self) -> None:
         # the oldest first; the last write stays, however old it is
         with suppress(OSError), self._lock.open_below(NAME) as directory:
-            names = [name for _, name in numbered_entry_names(directory)]
+            names = [name for _, name in list_numbered_entry_names(directory)]
             excess = max(len(names) - max(self._limits.entries, 0), 0)
             before = time() - self._limits.days * DAY
             for index, name in enumerate(names):
@@ -169,7 +169,7 @@ def read_history(root: Root, stamp: "Stamp | None") -> "Iterator[HistoryEntry | 
         known = _find_committed_entry(directory, stamp)
         if known is not None:
             yield known
-        numbered = numbered_entry_names(directory)
+        numbered = list_numbered_entry_names(directory)
         remaining = MAX_BYTES
         for _, name in reversed(numbered):
             with suppress(FileNotFoundError):  # pruned since it was listed
@@ -214,7 +214,7 @@ def _read_or_none(directory: PolicyDirectory, name: str) -> HistoryEntry | None:
         return None
 
 
-def numbered_entry_names(directory: PolicyDirectory) -> list[tuple[int, str]]:
+def list_numbered_entry_names(directory: PolicyDirectory) -> list[tuple[int, str]]:
     """Return the numbers and names of the entries, the oldest first; raise GrantError if they cannot be listed."""
     try:
         names = os.listdir(directory.descriptor)
@@ -223,7 +223,7 @@ def numbered_entry_names(directory: PolicyDirectory) -> list[tuple[int, str]]:
     return sorted((int(match[1]), name) for name in names if (match := _NAME.fullmatch(name)))
 
 
-def history_length(root: str) -> int:
+def load_history_length(root: str) -> int:
     """Return how many writes can be undone, 0 if no history is kept."""
     value = read_setting("history.keep", root)
     return value if isinstance(value, int) else 0

@@ -68,7 +68,7 @@ class Author(Value):
         return f"{self.sudo_user} as {self.user}" if self.sudo_user else self.user
 
 
-def current_author() -> Author:
+def find_current_author() -> Author:
     """Return the user who runs this, and the user who called `sudo`."""
     sudo_user = os.environ.get("SUDO_USER", "")[:_SUDO_LENGTH] if os.geteuid() == 0 else ""
     return Author(user_label(os.geteuid()), os.geteuid(), sudo_user or None)

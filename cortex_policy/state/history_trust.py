@@ -7,7 +7,7 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.state import Root
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.grants_errors import make_other_user_history_error
-from cortex_policy.state.history import NAME, numbered_entry_names
+from cortex_policy.state.history import NAME, list_numbered_entry_names
 from cortex_policy.state.possible_writers import OWNER
 
 
@@ -17,7 +17,7 @@ def find_unsafe_history_error(root: Root) -> GrantError | None:
     top = f"{root.policy_path}/{NAME}"
     try:
         with suppress(FileNotFoundError), PolicyDirectory(trust, NAME) as directory:
-            for _, name in numbered_entry_names(directory):
+            for _, name in list_numbered_entry_names(directory):
                 with suppress(FileNotFoundError, GrantError):  # a link is reported as damage
                     directory.read(name, 0)
     except GrantError as error:

@@ -23,7 +23,7 @@ _KERNEL_PREFIXES = ("security.", "trusted.")  # capabilities, hashes, labels: th
 _UNKNOWN = (errno.ENOTSUP, errno.ENOSYS)
 
 
-def allowed_mode(mode: int, uid: int, gid: int) -> int:
+def find_allowed_mode(mode: int, uid: int, gid: int) -> int:
     """Return the permission bits that a file of an owner and a group may have.
 
     At most `rw-r--r--`, or `rw-rw-r--` if a check trusts the group.
@@ -31,7 +31,7 @@ def allowed_mode(mode: int, uid: int, gid: int) -> int:
     return mode & (_PLAIN | stat.S_IWGRP if is_private_group(gid, uid) else _PLAIN)
 
 
-def mode_to_keep(descriptor: int, status: os.stat_result) -> int:
+def find_mode_to_keep(descriptor: int, status: os.stat_result) -> int:
     """Return the permission bits that an open file may keep.
 
     With an access control list, the group's bit is its mask, which may let the caller or root write.

@@ -34,7 +34,7 @@ MAX_LIMIT = 1 << 44
 
 def open_or_make_budget_directory(root_identity: tuple[int, int], boot: bytes, state_dir: str) -> int:
     """Open the directory that holds a root's budgets, and create it if it is missing."""
-    base, name = state_directory(state_dir), budget_directory_name(root_identity, boot)
+    base, name = state_directory(state_dir), format_budget_directory_name(root_identity, boot)
     parent = open_or_make_state_directory(base, None, base)
     try:
         return open_or_make_state_directory(name, parent, f"{base}/{name}")
@@ -42,7 +42,7 @@ def open_or_make_budget_directory(root_identity: tuple[int, int], boot: bytes, s
         os.close(parent)
 
 
-def budget_directory_name(root_identity: tuple[int, int], boot: bytes) -> str:
+def format_budget_directory_name(root_identity: tuple[int, int], boot: bytes) -> str:
     """Return the name of the directory of a root's budgets; it begins with a mark of the boot."""
     mark: str = sha256(b"boot " + boot).hexdigest()[:BOOT_PREFIX]
     return mark + str(sha256(b"root %d %d " % root_identity + boot).hexdigest()[:32])

@@ -20,7 +20,7 @@ from cortex_policy.state.ledger_ring import (
     DamagedFileError,
     Ring,
     hits_per_slot,
-    magic_word,
+    make_magic_word,
     open_and_lock_budget_file,
 )
 
@@ -72,7 +72,7 @@ def _ring_bytes(key: BudgetFileKey, limit: int, live: list[int], *, closed: int 
     step = hits_per_slot(limit)
     bits = max(2, (limit // step + 2).bit_length(), len(live).bit_length())
     header = [
-        magic_word(),
+        make_magic_word(),
         key.identity,
         *map(key.seal, (bits, step, closed, time_namespace())),
         NOTHING,

@@ -196,7 +196,7 @@ class Ring:
             raise OSError(28, "short write")
 
 
-def magic_word() -> int:
+def make_magic_word() -> int:
     """Return the word that every file begins with."""
     return (MAGIC << 16 | LAYOUT) * PRIME + MAGIC_TAG
 

@@ -39,13 +39,13 @@ class BudgetsWithLocalFallback:
             return _as_local(self._ledger.peek(tool, action, self._limit_here(limit, cost, error), cost))
 
     def _limit_here(self, limit: int, cost: int, error: BudgetServerError) -> int:
-        limit_here = share_of_limit(limit, self._share)
+        limit_here = compute_share_of_limit(limit, self._share)
         if limit_here < cost:
             raise error
         return limit_here
 
 
-def share_of_limit(limit: int, share: float) -> int:
+def compute_share_of_limit(limit: int, share: float) -> int:
     """Return how many hits a minute a host may count by itself, rounded down: 0 denies every call."""
     return limit * round(share * _PARTS) // _PARTS
 

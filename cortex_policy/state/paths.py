@@ -9,7 +9,7 @@ import stat
 from cortex_policy.core import Value
 from cortex_policy.core.engine import find_matching_scope
 from cortex_policy.core.model import ResolvedPath, StateError
-from cortex_policy.core.path_arguments import collapse_path, path_arguments, relative_to_root
+from cortex_policy.core.path_arguments import collapse_path, make_relative_to_root, path_arguments
 from cortex_policy.state import dot_cortex_path, policy_path, state_directory, system_and_user_settings_directories
 
 TYPE_CHECKING = False
@@ -30,7 +30,7 @@ class ProtectedPaths(Value):
 
     `holder` is `.cortex`: it is guarded itself, by whatever name, and not what else lies in it.
 
-    `logs` guard what they were rotated to as well: what begins with one of their `rotated_log_prefixes`.
+    `logs` guard what they were rotated to as well: what begins with one of their `list_rotated_log_prefixes`.
     """
 
     identities: frozenset[Identity]
@@ -126,11 +126,11 @@ def _resolve_path(
     if error := walk.error or collapsed_walk.error:
         error = f"cannot be resolved: {error}"
         return ResolvedPath(argument, given, normalized, error=error, protected_reason=protected_reason)
-    resolved_inside, error = relative_to_root(resolved, origin.root), "holds a NUL" if nul else ""
+    resolved_inside, error = make_relative_to_root(resolved, origin.root), "holds a NUL" if nul else ""
     if (
         resolved_collapsed != resolved
         and find_matching_scope(scopes, resolved_inside)
-        and not find_matching_scope(scopes, relative_to_root(resolved_collapsed, origin.root))
+        and not find_matching_scope(scopes, make_relative_to_root(resolved_collapsed, origin.root))
     ):
         error = error or f"leads to `{resolved_collapsed}` once its `..` are collapsed, which is in no scope"
     return ResolvedPath(argument, given, normalized, resolved_inside, resolved, error, protected_reason)
@@ -269,7 +269,7 @@ def _open_component(name: str, directory: int | None) -> int:
 
 def _inside_root(collapsed: str, origin: "Origin") -> str | None:
     """Spell a collapsed path relative to the root, which may have been reached through links."""
-    inside = relative_to_root(collapsed, origin.root)
+    inside = make_relative_to_root(collapsed, origin.root)
     if inside is not None:
         return inside
     ancestor, parts = "", [part for part in collapsed.split("/") if part]
@@ -284,7 +284,7 @@ def _inside_root(collapsed: str, origin: "Origin") -> str | None:
     return None
 
 
-def rotated_log_prefixes(log: str) -> tuple[str, ...]:
+def list_rotated_log_prefixes(log: str) -> tuple[str, ...]:
     """Return how the names of rotated logs begin, without case: a time may come before the extension."""
     name = log.casefold()
     stem = os.path.splitext(name)[0]
@@ -298,6 +298,6 @@ def _protection_text(path: str, protected: ProtectedPaths, origin: "Origin") -> 
         if folded == name.casefold() or folded.startswith(name.casefold() + "/"):
             return f"lies in `{name}`, which governs grants"
     for name in protected.logs:
-        if folded.startswith(rotated_log_prefixes(name)):
+        if folded.startswith(list_rotated_log_prefixes(name)):
             return f"lies beside `{name}`, which remembers calls"
     return f"is `{holder}`, which holds what governs grants" if folded == holder.casefold() else ""

@@ -6,7 +6,7 @@ import stat
 import sys
 
 from cortex_policy.core import Value
-from cortex_policy.state import overflow_uid
+from cortex_policy.state import read_overflow_uid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def explain_trust_problems(
 
 def _is_unambiguous_uid(uid: int) -> bool:
     """Whether a user id is one user: in a user namespace one id may stand for many."""
-    if uid != overflow_uid():
+    if uid != read_overflow_uid():
         return True
     try:
         with open("/proc/self/uid_map", encoding="ascii") as lines:

@@ -4,7 +4,7 @@ import os
 
 from cortex_policy.core.model import ROOT_AMBIGUOUS, GrantError
 from cortex_policy.state import Root
-from cortex_policy.state.grants import find_root, possible_roots_at_or_above
+from cortex_policy.state.grants import find_root, list_possible_roots_at_or_above
 
 
 def find_inner_and_outer_roots(named: str | None = None) -> tuple[Root, list[str]]:
@@ -23,7 +23,7 @@ def find_all_roots(named: str | None = None) -> list[Root]:
     except GrantError as error:
         if error.reason is not ROOT_AMBIGUOUS:
             raise
-    return [Root(path, trusts_owner=True) for path in possible_roots_at_or_above(os.getcwd())]
+    return [Root(path, trusts_owner=True) for path in list_possible_roots_at_or_above(os.getcwd())]
 
 
 def raise_if_ambiguous(named: str | None) -> None:

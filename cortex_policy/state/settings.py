@@ -92,7 +92,9 @@ def find_state_directory() -> str:
     named = os.environ.get(STATE_DIR)
     system, user = system_and_user_settings_directories()
     if may_hold_settings(system) or (named is None and may_hold_settings(user)):  # the first may lock it
-        value = resolve_setting([*_operator_layers(), variables_layer({STATE_DIR: named})], "state_dir").effective.value
+        value = resolve_setting(
+            [*_operator_layers(), make_variables_layer({STATE_DIR: named})], "state_dir"
+        ).effective.value
         named = value if isinstance(value, str) else None
     return default_state_directory() if named is None else named
 
@@ -106,7 +108,11 @@ def read_layers(
     root: str | None, options: "Mapping[str, object] | None" = None, *, asks_all: bool = True
 ) -> list[Layer]:
     """Read all places, the weakest first; a check does not ask what is set for `validate` alone."""
-    layers = [*map(shared_variables_layer, SHARED_VARIABLES), *_operator_layers(), variables_layer(os.environ)]
+    layers = [
+        *map(make_shared_variables_layer, SHARED_VARIABLES),
+        *_operator_layers(),
+        make_variables_layer(os.environ),
+    ]
     if options:
         sources = {name: f"--{name.replace('_', '-')}" for name in options}
         layers.append(Layer(OPTION, options, sources))
@@ -115,7 +121,7 @@ def read_layers(
     return layers
 
 
-def shared_variables_layer(variable: str) -> Layer:
+def make_shared_variables_layer(variable: str) -> Layer:
     """Return what a variable says that other programs know too; it counts where nothing else says the same."""
     text, name = os.environ.get(variable), SHARED_VARIABLES[variable]
     if text is None:
@@ -279,7 +285,7 @@ def _decode_locks(file: str, locked: object, values: "Mapping[str, object]") -> 
     raise make_invalid_settings_error(file, f"`{LOCKED}` is a list of settings that this file sets", hint)
 
 
-def variables_layer(environment: "Mapping[str, str | None]") -> Layer:
+def make_variables_layer(environment: "Mapping[str, str | None]") -> Layer:
     """Return the settings of the environment; raise GrantError for an unknown variable, or an invalid value."""
     values: dict[str, object] = {}
     sources: dict[str, str] = {}

@@ -21,11 +21,11 @@ from cortex_policy.core.toml import decode_toml
 from cortex_policy.state.settings import (
     MAX_BYTES,
     decode_layer,
+    make_shared_variables_layer,
+    make_variables_layer,
     merge_settings_layers,
     read_settings_bytes,
     settings_file,
-    shared_variables_layer,
-    variables_layer,
 )
 from cortex_policy.state.settings_errors import make_wrong_key_error
 
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 def read_valid_layers(root: str | None) -> tuple[list[Layer], list[GrantError]]:
     """Return what is valid in each place, the weakest first, and an error for each thing that is not."""
     errors: list[GrantError] = []
-    layers = [_layer_or_none(shared_variables_layer, variable, errors) for variable in SHARED_VARIABLES]
+    layers = [_layer_or_none(make_shared_variables_layer, variable, errors) for variable in SHARED_VARIABLES]
     layers += [_valid_file_layer(place, None, errors) for place in (SYSTEM, USER)]
-    layers += [_layer_or_none(variables_layer, {name: os.environ[name]}, errors) for name in os.environ]
+    layers += [_layer_or_none(make_variables_layer, {name: os.environ[name]}, errors) for name in os.environ]
     if root is not None:
         layers.append(_valid_file_layer(PROJECT, root, errors))
     valid = [layer for layer in layers if layer is not None]

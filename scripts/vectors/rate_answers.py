@@ -4,7 +4,7 @@ from typing import Any
 from unittest.mock import patch
 
 from cortex_policy.core.model import Budget
-from cortex_policy.core.sliding_window import budget_from_hit_counts
+from cortex_policy.core.sliding_window import make_budget_from_hit_counts
 from cortex_policy.state import memory_budgets
 from cortex_policy.state.ledger_ring import TICK_BITS
 from scripts.vectors.texts import Vector
@@ -42,11 +42,11 @@ def answers_by_rule(events: list[dict[str, Any]]) -> list[Vector]:
     for event in events:
         at, limit, cost = event["at"], event["limit"], event["cost"]
         # INVARIANT: in whole nanoseconds from `at` on, so that no double is rounded
-        budget = budget_from_hit_counts([((hit - at) / 1e9, number) for hit, number in hits], 0.0, limit, cost)
+        budget = make_budget_from_hit_counts([((hit - at) / 1e9, number) for hit, number in hits], 0.0, limit, cost)
         is_taken = event["op"] == "take" and budget.retry_after_seconds == 0
         if is_taken:
             hits.append((at, cost))
-            after = budget_from_hit_counts([((hit - at) / 1e9, number) for hit, number in hits], 0.0, limit)
+            after = make_budget_from_hit_counts([((hit - at) / 1e9, number) for hit, number in hits], 0.0, limit)
             budget = Budget(limit, after.used, after.remaining, after.retry_after_seconds, cost)
         answers.append(_to_answer(budget, cost))
     return answers

@@ -15,10 +15,10 @@ from cortex_policy.core.approvals import (
     TimeSinceBoot,
     encode_request_line,
     escape_surrogates,
+    find_request_status,
     make_fingerprint_text,
     parse_approval_requests,
-    request_lines_to_keep,
-    request_status,
+    select_request_lines_to_keep,
 )
 from cortex_policy.core.model import Grant, Origin, Rate, Request, ResolvedPath
 
@@ -37,7 +37,7 @@ def store(*lines: object) -> bytes:
 def how(*lines: object, at: float = 120, boot: str = "b", timeout: int = 60) -> str:
     """Return how the request `a` stands so many seconds after the boot."""
     (matter,) = [one for one in parse_approval_requests(store(*lines)) if one.id == "a"]
-    found = request_status(matter, TimeSinceBoot(boot, int(at * SECOND)), timeout)
+    found = find_request_status(matter, TimeSinceBoot(boot, int(at * SECOND)), timeout)
     return found.status if found.is_live or found.status in ("used", "expired") else f"{found.status}, over"
 
 
@@ -117,7 +117,7 @@ def test_no_order_of_lines_approves_what_is_used_denied_or_late(
 ) -> None:
     """Whatever the clock says."""
     for matter in parse_approval_requests(store(*lines)):
-        found = request_status(matter, TimeSinceBoot(boot, at * SECOND), timeout)
+        found = find_request_status(matter, TimeSinceBoot(boot, at * SECOND), timeout)
         if found.status == "approved":
             rest = lines[lines.index(REQUEST) :]
             assert not any(line in (SPENT, YES | {"approved": False}) for line in rest)
@@ -168,7 +168,7 @@ def test_useful_lines_are_kept_and_stay_together() -> None:
     names = [f"n{number}" for number in range(MAX_ANSWERED + 5)]
     over = [line | {"id": name, "requestId": name} for name in names for line in (REQUEST, YES, SPENT)]
     late = REQUEST | {"id": "late", "at_ns": 0}
-    text = request_lines_to_keep(
+    text = select_request_lines_to_keep(
         parse_approval_requests(store(*over, late, "{torn", foreign, REQUEST, YES)),
         TimeSinceBoot("b", 120 * SECOND),
         60,
@@ -177,7 +177,7 @@ def test_useful_lines_are_kept_and_stay_together() -> None:
     assert [one.id for one in found] == [*names[5:], "f", "a"]
     assert all(one.is_used for one in found[:-2])
     assert [len(one.lines) for one in found[-3:]] == [3, 1, 2]
-    assert request_lines_to_keep(found, TimeSinceBoot("other", 120 * SECOND), 60) == store(foreign)
+    assert select_request_lines_to_keep(found, TimeSinceBoot("other", 120 * SECOND), 60) == store(foreign)
 
 
 def test_a_line_is_read_as_it_was_written() -> None:

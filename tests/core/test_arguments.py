@@ -13,8 +13,8 @@ from cortex_policy.core.arguments import (
     MAX_DEPTH,
     _enum_cache,
     comparison_key,
-    declared_path_format,
-    declared_types,
+    find_declared_path_format,
+    find_declared_types,
     format_first_argument_violation,
 )
 from tests.support.work import counted
@@ -251,7 +251,7 @@ def test_the_types_and_the_format_of_a_declaration_can_be_asked() -> None:
         "a": {"type": "string"}, "b": {"type": ["null", "integer"]}, "c": {"type": "text"}, "d": "string", "e": {},
         "f": {"format": "path"}, "g": {"items": {"format": "path"}}, "h": {"format": "not-path"}, "i": {"format": "uri"},
     }  # fmt: skip
-    assert [declared_types(declarations, name) for name in "abcde?"] == [
+    assert [find_declared_types(declarations, name) for name in "abcde?"] == [
         ("string",),
         ("null", "integer"),
         (),
@@ -259,7 +259,7 @@ def test_the_types_and_the_format_of_a_declaration_can_be_asked() -> None:
         (),
         (),
     ]
-    assert [declared_path_format(declarations, name) for name in "adefghi?"] == [
+    assert [find_declared_path_format(declarations, name) for name in "adefghi?"] == [
         None,
         None,
         None,

@@ -12,8 +12,8 @@ from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.json_tree import (
     JsonNode,
     JsonSyntaxError,
+    find_line_and_column,
     find_node,
-    line_and_column,
     parse_tree,
     split_pointer,
 )
@@ -161,9 +161,9 @@ def test_a_long_string_is_read_in_one_go() -> None:
 def test_lines_and_columns_start_at_1_and_count_characters() -> None:
     """Whatever a character takes in bytes."""
     text = '{\r\n  "ä🔧": 1\r\n}'
-    assert line_and_column(text, 0) == (1, 1)
-    assert line_and_column(text, text.index("1")) == (2, 9)
-    assert line_and_column(text, len(text)) == (3, 2)
+    assert find_line_and_column(text, 0) == (1, 1)
+    assert find_line_and_column(text, text.index("1")) == (2, 9)
+    assert find_line_and_column(text, len(text)) == (3, 2)
 
 
 def test_a_pointer_names_a_value() -> None:

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.engine import decide
 from cortex_policy.core.model import Grant, Rate, Request, ResolvedPath, Settings
-from cortex_policy.core.path_arguments import ALWAYS, IF_TEXT, NEVER, PATH_NAMES, path_arguments, path_condition_of_name
+from cortex_policy.core.path_arguments import (
+    ALWAYS,
+    IF_TEXT,
+    NEVER,
+    PATH_NAMES,
+    find_path_condition_of_name,
+    path_arguments,
+)
 
 DENYING = Settings(undeclared_args="deny")
 REQUIRING = Settings(require_path=True)
@@ -35,7 +42,7 @@ def is_allowed(grant: Grant, args: dict[str, Any], settings: Settings | None = N
 ])  # fmt: skip
 def test_some_names_are_always_paths(name: str) -> None:
     """Compared without case, `_` and `-`."""
-    assert path_condition_of_name(name) == ALWAYS
+    assert find_path_condition_of_name(name) == ALWAYS
 
 
 @pytest.mark.parametrize("name", [
@@ -44,7 +51,7 @@ def test_some_names_are_always_paths(name: str) -> None:
 ])  # fmt: skip
 def test_some_names_are_paths_if_they_hold_text(name: str) -> None:
     """By their last word: it begins at an upper letter, or behind what is no letter; digits at the end do not count."""
-    assert path_condition_of_name(name) in (IF_TEXT, ALWAYS)
+    assert find_path_condition_of_name(name) in (IF_TEXT, ALWAYS)
     assert is_allowed(grant_of(), {name: "docs/x"})
     assert not is_allowed(grant_of(), {name: "etc/x"})
     assert not is_allowed(grant_of(scopes=()), {"deep": [{name: ["gov"]}]})
@@ -56,7 +63,7 @@ def test_some_names_are_paths_if_they_hold_text(name: str) -> None:
 )
 def test_other_names_are_not_paths(name: str) -> None:
     """`profile` is one word, and ends in no other."""
-    assert path_condition_of_name(name) == NEVER
+    assert find_path_condition_of_name(name) == NEVER
     assert is_allowed(grant_of(), {name: "etc/x"})
 
 
@@ -69,8 +76,8 @@ def test_any_prefix_before_a_path_word_makes_a_path_name(start: str, word: str, 
     """However it is joined; names of no word of ours, as `cwd`, count alone."""
     last_words = ("path", "paths", "file", "files", "dir", "directory", "folder", "folders", "filename", "filepath")
     if word in last_words:
-        assert path_condition_of_name(start + joint + word) != NEVER
-        assert path_condition_of_name(start + joint + word.upper() + "22") != NEVER
+        assert find_path_condition_of_name(start + joint + word) != NEVER
+        assert find_path_condition_of_name(start + joint + word.upper() + "22") != NEVER
 
 
 @pytest.mark.parametrize("value", [3, 2.5, True, [1, 2], [True], None, []])

@@ -8,7 +8,7 @@ import tomli_w
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cortex_policy.core.toml_positions import Keys, error_offset, find_key_spans
+from cortex_policy.core.toml_positions import Keys, find_error_offset, find_key_spans
 from tests.support.hook_calls import RULES
 
 
@@ -93,7 +93,7 @@ def test_any_text_is_read_without_an_error(text: str) -> None:
 def test_the_place_of_a_syntax_error_is_in_its_message() -> None:
     """By line and column, or the end."""
     text = "a = 1\nb = ]\n"
-    assert error_offset(text, "invalid value (at line 2, column 5)") == text.index("]")
-    assert error_offset(text, "expected `]` (at end of document)") == len(text)
-    assert error_offset(text, "something") == 0
-    assert error_offset(text, "x (at line 99, column 9)") == len(text)
+    assert find_error_offset(text, "invalid value (at line 2, column 5)") == text.index("]")
+    assert find_error_offset(text, "expected `]` (at end of document)") == len(text)
+    assert find_error_offset(text, "something") == 0
+    assert find_error_offset(text, "x (at line 99, column 9)") == len(text)

@@ -12,8 +12,8 @@ from cortex_policy.core.engine import decide, find_matching_scope, normalize_sco
 from cortex_policy.core.model import Grant, Rate, Request, ResolvedPath
 from cortex_policy.core.unicode_equivalence import (
     find_equivalent_word,
+    find_scope_covering_in_nfc,
     format_normal_form_difference,
-    scope_covering_in_nfc,
 )
 
 NFC, NFD = "docs/caf\u00e9", "docs/cafe\u0301"
@@ -24,7 +24,7 @@ def test_the_scope_that_a_path_reads_like_is_found(scope: str, path: str) -> Non
     """It is no scope of the path, and the nearest of all."""
     there = ResolvedPath("path", path, path, path, f"/{path}")
     assert find_matching_scope((scope,), path) is None
-    assert scope_covering_in_nfc(("docs/other", scope), there) == (scope, path)
+    assert find_scope_covering_in_nfc(("docs/other", scope), there) == (scope, path)
     assert find_closest_scope(("docs/other", scope), there) == scope
 
 
@@ -39,9 +39,9 @@ def test_a_link_to_what_reads_like_a_scope_is_explained_by_where_it_leads() -> N
 def test_a_path_in_scope_has_no_equivalent_scope() -> None:
     """Nor has what is outside the root, or reads in another way."""
     scopes = (NFC, NFD)
-    assert scope_covering_in_nfc(scopes, ResolvedPath("path", NFC, NFC, NFC)) == ("", "")
-    assert scope_covering_in_nfc(scopes, ResolvedPath("path", "/etc", None, None)) == ("", "")
-    assert scope_covering_in_nfc(scopes, ResolvedPath("path", "docs/cafe", "docs/cafe", "docs/cafe")) == ("", "")
+    assert find_scope_covering_in_nfc(scopes, ResolvedPath("path", NFC, NFC, NFC)) == ("", "")
+    assert find_scope_covering_in_nfc(scopes, ResolvedPath("path", "/etc", None, None)) == ("", "")
+    assert find_scope_covering_in_nfc(scopes, ResolvedPath("path", "docs/cafe", "docs/cafe", "docs/cafe")) == ("", "")
 
 
 def test_an_action_that_reads_like_one_that_is_allowed_is_found() -> None:
@@ -72,7 +72,7 @@ def test_a_twin_is_found_wherever_both_forms_of_a_scope_differ(scope: str, rest:
         and find_matching_scope((one,), path) is None
         and normalize_scope(normalize("NFC", one)) is not None
     )
-    found = scope_covering_in_nfc((one,), ResolvedPath("path", path, path, path))
+    found = find_scope_covering_in_nfc((one,), ResolvedPath("path", path, path, path))
     if is_other:
         assert found == (one, path)
     else:
@@ -85,4 +85,4 @@ def test_words_of_very_many_marks_are_not_compared() -> None:
     there = ResolvedPath("path", marks, marks, marks)
     assert find_equivalent_word(marks, [marks[:-1], "a"]) == ""
     assert find_equivalent_word("caf\u00e9", [marks, "cafe\u0301"]) == "cafe\u0301"
-    assert scope_covering_in_nfc((marks[:-1],), there) == ("", "")
+    assert find_scope_covering_in_nfc((marks[:-1],), there) == ("", "")

@@ -11,7 +11,7 @@ from cortex_policy.manage.budget_owner import BudgetOwner
 from cortex_policy.manage.other_budget_owners import find_other_budget_owners
 from cortex_policy.state import boot_id
 from cortex_policy.state.grants import find_root
-from cortex_policy.state.ledger import budget_directory_name
+from cortex_policy.state.ledger import format_budget_directory_name
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
 
@@ -29,7 +29,7 @@ def place(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def budgets_of(place: Path, name: str) -> Path:
     """Make a directory of state in which a call of the root was counted."""
     status = Path.cwd().stat()
-    budgets = place / name / budget_directory_name((status.st_dev, status.st_ino), boot_id())
+    budgets = place / name / format_budget_directory_name((status.st_dev, status.st_ino), boot_id())
     budgets.mkdir(parents=True)
     (budgets / "0123").touch()
     return budgets

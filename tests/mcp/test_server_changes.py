@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.decode import HOOKS_TOML
-from cortex_policy.library.file_identity import stable_identity_or_none
+from cortex_policy.library.file_identity import read_stable_identity_or_none
 from cortex_policy.library.path_lookup import find_unresolved_root
 from cortex_policy.mcp import server_changes
 from cortex_policy.mcp.server_changes import Changes
@@ -104,10 +104,10 @@ def test_a_file_that_was_known_for_long_is_read_again_when_it_changes(changes: C
         (lambda: file.write_text("{}"), ("git",)),
         (lambda: replace(file, "{}"), ()),
     ):
-        wait_until(lambda: stable_identity_or_none(str(file)), "it does not settle")
+        wait_until(lambda: read_stable_identity_or_none(str(file)), "it does not settle")
         assert changes.find_changes() == NOTHING
         change()
-        wait_until(lambda: stable_identity_or_none(str(file)), "it does not settle")
+        wait_until(lambda: read_stable_identity_or_none(str(file)), "it does not settle")
         assert changes.find_changes() == (names, False)
 
 

@@ -13,9 +13,9 @@ from cortex_policy.manage.listing import list_grant_rows
 from cortex_policy.mcp.server_files import (
     GRANTS_URI,
     HOOKS_URI,
+    list_policy_names,
     make_uri,
     parse_uri,
-    policy_names,
     read_file,
     read_stamp_or_none,
 )
@@ -63,7 +63,7 @@ def test_states_are_those_of_list(stamped_root: Root) -> None:
     grant_file(stamped_root, "link").symlink_to("git.json")
     os.link(grant_file(stamped_root, "new"), stamped_root.path + "/second-name") if os.geteuid() else None
     stamp = read_stamp_or_none(stamped_root)
-    files = {name: read_file(stamped_root, name) for name in policy_names(stamped_root)}
+    files = {name: read_file(stamped_root, name) for name in list_policy_names(stamped_root)}
     states = {name: file.listed_state(stamp) for name, file in files.items() if file is not None}
     assert states == {row.id: row.state for row in list_grant_rows(stamped_root)}
     assert set(states.values()) >= {"ok", "differs", "unstamped", "invalid", "unsafe"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.shell.init_script import init_script
+from cortex_policy.shell.init_script import make_init_script
 from tests.shell.test_shells import CALL, COPROCESS, READY, SHELLS, Shell, environment, root, run, used
 from tests.support.roots import GIT, grant_file
 
@@ -322,7 +322,7 @@ def test_the_pipes_of_another_user_are_not_asked(shell: str, theirs: str, root: 
     {DENIED}; echo $?
     """
     script = script.replace("@(", "(") if shell == "zsh" else script
-    text = init_script(shell).replace(environment()["DIRECTORY"], str(parent))
+    text = make_init_script(shell).replace(environment()["DIRECTORY"], str(parent))
     assert run(shell, text + script, root, sources=False).stdout == "10\n"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.shell.init_script import init_script
+from cortex_policy.shell.init_script import make_init_script
 from tests.support.processes import wait_until
 from tests.support.roots import GIT, grant_file
 
@@ -41,7 +41,7 @@ def root(root: Path) -> Path:
 def environment() -> dict[str, str]:
     """Return the environment of a shell that finds the program."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    directory = re.search(r"directory='(.*?)'", init_script("bash"))
+    directory = re.search(r"directory='(.*?)'", make_init_script("bash"))
     assert directory is not None
     return {**os.environ, "PATH": path, "DIRECTORY": directory[1]}
 
@@ -296,7 +296,7 @@ def test_ten_thousand_checks_in_a_loop_are_counted(shell: str, root: Path) -> No
 @Shell
 def test_without_the_co_process_the_program_answers(shell: str, root: Path, tmp_path: Path) -> None:
     """Where its directory cannot be made, as in a container without shared memory."""
-    script = init_script(shell).replace(environment()["DIRECTORY"], f"{tmp_path}/none")
+    script = make_init_script(shell).replace(environment()["DIRECTORY"], f"{tmp_path}/none")
     done = run(shell, f"{script}\n{CALL}; echo $?\nsleep 0.2\n{CALL}; echo $?\n", root, sources=False)
     assert (done.stdout.split(), done.stderr) == (["0", "0"], "")
 

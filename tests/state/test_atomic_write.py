@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.state.atomic_write import atomic_create, atomic_replace
-from cortex_policy.state.inherited_attributes import allowed_mode
+from cortex_policy.state.inherited_attributes import find_allowed_mode
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_a_file_that_everyone_could_write_is_closed(directory: int, file: Path) 
     file.write_bytes(b"one")
     file.chmod(0o666)
     atomic_replace(directory, "x", b"two")
-    assert file.stat().st_mode & 0o777 == allowed_mode(0o664, file.stat().st_uid, file.stat().st_gid)
+    assert file.stat().st_mode & 0o777 == find_allowed_mode(0o664, file.stat().st_uid, file.stat().st_gid)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a group away")
@@ -230,9 +230,9 @@ def test_no_written_file_is_executable_or_world_writable(directory: int, file: P
 def test_a_group_may_write_where_it_is_the_owners_own(file: Path) -> None:
     """Or root's, for a caller who is in it; no other: a check would refuse the file."""
     assert file.parent.is_dir()
-    assert allowed_mode(0o664, 1000, 1000) == 0o664
-    assert allowed_mode(0o664, 1000, 100) == 0o644
-    assert allowed_mode(0o664, 1000, 0) == (0o664 if os.getegid() == 0 else 0o644)
+    assert find_allowed_mode(0o664, 1000, 1000) == 0o664
+    assert find_allowed_mode(0o664, 1000, 100) == 0o644
+    assert find_allowed_mode(0o664, 1000, 0) == (0o664 if os.getegid() == 0 else 0o644)
 
 
 def test_a_new_file_is_complete_and_replaces_none(directory: int, file: Path) -> None:

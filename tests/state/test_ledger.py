@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cortex_policy.core.model import StateError, UsageError
-from cortex_policy.core.sliding_window import budget_from_times
+from cortex_policy.core.sliding_window import make_budget_from_times
 from cortex_policy.state import ledger, ledger_directory
 from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.file_budgets import FileBudgets
@@ -114,7 +114,7 @@ def test_the_ledger_agrees_with_the_window_rule(book: Ledger, clock: Ticks, step
     action = str(next(FRESH))
     for limit, cost, pause in steps:
         clock.now += pause
-        expected = budget_from_times(
+        expected = make_budget_from_times(
             [60.0 * at / WINDOW_TICKS for at in hits], 60.0 * clock.now / WINDOW_TICKS, limit, cost
         )
         got = book.take("t", action, limit, cost)

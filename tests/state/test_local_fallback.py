@@ -21,7 +21,7 @@ from cortex_policy.core.model import (
 from cortex_policy.state.counted_call_deliveries import CallDelivery
 from cortex_policy.state.deduplicated_budgets import DeduplicatedBudgets
 from cortex_policy.state.ledger import Ledger
-from cortex_policy.state.local_fallback import BudgetsWithLocalFallback, share_of_limit
+from cortex_policy.state.local_fallback import BudgetsWithLocalFallback, compute_share_of_limit
 from cortex_policy.state.memory_budgets import MemoryBudgets
 
 ROOT = (1, 2)
@@ -112,15 +112,15 @@ def test_a_server_that_refuses_is_no_reason_to_count_here(server: Server, budget
 def test_hosts_with_equal_shares_never_admit_more_than_the_limit_together(limit: int, hosts: int) -> None:
     """Shares that are typed with six digits, rounded down; one host with all of it has the limit."""
     share = int(1_000_000 / hosts) / 1_000_000
-    assert share_of_limit(limit, share) * hosts <= limit
-    assert share_of_limit(limit, 1.0) == limit
-    assert share_of_limit(limit, 0.0) == 0
+    assert compute_share_of_limit(limit, share) * hosts <= limit
+    assert compute_share_of_limit(limit, 1.0) == limit
+    assert compute_share_of_limit(limit, 0.0) == 0
 
 
 @pytest.mark.parametrize("share", [0.25, 0.1, 0.07, 0.29, 0.57])
 def test_a_share_in_decimals_is_not_rounded_by_a_binary_fraction(share: float) -> None:
     """29 of 100 are 29, though 0.29 * 100 is a little less."""
-    assert share_of_limit(100, share) == int(f"{share:.2f}"[2:])
+    assert compute_share_of_limit(100, share) == int(f"{share:.2f}"[2:])
 
 
 def test_the_answer_says_that_the_budget_is_local(server: Server, budgets: BudgetsWithLocalFallback) -> None:

@@ -16,8 +16,8 @@ from cortex_policy.state import (
     Root,
     audit_errors,
     grants_errors,
-    overflow_uid,
     possible_writers,
+    read_overflow_uid,
     settings_errors,
     stamp,
 )
@@ -264,9 +264,9 @@ def test_a_shared_group_that_a_user_namespace_shows_as_0_may_not_write(root: Pat
 
 def test_the_overflow_user_is_trusted_where_no_namespace_hides_anybody(file: Path) -> None:
     """There it is the user `nobody`, as good as any other."""
-    status = os.stat_result((0o100644, 1, 1, 1, overflow_uid(), 0, 0, 0, 0, 0))
+    status = os.stat_result((0o100644, 1, 1, 1, read_overflow_uid(), 0, 0, 0, 0, 0))
     whole = Path("/proc/self/uid_map").read_text().split() == possible_writers.WHOLE_RANGE
-    assert bool(find_trust_problems(-1, status, (overflow_uid(),))) == (not whole)
+    assert bool(find_trust_problems(-1, status, (read_overflow_uid(),))) == (not whole)
     assert file.exists()
 
 

@@ -20,7 +20,7 @@ def doctor(root: RootOption = None, *, json: JsonOption = False) -> None:
     from cortex_policy.cli.output.doctor import print_check_result, print_counts, result_to_json  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.output.printing import print_json  # noqa: PLC0415
     from cortex_policy.manage.doctor.result import PROBLEM  # noqa: PLC0415
-    from cortex_policy.manage.doctor.run import run_checks, worst_status  # noqa: PLC0415
+    from cortex_policy.manage.doctor.run import find_worst_status, run_checks  # noqa: PLC0415
 
     policy_root = find_inner_root_or_none(root)
     results = []
@@ -30,8 +30,10 @@ def doctor(root: RootOption = None, *, json: JsonOption = False) -> None:
             print_check_result(result)
     if json:
         name = policy_root.path if policy_root is not None else None
-        print_json({"status": worst_status(results), "root": name, "checks": [result_to_json(one) for one in results]})
+        print_json(
+            {"status": find_worst_status(results), "root": name, "checks": [result_to_json(one) for one in results]}
+        )
     else:
         print_counts(results)
-    if worst_status(results) == PROBLEM:
+    if find_worst_status(results) == PROBLEM:
         raise typer.Exit(1)

@@ -87,14 +87,14 @@ def _print_result(result: "FormatResult", *, with_diff: bool) -> None:
 
 
 def _result_to_json(result: "FormatResult") -> dict[str, object]:
-    from cortex_policy.manage.transaction.version import version_or_none  # noqa: PLC0415 - as above
+    from cortex_policy.manage.transaction.version import read_version_or_none  # noqa: PLC0415 - as above
 
     written = result.write
     return {
         "id": result.id,
         "differs": result.differs,
         "changed": written is not None and written.is_written,
-        "version": version_or_none(written.version) if written is not None else None,
+        "version": read_version_or_none(written.version) if written is not None else None,
         "diff": written.diff if written is not None else None,
         "problem": result.error.detail if result.error is not None else None,
     }

@@ -106,15 +106,15 @@ def _print_result(setup: "FirstSetup", option: str) -> None:
 
 def _setup_to_json(setup: "FirstSetup") -> dict[str, object]:
     from cortex_policy.cli.output.diff import diff_to_json  # noqa: PLC0415 - as above
-    from cortex_policy.manage.transaction.version import version_or_none  # noqa: PLC0415 - as above
+    from cortex_policy.manage.transaction.version import read_version_or_none  # noqa: PLC0415 - as above
 
     written = [step for step in setup.steps if step.is_written]
     return {
         "changed": bool(written),
-        "version": version_or_none(written[-1].version) if written else None,
+        "version": read_version_or_none(written[-1].version) if written else None,
         "agents": list(setup.agents),
         "writes": [
-            {"id": step.change.name, "version": version_or_none(step.version), "diff": step.diff}
+            {"id": step.change.name, "version": read_version_or_none(step.version), "diff": step.diff}
             for step in setup.steps
         ],
         "problem": setup.error.detail if setup.error is not None else None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.commands.hook_install import Agent, AgentArgument
-from cortex_policy.cli.listening import print_listening, usual_socket_path
+from cortex_policy.cli.listening import find_default_socket_path, print_listening
 from cortex_policy.cli.options import JsonOption, RootOption, SocketOption
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.cli.shared_options import with_options_of
@@ -139,7 +139,7 @@ def _socket_path(options: ServerOptions) -> str:
     """Return where to listen: one place for each agent and root, unless one is named."""
     if options.socket is not None:
         return os.path.abspath(options.socket)
-    return usual_socket_path(f"hook-{options.agent.value}", options.root)
+    return find_default_socket_path(f"hook-{options.agent.value}", options.root)
 
 
 def _run_server(words: HookWords, options: ServerOptions, *, json: bool) -> int:

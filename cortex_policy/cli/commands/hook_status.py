@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption, TableOption
 from cortex_policy.cli.output.printing import print_json, print_table_or_tsv
-from cortex_policy.cli.roots import inner_root_or_directory
+from cortex_policy.cli.roots import find_inner_root_or_directory
 from cortex_policy.core.text import format_message_line
 
 COLUMNS = ("AGENT", "LEVEL", "LINE", "ROOT", "FILE")
@@ -25,7 +25,7 @@ def status(root: RootOption = None, *, output: TableOption = None, json: JsonOpt
     from cortex_policy.cli.output.hooks import make_status_rows, status_to_json  # noqa: PLC0415 - no other command needs them
     from cortex_policy.manage.hooks.status import list_hook_statuses  # noqa: PLC0415
 
-    statuses = list(list_hook_statuses(inner_root_or_directory(root), os.environ))
+    statuses = list(list_hook_statuses(find_inner_root_or_directory(root), os.environ))
     if json:
         print_json({"agents": [status_to_json(one) for one in statuses]})
     else:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.listening import print_listening, usual_socket_path
+from cortex_policy.cli.listening import find_default_socket_path, print_listening
 from cortex_policy.cli.options import JsonOption, RootOption, SocketOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.core.model import UsageError
@@ -180,7 +180,7 @@ def _listen(name: "UnresolvedRoot", socket: str | None, tcp: str | None, tls: tu
         return addresses.inherit_socket(os.environ, context)
     if tcp is not None:
         return addresses.listen_on_address(tcp, context)
-    path = os.path.abspath(socket) if socket is not None else usual_socket_path("serve", name.path)
+    path = os.path.abspath(socket) if socket is not None else find_default_socket_path("serve", name.path)
     return addresses.listen_on_socket(path)
 
 

@@ -11,7 +11,7 @@ from cortex_policy.core.closest_match import find_closest_word
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import did_you_mean, format_os_error
-from cortex_policy.shell.init_script import SHELLS, init_script
+from cortex_policy.shell.init_script import SHELLS, make_init_script
 from cortex_policy.state.atomic_write import atomic_replace
 
 _NAMES = "bash, zsh, fish or sh"
@@ -35,7 +35,7 @@ def shell_init(
     if shell not in SHELLS:
         hint = did_you_mean(find_closest_word(shell, SHELLS)) or f"use {_NAMES}"
         raise UsageError(f"unknown shell `{shell}`", hint)
-    script = init_script(shell)
+    script = make_init_script(shell)
     if not write:
         typer.echo(script, nl=False)
         return

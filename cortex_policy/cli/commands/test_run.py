@@ -9,8 +9,8 @@ from cortex_policy.cli.output.cases import FORMATS
 from cortex_policy.cli.output.cases.text import format_results_summary, render_results
 from cortex_policy.cli.output.destinations import STDOUT, parse_destinations, uses_colour, write_report
 from cortex_policy.cli.output.progress import track_progress
-from cortex_policy.cli.roots import find_inner_root, inner_root_path
-from cortex_policy.cli.streams import unescaped_stream
+from cortex_policy.cli.roots import find_inner_root, find_inner_root_path
+from cortex_policy.cli.streams import make_unescaped_stream
 from cortex_policy.core import Value
 from cortex_policy.core.model import NOT_DONE, CortexPolicyError, UsageError
 from cortex_policy.core.text import escape_json_output, format_message_line
@@ -37,7 +37,7 @@ class CaseRunOptions(Value):
 def run_test_command(options: CaseRunOptions) -> int:
     """Run cases and report; return the exit code."""
     outputs = parse_destinations([*options.output, *(["json"] if options.json else ())] or ["text"], FORMATS)
-    root = options.root if options.paths else inner_root_path(options.root)
+    root = options.root if options.paths else find_inner_root_path(options.root)
     if options.watch:
         return _run_after_each_change(options, root, outputs)
     return _run_and_write_reports(plan_case_run(options.paths, root), options, outputs)
@@ -116,7 +116,7 @@ def _run_after_each_change(options: CaseRunOptions, root: str | None, outs: dict
             signature = _state_of_files(plan)
             if signature != known:
                 known = signature
-                unescaped_stream(sys.stdout).write("\x1b[2J\x1b[H" if is_terminal else "")
+                make_unescaped_stream(sys.stdout).write("\x1b[2J\x1b[H" if is_terminal else "")
                 _run_and_write_reports(plan, options, outs)
         except CortexPolicyError as error:  # a file in the middle of being written, or a root that is gone
             if str(error) != known:

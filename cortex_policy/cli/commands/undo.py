@@ -100,15 +100,15 @@ def _step_text(step: "WriteResult") -> str:
 
 def _result_to_json(result: "UndoResult") -> dict[str, object]:
     from cortex_policy.cli.output.diff import diff_to_json  # noqa: PLC0415 - as above
-    from cortex_policy.manage.transaction.version import version_or_none  # noqa: PLC0415 - as above
+    from cortex_policy.manage.transaction.version import read_version_or_none  # noqa: PLC0415 - as above
 
     written = [step for step in result.steps if step.is_written]
     return {
         "changed": bool(written),
-        "version": version_or_none(written[-1].version) if written else None,
+        "version": read_version_or_none(written[-1].version) if written else None,
         "to": result.version,
         "writes": [
-            {"id": step.change.name, "version": version_or_none(step.version), "diff": step.diff}
+            {"id": step.change.name, "version": read_version_or_none(step.version), "diff": step.diff}
             for step in result.steps
         ],
         "hand_edits": result.is_of_hand_edits,

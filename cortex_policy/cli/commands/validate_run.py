@@ -6,7 +6,7 @@ from cortex_policy.cli.output.destinations import STDOUT, parse_destinations, us
 from cortex_policy.cli.output.problems import FORMATS
 from cortex_policy.cli.output.problems.text import format_report_summary, render_report
 from cortex_policy.cli.output.progress import track_progress
-from cortex_policy.cli.roots import inner_root_path
+from cortex_policy.cli.roots import find_inner_root_path
 from cortex_policy.core import Value
 from cortex_policy.core.model import GRANT_UNSAFE, NOT_DONE, SETTINGS_INVALID, UsageError
 from cortex_policy.core.text import format_message_line
@@ -39,7 +39,9 @@ def run_validate(options: ValidateOptions) -> int:
     """Validate, fix with `--fix`, report, and return the exit code."""
     outputs = parse_destinations([*options.output, *(["json"] if options.json else ())] or ["text"], FORMATS)
     selection = RuleSelection(_split_codes(options.select), _split_codes(options.ignore))
-    targets = validate.find_targets(options.paths, options.root if options.paths else inner_root_path(options.root))
+    targets = validate.find_targets(
+        options.paths, options.root if options.paths else find_inner_root_path(options.root)
+    )
     if options.fix and any(target.path == STDIN for target in targets.files):
         raise UsageError("standard input cannot be fixed", "name a file, or leave out `--fix`")
     suppressions, is_fixed = Suppressions(targets, selection), True

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from cortex_policy.cli.output.fitted_table import GAP, MIN_LAST, column_width, make_fitted_table
+from cortex_policy.cli.output.fitted_table import GAP, MIN_LAST, make_fitted_table, measure_column_width
 from cortex_policy.core.text import format_message_line
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def make_budget_table(budgets: "Sequence[BudgetStatus]", width: int) -> "Table":
     from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
 
     rows = [[Text(format_message_line(cell)) for cell in _budget_cells(one)] for one in budgets]
-    taken = sum(column_width(COLUMNS, rows, number) + 2 * GAP for number in range(3)) + 2 * GAP
+    taken = sum(measure_column_width(COLUMNS, rows, number) + 2 * GAP for number in range(3)) + 2 * GAP
     length = max(MIN_BAR, min(MAX_BAR, width - taken - MIN_LAST))
     for row, one in zip(rows, budgets, strict=True):
         row[3] = _bar_of_budget(one, length)

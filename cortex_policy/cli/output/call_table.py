@@ -5,7 +5,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from cortex_policy.cli.output.audit import format_arguments, format_call_line, format_event_line, format_no_hit_reason
-from cortex_policy.cli.output.table_layout import GAP, cell_width
+from cortex_policy.cli.output.table_layout import GAP, measure_cell_width
 from cortex_policy.cli.streams import is_colour_wanted, terminal_width, write_line
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.text import format_message_line
@@ -69,7 +69,7 @@ class CallTable:
     def widen_for(self, event: "Event") -> None:
         """Make the columns as wide as a call needs."""
         cells = self._call_cells(event)
-        wanted = [min(MAX_COLUMN, cell_width(cell)) for cell in cells]
+        wanted = [min(MAX_COLUMN, measure_cell_width(cell)) for cell in cells]
         self._widths = [max(pair) for pair in zip(self._widths, wanted, strict=True)]
 
     def format_call_lines(self, event: "Event") -> list[str]:
@@ -80,7 +80,7 @@ class CallTable:
         cells = self._pad_cells(self._call_cells(event))
         cells[1] = self._add_style(cells[1], _STYLES[bool(event[1]["decision"])])
         line, arguments = (" " * GAP).join(cells), format_message_line(format_arguments(event))
-        if self._width is None or sum(self._widths) + GAP * len(cells) + cell_width(arguments) <= self._width:
+        if self._width is None or sum(self._widths) + GAP * len(cells) + measure_cell_width(arguments) <= self._width:
             return [*head, f"{line}{' ' * GAP}{arguments}".rstrip()]
         return [*head, line.rstrip(), f"{' ' * INDENT}{arguments}"]
 
@@ -102,7 +102,7 @@ class CallTable:
         return [format_message_line(str(cell)) for cell in cells[: len(self._columns)]]
 
     def _pad_cells(self, cells: list[str]) -> list[str]:
-        return [cell + " " * (size - cell_width(cell)) for cell, size in zip(cells, self._widths, strict=True)]
+        return [cell + " " * (size - measure_cell_width(cell)) for cell, size in zip(cells, self._widths, strict=True)]
 
     def _add_style(self, text: str, style: str) -> str:
         return f"\x1b[{style}m{text}\x1b[0m" if self._is_coloured else text

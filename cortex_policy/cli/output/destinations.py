@@ -3,7 +3,7 @@
 import sys
 
 from cortex_policy.cli.exit_guard import print_error
-from cortex_policy.cli.streams import is_colour_wanted, stream_for_escaped_text, unescaped_stream
+from cortex_policy.cli.streams import is_colour_wanted, make_stream_for_escaped_text, make_unescaped_stream
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
@@ -37,7 +37,7 @@ def uses_colour(name: str, file: str) -> bool:
 def write_report(text: str, name: str, file: str) -> bool:
     """Write a report to its destination; if a file cannot be written, print why and return False."""
     if file == STDOUT:
-        streams = {"text": stream_for_escaped_text, "github": unescaped_stream}
+        streams = {"text": make_stream_for_escaped_text, "github": make_unescaped_stream}
         out = streams[name](sys.stdout) if name in streams else sys.stdout
         out.write(text)
         return True  # an output that cannot be written is reported at the end

@@ -17,7 +17,7 @@ def make_fitted_table(columns: "Sequence[str]", rows: "Sequence[Sequence[Text]]"
     from rich.table import Table  # noqa: PLC0415 - only a terminal needs it
     from rich.text import Text  # noqa: PLC0415
 
-    left = width - sum(column_width(columns, rows, number) + 2 * GAP for number in range(len(columns) - 1))
+    left = width - sum(measure_column_width(columns, rows, number) + 2 * GAP for number in range(len(columns) - 1))
     shown = len(columns) if left >= MIN_LAST or not columns[-1] else len(columns) - 1
     table = Table(box=None, pad_edge=False)
     for column in columns[:shown]:
@@ -30,6 +30,6 @@ def make_fitted_table(columns: "Sequence[str]", rows: "Sequence[Sequence[Text]]"
     return table
 
 
-def column_width(columns: "Sequence[str]", rows: "Sequence[Sequence[Text]]", number: int) -> int:
+def measure_column_width(columns: "Sequence[str]", rows: "Sequence[Sequence[Text]]", number: int) -> int:
     """Return the cells that a column needs."""
     return max([len(columns[number]), *(row[number].cell_len for row in rows)])

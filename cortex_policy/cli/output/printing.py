@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cortex_policy.cli.options import TableFormat
-from cortex_policy.cli.streams import is_colour_wanted, stream_for_escaped_text, terminal_width
+from cortex_policy.cli.streams import is_colour_wanted, make_stream_for_escaped_text, terminal_width
 from cortex_policy.core.text import escape_json_output, format_message_line
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _print_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
 
     is_coloured = is_colour_wanted(is_terminal=sys.stdout.isatty())
     lines = format_table_lines(columns, rows, terminal_width(), _style_bold if is_coloured else str)
-    stream_for_escaped_text(sys.stdout).write("".join(f"{line}\n" for line in lines))
+    make_stream_for_escaped_text(sys.stdout).write("".join(f"{line}\n" for line in lines))
 
 
 def _style_bold(text: str) -> str:

@@ -5,7 +5,7 @@ import sys
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from cortex_policy.cli.streams import unescaped_stream
+from cortex_policy.cli.streams import make_unescaped_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sized
@@ -45,7 +45,9 @@ def _start_bar(total: int | None, what: str) -> "Progress":
     left = () if total is None else (TimeRemainingColumn(), "left")
     columns = BarColumn(), MofNCompleteColumn(), f"{what}," if left else what, *left
     # no thread redraws it: some callers fork
-    bar = Progress(*columns, console=Console(file=unescaped_stream(sys.stderr)), transient=True, auto_refresh=False)
+    bar = Progress(
+        *columns, console=Console(file=make_unescaped_stream(sys.stderr)), transient=True, auto_refresh=False
+    )
     bar.add_task("", total=total)
     bar.start()
     return bar

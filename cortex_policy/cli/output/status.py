@@ -10,7 +10,7 @@ import typer
 from cortex_policy.cli.output.approvals import request_to_json
 from cortex_policy.cli.output.budget_owner import format_budget_owner, owner_to_json
 from cortex_policy.cli.output.settings import format_setting, setting_to_json
-from cortex_policy.cli.streams import stream_for_escaped_text
+from cortex_policy.cli.streams import make_stream_for_escaped_text
 from cortex_policy.core.text import count_with_noun, format_message_line, join_words_that_fit
 from cortex_policy.manage.global_denials import denials_to_json
 from cortex_policy.state.local_times import localize_times
@@ -126,7 +126,7 @@ def _print_columns(lines: "list[Line]") -> None:
     table.add_column(overflow="fold")
     for label, text in lines:
         table.add_row(Text(label, style=_STYLES.get(label, "bold")), Text(text, style=_STYLES.get(label, "")))
-    Console(file=stream_for_escaped_text(sys.stdout)).print(table)
+    Console(file=make_stream_for_escaped_text(sys.stdout)).print(table)
 
 
 def status_to_json(status: "RootStatus") -> dict[str, object]:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from cortex_policy.core.compare.verdicts import SAME
-from cortex_policy.manage.history.timeline import Timeline, entry_diffs
+from cortex_policy.manage.history.timeline import Timeline, make_entry_diffs
 from cortex_policy.state.command_record import CommandRecord
 from cortex_policy.state.history_entry import HistoryEntry
 from cortex_policy.state.local_times import localize_times
@@ -45,7 +45,7 @@ def _command_meaning_text(record: CommandRecord) -> str:
 def _entry_meaning_text(entry: HistoryEntry, texts: "Texts") -> str:
     if entry.has_unknown_previous:
         return "recorded as found; cannot be undone"
-    changes = entry_diffs(entry, texts)
+    changes = make_entry_diffs(entry, texts)
     changed = _changes_text(changes) if len(changes) == len(entry.changes) else entry.widened
     said = f"{entry.verdict}: {changed}" if changed else entry.verdict
     accepted = "hand edit, accepted" if entry.command == "stamp write" else None
@@ -94,7 +94,7 @@ def _command_to_json(record: CommandRecord) -> dict[str, object]:
 
 
 def _entry_to_json(entry: HistoryEntry, texts: "Texts") -> dict[str, object]:
-    changes = entry_diffs(entry, texts)
+    changes = make_entry_diffs(entry, texts)
     return {
         "version": entry.version,
         **_author_members(entry),

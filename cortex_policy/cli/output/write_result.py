@@ -8,7 +8,7 @@ from cortex_policy.cli.output.diff import diff_to_json, print_diff
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.core.text import escape_output, format_message_line
 from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
-from cortex_policy.manage.transaction.version import Version, version_or_none
+from cortex_policy.manage.transaction.version import Version, read_version_or_none
 
 if TYPE_CHECKING:
     from cortex_policy.manage.editing.operations import WriteResult
@@ -21,7 +21,7 @@ def print_result(result: "WriteResult", sentence: str, *, json: bool, root: "Roo
     With a root the JSON also has the change's effect on the last calls.
     """
     if json:
-        members = {"changed": result.is_written, "version": version_or_none(result.version), "diff": result.diff}
+        members = {"changed": result.is_written, "version": read_version_or_none(result.version), "diff": result.diff}
         past = _impact_to_json(root, result.change) if root is not None else {}
         print_json(members | diff_to_json(PolicyDiff((result.change,)), None) | past)
     elif result.is_written:

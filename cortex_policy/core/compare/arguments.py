@@ -3,7 +3,7 @@
 import json
 
 from cortex_policy.core import shorten_message
-from cortex_policy.core.arguments import declared_types, find_declaration_problem
+from cortex_policy.core.arguments import find_declaration_problem, find_declared_types
 from cortex_policy.core.compare.declarations import (
     KEYWORDS,
     accepts_nothing,
@@ -108,7 +108,7 @@ def _becomes_declared(old: Grant, new: Grant, name: str) -> bool:
     if name in old.args or name in ("path", "paths"):
         return False
     was_path = when_argument_is_path(old, name)
-    is_judged = was_path == ALWAYS or (was_path == IF_TEXT and declared_types(new.args, name) == ("string",))
+    is_judged = was_path == ALWAYS or (was_path == IF_TEXT and find_declared_types(new.args, name) == ("string",))
     return not (old.fs_scope and is_judged)
 
 

@@ -5,10 +5,10 @@ from math import inf
 from cortex_policy.core.arguments import (
     comparison_key,
     contains_object,
-    declared_types,
-    enum_values_by_key,
     find_declaration_problem,
+    find_declared_types,
     find_value_violation,
+    map_enum_values_by_key,
 )
 from cortex_policy.core.ecma_regex import spend_shared_steps
 
@@ -134,12 +134,12 @@ def _distinct_listed_values(declaration: "dict[str, Any]") -> "Collection[Any] |
     """Return the values that a declaration lists, each once; None if it lists none."""
     if "const" in declaration:
         return [declaration["const"]]
-    return enum_values_by_key(declaration["enum"]).values() if "enum" in declaration else None
+    return map_enum_values_by_key(declaration["enum"]).values() if "enum" in declaration else None
 
 
 def _possible_kinds(declaration: "dict[str, Any]") -> set[str]:
     """Return the kinds of values that a declaration can allow: each keyword denies all kinds that it is not about."""
-    words = declared_types({"": declaration}, "")
+    words = find_declared_types({"": declaration}, "")
     kinds = set[str]().union(*(_KINDS[word] for word in words)) if words else set(_ANY_KIND)
     null = kinds & {"null"} if words else set()  # null that the type lists passes every other keyword
     for keyword in declaration.keys() & _KINDS_OF_KEYWORD.keys():

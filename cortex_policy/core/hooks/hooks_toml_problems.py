@@ -18,7 +18,7 @@ from cortex_policy.core.hooks import (
 from cortex_policy.core.hooks.hook_rules import HookRules, decode_rules_document
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.core.hooks.tool_inputs import input_label_has_member, parse_input_label
-from cortex_policy.core.path_arguments import NEVER, path_condition_of_name
+from cortex_policy.core.path_arguments import NEVER, find_path_condition_of_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ def _ignore_problems(above: "Keys", texts: "Texts") -> list[HooksTomlProblem]:
     labels = [label for key in LABEL_KEYS for _, label in texts.get(key, ())]
     for index, name in texts.get("ignore", ()):
         keys = (*above, "ignore", index)
-        if path_condition_of_name(name) != NEVER:
+        if find_path_condition_of_name(name) != NEVER:
             message = f"`{name}` cannot be ignored: its name says that it is a path"
             problems.append(HooksTomlProblem(keys, IGNORED_PATH, message, "remove it: a path is always judged"))
         elif any(input_label_has_member(label, name) for label in labels):

@@ -30,14 +30,14 @@ from cortex_policy.core.hooks.shell_input import (
 )
 from cortex_policy.core.hooks.shell_syntax import MAX_NESTING, parse_simple_commands
 from cortex_policy.core.hooks.wrapper_commands import (
-    arguments_of_program,
     find_exec_commands,
-    interpreter_usage,
+    find_interpreter_usage,
+    find_program_arguments,
     is_package_name,
     is_surely_started_program,
     may_be_started_program,
     may_unknown_program_start,
-    versionless_name,
+    strip_version,
 )
 
 TYPE_CHECKING = False
@@ -94,7 +94,7 @@ def _opens_in_text(text: str, depth: int, *, is_command: bool) -> bool:
     except ShellSyntaxError:
         return is_command
     programs = [(one, one.words[one.program_index()]) for one in commands]
-    known = [one for one, word in programs if not word.is_expanded and versionless_name(word) in INTERPRETERS]
+    known = [one for one, word in programs if not word.is_expanded and strip_version(word) in INTERPRETERS]
     return depth > MAX_NESTING or any(_takes_commands(one, one.program_index(), depth + 1) for one in known)
 
 
@@ -124,7 +124,7 @@ def _takes_commands(command: "SimpleCommand", at: int, depth: int) -> bool:
         return any(map(is_stream, rest[:1])) and may_read_agent_input(command)
     if name in ("eval", "trap"):
         return _opens_when_run(rest if name == "eval" else rest[:1], depth)
-    usage = interpreter_usage(word)
+    usage = find_interpreter_usage(word)
     if usage is None or (name in _APPENDING and _appends_to_data(command, at)):
         return False
     return _reads_agent_commands(command, at, usage, depth)
@@ -137,8 +137,8 @@ def _appends_to_data(command: "SimpleCommand", at: int) -> bool:
 
 
 def _reads_agent_commands(command: "SimpleCommand", at: int, usage: "InterpreterUsage", depth: int) -> bool:
-    words = arguments_of_program(command, at)
-    base = versionless_name(command.words[at])
+    words = find_program_arguments(command, at)
+    base = strip_version(command.words[at])
     ends = _ENDS | (_ENDS_OF_SOME if base in _WITH_SHORT else frozenset())
     if len(words) == 1 and words[0].text in ends:
         return False
@@ -161,7 +161,7 @@ def _starts_open_program(command: "SimpleCommand", at: int, depth: int) -> bool:
         return True
     rest = command.words[at + 1 :]
     is_question = program.program_name() == "command" and bool(rest) and rest[0].text in ("-v", "-V")
-    is_interpreter = versionless_name(program) in INTERPRETERS
+    is_interpreter = strip_version(program) in INTERPRETERS
     return not is_question and not is_interpreter and _is_any_open_behind(command, at, depth)
 
 
@@ -245,5 +245,5 @@ def _is_open_program_at(command: "SimpleCommand", place: int, at: int, depth: in
     is_next = may_be_started_program(command, place, at)
     if is_next and name in _RUN_BUILTINS and word.program_name() in _BUILTINS:
         return _takes_commands(command, place, depth)
-    is_known = not word.is_expanded or versionless_name(word) in INTERPRETERS or is_next
-    return is_known and interpreter_usage(word) is not None and _takes_commands(command, place, depth)
+    is_known = not word.is_expanded or strip_version(word) in INTERPRETERS or is_next
+    return is_known and find_interpreter_usage(word) is not None and _takes_commands(command, place, depth)

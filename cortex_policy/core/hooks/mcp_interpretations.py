@@ -10,8 +10,8 @@ from cortex_policy.core.hooks.tool_inputs import parse_input_label, remove_membe
 from cortex_policy.core.path_arguments import (
     IF_TEXT,
     NEVER,
+    find_path_condition_of_name,
     path_arguments,
-    path_condition_of_name,
     when_argument_is_path,
 )
 
@@ -50,7 +50,7 @@ def read_json_texts(call: "ToolCall", ignored: "Iterable[tuple[str, ...]]") -> "
     }
     values = {name: _read_json(name, text) for name, text in texts.items() if _may_be_json(text)}
     for name, value in values.items():
-        if value is None and path_condition_of_name(name) != NEVER:
+        if value is None and find_path_condition_of_name(name) != NEVER:
             raise InputError(f"the input `{name}` is the word null, which some servers read as no value")
     return {name: value for name, value in values.items() if not isinstance(value, str)}
 
@@ -137,7 +137,7 @@ def find_misread_argument(grant: "Grant", args: "Inputs", json_texts: "Inputs") 
             return why
     for name in json_texts:
         # a path by its name alone is asked in both readings
-        if when_argument_is_path(grant, name) > path_condition_of_name(name):
+        if when_argument_is_path(grant, name) > find_path_condition_of_name(name):
             return f"`{name}` is a text that some servers read as JSON"
     if None in _paths_in_json(grant, json_texts):
         return "a text that some servers read as JSON has a path that is not a string"
@@ -155,4 +155,4 @@ def _paths_in_json(grant: "Grant", json_texts: "Inputs") -> "Iterator[str | None
 
 
 def _is_exempt(grant: "Grant", name: str) -> bool:
-    return when_argument_is_path(grant, name) == NEVER and path_condition_of_name(name) >= IF_TEXT
+    return when_argument_is_path(grant, name) == NEVER and find_path_condition_of_name(name) >= IF_TEXT

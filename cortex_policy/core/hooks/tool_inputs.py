@@ -2,7 +2,7 @@
 
 from cortex_policy.core.decode import MAX_DEPTH, has_surrogate
 from cortex_policy.core.hooks import InputError
-from cortex_policy.core.path_arguments import path_condition_of_name
+from cortex_policy.core.path_arguments import find_path_condition_of_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def remove_members(value: object, names: "frozenset[str]") -> object:
     return [remove_members(part, names) for part in value] if isinstance(value, list) else value
 
 
-def inputs_to_log(inputs: "Inputs", rules: "HookRules") -> "Inputs":
+def select_inputs_to_log(inputs: "Inputs", rules: "HookRules") -> "Inputs":
     """Return inputs without what some rule ignores: such text is not logged."""
     names = frozenset(name for rule in rules.rules for name in rule.ignore)
     return {name: remove_members(part, names) for name, part in inputs.items() if name not in names}
@@ -209,7 +209,7 @@ def _paths_of_glob(place: str, pattern: str, inputs: "Inputs") -> "Iterator[Path
             tops = (
                 value
                 for name, value in inputs.items()
-                if path_condition_of_name(name) and isinstance(value, str) and value
+                if find_path_condition_of_name(name) and isinstance(value, str) and value
             )
             yield from ((place, f"{top}/{directory}") for top in tops)
 

@@ -24,7 +24,7 @@ _REPLACED = frozenset("$*?[{")
 _FLAGS = {"sudo": "-E -H -n -S -i", "env": "-i -0", "xargs": "-0 -r -t"}  # some options without a value
 
 
-def versionless_name(word: "ShellWord") -> str:
+def strip_version(word: "ShellWord") -> str:
     """Return the name of a program without its version."""
     name = word.program_name()
     base = name.rstrip(_VERSION) or name
@@ -32,12 +32,12 @@ def versionless_name(word: "ShellWord") -> str:
     return "python" if is_python else base
 
 
-def interpreter_usage(word: "ShellWord") -> "InterpreterUsage | None":
+def find_interpreter_usage(word: "ShellWord") -> "InterpreterUsage | None":
     """Return the usage of a program that can take commands, None for another one."""
     is_replaced = word.is_expanded and not _REPLACED.isdisjoint(word.program_name())
     if is_replaced or word.text.startswith("/proc/"):
         return SHELL  # it may be any program
-    return INTERPRETERS.get(versionless_name(word)) or OPENERS.get(word.program_name())
+    return INTERPRETERS.get(strip_version(word)) or OPENERS.get(word.program_name())
 
 
 def is_surely_started_program(command: "SimpleCommand", place: int, at: int) -> bool:
@@ -73,7 +73,7 @@ def may_unknown_program_start(command: "SimpleCommand", place: int, at: int) -> 
     """Whether a program that is not known may start a word."""
     word, before = command.words[place], command.words[place - 1].text
     directory, slash, _ = word.text.rpartition("/")
-    if versionless_name(word) not in CLEAR_NAMES or (slash and not directory.endswith("bin")):
+    if strip_version(word) not in CLEAR_NAMES or (slash and not directory.endswith("bin")):
         return False
     is_value = before[:2] == "--" and before not in OPTIONS_WITH_COMMAND and "=" not in before
     return not is_value and not is_package_name(command, place, at)
@@ -85,7 +85,7 @@ def is_package_name(command: "SimpleCommand", place: int, at: int) -> bool:
     return not {*texts[:1], *(texts[1:2] if texts[0] in GROUPS else ())}.isdisjoint(NOT_STARTERS) if texts else False
 
 
-def arguments_of_program(command: "SimpleCommand", at: int) -> "tuple[ShellWord, ...]":
+def find_program_arguments(command: "SimpleCommand", at: int) -> "tuple[ShellWord, ...]":
     """Return the words after a program, up to where `find -exec` ends it."""
     words = command.words[at + 1 :]
     end = next((place for place, word in enumerate(words) if word.text in _ENDS_OF_ARGUMENTS), len(words))

@@ -117,11 +117,11 @@ class EventSpool:
         size = self._size_if_newest()
         if size < 0:
             self._close_file()
-            numbers = spool_file_numbers(self._directory)
+            numbers = list_spool_file_numbers(self._directory)
             size = self._open_file(numbers[-1] if numbers else 1)
         if not size or size + more < self._file_bytes:  # a byte for the end of a line that was left
             return size
-        if len(spool_file_numbers(self._directory)) >= FILES:
+        if len(list_spool_file_numbers(self._directory)) >= FILES:
             raise SpoolError(self.directory, "it is full of events that wait for their receiver")
         self._close_file()
         return self._open_file(self._number + 1)
@@ -139,13 +139,15 @@ class EventSpool:
 
     def _open_file(self, number: int) -> int:
         """Open a file, and make it if it is missing; return its size."""
-        self._file = os.open(spool_file_name(number), _APPEND, 0o600, dir_fd=self._directory)
-        self._number, self._next_name = number, os.fsencode(spool_file_name(number + 1))
+        self._file = os.open(format_spool_file_name(number), _APPEND, 0o600, dir_fd=self._directory)
+        self._number, self._next_name = number, os.fsencode(format_spool_file_name(number + 1))
         self._end = -1
         status = os.fstat(self._file)
         # perhaps others could write to the directory before
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_nlink > 1:
-            raise SpoolError(self.directory, f"`{spool_file_name(number)}` must be your file, without other links")
+            raise SpoolError(
+                self.directory, f"`{format_spool_file_name(number)}` must be your file, without other links"
+            )
         return status.st_size
 
     def _close_file(self) -> None:
@@ -178,13 +180,13 @@ def open_spool_directory(path: str) -> int:
     raise SpoolError(path, "it must be a directory of yours alone", f"run `chmod 700 {quote(path)}`")
 
 
-def spool_file_numbers(directory: int) -> list[int]:
+def list_spool_file_numbers(directory: int) -> list[int]:
     """Return the numbers of the files of a spool, the oldest first."""
     found = _NAME.fullmatch
     return sorted(int(match[1]) for match in map(found, os.listdir(directory)) if match is not None)
 
 
-def spool_file_name(number: int) -> str:
+def format_spool_file_name(number: int) -> str:
     """Return the name of a file of a spool."""
     return f"events-{number:012}.jsonl"
 

@@ -8,7 +8,11 @@ from hashlib import sha256
 from cortex_policy.library.event_delivery.cursor import Cursor, Position, make_position
 from cortex_policy.library.event_delivery.line_queue import LineQueue
 from cortex_policy.library.event_delivery.read_lines import read_complete_lines
-from cortex_policy.library.event_delivery.spool import open_spool_directory, spool_file_name, spool_file_numbers
+from cortex_policy.library.event_delivery.spool import (
+    format_spool_file_name,
+    list_spool_file_numbers,
+    open_spool_directory,
+)
 from cortex_policy.state import OPEN_FILE
 
 TYPE_CHECKING = False
@@ -74,7 +78,7 @@ class SpoolReader:
 
     def _next_number(self, number: int) -> "int | None":
         """Return the number of the file that comes next; those that begin again at 1 come after all others."""
-        numbers = spool_file_numbers(self.directory)
+        numbers = list_spool_file_numbers(self.directory)
         return next((one for one in numbers if one >= number), numbers[0] if numbers else None)
 
     def _lines_of_file(
@@ -82,7 +86,7 @@ class SpoolReader:
     ) -> "Iterator[tuple[bytes, Position] | None]":
         """Yield the lines of a file until it is full or gone, and all of it was read."""
         try:
-            file = self._file = os.open(spool_file_name(number), OPEN_FILE, dir_fd=self.directory)
+            file = self._file = os.open(format_spool_file_name(number), OPEN_FILE, dir_fd=self.directory)
         except FileNotFoundError:
             if position is None:
                 yield None  # somebody removes files: not at once again, whatever is there
@@ -106,17 +110,17 @@ class SpoolReader:
 
     def _is_full(self, number: int) -> bool:
         """Whether the writers have begun another file, or this one is gone."""
-        return not os.fstat(self._file).st_nlink or any(one > number for one in spool_file_numbers(self.directory))
+        return not os.fstat(self._file).st_nlink or any(one > number for one in list_spool_file_numbers(self.directory))
 
     def _remove_delivered_files(self, position: Position) -> None:
         """Remove the files before a position, when the first line of another one is delivered."""
         if position.file == self._delivered_file:
             return
         self._delivered_file = position.file
-        for number in spool_file_numbers(self.directory):
+        for number in list_spool_file_numbers(self.directory):
             if number < position.file:
                 with suppress(OSError):
-                    os.unlink(spool_file_name(number), dir_fd=self.directory)
+                    os.unlink(format_spool_file_name(number), dir_fd=self.directory)
 
     def _close_file(self) -> None:
         descriptor, self._file = self._file, _NONE

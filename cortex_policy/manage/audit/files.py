@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
 from cortex_policy.manage.audit.reader import STDIN, open_log_for_reading, sort_logs_oldest_first
-from cortex_policy.state.audit_rotated_names import list_rotated_log_names, uncompressed_name
+from cortex_policy.state.audit_rotated_names import list_rotated_log_names, strip_compression_suffix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ def list_log_files(file: str) -> list[str]:
     except OSError as error:
         raise NotDoneError(f"`{file}`: {format_os_error(error)}") from None
     before = [
-        name for name in (*reversed(dated), *reversed(numbered)) if name.removesuffix(".gz") == uncompressed_name(name)
+        name
+        for name in (*reversed(dated), *reversed(numbered))
+        if name.removesuffix(".gz") == strip_compression_suffix(name)
     ]
     if numbered and dated:
         before = sort_logs_oldest_first(before)
@@ -47,13 +49,13 @@ def open_logs(names: "Sequence[str]") -> "Iterator[list[tuple[str, BinaryIO]]]":
             if is_gone and len(names) > 1 and (logs or name != names[0]):
                 continue  # it was removed or renamed in between
             file = stack.enter_context(open_log_for_reading(name))
-            if (identity := inode_of(file)) not in seen:
+            if (identity := read_inode(file)) not in seen:
                 seen.add(identity)
                 logs.append((name, file))
         yield logs[::-1]
 
 
-def inode_of(file: "BinaryIO") -> tuple[int, int]:
+def read_inode(file: "BinaryIO") -> tuple[int, int]:
     """Return the device and inode of a file, which a rename does not change."""
     status = os.fstat(file.fileno())
     return status.st_dev, status.st_ino

@@ -6,7 +6,7 @@ from functools import partial
 from gzip import BadGzipFile
 from hashlib import sha256
 
-from cortex_policy.core.audit_chain import hashed_bytes, parse_chain_digest, parse_follows_digest
+from cortex_policy.core.audit_chain import parse_chain_digest, parse_follows_digest, select_hashed_bytes
 from cortex_policy.library.event_delivery.cursor import Position, make_position
 from cortex_policy.library.event_delivery.read_lines import MAX_LINE_BYTES, read_complete_lines
 from cortex_policy.manage.audit.files import list_log_files, open_logs
@@ -145,4 +145,4 @@ def _digest_before(log: "BinaryIO") -> str:
         first = _reader_of(log)(MAX_LINE_BYTES, 0).partition(b"\n")[0]
     except _NO_MORE:
         return ""
-    return parse_follows_digest(hashed_bytes(first)) or ""
+    return parse_follows_digest(select_hashed_bytes(first)) or ""

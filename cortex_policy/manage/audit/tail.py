@@ -3,9 +3,9 @@
 import os
 from contextlib import ExitStack, suppress
 
-from cortex_policy.manage.audit.files import inode_of, list_log_files, open_logs
+from cortex_policy.manage.audit.files import list_log_files, open_logs, read_inode
 from cortex_policy.manage.audit.reader import MAX_LINE_BYTES
-from cortex_policy.state.audit_rotated_names import uncompressed_name
+from cortex_policy.state.audit_rotated_names import strip_compression_suffix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def tail_log(file: str, max_lines: int, is_over: "Callable[[], bool] | None" = N
 
     `is_over` is called whenever there is nothing to read, and does the waiting. Raises NotDoneError.
     """
-    names = [name for name in list_log_files(file) if uncompressed_name(name) == name]
+    names = [name for name in list_log_files(file) if strip_compression_suffix(name) == name]
     with open_logs(names) as files:
         all_lines: list[bytes] = []
         position = 0
@@ -84,18 +84,18 @@ def _lines_to_end(log: "BinaryIO") -> "Iterator[bytes]":
 
 def _open_newer_logs(file: str, current: "BinaryIO") -> "list[BinaryIO]":
     """Open the files that came after this one, the oldest first; none while this one has its name."""
-    seen, logs = {inode_of(current)}, []
+    seen, logs = {read_inode(current)}, []
     for name in reversed(list_log_files(file)):
         log: BinaryIO | None = None
-        if uncompressed_name(name) == name:
+        if strip_compression_suffix(name) == name:
             with suppress(OSError):  # it is being renamed
                 log = open(name, "rb")  # noqa: SIM115 - closed by the caller
         if log is None:
             continue
-        identity = inode_of(log)
+        identity = read_inode(log)
         if identity in seen:
             log.close()
-            if identity == inode_of(current):
+            if identity == read_inode(current):
                 break
             continue
         seen.add(identity)

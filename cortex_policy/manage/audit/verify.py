@@ -8,13 +8,13 @@ from cortex_policy.core import Value
 from cortex_policy.core.audit_chain import (
     DIGITS,
     PREFIX,
-    hashed_bytes,
     parse_chain_digest,
     parse_follows_digest,
+    select_hashed_bytes,
 )
 from cortex_policy.core.model import UsageError
 from cortex_policy.manage.audit.line_kinds import EVENT, OTHER, TORN, classify_unchained_line, find_torn_line_problem
-from cortex_policy.state.audit_rotated_names import uncompressed_name
+from cortex_policy.state.audit_rotated_names import strip_compression_suffix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class _ChainVerifier:
 
     def start_file(self, file: str) -> None:
         """Start the next file, whose first chained line may name the digest that the last file ended with."""
-        self._is_behind_packed = uncompressed_name(self._file) != self._file
+        self._is_behind_packed = strip_compression_suffix(self._file) != self._file
         self._file, self._number, self._others = file, 0, []
         self._of_others = self._counts[OTHER]
         self._restart_from_digest("")
@@ -121,7 +121,7 @@ class _ChainVerifier:
         if not digest:
             self._set_line_aside(line)
             return
-        part = hashed_bytes(text)
+        part = select_hashed_bytes(text)
         self._chained += 1
         if not self._before or not self._continues_chain(part, digest):
             self._start_chain_or_note_break(part, digest)

@@ -33,7 +33,7 @@ def satisfies(declaration: object, value: object) -> bool:
     return has_steps and not find_value_violation(declaration, value)
 
 
-def keywords_that_deny_alone(declaration: "Declaration") -> list[str]:
+def find_keywords_that_deny_alone(declaration: "Declaration") -> list[str]:
     """Return the keywords that can deny a value by themselves."""
     return [keyword for keyword in declaration if keyword in KEYWORDS - {"format", "items"}]
 
@@ -67,7 +67,7 @@ def sample_invalid_values(declaration: object, words: tuple[str, ...] = ()) -> "
     """Yield (keyword, value): the value violates it, and no other one if possible; `items.` means inside an array."""
     if not isinstance(declaration, dict) or find_declaration_problem(declaration, 0):
         return
-    for keyword in keywords_that_deny_alone(declaration):
+    for keyword in find_keywords_that_deny_alone(declaration):
         rest = {name: bound for name, bound in declaration.items() if name != keyword}
         close_values = [
             value

@@ -21,8 +21,8 @@ from cortex_policy.core.model import (
 from cortex_policy.core.path_arguments import may_be_path_argument
 from cortex_policy.core.path_index import PathIndex
 from cortex_policy.manage.cases.boundary_values import (
+    find_keywords_that_deny_alone,
     is_bound_too_large,
-    keywords_that_deny_alone,
     sample_invalid_values,
     sample_valid_values,
     violates,
@@ -198,7 +198,7 @@ def _argument_requirements(grant: Grant, name: str, declaration: object) -> "Ite
         accepts_nothing(grant.args, name),
         {keyword for keyword, _ in sample_invalid_values_of_argument(grant, name)},
     )
-    for keyword in keywords_that_deny_alone(declaration):
+    for keyword in find_keywords_that_deny_alone(declaration):
         if not is_void:
             yield Requirement(f"a `{name}` that meets its `{keyword}`", lambda shown: name in shown.passed)
         if keyword in missed or is_bound_too_large(keyword, declaration[keyword]):

@@ -16,7 +16,7 @@ from cortex_policy.core.text import elide_middle
 from cortex_policy.manage.cases.candidates import OUTSIDE_DIRECTORY, OUTSIDE_LINK, CandidateCase, make_candidates
 from cortex_policy.manage.cases.coverage import normalize_outermost_scopes
 from cortex_policy.manage.cases.model import MAX_HITS, MAX_TIMES, NANOSECONDS, Case, CaseFile
-from cortex_policy.manage.cases.sandbox import FileTree, Sandbox, temporary_sandbox
+from cortex_policy.manage.cases.sandbox import FileTree, Sandbox, open_temporary_sandbox
 from cortex_policy.manage.signals import hold_signals
 from cortex_policy.state.paths import resolve_path_arguments
 
@@ -43,7 +43,7 @@ def generate_cases(grant: Grant, file: str, beside: CaseFile | None = None) -> C
     """
     tree = _build_tree(grant) if beside is None else _build_tree(grant).union(beside.tree)
     decided = []
-    with hold_signals() as leave_if_received, temporary_sandbox(tree) as root, SharedSteps(_MAX_STEPS) as steps:
+    with hold_signals() as leave_if_received, open_temporary_sandbox(tree) as root, SharedSteps(_MAX_STEPS) as steps:
         for candidate in islice(make_candidates(grant), MAX_CANDIDATES):
             leave_if_received()
             answer = _decide_candidate(grant, candidate, root)

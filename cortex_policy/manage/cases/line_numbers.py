@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_left
 
-from cortex_policy.core.json_tree import find_node, json_pointer, parse_tree
+from cortex_policy.core.json_tree import find_node, format_json_pointer, parse_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class LineNumbers:
     def find_line(self, keys: tuple[object, ...]) -> int:
         """Return the line of a value, or of the nearest value around it whose line is known; lines start at 1."""
         if self._node is not None:
-            pointer = json_pointer(*keys)
+            pointer = format_json_pointer(*keys)
             node = find_node(self._node, pointer) if keys else self._node
             return bisect_left(self._newlines, node.start_in_container) + 1
         return self._line_in_toml(keys)

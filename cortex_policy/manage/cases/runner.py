@@ -13,7 +13,7 @@ from cortex_policy.core.path_arguments import path_arguments
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.manage.cases.coverage import PassedCase, measure_coverage
 from cortex_policy.manage.cases.model import NANOSECONDS, Case, CaseFile, CaseFileProblem
-from cortex_policy.manage.cases.sandbox import temporary_sandbox
+from cortex_policy.manage.cases.sandbox import open_temporary_sandbox
 from cortex_policy.manage.signals import hold_signals
 from cortex_policy.state.paths import resolve_path_arguments
 
@@ -73,7 +73,7 @@ class FileResult(Value):
 def run_case_file(file: CaseFile, subject: GrantUnderTest) -> FileResult:
     """Run the cases of a file on a grant; raise NotDoneError if its tree cannot be made, or patterns take too long."""
     results = []
-    with hold_signals() as leave_if_received, temporary_sandbox(file.tree) as root, SharedSteps() as steps:
+    with hold_signals() as leave_if_received, open_temporary_sandbox(file.tree) as root, SharedSteps() as steps:
         run = _CaseRunner(file, subject, root)
         for case in file.cases:
             leave_if_received()

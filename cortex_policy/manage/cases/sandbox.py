@@ -93,7 +93,7 @@ class Sandbox(Value):
 
 
 @contextmanager
-def temporary_sandbox(tree: FileTree) -> "Iterator[Sandbox]":
+def open_temporary_sandbox(tree: FileTree) -> "Iterator[Sandbox]":
     """Create a sandbox, and remove it whatever happens; raise NotDoneError if the disk refuses."""
     from tempfile import TemporaryDirectory  # noqa: PLC0415 - 14 ms, and only this needs it
 

@@ -17,7 +17,7 @@ _OWN_CASES = "# Your own cases go below this line:"
 _BARE_KEY_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
-def own_cases_marker(grant_id: str) -> str:
+def make_own_cases_marker(grant_id: str) -> str:
     """Return the line after which the cases that people write begin."""
     return f"{_OWN_CASES} cortex-policy test --init {grant_id} --update writes those above again"
 
@@ -35,7 +35,7 @@ def generated_cases_to_toml(file: CaseFile) -> str:
     lines += _tree_lines(file.tree)
     for case in file.cases:
         lines += ["", "[[case]]", *(f"{name} = {value}" for name, value in _case_members(case))]
-    return "\n".join([*lines, "", own_cases_marker(file.grant_id), ""])
+    return "\n".join([*lines, "", make_own_cases_marker(file.grant_id), ""])
 
 
 def _tree_lines(tree: FileTree) -> list[str]:

@@ -13,7 +13,7 @@ from cortex_policy.manage.cases.parser import parse_case_file
 from cortex_policy.manage.cases.runner import run_case_file
 from cortex_policy.manage.cases.sandbox import FileTree
 from cortex_policy.manage.cases.scaffold import FirstCases, check_grant_size, encode_case_file, write_first_cases
-from cortex_policy.manage.cases.serializer import own_cases_marker
+from cortex_policy.manage.cases.serializer import make_own_cases_marker
 from cortex_policy.manage.cases.suite import GrantLoader
 from cortex_policy.manage.path_names import relative_if_below_cwd
 from cortex_policy.state import Root
@@ -74,7 +74,7 @@ def _raise_if_not_generated(old: CaseFile, grant_id: str) -> None:
     if old.grant_id != grant_id:
         raise NotDoneError(f"`{old.file}` has the cases of `{old.grant_id}`", "write cases of both by hand")
     if not old.own_line:
-        hint = f"put this line above your own cases, or at its end: `{own_cases_marker(grant_id)}`"
+        hint = f"put this line above your own cases, or at its end: `{make_own_cases_marker(grant_id)}`"
         raise NotDoneError(f"`{old.file}` does not say which of its cases were generated", hint)
     if old.settings != Settings():
         hint = "move your cases for these settings to a file of their own"

@@ -101,7 +101,7 @@ def compare_grant_bytes(name: str, old: bytes | None, new: bytes | None, setting
     return compare_versions(name, to_grant_version(name, old), to_grant_version(name, new), settings)
 
 
-def settings_as_grant_diff(meaning: GrantComparison) -> GrantDiff:
+def make_grant_diff_of_settings(meaning: GrantComparison) -> GrantDiff:
     """Return the diff of a settings file, to be shown along with those of grants."""
     side = GrantVersion(None, is_settings=True)
     return GrantDiff("config.toml", side, side, meaning, ())
@@ -134,7 +134,7 @@ def compare_with_revision(root: Root, revision: str, grant_id: str | None = None
 def _settings_diffs(root: Root, revision: str) -> tuple[GrantDiff, ...]:
     """Return the diff of the project's settings, if it changes what a check answers."""
     meaning = compare_settings_with_revision(root, revision)
-    return (settings_as_grant_diff(meaning),) if meaning is not None else ()
+    return (make_grant_diff_of_settings(meaning),) if meaning is not None else ()
 
 
 def _read_revision(root: Root, revision: str, grant_id: str | None) -> "tuple[dict[str, TextOrError], tuple[str, ...]]":

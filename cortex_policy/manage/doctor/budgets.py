@@ -10,7 +10,7 @@ from cortex_policy.core.settings import SYSTEM
 from cortex_policy.manage.budget_server import ServerFacts, probe_budget, read_server_facts
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult, make_error_result
 from cortex_policy.state.budget_choice import read_key
-from cortex_policy.state.shared_budgets.keys import keyed_hash
+from cortex_policy.state.shared_budgets.keys import compute_keyed_hash
 from cortex_policy.state.valid_settings import read_valid_layers
 
 TYPE_CHECKING = False
@@ -42,7 +42,7 @@ def check_budgets(settings: Settings) -> "Iterator[CheckResult]":
 
 def _key_result(settings: Settings) -> CheckResult:
     try:
-        fingerprint = keyed_hash(read_key(settings), b"fingerprint")[:_FINGERPRINT_DIGITS]
+        fingerprint = compute_keyed_hash(read_key(settings), b"fingerprint")[:_FINGERPRINT_DIGITS]
     except StateError as error:
         return make_error_result("budget-key", error)
     message = f"only this user and root can read `{settings.budgets_key_file}`; its fingerprint is {fingerprint}"

@@ -25,7 +25,7 @@ from cortex_policy.manage.listing import list_grant_rows
 from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.unsafe_files import find_group_writer_problems
 from cortex_policy.state import Root
-from cortex_policy.state.grants import possible_roots_at_or_above
+from cortex_policy.state.grants import list_possible_roots_at_or_above
 from cortex_policy.state.grants_errors import root_option
 
 TYPE_CHECKING = False
@@ -63,7 +63,7 @@ def make_denial_results(denials: GlobalDenials, check_id: str, fine: str) -> "It
 
 
 def _check_root(root: Root) -> CheckResult:
-    above = possible_roots_at_or_above(os.getcwd())
+    above = list_possible_roots_at_or_above(os.getcwd())
     if root.path in above and len(above) > 1 and not os.environ.get("CORTEX_POLICY_ROOT"):
         message = f"a check in this directory must name its root: {len(above)} are above it, first `{root.path}`"
         return CheckResult("root", WARNING, message, f"export CORTEX_POLICY_ROOT={quote(root.path)}")

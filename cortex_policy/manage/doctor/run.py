@@ -43,7 +43,7 @@ def _root_checks(root: Root) -> "Iterator[CheckResult]":
     yield check_pre_commit_hooks(root)
 
 
-def worst_status(results: "list[CheckResult]") -> str:
+def find_worst_status(results: "list[CheckResult]") -> str:
     """Return `problem`, `warning` or `ok`: the worst of all, `ok` for no result."""
     found = {one.status for one in results}
     return next((status for status in (PROBLEM, WARNING) if status in found), "ok")

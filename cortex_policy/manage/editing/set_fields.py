@@ -8,7 +8,7 @@ from cortex_policy.core.decode import DATA_CLASSES, decode_grant, decode_json
 from cortex_policy.core.engine import normalize_scope
 from cortex_policy.core.json_edit import append_items, insert_member, remove_items, remove_value, replace_value
 from cortex_policy.core.json_text import format_canonical_json
-from cortex_policy.core.json_tree import json_pointer
+from cortex_policy.core.json_tree import format_json_pointer
 from cortex_policy.core.model import Grant, Rate, UsageError
 from cortex_policy.core.scopes import suggest_scope_prefix
 from cortex_policy.core.text import did_you_mean, join_words_that_fit
@@ -198,8 +198,8 @@ def _update_args(text: str, before: "Mapping[str, object]", after: "Mapping[str,
         elif declaration is not before[name] and format_canonical_json(declaration) != format_canonical_json(
             before[name]
         ):
-            text = replace_value(text, json_pointer("args", name), declaration)
+            text = replace_value(text, format_json_pointer("args", name), declaration)
     for name in before:
         if name not in after:
-            text = remove_value(text, json_pointer("args", name))
+            text = remove_value(text, format_json_pointer("args", name))
     return text

@@ -57,7 +57,7 @@ def read_timeline(root: Root, grant_id: str | None = None) -> Timeline:
     return Timeline(tuple(steps), texts, (*history.corrupt_entries, *corrupt), history.unsafe_error, history.is_enabled)
 
 
-def entry_diffs(entry: HistoryEntry, texts: "Mapping[str, bytes]") -> dict[str, GrantDiff]:
+def make_entry_diffs(entry: HistoryEntry, texts: "Mapping[str, bytes]") -> dict[str, GrantDiff]:
     """Return what an entry means for each of its grants whose texts are kept; a rename means nothing."""
     renamed = {one.old for one in entry.changes} & {one.new for one in entry.changes} - {None}
     changes = {}

@@ -17,13 +17,13 @@ from cortex_policy.manage.history.writes import (
     require_valid_or_trusted_text,
 )
 from cortex_policy.manage.transaction.record import is_kept_in_history
-from cortex_policy.manage.transaction.recovery import digest_or_none, read_stamp_or_refuse_newer
+from cortex_policy.manage.transaction.recovery import read_digest_or_none, read_stamp_or_refuse_newer
 from cortex_policy.manage.transaction.version import Version
 from cortex_policy.manage.transaction.writer import preview_transaction, to_policy_error, write_transaction
 from cortex_policy.state import Root, history, history_trust
 from cortex_policy.state.comparison_settings import load_comparison_settings
 from cortex_policy.state.grants_errors import make_hand_edit_hint, root_option
-from cortex_policy.state.history import history_length
+from cortex_policy.state.history import load_history_length
 from cortex_policy.state.history_entry import GrantChange, HistoryEntry
 from cortex_policy.state.policy_files import check_policy_name
 from cortex_policy.state.stamp import content_digest
@@ -195,7 +195,7 @@ def _step_to_stamp(root: Root, edit: HandEdit) -> UndoStep:
     if edit.old is not None:
         require_valid_or_trusted_text(root, edit.id, edit.old)
     if new is not None and not (
-        history_length(root.path)
+        load_history_length(root.path)
         and is_kept_in_history(edit.id, new, is_owned_by_caller=history_trust.is_history_owned_by_caller(root))
     ):
         why = f"the history would not keep the hand edit of `{edit.id}`, so it would be lost"
@@ -240,7 +240,7 @@ def _steps_of_returns(root: Root, returns: tuple[_Return, ...], read: "Read") ->
 def _read_unchanged(root: Root, grant_id: str, expected: str | None, read: "Read") -> bytes | None:
     """Return a grant; raise GrantError (23) if its bytes are not those of its last write."""
     data = read(grant_id)
-    if digest_or_none(data) != expected:
+    if read_digest_or_none(data) != expected:
         raise GrantError(
             STAMP_MISMATCH,
             f"`{grant_id}` was changed after its last write",

@@ -9,7 +9,7 @@ from cortex_policy.manage.transaction.record import is_valid_text
 from cortex_policy.state import Root, history, history_trust
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants_errors import root_option
-from cortex_policy.state.history import CorruptEntry, history_length
+from cortex_policy.state.history import CorruptEntry, load_history_length
 from cortex_policy.state.history_entry import HistoryEntry
 from cortex_policy.state.policy_files import check_policy_name, read_policy_file
 from cortex_policy.state.stamp import Stamp, content_digest
@@ -58,7 +58,7 @@ def read_write_history(root: Root, grant_id: str | None = None) -> WriteHistory:
 
 def _is_enabled(root: Root) -> bool:
     try:
-        return history_length(root.path) > 0
+        return load_history_length(root.path) > 0
     except GrantError:  # commands that need the settings report them
         return True
 

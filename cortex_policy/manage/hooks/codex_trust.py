@@ -19,10 +19,10 @@ def read_trust(file: str, place: HandlerPlace, config: str) -> str:
     known = entry.get("trusted_hash") if isinstance(entry, dict) else None
     if known is None:
         return NOT_TRUSTED
-    return TRUSTED if known == definition_hash(place) else CHANGED
+    return TRUSTED if known == hash_definition(place) else CHANGED
 
 
-def definition_hash(place: HandlerPlace) -> str:
+def hash_definition(place: HandlerPlace) -> str:
     """Return the hash of a handler's definition as Codex makes it."""
     handler = {key: place.handler.get(key) for key in ("command", "timeout", "type")}
     identity: dict[str, object] = {"event_name": "pre_tool_use", "hooks": [{"async": False, **handler}]}

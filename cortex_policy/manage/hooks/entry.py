@@ -38,14 +38,14 @@ class HookEntry(Value):
 def make_hook_entry(target: HookTarget, root: str) -> HookEntry:
     """Return the entry for a settings file; raise NotDoneError if its level cannot have one that is safe."""
     agent = target.agent
-    words = hook_command_words(target, root)
+    words = make_hook_command_words(target, root)
     handler = _make_handler(agent, words, is_shell=target.level == PROJECT)
     value: dict[str, object] = {"matcher": ".*" if agent == "gemini" else "*", "hooks": [handler]}
     is_flat = agent in ("cursor", "copilot", "vscode")
-    return HookEntry(_EVENTS.get(agent, "PreToolUse"), handler if is_flat else value, required_members(target))
+    return HookEntry(_EVENTS.get(agent, "PreToolUse"), handler if is_flat else value, make_required_members(target))
 
 
-def required_members(target: HookTarget) -> "dict[str, object]":
+def make_required_members(target: HookTarget) -> "dict[str, object]":
     """Return the members besides `hooks` that a settings file must have, or the hook would not run.
 
     A project cannot switch hooks off where Gemini's managed settings switch them on.
@@ -55,7 +55,7 @@ def required_members(target: HookTarget) -> "dict[str, object]":
     return {"hooksConfig": {"enabled": True}} if (target.agent, target.level) == ("gemini", MANAGED) else {}
 
 
-def hook_command_words(target: HookTarget, root: str) -> tuple[str, ...]:
+def make_hook_command_words(target: HookTarget, root: str) -> tuple[str, ...]:
     """Return the command of a hook: absolute paths, no variable but HOME, and a tag that no other line has.
 
     Managed settings are for all users, so HOME is left out: each has its own from the system. The root of a project is
@@ -90,7 +90,7 @@ def interpreter_and_script() -> tuple[str, str]:
     return sys.executable, script
 
 
-def managed_directory() -> str:
+def find_managed_directory() -> str:
     """Return the directory that Codex is told for managed hooks: that of the script."""
     return os.path.dirname(interpreter_and_script()[1])
 

@@ -4,7 +4,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.hooks.agent_tools import HARMLESS, OTHER, PATCH, READ, SEARCH, SHELL, TOOLS, WRITE
 from cortex_policy.manage.editing.new_grant import format_new_grant
 from cortex_policy.manage.editing.set_fields import GrantEdit
-from cortex_policy.manage.settings.toml_edit import toml_literal
+from cortex_policy.manage.settings.toml_edit import format_toml_literal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -150,11 +150,11 @@ def _rule_text(rule: FirstRule) -> str:
 def _value_text(key: str, value: object) -> str:
     """Return a value as TOML: a list that is too long for one line on several."""
     if not isinstance(value, tuple):
-        return toml_literal(value)
-    text = toml_literal(list(value))
+        return format_toml_literal(value)
+    text = format_toml_literal(list(value))
     if len(text) + len(key) < MAX_LINE:
         return text
-    lines = _wrap_words([f"{toml_literal(item)}," for item in value], "   ")
+    lines = _wrap_words([f"{format_toml_literal(item)}," for item in value], "   ")
     return "\n".join(["[", *lines, "]"])
 
 

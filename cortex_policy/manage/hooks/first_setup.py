@@ -15,7 +15,7 @@ from cortex_policy.core.scopes import normalize_scope_cached
 from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.editing.results import WriteResult, preview_change
 from cortex_policy.manage.hooks.first_rules import make_first_grant_texts, make_first_rules_text
-from cortex_policy.manage.hooks.targets import agent_directory
+from cortex_policy.manage.hooks.targets import find_agent_directory
 from cortex_policy.manage.transaction.recovery import check_stamped
 from cortex_policy.manage.transaction.writer import preview_transaction, to_policy_error, write_transaction
 from cortex_policy.state import Root
@@ -71,7 +71,9 @@ def _has_program(agent: str, environment: "Mapping[str, str]") -> bool:
 
 def _has_directory(agent: str, environment: "Mapping[str, str]") -> bool:
     with suppress(NotDoneError):  # there is no home directory, or a variable names none
-        return agent != "vscode" and os.path.isdir(agent_directory(agent, environment))  # it shares that of `copilot`
+        return agent != "vscode" and os.path.isdir(
+            find_agent_directory(agent, environment)
+        )  # it shares that of `copilot`
     return False
 
 

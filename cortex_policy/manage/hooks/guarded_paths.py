@@ -7,7 +7,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.toml import decode_toml
 from cortex_policy.manage.editing.results import WriteResult, preview_change
 from cortex_policy.manage.editing.validity import require_valid_text
-from cortex_policy.manage.settings.toml_edit import toml_literal
+from cortex_policy.manage.settings.toml_edit import format_toml_literal
 from cortex_policy.manage.transaction.recovery import check_stamped
 from cortex_policy.manage.transaction.writer import preview_transaction, write_transaction
 from cortex_policy.state import Root
@@ -71,7 +71,7 @@ def insert_guarded_paths(text: str, paths: "Sequence[str]") -> str:
     if not missing:
         return text
     try:
-        literals = [toml_literal(path) for path in missing]
+        literals = [format_toml_literal(path) for path in missing]
         for candidate in _text_candidates(text, literals, "\r\n" if "\r\n" in text else "\n"):
             if _decodes_to(candidate, before | {"guard": [*missing, *known]}):
                 return candidate

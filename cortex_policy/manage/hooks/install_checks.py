@@ -10,7 +10,7 @@ from cortex_policy.core.settings import OTHER_VARIABLES, PREFIX, SHARED_VARIABLE
 from cortex_policy.core.text import format_os_error, join_words_that_fit
 from cortex_policy.manage.hooks.entry import interpreter_and_script
 from cortex_policy.manage.hooks.guarded_paths import add_guarded_paths, preview_guarded_paths
-from cortex_policy.manage.hooks.targets import AGENT_FILES, MANAGED, PROJECT, USER, HookTarget, agent_directory
+from cortex_policy.manage.hooks.targets import AGENT_FILES, MANAGED, PROJECT, USER, HookTarget, find_agent_directory
 from cortex_policy.state import Root, home_directory, may_hold_settings, system_and_user_settings_directories
 from cortex_policy.state.grants_errors import root_option
 
@@ -86,7 +86,7 @@ def paths_to_guard(target: HookTarget, path: str, environment: "Mapping[str, str
     if target.level == MANAGED:
         paths += [target.file, os.path.dirname(target.file)]
     elif target.level == USER and environment.get(variable, ""):
-        paths += [target.file, agent_directory(target.agent, environment)]
+        paths += [target.file, find_agent_directory(target.agent, environment)]
     return tuple(dict.fromkeys(paths))
 
 

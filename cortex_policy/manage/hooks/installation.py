@@ -2,10 +2,10 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError
-from cortex_policy.core.json_tree import line_and_column
+from cortex_policy.core.json_tree import find_line_and_column
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks import requirements_edit, settings_edit
-from cortex_policy.manage.hooks.entry import HookEntry, make_hook_entry, managed_directory, required_members
+from cortex_policy.manage.hooks.entry import HookEntry, find_managed_directory, make_hook_entry, make_required_members
 from cortex_policy.manage.hooks.handlers import list_all_handlers
 from cortex_policy.manage.hooks.installed_lines import is_hook_line
 from cortex_policy.manage.hooks.jsonc import BOM, BYTE_ORDER_MARK, COMMENT, parse_jsonc
@@ -64,7 +64,7 @@ def check_agent_accepts(target: HookTarget, text: str) -> None:
     """Raise NotDoneError if a text has what makes its agent ignore it; MalformedError for more than that."""
     for kind, offset in parse_jsonc(text).non_json_parts:
         if kind not in _TAKES.get(target.agent, ()):
-            line, _ = line_and_column(text, offset)
+            line, _ = find_line_and_column(text, offset)
             message = f"it has {kind} in line {line}, so {AGENT_FILES[target.agent].title} ignores all of it"
             raise NotDoneError(message, "write plain JSON")
 
@@ -90,7 +90,7 @@ def _add_managed_hook(text: str | None, target: HookTarget, entry: HookEntry) ->
     ours = [one for one in requirements_edit.managed_pre_tool_use_handlers(text or "") if is_hook_line(one)]
     if ours == [entry.handler]:
         return text
-    return requirements_edit.add_managed_hook(_remove_our_lines(text, target), entry.value, managed_directory())
+    return requirements_edit.add_managed_hook(_remove_our_lines(text, target), entry.value, find_managed_directory())
 
 
 def _remove_our_lines(text: str | None, target: HookTarget) -> str | None:
@@ -101,7 +101,7 @@ def _remove_our_lines(text: str | None, target: HookTarget) -> str | None:
         if any(map(is_hook_line, requirements_edit.managed_pre_tool_use_handlers(rest or ""))):
             raise NotDoneError("it has a hook of this program that `hook install` did not write", "remove it by hand")
         return rest
-    return settings_edit.remove_entries_from_text(text, is_hook_line, required_members(target))
+    return settings_edit.remove_entries_from_text(text, is_hook_line, make_required_members(target))
 
 
 def _add_file_to_error(target: HookTarget, error: Exception) -> NotDoneError:

@@ -7,7 +7,7 @@ import stat
 from cortex_policy.core import Value
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import format_os_error
-from cortex_policy.manage.path_names import existing_part
+from cortex_policy.manage.path_names import find_existing_part
 from cortex_policy.state import OPEN_FILE, read_all
 from cortex_policy.state.atomic_write import atomic_create, atomic_replace
 from cortex_policy.state.safe_directories import (
@@ -83,7 +83,7 @@ def _write_in_directory(directory: int, name: str, old: AgentSettingsFile, data:
 
 def _open_directory(path: str) -> int:
     """Open a directory, and make what is missing of its path."""
-    existing = existing_part(path)
+    existing = find_existing_part(path)
     descriptor = open_without_links(existing)
     for name in [part for part in path[len(existing) :].split("/") if part]:
         above = descriptor
@@ -101,7 +101,7 @@ def _follow_links(file: str, *, follows: bool) -> str:
         raise NotDoneError(f"`{file}` is a link, and the agent does not follow links", f"put a real file at `{file}`")
     if os.path.islink(file) and not os.path.exists(path):
         raise NotDoneError(f"`{file}` is a link that leads nowhere", f"make `{path}`, or remove the link")
-    if path != file and not is_private_path(existing_part(file)):
+    if path != file and not is_private_path(find_existing_part(file)):
         raise NotDoneError(f"another user can change the target of `{file}`", f"put a real file at `{file}`")
     return path
 

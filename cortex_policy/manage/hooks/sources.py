@@ -4,7 +4,7 @@ import os
 from glob import escape, glob
 
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.hooks.targets import LEVELS, PROJECT, USER, agent_directory, find_hook_target
+from cortex_policy.manage.hooks.targets import LEVELS, PROJECT, USER, find_agent_directory, find_hook_target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _MORE = {
 _READ_CLAUDES = ("cursor", "vscode")  # they run the hooks of Claude Code's user as well
 
 
-def settings_files_by_level(agent: str, root: str, environment: "Mapping[str, str]") -> list[tuple[str, str]]:
+def list_settings_files_by_level(agent: str, root: str, environment: "Mapping[str, str]") -> list[tuple[str, str]]:
     """Return each level with each file that an agent reads there, if it exists; a root of '' has no project."""
     found = dict[str, str]()
     for level in LEVELS:
@@ -51,7 +51,7 @@ def _file_patterns(agent: str, level: str, root: str, environment: "Mapping[str,
         file = find_hook_target(agent, level, root, environment).file
         yield escape(file)
         more = _MORE[agent][LEVELS.index(level)]
-        directory = {USER: lambda: agent_directory(agent, environment), PROJECT: lambda: root}.get(
+        directory = {USER: lambda: find_agent_directory(agent, environment), PROJECT: lambda: root}.get(
             level, lambda: os.path.dirname(file)
         )()
         yield from (f"{escape(directory)}/{name}" for name in more)

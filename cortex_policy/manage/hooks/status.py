@@ -17,8 +17,8 @@ from cortex_policy.manage.hooks.installation import check_agent_accepts
 from cortex_policy.manage.hooks.installed_lines import ParsedHookCommand, read_hook_line
 from cortex_policy.manage.hooks.jsonc import BOM, parse_jsonc
 from cortex_policy.manage.hooks.settings_files import read_agent_settings
-from cortex_policy.manage.hooks.sources import settings_files_by_level
-from cortex_policy.manage.hooks.targets import AGENT_FILES, MANAGED, PROJECT, HookTarget, agent_directory
+from cortex_policy.manage.hooks.sources import list_settings_files_by_level
+from cortex_policy.manage.hooks.targets import AGENT_FILES, MANAGED, PROJECT, HookTarget, find_agent_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def list_hook_statuses(root: str, environment: "Mapping[str, str]") -> "Iterator
     for agent in AGENTS:
         files = [
             _read_document(HookTarget(agent, level, file))
-            for level, file in settings_files_by_level(agent, root, environment)
+            for level, file in list_settings_files_by_level(agent, root, environment)
         ]
         documents = [one for one in files if isinstance(one, SettingsDocument)]
         read = [hook for document in documents for hook in _find_hooks_in(document, root, environment)]
@@ -120,10 +120,10 @@ def _is_current(
 def _find_trust(target: HookTarget, place: HandlerPlace | None, root: str, environment: "Mapping[str, str]") -> str:
     """Return whether a person has trusted a line, '' where the agent runs it anyway."""
     if target.agent == "codex" and target.level != MANAGED:
-        config = f"{agent_directory('codex', environment)}/config.toml"
+        config = f"{find_agent_directory('codex', environment)}/config.toml"
         return codex_trust.read_trust(target.file, place, config) if place is not None else "unknown"
     if (target.agent, target.level) == ("copilot", PROJECT):
-        is_trusted = is_trusted_folder(root, f"{agent_directory('copilot', environment)}/config.json")
+        is_trusted = is_trusted_folder(root, f"{find_agent_directory('copilot', environment)}/config.json")
         return codex_trust.TRUSTED if is_trusted else codex_trust.NOT_TRUSTED
     return ""
 

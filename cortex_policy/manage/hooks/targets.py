@@ -78,10 +78,10 @@ def find_hook_target(agent: str, level: str, root: str, environment: "Mapping[st
         return HookTarget(agent, level, file)
     if level == PROJECT:
         return HookTarget(agent, level, f"{root.rstrip('/')}/{files.project_directory}/{files.file}")
-    return HookTarget(agent, level, f"{agent_directory(agent, environment)}/{files.file}")
+    return HookTarget(agent, level, f"{find_agent_directory(agent, environment)}/{files.file}")
 
 
-def agent_directory(agent: str, environment: "Mapping[str, str]") -> str:
+def find_agent_directory(agent: str, environment: "Mapping[str, str]") -> str:
     """Return the directory of an agent's settings of the user; raise NotDoneError unless it is absolute."""
     files = AGENT_FILES[agent]
     named = environment.get(files.variable, "") if files.variable else ""

@@ -90,7 +90,7 @@ class CallReplayer:
 
     def decide_without_rate(self, data: "dict[str, Any]") -> "Reason | UndecidedReason | None":
         """Decide a call by every rule but the rate; equal calls are answered from the cache."""
-        key = decision_key(data)
+        key = make_decision_key(data)
         if key is None:
             return self._decide_within_steps(self._relevant_grant(data), data)
         if key not in self._known:
@@ -101,7 +101,7 @@ class CallReplayer:
         """Decide a call; calls whose paths the grant treats alike are answered from the cache."""
         grant = self._relevant_grant(data)
         plain = _answers_by_path(grant, data) if isinstance(grant, Grant) and "paths" in data else None
-        key = decision_key(data, plain) if plain is not None else None
+        key = make_decision_key(data, plain) if plain is not None else None
         if key is None:
             return self._decide_within_steps(grant, data)
         if key not in self._known:
@@ -126,7 +126,7 @@ class CallReplayer:
         self._known[key] = answer
 
 
-def decision_key(data: "dict[str, Any]", plain: "dict[str, Any] | None" = None) -> bytes | None:
+def make_decision_key(data: "dict[str, Any]", plain: "dict[str, Any] | None" = None) -> bytes | None:
     """Return a key that is equal for calls that every rule but the rate answers alike; None if it would be too long.
 
     `plain` replaces paths by what their answers depend on.

@@ -7,7 +7,7 @@ from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, Gra
 from cortex_policy.core.path_arguments import collapse_path, may_be_path_argument, path_arguments
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.core.text import MAX_MESSAGE_BYTES
-from cortex_policy.manage.replay.call_replayer import MAX_CACHED, TOO_SLOW, CallReplayer, decision_key
+from cortex_policy.manage.replay.call_replayer import MAX_CACHED, TOO_SLOW, CallReplayer, make_decision_key
 from cortex_policy.manage.replay.decision_without_rate import has_full_args, is_undecidable_by_any_log
 from cortex_policy.manage.replay.missing_permissions import (
     MAX_SCOPES,
@@ -16,7 +16,7 @@ from cortex_policy.manage.replay.missing_permissions import (
     find_missing_permissions,
     find_smallest_scopes_for_path,
     merge_scopes,
-    outermost_scopes,
+    select_outermost_scopes,
 )
 from cortex_policy.manage.replay.past_call import PastCall, to_past_call
 from cortex_policy.manage.replay.rate import add_hits, drop_expired_hits, read_cost_in_event, takes_no_hit
@@ -83,7 +83,7 @@ class DeniedGroup:
             self.scopes |= dict.fromkeys(permissions.scopes)
             self._tops |= {scope.partition("/")[0] for scope in permissions.scopes}
         if len(self.scopes) > 2 * _MAX_DIRECTORIES:
-            widest = outermost_scopes(tuple(self.scopes))
+            widest = select_outermost_scopes(tuple(self.scopes))
             self.scopes = dict.fromkeys(widest if len(widest) <= _MAX_DIRECTORIES else merge_scopes(widest))
         return all(self._add_argument_change(one) for one in permissions.arguments)
 
@@ -149,7 +149,7 @@ class DenialGrouper:
             self.allowed_now += 1
 
     def _add_denied(self, at: float, data: "dict[str, Any]", grant: Grant) -> None:
-        key = decision_key(data)
+        key = make_decision_key(data)
         missing = self._missing.get(key) if key is not None else None
         if missing is None:
             with self._replayer.steps as steps:

@@ -14,7 +14,7 @@ from cortex_policy.manage.audit.files import list_log_files
 from cortex_policy.manage.audit.reader import ReadCounts, decode_grant_calls, pause_garbage_collector, read_last_lines
 from cortex_policy.manage.replay.call_replayer import CallReplayer
 from cortex_policy.manage.replay.decision_without_rate import UndecidedReason
-from cortex_policy.state.audit_rotated_names import uncompressed_name
+from cortex_policy.state.audit_rotated_names import strip_compression_suffix
 from cortex_policy.state.enforcement import effective_settings
 from cortex_policy.state.settings import read_setting
 
@@ -78,7 +78,7 @@ def estimate_impact(root: "Root", change: "GrantDiff") -> EditImpact | str:
 def _list_unpacked_rotations(log: str) -> list[str]:
     """Return the rotated files of a log that are not compressed, the newest last."""
     names = list_log_files(log) if os.path.isdir(os.path.dirname(log)) else []
-    return [name for name in names if name != log and uncompressed_name(name) == name]
+    return [name for name in names if name != log and strip_compression_suffix(name) == name]
 
 
 def compare_decisions(root: "Root", change: "GrantDiff", lines: list[bytes]) -> EditImpact:

@@ -194,7 +194,7 @@ def find_smallest_scopes_for_path(path: ResolvedPath) -> list[str] | str:
 
 def merge_scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
     """Return a few scopes that hold all directories; if there are too many, the common path of each top directory."""
-    widest = outermost_scopes(scopes)
+    widest = select_outermost_scopes(scopes)
     if len(widest) <= MAX_SCOPES:
         return widest
     tops: dict[str, list[str]] = {}
@@ -203,7 +203,7 @@ def merge_scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(os.path.commonpath(below) for below in tops.values())
 
 
-def outermost_scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
+def select_outermost_scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
     """Return the scopes that lie in no other one."""
     every = PathIndex(scopes)
     return tuple(scope for scope in dict.fromkeys(scopes) if every.is_outermost(scope))

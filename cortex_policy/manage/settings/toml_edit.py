@@ -40,10 +40,10 @@ def set_in_text(text: str, name: str, value: object) -> str:
     return tomli_w.dumps(_nest_values(expected)).replace("\n", _line_ending(text))
 
 
-def toml_literal(value: object) -> str:
+def format_toml_literal(value: object) -> str:
     """Return a value as TOML, a list on one line."""
     if isinstance(value, list):
-        return f"[{', '.join(map(toml_literal, value))}]"
+        return f"[{', '.join(map(format_toml_literal, value))}]"
     return tomli_w.dumps({"x": value}).removeprefix("x = ").removesuffix("\n")
 
 
@@ -76,15 +76,15 @@ def _text_candidates(text: str, name: str, value: object) -> "Iterator[str]":
             put = (
                 ""
                 if value is UNSET
-                else f"{match[1]}{toml_literal(value)}{match[4].rstrip()}{_line_ending(line, text)}"
+                else f"{match[1]}{format_toml_literal(value)}{match[4].rstrip()}{_line_ending(line, text)}"
             )
             yield "".join([*lines[:index], put, *lines[index + 1 :]])
     if value is UNSET:
         return
     if not section or section in sections:
-        yield _insert_lines(lines, _section_end(lines, sections, section), f"{key} = {toml_literal(value)}\n")
-    yield _insert_lines(lines, len(lines), f"[{section}]\n{key} = {toml_literal(value)}\n", "\n")
-    yield _insert_lines(lines, _section_end(lines, sections, ""), f"{name} = {toml_literal(value)}\n")
+        yield _insert_lines(lines, _section_end(lines, sections, section), f"{key} = {format_toml_literal(value)}\n")
+    yield _insert_lines(lines, len(lines), f"[{section}]\n{key} = {format_toml_literal(value)}\n", "\n")
+    yield _insert_lines(lines, _section_end(lines, sections, ""), f"{name} = {format_toml_literal(value)}\n")
 
 
 def _section_of_each_line(lines: list[str]) -> list[str]:

@@ -18,9 +18,9 @@ from cortex_policy.core.settings import (
     parse_setting_or_text,
 )
 from cortex_policy.core.text import format_os_error
-from cortex_policy.manage.diff.grants import settings_as_grant_diff
+from cortex_policy.manage.diff.grants import make_grant_diff_of_settings
 from cortex_policy.manage.diff.settings import compare_settings_texts
-from cortex_policy.manage.path_names import existing_part
+from cortex_policy.manage.path_names import find_existing_part
 from cortex_policy.manage.settings.consequences import find_new_global_denial
 from cortex_policy.manage.settings.effective import find_setting
 from cortex_policy.manage.settings.record import make_settings_record
@@ -117,7 +117,7 @@ def unset_value(
 def find_widening(target: SettingsFile, old: bytes | None, new: bytes) -> "GrantDiff | None":
     """Return what a new text means if it may allow more than the old one, else None."""
     meaning = compare_settings_texts(target.place, target.file, old, new)
-    return settings_as_grant_diff(meaning) if meaning is not None and widens(meaning.verdict) else None
+    return make_grant_diff_of_settings(meaning) if meaning is not None and widens(meaning.verdict) else None
 
 
 def check_settings_text(target: SettingsFile, data: bytes) -> None:
@@ -217,7 +217,7 @@ def _lock_directory(target: SettingsFile, lock_wait: LockWait) -> "Iterator[Lock
                 yield locked.policy.descriptor, locked.check_held
             return
         path = _require_settings_directory(target)
-        if os.geteuid() == ROOT and not is_private_path(existing_part(path)):
+        if os.geteuid() == ROOT and not is_private_path(find_existing_part(path)):
             raise NotDoneError(f"another user decides where `{path}` leads to", "name another with `XDG_CONFIG_HOME`")
         os.makedirs(path, PUBLIC_MODE | 0o111 if target.place == SYSTEM else 0o700, exist_ok=True)
         with open_settings_directory(target.place, target.root_path) as directory:

@@ -6,17 +6,17 @@ from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES, decode_grant
 from cortex_policy.core.hooks.hooks_toml import decode_hooks_toml
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.diff.grants import PolicyDiff
-from cortex_policy.manage.transaction.recovery import digest_or_none
+from cortex_policy.manage.transaction.recovery import read_digest_or_none
 from cortex_policy.state import Root
-from cortex_policy.state.history import HistoryLimits, history_length
+from cortex_policy.state.history import HistoryLimits, load_history_length
 from cortex_policy.state.history_entry import (
     MAX_GRANTS,
     MAX_TEXT_BYTES,
     MAX_WIDENED_LENGTH,
     GrantChange,
     HistoryEntry,
-    current_author,
     current_timestamp,
+    find_current_author,
 )
 from cortex_policy.state.stamp import Stamp
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def history_limits(root: Root) -> HistoryLimits:
     """Return how much history a root keeps; raise GrantError (settings_invalid) if settings are invalid."""
-    return HistoryLimits(history_length(root.path))
+    return HistoryLimits(load_history_length(root.path))
 
 
 def make_entry_for_write(
@@ -55,7 +55,7 @@ def make_entry_for_write(
     }
     grant_changes = tuple(
         GrantChange(
-            name, digest_or_none(old), digest_or_none(new), old if old in kept else None,
+            name, read_digest_or_none(old), read_digest_or_none(new), old if old in kept else None,
             modes.get(name, 0o644), is_hand_edit,
         )
         for name, (old, new) in changes.items()
@@ -64,7 +64,7 @@ def make_entry_for_write(
     written = tuple(new for _, new in changes.values() if new is not None and new in kept and new not in replaced)
     widened = _widening_text(meaning)[:MAX_WIDENED_LENGTH]
     return HistoryEntry(
-        version, current_timestamp(), current_author(), command, meaning.verdict, widened, grant_changes,
+        version, current_timestamp(), find_current_author(), command, meaning.verdict, widened, grant_changes,
         written=written,
     )  # fmt: skip
 
@@ -86,7 +86,7 @@ def make_entry_for_stamp(
         for name, (text, _) in texts.items()
     )
     return HistoryEntry(
-        new.version, current_timestamp(), current_author(), command,
+        new.version, current_timestamp(), find_current_author(), command,
         None if is_blind else diff.verdict, _widening_text_of_changes(diff),
         () if is_blind else changes, is_blind, tuple(text for _, text in texts.values() if text and text in kept),
         None if old is None or old.version == new.version - 1 else old.version,

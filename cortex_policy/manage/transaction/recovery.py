@@ -35,7 +35,7 @@ def recover_last_write(lock: WriterLock, history: HistoryWriter) -> None:
 
 def _stamp_after_recovery(stamp: Stamp, files: GrantFiles) -> Stamp:
     """Return a stamp without its pending write: with its digests if it was made, else without them."""
-    now = {name: digest_or_none(files.read(name)) for name in stamp.pending}
+    now = {name: read_digest_or_none(files.read(name)) for name in stamp.pending}
     completed = {name: new for name, (_, new) in stamp.pending.items() if now[name] == new}
     # a write is one step: if one file is still the old one, nothing was done. All else is a hand edit
     if any(now[name] == old != new for name, (old, new) in stamp.pending.items()):
@@ -49,7 +49,7 @@ def check_stamped(files: GrantFiles, name: str, data: bytes | None) -> None:
     if stamp is not None:
         # without the lock a write may be pending
         after = _stamp_after_recovery(stamp, files) if stamp.pending else stamp
-        check_digest(files.root, after, name, digest_or_none(data))
+        check_digest(files.root, after, name, read_digest_or_none(data))
 
 
 def check_digest(root: Root, stamp: Stamp, name: str, digest: str | None) -> None:
@@ -63,7 +63,7 @@ def _finish_first_write(lock: WriterLock, entry: "HistoryEntry | None") -> Stamp
     if entry is None or entry.version != 1 or not entry.changes:
         return None
     with open_grant_files(lock) as files:
-        if any(digest_or_none(files.read(one.id)) != one.new for one in entry.changes):
+        if any(read_digest_or_none(files.read(one.id)) != one.new for one in entry.changes):
             return None
         return replace_stamp(lock, Stamp(1, files.read_digests(), {}))
 
@@ -94,12 +94,12 @@ def require_supported_version(old: Stamp, file: str) -> int:
     return old.version
 
 
-def pending_digests(changes: "FileChanges", *, is_hand_edit: bool) -> dict[str, tuple[str | None, str | None]]:
+def read_pending_digests(changes: "FileChanges", *, is_hand_edit: bool) -> dict[str, tuple[str | None, str | None]]:
     """Return the old and new digests that a stamp records for pending changes.
 
     Readers accept both, so a hand edit that is undone is not among them: the new one takes its place.
     """
-    pairs = {name: (digest_or_none(old), digest_or_none(new)) for name, (old, new) in changes.items()}
+    pairs = {name: (read_digest_or_none(old), read_digest_or_none(new)) for name, (old, new) in changes.items()}
     return {name: (new if is_hand_edit else old, new) for name, (old, new) in pairs.items()}
 
 
@@ -108,6 +108,6 @@ def update_digests(digests: "Mapping[str, str]", new: "Mapping[str, str | None]"
     return {name: digest for name, digest in {**digests, **new}.items() if digest is not None}
 
 
-def digest_or_none(data: bytes | None) -> str | None:
+def read_digest_or_none(data: bytes | None) -> str | None:
     """Return the digest of a file's bytes, None for no file."""
     return None if data is None else content_digest(data)

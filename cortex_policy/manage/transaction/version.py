@@ -16,6 +16,6 @@ STAMP_REFUSED = NoVersion("not stamped yet, as the disk refused it; the next wri
 NO_STAMP = NoVersion("no stamp has this file")
 
 
-def version_or_none(version: Version) -> int | None:
+def read_version_or_none(version: Version) -> int | None:
     """Return the version for programs, None if there is none."""
     return version if isinstance(version, int) else None

@@ -17,8 +17,8 @@ from cortex_policy.manage.transaction.grant_files import GrantFiles, open_grant_
 from cortex_policy.manage.transaction.record import history_limits, make_entry_for_write
 from cortex_policy.manage.transaction.recovery import (
     check_digest,
-    digest_or_none,
-    pending_digests,
+    read_digest_or_none,
+    read_pending_digests,
     read_stamp_or_refuse_newer,
     recover_last_write,
     replace_stamp,
@@ -175,12 +175,12 @@ class GrantWriter:
                 raise OSError(error.errno, error.strerror, path_below_policy(next(iter(changes)))) from None
             raise
         sync_directory(self.grants.locate(next(iter(changes)))[0].descriptor)
-        digests = update_digests(stamp.digests, {name: digest_or_none(new) for name, (_, new) in changes.items()})
+        digests = update_digests(stamp.digests, {name: read_digest_or_none(new) for name, (_, new) in changes.items()})
         return self._finish_write(Stamp(stamp.version + 1, digests, {}))
 
     def _begin_write(self, changes: "FileChanges", meaning: GrantComparison | None, *, is_hand_edit: bool) -> Stamp:
         """Add what is pending to the stamp, and return the stamp as it was; raise if it does not allow a write."""
-        stamp, pairs = self._stamp_without_pending(), pending_digests(changes, is_hand_edit=is_hand_edit)
+        stamp, pairs = self._stamp_without_pending(), read_pending_digests(changes, is_hand_edit=is_hand_edit)
         if stamp is not None:
             for name, (old, _) in pairs.items():
                 check_digest(self.root, stamp, name, old)

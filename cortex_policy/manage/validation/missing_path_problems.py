@@ -4,7 +4,7 @@ import os
 
 from cortex_policy.core.engine import find_matching_scope
 from cortex_policy.core.json_text import format_json
-from cortex_policy.core.json_tree import json_pointer
+from cortex_policy.core.json_tree import format_json_pointer
 from cortex_policy.core.text import did_you_mean
 from cortex_policy.core.unicode_equivalence import format_normal_form_difference, to_nfc
 from cortex_policy.manage.editor_schema import LINK
@@ -39,7 +39,7 @@ class ScopeChecker:
                     continue
                 why = f"is a link to `{why}`, which no scope covers, so all in it is denied"
             if code:
-                yield UnlocatedProblem(code, f"`{scope}` {why}", hint, json_pointer("fsScope", index))
+                yield UnlocatedProblem(code, f"`{scope}` {why}", hint, format_json_pointer("fsScope", index))
 
     def _check_prefix(self, prefix: str) -> tuple[str, str, str]:
         """Return the code, the message and a hint; for a link, its target below the root in place of the message."""

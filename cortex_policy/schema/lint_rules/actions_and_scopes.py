@@ -3,7 +3,7 @@
 from itertools import takewhile
 from shlex import quote
 
-from cortex_policy.core.json_tree import json_pointer
+from cortex_policy.core.json_tree import format_json_pointer
 from cortex_policy.core.privilege_escalation import find_privilege_escalations, looks_like_writing
 from cortex_policy.core.scopes import suggest_scope_prefix
 from cortex_policy.core.text import did_you_mean
@@ -49,11 +49,13 @@ def find_unmatchable_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProble
     for index, (scope, prefix) in enumerate(zip(subject.grant.fs_scope, subject.prefixes, strict=True)):
         if prefix is None:
             message = f"`{scope}` can never match: {_unmatchable_text(scope)}"
-            yield UnlocatedProblem("scope-dead", message, _scope_hint(subject, scope), json_pointer("fsScope", index))
+            yield UnlocatedProblem(
+                "scope-dead", message, _scope_hint(subject, scope), format_json_pointer("fsScope", index)
+            )
         elif prefix == _PROTECTED or prefix.startswith(_PROTECTED + "/"):
             message = f"`{scope}` lies in `.cortex`, which no scope can cover"
             yield UnlocatedProblem(
-                "scope-guarded", message, "remove it: all in it is denied", json_pointer("fsScope", index)
+                "scope-guarded", message, "remove it: all in it is denied", format_json_pointer("fsScope", index)
             )
 
 
@@ -71,7 +73,7 @@ def find_redundant_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProblem]
             message = f"`{scopes[index]}` " + (
                 f"is covered by `{spelled[wider]}`" if wider is not None else "appears twice"
             )
-            at = json_pointer("fsScope", index)
+            at = format_json_pointer("fsScope", index)
             yield UnlocatedProblem("scope-covered", message, "remove it: nothing changes", at, fix=Fix(at))
         seen.add(prefix)
 
@@ -85,7 +87,7 @@ def find_missing_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProblem]":
     for index, action in enumerate(grant.actions):
         if looks_like_writing(action):
             message = f"`{action}` probably writes, and no scope limits it"
-            yield UnlocatedProblem("scope-none", message, hint, json_pointer("actions", index))
+            yield UnlocatedProblem("scope-none", message, hint, format_json_pointer("actions", index))
             break
     if grant.data_class == "sensitive":
         yield UnlocatedProblem(
@@ -99,11 +101,13 @@ def find_escalating_scopes(subject: "LintSubject") -> "Iterator[UnlocatedProblem
     for one in find_privilege_escalations(subject.grant):
         if one.scope:
             hint = "name narrower scopes, or allow no action that writes"
-            yield UnlocatedProblem("scope-escalation", one.sentence, hint, json_pointer("fsScope", places[one.scope]))
+            yield UnlocatedProblem(
+                "scope-escalation", one.sentence, hint, format_json_pointer("fsScope", places[one.scope])
+            )
 
 
 def _action_problem(code: str, message: str, hint: str, index: int, *, is_too_many: bool = False) -> UnlocatedProblem:
-    at = json_pointer("actions", index)
+    at = format_json_pointer("actions", index)
     return UnlocatedProblem(code, message, hint, at, fix=Fix(at) if is_too_many else None)
 
 

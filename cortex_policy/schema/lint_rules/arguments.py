@@ -5,7 +5,7 @@ from itertools import islice
 
 from cortex_policy.core.arguments import find_declaration_problem
 from cortex_policy.core.ecma_regex import MAX_STEPS, PatternError, compile_pattern
-from cortex_policy.core.json_tree import json_pointer
+from cortex_policy.core.json_tree import format_json_pointer
 from cortex_policy.schema.backtracking import TooMuchWorkError, WorkLimit
 from cortex_policy.schema.keywords import find_keyword_hint
 from cortex_policy.schema.problems import MAX_PROBLEMS, UnlocatedProblem
@@ -51,27 +51,33 @@ def find_slow_or_unmatchable_patterns(subject: "LintSubject") -> "Iterator[Unloc
             problem, moves = _check_pattern(*declared)
             if problem:
                 yield UnlocatedProblem(
-                    "arg-pattern", f"`{name}` has a pattern {problem[0]}", problem[1], json_pointer(*steps)
+                    "arg-pattern", f"`{name}` has a pattern {problem[0]}", problem[1], format_json_pointer(*steps)
                 )
             try:
                 work.spend(moves)
             except TooMuchWorkError:
                 message = f"the patterns after the one of `{name}` were not searched for slow ones: it takes too long"
-                yield UnlocatedProblem("arg-pattern", message, "use fewer patterns in one grant", json_pointer(*steps))
+                yield UnlocatedProblem(
+                    "arg-pattern", message, "use fewer patterns in one grant", format_json_pointer(*steps)
+                )
                 return
 
 
 def _declaration_problems(name: str, declaration: object, steps: tuple[str, ...]) -> "Iterator[UnlocatedProblem]":
     if not isinstance(declaration, dict):
         message = f"`{name}` has a declaration that is not an object, so every call with it is denied"
-        yield UnlocatedProblem("arg-keyword", message, 'declare it as in {"type": "string"}', json_pointer(*steps))
+        yield UnlocatedProblem(
+            "arg-keyword", message, 'declare it as in {"type": "string"}', format_json_pointer(*steps)
+        )
         return
     for keyword, value in declaration.items():
         if keyword == "items":
             yield from _declaration_problems(name, value, (*steps, keyword))
         elif find_declaration_problem({keyword: value}, 0):
             message = f"`{name}` {find_declaration_problem({keyword: value}, 0)}, so every call with it is denied"
-            yield UnlocatedProblem("arg-keyword", message, find_keyword_hint(keyword), json_pointer(*steps, keyword))
+            yield UnlocatedProblem(
+                "arg-keyword", message, find_keyword_hint(keyword), format_json_pointer(*steps, keyword)
+            )
 
 
 def _find_patterns(declaration: object, steps: tuple[str, ...]) -> "Iterator[tuple[tuple[str, ...], tuple[str, int]]]":

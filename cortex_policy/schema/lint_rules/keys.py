@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from functools import cache
 from itertools import chain
 
-from cortex_policy.core.json_tree import json_pointer
+from cortex_policy.core.json_tree import format_json_pointer
 from cortex_policy.core.text import did_you_mean
 from cortex_policy.schema.fixes import Fix
 from cortex_policy.schema.problems import UnlocatedProblem
@@ -57,7 +57,7 @@ def find_misspelled_keys(document: "Mapping[str, Any]") -> "Iterator[UnlocatedPr
     key_counts = Counter([*similar_keys.values(), *document])
     for key, known in similar_keys.items():
         if known:
-            fix = Fix(json_pointer(key), known) if key_counts[known] == 1 else None
+            fix = Fix(format_json_pointer(key), known) if key_counts[known] == 1 else None
             yield _unknown_key_problem((key,), known, fix)
     rate = document.get("rate")
     for key in rate if isinstance(rate, dict) else ():
@@ -67,7 +67,9 @@ def find_misspelled_keys(document: "Mapping[str, Any]") -> "Iterator[UnlocatedPr
 
 def _unknown_key_problem(steps: tuple[str, ...], known: str, fix: Fix | None) -> UnlocatedProblem:
     message = f"`{steps[-1]}` has no effect: a {'rate' if len(steps) > 1 else 'grant'} has no such key"
-    return UnlocatedProblem("key-unknown", message, did_you_mean(known), json_pointer(*steps), at_key=True, fix=fix)
+    return UnlocatedProblem(
+        "key-unknown", message, did_you_mean(known), format_json_pointer(*steps), at_key=True, fix=fix
+    )
 
 
 def find_unknown_restriction_keys(document: "Mapping[str, Any]", called: str) -> "Iterator[UnlocatedProblem]":
@@ -78,7 +80,9 @@ def find_unknown_restriction_keys(document: "Mapping[str, Any]", called: str) ->
         hint = _restriction_hint(steps[-1])
         if hint is not None:
             message = f"`{steps[-1]}` restricts nothing: no check knows it"
-            yield UnlocatedProblem("key-idle", message, hint.format(called=called), json_pointer(*steps), at_key=True)
+            yield UnlocatedProblem(
+                "key-idle", message, hint.format(called=called), format_json_pointer(*steps), at_key=True
+            )
 
 
 def _restriction_hint(key: str) -> str | None:

@@ -2,8 +2,12 @@
 
 import re
 
-from cortex_policy.core.arguments import declared_path_format, find_declaration_problem, format_first_argument_violation
-from cortex_policy.core.json_tree import json_pointer
+from cortex_policy.core.arguments import (
+    find_declaration_problem,
+    find_declared_path_format,
+    format_first_argument_violation,
+)
+from cortex_policy.core.json_tree import format_json_pointer
 from cortex_policy.core.path_arguments import NEVER, when_argument_is_path
 from cortex_policy.core.path_likeness import is_pathlike_name, looks_like_path
 from cortex_policy.schema.problems import UnlocatedProblem
@@ -26,13 +30,13 @@ def find_pathlike_arguments(subject: "LintSubject") -> "Iterator[UnlocatedProble
         if text is not None and (is_pathlike_name(name) or _has_path_values(text)) and _may_be_path(text):
             hint = 'add `"format": "path"`, or `"format": "not-path"` if it is not a path'
             message = f"`{name}` looks like a path and is not treated as one"
-            yield UnlocatedProblem("arg-pathlike", message, hint, json_pointer("args", name), at_key=True)
+            yield UnlocatedProblem("arg-pathlike", message, hint, format_json_pointer("args", name), at_key=True)
 
 
 def _is_left_open(subject: "LintSubject", name: str) -> bool:
     """Whether the name and the declaration of an argument leave open if it is a path."""
     declarations = subject.grant.args
-    return when_argument_is_path(subject.grant, name) == NEVER and declared_path_format(declarations, name) is None
+    return when_argument_is_path(subject.grant, name) == NEVER and find_declared_path_format(declarations, name) is None
 
 
 def _find_string_declaration(declaration: object) -> "dict[str, Any] | None":

@@ -1,6 +1,6 @@
 """What is noted while a text is read that is not JSON: at most 100 problems, one for each cause."""
 
-from cortex_policy.core.json_tree import line_and_column
+from cortex_policy.core.json_tree import find_line_and_column
 from cortex_policy.schema.problems import UnlocatedProblem
 
 MAX_PROBLEMS = 100
@@ -14,7 +14,7 @@ def quote_excerpt(part: str) -> str:
 
 def format_position(text: str, offset: int) -> str:
     """Return a place as a message names it."""
-    return "line {} column {}".format(*line_and_column(text, offset))
+    return "line {} column {}".format(*find_line_and_column(text, offset))
 
 
 class ProblemList:

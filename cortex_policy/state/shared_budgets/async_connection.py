@@ -6,7 +6,7 @@ from collections import deque
 from cortex_policy.core.budget_server import CLUSTER
 from cortex_policy.core.model import StateError
 from cortex_policy.state import make_state_error
-from cortex_policy.state.shared_budgets.connection import LINE_END, MAX_LINE, login_requests
+from cortex_policy.state.shared_budgets.connection import LINE_END, MAX_LINE, make_login_requests
 from cortex_policy.state.shared_budgets.server_connection import MAX_HOPS, MOVED, parse_redirection
 from cortex_policy.state.shared_budgets.server_errors import make_login_error
 
@@ -126,11 +126,11 @@ class AsyncServerConnection:
     async def _open(self) -> AsyncConnection:
         nodes = self._nodes
         if self._server.service:
-            from cortex_policy.state.shared_budgets.plausible_server_time import boot_ns  # noqa: PLC0415 - as above
+            from cortex_policy.state.shared_budgets.plausible_server_time import read_boot_ns  # noqa: PLC0415 - as above
             from cortex_policy.state.shared_budgets.sentinel import find_primary  # noqa: PLC0415 - few use it
 
             # the end of an event loop waits for its threads
-            deadline_ns = boot_ns() + self._timeout_ms * 1_000_000
+            deadline_ns = read_boot_ns() + self._timeout_ms * 1_000_000
             nodes = (await asyncio.to_thread(find_primary, self._server, self._password, deadline_ns),)
         failure: OSError = ConnectionRefusedError()
         for host, port in nodes or (("", 0),):
@@ -148,7 +148,7 @@ class AsyncServerConnection:
             context = self._tls()
             _, connection = await loop.create_connection(AsyncConnection, host, port, ssl=context)
         try:
-            for request in login_requests(self._server, self._password):
+            for request in make_login_requests(self._server, self._password):
                 line = await connection.ask(request)
                 if line != b"+OK":
                     raise make_login_error(line)
@@ -160,9 +160,9 @@ class AsyncServerConnection:
     def _tls(self) -> "ssl.SSLContext | None":
         if not self._server.is_tls:
             return None
-        from cortex_policy.state.shared_budgets.tls import tls_context  # noqa: PLC0415 - it loads `ssl`
+        from cortex_policy.state.shared_budgets.tls import load_tls_context  # noqa: PLC0415 - it loads `ssl`
 
-        return tls_context(self._server.files)
+        return load_tls_context(self._server.files)
 
 
 async def _connection_of(opening: "asyncio.Task[AsyncConnection]") -> AsyncConnection:

@@ -8,7 +8,7 @@ import errno
 import os
 
 from cortex_policy.state import make_state_error
-from cortex_policy.state.shared_budgets.plausible_server_time import remaining_seconds
+from cortex_policy.state.shared_budgets.plausible_server_time import compute_remaining_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Connection:
         while LINE_END not in self._received:
             if len(self._received) > MAX_LINE:
                 raise make_state_error("the server of shared budgets gave an answer that is too long")
-            self.socket.settimeout(remaining_seconds(deadline_ns))
+            self.socket.settimeout(compute_remaining_seconds(deadline_ns))
             part = self.socket.recv(MAX_LINE)
             if not part:
                 raise ConnectionResetError
@@ -54,7 +54,7 @@ class Connection:
     def _send(self, request: bytes, deadline_ns: int) -> None:
         """Send a request, after what logs in."""
         login, self._login = self._login, ()
-        self.socket.settimeout(remaining_seconds(deadline_ns))
+        self.socket.settimeout(compute_remaining_seconds(deadline_ns))
         self.socket.sendall(b"".join((*login, request)))
         for _ in login:
             greeting = self.read_line(deadline_ns)
@@ -108,7 +108,7 @@ def connect(
     server: "BudgetServer", password: str, nodes: "tuple[tuple[str, int], ...]", deadline_ns: int
 ) -> Connection:
     """Connect to the socket of a server, or to the first of these nodes that accepts; raise OSError or StateError."""
-    login = login_requests(server, password)
+    login = make_login_requests(server, password)
     if server.socket:
         return Connection(_open(_socket.AF_UNIX, server.socket, deadline_ns), login)
     failure: OSError = ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
@@ -141,7 +141,7 @@ def _connect_node(server: "BudgetServer", host: str, port: int, deadline_ns: int
     raise failure
 
 
-def login_requests(server: "BudgetServer", password: str) -> tuple[bytes, ...]:
+def make_login_requests(server: "BudgetServer", password: str) -> tuple[bytes, ...]:
     """Return the requests that log in and choose the database."""
     requests = []
     if password:
@@ -160,7 +160,7 @@ def pack_command(*words: bytes) -> bytes:
 def _open(family: int, place: "str | tuple[object, ...]", deadline_ns: int) -> "_socket.socket":
     socket = _socket.socket(family, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
     try:
-        socket.settimeout(remaining_seconds(deadline_ns))
+        socket.settimeout(compute_remaining_seconds(deadline_ns))
         if family != _socket.AF_UNIX:
             socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         socket.connect(place)
@@ -192,7 +192,7 @@ def _resolve(host: str, port: int, deadline_ns: int) -> "list[tuple[int, tuple[o
             is_done.release()
 
     start_new_thread(look_up, ())
-    if not is_done.acquire(timeout=remaining_seconds(deadline_ns)):
+    if not is_done.acquire(timeout=compute_remaining_seconds(deadline_ns)):
         raise TimeoutError
     if isinstance(found[0], OSError):
         raise found[0]

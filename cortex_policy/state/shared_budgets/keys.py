@@ -20,16 +20,16 @@ class BudgetKeys:
     def __init__(self, name: str, secret: bytes) -> None:
         """Derive the tag of the name, which keeps all its keys on one node of a cluster."""
         self._secret = secret
-        self._prefix = f"cortex:{{{keyed_hash(secret, b'name ' + name.encode())[:_TAG]}}}:"
+        self._prefix = f"cortex:{{{compute_keyed_hash(secret, b'name ' + name.encode())[:_TAG]}}}:"
         self.epoch = f"{self._prefix}epoch".encode()
 
     def budget(self, tool: str, action: str) -> bytes:
         """Return the key of a budget."""
         text = format_budget_name(tool, action).encode("utf-8", "surrogatepass")
-        return (self._prefix + keyed_hash(self._secret, b"key " + text)[:_NAME]).encode()
+        return (self._prefix + compute_keyed_hash(self._secret, b"key " + text)[:_NAME]).encode()
 
 
-def keyed_hash(secret: bytes, data: bytes) -> str:
+def compute_keyed_hash(secret: bytes, data: bytes) -> str:
     """Return HMAC-SHA-256 in hexadecimal; `hmac` and `hashlib` cost 5 ms."""
     if len(secret) > _BLOCK:
         secret = sha256(secret).digest()

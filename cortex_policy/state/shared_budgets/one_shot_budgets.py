@@ -4,7 +4,12 @@ from cortex_policy.core.budget_server import BudgetServer
 from cortex_policy.core.model import Budget
 from cortex_policy.state import make_state_error
 from cortex_policy.state.shared_budgets.keys import BudgetKeys, require_strong_secret
-from cortex_policy.state.shared_budgets.plausible_server_time import PAUSE_NS, ServerClock, ServerClockFile, boot_ns
+from cortex_policy.state.shared_budgets.plausible_server_time import (
+    PAUSE_NS,
+    ServerClock,
+    ServerClockFile,
+    read_boot_ns,
+)
 from cortex_policy.state.shared_budgets.protocol import PEEK, RESET, RESET_ALL, TAKE, Call, run_conversation
 from cortex_policy.state.shared_budgets.server_connection import ServerConnection
 
@@ -76,7 +81,7 @@ class OneShotBudgets:
 
         After a failure no process of this host asks for a while: a dead server costs one time-out, not one a call.
         """
-        now_ns = boot_ns()
+        now_ns = read_boot_ns()
         clock = self._clock_file.load()
         if clock.is_in_retry_pause(now_ns) and not is_of_operator:
             from cortex_policy.state.shared_budgets.server_errors import make_pause_error  # noqa: PLC0415 - only a failure needs it
@@ -98,7 +103,7 @@ class OneShotBudgets:
         return budget
 
     def _pause(self, clock: ServerClock) -> None:
-        clock.down_until_ns = boot_ns() + PAUSE_NS
+        clock.down_until_ns = read_boot_ns() + PAUSE_NS
         self._clock_file.save(clock)
 
     def _converse(self, call: Call, clock: ServerClock, deadline_ns: int) -> Budget:

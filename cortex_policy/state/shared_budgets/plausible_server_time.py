@@ -31,14 +31,14 @@ PAUSE_NS = 500_000_000  # after a failure, before the server is asked again
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def boot_ns() -> int:
+def read_boot_ns() -> int:
     """Return the time since boot; no setting of the host's wall clock moves it."""
     return time.clock_gettime_ns(CLOCK)
 
 
-def remaining_seconds(deadline_ns: int) -> float:
+def compute_remaining_seconds(deadline_ns: int) -> float:
     """Return the seconds until a deadline on the clock since boot; raise TimeoutError if it has passed."""
-    remaining = deadline_ns - boot_ns()
+    remaining = deadline_ns - read_boot_ns()
     if remaining <= 0:
         raise TimeoutError
     return remaining / 1e9
@@ -86,7 +86,7 @@ class ServerClock:
         """Take the time of an answer that is here now, if it bounds the server's better, or is of a new history."""
         latest_possible_us, _, known = self.bounds_us(asked_ns)
         if history != known or server_us <= latest_possible_us - SLACK_US:
-            self.known = server_us, asked_ns, boot_ns(), history
+            self.known = server_us, asked_ns, read_boot_ns(), history
 
 
 class ServerClockFile:

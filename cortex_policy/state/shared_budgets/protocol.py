@@ -6,7 +6,7 @@ asyncio share it.
 
 from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, BudgetServerError, StateError
 from cortex_policy.state import make_state_error
-from cortex_policy.state.shared_budgets.plausible_server_time import ServerClock, boot_ns
+from cortex_policy.state.shared_budgets.plausible_server_time import ServerClock, read_boot_ns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Call:
         """
         delay_ns, is_ahead = 0, False
         for _ in range(_MAX_ASKS):
-            asked_ns = boot_ns()
+            asked_ns = read_boot_ns()
             latest, earliest, history = clock.bounds_us(asked_ns, delay_ns)
             known = latest, earliest, is_ahead, history
             line = yield _EVALSHA + self._arguments % known
@@ -92,7 +92,7 @@ class Call:
                 raise _error(line)
             is_late = words[0] == b"+late"
             server_us = _number(words[1 if is_late else 3], line)
-            is_ahead = (is_late or bool(delay_ns)) and server_us > clock.bounds_us(boot_ns())[0]
+            is_ahead = (is_late or bool(delay_ns)) and server_us > clock.bounds_us(read_boot_ns())[0]
             if not is_late and not is_ahead:
                 budget = self._read(words, line, clock, (server_us, asked_ns))
                 if budget.consumed and self._replicas:
@@ -135,7 +135,7 @@ class Call:
         return Budget(self._limit, used, remaining, wait_us / _MICRO, taken, is_closed, False, False, reason)  # noqa: FBT003 - in order: 1 us less
 
 
-def request_with_script(request: bytes) -> bytes:
+def make_request_with_script(request: bytes) -> bytes:
     """Return a request for one more hit that brings its script along."""
     from cortex_policy.state.shared_budgets.script import AGAIN_SCRIPT  # noqa: PLC0415 - once in a server's life
 

@@ -13,8 +13,8 @@ from cortex_policy.state import state_directory
 from cortex_policy.state.settings import find_state_directory
 from cortex_policy.state.shared_budgets.one_shot_budgets import OneShotBudgets
 from cortex_policy.state.shared_budgets.persistent_connection import LOOK_NS, PersistentConnection
-from cortex_policy.state.shared_budgets.plausible_server_time import PAUSE_NS, ServerClock, boot_ns
-from cortex_policy.state.shared_budgets.protocol import TAKE, Call, request_with_script
+from cortex_policy.state.shared_budgets.plausible_server_time import PAUSE_NS, ServerClock, read_boot_ns
+from cortex_policy.state.shared_budgets.protocol import TAKE, Call, make_request_with_script
 from cortex_policy.state.shared_budgets.server_connection import ServerConnection
 
 TYPE_CHECKING = False
@@ -92,7 +92,7 @@ class RedisBudgets(OneShotBudgets):
         asked_ns, budget = self._denials.get((tool, action, limit, cost), (0, None))
         if budget is None:
             return None
-        passed = boot_ns() - asked_ns
+        passed = read_boot_ns() - asked_ns
         left = (budget.retry_after_seconds or 0.0) - passed / 1e9
         if passed >= MAX_REMEMBERED_NS or left <= 0:
             self._denials.pop((tool, action, limit, cost), None)
@@ -122,7 +122,7 @@ class RedisBudgets(OneShotBudgets):
         found = self._prepare(tool, action, limit, cost)
         if isinstance(found, Budget):
             return found
-        asked_ns = boot_ns()
+        asked_ns = read_boot_ns()
         self._refuse_while_down(asked_ns)
         try:
             budget = await self._get_async_client().ask(found, self._load_clock())
@@ -138,7 +138,7 @@ class RedisBudgets(OneShotBudgets):
         found = self._prepare(tool, action, limit, cost)
         if isinstance(found, Budget):
             return found
-        asked_ns = boot_ns()
+        asked_ns = read_boot_ns()
         return self._remember((tool, action, limit, cost), asked_ns, self._ask(found))
 
     def _prepare(self, tool: str, action: str, limit: int, cost: int) -> Budget | Call:
@@ -165,7 +165,7 @@ class RedisBudgets(OneShotBudgets):
 
     def _hit_again(self, call: Call) -> bool:
         """Take one hit over an open connection; False: nothing was taken, ask in full. Raises StateError."""
-        asked_ns = boot_ns()
+        asked_ns = read_boot_ns()
         try:
             link = self._idle.pop()
         except IndexError:
@@ -179,7 +179,7 @@ class RedisBudgets(OneShotBudgets):
         try:
             line = connection.exchange_with_kernel_timeout(request, deadline_ns)
             if line.startswith(b"-NOSCRIPT"):
-                line = connection.exchange(request_with_script(request), deadline_ns)
+                line = connection.exchange(make_request_with_script(request), deadline_ns)
         except BaseException as error:
             connection.close()
             if isinstance(error, OSError):
@@ -190,14 +190,14 @@ class RedisBudgets(OneShotBudgets):
 
     def _ask(self, call: Call, *, is_of_operator: bool = False) -> Budget:
         """Ask over a connection that is open, or a new one; after a failure, refuse at once until a pause is over."""
-        asked_ns = boot_ns()
+        asked_ns = read_boot_ns()
         if not is_of_operator:
             self._refuse_while_down(asked_ns)
         deadline_ns = asked_ns + self.timeout_ms * 1_000_000
         try:
             clock = self._load_clock()
             link = self._open_link(asked_ns) or PersistentConnection(self._open_server_connection(deadline_ns))
-            budget = link.ask(call, clock, deadline_ns - boot_ns())
+            budget = link.ask(call, clock, deadline_ns - read_boot_ns())
             link.keep(asked_ns, self.timeout_ms, has_looked=bool(budget.consumed))
             self._save_clock(asked_ns)
         except OSError as error:
@@ -251,7 +251,7 @@ class RedisBudgets(OneShotBudgets):
         """Return the error for a failure, after which the server is not asked for a while."""
         from cortex_policy.state.shared_budgets.server_errors import make_connection_error  # noqa: PLC0415 - only a failure needs it
 
-        self._down_until_ns = boot_ns() + PAUSE_NS
+        self._down_until_ns = read_boot_ns() + PAUSE_NS
         self.forget()
         return make_connection_error(error, self.server.label, self.timeout_ms)
 

@@ -13,7 +13,7 @@ from redis.retry import Retry
 
 from cortex_policy.core.budget_server import SINGLE, BudgetServer
 from cortex_policy.state.shared_budgets.connection import Connection
-from cortex_policy.state.shared_budgets.plausible_server_time import boot_ns, remaining_seconds
+from cortex_policy.state.shared_budgets.plausible_server_time import compute_remaining_seconds, read_boot_ns
 from cortex_policy.state.shared_budgets.server_connection import ServerConnection
 from cortex_policy.state.shared_budgets.server_errors import make_login_error
 
@@ -41,18 +41,18 @@ class RedisPyConnection(ServerConnection):
             "protocol": 2,
         }
         self._made = pool.connection_class(**options)
-        deadline_ns = boot_ns() + timeout_ms * 1_000_000
+        deadline_ns = read_boot_ns() + timeout_ms * 1_000_000
         watch = Timer(seconds, self._cut)  # redis-py bounds each step, but not all of them
         watch.start()
         try:
             self._made.connect()
-            remaining_seconds(deadline_ns)
+            compute_remaining_seconds(deadline_ns)
         except (redis.AuthenticationError, redis.ResponseError) as error:
             # before 8.0, an error has no code
             code = getattr(error, "status_code", "WRONGPASS" if isinstance(error, redis.AuthenticationError) else "")
             raise make_login_error(f"-{code} ".encode()) from None
         except redis.RedisError as error:
-            remaining_seconds(deadline_ns)
+            compute_remaining_seconds(deadline_ns)
             raise _os_error(error) from None
         finally:
             watch.cancel()

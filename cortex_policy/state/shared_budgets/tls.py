@@ -4,7 +4,7 @@ import socket
 import ssl
 
 from cortex_policy.state import make_state_error
-from cortex_policy.state.shared_budgets.plausible_server_time import remaining_seconds
+from cortex_policy.state.shared_budgets.plausible_server_time import compute_remaining_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,15 +19,15 @@ def wrap_socket(
     """Return the socket with TLS, whose server has proved that it is the host; raise OSError or StateError."""
     owned = socket.socket(fileno=plain.detach())
     try:
-        context = tls_context(files)
-        owned.settimeout(remaining_seconds(deadline_ns))
+        context = load_tls_context(files)
+        owned.settimeout(compute_remaining_seconds(deadline_ns))
         return context.wrap_socket(owned, server_hostname=host)
     except BaseException:
         owned.close()
         raise
 
 
-def tls_context(files: tuple[tuple[str, str], ...]) -> ssl.SSLContext:
+def load_tls_context(files: tuple[tuple[str, str], ...]) -> ssl.SSLContext:
     """Return what verifies the server, by the files of an address; raise StateError if they cannot be used."""
     context = _contexts.get(files)
     if context is None:

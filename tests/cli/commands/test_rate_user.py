@@ -15,7 +15,7 @@ import pytest
 from cortex_policy.state import Root, boot_id, default_state_directory
 from cortex_policy.state.enforcement import decide_and_take
 from cortex_policy.state.grants import find_root, read_grant
-from cortex_policy.state.ledger import budget_directory_name
+from cortex_policy.state.ledger import format_budget_directory_name
 from tests.support.command import PROGRAM, process_of, run_command
 from tests.support.terminal import Terminal
 from tests.support.users import CALLER, by_caller
@@ -30,7 +30,7 @@ def used(own: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Root]:
     monkeypatch.delenv("CORTEX_POLICY_STATE_DIR")
     root = find_root(str(own))
     status = own.stat()
-    budgets = Path(THEIRS, budget_directory_name((status.st_dev, status.st_ino), boot_id()))
+    budgets = Path(THEIRS, format_budget_directory_name((status.st_dev, status.st_ino), boot_id()))
     with by_caller():
         assert default_state_directory() == THEIRS
         for _ in range(3):

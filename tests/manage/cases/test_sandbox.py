@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.cases.sandbox import FileTree, temporary_sandbox
+from cortex_policy.manage.cases.sandbox import FileTree, open_temporary_sandbox
 
 HOSTILE = [
     FileTree(directories=("/etc/x",)),
@@ -51,7 +51,7 @@ def test_a_tree_has_the_described_files_and_is_removed(temporary: Path) -> None:
     """Links keep the text of their target."""
     tree = FileTree(("docs/a/", "empty"), ("src/x.py",), (("docs/out", "../../outside"), ("etc", "/etc")))
     assert not list(tree.find_errors())
-    with temporary_sandbox(tree) as root:
+    with open_temporary_sandbox(tree) as root:
         top = Path(root.path)
         assert top.is_relative_to(temporary)
         assert (top / "docs" / "a").is_dir()
@@ -66,14 +66,14 @@ def test_a_tree_has_the_described_files_and_is_removed(temporary: Path) -> None:
 
 def test_a_tree_is_removed_after_an_interrupt(temporary: Path) -> None:
     """Whatever ends it."""
-    with pytest.raises(KeyboardInterrupt), temporary_sandbox(FileTree(("a",), ("b/c",))):
+    with pytest.raises(KeyboardInterrupt), open_temporary_sandbox(FileTree(("a",), ("b/c",))):
         raise KeyboardInterrupt
     assert not list(temporary.iterdir())
 
 
 def test_a_name_that_the_disk_refuses_is_reported(temporary: Path) -> None:
     """And leaves nothing."""
-    with pytest.raises(NotDoneError, match="the tree cannot be made"), temporary_sandbox(FileTree(("x" * 300,))):
+    with pytest.raises(NotDoneError, match="the tree cannot be made"), open_temporary_sandbox(FileTree(("x" * 300,))):
         pass
     assert not list(temporary.iterdir())
 
@@ -81,5 +81,5 @@ def test_a_name_that_the_disk_refuses_is_reported(temporary: Path) -> None:
 def test_a_missing_temporary_directory_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is nobody's fault but the machine's."""
     monkeypatch.setattr(tempfile, "tempdir", os.fspath(tmp_path / "gone"))
-    with pytest.raises(NotDoneError, match="no temporary directory"), temporary_sandbox(FileTree()):
+    with pytest.raises(NotDoneError, match="no temporary directory"), open_temporary_sandbox(FileTree()):
         pass

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.editing.editor_command import choose_editor_command, editor_command_words
+from cortex_policy.manage.editing.editor_command import choose_editor_command, split_editor_command
 
 
 def program(directory: Path, name: str, target: str = "") -> Path:
@@ -59,7 +59,7 @@ def test_an_installed_editor_is_the_fallback(tmp_path: Path) -> None:
 )
 def test_a_known_editor_opens_at_the_line(words: list[str], expected: list[str]) -> None:
     """Others are given the file and nothing that they may take for another."""
-    assert editor_command_words(words, "F", 3) == expected
+    assert split_editor_command(words, "F", 3) == expected
 
 
 def test_a_name_is_followed_to_its_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,13 +67,13 @@ def test_a_name_is_followed_to_its_program(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     program(tmp_path, "nano")
     program(tmp_path, "editor", "nano")
-    assert editor_command_words(["editor"], "F", 3) == ["editor", "+3", "F"]
+    assert split_editor_command(["editor"], "F", 3) == ["editor", "+3", "F"]
     program(tmp_path, "busybox")
     program(tmp_path, "vi", "busybox")
-    assert editor_command_words(["vi"], "F", 3) == ["vi", "F"]
+    assert split_editor_command(["vi"], "F", 3) == ["vi", "F"]
 
 
 def test_without_a_problem_the_editor_gets_no_line() -> None:
     """The first line is where every editor starts."""
-    assert editor_command_words(["vi"], "F", 0) == editor_command_words(["vi"], "F", 1) == ["vi", "F"]
-    assert editor_command_words(["code"], "F", 0) == ["code", "--wait", "F"]
+    assert split_editor_command(["vi"], "F", 0) == split_editor_command(["vi"], "F", 1) == ["vi", "F"]
+    assert split_editor_command(["code"], "F", 0) == ["code", "--wait", "F"]

@@ -6,7 +6,7 @@ import pytest
 
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.hooks.entry import hook_command_words, install_tag, make_hook_entry, to_shell_command
+from cortex_policy.manage.hooks.entry import install_tag, make_hook_command_words, make_hook_entry, to_shell_command
 from cortex_policy.manage.hooks.installed_lines import read_hook_line
 from cortex_policy.manage.hooks.targets import MANAGED, PROJECT, USER, HookTarget
 
@@ -16,7 +16,7 @@ from cortex_policy.manage.hooks.targets import MANAGED, PROJECT, USER, HookTarge
 def test_a_shell_reads_the_words_as_they_are(agent: str, root: str) -> None:
     """Whatever the path of the root is."""
     target = HookTarget(agent, USER, "/settings.json")
-    words = hook_command_words(target, root)
+    words = make_hook_command_words(target, root)
     assert shlex.split(to_shell_command(words)) == list(words)
     line = read_hook_line(make_hook_entry(target, root).handler)
     assert line is not None
@@ -27,19 +27,19 @@ def test_a_shell_reads_the_words_as_they_are(agent: str, root: str) -> None:
 def test_a_path_that_a_shell_or_an_agent_may_change_is_refused(root: str) -> None:
     """Gemini replaces variables in its settings, and fish a backslash in quotes."""
     with pytest.raises(NotDoneError, match="characters that a shell may expand"):
-        hook_command_words(HookTarget("cursor", USER, "/settings.json"), root)
+        make_hook_command_words(HookTarget("cursor", USER, "/settings.json"), root)
 
 
 def test_managed_settings_name_no_home() -> None:
     """They are for all users, and each has its own from the system."""
-    words = hook_command_words(HookTarget("codex", MANAGED, "/etc/codex/requirements.toml"), "/r")
+    words = make_hook_command_words(HookTarget("codex", MANAGED, "/etc/codex/requirements.toml"), "/r")
     assert not [word for word in words if word.startswith("HOME=")]
     assert words[:2] == ("/usr/bin/env", "-i")
 
 
 def test_only_the_root_of_a_project_is_a_variable() -> None:
     """Set by the agent, and out of reach of the model."""
-    line = to_shell_command(hook_command_words(HookTarget("claude", PROJECT, "/r/.claude/settings.json"), "/r"))
+    line = to_shell_command(make_hook_command_words(HookTarget("claude", PROJECT, "/r/.claude/settings.json"), "/r"))
     assert line.count("$") == 1
     assert ' --root "$CLAUDE_PROJECT_DIR" ' in line
 

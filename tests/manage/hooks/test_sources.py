@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.hooks.payload import AGENTS
-from cortex_policy.manage.hooks.sources import settings_files_by_level
+from cortex_policy.manage.hooks.sources import list_settings_files_by_level
 from cortex_policy.manage.hooks.targets import PROJECT, USER
 
 FILES = {
@@ -46,7 +46,7 @@ def test_each_agent_reads_its_files_and_some_of_others(
             (base / name).touch()
     found = [
         (level, file)
-        for level, file in settings_files_by_level(agent, str(base / "r"), {})
+        for level, file in list_settings_files_by_level(agent, str(base / "r"), {})
         if file.startswith(str(base))
     ]
     levels = {"h": USER, "r": PROJECT}
@@ -57,4 +57,4 @@ def test_each_agent_reads_its_files_and_some_of_others(
 def test_without_a_root_there_is_no_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the working directory has."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert [level for level, _ in settings_files_by_level("claude", "", {}) if level == PROJECT] == []
+    assert [level for level, _ in list_settings_files_by_level("claude", "", {}) if level == PROJECT] == []

@@ -18,7 +18,7 @@ from cortex_policy.manage.diff.grants import GrantDiff
 from cortex_policy.manage.editing.loop import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE
 from cortex_policy.manage.settings.editor_session import run_settings_session
 from cortex_policy.manage.settings.effective import resolve_settings
-from cortex_policy.manage.settings.toml_edit import set_in_text, toml_literal
+from cortex_policy.manage.settings.toml_edit import format_toml_literal, set_in_text
 from cortex_policy.manage.settings.write import SettingsFile, replace_settings_text, set_value, unset_value
 from cortex_policy.state import Root
 from cortex_policy.state.grants import find_root
@@ -262,7 +262,7 @@ def test_a_change_changes_one_setting_and_no_comment(parts: list[tuple[str, str]
 def test_any_value_is_spelled_so_that_it_reads_the_same(value: object) -> None:
     """Quotes, control characters and all."""
     if json.dumps(value).encode().decode("unicode_escape", "replace").isascii():
-        assert tomllib.loads(f"x = {toml_literal(value)}") == {"x": value}
+        assert tomllib.loads(f"x = {format_toml_literal(value)}") == {"x": value}
 
 
 class Screen:

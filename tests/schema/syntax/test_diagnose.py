@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
-from cortex_policy.core.json_tree import JsonSyntaxError, line_and_column, parse_tree
+from cortex_policy.core.json_tree import JsonSyntaxError, find_line_and_column, parse_tree
 from cortex_policy.schema.catalog import RULES
 from cortex_policy.schema.problems import locate_problems
 from cortex_policy.schema.syntax.diagnose import find_syntax_errors
@@ -235,7 +235,8 @@ def test_a_cause_is_named_and_placed(data: bytes) -> None:
     """Each at its line and column, nothing beside."""
     text = data.decode("utf-8", "replace")
     found = [
-        (one.code, *line_and_column(text, (one.span or (0, 0))[0]), one.message) for one in find_syntax_errors(data)
+        (one.code, *find_line_and_column(text, (one.span or (0, 0))[0]), one.message)
+        for one in find_syntax_errors(data)
     ]
     expected = CASES[data]
     assert len(found) == len(expected), found

@@ -1,6 +1,11 @@
 """The report as workflow commands, which a GitHub job turns into annotations of a pull request."""
 
-from cortex_policy.cli.output.problems.shared import SEVERITIES, format_message_and_hint, has_location, path_in_report
+from cortex_policy.cli.output.problems.shared import (
+    SEVERITIES,
+    format_message_and_hint,
+    has_location,
+    make_path_in_report,
+)
 from cortex_policy.core.text import count_with_noun, escape_unprintable
 from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
 from cortex_policy.schema.problems import Problem, Report
@@ -26,7 +31,7 @@ def _annotation_lines(severity: str, problems: list[Problem]) -> list[str]:
 
 def _annotation(problem: Problem) -> str:
     properties = {
-        "file": escape_unprintable(path_in_report(problem)),
+        "file": escape_unprintable(make_path_in_report(problem)),
         **_place_properties(problem),
         "title": escape_unprintable(problem.code),
     }

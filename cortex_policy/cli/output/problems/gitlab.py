@@ -2,7 +2,11 @@
 
 import json
 
-from cortex_policy.cli.output.problems.shared import format_message_and_hint, path_in_report, problem_fingerprints
+from cortex_policy.cli.output.problems.shared import (
+    format_message_and_hint,
+    make_path_in_report,
+    make_problem_fingerprints,
+)
 from cortex_policy.core.text import escape_json_output
 from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
 from cortex_policy.schema.problems import Problem, Report
@@ -12,14 +16,14 @@ _SEVERITIES = {ERROR: "major", WARNING: "minor", NOTE: "info"}
 
 def render_report(report: Report) -> str:
     """Return a JSON array with one problem per line."""
-    entries = map(_issue_to_json, report.problems, problem_fingerprints(report.problems))
+    entries = map(_issue_to_json, report.problems, make_problem_fingerprints(report.problems))
     return escape_json_output("[" + ",\n".join(map(json.dumps, entries)) + "]\n")
 
 
 def _issue_to_json(problem: Problem, fingerprint: str) -> dict[str, object]:
     message, *hint = format_message_and_hint(problem)
     # its database accepts no NUL and no lone surrogate
-    path = path_in_report(problem).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+    path = make_path_in_report(problem).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
     return {
         "description": f"{message} ({' '.join(hint)})" if hint else message,
         "check_name": problem.code,

@@ -7,8 +7,8 @@ from urllib.parse import quote
 from cortex_policy.cli.output.problems.shared import (
     SEVERITIES,
     format_message_and_hint,
-    path_in_report,
-    problem_fingerprints,
+    make_path_in_report,
+    make_problem_fingerprints,
 )
 from cortex_policy.core.text import count_with_noun, escape_json_output
 from cortex_policy.schema.catalog import find_rule
@@ -29,7 +29,7 @@ def render_report(report: Report) -> str:
     codes = {code: index for index, code in enumerate(dict.fromkeys(problem.code for problem in problems))}
     results = [
         _result_object(one, codes[one.code], known)
-        for one, known in zip(problems, problem_fingerprints(problems), strict=True)
+        for one, known in zip(problems, make_problem_fingerprints(problems), strict=True)
     ]
     run = {
         "tool": {"driver": _driver_object(list(codes))},
@@ -94,7 +94,7 @@ def _location_object(problem: Problem) -> dict[str, object]:
 
 
 def _artifact_object(problem: Problem) -> dict[str, str]:
-    path = path_in_report(problem)
+    path = make_path_in_report(problem)
     uri = quote(os.fsencode(path))
     return {"uri": f"file://{uri}"} if os.path.isabs(path) else {"uri": uri, "uriBaseId": "%SRCROOT%"}
 

@@ -22,7 +22,7 @@ def format_severity_counts(problems: Iterable[Problem]) -> str:
     return ", ".join(count_with_noun(counts[severity], severity) for severity in SEVERITIES if counts[severity])
 
 
-def path_in_report(problem: Problem) -> str:
+def make_path_in_report(problem: Problem) -> str:
     """Return the file's path as services expect it, relative to the checkout."""
     return problem.file.removeprefix("./")
 
@@ -32,14 +32,14 @@ def format_message_and_hint(problem: Problem) -> list[str]:
     return [format_message_line(line) for line in [problem.message, *_hint_lines(problem)]]
 
 
-def problem_fingerprints(problems: Iterable[Problem]) -> Iterator[str]:
+def make_problem_fingerprints(problems: Iterable[Problem]) -> Iterator[str]:
     """Yield a digest for each problem that stays the same if lines move; equal problems differ by their order."""
     from hashlib import sha256  # noqa: PLC0415 - two formats need it
     from json import dumps  # noqa: PLC0415
 
     seen: Counter[str] = Counter()
     for problem in problems:
-        identity = dumps([path_in_report(problem), problem.code, problem.pointer, problem.message])
+        identity = dumps([make_path_in_report(problem), problem.code, problem.pointer, problem.message])
         yield sha256(f"{identity} {seen[identity]}".encode()).hexdigest()
         seen[identity] += 1
 
