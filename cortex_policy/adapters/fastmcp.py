@@ -14,10 +14,10 @@ from fastmcp.utilities.versions import VersionSpec
 from mcp_types import CallToolRequestParams, ListToolsRequest, TextContent
 
 from cortex_policy.mcp.approval_round_trips import ApprovalRoundTrips, UserQuestion
-from cortex_policy.mcp.arguments import select_text_arguments
 from cortex_policy.mcp.client_results import STATE_MEMBERS, can_ask_user, make_question_result, place_denial_members
 from cortex_policy.mcp.guard import ToolGuard, make_failure_decision
 from cortex_policy.mcp.guard_threads import decide_in_thread, find_hidden_in_thread
+from cortex_policy.mcp.text_arguments import UNKNOWN_TEXTS, TextArguments, read_text_arguments
 
 if TYPE_CHECKING:
     from cortex_policy.mcp.guard import ToolDecision
@@ -48,7 +48,7 @@ class GrantMiddleware(Middleware):
             name = await _listed_name(context)
             decide = partial(
                 self._trips.decide, name, message.arguments or {}, message.request_state, _answers(message),
-                can_ask=_can_ask(context), plain_texts=await _plain_texts(context, name),
+                can_ask=_can_ask(context), texts=await _text_arguments(context, name),
             )  # fmt: skip
             decision = await decide_in_thread(decide)
         except Exception as error:  # noqa: BLE001 - whatever it is, the tool must not run
@@ -129,13 +129,13 @@ async def _has_schema(context: MiddlewareContext[CallToolRequestParams], name: s
     return tool is not None and tool.output_schema is not None
 
 
-async def _plain_texts(context: MiddlewareContext[CallToolRequestParams], name: str) -> frozenset[str]:
-    """Return the arguments that are texts for a tool: the server behind it may read others as JSON."""
+async def _text_arguments(context: MiddlewareContext[CallToolRequestParams], name: str) -> TextArguments:
+    """Return how a tool reads texts: as JSON, too, where that is not known, as of a server behind this one."""
     try:
         tool = await _find_tool(context, name)
     except Exception:  # noqa: BLE001 - the call is decided, and written to the audit log, whatever is wrong with the tool
-        return frozenset()
-    return select_text_arguments(tool.parameters) if tool is not None else frozenset()
+        return UNKNOWN_TEXTS
+    return read_text_arguments(tool.parameters) if tool is not None else UNKNOWN_TEXTS
 
 
 async def _find_tool(context: MiddlewareContext[CallToolRequestParams], name: str) -> Tool | None:

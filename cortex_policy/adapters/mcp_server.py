@@ -14,10 +14,10 @@ from mcp_types import INVALID_PARAMS, CallToolResult, ContentBlock, InputRequire
 from mcp_types.methods import serialize_server_result
 
 from cortex_policy.mcp.approval_round_trips import ApprovalRoundTrips, UserQuestion
-from cortex_policy.mcp.arguments import select_text_arguments
 from cortex_policy.mcp.client_results import STATE_MEMBERS, can_ask_user, make_question_result, place_denial_members
 from cortex_policy.mcp.guard import ToolGuard, make_failure_decision
 from cortex_policy.mcp.guard_threads import decide_in_thread, find_hidden_in_thread
+from cortex_policy.mcp.text_arguments import UNKNOWN_TEXTS, TextArguments, read_text_arguments
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -63,7 +63,7 @@ class GrantMiddleware:
             can_ask = can_ask_user(ctx.protocol_version, ctx.session.client_capabilities)
             decide = partial(
                 self._trips.decide, name, given, state, params.get("inputResponses"), can_ask=can_ask,
-                plain_texts=self._plain_texts(name),
+                texts=self._text_arguments(name),
             )  # fmt: skip
             decision = await decide_in_thread(decide)
         except Exception as error:  # noqa: BLE001 - whatever it is, the tool must not run
@@ -90,9 +90,9 @@ class GrantMiddleware:
         given = dict(arguments)
         return given if tool is None else tool.fn_metadata.pre_parse_json(given)
 
-    def _plain_texts(self, name: str) -> frozenset[str]:
+    def _text_arguments(self, name: str) -> TextArguments:
         tool = self._tools.get_tool(name)
-        return select_text_arguments(tool.parameters) if tool is not None else frozenset()
+        return read_text_arguments(tool.parameters) if tool is not None else UNKNOWN_TEXTS
 
     async def _without_hidden_tools(self, result: HandlerResult) -> HandlerResult:
         members = result if isinstance(result, dict) else {}

@@ -14,6 +14,7 @@ from cortex_policy.core.json_text import format_canonical_json
 from cortex_policy.core.model import APPROVAL_REQUIRED, WAITING
 from cortex_policy.core.text import escape_unprintable
 from cortex_policy.mcp.guard import ToolDecision, make_failure_decision
+from cortex_policy.mcp.text_arguments import UNKNOWN_TEXTS, TextArguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,18 +74,18 @@ class ApprovalRoundTrips:
         answers: object,
         *,
         can_ask: bool,
-        plain_texts: frozenset[str] = frozenset(),
+        texts: TextArguments = UNKNOWN_TEXTS,
     ) -> "ToolDecision | UserQuestion":
         """Decide the call of a tool; one that waits for a human is a question, if the client `can_ask` its user.
 
-        `state` and `answers` are the `requestState` and `inputResponses` of the call, `plain_texts` as for the guard.
+        `state` and `answers` are the `requestState` and `inputResponses` of the call, `texts` as for the guard.
         An answer is not an approval, unless the setting `approvals.elicitation` says so: the call is decided again.
         """
         try:
             if self.is_own_state(state):
                 self._end(tool, arguments, str(state), answers)
-                return self._guard.decide(tool, arguments, plain_texts)
-            decision = self._guard.decide(tool, arguments, plain_texts)
+                return self._guard.decide(tool, arguments, texts)
+            decision = self._guard.decide(tool, arguments, texts)
             return (self._begin(tool, decision) if can_ask else None) or decision
         except InputError as error:
             return self._guard.deny(tool, error)

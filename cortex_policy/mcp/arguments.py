@@ -48,18 +48,6 @@ def _check_name(name: object) -> str:
     return name
 
 
-def select_text_arguments(schema: object) -> frozenset[str]:
-    """Return the arguments that are texts by the schema of a tool's input, and nothing else, such as JSON in a text."""
-    properties = schema.get("properties") if isinstance(schema, dict) else None
-    members = properties.items() if isinstance(properties, dict) else ()
-    return frozenset(name for name, member in members if isinstance(member, dict) and _is_plain_text(member))
-
-
-def _is_plain_text(schema: "Mapping[str, object]") -> bool:
-    is_encoded = any(name.startswith("content") for name in schema) or "json" in str(schema.get("format")).lower()
-    return schema.get("type") == "string" and not is_encoded
-
-
 def format_printable_json(value: "dict[str, object]") -> "dict[str, object]":
     """Return members of an answer without half of a character, which cannot be sent."""
     return {name: _printable_value(part) for name, part in value.items()}

@@ -17,6 +17,7 @@ from cortex_policy.core.text import escape_unprintable, format_message_line
 from cortex_policy.hook_decision import decide_tool_call
 from cortex_policy.mcp.arguments import copy_arguments, format_printable_json
 from cortex_policy.mcp.hidden_tools import find_hidden_tools
+from cortex_policy.mcp.text_arguments import UNKNOWN_TEXTS, TextArguments
 from cortex_policy.render import outcome_to_json
 from cortex_policy.state.enforcement import AuditedCall, effective_settings
 from cortex_policy.state.grants import find_root
@@ -64,16 +65,16 @@ class ToolGuard:
         self._root, self._directory = find_root(root or None).path, directory
 
     def decide(
-        self, tool: str, arguments: "Mapping[str, object]", plain_texts: frozenset[str] = frozenset()
+        self, tool: str, arguments: "Mapping[str, object]", texts: TextArguments = UNKNOWN_TEXTS
     ) -> ToolDecision:
         """Decide the call of a tool, and take its hits. Nothing that fails allows it.
 
-        `plain_texts` are the arguments that the tool surely takes for texts: some tools read others as JSON.
+        `texts` says which texts in the arguments the tool may read as JSON.
         """
         start = perf_counter_ns()
         try:
             given = copy_arguments(arguments)
-            outcome = self._decide(tool, given, plain_texts)
+            outcome = self._decide(tool, given, texts)
             return _to_tool_decision(f"{self.server}/{tool}", given, outcome, (perf_counter_ns() - start) // 1000)
         except InputError as error:
             return self.deny(tool, error)
@@ -89,19 +90,17 @@ class ToolGuard:
         except Exception:  # noqa: BLE001 - what cannot be decided is not offered
             return tools
 
-    def _decide(self, tool: str, arguments: "dict[str, object]", plain_texts: frozenset[str]) -> ToolOutcome:
+    def _decide(self, tool: str, arguments: "dict[str, object]", texts: TextArguments) -> ToolOutcome:
         if not _is_tool_name(tool):
             raise InputError("no rule can have this as the name of a tool", is_final=True)
         # INVARIANT: no tag, so no delivery: whatever a client sends twice is two calls
-        return decide_tool_call(self._tool_call(tool, arguments, plain_texts), self._root, None, _check_directory)
+        return decide_tool_call(self._tool_call(tool, arguments, texts), self._root, None, _check_directory)
 
-    def _tool_call(
-        self, tool: str, arguments: "dict[str, object]", plain_texts: frozenset[str] = frozenset()
-    ) -> ToolCall:
+    def _tool_call(self, tool: str, arguments: "dict[str, object]", texts: TextArguments = UNKNOWN_TEXTS) -> ToolCall:
         return ToolCall(
             agent="", session="", call_id="", tool=f"{self.server}/{tool}", mcp=((self.server, tool),),
             inputs=arguments, cwd=self._directory, subagent=None, timestamp="",
-            plain_texts=plain_texts,
+            plain_texts=texts.plain, has_nested_json=texts.has_nested_json,
         )  # fmt: skip
 
     def deny(self, tool: object, error: InputError) -> ToolDecision:

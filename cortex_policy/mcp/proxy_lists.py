@@ -9,7 +9,6 @@ import secrets
 from threading import Lock
 
 from cortex_policy.core.decode import MalformedError, decode_json
-from cortex_policy.mcp.arguments import select_text_arguments
 from cortex_policy.mcp.proxy_messages import (
     INTERNAL_ERROR,
     INVALID_REQUEST,
@@ -18,6 +17,7 @@ from cortex_policy.mcp.proxy_messages import (
     encode_error,
     encode_message,
 )
+from cortex_policy.mcp.text_arguments import UNKNOWN_TEXTS, TextArguments, read_text_arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class ToolLists:
         self._ids: dict[int | str, int | str] = {}  # id of the proxy -> the client's
         self._cancelled: dict[int | str, None] = {}  # those that may never be answered, the oldest first
         self._with_schema: set[str] = set()
-        self._plain_texts: dict[str, frozenset[str]] = {}
+        self._texts: dict[str, TextArguments] = {}
         self._output_end = b""
 
     @property
@@ -54,15 +54,15 @@ class ToolLists:
         """Whether the client was told what the structured results of a tool look like."""
         return tool in self._with_schema
 
-    def plain_texts(self, tool: str) -> frozenset[str]:
-        """Return the arguments of a tool that are texts, none if the client has not listed it."""
-        return self._plain_texts.get(tool, frozenset())
+    def text_arguments(self, tool: str) -> TextArguments:
+        """Return how a tool reads the texts in its arguments, in doubt as JSON if the client has not listed it."""
+        return self._texts.get(tool, UNKNOWN_TEXTS)
 
     def forget_if_list_changed(self, output: bytes) -> None:
-        """Forget which arguments are texts if the server says that its list has changed; output comes in parts."""
+        """Forget how tools read texts if the server says that its list has changed; output comes in parts."""
         output = self._output_end + output
         if _CHANGE.search(output):
-            self._plain_texts = {}
+            self._texts = {}
         self._output_end = output[1 - _CHANGE_BYTES :]
 
     def is_proxy_id(self, request_id: object) -> bool:
@@ -127,5 +127,5 @@ class ToolLists:
         shown = [tool for name, tool in named.items() if name not in hidden]
         for tool in shown:
             (self._with_schema.add if "outputSchema" in tool else self._with_schema.discard)(tool["name"])
-            self._plain_texts[tool["name"]] = select_text_arguments(tool.get("inputSchema"))
+            self._texts[tool["name"]] = read_text_arguments(tool.get("inputSchema"))
         result["tools"] = shown

@@ -14,6 +14,7 @@ from cortex_policy.mcp.proxy_messages import (
     encode_message,
     encode_result,
 )
+from cortex_policy.mcp.text_arguments import UNKNOWN_TEXTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
 
     from cortex_policy.mcp.guard import ToolDecision
     from cortex_policy.mcp.proxy_lists import ToolLists
+    from cortex_policy.mcp.text_arguments import TextArguments
 
     class Guard(Protocol):
         """What decides calls."""
 
-        def decide(self, tool: str, arguments: "dict[str, object]", plain_texts: frozenset[str], /) -> ToolDecision:
-            """Decide the call of a tool, and take its hits; `plain_texts` are never read as JSON."""
+        def decide(self, tool: str, arguments: "dict[str, object]", texts: TextArguments, /) -> ToolDecision:
+            """Decide the call of a tool, and take its hits; `texts` says which texts may be read as JSON."""
 
     Message = dict[str, Any]
 
@@ -97,8 +99,8 @@ class RequestGate:
             raise RefusedMessage(INVALID_PARAMS, "`params` is not an object", request_id)
         name, arguments = _read_call(params, request_id)
         # the client has listed the newest version of a tool; an older one may take other arguments
-        plain_texts = frozenset[str]() if _names_version(params) else self._lists.plain_texts(name)
-        decision = self._guard.decide(name, arguments, plain_texts)
+        texts = UNKNOWN_TEXTS if _names_version(params) else self._lists.text_arguments(name)
+        decision = self._guard.decide(name, arguments, texts)
         if decision.allowed:
             return Verdict(line)
         return Verdict(to_client=encode_result(request_id, self._denial(name, params, decision)))

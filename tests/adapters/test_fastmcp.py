@@ -1,6 +1,7 @@
 """The guard of a fastmcp server, asked by a client."""
 
 import asyncio
+import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,7 +16,7 @@ from fastmcp.server.transforms.search import RegexSearchTransform
 from fastmcp.tools import FunctionTool
 from fastmcp.tools.base import ToolResult
 from mcp_types import CallToolRequestParams
-from pydantic import Json
+from pydantic import BaseModel, Json
 
 from cortex_policy.adapters.fastmcp import GrantMiddleware
 from cortex_policy.mcp.guard import ToolGuard
@@ -27,6 +28,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MODES = ("legacy", "2026-07-28")
+
+
+class Wish(BaseModel):
+    """An argument with JSON inside."""
+
+    spec: Json[Any] = None
+    inner: "Wish | None" = None
 
 
 class Scene:
@@ -144,6 +152,39 @@ def test_a_text_is_judged_as_json_unless_the_tool_takes_a_text(scene: Scene) -> 
     assert not scene.call("write", path="docs/x", text=outside).is_error
     denied(scene.call("write", path="docs/x", text="x", more=outside), "path_outside_scope")
     denied(scene.call("write", path="docs/x", text="x", parsed=outside), "path_outside_scope")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"wish": {"spec": '{"path": "/etc/x"}'}},
+        {"wish": {"inner": {"inner": {"spec": '[{"path": "/etc/x"}]'}}}},
+        {"wishes": [{"spec": '{"path": "/etc/x"}'}]},
+        {"by_name": {"a": {"spec": '{"path": "/etc/x"}'}}},
+        {"pair": [1, '{"path": "/etc/x"}']},
+        {"parsed": '{"spec": "{\\"path\\": \\"/etc/x\\"}"}'},
+        {"file": '"/etc/x"'},
+    ],
+)
+def test_a_text_inside_of_an_argument_is_judged_as_the_json_that_it_is_declared_to_be(
+    scene: Scene, given: dict[str, Any]
+) -> None:
+    """Through models, lists, unions and references, and in JSON that is itself in a text."""
+    ran: list[object] = []
+
+    def wish(
+        wish: Wish | None = None, wishes: tuple[Wish, ...] = (), by_name: dict[str, Wish] | None = None,
+        pair: tuple[int, Json[Any]] | None = None, parsed: Json[Wish] | None = None, file: Json[str] | None = None,
+    ) -> None:  # fmt: skip
+        ran.append((wish, wishes, by_name, pair, parsed, file))
+
+    write_grant(Path(), fsScope=[])
+    scene.server.add_tool(FunctionTool.from_function(wish, name="write"))
+    denied(scene.call("write", **given), "path_outside_scope")
+    assert not ran
+    inside = json.loads(json.dumps(given).replace("/etc/x", "docs/x"))
+    assert not scene.call("write", **inside).is_error
+    assert ran
 
 
 def test_a_text_is_judged_as_the_version_takes_it_that_a_call_names(scene: Scene) -> None:

@@ -12,6 +12,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.mcpserver import MCPServer
 from mcp.shared.exceptions import MCPError
 from mcp_types import ElicitResult
+from pydantic import BaseModel, Json
 
 from cortex_policy.adapters.mcp_server import GrantMiddleware
 from cortex_policy.mcp.guard import ToolGuard
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MODES = ("legacy", "2026-07-28")
+
+
+class Wish(BaseModel):
+    """An argument with JSON inside."""
+
+    spec: Json[Any]
 
 
 class Scene:
@@ -134,6 +141,21 @@ def test_a_text_that_the_sdk_reads_as_json_is_decided_as_what_it_becomes(scene: 
     assert scene.ran == []
     assert not scene.call("read", paths=json.dumps(["docs/a"]), content='["/etc/passwd"]').is_error
     assert scene.ran == [("read", ["docs/a"])]
+
+
+def test_a_text_inside_of_an_argument_is_judged_as_the_json_that_it_is_declared_to_be(scene: Scene, root: Path) -> None:
+    """In an argument that the SDK itself reads from a text, too."""
+    ran: list[Wish] = []
+    write_grant(root, actions=["wish"], fsScope=[])
+
+    def wish(wish: Wish) -> None:
+        ran.append(wish)
+
+    scene.server.add_tool(wish, name="wish")
+    for place, is_error in (("/etc/x", True), ("docs/x", False)):
+        given = {"spec": json.dumps({"path": place})}
+        assert [scene.call("wish", wish=one).is_error for one in (given, json.dumps(given))] == [is_error] * 2
+    assert ran == [Wish(spec='{"path": "docs/x"}')] * 2
 
 
 def test_the_tool_gets_the_arguments_that_were_decided(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cortex_policy.mcp.proxy_lists import ToolLists
 from cortex_policy.mcp.proxy_pumps import ClientGoneError, ClientOutput, ServerPump
+from cortex_policy.mcp.text_arguments import UNKNOWN_TEXTS, TextArguments
 from tests.support.mcp_messages import FakeGuard, line_of, listed
 
 
@@ -131,9 +132,9 @@ def test_a_server_whose_tools_have_changed_may_read_texts_as_json(method: bytes,
 
     list_tools()
     scene.forward(b'{"jsonrpc":"2.0","method":"notifications/resources/list_changed"}\n')
-    assert scene.lists.plain_texts("x") == {"a"}
+    assert scene.lists.text_arguments("x") == TextArguments(frozenset("a"), has_nested_json=False)
     line = b'{"jsonrpc":"2.0","method":"' + method + b'"}\n'
     scene.forward(line[:cut], line[cut:])
-    assert scene.lists.plain_texts("x") == frozenset()
+    assert scene.lists.text_arguments("x") == UNKNOWN_TEXTS
     list_tools()
-    assert scene.lists.plain_texts("x") == {"a"}
+    assert scene.lists.text_arguments("x") == TextArguments(frozenset("a"), has_nested_json=False)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from cortex_policy.mcp.proxy_lists import MAX_PENDING, ToolLists
 from cortex_policy.mcp.proxy_messages import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, Line
 from cortex_policy.mcp.proxy_requests import RequestGate, Verdict
+from cortex_policy.mcp.text_arguments import UNKNOWN_TEXTS, TextArguments
 from tests.support.mcp_messages import FakeGuard, call, line_of, listed, request
 
 MODERN = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
@@ -99,7 +100,7 @@ def test_members_do_not_break_the_schema_that_a_tool_has_for_its_results(scene: 
 
 def test_the_guard_is_told_which_arguments_are_texts_as_the_server_lists_them(scene: Scene) -> None:
     """A server may read others as JSON; of a tool, or a version of it, that was not listed nobody knows."""
-    told: list[frozenset[str]] = []
+    told: list[TextArguments] = []
     scene.guard.decide = lambda tool, _, texts: (told.append(texts), FakeGuard().decide(tool, {}))[1]  # type: ignore[func-returns-value, method-assign]
     scene.judge(call("x"))
     answer = listed(scene.forwarded(request("tools/list"))["id"], "x")
@@ -115,7 +116,8 @@ def test_the_guard_is_told_which_arguments_are_texts_as_the_server_lists_them(sc
     scene.lists.filter_line(line_of(answer))
     scene.judge(call("x"))
     scene.judge(request("tools/call", name="x", _meta={"fastmcp": {"version": "1"}}))
-    assert told == [frozenset(), {"a"}, frozenset()]
+    listed_texts = TextArguments(frozenset("a"), has_nested_json=True)
+    assert told == [UNKNOWN_TEXTS, listed_texts, UNKNOWN_TEXTS]
 
 
 @pytest.mark.parametrize("more", [{"task": {"ttl": 1}}, {"inputResponses": {}, "requestState": "s"}, {"_meta": {}}])

@@ -4,9 +4,9 @@ Servers in Go and C# take `Path` for `path`, some in C end a name at a NUL, some
 `__proto__`, and those with the SDK for Python read a text as JSON where a tool wants something else than a text.
 """
 
-from cortex_policy.core.decode import MalformedError, decode_json
+from cortex_policy.core.decode import MAX_DEPTH, MalformedError, decode_json
 from cortex_policy.core.hooks import INPUT_ACTION, InputError
-from cortex_policy.core.hooks.tool_inputs import parse_input_label, remove_members
+from cortex_policy.core.hooks.tool_inputs import find_values, parse_input_label, remove_members
 from cortex_policy.core.path_arguments import (
     IF_TEXT,
     NEVER,
@@ -31,6 +31,8 @@ _SPACES = (
     "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
 )
+_CONTAINERS = ("[", "{")
+_CONTAINERS_AND_TEXTS = (*_CONTAINERS, '"')
 
 
 def fold_name(name: str) -> str:
@@ -44,19 +46,39 @@ def read_json_texts(call: "ToolCall", ignored: "Iterable[tuple[str, ...]]") -> "
     Raises InputError for JSON that servers read in different ways, and for `null` as a path.
     """
     sets = list(map(frozenset, ignored))
-    plain = call.plain_texts.union(frozenset.intersection(*sets) if sets else ())
-    texts = {
-        name: text.strip(_SPACES) for name, text in call.inputs.items() if isinstance(text, str) and name not in plain
-    }
-    values = {name: _read_json(name, text) for name, text in texts.items() if _may_be_json(text)}
-    for name, value in values.items():
-        if value is None and find_path_condition_of_name(name) != NEVER:
-            raise InputError(f"the input `{name}` is the word null, which some servers read as no value")
-    return {name: value for name, value in values.items() if not isinstance(value, str)}
+    skipped = frozenset.intersection(*sets) if sets else frozenset[str]()
+    inputs = {name: value for name, value in call.inputs.items() if name not in call.plain_texts | skipped}
+    if call.has_nested_json:
+        values = {name: _read_all_texts(name, value, skipped, MAX_DEPTH) for name, value in inputs.items()}
+    else:
+        values = {name: _read_text(name, value, _CONTAINERS) for name, value in inputs.items()}
+    return {name: value for name, value in values.items() if value != inputs[name]}
 
 
-def _may_be_json(text: str) -> bool:
-    return text[:1] in ("[", "{") or text == "null"
+def _read_all_texts(name: str, value: object, skipped: frozenset[str], depth: int) -> object:
+    """Return a value with each text in it as a server may read it, and each text in that; `name` is the member's."""
+    if depth < 0:
+        raise InputError(f"the input `{name}` is JSON that is nested deeper than {MAX_DEPTH}")
+    if isinstance(value, dict):
+        return {
+            key: part if key in skipped else _read_all_texts(key, part, skipped, depth - 1)
+            for key, part in value.items()
+        }
+    if isinstance(value, list):
+        return [_read_all_texts(name, part, skipped, depth - 1) for part in value]
+    inner = _read_text(name, value, _CONTAINERS_AND_TEXTS)
+    return value if inner is value else _read_all_texts(name, inner, skipped, depth - 1)
+
+
+def _read_text(name: str, value: object, starts: tuple[str, ...]) -> object:
+    """Return what a text is as JSON that starts in one of these ways, or is `null`; the value itself if it is none."""
+    text = value.strip(_SPACES) if isinstance(value, str) else ""
+    if not text.startswith(starts) and text != "null":
+        return value
+    inner = _read_json(name, text)
+    if inner is None and find_path_condition_of_name(name) != NEVER:
+        raise InputError(f"the input `{name}` is the word null, which some servers read as no value")
+    return value if inner is text else inner
 
 
 def _read_json(name: str, text: str) -> object:
@@ -80,13 +102,21 @@ def select_json_texts_of_rule(rule: "HookRule", args: "Inputs", json_texts: "Inp
 
     Raises InputError if a server may read other inputs than those that the rule reads.
     """
-    _check_names(args, rule)
     texts = {name: value for name, value in json_texts.items() if name in args}
+    _check_names(args, rule)
+    _check_names(texts, rule)
     for label in (*rule.paths, *rule.globs, *rule.patch):
-        parsed = parse_input_label(label)
-        if parsed is not None and parsed[0][0] in texts:
-            raise InputError(f"the input `{parsed[0][0]}` is a text that some servers read as JSON")
+        if _is_read_in_two_ways(label, args, texts):
+            raise InputError(f"the input `{label}` is a text that some servers read as JSON")
     return {name: remove_members(value, frozenset(rule.ignore)) for name, value in texts.items()}
+
+
+def _is_read_in_two_ways(label: str, args: "Inputs", texts: "Inputs") -> bool:
+    parsed = parse_input_label(label)
+    if parsed is None or parsed[0][0] not in texts:
+        return False
+    name = parsed[0][0]
+    return isinstance(args[name], str) or [*find_values(args, label)] != [*find_values(texts, label)]
 
 
 def _check_names(args: "Inputs", rule: "HookRule") -> None:
@@ -138,21 +168,26 @@ def find_misread_argument(grant: "Grant", args: "Inputs", json_texts: "Inputs") 
     for name in json_texts:
         # a path by its name alone is asked in both readings
         if when_argument_is_path(grant, name) > find_path_condition_of_name(name):
-            return f"`{name}` is a text that some servers read as JSON"
-    if None in _paths_in_json(grant, json_texts):
+            return f"some servers read a text in `{name}` as JSON"
+    if None in _paths_in_json(grant, args, json_texts):
         return "a text that some servers read as JSON has a path that is not a string"
     return ""
 
 
-def find_paths_in_json_texts(grant: "Grant", json_texts: "Inputs") -> list[str]:
+def find_paths_in_json_texts(grant: "Grant", args: "Inputs", json_texts: "Inputs") -> list[str]:
     """Return the paths in texts that a server may read as JSON."""
-    return [path for path in _paths_in_json(grant, json_texts) if path is not None]
+    return [path for path in _paths_in_json(grant, args, json_texts) if path is not None]
 
 
-def _paths_in_json(grant: "Grant", json_texts: "Inputs") -> "Iterator[str | None]":
-    judged = {name: value for name, value in json_texts.items() if not _is_exempt(grant, name)}
+def _paths_in_json(grant: "Grant", args: "Inputs", json_texts: "Inputs") -> "Iterator[str | None]":
+    judged = {name: value for name, value in json_texts.items() if not _is_exempt(grant, name, args[name])}
     return (path for _, path, is_path in path_arguments(grant, judged) if is_path)
 
 
-def _is_exempt(grant: "Grant", name: str) -> bool:
-    return when_argument_is_path(grant, name) == NEVER and find_path_condition_of_name(name) >= IF_TEXT
+def _is_exempt(grant: "Grant", name: str, value: object) -> bool:
+    """Whether the grant says that a text is no path; members of an object are paths by their own names."""
+    return (
+        isinstance(value, str)
+        and when_argument_is_path(grant, name) == NEVER
+        and find_path_condition_of_name(name) >= IF_TEXT
+    )

@@ -23,7 +23,7 @@ class ToolCall(Value):
     `mcp` is empty for a tool of the agent itself; else each (server, tool) that the name may stand for. `call_id` is ''
     if the agent sends none. `subagent` is the kind of sub-agent that calls, '' if that has no name, None for the main
     agent and where the agent does not tell. `cwd` is absolute. `plain_texts` are the inputs of an MCP tool that its
-    server surely takes for texts, and not for JSON.
+    server surely takes for texts, and not for JSON. `has_nested_json`: it may take texts at any depth for JSON.
     """
 
     agent: str
@@ -36,6 +36,7 @@ class ToolCall(Value):
     subagent: str | None
     timestamp: str
     plain_texts: frozenset[str] = frozenset()
+    has_nested_json: bool = False
 
 
 def detect_agent(document: object, named: str) -> str:

@@ -275,7 +275,7 @@ def add_extra_paths(grant: "Grant", check: "GrantCheck") -> "dict[str, object]":
     if check.json_texts:
         from cortex_policy.core.hooks.mcp_interpretations import find_paths_in_json_texts  # noqa: PLC0415 - few texts are JSON
 
-        paths += find_paths_in_json_texts(grant, check.json_texts)
+        paths += find_paths_in_json_texts(grant, check.args, check.json_texts)
     if not paths:
         return check.args
     name = "paths"  # INVARIANT: a name that the path rule knows with underscores too, and that the grant exempts not

@@ -1,10 +1,11 @@
 """Inputs that the server of an MCP tool may read in another way than they are written."""
 
+import json
 from typing import Any
 
 import pytest
 
-from cortex_policy.core.hooks.ruling import add_extra_paths, apply_rules, find_unclear_argument
+from cortex_policy.core.hooks.ruling import Ruling, add_extra_paths, apply_rules, find_unclear_argument
 from cortex_policy.core.model import Grant, Rate
 from tests.support.hook_calls import HOME, call, one_rule
 
@@ -18,6 +19,17 @@ def denial(rule: str, plain: frozenset[str] = frozenset(), **inputs: Any) -> str
     if ruling.denial:
         return ruling.denial
     return "".join(find_unclear_argument(GRANT, check) for check in ruling.checks)
+
+
+def nested(rule: str, **inputs: Any) -> Ruling:
+    """Apply a rule to the call of a tool that may read texts at any depth as JSON."""
+    return apply_rules(call("s/t", mcp=(("s", "t"),), inputs=inputs, has_nested_json=True), one_rule(rule), HOME)
+
+
+def nested_denial(rule: str, **inputs: Any) -> str:
+    """Return why such a call is denied before its paths are looked at."""
+    ruling = nested(rule, **inputs)
+    return ruling.denial or "".join(find_unclear_argument(GRANT, check) for check in ruling.checks)
 
 
 def judged_paths(**inputs: Any) -> object:
@@ -121,6 +133,55 @@ def test_a_path_is_no_json() -> None:
     assert "null" in denial(RULE, path=" null")
     assert not denial(RULE, other="null", source='["/etc"]')
     assert not denial(RULE + 'paths = ["place"]', place="[id]/page.tsx")
+
+
+def test_paths_in_texts_at_any_depth_are_judged_if_the_tool_may_read_them() -> None:
+    """Also where the grant says that the argument around them is no path; not in what the rule ignores."""
+    text = '{"path": "/etc/x"}'
+    for inputs in (
+        {"a": [{"b": text}]},
+        {"a": json.dumps({"b": text})},
+        {"a": json.dumps(text)},
+        {"source": {"b": text}},
+    ):
+        ruling = nested(RULE, **inputs)
+        assert add_extra_paths(GRANT, ruling.checks[0])["paths"] == ["/etc/x"]
+        assert "paths" not in add_extra_paths(GRANT, nested(RULE, content=inputs).checks[0])
+    assert judged_paths(a=[{"b": text}]) is None
+    assert not nested_denial(RULE, a=[{"content": '{"a": 1, "a": 2}', "b": "[no json"}])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"command": "bash"}',
+        '{"a": 1, "a": 2}',
+        "[" * 70 + "]" * 70,
+        '{"path": 5}',
+        '{"path": ".env"}',
+        '{"\\u0000": 1}',
+    ],
+)
+def test_a_text_at_any_depth_that_is_in_doubt_as_json_is_denied(text: str) -> None:
+    """As one that is an argument itself."""
+    assert nested_denial(RULE, a=[{"b": text}])
+    assert not denial(RULE, a=[{"b": text}])
+
+
+def test_texts_in_texts_are_read_to_a_depth() -> None:
+    """What is deeper is denied; and so is a null for a path."""
+    text = "1"
+    for _ in range(8):
+        text = json.dumps([[[[[[[[[text]]]]]]]]])
+    assert "deeper" in nested_denial(RULE, a=text)
+    assert "null" in nested_denial(RULE, a=[{"path": "null"}])
+
+
+def test_a_label_denies_only_a_text_that_it_leads_to() -> None:
+    """Other texts of the same argument may be JSON."""
+    rule = RULE + 'paths = ["a.place"]'
+    assert "as JSON" in nested_denial(rule, a={"place": '["/etc"]'})
+    assert not nested_denial(rule, a={"place": "x", "b": '{"path": "y"}'})
 
 
 def test_the_tools_of_the_agent_itself_read_inputs_as_they_are() -> None:
