@@ -15,7 +15,7 @@ from cortex_policy.core.hooks.ruling import (
     ToolOutcome,
     add_extra_paths,
     apply_rules,
-    find_path_outside_root,
+    find_outside_path_problem,
     find_unclear_argument,
 )
 from cortex_policy.core.hooks.tool_inputs import select_inputs_to_log
@@ -265,7 +265,7 @@ class _GrantQuestions:
     ) -> Decision | None:
         """Deny paths outside of the root or guarded, and those that are denied from another directory of the call."""
         for request in requests:
-            why = find_path_outside_root(grant, request) if check.within_root else ""
+            why = find_outside_path_problem(grant, request) if check.within_root else ""
             ends = [path.resolved for path in request.paths if path.resolved is not None]
             why = why or next(filter(None, map(self._guard, ends)), "")
             if why:

@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.check import CallOutcome
     from cortex_policy.manage.explain import CallExplanation
-    from cortex_policy.state.users import PossibleWriter
+    from cortex_policy.state.users import UserWithWriteAccess
 
 _WIDTH = 80
 _COLUMN = 11
@@ -118,7 +118,7 @@ def _advice_rows(call_explanation: "CallExplanation") -> list[tuple[str, ...]]:
     return [row for row in rows if any(row[1:])]
 
 
-def _owner_text(owner: "PossibleWriter") -> str:
+def _owner_text(owner: "UserWithWriteAccess") -> str:
     where = f"write in {_relative_path(owner.directory)}"
     others = "root" if owner.name == "root" else f"{owner.name} or root"
     return f"you, as you may {where}" if owner.is_caller else f"{others}; you may not {where}"

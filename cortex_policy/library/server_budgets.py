@@ -77,9 +77,9 @@ class ServerBudgets:
     def _open(self) -> "tuple[Budgets, RedisBudgets]":
         opened = self._opened
         if opened is None:
-            from cortex_policy.state.budget_choice import add_local_fallback, make_resident_budgets  # noqa: PLC0415 - few programs need it
+            from cortex_policy.state.budget_choice import add_local_fallback, make_shared_budgets_for_many_calls  # noqa: PLC0415 - few programs need it
 
-            resident = make_resident_budgets(self._settings)
+            resident = make_shared_budgets_for_many_calls(self._settings)
             opened = self._opened = add_local_fallback(resident, self._settings), resident
         return opened
 

@@ -36,7 +36,7 @@ class BudgetOwner(Value):
         return f"{self.user} (uid {self.uid})" if self.user else f"uid {self.uid}"
 
     @property
-    def budgets_label(self) -> str:
+    def user_or_hosts_label(self) -> str:
         """Whose budgets they are, for a sentence."""
         return self.label if self.shared is None else f"all hosts that name them `{self.shared.name}`"
 

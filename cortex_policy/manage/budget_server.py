@@ -5,7 +5,7 @@ import time
 from cortex_policy.core import Value
 from cortex_policy.core.budget_server import parse_budget_server
 from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, BudgetServerError, Settings, StateError
-from cortex_policy.state.budget_choice import make_one_shot_budgets, read_password
+from cortex_policy.state.budget_choice import make_shared_budgets_for_one_call, read_password
 from cortex_policy.state.shared_budgets.connection import pack_command
 from cortex_policy.state.shared_budgets.plausible_server_time import read_boot_ns
 from cortex_policy.state.shared_budgets.server_connection import ServerConnection
@@ -87,4 +87,4 @@ def find_budget_server_denial(settings: Settings) -> StateError | None:
 
 def probe_budget(settings: Settings) -> Budget:
     """Raise StateError unless the server answers; return a budget that nobody uses: it is closed if all are."""
-    return make_one_shot_budgets(settings).peek("", "", 1)
+    return make_shared_budgets_for_one_call(settings).peek("", "", 1)

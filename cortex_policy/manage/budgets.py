@@ -159,9 +159,9 @@ def reset_budgets(root: Root, grant_id: str, action: str | None = None) -> tuple
     settings = load_counting_settings()
     if settings.budgets_url is None:
         return _call_in_state_directory(_root_identity(root), settings, forget)
-    from cortex_policy.state.budget_choice import make_local_share_identity, make_one_shot_budgets  # noqa: PLC0415 - few hosts share budgets
+    from cortex_policy.state.budget_choice import make_local_share_identity, make_shared_budgets_for_one_call  # noqa: PLC0415 - few hosts share budgets
 
-    shared = make_one_shot_budgets(settings)
+    shared = make_shared_budgets_for_one_call(settings)
     for word in actions:
         shared.reset(tool, word)
     _call_in_state_directory(make_local_share_identity(settings.budgets_name or ""), settings, forget)
@@ -189,9 +189,9 @@ def _budgets_of(root: Root) -> "Budgets":
     settings, identity = load_counting_settings(), _root_identity(root)
     if settings.budgets_url is None:
         return Ledger(identity, settings.state_dir or "")
-    from cortex_policy.state.budget_choice import add_local_fallback, make_resident_budgets  # noqa: PLC0415 - few hosts share budgets
+    from cortex_policy.state.budget_choice import add_local_fallback, make_shared_budgets_for_many_calls  # noqa: PLC0415 - few hosts share budgets
 
-    return add_local_fallback(make_resident_budgets(settings), settings)
+    return add_local_fallback(make_shared_budgets_for_many_calls(settings), settings)
 
 
 def _root_identity(root: Root) -> tuple[int, int]:

@@ -28,7 +28,7 @@ from cortex_policy.state import Root, policy_path, sha256
 from cortex_policy.state.approval_store import approvals_file
 from cortex_policy.state.enforcement import resolve_request
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.users import PossibleWriter, find_possible_writer
+from cortex_policy.state.users import UserWithWriteAccess, find_user_with_write_access
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class CallExplanation(Value):
 
     explanation: Explanation
     file: str | None = None
-    owner: PossibleWriter | None = None
+    owner: UserWithWriteAccess | None = None
     note: str = ""
 
 
@@ -80,7 +80,7 @@ def explain_outcome(outcome: "CallOutcome") -> CallExplanation:
     if error is not None:
         failed = RuleStep(explanation.steps[-1].rule, FAILS, error.detail)
         explanation = Explanation((*explanation.steps[:-1], failed), advice=error.hint)
-    steward = find_possible_writer(_file_of_remedy(decided)) if explanation.remedy else None
+    steward = find_user_with_write_access(_file_of_remedy(decided)) if explanation.remedy else None
     return CallExplanation(explanation, origin.file, steward, "" if text is not None else _CHANGED_NOTE)
 
 
@@ -186,7 +186,9 @@ def _explain_error(error: CortexPolicyError, stage: str = "") -> CallExplanation
     note = ""
     if error.reason is GRANT_UNSAFE:
         note = "only root can run that" if "chown " in error.hint else "its owner or root can fix it"
-    return CallExplanation(explanation, error.file, find_possible_writer(path) if path and error.hint else None, note)
+    return CallExplanation(
+        explanation, error.file, find_user_with_write_access(path) if path and error.hint else None, note
+    )
 
 
 def _path_to_fix(error: CortexPolicyError) -> str:

@@ -56,13 +56,13 @@ class Address(Value):
             self.listener.close()
 
 
-def listen_on_socket(path: str) -> Address:
+def listen_on_unix_socket(path: str) -> Address:
     """Make a socket at a path, with mode 0600 in a directory that is ours alone; raise NotDoneError or StateError."""
     listener = UnixListener(path)
     return Address(listener.socket, f"unix:{path}", frozenset(), None, listener)
 
 
-def listen_on_address(text: str, tls: ssl.SSLContext | None) -> Address:
+def listen_on_tcp_address(text: str, tls: ssl.SSLContext | None) -> Address:
     """Listen on `HOST:PORT`; raise UsageError if it needs TLS and has none, NotDoneError if it cannot be had."""
     host, port = parse_address(text)
     family, kind, protocol, place = _resolve(host, port)

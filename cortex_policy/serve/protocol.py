@@ -57,9 +57,9 @@ class Connections:
         if len(self.by_age) >= self.limit:
             oldest = next((each for each in self.by_age if each.is_waiting), None)
             if oldest is None:
-                self.drop(one, "full")
+                self.close_without_answer(one, "full")
                 return
-            self.drop(oldest, "full")
+            self.close_without_answer(oldest, "full")
         self.by_age[one] = None
 
     def mark_used(self, one: "Connection") -> None:
@@ -68,20 +68,20 @@ class Connections:
             del self.by_age[one]
             self.by_age[one] = None
 
-    def remove(self, one: "Connection") -> None:
+    def forget(self, one: "Connection") -> None:
         """Forget a connection."""
         self.by_age.pop(one, None)
 
-    def drop(self, one: "Connection", why: str) -> None:
+    def close_without_answer(self, one: "Connection", why: str) -> None:
         """Close a connection without an answer."""
-        self.remove(one)
+        self.forget(one)
         self.metrics.count_refused(why)
         one.transport.abort()
 
-    def drop_late(self, now: float) -> None:
+    def close_past_deadline(self, now: float) -> None:
         """Close connections whose time is over."""
         for one in [one for one in self.by_age if one.deadline < now]:
-            self.drop(one, "late")
+            self.close_without_answer(one, "late")
 
 
 class JoinedWrites(asyncio.Transport):
@@ -147,13 +147,13 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """Admit a client, or close."""
         super().connection_made(JoinedWrites(transport))
         if self._registry.check_users and not is_own_user(transport.get_extra_info("socket")):
-            self._registry.drop(self, "user")
+            self._registry.close_without_answer(self, "user")
             return
         self._registry.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
-        self._registry.remove(self)
+        self._registry.forget(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

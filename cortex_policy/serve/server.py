@@ -104,7 +104,7 @@ class _Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Once a second, close late connections and update the metrics."""
         if counter % _TICKS == 0:
-            self._registry.drop_late(asyncio.get_running_loop().time())
+            self._registry.close_past_deadline(asyncio.get_running_loop().time())
             self._decisions.update_metrics(len(self._registry.by_age))
         return await super().on_tick(counter)
 
@@ -119,7 +119,7 @@ class _Server(uvicorn.Server):
         while self.server_state.connections and loop.time() < end and not self.force_exit:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(_PAUSE_SECONDS)
         for left in list(self._registry.by_age):
-            self._registry.drop(left, "late")
+            self._registry.close_without_answer(left, "late")
         while self.server_state.tasks and loop.time() < end + 1.0:  # noqa: ASYNC110 - see above
             await asyncio.sleep(_PAUSE_SECONDS)
 

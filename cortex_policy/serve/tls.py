@@ -38,9 +38,9 @@ class CountedTls(SSLProtocol):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forget the connection."""
-        self._registry.remove(self)
+        self._registry.forget(self)
         super().connection_lost(exc)
 
     def _on_handshake_complete(self, handshake_exc: BaseException | None) -> None:
-        self._registry.remove(self)  # its protocol is added
+        self._registry.forget(self)  # its protocol is added
         super()._on_handshake_complete(handshake_exc)

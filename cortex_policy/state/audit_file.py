@@ -118,9 +118,9 @@ def is_safe_lock(descriptor: int, log: os.stat_result) -> bool:
         return False
     if not lock.st_mode & stat.S_IRWXG:
         return True
-    from cortex_policy.state.possible_writers import read_acl  # noqa: PLC0415 - only if a group writes the log
+    from cortex_policy.state.possible_writers import read_acl_bytes  # noqa: PLC0415 - only if a group writes the log
 
-    return bool(log.st_mode & stat.S_IWGRP) and lock.st_gid == log.st_gid and not read_acl(descriptor)
+    return bool(log.st_mode & stat.S_IWGRP) and lock.st_gid == log.st_gid and not read_acl_bytes(descriptor)
 
 
 def _open_or_create_lock(name: str, log: os.stat_result) -> int:

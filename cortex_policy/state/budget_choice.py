@@ -24,7 +24,7 @@ def open_shared_budgets(
     root_identity: tuple[int, int], settings: "Settings", delivery: "CallDelivery | None" = None
 ) -> "Budgets":
     """Return the budgets of a call, for a process that ends soon; raise StateError if a secret cannot be read."""
-    budgets = add_local_fallback(make_one_shot_budgets(settings), settings)
+    budgets = add_local_fallback(make_shared_budgets_for_one_call(settings), settings)
     if delivery is None:
         return budgets
     from cortex_policy.state.deduplicated_budgets import DeduplicatedBudgets  # noqa: PLC0415 - only the hooks of agents need it
@@ -32,7 +32,7 @@ def open_shared_budgets(
     return DeduplicatedBudgets(budgets, delivery, root_identity, settings.state_dir or "")
 
 
-def make_one_shot_budgets(settings: "Settings") -> OneShotBudgets:
+def make_shared_budgets_for_one_call(settings: "Settings") -> OneShotBudgets:
     """Return the budgets on the server alone; raise StateError if a secret cannot be read."""
     return OneShotBudgets(
         parse_budget_server(settings.budgets_url or ""),
@@ -45,7 +45,7 @@ def make_one_shot_budgets(settings: "Settings") -> OneShotBudgets:
     )
 
 
-def make_resident_budgets(settings: "Settings") -> "RedisBudgets":
+def make_shared_budgets_for_many_calls(settings: "Settings") -> "RedisBudgets":
     """Return the budgets on the server for a process that asks often; raise StateError if a secret cannot be read."""
     from cortex_policy.state.shared_budgets.redis_budgets import RedisBudgets  # noqa: PLC0415 - a check does not need it
 

@@ -87,11 +87,11 @@ def group_may_write(target: int | str, status: os.stat_result) -> bool:
     """Whether an object's group may write it, by its mode and ACL; raise OSError or ValueError if that is unknown."""
     if not status.st_mode & stat.S_IWGRP:
         return False
-    entries = _writers_by_tag(read_acl(target))
+    entries = _writers_by_tag(read_acl_bytes(target))
     return not entries or _OWN_GROUP in entries
 
 
-def read_acl(target: int | str) -> bytes:
+def read_acl_bytes(target: int | str) -> bytes:
     """Return the POSIX ACL of an open object or a name as the kernel gives it, b'' if there is none."""
     if sys.platform != "linux":
         return b""
@@ -108,7 +108,7 @@ def _other_writer_phrases(target: int | str, status: os.stat_result, owners: "Co
         yield "is writable by everyone"
     if status.st_mode & stat.S_IWGRP:  # with an ACL, this bit is its mask
         try:
-            entries = _writers_by_tag(read_acl(target))
+            entries = _writers_by_tag(read_acl_bytes(target))
         except (OSError, ValueError):
             yield "has an ACL that cannot be read"
             return

@@ -104,9 +104,9 @@ def _permissions_of(target: int | str, status: os.stat_result) -> "FileState":
     """Return everything that decides who may write an object."""
     acl = b""
     if status.st_mode & 0o020:
-        from cortex_policy.state.possible_writers import read_acl  # noqa: PLC0415 - only if a group may write
+        from cortex_policy.state.possible_writers import read_acl_bytes  # noqa: PLC0415 - only if a group may write
 
-        acl = read_acl(target)
+        acl = read_acl_bytes(target)
     return (status.st_dev, status.st_ino, status.st_mode, status.st_uid, status.st_gid, acl)
 
 

@@ -7,7 +7,7 @@ from shlex import quote
 from cortex_policy.core import Value
 
 
-class PossibleWriter(Value):
+class UserWithWriteAccess(Value):
     """A user who may change the files in a directory: the caller, if the system lets them write there."""
 
     name: str
@@ -15,24 +15,24 @@ class PossibleWriter(Value):
     directory: str
 
 
-def find_possible_writer(path: str) -> PossibleWriter:
+def find_user_with_write_access(path: str) -> UserWithWriteAccess:
     """Return the user who may replace the file at a path, by the directory that holds it or would hold it."""
     directory = os.path.dirname(path)
     while not os.path.isdir(directory) and directory not in ("", "/"):
         directory = os.path.dirname(directory)
     effective = os.access in os.supports_effective_ids
     if os.access(directory, os.W_OK | os.X_OK, effective_ids=effective):
-        return PossibleWriter(user_label(os.geteuid()), is_caller=True, directory=directory)
+        return UserWithWriteAccess(user_label(os.geteuid()), is_caller=True, directory=directory)
     try:
         owner = os.stat(directory).st_uid
     except OSError:  # it is gone
         owner = 0
-    return PossibleWriter(user_label(owner), is_caller=False, directory=directory)
+    return UserWithWriteAccess(user_label(owner), is_caller=False, directory=directory)
 
 
 def format_mkdir_command(directory: str) -> str:
     """Return the command that makes a directory in which the caller may write, also where only root may make it."""
-    if find_possible_writer(directory).is_caller:
+    if find_user_with_write_access(directory).is_caller:
         return f"mkdir -p {quote(directory)}"
     user = user_name_or_empty(os.geteuid()) or str(os.geteuid())
     return f"sudo install -d -o {quote(user)} {quote(directory)}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.decode import HOOKS_TOML
-from cortex_policy.manage.stamp.merge_files import merge_stamp_bytes
+from cortex_policy.manage.stamp.merge_files import merge_stamps_or_mark_conflict
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
@@ -129,11 +129,11 @@ def test_two_stamps_with_hooks_toml_are_merged(file: Path) -> None:
     base = Path(file.parent, "stamp.json").read_bytes()
     write(file, RULES)
     ours = Path(file.parent, "stamp.json").read_bytes()
-    merged = merge_stamp_bytes(base, ours, base)
+    merged = merge_stamps_or_mark_conflict(base, ours, base)
     assert stamps.parse_stamp(merged.data).digests[HOOKS_TOML] == stamps.content_digest(RULES)
     write(file, MORE)
     theirs = Path(file.parent, "stamp.json").read_bytes()
-    assert HOOKS_TOML in merge_stamp_bytes(base, ours, theirs).conflict
+    assert HOOKS_TOML in merge_stamps_or_mark_conflict(base, ours, theirs).conflict
 
 
 @pytest.mark.parametrize(

@@ -79,11 +79,11 @@ def test_the_mode_of_a_file_with_an_acl_shows_the_mask_and_no_group(file: Path) 
 def test_an_invalid_acl_is_a_problem(data: bytes) -> None:
     """Whatever a file system answers, and never an error of Python's."""
     status = os.stat_result((0o100664, 1, 1, 1, 1000, 1000, 0, 0, 0, 0))
-    original, possible_writers.read_acl = possible_writers.read_acl, lambda _: data
+    original, possible_writers.read_acl_bytes = possible_writers.read_acl_bytes, lambda _: data
     try:
         found = find_trust_problems(-1, status, (1000,))
     finally:
-        possible_writers.read_acl = original
+        possible_writers.read_acl_bytes = original
     is_plain = not data or (data[:4] == b"\2\0\0\0" and len(data) % 8 == 4)
     assert is_plain or [sentence for _, sentence in found] == ["has an ACL that cannot be read"]
 

@@ -144,15 +144,15 @@ def _reset_own_budgets(root: Root, grant_id: str, action: str | None, *, yes: bo
     owner, actions = find_own_budget_owner(), budgets.select_actions(root, grant_id, action)
     if not json:
         print_budget_owners(owner, root)
-    whose = f", of {owner.budgets_label}" if owner.shared is not None else ""
+    whose = f", of {owner.user_or_hosts_label}" if owner.shared is not None else ""
     ask_yes_no(f"forget the hits of {grant_id} {join_words_that_fit(actions)}{whose}?", yes=yes)
     done = budgets.reset_budgets(root, grant_id, action)
     if json:
         print_json({**owner_to_json(owner), "reset": list(done)})
     elif done:
-        typer.echo(format_message_line(f"reset for {owner.budgets_label}: {join_words_that_fit(done)}"))
+        typer.echo(format_message_line(f"reset for {owner.user_or_hosts_label}: {join_words_that_fit(done)}"))
     else:
-        typer.echo(format_message_line(f"nothing to do: no hits of {owner.budgets_label} were counted"))
+        typer.echo(format_message_line(f"nothing to do: no hits of {owner.user_or_hosts_label} were counted"))
     return bool(done)
 
 

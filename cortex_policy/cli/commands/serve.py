@@ -179,9 +179,9 @@ def _listen(name: "UnresolvedRoot", socket: str | None, tcp: str | None, tls: tu
             raise UsageError("systemd made the socket", "leave out `--socket` and `--tcp`")
         return addresses.inherit_socket(os.environ, context)
     if tcp is not None:
-        return addresses.listen_on_address(tcp, context)
+        return addresses.listen_on_tcp_address(tcp, context)
     path = os.path.abspath(socket) if socket is not None else find_default_socket_path("serve", name.path)
-    return addresses.listen_on_socket(path)
+    return addresses.listen_on_unix_socket(path)
 
 
 def _announce(address: "Address", token: str | None, tls: tuple[str, str] | None, *, json: bool) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def format_budget_owner(owner: "BudgetOwner") -> str:
     """Return whose budgets are counted where."""
     if owner.shared is not None:
-        return f"budgets of {owner.budgets_label}, on {owner.shared.server}"
+        return f"budgets of {owner.user_or_hosts_label}, on {owner.shared.server}"
     return f"budgets of {owner.label}, in {owner.state_dir}"
 
 

@@ -253,7 +253,7 @@ def find_unclear_argument(grant: "Grant", check: "GrantCheck") -> str:
     return find_misread_argument(grant, check.args, check.json_texts)
 
 
-def find_path_outside_root(grant: "Grant", request: "Request") -> str:
+def find_outside_path_problem(grant: "Grant", request: "Request") -> str:
     """Return a sentence about the first path that is not below the root, as text or resolved; '' if all are.
 
     A spelling that some tools read in another way, as `~/x` or a URL, is in doubt, as it is in a grant with scopes.

@@ -3,9 +3,9 @@
 from contextlib import suppress
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.manage.doctor.hooks import check_pre_commit_hooks
 from cortex_policy.manage.doctor.host import check_host
 from cortex_policy.manage.doctor.installation import check_installation
+from cortex_policy.manage.doctor.pre_commit import check_pre_commit_hooks
 from cortex_policy.manage.doctor.result import PROBLEM, WARNING, CheckResult
 from cortex_policy.manage.doctor.root import check_root
 from cortex_policy.manage.doctor.state import check_state
@@ -36,9 +36,9 @@ def _root_checks(root: Root) -> "Iterator[CheckResult]":
         state_dir = settings.state_dir or ""
         yield from check_state(settings, denials)
         if settings.budgets_url is not None:
-            from cortex_policy.manage.doctor.budgets import check_budgets  # noqa: PLC0415 - few hosts share budgets
+            from cortex_policy.manage.doctor.budget_server import check_budget_server  # noqa: PLC0415 - few hosts share budgets
 
-            yield from check_budgets(settings)
+            yield from check_budget_server(settings)
     yield from check_host(root, state_dir)
     yield check_pre_commit_hooks(root)
 

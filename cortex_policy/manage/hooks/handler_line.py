@@ -4,7 +4,7 @@ import re
 
 from cortex_policy.manage.hooks.entry import PROJECT_VARIABLE
 from cortex_policy.manage.hooks.hook_command import HookCommand
-from cortex_policy.manage.hooks.installed_lines import read_hook_line
+from cortex_policy.manage.hooks.installed_lines import parse_own_hook_handler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ _PROGRAM = re.compile(r"(?:'([^']*cortex[-_]policy)'|([^\s'\"]*cortex[-_]policy)
 
 def read_hook_command(agent: str, handler: "Members") -> HookCommand | None:
     """Return the line of a handler as its agent runs it, None if its program and root cannot be replaced."""
-    line = read_hook_line(handler)
+    line = parse_own_hook_handler(handler)
     program = _PROGRAM.search(line.command) if line is not None else None
     if line is None or program is None:
         return None

@@ -4,10 +4,10 @@ from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.json_tree import find_line_and_column
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.hooks import requirements_edit, settings_edit
+from cortex_policy.manage.hooks import codex_requirements_edit, settings_edit
 from cortex_policy.manage.hooks.entry import HookEntry, find_managed_directory, make_hook_entry, make_required_members
 from cortex_policy.manage.hooks.handlers import list_all_handlers
-from cortex_policy.manage.hooks.installed_lines import is_hook_line
+from cortex_policy.manage.hooks.installed_lines import is_own_hook_handler
 from cortex_policy.manage.hooks.jsonc import BOM, BYTE_ORDER_MARK, COMMENT, parse_jsonc
 from cortex_policy.manage.hooks.settings_files import AgentSettingsFile, read_agent_settings, write_agent_settings
 from cortex_policy.manage.hooks.targets import AGENT_FILES, USER, HookTarget
@@ -60,7 +60,7 @@ def write_settings_change(change: SettingsChange) -> None:
     write_agent_settings(change.file, change.data, mode)
 
 
-def check_agent_accepts(target: HookTarget, text: str) -> None:
+def check_json_syntax_for_agent(target: HookTarget, text: str) -> None:
     """Raise NotDoneError if a text has what makes its agent ignore it; MalformedError for more than that."""
     for kind, offset in parse_jsonc(text).non_json_parts:
         if kind not in _TAKES.get(target.agent, ()):
@@ -79,29 +79,33 @@ def _to_change(target: HookTarget, file: AgentSettingsFile, text: str | None) ->
 
 def _add_entry(text: str | None, target: HookTarget, entry: HookEntry) -> str | None:
     if text is not None and text.strip(f" \t\r\n{BOM}"):
-        check_agent_accepts(target, text)
-        ours = [place for place in list_all_handlers(parse_jsonc(text)) if is_hook_line(place.handler)]
+        check_json_syntax_for_agent(target, text)
+        ours = [place for place in list_all_handlers(parse_jsonc(text)) if is_own_hook_handler(place.handler)]
         if len(ours) == 1 and (ours[0].event, ours[0].group) == (entry.event, entry.value):
             return text
     return settings_edit.add_entry_to_text(_remove_our_lines(text, target), entry.event, entry.value, entry.others)
 
 
 def _add_managed_hook(text: str | None, target: HookTarget, entry: HookEntry) -> str | None:
-    ours = [one for one in requirements_edit.managed_pre_tool_use_handlers(text or "") if is_hook_line(one)]
+    ours = [
+        one for one in codex_requirements_edit.managed_pre_tool_use_handlers(text or "") if is_own_hook_handler(one)
+    ]
     if ours == [entry.handler]:
         return text
-    return requirements_edit.add_managed_hook(_remove_our_lines(text, target), entry.value, find_managed_directory())
+    return codex_requirements_edit.add_managed_hook(
+        _remove_our_lines(text, target), entry.value, find_managed_directory()
+    )
 
 
 def _remove_our_lines(text: str | None, target: HookTarget) -> str | None:
     if text is None:
         return None
     if target.is_toml:
-        rest = requirements_edit.remove_managed_hook(text)
-        if any(map(is_hook_line, requirements_edit.managed_pre_tool_use_handlers(rest or ""))):
+        rest = codex_requirements_edit.remove_managed_hook(text)
+        if any(map(is_own_hook_handler, codex_requirements_edit.managed_pre_tool_use_handlers(rest or ""))):
             raise NotDoneError("it has a hook of this program that `hook install` did not write", "remove it by hand")
         return rest
-    return settings_edit.remove_entries_from_text(text, is_hook_line, make_required_members(target))
+    return settings_edit.remove_entries_from_text(text, is_own_hook_handler, make_required_members(target))
 
 
 def _add_file_to_error(target: HookTarget, error: Exception) -> NotDoneError:

@@ -20,7 +20,7 @@ class ParsedHookCommand(Value):
     tag: str
 
 
-def read_hook_line(handler: "dict[str, object]") -> ParsedHookCommand | None:
+def parse_own_hook_handler(handler: "dict[str, object]") -> ParsedHookCommand | None:
     """Parse the command of a handler; return None if it runs something else."""
     command = _format_handler_command(handler)
     match = _LINE.search(command)
@@ -30,9 +30,9 @@ def read_hook_line(handler: "dict[str, object]") -> ParsedHookCommand | None:
     return ParsedHookCommand(command, match[1], _value_of_option(words, "--root"), _value_of_option(words, "--install"))
 
 
-def is_hook_line(handler: "dict[str, object]") -> bool:
+def is_own_hook_handler(handler: "dict[str, object]") -> bool:
     """Whether a handler runs the hook of this program."""
-    return read_hook_line(handler) is not None
+    return parse_own_hook_handler(handler) is not None
 
 
 def _format_handler_command(handler: "dict[str, object]") -> str:

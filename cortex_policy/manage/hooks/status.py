@@ -7,14 +7,14 @@ from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import join_words_that_fit
-from cortex_policy.manage.hooks import codex_trust, requirements_edit
+from cortex_policy.manage.hooks import codex_requirements_edit, codex_trust
 from cortex_policy.manage.hooks.copilot_trust import is_trusted_folder
 from cortex_policy.manage.hooks.disabling_settings import SettingsDocument, find_disabling_settings
 from cortex_policy.manage.hooks.entry import PROJECT_VARIABLE, make_hook_entry
 from cortex_policy.manage.hooks.handler_line import read_hook_command
 from cortex_policy.manage.hooks.handlers import HandlerPlace, list_all_handlers
-from cortex_policy.manage.hooks.installation import check_agent_accepts
-from cortex_policy.manage.hooks.installed_lines import ParsedHookCommand, read_hook_line
+from cortex_policy.manage.hooks.installation import check_json_syntax_for_agent
+from cortex_policy.manage.hooks.installed_lines import ParsedHookCommand, parse_own_hook_handler
 from cortex_policy.manage.hooks.jsonc import BOM, parse_jsonc
 from cortex_policy.manage.hooks.settings_files import read_agent_settings
 from cortex_policy.manage.hooks.sources import list_settings_files_by_level
@@ -82,10 +82,10 @@ def _read_document(target: HookTarget) -> SettingsDocument | _UnreadFile:
         file = read_agent_settings(target.file)
         data, text = file.data, file.text or ""
         if target.is_toml:
-            return SettingsDocument(target, requirements_edit.decode_requirements(text), ())
+            return SettingsDocument(target, codex_requirements_edit.decode_requirements(text), ())
         if not text.strip(f" \t\r\n{BOM}"):
             return SettingsDocument(target, {}, ())
-        check_agent_accepts(target, text)
+        check_json_syntax_for_agent(target, text)
         document = parse_jsonc(text)
         return SettingsDocument(target, document.to_python(document.tree), tuple(list_all_handlers(document)))
     except (NotDoneError, MalformedError) as error:
@@ -99,7 +99,7 @@ def _find_hooks_in(
 ) -> "Iterator[InstalledHook]":
     target = document.target
     for handler, place in document.handlers:
-        line = read_hook_line(handler)
+        line = parse_own_hook_handler(handler)
         if line is not None:
             trust = _find_trust(target, place, root, environment)
             is_current = _is_current(target, line, handler, place)

@@ -7,9 +7,9 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.editing.loop import DIFF, EDIT, EXIT, SAVE, EditResult, Review, edit_file
 from cortex_policy.manage.settings.write import (
     SettingsFile,
-    check_not_all_denied,
     check_settings_text,
     find_widening,
+    raise_if_all_calls_denied,
     replace_settings_text,
 )
 from cortex_policy.manage.transaction.version import NO_STAMP, Version
@@ -67,7 +67,7 @@ class _EditedSettings:
         """Return why a text cannot be the settings, '' if it can."""
         try:
             check_settings_text(self._target, text)
-            check_not_all_denied(self._target, self._existing, text)
+            raise_if_all_calls_denied(self._target, self._existing, text)
         except NotDoneError as error:
             return f"{error.detail}; {error.hint}" if error.hint else error.detail
         except CortexPolicyError as error:

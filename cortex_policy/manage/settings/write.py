@@ -125,7 +125,7 @@ def check_settings_text(target: SettingsFile, data: bytes) -> None:
     check_codes(target.file, decode_layer(target.place, target.file, data).values)
 
 
-def check_not_all_denied(target: SettingsFile, original: bytes | None, after: bytes) -> None:
+def raise_if_all_calls_denied(target: SettingsFile, original: bytes | None, after: bytes) -> None:
     """Raise NotDoneError if every check would be denied because of the new text."""
     error = find_new_global_denial(target.place, target.root, original, after)
     if error is not None:
@@ -157,7 +157,7 @@ def _rewrite_setting(
             return SettingsWrite(is_changed=False)
         _check_not_locked(target, original, name, value)
         check_settings_text(target, after)  # do not ask about a text that cannot be installed
-        check_not_all_denied(target, original, after)
+        raise_if_all_calls_denied(target, original, after)
         if (change := find_widening(target, original, after)) is not None:
             show_and_ask(change)
         return _replace_locked_text(target, locked, original, after, "config unset" if value is UNSET else "config set")

@@ -25,7 +25,7 @@ def merge_stamp_files(base: str, ours: str, theirs: str) -> FileMerge:
     An empty base means that both sides are new. After a conflict the file has all three stamps, between markers.
     """
     try:
-        merge = merge_stamp_bytes(*map(_read_side, (base, ours, theirs)))
+        merge = merge_stamps_or_mark_conflict(*map(_read_side, (base, ours, theirs)))
         with open(ours, "wb") as file:
             file.write(merge.data)
     except OSError as error:
@@ -41,7 +41,7 @@ def _read_side(name: str) -> bytes:
     return data
 
 
-def merge_stamp_bytes(base: bytes, ours: bytes, theirs: bytes) -> FileMerge:
+def merge_stamps_or_mark_conflict(base: bytes, ours: bytes, theirs: bytes) -> FileMerge:
     """Merge two stamps: each grant is that of the side which changed it, and the version comes after both."""
     try:
         before = stamps.parse_stamp(base) if base else Stamp(0, {}, {})

@@ -48,12 +48,12 @@ class ValidationTargets(Value):
         return Root(path, trusts_owner=True) if path == self.named_root else _root_for_commands_here(path)
 
 
-def find_targets_of_root(root: Root) -> ValidationTargets:
+def find_policy_files_of_root(root: Root) -> ValidationTargets:
     """Return the files of a root: its grants, and the rules of agents' hooks if it has them."""
     return ValidationTargets(tuple(_files_of_root(root.path)), (root.path,), (), root.path if root.is_explicit else "")
 
 
-def find_targets_of_words(words: tuple[str, ...], root: Root | None) -> ValidationTargets:
+def find_policy_files_of_words(words: tuple[str, ...], root: Root | None) -> ValidationTargets:
     """Return the named files and the files in named directories, each once.
 
     `root` is the tree for files that are not grants of another root.

@@ -13,8 +13,8 @@ from cortex_policy.manage.validation.suppressions import Suppressions
 from cortex_policy.manage.validation.targets import (
     STDIN,
     ValidationTargets,
-    find_targets_of_root,
-    find_targets_of_words,
+    find_policy_files_of_root,
+    find_policy_files_of_words,
 )
 from cortex_policy.manage.validation.unchecked_calls import find_unchecked_call_problems
 from cortex_policy.schema.catalog import ERROR, WARNING
@@ -36,9 +36,9 @@ def find_targets(words: tuple[str, ...], root: str | None) -> ValidationTargets:
     if words.count(STDIN) > 1:
         raise UsageError("`-` is standard input, and can be read once")
     return (
-        find_targets_of_words(words, find_root(root) if root is not None else None)
+        find_policy_files_of_words(words, find_root(root) if root is not None else None)
         if words
-        else find_targets_of_root(find_root(root))
+        else find_policy_files_of_root(find_root(root))
     )
 
 

@@ -1,7 +1,7 @@
 """The open brackets of a text that is nearly JSON, and those that do not pair."""
 
 from cortex_policy.core.decode import MAX_DEPTH
-from cortex_policy.schema.syntax.frames import COLON, NEXT, VALUE, Frame, note_commas, note_missing_value
+from cortex_policy.schema.syntax.frames import COLON, NEXT, VALUE, Frame, note_extra_commas, note_missing_value
 from cortex_policy.schema.syntax.problem_list import format_position
 
 TYPE_CHECKING = False
@@ -83,7 +83,7 @@ class Brackets:
 
     def note_unclosed(self) -> None:
         """Note the brackets that are open at the end of the text."""
-        note_commas(self.inner, "", self._problems)
+        note_extra_commas(self.inner, "", self._problems)
         frames = self._frames[1:]
         if not frames or self._tokenizer.is_cut_off:
             return
@@ -112,7 +112,7 @@ class Brackets:
 
     def _pop_frame(self, token: "Token") -> Frame:
         frame, tokenizer = self._remove_inner(), self._tokenizer
-        note_commas(frame, token.kind, self._problems)
+        note_extra_commas(frame, token.kind, self._problems)
         if frame.awaits in (COLON, VALUE) and frame.kind == "{":
             note_missing_value(frame, self._problems)
         is_outdented = tokenizer.is_first_on_line(token) and token.start - tokenizer.line_start < frame.indent

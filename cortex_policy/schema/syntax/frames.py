@@ -38,7 +38,7 @@ class Frame:
         self.awaits = ITEM
 
 
-def note_commas(frame: Frame, closing_bracket: str, problems: ProblemList) -> None:
+def note_extra_commas(frame: Frame, closing_bracket: str, problems: ProblemList) -> None:
     """Note the commas that are not between two items; a closer follows, or an item."""
     extra_commas = frame.commas if closing_bracket or not frame.count else frame.commas[1:]
     frame.commas = []

@@ -12,8 +12,8 @@ from cortex_policy.schema.syntax.frames import (
     NEXT,
     VALUE,
     Frame,
-    note_commas,
     note_duplicate_key,
+    note_extra_commas,
     note_missing_value,
 )
 from cortex_policy.schema.syntax.problem_list import ProblemList, format_position, quote_excerpt
@@ -82,7 +82,7 @@ class TolerantParser:
         if token.kind in _SEPARATORS:
             self._take_separator(frame, token)
             return True
-        note_commas(frame, "", self.problems)
+        note_extra_commas(frame, "", self.problems)
         if frame.kind == "[":
             frame.awaits = VALUE
             return False

@@ -31,7 +31,7 @@ def overview_to_json(seen: "Overview") -> "Members":
     """Return all that the page shows."""
     return {
         "root": _escape_and_cut(seen.root.path),
-        "owner": _escape_and_cut(seen.owner.budgets_label) if seen.owner is not None else "",
+        "owner": _escape_and_cut(seen.owner.user_or_hosts_label) if seen.owner is not None else "",
         "stops": [_stop_members(one, seen) for one in seen.denials.stops],
         "errors": [_error_members(one) for one in seen.denials.errors],
         "requests": {

@@ -7,7 +7,7 @@ import pytest
 from cortex_policy.core.hooks.payload import AGENTS
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.hooks.entry import install_tag, make_hook_command_words, make_hook_entry, to_shell_command
-from cortex_policy.manage.hooks.installed_lines import read_hook_line
+from cortex_policy.manage.hooks.installed_lines import parse_own_hook_handler
 from cortex_policy.manage.hooks.targets import MANAGED, PROJECT, USER, HookTarget
 
 
@@ -18,7 +18,7 @@ def test_a_shell_reads_the_words_as_they_are(agent: str, root: str) -> None:
     target = HookTarget(agent, USER, "/settings.json")
     words = make_hook_command_words(target, root)
     assert shlex.split(to_shell_command(words)) == list(words)
-    line = read_hook_line(make_hook_entry(target, root).handler)
+    line = parse_own_hook_handler(make_hook_entry(target, root).handler)
     assert line is not None
     assert (line.agent, line.root, line.tag) == (agent, root, install_tag(target))
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cortex_policy.manage.hooks.installed_lines import read_hook_line
+from cortex_policy.manage.hooks.installed_lines import parse_own_hook_handler
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from cortex_policy.manage.hooks.installed_lines import read_hook_line
 )
 def test_a_line_is_recognized_however_it_is_written(handler: dict[str, object], agent: str, root: str) -> None:
     """By hand, by an older version, in any form of its agent."""
-    line = read_hook_line(handler)
+    line = parse_own_hook_handler(handler)
     assert line is not None
     assert (line.agent, line.root) == (agent, root)
 
@@ -36,4 +36,4 @@ def test_a_line_is_recognized_however_it_is_written(handler: dict[str, object], 
 )
 def test_lines_of_other_programs_are_not_recognized(handler: dict[str, object]) -> None:
     """It stays."""
-    assert read_hook_line(handler) is None
+    assert parse_own_hook_handler(handler) is None

@@ -14,7 +14,7 @@ from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.history.undo import UndoRequest, undo_writes
 from cortex_policy.manage.history.writes import read_grant_at_version, read_write_history
 from cortex_policy.manage.stamp.merge import merge_grant_digests, merge_stamp
-from cortex_policy.manage.stamp.merge_files import merge_stamp_bytes
+from cortex_policy.manage.stamp.merge_files import merge_stamps_or_mark_conflict
 from cortex_policy.manage.stamp.merge_sides import MergeSides
 from cortex_policy.manage.stamp.verify import verify_stamp
 from cortex_policy.manage.transaction.writer import write_transaction
@@ -184,7 +184,7 @@ def test_a_renamed_grant_is_that_which_the_other_side_changed(own: Root) -> None
     rename_grant(own, "git", "tig")
     text = theirs[grant_file(own)]
     sides = [one[stamp_path(own)] for one in (base, files(own), theirs)]
-    stamp_path(own).write_bytes(merge_stamp_bytes(*sides).data)
+    stamp_path(own).write_bytes(merge_stamps_or_mark_conflict(*sides).data)
     conflict = stamp_path(own).read_bytes()
     grant_file(own, "tig").write_bytes(text)
     grant_file(own, "copy").write_bytes(text)

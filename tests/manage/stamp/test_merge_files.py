@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.stamp.merge_files import merge_stamp_bytes, merge_stamp_files
+from cortex_policy.manage.stamp.merge_files import merge_stamp_files, merge_stamps_or_mark_conflict
 from cortex_policy.manage.stamp.merge_sides import MergeSides, split_merge_sides
 from cortex_policy.state.stamp import VERSIONS, Stamp, encode_stamp, parse_stamp
 
@@ -18,7 +18,7 @@ STAMPS = st.builds(lambda version, grants: Stamp(version, grants, {}), st.intege
 
 def merged(*sides: Stamp) -> Stamp:
     """Return the merge of a base and two sides, which has no conflict."""
-    merge = merge_stamp_bytes(*map(encode_stamp, sides))
+    merge = merge_stamps_or_mark_conflict(*map(encode_stamp, sides))
     assert merge.conflict == ""
     return parse_stamp(merge.data)
 
@@ -26,7 +26,7 @@ def merged(*sides: Stamp) -> Stamp:
 @given(base=STAMPS, ours=STAMPS, theirs=STAMPS)
 def test_each_grant_has_the_digest_of_the_side_that_changed_it(base: Stamp, ours: Stamp, theirs: Stamp) -> None:
     """The version comes after both; if both sides changed a grant otherwise, the file has all three stamps."""
-    merge = merge_stamp_bytes(*map(encode_stamp, (base, ours, theirs)))
+    merge = merge_stamps_or_mark_conflict(*map(encode_stamp, (base, ours, theirs)))
     names = {*base.grant_digests, *ours.grant_digests, *theirs.grant_digests}
     sides = {name: [side.grant_digests.get(name) for side in (base, ours, theirs)] for name in names}
     if any(first != second and old not in (first, second) for old, first, second in sides.values()):
@@ -43,7 +43,7 @@ def test_each_grant_has_the_digest_of_the_side_that_changed_it(base: Stamp, ours
 def test_stamps_that_both_sides_began_have_no_base() -> None:
     """Git gives an empty file."""
     ours, theirs = Stamp(1, {"a": "sha256:1", "b": "sha256:2"}, {}), Stamp(3, {"b": "sha256:2", "c": "sha256:3"}, {})
-    merge = merge_stamp_bytes(b"", encode_stamp(ours), encode_stamp(theirs))
+    merge = merge_stamps_or_mark_conflict(b"", encode_stamp(ours), encode_stamp(theirs))
     assert parse_stamp(merge.data) == Stamp(4, {"a": "sha256:1", "b": "sha256:2", "c": "sha256:3"}, {})
 
 
@@ -66,7 +66,7 @@ SOUND = Stamp(3, {"a": "sha256:1"}, {})
 def test_a_conflict_that_cannot_be_merged_is_left_whole(side: bytes, why: str) -> None:
     """Both sides stand between markers."""
     for ours, theirs in ((side, encode_stamp(SOUND)), (encode_stamp(SOUND), side)):
-        merge = merge_stamp_bytes(encode_stamp(SOUND), ours, theirs)
+        merge = merge_stamps_or_mark_conflict(encode_stamp(SOUND), ours, theirs)
         assert why in merge.conflict
         assert ours.rstrip() in merge.data
         assert theirs.rstrip() in merge.data
@@ -74,9 +74,9 @@ def test_a_conflict_that_cannot_be_merged_is_left_whole(side: bytes, why: str) -
 
 def test_a_base_between_markers_is_ignored() -> None:
     """Git merges the bases of a criss-cross merge first: that conflict must not be taken for this one."""
-    inner = merge_stamp_bytes(b"", encode_stamp(SOUND), encode_stamp(Stamp(9, {"a": "sha256:9"}, {})))
+    inner = merge_stamps_or_mark_conflict(b"", encode_stamp(SOUND), encode_stamp(Stamp(9, {"a": "sha256:9"}, {})))
     ours, theirs = Stamp(4, {"a": "sha256:2"}, {}), Stamp(5, {"a": "sha256:3"}, {})
-    merge = merge_stamp_bytes(inner.data, encode_stamp(ours), encode_stamp(theirs))
+    merge = merge_stamps_or_mark_conflict(inner.data, encode_stamp(ours), encode_stamp(theirs))
     assert split_merge_sides(merge.data, "stamp.json") == MergeSides(ours, theirs, Stamp(0, {}, {}))
 
 

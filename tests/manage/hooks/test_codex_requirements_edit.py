@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.hooks.requirements_edit import (
+from cortex_policy.manage.hooks.codex_requirements_edit import (
     add_managed_hook,
     managed_pre_tool_use_handlers,
     remove_managed_hook,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.manage.doctor.hooks import check_pre_commit_hooks
+from cortex_policy.manage.doctor.pre_commit import check_pre_commit_hooks
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING
 from cortex_policy.manage.init.pre_commit import CONFIGURATION
 from cortex_policy.state.grants import find_root

@@ -23,7 +23,7 @@ _AGREED = ("budgets.name", "budgets.key_file", "budgets.on_error")
 _AGREED_IF_LOCAL = ("budgets.local_share", "state_dir")  # each state directory has a share
 
 
-def check_budgets(settings: Settings) -> "Iterator[CheckResult]":
+def check_budget_server(settings: Settings) -> "Iterator[CheckResult]":
     """Check the key, and the server that the settings name."""
     key, server = _key_result(settings), parse_budget_server(settings.budgets_url or "")
     yield key

@@ -8,10 +8,10 @@ import pytest
 
 from cortex_policy.core.model import Settings
 from cortex_policy.manage.budget_server import find_budget_server_denial
-from cortex_policy.manage.doctor import budgets as doctor_budgets
-from cortex_policy.manage.doctor.budgets import check_budgets
+from cortex_policy.manage.doctor import budget_server as doctor_budget_server
+from cortex_policy.manage.doctor.budget_server import check_budget_server
 from cortex_policy.manage.doctor.result import OK, PROBLEM, WARNING, CheckResult
-from cortex_policy.state.budget_choice import make_one_shot_budgets
+from cortex_policy.state.budget_choice import make_shared_budgets_for_one_call
 from tests.support.command import run_command
 from tests.support.redis_servers import SECRET, RedisServer, fresh_name, running_server
 
@@ -40,7 +40,7 @@ def make(server: RedisServer, tmp_path: Path, state: Path) -> Make:
         }  # fmt: skip
         settings = Settings(**{**values, **more})  # type: ignore[arg-type] # by name
         if not more:
-            make_one_shot_budgets(settings).reset_all()
+            make_shared_budgets_for_one_call(settings).reset_all()
         return settings
 
     return make
@@ -48,7 +48,7 @@ def make(server: RedisServer, tmp_path: Path, state: Path) -> Make:
 
 def results(settings: Settings) -> dict[str, CheckResult]:
     """Return what is found, by the id of the check."""
-    return {one.id: one for one in check_budgets(settings)}
+    return {one.id: one for one in check_budget_server(settings)}
 
 
 def test_a_server_that_counts_is_fine(make: Make) -> None:
@@ -134,7 +134,7 @@ def test_a_socket_that_anybody_could_put_there_is_a_warning(make: Make, tmp_path
 
 def test_a_clock_that_differs_is_a_warning(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Budgets are exact all the same."""
-    monkeypatch.setattr(doctor_budgets, "TOLERANCE_SECONDS", -1.0)
+    monkeypatch.setattr(doctor_budget_server, "TOLERANCE_SECONDS", -1.0)
     assert results(make())["budget-clock"].status == WARNING
 
 
