@@ -58,13 +58,20 @@ function __cortex_policy_ask {
     }
     [[ ! -t 1 ]] || __cortex_policy_text+=terminal
     __cortex_policy_sent=$((++__cortex_policy_number))
-    # a trap of the script may run meanwhile, so only these commands have the pipes, in place of what none uses
-    \builtin print -rN -- "$__cortex_policy_sent" "$__cortex_policy_text" $# "$@" . \
-        2>/dev/null 1<>"$__cortex_policy_pipes/questions" &&
-        \builtin sysread -t 1 __cortex_policy_text 0<>"$__cortex_policy_pipes/answers" || \builtin return 1
-    # what is long is there as a whole; to be ready for it each time takes longer
-    [[ $__cortex_policy_text != "$__cortex_policy_sent "??+* || $__cortex_policy_text == *$'\0'*$'\0' ]] ||
-        __cortex_policy_read_rest || \builtin return 1
+    # a trap of the script may run at any time, so no descriptor that it may use leads to a pipe, not even for a moment
+    \builtin local -i __cortex_policy_questions=-1 __cortex_policy_answers=-1
+    {
+        \builtin sysopen -rw -o cloexec -u __cortex_policy_questions "$__cortex_policy_pipes/questions" &&
+            \builtin sysopen -rw -o cloexec -u __cortex_policy_answers "$__cortex_policy_pipes/answers" &&
+            \builtin print -rNu $__cortex_policy_questions -- "$__cortex_policy_sent" "$__cortex_policy_text" $# "$@" . &&
+            \builtin sysread -t 1 -i $__cortex_policy_answers __cortex_policy_text || \builtin return 1
+        # what is long is there as a whole; to be ready for it each time takes longer
+        [[ $__cortex_policy_text != "$__cortex_policy_sent "??+* || $__cortex_policy_text == *$'\0'*$'\0' ]] ||
+            __cortex_policy_read_rest || \builtin return 1
+    } always {
+        ((__cortex_policy_questions < 0)) || \builtin exec {__cortex_policy_questions}>&-
+        ((__cortex_policy_answers < 0)) || \builtin exec {__cortex_policy_answers}>&-
+    }
     if [[ $__cortex_policy_text == "$__cortex_policy_sent "??(.|+*$'\0'*$'\0') ]]; then
         __cortex_policy_state=ready
         __cortex_policy_text=${__cortex_policy_text#* }
@@ -80,7 +87,7 @@ function __cortex_policy_ask {
 # Read the rest of an answer that is long.
 function __cortex_policy_read_rest {
     \builtin local __cortex_policy_rest=
-    \builtin sysread -t 1 -s 65536 __cortex_policy_rest 0<>"$__cortex_policy_pipes/answers" && __cortex_policy_text+=$__cortex_policy_rest
+    \builtin sysread -t 1 -s 65536 -i $__cortex_policy_answers __cortex_policy_rest && __cortex_policy_text+=$__cortex_policy_rest
 }
 
 # Start the co-process, but not again within five seconds; it belongs to no job and holds nothing of this shell.

@@ -227,6 +227,19 @@ def test_the_co_process_ends_with_its_shell(shell: str, root: Path) -> None:
 
 
 @Shell
+def test_what_a_trap_prints_during_checks_goes_to_the_script(shell: str, root: Path) -> None:
+    """Not to the pipes; a signal in the middle of a read may end them for good."""
+    script = f"""
+    trap 'echo trapped' USR1
+    (for i in {{1..60}}; do sleep 0.005; kill -USR1 $$; sleep 0.005; done) &
+    while kill -0 $! 2>/dev/null; do {CALL} || echo wrong; done
+    """
+    said = run(shell, READY + script, root).stdout.split()
+    assert set(said) == {"trapped"}
+    assert len(said) > 50
+
+
+@Shell
 def test_traps_and_aliases_of_the_script_do_no_harm(shell: str, root: Path) -> None:
     """A trap that checks, too, in the middle of a check; names that the script has taken."""
     aliases = "shopt -s expand_aliases\n" if shell == "bash" else "setopt aliases\n"
