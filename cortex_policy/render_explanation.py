@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cortex_policy.manage.explain import CallExplanation
     from cortex_policy.state.users import UserWithWriteAccess
 
-_WIDTH = 80
+_DEFAULT_WIDTH = 80  # columns
 _COLUMN = 11
 _MAX_ALLOWED_BYTES = 600  # bytes
 _NO_BREAK = "\0"  # replaces a space at which no line breaks; an escaped text contains none
@@ -36,14 +36,18 @@ def format_explanation_json_line(outcome: "CallOutcome", explained: "CallExplana
     return format_outcome_json_line(outcome, explanation=_explanation_to_json(explained))
 
 
-def format_explanation(outcome: "CallOutcome", explained: "CallExplanation", *, is_coloured: bool = False) -> str:
-    """Return the answer with its explanation as lines for people."""
+def format_explanation(
+    outcome: "CallOutcome", explained: "CallExplanation", *, width: int = _DEFAULT_WIDTH, is_coloured: bool = False
+) -> str:
+    """Return the answer with its explanation as lines for people, folded at a width."""
     head = [format_message_line(format_decision_line(outcome)), *_decision_lines(explained, outcome)]
-    rows = [line for step in explained.explanation.steps for line in _rule_step_lines(step, is_coloured=is_coloured)]
+    rows = [
+        line for step in explained.explanation.steps for line in _rule_step_lines(step, width, is_coloured=is_coloured)
+    ]
     more = [
         line
         for label, text, *end in _advice_rows(explained)
-        for line in _wrap_behind_head(f"{label:<{_COLUMN}}", format_message_line(text), *map(elide_middle, end))
+        for line in _wrap_behind_head(width, f"{label:<{_COLUMN}}", format_message_line(text), *map(elide_middle, end))
     ]
     return "".join(f"{line}\n" for line in [*head, "", *rows, *([""] if more else []), *more])
 
@@ -69,10 +73,10 @@ def _decision_lines(call_explanation: "CallExplanation", outcome: "CallOutcome")
     ]
 
 
-def _rule_step_lines(step: RuleStep, *, is_coloured: bool) -> list[str]:
+def _rule_step_lines(step: RuleStep, width: int, *, is_coloured: bool) -> list[str]:
     head = f"{step.rule:<{_COLUMN}}{step.verdict:<{_COLUMN}}"
     lines = _wrap_behind_head(
-        head, format_message_line(step.message), f"(line{_NO_BREAK}{step.line})" if step.line else ""
+        width, head, format_message_line(step.message), f"(line{_NO_BREAK}{step.line})" if step.line else ""
     )
     if is_coloured and step.verdict in _STYLES:
         coloured_verdict = f"\x1b[{_STYLES[step.verdict]}m{step.verdict}\x1b[0m"
@@ -80,11 +84,11 @@ def _rule_step_lines(step: RuleStep, *, is_coloured: bool) -> list[str]:
     return lines
 
 
-def _wrap_behind_head(head: str, text: str, end: str = "") -> list[str]:
+def _wrap_behind_head(width: int, head: str, text: str, end: str = "") -> list[str]:
     """Wrap a text after its head; quotations and long words are not broken. The end is escaped already."""
     unbroken = _QUOTATION.sub(lambda match: match[0].replace(" ", _NO_BREAK), escape_unprintable(text))
     text = f"{unbroken} {end}".strip()
-    lines = wrap(text, _WIDTH - len(head), break_long_words=False, break_on_hyphens=False) or [""]
+    lines = wrap(text, width - len(head), break_long_words=False, break_on_hyphens=False) or [""]
     heads = [head, *[" " * len(head)] * (len(lines) - 1)]
     return [
         escape_output(f"{first}{line}".replace(_NO_BREAK, " ").rstrip())

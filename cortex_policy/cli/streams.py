@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TextIO
 
+_DEFAULT_FOLD_WIDTH = 80  # columns
+_MIN_FOLD_WIDTH, _MAX_FOLD_WIDTH = 40, 100  # columns: people read no longer lines well
 _MAX_LINE_START = 64  # characters of an unfinished line: longer than what begins any command
 _STYLE = re.compile(r"(\x1b\[[0-9;]*m)")
 
@@ -132,6 +134,12 @@ def terminal_width() -> int | None:
         with suppress(OSError):
             return os.get_terminal_size(descriptor).columns or None
     return None
+
+
+def find_fold_width(descriptor: int) -> int:
+    """Return at how many columns a text is folded: those of its terminal within limits, else as many as everywhere."""
+    columns = (terminal_width() if os.isatty(descriptor) else None) or _DEFAULT_FOLD_WIDTH
+    return min(max(columns, _MIN_FOLD_WIDTH), _MAX_FOLD_WIDTH)
 
 
 def write_bytes(data: bytes) -> None:

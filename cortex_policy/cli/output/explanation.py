@@ -2,7 +2,7 @@
 
 import os
 
-from cortex_policy.cli.streams import is_colour_wanted
+from cortex_policy.cli.streams import find_fold_width, is_colour_wanted
 from cortex_policy.core.model import UsageError
 from cortex_policy.manage.explain import explain_outcome
 from cortex_policy.render import RenderedCall, render_outcome
@@ -22,6 +22,7 @@ def render_explanation(outcome: "CallOutcome") -> RenderedCall:
     if call.json:
         return RenderedCall(code, format_explanation_json_line(outcome, explained) + "\n")
     is_out = call.command == "explain" or bool(outcome.decision)
-    is_coloured = is_colour_wanted(is_terminal=os.isatty(1 if is_out else 2))
-    text = format_explanation(outcome, explained, is_coloured=is_coloured)
+    descriptor = 1 if is_out else 2
+    is_coloured = is_colour_wanted(is_terminal=os.isatty(descriptor))
+    text = format_explanation(outcome, explained, width=find_fold_width(descriptor), is_coloured=is_coloured)
     return RenderedCall(code, out=text) if is_out else RenderedCall(code, err=text)

@@ -16,6 +16,7 @@ from cortex_policy.state.users import find_user_with_write_access, user_label
 from tests.support.answers import answer
 from tests.support.command import PROGRAM
 from tests.support.command import result_of as run
+from tests.support.terminal import Terminal
 from tests.support.users import CALLER, by_caller
 
 MEMBERS = ["steps", "nearest", "allowed", "remedy", "advice", "owner", "note"]
@@ -47,6 +48,23 @@ def test_check_explains_as_explain_does(words: tuple[str, ...]) -> None:
         assert explained.stdout == (checked.stderr or checked.stdout)
         assert (checked.returncode == 0) == (checked.stderr == "")
         assert f"exit: {explained.returncode} (" in explained.stdout
+
+
+@pytest.mark.parametrize(("columns", "width"), [(30, 40), (60, 60), (95, 95), (200, 100)])
+@pytest.mark.parametrize("words", [("explain",), ("check", "--explain")], ids=" ".join)
+def test_a_text_is_folded_at_the_width_of_its_terminal(
+    root: Path, words: tuple[str, ...], columns: int, width: int
+) -> None:
+    """Within limits; where it goes to no terminal it is folded at 80, whatever the variable of the terminal says."""
+    grant = {"tool": "many", "actions": ["a"], "fsScope": [f"d{number}" for number in range(50)]}
+    (root / ".cortex" / "policy" / "tools" / "many.json").write_text(json.dumps({**grant, "rate": {"perMinute": 9}}))
+    asked = (words[0], "many", "a", "--path", "x", *words[1:])
+    shown = Terminal(*asked, columns=columns, NO_COLOR="1").end()[1]
+    done = run(*asked, COLUMNS=str(columns))
+    assert shown.split() == (done.stdout + done.stderr).split()
+    for text, most in ((shown, width), (done.stdout + done.stderr, 80)):
+        scopes = [line for line in text.splitlines() if line.endswith(",")]
+        assert most - len("d49, ") <= max(map(len, scopes)) <= most
 
 
 @pytest.mark.usefixtures("root")
