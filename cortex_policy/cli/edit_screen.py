@@ -20,7 +20,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import escape_unprintable, format_message_line, format_os_error
 from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
 from cortex_policy.manage.diff.unified import format_readable_diff
-from cortex_policy.manage.editing.editor_command import split_editor_command
+from cortex_policy.manage.editing.editor_command import ends_when_file_is_closed, split_editor_command
 from cortex_policy.manage.editing.loop import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ class EditScreen:
             return f"the editor was ended by signal {-status}"
         if status > 0:
             return f"the editor ended with status {status}, so its text is not saved"
-        return ENDED_AT_ONCE if monotonic() - started < QUICK_EXIT_SECONDS else ""
+        is_quick = monotonic() - started < QUICK_EXIT_SECONDS
+        return ENDED_AT_ONCE if is_quick and not ends_when_file_is_closed(self._editor) else ""
 
     def ask_choice(self, choices: str) -> str:
         """Wait for one of the keys; ignore what was typed before the question."""

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 FALLBACKS = ("sensible-editor", "editor", "nano", "vi", "ed")
 _TAKES_PLUS = frozenset(("vi", "vim", "nvim", "nano", "pico", "emacs", "emacsclient", "mg", "joe", "micro", "kak"))
+_IN_THE_TERMINAL = frozenset(("vi", "vim", "nvim", "nano", "pico", "mg", "joe", "micro", "kak", "ed"))
+_DETACHING = re.compile(r"-[^-]*g|--(remote|server)")  # options of vim that hand the file to a window of its own
 _TAKES_GOTO = frozenset(("code", "codium", "vscodium", "cursor", "windsurf"))
 _JETBRAINS = ("idea", "pycharm", "webstorm", "phpstorm", "goland", "clion", "rider", "rubymine", "rustrover", "studio")
 # the options that make an editor wait until the file is closed; without them it ends while the file is open
@@ -52,6 +54,16 @@ def split_editor_command(words: list[str], file: str, line: int) -> list[str]:
     if line > 1 and _TAKES_PLUS & names:
         return [*words, f"+{line}", file]
     return [*words, file]
+
+
+def ends_when_file_is_closed(words: list[str]) -> bool:
+    """Whether an editor is known to run in the terminal, so that it never ends while the file is open in it.
+
+    The name by which it is called says that: vim called `evim` opens a window. Only `editor` stands for another name.
+    """
+    name = re.split("[.-]", os.path.basename(words[0]))[0]
+    names = _editor_names(words[0]) if name == "editor" else {name}
+    return bool(_IN_THE_TERMINAL & names) and not any(map(_DETACHING.match, words[1:]))
 
 
 def _editor_names(word: str) -> set[str]:

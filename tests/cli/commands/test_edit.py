@@ -336,6 +336,22 @@ def test_an_editor_that_goes_on_in_the_background_keeps_its_text(git: Path, star
     assert version(git) == 1
 
 
+@pytest.mark.parametrize(("editor", "keys"), [("vi", ":q\r"), ("nano", "\x18"), ("ed", "q\r")])
+def test_an_editor_in_the_terminal_that_is_closed_at_once_changed_nothing(
+    git: Path, start: Start, editor: str, keys: str
+) -> None:
+    """It cannot be open in the background: nothing is left, and nobody is told to make it wait."""
+    if shutil.which(editor) is None:
+        pytest.skip(f"no {editor} here")
+    before = git.read_bytes()
+    child = start(editor)
+    child.send(keys)
+    child.expect_exact("`git` is unchanged")
+    assert ended(child) == 0
+    assert drafts(git) == []
+    assert (git.read_bytes(), version(git)) == (before, 1)
+
+
 @pytest.mark.usefixtures("root")
 def test_an_unknown_grant_is_reported_even_without_a_terminal() -> None:
     """Who mistypes an id learns that first, where no editor could be opened either."""

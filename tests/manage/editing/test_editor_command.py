@@ -1,12 +1,17 @@
 """The operator's editor is found, and told the line where it is known to take one."""
 
 import os
+import shlex
 from pathlib import Path
 
 import pytest
 
 from cortex_policy.core.not_done_error import NotDoneError
-from cortex_policy.manage.editing.editor_command import choose_editor_command, split_editor_command
+from cortex_policy.manage.editing.editor_command import (
+    choose_editor_command,
+    ends_when_file_is_closed,
+    split_editor_command,
+)
 
 
 def program(directory: Path, name: str, target: str = "") -> Path:
@@ -77,3 +82,33 @@ def test_without_a_problem_the_editor_gets_no_line() -> None:
     """The first line is where every editor starts."""
     assert split_editor_command(["vi"], "F", 0) == split_editor_command(["vi"], "F", 1) == ["vi", "F"]
     assert split_editor_command(["code"], "F", 0) == ["code", "--wait", "F"]
+
+
+@pytest.mark.parametrize("editor", ["vi", "/usr/bin/vim.tiny -n", "nvim", "nano --view", "ed", "vim -c 'set magic'"])
+def test_an_editor_in_the_terminal_ends_when_the_file_is_closed(editor: str) -> None:
+    """However soon that is."""
+    assert ends_when_file_is_closed(shlex.split(editor))
+
+
+@pytest.mark.parametrize(
+    "editor", ["vim -g", "vim -Og", "vim --remote", "gvim", "evim", "code --wait", "my-own", "sudo vi"]
+)
+def test_an_editor_that_may_be_elsewhere_may_end_before(
+    editor: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is known of it, or it has a window; what its name leads to does not count."""
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    program(tmp_path, "vim.gtk3")
+    for name in ("gvim", "evim"):
+        program(tmp_path, name, "vim.gtk3")
+    assert not ends_when_file_is_closed(shlex.split(editor))
+
+
+def test_the_name_that_a_system_gives_its_editor_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`editor` may lead to nano, or to a window."""
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    for target, expected in (("nano", True), ("gedit", False)):
+        program(tmp_path, target)
+        link = program(tmp_path, "editor", target)
+        assert ends_when_file_is_closed(["editor"]) is expected
+        link.unlink()
