@@ -7,8 +7,8 @@ import os
 import stat
 import sys
 
-from cortex_policy.core.decode import HOOKS_TOML, ID_HINT, MAX_BYTES, decode_grant, is_grant_id, parse_grant_file_name
-from cortex_policy.core.model import GRANT_NOT_FOUND, ROOT_NOT_FOUND, Grant, GrantError, Origin
+from cortex_policy.core.decode import MAX_BYTES, decode_grant, is_grant_id, parse_grant_file_name
+from cortex_policy.core.model import ROOT_NOT_FOUND, Grant, GrantError, Origin
 from cortex_policy.state import (
     OPEN_DIRECTORY,
     OPEN_FILE,
@@ -35,8 +35,9 @@ _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 def check_grant_id(word: str) -> None:
     """Raise GrantError (grant_not_found) for a word that can name no grant; touch no disk."""
     if not is_grant_id(word):
-        hint = "edit the rules of agents' hooks with `cortex-policy hook edit`" if word == HOOKS_TOML else ID_HINT
-        raise GrantError(GRANT_NOT_FOUND, f"`{word}` cannot be an id", hint)
+        from cortex_policy.state.grants_errors import make_impossible_id_error  # noqa: PLC0415 - only a failure needs it
+
+        raise make_impossible_id_error(word)
 
 
 def find_root(named: str | None = None) -> Root:

@@ -5,7 +5,7 @@ import os
 from shlex import quote as quoted
 
 from cortex_policy.core.closest_match import find_closest_word
-from cortex_policy.core.decode import MAX_BYTES
+from cortex_policy.core.decode import HOOKS_TOML, ID_HINT, MAX_BYTES, is_grant_id, parse_grant_file_name
 from cortex_policy.core.model import (
     GRANT_INVALID,
     GRANT_NOT_FOUND,
@@ -186,15 +186,35 @@ def make_missing_directory_error(path: str) -> GrantError:
     return GrantError(GRANT_NOT_FOUND, f"`{path}` does not exist", "make what is missing with `cortex-policy init`")
 
 
+def make_impossible_id_error(word: str) -> GrantError:
+    """Return the error for a word that can name no grant."""
+    if word == HOOKS_TOML:
+        hint = "edit the rules of agents' hooks with `cortex-policy hook edit`"
+    else:
+        hint = f"{did_you_mean(_id_in_path(word))} {ID_HINT}".strip()
+    return GrantError(GRANT_NOT_FOUND, f"`{word}` cannot be an id", hint)
+
+
+def _id_in_path(word: str) -> str:
+    """Return the id of the grant whose file a word names, with or without its ending; '' if it names no such file."""
+    directory, _, name = word.rpartition("/")
+    if grant_id := parse_grant_file_name(name):
+        return grant_id
+    return name if os.path.basename(directory) in (os.curdir, "tools") and is_grant_id(name) else ""
+
+
+def hint_at_grant_id(word: str, known: list[str]) -> str:
+    """Return a hint at the grant that was meant, by a mistyped id or by the name of its file; '' if none is close."""
+    named = parse_grant_file_name(word) or word
+    return did_you_mean(named if named in known else find_closest_word(named, known, len(known)))
+
+
 def make_unknown_grant_error(root: Root, grant_id: str, known: list[str]) -> GrantError:
     """Return the error for a grant that does not exist, with the ids of those that do."""
-    suggestion = did_you_mean(find_closest_word(grant_id, known, len(known)))
+    suggestion, new_id = hint_at_grant_id(grant_id, known), parse_grant_file_name(grant_id) or grant_id
     hint = f"{suggestion} " if suggestion else ""
     shown = ", ".join(known[:MAX_SHOWN_IDS]) + (" ..." if len(known) > MAX_SHOWN_IDS else "")
     hint += f"known grants: {shown}" if known else "there are no grants here yet"
-    new = f"cortex-policy new {grant_id}{root_option(root)}"
-    return GrantError(
-        GRANT_NOT_FOUND,
-        f"there is no `{grant_id}.json` in `{root.tools_path}`",
-        f"{hint}; an operator makes it with `{new}`",
-    )
+    if new_id not in known:
+        hint += f"; an operator makes it with `cortex-policy new {new_id}{root_option(root)}`"
+    return GrantError(GRANT_NOT_FOUND, f"there is no `{grant_id}.json` in `{root.tools_path}`", hint)

@@ -3,7 +3,7 @@
 from cortex_policy.core.decode import HOOKS_TOML, MAX_BYTES, is_grant_id
 from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError
 from cortex_policy.state import Root
-from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_grant_id, read_grant
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_grant_id, list_grant_ids, read_grant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +34,17 @@ def read_policy_file(root: Root, name: str) -> bytes | None:
             return directory.read(file, MAX_BYTES + 1)
     except FileNotFoundError:
         return None
+
+
+def hint_at_grant_or_nothing(root: Root, name: str) -> str:
+    """Return a hint at the grant that a name may stand for; '' if a grant has that name, or none is close."""
+    from cortex_policy.state.grants_errors import hint_at_grant_id  # noqa: PLC0415 - only a failure needs it
+
+    try:
+        known = list_grant_ids(root)
+    except GrantError:  # a hint is no reason to fail
+        return ""
+    return "" if name == HOOKS_TOML or name in known else hint_at_grant_id(name, known)
 
 
 def raise_file_not_found(root: Root, name: str) -> "Never":

@@ -8,6 +8,7 @@ from cortex_policy.cli.output.timeline import step_to_row, timeline_to_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import format_message_line
 from cortex_policy.manage.history.timeline import read_timeline
+from cortex_policy.state.policy_files import hint_at_grant_or_nothing
 
 COLUMNS = ("VERSION", "WHEN", "WHO", "WHAT", "MEANING")
 
@@ -35,7 +36,8 @@ def log(
     $ cortex-policy log git -n 5
     $ cortex-policy log --json
     """
-    timeline = read_timeline(find_inner_root(root), grant_id)
+    policy_root = find_inner_root(root)
+    timeline = read_timeline(policy_root, grant_id)
     steps = timeline.steps[:number]
     if json:
         print_json(timeline_to_json(timeline, steps))
@@ -48,3 +50,5 @@ def log(
         of = f" of `{grant_id}`" if grant_id is not None else ""
         why = "" if timeline.is_enabled else ": the setting `history.keep` is 0"
         typer.echo(format_message_line(f"no write{of} is known{why}"), err=True)
+        if grant_id is not None and (hint := hint_at_grant_or_nothing(policy_root, grant_id)):
+            typer.echo(format_message_line(f"hint: {hint}"), err=True)

@@ -1,11 +1,11 @@
 """The ids that grants have, and the errors for one that exists already or does not exist."""
 
-from cortex_policy.core.decode import ID_HINT
+from cortex_policy.core.decode import is_grant_id
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.state import Root
-from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_grant_id, is_grant_id, read_grant
-from cortex_policy.state.grants_errors import root_option
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_grant_id, read_grant
+from cortex_policy.state.grants_errors import make_impossible_id_error, root_option
 
 
 def given_ids_or_all(root: Root, grant_ids: tuple[str, ...]) -> tuple[str, ...]:
@@ -24,7 +24,7 @@ def given_ids_or_all(root: Root, grant_ids: tuple[str, ...]) -> tuple[str, ...]:
 def check_new_id_syntax(word: str) -> None:
     """Raise UsageError if a word cannot be the id of a grant."""
     if not is_grant_id(word):
-        raise UsageError(f"`{word}` cannot be an id", ID_HINT)
+        raise UsageError(f"`{word}` cannot be an id", make_impossible_id_error(word).hint)
 
 
 def check_grant_absent(root: Root, grant_id: str) -> None:

@@ -11,7 +11,7 @@ from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants_errors import root_option
 from cortex_policy.state.history import CorruptEntry, load_history_length
 from cortex_policy.state.history_entry import HistoryEntry
-from cortex_policy.state.policy_files import check_policy_name, read_policy_file
+from cortex_policy.state.policy_files import check_policy_name, hint_at_grant_or_nothing, read_policy_file
 from cortex_policy.state.stamp import Stamp, content_digest
 
 TYPE_CHECKING = False
@@ -155,7 +155,8 @@ def find_last_undoable_entry(root: Root, stamp: Stamp, grant_id: str | None) -> 
         return _require_undoable(root, beyond, later)
     hint = f"{_KNOWN_WRITES_HINT}{root_option(root)}`"
     if grant_id is not None:
-        raise NotDoneError(f"the history has no write that explains the present text of `{grant_id}`", hint)
+        message = f"the history has no write that explains the present text of `{grant_id}`"
+        raise NotDoneError(message, f"{hint_at_grant_or_nothing(root, grant_id)} {hint}".strip())
     one = f"undo the last known write of a grant with `cortex-policy undo GRANT{root_option(root)}`"
     raise NotDoneError(f"the history does not know how version {stamp.version} was made", f"{hint}; {one}")
 

@@ -120,6 +120,34 @@ def test_a_refusal_says_why(root: Path, words: tuple[str, ...], code: int, said:
     assert {path: path.read_bytes() for path in grant_file(root, "x").parent.iterdir()} == before
 
 
+@pytest.mark.parametrize("word", ["git.json", "gti.json", ".cortex/policy/tools/git.json", "tools/git", "./git.json"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "check {} tree", "explain {} tree", "run {} tree -- true", "show {}", "edit {}", "set {} --rate 1", "fmt {}",
+        "copy {} new", "rename {} new", "remove {} --yes", "rate show {}", "rate reset {} --yes", "undo {}", "log {}",
+        "test --init {}",
+    ],
+)  # fmt: skip
+@pytest.mark.usefixtures("root")
+def test_the_name_of_a_file_is_understood_as_the_grant_that_is_in_it(words: str, word: str) -> None:
+    """Nothing is done, and the id is named, in every command that takes one."""
+    run("stamp", "write")
+    done = result_of(*words.format(word).split())
+    assert done.returncode != 0 or words == "log {}"
+    assert "did you mean `git`?" in done.stdout + done.stderr
+    assert ".json.json`" not in (done.stdout + done.stderr).partition("hint")[2]
+
+
+@pytest.mark.usefixtures("root")
+def test_a_grant_that_does_not_exist_is_made_by_its_id() -> None:
+    """Not by the name of its file; one that exists is not made at all."""
+    assert run("show", "far-off.json", code=20).stderr.endswith("makes it with `cortex-policy new far-off`\n")
+    assert "cortex-policy new" not in run("show", "git.json", code=20).stderr
+    done = run("new", ".cortex/policy/tools/deploy.json", "--allow", "a", "--rate", "1", code=2)
+    assert "did you mean `deploy`?" in done.stderr
+
+
 def test_a_grant_lives_from_new_to_remove(root: Path) -> None:
     """Made, copied, renamed, removed: each by one command of a script."""
     words = ("--tool", "t", "--allow", "tree", "--allow", "search", "--rate", "3", "--data-class", "public")
