@@ -1,5 +1,7 @@
 """`log`: list what was done to a root: by whom, when, and what it meant."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from cortex_policy.cli.options import JsonOption, NumberOption, RootOption, StampedFileArgument, TableOption
@@ -7,8 +9,11 @@ from cortex_policy.cli.output.printing import print_json, print_table_or_tsv, pr
 from cortex_policy.cli.output.timeline import step_to_row, timeline_to_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import format_message_line
-from cortex_policy.manage.history.timeline import read_timeline
+from cortex_policy.manage.history.timeline import find_grant_ids, read_timeline
 from cortex_policy.state.policy_files import hint_at_grant_or_nothing
+
+if TYPE_CHECKING:
+    from cortex_policy.state import Root
 
 COLUMNS = ("VERSION", "WHEN", "WHO", "WHAT", "MEANING")
 
@@ -50,5 +55,11 @@ def log(
         of = f" of `{grant_id}`" if grant_id is not None else ""
         why = "" if timeline.is_enabled else ": the setting `history.keep` is 0"
         typer.echo(format_message_line(f"no write{of} is known{why}"), err=True)
-        if grant_id is not None and (hint := hint_at_grant_or_nothing(policy_root, grant_id)):
-            typer.echo(format_message_line(f"hint: {hint}"), err=True)
+    if grant_id is not None and not any(grant_id in find_grant_ids(step) for step in timeline.steps):
+        _print_hint_at_grant(policy_root, grant_id)
+
+
+def _print_hint_at_grant(root: "Root", grant_id: str) -> None:
+    """Print which grant may be meant by one of which nothing is known."""
+    if hint := hint_at_grant_or_nothing(root, grant_id):
+        typer.echo(format_message_line(f"hint: {hint}"), err=True)

@@ -57,6 +57,11 @@ def read_timeline(root: Root, grant_id: str | None = None) -> Timeline:
     return Timeline(tuple(steps), texts, (*history.corrupt_entries, *corrupt), history.unsafe_error, history.is_enabled)
 
 
+def find_grant_ids(step: HistoryEntry | CommandRecord) -> tuple[str, ...]:
+    """Return the grants that a step names; one that recorded all grants as found names none."""
+    return tuple(step.ids) if isinstance(step, HistoryEntry) else (step.grant_id,) if step.grant_id else ()
+
+
 def make_entry_diffs(entry: HistoryEntry, texts: "Mapping[str, bytes]") -> dict[str, GrantDiff]:
     """Return what an entry means for each of its grants whose texts are kept; a rename means nothing."""
     renamed = {one.old for one in entry.changes} & {one.new for one in entry.changes} - {None}

@@ -12,10 +12,12 @@ import pexpect
 import pytest
 
 from cortex_policy.core.decode import decode_grant
+from cortex_policy.state import Root
 from tests.support.checkout import DOCUMENTS
 from tests.support.command import PROGRAM, result_of
 from tests.support.command import run_command as run
 from tests.support.roots import grant_file
+from tests.support.stamps import stamp_grants
 from tests.support.terminal import Terminal
 
 VALID = sorted((DOCUMENTS / "valid").glob("*.json"))
@@ -132,7 +134,7 @@ def test_a_refusal_says_why(root: Path, words: tuple[str, ...], code: int, said:
 @pytest.mark.usefixtures("root")
 def test_the_name_of_a_file_is_understood_as_the_grant_that_is_in_it(words: str, word: str) -> None:
     """Nothing is done, and the id is named, in every command that takes one."""
-    run("stamp", "write")
+    stamp_grants(Root(os.getcwd(), trusts_owner=False))
     done = result_of(*words.format(word).split())
     assert done.returncode != 0 or words == "log {}"
     assert "did you mean `git`?" in done.stdout + done.stderr
